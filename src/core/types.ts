@@ -1,0 +1,69 @@
+/** The words of the core: see docs/protocol.md for the glossary. */
+
+/** The largest chunk, in bytes; a longer append is cut into several (contract 21). */
+export const MAX_CHUNK = 64 * 1024;
+
+/** The largest offset a stream can reach: beyond it a JavaScript number is no longer exact (contract 15). */
+export const MAX_OFFSET = Number.MAX_SAFE_INTEGER;
+
+/** What happens to a reader that falls more than `maxLag` bytes behind (contract 20). */
+export const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const;
+export type LagPolicy = (typeof LAG_POLICIES)[number];
+
+/** Where a reader starts (contract 25). */
+export type ReaderStart =
+  | { from: 'earliest' | 'live' }
+  /** An absolute offset. One no longer retained is OFFSET_GONE, or with `skip` a gap to the earliest. */
+  | { offset: number; onExpired?: 'error' | 'skip' }
+  | { lastBytes: number }
+  | { lastLines: number };
+
+export interface ReaderOptions {
+  /** Default: `{ from: 'earliest' }`. */
+  start?: ReaderStart;
+  /** Default: the stream's. */
+  onLag?: LagPolicy;
+  /** Refuse with STREAM_RECREATED if the stream has another generation. */
+  generation?: string;
+}
+
+/** Why a stream ended: by its writer, by removal, or with its server. */
+export type EndReason = 'ended' | 'removed' | 'shutdown';
+
+export interface DataRecord {
+  type: 'data';
+  /** Offset of the first byte. */
+  offset: number;
+  /** A view of the stream's own memory: to be read, never written. It stays valid for as long as it is held. */
+  data: Uint8Array;
+}
+
+export interface GapRecord {
+  type: 'gap';
+  /** Offset of the first byte lost. */
+  from: number;
+  /** Offset of the first byte after the loss. */
+  to: number;
+  /** Chunks of which at least one byte was lost. */
+  chunks: number;
+}
+
+export interface CaughtUpRecord {
+  type: 'caught-up';
+  offset: number;
+}
+
+export interface EndRecord {
+  type: 'end';
+  offset: number;
+  reason: EndReason;
+}
+
+/** What a read gives. Data and gaps follow each other without overlap or hole. */
+export type ReadRecord = DataRecord | GapRecord | CaughtUpRecord | EndRecord;
+
+export interface ReadOptions {
+  /** Milliseconds to wait; afterwards the error READ_TIMEOUT. Default: wait for ever. 0 does not wait. */
+  timeout?: number;
+  signal?: AbortSignal;
+}

@@ -1,0 +1,2 @@
+export { fail, isStreamFSError, prefixed, StreamFSError } from './error.ts';
+export { ERRORS, type ErrorCode } from './table.ts';

@@ -1,0 +1,83 @@
+/**
+ * Every error StreamFS can answer with: its stable code, its HTTP status and its text.
+ *
+ * Nothing in the project branches on a text; code does, by `code`. `{name}` in a text is filled in by
+ * {@link fail}, which the compiler holds to exactly these names. Texts marked in the contract (C) are kept to the
+ * letter, since clients of the original look for words in them.
+ *
+ * This module imports nothing: core, file systems, server and command line share it.
+ */
+export const ERRORS = {
+  // Streams and readers (contract 3, 15, 20, 21, 25)
+  STREAM_CLOSED: { status: 409, text: 'stream is closed' },
+  STREAM_FULL: { status: 409, text: 'stream is full: its largest offset is {max}; remove and recreate it to go on' },
+  STREAM_RECREATED: { status: 409, text: 'stream was recreated: its generation is {actual}, not {expected}' },
+  OFFSET_GONE: { status: 410, text: 'offset {offset} is no longer retained: the earliest is {earliest}' },
+  READ_TIMEOUT: { status: 408, text: 'read timeout' },
+  READER_TOO_SLOW: { status: 409, text: 'reader fell {lag} bytes behind: {limit} are allowed' },
+  READER_BUSY: { status: 409, text: 'reader is being read already' },
+  READER_CLOSED: { status: 409, text: 'reader is closed' },
+
+  // File systems (contract 31-47)
+  STREAM_EXISTS: { status: 409, text: 'stream already exists: {path}' },
+  STREAM_NOT_FOUND: { status: 404, text: 'stream not found: {path}' },
+  USE_STREAM_MODE: { status: 400, text: 'use stream mode for reading stream files' },
+  STREAM_NO_DIRECTORIES: { status: 501, text: 'streamfs does not support directories' },
+  STREAM_NO_RENAME: { status: 501, text: 'streamfs does not support rename' },
+  STREAM_NO_CHMOD: { status: 501, text: 'streamfs does not support chmod' },
+  STREAM_NOT_INITIALIZED: { status: 403, text: 'stream not initialized' },
+  NAME_RESERVED: { status: 403, text: 'permission denied: {path} is reserved' },
+  PERMISSION_DENIED: { status: 403, text: 'permission denied: {path}' },
+  INVALID_PATH: { status: 400, text: 'invalid path {path}: {reason}' },
+  FILE_NOT_FOUND: { status: 404, text: 'file not found: {path}' },
+  FILE_EXISTS: { status: 409, text: 'file already exists: {path}' },
+  DIRECTORY_EXISTS: { status: 409, text: 'directory already exists: {path}' },
+  DIRECTORY_NOT_EMPTY: { status: 409, text: 'directory not empty: {path}' },
+  NOT_A_DIRECTORY: { status: 400, text: 'not a directory: {path}' },
+  IS_A_DIRECTORY: { status: 400, text: 'is a directory: {path}' },
+  ROOT_IS_FIXED: { status: 400, text: 'the root directory cannot be removed or renamed' },
+  NOT_SUPPORTED: { status: 501, text: '{operation} not supported by {plugin}' },
+  FILE_TOO_LARGE: { status: 413, text: 'file would grow to {size} bytes: {max} are allowed' },
+  RENAME_ACROSS_MOUNTS: { status: 501, text: 'rename not supported across mounts: {from} to {to}' },
+
+  // Handles (contract 48-65)
+  HANDLE_NOT_FOUND: { status: 404, text: 'not found' },
+  HANDLE_READ_ONLY: { status: 403, text: 'handle is not open for writing' },
+  HANDLE_BUSY: { status: 409, text: 'handle is being streamed already' },
+  HANDLE_LIMIT: { status: 429, text: 'too many open handles: {max} are allowed' },
+  NEGATIVE_OFFSET: { status: 400, text: 'negative offset' },
+  INVALID_WHENCE: { status: 400, text: 'invalid whence parameter (must be 0, 1, or 2)' },
+
+  // Mounts and plugins (contract 74-76, 80-82)
+  MOUNT_EXISTS: { status: 409, text: 'mount already exists: {path}' },
+  MOUNT_NOT_FOUND: { status: 404, text: 'no mount at path: {path}' },
+  MOUNT_BUSY: { status: 409, text: 'mount is being changed: {path}' },
+  NOTHING_MOUNTED: { status: 404, text: 'file not found: {path} (nothing is mounted there)' },
+  UNKNOWN_FSTYPE: { status: 400, text: 'unknown filesystem type: {fstype}' },
+  PLUGIN_INVALID: { status: 400, text: 'failed to validate plugin: {reason}' },
+  PLUGIN_FAILED: { status: 500, text: 'failed to initialize plugin: {reason}' },
+  CONFIG_INVALID: { status: 400, text: '{reason}' },
+
+  // HTTP (contract 66, 70, 72, 76, 78)
+  PATH_REQUIRED: { status: 400, text: 'path parameter is required' },
+  PARAMETER_REQUIRED: { status: 400, text: '{name} is required' },
+  INVALID_PARAMETER: { status: 400, text: 'invalid {name} parameter: {reason}' },
+  INVALID_BODY: { status: 400, text: 'invalid request body: {reason}' },
+  BODY_BROKE_OFF: { status: 400, text: 'request body broke off: {written} bytes were written' },
+  BODY_TOO_LARGE: { status: 413, text: 'request body exceeds maximum size of {max} bytes' },
+  BAD_REQUEST: { status: 400, text: 'bad request: {reason}' },
+  ROUTE_NOT_FOUND: { status: 404, text: 'not found: no route {method} {route}' },
+  METHOD_NOT_ALLOWED: { status: 405, text: 'method not allowed' },
+  SHUTTING_DOWN: { status: 503, text: 'server is shutting down' },
+  INTERNAL: { status: 500, text: 'internal error' },
+} as const satisfies Record<string, { status: number; text: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The names between braces in a text. */
+type Placeholders<T extends string> = T extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholders<Rest>
+  : never;
+
+/** What {@link fail} wants for a code: one value for each name in its text. */
+export type ErrorParams<C extends ErrorCode> = { [K in Placeholders<(typeof ERRORS)[C]['text']>]: string | number };

@@ -1,0 +1,2 @@
+export type * from './plugin.ts';
+export type * from './types.ts';

@@ -1,0 +1,49 @@
+/**
+ * What a plugin is (contract 80): a named kind of file system. A plugin is a factory; each mount is an instance with
+ * its own configuration and its own files (contract 74: two mounts are independent).
+ */
+import type { FileSystem } from './types.ts';
+
+/** A parameter a plugin's configuration may hold, as listed by `GET /plugins`. */
+export interface ConfigParameter {
+  name: string;
+  type: 'string' | 'number' | 'boolean' | 'array';
+  required: boolean;
+  /** The default as a user would write it; empty where there is none. */
+  default: string;
+  description: string;
+}
+
+export type PluginConfig = Readonly<Record<string, unknown>>;
+
+/** What a plugin may say while it runs. The same shape as the logger of most libraries, level by level. */
+export interface PluginLogger {
+  debug(message: string, facts?: Record<string, unknown>): void;
+  info(message: string, facts?: Record<string, unknown>): void;
+  warn(message: string, facts?: Record<string, unknown>): void;
+  error(message: string, facts?: Record<string, unknown>): void;
+}
+
+export interface PluginContext {
+  /** Where the instance is mounted. */
+  mountPath: string;
+  logger: PluginLogger;
+}
+
+/** One mounted instance. */
+export interface PluginInstance {
+  readonly fileSystem: FileSystem;
+  /** Ends every stream, wakes every reader, frees everything. Called once, at unmount or shutdown. */
+  shutdown(): Promise<void>;
+}
+
+export interface Plugin {
+  readonly name: string;
+  /** The text a user reads to learn what the plugin does. */
+  readonly readme: string;
+  readonly configParameters: readonly ConfigParameter[];
+  /** Throws a StreamFSError whose text says what is wrong and what would be right. Changes nothing. */
+  validate(config: PluginConfig): void;
+  /** Makes an instance; `validate` has passed. */
+  initialize(config: PluginConfig, context: PluginContext): Promise<PluginInstance>;
+}

@@ -1,0 +1,175 @@
+/**
+ * What a file system is. Every plugin gives one; the mount table makes one of many; the server, handles and
+ * library users see nothing else.
+ *
+ * Paths are absolute within the file system, normalised by `normalizePath` before a plugin sees them: they begin with
+ * `/`, have no empty, `.` or `..` part, and no trailing slash except the root itself. Errors are `StreamFSError`s, and
+ * name paths relative to the mount (`/live`, not `/streamfs/live`).
+ *
+ * Everything is asynchronous except the write of a chunk, which is on the hot path: it returns a promise only when
+ * there is something to wait for.
+ */
+import type { Reader, ReaderOptions } from '../core/index.ts';
+
+/** Facts about a file or directory (contract 39, 40, 67). */
+export interface FileInfo {
+  /** Last part of the path, without a leading slash. */
+  name: string;
+  /** Bytes. For a stream: bytes ever written (contract 5). */
+  size: number;
+  /** Permission bits, as a number: 0o644 is 420. */
+  mode: number;
+  modTime: Date;
+  isDir: boolean;
+  meta: FileMeta;
+}
+
+/** Keys are capitalised on the wire as well (contract 40). */
+export interface FileMeta {
+  /** The plugin's name. */
+  Name: string;
+  /** What kind of thing it is: `stream`, `doc`, `file`, `dir`, `device`; empty for a mount. */
+  Type: string;
+  /** More facts, as strings: decimal for numbers. */
+  Content: Record<string, string> | null;
+}
+
+/** How a write is asked for. A stream ignores all of it but `create` (contract 1). */
+export interface WriteOptions {
+  /** Where to write, in bytes; -1 (the default) replaces the file from its beginning. */
+  offset?: number;
+  append?: boolean;
+  /** Create the file where absent. Default true. */
+  create?: boolean;
+  exclusive?: boolean;
+  truncate?: boolean;
+}
+
+/** A body on its way into a file: `write` each piece, then `close`. */
+export interface FileWriter {
+  /**
+   * Takes a piece; the caller may reuse its memory as soon as this returns or the promise settles.
+   * Returns a promise only when the file asks its writer to wait (contract 20, policy `block`).
+   */
+  write(piece: Uint8Array): void | Promise<void>;
+  /** Bytes taken so far. */
+  readonly written: number;
+  /** Ends the body. With `end`, a stream is ended as well (contract 29). */
+  close(options?: { end?: boolean }): Promise<void>;
+  /** The body broke off: keep what has come if the file can (streams do, contract 72), else undo. */
+  abort(): Promise<void>;
+}
+
+/** How a stream is opened for reading. */
+export interface OpenStreamOptions extends ReaderOptions {
+  /** Create the stream where absent (contract 35, 36). Default: as the mount says. */
+  create?: boolean;
+}
+
+/** What opening for streaming gives: a live reader, or a content that has an end. */
+export type StreamSource =
+  | { kind: 'live'; reader: Reader }
+  | { kind: 'content'; content: AsyncIterable<Uint8Array>; size?: number };
+
+/** What a handle read gives. `data` may be shorter than asked for; empty with `eof: false` is a timeout. */
+export interface HandleRead {
+  data: Uint8Array;
+  /** True at the end of an ended stream, or at the end of a file (contract 53). */
+  eof: boolean;
+  /** The offset of the first byte of `data`. */
+  offset: number;
+  /** Bytes lost before `data`, when the handle had fallen too far behind (contract 9). */
+  skipped: number;
+  /**
+   * Moves the handle's position behind `data`. To be called once the data has been delivered, so that a client that
+   * gives up loses nothing (contract 54). A read-at does nothing here.
+   */
+  commit(): void;
+}
+
+export interface HandleReadOptions {
+  /** At most so many bytes, 1 or more. */
+  size: number;
+  /** Read at this offset, leaving the position alone; absent: at the position. */
+  offset?: number;
+  /** How long to wait when there is nothing, in milliseconds; 0 does not wait. */
+  timeout: number;
+  signal?: AbortSignal;
+}
+
+/** An open file. Ids and leases belong to the handle table, not to the file system. */
+export interface FileHandle {
+  readonly path: string;
+  read(options: HandleReadOptions): Promise<HandleRead>;
+  /** Writes at `offset`, or at the position, or where the file says (a stream: always at its end). */
+  write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }>;
+  /** Moves the position; `whence` 0 start, 1 current, 2 end. Gives the new position. */
+  seek(offset: number, whence: number): Promise<number>;
+  sync(): Promise<void>;
+  stat(): Promise<FileInfo>;
+  truncate(size: number): Promise<void>;
+  /** A live read from the position. One at a time: a second is HANDLE_BUSY (contract 65). */
+  stream(): Promise<StreamSource>;
+  /** Frees everything and ends waiting reads at once. Twice is harmless. */
+  close(): Promise<void>;
+}
+
+export interface OpenHandleOptions {
+  /** As sent: only bit 0 (write only) and bit 1 (read and write) may matter to a stream (contract 49). */
+  flags: number;
+  /** Permission bits for a file that is created. */
+  mode: number;
+}
+
+/** What can be done with a path (contract 77). */
+export interface Capabilities {
+  isAppendOnly: boolean;
+  isBroadcast: boolean;
+  isReadOnly: boolean;
+  supportsRandomWrite: boolean;
+  supportsTruncate: boolean;
+  supportsRename: boolean;
+  supportsDirectories: boolean;
+  supportsStreamRead: boolean;
+  supportsStreamWrite: boolean;
+  supportsFileHandle: boolean;
+  supportsTouch: boolean;
+  supportsSymlink: boolean;
+}
+
+export interface FileSystem {
+  create(path: string): Promise<void>;
+  mkdir(path: string, mode: number): Promise<void>;
+  remove(path: string): Promise<void>;
+  removeAll(path: string): Promise<void>;
+  /** `offset` below 0 counts as 0, `size` below 0 as everything; past the end is empty (contract 42). */
+  read(path: string, offset: number, size: number): Promise<Uint8Array>;
+  /** One whole write. Gives the bytes written. */
+  write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number>;
+  readDir(path: string): Promise<FileInfo[]>;
+  stat(path: string): Promise<FileInfo>;
+  rename(from: string, to: string): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  truncate(path: string, size: number): Promise<void>;
+  /** Creates the file, or moves its modTime to now. */
+  touch(path: string): Promise<void>;
+  symlink(target: string, path: string): Promise<void>;
+  readlink(path: string): Promise<string>;
+  /** The content in pieces, for digest, grep and large reads. A stream refuses (contract 34). */
+  open(path: string): Promise<AsyncIterable<Uint8Array>>;
+  openWrite(path: string, options?: WriteOptions): Promise<FileWriter>;
+  openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource>;
+  openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle>;
+  /** Ends a stream without removing it (contract 29); elsewhere NOT_SUPPORTED. */
+  end(path: string): Promise<void>;
+  /** The bytes a stream's ring holds now, as a content with an end (contract 34); elsewhere as `open`. */
+  snapshot(path: string, options?: OpenStreamOptions): Promise<Snapshot>;
+  capabilities(path: string): Promise<Capabilities>;
+}
+
+/** A copy of what is retained. `offset` is the absolute offset of its first byte. */
+export interface Snapshot {
+  data: Uint8Array;
+  offset: number;
+  generation?: string;
+}

@@ -1,0 +1,357 @@
+/**
+ * A reader: a cursor on a stream, and what it does when it has fallen behind.
+ *
+ * There is no queue: a reader that stands still costs nothing but its cursor. Two ways to read:
+ *  - `read` and iteration, for programs: records with promises, chunks as they were written;
+ *  - `peek`, `advance` and `whenReadable`, for whoever sends bytes on: slices as long as they come, shared with all
+ *    readers at the same place, without a promise.
+ */
+import { fail, type StreamFSError } from '../errors/index.ts';
+import { DropNewestQueue } from './lag.ts';
+import type { Slab } from './slab.ts';
+import type { Stream } from './stream.ts';
+import type { GapRecord, LagPolicy, ReadOptions, ReadRecord } from './types.ts';
+
+/** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
+const UNKNOWN = -1;
+
+export class Reader implements AsyncIterable<ReadRecord> {
+  readonly stream: Stream;
+  /** Counts from 1 for each stream. */
+  readonly id: number;
+  readonly policy: LagPolicy;
+  /** When it was opened, in milliseconds since 1970. */
+  readonly openedAt: number;
+  /** Where it started: the offset of the first byte it could get. */
+  readonly startCursor: number;
+  /** Bytes delivered. */
+  receivedBytes = 0;
+  /** Bytes and chunks lost so far (contract 8). */
+  skippedBytes = 0;
+  skippedChunks = 0;
+  /** Told once when the reader is cut off while nobody reads it. */
+  onFailure: ((error: StreamFSError) => void) | undefined;
+  /** For the stream: where it stands in the list of those that wait. */
+  place = -1;
+
+  private position: number;
+  private chunksBefore: number;
+  /** Has caught up once: from then on `maxLag` applies. */
+  private live: boolean;
+  private announced = false;
+  private closed = false;
+  private failure: StreamFSError | undefined;
+  private waiter: (() => void) | undefined;
+  private queue: DropNewestQueue | undefined;
+  /** A gap known from the beginning: the offset asked for had gone. */
+  private firstGap: GapRecord | undefined;
+
+  /** Use `stream.openReader`. */
+  constructor(stream: Stream, id: number, policy: LagPolicy, cursor: number, openedAt: number) {
+    this.stream = stream;
+    this.id = id;
+    this.policy = policy;
+    this.openedAt = openedAt;
+    this.startCursor = cursor;
+    this.position = cursor;
+    const { startOffset } = stream;
+    if (cursor < startOffset) {
+      this.firstGap = { type: 'gap', from: cursor, to: startOffset, chunks: 0 };
+      this.position = startOffset;
+    }
+    this.live = this.position >= stream.endOffset;
+    this.queue = policy === 'drop-newest' ? new DropNewestQueue(this.position) : undefined;
+    this.chunksBefore = this.chunksAt(this.position);
+  }
+
+  /** The offset of the next byte to be read. */
+  get cursor(): number {
+    return this.firstGap?.from ?? this.position;
+  }
+
+  /** Bytes between the cursor and the end of the stream. */
+  get lag(): number {
+    return Math.max(0, this.stream.endOffset - this.position);
+  }
+
+  /** How far it may fall behind, in bytes: `maxLag` once it has caught up, until then all that is kept. */
+  get allowedLag(): number {
+    const { maxLag, retention } = this.stream;
+    return this.live ? maxLag : Math.max(maxLag, retention);
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  // ── for programs ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The next record: a chunk as it was written, a gap, the news of having caught up, or the end; waits for one.
+   *
+   * @throws READ_TIMEOUT when nothing came in time (contract 21), READER_TOO_SLOW when it was cut off, READER_CLOSED,
+   * READER_BUSY for a second read at the same time, or the signal's reason
+   */
+  async read(options: ReadOptions = {}): Promise<ReadRecord> {
+    if (this.waiter !== undefined) throw fail('READER_BUSY');
+    const { timeout, signal } = options;
+    signal?.throwIfAborted();
+    let record = this.takeChunk();
+    if (record !== undefined) return record;
+    if (timeout === 0) throw fail('READ_TIMEOUT');
+    const deadline = timeout === undefined ? undefined : performance.now() + timeout;
+    while (record === undefined) {
+      await this.wait(deadline, signal);
+      record = this.takeChunk();
+    }
+    return record;
+  }
+
+  /** All records to the end, which is the last. Leaving the loop closes the reader. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ReadRecord, void, undefined> {
+    try {
+      for (;;) {
+        const record = await this.read();
+        yield record;
+        if (record.type === 'end') return;
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  private takeChunk(): ReadRecord | undefined {
+    const record = this.peekChunk();
+    if (record?.type === 'data') this.advance(record.data.length);
+    return record;
+  }
+
+  /** Waits until there may be something to read. Leaves no timer and no listener behind (contract 22). */
+  private wait(deadline: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const settle = (act: () => void) => () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        this.cancelWait();
+        act();
+      };
+      const abort = settle(() => reject(signal?.reason));
+      if (deadline !== undefined) {
+        const left = Math.max(0, deadline - performance.now());
+        timer = setTimeout(
+          settle(() => reject(fail('READ_TIMEOUT'))),
+          Math.min(left, 2 ** 31 - 1),
+        ).unref();
+      }
+      signal?.addEventListener('abort', abort, { once: true });
+      this.whenReadable(settle(resolve));
+    });
+  }
+
+  /** Frees the reader. A waiting read ends with READER_CLOSED. Twice is harmless (contract 23). */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.stream.readerClosed(this);
+    this.wake();
+  }
+
+  // ── for those who send bytes on ────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * What is next, without taking it: as many bytes as lie together, at most `max`; or a gap, the news of having caught
+   * up, the end; or undefined when there is nothing yet. Bytes are taken by {@link advance}, everything else at once.
+   *
+   * @throws READER_TOO_SLOW, READER_CLOSED
+   */
+  peek(max = Number.POSITIVE_INFINITY): ReadRecord | undefined {
+    const gap = this.settle();
+    if (gap !== undefined) return gap;
+    const readable = this.readableEnd();
+    if (this.position >= readable) return this.atEnd();
+    const slab = this.locate(this.position);
+    const to = Math.min(slab.end, readable, this.position + max);
+    return slab.slice(this.position, to);
+  }
+
+  /** Like {@link peek}, but one chunk as it was written. */
+  private peekChunk(): ReadRecord | undefined {
+    const gap = this.settle();
+    if (gap !== undefined) return gap;
+    const readable = this.readableEnd();
+    const from = this.position;
+    if (from >= readable) return this.atEnd();
+    const slab = this.locate(from);
+    const chunkEnd = slab.chunkEnd(from);
+    if (chunkEnd > 0) return { type: 'data', offset: from, data: slab.view(from, Math.min(chunkEnd, readable)) };
+    return { type: 'data', offset: from, data: this.gather(from, readable) };
+  }
+
+  /** The rest of a chunk that lies across slabs, as a copy. */
+  private gather(from: number, readable: number): Uint8Array {
+    const parts: Uint8Array[] = [];
+    for (let at = from; at < readable; ) {
+      const slab = this.locate(at);
+      const chunkEnd = slab.chunkEnd(at);
+      const to = Math.min(chunkEnd < 0 ? slab.end : chunkEnd, readable);
+      parts.push(slab.view(at, to));
+      if (chunkEnd > 0) break;
+      at = to;
+    }
+    return Buffer.concat(parts);
+  }
+
+  /** Takes the first `length` bytes of what was peeked. */
+  advance(length: number): void {
+    const { stream } = this;
+    const slab = this.locate(this.position);
+    this.position += length;
+    this.receivedBytes += length;
+    if (this.position === stream.endOffset) {
+      this.live = true;
+      this.chunksBefore = stream.ring.chunkCount;
+    } else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
+    else this.chunksBefore = slab.chunksBefore(this.position);
+    if (this.policy === 'block') stream.roomMade();
+  }
+
+  /** Calls `wake` once, at the end of a turn in which something was appended, or the stream or the reader ended. */
+  whenReadable(wake: () => void): void {
+    if (this.waiter !== undefined) throw fail('READER_BUSY');
+    this.waiter = wake;
+    if (this.closed || this.failure !== undefined) this.wake();
+    else this.stream.enlist(this);
+  }
+
+  /** Takes {@link whenReadable} back. */
+  cancelWait(): void {
+    if (this.waiter === undefined) return;
+    this.waiter = undefined;
+    this.stream.delist(this);
+  }
+
+  /**
+   * Moves the cursor to an absolute offset; one beyond the end waits until the stream gets there (contract 56).
+   *
+   * @throws OFFSET_GONE
+   */
+  seek(offset: number): void {
+    if (offset < this.stream.startOffset) throw this.stream.offsetGone(offset);
+    this.firstGap = undefined;
+    this.position = offset;
+    this.live = offset >= this.stream.endOffset;
+    this.announced = false;
+    if (this.queue !== undefined) this.queue = new DropNewestQueue(offset);
+    this.chunksBefore = this.chunksAt(offset);
+    this.stream.delist(this);
+    this.wake();
+  }
+
+  // ── for the stream ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  wake(): void {
+    const { waiter } = this;
+    this.waiter = undefined;
+    waiter?.();
+  }
+
+  /** Cuts the reader off: reading it gives `error` from now on. */
+  fail(error: StreamFSError): void {
+    if (this.failure !== undefined || this.closed) return;
+    this.failure = error;
+    this.stream.readerFailed(this, error);
+    this.close();
+    this.onFailure?.(error);
+  }
+
+  /** For readers that are away: `disconnect` must not wait until they come back. */
+  checkLag(): void {
+    if (this.policy === 'disconnect' && this.lag > this.allowedLag) this.fail(this.tooSlow());
+  }
+
+  slabLeaves(slab: Slab): void {
+    if (this.queue === undefined) return;
+    this.queue.settle(this.position, this.stream.endOffset, this.allowedLag);
+    this.queue.hold(slab, this.position);
+  }
+
+  // ── the cursor ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Applies the policy: the gap that has opened before the cursor, if any. */
+  private settle(): GapRecord | undefined {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.closed) throw fail('READER_CLOSED');
+    if (this.firstGap !== undefined) {
+      const gap = this.firstGap;
+      this.firstGap = undefined;
+      return this.lose(gap);
+    }
+    const resume = this.resumeOffset();
+    if (resume <= this.position) return undefined;
+    if (this.policy === 'disconnect' || this.policy === 'block') {
+      const error = this.tooSlow();
+      this.fail(error);
+      throw error;
+    }
+    const gap: GapRecord = { type: 'gap', from: this.position, to: resume, chunks: this.chunksLost(resume) };
+    this.position = resume;
+    this.chunksBefore = this.chunksAt(resume);
+    this.announced = false;
+    return this.lose(gap);
+  }
+
+  /** Chunks of which something lies between the cursor and `resume`; 0 where that is not known. */
+  private chunksLost(resume: number): number {
+    if (this.chunksBefore === UNKNOWN) return 0;
+    const ended = this.chunksAt(resume) - this.chunksBefore;
+    const cut = resume < this.stream.endOffset && !this.locate(resume).isBoundary(resume);
+    return cut ? ended + 1 : ended;
+  }
+
+  private lose(gap: GapRecord): GapRecord {
+    this.skippedBytes += gap.to - gap.from;
+    this.skippedChunks += gap.chunks;
+    this.stream.gapFound(this, gap);
+    return gap;
+  }
+
+  /** Where reading goes on: the cursor itself unless something before it is lost. */
+  private resumeOffset(): number {
+    const { endOffset, ring } = this.stream;
+    if (this.queue !== undefined) {
+      this.queue.settle(this.position, endOffset, this.allowedLag);
+      return this.queue.resume(this.position);
+    }
+    if (this.policy === 'block') return ring.floor;
+    return Math.max(ring.floor, endOffset - this.allowedLag);
+  }
+
+  private readableEnd(): number {
+    const { endOffset } = this.stream;
+    return this.queue === undefined ? endOffset : this.queue.readableEnd(this.position, endOffset);
+  }
+
+  private locate(offset: number): Slab {
+    return this.queue?.locate(offset) ?? this.stream.ring.locate(offset);
+  }
+
+  private atEnd(): ReadRecord | undefined {
+    const { stream, position } = this;
+    if (stream.endReason !== undefined) return { type: 'end', offset: position, reason: stream.endReason };
+    if (this.announced || position > stream.endOffset) return undefined;
+    this.announced = true;
+    this.live = true;
+    return { type: 'caught-up', offset: position };
+  }
+
+  private chunksAt(offset: number): number {
+    const { endOffset, ring } = this.stream;
+    if (offset === endOffset) return ring.chunkCount;
+    return offset > endOffset ? UNKNOWN : this.locate(offset).chunksBefore(offset);
+  }
+
+  private tooSlow(): StreamFSError {
+    return fail('READER_TOO_SLOW', { lag: this.lag, limit: this.allowedLag });
+  }
+}

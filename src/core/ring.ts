@@ -1,0 +1,116 @@
+/**
+ * The memory of a stream: its newest bytes, once, in slabs that fill up and are given back in order.
+ *
+ *     floor                                                        end
+ *       ▼                                                           ▼
+ *     [ slab ··████ ] [ slab ██████ ] [ slab ██████ ] [ slab ████     ]
+ *       evicted─┘                                          free─┘
+ *
+ * The ring decides nothing: the stream says what to keep. Slabs start small and grow, so a ring takes memory as it
+ * fills; at most one slab at each end is only partly in use.
+ */
+import { MAX_SLAB, MIN_SLAB, Slab } from './slab.ts';
+
+export class Ring {
+  private slabs: Slab[] = [];
+  private readonly maxSlab: number;
+  /** The oldest offset that may still be read. */
+  floor: number;
+  /** The next offset to be written. */
+  end: number;
+  /** Chunks ever appended. */
+  chunkCount = 0;
+  /** Called with each slab that is given back, before it is forgotten. */
+  private readonly onEvict: (slab: Slab) => void;
+
+  /**
+   * @param start first offset, 0 for a new stream
+   * @param capacity bytes the ring is meant to keep; decides only the size of slabs
+   */
+  constructor(start: number, capacity: number, onEvict: (slab: Slab) => void) {
+    this.floor = start;
+    this.end = start;
+    this.maxSlab = Math.min(MAX_SLAB, Math.max(MIN_SLAB, powerOfTwoBelow(capacity / 4)));
+    this.onEvict = onEvict;
+  }
+
+  /** Memory held, in bytes: slabs and their chunk indexes. */
+  get byteLength(): number {
+    let total = 0;
+    for (const slab of this.slabs) total += slab.byteLength;
+    return total;
+  }
+
+  /** Copies one chunk behind the last. It may lie across slabs. */
+  append(chunk: Uint8Array): void {
+    let rest = chunk;
+    let slab = this.slabs.at(-1);
+    while (rest.length > 0) {
+      if (slab === undefined || slab.free === 0) slab = this.addSlab(slab, rest.length, rest === chunk);
+      const part = rest.length <= slab.free ? rest : rest.subarray(0, slab.free);
+      rest = rest.subarray(part.length);
+      slab.fill(part, rest.length === 0);
+      this.end += part.length;
+    }
+    this.chunkCount++;
+  }
+
+  private addSlab(last: Slab | undefined, wanted: number, startsChunk: boolean): Slab {
+    const grown = last === undefined ? MIN_SLAB : last.capacity * 4;
+    const capacity = Math.min(this.maxSlab, Math.max(grown, powerOfTwoAbove(wanted)));
+    const slab = new Slab(this.end, this.chunkCount, startsChunk, capacity);
+    this.slabs.push(slab);
+    return slab;
+  }
+
+  /** Forgets everything below `offset`. */
+  evict(offset: number): void {
+    if (offset <= this.floor) return;
+    this.floor = offset;
+    while (this.slabs.length > 0) {
+      const first = this.slabs[0]!;
+      // A slab that is not full yet is still being written to, however old its bytes are.
+      if (first.end > offset || first.free > 0) break;
+      this.onEvict(first);
+      this.slabs.shift();
+    }
+  }
+
+  /** The slab that holds `offset`, which must be at least the floor and below the end. */
+  locate(offset: number): Slab {
+    let high = this.slabs.length - 1;
+    const last = this.slabs[high]!;
+    if (offset >= last.base) return last;
+    let low = 0;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.slabs[middle]!.base <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return this.slabs[low]!;
+  }
+
+  /** The offset behind the `count`-th newline from the end, not counting one that is the last byte; at least `from`. */
+  lastLines(count: number, from: number): number {
+    if (count === 0) return this.end;
+    let left = count;
+    for (let to = this.end - 1; to > from; ) {
+      const slab = this.locate(to - 1);
+      const start = Math.max(from, slab.base);
+      const bytes = slab.view(start, to);
+      for (let at = bytes.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(10, at - 1)) {
+        if (--left === 0) return start + at + 1;
+      }
+      to = start;
+    }
+    return from;
+  }
+}
+
+function powerOfTwoBelow(n: number): number {
+  return 2 ** Math.floor(Math.log2(Math.max(1, n)));
+}
+
+function powerOfTwoAbove(n: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, n)));
+}

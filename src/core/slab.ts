@@ -1,0 +1,90 @@
+/**
+ * A block of a stream's memory: filled once from its beginning, then never changed, and given back whole.
+ *
+ *     base                         base + used            base + capacity
+ *      │ bytes of chunk, chunk, …    │ free, to be filled    │
+ *
+ * Because bytes below `used` never change, any number of readers may be sent the same memory.
+ */
+import { ChunkIndex } from './chunk-index.ts';
+import type { DataRecord } from './types.ts';
+
+/** The largest slab, in bytes: smaller ones cost more writes per byte, larger ones gain nothing. */
+export const MAX_SLAB = 256 * 1024;
+/** The smallest slab, in bytes, so that an almost idle stream costs little. */
+export const MIN_SLAB = 1024;
+
+export class Slab {
+  /** Absolute offset of the first byte. */
+  readonly base: number;
+  /** Chunks that ended before this slab, since the stream's creation. */
+  readonly firstChunk: number;
+  readonly capacity: number;
+  /** Whether a chunk begins with the first byte, rather than going on from the slab before. */
+  readonly startsChunk: boolean;
+  used = 0;
+  readonly chunks: ChunkIndex;
+  private readonly bytes: Uint8Array;
+  private lastSlice: DataRecord | undefined;
+
+  constructor(base: number, firstChunk: number, startsChunk: boolean, capacity: number) {
+    this.base = base;
+    this.startsChunk = startsChunk;
+    this.firstChunk = firstChunk;
+    this.capacity = capacity;
+    this.bytes = Buffer.allocUnsafeSlow(capacity);
+    this.chunks = new ChunkIndex(capacity);
+  }
+
+  /** Absolute offset behind the last byte filled. */
+  get end(): number {
+    return this.base + this.used;
+  }
+
+  get free(): number {
+    return this.capacity - this.used;
+  }
+
+  /** Memory held, in bytes. */
+  get byteLength(): number {
+    return this.capacity + this.chunks.byteLength;
+  }
+
+  /** Copies `bytes`, which must fit; `chunkEnds` marks its last byte as the end of a chunk. */
+  fill(bytes: Uint8Array, chunkEnds: boolean): void {
+    this.bytes.set(bytes, this.used);
+    this.used += bytes.length;
+    if (chunkEnds) this.chunks.mark(this.used - 1);
+  }
+
+  /**
+   * The bytes between two absolute offsets. Readers that stand at the same place get the same object, so that whoever
+   * encodes it for a wire can tell that it has done so already.
+   */
+  slice(from: number, to: number): DataRecord {
+    const last = this.lastSlice;
+    if (last !== undefined && last.offset === from && last.data.length === to - from) return last;
+    this.lastSlice = { type: 'data', offset: from, data: this.view(from, to) };
+    return this.lastSlice;
+  }
+
+  view(from: number, to: number): Uint8Array {
+    return this.bytes.subarray(from - this.base, to - this.base);
+  }
+
+  /** The offset behind the chunk that holds `offset`, or -1 when that chunk goes on in the next slab. */
+  chunkEnd(offset: number): number {
+    const position = this.chunks.nextEnd(offset - this.base, this.used);
+    return position < 0 ? -1 : this.base + position + 1;
+  }
+
+  /** Whether a chunk ends, and so another begins, at `offset`. */
+  isBoundary(offset: number): boolean {
+    return offset === this.base ? this.startsChunk : this.chunks.has(offset - this.base - 1);
+  }
+
+  /** Chunks that ended at or before `offset`, since the stream's creation. */
+  chunksBefore(offset: number): number {
+    return this.firstChunk + this.chunks.countBefore(offset - this.base);
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * A stream: one writer's end that decides the order of all bytes, one ring that holds them, any number of readers.
+ *
+ *     append ─► ring ─► (end of the event-loop turn) flush ─► the readers that wait
+ *
+ * `append` is synchronous and is the only place where order is decided: whatever was appended first is first for
+ * everybody. It never looks at readers, however many there are; readers that wait are woken once per turn of the
+ * event loop, however often something was appended in it.
+ */
+import { fail, type StreamFSError } from '../errors/index.ts';
+import { Reader } from './reader.ts';
+import { Ring } from './ring.ts';
+import {
+  type EndReason,
+  type GapRecord,
+  type LagPolicy,
+  MAX_CHUNK,
+  MAX_OFFSET,
+  type ReaderOptions,
+  type ReaderStart,
+} from './types.ts';
+import { WriterGate } from './writer-gate.ts';
+
+/** What an owner of streams may want to be told of. Called synchronously: be quick, do not throw. */
+export interface StreamObserver {
+  /** A reader has lost bytes. */
+  gap?(stream: Stream, reader: Reader, gap: GapRecord): void;
+  /** A reader was cut off for being too slow. */
+  tooSlow?(stream: Stream, reader: Reader, error: StreamFSError): void;
+  /** A reader was closed; `stream.readerCount` is what is left. */
+  readerClosed?(stream: Stream): void;
+}
+
+export interface StreamOptions {
+  /** Bytes kept for those who join: the newest so many, exactly (contract 12). From 1. */
+  retention: number;
+  /** Bytes a reader that has caught up once may fall behind (contract 18, 20). From 1. */
+  maxLag: number;
+  /** What happens to a reader that falls further behind. Default `drop-oldest`. */
+  onLag?: LagPolicy;
+  /** Milliseconds that writers wait for a reader with the policy `block` before it is cut off. Default 5000. */
+  blockTimeout?: number;
+  /** Default: a new random one. */
+  generation?: string;
+  /** The offset of the first byte. Default 0. */
+  firstOffset?: number;
+  /** The time in milliseconds since 1970. Default `Date.now`. */
+  now?: () => number;
+  observer?: StreamObserver;
+}
+
+/** Facts about a stream, taken at one moment. Sizes are bytes. */
+export interface StreamStats {
+  generation: string;
+  startOffset: number;
+  endOffset: number;
+  /** Bytes ever written (contract 5). */
+  totalWritten: number;
+  /** Chunks ever written. */
+  totalChunks: number;
+  retained: number;
+  /** Memory held for the bytes and their index. */
+  memory: number;
+  readers: number;
+  /** The largest lag of any reader. */
+  maxReaderLag: number;
+  /** Losses of all readers there ever were. */
+  skippedBytes: number;
+  skippedChunks: number;
+  /** Undefined while the stream can be written to. */
+  ended: EndReason | undefined;
+  createdAt: number;
+  modifiedAt: number;
+}
+
+export class Stream {
+  readonly generation: string;
+  readonly retention: number;
+  readonly maxLag: number;
+  readonly onLag: LagPolicy;
+  readonly createdAt: number;
+  /** When it was last written to or touched, in milliseconds since 1970 (contract 6). */
+  modifiedAt: number;
+  /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
+  skippedBytes = 0;
+  skippedChunks = 0;
+
+  /** For readers only: what they read from. */
+  readonly ring: Ring;
+  private readonly firstOffset: number;
+  private readonly now: () => number;
+  private readonly observer: StreamObserver;
+  private readonly gate: WriterGate;
+  private readonly openReaders = new Set<Reader>();
+  /** Readers whose policy must be looked after while they are away: `disconnect`, and `drop-newest`. */
+  private readonly watched = new Set<Reader>();
+  private waiting: Reader[] = [];
+  private flushScheduled = false;
+  private reason: EndReason | undefined;
+  private readerIds = 0;
+
+  constructor(options: StreamOptions) {
+    this.retention = atLeastOne('retention', options.retention);
+    this.maxLag = atLeastOne('maxLag', options.maxLag);
+    this.onLag = options.onLag ?? 'drop-oldest';
+    this.generation = options.generation ?? newGeneration();
+    this.firstOffset = options.firstOffset ?? 0;
+    this.now = options.now ?? Date.now;
+    this.observer = options.observer ?? {};
+    this.createdAt = this.now();
+    this.modifiedAt = this.createdAt;
+    this.gate = new WriterGate(options.blockTimeout ?? 5000);
+    this.ring = new Ring(this.firstOffset, Math.max(this.retention, this.maxLag), (slab) => {
+      for (const reader of this.watched) reader.slabLeaves(slab);
+    });
+  }
+
+  /** The oldest offset a new reader may start at: exactly `retention` bytes before the end, once so many were written. */
+  get startOffset(): number {
+    return Math.max(this.ring.floor, this.ring.end - this.retention);
+  }
+
+  /** The offset of the next byte to be written. */
+  get endOffset(): number {
+    return this.ring.end;
+  }
+
+  /** Bytes ever written (contract 5). */
+  get totalWritten(): number {
+    return this.ring.end - this.firstOffset;
+  }
+
+  /** Why no more can be written; undefined while it can. */
+  get endReason(): EndReason | undefined {
+    return this.reason;
+  }
+
+  get readerCount(): number {
+    return this.openReaders.size;
+  }
+
+  readers(): IterableIterator<Reader> {
+    return this.openReaders.values();
+  }
+
+  /**
+   * Appends bytes as one piece, at once, whatever readers there are, and gives the new end offset. The bytes are
+   * copied: the caller may reuse its memory. They become chunks of at most 64 KiB. No bytes: nothing happens.
+   *
+   * @throws STREAM_CLOSED after the end (contract 3), STREAM_FULL beyond 2^53 - 1 (contract 15); nothing is written then
+   */
+  append(bytes: Uint8Array): number {
+    if (this.reason !== undefined) throw fail('STREAM_CLOSED');
+    const { ring } = this;
+    if (bytes.length === 0) return ring.end;
+    if (bytes.length > MAX_OFFSET - ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
+    this.modifiedAt = this.now();
+    if (bytes.length <= MAX_CHUNK) this.appendChunk(bytes);
+    else {
+      for (let at = 0; at < bytes.length; at += MAX_CHUNK) this.appendChunk(bytes.subarray(at, at + MAX_CHUNK));
+    }
+    if (this.waiting.length > 0 || this.watched.size > 0) this.scheduleFlush();
+    return ring.end;
+  }
+
+  private appendChunk(chunk: Uint8Array): void {
+    this.ring.append(chunk);
+    this.ring.evict(this.ring.end - this.kept);
+  }
+
+  /** Bytes to keep: with readers, what they may lag; beyond that nobody could ask for them. */
+  private get kept(): number {
+    if (this.openReaders.size === 0) return this.retention;
+    return Math.max(this.retention, this.maxLag) + this.gate.slack;
+  }
+
+  /**
+   * Appends like {@link append}, but waits where a reader has asked writers to (contract 20, `block`), and lets readers
+   * keep up with one that is longer than 256 KiB. Still one piece: no other `write` comes in between. Returns nothing
+   * where there was nothing to wait for.
+   */
+  write(bytes: Uint8Array): void | Promise<void> {
+    const portion = this.openReaders.size === 0 ? Number.POSITIVE_INFINITY : WriterGate.PORTION;
+    if (bytes.length <= portion && this.gate.isOpen) {
+      this.append(bytes);
+      return undefined;
+    }
+    return this.gate.pass(bytes, (part) => this.append(part));
+  }
+
+  /** Moves the modification time to now. */
+  touch(): void {
+    this.modifiedAt = this.now();
+  }
+
+  /**
+   * No more appends. Readers get what they are owed, then the end; history stays readable (contract 23, 29).
+   * Ending twice is harmless: the first reason stays.
+   */
+  end(reason: EndReason = 'ended'): void {
+    if (this.reason !== undefined) return;
+    this.reason = reason;
+    this.gate.abandon();
+    if (this.waiting.length > 0) this.scheduleFlush();
+  }
+
+  /**
+   * A new reader (contract 17, 25).
+   *
+   * @throws OFFSET_GONE for an offset no longer retained, STREAM_RECREATED for another generation
+   */
+  openReader(options: ReaderOptions = {}): Reader {
+    if (options.generation !== undefined) this.requireGeneration(options.generation);
+    const start = options.start ?? { from: 'earliest' };
+    const cursor = this.startCursor(start);
+    const policy = options.onLag ?? this.onLag;
+    const reader = new Reader(this, ++this.readerIds, policy, cursor, this.now());
+    this.openReaders.add(reader);
+    if (policy === 'block') this.gate.add(reader);
+    if (policy === 'disconnect' || policy === 'drop-newest') this.watched.add(reader);
+    return reader;
+  }
+
+  /** @throws STREAM_RECREATED if `expected` is not this stream's generation */
+  requireGeneration(expected: string): void {
+    if (expected !== this.generation) throw fail('STREAM_RECREATED', { actual: this.generation, expected });
+  }
+
+  private startCursor(start: ReaderStart): number {
+    const { startOffset, endOffset } = this;
+    if ('from' in start) return start.from === 'live' ? endOffset : startOffset;
+    if ('lastBytes' in start) return Math.max(startOffset, endOffset - start.lastBytes);
+    if ('lastLines' in start) return this.ring.lastLines(start.lastLines, startOffset);
+    if (start.offset < startOffset && start.onExpired !== 'skip') throw this.offsetGone(start.offset);
+    return start.offset;
+  }
+
+  /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */
+  offsetGone(offset: number): StreamFSError {
+    const earliest = this.startOffset;
+    return fail('OFFSET_GONE', { offset, earliest }, { earliest });
+  }
+
+  /** A copy of the bytes retained from a start on (contract 34). */
+  snapshot(start: ReaderStart = { from: 'earliest' }): { data: Uint8Array; offset: number } {
+    const from = Math.min(Math.max(this.startCursor(start), this.startOffset), this.endOffset);
+    const data = new Uint8Array(this.endOffset - from);
+    for (let at = from; at < this.endOffset; ) {
+      const slab = this.ring.locate(at);
+      data.set(slab.view(at, slab.end), at - from);
+      at = slab.end;
+    }
+    return { data, offset: from };
+  }
+
+  stats(): StreamStats {
+    let maxReaderLag = 0;
+    for (const reader of this.openReaders) maxReaderLag = Math.max(maxReaderLag, reader.lag);
+    return {
+      generation: this.generation,
+      startOffset: this.startOffset,
+      endOffset: this.endOffset,
+      totalWritten: this.totalWritten,
+      totalChunks: this.ring.chunkCount,
+      retained: this.endOffset - this.startOffset,
+      memory: this.ring.byteLength,
+      readers: this.readerCount,
+      maxReaderLag,
+      skippedBytes: this.skippedBytes,
+      skippedChunks: this.skippedChunks,
+      ended: this.reason,
+      createdAt: this.createdAt,
+      modifiedAt: this.modifiedAt,
+    };
+  }
+
+  // ── for readers ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Puts a reader on the list of those to be woken. */
+  enlist(reader: Reader): void {
+    reader.place = this.waiting.length;
+    this.waiting.push(reader);
+  }
+
+  /** Takes a reader off that list, in constant time: the last one takes its place. */
+  delist(reader: Reader): void {
+    const { place } = reader;
+    if (this.waiting[place] !== reader) return;
+    const last = this.waiting.pop()!;
+    if (last === reader) return;
+    this.waiting[place] = last;
+    last.place = place;
+  }
+
+  /** A reader has moved on: writers that wait for it may go on. */
+  roomMade(): void {
+    this.gate.roomMade();
+  }
+
+  gapFound(reader: Reader, gap: GapRecord): void {
+    this.skippedBytes += gap.to - gap.from;
+    this.skippedChunks += gap.chunks;
+    this.observer.gap?.(this, reader, gap);
+  }
+
+  readerFailed(reader: Reader, error: StreamFSError): void {
+    this.observer.tooSlow?.(this, reader, error);
+  }
+
+  readerClosed(reader: Reader): void {
+    this.delist(reader);
+    this.openReaders.delete(reader);
+    this.watched.delete(reader);
+    this.gate.delete(reader);
+    if (this.openReaders.size === 0) this.ring.evict(this.ring.end - this.kept);
+    this.observer.readerClosed?.(this);
+  }
+
+  private scheduleFlush(): void {
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    setImmediate(this.flush);
+  }
+
+  /** Wakes every reader that waits, once for all that was appended in this turn of the event loop. */
+  private readonly flush = (): void => {
+    this.flushScheduled = false;
+    for (const reader of this.watched) reader.checkLag();
+    const woken = this.waiting;
+    if (woken.length === 0) return;
+    this.waiting = [];
+    for (const reader of woken) reader.wake();
+  };
+}
+
+function atLeastOne(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(`${name} must be a whole number of bytes from 1, not ${value}`);
+  }
+  return value;
+}
+
+/** Unlikely to repeat in any life of any server: 32 bits of time, 48 random ones. */
+function newGeneration(): string {
+  const random = crypto.getRandomValues(new Uint8Array(6));
+  const time = Math.floor(Date.now() / 1000).toString(16);
+  return time + Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,102 @@
+/**
+ * Where writers wait: for readers with the policy `block`, and for their turn behind a write that is still waiting.
+ *
+ * Open and of no cost unless a reader asks for `block`. A reader that holds writers up for longer than the deadline
+ * is cut off, so that one that has stopped for good cannot stop the stream (contract 7, 20).
+ */
+import { fail } from '../errors/index.ts';
+import type { Reader } from './reader.ts';
+import { MAX_CHUNK } from './types.ts';
+
+export class WriterGate {
+  /** Bytes written at a time by a long write, before readers get a turn. */
+  static readonly PORTION = 256 * 1024;
+
+  private readonly readers = new Set<Reader>();
+  private readonly deadline: number;
+  /** The last of the writes that wait, in order; undefined when none does. */
+  private queue: Promise<void> | undefined;
+  private release: (() => void) | undefined;
+  private abandoned = false;
+
+  constructor(deadline: number) {
+    this.deadline = deadline;
+  }
+
+  /** Whether a write may go ahead at once. */
+  get isOpen(): boolean {
+    return this.queue === undefined && (this.readers.size === 0 || this.slowest() === undefined);
+  }
+
+  /** Bytes to keep beyond what readers may lag: a writer looks before a piece, not within it. */
+  get slack(): number {
+    return this.readers.size === 0 ? 0 : MAX_CHUNK;
+  }
+
+  add(reader: Reader): void {
+    this.readers.add(reader);
+  }
+
+  delete(reader: Reader): void {
+    if (this.readers.delete(reader)) this.roomMade();
+  }
+
+  /** Lets whoever waits look again. */
+  roomMade(): void {
+    if (this.release !== undefined && this.slowest() === undefined) this.release();
+  }
+
+  /** The stream has ended: nobody waits any longer. What they append then is refused. */
+  abandon(): void {
+    this.abandoned = true;
+    this.release?.();
+  }
+
+  /** Appends `bytes` with `append`, in portions, behind all that waits already. */
+  pass(bytes: Uint8Array, append: (part: Uint8Array) => void): Promise<void> {
+    const turn = (this.queue ?? Promise.resolve()).catch(() => undefined).then(() => this.drain(bytes, append));
+    this.queue = turn;
+    const done = () => {
+      if (this.queue === turn) this.queue = undefined;
+    };
+    turn.then(done, done);
+    return turn;
+  }
+
+  private async drain(bytes: Uint8Array, append: (part: Uint8Array) => void): Promise<void> {
+    for (let at = 0; at < bytes.length || at === 0; ) {
+      await this.room();
+      // With a blocking reader a piece at a time, since no more than a chunk of slack is kept for it.
+      const length = this.readers.size === 0 ? WriterGate.PORTION : MAX_CHUNK;
+      append(bytes.subarray(at, at + length));
+      at += length;
+      // Behind the flush of this turn: setImmediate callbacks run in the order in which they were set.
+      if (at < bytes.length) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  private async room(): Promise<void> {
+    if (this.abandoned || this.slowest() === undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        for (let reader = this.slowest(); reader !== undefined; reader = this.slowest()) {
+          reader.fail(fail('READER_TOO_SLOW', { lag: reader.lag, limit: reader.allowedLag }));
+        }
+        this.release?.();
+      }, this.deadline);
+      this.release = () => {
+        clearTimeout(timer);
+        this.release = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** A reader that writers must wait for. */
+  private slowest(): Reader | undefined {
+    for (const reader of this.readers) {
+      if (reader.lag >= reader.allowedLag) return reader;
+    }
+    return undefined;
+  }
+}

@@ -43,6 +43,8 @@ export class Reader implements AsyncIterable<ReadRecord> {
   private failure: StreamFSError | undefined;
   private waiter: (() => void) | undefined;
   private queue: DropNewestQueue | undefined;
+  /** Where the bytes lie that were peeked and not yet taken: the ring may give that slab back before they are. */
+  private peeked: Slab | undefined;
   /** A gap known from the beginning: the offset asked for had gone. */
   private firstGap: GapRecord | undefined;
 
@@ -153,6 +155,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.peeked = undefined;
     this.stream.readerClosed(this);
     this.wake();
   }
@@ -171,6 +174,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     const readable = this.readableEnd();
     if (this.position >= readable) return this.atEnd();
     const slab = this.locate(this.position);
+    this.peeked = slab;
     const to = Math.min(slab.end, readable, this.position + max);
     return slab.slice(this.position, to);
   }
@@ -202,16 +206,23 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return Buffer.concat(parts);
   }
 
-  /** Takes the first `length` bytes of what was peeked. */
+  /**
+   * Takes the first `length` bytes of what was peeked. Bytes may have been appended, and the reader closed, since:
+   * what was peeked counts as delivered all the same.
+   */
   advance(length: number): void {
-    const { stream } = this;
-    const slab = this.locate(this.position);
+    const { stream, peeked } = this;
+    this.peeked = undefined;
     this.position += length;
     this.receivedBytes += length;
+    if (this.closed) return;
+    // A chunk read may end in a later slab than it began in.
+    const slab = peeked !== undefined && this.position <= peeked.end ? peeked : this.locate(this.position - 1);
     if (this.position === stream.endOffset) {
       this.live = true;
       this.chunksBefore = stream.ring.chunkCount;
-    } else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
+    } else if (this.position < slab.base) this.chunksBefore = UNKNOWN;
+    else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
     else this.chunksBefore = slab.chunksBefore(this.position);
     if (this.policy === 'block') stream.roomMade();
   }
@@ -239,6 +250,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   seek(offset: number): void {
     if (offset < this.stream.startOffset) throw this.stream.offsetGone(offset);
     this.firstGap = undefined;
+    this.peeked = undefined;
     this.position = offset;
     this.live = offset >= this.stream.endOffset;
     this.announced = false;

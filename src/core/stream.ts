@@ -241,6 +241,18 @@ export class Stream {
     return fail('OFFSET_GONE', { offset, earliest }, { earliest });
   }
 
+  /**
+   * The bytes at an absolute offset, without a reader: as many as lie together, at most `max`. Undefined at the end.
+   *
+   * @throws OFFSET_GONE
+   */
+  peekAt(offset: number, max: number): Uint8Array | undefined {
+    if (offset < this.startOffset) throw this.offsetGone(offset);
+    if (offset >= this.endOffset) return undefined;
+    const slab = this.ring.locate(offset);
+    return slab.view(offset, Math.min(slab.end, offset + max));
+  }
+
   /** A copy of the bytes retained from a start on (contract 34). */
   snapshot(start: ReaderStart = { from: 'earliest' }): { data: Uint8Array; offset: number } {
     const from = Math.min(Math.max(this.startCursor(start), this.startOffset), this.endOffset);

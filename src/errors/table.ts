@@ -37,7 +37,9 @@ export const ERRORS = {
   IS_A_DIRECTORY: { status: 400, text: 'is a directory: {path}' },
   ROOT_IS_FIXED: { status: 400, text: 'the root directory cannot be removed or renamed' },
   NOT_SUPPORTED: { status: 501, text: '{operation} not supported by {plugin}' },
+  WRITER_CLOSED: { status: 409, text: 'file writer is closed' },
   FILE_TOO_LARGE: { status: 413, text: 'file would grow to {size} bytes: {max} are allowed' },
+  DEVICE_HAS_NO_END: { status: 400, text: '{path} has no end: give a size, or use stream mode' },
   RENAME_ACROSS_MOUNTS: { status: 501, text: 'rename not supported across mounts: {from} to {to}' },
 
   // Handles (contract 48-65)
@@ -52,11 +54,15 @@ export const ERRORS = {
   MOUNT_EXISTS: { status: 409, text: 'mount already exists: {path}' },
   MOUNT_NOT_FOUND: { status: 404, text: 'no mount at path: {path}' },
   MOUNT_BUSY: { status: 409, text: 'mount is being changed: {path}' },
+  MOUNT_NOT_READY: { status: 503, text: 'mount is not ready: {path} ({reason})' },
+  MOUNT_IS_FIXED: { status: 400, text: 'cannot remove or rename {path}: it is or holds a mount; unmount that first' },
+  PLUGIN_EXISTS: { status: 409, text: 'plugin already registered: {name}' },
   NOTHING_MOUNTED: { status: 404, text: 'file not found: {path} (nothing is mounted there)' },
   UNKNOWN_FSTYPE: { status: 400, text: 'unknown filesystem type: {fstype}' },
   PLUGIN_INVALID: { status: 400, text: 'failed to validate plugin: {reason}' },
   PLUGIN_FAILED: { status: 500, text: 'failed to initialize plugin: {reason}' },
   CONFIG_INVALID: { status: 400, text: '{reason}' },
+  LISTEN_FAILED: { status: 500, text: 'cannot listen on {address}: {reason}' },
 
   // HTTP (contract 66, 70, 72, 76, 78)
   PATH_REQUIRED: { status: 400, text: 'path parameter is required' },
@@ -68,6 +74,17 @@ export const ERRORS = {
   BAD_REQUEST: { status: 400, text: 'bad request: {reason}' },
   ROUTE_NOT_FOUND: { status: 404, text: 'not found: no route {method} {route}' },
   METHOD_NOT_ALLOWED: { status: 405, text: 'method not allowed' },
+  HEADERS_TOO_LARGE: { status: 431, text: 'request headers exceed the maximum size' },
+  BODY_TIMEOUT: { status: 408, text: 'request body stopped arriving: nothing came for {seconds} seconds' },
+  INVALID_HANDLE_ID: { status: 400, text: 'invalid handle ID: must be a number' },
+  UNSUPPORTED_ALGORITHM: { status: 400, text: 'unsupported algorithm: {algorithm} (supported: xxh3, md5)' },
+  INVALID_PATTERN: { status: 400, text: 'invalid regex pattern: {reason}' },
+  GREP_NEEDS_RECURSIVE: { status: 400, text: 'path is a directory, use recursive=true to search' },
+  GREP_TOO_SLOW: {
+    status: 400,
+    text: 'search took longer than {seconds} seconds: use a simpler pattern or search less',
+  },
+  PLUGINS_ARE_BUILT_IN: { status: 501, text: 'plugins are built in: this server never loads code from a request' },
   SHUTTING_DOWN: { status: 503, text: 'server is shutting down' },
   INTERNAL: { status: 500, text: 'internal error' },
 } as const satisfies Record<string, { status: number; text: string }>;

@@ -1,2 +1,35 @@
+export { type Clock, systemClock } from './clock.ts';
+export {
+  DEFAULT_LEASE,
+  DEFAULT_MAX_HANDLES,
+  type HandleInfo,
+  HandleTable,
+  type HandleTableOptions,
+  MAX_LEASE,
+  type OpenOptions,
+} from './handle-table.ts';
+export {
+  type MountCounts,
+  type MountInfo,
+  type MountOptions,
+  MountTable,
+  type MountTableOptions,
+  type PluginInfo,
+  type UnmountListener,
+} from './mount-table.ts';
+export type { MountStatus } from './mount-tree.ts';
+export type { ResolvedPath } from './mounted-file-system.ts';
+export {
+  baseName,
+  isWithin,
+  joinPath,
+  MAX_PART_BYTES,
+  MAX_PATH_BYTES,
+  normalizePath,
+  parentPath,
+  pathInside,
+  splitPath,
+} from './path.ts';
 export type * from './plugin.ts';
+export { PluginRegistry } from './plugin-registry.ts';
 export type * from './types.ts';

@@ -43,6 +43,8 @@ export interface WriteOptions {
   create?: boolean;
   exclusive?: boolean;
   truncate?: boolean;
+  /** Of a stream: refuse with STREAM_RECREATED if it has another generation. */
+  generation?: string;
 }
 
 /** A body on its way into a file: `write` each piece, then `close`. */
@@ -54,6 +56,10 @@ export interface FileWriter {
   write(piece: Uint8Array): void | Promise<void>;
   /** Bytes taken so far. */
   readonly written: number;
+  /** Of a stream: its end offset after the last piece taken. */
+  readonly endOffset?: number;
+  /** Of a stream: its generation. */
+  readonly generation?: string;
   /** Ends the body. With `end`, a stream is ended as well (contract 29). */
   close(options?: { end?: boolean }): Promise<void>;
   /** The body broke off: keep what has come if the file can (streams do, contract 72), else undo. */
@@ -81,10 +87,11 @@ export interface HandleRead {
   /** Bytes lost before `data`, when the handle had fallen too far behind (contract 9). */
   skipped: number;
   /**
-   * Moves the handle's position behind `data`. To be called once the data has been delivered, so that a client that
-   * gives up loses nothing (contract 54). A read-at does nothing here.
+   * Says whether `data` has been delivered; to be called once. Only then does the handle's position move behind it, so
+   * that a client that gives up loses nothing (contract 54); until then the next read from the position waits. A
+   * read-at does nothing here.
    */
-  commit(): void;
+  commit(delivered?: boolean): void;
 }
 
 export interface HandleReadOptions {

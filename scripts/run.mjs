@@ -1,0 +1,57 @@
+/**
+ * Runs the programs the other scripts are made of, in the project's folder. A signal that this process gets while one
+ * runs goes on to it, and ends both.
+ */
+import { spawn } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/**
+ * Runs a program to its end and gives its exit code, as a shell counts it.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ env?: Record<string, string>, stdio?: import('node:child_process').StdioOptions }} [options]
+ * @returns {Promise<number>}
+ */
+export function run(command, args, { env = {}, stdio = ['ignore', 'inherit', 'inherit'] } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio, env: { ...process.env, ...env } });
+    const forward = (signal) => child.kill(signal);
+    for (const signal of SIGNALS) process.on(signal, forward);
+    const done = (code) => {
+      for (const signal of SIGNALS) process.off(signal, forward);
+      resolve(code);
+    };
+    child.on('error', (error) => {
+      process.stderr.write(`cannot run ${command}: ${error.message}\n`);
+      done(127);
+    });
+    child.on('exit', (code, signal) => done(code ?? 128 + constants.signals[signal]));
+  });
+}
+
+/**
+ * Runs a tool of node_modules with this Node.
+ * @param {string} name
+ * @param {string[]} args
+ * @param {Parameters<typeof run>[2]} [options]
+ */
+export function runTool(name, args, options) {
+  let path;
+  try {
+    path = realpathSync(join(ROOT, 'node_modules', '.bin', name));
+  } catch {
+    process.stderr.write(`${name} is not installed: run npm ci\n`);
+    return Promise.resolve(127);
+  }
+  return run(process.execPath, [path, ...args], options);
+}
+
+/** Output of ours and of what we run goes to stderr where stdout is for somebody else. */
+export const TO_STDERR = ['ignore', process.stderr, process.stderr];

@@ -1,0 +1,132 @@
+/**
+ * The composition root: the only place that knows all the parts. It makes them from a configuration, starts them in
+ * order and stops them within a deadline. Signals, exit codes and what is printed are the command line's business.
+ *
+ *   configuration ─► logger ─► registry ─► mounts ─► handles ─► server: listen ─► start the mounts
+ *   shutdown:        server takes nothing new, streams end, readers get the end, what is left is cut at the deadline
+ */
+import { type Config, type ConfigInput, configOf, loadConfig, parseAddress, refuseExposure } from '../config/index.ts';
+import { fail } from '../errors/index.ts';
+import { HandleTable, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
+import { builtinPlugins } from '../plugins/index.ts';
+import { createServer } from '../server/index.ts';
+import { listenError, urlOf } from './listen.ts';
+import { createLogger } from './logger.ts';
+import { type Stoppable, stopWithin } from './shutdown.ts';
+import { version } from './version.ts';
+
+export interface AppOptions {
+  /** A configuration file, YAML or TOML. */
+  configFile?: string;
+  /** A configuration as an object, with the keys of a file. Not together with `configFile`. Default: none. */
+  config?: ConfigInput;
+  /** `HOST:PORT` or `:PORT`, instead of the configuration's. */
+  address?: string;
+  /** Listen off loopback although nobody is asked for a token. */
+  noAuth?: boolean;
+  /** Default: lines of JSON on stderr. */
+  logger?: PluginLogger;
+  /** Kinds of file system beside the built-in ones. */
+  plugins?: readonly Plugin[];
+  /** Gives up the start, with SHUTTING_DOWN. Afterwards it does nothing: call `shutdown`. */
+  signal?: AbortSignal;
+}
+
+export interface App {
+  /** Where the server can be reached, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Where it listens; the port is the one the system chose where 0 was asked for. */
+  readonly address: { readonly host: string; readonly port: number };
+  readonly mounts: MountTable;
+  readonly handles: HandleTable;
+  readonly logger: PluginLogger;
+  /**
+   * Ends every stream, so that readers get the end, and closes everything (contract 28). Settles within
+   * `server.shutdown_timeout`, whatever hangs; never fails. Twice is harmless.
+   */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Starts a server. It listens, and answers `/health`, from before the mounts start; when this settles, every mount
+ * has started or failed, and a failed one leaves the server running, degraded (contract 76).
+ *
+ * CONFIG_INVALID for a configuration that cannot be used or an address that is refused; LISTEN_FAILED where the
+ * address is taken or cannot be had. Then nothing is left running.
+ */
+export async function startApp(options: AppOptions = {}): Promise<App> {
+  const config = await configFor(options);
+  const { server: settings } = config;
+  const logger = options.logger ?? createLogger(settings.logLevel);
+  const mounts = new MountTable({
+    registry: new PluginRegistry([...builtinPlugins, ...(options.plugins ?? [])]),
+    logger,
+  });
+  const handles = new HandleTable({ mounts, logger });
+  const server = createServer({ mounts, handles, logger, maxRequestBodyBytes: settings.maxRequestBodyBytes, version });
+
+  let stopping: Promise<void> | undefined;
+  const parts: Stoppable[] = [
+    { name: 'server', stop: (deadline) => server.close(deadline) },
+    { name: 'mounts', stop: () => mounts.shutdown() },
+    { name: 'handles', stop: () => handles.shutdown() },
+  ];
+  const shutdown = () => {
+    stopping ??= stopWithin(parts, settings.shutdownTimeout, logger);
+    return stopping;
+  };
+
+  try {
+    for (const { plugin, path, config: parameters, name } of config.mounts) {
+      mounts.declare(plugin, path, parameters, name === undefined ? {} : { instance: name });
+    }
+    options.signal?.throwIfAborted();
+    const address = await server.listen(settings.address.host, settings.address.port).catch((error: unknown) => {
+      throw listenError(settings.address, error);
+    });
+    const url = urlOf(address);
+    logger.info('listening', { url, ...version });
+    await untilAborted(mounts.startDeclared(), options.signal);
+    tellWhereFailed(config, mounts, logger);
+    return { url, address, mounts, handles, logger, shutdown };
+  } catch (error) {
+    await shutdown();
+    throw options.signal?.aborted ? fail('SHUTTING_DOWN') : error;
+  }
+}
+
+async function configFor(options: AppOptions): Promise<Config> {
+  if (options.configFile !== undefined && options.config !== undefined) {
+    throw fail('CONFIG_INVALID', { reason: 'expected configFile or config, not both' });
+  }
+  const config =
+    options.configFile === undefined ? configOf(options.config ?? {}) : await loadConfig(options.configFile);
+  const address = options.address === undefined ? config.server.address : parseAddress(options.address);
+  const noAuth = options.noAuth ?? config.server.noAuth;
+  refuseExposure(address, noAuth);
+  return { ...config, server: { ...config.server, address, noAuth } };
+}
+
+/** The mount table says that a mount failed and why; only here it is known in which line it was asked for. */
+function tellWhereFailed(config: Config, mounts: MountTable, logger: PluginLogger): void {
+  for (const mount of mounts.mounts()) {
+    if (mount.status !== 'failed') continue;
+    const where = config.mounts.find(({ path }) => path === mount.path)?.where;
+    if (where !== undefined) logger.error(`${where}: ${mount.error ?? ''}`, { path: mount.path });
+  }
+}
+
+async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) return work;
+  signal.throwIfAborted();
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    if (stop) signal.removeEventListener('abort', stop);
+  }
+}

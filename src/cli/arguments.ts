@@ -1,0 +1,40 @@
+/** Values of arguments, read when they are parsed, so that a wrong one is a usage error before anything is done. */
+import { InvalidArgumentError } from 'commander';
+import { parseDuration, parseSize } from '../units/index.ts';
+
+function reading<T>(read: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    }
+  };
+}
+
+/** Bytes of `512KB`, `1.5MB`, `4096`. */
+export const size = reading(parseSize);
+
+/** Milliseconds of `30` (seconds), `500ms`, `5m`; 0 would be no time at all. */
+export const duration = reading((text) => {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === 0) throw new Error('expected more than 0');
+  return milliseconds;
+});
+
+function whole(text: string, least: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+    throw new Error(`expected a whole number of at least ${least}`);
+  }
+  return value;
+}
+
+export const offset = reading((text) => whole(text, 0));
+export const count = reading((text) => whole(text, 1));
+
+/** Permission bits in octal, as chmod takes them: `755`. */
+export const mode = reading((text) => {
+  if (!/^0?[0-7]{1,4}$/.test(text)) throw new Error('expected octal permission bits such as 755');
+  return Number.parseInt(text, 8);
+});

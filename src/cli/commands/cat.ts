@@ -1,0 +1,162 @@
+import type { FollowOptions, FollowRecord, LagPolicy, StreamFSClient } from '../../client/index.ts';
+import type { CommandContext } from '../context.ts';
+import { EXIT, ExitError, UsageError } from '../exit-codes.ts';
+import { isTerminal, printable } from '../io.ts';
+import { Progress } from '../progress.ts';
+
+interface Options {
+  stream?: boolean;
+  from?: 'earliest' | 'live';
+  offset?: number;
+  last?: number;
+  lastLines?: number;
+  onLag?: LagPolicy;
+  create: boolean;
+  reconnect: boolean;
+  timeout?: number;
+}
+
+/** `streamfs cat [--stream] PATH`: bytes to standard output, and nothing else. */
+export async function cat(context: CommandContext, path: string, options: Options): Promise<number> {
+  const request = followOptions(options);
+  const client = await context.client();
+  const showProgress = context.chatty && context.messages.terminal && !isTerminal(context.io.stdout);
+  const progress = new Progress(context.messages, showProgress);
+  try {
+    const code = options.stream
+      ? await followTo(context, client, path, { ...request, signal: context.signal }, progress)
+      : await readTo(context, client, path, progress);
+    await context.output.flush(context.signal);
+    return code;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The request of `cat --stream`. Without `--stream` none of its options means anything, which is said, not ignored. */
+function followOptions(options: Options): FollowOptions {
+  const { from, offset, last, lastLines } = options;
+  const starts = { '--from': from, '--offset': offset, '--last': last, '--last-lines': lastLines };
+  const given = Object.entries(starts).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (given.length > 1) throw new UsageError(`${given.join(' and ')} exclude each other: give only one`);
+  const others = {
+    '--on-lag': options.onLag,
+    '--no-create': !options.create,
+    '--no-reconnect': !options.reconnect,
+    '--timeout': options.timeout,
+  };
+  const meaningless = [...given, ...Object.entries(others).flatMap(([name, value]) => (value ? [name] : []))];
+  if (!options.stream && meaningless.length > 0) throw new UsageError(`${meaningless[0]} needs --stream`);
+  return {
+    ...(from === undefined ? {} : { from }),
+    ...(offset === undefined ? {} : { offset }),
+    ...(last === undefined ? {} : { last }),
+    ...(lastLines === undefined ? {} : { lastLines }),
+    ...(options.onLag === undefined ? {} : { onLag: options.onLag }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(options.create ? {} : { create: false }),
+    reconnect: options.reconnect,
+  };
+}
+
+async function readTo(
+  context: CommandContext,
+  client: StreamFSClient,
+  path: string,
+  progress: Progress,
+): Promise<number> {
+  for await (const piece of client.download(path, { signal: context.signal })) {
+    progress.add(piece.length);
+    await context.output.write(piece, context.signal);
+  }
+  return EXIT.ok.code;
+}
+
+async function followTo(
+  context: CommandContext,
+  client: StreamFSClient,
+  path: string,
+  options: FollowOptions,
+  progress: Progress,
+): Promise<number> {
+  const report = new Report(context, path);
+  for await (const record of client.follow(path, options)) {
+    if (record.type === 'data') {
+      progress.add(record.data.length);
+      await context.output.write(record.data, context.signal);
+    } else if (record.type === 'end') {
+      return ended(context, path, options, record);
+    } else {
+      report.tell(record);
+    }
+  }
+  throw new ExitError('cut', `${path}: following stopped before the end was said`);
+}
+
+type Told = Exclude<FollowRecord, { type: 'data' | 'end' }>;
+
+/** What happens to a reader, told on standard error. A loss is told even to those who want quiet (contract 9). */
+class Report {
+  readonly #context: CommandContext;
+  readonly #path: string;
+  #away = false;
+
+  constructor(context: CommandContext, path: string) {
+    this.#context = context;
+    this.#path = printable(path);
+  }
+
+  tell(record: Told): void {
+    const { messages } = this.#context;
+    switch (record.type) {
+      case 'gap':
+        messages.warn(
+          `${this.#path}: lost ${record.to - record.from} bytes, offsets ${record.from} to ${record.to - 1}, ` +
+            `of ${record.chunks} chunks: they are no longer held for this reader`,
+        );
+        break;
+      case 'recreated':
+        messages.warn(
+          `${this.#path}: this is a new stream, generation ${record.generation} after ${record.previous}, ` +
+            `of which ${record.lastOffset} bytes had been reached`,
+        );
+        break;
+      case 'reconnecting':
+        if (!this.#away) this.#note(`${record.error.message}; reconnecting`);
+        this.#away = true;
+        break;
+      case 'open':
+        if (this.#away) this.#note(record.offset === undefined ? 'reconnected' : `goes on at offset ${record.offset}`);
+        this.#away = false;
+        break;
+      case 'caught-up':
+        break;
+    }
+  }
+
+  #note(text: string): void {
+    if (this.#context.chatty) this.#context.messages.note(`${this.#path}: ${text}`);
+  }
+}
+
+function ended(
+  context: CommandContext,
+  path: string,
+  options: FollowOptions,
+  record: Extract<FollowRecord, { type: 'end' }>,
+): number {
+  switch (record.reason) {
+    case 'ended':
+      if (context.chatty && context.messages.terminal) {
+        context.messages.note(`${printable(path)}: ended at offset ${record.offset}`);
+      }
+      return EXIT.ok.code;
+    case 'removed':
+      if (context.chatty) context.messages.note(`${printable(path)}: removed at offset ${record.offset}`);
+      return EXIT.ok.code;
+    case 'timeout':
+      throw new ExitError('timeout', `${path}: nothing came for ${options.timeout} ms, at offset ${record.offset}`);
+    case 'shutdown':
+      throw new ExitError('cut', `${path}: the server shut down at offset ${record.offset}`);
+  }
+}

@@ -1,0 +1,25 @@
+/** Commands that do the same to several paths: all are tried, each failure is told, and the first decides the code. */
+import type { CommandContext } from '../context.ts';
+import { exitCodeOf } from '../exit-codes.ts';
+
+export async function eachPath(
+  context: CommandContext,
+  paths: readonly string[],
+  work: (path: string) => Promise<void>,
+): Promise<number> {
+  if (paths.length === 1) {
+    for (const path of paths) await work(path);
+    return 0;
+  }
+  let code = 0;
+  for (const path of paths) {
+    try {
+      await work(path);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      context.messages.error(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      code ||= exitCodeOf(error);
+    }
+  }
+  return code;
+}

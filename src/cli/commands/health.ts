@@ -1,0 +1,20 @@
+import type { CommandContext } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+
+/** `streamfs health`: 0 when the server says that it is ready, else 1. */
+export async function health(context: CommandContext): Promise<number> {
+  const client = await context.client();
+  const answer = await client.health();
+  if (context.global.json) {
+    await context.printJson(answer);
+  } else {
+    const { mounts } = answer;
+    await context.print(`status: ${answer.status}`);
+    await context.print(`ready: ${answer.ready ? 'yes' : 'no'}`);
+    await context.print(`version: ${answer.version}`);
+    await context.print(
+      `mounts: ${mounts.mounted} of ${mounts.total} mounted, ${mounts.pending} pending, ${mounts.failed} failed`,
+    );
+  }
+  return answer.ready ? EXIT.ok.code : EXIT.failed.code;
+}

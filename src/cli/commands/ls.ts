@@ -1,0 +1,43 @@
+import { type FileInfo, isClientError } from '../../client/index.ts';
+import type { CommandContext } from '../context.ts';
+import { printable } from '../io.ts';
+import { table } from '../table.ts';
+
+/** `streamfs ls [-l] [PATH]`: a directory's entries, or the file itself. */
+export async function ls(context: CommandContext, path: string, options: { long?: boolean }): Promise<undefined> {
+  const client = await context.client();
+  let entries: FileInfo[];
+  try {
+    entries = await client.list(path);
+  } catch (error) {
+    if (!isClientError(error, 'NOT_A_DIRECTORY')) throw error;
+    entries = [await client.stat(path)];
+  }
+  if (context.global.json) {
+    await context.printJson(entries);
+    return;
+  }
+  const lines = options.long ? longLines(entries) : entries.map(nameOf);
+  for (const line of lines) await context.print(line);
+}
+
+/** A directory's name ends with a slash. */
+function nameOf(entry: FileInfo): string {
+  return printable(entry.name) + (entry.isDir && entry.name !== '/' ? '/' : '');
+}
+
+function longLines(entries: readonly FileInfo[]): string[] {
+  const rows = entries.map((entry) => [
+    modeText(entry),
+    String(entry.size),
+    entry.modTime.replace(/\.\d+/, ''),
+    nameOf(entry),
+  ]);
+  return table(rows, [1]);
+}
+
+/** `drwxr-xr-x` */
+export function modeText(entry: Pick<FileInfo, 'mode' | 'isDir'>): string {
+  const bits = [...'rwxrwxrwx'].map((letter, index) => (entry.mode & (1 << (8 - index)) ? letter : '-'));
+  return (entry.isDir ? 'd' : '-') + bits.join('');
+}

@@ -1,0 +1,60 @@
+import type { CommandContext } from '../context.ts';
+import { EXIT, exitCodeOf, UsageError } from '../exit-codes.ts';
+
+interface Options {
+  config?: string;
+  addr?: string;
+  auth: boolean;
+  printSampleConfig?: boolean;
+}
+
+/** `streamfs serve`: a server until it is asked to stop; then every stream ends properly (contract 28). */
+export async function serve(context: CommandContext, options: Options): Promise<number> {
+  const { sampleConfig, startApp } = await import('../../app/index.ts');
+  if (options.printSampleConfig) {
+    await context.output.write(sampleConfig(), context.signal);
+    return EXIT.ok.code;
+  }
+  if (context.global.json) throw new UsageError('serve has no --json: its logs are JSON already');
+  const configFile = options.config ?? (context.io.env.STREAMFS_CONFIG || undefined);
+  const app = await startApp({
+    signal: context.signal,
+    ...(configFile === undefined ? {} : { configFile }),
+    ...(options.addr === undefined ? {} : { address: options.addr }),
+    ...(options.auth ? {} : { noAuth: true }),
+  });
+  try {
+    if (context.chatty) await greet(context, app.url, app.mounts.mounts());
+    await aborted(context.signal);
+  } catch (error) {
+    // Whoever started us may have closed our output; that is no reason to serve no longer, but to say nothing more.
+    if (exitCodeOf(error) !== EXIT.brokenPipe.code) throw error;
+    await aborted(context.signal);
+  } finally {
+    await app.shutdown();
+  }
+  return EXIT.ok.code;
+}
+
+/** Where it is, and two lines to try. */
+async function greet(
+  context: CommandContext,
+  url: string,
+  mounts: readonly { path: string; pluginName: string }[],
+): Promise<void> {
+  await context.print(`StreamFS is listening on ${url}`);
+  const streams = mounts.find((mount) => mount.pluginName === 'streamfs');
+  if (streams === undefined) return;
+  const path = `${streams.path === '/' ? '' : streams.path}/hello`;
+  const at = url === 'http://127.0.0.1:8080' ? '' : `--url ${url} `;
+  await context.print(`  read:  streamfs ${at}cat --stream ${path}`);
+  await context.print(`  write: date | streamfs ${at}write --stream ${path}`);
+}
+
+/** Waits for the signal. The server's own sockets keep the process alive meanwhile. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,75 @@
+import { Buffer } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import type { WriteOptions } from '../../client/index.ts';
+import type { CommandContext } from '../context.ts';
+import { UsageError } from '../exit-codes.ts';
+import { isTerminal, printable } from '../io.ts';
+import { Progress } from '../progress.ts';
+
+interface Options {
+  stream?: boolean;
+  end?: boolean;
+  create: boolean;
+  atomic?: 'lines';
+}
+
+/** The largest piece sent at once, in bytes (contract 85). */
+const PIECE = 64 * 1024;
+
+/**
+ * `streamfs write [--stream] PATH`: standard input, as it comes and as fast as the server takes it. With `--json` the
+ * result goes to standard output, which carries nothing else here.
+ */
+export async function write(context: CommandContext, path: string, options: Options): Promise<undefined> {
+  const only = { '--end': options.end, '--no-create': !options.create, '--atomic': options.atomic };
+  if (!options.stream) {
+    for (const [name, given] of Object.entries(only)) if (given) throw new UsageError(`${name} needs --stream`);
+  }
+  const client = await context.client();
+  const progress = new Progress(context.messages, context.chatty && context.messages.terminal);
+  const request: WriteOptions = {
+    signal: context.signal,
+    onProgress: (sent) => progress.set(sent),
+    ...(options.end ? { end: true } : {}),
+    ...(options.create ? {} : { create: false }),
+    ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
+  };
+  try {
+    const result = await client.write(path, piecesOf(context.io.stdin), request);
+    progress.stop(`${printable(path)}: wrote`);
+    if (context.global.json) await context.printJson({ path, ...result });
+  } finally {
+    progress.stop();
+    // It may be waiting for input that nobody wants any more.
+    if (!isTerminal(context.io.stdin)) context.io.stdin.destroy();
+  }
+}
+
+/**
+ * Input piece by piece. A plain iterator rather than a generator: closing it must take effect while a read is
+ * waiting, or a refusal in the middle of an idle input would be told only with the next byte.
+ */
+function piecesOf(input: Readable): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const source: AsyncIterator<Buffer | string> = input[Symbol.asyncIterator]();
+      let rest: Buffer | undefined;
+      return {
+        async next() {
+          if (rest === undefined || rest.length === 0) {
+            const step = await source.next();
+            if (step.done === true) return { done: true, value: undefined };
+            rest = typeof step.value === 'string' ? Buffer.from(step.value) : step.value;
+          }
+          const piece = rest.subarray(0, PIECE);
+          rest = rest.subarray(PIECE);
+          return { done: false, value: piece };
+        },
+        async return() {
+          input.destroy();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}

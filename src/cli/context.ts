@@ -1,0 +1,83 @@
+/** What every command gets: the outside, its messages, its output, and a client when it asks for one. */
+import type { StreamFSClient } from '../client/index.ts';
+import { UsageError } from './exit-codes.ts';
+import { type CliIo, type Messages, Output } from './io.ts';
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  url?: string;
+  tokenFile?: string;
+  quiet?: boolean;
+  json?: boolean;
+}
+
+export class CommandContext {
+  readonly io: CliIo;
+  readonly messages: Messages;
+  readonly global: GlobalOptions;
+  #output: Output | undefined;
+  #close: (() => void) | undefined;
+
+  constructor(io: CliIo, messages: Messages, global: GlobalOptions) {
+    this.io = io;
+    this.messages = messages;
+    this.global = global;
+  }
+
+  get signal(): AbortSignal {
+    return this.io.signal;
+  }
+
+  /** Notes and progress are wanted. What was lost, and errors, are always told. */
+  get chatty(): boolean {
+    return this.global.quiet !== true;
+  }
+
+  get output(): Output {
+    this.#output ??= new Output(this.io.stdout);
+    return this.#output;
+  }
+
+  /** A line for whoever reads standard output. */
+  async print(line: string): Promise<void> {
+    await this.output.write(`${line}\n`, this.signal);
+  }
+
+  async printJson(value: unknown): Promise<void> {
+    await this.print(JSON.stringify(value, undefined, 2));
+  }
+
+  /** The client, loaded only now: `--help` and `completion` need none. */
+  async client(): Promise<StreamFSClient> {
+    const [{ StreamFSClient, DEFAULT_URL }, { createNodeFetch }] = await Promise.all([
+      import('../client/index.ts'),
+      import('./node-fetch.ts'),
+    ]);
+    const url = this.global.url ?? (this.io.env.STREAMFS_URL || DEFAULT_URL);
+    const token = await this.#token();
+    const fetch = createNodeFetch();
+    this.#close = () => fetch.close();
+    try {
+      return new StreamFSClient({ url, fetch, signal: this.signal, ...(token === undefined ? {} : { token }) });
+    } catch (error) {
+      throw error instanceof TypeError ? new UsageError(error.message, { cause: error }) : error;
+    }
+  }
+
+  /** From a file or the environment, never from the arguments: those are shown to everyone on the machine. */
+  async #token(): Promise<string | undefined> {
+    const file = this.global.tokenFile;
+    if (file === undefined) return this.io.env.STREAMFS_TOKEN || undefined;
+    const { readFile } = await import('node:fs/promises');
+    const token = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new UsageError(`cannot read the token file ${file}: ${error.code ?? error.message}`);
+    });
+    if (token.trim() === '') throw new UsageError(`the token file ${file} is empty`);
+    return token.trim();
+  }
+
+  /** Lets go of the client's connections. */
+  close(): void {
+    this.#close?.();
+  }
+}

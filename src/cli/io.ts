@@ -1,0 +1,138 @@
+/**
+ * What a command may touch of the outside: streams, environment and the wish to stop. Given rather than taken from
+ * `process`, so that a command can be run, and tested, inside another program.
+ */
+import type { Readable, Writable } from 'node:stream';
+import { styleText } from 'node:util';
+import { BrokenPipeError } from './exit-codes.ts';
+
+export interface CliIo {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborts with an InterruptedError when the process is asked to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** Bytes that may wait for a slow reader of our output. More only costs memory: the system holds some itself. */
+const MAX_WAITING = 512 * 1024;
+
+/** Whether a stream is a terminal. */
+export function isTerminal(stream: Readable | Writable): boolean {
+  return 'isTTY' in stream && stream.isTTY === true;
+}
+
+/** Writes to standard output in order, no faster than it is read; memory stays bounded. */
+export class Output {
+  readonly #stream: Writable;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+    stream.on('error', (error: NodeJS.ErrnoException) => this.#fail(error));
+    stream.on('close', () => this.#fail(new BrokenPipeError('standard output was closed')));
+    stream.on('drain', () => this.#wakeUp());
+  }
+
+  /**
+   * Takes a piece; its memory must stay as it is. Waits only while too much is waiting already.
+   * Throws BrokenPipeError once nobody reads any more, and the signal's reason where it aborts.
+   */
+  async write(piece: Uint8Array | string, signal?: AbortSignal): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    this.#stream.write(piece);
+    if (this.#stream.writableLength > MAX_WAITING) await this.#until(() => !this.#stream.writableNeedDrain, signal);
+  }
+
+  /** Waits until all has been handed to the system. */
+  async flush(signal?: AbortSignal): Promise<void> {
+    let flushed = false;
+    if (!this.#failure) {
+      this.#stream.write('', () => {
+        flushed = true;
+        this.#wakeUp();
+      });
+    }
+    await this.#until(() => flushed, signal);
+  }
+
+  async #until(condition: () => boolean, signal?: AbortSignal): Promise<void> {
+    const onAbort = () => this.#wakeUp();
+    signal?.addEventListener('abort', onAbort);
+    try {
+      while (true) {
+        signal?.throwIfAborted();
+        if (this.#failure) throw this.#failure;
+        if (condition()) return;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    const gone = error.code === 'EPIPE' || error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_DESTROYED';
+    this.#failure ??= gone ? new BrokenPipeError('standard output was closed', { cause: error }) : error;
+    this.#wakeUp();
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+/** Messages for people, on standard error: one line each, in colour only on a terminal. */
+export class Messages {
+  readonly #stream: Writable;
+  readonly #colour: boolean;
+  readonly terminal: boolean;
+
+  constructor(io: Pick<CliIo, 'stderr' | 'env'>) {
+    this.#stream = io.stderr;
+    this.terminal = isTerminal(io.stderr);
+    this.#colour = this.terminal && !io.env.NO_COLOR && io.env.TERM !== 'dumb';
+    // Whoever read our messages may be gone: that is no reason to stop the work.
+    this.#stream.on('error', () => {});
+  }
+
+  error(text: string): void {
+    this.#line('red', text);
+  }
+
+  warn(text: string): void {
+    this.#line('yellow', text);
+  }
+
+  note(text: string): void {
+    this.#line('dim', text);
+  }
+
+  /** Text as it is, for help and progress. */
+  raw(text: string): void {
+    this.#stream.write(text);
+  }
+
+  #line(style: 'red' | 'yellow' | 'dim', text: string): void {
+    const name = this.#colour ? styleText(style, 'streamfs:', { validateStream: false }) : 'streamfs:';
+    this.#stream.write(`${this.terminal ? CLEAR_LINE : ''}${name} ${oneLine(text)}\n`);
+  }
+}
+
+/** Wipes a progress line that may stand where a message is about to go. */
+export const CLEAR_LINE = '\r\x1b[K';
+
+function oneLine(text: string): string {
+  return printable(text.trim().replace(/\s*\n\s*/g, ' '));
+}
+
+/** Text from elsewhere with nothing in it that a terminal would obey. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\uFFFD');
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/** The executable: ties one run of the command line to this process, its streams and its signals. */
+import process from 'node:process';
+import { exitCodeOf, InterruptedError } from './exit-codes.ts';
+import { run } from './run.ts';
+
+const stopping = new AbortController();
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    const error = new InterruptedError(name);
+    // Asked twice: at once, whatever is still being done.
+    if (stopping.signal.aborted) process.exit(exitCodeOf(error));
+    stopping.abort(error);
+  });
+}
+
+// An output that has gone shows where it is written to; here it only must not be thrown.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
+const code = await run(process.argv.slice(2), {
+  // Opening standard input has effects of its own, so only a command that reads it does.
+  get stdin() {
+    return process.stdin;
+  },
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  signal: stopping.signal,
+});
+
+process.exitCode = code;
+if (!stopping.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+// A command that failed may leave standard input waiting for bytes that nobody wants any more.
+process.exit(code);
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.errored) {
+      resolve();
+      return;
+    }
+    stream.once('error', () => resolve());
+    stream.once('close', () => resolve());
+    stream.write('', () => resolve());
+  });
+}

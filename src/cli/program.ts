@@ -1,0 +1,162 @@
+/**
+ * The tree of commands: their names, arguments and options, from which help and completion are made. What a command
+ * does is in its own file under commands/, loaded only when it is the one that was asked for.
+ */
+import { Argument, Command, Option } from 'commander';
+import { version } from '../app/version.ts';
+import * as value from './arguments.ts';
+import { CommandContext, type GlobalOptions } from './context.ts';
+import { EXIT } from './exit-codes.ts';
+import type { CliIo, Messages } from './io.ts';
+
+/** A command's work. Gives its exit code, or nothing for 0; a failure is thrown. */
+type Work<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<number | undefined>;
+
+export interface Program {
+  command: Command;
+  /** The exit code of the command that ran. */
+  exitCode(): number;
+}
+
+export const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const;
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+export function buildProgram(io: CliIo, messages: Messages): Program {
+  let exitCode: number = EXIT.ok.code;
+  const program = new Command('streamfs');
+
+  // Commander hands an action its arguments, then its options and itself.
+  const run =
+    <Args extends unknown[]>(load: () => Promise<Work<Args>>) =>
+    async (...given: unknown[]) => {
+      const context = new CommandContext(io, messages, program.opts<GlobalOptions>());
+      try {
+        const work = await load();
+        exitCode = (await work(context, ...(given.slice(0, -1) as Args))) ?? EXIT.ok.code;
+      } finally {
+        context.close();
+      }
+    };
+
+  program
+    .description('Byte streams as files, broadcast: anyone appends to a path, any number of readers follow it live.')
+    .version(version.version, '-V, --version', 'print the version')
+    .option('--url <url>', 'the server (default: $STREAMFS_URL, else http://127.0.0.1:8080)')
+    .option('--token-file <file>', 'read the token from a file (default: $STREAMFS_TOKEN)')
+    .option('--json', 'answer in JSON, where a program would read it')
+    .option('-q, --quiet', 'no progress and no notes; errors and losses are told all the same')
+    .helpCommand(true)
+    .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', exitCodeHelp());
+
+  program
+    .command('serve')
+    .description('run a server until SIGTERM or SIGINT')
+    .option('-c, --config <file>', 'configuration, YAML or TOML (default: $STREAMFS_CONFIG, else built-in defaults)')
+    .option('--addr <host:port>', 'listen there instead (default: as configured, else 127.0.0.1:8080)')
+    .option('--no-auth', 'listen off loopback although nobody is asked for a token')
+    .option('--print-sample-config', 'print a commented configuration and exit')
+    .action(run(async () => (await import('./commands/serve.ts')).serve));
+
+  program
+    .command('write')
+    .description('write standard input to a path')
+    .argument('<path>', 'such as /streamfs/live')
+    .option('--stream', 'append to a stream: every piece is sent as soon as it is there')
+    .option('--end', 'end the stream after the last byte')
+    .option('--no-create', 'fail where the stream does not exist')
+    .addOption(new Option('--atomic <what>', 'never mix lines of several writers').choices(['lines']))
+    .action(run(async () => (await import('./commands/write.ts')).write));
+
+  program
+    .command('cat')
+    .description('print a file, or with --stream follow a stream live until it ends')
+    .argument('<path>')
+    .option('--stream', 'follow a stream: what is retained first, then live')
+    .addOption(new Option('--from <where>', 'where to start').choices(['earliest', 'live']))
+    .option('--offset <n>', 'start at an absolute offset', value.offset)
+    .option('--last <size>', 'start with the last bytes, such as 64KB', value.size)
+    .option('--last-lines <n>', 'start with the last lines', value.count)
+    .addOption(new Option('--on-lag <policy>', 'what happens when we read too slowly').choices(LAG_POLICIES))
+    .option('--no-create', 'fail where the stream does not exist')
+    .option('--no-reconnect', 'fail when the connection is cut, instead of going on where it was')
+    .option('--timeout <duration>', 'give up when nothing has come for so long, such as 30s', value.duration)
+    .action(run(async () => (await import('./commands/cat.ts')).cat));
+
+  program
+    .command('ls')
+    .description('list a directory')
+    .argument('[path]', 'default: /', '/')
+    .option('-l, --long', 'mode, size and time as well')
+    .action(run(async () => (await import('./commands/ls.ts')).ls));
+
+  program
+    .command('stat')
+    .description('print the facts of a path')
+    .argument('<path>')
+    .action(run(async () => (await import('./commands/stat.ts')).stat));
+
+  program
+    .command('touch')
+    .description('create files, or move their time to now')
+    .argument('<path...>')
+    .action(run(async () => (await import('./commands/touch.ts')).touch));
+
+  program
+    .command('rm')
+    .description('remove files; a stream is ended first')
+    .argument('<path...>')
+    .option('-r, --recursive', 'directories with all that is in them')
+    .action(run(async () => (await import('./commands/rm.ts')).rm));
+
+  program
+    .command('end')
+    .description('end streams: no more appends; what is retained stays readable')
+    .argument('<path...>')
+    .action(run(async () => (await import('./commands/end.ts')).end));
+
+  program
+    .command('mkdir')
+    .description('make directories, where the file system has them')
+    .argument('<path...>')
+    .option('-m, --mode <bits>', 'permission bits in octal', value.mode)
+    .action(run(async () => (await import('./commands/mkdir.ts')).mkdir));
+
+  program
+    .command('mounts')
+    .description('list what is mounted')
+    .action(run(async () => (await import('./commands/mounts.ts')).mounts));
+
+  program
+    .command('mount')
+    .description('mount a file system')
+    .argument('<fstype>', 'such as streamfs or memfs')
+    .argument('<path>')
+    .argument('[config...]', 'parameters as key=value, such as ring_buffer_size=1MB')
+    .action(run(async () => (await import('./commands/mount.ts')).mount));
+
+  program
+    .command('unmount')
+    .description('unmount a file system; its streams end')
+    .argument('<path>')
+    .action(run(async () => (await import('./commands/unmount.ts')).unmount));
+
+  program
+    .command('health')
+    .description('ask the server how it is; fails while it is not ready')
+    .action(run(async () => (await import('./commands/health.ts')).health));
+
+  program
+    .command('completion')
+    .description('print a completion script: source <(streamfs completion bash)')
+    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .action(run(async () => (await import('./commands/completion.ts')).completion(program)));
+
+  return { command: program, exitCode: () => exitCode };
+}
+
+function exitCodeHelp(): string {
+  const lines = Object.values(EXIT).map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${meaning}`);
+  return `\nExit codes:\n${lines.join('\n')}`;
+}

@@ -1,0 +1,42 @@
+/**
+ * One run of the command line, from arguments to exit code, with nothing taken from the process itself. Every way a
+ * command can end comes through here: one line on standard error, and a code from the table.
+ */
+import { version } from '../app/version.ts';
+import { BrokenPipeError, EXIT, exitCodeOf, InterruptedError } from './exit-codes.ts';
+import { type CliIo, Messages } from './io.ts';
+import { legacyArguments } from './legacy-arguments.ts';
+
+/** Runs `argv` (without node and script) and gives the exit code. Never throws. */
+export async function run(argv: readonly string[], io: CliIo): Promise<number> {
+  const given = legacyArguments(argv);
+  if (given.length === 1 && (given[0] === '--version' || given[0] === '-V')) {
+    // Asked by scripts at every start of theirs: answered before anything is loaded.
+    io.stdout.write(`${version.version}\n`);
+    return EXIT.ok.code;
+  }
+  const messages = new Messages(io);
+  const [{ CommanderError }, { buildProgram }] = await Promise.all([import('commander'), import('./program.ts')]);
+  const { command, exitCode } = buildProgram(io, messages);
+  const commands = [command, ...command.commands];
+  for (const each of commands) {
+    each.exitOverride();
+    each.configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      // Help that nobody asked for: what was wrong comes through outputError.
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text) => messages.error(text.replace(/^error: /, '')),
+    });
+  }
+  try {
+    await command.parseAsync(given, { from: 'user' });
+    return exitCode();
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok.code : EXIT.usage.code;
+    // Aborting shows as whatever the operation makes of it; what counts is that it was asked for.
+    const failure = io.signal.aborted ? io.signal.reason : error;
+    const quiet = failure instanceof BrokenPipeError || failure instanceof InterruptedError;
+    if (!quiet) messages.error(failure instanceof Error ? failure.message : String(failure));
+    return exitCodeOf(failure);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * How long to wait before trying again: a little at first, twice as long each time up to a limit, and never the same
+ * for everybody, so that a server coming back does not meet all its readers in the same instant.
+ */
+
+export interface BackoffOptions {
+  /** Milliseconds before the first try again. Default 100. */
+  initial?: number;
+  /** Milliseconds at most. Default 5000. */
+  max?: number;
+  /** The share of each wait that is left to chance, from 0 to 1. Default 0.5. */
+  jitter?: number;
+  /** Tries in a row before giving up. Default: no limit. */
+  attempts?: number;
+}
+
+export class Backoff {
+  readonly #initial: number;
+  readonly #max: number;
+  readonly #jitter: number;
+  readonly #attempts: number;
+  #made = 0;
+
+  constructor(options: BackoffOptions = {}) {
+    this.#initial = checked('initial', options.initial ?? 100, 0, 2 ** 31 - 1);
+    this.#max = checked('max', options.max ?? 5000, 0, 2 ** 31 - 1);
+    this.#jitter = checked('jitter', options.jitter ?? 0.5, 0, 1);
+    this.#attempts = checked('attempts', options.attempts ?? Number.POSITIVE_INFINITY, 0, Number.POSITIVE_INFINITY);
+  }
+
+  /** Tries made since the last success. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /** Milliseconds to wait before the next try, or undefined when it is time to give up. */
+  next(): number | undefined {
+    if (this.#made >= this.#attempts) return undefined;
+    const full = Math.min(this.#max, this.#initial * 2 ** this.#made);
+    this.#made += 1;
+    return full * (1 - this.#jitter * Math.random());
+  }
+
+  /** To be called on success: the next failure is a first one again. */
+  reset(): void {
+    this.#made = 0;
+  }
+}
+
+function checked(name: string, value: number, least: number, most: number): number {
+  if (!(value >= least && value <= most)) {
+    throw new TypeError(`invalid reconnect.${name}: ${value} is not a number from ${least} to ${most}`);
+  }
+  return value;
+}
+
+/** Resolves after `milliseconds`; rejects with the signal's reason as soon as it aborts. */
+export function delay(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

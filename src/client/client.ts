@@ -1,0 +1,283 @@
+/**
+ * The client: every call of the HTTP API as a method. It runs wherever there is a `fetch`, and holds nothing but the
+ * server's address, so that it needs no closing.
+ */
+import type { BackoffOptions } from './backoff.ts';
+import { checkOnlyOne, checkWhole } from './checks.ts';
+import { describeFailure, StreamFSClientError } from './errors.ts';
+import { bodyReader, type FetchFunction, type FetchInit, type FetchResponse } from './fetch.ts';
+import { type FollowOptions, type FollowRecord, follow, offsetHeader } from './follow.ts';
+import { type OpenHandleOptions, openHandle, type StreamFSHandle } from './handle.ts';
+import { Transport } from './transport.ts';
+import type {
+  Digest,
+  FileInfo,
+  GrepMatch,
+  HandleInfo,
+  Health,
+  Mount,
+  PathCapabilities,
+  PluginInfo,
+  ServerCapabilities,
+  SnapshotOptions,
+  SnapshotResult,
+  Version,
+} from './types.ts';
+import { type WriteOptions, type WriteResult, type WriteSource, write } from './write.ts';
+
+export interface StreamFSClientOptions {
+  /** The server, with or without `/api/v1`. Default `http://127.0.0.1:8080`. */
+  url?: string;
+  token?: string;
+  /** Default: the platform's. Declared as a method, so that any platform's type of `fetch` fits. */
+  fetch?(url: string, init: FetchInit): Promise<FetchResponse>;
+  /** Aborts whatever this client is doing. */
+  signal?: AbortSignal;
+  /** How patiently `follow` reconnects where it is not told otherwise. */
+  retry?: BackoffOptions;
+}
+
+export interface ReadOptions {
+  /** Bytes from the beginning of the file. Default 0. */
+  offset?: number;
+  /** Bytes at most. Default: all. */
+  size?: number;
+  signal?: AbortSignal;
+}
+
+export const DEFAULT_URL = 'http://127.0.0.1:8080';
+
+export class StreamFSClient {
+  readonly #transport: Transport;
+  readonly #retry: BackoffOptions | undefined;
+
+  /** Throws a TypeError where `url` or `token` cannot be right. */
+  constructor(options: StreamFSClientOptions = {}) {
+    this.#transport = new Transport({
+      url: options.url ?? DEFAULT_URL,
+      token: options.token,
+      fetch: options.fetch as FetchFunction | undefined,
+      signal: options.signal,
+    });
+    this.#retry = options.retry;
+  }
+
+  /** The base of every request, such as `http://127.0.0.1:8080/api/v1`. */
+  get url(): string {
+    return this.#transport.base;
+  }
+
+  // The server
+
+  health(): Promise<Health> {
+    return this.#transport.json('GET', '/health');
+  }
+
+  /** Whether every mount has been tried; false is the server's 503. */
+  async ready(): Promise<boolean> {
+    let response: FetchResponse;
+    try {
+      response = await this.#transport.send('GET', '/ready');
+      await response.text();
+    } catch (error) {
+      throw this.#transport.unreachable(error);
+    }
+    return response.ok;
+  }
+
+  version(): Promise<Version> {
+    return this.#transport.json('GET', '/version');
+  }
+
+  /** What the server can do, or what can be done with a path. */
+  capabilities(): Promise<ServerCapabilities>;
+  capabilities(path: string): Promise<PathCapabilities>;
+  capabilities(path?: string): Promise<ServerCapabilities | PathCapabilities> {
+    return this.#transport.json('GET', '/capabilities', { query: { path } });
+  }
+
+  // Files and directories
+
+  async list(path: string): Promise<FileInfo[]> {
+    const answer = await this.#transport.json<{ files: FileInfo[] | null }>('GET', '/directories', { query: { path } });
+    return answer.files ?? [];
+  }
+
+  stat(path: string): Promise<FileInfo> {
+    return this.#transport.json('GET', '/stat', { query: { path } });
+  }
+
+  async create(path: string): Promise<void> {
+    await this.#transport.json('POST', '/files', { query: { path } });
+  }
+
+  /** `mode` is a number of permission bits: 0o755 by default. */
+  async mkdir(path: string, mode = 0o755): Promise<void> {
+    checkWhole('mode', mode);
+    await this.#transport.json('POST', '/directories', { query: { path, mode: mode.toString(8) } });
+  }
+
+  async remove(path: string, options: { recursive?: boolean } = {}): Promise<void> {
+    const recursive = options.recursive === true ? true : undefined;
+    await this.#transport.json('DELETE', '/files', { query: { path, recursive } });
+  }
+
+  /** Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless. */
+  async end(path: string): Promise<void> {
+    await this.#transport.json('POST', '/end', { query: { path } });
+  }
+
+  /** Creates the file, or moves its modTime to now. */
+  async touch(path: string): Promise<void> {
+    await this.#transport.json('POST', '/touch', { query: { path } });
+  }
+
+  async truncate(path: string, size: number): Promise<void> {
+    checkWhole('size', size);
+    await this.#transport.json('POST', '/truncate', { query: { path, size } });
+  }
+
+  async rename(path: string, newPath: string): Promise<void> {
+    await this.#transport.json('POST', '/rename', { query: { path }, json: { newPath } });
+  }
+
+  async chmod(path: string, mode: number): Promise<void> {
+    checkWhole('mode', mode);
+    await this.#transport.json('POST', '/chmod', { query: { path }, json: { mode } });
+  }
+
+  digest(path: string, algorithm: 'xxh3' | 'md5' = 'xxh3'): Promise<Digest> {
+    return this.#transport.json('POST', '/digest', { json: { path, algorithm } });
+  }
+
+  /** Lines that match a regular expression, in a file or, with `recursive`, below a directory. */
+  grep(
+    path: string,
+    pattern: string,
+    options: { recursive?: boolean; caseInsensitive?: boolean; signal?: AbortSignal } = {},
+  ): Promise<{ matches: GrepMatch[]; count: number }> {
+    return this.#transport.json('POST', '/grep', {
+      json: {
+        path,
+        pattern,
+        recursive: options.recursive ?? false,
+        case_insensitive: options.caseInsensitive ?? false,
+        stream: false,
+      },
+      signal: options.signal,
+    });
+  }
+
+  // Content
+
+  /** A file's bytes, whole. A stream refuses with USE_STREAM_MODE: `follow` it, or take a `snapshot`. */
+  async read(path: string, options: ReadOptions = {}): Promise<Uint8Array> {
+    const { data } = await this.#transport.bytes('GET', '/files', readRequest(path, options));
+    return data;
+  }
+
+  /** A file's bytes piece by piece, as they come. */
+  async *download(path: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    const response = await this.#transport.request('GET', '/files', readRequest(path, options));
+    const reader = bodyReader(response.body);
+    let received = 0;
+    try {
+      while (true) {
+        const piece = await reader.next().catch((cause: unknown) => {
+          if (this.#transport.aborted(options.signal)) throw cause;
+          const message = `the answer broke off after ${received} bytes: ${describeFailure(cause)}`;
+          throw new StreamFSClientError('cut', message, { details: { received }, cause });
+        });
+        if (piece === undefined) return;
+        received += piece.length;
+        yield piece;
+      }
+    } finally {
+      reader.cancel();
+    }
+  }
+
+  /** What a stream holds now, as one piece. */
+  async snapshot(path: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
+    checkOnlyOne({ offset: options.offset, last: options.last, lastLines: options.lastLines });
+    checkWhole('offset', options.offset);
+    checkWhole('last', options.last, 1);
+    checkWhole('lastLines', options.lastLines, 1);
+    const { data, headers } = await this.#transport.bytes('GET', '/files', {
+      query: {
+        path,
+        snapshot: true,
+        offset: options.offset,
+        last: options.last,
+        last_lines: options.lastLines,
+        on_expired: options.onExpired,
+        generation: options.generation,
+      },
+      signal: options.signal,
+    });
+    return {
+      data,
+      offset: offsetHeader({ headers }),
+      generation: headers.get('x-stream-generation') ?? undefined,
+    };
+  }
+
+  /**
+   * Writes a body of any length: to a stream it is appended, and reaches readers as it is sent.
+   *
+   * A refusal (STREAM_CLOSED, …) is an error of kind `http` as soon as it comes, also in the middle of the source. A
+   * connection that breaks is one of kind `cut`: what was accepted is not known then. In a browser, only sources
+   * that are not streams can be written over HTTP/1.1.
+   */
+  write(path: string, source: WriteSource, options: WriteOptions = {}): Promise<WriteResult> {
+    return write(this.#transport, path, source, options);
+  }
+
+  /**
+   * Follows a stream live: its records, over cuts, until it ends. Leaving the loop closes the connection.
+   *
+   * Throws `unreachable` where there is no server at first, `http` for refusals and with READER_TOO_SLOW,
+   * `cut` only where it must not or cannot reconnect, and the signal's reason when aborted.
+   */
+  follow(path: string, options: FollowOptions = {}): AsyncIterableIterator<FollowRecord> {
+    const patient = (options.reconnect ?? true) === true && this.#retry !== undefined;
+    return follow(this.#transport, path, patient ? { ...options, reconnect: this.#retry } : options);
+  }
+
+  // Handles
+
+  openHandle(path: string, options: OpenHandleOptions = {}): Promise<StreamFSHandle> {
+    return openHandle(this.#transport, path, options);
+  }
+
+  async handles(): Promise<HandleInfo[]> {
+    const answer = await this.#transport.json<{ handles: HandleInfo[] | null }>('GET', '/handles');
+    return answer.handles ?? [];
+  }
+
+  // Mounts and plugins
+
+  async mounts(): Promise<Mount[]> {
+    const answer = await this.#transport.json<{ mounts: Mount[] | null }>('GET', '/mounts');
+    return answer.mounts ?? [];
+  }
+
+  async mount(fstype: string, path: string, config: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    await this.#transport.json('POST', '/mount', { json: { fstype, path, config } });
+  }
+
+  async unmount(path: string): Promise<void> {
+    await this.#transport.json('POST', '/unmount', { json: { path } });
+  }
+
+  async plugins(): Promise<PluginInfo[]> {
+    const answer = await this.#transport.json<{ plugins: PluginInfo[] | null }>('GET', '/plugins');
+    return answer.plugins ?? [];
+  }
+}
+
+function readRequest(path: string, options: ReadOptions) {
+  checkWhole('offset', options.offset);
+  checkWhole('size', options.size);
+  return { query: { path, offset: options.offset, size: options.size }, signal: options.signal };
+}

@@ -1,0 +1,93 @@
+/**
+ * What can go wrong for a client, as one class. A program branches on `kind` (did the server refuse, was there a
+ * server at all, did the connection break, did it speak nonsense) and on `code`, never on a message.
+ */
+import type { ErrorCode } from '../errors/index.ts';
+
+/**
+ * - `http`: the server answered with a refusal; `status` and `code` say which.
+ * - `unreachable`: no connection, or no answer to a request that changes nothing.
+ * - `cut`: the connection broke, or ended without the end of the stream having been said.
+ * - `protocol`: what came is not what the protocol allows. Reconnecting would not help.
+ */
+export type ClientErrorKind = 'http' | 'unreachable' | 'cut' | 'protocol';
+
+/** A code of the server's table, or one of the client's own; another server may send others. */
+export type ClientErrorCode = ErrorCode | 'UNREACHABLE' | 'CUT' | 'PROTOCOL' | (string & {});
+
+export interface ClientErrorFacts {
+  status?: number;
+  code?: ClientErrorCode;
+  details?: Readonly<Record<string, unknown>>;
+  cause?: unknown;
+}
+
+const OWN_CODES = { http: 'HTTP', unreachable: 'UNREACHABLE', cut: 'CUT', protocol: 'PROTOCOL' } as const;
+
+export class StreamFSClientError extends Error {
+  override readonly name = 'StreamFSClientError';
+  readonly kind: ClientErrorKind;
+  /** The HTTP status, or 0 where there was no answer. */
+  readonly status: number;
+  readonly code: ClientErrorCode;
+  /** Facts beside the text: `earliest` of OFFSET_GONE, `written` of BODY_BROKE_OFF, `offset` of a cut. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(kind: ClientErrorKind, message: string, facts: ClientErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.kind = kind;
+    this.status = facts.status ?? 0;
+    this.code = facts.code ?? OWN_CODES[kind];
+    this.details = facts.details ?? {};
+  }
+}
+
+/** Whether `error` is a client error, optionally with one of the given codes. */
+export function isClientError(error: unknown, ...codes: ClientErrorCode[]): error is StreamFSClientError {
+  return error instanceof StreamFSClientError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** The text of whatever was thrown, with the system's code where fetch hides it in a cause. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const code = systemCode(error);
+  if (code !== undefined && code in SYSTEM_CODES) return SYSTEM_CODES[code as keyof typeof SYSTEM_CODES];
+  return cause.message || code || error.message || error.name;
+}
+
+const SYSTEM_CODES = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EPIPE: 'connection closed',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'name lookup failed',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network unreachable',
+  ETIMEDOUT: 'connection timed out',
+  UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
+  UND_ERR_SOCKET: 'connection closed',
+} as const;
+
+const NEVER_CONNECTED = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function systemCode(error: Error): string | undefined {
+  for (const candidate of [error, error.cause]) {
+    if (candidate instanceof Error && 'code' in candidate && typeof candidate.code === 'string') return candidate.code;
+  }
+  return undefined;
+}
+
+/** Whether the failure shows that no connection was made, so that the server saw nothing of the request. */
+export function neverConnected(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = systemCode(error);
+  return code !== undefined && NEVER_CONNECTED.has(code);
+}

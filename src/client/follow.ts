@@ -1,0 +1,429 @@
+/**
+ * Following a stream live, over cuts. A follower knows at which offset it is and which life of the path it reads, so
+ * after a cut it asks for just the next byte: nothing is lost or repeated while the server still holds it, and where
+ * it does not, that is said with a gap of exact size (contract 9, 19).
+ *
+ *     start ──► read ──cut──► wait ──► resume at offset, same generation ──► read …
+ *                                         │ another generation, or gone
+ *                                         └──► restart at the earliest: `recreated` ──► read …
+ */
+import { Backoff, type BackoffOptions, delay } from './backoff.ts';
+import { checkOnlyOne, checkWhole } from './checks.ts';
+import { describeFailure, StreamFSClientError } from './errors.ts';
+import { bodyReader, type FetchResponse } from './fetch.ts';
+import { FRAMES_MEDIA_TYPE, type Frame, FrameDecoder } from './frames.ts';
+import { anySignal, type Query, type Transport } from './transport.ts';
+import type { LagPolicy } from './types.ts';
+
+export interface FollowOptions {
+  /** Where to start: at most one of `from`, `offset`, `last` and `lastLines`. Default: `from: 'earliest'`. */
+  from?: 'earliest' | 'live';
+  /** An absolute offset; one beyond the end waits until the stream gets there. */
+  offset?: number;
+  /** The last so many bytes retained. */
+  last?: number;
+  /** The last so many lines retained. */
+  lastLines?: number;
+  /** Where `offset` is no longer retained: fail with OFFSET_GONE (default), or go on from the earliest after a gap. */
+  onExpired?: 'error' | 'skip';
+  /** At the first connection: fail with STREAM_RECREATED if the stream has another generation. */
+  generation?: string;
+  /** Whether an absent stream is created. Default: as the server is configured. */
+  create?: boolean;
+  /** Default: the stream's. `disconnect` shows as the error READER_TOO_SLOW. */
+  onLag?: LagPolicy;
+  /** Milliseconds without a byte after which following ends, with reason `timeout`. Default: never. */
+  timeout?: number;
+  /**
+   * Milliseconds after which an idle server shows that it is alive; a server silent for three times as long counts
+   * as cut. Default 15 000; 0 turns both off.
+   */
+  heartbeat?: number;
+  /** Whether, or how patiently, to go on after a cut. Default true. False: a cut is an error of kind `cut`. */
+  reconnect?: boolean | BackoffOptions;
+  /** Wait also for the first connection. Default false: no server is an error of kind `unreachable` at once. */
+  waitForServer?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Data and gaps follow each other without overlap or hole, within one generation. */
+export type FollowRecord =
+  /** Connected, the first time or again. `offset` is the next byte's; both are unknown for what is not a stream. */
+  | { type: 'open'; offset: number | undefined; generation: string | undefined }
+  | { type: 'data'; offset: number; data: Uint8Array }
+  /** The bytes from `from` up to `to` are lost to this reader, of `chunks` chunks. */
+  | { type: 'gap'; from: number; to: number; chunks: number }
+  /** All there is has been read. Comes first at the live end, then after each gap and each connection. */
+  | { type: 'caught-up'; offset: number }
+  /** The connection is lost; the next try comes in `delay` milliseconds. `error` says why. */
+  | { type: 'reconnecting'; offset: number | undefined; attempt: number; delay: number; error: StreamFSClientError }
+  /** The path has a new stream: what comes next is its own, from its earliest on. The old one was read to `lastOffset`. */
+  | { type: 'recreated'; previous: string; generation: string; lastOffset: number }
+  /** The last record. `shutdown` is seen only with `reconnect: false`. */
+  | { type: 'end'; offset: number; reason: EndReason };
+
+export type EndReason = 'ended' | 'removed' | 'timeout' | 'shutdown';
+
+const DEFAULT_HEARTBEAT = 15_000;
+
+/** How long a server may take to answer with headers, in milliseconds: it sends them at once (contract 69). */
+const HEAD_TIMEOUT = 30_000;
+
+/** Heartbeats that may fail to come before the connection counts as cut. */
+const MISSED_HEARTBEATS = 3;
+
+/** Connections in a row that may be made without waiting: gone, recreated, and back again. */
+const MAX_AGAIN = 4;
+
+/** Follows `path`. Options are checked here and now; connecting waits for the first `next()`. */
+export function follow(
+  transport: Transport,
+  path: string,
+  options: FollowOptions,
+): AsyncIterableIterator<FollowRecord> {
+  checkOnlyOne({ from: options.from, offset: options.offset, last: options.last, lastLines: options.lastLines });
+  checkWhole('offset', options.offset);
+  checkWhole('last', options.last, 1);
+  checkWhole('lastLines', options.lastLines, 1);
+  checkWhole('timeout', options.timeout, 1);
+  checkWhole('heartbeat', options.heartbeat);
+  return closable((signal) => new Follower(transport, path, options, signal).records(), options.signal);
+}
+
+/**
+ * An async generator answers `return()` only when it next yields, which on an idle stream is never. This one is
+ * aborted first, so that leaving a loop, or closing from elsewhere, takes effect at once.
+ */
+function closable(
+  start: (signal: AbortSignal) => AsyncGenerator<FollowRecord, void, void>,
+  outer: AbortSignal | undefined,
+): AsyncIterableIterator<FollowRecord> {
+  const closing = new AbortController();
+  const records = start(anySignal(closing.signal, outer) ?? closing.signal);
+  const done = { done: true, value: undefined } as const;
+  return {
+    async next() {
+      try {
+        return await records.next();
+      } catch (error) {
+        if (closing.signal.aborted) return done;
+        throw error;
+      }
+    },
+    async return() {
+      closing.abort();
+      await records.return();
+      return done;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+class Follower {
+  readonly #transport: Transport;
+  readonly #path: string;
+  readonly #options: FollowOptions;
+  readonly #signal: AbortSignal;
+  readonly #backoff: Backoff | undefined;
+  /** How the next connection is asked for. */
+  #mode: 'start' | 'resume' | 'restart' = 'start';
+  /** The next byte's offset, once it is known. */
+  #cursor: number | undefined;
+  #generation: string | undefined;
+  /** When the last byte came, or when following began. */
+  #lastData = Date.now();
+
+  constructor(transport: Transport, path: string, options: FollowOptions, signal: AbortSignal) {
+    this.#transport = transport;
+    this.#path = path;
+    this.#options = options;
+    this.#signal = signal;
+    const reconnect = options.reconnect ?? true;
+    if (reconnect !== false) this.#backoff = new Backoff(reconnect === true ? {} : reconnect);
+    else if (options.waitForServer === true) this.#backoff = new Backoff();
+  }
+
+  async *records(): AsyncGenerator<FollowRecord, void, void> {
+    let again = 0;
+    while (true) {
+      const failure = yield* this.#connection(new AbortController());
+      if (failure === 'done') return;
+      if (failure === 'again') {
+        again += 1;
+        if (again <= MAX_AGAIN) continue;
+        throw new StreamFSClientError('protocol', 'the server contradicts itself about the generation of the stream');
+      }
+      again = 0;
+      const wait = this.#backoff?.next();
+      if (wait === undefined) throw failure;
+      if (this.#timeLeft() <= 0) {
+        yield { type: 'end', offset: this.#cursor ?? 0, reason: 'timeout' };
+        return;
+      }
+      const attempt = this.#backoff?.made ?? 0;
+      yield { type: 'reconnecting', offset: this.#cursor, attempt, delay: wait, error: failure };
+      await delay(Math.min(wait, Math.max(0, this.#timeLeft())), this.#signal);
+    }
+  }
+
+  /**
+   * One connection from its request to its end. Gives `done` when the stream has ended, `again` when the next
+   * connection need not wait, or the error to wait for; throws what waiting cannot mend.
+   */
+  async *#connection(
+    controller: AbortController,
+  ): AsyncGenerator<FollowRecord, StreamFSClientError | 'done' | 'again'> {
+    let response: FetchResponse;
+    try {
+      response = await this.#connect(controller);
+    } catch (error) {
+      return this.#judge(error);
+    }
+    try {
+      const opened = this.#opened(response);
+      if (opened === 'again') return 'again';
+      yield* opened;
+      if (isFramed(response)) return yield* this.#readFrames(response, controller);
+      return yield* this.#readRaw(response);
+    } finally {
+      // Reached also when the caller leaves its loop: the connection must not outlive it.
+      controller.abort();
+    }
+  }
+
+  async #connect(controller: AbortController): Promise<FetchResponse> {
+    const tooLate = new StreamFSClientError('unreachable', `${this.#transport.base} does not answer`);
+    const timer = setTimeout(() => controller.abort(tooLate), HEAD_TIMEOUT);
+    try {
+      return await this.#transport.request('GET', '/files', {
+        query: this.#query(),
+        headers: { accept: `${FRAMES_MEDIA_TYPE}, application/octet-stream;q=0.5` },
+        signal: AbortSignal.any([controller.signal, this.#signal]),
+      });
+    } catch (error) {
+      throw controller.signal.aborted && !this.#signal.aborted ? tooLate : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #query(): Query {
+    const { from, offset, last, lastLines, onExpired, generation, create, onLag, heartbeat, timeout } = this.#options;
+    const common = {
+      path: this.#path,
+      stream: true,
+      format: 'frames',
+      on_lag: onLag,
+      heartbeat: heartbeat === undefined ? undefined : `${heartbeat}ms`,
+      // What is left of it: a cut does not start the waiting anew.
+      timeout: timeout === undefined ? undefined : `${Math.max(1, Math.ceil(this.#timeLeft()))}ms`,
+    };
+    switch (this.#mode) {
+      case 'start':
+        return { ...common, from, offset, last, last_lines: lastLines, on_expired: onExpired, generation, create };
+      case 'resume':
+        // create=false: a stream that is gone must be told from one that is empty.
+        return { ...common, offset: this.#cursor, generation: this.#generation, on_expired: 'skip', create: false };
+      case 'restart':
+        return { ...common, from: 'earliest', create };
+    }
+  }
+
+  #timeLeft(): number {
+    const { timeout } = this.#options;
+    return timeout === undefined ? Number.POSITIVE_INFINITY : timeout - (Date.now() - this.#lastData);
+  }
+
+  /** What a request that failed means: wait and try again, try otherwise at once, or give up by throwing. */
+  #judge(error: unknown): StreamFSClientError | 'again' {
+    if (this.#signal.aborted) throw this.#signal.reason;
+    if (!(error instanceof StreamFSClientError)) throw error;
+    const passing = error.kind === 'unreachable' || error.status >= 502 || error.status === 429;
+    if (this.#mode === 'start') {
+      if (passing && this.#options.waitForServer === true) return error;
+      throw error;
+    }
+    if (error.code === 'STREAM_RECREATED' && this.#mode === 'resume') {
+      this.#mode = 'restart';
+      return 'again';
+    }
+    if (error.status === 404) {
+      if (this.#mode === 'restart') return error;
+      this.#mode = 'restart';
+      return 'again';
+    }
+    if (passing || error.kind === 'cut') return error;
+    throw error;
+  }
+
+  /** Takes up what the head says; `again` when it shows that the connection was asked for in the wrong way. */
+  #opened(response: FetchResponse): FollowRecord[] | 'again' {
+    const records: FollowRecord[] = [];
+    const generation = response.headers.get('x-stream-generation') ?? undefined;
+    const offset = offsetHeader(response);
+    const known = this.#generation;
+    if (this.#mode === 'start') {
+      // With an offset asked for, the first frame may be a gap from there; then the header is beyond it.
+      this.#cursor = isFramed(response) ? (this.#options.offset ?? offset) : (offset ?? 0);
+      this.#generation = generation;
+    } else if (generation === known) {
+      // Away for a while and back with the same life: read on where we were.
+      if (this.#mode === 'restart') {
+        this.#mode = 'resume';
+        return 'again';
+      }
+    } else if (this.#mode === 'resume' || generation === undefined) {
+      this.#mode = 'restart';
+      if (generation !== undefined) return 'again';
+      throw new StreamFSClientError('protocol', 'the server no longer names the generation of the stream');
+    } else {
+      records.push({ type: 'recreated', previous: known ?? '', generation, lastOffset: this.#cursor ?? 0 });
+      this.#generation = generation;
+      this.#cursor = offset;
+    }
+    this.#mode = 'resume';
+    records.push({ type: 'open', offset: this.#cursor, generation: this.#generation });
+    return records;
+  }
+
+  async *#readFrames(
+    response: FetchResponse,
+    controller: AbortController,
+  ): AsyncGenerator<FollowRecord, StreamFSClientError | 'done'> {
+    const reader = bodyReader(response.body);
+    const decoder = new FrameDecoder();
+    const silence = (this.#options.heartbeat ?? DEFAULT_HEARTBEAT) * MISSED_HEARTBEATS;
+    try {
+      while (true) {
+        let piece: Uint8Array | undefined;
+        const timer = silence === 0 ? undefined : setTimeout(() => controller.abort(), silence);
+        try {
+          piece = await reader.next();
+        } catch (error) {
+          const why = controller.signal.aborted ? `nothing came for ${silence} ms` : describeFailure(error);
+          return this.#cut(why, error);
+        } finally {
+          clearTimeout(timer);
+        }
+        if (piece === undefined) return this.#cut('it closed before the end was said');
+        if (piece.length > 0) this.#backoff?.reset();
+        for (const frame of decoder.push(piece)) {
+          const record = this.#checked(frame);
+          if (record === undefined) continue;
+          if (record.type === 'end' && record.reason === 'shutdown' && this.#options.reconnect !== false) {
+            return this.#cut('the server shut down');
+          }
+          yield record;
+          if (record.type === 'end') return 'done';
+        }
+      }
+    } finally {
+      reader.cancel();
+    }
+  }
+
+  /** A content that is not framed: a file read as a stream, such as a README. It has an end and cannot be resumed. */
+  async *#readRaw(response: FetchResponse): AsyncGenerator<FollowRecord, StreamFSClientError | 'done'> {
+    const reader = bodyReader(response.body);
+    let offset = this.#cursor ?? 0;
+    try {
+      while (true) {
+        let data: Uint8Array | undefined;
+        try {
+          data = await reader.next();
+        } catch (error) {
+          throw this.#cut(describeFailure(error), error);
+        }
+        if (data === undefined) break;
+        if (data.length === 0) continue;
+        yield { type: 'data', offset, data };
+        offset += data.length;
+        this.#cursor = offset;
+      }
+    } finally {
+      reader.cancel();
+    }
+    yield { type: 'end', offset, reason: 'ended' };
+    return 'done';
+  }
+
+  /** Holds a frame to the law that each begins where the one before it ended, and makes a record of it. */
+  #checked(frame: Frame): FollowRecord | undefined {
+    this.#cursor ??= frame.offset;
+    if (frame.offset !== this.#cursor) {
+      const kind = frame.offset > this.#cursor ? 'leaves a hole' : 'overlaps';
+      const message = `the server sent a ${frame.type} frame at offset ${frame.offset} where ${this.#cursor} is next: it ${kind}`;
+      throw new StreamFSClientError('protocol', message, { details: { offset: this.#cursor, got: frame.offset } });
+    }
+    switch (frame.type) {
+      case 'data':
+        this.#cursor += frame.data.length;
+        this.#lastData = Date.now();
+        return frame;
+      case 'gap':
+        this.#cursor = frame.to;
+        return { type: 'gap', from: frame.offset, to: frame.to, chunks: frame.chunks };
+      case 'caught-up':
+        return frame;
+      case 'end':
+        return this.#ended(frame.offset, frame.reason);
+      case 'heartbeat':
+        return undefined;
+    }
+  }
+
+  #ended(offset: number, reason: string): FollowRecord {
+    switch (reason) {
+      case 'ended':
+      case 'removed':
+      case 'timeout':
+      case 'shutdown':
+        return { type: 'end', offset, reason };
+      case 'too-slow':
+        throw new StreamFSClientError('http', `this reader fell too far behind and was disconnected at ${offset}`, {
+          status: 409,
+          code: 'READER_TOO_SLOW',
+          details: { offset },
+        });
+      default:
+        throw new StreamFSClientError('protocol', `the server ended the stream for an unknown reason: ${reason}`);
+    }
+  }
+
+  /** The error of a lost connection: thrown where following must not go on, else given to be waited for. */
+  #cut(reason: string, cause?: unknown): StreamFSClientError {
+    if (this.#signal.aborted) throw this.#signal.reason;
+    const at = this.#cursor === undefined ? '' : ` at offset ${this.#cursor}`;
+    const error = new StreamFSClientError('cut', `the connection was cut${at}: ${reason}`, {
+      details: { offset: this.#cursor, generation: this.#generation },
+      cause,
+    });
+    // Without a generation, what comes back cannot be told from another stream: going on could mix the two.
+    if (this.#options.reconnect === false || this.#generation === undefined || this.#cursor === undefined) throw error;
+    return error;
+  }
+}
+
+function isFramed(response: FetchResponse): boolean {
+  return response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() === FRAMES_MEDIA_TYPE;
+}
+
+/** The offset of the first byte to come; undefined where the server, or a browser's CORS rules, do not tell. */
+export function offsetHeader(response: { headers: { get(name: string): string | null } }): number | undefined {
+  return wholeHeader(response, 'x-stream-offset');
+}
+
+export function wholeHeader(
+  response: { headers: { get(name: string): string | null } },
+  name: string,
+): number | undefined {
+  const text = response.headers.get(name);
+  if (text === null) return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new StreamFSClientError('protocol', `the server sent an invalid ${name}: ${text}`);
+  }
+  return value;
+}

@@ -1,0 +1,155 @@
+/**
+ * Reading frames (docs/protocol.md) out of a connection's pieces, however they are cut.
+ *
+ * Payload bytes are passed on as they arrive, as views of the piece they came in: nothing is copied, a frame of
+ * 16 MiB takes no memory, and what came before a cut is known to the byte. A data frame may thus be given in parts,
+ * each with its own offset. The other frames are small and are given whole.
+ *
+ *     header (16 bytes) ──► data: payload passed on ──────────► header
+ *                      └──► control: payload collected ───────► header
+ *                      └──► unknown: payload skipped ─────────► header
+ */
+import { StreamFSClientError } from './errors.ts';
+
+/** The media type of a framed answer. */
+export const FRAMES_MEDIA_TYPE = 'application/vnd.streamfs.frames';
+
+/** Bytes of a frame's header. */
+export const FRAME_HEADER = 16;
+
+/** The largest payload a frame may announce, in bytes. */
+export const MAX_FRAME_PAYLOAD = 16 * 1024 * 1024;
+
+/** The longest reason an end frame may give, in bytes: room for reasons yet to come. */
+const MAX_END_PAYLOAD = 256;
+
+const TYPE = { data: 1, gap: 2, caughtUp: 3, end: 4, heartbeat: 5 } as const;
+
+export type Frame =
+  /** `data` is a view of the piece given to `push`. */
+  | { type: 'data'; offset: number; data: Uint8Array }
+  /** The bytes from `offset` up to `to` were lost, of `chunks` chunks. */
+  | { type: 'gap'; offset: number; to: number; chunks: number }
+  | { type: 'caught-up'; offset: number }
+  | { type: 'end'; offset: number; reason: string }
+  | { type: 'heartbeat'; offset: number };
+
+type Payload = 'pass' | 'collect' | 'skip';
+
+function broken(reason: string): StreamFSClientError {
+  return new StreamFSClientError('protocol', `the server sent a broken frame: ${reason}`);
+}
+
+/** Turns pieces into frames. One decoder reads one answer; after an error it must not be used again. */
+export class FrameDecoder {
+  readonly #header = new Uint8Array(FRAME_HEADER);
+  readonly #view = new DataView(this.#header.buffer);
+  #headerFill = 0;
+  #type = 0;
+  #offset = 0;
+  #length = 0;
+  /** Payload bytes still to come. */
+  #missing = 0;
+  #treat: Payload = 'skip';
+  #collected: Uint8Array = new Uint8Array(0);
+
+  /** Whether the last piece ended where a frame ends: false means that a cut now is in the middle of one. */
+  get atBoundary(): boolean {
+    return this.#headerFill === 0;
+  }
+
+  /** The frames, and parts of data frames, that `piece` completes. Throws a `protocol` error on a broken one. */
+  push(piece: Uint8Array): Frame[] {
+    const frames: Frame[] = [];
+    let at = 0;
+    while (at < piece.length) {
+      if (this.#headerFill < FRAME_HEADER) {
+        const taken = Math.min(FRAME_HEADER - this.#headerFill, piece.length - at);
+        this.#header.set(piece.subarray(at, at + taken), this.#headerFill);
+        this.#headerFill += taken;
+        at += taken;
+        if (this.#headerFill < FRAME_HEADER) break;
+        this.#beginPayload();
+      } else {
+        const part = piece.subarray(at, at + this.#missing);
+        at += part.length;
+        this.#takePayload(part, frames);
+      }
+      if (this.#headerFill === FRAME_HEADER && this.#missing === 0) this.#endPayload(frames);
+    }
+    return frames;
+  }
+
+  #beginPayload(): void {
+    const view = this.#view;
+    const word = view.getUint32(0);
+    this.#type = word >>> 24;
+    if ((word & 0xff_ff_ff) !== 0) throw broken('bytes 1 to 3 of its header are not zero');
+    this.#length = view.getUint32(4);
+    if (this.#length > MAX_FRAME_PAYLOAD) {
+      throw broken(`a payload of ${this.#length} bytes, at most ${MAX_FRAME_PAYLOAD} are allowed`);
+    }
+    this.#offset = readOffset(view, 8);
+    if (!Number.isSafeInteger(this.#offset + this.#length)) throw broken('it goes beyond the largest offset');
+    this.#missing = this.#length;
+    this.#treat = this.#treatmentOf();
+    this.#collected = new Uint8Array(this.#treat === 'collect' ? this.#length : 0);
+  }
+
+  /** Decides what to do with the payload, and holds each known type to its length. */
+  #treatmentOf(): Payload {
+    switch (this.#type) {
+      case TYPE.data:
+        return 'pass';
+      case TYPE.gap:
+        if (this.#length !== 16) throw broken(`a gap of ${this.#length} bytes, not 16`);
+        return 'collect';
+      case TYPE.caughtUp:
+      case TYPE.heartbeat:
+        if (this.#length !== 0) throw broken(`${this.#length} bytes where none belong`);
+        return 'collect';
+      case TYPE.end:
+        if (this.#length > MAX_END_PAYLOAD) throw broken(`an end of ${this.#length} bytes`);
+        return 'collect';
+      default:
+        return 'skip';
+    }
+  }
+
+  #takePayload(part: Uint8Array, frames: Frame[]): void {
+    const done = this.#length - this.#missing;
+    this.#missing -= part.length;
+    if (this.#treat === 'pass') frames.push({ type: 'data', offset: this.#offset + done, data: part });
+    else if (this.#treat === 'collect') this.#collected.set(part, done);
+  }
+
+  #endPayload(frames: Frame[]): void {
+    this.#headerFill = 0;
+    const offset = this.#offset;
+    switch (this.#type) {
+      case TYPE.gap: {
+        const view = new DataView(this.#collected.buffer);
+        const to = readOffset(view, 0);
+        if (to <= offset) throw broken(`a gap from ${offset} to ${to}`);
+        frames.push({ type: 'gap', offset, to, chunks: readOffset(view, 8) });
+        break;
+      }
+      case TYPE.caughtUp:
+        frames.push({ type: 'caught-up', offset });
+        break;
+      case TYPE.end:
+        frames.push({ type: 'end', offset, reason: new TextDecoder().decode(this.#collected) });
+        break;
+      case TYPE.heartbeat:
+        frames.push({ type: 'heartbeat', offset });
+        break;
+    }
+  }
+}
+
+/** Eight bytes as a number; what a JavaScript number cannot hold exactly is no offset of ours. */
+function readOffset(view: DataView, at: number): number {
+  const value = view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);
+  if (!Number.isSafeInteger(value)) throw broken('a number beyond 2^53 - 1');
+  return value;
+}

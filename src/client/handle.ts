@@ -1,0 +1,152 @@
+/** An open file on the server, with a position of its own, kept alive by use (contract 48 to 65). */
+import { checkWhole } from './checks.ts';
+import { bodyReader } from './fetch.ts';
+import type { Transport } from './transport.ts';
+import type { FileInfo, HandleInfo } from './types.ts';
+
+export interface OpenHandleOptions {
+  /** 0 reads (default), 1 writes, 2 does both. */
+  flags?: 0 | 1 | 2;
+  /** Permission bits of a file that is created. Default 0o644. */
+  mode?: number;
+  /** Seconds without use after which the server closes the handle: 1 to 300, default 60. */
+  lease?: number;
+  signal?: AbortSignal;
+}
+
+export interface HandleReadOptions {
+  /** Bytes at most. Default 65 536. */
+  size?: number;
+  /** Milliseconds to wait when there is nothing yet. Default: the server's 30 s. */
+  timeout?: number;
+  signal?: AbortSignal;
+}
+
+export interface HandleReadResult {
+  /** May be shorter than asked for. Empty with `eof: false` is a timeout. */
+  data: Uint8Array;
+  /** Whether the end has been reached (contract 53). */
+  eof: boolean;
+}
+
+const WHENCE = { start: 0, current: 1, end: 2 } as const;
+const DEFAULT_READ = 65_536;
+
+export async function openHandle(
+  transport: Transport,
+  path: string,
+  options: OpenHandleOptions = {},
+): Promise<StreamFSHandle> {
+  checkWhole('mode', options.mode);
+  checkWhole('lease', options.lease, 1);
+  const opened = await transport.json<HandleInfo>('POST', '/handles/open', {
+    query: {
+      path,
+      flags: options.flags ?? 0,
+      // In octal, as every server of this protocol understands it.
+      mode: options.mode === undefined ? undefined : options.mode.toString(8).padStart(4, '0'),
+      lease: options.lease,
+    },
+    signal: options.signal,
+  });
+  return new StreamFSHandle(transport, opened);
+}
+
+export class StreamFSHandle {
+  readonly id: number;
+  readonly path: string;
+  /** Seconds. */
+  readonly lease: number;
+  readonly #transport: Transport;
+  readonly #route: string;
+
+  constructor(transport: Transport, opened: HandleInfo) {
+    this.#transport = transport;
+    this.id = opened.handle_id;
+    this.path = opened.path;
+    this.lease = opened.lease;
+    this.#route = `/handles/${this.id}`;
+  }
+
+  /** The next bytes from the position, which moves behind them. Waits for some. */
+  read(options: HandleReadOptions = {}): Promise<HandleReadResult> {
+    return this.#read(undefined, options);
+  }
+
+  /** The bytes at `offset`; the position stays where it is. */
+  readAt(offset: number, options: HandleReadOptions = {}): Promise<HandleReadResult> {
+    checkWhole('offset', offset);
+    return this.#read(offset, options);
+  }
+
+  async #read(offset: number | undefined, options: HandleReadOptions): Promise<HandleReadResult> {
+    checkWhole('size', options.size, 1);
+    checkWhole('timeout', options.timeout);
+    const timeout = options.timeout === undefined ? undefined : `${options.timeout}ms`;
+    const { data, headers } = await this.#transport.bytes('GET', `${this.#route}/read`, {
+      query: { offset, size: options.size ?? DEFAULT_READ, timeout },
+      signal: options.signal,
+    });
+    return { data, eof: headers.get('x-eof') === 'true' };
+  }
+
+  /** Writes at `offset`, or at the position; a stream always appends. */
+  async write(
+    data: Uint8Array | string,
+    options: { offset?: number; signal?: AbortSignal } = {},
+  ): Promise<{ written: number; position: number }> {
+    checkWhole('offset', options.offset);
+    const answer = await this.#transport.json<{ bytes_written: number; position: number }>(
+      'PUT',
+      `${this.#route}/write`,
+      { query: { offset: options.offset }, body: data, signal: options.signal },
+    );
+    return { written: answer.bytes_written, position: answer.position };
+  }
+
+  /** Moves the position, and gives the new one. */
+  async seek(offset: number, whence: keyof typeof WHENCE = 'start'): Promise<number> {
+    if (!Number.isSafeInteger(offset)) throw new TypeError(`invalid offset: ${offset} is not a whole number`);
+    const query = { offset, whence: WHENCE[whence] };
+    const answer = await this.#transport.json<{ position: number }>('POST', `${this.#route}/seek`, { query });
+    return answer.position;
+  }
+
+  async sync(): Promise<void> {
+    await this.#transport.json('POST', `${this.#route}/sync`);
+  }
+
+  stat(): Promise<FileInfo> {
+    return this.#transport.json('GET', `${this.#route}/stat`);
+  }
+
+  info(): Promise<HandleInfo> {
+    return this.#transport.json('GET', this.#route);
+  }
+
+  /** Starts the lease anew, with another length where `lease` (seconds) is given. */
+  renew(lease?: number): Promise<HandleInfo> {
+    checkWhole('lease', lease, 1);
+    return this.#transport.json('POST', `${this.#route}/renew`, { query: { lease } });
+  }
+
+  async truncate(size: number): Promise<void> {
+    checkWhole('size', size);
+    await this.#transport.json('POST', `${this.#route}/truncate`, { query: { size } });
+  }
+
+  /** A live read from the position, one at a time for each handle (contract 65). */
+  async *stream(options: { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, void> {
+    const response = await this.#transport.request('GET', `${this.#route}/stream`, { signal: options.signal });
+    const reader = bodyReader(response.body);
+    try {
+      for (let piece = await reader.next(); piece !== undefined; piece = await reader.next()) yield piece;
+    } finally {
+      reader.cancel();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#transport.json('DELETE', this.#route);
+  }
+}

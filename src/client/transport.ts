@@ -1,0 +1,189 @@
+/**
+ * One request to the server: its address, its token, its parameters, and every way it can fail made into one kind of
+ * error. Methods of the client say what to ask; this says how.
+ */
+import { describeFailure, StreamFSClientError } from './errors.ts';
+import type { FetchBody, FetchFunction, FetchInit, FetchResponse } from './fetch.ts';
+
+/** Values left undefined are left out of the query. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface TransportOptions {
+  url: string;
+  token?: string | undefined;
+  fetch?: FetchFunction | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface RequestOptions {
+  query?: Query | undefined;
+  headers?: Record<string, string> | undefined;
+  body?: FetchBody | undefined;
+  /** Sent as a JSON body. */
+  json?: unknown;
+  signal?: AbortSignal | undefined;
+}
+
+const BASE = '/api/v1';
+
+export class Transport {
+  /** The base of every request, ending with `/api/v1`. */
+  readonly base: string;
+  readonly #fetch: FetchFunction;
+  readonly #authorization: string | undefined;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(options: TransportOptions) {
+    this.base = normalizeBase(options.url);
+    // Not bound at import: a page or a test may replace the global later, and a browser's fetch wants its receiver.
+    this.#fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init as RequestInit));
+    if (options.token !== undefined && !/^[\x21-\x7e]+$/.test(options.token)) {
+      throw new TypeError('token must be one or more visible ASCII characters, without spaces or line breaks');
+    }
+    this.#authorization = options.token === undefined ? undefined : `Bearer ${options.token}`;
+    this.#signal = options.signal;
+  }
+
+  /** Whether the fetch takes an async iterable as a body. */
+  get takesIterables(): boolean {
+    return this.#fetch.takesIterables === true;
+  }
+
+  /** The answer, whatever its status. Rejects with what the fetch rejected with, or with the signal's reason. */
+  async send(method: string, route: string, options: RequestOptions = {}): Promise<FetchResponse> {
+    const headers: Record<string, string> = { ...options.headers };
+    if (this.#authorization !== undefined) headers.authorization = this.#authorization;
+    const init: FetchInit = { method, headers };
+    const signal = anySignal(this.#signal, options.signal);
+    if (signal !== undefined) init.signal = signal;
+    if (options.json !== undefined) {
+      headers['content-type'] = 'application/json';
+      init.body = JSON.stringify(options.json);
+    } else if (options.body !== undefined) {
+      headers['content-type'] ??= 'application/octet-stream';
+      init.body = options.body;
+      if (typeof options.body !== 'string' && !(options.body instanceof Uint8Array)) init.duplex = 'half';
+    }
+    signal?.throwIfAborted();
+    try {
+      return await this.#fetch(this.base + route + queryString(options.query), init);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** The answer of a request that succeeded. A refusal is an `http` error, no answer an `unreachable` one. */
+  async request(method: string, route: string, options: RequestOptions = {}): Promise<FetchResponse> {
+    let response: FetchResponse;
+    try {
+      response = await this.send(method, route, options);
+    } catch (error) {
+      throw this.unreachable(error, options.signal);
+    }
+    if (!response.ok) throw await refusal(response);
+    return response;
+  }
+
+  /** The JSON of a request that succeeded. */
+  async json<T>(method: string, route: string, options: RequestOptions = {}): Promise<T> {
+    const response = await this.request(method, route, options);
+    const text = await this.#whole(response.text(), options.signal);
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      const message = `the server's answer to ${method} ${route} is not JSON: is ${this.base} a StreamFS server?`;
+      throw new StreamFSClientError('protocol', message, { status: response.status, cause });
+    }
+  }
+
+  /** The bytes of a request that succeeded, with its answer's headers. */
+  async bytes(
+    method: string,
+    route: string,
+    options: RequestOptions = {},
+  ): Promise<{ data: Uint8Array; headers: FetchResponse['headers'] }> {
+    const response = await this.request(method, route, options);
+    const data = new Uint8Array(await this.#whole(response.arrayBuffer(), options.signal));
+    return { data, headers: response.headers };
+  }
+
+  /** `error` as the error of a server that cannot be reached; an abort stays what it is. */
+  unreachable(error: unknown, signal?: AbortSignal): unknown {
+    if (error instanceof StreamFSClientError || this.aborted(signal)) return error;
+    return new StreamFSClientError('unreachable', `cannot reach ${this.base}: ${describeFailure(error)}`, {
+      cause: error,
+    });
+  }
+
+  /** Whether the caller gave up, so that an error is its own doing. */
+  aborted(signal?: AbortSignal): boolean {
+    return signal?.aborted === true || this.#signal?.aborted === true;
+  }
+
+  async #whole<T>(body: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      return await body;
+    } catch (cause) {
+      if (this.aborted(signal)) throw cause;
+      throw new StreamFSClientError('cut', `the answer broke off: ${describeFailure(cause)}`, { cause });
+    }
+  }
+}
+
+/** The error an answer with a refusing status stands for. */
+export async function refusal(response: FetchResponse): Promise<StreamFSClientError> {
+  let text = '';
+  try {
+    text = await response.text();
+  } catch {
+    // The status alone says enough.
+  }
+  let body: Record<string, unknown> = {};
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null) body = parsed as Record<string, unknown>;
+  } catch {
+    // A proxy's page rather than the server's JSON.
+  }
+  const { error, code, ...details } = body;
+  const message = typeof error === 'string' && error !== '' ? error : `the server answered ${response.status}`;
+  return new StreamFSClientError('http', message, {
+    status: response.status,
+    code: typeof code === 'string' ? code : `HTTP_${response.status}`,
+    details,
+  });
+}
+
+/** `http://host`, `http://host/` and `http://host/api/v1` are the same server. */
+function normalizeBase(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch (cause) {
+    throw new TypeError(`invalid url ${url}: it should look like http://127.0.0.1:8080`, { cause });
+  }
+  if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
+    throw new TypeError(`invalid url ${url}: it should begin with http:// or https://`);
+  }
+  if (parsed.username !== '' || parsed.password !== '') {
+    throw new TypeError('invalid url: give the token by the token option, not in the url');
+  }
+  const path = parsed.pathname.replace(/\/+$/, '');
+  return parsed.origin + (path.endsWith(BASE) ? path : path + BASE);
+}
+
+function queryString(query: Query | undefined): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) params.append(name, String(value));
+  }
+  const text = params.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+/** One signal for several, of which any may be absent. */
+export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const present = signals.filter((signal) => signal !== undefined);
+  return present.length > 1 ? AbortSignal.any(present) : present[0];
+}

@@ -1,0 +1,155 @@
+/**
+ * Writing a body of any length. What matters is what is known when it fails: a refusal says so at once, even in the
+ * middle of a source that never ends, and a cut says how much was handed over, which is not how much was accepted.
+ */
+import { checkWhole } from './checks.ts';
+import { describeFailure, neverConnected, StreamFSClientError } from './errors.ts';
+import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
+import { wholeHeader } from './follow.ts';
+import { refusal, type Transport } from './transport.ts';
+
+/** Where written bytes come from: all at once, or as they come. */
+export type WriteSource = Uint8Array | string | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+
+export interface WriteOptions {
+  /** End the stream after the last byte. */
+  end?: boolean;
+  /** False: fail with STREAM_NOT_FOUND where the stream does not exist. */
+  create?: boolean;
+  /** `lines` cuts pieces at newlines, so that lines of several writers never mix. */
+  atomic?: 'lines';
+  /** Fail with STREAM_RECREATED if the stream has another generation. */
+  generation?: string;
+  /** For a file that is no stream: where to write, in bytes. */
+  offset?: number;
+  signal?: AbortSignal;
+  /** Told the bytes handed over so far. */
+  onProgress?: (sent: number) => void;
+}
+
+export interface WriteResult {
+  /** Bytes written. */
+  written: number;
+  /** The stream's end offset after the write; undefined for a file that is no stream. */
+  endOffset: number | undefined;
+  generation: string | undefined;
+}
+
+/** Counts what passes, keeps the source's own error, and can be stopped from outside. */
+class CountedSource {
+  sent = 0;
+  /** The error of the source itself, to be told from the connection's. */
+  failure: { error: unknown } | undefined;
+  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #onProgress: ((sent: number) => void) | undefined;
+
+  constructor(source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>, onProgress?: (sent: number) => void) {
+    this.#source = iteratorOf(source);
+    this.#onProgress = onProgress;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return {
+      next: async () => {
+        try {
+          const step = await this.#source.next();
+          if (step.done === true) return { done: true, value: undefined };
+          if (!(step.value instanceof Uint8Array)) throw new TypeError('a source must give Uint8Arrays');
+          this.sent += step.value.length;
+          this.#onProgress?.(this.sent);
+          return step;
+        } catch (error) {
+          this.failure = { error };
+          throw error;
+        }
+      },
+      return: async () => {
+        this.stop();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /** Stops reading. Not waited for: a source that is waiting for input may answer only with its next piece. */
+  stop(): void {
+    this.#source.return?.().catch(() => {});
+  }
+}
+
+/** A stream's reader is used directly, since a ReadableStream is not iterable in every browser. */
+function iteratorOf(source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>): AsyncIterator<Uint8Array> {
+  if (!('getReader' in source)) return source[Symbol.asyncIterator]();
+  const reader = source.getReader();
+  return {
+    next: async () => {
+      const step = await reader.read();
+      return step.done ? { done: true, value: undefined } : { done: false, value: step.value };
+    },
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+export async function write(
+  transport: Transport,
+  path: string,
+  source: WriteSource,
+  options: WriteOptions = {},
+): Promise<WriteResult> {
+  checkWhole('offset', options.offset);
+  const bytes = typeof source === 'string' ? new TextEncoder().encode(source) : source;
+  const sized = bytes instanceof Uint8Array ? bytes : undefined;
+  const counted = bytes instanceof Uint8Array ? undefined : new CountedSource(bytes, options.onProgress);
+  const sent = () => counted?.sent ?? sized?.length ?? 0;
+
+  let response: FetchResponse;
+  try {
+    response = await transport.send('PUT', '/files', {
+      query: {
+        path,
+        end: options.end,
+        create: options.create,
+        atomic: options.atomic,
+        generation: options.generation,
+        offset: options.offset,
+      },
+      body: sized ?? streamed(transport, counted),
+      signal: options.signal,
+    });
+  } catch (error) {
+    counted?.stop();
+    if (counted?.failure !== undefined) throw counted.failure.error;
+    if (transport.aborted(options.signal)) throw error;
+    if (neverConnected(error)) throw transport.unreachable(error);
+    throw cutWrite(sent(), error);
+  }
+  if (!response.ok) {
+    counted?.stop();
+    throw await refusal(response);
+  }
+  const written = sent();
+  try {
+    await response.text();
+  } catch {
+    // The head has said that all was written; the sentence for people adds nothing.
+  }
+  return {
+    written,
+    endOffset: wholeHeader(response, 'x-stream-end-offset'),
+    generation: response.headers.get('x-stream-generation') ?? undefined,
+  };
+}
+
+function streamed(transport: Transport, source: CountedSource | undefined): FetchBody {
+  if (source === undefined) return new Uint8Array(0);
+  return transport.takesIterables ? source : readableFrom(source);
+}
+
+function cutWrite(sent: number, cause: unknown): StreamFSClientError {
+  const message =
+    `the connection was cut while writing: ${describeFailure(cause)}; ${sent} bytes had been sent, ` +
+    'how many of them were accepted is not known';
+  return new StreamFSClientError('cut', message, { details: { sent }, cause });
+}

@@ -1,0 +1,27 @@
+/**
+ * What holds where nobody configured anything: the only place where it is written, in the words a user would write.
+ * The schema, the sample configuration and the JSON schema are made from it.
+ */
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const DEFAULT_SERVER = {
+  address: '127.0.0.1:8080',
+  log_level: 'info',
+  max_request_body_bytes: '64MB',
+  shutdown_timeout: '5s',
+  no_auth: false,
+} as const;
+
+/** What is mounted where the configuration has no `plugins`. */
+export const DEFAULT_MOUNTS = [
+  { plugin: 'streamfs', path: '/streamfs' },
+  { plugin: 'memfs', path: '/memfs' },
+  { plugin: 'devfs', path: '/dev' },
+] as const;
+
+/** Where a plugin is mounted whose configuration names no path. */
+export function defaultPath(plugin: string): string {
+  return DEFAULT_MOUNTS.find((mount) => mount.plugin === plugin)?.path ?? `/${plugin}`;
+}

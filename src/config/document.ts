@@ -1,0 +1,18 @@
+/** What a configuration text is once it is read, whichever format it was in. */
+
+/** A place in a document, key by key: `['plugins', 'streamfs', 0, 'path']`. */
+export type KeyPath = readonly PropertyKey[];
+
+export interface Document {
+  value: unknown;
+  /** The line, from 1, of a key or item; of the nearest thing around it where it has none of its own. */
+  lineOf(path: KeyPath): number | undefined;
+}
+
+/** What is wrong with a text that is no document at all. Line from 1. */
+export interface SyntaxProblem {
+  line: number | undefined;
+  text: string;
+}
+
+export type ParseResult = { document: Document } | { problems: SyntaxProblem[] };

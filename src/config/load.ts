@@ -1,0 +1,159 @@
+/**
+ * From a file, a text or an object to a {@link Config}: read, checked against the schema, defaults filled in. Every
+ * failure is one CONFIG_INVALID that names the file, the lines and the keys (contract 84).
+ */
+import { readFile } from 'node:fs/promises';
+import { fail } from '../errors/index.ts';
+import { DEFAULT_MOUNTS, defaultPath } from './defaults.ts';
+import type { KeyPath } from './document.ts';
+import { parseDocument } from './format.ts';
+import { configError, type Problem, problemsOf, type Source, whereText } from './problems.ts';
+import { type ConfigInput, schema } from './schema.ts';
+import type { Config, MountConfig } from './types.ts';
+
+/** Reads a configuration file, YAML or TOML. */
+export async function loadConfig(file: string): Promise<Config> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw fail('CONFIG_INVALID', { reason: `cannot read ${file}: ${reasonOf(error)}` }, { file });
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw fail('CONFIG_INVALID', { reason: `${file}: expected text in UTF-8` }, { file });
+  }
+  return parseConfig(text, file);
+}
+
+/** Reads the text of a configuration. `file` names it in errors, and its extension tells YAML from TOML. */
+export function parseConfig(text: string, file: string): Config {
+  const result = parseDocument(text, file);
+  if ('problems' in result) {
+    const lines = result.problems.map((problem) => problem.line);
+    const source: Source = { file, lineOf: ([index]) => lines[Number(index)] };
+    const reason = result.problems.map((problem) => `${whereText(source, problem.line)}: ${problem.text}`).join('\n');
+    throw fail('CONFIG_INVALID', { reason }, { file, ...(lines[0] ? { line: lines[0] } : {}) });
+  }
+  return check(result.document.value, { file, lineOf: result.document.lineOf });
+}
+
+/** Checks a configuration given as an object, with the keys of a configuration file. */
+export function configOf(input: ConfigInput): Config {
+  return check(input, { lineOf: () => undefined });
+}
+
+/** What holds without any configuration. */
+export function defaultConfig(): Config {
+  return configOf({});
+}
+
+function check(value: unknown, source: Source): Config {
+  const written = withoutEmptySections(value);
+  const result = schema.safeParse(written);
+  if (!result.success) throw configError(source, problemsOf(result.error.issues, written));
+  const { server, plugins } = result.data;
+  return {
+    server: {
+      address: server.address,
+      logLevel: server.log_level,
+      maxRequestBodyBytes: server.max_request_body_bytes,
+      shutdownTimeout: server.shutdown_timeout,
+      noAuth: server.no_auth,
+    },
+    mounts: plugins === undefined ? defaultMounts() : mountsOf(plugins, source),
+  };
+}
+
+type Plugins = NonNullable<(typeof schema)['_output']['plugins']>;
+type Instance = Extract<Plugins, readonly unknown[]>[number];
+
+function defaultMounts(): MountConfig[] {
+  return DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} }));
+}
+
+/** The mounts that are enabled, in order; every problem with them is reported at once. */
+function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
+  const problems: Problem[] = [];
+  const taken = new Map<string, number | undefined>();
+  const mounts: MountConfig[] = [];
+  for (const { plugin, entry, at } of entriesOf(plugins)) {
+    if (plugin === undefined) {
+      problems.push({ path: at, text: "needs the name of a plugin, such as 'name: streamfs'" });
+      continue;
+    }
+    if (!entry.enabled) continue;
+    const path = entry.path ?? defaultPath(plugin);
+    const line = source.lineOf([...at, 'path']);
+    if (taken.has(path)) {
+      const other = taken.get(path);
+      problems.push({ path: [...at, 'path'], text: `${path} is taken already${other ? `, in line ${other}` : ''}` });
+    }
+    taken.set(path, line);
+    mounts.push({
+      plugin,
+      path,
+      config: entry.config,
+      ...(entry.name === undefined ? {} : { name: entry.name }),
+      ...(source.file === undefined ? {} : { where: whereText(source, source.lineOf(at)) }),
+    });
+  }
+  if (problems.length > 0) throw configError(source, problems);
+  return mounts;
+}
+
+/** Every instance, whichever of the three forms it is written in. */
+function* entriesOf(plugins: Plugins): Generator<{ plugin: string | undefined; entry: Instance; at: KeyPath }> {
+  if (Array.isArray(plugins)) {
+    for (const [index, entry] of plugins.entries()) {
+      yield { plugin: entry.plugin ?? entry.name, entry, at: ['plugins', index] };
+    }
+    return;
+  }
+  for (const [plugin, entries] of Object.entries(plugins)) {
+    if (!Array.isArray(entries)) {
+      yield { plugin, entry: entries, at: ['plugins', plugin] };
+      continue;
+    }
+    for (const [index, entry] of entries.entries()) yield { plugin, entry, at: ['plugins', plugin, index] };
+  }
+}
+
+/** `server:` with nothing after it is null in YAML; to the one who wrote it, it is a section without settings. */
+function withoutEmptySections(value: unknown): unknown {
+  if (value === undefined || value === null) return {};
+  if (!isMapping(value)) return value;
+  const { server, plugins, ...rest } = value;
+  return {
+    ...rest,
+    ...(server == null ? {} : { server }),
+    ...(plugins == null ? {} : { plugins: withEmptyInstances(plugins) }),
+  };
+}
+
+function withEmptyInstances(plugins: unknown): unknown {
+  if (Array.isArray(plugins)) return plugins.map(withEmptyConfig);
+  if (!isMapping(plugins)) return plugins;
+  const filled = Object.entries(plugins).map(([plugin, entry]) => {
+    return [plugin, entry === null ? {} : Array.isArray(entry) ? entry.map(withEmptyConfig) : withEmptyConfig(entry)];
+  });
+  return Object.fromEntries(filled);
+}
+
+function withEmptyConfig(entry: unknown): unknown {
+  return isMapping(entry) && entry.config === null ? { ...entry, config: {} } : entry;
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EISDIR') return 'it is a directory';
+  if (code === 'EACCES') return 'permission denied';
+  return (error as Error).message;
+}

@@ -1,0 +1,119 @@
+/**
+ * Says what is wrong with a configuration: which file, which line, which key, what stands there, and what would be
+ * right. All problems at once, in the order of the file, since nobody likes to find them one by one.
+ */
+import type { z } from 'zod';
+import { fail } from '../errors/index.ts';
+import type { KeyPath } from './document.ts';
+import { knownKeys } from './schema.ts';
+import { hint } from './suggest.ts';
+
+export interface Problem {
+  path: KeyPath;
+  text: string;
+}
+
+/** Where a configuration comes from, as errors tell it. */
+export interface Source {
+  /** The file's name; absent for a configuration given as an object. */
+  file?: string;
+  lineOf(path: KeyPath): number | undefined;
+}
+
+/** One CONFIG_INVALID for all problems, one line each; its details are the place of the first. */
+export function configError(source: Source, problems: readonly Problem[]) {
+  const placed = problems.map(({ path, text }) => ({ path, text, line: source.lineOf(path) ?? 0 }));
+  placed.sort((a, b) => a.line - b.line);
+  const reason = placed
+    .map(({ path, text, line }) => {
+      const key = keyText(path);
+      return `${whereText(source, line)}: ${key === '' ? '' : `${key}: `}${text}`;
+    })
+    .join('\n');
+  const first = placed[0];
+  return fail(
+    'CONFIG_INVALID',
+    { reason },
+    {
+      ...(source.file === undefined ? {} : { file: source.file }),
+      ...(first?.line ? { line: first.line } : {}),
+      ...(first && first.path.length > 0 ? { key: keyText(first.path) } : {}),
+    },
+  );
+}
+
+/** `streamfs.yaml:12`, without the line where nothing tells it. */
+export function whereText(source: Source, line: number | undefined): string {
+  const file = source.file ?? 'configuration';
+  return line ? `${file}:${line}` : file;
+}
+
+function keyText(path: KeyPath): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+}
+
+type Issue = z.core.$ZodIssue;
+
+export function problemsOf(issues: readonly Issue[], root: unknown): Problem[] {
+  return issues.flatMap((issue) => problemsOfIssue(issue, [], root));
+}
+
+function problemsOfIssue(issue: Issue, base: KeyPath, root: unknown): Problem[] {
+  const path = [...base, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], text: `unknown key (${hint(key, knownKeys(path))})` }));
+  }
+  const value = valueAt(root, path);
+  if (issue.code === 'invalid_union') {
+    // The form that was meant is the one that the value has the type of.
+    const meant = issue.errors.find((branch) => !branch.some(isWrongType));
+    if (meant) return meant.flatMap((inner) => problemsOfIssue(inner, path, root));
+    const text = issue.message === 'Invalid input' ? 'must be a mapping or a list' : issue.message;
+    return [{ path, text: `${text}, not ${shown(value)}` }];
+  }
+  return [{ path, text: textOf(issue, value) }];
+}
+
+function isWrongType(issue: Issue): boolean {
+  return issue.code === 'invalid_type' && issue.path.length === 0;
+}
+
+function textOf(issue: Issue, value: unknown): string {
+  if (value === undefined) return 'is missing';
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${TYPES[issue.expected] ?? issue.expected}, not ${shown(value)}`;
+    case 'invalid_value': {
+      const allowed = issue.values.map(String);
+      return `must be one of ${allowed.join(', ')}, not ${shown(value)}`;
+    }
+    default:
+      return issue.message;
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+};
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null && !(value instanceof Date)) return 'a mapping';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function valueAt(root: unknown, path: KeyPath): unknown {
+  return path.reduce<unknown>((value, part) => {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    return (value as Record<PropertyKey, unknown>)[part];
+  }, root);
+}

@@ -1,0 +1,51 @@
+/**
+ * A configuration to begin with: every setting at its default, with what it means. It loads back to exactly the
+ * defaults; the parameters of plugins stand in it as comments, since a plugin has its own defaults.
+ */
+import { DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
+
+/** A plugin's parameter, as a plugin describes it. */
+export interface SampleParameter {
+  name: string;
+  default: string;
+  description: string;
+}
+
+/** The sample, in YAML. `parameters` are those of each plugin, by its name. */
+export function sampleConfig(parameters: Readonly<Record<string, readonly SampleParameter[]>> = {}): string {
+  return `${SERVER}${DEFAULT_MOUNTS.map((mount) => pluginSection(mount, parameters[mount.plugin] ?? [])).join('')}`;
+}
+
+const SERVER = `# StreamFS configuration. Everything in it is the default: keep what you change, leave out the rest.
+# Sizes: bytes, or a number with B, KB, MB, GB or TB (1 KB = 1024 bytes).
+# Durations: seconds, or a number with ms, s, m or h.
+
+server:
+  # HOST:PORT, an IPv6 host in brackets. :PORT alone is loopback. An address that others can reach is refused
+  # unless no_auth says that nobody needs to be asked for a token.
+  address: ${DEFAULT_SERVER.address}
+  no_auth: ${DEFAULT_SERVER.no_auth}
+  # ${LOG_LEVELS.join(', ')}
+  log_level: ${DEFAULT_SERVER.log_level}
+  # The longest body of a request. Writes to streams have no limit.
+  max_request_body_bytes: ${DEFAULT_SERVER.max_request_body_bytes}
+  # How long open connections may take to finish at shutdown, before they are cut.
+  shutdown_timeout: ${DEFAULT_SERVER.shutdown_timeout}
+
+# What is mounted: a plugin with one instance, or with a list of them:
+#   streamfs:
+#     - {name: audio, path: /audio, config: {ring_buffer_size: 512KB}}
+#     - {name: video, path: /video, config: {ring_buffer_size: 8MB}}
+plugins:
+`;
+
+function pluginSection({ plugin, path }: { plugin: string; path: string }, parameters: readonly SampleParameter[]) {
+  const comments = parameters.map(({ name, description, default: value }) => {
+    return `      # ${oneLine(description)}\n      # ${name}: ${value === '' ? '…' : oneLine(value)}\n`;
+  });
+  return `  ${plugin}:\n    enabled: true\n    path: ${path}\n    config: {}\n${comments.join('')}`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}

@@ -1,0 +1,94 @@
+/**
+ * The one description of a configuration file: it checks, fills in defaults, and gives the JSON schema for editors.
+ * What a plugin's own `config` may hold is the plugin's business, so it passes through as it is.
+ */
+import { z } from 'zod';
+import { isStreamFSError } from '../errors/index.ts';
+import { parseDuration, parseSize } from '../units/index.ts';
+import { parseAddress } from './address.ts';
+import { DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
+import { parseMountPath } from './mount-path.ts';
+
+/** A setting that one of our parsers reads, its refusal told in the parser's words. */
+function read<In extends z.ZodType, Out>(schema: In, parse: (value: z.output<In>) => Out) {
+  return schema.transform((value, context): Out => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!isStreamFSError(error)) throw error;
+      context.addIssue({ code: 'custom', message: error.message, input: value });
+      return z.NEVER;
+    }
+  });
+}
+
+const size = read(
+  z.union([z.string(), z.number()], { error: () => "must be a size string (e.g., '64MB') or number" }),
+  parseSize,
+);
+const duration = read(
+  z.union([z.string(), z.number()], { error: () => "must be a duration string (e.g., '5s') or number of seconds" }),
+  parseDuration,
+);
+
+const server = z.strictObject({
+  address: read(z.string(), parseAddress)
+    .prefault(DEFAULT_SERVER.address)
+    .describe('Where to listen, as HOST:PORT. :PORT alone is loopback; 0.0.0.0:PORT is every interface.'),
+  log_level: z.enum(LOG_LEVELS).default(DEFAULT_SERVER.log_level).describe('The least important messages to log.'),
+  max_request_body_bytes: size
+    .prefault(DEFAULT_SERVER.max_request_body_bytes)
+    .describe('The longest body of a request, except for writes to streams, which have no limit.'),
+  shutdown_timeout: duration
+    .prefault(DEFAULT_SERVER.shutdown_timeout)
+    .describe('How long open connections may take to finish at shutdown before they are cut.'),
+  no_auth: z
+    .boolean()
+    .default(DEFAULT_SERVER.no_auth)
+    .describe('Allow an address that others can reach, although nobody is asked for a token.'),
+});
+
+const instance = z.strictObject({
+  name: z.string().optional().describe('What to call this instance.'),
+  enabled: z.boolean().default(true).describe('false leaves it out.'),
+  path: read(z.string(), parseMountPath)
+    .optional()
+    .describe('Where to mount it. Default: / and the name of the plugin.'),
+  config: z.record(z.string(), z.unknown()).default({}).describe("The plugin's own parameters."),
+});
+
+/** Two instances have no default path to share. */
+const listed = instance.extend({
+  path: read(z.string(), parseMountPath).describe('Where to mount it.'),
+});
+
+/** The name of the plugin is no key here, so an item says it: as `plugin`, or in the original's way as `name`. */
+const named = instance.extend({
+  plugin: z.string().optional().describe('Which plugin. Default: the one called like `name`.'),
+});
+
+const plugins = z.union([z.record(z.string(), z.union([instance, z.array(listed)])), z.array(named)]);
+
+export const schema = z.strictObject({
+  server: server.prefault({}).describe('The HTTP server.'),
+  plugins: plugins
+    .optional()
+    .describe(
+      'What is mounted: by name of the plugin, one instance or a list of them. Default: every built-in plugin.',
+    ),
+});
+
+/** A configuration as it may be written. */
+export type ConfigInput = z.input<typeof schema>;
+
+/** Which keys a mapping at `path` may have, for suggestions. */
+export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  if (path.length === 0) return Object.keys(schema.shape);
+  if (path[0] === 'server') return Object.keys(server.shape);
+  return Object.keys(typeof path[1] === 'number' ? named.shape : instance.shape);
+}
+
+/** The JSON schema of a configuration file, for editors and for the documentation. */
+export function configSchema(): Record<string, unknown> {
+  return { ...z.toJSONSchema(schema, { io: 'input' }), title: 'StreamFS configuration' };
+}

@@ -1,0 +1,48 @@
+/** Finds what somebody may have meant by a word nobody knows, for errors that end in "did you mean". */
+
+/** The word of `known` nearest to `word`, where it is near enough to be a slip of the finger or of convention. */
+export function suggest(word: string, known: readonly string[]): string | undefined {
+  const wanted = plain(word);
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(wanted, plain(candidate));
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** ` (did you mean 'x'?)`, or what may be written there at all. */
+export function hint(word: string, known: readonly string[]): string {
+  const meant = suggest(word, known);
+  return meant === undefined ? `known are: ${known.join(', ')}` : `did you mean '${meant}'?`;
+}
+
+/** `logLevel`, `log-level` and `log_level` are one word to a person. Cut, so that an absurd word costs little. */
+function plain(word: string): string {
+  return word
+    .slice(0, 64)
+    .toLowerCase()
+    .replace(/[_\-\s]/g, '');
+}
+
+/** Letters to insert, remove, replace or swap with a neighbour to make `a` into `b`. */
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replace = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let least = Math.min(replace, rows[i - 1]![j]! + 1, row[j - 1]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        least = Math.min(least, rows[i - 2]![j - 2]! + 1);
+      }
+      row.push(least);
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
+}

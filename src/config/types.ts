@@ -1,0 +1,31 @@
+/** A configuration as the program uses it: complete, checked, in bytes and milliseconds. */
+import type { Address } from './address.ts';
+import type { LogLevel } from './defaults.ts';
+
+export interface Config {
+  server: ServerConfig;
+  /** In the order of the configuration. No two have the same path. */
+  mounts: readonly MountConfig[];
+}
+
+export interface ServerConfig {
+  address: Address;
+  logLevel: LogLevel;
+  /** Bytes. */
+  maxRequestBodyBytes: number;
+  /** Milliseconds. */
+  shutdownTimeout: number;
+  /** Off loopback too, nobody is asked for a token. */
+  noAuth: boolean;
+}
+
+export interface MountConfig {
+  plugin: string;
+  path: string;
+  /** For the plugin to check: nothing but the plugin knows what may be in it. */
+  config: Readonly<Record<string, unknown>>;
+  /** What the configuration calls this instance. */
+  name?: string;
+  /** Where it was configured, as `file:line`. */
+  where?: string;
+}

@@ -1,0 +1,293 @@
+/**
+ * Open files that outlive a request. A plugin opens a file; this table gives it a number and a lease, so that a
+ * client that goes away without closing leaves nothing behind (contract 60).
+ *
+ *   open ─► use, use, renew … ─► close            by the client
+ *                       └──────► lease runs out    by the timer
+ *                       └──────► its mount goes    by the mount table (contract 64)
+ *
+ * However many handles there are, there is one timer. It is set for the earliest expiry known when it was last set;
+ * since a use only moves expiries away, it may go off early, looks again, and is set anew.
+ */
+import { fail } from '../errors/index.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { MountTable } from './mount-table.ts';
+import type { PluginLogger } from './plugin.ts';
+import type { FileHandle } from './types.ts';
+
+/** Seconds a handle lives unused, where its opener does not say. */
+export const DEFAULT_LEASE = 60;
+
+/** The longest lease in seconds; a longer one asked for is cut to this. */
+export const MAX_LEASE = 300;
+
+/** How many handles may be open at once, where the table is not told otherwise. */
+export const DEFAULT_MAX_HANDLES = 10_000;
+
+/** The timer goes off at most this often, in milliseconds, however many handles expire one after the other. */
+const SWEEP_INTERVAL = 100;
+
+export interface HandleTableOptions {
+  mounts: Pick<MountTable, 'resolve' | 'onUnmount'>;
+  /** How many handles may be open at once: a whole number, 1 or more. Default {@link DEFAULT_MAX_HANDLES}. */
+  max?: number;
+  clock?: Clock;
+  /** Told of handles that expire and of those that fail to close. */
+  logger?: PluginLogger;
+}
+
+export interface OpenOptions {
+  /** As sent: what they mean is the plugin's to say (contract 49). */
+  flags: number;
+  /** Permission bits for a file that is created. */
+  mode: number;
+  /** Seconds, 1 or more; more than {@link MAX_LEASE} counts as that. Default {@link DEFAULT_LEASE}. */
+  lease?: number;
+}
+
+/** What is known of an open handle (contract 48). */
+export interface HandleInfo {
+  id: number;
+  /** As sent. */
+  path: string;
+  flags: number;
+  /** Seconds. */
+  lease: number;
+  /** While a use is going on it is a whole lease away. */
+  expiresAt: Date;
+  createdAt: Date;
+  lastAccess: Date;
+}
+
+interface Entry {
+  readonly id: number;
+  readonly path: string;
+  readonly mountPath: string;
+  readonly flags: number;
+  readonly handle: FileHandle;
+  readonly createdAt: number;
+  /** Milliseconds. */
+  lease: number;
+  lastAccess: number;
+  /** Uses going on: a handle in use does not expire, however long the use waits (contract 60). */
+  uses: number;
+}
+
+export class HandleTable {
+  /** How many handles may be open at once. */
+  readonly max: number;
+  readonly #mounts: HandleTableOptions['mounts'];
+  readonly #clock: Clock;
+  readonly #logger: PluginLogger | undefined;
+  readonly #entries = new Map<number, Entry>();
+  readonly #stopListening: () => void;
+  #lastId = 0;
+  /** Handles being opened: they count, so that a burst cannot pass the limit. */
+  #opening = 0;
+  #timer: { at: number; cancel: () => void } | undefined;
+  #lastSweep = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(options: HandleTableOptions) {
+    const max = options.max ?? DEFAULT_MAX_HANDLES;
+    if (!Number.isSafeInteger(max) || max < 1) {
+      throw fail('CONFIG_INVALID', { reason: `max handles must be a whole number, 1 or more: ${max}` });
+    }
+    this.max = max;
+    this.#mounts = options.mounts;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger;
+    this.#stopListening = this.#mounts.onUnmount((mountPath) => this.closeMount(mountPath));
+  }
+
+  /** Handles open now. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * Opens a file and gives it the next number, from 1 on, one sequence over all mounts (contract 48).
+   * HANDLE_LIMIT, INVALID_PARAMETER for a lease below 1, SHUTTING_DOWN, and what the path and its plugin refuse.
+   */
+  async open(path: string, options: OpenOptions): Promise<HandleInfo> {
+    const lease = leaseOf(options.lease ?? DEFAULT_LEASE);
+    if (this.#closed) throw fail('SHUTTING_DOWN');
+    if (this.#entries.size + this.#opening >= this.max) throw fail('HANDLE_LIMIT', { max: this.max });
+    const at = this.#mounts.resolve(path);
+    this.#opening += 1;
+    let handle: FileHandle;
+    try {
+      handle = await at.fileSystem.openHandle(at.path, { flags: options.flags, mode: options.mode });
+    } finally {
+      this.#opening -= 1;
+    }
+    if (this.#closed || !this.#isStillMounted(path, at.fileSystem)) {
+      await handle.close();
+      throw this.#closed ? fail('SHUTTING_DOWN') : fail('NOTHING_MOUNTED', { path });
+    }
+    const now = this.#clock.now();
+    this.#lastId += 1;
+    const entry: Entry = {
+      id: this.#lastId,
+      path,
+      mountPath: at.mountPath,
+      flags: options.flags,
+      handle,
+      createdAt: now,
+      lease,
+      lastAccess: now,
+      uses: 0,
+    };
+    this.#entries.set(entry.id, entry);
+    this.#wakeAt(expiryOf(entry, now));
+    return infoOf(entry, now);
+  }
+
+  /** Whether a path is still where it was when its opening began: an unmount may have come in between. */
+  #isStillMounted(path: string, fileSystem: unknown): boolean {
+    try {
+      return this.#mounts.resolve(path).fileSystem === fileSystem;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What is known of a handle. Looking is no use of it and renews nothing. HANDLE_NOT_FOUND. */
+  get(id: number): HandleInfo {
+    return infoOf(this.#entryOf(id), this.#clock.now());
+  }
+
+  /**
+   * Does something with an open file. The lease starts anew, does not run while `fn` is at work, however long that
+   * waits, and starts anew when it is done (contract 60). Uses do not wait for each other, nor does closing for
+   * them (contract 55). HANDLE_NOT_FOUND, and whatever `fn` throws.
+   */
+  async use<T>(id: number, fn: (handle: FileHandle) => T | Promise<T>): Promise<T> {
+    const entry = this.#entryOf(id);
+    entry.uses += 1;
+    entry.lastAccess = this.#clock.now();
+    try {
+      return await fn(entry.handle);
+    } finally {
+      entry.uses -= 1;
+      entry.lastAccess = this.#clock.now();
+    }
+  }
+
+  /** Starts the lease anew, at another length if one is given. HANDLE_NOT_FOUND, INVALID_PARAMETER. */
+  renew(id: number, lease?: number): HandleInfo {
+    const milliseconds = lease === undefined ? undefined : leaseOf(lease);
+    const entry = this.#entryOf(id);
+    const now = this.#clock.now();
+    entry.lastAccess = now;
+    if (milliseconds !== undefined) entry.lease = milliseconds;
+    this.#wakeAt(expiryOf(entry, now));
+    return infoOf(entry, now);
+  }
+
+  /**
+   * Closes a handle. Its number is nobody's from this call on, and reads that wait on it end at once (contract 55,
+   * 64). HANDLE_NOT_FOUND where it is closed already.
+   */
+  async close(id: number): Promise<void> {
+    const entry = this.#entryOf(id);
+    this.#forget(entry);
+    await entry.handle.close();
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.id);
+    if (this.#entries.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** All open handles, by number. */
+  list(): HandleInfo[] {
+    const now = this.#clock.now();
+    const open = [...this.#entries.values()].filter((entry) => now < expiryOf(entry, now));
+    return open.map((entry) => infoOf(entry, now));
+  }
+
+  /** Closes all handles of a mount (contract 64). Called by itself when a mount of the table's goes. */
+  async closeMount(mountPath: string): Promise<void> {
+    await this.#closeAll([...this.#entries.values()].filter((entry) => entry.mountPath === mountPath));
+  }
+
+  /** Closes every handle and opens no more. Twice is harmless. */
+  async shutdown(): Promise<void> {
+    this.#closed = true;
+    this.#stopListening();
+    await this.#closeAll([...this.#entries.values()]);
+  }
+
+  /** Nobody waits for an answer about any of these: what fails to close is logged, and gone all the same. */
+  async #closeAll(entries: Entry[]): Promise<void> {
+    for (const entry of entries) this.#forget(entry);
+    const closed = await Promise.allSettled(entries.map(async (entry) => entry.handle.close()));
+    for (const [index, outcome] of closed.entries()) {
+      if (outcome.status === 'fulfilled') continue;
+      const { id, path } = entries[index] as Entry;
+      this.#logger?.error('handle failed to close', { id, path, error: String(outcome.reason) });
+    }
+  }
+
+  /** A handle that has run out is gone, even where the timer has yet to take it away. */
+  #entryOf(id: number): Entry {
+    const entry = this.#entries.get(id);
+    const now = this.#clock.now();
+    if (!entry || now >= expiryOf(entry, now)) throw fail('HANDLE_NOT_FOUND');
+    return entry;
+  }
+
+  #wakeAt(expiry: number): void {
+    if (this.#closed) return;
+    const at = Math.max(expiry, this.#lastSweep + SWEEP_INTERVAL);
+    if (this.#timer && this.#timer.at <= at) return;
+    this.#timer?.cancel();
+    const cancel = this.#clock.schedule(() => this.#sweep(), Math.max(0, Math.ceil(at - this.#clock.now())));
+    this.#timer = { at, cancel };
+  }
+
+  #sweep(): void {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    this.#lastSweep = now;
+    const expired: Entry[] = [];
+    let next = Number.POSITIVE_INFINITY;
+    for (const entry of this.#entries.values()) {
+      const expiry = expiryOf(entry, now);
+      if (expiry <= now) expired.push(entry);
+      else next = Math.min(next, expiry);
+    }
+    for (const { id, path } of expired) this.#logger?.debug('handle expired', { id, path });
+    if (next < Number.POSITIVE_INFINITY) this.#wakeAt(next);
+    // Failures are logged in there, so this promise never rejects.
+    void this.#closeAll(expired);
+  }
+}
+
+/** When a handle runs out, in the clock's milliseconds: never while it is used. */
+function expiryOf(entry: Entry, now: number): number {
+  return (entry.uses > 0 ? now : entry.lastAccess) + entry.lease;
+}
+
+function infoOf(entry: Entry, now: number): HandleInfo {
+  return {
+    id: entry.id,
+    path: entry.path,
+    flags: entry.flags,
+    lease: entry.lease / 1000,
+    expiresAt: new Date(expiryOf(entry, now)),
+    createdAt: new Date(entry.createdAt),
+    lastAccess: new Date(entry.lastAccess),
+  };
+}
+
+/** Milliseconds of a lease in seconds. */
+function leaseOf(seconds: number): number {
+  if (!Number.isFinite(seconds) || seconds < 1) {
+    throw fail('INVALID_PARAMETER', { name: 'lease', reason: `it must be a number of seconds, 1 or more: ${seconds}` });
+  }
+  return Math.min(seconds, MAX_LEASE) * 1000;
+}

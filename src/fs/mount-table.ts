@@ -1,0 +1,286 @@
+/**
+ * The mounts of a server: which there are, and how they come and go. What is done with paths once they are there is
+ * {@link MountedFileSystem}.
+ *
+ * A path is taken from the moment a mount is asked for until its instance has shut down, so that of two mounts at one
+ * path exactly one wins, and a new instance never meets what an old one left.
+ *
+ *   declare ─► pending ─► mounted ─► (unmount) gone
+ *                  └────► failed ──► (unmount) gone
+ *
+ * A declared mount that fails stays, with its error, and the others run on (contract 76). One that was asked for at
+ * run time and fails leaves nothing behind: whoever asked has the error.
+ */
+import { fail, isStreamFSError, StreamFSError } from '../errors/index.ts';
+import { type Mount, type MountStatus, MountTree } from './mount-tree.ts';
+import { MountedFileSystem } from './mounted-file-system.ts';
+import { normalizePath } from './path.ts';
+import type { ConfigParameter, Plugin, PluginConfig, PluginLogger } from './plugin.ts';
+import type { PluginRegistry } from './plugin-registry.ts';
+
+export interface MountTableOptions {
+  registry: PluginRegistry;
+  /** Told of mounts that come, go and fail, and handed to the plugins. Default: nobody. */
+  logger?: PluginLogger;
+}
+
+export interface MountOptions {
+  /** The name the configuration gives this instance. */
+  instance?: string;
+}
+
+/** A mount as `GET /mounts` lists it (contract 76). */
+export interface MountInfo {
+  path: string;
+  pluginName: string;
+  instance?: string;
+  status: MountStatus;
+  /** Why it failed. */
+  error?: string;
+  /** As it was given; left out where nothing was (contract 67). */
+  config?: PluginConfig;
+}
+
+/** A plugin as `GET /plugins` lists it. */
+export interface PluginInfo {
+  name: string;
+  is_external: false;
+  mounted_paths: { path: string; config?: PluginConfig }[];
+  config_params: readonly ConfigParameter[];
+}
+
+/** The mounts by status, as `GET /health` counts them (contract 76). */
+export interface MountCounts {
+  total: number;
+  pending: number;
+  mounted: number;
+  failed: number;
+}
+
+/** Told of a mount that is gone, after its instance has shut down. */
+export type UnmountListener = (mountPath: string) => void | Promise<void>;
+
+const SILENT: PluginLogger = { debug() {}, info() {}, warn() {}, error() {} };
+
+export class MountTable extends MountedFileSystem {
+  readonly #tree: MountTree;
+  readonly #registry: PluginRegistry;
+  readonly #logger: PluginLogger;
+  readonly #listeners = new Set<UnmountListener>();
+  /** Paths whose instance is shutting down: in the tree no longer, and not free yet. */
+  readonly #leaving = new Set<string>();
+  /** Starts and stops under way, for the shutdown to wait for. */
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** Declared and not yet started. */
+  readonly #declared = new Set<Mount>();
+  #shutdown: Promise<void> | undefined;
+
+  constructor(options: MountTableOptions) {
+    const tree = new MountTree();
+    super(tree);
+    this.#tree = tree;
+    this.#registry = options.registry;
+    this.#logger = options.logger ?? SILENT;
+  }
+
+  /**
+   * Mounts a plugin, at once or not at all (contract 74). The path may lie inside another mount.
+   *
+   * INVALID_PATH, UNKNOWN_FSTYPE, MOUNT_EXISTS, MOUNT_BUSY while the path's last mount is shutting down,
+   * PLUGIN_INVALID where the plugin refuses the configuration, PLUGIN_FAILED where it does not start, SHUTTING_DOWN.
+   */
+  async mount(fstype: string, path: string, config: PluginConfig = {}, options: MountOptions = {}): Promise<void> {
+    const plugin = this.#registry.get(fstype);
+    const mount = this.#reserve(fstype, path, config, options);
+    try {
+      await this.#track(this.#start(plugin, mount));
+    } catch (error) {
+      this.#tree.delete(mount.path);
+      throw error;
+    }
+  }
+
+  /**
+   * Says that a mount is to be, without starting it: it is listed as pending until {@link startDeclared}. Whatever is
+   * wrong with its plugin or configuration shows there. INVALID_PATH, MOUNT_EXISTS, SHUTTING_DOWN.
+   */
+  declare(fstype: string, path: string, config: PluginConfig = {}, options: MountOptions = {}): void {
+    this.#declared.add(this.#reserve(fstype, path, config, options));
+  }
+
+  /** Starts every declared mount and waits for all. One that fails is `failed`, with its error; nothing is thrown. */
+  async startDeclared(): Promise<void> {
+    const declared = [...this.#declared];
+    this.#declared.clear();
+    await Promise.all(declared.map((mount) => this.#track(this.#startOrFail(mount))));
+  }
+
+  async #startOrFail(mount: Mount): Promise<void> {
+    try {
+      await this.#start(this.#registry.get(mount.pluginName), mount);
+    } catch (error) {
+      mount.status = 'failed';
+      mount.error = messageOf(error);
+      this.#logger.error('mount failed', { path: mount.path, plugin: mount.pluginName, error: mount.error });
+    }
+  }
+
+  #reserve(pluginName: string, path: string, config: PluginConfig, options: MountOptions): Mount {
+    if (this.#shutdown) throw fail('SHUTTING_DOWN');
+    const normal = normalizePath(path);
+    if (this.#tree.get(normal)) throw fail('MOUNT_EXISTS', { path: normal });
+    if (this.#leaving.has(normal)) throw fail('MOUNT_BUSY', { path: normal });
+    const mount: Mount = {
+      path: normal,
+      pluginName,
+      config: Object.freeze({ ...config }),
+      name: options.instance,
+      status: 'pending',
+      error: undefined,
+      instance: undefined,
+      since: new Date(),
+    };
+    this.#tree.add(mount);
+    return mount;
+  }
+
+  async #start(plugin: Plugin, mount: Mount): Promise<void> {
+    try {
+      plugin.validate(mount.config);
+    } catch (error) {
+      throw because('PLUGIN_INVALID', error);
+    }
+    try {
+      mount.instance = await plugin.initialize(mount.config, { mountPath: mount.path, logger: this.#logger });
+    } catch (error) {
+      throw because('PLUGIN_FAILED', error);
+    }
+    mount.status = 'mounted';
+    mount.since = new Date();
+    this.#logger.info('mounted', { path: mount.path, plugin: mount.pluginName });
+  }
+
+  /**
+   * Takes a mount away: from this call on its paths are nobody's; its instance shuts down, which gives every reader
+   * the end (contract 28); then the listeners are told, so that its handles go too (contract 64). Mounts that lie
+   * inside it stay. A failed mount can be unmounted like any other.
+   *
+   * MOUNT_NOT_FOUND; MOUNT_BUSY while it starts or is being unmounted already.
+   */
+  async unmount(path: string): Promise<void> {
+    const normal = normalizePath(path);
+    if (this.#leaving.has(normal)) throw fail('MOUNT_BUSY', { path: normal });
+    const mount = this.#tree.get(normal);
+    if (!mount) throw fail('MOUNT_NOT_FOUND', { path: normal });
+    if (mount.status === 'pending') throw fail('MOUNT_BUSY', { path: normal });
+    await this.#track(this.#stop(mount));
+  }
+
+  async #stop(mount: Mount): Promise<void> {
+    this.#tree.delete(mount.path);
+    this.#leaving.add(mount.path);
+    try {
+      await mount.instance?.shutdown();
+    } finally {
+      await this.#tellListeners(mount.path);
+      this.#leaving.delete(mount.path);
+      this.#logger.info('unmounted', { path: mount.path, plugin: mount.pluginName });
+    }
+  }
+
+  async #tellListeners(mountPath: string): Promise<void> {
+    const told = await Promise.allSettled([...this.#listeners].map(async (listener) => listener(mountPath)));
+    for (const outcome of told) {
+      if (outcome.status === 'fulfilled') continue;
+      this.#logger.error('unmount listener failed', { path: mountPath, error: messageOf(outcome.reason) });
+    }
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
+  }
+
+  /** Has `listener` told of every mount that goes, at unmount or shutdown. Gives the way to stop that. */
+  onUnmount(listener: UnmountListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Every mount, sorted by path. */
+  mounts(): MountInfo[] {
+    return this.#tree.list().map((mount) => ({
+      path: mount.path,
+      pluginName: mount.pluginName,
+      ...(mount.name === undefined ? {} : { instance: mount.name }),
+      status: mount.status,
+      ...(mount.error === undefined ? {} : { error: mount.error }),
+      ...configOf(mount),
+    }));
+  }
+
+  /** Every plugin, with where it is mounted. */
+  plugins(): PluginInfo[] {
+    const mounted = this.#tree.list().filter((mount) => mount.status === 'mounted');
+    return this.#registry.list().map((plugin) => ({
+      name: plugin.name,
+      is_external: false,
+      mounted_paths: mounted
+        .filter((mount) => mount.pluginName === plugin.name)
+        .map((mount) => ({ path: mount.path, ...configOf(mount) })),
+      config_params: plugin.configParameters,
+    }));
+  }
+
+  counts(): MountCounts {
+    const counts: MountCounts = { total: 0, pending: 0, mounted: 0, failed: 0 };
+    for (const mount of this.#tree.list()) {
+      counts.total += 1;
+      counts[mount.status] += 1;
+    }
+    return counts;
+  }
+
+  /**
+   * Takes every mount away, as {@link unmount} does, and takes no new ones. Waits for mounts that are just starting.
+   * A plugin that fails to shut down holds up no other; the failure is logged. Twice is harmless.
+   */
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#stopAll();
+    return this.#shutdown;
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#declared.clear();
+    // All that runs is told at once; what is only starting is waited for, and then told.
+    const running = this.#tree.list().filter((mount) => mount.status === 'mounted');
+    await Promise.all(running.map((mount) => this.#stopQuietly(mount)));
+    await Promise.allSettled(this.#underWay);
+    await Promise.all(this.#tree.list().map((mount) => this.#stopQuietly(mount)));
+  }
+
+  async #stopQuietly(mount: Mount): Promise<void> {
+    try {
+      await this.#stop(mount);
+    } catch (error) {
+      this.#logger.error('plugin failed to shut down', { path: mount.path, error: messageOf(error) });
+    }
+  }
+}
+
+function configOf(mount: Mount): { config?: PluginConfig } {
+  return Object.keys(mount.config).length === 0 ? {} : { config: mount.config };
+}
+
+function because(code: 'PLUGIN_INVALID' | 'PLUGIN_FAILED', error: unknown): StreamFSError {
+  const { message } = fail(code, { reason: messageOf(error) });
+  return new StreamFSError(code, message, isStreamFSError(error) ? { ...error.details } : {}, error);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,266 @@
+/**
+ * Many file systems as one: each call goes to the mount its path belongs to, with the path as that mount knows it.
+ * What lies above the mounts, and no plugin knows of, is answered here: the mounts themselves and the virtual
+ * directories on the way to them.
+ *
+ * Errors of a plugin pass through as they are: they name paths relative to the mount. Errors raised here, where no
+ * mount is concerned, name the whole path.
+ */
+import { fail, isStreamFSError } from '../errors/index.ts';
+import type { Mount, MountTree } from './mount-tree.ts';
+import { baseName, normalizePath, pathInside } from './path.ts';
+import type {
+  Capabilities,
+  FileHandle,
+  FileInfo,
+  FileSystem,
+  FileWriter,
+  OpenHandleOptions,
+  OpenStreamOptions,
+  Snapshot,
+  StreamSource,
+  WriteOptions,
+} from './types.ts';
+
+/** Where a path leads: the file system of its mount, and the path inside that. */
+export interface ResolvedPath {
+  fileSystem: FileSystem;
+  mountPath: string;
+  /** Normalised and relative to the mount, `/` for the mount itself. */
+  path: string;
+}
+
+const VIRTUAL_DIRECTORY: Capabilities = {
+  isAppendOnly: false,
+  isBroadcast: false,
+  isReadOnly: true,
+  supportsRandomWrite: false,
+  supportsTruncate: false,
+  supportsRename: false,
+  supportsDirectories: true,
+  supportsStreamRead: false,
+  supportsStreamWrite: false,
+  supportsFileHandle: false,
+  supportsTouch: false,
+  supportsSymlink: false,
+};
+
+export class MountedFileSystem implements FileSystem {
+  readonly #tree: MountTree;
+  /** A virtual directory has no times of its own: it is as old as the table. */
+  readonly #since = new Date();
+
+  constructor(tree: MountTree) {
+    this.#tree = tree;
+  }
+
+  /**
+   * The file system a path belongs to: the one of the longest mount matching whole path parts (contract 75).
+   *
+   * INVALID_PATH; NOTHING_MOUNTED; IS_A_DIRECTORY for a virtual directory; MOUNT_NOT_READY for a mount that has yet
+   * to start or has failed: its paths are never another mount's, so nothing is written to a wrong place meanwhile.
+   */
+  resolve(path: string): ResolvedPath {
+    return this.#resolve(normalizePath(path));
+  }
+
+  #resolve(path: string): ResolvedPath {
+    const mount = this.#tree.covering(path);
+    if (!mount) throw this.#isVirtual(path) ? fail('IS_A_DIRECTORY', { path }) : fail('NOTHING_MOUNTED', { path });
+    return { fileSystem: running(mount), mountPath: mount.path, path: pathInside(path, mount.path) };
+  }
+
+  /** Whether a path that no mount covers is a directory all the same. The root always is. */
+  #isVirtual(path: string): boolean {
+    return path === '/' || this.#tree.hasBelow(path);
+  }
+
+  #refuseMounts(path: string): void {
+    const isMount = this.#tree.get(path) !== undefined;
+    if (isMount || this.#tree.hasBelow(path) || path === '/') throw fail('MOUNT_IS_FIXED', { path });
+  }
+
+  async create(path: string): Promise<void> {
+    const at = this.resolve(path);
+    await at.fileSystem.create(at.path);
+  }
+
+  async mkdir(path: string, mode: number): Promise<void> {
+    const normal = normalizePath(path);
+    // The plugin of a mount above does not know this directory, and would make a second one underneath.
+    if (this.#tree.get(normal) || this.#isVirtual(normal)) throw fail('DIRECTORY_EXISTS', { path: normal });
+    const at = this.#resolve(normal);
+    await at.fileSystem.mkdir(at.path, mode);
+  }
+
+  async remove(path: string): Promise<void> {
+    const normal = normalizePath(path);
+    this.#refuseMounts(normal);
+    const at = this.#resolve(normal);
+    await at.fileSystem.remove(at.path);
+  }
+
+  async removeAll(path: string): Promise<void> {
+    const normal = normalizePath(path);
+    this.#refuseMounts(normal);
+    const at = this.#resolve(normal);
+    await at.fileSystem.removeAll(at.path);
+  }
+
+  async read(path: string, offset: number, size: number): Promise<Uint8Array> {
+    const at = this.resolve(path);
+    return at.fileSystem.read(at.path, offset, size);
+  }
+
+  async write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number> {
+    const at = this.resolve(path);
+    return at.fileSystem.write(at.path, data, options);
+  }
+
+  /**
+   * The plugin's own entries in the plugin's order, then the mounts below that it does not know of, by name. A mount
+   * hides an entry of its name, as everywhere.
+   */
+  async readDir(path: string): Promise<FileInfo[]> {
+    const normal = normalizePath(path);
+    const children = new Map(this.#tree.childrenOf(normal));
+    const entries = await this.#entriesOfPlugin(normal);
+    const listing: FileInfo[] = [];
+    for (const entry of entries) {
+      const mount = children.get(entry.name);
+      listing.push(mount ? this.#mountInfo(mount) : entry);
+      children.delete(entry.name);
+    }
+    for (const [name, mount] of children) listing.push(mount ? this.#mountInfo(mount) : this.#virtualInfo(name));
+    return listing;
+  }
+
+  async #entriesOfPlugin(path: string): Promise<FileInfo[]> {
+    const mount = this.#tree.covering(path);
+    if (!mount) {
+      if (this.#isVirtual(path)) return [];
+      throw fail('NOTHING_MOUNTED', { path });
+    }
+    try {
+      return await running(mount).readDir(pathInside(path, mount.path));
+    } catch (error) {
+      if (this.#isOnlyVirtual(path, error)) return [];
+      throw error;
+    }
+  }
+
+  /** Whether the plugin says that a path is absent, which is a directory because another mount lies below it. */
+  #isOnlyVirtual(path: string, error: unknown): boolean {
+    return isStreamFSError(error) && error.status === 404 && this.#tree.hasBelow(path);
+  }
+
+  /** A mount's own facts are the table's (contract 39); below it the plugin's. */
+  async stat(path: string): Promise<FileInfo> {
+    const normal = normalizePath(path);
+    const mount = this.#tree.covering(normal);
+    if (!mount) {
+      if (this.#isVirtual(normal)) return this.#virtualInfo(baseName(normal));
+      throw fail('NOTHING_MOUNTED', { path: normal });
+    }
+    const fileSystem = running(mount);
+    if (mount.path === normal) return this.#mountInfo(mount);
+    try {
+      return await fileSystem.stat(pathInside(normal, mount.path));
+    } catch (error) {
+      if (this.#isOnlyVirtual(normal, error)) return this.#virtualInfo(baseName(normal));
+      throw error;
+    }
+  }
+
+  #mountInfo(mount: Mount): FileInfo {
+    return directoryInfo(baseName(mount.path), mount.since, { Name: mount.pluginName, Type: '', Content: null });
+  }
+
+  #virtualInfo(name: string): FileInfo {
+    return directoryInfo(name, this.#since, { Name: 'rootfs', Type: 'dir', Content: null });
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const source = normalizePath(from);
+    const target = normalizePath(to);
+    this.#refuseMounts(source);
+    this.#refuseMounts(target);
+    const at = this.#resolve(source);
+    const goal = this.#resolve(target);
+    if (at.mountPath !== goal.mountPath) throw fail('RENAME_ACROSS_MOUNTS', { from: source, to: target });
+    await at.fileSystem.rename(at.path, goal.path);
+  }
+
+  async chmod(path: string, mode: number): Promise<void> {
+    const at = this.resolve(path);
+    await at.fileSystem.chmod(at.path, mode);
+  }
+
+  async truncate(path: string, size: number): Promise<void> {
+    const at = this.resolve(path);
+    await at.fileSystem.truncate(at.path, size);
+  }
+
+  async touch(path: string): Promise<void> {
+    const at = this.resolve(path);
+    await at.fileSystem.touch(at.path);
+  }
+
+  /** The target is the link's content and passes as it is: only the plugin knows what it would mean. */
+  async symlink(target: string, path: string): Promise<void> {
+    const at = this.resolve(path);
+    await at.fileSystem.symlink(target, at.path);
+  }
+
+  async readlink(path: string): Promise<string> {
+    const at = this.resolve(path);
+    return at.fileSystem.readlink(at.path);
+  }
+
+  async open(path: string): Promise<AsyncIterable<Uint8Array>> {
+    const at = this.resolve(path);
+    return at.fileSystem.open(at.path);
+  }
+
+  async openWrite(path: string, options?: WriteOptions): Promise<FileWriter> {
+    const at = this.resolve(path);
+    return at.fileSystem.openWrite(at.path, options);
+  }
+
+  async openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource> {
+    const at = this.resolve(path);
+    return at.fileSystem.openStream(at.path, options);
+  }
+
+  async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
+    const at = this.resolve(path);
+    return at.fileSystem.openHandle(at.path, options);
+  }
+
+  async end(path: string): Promise<void> {
+    const at = this.resolve(path);
+    await at.fileSystem.end(at.path);
+  }
+
+  async snapshot(path: string, options?: OpenStreamOptions): Promise<Snapshot> {
+    const at = this.resolve(path);
+    return at.fileSystem.snapshot(at.path, options);
+  }
+
+  async capabilities(path: string): Promise<Capabilities> {
+    const normal = normalizePath(path);
+    if (!this.#tree.covering(normal) && this.#isVirtual(normal)) return { ...VIRTUAL_DIRECTORY };
+    const at = this.#resolve(normal);
+    return at.fileSystem.capabilities(at.path);
+  }
+}
+
+function running(mount: Mount): FileSystem {
+  if (mount.instance) return mount.instance.fileSystem;
+  const reason = mount.status === 'failed' ? `it failed to start: ${mount.error}` : 'it is being started';
+  throw fail('MOUNT_NOT_READY', { path: mount.path, reason });
+}
+
+function directoryInfo(name: string, modTime: Date, meta: FileInfo['meta']): FileInfo {
+  return { name, size: 0, mode: 0o755, modTime, isDir: true, meta };
+}

@@ -1,0 +1,89 @@
+/**
+ * One spelling for every path. Clients send `live`, `/live` and `//live/` and mean the same stream (contract 44);
+ * from here on there is only `/live`, so that mounts, plugins and handles can compare paths as texts.
+ *
+ * Empty parts and `.` parts are dropped, as a POSIX system does. `..` is refused rather than resolved: nobody needs
+ * it on the wire, and a resolved one would let a path that looks like one mount's end up in another.
+ */
+import { fail } from '../errors/index.ts';
+
+/** The longest path, in bytes of UTF-8, once normalised. */
+export const MAX_PATH_BYTES = 4096;
+
+/** The longest part of a path, in bytes of UTF-8. */
+export const MAX_PART_BYTES = 255;
+
+/** Longer paths are cut where an error shows them. */
+const SHOWN = 128;
+
+const CONTROL = /\p{Cc}/u;
+const LONE_SURROGATE = /\p{Cs}/u;
+
+/**
+ * The normal form of a path: begins with `/`, no empty or `.` part, no slash at the end but for the root itself, which
+ * the empty path means too. Normalising twice changes nothing (contract 44).
+ *
+ * INVALID_PATH for a `..` part, NUL and other control characters, text that is not well-formed UTF-16, and for paths
+ * over {@link MAX_PATH_BYTES} or parts over {@link MAX_PART_BYTES}.
+ */
+export function normalizePath(path: string): string {
+  if (path.includes('\0')) throw invalid(path, 'it holds a NUL character');
+  if (CONTROL.test(path)) throw invalid(path, 'it holds a control character');
+  if (LONE_SURROGATE.test(path)) throw invalid(path, 'it is not well-formed Unicode');
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') throw invalid(path, 'it holds a ".." part; give the path without it');
+    if (isLonger(part, MAX_PART_BYTES)) throw invalid(path, `a part of it is over ${MAX_PART_BYTES} bytes`);
+    parts.push(part);
+  }
+  const normal = `/${parts.join('/')}`;
+  if (isLonger(normal, MAX_PATH_BYTES)) throw invalid(path, `it is over ${MAX_PATH_BYTES} bytes`);
+  return normal;
+}
+
+/** The parts of a normalised path, outermost first; none for the root. */
+export function splitPath(path: string): string[] {
+  return path === '/' ? [] : path.slice(1).split('/');
+}
+
+/** The last part of a normalised path; `/` for the root. */
+export function baseName(path: string): string {
+  return path === '/' ? '/' : path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The directory a normalised path lies in; the root is its own parent. */
+export function parentPath(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash <= 0 ? '/' : path.slice(0, slash);
+}
+
+/** A normalised path below a normalised directory: `joinPath('/a', '/b/c')` and `joinPath('/a', 'b/c')` are `/a/b/c`. */
+export function joinPath(directory: string, path: string): string {
+  const below = path.startsWith('/') ? path.slice(1) : path;
+  if (below === '') return directory;
+  return directory === '/' ? `/${below}` : `${directory}/${below}`;
+}
+
+/** Whether a normalised path is `directory` or lies below it, by whole parts: `/a/bc` does not lie below `/a/b`. */
+export function isWithin(path: string, directory: string): boolean {
+  if (directory === '/' || path === directory) return true;
+  return path.startsWith(directory) && path.charCodeAt(directory.length) === 47;
+}
+
+/** What a normalised path is called inside `directory`, which it lies within: `/` for the directory itself. */
+export function pathInside(path: string, directory: string): string {
+  if (directory === '/') return path;
+  return path === directory ? '/' : path.slice(directory.length);
+}
+
+function isLonger(text: string, bytes: number): boolean {
+  // A UTF-16 unit is at least one byte of UTF-8 and at most three: most texts need no counting.
+  if (text.length > bytes) return true;
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
+}
+
+function invalid(path: string, reason: string) {
+  const shown = path.length > SHOWN ? `${path.slice(0, SHOWN)}…` : path;
+  return fail('INVALID_PATH', { path: JSON.stringify(shown), reason });
+}

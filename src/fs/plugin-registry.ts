@@ -1,0 +1,32 @@
+/**
+ * The kinds of file system a mount can be made of. Plugins are handed in by the program that embeds them: nothing
+ * here loads code by a name or a path that came with a request (contract 79).
+ */
+import { fail } from '../errors/index.ts';
+import type { Plugin } from './plugin.ts';
+
+export class PluginRegistry {
+  readonly #plugins = new Map<string, Plugin>();
+
+  constructor(plugins: Iterable<Plugin> = []) {
+    for (const plugin of plugins) this.register(plugin);
+  }
+
+  /** Adds a plugin under its own name. PLUGIN_EXISTS where another has that name. */
+  register(plugin: Plugin): void {
+    if (this.#plugins.has(plugin.name)) throw fail('PLUGIN_EXISTS', { name: plugin.name });
+    this.#plugins.set(plugin.name, plugin);
+  }
+
+  /** The plugin of a name, which is compared to the letter. UNKNOWN_FSTYPE where there is none (contract 74). */
+  get(name: string): Plugin {
+    const plugin = this.#plugins.get(name);
+    if (!plugin) throw fail('UNKNOWN_FSTYPE', { fstype: name });
+    return plugin;
+  }
+
+  /** All plugins, by name. */
+  list(): readonly Plugin[] {
+    return [...this.#plugins.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}

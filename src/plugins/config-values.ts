@@ -1,0 +1,29 @@
+/**
+ * Values of a plugin's configuration, read in one way by every plugin: the errors say which key is meant
+ * (contract 81).
+ */
+import { fail, isStreamFSError } from '../errors/index.ts';
+import type { PluginConfig } from '../fs/index.ts';
+import { parseSize } from '../units/index.ts';
+
+/** A size in bytes, or undefined where the key is absent. `example` goes into the error. CONFIG_INVALID. */
+export function sizeValue(config: PluginConfig, key: string, example: string): number | undefined {
+  const value = config[key];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' && typeof value !== 'number') {
+    throw fail('CONFIG_INVALID', { reason: `${key} must be a size string (e.g., '${example}') or number` });
+  }
+  try {
+    return parseSize(value);
+  } catch (error) {
+    if (isStreamFSError(error)) throw fail('CONFIG_INVALID', { reason: `invalid ${key}: ${error.message}` });
+    throw error;
+  }
+}
+
+/** A text, or undefined where the key is absent. CONFIG_INVALID. */
+export function textValue(config: PluginConfig, key: string): string | undefined {
+  const value = config[key];
+  if (value === undefined || typeof value === 'string') return value;
+  throw fail('CONFIG_INVALID', { reason: `${key} must be a text` });
+}

@@ -1,0 +1,74 @@
+/** What a mount of memfs can be told, read once into what the file system needs. */
+import { fail, isStreamFSError } from '../../errors/index.ts';
+import { type ConfigParameter, normalizePath, type PluginConfig } from '../../fs/index.ts';
+import { formatSize } from '../../units/index.ts';
+import { refuseUnknownKeys } from '../config-keys.ts';
+import { sizeValue, textValue } from '../config-values.ts';
+
+/** The largest file where the configuration does not say, in bytes. */
+export const DEFAULT_MAX_FILE_SIZE = 64 * 1024 * 1024;
+
+/** The most `max_file_size` can be: a file is one buffer, and doubles when it grows. */
+export const LARGEST_MAX_FILE_SIZE = 1024 ** 3;
+
+export const MEMFS_PARAMETERS: readonly ConfigParameter[] = [
+  {
+    name: 'init_dirs',
+    type: 'array',
+    required: false,
+    default: '',
+    description: 'Directories made at the start, with those above them',
+  },
+  {
+    name: 'max_file_size',
+    type: 'string',
+    required: false,
+    default: '64MB',
+    description: 'The largest a file can grow (e.g., "64MB", or a number of bytes), at most 1GB',
+  },
+  {
+    name: 'mount_path',
+    type: 'string',
+    required: false,
+    default: '',
+    description: 'Accepted and not used: the path of the mount is what counts',
+  },
+];
+
+export interface MemfsConfig {
+  /** Normalised. */
+  initDirs: readonly string[];
+  /** Bytes. */
+  maxFileSize: number;
+}
+
+/** CONFIG_INVALID with what is wrong and what would be right. */
+export function readConfig(config: PluginConfig): MemfsConfig {
+  refuseUnknownKeys(
+    config,
+    MEMFS_PARAMETERS.map((parameter) => parameter.name),
+  );
+  textValue(config, 'mount_path');
+  const maxFileSize = sizeValue(config, 'max_file_size', '64MB') ?? DEFAULT_MAX_FILE_SIZE;
+  if (maxFileSize > LARGEST_MAX_FILE_SIZE) {
+    const most = formatSize(LARGEST_MAX_FILE_SIZE);
+    throw fail('CONFIG_INVALID', { reason: `max_file_size must be at most ${most}: ${formatSize(maxFileSize)}` });
+  }
+  return { initDirs: initDirsOf(config.init_dirs), maxFileSize };
+}
+
+function initDirsOf(value: unknown): string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) {
+    throw fail('CONFIG_INVALID', { reason: "init_dirs must be a list of paths (e.g., ['/home', '/tmp'])" });
+  }
+  return value.map((path: unknown) => {
+    if (typeof path !== 'string') throw fail('CONFIG_INVALID', { reason: 'init_dirs must hold paths only' });
+    try {
+      return normalizePath(path);
+    } catch (error) {
+      if (isStreamFSError(error)) throw fail('CONFIG_INVALID', { reason: `invalid init_dirs: ${error.message}` });
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,73 @@
+/**
+ * The bytes of one file: a buffer that grows, and views of it that stay as they are.
+ *
+ * A view costs no copy. The bytes below `viewed` may be in somebody's hands, so a write below it moves to a new buffer
+ * first and leaves the old one to its viewers; a write above it, as in appending, needs no move.
+ *
+ *   ├──── viewed ────┼──── size ────┼──── capacity ────┤
+ *    never changed     changed in     may hold old bytes,
+ *    in place          place          zeroed when reached
+ */
+import { fail } from '../../errors/index.ts';
+
+const EMPTY = new Uint8Array(0);
+
+export class FileContent {
+  readonly #max: number;
+  #bytes: Uint8Array = EMPTY;
+  #size = 0;
+  #viewed = 0;
+
+  /** `max` is the largest size in bytes. */
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** A copy of the bytes from `start` to before `end`, as far as there are any. */
+  copy(start: number, end: number): Uint8Array {
+    return this.#bytes.slice(Math.min(start, this.#size), Math.min(end, this.#size));
+  }
+
+  /** All bytes as they are now, for as long as the view is held. To be read only. */
+  view(): Uint8Array {
+    this.#viewed = Math.max(this.#viewed, this.#size);
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  /** Writes a copy of `data` at `offset`; what lies between the old end and `offset` is zeros. FILE_TOO_LARGE. */
+  write(data: Uint8Array, offset: number): void {
+    if (data.length === 0) return;
+    const end = offset + data.length;
+    this.#makeWritable(Math.min(offset, this.#size), Math.max(end, this.#size));
+    if (offset > this.#size) this.#bytes.fill(0, this.#size, offset);
+    this.#bytes.set(data, offset);
+    this.#size = Math.max(end, this.#size);
+  }
+
+  /** Cuts the content off at `size`, or makes it longer with zeros. FILE_TOO_LARGE. */
+  truncate(size: number): void {
+    if (size > this.#size) {
+      this.#makeWritable(this.#size, size);
+      this.#bytes.fill(0, this.#size, size);
+    } else if (size * 4 < this.#bytes.length) {
+      this.#bytes = this.#bytes.slice(0, size);
+      this.#viewed = 0;
+    }
+    this.#size = size;
+  }
+
+  /** Makes room for `size` bytes, of which those from `start` on may be changed in place. */
+  #makeWritable(start: number, size: number): void {
+    if (size > this.#max) throw fail('FILE_TOO_LARGE', { size, max: this.#max });
+    if (size <= this.#bytes.length && start >= this.#viewed) return;
+    const grown = size > this.#bytes.length ? Math.max(size, this.#bytes.length * 2) : size;
+    const bytes = new Uint8Array(Math.min(grown, this.#max));
+    bytes.set(this.#bytes.subarray(0, this.#size));
+    this.#bytes = bytes;
+    this.#viewed = 0;
+  }
+}

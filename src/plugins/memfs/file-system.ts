@@ -1,0 +1,204 @@
+/**
+ * A file system in memory: directories, files, handles. Everything is done in one step, between two turns of the event
+ * loop, so no caller ever sees half of a change.
+ */
+import { fail } from '../../errors/index.ts';
+import type {
+  Capabilities,
+  FileHandle,
+  FileInfo,
+  FileSystem,
+  FileWriter,
+  OpenHandleOptions,
+  Snapshot,
+  StreamSource,
+  WriteOptions,
+} from '../../fs/index.ts';
+import { baseName } from '../../fs/index.ts';
+import { accessOf } from '../access.ts';
+import { checkedMode, checkedOffset, checkedWhole, readRange } from '../numbers.ts';
+import { FileContent } from './content.ts';
+import { MemHandle } from './handle.ts';
+import { pieces } from './pieces.ts';
+import type { FileNode, Node, Tree } from './tree.ts';
+import { MemWriter } from './writer.ts';
+
+const NAME = 'memfs';
+
+const CAPABILITIES: Capabilities = {
+  isAppendOnly: false,
+  isBroadcast: false,
+  isReadOnly: false,
+  supportsRandomWrite: true,
+  supportsTruncate: true,
+  supportsRename: true,
+  supportsDirectories: true,
+  supportsStreamRead: true,
+  supportsStreamWrite: true,
+  supportsFileHandle: true,
+  supportsTouch: true,
+  supportsSymlink: false,
+};
+
+export class MemFileSystem implements FileSystem {
+  readonly #tree: Tree;
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  async create(path: string): Promise<void> {
+    this.#tree.addFile(path);
+  }
+
+  async mkdir(path: string, mode: number): Promise<void> {
+    this.#tree.addDirectory(path, checkedMode(mode));
+  }
+
+  /** DIRECTORY_NOT_EMPTY, ROOT_IS_FIXED. */
+  async remove(path: string): Promise<void> {
+    this.#tree.remove(path);
+  }
+
+  /** Of the root it removes all that lies below. */
+  async removeAll(path: string): Promise<void> {
+    this.#tree.removeAll(path);
+  }
+
+  async read(path: string, offset: number, size: number): Promise<Uint8Array> {
+    const { content } = this.#tree.file(path);
+    return content.copy(...readRange(content.size, offset, size));
+  }
+
+  /**
+   * Without an offset `data` becomes the whole file; with one it is written there, and what lies between the old end
+   * and it is zeros. `append` writes at the end, whatever the offset; `truncate` empties the file first.
+   */
+  async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
+    this.#checkWritable(path, options);
+    const content = new FileContent(this.#tree.maxFileSize);
+    content.write(data, 0);
+    this.#store(path, content, options);
+    return data.length;
+  }
+
+  async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
+    this.#checkWritable(path, options);
+    const content = new FileContent(this.#tree.maxFileSize);
+    return new MemWriter(content, (whole) => this.#store(path, whole, options));
+  }
+
+  /** Whether a write may begin, so that a body that cannot be stored is refused before it is sent. */
+  #checkWritable(path: string, options: WriteOptions): void {
+    const { offset = -1 } = options;
+    if (offset !== -1) checkedOffset(offset);
+    const node = this.#tree.find(path);
+    if (node?.kind === 'dir') throw fail('IS_A_DIRECTORY', { path });
+    if (node && options.exclusive) throw fail('FILE_EXISTS', { path });
+    if (!node && options.create === false) throw fail('FILE_NOT_FOUND', { path });
+    if (!node) this.#tree.checkRoomFor(path);
+  }
+
+  #store(path: string, content: FileContent, options: WriteOptions): void {
+    this.#checkWritable(path, options);
+    const { offset = -1 } = options;
+    const existing = this.#tree.find(path) as FileNode | undefined;
+    const keeps = existing !== undefined && !options.truncate && (offset >= 0 || options.append);
+    if (keeps) {
+      existing.content.write(content.view(), options.append ? existing.content.size : offset);
+      existing.modTime = new Date();
+      return;
+    }
+    const placed = options.append || offset <= 0 ? content : this.#moved(content, offset);
+    const file = existing ?? this.#tree.addFile(path);
+    file.content = placed;
+    file.modTime = new Date();
+  }
+
+  /** The same bytes behind `offset` zeros; none where there are no bytes, as for any empty write. */
+  #moved(content: FileContent, offset: number): FileContent {
+    const moved = new FileContent(this.#tree.maxFileSize);
+    moved.write(content.view(), offset);
+    return moved;
+  }
+
+  async readDir(path: string): Promise<FileInfo[]> {
+    const entries = [...this.#tree.directory(path).entries];
+    entries.sort(([a], [b]) => (a < b ? -1 : 1));
+    return entries.map(([name, node]) => infoOf(name, node));
+  }
+
+  async stat(path: string): Promise<FileInfo> {
+    return infoOf(baseName(path), this.#tree.node(path));
+  }
+
+  /** To a path that is free: a file that is there is never replaced. */
+  async rename(from: string, to: string): Promise<void> {
+    this.#tree.move(from, to);
+  }
+
+  async chmod(path: string, mode: number): Promise<void> {
+    this.#tree.node(path).mode = checkedMode(mode);
+  }
+
+  async truncate(path: string, size: number): Promise<void> {
+    const file = this.#tree.file(path);
+    file.content.truncate(checkedWhole('size', size, 0));
+    file.modTime = new Date();
+  }
+
+  async touch(path: string): Promise<void> {
+    const node = this.#tree.find(path) ?? this.#tree.addFile(path);
+    node.modTime = new Date();
+  }
+
+  async symlink(_target: string, _path: string): Promise<void> {
+    throw fail('NOT_SUPPORTED', { operation: 'symlink', plugin: NAME });
+  }
+
+  async readlink(_path: string): Promise<string> {
+    throw fail('NOT_SUPPORTED', { operation: 'readlink', plugin: NAME });
+  }
+
+  async end(_path: string): Promise<void> {
+    throw fail('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
+  }
+
+  async open(path: string): Promise<AsyncIterable<Uint8Array>> {
+    return pieces(this.#tree.file(path).content.view());
+  }
+
+  /** The file as it is now, and then the end: writes that come meanwhile are not seen. */
+  async openStream(path: string): Promise<StreamSource> {
+    const bytes = this.#tree.file(path).content.view();
+    return { kind: 'content', content: pieces(bytes), size: bytes.length };
+  }
+
+  async snapshot(path: string): Promise<Snapshot> {
+    return { data: this.#tree.file(path).content.view(), offset: 0 };
+  }
+
+  /** An absent file is created by a handle that writes; one that only reads is FILE_NOT_FOUND. */
+  async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
+    const flags = checkedWhole('flags', options.flags, 0);
+    const mode = checkedMode(options.mode);
+    const isNew = accessOf(flags).writes && this.#tree.find(path) === undefined;
+    const file = isNew ? this.#tree.addFile(path, mode) : this.#tree.file(path);
+    return new MemHandle(path, file, flags, () => infoOf(baseName(path), file));
+  }
+
+  async capabilities(_path: string): Promise<Capabilities> {
+    return { ...CAPABILITIES };
+  }
+}
+
+function infoOf(name: string, node: Node): FileInfo {
+  return {
+    name,
+    size: node.kind === 'dir' ? 0 : node.content.size,
+    mode: node.mode,
+    modTime: node.modTime,
+    isDir: node.kind === 'dir',
+    meta: { Name: NAME, Type: node.kind, Content: null },
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * memfs: ordinary files in memory, gone with their mount. It is here for clients that expect plain files beside the
+ * streams, and shows that the plugin interface is not made for streams alone.
+ */
+import type { Plugin } from '../../fs/index.ts';
+import { MEMFS_PARAMETERS, readConfig } from './config.ts';
+import { MemFileSystem } from './file-system.ts';
+import { Tree } from './tree.ts';
+
+const README = `memfs - files in memory
+
+Files and directories that are kept in memory and are gone when the mount is.
+Each mount has files of its own.
+
+CONFIGURATION
+
+  init_dirs      directories made at the start, e.g. ["/home", "/tmp"]
+  max_file_size  the largest a file can grow, e.g. "64MB" (the default), at most 1GB
+
+WHAT IT DOES
+
+  Directories, reading and writing at any offset, append, truncate, rename, chmod, touch, handles.
+  A gap between the old end of a file and a write beyond it reads as zeros.
+  A body that is written as a whole becomes the file when it is complete; one that breaks off changes nothing.
+  Who reads a file as a stream gets it as it was when the reading began.
+  Renaming to a path that is taken is refused.
+
+WHAT IT DOES NOT
+
+  Symbolic links. Streams: a file has an end, and nobody follows it live.
+`;
+
+export const memfsPlugin: Plugin = {
+  name: 'memfs',
+  readme: README,
+  configParameters: MEMFS_PARAMETERS,
+  validate(config) {
+    readConfig(config);
+  },
+  async initialize(config) {
+    const { initDirs, maxFileSize } = readConfig(config);
+    const tree = new Tree(maxFileSize);
+    for (const path of initDirs) tree.addDirectories(path);
+    return {
+      fileSystem: new MemFileSystem(tree),
+      async shutdown() {
+        tree.clear();
+      },
+    };
+  },
+};

@@ -1,0 +1,141 @@
+/**
+ * The files and directories of a memory file system, and how they are found. Nodes know neither their name nor their
+ * parent: a rename moves one entry, whatever lies below it.
+ */
+import { fail } from '../../errors/index.ts';
+import { baseName, isWithin, parentPath, splitPath } from '../../fs/index.ts';
+import { FileContent } from './content.ts';
+
+export interface FileNode {
+  readonly kind: 'file';
+  /** Another object once the whole file has been replaced: who reads the old one goes on reading that. */
+  content: FileContent;
+  mode: number;
+  modTime: Date;
+}
+
+export interface DirectoryNode {
+  readonly kind: 'dir';
+  readonly entries: Map<string, Node>;
+  mode: number;
+  modTime: Date;
+}
+
+export type Node = FileNode | DirectoryNode;
+
+export class Tree {
+  /** The largest file, in bytes. */
+  readonly maxFileSize: number;
+  readonly root: DirectoryNode = newDirectory(0o755);
+
+  constructor(maxFileSize: number) {
+    this.maxFileSize = maxFileSize;
+  }
+
+  /** The node of a path, or undefined. NOT_A_DIRECTORY where the way leads through a file. */
+  find(path: string): Node | undefined {
+    let node: Node = this.root;
+    let walked = '';
+    for (const part of splitPath(path)) {
+      if (node.kind !== 'dir') throw fail('NOT_A_DIRECTORY', { path: walked });
+      const next = node.entries.get(part);
+      if (!next) return undefined;
+      walked += `/${part}`;
+      node = next;
+    }
+    return node;
+  }
+
+  /** FILE_NOT_FOUND, NOT_A_DIRECTORY. */
+  node(path: string): Node {
+    const node = this.find(path);
+    if (!node) throw fail('FILE_NOT_FOUND', { path });
+    return node;
+  }
+
+  /** FILE_NOT_FOUND, NOT_A_DIRECTORY, IS_A_DIRECTORY. */
+  file(path: string): FileNode {
+    const node = this.node(path);
+    if (node.kind === 'dir') throw fail('IS_A_DIRECTORY', { path });
+    return node;
+  }
+
+  /** FILE_NOT_FOUND, NOT_A_DIRECTORY. */
+  directory(path: string): DirectoryNode {
+    const node = this.node(path);
+    if (node.kind !== 'dir') throw fail('NOT_A_DIRECTORY', { path });
+    return node;
+  }
+
+  /** Adds an empty file. FILE_EXISTS, DIRECTORY_EXISTS, and what its directory may lack. */
+  addFile(path: string, mode = 0o644): FileNode {
+    const file: FileNode = { kind: 'file', content: new FileContent(this.maxFileSize), mode, modTime: new Date() };
+    this.#add(path, file);
+    return file;
+  }
+
+  addDirectory(path: string, mode: number): void {
+    this.#add(path, newDirectory(mode));
+  }
+
+  /** Adds a directory and those above it, where they are not there. */
+  addDirectories(path: string): void {
+    if (this.find(path)?.kind === 'dir') return;
+    this.addDirectories(parentPath(path));
+    this.addDirectory(path, 0o755);
+  }
+
+  /** A node comes in under a name that is free: nothing is ever replaced by the way. */
+  #add(path: string, node: Node): void {
+    const existing = this.find(path);
+    if (existing) throw fail(existing.kind === 'dir' ? 'DIRECTORY_EXISTS' : 'FILE_EXISTS', { path });
+    const parent = this.directory(parentPath(path));
+    parent.entries.set(baseName(path), node);
+    parent.modTime = new Date();
+  }
+
+  /** Whether the directory a path is to lie in is there. FILE_NOT_FOUND, NOT_A_DIRECTORY. */
+  checkRoomFor(path: string): void {
+    this.directory(parentPath(path));
+  }
+
+  remove(path: string): void {
+    const node = this.node(path);
+    if (path === '/') throw fail('ROOT_IS_FIXED');
+    if (node.kind === 'dir' && node.entries.size > 0) throw fail('DIRECTORY_NOT_EMPTY', { path });
+    this.#detach(path);
+  }
+
+  /** Removes a path with all below it. Of the root, only what lies below. */
+  removeAll(path: string): void {
+    this.node(path);
+    if (path !== '/') this.#detach(path);
+    else this.clear();
+  }
+
+  clear(): void {
+    this.root.entries.clear();
+    this.root.modTime = new Date();
+  }
+
+  #detach(path: string): void {
+    const parent = this.directory(parentPath(path));
+    parent.entries.delete(baseName(path));
+    parent.modTime = new Date();
+  }
+
+  /** Moves a file or a directory to a path that is free; to its own path it does nothing. */
+  move(from: string, to: string): void {
+    const node = this.node(from);
+    if (from === '/' || to === '/') throw fail('ROOT_IS_FIXED');
+    if (from === to) return;
+    if (isWithin(to, from))
+      throw fail('INVALID_PATH', { path: to, reason: `it lies inside ${from}, which is to move` });
+    this.#add(to, node);
+    this.#detach(from);
+  }
+}
+
+function newDirectory(mode: number): DirectoryNode {
+  return { kind: 'dir', entries: new Map(), mode, modTime: new Date() };
+}

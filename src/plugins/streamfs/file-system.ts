@@ -1,0 +1,300 @@
+/** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
+import { type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
+import { fail } from '../../errors/index.ts';
+import type {
+  Capabilities,
+  FileHandle,
+  FileInfo,
+  FileSystem,
+  FileWriter,
+  OpenHandleOptions,
+  OpenStreamOptions,
+  PluginLogger,
+  Snapshot,
+  StreamSource,
+  WriteOptions,
+} from '../../fs/index.ts';
+import { ContentHandle } from './content-handle.ts';
+import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
+import { LossLog } from './losses.ts';
+import { README } from './readme.ts';
+import type { Settings } from './settings.ts';
+import { StreamHandle } from './stream-handle.ts';
+import { type Entry, StreamTable } from './stream-table.ts';
+import { StreamWriter } from './stream-writer.ts';
+
+const README_PATH = '/README';
+const README_BYTES = new TextEncoder().encode(README);
+/** Bit 0: write only; bit 1: read and write (contract 49). */
+const WRITE_ONLY = 1;
+const READ_WRITE = 2;
+
+export class StreamFileSystem implements FileSystem {
+  private readonly settings: Settings;
+  private readonly logger: PluginLogger;
+  private readonly table = new StreamTable();
+  /** No stream is made after the shutdown. */
+  private isShutDown = false;
+
+  constructor(settings: Settings, logger: PluginLogger) {
+    this.settings = settings;
+    this.logger = logger;
+  }
+
+  // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
+
+  async create(path: string): Promise<void> {
+    this.requireWritable(path);
+    if (this.table.get(path) !== undefined) throw fail('STREAM_EXISTS', { path });
+    this.add(path, false);
+  }
+
+  async remove(path: string): Promise<void> {
+    const entry = this.table.get(path);
+    if (entry === undefined) {
+      if (path !== '/' && this.table.isDirectory(path)) throw fail('DIRECTORY_NOT_EMPTY', { path });
+      throw fail('STREAM_NOT_FOUND', { path });
+    }
+    this.drop(entry);
+  }
+
+  /** Remove; of a directory, all streams below it. */
+  async removeAll(path: string): Promise<void> {
+    if (path === '/' || !this.table.isDirectory(path)) return this.remove(path);
+    for (const entry of this.table.below(path)) this.drop(entry);
+  }
+
+  async end(path: string): Promise<void> {
+    this.requireNotReadme(path);
+    this.find(path).stream.end();
+  }
+
+  async touch(path: string): Promise<void> {
+    this.requireWritable(path);
+    const entry = this.table.get(path);
+    if (entry === undefined) this.add(path, false);
+    else entry.stream.touch();
+  }
+
+  /** Ends every stream, so that readers get the end rather than a cut (contract 28). */
+  shutdown(): void {
+    this.isShutDown = true;
+    for (const entry of [...this.table.all()]) {
+      entry.stream.end('shutdown');
+      this.table.delete(entry);
+    }
+  }
+
+  private add(path: string, autoCreated: boolean): Entry {
+    if (this.isShutDown) throw fail('SHUTTING_DOWN');
+    this.table.requireFree(path);
+    const { retention, maxLag, onLag, blockTimeout } = this.settings;
+    const losses = new LossLog(path, this.logger);
+    const observer: StreamObserver = {
+      gap: (_stream, _reader, gap) => losses.add(gap.to - gap.from, gap.chunks),
+      tooSlow: (_stream, reader, error) =>
+        this.logger.warn('reader cut off', { stream: path, reader: reader.id, reason: error.message }),
+      readerClosed: () => this.dropIfUnused(entry),
+    };
+    const stream = new Stream({ retention, maxLag, onLag, blockTimeout, observer });
+    const entry: Entry = { path, stream, autoCreated, holds: 0 };
+    this.table.add(entry);
+    this.logger.debug('stream created', { stream: path, generation: stream.generation, autoCreated });
+    return entry;
+  }
+
+  private drop(entry: Entry): void {
+    entry.stream.end('removed');
+    this.table.delete(entry);
+    this.logger.debug('stream removed', { stream: entry.path, totalWritten: entry.stream.totalWritten });
+  }
+
+  /** An auto-created stream that nobody wrote to is gone with its last reader (contract 36). */
+  private dropIfUnused(entry: Entry): void {
+    const { autoCreated, holds, stream } = entry;
+    if (autoCreated && holds === 0 && stream.readerCount === 0 && stream.totalWritten === 0) this.drop(entry);
+  }
+
+  private find(path: string): Entry {
+    const entry = this.table.get(path);
+    if (entry === undefined) throw fail('STREAM_NOT_FOUND', { path });
+    return entry;
+  }
+
+  private findOrAdd(path: string, create: boolean | undefined, autoCreated: boolean): Entry {
+    const entry = this.table.get(path);
+    if (entry !== undefined) return entry;
+    if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    if (!(create ?? this.settings.autoCreate)) throw fail('STREAM_NOT_FOUND', { path });
+    return this.add(path, autoCreated);
+  }
+
+  // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
+    const { stream } = this.entryToWrite(path, options);
+    await stream.write(data);
+    return data.length;
+  }
+
+  async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
+    const entry = this.entryToWrite(path, options);
+    if (options.generation !== undefined) entry.stream.requireGeneration(options.generation);
+    if (entry.stream.endReason !== undefined) throw fail('STREAM_CLOSED');
+    entry.holds++;
+    return new StreamWriter(entry.stream, () => {
+      entry.holds--;
+      this.dropIfUnused(entry);
+    });
+  }
+
+  /** Offset and flags mean nothing: every write appends (contract 1). */
+  private entryToWrite(path: string, options: WriteOptions): Entry {
+    this.requireWritable(path);
+    const entry = this.findOrAdd(path, options.create, false);
+    // A write, were it of no bytes, makes the stream somebody's (contract 14).
+    entry.autoCreated = false;
+    return entry;
+  }
+
+  private requireWritable(path: string): void {
+    if (path === '/') throw fail('IS_A_DIRECTORY', { path });
+    this.requireNotReadme(path);
+  }
+
+  private requireNotReadme(path: string): void {
+    if (path === README_PATH) throw fail('NAME_RESERVED', { path });
+    if (path.startsWith(`${README_PATH}/`)) throw fail('NOT_A_DIRECTORY', { path: README_PATH });
+  }
+
+  // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async read(path: string, offset: number, size: number): Promise<Uint8Array> {
+    this.requireReadme(path);
+    const from = Math.max(0, offset);
+    return README_BYTES.subarray(from, size < 0 ? undefined : from + size);
+  }
+
+  async open(path: string): Promise<AsyncIterable<Uint8Array>> {
+    this.requireReadme(path);
+    return readme();
+  }
+
+  /** The ring is never served as a file: who appends by reading and writing back would double it (contract 34). */
+  private requireReadme(path: string): void {
+    if (path === README_PATH) return;
+    if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    this.find(path);
+    throw fail('USE_STREAM_MODE');
+  }
+
+  async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
+    if (path === README_PATH) return { kind: 'content', content: readme(), size: README_BYTES.length };
+    this.requireNotReadme(path);
+    const entry = this.findOrAdd(path, options.create, true);
+    try {
+      return { kind: 'live', reader: entry.stream.openReader(options) };
+    } catch (error) {
+      this.dropIfUnused(entry);
+      throw error;
+    }
+  }
+
+  async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
+    if (path === README_PATH) return { data: README_BYTES, offset: 0 };
+    if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    const { stream } = this.find(path);
+    if (options.generation !== undefined) stream.requireGeneration(options.generation);
+    const start: ReaderStart = options.start ?? { from: 'earliest' };
+    return { ...stream.snapshot(start), generation: stream.generation };
+  }
+
+  async openHandle(path: string, { flags }: OpenHandleOptions): Promise<FileHandle> {
+    if (path === README_PATH) return new ContentHandle(path, README_BYTES, readmeInfo(README_BYTES.length));
+    this.requireWritable(path);
+    const entry = this.findOrAdd(path, undefined, true);
+    entry.holds++;
+    return new StreamHandle({
+      path,
+      stream: entry.stream,
+      canRead: (flags & WRITE_ONLY) === 0,
+      canWrite: (flags & (WRITE_ONLY | READ_WRITE)) !== 0,
+      stat: () => this.stat(path),
+      onClose: () => {
+        entry.holds--;
+        this.dropIfUnused(entry);
+      },
+    });
+  }
+
+  // ── facts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async stat(path: string): Promise<FileInfo> {
+    if (path === README_PATH) return readmeInfo(README_BYTES.length);
+    if (this.table.isDirectory(path)) return directoryInfo(path);
+    return streamInfo(path, this.find(path).stream);
+  }
+
+  async readDir(path: string): Promise<FileInfo[]> {
+    if (!this.table.isDirectory(path)) {
+      if (path !== README_PATH) this.find(path);
+      throw fail('NOT_A_DIRECTORY', { path });
+    }
+    const prefix = path === '/' ? '/' : `${path}/`;
+    const infos = this.table
+      .children(path)
+      .map(({ name, entry }) => (entry ? streamInfo(entry.path, entry.stream) : directoryInfo(prefix + name)));
+    return path === '/' ? [readmeInfo(README_BYTES.length), ...infos] : infos;
+  }
+
+  async capabilities(path: string): Promise<Capabilities> {
+    const isStream = path !== README_PATH && !this.table.isDirectory(path);
+    return {
+      isAppendOnly: isStream,
+      isBroadcast: isStream,
+      isReadOnly: path === README_PATH,
+      supportsRandomWrite: false,
+      supportsTruncate: isStream,
+      supportsRename: false,
+      supportsDirectories: false,
+      supportsStreamRead: !this.table.isDirectory(path),
+      supportsStreamWrite: isStream,
+      supportsFileHandle: !this.table.isDirectory(path),
+      supportsTouch: isStream,
+      supportsSymlink: false,
+    };
+  }
+
+  // ── what a stream does not do ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Succeeds and does nothing: a shell's `>` truncates before it writes (contract 45). */
+  async truncate(path: string): Promise<void> {
+    this.requireNotReadme(path);
+    if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    this.find(path);
+  }
+
+  async mkdir(): Promise<void> {
+    throw fail('STREAM_NO_DIRECTORIES');
+  }
+
+  async rename(): Promise<void> {
+    throw fail('STREAM_NO_RENAME');
+  }
+
+  async chmod(): Promise<void> {
+    throw fail('STREAM_NO_CHMOD');
+  }
+
+  async symlink(): Promise<void> {
+    throw fail('NOT_SUPPORTED', { operation: 'symlink', plugin: 'streamfs' });
+  }
+
+  async readlink(): Promise<string> {
+    throw fail('NOT_SUPPORTED', { operation: 'readlink', plugin: 'streamfs' });
+  }
+}
+
+async function* readme(): AsyncGenerator<Uint8Array> {
+  yield README_BYTES;
+}

@@ -1,0 +1,19 @@
+/** The plugin `streamfs`: byte streams as files, broadcast (contract 80). */
+import type { Plugin } from '../../fs/index.ts';
+import { StreamFileSystem } from './file-system.ts';
+import { PLUGIN_NAME } from './info.ts';
+import { README } from './readme.ts';
+import { CONFIG_PARAMETERS, parseSettings } from './settings.ts';
+
+export const streamfsPlugin: Plugin = {
+  name: PLUGIN_NAME,
+  readme: README,
+  configParameters: CONFIG_PARAMETERS,
+  validate: (config) => {
+    parseSettings(config);
+  },
+  initialize: async (config, { logger }) => {
+    const fileSystem = new StreamFileSystem(parseSettings(config), logger);
+    return { fileSystem, shutdown: async () => fileSystem.shutdown() };
+  },
+};

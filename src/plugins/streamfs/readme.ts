@@ -1,0 +1,74 @@
+/** The text of `/README` in every mount (contract 42, 86), made from the same list of parameters as the defaults. */
+import { MAX_CHUNK } from '../../core/index.ts';
+import { formatSize } from '../../units/index.ts';
+import { CONFIG_PARAMETERS } from './settings.ts';
+
+const parameters = CONFIG_PARAMETERS.map(
+  ({ name, default: value, description }) =>
+    `  ${name}${value === '' ? '' : ` (default ${value})`}\n      ${description}`,
+).join('\n');
+
+export const README = `StreamFS - byte streams as files, broadcast
+
+Anyone appends to a path; any number of readers follow it live. Who joins late first gets what the ring still
+holds. A slow reader never holds up the writer or the others: it loses data, and is told exactly what.
+
+WRITE
+  ffmpeg ... | streamfs write --stream /streamfs/live
+  ffmpeg ... | curl -T - 'http://127.0.0.1:8080/api/v1/files?path=/streamfs/live'
+  A path that does not exist is created. Every write appends, whatever offset or flags it comes with.
+  A body with a known length of up to ${formatSize(MAX_CHUNK)} is one piece, never mixed with another writer's. Of a longer one, or one
+  of unknown length, each piece is what arrived together; atomic=lines cuts pieces at newlines instead.
+
+READ
+  streamfs cat --stream /streamfs/live | mpv -
+  curl -N 'http://127.0.0.1:8080/api/v1/files?path=/streamfs/live&stream=true'
+  Reading without stream mode fails: a program that reads a file in order to append to it would otherwise write the
+  whole history again. snapshot=true gives what the ring holds now.
+  Where to start: from=earliest (default), from=live, offset=N, last=64KB, last_lines=10.
+
+MANAGE
+  streamfs ls /streamfs        streamfs stat /streamfs/live
+  streamfs end /streamfs/live  no more writes; readers get what is left, then the end; history stays readable
+  streamfs rm /streamfs/live   end it and forget it
+  Names may have slashes: writing /streamfs/a/b makes the directory a, which goes with its last stream.
+
+CONFIGURATION
+  plugins:
+    streamfs:
+      enabled: true
+      path: /streamfs
+      config:
+        ring_buffer_size: 6MB
+        channel_buffer_size: 6MB
+
+${parameters}
+
+  Sizes are bytes, or a number with a unit: 512KB, 1.5MB (1KB = 1024).
+
+SIZES
+  Live, with little delay: 256KB to 512KB for both. Recorded material, or readers that come and go: 4MB to 8MB.
+  The ring decides how much a joiner gets, the channel how far a reader may fall behind before it loses data.
+
+WHEN A READER IS TOO SLOW (on_lag, for the mount or for one reader)
+  drop-oldest  it goes on with the oldest it is still allowed (default)
+  drop-newest  what it has queued stays, what arrives meanwhile is lost to it
+  disconnect   it is cut off
+  block        writers wait for it, for block_timeout at most; then it is cut off
+  Every loss is counted: in stat, in the reader's own answer (a trailer, or a gap record) and in the log.
+
+MEMORY
+  The size shown by ls and stat is all that was ever written, not what is held.
+  A stream holds at most the larger of ring and channel, plus an eighth for finding chunks, plus at most two blocks
+  that are partly in use (each a quarter of that size, at most 256KB). It takes memory as it fills.
+  All readers share the same bytes: one more costs a few KB, however far it is behind. Only a reader with drop-newest
+  that has stopped keeps its own queue alive, of at most channel_buffer_size.
+  Nothing is on disk: streams are gone with the server. Offsets are exact up to 2^53 - 1 bytes (104 days at 1 GB/s);
+  a stream that gets there refuses further writes and has to be recreated.
+
+TROUBLESHOOTING
+  "use stream mode for reading stream files": use cat --stream, or stream=true.
+  A reader ends: the stream was ended or removed, or the server went down. It never ends for being idle.
+  "stream is closed": it was ended. Remove it, then write again: it gets a new generation.
+  Gaps: the reader, or the network to it, is slower than the writer. Raise channel_buffer_size, or write less.
+`;

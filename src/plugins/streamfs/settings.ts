@@ -1,0 +1,124 @@
+/**
+ * The configuration of a mount: one list of parameters, from which come the defaults, the checks, `GET /plugins` and
+ * the table in README (contract 80-82).
+ */
+import { LAG_POLICIES, type LagPolicy } from '../../core/index.ts';
+import { fail, isStreamFSError } from '../../errors/index.ts';
+import type { ConfigParameter, PluginConfig } from '../../fs/index.ts';
+import { parseDuration } from '../../units/index.ts';
+import { refuseUnknownKeys } from '../config-keys.ts';
+import { sizeValue, textValue } from '../config-values.ts';
+
+export interface Settings {
+  /** Bytes a reader that has caught up may fall behind. */
+  maxLag: number;
+  /** Bytes kept for those who join. */
+  retention: number;
+  onLag: LagPolicy;
+  /** Milliseconds writers wait for a reader with the policy `block`. */
+  blockTimeout: number;
+  /** Whether opening an absent path creates it, where the request does not say. */
+  autoCreate: boolean;
+}
+
+export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
+  {
+    name: 'channel_buffer_size',
+    type: 'string',
+    required: false,
+    default: '6MB',
+    description: "How far a reader that has caught up may fall behind before on_lag applies (e.g., '512KB', '1MB')",
+  },
+  {
+    name: 'ring_buffer_size',
+    type: 'string',
+    required: false,
+    default: '6MB',
+    description: "How much of each stream is kept for those who join (e.g., '1MB', '10MB')",
+  },
+  {
+    name: 'on_lag',
+    type: 'string',
+    required: false,
+    default: 'drop-oldest',
+    description: `What happens to a reader that falls further behind: ${LAG_POLICIES.join(', ')}`,
+  },
+  {
+    name: 'block_timeout',
+    type: 'string',
+    required: false,
+    default: '5s',
+    description:
+      "How long writers wait for a reader with the policy 'block' before it is cut off (e.g., '500ms', '5s')",
+  },
+  {
+    name: 'auto_create',
+    type: 'boolean',
+    required: false,
+    default: 'true',
+    description: 'Whether writing to or opening an absent path creates the stream, where the request does not say',
+  },
+  {
+    name: 'mount_path',
+    type: 'string',
+    required: false,
+    default: '',
+    description: 'Accepted and ignored: the mount knows its path',
+  },
+];
+
+const DEFAULTS = Object.fromEntries(CONFIG_PARAMETERS.map(({ name, default: value }) => [name, value]));
+
+/** @throws CONFIG_INVALID, naming the parameter, what was wrong and what would be right */
+export function parseSettings(given: PluginConfig): Settings {
+  refuseUnknownKeys(
+    given,
+    CONFIG_PARAMETERS.map(({ name }) => name),
+  );
+  textValue(given, 'mount_path');
+  const config = { ...DEFAULTS, ...given };
+  return {
+    maxLag: size(config, 'channel_buffer_size', '512KB'),
+    retention: size(config, 'ring_buffer_size', '1MB'),
+    onLag: policy(config.on_lag),
+    blockTimeout: duration(config, 'block_timeout'),
+    autoCreate: flag(config, 'auto_create'),
+  };
+}
+
+/** `example` is what the original's error names (contract 81). */
+function size(config: PluginConfig, key: string, example: string): number {
+  const bytes = sizeValue(config, key, example);
+  if (bytes === undefined) throw invalid(`${key} is missing`);
+  return bytes;
+}
+
+function duration(config: PluginConfig, key: string): number {
+  const value = config[key];
+  if (typeof value !== 'string' && typeof value !== 'number') {
+    throw invalid(`${key} must be a duration (e.g., '500ms', '5s') or a number of seconds`);
+  }
+  try {
+    return parseDuration(value);
+  } catch (error) {
+    if (isStreamFSError(error)) throw invalid(`invalid ${key}: ${error.message}`);
+    throw error;
+  }
+}
+
+function flag(config: PluginConfig, key: string): boolean {
+  const value = config[key];
+  if (value === true || value === 'true') return true;
+  if (value === false || value === 'false') return false;
+  throw invalid(`${key} must be true or false`);
+}
+
+function policy(value: unknown): LagPolicy {
+  const known = LAG_POLICIES.find((name) => name === value);
+  if (known === undefined) throw invalid(`on_lag must be one of ${LAG_POLICIES.join(', ')}`);
+  return known;
+}
+
+function invalid(reason: string) {
+  return fail('CONFIG_INVALID', { reason });
+}

@@ -1,0 +1,194 @@
+/**
+ * A handle on a stream: a reader's cursor with an id, and no copy of anything (contract 57).
+ *
+ * Positions are the stream's absolute offsets (contract 56). A read that waits holds up nobody: a seek, a close, new
+ * bytes or another read's delivery wake it, and it looks again (contract 55). The position moves only when a read is
+ * said to have been delivered (contract 54).
+ */
+import type { Reader, Stream } from '../../core/index.ts';
+import { fail } from '../../errors/index.ts';
+import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
+
+const EMPTY = new Uint8Array(0);
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export interface StreamHandleOptions {
+  path: string;
+  stream: Stream;
+  canRead: boolean;
+  canWrite: boolean;
+  stat: () => Promise<FileInfo>;
+  /** Called once, at the first close. */
+  onClose: () => void;
+}
+
+export class StreamHandle implements FileHandle {
+  readonly path: string;
+  private readonly options: StreamHandleOptions;
+  /** Where the handle reads; undefined when it is not open for reading. */
+  private reader: Reader | undefined;
+  /** Whether that reader is being sent as a live read. */
+  private streaming = false;
+  /** Reads that wait. */
+  private readonly waiting = new Set<() => void>();
+  /** A read from the position on its way to its client: the next waits until it is known whether it arrived. */
+  private underWay: object | undefined;
+  /** Bytes lost before the position, not yet told to anybody who got the answer. */
+  private skipped = 0;
+  private closed = false;
+
+  constructor(options: StreamHandleOptions) {
+    this.options = options;
+    this.path = options.path;
+    if (options.canRead) this.reader = options.stream.openReader();
+  }
+
+  async read(options: HandleReadOptions): Promise<HandleRead> {
+    const deadline = performance.now() + options.timeout;
+    for (;;) {
+      if (this.closed) throw fail('HANDLE_NOT_FOUND');
+      options.signal?.throwIfAborted();
+      const reader = this.idleReader();
+      if (reader === undefined) return this.nothing(this.options.stream.endOffset, false);
+      const { offset, size } = options;
+      const found = offset === undefined ? this.next(reader, size) : this.at(offset, size);
+      if (found !== undefined) return found;
+      const left = deadline - performance.now();
+      if (left <= 0) return this.nothing(offset ?? reader.cursor, false);
+      await this.change(reader, left, options.signal);
+    }
+  }
+
+  /** The reader, ready to be used; undefined on a handle for writing only. @throws HANDLE_BUSY during a live read */
+  private idleReader(): Reader | undefined {
+    if (this.streaming && this.reader!.isClosed) {
+      // The live read is over: go on where it stopped.
+      this.streaming = false;
+      this.reader = this.options.stream.openReader({ start: { offset: this.reader!.cursor, onExpired: 'skip' } });
+    }
+    if (this.streaming) throw fail('HANDLE_BUSY');
+    return this.reader;
+  }
+
+  /** Bytes at an offset; the position has nothing to do with it. */
+  private at(offset: number, size: number): HandleRead | undefined {
+    const { stream } = this.options;
+    const data = stream.peekAt(offset, size);
+    if (data !== undefined) return { data, eof: false, offset, skipped: 0, commit: () => undefined };
+    return stream.endReason === undefined ? undefined : this.nothing(offset, true);
+  }
+
+  /** Bytes at the position, which moves when they have been delivered. */
+  private next(reader: Reader, size: number): HandleRead | undefined {
+    if (this.underWay !== undefined) return undefined;
+    let record = reader.peek(size);
+    while (record?.type === 'gap' || record?.type === 'caught-up') {
+      if (record.type === 'gap') this.skipped += record.to - record.from;
+      record = reader.peek(size);
+    }
+    if (record === undefined) return undefined;
+    const { skipped } = this;
+    if (record.type === 'end') {
+      this.skipped = 0;
+      return { ...this.nothing(record.offset, true), skipped };
+    }
+    const { data, offset } = record;
+    const token = {};
+    this.underWay = token;
+    const commit = (delivered = true) => {
+      if (this.underWay !== token) return;
+      this.underWay = undefined;
+      // A seek in between has the last word on the position.
+      if (delivered && reader.cursor === offset) {
+        reader.advance(data.length);
+        this.skipped -= skipped;
+      }
+      this.wake();
+    };
+    return { data, eof: false, offset, skipped, commit };
+  }
+
+  private nothing(offset: number, eof: boolean): HandleRead {
+    return { data: EMPTY, eof, offset, skipped: 0, commit: () => undefined };
+  }
+
+  /** Waits until something may have changed: new bytes, a seek, a close, a read delivered; or the time is up. */
+  private change(reader: Reader, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void) => () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        this.waiting.delete(woken);
+        if (this.waiting.size === 0) reader.cancelWait();
+        act();
+      };
+      const woken = settle(resolve);
+      const abort = settle(() => reject(signal?.reason));
+      const timer = setTimeout(woken, Math.min(milliseconds, LONGEST_TIMER)).unref();
+      signal?.addEventListener('abort', abort, { once: true });
+      // The first that waits puts the reader on the list; whatever wakes one wakes all.
+      const first = this.waiting.size === 0;
+      this.waiting.add(woken);
+      if (first) reader.whenReadable(() => this.wake());
+    });
+  }
+
+  private wake(): void {
+    for (const woken of [...this.waiting]) woken();
+  }
+
+  async write(data: Uint8Array): Promise<{ written: number; position: number }> {
+    if (this.closed) throw fail('HANDLE_NOT_FOUND');
+    if (!this.options.canWrite) throw fail('HANDLE_READ_ONLY');
+    const { stream } = this.options;
+    await stream.write(data);
+    return { written: data.length, position: stream.totalWritten };
+  }
+
+  async seek(offset: number, whence: number): Promise<number> {
+    if (this.closed) throw fail('HANDLE_NOT_FOUND');
+    const { stream } = this.options;
+    const reader = this.idleReader();
+    const base = [0, reader?.cursor ?? stream.endOffset, stream.endOffset][whence];
+    if (base === undefined) throw fail('INVALID_WHENCE');
+    const target = base + offset;
+    if (target < 0) throw fail('NEGATIVE_OFFSET');
+    if (target === reader?.cursor) return target;
+    if (reader === undefined) {
+      if (target < stream.startOffset) throw stream.offsetGone(target);
+      return target;
+    }
+    reader.seek(target);
+    this.skipped = 0;
+    this.wake();
+    return target;
+  }
+
+  async sync(): Promise<void> {}
+
+  stat(): Promise<FileInfo> {
+    return this.options.stat();
+  }
+
+  /** Does nothing, as on the path (contract 45). */
+  async truncate(): Promise<void> {}
+
+  async stream(): Promise<StreamSource> {
+    if (this.closed) throw fail('HANDLE_NOT_FOUND');
+    const reader = this.idleReader();
+    if (reader === undefined) return { kind: 'content', size: 0, content: nothingAtAll() };
+    if (this.waiting.size > 0 || this.underWay !== undefined) throw fail('HANDLE_BUSY');
+    this.streaming = true;
+    return { kind: 'live', reader };
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.reader?.close();
+    this.wake();
+    this.options.onClose();
+  }
+}
+
+async function* nothingAtAll(): AsyncGenerator<Uint8Array> {}

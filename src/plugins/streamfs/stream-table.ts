@@ -1,0 +1,88 @@
+/**
+ * The streams of one mount, by path, and the directories their names make (contract 38).
+ *
+ * A directory exists as long as a stream lies below it. A path is a stream or a directory, never both.
+ */
+import type { Stream } from '../../core/index.ts';
+import { fail } from '../../errors/index.ts';
+import { parentPath } from '../../fs/path.ts';
+
+export interface Entry {
+  readonly path: string;
+  readonly stream: Stream;
+  /** Made because somebody opened it to read: gone with its last reader if nobody has written (contract 36). */
+  autoCreated: boolean;
+  /** Writers and handles that hold on to it. */
+  holds: number;
+}
+
+/** One line of a listing. */
+export type Child = { name: string; entry: Entry } | { name: string; entry: undefined };
+
+export class StreamTable {
+  private readonly entries = new Map<string, Entry>();
+  /** Directories, with the number of streams anywhere below each. */
+  private readonly directories = new Map<string, number>();
+
+  get(path: string): Entry | undefined {
+    return this.entries.get(path);
+  }
+
+  isDirectory(path: string): boolean {
+    return path === '/' || this.directories.has(path);
+  }
+
+  all(): IterableIterator<Entry> {
+    return this.entries.values();
+  }
+
+  /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY where the path's name cannot be a stream's */
+  requireFree(path: string): void {
+    if (this.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    for (const directory of ancestors(path)) {
+      if (this.entries.has(directory)) throw fail('NOT_A_DIRECTORY', { path: directory });
+    }
+  }
+
+  /** Adds a stream at a path for which {@link requireFree} passes. */
+  add(entry: Entry): void {
+    this.entries.set(entry.path, entry);
+    for (const directory of ancestors(entry.path)) {
+      this.directories.set(directory, (this.directories.get(directory) ?? 0) + 1);
+    }
+  }
+
+  delete(entry: Entry): void {
+    if (this.entries.get(entry.path) !== entry) return;
+    this.entries.delete(entry.path);
+    for (const directory of ancestors(entry.path)) {
+      const left = (this.directories.get(directory) ?? 1) - 1;
+      if (left === 0) this.directories.delete(directory);
+      else this.directories.set(directory, left);
+    }
+  }
+
+  /** Streams anywhere below a directory. */
+  below(directory: string): Entry[] {
+    const prefix = directory === '/' ? '/' : `${directory}/`;
+    return [...this.entries.values()].filter((entry) => entry.path.startsWith(prefix));
+  }
+
+  /** What lies directly in a directory, sorted by name. */
+  children(directory: string): Child[] {
+    const prefix = directory === '/' ? '/' : `${directory}/`;
+    const children = new Map<string, Child>();
+    for (const entry of this.below(directory)) {
+      const rest = entry.path.slice(prefix.length);
+      const slash = rest.indexOf('/');
+      const name = slash < 0 ? rest : rest.slice(0, slash);
+      if (!children.has(name)) children.set(name, { name, entry: slash < 0 ? entry : undefined });
+    }
+    return [...children.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
+
+/** The directories a path lies in, innermost first, without the root. */
+function* ancestors(path: string): Generator<string> {
+  for (let directory = parentPath(path); directory !== '/'; directory = parentPath(directory)) yield directory;
+}

@@ -1,0 +1,130 @@
+/**
+ * JSON bodies: small, limited, checked field by field. Bodies that are content (PUT) are not read here: they stream
+ * through `ingest`.
+ */
+import type { IncomingMessage } from 'node:http';
+import { fail, type StreamFSError } from '../errors/index.ts';
+
+/** How long a JSON body may stand still, in milliseconds. It is a few bytes; only a broken client stops in it. */
+export const BODY_IDLE_LIMIT = 30_000;
+
+/** Refuses a body that says it is longer than `limit` bytes, before any of it is read (contract 70). */
+export function checkContentLength(req: IncomingMessage, limit: number): void {
+  if (Number(req.headers['content-length'] ?? 0) > limit) throw fail('BODY_TOO_LARGE', { max: limit });
+}
+
+/**
+ * Reads a JSON object of at most `limit` bytes. Errors: BODY_TOO_LARGE, INVALID_BODY, BODY_BROKE_OFF, BODY_TIMEOUT.
+ * After an error the rest of the body is still in the socket: the answer sees to it.
+ */
+export async function readJson(req: IncomingMessage, limit: number, idleLimit = BODY_IDLE_LIMIT): Promise<Fields> {
+  checkContentLength(req, limit);
+  return new Fields(parseObject(await readBytes(req, limit, idleLimit)));
+}
+
+function readBytes(req: IncomingMessage, limit: number, idleLimit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let length = 0;
+    const settle = (error?: StreamFSError) => {
+      clearTimeout(timer);
+      req.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak).pause();
+      if (error) reject(error);
+      else resolve(Buffer.concat(pieces));
+    };
+    const onData = (piece: Buffer) => {
+      length += piece.length;
+      timer.refresh();
+      if (length > limit) settle(fail('BODY_TOO_LARGE', { max: limit }));
+      else pieces.push(piece);
+    };
+    const onEnd = () => settle();
+    const onBreak = () => settle(fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));
+    const timer = setTimeout(() => settle(fail('BODY_TIMEOUT', { seconds: idleLimit / 1000 })), idleLimit);
+    req.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
+  });
+}
+
+function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> {
+  if (bytes.length === 0) throw invalid('it is empty, a JSON object is expected');
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw invalid('it is not UTF-8');
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalid(error instanceof Error ? error.message : 'it is not JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(`it must be a JSON object, not ${kindOf(value)}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/** The fields of a JSON object, read by type. `null` counts as absent, as Go clients write it. */
+export class Fields {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
+
+  /** A text that must be there; an empty one is PARAMETER_REQUIRED, as in `newPath is required`. */
+  requiredText(name: string): string {
+    const value = this.text(name);
+    if (value === undefined || value === '') throw fail('PARAMETER_REQUIRED', { name });
+    return value;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.value(name);
+    if (value === undefined || typeof value === 'string') return value;
+    throw mistyped(name, 'a string', value);
+  }
+
+  boolean(name: string): boolean | undefined {
+    const value = this.value(name);
+    if (value === undefined || typeof value === 'boolean') return value;
+    throw mistyped(name, 'true or false', value);
+  }
+
+  /** A whole number from `min` to `max`. */
+  integer(name: string, min: number, max: number): number | undefined {
+    const value = this.value(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'number') throw mistyped(name, 'a number', value);
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw invalid(`"${name}" must be a whole number from ${min} to ${max}, not ${value}`);
+    }
+    return value;
+  }
+
+  object(name: string): Readonly<Record<string, unknown>> | undefined {
+    const value = this.value(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'object' || Array.isArray(value)) throw mistyped(name, 'an object', value);
+    return value as Record<string, unknown>;
+  }
+
+  value(name: string): NonNullable<unknown> | undefined {
+    return Object.hasOwn(this.#values, name) ? (this.#values[name] ?? undefined) : undefined;
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function mistyped(name: string, expected: string, value: unknown) {
+  return invalid(`"${name}" must be ${expected}, not ${kindOf(value)}`);
+}
+
+function invalid(reason: string) {
+  return fail('INVALID_BODY', { reason });
+}

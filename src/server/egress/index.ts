@@ -1,0 +1,75 @@
+/** Sends what a path streams as the answer to a request: a live reader, or a content that has an end. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Reader } from '../../core/index.ts';
+import type { StreamSource } from '../../fs/index.ts';
+import { sendContent } from './content.ts';
+import { frameEncoding, rawEncoding } from './encoding.ts';
+import { joinFanout } from './fanout.ts';
+import { type SendOptions, streamHeaders } from './options.ts';
+import { Sink } from './sink.ts';
+import { chunkedTransfer, closeTransfer } from './transfer.ts';
+
+/** Trailers of a live read (docs/protocol.md). */
+const TRAILERS = 'X-Stream-End, X-Stream-End-Offset, X-Stream-Skipped';
+
+/** Answers with the source, and settles when the answer is over, however it ends. */
+export async function sendSource(
+  req: IncomingMessage,
+  res: ServerResponse,
+  source: StreamSource,
+  options: SendOptions,
+): Promise<void> {
+  if (source.kind === 'live') await sendLive(req, res, source.reader, options);
+  else await sendContent(res, source.content, options);
+}
+
+async function sendLive(
+  req: IncomingMessage,
+  res: ServerResponse,
+  reader: Reader,
+  options: SendOptions,
+): Promise<void> {
+  const chunked = req.httpVersionMinor >= 1;
+  res.writeHead(200, {
+    ...streamHeaders(options.format),
+    ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),
+    'X-Stream-Offset': String(reader.cursor),
+    'X-Stream-Generation': reader.stream.generation,
+    Connection: 'close',
+  });
+  // At once, also on an idle stream (contract 69).
+  res.flushHeaders();
+  const socket = await socketOf(res);
+  if (socket === undefined) {
+    reader.close();
+    return;
+  }
+  // From here on the socket is written directly: nothing of node:http runs per slice and reader.
+  const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
+  const fanout = joinFanout(reader.stream, encoding, chunked ? chunkedTransfer : closeTransfer);
+  await new Promise<void>((resolve) => {
+    const sink = new Sink(reader, socket, fanout, {
+      timeout: options.timeout,
+      heartbeat: options.format === 'frames' ? options.heartbeat : 0,
+      onDone: (end) => {
+        options.logger.debug('read over', { end, cursor: reader.cursor, skipped: reader.skippedBytes });
+        resolve();
+      },
+    });
+    sink.pump();
+  });
+}
+
+/** The response's socket: a pipelined one gets it when the answers before it are sent. Undefined when it is gone. */
+async function socketOf(res: ServerResponse): Promise<Socket | undefined> {
+  if (res.socket === null && !res.destroyed) {
+    await new Promise<void>((resolve) => {
+      res.once('socket', () => resolve());
+      res.once('close', () => resolve());
+    });
+  }
+  return res.socket === null || res.socket.destroyed ? undefined : res.socket;
+}
+
+export { type SendOptions, streamHeaders } from './options.ts';

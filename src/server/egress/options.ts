@@ -1,0 +1,22 @@
+/** How an answer that streams was asked for, and the headers it begins with. */
+import type { PluginLogger } from '../../fs/index.ts';
+import { frameEncoding, rawEncoding } from './encoding.ts';
+
+export interface SendOptions {
+  format: 'raw' | 'frames';
+  /** Milliseconds of silence after which a frame says that the server is there; 0: never. */
+  heartbeat: number;
+  /** Milliseconds after which a read that gets nothing ends; undefined: never. */
+  timeout: number | undefined;
+  logger: PluginLogger;
+}
+
+/** Headers of every answer that streams (contract 68). */
+export function streamHeaders(format: SendOptions['format']): Record<string, string> {
+  return {
+    'Content-Type': (format === 'frames' ? frameEncoding : rawEncoding).contentType,
+    'X-Content-Type-Options': 'nosniff',
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+  };
+}

@@ -1,0 +1,161 @@
+/**
+ * One reader's socket: the only place that writes the bytes of a live read.
+ *
+ *     reader.peek ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
+ *
+ * At most one slice waits in a socket: a peer that stops reading holds on to that, and its reader falls behind like
+ * any other, without anybody else noticing.
+ */
+import type { Socket } from 'node:net';
+import type { Reader } from '../../core/index.ts';
+import { isStreamFSError } from '../../errors/index.ts';
+import type { ReadEnd } from './encoding.ts';
+import type { Fanout } from './fanout.ts';
+
+/** Slices sent in one go before other sockets get their turn. */
+const SLICES_PER_TURN = 8;
+const EMPTY = Buffer.alloc(0);
+
+export interface SinkOptions {
+  /** Milliseconds after which a read that got nothing ends; undefined: never. */
+  timeout: number | undefined;
+  /** Milliseconds of silence after which a heartbeat is sent, where the encoding has one; 0: never. */
+  heartbeat: number;
+  /** Called once, when the read is over and the reader closed. */
+  onDone: (end: ReadEnd | 'cut') => void;
+}
+
+export class Sink {
+  private readonly reader: Reader;
+  private readonly socket: Socket;
+  private readonly fanout: Fanout;
+  private readonly options: SinkOptions;
+  private readonly timer: NodeJS.Timeout | undefined;
+  /** For the timers only: when bytes were last sent, and when anything was, by `performance.now`. */
+  private lastData = 0;
+  private lastSent = 0;
+  private done = false;
+
+  constructor(reader: Reader, socket: Socket, fanout: Fanout, options: SinkOptions) {
+    this.reader = reader;
+    this.socket = socket;
+    this.fanout = fanout;
+    this.options = options;
+    const period = Math.min(options.timeout ?? Number.POSITIVE_INFINITY, options.heartbeat || Number.POSITIVE_INFINITY);
+    if (period !== Number.POSITIVE_INFINITY) {
+      this.lastData = this.lastSent = performance.now();
+      this.timer = setTimeout(this.tick, period).unref();
+    }
+    socket.once('close', this.onClose);
+    reader.onFailure = () => this.finish('too-slow');
+  }
+
+  /** Sends what there is. Called when there is something, and when the socket has room again. */
+  readonly pump = (): void => {
+    const { reader, socket, fanout } = this;
+    for (let slices = 0; !this.done; ) {
+      if (socket.writableLength > 0) {
+        this.waitForRoom();
+        return;
+      }
+      if (slices === SLICES_PER_TURN) {
+        setImmediate(this.pump);
+        return;
+      }
+      const record = this.next();
+      if (record === undefined) {
+        if (!this.done) reader.whenReadable(this.pump);
+        return;
+      }
+      switch (record.type) {
+        case 'data':
+          fanout.send(socket, record);
+          reader.advance(record.data.length);
+          slices++;
+          if (this.timer !== undefined) this.lastData = this.lastSent = performance.now();
+          break;
+        case 'gap':
+          fanout.sendControl(socket, fanout.encoding.gap(record));
+          break;
+        case 'caught-up':
+          fanout.sendControl(socket, fanout.encoding.caughtUp(record.offset));
+          break;
+        case 'end':
+          this.finish(record.reason);
+          break;
+      }
+    }
+  };
+
+  /** What is next; ends the read where the reader can go no further. */
+  private next() {
+    try {
+      return this.reader.peek();
+    } catch (error) {
+      if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
+      // Its handle was closed, or the mount is gone.
+      else if (isStreamFSError(error, 'READER_CLOSED')) this.finish('closed');
+      else throw error;
+      return undefined;
+    }
+  }
+
+  /** A socket says that it has room only after a write that filled it up; of a smaller one, the next write tells. */
+  private waitForRoom(): void {
+    if (this.socket.writableNeedDrain) this.socket.once('drain', this.pump);
+    else this.socket.write(EMPTY, () => this.pump());
+  }
+
+  private readonly tick = (): void => {
+    if (this.done || this.timer === undefined) return;
+    const { timeout, heartbeat } = this.options;
+    const now = performance.now();
+    if (timeout !== undefined && now - this.lastData >= timeout && this.reader.lag === 0) {
+      this.finish('timeout');
+      return;
+    }
+    if (heartbeat > 0 && now - this.lastSent >= heartbeat && this.socket.writableLength === 0) {
+      this.fanout.sendControl(this.socket, this.fanout.encoding.heartbeat(this.reader.cursor));
+      this.lastSent = now;
+    }
+    this.timer.refresh();
+  };
+
+  /** Ends the answer as it should be ended; a peer that does not take it in any more is cut. */
+  private finish(reason: ReadEnd): void {
+    if (this.done) return;
+    const { reader, socket, fanout } = this;
+    const stalled = reason === 'too-slow' && socket.writableLength > 0;
+    this.release();
+    if (stalled) socket.destroy();
+    else {
+      fanout.sendControl(socket, fanout.encoding.end(reason, reader.cursor));
+      const trailers = {
+        'X-Stream-End': reason,
+        'X-Stream-End-Offset': String(reader.cursor),
+        'X-Stream-Skipped': String(reader.skippedBytes),
+      };
+      socket.write(fanout.transfer.last(trailers));
+      socket.destroySoon();
+    }
+    this.options.onDone(reason);
+  }
+
+  /** The peer is gone: so is its reader, at once (contract 26). */
+  private readonly onClose = (): void => {
+    if (this.done) return;
+    this.release();
+    this.options.onDone('cut');
+  };
+
+  private release(): void {
+    this.done = true;
+    clearTimeout(this.timer);
+    this.reader.onFailure = undefined;
+    this.reader.cancelWait();
+    this.reader.close();
+    this.socket.off('close', this.onClose);
+    this.socket.off('drain', this.pump);
+    this.fanout.leave();
+  }
+}

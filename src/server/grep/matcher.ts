@@ -1,0 +1,95 @@
+/**
+ * Runs a client's regular expression where it can do no harm. JavaScript's engine backtracks: `(a+)+$` on thirty
+ * characters can take minutes, and nothing in the same thread can stop it. So lines are matched in a worker thread,
+ * which is killed when the time is up; the server's own thread, and every stream on it, goes on.
+ */
+import { Worker } from 'node:worker_threads';
+import { fail } from '../../errors/index.ts';
+import type { Pattern } from './pattern.ts';
+
+/** Memory a worker may take, in MB; a pattern cannot need more than a few. */
+const WORKER_MEMORY = 64;
+
+/**
+ * The worker's whole program. It is text, not a file, so that it runs the same from the sources and from the built
+ * package. It is given lines and answers with the indices of those that match.
+ */
+const PROGRAM = `
+const { parentPort, workerData } = require('node:worker_threads');
+const pattern = new RegExp(workerData.source, workerData.flags);
+parentPort.on('message', (lines) => {
+  const found = [];
+  for (let i = 0; i < lines.length; i++) if (pattern.test(lines[i])) found.push(i);
+  parentPort.postMessage(found);
+});
+`;
+
+interface Pending {
+  resolve: (found: number[]) => void;
+  reject: (error: Error) => void;
+}
+
+export class Matcher {
+  readonly #worker: Worker;
+  readonly #timeLimit: number;
+  readonly #deadline: number;
+  readonly #timer: NodeJS.Timeout;
+  #failure: Error | undefined;
+  #pending: Pending | undefined;
+
+  /** `timeLimit` is for the whole search, in milliseconds. */
+  constructor(pattern: Pattern, timeLimit: number) {
+    this.#timeLimit = timeLimit;
+    this.#deadline = performance.now() + timeLimit;
+    this.#worker = new Worker(PROGRAM, {
+      eval: true,
+      workerData: pattern,
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: WORKER_MEMORY },
+    });
+    this.#worker.unref();
+    this.#worker.on('message', (found: number[]) => this.#settle((pending) => pending.resolve(found)));
+    // Some patterns are found to be too large, or to take too much memory, only when they are first tried.
+    this.#worker.on('error', (error) => this.#fail(fail('INVALID_PATTERN', { reason: error.message })));
+    this.#timer = setTimeout(() => this.#fail(this.#tooSlow()), timeLimit);
+  }
+
+  /** The indices of the lines that match. GREP_TOO_SLOW when the time is up. One call at a time. */
+  async match(lines: readonly string[]): Promise<number[]> {
+    this.check();
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject };
+      this.#worker.postMessage(lines);
+    });
+  }
+
+  /** GREP_TOO_SLOW when the time is up, also where nothing was matched: walking a large tree takes time too. */
+  check(): void {
+    if (!this.#failure && performance.now() > this.#deadline) this.#fail(this.#tooSlow());
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Ends the worker, in the middle of a match if need be. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#fail(new DOMException('the search was given up', 'AbortError'));
+    await this.#worker.terminate();
+  }
+
+  #tooSlow() {
+    return fail('GREP_TOO_SLOW', { seconds: this.#timeLimit / 1000 });
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    const failure = this.#failure;
+    this.#settle((pending) => pending.reject(failure));
+  }
+
+  #settle(act: (pending: Pending) => void): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending) act(pending);
+  }
+}

@@ -1,0 +1,5 @@
+/** The HTTP surface of a mount table. */
+export type { Method, Route, RouteParameter, VersionInfo } from './route.ts';
+export { ROUTES } from './routes/index.ts';
+export { FEATURES } from './routes/status.ts';
+export { createServer, type ServerOptions, type StreamFSServer } from './server.ts';

@@ -1,0 +1,64 @@
+/**
+ * Cuts an incoming body into pieces: the units that never mix with another writer's (contract 10).
+ *
+ *  - `asArrived`: each piece is what arrived together;
+ *  - `whole`: a short body is one piece, however the network cut it;
+ *  - `lines`: pieces end at newlines, so that lines of several writers never mix.
+ */
+import { MAX_CHUNK } from '../../core/index.ts';
+
+export interface Pieces {
+  /** What can be written now that `bytes` have come; undefined when there is nothing yet. */
+  take(bytes: Uint8Array): Uint8Array | undefined;
+  /** What is left at the end, or when the body broke off. */
+  rest(): Uint8Array | undefined;
+}
+
+export const asArrived: Pieces = { take: (bytes) => bytes, rest: () => undefined };
+
+/** One piece of a length known beforehand, of at most 64 KiB. */
+export function whole(length: number): Pieces {
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  const rest = () => {
+    const piece = parts.length === 0 ? undefined : Buffer.concat(parts);
+    parts = [];
+    size = 0;
+    return piece;
+  };
+  return {
+    take: (bytes) => {
+      if (size === 0 && bytes.length >= length) return bytes;
+      parts.push(bytes);
+      size += bytes.length;
+      return size < length ? undefined : rest();
+    },
+    rest,
+  };
+}
+
+const NEWLINE = 10;
+
+/** Pieces of whole lines. A line longer than a chunk is cut all the same: it could not be kept together anyway. */
+export function lines(): Pieces {
+  let held: Uint8Array = Buffer.alloc(0);
+  const rest = () => {
+    const piece = held.length === 0 ? undefined : held;
+    held = Buffer.alloc(0);
+    return piece;
+  };
+  return {
+    take: (bytes) => {
+      const end = bytes.lastIndexOf(NEWLINE) + 1;
+      if (end === 0 && held.length + bytes.length <= MAX_CHUNK) {
+        held = Buffer.concat([held, bytes]);
+        return undefined;
+      }
+      const cut = end === 0 ? bytes.length : end;
+      const piece = Buffer.concat([held, bytes.subarray(0, cut)]);
+      held = Buffer.from(bytes.subarray(cut));
+      return piece;
+    },
+    rest,
+  };
+}

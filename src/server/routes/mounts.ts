@@ -1,0 +1,78 @@
+/** Mounts and plugins (contract 74). Plugins are built in: nothing here loads code (contract 79). */
+import { fail } from '../../errors/index.ts';
+import { readJson } from '../body.ts';
+import { sendJson, sendMessage } from '../respond.ts';
+import type { Route } from '../route.ts';
+import { field } from './parameters.ts';
+
+export const listMounts: Route = {
+  method: 'GET',
+  pattern: '/api/v1/mounts',
+  summary: 'Lists the mounts, also those that are pending or have failed.',
+  parameters: [],
+  async handle(exchange) {
+    sendJson(exchange, 200, { mounts: exchange.server.mounts.mounts() });
+  },
+};
+
+export const mount: Route = {
+  method: 'POST',
+  pattern: '/api/v1/mount',
+  summary: 'Mounts a plugin.',
+  parameters: [
+    field('fstype', 'string', true, 'Name of the plugin, such as `streamfs`.'),
+    field('path', 'string', true, 'Where to mount it.'),
+    field('config', 'object', false, 'Its configuration.', '{}'),
+  ],
+  async handle(exchange) {
+    const { req, server } = exchange;
+    const body = await readJson(req, server.maxRequestBodyBytes);
+    const fstype = body.requiredText('fstype');
+    const path = body.requiredText('path');
+    await server.mounts.mount(fstype, path, body.object('config') ?? {});
+    sendMessage(exchange, 200, 'plugin mounted');
+  },
+};
+
+export const unmount: Route = {
+  method: 'POST',
+  pattern: '/api/v1/unmount',
+  summary: 'Takes a mount away: its streams end, its handles are closed.',
+  parameters: [field('path', 'string', true, 'Where it is mounted.')],
+  async handle(exchange) {
+    const { req, server } = exchange;
+    const body = await readJson(req, server.maxRequestBodyBytes);
+    await server.mounts.unmount(body.requiredText('path'));
+    sendMessage(exchange, 200, 'plugin unmounted');
+  },
+};
+
+export const listPlugins: Route = {
+  method: 'GET',
+  pattern: '/api/v1/plugins',
+  summary: 'Lists the plugins, where they are mounted and which parameters they take.',
+  parameters: [],
+  async handle(exchange) {
+    sendJson(exchange, 200, { plugins: exchange.server.mounts.plugins() });
+  },
+};
+
+export const loadPlugin: Route = {
+  method: 'POST',
+  pattern: '/api/v1/plugins/load',
+  summary: 'Always 501: this server never loads code from a request.',
+  parameters: [],
+  handle: refuse,
+};
+
+export const unloadPlugin: Route = {
+  method: 'POST',
+  pattern: '/api/v1/plugins/unload',
+  summary: 'Always 501: plugins are built in.',
+  parameters: [],
+  handle: refuse,
+};
+
+async function refuse(): Promise<void> {
+  throw fail('PLUGINS_ARE_BUILT_IN');
+}

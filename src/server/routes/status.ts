@@ -1,0 +1,79 @@
+/** What the server says about itself: alive, ready, which version, what it can do (contract 76, 77). */
+import { sendJson } from '../respond.ts';
+import type { Route, ServerContext } from '../route.ts';
+import { optional } from './parameters.ts';
+
+/** What clients may ask of any server of this kind. The first five are the original's. */
+export const FEATURES = [
+  'handlefs',
+  'grep',
+  'digest',
+  'stream',
+  'touch',
+  'frames',
+  'offsets',
+  'snapshot',
+  'end',
+] as const;
+
+export const root: Route = {
+  method: 'GET',
+  pattern: '/',
+  summary: 'Says what this is.',
+  parameters: [],
+  async handle(exchange) {
+    const { version } = exchange.server.version;
+    sendJson(exchange, 200, { service: 'StreamFS', version, status: 'running' });
+  },
+};
+
+export const health: Route = {
+  method: 'GET',
+  pattern: '/api/v1/health',
+  summary: 'Whether the server is alive, with its version and mounts. Always 200.',
+  parameters: [],
+  async handle(exchange) {
+    sendJson(exchange, 200, healthOf(exchange.server));
+  },
+};
+
+export const ready: Route = {
+  method: 'GET',
+  pattern: '/api/v1/ready',
+  summary: 'As /health, with 503 until every mount has started.',
+  parameters: [],
+  async handle(exchange) {
+    const report = healthOf(exchange.server);
+    sendJson(exchange, report.ready ? 200 : 503, report);
+  },
+};
+
+function healthOf(server: ServerContext) {
+  const mounts = server.mounts.counts();
+  const degraded = mounts.failed > 0;
+  const isReady = server.ready() && mounts.pending === 0 && !degraded;
+  const status = degraded ? 'degraded' : isReady ? 'healthy' : 'starting';
+  return { status, ...server.version, ready: isReady, degraded, mounts };
+}
+
+export const version: Route = {
+  method: 'GET',
+  pattern: '/api/v1/version',
+  summary: 'The version of the server.',
+  parameters: [],
+  async handle(exchange) {
+    sendJson(exchange, 200, exchange.server.version);
+  },
+};
+
+export const capabilities: Route = {
+  method: 'GET',
+  pattern: '/api/v1/capabilities',
+  summary: 'What the server can do, or with a path what can be done with that path.',
+  parameters: [optional('path', 'string', 'Absolute path of a file, which need not exist.')],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const features = { version: server.version.version, features: FEATURES };
+    sendJson(exchange, 200, query.has('path') ? await server.mounts.capabilities(query.path()) : features);
+  },
+};

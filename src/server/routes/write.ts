@@ -1,0 +1,121 @@
+/** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
+import { fail } from '../../errors/index.ts';
+import type { FileWriter } from '../../fs/index.ts';
+import { checkContentLength, readJson } from '../body.ts';
+import { receiveBody } from '../ingest/index.ts';
+import { sendMessage } from '../respond.ts';
+import type { Exchange, Route, RouteParameter } from '../route.ts';
+import { field, GENERATION, optional, PATH } from './parameters.ts';
+
+const PARAMETERS: readonly RouteParameter[] = [
+  PATH,
+  optional('create', 'boolean', 'Create an absent file, or answer 404.', 'true'),
+  optional('end', 'boolean', 'End the stream after the last byte. A body that breaks off does not end it.', 'false'),
+  optional('atomic', 'string', '`lines`: cut pieces at newlines, so that lines of several writers never mix.'),
+  GENERATION,
+];
+
+export const writeFile: Route = {
+  method: 'PUT',
+  pattern: '/api/v1/files',
+  summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
+  parameters: PARAMETERS,
+  handle: writeRaw,
+};
+
+export const write: Route = {
+  method: 'POST',
+  pattern: '/api/v1/write',
+  summary: 'As PUT /files; with the type application/json the bytes to write are the text in `data`.',
+  parameters: [
+    ...PARAMETERS,
+    field('data', 'string', false, 'The text to write, as UTF-8. Only where the body is JSON.'),
+  ],
+  handle: (exchange) => (isJson(exchange) ? writeText(exchange) : writeRaw(exchange)),
+};
+
+export const end: Route = {
+  method: 'POST',
+  pattern: '/api/v1/end',
+  summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
+  parameters: [PATH],
+  async handle(exchange) {
+    await exchange.server.mounts.end(exchange.query.path());
+    sendMessage(exchange, 200, 'ended');
+  },
+};
+
+interface WriteRequest {
+  path: string;
+  create: boolean;
+  end: boolean;
+  lines: boolean;
+  generation: string | undefined;
+}
+
+function writeRequest({ query }: Exchange): WriteRequest {
+  const generation = query.text('generation');
+  return {
+    path: query.path(),
+    // A stream that would have to be created cannot be of a generation somebody has seen.
+    create: (query.boolean('create') ?? true) && generation === undefined,
+    end: query.boolean('end') ?? false,
+    lines: query.oneOf('atomic', ['lines']) === 'lines',
+    generation,
+  };
+}
+
+function isJson({ req }: Exchange): boolean {
+  return (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === 'application/json';
+}
+
+async function writeRaw(exchange: Exchange): Promise<void> {
+  const { req, server } = exchange;
+  const request = writeRequest(exchange);
+  const { isAppendOnly } = await server.mounts.capabilities(request.path);
+  // Streams take bodies of any length; other files must hold what they are given (contract 70).
+  const limit = isAppendOnly ? undefined : server.maxRequestBodyBytes;
+  if (limit !== undefined) checkContentLength(req, limit);
+  const writer = await openWriter(exchange, request);
+  const written = await receiveBody(req, writer, {
+    lines: request.lines,
+    end: request.end,
+    ...(limit === undefined ? {} : { limit }),
+  });
+  answer(exchange, writer, written);
+}
+
+async function writeText(exchange: Exchange): Promise<void> {
+  const request = writeRequest(exchange);
+  const body = await readJson(exchange.req, exchange.server.maxRequestBodyBytes);
+  const text = body.text('data');
+  if (text === undefined) throw fail('PARAMETER_REQUIRED', { name: 'data' });
+  const data = Buffer.from(text, 'utf8');
+  const writer = await openWriter(exchange, request);
+  try {
+    if (data.length > 0) await writer.write(data);
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  await writer.close({ end: request.end });
+  answer(exchange, writer, data.length);
+}
+
+async function openWriter({ server }: Exchange, request: WriteRequest): Promise<FileWriter> {
+  const writer = await server.mounts.openWrite(request.path, { create: request.create });
+  const { generation } = request;
+  if (generation !== undefined && writer.generation !== generation) {
+    await writer.abort();
+    throw fail('STREAM_RECREATED', { actual: writer.generation ?? 'none', expected: generation });
+  }
+  return writer;
+}
+
+function answer(exchange: Exchange, writer: FileWriter, written: number): void {
+  const { endOffset, generation } = writer;
+  sendMessage(exchange, 200, `Written ${written} bytes`, {
+    ...(endOffset === undefined ? {} : { 'X-Stream-End-Offset': endOffset }),
+    ...(generation === undefined ? {} : { 'X-Stream-Generation': generation }),
+  });
+}

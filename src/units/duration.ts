@@ -1,0 +1,57 @@
+/**
+ * Durations, as people write them: `30` is seconds, `500ms`, `2s`, `5m`, `1h` say their unit. One reader for
+ * configuration, queries and command line; inside the program a duration is always milliseconds.
+ */
+import { fail } from '../errors/index.ts';
+
+/**
+ * The longest duration that can be asked for, in milliseconds: 24 days. A timer cannot wait for longer than about
+ * 24.8: it would go off at once.
+ */
+export const MAX_DURATION = 24 * 24 * 60 * 60 * 1000;
+
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+type Unit = keyof typeof MILLISECONDS;
+
+const DURATION = /^(-?\d+(?:\.\d+)?)[ \t]*(ms|s|m|h)?$/;
+
+/** Longer values are cut where an error shows them. */
+const SHOWN = 64;
+
+/**
+ * Milliseconds of a duration: a number of seconds, or a text such as `30`, `500ms`, `1.5 H`.
+ *
+ * The answer is whole and from 0 to {@link MAX_DURATION}. It is rounded, but only 0 itself gives 0, since "none" and
+ * "at once" are what 0 means. Negative durations, NaN, Infinity, hexadecimal, exponents and other units are
+ * CONFIG_INVALID.
+ */
+export function parseDuration(value: string | number): number {
+  const shown = String(value).trim();
+  const amount = typeof value === 'number' ? value * 1000 : millisecondsOf(shown.toLowerCase());
+  if (Number.isNaN(amount) || value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) {
+    throw invalid(shown, 'expected format: seconds, or a number with a unit ms/s/m/h');
+  }
+  if (amount < 0 || amount > MAX_DURATION) throw invalid(shown, 'expected a duration from 0 to 576h');
+  if (amount === 0) return 0;
+  return Math.max(1, Math.round(amount));
+}
+
+function millisecondsOf(text: string): number {
+  const match = DURATION.exec(text);
+  if (!match) return Number.NaN;
+  return Number(match[1]) * MILLISECONDS[(match[2] ?? 's') as Unit];
+}
+
+function invalid(shown: string, expected: string) {
+  const cut = shown.length > SHOWN ? `${shown.slice(0, SHOWN)}…` : shown;
+  return fail('CONFIG_INVALID', { reason: `invalid duration format: ${cut} (${expected})` });
+}
+
+/** A duration exactly, in the largest unit that divides it: `5s`, `90s`, `1m`, `1500ms`. Reads back to the same. */
+export function formatDuration(milliseconds: number): string {
+  for (const unit of ['h', 'm', 's'] as const) {
+    const size = MILLISECONDS[unit];
+    if (milliseconds > 0 && milliseconds % size === 0) return `${milliseconds / size}${unit}`;
+  }
+  return milliseconds === 0 ? '0s' : `${milliseconds}ms`;
+}

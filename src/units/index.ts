@@ -1,0 +1,2 @@
+export { formatDuration, MAX_DURATION, parseDuration } from './duration.ts';
+export { formatSize, MAX_SIZE, parseSize } from './size.ts';

@@ -1,0 +1,160 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+const SRC = resolve(import.meta.dirname, '../../src');
+
+/** What each layer may import of ours. Imports of types count like all others: a layer that names another knows it. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  units: ['errors'],
+  core: ['errors'],
+  fs: ['core', 'errors', 'units'],
+  plugins: ['fs', 'core', 'errors', 'units'],
+  server: ['fs', 'core', 'errors', 'units'],
+  config: ['errors', 'units'],
+  client: ['errors', 'units'],
+  app: ['config', 'plugins', 'server', 'fs', 'core', 'errors', 'units'],
+  cli: ['client', 'app', 'config', 'errors', 'units'],
+};
+
+/** Layers that run in browsers as well. */
+const PORTABLE = ['errors', 'units', 'core', 'client'];
+
+/** Lines a file may have before it does more than one thing. */
+const MAX_LINES = 400;
+
+interface Source {
+  /** Relative to src, with `/`. */
+  path: string;
+  layer: string;
+  lines: number;
+  /** As written. */
+  imports: readonly string[];
+  /** Those of them that are there at run time too: two files may know each other's types. */
+  running: readonly string[];
+}
+
+const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name): Source => {
+    const text = readFileSync(join(SRC, name), 'utf8');
+    const path = name.split(sep).join('/');
+    return {
+      path,
+      layer: path.includes('/') ? path.slice(0, path.indexOf('/')) : '',
+      lines: text.split('\n').length,
+      imports: ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName),
+      running: runningImports(name, text),
+    };
+  });
+
+/** What is imported or exported on other than for types alone. A dynamic import runs later, so it makes no cycle. */
+function runningImports(name: string, text: string): string[] {
+  return ts.createSourceFile(name, text, ts.ScriptTarget.Latest).statements.flatMap((statement) => {
+    if (ts.isImportDeclaration(statement)) {
+      const typeOnly = statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+      return typeOnly ? [] : [(statement.moduleSpecifier as ts.StringLiteral).text];
+    }
+    if (!ts.isExportDeclaration(statement) || statement.isTypeOnly || !statement.moduleSpecifier) return [];
+    return [(statement.moduleSpecifier as ts.StringLiteral).text];
+  });
+}
+
+/** The file of ours that an import means, relative to src; undefined for a package. */
+function targetOf(source: Source, specifier: string): string | undefined {
+  if (!specifier.startsWith('.')) return undefined;
+  return relative(SRC, resolve(SRC, dirname(source.path), specifier))
+    .split(sep)
+    .join('/');
+}
+
+const known = new Set(sources.map((source) => source.path));
+
+describe('the architecture', () => {
+  it('has sources to hold against it', () => {
+    expect(sources.length).toBeGreaterThan(20);
+    expect([...new Set(sources.map((source) => source.layer))].sort()).toEqual(['', ...Object.keys(LAYERS)].sort());
+  });
+
+  it('lets imports point one way only, from layer to layer', () => {
+    const wrong = sources.flatMap((source) =>
+      source.imports.flatMap((specifier) => {
+        const target = targetOf(source, specifier);
+        if (target === undefined || source.layer === '' || !known.has(target)) return [];
+        const layer = target.slice(0, target.indexOf('/'));
+        if (layer === source.layer || LAYERS[source.layer]?.includes(layer)) return [];
+        return [`${source.path} imports ${target}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('imports files that exist, by their full names', () => {
+    const wrong = sources.flatMap((source) =>
+      source.imports
+        .filter((specifier) => {
+          const target = targetOf(source, specifier);
+          return target !== undefined && !known.has(target) && target !== '../package.json';
+        })
+        .map((specifier) => `${source.path} imports ${specifier}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('contract 87: gives core, client, errors and units nothing that only Node has', () => {
+    const wrong = sources
+      .filter((source) => PORTABLE.includes(source.layer))
+      .flatMap((source) =>
+        source.imports
+          .filter((specifier) => specifier.startsWith('node:'))
+          .map((specifier) => `${source.path} imports ${specifier}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  it('gives core and errors no package either', () => {
+    const wrong = sources
+      .filter((source) => ['core', 'errors', 'units'].includes(source.layer))
+      .flatMap((source) => source.imports.filter((specifier) => !specifier.startsWith('.')));
+    expect(wrong).toEqual([]);
+  });
+
+  it('has no cycle of imports at run time', () => {
+    expect(cycles()).toEqual([]);
+  });
+
+  it(`has no file of more than ${MAX_LINES} lines`, () => {
+    expect(sources.filter((source) => source.lines > MAX_LINES).map(({ path, lines }) => `${path}: ${lines}`)).toEqual(
+      [],
+    );
+  });
+});
+
+/** Every cycle, as the path around it, found from the file where the walk met it first. */
+function cycles(): string[] {
+  const graph = new Map(
+    sources.map((source) => [
+      source.path,
+      source.running.flatMap((specifier) => {
+        const target = targetOf(source, specifier);
+        return target !== undefined && known.has(target) ? [target] : [];
+      }),
+    ]),
+  );
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]) => {
+    const at = way.indexOf(path);
+    if (at >= 0) {
+      found.push([...way.slice(at), path].join(' → '));
+      return;
+    }
+    if (done.has(path)) return;
+    for (const next of graph.get(path) ?? []) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) visit(path, []);
+  return found;
+}

@@ -1,0 +1,35 @@
+/** A clock that a test moves. */
+import type { Clock } from '../../src/fs/index.ts';
+
+export class FakeClock implements Clock {
+  #now = 1_700_000_000_000;
+  readonly #timers = new Set<{ at: number; wake: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  schedule(wake: () => void, milliseconds: number): () => void {
+    const timer = { at: this.#now + milliseconds, wake };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Timers waiting to go off. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves on, and has every timer go off at its time. */
+  advance(milliseconds: number): void {
+    const until = this.#now + milliseconds;
+    for (;;) {
+      const [next] = [...this.#timers].filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at);
+      if (!next) break;
+      this.#timers.delete(next);
+      this.#now = Math.max(this.#now, next.at);
+      next.wake();
+    }
+    this.#now = until;
+  }
+}

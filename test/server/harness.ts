@@ -1,0 +1,252 @@
+/** A server with its mounts, on a real socket, and the two ways tests talk to it: requests, and bytes. */
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { afterEach } from 'vitest';
+import { HandleTable, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../../src/fs/index.ts';
+import { builtinPlugins } from '../../src/plugins/index.ts';
+import { createServer, type ServerOptions, type StreamFSServer } from '../../src/server/index.ts';
+
+export interface LogLine {
+  level: 'debug' | 'info' | 'warn' | 'error';
+  message: string;
+  facts: Record<string, unknown>;
+}
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  trailers: NodeJS.Dict<string>;
+  body: Buffer;
+  text: string;
+  /** The body as JSON. Throws where it is none. */
+  json: () => Record<string, unknown> & { error?: string; code?: string; message?: string };
+}
+
+export interface RequestParts {
+  body?: string | Uint8Array;
+  headers?: Record<string, string>;
+}
+
+export interface Running {
+  server: StreamFSServer;
+  mounts: MountTable;
+  handles: HandleTable;
+  host: string;
+  port: number;
+  log: LogLine[];
+  /** `target` is taken below /api/v1 unless it is given whole. */
+  call: (method: string, target: string, parts?: RequestParts) => Promise<Answer>;
+  /** Sends a JSON body. */
+  post: (target: string, json: unknown) => Promise<Answer>;
+  stop: () => Promise<void>;
+}
+
+const running = new Set<Running>();
+
+afterEach(async () => {
+  for (const one of running) await one.stop();
+});
+
+export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'handles' | 'logger'>> {
+  /** Mount path to plugin name, or to a name and its configuration. */
+  mounted?: Record<string, string | { fstype: string; config: Record<string, unknown> }>;
+  plugins?: Plugin[];
+  maxHandles?: number;
+}
+
+/** A server on a free port of 127.0.0.1, with a memfs at /mem; stopped after the test. */
+export async function start(options: StartOptions = {}): Promise<Running> {
+  const { mounted = { '/mem': 'memfs' }, plugins = [], maxHandles, ...rest } = options;
+  const log: LogLine[] = [];
+  const logger = recorder(log);
+  const mounts = new MountTable({ registry: new PluginRegistry([...builtinPlugins, ...plugins]), logger });
+  for (const [path, what] of Object.entries(mounted)) {
+    const { fstype, config } = typeof what === 'string' ? { fstype: what, config: {} } : what;
+    await mounts.mount(fstype, path, config);
+  }
+  const handles = new HandleTable({ mounts, logger, ...(maxHandles === undefined ? {} : { max: maxHandles }) });
+  const server = createServer({
+    mounts,
+    handles,
+    logger,
+    maxRequestBodyBytes: 1024 * 1024,
+    version: { version: '9.8.7', gitCommit: 'abc1234', buildTime: '2025-01-02T03:04:05Z' },
+    ...rest,
+  });
+  const { host, port } = await server.listen('127.0.0.1', 0);
+  const call: Running['call'] = (method, target, parts) => send(port, method, target, parts);
+  const one: Running = {
+    server,
+    mounts,
+    handles,
+    host,
+    port,
+    log,
+    call,
+    post: (target, json) =>
+      call('POST', target, { body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } }),
+    stop: async () => {
+      if (!running.delete(one)) return;
+      const closed = server.close(2000);
+      await mounts.shutdown();
+      await handles.shutdown();
+      await closed;
+    },
+  };
+  running.add(one);
+  return one;
+}
+
+function recorder(log: LogLine[]): PluginLogger {
+  const at =
+    (level: LogLine['level']) =>
+    (message: string, facts: Record<string, unknown> = {}) => {
+      log.push({ level, message, facts });
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+function whole(target: string): string {
+  return target === '/' || target === '*' || target.startsWith('/api/') ? target : `/api/v1${target}`;
+}
+
+function optionsOf(port: number, method: string, target: string, headers: Record<string, string>): RequestOptions {
+  return { host: '127.0.0.1', port, method, path: whole(target), headers, agent: false };
+}
+
+function send(port: number, method: string, target: string, parts: RequestParts = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const req = httpRequest(optionsOf(port, method, target, parts.headers ?? {}), (res) => {
+      collect(res).then(resolve, reject);
+    });
+    req.on('error', reject);
+    req.end(parts.body);
+  });
+}
+
+async function collect(res: IncomingMessage): Promise<Answer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of res) pieces.push(piece as Buffer);
+  const body = Buffer.concat(pieces);
+  const text = body.toString();
+  return {
+    status: res.statusCode ?? 0,
+    headers: res.headers,
+    trailers: res.trailers,
+    body,
+    text,
+    json: () => JSON.parse(text),
+  };
+}
+
+/** An answer whose body is read as it comes. */
+export interface Live {
+  res: IncomingMessage;
+  /** Waits until so many bytes have come, and gives all so far. */
+  until: (bytes: number) => Promise<string>;
+  /** Waits for the end, and gives all. */
+  end: () => Promise<string>;
+  /** Goes away. */
+  cut: () => void;
+}
+
+/** Begins a request and gives its answer as soon as the headers are there. */
+export function follow(port: number, target: string, headers: Record<string, string> = {}): Promise<Live> {
+  return new Promise((resolve, reject) => {
+    const req = httpRequest(optionsOf(port, 'GET', target, headers), (res) => resolve(live(res, () => req.destroy())));
+    req.on('error', reject);
+    req.end();
+  });
+}
+
+function live(res: IncomingMessage, cut: () => void): Live {
+  let text = '';
+  let over = false;
+  const wakers = new Set<() => void>();
+  const wake = () => {
+    for (const waker of wakers) waker();
+  };
+  res.on('data', (piece: Buffer) => {
+    text += piece.toString('latin1');
+    wake();
+  });
+  const finish = () => {
+    over = true;
+    wake();
+  };
+  res.on('end', finish).on('close', finish).on('error', finish);
+  const wait = (done: () => boolean) =>
+    new Promise<string>((resolve) => {
+      const check = () => {
+        if (!done() && !over) return;
+        wakers.delete(check);
+        resolve(text);
+      };
+      wakers.add(check);
+      check();
+    });
+  return { res, until: (bytes) => wait(() => text.length >= bytes), end: () => wait(() => over), cut };
+}
+
+/** A connection of which every byte is said by the test. */
+export interface Wire {
+  socket: Socket;
+  send: (text: string | Uint8Array) => void;
+  /** Waits for text to have come, and gives all so far. Rejects if the connection closes before. */
+  until: (text: string) => Promise<string>;
+  /** Waits for the server to close, and gives all. */
+  closed: () => Promise<string>;
+}
+
+export function wire(port: number): Promise<Wire> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+    let text = '';
+    let over = false;
+    const wakers = new Set<() => void>();
+    const wake = () => {
+      for (const waker of wakers) waker();
+    };
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+      wake();
+    });
+    const finish = () => {
+      over = true;
+      wake();
+    };
+    socket.on('end', () => {
+      finish();
+      socket.end();
+    });
+    socket.on('close', finish);
+    socket.on('error', (error) => {
+      reject(error);
+      finish();
+    });
+    const wait = (done: () => boolean, needed: boolean) =>
+      new Promise<string>((found, failed) => {
+        const check = () => {
+          if (!done() && !over) return;
+          wakers.delete(check);
+          if (done() || !needed) found(text);
+          else failed(new Error(`closed after: ${text}`));
+        };
+        wakers.add(check);
+        check();
+      });
+    socket.once('connect', () =>
+      resolve({
+        socket,
+        send: (bytes) => socket.write(bytes),
+        until: (part) => wait(() => text.includes(part), true),
+        closed: () => wait(() => over, false),
+      }),
+    );
+  });
+}
+
+/** Waits until a condition holds, looking at each turn of the event loop; the test's own time limit is the limit. */
+export async function eventually(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}

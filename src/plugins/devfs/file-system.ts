@@ -171,6 +171,7 @@ export class DeviceFileSystem implements FileSystem {
     return { data: await this.read(path, 0, -1), offset: 0 };
   }
 
+  /** Where to start means nothing here: every byte of a device is like the others. */
   async openStream(path: string): Promise<StreamSource> {
     return { kind: 'content', content: contentOf(this.#device(path), () => this.#stopped) };
   }

@@ -39,8 +39,8 @@ export class DeviceHandle implements FileHandle {
     if (!this.#access.reads) return { data: new Uint8Array(0), eof: true, offset, skipped: 0, commit() {} };
     const data = await this.#device.bytes(size);
     const isAtPosition = options.offset === undefined;
-    const commit = () => {
-      if (isAtPosition && this.#position === offset) this.#position = offset + data.length;
+    const commit = (delivered = true) => {
+      if (delivered && isAtPosition && this.#position === offset) this.#position = offset + data.length;
     };
     return { data, eof: this.#device.hasEnd, offset, skipped: 0, commit };
   }

@@ -10,6 +10,7 @@ import type {
   FileSystem,
   FileWriter,
   OpenHandleOptions,
+  OpenStreamOptions,
   Snapshot,
   StreamSource,
   WriteOptions,
@@ -20,6 +21,7 @@ import { checkedMode, checkedOffset, checkedWhole, readRange } from '../numbers.
 import { FileContent } from './content.ts';
 import { MemHandle } from './handle.ts';
 import { pieces } from './pieces.ts';
+import { startOf } from './start.ts';
 import type { FileNode, Node, Tree } from './tree.ts';
 import { MemWriter } from './writer.ts';
 
@@ -168,14 +170,19 @@ export class MemFileSystem implements FileSystem {
     return pieces(this.#tree.file(path).content.view());
   }
 
-  /** The file as it is now, and then the end: writes that come meanwhile are not seen. */
-  async openStream(path: string): Promise<StreamSource> {
-    const bytes = this.#tree.file(path).content.view();
-    return { kind: 'content', content: pieces(bytes), size: bytes.length };
+  /** The file as it is now, and then the end: writes that come meanwhile are not seen, and nothing is created. */
+  async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
+    const { data } = await this.snapshot(path, options);
+    return { kind: 'content', content: pieces(data), size: data.length };
   }
 
-  async snapshot(path: string): Promise<Snapshot> {
-    return { data: this.#tree.file(path).content.view(), offset: 0 };
+  /** The data is a view of the file's own memory: to be read only. NOT_SUPPORTED for a generation: files have none. */
+  async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
+    const { content } = this.#tree.file(path);
+    if (options.generation !== undefined) throw fail('NOT_SUPPORTED', { operation: 'generation', plugin: NAME });
+    const bytes = content.view();
+    const offset = startOf(bytes, options.start);
+    return { data: bytes.subarray(offset), offset };
   }
 
   /** An absent file is created by a handle that writes; one that only reads is FILE_NOT_FOUND. */

@@ -41,9 +41,9 @@ export class MemHandle implements FileHandle {
     const data = content.copy(offset, offset + size);
     const eof = offset + data.length >= content.size;
     const isAtPosition = options.offset === undefined;
-    const commit = () => {
+    const commit = (delivered = true) => {
       // A seek that came in between has moved the position on purpose.
-      if (isAtPosition && this.#position === offset) this.#position = offset + data.length;
+      if (delivered && isAtPosition && this.#position === offset) this.#position = offset + data.length;
     };
     return { data, eof, offset, skipped: 0, commit };
   }

@@ -42,6 +42,8 @@ export const readHandle: Route = {
     // The position moves when the bytes are on their way, not when they were found: a client that has gone away in
     // the meantime finds them again (contract 54).
     res.once('finish', () => read.commit());
+    res.once('close', () => read.commit(false));
+    if (res.destroyed) read.commit(false);
     sendBytes(exchange, read.data, {
       'X-Bytes-Read': read.data.length,
       'X-EOF': String(read.eof),

@@ -1,0 +1,34 @@
+/** What the suite has to know of a plugin, and what it gives. */
+import type { Plugin, PluginConfig } from '../../fs/index.ts';
+
+/** What kind of files a plugin has. The suite asks for nothing that a plugin does not claim here. */
+export interface PluginTraits {
+  /**
+   * `free`: files come and go as clients wish. `fixed`: there are those there are, and no others.
+   */
+  files: 'free' | 'fixed';
+  /**
+   * What becomes of bytes that are written. `random-access`: they can be read back, at any offset. `append-only`: every
+   * write appends, and only streams and snapshots give them back. `discarded`: they are gone.
+   */
+  content: 'random-access' | 'append-only' | 'discarded';
+  /** A file that is there from the start and can be written. Needed where files are `fixed`. */
+  present?: string;
+  /** A file that is there from the start, reads as a fixed text and cannot be written or removed. */
+  readOnly?: string;
+  /** A file whose stream goes on for ever by itself. */
+  endless?: string;
+}
+
+export interface ContractOptions {
+  plugin: Plugin;
+  /** Of every instance the suite makes. Default: empty. */
+  config?: PluginConfig;
+  traits: PluginTraits;
+}
+
+/** One thing a plugin must do. `run` throws, with what was expected, where it does not. */
+export interface ContractCase {
+  name: string;
+  run(): Promise<void>;
+}

@@ -120,7 +120,7 @@ class HttpServer implements StreamFSServer {
     req.on('error', () => undefined);
     res.on('error', () => undefined);
     res.once('close', () => {
-      if (!res.writableFinished) left.abort();
+      
       if (this.#closing) setImmediate(() => this.http.closeIdleConnections());
       const ms = Math.round(performance.now() - started);
       logger.debug('request', { method: req.method, url: req.url, status: res.statusCode, ms });

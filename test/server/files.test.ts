@@ -27,7 +27,7 @@ describe('files', () => {
     const { call } = await start();
     await call('POST', '/files?path=/mem/a');
     const again = await call('POST', '/files?path=/mem/a');
-    expect([again.status, again.json()['code']]).toEqual([409, 'FILE_EXISTS']);
+    expect([again.status, again.json().code]).toEqual([409, 'FILE_EXISTS']);
   });
 
   it('reads a part: negative offsets are 0, negative sizes everything, past the end is empty', async () => {
@@ -112,7 +112,7 @@ describe('files', () => {
     const server = await start();
     await put(server, '/mem/a', 'old');
     const other = await server.call('PUT', '/files?path=/mem/a&generation=g1', { body: 'new' });
-    expect([other.status, other.json()['code']]).toEqual([409, 'STREAM_RECREATED']);
+    expect([other.status, other.json().code]).toEqual([409, 'STREAM_RECREATED']);
     expect((await server.call('POST', '/end?path=/mem/a')).status).toBe(501);
     expect((await server.call('GET', '/files?path=/mem/a')).text).toBe('old');
   });

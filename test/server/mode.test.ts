@@ -31,7 +31,11 @@ describe('a mode written as text', () => {
     const nested = fc
       .tuple(fc.integer({ min: 0, max: 7 }), fc.integer({ min: 0, max: 7 }), fc.integer({ min: 0, max: 7 }))
       .map(([owner, group, others]) => [owner, owner & group, owner & group & others].join(''));
-    fc.assert(fc.property(nested, (text) => expect(parseMode(text)).toBe(Number.parseInt(text, 8))));
+    fc.assert(
+      fc.property(nested, (text) => {
+        expect(parseMode(text)).toBe(Number.parseInt(text, 8));
+      }),
+    );
   });
 
   it('a leading zero always means octal', () => {

@@ -19,6 +19,8 @@ const ALWAYS_LAID = 4 * 1024;
 const LAID_FOR_MANY = 64 * 1024;
 /** From so many readers on a copy costs less than it saves. */
 const MANY = 3;
+/** Slices remembered: what is appended in one turn of the event loop may lie in more than one slab. */
+const REMEMBERED = 4;
 
 /** Memory for what is laid down; small pieces share a block, which lives until the last of them was sent. */
 const BLOCK = 64 * 1024;
@@ -42,8 +44,9 @@ export class Fanout {
   readonly transfer: Transfer;
   /** Sockets that use it now. */
   users = 0;
-  private record: DataRecord | undefined;
-  private laid: Buffer | undefined;
+  private readonly records: (DataRecord | undefined)[] = new Array(REMEMBERED).fill(undefined);
+  private readonly laid: (Buffer | undefined)[] = new Array(REMEMBERED).fill(undefined);
+  private newest = 0;
 
   constructor(encoding: Encoding, transfer: Transfer) {
     this.encoding = encoding;
@@ -53,11 +56,10 @@ export class Fanout {
   /** Writes one slice to a socket. */
   send(socket: Socket, record: DataRecord): void {
     const { length } = record.data;
-    if (record === this.record) socket.write(this.laid!);
+    const known = this.records.indexOf(record);
+    if (known >= 0) socket.write(this.laid[known]!);
     else if (length <= ALWAYS_LAID || (length <= LAID_FOR_MANY && this.users >= MANY)) {
-      this.laid = this.layDown(record);
-      this.record = record;
-      socket.write(this.laid);
+      socket.write(this.remember(record, this.layDown(record)));
     } else {
       socket.cork();
       socket.write(this.head(record.offset, length));
@@ -65,6 +67,13 @@ export class Fanout {
       socket.write(this.transfer.tail);
       socket.uncork();
     }
+  }
+
+  private remember(record: DataRecord, laid: Buffer): Buffer {
+    this.newest = (this.newest + 1) % REMEMBERED;
+    this.records[this.newest] = record;
+    this.laid[this.newest] = laid;
+    return laid;
   }
 
   /** Writes a whole record of the encoding, such as a gap. */
@@ -99,8 +108,8 @@ export class Fanout {
   /** A socket uses it no more; with the last one nothing is remembered. */
   leave(): void {
     if (--this.users > 0) return;
-    this.record = undefined;
-    this.laid = undefined;
+    this.records.fill(undefined);
+    this.laid.fill(undefined);
   }
 }
 

@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { Plugin } from '../../src/fs/index.ts';
+import { memfsPlugin } from '../../src/plugins/index.ts';
+import { eventually, follow, start, wire } from './harness.ts';
+
+const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
+
+describe('a connection', () => {
+  it('that speaks no HTTP gets a JSON 400 and is closed', async () => {
+    const server = await start();
+    const odd = await wire(server.port);
+    odd.send('hello there\r\n\r\n');
+    const text = await odd.closed();
+    expect(text).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
+    expect(JSON.parse(text.slice(text.indexOf('\r\n\r\n')))).toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  it('with headers that are too large gets a JSON 431', async () => {
+    const server = await start();
+    const odd = await wire(server.port);
+    odd.send(`GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`);
+    const text = await odd.closed();
+    expect(text).toMatch(/^HTTP\/1.1 431 /);
+    expect(text).toContain('"code":"HEADERS_TOO_LARGE"');
+  });
+
+  it('is kept for more requests, also after a small body nobody wanted', async () => {
+    const server = await start();
+    const one = await wire(server.port);
+    one.send('POST /api/v1/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello');
+    await one.until('ROUTE_NOT_FOUND');
+    one.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(await one.until('"version"')).toContain('HTTP/1.1 200');
+    one.socket.destroy();
+  });
+
+  it('pipelined requests are answered in order', async () => {
+    const server = await start();
+    const one = await wire(server.port);
+    one.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\nGET /api/v1/nope HTTP/1.1\r\nHost: x\r\n\r\n');
+    const text = await one.until('ROUTE_NOT_FOUND');
+    expect(text.indexOf('"version"')).toBeLessThan(text.indexOf('ROUTE_NOT_FOUND'));
+    one.socket.destroy();
+  });
+
+  it('contract 70: on which a body is refused is answered while the client still sends, then closed', async () => {
+    const server = await start({ maxRequestBodyBytes: 1000 });
+    const upload = await wire(server.port);
+    upload.send('PUT /api/v1/files?path=/mem/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n');
+    expect(await upload.until('exceeds')).toMatch(/^HTTP\/1.1 413 .*connection: close/is);
+    await upload.closed();
+  });
+
+  it('contract 70: a client that reads only once it has sent everything still finds its answer', async () => {
+    const server = await start({ maxRequestBodyBytes: 1000 });
+    const upload = await wire(server.port);
+    upload.socket.pause();
+    const body = Buffer.alloc(16 * 1024 * 1024);
+    upload.send(`PUT /api/v1/files?path=/mem/a HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);
+    await new Promise((resolve) => upload.socket.write(body, resolve));
+    upload.socket.resume();
+    expect(await upload.until('exceeds')).toMatch(/^HTTP\/1.1 413 /);
+    await upload.closed();
+  });
+
+  it('a JSON body with broken framing is answered with 400', async () => {
+    const server = await start();
+    const odd = await wire(server.port);
+    odd.send(
+      'POST /api/v1/rename?path=/mem/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n',
+    );
+    const text = await odd.closed();
+    expect(text).toMatch(/^HTTP\/1.1 400 /);
+    expect(text).toContain('BODY_BROKE_OFF');
+  });
+
+  it('nonsense behind a request that is being answered live cuts that answer and no other', async () => {
+    const server = await start(STREAMS);
+    const other = await follow(server.port, '/files?path=/s/live&stream=true');
+    const odd = await wire(server.port);
+    odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
+    await odd.until('\r\n\r\n');
+    odd.send('nonsense\r\n\r\n');
+    expect(await odd.closed()).not.toContain('400');
+    await server.call('PUT', '/files?path=/s/live', { body: 'abc' });
+    expect(await other.until(3)).toBe('abc');
+    other.cut();
+  });
+});
+
+async function* breakingContent(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('abc');
+  throw new TypeError('in the middle');
+}
+
+describe('an error nobody foresaw', () => {
+  const buggyPlugin: Plugin = {
+    ...memfsPlugin,
+    name: 'buggyfs',
+    async initialize(config, context) {
+      const instance = await memfsPlugin.initialize(config, context);
+      const { fileSystem } = instance;
+      fileSystem.stat = async () => {
+        throw new TypeError('secret of the machine');
+      };
+      fileSystem.openStream = async () => ({ kind: 'content', content: breakingContent() });
+      return instance;
+    },
+  };
+
+  it('contract 73: is a 500 that gives nothing away, is logged whole, and harms nobody else', async () => {
+    const server = await start({ plugins: [buggyPlugin], mounted: { '/bug': 'buggyfs', '/mem': 'memfs' } });
+    const answer = await server.call('GET', '/stat?path=/bug/a');
+    expect([answer.status, answer.json()]).toEqual([500, { error: 'internal error', code: 'INTERNAL' }]);
+    const logged = server.log.filter(({ level }) => level === 'error');
+    expect(logged).toHaveLength(1);
+    expect(String(logged[0]?.facts.error)).toContain('secret of the machine');
+    expect((await server.call('GET', '/stat?path=/mem')).status).toBe(200);
+  });
+
+  it('in the middle of an answer cuts the connection rather than pretending an end', async () => {
+    const server = await start({ plugins: [buggyPlugin], mounted: { '/bug': 'buggyfs' } });
+    const cut = await wire(server.port);
+    cut.send('GET /api/v1/files?path=/bug/a&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
+    const text = await cut.closed();
+    expect(text).toMatch(/^HTTP\/1.1 200 /);
+    expect(text).not.toContain('\r\n0\r\n');
+    expect((await server.call('GET', '/health')).status).toBe(200);
+  });
+});
+
+describe('the log', () => {
+  it('has one line for each request, at debug', async () => {
+    const server = await start();
+    await server.call('GET', '/stat?path=/mem/absent');
+    await eventually(() => server.log.some(({ message }) => message === 'request'));
+    expect(server.log.filter(({ message }) => message === 'request')).toEqual([
+      {
+        level: 'debug',
+        message: 'request',
+        facts: { method: 'GET', url: '/api/v1/stat?path=/mem/absent', status: 404, ms: expect.any(Number) },
+      },
+    ]);
+  });
+});
+
+describe('closing the server', () => {
+  it('contract 28: ends idle connections at once', async () => {
+    const server = await start();
+    const idle = await wire(server.port);
+    idle.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n');
+    await idle.until('"version"');
+    await server.server.close(60_000);
+    await idle.closed();
+    await expect(wire(server.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('contract 28: lets a request that is at work finish, and ends its connection then', async () => {
+    const server = await start(STREAMS);
+    const live = await follow(server.port, '/files?path=/s/live&stream=true');
+    const upload = await wire(server.port);
+    upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+    await live.until(3);
+    const closed = server.server.close(60_000);
+    upload.send('3\r\ndef\r\n0\r\n\r\n');
+    expect(await upload.closed()).toContain('Written 6 bytes');
+    await server.mounts.shutdown();
+    expect(await live.end()).toBe('abcdef');
+    expect(live.res.trailers['x-stream-end']).toBe('shutdown');
+    await closed;
+  });
+
+  it('contract 28: cuts what is left at the deadline', async () => {
+    const server = await start();
+    const begun = once(server.server.http, 'request');
+    const stuck = await wire(server.port);
+    stuck.send('POST /api/v1/rename?path=/mem/a HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n{');
+    await begun;
+    await server.server.close(50);
+    await stuck.closed();
+  });
+
+  it('is harmless where it never listened, and twice', async () => {
+    const server = await start();
+    await server.server.close(1000);
+    await server.server.close(1000);
+  });
+
+  it('an address that is taken is an error of listen', async () => {
+    const server = await start();
+    const second = await start();
+    await second.server.close(1000);
+    await expect(second.server.listen('127.0.0.1', server.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});

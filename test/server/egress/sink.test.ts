@@ -1,0 +1,158 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Stream } from '../../../src/core/index.ts';
+import { frameEncoding, rawEncoding } from '../../../src/server/egress/encoding.ts';
+import { joinFanout } from '../../../src/server/egress/fanout.ts';
+import { Sink, type SinkOptions } from '../../../src/server/egress/sink.ts';
+import { chunkedTransfer, closeTransfer } from '../../../src/server/egress/transfer.ts';
+
+const KiB = 1024;
+const open: { server: Server; sockets: Socket[] }[] = [];
+
+/** A real connection on the loopback: what the server writes on `near`, the peer may read on `far`. */
+async function connection(): Promise<{ near: Socket; far: Socket }> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  far.pause();
+  const [near] = (await once(server, 'connection')) as [Socket];
+  near.resume();
+  open.push({ server, sockets: [near, far] });
+  return { near, far };
+}
+
+afterEach(() => {
+  for (const { server, sockets } of open.splice(0)) {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
+
+function sink(stream: Stream, socket: Socket, options: Partial<SinkOptions> & { frames?: boolean } = {}) {
+  const encoding = options.frames ? frameEncoding : rawEncoding;
+  const reader = stream.openReader();
+  const done = vi.fn();
+  const fanout = joinFanout(stream, encoding, options.frames ? chunkedTransfer : closeTransfer);
+  new Sink(reader, socket, fanout, { timeout: undefined, heartbeat: 0, onDone: done, ...options }).pump();
+  return { reader, done, fanout };
+}
+
+async function collect(socket: Socket): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of socket) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('sending a stream to sockets', () => {
+  it('contract 2: readers at the same place are sent the same memory', async () => {
+    const stream = new Stream({ retention: 1024 * KiB, maxLag: 1024 * KiB });
+    const connections = await Promise.all([connection(), connection(), connection(), connection()]);
+    const writes = connections.map(({ near }) => {
+      sink(stream, near, { frames: true });
+      return vi.spyOn(near, 'write');
+    });
+    stream.append(Buffer.alloc(30 * KiB, 1));
+    stream.append(Buffer.alloc(30 * KiB, 2));
+    await turn();
+    for (const write of writes) {
+      const sent = write.mock.calls.map(([bytes]) => bytes);
+      expect(sent.length).toBeGreaterThan(0);
+      for (const [at, bytes] of sent.entries()) expect(bytes).toBe(writes[0]!.mock.calls[at]![0]);
+    }
+  });
+
+  it('contract 16, 27: a peer that does not read holds on to one slice, and nobody else notices', async () => {
+    const size = 4 * 1024 * KiB;
+    const stream = new Stream({ retention: size, maxLag: size });
+    const stalled = await connection();
+    const good = await connection();
+    const slow = sink(stream, stalled.near);
+    const fast = sink(stream, good.near);
+    let received = 0;
+    good.far.on('data', (part: Buffer) => {
+      received += part.length;
+    });
+    good.far.resume();
+    const total = 64 * 1024 * KiB;
+    for (let written = 0; written < total; written += 64 * KiB) {
+      stream.append(Buffer.alloc(64 * KiB, written / (64 * KiB)));
+      await turn();
+      // The good one is given the time to keep up: a writer this fast would outrun anybody.
+      while (fast.reader.lag > size / 2) await turn();
+    }
+    await vi.waitFor(() => expect(received).toBe(total), 10_000);
+    expect(fast.reader.skippedBytes).toBe(0);
+    expect(stalled.near.writableLength).toBeLessThanOrEqual(256 * KiB);
+    expect(slow.reader.lag).toBeGreaterThan(size);
+    // Now it reads: what was on its way, then a gap, then what is left; received + skipped = written.
+    const rest = collect(stalled.far);
+    stream.end();
+    const got = await rest;
+    expect(slow.reader.skippedBytes).toBeGreaterThan(0);
+    expect(got.length + slow.reader.skippedBytes).toBe(total);
+    await vi.waitFor(() => expect(slow.done).toHaveBeenCalledWith('ended'));
+  });
+
+  it('contract 26: a peer that is gone is no reader any more, without a write', async () => {
+    const stream = new Stream({ retention: 100, maxLag: 100 });
+    const { near, far } = await connection();
+    const { done } = sink(stream, near);
+    expect(stream.readerCount).toBe(1);
+    far.destroy();
+    await vi.waitFor(() => expect(stream.readerCount).toBe(0));
+    expect(done).toHaveBeenCalledWith('cut');
+  });
+
+  it('contract 20: a reader that is cut off while it is stalled loses its connection at once', async () => {
+    const stream = new Stream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
+    const { near } = await connection();
+    const { done } = sink(stream, near);
+    while (near.writableLength === 0) {
+      stream.append(Buffer.alloc(64 * KiB));
+      await turn();
+    }
+    stream.append(Buffer.alloc(64 * KiB));
+    stream.append(Buffer.alloc(64 * KiB));
+    await vi.waitFor(() => expect(near.destroyed).toBe(true));
+    expect(done).toHaveBeenCalledWith('too-slow');
+    expect(stream.readerCount).toBe(0);
+  });
+
+  it('contract 23: the end comes after what was owed, and the connection is closed', async () => {
+    const stream = new Stream({ retention: 1024, maxLag: 1024 });
+    const { near, far } = await connection();
+    const { done } = sink(stream, near, { frames: true });
+    stream.append(Buffer.from('owed'));
+    stream.end();
+    const got = await collect(far);
+    expect(got.includes('owed')).toBe(true);
+    expect(got.toString('latin1')).toMatch(
+      /0\r\nX-Stream-End: ended\r\nX-Stream-End-Offset: 4\r\nX-Stream-Skipped: 0\r\n\r\n$/,
+    );
+    expect(done).toHaveBeenCalledTimes(1);
+  });
+
+  it('a read with a timeout ends when nothing comes; with a heartbeat it says that it is there', async () => {
+    const stream = new Stream({ retention: 1024, maxLag: 1024 });
+    const { near, far } = await connection();
+    const { done } = sink(stream, near, { frames: true, timeout: 40, heartbeat: 10 });
+    const got = await collect(far);
+    expect(done).toHaveBeenCalledWith('timeout');
+    // A heartbeat: a chunk of sixteen bytes that begins with the frame's type.
+    expect(got.includes(Buffer.from('10\r\n\u0005\0\0\0'))).toBe(true);
+    expect(stream.readerCount).toBe(0);
+  });
+
+  it('contract 23: a reader closed from outside, with its handle, ends its answer properly', async () => {
+    const stream = new Stream({ retention: 1024, maxLag: 1024 });
+    const { near, far } = await connection();
+    const { reader, done } = sink(stream, near);
+    reader.close();
+    await collect(far);
+    expect(done).toHaveBeenCalledWith('closed');
+  });
+});

@@ -76,6 +76,7 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: { status: 405, text: 'method not allowed' },
   HEADERS_TOO_LARGE: { status: 431, text: 'request headers exceed the maximum size' },
   BODY_TIMEOUT: { status: 408, text: 'request body stopped arriving: nothing came for {seconds} seconds' },
+  REQUEST_TIMEOUT: { status: 408, text: 'request headers did not arrive in time' },
   INVALID_HANDLE_ID: { status: 400, text: 'invalid handle ID: must be a number' },
   UNSUPPORTED_ALGORITHM: { status: 400, text: 'unsupported algorithm: {algorithm} (supported: xxh3, md5)' },
   INVALID_PATTERN: { status: 400, text: 'invalid regex pattern: {reason}' },

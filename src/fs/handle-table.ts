@@ -9,6 +9,7 @@
  * However many handles there are, there is one timer. It is set for the earliest expiry known when it was last set;
  * since a use only moves expiries away, it may go off early, looks again, and is set anew.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fail } from '../errors/index.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { MountTable } from './mount-table.ts';
@@ -209,9 +210,16 @@ export class HandleTable {
     return open.map((entry) => infoOf(entry, now));
   }
 
-  /** Closes all handles of a mount (contract 64). Called by itself when a mount of the table's goes. */
+  /**
+   * Closes all handles of a mount: their numbers are nobody's from this call on (contract 64). Called by itself when a
+   * mount goes. Its shutdown has just woken the reads that waited, and those are to find the end, not a closed
+   * handle (contract 28): so they have their turn first.
+   */
   async closeMount(mountPath: string): Promise<void> {
-    await this.#closeAll([...this.#entries.values()].filter((entry) => entry.mountPath === mountPath));
+    const entries = [...this.#entries.values()].filter((entry) => entry.mountPath === mountPath);
+    for (const entry of entries) this.#forget(entry);
+    await nextTurn();
+    await this.#closeAll(entries);
   }
 
   /** Closes every handle and opens no more. Twice is harmless. */

@@ -165,7 +165,8 @@ export class MountTable extends MountedFileSystem {
    * the end (contract 28); then the listeners are told, so that its handles go too (contract 64). Mounts that lie
    * inside it stay. A failed mount can be unmounted like any other.
    *
-   * MOUNT_NOT_FOUND; MOUNT_BUSY while it starts or is being unmounted already.
+   * MOUNT_NOT_FOUND; MOUNT_BUSY while it starts or is being unmounted already. What a plugin throws when it shuts down
+   * is passed on, once the mount is gone all the same.
    */
   async unmount(path: string): Promise<void> {
     const normal = normalizePath(path);

@@ -8,7 +8,7 @@ import {
   PluginRegistry,
   systemClock,
 } from '../../src/fs/index.ts';
-import { memfsPlugin } from '../../src/plugins/memfs/index.ts';
+import { memfsPlugin, streamfsPlugin } from '../../src/plugins/index.ts';
 import { FakeClock } from './fake-clock.ts';
 import { fakePlugin, gate } from './fake-plugin.ts';
 
@@ -280,6 +280,25 @@ describe('closing', () => {
     await expect(late).rejects.toThrow(code('NOTHING_MOUNTED'));
     expect(closed).toEqual(['/a']);
     await table.open('/m/f', READ);
+  });
+
+  it('contract 28: unmounting gives a waiting read the end, and then the handle is gone', async () => {
+    const table = await tableWith({}, streamfsPlugin);
+    await mounts.mount('streamfs', '/s');
+    await table.open('/s/live', READ);
+    const reading = table.use(1, (handle) => handle.read({ size: 10, timeout: 60_000 }));
+    await mounts.unmount('/s');
+    expect(await reading).toMatchObject({ data: new Uint8Array(0), eof: true });
+    expect(() => table.get(1)).toThrow(code('HANDLE_NOT_FOUND'));
+  });
+
+  it('contract 55: a read that waits on a stream ends as soon as its handle is closed', async () => {
+    const table = await tableWith({}, streamfsPlugin);
+    await mounts.mount('streamfs', '/s');
+    await table.open('/s/live', READ);
+    const reading = table.use(1, (handle) => handle.read({ size: 10, timeout: 60_000 }));
+    await table.close(1);
+    await expect(reading).rejects.toThrow(code('HANDLE_NOT_FOUND'));
   });
 
   it('closes all at shutdown, opens no more, and twice is harmless', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MountTable, normalizePath, PluginRegistry } from '../../src/fs/index.ts';
-import { memfsPlugin } from '../../src/plugins/memfs/index.ts';
+import { memfsPlugin, streamfsPlugin } from '../../src/plugins/index.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const code = (expected: string) => expect.objectContaining({ code: expected });
@@ -70,6 +70,22 @@ describe('directories of mounts', () => {
       meta: { Name: 'memfs', Type: '', Content: null },
     });
     expect(Math.abs(Date.now() - modTime.getTime())).toBeLessThan(60_000);
+  });
+
+  it('contract 39: stats a mount of streamfs as the original did, and lists it so', async () => {
+    const streams = new MountTable({ registry: new PluginRegistry([streamfsPlugin]) });
+    await streams.mount('streamfs', '/streamfs');
+    const info = await streams.stat('/streamfs');
+    expect(info).toMatchObject({ name: 'streamfs', mode: 493, isDir: true });
+    expect(JSON.stringify(info.meta)).toBe('{"Name":"streamfs","Type":"","Content":null}');
+    expect(await streams.readDir('/')).toEqual([info]);
+  });
+
+  it('contract 41: names paths of errors inside the mount', async () => {
+    const streams = new MountTable({ registry: new PluginRegistry([streamfsPlugin]) });
+    await streams.mount('streamfs', '/streamfs');
+    await expect(streams.stat('/streamfs/live')).rejects.toThrow('stream not found: /live');
+    await streams.shutdown();
   });
 
   it('lists mounts and the directories on the way to them', async () => {

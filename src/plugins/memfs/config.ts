@@ -6,10 +6,10 @@ import { refuseUnknownKeys } from '../config-keys.ts';
 import { sizeValue, textValue } from '../config-values.ts';
 
 /** The largest file where the configuration does not say, in bytes. */
-export const DEFAULT_MAX_FILE_SIZE = 64 * 1024 * 1024;
+const DEFAULT_MAX_FILE_SIZE = 64 * 1024 * 1024;
 
 /** The most `max_file_size` can be: a file is one buffer, and doubles when it grows. */
-export const LARGEST_MAX_FILE_SIZE = 1024 ** 3;
+const LARGEST_MAX_FILE_SIZE = 1024 ** 3;
 
 export const MEMFS_PARAMETERS: readonly ConfigParameter[] = [
   {

@@ -1,12 +1,15 @@
-/** A handle on README: a fixed text that reads, seeks and ends (contract 50). */
+/** A handle on README: a fixed text that reads, seeks and ends, whatever flags it was opened with (contract 50). */
 import { fail } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
+import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
 
 export class ContentHandle implements FileHandle {
   readonly path: string;
   private readonly content: Uint8Array;
   private readonly info: FileInfo;
   private position = 0;
+  private streaming = false;
+  private closed = false;
 
   constructor(path: string, content: Uint8Array, info: FileInfo) {
     this.path = path;
@@ -15,8 +18,9 @@ export class ContentHandle implements FileHandle {
   }
 
   async read({ size, offset }: HandleReadOptions): Promise<HandleRead> {
-    const at = Math.min(offset ?? this.position, this.content.length);
-    const data = this.content.subarray(at, at + size);
+    this.checkOpen();
+    const at = Math.min(offset === undefined ? this.position : checkedOffset(offset), this.content.length);
+    const data = this.content.subarray(at, at + checkedWhole('size', size, 1));
     const commit = (delivered = true) => {
       if (delivered && offset === undefined) this.position = at + data.length;
     };
@@ -24,37 +28,51 @@ export class ContentHandle implements FileHandle {
   }
 
   async write(): Promise<never> {
+    this.checkOpen();
     throw fail('STREAM_NOT_INITIALIZED');
   }
 
   async seek(offset: number, whence: number): Promise<number> {
-    const base = [0, this.position, this.content.length][whence];
-    if (base === undefined) throw fail('INVALID_WHENCE');
-    if (base + offset < 0) throw fail('NEGATIVE_OFFSET');
-    this.position = base + offset;
+    this.checkOpen();
+    this.position = seekTarget(offset, whence, this.position, this.content.length);
     return this.position;
   }
 
-  async sync(): Promise<void> {}
+  async sync(): Promise<void> {
+    this.checkOpen();
+  }
 
   async stat(): Promise<FileInfo> {
+    this.checkOpen();
     return this.info;
   }
 
   async truncate(): Promise<never> {
+    this.checkOpen();
     throw fail('NAME_RESERVED', { path: this.path });
   }
 
   async stream(): Promise<StreamSource> {
-    const rest = this.content.subarray(this.position);
-    return {
-      kind: 'content',
-      size: rest.length,
-      content: (async function* () {
-        yield rest;
-      })(),
-    };
+    this.checkOpen();
+    if (this.streaming) throw fail('HANDLE_BUSY');
+    this.streaming = true;
+    return { kind: 'content', size: this.content.length - this.position, content: this.rest() };
   }
 
-  async close(): Promise<void> {}
+  private async *rest(): AsyncGenerator<Uint8Array> {
+    try {
+      yield this.content.subarray(this.position);
+      this.position = this.content.length;
+    } finally {
+      this.streaming = false;
+    }
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw fail('HANDLE_NOT_FOUND');
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
 }

@@ -14,6 +14,8 @@ import type {
   StreamSource,
   WriteOptions,
 } from '../../fs/index.ts';
+import { accessOf } from '../access.ts';
+import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { LossLog } from './losses.ts';
@@ -25,9 +27,6 @@ import { StreamWriter } from './stream-writer.ts';
 
 const README_PATH = '/README';
 const README_BYTES = new TextEncoder().encode(README);
-/** Bit 0: write only; bit 1: read and write (contract 49). */
-const WRITE_ONLY = 1;
-const READ_WRITE = 2;
 
 export class StreamFileSystem implements FileSystem {
   private readonly settings: Settings;
@@ -60,7 +59,10 @@ export class StreamFileSystem implements FileSystem {
 
   /** Remove; of a directory, all streams below it. */
   async removeAll(path: string): Promise<void> {
-    if (path === '/' || !this.table.isDirectory(path)) return this.remove(path);
+    if (path === '/' || !this.table.isDirectory(path)) {
+      await this.remove(path);
+      return;
+    }
     for (const entry of this.table.below(path)) this.drop(entry);
   }
 
@@ -171,8 +173,7 @@ export class StreamFileSystem implements FileSystem {
 
   async read(path: string, offset: number, size: number): Promise<Uint8Array> {
     this.requireReadme(path);
-    const from = Math.max(0, offset);
-    return README_BYTES.subarray(from, size < 0 ? undefined : from + size);
+    return README_BYTES.subarray(...readRange(README_BYTES.length, offset, size));
   }
 
   async open(path: string): Promise<AsyncIterable<Uint8Array>> {
@@ -217,8 +218,7 @@ export class StreamFileSystem implements FileSystem {
     return new StreamHandle({
       path,
       stream: entry.stream,
-      canRead: (flags & WRITE_ONLY) === 0,
-      canWrite: (flags & (WRITE_ONLY | READ_WRITE)) !== 0,
+      access: accessOf(flags),
       stat: () => this.stat(path),
       onClose: () => {
         entry.holds--;

@@ -8,6 +8,8 @@
 import type { Reader, Stream } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
+import type { Access } from '../access.ts';
+import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
 
 const EMPTY = new Uint8Array(0);
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -15,8 +17,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export interface StreamHandleOptions {
   path: string;
   stream: Stream;
-  canRead: boolean;
-  canWrite: boolean;
+  access: Access;
   stat: () => Promise<FileInfo>;
   /** Called once, at the first close. */
   onClose: () => void;
@@ -40,13 +41,15 @@ export class StreamHandle implements FileHandle {
   constructor(options: StreamHandleOptions) {
     this.options = options;
     this.path = options.path;
-    if (options.canRead) this.reader = options.stream.openReader();
+    if (options.access.reads) this.reader = options.stream.openReader();
   }
 
   async read(options: HandleReadOptions): Promise<HandleRead> {
+    checkedWhole('size', options.size, 1);
+    if (options.offset !== undefined) checkedOffset(options.offset);
     const deadline = performance.now() + options.timeout;
     for (;;) {
-      if (this.closed) throw fail('HANDLE_NOT_FOUND');
+      this.checkOpen();
       options.signal?.throwIfAborted();
       const reader = this.idleReader();
       if (reader === undefined) return this.nothing(this.options.stream.endOffset, false);
@@ -138,21 +141,18 @@ export class StreamHandle implements FileHandle {
   }
 
   async write(data: Uint8Array): Promise<{ written: number; position: number }> {
-    if (this.closed) throw fail('HANDLE_NOT_FOUND');
-    if (!this.options.canWrite) throw fail('HANDLE_READ_ONLY');
+    this.checkOpen();
+    if (!this.options.access.writes) throw fail('HANDLE_READ_ONLY');
     const { stream } = this.options;
     await stream.write(data);
     return { written: data.length, position: stream.totalWritten };
   }
 
   async seek(offset: number, whence: number): Promise<number> {
-    if (this.closed) throw fail('HANDLE_NOT_FOUND');
+    this.checkOpen();
     const { stream } = this.options;
     const reader = this.idleReader();
-    const base = [0, reader?.cursor ?? stream.endOffset, stream.endOffset][whence];
-    if (base === undefined) throw fail('INVALID_WHENCE');
-    const target = base + offset;
-    if (target < 0) throw fail('NEGATIVE_OFFSET');
+    const target = seekTarget(offset, whence, reader?.cursor ?? stream.endOffset, stream.endOffset);
     if (target === reader?.cursor) return target;
     if (reader === undefined) {
       if (target < stream.startOffset) throw stream.offsetGone(target);
@@ -164,22 +164,32 @@ export class StreamHandle implements FileHandle {
     return target;
   }
 
-  async sync(): Promise<void> {}
+  async sync(): Promise<void> {
+    this.checkOpen();
+  }
 
-  stat(): Promise<FileInfo> {
+  async stat(): Promise<FileInfo> {
+    this.checkOpen();
     return this.options.stat();
   }
 
   /** Does nothing, as on the path (contract 45). */
-  async truncate(): Promise<void> {}
+  async truncate(size: number): Promise<void> {
+    this.checkOpen();
+    checkedWhole('size', size, 0);
+  }
 
   async stream(): Promise<StreamSource> {
-    if (this.closed) throw fail('HANDLE_NOT_FOUND');
+    this.checkOpen();
     const reader = this.idleReader();
     if (reader === undefined) return { kind: 'content', size: 0, content: nothingAtAll() };
     if (this.waiting.size > 0 || this.underWay !== undefined) throw fail('HANDLE_BUSY');
     this.streaming = true;
     return { kind: 'live', reader };
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw fail('HANDLE_NOT_FOUND');
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,165 @@
+/** The contract suite itself: it must notice a plugin that does not keep it. */
+import { describe, expect, it } from 'vitest';
+import type { FileSystem, Plugin, PluginInstance } from '../../src/fs/index.ts';
+import { pluginContract } from '../../src/plugins/contract/index.ts';
+import { devfsPlugin, memfsPlugin, streamfsPlugin } from '../../src/plugins/index.ts';
+
+interface Fault {
+  fault: string;
+  plugin?: Partial<Plugin>;
+  /** Changes methods of the file system. */
+  fs?: (fs: FileSystem) => Partial<FileSystem>;
+  shutdown?: (instance: PluginInstance) => Promise<void>;
+  /** A word of the case that must notice. */
+  noticedBy: string;
+}
+
+function faulty(plugin: Plugin, { plugin: changes = {}, fs = () => ({}), shutdown }: Fault): Plugin {
+  return {
+    ...plugin,
+    async initialize(config, context) {
+      const instance = await plugin.initialize(config, context);
+      const inner = instance.fileSystem;
+      const changed = fs(inner);
+      const fileSystem = new Proxy(inner, {
+        get(target, key: keyof FileSystem) {
+          const method = changed[key] ?? target[key];
+          return method.bind(target);
+        },
+      });
+      return { fileSystem, shutdown: () => (shutdown ? shutdown(instance) : instance.shutdown()) };
+    },
+    ...changes,
+  };
+}
+
+const faults: Fault[] = [
+  { fault: 'has no readme', plugin: { readme: ' ' }, noticedBy: 'readme' },
+  { fault: 'validates nothing', plugin: { validate() {} }, noticedBy: 'unknown parameter' },
+  { fault: 'lists nothing', fs: () => ({ readDir: async () => [] }), noticedBy: 'lists what stat finds' },
+  {
+    fault: 'lists twice',
+    fs: (fs) => ({ readDir: async (path) => [...(await fs.readDir(path)), ...(await fs.readDir(path))] }),
+    noticedBy: 'each name once',
+  },
+  {
+    fault: 'fails with plain errors',
+    fs: () => ({ stat: () => Promise.reject(new Error('file not found: /contract-absent')) }),
+    noticedBy: 'absent path',
+  },
+  {
+    fault: 'creates by reading',
+    fs: (fs) => ({
+      async open(path) {
+        await fs.touch(path);
+        return fs.open(path);
+      },
+    }),
+    noticedBy: 'absent path',
+  },
+  {
+    fault: 'says nothing where there is nothing to remove',
+    fs: () => ({ removeAll: async () => {} }),
+    noticedBy: 'absent path',
+  },
+  { fault: 'creates twice', fs: (fs) => ({ create: (path) => fs.touch(path) }), noticedBy: 'not twice' },
+  {
+    fault: 'removes nothing',
+    fs: (fs) => ({ remove: async (path) => void (await fs.stat(path)) }),
+    noticedBy: 'forgets it',
+  },
+  {
+    fault: 'claims what it cannot',
+    fs: (fs) => ({ capabilities: async (path) => ({ ...(await fs.capabilities(path)), supportsRename: false }) }),
+    noticedBy: 'capabilities',
+  },
+  {
+    fault: 'writes only the beginning',
+    fs: (fs) => ({ write: (path, data, options) => fs.write(path, data.subarray(0, 1), options) }),
+    noticedBy: 'own copy',
+  },
+  {
+    fault: 'ignores offsets',
+    fs: (fs) => ({ write: (path, data) => fs.write(path, data) }),
+    noticedBy: 'at any offset',
+  },
+  {
+    fault: 'moves the position of what was not delivered',
+    fs: (fs) => ({
+      openHandle: async (path, options) => {
+        const handle = await fs.openHandle(path, options);
+        const read = handle.read.bind(handle);
+        handle.read = async (how) => {
+          const found = await read(how);
+          found.commit();
+          return found;
+        };
+        return handle;
+      },
+    }),
+    noticedBy: 'only by what was delivered',
+  },
+  {
+    fault: 'leaves a timer behind',
+    fs: (fs) => ({
+      write: (path, data, options) => {
+        setTimeout(() => {}, 60_000).unref();
+        return fs.write(path, data, options);
+      },
+    }),
+    noticedBy: 'leaves nothing running',
+  },
+  { fault: 'cannot shut down twice', shutdown: onlyOnce(), noticedBy: 'twice to no harm' },
+];
+
+/** A shutdown that fails the second time, for each instance. */
+function onlyOnce() {
+  const done = new WeakSet<PluginInstance>();
+  return async (instance: PluginInstance) => {
+    if (done.has(instance)) throw new Error('shut down already');
+    done.add(instance);
+    await instance.shutdown();
+  };
+}
+
+async function failedCases(cases: ReturnType<typeof pluginContract>): Promise<string[]> {
+  const failed: string[] = [];
+  for (const { name, run } of cases) {
+    await run().catch(() => failed.push(name));
+  }
+  return failed;
+}
+
+describe('the plugin contract notices a plugin that', () => {
+  for (const fault of faults) {
+    it(fault.fault, async () => {
+      const plugin = faulty(memfsPlugin, fault);
+      const failed = await failedCases(pluginContract({ plugin, traits: { files: 'free', content: 'random-access' } }));
+      expect(failed).toContainEqual(expect.stringContaining(fault.noticedBy));
+    });
+  }
+
+  it('serves the ring as a plain file', async () => {
+    const fault: Fault = {
+      fault: '',
+      fs: (fs) => ({ read: async (path) => (await fs.snapshot(path)).data }),
+      noticedBy: '',
+    };
+    const plugin = faulty(streamfsPlugin, fault);
+    const failed = await failedCases(pluginContract({ plugin, traits: { files: 'free', content: 'append-only' } }));
+    expect(failed).toContainEqual(expect.stringContaining('contract 34'));
+  });
+
+  it('lets files be added where they are fixed', async () => {
+    const fault: Fault = { fault: '', fs: () => ({ create: async () => {} }), noticedBy: '' };
+    const plugin = faulty(devfsPlugin, fault);
+    const traits = { files: 'fixed', content: 'discarded', present: '/null' } as const;
+    expect(await failedCases(pluginContract({ plugin, traits }))).toContain('lets no file be added');
+  });
+
+  it('is not described: fixed files need one that is there', () => {
+    expect(() => pluginContract({ plugin: devfsPlugin, traits: { files: 'fixed', content: 'discarded' } })).toThrow(
+      'traits.present',
+    );
+  });
+});

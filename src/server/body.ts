@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { fail, type StreamFSError } from '../errors/index.ts';
 
 /** How long a JSON body may stand still, in milliseconds. It is a few bytes; only a broken client stops in it. */
-export const BODY_IDLE_LIMIT = 30_000;
+const BODY_IDLE_LIMIT = 30_000;
 
 /** Refuses a body that says it is longer than `limit` bytes, before any of it is read (contract 70). */
 export function checkContentLength(req: IncomingMessage, limit: number): void {

@@ -2,13 +2,19 @@
  * The HTTP server: sockets in, routes out. It knows how connections begin, fail and end; what is asked and answered
  * on them is the routes'.
  */
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { HandleTable, MountTable, PluginLogger } from '../fs/index.ts';
 import { breakOff } from './ingest/index.ts';
-import { errorBody, markBroken, sendError } from './respond.ts';
+import { errorBody, markBroken, type Pair, sendError } from './respond.ts';
 import type { Exchange, ServerContext, VersionInfo } from './route.ts';
 import { Router } from './router.ts';
 import { ROUTES } from './routes/index.ts';
@@ -60,7 +66,9 @@ class HttpServer implements StreamFSServer {
   readonly #context: ServerContext;
   readonly #router = new Router(ROUTES);
   /** The newest exchange of each connection: the one a broken body belongs to. */
-  readonly #exchanges = new WeakMap<Duplex, { req: IncomingMessage; res: ServerResponse }>();
+  readonly #exchanges = new WeakMap<Duplex, Pair>();
+  /** Every connection, with how many exchanges it is busy with. node:http takes one that never spoke for busy. */
+  readonly #connections = new Map<Socket, number>();
   #closing = false;
 
   constructor(options: ServerOptions) {
@@ -81,8 +89,16 @@ class HttpServer implements StreamFSServer {
       highWaterMark: HIGH_WATER_MARK,
       noDelay: true,
       keepAlive: true,
+      // It is asked for in #route, where the refusal is JSON like any other.
+      requireHostHeader: false,
     });
-    this.http.on('request', (req, res) => void this.#serve(req, res));
+    this.http.on('connection', (socket) => this.#connect(socket));
+    this.http.on('request', (req, res) => {
+      this.#serve(req, res).catch((error: unknown) => {
+        this.#context.logger.error('answering failed', { method: req.method, error: String(error) });
+        res.destroy();
+      });
+    });
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
   }
 
@@ -106,22 +122,41 @@ class HttpServer implements StreamFSServer {
         clearTimeout(deadline);
         resolve();
       });
-      this.http.closeIdleConnections();
+      for (const socket of this.#connections.keys()) this.#closeIfIdle(socket);
     });
   }
 
-  /** Never rejects: whatever goes wrong in one exchange stays in it. */
+  #connect(socket: Socket): void {
+    this.#connections.set(socket, 0);
+    socket.once('close', () => this.#connections.delete(socket));
+  }
+
+  /** Counts the exchanges of a connection; one that is busy no more goes when the server does. */
+  #busy(socket: Socket, change: 1 | -1): void {
+    const exchanges = this.#connections.get(socket);
+    if (exchanges === undefined) return;
+    this.#connections.set(socket, exchanges + change);
+    if (this.#closing) this.#closeIfIdle(socket);
+  }
+
+  #closeIfIdle(socket: Socket): void {
+    if (this.#connections.get(socket) === 0) socket.destroySoon();
+  }
+
+  /** Whatever goes wrong in one exchange stays in it. */
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { logger } = this.#context;
     const started = performance.now();
     const left = new AbortController();
-    this.#exchanges.set(req.socket, { req, res });
+    const { socket } = req;
+    this.#exchanges.set(socket, { req, res });
+    this.#busy(socket, 1);
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
     req.on('error', () => undefined);
     res.on('error', () => undefined);
     res.once('close', () => {
-      
-      if (this.#closing) setImmediate(() => this.http.closeIdleConnections());
+      if (!res.writableFinished) left.abort();
+      this.#busy(socket, -1);
       const ms = Math.round(performance.now() - started);
       logger.debug('request', { method: req.method, url: req.url, status: res.statusCode, ms });
     });
@@ -141,6 +176,9 @@ class HttpServer implements StreamFSServer {
     if (this.#closing) {
       res.setHeader('Connection', 'close');
       throw fail('SHUTTING_DOWN');
+    }
+    if (req.headers.host === undefined && req.httpVersion === '1.1') {
+      throw fail('BAD_REQUEST', { reason: 'the Host header is missing' });
     }
     const method = req.method ?? 'GET';
     if (method === 'OPTIONS' && req.url === '*') return options(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
@@ -170,25 +208,32 @@ class HttpServer implements StreamFSServer {
       socket.destroy(error);
       return;
     }
-    const refused =
-      error.code === 'HPE_HEADER_OVERFLOW'
-        ? fail('HEADERS_TOO_LARGE')
-        : fail('BAD_REQUEST', { reason: `this is not an HTTP request (${error.code ?? error.message})` });
-    socket.end(rawAnswer(refused), () => (socket as Socket).destroySoon());
+    socket.end(rawAnswer(refusalOf(error)), () => (socket as Socket).destroySoon());
+  }
+}
+
+/** What the parser's own error is to the client. */
+function refusalOf(error: NodeJS.ErrnoException): StreamFSError {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return fail('HEADERS_TOO_LARGE');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return fail('REQUEST_TIMEOUT');
+    default:
+      return fail('BAD_REQUEST', { reason: `this is not an HTTP request (${error.code ?? error.message})` });
   }
 }
 
 /** Whether an answer is on its way on a connection: a second one must not be put into the middle of it. */
-function hasUnfinishedAnswer(exchange: { res: ServerResponse } | undefined): boolean {
+function hasUnfinishedAnswer(exchange: Pair | undefined): boolean {
   return exchange !== undefined && !exchange.res.writableFinished;
 }
 
 /** An answer for a connection that never had a proper request. */
 function rawAnswer(error: StreamFSError): string {
   const body = `${JSON.stringify(errorBody(error))}\n`;
-  const reason = error.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
   return [
-    `HTTP/1.1 ${error.status} ${reason}`,
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',

@@ -25,6 +25,36 @@ describe('a connection', () => {
     expect(text).toContain('"code":"HEADERS_TOO_LARGE"');
   });
 
+  it('without a Host header gets a JSON 400, as HTTP/1.1 has it', async () => {
+    const server = await start();
+    const one = await wire(server.port);
+    one.send('GET /api/v1/version HTTP/1.1\r\n\r\n');
+    expect(await one.until('BAD_REQUEST')).toContain('the Host header is missing');
+    one.socket.destroy();
+    const old = await wire(server.port);
+    old.send('GET /api/v1/version HTTP/1.0\r\n\r\n');
+    expect(await old.closed()).toContain('"version":"9.8.7"');
+  });
+
+  it('that offers another protocol is answered in this one', async () => {
+    const server = await start();
+    const one = await wire(server.port);
+    one.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n');
+    expect(await one.until('"version"')).toMatch(/^HTTP\/1.1 200 /);
+    one.socket.destroy();
+  });
+
+  it('whose headers do not come gets a JSON 408', async () => {
+    const server = await start();
+    const connected = once(server.server.http, 'connection');
+    const slow = await wire(server.port);
+    const [socket] = await connected;
+    // As node:http says it when its own timer goes off, a minute later.
+    const late = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    server.server.http.emit('clientError', late, socket);
+    expect(await slow.closed()).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"REQUEST_TIMEOUT"/);
+  });
+
   it('is kept for more requests, also after a small body nobody wanted', async () => {
     const server = await start();
     const one = await wire(server.port);
@@ -154,6 +184,15 @@ describe('closing the server', () => {
     await server.server.close(60_000);
     await idle.closed();
     await expect(wire(server.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('contract 28: ends connections that never said anything', async () => {
+    const server = await start();
+    const connected = once(server.server.http, 'connection');
+    const silent = await wire(server.port);
+    await connected;
+    await server.server.close(60_000);
+    expect(await silent.closed()).toBe('');
   });
 
   it('contract 28: lets a request that is at work finish, and ends its connection then', async () => {

@@ -6,13 +6,13 @@ import { HandleTable, MountTable, type Plugin, type PluginLogger, PluginRegistry
 import { builtinPlugins } from '../../src/plugins/index.ts';
 import { createServer, type ServerOptions, type StreamFSServer } from '../../src/server/index.ts';
 
-export interface LogLine {
+interface LogLine {
   level: 'debug' | 'info' | 'warn' | 'error';
   message: string;
   facts: Record<string, unknown>;
 }
 
-export interface Answer {
+interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
   trailers: NodeJS.Dict<string>;
@@ -22,7 +22,7 @@ export interface Answer {
   json: () => Record<string, unknown> & { error?: string; code?: string; message?: string };
 }
 
-export interface RequestParts {
+interface RequestParts {
   body?: string | Uint8Array;
   headers?: Record<string, string>;
 }

@@ -70,6 +70,6 @@ export async function* searchTree(search: Search, directory: string): AsyncGener
 }
 
 /** Whether reading a file might never come to its end. */
-export function isEndless(info: FileInfo): boolean {
+function isEndless(info: FileInfo): boolean {
   return info.meta.Type === 'stream' || info.meta.Type === 'device';
 }

@@ -11,7 +11,7 @@ import { errorBody, sendJson } from '../respond.ts';
 import type { Exchange, Route } from '../route.ts';
 import { field } from './parameters.ts';
 
-/** Searches at once. Each takes a thread. */
+/** Searches at once, of all servers in a process. Each takes a thread. */
 const slots = new Slots(2);
 
 /** Matches, and characters of them, that one answer can hold where they are not streamed. */

@@ -12,7 +12,7 @@ export const FRAMES_TYPE = 'application/vnd.streamfs.frames';
 
 const DEFAULT_HEARTBEAT = 15_000;
 
-export const SNAPSHOT_PARAMETERS: readonly RouteParameter[] = [
+const SNAPSHOT_PARAMETERS: readonly RouteParameter[] = [
   optional('offset', 'integer', 'Start at an absolute offset; one beyond the end waits until the stream gets there.'),
   optional('last', 'size', 'Start with the last so many bytes retained, or all if there are fewer.'),
   optional('last_lines', 'integer', 'Start with the last so many lines retained.'),

@@ -39,12 +39,10 @@ export interface WriteOptions {
   /** Where to write, in bytes; -1 (the default) replaces the file from its beginning. */
   offset?: number;
   append?: boolean;
-  /** Create the file where absent. Default true. */
+  /** Create the file where absent. Default: as the mount says, which is to create. */
   create?: boolean;
   exclusive?: boolean;
   truncate?: boolean;
-  /** Of a stream: refuse with STREAM_RECREATED if it has another generation. */
-  generation?: string;
 }
 
 /** A body on its way into a file: `write` each piece, then `close`. */

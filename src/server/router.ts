@@ -1,6 +1,6 @@
 /**
- * Finds the route of a request. The table is small and fixed, so patterns are compared part by part; a part that is
- * written out wins over one that is named (`/handles/open` over `/handles/:id`).
+ * Finds the route of a request. Paths that are written out are looked up; the few with a named part are compared part
+ * by part. A part that is written out wins over one that is named (`/handles/open` over `/handles/:id`).
  */
 import { fail } from '../errors/index.ts';
 import type { Route } from './route.ts';
@@ -8,14 +8,26 @@ import { shorten } from './shorten.ts';
 
 export interface Found {
   route: Route;
-  params: Record<string, string>;
+  params: Readonly<Record<string, string>>;
 }
 
+/** Joins parts to a key: no part of a path that a router knows holds this. */
+const BETWEEN = '\0';
+
 export class Router {
-  readonly #entries: readonly { route: Route; parts: readonly string[] }[];
+  readonly #literal = new Map<string, Found[]>();
+  readonly #named: { route: Route; parts: readonly string[] }[] = [];
 
   constructor(routes: readonly Route[]) {
-    this.#entries = routes.map((route) => ({ route, parts: route.pattern.split('/').filter((part) => part !== '') }));
+    for (const route of routes) {
+      const parts = route.pattern.split('/').filter((part) => part !== '');
+      if (parts.some((part) => part.startsWith(':'))) this.#named.push({ route, parts });
+      else {
+        const key = parts.join(BETWEEN);
+        const known = this.#literal.get(key) ?? [];
+        this.#literal.set(key, [...known, { route, params: {} }]);
+      }
+    }
   }
 
   /** The route for a method and path; HEAD finds GET's. ROUTE_NOT_FOUND or METHOD_NOT_ALLOWED (contract 66, 78). */
@@ -34,14 +46,17 @@ export class Router {
     return matches.length === 0 ? undefined : allowOf(matches);
   }
 
-  #matches(segments: readonly string[]): Found[] {
-    const literal: Found[] = [];
-    const named: Found[] = [];
-    for (const { route, parts } of this.#entries) {
+  #matches(segments: readonly string[]): readonly Found[] {
+    return this.#literal.get(segments.join(BETWEEN)) ?? this.#matchesNamed(segments);
+  }
+
+  #matchesNamed(segments: readonly string[]): Found[] {
+    const found: Found[] = [];
+    for (const { route, parts } of this.#named) {
       const params = match(parts, segments);
-      if (params) (Object.keys(params).length === 0 ? literal : named).push({ route, params });
+      if (params) found.push({ route, params });
     }
-    return literal.length > 0 ? literal : named;
+    return found;
   }
 }
 

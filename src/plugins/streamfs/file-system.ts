@@ -141,7 +141,6 @@ export class StreamFileSystem implements FileSystem {
 
   async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
     const entry = this.entryToWrite(path, options);
-    if (options.generation !== undefined) entry.stream.requireGeneration(options.generation);
     if (entry.stream.endReason !== undefined) throw fail('STREAM_CLOSED');
     entry.holds++;
     return new StreamWriter(entry.stream, () => {

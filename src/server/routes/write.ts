@@ -9,7 +9,7 @@ import { field, GENERATION, optional, PATH } from './parameters.ts';
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
-  optional('create', 'boolean', 'Create an absent file, or answer 404.', 'true'),
+  optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount says.'),
   optional('end', 'boolean', 'End the stream after the last byte. A body that breaks off does not end it.', 'false'),
   optional('atomic', 'string', '`lines`: cut pieces at newlines, so that lines of several writers never mix.'),
   GENERATION,
@@ -47,7 +47,8 @@ export const end: Route = {
 
 interface WriteRequest {
   path: string;
-  create: boolean;
+  /** Undefined: as the mount says. */
+  create: boolean | undefined;
   end: boolean;
   lines: boolean;
   generation: string | undefined;
@@ -58,7 +59,7 @@ function writeRequest({ query }: Exchange): WriteRequest {
   return {
     path: query.path(),
     // A stream that would have to be created cannot be of a generation somebody has seen.
-    create: (query.boolean('create') ?? true) && generation === undefined,
+    create: generation === undefined ? query.boolean('create') : false,
     end: query.boolean('end') ?? false,
     lines: query.oneOf('atomic', ['lines']) === 'lines',
     generation,
@@ -103,8 +104,8 @@ async function writeText(exchange: Exchange): Promise<void> {
 }
 
 async function openWriter({ server }: Exchange, request: WriteRequest): Promise<FileWriter> {
-  const writer = await server.mounts.openWrite(request.path, { create: request.create });
-  const { generation } = request;
+  const { create, generation } = request;
+  const writer = await server.mounts.openWrite(request.path, create === undefined ? {} : { create });
   if (generation !== undefined && writer.generation !== generation) {
     await writer.abort();
     throw fail('STREAM_RECREATED', { actual: writer.generation ?? 'none', expected: generation });

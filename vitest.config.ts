@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.ts', 'test/e2e/**/*.test.ts'],
+          globalSetup: 'test/e2e/build.setup.ts',
           testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,

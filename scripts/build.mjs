@@ -4,13 +4,14 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ROOT, runTool, TO_STDERR } from './run.mjs';
+import { ROOT, runTool } from './run.mjs';
 
-const STAMP = join(ROOT, 'node_modules', '.cache', 'streamfs', 'build');
-const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+const DIST = join(ROOT, 'dist');
+const CACHE = join(ROOT, 'node_modules', '.cache', 'streamfs');
+const STAMP = join(CACHE, 'build');
 const INPUTS = ['src', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsdown.config.ts', 'scripts/build.mjs'];
 
 /** A hash of the names and contents of everything the build reads. */
@@ -35,7 +36,7 @@ function filesOf(path) {
 }
 
 function isBuilt(wanted) {
-  return existsSync(MAIN) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted;
+  return existsSync(join(DIST, 'cli', 'main.js')) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted;
 }
 
 /**
@@ -46,16 +47,23 @@ export async function build({ ifNeeded = false } = {}) {
   const wanted = fingerprint();
   if (ifNeeded && isBuilt(wanted)) return 0;
   if (ifNeeded) process.stderr.write('building\n');
-  rmSync(STAMP, { force: true });
   const env = {
     STREAMFS_GIT_COMMIT: process.env.STREAMFS_GIT_COMMIT ?? gitCommit(),
     STREAMFS_BUILD_TIME: process.env.STREAMFS_BUILD_TIME ?? buildTime(),
   };
-  const code = await runTool('tsdown', ['--log-level', 'warn'], { env, stdio: TO_STDERR });
-  if (code !== 0) return code;
-  mkdirSync(dirname(STAMP), { recursive: true });
-  writeFileSync(STAMP, wanted);
-  return 0;
+  // Built aside and put in place when it is whole, so that whoever runs from dist meanwhile has one build or the other.
+  const aside = join(CACHE, `dist-${process.pid}`);
+  try {
+    const code = await runTool('tsdown', ['--out-dir', aside], { env, quiet: true });
+    if (code !== 0) return code;
+    rmSync(STAMP, { force: true });
+    rmSync(DIST, { recursive: true, force: true });
+    renameSync(aside, DIST);
+    writeFileSync(STAMP, wanted);
+    return 0;
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
 }
 
 function gitCommit() {

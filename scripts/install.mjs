@@ -1,13 +1,13 @@
 /** Installs the dependencies when what is in node_modules is not what the lock says. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, run, TO_STDERR } from './run.mjs';
+import { ROOT, run } from './run.mjs';
 
 /**
  * Whether node_modules holds what the lock asks for. npm leaves a lock of its own in there, of what it put there;
  * optional packages for other systems are missing from that one.
  */
-export function isInstalled() {
+function isInstalled() {
   const wanted = packagesOf(join(ROOT, 'package-lock.json'));
   const present = packagesOf(join(ROOT, 'node_modules', '.package-lock.json'));
   if (!wanted || !present) return false;
@@ -30,5 +30,5 @@ function packagesOf(file) {
 export async function install() {
   if (isInstalled()) return 0;
   process.stderr.write('installing dependencies\n');
-  return run('npm', ['ci', '--no-audit', '--no-fund'], { stdio: TO_STDERR });
+  return run('npm', ['ci', '--no-audit', '--no-fund'], { quiet: true });
 }

@@ -13,26 +13,36 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
- * Runs a program to its end and gives its exit code, as a shell counts it.
+ * Runs a program to its end and gives its exit code, as a shell counts it. Its output is ours, or with `quiet` is
+ * shown only where it failed, on stderr.
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: Record<string, string>, stdio?: import('node:child_process').StdioOptions }} [options]
+ * @param {{ env?: Record<string, string>, quiet?: boolean }} [options]
  * @returns {Promise<number>}
  */
-export function run(command, args, { env = {}, stdio = ['ignore', 'inherit', 'inherit'] } = {}) {
+export function run(command, args, { env = {}, quiet = false } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio, env: { ...process.env, ...env } });
+    const output = quiet ? 'pipe' : 'inherit';
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: ['ignore', output, output],
+      env: { ...process.env, ...env },
+    });
+    const written = [];
+    child.stdout?.on('data', (piece) => written.push(piece));
+    child.stderr?.on('data', (piece) => written.push(piece));
     const forward = (signal) => child.kill(signal);
     for (const signal of SIGNALS) process.on(signal, forward);
     const done = (code) => {
       for (const signal of SIGNALS) process.off(signal, forward);
+      if (code !== 0) process.stderr.write(Buffer.concat(written));
       resolve(code);
     };
     child.on('error', (error) => {
       process.stderr.write(`cannot run ${command}: ${error.message}\n`);
       done(127);
     });
-    child.on('exit', (code, signal) => done(code ?? 128 + constants.signals[signal]));
+    child.on('close', (code, signal) => done(code ?? 128 + constants.signals[signal]));
   });
 }
 
@@ -52,6 +62,3 @@ export function runTool(name, args, options) {
   }
   return run(process.execPath, [path, ...args], options);
 }
-
-/** Output of ours and of what we run goes to stderr where stdout is for somebody else. */
-export const TO_STDERR = ['ignore', process.stderr, process.stderr];

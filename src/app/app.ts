@@ -28,7 +28,7 @@ export interface AppOptions {
   logger?: PluginLogger;
   /** Kinds of file system beside the built-in ones. */
   plugins?: readonly Plugin[];
-  /** Gives up the start, with SHUTTING_DOWN. Afterwards it does nothing: call `shutdown`. */
+  /** Gives up the start, with the signal's reason. Afterwards it does nothing: call `shutdown`. */
   signal?: AbortSignal;
 }
 
@@ -91,7 +91,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     return { url, address, mounts, handles, logger, shutdown };
   } catch (error) {
     await shutdown();
-    throw options.signal?.aborted ? fail('SHUTTING_DOWN') : error;
+    throw error;
   }
 }
 

@@ -7,18 +7,18 @@ export interface Stoppable {
   stop(deadline: number): Promise<void>;
 }
 
-/** After the deadline, this much for what was cut at the deadline to be done with it, in milliseconds. */
-const GRACE = 200;
+/** The part of the deadline that the parts are told; the rest is for what they cut then to be done with it. */
+const TOLD = 0.9;
 
 /**
  * Stops all parts at once: the server waits for its readers, and these get their end from the streams. What fails or
- * is not done in time is logged; this promise never rejects and settles at most {@link GRACE} after `deadline`.
+ * is not done in time is logged; this promise never rejects, and settles within `deadline`, in milliseconds.
  */
 export async function stopWithin(parts: readonly Stoppable[], deadline: number, logger: PluginLogger): Promise<void> {
   const unfinished = new Set(parts.map((part) => part.name));
   const stops = parts.map(async (part) => {
     try {
-      await part.stop(deadline);
+      await part.stop(deadline * TOLD);
     } catch (error) {
       logger.error('failed to stop', { part: part.name, error: String(error) });
     }
@@ -26,7 +26,7 @@ export async function stopWithin(parts: readonly Stoppable[], deadline: number, 
   });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, deadline + GRACE);
+    timer = setTimeout(resolve, deadline);
   });
   await Promise.race([Promise.all(stops), late]);
   clearTimeout(timer);

@@ -47,6 +47,12 @@ export class CommandContext {
     await this.print(JSON.stringify(value, undefined, 2));
   }
 
+  /** Makes sure that what was printed got out: a full disk is a failure too. */
+  async flush(): Promise<void> {
+    // A command that was stopped and ended well, as a server does, must not wait for a reader that may have gone.
+    if (!this.signal.aborted) await this.#output?.flush(this.signal);
+  }
+
   /** The client, loaded only now: `--help` and `completion` need none. */
   async client(): Promise<StreamFSClient> {
     const [{ StreamFSClient, DEFAULT_URL }, { createNodeFetch }] = await Promise.all([

@@ -42,15 +42,18 @@ export class Output {
    */
   async write(piece: Uint8Array | string, signal?: AbortSignal): Promise<void> {
     if (this.#failure) throw this.#failure;
-    this.#stream.write(piece);
+    this.#stream.write(piece, (error) => {
+      if (error) this.#fail(error);
+    });
     if (this.#stream.writableLength > MAX_WAITING) await this.#until(() => !this.#stream.writableNeedDrain, signal);
   }
 
-  /** Waits until all has been handed to the system. */
+  /** Waits until all has been handed to the system, and throws where that failed. */
   async flush(signal?: AbortSignal): Promise<void> {
     let flushed = false;
     if (!this.#failure) {
-      this.#stream.write('', () => {
+      this.#stream.write('', (error) => {
+        if (error) this.#fail(error);
         flushed = true;
         this.#wakeUp();
       });

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The executable: ties one run of the command line to this process, its streams and its signals. */
+import { fstatSync } from 'node:fs';
 import process from 'node:process';
+import { Readable } from 'node:stream';
 import { exitCodeOf, InterruptedError } from './exit-codes.ts';
 import { run } from './run.ts';
 
@@ -22,6 +24,8 @@ process.stderr.on('error', () => {});
 const code = await run(process.argv.slice(2), {
   // Opening standard input has effects of its own, so only a command that reads it does.
   get stdin() {
+    // Node reads a directory as an empty input, which would empty the file that is written.
+    if (fstatSync(0).isDirectory()) return Readable.from(refuseDirectory());
     return process.stdin;
   },
   stdout: process.stdout,
@@ -34,6 +38,11 @@ process.exitCode = code;
 if (!stopping.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 // A command that failed may leave standard input waiting for bytes that nobody wants any more.
 process.exit(code);
+
+async function* refuseDirectory(): AsyncGenerator<Uint8Array> {
+  yield* [];
+  throw new Error('standard input is a directory');
+}
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {

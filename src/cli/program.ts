@@ -18,8 +18,8 @@ export interface Program {
   exitCode(): number;
 }
 
-export const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const;
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const;
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export function buildProgram(io: CliIo, messages: Messages): Program {
   let exitCode: number = EXIT.ok.code;
@@ -33,6 +33,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
       try {
         const work = await load();
         exitCode = (await work(context, ...(given.slice(0, -1) as Args))) ?? EXIT.ok.code;
+        await context.flush();
       } finally {
         context.close();
       }

@@ -6,8 +6,10 @@ import type { BackoffOptions } from './backoff.ts';
 import { checkOnlyOne, checkWhole } from './checks.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchFunction, type FetchInit, type FetchResponse } from './fetch.ts';
-import { type FollowOptions, type FollowRecord, follow, offsetHeader } from './follow.ts';
+import { follow } from './follow.ts';
+import type { FollowOptions, FollowRecord } from './follow-types.ts';
 import { type OpenHandleOptions, openHandle, type StreamFSHandle } from './handle.ts';
+import { offsetHeader } from './headers.ts';
 import { Transport } from './transport.ts';
 import type {
   Digest,

@@ -7,62 +7,14 @@
  *                                         │ another generation, or gone
  *                                         └──► restart at the earliest: `recreated` ──► read …
  */
-import { Backoff, type BackoffOptions, delay } from './backoff.ts';
+import { Backoff, delay } from './backoff.ts';
 import { checkOnlyOne, checkWhole } from './checks.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchResponse } from './fetch.ts';
+import type { FollowOptions, FollowRecord } from './follow-types.ts';
 import { FRAMES_MEDIA_TYPE, type Frame, FrameDecoder } from './frames.ts';
+import { offsetHeader } from './headers.ts';
 import { anySignal, type Query, type Transport } from './transport.ts';
-import type { LagPolicy } from './types.ts';
-
-export interface FollowOptions {
-  /** Where to start: at most one of `from`, `offset`, `last` and `lastLines`. Default: `from: 'earliest'`. */
-  from?: 'earliest' | 'live';
-  /** An absolute offset; one beyond the end waits until the stream gets there. */
-  offset?: number;
-  /** The last so many bytes retained. */
-  last?: number;
-  /** The last so many lines retained. */
-  lastLines?: number;
-  /** Where `offset` is no longer retained: fail with OFFSET_GONE (default), or go on from the earliest after a gap. */
-  onExpired?: 'error' | 'skip';
-  /** At the first connection: fail with STREAM_RECREATED if the stream has another generation. */
-  generation?: string;
-  /** Whether an absent stream is created. Default: as the server is configured. */
-  create?: boolean;
-  /** Default: the stream's. `disconnect` shows as the error READER_TOO_SLOW. */
-  onLag?: LagPolicy;
-  /** Milliseconds without a byte after which following ends, with reason `timeout`. Default: never. */
-  timeout?: number;
-  /**
-   * Milliseconds after which an idle server shows that it is alive; a server silent for three times as long counts
-   * as cut. Default 15 000; 0 turns both off.
-   */
-  heartbeat?: number;
-  /** Whether, or how patiently, to go on after a cut. Default true. False: a cut is an error of kind `cut`. */
-  reconnect?: boolean | BackoffOptions;
-  /** Wait also for the first connection. Default false: no server is an error of kind `unreachable` at once. */
-  waitForServer?: boolean;
-  signal?: AbortSignal;
-}
-
-/** Data and gaps follow each other without overlap or hole, within one generation. */
-export type FollowRecord =
-  /** Connected, the first time or again. `offset` is the next byte's; both are unknown for what is not a stream. */
-  | { type: 'open'; offset: number | undefined; generation: string | undefined }
-  | { type: 'data'; offset: number; data: Uint8Array }
-  /** The bytes from `from` up to `to` are lost to this reader, of `chunks` chunks. */
-  | { type: 'gap'; from: number; to: number; chunks: number }
-  /** All there is has been read. Comes first at the live end, then after each gap and each connection. */
-  | { type: 'caught-up'; offset: number }
-  /** The connection is lost; the next try comes in `delay` milliseconds. `error` says why. */
-  | { type: 'reconnecting'; offset: number | undefined; attempt: number; delay: number; error: StreamFSClientError }
-  /** The path has a new stream: what comes next is its own, from its earliest on. The old one was read to `lastOffset`. */
-  | { type: 'recreated'; previous: string; generation: string; lastOffset: number }
-  /** The last record. `shutdown` is seen only with `reconnect: false`. */
-  | { type: 'end'; offset: number; reason: EndReason };
-
-export type EndReason = 'ended' | 'removed' | 'timeout' | 'shutdown';
 
 const DEFAULT_HEARTBEAT = 15_000;
 
@@ -71,6 +23,9 @@ const HEAD_TIMEOUT = 30_000;
 
 /** Heartbeats that may fail to come before the connection counts as cut. */
 const MISSED_HEARTBEATS = 3;
+
+/** See `onSilence`, in milliseconds. */
+const LAST_CHANCE = 250;
 
 /** Connections in a row that may be made without waiting: gone, recreated, and back again. */
 const MAX_AGAIN = 4;
@@ -298,14 +253,14 @@ class Follower {
     try {
       while (true) {
         let piece: Uint8Array | undefined;
-        const timer = silence === 0 ? undefined : setTimeout(() => controller.abort(), silence);
+        const forget = onSilence(silence, () => controller.abort());
         try {
           piece = await reader.next();
         } catch (error) {
           const why = controller.signal.aborted ? `nothing came for ${silence} ms` : describeFailure(error);
           return this.#cut(why, error);
         } finally {
-          clearTimeout(timer);
+          forget();
         }
         if (piece === undefined) return this.#cut('it closed before the end was said');
         if (piece.length > 0) this.#backoff?.reset();
@@ -406,24 +361,18 @@ class Follower {
   }
 }
 
+/**
+ * Calls `tell` after `silence` milliseconds (0: never) unless it is told to forget it. When the time is up, what has
+ * arrived meanwhile gets a last chance to be read: a process that was stopped for a while finds timer and data both due.
+ */
+function onSilence(silence: number, tell: () => void): () => void {
+  if (silence === 0) return () => {};
+  let timer = setTimeout(() => {
+    timer = setTimeout(tell, Math.min(silence, LAST_CHANCE));
+  }, silence);
+  return () => clearTimeout(timer);
+}
+
 function isFramed(response: FetchResponse): boolean {
   return response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() === FRAMES_MEDIA_TYPE;
-}
-
-/** The offset of the first byte to come; undefined where the server, or a browser's CORS rules, do not tell. */
-export function offsetHeader(response: { headers: { get(name: string): string | null } }): number | undefined {
-  return wholeHeader(response, 'x-stream-offset');
-}
-
-export function wholeHeader(
-  response: { headers: { get(name: string): string | null } },
-  name: string,
-): number | undefined {
-  const text = response.headers.get(name);
-  if (text === null) return undefined;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
-    throw new StreamFSClientError('protocol', `the server sent an invalid ${name}: ${text}`);
-  }
-  return value;
 }

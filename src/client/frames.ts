@@ -15,7 +15,7 @@ import { StreamFSClientError } from './errors.ts';
 export const FRAMES_MEDIA_TYPE = 'application/vnd.streamfs.frames';
 
 /** Bytes of a frame's header. */
-export const FRAME_HEADER = 16;
+const FRAME_HEADER = 16;
 
 /** The largest payload a frame may announce, in bytes. */
 export const MAX_FRAME_PAYLOAD = 16 * 1024 * 1024;

@@ -3,7 +3,7 @@ export type { BackoffOptions } from './backoff.ts';
 export { DEFAULT_URL, type ReadOptions, StreamFSClient, type StreamFSClientOptions } from './client.ts';
 export { type ClientErrorCode, type ClientErrorKind, isClientError, StreamFSClientError } from './errors.ts';
 export type { FetchBody, FetchFunction, FetchInit, FetchResponse } from './fetch.ts';
-export type { EndReason, FollowOptions, FollowRecord } from './follow.ts';
+export type { EndReason, FollowOptions, FollowRecord } from './follow-types.ts';
 export { FRAMES_MEDIA_TYPE, type Frame, FrameDecoder } from './frames.ts';
 export type { HandleReadOptions, HandleReadResult, OpenHandleOptions, StreamFSHandle } from './handle.ts';
 export type * from './types.ts';

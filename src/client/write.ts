@@ -5,7 +5,7 @@
 import { checkWhole } from './checks.ts';
 import { describeFailure, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
-import { wholeHeader } from './follow.ts';
+import { wholeHeader } from './headers.ts';
 import { refusal, type Transport } from './transport.ts';
 
 /** Where written bytes come from: all at once, or as they come. */

@@ -3,14 +3,14 @@
 /** A place in a document, key by key: `['plugins', 'streamfs', 0, 'path']`. */
 export type KeyPath = readonly PropertyKey[];
 
-export interface Document {
+interface Document {
   value: unknown;
   /** The line, from 1, of a key or item; of the nearest thing around it where it has none of its own. */
   lineOf(path: KeyPath): number | undefined;
 }
 
 /** What is wrong with a text that is no document at all. Line from 1. */
-export interface SyntaxProblem {
+interface SyntaxProblem {
   line: number | undefined;
   text: string;
 }

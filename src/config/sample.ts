@@ -5,7 +5,7 @@
 import { DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
 
 /** A plugin's parameter, as a plugin describes it. */
-export interface SampleParameter {
+interface SampleParameter {
   name: string;
   default: string;
   description: string;

@@ -1,7 +1,7 @@
 /** Finds what somebody may have meant by a word nobody knows, for errors that end in "did you mean". */
 
 /** The word of `known` nearest to `word`, where it is near enough to be a slip of the finger or of convention. */
-export function suggest(word: string, known: readonly string[]): string | undefined {
+function suggest(word: string, known: readonly string[]): string | undefined {
   const wanted = plain(word);
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;

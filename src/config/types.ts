@@ -8,7 +8,7 @@ export interface Config {
   mounts: readonly MountConfig[];
 }
 
-export interface ServerConfig {
+interface ServerConfig {
   address: Address;
   logLevel: LogLevel;
   /** Bytes. */

@@ -8,6 +8,9 @@
  */
 import type { Slab } from './slab.ts';
 
+/** Pieces a queue may consist of: a reader that takes a byte at a time would otherwise have one for every byte. */
+const MAX_RANGES = 1024;
+
 /** Bytes a `drop-newest` reader has queued: a range that stays readable whatever the ring evicts. */
 interface Range {
   from: number;
@@ -20,7 +23,9 @@ interface Range {
  *     ranges[0]          gap         ranges[1]      gap      tail…end (still filling)
  *     ███████████ ···············  ████████████ ·········  ████
  *
- * At most `capacity` bytes are queued, in evicted slabs that this queue alone keeps alive where it must.
+ * At most `capacity` bytes are queued, in evicted slabs that this queue alone keeps alive where it must. Of a slab that
+ * is needed for less than half, that part is copied: a reader that keeps falling behind has its queue scattered over all
+ * that was ever written, and must not hold all of that.
  */
 export class DropNewestQueue {
   private ranges: Range[] = [];
@@ -31,6 +36,13 @@ export class DropNewestQueue {
     this.tail = cursor;
   }
 
+  /** Memory held, in bytes. */
+  get byteLength(): number {
+    let total = 0;
+    for (const slab of this.held) total += slab.byteLength;
+    return total;
+  }
+
   /** Brings the queue up to date: what no longer fits before `end` is lost. */
   settle(cursor: number, end: number, capacity: number): void {
     let queued = 0;
@@ -38,7 +50,7 @@ export class DropNewestQueue {
     const from = Math.max(this.tail, cursor);
     const room = from + Math.max(0, capacity - queued);
     if (end <= room) return;
-    if (room > from) this.ranges.push({ from, to: room });
+    if (room > from && this.ranges.length < MAX_RANGES) this.ranges.push({ from, to: room });
     this.tail = end;
   }
 
@@ -55,12 +67,19 @@ export class DropNewestQueue {
     return Math.max(cursor, next);
   }
 
-  /** A slab leaves the ring: keep it if anything queued lies in it. */
+  /** A slab leaves the ring: keep what is queued of it. The queue must have been settled. */
   hold(slab: Slab, cursor: number): void {
-    const needed = (from: number, to: number) => slab.base < to && slab.end > Math.max(from, cursor);
-    if (this.ranges.some((range) => needed(range.from, range.to)) || slab.end > Math.max(this.tail, cursor)) {
-      this.held.push(slab);
+    const parts: Range[] = [];
+    let needed = 0;
+    for (const range of [...this.ranges, { from: this.tail, to: slab.end }]) {
+      const from = Math.max(range.from, cursor, slab.base);
+      const to = Math.min(range.to, slab.end);
+      if (from >= to) continue;
+      parts.push({ from, to });
+      needed += to - from;
     }
+    if (needed * 2 >= slab.capacity) this.held.push(slab);
+    else for (const { from, to } of parts) this.held.push(slab.part(from, to));
   }
 
   /** The held slab with the byte at `offset`, if the ring has it no more. */

@@ -11,6 +11,7 @@ import { DropNewestQueue } from './lag.ts';
 import type { Slab } from './slab.ts';
 import type { Stream } from './stream.ts';
 import type { GapRecord, LagPolicy, ReadOptions, ReadRecord } from './types.ts';
+import { requireWhole } from './whole.ts';
 
 /** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
 const UNKNOWN = -1;
@@ -42,6 +43,8 @@ export class Reader implements AsyncIterable<ReadRecord> {
   private closed = false;
   private failure: StreamFSError | undefined;
   private waiter: (() => void) | undefined;
+  /** A `read` is under way: it waits, or has been woken and not gone on yet. */
+  private reading = false;
   private queue: DropNewestQueue | undefined;
   /** Where the bytes lie that were peeked and not yet taken: the ring may give that slab back before they are. */
   private peeked: Slab | undefined;
@@ -82,6 +85,11 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return this.live ? maxLag : Math.max(maxLag, retention);
   }
 
+  /** Memory that is kept for this reader alone, in bytes: what it has queued with `drop-newest`, else none. */
+  get heldMemory(): number {
+    return this.queue?.byteLength ?? 0;
+  }
+
   get isClosed(): boolean {
     return this.closed;
   }
@@ -95,16 +103,21 @@ export class Reader implements AsyncIterable<ReadRecord> {
    * READER_BUSY for a second read at the same time, or the signal's reason
    */
   async read(options: ReadOptions = {}): Promise<ReadRecord> {
-    if (this.waiter !== undefined) throw fail('READER_BUSY');
+    if (this.reading || this.waiter !== undefined) throw fail('READER_BUSY');
     const { timeout, signal } = options;
     signal?.throwIfAborted();
     let record = this.takeChunk();
     if (record !== undefined) return record;
     if (timeout === 0) throw fail('READ_TIMEOUT');
     const deadline = timeout === undefined ? undefined : performance.now() + timeout;
-    while (record === undefined) {
-      await this.wait(deadline, signal);
-      record = this.takeChunk();
+    this.reading = true;
+    try {
+      while (record === undefined) {
+        await this.wait(deadline, signal);
+        record = this.takeChunk();
+      }
+    } finally {
+      this.reading = false;
     }
     return record;
   }
@@ -156,6 +169,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     if (this.closed) return;
     this.closed = true;
     this.peeked = undefined;
+    this.queue = undefined;
     this.stream.readerClosed(this);
     this.wake();
   }
@@ -227,7 +241,10 @@ export class Reader implements AsyncIterable<ReadRecord> {
     if (this.policy === 'block') stream.roomMade();
   }
 
-  /** Calls `wake` once, at the end of a turn in which something was appended, or the stream or the reader ended. */
+  /**
+   * Calls `wake` once, at the end of a turn in which something was appended, or the stream or the reader ended. Ask in
+   * the turn in which {@link peek} gave nothing: what was appended in an earlier one wakes nobody.
+   */
   whenReadable(wake: () => void): void {
     if (this.waiter !== undefined) throw fail('READER_BUSY');
     this.waiter = wake;
@@ -245,9 +262,10 @@ export class Reader implements AsyncIterable<ReadRecord> {
   /**
    * Moves the cursor to an absolute offset; one beyond the end waits until the stream gets there (contract 56).
    *
-   * @throws OFFSET_GONE
+   * @throws OFFSET_GONE, INVALID_PARAMETER for what is no offset
    */
   seek(offset: number): void {
+    requireWhole('offset', offset);
     if (offset < this.stream.startOffset) throw this.stream.offsetGone(offset);
     this.firstGap = undefined;
     this.peeked = undefined;
@@ -256,6 +274,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     this.announced = false;
     if (this.queue !== undefined) this.queue = new DropNewestQueue(offset);
     this.chunksBefore = this.chunksAt(offset);
+    if (this.policy === 'block') this.stream.roomMade();
     this.stream.delist(this);
     this.wake();
   }

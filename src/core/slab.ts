@@ -72,6 +72,18 @@ export class Slab {
     return this.bytes.subarray(from - this.base, to - this.base);
   }
 
+  /** A copy of the bytes between two absolute offsets, and of where chunks end in them. */
+  part(from: number, to: number): Slab {
+    const part = new Slab(from, this.chunksBefore(from), this.isBoundary(from), to - from);
+    for (let at = from; at < to; ) {
+      const chunkEnd = this.chunkEnd(at);
+      const upTo = chunkEnd < 0 ? to : Math.min(chunkEnd, to);
+      part.fill(this.view(at, upTo), upTo === chunkEnd);
+      at = upTo;
+    }
+    return part;
+  }
+
   /** The offset behind the chunk that holds `offset`, or -1 when that chunk goes on in the next slab. */
   chunkEnd(offset: number): number {
     const position = this.chunks.nextEnd(offset - this.base, this.used);

@@ -13,12 +13,14 @@ import { Ring } from './ring.ts';
 import {
   type EndReason,
   type GapRecord,
+  LAG_POLICIES,
   type LagPolicy,
   MAX_CHUNK,
   MAX_OFFSET,
   type ReaderOptions,
   type ReaderStart,
 } from './types.ts';
+import { requireWhole } from './whole.ts';
 import { WriterGate } from './writer-gate.ts';
 
 /** What an owner of streams may want to be told of. Called synchronously: be quick, do not throw. */
@@ -102,14 +104,15 @@ export class Stream {
   constructor(options: StreamOptions) {
     this.retention = atLeastOne('retention', options.retention);
     this.maxLag = atLeastOne('maxLag', options.maxLag);
-    this.onLag = options.onLag ?? 'drop-oldest';
+    this.onLag = policyOf(options.onLag ?? 'drop-oldest');
     this.generation = options.generation ?? newGeneration();
     this.firstOffset = options.firstOffset ?? 0;
+    requireWhole('firstOffset', this.firstOffset);
     this.now = options.now ?? Date.now;
     this.observer = options.observer ?? {};
     this.createdAt = this.now();
     this.modifiedAt = this.createdAt;
-    this.gate = new WriterGate(options.blockTimeout ?? 5000);
+    this.gate = new WriterGate(options.blockTimeout ?? 5000, this.maxLag);
     this.ring = new Ring(this.firstOffset, Math.max(this.retention, this.maxLag), (slab) => {
       for (const reader of this.watched) reader.slabLeaves(slab);
     });
@@ -159,7 +162,8 @@ export class Stream {
     else {
       for (let at = 0; at < bytes.length; at += MAX_CHUNK) this.appendChunk(bytes.subarray(at, at + MAX_CHUNK));
     }
-    if (this.waiting.length > 0 || this.watched.size > 0) this.scheduleFlush();
+    // Also for those that come to wait later in this turn.
+    if (this.openReaders.size > 0) this.scheduleFlush();
     return ring.end;
   }
 
@@ -176,15 +180,19 @@ export class Stream {
 
   /**
    * Appends like {@link append}, but waits where a reader has asked writers to (contract 20, `block`), and lets readers
-   * keep up with one that is longer than 256 KiB. Still one piece: no other `write` comes in between. Returns nothing
-   * where there was nothing to wait for.
+   * keep up with a long one. Still one piece: no other `write` comes in between. Returns nothing where there was
+   * nothing to wait for; otherwise the caller's memory is needed until the promise settles.
+   *
+   * @throws like {@link append}. A stream that ends in the middle of a long write keeps what was written until then
    */
   write(bytes: Uint8Array): void | Promise<void> {
-    const portion = this.openReaders.size === 0 ? Number.POSITIVE_INFINITY : WriterGate.PORTION;
+    const portion = this.openReaders.size === 0 ? Number.POSITIVE_INFINITY : this.gate.portion;
     if (bytes.length <= portion && this.gate.isOpen) {
       this.append(bytes);
       return undefined;
     }
+    if (this.reason !== undefined) throw fail('STREAM_CLOSED');
+    if (bytes.length > MAX_OFFSET - this.ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
     return this.gate.pass(bytes, (part) => this.append(part));
   }
 
@@ -201,19 +209,20 @@ export class Stream {
     if (this.reason !== undefined) return;
     this.reason = reason;
     this.gate.abandon();
-    if (this.waiting.length > 0) this.scheduleFlush();
+    if (this.openReaders.size > 0) this.scheduleFlush();
   }
 
   /**
    * A new reader (contract 17, 25).
    *
-   * @throws OFFSET_GONE for an offset no longer retained, STREAM_RECREATED for another generation
+   * @throws OFFSET_GONE for an offset no longer retained, STREAM_RECREATED for another generation, INVALID_PARAMETER
+   * for a start or a policy that is none
    */
   openReader(options: ReaderOptions = {}): Reader {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
     const cursor = this.startCursor(start);
-    const policy = options.onLag ?? this.onLag;
+    const policy = policyOf(options.onLag ?? this.onLag);
     const reader = new Reader(this, ++this.readerIds, policy, cursor, this.now());
     this.openReaders.add(reader);
     if (policy === 'block') this.gate.add(reader);
@@ -229,8 +238,15 @@ export class Stream {
   private startCursor(start: ReaderStart): number {
     const { startOffset, endOffset } = this;
     if ('from' in start) return start.from === 'live' ? endOffset : startOffset;
-    if ('lastBytes' in start) return Math.max(startOffset, endOffset - start.lastBytes);
-    if ('lastLines' in start) return this.ring.lastLines(start.lastLines, startOffset);
+    if ('lastBytes' in start) {
+      requireWhole('lastBytes', start.lastBytes);
+      return Math.max(startOffset, endOffset - start.lastBytes);
+    }
+    if ('lastLines' in start) {
+      requireWhole('lastLines', start.lastLines);
+      return this.ring.lastLines(start.lastLines, startOffset);
+    }
+    requireWhole('offset', start.offset);
     if (start.offset < startOffset && start.onExpired !== 'skip') throw this.offsetGone(start.offset);
     return start.offset;
   }
@@ -350,6 +366,11 @@ function atLeastOne(name: string, value: number): number {
     throw new RangeError(`${name} must be a whole number of bytes from 1, not ${value}`);
   }
   return value;
+}
+
+function policyOf(name: LagPolicy): LagPolicy {
+  if (LAG_POLICIES.includes(name)) return name;
+  throw fail('INVALID_PARAMETER', { name: 'onLag', reason: `it must be one of ${LAG_POLICIES.join(', ')}` });
 }
 
 /** Unlikely to repeat in any life of any server: 32 bits of time, 48 random ones. */

@@ -8,19 +8,36 @@ import { fail } from '../errors/index.ts';
 import type { Reader } from './reader.ts';
 import { MAX_CHUNK } from './types.ts';
 
-export class WriterGate {
-  /** Bytes written at a time by a long write, before readers get a turn. */
-  static readonly PORTION = 256 * 1024;
+/** The most a long write appends before readers get a turn, in bytes. */
+const MAX_PORTION = 256 * 1024;
+/** The longest time a timer can wait, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
+export class WriterGate {
   private readonly readers = new Set<Reader>();
   private readonly deadline: number;
+  private readonly longPortion: number;
   /** The last of the writes that wait, in order; undefined when none does. */
   private queue: Promise<void> | undefined;
   private release: (() => void) | undefined;
   private abandoned = false;
 
-  constructor(deadline: number) {
-    this.deadline = deadline;
+  /**
+   * @param deadline milliseconds from 0 that writers wait for a reader; Infinity: for ever
+   * @param maxLag bytes a reader may fall behind: one that keeps up must not do so within a portion
+   */
+  constructor(deadline: number, maxLag: number) {
+    if (!(deadline >= 0)) throw new RangeError(`blockTimeout must be milliseconds from 0, not ${deadline}`);
+    this.deadline = Math.min(deadline, LONGEST_TIMER);
+    this.longPortion = Math.min(MAX_PORTION, Math.max(1, Math.floor(maxLag / 2 / MAX_CHUNK)) * MAX_CHUNK);
+  }
+
+  /**
+   * Bytes written at a time, before readers get a turn: with a blocking reader a chunk, since no more slack than that
+   * is kept for it.
+   */
+  get portion(): number {
+    return this.readers.size === 0 ? this.longPortion : MAX_CHUNK;
   }
 
   /** Whether a write may go ahead at once. */
@@ -66,8 +83,7 @@ export class WriterGate {
   private async drain(bytes: Uint8Array, append: (part: Uint8Array) => void): Promise<void> {
     for (let at = 0; at < bytes.length || at === 0; ) {
       await this.room();
-      // With a blocking reader a piece at a time, since no more than a chunk of slack is kept for it.
-      const length = this.readers.size === 0 ? WriterGate.PORTION : MAX_CHUNK;
+      const length = this.portion;
       append(bytes.subarray(at, at + length));
       at += length;
       // Behind the flush of this turn: setImmediate callbacks run in the order in which they were set.

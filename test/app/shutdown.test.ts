@@ -3,7 +3,7 @@ import { stopWithin } from '../../src/app/shutdown.ts';
 import { recorder } from './recorder.ts';
 
 describe('stopping the parts of a server', () => {
-  it('tells all at once, with the deadline, and waits for all', async () => {
+  it('tells all at once, with most of the deadline, and waits for all', async () => {
     const logger = recorder();
     const told: string[] = [];
     let letGo: (() => void) | undefined;
@@ -22,7 +22,7 @@ describe('stopping the parts of a server', () => {
       logger,
     );
     await stopping;
-    expect(told).toEqual(['first 60000', 'released']);
+    expect(told).toEqual(['first 54000', 'released']);
     expect(logger.lines).toEqual([{ level: 'info', message: 'stopped', facts: {} }]);
   });
 

@@ -134,7 +134,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(server.requests.every(({ query }) => query.get('create') === 'false')).toBe(true);
   });
 
-  it('contract 28: a shutdown is gone over like a cut, for the server may come back', async () => {
+  it('a shutdown is gone over like a cut, for the server may come back', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0, generation: server.requests.length === 1 ? 'old' : 'new' });
       const reason = server.requests.length === 1 ? 'shutdown' : 'ended';
@@ -157,7 +157,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(error).toMatchObject({ kind: 'cut', code: 'CUT', details: { offset: 3, generation: 'g' } });
   });
 
-  it.each(['ended', 'removed', 'timeout'] as const)('contract 23: the end with reason %s finishes', async (reason) => {
+  it.each(['ended', 'removed', 'timeout'] as const)('the end with reason %s finishes', async (reason) => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 4, generation: 'g' });
       response.end(Buffer.concat([frame('data', 4, 'tail'), frame('end', 8, reason)]));
@@ -167,7 +167,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('contract 20: a reader that was disconnected for being slow gets the error READER_TOO_SLOW', async () => {
+  it('a reader that was disconnected for being slow gets the error READER_TOO_SLOW', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0, generation: 'g' });
       response.end(frame('end', 0, 'too-slow'));
@@ -193,7 +193,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('contract 25: an offset no longer retained is an error that names the earliest', async () => {
+  it('an offset no longer retained is an error that names the earliest', async () => {
     const server = await fakeServer((_request, response) => {
       refuse(response, 410, 'OFFSET_GONE', { earliest: 77 });
     });
@@ -271,7 +271,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(await waiting).toBe(reason);
   });
 
-  it('contract 43: a file that is no stream is given with its offsets, and ends', async () => {
+  it('a file that is no stream is given with its offsets, and ends', async () => {
     const server = await fakeServer((_request, response) => {
       response.writeHead(200, { 'Content-Type': 'application/octet-stream' });
       response.end('a readme');
@@ -281,7 +281,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(bytesOf(records)).toBe('a readme');
   });
 
-  it('contract 30: it says when it has caught up', async () => {
+  it('it says when it has caught up', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0, generation: 'g' });
       response.end(

@@ -4,12 +4,11 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LAG_POLICIES, MAX_CHUNK, type Reader, type ReaderStart, Stream } from '../../src/core/index.ts';
+import { LAG_POLICIES, type LagPolicy, type Reader, type ReaderStart, Stream } from '../../src/core/index.ts';
 import { MAX_SLAB, MIN_SLAB } from '../../src/core/slab.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 import { type Expected, ModelReader, ModelStream } from './model.ts';
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+import { codeOf, recordsNow, turn } from './reading.ts';
 
 /** One thing done to a stream. Numbers are reduced to what is there: `who` to a reader, `at` to an offset. */
 type Step =
@@ -310,10 +309,155 @@ async function hold(sizes: Sizes, numRuns: number): Promise<void> {
 
 describe('any interleaving of appends, readers, stalls, seeks, closes and the end', () => {
   it('contract 4, 8, 10, 11, 12, 17, 18, 20, 23, 25, 30: small streams do what the model does, byte for byte', async () => {
-    await hold(SMALL, 400);
+    await hold(SMALL, 500);
   }, 90_000);
 
   it('contract 12, 13, 16, 21: so do streams that cross chunks and slabs, within their memory', async () => {
-    await hold(LARGE, 250);
+    await hold(LARGE, 500);
+  }, 90_000);
+});
+
+describe('drop-newest, with bytes on their way while others arrive', () => {
+  it('contract 8, 20: loses no more than it has to, and says exactly what', async () => {
+    const size = fc.integer({ min: 0, max: 5000 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 8000 }),
+        fc.integer({ min: 1, max: 8000 }),
+        fc.array(fc.tuple(size, size, fc.nat({ max: 255 }), fc.boolean()), { maxLength: 60, size: 'max' }),
+        async (retention, maxLag, rounds) => {
+          const stream = new Stream({ retention, maxLag, onLag: 'drop-newest' });
+          const model = new ModelStream({ retention, maxLag });
+          const reader = stream.openReader();
+          let at = 0;
+          const append = (length: number, seed: number) => {
+            stream.append(content(length, seed));
+            model.append(content(length, seed));
+          };
+          const follow = (record: ReturnType<Reader['peek']>) => {
+            if (record?.type === 'gap') {
+              expect(record.from).toBe(at);
+              expect(record.chunks).toBe(model.chunksIn(record.from, record.to));
+              at = record.to;
+            } else if (record?.type === 'data') {
+              expect(record.offset).toBe(at);
+              at += record.data.length;
+              expect(Buffer.compare(record.data, model.slice(record.offset, at))).toBe(0);
+            }
+          };
+          for (const [before, within, seed, takes] of rounds) {
+            append(before, seed);
+            const record = takes ? reader.peek() : undefined;
+            append(within, seed + 1);
+            follow(record);
+            if (record?.type === 'data') reader.advance(record.data.length);
+            expect(reader.heldMemory).toBeLessThanOrEqual(
+              (2 * Math.max(retention, maxLag) + 2 * MIN_SLAB) * (9 / 8) + 1024,
+            );
+          }
+          const rest = await recordsNow(reader);
+          for (const record of rest) follow(record);
+          expect(at).toBe(stream.endOffset);
+          expect(reader.receivedBytes + reader.skippedBytes).toBe(stream.totalWritten);
+          // With all the time in the world it would have got this much at least.
+          expect(reader.receivedBytes).toBeGreaterThanOrEqual(Math.min(stream.totalWritten, maxLag));
+        },
+      ),
+      { numRuns: 300, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: true },
+    );
+  }, 90_000);
+});
+
+describe('writers that wait, and readers of every policy, at their own pace', () => {
+  const writerArbitrary = fc.array(fc.tuple(fc.integer({ min: 0, max: 400_000 }), fc.nat({ max: 2 })), {
+    maxLength: 5,
+  });
+  const readerArbitrary = fc.record({
+    policy: fc.constantFrom<LagPolicy>(...LAG_POLICIES),
+    /** Turns between two reads. */
+    pace: fc.nat({ max: 3 }),
+    /** Turns before it comes, and reads after which it leaves. */
+    comes: fc.nat({ max: 5 }),
+    leaves: fc.option(fc.nat({ max: 30 })),
+  });
+
+  it('contract 8, 10, 11, 20, 23: each write is one piece; all see one history; received + skipped = appended since the join', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 200_000 }),
+        fc.integer({ min: 1, max: 200_000 }),
+        fc.array(writerArbitrary, { minLength: 1, maxLength: 4 }),
+        fc.array(readerArbitrary, { maxLength: 6 }),
+        async (retention, maxLag, writers, readers) => {
+          const stream = new Stream({ retention, maxLag });
+          const history: Buffer[] = [];
+          const append = stream.append.bind(stream);
+          stream.append = (bytes) => {
+            const end = append(bytes);
+            history.push(Buffer.from(bytes));
+            return end;
+          };
+          const pieces: Buffer[] = [];
+          const writing = writers.map(async (sizes) => {
+            for (const [size, pause] of sizes) {
+              const piece = Buffer.alloc(size, pieces.length + 1);
+              pieces.push(piece);
+              await stream.write(piece);
+              for (let i = 0; i < pause; i++) await turn();
+            }
+          });
+          const reading = readers.map(async ({ policy, pace, comes, leaves }) => {
+            for (let i = 0; i < comes; i++) await turn();
+            const reader = stream.openReader({ onLag: policy });
+            const start = reader.cursor;
+            const got: { offset: number; data: Uint8Array }[] = [];
+            let at = start;
+            const code = await codeOf(async () => {
+              for (let reads = 0; reads !== leaves; reads++) {
+                const record = await reader.read();
+                if (record.type === 'end') return;
+                if (record.type === 'gap') {
+                  expect(record.from).toBe(at);
+                  at = record.to;
+                } else if (record.type === 'data') {
+                  expect(record.offset).toBe(at);
+                  at += record.data.length;
+                  got.push(record);
+                }
+                for (let i = 0; i < pace; i++) await turn();
+              }
+            });
+            // Only who asked for it is cut off; who blocks and reads on never is.
+            if (policy !== 'disconnect') expect(code).toBe('no error');
+            else if (code !== 'no error') expect(code).toBe('READER_TOO_SLOW');
+            if (policy === 'disconnect' || policy === 'block') expect(reader.skippedBytes).toBe(0);
+            if (code === 'no error' && leaves === null) expect(at).toBe(stream.endOffset);
+            expect(reader.cursor).toBe(at);
+            expect(reader.receivedBytes + reader.skippedBytes).toBe(at - start);
+            reader.close();
+            return got;
+          });
+          await Promise.all(writing);
+          stream.end();
+          const all = await Promise.all(reading);
+          const bytes = Buffer.concat(history);
+          expect(bytes.length).toBe(stream.totalWritten);
+          expect(bytes.length).toBe(pieces.reduce((sum, piece) => sum + piece.length, 0));
+          for (const got of all) {
+            for (const { offset, data } of got) {
+              expect(Buffer.compare(data, bytes.subarray(offset, offset + data.length))).toBe(0);
+            }
+          }
+          // Each piece lies in one place, whole.
+          for (const piece of pieces) {
+            if (piece.length === 0) continue;
+            const from = bytes.indexOf(piece[0]!);
+            expect(Buffer.compare(bytes.subarray(from, from + piece.length), piece)).toBe(0);
+          }
+          expect(stream.readerCount).toBe(0);
+        },
+      ),
+      { numRuns: 150, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: true },
+    );
   }, 90_000);
 });

@@ -23,11 +23,9 @@ export async function cat(context: CommandContext, path: string, options: Option
   const showProgress = context.chatty && context.messages.terminal && !isTerminal(context.io.stdout);
   const progress = new Progress(context.messages, showProgress);
   try {
-    const code = options.stream
+    return options.stream
       ? await followTo(context, client, path, { ...request, signal: context.signal }, progress)
       : await readTo(context, client, path, progress);
-    await context.output.flush(context.signal);
-    return code;
   } finally {
     progress.stop();
   }

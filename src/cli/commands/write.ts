@@ -49,7 +49,7 @@ export async function write(context: CommandContext, path: string, options: Opti
  * Input piece by piece. A plain iterator rather than a generator: closing it must take effect while a read is
  * waiting, or a refusal in the middle of an idle input would be told only with the next byte.
  */
-function piecesOf(input: Readable): AsyncIterable<Uint8Array> {
+export function piecesOf(input: Readable): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {
       const source: AsyncIterator<Buffer | string> = input[Symbol.asyncIterator]();

@@ -1,0 +1,53 @@
+/** What `follow` is asked, and what it gives: the words of docs/protocol.md as types. */
+import type { BackoffOptions } from './backoff.ts';
+import type { StreamFSClientError } from './errors.ts';
+import type { LagPolicy } from './types.ts';
+
+export interface FollowOptions {
+  /** Where to start: at most one of `from`, `offset`, `last` and `lastLines`. Default: `from: 'earliest'`. */
+  from?: 'earliest' | 'live';
+  /** An absolute offset; one beyond the end waits until the stream gets there. */
+  offset?: number;
+  /** The last so many bytes retained. */
+  last?: number;
+  /** The last so many lines retained. */
+  lastLines?: number;
+  /** Where `offset` is no longer retained: fail with OFFSET_GONE (default), or go on from the earliest after a gap. */
+  onExpired?: 'error' | 'skip';
+  /** At the first connection: fail with STREAM_RECREATED if the stream has another generation. */
+  generation?: string;
+  /** Whether an absent stream is created. Default: as the server is configured. */
+  create?: boolean;
+  /** Default: the stream's. `disconnect` shows as the error READER_TOO_SLOW. */
+  onLag?: LagPolicy;
+  /** Milliseconds without a byte after which following ends, with reason `timeout`. Default: never. */
+  timeout?: number;
+  /**
+   * Milliseconds after which an idle server shows that it is alive; a server silent for three times as long counts
+   * as cut. Default 15 000; 0 turns both off.
+   */
+  heartbeat?: number;
+  /** Whether, or how patiently, to go on after a cut. Default true. False: a cut is an error of kind `cut`. */
+  reconnect?: boolean | BackoffOptions;
+  /** Wait also for the first connection. Default false: no server is an error of kind `unreachable` at once. */
+  waitForServer?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Data and gaps follow each other without overlap or hole, within one generation. */
+export type FollowRecord =
+  /** Connected, the first time or again. `offset` is the next byte's; both are unknown for what is not a stream. */
+  | { type: 'open'; offset: number | undefined; generation: string | undefined }
+  | { type: 'data'; offset: number; data: Uint8Array }
+  /** The bytes from `from` up to `to` are lost to this reader, of `chunks` chunks. */
+  | { type: 'gap'; from: number; to: number; chunks: number }
+  /** All there is has been read. Comes first at the live end, then after each gap and each connection. */
+  | { type: 'caught-up'; offset: number }
+  /** The connection is lost; the next try comes in `delay` milliseconds. `error` says why. */
+  | { type: 'reconnecting'; offset: number | undefined; attempt: number; delay: number; error: StreamFSClientError }
+  /** The path has a new stream: what comes next is its own, from its earliest on. The old one was read to `lastOffset`. */
+  | { type: 'recreated'; previous: string; generation: string; lastOffset: number }
+  /** The last record. `shutdown` is seen only with `reconnect: false`. */
+  | { type: 'end'; offset: number; reason: EndReason };
+
+export type EndReason = 'ended' | 'removed' | 'timeout' | 'shutdown';

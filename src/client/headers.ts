@@ -1,0 +1,20 @@
+/** Numbers in an answer's headers: held to what they must be, since offsets decide what is lost or repeated. */
+import { StreamFSClientError } from './errors.ts';
+
+/** The offset of the first byte to come; undefined where the server, or a browser's CORS rules, do not tell. */
+export function offsetHeader(response: { headers: { get(name: string): string | null } }): number | undefined {
+  return wholeHeader(response, 'x-stream-offset');
+}
+
+export function wholeHeader(
+  response: { headers: { get(name: string): string | null } },
+  name: string,
+): number | undefined {
+  const text = response.headers.get(name);
+  if (text === null) return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new StreamFSClientError('protocol', `the server sent an invalid ${name}: ${text}`);
+  }
+  return value;
+}

@@ -1,0 +1,8 @@
+/** What the core accepts as a count of bytes or lines, or as an offset: anything else would make a reader stand nowhere. */
+import { fail } from '../errors/index.ts';
+
+/** @throws INVALID_PARAMETER unless `value` is a whole number from 0 to 2^53 - 1 */
+export function requireWhole(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw fail('INVALID_PARAMETER', { name, reason: `it must be a whole number from 0 to 2^53 - 1, not ${value}` });
+}

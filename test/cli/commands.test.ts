@@ -1,0 +1,166 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { EXIT } from '../../src/cli/exit-codes.ts';
+import { fakeServer } from '../client/fake-server.ts';
+import { cli, realServer } from './harness.ts';
+
+describe('commands', () => {
+  it('contract 85: ls lists names, with -l mode, size and time, with --json what the server said', async () => {
+    const { url } = await realServer();
+    await cli(['write', '--stream', '/streamfs/b'], { url, input: 'abc' }).code;
+    await cli(['write', '--stream', '/streamfs/a/deep'], { url, input: 'x' }).code;
+    const plain = cli(['ls', '/streamfs'], { url });
+    expect(await plain.code).toBe(0);
+    expect(plain.out()).toBe('README\na/\nb\n');
+    const long = cli(['ls', '-l', '/streamfs'], { url });
+    await long.code;
+    const lines = long.out().trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^-r--r--r-- +\d+ +\d{4}-\d\d-\d\dT[\d:]+Z +README$/);
+    expect(lines[2]).toMatch(/^-rw-r--r-- +3 +\d{4}-\d\d-\d\dT[\d:]+(Z|[+-]\d\d:\d\d) +b$/);
+    const json = cli(['--json', 'ls', '/streamfs'], { url });
+    await json.code;
+    expect(JSON.parse(json.out())[2]).toMatchObject({ name: 'b', size: 3, mode: 420, isDir: false });
+  });
+
+  it('ls of a file is the file, of nothing an error, of the default the root', async () => {
+    const { url } = await realServer();
+    const file = cli(['ls', '/streamfs/README'], { url });
+    expect(await file.code).toBe(0);
+    expect(file.out()).toBe('README\n');
+    expect(await cli(['ls', '/streamfs/none'], { url }).code).toBe(EXIT.notFound.code);
+    const root = cli(['ls'], { url });
+    await root.code;
+    expect(root.out().split('\n')).toContain('streamfs/');
+  });
+
+  it('contract 85, 40: stat prints the facts, those of the stream too', async () => {
+    const { url } = await realServer();
+    await cli(['write', '--stream', '/streamfs/x'], { url, input: 'abc' }).code;
+    const plain = cli(['stat', '/streamfs/x'], { url });
+    expect(await plain.code).toBe(0);
+    for (const line of ['name: x', 'type: stream', 'size: 3', 'mode: -rw-r--r-- (0644)', 'total_written: 3']) {
+      expect(plain.out().split('\n')).toContain(line);
+    }
+    const json = cli(['stat', '--json', '/streamfs/x'], { url });
+    await json.code;
+    expect(JSON.parse(json.out())).toMatchObject({ size: 3, meta: { Name: 'streamfs', Type: 'stream' } });
+  });
+
+  it('contract 85, 46: touch, rm, end and mkdir take several paths, and tell of each that fails', async () => {
+    const { url } = await realServer();
+    expect(await cli(['touch', '/streamfs/a', '/streamfs/b'], { url }).code).toBe(0);
+    const removing = cli(['rm', '/streamfs/a', '/streamfs/none', '/streamfs/b'], { url });
+    expect(await removing.code).toBe(EXIT.notFound.code);
+    expect(removing.err.text).toBe('streamfs: /streamfs/none: stream not found: /none\n');
+    const left = cli(['ls', '/streamfs'], { url });
+    await left.code;
+    expect(left.out()).toBe('README\n');
+    expect(await cli(['mkdir', '-m', '700', '/memfs/d', '/memfs/e'], { url }).code).toBe(0);
+    expect(await cli(['touch', '/memfs/d/f'], { url }).code).toBe(0);
+    expect(await cli(['rm', '/memfs/d'], { url }).code).toBe(EXIT.refused.code);
+    expect(await cli(['rm', '-r', '/memfs/d'], { url }).code).toBe(0);
+    const directory = cli(['mkdir', '/streamfs/d'], { url });
+    expect(await directory.code).toBe(EXIT.failed.code);
+    expect(directory.err.text).toBe('streamfs: streamfs does not support directories\n');
+    expect(await cli(['end', '/streamfs/none'], { url }).code).toBe(EXIT.notFound.code);
+  });
+
+  it('contract 74: mount, mounts and unmount', async () => {
+    const { url } = await realServer();
+    expect(await cli(['mount', 'streamfs', '/two', 'ring_buffer_size=1MB'], { url }).code).toBe(0);
+    const again = cli(['mount', 'streamfs', '/two'], { url });
+    expect(await again.code).toBe(EXIT.refused.code);
+    expect(again.err.text).toBe('streamfs: mount already exists: /two\n');
+    const list = cli(['mounts'], { url });
+    await list.code;
+    expect(list.out()).toMatch(/^\/two +streamfs +mounted$/m);
+    const json = cli(['mounts', '--json'], { url });
+    await json.code;
+    const two = JSON.parse(json.out()).find((mount: { path: string }) => mount.path === '/two');
+    expect(two).toMatchObject({ pluginName: 'streamfs', config: { ring_buffer_size: '1MB' } });
+    expect(await cli(['unmount', '/two'], { url }).code).toBe(0);
+    expect(await cli(['unmount', '/two'], { url }).code).toBe(EXIT.notFound.code);
+    const unknown = cli(['mount', 'nonsense', '/x'], { url });
+    expect(await unknown.code).toBe(EXIT.failed.code);
+    expect(unknown.err.text).toBe('streamfs: unknown filesystem type: nonsense\n');
+  });
+
+  it('mount sends truth values and numbers as such, and texts as texts', async () => {
+    let body = '';
+    const server = await fakeServer((request, response) => {
+      request.on('data', (piece) => {
+        body += piece;
+      });
+      request.on('end', () => response.end('{}'));
+    });
+    const config = ['a=true', 'b=12', 'c=1.5', 'd=6MB', 'e=', 'f=x=y', 'g=99999999999999999999'];
+    expect(await cli(['mount', 'memfs', '/m', ...config], { url: server.url }).code).toBe(0);
+    expect(JSON.parse(body)).toEqual({
+      fstype: 'memfs',
+      path: '/m',
+      config: { a: true, b: 12, c: 1.5, d: '6MB', e: '', f: 'x=y', g: '99999999999999999999' },
+    });
+  });
+
+  it('contract 76: health prints how the server is, and fails while it is not ready', async () => {
+    const { url } = await realServer();
+    const healthy = cli(['health'], { url });
+    expect(await healthy.code).toBe(0);
+    expect(healthy.out()).toContain('status: healthy\nready: yes\n');
+    const json = cli(['health', '--json'], { url });
+    await json.code;
+    expect(JSON.parse(json.out())).toMatchObject({ ready: true, mounts: { failed: 0 } });
+    const mounts = { total: 1, pending: 1, mounted: 0, failed: 0 };
+    const starting = await fakeServer((_request, response) => {
+      response.end(JSON.stringify({ status: 'starting', version: '1', ready: false, degraded: false, mounts }));
+    });
+    expect(await cli(['health'], { url: starting.url }).code).toBe(EXIT.failed.code);
+  });
+});
+
+/** A configuration that keeps the log of a test's server to errors. */
+async function quietConfig(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'streamfs-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'config.yaml');
+  await writeFile(file, 'server:\n  log_level: error\n');
+  return file;
+}
+
+describe('serve', () => {
+  it('contract 84: prints a sample configuration, with one dash or two', async () => {
+    for (const flag of ['--print-sample-config', '-print-sample-config']) {
+      const run = cli(['serve', flag]);
+      expect(await run.code).toBe(0);
+      expect(run.out()).toContain('ring_buffer_size');
+    }
+  });
+
+  it.each([[['-addr', '127.0.0.1:0']], [['-addr=127.0.0.1:0']], [['--addr', '127.0.0.1:0']]])(
+    'contract 84, 28: %j listens, says where, and stops with 0 when asked to',
+    async (address) => {
+      const server = cli(['serve', '-c', await quietConfig(), ...address]);
+      await expect.poll(server.out).toMatch(/StreamFS is listening on http:\/\/127\.0\.0\.1:\d+\n.*cat --stream/);
+      const url = /http:\S+/.exec(server.out())?.[0] ?? '';
+      const reader = cli(['cat', '--stream', '--no-reconnect', '/streamfs/x'], { url });
+      await cli(['write', '--stream', '/streamfs/x'], { url, input: 'abc' }).code;
+      await expect.poll(reader.out).toBe('abc');
+      server.interrupt('SIGTERM');
+      expect(await server.code).toBe(0);
+      expect(await reader.code).toBe(EXIT.cut.code);
+      expect(reader.err.text).toContain('the server shut down at offset 3');
+    },
+  );
+
+  it('a configuration that cannot be used is a usage error, an address in use a failure', async () => {
+    const missing = cli(['serve', '-c', '/nonexistent/config.yaml']);
+    expect(await missing.code).toBe(EXIT.usage.code);
+    expect(missing.err.text).toContain('/nonexistent/config.yaml');
+    const { url } = await realServer();
+    const taken = cli(['serve', '-c', await quietConfig(), '--addr', new URL(url).host]);
+    expect(await taken.code).toBe(EXIT.failed.code);
+    expect(taken.err.text).toMatch(/^streamfs: .*\n$/);
+  });
+});

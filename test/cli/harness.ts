@@ -1,0 +1,73 @@
+/** One run of the command line inside the test: its own streams, environment and signals, the real code. */
+import { PassThrough, Writable } from 'node:stream';
+import { onTestFinished } from 'vitest';
+import { startApp } from '../../src/app/index.ts';
+import { InterruptedError } from '../../src/cli/exit-codes.ts';
+import { run } from '../../src/cli/run.ts';
+
+/** Takes all that is written to it, and shows it as it grows. */
+class Capture extends Writable {
+  readonly pieces: Buffer[] = [];
+  isTTY?: boolean;
+
+  override _write(piece: Buffer, _encoding: string, done: () => void): void {
+    this.pieces.push(piece);
+    done();
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.pieces);
+  }
+
+  get text(): string {
+    return this.bytes.toString();
+  }
+}
+
+export interface CliRun {
+  code: Promise<number>;
+  stdin: PassThrough;
+  stdout: Writable;
+  err: Capture;
+  /** Standard output so far; empty where the test gave its own. */
+  out(): string;
+  outBytes(): Buffer;
+  interrupt(signal: 'SIGINT' | 'SIGTERM'): void;
+}
+
+export interface CliOptions {
+  /** Standard input, whole. Without it the test writes to `stdin` itself. */
+  input?: string | Uint8Array;
+  url?: string;
+  env?: Record<string, string>;
+  stdout?: Writable;
+  errIsTerminal?: boolean;
+}
+
+/** Starts the command line with `argv`; a run that is left waiting is interrupted with the test. */
+export function cli(argv: string[], options: CliOptions = {}): CliRun {
+  const stdin = new PassThrough();
+  const captured = new Capture();
+  const stdout = options.stdout ?? captured;
+  const err = new Capture();
+  if (options.errIsTerminal) err.isTTY = true;
+  const abort = new AbortController();
+  const interrupt = (signal: 'SIGINT' | 'SIGTERM') => abort.abort(new InterruptedError(signal));
+  const env = { ...(options.url === undefined ? {} : { STREAMFS_URL: options.url }), ...options.env };
+  if (options.input !== undefined) stdin.end(options.input);
+  const code = run(argv, { stdin, stdout, stderr: err, env, signal: abort.signal });
+  onTestFinished(async () => {
+    interrupt('SIGTERM');
+    await code;
+  });
+  return { code, stdin, stdout, err, out: () => captured.text, outBytes: () => captured.bytes, interrupt };
+}
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A real server with streams at /streamfs and files at /memfs, closed with the test. */
+export async function realServer(): Promise<{ url: string; shutdown(): Promise<void> }> {
+  const app = await startApp({ address: '127.0.0.1:0', logger: silent });
+  onTestFinished(() => app.shutdown());
+  return { url: app.url, shutdown: () => app.shutdown() };
+}

@@ -1,0 +1,214 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startApp } from '../../src/app/index.ts';
+import { type FollowRecord, StreamFSClient } from '../../src/client/index.ts';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+async function realServer(): Promise<string> {
+  const app = await startApp({ address: '127.0.0.1:0', logger: silent });
+  onTestFinished(() => app.shutdown());
+  return app.url;
+}
+
+/** A way to the server that breaks each connection off after some bytes of answer, until it is told to let be. */
+async function breakingProxy(target: string, bytes: () => number) {
+  const sockets = new Set<Socket>();
+  let closed = false;
+  const facts = {
+    url: '',
+    cuts: 0,
+    /** Breaks all connections, and every new one. */
+    close() {
+      closed = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    open() {
+      closed = false;
+    },
+  };
+  const server = createServer((client) => {
+    if (closed) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect(Number(new URL(target).port), '127.0.0.1');
+    let left = bytes();
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.pipe(upstream);
+    upstream.on('data', (piece) => {
+      const part = piece.subarray(0, left);
+      left -= part.length;
+      client.write(part);
+      if (left > 0) return;
+      facts.cuts += 1;
+      upstream.pause();
+      client.end();
+    });
+    upstream.on('end', () => client.end());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(async () => {
+    facts.close();
+    server.close();
+    await once(server, 'close');
+  });
+  facts.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return facts;
+}
+
+async function collect(records: AsyncIterable<FollowRecord>): Promise<FollowRecord[]> {
+  const all: FollowRecord[] = [];
+  for await (const record of records) all.push(record);
+  return all;
+}
+
+function bytesOf(records: readonly FollowRecord[]): Buffer {
+  return Buffer.concat(records.flatMap((record) => (record.type === 'data' ? [Buffer.from(record.data)] : [])));
+}
+
+describe('client with a real server', () => {
+  it('contract 19: over a connection that is cut again and again every byte comes once', async () => {
+    const url = await realServer();
+    const content = randomBytes(2_000_000);
+    const writer = new StreamFSClient({ url });
+    await writer.write('/streamfs/x', content.subarray(0, 1_000_000));
+    let cutsLeft = 30;
+    const proxy = await breakingProxy(url, () => {
+      cutsLeft -= 1;
+      return cutsLeft > 0 ? 600 + Math.floor(Math.random() * 100_000) : Number.POSITIVE_INFINITY;
+    });
+    const reader = new StreamFSClient({ url: proxy.url, retry: { initial: 1, max: 5 } });
+    const reading = collect(reader.follow('/streamfs/x'));
+    await writer.write('/streamfs/x', content.subarray(1_000_000), { end: true });
+    const records = await reading;
+    expect(proxy.cuts).toBeGreaterThan(5);
+    expect(records.some(({ type }) => type === 'gap')).toBe(false);
+    expect(bytesOf(records).equals(content)).toBe(true);
+    expect(records.at(-1)).toEqual({ type: 'end', offset: 2_000_000, reason: 'ended' });
+  });
+
+  it('contract 9, 25: a start that is no longer retained is a gap of exact size where that is asked for', async () => {
+    const url = await realServer();
+    const client = new StreamFSClient({ url });
+    await client.mount('streamfs', '/small', { ring_buffer_size: '64KB' });
+    const content = randomBytes(200_000);
+    await client.write('/small/x', content, { end: true });
+    const records = await collect(client.follow('/small/x', { offset: 10, onExpired: 'skip' }));
+    const gap = records.find((record) => record.type === 'gap');
+    expect(gap).toMatchObject({ from: 10, to: 200_000 - 65_536 });
+    expect(bytesOf(records).equals(content.subarray(200_000 - 65_536))).toBe(true);
+    await expect(collect(client.follow('/small/x', { offset: 10 }))).rejects.toMatchObject({
+      code: 'OFFSET_GONE',
+      status: 410,
+      details: { earliest: 200_000 - 65_536 },
+    });
+  });
+
+  it('contract 29: a stream that is made anew while the reader is away shows as recreated', async () => {
+    const url = await realServer();
+    const writer = new StreamFSClient({ url });
+    const first = await writer.write('/streamfs/x', 'old');
+    const proxy = await breakingProxy(url, () => Number.POSITIVE_INFINITY);
+    const records = new StreamFSClient({ url: proxy.url, retry: { initial: 1, max: 5 } }).follow('/streamfs/x');
+    expect(await records.next()).toMatchObject({ value: { type: 'open', generation: first.generation } });
+    expect(await records.next()).toMatchObject({ value: { type: 'data', offset: 0 } });
+    // Its end does not get through: the reader only sees that the connection is gone.
+    proxy.close();
+    await writer.remove('/streamfs/x');
+    const second = await writer.write('/streamfs/x', 'new', { end: true });
+    expect(second.generation).not.toBe(first.generation);
+    proxy.open();
+    const rest = await collect(records);
+    expect(rest.find(({ type }) => type === 'recreated')).toEqual({
+      type: 'recreated',
+      previous: first.generation,
+      generation: second.generation,
+      lastOffset: 3,
+    });
+    expect(bytesOf(rest).toString()).toBe('new');
+    expect(rest.at(-1)).toEqual({ type: 'end', offset: 3, reason: 'ended' });
+    const exact = writer.follow('/streamfs/x', { offset: 3, generation: first.generation ?? '' });
+    await expect(collect(exact)).rejects.toMatchObject({ code: 'STREAM_RECREATED', status: 409 });
+  });
+
+  it('contract 30: it has caught up before the next byte is written', async () => {
+    const url = await realServer();
+    const client = new StreamFSClient({ url });
+    await client.write('/streamfs/x', 'history');
+    const types: string[] = [];
+    for await (const record of client.follow('/streamfs/x')) {
+      types.push(record.type);
+      if (record.type === 'caught-up') await client.write('/streamfs/x', 'live', { end: true });
+    }
+    expect(types.slice(0, 4)).toEqual(['open', 'data', 'caught-up', 'data']);
+    expect(types.at(-1)).toBe('end');
+  });
+
+  it('contract 52, 53, 56, 62, 64: a handle reads, writes, seeks and closes', async () => {
+    const url = await realServer();
+    const client = new StreamFSClient({ url });
+    await client.write('/streamfs/x', 'history');
+    const handle = await client.openHandle('/streamfs/x', { flags: 2, lease: 30 });
+    expect((await client.handles()).map(({ path }) => path)).toEqual(['/streamfs/x']);
+    expect(await handle.read({ size: 4 })).toEqual({ data: new Uint8Array(Buffer.from('hist')), eof: false });
+    expect(await handle.readAt(1, { size: 3 })).toEqual({ data: new Uint8Array(Buffer.from('ist')), eof: false });
+    expect(await handle.write('!!')).toEqual({ written: 2, position: 9 });
+    expect(await handle.seek(-2, 'end')).toBe(7);
+    expect(Buffer.from((await handle.read()).data).toString()).toBe('!!');
+    expect(await handle.read({ timeout: 0 })).toEqual({ data: new Uint8Array(0), eof: false });
+    await client.end('/streamfs/x');
+    expect(await handle.read()).toEqual({ data: new Uint8Array(0), eof: true });
+    expect(await handle.info()).toMatchObject({ handle_id: handle.id, path: '/streamfs/x', lease: 30 });
+    expect(await handle.renew(60)).toMatchObject({ lease: 60 });
+    expect(await handle.stat()).toMatchObject({ name: 'x', size: 9 });
+    await handle.sync();
+    await handle.truncate(0);
+    await handle.seek(0);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of handle.stream()) pieces.push(piece);
+    expect(Buffer.concat(pieces).toString()).toBe('history!!');
+    await handle.close();
+    await expect(handle.info()).rejects.toMatchObject({ status: 404, code: 'HANDLE_NOT_FOUND' });
+  });
+
+  it('contract 66, 76, 77: the rest of the calls are understood', async () => {
+    const url = await realServer();
+    const client = new StreamFSClient({ url });
+    expect(await client.health()).toMatchObject({ ready: true, mounts: { failed: 0 } });
+    expect(await client.ready()).toBe(true);
+    expect((await client.version()).version).toMatch(/^\d/);
+    expect((await client.capabilities()).features).toContain('stream');
+    expect(await client.capabilities('/streamfs/x')).toMatchObject({ isAppendOnly: true, supportsStreamRead: true });
+    await client.mkdir('/memfs/d', 0o700);
+    await client.create('/memfs/d/f');
+    await client.write('/memfs/d/f', 'one\ntwo\n');
+    expect(Buffer.from(await client.read('/memfs/d/f', { offset: 4, size: 3 })).toString()).toBe('two');
+    await client.chmod('/memfs/d/f', 0o600);
+    await client.rename('/memfs/d/f', '/memfs/d/g');
+    await client.truncate('/memfs/d/g', 4);
+    await client.touch('/memfs/d/g');
+    expect(await client.stat('/memfs/d/g')).toMatchObject({ name: 'g', size: 4, mode: 0o600, isDir: false });
+    expect((await client.list('/memfs/d')).map(({ name }) => name)).toEqual(['g']);
+    expect(await client.digest('/memfs/d/g', 'md5')).toMatchObject({ digest: '5bbf5a52328e7439ae6e719dfe712200' });
+    const found = await client.grep('/memfs/d', 'ONE', { recursive: true, caseInsensitive: true });
+    expect(found).toMatchObject({ count: 1, matches: [{ line: 1, content: 'one' }] });
+    await client.remove('/memfs/d', { recursive: true });
+    expect((await client.plugins()).map(({ name }) => name)).toContain('streamfs');
+    expect((await client.mounts()).map(({ path }) => path)).toContain('/memfs');
+    await client.write('/streamfs/x', 'abcdef');
+    const snapshot = await client.snapshot('/streamfs/x', { last: 2 });
+    expect(snapshot).toMatchObject({ offset: 4, data: new Uint8Array(Buffer.from('ef')) });
+    expect(snapshot.generation).toMatch(/\w+/);
+  });
+});

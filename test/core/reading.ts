@@ -1,0 +1,73 @@
+/** What tests of the core do over and over: write text, read what there is, let a turn of the event loop pass. */
+import type { Reader, ReadRecord, Stream } from '../../src/core/index.ts';
+import { isStreamFSError } from '../../src/errors/index.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+export function append(stream: Stream, ...texts: string[]): void {
+  for (const text of texts) stream.append(encoder.encode(text));
+}
+
+/** A record in a few characters: `hello`, `<gap 3-9 2>`, `<caught-up 9>`, `<end 9 removed>`. */
+export function show(record: ReadRecord): string {
+  switch (record.type) {
+    case 'data':
+      return decoder.decode(record.data);
+    case 'gap':
+      return `<gap ${record.from}-${record.to} ${record.chunks}>`;
+    case 'caught-up':
+      return `<caught-up ${record.offset}>`;
+    case 'end':
+      return `<end ${record.offset} ${record.reason}>`;
+  }
+}
+
+/** All records there are now, up to and with the end. */
+export async function recordsNow(reader: Reader): Promise<ReadRecord[]> {
+  const records: ReadRecord[] = [];
+  for (;;) {
+    try {
+      const record = await reader.read({ timeout: 0 });
+      records.push(record);
+      if (record.type === 'end') return records;
+    } catch (error) {
+      if (isStreamFSError(error, 'READ_TIMEOUT')) return records;
+      throw error;
+    }
+  }
+}
+
+export async function readNow(reader: Reader): Promise<string[]> {
+  return (await recordsNow(reader)).map(show);
+}
+
+/** The bytes there are now, gaps and news left out. */
+export async function bytesNow(reader: Reader): Promise<Buffer> {
+  const records = await recordsNow(reader);
+  return Buffer.concat(records.flatMap((record) => (record.type === 'data' ? [record.data] : [])));
+}
+
+/** Lets everything that is due in this turn of the event loop happen. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Waits for a condition; the test's own time limit is the only one. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
+
+/** The code of the error that `act` throws or rejects with. */
+export async function codeOf(act: () => unknown): Promise<string> {
+  try {
+    await act();
+  } catch (error) {
+    return isStreamFSError(error) ? error.code : String(error);
+  }
+  return 'no error';
+}

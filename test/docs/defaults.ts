@@ -1,0 +1,6 @@
+/** What is mounted where nobody configured anything, as the loader of configurations gives it. */
+import { defaultConfig } from '../../src/config/index.ts';
+
+export function defaultMounts(): { plugin: string; path: string }[] {
+  return defaultConfig().mounts.map(({ plugin, path }) => ({ plugin, path }));
+}

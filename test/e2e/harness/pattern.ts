@@ -1,0 +1,33 @@
+/**
+ * Bytes of which each place can be told from every other: every eight are their own offset. So what a reader got shows
+ * by itself which part of the stream it is.
+ */
+import { createHash } from 'node:crypto';
+
+const WORD = 8;
+const PIECE = 1024 * 1024;
+
+/** The bytes of the pattern from `offset` on; both are multiples of 8. */
+export function pattern(offset: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; at += WORD) {
+    const place = offset + at;
+    bytes.writeUInt32BE(Math.floor(place / 2 ** 32), at);
+    bytes.writeUInt32BE(place % 2 ** 32, at + 4);
+  }
+  return bytes;
+}
+
+/** The hash of parts of the pattern, one after the other. Bounds are any offsets. */
+export function patternHash(parts: readonly { from: number; to: number }[]): string {
+  const hash = createHash('sha256');
+  for (const { from, to } of parts) {
+    for (let at = from; at < to; ) {
+      const start = at - (at % WORD);
+      const end = Math.min(to, start + PIECE);
+      hash.update(pattern(start, PIECE).subarray(at - start, end - start));
+      at = end;
+    }
+  }
+  return hash.digest('hex');
+}

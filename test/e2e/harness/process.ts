@@ -1,0 +1,99 @@
+/**
+ * Real processes of a test. Each is ended by its own pid when its test is over, however that went, and at the latest
+ * with the test runner itself.
+ */
+import { type ChildProcessByStdio, type SpawnOptions, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { Tap } from './tap.ts';
+import { settled } from './wait.ts';
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface ProcessOptions {
+  /** A file descriptor to read from; default: a pipe the test writes to. */
+  stdin?: number | 'pipe' | 'ignore';
+  /** A file descriptor to write to; default: a pipe that is read all the time. */
+  stdout?: number;
+  /** Whether what is written to standard output is kept, and not only counted and hashed. Default true. */
+  keep?: boolean;
+  env?: Record<string, string>;
+}
+
+const running = new Set<Process>();
+
+process.once('exit', () => {
+  for (const one of running) one.kill('SIGKILL');
+});
+
+export class Process {
+  readonly pid: number;
+  readonly stdout: Tap;
+  readonly stderr: Tap;
+  readonly exited: Promise<Exit>;
+  private readonly child: ChildProcessByStdio<Writable | null, Readable | null, Readable>;
+  private isOver = false;
+
+  constructor(command: string, args: readonly string[], options: ProcessOptions = {}) {
+    const { stdin = 'pipe', stdout = 'pipe', keep = true, env = {} } = options;
+    // The environment of whoever runs the tests must not decide what they see.
+    const clean = Object.entries(process.env).filter(([name]) => !/^(STREAMFS_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name));
+    const spawned: SpawnOptions = { stdio: [stdin, stdout, 'pipe'], env: { ...Object.fromEntries(clean), ...env } };
+    this.child = spawn(command, args, spawned) as ChildProcessByStdio<Writable | null, Readable | null, Readable>;
+    this.pid = this.child.pid ?? 0;
+    this.stdout = new Tap(this.child.stdout, keep);
+    this.stderr = new Tap(this.child.stderr, true);
+    running.add(this);
+    // A process that has gone does not take its input; the test sees how it went.
+    this.child.stdin?.on('error', () => undefined);
+    this.exited = new Promise((resolve, reject) => {
+      this.child.once('error', reject);
+      this.child.once('exit', () => {
+        this.isOver = true;
+      });
+      this.child.once('close', (code, signal) => {
+        running.delete(this);
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  get stdin(): Writable {
+    if (this.child.stdin === null) throw new Error('the process has a standard input of its own');
+    return this.child.stdin;
+  }
+
+  get isRunning(): boolean {
+    return !this.isOver;
+  }
+
+  /** Writes, and settles when the process's pipe has room again. */
+  write(bytes: string | Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.stdin.write(bytes) || this.stdin.destroyed) resolve();
+      else {
+        this.stdin.once('drain', resolve);
+        this.stdin.once('close', () => resolve());
+      }
+    });
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (!this.isOver) this.child.kill(signal);
+  }
+
+  /** How it went, with all its output. */
+  async result(): Promise<Exit & { stdout: string; stderr: string }> {
+    const exit = await settled(`process ${this.pid} to end; it said: ${this.stderr.text}`, this.exited);
+    return { ...exit, stdout: this.stdout.text, stderr: this.stderr.text };
+  }
+
+  /** Ends it at once. */
+  async end(): Promise<void> {
+    // A process that was stopped takes a SIGKILL as well.
+    this.kill('SIGKILL');
+    await this.exited.catch(() => undefined);
+  }
+}

@@ -1,0 +1,135 @@
+/** A server as users run it: its own process, made from dist, on a free port of 127.0.0.1. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { memoryOf } from './memory.ts';
+import { Process } from './process.ts';
+import { waitFor } from './wait.ts';
+
+export const ROOT = resolve(import.meta.dirname, '../../..');
+export const MAIN = join(ROOT, 'dist/cli/main.js');
+
+/** The address of a module of the built package, for `import()`. */
+export function distModule(path: string): string {
+  return pathToFileURL(join(ROOT, 'dist', path)).href;
+}
+
+export interface ServerOptions {
+  /** Of the mount at /streamfs. */
+  streamfs?: Record<string, string | number | boolean>;
+  /** Of the `server` section. */
+  server?: Record<string, string | number | boolean>;
+  /** Default: a free one. */
+  port?: number;
+}
+
+/** Facts of a stream, from stat. */
+export interface StreamFacts {
+  readers: number;
+  written: number;
+  memory: number;
+  skipped: number;
+  generation: string;
+  state: string;
+}
+
+export class ServerProcess {
+  readonly process: Process;
+  readonly url: string;
+  readonly port: number;
+  private readonly folder: string;
+
+  constructor(child: Process, url: string, folder: string) {
+    this.process = child;
+    this.url = url;
+    this.port = Number(new URL(url).port);
+    this.folder = folder;
+  }
+
+  /** The address of a request; `path` is taken below /api/v1. */
+  api(path: string): string {
+    return `${this.url}/api/v1${path}`;
+  }
+
+  /** Asks for JSON, whatever the status. */
+  async json(method: string, path: string, body?: unknown): Promise<{ status: number } & Record<string, unknown>> {
+    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+    const answer = await fetch(this.api(path), init);
+    return { status: answer.status, ...((await answer.json()) as Record<string, unknown>) };
+  }
+
+  /** Appends through a request of its own. */
+  async put(path: string, body: string | Uint8Array): Promise<void> {
+    const answer = await fetch(this.api(`/files?path=${encodeURIComponent(path)}`), { method: 'PUT', body });
+    if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
+    await answer.arrayBuffer();
+  }
+
+  async facts(path: string): Promise<StreamFacts | undefined> {
+    const { status, meta } = await this.json('GET', `/stat?path=${encodeURIComponent(path)}`);
+    if (status !== 200) return undefined;
+    const content = (meta as { Content: Record<string, string> }).Content;
+    return {
+      readers: Number(content.active_readers),
+      written: Number(content.total_written),
+      memory: Number(content.memory),
+      skipped: Number(content.skipped_bytes),
+      generation: content.generation ?? '',
+      state: content.state ?? '',
+    };
+  }
+
+  /** Waits until a stream has so many readers. */
+  async untilReaders(path: string, count: number): Promise<void> {
+    await waitFor(`${count} readers of ${path}`, async () => ((await this.facts(path))?.readers ?? 0) === count);
+  }
+
+  /** Waits until so many bytes have been written to a stream. */
+  async untilWritten(path: string, bytes: number): Promise<void> {
+    await waitFor(`${bytes} bytes in ${path}`, async () => ((await this.facts(path))?.written ?? 0) >= bytes);
+  }
+
+  memory(): { rss: number; peak: number } {
+    return memoryOf(this.process.pid);
+  }
+
+  async stop(): Promise<void> {
+    await this.process.end();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts a server; the caller stops it. */
+export async function startServer(options: ServerOptions = {}): Promise<ServerProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'streamfs-e2e-'));
+  const file = join(folder, 'server.yaml');
+  // YAML reads JSON.
+  const config = {
+    server: options.server ?? {},
+    plugins: { streamfs: { config: options.streamfs ?? {} }, memfs: {}, devfs: { path: '/dev' } },
+  };
+  writeFileSync(file, JSON.stringify(config));
+  const args = [MAIN, 'serve', '--addr', `127.0.0.1:${options.port ?? 0}`, '-c', file];
+  const child = new Process(process.execPath, args, { stdin: 'ignore' });
+  try {
+    const greeting = await waitFor(
+      'the server to say where it is',
+      () => /listening on (http:\S+)\s/.exec(child.stdout.text) ?? (child.isRunning ? undefined : ['', '']),
+    );
+    if (!greeting[1]) throw new Error(`the server did not start: ${child.stderr.text}`);
+    return new ServerProcess(child, greeting[1], folder);
+  } catch (error) {
+    await child.end();
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Starts a server that is stopped with the test that runs. */
+export async function server(options: ServerOptions = {}): Promise<ServerProcess> {
+  const one = await startServer(options);
+  onTestFinished(() => one.stop());
+  return one;
+}

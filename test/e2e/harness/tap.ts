@@ -1,0 +1,56 @@
+/** Takes all that a stream gives as it comes: counted, hashed and, where it is wanted, kept. */
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { waitFor } from './wait.ts';
+
+export class Tap {
+  length = 0;
+  isOver = false;
+  private readonly hash = createHash('sha256');
+  private readonly pieces: Buffer[] = [];
+  private readonly keep: boolean;
+
+  constructor(source: Readable | null, keep: boolean) {
+    this.keep = keep;
+    source?.on('data', (piece: Buffer) => this.take(piece));
+    source?.on('close', () => {
+      this.isOver = true;
+    });
+    source?.on('error', () => undefined);
+  }
+
+  take(piece: Buffer): void {
+    this.length += piece.length;
+    this.hash.update(piece);
+    if (this.keep) this.pieces.push(piece);
+  }
+
+  /** All that came so far. */
+  get bytes(): Buffer {
+    const whole = Buffer.concat(this.pieces);
+    this.pieces.splice(0, this.pieces.length, whole);
+    return whole;
+  }
+
+  get text(): string {
+    return this.bytes.toString();
+  }
+
+  /** Of all that came so far. */
+  get sha256(): string {
+    return this.hash.copy().digest('hex');
+  }
+
+  /** Waits until so many bytes have come. */
+  async untilLength(length: number): Promise<void> {
+    await waitFor(`${length} bytes, of which ${this.length} had come`, () => this.length >= length);
+  }
+
+  /** Waits until the text has come, and gives all so far. */
+  async until(text: string | RegExp): Promise<string> {
+    const has = () => (typeof text === 'string' ? this.text.includes(text) : text.test(this.text));
+    await waitFor(`${text} in the output`, () => has() || this.isOver);
+    if (!has()) throw new Error(`the output ended without ${text}: ${this.text}`);
+    return this.text;
+  }
+}

@@ -1,0 +1,33 @@
+/** Waiting for what must come about. A test waits for the thing itself, never for a time in which it should have come. */
+
+/** Far longer than anything takes: the deadline only turns a hang into a failure that says what was waited for. */
+const DEADLINE = 30_000;
+const INTERVAL = 5;
+
+/** Looks until `condition` gives something true, and gives that. */
+export async function waitFor<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  deadline = DEADLINE,
+): Promise<NonNullable<T>> {
+  const until = performance.now() + deadline;
+  for (;;) {
+    const found = await condition();
+    if (found) return found;
+    if (performance.now() > until) throw new Error(`waited ${deadline} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+  }
+}
+
+/** The same for a promise: fails with `what` where it does not settle in time. */
+export async function settled<T>(what: string, promise: Promise<T>, deadline = DEADLINE): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${deadline} ms in vain for ${what}`)), deadline);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

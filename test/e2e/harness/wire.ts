@@ -1,0 +1,163 @@
+/** A connection of which the test says every byte, and takes apart every byte that comes. */
+import { connect, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { waitFor } from './wait.ts';
+
+/** An answer, taken apart. */
+export interface WireAnswer {
+  status: number;
+  /** Names in small letters. */
+  headers: Record<string, string>;
+  /** The body without what chunks put around it. */
+  body: Buffer;
+  /** The sizes of the chunks, where the answer is chunked. */
+  chunks: number[];
+  /** Names in small letters; only there once the last chunk has come. */
+  trailers: Record<string, string> | undefined;
+  /** Whether all of it is there. */
+  complete: boolean;
+  /** What came behind it. */
+  rest: Buffer;
+}
+
+export class Wire {
+  readonly socket: Socket;
+  /** The other side has ended or broken the connection. */
+  isOver = false;
+  /** It broke it. */
+  isReset = false;
+  received = 0;
+  private readonly pieces: Buffer[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (piece) => {
+      this.received += piece.length;
+      this.pieces.push(piece);
+    });
+    const over = () => {
+      this.isOver = true;
+    };
+    socket.on('end', over);
+    socket.on('close', over);
+    socket.on('error', () => {
+      this.isReset = true;
+      over();
+    });
+  }
+
+  get bytes(): Buffer {
+    const whole = Buffer.concat(this.pieces);
+    this.pieces.splice(0, this.pieces.length, whole);
+    return whole;
+  }
+
+  get text(): string {
+    return this.bytes.toString('latin1');
+  }
+
+  send(bytes: string | Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  /** Waits for text to have come, and gives all so far. */
+  async until(text: string): Promise<string> {
+    await waitFor(`${JSON.stringify(text)} on the wire`, () => this.text.includes(text) || this.isOver);
+    if (!this.text.includes(text)) throw new Error(`the connection ended without ${JSON.stringify(text)}: ${this.text}`);
+    return this.text;
+  }
+
+  /** Waits until the other side has closed. */
+  async closed(): Promise<Buffer> {
+    await waitFor('the server to close the connection', () => this.isOver);
+    return this.bytes;
+  }
+
+  /** Waits for a complete answer. */
+  async answer(): Promise<WireAnswer> {
+    return await waitFor('a complete answer', () => {
+      const answer = parseAnswer(this.bytes, this.isOver);
+      if (this.isOver && !answer?.complete) throw new Error(`the answer broke off: ${this.text.slice(0, 500)}`);
+      return answer?.complete ? answer : undefined;
+    });
+  }
+
+  /** Waits for the head of an answer. */
+  async head(): Promise<WireAnswer> {
+    return await waitFor('the head of an answer', () => parseAnswer(this.bytes, this.isOver));
+  }
+}
+
+/** Connects; the connection is closed with the test. */
+export async function connectTo(port: number): Promise<Wire> {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  socket.setNoDelay(true);
+  const wire = new Wire(socket);
+  onTestFinished(() => void socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+  });
+  return wire;
+}
+
+/** Connects and asks for a path below /api/v1. */
+export async function get(port: number, path: string): Promise<Wire> {
+  const wire = await connectTo(port);
+  wire.send(`GET /api/v1${path} HTTP/1.1\r\nHost: streamfs\r\n\r\n`);
+  return wire;
+}
+
+/** The first answer in `bytes`, as far as it is there; undefined while its head is not. */
+export function parseAnswer(bytes: Buffer, isOver = false): WireAnswer | undefined {
+  const headEnd = bytes.indexOf('\r\n\r\n');
+  if (headEnd < 0) return undefined;
+  const [first = '', ...lines] = bytes.toString('latin1', 0, headEnd).split('\r\n');
+  const status = Number(first.split(' ')[1]);
+  const headers = fieldsOf(lines);
+  const content = bytes.subarray(headEnd + 4);
+  const answer = { status, headers, chunks: [], trailers: undefined };
+  if (headers['transfer-encoding'] === 'chunked') return { ...answer, ...parseChunks(content) };
+  if (status === 204 || status < 200) return { ...answer, body: Buffer.alloc(0), complete: true, rest: content };
+  const { 'content-length': length } = headers;
+  if (length === undefined) return { ...answer, body: content, complete: isOver, rest: Buffer.alloc(0) };
+  const size = Number(length);
+  const complete = content.length >= size;
+  return { ...answer, body: content.subarray(0, size), complete, rest: content.subarray(size) };
+}
+
+function fieldsOf(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+}
+
+/** Takes apart a chunked body, and throws where it is not well formed. */
+function parseChunks(content: Buffer): Pick<WireAnswer, 'body' | 'chunks' | 'trailers' | 'complete' | 'rest'> {
+  const chunks: number[] = [];
+  const parts: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const unfinished = () => ({ body: Buffer.concat(parts), chunks, trailers: undefined, complete: false, rest: Buffer.alloc(0) });
+    const lineEnd = content.indexOf('\r\n', at);
+    if (lineEnd < 0) return unfinished();
+    const line = content.toString('latin1', at, lineEnd);
+    if (!/^[0-9a-f]+$/i.test(line)) throw new Error(`not the size of a chunk: ${JSON.stringify(line.slice(0, 50))}`);
+    const size = Number.parseInt(line, 16);
+    at = lineEnd + 2;
+    if (size === 0) {
+      const end = content.indexOf('\r\n\r\n', at - 2);
+      if (end < 0) return unfinished();
+      const fields = content.toString('latin1', at, Math.max(at, end)).split('\r\n').filter((field) => field !== '');
+      const rest = content.subarray(end + 4);
+      return { body: Buffer.concat(parts), chunks, trailers: fieldsOf(fields), complete: true, rest };
+    }
+    parts.push(content.subarray(at, at + size));
+    chunks.push(size);
+    if (content.length < at + size + 2) return unfinished();
+    if (content.toString('latin1', at + size, at + size + 2) !== '\r\n') throw new Error('a chunk without its line end');
+    at += size + 2;
+  }
+}

@@ -4,13 +4,28 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { fail, type StreamFSError } from '../errors/index.ts';
+import type { Exchange } from './route.ts';
 
 /** How long a JSON body may stand still, in milliseconds. It is a few bytes; only a broken client stops in it. */
 const BODY_IDLE_LIMIT = 30_000;
 
 /** Refuses a body that says it is longer than `limit` bytes, before any of it is read (contract 70). */
-export function checkContentLength(req: IncomingMessage, limit: number): void {
+function checkContentLength(req: IncomingMessage, limit: number): void {
   if (Number(req.headers['content-length'] ?? 0) > limit) throw fail('BODY_TOO_LARGE', { max: limit });
+}
+
+/**
+ * The limit for a body that is written to `path`, once it is known not to be over it already: streams take bodies of
+ * any length, other files must hold what they are given (contract 70). Undefined: none, or none that could be reached.
+ */
+export async function bodyLimit({ req, server }: Exchange, path: string): Promise<number | undefined> {
+  const limit = server.maxRequestBodyBytes;
+  // Node's parser holds a body to the length it declares, so there is nothing to ask the file about.
+  if (Number(req.headers['content-length'] ?? Number.NaN) <= limit) return undefined;
+  const { isAppendOnly } = await server.mounts.capabilities(path);
+  if (isAppendOnly) return undefined;
+  checkContentLength(req, limit);
+  return limit;
 }
 
 /**

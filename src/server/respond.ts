@@ -30,7 +30,8 @@ export function markBroken(req: IncomingMessage): void {
 }
 
 export function sendJson(pair: Pair, status: number, value: unknown, headers: OutgoingHttpHeaders = {}): void {
-  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  // A text, not bytes: node:http then sends it in one piece with the head.
+  const body = `${JSON.stringify(value)}\n`;
   send(pair, status, { 'Content-Type': 'application/json', ...headers }, body);
 }
 
@@ -86,13 +87,13 @@ export function fileInfo(info: FileInfo): Record<string, unknown> {
   };
 }
 
-function send(pair: Pair, status: number, headers: OutgoingHttpHeaders, body: Uint8Array): void {
+function send(pair: Pair, status: number, headers: OutgoingHttpHeaders, body: Uint8Array | string): void {
   const { req, res } = pair;
   const pending = hasBody(req) && !req.complete;
   const reusable = !pending || (Number(req.headers['content-length']) <= SMALL_BODY && !broken.has(req));
   res.writeHead(status, {
     ...headers,
-    'Content-Length': body.length,
+    'Content-Length': Buffer.byteLength(body),
     ...(reusable ? {} : { Connection: 'close' }),
   });
   if (!pending || broken.has(req)) res.end(body);

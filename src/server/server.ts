@@ -14,6 +14,7 @@ import type { Duplex } from 'node:stream';
 import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { HandleTable, MountTable, PluginLogger } from '../fs/index.ts';
 import { breakOff } from './ingest/index.ts';
+import { Leaving } from './leaving.ts';
 import { errorBody, markBroken, type Pair, sendError } from './respond.ts';
 import type { Exchange, ServerContext, VersionInfo } from './route.ts';
 import { Router } from './router.ts';
@@ -147,7 +148,7 @@ class HttpServer implements StreamFSServer {
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { logger } = this.#context;
     const started = performance.now();
-    const left = new AbortController();
+    const left = new Leaving();
     const { socket } = req;
     this.#exchanges.set(socket, { req, res });
     this.#busy(socket, 1);
@@ -161,9 +162,9 @@ class HttpServer implements StreamFSServer {
       logger.debug('request', { method: req.method, url: req.url, status: res.statusCode, ms });
     });
     try {
-      await this.#route(req, res, left.signal);
+      await this.#route(req, res, left);
     } catch (error) {
-      if (left.signal.aborted && !isStreamFSError(error)) {
+      if (left.aborted && !isStreamFSError(error)) {
         logger.debug('request given up', { method: req.method, error: String(error) });
         return;
       }
@@ -172,7 +173,7 @@ class HttpServer implements StreamFSServer {
     }
   }
 
-  async #route(req: IncomingMessage, res: ServerResponse, signal: AbortSignal): Promise<void> {
+  async #route(req: IncomingMessage, res: ServerResponse, left: Leaving): Promise<void> {
     if (this.#closing) {
       res.setHeader('Connection', 'close');
       throw fail('SHUTTING_DOWN');
@@ -188,7 +189,16 @@ class HttpServer implements StreamFSServer {
       if (allow !== undefined) return options(res, allow);
     }
     const { route, params } = this.#router.find(method, pathname, segments);
-    const exchange: Exchange = { req, res, query, params, signal, server: this.#context };
+    const exchange: Exchange = {
+      req,
+      res,
+      query,
+      params,
+      server: this.#context,
+      get signal() {
+        return left.signal;
+      },
+    };
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
   }

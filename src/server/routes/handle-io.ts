@@ -1,6 +1,6 @@
 /** Bytes in and out of a handle. The care here is for clients that go away half way (contract 52, 54). */
 import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
-import { checkContentLength } from '../body.ts';
+import { bodyLimit } from '../body.ts';
 import { receiveBody } from '../ingest/index.ts';
 import { sendBytes, sendJson } from '../respond.ts';
 import type { Exchange, Route } from '../route.ts';
@@ -79,13 +79,10 @@ export const writeHandle: Route = {
     const { req, query, server } = exchange;
     const id = handleId(exchange);
     const offset = query.integer('offset', { min: 0 });
-    const { isAppendOnly } = await server.mounts.capabilities(server.handles.get(id).path);
-    const limit = isAppendOnly ? undefined : server.maxRequestBodyBytes;
-    if (limit !== undefined) checkContentLength(req, limit);
+    const limit = await bodyLimit(exchange, server.handles.get(id).path);
     const answer = await server.handles.use(id, async (handle) => {
       const writer = new HandleWriter(handle, offset);
-      const limits = limit === undefined ? {} : { limit };
-      const written = await receiveBody(req, writer, { lines: false, end: false, ...limits });
+      const written = await receiveBody(req, writer, { limit });
       return { bytes_written: written, position: await writer.position() };
     });
     sendJson(exchange, 200, answer);

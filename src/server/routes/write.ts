@@ -1,7 +1,7 @@
 /** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
 import { fail } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
-import { checkContentLength, readJson } from '../body.ts';
+import { bodyLimit, readJson } from '../body.ts';
 import { receiveBody } from '../ingest/index.ts';
 import { sendMessage } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
@@ -71,18 +71,10 @@ function isJson({ req }: Exchange): boolean {
 }
 
 async function writeRaw(exchange: Exchange): Promise<void> {
-  const { req, server } = exchange;
   const request = writeRequest(exchange);
-  const { isAppendOnly } = await server.mounts.capabilities(request.path);
-  // Streams take bodies of any length; other files must hold what they are given (contract 70).
-  const limit = isAppendOnly ? undefined : server.maxRequestBodyBytes;
-  if (limit !== undefined) checkContentLength(req, limit);
+  const limit = await bodyLimit(exchange, request.path);
   const writer = await openWriter(exchange, request);
-  const written = await receiveBody(req, writer, {
-    lines: request.lines,
-    end: request.end,
-    ...(limit === undefined ? {} : { limit }),
-  });
+  const written = await receiveBody(exchange.req, writer, { lines: request.lines, end: request.end, limit });
   answer(exchange, writer, written);
 }
 

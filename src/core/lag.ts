@@ -67,11 +67,14 @@ export class DropNewestQueue {
     return Math.max(cursor, next);
   }
 
-  /** A slab leaves the ring: keep what is queued of it. The queue must have been settled. */
+  /**
+   * A slab leaves the ring: keep what is queued of it. The queue must have been settled. What lies behind the last range
+   * is no more than a queue may hold, and the ring keeps at least that.
+   */
   hold(slab: Slab, cursor: number): void {
     const parts: Range[] = [];
     let needed = 0;
-    for (const range of [...this.ranges, { from: this.tail, to: slab.end }]) {
+    for (const range of this.ranges) {
       const from = Math.max(range.from, cursor, slab.base);
       const to = Math.min(range.to, slab.end);
       if (from >= to) continue;

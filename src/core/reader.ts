@@ -81,8 +81,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
 
   /** How far it may fall behind, in bytes: `maxLag` once it has caught up, until then all that is kept. */
   get allowedLag(): number {
-    const { maxLag, retention } = this.stream;
-    return this.live ? maxLag : Math.max(maxLag, retention);
+    return this.live ? this.stream.maxLag : this.stream.joinerLag;
   }
 
   /** Memory that is kept for this reader alone, in bytes: what it has queued with `drop-newest`, else none. */

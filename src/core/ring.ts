@@ -13,7 +13,8 @@ import { MAX_SLAB, MIN_SLAB, Slab } from './slab.ts';
 
 export class Ring {
   private slabs: Slab[] = [];
-  private readonly maxSlab: number;
+  /** The largest slab it makes, in bytes: a quarter of its capacity, from 1 KiB to 256 KiB. */
+  readonly maxSlab: number;
   /** The oldest offset that may still be read. */
   floor: number;
   /** The next offset to be written. */

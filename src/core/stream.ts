@@ -175,7 +175,15 @@ export class Stream {
   /** Bytes to keep: with readers, what they may lag; beyond that nobody could ask for them. */
   private get kept(): number {
     if (this.openReaders.size === 0) return this.retention;
-    return Math.max(this.retention, this.maxLag) + this.gate.slack;
+    return this.joinerLag + this.gate.slack;
+  }
+
+  /**
+   * How far a reader may fall behind that has not caught up yet: by all that is retained, and a slab more, so that what
+   * is appended between its opening and its first read costs it nothing, however full the ring is (contract 17).
+   */
+  get joinerLag(): number {
+    return Math.max(this.retention + this.ring.maxSlab, this.maxLag);
   }
 
   /**

@@ -48,8 +48,11 @@ export class ModelStream {
     return this.widest + (blocks ? MAX_CHUNK : 0);
   }
 
+  /** What a reader on its way through history may lag: a slab more than is retained. */
   get widest(): number {
-    return Math.max(this.limits.retention, this.limits.maxLag);
+    const { retention, maxLag } = this.limits;
+    const slab = 2 ** Math.floor(Math.log2(Math.max(1, Math.max(retention, maxLag) / 4)));
+    return Math.max(retention + Math.min(256 * 1024, Math.max(1024, slab)), maxLag);
   }
 
   append(bytes: Uint8Array): void {

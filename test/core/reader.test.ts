@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Reader, type ReaderStart, Stream } from '../../src/core/index.ts';
 import { append, bytesNow, bytesOf, codeOf, readNow, recordsNow, show, turn, until } from './reading.ts';
@@ -6,6 +8,12 @@ const KB = 1024;
 
 function stream(options: Partial<ConstructorParameters<typeof Stream>[0]> = {}): Stream {
   return new Stream({ retention: 1000, maxLag: 1000, ...options });
+}
+
+/** Frees all that nothing refers to any more. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 // Time passes when a test says so, and every timer that is left can be counted, those too that keep nothing alive.
@@ -45,6 +53,18 @@ describe('history, then live', () => {
     expect(await readNow(reader)).toEqual(['A', 'B', 'C', 'D', '<caught-up 4>']);
     append(s, 'E');
     expect(await readNow(reader)).toEqual(['E']);
+  });
+
+  it('contract 17: on a full ring, what is appended before the first read costs a joiner nothing', async () => {
+    const s = stream({ retention: 10, maxLag: 10 });
+    append(s, 'old', '0123456789');
+    const reader = s.openReader();
+    append(s, 'C');
+    s.append(new Uint8Array(1000));
+    expect((await readNow(reader)).slice(0, 2)).toEqual(['0123456789', 'C']);
+    expect(reader.skippedBytes).toBe(0);
+    // The promise to those who join is as exact as before.
+    expect(s.startOffset).toBe(s.endOffset - 10);
   });
 
   it('contract 17: a reader that waited before its first byte, and one that did not, see the same', async () => {
@@ -583,8 +603,8 @@ describe('sending bytes on', () => {
     expect(record?.type === 'data' && Buffer.from(record.data).toString()).toBe('abcde');
     reader.advance(5);
     expect(reader).toMatchObject({ cursor: 5, receivedBytes: 5, skippedBytes: 0 });
-    // One chunk of which the rest was lost, and 990 whole ones.
-    expect((await recordsNow(reader))[0]).toEqual({ type: 'gap', from: 5, to: 9908, chunks: 991 });
+    // It had not caught up, so it may lag 1124 bytes. Lost: the rest of a chunk, 887 whole ones, a part of one.
+    expect((await recordsNow(reader))[0]).toEqual({ type: 'gap', from: 5, to: 8884, chunks: 889 });
   });
 
   it('contract 8: a chunk that lay across slabs and was read is not counted as lost, peeked at before or not', async () => {
@@ -601,6 +621,15 @@ describe('sending bytes on', () => {
       // The stream ends at 16,100: lost is what lies between 1400 and 11,100, in 14 chunks.
       expect((await recordsNow(reader))[0]).toEqual({ type: 'gap', from: 1400, to: 11_100, chunks: 14 });
     }
+  });
+
+  it('contract 8: a gap that ends where memory is divided within a chunk counts that chunk as well', async () => {
+    const s = stream({ retention: 5000, maxLag: 5000 });
+    const reader = s.openReader();
+    for (let i = 0; i < 8; i++) s.append(new Uint8Array(700));
+    s.append(new Uint8Array(424));
+    // The first slab ends at 1024, in the second chunk: of that the first half was lost.
+    expect((await recordsNow(reader))[0]).toEqual({ type: 'gap', from: 0, to: 1024, chunks: 2 });
   });
 
   it('advance is harmless once the reader was closed, or cut off, in between', async () => {
@@ -629,11 +658,40 @@ describe('sending bytes on', () => {
     for (let i = 0; i < 1000; i++) append(s, '0123456789');
     reader.advance(5);
     expect(reader).toMatchObject({ cursor: 8, receivedBytes: 8 });
-    expect((await recordsNow(reader))[0]).toMatchObject({ type: 'gap', from: 8, to: 9908 });
+    expect((await recordsNow(reader))[0]).toMatchObject({ type: 'gap', from: 8, to: 8884 });
   });
 });
 
 describe('no loose ends', () => {
+  it('contract 16, 26: a stream forgets a reader with its close, though nothing is written and others wait', async () => {
+    const s = stream({ retention: 10, maxLag: 10 });
+    const open = () => {
+      const policies = ['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const;
+      const readers = Array.from({ length: 40 }, (_, i) => s.openReader({ onLag: policies[i % 4]! }));
+      for (const reader of readers) {
+        reader.peek();
+        reader.whenReadable(() => undefined);
+      }
+      const first = readers.shift()!;
+      // From the front, from the back and from the middle of those that wait; the first stays.
+      for (const at of [0, -1, 20]) readers.splice(at, 1)[0]!.close();
+      while (readers.length > 0) readers.pop()!.close();
+      return first;
+    };
+    const gone: WeakRef<Reader>[] = [];
+    const openReader = s.openReader.bind(s);
+    s.openReader = (options) => {
+      const reader = openReader(options);
+      gone.push(new WeakRef(reader));
+      return reader;
+    };
+    const stays = open();
+    await turn();
+    collectGarbage();
+    expect(gone.filter((reference) => reference.deref() !== undefined).map((r) => r.deref()!.id)).toEqual([stays.id]);
+    expect(s.readerCount).toBe(1);
+  });
+
   it('leaves no rejection unhandled: readers closed, cut off and timed out with nobody waiting', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);

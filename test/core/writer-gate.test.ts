@@ -78,6 +78,24 @@ describe('block', () => {
     }
   });
 
+  it('contract 20: a write that finds a byte of room goes no further than a chunk beyond it', async () => {
+    const s = stream({ retention: MB, maxLag: MB });
+    const reader = s.openReader();
+    await readNow(reader);
+    s.append(new Uint8Array(MB - 1));
+    const write = watch(s.write(new Uint8Array(256 * KB)));
+    await turns();
+    expect(write.done).toBe(false);
+    expect(s.totalWritten).toBe(MB - 1 + 64 * KB);
+    let got = 0;
+    while (got < MB - 1 + 256 * KB) {
+      got += (await bytesNow(reader)).length;
+      await turn();
+    }
+    await until(() => write.done);
+    expect(reader.skippedBytes).toBe(0);
+  });
+
   it('contract 10: writes that wait go in their order, each in one piece', async () => {
     const [s, reader] = await fullStream();
     const letters = ['a', 'b', 'c', 'd'];
@@ -173,11 +191,12 @@ describe('block', () => {
     const s = stream({ retention: 100, maxLag: 10 });
     for (let i = 0; i < 9; i++) append(s, '0123456789');
     const reader = s.openReader();
-    expect(s.write(bytesOf('0123456789'))).toBeUndefined();
+    // What is retained, and a slab more: 100 and 1024 bytes.
+    expect(s.write(new Uint8Array(1034))).toBeUndefined();
     const write = watch(s.write(bytesOf('x')));
     await turns();
     expect(write.done).toBe(false);
-    expect((await bytesNow(reader)).length).toBeGreaterThanOrEqual(100);
+    expect((await bytesNow(reader)).length).toBeGreaterThanOrEqual(1124);
     await until(() => write.done);
     expect(reader.skippedBytes).toBe(0);
   });

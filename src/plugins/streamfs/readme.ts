@@ -59,8 +59,9 @@ WHEN A READER IS TOO SLOW (on_lag, for the mount or for one reader)
 
 MEMORY
   The size shown by ls and stat is all that was ever written, not what is held.
-  A stream holds at most the larger of ring and channel, plus an eighth for finding chunks, plus at most two blocks
-  that are partly in use (each a quarter of that size, at most 256KB). It takes memory as it fills.
+  A stream holds at most the larger of ring and channel, and three blocks more: one so that a joiner loses nothing
+  before its first read, and one at each end that is partly in use. A block is a quarter of that size, at most 256KB.
+  An eighth on top is for finding chunks. It takes memory as it fills.
   All readers share the same bytes: one more costs a few KB, however far it is behind. Only a reader with drop-newest
   that has stopped keeps its own queue alive, of at most channel_buffer_size.
   Nothing is on disk: streams are gone with the server. Offsets are exact up to 2^53 - 1 bytes (104 days at 1 GB/s);

@@ -11,7 +11,7 @@ import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
 import { ERRORS } from '../../src/errors/index.ts';
 import { DEFAULT_LEASE, DEFAULT_MAX_HANDLES, MAX_LEASE, MAX_PART_BYTES, MAX_PATH_BYTES } from '../../src/fs/index.ts';
 import { builtinPlugins } from '../../src/plugins/index.ts';
-import { FEATURES, ROUTES, type RouteParameter } from '../../src/server/index.ts';
+import { FEATURES, ROUTES, type Route, type RouteParameter } from '../../src/server/index.ts';
 import { formatDuration, formatSize, MAX_DURATION, MAX_SIZE } from '../../src/units/index.ts';
 import { defaultMounts } from './defaults.ts';
 import { code, plain, table } from './markdown.ts';
@@ -171,13 +171,21 @@ function plugins(): string {
 }
 
 function routes(): string {
-  const parts = ROUTES.flatMap((route) => [
-    `### ${code(`${route.method} ${route.pattern}`)}`,
-    plain(route.summary),
-    ...(route.parameters.length === 0 ? [] : [parameterTable(route.parameters)]),
+  const overview = table(
+    ['route', 'what it does'],
+    ROUTES.map((route) => [code(nameOf(route)), plain(route.summary)]),
+  );
+  const parts = ROUTES.filter((route) => route.parameters.length > 0).flatMap((route) => [
+    `### ${code(nameOf(route))}`,
+    parameterTable(route.parameters),
   ]);
   const features = FEATURES.map(code).join(', ');
-  return ['## Routes', `Features named by \`GET /api/v1/capabilities\`: ${features}.`, ...parts].join('\n\n');
+  const named = `Features named by \`GET /api/v1/capabilities\`: ${features}.`;
+  return ['## Routes', overview, named, 'Below are the routes that take parameters.', ...parts].join('\n\n');
+}
+
+function nameOf(route: Route): string {
+  return `${route.method} ${route.pattern}`;
 }
 
 function parameterTable(parameters: readonly RouteParameter[]): string {

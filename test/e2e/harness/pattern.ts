@@ -31,3 +31,11 @@ export function patternHash(parts: readonly { from: number; to: number }[]): str
   }
   return hash.digest('hex');
 }
+
+/** Whether bytes are those of the pattern from `offset` on. Bounds are any offsets. */
+export function isPattern(bytes: Buffer, offset: number): boolean {
+  const start = offset - (offset % WORD);
+  const before = offset - start;
+  const length = Math.ceil((before + bytes.length) / WORD) * WORD;
+  return bytes.equals(pattern(start, length).subarray(before, before + bytes.length));
+}

@@ -39,7 +39,9 @@ export class Process {
   constructor(command: string, args: readonly string[], options: ProcessOptions = {}) {
     const { stdin = 'pipe', stdout = 'pipe', keep = true, env = {} } = options;
     // The environment of whoever runs the tests must not decide what they see.
-    const clean = Object.entries(process.env).filter(([name]) => !/^(STREAMFS_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name));
+    const clean = Object.entries(process.env).filter(
+      ([name]) => !/^(STREAMFS_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name),
+    );
     const spawned: SpawnOptions = { stdio: [stdin, stdout, 'pipe'], env: { ...Object.fromEntries(clean), ...env } };
     this.child = spawn(command, args, spawned) as ChildProcessByStdio<Writable | null, Readable | null, Readable>;
     this.pid = this.child.pid ?? 0;
@@ -72,11 +74,16 @@ export class Process {
   /** Writes, and settles when the process's pipe has room again. */
   write(bytes: string | Uint8Array): Promise<void> {
     return new Promise((resolve) => {
-      if (this.stdin.write(bytes) || this.stdin.destroyed) resolve();
-      else {
-        this.stdin.once('drain', resolve);
-        this.stdin.once('close', () => resolve());
+      const { stdin } = this;
+      if (stdin.write(bytes) || stdin.destroyed) {
+        resolve();
+        return;
       }
+      const done = () => {
+        stdin.off('drain', done).off('close', done);
+        resolve();
+      };
+      stdin.on('drain', done).on('close', done);
     });
   }
 

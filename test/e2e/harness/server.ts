@@ -91,6 +91,12 @@ export class ServerProcess {
     await waitFor(`${bytes} bytes in ${path}`, async () => ((await this.facts(path))?.written ?? 0) >= bytes);
   }
 
+  /** The lines of the log with a message. */
+  logged(message: string): Record<string, unknown>[] {
+    const lines = this.process.stderr.text.split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === message);
+  }
+
   memory(): { rss: number; peak: number } {
     return memoryOf(this.process.pid);
   }

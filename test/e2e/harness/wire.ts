@@ -63,7 +63,8 @@ export class Wire {
   /** Waits for text to have come, and gives all so far. */
   async until(text: string): Promise<string> {
     await waitFor(`${JSON.stringify(text)} on the wire`, () => this.text.includes(text) || this.isOver);
-    if (!this.text.includes(text)) throw new Error(`the connection ended without ${JSON.stringify(text)}: ${this.text}`);
+    if (!this.text.includes(text))
+      throw new Error(`the connection ended without ${JSON.stringify(text)}: ${this.text}`);
     return this.text;
   }
 
@@ -140,7 +141,13 @@ function parseChunks(content: Buffer): Pick<WireAnswer, 'body' | 'chunks' | 'tra
   const chunks: number[] = [];
   const parts: Buffer[] = [];
   for (let at = 0; ; ) {
-    const unfinished = () => ({ body: Buffer.concat(parts), chunks, trailers: undefined, complete: false, rest: Buffer.alloc(0) });
+    const unfinished = () => ({
+      body: Buffer.concat(parts),
+      chunks,
+      trailers: undefined,
+      complete: false,
+      rest: Buffer.alloc(0),
+    });
     const lineEnd = content.indexOf('\r\n', at);
     if (lineEnd < 0) return unfinished();
     const line = content.toString('latin1', at, lineEnd);
@@ -150,14 +157,18 @@ function parseChunks(content: Buffer): Pick<WireAnswer, 'body' | 'chunks' | 'tra
     if (size === 0) {
       const end = content.indexOf('\r\n\r\n', at - 2);
       if (end < 0) return unfinished();
-      const fields = content.toString('latin1', at, Math.max(at, end)).split('\r\n').filter((field) => field !== '');
+      const fields = content
+        .toString('latin1', at, Math.max(at, end))
+        .split('\r\n')
+        .filter((field) => field !== '');
       const rest = content.subarray(end + 4);
       return { body: Buffer.concat(parts), chunks, trailers: fieldsOf(fields), complete: true, rest };
     }
     parts.push(content.subarray(at, at + size));
     chunks.push(size);
     if (content.length < at + size + 2) return unfinished();
-    if (content.toString('latin1', at + size, at + size + 2) !== '\r\n') throw new Error('a chunk without its line end');
+    if (content.toString('latin1', at + size, at + size + 2) !== '\r\n')
+      throw new Error('a chunk without its line end');
     at += size + 2;
   }
 }

@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { parseConfig } from '../../src/config/index.ts';
+import { Stream } from '../../src/core/index.ts';
+import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
+import { blocksOf } from './markdown.ts';
+import { page, ROOT } from './pages.ts';
+
+const README = page('README.md').text;
+const samples = blocksOf(README).filter((block) => block.language === 'ts');
+
+/** What the compiler says of modules, given by name, that import the package as users do. */
+function typeErrors(modules: Readonly<Record<string, string>>): string[] {
+  const files = new Map(Object.entries(modules).map(([name, text]) => [join(ROOT, 'test/docs', name), text]));
+  const options: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2023,
+    lib: ['lib.es2023.d.ts'],
+    types: ['node'],
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    allowImportingTsExtensions: true,
+    resolveJsonModule: true,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: true,
+    noEmit: true,
+    // The sources rather than what was built from them, which may be older.
+    paths: Object.fromEntries(
+      Object.entries(packageJson.exports).flatMap(([path, target]) =>
+        typeof target === 'string'
+          ? []
+          : [
+              [
+                path.replace(/^\./, packageJson.name),
+                [target.default.replace('/dist/', '/src/').replace('.js', '.ts')],
+              ],
+            ],
+      ),
+    ),
+  };
+  const host = ts.createCompilerHost(options);
+  const { getSourceFile, fileExists, readFile } = host;
+  host.getCurrentDirectory = () => ROOT;
+  host.fileExists = (name) => files.has(name) || fileExists(name);
+  host.readFile = (name) => files.get(name) ?? readFile(name);
+  host.getSourceFile = (name, version) => {
+    const text = files.get(name);
+    return text === undefined ? getSourceFile(name, version) : ts.createSourceFile(name, text, version);
+  };
+  const program = ts.createProgram({ rootNames: [...files.keys()], options, host });
+  return [...files.keys()].flatMap((name) => {
+    const file = program.getSourceFile(name);
+    const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
+    return found.map(({ messageText }) => `${name}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
+  });
+}
+
+describe('what README shows', () => {
+  it('TypeScript holds against the types of the package', { timeout: 60_000 }, () => {
+    expect(samples.length).toBeGreaterThan(2);
+    const modules = Object.fromEntries(samples.map((sample, index) => [`sample${index}.mts`, sample.text]));
+    const wrong = "import { Stream } from 'streamfs/core';\nnew Stream({ retention: '1MB', maxLag: 1 });\nexport {};\n";
+    const errors = typeErrors({ ...modules, 'wrong.mts': wrong });
+    expect(errors.filter((error) => !error.includes('wrong.mts'))).toEqual([]);
+    expect(errors.filter((error) => error.includes('wrong.mts'))).toHaveLength(1);
+  });
+
+  it('configurations load, and say the same in YAML and in TOML', () => {
+    const texts = blocksOf(README).filter(({ language }) => language === 'yaml' || language === 'toml');
+    expect(texts.map(({ language }) => language)).toEqual(['yaml', 'toml']);
+    const [yaml, toml] = texts.map(({ language, text }) => {
+      const config = parseConfig(text, `sample.${language}`);
+      return { ...config, mounts: config.mounts.map(({ where: _, ...mount }) => mount) };
+    });
+    expect(toml).toEqual(yaml);
+    expect(yaml?.mounts.map((mount) => mount.plugin)).toEqual(['streamfs']);
+    expect(parseSettings(yaml!.mounts[0]!.config).retention).toBe(8 * 1024 * 1024);
+  });
+
+  it('the bound on memory holds with the defaults', () => {
+    const bound = Number(/With the defaults that is at most ([\d.]+) MB/.exec(README)?.[1]) * 1024 * 1024;
+    const { retention, maxLag } = parseSettings({});
+    for (const size of [10, 1000, 65_536]) {
+      const stream = new Stream({ retention, maxLag });
+      stream.openReader();
+      let most = 0;
+      for (let writes = 0; writes * size < 2.5 * retention; writes++) {
+        stream.append(new Uint8Array(size));
+        if (writes % 16 === 0) most = Math.max(most, stream.stats().memory);
+      }
+      expect(most, `writes of ${size} bytes`).toBeGreaterThan(retention);
+      expect(most, `writes of ${size} bytes`).toBeLessThanOrEqual(bound);
+    }
+  });
+
+  it('parameters of a streamfs mount are those that there are', () => {
+    for (const key of ['ring_buffer_size', 'channel_buffer_size', 'on_lag', 'block_timeout', 'auto_create']) {
+      expect(README).toContain(`\`${key}\` |`);
+    }
+    const named = [...README.matchAll(/`(auto_\w+|\w+_buffer_size|on_lag|block_\w+)`/g)].map((match) => match[1]!);
+    expect(() => parseSettings(Object.fromEntries(named.map((key) => [key, valueFor(key)])))).not.toThrow();
+  });
+});
+
+function valueFor(key: string): string | boolean {
+  if (key === 'auto_create') return true;
+  if (key === 'on_lag') return 'block';
+  return key === 'block_timeout' ? '5s' : '1MB';
+}

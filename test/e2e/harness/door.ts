@@ -1,0 +1,37 @@
+/** A door between a client and a server, that a test can shut on whoever goes through. */
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+export interface Door {
+  readonly url: string;
+  /** Cuts every connection there is; new ones may come. */
+  shut(): void;
+}
+
+export async function doorTo(port: number): Promise<Door> {
+  const through = new Set<Socket>();
+  const keep = (socket: Socket, other: Socket) => {
+    through.add(socket);
+    socket
+      .on('error', () => undefined)
+      .on('close', () => {
+        through.delete(socket);
+        other.destroy();
+      });
+  };
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    keep(near, far);
+    keep(far, near);
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const shut = () => {
+    for (const socket of through) socket.destroy();
+  };
+  onTestFinished(() => {
+    shut();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, shut };
+}

@@ -1,0 +1,274 @@
+import { describe, expect, it } from 'vitest';
+import { streamfs } from './harness/commands.ts';
+import { parseFrames } from './harness/frames.ts';
+import { MB } from './harness/memory.ts';
+import { isPattern, pattern, patternHash } from './harness/pattern.ts';
+import { type ServerProcess, server } from './harness/server.ts';
+import { waitFor } from './harness/wait.ts';
+import { get, parseAnswer, type Wire } from './harness/wire.ts';
+
+const PATH = '/streamfs/live';
+const STREAM = `/files?path=${PATH}&stream=true`;
+const PIECE = 2 * MB;
+
+/** What a stream may take (README): the larger of ring and channel, an eighth for finding chunks, two blocks. */
+const BOUND = 6 * MB + (6 * MB) / 8 + 2 * 256 * 1024;
+
+/** What the process may take beyond what it has when it starts: a stream, what lies in sockets, what is not collected yet. */
+const PROCESS_BOUND = 96 * MB;
+
+interface Lost {
+  from: number;
+  to: number;
+}
+
+/** The gaps that `cat --stream` told of. */
+function lossesIn(stderr: string): Lost[] {
+  return [...stderr.matchAll(/lost (\d+) bytes, offsets (\d+) to (\d+), of \d+ chunks/g)].map((match) => {
+    const [, bytes, first, last] = match.map(Number);
+    expect(last! - first! + 1).toBe(bytes);
+    return { from: first!, to: last! + 1 };
+  });
+}
+
+/** What is left of the stream without the gaps. */
+function without(gaps: readonly Lost[], end: number): Lost[] {
+  let at = 0;
+  const parts: Lost[] = [];
+  for (const gap of gaps) {
+    parts.push({ from: at, to: gap.from });
+    at = gap.to;
+  }
+  return [...parts, { from: at, to: end }];
+}
+
+interface Paced {
+  /** Waits until those who are to keep up have so many bytes. Default: until they are written. */
+  keepUp?: (bytes: number) => Promise<unknown>;
+  afterEach?: () => Promise<void>;
+  /** Whether the stream ends behind the last byte. Default true. */
+  end?: boolean;
+}
+
+/** Writes the pattern up to `total`, each piece when those who are to keep up have the one before. */
+async function writePaced(at: ServerProcess, total: number, options: Paced = {}): Promise<void> {
+  const { keepUp = (bytes) => at.untilWritten(PATH, bytes), end = true } = options;
+  const writer = streamfs(at.url, ['write', '--stream', ...(end ? ['--end'] : []), PATH]);
+  for (let offset = 0; offset < total; offset += PIECE) {
+    await writer.write(pattern(offset, PIECE));
+    await keepUp(offset + PIECE);
+    await options.afterEach?.();
+  }
+  writer.stdin.end();
+  expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
+}
+
+/** Takes apart a framed read, and holds every frame to its place and content. */
+function followFrames(body: Buffer): { gaps: Lost[]; caughtUp: number[]; end: string; cursor: number } {
+  const gaps: Lost[] = [];
+  const caughtUp: number[] = [];
+  let end = '';
+  let cursor = 0;
+  for (const { type, offset, payload } of parseFrames(body)) {
+    expect(offset).toBe(cursor);
+    if (type === 'data') {
+      expect(isPattern(payload, offset)).toBe(true);
+      cursor += payload.length;
+    } else if (type === 'gap') {
+      cursor = Number(payload.readBigUInt64BE(0));
+      gaps.push({ from: offset, to: cursor });
+      expect(Number(payload.readBigUInt64BE(8))).toBeGreaterThan(0);
+    } else if (type === 'caught-up') caughtUp.push(offset);
+    else if (type === 'end') end = payload.toString();
+  }
+  return { gaps, caughtUp, end, cursor };
+}
+
+/** A reader that asks and then takes nothing off its socket. */
+async function stalledReader(at: ServerProcess, parameters = ''): Promise<Wire> {
+  const wire = await get(at.port, `${STREAM}${parameters}`);
+  await wire.head();
+  wire.socket.pause();
+  return wire;
+}
+
+describe('a reader that has stopped', () => {
+  it('contract 7, 8, 9, 16: costs nobody else anything, and learns exactly what it has lost', async () => {
+    const total = 200 * MB;
+    const at = await server();
+    const readers = [1, 2].map(() => streamfs(at.url, ['cat', '--stream', PATH], { keep: false }));
+    const stopped = streamfs(at.url, ['cat', '--stream', PATH], { keep: false });
+    await at.untilReaders(PATH, 3);
+    stopped.kill('SIGSTOP');
+    const idle = at.memory().rss;
+    let highest = 0;
+    let held = 0;
+    await writePaced(at, total, {
+      keepUp: (bytes) => Promise.all(readers.map((reader) => reader.stdout.untilLength(bytes))),
+      afterEach: async () => {
+        highest = Math.max(highest, at.memory().rss);
+        held = Math.max(held, (await at.facts(PATH))?.memory ?? 0);
+      },
+    });
+    // Everybody but the one that stands still has all of it, and the server has let go of what nobody may ask for.
+    const whole = patternHash([{ from: 0, to: total }]);
+    for (const reader of readers) {
+      expect(await reader.result()).toMatchObject({ code: 0, stderr: '' });
+      expect(reader.stdout).toMatchObject({ length: total, sha256: whole });
+    }
+    expect(await at.facts(PATH)).toMatchObject({ written: total, readers: 1 });
+    expect(held).toBeGreaterThanOrEqual(6 * MB);
+    expect(held).toBeLessThanOrEqual(BOUND);
+    expect(highest - idle).toBeLessThan(PROCESS_BOUND);
+
+    stopped.kill('SIGCONT');
+    const { code, stderr } = await stopped.result();
+    expect(code).toBe(0);
+    const gaps = lossesIn(stderr);
+    const skipped = gaps.reduce((sum, gap) => sum + gap.to - gap.from, 0);
+    expect(gaps.length).toBeGreaterThan(0);
+    expect(skipped).toBeGreaterThan(total / 2);
+    expect(stopped.stdout.length + skipped).toBe(total);
+    expect(stopped.stdout.sha256).toBe(patternHash(without(gaps, total)));
+    expect(await at.facts(PATH)).toMatchObject({ skipped });
+    const logged = () => at.logged('readers too slow').reduce((sum, line) => sum + Number(line.skippedBytes), 0);
+    await waitFor('the loss in the log', () => logged() === skipped);
+  });
+
+  it('contract 9: learns from the trailers of a raw read what it has lost', async () => {
+    const total = 48 * MB;
+    const at = await server();
+    const stalled = await stalledReader(at);
+    await writePaced(at, total);
+    stalled.socket.resume();
+    const answer = parseAnswer(await stalled.closed(), true);
+    expect(answer).toMatchObject({ status: 200, complete: true });
+    expect(answer!.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': String(total) });
+    const skipped = Number(answer!.trailers!['x-stream-skipped']);
+    expect(skipped).toBeGreaterThan(0);
+    expect(answer!.body.length + skipped).toBe(total);
+    // What it has is the beginning and the end.
+    const from = answer!.body.length - 6 * MB;
+    expect(isPattern(answer!.body.subarray(0, from), 0)).toBe(true);
+    expect(isPattern(answer!.body.subarray(from), total - 6 * MB)).toBe(true);
+  });
+
+  it('contract 9: learns from gap frames what it has lost and where', async () => {
+    const total = 48 * MB;
+    const at = await server();
+    const stalled = await stalledReader(at, '&format=frames');
+    await writePaced(at, total, { end: false });
+    stalled.socket.resume();
+    await waitFor(
+      'the reader to have caught up',
+      () => followFrames(parseAnswer(stalled.bytes)!.body).caughtUp.at(-1) === total,
+    );
+    await at.json('POST', `/end?path=${PATH}`);
+    const { gaps, caughtUp, end, cursor } = followFrames(parseAnswer(await stalled.closed(), true)!.body);
+    expect({ end, cursor, gaps: gaps.length }).toEqual({ end: 'ended', cursor: total, gaps: 1 });
+    expect(gaps[0]!.to - gaps[0]!.from).toBeGreaterThan(0);
+    // At the beginning, and again behind the gap.
+    expect(caughtUp).toEqual([0, total]);
+    expect(await at.facts(PATH)).toMatchObject({ skipped: gaps[0]!.to - gaps[0]!.from });
+  });
+});
+
+describe('what a slow reader may ask for', () => {
+  it('contract 20: on_lag=drop-newest keeps what it has queued, and loses what came meanwhile', async () => {
+    const total = 48 * MB;
+    const at = await server();
+    const stalled = await stalledReader(at, '&on_lag=drop-newest&format=frames');
+    await writePaced(at, total);
+    stalled.socket.resume();
+    const { gaps, end, cursor } = followFrames(parseAnswer(await stalled.closed(), true)!.body);
+    expect({ end, cursor }).toEqual({ end: 'ended', cursor: total });
+    // All of the oldest, and nothing of the newest.
+    expect(gaps[0]!.from).toBeGreaterThanOrEqual(6 * MB);
+    expect(gaps.at(-1)!.to).toBe(total);
+  });
+
+  it('contract 16, 20, 27: on_lag=disconnect cuts it off while it still stands, and nobody else', async () => {
+    const total = 48 * MB;
+    const at = await server();
+    const other = streamfs(at.url, ['cat', '--stream', PATH], { keep: false });
+    const stalled = await stalledReader(at, '&on_lag=disconnect');
+    await at.untilReaders(PATH, 2);
+    await writePaced(at, total, { keepUp: (bytes) => other.stdout.untilLength(bytes) });
+    expect(await other.result()).toMatchObject({ code: 0, stderr: '' });
+    expect(other.stdout.sha256).toBe(patternHash([{ from: 0, to: total }]));
+    await at.untilReaders(PATH, 0);
+    expect(at.logged('reader cut off')).toMatchObject([
+      { stream: '/live', reason: expect.stringContaining('bytes behind') },
+    ]);
+    stalled.socket.resume();
+    // A cut, which no reader can take for the end.
+    const answer = parseAnswer(await stalled.closed(), true)!;
+    expect(answer).toMatchObject({ complete: false, trailers: undefined });
+    expect(answer.body.equals(pattern(0, Math.ceil(answer.body.length / 8) * 8).subarray(0, answer.body.length))).toBe(
+      true,
+    );
+  });
+
+  it('contract 20: on_lag=block has writers wait for it, so that it gets every byte', async () => {
+    const total = 48 * MB;
+    const at = await server({ streamfs: { block_timeout: '120s' } });
+    const stalled = await stalledReader(at, '&on_lag=block');
+    const writer = streamfs(at.url, ['write', '--stream', '--end', PATH]);
+    writer.stdin.write(pattern(0, total));
+    writer.stdin.end();
+    // Held up: what the reader has not taken can only lie in its socket, its channel, and the writer's.
+    await at.untilWritten(PATH, 6 * MB);
+    let last = -1;
+    await waitFor('the writer to stand still', async () => {
+      const { written } = (await at.facts(PATH))!;
+      const stands = written === last;
+      last = written;
+      if (!stands) await new Promise((resolve) => setTimeout(resolve, 200));
+      return stands;
+    });
+    expect(last).toBeLessThan(total);
+    expect(writer.isRunning).toBe(true);
+    stalled.socket.resume();
+    const answer = parseAnswer(await stalled.closed(), true)!;
+    expect(answer.trailers).toEqual({
+      'x-stream-end': 'ended',
+      'x-stream-end-offset': String(total),
+      'x-stream-skipped': '0',
+    });
+    expect(answer.body.equals(pattern(0, total))).toBe(true);
+    expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('contract 20: on_lag=block lets writers go on after block_timeout, without the reader', async () => {
+    const total = 48 * MB;
+    const at = await server({ streamfs: { block_timeout: '300ms', on_lag: 'block' } });
+    const stalled = await stalledReader(at);
+    const writer = streamfs(at.url, ['write', '--stream', PATH]);
+    writer.stdin.write(pattern(0, total));
+    writer.stdin.end();
+    expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
+    await at.untilReaders(PATH, 0);
+    stalled.socket.resume();
+    expect(parseAnswer(await stalled.closed(), true)!.complete).toBe(false);
+  });
+});
+
+describe('a thousand readers that have stopped', () => {
+  it('contract 16: cost a small constant each', async () => {
+    const count = 1000;
+    const total = 64 * MB;
+    const at = await server();
+    const stalled: Wire[] = [];
+    for (let group = 0; group < count; group += 100) {
+      stalled.push(...(await Promise.all(Array.from({ length: 100 }, () => stalledReader(at)))));
+    }
+    await at.untilReaders(PATH, count);
+    const idle = at.memory().rss;
+    await writePaced(at, total);
+    // Each holds on to a slice at most, mostly shared with others; queues of their own would be 6 MB each.
+    const { rss } = at.memory();
+    expect(rss - idle).toBeLessThan(PROCESS_BOUND + count * 64 * 1024);
+    expect((await at.facts(PATH))!.memory).toBeLessThanOrEqual(BOUND);
+    expect(stalled.every(({ isOver }) => !isOver)).toBe(true);
+  });
+});

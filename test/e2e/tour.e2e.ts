@@ -1,0 +1,110 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { type Block, blocksOf } from '../docs/markdown.ts';
+import { page, ROOT } from '../docs/pages.ts';
+
+const run = promisify(execFile);
+const README = blocksOf(page('README.md').text);
+const TOUR = README.filter((block) => block.under.includes('A tour in a minute'));
+const SHOWN_URL = 'http://127.0.0.1:8080';
+
+let server: ChildProcess;
+let url: string;
+/** Where the package can be imported by its name. */
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'streamfs-tour-'));
+  await mkdir(join(folder, 'node_modules'));
+  await symlink(ROOT, join(folder, 'node_modules', packageJson.name));
+  // The first block of the tour, with a port that nobody else has.
+  expect(TOUR[0]?.text).toBe('npm start');
+  server = spawn('npm', ['start', '--silent', '--', '--addr', '127.0.0.1:0'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own: a signal reaches the server as Ctrl-C in a terminal would.
+    detached: true,
+  });
+  let output = '';
+  url = await new Promise<string>((found, failed) => {
+    for (const stream of [server.stdout!, server.stderr!]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+        const match = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(output);
+        if (match) found(match[1]!);
+      });
+    }
+    server.once('exit', (code) => failed(new Error(`it left with ${code}: ${output}`)));
+  });
+});
+
+afterAll(async () => {
+  if (server?.exitCode === null && server.signalCode === null) {
+    process.kill(-server.pid!, 'SIGINT');
+    await once(server, 'exit');
+  }
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+/** Blocks to run, each with the output that README shows for it; none shown is none expected. */
+function stepsOf(blocks: readonly Block[]): { script: string; shown: string }[] {
+  const steps: { script: string; shown: string }[] = [];
+  for (const { language, text } of blocks) {
+    if (language === 'sh') steps.push({ script: text, shown: '' });
+    else steps.at(-1)!.shown += `${text}\n`;
+  }
+  return steps;
+}
+
+describe('the tour in README', () => {
+  it('runs as it is written, and shows what it says', async () => {
+    const steps = stepsOf(TOUR.slice(1));
+    expect(steps.length).toBeGreaterThan(4);
+    // One shell for all of it, as its reader has one. `dist` is where it is, whatever folder the shell is in.
+    const mark = '--- step ---';
+    const script = steps
+      .map((step) => `${step.script}\necho '${mark}'\n`)
+      .join('')
+      .replaceAll(SHOWN_URL, url)
+      .replaceAll('node dist/', `'${process.execPath}' '${ROOT}/dist/`)
+      .replaceAll('main.js ', "main.js' ");
+    const { stdout, stderr } = await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: folder, timeout: 60_000 });
+    expect(stderr).toBe('');
+    const outputs = stdout.split(`${mark}\n`).slice(0, -1);
+    expect(outputs).toEqual(steps.map((step) => step.shown));
+    for (const name of ['first.txt', 'second.txt']) expect(existsSync(join(folder, name))).toBe(false);
+  });
+});
+
+describe('samples in README', () => {
+  const samples = README.filter((block) => block.language === 'ts').map((block) => block.text);
+  const outputs: [sample: string, output: RegExp][] = [
+    ['new Stream(', /^hello\n$/],
+    ['startApp(', /^http:\/\/127\.0\.0\.1:\d+\n$/],
+    ['new StreamFSClient(', /^0 hello\n\n$/],
+  ];
+
+  it('are all run here', () => {
+    expect(samples).toHaveLength(outputs.length);
+  });
+
+  it.each(outputs)('%s… runs as it is written', async (start, output) => {
+    const sample = samples.find((text) => text.includes(start));
+    expect(sample).toBeDefined();
+    const { outputText } = ts.transpileModule(sample!.replaceAll(SHOWN_URL, url), {
+      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 },
+    });
+    const file = join(folder, 'sample.mjs');
+    await writeFile(file, outputText);
+    const { stdout } = await run(process.execPath, [file], { cwd: folder, timeout: 30_000 });
+    expect(stdout).toMatch(output);
+  });
+});

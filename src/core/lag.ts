@@ -63,6 +63,7 @@ export class DropNewestQueue {
   /** Where a reader goes on that has read all it could at `cursor`: beyond `cursor` when something was lost there. */
   resume(cursor: number): number {
     while (this.ranges.length > 0 && cursor >= this.ranges[0]!.to) this.ranges.shift();
+    while (this.held.length > 0 && this.held[0]!.end <= cursor) this.held.shift();
     const next = this.ranges[0]?.from ?? this.tail;
     return Math.max(cursor, next);
   }
@@ -85,10 +86,11 @@ export class DropNewestQueue {
     else for (const { from, to } of parts) this.held.push(slab.part(from, to));
   }
 
-  /** The held slab with the byte at `offset`, if the ring has it no more. */
+  /**
+   * The held slab with the byte at `offset`, if the ring has it no more. Looking ahead gives nothing back: a run is
+   * looked up to its end before its first byte has been read.
+   */
   locate(offset: number): Slab | undefined {
-    while (this.held.length > 0 && this.held[0]!.end <= offset) this.held.shift();
-    const first = this.held[0];
-    return first !== undefined && first.base <= offset ? first : undefined;
+    return this.held.find((slab) => slab.base <= offset && offset < slab.end);
   }
 }

@@ -3,14 +3,24 @@
  *
  * There is no queue: a reader that stands still costs nothing but its cursor. Two ways to read:
  *  - `read` and iteration, for programs: records with promises, chunks as they were written;
- *  - `peek`, `advance` and `whenReadable`, for whoever sends bytes on: slices as long as they come, shared with all
- *    readers at the same place, without a promise.
+ *  - `peek`, `peekRun`, `advance` and `whenReadable`, for whoever sends bytes on: runs as long as they come, shared with
+ *    all readers at the same place, without a promise.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
 import { DropNewestQueue } from './lag.ts';
+import { makeRun } from './ring.ts';
 import type { Slab } from './slab.ts';
 import type { Stream } from './stream.ts';
-import type { GapRecord, LagPolicy, ReadOptions, ReadRecord } from './types.ts';
+import type {
+  CaughtUpRecord,
+  DataRecord,
+  EndRecord,
+  GapRecord,
+  LagPolicy,
+  ReadOptions,
+  ReadRecord,
+  RunRecord,
+} from './types.ts';
 import { requireWhole } from './whole.ts';
 
 /** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
@@ -189,7 +199,25 @@ export class Reader implements AsyncIterable<ReadRecord> {
     const slab = this.locate(this.position);
     this.peeked = slab;
     const to = Math.min(slab.end, readable, this.position + max);
-    return slab.slice(this.position, to);
+    return { type: 'data', offset: this.position, data: slab.view(this.position, to) };
+  }
+
+  /** Like {@link peek}, but bytes wherever they lie: whoever sends them on can send them in one go. */
+  peekRun(max = Number.POSITIVE_INFINITY): RunRecord | Exclude<ReadRecord, DataRecord> | undefined {
+    const gap = this.settle();
+    if (gap !== undefined) return gap;
+    const from = this.position;
+    const readable = this.readableEnd();
+    if (from >= readable) return this.atEnd();
+    let to = Math.min(readable, from + max);
+    // In order: the queue lets go of what lies before the offset it is asked for.
+    if (this.queue !== undefined) return makeRun(from, to, (offset) => this.locate(offset));
+    if (to < readable) {
+      // Better where a slab begins: there the number of chunks before the cursor is known.
+      const { base } = this.locate(to);
+      if (base > from) to = base;
+    }
+    return this.stream.ring.run(from, to);
   }
 
   /** Like {@link peek}, but one chunk as it was written. */
@@ -229,14 +257,16 @@ export class Reader implements AsyncIterable<ReadRecord> {
     this.position += length;
     this.receivedBytes += length;
     if (this.closed) return;
-    // A chunk read may end in a later slab than it began in.
-    const slab = peeked !== undefined && this.position <= peeked.end ? peeked : this.locate(this.position - 1);
     if (this.position === stream.endOffset) {
       this.live = true;
       this.chunksBefore = stream.ring.chunkCount;
-    } else if (this.position < slab.base) this.chunksBefore = UNKNOWN;
-    else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
-    else this.chunksBefore = slab.chunksBefore(this.position);
+    } else {
+      // A chunk read, or a run, may end in a later slab than it began in.
+      const slab = peeked !== undefined && this.position <= peeked.end ? peeked : this.locate(this.position - 1);
+      if (this.position < slab.base) this.chunksBefore = UNKNOWN;
+      else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
+      else this.chunksBefore = slab.chunksBefore(this.position);
+    }
     if (this.policy === 'block') stream.roomMade();
   }
 
@@ -366,7 +396,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return this.queue?.locate(offset) ?? this.stream.ring.locate(offset);
   }
 
-  private atEnd(): ReadRecord | undefined {
+  private atEnd(): CaughtUpRecord | EndRecord | undefined {
     const { stream, position } = this;
     if (stream.endReason !== undefined) return { type: 'end', offset: position, reason: stream.endReason };
     if (this.announced || position > stream.endOffset) return undefined;

@@ -10,9 +10,14 @@
  * fills; at most one slab at each end is only partly in use.
  */
 import { MAX_SLAB, MIN_SLAB, Slab } from './slab.ts';
+import type { RunRecord } from './types.ts';
+
+const RUNS_REMEMBERED = 4;
 
 export class Ring {
   private slabs: Slab[] = [];
+  /** The latest runs: what readers ask for in one turn, before the next bytes come. */
+  private readonly runs: RunRecord[] = [];
   /** The largest slab it makes, in bytes: a quarter of its capacity, from 1 KiB to 256 KiB. */
   readonly maxSlab: number;
   /** The oldest offset that may still be read. */
@@ -74,6 +79,7 @@ export class Ring {
       if (first.end > offset || first.free > 0) break;
       this.onEvict(first);
       this.slabs.shift();
+      this.runs.length = 0;
     }
   }
 
@@ -91,6 +97,16 @@ export class Ring {
     return this.slabs[low]!;
   }
 
+  /** The bytes between two offsets, from the floor to the end, as they lie in slabs. The same object for the same bytes. */
+  run(from: number, to: number): RunRecord {
+    const length = to - from;
+    for (const run of this.runs) if (run.offset === from && run.length === length) return run;
+    const run = makeRun(from, to, (offset) => this.locate(offset));
+    if (this.runs.length === RUNS_REMEMBERED) this.runs.shift();
+    this.runs.push(run);
+    return run;
+  }
+
   /** The offset behind the `count`-th newline from the end, not counting one that is the last byte; at least `from`. */
   lastLines(count: number, from: number): number {
     if (count === 0) return this.end;
@@ -106,6 +122,18 @@ export class Ring {
     }
     return from;
   }
+}
+
+/** The bytes between two offsets, wherever `locate` finds them. */
+export function makeRun(from: number, to: number, locate: (offset: number) => Slab): RunRecord {
+  const parts: Uint8Array[] = [];
+  for (let at = from; at < to; ) {
+    const slab = locate(at);
+    const end = Math.min(slab.end, to);
+    parts.push(slab.view(at, end));
+    at = end;
+  }
+  return { type: 'run', offset: from, length: to - from, parts };
 }
 
 function powerOfTwoBelow(n: number): number {

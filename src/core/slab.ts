@@ -7,7 +7,6 @@
  * Because bytes below `used` never change, any number of readers may be sent the same memory.
  */
 import { ChunkIndex } from './chunk-index.ts';
-import type { DataRecord } from './types.ts';
 
 /** The largest slab, in bytes: smaller ones cost more writes per byte, larger ones gain nothing. */
 export const MAX_SLAB = 256 * 1024;
@@ -25,7 +24,6 @@ export class Slab {
   used = 0;
   readonly chunks: ChunkIndex;
   private readonly bytes: Uint8Array;
-  private lastSlice: DataRecord | undefined;
 
   constructor(base: number, firstChunk: number, startsChunk: boolean, capacity: number) {
     this.base = base;
@@ -57,17 +55,7 @@ export class Slab {
     if (chunkEnds) this.chunks.mark(this.used - 1);
   }
 
-  /**
-   * The bytes between two absolute offsets. Readers that stand at the same place get the same object, so that whoever
-   * encodes it for a wire can tell that it has done so already.
-   */
-  slice(from: number, to: number): DataRecord {
-    const last = this.lastSlice;
-    if (last !== undefined && last.offset === from && last.data.length === to - from) return last;
-    this.lastSlice = { type: 'data', offset: from, data: this.view(from, to) };
-    return this.lastSlice;
-  }
-
+  /** The bytes between two absolute offsets. */
   view(from: number, to: number): Uint8Array {
     return this.bytes.subarray(from - this.base, to - this.base);
   }

@@ -38,6 +38,20 @@ export interface DataRecord {
   data: Uint8Array;
 }
 
+/**
+ * Bytes as they lie in memory, which may be in several slabs: for whoever sends them on. Readers that stand at the same
+ * place are given the same object, so that one who encodes it for a wire can tell that it has been done.
+ */
+export interface RunRecord {
+  type: 'run';
+  /** Offset of the first byte. */
+  offset: number;
+  /** Bytes in all parts. */
+  length: number;
+  /** Views of the stream's own memory, in order: to be read, never written. */
+  parts: readonly Uint8Array[];
+}
+
 export interface GapRecord {
   type: 'gap';
   /** Offset of the first byte lost. */

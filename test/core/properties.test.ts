@@ -15,7 +15,7 @@ type Step =
   | { do: 'append'; size: number; seed: number }
   | { do: 'open'; start: 'earliest' | 'live' | 'offset' | 'skip' | 'bytes' | 'lines'; at: number; policy: number }
   | { do: 'read'; who: number; times: number }
-  | { do: 'peek'; who: number; max: number | undefined; part: number }
+  | { do: 'peek'; who: number; max: number | undefined; part: number; run: boolean }
   | { do: 'peek, append, advance'; who: number; size: number; seed: number }
   | { do: 'drain'; who: number }
   | { do: 'seek'; who: number; at: number }
@@ -73,6 +73,7 @@ function stepArbitrary(sizes: Sizes): fc.Arbitrary<Step> {
         who,
         max: fc.option(fc.integer({ min: 1, max: 2000 }), { nil: undefined }),
         part: fc.double({ min: 0.01, max: 1, noNaN: true }),
+        run: fc.boolean(),
       }),
     },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('peek, append, advance' as const), who, size, seed }) },
@@ -92,6 +93,14 @@ function content(size: number, seed: number): Uint8Array {
     bytes[i] = value % 19 === 0 ? 10 : value;
   }
   return bytes;
+}
+
+/** A run as one record, to be compared like any other. */
+function whole(run: ReturnType<Reader['peekRun']>): ReturnType<Reader['peek']> {
+  if (run?.type !== 'run') return run;
+  const data = Buffer.concat(run.parts);
+  expect(data.length).toBe(run.length);
+  return { type: 'data', offset: run.offset, data };
 }
 
 /** A stream and its model, side by side. */
@@ -132,7 +141,7 @@ class Pair {
         for (let i = 0; i < step.times; i++) await this.read(pair.real, pair.model);
         return;
       case 'peek':
-        this.peek(pair.real, pair.model, step.max, step.part);
+        this.peek(pair.real, pair.model, step.max, step.run ? 1 : step.part, step.run);
         return;
       case 'drain':
         while (await this.read(pair.real, pair.model));
@@ -140,7 +149,7 @@ class Pair {
       case 'peek, append, advance': {
         // What `drop-newest` loses while bytes are on their way is not laid down to the byte: see below.
         if (pair.model.policy === 'drop-newest') return;
-        const length = this.peek(pair.real, pair.model, undefined, 1, () => this.append(step.size, step.seed));
+        const length = this.peek(pair.real, pair.model, undefined, 1, false, () => this.append(step.size, step.seed));
         expect(length).toBeGreaterThanOrEqual(0);
         return;
       }
@@ -211,6 +220,7 @@ class Pair {
     model: ModelReader,
     max: number | undefined,
     part: number,
+    run: boolean,
     meanwhile: () => void = () => {},
   ): number {
     const expected = model.next(false);
@@ -218,7 +228,7 @@ class Pair {
       expect(() => real.peek(max)).toThrow('bytes behind');
       return 0;
     }
-    const record = real.peek(max);
+    const record = run ? whole(real.peekRun(max)) : real.peek(max);
     this.compare(record, expected, false);
     if (record?.type !== 'data') return 0;
     expect(record.data.length).toBeLessThanOrEqual(max ?? Number.POSITIVE_INFINITY);

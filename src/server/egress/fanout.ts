@@ -1,25 +1,25 @@
 /**
- * One stream to many sockets: what a slice of it looks like on the wire is laid down once, and all readers that stand
- * at the same place are sent the same memory.
+ * One stream to many sockets: what a run of its bytes looks like on the wire is laid down once, and all readers that
+ * stand at the same place are sent the same memory.
  *
- *     slice (bytes of a slab) ──► [ transfer head │ encoding head │ bytes │ transfer tail ]  ──► socket, socket, …
- *                                   └──────────── laid down once, in a block ───────────┘
+ *     run (bytes of slabs) ──► [ transfer head │ encoding head │ bytes │ transfer tail ]  ──► socket, socket, …
+ *                                └──────────── laid down once, in a block ───────────┘
  *
- * Laying down costs a copy. It is worth it when several readers share it, or when it is small; a long slice for a
- * lone reader is sent from the slab itself, with its head before it and its tail behind.
+ * Laying down costs a copy. It is worth it when several readers share it, or when it is small; a long run is sent from
+ * the slabs themselves, with its head before it and its tail behind, in one system call.
  */
 import type { Socket } from 'node:net';
-import type { DataRecord, Stream } from '../../core/index.ts';
+import type { RunRecord, Stream } from '../../core/index.ts';
 import type { Encoding } from './encoding.ts';
 import type { Transfer } from './transfer.ts';
 
-/** Slices up to this length are laid down even for one reader: one write is cheaper than three pieces. */
+/** Runs up to this length are laid down even for one reader: one write is cheaper than three pieces. */
 const ALWAYS_LAID = 4 * 1024;
-/** Slices up to this length are laid down for several readers. */
+/** Runs up to this length are laid down for several readers. */
 const LAID_FOR_MANY = 64 * 1024;
 /** From so many readers on a copy costs less than it saves. */
 const MANY = 3;
-/** Slices remembered: what is appended in one turn of the event loop may lie in more than one slab. */
+/** Runs remembered: readers that fell behind a little, together, stand at a few places. */
 const REMEMBERED = 4;
 
 /** Memory for what is laid down; small pieces share a block, which lives until the last of them was sent. */
@@ -44,7 +44,7 @@ export class Fanout {
   readonly transfer: Transfer;
   /** Sockets that use it now. */
   users = 0;
-  private readonly records: (DataRecord | undefined)[] = new Array(REMEMBERED).fill(undefined);
+  private readonly runs: (RunRecord | undefined)[] = new Array(REMEMBERED).fill(undefined);
   private readonly laid: (Buffer | undefined)[] = new Array(REMEMBERED).fill(undefined);
   private newest = 0;
 
@@ -53,25 +53,25 @@ export class Fanout {
     this.transfer = transfer;
   }
 
-  /** Writes one slice to a socket. */
-  send(socket: Socket, record: DataRecord): void {
-    const { length } = record.data;
-    const known = this.records.indexOf(record);
+  /** Writes one run to a socket. */
+  send(socket: Socket, run: RunRecord): void {
+    const { length } = run;
+    const known = this.runs.indexOf(run);
     if (known >= 0) socket.write(this.laid[known]!);
     else if (length <= ALWAYS_LAID || (length <= LAID_FOR_MANY && this.users >= MANY)) {
-      socket.write(this.remember(record, this.layDown(record)));
+      socket.write(this.remember(run, this.layDown(run)));
     } else {
       socket.cork();
-      socket.write(this.head(record.offset, length));
-      socket.write(record.data);
+      socket.write(this.head(run.offset, length));
+      for (const part of run.parts) socket.write(part);
       socket.write(this.transfer.tail);
       socket.uncork();
     }
   }
 
-  private remember(record: DataRecord, laid: Buffer): Buffer {
+  private remember(run: RunRecord, laid: Buffer): Buffer {
     this.newest = (this.newest + 1) % REMEMBERED;
-    this.records[this.newest] = record;
+    this.runs[this.newest] = run;
     this.laid[this.newest] = laid;
     return laid;
   }
@@ -92,15 +92,16 @@ export class Fanout {
     return head.subarray(0, size + encoding.headSize);
   }
 
-  private layDown(record: DataRecord): Buffer {
+  private layDown(run: RunRecord): Buffer {
     const { encoding, transfer } = this;
-    const { data, offset } = record;
-    const laid = takeFromBlock(transfer.maxHead + encoding.headSize + data.length + transfer.tail.length);
-    let at = transfer.writeHead(laid, 0, encoding.headSize + data.length);
-    encoding.writeHead(laid, at, offset, data.length);
+    const laid = takeFromBlock(transfer.maxHead + encoding.headSize + run.length + transfer.tail.length);
+    let at = transfer.writeHead(laid, 0, encoding.headSize + run.length);
+    encoding.writeHead(laid, at, run.offset, run.length);
     at += encoding.headSize;
-    laid.set(data, at);
-    at += data.length;
+    for (const part of run.parts) {
+      laid.set(part, at);
+      at += part.length;
+    }
     laid.set(transfer.tail, at);
     return laid.subarray(0, at + transfer.tail.length);
   }
@@ -108,7 +109,7 @@ export class Fanout {
   /** A socket uses it no more; with the last one nothing is remembered. */
   leave(): void {
     if (--this.users > 0) return;
-    this.records.fill(undefined);
+    this.runs.fill(undefined);
     this.laid.fill(undefined);
   }
 }

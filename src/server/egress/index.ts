@@ -45,7 +45,7 @@ async function sendLive(
     reader.close();
     return;
   }
-  // From here on the socket is written directly: nothing of node:http runs per slice and reader.
+  // From here on the socket is written directly: nothing of node:http runs per run of bytes and reader.
   const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
   const fanout = joinFanout(reader.stream, encoding, chunked ? chunkedTransfer : closeTransfer);
   await new Promise<void>((resolve) => {

@@ -1,9 +1,9 @@
 /**
  * One reader's socket: the only place that writes the bytes of a live read.
  *
- *     reader.peek ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
+ *     reader.peekRun ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
  *
- * At most one slice waits in a socket: a peer that stops reading holds on to that, and its reader falls behind like
+ * At most one run waits in a socket: a peer that stops reading holds on to that, and its reader falls behind like
  * any other, without anybody else noticing.
  */
 import type { Socket } from 'node:net';
@@ -12,8 +12,10 @@ import { isStreamFSError } from '../../errors/index.ts';
 import type { ReadEnd } from './encoding.ts';
 import type { Fanout } from './fanout.ts';
 
-/** Slices sent in one go before other sockets get their turn. */
-const SLICES_PER_TURN = 8;
+/** The most bytes given to a socket at once, which is what one that stalls holds on to: two of the largest slabs. */
+const LONGEST_RUN = 512 * 1024;
+/** Runs sent in one go before other sockets get their turn. */
+const RUNS_PER_TURN = 4;
 const EMPTY = Buffer.alloc(0);
 
 export interface SinkOptions {
@@ -53,12 +55,12 @@ export class Sink {
   /** Sends what there is. Called when there is something, and when the socket has room again. */
   readonly pump = (): void => {
     const { reader, socket, fanout } = this;
-    for (let slices = 0; !this.done; ) {
+    for (let runs = 0; !this.done; ) {
       if (socket.writableLength > 0) {
         this.waitForRoom();
         return;
       }
-      if (slices === SLICES_PER_TURN) {
+      if (runs === RUNS_PER_TURN) {
         setImmediate(this.pump);
         return;
       }
@@ -68,10 +70,10 @@ export class Sink {
         return;
       }
       switch (record.type) {
-        case 'data':
+        case 'run':
           fanout.send(socket, record);
-          reader.advance(record.data.length);
-          slices++;
+          reader.advance(record.length);
+          runs++;
           if (this.timer !== undefined) this.lastData = this.lastSent = performance.now();
           break;
         case 'gap':
@@ -90,7 +92,7 @@ export class Sink {
   /** What is next; ends the read where the reader can go no further. */
   private next() {
     try {
-      return this.reader.peek();
+      return this.reader.peekRun(LONGEST_RUN);
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
       // Its handle was closed, or the mount is gone.

@@ -15,7 +15,7 @@ export interface Transfer {
 const CRLF = Buffer.from('\r\n');
 
 export const chunkedTransfer: Transfer = {
-  // Eight hexadecimal digits and a line end: more than any slice is long.
+  // Eight hexadecimal digits and a line end: more than any run is long.
   maxHead: 10,
   writeHead: (target, at, length) => target.write(`${length.toString(16)}\r\n`, at, 'latin1'),
   tail: CRLF,

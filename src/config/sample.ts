@@ -43,7 +43,9 @@ function pluginSection({ plugin, path }: { plugin: string; path: string }, param
   const comments = parameters.map(({ name, description, default: value }) => {
     return `      # ${oneLine(description)}\n      # ${name}: ${value === '' ? '…' : oneLine(value)}\n`;
   });
-  return `  ${plugin}:\n    enabled: true\n    path: ${path}\n    config: {}\n${comments.join('')}`;
+  // Nothing behind `config:` is an empty section: a parameter that is uncommented fills it.
+  const config = comments.length === 0 ? 'config: {}' : 'config:';
+  return `  ${plugin}:\n    enabled: true\n    path: ${path}\n    ${config}\n${comments.join('')}`;
 }
 
 function oneLine(text: string): string {

@@ -84,6 +84,11 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return this.firstGap?.from ?? this.position;
   }
 
+  /** The offset of the next byte to be delivered: the cursor, or what comes after a gap known from the beginning. */
+  get nextOffset(): number {
+    return this.position;
+  }
+
   /** Bytes between the cursor and the end of the stream. */
   get lag(): number {
     return Math.max(0, this.stream.endOffset - this.position);

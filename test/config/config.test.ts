@@ -414,7 +414,7 @@ describe('the sample configuration', () => {
 
   it('shows the parameters of plugins as comments', () => {
     expect(sampleConfig(parameters)).toContain(
-      '    config: {}\n      # What a stream keeps.\n      # ring_buffer_size: 6MB\n',
+      '    config:\n      # What a stream keeps.\n      # ring_buffer_size: 6MB\n',
     );
   });
 });

@@ -108,6 +108,17 @@ describe('files', () => {
     expect((await call('GET', '/stat?path=/mem/a')).status).toBe(404);
   });
 
+  it('contract 1: an offset of a PUT is for ordinary files: there the rest of the file stays, a stream appends', async () => {
+    const server = await start({ mounted: { '/mem': 'memfs', '/s': 'streamfs' } });
+    for (const path of ['/mem/a', '/s/a']) {
+      await put(server, path, '012345');
+      expect((await server.call('PUT', `/files?path=${path}&offset=2`, { body: 'XY' })).status).toBe(200);
+      expect((await server.call('PUT', `/files?path=${path}&offset=-1`, { body: 'XY' })).status).toBe(400);
+    }
+    expect((await server.call('GET', '/files?path=/mem/a')).text).toBe('01XY45');
+    expect((await server.call('GET', '/files?path=/s/a&snapshot=true')).text).toBe('012345XY');
+  });
+
   it('a file that is no stream has no generation to ask for, and no end', async () => {
     const server = await start();
     await put(server, '/mem/a', 'old');

@@ -45,6 +45,15 @@ describe('following a stream', () => {
     const snapshot = await server.call('GET', `/files?path=/s/live&snapshot=true&offset=${earliest}`);
     expect([snapshot.status, snapshot.headers['x-stream-offset']]).toEqual([200, String(earliest)]);
     expect((await server.call('GET', '/files?path=/s/live&snapshot=true&offset=0')).status).toBe(410);
+    await server.call('POST', '/end?path=/s/live');
+    const skip = '/files?path=/s/live&stream=true&offset=0&on_expired=skip';
+    const raw = await server.call('GET', skip);
+    expect([raw.headers['x-stream-offset'], raw.trailers['x-stream-skipped']]).toEqual([
+      String(earliest),
+      String(earliest),
+    ]);
+    const framed = await server.call('GET', `${skip}&format=frames`);
+    expect([framed.headers['x-stream-offset'], framed.body[0]]).toEqual(['0', 2]);
   });
 
   it('contract 29: generation refuses a stream that was recreated', async () => {

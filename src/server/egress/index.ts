@@ -34,7 +34,8 @@ async function sendLive(
   res.writeHead(200, {
     ...streamHeaders(options.format),
     ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),
-    'X-Stream-Offset': String(reader.cursor),
+    // A raw read cannot show the gap it may begin with: its first byte is what comes after.
+    'X-Stream-Offset': String(options.format === 'frames' ? reader.cursor : reader.nextOffset),
     'X-Stream-Generation': reader.stream.generation,
     Connection: 'close',
   });

@@ -10,6 +10,11 @@ import { field, GENERATION, optional, PATH } from './parameters.ts';
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
   optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount says.'),
+  optional(
+    'offset',
+    'integer',
+    'Where to write into an ordinary file, keeping the rest of it. A stream appends all the same.',
+  ),
   optional('end', 'boolean', 'End the stream after the last byte. A body that breaks off does not end it.', 'false'),
   optional('atomic', 'string', '`lines`: cut pieces at newlines, so that lines of several writers never mix.'),
   GENERATION,
@@ -49,6 +54,8 @@ interface WriteRequest {
   path: string;
   /** Undefined: as the mount says. */
   create: boolean | undefined;
+  /** Undefined: the body becomes the whole file. */
+  offset: number | undefined;
   end: boolean;
   lines: boolean;
   generation: string | undefined;
@@ -60,6 +67,7 @@ function writeRequest({ query }: Exchange): WriteRequest {
     path: query.path(),
     // A stream that would have to be created cannot be of a generation somebody has seen.
     create: generation === undefined ? query.boolean('create') : false,
+    offset: query.integer('offset', { min: 0 }),
     end: query.boolean('end') ?? false,
     lines: query.oneOf('atomic', ['lines']) === 'lines',
     generation,
@@ -96,8 +104,11 @@ async function writeText(exchange: Exchange): Promise<void> {
 }
 
 async function openWriter({ server }: Exchange, request: WriteRequest): Promise<FileWriter> {
-  const { create, generation } = request;
-  const writer = await server.mounts.openWrite(request.path, create === undefined ? {} : { create });
+  const { create, generation, offset } = request;
+  const writer = await server.mounts.openWrite(request.path, {
+    ...(create === undefined ? {} : { create }),
+    ...(offset === undefined ? {} : { offset }),
+  });
   if (generation !== undefined && writer.generation !== generation) {
     await writer.abort();
     throw fail('STREAM_RECREATED', { actual: writer.generation ?? 'none', expected: generation });

@@ -134,6 +134,26 @@ describe('the end of a server', () => {
   });
 });
 
+describe('the end of a server with a writer that has nothing to say', () => {
+  it('contract 28, 72: comes within its deadline, and the writer learns that it is cut', async () => {
+    const at = await server({ server: { shutdown_timeout: '1s' } });
+    const reader = streamfs(at.url, ['cat', '--stream', '--no-reconnect', PATH]);
+    const writer = streamfs(at.url, ['write', '--stream', PATH]);
+    await writer.write('so far');
+    await reader.stdout.until('so far');
+    at.process.kill('SIGTERM');
+    // The reader has its end at once, whatever the writer does.
+    expect(await reader.result()).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('the server shut down at offset 6'),
+    });
+    expect(await at.process.result()).toMatchObject({ code: 0, signal: null });
+    const { code, stderr } = await writer.result();
+    expect([4, 6]).toContain(code);
+    expect(stderr).toMatch(/^streamfs: .+\n$/);
+  });
+});
+
 describe('the end of a mount', () => {
   it('contract 28, 64: gives its readers a proper end, and its handles are gone', async () => {
     const at = await server();

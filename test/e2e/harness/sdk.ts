@@ -11,7 +11,7 @@ export interface SdkAnswer {
   body: Buffer;
   text: string;
   /** The body as JSON; throws where it is none, as the clients do. */
-  json: Record<string, never> & { error?: string; message?: string };
+  json: Record<string, unknown> & { error?: string; message?: string };
 }
 
 /** A body: none, bytes, something that becomes JSON, or pieces of unknown number. */

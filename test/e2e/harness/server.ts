@@ -8,7 +8,7 @@ import { memoryOf } from './memory.ts';
 import { Process } from './process.ts';
 import { waitFor } from './wait.ts';
 
-export const ROOT = resolve(import.meta.dirname, '../../..');
+const ROOT = resolve(import.meta.dirname, '../../..');
 export const MAIN = join(ROOT, 'dist/cli/main.js');
 
 /** The address of a module of the built package, for `import()`. */
@@ -31,6 +31,8 @@ export interface StreamFacts {
   written: number;
   memory: number;
   skipped: number;
+  /** The largest of its readers'. */
+  lag: number;
   generation: string;
   state: string;
 }
@@ -76,6 +78,7 @@ export class ServerProcess {
       written: Number(content.total_written),
       memory: Number(content.memory),
       skipped: Number(content.skipped_bytes),
+      lag: Number(content.max_lag),
       generation: content.generation ?? '',
       state: content.state ?? '',
     };

@@ -1,0 +1,182 @@
+/**
+ * Keeps what the fan-out costs, without a clock: system calls and bytes of heap for each chunk delivered, in the shapes
+ * of the benchmark's rows S1, S2 and S2c, and the memory of S5 and S6. The figures are recorded in bench/baseline.json.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openRawReader, Readers, Writer } from './cost/load.ts';
+import {
+  countsOf,
+  type RunningServer,
+  readMeter,
+  residentKiB,
+  startMetered,
+  startServer,
+  startTraced,
+} from './cost/server.ts';
+
+const BASELINE = resolve(import.meta.dirname, '../../bench/baseline.json');
+const RECORDING = process.env.STREAMFS_RECORD_BASELINE === '1';
+/** How much more than recorded is still the same. */
+const MARGIN = 1.5;
+/** What differs by chance: how a write was cut on its way, and a few objects. */
+const SLACK = { callsPerRound: 2, bytes: 32, kib: 1 };
+
+const READERS = 20;
+const KIB = 1024;
+const CHUNK = Buffer.alloc(64 * KIB, 'x');
+const MESSAGE = Buffer.alloc(100, 'x');
+
+interface Shape {
+  name: string;
+  /** Messages that go out together, and how often. */
+  together: number;
+  rounds: number;
+  message: Buffer;
+  chunked: boolean;
+}
+
+const SHAPES: Shape[] = [
+  { name: 'S1', message: CHUNK, together: 1, rounds: 100, chunked: false },
+  { name: 'S2', message: MESSAGE, together: 32, rounds: 100, chunked: false },
+  { name: 'S2c', message: MESSAGE, together: 256, rounds: 100, chunked: true },
+];
+
+const hasStrace = spawnSync('strace', ['-V']).status === 0;
+if (!hasStrace) process.stdout.write('skipped: system calls are not counted, strace is not installed\n');
+
+let folder: string;
+let recorded: Record<string, number> = {};
+const measured: Record<string, number> = {};
+const servers: RunningServer[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'streamfs-cost-'));
+  if (!RECORDING) recorded = JSON.parse(await readFile(BASELINE, 'utf8')).figures;
+});
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  if (!RECORDING) return;
+  const node = process.version;
+  const about = 'Recorded by: npm run bench -- --record-baseline';
+  await writeFile(BASELINE, `${JSON.stringify({ about, node, figures: measured }, null, 2)}\n`);
+});
+
+async function running(server: Promise<RunningServer>): Promise<RunningServer> {
+  const started = await server;
+  servers.push(started);
+  return started;
+}
+
+/** Compares with what is recorded, or records. */
+function keeps(name: string, value: number, slack: number): void {
+  measured[name] = Number(value.toPrecision(3));
+  if (RECORDING) return;
+  const known = recorded[name];
+  expect(known, `${name} is not recorded: npm run bench -- --record-baseline`).toBeDefined();
+  expect(
+    value,
+    `${name} was ${known}. If it is meant to cost more now, record it anew: npm run bench -- --record-baseline`,
+  ).toBeLessThanOrEqual(Math.max(known! * MARGIN, known! + slack));
+}
+
+/** Writes a shape's messages in lockstep, and gives how many were delivered. */
+async function deliver(shape: Shape, writer: Writer, readers: Readers, rounds: number): Promise<number> {
+  for (let round = 0; round < rounds; round++) {
+    await readers.each(shape.message.length * shape.together, () => {
+      if (shape.chunked) writer.chunks(shape.message, shape.together);
+      else writer.put('x', shape.message, shape.together);
+    });
+  }
+  return rounds * shape.together * READERS;
+}
+
+async function begin(shape: Shape, server: RunningServer): Promise<{ writer: Writer; readers: Readers }> {
+  const readers = await Readers.open(server.port, 'x', READERS);
+  const writer = await Writer.open(server.port);
+  if (shape.chunked) writer.beginChunked('x');
+  return { writer, readers };
+}
+
+describe.skipIf(!hasStrace)('system calls for each chunk delivered', () => {
+  /** A server under strace that delivers so many rounds: all its calls, those of starting and connecting included. */
+  async function calls(shape: Shape, rounds: number): Promise<{ reads: number; writes: number; delivered: number }> {
+    const table = join(folder, `${shape.name}-${rounds}`);
+    const server = await running(startTraced(table));
+    const { writer, readers } = await begin(shape, server);
+    const delivered = await deliver(shape, writer, readers, rounds);
+    await server.stop();
+    const counts = await countsOf(table);
+    return { reads: counts.read ?? 0, writes: (counts.write ?? 0) + (counts.writev ?? 0), delivered };
+  }
+
+  it.each(SHAPES)('contract 2: $name shares one laid down slice among its readers, a write each', async (shape) => {
+    const few = await calls(shape, 10);
+    const many = await calls(shape, 10 + shape.rounds);
+    const delivered = many.delivered - few.delivered;
+    const writes = (many.writes - few.writes) / delivered;
+    const reads = (many.reads - few.reads) / delivered;
+    // It has counted: each round reaches each reader by one write at least.
+    expect(writes).toBeGreaterThanOrEqual(0.9 / shape.together);
+    const slack = SLACK.callsPerRound / (shape.together * READERS);
+    keeps(`${shape.name} write calls for each chunk delivered`, writes, slack);
+    keeps(`${shape.name} read calls for each chunk delivered`, reads, slack);
+  });
+});
+
+describe('allocation for each chunk delivered', () => {
+  it.each(SHAPES)('$name takes no more heap than it did', async (shape) => {
+    const server = await running(startMetered());
+    const { writer, readers } = await begin(shape, server);
+    // Code that is compiled by now allocates less.
+    await deliver(shape, writer, readers, shape.rounds);
+    const before = await readMeter(server, 'collect');
+    const delivered = await deliver(shape, writer, readers, shape.rounds);
+    const after = await readMeter(server, 'read');
+    expect(after.collections, 'garbage was collected meanwhile, so nothing can be said').toBe(before.collections);
+    const bytes = (after.heapUsed - before.heapUsed) / delivered;
+    expect(bytes).toBeGreaterThan(0);
+    keeps(`${shape.name} bytes of heap for each chunk delivered`, bytes, SLACK.bytes);
+  });
+});
+
+describe('memory', () => {
+  it('contract 16: an idle reader takes little', async () => {
+    const server = await running(startServer());
+    const count = 2000;
+    const open = async (readers: number) => {
+      for (let i = 0; i < readers; i++) await openRawReader(server.port, 'idle');
+    };
+    // The first ones pay for what all share.
+    await open(100);
+    const before = await residentKiB(server);
+    await open(count);
+    const each = ((await residentKiB(server)) - before) / count;
+    keeps('S6 KiB for each idle reader', each, SLACK.kib);
+  });
+
+  it('contract 7 and 16: a reader that never reads costs no more than the ring and a slice, and holds up nobody', async () => {
+    const server = await running(startServer());
+    const readers = await Readers.open(server.port, 'live', 2);
+    const writer = await Writer.open(server.port);
+    const mib = async (count: number) => {
+      for (let i = 0; i < count * 16; i++) await readers.each(CHUNK.length, () => writer.put('live', CHUNK));
+    };
+    await mib(64);
+    const before = await residentKiB(server);
+    const stalled = await openRawReader(server.port, 'live');
+    await mib(192);
+    const more = ((await residentKiB(server)) - before) / KIB;
+    stalled.destroy();
+    // The ring is 6 MiB; the rest is room for garbage that was not collected yet. Queued for the reader it were 192.
+    expect(more).toBeLessThan(32);
+  });
+});

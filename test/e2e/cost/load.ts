@@ -1,0 +1,94 @@
+/**
+ * Load in lockstep: the next write goes out when every reader has all of the one before. What that costs the server
+ * does not depend on how fast anything is.
+ */
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { connect, type Socket } from 'node:net';
+
+const target = (stream: string) => `/api/v1/files?path=/streamfs/${stream}`;
+
+/** Readers of one stream that count what they get. */
+export class Readers {
+  private readonly received: number[] = [];
+  private expected = 0;
+  private onAll: (() => void) | undefined;
+
+  static async open(port: number, stream: string, count: number): Promise<Readers> {
+    const readers = new Readers();
+    for (let index = 0; index < count; index++) {
+      readers.received.push(0);
+      const request = get({ host: '127.0.0.1', port, path: `${target(stream)}&stream=true`, agent: false });
+      const [answer] = await once(request, 'response');
+      answer.on('data', (bytes: Uint8Array) => readers.took(index, bytes.length));
+      // The server is stopped under them.
+      answer.on('error', () => undefined);
+    }
+    return readers;
+  }
+
+  private took(index: number, bytes: number): void {
+    this.received[index]! += bytes;
+    if (this.received[index]! > this.expected) throw new Error('a reader got more than was written');
+    if (this.received.every((received) => received === this.expected)) this.onAll?.();
+  }
+
+  /** Lets `bytes` more be written, and waits until every reader has them. */
+  async each(bytes: number, write: () => void): Promise<void> {
+    this.expected += bytes;
+    const all = new Promise<void>((resolve) => {
+      this.onAll = resolve;
+    });
+    write();
+    await all;
+  }
+}
+
+/** A connection that writes: one request for each message, or one for all of them. */
+export class Writer {
+  private readonly socket: Socket;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    // Answers are of no interest: that the readers have everything says more.
+    socket.resume().on('error', () => undefined);
+  }
+
+  static async open(port: number): Promise<Writer> {
+    const socket = connect(port, '127.0.0.1').setNoDelay(true);
+    await once(socket, 'connect');
+    return new Writer(socket);
+  }
+
+  /** So many requests in one go. */
+  put(stream: string, message: Uint8Array, count = 1): void {
+    const head = `PUT ${target(stream)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${message.length}\r\n\r\n`;
+    const request = Buffer.concat([Buffer.from(head), message]);
+    this.socket.write(Buffer.concat(new Array<Buffer>(count).fill(request)));
+  }
+
+  beginChunked(stream: string): void {
+    this.socket.write(`PUT ${target(stream)} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  }
+
+  /** So many HTTP chunks in one go. */
+  chunks(message: Uint8Array, count = 1): void {
+    const head = `${message.length.toString(16)}\r\n`;
+    const chunk = Buffer.concat([Buffer.from(head), message, Buffer.from('\r\n')]);
+    this.socket.write(Buffer.concat(new Array<Buffer>(count).fill(chunk)));
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
+
+/** A connected reader that has got its answer's head. It reads on only when it is told to. */
+export async function openRawReader(port: number, stream: string): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.on('error', () => undefined);
+  socket.write(`GET ${target(stream)}&stream=true HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await once(socket, 'readable');
+  return socket;
+}

@@ -31,6 +31,8 @@ export interface StreamObserver {
   tooSlow?(stream: Stream, reader: Reader, error: StreamFSError): void;
   /** A reader was closed; `stream.readerCount` is what is left. */
   readerClosed?(stream: Stream): void;
+  /** The stream has ended: nothing can be written any more. */
+  ended?(stream: Stream): void;
 }
 
 export interface StreamOptions {
@@ -218,6 +220,7 @@ export class Stream {
     this.reason = reason;
     this.gate.abandon();
     if (this.openReaders.size > 0) this.scheduleFlush();
+    this.observer.ended?.(this);
   }
 
   /**

@@ -54,6 +54,8 @@ export interface FileWriter {
   write(piece: Uint8Array): void | Promise<void>;
   /** Bytes taken so far. */
   readonly written: number;
+  /** Set by whoever writes, to be told when no more can be written although it has nothing to write just now. */
+  onStop?: ((error: Error) => void) | undefined;
   /** Of a stream: its end offset after the last piece taken. */
   readonly endOffset?: number;
   /** Of a stream: its generation. */

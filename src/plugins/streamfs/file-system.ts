@@ -97,9 +97,13 @@ export class StreamFileSystem implements FileSystem {
       tooSlow: (_stream, reader, error) =>
         this.logger.warn('reader cut off', { stream: path, reader: reader.id, reason: error.message }),
       readerClosed: () => this.dropIfUnused(entry),
+      // A writer that has nothing to write just now would learn of it too late, and hold up a shutdown.
+      ended: () => {
+        for (const writer of entry.writers) writer.onStop?.(fail('STREAM_CLOSED', {}, { written: writer.written }));
+      },
     };
     const stream = new Stream({ retention, maxLag, onLag, blockTimeout, observer });
-    const entry: Entry = { path, stream, autoCreated, holds: 0 };
+    const entry: Entry = { path, stream, autoCreated, handles: 0, writers: new Set() };
     this.table.add(entry);
     this.logger.debug('stream created', { stream: path, generation: stream.generation, autoCreated });
     return entry;
@@ -113,8 +117,9 @@ export class StreamFileSystem implements FileSystem {
 
   /** An auto-created stream that nobody wrote to is gone with its last reader (contract 36). */
   private dropIfUnused(entry: Entry): void {
-    const { autoCreated, holds, stream } = entry;
-    if (autoCreated && holds === 0 && stream.readerCount === 0 && stream.totalWritten === 0) this.drop(entry);
+    const { autoCreated, handles, stream, writers } = entry;
+    if (autoCreated && handles + writers.size === 0 && stream.readerCount === 0 && stream.totalWritten === 0)
+      this.drop(entry);
   }
 
   private find(path: string): Entry {
@@ -142,11 +147,12 @@ export class StreamFileSystem implements FileSystem {
   async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
     const entry = this.entryToWrite(path, options);
     if (entry.stream.endReason !== undefined) throw fail('STREAM_CLOSED');
-    entry.holds++;
-    return new StreamWriter(entry.stream, () => {
-      entry.holds--;
+    const writer = new StreamWriter(entry.stream, () => {
+      entry.writers.delete(writer);
       this.dropIfUnused(entry);
     });
+    entry.writers.add(writer);
+    return writer;
   }
 
   /** Offset and flags mean nothing: every write appends (contract 1). */
@@ -213,14 +219,14 @@ export class StreamFileSystem implements FileSystem {
     if (path === README_PATH) return new ContentHandle(path, README_BYTES, readmeInfo(README_BYTES.length));
     this.requireWritable(path);
     const entry = this.findOrAdd(path, undefined, true);
-    entry.holds++;
+    entry.handles++;
     return new StreamHandle({
       path,
       stream: entry.stream,
       access: accessOf(flags),
       stat: () => this.stat(path),
       onClose: () => {
-        entry.holds--;
+        entry.handles--;
         this.dropIfUnused(entry);
       },
     });

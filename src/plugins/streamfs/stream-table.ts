@@ -6,14 +6,17 @@
 import type { Stream } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import { parentPath } from '../../fs/path.ts';
+import type { StreamWriter } from './stream-writer.ts';
 
 export interface Entry {
   readonly path: string;
   readonly stream: Stream;
   /** Made because somebody opened it to read: gone with its last reader if nobody has written (contract 36). */
   autoCreated: boolean;
-  /** Writers and handles that hold on to it. */
-  holds: number;
+  /** Handles that hold on to it. */
+  handles: number;
+  /** Bodies on their way into it. */
+  readonly writers: Set<StreamWriter>;
 }
 
 /** One line of a listing. */

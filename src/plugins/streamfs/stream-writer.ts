@@ -6,6 +6,7 @@ export class StreamWriter implements FileWriter {
   written = 0;
   endOffset: number;
   readonly generation: string;
+  onStop: ((error: Error) => void) | undefined;
   private readonly stream: Stream;
   private release: (() => void) | undefined;
 

@@ -13,7 +13,7 @@ import type { ReadEnd } from './encoding.ts';
 import type { Fanout } from './fanout.ts';
 
 /** The most bytes given to a socket at once, which is what one that stalls holds on to: two of the largest slabs. */
-const LONGEST_RUN = 512 * 1024;
+const LONGEST_RUN = 256 * 1024;
 /** Runs sent in one go before other sockets get their turn. */
 const RUNS_PER_TURN = 4;
 const EMPTY = Buffer.alloc(0);

@@ -65,6 +65,8 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
       // A request whose socket breaks may still raise an error after we have gone.
       req.on('error', () => undefined);
       underWay.delete(socket);
+      writer.onStop = undefined;
+      pieces.release();
       act();
     };
     const failed = (error: unknown) => settle(() => reject(error));
@@ -105,6 +107,7 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
     };
     req.on('data', onData).on('end', onEnd).on('close', onBreak).on('error', onBreak);
     underWay.set(socket, onBreak);
+    writer.onStop = failed;
   });
 }
 

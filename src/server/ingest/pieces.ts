@@ -12,28 +12,38 @@ export interface Pieces {
   take(bytes: Uint8Array): Uint8Array | undefined;
   /** What is left at the end, or when the body broke off. */
   rest(): Uint8Array | undefined;
+  /** The body is over and its last piece written: memory that was lent for it may be used again. */
+  release(): void;
 }
 
-export const asArrived: Pieces = { take: (bytes) => bytes, rest: () => undefined };
+export const asArrived: Pieces = { take: (bytes) => bytes, rest: () => undefined, release: () => undefined };
+
+/** Memory in which short bodies are put together: made anew for each, it would be most of what is collected. */
+const spare: Buffer[] = [];
+const MOST_SPARE = 16;
 
 /** One piece of a length known beforehand, of at most 64 KiB. */
 export function whole(length: number): Pieces {
-  let parts: Uint8Array[] = [];
+  let memory: Buffer | undefined;
   let size = 0;
   const rest = () => {
-    const piece = parts.length === 0 ? undefined : Buffer.concat(parts);
-    parts = [];
+    const piece = size === 0 ? undefined : memory?.subarray(0, size);
     size = 0;
     return piece;
   };
   return {
     take: (bytes) => {
       if (size === 0 && bytes.length >= length) return bytes;
-      parts.push(bytes);
+      memory ??= spare.pop() ?? Buffer.allocUnsafeSlow(MAX_CHUNK);
+      memory.set(bytes, size);
       size += bytes.length;
       return size < length ? undefined : rest();
     },
     rest,
+    release: () => {
+      if (memory !== undefined && spare.length < MOST_SPARE) spare.push(memory);
+      memory = undefined;
+    },
   };
 }
 
@@ -60,5 +70,6 @@ export function lines(): Pieces {
       return piece;
     },
     rest,
+    release: () => undefined,
   };
 }

@@ -18,7 +18,10 @@ export interface FollowOptions {
   generation?: string;
   /** Whether an absent stream is created. Default: as the server is configured. */
   create?: boolean;
-  /** Default: the stream's. `disconnect` shows as the error READER_TOO_SLOW. */
+  /**
+   * Default: the stream's. `disconnect` shows as the error READER_TOO_SLOW; or as OFFSET_GONE, where the connection had
+   * stalled and could only be cut, and what it missed is not retained any more.
+   */
   onLag?: LagPolicy;
   /** Milliseconds without a byte after which following ends, with reason `timeout`. Default: never. */
   timeout?: number;

@@ -180,7 +180,14 @@ class Follower {
         return { ...common, from, offset, last, last_lines: lastLines, on_expired: onExpired, generation, create };
       case 'resume':
         // create=false: a stream that is gone must be told from one that is empty.
-        return { ...common, offset: this.#cursor, generation: this.#generation, on_expired: 'skip', create: false };
+        // A reader that would rather be cut off than lose anything must not be given a gap by the way of a cut.
+        return {
+          ...common,
+          offset: this.#cursor,
+          generation: this.#generation,
+          on_expired: onLag === 'disconnect' ? 'error' : 'skip',
+          create: false,
+        };
       case 'restart':
         return { ...common, from: 'earliest', create };
     }

@@ -177,6 +177,21 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(server.requests[0]?.query.get('on_lag')).toBe('disconnect');
   });
 
+  it('contract 20: with on_lag=disconnect a cut leads to no gap, but to the error that it could not be gone over', async () => {
+    let connections = 0;
+    const server = await fakeServer((_request, response, query) => {
+      connections += 1;
+      if (connections === 1) {
+        beginFrames(response, { offset: 0, generation: 'g1' });
+        cutAfter(response, frame('data', 0, 'abc'));
+      } else if (query.get('on_expired') === 'error') refuse(response, 410, 'OFFSET_GONE', { earliest: 77 });
+      else response.end(gapFrame(3, 77, 1));
+    });
+    const error = await failureOf(follow(server.url, { onLag: 'disconnect' }, client));
+    expect(error).toMatchObject({ code: 'OFFSET_GONE', details: { earliest: 77 } });
+    expect(server.requests).toHaveLength(2);
+  });
+
   it.each([
     ['leaves a hole', frame('data', 5, 'x')],
     ['overlaps', frame('data', 1, 'x')],

@@ -109,8 +109,9 @@ class Report {
     switch (record.type) {
       case 'gap':
         messages.warn(
-          `${this.#path}: lost ${record.to - record.from} bytes, offsets ${record.from} to ${record.to - 1}, ` +
-            `of ${record.chunks} chunks: they are no longer held for this reader`,
+          `${this.#path}: lost ${record.to - record.from} bytes, offsets ${record.from} to ${record.to - 1}` +
+            // 0: the ring does not know any more.
+            `${record.chunks > 0 ? `, of ${record.chunks} chunks` : ''}: they are no longer held for this reader`,
         );
         break;
       case 'recreated':

@@ -62,7 +62,8 @@ MEMORY
   A stream holds at most the larger of ring and channel, and three blocks more: one so that a joiner loses nothing
   before its first read, and one at each end that is partly in use. A block is a quarter of that size, at most 256KB.
   An eighth on top is for finding chunks. It takes memory as it fills.
-  All readers share the same bytes: one more costs a few KB, however far it is behind. Only a reader with drop-newest
+  All readers share the same bytes: one more costs a few KB, however far it is behind; one whose peer has stopped
+  reading keeps alive what was given to its connection, at most 512KB. Only a reader with drop-newest
   that has stopped keeps its own queue alive, of at most channel_buffer_size.
   Nothing is on disk: streams are gone with the server. Offsets are exact up to 2^53 - 1 bytes (104 days at 1 GB/s);
   a stream that gets there refuses further writes and has to be recreated.

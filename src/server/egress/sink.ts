@@ -12,7 +12,7 @@ import { isStreamFSError } from '../../errors/index.ts';
 import type { ReadEnd } from './encoding.ts';
 import type { Fanout } from './fanout.ts';
 
-/** The most bytes given to a socket at once, which is what one that stalls holds on to: two of the largest slabs. */
+/** The most bytes given to a socket at once: one that stalls keeps alive the slabs they lie in, which are two at most. */
 const LONGEST_RUN = 256 * 1024;
 /** Runs sent in one go before other sockets get their turn. */
 const RUNS_PER_TURN = 4;

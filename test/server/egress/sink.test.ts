@@ -65,7 +65,7 @@ describe('sending a stream to sockets', () => {
     }
   });
 
-  it('contract 16, 27: a peer that does not read holds on to one slice, and nobody else notices', async () => {
+  it('contract 16: a peer that does not read holds on to one run, and nobody else notices', async () => {
     const size = 4 * 1024 * KiB;
     const stream = new Stream({ retention: size, maxLag: size });
     const stalled = await connection();

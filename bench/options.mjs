@@ -1,0 +1,81 @@
+/** The command line of the benchmark. */
+import { parseArgs } from 'node:util';
+
+export const USAGE = `usage: npm run bench -- [options]
+
+  --quick              the main rows for ours, plain and floor, in under two minutes
+  --only S1,S2         rows by name or by family (S1 is S1@1, S1@10, …); start is one
+  --targets A,B        of: ours floor plain piping durable redis nats icecast nchan (default: all that are found)
+  --rounds N           rounds; the table has medians (default 3, with --quick 1)
+  --agfs URL           also a server of AGFS's HTTP API that runs on this machine, with /streamfs mounted
+  --agfs-pid PID       its process, for CPU time and memory
+  --markdown           the tables in Markdown on stdout
+  --write-docs         the tables into docs/performance.md
+  --record-baseline    records anew what test/e2e/cost.e2e.ts compares with, and measures nothing else
+`;
+
+export class UsageError extends Error {}
+
+/**
+ * @param {string[]} args
+ * @param {{ scenarios: { name: string, family: string, quick?: boolean }[], targets: string[] }} known
+ */
+export function parseOptions(args, known) {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args,
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        targets: { type: 'string' },
+        rounds: { type: 'string' },
+        agfs: { type: 'string' },
+        'agfs-pid': { type: 'string' },
+        markdown: { type: 'boolean', default: false },
+        'write-docs': { type: 'boolean', default: false },
+        'record-baseline': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+  const { quick } = values;
+  const names = list(values.only);
+  const families = new Set(known.scenarios.flatMap(({ name, family }) => [name, family]).concat('start'));
+  for (const name of names ?? []) {
+    if (!families.has(name))
+      throw new UsageError(`--only: no row is called ${name}; there are ${[...families].join(' ')}`);
+  }
+  const targets = list(values.targets) ?? (quick ? ['ours', 'floor', 'plain'] : undefined);
+  const targetNames = values.agfs === undefined ? known.targets : [...known.targets, 'agfs'];
+  for (const name of targets ?? []) {
+    if (!targetNames.includes(name)) throw new UsageError(`--targets: ${name} is none of ${targetNames.join(' ')}`);
+  }
+  return {
+    ...values,
+    scenarios: known.scenarios.filter(({ name, family, quick: main }) =>
+      names === undefined ? !quick || main : names.includes(name) || names.includes(family),
+    ),
+    start: names === undefined ? !quick : names.includes('start'),
+    targets: targets && values.agfs !== undefined && !targets.includes('agfs') ? [...targets, 'agfs'] : targets,
+    rounds: count(values.rounds, '--rounds') ?? (quick ? 1 : 3),
+    agfsPid: count(values['agfs-pid'], '--agfs-pid'),
+  };
+}
+
+function list(text) {
+  const items = text
+    ?.split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  if (items?.length === 0) throw new UsageError('a list must name something');
+  return items;
+}
+
+function count(text, option) {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`${option} must be a whole number from 1, not ${text}`);
+  return Number(text);
+}

@@ -1,0 +1,24 @@
+/** Brings what the benchmark needs: the servers that npm has, in a workspace of its own, and a build of ours. */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const BENCH = dirname(fileURLToPath(import.meta.url));
+export const ROOT = dirname(BENCH);
+
+/**
+ * @param {boolean} withPeers whether servers from npm are to be measured
+ */
+export function prepare(withPeers) {
+  if (withPeers && !existsSync(join(BENCH, 'node_modules', '.package-lock.json'))) {
+    process.stderr.write('installing the servers to compare with\n');
+    try {
+      // No scripts: what they compile is optional, and nothing here needs it.
+      execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: BENCH, stdio: 'ignore' });
+    } catch {
+      process.stderr.write('npm ci failed in bench: piping-server and Durable Streams are left out\n');
+    }
+  }
+  execFileSync(process.execPath, [join(ROOT, 'scripts', 'build.mjs'), '--if-needed'], { stdio: ['ignore', 2, 2] });
+}

@@ -1,0 +1,287 @@
+/**
+ * Whom the benchmark measures: how each is found and started, and how its protocol is said in the generator's
+ * templates. What a target cannot do at all is left out of its `does`.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildNative } from '../native.mjs';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const BENCH = dirname(HERE);
+const ROOT = dirname(BENCH);
+
+/**
+ * @typedef {object} Target
+ * @property {string} name
+ * @property {string} note what to know beside its figures
+ * @property {string[]} does the families of scenarios that it takes part in
+ * @property {() => string | undefined} missing why it cannot be measured here; undefined when it can
+ * @property {(port: number, folder: string) => string[]} [command] starts a server of its own; without it there is one
+ * @property {number} [port] of a server that is there already
+ * @property {number} [pid] of that server
+ * @property {(port: number) => Promise<void>} [prepare] makes the stream
+ * @property {number} [holdsBack] bytes at the end that a reader gets only with the ones after them
+ * @property {(scenario: { size: number, readers: number, mode: string }, write: 'put' | 'chunked') => object} protocol
+ *   options of the generator
+ */
+
+const EVERYTHING = ['S1', 'S2', 'S2c', 'S2b', 'S3', 'S4', 'S5', 'S6', 'streams'];
+
+/** Requests of AGFS's HTTP API. */
+function agfs(prefix = '/api/v1', name = 'bench') {
+  const path = `${prefix}/files?path=/streamfs/${name}%i`;
+  return ({ size }, write) => ({
+    read: `GET ${path}&stream=true HTTP/1.1\\r\\nHost: bench\\r\\n\\r\\n`,
+    ...(write === 'put'
+      ? {
+          before: `PUT ${path} HTTP/1.1\\r\\nHost: bench\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
+          answer: 'HTTP/1.1 2',
+        }
+      : chunkedBody(`PUT ${path} HTTP/1.1`, size)),
+  });
+}
+
+/** Many messages in one request, each an HTTP chunk. */
+function chunkedBody(requestLine, size) {
+  return {
+    open: `${requestLine}\\r\\nHost: bench\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n`,
+    before: `${size.toString(16)}\\r\\n`,
+    after: '\\r\\n',
+    finish: '0\\r\\n\\r\\n',
+    depth: 0,
+  };
+}
+
+function missingProgram(name, hint) {
+  try {
+    execFileSync('which', [name], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return `${name} is not installed (${hint})`;
+  }
+}
+
+const node = (script) => (port) => [process.execPath, script, String(port)];
+
+/** @type {Target} */
+const ours = {
+  name: 'ours',
+  note: 'StreamFS with its defaults',
+  does: EVERYTHING,
+  missing: () => undefined,
+  command: (port) => [process.execPath, join(ROOT, 'dist', 'cli', 'main.js'), 'serve', '--addr', `127.0.0.1:${port}`],
+  protocol: agfs(),
+};
+
+/** @type {Target} */
+const plain = {
+  name: 'plain',
+  note: 'the same with a plain res.write for every reader and chunk',
+  does: EVERYTHING,
+  missing: () => undefined,
+  command: node(join(HERE, 'plain.mjs')),
+  protocol: agfs(),
+};
+
+/** @type {Target} */
+const floor = {
+  name: 'floor',
+  note: 'a C program that sends the same bytes to the same sockets, and nothing else',
+  does: ['S1', 'S2c', 'S3', 'S4', 'S5'],
+  missing: () => (buildNative('floor') === undefined ? 'gcc is not installed' : undefined),
+  command: (port) => [buildNative('floor'), String(port)],
+  protocol: ({ mode }) => ({
+    read: mode === 'join' ? 'H' : 'R',
+    ready: 'R',
+    open: 'W',
+    framing: 'fixed',
+    depth: 0,
+  }),
+};
+
+const PIPING = join(BENCH, 'node_modules', 'piping-server', 'dist', 'src', 'index.js');
+
+/** @type {Target} */
+const piping = {
+  name: 'piping',
+  note: 'piping-server: one transfer for a number of readers known before; nobody joins late',
+  does: ['S1', 'S2c', 'S4'],
+  missing: () => (existsSync(PIPING) ? undefined : 'piping-server is not installed (npm ci in bench)'),
+  command: (port) => [process.execPath, PIPING, '--host', '127.0.0.1', '--http-port', String(port)],
+  protocol: ({ size, readers }) => ({
+    read: `GET /x?n=${readers} HTTP/1.1\\r\\nHost: bench\\r\\n\\r\\n`,
+    'late-head': 1,
+    ...chunkedBody(`PUT /x?n=${readers} HTTP/1.1`, size),
+  }),
+};
+
+const DURABLE = join(BENCH, 'node_modules', '@durable-streams', 'server');
+
+/** @type {Target} */
+const durable = {
+  name: 'durable',
+  note: 'Durable Streams reference server in memory, read by SSE; it takes a body whole, so there is a POST for each message',
+  does: ['S1', 'S2', 'S3', 'S4', 'S6'],
+  missing: () => (existsSync(DURABLE) ? undefined : '@durable-streams/server is not installed (npm ci in bench)'),
+  command: (port) => [process.execPath, join(HERE, 'durable-streams.mjs'), String(port), DURABLE],
+  prepare: async (port) => {
+    const made = await fetch(`http://127.0.0.1:${port}/x`, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'text/plain' },
+    });
+    if (!made.ok) throw new Error(`Durable Streams answered ${made.status}`);
+  },
+  protocol: ({ size, mode }) => ({
+    read: `GET /x?offset=${mode === 'join' ? '-1' : 'now'}&live=sse HTTP/1.1\\r\\nHost: bench\\r\\n\\r\\n`,
+    framing: 'scan',
+    before: `POST /x HTTP/1.1\\r\\nHost: bench\\r\\nContent-Type: text/plain\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
+    answer: 'HTTP/1.1 2',
+  }),
+};
+
+/** @type {Target} */
+const redis = {
+  name: 'redis',
+  note: 'Redis PUBLISH and SUBSCRIBE: no history',
+  does: ['S1', 'S2', 'S2b', 'S4', 'S5', 'S6'],
+  missing: () => missingProgram('redis-server', 'apt-get install redis-server'),
+  command: (port, folder) => [
+    ...['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', ''],
+    // The generator comes from many addresses of the loopback, which Redis takes for strangers.
+    ...['--protected-mode', 'no'],
+    ...['--appendonly', 'no', '--maxclients', '15000', '--client-output-buffer-limit', 'pubsub 0 0 0'],
+  ],
+  protocol: ({ size }) => ({
+    read: 'SUBSCRIBE x\\r\\n',
+    ready: ':1\\r\\n',
+    framing: 'fixed',
+    overhead: `*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$${size}\r\n\r\n`.length,
+    before: `*3\\r\\n$7\\r\\nPUBLISH\\r\\n$1\\r\\nx\\r\\n$${size}\\r\\n`,
+    after: '\\r\\n',
+    answer: ':',
+  }),
+};
+
+/** @type {Target} */
+const nats = {
+  name: 'nats',
+  note: 'NATS core: no history; PUB is not acknowledged',
+  does: ['S1', 'S2', 'S2b', 'S4', 'S5', 'S6'],
+  missing: () => missingProgram('nats-server', 'apt-get install nats-server'),
+  command: (port) => ['nats-server', '-a', '127.0.0.1', '-p', String(port)],
+  protocol: ({ size }) => ({
+    read: 'CONNECT {"verbose":false}\\r\\nSUB x 1\\r\\n',
+    ready: '\\r\\n',
+    framing: 'fixed',
+    overhead: `MSG x 1 ${size}\r\n\r\n`.length,
+    open: 'CONNECT {"verbose":false}\\r\\n',
+    before: `PUB x ${size}\\r\\n`,
+    after: '\\r\\n',
+    depth: 0,
+  }),
+};
+
+/** @type {Target} */
+const icecast = {
+  name: 'icecast',
+  note: 'Icecast without burst, with a queue of 64 MiB',
+  holdsBack: 4096,
+  does: ['S1', 'S4'],
+  missing: () => missingProgram('icecast2', 'apt-get install icecast2'),
+  command: (port, folder) => {
+    const file = join(folder, 'icecast.xml');
+    // It refuses to run as root; nobody has to be able to write its logs.
+    const root = process.getuid?.() === 0;
+    const asNobody = root ? '<changeowner><user>nobody</user><group>nogroup</group></changeowner>' : '';
+    if (root) chmodSync(folder, 0o777);
+    writeFileSync(
+      file,
+      `<icecast>
+        <limits><clients>20000</clients><sources>2</sources><queue-size>67108864</queue-size>
+          <burst-on-connect>0</burst-on-connect><burst-size>0</burst-size><source-timeout>60</source-timeout></limits>
+        <authentication><source-password>bench</source-password><relay-password>bench</relay-password>
+          <admin-user>bench</admin-user><admin-password>bench</admin-password></authentication>
+        <hostname>localhost</hostname>
+        <listen-socket><port>${port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
+        <paths><logdir>${folder}</logdir><webroot>${folder}</webroot><adminroot>${folder}</adminroot></paths>
+        <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>1</loglevel></logging>
+        <security><chroot>0</chroot>${asNobody}</security>
+      </icecast>`,
+    );
+    return ['icecast2', '-c', file];
+  },
+  protocol: () => ({
+    read: 'GET /x HTTP/1.0\\r\\nHost: bench\\r\\n\\r\\n',
+    framing: 'fixed',
+    'writer-first': 1,
+    // It answers a listener when there is something to send.
+    'late-head': 1,
+    open: `SOURCE /x HTTP/1.0\\r\\nAuthorization: Basic ${btoa('source:bench')}\\r\\nContent-Type: application/octet-stream\\r\\n\\r\\n`,
+    depth: 0,
+  }),
+};
+
+const NCHAN = '/usr/lib/nginx/modules/ngx_nchan_module.so';
+
+/** @type {Target} */
+const nchan = {
+  name: 'nchan',
+  note: 'nginx with nchan, one worker, 96 messages kept; a POST for each message',
+  does: ['S1', 'S2', 'S2b', 'S3', 'S4', 'S5', 'S6'],
+  missing: () =>
+    missingProgram('nginx', 'apt-get install nginx libnginx-mod-nchan') ??
+    (existsSync(NCHAN) ? undefined : 'nchan is not installed (apt-get install libnginx-mod-nchan)'),
+  command: (port, folder) => {
+    const file = join(folder, 'nginx.conf');
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+    writeFileSync(
+      file,
+      `load_module ${NCHAN};
+      daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 20000;
+      pid ${folder}/nginx.pid; error_log stderr error;
+      events { worker_connections 16000; multi_accept on; }
+      http {
+        ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}
+        access_log off; tcp_nodelay on; keepalive_requests 1000000000; client_max_body_size 0;
+        client_body_buffer_size 256k; nchan_max_reserved_memory 2048M;
+        server {
+          listen 127.0.0.1:${port} backlog=4096;
+          location /pub { nchan_publisher; nchan_channel_id x; nchan_message_buffer_length 96; nchan_message_timeout 1h; }
+          location /live { nchan_subscriber http-chunked; nchan_channel_id x; nchan_subscriber_first_message newest; }
+          location /all { nchan_subscriber http-chunked; nchan_channel_id x; nchan_subscriber_first_message oldest; }
+        }
+      }`,
+    );
+    return ['nginx', '-p', folder, '-c', file];
+  },
+  protocol: ({ size, mode }) => ({
+    read: `GET /${mode === 'join' ? 'all' : 'live'} HTTP/1.1\\r\\nHost: bench\\r\\nTE: chunked\\r\\n\\r\\n`,
+    before: `POST /pub HTTP/1.1\\r\\nHost: bench\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
+    answer: 'HTTP/1.1 20',
+  }),
+};
+
+/** Another server of AGFS's HTTP API, which runs already: every measurement has a stream of its own. */
+export function agfsTarget(url, pid) {
+  const { hostname, port, pathname } = new URL(url);
+  if (hostname !== '127.0.0.1' && hostname !== 'localhost') throw new Error(`--agfs: ${url} is not on this machine`);
+  const prefix = pathname.replace(/\/$/, '') || '/api/v1';
+  let count = 0;
+  return {
+    name: 'agfs',
+    note: 'an AGFS-compatible server that ran already',
+    does: EVERYTHING,
+    missing: () => undefined,
+    port: Number(port || 80),
+    pid,
+    protocol: (scenario, write) => ({
+      ...agfs(prefix, `bench-${process.pid}-${count++}-`)(scenario, write),
+      'late-head': 1,
+    }),
+  };
+}
+
+/** @type {Target[]} */
+export const TARGETS = [ours, floor, plain, piping, durable, redis, nats, icecast, nchan];

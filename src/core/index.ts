@@ -2,3 +2,4 @@
 export { Reader } from './reader.ts';
 export { Stream, type StreamObserver, type StreamOptions, type StreamStats } from './stream.ts';
 export * from './types.ts';
+export { waitToBeWoken } from './wait.ts';

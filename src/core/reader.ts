@@ -8,7 +8,7 @@
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
 import { DropNewestQueue } from './lag.ts';
-import { makeRun } from './ring.ts';
+import { chunkAt, makeRun } from './pieces.ts';
 import type { Slab } from './slab.ts';
 import type { Stream } from './stream.ts';
 import type {
@@ -21,6 +21,7 @@ import type {
   ReadRecord,
   RunRecord,
 } from './types.ts';
+import { waitToBeWoken } from './wait.ts';
 import { requireWhole } from './whole.ts';
 
 /** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
@@ -155,27 +156,11 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return record;
   }
 
-  /** Waits until there may be something to read. Leaves no timer and no listener behind (contract 22). */
-  private wait(deadline: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
-      const settle = (act: () => void) => () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        this.cancelWait();
-        act();
-      };
-      const abort = settle(() => reject(signal?.reason));
-      if (deadline !== undefined) {
-        const left = Math.max(0, deadline - performance.now());
-        timer = setTimeout(
-          settle(() => reject(fail('READ_TIMEOUT'))),
-          Math.min(left, 2 ** 31 - 1),
-        ).unref();
-      }
-      signal?.addEventListener('abort', abort, { once: true });
-      this.whenReadable(settle(resolve));
-    });
+  /** Waits until there may be something to read. @throws READ_TIMEOUT, the signal's reason */
+  private async wait(deadline: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const left = deadline === undefined ? undefined : deadline - performance.now();
+    const news = { begin: (wake: () => void) => this.whenReadable(wake), end: () => this.cancelWait() };
+    if (!(await waitToBeWoken(news, left, signal))) throw fail('READ_TIMEOUT');
   }
 
   /** Frees the reader. A waiting read ends with READER_CLOSED. Twice is harmless (contract 23). */
@@ -232,24 +217,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     const readable = this.readableEnd();
     const from = this.position;
     if (from >= readable) return this.atEnd();
-    const slab = this.locate(from);
-    const chunkEnd = slab.chunkEnd(from);
-    if (chunkEnd > 0) return { type: 'data', offset: from, data: slab.view(from, Math.min(chunkEnd, readable)) };
-    return { type: 'data', offset: from, data: this.gather(from, readable) };
-  }
-
-  /** The rest of a chunk that lies across slabs, as a copy. */
-  private gather(from: number, readable: number): Uint8Array {
-    const parts: Uint8Array[] = [];
-    for (let at = from; at < readable; ) {
-      const slab = this.locate(at);
-      const chunkEnd = slab.chunkEnd(at);
-      const to = Math.min(chunkEnd < 0 ? slab.end : chunkEnd, readable);
-      parts.push(slab.view(at, to));
-      if (chunkEnd > 0) break;
-      at = to;
-    }
-    return Buffer.concat(parts);
+    return { type: 'data', offset: from, data: chunkAt(from, readable, (offset) => this.locate(offset)) };
   }
 
   /**

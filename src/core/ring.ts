@@ -9,6 +9,7 @@
  * The ring decides nothing: the stream says what to keep. Slabs start small and grow, so a ring takes memory as it
  * fills; at most one slab at each end is only partly in use.
  */
+import { makeRun } from './pieces.ts';
 import { MAX_SLAB, MIN_SLAB, Slab } from './slab.ts';
 import type { RunRecord } from './types.ts';
 
@@ -122,18 +123,6 @@ export class Ring {
     }
     return from;
   }
-}
-
-/** The bytes between two offsets, wherever `locate` finds them. */
-export function makeRun(from: number, to: number, locate: (offset: number) => Slab): RunRecord {
-  const parts: Uint8Array[] = [];
-  for (let at = from; at < to; ) {
-    const slab = locate(at);
-    const end = Math.min(slab.end, to);
-    parts.push(slab.view(at, end));
-    at = end;
-  }
-  return { type: 'run', offset: from, length: to - from, parts };
 }
 
 function powerOfTwoBelow(n: number): number {

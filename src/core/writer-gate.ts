@@ -7,11 +7,10 @@
 import { fail } from '../errors/index.ts';
 import type { Reader } from './reader.ts';
 import { MAX_CHUNK } from './types.ts';
+import { LONGEST_TIMER } from './wait.ts';
 
 /** The most a long write appends before readers get a turn, in bytes. */
 const MAX_PORTION = 256 * 1024;
-/** The longest time a timer can wait, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class WriterGate {
   private readonly readers = new Set<Reader>();

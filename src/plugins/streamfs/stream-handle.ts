@@ -5,14 +5,13 @@
  * bytes or another read's delivery wake it, and it looks again (contract 55). The position moves only when a read is
  * said to have been delivered (contract 54).
  */
-import type { Reader, Stream } from '../../core/index.ts';
+import { type Reader, type Stream, waitToBeWoken } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { Access } from '../access.ts';
 import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
 
 const EMPTY = new Uint8Array(0);
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 export interface StreamHandleOptions {
   path: string;
@@ -116,24 +115,19 @@ export class StreamHandle implements FileHandle {
   }
 
   /** Waits until something may have changed: new bytes, a seek, a close, a read delivered; or the time is up. */
-  private change(reader: Reader, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (act: () => void) => () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        this.waiting.delete(woken);
-        if (this.waiting.size === 0) reader.cancelWait();
-        act();
-      };
-      const woken = settle(resolve);
-      const abort = settle(() => reject(signal?.reason));
-      const timer = setTimeout(woken, Math.min(milliseconds, LONGEST_TIMER)).unref();
-      signal?.addEventListener('abort', abort, { once: true });
+  private async change(reader: Reader, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    const news = {
       // The first that waits puts the reader on the list; whatever wakes one wakes all.
-      const first = this.waiting.size === 0;
-      this.waiting.add(woken);
-      if (first) reader.whenReadable(() => this.wake());
-    });
+      begin: (wake: () => void) => {
+        this.waiting.add(wake);
+        if (this.waiting.size === 1) reader.whenReadable(() => this.wake());
+      },
+      end: (wake: () => void) => {
+        this.waiting.delete(wake);
+        if (this.waiting.size === 0) reader.cancelWait();
+      },
+    };
+    await waitToBeWoken(news, milliseconds, signal);
   }
 
   private wake(): void {

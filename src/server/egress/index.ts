@@ -73,4 +73,4 @@ async function socketOf(res: ServerResponse): Promise<Socket | undefined> {
   return res.socket === null || res.socket.destroyed ? undefined : res.socket;
 }
 
-export { type SendOptions, streamHeaders } from './options.ts';
+export type { SendOptions } from './options.ts';

@@ -1,0 +1,31 @@
+/** Puts together what lies in several slabs, wherever those are: in the ring, or held for a reader alone. */
+import type { Slab } from './slab.ts';
+import type { RunRecord } from './types.ts';
+
+type Locate = (offset: number) => Slab;
+
+/** The bytes between two offsets, wherever `locate` finds them. */
+export function makeRun(from: number, to: number, locate: Locate): RunRecord {
+  const parts: Uint8Array[] = [];
+  for (let at = from; at < to; ) {
+    const slab = locate(at);
+    const end = Math.min(slab.end, to);
+    parts.push(slab.view(at, end));
+    at = end;
+  }
+  return { type: 'run', offset: from, length: to - from, parts };
+}
+
+/** The rest of the chunk that holds `from`, up to `readable`: a view, or a copy where it lies across slabs. */
+export function chunkAt(from: number, readable: number, locate: Locate): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let at = from; at < readable; ) {
+    const slab = locate(at);
+    const chunkEnd = slab.chunkEnd(at);
+    const to = Math.min(chunkEnd < 0 ? slab.end : chunkEnd, readable);
+    parts.push(slab.view(at, to));
+    if (chunkEnd > 0) break;
+    at = to;
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}

@@ -5,7 +5,9 @@
  *   configuration ─► logger ─► registry ─► mounts ─► handles ─► server: listen ─► start the mounts
  *   shutdown:        server takes nothing new, streams end, readers get the end, what is left is cut at the deadline
  */
-import { type Config, type ConfigInput, configOf, loadConfig, parseAddress, refuseExposure } from '../config/index.ts';
+import { parseAddress, refuseExposure } from '../config/address.ts';
+import { defaultConfig } from '../config/default-config.ts';
+import type { Config, ConfigInput } from '../config/index.ts';
 import { fail } from '../errors/index.ts';
 import { HandleTable, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
 import { builtinPlugins } from '../plugins/index.ts';
@@ -99,12 +101,18 @@ async function configFor(options: AppOptions): Promise<Config> {
   if (options.configFile !== undefined && options.config !== undefined) {
     throw fail('CONFIG_INVALID', { reason: 'expected configFile or config, not both' });
   }
-  const config =
-    options.configFile === undefined ? configOf(options.config ?? {}) : await loadConfig(options.configFile);
+  const config = await writtenConfig(options);
   const address = options.address === undefined ? config.server.address : parseAddress(options.address);
   const noAuth = options.noAuth ?? config.server.noAuth;
   refuseExposure(address, noAuth);
   return { ...config, server: { ...config.server, address, noAuth } };
+}
+
+/** What was configured. The schema and the parsers are loaded only where there is something to read. */
+async function writtenConfig({ configFile, config }: AppOptions): Promise<Config> {
+  if (configFile === undefined && config === undefined) return defaultConfig();
+  const { configOf, loadConfig } = await import('../config/load.ts');
+  return configFile === undefined ? configOf(config ?? {}) : loadConfig(configFile);
 }
 
 /** The mount table says that a mount failed and why; only here it is known in which line it was asked for. */

@@ -1,5 +1,5 @@
 /** Says why a server cannot listen in words that tell what to do about it. */
-import { type Address, formatAddress } from '../config/index.ts';
+import { type Address, formatAddress } from '../config/address.ts';
 import { fail } from '../errors/index.ts';
 
 const REASONS: Readonly<Record<string, string>> = {

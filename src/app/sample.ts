@@ -1,5 +1,5 @@
 /** The sample configuration with the parameters of the plugins in it, from the plugins themselves. */
-import { sampleConfig as sampleOf } from '../config/index.ts';
+import { sampleConfig as sampleOf } from '../config/sample.ts';
 import { builtinPlugins } from '../plugins/index.ts';
 
 /** A commented YAML configuration that loads back to exactly the defaults (contract 84). */

@@ -1,6 +1,7 @@
-export { type Address, formatAddress, isLoopback, parseAddress, refuseExposure } from './address.ts';
+export { formatAddress, isLoopback, parseAddress, refuseExposure } from './address.ts';
+export { defaultConfig } from './default-config.ts';
 export type { LogLevel } from './defaults.ts';
-export { configOf, defaultConfig, loadConfig, parseConfig } from './load.ts';
+export { configOf, loadConfig, parseConfig } from './load.ts';
 export { sampleConfig } from './sample.ts';
 export { type ConfigInput, configSchema } from './schema.ts';
 export type { Config } from './types.ts';

@@ -4,7 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { fail } from '../errors/index.ts';
-import { DEFAULT_MOUNTS, defaultPath } from './defaults.ts';
+import { defaultConfig } from './default-config.ts';
+import { defaultPath } from './defaults.ts';
 import type { KeyPath } from './document.ts';
 import { parseDocument } from './format.ts';
 import { configError, type Problem, problemsOf, type Source, whereText } from './problems.ts';
@@ -45,11 +46,6 @@ export function configOf(input: ConfigInput): Config {
   return check(input, { lineOf: () => undefined });
 }
 
-/** What holds without any configuration. */
-export function defaultConfig(): Config {
-  return configOf({});
-}
-
 function check(value: unknown, source: Source): Config {
   const written = withoutEmptySections(value);
   const result = schema.safeParse(written);
@@ -63,16 +59,12 @@ function check(value: unknown, source: Source): Config {
       shutdownTimeout: server.shutdown_timeout,
       noAuth: server.no_auth,
     },
-    mounts: plugins === undefined ? defaultMounts() : mountsOf(plugins, source),
+    mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),
   };
 }
 
 type Plugins = NonNullable<(typeof schema)['_output']['plugins']>;
 type Instance = Extract<Plugins, readonly unknown[]>[number];
-
-function defaultMounts(): MountConfig[] {
-  return DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} }));
-}
 
 /** The mounts that are enabled, in order; every problem with them is reported at once. */
 function mountsOf(plugins: Plugins, source: Source): MountConfig[] {

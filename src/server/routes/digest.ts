@@ -1,6 +1,5 @@
 /** Checksums of files, computed here so that the content need not travel. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createMD5, createXXHash128 } from 'hash-wasm';
 import { fail, isStreamFSError, prefixed } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
 import { sendJson } from '../respond.ts';
@@ -11,10 +10,13 @@ import { field } from './parameters.ts';
 /** Bytes hashed before others get a turn: content that is in memory would otherwise never let go. */
 const TURN = 1024 * 1024;
 
+/** Loaded when a checksum is asked for: few servers ever need it, and every start would pay for it. */
+const library = () => import('hash-wasm');
+
 const ALGORITHMS = {
-  md5: { create: createMD5, shown: (digest: string) => digest },
+  md5: { create: async () => (await library()).createMD5(), shown: (digest: string) => digest },
   // The original answers with the low half of the 128-bit hash, which is written high half first.
-  xxh3: { create: createXXHash128, shown: (digest: string) => digest.slice(16) },
+  xxh3: { create: async () => (await library()).createXXHash128(), shown: (digest: string) => digest.slice(16) },
 } as const;
 
 export const digest: Route = {

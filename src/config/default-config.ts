@@ -1,0 +1,21 @@
+/**
+ * The configuration of a server that was given none. Made here without the schema, so that a start without a
+ * configuration file loads no parser of any; a test holds it to what the schema makes of an empty one.
+ */
+import { parseDuration, parseSize } from '../units/index.ts';
+import { parseAddress } from './address.ts';
+import { DEFAULT_MOUNTS, DEFAULT_SERVER } from './defaults.ts';
+import type { Config } from './types.ts';
+
+export function defaultConfig(): Config {
+  return {
+    server: {
+      address: parseAddress(DEFAULT_SERVER.address),
+      logLevel: DEFAULT_SERVER.log_level,
+      maxRequestBodyBytes: parseSize(DEFAULT_SERVER.max_request_body_bytes),
+      shutdownTimeout: parseDuration(DEFAULT_SERVER.shutdown_timeout),
+      noAuth: DEFAULT_SERVER.no_auth,
+    },
+    mounts: DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} })),
+  };
+}

@@ -50,16 +50,24 @@ export class Ring {
 
   /** Copies one chunk behind the last. It may lie across slabs. */
   append(chunk: Uint8Array): void {
+    const slab = this.slabs[this.slabs.length - 1];
+    if (slab !== undefined && chunk.length <= slab.free) {
+      slab.fill(chunk, true);
+      this.end += chunk.length;
+    } else this.appendAcross(chunk, slab);
+    this.chunkCount++;
+  }
+
+  private appendAcross(chunk: Uint8Array, last: Slab | undefined): void {
     let rest = chunk;
-    let slab = this.slabs.at(-1);
+    let slab = last;
     while (rest.length > 0) {
       if (slab === undefined || slab.free === 0) slab = this.addSlab(slab, rest.length, rest === chunk);
-      const part = rest.length <= slab.free ? rest : rest.subarray(0, slab.free);
+      const part = rest.subarray(0, slab.free);
       rest = rest.subarray(part.length);
       slab.fill(part, rest.length === 0);
       this.end += part.length;
     }
-    this.chunkCount++;
   }
 
   private addSlab(last: Slab | undefined, wanted: number, startsChunk: boolean): Slab {

@@ -100,6 +100,8 @@ export class Stream {
   private readonly watched = new Set<Reader>();
   private waiting: Reader[] = [];
   private flushScheduled = false;
+  /** Bytes to keep. */
+  private kept: number;
   private reason: EndReason | undefined;
   private readerIds = 0;
 
@@ -118,6 +120,7 @@ export class Stream {
     this.ring = new Ring(this.firstOffset, Math.max(this.retention, this.maxLag), (slab) => {
       for (const reader of this.watched) reader.slabLeaves(slab);
     });
+    this.kept = this.retention;
   }
 
   /** The oldest offset a new reader may start at: exactly `retention` bytes before the end, once so many were written. */
@@ -159,7 +162,8 @@ export class Stream {
     const { ring } = this;
     if (bytes.length === 0) return ring.end;
     if (bytes.length > MAX_OFFSET - ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
-    this.modifiedAt = this.now();
+    // Once a turn is exact enough: asking for the time costs more than copying a small chunk.
+    if (!this.flushScheduled) this.modifiedAt = this.now();
     if (bytes.length <= MAX_CHUNK) this.appendChunk(bytes);
     else {
       for (let at = 0; at < bytes.length; at += MAX_CHUNK) this.appendChunk(bytes.subarray(at, at + MAX_CHUNK));
@@ -174,10 +178,9 @@ export class Stream {
     this.ring.evict(this.ring.end - this.kept);
   }
 
-  /** Bytes to keep: with readers, what they may lag; beyond that nobody could ask for them. */
-  private get kept(): number {
-    if (this.openReaders.size === 0) return this.retention;
-    return this.joinerLag + this.gate.slack;
+  /** Readers have come or gone: keep what they may lag; beyond that nobody could ask for it. */
+  private keepForReaders(): void {
+    this.kept = this.openReaders.size === 0 ? this.retention : this.joinerLag + this.gate.slack;
   }
 
   /**
@@ -238,6 +241,7 @@ export class Stream {
     this.openReaders.add(reader);
     if (policy === 'block') this.gate.add(reader);
     if (policy === 'disconnect' || policy === 'drop-newest') this.watched.add(reader);
+    this.keepForReaders();
     return reader;
   }
 
@@ -351,6 +355,7 @@ export class Stream {
     this.openReaders.delete(reader);
     this.watched.delete(reader);
     this.gate.delete(reader);
+    this.keepForReaders();
     if (this.openReaders.size === 0) this.ring.evict(this.ring.end - this.kept);
     this.observer.readerClosed?.(this);
   }

@@ -13,22 +13,36 @@ import { chunkedTransfer, closeTransfer } from './transfer.ts';
 /** Trailers of a live read (docs/protocol.md). */
 const TRAILERS = 'X-Stream-End, X-Stream-End-Offset, X-Stream-Skipped';
 
-/** Answers with the source, and settles when the answer is over, however it ends. */
+/**
+ * Answers with the source. Settles once a live read has begun, so that nothing of its request is kept for as long as it
+ * lasts: of thousands of idle readers that would be most of the memory.
+ *
+ * @param onOver called once when the answer is over, however it ends
+ */
 export async function sendSource(
   req: IncomingMessage,
   res: ServerResponse,
   source: StreamSource,
   options: SendOptions,
+  onOver: () => void = () => undefined,
 ): Promise<void> {
-  if (source.kind === 'live') await sendLive(req, res, source.reader, options);
-  else await sendContent(res, source.content, options);
+  if (source.kind === 'live') {
+    await beginLive(req, res, source.reader, options, onOver);
+    return;
+  }
+  try {
+    await sendContent(res, source.content, options);
+  } finally {
+    onOver();
+  }
 }
 
-async function sendLive(
+async function beginLive(
   req: IncomingMessage,
   res: ServerResponse,
   reader: Reader,
   options: SendOptions,
+  onOver: () => void,
 ): Promise<void> {
   const chunked = req.httpVersionMinor >= 1;
   res.writeHead(200, {
@@ -44,22 +58,22 @@ async function sendLive(
   const socket = await socketOf(res);
   if (socket === undefined) {
     reader.close();
+    onOver();
     return;
   }
   // From here on the socket is written directly: nothing of node:http runs per run of bytes and reader.
   const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
   const fanout = joinFanout(reader.stream, encoding, chunked ? chunkedTransfer : closeTransfer);
-  await new Promise<void>((resolve) => {
-    const sink = new Sink(reader, socket, fanout, {
-      timeout: options.timeout,
-      heartbeat: options.format === 'frames' ? options.heartbeat : 0,
-      onDone: (end) => {
-        options.logger.debug('read over', { end, cursor: reader.cursor, skipped: reader.skippedBytes });
-        resolve();
-      },
-    });
-    sink.pump();
+  const { logger, timeout } = options;
+  const sink = new Sink(reader, socket, fanout, {
+    timeout,
+    heartbeat: options.format === 'frames' ? options.heartbeat : 0,
+    onDone: (end) => {
+      logger.debug('read over', { end, cursor: reader.cursor, skipped: reader.skippedBytes });
+      onOver();
+    },
   });
+  sink.pump();
 }
 
 /** The response's socket: a pipelined one gets it when the answers before it are sent. Undefined when it is gone. */

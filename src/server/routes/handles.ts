@@ -160,7 +160,11 @@ export const streamHandle: Route = {
     const id = handleId(exchange);
     const sending = sendOptions(req, query);
     await server.handles.use(id, async (handle) => {
-      await sendSource(req, res, await handle.stream(), { ...sending, logger: server.logger });
+      const source = await handle.stream();
+      // The lease is held for as long as the answer goes on.
+      await new Promise<void>((resolve, reject) => {
+        sendSource(req, res, source, { ...sending, logger: server.logger }, resolve).catch(reject);
+      });
     });
   },
   async head(exchange) {

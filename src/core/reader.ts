@@ -289,18 +289,20 @@ export class Reader implements AsyncIterable<ReadRecord> {
     waiter?.();
   }
 
-  /** Cuts the reader off: reading it gives `error` from now on. */
-  fail(error: StreamFSError): void {
-    if (this.failure !== undefined || this.closed) return;
+  /** Cuts the reader off for being too slow: reading it gives this error from now on. */
+  cutOff(): StreamFSError {
+    const error = fail('READER_TOO_SLOW', { lag: this.lag, limit: this.allowedLag });
+    if (this.failure !== undefined || this.closed) return error;
     this.failure = error;
     this.stream.readerFailed(this, error);
     this.close();
     this.onFailure?.(error);
+    return error;
   }
 
   /** For readers that are away: `disconnect` must not wait until they come back. */
   checkLag(): void {
-    if (this.policy === 'disconnect' && this.lag > this.allowedLag) this.fail(this.tooSlow());
+    if (this.policy === 'disconnect' && this.lag > this.allowedLag) this.cutOff();
   }
 
   slabLeaves(slab: Slab): void {
@@ -322,11 +324,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     }
     const resume = this.resumeOffset();
     if (resume <= this.position) return undefined;
-    if (this.policy === 'disconnect' || this.policy === 'block') {
-      const error = this.tooSlow();
-      this.fail(error);
-      throw error;
-    }
+    if (this.policy === 'disconnect' || this.policy === 'block') throw this.cutOff();
     const gap: GapRecord = { type: 'gap', from: this.position, to: resume, chunks: this.chunksLost(resume) };
     this.position = resume;
     this.chunksBefore = this.chunksAt(resume);
@@ -382,9 +380,5 @@ export class Reader implements AsyncIterable<ReadRecord> {
     const { endOffset, ring } = this.stream;
     if (offset === endOffset) return ring.chunkCount;
     return offset > endOffset ? UNKNOWN : this.locate(offset).chunksBefore(offset);
-  }
-
-  private tooSlow(): StreamFSError {
-    return fail('READER_TOO_SLOW', { lag: this.lag, limit: this.allowedLag });
   }
 }

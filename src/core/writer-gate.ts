@@ -4,7 +4,6 @@
  * Open and of no cost unless a reader asks for `block`. A reader that holds writers up for longer than the deadline
  * is cut off, so that one that has stopped for good cannot stop the stream (contract 7, 20).
  */
-import { fail } from '../errors/index.ts';
 import type { Reader } from './reader.ts';
 import { MAX_CHUNK } from './types.ts';
 import { LONGEST_TIMER } from './wait.ts';
@@ -95,7 +94,7 @@ export class WriterGate {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         for (let reader = this.slowest(); reader !== undefined; reader = this.slowest()) {
-          reader.fail(fail('READER_TOO_SLOW', { lag: reader.lag, limit: reader.allowedLag }));
+          reader.cutOff();
         }
         this.release?.();
       }, this.deadline);

@@ -5,77 +5,52 @@
 import { fail } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import { type Access, accessOf } from '../access.ts';
-import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
+import { checkedOffset, checkedWhole } from '../numbers.ts';
+import { PositionedHandle } from '../positioned-handle.ts';
 import { pieces } from './pieces.ts';
 import type { FileNode } from './tree.ts';
 
 const EMPTY = new Uint8Array(0);
 
-export class MemHandle implements FileHandle {
-  readonly path: string;
+export class MemHandle extends PositionedHandle implements FileHandle {
   readonly #file: FileNode;
   readonly #access: Access;
-  readonly #info: () => FileInfo;
-  #position = 0;
-  #streaming = false;
-  #open = true;
 
   constructor(path: string, file: FileNode, flags: number, info: () => FileInfo) {
-    this.path = path;
+    super(path, info);
     this.#file = file;
     this.#access = accessOf(flags);
-    this.#info = info;
   }
 
-  #checkOpen(): void {
-    if (!this.#open) throw fail('HANDLE_NOT_FOUND');
+  protected override get size(): number {
+    return this.#file.content.size;
   }
 
   /** Never waits: a file has an end. A handle that only writes reads 0 bytes (contract 51). */
   async read(options: HandleReadOptions): Promise<HandleRead> {
-    this.#checkOpen();
+    this.checkOpen();
     const size = checkedWhole('size', options.size, 1);
-    const offset = options.offset === undefined ? this.#position : checkedOffset(options.offset);
+    const offset = options.offset === undefined ? this.position : checkedOffset(options.offset);
     if (!this.#access.reads) return { data: EMPTY, eof: true, offset, skipped: 0, commit() {} };
     const { content } = this.#file;
     const data = content.copy(offset, offset + size);
     const eof = offset + data.length >= content.size;
-    const isAtPosition = options.offset === undefined;
-    const commit = (delivered = true) => {
-      // A seek that came in between has moved the position on purpose.
-      if (delivered && isAtPosition && this.#position === offset) this.#position = offset + data.length;
-    };
-    return { data, eof, offset, skipped: 0, commit };
+    return this.found(data, offset, eof, options.offset === undefined);
   }
 
   /** At `offset` the position stays where it is. HANDLE_READ_ONLY, FILE_TOO_LARGE. */
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
-    this.#checkOpen();
+    this.checkOpen();
     if (!this.#access.writes) throw fail('HANDLE_READ_ONLY');
-    const start = offset === undefined ? this.#position : checkedOffset(offset);
+    const start = offset === undefined ? this.position : checkedOffset(offset);
     this.#file.content.write(data, start);
     this.#file.modTime = new Date();
-    if (offset === undefined) this.#position = start + data.length;
-    return { written: data.length, position: this.#position };
-  }
-
-  async seek(offset: number, whence: number): Promise<number> {
-    this.#checkOpen();
-    this.#position = seekTarget(offset, whence, this.#position, this.#file.content.size);
-    return this.#position;
-  }
-
-  async sync(): Promise<void> {
-    this.#checkOpen();
-  }
-
-  async stat(): Promise<FileInfo> {
-    this.#checkOpen();
-    return this.#info();
+    if (offset === undefined) this.position = start + data.length;
+    return { written: data.length, position: this.position };
   }
 
   async truncate(size: number): Promise<void> {
-    this.#checkOpen();
+    this.checkOpen();
     if (!this.#access.writes) throw fail('HANDLE_READ_ONLY');
     this.#file.content.truncate(checkedWhole('size', size, 0));
     this.#file.modTime = new Date();
@@ -83,24 +58,11 @@ export class MemHandle implements FileHandle {
 
   /** From the position to the end of what the file holds now. The position moves with what has been taken. */
   async stream(): Promise<StreamSource> {
-    this.#checkOpen();
-    if (this.#streaming) throw fail('HANDLE_BUSY');
-    const bytes = this.#access.reads ? this.#file.content.view().subarray(this.#position) : EMPTY;
-    this.#streaming = true;
-    return { kind: 'content', content: this.#content(bytes), size: bytes.length };
-  }
-
-  async *#content(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-    try {
-      yield* pieces(bytes, (length) => {
-        this.#position += length;
-      });
-    } finally {
-      this.#streaming = false;
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#open = false;
+    this.checkOpen();
+    const bytes = this.#access.reads ? this.#file.content.view().subarray(this.position) : EMPTY;
+    const taken = (length: number) => {
+      this.position += length;
+    };
+    return { kind: 'content', content: this.beginStream(() => pieces(bytes, taken)), size: bytes.length };
   }
 }

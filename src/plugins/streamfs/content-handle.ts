@@ -1,50 +1,31 @@
 /** A handle on README: a fixed text that reads, seeks and ends, whatever flags it was opened with (contract 50). */
 import { fail } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
-import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
+import { checkedOffset, checkedWhole } from '../numbers.ts';
+import { PositionedHandle } from '../positioned-handle.ts';
 
-export class ContentHandle implements FileHandle {
-  readonly path: string;
+export class ContentHandle extends PositionedHandle implements FileHandle {
   private readonly content: Uint8Array;
-  private readonly info: FileInfo;
-  private position = 0;
-  private streaming = false;
-  private closed = false;
 
   constructor(path: string, content: Uint8Array, info: FileInfo) {
-    this.path = path;
+    super(path, () => info);
     this.content = content;
-    this.info = info;
+  }
+
+  protected override get size(): number {
+    return this.content.length;
   }
 
   async read({ size, offset }: HandleReadOptions): Promise<HandleRead> {
     this.checkOpen();
     const at = Math.min(offset === undefined ? this.position : checkedOffset(offset), this.content.length);
     const data = this.content.subarray(at, at + checkedWhole('size', size, 1));
-    const commit = (delivered = true) => {
-      if (delivered && offset === undefined) this.position = at + data.length;
-    };
-    return { data, eof: at + data.length === this.content.length, offset: at, skipped: 0, commit };
+    return this.found(data, at, at + data.length === this.content.length, offset === undefined);
   }
 
   async write(): Promise<never> {
     this.checkOpen();
     throw fail('STREAM_NOT_INITIALIZED');
-  }
-
-  async seek(offset: number, whence: number): Promise<number> {
-    this.checkOpen();
-    this.position = seekTarget(offset, whence, this.position, this.content.length);
-    return this.position;
-  }
-
-  async sync(): Promise<void> {
-    this.checkOpen();
-  }
-
-  async stat(): Promise<FileInfo> {
-    this.checkOpen();
-    return this.info;
   }
 
   async truncate(): Promise<never> {
@@ -53,26 +34,12 @@ export class ContentHandle implements FileHandle {
   }
 
   async stream(): Promise<StreamSource> {
-    this.checkOpen();
-    if (this.streaming) throw fail('HANDLE_BUSY');
-    this.streaming = true;
-    return { kind: 'content', size: this.content.length - this.position, content: this.rest() };
+    const rest = this.content.subarray(this.position);
+    return { kind: 'content', content: this.beginStream(() => this.taking(rest)), size: rest.length };
   }
 
-  private async *rest(): AsyncGenerator<Uint8Array> {
-    try {
-      yield this.content.subarray(this.position);
-      this.position = this.content.length;
-    } finally {
-      this.streaming = false;
-    }
-  }
-
-  private checkOpen(): void {
-    if (this.closed) throw fail('HANDLE_NOT_FOUND');
-  }
-
-  async close(): Promise<void> {
-    this.closed = true;
+  private async *taking(rest: Uint8Array): AsyncGenerator<Uint8Array> {
+    yield rest;
+    this.position = this.content.length;
   }
 }

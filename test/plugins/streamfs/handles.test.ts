@@ -62,6 +62,12 @@ describe('handles', () => {
     expect(last).toMatchObject({ eof: true, offset: size - 4 });
     expect(last.data.length).toBe(4);
     expect(await failure(handle.write(bytes('x')))).toBe('STREAM_NOT_INITIALIZED 403 stream not initialized');
+    // A seek has the last word on the position, also over a read that is delivered after it.
+    await handle.seek(0, 0);
+    const late = await handle.read({ size: 8, timeout: 0 });
+    await handle.seek(3, 0);
+    late.commit();
+    expect(await handle.seek(0, 1)).toBe(3);
     await handle.close();
     await handle.close();
   });

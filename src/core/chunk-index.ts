@@ -5,6 +5,11 @@
  * are bounded like one large one (contract 12). Readers of bytes never look here; only readers of chunks, and the
  * count of what a gap has cost, do.
  */
+/** The memory an index takes over so many bytes, in bytes. */
+export function indexMemory(capacity: number): number {
+  return ((capacity + 31) >>> 5) * 4;
+}
+
 export class ChunkIndex {
   private readonly words: Uint32Array;
   /** Bits set. */

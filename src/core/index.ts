@@ -1,5 +1,7 @@
+export { MemoryBudget, type MemoryHolder, MIN_BUDGET } from './budget.ts';
 /** The core: streams, readers, retention. It knows no HTTP, no files and no logging. */
 export { Reader } from './reader.ts';
-export { Stream, type StreamObserver, type StreamOptions, type StreamStats } from './stream.ts';
+export { Stream } from './stream.ts';
+export type { StreamObserver, StreamOptions, StreamStats } from './stream-options.ts';
 export * from './types.ts';
 export { waitToBeWoken } from './wait.ts';

@@ -17,6 +17,11 @@ interface Range {
   to: number;
 }
 
+/** Who keeps count of the memory that queues hold, where somebody does. */
+interface QueueAccount {
+  heldByReaders(change: number): void;
+}
+
 /**
  * The queue of a `drop-newest` reader: what it has queued stays, what arrives while the queue is full is lost.
  *
@@ -31,9 +36,11 @@ export class DropNewestQueue {
   private ranges: Range[] = [];
   private tail: number;
   private readonly held: Slab[] = [];
+  private readonly account: QueueAccount | undefined;
 
-  constructor(cursor: number) {
+  constructor(cursor: number, account?: QueueAccount) {
     this.tail = cursor;
+    this.account = account;
   }
 
   /** Memory held, in bytes. */
@@ -63,7 +70,7 @@ export class DropNewestQueue {
   /** Where a reader goes on that has read all it could at `cursor`: beyond `cursor` when something was lost there. */
   resume(cursor: number): number {
     while (this.ranges.length > 0 && cursor >= this.ranges[0]!.to) this.ranges.shift();
-    while (this.held.length > 0 && this.held[0]!.end <= cursor) this.held.shift();
+    while (this.held.length > 0 && this.held[0]!.end <= cursor) this.letGo(this.held.shift()!);
     const next = this.ranges[0]?.from ?? this.tail;
     return Math.max(cursor, next);
   }
@@ -82,8 +89,29 @@ export class DropNewestQueue {
       parts.push({ from, to });
       needed += to - from;
     }
-    if (needed * 2 >= slab.capacity) this.held.push(slab);
-    else for (const { from, to } of parts) this.held.push(slab.part(from, to));
+    const kept = needed * 2 >= slab.capacity ? [slab] : parts.map(({ from, to }) => slab.part(from, to));
+    for (const one of kept) {
+      this.held.push(one);
+      this.account?.heldByReaders(one.byteLength);
+    }
+  }
+
+  /** What is queued below `floor` is lost, and with it all memory held alone: there is none left for it. */
+  lostBelow(floor: number): void {
+    this.ranges = this.ranges.filter((range) => range.to > floor);
+    const first = this.ranges[0];
+    if (first !== undefined && first.from < floor) first.from = floor;
+    this.tail = Math.max(this.tail, floor);
+    this.release();
+  }
+
+  /** Lets go of the memory held. */
+  release(): void {
+    for (const slab of this.held.splice(0)) this.letGo(slab);
+  }
+
+  private letGo(slab: Slab): void {
+    this.account?.heldByReaders(-slab.byteLength);
   }
 
   /**

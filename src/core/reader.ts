@@ -76,7 +76,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
       this.position = startOffset;
     }
     this.live = this.position >= stream.endOffset;
-    this.queue = policy === 'drop-newest' ? new DropNewestQueue(this.position) : undefined;
+    this.queue = policy === 'drop-newest' ? new DropNewestQueue(this.position, stream.memory) : undefined;
     this.chunksBefore = this.chunksAt(this.position);
   }
 
@@ -168,6 +168,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     if (this.closed) return;
     this.closed = true;
     this.peeked = undefined;
+    this.queue?.release();
     this.queue = undefined;
     this.stream.readerClosed(this);
     this.wake();
@@ -234,9 +235,10 @@ export class Reader implements AsyncIterable<ReadRecord> {
       this.live = true;
       this.chunksBefore = stream.ring.chunkCount;
     } else {
-      // A chunk read, or a run, may end in a later slab than it began in.
-      const slab = peeked !== undefined && this.position <= peeked.end ? peeked : this.locate(this.position - 1);
-      if (this.position < slab.base) this.chunksBefore = UNKNOWN;
+      // A chunk read, or a run, may end in a later slab than it began in; or in none, where memory has run short since.
+      const known = peeked !== undefined && this.position <= peeked.end;
+      const slab = known ? peeked : stream.ring.isEmpty ? undefined : this.locate(this.position - 1);
+      if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
       else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
@@ -274,7 +276,10 @@ export class Reader implements AsyncIterable<ReadRecord> {
     this.position = offset;
     this.live = offset >= this.stream.endOffset;
     this.announced = false;
-    if (this.queue !== undefined) this.queue = new DropNewestQueue(offset);
+    if (this.queue !== undefined) {
+      this.queue.release();
+      this.queue = new DropNewestQueue(offset, this.stream.memory);
+    }
     this.chunksBefore = this.chunksAt(offset);
     if (this.policy === 'block') this.stream.roomMade();
     this.stream.delist(this);
@@ -291,7 +296,9 @@ export class Reader implements AsyncIterable<ReadRecord> {
 
   /** Cuts the reader off for being too slow: reading it gives this error from now on. */
   cutOff(): StreamFSError {
-    const error = fail('READER_TOO_SLOW', { lag: this.lag, limit: this.allowedLag });
+    // Less than it was promised is held where memory has run short.
+    const held = this.stream.endOffset - this.stream.ring.floor;
+    const error = fail('READER_TOO_SLOW', { lag: this.lag, limit: Math.min(this.allowedLag, held) });
     if (this.failure !== undefined || this.closed) return error;
     this.failure = error;
     this.stream.readerFailed(this, error);
@@ -309,6 +316,11 @@ export class Reader implements AsyncIterable<ReadRecord> {
     if (this.queue === undefined) return;
     this.queue.settle(this.position, this.stream.endOffset, this.allowedLag);
     this.queue.hold(slab, this.position);
+  }
+
+  /** Memory has run short: nothing below `floor` can be kept, whatever the policy. */
+  lostBelow(floor: number): void {
+    this.queue?.lostBelow(floor);
   }
 
   // ── the cursor ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,14 @@ import type { RunRecord } from './types.ts';
 
 const RUNS_REMEMBERED = 4;
 
+/** Who keeps count of a ring's memory, where somebody does. */
+export interface SlabAccount {
+  /** Takes memory for a slab, and gives the capacity it may have. Slabs may leave this ring meanwhile. */
+  takeSlab(wish: number): number;
+  giveSlab(bytes: number): void;
+  settle(): void;
+}
+
 export class Ring {
   private slabs: Slab[] = [];
   /** The latest runs: what readers ask for in one turn, before the next bytes come. */
@@ -29,12 +37,14 @@ export class Ring {
   chunkCount = 0;
   /** Called with each slab that is given back, before it is forgotten. */
   private readonly onEvict: (slab: Slab) => void;
+  private readonly account: SlabAccount | undefined;
 
   /**
    * @param start first offset, 0 for a new stream
    * @param capacity bytes the ring is meant to keep; decides only the size of slabs
    */
-  constructor(start: number, capacity: number, onEvict: (slab: Slab) => void) {
+  constructor(start: number, capacity: number, onEvict: (slab: Slab) => void, account?: SlabAccount) {
+    this.account = account;
     this.floor = start;
     this.end = start;
     this.maxSlab = Math.min(MAX_SLAB, Math.max(MIN_SLAB, powerOfTwoBelow(capacity / 4)));
@@ -72,7 +82,8 @@ export class Ring {
 
   private addSlab(last: Slab | undefined, wanted: number, startsChunk: boolean): Slab {
     const grown = last === undefined ? MIN_SLAB : last.capacity * 4;
-    const capacity = Math.min(this.maxSlab, Math.max(grown, powerOfTwoAbove(wanted)));
+    const wish = Math.min(this.maxSlab, Math.max(grown, powerOfTwoAbove(wanted)));
+    const capacity = this.account?.takeSlab(wish) ?? wish;
     const slab = new Slab(this.end, this.chunkCount, startsChunk, capacity);
     this.slabs.push(slab);
     return slab;
@@ -82,6 +93,7 @@ export class Ring {
   evict(offset: number): void {
     if (offset <= this.floor) return;
     this.floor = offset;
+    const held = this.slabs.length;
     while (this.slabs.length > 0) {
       const first = this.slabs[0]!;
       // A slab that is not full yet is still being written to, however old its bytes are.
@@ -89,7 +101,28 @@ export class Ring {
       this.onEvict(first);
       this.slabs.shift();
       this.runs.length = 0;
+      this.account?.giveSlab(first.byteLength);
     }
+    if (this.account !== undefined && this.slabs.length < held) this.account.settle();
+  }
+
+  get isEmpty(): boolean {
+    return this.slabs.length === 0;
+  }
+
+  /** The offset behind the oldest slab. */
+  get oldestEnd(): number {
+    return this.slabs[0]?.end ?? this.end;
+  }
+
+  /** Gives up the oldest slab and all that is in it, full or not, although it was to be kept; false where there is none. */
+  dropOldest(): boolean {
+    const first = this.slabs.shift();
+    if (first === undefined) return false;
+    this.floor = Math.max(this.floor, first.end);
+    this.runs.length = 0;
+    this.account?.giveSlab(first.byteLength);
+    return true;
   }
 
   /** The slab that holds `offset`, which must be at least the floor and below the end. */

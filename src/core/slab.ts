@@ -6,12 +6,17 @@
  *
  * Because bytes below `used` never change, any number of readers may be sent the same memory.
  */
-import { ChunkIndex } from './chunk-index.ts';
+import { ChunkIndex, indexMemory } from './chunk-index.ts';
 
 /** The largest slab, in bytes: smaller ones cost more writes per byte, larger ones gain nothing. */
 export const MAX_SLAB = 256 * 1024;
 /** The smallest slab, in bytes, so that an almost idle stream costs little. */
 export const MIN_SLAB = 1024;
+
+/** The memory a slab of so many bytes takes with its index, in bytes. */
+export function slabMemory(capacity: number): number {
+  return capacity + indexMemory(capacity);
+}
 
 export class Slab {
   /** Absolute offset of the first byte. */

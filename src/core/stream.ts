@@ -8,8 +8,12 @@
  * event loop, however often something was appended in it.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
+import { newGeneration } from './generation.ts';
 import { Reader } from './reader.ts';
 import { Ring } from './ring.ts';
+import type { Slab } from './slab.ts';
+import { StreamMemory } from './stream-memory.ts';
+import type { StreamObserver, StreamOptions, StreamStats } from './stream-options.ts';
 import {
   type EndReason,
   type GapRecord,
@@ -20,62 +24,8 @@ import {
   type ReaderOptions,
   type ReaderStart,
 } from './types.ts';
-import { requireWhole } from './whole.ts';
+import { atLeastOne, requireWhole } from './whole.ts';
 import { WriterGate } from './writer-gate.ts';
-
-/** What an owner of streams may want to be told of. Called synchronously: be quick, do not throw. */
-export interface StreamObserver {
-  /** A reader has lost bytes. */
-  gap?(stream: Stream, reader: Reader, gap: GapRecord): void;
-  /** A reader was cut off for being too slow. */
-  tooSlow?(stream: Stream, reader: Reader, error: StreamFSError): void;
-  /** A reader was closed; `stream.readerCount` is what is left. */
-  readerClosed?(stream: Stream): void;
-  /** The stream has ended: nothing can be written any more. */
-  ended?(stream: Stream): void;
-}
-
-export interface StreamOptions {
-  /** Bytes kept for those who join: the newest so many, exactly (contract 12). From 1. */
-  retention: number;
-  /** Bytes a reader that has caught up once may fall behind (contract 18, 20). From 1. */
-  maxLag: number;
-  /** What happens to a reader that falls further behind. Default `drop-oldest`. */
-  onLag?: LagPolicy;
-  /** Milliseconds that writers wait for a reader with the policy `block` before it is cut off. Default 5000. */
-  blockTimeout?: number;
-  /** Default: a new random one. */
-  generation?: string;
-  /** The offset of the first byte. Default 0. */
-  firstOffset?: number;
-  /** The time in milliseconds since 1970. Default `Date.now`. */
-  now?: () => number;
-  observer?: StreamObserver;
-}
-
-/** Facts about a stream, taken at one moment. Sizes are bytes. */
-export interface StreamStats {
-  generation: string;
-  startOffset: number;
-  endOffset: number;
-  /** Bytes ever written (contract 5). */
-  totalWritten: number;
-  /** Chunks ever written. */
-  totalChunks: number;
-  retained: number;
-  /** Memory held for the bytes and their index. */
-  memory: number;
-  readers: number;
-  /** The largest lag of any reader. */
-  maxReaderLag: number;
-  /** Losses of all readers there ever were. */
-  skippedBytes: number;
-  skippedChunks: number;
-  /** Undefined while the stream can be written to. */
-  ended: EndReason | undefined;
-  createdAt: number;
-  modifiedAt: number;
-}
 
 export class Stream {
   readonly generation: string;
@@ -91,6 +41,8 @@ export class Stream {
 
   /** For readers only: what they read from. */
   readonly ring: Ring;
+  /** Its part of the budget. */
+  readonly memory: StreamMemory | undefined;
   private readonly firstOffset: number;
   private readonly now: () => number;
   private readonly observer: StreamObserver;
@@ -116,10 +68,12 @@ export class Stream {
     this.observer = options.observer ?? {};
     this.createdAt = this.now();
     this.modifiedAt = this.createdAt;
+    this.memory = options.budget === undefined ? undefined : new StreamMemory(options.budget, this);
     this.gate = new WriterGate(options.blockTimeout ?? 5000, this.maxLag);
-    this.ring = new Ring(this.firstOffset, Math.max(this.retention, this.maxLag), (slab) => {
+    const evicted = (slab: Slab) => {
       for (const reader of this.watched) reader.slabLeaves(slab);
-    });
+    };
+    this.ring = new Ring(this.firstOffset, Math.max(this.retention, this.maxLag), evicted, this.memory);
     this.kept = this.retention;
   }
 
@@ -223,7 +177,13 @@ export class Stream {
     this.reason = reason;
     this.gate.abandon();
     if (this.openReaders.size > 0) this.scheduleFlush();
+    this.releaseIfGone();
     this.observer.ended?.(this);
+  }
+
+  /** A stream whose path is gone is nobody's once its last reader has left. */
+  private releaseIfGone(): void {
+    if (this.reason !== undefined && this.reason !== 'ended' && this.openReaders.size === 0) this.memory?.release();
   }
 
   /**
@@ -357,6 +317,7 @@ export class Stream {
     this.gate.delete(reader);
     this.keepForReaders();
     if (this.openReaders.size === 0) this.ring.evict(this.ring.end - this.kept);
+    this.releaseIfGone();
     this.observer.readerClosed?.(this);
   }
 
@@ -377,21 +338,7 @@ export class Stream {
   };
 }
 
-function atLeastOne(name: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new RangeError(`${name} must be a whole number of bytes from 1, not ${value}`);
-  }
-  return value;
-}
-
 function policyOf(name: LagPolicy): LagPolicy {
   if (LAG_POLICIES.includes(name)) return name;
   throw fail('INVALID_PARAMETER', { name: 'onLag', reason: `it must be one of ${LAG_POLICIES.join(', ')}` });
-}
-
-/** Unlikely to repeat in any life of any server: 32 bits of time, 48 random ones. */
-function newGeneration(): string {
-  const random = crypto.getRandomValues(new Uint8Array(6));
-  const time = Math.floor(Date.now() / 1000).toString(16);
-  return time + Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -27,8 +27,8 @@ export interface ReaderOptions {
   generation?: string;
 }
 
-/** Why a stream ended: by its writer, by removal, or with its server. */
-export type EndReason = 'ended' | 'removed' | 'shutdown';
+/** Why a stream ended: by its writer, by removal, with its server, or because nobody wrote to it for too long. */
+export type EndReason = 'ended' | 'removed' | 'shutdown' | 'expired';
 
 export interface DataRecord {
   type: 'data';

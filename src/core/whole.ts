@@ -6,3 +6,11 @@ export function requireWhole(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
   throw fail('INVALID_PARAMETER', { name, reason: `it must be a whole number from 0 to 2^53 - 1, not ${value}` });
 }
+
+/** A size in bytes of which there must be some. */
+export function atLeastOne(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(`${name} must be a whole number of bytes from 1, not ${value}`);
+  }
+  return value;
+}

@@ -1,2 +1,3 @@
 export { fail, isStreamFSError, prefixed, StreamFSError } from './error.ts';
+export { LIMITS, type LimitName, limitReached } from './limits.ts';
 export { ERRORS, type ErrorCode } from './table.ts';

@@ -64,6 +64,18 @@ export const ERRORS = {
   CONFIG_INVALID: { status: 400, text: '{reason}' },
   LISTEN_FAILED: { status: 500, text: 'cannot listen on {address}: {reason}' },
 
+  // Limits: see docs/limits.md (contract 27, 36, 60, 70)
+  MEMORY_LIMIT: { status: 503, text: 'server has no memory left for this: {max} bytes may be used in all' },
+  STORAGE_FULL: { status: 507, text: 'no room for {size} bytes more: the server may use {max} in all' },
+  STREAM_LIMIT: { status: 429, text: 'too many streams: {max} are allowed for each mount' },
+  STREAM_READER_LIMIT: { status: 429, text: 'too many readers: {max} are allowed for each stream' },
+  READER_LIMIT: { status: 503, text: 'too many readers: {max} are allowed in all' },
+  MOUNT_LIMIT: { status: 429, text: 'too many mounts: {max} are allowed' },
+  CONNECTION_LIMIT: { status: 503, text: 'too many connections: {max} are allowed' },
+  ADDRESS_LIMIT: { status: 429, text: 'too many connections from one address: {max} are allowed' },
+  PATH_TOO_LONG: { status: 414, text: 'path is too long: {max} bytes are allowed' },
+  PATH_TOO_DEEP: { status: 414, text: 'path has too many parts: {max} are allowed' },
+
   // HTTP (contract 66, 70, 72, 76, 78)
   PATH_REQUIRED: { status: 400, text: 'path parameter is required' },
   PARAMETER_REQUIRED: { status: 400, text: '{name} is required' },
@@ -74,9 +86,9 @@ export const ERRORS = {
   BAD_REQUEST: { status: 400, text: 'bad request: {reason}' },
   ROUTE_NOT_FOUND: { status: 404, text: 'not found: no route {method} {route}' },
   METHOD_NOT_ALLOWED: { status: 405, text: 'method not allowed' },
-  HEADERS_TOO_LARGE: { status: 431, text: 'request headers exceed the maximum size' },
+  HEADERS_TOO_LARGE: { status: 431, text: 'request headers exceed the maximum size of {max} bytes' },
   BODY_TIMEOUT: { status: 408, text: 'request body stopped arriving: nothing came for {seconds} seconds' },
-  REQUEST_TIMEOUT: { status: 408, text: 'request headers did not arrive in time' },
+  REQUEST_TIMEOUT: { status: 408, text: 'request headers did not arrive within {seconds} seconds' },
   INVALID_HANDLE_ID: { status: 400, text: 'invalid handle ID: must be a number' },
   UNSUPPORTED_ALGORITHM: { status: 400, text: 'unsupported algorithm: {algorithm} (supported: xxh3, md5)' },
   INVALID_PATTERN: { status: 400, text: 'invalid regex pattern: {reason}' },

@@ -6,7 +6,7 @@
 import type { GapRecord } from '../../core/index.ts';
 
 /** Why a read ended, as the trailer and the end frame say it. */
-export type ReadEnd = 'ended' | 'removed' | 'shutdown' | 'timeout' | 'too-slow' | 'closed';
+export type ReadEnd = 'ended' | 'removed' | 'shutdown' | 'expired' | 'timeout' | 'too-slow' | 'closed';
 
 export interface Encoding {
   readonly contentType: string;

@@ -1,0 +1,167 @@
+/**
+ * One bound for the memory of many streams, and of whatever else is charged to it: pure accounting.
+ *
+ *     0 ├── fixed: files, bodies, streams as such ──┼── history: the slabs of rings ──┤ limit
+ *          refused at three quarters of the limit      gives way: what is oldest, of those who hold most
+ *
+ * Two kinds of memory are told apart. What is *fixed* cannot be had back before its owner lets go of it, so it is asked
+ * for, and refused when there is no room. *History* can always be given up, at the price that a reader who was still to
+ * get it gets a gap; so an append is never refused, and never waits. Fixed memory may take three quarters of the limit at
+ * most, and every stream is charged more than the smallest slab needs: the rest is always enough for one slab each, so
+ * the limit holds exactly (docs/adr/0015-what-gives-way-first.md).
+ */
+
+/** The part of the limit that fixed memory may take. */
+const FIXED_SHARE = 3 / 4;
+
+/** The least a budget can be, in bytes: below it a quarter would not hold the largest slab. */
+export const MIN_BUDGET = 2 * 1024 * 1024;
+
+/** Holders looked at for one whose oldest memory nobody is still to read, before one gives way regardless. */
+const LOOKED_AT = 8;
+
+/** Whoever holds history. What stands here is kept by the budget, but for the two questions. */
+export interface MemoryHolder {
+  /** Bytes it holds. */
+  held: number;
+  /** Which holders it is among: those that hold as much, to a factor of two. */
+  level: number;
+  /** Whether somebody is still to read what it would give up next. */
+  isWanted(): boolean;
+  /** Gives up its oldest memory, with {@link MemoryBudget.give}; false when it has none. Must not take any. */
+  giveWay(): boolean;
+}
+
+export class MemoryBudget {
+  /** Bytes; Infinity for none. */
+  readonly limit: number;
+  /** Bytes of memory that its owner must let go of. */
+  fixed = 0;
+  /** Bytes of history. */
+  history = 0;
+  /** The most that was ever used, in bytes. */
+  peak = 0;
+  /** Bytes of history given up for want of room, since the beginning. */
+  givenUp = 0;
+  private readonly holders = new Set<MemoryHolder>();
+  /** Holders by the power of two of what they hold, in KiB. */
+  private readonly levels: Set<MemoryHolder>[] = [];
+
+  /** @param limit bytes, at least {@link MIN_BUDGET}; 0 for none */
+  constructor(limit: number) {
+    if (limit !== 0 && !(limit >= MIN_BUDGET)) {
+      throw new RangeError(`a budget must be 0 or at least ${MIN_BUDGET} bytes, not ${limit}`);
+    }
+    this.limit = limit === 0 ? Number.POSITIVE_INFINITY : limit;
+  }
+
+  get used(): number {
+    return this.fixed + this.history;
+  }
+
+  /** Streams that have a share of it. */
+  get holderCount(): number {
+    return this.holders.size;
+  }
+
+  /** Takes fixed memory, for which history gives way. False where there is no room for it: then nothing was taken. */
+  tryTake(bytes: number): boolean {
+    if (this.fixed + bytes > this.limit * FIXED_SHARE) return false;
+    this.makeRoom(bytes);
+    this.fixed += bytes;
+    this.notePeak();
+    return true;
+  }
+
+  /** Gives fixed memory back. */
+  give(bytes: number): void {
+    this.fixed -= bytes;
+  }
+
+  /** A holder comes, for which `cost` bytes are fixed; false where there is no room for it. */
+  join(holder: MemoryHolder, cost: number): boolean {
+    if (!this.tryTake(cost)) return false;
+    this.holders.add(holder);
+    return true;
+  }
+
+  /** A holder goes, with all it held. Twice is harmless. */
+  leave(holder: MemoryHolder, cost: number): void {
+    if (!this.holders.delete(holder)) return;
+    this.change(holder, -holder.held);
+    this.give(cost);
+  }
+
+  /** Whether so much is there without anybody giving way. */
+  fits(bytes: number): boolean {
+    return this.used + bytes <= this.limit;
+  }
+
+  /** What a holder may have when all that can be had is shared alike, in bytes. */
+  get share(): number {
+    return (this.limit - this.fixed) / Math.max(1, this.holders.size);
+  }
+
+  /** Takes memory for history: the holders that hold most give way, which may be this one. */
+  hold(holder: MemoryHolder, bytes: number): void {
+    this.makeRoom(bytes);
+    this.change(holder, bytes);
+    this.notePeak();
+  }
+
+  /** What a holder holds has changed without anybody having been asked; {@link makeRoom} is to follow. */
+  change(holder: MemoryHolder, bytes: number): void {
+    this.history += bytes;
+    holder.held += bytes;
+    const level = levelOf(holder.held);
+    if (level === holder.level) return;
+    this.levels[holder.level]?.delete(holder);
+    holder.level = level;
+    if (level === 0) return;
+    while (this.levels.length <= level) this.levels.push(new Set());
+    this.levels[level]!.add(holder);
+  }
+
+  /** Has holders give way until there is room for so many bytes more, or nobody has anything left to give. */
+  makeRoom(bytes = 0): void {
+    while (this.used + bytes > this.limit) {
+      const holder = this.next();
+      if (holder === undefined) return;
+      const before = this.history;
+      const gave = holder.giveWay();
+      this.givenUp += before - this.history;
+      // One that holds something but can give none of it is asked no more.
+      if (!gave) this.change(holder, -holder.held);
+    }
+  }
+
+  /** Who gives way next: of those that hold most, in turn, rather one whose oldest memory nobody is waiting for. */
+  private next(): MemoryHolder | undefined {
+    let top = this.levels.length - 1;
+    while (top > 0 && this.levels[top]!.size === 0) top--;
+    const largest = this.levels[top];
+    if (largest === undefined || largest.size === 0) return undefined;
+    let chosen: MemoryHolder | undefined;
+    let looked = 0;
+    for (const holder of largest) {
+      chosen ??= holder;
+      if (!holder.isWanted()) {
+        chosen = holder;
+        break;
+      }
+      if (++looked === LOOKED_AT) break;
+    }
+    // Behind the others, so that each has its turn.
+    largest.delete(chosen!);
+    largest.add(chosen!);
+    return chosen;
+  }
+
+  private notePeak(): void {
+    if (this.used > this.peak) this.peak = this.used;
+  }
+}
+
+function levelOf(held: number): number {
+  return held === 0 ? 0 : 33 - Math.clz32(Math.floor(held / 1024));
+}

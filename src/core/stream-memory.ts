@@ -1,0 +1,81 @@
+/** A stream's part of a budget: what its ring and its readers hold, and how it gives way. */
+import { limitReached } from '../errors/index.ts';
+import type { MemoryBudget, MemoryHolder } from './budget.ts';
+import { MIN_SLAB, slabMemory } from './slab.ts';
+import type { Stream } from './stream.ts';
+
+/** What a stream is charged beside its bytes: itself, its name, its place in tables; more than its smallest slab. */
+export const STREAM_COST = 4 * 1024;
+
+export class StreamMemory implements MemoryHolder {
+  held = 0;
+  level = 0;
+  private readonly budget: MemoryBudget;
+  private readonly stream: Stream;
+  private released = false;
+
+  /** @throws MEMORY_LIMIT where there is no room for one more stream */
+  constructor(budget: MemoryBudget, stream: Stream) {
+    this.budget = budget;
+    this.stream = stream;
+    if (!budget.join(this, STREAM_COST)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
+  }
+
+  /** The stream is nobody's any more. Twice is harmless. */
+  release(): void {
+    this.released = true;
+    this.budget.leave(this, STREAM_COST);
+  }
+
+  // ── for the ring ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes memory for a slab, and gives its capacity: what was wished, or less where memory is short. */
+  takeSlab(wish: number): number {
+    if (this.released) return wish;
+    const { budget } = this;
+    let capacity = wish;
+    if (!budget.fits(slabMemory(wish))) {
+      // A few slabs each, however many streams there are: a large one would drive out everything its stream has.
+      while (capacity > MIN_SLAB && capacity > budget.share / 4) capacity = Math.max(MIN_SLAB, capacity / 2);
+    }
+    budget.hold(this, slabMemory(capacity));
+    return capacity;
+  }
+
+  /** A slab has left the ring, for good or into the hands of a reader. */
+  giveSlab(bytes: number): void {
+    if (!this.released) this.budget.change(this, -bytes);
+  }
+
+  /** What readers hold alone has changed. */
+  heldByReaders(change: number): void {
+    if (!this.released) this.budget.change(this, change);
+  }
+
+  /** Slabs have left: what readers took over of them may be more than they were. */
+  settle(): void {
+    this.budget.makeRoom();
+  }
+
+  // ── for the budget ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  isWanted(): boolean {
+    const { oldestEnd } = this.stream.ring;
+    for (const reader of this.stream.readers()) if (reader.nextOffset < oldestEnd) return true;
+    return false;
+  }
+
+  /** What readers hold alone is older than all that is in the ring, so it goes first. */
+  giveWay(): boolean {
+    const before = this.held;
+    this.loseBelow(this.stream.ring.floor);
+    if (this.held < before) return true;
+    if (!this.stream.ring.dropOldest()) return false;
+    this.loseBelow(this.stream.ring.floor);
+    return true;
+  }
+
+  private loseBelow(floor: number): void {
+    for (const reader of this.stream.readers()) reader.lostBelow(floor);
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * The limits of a server, by the names under which errors tell them, statistics count them and the documentation lists
+ * them. Names are stable; new ones may come.
+ */
+import { fail, type StreamFSError } from './error.ts';
+import type { ErrorCode } from './table.ts';
+
+export const LIMITS = [
+  'memory',
+  'streams',
+  'stream_readers',
+  'readers',
+  'handles',
+  'mounts',
+  'connections',
+  'connections_per_address',
+  'header_size',
+  'header_timeout',
+  'path_length',
+  'path_depth',
+  'body_size',
+  'body_timeout',
+  'stall_timeout',
+] as const;
+export type LimitName = (typeof LIMITS)[number];
+
+/** Codes whose text says no more than what the most is. */
+type LimitCode = Extract<
+  ErrorCode,
+  | 'MEMORY_LIMIT'
+  | 'STREAM_LIMIT'
+  | 'STREAM_READER_LIMIT'
+  | 'READER_LIMIT'
+  | 'HANDLE_LIMIT'
+  | 'MOUNT_LIMIT'
+  | 'CONNECTION_LIMIT'
+  | 'ADDRESS_LIMIT'
+  | 'PATH_TOO_LONG'
+  | 'PATH_TOO_DEEP'
+  | 'HEADERS_TOO_LARGE'
+  | 'BODY_TOO_LARGE'
+>;
+
+/** The error of a limit that is reached: it names the limit and its value, beside the text. */
+export function limitReached(code: LimitCode, limit: LimitName, max: number): StreamFSError {
+  return fail(code, { max }, { limit, max });
+}

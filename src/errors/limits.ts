@@ -21,6 +21,7 @@ export const LIMITS = [
   'body_size',
   'body_timeout',
   'stall_timeout',
+  'idle_timeout',
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 

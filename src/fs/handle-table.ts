@@ -10,7 +10,7 @@
  * since a use only moves expiries away, it may go off early, looks again, and is set anew.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fail } from '../errors/index.ts';
+import { fail, limitReached } from '../errors/index.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { MountTable } from './mount-table.ts';
 import type { PluginLogger } from './plugin.ts';
@@ -30,7 +30,7 @@ const SWEEP_INTERVAL = 100;
 
 export interface HandleTableOptions {
   mounts: Pick<MountTable, 'resolve' | 'onUnmount'>;
-  /** How many handles may be open at once: a whole number, 1 or more. Default {@link DEFAULT_MAX_HANDLES}. */
+  /** How many handles may be open at once; 0 for any number. Default {@link DEFAULT_MAX_HANDLES}. */
   max?: number;
   clock?: Clock;
   /** Told of handles that expire and of those that fail to close. */
@@ -42,6 +42,8 @@ export interface OpenOptions {
   flags: number;
   /** Permission bits for a file that is created. */
   mode: number;
+  /** Create the file where absent (contract 36). Default: as the mount says. */
+  create?: boolean;
   /** Seconds, 1 or more; more than {@link MAX_LEASE} counts as that. Default {@link DEFAULT_LEASE}. */
   lease?: number;
 }
@@ -75,7 +77,7 @@ interface Entry {
 }
 
 export class HandleTable {
-  /** How many handles may be open at once. */
+  /** How many handles may be open at once. Infinity for any number. */
   readonly max: number;
   readonly #mounts: HandleTableOptions['mounts'];
   readonly #clock: Clock;
@@ -91,10 +93,10 @@ export class HandleTable {
 
   constructor(options: HandleTableOptions) {
     const max = options.max ?? DEFAULT_MAX_HANDLES;
-    if (!Number.isSafeInteger(max) || max < 1) {
-      throw fail('CONFIG_INVALID', { reason: `max handles must be a whole number, 1 or more: ${max}` });
+    if (!Number.isSafeInteger(max) || max < 0) {
+      throw fail('CONFIG_INVALID', { reason: `max handles must be a whole number from 0: ${max}` });
     }
-    this.max = max;
+    this.max = max || Number.POSITIVE_INFINITY;
     this.#mounts = options.mounts;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
@@ -113,12 +115,16 @@ export class HandleTable {
   async open(path: string, options: OpenOptions): Promise<HandleInfo> {
     const lease = leaseOf(options.lease ?? DEFAULT_LEASE);
     if (this.#closed) throw fail('SHUTTING_DOWN');
-    if (this.#entries.size + this.#opening >= this.max) throw fail('HANDLE_LIMIT', { max: this.max });
+    if (this.#entries.size + this.#opening >= this.max) throw limitReached('HANDLE_LIMIT', 'handles', this.max);
     const at = this.#mounts.resolve(path);
     this.#opening += 1;
     let handle: FileHandle;
     try {
-      handle = await at.fileSystem.openHandle(at.path, { flags: options.flags, mode: options.mode });
+      handle = await at.fileSystem.openHandle(at.path, {
+        flags: options.flags,
+        mode: options.mode,
+        ...(options.create === undefined ? {} : { create: options.create }),
+      });
     } finally {
       this.#opening -= 1;
     }

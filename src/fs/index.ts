@@ -8,6 +8,7 @@ export {
   MAX_LEASE,
   type OpenOptions,
 } from './handle-table.ts';
+export { LimitCounters } from './limit-counters.ts';
 export {
   type MountCounts,
   type MountInfo,
@@ -21,11 +22,12 @@ export type { MountStatus } from './mount-tree.ts';
 export type { ResolvedPath } from './mounted-file-system.ts';
 export {
   baseName,
+  DEFAULT_PATH_LIMITS,
   isWithin,
   joinPath,
   MAX_PART_BYTES,
-  MAX_PATH_BYTES,
   normalizePath,
+  type PathLimits,
   parentPath,
   pathInside,
   splitPath,

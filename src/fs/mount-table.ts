@@ -11,17 +11,26 @@
  * A declared mount that fails stays, with its error, and the others run on (contract 76). One that was asked for at
  * run time and fails leaves nothing behind: whoever asked has the error.
  */
-import { fail, isStreamFSError, StreamFSError } from '../errors/index.ts';
+import type { MemoryBudget } from '../core/index.ts';
+import { fail, isStreamFSError, limitReached, StreamFSError } from '../errors/index.ts';
+import type { LimitCounters } from './limit-counters.ts';
 import { type Mount, type MountStatus, MountTree } from './mount-tree.ts';
 import { MountedFileSystem } from './mounted-file-system.ts';
-import { normalizePath } from './path.ts';
-import type { ConfigParameter, Plugin, PluginConfig, PluginLogger } from './plugin.ts';
+import type { PathLimits } from './path.ts';
+import type { ConfigParameter, Plugin, PluginConfig, PluginContext, PluginLogger } from './plugin.ts';
 import type { PluginRegistry } from './plugin-registry.ts';
 
 export interface MountTableOptions {
   registry: PluginRegistry;
   /** Told of mounts that come, go and fail, and handed to the plugins. Default: nobody. */
   logger?: PluginLogger;
+  /** The memory of all mounts together. Default: no bound. */
+  memory?: MemoryBudget;
+  /** Handed to the plugins. */
+  limits?: LimitCounters;
+  /** How many mounts there may be; 0 for any number, the default. */
+  maxMounts?: number;
+  pathLimits?: PathLimits;
 }
 
 export interface MountOptions {
@@ -66,6 +75,8 @@ export class MountTable extends MountedFileSystem {
   readonly #tree: MountTree;
   readonly #registry: PluginRegistry;
   readonly #logger: PluginLogger;
+  readonly #context: Omit<PluginContext, 'mountPath'>;
+  readonly #maxMounts: number;
   readonly #listeners = new Set<UnmountListener>();
   /** Paths whose instance is shutting down: in the tree no longer, and not free yet. */
   readonly #leaving = new Set<string>();
@@ -77,16 +88,23 @@ export class MountTable extends MountedFileSystem {
 
   constructor(options: MountTableOptions) {
     const tree = new MountTree();
-    super(tree);
+    super(tree, options.pathLimits);
     this.#tree = tree;
     this.#registry = options.registry;
     this.#logger = options.logger ?? SILENT;
+    const { memory, limits } = options;
+    this.#context = {
+      logger: this.#logger,
+      ...(memory === undefined ? {} : { memory }),
+      ...(limits === undefined ? {} : { limits }),
+    };
+    this.#maxMounts = options.maxMounts || Number.POSITIVE_INFINITY;
   }
 
   /**
    * Mounts a plugin, at once or not at all (contract 74). The path may lie inside another mount.
    *
-   * INVALID_PATH, UNKNOWN_FSTYPE, MOUNT_EXISTS, MOUNT_BUSY while the path's last mount is shutting down,
+   * INVALID_PATH, UNKNOWN_FSTYPE, MOUNT_EXISTS, MOUNT_LIMIT, MOUNT_BUSY while the path's last mount is shutting down,
    * PLUGIN_INVALID where the plugin refuses the configuration, PLUGIN_FAILED where it does not start, SHUTTING_DOWN.
    */
   async mount(fstype: string, path: string, config: PluginConfig = {}, options: MountOptions = {}): Promise<void> {
@@ -127,9 +145,10 @@ export class MountTable extends MountedFileSystem {
 
   #reserve(pluginName: string, path: string, config: PluginConfig, options: MountOptions): Mount {
     if (this.#shutdown) throw fail('SHUTTING_DOWN');
-    const normal = normalizePath(path);
+    const normal = this.normal(path);
     if (this.#tree.get(normal)) throw fail('MOUNT_EXISTS', { path: normal });
     if (this.#leaving.has(normal)) throw fail('MOUNT_BUSY', { path: normal });
+    if (this.#tree.size >= this.#maxMounts) throw limitReached('MOUNT_LIMIT', 'mounts', this.#maxMounts);
     const mount: Mount = {
       path: normal,
       pluginName,
@@ -151,7 +170,7 @@ export class MountTable extends MountedFileSystem {
       throw because('PLUGIN_INVALID', error);
     }
     try {
-      mount.instance = await plugin.initialize(mount.config, { mountPath: mount.path, logger: this.#logger });
+      mount.instance = await plugin.initialize(mount.config, { mountPath: mount.path, ...this.#context });
     } catch (error) {
       throw because('PLUGIN_FAILED', error);
     }
@@ -169,7 +188,7 @@ export class MountTable extends MountedFileSystem {
    * is passed on, once the mount is gone all the same.
    */
   async unmount(path: string): Promise<void> {
-    const normal = normalizePath(path);
+    const normal = this.normal(path);
     if (this.#leaving.has(normal)) throw fail('MOUNT_BUSY', { path: normal });
     const mount = this.#tree.get(normal);
     if (!mount) throw fail('MOUNT_NOT_FOUND', { path: normal });

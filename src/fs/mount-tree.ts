@@ -33,6 +33,10 @@ export class MountTree {
     return this.#mounts.get(path);
   }
 
+  get size(): number {
+    return this.#mounts.size;
+  }
+
   add(mount: Mount): void {
     this.#mounts.set(mount.path, mount);
   }

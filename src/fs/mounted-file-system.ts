@@ -8,7 +8,7 @@
  */
 import { fail, isStreamFSError } from '../errors/index.ts';
 import type { Mount, MountTree } from './mount-tree.ts';
-import { baseName, normalizePath, pathInside } from './path.ts';
+import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInside } from './path.ts';
 import type {
   Capabilities,
   FileHandle,
@@ -49,9 +49,16 @@ export class MountedFileSystem implements FileSystem {
   readonly #tree: MountTree;
   /** A virtual directory has no times of its own: it is as old as the table. */
   readonly #since = new Date();
+  readonly #limits: PathLimits;
 
-  constructor(tree: MountTree) {
+  constructor(tree: MountTree, limits: PathLimits = DEFAULT_PATH_LIMITS) {
     this.#tree = tree;
+    this.#limits = limits;
+  }
+
+  /** A path in its normal form, within the limits of this table. INVALID_PATH, PATH_TOO_LONG, PATH_TOO_DEEP. */
+  protected normal(path: string): string {
+    return normalizePath(path, this.#limits);
   }
 
   /**
@@ -61,7 +68,7 @@ export class MountedFileSystem implements FileSystem {
    * to start or has failed: its paths are never another mount's, so nothing is written to a wrong place meanwhile.
    */
   resolve(path: string): ResolvedPath {
-    return this.#resolve(normalizePath(path));
+    return this.#resolve(this.normal(path));
   }
 
   #resolve(path: string): ResolvedPath {
@@ -86,7 +93,7 @@ export class MountedFileSystem implements FileSystem {
   }
 
   async mkdir(path: string, mode: number): Promise<void> {
-    const normal = normalizePath(path);
+    const normal = this.normal(path);
     // The plugin of a mount above does not know this directory, and would make a second one underneath.
     if (this.#tree.get(normal) || this.#isVirtual(normal)) throw fail('DIRECTORY_EXISTS', { path: normal });
     const at = this.#resolve(normal);
@@ -94,14 +101,14 @@ export class MountedFileSystem implements FileSystem {
   }
 
   async remove(path: string): Promise<void> {
-    const normal = normalizePath(path);
+    const normal = this.normal(path);
     this.#refuseMounts(normal);
     const at = this.#resolve(normal);
     await at.fileSystem.remove(at.path);
   }
 
   async removeAll(path: string): Promise<void> {
-    const normal = normalizePath(path);
+    const normal = this.normal(path);
     this.#refuseMounts(normal);
     const at = this.#resolve(normal);
     await at.fileSystem.removeAll(at.path);
@@ -122,7 +129,7 @@ export class MountedFileSystem implements FileSystem {
    * hides an entry of its name, as everywhere.
    */
   async readDir(path: string): Promise<FileInfo[]> {
-    const normal = normalizePath(path);
+    const normal = this.normal(path);
     const children = new Map(this.#tree.childrenOf(normal));
     const entries = await this.#entriesOfPlugin(normal);
     const listing: FileInfo[] = [];
@@ -156,7 +163,7 @@ export class MountedFileSystem implements FileSystem {
 
   /** A mount's own facts are the table's (contract 39); below it the plugin's. */
   async stat(path: string): Promise<FileInfo> {
-    const normal = normalizePath(path);
+    const normal = this.normal(path);
     const mount = this.#tree.covering(normal);
     if (!mount) {
       if (this.#isVirtual(normal)) return this.#virtualInfo(baseName(normal));
@@ -181,8 +188,8 @@ export class MountedFileSystem implements FileSystem {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    const source = normalizePath(from);
-    const target = normalizePath(to);
+    const source = this.normal(from);
+    const target = this.normal(to);
     this.#refuseMounts(source);
     this.#refuseMounts(target);
     const at = this.#resolve(source);
@@ -248,7 +255,7 @@ export class MountedFileSystem implements FileSystem {
   }
 
   async capabilities(path: string): Promise<Capabilities> {
-    const normal = normalizePath(path);
+    const normal = this.normal(path);
     if (!this.#tree.covering(normal) && this.#isVirtual(normal)) return { ...VIRTUAL_DIRECTORY };
     const at = this.#resolve(normal);
     return at.fileSystem.capabilities(at.path);

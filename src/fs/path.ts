@@ -5,10 +5,17 @@
  * Empty parts and `.` parts are dropped, as a POSIX system does. `..` is refused rather than resolved: nobody needs
  * it on the wire, and a resolved one would let a path that looks like one mount's end up in another.
  */
-import { fail } from '../errors/index.ts';
+import { fail, limitReached } from '../errors/index.ts';
 
-/** The longest path, in bytes of UTF-8, once normalised. */
-export const MAX_PATH_BYTES = 4096;
+/** How long a path may be once it is normalised. Infinity for no limit. */
+export interface PathLimits {
+  /** Bytes of UTF-8. */
+  length: number;
+  /** Parts. */
+  depth: number;
+}
+
+export const DEFAULT_PATH_LIMITS: PathLimits = { length: 4096, depth: 64 };
 
 /** The longest part of a path, in bytes of UTF-8. */
 export const MAX_PART_BYTES = 255;
@@ -23,10 +30,10 @@ const LONE_SURROGATE = /\p{Cs}/u;
  * The normal form of a path: begins with `/`, no empty or `.` part, no slash at the end but for the root itself, which
  * the empty path means too. Normalising twice changes nothing (contract 44).
  *
- * INVALID_PATH for a `..` part, NUL and other control characters, text that is not well-formed UTF-16, and for paths
- * over {@link MAX_PATH_BYTES} or parts over {@link MAX_PART_BYTES}.
+ * INVALID_PATH for a `..` part, NUL and other control characters, text that is not well-formed UTF-16, and for parts
+ * over {@link MAX_PART_BYTES}; PATH_TOO_LONG and PATH_TOO_DEEP for paths beyond the limits.
  */
-export function normalizePath(path: string): string {
+export function normalizePath(path: string, limits: PathLimits = DEFAULT_PATH_LIMITS): string {
   if (path.includes('\0')) throw invalid(path, 'it holds a NUL character');
   if (CONTROL.test(path)) throw invalid(path, 'it holds a control character');
   if (LONE_SURROGATE.test(path)) throw invalid(path, 'it is not well-formed Unicode');
@@ -38,7 +45,8 @@ export function normalizePath(path: string): string {
     parts.push(part);
   }
   const normal = `/${parts.join('/')}`;
-  if (isLonger(normal, MAX_PATH_BYTES)) throw invalid(path, `it is over ${MAX_PATH_BYTES} bytes`);
+  if (isLonger(normal, limits.length)) throw limitReached('PATH_TOO_LONG', 'path_length', limits.length);
+  if (parts.length > limits.depth) throw limitReached('PATH_TOO_DEEP', 'path_depth', limits.depth);
   return normal;
 }
 

@@ -2,6 +2,8 @@
  * What a plugin is (contract 80): a named kind of file system. A plugin is a factory; each mount is an instance with
  * its own configuration and its own files (contract 74: two mounts are independent).
  */
+import type { MemoryBudget } from '../core/index.ts';
+import type { LimitCounters } from './limit-counters.ts';
 import type { FileSystem } from './types.ts';
 
 /** A parameter a plugin's configuration may hold, as listed by `GET /plugins`. */
@@ -28,6 +30,10 @@ export interface PluginContext {
   /** Where the instance is mounted. */
   mountPath: string;
   logger: PluginLogger;
+  /** The memory of the server, of which the instance's is a part. Default: no bound. */
+  memory?: MemoryBudget;
+  /** Told of limits at which nobody is refused, such as the expiry of a stream. */
+  limits?: LimitCounters;
 }
 
 /** One mounted instance. */

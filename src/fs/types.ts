@@ -126,6 +126,8 @@ export interface OpenHandleOptions {
   flags: number;
   /** Permission bits for a file that is created. */
   mode: number;
+  /** Create the file where absent (contract 36). Default: as the mount says. */
+  create?: boolean;
 }
 
 /** What can be done with a path (contract 77). */

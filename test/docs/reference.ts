@@ -9,7 +9,7 @@ import { buildProgram } from '../../src/cli/program.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
 import { ERRORS } from '../../src/errors/index.ts';
-import { DEFAULT_LEASE, DEFAULT_MAX_HANDLES, MAX_LEASE, MAX_PART_BYTES, MAX_PATH_BYTES } from '../../src/fs/index.ts';
+import { DEFAULT_LEASE, MAX_LEASE, MAX_PART_BYTES } from '../../src/fs/index.ts';
 import { builtinPlugins } from '../../src/plugins/index.ts';
 import { FEATURES, ROUTES, type Route, type RouteParameter } from '../../src/server/index.ts';
 import { formatDuration, formatSize, MAX_DURATION, MAX_SIZE } from '../../src/units/index.ts';
@@ -216,9 +216,7 @@ function limits(): string {
     ['largest offset of a stream', `${MAX_OFFSET} (2^53 - 1)`],
     ['largest size that can be configured', formatSize(MAX_SIZE)],
     ['longest duration that can be configured', formatDuration(MAX_DURATION)],
-    ['longest path', `${MAX_PATH_BYTES} bytes of UTF-8`],
     ['longest part of a path', `${MAX_PART_BYTES} bytes of UTF-8`],
-    ['handles open at once', String(DEFAULT_MAX_HANDLES)],
     ['lease of a handle', `${DEFAULT_LEASE} s, at most ${MAX_LEASE} s`],
   ];
   return ['## Limits', table(['what', 'limit'], rows)].join('\n\n');

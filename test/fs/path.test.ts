@@ -2,15 +2,24 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   baseName,
+  DEFAULT_PATH_LIMITS,
   isWithin,
   joinPath,
   MAX_PART_BYTES,
-  MAX_PATH_BYTES,
   normalizePath,
+  type PathLimits,
   parentPath,
   pathInside,
   splitPath,
 } from '../../src/fs/index.ts';
+
+const refusalOf = (path: string, limits?: PathLimits): unknown => {
+  try {
+    return `accepted as ${normalizePath(path, limits)}`;
+  } catch (error) {
+    return error;
+  }
+};
 
 const reasonOf = (path: string): string => {
   try {
@@ -63,14 +72,29 @@ describe('normalizePath', () => {
   });
 
   it('counts the longest path once it is normalised, so slashes that say nothing cost nothing', () => {
-    const longest = '/abcdefg'.repeat(MAX_PATH_BYTES / 8);
+    const longest = `/${'a'.repeat(127)}`.repeat(DEFAULT_PATH_LIMITS.length / 128);
     expect(normalizePath(longest)).toBe(longest);
     expect(normalizePath(`${'/'.repeat(5000)}live`)).toBe('/live');
-    expect(reasonOf(`${longest}h`)).toContain('over 4096 bytes');
+    expect(refusalOf(`${longest}h`)).toMatchObject({
+      code: 'PATH_TOO_LONG',
+      status: 414,
+      details: { limit: 'path_length', max: 4096 },
+    });
+  });
+
+  it('counts parts, since each makes a directory, and takes other limits where it is given them', () => {
+    const deepest = '/a'.repeat(DEFAULT_PATH_LIMITS.depth);
+    expect(normalizePath(deepest)).toBe(deepest);
+    expect(refusalOf(`${deepest}/b`)).toMatchObject({
+      code: 'PATH_TOO_DEEP',
+      details: { limit: 'path_depth', max: 64 },
+    });
+    expect(normalizePath(`${deepest}/b`, { length: 200, depth: 65 })).toBe(`${deepest}/b`);
+    expect(refusalOf('/abc', { length: 3, depth: 1 })).toMatchObject({ code: 'PATH_TOO_LONG' });
   });
 
   it('shows the beginning of a path that is too long, not all of it', () => {
-    expect(reasonOf('/a'.repeat(100_000)).length).toBeLessThan(300);
+    expect(reasonOf('ab'.repeat(100_000)).length).toBeLessThan(300);
   });
 
   it('gives the same whatever slashes and dots lie between the parts', () => {

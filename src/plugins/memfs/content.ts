@@ -8,6 +8,7 @@
  *    never changed     changed in     may hold old bytes,
  *    in place          place          zeroed when reached
  */
+import type { MemoryBudget } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -17,10 +18,20 @@ export class FileContent {
   #bytes: Uint8Array = EMPTY;
   #size = 0;
   #viewed = 0;
+  readonly #memory: MemoryBudget | undefined;
+  #released = false;
 
-  /** `max` is the largest size in bytes. */
-  constructor(max: number) {
+  /** `max` is the largest size in bytes; `memory` is charged with what is held. */
+  constructor(max: number, memory?: MemoryBudget) {
     this.#max = max;
+    this.#memory = memory;
+  }
+
+  /** Nobody will ask for this content again: its memory is charged to nobody. Twice is harmless. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#memory?.give(this.#bytes.length);
   }
 
   get size(): number {
@@ -38,7 +49,7 @@ export class FileContent {
     return this.#bytes.subarray(0, this.#size);
   }
 
-  /** Writes a copy of `data` at `offset`; what lies between the old end and `offset` is zeros. FILE_TOO_LARGE. */
+  /** Writes a copy of `data` at `offset`; what lies between the old end and `offset` is zeros. FILE_TOO_LARGE, STORAGE_FULL. */
   write(data: Uint8Array, offset: number): void {
     if (data.length === 0) return;
     const end = offset + data.length;
@@ -48,14 +59,16 @@ export class FileContent {
     this.#size = Math.max(end, this.#size);
   }
 
-  /** Cuts the content off at `size`, or makes it longer with zeros. FILE_TOO_LARGE. */
+  /** Cuts the content off at `size`, or makes it longer with zeros. FILE_TOO_LARGE, STORAGE_FULL. */
   truncate(size: number): void {
     if (size > this.#size) {
       this.#makeWritable(this.#size, size);
       this.#bytes.fill(0, this.#size, size);
     } else if (size * 4 < this.#bytes.length) {
-      this.#bytes = this.#bytes.slice(0, size);
-      this.#viewed = 0;
+      const bytes = this.#bytes.slice(0, size);
+      this.#replace(bytes);
+      // Smaller than what was given back: this cannot be refused.
+      if (!this.#released) this.#memory?.tryTake(size);
     }
     this.#size = size;
   }
@@ -65,8 +78,24 @@ export class FileContent {
     if (size > this.#max) throw fail('FILE_TOO_LARGE', { size, max: this.#max });
     if (size <= this.#bytes.length && start >= this.#viewed) return;
     const grown = size > this.#bytes.length ? Math.max(size, this.#bytes.length * 2) : size;
-    const bytes = new Uint8Array(Math.min(grown, this.#max));
+    const bytes = this.#make(Math.min(grown, this.#max), size);
     bytes.set(this.#bytes.subarray(0, this.#size));
+    this.#replace(bytes);
+  }
+
+  /** A buffer of `wish` bytes; where memory is short, of as many as are `needed`. */
+  #make(wish: number, needed: number): Uint8Array {
+    const memory = this.#released ? undefined : this.#memory;
+    if (memory === undefined || memory.tryTake(wish)) return new Uint8Array(wish);
+    if (wish === needed || !memory.tryTake(needed)) {
+      throw fail('STORAGE_FULL', { size: needed, max: memory.limit }, { limit: 'memory', max: memory.limit });
+    }
+    return new Uint8Array(needed);
+  }
+
+  /** The new buffer has been charged already, while both were there. */
+  #replace(bytes: Uint8Array): void {
+    if (!this.#released) this.#memory?.give(this.#bytes.length);
     this.#bytes = bytes;
     this.#viewed = 0;
   }

@@ -18,7 +18,7 @@ import type {
 import { baseName } from '../../fs/index.ts';
 import { accessOf } from '../access.ts';
 import { checkedMode, checkedOffset, checkedWhole, readRange } from '../numbers.ts';
-import { FileContent } from './content.ts';
+import type { FileContent } from './content.ts';
 import { MemHandle } from './handle.ts';
 import { pieces } from './pieces.ts';
 import { startOf } from './start.ts';
@@ -78,7 +78,7 @@ export class MemFileSystem implements FileSystem {
    */
   async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
     this.#checkWritable(path, options);
-    const content = new FileContent(this.#tree.maxFileSize);
+    const content = this.#tree.newContent();
     content.write(data, 0);
     this.#store(path, content, options);
     return data.length;
@@ -86,7 +86,7 @@ export class MemFileSystem implements FileSystem {
 
   async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
     this.#checkWritable(path, options);
-    const content = new FileContent(this.#tree.maxFileSize);
+    const content = this.#tree.newContent();
     return new MemWriter(content, (whole) => this.#store(path, whole, options));
   }
 
@@ -101,7 +101,19 @@ export class MemFileSystem implements FileSystem {
     if (!node) this.#tree.checkRoomFor(path);
   }
 
+  /** Takes the content over: it becomes a file's, or is let go of. */
   #store(path: string, content: FileContent, options: WriteOptions): void {
+    try {
+      if (this.#put(path, content, options)) return;
+    } catch (error) {
+      content.release();
+      throw error;
+    }
+    content.release();
+  }
+
+  /** Whether the content is now that of the file, rather than copied into it. */
+  #put(path: string, content: FileContent, options: WriteOptions): boolean {
     this.#checkWritable(path, options);
     const { offset = -1 } = options;
     const existing = this.#tree.find(path) as FileNode | undefined;
@@ -109,17 +121,19 @@ export class MemFileSystem implements FileSystem {
     if (keeps) {
       existing.content.write(content.view(), options.append ? existing.content.size : offset);
       existing.modTime = new Date();
-      return;
+      return false;
     }
     const placed = options.append || offset <= 0 ? content : this.#moved(content, offset);
     const file = existing ?? this.#tree.addFile(path);
+    file.content.release();
     file.content = placed;
     file.modTime = new Date();
+    return placed === content;
   }
 
   /** The same bytes behind `offset` zeros; none where there are no bytes, as for any empty write. */
   #moved(content: FileContent, offset: number): FileContent {
-    const moved = new FileContent(this.#tree.maxFileSize);
+    const moved = this.#tree.newContent();
     moved.write(content.view(), offset);
     return moved;
   }
@@ -189,7 +203,7 @@ export class MemFileSystem implements FileSystem {
   async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     const flags = checkedWhole('flags', options.flags, 0);
     const mode = checkedMode(options.mode);
-    const isNew = accessOf(flags).writes && this.#tree.find(path) === undefined;
+    const isNew = accessOf(flags).writes && options.create !== false && this.#tree.find(path) === undefined;
     const file = isNew ? this.#tree.addFile(path, mode) : this.#tree.file(path);
     return new MemHandle(path, file, flags, () => infoOf(baseName(path), file));
   }

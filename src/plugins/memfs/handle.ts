@@ -8,7 +8,7 @@ import { type Access, accessOf } from '../access.ts';
 import { checkedOffset, checkedWhole } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 import { pieces } from './pieces.ts';
-import type { FileNode } from './tree.ts';
+import { type FileNode, leave } from './tree.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -19,6 +19,7 @@ export class MemHandle extends PositionedHandle implements FileHandle {
   constructor(path: string, file: FileNode, flags: number, info: () => FileInfo) {
     super(path, info);
     this.#file = file;
+    file.users += 1;
     this.#access = accessOf(flags);
   }
 
@@ -54,6 +55,11 @@ export class MemHandle extends PositionedHandle implements FileHandle {
     if (!this.#access.writes) throw fail('HANDLE_READ_ONLY');
     this.#file.content.truncate(checkedWhole('size', size, 0));
     this.#file.modTime = new Date();
+  }
+
+  override async close(): Promise<void> {
+    if (this.isOpen) leave(this.#file);
+    await super.close();
   }
 
   /** From the position to the end of what the file holds now. The position moves with what has been taken. */

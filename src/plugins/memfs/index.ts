@@ -37,9 +37,9 @@ export const memfsPlugin: Plugin = {
   validate(config) {
     readConfig(config);
   },
-  async initialize(config) {
+  async initialize(config, { memory }) {
     const { initDirs, maxFileSize } = readConfig(config);
-    const tree = new Tree(maxFileSize);
+    const tree = new Tree(maxFileSize, memory);
     for (const path of initDirs) tree.addDirectories(path);
     return {
       fileSystem: new MemFileSystem(tree),

@@ -2,14 +2,20 @@
  * The files and directories of a memory file system, and how they are found. Nodes know neither their name nor their
  * parent: a rename moves one entry, whatever lies below it.
  */
+import type { MemoryBudget } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import { baseName, isWithin, parentPath, splitPath } from '../../fs/index.ts';
 import { FileContent } from './content.ts';
+
+/** What a file or a directory is charged beside its content, in bytes: its name and its place. */
+const NODE_COST = 512;
 
 export interface FileNode {
   readonly kind: 'file';
   /** Another object once the whole file has been replaced: who reads the old one goes on reading that. */
   content: FileContent;
+  /** Who holds on to it: its directory, and every open handle. Its memory is free when nobody does. */
+  users: number;
   mode: number;
   modTime: Date;
 }
@@ -27,9 +33,17 @@ export class Tree {
   /** The largest file, in bytes. */
   readonly maxFileSize: number;
   readonly root: DirectoryNode = newDirectory(0o755);
+  readonly #memory: MemoryBudget | undefined;
 
-  constructor(maxFileSize: number) {
+  /** `memory` is charged with the contents of files. */
+  constructor(maxFileSize: number, memory?: MemoryBudget) {
     this.maxFileSize = maxFileSize;
+    this.#memory = memory;
+  }
+
+  /** A content that is in no file yet. */
+  newContent(): FileContent {
+    return new FileContent(this.maxFileSize, this.#memory);
   }
 
   /** The node of a path, or undefined. NOT_A_DIRECTORY where the way leads through a file. */
@@ -69,7 +83,7 @@ export class Tree {
 
   /** Adds an empty file. FILE_EXISTS, DIRECTORY_EXISTS, and what its directory may lack. */
   addFile(path: string, mode = 0o644): FileNode {
-    const file: FileNode = { kind: 'file', content: new FileContent(this.maxFileSize), mode, modTime: new Date() };
+    const file: FileNode = { kind: 'file', content: this.newContent(), users: 1, mode, modTime: new Date() };
     this.#add(path, file);
     return file;
   }
@@ -90,6 +104,9 @@ export class Tree {
     const existing = this.find(path);
     if (existing) throw fail(existing.kind === 'dir' ? 'DIRECTORY_EXISTS' : 'FILE_EXISTS', { path });
     const parent = this.directory(parentPath(path));
+    if (this.#memory?.tryTake(NODE_COST) === false) {
+      throw fail('STORAGE_FULL', { size: NODE_COST, max: this.#memory.limit }, { limit: 'memory' });
+    }
     parent.entries.set(baseName(path), node);
     parent.modTime = new Date();
   }
@@ -103,17 +120,30 @@ export class Tree {
     const node = this.node(path);
     if (path === '/') throw fail('ROOT_IS_FIXED');
     if (node.kind === 'dir' && node.entries.size > 0) throw fail('DIRECTORY_NOT_EMPTY', { path });
+    this.#forget(node);
     this.#detach(path);
   }
 
   /** Removes a path with all below it. Of the root, only what lies below. */
   removeAll(path: string): void {
-    this.node(path);
-    if (path !== '/') this.#detach(path);
-    else this.clear();
+    const node = this.node(path);
+    if (path === '/') {
+      this.clear();
+      return;
+    }
+    this.#forget(node);
+    this.#detach(path);
+  }
+
+  /** The memory of a node, and of all below it, is nobody's any more, but for files that handles still hold. */
+  #forget(node: Node): void {
+    this.#memory?.give(NODE_COST);
+    if (node.kind === 'file') leave(node);
+    else for (const entry of node.entries.values()) this.#forget(entry);
   }
 
   clear(): void {
+    for (const entry of this.root.entries.values()) this.#forget(entry);
     this.root.entries.clear();
     this.root.modTime = new Date();
   }
@@ -132,8 +162,15 @@ export class Tree {
     if (isWithin(to, from))
       throw fail('INVALID_PATH', { path: to, reason: `it lies inside ${from}, which is to move` });
     this.#add(to, node);
+    this.#memory?.give(NODE_COST);
     this.#detach(from);
   }
+}
+
+/** One that held on to a file does so no more. */
+export function leave(file: FileNode): void {
+  file.users -= 1;
+  if (file.users === 0) file.content.release();
 }
 
 function newDirectory(mode: number): DirectoryNode {

@@ -11,7 +11,7 @@ export class MemWriter implements FileWriter {
   readonly #store: (content: FileContent) => void;
   #open = true;
 
-  /** `content` is empty and the writer's own; `store` is called once, with the whole body in it. */
+  /** `content` is empty and the writer's own; `store` is called once, with the whole body in it, and takes it over. */
   constructor(content: FileContent, store: (content: FileContent) => void) {
     this.#content = content;
     this.#store = store;
@@ -21,7 +21,7 @@ export class MemWriter implements FileWriter {
     return this.#content.size;
   }
 
-  /** WRITER_CLOSED, FILE_TOO_LARGE. */
+  /** WRITER_CLOSED, FILE_TOO_LARGE, STORAGE_FULL. */
   write(piece: Uint8Array): void {
     if (!this.#open) throw fail('WRITER_CLOSED');
     this.#content.write(piece, this.#content.size);
@@ -31,11 +31,16 @@ export class MemWriter implements FileWriter {
   async close(options: { end?: boolean } = {}): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    if (options.end) throw fail('NOT_SUPPORTED', { operation: 'end', plugin: 'memfs' });
+    if (options.end) {
+      this.#content.release();
+      throw fail('NOT_SUPPORTED', { operation: 'end', plugin: 'memfs' });
+    }
     this.#store(this.#content);
   }
 
   async abort(): Promise<void> {
+    if (!this.#open) return;
     this.#open = false;
+    this.#content.release();
   }
 }

@@ -1,22 +1,26 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
 import { type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
-import type {
-  Capabilities,
-  FileHandle,
-  FileInfo,
-  FileSystem,
-  FileWriter,
-  OpenHandleOptions,
-  OpenStreamOptions,
-  PluginLogger,
-  Snapshot,
-  StreamSource,
-  WriteOptions,
+import { fail, limitReached } from '../../errors/index.ts';
+import {
+  type Capabilities,
+  type Clock,
+  type FileHandle,
+  type FileInfo,
+  type FileSystem,
+  type FileWriter,
+  type OpenHandleOptions,
+  type OpenStreamOptions,
+  type PluginContext,
+  type PluginLogger,
+  type Snapshot,
+  type StreamSource,
+  systemClock,
+  type WriteOptions,
 } from '../../fs/index.ts';
 import { accessOf } from '../access.ts';
 import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
+import { IdleExpiry } from './expiry.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { LossLog } from './losses.ts';
 import { README } from './readme.ts';
@@ -31,13 +35,21 @@ const README_BYTES = new TextEncoder().encode(README);
 export class StreamFileSystem implements FileSystem {
   private readonly settings: Settings;
   private readonly logger: PluginLogger;
+  private readonly context: Pick<PluginContext, 'logger' | 'memory' | 'limits'>;
   private readonly table = new StreamTable();
+  private readonly expiry: IdleExpiry;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
-  constructor(settings: Settings, logger: PluginLogger) {
+  constructor(
+    settings: Settings,
+    context: Pick<PluginContext, 'logger' | 'memory' | 'limits'>,
+    clock: Clock = systemClock,
+  ) {
     this.settings = settings;
-    this.logger = logger;
+    this.context = context;
+    this.logger = context.logger;
+    this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, (entry) => this.expire(entry));
   }
 
   // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
@@ -81,6 +93,7 @@ export class StreamFileSystem implements FileSystem {
   /** Ends every stream, so that readers get the end rather than a cut (contract 28). */
   shutdown(): void {
     this.isShutDown = true;
+    this.expiry.stop();
     for (const entry of [...this.table.all()]) {
       entry.stream.end('shutdown');
       this.table.delete(entry);
@@ -90,7 +103,9 @@ export class StreamFileSystem implements FileSystem {
   private add(path: string, autoCreated: boolean): Entry {
     if (this.isShutDown) throw fail('SHUTTING_DOWN');
     this.table.requireFree(path);
-    const { retention, maxLag, onLag, blockTimeout } = this.settings;
+    const { retention, maxLag, onLag, blockTimeout, firstOffset = 0, maxStreams } = this.settings;
+    if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
+    const { memory } = this.context;
     const losses = new LossLog(path, this.logger);
     const observer: StreamObserver = {
       gap: (_stream, _reader, gap) => losses.add(gap.to - gap.from, gap.chunks),
@@ -102,9 +117,13 @@ export class StreamFileSystem implements FileSystem {
         for (const writer of entry.writers) writer.onStop?.(fail('STREAM_CLOSED', {}, { written: writer.written }));
       },
     };
-    const stream = new Stream({ retention, maxLag, onLag, blockTimeout, observer });
+    const stream = new Stream({
+      ...{ retention, maxLag, onLag, blockTimeout, firstOffset, observer },
+      ...(memory === undefined ? {} : { budget: memory }),
+    });
     const entry: Entry = { path, stream, autoCreated, handles: 0, writers: new Set() };
     this.table.add(entry);
+    this.expiry.watch(entry);
     this.logger.debug('stream created', { stream: path, generation: stream.generation, autoCreated });
     return entry;
   }
@@ -113,6 +132,15 @@ export class StreamFileSystem implements FileSystem {
     entry.stream.end('removed');
     this.table.delete(entry);
     this.logger.debug('stream removed', { stream: entry.path, totalWritten: entry.stream.totalWritten });
+  }
+
+  /** Nobody has written to it for as long as is configured: its readers get the end, and the path is free again. */
+  private expire(entry: Entry): void {
+    entry.stream.end('expired');
+    this.table.delete(entry);
+    this.context.limits?.hit('idle_timeout');
+    const { readerCount, totalWritten } = entry.stream;
+    this.logger.info('stream expired', { stream: entry.path, readers: readerCount, totalWritten });
   }
 
   /** An auto-created stream that nobody wrote to is gone with its last reader (contract 36). */
@@ -198,6 +226,7 @@ export class StreamFileSystem implements FileSystem {
     if (path === README_PATH) return { kind: 'content', content: readme(), size: README_BYTES.length };
     this.requireNotReadme(path);
     const entry = this.findOrAdd(path, options.create, true);
+    this.requireRoomForReader(entry);
     try {
       return { kind: 'live', reader: entry.stream.openReader(options) };
     } catch (error) {
@@ -215,15 +244,22 @@ export class StreamFileSystem implements FileSystem {
     return { ...stream.snapshot(start), generation: stream.generation };
   }
 
-  async openHandle(path: string, { flags }: OpenHandleOptions): Promise<FileHandle> {
+  private requireRoomForReader({ stream }: Entry): void {
+    const { maxReaders } = this.settings;
+    if (stream.readerCount >= maxReaders) throw limitReached('STREAM_READER_LIMIT', 'stream_readers', maxReaders);
+  }
+
+  async openHandle(path: string, { flags, create }: OpenHandleOptions): Promise<FileHandle> {
     if (path === README_PATH) return new ContentHandle(path, README_BYTES, readmeInfo(README_BYTES.length));
     this.requireWritable(path);
-    const entry = this.findOrAdd(path, undefined, true);
+    const entry = this.findOrAdd(path, create, true);
+    const access = accessOf(flags);
+    if (access.reads) this.requireRoomForReader(entry);
     entry.handles++;
     return new StreamHandle({
       path,
       stream: entry.stream,
-      access: accessOf(flags),
+      access,
       stat: () => this.stat(path),
       onClose: () => {
         entry.handles--;

@@ -12,8 +12,8 @@ export const streamfsPlugin: Plugin = {
   validate: (config) => {
     parseSettings(config);
   },
-  initialize: async (config, { logger }) => {
-    const fileSystem = new StreamFileSystem(parseSettings(config), logger);
+  initialize: async (config, context) => {
+    const fileSystem = new StreamFileSystem(parseSettings(config), context);
     return { fileSystem, shutdown: async () => fileSystem.shutdown() };
   },
 };

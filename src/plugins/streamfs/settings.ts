@@ -19,6 +19,14 @@ export interface Settings {
   blockTimeout: number;
   /** Whether opening an absent path creates it, where the request does not say. */
   autoCreate: boolean;
+  /** Streams there may be at once; Infinity for any number. */
+  maxStreams: number;
+  /** Readers a stream may have at once, handles that read included; Infinity for any number. */
+  maxReaders: number;
+  /** Milliseconds after which a stream expires that nobody has written to; 0: never. */
+  idleTimeout: number;
+  /** The offset of the first byte of each stream. Not to be configured: for programs that go on where another was. */
+  firstOffset?: number;
 }
 
 export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
@@ -59,6 +67,27 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     description: 'Whether writing to or opening an absent path creates the stream, where the request does not say',
   },
   {
+    name: 'max_streams',
+    type: 'number',
+    required: false,
+    default: '10000',
+    description: 'How many streams there may be at once; 0 for any number',
+  },
+  {
+    name: 'max_readers',
+    type: 'number',
+    required: false,
+    default: '0',
+    description: 'How many readers a stream may have at once, open handles included; 0 for any number',
+  },
+  {
+    name: 'idle_timeout',
+    type: 'string',
+    required: false,
+    default: '0s',
+    description: "When a stream expires that nobody has written to for so long (e.g., '10m', '24h'); 0 for never",
+  },
+  {
     name: 'mount_path',
     type: 'string',
     required: false,
@@ -83,6 +112,9 @@ export function parseSettings(given: PluginConfig): Settings {
     onLag: policy(config.on_lag),
     blockTimeout: duration(config, 'block_timeout'),
     autoCreate: flag(config, 'auto_create'),
+    maxStreams: count(config, 'max_streams'),
+    maxReaders: count(config, 'max_readers'),
+    idleTimeout: duration(config, 'idle_timeout'),
   };
 }
 
@@ -104,6 +136,16 @@ function duration(config: PluginConfig, key: string): number {
     if (isStreamFSError(error)) throw invalid(`invalid ${key}: ${error.message}`);
     throw error;
   }
+}
+
+/** A number of things, of which 0 stands for any number. */
+function count(config: PluginConfig, key: string): number {
+  const value = config[key];
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 0) {
+    throw invalid(`${key} must be a whole number from 0, where 0 stands for any number`);
+  }
+  return number === 0 ? Number.POSITIVE_INFINITY : number;
 }
 
 function flag(config: PluginConfig, key: string): boolean {

@@ -31,6 +31,10 @@ export class StreamTable {
     return this.entries.get(path);
   }
 
+  get size(): number {
+    return this.entries.size;
+  }
+
   isDirectory(path: string): boolean {
     return path === '/' || this.directories.has(path);
   }

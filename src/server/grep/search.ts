@@ -52,7 +52,8 @@ function* batches(lines: string[]): Generator<string[]> {
 
 /** The matches in all files below a directory, in the order it lists them. Streams and devices have no end: skipped. */
 export async function* searchTree(search: Search, directory: string): AsyncGenerator<Match> {
-  const root = normalizePath(directory);
+  // How long a path may be is the file system's to say.
+  const root = normalizePath(directory, { length: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY });
   for (const entry of await search.fileSystem.readDir(root)) {
     if (search.signal.aborted) return;
     search.matcher.check();

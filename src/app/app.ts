@@ -8,10 +8,12 @@
 import { parseAddress, refuseExposure } from '../config/address.ts';
 import { defaultConfig } from '../config/default-config.ts';
 import type { Config, ConfigInput } from '../config/index.ts';
+import { MemoryBudget } from '../core/index.ts';
 import { fail } from '../errors/index.ts';
-import { HandleTable, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
+import { HandleTable, LimitCounters, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
 import { builtinPlugins } from '../plugins/index.ts';
 import { createServer } from '../server/index.ts';
+import { serverLimits } from './limits.ts';
 import { listenError, urlOf } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { type Stoppable, stopWithin } from './shutdown.ts';
@@ -24,6 +26,8 @@ export interface AppOptions {
   config?: ConfigInput;
   /** `HOST:PORT` or `:PORT`, instead of the configuration's. */
   address?: string;
+  /** Bytes that streams, files and bodies may take together, instead of the configuration's; 0 for no bound. */
+  maxMemory?: number;
   /** Listen off loopback although nobody is asked for a token. */
   noAuth?: boolean;
   /** Default: lines of JSON on stderr. */
@@ -60,12 +64,27 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const config = await configFor(options);
   const { server: settings } = config;
   const logger = options.logger ?? createLogger(settings.logLevel);
+  const { bounds } = settings;
+  const { limits } = bounds;
+  const memory = new MemoryBudget(bounds.maxMemory);
+  const counters = new LimitCounters();
   const mounts = new MountTable({
     registry: new PluginRegistry([...builtinPlugins, ...(options.plugins ?? [])]),
     logger,
+    memory,
+    limits: counters,
+    maxMounts: limits.mounts,
+    pathLimits: {
+      length: limits.pathLength || Number.POSITIVE_INFINITY,
+      depth: limits.pathDepth || Number.POSITIVE_INFINITY,
+    },
   });
-  const handles = new HandleTable({ mounts, logger });
-  const server = createServer({ mounts, handles, logger, maxRequestBodyBytes: settings.maxRequestBodyBytes, version });
+  const handles = new HandleTable({ mounts, logger, max: limits.handles });
+  const server = createServer({
+    ...{ mounts, handles, logger, version, memory, counters },
+    maxRequestBodyBytes: settings.maxRequestBodyBytes,
+    limits: serverLimits(bounds, logger),
+  });
 
   let stopping: Promise<void> | undefined;
   const parts: Stoppable[] = [
@@ -105,7 +124,8 @@ async function configFor(options: AppOptions): Promise<Config> {
   const address = options.address === undefined ? config.server.address : parseAddress(options.address);
   const noAuth = options.noAuth ?? config.server.noAuth;
   refuseExposure(address, noAuth);
-  return { ...config, server: { ...config.server, address, noAuth } };
+  const maxMemory = options.maxMemory ?? config.server.bounds.maxMemory;
+  return { ...config, server: { ...config.server, address, noAuth, bounds: { ...config.server.bounds, maxMemory } } };
 }
 
 /** What was configured. The schema and the parsers are loaded only where there is something to read. */

@@ -1,5 +1,6 @@
 /** Values of arguments, read when they are parsed, so that a wrong one is a usage error before anything is done. */
 import { InvalidArgumentError } from 'commander';
+import { parseMemory } from '../config/bounds.ts';
 import { parseDuration, parseSize } from '../units/index.ts';
 
 function reading<T>(read: (text: string) => T): (text: string) => T {
@@ -14,6 +15,9 @@ function reading<T>(read: (text: string) => T): (text: string) => T {
 
 /** Bytes of `512KB`, `1.5MB`, `4096`. */
 export const size = reading(parseSize);
+
+/** Bytes of `1GB`, or of `50%` of what the process may use; 0 for no bound. */
+export const memory = reading(parseMemory);
 
 /** Milliseconds of `30` (seconds), `500ms`, `5m`; 0 would be no time at all. */
 export const duration = reading((text) => {

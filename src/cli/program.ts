@@ -56,6 +56,11 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .description('run a server until SIGTERM or SIGINT')
     .option('-c, --config <file>', 'configuration, YAML or TOML (default: $STREAMFS_CONFIG, else built-in defaults)')
     .option('--addr <host:port>', 'listen there instead (default: as configured, else 127.0.0.1:8080)')
+    .option(
+      '--max-memory <size>',
+      'what streams, files and bodies may take together, such as 1GB or 50% of the machine (default: as configured, else 50%)',
+      value.memory,
+    )
     .option('--no-auth', 'listen off loopback although nobody is asked for a token')
     .option('--print-sample-config', 'print a commented configuration and exit')
     .action(run(async () => (await import('./commands/serve.ts')).serve));

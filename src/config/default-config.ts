@@ -4,6 +4,7 @@
  */
 import { parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
+import { defaultBounds } from './bounds.ts';
 import { DEFAULT_MOUNTS, DEFAULT_SERVER } from './defaults.ts';
 import type { Config } from './types.ts';
 
@@ -15,6 +16,7 @@ export function defaultConfig(): Config {
       maxRequestBodyBytes: parseSize(DEFAULT_SERVER.max_request_body_bytes),
       shutdownTimeout: parseDuration(DEFAULT_SERVER.shutdown_timeout),
       noAuth: DEFAULT_SERVER.no_auth,
+      bounds: defaultBounds(),
     },
     mounts: DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} })),
   };

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { fail } from '../errors/index.ts';
+import { boundsOf } from './bounds.ts';
 import { defaultConfig } from './default-config.ts';
 import { defaultPath } from './defaults.ts';
 import type { KeyPath } from './document.ts';
@@ -58,6 +59,7 @@ function check(value: unknown, source: Source): Config {
       maxRequestBodyBytes: server.max_request_body_bytes,
       shutdownTimeout: server.shutdown_timeout,
       noAuth: server.no_auth,
+      bounds: boundsOf(server),
     },
     mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),
   };
@@ -120,9 +122,15 @@ function withoutEmptySections(value: unknown): unknown {
   const { server, plugins, ...rest } = value;
   return {
     ...rest,
-    ...(server == null ? {} : { server }),
+    ...(server == null ? {} : { server: withoutEmptyLimits(server) }),
     ...(plugins == null ? {} : { plugins: withEmptyInstances(plugins) }),
   };
+}
+
+function withoutEmptyLimits(server: unknown): unknown {
+  if (!isMapping(server) || server.limits !== null) return server;
+  const { limits: _, ...rest } = server;
+  return rest;
 }
 
 function withEmptyInstances(plugins: unknown): unknown {

@@ -2,6 +2,7 @@
  * A configuration to begin with: every setting at its default, with what it means. It loads back to exactly the
  * defaults; the parameters of plugins stand in it as comments, since a plugin has its own defaults.
  */
+import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from './bounds.ts';
 import { DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
 
 /** A plugin's parameter, as a plugin describes it. */
@@ -31,7 +32,18 @@ server:
   max_request_body_bytes: ${DEFAULT_SERVER.max_request_body_bytes}
   # How long open connections may take to finish at shutdown, before they are cut.
   shutdown_timeout: ${DEFAULT_SERVER.shutdown_timeout}
-
+  # What streams, files and bodies may take together: a size, or a share of the memory this process may use; 0 for no
+  # bound. Where it is reached, those that hold most give up their oldest history. 0 is for no limit below as well.
+  max_memory: ${DEFAULT_BOUNDS.max_memory}
+  # How long a peer may take nothing of what is sent to it, and how long a body may stand still: one that is JSON or for
+  # an ordinary file, and one for a stream.
+  stall_timeout: ${DEFAULT_BOUNDS.stall_timeout}
+  body_timeout: ${DEFAULT_BOUNDS.body_timeout}
+  stream_body_timeout: ${DEFAULT_BOUNDS.stream_body_timeout}
+  limits:
+${Object.entries(DEFAULT_SERVER_LIMITS)
+  .map(([key, value]) => `    ${key}: ${value}\n`)
+  .join('')}
 # What is mounted: a plugin with one instance, or with a list of them:
 #   streamfs:
 #     - {name: audio, path: /audio, config: {ring_buffer_size: 512KB}}

@@ -3,24 +3,12 @@
  * What a plugin's own `config` may hold is the plugin's business, so it passes through as it is.
  */
 import { z } from 'zod';
-import { isStreamFSError } from '../errors/index.ts';
 import { parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
+import { bounds, limits } from './bounds-schema.ts';
 import { DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
 import { parseMountPath } from './mount-path.ts';
-
-/** A setting that one of our parsers reads, its refusal told in the parser's words. */
-function read<In extends z.ZodType, Out>(schema: In, parse: (value: z.output<In>) => Out) {
-  return schema.transform((value, context): Out => {
-    try {
-      return parse(value);
-    } catch (error) {
-      if (!isStreamFSError(error)) throw error;
-      context.addIssue({ code: 'custom', message: error.message, input: value });
-      return z.NEVER;
-    }
-  });
-}
+import { read } from './read.ts';
 
 const size = read(
   z.union([z.string(), z.number()], { error: () => "must be a size string (e.g., '64MB') or number" }),
@@ -46,6 +34,7 @@ const server = z.strictObject({
     .boolean()
     .default(DEFAULT_SERVER.no_auth)
     .describe('Allow an address that others can reach, although nobody is asked for a token.'),
+  ...bounds,
 });
 
 const instance = z.strictObject({
@@ -84,7 +73,7 @@ export type ConfigInput = z.input<typeof schema>;
 /** Which keys a mapping at `path` may have, for suggestions. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(schema.shape);
-  if (path[0] === 'server') return Object.keys(server.shape);
+  if (path[0] === 'server') return Object.keys(path[1] === 'limits' ? limits.shape : server.shape);
   return Object.keys(typeof path[1] === 'number' ? named.shape : instance.shape);
 }
 

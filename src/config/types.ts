@@ -1,5 +1,6 @@
 /** A configuration as the program uses it: complete, checked, in bytes and milliseconds. */
 import type { Address } from './address.ts';
+import type { BoundsConfig } from './bounds.ts';
 import type { LogLevel } from './defaults.ts';
 
 export interface Config {
@@ -17,6 +18,8 @@ interface ServerConfig {
   shutdownTimeout: number;
   /** Off loopback too, nobody is asked for a token. */
   noAuth: boolean;
+  /** Memory, timeouts, and how much of everything there may be. */
+  bounds: BoundsConfig;
 }
 
 export interface MountConfig {

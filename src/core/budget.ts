@@ -1,18 +1,18 @@
 /**
  * One bound for the memory of many streams, and of whatever else is charged to it: pure accounting.
  *
- *     0 ├── fixed: files, bodies, streams as such ──┼── history: the slabs of rings ──┤ limit
- *          refused at three quarters of the limit      gives way: what is oldest, of those who hold most
+ *     0 ├── fixed: files, bodies, streams as such ──┼── queued ──┼── history: the slabs of rings ──┤ limit
+ *          refused at five eighths of the limit         an eighth     gives way: what is oldest, of those who hold most
  *
  * Two kinds of memory are told apart. What is *fixed* cannot be had back before its owner lets go of it, so it is asked
  * for, and refused when there is no room. *History* can always be given up, at the price that a reader who was still to
- * get it gets a gap; so an append is never refused, and never waits. Fixed memory may take three quarters of the limit at
- * most, and every stream is charged more than the smallest slab needs: the rest is always enough for one slab each, so
- * the limit holds exactly (docs/adr/0015-what-gives-way-first.md).
+ * get it gets a gap; so an append is never refused, and never waits. What is *queued* in sockets is found out now and
+ * then, and whoever finds it sees to it that it stays below an eighth. So a quarter is always left for history, and since
+ * every stream is charged more than twice what its smallest slab needs, that is one slab at least for each: the limit holds exactly (docs/adr/0015-what-gives-way-first.md).
  */
 
 /** The part of the limit that fixed memory may take. */
-const FIXED_SHARE = 3 / 4;
+const FIXED_SHARE = 5 / 8;
 
 /** The least a budget can be, in bytes: below it a quarter would not hold the largest slab. */
 export const MIN_BUDGET = 2 * 1024 * 1024;
@@ -39,6 +39,8 @@ export class MemoryBudget {
   fixed = 0;
   /** Bytes of history. */
   history = 0;
+  /** Bytes that are history no more, and stay because they wait in sockets. */
+  queued = 0;
   /** The most that was ever used, in bytes. */
   peak = 0;
   /** Bytes of history given up for want of room, since the beginning. */
@@ -56,7 +58,7 @@ export class MemoryBudget {
   }
 
   get used(): number {
-    return this.fixed + this.history;
+    return this.fixed + this.history + this.queued;
   }
 
   /** Streams that have a share of it. */
@@ -76,6 +78,13 @@ export class MemoryBudget {
   /** Gives fixed memory back. */
   give(bytes: number): void {
     this.fixed -= bytes;
+  }
+
+  /** Says how much waits in sockets. */
+  setQueued(bytes: number): void {
+    this.queued = bytes;
+    this.makeRoom();
+    this.notePeak();
   }
 
   /** A holder comes, for which `cost` bytes are fixed; false where there is no room for it. */
@@ -99,7 +108,7 @@ export class MemoryBudget {
 
   /** What a holder may have when all that can be had is shared alike, in bytes. */
   get share(): number {
-    return (this.limit - this.fixed) / Math.max(1, this.holders.size);
+    return (this.limit - this.fixed - this.queued) / Math.max(1, this.holders.size);
   }
 
   /** Takes memory for history: the holders that hold most give way, which may be this one. */

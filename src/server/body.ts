@@ -3,15 +3,17 @@
  * through `ingest`.
  */
 import type { IncomingMessage } from 'node:http';
-import { fail, type StreamFSError } from '../errors/index.ts';
+import type { MemoryBudget } from '../core/index.ts';
+import { fail, limitReached, type StreamFSError } from '../errors/index.ts';
+import { bodyTimeout } from './ingest/index.ts';
 import type { Exchange } from './route.ts';
 
-/** How long a JSON body may stand still, in milliseconds. It is a few bytes; only a broken client stops in it. */
-const BODY_IDLE_LIMIT = 30_000;
+/** A body up to so many bytes is charged to its connection; a longer one to the memory of the server. */
+const CHARGED_FROM = 64 * 1024;
 
 /** Refuses a body that says it is longer than `limit` bytes, before any of it is read (contract 70). */
 function checkContentLength(req: IncomingMessage, limit: number): void {
-  if (Number(req.headers['content-length'] ?? 0) > limit) throw fail('BODY_TOO_LARGE', { max: limit });
+  if (Number(req.headers['content-length'] ?? 0) > limit) throw limitReached('BODY_TOO_LARGE', 'body_size', limit);
 }
 
 /**
@@ -28,34 +30,56 @@ export async function bodyLimit({ req, server }: Exchange, path: string): Promis
   return limit;
 }
 
-/**
- * Reads a JSON object of at most `limit` bytes. Errors: BODY_TOO_LARGE, INVALID_BODY, BODY_BROKE_OFF, BODY_TIMEOUT.
- * After an error the rest of the body is still in the socket: the answer sees to it.
- */
-export async function readJson(req: IncomingMessage, limit: number, idleLimit = BODY_IDLE_LIMIT): Promise<Fields> {
-  checkContentLength(req, limit);
-  return new Fields(parseObject(await readBytes(req, limit, idleLimit)));
+/** What bounds a JSON body. */
+export interface JsonLimits {
+  /** Bytes. */
+  size: number;
+  /** Milliseconds it may stand still: it is a few bytes, only a broken client stops in it. 0: for ever. */
+  idle: number;
+  memory: MemoryBudget;
 }
 
-function readBytes(req: IncomingMessage, limit: number, idleLimit: number): Promise<Buffer> {
+/** Reads the JSON body of a request, within the limits of the server. */
+export function jsonOf({ req, server }: Exchange): Promise<Fields> {
+  const { limits, memory } = server.bounds;
+  return readJson(req, { size: server.maxRequestBodyBytes, idle: limits.bodyTimeout, memory });
+}
+
+/**
+ * Reads a JSON object. Errors: BODY_TOO_LARGE, INVALID_BODY, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT.
+ * After an error the rest of the body is still in the socket: the answer sees to it.
+ */
+export async function readJson(req: IncomingMessage, limits: JsonLimits): Promise<Fields> {
+  checkContentLength(req, limits.size);
+  return new Fields(parseObject(await readBytes(req, limits)));
+}
+
+function readBytes(req: IncomingMessage, { size, idle, memory }: JsonLimits): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let length = 0;
+    let charged = 0;
     const settle = (error?: StreamFSError) => {
       clearTimeout(timer);
+      memory.give(charged);
       req.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak).pause();
       if (error) reject(error);
       else resolve(Buffer.concat(pieces));
     };
     const onData = (piece: Buffer) => {
       length += piece.length;
-      timer.refresh();
-      if (length > limit) settle(fail('BODY_TOO_LARGE', { max: limit }));
-      else pieces.push(piece);
+      timer?.refresh();
+      if (length > size) return settle(limitReached('BODY_TOO_LARGE', 'body_size', size));
+      if (length > CHARGED_FROM) {
+        // Once as pieces, once put together.
+        if (!memory.tryTake(2 * piece.length)) return settle(limitReached('MEMORY_LIMIT', 'memory', memory.limit));
+        charged += 2 * piece.length;
+      }
+      pieces.push(piece);
     };
     const onEnd = () => settle();
     const onBreak = () => settle(fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));
-    const timer = setTimeout(() => settle(fail('BODY_TIMEOUT', { seconds: idleLimit / 1000 })), idleLimit);
+    const timer = idle === 0 ? undefined : setTimeout(() => settle(bodyTimeout(idle, 0)), idle);
     req.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
   });
 }

@@ -8,6 +8,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { FileInfo, PluginLogger } from '../fs/index.ts';
+import type { Exchange } from './route.ts';
 
 /** How long the rest of an unwanted body is read and dropped, in milliseconds. */
 const LINGER_LIMIT = 2000;
@@ -40,8 +41,13 @@ export function sendMessage(pair: Pair, status: number, message: string, headers
   sendJson(pair, status, { message }, headers);
 }
 
-/** Raw bytes of known length. */
-export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHeaders = {}): void {
+/** Raw bytes of known length, charged for until they are sent. @throws MEMORY_LIMIT */
+export function sendBytes(pair: Exchange, data: Uint8Array, headers: OutgoingHttpHeaders = {}): void {
+  const { res, server } = pair;
+  if (data.length > SMALL_BODY && !res.destroyed) {
+    server.bounds.held.hold(data);
+    res.once('close', () => server.bounds.held.release(data));
+  }
   send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data);
 }
 

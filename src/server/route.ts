@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandleTable, MountTable, PluginLogger } from '../fs/index.ts';
+import type { Bounds } from './bounds/index.ts';
 import type { Query } from './query.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -43,6 +44,8 @@ export interface ServerContext {
   ready(): boolean;
   /** The longest a search may take, in milliseconds. */
   readonly grepTimeLimit: number;
+  /** Memory, limits, and how often they were reached. */
+  readonly bounds: Bounds;
 }
 
 export interface VersionInfo {

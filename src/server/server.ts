@@ -11,8 +11,11 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
-import type { HandleTable, MountTable, PluginLogger } from '../fs/index.ts';
+import type { MemoryBudget } from '../core/index.ts';
+import { fail, isStreamFSError, limitReached, type StreamFSError } from '../errors/index.ts';
+import type { HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
+import { Bounds, type ServerLimits } from './bounds/index.ts';
+import { Seldom } from './bounds/seldom.ts';
 import { breakOff } from './ingest/index.ts';
 import { Leaving } from './leaving.ts';
 import { errorBody, markBroken, type Pair, sendError } from './respond.ts';
@@ -24,11 +27,11 @@ import { parseTarget } from './target.ts';
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
 
-/** How long a client may take to send its headers, in milliseconds. */
-const HEADERS_TIMEOUT = 60_000;
-
 /** How long an idle connection is kept, in milliseconds: longer than clients and proxies keep theirs. */
 const KEEP_ALIVE_TIMEOUT = 65_000;
+
+/** The largest headers where none are too large for the configuration, in bytes. */
+const NO_HEADER_LIMIT = 2 ** 31 - 1;
 
 /** Bytes a socket takes in or gives out before it is asked to wait: one chunk. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -44,6 +47,12 @@ export interface ServerOptions {
   ready?: () => boolean;
   /** The longest a search may take, in milliseconds. Default 10,000. */
   grepTimeLimit?: number;
+  /** Those that are not given are at their defaults. */
+  limits?: Partial<ServerLimits>;
+  /** What answers and bodies are charged to, as the mounts are. Default: a budget without a limit. */
+  memory?: MemoryBudget;
+  /** Where it is counted how often a limit was reached. Default: counters of its own. */
+  counters?: LimitCounters;
 }
 
 export interface StreamFSServer {
@@ -68,11 +77,20 @@ class HttpServer implements StreamFSServer {
   readonly #router = new Router(ROUTES);
   /** The newest exchange of each connection: the one a broken body belongs to. */
   readonly #exchanges = new WeakMap<Duplex, Pair>();
-  /** Every connection, with how many exchanges it is busy with. node:http takes one that never spoke for busy. */
-  readonly #connections = new Map<Socket, number>();
+  readonly #bounds: Bounds;
+  readonly #onError: (error: Error) => void;
   #closing = false;
 
   constructor(options: ServerOptions) {
+    const { limits, memory, counters, logger } = options;
+    this.#bounds = new Bounds({
+      logger,
+      answer: rawAnswer,
+      ...(limits === undefined ? {} : { limits }),
+      ...(memory === undefined ? {} : { memory }),
+      ...(counters === undefined ? {} : { counters }),
+    });
+    const { headerSize, headerTimeout } = this.#bounds.limits;
     this.#context = {
       mounts: options.mounts,
       handles: options.handles,
@@ -81,11 +99,15 @@ class HttpServer implements StreamFSServer {
       version: options.version,
       ready: () => !this.#closing && (options.ready?.() ?? true),
       grepTimeLimit: options.grepTimeLimit ?? DEFAULT_GREP_TIME_LIMIT,
+      bounds: this.#bounds,
     };
     this.http = createHttpServer({
       // A live upload may last for days; headers may not.
       requestTimeout: 0,
-      headersTimeout: HEADERS_TIMEOUT,
+      headersTimeout: headerTimeout,
+      // It looks only so often whether headers are late.
+      connectionsCheckingInterval: Math.max(10, Math.min(1000, (headerTimeout || 4000) / 4)),
+      maxHeaderSize: headerSize || NO_HEADER_LIMIT,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
       highWaterMark: HIGH_WATER_MARK,
       noDelay: true,
@@ -93,13 +115,19 @@ class HttpServer implements StreamFSServer {
       // It is asked for in #route, where the refusal is JSON like any other.
       requireHostHeader: false,
     });
-    this.http.on('connection', (socket) => this.#connect(socket));
+    this.http.on('connection', (socket) => this.#bounds.connections.accept(socket));
     this.http.on('request', (req, res) => {
       this.#serve(req, res).catch((error: unknown) => {
         this.#context.logger.error('answering failed', { method: req.method, error: String(error) });
         res.destroy();
       });
     });
+    // Their size is what bounds them: node:http would leave out those beyond the 2000th without a word.
+    this.http.maxHeadersCount = 0;
+    const failed = new Seldom((count, error: Error) =>
+      logger.error('accepting failed', { count, error: error.message }),
+    );
+    this.#onError = (error) => failed.add(error);
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
   }
 
@@ -108,6 +136,9 @@ class HttpServer implements StreamFSServer {
       this.http.once('error', reject);
       this.http.listen({ host, port }, () => {
         this.http.off('error', reject);
+        // Descriptors may run out later: those that cannot be had are refused, and the others go on.
+        this.http.on('error', this.#onError);
+        this.#bounds.start();
         const address = this.http.address() as AddressInfo;
         resolve({ host: address.address, port: address.port });
       });
@@ -121,27 +152,18 @@ class HttpServer implements StreamFSServer {
       const deadline = setTimeout(() => this.http.closeAllConnections(), deadlineMs);
       this.http.close(() => {
         clearTimeout(deadline);
+        this.#bounds.stop();
         resolve();
       });
-      for (const socket of this.#connections.keys()) this.#closeIfIdle(socket);
+      this.#bounds.connections.closeIdle();
     });
-  }
-
-  #connect(socket: Socket): void {
-    this.#connections.set(socket, 0);
-    socket.once('close', () => this.#connections.delete(socket));
   }
 
   /** Counts the exchanges of a connection; one that is busy no more goes when the server does. */
   #busy(socket: Socket, change: 1 | -1): void {
-    const exchanges = this.#connections.get(socket);
-    if (exchanges === undefined) return;
-    this.#connections.set(socket, exchanges + change);
-    if (this.#closing) this.#closeIfIdle(socket);
-  }
-
-  #closeIfIdle(socket: Socket): void {
-    if (this.#connections.get(socket) === 0) socket.destroySoon();
+    const { connections } = this.#bounds;
+    connections.busy(socket, change);
+    if (this.#closing && !connections.isBusy(socket)) socket.destroySoon();
   }
 
   /** Whatever goes wrong in one exchange stays in it. */
@@ -150,6 +172,7 @@ class HttpServer implements StreamFSServer {
     const started = performance.now();
     const left = new Leaving();
     const { socket } = req;
+    if (this.#bounds.connections.isRefused(socket)) return;
     this.#exchanges.set(socket, { req, res });
     this.#busy(socket, 1);
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
@@ -168,8 +191,9 @@ class HttpServer implements StreamFSServer {
         logger.debug('request given up', { method: req.method, error: String(error) });
         return;
       }
-      const allow = isStreamFSError(error, 'METHOD_NOT_ALLOWED') ? { Allow: String(error.details.allow) } : {};
-      sendError({ req, res }, error, logger, allow);
+      const limit = this.#bounds.note(error);
+      const headers = isStreamFSError(error, 'METHOD_NOT_ALLOWED') ? { Allow: String(error.details.allow) } : {};
+      sendError({ req, res }, error, logger, limit === undefined ? headers : retryAfter(error as StreamFSError));
     }
   }
 
@@ -218,17 +242,26 @@ class HttpServer implements StreamFSServer {
       socket.destroy(error);
       return;
     }
-    socket.end(rawAnswer(refusalOf(error)), () => (socket as Socket).destroySoon());
+    const refusal = refusalOf(error, this.#bounds.limits);
+    this.#bounds.note(refusal);
+    socket.end(rawAnswer(refusal), () => (socket as Socket).destroySoon());
   }
 }
 
 /** What the parser's own error is to the client. */
-function refusalOf(error: NodeJS.ErrnoException): StreamFSError {
+function refusalOf(error: NodeJS.ErrnoException, { headerSize, headerTimeout }: ServerLimits): StreamFSError {
   switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return fail('HEADERS_TOO_LARGE');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return fail('REQUEST_TIMEOUT');
+    case 'HPE_HEADER_OVERFLOW': {
+      const { rawPacket } = error as { rawPacket?: Buffer };
+      // The first line alone is too much: what is too long is the path.
+      const line = rawPacket?.subarray(0, headerSize);
+      const isPath = line !== undefined && line.length === headerSize && !line.includes('\n');
+      return limitReached(isPath ? 'PATH_TOO_LONG' : 'HEADERS_TOO_LARGE', 'header_size', headerSize);
+    }
+    case 'ERR_HTTP_REQUEST_TIMEOUT': {
+      const seconds = headerTimeout / 1000;
+      return fail('REQUEST_TIMEOUT', { seconds }, { limit: 'header_timeout', max: seconds });
+    }
     default:
       return fail('BAD_REQUEST', { reason: `this is not an HTTP request (${error.code ?? error.message})` });
   }
@@ -245,11 +278,17 @@ function rawAnswer(error: StreamFSError): string {
   return [
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
     'Content-Type: application/json',
+    ...Object.entries(retryAfter(error)).map(([name, value]) => `${name}: ${value}`),
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
     '',
     body,
   ].join('\r\n');
+}
+
+/** When it may be worth another try: what is refused because too much is going on may be free in a moment. */
+function retryAfter(error: StreamFSError): Record<string, string> {
+  return error.status === 503 || error.status === 429 ? { 'Retry-After': '1' } : {};
 }
 
 function options(res: ServerResponse, allow: string): void {

@@ -181,7 +181,7 @@ describe('one budget for many streams', () => {
       }
     }
     expect(isStreamFSError(error, 'MEMORY_LIMIT') && error.details).toEqual({ limit: 'memory', max: MIN_BUDGET });
-    expect(streams.length).toBe(Math.floor((MIN_BUDGET * 3) / 4 / STREAM_COST));
+    expect(streams.length).toBe(Math.floor((MIN_BUDGET * 5) / 8 / STREAM_COST));
     for (const stream of streams) {
       stream.append(Buffer.from('x'));
       expect(stream.stats().retained).toBe(1);

@@ -41,12 +41,16 @@ function exitTable(): string {
 
 /** Keys of `server`, from the schema that checks them. */
 function serverTable(): string {
-  const rows = Object.entries(property(property(schema(), 'server'))).map(([key, facts]) => [
-    code(`server.${key}`),
-    code(String(facts.default)),
-    textOf(facts),
-  ]);
-  return table(['key', 'default', 'meaning'], rows);
+  return table(['key', 'default', 'meaning'], keyRows('server', property(schema(), 'server')));
+}
+
+/** A line for each key, also for those of the sections within. */
+function keyRows(section: string, of: Properties): string[][] {
+  return Object.entries(property(of)).flatMap(([key, facts]) => {
+    const name = `${section}.${key}`;
+    if ('properties' in facts) return keyRows(name, facts as unknown as Properties);
+    return [[code(name), code(String(facts.default)), textOf(facts)]];
+  });
 }
 
 function instanceTable(): string {

@@ -180,7 +180,12 @@ describe('the limit of bodies', () => {
       const answer = await server.call('POST', '/rename?path=/mem/a', { body, headers });
       expect([answer.status, answer.json()]).toEqual([
         413,
-        { error: 'request body exceeds maximum size of 1000 bytes', code: 'BODY_TOO_LARGE' },
+        {
+          limit: 'body_size',
+          max: 1000,
+          error: 'request body exceeds maximum size of 1000 bytes',
+          code: 'BODY_TOO_LARGE',
+        },
       ]);
     }
   });

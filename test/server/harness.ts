@@ -59,7 +59,13 @@ export async function start(options: StartOptions = {}): Promise<Running> {
   const { mounted = { '/mem': 'memfs' }, plugins = [], maxHandles, ...rest } = options;
   const log: LogLine[] = [];
   const logger = recorder(log);
-  const mounts = new MountTable({ registry: new PluginRegistry([...builtinPlugins, ...plugins]), logger });
+  const registry = new PluginRegistry([...builtinPlugins, ...plugins]);
+  const { memory, counters } = rest;
+  const mounts = new MountTable({
+    ...{ registry, logger },
+    ...(memory === undefined ? {} : { memory }),
+    ...(counters === undefined ? {} : { limits: counters }),
+  });
   for (const [path, what] of Object.entries(mounted)) {
     const { fstype, config } = typeof what === 'string' ? { fstype: what, config: {} } : what;
     await mounts.mount(fstype, path, config);

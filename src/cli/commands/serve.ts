@@ -4,6 +4,8 @@ import { EXIT, exitCodeOf, UsageError } from '../exit-codes.ts';
 interface Options {
   config?: string;
   addr?: string;
+  /** Bytes. */
+  maxMemory?: number;
   auth: boolean;
   printSampleConfig?: boolean;
 }
@@ -21,6 +23,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
     signal: context.signal,
     ...(configFile === undefined ? {} : { configFile }),
     ...(options.addr === undefined ? {} : { address: options.addr }),
+    ...(options.maxMemory === undefined ? {} : { maxMemory: options.maxMemory }),
     ...(options.auth ? {} : { noAuth: true }),
   });
   try {

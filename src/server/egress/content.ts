@@ -10,19 +10,36 @@ export async function sendContent(
   options: SendOptions,
 ): Promise<void> {
   const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
-  res.writeHead(200, { ...streamHeaders(options.format), 'X-Stream-Offset': '0' });
-  res.flushHeaders();
+  const { held } = options.bounds;
   let offset = 0;
-  for await (const piece of content) {
-    if (res.destroyed) return;
-    if (piece.length === 0) continue;
-    await send(res, dataFrame(encoding, offset, piece));
-    offset += piece.length;
+  let holding: Uint8Array | undefined;
+  try {
+    for await (const piece of content) {
+      if (res.destroyed) return;
+      // All of a file may be kept for one piece of it.
+      if (piece.buffer !== holding?.buffer) {
+        held.hold(piece);
+        if (holding !== undefined) held.release(holding);
+        holding = piece;
+      }
+      if (!res.headersSent) begin(res, options);
+      if (piece.length === 0) continue;
+      await send(res, dataFrame(encoding, offset, piece));
+      offset += piece.length;
+    }
+  } finally {
+    if (holding !== undefined) held.release(holding);
   }
+  if (!res.headersSent) begin(res, options);
   for (const control of [encoding.caughtUp(offset), encoding.end('ended', offset)]) {
     if (control !== undefined) await send(res, control);
   }
   res.end();
+}
+
+function begin(res: ServerResponse, options: SendOptions): void {
+  res.writeHead(200, { ...streamHeaders(options.format), 'X-Stream-Offset': '0' });
+  res.flushHeaders();
 }
 
 function dataFrame(encoding: Encoding, offset: number, piece: Uint8Array): Uint8Array {

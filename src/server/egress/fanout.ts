@@ -53,8 +53,8 @@ export class Fanout {
     this.transfer = transfer;
   }
 
-  /** Writes one run to a socket. */
-  send(socket: Socket, run: RunRecord): void {
+  /** Writes one run to a socket. Whether a copy was sent, rather than the run's own memory. */
+  send(socket: Socket, run: RunRecord): boolean {
     const { length } = run;
     const known = this.runs.indexOf(run);
     if (known >= 0) socket.write(this.laid[known]!);
@@ -66,7 +66,9 @@ export class Fanout {
       for (const part of run.parts) socket.write(part);
       socket.write(this.transfer.tail);
       socket.uncork();
+      return false;
     }
+    return true;
   }
 
   private remember(run: RunRecord, laid: Buffer): Buffer {

@@ -64,9 +64,10 @@ async function beginLive(
   // From here on the socket is written directly: nothing of node:http runs per run of bytes and reader.
   const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
   const fanout = joinFanout(reader.stream, encoding, chunked ? chunkedTransfer : closeTransfer);
-  const { logger, timeout } = options;
+  const { bounds, logger, timeout } = options;
   const sink = new Sink(reader, socket, fanout, {
     timeout,
+    reads: bounds.reads,
     heartbeat: options.format === 'frames' ? options.heartbeat : 0,
     onDone: (end) => {
       logger.debug('read over', { end, cursor: reader.cursor, skipped: reader.skippedBytes });

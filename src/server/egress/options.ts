@@ -1,5 +1,6 @@
 /** How an answer that streams was asked for, and the headers it begins with. */
 import type { PluginLogger } from '../../fs/index.ts';
+import type { Bounds } from '../bounds/index.ts';
 import { frameEncoding, rawEncoding } from './encoding.ts';
 
 export interface SendOptions {
@@ -9,6 +10,7 @@ export interface SendOptions {
   /** Milliseconds after which a read that gets nothing ends; undefined: never. */
   timeout: number | undefined;
   logger: PluginLogger;
+  bounds: Bounds;
 }
 
 /** Headers of every answer that streams (contract 68). */

@@ -7,8 +7,9 @@
  * any other, without anybody else noticing.
  */
 import type { Socket } from 'node:net';
-import type { Reader } from '../../core/index.ts';
+import type { Reader, RunRecord } from '../../core/index.ts';
 import { isStreamFSError } from '../../errors/index.ts';
+import type { LiveRead, LiveReads } from '../bounds/live-reads.ts';
 import type { ReadEnd } from './encoding.ts';
 import type { Fanout } from './fanout.ts';
 
@@ -23,13 +24,17 @@ export interface SinkOptions {
   timeout: number | undefined;
   /** Milliseconds of silence after which a heartbeat is sent, where the encoding has one; 0: never. */
   heartbeat: number;
+  /** Where it is listed while it lasts. */
+  reads?: LiveReads;
   /** Called once, when the read is over and the reader closed. */
   onDone: (end: ReadEnd | 'cut') => void;
 }
 
-export class Sink {
+export class Sink implements LiveRead {
   private readonly reader: Reader;
-  private readonly socket: Socket;
+  readonly socket: Socket;
+  /** The run whose own memory waits in the socket, while one does. */
+  private queued: RunRecord | undefined;
   private readonly fanout: Fanout;
   private readonly options: SinkOptions;
   private readonly timer: NodeJS.Timeout | undefined;
@@ -49,14 +54,18 @@ export class Sink {
       this.timer = setTimeout(this.tick, period).unref();
     }
     socket.once('close', this.onClose);
+    options.reads?.add(this);
     reader.onFailure = () => this.finish('too-slow');
   }
 
   /** Sends what there is. Called when there is something, and when the socket has room again. */
   readonly pump = (): void => {
     const { reader, socket, fanout } = this;
+    let sent: RunRecord | undefined;
+    this.queued = undefined;
     for (let runs = 0; !this.done; ) {
       if (socket.writableLength > 0) {
+        this.queued = sent;
         this.waitForRoom();
         return;
       }
@@ -71,7 +80,7 @@ export class Sink {
       }
       switch (record.type) {
         case 'run':
-          fanout.send(socket, record);
+          sent = fanout.send(socket, record) ? undefined : record;
           reader.advance(record.length);
           runs++;
           if (this.timer !== undefined) this.lastData = this.lastSent = performance.now();
@@ -88,6 +97,12 @@ export class Sink {
       }
     }
   };
+
+  /** While it is in the ring it costs nothing more. */
+  strandedRun(): RunRecord | undefined {
+    const { queued, reader } = this;
+    return queued !== undefined && queued.offset < reader.stream.ring.floor ? queued : undefined;
+  }
 
   /** What is next; ends the read where the reader can go no further. */
   private next() {
@@ -152,6 +167,8 @@ export class Sink {
 
   private release(): void {
     this.done = true;
+    this.queued = undefined;
+    this.options.reads?.delete(this);
     clearTimeout(this.timer);
     this.reader.onFailure = undefined;
     this.reader.cancelWait();

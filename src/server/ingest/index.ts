@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { MAX_CHUNK } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
 import { asArrived, lines, type Pieces, whole } from './pieces.ts';
 
@@ -16,26 +16,43 @@ export interface ReceiveOptions {
   end?: boolean;
   /** The largest body in bytes; undefined: none. */
   limit?: number | undefined;
+  /** Whether it may stand still as long as one for a stream may. Default: if it is for a stream. */
+  live?: boolean;
 }
 
-/** Uploads under way, by the socket they come from: for {@link breakOff}. */
-const underWay = new WeakMap<Duplex, () => void>();
+/** A body on its way into a file, as it is seen from outside. */
+export interface Upload {
+  /** Whether it is appended to a stream. */
+  readonly isForStream: boolean;
+  breakOff(): void;
+  /** Whether the file makes its writer wait just now. */
+  isWaiting(): boolean;
+  /** Nothing has come for so many milliseconds: ends it with BODY_TIMEOUT. */
+  giveUp(milliseconds: number): void;
+}
+
+/** Uploads under way, by the socket they come from. */
+const underWay = new WeakMap<Duplex, Upload>();
+
+export function uploadOf(socket: Duplex): Upload | undefined {
+  return underWay.get(socket);
+}
 
 /**
  * Tells an upload that its body cannot go on, as when the chunked encoding is broken: it ends with BODY_BROKE_OFF, so
  * that its route can still answer. False when no upload is under way on this socket.
  */
 export function breakOff(socket: Duplex): boolean {
-  const tell = underWay.get(socket);
-  tell?.();
-  return tell !== undefined;
+  const upload = underWay.get(socket);
+  upload?.breakOff();
+  return upload !== undefined;
 }
 
 /**
  * Reads the whole body into `writer`, closes it, and gives the number of bytes. What arrived before a failure stays
  * written where the file can keep it (contract 72).
  *
- * @throws BODY_BROKE_OFF with `written`, BODY_TOO_LARGE, or what the writer throws
+ * @throws BODY_BROKE_OFF and BODY_TIMEOUT with `written`, BODY_TOO_LARGE, or what the writer throws
  */
 export async function receiveBody(
   req: IncomingMessage,
@@ -77,7 +94,7 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
     };
     const onData = (bytes: Uint8Array) => {
       arrived += bytes.length;
-      if (arrived > limit) return failed(fail('BODY_TOO_LARGE', { max: limit }));
+      if (arrived > limit) return failed(limitReached('BODY_TOO_LARGE', 'body_size', limit));
       try {
         write(pieces.take(bytes));
       } catch (error) {
@@ -106,9 +123,19 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
       finish(() => reject(fail('BODY_BROKE_OFF', { written: writer.written }, { written: writer.written })));
     };
     req.on('data', onData).on('end', onEnd).on('close', onBreak).on('error', onBreak);
-    underWay.set(socket, onBreak);
+    underWay.set(socket, {
+      isForStream: options.live ?? writer.generation !== undefined,
+      breakOff: onBreak,
+      isWaiting: () => pending !== undefined,
+      giveUp: (milliseconds) => finish(() => reject(bodyTimeout(milliseconds, writer.written))),
+    });
     writer.onStop = failed;
   });
+}
+
+export function bodyTimeout(milliseconds: number, written: number): StreamFSError {
+  const seconds = milliseconds / 1000;
+  return fail('BODY_TIMEOUT', { seconds }, { limit: 'body_timeout', max: seconds, written });
 }
 
 /** How the body is to be cut: what the writer asked for, else whole if it is short and says so. */

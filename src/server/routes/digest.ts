@@ -1,7 +1,7 @@
 /** Checksums of files, computed here so that the content need not travel. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fail, isStreamFSError, prefixed } from '../../errors/index.ts';
-import { readJson } from '../body.ts';
+import { jsonOf } from '../body.ts';
 import { sendJson } from '../respond.ts';
 import type { Exchange, Route } from '../route.ts';
 import { shorten } from '../shorten.ts';
@@ -28,8 +28,7 @@ export const digest: Route = {
     field('path', 'string', true, 'Absolute path of the file.'),
   ],
   async handle(exchange) {
-    const { req, server } = exchange;
-    const body = await readJson(req, server.maxRequestBodyBytes);
+    const body = await jsonOf(exchange);
     const algorithm = body.text('algorithm') ?? '';
     if (!isAlgorithm(algorithm)) throw fail('UNSUPPORTED_ALGORITHM', { algorithm: shorten(algorithm) });
     const path = body.requiredText('path');

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { fail, isStreamFSError, prefixed } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
-import { readJson } from '../body.ts';
+import { jsonOf } from '../body.ts';
 import { Matcher } from '../grep/matcher.ts';
 import { type Pattern, parsePattern } from '../grep/pattern.ts';
 import { type Match, type Search, searchFile, searchTree } from '../grep/search.ts';
@@ -31,8 +31,8 @@ export const grep: Route = {
     field('limit', 'integer', false, 'Stop after so many matches; 0 for no limit.', '0'),
   ],
   async handle(exchange) {
-    const { req, server, signal } = exchange;
-    const body = await readJson(req, server.maxRequestBodyBytes);
+    const { signal } = exchange;
+    const body = await jsonOf(exchange);
     const path = body.requiredText('path');
     const pattern = parsePattern(body.requiredText('pattern'), body.boolean('case_insensitive') ?? false);
     const recursive = body.boolean('recursive') ?? false;

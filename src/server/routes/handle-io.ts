@@ -82,7 +82,7 @@ export const writeHandle: Route = {
     const limit = await bodyLimit(exchange, server.handles.get(id).path);
     const answer = await server.handles.use(id, async (handle) => {
       const writer = new HandleWriter(handle, offset);
-      const written = await receiveBody(req, writer, { limit });
+      const written = await receiveBody(req, writer, { limit, live: true });
       return { bytes_written: written, position: await writer.position() };
     });
     sendJson(exchange, 200, answer);

@@ -26,6 +26,7 @@ export const openHandle: Route = {
     PATH,
     optional('flags', 'integer', '0 reads, 1 writes, 2 does both. Other bits are accepted and ignored.', '0'),
     optional('mode', 'mode', 'Permission bits of a file that is created, octal or decimal.', '644'),
+    optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount says.'),
     LEASE,
   ],
   async handle(exchange) {
@@ -33,8 +34,13 @@ export const openHandle: Route = {
     const path = query.path();
     const flags = query.integer('flags', { min: 0, max: 2 ** 31 - 1 }) ?? 0;
     const mode = query.mode('mode') ?? 0o644;
+    const create = query.boolean('create');
     const lease = query.integer('lease', { min: 1 });
-    const info = await server.handles.open(path, { flags, mode, ...(lease === undefined ? {} : { lease }) });
+    const info = await server.handles.open(path, {
+      ...{ flags, mode },
+      ...(create === undefined ? {} : { create }),
+      ...(lease === undefined ? {} : { lease }),
+    });
     sendJson(exchange, 200, handleInfo(info));
   },
 };
@@ -159,13 +165,17 @@ export const streamHandle: Route = {
     const { req, res, query, server } = exchange;
     const id = handleId(exchange);
     const sending = sendOptions(req, query);
-    await server.handles.use(id, async (handle) => {
+    const { reads } = server.bounds;
+    reads.enter();
+    const reading = server.handles.use(id, async (handle) => {
       const source = await handle.stream();
       // The lease is held for as long as the answer goes on.
+      const { logger, bounds } = server;
       await new Promise<void>((resolve, reject) => {
-        sendSource(req, res, source, { ...sending, logger: server.logger }, resolve).catch(reject);
+        sendSource(req, res, source, { ...sending, logger, bounds }, resolve).catch(reject);
       });
     });
+    await reading.finally(reads.leave);
   },
   async head(exchange) {
     const { req, res, query, server } = exchange;

@@ -20,7 +20,7 @@ import {
 import { chmod, readlink, rename, stat, symlink, touch, truncate } from './metadata.ts';
 import { listMounts, listPlugins, loadPlugin, mount, unloadPlugin, unmount } from './mounts.ts';
 import { readFile } from './read.ts';
-import { capabilities, health, ready, root, version } from './status.ts';
+import { capabilities, health, ready, root, stats, version } from './status.ts';
 import { end, write, writeFile } from './write.ts';
 
 export const ROUTES: readonly Route[] = [
@@ -65,6 +65,7 @@ export const ROUTES: readonly Route[] = [
   root,
   health,
   ready,
+  stats,
   version,
   capabilities,
 ];

@@ -1,7 +1,7 @@
 /** Facts about a file, and changing them. */
 import { fail } from '../../errors/index.ts';
 import type { Fields } from '../body.ts';
-import { readJson } from '../body.ts';
+import { jsonOf } from '../body.ts';
 import { parseMode } from '../mode.ts';
 import { fileInfo, sendJson, sendMessage } from '../respond.ts';
 import type { Route, RouteParameter } from '../route.ts';
@@ -23,9 +23,9 @@ export const rename: Route = {
   summary: 'Gives a file another path within its mount.',
   parameters: [PATH, field('newPath', 'string', true, 'The new absolute path.')],
   async handle(exchange) {
-    const { req, query, server } = exchange;
+    const { query, server } = exchange;
     const path = query.path();
-    const body = await readJson(req, server.maxRequestBodyBytes);
+    const body = await jsonOf(exchange);
     await server.mounts.rename(path, body.requiredText('newPath'));
     sendMessage(exchange, 200, 'renamed');
   },
@@ -37,9 +37,9 @@ export const chmod: Route = {
   summary: 'Changes the permission bits of a file.',
   parameters: [PATH, field('mode', 'mode', true, 'Permission bits: a number, or a text in octal or decimal.')],
   async handle(exchange) {
-    const { req, query, server } = exchange;
+    const { query, server } = exchange;
     const path = query.path();
-    const body = await readJson(req, server.maxRequestBodyBytes);
+    const body = await jsonOf(exchange);
     await server.mounts.chmod(path, modeOf(body));
     sendMessage(exchange, 200, 'permissions changed');
   },
@@ -95,9 +95,9 @@ export const symlink: Route = {
   summary: 'Makes a symbolic link, where the file system has such; else 501.',
   parameters: [PATH, field('target', 'string', true, 'What the link points to.')],
   async handle(exchange) {
-    const { req, query, server } = exchange;
+    const { query, server } = exchange;
     const path = query.path();
-    const body = await readJson(req, server.maxRequestBodyBytes);
+    const body = await jsonOf(exchange);
     await server.mounts.symlink(body.requiredText('target'), path);
     sendMessage(exchange, 201, 'symlink created');
   },

@@ -1,6 +1,6 @@
 /** Mounts and plugins (contract 74). Plugins are built in: nothing here loads code (contract 79). */
 import { fail } from '../../errors/index.ts';
-import { readJson } from '../body.ts';
+import { jsonOf } from '../body.ts';
 import { sendJson, sendMessage } from '../respond.ts';
 import type { Route } from '../route.ts';
 import { field } from './parameters.ts';
@@ -25,8 +25,8 @@ export const mount: Route = {
     field('config', 'object', false, 'Its configuration.', '{}'),
   ],
   async handle(exchange) {
-    const { req, server } = exchange;
-    const body = await readJson(req, server.maxRequestBodyBytes);
+    const { server } = exchange;
+    const body = await jsonOf(exchange);
     const fstype = body.requiredText('fstype');
     const path = body.requiredText('path');
     await server.mounts.mount(fstype, path, body.object('config') ?? {});
@@ -40,8 +40,8 @@ export const unmount: Route = {
   summary: 'Takes a mount away: its streams end, its handles are closed.',
   parameters: [field('path', 'string', true, 'Where it is mounted.')],
   async handle(exchange) {
-    const { req, server } = exchange;
-    const body = await readJson(req, server.maxRequestBodyBytes);
+    const { server } = exchange;
+    const body = await jsonOf(exchange);
     await server.mounts.unmount(body.requiredText('path'));
     sendMessage(exchange, 200, 'plugin unmounted');
   },

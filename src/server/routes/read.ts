@@ -1,5 +1,6 @@
 /** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
 import { fail } from '../../errors/index.ts';
+import type { StreamSource } from '../../fs/index.ts';
 import { sendSource } from '../egress/index.ts';
 import { CONTENT_HEADERS, sendBytes } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
@@ -47,8 +48,17 @@ async function follow({ req, res, query, server }: Exchange): Promise<void> {
   const path = query.path();
   const options = streamOptions(query);
   const sending = sendOptions(req, query);
-  const source = await server.mounts.openStream(path, options);
-  await sendSource(req, res, source, { ...sending, logger: server.logger });
+  const { logger, bounds } = server;
+  const { reads } = bounds;
+  reads.enter();
+  let source: StreamSource;
+  try {
+    source = await server.mounts.openStream(path, options);
+  } catch (error) {
+    reads.leave();
+    throw error;
+  }
+  await sendSource(req, res, source, { ...sending, logger, bounds }, reads.leave);
 }
 
 /** The headers a live read would have. It opens no reader: HEAD must not create a stream or count as one reading. */

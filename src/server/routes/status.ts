@@ -14,6 +14,7 @@ export const FEATURES = [
   'offsets',
   'snapshot',
   'end',
+  'stats',
 ] as const;
 
 export const root: Route = {
@@ -55,6 +56,28 @@ function healthOf(server: ServerContext) {
   const status = degraded ? 'degraded' : isReady ? 'healthy' : 'starting';
   return { status, ...server.version, ready: isReady, degraded, mounts };
 }
+
+export const stats: Route = {
+  method: 'GET',
+  pattern: '/api/v1/stats',
+  summary: 'What is in use of what there may be, and how often each limit was reached.',
+  parameters: [],
+  async handle(exchange) {
+    const { bounds, handles } = exchange.server;
+    const { memory, connections, reads, counters } = bounds;
+    const { used, fixed, history, queued, peak } = memory;
+    // JSON has no infinity: 0 is for no limit, as in the configuration.
+    const limit = Number.isFinite(memory.limit) ? memory.limit : 0;
+    sendJson(exchange, 200, {
+      memory: { limit, used, fixed, history, queued, peak, given_up: memory.givenUp },
+      streams: memory.holderCount,
+      readers: reads.count,
+      handles: handles.size,
+      connections: connections.size,
+      limits: Object.fromEntries(counters.entries()),
+    });
+  },
+};
 
 export const version: Route = {
   method: 'GET',

@@ -1,7 +1,7 @@
 /** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
 import { fail } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
-import { bodyLimit, readJson } from '../body.ts';
+import { bodyLimit, jsonOf } from '../body.ts';
 import { receiveBody } from '../ingest/index.ts';
 import { sendMessage } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
@@ -88,7 +88,7 @@ async function writeRaw(exchange: Exchange): Promise<void> {
 
 async function writeText(exchange: Exchange): Promise<void> {
   const request = writeRequest(exchange);
-  const body = await readJson(exchange.req, exchange.server.maxRequestBodyBytes);
+  const body = await jsonOf(exchange);
   const text = body.text('data');
   if (text === undefined) throw fail('PARAMETER_REQUIRED', { name: 'data' });
   const data = Buffer.from(text, 'utf8');

@@ -1,0 +1,44 @@
+/** The limits of the server, as configured and as the system has it. */
+import { readFileSync } from 'node:fs';
+import type { BoundsConfig } from '../config/index.ts';
+import type { PluginLogger } from '../fs/index.ts';
+import type { ServerLimits } from '../server/index.ts';
+
+/** Descriptors that are not for connections: files, pipes, the library's own; of very few the half. */
+const RESERVED = 64;
+
+export function serverLimits({ limits, ...bounds }: BoundsConfig, logger: PluginLogger): ServerLimits {
+  return {
+    connections: connectionsFor(limits.connections, logger),
+    connectionsPerAddress: limits.connectionsPerAddress,
+    readers: limits.readers,
+    headerSize: limits.headerSize,
+    headerTimeout: limits.headerTimeout,
+    bodyTimeout: bounds.bodyTimeout,
+    streamBodyTimeout: bounds.streamBodyTimeout,
+    stallTimeout: bounds.stallTimeout,
+  };
+}
+
+/**
+ * As many connections as there are descriptors for, so that one too many gets an answer: where the descriptors are all
+ * used up it can only be closed.
+ */
+function connectionsFor(wanted: number, logger: PluginLogger): number {
+  const descriptors = descriptorLimit();
+  const most = descriptors - Math.min(RESERVED, descriptors / 2);
+  if (wanted === 0 || wanted <= most) return wanted;
+  const connections = Math.floor(most);
+  logger.info('fewer connections than configured: the system allows fewer descriptors', { descriptors, connections });
+  return connections;
+}
+
+/** How many descriptors this process may have; Infinity where the system does not say. */
+function descriptorLimit(): number {
+  try {
+    const soft = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

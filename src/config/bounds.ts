@@ -1,0 +1,120 @@
+/** What bounds a server: the defaults, in the words a user would write, and their form for the program. */
+import { totalmem } from 'node:os';
+import { fail, isStreamFSError } from '../errors/index.ts';
+import { formatSize, parseDuration, parseSize } from '../units/index.ts';
+
+export const DEFAULT_BOUNDS = {
+  max_memory: '50%',
+  stall_timeout: '5m',
+  body_timeout: '30s',
+  stream_body_timeout: '0s',
+} as const;
+
+export const DEFAULT_SERVER_LIMITS = {
+  connections: 20_000,
+  connections_per_address: 0,
+  readers: 0,
+  handles: 10_000,
+  mounts: 100,
+  path_length: 4096,
+  path_depth: 64,
+  header_size: '16KB',
+  header_timeout: '30s',
+} as const;
+
+/** As the program uses it. 0 is for no limit, everywhere. */
+export interface BoundsConfig {
+  /** Bytes. */
+  maxMemory: number;
+  /** Milliseconds. */
+  stallTimeout: number;
+  bodyTimeout: number;
+  streamBodyTimeout: number;
+  limits: {
+    connections: number;
+    connectionsPerAddress: number;
+    readers: number;
+    handles: number;
+    mounts: number;
+    /** Bytes. */
+    pathLength: number;
+    pathDepth: number;
+    /** Bytes. */
+    headerSize: number;
+    /** Milliseconds. */
+    headerTimeout: number;
+  };
+}
+
+/** What was written, each value read already. */
+interface Written {
+  max_memory: number;
+  stall_timeout: number;
+  body_timeout: number;
+  stream_body_timeout: number;
+  limits: Record<keyof typeof DEFAULT_SERVER_LIMITS, number>;
+}
+
+export function boundsOf({ limits, ...written }: Written): BoundsConfig {
+  return {
+    maxMemory: written.max_memory,
+    stallTimeout: written.stall_timeout,
+    bodyTimeout: written.body_timeout,
+    streamBodyTimeout: written.stream_body_timeout,
+    limits: {
+      connections: limits.connections,
+      connectionsPerAddress: limits.connections_per_address,
+      readers: limits.readers,
+      handles: limits.handles,
+      mounts: limits.mounts,
+      pathLength: limits.path_length,
+      pathDepth: limits.path_depth,
+      headerSize: limits.header_size,
+      headerTimeout: limits.header_timeout,
+    },
+  };
+}
+
+export function defaultBounds(): BoundsConfig {
+  const { header_size, header_timeout, ...counts } = DEFAULT_SERVER_LIMITS;
+  return boundsOf({
+    max_memory: parseMemory(DEFAULT_BOUNDS.max_memory),
+    stall_timeout: parseDuration(DEFAULT_BOUNDS.stall_timeout),
+    body_timeout: parseDuration(DEFAULT_BOUNDS.body_timeout),
+    stream_body_timeout: parseDuration(DEFAULT_BOUNDS.stream_body_timeout),
+    limits: { ...counts, header_size: parseSize(header_size), header_timeout: parseDuration(header_timeout) },
+  });
+}
+
+/** The least that can be configured, in bytes: below it the program itself takes more than all it serves. */
+const LEAST_MEMORY = 16 * 1024 * 1024;
+
+/** Bytes of a bound for memory: a size, or a share of what this process may use, such as `50%`; 0 for none. */
+export function parseMemory(value: string | number): number {
+  const text = String(value).trim();
+  if (text === '0') return 0;
+  const percent = /^(\d{1,3}(?:\.\d+)?)%$/.exec(text);
+  let bytes: number;
+  try {
+    bytes = percent === null ? parseSize(value) : Math.floor((availableMemory() * Number(percent[1])) / 100);
+  } catch (error) {
+    if (!isStreamFSError(error)) throw error;
+    throw invalid(text);
+  }
+  if (percent !== null && !(Number(percent[1]) > 0 && Number(percent[1]) <= 100)) throw invalid(text);
+  if (percent === null && bytes < LEAST_MEMORY) throw invalid(text);
+  return Math.max(bytes, LEAST_MEMORY);
+}
+
+/** Bytes this process may use: what its control group allows, else what the machine has. */
+function availableMemory(): number {
+  const machine = totalmem();
+  const constrained = process.constrainedMemory();
+  return constrained > 0 && constrained < machine ? constrained : machine;
+}
+
+function invalid(text: string) {
+  return fail('CONFIG_INVALID', {
+    reason: `invalid memory: ${text.slice(0, 64)} (expected a size from ${formatSize(LEAST_MEMORY)}, a share such as 50%, or 0 for no bound)`,
+  });
+}

@@ -1,0 +1,207 @@
+/**
+ * The connections of a server: how many there may be, what they are at, and which of them stand still.
+ *
+ * Nothing is done for a connection while it works. Once a second all are looked at, by one timer for all, and it is seen
+ * from the counters of the sockets which have moved.
+ *
+ * Beyond the limit a connection that has had its answers and waits for a next request goes first; only where there is
+ * none the new one is refused. It gets an answer that says so, and a moment to read it: a few at a time, and beyond
+ * those it is closed without a word, so that a flood costs next to nothing.
+ */
+import type { Socket } from 'node:net';
+import type { MemoryBudget } from '../../core/index.ts';
+import { limitReached, type StreamFSError } from '../../errors/index.ts';
+import { type Upload, uploadOf } from '../ingest/index.ts';
+import type { ServerLimits } from './limits.ts';
+
+/** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
+export const CONNECTION_COST = 16 * 1024;
+
+/** Refused connections that are given time to read their answer, and how long, in milliseconds. */
+const MAX_LINGERING = 16;
+const LINGER = 500;
+
+interface Connection {
+  /** Exchanges it is busy with. node:http takes one that never spoke for busy. */
+  exchanges: number;
+  /** Whether it has had a request. */
+  served: boolean;
+  /** Where it is counted, if addresses are. */
+  readonly address: string;
+  /** What it had taken, and when that was last seen to change, while something waits to be sent. */
+  taken: number;
+  takenAt: number;
+  /** What it had sent of a body, and when that was last seen to change. */
+  sent: number;
+  sentAt: number;
+}
+
+export interface ConnectionsOptions {
+  limits: ServerLimits;
+  memory: MemoryBudget;
+  /** The answer to a connection that is refused. */
+  answer: (error: StreamFSError) => string;
+  /** Told of each that is refused. */
+  onRefused: (error: StreamFSError) => void;
+  /** Told of each that is cut because it takes nothing; how many bytes waited for it. */
+  onStalled: (socket: Socket, queued: number) => void;
+}
+
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #open = new Map<Socket, Connection>();
+  readonly #addresses = new Map<string, number>();
+  readonly #lingering = new Set<Socket>();
+  /** Some connection may be idle: one has finished an exchange since none was found. */
+  #mayBeIdle = false;
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** A connection has come: it is counted until it closes, or refused. */
+  accept(socket: Socket): void {
+    const { limits, memory } = this.#options;
+    const counted = limits.connectionsPerAddress > 0;
+    const address = counted ? (socket.remoteAddress ?? '') : '';
+    const error = this.#refusal(address);
+    if (error !== undefined) {
+      this.#refuse(socket, error);
+      return;
+    }
+    this.#open.set(socket, { exchanges: 0, served: false, address, taken: 0, takenAt: 0, sent: 0, sentAt: 0 });
+    if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      memory.give(CONNECTION_COST);
+      if (counted) this.#forgetAddress(address);
+    });
+  }
+
+  #refusal(address: string): StreamFSError | undefined {
+    const { limits, memory } = this.#options;
+    const { connections, connectionsPerAddress } = limits;
+    if (connectionsPerAddress > 0 && (this.#addresses.get(address) ?? 0) >= connectionsPerAddress) {
+      return limitReached('ADDRESS_LIMIT', 'connections_per_address', connectionsPerAddress);
+    }
+    if (connections > 0 && this.#open.size >= connections && !this.#dropIdle()) {
+      return limitReached('CONNECTION_LIMIT', 'connections', connections);
+    }
+    return memory.tryTake(CONNECTION_COST) ? undefined : limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+  }
+
+  #forgetAddress(address: string): void {
+    const left = (this.#addresses.get(address) ?? 1) - 1;
+    if (left === 0) this.#addresses.delete(address);
+    else this.#addresses.set(address, left);
+  }
+
+  /** Closes the connection that has been there longest of those that wait for a next request. */
+  #dropIdle(): boolean {
+    if (!this.#mayBeIdle) return false;
+    for (const [socket, { exchanges, served }] of this.#open) {
+      if (exchanges > 0 || !served || socket.destroyed) continue;
+      socket.destroy();
+      return true;
+    }
+    this.#mayBeIdle = false;
+    return false;
+  }
+
+  #refuse(socket: Socket, error: StreamFSError): void {
+    this.#options.onRefused(error);
+    if (this.#lingering.size >= MAX_LINGERING) {
+      socket.destroy();
+      return;
+    }
+    this.#lingering.add(socket);
+    const timer = setTimeout(() => socket.destroy(), LINGER);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#lingering.delete(socket);
+    });
+    socket.end(this.#options.answer(error));
+  }
+
+  /** Whether a connection was refused, and has had its only answer. */
+  isRefused(socket: Socket): boolean {
+    return this.#lingering.size > 0 && this.#lingering.has(socket);
+  }
+
+  /** Counts the exchanges of a connection. */
+  busy(socket: Socket, change: 1 | -1): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.exchanges += change;
+    connection.served = true;
+    if (connection.exchanges === 0) this.#mayBeIdle = true;
+  }
+
+  /** Closes what is not busy, once it has sent what it still has to. */
+  closeIdle(): void {
+    for (const [socket, { exchanges }] of this.#open) if (exchanges === 0) socket.destroySoon();
+  }
+
+  isBusy(socket: Socket): boolean {
+    return (this.#open.get(socket)?.exchanges ?? 0) > 0;
+  }
+
+  /** When a connection was last seen to take something, as {@link sweep} was told the time. */
+  lastTaken(socket: Socket): number {
+    return this.#open.get(socket)?.takenAt ?? 0;
+  }
+
+  /** Looks at all of them: who takes nothing, and who sends nothing. `now` is in milliseconds and never goes back. */
+  sweep(now: number): void {
+    const { limits } = this.#options;
+    for (const [socket, connection] of this.#open) {
+      if (socket.writableLength === 0) connection.takenAt = 0;
+      else this.#checkTaking(socket, connection, now);
+      if (connection.exchanges === 0 || limits.bodyTimeout + limits.streamBodyTimeout === 0) continue;
+      const upload = uploadOf(socket);
+      if (upload === undefined) connection.sentAt = 0;
+      else this.#checkSending(socket, connection, upload, now);
+    }
+  }
+
+  #checkTaking(socket: Socket, connection: Connection, now: number): void {
+    const taken = takenBySystem(socket);
+    if (connection.takenAt === 0 || taken !== connection.taken) {
+      connection.taken = taken;
+      connection.takenAt = now;
+      return;
+    }
+    const { stallTimeout } = this.#options.limits;
+    if (stallTimeout > 0 && now - connection.takenAt >= stallTimeout) this.cutStalled(socket);
+  }
+
+  /** Cuts a connection whose peer takes nothing; its reader and all that waits for it go with it. */
+  cutStalled(socket: Socket): void {
+    this.#options.onStalled(socket, socket.writableLength);
+    socket.destroy();
+  }
+
+  #checkSending(socket: Socket, connection: Connection, upload: Upload, now: number): void {
+    const { limits } = this.#options;
+    const timeout = upload.isForStream ? limits.streamBodyTimeout : limits.bodyTimeout;
+    // Who is made to wait by the file has no part in it.
+    if (connection.sentAt === 0 || socket.bytesRead !== connection.sent || upload.isWaiting()) {
+      connection.sent = socket.bytesRead;
+      connection.sentAt = now;
+    } else if (timeout > 0 && now - connection.sentAt >= timeout) upload.giveUp(timeout);
+  }
+}
+
+/**
+ * Bytes of a connection that the operating system has taken. It takes more as the peer's system makes room, which it
+ * does in steps (docs/limits.md): what the peer's program has read cannot be seen from here any better.
+ */
+function takenBySystem(socket: Socket): number {
+  // Not documented by Node, but what its own socket.setTimeout goes by.
+  const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
+  return (handle?.bytesWritten ?? socket.bytesWritten) - (handle?.writeQueueSize ?? 0);
+}

@@ -1,0 +1,33 @@
+/** What a server allows before it refuses, where it is not told otherwise. 0 is for no limit, everywhere. */
+export interface ServerLimits {
+  /** Connections at once. */
+  connections: number;
+  /** Connections at once from one address. */
+  connectionsPerAddress: number;
+  /** Live reads at once, of all streams. */
+  readers: number;
+  /** The request line and the headers of a request, in bytes. */
+  headerSize: number;
+  /** How long they may take to come, in milliseconds. */
+  headerTimeout: number;
+  /** How long a body that is JSON, or for an ordinary file, may stand still, in milliseconds. */
+  bodyTimeout: number;
+  /** The same for a body that is appended to a stream. A live source may be quiet for days. */
+  streamBodyTimeout: number;
+  /** How long a peer may take nothing of what is sent to it, in milliseconds. */
+  stallTimeout: number;
+}
+
+export const DEFAULT_LIMITS: ServerLimits = {
+  connections: 20_000,
+  connectionsPerAddress: 0,
+  readers: 0,
+  headerSize: 16 * 1024,
+  headerTimeout: 30_000,
+  bodyTimeout: 30_000,
+  streamBodyTimeout: 0,
+  stallTimeout: 300_000,
+};
+
+/** The part of the memory that queued output may take. */
+export const QUEUED_SHARE = 1 / 8;

@@ -1,0 +1,78 @@
+/** The reads under way: how many there may be, and the memory that only those keep alive whose peers do not read. */
+import type { Socket } from 'node:net';
+import type { MemoryBudget, RunRecord } from '../../core/index.ts';
+import { limitReached } from '../../errors/index.ts';
+import { QUEUED_SHARE } from './limits.ts';
+
+/** A live read, as it is seen from here. */
+export interface LiveRead {
+  readonly socket: Socket;
+  /** What waits in its socket and is in the ring no more. */
+  strandedRun(): RunRecord | undefined;
+}
+
+export class LiveReads {
+  /** Reads that have been asked for and are not over. */
+  count = 0;
+  readonly #max: number;
+  readonly #memory: MemoryBudget;
+  readonly #reads = new Set<LiveRead>();
+
+  /** @param max 0 for any number */
+  constructor(max: number, memory: MemoryBudget) {
+    this.#max = max || Number.POSITIVE_INFINITY;
+    this.#memory = memory;
+  }
+
+  /** One more; {@link leave} is to follow, once. @throws READER_LIMIT */
+  enter(): void {
+    if (this.count >= this.#max) throw limitReached('READER_LIMIT', 'readers', this.#max);
+    this.count++;
+  }
+
+  readonly leave = (): void => {
+    this.count--;
+  };
+
+  add(read: LiveRead): void {
+    this.#reads.add(read);
+  }
+
+  delete(read: LiveRead): void {
+    this.#reads.delete(read);
+  }
+
+  /**
+   * Finds out how much memory stays only because it waits in sockets, and tells the budget. Beyond an eighth of that
+   * the reads are cut that have stood still longest, however long their timeout.
+   */
+  settle(standsStillSince: (socket: Socket) => number, cut: (socket: Socket) => void): void {
+    const stranded: { read: LiveRead; run: RunRecord }[] = [];
+    const holders = new Map<ArrayBufferLike, number>();
+    let bytes = 0;
+    for (const read of this.#reads) {
+      const run = read.strandedRun();
+      if (run === undefined) continue;
+      stranded.push({ read, run });
+      for (const { buffer } of run.parts) {
+        const count = holders.get(buffer) ?? 0;
+        if (count === 0) bytes += buffer.byteLength;
+        holders.set(buffer, count + 1);
+      }
+    }
+    const most = this.#memory.limit * QUEUED_SHARE;
+    if (bytes > most) {
+      stranded.sort((a, b) => standsStillSince(a.read.socket) - standsStillSince(b.read.socket));
+      for (const { read, run } of stranded) {
+        if (bytes <= most) break;
+        for (const { buffer } of run.parts) {
+          const count = holders.get(buffer)! - 1;
+          holders.set(buffer, count);
+          if (count === 0) bytes -= buffer.byteLength;
+        }
+        cut(read.socket);
+      }
+    }
+    this.#memory.setQueued(bytes);
+  }
+}

@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { LAG_POLICIES, MemoryBudget } from '../../../src/core/index.ts';
+import { LimitCounters } from '../../../src/fs/index.ts';
+import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
+import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
+import { recordsNow } from '../../core/reading.ts';
+import { FakeClock } from '../../fs/fake-clock.ts';
+import { bytes, failure, mount, openReader, recorder } from './setup.ts';
+
+const MB = 1024 * 1024;
+
+/** A mount with a clock to be moved. */
+function withClock(config: Record<string, unknown>) {
+  const clock = new FakeClock();
+  const limits = new LimitCounters();
+  const { lines, logger } = recorder();
+  const fs = new StreamFileSystem(parseSettings(config), { logger, limits }, clock);
+  const names = async () => (await fs.readDir('/')).map(({ name }) => name).filter((name) => name !== 'README');
+  return { fs, clock, limits, lines, names };
+}
+
+describe('contract 36: idle streams', () => {
+  it('expire when nobody has written for the idle timeout; readers get what is left, then the end', async () => {
+    const { fs, clock, limits, lines, names } = withClock({ idle_timeout: '60s' });
+    await fs.write('/a', bytes('abc'));
+    await fs.write('/b', bytes('x'));
+    const reader = await openReader(fs, '/a');
+    clock.advance(50_000);
+    expect(await names()).toEqual(['a', 'b']);
+    await fs.write('/b', bytes('y'));
+    clock.advance(30_000);
+    expect(await names()).toEqual(['b']);
+    expect(await recordsNow(reader)).toMatchObject([
+      { type: 'data', data: bytes('abc') },
+      { type: 'end', offset: 3, reason: 'expired' },
+    ]);
+    clock.advance(60_000);
+    expect(await names()).toEqual([]);
+    expect(limits.get('idle_timeout')).toBe(2);
+    expect(lines.filter(({ message }) => message === 'stream expired').map(({ facts }) => facts)).toEqual([
+      { stream: '/a', readers: 1, totalWritten: 3 },
+      { stream: '/b', readers: 0, totalWritten: 2 },
+    ]);
+  });
+
+  it('stay while they are touched, and while a body is on its way into them', async () => {
+    const { fs, clock, names } = withClock({ idle_timeout: '60s' });
+    await fs.create('/touched');
+    const writer = await fs.openWrite('/open');
+    for (let n = 0; n < 10; n++) {
+      clock.advance(40_000);
+      await fs.touch('/touched');
+      // The time of day may stand still; what was seen of a stream is what counts.
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    expect(await names()).toEqual(['open', 'touched']);
+    await writer.close();
+    clock.advance(80_000);
+    expect(await names()).toEqual([]);
+  });
+
+  it('never expire by default, and one timer is all there is for any number of them', async () => {
+    const never = withClock({});
+    await never.fs.create('/a');
+    expect(never.clock.pending).toBe(0);
+    const { fs, clock } = withClock({ idle_timeout: '1h' });
+    for (let n = 0; n < 100; n++) await fs.create(`/${n}`);
+    expect(clock.pending).toBe(1);
+    fs.shutdown();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('that come when none is left are watched again', async () => {
+    const { fs, clock, names } = withClock({ idle_timeout: '10s' });
+    for (let n = 0; n < 2; n++) {
+      await fs.create('/a');
+      clock.advance(20_000);
+      expect(await names()).toEqual([]);
+      expect(clock.pending).toBe(0);
+    }
+  });
+});
+
+describe('limits of a mount', () => {
+  it('streams: one more is refused, whichever way it would come, until another has gone', async () => {
+    const { fs } = await mount({ max_streams: 2 });
+    await fs.create('/a');
+    await openReader(fs, '/b');
+    const refused = 'STREAM_LIMIT 429 too many streams: 2 are allowed for each mount';
+    expect(await failure(fs.create('/c'))).toBe(refused);
+    expect(await failure(fs.touch('/c'))).toBe(refused);
+    expect(await failure(fs.write('/c', bytes('x')))).toBe(refused);
+    expect(await failure(fs.openStream('/c'))).toBe(refused);
+    expect(await failure(fs.openHandle('/c', { flags: 1, mode: 0 }))).toBe(refused);
+    await fs.write('/a', bytes('x'));
+    await fs.remove('/a');
+    await fs.create('/c');
+  });
+
+  it('contract 36: an auto-created stream that nobody wrote to makes room with its last reader', async () => {
+    const { fs } = await mount({ max_streams: 1 });
+    const reader = await openReader(fs, '/a');
+    reader.close();
+    await fs.create('/b');
+  });
+
+  it.each([
+    ['max_streams', -1],
+    ['max_streams', 'many'],
+    ['max_readers', 1.5],
+    ['idle_timeout', 'soon'],
+  ])('%s: %s is refused', async (key, value) => {
+    expect(() => parseSettings({ [key]: value })).toThrow(key);
+  });
+
+  it('0 is for any number', () => {
+    expect(parseSettings({ max_streams: '0', max_readers: 0, idle_timeout: 0 })).toMatchObject({
+      maxStreams: Number.POSITIVE_INFINITY,
+      maxReaders: Number.POSITIVE_INFINITY,
+      idleTimeout: 0,
+    });
+  });
+});
+
+describe('the memory of a mount', () => {
+  it('comes back whole, whatever becomes of its streams and readers', async () => {
+    const memory = new MemoryBudget(0);
+    const { logger } = recorder();
+    const fs = new StreamFileSystem(parseSettings({ ring_buffer_size: '1MB', channel_buffer_size: '1MB' }), {
+      logger,
+      memory,
+    });
+    for (let n = 0; n < 8; n++) {
+      const path = `/${n}`;
+      const reader = await openReader(fs, path, { onLag: LAG_POLICIES[n % LAG_POLICIES.length] });
+      reader.peek();
+      for (let k = 0; k < 4; k++) await Promise.race([fs.write(path, new Uint8Array(MB)), Promise.resolve()]);
+      if (n % 2 === 0) reader.close();
+      if (n % 3 === 0) await fs.remove(path);
+      reader.close();
+    }
+    expect(memory.used).toBeGreaterThan(4 * MB);
+    fs.shutdown();
+    expect(memory).toMatchObject({ used: 0, holderCount: 0 });
+  });
+
+  it('is given back by a removed stream only when its last reader has gone', async () => {
+    const memory = new MemoryBudget(0);
+    const fs = new StreamFileSystem(parseSettings({}), { logger: recorder().logger, memory });
+    const reader = await openReader(fs, '/a');
+    await fs.write('/a', new Uint8Array(MB));
+    await fs.remove('/a');
+    expect(memory.history).toBeGreaterThan(MB);
+    reader.close();
+    expect(memory.used).toBe(0);
+  });
+});

@@ -21,6 +21,7 @@ import { Leaving } from './leaving.ts';
 import { errorBody, markBroken, type Pair, sendError } from './respond.ts';
 import type { Exchange, ServerContext, VersionInfo } from './route.ts';
 import { Router } from './router.ts';
+import { prepareDigest } from './routes/digest.ts';
 import { ROUTES } from './routes/index.ts';
 import { parseTarget } from './target.ts';
 
@@ -32,6 +33,9 @@ const KEEP_ALIVE_TIMEOUT = 65_000;
 
 /** The largest headers where none are too large for the configuration, in bytes. */
 const NO_HEADER_LIMIT = 2 ** 31 - 1;
+
+/** When a server that has begun to listen has nothing more urgent to do, in milliseconds. */
+const SETTLED = 1000;
 
 /** Bytes a socket takes in or gives out before it is asked to wait: one chunk. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -78,6 +82,7 @@ class HttpServer implements StreamFSServer {
   /** The newest exchange of each connection: the one a broken body belongs to. */
   readonly #exchanges = new WeakMap<Duplex, Pair>();
   readonly #bounds: Bounds;
+  #preparing: NodeJS.Timeout | undefined;
   readonly #onError: (error: Error) => void;
   #closing = false;
 
@@ -139,6 +144,7 @@ class HttpServer implements StreamFSServer {
         // Descriptors may run out later: those that cannot be had are refused, and the others go on.
         this.http.on('error', this.#onError);
         this.#bounds.start();
+        this.#preparing = setTimeout(() => void prepareDigest().catch(() => undefined), SETTLED).unref();
         const address = this.http.address() as AddressInfo;
         resolve({ host: address.address, port: address.port });
       });
@@ -153,6 +159,7 @@ class HttpServer implements StreamFSServer {
       this.http.close(() => {
         clearTimeout(deadline);
         this.#bounds.stop();
+        clearTimeout(this.#preparing);
         resolve();
       });
       this.#bounds.connections.closeIdle();

@@ -10,8 +10,16 @@ import { field } from './parameters.ts';
 /** Bytes hashed before others get a turn: content that is in memory would otherwise never let go. */
 const TURN = 1024 * 1024;
 
-/** Loaded when a checksum is asked for: few servers ever need it, and every start would pay for it. */
+/** Loaded when a checksum is asked for, or when the server has been up for a moment: no start is to pay for it. */
 const library = () => import('hash-wasm');
+
+/**
+ * Loads what checksums need. To be called while there are descriptors: Node remembers for ever that a module could not be
+ * loaded, so a server that ran out of them once would never again give a checksum.
+ */
+export async function prepareDigest(): Promise<void> {
+  await library();
+}
 
 const ALGORITHMS = {
   md5: { create: async () => (await library()).createMD5(), shown: (digest: string) => digest },

@@ -23,6 +23,8 @@ export interface ServerOptions {
   server?: Record<string, string | number | boolean>;
   /** Default: a free one. */
   port?: number;
+  /** A program to run it under, with its arguments. */
+  under?: readonly string[];
 }
 
 /** Facts of a stream, from stat. */
@@ -120,8 +122,18 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
     plugins: { streamfs: { config: options.streamfs ?? {} }, memfs: {}, devfs: { path: '/dev' } },
   };
   writeFileSync(file, JSON.stringify(config));
-  const args = [MAIN, 'serve', '--addr', `127.0.0.1:${options.port ?? 0}`, '-c', file];
-  const child = new Process(process.execPath, args, { stdin: 'ignore' });
+  const { under = [], port = 0 } = options;
+  const [command = '', ...args] = [
+    ...under,
+    process.execPath,
+    MAIN,
+    'serve',
+    '--addr',
+    `127.0.0.1:${port}`,
+    '-c',
+    file,
+  ];
+  const child = new Process(command, args, { stdin: 'ignore' });
   try {
     const greeting = await waitFor(
       'the server to say where it is',

@@ -53,4 +53,5 @@ export type FollowRecord =
   /** The last record. `shutdown` is seen only with `reconnect: false`. */
   | { type: 'end'; offset: number; reason: EndReason };
 
-export type EndReason = 'ended' | 'removed' | 'timeout' | 'shutdown';
+/** `expired`: nobody wrote to the stream for as long as its mount allows, and its path is free again. */
+export type EndReason = 'ended' | 'removed' | 'expired' | 'timeout' | 'shutdown';

@@ -340,6 +340,7 @@ class Follower {
     switch (reason) {
       case 'ended':
       case 'removed':
+      case 'expired':
       case 'timeout':
       case 'shutdown':
         return { type: 'end', offset, reason };

@@ -151,7 +151,8 @@ function ended(
       }
       return EXIT.ok.code;
     case 'removed':
-      if (context.chatty) context.messages.note(`${printable(path)}: removed at offset ${record.offset}`);
+    case 'expired':
+      if (context.chatty) context.messages.note(`${printable(path)}: ${record.reason} at offset ${record.offset}`);
       return EXIT.ok.code;
     case 'timeout':
       throw new ExitError('timeout', `${path}: nothing came for ${options.timeout} ms, at offset ${record.offset}`);

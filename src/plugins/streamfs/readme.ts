@@ -65,12 +65,15 @@ MEMORY
   All readers share the same bytes: one more costs a few KB, however far it is behind; one whose peer has stopped
   reading keeps alive what was given to its connection, at most 512KB. Only a reader with drop-newest
   that has stopped keeps its own queue alive, of at most channel_buffer_size.
+  The server's max_memory bounds all streams together. Where it is reached, those that hold most give up their oldest
+  history; no write is ever refused for it, and a reader that was still to get that history is told what it has lost.
   Nothing is on disk: streams are gone with the server. Offsets are exact up to 2^53 - 1 bytes (104 days at 1 GB/s);
   a stream that gets there refuses further writes and has to be recreated.
 
 TROUBLESHOOTING
   "use stream mode for reading stream files": use cat --stream, or stream=true.
-  A reader ends: the stream was ended or removed, or the server went down. It never ends for being idle.
+  A reader ends: the stream was ended or removed, or the server went down; or nobody had written for idle_timeout.
+  It is cut where it has taken nothing of what is sent to it for the server's stall_timeout.
   "stream is closed": it was ended. Remove it, then write again: it gets a new generation.
   Gaps: the reader, or the network to it, is slower than the writer. Raise channel_buffer_size, or write less.
 `;

@@ -41,15 +41,20 @@ export const readHandle: Route = {
     );
     // The position moves when the bytes are on their way, not when they were found: a client that has gone away in
     // the meantime finds them again (contract 54).
+    try {
+      sendBytes(exchange, read.data, {
+        'X-Bytes-Read': read.data.length,
+        'X-EOF': String(read.eof),
+        'X-Stream-Offset': read.offset,
+        'X-Stream-Skipped': read.skipped,
+      });
+    } catch (error) {
+      read.commit(false);
+      throw error;
+    }
     res.once('finish', () => read.commit());
     res.once('close', () => read.commit(false));
     if (res.destroyed) read.commit(false);
-    sendBytes(exchange, read.data, {
-      'X-Bytes-Read': read.data.length,
-      'X-EOF': String(read.eof),
-      'X-Stream-Offset': read.offset,
-      'X-Stream-Skipped': read.skipped,
-    });
   },
   async head(exchange) {
     const { res, server } = exchange;

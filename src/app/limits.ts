@@ -29,7 +29,9 @@ function connectionsFor(wanted: number, logger: PluginLogger): number {
   const most = descriptors - Math.min(RESERVED, descriptors / 2);
   if (wanted === 0 || wanted <= most) return wanted;
   const connections = Math.floor(most);
-  logger.info('fewer connections than configured: the system allows fewer descriptors', { descriptors, connections });
+  // A few less than the round number of the default are nobody's concern.
+  const level = connections < wanted / 2 ? 'warn' : 'debug';
+  logger[level]('fewer connections than configured: the system allows fewer descriptors', { descriptors, connections });
   return connections;
 }
 

@@ -1,5 +1,5 @@
 export { formatAddress, isLoopback, parseAddress, refuseExposure } from './address.ts';
-export { type BoundsConfig, parseMemory } from './bounds.ts';
+export type { BoundsConfig } from './bounds.ts';
 export { defaultConfig } from './default-config.ts';
 export type { LogLevel } from './defaults.ts';
 export { configOf, loadConfig, parseConfig } from './load.ts';

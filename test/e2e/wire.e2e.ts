@@ -330,7 +330,7 @@ describe('what is no proper request', () => {
     ['binary rubbish', Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]), 400],
     ['a version that does not exist', 'GET / HTTP/9.9\r\nHost: x\r\n\r\n', 400],
     ['headers that are too large', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
-    ['a target that is too large', `GET /api/v1/stat?path=/${'x'.repeat(40_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
+    ['a target that is too large', `GET /api/v1/stat?path=/${'x'.repeat(40_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 414],
     ['a length that is no number', `${putHead('/streamfs/never', 'Content-Length: five')}hello`, 400],
     ['a negative length', `${putHead('/streamfs/never', 'Content-Length: -5')}hello`, 400],
     ['two lengths', `${putHead('/streamfs/never', 'Content-Length: 5\r\nContent-Length: 6')}hello`, 400],

@@ -8,7 +8,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { FileInfo, PluginLogger } from '../fs/index.ts';
-import type { Exchange } from './route.ts';
+import type { ServerContext } from './route.ts';
 
 /** How long the rest of an unwanted body is read and dropped, in milliseconds. */
 const LINGER_LIMIT = 2000;
@@ -23,6 +23,8 @@ const broken = new WeakSet<IncomingMessage>();
 export interface Pair {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** Where long answers are charged. */
+  readonly server?: Pick<ServerContext, 'bounds'>;
 }
 
 /** Says that the rest of a request will never come; answers to it stop waiting for it. */
@@ -33,7 +35,12 @@ export function markBroken(req: IncomingMessage): void {
 export function sendJson(pair: Pair, status: number, value: unknown, headers: OutgoingHttpHeaders = {}): void {
   // A text, not bytes: node:http then sends it in one piece with the head.
   const body = `${JSON.stringify(value)}\n`;
-  send(pair, status, { 'Content-Type': 'application/json', ...headers }, body);
+  send(
+    pair,
+    status,
+    { 'Content-Type': 'application/json', ...headers },
+    body.length > SMALL_BODY ? charged(pair, body) : body,
+  );
 }
 
 /** `{"message": text}` (contract 66). */
@@ -42,13 +49,18 @@ export function sendMessage(pair: Pair, status: number, message: string, headers
 }
 
 /** Raw bytes of known length, charged for until they are sent. @throws MEMORY_LIMIT */
-export function sendBytes(pair: Exchange, data: Uint8Array, headers: OutgoingHttpHeaders = {}): void {
-  const { res, server } = pair;
-  if (data.length > SMALL_BODY && !res.destroyed) {
-    server.bounds.held.hold(data);
-    res.once('close', () => server.bounds.held.release(data));
-  }
-  send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data);
+export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHeaders = {}): void {
+  send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data.length > SMALL_BODY ? charged(pair, data) : data);
+}
+
+/** The bytes of a long answer, charged for until it is over: who reads it slowly keeps them. @throws MEMORY_LIMIT */
+function charged({ res, server }: Pair, body: Uint8Array | string): Uint8Array {
+  const data = typeof body === 'string' ? Buffer.from(body) : body;
+  if (server === undefined || res.destroyed) return data;
+  const { held } = server.bounds;
+  held.hold(data);
+  res.once('close', () => held.release(data));
+  return data;
 }
 
 /** Headers of every answer that is the content of a file (contract 68). */

@@ -182,12 +182,15 @@ class HttpServer implements StreamFSServer {
     if (this.#bounds.connections.isRefused(socket)) return;
     this.#exchanges.set(socket, { req, res });
     this.#busy(socket, 1);
+    const isQueued = res.socket === null;
+    if (isQueued) this.#bounds.connections.queue(socket, res);
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
     req.on('error', () => undefined);
     res.on('error', () => undefined);
     res.once('close', () => {
       if (!res.writableFinished) left.abort();
       this.#busy(socket, -1);
+      if (isQueued) this.#bounds.connections.unqueue(socket, res);
       const ms = Math.round(performance.now() - started);
       logger.debug('request', { method: req.method, url: req.url, status: res.statusCode, ms });
     });

@@ -381,6 +381,10 @@ describe('curl: the server', () => {
       ]);
     }
     expect((await ask('GET /api/v1/version', '')).json).toMatchObject({ version: expect.any(String) });
+    expect((await ask('GET /api/v1/stats', '')).json).toMatchObject({
+      memory: { limit: expect.any(Number), used: expect.any(Number) },
+      limits: { connections: 0, stall_timeout: 0 },
+    });
     const all = (await ask('GET /api/v1/capabilities', '')).json;
     expect(all.features).toEqual(expect.arrayContaining(['handlefs', 'grep', 'digest', 'stream', 'touch']));
     expect((await ask('GET /api/v1/capabilities', '?path=/streamfs/any')).json).toMatchObject({

@@ -348,6 +348,37 @@ describe('memory that runs short', () => {
     expect(memory.given_up).toBeGreaterThan(MB);
   });
 
+  it('is charged with a long listing while it is sent', async () => {
+    const { server, memory } = await bounded({});
+    for (let n = 0; n < 2000; n++) await server.mounts.create(`/s/${String(n).padEnd(250, 'x')}`);
+    const before = memory.fixed;
+    const stalled = await wire(server.port);
+    stalled.socket.pause();
+    stalled.send('GET /api/v1/directories?path=/s HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40));
+    await eventually(() => memory.fixed > before + 10 * MB);
+    stalled.socket.destroy();
+    await eventually(() => memory.fixed === before);
+  });
+
+  it.each([
+    ['a live read', '/files?path=/s/b&stream=true'],
+    ['a file as a stream', '/files?path=/mem/big&stream=true'],
+    ['a file', '/files?path=/mem/big'],
+  ])('comes back from %s that waited behind another answer when its client left', async (_, target) => {
+    const { server, memory } = await bounded({});
+    await server.mounts.write('/mem/big', new Uint8Array(MB));
+    const before = memory.fixed;
+    const one = await wire(server.port);
+    for (const each of ['/files?path=/s/a&stream=true', target]) {
+      one.send(`GET /api/v1${each} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    }
+    await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ connections: 2 }));
+    await vi.waitFor(async () => expect((await stats(server)).readers).toBe(target.includes('stream') ? 2 : 1));
+    one.socket.destroy();
+    await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ readers: 0 }));
+    await eventually(() => memory.fixed === before);
+  });
+
   it('refuses an answer that would not fit beside the others with 503, and a body of JSON', async () => {
     const { server } = await tight();
     await server.mounts.write('/mem/a', new Uint8Array(1.4 * MB));
@@ -399,6 +430,42 @@ describe('readers and mounts', () => {
     first.cut();
     await server.call('DELETE', '/files?path=/s/a');
     expect((await server.call('PUT', '/files?path=/s/b', { body: 'x' })).status).toBe(200);
+  });
+
+  it('too many mounts: 429, until one has gone', async () => {
+    const server = await start({ ...STREAMS, maxMounts: 3 });
+    expect((await server.post('/mount', { fstype: 'memfs', path: '/a' })).status).toBe(200);
+    const refused = await server.post('/mount', { fstype: 'memfs', path: '/b' });
+    expect([refused.status, refused.json()]).toMatchObject([429, { code: 'MOUNT_LIMIT', limit: 'mounts', max: 3 }]);
+    expect(await stats(server)).toMatchObject({ limits: { mounts: 1 } });
+    await server.post('/unmount', { path: '/a' });
+    expect((await server.post('/mount', { fstype: 'memfs', path: '/b' })).status).toBe(200);
+  });
+
+  it('too many handles: 429, until one has gone', async () => {
+    const server = await start({ ...STREAMS, maxHandles: 1 });
+    const open = () => server.call('POST', '/handles/open?path=/s/a');
+    const first = (await open()).json();
+    const refused = await open();
+    expect([refused.status, refused.json()]).toMatchObject([429, { code: 'HANDLE_LIMIT', limit: 'handles', max: 1 }]);
+    expect(refused.headers['retry-after']).toBe('1');
+    await server.call('DELETE', `/handles/${first.id}`);
+    expect((await open()).status).toBe(200);
+    expect(await stats(server)).toMatchObject({ handles: 1, limits: { handles: 1 } });
+  });
+
+  it('a path that is too long or too deep: 414, wherever it stands', async () => {
+    const { server, counters } = await bounded({});
+    const long = `/s/${'a/'.repeat(30)}${'x'.repeat(250)}/`.padEnd(4100, 'y'.repeat(200).concat('/'));
+    const answer = await server.call('PUT', `/files?path=${long}`, { body: 'x' });
+    expect([answer.status, answer.json()]).toMatchObject([
+      414,
+      { code: 'PATH_TOO_LONG', limit: 'path_length', max: 4096 },
+    ]);
+    const deep = await server.call('PUT', `/files?path=/s${'/a'.repeat(64)}`, { body: 'x' });
+    expect([deep.status, deep.json()]).toMatchObject([414, { code: 'PATH_TOO_DEEP', limit: 'path_depth', max: 64 }]);
+    expect((await server.post('/mount', { fstype: 'memfs', path: '/a'.repeat(65) })).status).toBe(414);
+    expect([counters.get('path_length'), counters.get('path_depth')]).toEqual([1, 2]);
   });
 
   it('contract 36: a request says whether a handle may create what is absent', async () => {

@@ -52,17 +52,18 @@ export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'ha
   mounted?: Record<string, string | { fstype: string; config: Record<string, unknown> }>;
   plugins?: Plugin[];
   maxHandles?: number;
+  maxMounts?: number;
 }
 
 /** A server on a free port of 127.0.0.1, with a memfs at /mem; stopped after the test. */
 export async function start(options: StartOptions = {}): Promise<Running> {
-  const { mounted = { '/mem': 'memfs' }, plugins = [], maxHandles, ...rest } = options;
+  const { mounted = { '/mem': 'memfs' }, plugins = [], maxHandles, maxMounts = 0, ...rest } = options;
   const log: LogLine[] = [];
   const logger = recorder(log);
   const registry = new PluginRegistry([...builtinPlugins, ...plugins]);
   const { memory, counters } = rest;
   const mounts = new MountTable({
-    ...{ registry, logger },
+    ...{ registry, logger, maxMounts },
     ...(memory === undefined ? {} : { memory }),
     ...(counters === undefined ? {} : { limits: counters }),
   });

@@ -8,6 +8,7 @@
  * none the new one is refused. It gets an answer that says so, and a moment to read it: a few at a time, and beyond
  * those it is closed without a word, so that a flood costs next to nothing.
  */
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { MemoryBudget } from '../../core/index.ts';
 import { limitReached, type StreamFSError } from '../../errors/index.ts';
@@ -31,6 +32,8 @@ interface Connection {
   /** What it had taken, and when that was last seen to change, while something waits to be sent. */
   taken: number;
   takenAt: number;
+  /** Answers that wait for those before them: of requests that were sent without waiting. */
+  queued: ServerResponse[] | undefined;
   /** What it had sent of a body, and when that was last seen to change. */
   sent: number;
   sentAt: number;
@@ -73,11 +76,16 @@ export class Connections {
       this.#refuse(socket, error);
       return;
     }
-    this.#open.set(socket, { exchanges: 0, served: false, address, taken: 0, takenAt: 0, sent: 0, sentAt: 0 });
+    const connection: Connection = {
+      ...{ exchanges: 0, served: false, address, queued: undefined },
+      ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0 },
+    };
+    this.#open.set(socket, connection);
     if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
     socket.once('close', () => {
       this.#open.delete(socket);
       memory.give(CONNECTION_COST);
+      for (const res of connection.queued ?? []) closeUnsent(res);
       if (counted) this.#forgetAddress(address);
     });
   }
@@ -141,6 +149,19 @@ export class Connections {
     if (connection.exchanges === 0) this.#mayBeIdle = true;
   }
 
+  /** An answer has to wait for those before it. {@link unqueue} is to follow when it has been closed. */
+  queue(socket: Socket, res: ServerResponse): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.queued ??= [];
+    connection.queued.push(res);
+  }
+
+  unqueue(socket: Socket, res: ServerResponse): void {
+    const connection = this.#open.get(socket);
+    if (connection?.queued !== undefined) connection.queued = connection.queued.filter((one) => one !== res);
+  }
+
   /** Closes what is not busy, once it has sent what it still has to. */
   closeIdle(): void {
     for (const [socket, { exchanges }] of this.#open) if (exchanges === 0) socket.destroySoon();
@@ -194,6 +215,16 @@ export class Connections {
       connection.sentAt = now;
     } else if (timeout > 0 && now - connection.sentAt >= timeout) upload.giveUp(timeout);
   }
+}
+
+/**
+ * Tells an answer that its connection is gone. node:http tells only the one whose turn it is, and those behind it would
+ * wait for ever, with all they hold.
+ */
+function closeUnsent(res: ServerResponse): void {
+  if (res.socket !== null) return;
+  res.destroy();
+  res.emit('close');
 }
 
 /**

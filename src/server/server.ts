@@ -170,7 +170,7 @@ class HttpServer implements StreamFSServer {
   #busy(socket: Socket, change: 1 | -1): void {
     const { connections } = this.#bounds;
     connections.busy(socket, change);
-    if (this.#closing && !connections.isBusy(socket)) socket.destroySoon();
+    if (this.#closing && connections.isIdle(socket)) socket.destroySoon();
   }
 
   /** Whatever goes wrong in one exchange stays in it. */

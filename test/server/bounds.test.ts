@@ -236,12 +236,19 @@ describe('contract 27: a peer that takes nothing', () => {
     stalled.socket.destroy();
   });
 
-  it('that keeps sending requests is cut all the same', async () => {
-    const { server, counters } = await bounded({ stallTimeout: 200 });
-    await fill(server, '/mem/big', 32 * MB);
+  it.each([
+    ['a file', '/files?path=/mem/big'],
+    ['a live read', '/files?path=/s/big&stream=true'],
+  ])('of %s, but keeps sending requests, is cut all the same', async (_, target) => {
+    const config = { ring_buffer_size: '32MB' };
+    const { server, counters } = await bounded(
+      { stallTimeout: 200 },
+      { mounted: { '/mem': 'memfs', '/s': { fstype: 'streamfs', config } } },
+    );
+    await fill(server, target.includes('/mem') ? '/mem/big' : '/s/big', 32 * MB);
     const stalled = await wire(server.port);
     stalled.socket.pause();
-    stalled.send('GET /api/v1/files?path=/mem/big HTTP/1.1\r\nHost: x\r\n\r\n');
+    stalled.send(`GET /api/v1${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
     const more = setInterval(() => stalled.send(VERSION), 5);
     await eventually(() => counters.get('stall_timeout') === 1);
     clearInterval(more);

@@ -167,8 +167,9 @@ export class Connections {
     for (const [socket, { exchanges }] of this.#open) if (exchanges === 0) socket.destroySoon();
   }
 
-  isBusy(socket: Socket): boolean {
-    return (this.#open.get(socket)?.exchanges ?? 0) > 0;
+  /** Whether a connection is open, and has nothing to do. */
+  isIdle(socket: Socket): boolean {
+    return this.#open.get(socket)?.exchanges === 0;
   }
 
   /** When a connection was last seen to take something, as {@link sweep} was told the time. */

@@ -24,6 +24,12 @@ export class ChunkIndex {
     return this.words.byteLength;
   }
 
+  /** Forgets all chunks. */
+  clear(): void {
+    this.words.fill(0);
+    this.count = 0;
+  }
+
   /** A chunk ends behind byte `position`. */
   mark(position: number): void {
     this.words[position >>> 5]! |= 1 << (position & 31);

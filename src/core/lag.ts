@@ -91,6 +91,7 @@ export class DropNewestQueue {
     }
     const kept = needed * 2 >= slab.capacity ? [slab] : parts.map(({ from, to }) => slab.part(from, to));
     for (const one of kept) {
+      one.lent = true;
       this.held.push(one);
       this.account?.heldByReaders(one.byteLength);
     }

@@ -4,16 +4,25 @@ import type { RunRecord } from './types.ts';
 
 type Locate = (offset: number) => Slab;
 
-/** The bytes between two offsets, wherever `locate` finds them. */
+/** The bytes between two offsets, wherever `locate` finds them; good until the next append. */
 export function makeRun(from: number, to: number, locate: Locate): RunRecord {
   const parts: Uint8Array[] = [];
   for (let at = from; at < to; ) {
     const slab = locate(at);
     const end = Math.min(slab.end, to);
-    parts.push(slab.view(at, end));
+    parts.push(slab.glance(at, end));
     at = end;
   }
   return { type: 'run', offset: from, length: to - from, parts };
+}
+
+/** Whoever has the bytes between two offsets may keep them for as long as they want. */
+export function lend(from: number, to: number, locate: Locate): void {
+  for (let at = from; at < to; ) {
+    const slab = locate(at);
+    slab.lent = true;
+    at = slab.end;
+  }
 }
 
 /** The rest of the chunk that holds `from`, up to `readable`: a view, or a copy where it lies across slabs. */

@@ -1,24 +1,23 @@
 /**
- * A reader: a cursor on a stream, and what it does when it has fallen behind.
- *
- * There is no queue: a reader that stands still costs nothing but its cursor. Two ways to read:
+ * A reader: a cursor on a stream, and what it does when it has fallen behind. There is no queue: a reader that stands
+ * still costs nothing but its cursor. Two ways to read:
  *  - `read` and iteration, for programs: records with promises, chunks as they were written;
  *  - `peek`, `peekRun`, `advance` and `whenReadable`, for whoever sends bytes on: runs as long as they come, shared with
  *    all readers at the same place, without a promise.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
 import { DropNewestQueue } from './lag.ts';
-import { chunkAt, makeRun } from './pieces.ts';
+import { chunkAt, lend, makeRun } from './pieces.ts';
 import type { Slab } from './slab.ts';
 import type { Stream } from './stream.ts';
 import type {
   CaughtUpRecord,
-  DataRecord,
   EndRecord,
   GapRecord,
   LagPolicy,
   ReadOptions,
   ReadRecord,
+  RunOrNews,
   RunRecord,
 } from './types.ts';
 import { waitToBeWoken } from './wait.ts';
@@ -95,7 +94,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return Math.max(0, this.stream.endOffset - this.position);
   }
 
-  /** How far it may fall behind, in bytes: `maxLag` once it has caught up, until then all that is kept. */
+  /** How far it may fall behind, in bytes: `maxLag` once it has caught up; until then, by all that is kept. */
   get allowedLag(): number {
     return this.live ? this.stream.maxLag : this.stream.joinerLag;
   }
@@ -125,10 +124,12 @@ export class Reader implements AsyncIterable<ReadRecord> {
     if (record !== undefined) return record;
     if (timeout === 0) throw fail('READ_TIMEOUT');
     const deadline = timeout === undefined ? undefined : performance.now() + timeout;
+    const news = { begin: (wake: () => void) => this.whenReadable(wake), end: () => this.cancelWait() };
     this.reading = true;
     try {
       while (record === undefined) {
-        await this.wait(deadline, signal);
+        const left = deadline === undefined ? undefined : deadline - performance.now();
+        if (!(await waitToBeWoken(news, left, signal))) throw fail('READ_TIMEOUT');
         record = this.takeChunk();
       }
     } finally {
@@ -151,16 +152,14 @@ export class Reader implements AsyncIterable<ReadRecord> {
   }
 
   private takeChunk(): ReadRecord | undefined {
-    const record = this.peekChunk();
-    if (record?.type === 'data') this.advance(record.data.length);
-    return record;
-  }
-
-  /** Waits until there may be something to read. @throws READ_TIMEOUT, the signal's reason */
-  private async wait(deadline: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const left = deadline === undefined ? undefined : deadline - performance.now();
-    const news = { begin: (wake: () => void) => this.whenReadable(wake), end: () => this.cancelWait() };
-    if (!(await waitToBeWoken(news, left, signal))) throw fail('READ_TIMEOUT');
+    const gap = this.settle();
+    if (gap !== undefined) return gap;
+    const from = this.position;
+    const readable = this.readableEnd();
+    if (from >= readable) return this.atEnd();
+    const data = chunkAt(from, readable, (offset) => this.locate(offset));
+    this.advance(data.length);
+    return { type: 'data', offset: from, data };
   }
 
   /** Frees the reader. A waiting read ends with READER_CLOSED. Twice is harmless (contract 23). */
@@ -194,7 +193,14 @@ export class Reader implements AsyncIterable<ReadRecord> {
   }
 
   /** Like {@link peek}, but bytes wherever they lie: whoever sends them on can send them in one go. */
-  peekRun(max = Number.POSITIVE_INFINITY): RunRecord | Exclude<ReadRecord, DataRecord> | undefined {
+  peekRun(max = Number.POSITIVE_INFINITY): RunOrNews | undefined {
+    const record = this.glanceRun(max);
+    if (record?.type === 'run') this.keep(record);
+    return record;
+  }
+
+  /** Like {@link peekRun}, for whoever is done with the bytes before anything is appended, or will {@link keep} them. */
+  glanceRun(max: number): RunOrNews | undefined {
     const gap = this.settle();
     if (gap !== undefined) return gap;
     const from = this.position;
@@ -211,14 +217,9 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return this.stream.ring.run(from, to);
   }
 
-  /** Like {@link peek}, but one chunk as it was written. */
-  private peekChunk(): ReadRecord | undefined {
-    const gap = this.settle();
-    if (gap !== undefined) return gap;
-    const readable = this.readableEnd();
-    const from = this.position;
-    if (from >= readable) return this.atEnd();
-    return { type: 'data', offset: from, data: chunkAt(from, readable, (offset) => this.locate(offset)) };
+  /** Makes the bytes of a run good for ever. Before they are taken, and before anything is appended. */
+  keep({ offset, length }: RunRecord): void {
+    lend(offset, offset + length, (at) => this.locate(at));
   }
 
   /**
@@ -307,7 +308,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return error;
   }
 
-  /** For readers that are away: `disconnect` must not wait until they come back. */
+  /** `disconnect` does not wait until its reader comes back. */
   checkLag(): void {
     if (this.policy === 'disconnect' && this.lag > this.allowedLag) this.cutOff();
   }

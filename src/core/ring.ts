@@ -100,8 +100,7 @@ export class Ring {
       if (first.end > offset || first.free > 0) break;
       this.onEvict(first);
       this.slabs.shift();
-      this.runs.length = 0;
-      this.account?.giveSlab(first.byteLength);
+      this.leave(first);
     }
     if (this.account !== undefined && this.slabs.length < held) this.account.settle();
   }
@@ -120,9 +119,14 @@ export class Ring {
     const first = this.slabs.shift();
     if (first === undefined) return false;
     this.floor = Math.max(this.floor, first.end);
-    this.runs.length = 0;
-    this.account?.giveSlab(first.byteLength);
+    this.leave(first);
     return true;
+  }
+
+  private leave(slab: Slab): void {
+    this.runs.length = 0;
+    this.account?.giveSlab(slab.byteLength);
+    slab.recycle();
   }
 
   /** The slab that holds `offset`, which must be at least the floor and below the end. */
@@ -139,7 +143,10 @@ export class Ring {
     return this.slabs[low]!;
   }
 
-  /** The bytes between two offsets, from the floor to the end, as they lie in slabs. The same object for the same bytes. */
+  /**
+   * The bytes between two offsets, from the floor to the end, as they lie in slabs: good until the next append unless
+   * they are lent. The same object for the same bytes.
+   */
   run(from: number, to: number): RunRecord {
     const length = to - from;
     for (const run of this.runs) if (run.offset === from && run.length === length) return run;
@@ -156,7 +163,7 @@ export class Ring {
     for (let to = this.end - 1; to > from; ) {
       const slab = this.locate(to - 1);
       const start = Math.max(from, slab.base);
-      const bytes = slab.view(start, to);
+      const bytes = slab.glance(start, to);
       for (let at = bytes.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(10, at - 1)) {
         if (--left === 0) return start + at + 1;
       }

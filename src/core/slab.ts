@@ -18,6 +18,19 @@ export function slabMemory(capacity: number): number {
   return capacity + indexMemory(capacity);
 }
 
+/** Memory of the largest slabs that have been given back, to be filled again: at most 2.25 MiB in the whole process. */
+interface SlabMemory {
+  bytes: Uint8Array;
+  chunks: ChunkIndex;
+}
+const spare: SlabMemory[] = [];
+const MOST_SPARE = 8;
+
+function takeMemory(capacity: number): SlabMemory {
+  const used = capacity === MAX_SLAB ? spare.pop() : undefined;
+  return used ?? { bytes: Buffer.allocUnsafeSlow(capacity), chunks: new ChunkIndex(capacity) };
+}
+
 export class Slab {
   /** Absolute offset of the first byte. */
   readonly base: number;
@@ -28,6 +41,8 @@ export class Slab {
   readonly startsChunk: boolean;
   used = 0;
   readonly chunks: ChunkIndex;
+  /** Somebody may still look at its memory after it has left its ring: it must not be filled again. */
+  lent = false;
   private readonly bytes: Uint8Array;
 
   constructor(base: number, firstChunk: number, startsChunk: boolean, capacity: number) {
@@ -35,8 +50,9 @@ export class Slab {
     this.startsChunk = startsChunk;
     this.firstChunk = firstChunk;
     this.capacity = capacity;
-    this.bytes = Buffer.allocUnsafeSlow(capacity);
-    this.chunks = new ChunkIndex(capacity);
+    const memory = takeMemory(capacity);
+    this.bytes = memory.bytes;
+    this.chunks = memory.chunks;
   }
 
   /** Absolute offset behind the last byte filled. */
@@ -60,9 +76,22 @@ export class Slab {
     if (chunkEnds) this.chunks.mark(this.used - 1);
   }
 
-  /** The bytes between two absolute offsets. */
+  /** The bytes between two absolute offsets, for as long as anybody wants them. */
   view(from: number, to: number): Uint8Array {
+    this.lent = true;
+    return this.glance(from, to);
+  }
+
+  /** The same for those who are done with it before anything else is appended: afterwards other bytes may lie there. */
+  glance(from: number, to: number): Uint8Array {
     return this.bytes.subarray(from - this.base, to - this.base);
+  }
+
+  /** It has left its ring. Its memory is filled again by another, unless somebody may still look at it. */
+  recycle(): void {
+    if (this.lent || this.capacity !== MAX_SLAB || spare.length === MOST_SPARE) return;
+    this.chunks.clear();
+    spare.push({ bytes: this.bytes, chunks: this.chunks });
   }
 
   /** A copy of the bytes between two absolute offsets, and of where chunks end in them. */
@@ -71,7 +100,7 @@ export class Slab {
     for (let at = from; at < to; ) {
       const chunkEnd = this.chunkEnd(at);
       const upTo = chunkEnd < 0 ? to : Math.min(chunkEnd, to);
-      part.fill(this.view(at, upTo), upTo === chunkEnd);
+      part.fill(this.glance(at, upTo), upTo === chunkEnd);
       at = upTo;
     }
     return part;

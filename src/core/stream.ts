@@ -9,6 +9,7 @@
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
 import { newGeneration } from './generation.ts';
+import { Pace } from './pace.ts';
 import { Reader } from './reader.ts';
 import { Ring } from './ring.ts';
 import type { Slab } from './slab.ts';
@@ -52,6 +53,9 @@ export class Stream {
   private readonly watched = new Set<Reader>();
   private waiting: Reader[] = [];
   private flushScheduled = false;
+  /** The end of the stream at the last flush. */
+  private flushedTo: number;
+  private readonly pace = new Pace();
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
@@ -64,6 +68,7 @@ export class Stream {
     this.generation = options.generation ?? newGeneration();
     this.firstOffset = options.firstOffset ?? 0;
     requireWhole('firstOffset', this.firstOffset);
+    this.flushedTo = this.firstOffset;
     this.now = options.now ?? Date.now;
     this.observer = options.observer ?? {};
     this.createdAt = this.now();
@@ -250,7 +255,7 @@ export class Stream {
     const data = new Uint8Array(this.endOffset - from);
     for (let at = from; at < this.endOffset; ) {
       const slab = this.ring.locate(at);
-      data.set(slab.view(at, slab.end), at - from);
+      data.set(slab.glance(at, slab.end), at - from);
       at = slab.end;
     }
     return { data, offset: from };
@@ -329,10 +334,19 @@ export class Stream {
 
   /** Wakes every reader that waits, once for all that was appended in this turn of the event loop. */
   private readonly flush = (): void => {
+    const { length } = this.waiting;
+    if (this.reason === undefined && this.pace.waits(length, this.ring.end - this.flushedTo)) {
+      setImmediate(this.flush);
+      return;
+    }
     this.flushScheduled = false;
+    this.flushedTo = this.ring.end;
     for (const reader of this.watched) reader.checkLag();
+    if (length > 0) this.pace.round(length, this.wakeAll);
+  };
+
+  private readonly wakeAll = (): void => {
     const woken = this.waiting;
-    if (woken.length === 0) return;
     this.waiting = [];
     for (const reader of woken) reader.wake();
   };

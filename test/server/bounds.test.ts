@@ -273,7 +273,7 @@ describe('memory that stays because it waits in sockets', () => {
   /** A read of which so many buffers of a megabyte are in the ring no more. */
   const read = (...buffers: Uint8Array[]) => ({
     socket: {} as Socket,
-    strandedRun: () => ({ type: 'run' as const, offset: 0, length: 1, parts: buffers }),
+    stranded: () => buffers,
   });
 
   it('is counted once, however many wait for it', () => {

@@ -1,14 +1,14 @@
 /** The reads under way: how many there may be, and the memory that only those keep alive whose peers do not read. */
 import type { Socket } from 'node:net';
-import type { MemoryBudget, RunRecord } from '../../core/index.ts';
+import type { MemoryBudget } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
 import { QUEUED_SHARE } from './limits.ts';
 
 /** A live read, as it is seen from here. */
 export interface LiveRead {
   readonly socket: Socket;
-  /** What waits in its socket and is in the ring no more. */
-  strandedRun(): RunRecord | undefined;
+  /** What waits in its socket and is kept for that alone: the ring has it no more, or it is a copy. */
+  stranded(): readonly Uint8Array[];
 }
 
 export class LiveReads {
@@ -47,14 +47,14 @@ export class LiveReads {
    * the reads are cut that have stood still longest, however long their timeout.
    */
   settle(standsStillSince: (socket: Socket) => number, cut: (socket: Socket) => void): void {
-    const stranded: { read: LiveRead; run: RunRecord }[] = [];
+    const stranded: { read: LiveRead; parts: readonly Uint8Array[] }[] = [];
     const holders = new Map<ArrayBufferLike, number>();
     let bytes = 0;
     for (const read of this.#reads) {
-      const run = read.strandedRun();
-      if (run === undefined) continue;
-      stranded.push({ read, run });
-      for (const { buffer } of run.parts) {
+      const parts = read.stranded();
+      if (parts.length === 0) continue;
+      stranded.push({ read, parts });
+      for (const { buffer } of parts) {
         const count = holders.get(buffer) ?? 0;
         if (count === 0) bytes += buffer.byteLength;
         holders.set(buffer, count + 1);
@@ -63,9 +63,9 @@ export class LiveReads {
     const most = this.#memory.limit * QUEUED_SHARE;
     if (bytes > most) {
       stranded.sort((a, b) => standsStillSince(a.read.socket) - standsStillSince(b.read.socket));
-      for (const { read, run } of stranded) {
+      for (const { read, parts } of stranded) {
         if (bytes <= most) break;
-        for (const { buffer } of run.parts) {
+        for (const { buffer } of parts) {
           const count = holders.get(buffer)! - 1;
           holders.set(buffer, count);
           if (count === 0) bytes -= buffer.byteLength;

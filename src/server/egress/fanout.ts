@@ -11,32 +11,18 @@
 import type { Socket } from 'node:net';
 import type { RunRecord, Stream } from '../../core/index.ts';
 import type { Encoding } from './encoding.ts';
+import { Laid, takeFromBlock } from './laid.ts';
 import type { Transfer } from './transfer.ts';
 
 /** Runs up to this length are laid down even for one reader: one write is cheaper than three pieces. */
 const ALWAYS_LAID = 4 * 1024;
-/** Runs up to this length are laid down for several readers. */
-const LAID_FOR_MANY = 64 * 1024;
+/** Runs up to this length are laid down for several readers, longer ones for many. */
+const LAID_FOR_SEVERAL = 64 * 1024;
 /** From so many readers on a copy costs less than it saves. */
-const MANY = 3;
+const SEVERAL = 3;
+const MANY = 8;
 /** Runs remembered: readers that fell behind a little, together, stand at a few places. */
 const REMEMBERED = 4;
-
-/** Memory for what is laid down; small pieces share a block, which lives until the last of them was sent. */
-const BLOCK = 64 * 1024;
-let block = Buffer.alloc(0);
-let blockUsed = 0;
-
-function takeFromBlock(size: number): Buffer {
-  if (size > BLOCK / 4) return Buffer.allocUnsafeSlow(size);
-  if (blockUsed + size > block.length) {
-    block = Buffer.allocUnsafeSlow(BLOCK);
-    blockUsed = 0;
-  }
-  const piece = block.subarray(blockUsed, blockUsed + size);
-  blockUsed += size;
-  return piece;
-}
 
 /** A way of sending a stream: all its readers with the same encoding and transfer share it. */
 export class Fanout {
@@ -45,7 +31,7 @@ export class Fanout {
   /** Sockets that use it now. */
   users = 0;
   private readonly runs: (RunRecord | undefined)[] = new Array(REMEMBERED).fill(undefined);
-  private readonly laid: (Buffer | undefined)[] = new Array(REMEMBERED).fill(undefined);
+  private readonly laid: (Laid | undefined)[] = new Array(REMEMBERED).fill(undefined);
   private newest = 0;
 
   constructor(encoding: Encoding, transfer: Transfer) {
@@ -53,26 +39,30 @@ export class Fanout {
     this.transfer = transfer;
   }
 
-  /** Writes one run to a socket. Whether a copy was sent, rather than the run's own memory. */
-  send(socket: Socket, run: RunRecord): boolean {
-    const { length } = run;
+  /** Writes one run to a socket: as the piece given, which others are sent too, or undefined: from its own memory. */
+  send(socket: Socket, run: RunRecord): Laid | undefined {
     const known = this.runs.indexOf(run);
-    if (known >= 0) socket.write(this.laid[known]!);
-    else if (length <= ALWAYS_LAID || (length <= LAID_FOR_MANY && this.users >= MANY)) {
-      socket.write(this.remember(run, this.layDown(run)));
-    } else {
-      socket.cork();
-      socket.write(this.head(run.offset, length));
-      for (const part of run.parts) socket.write(part);
-      socket.write(this.transfer.tail);
-      socket.uncork();
-      return false;
+    if (known >= 0 || this.isLaid(run.length)) {
+      const laid = known >= 0 ? this.laid[known]! : this.remember(run, this.layDown(run));
+      socket.write(laid.bytes);
+      return laid;
     }
-    return true;
+    socket.cork();
+    socket.write(this.head(run.offset, run.length));
+    for (const part of run.parts) socket.write(part);
+    socket.write(this.transfer.tail);
+    socket.uncork();
+    return undefined;
   }
 
-  private remember(run: RunRecord, laid: Buffer): Buffer {
+  private isLaid(length: number): boolean {
+    const { users } = this;
+    return length <= ALWAYS_LAID || users >= MANY || (length <= LAID_FOR_SEVERAL && users >= SEVERAL);
+  }
+
+  private remember(run: RunRecord, laid: Laid): Laid {
     this.newest = (this.newest + 1) % REMEMBERED;
+    this.laid[this.newest]?.forget();
     this.runs[this.newest] = run;
     this.laid[this.newest] = laid;
     return laid;
@@ -94,23 +84,26 @@ export class Fanout {
     return head.subarray(0, size + encoding.headSize);
   }
 
-  private layDown(run: RunRecord): Buffer {
+  private layDown(run: RunRecord): Laid {
     const { encoding, transfer } = this;
-    const laid = takeFromBlock(transfer.maxHead + encoding.headSize + run.length + transfer.tail.length);
-    let at = transfer.writeHead(laid, 0, encoding.headSize + run.length);
-    encoding.writeHead(laid, at, run.offset, run.length);
+    const laid = new Laid(transfer.maxHead + encoding.headSize + run.length + transfer.tail.length);
+    const { bytes } = laid;
+    let at = transfer.writeHead(bytes, 0, encoding.headSize + run.length);
+    encoding.writeHead(bytes, at, run.offset, run.length);
     at += encoding.headSize;
     for (const part of run.parts) {
-      laid.set(part, at);
+      bytes.set(part, at);
       at += part.length;
     }
-    laid.set(transfer.tail, at);
-    return laid.subarray(0, at + transfer.tail.length);
+    bytes.set(transfer.tail, at);
+    laid.bytes = bytes.subarray(0, at + transfer.tail.length);
+    return laid;
   }
 
   /** A socket uses it no more; with the last one nothing is remembered. */
   leave(): void {
     if (--this.users > 0) return;
+    for (const laid of this.laid) laid?.forget();
     this.runs.fill(undefined);
     this.laid.fill(undefined);
   }

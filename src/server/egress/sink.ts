@@ -1,7 +1,7 @@
 /**
  * One reader's socket: the only place that writes the bytes of a live read.
  *
- *     reader.peekRun ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
+ *     reader.glanceRun ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
  *
  * At most one run waits in a socket: a peer that stops reading holds on to that, and its reader falls behind like
  * any other, without anybody else noticing.
@@ -12,6 +12,7 @@ import { isStreamFSError } from '../../errors/index.ts';
 import type { LiveRead, LiveReads } from '../bounds/live-reads.ts';
 import type { ReadEnd } from './encoding.ts';
 import type { Fanout } from './fanout.ts';
+import { Laid } from './laid.ts';
 
 /** The most bytes given to a socket at once: one that stalls keeps alive the slabs they lie in, which are two at most. */
 const LONGEST_RUN = 256 * 1024;
@@ -33,8 +34,8 @@ export interface SinkOptions {
 export class Sink implements LiveRead {
   private readonly reader: Reader;
   readonly socket: Socket;
-  /** The run whose own memory waits in the socket, while one does. */
-  private queued: RunRecord | undefined;
+  /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
+  private queued: Laid | RunRecord | undefined;
   private readonly fanout: Fanout;
   private readonly options: SinkOptions;
   private readonly timer: NodeJS.Timeout | undefined;
@@ -61,14 +62,12 @@ export class Sink implements LiveRead {
   /** Sends what there is. Called when there is something, and when the socket has room again. */
   readonly pump = (): void => {
     const { reader, socket, fanout } = this;
-    let sent: RunRecord | undefined;
-    this.queued = undefined;
     for (let runs = 0; !this.done; ) {
       if (socket.writableLength > 0) {
-        this.queued = sent;
         this.waitForRoom();
         return;
       }
+      if (this.queued !== undefined) this.letGo();
       if (runs === RUNS_PER_TURN) {
         setImmediate(this.pump);
         return;
@@ -80,7 +79,7 @@ export class Sink implements LiveRead {
       }
       switch (record.type) {
         case 'run':
-          sent = fanout.send(socket, record) ? undefined : record;
+          this.hold(fanout.send(socket, record) ?? record);
           reader.advance(record.length);
           runs++;
           if (this.timer !== undefined) this.lastData = this.lastSent = performance.now();
@@ -98,16 +97,31 @@ export class Sink implements LiveRead {
     }
   };
 
-  /** While it is in the ring it costs nothing more. */
-  strandedRun(): RunRecord | undefined {
+  /** Remembers what the system has not taken yet. */
+  private hold(sent: Laid | RunRecord): void {
+    if (this.socket.writableLength === 0) return;
+    this.queued = sent;
+    if (sent instanceof Laid) sent.pin();
+    else this.reader.keep(sent);
+  }
+
+  private letGo(): void {
+    if (this.queued instanceof Laid) this.queued.unpin();
+    this.queued = undefined;
+  }
+
+  stranded(): readonly Uint8Array[] {
     const { queued, reader } = this;
-    return queued !== undefined && queued.offset < reader.stream.ring.floor ? queued : undefined;
+    if (queued === undefined) return [];
+    if (queued instanceof Laid) return queued.isForgotten ? [queued.bytes] : [];
+    // While it is in the ring it costs nothing more.
+    return queued.offset < reader.stream.ring.floor ? queued.parts : [];
   }
 
   /** What is next; ends the read where the reader can go no further. */
   private next() {
     try {
-      return this.reader.peekRun(LONGEST_RUN);
+      return this.reader.glanceRun(LONGEST_RUN);
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
       // Its handle was closed, or the mount is gone.
@@ -167,6 +181,7 @@ export class Sink implements LiveRead {
 
   private release(): void {
     this.done = true;
+    // A piece that still waits in the socket stays pinned: its memory must not be used again.
     this.queued = undefined;
     this.options.reads?.delete(this);
     clearTimeout(this.timer);

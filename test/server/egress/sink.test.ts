@@ -47,6 +47,25 @@ async function collect(socket: Socket): Promise<Buffer> {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+/** A byte that tells its offset from all others near it. */
+const byteAt = (offset: number) => ((offset >>> 16) * 31 + (offset >>> 8) * 7 + offset) & 0xff;
+
+/** Takes frames out of what has come, and checks that each holds the bytes of its offset. Gives the bytes received. */
+function checkFrames(all: Buffer): { received: number; wrong: number } {
+  let received = 0;
+  let wrong = 0;
+  for (let at = 0; at + 16 <= all.length; ) {
+    const length = all.readUInt32BE(at + 4);
+    const offset = all.readUInt32BE(at + 8) * 2 ** 32 + all.readUInt32BE(at + 12);
+    if (all[at] === 1) {
+      for (let n = 0; n < length; n++) if (all[at + 16 + n] !== byteAt(offset + n)) wrong++;
+      received += length;
+    }
+    at += 16 + length;
+  }
+  return { received, wrong };
+}
+
 describe('sending a stream to sockets', () => {
   it('contract 2: readers at the same place are sent the same memory', async () => {
     const stream = new Stream({ retention: 1024 * KiB, maxLag: 1024 * KiB });
@@ -155,4 +174,38 @@ describe('sending a stream to sockets', () => {
     await collect(far);
     expect(done).toHaveBeenCalledWith('closed');
   });
+
+  it.each([1, 3, 12])(
+    'a peer that pauses gets what it was sent, although its memory is in use again: %i readers',
+    async (count) => {
+      const stream = new Stream({ retention: 1024 * KiB, maxLag: 1024 * KiB });
+      const connections = await Promise.all(Array.from({ length: count }, connection));
+      const closed = connections.map(({ near, far }) => {
+        const reader = stream.openReader();
+        new Sink(reader, near, joinFanout(stream, frameEncoding, closeTransfer), {
+          timeout: undefined,
+          heartbeat: 0,
+          onDone: () => undefined,
+        }).pump();
+        return { reader, far };
+      });
+      // The first stands still from the beginning, the others read on.
+      const others = closed.slice(1).map(({ far }) => collect(far));
+      const chunk = Buffer.alloc(48 * KiB);
+      for (let n = 0; n < 700; n++) {
+        const base = stream.endOffset;
+        for (let at = 0; at < chunk.length; at++) chunk[at] = byteAt(base + at);
+        stream.append(chunk);
+        if (n % 4 === 3) await turn();
+      }
+      const stalled = collect(closed[0]!.far);
+      stream.end();
+      for (const [index, bytes] of (await Promise.all([stalled, ...others])).entries()) {
+        const { received, wrong } = checkFrames(bytes);
+        expect(wrong).toBe(0);
+        expect(received + closed[index]!.reader.skippedBytes).toBe(stream.totalWritten);
+      }
+      expect(closed[0]!.reader.skippedBytes).toBeGreaterThan(0);
+    },
+  );
 });

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { Stream } from '../../src/core/index.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Fills the ring over and over: every slab that may be filled again will have been. */
+function overrun(stream: Stream): void {
+  const other = Buffer.alloc(64 * KiB, 'z');
+  for (let n = 0; n < 256; n++) stream.append(other);
+}
+
+function streamOf(letter: string): Stream {
+  const stream = new Stream({ retention: MiB, maxLag: MiB });
+  for (let n = 0; n < 32; n++) stream.append(Buffer.alloc(64 * KiB, letter));
+  return stream;
+}
+
+const isAll = (letter: string) => (bytes: Uint8Array) => bytes.every((byte) => byte === letter.charCodeAt(0));
+
+describe('memory that is filled again', () => {
+  it('is that of slabs which nobody may look at any more', () => {
+    const stream = streamOf('a');
+    const run = stream.openReader().glanceRun(256 * KiB);
+    overrun(stream);
+    expect(run?.type === 'run' && run.parts.some(isAll('z'))).toBe(true);
+  });
+
+  it('is never that of a run which somebody keeps', () => {
+    const stream = streamOf('a');
+    const reader = stream.openReader();
+    const run = reader.glanceRun(700 * KiB);
+    if (run?.type !== 'run') throw new Error('there is something to read');
+    reader.keep(run);
+    overrun(stream);
+    expect(run.parts.every(isAll('a'))).toBe(true);
+  });
+
+  it.each(['peek', 'peekRun'] as const)('is never that of bytes from %s', (how) => {
+    const stream = streamOf('a');
+    const record = stream.openReader()[how](700 * KiB);
+    const parts = record?.type === 'data' ? [record.data] : record?.type === 'run' ? record.parts : [];
+    overrun(stream);
+    expect(parts.length).toBeGreaterThan(0);
+    expect(parts.every(isAll('a'))).toBe(true);
+  });
+
+  it('is never that of a chunk that was read, or of bytes at an offset', async () => {
+    const stream = streamOf('a');
+    const record = await stream.openReader().read();
+    const at = stream.peekAt(stream.endOffset - 300 * KiB, 64 * KiB);
+    overrun(stream);
+    expect(record.type === 'data' && isAll('a')(record.data)).toBe(true);
+    expect(at !== undefined && isAll('a')(at)).toBe(true);
+  });
+
+  it('is never that of what a reader with drop-newest has queued', async () => {
+    const stream = new Stream({ retention: MiB, maxLag: MiB, onLag: 'drop-newest' });
+    const reader = stream.openReader({ start: { from: 'live' } });
+    for (let n = 0; n < 16; n++) stream.append(Buffer.alloc(64 * KiB, 'a'));
+    overrun(stream);
+    let got = 0;
+    for (;;) {
+      const record = await reader.read();
+      if (record.type !== 'data') break;
+      expect(isAll('a')(record.data)).toBe(true);
+      got += record.data.length;
+    }
+    expect(got).toBe(MiB);
+  });
+
+  it('knows nothing of the chunks that lay in it before', async () => {
+    const stream = new Stream({ retention: MiB, maxLag: MiB });
+    for (let n = 0; n < 4 * KiB; n++) stream.append(Buffer.alloc(1000, 'a'));
+    for (let n = 0; n < 64; n++) stream.append(Buffer.alloc(60 * KiB, 'b'));
+    const reader = stream.openReader();
+    const lengths: number[] = [];
+    for (let record = await reader.read(); record.type === 'data'; record = await reader.read()) {
+      lengths.push(record.data.length);
+    }
+    expect(new Set(lengths.slice(1))).toEqual(new Set([60 * KiB]));
+    expect(stream.stats().totalChunks).toBe(4 * KiB + 64);
+  });
+});

@@ -58,6 +58,7 @@ function check(value: unknown, source: Source): Config {
       logLevel: server.log_level,
       maxRequestBodyBytes: server.max_request_body_bytes,
       shutdownTimeout: server.shutdown_timeout,
+      tcpKeepAlive: server.tcp_keepalive,
       noAuth: server.no_auth,
       bounds: boundsOf(server),
     },

@@ -68,6 +68,7 @@ describe('defaults', () => {
       logLevel: 'info',
       maxRequestBodyBytes: 64 * 1024 * 1024,
       shutdownTimeout: 5000,
+      tcpKeepAlive: 30_000,
       noAuth: false,
     });
   });
@@ -117,6 +118,12 @@ describe('formats', () => {
   it('accepts sizes and durations with units', () => {
     const { server } = parseConfig('server: {max_request_body_bytes: 1.5 mb, shutdown_timeout: 250ms}', 'c.yaml');
     expect(server).toMatchObject({ maxRequestBodyBytes: 1.5 * 1024 * 1024, shutdownTimeout: 250 });
+  });
+
+  it('takes a keepalive that the system can keep: none, or from a second to nine hours', () => {
+    const read = (value: string) => parseConfig(`server: {tcp_keepalive: ${value}}`, 'c.yaml').server.tcpKeepAlive;
+    expect(['0', '1s', '1500ms', '9h'].map(read)).toEqual([0, 1000, 1500, 32_400_000]);
+    for (const refused of ['999ms', '10h']) expect(() => read(refused)).toThrow(/expected 0, or 1s to 9h/);
   });
 
   it('keeps the line of each plugin for errors of its own', () => {

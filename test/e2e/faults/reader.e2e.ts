@@ -146,8 +146,8 @@ describe('a thousand readers that connect and vanish', () => {
           const wire = await get(at.port, `/files?path=${paths[n % 4]}&stream=true&format=${format}`);
           // Some before their answer, some in the middle of it.
           if (n % 3 !== 0) await wire.head();
-          wire.socket[ways[n % 7 % 3]!]();
-          if (n % 7 % 3 === 0) wire.socket.resume();
+          wire.socket[ways[(n % 7) % 3]!]();
+          if ((n % 7) % 3 === 0) wire.socket.resume();
         });
         await Promise.all(vanishing);
       }

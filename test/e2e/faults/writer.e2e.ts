@@ -74,7 +74,9 @@ describe('a writer that is killed', () => {
 
   it('contract 72: in the middle of a line, with atomic=lines, leaves the line as far as it had come', async () => {
     const writer = peer(at.port);
-    await writer.write(`${head('Transfer-Encoding: chunked').replace(' HTTP', '&atomic=lines HTTP')}b\r\none\ntwo\nthr\r\n`);
+    await writer.write(
+      `${head('Transfer-Encoding: chunked').replace(' HTTP', '&atomic=lines HTTP')}b\r\none\ntwo\nthr\r\n`,
+    );
     await at.untilWritten(PATH, 8);
     writer.kill('SIGKILL');
     await at.untilWritten(PATH, 11);

@@ -50,7 +50,7 @@ const COMMANDS = {
   /** Sets the clock by so many milliseconds: what the system says of the time of day, and nothing else. */
   shift(milliseconds) {
     shifted = milliseconds;
-    globalThis.Date = class Date extends RealDate {
+    globalThis.Date = class SetDate extends RealDate {
       constructor(...given) {
         super(...(given.length === 0 ? [RealDate.now()] : given));
       }

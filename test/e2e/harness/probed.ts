@@ -11,7 +11,12 @@ import { type ServerOptions, ServerProcess, startServerAs } from './server.ts';
 import { waitFor } from './wait.ts';
 
 /** Flags that load the probe into a server. */
-export const PROBE = ['--expose-gc', '--disable-warning=ExperimentalWarning', '--import', pathToFileURL(resolve(import.meta.dirname, 'probe.mjs')).href];
+export const PROBE = [
+  '--expose-gc',
+  '--disable-warning=ExperimentalWarning',
+  '--import',
+  pathToFileURL(resolve(import.meta.dirname, 'probe.mjs')).href,
+];
 
 /** How long what is over may take to be gone. */
 const GONE = 20_000;
@@ -46,7 +51,11 @@ export function descriptorsOf(pid: number): number {
 }
 
 export class ProbedServer extends ServerProcess {
-  override async json(method: string, path: string, body?: unknown) {
+  override async json(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number } & Record<string, unknown>> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const { status, bytes } = await this.ask(method, path, text);
     return { status, ...(JSON.parse(bytes.toString()) as Record<string, unknown>) };

@@ -31,6 +31,8 @@ export interface ServerOptions {
   under?: readonly string[];
   /** Where to listen. Default 127.0.0.1. */
   host?: string;
+  /** More flags of `streamfs serve`. */
+  serve?: readonly string[];
 }
 
 /** Facts of a stream, from stat. */
@@ -136,9 +138,9 @@ export async function startServerAs<T extends ServerProcess>(
     plugins: { streamfs: { config: options.streamfs ?? {} }, memfs: {}, devfs: { path: '/dev' } },
   };
   writeFileSync(file, JSON.stringify(config));
-  const { host = '127.0.0.1', port = 0, node = [], under = [], ipc = false } = options;
+  const { host = '127.0.0.1', port = 0, node = [], under = [], serve = [], ipc = false } = options;
   const [command = '', ...args] = [...under, process.execPath, ...node, MAIN, 'serve', '--addr', `${host}:${port}`];
-  const child = new Process(command, [...args, '-c', file], { stdin: 'ignore', ipc });
+  const child = new Process(command, [...args, '-c', file, ...serve], { stdin: 'ignore', ipc });
   try {
     const greeting = await waitFor(
       'the server to say where it is',

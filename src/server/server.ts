@@ -255,6 +255,8 @@ class HttpServer implements StreamFSServer {
     const exchange = this.#exchanges.get(socket);
     if (exchange && !exchange.req.complete && !exchange.res.writableEnded) {
       markBroken(exchange.req);
+      // Nothing can follow on this connection, also where an answer that has begun says that it is kept.
+      exchange.res.once('finish', () => (socket as Socket).destroySoon());
       if (!breakOff(socket)) exchange.req.emit('error', error);
       return;
     }

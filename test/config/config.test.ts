@@ -251,6 +251,36 @@ enabled = "no"
     ]);
   });
 
+  it('contract 44: tell that a path is one that no mount could have, also where it is made of the name of a plugin', () => {
+    for (const name of ['..', 'a/../b', '"\\0x"', '/', `"${'n'.repeat(256)}"`]) {
+      expect(refusal(`plugins:\n  ${name}: {}\n`)).toEqual([
+        expect.stringMatching(/^c\.yaml:2: plugins\..*needs a path: /),
+      ]);
+    }
+    for (const path of ['/a\\u0085', `/${'n'.repeat(256)}`, `${'/n'.repeat(2049)}`]) {
+      expect(refusal(`plugins:\n  memfs: {path: "${path}"}\n`)).toEqual([expect.stringMatching(/invalid mount path/)]);
+    }
+  });
+
+  it('tell of a key that is no text', () => {
+    expect(refusal('server:\n  {a: b}: 1\n')).toEqual([expect.stringMatching(/^c\.yaml:2: invalid YAML: .*strings/)]);
+  });
+
+  it('do nothing to a terminal, whatever stands in the file', () => {
+    expect(refusal('"\\x1b[2Jserver": 1\n')).toEqual([
+      expect.stringMatching(/^c\.yaml:1: \\x1b\[2Jserver: unknown key/),
+    ]);
+  });
+
+  it('are the first twenty, and how many more there are', () => {
+    const text = `server:\n${Array.from({ length: 50 }, (_, n) => `  no_such_key_${n}: 1\n`).join('')}`;
+    for (const broken of [text, `${'['.repeat(300)}\n`]) {
+      const lines = refusal(broken);
+      expect(lines.length).toBe(21);
+      expect(lines[20]).toMatch(/^c\.yaml: \d+ more like these$/);
+    }
+  });
+
   it('say which key may have been meant', () => {
     const text =
       'servers:\n  x: 1\nserver:\n  logLevel: info\n  adress: :1\n  frobnicate: 1\nplugins:\n  memfs:\n    pth: /x\n';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { RouteParameter } from '../../../src/server/route.ts';
 import { ROUTES } from '../../../src/server/routes/index.ts';
 
-export interface RequestCase {
+interface RequestCase {
   method: string;
   target: string;
   version: string;
@@ -14,14 +14,14 @@ export interface RequestCase {
   body: BodyCase;
 }
 
-export type BodyCase =
+type BodyCase =
   | { kind: 'none' }
   /** `declared` more or less than there is, in bytes. */
   | { kind: 'length'; bytes: string; declared: number }
   | { kind: 'chunked'; pieces: readonly string[]; broken: string | undefined };
 
 /** Something done to the bytes of a connection after all. */
-export type Mutation =
+type Mutation =
   | { do: 'flip'; at: number; to: number }
   | { do: 'drop'; at: number; count: number }
   | { do: 'repeat'; at: number; count: number }
@@ -331,7 +331,7 @@ const STRAY_TARGETS = [
   '/api/v1/version?%00=%00',
 ];
 
-export const request: fc.Arbitrary<RequestCase> = fc.oneof(
+const request: fc.Arbitrary<RequestCase> = fc.oneof(
   { weight: 20, arbitrary: fc.constantFrom(...ROUTES).chain(requestFor) },
   {
     weight: 1,

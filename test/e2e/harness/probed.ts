@@ -11,7 +11,7 @@ import { type ServerOptions, ServerProcess, startServerAs } from './server.ts';
 import { waitFor } from './wait.ts';
 
 /** Flags that load the probe into a server. */
-export const PROBE = [
+const PROBE = [
   '--expose-gc',
   '--disable-warning=ExperimentalWarning',
   '--import',

@@ -68,4 +68,6 @@ async function main(): Promise<number> {
   return (await soak(wanted)) ? 0 : 1;
 }
 
-process.exitCode = await main();
+// Leaving is what ends the processes that were started; after a failure some readers may go on for ever.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+process.exit(await main());

@@ -44,6 +44,10 @@ export async function soak(options: Options): Promise<boolean> {
       samples.push(await sample(server));
       if (samples.length % 10 === 0) report(run, samples);
     }
+    if (!server.isRunning) {
+      const { code, signal } = await server.exited;
+      throw new Error(`the server left with ${code ?? signal}: ${server.stderr.text}`);
+    }
     await joining;
     run.joining.abort();
     await pause(100);

@@ -1,6 +1,6 @@
 /** Writers of every kind, one to a stream, each at its share of the rate. */
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { type ClientRequest, request } from 'node:http';
 import { connect } from 'node:net';
 import { Process } from '../../test/e2e/harness/process.ts';
 import { content } from './content.ts';
@@ -66,9 +66,16 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, main: string) => Prom
     const path = `/api/v1/files?path=${run.pathOf(stream)}&end=true`;
     const writing = request({ host: '127.0.0.1', port: run.port, method: 'PUT', path, agent: false });
     const answered = once(writing, 'response');
+    // Told when it is waited for, at the end.
+    answered.catch(() => undefined);
+    let broken: unknown;
+    writing.on('error', (error) => {
+      broken = error;
+    });
     await paced(run, stream, async (bytes) => {
+      if (broken !== undefined) throw broken;
       took(run, stream, bytes.length);
-      if (!writing.write(bytes)) await once(writing, 'drain');
+      if (!writing.write(bytes)) await roomIn(writing);
     });
     writing.end();
     const [answer] = await answered;
@@ -148,4 +155,15 @@ async function settledLength(run: Run, path: string): Promise<number> {
     last = now;
     await pause(30);
   }
+}
+
+/** Settles when a request has room again, or is over. */
+function roomIn(writing: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      writing.off('drain', done).off('close', done);
+      resolve();
+    };
+    writing.on('drain', done).on('close', done);
+  });
 }

@@ -116,7 +116,8 @@ export class World {
 
   private drop(mount: MountModel, entry: Entry): void {
     entry.stream.ended ??= 'removed';
-    mount.entries.delete(entry.path);
+    // Its path may be another's by now.
+    if (mount.entries.get(entry.path) === entry) mount.entries.delete(entry.path);
   }
 
   private dropIfUnused(mount: MountModel, entry: Entry): void {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { isStreamFSError } from '../../src/errors/index.ts';
-import { MAX_PART_BYTES, MAX_PATH_BYTES, normalizePath } from '../../src/fs/path.ts';
+import { DEFAULT_PATH_LIMITS, MAX_PART_BYTES, normalizePath } from '../../src/fs/path.ts';
 import { parseMode } from '../../src/server/mode.ts';
 import { parseTarget } from '../../src/server/target.ts';
 import { formatDuration, MAX_DURATION, MAX_SIZE, parseDuration, parseSize } from '../../src/units/index.ts';
@@ -116,7 +116,7 @@ describe('texts that say how much, how long or where', () => {
         wellFormed(anyPath) === anyPath &&
         !parts.includes('..') &&
         parts.every((one) => Buffer.byteLength(one) <= MAX_PART_BYTES) &&
-        Buffer.byteLength(`/${parts.join('/')}`) <= MAX_PATH_BYTES;
+        Buffer.byteLength(`/${parts.join('/')}`) <= DEFAULT_PATH_LIMITS.length;
       expect([anyPath, normal]).toEqual([anyPath, sound ? `/${parts.join('/')}` : undefined]);
       if (normal !== undefined) expect(normalizePath(normal)).toBe(normal);
 

@@ -8,7 +8,7 @@ interface Answer {
 
 /** Statuses the protocol knows. 500 is not one of them: it is for bugs of our own. */
 const KNOWN = new Set([
-  100, 101, 200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 410, 413, 417, 421, 429, 431, 501, 503,
+  414, 100, 101, 200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 410, 413, 417, 421, 429, 431, 501, 503,
 ]);
 
 /**

@@ -83,6 +83,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const server = createServer({
     ...{ mounts, handles, logger, version, memory, counters },
     maxRequestBodyBytes: settings.maxRequestBodyBytes,
+    tcpKeepAlive: settings.tcpKeepAlive,
     limits: serverLimits(bounds, logger),
   });
 

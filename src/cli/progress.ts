@@ -10,11 +10,11 @@ const SMOOTHING = 0.3;
 
 export class Progress {
   readonly #messages: Messages;
-  readonly #started = Date.now();
+  readonly #started = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
   #bytes = 0;
   #shownBytes = 0;
-  #shownAt = Date.now();
+  #shownAt = performance.now();
   #rate: number | undefined;
 
   constructor(messages: Messages, shown: boolean) {
@@ -40,13 +40,13 @@ export class Progress {
     this.#timer = undefined;
     this.#messages.raw(CLEAR_LINE);
     if (done === undefined) return;
-    const seconds = Math.max(0.001, (Date.now() - this.#started) / 1000);
+    const seconds = Math.max(0.001, (performance.now() - this.#started) / 1000);
     const rate = formatSize(this.#bytes / seconds);
     this.#messages.note(`${done} ${formatSize(this.#bytes)} in ${seconds.toFixed(1)}s (${rate}/s)`);
   }
 
   #show(): void {
-    const now = Date.now();
+    const now = performance.now();
     const latest = ((this.#bytes - this.#shownBytes) * 1000) / Math.max(1, now - this.#shownAt);
     this.#rate = this.#rate === undefined ? latest : this.#rate + SMOOTHING * (latest - this.#rate);
     this.#shownBytes = this.#bytes;

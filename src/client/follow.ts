@@ -87,8 +87,8 @@ class Follower {
   /** The next byte's offset, once it is known. */
   #cursor: number | undefined;
   #generation: string | undefined;
-  /** When the last byte came, or when following began. */
-  #lastData = Date.now();
+  /** When the last byte came, or when following began: by a clock that nobody can set. */
+  #lastData = performance.now();
 
   constructor(transport: Transport, path: string, options: FollowOptions, signal: AbortSignal) {
     this.#transport = transport;
@@ -195,7 +195,7 @@ class Follower {
 
   #timeLeft(): number {
     const { timeout } = this.#options;
-    return timeout === undefined ? Number.POSITIVE_INFINITY : timeout - (Date.now() - this.#lastData);
+    return timeout === undefined ? Number.POSITIVE_INFINITY : timeout - (performance.now() - this.#lastData);
   }
 
   /** What a request that failed means: wait and try again, try otherwise at once, or give up by throwing. */
@@ -322,7 +322,7 @@ class Follower {
     switch (frame.type) {
       case 'data':
         this.#cursor += frame.data.length;
-        this.#lastData = Date.now();
+        this.#lastData = performance.now();
         return frame;
       case 'gap':
         this.#cursor = frame.to;

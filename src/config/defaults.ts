@@ -11,6 +11,7 @@ export const DEFAULT_SERVER = {
   log_level: 'info',
   max_request_body_bytes: '64MB',
   shutdown_timeout: '5s',
+  tcp_keepalive: '30s',
   no_auth: false,
 } as const;
 

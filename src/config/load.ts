@@ -3,13 +3,14 @@
  * failure is one CONFIG_INVALID that names the file, the lines and the keys (contract 84).
  */
 import { readFile } from 'node:fs/promises';
-import { fail } from '../errors/index.ts';
+import { fail, isStreamFSError } from '../errors/index.ts';
 import { boundsOf } from './bounds.ts';
 import { defaultConfig } from './default-config.ts';
 import { defaultPath } from './defaults.ts';
 import type { KeyPath } from './document.ts';
 import { parseDocument } from './format.ts';
-import { configError, type Problem, problemsOf, type Source, whereText } from './problems.ts';
+import { parseMountPath } from './mount-path.ts';
+import { configError, firstOf, type Problem, problemsOf, type Source, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
 import type { Config, MountConfig } from './types.ts';
 
@@ -36,7 +37,8 @@ export function parseConfig(text: string, file: string): Config {
   if ('problems' in result) {
     const lines = result.problems.map((problem) => problem.line);
     const source: Source = { file, lineOf: ([index]) => lines[Number(index)] };
-    const reason = result.problems.map((problem) => `${whereText(source, problem.line)}: ${problem.text}`).join('\n');
+    const told = result.problems.map((problem) => `${whereText(source, problem.line)}: ${problem.text}`);
+    const reason = firstOf(told, source);
     throw fail('CONFIG_INVALID', { reason }, { file, ...(lines[0] ? { line: lines[0] } : {}) });
   }
   return check(result.document.value, { file, lineOf: result.document.lineOf });
@@ -58,6 +60,7 @@ function check(value: unknown, source: Source): Config {
       logLevel: server.log_level,
       maxRequestBodyBytes: server.max_request_body_bytes,
       shutdownTimeout: server.shutdown_timeout,
+      tcpKeepAlive: server.tcp_keepalive,
       noAuth: server.no_auth,
       bounds: boundsOf(server),
     },
@@ -79,7 +82,8 @@ function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
       continue;
     }
     if (!entry.enabled) continue;
-    const path = entry.path ?? defaultPath(plugin);
+    const path = entry.path ?? pathOfPlugin(plugin, at, problems);
+    if (path === undefined) continue;
     const line = source.lineOf([...at, 'path']);
     if (taken.has(path)) {
       const other = taken.get(path);
@@ -96,6 +100,17 @@ function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
   }
   if (problems.length > 0) throw configError(source, problems);
   return mounts;
+}
+
+/** Where a plugin is mounted that names no path; not every name makes one. */
+function pathOfPlugin(plugin: string, at: KeyPath, problems: Problem[]): string | undefined {
+  try {
+    return parseMountPath(defaultPath(plugin));
+  } catch (error) {
+    if (!isStreamFSError(error)) throw error;
+    problems.push({ path: at, text: `needs a path: ${error.message}` });
+    return undefined;
+  }
 }
 
 /** Every instance, whichever of the three forms it is written in. */

@@ -1,6 +1,13 @@
 /** Where something may be mounted, as far as can be told before anything is mounted. */
 import { fail } from '../errors/index.ts';
 
+/** Longer paths, and longer parts of them, are refused wherever paths are (in bytes of UTF-8). */
+const MAX_PATH = 4096;
+const MAX_PART = 255;
+
+/** Controls, and halves of characters. */
+const UNUSABLE = /\p{Cc}|\p{Cs}/u;
+
 /** An absolute path in its shortest spelling: `//live/` is `/live`. Anything else is CONFIG_INVALID. */
 export function parseMountPath(text: string): string {
   const parts = text.split('/').filter((part) => part !== '');
@@ -10,19 +17,13 @@ export function parseMountPath(text: string): string {
       ? "expected a path below the root, such as '/streamfs'"
       : parts.some((part) => part === '.' || part === '..')
         ? "expected a path without '.' and '..'"
-        : hasControlCharacter(text)
+        : UNUSABLE.test(text)
           ? 'expected a path without control characters'
-          : undefined;
+          : parts.some((part) => Buffer.byteLength(part) > MAX_PART) || Buffer.byteLength(text) > MAX_PATH
+            ? `expected at most ${MAX_PATH} bytes, and ${MAX_PART} between two slashes`
+            : undefined;
   if (reason !== undefined) {
     throw fail('CONFIG_INVALID', { reason: `invalid mount path: ${JSON.stringify(text.slice(0, 100))} (${reason})` });
   }
   return `/${parts.join('/')}`;
-}
-
-function hasControlCharacter(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code < 32 || code === 127) return true;
-  }
-  return false;
 }

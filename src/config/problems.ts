@@ -24,12 +24,11 @@ export interface Source {
 export function configError(source: Source, problems: readonly Problem[]) {
   const placed = problems.map(({ path, text }) => ({ path, text, line: source.lineOf(path) ?? 0 }));
   placed.sort((a, b) => a.line - b.line);
-  const reason = placed
-    .map(({ path, text, line }) => {
-      const key = keyText(path);
-      return `${whereText(source, line)}: ${key === '' ? '' : `${key}: `}${text}`;
-    })
-    .join('\n');
+  const lines = placed.map(({ path, text, line }) => {
+    const key = keyText(path);
+    return `${whereText(source, line)}: ${key === '' ? '' : `${key}: `}${text}`;
+  });
+  const reason = firstOf(lines, source);
   const first = placed[0];
   return fail(
     'CONFIG_INVALID',
@@ -40,6 +39,23 @@ export function configError(source: Source, problems: readonly Problem[]) {
       ...(first && first.path.length > 0 ? { key: keyText(first.path) } : {}),
     },
   );
+}
+
+/** Problems told at once: a bracket that is missing can make hundreds, and nobody reads on. */
+const MOST_TOLD = 20;
+
+/** The longest line, in characters: a parser may quote all the rest of the file. */
+const LONGEST_LINE = 800;
+
+/** The first lines, and how many more there are; what of the file is quoted in them does nothing to a terminal. */
+export function firstOf(lines: readonly string[], source: Source): string {
+  const more = lines.length - MOST_TOLD;
+  const told = lines.slice(0, MOST_TOLD).map((line) => {
+    const cut = line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line;
+    return cut.replace(/\p{Cc}/gu, (sign) => `\\x${sign.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  });
+  if (more <= 0) return told.join('\n');
+  return [...told, `${whereText(source, undefined)}: ${more} more like these`].join('\n');
 }
 
 /** `streamfs.yaml:12`, without the line where nothing tells it. */

@@ -32,6 +32,8 @@ server:
   max_request_body_bytes: ${DEFAULT_SERVER.max_request_body_bytes}
   # How long open connections may take to finish at shutdown, before they are cut.
   shutdown_timeout: ${DEFAULT_SERVER.shutdown_timeout}
+  # Silence after which a peer is asked whether it is still there; one that does not answer for 10 s is gone. 0: never.
+  tcp_keepalive: ${DEFAULT_SERVER.tcp_keepalive}
   # What streams, files and bodies may take together: a size, or a share of the memory this process may use; 0 for no
   # bound. Where it is reached, those that hold most give up their oldest history. 0 is for no limit below as well.
   max_memory: ${DEFAULT_BOUNDS.max_memory}

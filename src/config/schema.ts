@@ -3,7 +3,8 @@
  * What a plugin's own `config` may hold is the plugin's business, so it passes through as it is.
  */
 import { z } from 'zod';
-import { parseDuration, parseSize } from '../units/index.ts';
+import { fail } from '../errors/index.ts';
+import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
 import { bounds, limits } from './bounds-schema.ts';
 import { DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
@@ -19,6 +20,14 @@ const duration = read(
   parseDuration,
 );
 
+/** The system counts it in whole seconds, of which it takes 32,767 at most. */
+function parseKeepAlive(milliseconds: number): number {
+  if (milliseconds === 0 || (milliseconds >= 1000 && milliseconds <= 9 * 3_600_000)) return milliseconds;
+  throw fail('CONFIG_INVALID', {
+    reason: `invalid duration: ${formatDuration(milliseconds)} (expected 0, or 1s to 9h)`,
+  });
+}
+
 const server = z.strictObject({
   address: read(z.string(), parseAddress)
     .prefault(DEFAULT_SERVER.address)
@@ -30,6 +39,11 @@ const server = z.strictObject({
   shutdown_timeout: duration
     .prefault(DEFAULT_SERVER.shutdown_timeout)
     .describe('How long open connections may take to finish at shutdown before they are cut.'),
+  tcp_keepalive: read(duration, parseKeepAlive)
+    .prefault(DEFAULT_SERVER.tcp_keepalive)
+    .describe(
+      'Silence after which a peer is asked whether it is still there; without an answer in 10 s it is gone. 0: never.',
+    ),
   no_auth: z
     .boolean()
     .default(DEFAULT_SERVER.no_auth)

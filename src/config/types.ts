@@ -16,6 +16,8 @@ interface ServerConfig {
   maxRequestBodyBytes: number;
   /** Milliseconds. */
   shutdownTimeout: number;
+  /** Milliseconds, 0 for none. */
+  tcpKeepAlive: number;
   /** Off loopback too, nobody is asked for a token. */
   noAuth: boolean;
   /** Memory, timeouts, and how much of everything there may be. */

@@ -4,7 +4,8 @@ import type { KeyPath, ParseResult } from './document.ts';
 
 export function parseYamlDocument(text: string): ParseResult {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  // A list or a mapping as a key would become a text that nobody wrote, with a warning past our errors.
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const lineAt = (offset: number) => lines.linePos(offset).line || undefined;
   const [document, second] = 'empty' in documents ? [] : documents;
   if (!document) return { document: { value: undefined, lineOf: () => undefined } };

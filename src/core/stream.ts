@@ -59,6 +59,8 @@ export class Stream {
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
+  /** Whether its path is gone, which may come long after its end. */
+  private gone = false;
   private readerIds = 0;
 
   constructor(options: StreamOptions) {
@@ -178,17 +180,19 @@ export class Stream {
    * Ending twice is harmless: the first reason stays.
    */
   end(reason: EndReason = 'ended'): void {
-    if (this.reason !== undefined) return;
-    this.reason = reason;
-    this.gate.abandon();
-    if (this.openReaders.size > 0) this.scheduleFlush();
+    if (reason !== 'ended') this.gone = true;
+    if (this.reason === undefined) {
+      this.reason = reason;
+      this.gate.abandon();
+      if (this.openReaders.size > 0) this.scheduleFlush();
+      this.observer.ended?.(this);
+    }
     this.releaseIfGone();
-    this.observer.ended?.(this);
   }
 
   /** A stream whose path is gone is nobody's once its last reader has left. */
   private releaseIfGone(): void {
-    if (this.reason !== undefined && this.reason !== 'ended' && this.openReaders.size === 0) this.memory?.release();
+    if (this.gone && this.openReaders.size === 0) this.memory?.release();
   }
 
   /**

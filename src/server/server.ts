@@ -37,6 +37,12 @@ const NO_HEADER_LIMIT = 2 ** 31 - 1;
 /** When a server that has begun to listen has nothing more urgent to do, in milliseconds. */
 const SETTLED = 1000;
 
+/**
+ * Silence after which a peer is asked whether it is still there, in milliseconds. One that is gone without a word does
+ * not answer, and ten seconds later its connection is over: the system's own two hours would keep dead readers as long.
+ */
+const TCP_KEEPALIVE = 30_000;
+
 /** Bytes a socket takes in or gives out before it is asked to wait: one chunk. */
 const HIGH_WATER_MARK = 64 * 1024;
 
@@ -49,6 +55,8 @@ export interface ServerOptions {
   version: VersionInfo;
   /** Whether the process wants traffic (`GET /ready`). Default: always; the mounts have their own say. */
   ready?: () => boolean;
+  /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. Default 30,000. */
+  tcpKeepAlive?: number;
   /** The longest a search may take, in milliseconds. Default 10,000. */
   grepTimeLimit?: number;
   /** Those that are not given are at their defaults. */
@@ -106,6 +114,7 @@ class HttpServer implements StreamFSServer {
       grepTimeLimit: options.grepTimeLimit ?? DEFAULT_GREP_TIME_LIMIT,
       bounds: this.#bounds,
     };
+    const { tcpKeepAlive = TCP_KEEPALIVE } = options;
     this.http = createHttpServer({
       // A live upload may last for days; headers may not.
       requestTimeout: 0,
@@ -116,7 +125,8 @@ class HttpServer implements StreamFSServer {
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
       highWaterMark: HIGH_WATER_MARK,
       noDelay: true,
-      keepAlive: true,
+      keepAlive: tcpKeepAlive > 0,
+      keepAliveInitialDelay: tcpKeepAlive,
       // It is asked for in #route, where the refusal is JSON like any other.
       requireHostHeader: false,
     });
@@ -245,6 +255,8 @@ class HttpServer implements StreamFSServer {
     const exchange = this.#exchanges.get(socket);
     if (exchange && !exchange.req.complete && !exchange.res.writableEnded) {
       markBroken(exchange.req);
+      // Nothing can follow on this connection, also where an answer that has begun says that it is kept.
+      exchange.res.once('finish', () => (socket as Socket).destroySoon());
       if (!breakOff(socket)) exchange.req.emit('error', error);
       return;
     }

@@ -68,6 +68,7 @@ describe('defaults', () => {
       logLevel: 'info',
       maxRequestBodyBytes: 64 * 1024 * 1024,
       shutdownTimeout: 5000,
+      tcpKeepAlive: 30_000,
       noAuth: false,
     });
   });
@@ -117,6 +118,12 @@ describe('formats', () => {
   it('accepts sizes and durations with units', () => {
     const { server } = parseConfig('server: {max_request_body_bytes: 1.5 mb, shutdown_timeout: 250ms}', 'c.yaml');
     expect(server).toMatchObject({ maxRequestBodyBytes: 1.5 * 1024 * 1024, shutdownTimeout: 250 });
+  });
+
+  it('takes a keepalive that the system can keep: none, or from a second to nine hours', () => {
+    const read = (value: string) => parseConfig(`server: {tcp_keepalive: ${value}}`, 'c.yaml').server.tcpKeepAlive;
+    expect(['0', '1s', '1500ms', '9h'].map(read)).toEqual([0, 1000, 1500, 32_400_000]);
+    for (const refused of ['999ms', '10h']) expect(() => read(refused)).toThrow(/expected 0, or 1s to 9h/);
   });
 
   it('keeps the line of each plugin for errors of its own', () => {
@@ -242,6 +249,36 @@ enabled = "no"
       'c.toml:6: server.no_auth: must be true or false, not a mapping',
       'c.toml:12: plugins.streamfs[1].enabled: must be true or false, not "no"',
     ]);
+  });
+
+  it('contract 44: tell that a path is one that no mount could have, also where it is made of the name of a plugin', () => {
+    for (const name of ['..', 'a/../b', '"\\0x"', '/', `"${'n'.repeat(256)}"`]) {
+      expect(refusal(`plugins:\n  ${name}: {}\n`)).toEqual([
+        expect.stringMatching(/^c\.yaml:2: plugins\..*needs a path: /),
+      ]);
+    }
+    for (const path of ['/a\\u0085', `/${'n'.repeat(256)}`, `${'/n'.repeat(2049)}`]) {
+      expect(refusal(`plugins:\n  memfs: {path: "${path}"}\n`)).toEqual([expect.stringMatching(/invalid mount path/)]);
+    }
+  });
+
+  it('tell of a key that is no text', () => {
+    expect(refusal('server:\n  {a: b}: 1\n')).toEqual([expect.stringMatching(/^c\.yaml:2: invalid YAML: .*strings/)]);
+  });
+
+  it('do nothing to a terminal, whatever stands in the file', () => {
+    expect(refusal('"\\x1b[2Jserver": 1\n')).toEqual([
+      expect.stringMatching(/^c\.yaml:1: \\x1b\[2Jserver: unknown key/),
+    ]);
+  });
+
+  it('are the first twenty, and how many more there are', () => {
+    const text = `server:\n${Array.from({ length: 50 }, (_, n) => `  no_such_key_${n}: 1\n`).join('')}`;
+    for (const broken of [text, `${'['.repeat(300)}\n`]) {
+      const lines = refusal(broken);
+      expect(lines.length).toBe(21);
+      expect(lines[20]).toMatch(/^c\.yaml: \d+ more like these$/);
+    }
   });
 
   it('say which key may have been meant', () => {

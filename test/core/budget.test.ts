@@ -193,6 +193,19 @@ describe('one budget for many streams', () => {
     expect(budget.used).toBeLessThanOrEqual(budget.limit);
   });
 
+  it('gets all of a stream back that was ended long before it is removed, once its last reader has gone', () => {
+    const budget = new MemoryBudget(MIN_BUDGET);
+    const stream = new Stream({ retention: MB, maxLag: MB, budget });
+    stream.append(pattern(0, MB));
+    const reader = stream.openReader();
+    stream.end();
+    expect(budget.used).toBeGreaterThan(MB);
+    stream.end('removed');
+    expect(budget.holderCount).toBe(1);
+    reader.close();
+    expect([budget.holderCount, budget.used, stream.endReason]).toEqual([0, 0, 'ended']);
+  });
+
   it('without a limit counts all the same', () => {
     const budget = new MemoryBudget(0);
     const stream = new Stream({ retention: MB, maxLag: MB, budget });

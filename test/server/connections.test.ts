@@ -55,6 +55,15 @@ describe('a connection', () => {
     expect(await slow.closed()).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"REQUEST_TIMEOUT"/);
   });
 
+  it('that ends in the middle of a small body nobody wanted is closed, though the answer was to keep it', async () => {
+    const server = await start(STREAMS);
+    const one = await wire(server.port);
+    one.send('POST /api/v1/files?path=/s/%00 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1');
+    await one.until('INVALID_PATH');
+    one.socket.end();
+    expect(await one.closed()).toContain('Connection: keep-alive');
+  });
+
   it('is kept for more requests, also after a small body nobody wanted', async () => {
     const server = await start();
     const one = await wire(server.port);

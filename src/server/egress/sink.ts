@@ -31,6 +31,14 @@ export interface SinkOptions {
   onDone: (end: ReadEnd | 'cut') => void;
 }
 
+/**
+ * A peer that has closed its side is gone (contract 26), also where it left bytes untaken: node would wait for it to take
+ * them. One function for all sockets.
+ */
+function cut(this: Socket): void {
+  this.destroy();
+}
+
 export class Sink implements LiveRead {
   private readonly reader: Reader;
   readonly socket: Socket;
@@ -55,6 +63,7 @@ export class Sink implements LiveRead {
       this.timer = setTimeout(this.tick, period).unref();
     }
     socket.once('close', this.onClose);
+    socket.on('end', cut);
     options.reads?.add(this);
     reader.onFailure = () => this.finish('too-slow');
   }
@@ -131,10 +140,18 @@ export class Sink implements LiveRead {
     }
   }
 
-  /** A socket says that it has room only after a write that filled it up; of a smaller one, the next write tells. */
+  /**
+   * A socket says that it has room only after a write that filled it up; of a smaller one, the next write tells. One that
+   * is being destroyed still counts what waited in it, and refuses writes at once, before anything else has its turn: to
+   * ask it again and again would hold up everything, its own `close` included.
+   */
   private waitForRoom(): void {
     if (this.socket.writableNeedDrain) this.socket.once('drain', this.pump);
-    else this.socket.write(EMPTY, () => this.pump());
+    else {
+      this.socket.write(EMPTY, (error) => {
+        if (!error) this.pump();
+      });
+    }
   }
 
   private readonly tick = (): void => {
@@ -189,6 +206,7 @@ export class Sink implements LiveRead {
     this.reader.cancelWait();
     this.reader.close();
     this.socket.off('close', this.onClose);
+    this.socket.off('end', cut);
     this.socket.off('drain', this.pump);
     this.fanout.leave();
   }

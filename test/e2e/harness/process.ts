@@ -20,6 +20,8 @@ export interface ProcessOptions {
   /** Whether what is written to standard output is kept, and not only counted and hashed. Default true. */
   keep?: boolean;
   env?: Record<string, string>;
+  /** Whether it can be asked things over a channel of its own ({@link Process.ask}). Default false. */
+  ipc?: boolean;
 }
 
 const running = new Set<Process>();
@@ -35,14 +37,16 @@ export class Process {
   readonly exited: Promise<Exit>;
   private readonly child: ChildProcessByStdio<Writable | null, Readable | null, Readable>;
   private isOver = false;
+  private questions = 0;
 
   constructor(command: string, args: readonly string[], options: ProcessOptions = {}) {
-    const { stdin = 'pipe', stdout = 'pipe', keep = true, env = {} } = options;
+    const { stdin = 'pipe', stdout = 'pipe', keep = true, env = {}, ipc = false } = options;
     // The environment of whoever runs the tests must not decide what they see.
     const clean = Object.entries(process.env).filter(
       ([name]) => !/^(STREAMFS_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name),
     );
-    const spawned: SpawnOptions = { stdio: [stdin, stdout, 'pipe'], env: { ...Object.fromEntries(clean), ...env } };
+    const stdio: SpawnOptions['stdio'] = [stdin, stdout, 'pipe', ...(ipc ? ['ipc' as const] : [])];
+    const spawned: SpawnOptions = { stdio, env: { ...Object.fromEntries(clean), ...env } };
     this.child = spawn(command, args, spawned) as ChildProcessByStdio<Writable | null, Readable | null, Readable>;
     this.pid = this.child.pid ?? 0;
     this.stdout = new Tap(this.child.stdout, keep);
@@ -85,6 +89,24 @@ export class Process {
       };
       stdin.on('drain', done).on('close', done);
     });
+  }
+
+  /** Asks it over its channel, and gives its answer. */
+  async ask<T>(command: string, value?: number): Promise<T> {
+    const id = ++this.questions;
+    const answer = new Promise<T>((resolve, reject) => {
+      const settle = (act: () => void) => {
+        this.child.off('message', onMessage).off('exit', onExit);
+        act();
+      };
+      const onMessage = (message: { id: number; answer: T }) => {
+        if (message.id === id) settle(() => resolve(message.answer));
+      };
+      const onExit = () => settle(() => reject(new Error(`the process ended while it was asked to ${command}`)));
+      this.child.on('message', onMessage).on('exit', onExit);
+    });
+    this.child.send({ id, command, value });
+    return await settled(`process ${this.pid} to answer '${command}'`, answer);
   }
 
   kill(signal: NodeJS.Signals): void {

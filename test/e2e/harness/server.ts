@@ -23,8 +23,16 @@ export interface ServerOptions {
   server?: Record<string, string | number | boolean>;
   /** Default: a free one. */
   port?: number;
+  /** Flags of Node itself. */
+  node?: readonly string[];
+  /** See {@link ProcessOptions}. */
+  ipc?: boolean;
   /** A program to run it under, with its arguments. */
   under?: readonly string[];
+  /** Where to listen. Default 127.0.0.1. */
+  host?: string;
+  /** More flags of `streamfs serve`. */
+  serve?: readonly string[];
 }
 
 /** Facts of a stream, from stat. */
@@ -91,9 +99,9 @@ export class ServerProcess {
     await waitFor(`${count} readers of ${path}`, async () => ((await this.facts(path))?.readers ?? 0) === count);
   }
 
-  /** Waits until so many bytes have been written to a stream. */
+  /** Waits until so many bytes have been written to a stream, which 0 bytes make as well. */
   async untilWritten(path: string, bytes: number): Promise<void> {
-    await waitFor(`${bytes} bytes in ${path}`, async () => ((await this.facts(path))?.written ?? 0) >= bytes);
+    await waitFor(`${bytes} bytes in ${path}`, async () => ((await this.facts(path))?.written ?? -1) >= bytes);
   }
 
   /** The lines of the log with a message. */
@@ -113,7 +121,15 @@ export class ServerProcess {
 }
 
 /** Starts a server; the caller stops it. */
-export async function startServer(options: ServerOptions = {}): Promise<ServerProcess> {
+export function startServer(options: ServerOptions = {}): Promise<ServerProcess> {
+  return startServerAs(ServerProcess, options);
+}
+
+/** The same, as a class with more to it. */
+export async function startServerAs<T extends ServerProcess>(
+  Kind: new (child: Process, url: string, folder: string) => T,
+  options: ServerOptions = {},
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-e2e-'));
   const file = join(folder, 'server.yaml');
   // YAML reads JSON.
@@ -122,25 +138,16 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
     plugins: { streamfs: { config: options.streamfs ?? {} }, memfs: {}, devfs: { path: '/dev' } },
   };
   writeFileSync(file, JSON.stringify(config));
-  const { under = [], port = 0 } = options;
-  const [command = '', ...args] = [
-    ...under,
-    process.execPath,
-    MAIN,
-    'serve',
-    '--addr',
-    `127.0.0.1:${port}`,
-    '-c',
-    file,
-  ];
-  const child = new Process(command, args, { stdin: 'ignore' });
+  const { host = '127.0.0.1', port = 0, node = [], under = [], serve = [], ipc = false } = options;
+  const [command = '', ...args] = [...under, process.execPath, ...node, MAIN, 'serve', '--addr', `${host}:${port}`];
+  const child = new Process(command, [...args, '-c', file, ...serve], { stdin: 'ignore', ipc });
   try {
     const greeting = await waitFor(
       'the server to say where it is',
       () => /listening on (http:\S+)\s/.exec(child.stdout.text) ?? (child.isRunning ? undefined : ['', '']),
     );
     if (!greeting[1]) throw new Error(`the server did not start: ${child.stderr.text}`);
-    return new ServerProcess(child, greeting[1], folder);
+    return new Kind(child, greeting[1], folder);
   } catch (error) {
     await child.end();
     rmSync(folder, { recursive: true, force: true });

@@ -6,6 +6,8 @@ import { waitFor } from './wait.ts';
 export class Tap {
   length = 0;
   isOver = false;
+  /** Told of each piece. */
+  onPiece: ((piece: Buffer) => void) | undefined;
   /** Told once for each line that has come. */
   onLine: (() => void) | undefined;
   private readonly hash = createHash('sha256');
@@ -25,6 +27,7 @@ export class Tap {
     this.length += piece.length;
     this.hash.update(piece);
     if (this.keep) this.pieces.push(piece);
+    this.onPiece?.(piece);
     if (this.onLine === undefined) return;
     for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) this.onLine();
   }

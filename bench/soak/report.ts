@@ -1,0 +1,38 @@
+/** Figures of a soak as they come, and waiting with an end. */
+import { readdirSync } from 'node:fs';
+import type { Run } from './run.ts';
+import { median, megabytes, type SoakSample } from './samples.ts';
+
+export const descriptorsOf = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
+
+export function report(run: Run, samples: readonly SoakSample[]): void {
+  const { counts } = run;
+  const last = samples.at(-1);
+  const first = samples[0];
+  if (last === undefined || first === undefined) return;
+  const recent = samples.slice(-10);
+  const cpu = recent.length < 2 ? 0 : (last.cpu - recent[0]!.cpu) / (recent.length - 1);
+  const facts = [
+    `${samples.length} s`,
+    `in ${megabytes(counts.bytesIn)}`,
+    `out ${megabytes(counts.bytesOut)}`,
+    `lost and told ${megabytes(counts.skipped)} in ${counts.gaps} gaps`,
+    `${counts.joins} joins, ${counts.cuts} cuts, ${counts.resumes} resumed, ${counts.handleReads} handle reads, ${counts.lives} short lives`,
+    `rss ${megabytes(last.rss)}, held ${megabytes(median(recent.map(({ held }) => held)))}, ${last.descriptors} descriptors`,
+    `cpu ${(cpu * 100).toFixed(0)} %, delay p99 ${median(recent.map(({ p99 }) => p99)).toFixed(0)} ms, max ${Math.max(...recent.map(({ delay }) => delay)).toFixed(0)} ms`,
+  ];
+  process.stdout.write(`soak: ${facts.join(' · ')}\n`);
+}
+
+/** Waits for something, but not for ever; says so by `late`. */
+export async function within(milliseconds: number, work: Promise<unknown>, late: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      late();
+      resolve();
+    }, milliseconds);
+  });
+  await Promise.race([work, over]);
+  clearTimeout(timer);
+}

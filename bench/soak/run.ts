@@ -1,0 +1,104 @@
+/** What all parts of a soak share: the server, the clock, chance from a seed, and what went wrong. */
+import { setMaxListeners } from 'node:events';
+import type { Process } from '../../test/e2e/harness/process.ts';
+
+export interface Options {
+  seconds: number;
+  streams: number;
+  readers: number;
+  /** Bytes a second that all writers write together. */
+  rate: number;
+  /** Processes of the command line that write, and as many that read. */
+  processes: number;
+  seed: number;
+}
+
+/** One stream in so many is so many times busier than the others. */
+const EVERY = 7;
+const BUSIER = 10;
+
+export class Run {
+  readonly options: Options;
+  readonly server: Process;
+  readonly port: number;
+  /** Aborts when writers are to stop. */
+  readonly writing = new AbortController();
+  /** Aborts when those that come and go are to come no more. */
+  readonly joining = new AbortController();
+  /** Bytes written to each stream and acknowledged, or known to have come in. */
+  readonly written: number[];
+  readonly failures: string[] = [];
+  readonly counts = {
+    bytesIn: 0,
+    bytesOut: 0,
+    skipped: 0,
+    gaps: 0,
+    joins: 0,
+    leaves: 0,
+    cuts: 0,
+    resumes: 0,
+    handleReads: 0,
+    lives: 0,
+  };
+  private state: number;
+
+  constructor(options: Options, server: Process, port: number) {
+    this.options = options;
+    this.server = server;
+    this.port = port;
+    this.written = new Array<number>(options.streams).fill(0);
+    this.state = options.seed | 1;
+    // One listener for each reader and writer.
+    setMaxListeners(0, this.writing.signal, this.joining.signal);
+  }
+
+  /** From 0 to below 1, the same row of numbers for the same seed. */
+  random(): number {
+    this.state ^= this.state << 13;
+    this.state ^= this.state >>> 17;
+    this.state ^= this.state << 5;
+    return (this.state >>> 0) / 2 ** 32;
+  }
+
+  between(least: number, most: number): number {
+    return Math.floor(least + this.random() * (most - least + 1));
+  }
+
+  /** Bytes a second that a stream is written with: some are far busier than most. */
+  rateOf(stream: number): number {
+    const { rate, streams } = this.options;
+    const busy = Math.ceil(streams / EVERY);
+    return (rate * (stream % EVERY === 0 ? BUSIER : 1)) / (streams + busy * (BUSIER - 1));
+  }
+
+  pathOf(stream: number): string {
+    return `/streamfs/soak/${stream}`;
+  }
+
+  fail(what: string): void {
+    if (this.failures.length < 50) this.failures.push(what);
+  }
+
+  /** Does something that must not fail. */
+  async guard(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.fail(`${what}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+/** Waits; ends early when the signal aborts. */
+export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}

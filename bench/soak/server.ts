@@ -1,0 +1,40 @@
+/** The server under test: the built one, as a process of its own, with the probe of the tests in it. */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Process } from '../../test/e2e/harness/process.ts';
+import { waitFor } from '../../test/e2e/harness/wait.ts';
+
+/** The script that runs this says where the project is. */
+const ROOT = process.cwd();
+export const MAIN = join(ROOT, 'dist/cli/main.js');
+const PROBE = pathToFileURL(join(ROOT, 'test/e2e/harness/probe.mjs')).href;
+
+export async function startServer(): Promise<{ server: Process; port: number }> {
+  const node = ['--expose-gc', '--disable-warning=ExperimentalWarning', '--import', PROBE];
+  const args = [...node, MAIN, 'serve', '--addr', '127.0.0.1:0', '-c', join(ROOT, 'bench/soak/server.yaml')];
+  const server = new Process(process.execPath, args, { stdin: 'ignore', ipc: true });
+  const greeting = await waitFor(
+    'the server to say where it is',
+    () => /listening on http:\S+:(\d+)\s/.exec(server.stdout.text) ?? (server.isRunning ? undefined : ['']),
+  );
+  if (greeting[1] === undefined) throw new Error(`the server did not start: ${server.stderr.text}`);
+  return { server, port: Number(greeting[1]) };
+}
+
+export interface Level {
+  objects: Record<string, number>;
+  bytes: number;
+}
+
+/** Waits until the objects of a server are as few as before; gives what stays more than that. */
+export async function untilGone(server: Process, before: Level): Promise<string[]> {
+  const until = performance.now() + 20_000;
+  for (;;) {
+    const { objects } = await server.ask<Level>('level');
+    const more = Object.entries(objects).filter(([kind, count]) => count > (before.objects[kind] ?? 0));
+    if (more.length === 0 || performance.now() > until) {
+      return more.map(([kind, count]) => `${count - (before.objects[kind] ?? 0)} ${kind}`);
+    }
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+}

@@ -1,0 +1,109 @@
+/** Holds what a reader gets to what was written. Every wrong byte is an error; every byte lost must be accounted for. */
+import { content, distance, isContent, MARK, PERIOD } from './content.ts';
+
+export class WrongBytes extends Error {}
+
+/** A reader that is told of its gaps: the next offset is always known. */
+export class Cursor {
+  readonly stream: number;
+  offset: number;
+  received = 0;
+  skipped = 0;
+
+  constructor(stream: number, offset: number) {
+    this.stream = stream;
+    this.offset = offset;
+  }
+
+  data(offset: number, bytes: Uint8Array): void {
+    if (offset !== this.offset)
+      throw new WrongBytes(`stream ${this.stream}: bytes at ${offset}, where ${this.offset} is next`);
+    if (!isContent(this.stream, offset, bytes)) {
+      throw new WrongBytes(`stream ${this.stream}: ${bytes.length} bytes at ${offset} are not what was written`);
+    }
+    this.offset += bytes.length;
+    this.received += bytes.length;
+  }
+
+  gap(from: number, to: number): void {
+    if (from !== this.offset || to <= from) {
+      throw new WrongBytes(`stream ${this.stream}: a gap from ${from} to ${to}, where ${this.offset} is next`);
+    }
+    this.offset = to;
+    this.skipped += to - from;
+  }
+
+  /** It ended at an offset, having been told that so much was lost in all. */
+  end(offset: number): void {
+    if (offset !== this.offset)
+      throw new WrongBytes(`stream ${this.stream}: an end at ${offset}, where ${this.offset} is next`);
+  }
+}
+
+/**
+ * A reader of raw bytes, which are not told apart from what is lost between them: where they do not go on, the next
+ * sixteen tell where they do. What was skipped is known modulo the period, and held to what the end says.
+ */
+export class RawCursor {
+  readonly stream: number;
+  private readonly start: number;
+  private offset: number;
+  received = 0;
+  /** Modulo the period. */
+  private jumped = 0;
+  private held: Buffer = Buffer.alloc(0);
+
+  constructor(stream: number, start: number) {
+    this.stream = stream;
+    this.start = this.offset = start;
+  }
+
+  data(bytes: Uint8Array): void {
+    this.received += bytes.length;
+    let rest: Uint8Array = this.held.length === 0 ? bytes : Buffer.concat([this.held, bytes]);
+    this.held = Buffer.alloc(0);
+    while (rest.length > 0) {
+      const same = this.same(rest);
+      this.offset += same;
+      rest = rest.subarray(same);
+      if (rest.length === 0) return;
+      if (rest.length < MARK) {
+        this.held = Buffer.from(rest);
+        return;
+      }
+      const jump = distance(this.stream, this.offset, rest);
+      if (jump === undefined || jump === 0) {
+        throw new WrongBytes(`stream ${this.stream}: wrong bytes after ${this.received - rest.length} that were right`);
+      }
+      this.offset += jump;
+      this.jumped += jump;
+    }
+  }
+
+  /** How many bytes go on where the last ended. */
+  private same(bytes: Uint8Array): number {
+    const part = bytes.subarray(0, PERIOD);
+    const expected = content(this.stream, this.offset, part.length);
+    if (expected.compare(part) === 0) return part.length;
+    let at = 0;
+    while (expected[at] === part[at]) at++;
+    return at;
+  }
+
+  /** It ended at an offset, having lost so much. */
+  end(offset: number, skipped: number): void {
+    if (this.held.length > 0 && distance(this.stream, offset - this.held.length, this.held) === undefined) {
+      const rest = content(this.stream, offset - this.held.length, this.held.length);
+      if (!rest.equals(this.held)) throw new WrongBytes(`stream ${this.stream}: wrong bytes at the end`);
+    } else if ((skipped - this.jumped) % PERIOD !== 0) {
+      throw new WrongBytes(
+        `stream ${this.stream}: ${skipped} bytes were lost, the bytes themselves say ${this.jumped}`,
+      );
+    }
+    if (this.start + this.received + skipped !== offset) {
+      throw new WrongBytes(
+        `stream ${this.stream}: ${this.received} received and ${skipped} lost, but it ended at ${offset}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * `npm run fuzz -- --minutes N [--seed S] [--only TARGET]`: the fuzzers of the tests, for as long as is wanted. A failure
+ * prints the seed that finds it again at once, and the smallest case that was found.
+ */
+import { parseArgs } from 'node:util';
+import { runTool } from './run.mjs';
+
+/** The tests of each target, below test/. */
+const ALL = {
+  http: 'e2e/fuzz/http',
+  model: 'e2e/fuzz/model',
+  config: 'fuzz/config',
+  frames: 'fuzz/frames',
+  small: 'fuzz/small',
+  grep: 'fuzz/grep',
+};
+
+const USAGE = `usage: npm run fuzz -- [--minutes N] [--seed S] [--only TARGET]
+
+  --minutes N     how long in all, in minutes; a fraction is fine. Default 5
+  --seed S        a whole number to begin with, as a failure printed it. Default: a random one
+  --only TARGET   one of ${Object.keys(ALL).join(', ')}. Default: all, one after the other
+`;
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: { minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
+    });
+    const minutes = Number(values.minutes ?? 5);
+    if (!(minutes > 0 && minutes < 10_000))
+      throw new Error(`--minutes must be a number above 0, not ${values.minutes}`);
+    if (values.seed !== undefined && !/^\d{1,10}$/.test(values.seed)) {
+      throw new Error(`--seed must be a whole number, not ${values.seed}`);
+    }
+    if (values.only !== undefined && !Object.hasOwn(ALL, values.only)) {
+      throw new Error(`--only must be one of ${Object.keys(ALL).join(', ')}, not ${values.only}`);
+    }
+    return { minutes, ...values };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    return undefined;
+  }
+}
+
+const asked = options();
+if (asked === undefined) process.exitCode = 2;
+else {
+  const env = {
+    FUZZ_SECONDS: String(asked.minutes * 60),
+    ...(asked.seed === undefined ? {} : { FUZZ_SEED: asked.seed }),
+    ...(asked.only === undefined ? {} : { FUZZ_ONLY: asked.only }),
+  };
+  const files = (asked.only === undefined ? Object.values(ALL) : [ALL[asked.only]]).map((file) => `test/${file}`);
+  process.exitCode = await runTool('vitest', ['run', '--no-file-parallelism', ...files], { env });
+}

@@ -1,0 +1,109 @@
+/** Time goes wrong: the clock is set, or the process stands still for seconds. */
+import { describe, expect, it } from 'vitest';
+import { parseFrames } from '../harness/frames.ts';
+import { isPattern, pattern } from '../harness/pattern.ts';
+import { type ProbedServer, probed } from '../harness/probed.ts';
+import { waitFor } from '../harness/wait.ts';
+import { get, parseAnswer } from '../harness/wire.ts';
+
+const PATH = '/streamfs/live';
+const HOUR = 3_600_000;
+
+const modTime = async (at: ProbedServer, path = PATH) =>
+  Date.parse(String((await at.json('GET', `/stat?path=${path}`)).modTime));
+
+/** A handle, as `GET /handles/ID` tells of it. */
+const handle = async (at: ProbedServer, id: number) => {
+  const facts = await at.json('GET', `/handles/${id}`);
+  return { status: facts.status, left: Date.parse(String(facts.expires_at)) - Date.parse(String(facts.last_access)) };
+};
+
+describe('a clock that is set', () => {
+  it.each([
+    ['back by an hour', -HOUR],
+    ['forward by an hour', HOUR],
+  ])('%s expires nothing, keeps nothing alive for longer, and cuts nobody off', async (_name, shift) => {
+    const at = await probed();
+    await at.put(PATH, pattern(0, 8000));
+    const open = async (lease: number) =>
+      Number((await at.json('POST', `/handles/open?path=${PATH}&flags=2&lease=${lease}`)).handle_id);
+    const [long, short] = [await open(60), await open(1)];
+    const timed = await get(at.port, `/files?path=${PATH}&stream=true&timeout=1s`);
+    const framed = await get(at.port, `/files?path=${PATH}&stream=true&format=frames&heartbeat=100ms`);
+    await waitFor('both to have history', () => timed.received > 8000 && framed.received > 8000);
+    const written = await modTime(at);
+    await at.shiftClock(shift);
+
+    // A lease that had an hour's worth of it left has it still; a short one runs out when it would have.
+    expect(await handle(at, long)).toEqual({ status: 200, left: 60_000 });
+    await waitFor('the short lease to run out', async () => (await handle(at, short)).status === 404);
+    expect(await handle(at, long)).toMatchObject({ status: 200 });
+    // A read that ends after a second of silence does, neither at once nor never.
+    expect(parseAnswer(await timed.closed(), true)).toMatchObject({
+      complete: true,
+      trailers: { 'x-stream-end': 'timeout', 'x-stream-end-offset': '8000' },
+    });
+    const beats = () => parseFrames(parseAnswer(framed.bytes)!.body).filter(({ type }) => type === 'heartbeat').length;
+    const before = beats();
+    await waitFor('heartbeats to go on', () => beats() > before + 2);
+
+    // What was written before was written then; what is written now says what the clock says.
+    expect(await modTime(at)).toBe(written);
+    await at.put(PATH, pattern(8000, 8000));
+    expect((await modTime(at)) - written - shift).toBeGreaterThanOrEqual(0);
+    expect((await modTime(at)) - written - shift).toBeLessThan(HOUR / 2);
+    await waitFor('the reader to have it', () => framed.received > 16_000);
+    // The framed read, and the handle that is left.
+    expect(await at.facts(PATH)).toMatchObject({ written: 16_000, readers: 2, state: 'open' });
+    expect(await at.json('GET', `/handles/${long}/stat`)).toMatchObject({ status: 200, size: 16_000 });
+    await at.json('POST', `/handles/${long}/seek?offset=8000`);
+    const { bytes } = await at.ask('GET', `/handles/${long}/read?size=8000`);
+    expect([bytes.length > 0, isPattern(bytes, 8000)]).toEqual([true, true]);
+    // A stream made now is as old as the clock says, and works like any other.
+    await at.put('/streamfs/new', 'x');
+    expect((await modTime(at, '/streamfs/new')) - written - shift).toBeLessThan(HOUR / 2);
+    framed.socket.destroy();
+    await at.untilReaders(PATH, 1);
+    await at.isSound();
+  });
+});
+
+describe('an event loop that stands still for seconds', () => {
+  it('loses no byte, no reader and no request that came meanwhile, and leaves nothing behind', async () => {
+    const at = await probed();
+    await at.leavesNothing(async () => {
+      const readers = await Promise.all(
+        Array.from({ length: 50 }, (_, n) =>
+          get(at.port, `/files?path=${PATH}&stream=true&format=${n % 2 ? 'raw' : 'frames'}&heartbeat=200ms`),
+        ),
+      );
+      await at.untilReaders(PATH, 50);
+      const opened = await at.json('POST', `/handles/open?path=${PATH}&flags=0&lease=60`);
+      const reading = at.ask('GET', `/handles/${opened.handle_id}/read?size=8000`);
+      const blocked = at.block(2000);
+      // All of this comes while nobody is there to take it.
+      const answers = await Promise.all([
+        blocked,
+        at.put(PATH, pattern(0, 8000)),
+        ...Array.from({ length: 50 }, async () => {
+          const { status } = await at.ask('GET', '/health');
+          return status;
+        }),
+      ]);
+      expect(answers.slice(2).every((status) => status === 200)).toBe(true);
+      expect((await reading).bytes.equals(pattern(0, 8000))).toBe(true);
+      for (const wire of readers) await waitFor('every reader to have it', () => wire.received >= 8000);
+      await at.json('DELETE', `/handles/${opened.handle_id}`);
+      await at.json('POST', `/end?path=${PATH}`);
+      for (const [n, wire] of readers.entries()) {
+        const answer = parseAnswer(await wire.closed(), true)!;
+        expect(answer.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': '8000' });
+        const data = parseFrames(n % 2 ? Buffer.alloc(0) : answer.body).filter(({ type }) => type === 'data');
+        const body = n % 2 ? answer.body : Buffer.concat(data.map(({ payload }) => payload));
+        expect(body.length).toBe(8000);
+        expect(isPattern(body, 0)).toBe(true);
+      }
+      await at.json('DELETE', `/files?path=${PATH}`);
+    }, 1);
+  });
+});

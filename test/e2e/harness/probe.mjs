@@ -1,0 +1,64 @@
+/**
+ * Loaded into a server before its own code (`node --expose-gc --import`), to look into it and to do to it what the
+ * world does: answers over the IPC channel, so that no connection and no route of the server is touched.
+ */
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { queryObjects } from 'node:v8';
+import { Reader, Stream } from '../../../dist/core/index.js';
+
+const idle = setTimeout(() => undefined, 0);
+const Timeout = idle.constructor;
+clearTimeout(idle);
+
+const KINDS = { Socket, IncomingMessage, ServerResponse, Timeout, Reader, Stream };
+
+const delay = monitorEventLoopDelay({ resolution: 10 });
+delay.enable();
+
+/** From the beginning, since a stream keeps the function it was given. */
+const RealDate = Date;
+const systemNow = Date.now;
+let shifted = 0;
+Date.now = () => systemNow() + shifted;
+
+const COMMANDS = {
+  /** What is alive: objects of the kinds above, and bytes, when all that can be collected has been. */
+  async level() {
+    for (let n = 0; n < 3; n++) {
+      globalThis.gc();
+      // What is waiting to be told that it is closed has its turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const objects = {};
+    for (const [name, kind] of Object.entries(KINDS)) objects[name] = queryObjects(kind, { format: 'count' });
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return { objects, bytes: heapUsed + arrayBuffers };
+  },
+  /** Bytes now, nothing collected; delays of the event loop since it was last asked, in milliseconds. */
+  sample() {
+    const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+    const answer = { heapUsed, external, arrayBuffers, p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 };
+    delay.reset();
+    return answer;
+  },
+  /** Does nothing at all for so many milliseconds. */
+  block(milliseconds) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  },
+  /** Sets the clock by so many milliseconds: what the system says of the time of day, and nothing else. */
+  shift(milliseconds) {
+    shifted = milliseconds;
+    globalThis.Date = class SetDate extends RealDate {
+      constructor(...given) {
+        super(...(given.length === 0 ? [RealDate.now()] : given));
+      }
+    };
+  },
+};
+
+process.on('message', async ({ id, command, value }) => {
+  process.send({ id, answer: await COMMANDS[command](value) });
+});
+process.channel.unref();

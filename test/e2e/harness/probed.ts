@@ -1,0 +1,172 @@
+/**
+ * A server that can be looked into, for tests that ask what a fault has left behind: objects that are still alive,
+ * descriptors, memory. Its own requests leave nothing: each has a connection that is closed.
+ */
+import { readdirSync } from 'node:fs';
+import { request } from 'node:http';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, onTestFinished } from 'vitest';
+import { type ServerOptions, ServerProcess, startServerAs } from './server.ts';
+import { waitFor } from './wait.ts';
+
+/** Flags that load the probe into a server. */
+const PROBE = [
+  '--expose-gc',
+  '--disable-warning=ExperimentalWarning',
+  '--import',
+  pathToFileURL(resolve(import.meta.dirname, 'probe.mjs')).href,
+];
+
+/** How long what is over may take to be gone. */
+const GONE = 20_000;
+
+/** Looks in a row, some milliseconds apart, that show the same. */
+const QUIET = 5;
+
+/** Memory that may differ though nothing was left: what was compiled meanwhile, pools that are kept. */
+const SLACK = 1024 * 1024;
+
+export interface Level {
+  /** By kind: what of it is alive. */
+  objects: Record<string, number>;
+  descriptors: number;
+  handles: number;
+  /** Heap and buffers, in bytes. */
+  bytes: number;
+}
+
+export interface Sample {
+  heapUsed: number;
+  external: number;
+  arrayBuffers: number;
+  /** Delays of the event loop since the last sample, in milliseconds. */
+  p99: number;
+  max: number;
+}
+
+/** Open descriptors of a process. */
+export function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+export class ProbedServer extends ServerProcess {
+  override async json(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number } & Record<string, unknown>> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const { status, bytes } = await this.ask(method, path, text);
+    return { status, ...(JSON.parse(bytes.toString()) as Record<string, unknown>) };
+  }
+
+  override async put(path: string, body: string | Uint8Array): Promise<void> {
+    const { status, bytes } = await this.ask('PUT', `/files?path=${encodeURIComponent(path)}`, body);
+    if (status !== 200) throw new Error(`${status}: ${bytes}`);
+  }
+
+  /** One request on a connection of its own, which is over with it. */
+  ask(method: string, path: string, body?: string | Uint8Array): Promise<{ status: number; bytes: Buffer }> {
+    return new Promise((done, failed) => {
+      const headers = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
+      const asked = request(this.api(path), { method, headers, agent: false }, (answer) => {
+        const pieces: Buffer[] = [];
+        answer.on('data', (piece: Buffer) => pieces.push(piece));
+        answer.on('end', () => done({ status: answer.statusCode ?? 0, bytes: Buffer.concat(pieces) }));
+        answer.on('error', failed);
+      });
+      asked.on('error', failed);
+      asked.end(body);
+    });
+  }
+
+  sample(): Promise<Sample> {
+    return this.process.ask<Sample>('sample');
+  }
+
+  /** Holds up its event loop. Settles when that goes on. */
+  block(milliseconds: number): Promise<void> {
+    return this.process.ask('block', milliseconds);
+  }
+
+  /** Sets its clock by so much from what the system says. */
+  shiftClock(milliseconds: number): Promise<void> {
+    return this.process.ask('shift', milliseconds);
+  }
+
+  /** Its descriptors, once connections that are being closed are: the same for a while. */
+  async quietDescriptors(): Promise<number> {
+    let count = -1;
+    let same = 0;
+    await waitFor('the number of descriptors to stay as it is', () => {
+      const now = descriptorsOf(this.process.pid);
+      same = now === count ? same + 1 : 0;
+      count = now;
+      return same === QUIET;
+    });
+    return count;
+  }
+
+  async level(): Promise<Level> {
+    const { count } = await this.json('GET', '/handles');
+    const { objects, bytes } = await this.process.ask<Pick<Level, 'objects' | 'bytes'>>('level');
+    return { objects, descriptors: descriptorsOf(this.process.pid), handles: Number(count), bytes };
+  }
+
+  /** Waits until nothing is there that was not there before, and gives what there is. */
+  async untilAsBefore(before: Level): Promise<Level> {
+    const until = performance.now() + GONE;
+    for (;;) {
+      const now = await this.level();
+      const more = differences(before, now);
+      if (more.length === 0) return now;
+      if (performance.now() > until) throw new Error(`left behind: ${more.join(', ')}`);
+      await new Promise((wake) => setTimeout(wake, 50));
+    }
+  }
+
+  /**
+   * Does something several times over, and fails unless all that it leaves behind is gone with it: connections,
+   * requests, readers, streams, timers, descriptors, and memory beyond a slack. The first time does not count: it is
+   * when code is compiled and pools are filled.
+   */
+  async leavesNothing(fault: () => Promise<void>, times = 3): Promise<void> {
+    const empty = await this.level();
+    await fault();
+    const before = await this.untilAsBefore(empty);
+    for (let n = 0; n < times; n++) await fault();
+    const after = await this.untilAsBefore(before);
+    expect(after.bytes - before.bytes).toBeLessThan(SLACK);
+    await this.isSound();
+  }
+
+  /** It answers, and has met no bug of its own. */
+  async isSound(): Promise<void> {
+    expect(await this.json('GET', '/health')).toMatchObject({ status: 'healthy', degraded: false });
+    expect([...this.logged('request failed'), ...this.logged('answering failed')]).toEqual([]);
+  }
+}
+
+function differences(before: Level, now: Level): string[] {
+  const more: string[] = [];
+  const compare = (name: string, was: number, is: number) => {
+    if (is > was) more.push(`${is - was} ${name}`);
+  };
+  for (const [kind, count] of Object.entries(now.objects)) compare(kind, before.objects[kind] ?? 0, count);
+  compare('descriptors', before.descriptors, now.descriptors);
+  compare('handles', before.handles, now.handles);
+  return more;
+}
+
+/** Starts a probed server; the caller stops it. */
+export function startProbed(options: ServerOptions = {}): Promise<ProbedServer> {
+  return startServerAs(ProbedServer, { ...options, node: [...PROBE, ...(options.node ?? [])], ipc: true });
+}
+
+/** Starts a probed server that is stopped with the test that runs. */
+export async function probed(options: ServerOptions = {}): Promise<ProbedServer> {
+  const one = await startProbed(options);
+  onTestFinished(() => one.stop());
+  return one;
+}

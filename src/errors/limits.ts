@@ -9,6 +9,7 @@ export const LIMITS = [
   'memory',
   'streams',
   'stream_readers',
+  'producers',
   'readers',
   'handles',
   'mounts',
@@ -31,6 +32,7 @@ type LimitCode = Extract<
   | 'MEMORY_LIMIT'
   | 'STREAM_LIMIT'
   | 'STREAM_READER_LIMIT'
+  | 'PRODUCER_LIMIT'
   | 'READER_LIMIT'
   | 'HANDLE_LIMIT'
   | 'MOUNT_LIMIT'

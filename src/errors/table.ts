@@ -18,6 +18,18 @@ export const ERRORS = {
   READER_BUSY: { status: 409, text: 'reader is being read already' },
   READER_CLOSED: { status: 409, text: 'reader is closed' },
 
+  // Appends of producers (contract 72)
+  PRODUCER_HEADERS: { status: 400, text: 'invalid producer headers: {reason}' },
+  PRODUCER_EPOCH_START: { status: 400, text: 'producer epoch {epoch} is new: it begins with sequence 0, not {seq}' },
+  PRODUCER_FENCED: { status: 403, text: 'producer epoch {epoch} is over: the current one is {current}' },
+  PRODUCER_GAP: { status: 409, text: 'producer sequence {received} does not come next: {expected} is expected' },
+  PRODUCER_SUPERSEDED: { status: 409, text: 'a newer attempt of the same producer goes on in place of this one' },
+  PRODUCER_MISMATCH: {
+    status: 400,
+    text: 'the body has {length} bytes, but {applied} bytes of this append are applied already: it is not the same one',
+  },
+  PRODUCERS_NOT_SUPPORTED: { status: 501, text: 'producer headers are for streams: {path} is none' },
+
   // File systems (contract 31-47)
   STREAM_EXISTS: { status: 409, text: 'stream already exists: {path}' },
   STREAM_NOT_FOUND: { status: 404, text: 'stream not found: {path}' },
@@ -69,6 +81,7 @@ export const ERRORS = {
   STORAGE_FULL: { status: 507, text: 'no room for {size} bytes more: the server may use {max} in all' },
   STREAM_LIMIT: { status: 429, text: 'too many streams: {max} are allowed for each mount' },
   STREAM_READER_LIMIT: { status: 429, text: 'too many readers: {max} are allowed for each stream' },
+  PRODUCER_LIMIT: { status: 429, text: 'too many producers at once: {max} are remembered for each stream' },
   READER_LIMIT: { status: 503, text: 'too many readers: {max} are allowed in all' },
   MOUNT_LIMIT: { status: 429, text: 'too many mounts: {max} are allowed' },
   CONNECTION_LIMIT: { status: 503, text: 'too many connections: {max} are allowed' },

@@ -6,6 +6,7 @@
  * Errors of a plugin pass through as they are: they name paths relative to the mount. Errors raised here, where no
  * mount is concerned, name the whole path.
  */
+import type { AppendId } from '../core/index.ts';
 import { fail, isStreamFSError } from '../errors/index.ts';
 import type { Mount, MountTree } from './mount-tree.ts';
 import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInside } from './path.ts';
@@ -232,6 +233,12 @@ export class MountedFileSystem implements FileSystem {
   async openWrite(path: string, options?: WriteOptions): Promise<FileWriter> {
     const at = this.resolve(path);
     return at.fileSystem.openWrite(at.path, options);
+  }
+
+  async openProducerWrite(path: string, append: AppendId, options?: WriteOptions): Promise<FileWriter> {
+    const at = this.resolve(path);
+    if (at.fileSystem.openProducerWrite === undefined) throw fail('PRODUCERS_NOT_SUPPORTED', { path });
+    return at.fileSystem.openProducerWrite(at.path, append, options);
   }
 
   async openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource> {

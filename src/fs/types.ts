@@ -9,7 +9,7 @@
  * Everything is asynchronous except the write of a chunk, which is on the hot path: it returns a promise only when
  * there is something to wait for.
  */
-import type { Reader, ReaderOptions } from '../core/index.ts';
+import type { AppendId, Reader, ReaderOptions } from '../core/index.ts';
 
 /** Facts about a file or directory (contract 39, 40, 67). */
 export interface FileInfo {
@@ -45,6 +45,15 @@ export interface WriteOptions {
   truncate?: boolean;
 }
 
+/** What an append of a producer came to. */
+export interface ProducerFacts {
+  /** It had been applied whole before: its body is not applied again. */
+  readonly isRepeated: boolean;
+  readonly epoch: number;
+  /** The highest number applied whole, once the writer is closed. */
+  readonly seq: number;
+}
+
 /** A body on its way into a file: `write` each piece, then `close`. */
 export interface FileWriter {
   /**
@@ -60,6 +69,8 @@ export interface FileWriter {
   readonly endOffset?: number;
   /** Of a stream: its generation. */
   readonly generation?: string;
+  /** Set for an append of a producer: what is left of a piece when its body breaks off must not be written then. */
+  readonly producer?: ProducerFacts;
   /** Ends the body. With `end`, a stream is ended as well (contract 29). */
   close(options?: { end?: boolean }): Promise<void>;
   /** The body broke off: keep what has come if the file can (streams do, contract 72), else undo. */
@@ -167,6 +178,11 @@ export interface FileSystem {
   /** The content in pieces, for digest, grep and large reads. A stream refuses (contract 34). */
   open(path: string): Promise<AsyncIterable<Uint8Array>>;
   openWrite(path: string, options?: WriteOptions): Promise<FileWriter>;
+  /**
+   * As `openWrite`, for an append that is applied once however often it comes. `written` counts all that is applied of
+   * it. Absent where a file system cannot remember what has been applied.
+   */
+  openProducerWrite?(path: string, append: AppendId, options?: WriteOptions): Promise<FileWriter>;
   openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource>;
   openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle>;
   /** Ends a stream without removing it (contract 29); elsewhere NOT_SUPPORTED. */

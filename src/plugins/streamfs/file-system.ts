@@ -1,5 +1,5 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
-import { type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
+import { type AppendId, Producers, producerGap, type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
   type Capabilities,
@@ -24,6 +24,7 @@ import { IdleExpiry } from './expiry.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { LossLog } from './losses.ts';
 import { README } from './readme.ts';
+import { openProducerWriter } from './producer-writer.ts';
 import type { Settings } from './settings.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { type Entry, StreamTable } from './stream-table.ts';
@@ -121,7 +122,7 @@ export class StreamFileSystem implements FileSystem {
       ...{ retention, maxLag, onLag, blockTimeout, firstOffset, observer },
       ...(memory === undefined ? {} : { budget: memory }),
     });
-    const entry: Entry = { path, stream, autoCreated, handles: 0, writers: new Set() };
+    const entry: Entry = { path, stream, autoCreated, handles: 0, producers: undefined, writers: new Set() };
     this.table.add(entry);
     this.expiry.watch(entry);
     this.logger.debug('stream created', { stream: path, generation: stream.generation, autoCreated });
@@ -180,6 +181,22 @@ export class StreamFileSystem implements FileSystem {
       this.dropIfUnused(entry);
     });
     entry.writers.add(writer);
+    return writer;
+  }
+
+  async openProducerWrite(path: string, append: AppendId, options: WriteOptions = {}): Promise<FileWriter> {
+    this.requireWritable(path);
+    const isCreated = this.table.get(path) === undefined && (options.create ?? this.settings.autoCreate);
+    // A stream that is not there has applied nothing: it is not made only to say so.
+    if (isCreated && append.seq !== 0) throw producerGap(0, append.seq);
+    const entry = this.entryToWrite(path, options);
+    const { maxProducers, producerTtl } = this.settings;
+    entry.producers ??= new Producers({ max: maxProducers, ttl: producerTtl });
+    const writer = await openProducerWriter(entry.stream, entry.producers, append, () => {
+      if (writer instanceof StreamWriter) entry.writers.delete(writer);
+      this.dropIfUnused(entry);
+    });
+    if (writer instanceof StreamWriter) entry.writers.add(writer);
     return writer;
   }
 

@@ -25,6 +25,10 @@ export interface Settings {
   maxReaders: number;
   /** Milliseconds after which a stream expires that nobody has written to; 0: never. */
   idleTimeout: number;
+  /** Producers remembered for each stream. */
+  maxProducers: number;
+  /** Milliseconds after which an idle producer is forgotten; 0: never. */
+  producerTtl: number;
   /** The offset of the first byte of each stream. Not to be configured: for programs that go on where another was. */
   firstOffset?: number;
 }
@@ -88,6 +92,20 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     description: "When a stream expires that nobody has written to for so long (e.g., '10m', '24h'); 0 for never",
   },
   {
+    name: 'max_producers',
+    type: 'number',
+    required: false,
+    default: '256',
+    description: 'How many producers are remembered for each stream; the one idle for longest is forgotten for another',
+  },
+  {
+    name: 'producer_ttl',
+    type: 'string',
+    required: false,
+    default: '1h',
+    description: "When a producer is forgotten that has appended nothing for so long (e.g., '10m', '24h'); 0 for never",
+  },
+  {
     name: 'mount_path',
     type: 'string',
     required: false,
@@ -115,6 +133,8 @@ export function parseSettings(given: PluginConfig): Settings {
     maxStreams: count(config, 'max_streams'),
     maxReaders: count(config, 'max_readers'),
     idleTimeout: duration(config, 'idle_timeout'),
+    maxProducers: count(config, 'max_producers'),
+    producerTtl: duration(config, 'producer_ttl'),
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * A directory exists as long as a stream lies below it. A path is a stream or a directory, never both.
  */
-import type { Stream } from '../../core/index.ts';
+import type { Producers, Stream } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import { parentPath } from '../../fs/path.ts';
 import type { StreamWriter } from './stream-writer.ts';
@@ -15,6 +15,8 @@ export interface Entry {
   autoCreated: boolean;
   /** Handles that hold on to it. */
   handles: number;
+  /** Who numbers its appends; made with the first. */
+  producers: Producers | undefined;
   /** Bodies on their way into it. */
   readonly writers: Set<StreamWriter>;
 }

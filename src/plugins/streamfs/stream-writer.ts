@@ -7,7 +7,7 @@ export class StreamWriter implements FileWriter {
   endOffset: number;
   readonly generation: string;
   onStop: ((error: Error) => void) | undefined;
-  private readonly stream: Stream;
+  protected readonly stream: Stream;
   private release: (() => void) | undefined;
 
   /** @param release called once, when the writer is done */
@@ -26,7 +26,7 @@ export class StreamWriter implements FileWriter {
     return undefined;
   }
 
-  private took(length: number): void {
+  protected took(length: number): void {
     this.written += length;
     this.endOffset = this.stream.endOffset;
   }

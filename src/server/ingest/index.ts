@@ -107,17 +107,18 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
         req.resume();
       }, failed);
     };
-    /** The body is over: writes what is left of it, then does `act`. */
-    const finish = (act: () => void) => {
+    /** The body is over, and whole unless it broke off: writes what is left of it, then does `act`. */
+    const finish = (act: () => void, isWhole = false) => {
       try {
-        write(pieces.rest());
+        // What is left of an append that will be repeated comes with its repetition, in one piece.
+        if (isWhole || writer.producer === undefined) write(pieces.rest());
       } catch (error) {
         return failed(error);
       }
       if (pending === undefined) settle(act);
       else pending.then(() => settle(act), failed);
     };
-    const onEnd = () => finish(resolve);
+    const onEnd = () => finish(resolve, true);
     const onBreak = () => {
       if (req.complete) return;
       finish(() => reject(fail('BODY_BROKE_OFF', { written: writer.written }, { written: writer.written })));

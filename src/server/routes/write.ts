@@ -3,6 +3,7 @@ import { fail } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
 import { bodyLimit, jsonOf } from '../body.ts';
 import { receiveBody } from '../ingest/index.ts';
+import { appendIdOf, producerHeaders, refusalHeaders } from '../producer.ts';
 import { sendMessage } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
 import { field, GENERATION, optional, PATH } from './parameters.ts';
@@ -103,12 +104,20 @@ async function writeText(exchange: Exchange): Promise<void> {
   answer(exchange, writer, data.length);
 }
 
-async function openWriter({ server }: Exchange, request: WriteRequest): Promise<FileWriter> {
+async function openWriter({ req, res, server }: Exchange, request: WriteRequest): Promise<FileWriter> {
   const { create, generation, offset } = request;
-  const writer = await server.mounts.openWrite(request.path, {
+  const options = {
     ...(create === undefined ? {} : { create }),
     ...(offset === undefined ? {} : { offset }),
-  });
+  };
+  const append = appendIdOf(req.headers);
+  const writer =
+    append === undefined
+      ? await server.mounts.openWrite(request.path, options)
+      : await server.mounts.openProducerWrite(request.path, append, options).catch((error: unknown) => {
+          for (const [name, value] of Object.entries(refusalHeaders(error))) res.setHeader(name, value as number);
+          throw error;
+        });
   if (generation !== undefined && writer.generation !== generation) {
     await writer.abort();
     throw fail('STREAM_RECREATED', { actual: writer.generation ?? 'none', expected: generation });
@@ -117,9 +126,13 @@ async function openWriter({ server }: Exchange, request: WriteRequest): Promise<
 }
 
 function answer(exchange: Exchange, writer: FileWriter, written: number): void {
-  const { endOffset, generation } = writer;
-  sendMessage(exchange, 200, `Written ${written} bytes`, {
+  const { endOffset, generation, producer } = writer;
+  const headers = {
     ...(endOffset === undefined ? {} : { 'X-Stream-End-Offset': endOffset }),
     ...(generation === undefined ? {} : { 'X-Stream-Generation': generation }),
-  });
+    ...(producer === undefined ? {} : producerHeaders(producer)),
+  };
+  // Its body has been read to the end.
+  if (producer?.isRepeated) exchange.res.writeHead(204, headers).end();
+  else sendMessage(exchange, 200, `Written ${written} bytes`, headers);
 }

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type AppendId, type Attempt, Producers } from '../../src/core/index.ts';
+import { isStreamFSError } from '../../src/errors/index.ts';
+
+const table = (options: Partial<ConstructorParameters<typeof Producers>[0]> = {}) =>
+  new Producers({ max: 10, ttl: 0, ...options });
+
+const nothing = () => undefined;
+
+function apply(producers: Producers, append: AppendId): void {
+  producers.begin(append, nothing).complete();
+}
+
+const refused = (act: () => unknown) => {
+  try {
+    act();
+  } catch (error) {
+    if (isStreamFSError(error)) return { code: error.code, ...error.details };
+  }
+  return undefined;
+};
+
+describe('contract 72: appends of a producer', () => {
+  it('each comes once: what has been applied is repeated, what is too far on is a gap', () => {
+    const producers = table();
+    apply(producers, { id: 'p', epoch: 0, seq: 0 });
+    apply(producers, { id: 'p', epoch: 0, seq: 1 });
+    expect(producers.isRepeated({ id: 'p', epoch: 0, seq: 0 })).toBe(true);
+    expect(producers.isRepeated({ id: 'p', epoch: 0, seq: 1 })).toBe(true);
+    expect(producers.isRepeated({ id: 'p', epoch: 0, seq: 2 })).toBe(false);
+    const gap = { code: 'PRODUCER_GAP', expected_seq: 2, received_seq: 4 };
+    expect(refused(() => producers.isRepeated({ id: 'p', epoch: 0, seq: 4 }))).toEqual(gap);
+    expect(refused(() => producers.begin({ id: 'p', epoch: 0, seq: 4 }, nothing))).toEqual(gap);
+  });
+
+  it('one not known begins with 0, in any epoch', () => {
+    const producers = table();
+    const gap = { code: 'PRODUCER_GAP', expected_seq: 0, received_seq: 3 };
+    expect(refused(() => producers.isRepeated({ id: 'p', epoch: 7, seq: 3 }))).toEqual(gap);
+    apply(producers, { id: 'p', epoch: 7, seq: 0 });
+    expect(producers.lastSeq('p')).toBe(0);
+  });
+
+  it('a newer epoch begins with 0 and shuts out the older ones', () => {
+    const producers = table();
+    apply(producers, { id: 'p', epoch: 1, seq: 0 });
+    expect(refused(() => producers.isRepeated({ id: 'p', epoch: 2, seq: 1 }))).toEqual({ code: 'PRODUCER_EPOCH_START' });
+    let wasCut = false;
+    const old = producers.begin({ id: 'p', epoch: 1, seq: 1 }, () => {
+      wasCut = true;
+    });
+    old.took(5);
+    const attempt = producers.begin({ id: 'p', epoch: 2, seq: 0 }, nothing);
+    expect([wasCut, old.isRunning, attempt.applied]).toEqual([true, false, 0]);
+    expect(refused(() => old.complete())).toEqual({ code: 'PRODUCER_SUPERSEDED' });
+    expect(refused(() => producers.isRepeated({ id: 'p', epoch: 1, seq: 1 }))).toEqual({
+      code: 'PRODUCER_FENCED',
+      epoch: 2,
+    });
+  });
+
+  it('the one idle for longest is forgotten for another, never one that is writing', () => {
+    const producers = table({ max: 2 });
+    const writing = producers.begin({ id: 'a', epoch: 0, seq: 0 }, nothing);
+    apply(producers, { id: 'b', epoch: 0, seq: 0 });
+    apply(producers, { id: 'c', epoch: 0, seq: 0 });
+    expect([producers.size, producers.lastSeq('b'), producers.lastSeq('c')]).toEqual([2, undefined, 0]);
+    const other = producers.begin({ id: 'd', epoch: 0, seq: 0 }, nothing);
+    const full = { code: 'PRODUCER_LIMIT', limit: 'producers', max: 2 };
+    expect(refused(() => apply(producers, { id: 'e', epoch: 0, seq: 0 }))).toEqual(full);
+    writing.complete();
+    other.complete();
+    apply(producers, { id: 'e', epoch: 0, seq: 0 });
+    expect(producers.size).toBe(2);
+  });
+
+  it('one idle for producer_ttl is new again; one that is writing is not idle', () => {
+    let now = 0;
+    const producers = table({ ttl: 100, now: () => now });
+    apply(producers, { id: 'p', epoch: 3, seq: 0 });
+    now = 99;
+    expect(producers.isRepeated({ id: 'p', epoch: 3, seq: 0 })).toBe(true);
+    now = 100;
+    expect(producers.isRepeated({ id: 'p', epoch: 0, seq: 0 })).toBe(false);
+    const attempt = producers.begin({ id: 'p', epoch: 0, seq: 0 }, nothing);
+    now = 1000;
+    attempt.complete();
+    expect(refused(() => producers.isRepeated({ id: 'p', epoch: 0, seq: 2 }))?.code).toBe('PRODUCER_GAP');
+  });
+
+  it('any interleaving of tries, cuts, repetitions and late old attempts gives each byte once, in order', () => {
+    const step = fc.record({
+      who: fc.nat(1),
+      what: fc.constantFrom('try', 'write', 'write', 'break', 'complete', 'complete', 'repeat', 'ahead', 'late'),
+      size: fc.integer({ min: 1, max: 4 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const producers = table();
+        const log: string[][] = [[], []];
+        const sides = [0, 1].map(() => ({ seq: 0, attempts: [] as Attempt[] }));
+        for (const { who, what, size } of steps) {
+          const side = sides[who]!;
+          const id = { id: `p${who}`, epoch: 0, seq: side.seq };
+          const last = side.attempts.at(-1);
+          if (what === 'try') side.attempts.push(producers.begin(id, nothing));
+          else if (what === 'write' || what === 'late') {
+            // Whoever is running appends behind what is applied; one that was cut must not.
+            const attempt = what === 'late' ? side.attempts[0] : last;
+            if (attempt?.isRunning !== true) continue;
+            for (let n = 0; n < size; n++) log[who]!.push(`${side.seq}.${attempt.applied + n}`);
+            attempt.took(size);
+          } else if (what === 'break') last?.giveUp();
+          else if (what === 'complete' && last?.isRunning) {
+            last.complete();
+            side.seq += 1;
+            side.attempts = [];
+          } else if (what === 'repeat' && side.seq > 0) {
+            expect(producers.isRepeated({ ...id, seq: side.seq - 1 })).toBe(true);
+          } else if (what === 'ahead') {
+            const ahead = refused(() => producers.isRepeated({ ...id, seq: side.seq + size }));
+            expect(ahead).toMatchObject({ code: 'PRODUCER_GAP', expected_seq: side.seq });
+          }
+          const running = side.attempts.filter((attempt) => attempt.isRunning);
+          expect(running.length).toBeLessThanOrEqual(1);
+        }
+        for (const entries of log) {
+          const order = entries.map((text) => text.split('.').map(Number));
+          for (let at = 1; at < order.length; at++) {
+            const [seq, byte] = order[at]!;
+            const [seqBefore, byteBefore] = order[at - 1]!;
+            expect(seq! > seqBefore! ? byte : byte! - byteBefore!).toBe(seq! > seqBefore! ? 0 : 1);
+          }
+        }
+      }),
+    );
+  });
+});

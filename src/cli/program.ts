@@ -73,6 +73,8 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option('--end', 'end the stream after the last byte')
     .option('--no-create', 'fail where the stream does not exist')
     .addOption(new Option('--atomic <what>', 'never mix lines of several writers').choices(['lines']))
+    .option('--no-retry', 'fail when the connection is cut, instead of going on without losing or doubling a byte')
+    .option('--retry-for <duration>', 'give up when it has failed for so long (default: 30s)', value.duration)
     .action(run(async () => (await import('./commands/write.ts')).write));
 
   program

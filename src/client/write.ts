@@ -2,11 +2,13 @@
  * Writing a body of any length. What matters is what is known when it fails: a refusal says so at once, even in the
  * middle of a source that never ends, and a cut says how much was handed over, which is not how much was accepted.
  */
+import type { BackoffOptions } from './backoff.ts';
 import { checkWhole } from './checks.ts';
 import { describeFailure, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { wholeHeader } from './headers.ts';
 import { refusal, type Transport } from './transport.ts';
+import { ExactWrite } from './write-exactly.ts';
 
 /** Where written bytes come from: all at once, or as they come. */
 export type WriteSource = Uint8Array | string | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
@@ -22,9 +24,27 @@ export interface WriteOptions {
   generation?: string;
   /** For a file that is no stream: where to write, in bytes. */
   offset?: number;
+  /**
+   * Whether, or how patiently, to go on after a cut, without losing or doubling a byte. For streams only: another file
+   * refuses with PRODUCERS_NOT_SUPPORTED. Up to 8 MiB of the source are held until they are acknowledged; its pieces
+   * must not be changed meanwhile. Default false: a cut is an error of kind `cut`.
+   */
+  reconnect?: boolean | BackoffOptions;
+  /** With `reconnect`: milliseconds of failing in a row after which to give up. Default 30 000. */
+  retryFor?: number;
+  /** With `reconnect`: told of each failure after which it is tried again. */
+  onRetry?: (retry: WriteRetry) => void;
   signal?: AbortSignal;
   /** Told the bytes handed over so far. */
   onProgress?: (sent: number) => void;
+}
+
+/** The next try comes in `delay` milliseconds; `written` bytes are acknowledged so far. */
+export interface WriteRetry {
+  attempt: number;
+  delay: number;
+  written: number;
+  error: StreamFSClientError;
 }
 
 export interface WriteResult {
@@ -36,7 +56,7 @@ export interface WriteResult {
 }
 
 /** Counts what passes, keeps the source's own error, and can be stopped from outside. */
-class CountedSource {
+export class CountedSource {
   sent = 0;
   /** The error of the source itself, to be told from the connection's. */
   failure: { error: unknown } | undefined;
@@ -99,9 +119,15 @@ export async function write(
   options: WriteOptions = {},
 ): Promise<WriteResult> {
   checkWhole('offset', options.offset);
+  checkWhole('retryFor', options.retryFor);
   const bytes = typeof source === 'string' ? new TextEncoder().encode(source) : source;
   const sized = bytes instanceof Uint8Array ? bytes : undefined;
   const counted = bytes instanceof Uint8Array ? undefined : new CountedSource(bytes, options.onProgress);
+  if ((options.reconnect ?? false) !== false) {
+    if (options.offset !== undefined) throw new TypeError('offset and reconnect exclude each other: give only one');
+    const exact = new ExactWrite(transport, path, options);
+    return sized === undefined ? exact.source(counted!) : exact.bytes(sized);
+  }
   const sent = () => counted?.sent ?? sized?.length ?? 0;
 
   let response: FetchResponse;

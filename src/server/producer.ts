@@ -22,7 +22,9 @@ export function appendIdOf(headers: IncomingHttpHeaders): AppendId | undefined {
   if (id === undefined && epoch === undefined && seq === undefined) return undefined;
   if (id === undefined || epoch === undefined || seq === undefined) {
     const missing = NAMES.filter((name) => headers[name.toLowerCase()] === undefined);
-    throw invalid(`${NAMES.join(', ')} come together: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing`);
+    throw invalid(
+      `${NAMES.join(', ')} come together: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
+    );
   }
   if (typeof id !== 'string' || !ID.test(id)) {
     throw invalid('Producer-Id must be 1 to 128 visible ASCII characters, without spaces');

@@ -178,14 +178,24 @@ describe('write and cat', () => {
     expect(reader.err.text).toContain('/s/x: lost 1000 bytes, offsets 0 to 999, of 7 chunks');
   });
 
-  it('a write that is cut fails, and says what is known', async () => {
+  it('with --no-retry a write that is cut fails, and says what is known', async () => {
     const server = await fakeServer((request) => {
       request.once('data', () => request.socket.destroy());
     });
-    const writer = cli(['write', '--stream', '/s/x'], { url: server.url });
+    const writer = cli(['write', '--stream', '--no-retry', '/s/x'], { url: server.url });
     writer.stdin.write('12345');
     expect(await writer.code).toBe(EXIT.cut.code);
     expect(writer.err.text).toContain('5 bytes had been sent, how many of them were accepted is not known');
+  });
+
+it('contract 72: a write that is cut again and again gives up after --retry-for, and says what is sure', async () => {
+    const server = await fakeServer((request) => {
+      request.once('data', () => request.socket.destroy());
+    });
+    const writer = cli(['write', '--stream', '--retry-for', '150ms', '/s/x'], { url: server.url });
+    writer.stdin.write('12345');
+    expect(await writer.code).toBe(EXIT.cut.code);
+    expect(writer.err.text).toContain('0 bytes are surely written');
   });
 
   it('a regular file is written and read through, bounded by nothing here', async () => {

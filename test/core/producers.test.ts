@@ -45,7 +45,9 @@ describe('contract 72: appends of a producer', () => {
   it('a newer epoch begins with 0 and shuts out the older ones', () => {
     const producers = table();
     apply(producers, { id: 'p', epoch: 1, seq: 0 });
-    expect(refused(() => producers.isRepeated({ id: 'p', epoch: 2, seq: 1 }))).toEqual({ code: 'PRODUCER_EPOCH_START' });
+    expect(refused(() => producers.isRepeated({ id: 'p', epoch: 2, seq: 1 }))).toEqual({
+      code: 'PRODUCER_EPOCH_START',
+    });
     let wasCut = false;
     const old = producers.begin({ id: 'p', epoch: 1, seq: 1 }, () => {
       wasCut = true;

@@ -24,7 +24,7 @@ function faulty(plugin: Plugin, { plugin: changes = {}, fs = () => ({}), shutdow
       const fileSystem = new Proxy(inner, {
         get(target, key: keyof FileSystem) {
           const method = changed[key] ?? target[key];
-          return method.bind(target);
+          return method?.bind(target);
         },
       });
       return { fileSystem, shutdown: () => (shutdown ? shutdown(instance) : instance.shutdown()) };

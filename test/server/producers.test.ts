@@ -6,7 +6,12 @@ import { type Running, start } from './harness.ts';
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 const TARGET = '/files?path=/s/a';
 
-function put(at: Running, seq: number | string, body: string, more: { epoch?: number; id?: string; query?: string } = {}) {
+function put(
+  at: Running,
+  seq: number | string,
+  body: string,
+  more: { epoch?: number; id?: string; query?: string } = {},
+) {
   const { epoch = 0, id = 'p', query = '' } = more;
   const headers = { 'Producer-Id': id, 'Producer-Epoch': String(epoch), 'Producer-Seq': String(seq) };
   return at.call('PUT', TARGET + query, { body, headers });

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import type { WriteOptions } from '../../client/index.ts';
+import type { WriteOptions, WriteRetry } from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { isTerminal, printable } from '../io.ts';
@@ -11,6 +11,9 @@ interface Options {
   end?: boolean;
   create: boolean;
   atomic?: 'lines';
+  retry: boolean;
+  /** Milliseconds. */
+  retryFor?: number;
 }
 
 /** The largest piece sent at once, in bytes (contract 85). */
@@ -21,15 +24,25 @@ const PIECE = 64 * 1024;
  * result goes to standard output, which carries nothing else here.
  */
 export async function write(context: CommandContext, path: string, options: Options): Promise<undefined> {
-  const only = { '--end': options.end, '--no-create': !options.create, '--atomic': options.atomic };
+  const only = {
+    '--end': options.end,
+    '--no-create': !options.create,
+    '--atomic': options.atomic,
+    '--retry-for': options.retryFor,
+  };
   if (!options.stream) {
     for (const [name, given] of Object.entries(only)) if (given) throw new UsageError(`${name} needs --stream`);
+  }
+  if (!options.retry && options.retryFor !== undefined) {
+    throw new UsageError('--no-retry and --retry-for exclude each other: give only one');
   }
   const client = await context.client();
   const progress = new Progress(context.messages, context.chatty && context.messages.terminal);
   const request: WriteOptions = {
     signal: context.signal,
     onProgress: (sent) => progress.set(sent),
+    ...(options.stream && options.retry ? { reconnect: true, onRetry: (retry) => tell(context, retry) } : {}),
+    ...(options.retryFor === undefined ? {} : { retryFor: options.retryFor }),
     ...(options.end ? { end: true } : {}),
     ...(options.create ? {} : { create: false }),
     ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
@@ -43,6 +56,11 @@ export async function write(context: CommandContext, path: string, options: Opti
     // It may be waiting for input that nobody wants any more.
     if (!isTerminal(context.io.stdin)) context.io.stdin.destroy();
   }
+}
+
+/** Says once that the connection is lost, however often it is tried again. */
+function tell(context: CommandContext, { attempt, error }: WriteRetry): void {
+  if (attempt === 1 && context.chatty) context.messages.note(`${error.message}; trying again`);
 }
 
 /**

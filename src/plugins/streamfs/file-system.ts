@@ -1,5 +1,12 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
-import { type AppendId, Producers, producerGap, type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
+import {
+  type AppendId,
+  Producers,
+  producerGap,
+  type ReaderStart,
+  Stream,
+  type StreamObserver,
+} from '../../core/index.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
   type Capabilities,
@@ -23,8 +30,8 @@ import { ContentHandle } from './content-handle.ts';
 import { IdleExpiry } from './expiry.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { LossLog } from './losses.ts';
-import { README } from './readme.ts';
 import { openProducerWriter } from './producer-writer.ts';
+import { README } from './readme.ts';
 import type { Settings } from './settings.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { type Entry, StreamTable } from './stream-table.ts';

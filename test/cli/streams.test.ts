@@ -188,7 +188,7 @@ describe('write and cat', () => {
     expect(writer.err.text).toContain('5 bytes had been sent, how many of them were accepted is not known');
   });
 
-it('contract 72: a write that is cut again and again gives up after --retry-for, and says what is sure', async () => {
+  it('contract 72: a write that is cut again and again gives up after --retry-for, and says what is sure', async () => {
     const server = await fakeServer((request) => {
       request.once('data', () => request.socket.destroy());
     });

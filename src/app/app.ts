@@ -5,14 +5,14 @@
  *   configuration ─► logger ─► registry ─► mounts ─► handles ─► server: listen ─► start the mounts
  *   shutdown:        server takes nothing new, streams end, readers get the end, what is left is cut at the deadline
  */
-import { parseAddress, refuseExposure } from '../config/address.ts';
+import { isLoopback, parseAddress, refuseExposure } from '../config/address.ts';
 import { defaultConfig } from '../config/default-config.ts';
 import type { Config, ConfigInput } from '../config/index.ts';
 import { MemoryBudget } from '../core/index.ts';
 import { fail } from '../errors/index.ts';
 import { HandleTable, LimitCounters, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
 import { builtinPlugins } from '../plugins/index.ts';
-import { createServer } from '../server/index.ts';
+import { createServer, HostCheck, Tokens } from '../server/index.ts';
 import { serverLimits } from './limits.ts';
 import { listenError, urlOf } from './listen.ts';
 import { createLogger } from './logger.ts';
@@ -47,6 +47,11 @@ export interface App {
   readonly handles: HandleTable;
   readonly logger: PluginLogger;
   /**
+   * Reads the configuration file again: its tokens hold from now on, for every request that comes. What else has changed
+   * in it takes effect at the next start. A file that cannot be used changes nothing. @throws CONFIG_INVALID
+   */
+  reload(): Promise<void>;
+  /**
    * Ends every stream, so that readers get the end, and closes everything (contract 28). Settles within
    * `server.shutdown_timeout`, whatever hangs; never fails. Twice is harmless.
    */
@@ -80,11 +85,14 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     },
   });
   const handles = new HandleTable({ mounts, logger, max: limits.handles });
+  const tokens = new Tokens(settings.tokens);
   const server = createServer({
     ...{ mounts, handles, logger, version, memory, counters },
     maxRequestBodyBytes: settings.maxRequestBodyBytes,
     tcpKeepAlive: settings.tcpKeepAlive,
     limits: serverLimits(bounds, logger),
+    tokens,
+    ...(isLoopback(settings.address.host) ? { hosts: new HostCheck(settings.allowedHosts) } : {}),
   });
 
   let stopping: Promise<void> | undefined;
@@ -96,6 +104,12 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const shutdown = () => {
     stopping ??= stopWithin(parts, settings.shutdownTimeout, logger);
     return stopping;
+  };
+
+  const reload = async () => {
+    const next = await configFor(options);
+    tokens.replace(next.server.tokens);
+    logger.info('tokens were read again', { tokens: next.server.tokens.length });
   };
 
   try {
@@ -110,7 +124,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     logger.info('listening', { url, ...version });
     await untilAborted(mounts.startDeclared(), options.signal);
     tellWhereFailed(config, mounts, logger);
-    return { url, address, mounts, handles, logger, shutdown };
+    return { url, address, mounts, handles, logger, reload, shutdown };
   } catch (error) {
     await shutdown();
     throw error;
@@ -124,7 +138,7 @@ async function configFor(options: AppOptions): Promise<Config> {
   const config = await writtenConfig(options);
   const address = options.address === undefined ? config.server.address : parseAddress(options.address);
   const noAuth = options.noAuth ?? config.server.noAuth;
-  refuseExposure(address, noAuth);
+  refuseExposure(address, noAuth || config.server.tokens.length > 0);
   const maxMemory = options.maxMemory ?? config.server.bounds.maxMemory;
   return { ...config, server: { ...config.server, address, noAuth, bounds: { ...config.server.bounds, maxMemory } } };
 }

@@ -49,13 +49,13 @@ export function isLoopback(host: string): boolean {
   return isIPv4(ipv4) && ipv4.startsWith('127.');
 }
 
-/** Throws CONFIG_INVALID for an address that others can reach, unless it was said that no authentication is meant. */
-export function refuseExposure(address: Address, noAuth: boolean): void {
-  if (noAuth || isLoopback(address.host)) return;
+/** Throws CONFIG_INVALID for an address that others can reach, unless tokens are asked for or none are meant to be. */
+export function refuseExposure(address: Address, isMeant: boolean): void {
+  if (isMeant || isLoopback(address.host)) return;
   throw fail('CONFIG_INVALID', {
     reason:
       `refusing to listen on ${formatAddress(address)}: others could reach it, and it asks nobody for a token ` +
-      `(listen on 127.0.0.1:${address.port}, or allow it with server.no_auth: true or --no-auth)`,
+      `(configure server.tokens, listen on 127.0.0.1:${address.port}, or allow it with server.no_auth: true or --no-auth)`,
   });
 }
 

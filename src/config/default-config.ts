@@ -17,6 +17,8 @@ export function defaultConfig(): Config {
       shutdownTimeout: parseDuration(DEFAULT_SERVER.shutdown_timeout),
       tcpKeepAlive: parseDuration(DEFAULT_SERVER.tcp_keepalive),
       noAuth: DEFAULT_SERVER.no_auth,
+      tokens: [],
+      allowedHosts: [],
       bounds: defaultBounds(),
     },
     mounts: DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} })),

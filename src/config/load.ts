@@ -62,6 +62,8 @@ function check(value: unknown, source: Source): Config {
       shutdownTimeout: server.shutdown_timeout,
       tcpKeepAlive: server.tcp_keepalive,
       noAuth: server.no_auth,
+      tokens: server.tokens,
+      allowedHosts: server.allowed_hosts,
       bounds: boundsOf(server),
     },
     mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),

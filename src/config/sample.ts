@@ -23,9 +23,14 @@ const SERVER = `# StreamFS configuration. Everything in it is the default: keep 
 
 server:
   # HOST:PORT, an IPv6 host in brackets. :PORT alone is loopback. An address that others can reach is refused
-  # unless no_auth says that nobody needs to be asked for a token.
+  # unless there are tokens, or no_auth says that nobody needs to be asked for one.
   address: ${DEFAULT_SERVER.address}
   no_auth: ${DEFAULT_SERVER.no_auth}
+  # Who may do what: each {name, token or token_sha256, rights: [read, write, admin], paths: ["/streamfs/**"]}. With
+  # tokens, everybody is asked for one; without, nobody is.
+  tokens: []
+  # Names beside its addresses that a server on loopback answers to, as a proxy may send them.
+  allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}
   log_level: ${DEFAULT_SERVER.log_level}
   # The longest body of a request. Writes to streams have no limit.

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { fail } from '../errors/index.ts';
 import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
+import { access } from './access-schema.ts';
 import { parseAddress } from './address.ts';
 import { bounds, limits } from './bounds-schema.ts';
 import { DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
@@ -48,6 +49,7 @@ const server = z.strictObject({
     .boolean()
     .default(DEFAULT_SERVER.no_auth)
     .describe('Allow an address that others can reach, although nobody is asked for a token.'),
+  ...access,
   ...bounds,
 });
 

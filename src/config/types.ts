@@ -20,8 +20,21 @@ interface ServerConfig {
   tcpKeepAlive: number;
   /** Off loopback too, nobody is asked for a token. */
   noAuth: boolean;
+  /** None: nobody is asked for one. */
+  tokens: readonly TokenConfig[];
+  /** Names beside addresses that a server on loopback answers to. */
+  allowedHosts: readonly string[];
   /** Memory, timeouts, and how much of everything there may be. */
   bounds: BoundsConfig;
+}
+
+export interface TokenConfig {
+  name: string;
+  /** SHA-256 of the token, 64 hexadecimal digits: the token itself is kept nowhere. */
+  sha256: string;
+  rights: readonly ('read' | 'write' | 'admin')[];
+  /** Patterns of paths. */
+  paths: readonly string[];
 }
 
 export interface MountConfig {

@@ -89,6 +89,14 @@ export const ERRORS = {
   PATH_TOO_LONG: { status: 414, text: 'path is too long: {max} bytes are allowed' },
   PATH_TOO_DEEP: { status: 414, text: 'path has too many parts: {max} are allowed' },
 
+  // Access: see docs/security.md (contract 79)
+  UNAUTHORIZED: { status: 401, text: 'unauthorized: {reason}' },
+  FORBIDDEN: { status: 403, text: 'forbidden: the token {name} has no right to {right} at {path}' },
+  HOST_REFUSED: {
+    status: 403,
+    text: 'this server does not answer to the name {host}: use its address, or add the name to server.allowed_hosts',
+  },
+
   // HTTP (contract 66, 70, 72, 76, 78)
   PATH_REQUIRED: { status: 400, text: 'path parameter is required' },
   PARAMETER_REQUIRED: { status: 400, text: '{name} is required' },

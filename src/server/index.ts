@@ -1,4 +1,5 @@
 /** The HTTP surface of a mount table. */
+export { HostCheck, RIGHTS, type Right, type TokenOptions, Tokens } from './access/index.ts';
 export { DEFAULT_LIMITS, type ServerLimits } from './bounds/index.ts';
 export type { Method, Route, RouteParameter, VersionInfo } from './route.ts';
 export { ROUTES } from './routes/index.ts';

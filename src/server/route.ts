@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandleTable, MountTable, PluginLogger } from '../fs/index.ts';
+import type { Caller, Needs } from './access/index.ts';
 import type { Bounds } from './bounds/index.ts';
 import type { Query } from './query.ts';
 
@@ -27,6 +28,8 @@ export interface Route {
   /** One sentence. */
   readonly summary: string;
   readonly parameters: readonly RouteParameter[];
+  /** What whoever asks must be allowed to, where tokens are asked for. */
+  readonly needs: Needs;
   handle(exchange: Exchange): Promise<void>;
   /** Answers HEAD where running `handle` without sending its body would change something or never end. */
   head?(exchange: Exchange): Promise<void>;
@@ -64,4 +67,6 @@ export interface Exchange {
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
   readonly server: ServerContext;
+  /** Whose token it is; undefined where nobody is asked for one. */
+  readonly caller: Caller | undefined;
 }

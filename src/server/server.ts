@@ -14,12 +14,13 @@ import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
 import { fail, isStreamFSError, limitReached, type StreamFSError } from '../errors/index.ts';
 import type { HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
+import { type Caller, type HostCheck, requireFor, type Tokens } from './access/index.ts';
 import { Bounds, type ServerLimits } from './bounds/index.ts';
 import { Seldom } from './bounds/seldom.ts';
 import { breakOff } from './ingest/index.ts';
 import { Leaving } from './leaving.ts';
 import { errorBody, markBroken, type Pair, sendError } from './respond.ts';
-import type { Exchange, ServerContext, VersionInfo } from './route.ts';
+import type { Exchange, Route, ServerContext, VersionInfo } from './route.ts';
 import { Router } from './router.ts';
 import { prepareDigest } from './routes/digest.ts';
 import { ROUTES } from './routes/index.ts';
@@ -63,6 +64,10 @@ export interface ServerOptions {
   limits?: Partial<ServerLimits>;
   /** What answers and bodies are charged to, as the mounts are. Default: a budget without a limit. */
   memory?: MemoryBudget;
+  /** Who may do what. Default: everybody everything. */
+  tokens?: Tokens;
+  /** Which names it answers to. Default: any. */
+  hosts?: HostCheck;
   /** Where it is counted how often a limit was reached. Default: counters of its own. */
   counters?: LimitCounters;
 }
@@ -90,12 +95,16 @@ class HttpServer implements StreamFSServer {
   /** The newest exchange of each connection: the one a broken body belongs to. */
   readonly #exchanges = new WeakMap<Duplex, Pair>();
   readonly #bounds: Bounds;
+  readonly #tokens: Tokens | undefined;
+  readonly #hosts: HostCheck | undefined;
   #preparing: NodeJS.Timeout | undefined;
   readonly #onError: (error: Error) => void;
   #closing = false;
 
   constructor(options: ServerOptions) {
     const { limits, memory, counters, logger } = options;
+    this.#tokens = options.tokens;
+    this.#hosts = options.hosts;
     this.#bounds = new Bounds({
       logger,
       answer: rawAnswer,
@@ -212,8 +221,8 @@ class HttpServer implements StreamFSServer {
         return;
       }
       const limit = this.#bounds.note(error);
-      const headers = isStreamFSError(error, 'METHOD_NOT_ALLOWED') ? { Allow: String(error.details.allow) } : {};
-      sendError({ req, res }, error, logger, limit === undefined ? headers : retryAfter(error as StreamFSError));
+      const headers = limit === undefined ? headersOf(error) : retryAfter(error as StreamFSError);
+      sendError({ req, res }, error, logger, headers);
     }
   }
 
@@ -225,6 +234,7 @@ class HttpServer implements StreamFSServer {
     if (req.headers.host === undefined && req.httpVersion === '1.1') {
       throw fail('BAD_REQUEST', { reason: 'the Host header is missing' });
     }
+    this.#hosts?.check(req.headers.host);
     const method = req.method ?? 'GET';
     if (method === 'OPTIONS' && req.url === '*') return options(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
     const { segments, pathname, query } = parseTarget(req.url ?? '/');
@@ -233,18 +243,28 @@ class HttpServer implements StreamFSServer {
       if (allow !== undefined) return options(res, allow);
     }
     const { route, params } = this.#router.find(method, pathname, segments);
+    const caller = this.#callerFor(route, req);
+    if (caller !== undefined) requireFor(route.needs, caller, { query, params, handles: this.#context.handles });
     const exchange: Exchange = {
       req,
       res,
       query,
       params,
       server: this.#context,
+      caller,
       get signal() {
         return left.signal;
       },
     };
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
+  }
+
+  /** Whose request it is, where that matters. @throws UNAUTHORIZED */
+  #callerFor(route: Route, req: IncomingMessage): Caller | undefined {
+    const tokens = this.#tokens;
+    if (tokens === undefined || !tokens.areAsked || route.needs === 'nothing') return undefined;
+    return tokens.identify(req.headers.authorization);
   }
 
   /**
@@ -306,6 +326,13 @@ function rawAnswer(error: StreamFSError): string {
     '',
     body,
   ].join('\r\n');
+}
+
+/** What HTTP wants said beside some errors. */
+function headersOf(error: unknown): Record<string, string> {
+  if (isStreamFSError(error, 'METHOD_NOT_ALLOWED')) return { Allow: String(error.details.allow) };
+  if (isStreamFSError(error, 'UNAUTHORIZED')) return { 'WWW-Authenticate': 'Bearer' };
+  return {};
 }
 
 /** When it may be worth another try: what is refused because too much is going on may be free in a moment. */

@@ -189,6 +189,40 @@ describe('an app that cannot start', () => {
     await start({ address: '0.0.0.0:0', config: { server: { no_auth: true } } });
   });
 
+  const TOKENS = (name: string) => `server:
+  address: 0.0.0.0:0
+  tokens:
+    - {name: ${name}, token: the-secret-of-${name}, rights: [read], paths: ["/streamfs/**"]}
+`;
+
+  async function statusFor(app: App, name: string): Promise<number> {
+    const headers = { authorization: `Bearer the-secret-of-${name}` };
+    return (await fetch(`${app.url}/api/v1/directories?path=/streamfs`, { headers })).status;
+  }
+
+  it('contract 79: with tokens it listens where others can reach it, and asks them; a reload replaces them', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'streamfs-app-'));
+    try {
+      const configFile = join(directory, 'c.yaml');
+      await writeFile(configFile, TOKENS('alpha'));
+      const app = await startApp({ configFile, logger: recorder() });
+      open.push(app);
+      expect((await get(app, '/directories?path=/streamfs')).status).toBe(401);
+      expect([await statusFor(app, 'alpha'), await statusFor(app, 'bravo')]).toEqual([200, 401]);
+      await writeFile(configFile, TOKENS('bravo'));
+      await app.reload();
+      expect([await statusFor(app, 'alpha'), await statusFor(app, 'bravo')]).toEqual([401, 200]);
+      // Neither nonsense nor a file without tokens opens the door.
+      for (const text of ['server: [', 'server: {address: 0.0.0.0:0}']) {
+        await writeFile(configFile, text);
+        await expect(app.reload()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+      }
+      expect([await statusFor(app, 'alpha'), await statusFor(app, 'bravo')]).toEqual([401, 200]);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
   it('takes one configuration, not two', async () => {
     await expect(start({ configFile: 'a.yaml', config: {} })).rejects.toThrow(
       'expected configFile or config, not both',

@@ -205,6 +205,35 @@ path = "/b"
   });
 });
 
+describe('tokens', () => {
+  const token = (text: string) => `server: {tokens: [{name: a, rights: [read], paths: [/x], ${text}}]}`;
+
+  it('are kept as their hash only', () => {
+    const { tokens } = parseConfig(token('token: a-long-enough-secret'), 'c.yaml').server;
+    expect(tokens).toEqual([
+      { name: 'a', sha256: expect.stringMatching(/^[0-9a-f]{64}$/), rights: ['read'], paths: ['/x'] },
+    ]);
+    expect(JSON.stringify(tokens)).not.toContain('secret');
+    expect(parseConfig(token(`token_sha256: ${tokens[0]!.sha256}`), 'c.yaml').server.tokens).toEqual(tokens);
+  });
+
+  it.each([
+    ['rights: [read]', 'needs either token or token_sha256'],
+    ['token: short', 'token must be at least 16 visible ASCII characters without spaces'],
+    ['token_sha256: abc', 'token_sha256 must be 64 hexadecimal digits'],
+    [`token: a-long-enough-secret, token_sha256: ${'a'.repeat(64)}`, 'needs either token or token_sha256'],
+  ])('%s is refused', (text, told) => {
+    expect(refusal(text.startsWith('rights') ? token('').replace(', }', '}') : token(text)).join()).toContain(told);
+  });
+
+  it('with a pattern that is none, or a right that is none, is refused', () => {
+    const text = 'server: {tokens: [{name: a, token: a-long-enough-secret, rights: [own], paths: [x, /a**]}]}';
+    expect(refusal(text).join()).toMatch(
+      /must be one of read, write, admin.*invalid pattern: "x".*invalid pattern: "\/a\*\*"/s,
+    );
+  });
+});
+
 describe('errors', () => {
   it('name the file, the line, the key, what was wrong and what would be right', () => {
     const text = `server:

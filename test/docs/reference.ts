@@ -176,8 +176,8 @@ function plugins(): string {
 
 function routes(): string {
   const overview = table(
-    ['route', 'what it does'],
-    ROUTES.map((route) => [code(nameOf(route)), plain(route.summary)]),
+    ['route', 'needs', 'what it does'],
+    ROUTES.map((route) => [code(nameOf(route)), code(route.needs), plain(route.summary)]),
   );
   const parts = ROUTES.filter((route) => route.parameters.length > 0).flatMap((route) => [
     `### ${code(nameOf(route))}`,

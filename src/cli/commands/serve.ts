@@ -26,6 +26,12 @@ export async function serve(context: CommandContext, options: Options): Promise<
     ...(options.maxMemory === undefined ? {} : { maxMemory: options.maxMemory }),
     ...(options.auth ? {} : { noAuth: true }),
   });
+  const reload = () => {
+    app
+      .reload()
+      .catch((error: unknown) => app.logger.error('the configuration stays as it was', { error: String(error) }));
+  };
+  if (configFile !== undefined) process.on('SIGHUP', reload);
   try {
     if (context.chatty) await greet(context, app.url, app.mounts.mounts());
     await aborted(context.signal);
@@ -34,6 +40,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
     if (exitCodeOf(error) !== EXIT.brokenPipe.code) throw error;
     await aborted(context.signal);
   } finally {
+    process.off('SIGHUP', reload);
     await app.shutdown();
   }
   return EXIT.ok.code;

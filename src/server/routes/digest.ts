@@ -31,6 +31,7 @@ export const digest: Route = {
   method: 'POST',
   pattern: '/api/v1/digest',
   summary: 'The checksum of a file. A stream has none.',
+  needs: 'token',
   parameters: [
     field('algorithm', 'string', true, '`xxh3` (16 hexadecimal digits) or `md5`.'),
     field('path', 'string', true, 'Absolute path of the file.'),
@@ -40,6 +41,7 @@ export const digest: Route = {
     const algorithm = body.text('algorithm') ?? '';
     if (!isAlgorithm(algorithm)) throw fail('UNSUPPORTED_ALGORITHM', { algorithm: shorten(algorithm) });
     const path = body.requiredText('path');
+    exchange.caller?.require(['read'], path);
     try {
       sendJson(exchange, 200, { algorithm, path, digest: await digestOf(exchange, path, algorithm) });
     } catch (error) {

@@ -7,6 +7,7 @@ export const createFile: Route = {
   method: 'POST',
   pattern: '/api/v1/files',
   summary: 'Creates an empty file or stream.',
+  needs: 'write',
   parameters: [PATH],
   async handle(exchange) {
     await exchange.server.mounts.create(exchange.query.path());
@@ -23,6 +24,7 @@ export const removeFile: Route = {
   method: 'DELETE',
   pattern: '/api/v1/files',
   summary: 'Removes a file or directory. A stream ends first: its readers get what is left, then the end.',
+  needs: 'admin',
   parameters: REMOVE_PARAMETERS,
   handle: remove,
 };
@@ -31,6 +33,7 @@ export const removeDirectory: Route = {
   method: 'DELETE',
   pattern: '/api/v1/directories',
   summary: 'The same as DELETE /files.',
+  needs: 'admin',
   parameters: REMOVE_PARAMETERS,
   handle: remove,
 };

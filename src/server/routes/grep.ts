@@ -22,6 +22,7 @@ export const grep: Route = {
   method: 'POST',
   pattern: '/api/v1/grep',
   summary: 'Searches a file, or a directory and all below it, for lines that match a regular expression.',
+  needs: 'token',
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or directory.'),
     field('pattern', 'string', true, 'A regular expression, as JavaScript has them; `(?i)` may stand before it.'),
@@ -36,6 +37,8 @@ export const grep: Route = {
     const path = body.requiredText('path');
     const pattern = parsePattern(body.requiredText('pattern'), body.boolean('case_insensitive') ?? false);
     const recursive = body.boolean('recursive') ?? false;
+    if (recursive) exchange.caller?.requireBelow('read', path);
+    else exchange.caller?.require(['read'], path);
     const streamed = body.boolean('stream') ?? false;
     const limit = body.integer('limit', 0, Number.MAX_SAFE_INTEGER) || Number.POSITIVE_INFINITY;
     const info = await statOf(exchange, path);

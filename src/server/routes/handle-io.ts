@@ -22,6 +22,7 @@ export const readHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/read',
   summary: 'Reads from the position, or at `offset`; waits where there is nothing yet.',
+  needs: 'read handle',
   parameters: [
     HANDLE_ID,
     optional('size', 'integer', 'At most so many bytes, up to 64 MiB; -1 for up to 1 MiB.', '4096'),
@@ -79,6 +80,7 @@ export const writeHandle: Route = {
   method: 'PUT',
   pattern: '/api/v1/handles/:id/write',
   summary: 'Writes the body at the position, or at `offset`. A stream appends, whatever the offset.',
+  needs: 'write handle',
   parameters: [HANDLE_ID, optional('offset', 'integer', 'Where to write. Default: at the position.')],
   async handle(exchange) {
     const { req, query, server } = exchange;

@@ -1,6 +1,7 @@
 /** Open files over HTTP (contract 48 to 65). Ids and leases are the handle table's; what a file does is its plugin's. */
 import { fail } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
+import { RIGHTS } from '../access/index.ts';
 import { sendSource } from '../egress/index.ts';
 import { fileInfo, sendJson, sendMessage } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
@@ -22,6 +23,7 @@ export const openHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/open',
   summary: 'Opens a file for reads and writes that belong together. A stream is created where absent.',
+  needs: 'token',
   parameters: [
     PATH,
     optional('flags', 'integer', '0 reads, 1 writes, 2 does both. Other bits are accepted and ignored.', '0'),
@@ -30,9 +32,11 @@ export const openHandle: Route = {
     LEASE,
   ],
   async handle(exchange) {
-    const { query, server } = exchange;
+    const { query, server, caller } = exchange;
     const path = query.path();
     const flags = query.integer('flags', { min: 0, max: 2 ** 31 - 1 }) ?? 0;
+    if ((flags & 1) === 0) caller?.require(['read'], path);
+    if ((flags & 3) !== 0) caller?.require(['write'], path);
     const mode = query.mode('mode') ?? 0o644;
     const create = query.boolean('create');
     const lease = query.integer('lease', { min: 1 });
@@ -49,10 +53,13 @@ export const listHandles: Route = {
   method: 'GET',
   pattern: '/api/v1/handles',
   summary: 'Lists the open handles.',
+  needs: 'token',
   parameters: [],
   async handle(exchange) {
-    const { handles } = exchange.server;
-    const open = handles.list().map(handleInfo);
+    const { caller, server } = exchange;
+    const { handles } = server;
+    const seen = handles.list().filter(({ path }) => caller?.may(RIGHTS, path) ?? true);
+    const open = seen.map(handleInfo);
     sendJson(exchange, 200, { handles: open, count: open.length, max: handles.max });
   },
 };
@@ -61,6 +68,7 @@ export const getHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id',
   summary: 'What is known of a handle. Looking does not renew it.',
+  needs: 'any handle',
   parameters: [HANDLE_ID],
   async handle(exchange) {
     sendJson(exchange, 200, handleInfo(exchange.server.handles.get(handleId(exchange))));
@@ -71,6 +79,7 @@ export const closeHandle: Route = {
   method: 'DELETE',
   pattern: '/api/v1/handles/:id',
   summary: 'Closes a handle; reads that wait on it end at once.',
+  needs: 'any handle',
   parameters: [HANDLE_ID],
   async handle(exchange) {
     await exchange.server.handles.close(handleId(exchange));
@@ -82,6 +91,7 @@ export const renewHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/renew',
   summary: 'Starts the lease of a handle anew.',
+  needs: 'any handle',
   parameters: [HANDLE_ID, { ...LEASE, description: `${LEASE.description} Default: as it is.` }],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -94,6 +104,7 @@ export const seekHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/seek',
   summary: "Moves the position of a handle. Positions are the stream's absolute offsets.",
+  needs: 'any handle',
   parameters: [
     HANDLE_ID,
     { name: 'offset', in: 'query', type: 'integer', required: true, description: 'Where to, counted from `whence`.' },
@@ -115,6 +126,7 @@ export const syncHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/sync',
   summary: 'Makes sure that what was written is where readers find it.',
+  needs: 'any handle',
   parameters: [HANDLE_ID],
   async handle(exchange) {
     await exchange.server.handles.use(handleId(exchange), (handle) => handle.sync());
@@ -126,6 +138,7 @@ export const statHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/stat',
   summary: 'The facts of the open file.',
+  needs: 'any handle',
   parameters: [HANDLE_ID],
   async handle(exchange) {
     const info = await exchange.server.handles.use(handleId(exchange), (handle) => handle.stat());
@@ -137,6 +150,7 @@ export const truncateHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/truncate',
   summary: 'Cuts or extends the open file. On a stream it does nothing.',
+  needs: 'write handle',
   parameters: [
     HANDLE_ID,
     { name: 'size', in: 'query', type: 'integer', required: true, description: 'The new length in bytes.' },
@@ -155,6 +169,7 @@ export const streamHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/stream',
   summary: 'Follows the open file live from its position. One at a time: a second is 409 HANDLE_BUSY.',
+  needs: 'read handle',
   parameters: [
     HANDLE_ID,
     optional('timeout', 'duration', 'End the answer when nothing has come for so long. Default: wait for ever.'),

@@ -11,6 +11,7 @@ export const stat: Route = {
   method: 'GET',
   pattern: '/api/v1/stat',
   summary: 'The facts of a file, stream or directory.',
+  needs: 'any',
   parameters: [PATH],
   async handle(exchange) {
     sendJson(exchange, 200, fileInfo(await exchange.server.mounts.stat(exchange.query.path())));
@@ -21,12 +22,15 @@ export const rename: Route = {
   method: 'POST',
   pattern: '/api/v1/rename',
   summary: 'Gives a file another path within its mount.',
+  needs: 'admin',
   parameters: [PATH, field('newPath', 'string', true, 'The new absolute path.')],
   async handle(exchange) {
     const { query, server } = exchange;
     const path = query.path();
     const body = await jsonOf(exchange);
-    await server.mounts.rename(path, body.requiredText('newPath'));
+    const newPath = body.requiredText('newPath');
+    exchange.caller?.require(['admin'], newPath);
+    await server.mounts.rename(path, newPath);
     sendMessage(exchange, 200, 'renamed');
   },
 };
@@ -35,6 +39,7 @@ export const chmod: Route = {
   method: 'POST',
   pattern: '/api/v1/chmod',
   summary: 'Changes the permission bits of a file.',
+  needs: 'write',
   parameters: [PATH, field('mode', 'mode', true, 'Permission bits: a number, or a text in octal or decimal.')],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -67,6 +72,7 @@ export const truncate: Route = {
   method: 'POST',
   pattern: '/api/v1/truncate',
   summary: 'Cuts or extends a file. On a stream it does nothing, since it is append only.',
+  needs: 'write',
   parameters: [PATH, SIZE],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -82,6 +88,7 @@ export const touch: Route = {
   method: 'POST',
   pattern: '/api/v1/touch',
   summary: 'Creates a file, or sets its time of change to now.',
+  needs: 'write',
   parameters: [PATH],
   async handle(exchange) {
     await exchange.server.mounts.touch(exchange.query.path());
@@ -93,6 +100,7 @@ export const symlink: Route = {
   method: 'POST',
   pattern: '/api/v1/symlink',
   summary: 'Makes a symbolic link, where the file system has such; else 501.',
+  needs: 'token',
   parameters: [PATH, field('target', 'string', true, 'What the link points to.')],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -107,6 +115,7 @@ export const readlink: Route = {
   method: 'GET',
   pattern: '/api/v1/readlink',
   summary: 'What a symbolic link points to, where the file system has such; else 501.',
+  needs: 'any',
   parameters: [PATH],
   async handle(exchange) {
     sendJson(exchange, 200, { target: await exchange.server.mounts.readlink(exchange.query.path()) });

@@ -19,6 +19,7 @@ export const readFile: Route = {
   method: 'GET',
   pattern: '/api/v1/files',
   summary: 'Reads a file, or follows a stream.',
+  needs: 'read',
   parameters: PARAMETERS,
   async handle(exchange) {
     const mode = readMode(exchange);

@@ -1,4 +1,5 @@
 /** What the server says about itself: alive, ready, which version, what it can do (contract 76, 77). */
+import { RIGHTS } from '../access/index.ts';
 import { sendJson } from '../respond.ts';
 import type { Route, ServerContext } from '../route.ts';
 import { optional } from './parameters.ts';
@@ -21,6 +22,7 @@ export const root: Route = {
   method: 'GET',
   pattern: '/',
   summary: 'Says what this is.',
+  needs: 'nothing',
   parameters: [],
   async handle(exchange) {
     const { version } = exchange.server.version;
@@ -32,6 +34,7 @@ export const health: Route = {
   method: 'GET',
   pattern: '/api/v1/health',
   summary: 'Whether the server is alive, with its version and mounts. Always 200.',
+  needs: 'nothing',
   parameters: [],
   async handle(exchange) {
     sendJson(exchange, 200, healthOf(exchange.server));
@@ -42,6 +45,7 @@ export const ready: Route = {
   method: 'GET',
   pattern: '/api/v1/ready',
   summary: 'As /health, with 503 until every mount has started.',
+  needs: 'nothing',
   parameters: [],
   async handle(exchange) {
     const report = healthOf(exchange.server);
@@ -61,6 +65,7 @@ export const stats: Route = {
   method: 'GET',
   pattern: '/api/v1/stats',
   summary: 'What is in use of what there may be, and how often each limit was reached.',
+  needs: 'admin server',
   parameters: [],
   async handle(exchange) {
     const { bounds, handles } = exchange.server;
@@ -83,6 +88,7 @@ export const version: Route = {
   method: 'GET',
   pattern: '/api/v1/version',
   summary: 'The version of the server.',
+  needs: 'nothing',
   parameters: [],
   async handle(exchange) {
     sendJson(exchange, 200, exchange.server.version);
@@ -93,9 +99,11 @@ export const capabilities: Route = {
   method: 'GET',
   pattern: '/api/v1/capabilities',
   summary: 'What the server can do, or with a path what can be done with that path.',
+  needs: 'token',
   parameters: [optional('path', 'string', 'Absolute path of a file, which need not exist.')],
   async handle(exchange) {
     const { query, server } = exchange;
+    if (query.has('path')) exchange.caller?.require(RIGHTS, query.path());
     const features = { version: server.version.version, features: FEATURES };
     sendJson(exchange, 200, query.has('path') ? await server.mounts.capabilities(query.path()) : features);
   },

@@ -25,6 +25,7 @@ export const writeFile: Route = {
   method: 'PUT',
   pattern: '/api/v1/files',
   summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
+  needs: 'write',
   parameters: PARAMETERS,
   handle: writeRaw,
 };
@@ -33,6 +34,7 @@ export const write: Route = {
   method: 'POST',
   pattern: '/api/v1/write',
   summary: 'As PUT /files; with the type application/json the bytes to write are the text in `data`.',
+  needs: 'write',
   parameters: [
     ...PARAMETERS,
     field('data', 'string', false, 'The text to write, as UTF-8. Only where the body is JSON.'),
@@ -44,6 +46,7 @@ export const end: Route = {
   method: 'POST',
   pattern: '/api/v1/end',
   summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
+  needs: 'admin',
   parameters: [PATH],
   async handle(exchange) {
     await exchange.server.mounts.end(exchange.query.path());

@@ -1,0 +1,55 @@
+/** The part of the configuration's description that is about who may do what. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { fail } from '../errors/index.ts';
+import { read } from './read.ts';
+import type { TokenConfig } from './types.ts';
+
+const LEAST_TOKEN = 16;
+
+const path = read(z.string(), (text) => {
+  if (text.startsWith('/') && !text.split('/').some((part) => part.length > 2 && part.includes('**'))) return text;
+  throw fail('CONFIG_INVALID', {
+    reason: `invalid pattern: ${JSON.stringify(text.slice(0, 100))} (expected a path such as /streamfs/live, /streamfs/*, /streamfs/**)`,
+  });
+});
+
+const token = z
+  .strictObject({
+    name: z.string().min(1).describe('What to call it in errors and logs.'),
+    token: z.string().optional().describe('The token itself, at least 16 characters.'),
+    token_sha256: z.string().optional().describe('Instead of the token its SHA-256, 64 hexadecimal digits.'),
+    rights: z
+      .array(z.enum(['read', 'write', 'admin']))
+      .min(1)
+      .describe('What it lets do.'),
+    paths: z.array(path).min(1).describe('Where: `*` is for one part of a path, `**` for any number of parts.'),
+  })
+  .describe('A token.');
+
+export const access = {
+  tokens: z
+    .array(read(token, tokenOf))
+    .prefault([])
+    .describe('Who may do what. With tokens, everybody is asked for one; without, nobody is.'),
+  allowed_hosts: z
+    .array(z.string().min(1))
+    .prefault([])
+    .describe('Names beside its addresses that a server on loopback answers to, as a proxy may send them.'),
+};
+
+function tokenOf({ name, token: plain, token_sha256: hash, rights, paths }: z.output<typeof token>): TokenConfig {
+  if ((plain === undefined) === (hash === undefined)) {
+    throw fail('CONFIG_INVALID', { reason: 'needs either token or token_sha256' });
+  }
+  if (plain !== undefined && (plain.length < LEAST_TOKEN || !/^[\x21-\x7e]+$/.test(plain))) {
+    throw fail('CONFIG_INVALID', {
+      reason: `token must be at least ${LEAST_TOKEN} visible ASCII characters without spaces`,
+    });
+  }
+  if (hash !== undefined && !/^[0-9a-f]{64}$/i.test(hash)) {
+    throw fail('CONFIG_INVALID', { reason: 'token_sha256 must be 64 hexadecimal digits' });
+  }
+  const sha256 = hash?.toLowerCase() ?? createHash('sha256').update(plain!, 'utf8').digest('hex');
+  return { name, sha256, rights, paths };
+}

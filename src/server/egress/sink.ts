@@ -17,6 +17,8 @@ import type { Fanout } from './fanout.ts';
 const LONGEST_RUN = 256 * 1024;
 /** Runs sent in one go before other sockets get their turn. */
 const RUNS_PER_TURN = 4;
+/** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
+const KICK_GRACE = 5000;
 const EMPTY = Buffer.alloc(0);
 
 export interface SinkOptions {
@@ -31,7 +33,7 @@ export interface SinkOptions {
 }
 
 export class Sink implements LiveRead {
-  private readonly reader: Reader;
+  readonly reader: Reader;
   readonly socket: Socket;
   /** The run whose own memory waits in the socket, while one does. */
   private queued: RunRecord | undefined;
@@ -102,6 +104,18 @@ export class Sink implements LiveRead {
   strandedRun(): RunRecord | undefined {
     const { queued, reader } = this;
     return queued !== undefined && queued.offset < reader.stream.ring.floor ? queued : undefined;
+  }
+
+  get kind(): 'raw' | 'frames' {
+    return this.fanout.encoding.name;
+  }
+
+  kick(): void {
+    if (this.done) return;
+    const { socket } = this;
+    this.finish('kicked');
+    const timer = setTimeout(() => socket.destroy(), KICK_GRACE).unref();
+    socket.once('close', () => clearTimeout(timer));
   }
 
   /** What is next; ends the read where the reader can go no further. */

@@ -132,6 +132,18 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .action(run(async () => (await import('./commands/mkdir.ts')).mkdir));
 
   program
+    .command('readers')
+    .description('list who reads, how far behind each is, and what it has lost')
+    .argument('[path]', 'a stream, or a directory or mount; default: all')
+    .action(run(async () => (await import('./commands/readers.ts')).readers));
+
+  program
+    .command('kick')
+    .description('disconnect readers, by the numbers that `readers` gives')
+    .argument('<id...>')
+    .action(run(async () => (await import('./commands/kick.ts')).kick));
+
+  program
     .command('mounts')
     .description('list what is mounted')
     .action(run(async () => (await import('./commands/mounts.ts')).mounts));

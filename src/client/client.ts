@@ -20,6 +20,8 @@ import type {
   Mount,
   PathCapabilities,
   PluginInfo,
+  ReaderList,
+  ReadersOptions,
   ServerCapabilities,
   SnapshotOptions,
   SnapshotResult,
@@ -238,7 +240,8 @@ export class StreamFSClient {
   /**
    * Follows a stream live: its records, over cuts, until it ends. Leaving the loop closes the connection.
    *
-   * Throws `unreachable` where there is no server at first, `http` for refusals and with READER_TOO_SLOW,
+   * Throws `unreachable` where there is no server at first, `http` for refusals and with READER_TOO_SLOW and, where an
+   * administrator has disconnected it, READER_KICKED: it does not come back by itself then;
    * `cut` only where it must not or cannot reconnect, and the signal's reason when aborted.
    */
   follow(path: string, options: FollowOptions = {}): AsyncIterableIterator<FollowRecord> {
@@ -255,6 +258,22 @@ export class StreamFSClient {
   async handles(): Promise<HandleInfo[]> {
     const answer = await this.#transport.json<{ handles: HandleInfo[] | null }>('GET', '/handles');
     return answer.handles ?? [];
+  }
+
+  // Readers
+
+  /** Those who read, by id: of one stream, or of all below a directory or mount. `next` is there where there are more. */
+  readers(options: ReadersOptions = {}): Promise<ReaderList> {
+    const { path, limit, after, signal } = options;
+    checkWhole('limit', limit, 1);
+    checkWhole('after', after);
+    return this.#transport.json('GET', '/readers', { query: { path, limit, after }, signal });
+  }
+
+  /** Disconnects a reader: its program gets the error READER_KICKED, or an answer with the end `kicked`. */
+  async kick(id: number): Promise<void> {
+    checkWhole('id', id);
+    await this.#transport.json('DELETE', `/readers/${id}`);
   }
 
   // Mounts and plugins

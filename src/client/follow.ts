@@ -9,11 +9,12 @@
  */
 import { Backoff, delay } from './backoff.ts';
 import { checkOnlyOne, checkWhole } from './checks.ts';
+import { endReason } from './ends.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchResponse } from './fetch.ts';
 import type { FollowOptions, FollowRecord } from './follow-types.ts';
 import { FRAMES_MEDIA_TYPE, type Frame, FrameDecoder } from './frames.ts';
-import { offsetHeader } from './headers.ts';
+import { isFramed, offsetHeader } from './headers.ts';
 import { anySignal, type Query, type Transport } from './transport.ts';
 
 const DEFAULT_HEARTBEAT = 15_000;
@@ -330,28 +331,9 @@ class Follower {
       case 'caught-up':
         return frame;
       case 'end':
-        return this.#ended(frame.offset, frame.reason);
+        return { type: 'end', offset: frame.offset, reason: endReason(frame.reason, frame.offset) };
       case 'heartbeat':
         return undefined;
-    }
-  }
-
-  #ended(offset: number, reason: string): FollowRecord {
-    switch (reason) {
-      case 'ended':
-      case 'removed':
-      case 'expired':
-      case 'timeout':
-      case 'shutdown':
-        return { type: 'end', offset, reason };
-      case 'too-slow':
-        throw new StreamFSClientError('http', `this reader fell too far behind and was disconnected at ${offset}`, {
-          status: 409,
-          code: 'READER_TOO_SLOW',
-          details: { offset },
-        });
-      default:
-        throw new StreamFSClientError('protocol', `the server ended the stream for an unknown reason: ${reason}`);
     }
   }
 
@@ -379,8 +361,4 @@ function onSilence(silence: number, tell: () => void): () => void {
     timer = setTimeout(tell, Math.min(silence, LAST_CHANCE));
   }, silence);
   return () => clearTimeout(timer);
-}
-
-function isFramed(response: FetchResponse): boolean {
-  return response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() === FRAMES_MEDIA_TYPE;
 }

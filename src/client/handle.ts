@@ -1,6 +1,10 @@
 /** An open file on the server, with a position of its own, kept alive by use (contract 48 to 65). */
 import { checkWhole } from './checks.ts';
+import { endReason } from './ends.ts';
+import { StreamFSClientError } from './errors.ts';
 import { bodyReader } from './fetch.ts';
+import { FRAMES_MEDIA_TYPE, FrameDecoder } from './frames.ts';
+import { isFramed } from './headers.ts';
 import type { Transport } from './transport.ts';
 import type { FileInfo, HandleInfo } from './types.ts';
 
@@ -135,15 +139,33 @@ export class StreamFSHandle {
     await this.#transport.json('POST', `${this.#route}/truncate`, { query: { size } });
   }
 
-  /** A live read from the position, one at a time for each handle (contract 65). */
+  /**
+   * A live read from the position, one at a time for each handle (contract 65). It is over when the file is, or the
+   * handle is closed. Throws READER_TOO_SLOW and READER_KICKED where the server ends it before, and `cut` where the
+   * connection breaks.
+   */
   async *stream(options: { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, void> {
-    const response = await this.#transport.request('GET', `${this.#route}/stream`, { signal: options.signal });
+    const response = await this.#transport.request('GET', `${this.#route}/stream`, {
+      // Only a framed read says how it ended.
+      headers: { accept: `${FRAMES_MEDIA_TYPE}, application/octet-stream;q=0.5` },
+      signal: options.signal,
+    });
+    const decoder = isFramed(response) ? new FrameDecoder() : undefined;
     const reader = bodyReader(response.body);
     try {
-      for (let piece = await reader.next(); piece !== undefined; piece = await reader.next()) yield piece;
+      for (let piece = await reader.next(); piece !== undefined; piece = await reader.next()) {
+        if (decoder === undefined) yield piece;
+        for (const frame of decoder?.push(piece) ?? []) {
+          if (frame.type === 'data') yield frame.data;
+          if (frame.type !== 'end') continue;
+          if (frame.reason !== 'closed') endReason(frame.reason, frame.offset);
+          return;
+        }
+      }
     } finally {
       reader.cancel();
     }
+    if (decoder !== undefined) throw new StreamFSClientError('cut', 'the connection was cut before the end was said');
   }
 
   async close(): Promise<void> {

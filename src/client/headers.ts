@@ -1,5 +1,11 @@
 /** Numbers in an answer's headers: held to what they must be, since offsets decide what is lost or repeated. */
 import { StreamFSClientError } from './errors.ts';
+import type { FetchResponse } from './fetch.ts';
+import { FRAMES_MEDIA_TYPE } from './frames.ts';
+
+export function isFramed(response: Pick<FetchResponse, 'headers'>): boolean {
+  return response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() === FRAMES_MEDIA_TYPE;
+}
 
 /** The offset of the first byte to come; undefined where the server, or a browser's CORS rules, do not tell. */
 export function offsetHeader(response: { headers: { get(name: string): string | null } }): number | undefined {

@@ -96,6 +96,51 @@ export interface HandleInfo {
   expires_at: string;
 }
 
+export interface ReadersOptions {
+  /** A stream, or a directory or mount above some. Default: all. */
+  path?: string;
+  /** At most so many. Default: the server's 1000. */
+  limit?: number;
+  /** Only readers with a larger id: the `next` of the list before. */
+  after?: number;
+  signal?: AbortSignal;
+}
+
+export interface ReaderList {
+  readers: ReaderInfo[];
+  /** How many there are in all. */
+  count: number;
+  /** Where to go on, as `after`. */
+  next?: number;
+}
+
+/** Somebody who reads. Sizes and offsets are bytes. */
+export interface ReaderInfo {
+  id: number;
+  path: string;
+  /** `host:port` of the connection, or of who opened the handle. */
+  address: string | null;
+  /** RFC 3339. */
+  since: string;
+  /** How it is sent; `handle` for a handle that is not being sent as a stream just now. */
+  kind: 'raw' | 'frames' | 'handle';
+  /** The handle it reads through. */
+  handle?: number;
+  policy: LagPolicy;
+  /** `live`, `catching-up`, `ending` or `stalled` (docs/protocol.md). */
+  state: string;
+  /** Of the next byte it gets. */
+  offset: number;
+  /** How far it is behind the end of the stream, and how far it may be. */
+  lag: number;
+  allowed_lag: number;
+  /** Delivered to it. */
+  bytes: number;
+  skipped_bytes: number;
+  skipped_chunks: number;
+  generation: string;
+}
+
 /** The bytes a stream holds now. */
 export interface SnapshotResult {
   data: Uint8Array;

@@ -2,8 +2,7 @@
  * A reader: a cursor on a stream, and what it does when it has fallen behind. There is no queue: a reader that stands
  * still costs nothing but its cursor. Two ways to read:
  *  - `read` and iteration, for programs: records with promises, chunks as they were written;
- *  - `peek`, `peekRun`, `advance` and `whenReadable`, for whoever sends bytes on: runs as long as they come, shared with
- *    all readers at the same place, without a promise.
+ *  - `peek`, `peekRun`, `advance`, `whenReadable`, to send bytes on: runs that are shared with all at the same place.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
 import { DropNewestQueue } from './lag.ts';
@@ -28,18 +27,21 @@ const UNKNOWN = -1;
 
 export class Reader implements AsyncIterable<ReadRecord> {
   readonly stream: Stream;
-  /** Counts from 1 for each stream. */
+  /** No other reader of this process has it. They count up, so that a later reader has a larger one. */
   readonly id: number;
   readonly policy: LagPolicy;
   /** When it was opened, in milliseconds since 1970. */
   readonly openedAt: number;
   /** Where it started: the offset of the first byte it could get. */
   readonly startCursor: number;
-  /** Bytes delivered. */
+  /** Bytes delivered, and chunks of which the last byte was. */
   receivedBytes = 0;
+  receivedChunks = 0;
   /** Bytes and chunks lost so far (contract 8). */
   skippedBytes = 0;
   skippedChunks = 0;
+  /** Has caught up once since it was opened or last moved: from then on `maxLag` applies. For others to look at. */
+  hasCaughtUp: boolean;
   /** Told once when the reader is cut off while nobody reads it. */
   onFailure: ((error: StreamFSError) => void) | undefined;
   /** For the stream: where it stands in the list of those that wait. */
@@ -47,8 +49,6 @@ export class Reader implements AsyncIterable<ReadRecord> {
 
   private position: number;
   private chunksBefore: number;
-  /** Has caught up once: from then on `maxLag` applies. */
-  private live: boolean;
   private announced = false;
   private closed = false;
   private failure: StreamFSError | undefined;
@@ -74,7 +74,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
       this.firstGap = { type: 'gap', from: cursor, to: startOffset, chunks: 0 };
       this.position = startOffset;
     }
-    this.live = this.position >= stream.endOffset;
+    this.hasCaughtUp = this.position >= stream.endOffset;
     this.queue = policy === 'drop-newest' ? new DropNewestQueue(this.position, stream.memory) : undefined;
     this.chunksBefore = this.chunksAt(this.position);
   }
@@ -96,7 +96,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
 
   /** How far it may fall behind, in bytes: `maxLag` once it has caught up; until then, by all that is kept. */
   get allowedLag(): number {
-    return this.live ? this.stream.maxLag : this.stream.joinerLag;
+    return this.hasCaughtUp ? this.stream.maxLag : this.stream.joinerLag;
   }
 
   /** Memory that is kept for this reader alone, in bytes: what it has queued with `drop-newest`, else none. */
@@ -227,13 +227,14 @@ export class Reader implements AsyncIterable<ReadRecord> {
    * what was peeked counts as delivered all the same.
    */
   advance(length: number): void {
-    const { stream, peeked } = this;
+    const { stream, peeked, chunksBefore } = this;
     this.peeked = undefined;
     this.position += length;
     this.receivedBytes += length;
+    if (this.closed) stream.deliveredLate(length);
     if (this.closed) return;
     if (this.position === stream.endOffset) {
-      this.live = true;
+      this.hasCaughtUp = true;
       this.chunksBefore = stream.ring.chunkCount;
     } else {
       // A chunk read, or a run, may end in a later slab than it began in; or in none, where memory has run short since.
@@ -243,6 +244,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
       else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
+    if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);
     if (this.policy === 'block') stream.roomMade();
   }
 
@@ -275,7 +277,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     this.firstGap = undefined;
     this.peeked = undefined;
     this.position = offset;
-    this.live = offset >= this.stream.endOffset;
+    this.hasCaughtUp = offset >= this.stream.endOffset;
     this.announced = false;
     if (this.queue !== undefined) {
       this.queue.release();
@@ -385,7 +387,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     if (stream.endReason !== undefined) return { type: 'end', offset: position, reason: stream.endReason };
     if (this.announced || position > stream.endOffset) return undefined;
     this.announced = true;
-    this.live = true;
+    this.hasCaughtUp = true;
     return { type: 'caught-up', offset: position };
   }
 

@@ -26,6 +26,8 @@ export interface StreamOptions {
   onLag?: LagPolicy;
   /** Milliseconds that writers wait for a reader with the policy `block` before it is cut off. Default 5000. */
   blockTimeout?: number;
+  /** What its owner calls it, such as its path, for those who tell of it. */
+  name?: string;
   /** Default: a new random one. */
   generation?: string;
   /** The offset of the first byte. Default 0. */
@@ -55,6 +57,9 @@ export interface StreamStats {
   /** Losses of all readers there ever were. */
   skippedBytes: number;
   skippedChunks: number;
+  /** What all readers there ever were have been given: bytes, and chunks of which the last byte was among them. */
+  deliveredBytes: number;
+  deliveredChunks: number;
   /** Undefined while the stream can be written to. */
   ended: EndReason | undefined;
   createdAt: number;

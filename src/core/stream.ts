@@ -28,7 +28,12 @@ import {
 import { atLeastOne, requireWhole } from './whole.ts';
 import { WriterGate } from './writer-gate.ts';
 
+/** Of the last reader of any stream. */
+let lastReaderId = 0;
+
 export class Stream {
+  /** What its owner calls it, where somebody is to be told; nothing here depends on it. */
+  readonly name: string | undefined;
   readonly generation: string;
   readonly retention: number;
   readonly maxLag: number;
@@ -39,6 +44,9 @@ export class Stream {
   /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
   skippedBytes = 0;
   skippedChunks = 0;
+  /** What readers that are closed had been delivered. */
+  private closedBytes = 0;
+  private closedChunks = 0;
 
   /** For readers only: what they read from. */
   readonly ring: Ring;
@@ -59,14 +67,14 @@ export class Stream {
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
-  /** Whether its path is gone, which may come long after its end. */
-  private gone = false;
-  private readerIds = 0;
+  /** Removed, expired or shut down, also where its writer had ended it before: nobody can come to it any more. */
+  isGone = false;
 
   constructor(options: StreamOptions) {
     this.retention = atLeastOne('retention', options.retention);
     this.maxLag = atLeastOne('maxLag', options.maxLag);
     this.onLag = policyOf(options.onLag ?? 'drop-oldest');
+    this.name = options.name;
     this.generation = options.generation ?? newGeneration();
     this.firstOffset = options.firstOffset ?? 0;
     requireWhole('firstOffset', this.firstOffset);
@@ -180,7 +188,7 @@ export class Stream {
    * Ending twice is harmless: the first reason stays.
    */
   end(reason: EndReason = 'ended'): void {
-    if (reason !== 'ended') this.gone = true;
+    if (reason !== 'ended') this.isGone = true;
     if (this.reason === undefined) {
       this.reason = reason;
       this.gate.abandon();
@@ -192,7 +200,7 @@ export class Stream {
 
   /** A stream whose path is gone is nobody's once its last reader has left. */
   private releaseIfGone(): void {
-    if (this.gone && this.openReaders.size === 0) this.memory?.release();
+    if (this.isGone && this.openReaders.size === 0) this.memory?.release();
   }
 
   /**
@@ -206,7 +214,7 @@ export class Stream {
     const start = options.start ?? { from: 'earliest' };
     const cursor = this.startCursor(start);
     const policy = policyOf(options.onLag ?? this.onLag);
-    const reader = new Reader(this, ++this.readerIds, policy, cursor, this.now());
+    const reader = new Reader(this, ++lastReaderId, policy, cursor, this.now());
     this.openReaders.add(reader);
     if (policy === 'block') this.gate.add(reader);
     if (policy === 'disconnect' || policy === 'drop-newest') this.watched.add(reader);
@@ -267,7 +275,13 @@ export class Stream {
 
   stats(): StreamStats {
     let maxReaderLag = 0;
-    for (const reader of this.openReaders) maxReaderLag = Math.max(maxReaderLag, reader.lag);
+    let deliveredBytes = this.closedBytes;
+    let deliveredChunks = this.closedChunks;
+    for (const reader of this.openReaders) {
+      maxReaderLag = Math.max(maxReaderLag, reader.lag);
+      deliveredBytes += reader.receivedBytes;
+      deliveredChunks += reader.receivedChunks;
+    }
     return {
       generation: this.generation,
       startOffset: this.startOffset,
@@ -280,6 +294,8 @@ export class Stream {
       maxReaderLag,
       skippedBytes: this.skippedBytes,
       skippedChunks: this.skippedChunks,
+      deliveredBytes,
+      deliveredChunks,
       ended: this.reason,
       createdAt: this.createdAt,
       modifiedAt: this.modifiedAt,
@@ -319,7 +335,14 @@ export class Stream {
     this.observer.tooSlow?.(this, reader, error);
   }
 
+  /** What was peeked before a reader was closed, and arrived after. */
+  deliveredLate(bytes: number): void {
+    this.closedBytes += bytes;
+  }
+
   readerClosed(reader: Reader): void {
+    this.closedBytes += reader.receivedBytes;
+    this.closedChunks += reader.receivedChunks;
     this.delist(reader);
     this.openReaders.delete(reader);
     this.watched.delete(reader);

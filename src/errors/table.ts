@@ -17,6 +17,8 @@ export const ERRORS = {
   READER_TOO_SLOW: { status: 409, text: 'reader fell {lag} bytes behind: {limit} are allowed' },
   READER_BUSY: { status: 409, text: 'reader is being read already' },
   READER_CLOSED: { status: 409, text: 'reader is closed' },
+  READER_KICKED: { status: 403, text: 'reader was disconnected by an administrator' },
+  READER_NOT_FOUND: { status: 404, text: 'no such reader: {id}' },
 
   // Appends of producers (contract 72)
   PRODUCER_HEADERS: { status: 400, text: 'invalid producer headers: {reason}' },

@@ -10,6 +10,7 @@
  * since a use only moves expiries away, it may go off early, looks again, and is set anew.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Reader } from '../core/index.ts';
 import { fail, limitReached } from '../errors/index.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { MountTable } from './mount-table.ts';
@@ -46,6 +47,8 @@ export interface OpenOptions {
   create?: boolean;
   /** Seconds, 1 or more; more than {@link MAX_LEASE} counts as that. Default {@link DEFAULT_LEASE}. */
   lease?: number;
+  /** Who opens it, for those who look at the readers. */
+  address?: string;
 }
 
 /** What is known of an open handle (contract 48). */
@@ -62,9 +65,18 @@ export interface HandleInfo {
   lastAccess: Date;
 }
 
+/** A handle that stands somewhere in a stream. */
+export interface HandleReader {
+  readonly id: number;
+  readonly reader: Reader;
+  /** Who opened it, if that is known. */
+  readonly address: string | undefined;
+}
+
 interface Entry {
   readonly id: number;
   readonly path: string;
+  readonly address: string | undefined;
   readonly mountPath: string;
   readonly flags: number;
   readonly handle: FileHandle;
@@ -137,6 +149,7 @@ export class HandleTable {
     const entry: Entry = {
       id: this.#lastId,
       path,
+      address: options.address,
       mountPath: at.mountPath,
       flags: options.flags,
       handle,
@@ -214,6 +227,14 @@ export class HandleTable {
     const now = this.#clock.now();
     const open = [...this.#entries.values()].filter((entry) => now < expiryOf(entry, now));
     return open.map((entry) => infoOf(entry, now));
+  }
+
+  /** The open handles that stand somewhere in a stream. Looking is no use of them. */
+  *readers(): Generator<HandleReader> {
+    for (const { id, handle, address } of this.#entries.values()) {
+      const { reader } = handle;
+      if (reader !== undefined && !reader.isClosed) yield { id, reader, address };
+    }
   }
 
   /**

@@ -3,6 +3,7 @@ export {
   DEFAULT_LEASE,
   DEFAULT_MAX_HANDLES,
   type HandleInfo,
+  type HandleReader,
   HandleTable,
   type HandleTableOptions,
   MAX_LEASE,
@@ -34,4 +35,5 @@ export {
 } from './path.ts';
 export type * from './plugin.ts';
 export { PluginRegistry } from './plugin-registry.ts';
+export { Seldom } from './seldom.ts';
 export type * from './types.ts';

@@ -17,7 +17,7 @@ import type { LimitCounters } from './limit-counters.ts';
 import { type Mount, type MountStatus, MountTree } from './mount-tree.ts';
 import { MountedFileSystem } from './mounted-file-system.ts';
 import type { PathLimits } from './path.ts';
-import type { ConfigParameter, Plugin, PluginConfig, PluginContext, PluginLogger } from './plugin.ts';
+import type { ConfigParameter, Plugin, PluginConfig, PluginContext, PluginLogger, StreamTotals } from './plugin.ts';
 import type { PluginRegistry } from './plugin-registry.ts';
 
 export interface MountTableOptions {
@@ -254,6 +254,14 @@ export class MountTable extends MountedFileSystem {
         .map((mount) => ({ path: mount.path, ...configOf(mount) })),
       config_params: plugin.configParameters,
     }));
+  }
+
+  /** What the streams of each mount that has some come to, sorted by path. */
+  totals(): { path: string; totals: StreamTotals }[] {
+    return this.#tree.list().flatMap(({ path, instance }) => {
+      const totals = instance?.totals?.();
+      return totals === undefined ? [] : [{ path, totals }];
+    });
   }
 
   counts(): MountCounts {

@@ -24,6 +24,11 @@ export interface PluginLogger {
   info(message: string, facts?: Record<string, unknown>): void;
   warn(message: string, facts?: Record<string, unknown>): void;
   error(message: string, facts?: Record<string, unknown>): void;
+  /**
+   * Whether lines of a level are written: who would have to make the facts of a line first may ask before. Default: they
+   * all are.
+   */
+  writes?(level: 'debug' | 'info' | 'warn' | 'error'): boolean;
 }
 
 export interface PluginContext {
@@ -36,9 +41,33 @@ export interface PluginContext {
   limits?: LimitCounters;
 }
 
+/**
+ * What the streams of an instance have come to: sums over all that there are, and where they are counters, over all that
+ * there ever were. Counters never go back.
+ */
+export interface StreamTotals {
+  streams: number;
+  readers: number;
+  /** Bodies that are on their way into streams. */
+  writers: number;
+  /** Bytes that can be read again. */
+  retainedBytes: number;
+  /** The largest lag of any reader, in bytes. */
+  maxLag: number;
+  /** Counters: what was appended, what readers were given, and what they lost. */
+  receivedBytes: number;
+  receivedChunks: number;
+  deliveredBytes: number;
+  deliveredChunks: number;
+  skippedBytes: number;
+  skippedChunks: number;
+}
+
 /** One mounted instance. */
 export interface PluginInstance {
   readonly fileSystem: FileSystem;
+  /** Added up when it is asked for, which is seldom. Only where the instance has streams. */
+  totals?(): StreamTotals;
   /** Ends every stream, wakes every reader, frees everything. Called once, at unmount or shutdown. */
   shutdown(): Promise<void>;
 }

@@ -118,6 +118,8 @@ export interface HandleReadOptions {
 /** An open file. Ids and leases belong to the handle table, not to the file system. */
 export interface FileHandle {
   readonly path: string;
+  /** Of a stream, where it is open for reading: where it stands. Another one after a live read. */
+  readonly reader?: Reader | undefined;
   read(options: HandleReadOptions): Promise<HandleRead>;
   /** Writes at `offset`, or at the position, or where the file says (a stream: always at its end). */
   write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }>;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { fakeServer } from '../client/fake-server.ts';
 import { cli, realServer } from './harness.ts';
@@ -46,6 +46,44 @@ describe('commands', () => {
     const json = cli(['stat', '--json', '/streamfs/x'], { url });
     await json.code;
     expect(JSON.parse(json.out())).toMatchObject({ size: 3, meta: { Name: 'streamfs', Type: 'stream' } });
+  });
+
+  it('readers lists who reads, kick disconnects them, and cat says so and fails', async () => {
+    const { url } = await realServer();
+    const nobody = cli(['readers'], { url });
+    expect(await nobody.code).toBe(0);
+    expect([nobody.out(), nobody.err.text]).toEqual(['', 'streamfs: no readers\n']);
+    await cli(['write', '--stream', '/streamfs/x'], { url, input: 'abc' }).code;
+    const following = cli(['cat', '--stream', '/streamfs/x'], { url });
+    await vi.waitUntil(() => following.out() === 'abc');
+    const plain = cli(['readers', '/streamfs'], { url });
+    expect(await plain.code).toBe(0);
+    const [head, line, ...rest] = plain.out().trimEnd().split('\n');
+    expect(head!.trim().split(/ {2,}/)).toEqual([
+      'ID',
+      'PATH',
+      'ADDRESS',
+      'KIND',
+      'STATE',
+      'LAG',
+      'SENT',
+      'LOST',
+      'POLICY',
+      'SINCE',
+    ]);
+    expect(line).toMatch(
+      /^ *\d+ {2}\/streamfs\/x {2}127\.0\.0\.1:\d+ {2}frames {2}live +0B +3B +0B {2}drop-oldest {2}\d{4}-[\dT:-]+Z$/,
+    );
+    expect(rest).toEqual([]);
+    const json = cli(['readers', '--json', '/streamfs/x'], { url });
+    await json.code;
+    const [{ id }] = JSON.parse(json.out()) as [{ id: number }];
+    expect(await cli(['readers', '/streamfs/other', '--json'], { url }).code).toBe(0);
+    expect(await cli(['kick', String(id)], { url }).code).toBe(0);
+    expect(await following.code).toBe(EXIT.refused.code);
+    expect(following.err.text).toBe('streamfs: an administrator disconnected this reader at offset 3\n');
+    expect(await cli(['kick', String(id)], { url }).code).toBe(EXIT.notFound.code);
+    expect(await cli(['kick', '-1x'], { url }).code).toBe(EXIT.usage.code);
   });
 
   it('contract 85, 46: touch, rm, end and mkdir take several paths, and tell of each that fails', async () => {

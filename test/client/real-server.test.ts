@@ -182,6 +182,63 @@ describe('client with a real server', () => {
     await expect(handle.info()).rejects.toMatchObject({ status: 404, code: 'HANDLE_NOT_FOUND' });
   });
 
+  it('a reader that is kicked gets an error, and does not come back by itself', async () => {
+    const url = await realServer();
+    const client = new StreamFSClient({ url });
+    await client.write('/streamfs/x', 'history');
+    const seen: string[] = [];
+    const following = (async () => {
+      for await (const record of client.follow('/streamfs/x')) {
+        seen.push(record.type);
+        if (record.type !== 'caught-up') continue;
+        const { readers } = await client.readers({ path: '/streamfs/x' });
+        expect(readers).toMatchObject([{ kind: 'frames', state: 'live', bytes: 7, offset: 7 }]);
+        await client.kick(readers[0]!.id);
+      }
+    })();
+    await expect(following).rejects.toMatchObject({
+      ...{ kind: 'http', status: 403, code: 'READER_KICKED', details: { offset: 7 } },
+      message: 'an administrator disconnected this reader at offset 7',
+    });
+    expect(seen).toEqual(['open', 'data', 'caught-up']);
+    expect(await client.readers()).toEqual({ readers: [], count: 0 });
+    await expect(client.kick(1e9)).rejects.toMatchObject({ status: 404, code: 'READER_NOT_FOUND' });
+  });
+
+  it('the live read of a handle that is kicked is an error too, not an end', async () => {
+    const url = await realServer();
+    const client = new StreamFSClient({ url });
+    await client.write('/streamfs/x', 'history');
+    const handle = await client.openHandle('/streamfs/x');
+    let got = '';
+    const reading = (async () => {
+      for await (const piece of handle.stream()) {
+        got += Buffer.from(piece).toString();
+        const { readers } = await client.readers();
+        await client.kick(readers[0]!.id);
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'READER_KICKED', details: { offset: 7 } });
+    expect(got).toBe('history');
+    await expect(handle.info()).rejects.toMatchObject({ code: 'HANDLE_NOT_FOUND' });
+  });
+
+  it('a live read of a handle that is closed, or of a file, ends', async () => {
+    const url = await realServer();
+    const client = new StreamFSClient({ url });
+    await client.write('/streamfs/x', 'history');
+    await client.write('/memfs/x', 'a file');
+    for (const path of ['/streamfs/x', '/memfs/x']) {
+      const handle = await client.openHandle(path);
+      let got = '';
+      for await (const piece of handle.stream()) {
+        got += Buffer.from(piece).toString();
+        if (path === '/streamfs/x') await handle.close();
+      }
+      expect(got).toBe(path === '/streamfs/x' ? 'history' : 'a file');
+    }
+  });
+
   it('contract 66, 76, 77: the rest of the calls are understood', async () => {
     const url = await realServer();
     const client = new StreamFSClient({ url });

@@ -495,9 +495,9 @@ describe('waiting', () => {
     const s = stream();
     const readers = Array.from({ length: 5 }, () => s.openReader());
     const woken: number[] = [];
-    for (const reader of readers) {
+    for (const [index, reader] of readers.entries()) {
       await readNow(reader);
-      reader.whenReadable(() => woken.push(reader.id));
+      reader.whenReadable(() => woken.push(index + 1));
     }
     readers[1]!.cancelWait();
     readers[1]!.cancelWait();

@@ -194,7 +194,9 @@ describe('fan-out', () => {
     const s = stream({
       retention: 10,
       maxLag: 10,
-      observer: { gap: (_, reader, gap) => told.push(`${reader.id} ${gap.from}-${gap.to} ${gap.chunks}`) },
+      observer: {
+        gap: (_, reader, gap) => told.push(`${reader === first ? 1 : 2} ${gap.from}-${gap.to} ${gap.chunks}`),
+      },
     });
     const first = s.openReader();
     const second = s.openReader();
@@ -268,12 +270,12 @@ describe('fan-out', () => {
     const s = stream();
     const readers = Array.from({ length: 10 }, () => s.openReader());
     const woken: number[] = [];
-    for (const reader of readers) {
+    for (const [index, reader] of readers.entries()) {
       await readNow(reader);
       reader.whenReadable(() => {
-        woken.push(reader.id);
+        woken.push(index + 1);
         // The second closes itself, its neighbours before and behind it, and opens another.
-        if (reader.id === 2) {
+        if (index === 1) {
           for (const neighbour of readers.slice(0, 3)) neighbour.close();
           s.openReader().whenReadable(() => woken.push(11));
         }
@@ -532,11 +534,13 @@ describe('reading at an offset, without a reader', () => {
     expect(s.readerCount).toBe(0);
   });
 
-  it('lists its readers', () => {
+  it('lists its readers, each with a number that no other reader has', () => {
     const s = stream();
     const readers = [s.openReader(), s.openReader({ start: { from: 'live' } })];
     expect([...s.readers()]).toEqual(readers);
-    expect(readers.map((reader) => reader.id)).toEqual([1, 2]);
+    const elsewhere = stream().openReader();
+    const ids = [...readers, elsewhere].map((reader) => reader.id);
+    expect(ids).toEqual([ids[0]!, ids[0]! + 1, ids[0]! + 2]);
     readers[0]!.close();
     expect([...s.readers()]).toEqual([readers[1]]);
   });

@@ -131,7 +131,7 @@ describe('block', () => {
     const told: string[] = [];
     const [s, reader] = await fullStream({
       blockTimeout: 3000,
-      observer: { tooSlow: (_, slow, error) => told.push(`${slow.id} ${error.message}`) },
+      observer: { tooSlow: (_, slow, error) => told.push(`${slow === reader} ${error.message}`) },
     });
     let failure: string | undefined;
     reader.onFailure = (error) => {
@@ -147,7 +147,7 @@ describe('block', () => {
     await until(() => write.done);
     expect(s.totalWritten).toBe(22);
     expect(failure).toBe('READER_TOO_SLOW');
-    expect(told).toEqual(['1 reader fell 20 bytes behind: 20 are allowed']);
+    expect(told).toEqual(['true reader fell 20 bytes behind: 20 are allowed']);
     expect(await codeOf(() => reader.read())).toBe('READER_TOO_SLOW');
     expect(s.readerCount).toBe(0);
     expect(s.write(bytesOf('free again'))).toBeUndefined();

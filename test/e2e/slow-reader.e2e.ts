@@ -198,7 +198,7 @@ describe('what a slow reader may ask for', () => {
     expect(other.stdout.sha256).toBe(patternHash([{ from: 0, to: total }]));
     await at.untilReaders(PATH, 0);
     expect(at.logged('reader cut off')).toMatchObject([
-      { stream: '/live', reason: expect.stringContaining('bytes behind') },
+      { stream: '/streamfs/live', reason: expect.stringContaining('bytes behind') },
     ]);
     stalled.socket.resume();
     // A cut, which no reader can take for the end.

@@ -7,7 +7,7 @@ import { LimitCounters } from '../../src/fs/index.ts';
 import { StreamFileSystem } from '../../src/plugins/streamfs/file-system.ts';
 import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
 import { HeldBytes } from '../../src/server/bounds/held-bytes.ts';
-import { LiveReads } from '../../src/server/bounds/live-reads.ts';
+import { type LiveRead, LiveReads } from '../../src/server/bounds/live-reads.ts';
 import { frameEncoding } from '../../src/server/egress/encoding.ts';
 import { eventually, follow, type Running, type StartOptions, start, wire } from './harness.ts';
 
@@ -271,10 +271,7 @@ describe('contract 27: a peer that takes nothing', () => {
 
 describe('memory that stays because it waits in sockets', () => {
   /** A read of which so many buffers of a megabyte are in the ring no more. */
-  const read = (...buffers: Uint8Array[]) => ({
-    socket: {} as Socket,
-    stranded: () => buffers,
-  });
+  const read = (...buffers: Uint8Array[]) => ({ socket: {} as Socket, stranded: () => buffers }) as unknown as LiveRead;
 
   it('is counted once, however many wait for it', () => {
     const memory = new MemoryBudget(64 * MB);

@@ -15,12 +15,14 @@ import {
   type FileInfo,
   type FileSystem,
   type FileWriter,
+  joinPath,
   type OpenHandleOptions,
   type OpenStreamOptions,
   type PluginContext,
   type PluginLogger,
   type Snapshot,
   type StreamSource,
+  type StreamTotals,
   systemClock,
   type WriteOptions,
 } from '../../fs/index.ts';
@@ -29,34 +31,36 @@ import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { IdleExpiry } from './expiry.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
-import { LossLog } from './losses.ts';
 import { openProducerWriter } from './producer-writer.ts';
 import { README } from './readme.ts';
 import type { Settings } from './settings.ts';
+import { SlowReaders } from './slow-readers.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { type Entry, StreamTable } from './stream-table.ts';
 import { StreamWriter } from './stream-writer.ts';
+import { Totals } from './totals.ts';
 
 const README_PATH = '/README';
 const README_BYTES = new TextEncoder().encode(README);
 
+type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
+
 export class StreamFileSystem implements FileSystem {
   private readonly settings: Settings;
   private readonly logger: PluginLogger;
-  private readonly context: Pick<PluginContext, 'logger' | 'memory' | 'limits'>;
+  private readonly context: Context;
   private readonly table = new StreamTable();
+  private readonly sums = new Totals();
+  private readonly slow: SlowReaders;
   private readonly expiry: IdleExpiry;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
-  constructor(
-    settings: Settings,
-    context: Pick<PluginContext, 'logger' | 'memory' | 'limits'>,
-    clock: Clock = systemClock,
-  ) {
+  constructor(settings: Settings, context: Context, clock: Clock = systemClock) {
     this.settings = settings;
     this.context = context;
     this.logger = context.logger;
+    this.slow = new SlowReaders(context.logger);
     this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, (entry) => this.expire(entry));
   }
 
@@ -104,8 +108,9 @@ export class StreamFileSystem implements FileSystem {
     this.expiry.stop();
     for (const entry of [...this.table.all()]) {
       entry.stream.end('shutdown');
-      this.table.delete(entry);
+      this.forget(entry);
     }
+    this.slow.flush();
   }
 
   private add(path: string, autoCreated: boolean): Entry {
@@ -114,41 +119,50 @@ export class StreamFileSystem implements FileSystem {
     const { retention, maxLag, onLag, blockTimeout, firstOffset = 0, maxStreams } = this.settings;
     if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
     const { memory } = this.context;
-    const losses = new LossLog(path, this.logger);
+    const name = joinPath(this.context.mountPath ?? '/', path);
     const observer: StreamObserver = {
-      gap: (_stream, _reader, gap) => losses.add(gap.to - gap.from, gap.chunks),
-      tooSlow: (_stream, reader, error) =>
-        this.logger.warn('reader cut off', { stream: path, reader: reader.id, reason: error.message }),
-      readerClosed: () => this.dropIfUnused(entry),
+      gap: (_stream, _reader, gap) => this.slow.lose(name, gap),
+      tooSlow: (_stream, reader, error) => this.slow.cutOff({ stream: name, reader, reason: error.message }),
+      readerClosed: (stream) => {
+        this.sums.settle(stream);
+        this.dropIfUnused(entry);
+      },
       // A writer that has nothing to write just now would learn of it too late, and hold up a shutdown.
       ended: () => {
         for (const writer of entry.writers) writer.onStop?.(fail('STREAM_CLOSED', {}, { written: writer.written }));
       },
     };
     const stream = new Stream({
-      ...{ retention, maxLag, onLag, blockTimeout, firstOffset, observer },
+      ...{ name, retention, maxLag, onLag, blockTimeout, firstOffset, observer },
       ...(memory === undefined ? {} : { budget: memory }),
     });
     const entry: Entry = { path, stream, autoCreated, handles: 0, producers: undefined, writers: new Set() };
     this.table.add(entry);
+    this.sums.add(stream);
     this.expiry.watch(entry);
-    this.logger.debug('stream created', { stream: path, generation: stream.generation, autoCreated });
+    this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
     return entry;
   }
 
   private drop(entry: Entry): void {
-    entry.stream.end('removed');
+    const { stream } = entry;
+    stream.end('removed');
+    this.forget(entry);
+    this.logger.debug('stream removed', { stream: stream.name, totalWritten: stream.totalWritten });
+  }
+
+  private forget(entry: Entry): void {
     this.table.delete(entry);
-    this.logger.debug('stream removed', { stream: entry.path, totalWritten: entry.stream.totalWritten });
+    this.sums.settle(entry.stream);
   }
 
   /** Nobody has written to it for as long as is configured: its readers get the end, and the path is free again. */
   private expire(entry: Entry): void {
     entry.stream.end('expired');
-    this.table.delete(entry);
+    this.forget(entry);
     this.context.limits?.hit('idle_timeout');
-    const { readerCount, totalWritten } = entry.stream;
-    this.logger.info('stream expired', { stream: entry.path, readers: readerCount, totalWritten });
+    const { name, readerCount, totalWritten } = entry.stream;
+    this.logger.info('stream expired', { stream: name, readers: readerCount, totalWritten });
   }
 
   /** An auto-created stream that nobody wrote to is gone with its last reader (contract 36). */
@@ -290,6 +304,12 @@ export class StreamFileSystem implements FileSystem {
         this.dropIfUnused(entry);
       },
     });
+  }
+
+  totals(): StreamTotals {
+    let writers = 0;
+    for (const entry of this.table.all()) writers += entry.writers.size;
+    return { ...this.sums.sum(), streams: this.table.size, writers };
   }
 
   // ── facts ──────────────────────────────────────────────────────────────────────────────────────────────────────

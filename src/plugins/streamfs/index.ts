@@ -14,6 +14,6 @@ export const streamfsPlugin: Plugin = {
   },
   initialize: async (config, context) => {
     const fileSystem = new StreamFileSystem(parseSettings(config), context);
-    return { fileSystem, shutdown: async () => fileSystem.shutdown() };
+    return { fileSystem, totals: () => fileSystem.totals(), shutdown: async () => fileSystem.shutdown() };
   },
 };

@@ -26,7 +26,7 @@ export class StreamHandle implements FileHandle {
   readonly path: string;
   private readonly options: StreamHandleOptions;
   /** Where the handle reads; undefined when it is not open for reading. */
-  private reader: Reader | undefined;
+  reader: Reader | undefined;
   /** Whether that reader is being sent as a live read. */
   private streaming = false;
   /** Reads that wait. */

@@ -177,6 +177,12 @@ export class Connections {
     return this.#open.get(socket)?.takenAt ?? 0;
   }
 
+  /** For how long its peer has taken nothing although something waits, in milliseconds, to a look's exactness. */
+  standsStillFor(socket: Socket): number {
+    const since = socket.writableLength === 0 ? 0 : this.lastTaken(socket);
+    return since === 0 ? 0 : performance.now() - since;
+  }
+
   /** Looks at all of them: who takes nothing, and who sends nothing. `now` is in milliseconds and never goes back. */
   sweep(now: number): void {
     const { limits } = this.#options;

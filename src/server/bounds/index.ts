@@ -2,12 +2,11 @@
 import type { Socket } from 'node:net';
 import { MemoryBudget } from '../../core/index.ts';
 import { isStreamFSError, type LimitName, type StreamFSError } from '../../errors/index.ts';
-import { LimitCounters, type PluginLogger } from '../../fs/index.ts';
+import { LimitCounters, type PluginLogger, Seldom } from '../../fs/index.ts';
 import { Connections } from './connections.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits.ts';
 import { LiveReads } from './live-reads.ts';
-import { Seldom } from './seldom.ts';
 
 /** How often connections are looked at, in milliseconds, unless a timeout is too short for that. */
 const SWEEP = 1000;

@@ -1,12 +1,16 @@
 /** The reads under way: how many there may be, and the memory that only those keep alive whose peers do not read. */
 import type { Socket } from 'node:net';
-import type { MemoryBudget } from '../../core/index.ts';
+import type { MemoryBudget, Reader } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
 import { QUEUED_SHARE } from './limits.ts';
 
 /** A live read, as it is seen from here. */
 export interface LiveRead {
+  readonly reader: Reader;
   readonly socket: Socket;
+  readonly kind: 'raw' | 'frames';
+  /** Ends it with the reason `kicked`. A peer that does not take that in within a moment is cut. */
+  kick(): void;
   /** What waits in its socket and is kept for that alone: the ring has it no more, or it is a copy. */
   stranded(): readonly Uint8Array[];
 }
@@ -17,6 +21,8 @@ export class LiveReads {
   readonly #max: number;
   readonly #memory: MemoryBudget;
   readonly #reads = new Set<LiveRead>();
+  /** How often a read ended for each reason. */
+  readonly #ends = new Map<string, number>();
 
   /** @param max 0 for any number */
   constructor(max: number, memory: MemoryBudget) {
@@ -40,6 +46,19 @@ export class LiveReads {
 
   delete(read: LiveRead): void {
     this.#reads.delete(read);
+  }
+
+  [Symbol.iterator](): IterableIterator<LiveRead> {
+    return this.#reads.values();
+  }
+
+  /** A read is over; `cut` where its peer has gone before it ended. */
+  ended(reason: string): void {
+    this.#ends.set(reason, (this.#ends.get(reason) ?? 0) + 1);
+  }
+
+  ends(): IterableIterator<[reason: string, count: number]> {
+    return this.#ends.entries();
   }
 
   /**

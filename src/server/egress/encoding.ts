@@ -6,9 +6,10 @@
 import type { GapRecord } from '../../core/index.ts';
 
 /** Why a read ended, as the trailer and the end frame say it. */
-export type ReadEnd = 'ended' | 'removed' | 'shutdown' | 'expired' | 'timeout' | 'too-slow' | 'closed';
+export type ReadEnd = 'ended' | 'removed' | 'shutdown' | 'expired' | 'timeout' | 'too-slow' | 'closed' | 'kicked';
 
 export interface Encoding {
+  readonly name: 'raw' | 'frames';
   readonly contentType: string;
   /** Bytes that come before a run of data. */
   readonly headSize: number;
@@ -22,6 +23,7 @@ export interface Encoding {
 }
 
 export const rawEncoding: Encoding = {
+  name: 'raw',
   contentType: 'application/octet-stream',
   headSize: 0,
   writeHead: () => undefined,
@@ -49,6 +51,7 @@ function frame(type: number, offset: number, payload: Buffer = Buffer.alloc(0)):
 }
 
 export const frameEncoding: Encoding = {
+  name: 'frames',
   contentType: 'application/vnd.streamfs.frames',
   headSize: FRAME_HEADER,
   writeHead: (target, at, offset, length) => writeFrameHeader(target, at, FRAME.data, offset, length),

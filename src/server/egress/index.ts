@@ -70,6 +70,7 @@ async function beginLive(
     reads: bounds.reads,
     heartbeat: options.format === 'frames' ? options.heartbeat : 0,
     onDone: (end) => {
+      bounds.reads.ended(end);
       logger.debug('read over', { end, cursor: reader.cursor, skipped: reader.skippedBytes });
       onOver();
     },

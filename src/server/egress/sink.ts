@@ -18,6 +18,8 @@ import { Laid } from './laid.ts';
 const LONGEST_RUN = 256 * 1024;
 /** Runs sent in one go before other sockets get their turn. */
 const RUNS_PER_TURN = 4;
+/** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
+const KICK_GRACE = 5000;
 const EMPTY = Buffer.alloc(0);
 
 export interface SinkOptions {
@@ -40,7 +42,7 @@ function cut(this: Socket): void {
 }
 
 export class Sink implements LiveRead {
-  private readonly reader: Reader;
+  readonly reader: Reader;
   readonly socket: Socket;
   /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
   private queued: Laid | RunRecord | undefined;
@@ -125,6 +127,18 @@ export class Sink implements LiveRead {
     if (queued instanceof Laid) return queued.isForgotten ? [queued.bytes] : [];
     // While it is in the ring it costs nothing more.
     return queued.offset < reader.stream.ring.floor ? queued.parts : [];
+  }
+
+  get kind(): 'raw' | 'frames' {
+    return this.fanout.encoding.name;
+  }
+
+  kick(): void {
+    if (this.done) return;
+    const { socket } = this;
+    this.finish('kicked');
+    const timer = setTimeout(() => socket.destroy(), KICK_GRACE).unref();
+    socket.once('close', () => clearTimeout(timer));
   }
 
   /** What is next; ends the read where the reader can go no further. */

@@ -3,6 +3,7 @@ import { fail } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
 import { RIGHTS } from '../access/index.ts';
 import { sendSource } from '../egress/index.ts';
+import { addressOf } from '../readers/index.ts';
 import { fileInfo, sendJson, sendMessage } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
 import { shorten } from '../shorten.ts';
@@ -32,7 +33,7 @@ export const openHandle: Route = {
     LEASE,
   ],
   async handle(exchange) {
-    const { query, server, caller } = exchange;
+    const { req, query, server, caller } = exchange;
     const path = query.path();
     const flags = query.integer('flags', { min: 0, max: 2 ** 31 - 1 }) ?? 0;
     if ((flags & 1) === 0) caller?.require(['read'], path);
@@ -40,8 +41,10 @@ export const openHandle: Route = {
     const mode = query.mode('mode') ?? 0o644;
     const create = query.boolean('create');
     const lease = query.integer('lease', { min: 1 });
+    const address = addressOf(req.socket);
     const info = await server.handles.open(path, {
       ...{ flags, mode },
+      ...(address === undefined ? {} : { address }),
       ...(create === undefined ? {} : { create }),
       ...(lease === undefined ? {} : { lease }),
     });

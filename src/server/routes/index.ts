@@ -20,6 +20,7 @@ import {
 import { chmod, readlink, rename, stat, symlink, touch, truncate } from './metadata.ts';
 import { listMounts, listPlugins, loadPlugin, mount, unloadPlugin, unmount } from './mounts.ts';
 import { readFile } from './read.ts';
+import { kick, readers } from './readers.ts';
 import { capabilities, health, ready, root, stats, version } from './status.ts';
 import { end, write, writeFile } from './write.ts';
 
@@ -56,6 +57,8 @@ export const ROUTES: readonly Route[] = [
   statHandle,
   truncateHandle,
   streamHandle,
+  readers,
+  kick,
   listMounts,
   mount,
   unmount,

@@ -283,7 +283,7 @@ describe('losses', () => {
     expect(content).toMatchObject({ skipped_bytes: '300', skipped_chunks: '50' });
     const warnings = lines.filter(({ level }) => level === 'warn');
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]!.facts).toMatchObject({ stream: '/a', skippedBytes: 6, skippedChunks: 1 });
+    expect(warnings[0]!.facts).toMatchObject({ stream: '/streamfs/a', skippedBytes: 6, skippedChunks: 1 });
   });
 });
 

@@ -5,7 +5,7 @@ import type { FileSystem, PluginConfig, PluginInstance, PluginLogger } from '../
 import { streamfsPlugin } from '../../../src/plugins/index.ts';
 
 export interface LogLine {
-  level: keyof PluginLogger;
+  level: Exclude<keyof PluginLogger, 'writes'>;
   message: string;
   facts: Record<string, unknown>;
 }
@@ -13,7 +13,7 @@ export interface LogLine {
 export function recorder(): { lines: LogLine[]; logger: PluginLogger } {
   const lines: LogLine[] = [];
   const at =
-    (level: keyof PluginLogger) =>
+    (level: Exclude<keyof PluginLogger, 'writes'>) =>
     (message: string, facts: Record<string, unknown> = {}) => {
       lines.push({ level, message, facts });
     };

@@ -4,6 +4,7 @@ const PERIOD = 1000;
 export class Seldom<T> {
   readonly #say: (count: number, last: T) => void;
   #count = 0;
+  #last: T | undefined;
   #saidAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -13,16 +14,24 @@ export class Seldom<T> {
 
   add(what: T): void {
     this.#count++;
+    this.#last = what;
     const wait = this.#saidAt + PERIOD - performance.now();
-    if (wait <= 0) this.#tell(what);
-    else this.#timer ??= setTimeout(() => this.#tell(what), wait).unref();
+    if (wait <= 0) this.#tell();
+    else this.#timer ??= setTimeout(() => this.#tell(), wait).unref();
   }
 
-  #tell(what: T): void {
+  /** Says at once what has not been said yet. */
+  flush(): void {
+    if (this.#count > 0) this.#tell();
+  }
+
+  #tell(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#saidAt = performance.now();
-    this.#say(this.#count, what);
+    const [count, last] = [this.#count, this.#last as T];
     this.#count = 0;
+    this.#last = undefined;
+    this.#say(count, last);
   }
 }

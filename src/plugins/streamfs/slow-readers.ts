@@ -1,0 +1,58 @@
+/**
+ * Tells the log of readers that are too slow: at most one line a second for all streams of a mount together, with what
+ * came together meanwhile, so that a thousand slow readers fill no disk (contract 8). Which readers they are is found
+ * out by asking for them; how much each stream lost stands in its facts.
+ */
+import type { GapRecord, Reader } from '../../core/index.ts';
+import { type PluginLogger, Seldom } from '../../fs/index.ts';
+
+interface Cut {
+  stream: string;
+  reader: Reader;
+  reason: string;
+}
+
+export class SlowReaders {
+  private readonly logger: PluginLogger;
+  /** Bytes lost since the last line, by stream. */
+  private readonly lost = new Map<string, number>();
+  private chunks = 0;
+  private readonly losses = new Seldom<undefined>(() => this.tellLosses());
+  private readonly cuts = new Seldom<Cut>((count, { stream, reader, reason }) =>
+    this.logger.warn('reader cut off', { stream, reader: reader.id, reason, ...(count > 1 ? { count } : {}) }),
+  );
+
+  constructor(logger: PluginLogger) {
+    this.logger = logger;
+  }
+
+  lose(stream: string, gap: GapRecord): void {
+    this.lost.set(stream, (this.lost.get(stream) ?? 0) + gap.to - gap.from);
+    this.chunks += gap.chunks;
+    this.losses.add(undefined);
+  }
+
+  cutOff(cut: Cut): void {
+    this.cuts.add(cut);
+  }
+
+  /** The stream that lost most, and the sum of all. */
+  private tellLosses(): void {
+    let [stream, most, skippedBytes] = ['', -1, 0];
+    for (const [name, bytes] of this.lost) {
+      skippedBytes += bytes;
+      if (bytes > most) [stream, most] = [name, bytes];
+    }
+    const streams = this.lost.size;
+    const facts = { stream, ...(streams > 1 ? { streams } : {}), skippedBytes, skippedChunks: this.chunks };
+    this.lost.clear();
+    this.chunks = 0;
+    this.logger.warn('readers too slow', facts);
+  }
+
+  /** Says at once what is left to be said. */
+  flush(): void {
+    this.losses.flush();
+    this.cuts.flush();
+  }
+}

@@ -1,5 +1,7 @@
 /** The HTTP surface of a mount table. */
+export { descriptorLimit } from './bounds/descriptors.ts';
 export { DEFAULT_LIMITS, type ServerLimits } from './bounds/index.ts';
+export type { Metrics } from './metrics/index.ts';
 export type { Method, Route, RouteParameter, VersionInfo } from './route.ts';
 export { ROUTES } from './routes/index.ts';
 export { FEATURES } from './routes/status.ts';

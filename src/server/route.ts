@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandleTable, MountTable, PluginLogger } from '../fs/index.ts';
 import type { Bounds } from './bounds/index.ts';
+import type { ServerMetrics } from './metrics/index.ts';
 import type { Query } from './query.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -46,6 +47,7 @@ export interface ServerContext {
   readonly grepTimeLimit: number;
   /** Memory, limits, and how often they were reached. */
   readonly bounds: Bounds;
+  readonly metrics: ServerMetrics;
 }
 
 export interface VersionInfo {
@@ -64,4 +66,8 @@ export interface Exchange {
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
   readonly server: ServerContext;
+  /** Its id in the log. */
+  readonly id: string;
+  /** To be set where the answer goes on for as long as its stream: how long that takes says nothing of the server. */
+  isLive: boolean;
 }

@@ -1,8 +1,7 @@
 /** The limits of the server, as configured and as the system has it. */
-import { readFileSync } from 'node:fs';
 import type { BoundsConfig } from '../config/index.ts';
 import type { PluginLogger } from '../fs/index.ts';
-import type { ServerLimits } from '../server/index.ts';
+import { descriptorLimit, type ServerLimits } from '../server/index.ts';
 
 /** Descriptors that are not for connections: files, pipes, the library's own; of very few the half. */
 const RESERVED = 64;
@@ -25,7 +24,7 @@ export function serverLimits({ limits, ...bounds }: BoundsConfig, logger: Plugin
  * used up it can only be closed.
  */
 function connectionsFor(wanted: number, logger: PluginLogger): number {
-  const descriptors = descriptorLimit();
+  const descriptors = descriptorLimit() ?? Number.POSITIVE_INFINITY;
   const most = descriptors - Math.min(RESERVED, descriptors / 2);
   if (wanted === 0 || wanted <= most) return wanted;
   const connections = Math.floor(most);
@@ -33,14 +32,4 @@ function connectionsFor(wanted: number, logger: PluginLogger): number {
   const level = connections < wanted / 2 ? 'warn' : 'debug';
   logger[level]('fewer connections than configured: the system allows fewer descriptors', { descriptors, connections });
   return connections;
-}
-
-/** How many descriptors this process may have; Infinity where the system does not say. */
-function descriptorLimit(): number {
-  try {
-    const soft = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
 }

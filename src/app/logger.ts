@@ -19,6 +19,7 @@ export function createLogger(level: LogLevel): PluginLogger {
     destination({ dest: 2, sync: true }),
   );
   return {
+    writes: (at) => log.isLevelEnabled(at),
     debug: (message, facts) => log.debug(facts ?? {}, message),
     info: (message, facts) => log.info(facts ?? {}, message),
     warn: (message, facts) => log.warn(facts ?? {}, message),

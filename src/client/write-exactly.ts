@@ -23,7 +23,7 @@ const MOST_PIECES = 16 * 1024;
 /** Milliseconds from its first byte after which an append is closed. */
 const LONGEST = 1000;
 
-export const DEFAULT_RETRY_FOR = 30_000;
+const DEFAULT_RETRY_FOR = 30_000;
 
 /** Refusals that may be over soon, and an append whose end the server did not see. */
 const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);

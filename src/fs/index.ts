@@ -10,6 +10,7 @@ export {
   type OpenOptions,
 } from './handle-table.ts';
 export { LimitCounters } from './limit-counters.ts';
+export { writes } from './logging.ts';
 export {
   type MountCounts,
   type MountInfo,

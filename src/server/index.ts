@@ -1,6 +1,8 @@
 /** The HTTP surface of a mount table. */
 export { HostCheck, RIGHTS, type Right, type TokenOptions, Tokens } from './access/index.ts';
+export { descriptorLimit } from './bounds/descriptors.ts';
 export { DEFAULT_LIMITS, type ServerLimits } from './bounds/index.ts';
+export type { Metrics } from './metrics/index.ts';
 export type { Method, Route, RouteParameter, VersionInfo } from './route.ts';
 export { ROUTES } from './routes/index.ts';
 export { FEATURES } from './routes/status.ts';

@@ -27,6 +27,11 @@ export class Query {
     return this.#values.has(name);
   }
 
+  /** The value as it was sent, or the first of several: for the log, which refuses nothing. */
+  first(name: string): string {
+    return this.#values.get(name)?.[0] ?? '';
+  }
+
   /** The value, not empty; undefined where absent. Given twice it is refused: which of them was meant? */
   text(name: string): string | undefined {
     const values = this.#values.get(name);

@@ -7,7 +7,8 @@
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
-import type { FileInfo, PluginLogger } from '../fs/index.ts';
+import { type FileInfo, writes } from '../fs/index.ts';
+import type { RequestExchange } from './exchange.ts';
 import type { ServerContext } from './route.ts';
 
 /** How long the rest of an unwanted body is read and dropped, in milliseconds. */
@@ -74,18 +75,21 @@ export const CONTENT_HEADERS = {
  * the table is our own bug: it is logged whole, and the client learns only that it happened. Once the answer has
  * begun, an error can only be shown by cutting the connection.
  */
-export function sendError(pair: Pair, error: unknown, logger: PluginLogger, headers: OutgoingHttpHeaders = {}): void {
-  const { req, res } = pair;
+export function sendError(exchange: RequestExchange, error: unknown, headers: OutgoingHttpHeaders = {}): void {
+  const { res } = exchange;
+  const { logger } = exchange.server;
   const known = isStreamFSError(error) ? error : undefined;
-  if (!known) logger.error('request failed', { method: req.method, error: stackOf(error) });
+  if (!known) logger.error('request failed', { ...exchange.facts(), error: stackOf(error) });
   if (res.destroyed || res.writableEnded) return;
   if (res.headersSent) {
-    logger.debug('answer cut off by an error', { method: req.method, error: stackOf(error) });
+    if (writes(logger, 'debug')) {
+      logger.debug('answer cut off by an error', { ...exchange.facts(), error: stackOf(error) });
+    }
     res.destroy();
     return;
   }
   const answered = known ?? fail('INTERNAL');
-  sendJson(pair, answered.status, errorBody(answered), headers);
+  sendJson(exchange, answered.status, errorBody(answered), { ...headers, 'X-Request-Id': exchange.id });
 }
 
 /** The JSON of an error: its details cannot displace its text and code. */

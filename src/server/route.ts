@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandleTable, MountTable, PluginLogger } from '../fs/index.ts';
 import type { Caller, Needs } from './access/index.ts';
 import type { Bounds } from './bounds/index.ts';
+import type { ServerMetrics } from './metrics/index.ts';
 import type { Query } from './query.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -49,6 +50,7 @@ export interface ServerContext {
   readonly grepTimeLimit: number;
   /** Memory, limits, and how often they were reached. */
   readonly bounds: Bounds;
+  readonly metrics: ServerMetrics;
 }
 
 export interface VersionInfo {
@@ -69,4 +71,8 @@ export interface Exchange {
   readonly server: ServerContext;
   /** Whose token it is; undefined where nobody is asked for one. */
   readonly caller: Caller | undefined;
+  /** Its id in the log. */
+  readonly id: string;
+  /** To be set where the answer goes on for as long as its stream: how long that takes says nothing of the server. */
+  isLive: boolean;
 }

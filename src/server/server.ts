@@ -13,13 +13,21 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
 import { fail, isStreamFSError, limitReached, type StreamFSError } from '../errors/index.ts';
-import { type HandleTable, type LimitCounters, type MountTable, type PluginLogger, Seldom } from '../fs/index.ts';
+import {
+  type HandleTable,
+  type LimitCounters,
+  type MountTable,
+  type PluginLogger,
+  Seldom,
+  writes,
+} from '../fs/index.ts';
 import { type Caller, type HostCheck, requireFor, type Tokens } from './access/index.ts';
 import { Bounds, type ServerLimits } from './bounds/index.ts';
+import { RequestExchange } from './exchange.ts';
 import { breakOff } from './ingest/index.ts';
-import { Leaving } from './leaving.ts';
-import { errorBody, markBroken, type Pair, sendError } from './respond.ts';
-import type { Exchange, Route, ServerContext, VersionInfo } from './route.ts';
+import { type Metrics, ServerMetrics } from './metrics/index.ts';
+import { errorBody, markBroken, sendError } from './respond.ts';
+import type { Route, ServerContext, VersionInfo } from './route.ts';
 import { Router } from './router.ts';
 import { prepareDigest } from './routes/digest.ts';
 import { ROUTES } from './routes/index.ts';
@@ -80,6 +88,8 @@ export interface StreamFSServer {
    */
   close(deadlineMs: number): Promise<void>;
   readonly http: Server;
+  /** What `GET /metrics` tells; a program may add its own. */
+  readonly metrics: Metrics;
 }
 
 /** A server for the mounts and handles given. It does not listen yet. */
@@ -92,7 +102,7 @@ class HttpServer implements StreamFSServer {
   readonly #context: ServerContext;
   readonly #router = new Router(ROUTES);
   /** The newest exchange of each connection: the one a broken body belongs to. */
-  readonly #exchanges = new WeakMap<Duplex, Pair>();
+  readonly #exchanges = new WeakMap<Duplex, RequestExchange>();
   readonly #bounds: Bounds;
   readonly #tokens: Tokens | undefined;
   readonly #hosts: HostCheck | undefined;
@@ -112,15 +122,14 @@ class HttpServer implements StreamFSServer {
       ...(counters === undefined ? {} : { counters }),
     });
     const { headerSize, headerTimeout } = this.#bounds.limits;
+    const { mounts, handles, version } = options;
     this.#context = {
-      mounts: options.mounts,
-      handles: options.handles,
-      logger: options.logger,
+      ...{ mounts, handles, logger, version },
       maxRequestBodyBytes: options.maxRequestBodyBytes,
-      version: options.version,
       ready: () => !this.#closing && (options.ready?.() ?? true),
       grepTimeLimit: options.grepTimeLimit ?? DEFAULT_GREP_TIME_LIMIT,
       bounds: this.#bounds,
+      metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE } = options;
     this.http = createHttpServer({
@@ -154,6 +163,10 @@ class HttpServer implements StreamFSServer {
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
   }
 
+  get metrics(): Metrics {
+    return this.#context.metrics.registry;
+  }
+
   listen(host: string, port: number): Promise<{ host: string; port: number }> {
     return new Promise((resolve, reject) => {
       this.http.once('error', reject);
@@ -162,6 +175,7 @@ class HttpServer implements StreamFSServer {
         // Descriptors may run out later: those that cannot be had are refused, and the others go on.
         this.http.on('error', this.#onError);
         this.#bounds.start();
+        this.#context.metrics.start();
         this.#preparing = setTimeout(() => void prepareDigest().catch(() => undefined), SETTLED).unref();
         const address = this.http.address() as AddressInfo;
         resolve({ host: address.address, port: address.port });
@@ -177,6 +191,7 @@ class HttpServer implements StreamFSServer {
       this.http.close(() => {
         clearTimeout(deadline);
         this.#bounds.stop();
+        this.#context.metrics.stop();
         clearTimeout(this.#preparing);
         resolve();
       });
@@ -193,39 +208,57 @@ class HttpServer implements StreamFSServer {
 
   /** Whatever goes wrong in one exchange stays in it. */
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { logger } = this.#context;
-    const started = performance.now();
-    const left = new Leaving();
     const { socket } = req;
     if (this.#bounds.connections.isRefused(socket)) return;
-    this.#exchanges.set(socket, { req, res });
+    const exchange = new RequestExchange(req, res, this.#context);
+    this.#exchanges.set(socket, exchange);
     this.#busy(socket, 1);
     const isQueued = res.socket === null;
     if (isQueued) this.#bounds.connections.queue(socket, res);
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
-    req.on('error', () => undefined);
-    res.on('error', () => undefined);
-    res.once('close', () => {
-      if (!res.writableFinished) left.abort();
-      this.#busy(socket, -1);
+    req.on('error', ignore);
+    res.on('error', ignore);
+    res.on('close', () => {
+      if (exchange.isOver) return;
       if (isQueued) this.#bounds.connections.unqueue(socket, res);
-      const ms = Math.round(performance.now() - started);
-      logger.debug('request', { method: req.method, url: req.url, status: res.statusCode, ms });
+      this.#over(exchange);
     });
     try {
-      await this.#route(req, res, left);
+      await this.#route(exchange);
     } catch (error) {
-      if (left.aborted && !isStreamFSError(error)) {
-        logger.debug('request given up', { method: req.method, error: String(error) });
-        return;
-      }
-      const limit = this.#bounds.note(error);
-      const headers = limit === undefined ? headersOf(error) : retryAfter(error as StreamFSError);
-      sendError({ req, res }, error, logger, headers);
+      this.#fail(exchange, error);
     }
+    exchange.forget();
   }
 
-  async #route(req: IncomingMessage, res: ServerResponse, left: Leaving): Promise<void> {
+  #fail(exchange: RequestExchange, error: unknown): void {
+    const { logger } = this.#context;
+    if (exchange.isGivenUp && !isStreamFSError(error)) {
+      if (writes(logger, 'debug')) logger.debug('request given up', { ...exchange.facts(), error: String(error) });
+      return;
+    }
+    const limit = this.#bounds.note(error);
+    sendError(exchange, error, {
+      ...headersOf(error),
+      ...(limit === undefined ? {} : retryAfter(error as StreamFSError)),
+    });
+  }
+
+  /** The answer is out, or nobody is there any more to get it. */
+  #over(exchange: RequestExchange): void {
+    exchange.isOver = true;
+    const { res, socket, status } = exchange;
+    if (!res.writableFinished) exchange.giveUp();
+    this.#busy(socket, -1);
+    const milliseconds = performance.now() - exchange.started;
+    const { logger, metrics } = this.#context;
+    if (!exchange.isLive) metrics.requests.observe(exchange.route, status, milliseconds);
+    if (!writes(logger, 'debug')) return;
+    logger.debug('request', { ...exchange.facts(), status, ms: Math.round(milliseconds * 1000) / 1000 });
+  }
+
+  async #route(exchange: RequestExchange): Promise<void> {
+    const { req, res } = exchange;
     if (this.#closing) {
       res.setHeader('Connection', 'close');
       throw fail('SHUTTING_DOWN');
@@ -244,17 +277,7 @@ class HttpServer implements StreamFSServer {
     const { route, params } = this.#router.find(method, pathname, segments);
     const caller = this.#callerFor(route, req);
     if (caller !== undefined) requireFor(route.needs, caller, { query, params, handles: this.#context.handles });
-    const exchange: Exchange = {
-      req,
-      res,
-      query,
-      params,
-      server: this.#context,
-      caller,
-      get signal() {
-        return left.signal;
-      },
-    };
+    exchange.begin(route, params, query, caller);
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
   }
@@ -309,7 +332,7 @@ function refusalOf(error: NodeJS.ErrnoException, { headerSize, headerTimeout }: 
 }
 
 /** Whether an answer is on its way on a connection: a second one must not be put into the middle of it. */
-function hasUnfinishedAnswer(exchange: Pair | undefined): boolean {
+function hasUnfinishedAnswer(exchange: RequestExchange | undefined): boolean {
   return exchange !== undefined && !exchange.res.writableFinished;
 }
 
@@ -338,6 +361,8 @@ function headersOf(error: unknown): Record<string, string> {
 function retryAfter(error: StreamFSError): Record<string, string> {
   return error.status === 503 || error.status === 429 ? { 'Retry-After': '1' } : {};
 }
+
+function ignore(): void {}
 
 function options(res: ServerResponse, allow: string): void {
   res.writeHead(204, { Allow: allow });

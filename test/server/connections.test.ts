@@ -133,21 +133,21 @@ async function* breakingContent(): AsyncGenerator<Uint8Array> {
   throw new TypeError('in the middle');
 }
 
-describe('an error nobody foresaw', () => {
-  const buggyPlugin: Plugin = {
-    ...memfsPlugin,
-    name: 'buggyfs',
-    async initialize(config, context) {
-      const instance = await memfsPlugin.initialize(config, context);
-      const { fileSystem } = instance;
-      fileSystem.stat = async () => {
-        throw new TypeError('secret of the machine');
-      };
-      fileSystem.openStream = async () => ({ kind: 'content', content: breakingContent() });
-      return instance;
-    },
-  };
+const buggyPlugin: Plugin = {
+  ...memfsPlugin,
+  name: 'buggyfs',
+  async initialize(config, context) {
+    const instance = await memfsPlugin.initialize(config, context);
+    const { fileSystem } = instance;
+    fileSystem.stat = async () => {
+      throw new TypeError('secret of the machine');
+    };
+    fileSystem.openStream = async () => ({ kind: 'content', content: breakingContent() });
+    return instance;
+  },
+};
 
+describe('an error nobody foresaw', () => {
   it('contract 73: is a 500 that gives nothing away, is logged whole, and harms nobody else', async () => {
     const server = await start({ plugins: [buggyPlugin], mounted: { '/bug': 'buggyfs', '/mem': 'memfs' } });
     const answer = await server.call('GET', '/stat?path=/bug/a');
@@ -172,14 +172,88 @@ describe('an error nobody foresaw', () => {
 describe('the log', () => {
   it('has one line for each request, at debug', async () => {
     const server = await start();
-    await server.call('GET', '/stat?path=/mem/absent');
+    const answer = await server.call('GET', '/stat?path=/mem/absent');
     await eventually(() => server.log.some(({ message }) => message === 'request'));
     expect(server.log.filter(({ message }) => message === 'request')).toEqual([
       {
         level: 'debug',
         message: 'request',
-        facts: { method: 'GET', url: '/api/v1/stat?path=/mem/absent', status: 404, ms: expect.any(Number) },
+        facts: {
+          ...{ request: answer.headers['x-request-id'], method: 'GET', route: '/api/v1/stat', path: '/mem/absent' },
+          ...{ address: '127.0.0.1', status: 404, ms: expect.any(Number) },
+        },
       },
+    ]);
+  });
+
+  it('knows of a request only what is named for it: no other parameter, no header, no target as it came', async () => {
+    const server = await start({ mounted: { '/s': 'streamfs', '/mem': 'memfs' } });
+    const secret = 'sEcReT-0123456789';
+    const headers = { Authorization: `Bearer ${secret}`, Cookie: secret, 'X-Request-Id': 'mine' };
+    const query = `signature=${secret}&expires=${secret}&token=${secret}`;
+    for (const [method, target] of [
+      ['GET', `/stat?path=/mem&${query}`],
+      ['PUT', `/files?path=/s/a&${query}`],
+      ['GET', `/files?path=/s/a&stream=true&timeout=0&${query}`],
+      ['GET', `/handles/7/read?${query}`],
+      ['GET', `/nowhere/${secret}?${query}`],
+      ['PATCH', `/files?${query}`],
+      ['GET', `/files?path=/mem/absent&${query}`],
+    ] as const) {
+      await server.call(method, target, { headers });
+    }
+    await eventually(() => server.log.filter(({ message }) => message === 'request').length === 7);
+    expect(JSON.stringify(server.log)).not.toContain(secret);
+    expect(server.log.filter(({ message }) => message === 'request').map(({ facts }) => facts.route)).toEqual([
+      ...['/api/v1/stat', '/api/v1/files', '/api/v1/files', '/api/v1/handles/:id/read', 'none', 'none'],
+      '/api/v1/files',
+    ]);
+  });
+
+  it('puts together no facts of lines that nobody writes', async () => {
+    const server = await start();
+    const asked: string[] = [];
+    const { log } = server;
+    server.logger.writes = (level) => {
+      asked.push(level);
+      return false;
+    };
+    await server.call('GET', '/version');
+    await eventually(() => asked.length > 1);
+    expect(new Set(asked)).toEqual(new Set(['debug']));
+    expect(log.filter(({ message }) => message === 'request')).toEqual([]);
+  });
+});
+
+describe('the id of a request', () => {
+  it('is told with an error, each another', async () => {
+    const server = await start();
+    const ids = [];
+    for (let n = 0; n < 3; n++) ids.push((await server.call('GET', '/stat?path=/mem/absent')).headers['x-request-id']);
+    for (const id of ids) expect(id).toMatch(/^[a-z0-9]+-[a-z0-9]+$/);
+    expect(new Set(ids).size).toBe(3);
+    expect((await server.call('GET', '/version')).headers['x-request-id']).toBeUndefined();
+  });
+
+  it('is the one the client gave, on every answer; one that is not fit for a log is not taken', async () => {
+    const server = await start({ mounted: { '/s': 'streamfs', '/mem': 'memfs' } });
+    const sent = async (id: string, target: string) =>
+      (await server.call('GET', target, { headers: { 'X-Request-Id': id } })).headers['x-request-id'];
+    const good = '0af7651916cd43dd-8448:eb21/1c@x';
+    for (const target of ['/version', '/stat?path=/mem/absent', '/files?path=/s/a&stream=true&timeout=0']) {
+      expect(await sent(good, target)).toBe(good);
+    }
+    for (const bad of ['two words', 'a"b', 'ü', 'x'.repeat(129), '{"a":1}', '']) {
+      expect(await sent(bad, '/stat?path=/mem/absent')).toMatch(/^[a-z0-9]+-[a-z0-9]+$/);
+      expect(await sent(bad, '/version')).toBeUndefined();
+    }
+  });
+
+  it('stands with the stack of a fault of ours', async () => {
+    const server = await start({ plugins: [buggyPlugin], mounted: { '/bug': 'buggyfs' } });
+    await server.call('GET', '/stat?path=/bug/a', { headers: { 'X-Request-Id': 'find-me' } });
+    expect(server.log.filter(({ level }) => level === 'error').map(({ facts }) => facts)).toMatchObject([
+      { request: 'find-me', route: '/api/v1/stat', path: '/bug/a', error: expect.stringMatching(/\n +at /) },
     ]);
   });
 });

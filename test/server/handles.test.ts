@@ -328,7 +328,7 @@ describe('the other operations of a handle', () => {
     const live = await follow(server.port, `/handles/${id}/stream`);
     await live.until(3);
     live.cut();
-    await eventually(() => server.log.some(({ facts }) => facts.url === `/api/v1/handles/${id}/stream`));
+    await eventually(() => server.log.some(({ facts }) => facts.route === '/api/v1/handles/:id/stream'));
     await write(server, '/s/live', 'def');
     const again = await follow(server.port, `/handles/${id}/stream`);
     expect(again.res.statusCode).toBe(200);

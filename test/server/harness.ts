@@ -34,6 +34,7 @@ export interface Running {
   host: string;
   port: number;
   log: LogLine[];
+  logger: PluginLogger;
   /** `target` is taken below /api/v1 unless it is given whole. */
   call: (method: string, target: string, parts?: RequestParts) => Promise<Answer>;
   /** Sends a JSON body. */
@@ -89,6 +90,7 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     host,
     port,
     log,
+    logger,
     call,
     post: (target, json) =>
       call('POST', target, { body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } }),
@@ -114,7 +116,9 @@ function recorder(log: LogLine[]): PluginLogger {
 }
 
 function whole(target: string): string {
-  return target === '/' || target === '*' || target.startsWith('/api/') ? target : `/api/v1${target}`;
+  return target === '/' || target === '*' || target === '/metrics' || target.startsWith('/api/')
+    ? target
+    : `/api/v1${target}`;
 }
 
 function optionsOf(port: number, method: string, target: string, headers: Record<string, string>): RequestOptions {

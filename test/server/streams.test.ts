@@ -97,7 +97,11 @@ describe('following a stream', () => {
     const live = await follow(server.port, '/files?path=/s/live&stream=true');
     expect(await readers()).toBe('1');
     live.cut();
-    await eventually(() => server.log.some(({ facts }) => String(facts.url).includes('stream=true')));
+    await eventually(() =>
+      server.log.some(
+        ({ message, facts }) => message === 'request' && facts.route === '/api/v1/files' && facts.method === 'GET',
+      ),
+    );
     expect(await readers()).toBe('0');
   });
 

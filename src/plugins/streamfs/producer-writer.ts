@@ -30,7 +30,7 @@ export async function openProducerWriter(
 }
 
 /** Takes only what no earlier attempt has applied. */
-export class ProducerWriter extends StreamWriter {
+class ProducerWriter extends StreamWriter {
   readonly producer: ProducerFacts;
   private readonly attempt: Attempt;
   private readonly producers: Producers;

@@ -2,4 +2,4 @@ export { Caller, RIGHTS, type Right } from './caller.ts';
 export { HostCheck } from './host.ts';
 export { type Needs, requireFor } from './needs.ts';
 export { PathPattern } from './pattern.ts';
-export { sha256, type TokenOptions, Tokens } from './tokens.ts';
+export { type TokenOptions, Tokens } from './tokens.ts';

@@ -20,7 +20,7 @@ export interface TokenOptions {
 /** Headers that were looked at, so that hashing happens once for each and not for each request. */
 const MOST_REMEMBERED = 1000;
 
-export function sha256(text: string): Buffer {
+function sha256(text: string): Buffer {
   return createHash('sha256').update(text, 'utf8').digest();
 }
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
-import type { StreamSource } from '../../fs/index.ts';
+import { type StreamSource, writes } from '../../fs/index.ts';
 import { sendContent } from './content.ts';
 import { frameEncoding, rawEncoding } from './encoding.ts';
 import { joinFanout } from './fanout.ts';
@@ -71,11 +71,16 @@ async function beginLive(
     heartbeat: options.format === 'frames' ? options.heartbeat : 0,
     onDone: (end) => {
       bounds.reads.ended(end);
-      logger.debug('read over', { end, cursor: reader.cursor, skipped: reader.skippedBytes });
+      if (writes(logger, 'debug')) logger.debug('read over', overFacts(reader, end));
       onOver();
     },
   });
   sink.pump();
+}
+
+function overFacts(reader: Reader, end: string): Record<string, unknown> {
+  const { id, stream, cursor, receivedBytes, skippedBytes } = reader;
+  return { reader: id, stream: stream.name, end, cursor, bytes: receivedBytes, skipped: skippedBytes };
 }
 
 /** The response's socket: a pipelined one gets it when the answers before it are sent. Undefined when it is gone. */

@@ -15,7 +15,7 @@ import type { ServerContext } from '../route.ts';
  * - `ending`: its stream has ended, and it is getting the rest;
  * - `stalled`: something waits for its peer, which has taken nothing of it for a while.
  */
-export type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
+type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
 
 /** For how long a peer must have taken nothing to be called stalled, in milliseconds: more than one look at it. */
 const STALLED_AFTER = 2000;

@@ -187,6 +187,7 @@ export const streamHandle: Route = {
     reads.enter();
     const reading = server.handles.use(id, async (handle) => {
       const source = await handle.stream();
+      exchange.isLive = source.kind === 'live';
       // The lease is held for as long as the answer goes on.
       const { logger, bounds } = server;
       await new Promise<void>((resolve, reject) => {

@@ -18,6 +18,7 @@ import {
   truncateHandle,
 } from './handles.ts';
 import { chmod, readlink, rename, stat, symlink, touch, truncate } from './metadata.ts';
+import { metrics, metricsAlias } from './metrics.ts';
 import { listMounts, listPlugins, loadPlugin, mount, unloadPlugin, unmount } from './mounts.ts';
 import { readFile } from './read.ts';
 import { kick, readers } from './readers.ts';
@@ -69,6 +70,8 @@ export const ROUTES: readonly Route[] = [
   health,
   ready,
   stats,
+  metrics,
+  metricsAlias,
   version,
   capabilities,
 ];

@@ -45,7 +45,8 @@ function readMode({ query }: Exchange): 'stream' | 'snapshot' | 'file' {
   return snapshot ? 'snapshot' : 'file';
 }
 
-async function follow({ req, res, query, server }: Exchange): Promise<void> {
+async function follow(exchange: Exchange): Promise<void> {
+  const { req, res, query, server } = exchange;
   const path = query.path();
   const options = streamOptions(query);
   const sending = sendOptions(req, query);
@@ -59,6 +60,7 @@ async function follow({ req, res, query, server }: Exchange): Promise<void> {
     reads.leave();
     throw error;
   }
+  exchange.isLive = source.kind === 'live';
   await sendSource(req, res, source, { ...sending, logger, bounds }, reads.leave);
 }
 

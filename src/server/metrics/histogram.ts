@@ -1,0 +1,35 @@
+/** Durations in fixed buckets: an array of numbers, so that to observe one allocates nothing. */
+import type { Labels, Sample } from './registry.ts';
+
+export class Histogram {
+  readonly #bounds: readonly number[];
+  /** How many fell into each bucket, the last being for those beyond all bounds. */
+  readonly #counts: Float64Array;
+  #sum = 0;
+
+  /** @param bounds upper bounds of the buckets, ascending */
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.#counts = new Float64Array(bounds.length + 1);
+  }
+
+  observe(value: number): void {
+    const bounds = this.#bounds;
+    let at = 0;
+    while (at < bounds.length && value > bounds[at]!) at++;
+    this.#counts[at]! += 1;
+    this.#sum += value;
+  }
+
+  *samples(labels: Labels = {}): Generator<Sample> {
+    let count = 0;
+    for (const [at, bound] of this.#bounds.entries()) {
+      count += this.#counts[at]!;
+      yield { suffix: '_bucket', labels: { ...labels, le: String(bound) }, value: count };
+    }
+    count += this.#counts[this.#bounds.length]!;
+    yield { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: count };
+    yield { suffix: '_sum', labels, value: this.#sum };
+    yield { suffix: '_count', labels, value: count };
+  }
+}

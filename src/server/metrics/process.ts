@@ -1,0 +1,71 @@
+/**
+ * What the process itself uses, under the names that Prometheus' own libraries use, and how long its event loop is held
+ * up. The longest delay of each second goes into a histogram: so any number of lookers see the same, and none takes it
+ * away from another.
+ */
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { descriptorLimit, openDescriptors } from '../bounds/descriptors.ts';
+import { Histogram } from './histogram.ts';
+import type { Metrics } from './registry.ts';
+
+/** Upper bounds in seconds. */
+const DELAYS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+/** How often the delay is looked at, in milliseconds: it can be seen from so much on. */
+const RESOLUTION = 20;
+const PERIOD = 1000;
+
+export class ProcessMetrics {
+  readonly #delays = new Histogram(DELAYS);
+  #monitor: IntervalHistogram | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(metrics: Metrics) {
+    const memory = { now: process.memoryUsage() };
+    metrics.before(() => {
+      memory.now = process.memoryUsage();
+    });
+    metrics.histogram('streamfs_event_loop_delay_seconds', 'The longest delay of the event loop in each second.', () =>
+      this.#delays.samples(),
+    );
+    metrics.counter('process_cpu_seconds_total', 'Processor time of the process, user and system.', () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    });
+    metrics.gauge('process_resident_memory_bytes', 'Memory of the process in the machine.', () => memory.now.rss);
+    metrics.gauge('nodejs_heap_size_used_bytes', 'The part of the heap that is in use.', () => memory.now.heapUsed);
+    metrics.gauge('nodejs_heap_size_total_bytes', 'The size of the heap.', () => memory.now.heapTotal);
+    metrics.gauge(
+      'nodejs_external_memory_bytes',
+      'Memory outside the heap that objects in it hold, such as rings.',
+      () => memory.now.external,
+    );
+    metrics.gauge('process_open_fds', 'Open file descriptors.', () => openDescriptors() ?? []);
+    metrics.gauge('process_max_fds', 'The most file descriptors there may be.', () => descriptorLimit() ?? []);
+    metrics.gauge(
+      'process_start_time_seconds',
+      'When the process started, in seconds since 1970.',
+      () => performance.timeOrigin / 1000,
+    );
+  }
+
+  /** Begins to watch the event loop. Keeps no process alive. */
+  start(): void {
+    if (this.#timer !== undefined) return;
+    const monitor = monitorEventLoopDelay({ resolution: RESOLUTION });
+    monitor.enable();
+    this.#monitor = monitor;
+    this.#timer = setInterval(() => {
+      // What is measured is the time between two looks.
+      const delay = monitor.max / 1e9 - RESOLUTION / 1000;
+      monitor.reset();
+      this.#delays.observe(Math.max(0, delay));
+    }, PERIOD).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#monitor?.disable();
+  }
+}

@@ -1,0 +1,67 @@
+/** What a server tells of itself: streams and readers by mount, memory, connections, limits. */
+import type { StreamTotals } from '../../fs/index.ts';
+import type { ServerContext } from '../route.ts';
+import type { Metrics, Sample } from './registry.ts';
+
+type Server = Pick<ServerContext, 'bounds' | 'handles' | 'mounts' | 'version'>;
+
+export function describeServer(metrics: Metrics, { bounds, handles, mounts, version }: Server): void {
+  const { memory, connections, reads, counters } = bounds;
+
+  // ── streams, for each mount that has some ─────────────────────────────────────────────────────────────────────
+  let totals: { path: string; totals: StreamTotals }[] = [];
+  metrics.before(() => {
+    totals = mounts.totals();
+  });
+  const each = (key: keyof StreamTotals) => (): Sample[] =>
+    totals.map((mount) => ({ labels: { mount: mount.path }, value: mount.totals[key] }));
+  metrics.counter('streamfs_received_bytes_total', 'Bytes appended to streams.', each('receivedBytes'));
+  metrics.counter('streamfs_received_chunks_total', 'Chunks appended to streams.', each('receivedChunks'));
+  metrics.counter('streamfs_delivered_bytes_total', 'Bytes given to readers.', each('deliveredBytes'));
+  metrics.counter(
+    'streamfs_delivered_chunks_total',
+    'Chunks of which readers were given the last byte.',
+    each('deliveredChunks'),
+  );
+  metrics.counter('streamfs_skipped_bytes_total', 'Bytes that readers lost by being too slow.', each('skippedBytes'));
+  metrics.counter(
+    'streamfs_skipped_chunks_total',
+    'Chunks of which readers lost something, where the ring still knew.',
+    each('skippedChunks'),
+  );
+  metrics.gauge('streamfs_streams', 'Streams.', each('streams'));
+  metrics.gauge('streamfs_readers', 'Readers of streams, handles included.', each('readers'));
+  metrics.gauge('streamfs_writers', 'Bodies on their way into streams.', each('writers'));
+  metrics.gauge('streamfs_retained_bytes', 'Bytes of streams that can be read again.', each('retainedBytes'));
+  metrics.gauge('streamfs_reader_lag_max_bytes', 'How far the slowest reader is behind.', each('maxLag'));
+
+  // ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
+  metrics.gauge('streamfs_live_reads', 'Live reads that are being answered.', () => reads.count);
+  metrics.counter('streamfs_live_reads_total', 'Live reads that are over, by the reason for which they ended.', () =>
+    [...reads.ends()].map(([end, value]) => ({ labels: { end }, value })),
+  );
+  metrics.gauge('streamfs_handles', 'Open handles.', () => handles.size);
+  metrics.gauge('streamfs_connections', 'Connections.', () => connections.size);
+  metrics.gauge('streamfs_mounts', 'Mounts, by status.', () => {
+    const { total: _, ...counts } = mounts.counts();
+    return Object.entries(counts).map(([status, value]) => ({ labels: { status }, value }));
+  });
+  metrics.counter('streamfs_limit_hits_total', 'How often a limit was reached, by its name in docs/limits.md.', () =>
+    [...counters.entries()].map(([limit, value]) => ({ labels: { limit }, value })),
+  );
+
+  // ── memory ────────────────────────────────────────────────────────────────────────────────────────────────────
+  metrics.gauge('streamfs_memory_limit_bytes', 'What max_memory allows; +Inf for no bound.', () => memory.limit);
+  metrics.gauge('streamfs_memory_used_bytes', 'Memory in use, by kind: what waits in sockets is queued.', () => [
+    ...(['fixed', 'history', 'queued'] as const).map((kind) => ({ labels: { kind }, value: memory[kind] })),
+  ]);
+  metrics.gauge('streamfs_memory_peak_bytes', 'The most memory that was ever in use.', () => memory.peak);
+  metrics.counter(
+    'streamfs_memory_given_up_bytes_total',
+    'History that was given up for want of memory.',
+    () => memory.givenUp,
+  );
+  metrics.gauge('streamfs_build_info', 'Which build this is; always 1.', () => [
+    { labels: { version: version.version, commit: version.gitCommit, node: process.versions.node }, value: 1 },
+  ]);
+}

@@ -56,6 +56,7 @@ function check(value: unknown, source: Source): Config {
     server: {
       address: server.address,
       logLevel: server.log_level,
+      logFormat: server.log_format,
       maxRequestBodyBytes: server.max_request_body_bytes,
       shutdownTimeout: server.shutdown_timeout,
       noAuth: server.no_auth,

@@ -7,7 +7,7 @@
  */
 import { isLoopback, parseAddress, refuseExposure } from '../config/address.ts';
 import { defaultConfig } from '../config/default-config.ts';
-import type { Config, ConfigInput } from '../config/index.ts';
+import type { Config, ConfigInput, LogFormat } from '../config/index.ts';
 import { MemoryBudget } from '../core/index.ts';
 import { fail } from '../errors/index.ts';
 import { HandleTable, LimitCounters, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
@@ -30,7 +30,9 @@ export interface AppOptions {
   maxMemory?: number;
   /** Listen off loopback although nobody is asked for a token. */
   noAuth?: boolean;
-  /** Default: lines of JSON on stderr. */
+  /** How the log looks, instead of the configuration's. */
+  logFormat?: LogFormat;
+  /** Default: lines on stderr. */
   logger?: PluginLogger;
   /** Kinds of file system beside the built-in ones. */
   plugins?: readonly Plugin[];
@@ -68,7 +70,7 @@ export interface App {
 export async function startApp(options: AppOptions = {}): Promise<App> {
   const config = await configFor(options);
   const { server: settings } = config;
-  const logger = options.logger ?? createLogger(settings.logLevel);
+  const logger = options.logger ?? createLogger(settings.logLevel, options.logFormat ?? settings.logFormat);
   const { bounds } = settings;
   const { limits } = bounds;
   const memory = new MemoryBudget(bounds.maxMemory);

@@ -4,6 +4,7 @@
  */
 import { Argument, Command, Option } from 'commander';
 import { version } from '../app/version.ts';
+import { LOG_FORMATS } from '../config/defaults.ts';
 import * as value from './arguments.ts';
 import { CommandContext, type GlobalOptions } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -60,6 +61,9 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
       '--max-memory <size>',
       'what streams, files and bodies may take together, such as 1GB or 50% of the machine (default: as configured, else 50%)',
       value.memory,
+    )
+    .addOption(
+      new Option('--log-format <format>', 'how the log looks (default: as configured, else auto)').choices(LOG_FORMATS),
     )
     .option('--no-auth', 'listen off loopback although nobody is asked for a token')
     .option('--print-sample-config', 'print a commented configuration and exit')

@@ -13,6 +13,7 @@ export function defaultConfig(): Config {
     server: {
       address: parseAddress(DEFAULT_SERVER.address),
       logLevel: DEFAULT_SERVER.log_level,
+      logFormat: DEFAULT_SERVER.log_format,
       maxRequestBodyBytes: parseSize(DEFAULT_SERVER.max_request_body_bytes),
       shutdownTimeout: parseDuration(DEFAULT_SERVER.shutdown_timeout),
       tcpKeepAlive: parseDuration(DEFAULT_SERVER.tcp_keepalive),

@@ -6,9 +6,13 @@
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
 export const DEFAULT_SERVER = {
   address: '127.0.0.1:8080',
   log_level: 'info',
+  log_format: 'auto',
   max_request_body_bytes: '64MB',
   shutdown_timeout: '5s',
   tcp_keepalive: '30s',

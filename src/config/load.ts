@@ -58,6 +58,7 @@ function check(value: unknown, source: Source): Config {
     server: {
       address: server.address,
       logLevel: server.log_level,
+      logFormat: server.log_format,
       maxRequestBodyBytes: server.max_request_body_bytes,
       shutdownTimeout: server.shutdown_timeout,
       tcpKeepAlive: server.tcp_keepalive,

@@ -3,7 +3,7 @@
  * defaults; the parameters of plugins stand in it as comments, since a plugin has its own defaults.
  */
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from './bounds.ts';
-import { DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
+import { DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
 
 /** A plugin's parameter, as a plugin describes it. */
 interface SampleParameter {
@@ -33,6 +33,8 @@ server:
   allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}
   log_level: ${DEFAULT_SERVER.log_level}
+  # ${LOG_FORMATS.join(', ')}: auto is for people on a terminal, else JSON.
+  log_format: ${DEFAULT_SERVER.log_format}
   # The longest body of a request. Writes to streams have no limit.
   max_request_body_bytes: ${DEFAULT_SERVER.max_request_body_bytes}
   # How long open connections may take to finish at shutdown, before they are cut.

@@ -8,7 +8,7 @@ import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
 import { access } from './access-schema.ts';
 import { parseAddress } from './address.ts';
 import { bounds, limits } from './bounds-schema.ts';
-import { DEFAULT_SERVER, LOG_LEVELS } from './defaults.ts';
+import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
 import { parseMountPath } from './mount-path.ts';
 import { read } from './read.ts';
 
@@ -34,6 +34,10 @@ const server = z.strictObject({
     .prefault(DEFAULT_SERVER.address)
     .describe('Where to listen, as HOST:PORT. :PORT alone is loopback; 0.0.0.0:PORT is every interface.'),
   log_level: z.enum(LOG_LEVELS).default(DEFAULT_SERVER.log_level).describe('The least important messages to log.'),
+  log_format: z
+    .enum(LOG_FORMATS)
+    .default(DEFAULT_SERVER.log_format)
+    .describe('How lines of the log look: JSON, or for people; auto is for people on a terminal, else JSON.'),
   max_request_body_bytes: size
     .prefault(DEFAULT_SERVER.max_request_body_bytes)
     .describe('The longest body of a request, except for writes to streams, which have no limit.'),

@@ -1,7 +1,7 @@
 /** A configuration as the program uses it: complete, checked, in bytes and milliseconds. */
 import type { Address } from './address.ts';
 import type { BoundsConfig } from './bounds.ts';
-import type { LogLevel } from './defaults.ts';
+import type { LogFormat, LogLevel } from './defaults.ts';
 
 export interface Config {
   server: ServerConfig;
@@ -12,6 +12,7 @@ export interface Config {
 interface ServerConfig {
   address: Address;
   logLevel: LogLevel;
+  logFormat: LogFormat;
   /** Bytes. */
   maxRequestBodyBytes: number;
   /** Milliseconds. */

@@ -1,3 +1,4 @@
+import type { LogFormat } from '../../config/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT, exitCodeOf, UsageError } from '../exit-codes.ts';
 
@@ -6,6 +7,7 @@ interface Options {
   addr?: string;
   /** Bytes. */
   maxMemory?: number;
+  logFormat?: LogFormat;
   auth: boolean;
   printSampleConfig?: boolean;
 }
@@ -17,13 +19,14 @@ export async function serve(context: CommandContext, options: Options): Promise<
     await context.output.write(sampleConfig(), context.signal);
     return EXIT.ok.code;
   }
-  if (context.global.json) throw new UsageError('serve has no --json: its logs are JSON already');
+  if (context.global.json) throw new UsageError('serve has no --json: for a log in JSON there is --log-format json');
   const configFile = options.config ?? (context.io.env.STREAMFS_CONFIG || undefined);
   const app = await startApp({
     signal: context.signal,
     ...(configFile === undefined ? {} : { configFile }),
     ...(options.addr === undefined ? {} : { address: options.addr }),
     ...(options.maxMemory === undefined ? {} : { maxMemory: options.maxMemory }),
+    ...(options.logFormat === undefined ? {} : { logFormat: options.logFormat }),
     ...(options.auth ? {} : { noAuth: true }),
   });
   const reload = () => {

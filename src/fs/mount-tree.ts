@@ -28,6 +28,8 @@ export interface Mount {
 
 export class MountTree {
   readonly #mounts = new Map<string, Mount>();
+  /** Another one whenever a mount has come or gone: what was looked up before may no longer hold. */
+  version = 0;
 
   get(path: string): Mount | undefined {
     return this.#mounts.get(path);
@@ -39,10 +41,12 @@ export class MountTree {
 
   add(mount: Mount): void {
     this.#mounts.set(mount.path, mount);
+    this.version++;
   }
 
   delete(path: string): void {
     this.#mounts.delete(path);
+    this.version++;
   }
 
   /** All mounts, sorted by path. */

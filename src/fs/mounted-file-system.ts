@@ -11,6 +11,7 @@ import { fail, isStreamFSError } from '../errors/index.ts';
 import type { Mount, MountTree } from './mount-tree.ts';
 import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInside } from './path.ts';
 import type {
+  Appender,
   Capabilities,
   FileHandle,
   FileInfo,
@@ -55,6 +56,11 @@ export class MountedFileSystem implements FileSystem {
   constructor(tree: MountTree, limits: PathLimits = DEFAULT_PATH_LIMITS) {
     this.#tree = tree;
     this.#limits = limits;
+  }
+
+  /** Another one whenever a mount has come or gone: what was found by a path before may be another mount's now. */
+  get version(): number {
+    return this.#tree.version;
   }
 
   /** A path in its normal form, within the limits of this table. INVALID_PATH, PATH_TOO_LONG, PATH_TOO_DEEP. */
@@ -239,6 +245,12 @@ export class MountedFileSystem implements FileSystem {
     const at = this.resolve(path);
     if (at.fileSystem.openProducerWrite === undefined) throw fail('PRODUCERS_NOT_SUPPORTED', { path });
     return at.fileSystem.openProducerWrite(at.path, append, options);
+  }
+
+  /** Undefined where the file system of the path has no streams. */
+  tryAppend(path: string): Appender | undefined {
+    const at = this.resolve(path);
+    return at.fileSystem.openAppend?.(at.path);
   }
 
   async openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource> {

@@ -77,6 +77,24 @@ export interface FileWriter {
   abort(): Promise<void>;
 }
 
+/**
+ * A place to append at, for whoever appends often and little. It holds nothing and needs no closing: unlike a
+ * {@link FileWriter} it keeps no stream from expiring, and may be left at any time.
+ */
+export interface Appender {
+  /**
+   * Appends one piece, as {@link FileWriter.write} does.
+   *
+   * @throws STREAM_CLOSED, STREAM_FULL; nothing is written then
+   */
+  append(piece: Uint8Array): void | Promise<void>;
+  /** The stream's end offset now. */
+  readonly endOffset: number;
+  readonly generation: string;
+  /** Nothing more can be appended here, but perhaps at the same path: another has to be asked for. */
+  readonly isOver: boolean;
+}
+
 /** How a stream is opened for reading. */
 export interface OpenStreamOptions extends ReaderOptions {
   /** Create the stream where absent (contract 35, 36). Default: as the mount says. */
@@ -185,6 +203,11 @@ export interface FileSystem {
    * it. Absent where a file system cannot remember what has been applied.
    */
   openProducerWrite?(path: string, append: AppendId, options?: WriteOptions): Promise<FileWriter>;
+  /**
+   * A place to append at, at once; creates the file as {@link openWrite} does, and throws as that rejects. Absent where
+   * a file system has no streams.
+   */
+  openAppend?(path: string): Appender;
   openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource>;
   openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle>;
   /** Ends a stream without removing it (contract 29); elsewhere NOT_SUPPORTED. */

@@ -13,12 +13,19 @@ import type { Exchange, Route, ServerContext } from './route.ts';
 /** What a client may call its request: what is safe in a header and a log, and no longer than an id has to be. */
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
 /** Ids of ours: the process by its start, and a number. */
 const PREFIX = Math.floor(performance.timeOrigin).toString(36);
 let lastId = 0;
 
+/** An id for a request that has none. */
+export function nextRequestId(): string {
+  return `${PREFIX}-${(++lastId).toString(36)}`;
+}
+
 /** A request whose client went away before it had an answer, in the figures: the number other servers use for it. */
-const GIVEN_UP = 499;
+export const GIVEN_UP = 499;
 
 export class RequestExchange implements Exchange {
   readonly req: IncomingMessage;
@@ -37,6 +44,11 @@ export class RequestExchange implements Exchange {
   isOver = false;
   /** What it is about, for the log; only where the log wants to know. */
   about: Readonly<Record<string, string>> | undefined;
+  /**
+   * To be waited for before anything is done: requests that are sent without waiting for answers may be served at once
+   * only where none of them changes anything (RFC 9112 section 9.3.2).
+   */
+  turn: Promise<void> | undefined;
   private controller: AbortController | undefined;
   private name: string | undefined;
 
@@ -54,6 +66,17 @@ export class RequestExchange implements Exchange {
     }
   }
 
+  /** It has come behind another on its connection. */
+  follow(previous: RequestExchange | undefined): void {
+    if (previous === undefined || previous.isOver) return;
+    if (previous.isSafe && this.isSafe) this.turn = previous.turn;
+    else this.turn = new Promise((resolve) => previous.res.once('close', resolve));
+  }
+
+  private get isSafe(): boolean {
+    return SAFE_METHODS.has(this.req.method ?? '');
+  }
+
   get query(): Query {
     return this.asked!.query;
   }
@@ -64,7 +87,7 @@ export class RequestExchange implements Exchange {
 
   /** Its id: the one the client gave it, or one of ours. */
   get id(): string {
-    this.name ??= `${PREFIX}-${(++lastId).toString(36)}`;
+    this.name ??= nextRequestId();
     return this.name;
   }
 

@@ -27,6 +27,12 @@ export class Query {
     return this.#values.has(name);
   }
 
+  /** Whether nothing else is given. */
+  hasOnly(names: ReadonlySet<string>): boolean {
+    for (const name of this.#values.keys()) if (!names.has(name)) return false;
+    return true;
+  }
+
   /** The value as it was sent, or the first of several: for the log, which refuses nothing. */
   first(name: string): string {
     return this.#values.get(name)?.[0] ?? '';

@@ -142,6 +142,17 @@ function endWithRequest(req: IncomingMessage, res: ServerResponse): void {
   req.on('end', finish).on('close', finish).on('error', finish).resume();
 }
 
-function stackOf(error: unknown): string {
+/** Headers did not come in time. */
+export function requestTimeout(milliseconds: number): StreamFSError {
+  const seconds = milliseconds / 1000;
+  return fail('REQUEST_TIMEOUT', { seconds }, { limit: 'header_timeout', max: seconds });
+}
+
+/** When it may be worth another try: what is refused because too much is going on may be free in a moment. */
+export function retryAfter(error: StreamFSError): Record<string, string> {
+  return error.status === 503 || error.status === 429 ? { 'Retry-After': '1' } : {};
+}
+
+export function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

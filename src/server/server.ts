@@ -2,13 +2,7 @@
  * The HTTP server: sockets in, routes out. It knows how connections begin, fail and end; what is asked and answered
  * on them is the routes'.
  */
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
@@ -23,11 +17,14 @@ import {
 } from '../fs/index.ts';
 import { type Caller, type HostCheck, requireFor, type Tokens } from './access/index.ts';
 import { Bounds, type ServerLimits } from './bounds/index.ts';
+import { DirectConnection } from './direct/connection.ts';
+import type { DirectServer } from './direct/server.ts';
 import { RequestExchange } from './exchange.ts';
 import { breakOff } from './ingest/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
-import { errorBody, markBroken, sendError } from './respond.ts';
-import type { Route, ServerContext, VersionInfo } from './route.ts';
+import { errorText, KEEP_ALIVE_TIMEOUT } from './raw-answer.ts';
+import { markBroken, requestTimeout, retryAfter, sendError } from './respond.ts';
+import type { Exchange, Route, ServerContext, VersionInfo } from './route.ts';
 import { Router } from './router.ts';
 import { prepareDigest } from './routes/digest.ts';
 import { ROUTES } from './routes/index.ts';
@@ -36,11 +33,11 @@ import { parseTarget } from './target.ts';
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
 
-/** How long an idle connection is kept, in milliseconds: longer than clients and proxies keep theirs. */
-const KEEP_ALIVE_TIMEOUT = 65_000;
-
 /** The largest headers where none are too large for the configuration, in bytes. */
 const NO_HEADER_LIMIT = 2 ** 31 - 1;
+
+/** How long nonsense waits for the answers to what came before it, in milliseconds. */
+const LINGER = 2000;
 
 /** When a server that has begun to listen has nothing more urgent to do, in milliseconds. */
 const SETTLED = 1000;
@@ -108,6 +105,7 @@ class HttpServer implements StreamFSServer {
   readonly #hosts: HostCheck | undefined;
   #preparing: NodeJS.Timeout | undefined;
   readonly #onError: (error: Error) => void;
+  readonly #direct: DirectServer;
   #closing = false;
 
   constructor(options: ServerOptions) {
@@ -116,7 +114,7 @@ class HttpServer implements StreamFSServer {
     this.#hosts = options.hosts;
     this.#bounds = new Bounds({
       logger,
-      answer: rawAnswer,
+      answer: errorText,
       ...(limits === undefined ? {} : { limits }),
       ...(memory === undefined ? {} : { memory }),
       ...(counters === undefined ? {} : { counters }),
@@ -147,7 +145,10 @@ class HttpServer implements StreamFSServer {
       // It is asked for in #route, where the refusal is JSON like any other.
       requireHostHeader: false,
     });
-    this.http.on('connection', (socket) => this.#bounds.connections.accept(socket));
+    // Connections come to us first: what is asked for most is served without node:http, which gets all others.
+    const [toHttp] = this.http.listeners('connection') as [(socket: Socket) => void];
+    this.http.off('connection', toHttp).on('connection', (socket) => this.#accept(socket));
+    this.#direct = this.#directServer((socket) => toHttp.call(this.http, socket));
     this.http.on('request', (req, res) => {
       this.#serve(req, res).catch((error: unknown) => {
         this.#context.logger.error('answering failed', { method: req.method, error: String(error) });
@@ -161,6 +162,31 @@ class HttpServer implements StreamFSServer {
     );
     this.#onError = (error) => failed.add(error);
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
+  }
+
+  #directServer(handOver: (socket: Socket) => void): DirectServer {
+    const { mounts } = this.#context;
+    const tokens = this.#tokens;
+    const isClosing = () => this.#closing;
+    return {
+      context: this.#context,
+      get isClosing() {
+        return isClosing();
+      },
+      get version() {
+        return mounts.version + (tokens?.version ?? 0);
+      },
+      admit: (route, query, headers) => {
+        this.#hosts?.check(headers.host);
+        this.#admit(route, { query, params: {} }, headers.authorization);
+      },
+      handOver,
+      busy: (socket, change) => this.#busy(socket, change),
+    };
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#bounds.connections.accept(socket)) new DirectConnection(socket, this.#direct);
   }
 
   get metrics(): Metrics {
@@ -187,7 +213,7 @@ class HttpServer implements StreamFSServer {
     this.#closing = true;
     if (!this.http.listening) return;
     await new Promise<void>((resolve) => {
-      const deadline = setTimeout(() => this.http.closeAllConnections(), deadlineMs);
+      const deadline = setTimeout(() => this.#bounds.connections.closeAll(), deadlineMs);
       this.http.close(() => {
         clearTimeout(deadline);
         this.#bounds.stop();
@@ -211,6 +237,7 @@ class HttpServer implements StreamFSServer {
     const { socket } = req;
     if (this.#bounds.connections.isRefused(socket)) return;
     const exchange = new RequestExchange(req, res, this.#context);
+    exchange.follow(this.#exchanges.get(socket));
     this.#exchanges.set(socket, exchange);
     this.#busy(socket, 1);
     const isQueued = res.socket === null;
@@ -224,7 +251,8 @@ class HttpServer implements StreamFSServer {
       this.#over(exchange);
     });
     try {
-      await this.#route(exchange);
+      if (exchange.turn !== undefined) await exchange.turn;
+      if (!exchange.isGivenUp) await this.#route(exchange);
     } catch (error) {
       this.#fail(exchange, error);
     }
@@ -275,18 +303,23 @@ class HttpServer implements StreamFSServer {
       if (allow !== undefined) return options(res, allow);
     }
     const { route, params } = this.#router.find(method, pathname, segments);
-    const caller = this.#callerFor(route, req);
-    if (caller !== undefined) requireFor(route.needs, caller, { query, params, handles: this.#context.handles });
+    const caller = this.#admit(route, { query, params }, req.headers.authorization);
     exchange.begin(route, params, query, caller);
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
   }
 
-  /** Whose request it is, where that matters. @throws UNAUTHORIZED */
-  #callerFor(route: Route, req: IncomingMessage): Caller | undefined {
+  /** Lets a request in, and gives whose it is where that matters. @throws UNAUTHORIZED, FORBIDDEN */
+  #admit(
+    route: Route,
+    asked: Pick<Exchange, 'query' | 'params'>,
+    authorization: string | undefined,
+  ): Caller | undefined {
     const tokens = this.#tokens;
     if (tokens === undefined || !tokens.areAsked || route.needs === 'nothing') return undefined;
-    return tokens.identify(req.headers.authorization);
+    const caller = tokens.identify(authorization);
+    requireFor(route.needs, caller, { ...asked, handles: this.#context.handles });
+    return caller;
   }
 
   /**
@@ -302,13 +335,20 @@ class HttpServer implements StreamFSServer {
       if (!breakOff(socket)) exchange.req.emit('error', error);
       return;
     }
-    if (!socket.writable || error.code === 'ECONNRESET' || hasUnfinishedAnswer(exchange)) {
+    if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy(error);
+      return;
+    }
+    if (exchange !== undefined && !exchange.isOver) {
+      // A second answer must not be put into the middle of one. A live one ends when it is cut.
+      const timer = setTimeout(() => socket.destroy(error), LINGER);
+      socket.once('close', () => clearTimeout(timer));
+      exchange.res.once('close', () => this.#refuse(error, socket));
       return;
     }
     const refusal = refusalOf(error, this.#bounds.limits);
     this.#bounds.note(refusal);
-    socket.end(rawAnswer(refusal), () => (socket as Socket).destroySoon());
+    socket.end(errorText(refusal), () => (socket as Socket).destroySoon());
   }
 }
 
@@ -322,32 +362,11 @@ function refusalOf(error: NodeJS.ErrnoException, { headerSize, headerTimeout }: 
       const isPath = line !== undefined && line.length === headerSize && !line.includes('\n');
       return limitReached(isPath ? 'PATH_TOO_LONG' : 'HEADERS_TOO_LARGE', 'header_size', headerSize);
     }
-    case 'ERR_HTTP_REQUEST_TIMEOUT': {
-      const seconds = headerTimeout / 1000;
-      return fail('REQUEST_TIMEOUT', { seconds }, { limit: 'header_timeout', max: seconds });
-    }
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return requestTimeout(headerTimeout);
     default:
       return fail('BAD_REQUEST', { reason: `this is not an HTTP request (${error.code ?? error.message})` });
   }
-}
-
-/** Whether an answer is on its way on a connection: a second one must not be put into the middle of it. */
-function hasUnfinishedAnswer(exchange: RequestExchange | undefined): boolean {
-  return exchange !== undefined && !exchange.res.writableFinished;
-}
-
-/** An answer for a connection that never had a proper request. */
-function rawAnswer(error: StreamFSError): string {
-  const body = `${JSON.stringify(errorBody(error))}\n`;
-  return [
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
-    'Content-Type: application/json',
-    ...Object.entries(retryAfter(error)).map(([name, value]) => `${name}: ${value}`),
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-    '',
-    body,
-  ].join('\r\n');
 }
 
 /** What HTTP wants said beside some errors. */
@@ -355,11 +374,6 @@ function headersOf(error: unknown): Record<string, string> {
   if (isStreamFSError(error, 'METHOD_NOT_ALLOWED')) return { Allow: String(error.details.allow) };
   if (isStreamFSError(error, 'UNAUTHORIZED')) return { 'WWW-Authenticate': 'Bearer' };
   return {};
-}
-
-/** When it may be worth another try: what is refused because too much is going on may be free in a moment. */
-function retryAfter(error: StreamFSError): Record<string, string> {
-  return error.status === 503 || error.status === 429 ? { 'Retry-After': '1' } : {};
 }
 
 function ignore(): void {}

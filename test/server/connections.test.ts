@@ -114,11 +114,23 @@ describe('a connection', () => {
     expect(text).toContain('BODY_BROKE_OFF');
   });
 
-  it('nonsense behind a request that is being answered live cuts that answer and no other', async () => {
+  it('drops what comes behind a request that is answered live, which nobody may send', async () => {
+    const server = await start(STREAMS);
+    const odd = await wire(server.port);
+    odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
+    await odd.until('\r\n\r\n');
+    odd.send(`nonsense\r\n\r\n${'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10_000)}`);
+    await server.call('PUT', '/files?path=/s/live', { body: 'abc' });
+    await odd.until('abc');
+    await server.call('POST', '/end?path=/s/live');
+    expect((await odd.closed()).match(/HTTP\/1.1/g)).toHaveLength(1);
+  });
+
+  it('nonsense behind a request that node:http answers live cuts that answer and no other', async () => {
     const server = await start(STREAMS);
     const other = await follow(server.port, '/files?path=/s/live&stream=true');
     const odd = await wire(server.port);
-    odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
+    odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\nX-Request-Id: 1\r\n\r\n');
     await odd.until('\r\n\r\n');
     odd.send('nonsense\r\n\r\n');
     expect(await odd.closed()).not.toContain('400');

@@ -9,6 +9,7 @@ import {
 } from '../../core/index.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
+  type Appender,
   type Capabilities,
   type Clock,
   type FileHandle,
@@ -35,6 +36,7 @@ import { openProducerWriter } from './producer-writer.ts';
 import { README } from './readme.ts';
 import type { Settings } from './settings.ts';
 import { SlowReaders } from './slow-readers.ts';
+import { StreamAppender } from './stream-appender.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { type Entry, StreamTable } from './stream-table.ts';
 import { StreamWriter } from './stream-writer.ts';
@@ -203,6 +205,12 @@ export class StreamFileSystem implements FileSystem {
     });
     entry.writers.add(writer);
     return writer;
+  }
+
+  openAppend(path: string): Appender {
+    const { stream } = this.entryToWrite(path, {});
+    if (stream.endReason !== undefined) throw fail('STREAM_CLOSED');
+    return new StreamAppender(stream);
   }
 
   async openProducerWrite(path: string, append: AppendId, options: WriteOptions = {}): Promise<FileWriter> {

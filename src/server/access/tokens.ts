@@ -27,6 +27,8 @@ function sha256(text: string): Buffer {
 export class Tokens {
   #entries: readonly { hash: Buffer; caller: Caller }[] = [];
   readonly #known = new Map<string, Caller>();
+  /** Another one whenever tokens have changed. */
+  version = 0;
 
   constructor(tokens: readonly TokenOptions[]) {
     this.replace(tokens);
@@ -39,6 +41,7 @@ export class Tokens {
       return { hash: Buffer.from(hash, 'hex'), caller: new Caller(name, grant) };
     });
     this.#known.clear();
+    this.version++;
   }
 
   /** Whether anybody is asked for a token. */

@@ -37,6 +37,13 @@ interface Connection {
   /** What it had sent of a body, and when that was last seen to change. */
   sent: number;
   sentAt: number;
+  /** Looks after its own timeouts. */
+  attendant: Attendant | undefined;
+}
+
+/** Whoever serves a connection and wants to look at the time now and then. */
+interface Attendant {
+  check(now: number): void;
 }
 
 export interface ConnectionsOptions {
@@ -66,19 +73,19 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** A connection has come: it is counted until it closes, or refused. */
-  accept(socket: Socket): void {
+  /** A connection has come: it is counted until it closes; or refused, and false. */
+  accept(socket: Socket): boolean {
     const { limits, memory } = this.#options;
     const counted = limits.connectionsPerAddress > 0;
     const address = counted ? (socket.remoteAddress ?? '') : '';
     const error = this.#refusal(address);
     if (error !== undefined) {
       this.#refuse(socket, error);
-      return;
+      return false;
     }
     const connection: Connection = {
       ...{ exchanges: 0, served: false, address, queued: undefined },
-      ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0 },
+      ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0, attendant: undefined },
     };
     this.#open.set(socket, connection);
     if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
@@ -88,6 +95,7 @@ export class Connections {
       for (const res of connection.queued ?? []) closeUnsent(res);
       if (counted) this.#forgetAddress(address);
     });
+    return true;
   }
 
   #refusal(address: string): StreamFSError | undefined {
@@ -149,6 +157,28 @@ export class Connections {
     if (connection.exchanges === 0) this.#mayBeIdle = true;
   }
 
+  /** A connection has had its first answer: from now on it is idle when it is not busy. */
+  spoke(socket: Socket): void {
+    this.busy(socket, 1);
+    this.busy(socket, -1);
+  }
+
+  /** Who is asked, at each look at a connection, whether it is still in time; until {@link unattend}. */
+  attend(socket: Socket, attendant: Attendant): void {
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) connection.attendant = attendant;
+  }
+
+  unattend(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) connection.attendant = undefined;
+  }
+
+  /** Cuts all of them, whatever they are at. */
+  closeAll(): void {
+    for (const socket of this.#open.keys()) socket.destroy();
+  }
+
   /** An answer has to wait for those before it. {@link unqueue} is to follow when it has been closed. */
   queue(socket: Socket, res: ServerResponse): void {
     const connection = this.#open.get(socket);
@@ -189,6 +219,7 @@ export class Connections {
     for (const [socket, connection] of this.#open) {
       if (socket.writableLength === 0) connection.takenAt = 0;
       else this.#checkTaking(socket, connection, now);
+      connection.attendant?.check(now);
       if (connection.exchanges === 0 || limits.bodyTimeout + limits.streamBodyTimeout === 0) continue;
       const upload = uploadOf(socket);
       if (upload === undefined) connection.sentAt = 0;

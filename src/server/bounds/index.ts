@@ -60,8 +60,10 @@ export class Bounds {
 
   /** Begins to look after connections. Keeps no process alive. */
   start(): void {
-    const { stallTimeout, bodyTimeout, streamBodyTimeout } = this.limits;
-    const shortest = Math.min(...[stallTimeout, bodyTimeout, streamBodyTimeout].filter((each) => each > 0));
+    const { stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout } = this.limits;
+    const shortest = Math.min(
+      ...[stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout].filter((each) => each > 0),
+    );
     this.#timer ??= setInterval(() => this.#sweep(), Math.max(10, Math.min(SWEEP, shortest / 4))).unref();
   }
 

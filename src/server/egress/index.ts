@@ -45,14 +45,7 @@ async function beginLive(
   onOver: () => void,
 ): Promise<void> {
   const chunked = req.httpVersionMinor >= 1;
-  res.writeHead(200, {
-    ...streamHeaders(options.format),
-    ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),
-    // A raw read cannot show the gap it may begin with: its first byte is what comes after.
-    'X-Stream-Offset': String(options.format === 'frames' ? reader.cursor : reader.nextOffset),
-    'X-Stream-Generation': reader.stream.generation,
-    Connection: 'close',
-  });
+  res.writeHead(200, liveHeaders(reader, options.format, chunked));
   // At once, also on an idle stream (contract 69).
   res.flushHeaders();
   const socket = await socketOf(res);
@@ -61,7 +54,34 @@ async function beginLive(
     onOver();
     return;
   }
-  // From here on the socket is written directly: nothing of node:http runs per run of bytes and reader.
+  startLive(socket, reader, chunked, options, onOver);
+}
+
+/** Headers of a live read. `chunked` where the client speaks HTTP/1.1. */
+export function liveHeaders(reader: Reader, format: SendOptions['format'], chunked: boolean): Record<string, string> {
+  return {
+    ...streamHeaders(format),
+    ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),
+    // A raw read cannot show the gap it may begin with: its first byte is what comes after.
+    'X-Stream-Offset': String(format === 'frames' ? reader.cursor : reader.nextOffset),
+    'X-Stream-Generation': reader.stream.generation,
+    Connection: 'close',
+  };
+}
+
+/**
+ * Sends a reader's bytes to a socket, behind the head of the answer. From here on the socket is written directly: nothing
+ * of node:http runs per run of bytes and reader.
+ *
+ * @param onOver called once when the answer is over, however it ends
+ */
+export function startLive(
+  socket: Socket,
+  reader: Reader,
+  chunked: boolean,
+  options: SendOptions,
+  onOver: () => void,
+): void {
   const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
   const fanout = joinFanout(reader.stream, encoding, chunked ? chunkedTransfer : closeTransfer);
   const { bounds, logger, timeout } = options;

@@ -2,12 +2,12 @@
  * Takes the body of a request into a file, as it comes: no piece waits for the next, and no more of the body is held
  * than one piece (contract 70). Reading stops while the file asks its writer to wait.
  */
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { MAX_CHUNK } from '../../core/index.ts';
 import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
 import { asArrived, lines, type Pieces, whole } from './pieces.ts';
+import type { BodySource } from './source.ts';
+import { track, untrack } from './uploads.ts';
 
 export interface ReceiveOptions {
   /** Cut pieces at newlines (`atomic=lines`). */
@@ -20,47 +20,15 @@ export interface ReceiveOptions {
   live?: boolean;
 }
 
-/** A body on its way into a file, as it is seen from outside. */
-export interface Upload {
-  /** Whether it is appended to a stream. */
-  readonly isForStream: boolean;
-  breakOff(): void;
-  /** Whether the file makes its writer wait just now. */
-  isWaiting(): boolean;
-  /** Nothing has come for so many milliseconds: ends it with BODY_TIMEOUT. */
-  giveUp(milliseconds: number): void;
-}
-
-/** Uploads under way, by the socket they come from. */
-const underWay = new WeakMap<Duplex, Upload>();
-
-export function uploadOf(socket: Duplex): Upload | undefined {
-  return underWay.get(socket);
-}
-
-/**
- * Tells an upload that its body cannot go on, as when the chunked encoding is broken: it ends with BODY_BROKE_OFF, so
- * that its route can still answer. False when no upload is under way on this socket.
- */
-export function breakOff(socket: Duplex): boolean {
-  const upload = underWay.get(socket);
-  upload?.breakOff();
-  return upload !== undefined;
-}
-
 /**
  * Reads the whole body into `writer`, closes it, and gives the number of bytes. What arrived before a failure stays
  * written where the file can keep it (contract 72).
  *
  * @throws BODY_BROKE_OFF and BODY_TIMEOUT with `written`, BODY_TOO_LARGE, or what the writer throws
  */
-export async function receiveBody(
-  req: IncomingMessage,
-  writer: FileWriter,
-  options: ReceiveOptions = {},
-): Promise<number> {
+export async function receiveBody(body: BodySource, writer: FileWriter, options: ReceiveOptions = {}): Promise<number> {
   try {
-    await pour(req, writer, options);
+    await pour(body, writer, options);
   } catch (error) {
     await writer.abort();
     throw error;
@@ -69,19 +37,17 @@ export async function receiveBody(
   return writer.written;
 }
 
-function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions): Promise<void> {
-  const pieces = piecesOf(req, options);
+function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Promise<void> {
+  const pieces = piecesOf(body, options);
   const { limit = Number.POSITIVE_INFINITY } = options;
-  const { socket } = req;
+  const { socket } = body;
   let arrived = 0;
   return new Promise((resolve, reject) => {
     /** The last piece, while the file makes its writer wait. */
     let pending: Promise<void> | undefined;
     const settle = (act: () => void) => {
-      req.off('data', onData).off('end', onEnd).off('close', onBreak).off('error', onBreak);
-      // A request whose socket breaks may still raise an error after we have gone.
-      req.on('error', () => undefined);
-      underWay.delete(socket);
+      body.stop();
+      untrack(socket);
       writer.onStop = undefined;
       pieces.release();
       act();
@@ -92,7 +58,7 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
       const wait = writer.write(piece);
       if (wait !== undefined) pending = wait;
     };
-    const onData = (bytes: Uint8Array) => {
+    const data = (bytes: Uint8Array) => {
       arrived += bytes.length;
       if (arrived > limit) return failed(limitReached('BODY_TOO_LARGE', 'body_size', limit));
       try {
@@ -101,10 +67,10 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
         return failed(error);
       }
       if (pending === undefined) return;
-      req.pause();
+      body.pause();
       pending.then(() => {
         pending = undefined;
-        req.resume();
+        body.resume();
       }, failed);
     };
     /** The body is over, and whole unless it broke off: writes what is left of it, then does `act`. */
@@ -118,20 +84,20 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
       if (pending === undefined) settle(act);
       else pending.then(() => settle(act), failed);
     };
-    const onEnd = () => finish(resolve, true);
-    const onBreak = () => {
-      if (req.complete) return;
-      finish(() => reject(fail('BODY_BROKE_OFF', { written: writer.written }, { written: writer.written })));
-    };
-    req.on('data', onData).on('end', onEnd).on('close', onBreak).on('error', onBreak);
-    underWay.set(socket, {
+    const broken = () => finish(() => reject(bodyBrokeOff(writer.written)));
+    body.start({ data, end: () => finish(resolve, true), broken });
+    track(socket, {
       isForStream: options.live ?? writer.generation !== undefined,
-      breakOff: onBreak,
+      breakOff: broken,
       isWaiting: () => pending !== undefined,
       giveUp: (milliseconds) => finish(() => reject(bodyTimeout(milliseconds, writer.written))),
     });
     writer.onStop = failed;
   });
+}
+
+export function bodyBrokeOff(written: number): StreamFSError {
+  return fail('BODY_BROKE_OFF', { written }, { written });
 }
 
 export function bodyTimeout(milliseconds: number, written: number): StreamFSError {
@@ -140,8 +106,10 @@ export function bodyTimeout(milliseconds: number, written: number): StreamFSErro
 }
 
 /** How the body is to be cut: what the writer asked for, else whole if it is short and says so. */
-function piecesOf(req: IncomingMessage, options: ReceiveOptions): Pieces {
+function piecesOf({ length = 0 }: BodySource, options: ReceiveOptions): Pieces {
   if (options.lines) return lines();
-  const length = Number(req.headers['content-length'] ?? Number.NaN);
   return length > 0 && length <= MAX_CHUNK ? whole(length) : asArrived;
 }
+
+export { RequestBody } from './source.ts';
+export { breakOff, track, type Upload, untrack, uploadOf } from './uploads.ts';

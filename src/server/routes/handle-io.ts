@@ -1,7 +1,7 @@
 /** Bytes in and out of a handle. The care here is for clients that go away half way (contract 52, 54). */
 import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
 import { bodyLimit } from '../body.ts';
-import { receiveBody } from '../ingest/index.ts';
+import { RequestBody, receiveBody } from '../ingest/index.ts';
 import { sendBytes, sendJson } from '../respond.ts';
 import type { Exchange, Route } from '../route.ts';
 import { HANDLE_ID, handleId } from './handles.ts';
@@ -89,7 +89,7 @@ export const writeHandle: Route = {
     const limit = await bodyLimit(exchange, server.handles.get(id).path);
     const answer = await server.handles.use(id, async (handle) => {
       const writer = new HandleWriter(handle, offset);
-      const written = await receiveBody(req, writer, { limit, live: true });
+      const written = await receiveBody(new RequestBody(req), writer, { limit, live: true });
       return { bytes_written: written, position: await writer.position() };
     });
     sendJson(exchange, 200, answer);

@@ -182,7 +182,7 @@ export const streamHandle: Route = {
   async handle(exchange) {
     const { req, res, query, server } = exchange;
     const id = handleId(exchange);
-    const sending = sendOptions(req, query);
+    const sending = sendOptions(req.headers.accept, query);
     const { reads } = server.bounds;
     reads.enter();
     const reading = server.handles.use(id, async (handle) => {
@@ -198,7 +198,7 @@ export const streamHandle: Route = {
   },
   async head(exchange) {
     const { req, res, query, server } = exchange;
-    const { format } = sendOptions(req, query);
+    const { format } = sendOptions(req.headers.accept, query);
     server.handles.get(handleId(exchange));
     res.writeHead(200, {
       'Content-Type': format === 'frames' ? FRAMES_TYPE : 'application/octet-stream',

@@ -49,7 +49,7 @@ async function follow(exchange: Exchange): Promise<void> {
   const { req, res, query, server } = exchange;
   const path = query.path();
   const options = streamOptions(query);
-  const sending = sendOptions(req, query);
+  const sending = sendOptions(req.headers.accept, query);
   const { logger, bounds } = server;
   const { reads } = bounds;
   reads.enter();
@@ -68,7 +68,7 @@ async function follow(exchange: Exchange): Promise<void> {
 async function describeStream({ req, res, query, server }: Exchange): Promise<void> {
   const path = query.path();
   streamOptions(query);
-  const { format } = sendOptions(req, query);
+  const { format } = sendOptions(req.headers.accept, query);
   const info = await server.mounts.stat(path);
   if (info.isDir) throw fail('IS_A_DIRECTORY', { path });
   res.writeHead(200, {

@@ -1,5 +1,4 @@
 /** The parameters that say where and how a stream is read, shared by live reads and snapshots (contract 20, 25). */
-import type { IncomingMessage } from 'node:http';
 import { LAG_POLICIES, type ReaderStart } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import type { OpenStreamOptions } from '../../fs/index.ts';
@@ -83,11 +82,11 @@ function readerStart(query: Query): ReaderStart | undefined {
   return lastLines === undefined ? undefined : { lastLines };
 }
 
-/** How a live read is sent. `format` wins over `Accept`. */
-export function sendOptions(req: IncomingMessage, query: Query): SendOptions {
+/** How a live read is sent. `format` wins over the header `Accept`. */
+export function sendOptions(accept: string | undefined, query: Query): SendOptions {
   const asked = query.oneOf('format', ['raw', 'frames']);
   return {
-    format: asked ?? (acceptsFrames(req.headers.accept) ? 'frames' : 'raw'),
+    format: asked ?? (acceptsFrames(accept) ? 'frames' : 'raw'),
     heartbeat: query.duration('heartbeat') ?? DEFAULT_HEARTBEAT,
     timeout: query.duration('timeout'),
   };

@@ -2,7 +2,7 @@
 import { fail } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
 import { bodyLimit, jsonOf } from '../body.ts';
-import { receiveBody } from '../ingest/index.ts';
+import { RequestBody, receiveBody } from '../ingest/index.ts';
 import { appendIdOf, producerHeaders, refusalHeaders } from '../producer.ts';
 import { sendMessage } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
@@ -86,7 +86,11 @@ async function writeRaw(exchange: Exchange): Promise<void> {
   const request = writeRequest(exchange);
   const limit = await bodyLimit(exchange, request.path);
   const writer = await openWriter(exchange, request);
-  const written = await receiveBody(exchange.req, writer, { lines: request.lines, end: request.end, limit });
+  const written = await receiveBody(new RequestBody(exchange.req), writer, {
+    lines: request.lines,
+    end: request.end,
+    limit,
+  });
   answer(exchange, writer, written);
 }
 

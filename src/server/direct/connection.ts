@@ -1,0 +1,399 @@
+/**
+ * A connection that is served directly: from its socket's bytes to the stream and back, for as long as it asks for nothing
+ * but appends and live reads (docs/adr/0014-hot-requests-directly.md).
+ *
+ *               ┌──────────── answered ◄────────────┐
+ *               ▼                                   │
+ *     ──────► head ──► body, short: kept until whole, then appended
+ *              │ ├───► upload, long: given on as it comes ──► answered
+ *              │ ├───► live read: the socket is the sink's for good
+ *              │ └───► anything else, and anything that is wrong: node:http's for good, from this head on
+ *              ▼
+ *            closed
+ *
+ * Nothing has been done about a request that is handed over, so node:http answers it as if it had come there at first.
+ * What goes wrong later, in the middle of a body, is answered here, and ends the connection.
+ */
+import type { Socket } from 'node:net';
+import { MAX_CHUNK } from '../../core/index.ts';
+import { fail, isStreamFSError } from '../../errors/index.ts';
+import type { Appender, FileWriter } from '../../fs/index.ts';
+import { GIVEN_UP } from '../exchange.ts';
+import { bodyBrokeOff, bodyTimeout, receiveBody, track, type Upload, untrack } from '../ingest/index.ts';
+import { errorText, KEEP_ALIVE_TIMEOUT, writtenParts } from '../raw-answer.ts';
+import { requestTimeout, stackOf } from '../respond.ts';
+import { AppendTarget } from './append-target.ts';
+import { DirectExchanges } from './exchanges.ts';
+import { openRead } from './follow.ts';
+import { isHeadBegun, LONGEST_HEAD } from './head.ts';
+import { type DirectRequest, requestOf } from './request.ts';
+import type { DirectServer } from './server.ts';
+import { ShortBody } from './short-body.ts';
+import { UploadBody } from './upload-body.ts';
+
+type AppendRequest = Extract<DirectRequest, { kind: 'append' }>;
+type FollowRequest = Extract<DirectRequest, { kind: 'follow' }>;
+
+/**
+ * `busy`: something is waited for, and nothing is read; `refused`: what comes is dropped until the client has gone;
+ * `left`: the socket is somebody else's, or closed.
+ */
+type State = 'head' | 'body' | 'upload' | 'busy' | 'refused' | 'left';
+
+const EMPTY = Buffer.alloc(0);
+const HEAD_END = Buffer.from('\r\n\r\n');
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+/** How long a refused client may still send, in milliseconds, before it is cut. */
+const LINGER = 2000;
+
+export class DirectConnection implements Upload {
+  readonly isForStream = true;
+  private readonly socket: Socket;
+  private readonly server: DirectServer;
+  private readonly exchanges: DirectExchanges;
+  private state: State = 'head';
+  /** What has come and has not been looked at. */
+  private rest: Buffer = EMPTY;
+  /** Answers that go out together when all that has come was looked at. */
+  private out = '';
+  /** Answers wait for the client to take them. */
+  private isBlocked = false;
+  /** Where the last short body went. */
+  private target: AppendTarget | undefined;
+  private body: ShortBody | undefined;
+  private upload: UploadBody | undefined;
+  /** Since when it has waited for the rest of a head, or for the first one; 0 where it does not. */
+  private headSince = performance.now();
+  /** Since when it has been seen to ask for nothing, after how many requests. */
+  private idleSince = 0;
+  private idleAfter = 0;
+
+  constructor(socket: Socket, server: DirectServer) {
+    this.socket = socket;
+    this.server = server;
+    this.exchanges = new DirectExchanges(socket, server);
+    socket.on('data', this.onData).on('end', this.onEnd).on('close', this.onClose).on('error', ignore);
+    server.context.bounds.connections.attend(socket, this);
+  }
+
+  // ── bytes in, answers out ──────────────────────────────────────────────────────────────────────────────────────
+
+  private readonly onData = (bytes: Buffer): void => {
+    this.take(this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]));
+  };
+
+  private take(bytes: Buffer): void {
+    this.rest = EMPTY;
+    this.exchanges.began = performance.now();
+    let at = 0;
+    for (let from = -1; at < bytes.length && at > from; ) {
+      from = at;
+      if (this.state === 'head') at = this.takeHead(bytes, at);
+      else if (this.state === 'body') at = this.takeBody(bytes, at);
+      else if (this.state === 'upload' || this.state === 'refused') at = this.takeUpload(bytes, at);
+    }
+    if (this.state === 'left') return;
+    // A few bytes of a head must not keep all that came with them.
+    if (at < bytes.length) this.rest = this.state === 'head' ? Buffer.from(bytes.subarray(at)) : bytes.subarray(at);
+    this.settle();
+    if (!this.isReading) this.socket.pause();
+  }
+
+  /** Goes on with what has come, after something was waited for. */
+  private readonly proceed = (): void => {
+    if (this.rest.length > 0 && this.isReading) this.take(this.rest);
+    if (this.isReading) this.socket.resume();
+  };
+
+  private get isReading(): boolean {
+    if (this.isBlocked || this.state === 'busy' || this.state === 'left') return false;
+    return this.state !== 'upload' || !this.upload!.isPaused;
+  }
+
+  /** Sends the answers there are; only then the connection may be idle. */
+  private settle(): void {
+    if (this.out !== '') {
+      this.socket.write(this.out, 'latin1');
+      this.out = '';
+      if (this.socket.writableNeedDrain && !this.isBlocked) {
+        this.isBlocked = true;
+        this.socket.once('drain', () => {
+          this.isBlocked = false;
+          this.proceed();
+        });
+      }
+    }
+    if (this.state === 'head') this.exchanges.idle();
+    else if (this.state === 'body') this.exchanges.busy();
+  }
+
+  // ── heads ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private takeHead(bytes: Buffer, at: number): number {
+    const { target, server } = this;
+    if (target?.isAt(bytes, at, server.version) && !server.isClosing) {
+      return this.beginBody(target, bytes, at + target.headLength);
+    }
+    const length = bytes.subarray(at, at + LONGEST_HEAD).indexOf(HEAD_END);
+    if (length < 0) {
+      if (bytes.length - at >= LONGEST_HEAD || !isHeadBegun(bytes, at)) return this.handOver(bytes, at);
+      if (this.headSince === 0) this.headSince = performance.now();
+      return at;
+    }
+    const bodyAt = at + length + HEAD_END.length;
+    const request = requestOf(bytes.toString('latin1', at, at + length), server);
+    if (request === undefined) return this.handOver(bytes, at);
+    const raw = Buffer.from(bytes.subarray(at, bodyAt));
+    if (request.kind === 'follow') {
+      this.wait();
+      void this.follow(request, raw);
+      return bodyAt;
+    }
+    const appender = this.appenderFor(request.path);
+    if (appender === undefined) return this.handOver(bytes, at);
+    const { length: size, expectsContinue } = request.head;
+    if (size !== undefined && size <= MAX_CHUNK) {
+      const parts = { head: raw, length: size, path: request.path, expectsContinue };
+      this.target = new AppendTarget(parts, appender, server.version);
+      return this.beginBody(this.target, bytes, bodyAt);
+    }
+    this.wait();
+    void this.receive(request, raw, expectsContinue && bodyAt === bytes.length);
+    return bodyAt;
+  }
+
+  /** Undefined where something is wrong with the path: the route that is asked instead meets it again, and says so. */
+  private appenderFor(path: string): Appender | undefined {
+    try {
+      return this.server.context.mounts.tryAppend(path);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Gives the connection to node:http, which goes on with the bytes from `at`. */
+  private handOver(bytes: Buffer, at: number): number {
+    this.settle();
+    this.leave();
+    const { socket } = this;
+    this.server.handOver(socket);
+    if (at < bytes.length) socket.unshift(bytes.subarray(at));
+    socket.resume();
+    return at;
+  }
+
+  // ── appends ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private beginBody(target: AppendTarget, bytes: Buffer, at: number): number {
+    this.state = 'body';
+    this.exchanges.path = target.path;
+    this.headSince = 0;
+    this.body = new ShortBody(target.length);
+    if (target.expectsContinue && at === bytes.length) this.out += CONTINUE;
+    return at;
+  }
+
+  private takeBody(bytes: Buffer, from: number): number {
+    const target = this.target!;
+    const body = this.body!;
+    const at = body.take(bytes, from);
+    if (body.piece === undefined) {
+      track(this.socket, this);
+      return at;
+    }
+    untrack(this.socket);
+    this.state = 'head';
+    let waiting: void | Promise<void>;
+    try {
+      waiting = target.append(body.piece, this.server.context.mounts);
+    } catch {
+      const request = Buffer.concat([target.head, body.piece, bytes.subarray(at)]);
+      body.release();
+      this.handOver(request, 0);
+      return at;
+    }
+    if (waiting === undefined) {
+      body.release();
+      this.out += target.answer();
+      this.exchanges.answered(200);
+    } else {
+      this.wait();
+      const answer = () => {
+        this.out += target.answer();
+        this.done();
+      };
+      waiting.then(answer, (error) => this.refuse(error)).finally(() => body.release());
+    }
+    return at;
+  }
+
+  private async receive({ path, head }: AppendRequest, raw: Buffer, isAsked: boolean): Promise<void> {
+    this.exchanges.path = path;
+    this.headSince = 0;
+    const { socket } = this;
+    let writer: FileWriter;
+    try {
+      writer = await this.server.context.mounts.openWrite(path);
+    } catch {
+      if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
+      return;
+    }
+    if (this.isGone) return writer.abort();
+    if (isAsked) socket.write(CONTINUE);
+    this.upload = new UploadBody(socket, head.length, this.proceed);
+    this.state = 'upload';
+    try {
+      const received = receiveBody(this.upload, writer);
+      this.proceed();
+      const written = await received;
+      this.out += writtenParts(written, writer.generation!).join(String(writer.endOffset));
+      this.done();
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  /** Reads on in a long body; what comes of one that was refused is dropped. */
+  private takeUpload(bytes: Buffer, from: number): number {
+    const { upload } = this;
+    if (upload === undefined || upload.isBroken) return bytes.length;
+    const at = upload.take(bytes, from);
+    if (!upload.isOver) return at;
+    if (this.state === 'upload') this.state = 'busy';
+    else this.socket.destroySoon();
+    return at;
+  }
+
+  isWaiting(): boolean {
+    return false;
+  }
+
+  breakOff(): void {
+    this.refuse(bodyBrokeOff(this.keepPart()));
+  }
+
+  giveUp(milliseconds: number): void {
+    this.refuse(bodyTimeout(milliseconds, this.keepPart()));
+  }
+
+  /** Appends what has come of a short body that will not be whole (contract 72). Gives how much that was. */
+  private keepPart(): number {
+    const part = this.body!.part();
+    this.body!.release();
+    if (part === undefined) return 0;
+    try {
+      this.target!.append(part, this.server.context.mounts)?.catch(ignore);
+      return part.length;
+    } catch {
+      return 0;
+    }
+  }
+
+  // ── live reads ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private async follow(request: FollowRequest, raw: Buffer): Promise<void> {
+    const { socket } = this;
+    const read = await openRead(request, this.server);
+    if (this.isGone) return read?.giveUp();
+    if (read === undefined) return void this.handOver(Buffer.concat([raw, this.rest]), 0);
+    // It stays busy until the read is over.
+    this.exchanges.passOn();
+    this.leave();
+    // Nobody may send anything behind a request whose answer ends the connection.
+    this.rest = EMPTY;
+    socket.on('error', ignore).on('data', ignore);
+    read.begin(socket);
+    socket.resume();
+  }
+
+  // ── how requests and connections end ───────────────────────────────────────────────────────────────────────────
+
+  /** Nothing is read until something has happened. */
+  private wait(): void {
+    this.state = 'busy';
+    this.exchanges.busy();
+    this.socket.pause();
+  }
+
+  /** What was waited for has happened, and its answer is there. */
+  private done(): void {
+    this.exchanges.answered(200);
+    if (this.isGone) return;
+    this.state = 'head';
+    this.upload = undefined;
+    this.settle();
+    this.proceed();
+  }
+
+  /** Answers with an error, after which nothing is served any more. */
+  private refuse(error: unknown): void {
+    if (this.isGone) {
+      this.exchanges.answered(GIVEN_UP);
+      return;
+    }
+    const { socket, upload } = this;
+    const { bounds, logger } = this.server.context;
+    const known = isStreamFSError(error) ? error : fail('INTERNAL');
+    if (known !== error) logger.error('request failed', { path: this.exchanges.path, error: stackOf(error) });
+    bounds.note(known);
+    this.state = 'refused';
+    untrack(socket);
+    this.out += errorText(known);
+    this.exchanges.answered(known.status);
+    this.settle();
+    this.isBlocked = false;
+    if (upload === undefined || upload.isOver || upload.isBroken) {
+      socket.destroySoon();
+      return;
+    }
+    // Closing at once would make the client's system throw away the answer it has just got.
+    const timer = setTimeout(() => socket.destroy(), LINGER);
+    socket.once('close', () => clearTimeout(timer));
+    this.proceed();
+  }
+
+  /** For the sweep: who is late with a head, or asks for nothing, goes. */
+  check(now: number): void {
+    if (this.state !== 'head') return;
+    if (this.headSince > 0) {
+      const { headerTimeout } = this.server.context.bounds.limits;
+      if (headerTimeout > 0 && now - this.headSince >= headerTimeout) this.refuse(requestTimeout(headerTimeout));
+    } else if (this.exchanges.count !== this.idleAfter) {
+      this.idleAfter = this.exchanges.count;
+      this.idleSince = now;
+    } else if (now - this.idleSince >= KEEP_ALIVE_TIMEOUT) this.socket.destroySoon();
+  }
+
+  private get isGone(): boolean {
+    return this.state === 'left' || this.state === 'refused';
+  }
+
+  private readonly onEnd = (): void => {
+    if (this.state === 'body') this.breakOff();
+    else if (this.state === 'upload') this.upload!.cut();
+    else if (this.state === 'head' && this.rest.length > 0) {
+      this.refuse(fail('BAD_REQUEST', { reason: 'the connection was closed in the middle of the headers' }));
+    } else this.socket.destroySoon();
+  };
+
+  private readonly onClose = (): void => {
+    const { state } = this;
+    this.leave();
+    if (state === 'body') {
+      this.keepPart();
+      this.exchanges.answered(GIVEN_UP);
+    } else if (state === 'upload') this.upload!.cut();
+  };
+
+  /** The socket is not ours any more. */
+  private leave(): void {
+    const { socket } = this;
+    this.state = 'left';
+    untrack(socket);
+    this.exchanges.idle();
+    socket.off('data', this.onData).off('end', this.onEnd).off('close', this.onClose).off('error', ignore);
+    this.server.context.bounds.connections.unattend(socket);
+  }
+}
+
+function ignore(): void {}

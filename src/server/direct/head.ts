@@ -1,0 +1,94 @@
+/**
+ * Reads the head of a request, if it is one of the few that are served directly: a PUT or a GET that says nothing which
+ * would need more thought. What is not written exactly as RFC 9112 has it, names a header twice, or has a header that is
+ * not in the list below, is none: node:http gets it as it came. So nothing is decided here about a request that two
+ * servers might read in two ways.
+ */
+
+export interface DirectHead {
+  readonly method: 'GET' | 'PUT';
+  /** As sent. */
+  readonly target: string;
+  readonly host: string;
+  readonly authorization: string | undefined;
+  readonly accept: string | undefined;
+  /** Bytes of the body; undefined for a chunked one. */
+  readonly length: number | undefined;
+  /** The client waits to be told that it may send its body. */
+  readonly expectsContinue: boolean;
+}
+
+/** Heads up to so many bytes are looked at here. */
+export const LONGEST_HEAD = 8 * 1024;
+
+const REQUEST_LINE = /^(GET|PUT) (\/[\x21-\x7e]*) HTTP\/1\.1$/;
+/** A name, and a value of visible characters, spaces and tabs, without those at its ends. */
+const FIELD = /^([\w!#$%&'*+.^`|~-]+):[ \t]*((?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?)[ \t]*$/;
+
+/** Headers that say nothing to us. */
+const WITHOUT_MEANING = [
+  ...['user-agent', 'accept-encoding', 'accept-language', 'content-type', 'cache-control', 'pragma'],
+  // What players send with every request: a stream has no parts to choose from, and no titles.
+  ...['range', 'icy-metadata', 'referer'],
+];
+const KNOWN: ReadonlySet<string> = new Set([
+  ...WITHOUT_MEANING,
+  ...['host', 'authorization', 'accept', 'connection', 'content-length', 'transfer-encoding', 'expect'],
+]);
+
+/** How the heads begin that are looked at here. */
+const BEGINNINGS = ['GET /', 'PUT /'].map((text) => Buffer.from(text));
+
+/** Whether what stands at a position, however little, may become such a head. */
+export function isHeadBegun(bytes: Buffer, at: number): boolean {
+  const length = Math.min(BEGINNINGS[0]!.length, bytes.length - at);
+  return BEGINNINGS.some((beginning) => beginning.compare(bytes, at, at + length, 0, length) === 0);
+}
+
+/** @param text all of a head but for the empty line that ends it */
+export function readHead(text: string): DirectHead | undefined {
+  const lines = text.split('\r\n');
+  const [, method, target] = REQUEST_LINE.exec(lines[0]!) ?? [];
+  if (method === undefined || target === undefined) return undefined;
+  const fields = new Map<string, string>();
+  for (let at = 1; at < lines.length; at++) {
+    const [, name, value] = FIELD.exec(lines[at]!) ?? [];
+    if (name === undefined || value === undefined) return undefined;
+    const key = name.toLowerCase();
+    if (!KNOWN.has(key) || fields.has(key)) return undefined;
+    fields.set(key, value);
+  }
+  const host = fields.get('host');
+  if (host === undefined || host === '') return undefined;
+  const framing = method === 'PUT' ? bodyOf(fields) : noBody(fields);
+  if (framing === undefined) return undefined;
+  return {
+    ...{ method: method as DirectHead['method'], target, host, ...framing },
+    ...{ authorization: fields.get('authorization'), accept: fields.get('accept') },
+  };
+}
+
+type Framing = Pick<DirectHead, 'length' | 'expectsContinue'>;
+
+function bodyOf(fields: ReadonlyMap<string, string>): Framing | undefined {
+  // A connection that is to be closed afterwards gains nothing here.
+  if ((fields.get('connection') ?? 'keep-alive').toLowerCase() !== 'keep-alive') return undefined;
+  const expect = fields.get('expect')?.toLowerCase();
+  if (expect !== undefined && expect !== '100-continue') return undefined;
+  const expectsContinue = expect !== undefined;
+  const length = fields.get('content-length');
+  const coding = fields.get('transfer-encoding');
+  if (coding !== undefined) {
+    if (length !== undefined || coding.toLowerCase() !== 'chunked') return undefined;
+    return { length: undefined, expectsContinue };
+  }
+  if (length === undefined || !/^\d{1,15}$/.test(length)) return undefined;
+  return { length: Number(length), expectsContinue };
+}
+
+function noBody(fields: ReadonlyMap<string, string>): Framing | undefined {
+  if (['content-length', 'transfer-encoding', 'expect'].some((name) => fields.has(name))) return undefined;
+  const connection = (fields.get('connection') ?? 'keep-alive').toLowerCase();
+  if (connection !== 'keep-alive' && connection !== 'close') return undefined;
+  return { length: 0, expectsContinue: false };
+}

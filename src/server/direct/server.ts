@@ -1,0 +1,18 @@
+/** What the direct way needs of the server it belongs to. */
+import type { Socket } from 'node:net';
+import type { Query } from '../query.ts';
+import type { Route, ServerContext } from '../route.ts';
+
+export interface DirectServer {
+  readonly context: ServerContext;
+  /** No new requests are served. */
+  readonly isClosing: boolean;
+  /** Another one whenever what was found out about a request may no longer hold for the next one like it. */
+  readonly version: number;
+  /** Lets a request in, or throws as it would be answered. */
+  admit(route: Route, query: Query, headers: { host: string; authorization: string | undefined }): void;
+  /** Gives a connection to node:http for good. */
+  handOver(socket: Socket): void;
+  /** Counts the exchanges of a connection. */
+  busy(socket: Socket, change: 1 | -1): void;
+}

@@ -1,0 +1,37 @@
+/** Bodies that are on their way, by the socket they come from, for those who look after sockets. */
+import type { Duplex } from 'node:stream';
+
+/** A body on its way into a file, as it is seen from outside. */
+export interface Upload {
+  /** Whether it is appended to a stream. */
+  readonly isForStream: boolean;
+  breakOff(): void;
+  /** Whether the file makes its writer wait just now. */
+  isWaiting(): boolean;
+  /** Nothing has come for so many milliseconds: ends it with BODY_TIMEOUT. */
+  giveUp(milliseconds: number): void;
+}
+
+const underWay = new WeakMap<Duplex, Upload>();
+
+export function track(socket: Duplex, upload: Upload): void {
+  underWay.set(socket, upload);
+}
+
+export function untrack(socket: Duplex): void {
+  underWay.delete(socket);
+}
+
+export function uploadOf(socket: Duplex): Upload | undefined {
+  return underWay.get(socket);
+}
+
+/**
+ * Tells an upload that its body cannot go on, as when the chunked encoding is broken: it ends with BODY_BROKE_OFF, so
+ * that its route can still answer. False when no upload is under way on this socket.
+ */
+export function breakOff(socket: Duplex): boolean {
+  const upload = underWay.get(socket);
+  upload?.breakOff();
+  return upload !== undefined;
+}

@@ -1,0 +1,319 @@
+import { describe, expect, it } from 'vitest';
+import { eventually, follow, type Running, start, type Wire, wire } from '../harness.ts';
+
+const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
+const KB = 1024;
+
+/** A server, and how many requests node:http has seen of it. */
+async function counted(options: Parameters<typeof start>[0] = STREAMS): Promise<Running & { seen: () => number }> {
+  const server = await start(options);
+  let seen = 0;
+  server.server.http.on('request', () => seen++);
+  return Object.assign(server, { seen: () => seen });
+}
+
+function put(path: string, body: string, more = ''): string {
+  return `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
+}
+
+/** Of an answer, all but what depends on when and where it was given. */
+function shape(text: string): string[] {
+  const [head = '', body = ''] = text.split('\r\n\r\n');
+  const lines = head.split('\r\n').map((line) => line.replace(/^((Date|X-Stream-\S+):).*/, '$1'));
+  return [
+    lines[0]!,
+    ...lines
+      .slice(1)
+      .filter((line) => !line.startsWith('X-Request-Id'))
+      .sort(),
+    body,
+  ];
+}
+
+async function snapshot(server: Running, path: string): Promise<string> {
+  return (await server.call('GET', `/files?path=${path}&snapshot=true`)).text;
+}
+
+async function answers(one: Wire, count: number): Promise<string[]> {
+  let all = '';
+  await eventually(() => {
+    void one.until('').then((text) => {
+      all = text;
+    });
+    return all.split('HTTP/1.1 ').length > count;
+  });
+  return all.split(/(?=HTTP\/1.1 )/);
+}
+
+describe('a connection that is served directly', () => {
+  it('appends without node:http, in order, however its requests are cut on their way', async () => {
+    const server = await counted();
+    const one = await wire(server.port);
+    const bodies = Array.from({ length: 50 }, (_, n) => `message ${n}${'.'.repeat(n % 7)}\n`);
+    const bytes = bodies.map((body) => put('/s/a', body)).join('');
+    for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 97) {
+      one.send(bytes.slice(at, at + size));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const all = await answers(one, 50);
+    expect(all.every((text, n) => text.includes(`"Written ${bodies[n]!.length} bytes"`))).toBe(true);
+    expect(server.seen()).toBe(0);
+    expect(await snapshot(server, '/s/a')).toBe(bodies.join(''));
+    one.socket.destroy();
+  });
+
+  it('answers as node:http does', async () => {
+    const server = await counted();
+    for (const [path, body] of [
+      ['/s/a', 'abc'],
+      ['/s/b', 'x'.repeat(100 * KB)],
+    ] as const) {
+      const [ours, theirs] = await Promise.all(
+        ['', 'X-Request-Id: 1\r\n'].map(async (more) => {
+          const one = await wire(server.port);
+          one.send(put(path, body, more));
+          const text = await one.until('bytes"}\n');
+          one.socket.destroy();
+          return shape(text);
+        }),
+      );
+      expect(ours).toEqual(theirs);
+    }
+    const [ours, theirs] = await Promise.all(
+      ['', 'X-Request-Id: 1\r\n'].map(async (more) => {
+        const one = await wire(server.port);
+        one.send(`GET /api/v1/files?path=/s/a&stream=true&last=1 HTTP/1.1\r\nHost: x\r\n${more}\r\n`);
+        const text = await one.until('\r\nc\r\n');
+        one.socket.destroy();
+        return shape(text);
+      }),
+    );
+    expect(ours).toEqual(theirs);
+    expect(server.seen()).toBe(3);
+  });
+
+  it('contract 70: takes long and chunked bodies as they come, and goes on behind them', async () => {
+    const server = await counted();
+    const live = await follow(server.port, '/files?path=/s/a&stream=true');
+    const one = await wire(server.port);
+    one.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+    expect(await live.until(3)).toBe('abc');
+    one.send(`3;x=y\r\ndef\r\n0\r\nA: b\r\n\r\n${put('/s/a', 'y'.repeat(200 * KB))}${put('/s/a', 'end')}`);
+    const all = await answers(one, 3);
+    expect(all.map((text) => /Written \d+/.exec(text)?.[0])).toEqual(['Written 6', `Written ${200 * KB}`, 'Written 3']);
+    expect(await live.until(6 + 200 * KB + 3)).toBe(`abcdef${'y'.repeat(200 * KB)}end`);
+    expect(server.seen()).toBe(0);
+    live.cut();
+    one.socket.destroy();
+  });
+
+  it('tells a client that asks that it may send its body', async () => {
+    const server = await counted();
+    const one = await wire(server.port);
+    const expects = 'Expect: 100-continue\r\n';
+    one.send(put('/s/a', '', `${expects}`).replace('Length: 0', 'Length: 3'));
+    await one.until('100 Continue\r\n\r\n');
+    one.send('abc');
+    await one.until('Written 3 bytes');
+    one.send(`PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n${expects}\r\n`);
+    await eventuallyText(one, (text) => text.split('100 Continue').length === 3);
+    one.send('3\r\ndef\r\n0\r\n\r\n');
+    await answers(one, 4);
+    expect(await snapshot(server, '/s/a')).toBe('abcdef');
+    one.socket.destroy();
+  });
+
+  it('is node:http’s from the first request on that is another, and misses nothing', async () => {
+    const server = await counted();
+    const one = await wire(server.port);
+    const stat = 'GET /api/v1/stat?path=/s/a HTTP/1.1\r\nHost: x\r\n\r\n';
+    one.send(put('/s/a', 'abc') + put('/s/a', 'def') + stat + put('/s/a', 'ghi') + stat);
+    const all = await answers(one, 5);
+    expect(all.map((text) => /Written 3|"size":\d+/.exec(text)?.[0])).toEqual([
+      ...['Written 3', 'Written 3', '"size":6', 'Written 3', '"size":9'],
+    ]);
+    expect(server.seen()).toBe(3);
+    one.socket.destroy();
+  });
+
+  it.each([
+    ['a file that is no stream', '/mem/a', 200],
+    ['the mount itself', '/s', 400],
+    ['README', '/s/README', 403],
+    ['a path nothing is mounted at', '/nowhere/a', 404],
+    ['a path that is none', '/s/..', 400],
+  ])('leaves %s to node:http', async (_, path, status) => {
+    const server = await counted();
+    const one = await wire(server.port);
+    one.send(put(path, 'abc'));
+    expect(await one.until('\r\n\r\n')).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(server.seen()).toBe(1);
+    one.socket.destroy();
+  });
+
+  it('contract 3, 33: looks anew when its stream has ended or gone', async () => {
+    const server = await counted();
+    const one = await wire(server.port);
+    one.send(put('/s/a', 'abc'));
+    await answers(one, 1);
+    await server.mounts.remove('/s/a');
+    one.send(put('/s/a', 'def'));
+    await answers(one, 2);
+    expect([await snapshot(server, '/s/a'), server.seen()]).toEqual(['def', 1]);
+    await server.mounts.end('/s/a');
+    one.send(put('/s/a', 'ghi'));
+    expect((await answers(one, 3))[2]).toMatch(/^HTTP\/1.1 409 [\s\S]*STREAM_CLOSED/);
+    one.socket.destroy();
+  });
+
+  it('contract 75: looks anew when another mount has taken its path', async () => {
+    const server = await counted();
+    const one = await wire(server.port);
+    one.send(put('/s/deep/a', 'abc'));
+    await answers(one, 1);
+    await server.mounts.mount('memfs', '/s/deep', {});
+    one.send(put('/s/deep/a', 'def'));
+    await answers(one, 2);
+    expect((await server.call('GET', '/files?path=/s/deep/a')).text).toBe('def');
+    one.socket.destroy();
+  });
+
+  it('contract 20: waits where the stream makes its writers wait, and answers then', async () => {
+    const small = { fstype: 'streamfs', config: { ring_buffer_size: '64KB', channel_buffer_size: '64KB' } };
+    const server = await counted({ mounted: { '/s': small } });
+    const source = await server.mounts.openStream('/s/a', { onLag: 'block' });
+    if (source.kind !== 'live') throw new Error('not live');
+    const one = await wire(server.port);
+    one.send(put('/s/a', 'x'.repeat(64 * KB)).repeat(3));
+    await answers(one, 1);
+    let received = 0;
+    while (received < 192 * KB) {
+      const record = await source.reader.read();
+      if (record.type === 'data') received += record.data.length;
+    }
+    expect((await answers(one, 3)).every((text) => text.includes('200 OK'))).toBe(true);
+    expect(source.reader.skippedBytes).toBe(0);
+    source.reader.close();
+    one.socket.destroy();
+  });
+
+  it('contract 72: keeps what has come of a body that breaks off, and says how much that is', async () => {
+    const server = await counted();
+    for (const [beginning, written] of [
+      [put('/s/a', 'x'.repeat(10)).slice(0, -7), 3],
+      ['PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabcd', 4],
+      ['PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nnonsense', 2],
+    ] as const) {
+      const one = await wire(server.port);
+      one.send(beginning);
+      if (!beginning.endsWith('nonsense')) one.socket.end();
+      const text = await one.closed();
+      expect(text).toMatch(/^HTTP\/1.1 400 /);
+      expect(text).toContain(`"written":${written},`);
+    }
+    expect(await snapshot(server, '/s/a')).toBe('xxxabcdab');
+    const cut = await wire(server.port);
+    cut.send(put('/s/a', 'y'.repeat(10)).slice(0, -5));
+    await eventually(() => server.server.http.listening && cut.socket.bytesWritten > 0);
+    cut.socket.end();
+    await cut.closed();
+    expect(await snapshot(server, '/s/a')).toBe('xxxabcdabyyyyy');
+    expect(server.seen()).toBe(2);
+  });
+
+  it('tells a writer at once that its stream has ended, in the middle of a long body', async () => {
+    const server = await counted();
+    const one = await wire(server.port);
+    one.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\nabc');
+    await eventually(() => server.mounts.totals()[0]?.totals.receivedBytes === 3);
+    await server.mounts.end('/s/a');
+    expect(await one.until('\n')).toMatch(/^HTTP\/1.1 409 /);
+    one.send('x'.repeat(10_000));
+    one.socket.end();
+    expect(await one.closed()).toMatch(/"written":3/);
+  });
+
+  it('is asked for its headers within their time', async () => {
+    const server = await counted({ ...STREAMS, limits: { headerTimeout: 100 } });
+    const silent = await wire(server.port);
+    const slow = await wire(server.port);
+    slow.send(`${put('/s/a', 'abc')}PUT /api`);
+    expect(await silent.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*REQUEST_TIMEOUT/);
+    expect(await slow.closed()).toMatch(/^HTTP\/1.1 200 [\s\S]*HTTP\/1.1 408 [\s\S]*"limit":"header_timeout"/);
+  });
+
+  it('contract 27: ends a short body that stands still, where that is bounded', async () => {
+    const server = await counted({ ...STREAMS, limits: { streamBodyTimeout: 100 } });
+    const one = await wire(server.port);
+    one.send(put('/s/a', 'abcdef').slice(0, -3));
+    expect(await one.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*"written":3/);
+    expect(await snapshot(server, '/s/a')).toBe('abc');
+  });
+
+  it('reads no more requests while nobody takes the answers', async () => {
+    const server = await counted();
+    const one = await wire(server.port);
+    one.socket.pause();
+    const request = put('/s/a', 'abc');
+    const full = 64 * 1024 * 1024;
+    let sent = 0;
+    // Until its socket is full and stays so: the server takes nothing any more.
+    for (let quiet = 0; sent < full && quiet < 200; ) {
+      if (one.socket.writableNeedDrain) {
+        quiet++;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        continue;
+      }
+      quiet = 0;
+      one.send(request.repeat(100));
+      sent += request.length * 100;
+    }
+    expect(sent).toBeLessThan(full);
+    one.socket.resume();
+    await eventually(() => one.socket.writableLength === 0);
+    const count = sent / request.length;
+    await eventually(() => server.mounts.totals()[0]?.totals.receivedBytes === 3 * count);
+    one.socket.destroy();
+  }, 60_000);
+
+  it('counts and times its requests like all others', async () => {
+    const server = await counted();
+    const one = await wire(server.port);
+    one.send(put('/s/a', 'abc').repeat(2));
+    await answers(one, 2);
+    const text = (await server.call('GET', '/metrics')).text;
+    expect(text).toMatch(
+      /streamfs_http_request_duration_seconds_count\{route="PUT \/api\/v1\/files",status="2xx"\} 2\n/,
+    );
+    const lines = server.log.filter(({ message, facts }) => message === 'request' && facts.method === 'PUT');
+    expect(lines).toHaveLength(2);
+    expect(lines[0]!.facts).toMatchObject({ route: '/api/v1/files', path: '/s/a', status: 200, address: '127.0.0.1' });
+    one.socket.destroy();
+  });
+
+  it('contract 28: is closed when the server stops, at once where it has nothing to do', async () => {
+    const server = await counted();
+    const idle = await wire(server.port);
+    idle.send(put('/s/a', 'abc'));
+    await answers(idle, 1);
+    const busy = await wire(server.port);
+    busy.send(put('/s/a', 'abcdef').slice(0, -3));
+    await eventually(() => server.log.length > 0);
+    await server.call('GET', '/health');
+    const closed = server.server.close(60_000);
+    await idle.closed();
+    busy.send('def');
+    expect(await busy.closed()).toContain('Written 6 bytes');
+    await closed;
+  });
+});
+
+async function eventuallyText(one: Wire, condition: (text: string) => boolean): Promise<void> {
+  let text = '';
+  await eventually(() => {
+    void one.until('').then((all) => {
+      text = all;
+    });
+    return condition(text);
+  });
+}

@@ -26,6 +26,7 @@ import { Bounds, type ServerLimits } from './bounds/index.ts';
 import { RequestExchange } from './exchange.ts';
 import { breakOff } from './ingest/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
+import type { Query } from './query.ts';
 import { errorBody, markBroken, sendError } from './respond.ts';
 import type { Route, ServerContext, VersionInfo } from './route.ts';
 import { Router } from './router.ts';
@@ -129,6 +130,7 @@ class HttpServer implements StreamFSServer {
       ready: () => !this.#closing && (options.ready?.() ?? true),
       grepTimeLimit: options.grepTimeLimit ?? DEFAULT_GREP_TIME_LIMIT,
       bounds: this.#bounds,
+      links: this.#tokens?.links,
       metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE } = options;
@@ -275,18 +277,18 @@ class HttpServer implements StreamFSServer {
       if (allow !== undefined) return options(res, allow);
     }
     const { route, params } = this.#router.find(method, pathname, segments);
-    const caller = this.#callerFor(route, req);
+    const caller = this.#callerFor(route, req, query);
     if (caller !== undefined) requireFor(route.needs, caller, { query, params, handles: this.#context.handles });
     exchange.begin(route, params, query, caller);
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
   }
 
-  /** Whose request it is, where that matters. @throws UNAUTHORIZED */
-  #callerFor(route: Route, req: IncomingMessage): Caller | undefined {
+  /** Whose request it is, where that matters. @throws UNAUTHORIZED, LINK_INVALID, LINK_EXPIRED */
+  #callerFor(route: Route, req: IncomingMessage, query: Query): Caller | undefined {
     const tokens = this.#tokens;
     if (tokens === undefined || !tokens.areAsked || route.needs === 'nothing') return undefined;
-    return tokens.identify(req.headers.authorization);
+    return tokens.callerOf(req.headers.authorization, route.link, query);
   }
 
   /**

@@ -12,6 +12,7 @@ const ALL = {
   config: 'fuzz/config',
   frames: 'fuzz/frames',
   small: 'fuzz/small',
+  access: 'fuzz/access',
   grep: 'fuzz/grep',
 };
 

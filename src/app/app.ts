@@ -14,6 +14,7 @@ import { HandleTable, LimitCounters, MountTable, type Plugin, type PluginLogger,
 import { builtinPlugins } from '../plugins/index.ts';
 import { createServer, HostCheck, Tokens } from '../server/index.ts';
 import { serverLimits } from './limits.ts';
+import { linkOptions } from './link-key.ts';
 import { listenError, urlOf } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { type Stoppable, stopWithin } from './shutdown.ts';
@@ -49,8 +50,10 @@ export interface App {
   readonly handles: HandleTable;
   readonly logger: PluginLogger;
   /**
-   * Reads the configuration file again: its tokens hold from now on, for every request that comes. What else has changed
-   * in it takes effect at the next start. A file that cannot be used changes nothing. @throws CONFIG_INVALID
+   * Reads the configuration file again: its tokens, and how links are made, hold from now on, for every request that
+   * comes. What else has changed in it takes effect at the next start. A file that cannot be used changes nothing.
+   *
+   * @throws CONFIG_INVALID
    */
   reload(): Promise<void>;
   /**
@@ -70,6 +73,7 @@ export interface App {
 export async function startApp(options: AppOptions = {}): Promise<App> {
   const config = await configFor(options);
   const { server: settings } = config;
+  const links = await linkOptions(settings.links);
   const logger = options.logger ?? createLogger(settings.logLevel, options.logFormat ?? settings.logFormat);
   const { bounds } = settings;
   const { limits } = bounds;
@@ -87,7 +91,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     },
   });
   const handles = new HandleTable({ mounts, logger, max: limits.handles });
-  const tokens = new Tokens(settings.tokens);
+  const tokens = new Tokens(settings.tokens, links);
   const server = createServer({
     ...{ mounts, handles, logger, version, memory, counters },
     maxRequestBodyBytes: settings.maxRequestBodyBytes,
@@ -110,7 +114,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
 
   const reload = async () => {
     const next = await configFor(options);
-    tokens.replace(next.server.tokens);
+    tokens.replace(next.server.tokens, await linkOptions(next.server.links));
     logger.info('tokens were read again', { tokens: next.server.tokens.length });
   };
 

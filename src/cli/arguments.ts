@@ -26,6 +26,13 @@ export const duration = reading((text) => {
   return milliseconds;
 });
 
+/** Milliseconds that something is good for: less than a second would be over at once. */
+export const lifetime = reading((text) => {
+  const milliseconds = parseDuration(text);
+  if (milliseconds < 1000) throw new Error('expected 1s or more');
+  return milliseconds;
+});
+
 function whole(text: string, least: number): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {

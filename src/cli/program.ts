@@ -136,6 +136,18 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .action(run(async () => (await import('./commands/mkdir.ts')).mkdir));
 
   program
+    .command('link')
+    .description('print an address that reads or writes one path for a while, without a token')
+    .argument('<path>')
+    .addOption(new Option('--right <right>', 'what it is good for (default: read)').choices(['read', 'write']))
+    .option(
+      '--for <duration>',
+      'how long it is good, such as 5m (default: as the server says, usually 1h)',
+      value.lifetime,
+    )
+    .action(run(async () => (await import('./commands/link.ts')).link));
+
+  program
     .command('readers')
     .description('list who reads, how far behind each is, and what it has lost')
     .argument('[path]', 'a stream, or a directory or mount; default: all')

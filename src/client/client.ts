@@ -17,6 +17,8 @@ import type {
   GrepMatch,
   HandleInfo,
   Health,
+  Link,
+  LinkOptions,
   Mount,
   PathCapabilities,
   PluginInfo,
@@ -274,6 +276,17 @@ export class StreamFSClient {
   async kick(id: number): Promise<void> {
     checkWhole('id', id);
     await this.#transport.json('DELETE', `/readers/${id}`);
+  }
+
+  // Links
+
+  /** An address with which somebody who has no token can read, or write, this one path for a while. */
+  async createLink(path: string, options: LinkOptions = {}): Promise<Link> {
+    const { right = 'read', expiresIn, signal } = options;
+    checkWhole('expiresIn', expiresIn, 1000);
+    const lifetime = expiresIn === undefined ? {} : { expires_in: `${expiresIn}ms` };
+    const link = await this.#transport.json<Link>('POST', '/links', { json: { path, right, ...lifetime }, signal });
+    return { ...link, url: this.#transport.addressOf(link.url) };
   }
 
   // Mounts and plugins

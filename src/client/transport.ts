@@ -49,6 +49,11 @@ export class Transport {
     return this.#fetch.takesIterables === true;
   }
 
+  /** A path as the server gives it, from where we reach the server: that may be behind a proxy, and below a prefix. */
+  addressOf(path: string): string {
+    return path.startsWith(`${BASE}/`) ? this.base + path.slice(BASE.length) : new URL(path, this.base).href;
+  }
+
   /** The answer, whatever its status. Rejects with what the fetch rejected with, or with the signal's reason. */
   async send(method: string, route: string, options: RequestOptions = {}): Promise<FetchResponse> {
     const headers: Record<string, string> = { ...options.headers };

@@ -141,6 +141,23 @@ export interface ReaderInfo {
   generation: string;
 }
 
+export interface LinkOptions {
+  /** What the link lets do: `read`, which is the default, or `write`. */
+  right?: 'read' | 'write';
+  /** Milliseconds it is good, from 1000. Default: the server's hour. */
+  expiresIn?: number;
+  signal?: AbortSignal;
+}
+
+/** An address that is good for one path without a token. */
+export interface Link {
+  url: string;
+  path: string;
+  right: 'read' | 'write';
+  /** RFC 3339. */
+  expires_at: string;
+}
+
 /** The bytes a stream holds now. */
 export interface SnapshotResult {
   data: Uint8Array;

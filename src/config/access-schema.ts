@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { fail } from '../errors/index.ts';
+import { formatDuration, parseDuration } from '../units/index.ts';
+import { DEFAULT_LINKS } from './defaults.ts';
 import { read } from './read.ts';
 import type { TokenConfig } from './types.ts';
 
@@ -27,11 +29,36 @@ const token = z
   })
   .describe('A token.');
 
+const LEAST_LIFETIME = 1000;
+
+const lifetime = read(
+  z.union([z.string(), z.number()], { error: () => "must be a duration string (e.g., '24h') or number of seconds" }),
+  (value) => {
+    const milliseconds = parseDuration(value);
+    if (milliseconds >= LEAST_LIFETIME) return milliseconds;
+    throw fail('CONFIG_INVALID', {
+      reason: `invalid duration: ${formatDuration(milliseconds)} (expected 1s to 576h: a link is always over at some time)`,
+    });
+  },
+);
+
+/** Keys of `server.links`. */
+export const links = z.strictObject({
+  key_file: z
+    .string()
+    .default(DEFAULT_LINKS.key_file)
+    .describe(
+      'A file with what signed links are signed with, 32 to 4096 bytes. None: random, so that links end with the process.',
+    ),
+  max_lifetime: lifetime.prefault(DEFAULT_LINKS.max_lifetime).describe('The longest a signed link may be good.'),
+});
+
 export const access = {
   tokens: z
     .array(read(token, tokenOf))
     .prefault([])
     .describe('Who may do what. With tokens, everybody is asked for one; without, nobody is.'),
+  links: links.prefault({}).describe('Signed links, which are good for one path without a token.'),
   allowed_hosts: z
     .array(z.string().min(1))
     .prefault([])

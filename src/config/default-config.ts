@@ -5,7 +5,7 @@
 import { parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
 import { defaultBounds } from './bounds.ts';
-import { DEFAULT_MOUNTS, DEFAULT_SERVER } from './defaults.ts';
+import { DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER } from './defaults.ts';
 import type { Config } from './types.ts';
 
 export function defaultConfig(): Config {
@@ -19,6 +19,7 @@ export function defaultConfig(): Config {
       tcpKeepAlive: parseDuration(DEFAULT_SERVER.tcp_keepalive),
       noAuth: DEFAULT_SERVER.no_auth,
       tokens: [],
+      links: { maxLifetime: parseDuration(DEFAULT_LINKS.max_lifetime) },
       allowedHosts: [],
       bounds: defaultBounds(),
     },

@@ -19,6 +19,9 @@ export const DEFAULT_SERVER = {
   no_auth: false,
 } as const;
 
+/** Of `server.links`. */
+export const DEFAULT_LINKS = { key_file: '', max_lifetime: '24h' } as const;
+
 /** What is mounted where the configuration has no `plugins`. */
 export const DEFAULT_MOUNTS = [
   { plugin: 'streamfs', path: '/streamfs' },

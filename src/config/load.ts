@@ -12,7 +12,7 @@ import { parseDocument } from './format.ts';
 import { parseMountPath } from './mount-path.ts';
 import { configError, firstOf, type Problem, problemsOf, type Source, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
-import type { Config, MountConfig } from './types.ts';
+import type { Config, LinksConfig, MountConfig } from './types.ts';
 
 /** Reads a configuration file, YAML or TOML. */
 export async function loadConfig(file: string): Promise<Config> {
@@ -64,11 +64,16 @@ function check(value: unknown, source: Source): Config {
       tcpKeepAlive: server.tcp_keepalive,
       noAuth: server.no_auth,
       tokens: server.tokens,
+      links: linksOf(server.links),
       allowedHosts: server.allowed_hosts,
       bounds: boundsOf(server),
     },
     mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),
   };
+}
+
+function linksOf({ key_file, max_lifetime }: (typeof schema)['_output']['server']['links']): LinksConfig {
+  return { maxLifetime: max_lifetime, ...(key_file === '' ? {} : { keyFile: key_file }) };
 }
 
 type Plugins = NonNullable<(typeof schema)['_output']['plugins']>;
@@ -140,15 +145,15 @@ function withoutEmptySections(value: unknown): unknown {
   const { server, plugins, ...rest } = value;
   return {
     ...rest,
-    ...(server == null ? {} : { server: withoutEmptyLimits(server) }),
+    ...(server == null ? {} : { server: withoutEmptyParts(server) }),
     ...(plugins == null ? {} : { plugins: withEmptyInstances(plugins) }),
   };
 }
 
-function withoutEmptyLimits(server: unknown): unknown {
-  if (!isMapping(server) || server.limits !== null) return server;
-  const { limits: _, ...rest } = server;
-  return rest;
+function withoutEmptyParts(server: unknown): unknown {
+  if (!isMapping(server)) return server;
+  const empty = (key: string, value: unknown) => value === null && (key === 'limits' || key === 'links');
+  return Object.fromEntries(Object.entries(server).filter(([key, value]) => !empty(key, value)));
 }
 
 function withEmptyInstances(plugins: unknown): unknown {

@@ -3,7 +3,7 @@
  * defaults; the parameters of plugins stand in it as comments, since a plugin has its own defaults.
  */
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from './bounds.ts';
-import { DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
+import { DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
 
 /** A plugin's parameter, as a plugin describes it. */
 interface SampleParameter {
@@ -29,6 +29,11 @@ server:
   # Who may do what: each {name, token or token_sha256, rights: [read, write, admin], paths: ["/streamfs/**"]}. With
   # tokens, everybody is asked for one; without, nobody is.
   tokens: []
+  # Signed links are good for one path without a token, for a while. They are signed with what is in key_file, 32 bytes
+  # or more; without one they end with the process.
+  links:
+    key_file: '${DEFAULT_LINKS.key_file}'
+    max_lifetime: ${DEFAULT_LINKS.max_lifetime}
   # Names beside its addresses that a server on loopback answers to, as a proxy may send them.
   allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}

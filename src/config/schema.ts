@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { fail } from '../errors/index.ts';
 import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
-import { access } from './access-schema.ts';
+import { access, links } from './access-schema.ts';
 import { parseAddress } from './address.ts';
 import { bounds, limits } from './bounds-schema.ts';
 import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
@@ -93,8 +93,13 @@ export type ConfigInput = z.input<typeof schema>;
 /** Which keys a mapping at `path` may have, for suggestions. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(schema.shape);
-  if (path[0] === 'server') return Object.keys(path[1] === 'limits' ? limits.shape : server.shape);
+  if (path[0] === 'server') return Object.keys(sectionOf(path[1]).shape);
   return Object.keys(typeof path[1] === 'number' ? named.shape : instance.shape);
+}
+
+function sectionOf(key: PropertyKey | undefined) {
+  if (key === 'limits') return limits;
+  return key === 'links' ? links : server;
 }
 
 /** The JSON schema of a configuration file, for editors and for the documentation. */

@@ -23,10 +23,18 @@ interface ServerConfig {
   noAuth: boolean;
   /** None: nobody is asked for one. */
   tokens: readonly TokenConfig[];
+  links: LinksConfig;
   /** Names beside addresses that a server on loopback answers to. */
   allowedHosts: readonly string[];
   /** Memory, timeouts, and how much of everything there may be. */
   bounds: BoundsConfig;
+}
+
+export interface LinksConfig {
+  /** A file that holds the key. Without one, the server makes up a key for as long as it runs. */
+  keyFile?: string;
+  /** Milliseconds. */
+  maxLifetime: number;
 }
 
 export interface TokenConfig {

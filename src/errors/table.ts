@@ -94,6 +94,12 @@ export const ERRORS = {
   // Access: see docs/security.md (contract 79)
   UNAUTHORIZED: { status: 401, text: 'unauthorized: {reason}' },
   FORBIDDEN: { status: 403, text: 'forbidden: the token {name} has no right to {right} at {path}' },
+  LINK_INVALID: {
+    status: 403,
+    text: 'this link is not valid: it was changed, is not for this, or who made it may no longer do so; ask for a new one',
+  },
+  LINK_EXPIRED: { status: 403, text: 'this link has expired: ask for a new one' },
+  NO_LINKS: { status: 409, text: 'there are no links here: nobody is asked for a token, so plain addresses do' },
   HOST_REFUSED: {
     status: 403,
     text: 'this server does not answer to the name {host}: use its address, or add the name to server.allowed_hosts',

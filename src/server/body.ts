@@ -4,9 +4,11 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { MemoryBudget } from '../core/index.ts';
-import { fail, limitReached, type StreamFSError } from '../errors/index.ts';
+import { fail, isStreamFSError, limitReached, type StreamFSError } from '../errors/index.ts';
+import { parseDuration } from '../units/index.ts';
 import { bodyTimeout } from './ingest/index.ts';
 import type { Exchange } from './route.ts';
+import { shorten } from './shorten.ts';
 
 /** A body up to so many bytes is charged to its connection; a longer one to the memory of the server. */
 const CHARGED_FROM = 64 * 1024;
@@ -140,6 +142,26 @@ export class Fields {
       throw invalid(`"${name}" must be a whole number from ${min} to ${max}, not ${value}`);
     }
     return value;
+  }
+
+  /** One of a few words. */
+  oneOf<T extends string>(name: string, words: readonly T[]): T | undefined {
+    const value = this.text(name);
+    const word = words.find((candidate) => candidate === value);
+    if (value === undefined || word !== undefined) return word;
+    throw invalid(`"${name}" must be one of ${words.join(', ')}; not ${shorten(value)}`);
+  }
+
+  /** Milliseconds of a number of seconds, or of a text such as "5m". */
+  duration(name: string): number | undefined {
+    const value = this.value(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'number' && typeof value !== 'string') throw mistyped(name, 'a duration', value);
+    try {
+      return parseDuration(value);
+    } catch (error) {
+      throw isStreamFSError(error) ? invalid(`"${name}": ${error.message}`) : error;
+    }
   }
 
   object(name: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,5 +1,13 @@
 /** The HTTP surface of a mount table. */
-export { HostCheck, RIGHTS, type Right, type TokenOptions, Tokens } from './access/index.ts';
+export {
+  HostCheck,
+  LEAST_LINK_KEY,
+  type LinkOptions,
+  RIGHTS,
+  type Right,
+  type TokenOptions,
+  Tokens,
+} from './access/index.ts';
 export { descriptorLimit } from './bounds/descriptors.ts';
 export { DEFAULT_LIMITS, type ServerLimits } from './bounds/index.ts';
 export type { Metrics } from './metrics/index.ts';

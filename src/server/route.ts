@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandleTable, MountTable, PluginLogger } from '../fs/index.ts';
-import type { Caller, Needs } from './access/index.ts';
+import type { Caller, LinkRight, Links, Needs } from './access/index.ts';
 import type { Bounds } from './bounds/index.ts';
 import type { ServerMetrics } from './metrics/index.ts';
 import type { Query } from './query.ts';
@@ -31,6 +31,8 @@ export interface Route {
   readonly parameters: readonly RouteParameter[];
   /** What whoever asks must be allowed to, where tokens are asked for. */
   readonly needs: Needs;
+  /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */
+  readonly link?: LinkRight;
   handle(exchange: Exchange): Promise<void>;
   /** Answers HEAD where running `handle` without sending its body would change something or never end. */
   head?(exchange: Exchange): Promise<void>;
@@ -51,6 +53,8 @@ export interface ServerContext {
   /** Memory, limits, and how often they were reached. */
   readonly bounds: Bounds;
   readonly metrics: ServerMetrics;
+  /** Undefined where nobody could be asked for a token. */
+  readonly links: Links | undefined;
 }
 
 export interface VersionInfo {

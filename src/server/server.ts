@@ -127,6 +127,7 @@ class HttpServer implements StreamFSServer {
       ready: () => !this.#closing && (options.ready?.() ?? true),
       grepTimeLimit: options.grepTimeLimit ?? DEFAULT_GREP_TIME_LIMIT,
       bounds: this.#bounds,
+      links: this.#tokens?.links,
       metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE } = options;
@@ -309,7 +310,7 @@ class HttpServer implements StreamFSServer {
     else await route.handle(exchange);
   }
 
-  /** Lets a request in, and gives whose it is where that matters. @throws UNAUTHORIZED, FORBIDDEN */
+  /** Lets a request in, and gives whose it is where that matters. @throws UNAUTHORIZED, FORBIDDEN, LINK_INVALID, LINK_EXPIRED */
   #admit(
     route: Route,
     asked: Pick<Exchange, 'query' | 'params'>,
@@ -317,7 +318,7 @@ class HttpServer implements StreamFSServer {
   ): Caller | undefined {
     const tokens = this.#tokens;
     if (tokens === undefined || !tokens.areAsked || route.needs === 'nothing') return undefined;
-    const caller = tokens.identify(authorization);
+    const caller = tokens.callerOf(authorization, route.link, asked.query);
     requireFor(route.needs, caller, { ...asked, handles: this.#context.handles });
     return caller;
   }

@@ -86,6 +86,39 @@ describe('commands', () => {
     expect(await cli(['kick', '-1x'], { url }).code).toBe(EXIT.usage.code);
   });
 
+  it('link prints the whole address and nothing else; with --json the object; and says how long it is good', async () => {
+    const token = 'a-token-that-is-long';
+    const tokens = [{ name: 'tests', token, rights: ['read' as const], paths: ['/streamfs/*'] }];
+    const { url } = await realServer({ server: { tokens } });
+    const env = { STREAMFS_TOKEN: token };
+    const plain = cli(['link', '/streamfs/x'], { url, env });
+    expect(await plain.code).toBe(0);
+    expect(plain.out()).toMatch(
+      new RegExp(`^${url}/api/v1/files\\?path=/streamfs/x&stream=true&expires=\\d+&signature=[\\w-]+\\n$`),
+    );
+    expect(plain.err.text).toMatch(/^streamfs: whoever has it can read \/streamfs\/x until \d{4}-[\d-]+T[\d:.]+Z\n$/);
+    expect((await fetch(plain.out().trim(), { method: 'HEAD' })).status).toBe(404);
+    const json = cli(['link', '--for', '90s', '--json', '-q', '/streamfs/x'], { url, env });
+    expect(await json.code).toBe(0);
+    const { expires_at, ...rest } = JSON.parse(json.out()) as Record<string, string>;
+    expect(rest).toEqual({ url: expect.stringContaining(url), path: '/streamfs/x', right: 'read' });
+    expect(Math.abs(Date.parse(expires_at!) - Date.now() - 90_000)).toBeLessThan(60_000);
+    const forbidden = cli(['link', '--right', 'write', '/streamfs/x'], { url, env });
+    expect(await forbidden.code).toBe(EXIT.refused.code);
+    expect(forbidden.err.text).toContain('the token tests has no right to write at /streamfs/x');
+    for (const wrong of [
+      ['--for', '500ms'],
+      ['--for', 'soon'],
+      ['--right', 'admin'],
+    ]) {
+      expect(await cli(['link', ...wrong, '/streamfs/x'], { url, env }).code).toBe(EXIT.usage.code);
+    }
+    const open = await realServer();
+    const needless = cli(['link', '/streamfs/x'], { url: open.url });
+    expect(await needless.code).toBe(EXIT.refused.code);
+    expect(needless.err.text).toContain('nobody is asked for a token');
+  });
+
   it('contract 85, 46: touch, rm, end and mkdir take several paths, and tell of each that fails', async () => {
     const { url } = await realServer();
     expect(await cli(['touch', '/streamfs/a', '/streamfs/b'], { url }).code).toBe(0);

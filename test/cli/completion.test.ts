@@ -34,6 +34,7 @@ describe('completion', () => {
   it('offers the choices of an option, and of an argument', async () => {
     expect(await offered('streamfs', 'cat', '--from', '')).toEqual(['earliest', 'live']);
     expect(await offered('streamfs', 'cat', '--on-lag', 'd')).toEqual(['drop-oldest', 'drop-newest', 'disconnect']);
+    expect(await offered('streamfs', 'link', '--right', '')).toEqual(['read', 'write']);
     expect(await offered('streamfs', 'completion', 'z')).toEqual(['zsh']);
   });
 

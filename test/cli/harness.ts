@@ -1,7 +1,7 @@
 /** One run of the command line inside the test: its own streams, environment and signals, the real code. */
 import { PassThrough, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
-import { startApp } from '../../src/app/index.ts';
+import { type AppOptions, startApp } from '../../src/app/index.ts';
 import { InterruptedError } from '../../src/cli/exit-codes.ts';
 import { run } from '../../src/cli/run.ts';
 
@@ -66,8 +66,10 @@ export function cli(argv: string[], options: CliOptions = {}): CliRun {
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A real server with streams at /streamfs and files at /memfs, closed with the test. */
-export async function realServer(): Promise<{ url: string; shutdown(): Promise<void> }> {
-  const app = await startApp({ address: '127.0.0.1:0', logger: silent });
+export async function realServer(
+  config: AppOptions['config'] = {},
+): Promise<{ url: string; shutdown(): Promise<void> }> {
+  const app = await startApp({ address: '127.0.0.1:0', logger: silent, config });
   onTestFinished(() => app.shutdown());
   return { url: app.url, shutdown: () => app.shutdown() };
 }

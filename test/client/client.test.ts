@@ -155,6 +155,25 @@ describe('client', () => {
     expect(() => new StreamFSClient({ token: 'two\r\nlines' })).toThrow(TypeError);
   });
 
+  it('gives a link whole, from where it reaches the server itself', async () => {
+    const bodies: string[] = [];
+    const server = await fakeServer((request, response) => {
+      request.on('data', (piece) => bodies.push(String(piece)));
+      request.on('end', () => response.end('{"url":"/api/v1/files?path=/s/a&signature=x","path":"/s/a"}'));
+    });
+    for (const prefix of ['', '/behind/a/proxy', '/behind/api/v1/']) {
+      const client = new StreamFSClient({ url: server.url + prefix });
+      const { url } = await client.createLink('/s/a', { right: 'write', expiresIn: 90_000 });
+      expect(url).toBe(`${client.url}/files?path=/s/a&signature=x`);
+    }
+    await new StreamFSClient({ url: server.url }).createLink('/s/a');
+    expect(bodies.map((body) => JSON.parse(body)).slice(2)).toEqual([
+      { path: '/s/a', right: 'write', expires_in: '90000ms' },
+      { path: '/s/a', right: 'read' },
+    ]);
+    await expect(new StreamFSClient().createLink('/s/a', { expiresIn: 999 })).rejects.toThrow(TypeError);
+  });
+
   it('gives a refusal with its status, code, text and facts', async () => {
     const server = await fakeServer((_request, response) => refuse(response, 410, 'OFFSET_GONE', { earliest: 9 }));
     const error = await new StreamFSClient({ url: server.url }).stat('/s/a').catch((thrown: unknown) => thrown);

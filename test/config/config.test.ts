@@ -234,6 +234,28 @@ describe('tokens', () => {
   });
 });
 
+describe('signed links', () => {
+  const links = (text: string) => parseConfig(`server:\n  links: ${text}\n`, 'c.yaml').server.links;
+
+  it('have no key file and last a day at most, where nothing is said', () => {
+    for (const text of ['', '{}', '{key_file: ""}']) expect(links(text)).toEqual(defaultConfig().server.links);
+    expect(defaultConfig().server.links).toEqual({ maxLifetime: 86_400_000 });
+    expect(links('{key_file: k, max_lifetime: 10m}')).toEqual({ keyFile: 'k', maxLifetime: 600_000 });
+  });
+
+  it.each([
+    ['{max_lifetime: 0}', 'server.links.max_lifetime: invalid duration: 0s (expected 1s to 576h'],
+    ['{max_lifetime: 999ms}', 'invalid duration: 999ms (expected 1s to 576h'],
+    ['{max_lifetime: 577h}', 'expected a duration from 0 to 576h'],
+    ['{max_lifetime: soon}', 'invalid duration format: soon'],
+    ['{key: x}', 'server.links.key: unknown key (known are: key_file, max_lifetime)'],
+    ['{max_lifetme: 1h}', "server.links.max_lifetme: unknown key (did you mean 'max_lifetime'?)"],
+    ['{key_file: 7}', 'server.links.key_file: must be a text, not 7'],
+  ])('%s is refused', (text, told) => {
+    expect(() => links(text)).toThrow(told);
+  });
+});
+
 describe('errors', () => {
   it('name the file, the line, the key, what was wrong and what would be right', () => {
     const text = `server:

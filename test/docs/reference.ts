@@ -177,7 +177,11 @@ function plugins(): string {
 function routes(): string {
   const overview = table(
     ['route', 'needs', 'what it does'],
-    ROUTES.map((route) => [code(nameOf(route)), code(route.needs), plain(route.summary)]),
+    ROUTES.map((route) => [
+      code(nameOf(route)),
+      code(route.needs) + (route.link === undefined ? '' : ', or a link'),
+      plain(route.summary),
+    ]),
   );
   const parts = ROUTES.filter((route) => route.parameters.length > 0).flatMap((route) => [
     `### ${code(nameOf(route))}`,

@@ -395,6 +395,50 @@ describe('curl: the server', () => {
     });
   });
 
+  it('contract 79: makes no links where nobody is asked for a token', async () => {
+    const [status, body] = await seen(ask('POST /api/v1/links', '', ...json({ path: '/streamfs/any' })));
+    expect([status, body.code]).toEqual([409, 'NO_LINKS']);
+    expect((await ask('POST /api/v1/links', '', ...json({}))).json.error).toBe('path is required');
+  });
+
+  it('lists those who read, and disconnects one, who is told', async () => {
+    await curl(['-X', 'PUT', '-d', 'history', at.api('/files?path=/streamfs/watched')]);
+    const reading = ask(FILES_GET, '?path=/streamfs/watched&stream=true', '-N');
+    await at.untilReaders('/streamfs/watched', 1);
+    const list = async () => {
+      const { status, json } = await ask('GET /api/v1/readers', '?path=/streamfs/watched');
+      return { status, count: json.count, readers: json.readers as Record<string, unknown>[] };
+    };
+    const { status, count, readers } = await list();
+    expect([status, count]).toEqual([200, 1]);
+    expect(readers[0]).toMatchObject({
+      path: '/streamfs/watched',
+      address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      kind: 'raw',
+      policy: 'drop-oldest',
+    });
+    const params = { id: Number(readers[0]!.id) };
+    const kick = () => seen(askFor('DELETE /api/v1/readers/:id', params, ''));
+    expect(await kick()).toEqual([200, { message: 'reader kicked' }]);
+    const read = await reading;
+    expect([read.status, read.text]).toEqual([200, 'history']);
+    expect((await list()).count).toBe(0);
+    const [gone, body] = await kick();
+    expect([gone, body.code]).toEqual([404, 'READER_NOT_FOUND']);
+    expect((await askFor('DELETE /api/v1/readers/:id', { id: 'first' }, '')).json.code).toBe('INVALID_PARAMETER');
+  });
+
+  it('gives metrics in the form that Prometheus reads, at the root and below the base', async () => {
+    for (const route of ['GET /metrics', 'GET /api/v1/metrics']) {
+      const { status, headers, text } = await ask(route, '');
+      expect([status, headers['content-type']]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
+      expect(text).toMatch(/^# HELP streamfs_\w+ .+\n# TYPE streamfs_\w+ (gauge|counter|histogram)\n/);
+      const lines = text.trimEnd().split('\n');
+      const wrong = lines.filter((line) => !/^(# (HELP|TYPE) \S+ .+|[a-z_]+(\{.*\})? [\d.e+-]+|.* \+Inf)$/.test(line));
+      expect(wrong).toEqual([]);
+    }
+  });
+
   it('contract 66, 78: tells wrong methods, routes and missing paths apart', async () => {
     const missing = await curl([at.api('/files')]);
     expect([missing.status, missing.json.error]).toEqual([400, 'path parameter is required']);

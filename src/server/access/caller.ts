@@ -1,4 +1,4 @@
-/** Whoever sends a request, and what their token lets them do. */
+/** Whoever sends a request, and what their token, or the link they have, lets them do. */
 import { fail } from '../../errors/index.ts';
 import { normalizePath } from '../../fs/index.ts';
 import type { PathPattern } from './pattern.ts';
@@ -8,16 +8,19 @@ export type Right = (typeof RIGHTS)[number];
 
 export interface Grant {
   readonly rights: ReadonlySet<Right>;
-  readonly patterns: readonly PathPattern[];
+  readonly patterns: readonly Pick<PathPattern, 'matches' | 'reaches' | 'covers'>[];
 }
 
 export class Caller {
   readonly name: string;
+  /** They have a link, not a token: no header says that what they get is for them alone. */
+  readonly isByLink: boolean;
   readonly #grant: Grant;
 
-  constructor(name: string, grant: Grant) {
+  constructor(name: string, grant: Grant, isByLink = false) {
     this.name = name;
     this.#grant = grant;
+    this.isByLink = isByLink;
   }
 
   /** Whether one of the rights is theirs at this path. */

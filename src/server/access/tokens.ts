@@ -4,7 +4,9 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail } from '../../errors/index.ts';
+import type { Query } from '../query.ts';
 import { Caller, type Grant, type Right } from './caller.ts';
+import { type LinkOptions, type LinkRight, Links } from './links.ts';
 import { PathPattern } from './pattern.ts';
 
 export interface TokenOptions {
@@ -29,17 +31,24 @@ export class Tokens {
   readonly #known = new Map<string, Caller>();
   /** Another one whenever tokens have changed. */
   version = 0;
+  readonly links = new Links();
 
-  constructor(tokens: readonly TokenOptions[]) {
-    this.replace(tokens);
+  constructor(tokens: readonly TokenOptions[], links?: LinkOptions) {
+    this.replace(tokens, links);
   }
 
-  /** From now on these, and no others. Requests that have been let in go on. */
-  replace(tokens: readonly TokenOptions[]): void {
-    this.#entries = tokens.map(({ name, sha256: hash, rights, paths }) => {
+  /**
+   * From now on these, and no others, and links that these have made. Requests that have been let in go on.
+   *
+   * @param links how links are made; default: as before
+   */
+  replace(tokens: readonly TokenOptions[], links?: LinkOptions): void {
+    const entries = tokens.map(({ name, sha256: hash, rights, paths }) => {
       const grant: Grant = { rights: new Set(rights), patterns: paths.map((path) => new PathPattern(path)) };
       return { hash: Buffer.from(hash, 'hex'), caller: new Caller(name, grant) };
     });
+    this.links.replace(entries, links);
+    this.#entries = entries;
     this.#known.clear();
     this.version++;
   }
@@ -47,6 +56,16 @@ export class Tokens {
   /** Whether anybody is asked for a token. */
   get areAsked(): boolean {
     return this.#entries.length > 0;
+  }
+
+  /**
+   * Who asks. A header alone says it, where there is one; else a link may, on a route that takes links for this right.
+   *
+   * @throws UNAUTHORIZED, LINK_INVALID, LINK_EXPIRED
+   */
+  callerOf(authorization: string | undefined, link: LinkRight | undefined, query: Query): Caller {
+    const isByLink = authorization === undefined && link !== undefined && query.has('signature');
+    return isByLink ? this.links.admit(link, query) : this.identify(authorization);
   }
 
   /** Who sends this `Authorization` header. @throws UNAUTHORIZED */

@@ -17,6 +17,7 @@ import {
   syncHandle,
   truncateHandle,
 } from './handles.ts';
+import { createLink } from './links.ts';
 import { chmod, readlink, rename, stat, symlink, touch, truncate } from './metadata.ts';
 import { metrics, metricsAlias } from './metrics.ts';
 import { listMounts, listPlugins, loadPlugin, mount, unloadPlugin, unmount } from './mounts.ts';
@@ -58,6 +59,7 @@ export const ROUTES: readonly Route[] = [
   statHandle,
   truncateHandle,
   streamHandle,
+  createLink,
   readers,
   kick,
   listMounts,

@@ -17,6 +17,12 @@ export const GENERATION: RouteParameter = {
   description: 'Refuse with 409 STREAM_RECREATED if the stream is not this generation.',
 };
 
+/** What a link has beside its path; see links.ts in access. */
+export const LINK: readonly RouteParameter[] = [
+  optional('expires', 'integer', 'Of a link: until when it is good, in seconds since 1970.'),
+  optional('signature', 'string', 'Of a link: what makes it good without a token. It counts where no token is sent.'),
+];
+
 /** A query parameter that may be left out. */
 export function optional(
   name: string,

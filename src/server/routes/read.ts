@@ -4,7 +4,7 @@ import type { StreamSource } from '../../fs/index.ts';
 import { sendSource } from '../egress/index.ts';
 import { CONTENT_HEADERS, sendBytes } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
-import { optional, PATH } from './parameters.ts';
+import { LINK, optional, PATH } from './parameters.ts';
 import { FRAMES_TYPE, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
 
 const PARAMETERS: readonly RouteParameter[] = [
@@ -13,6 +13,7 @@ const PARAMETERS: readonly RouteParameter[] = [
   optional('snapshot', 'boolean', 'The bytes a stream retains now, as an answer with a length.', 'false'),
   ...STREAM_PARAMETERS,
   optional('size', 'integer', 'Of an ordinary file: at most so many bytes; negative for all.', '-1'),
+  ...LINK,
 ];
 
 export const readFile: Route = {
@@ -20,6 +21,7 @@ export const readFile: Route = {
   pattern: '/api/v1/files',
   summary: 'Reads a file, or follows a stream.',
   needs: 'read',
+  link: 'read',
   parameters: PARAMETERS,
   async handle(exchange) {
     const mode = readMode(exchange);
@@ -96,16 +98,26 @@ async function sendFile(exchange: Exchange): Promise<void> {
   const path = query.path();
   const offset = query.integer('offset') ?? 0;
   const size = query.integer('size') ?? -1;
-  sendBytes(exchange, await server.mounts.read(path, offset, size));
+  sendBytes(exchange, await server.mounts.read(path, offset, size), keeping(exchange));
 }
 
-async function describeFile({ res, query, server }: Exchange): Promise<void> {
+async function describeFile(exchange: Exchange): Promise<void> {
+  const { res, query, server } = exchange;
   const path = query.path();
   const offset = Math.max(0, query.integer('offset') ?? 0);
   const size = query.integer('size') ?? -1;
   // Refuses what a read would refuse, a stream or a directory, and reads nothing.
   await server.mounts.read(path, 0, 0);
   const rest = Math.max(0, (await server.mounts.stat(path)).size - offset);
-  res.writeHead(200, { ...CONTENT_HEADERS, 'Content-Length': size < 0 ? rest : Math.min(size, rest) });
+  res.writeHead(200, {
+    ...CONTENT_HEADERS,
+    ...keeping(exchange),
+    'Content-Length': size < 0 ? rest : Math.min(size, rest),
+  });
   res.end();
+}
+
+/** A cache on the way keeps nothing that a token was sent for; of a link it does not know, and would outlive it. */
+function keeping({ caller }: Exchange): Record<string, string> {
+  return caller?.isByLink === true ? { 'Cache-Control': 'no-store' } : {};
 }

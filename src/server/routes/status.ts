@@ -16,6 +16,7 @@ export const FEATURES = [
   'snapshot',
   'end',
   'stats',
+  'links',
 ] as const;
 
 export const root: Route = {

@@ -6,7 +6,7 @@ import { RequestBody, receiveBody } from '../ingest/index.ts';
 import { appendIdOf, producerHeaders, refusalHeaders } from '../producer.ts';
 import { sendMessage } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
-import { field, GENERATION, optional, PATH } from './parameters.ts';
+import { field, GENERATION, LINK, optional, PATH } from './parameters.ts';
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
@@ -26,7 +26,8 @@ export const writeFile: Route = {
   pattern: '/api/v1/files',
   summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
   needs: 'write',
-  parameters: PARAMETERS,
+  link: 'write',
+  parameters: [...PARAMETERS, ...LINK],
   handle: writeRaw,
 };
 

@@ -1,0 +1,24 @@
+import type { CommandContext } from '../context.ts';
+import { printable } from '../io.ts';
+
+interface Options {
+  right?: 'read' | 'write';
+  /** Milliseconds. */
+  for?: number;
+}
+
+/** `streamfs link PATH`: an address for somebody who has no token. */
+export async function link(context: CommandContext, path: string, options: Options): Promise<undefined> {
+  const client = await context.client();
+  const { right, for: expiresIn } = options;
+  const made = await client.createLink(path, {
+    ...(right === undefined ? {} : { right }),
+    ...(expiresIn === undefined ? {} : { expiresIn }),
+  });
+  if (context.global.json) {
+    await context.printJson(made);
+    return;
+  }
+  if (context.chatty) context.messages.note(`whoever has it can ${made.right} ${made.path} until ${made.expires_at}`);
+  await context.print(printable(made.url));
+}

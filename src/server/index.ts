@@ -7,3 +7,4 @@ export type { Method, Route, RouteParameter, VersionInfo } from './route.ts';
 export { ROUTES } from './routes/index.ts';
 export { FEATURES } from './routes/status.ts';
 export { createServer, type ServerOptions, type StreamFSServer } from './server.ts';
+export type { TlsOptions } from './tls/secure-server.ts';

@@ -2,13 +2,7 @@
  * The HTTP server: sockets in, routes out. It knows how connections begin, fail and end; what is asked and answered
  * on them is the routes'.
  */
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
@@ -25,6 +19,7 @@ import { type Caller, type HostCheck, requireFor, type Tokens } from './access/i
 import { Bounds, type ServerLimits } from './bounds/index.ts';
 import { RequestExchange } from './exchange.ts';
 import { breakOff } from './ingest/index.ts';
+import { createListener } from './listener.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
 import { errorBody, markBroken, sendError } from './respond.ts';
 import type { Route, ServerContext, VersionInfo } from './route.ts';
@@ -32,15 +27,11 @@ import { Router } from './router.ts';
 import { prepareDigest } from './routes/digest.ts';
 import { ROUTES } from './routes/index.ts';
 import { parseTarget } from './target.ts';
+import { SecureHttpServer, type TlsOptions } from './tls/secure-server.ts';
+import { SecureSocket } from './tls/secure-socket.ts';
 
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
-
-/** How long an idle connection is kept, in milliseconds: longer than clients and proxies keep theirs. */
-const KEEP_ALIVE_TIMEOUT = 65_000;
-
-/** The largest headers where none are too large for the configuration, in bytes. */
-const NO_HEADER_LIMIT = 2 ** 31 - 1;
 
 /** When a server that has begun to listen has nothing more urgent to do, in milliseconds. */
 const SETTLED = 1000;
@@ -50,9 +41,6 @@ const SETTLED = 1000;
  * not answer, and ten seconds later its connection is over: the system's own two hours would keep dead readers as long.
  */
 const TCP_KEEPALIVE = 30_000;
-
-/** Bytes a socket takes in or gives out before it is asked to wait: one chunk. */
-const HIGH_WATER_MARK = 64 * 1024;
 
 export interface ServerOptions {
   mounts: MountTable;
@@ -71,6 +59,8 @@ export interface ServerOptions {
   limits?: Partial<ServerLimits>;
   /** What answers and bodies are charged to, as the mounts are. Default: a budget without a limit. */
   memory?: MemoryBudget;
+  /** Certificate and key, with which it speaks TLS and nothing else. Default: no TLS. */
+  tls?: TlsOptions;
   /** Who may do what. Default: everybody everything. */
   tokens?: Tokens;
   /** Which names it answers to. Default: any. */
@@ -87,6 +77,11 @@ export interface StreamFSServer {
    * left then is cut. Live reads end when the mounts shut down, which is the caller's to do.
    */
   close(deadlineMs: number): Promise<void>;
+  /**
+   * New connections get this certificate; those that are there go on. For a server that was made with one. @throws what
+   * OpenSSL has against it; then nothing has changed
+   */
+  replaceTls(tls: TlsOptions): void;
   readonly http: Server;
   /** What `GET /metrics` tells; a program may add its own. */
   readonly metrics: Metrics;
@@ -132,21 +127,7 @@ class HttpServer implements StreamFSServer {
       metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE } = options;
-    this.http = createHttpServer({
-      // A live upload may last for days; headers may not.
-      requestTimeout: 0,
-      headersTimeout: headerTimeout,
-      // It looks only so often whether headers are late.
-      connectionsCheckingInterval: Math.max(10, Math.min(1000, (headerTimeout || 4000) / 4)),
-      maxHeaderSize: headerSize || NO_HEADER_LIMIT,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-      highWaterMark: HIGH_WATER_MARK,
-      noDelay: true,
-      keepAlive: tcpKeepAlive > 0,
-      keepAliveInitialDelay: tcpKeepAlive,
-      // It is asked for in #route, where the refusal is JSON like any other.
-      requireHostHeader: false,
-    });
+    this.http = createListener({ headerSize, headerTimeout, tcpKeepAlive, tls: options.tls });
     this.http.on('connection', (socket) => this.#bounds.connections.accept(socket));
     this.http.on('request', (req, res) => {
       this.#serve(req, res).catch((error: unknown) => {
@@ -154,13 +135,15 @@ class HttpServer implements StreamFSServer {
         res.destroy();
       });
     });
-    // Their size is what bounds them: node:http would leave out those beyond the 2000th without a word.
-    this.http.maxHeadersCount = 0;
     const failed = new Seldom((count, error: Error) =>
       logger.error('accepting failed', { count, error: error.message }),
     );
     this.#onError = (error) => failed.add(error);
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
+    const unsecured = new Seldom((count, error: Error) =>
+      logger.info('TLS handshakes failed', { count, error: error.message }),
+    );
+    this.http.on('tlsClientError', (error: Error) => unsecured.add(error));
   }
 
   get metrics(): Metrics {
@@ -181,6 +164,11 @@ class HttpServer implements StreamFSServer {
         resolve({ host: address.address, port: address.port });
       });
     });
+  }
+
+  replaceTls(tls: TlsOptions): void {
+    if (!(this.http instanceof SecureHttpServer)) throw new TypeError('this server was made without TLS');
+    this.http.replace(tls);
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -302,7 +290,7 @@ class HttpServer implements StreamFSServer {
       if (!breakOff(socket)) exchange.req.emit('error', error);
       return;
     }
-    if (!socket.writable || error.code === 'ECONNRESET' || hasUnfinishedAnswer(exchange)) {
+    if (!canAnswer(socket) || error.code === 'ECONNRESET' || hasUnfinishedAnswer(exchange)) {
       socket.destroy(error);
       return;
     }
@@ -329,6 +317,11 @@ function refusalOf(error: NodeJS.ErrnoException, { headerSize, headerTimeout }: 
     default:
       return fail('BAD_REQUEST', { reason: `this is not an HTTP request (${error.code ?? error.message})` });
   }
+}
+
+/** Whether an answer would reach the peer: one that has not come to the end of its handshake gets none. */
+function canAnswer(socket: Duplex): boolean {
+  return socket.writable && !(socket instanceof SecureSocket && !socket.isSecure);
 }
 
 /** Whether an answer is on its way on a connection: a second one must not be put into the middle of it. */

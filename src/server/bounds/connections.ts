@@ -13,6 +13,7 @@ import type { Socket } from 'node:net';
 import type { MemoryBudget } from '../../core/index.ts';
 import { limitReached, type StreamFSError } from '../../errors/index.ts';
 import { type Upload, uploadOf } from '../ingest/index.ts';
+import { wireOf } from '../tls/secure-socket.ts';
 import type { ServerLimits } from './limits.ts';
 
 /** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
@@ -239,7 +240,8 @@ function closeUnsent(res: ServerResponse): void {
  * does in steps (docs/limits.md): what the peer's program has read cannot be seen from here any better.
  */
 function takenBySystem(socket: Socket): number {
+  const wire = wireOf(socket);
   // Not documented by Node, but what its own socket.setTimeout goes by.
-  const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
-  return (handle?.bytesWritten ?? socket.bytesWritten) - (handle?.writeQueueSize ?? 0);
+  const { _handle: handle } = wire as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
+  return (handle?.bytesWritten ?? wire.bytesWritten) - (handle?.writeQueueSize ?? 0);
 }

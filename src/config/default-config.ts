@@ -20,6 +20,7 @@ export function defaultConfig(): Config {
       noAuth: DEFAULT_SERVER.no_auth,
       tokens: [],
       allowedHosts: [],
+      corsOrigins: [],
       bounds: defaultBounds(),
     },
     mounts: DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} })),

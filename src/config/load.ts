@@ -3,6 +3,7 @@
  * failure is one CONFIG_INVALID that names the file, the lines and the keys (contract 84).
  */
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { fail, isStreamFSError } from '../errors/index.ts';
 import { boundsOf } from './bounds.ts';
 import { defaultConfig } from './default-config.ts';
@@ -12,7 +13,7 @@ import { parseDocument } from './format.ts';
 import { parseMountPath } from './mount-path.ts';
 import { configError, firstOf, type Problem, problemsOf, type Source, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
-import type { Config, MountConfig } from './types.ts';
+import type { Config, MountConfig, TlsConfig } from './types.ts';
 
 /** Reads a configuration file, YAML or TOML. */
 export async function loadConfig(file: string): Promise<Config> {
@@ -65,10 +66,18 @@ function check(value: unknown, source: Source): Config {
       noAuth: server.no_auth,
       tokens: server.tokens,
       allowedHosts: server.allowed_hosts,
+      corsOrigins: server.cors.origins,
+      ...(server.tls === undefined ? {} : { tls: filesOf(server.tls, source) }),
       bounds: boundsOf(server),
     },
     mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),
   };
+}
+
+/** Files beside the configuration are named as they are seen from there. */
+function filesOf({ certificate, key }: TlsConfig, { file }: Source): TlsConfig {
+  const folder = file === undefined ? '.' : dirname(file);
+  return { certificate: resolve(folder, certificate), key: resolve(folder, key) };
 }
 
 type Plugins = NonNullable<(typeof schema)['_output']['plugins']>;
@@ -140,15 +149,16 @@ function withoutEmptySections(value: unknown): unknown {
   const { server, plugins, ...rest } = value;
   return {
     ...rest,
-    ...(server == null ? {} : { server: withoutEmptyLimits(server) }),
+    ...(server == null ? {} : { server: withoutEmptySettings(server) }),
     ...(plugins == null ? {} : { plugins: withEmptyInstances(plugins) }),
   };
 }
 
-function withoutEmptyLimits(server: unknown): unknown {
-  if (!isMapping(server) || server.limits !== null) return server;
-  const { limits: _, ...rest } = server;
-  return rest;
+/** TLS is not among them: who names it wants it. */
+function withoutEmptySettings(server: unknown): unknown {
+  if (!isMapping(server)) return server;
+  const isEmpty = ([key, value]: [string, unknown]) => value === null && (key === 'limits' || key === 'cors');
+  return Object.fromEntries(Object.entries(server).filter((entry) => !isEmpty(entry)));
 }
 
 function withEmptyInstances(plugins: unknown): unknown {

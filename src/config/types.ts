@@ -25,8 +25,18 @@ interface ServerConfig {
   tokens: readonly TokenConfig[];
   /** Names beside addresses that a server on loopback answers to. */
   allowedHosts: readonly string[];
+  /** Absent: no TLS. */
+  tls?: TlsConfig;
+  /** Origins whose pages may use the server, beside its own. */
+  corsOrigins: readonly string[];
   /** Memory, timeouts, and how much of everything there may be. */
   bounds: BoundsConfig;
+}
+
+/** Files, as absolute paths. */
+export interface TlsConfig {
+  certificate: string;
+  key: string;
 }
 
 export interface TokenConfig {

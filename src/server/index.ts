@@ -1,5 +1,5 @@
 /** The HTTP surface of a mount table. */
-export { HostCheck, RIGHTS, type Right, type TokenOptions, Tokens } from './access/index.ts';
+export { HostCheck, Origins, RIGHTS, type Right, type TokenOptions, Tokens } from './access/index.ts';
 export { descriptorLimit } from './bounds/descriptors.ts';
 export { DEFAULT_LIMITS, type ServerLimits } from './bounds/index.ts';
 export type { Metrics } from './metrics/index.ts';
@@ -7,4 +7,4 @@ export type { Method, Route, RouteParameter, VersionInfo } from './route.ts';
 export { ROUTES } from './routes/index.ts';
 export { FEATURES } from './routes/status.ts';
 export { createServer, type ServerOptions, type StreamFSServer } from './server.ts';
-export type { TlsOptions } from './tls/secure-server.ts';
+export { checkTls, type TlsOptions } from './tls/secure-server.ts';

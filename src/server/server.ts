@@ -15,9 +15,11 @@ import {
   Seldom,
   writes,
 } from '../fs/index.ts';
-import { type Caller, type HostCheck, requireFor, type Tokens } from './access/index.ts';
+import { type Caller, type HostCheck, Origins, requireFor, type Tokens } from './access/index.ts';
 import { Bounds, type ServerLimits } from './bounds/index.ts';
+import { allowOrigin, preflightHeaders } from './cors.ts';
 import { RequestExchange } from './exchange.ts';
+import { ANSWER_HEADERS } from './headers.ts';
 import { breakOff } from './ingest/index.ts';
 import { createListener } from './listener.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
@@ -65,6 +67,8 @@ export interface ServerOptions {
   tokens?: Tokens;
   /** Which names it answers to. Default: any. */
   hosts?: HostCheck;
+  /** Which pages may use it beside its own. Default: none. */
+  origins?: Origins;
   /** Where it is counted how often a limit was reached. Default: counters of its own. */
   counters?: LimitCounters;
 }
@@ -101,6 +105,7 @@ class HttpServer implements StreamFSServer {
   readonly #bounds: Bounds;
   readonly #tokens: Tokens | undefined;
   readonly #hosts: HostCheck | undefined;
+  readonly #origins: Origins;
   #preparing: NodeJS.Timeout | undefined;
   readonly #onError: (error: Error) => void;
   #closing = false;
@@ -109,6 +114,7 @@ class HttpServer implements StreamFSServer {
     const { limits, memory, counters, logger } = options;
     this.#tokens = options.tokens;
     this.#hosts = options.hosts;
+    this.#origins = options.origins ?? new Origins();
     this.#bounds = new Bounds({
       logger,
       answer: rawAnswer,
@@ -247,6 +253,7 @@ class HttpServer implements StreamFSServer {
 
   async #route(exchange: RequestExchange): Promise<void> {
     const { req, res } = exchange;
+    allowOrigin(this.#origins, req, res);
     if (this.#closing) {
       res.setHeader('Connection', 'close');
       throw fail('SHUTTING_DOWN');
@@ -256,12 +263,13 @@ class HttpServer implements StreamFSServer {
     }
     this.#hosts?.check(req.headers.host);
     const method = req.method ?? 'GET';
-    if (method === 'OPTIONS' && req.url === '*') return options(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
+    if (method === 'OPTIONS' && req.url === '*') return sendOptions(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
     const { segments, pathname, query } = parseTarget(req.url ?? '/');
     if (method === 'OPTIONS') {
       const allow = this.#router.allowed(segments);
-      if (allow !== undefined) return options(res, allow);
+      if (allow !== undefined) return sendOptions(res, allow, preflightHeaders(this.#origins, req, allow));
     }
+    this.#origins.check(req);
     const { route, params } = this.#router.find(method, pathname, segments);
     const caller = this.#callerFor(route, req);
     if (caller !== undefined) requireFor(route.needs, caller, { query, params, handles: this.#context.handles });
@@ -335,6 +343,7 @@ function rawAnswer(error: StreamFSError): string {
   return [
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
     'Content-Type: application/json',
+    'X-Content-Type-Options: nosniff',
     ...Object.entries(retryAfter(error)).map(([name, value]) => `${name}: ${value}`),
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
@@ -357,7 +366,7 @@ function retryAfter(error: StreamFSError): Record<string, string> {
 
 function ignore(): void {}
 
-function options(res: ServerResponse, allow: string): void {
-  res.writeHead(204, { Allow: allow });
+function sendOptions(res: ServerResponse, allow: string, more: Record<string, string> = {}): void {
+  res.writeHead(204, { ...ANSWER_HEADERS, Allow: allow, ...more });
   res.end();
 }

@@ -2,7 +2,8 @@
 import { fail } from '../../errors/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
 import { sendSource } from '../egress/index.ts';
-import { CONTENT_HEADERS, sendBytes } from '../respond.ts';
+import { CONTENT_HEADERS } from '../headers.ts';
+import { sendBytes } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
 import { optional, PATH } from './parameters.ts';
 import { FRAMES_TYPE, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
@@ -74,7 +75,6 @@ async function describeStream({ req, res, query, server }: Exchange): Promise<vo
   res.writeHead(200, {
     ...CONTENT_HEADERS,
     ...(format === 'frames' ? { 'Content-Type': FRAMES_TYPE } : {}),
-    'Cache-Control': 'no-store',
   });
   res.end();
 }
@@ -84,7 +84,6 @@ async function sendSnapshot(exchange: Exchange): Promise<void> {
   const path = query.path();
   const { data, offset, generation } = await server.mounts.snapshot(path, snapshotOptions(query));
   sendBytes(exchange, data, {
-    'Cache-Control': 'no-store',
     'X-Stream-Offset': offset,
     ...(generation === undefined ? {} : { 'X-Stream-Generation': generation }),
   });

@@ -47,7 +47,11 @@ export class SecureHttpServer extends HttpServer {
 /** Renegotiation lets a peer have handshakes for nothing, and nobody needs it; TLS 1.3 has none. */
 const SECURE_OPTIONS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
 
-/** @throws where OpenSSL does not take them */
-export function secureContextOf({ certificate, key }: TlsOptions): SecureContext {
+/** @throws what OpenSSL has against them */
+export function checkTls(tls: TlsOptions): void {
+  secureContextOf(tls);
+}
+
+function secureContextOf({ certificate, key }: TlsOptions): SecureContext {
   return createSecureContext({ cert: certificate, key, minVersion: 'TLSv1.2', secureOptions: SECURE_OPTIONS });
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Authority, type Certificate } from '../tls/certificates.ts';
-import { cli, start } from './harness/commands.ts';
+import { start, streamfs } from './harness/commands.ts';
 import { curl } from './harness/curl.ts';
 import { type ServerProcess, server } from './harness/server.ts';
 import { waitFor } from './harness/wait.ts';
@@ -71,8 +71,8 @@ it('curl does not trust what it was not told to, and plain HTTP gets nothing', a
 it('SIGHUP takes another certificate for new connections, keeps it where the next is bad, and old reads go on', async () => {
   const one = await secureServer();
   const first = await fingerprint(one.port);
-  const env = { STREAMFS_CA_FILE: authority.caFile, STREAMFS_URL: one.url };
-  const reader = cli(['cat', '--stream', '--no-reconnect', '/streamfs/live'], { env });
+  const env = { STREAMFS_CA_FILE: authority.caFile };
+  const reader = streamfs(one.url, ['cat', '--stream', '--no-reconnect', '/streamfs/live'], { env });
   const write = async (text: string) => {
     const args = ['--cacert', authority.caFile, '-T', '-', one.api('/files?path=/streamfs/live')];
     expect((await curl(args, text)).status).toBe(200);

@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
+import { CONNECTION_COST, TLS_COST } from '../../src/server/bounds/connections.ts';
 import { Authority, type Certificate } from '../tls/certificates.ts';
 import { eventually, type Running, type StartOptions, start } from './harness.ts';
 
@@ -140,6 +141,17 @@ describe('bounds of a server with a certificate', () => {
     await gone;
     await eventually(() => server.metrics.text().includes('streamfs_connections 0'));
     expect((await get(port, '/version')).status).toBe(200);
+  });
+
+  it('a connection is charged for what TLS keeps for it', async () => {
+    const memory = new MemoryBudget(64 * 1024 * 1024);
+    const { port, server } = await secure({ memory });
+    const connected = once(server.http, 'connection');
+    const one = silent(port);
+    await connected;
+    expect(memory.used).toBe(CONNECTION_COST + TLS_COST);
+    one.destroy();
+    await eventually(() => memory.used === 0);
   });
 
   it('an idle connection gives way to a new one', async () => {

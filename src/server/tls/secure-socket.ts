@@ -80,6 +80,11 @@ function* piecesOf(chunks: readonly Queued[]): Generator<{ chunk: Uint8Array; en
   if (piece.length > 0) yield piece;
 }
 
+/** Whether there is TLS around a connection. */
+export function isEncrypted(socket: Socket): boolean {
+  return socket instanceof SecureSocket;
+}
+
 /** Where the bytes of a connection leave this program: below TLS, where there is TLS. */
 export function wireOf(socket: Socket): Socket {
   return socket instanceof SecureSocket ? socket.wire : socket;

@@ -220,6 +220,23 @@ describe('live reads inside TLS', () => {
     one.socket.destroy();
   });
 
+  it('what is encrypted for one that takes nothing is counted as waiting, though its history is there still', async () => {
+    const memory = new MemoryBudget(64 * 1024 * 1024);
+    const mounted = { '/s': { fstype: 'streamfs', config: { ring_buffer_size: '32MB' } } };
+    // Connections are looked at four times in the shortest of the timeouts.
+    const { port, mounts } = await secure({ memory, mounted, limits: { bodyTimeout: 40 } });
+    const one = await peer(port);
+    one.socket.pause();
+    one.socket.write('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
+    for (let written = 0; memory.queued === 0; written += 64 * 1024) {
+      if (written < 24 * 1024 * 1024) await mounts.write('/s/live', Buffer.alloc(64 * 1024));
+      await new Promise(setImmediate);
+    }
+    expect(memory.queued).toBeLessThan(72 * 1024);
+    one.socket.destroy();
+    await eventually(() => memory.queued === 0);
+  });
+
   it('contract 28: get the end at shutdown, and a handshake under way holds nothing up', async () => {
     const running = await secure();
     const { port, server, mounts } = running;

@@ -12,12 +12,13 @@ import { MemoryBudget } from '../core/index.ts';
 import { fail } from '../errors/index.ts';
 import { HandleTable, LimitCounters, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
 import { builtinPlugins } from '../plugins/index.ts';
-import { createServer, HostCheck, Tokens } from '../server/index.ts';
+import { createServer, HostCheck, Origins, Tokens } from '../server/index.ts';
 import { serverLimits } from './limits.ts';
 import { linkOptions } from './link-key.ts';
 import { listenError, urlOf } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { type Stoppable, stopWithin } from './shutdown.ts';
+import { factsOf, loadTls, warnOfTime } from './tls.ts';
 import { version } from './version.ts';
 
 export interface AppOptions {
@@ -42,7 +43,7 @@ export interface AppOptions {
 }
 
 export interface App {
-  /** Where the server can be reached, such as `http://127.0.0.1:8080`. */
+  /** Where the server can be reached, such as `http://127.0.0.1:8080`; `https:` with TLS. */
   readonly url: string;
   /** Where it listens; the port is the one the system chose where 0 was asked for. */
   readonly address: { readonly host: string; readonly port: number };
@@ -50,8 +51,9 @@ export interface App {
   readonly handles: HandleTable;
   readonly logger: PluginLogger;
   /**
-   * Reads the configuration file again: its tokens, and how links are made, hold from now on, for every request that
-   * comes. What else has changed in it takes effect at the next start. A file that cannot be used changes nothing.
+   * Reads the configuration file again, and certificate and key: its tokens and origins, and how links are made, hold
+   * from now on, for every request that comes, and the certificate for every connection that comes. What else has
+   * changed in it takes effect at the next start. A file that cannot be used changes nothing.
    *
    * @throws CONFIG_INVALID
    */
@@ -92,12 +94,15 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   });
   const handles = new HandleTable({ mounts, logger, max: limits.handles });
   const tokens = new Tokens(settings.tokens, links);
+  const origins = new Origins(settings.corsOrigins);
+  const tls = settings.tls === undefined ? undefined : await loadTls(settings.tls);
   const server = createServer({
     ...{ mounts, handles, logger, version, memory, counters },
     maxRequestBodyBytes: settings.maxRequestBodyBytes,
     tcpKeepAlive: settings.tcpKeepAlive,
     limits: serverLimits(bounds, logger),
-    tokens,
+    ...{ tokens, origins },
+    ...(tls === undefined ? {} : { tls }),
     ...(isLoopback(settings.address.host) ? { hosts: new HostCheck(settings.allowedHosts) } : {}),
   });
 
@@ -112,10 +117,32 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     return stopping;
   };
 
-  const reload = async () => {
-    const next = await configFor(options);
-    tokens.replace(next.server.tokens, await linkOptions(next.server.links));
-    logger.info('tokens were read again', { tokens: next.server.tokens.length });
+  const readAgain = async () => {
+    const next = (await configFor(options)).server;
+    const nextLinks = await linkOptions(next.links);
+    const nextTls = next.tls === undefined ? undefined : await loadTls(next.tls);
+    tokens.replace(next.tokens, nextLinks);
+    origins.replace(next.corsOrigins);
+    if ((nextTls === undefined) !== (tls === undefined)) {
+      logger.warn('whether there is TLS changes at the next start', { now: tls !== undefined });
+    } else if (nextTls !== undefined) {
+      server.replaceTls(nextTls);
+      warnOfTime(nextTls, logger);
+    }
+    const { length: listed } = next.corsOrigins;
+    logger.info('the configuration was read again', {
+      tokens: next.tokens.length,
+      origins: listed,
+      ...factsOf(nextTls),
+    });
+  };
+
+  // One after the other, so that what was written last is what holds.
+  let reloading: Promise<unknown> = Promise.resolve();
+  const reload = () => {
+    const next = reloading.then(readAgain);
+    reloading = next.catch(() => undefined);
+    return next;
   };
 
   try {
@@ -126,8 +153,14 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     const address = await server.listen(settings.address.host, settings.address.port).catch((error: unknown) => {
       throw listenError(settings.address, error);
     });
-    const url = urlOf(address);
+    const url = urlOf(address, tls !== undefined);
     logger.info('listening', { url, ...version });
+    if (tls !== undefined) warnOfTime(tls, logger);
+    else if (tokens.areAsked && !isLoopback(settings.address.host)) {
+      logger.warn(
+        'tokens travel in clear text: configure server.tls, or put a proxy that speaks TLS before this server',
+      );
+    }
     await untilAborted(mounts.startDeclared(), options.signal);
     tellWhereFailed(config, mounts, logger);
     return { url, address, mounts, handles, logger, reload, shutdown };

@@ -17,7 +17,7 @@ export function listenError(address: Address, error: unknown): Error {
 }
 
 /** The address in a form that can be connected to: "every interface" is reached through loopback. */
-export function urlOf({ host, port }: Address): string {
+export function urlOf({ host, port }: Address, isSecure: boolean): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${formatAddress({ host: reachable, port })}`;
+  return `${isSecure ? 'https' : 'http'}://${formatAddress({ host: reachable, port })}`;
 }

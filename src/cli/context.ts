@@ -2,11 +2,13 @@
 import type { StreamFSClient } from '../client/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { type CliIo, type Messages, Output } from './io.ts';
+import { readCaFile } from './trust.ts';
 
 /** Options that every command takes. */
 export interface GlobalOptions {
   url?: string;
   tokenFile?: string;
+  caFile?: string;
   quiet?: boolean;
   json?: boolean;
 }
@@ -61,7 +63,8 @@ export class CommandContext {
     ]);
     const url = this.global.url ?? (this.io.env.STREAMFS_URL || DEFAULT_URL);
     const token = await this.#token();
-    const fetch = createNodeFetch();
+    const caFile = this.global.caFile ?? (this.io.env.STREAMFS_CA_FILE || undefined);
+    const fetch = createNodeFetch(caFile === undefined ? undefined : await readCaFile(caFile));
     this.#close = () => fetch.close();
     try {
       return new StreamFSClient({ url, fetch, signal: this.signal, ...(token === undefined ? {} : { token }) });

@@ -6,6 +6,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { FetchBody, FetchFunction, FetchInit, FetchResponse } from '../client/index.ts';
+import { explained } from './trust.ts';
 
 /** Received bytes that may wait to be taken before the socket is paused. */
 const MAX_QUEUED = 256 * 1024;
@@ -16,9 +17,12 @@ export interface NodeFetch extends FetchFunction {
   close(): void;
 }
 
-/** A fetch with connections of its own. */
-export function createNodeFetch(): NodeFetch {
-  const agents = { http: new Agent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
+/** A fetch with connections of its own. `ca`: certificates in PEM of which one must have signed a server's. */
+export function createNodeFetch(ca?: string): NodeFetch {
+  const agents = {
+    http: new Agent({ keepAlive: true }),
+    https: new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) }),
+  };
   const fetch = (url: string, init: FetchInit) => exchange(new URL(url), init, agents);
   return Object.assign(fetch, {
     takesIterables: true as const,
@@ -64,7 +68,7 @@ function exchange(url: URL, init: FetchInit, agents: Agents): Promise<FetchRespo
       // A connection that was kept and had just been closed by the server: the request never got there.
       const stale = request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
       if (stale && init.method === 'GET' && !signal?.aborted) exchange(url, init, agents).then(resolve, reject);
-      else reject(signal?.aborted ? signal.reason : (upload.failure?.error ?? error));
+      else reject(signal?.aborted ? signal.reason : (upload.failure?.error ?? explained(error, request.socket)));
     });
     upload.run();
   });

@@ -45,6 +45,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .version(version.version, '-V, --version', 'print the version')
     .option('--url <url>', 'the server (default: $STREAMFS_URL, else http://127.0.0.1:8080)')
     .option('--token-file <file>', 'read the token from a file (default: $STREAMFS_TOKEN)')
+    .option('--ca-file <file>', 'trust servers by the certificates in this file alone (default: $STREAMFS_CA_FILE)')
     .option('--json', 'answer in JSON, where a program would read it')
     .option('-q, --quiet', 'no progress and no notes; errors and losses are told all the same')
     .helpCommand(true)

@@ -43,7 +43,9 @@ export const limits = z.strictObject({
     .describe('The largest request line and headers of a request. 0: any size.'),
   header_timeout: duration
     .prefault(L.header_timeout)
-    .describe('How long the headers of a request may take to come. 0: for ever.'),
+    .describe(
+      'How long the headers of a request may take to come, and the handshake of TLS before the first. 0: for ever.',
+    ),
 });
 
 /** Keys of `server`. */

@@ -21,6 +21,7 @@ export function defaultConfig(): Config {
       tokens: [],
       links: { maxLifetime: parseDuration(DEFAULT_LINKS.max_lifetime) },
       allowedHosts: [],
+      corsOrigins: [],
       bounds: defaultBounds(),
     },
     mounts: DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} })),

@@ -5,4 +5,4 @@ export type { LogFormat, LogLevel } from './defaults.ts';
 export { configOf, loadConfig, parseConfig } from './load.ts';
 export { sampleConfig } from './sample.ts';
 export { type ConfigInput, configSchema } from './schema.ts';
-export type { Config, LinksConfig } from './types.ts';
+export type { Config, LinksConfig, TlsConfig } from './types.ts';

@@ -3,6 +3,7 @@
  * failure is one CONFIG_INVALID that names the file, the lines and the keys (contract 84).
  */
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { fail, isStreamFSError } from '../errors/index.ts';
 import { boundsOf } from './bounds.ts';
 import { defaultConfig } from './default-config.ts';
@@ -12,7 +13,7 @@ import { parseDocument } from './format.ts';
 import { parseMountPath } from './mount-path.ts';
 import { configError, firstOf, type Problem, problemsOf, type Source, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
-import type { Config, LinksConfig, MountConfig } from './types.ts';
+import type { Config, LinksConfig, MountConfig, TlsConfig } from './types.ts';
 
 /** Reads a configuration file, YAML or TOML. */
 export async function loadConfig(file: string): Promise<Config> {
@@ -64,16 +65,30 @@ function check(value: unknown, source: Source): Config {
       tcpKeepAlive: server.tcp_keepalive,
       noAuth: server.no_auth,
       tokens: server.tokens,
-      links: linksOf(server.links),
+      links: linksOf(server.links, source),
       allowedHosts: server.allowed_hosts,
+      corsOrigins: server.cors.origins,
+      ...(server.tls === undefined ? {} : { tls: filesOf(server.tls, source) }),
       bounds: boundsOf(server),
     },
     mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),
   };
 }
 
-function linksOf({ key_file, max_lifetime }: (typeof schema)['_output']['server']['links']): LinksConfig {
-  return { maxLifetime: max_lifetime, ...(key_file === '' ? {} : { keyFile: key_file }) };
+function linksOf(
+  { key_file, max_lifetime }: (typeof schema)['_output']['server']['links'],
+  source: Source,
+): LinksConfig {
+  return { maxLifetime: max_lifetime, ...(key_file === '' ? {} : { keyFile: beside(key_file, source) }) };
+}
+
+function filesOf({ certificate, key }: TlsConfig, source: Source): TlsConfig {
+  return { certificate: beside(certificate, source), key: beside(key, source) };
+}
+
+/** Files are named as they are seen from the configuration. */
+function beside(name: string, { file }: Source): string {
+  return resolve(file === undefined ? '.' : dirname(file), name);
 }
 
 type Plugins = NonNullable<(typeof schema)['_output']['plugins']>;
@@ -145,15 +160,18 @@ function withoutEmptySections(value: unknown): unknown {
   const { server, plugins, ...rest } = value;
   return {
     ...rest,
-    ...(server == null ? {} : { server: withoutEmptyParts(server) }),
+    ...(server == null ? {} : { server: withoutEmptySettings(server) }),
     ...(plugins == null ? {} : { plugins: withEmptyInstances(plugins) }),
   };
 }
 
-function withoutEmptyParts(server: unknown): unknown {
+const OPTIONAL_SECTIONS = new Set(['limits', 'links', 'cors']);
+
+/** TLS is not among them: who names it wants it. */
+function withoutEmptySettings(server: unknown): unknown {
   if (!isMapping(server)) return server;
-  const empty = (key: string, value: unknown) => value === null && (key === 'limits' || key === 'links');
-  return Object.fromEntries(Object.entries(server).filter(([key, value]) => !empty(key, value)));
+  const isEmpty = ([key, value]: [string, unknown]) => value === null && OPTIONAL_SECTIONS.has(key);
+  return Object.fromEntries(Object.entries(server).filter((entry) => !isEmpty(entry)));
 }
 
 function withEmptyInstances(plugins: unknown): unknown {

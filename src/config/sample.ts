@@ -34,6 +34,10 @@ server:
   links:
     key_file: '${DEFAULT_LINKS.key_file}'
     max_lifetime: ${DEFAULT_LINKS.max_lifetime}
+  # With these two files, in PEM and seen from this one, the server speaks TLS. SIGHUP reads them again.
+  # tls: {certificate: server.pem, key: server.key}
+  # Origins whose pages may use this server from within a browser, such as https://app.example; its own always may.
+  cors: {origins: []}
   # Names beside its addresses that a server on loopback answers to, as a proxy may send them.
   allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}

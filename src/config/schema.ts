@@ -11,6 +11,7 @@ import { bounds, limits } from './bounds-schema.ts';
 import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
 import { parseMountPath } from './mount-path.ts';
 import { read } from './read.ts';
+import { cors, tls, wire } from './wire-schema.ts';
 
 const size = read(
   z.union([z.string(), z.number()], { error: () => "must be a size string (e.g., '64MB') or number" }),
@@ -53,6 +54,7 @@ const server = z.strictObject({
     .boolean()
     .default(DEFAULT_SERVER.no_auth)
     .describe('Allow an address that others can reach, although nobody is asked for a token.'),
+  ...wire,
   ...access,
   ...bounds,
 });
@@ -90,16 +92,14 @@ export const schema = z.strictObject({
 /** A configuration as it may be written. */
 export type ConfigInput = z.input<typeof schema>;
 
+/** Of the server. */
+const SECTIONS = { limits, links, tls, cors };
+
 /** Which keys a mapping at `path` may have, for suggestions. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(schema.shape);
-  if (path[0] === 'server') return Object.keys(sectionOf(path[1]).shape);
+  if (path[0] === 'server') return Object.keys((SECTIONS[path[1] as keyof typeof SECTIONS] ?? server).shape);
   return Object.keys(typeof path[1] === 'number' ? named.shape : instance.shape);
-}
-
-function sectionOf(key: PropertyKey | undefined) {
-  if (key === 'limits') return limits;
-  return key === 'links' ? links : server;
 }
 
 /** The JSON schema of a configuration file, for editors and for the documentation. */

@@ -26,6 +26,10 @@ interface ServerConfig {
   links: LinksConfig;
   /** Names beside addresses that a server on loopback answers to. */
   allowedHosts: readonly string[];
+  /** Absent: no TLS. */
+  tls?: TlsConfig;
+  /** Origins whose pages may use the server, beside its own. */
+  corsOrigins: readonly string[];
   /** Memory, timeouts, and how much of everything there may be. */
   bounds: BoundsConfig;
 }
@@ -35,6 +39,12 @@ export interface LinksConfig {
   keyFile?: string;
   /** Milliseconds. */
   maxLifetime: number;
+}
+
+/** Files, as absolute paths. */
+export interface TlsConfig {
+  certificate: string;
+  key: string;
 }
 
 export interface TokenConfig {

@@ -104,6 +104,10 @@ export const ERRORS = {
     status: 403,
     text: 'this server does not answer to the name {host}: use its address, or add the name to server.allowed_hosts',
   },
+  ORIGIN_REFUSED: {
+    status: 403,
+    text: 'pages of {origin} may not use this server: list their origin in server.cors.origins',
+  },
 
   // HTTP (contract 66, 70, 72, 76, 78)
   PATH_REQUIRED: { status: 400, text: 'path parameter is required' },

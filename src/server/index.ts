@@ -3,6 +3,7 @@ export {
   HostCheck,
   LEAST_LINK_KEY,
   type LinkOptions,
+  Origins,
   RIGHTS,
   type Right,
   type TokenOptions,
@@ -15,3 +16,4 @@ export type { Method, Route, RouteParameter, VersionInfo } from './route.ts';
 export { ROUTES } from './routes/index.ts';
 export { FEATURES } from './routes/status.ts';
 export { createServer, type ServerOptions, type StreamFSServer } from './server.ts';
+export { checkTls, type TlsOptions } from './tls/secure-server.ts';

@@ -1,7 +1,10 @@
 /** Answers as texts, for sockets on which node:http writes nothing: it has not read the request, or could not. */
 import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { StreamFSError } from '../errors/index.ts';
+import { ANSWER_HEADERS } from './headers.ts';
 import { errorBody, retryAfter } from './respond.ts';
+import { SecureSocket } from './tls/secure-socket.ts';
 
 /** How long a connection is kept that asks for nothing, in milliseconds: longer than clients and proxies keep theirs. */
 export const KEEP_ALIVE_TIMEOUT = 65_000;
@@ -16,6 +19,7 @@ export function headText(status: number, headers: Readonly<Record<string, string
 export function errorText(error: StreamFSError): string {
   const body = `${JSON.stringify(errorBody(error))}\n`;
   const head = headText(error.status, {
+    ...ANSWER_HEADERS,
     'Content-Type': 'application/json',
     ...retryAfter(error),
     'Content-Length': Buffer.byteLength(body),
@@ -24,10 +28,16 @@ export function errorText(error: StreamFSError): string {
   return head + body;
 }
 
+/** Whether an answer would reach the peer: one that has not come to the end of its handshake gets none. */
+export function canAnswer(socket: Duplex): boolean {
+  return socket.writable && !(socket instanceof SecureSocket && !socket.isSecure);
+}
+
 /** The answer to a write, with what stands before and behind the end offset, for whoever answers many. */
 export function writtenParts(written: number, generation: string): [before: string, behind: string] {
   const body = `${JSON.stringify({ message: `Written ${written} bytes` })}\n`;
   const text = headText(200, {
+    ...ANSWER_HEADERS,
     'Content-Type': 'application/json',
     'X-Stream-Generation': generation,
     'Content-Length': body.length,

@@ -9,6 +9,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import { type FileInfo, writes } from '../fs/index.ts';
 import type { RequestExchange } from './exchange.ts';
+import { CONTENT_HEADERS, headersFor } from './headers.ts';
 import type { ServerContext } from './route.ts';
 
 /** How long the rest of an unwanted body is read and dropped, in milliseconds. */
@@ -64,12 +65,6 @@ function charged({ res, server }: Pair, body: Uint8Array | string): Uint8Array {
   return data;
 }
 
-/** Headers of every answer that is the content of a file (contract 68). */
-export const CONTENT_HEADERS = {
-  'Content-Type': 'application/octet-stream',
-  'X-Content-Type-Options': 'nosniff',
-} as const;
-
 /**
  * Answers with an error (contract 66, 73): status and code from the table, details beside the text. What is not of
  * the table is our own bug: it is logged whole, and the client learns only that it happened. Once the answer has
@@ -114,6 +109,7 @@ function send(pair: Pair, status: number, headers: OutgoingHttpHeaders, body: Ui
   const pending = hasBody(req) && !req.complete;
   const reusable = !pending || (Number(req.headers['content-length']) <= SMALL_BODY && !broken.has(req));
   res.writeHead(status, {
+    ...headersFor(req.method),
     ...headers,
     'Content-Length': Buffer.byteLength(body),
     ...(reusable ? {} : { Connection: 'close' }),

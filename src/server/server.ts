@@ -2,7 +2,7 @@
  * The HTTP server: sockets in, routes out. It knows how connections begin, fail and end; what is asked and answered
  * on them is the routes'.
  */
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
@@ -15,26 +15,27 @@ import {
   Seldom,
   writes,
 } from '../fs/index.ts';
-import { type Caller, type HostCheck, requireFor, type Tokens } from './access/index.ts';
+import { type Caller, type HostCheck, Origins, requireFor, type Tokens } from './access/index.ts';
 import { Bounds, type ServerLimits } from './bounds/index.ts';
+import { allowOrigin, preflightHeaders } from './cors.ts';
 import { DirectConnection } from './direct/connection.ts';
 import type { DirectServer } from './direct/server.ts';
 import { RequestExchange } from './exchange.ts';
+import { ANSWER_HEADERS } from './headers.ts';
 import { breakOff } from './ingest/index.ts';
+import { createListener } from './listener.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
-import { errorText, KEEP_ALIVE_TIMEOUT } from './raw-answer.ts';
+import { canAnswer, errorText } from './raw-answer.ts';
 import { markBroken, requestTimeout, retryAfter, sendError } from './respond.ts';
 import type { Exchange, Route, ServerContext, VersionInfo } from './route.ts';
 import { Router } from './router.ts';
 import { prepareDigest } from './routes/digest.ts';
 import { ROUTES } from './routes/index.ts';
 import { parseTarget } from './target.ts';
+import { SecureHttpServer, type TlsOptions } from './tls/secure-server.ts';
 
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
-
-/** The largest headers where none are too large for the configuration, in bytes. */
-const NO_HEADER_LIMIT = 2 ** 31 - 1;
 
 /** How long nonsense waits for the answers to what came before it, in milliseconds. */
 const LINGER = 2000;
@@ -47,9 +48,6 @@ const SETTLED = 1000;
  * not answer, and ten seconds later its connection is over: the system's own two hours would keep dead readers as long.
  */
 const TCP_KEEPALIVE = 30_000;
-
-/** Bytes a socket takes in or gives out before it is asked to wait: one chunk. */
-const HIGH_WATER_MARK = 64 * 1024;
 
 export interface ServerOptions {
   mounts: MountTable;
@@ -68,10 +66,14 @@ export interface ServerOptions {
   limits?: Partial<ServerLimits>;
   /** What answers and bodies are charged to, as the mounts are. Default: a budget without a limit. */
   memory?: MemoryBudget;
+  /** Certificate and key, with which it speaks TLS and nothing else. Default: no TLS. */
+  tls?: TlsOptions;
   /** Who may do what. Default: everybody everything. */
   tokens?: Tokens;
   /** Which names it answers to. Default: any. */
   hosts?: HostCheck;
+  /** Which pages may use it beside its own. Default: none. */
+  origins?: Origins;
   /** Where it is counted how often a limit was reached. Default: counters of its own. */
   counters?: LimitCounters;
 }
@@ -84,6 +86,11 @@ export interface StreamFSServer {
    * left then is cut. Live reads end when the mounts shut down, which is the caller's to do.
    */
   close(deadlineMs: number): Promise<void>;
+  /**
+   * New connections get this certificate; those that are there go on. For a server that was made with one. @throws what
+   * OpenSSL has against it; then nothing has changed
+   */
+  replaceTls(tls: TlsOptions): void;
   readonly http: Server;
   /** What `GET /metrics` tells; a program may add its own. */
   readonly metrics: Metrics;
@@ -103,6 +110,7 @@ class HttpServer implements StreamFSServer {
   readonly #bounds: Bounds;
   readonly #tokens: Tokens | undefined;
   readonly #hosts: HostCheck | undefined;
+  readonly #origins: Origins;
   #preparing: NodeJS.Timeout | undefined;
   readonly #onError: (error: Error) => void;
   readonly #direct: DirectServer;
@@ -112,6 +120,7 @@ class HttpServer implements StreamFSServer {
     const { limits, memory, counters, logger } = options;
     this.#tokens = options.tokens;
     this.#hosts = options.hosts;
+    this.#origins = options.origins ?? new Origins();
     this.#bounds = new Bounds({
       logger,
       answer: errorText,
@@ -131,21 +140,7 @@ class HttpServer implements StreamFSServer {
       metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE } = options;
-    this.http = createHttpServer({
-      // A live upload may last for days; headers may not.
-      requestTimeout: 0,
-      headersTimeout: headerTimeout,
-      // It looks only so often whether headers are late.
-      connectionsCheckingInterval: Math.max(10, Math.min(1000, (headerTimeout || 4000) / 4)),
-      maxHeaderSize: headerSize || NO_HEADER_LIMIT,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-      highWaterMark: HIGH_WATER_MARK,
-      noDelay: true,
-      keepAlive: tcpKeepAlive > 0,
-      keepAliveInitialDelay: tcpKeepAlive,
-      // It is asked for in #route, where the refusal is JSON like any other.
-      requireHostHeader: false,
-    });
+    this.http = createListener({ headerSize, headerTimeout, tcpKeepAlive, tls: options.tls });
     // Connections come to us first: what is asked for most is served without node:http, which gets all others.
     const [toHttp] = this.http.listeners('connection') as [(socket: Socket) => void];
     this.http.off('connection', toHttp).on('connection', (socket) => this.#accept(socket));
@@ -156,13 +151,15 @@ class HttpServer implements StreamFSServer {
         res.destroy();
       });
     });
-    // Their size is what bounds them: node:http would leave out those beyond the 2000th without a word.
-    this.http.maxHeadersCount = 0;
     const failed = new Seldom((count, error: Error) =>
       logger.error('accepting failed', { count, error: error.message }),
     );
     this.#onError = (error) => failed.add(error);
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
+    const unsecured = new Seldom((count, error: Error) =>
+      logger.info('TLS handshakes failed', { count, error: error.message }),
+    );
+    this.http.on('tlsClientError', (error: Error) => unsecured.add(error));
   }
 
   #directServer(handOver: (socket: Socket) => void): DirectServer {
@@ -208,6 +205,11 @@ class HttpServer implements StreamFSServer {
         resolve({ host: address.address, port: address.port });
       });
     });
+  }
+
+  replaceTls(tls: TlsOptions): void {
+    if (!(this.http instanceof SecureHttpServer)) throw new TypeError('this server was made without TLS');
+    this.http.replace(tls);
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -288,6 +290,7 @@ class HttpServer implements StreamFSServer {
 
   async #route(exchange: RequestExchange): Promise<void> {
     const { req, res } = exchange;
+    allowOrigin(this.#origins, req, res);
     if (this.#closing) {
       res.setHeader('Connection', 'close');
       throw fail('SHUTTING_DOWN');
@@ -297,12 +300,13 @@ class HttpServer implements StreamFSServer {
     }
     this.#hosts?.check(req.headers.host);
     const method = req.method ?? 'GET';
-    if (method === 'OPTIONS' && req.url === '*') return options(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
+    if (method === 'OPTIONS' && req.url === '*') return sendOptions(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
     const { segments, pathname, query } = parseTarget(req.url ?? '/');
     if (method === 'OPTIONS') {
       const allow = this.#router.allowed(segments);
-      if (allow !== undefined) return options(res, allow);
+      if (allow !== undefined) return sendOptions(res, allow, preflightHeaders(this.#origins, req, allow));
     }
+    this.#origins.check(req);
     const { route, params } = this.#router.find(method, pathname, segments);
     const caller = this.#admit(route, { query, params }, req.headers.authorization);
     exchange.begin(route, params, query, caller);
@@ -336,7 +340,7 @@ class HttpServer implements StreamFSServer {
       if (!breakOff(socket)) exchange.req.emit('error', error);
       return;
     }
-    if (!socket.writable || error.code === 'ECONNRESET') {
+    if (!canAnswer(socket) || error.code === 'ECONNRESET') {
       socket.destroy(error);
       return;
     }
@@ -379,7 +383,7 @@ function headersOf(error: unknown): Record<string, string> {
 
 function ignore(): void {}
 
-function options(res: ServerResponse, allow: string): void {
-  res.writeHead(204, { Allow: allow });
+function sendOptions(res: ServerResponse, allow: string, more: Record<string, string> = {}): void {
+  res.writeHead(204, { ...ANSWER_HEADERS, Allow: allow, ...more });
   res.end();
 }

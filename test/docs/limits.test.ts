@@ -5,7 +5,7 @@ import { defaultConfig } from '../../src/config/index.ts';
 import { ERRORS, LIMITS } from '../../src/errors/index.ts';
 import { DEFAULT_MAX_HANDLES, DEFAULT_PATH_LIMITS } from '../../src/fs/index.ts';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
-import { CONNECTION_COST } from '../../src/server/bounds/connections.ts';
+import { CONNECTION_COST, TLS_COST } from '../../src/server/bounds/connections.ts';
 import { DEFAULT_LIMITS } from '../../src/server/index.ts';
 import { page } from './pages.ts';
 
@@ -46,7 +46,11 @@ describe('docs/limits.md', () => {
   });
 
   it('says what a connection is charged', () => {
-    expect(page('docs/limits.md').text).toContain(`| a connection | ${CONNECTION_COST / 1024} KiB`);
+    const said = new RegExp(
+      `^\\| a connection \\| ${CONNECTION_COST / 1024} KiB.*${TLS_COST / 1024} KiB more with TLS`,
+      'm',
+    );
+    expect(page('docs/limits.md').text).toMatch(said);
   });
 });
 

@@ -49,7 +49,8 @@ function keyRows(section: string, of: Properties): string[][] {
   return Object.entries(property(of)).flatMap(([key, facts]) => {
     const name = `${section}.${key}`;
     if ('properties' in facts) return keyRows(name, facts as unknown as Properties);
-    return [[code(name), code(String(facts.default)), textOf(facts)]];
+    const shown = String(facts.default ?? '');
+    return [[code(name), shown === '' ? '' : code(shown), textOf(facts)]];
   });
 }
 

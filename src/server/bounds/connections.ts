@@ -13,10 +13,13 @@ import type { Socket } from 'node:net';
 import type { MemoryBudget } from '../../core/index.ts';
 import { limitReached, type StreamFSError } from '../../errors/index.ts';
 import { type Upload, uploadOf } from '../ingest/index.ts';
+import { isEncrypted, wireOf } from '../tls/secure-socket.ts';
 import type { ServerLimits } from './limits.ts';
 
 /** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
 export const CONNECTION_COST = 16 * 1024;
+/** What it is charged beside that where there is TLS around it. */
+export const TLS_COST = 48 * 1024;
 
 /** Refused connections that are given time to read their answer, and how long, in milliseconds. */
 const MAX_LINGERING = 16;
@@ -78,7 +81,8 @@ export class Connections {
     const { limits, memory } = this.#options;
     const counted = limits.connectionsPerAddress > 0;
     const address = counted ? (socket.remoteAddress ?? '') : '';
-    const error = this.#refusal(address);
+    const cost = CONNECTION_COST + (isEncrypted(socket) ? TLS_COST : 0);
+    const error = this.#refusal(address, cost);
     if (error !== undefined) {
       this.#refuse(socket, error);
       return false;
@@ -91,14 +95,14 @@ export class Connections {
     if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
     socket.once('close', () => {
       this.#open.delete(socket);
-      memory.give(CONNECTION_COST);
+      memory.give(cost);
       for (const res of connection.queued ?? []) closeUnsent(res);
       if (counted) this.#forgetAddress(address);
     });
     return true;
   }
 
-  #refusal(address: string): StreamFSError | undefined {
+  #refusal(address: string, cost: number): StreamFSError | undefined {
     const { limits, memory } = this.#options;
     const { connections, connectionsPerAddress } = limits;
     if (connectionsPerAddress > 0 && (this.#addresses.get(address) ?? 0) >= connectionsPerAddress) {
@@ -107,7 +111,7 @@ export class Connections {
     if (connections > 0 && this.#open.size >= connections && !this.#dropIdle()) {
       return limitReached('CONNECTION_LIMIT', 'connections', connections);
     }
-    return memory.tryTake(CONNECTION_COST) ? undefined : limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+    return memory.tryTake(cost) ? undefined : limitReached('MEMORY_LIMIT', 'memory', memory.limit);
   }
 
   #forgetAddress(address: string): void {
@@ -270,7 +274,8 @@ function closeUnsent(res: ServerResponse): void {
  * does in steps (docs/limits.md): what the peer's program has read cannot be seen from here any better.
  */
 function takenBySystem(socket: Socket): number {
+  const wire = wireOf(socket);
   // Not documented by Node, but what its own socket.setTimeout goes by.
-  const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
-  return (handle?.bytesWritten ?? socket.bytesWritten) - (handle?.writeQueueSize ?? 0);
+  const { _handle: handle } = wire as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
+  return (handle?.bytesWritten ?? wire.bytesWritten) - (handle?.writeQueueSize ?? 0);
 }

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { MemoryBudget, Reader } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
+import { encryptedBytes } from '../tls/secure-socket.ts';
 import { QUEUED_SHARE } from './limits.ts';
 
 /** A live read, as it is seen from here. */
@@ -66,13 +67,15 @@ export class LiveReads {
    * the reads are cut that have stood still longest, however long their timeout.
    */
   settle(standsStillSince: (socket: Socket) => number, cut: (socket: Socket) => void): void {
-    const stranded: { read: LiveRead; parts: readonly Uint8Array[] }[] = [];
+    const stranded: { read: LiveRead; parts: readonly Uint8Array[]; encrypted: number }[] = [];
     const holders = new Map<ArrayBufferLike, number>();
     let bytes = 0;
     for (const read of this.#reads) {
       const parts = read.stranded();
-      if (parts.length === 0) continue;
-      stranded.push({ read, parts });
+      const encrypted = encryptedBytes(read.socket);
+      if (parts.length === 0 && encrypted === 0) continue;
+      stranded.push({ read, parts, encrypted });
+      bytes += encrypted;
       for (const { buffer } of parts) {
         const count = holders.get(buffer) ?? 0;
         if (count === 0) bytes += buffer.byteLength;
@@ -82,8 +85,9 @@ export class LiveReads {
     const most = this.#memory.limit * QUEUED_SHARE;
     if (bytes > most) {
       stranded.sort((a, b) => standsStillSince(a.read.socket) - standsStillSince(b.read.socket));
-      for (const { read, parts } of stranded) {
+      for (const { read, parts, encrypted } of stranded) {
         if (bytes <= most) break;
+        bytes -= encrypted;
         for (const { buffer } of parts) {
           const count = holders.get(buffer)! - 1;
           holders.set(buffer, count);

@@ -20,7 +20,7 @@ import { fail, isStreamFSError } from '../../errors/index.ts';
 import type { Appender, FileWriter } from '../../fs/index.ts';
 import { GIVEN_UP } from '../exchange.ts';
 import { bodyBrokeOff, bodyTimeout, receiveBody, track, type Upload, untrack } from '../ingest/index.ts';
-import { errorText, KEEP_ALIVE_TIMEOUT, writtenParts } from '../raw-answer.ts';
+import { canAnswer, errorText, KEEP_ALIVE_TIMEOUT, writtenParts } from '../raw-answer.ts';
 import { requestTimeout, stackOf } from '../respond.ts';
 import { AppendTarget } from './append-target.ts';
 import { DirectExchanges } from './exchanges.ts';
@@ -43,7 +43,7 @@ type State = 'head' | 'body' | 'upload' | 'busy' | 'refused' | 'left';
 const EMPTY = Buffer.alloc(0);
 const HEAD_END = Buffer.from('\r\n\r\n');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
-/** How long a refused client may still send, in milliseconds, before it is cut. */
+/** How long a refused client may still send, in milliseconds. */
 const LINGER = 2000;
 
 export class DirectConnection implements Upload {
@@ -299,8 +299,6 @@ export class DirectConnection implements Upload {
     // It stays busy until the read is over.
     this.exchanges.passOn();
     this.leave();
-    // Nobody may send anything behind a request whose answer ends the connection.
-    this.rest = EMPTY;
     socket.on('error', ignore).on('data', ignore);
     read.begin(socket);
     socket.resume();
@@ -336,6 +334,7 @@ export class DirectConnection implements Upload {
     const known = isStreamFSError(error) ? error : fail('INTERNAL');
     if (known !== error) logger.error('request failed', { path: this.exchanges.path, error: stackOf(error) });
     bounds.note(known);
+    if (!canAnswer(socket)) return void socket.destroy();
     this.state = 'refused';
     untrack(socket);
     this.out += errorText(known);

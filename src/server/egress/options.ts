@@ -1,6 +1,7 @@
 /** How an answer that streams was asked for, and the headers it begins with. */
 import type { PluginLogger } from '../../fs/index.ts';
 import type { Bounds } from '../bounds/index.ts';
+import { READ_HEADERS } from '../headers.ts';
 import { frameEncoding, rawEncoding } from './encoding.ts';
 
 export interface SendOptions {
@@ -16,9 +17,8 @@ export interface SendOptions {
 /** Headers of every answer that streams (contract 68). */
 export function streamHeaders(format: SendOptions['format']): Record<string, string> {
   return {
+    ...READ_HEADERS,
     'Content-Type': (format === 'frames' ? frameEncoding : rawEncoding).contentType,
-    'X-Content-Type-Options': 'nosniff',
-    'Cache-Control': 'no-store',
     'X-Accel-Buffering': 'no',
   };
 }

@@ -7,6 +7,7 @@ import { Matcher } from '../grep/matcher.ts';
 import { type Pattern, parsePattern } from '../grep/pattern.ts';
 import { type Match, type Search, searchFile, searchTree } from '../grep/search.ts';
 import { Slots } from '../grep/slots.ts';
+import { ANSWER_HEADERS } from '../headers.ts';
 import { errorBody, sendJson } from '../respond.ts';
 import type { Exchange, Route } from '../route.ts';
 import { field } from './parameters.ts';
@@ -95,7 +96,7 @@ async function sendCollected(exchange: Exchange, matches: AsyncIterable<Match>, 
 
 async function sendStreamed(exchange: Exchange, matches: AsyncIterable<Match>, limit: number): Promise<void> {
   const { res, server, signal } = exchange;
-  res.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+  res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
   res.flushHeaders();
   const summary: Record<string, unknown> = { type: 'summary', count: 0 };
   let count = 0;

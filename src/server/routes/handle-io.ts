@@ -1,6 +1,7 @@
 /** Bytes in and out of a handle. The care here is for clients that go away half way (contract 52, 54). */
 import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
 import { bodyLimit } from '../body.ts';
+import { CONTENT_HEADERS } from '../headers.ts';
 import { RequestBody, receiveBody } from '../ingest/index.ts';
 import { sendBytes, sendJson } from '../respond.ts';
 import type { Exchange, Route } from '../route.ts';
@@ -61,7 +62,7 @@ export const readHandle: Route = {
     const { res, server } = exchange;
     readSize(exchange);
     server.handles.get(handleId(exchange));
-    res.writeHead(200, { 'Content-Type': 'application/octet-stream' });
+    res.writeHead(200, CONTENT_HEADERS);
     res.end();
   },
 };

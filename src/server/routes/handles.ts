@@ -1,8 +1,10 @@
 /** Open files over HTTP (contract 48 to 65). Ids and leases are the handle table's; what a file does is its plugin's. */
+
 import { fail } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
 import { RIGHTS } from '../access/index.ts';
 import { sendSource } from '../egress/index.ts';
+import { CONTENT_HEADERS } from '../headers.ts';
 import { addressOf } from '../readers/index.ts';
 import { fileInfo, sendJson, sendMessage } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
@@ -201,9 +203,8 @@ export const streamHandle: Route = {
     const { format } = sendOptions(req.headers.accept, query);
     server.handles.get(handleId(exchange));
     res.writeHead(200, {
-      'Content-Type': format === 'frames' ? FRAMES_TYPE : 'application/octet-stream',
-      'X-Content-Type-Options': 'nosniff',
-      'Cache-Control': 'no-store',
+      ...CONTENT_HEADERS,
+      ...(format === 'frames' ? { 'Content-Type': FRAMES_TYPE } : {}),
     });
     res.end();
   },

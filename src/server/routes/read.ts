@@ -2,7 +2,8 @@
 import { fail } from '../../errors/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
 import { sendSource } from '../egress/index.ts';
-import { CONTENT_HEADERS, sendBytes } from '../respond.ts';
+import { CONTENT_HEADERS } from '../headers.ts';
+import { sendBytes } from '../respond.ts';
 import type { Exchange, Route, RouteParameter } from '../route.ts';
 import { LINK, optional, PATH } from './parameters.ts';
 import { FRAMES_TYPE, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
@@ -76,7 +77,6 @@ async function describeStream({ req, res, query, server }: Exchange): Promise<vo
   res.writeHead(200, {
     ...CONTENT_HEADERS,
     ...(format === 'frames' ? { 'Content-Type': FRAMES_TYPE } : {}),
-    'Cache-Control': 'no-store',
   });
   res.end();
 }
@@ -86,7 +86,6 @@ async function sendSnapshot(exchange: Exchange): Promise<void> {
   const path = query.path();
   const { data, offset, generation } = await server.mounts.snapshot(path, snapshotOptions(query));
   sendBytes(exchange, data, {
-    'Cache-Control': 'no-store',
     'X-Stream-Offset': offset,
     ...(generation === undefined ? {} : { 'X-Stream-Generation': generation }),
   });
@@ -98,26 +97,16 @@ async function sendFile(exchange: Exchange): Promise<void> {
   const path = query.path();
   const offset = query.integer('offset') ?? 0;
   const size = query.integer('size') ?? -1;
-  sendBytes(exchange, await server.mounts.read(path, offset, size), keeping(exchange));
+  sendBytes(exchange, await server.mounts.read(path, offset, size));
 }
 
-async function describeFile(exchange: Exchange): Promise<void> {
-  const { res, query, server } = exchange;
+async function describeFile({ res, query, server }: Exchange): Promise<void> {
   const path = query.path();
   const offset = Math.max(0, query.integer('offset') ?? 0);
   const size = query.integer('size') ?? -1;
   // Refuses what a read would refuse, a stream or a directory, and reads nothing.
   await server.mounts.read(path, 0, 0);
   const rest = Math.max(0, (await server.mounts.stat(path)).size - offset);
-  res.writeHead(200, {
-    ...CONTENT_HEADERS,
-    ...keeping(exchange),
-    'Content-Length': size < 0 ? rest : Math.min(size, rest),
-  });
+  res.writeHead(200, { ...CONTENT_HEADERS, 'Content-Length': size < 0 ? rest : Math.min(size, rest) });
   res.end();
-}
-
-/** A cache on the way keeps nothing that a token was sent for; of a link it does not know, and would outlive it. */
-function keeping({ caller }: Exchange): Record<string, string> {
-  return caller?.isByLink === true ? { 'Cache-Control': 'no-store' } : {};
 }

@@ -1,7 +1,9 @@
 /** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
+
 import { fail } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
 import { bodyLimit, jsonOf } from '../body.ts';
+import { ANSWER_HEADERS } from '../headers.ts';
 import { RequestBody, receiveBody } from '../ingest/index.ts';
 import { appendIdOf, producerHeaders, refusalHeaders } from '../producer.ts';
 import { sendMessage } from '../respond.ts';
@@ -141,6 +143,6 @@ function answer(exchange: Exchange, writer: FileWriter, written: number): void {
     ...(producer === undefined ? {} : producerHeaders(producer)),
   };
   // Its body has been read to the end.
-  if (producer?.isRepeated) exchange.res.writeHead(204, headers).end();
+  if (producer?.isRepeated) exchange.res.writeHead(204, { ...ANSWER_HEADERS, ...headers }).end();
   else sendMessage(exchange, 200, `Written ${written} bytes`, headers);
 }

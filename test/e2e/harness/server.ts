@@ -20,7 +20,7 @@ export interface ServerOptions {
   /** Of the mount at /streamfs. */
   streamfs?: Record<string, string | number | boolean>;
   /** Of the `server` section. */
-  server?: Record<string, string | number | boolean>;
+  server?: Record<string, unknown>;
   /** Default: a free one. */
   port?: number;
   /** Flags of Node itself. */
@@ -144,7 +144,7 @@ export async function startServerAs<T extends ServerProcess>(
   try {
     const greeting = await waitFor(
       'the server to say where it is',
-      () => /listening on (http:\S+)\s/.exec(child.stdout.text) ?? (child.isRunning ? undefined : ['', '']),
+      () => /listening on (https?:\S+)\s/.exec(child.stdout.text) ?? (child.isRunning ? undefined : ['', '']),
     );
     if (!greeting[1]) throw new Error(`the server did not start: ${child.stderr.text}`);
     return new Kind(child, greeting[1], folder);

@@ -95,13 +95,12 @@ describe('a signed link', () => {
     expect([plain.status, plain.text]).toEqual([200, 'text']);
   });
 
-  it('lets no cache keep a file, which a token as a header does by itself', async () => {
+  it('lets no cache keep a file', async () => {
     const running = await guarded();
     const { url } = await make(running, { path: '/mem/f' });
     const plain = changed(url, { stream: null });
     for (const method of ['GET', 'HEAD']) {
       expect((await running.call(method, plain)).headers['cache-control']).toBe('no-store');
-      expect((await running.call(method, plain, { headers: as('owner') })).headers['cache-control']).toBeUndefined();
     }
   });
 

@@ -1,0 +1,93 @@
+/**
+ * Reads certificate and key, and finds out whether they can be used, before anything goes by them: a server that starts
+ * with the wrong ones, or takes them when it is told to read them again, would be one that nobody can connect to.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { TlsConfig } from '../config/index.ts';
+import { fail, isStreamFSError } from '../errors/index.ts';
+import type { PluginLogger } from '../fs/index.ts';
+import { checkTls, type TlsOptions } from '../server/index.ts';
+
+/** @throws CONFIG_INVALID with the setting, the file and what is wrong with it */
+export async function loadTls(files: TlsConfig): Promise<TlsOptions> {
+  const certificate = await text('certificate', files);
+  const key = await text('key', files);
+  const parsed = parse('certificate', files, () => certificateOf(certificate));
+  const privateKey = parse('key', files, () => keyOf(key, files.key));
+  if (!parsed.checkPrivateKey(privateKey)) {
+    throw problem('key', files, `it is not the key of the first certificate in ${files.certificate}`);
+  }
+  const options = { certificate, key };
+  // OpenSSL has rules of its own, such as how long a key must be.
+  parse('certificate', files, () => checkTls(options));
+  return options;
+}
+
+/** Which certificate it is, for the log. */
+export function factsOf(tls: TlsOptions | undefined): Record<string, string> {
+  return tls === undefined ? {} : { certificate: new X509Certificate(tls.certificate).fingerprint256 };
+}
+
+/** Says in the log what is no reason to refuse a certificate, but will be one for clients. */
+export function warnOfTime({ certificate }: TlsOptions, logger: PluginLogger): void {
+  const { validFrom, validTo } = new X509Certificate(certificate);
+  const now = Date.now();
+  if (Date.parse(validTo) < now) logger.warn('the certificate has expired: clients will refuse it', { validTo });
+  if (Date.parse(validFrom) > now)
+    logger.warn('the certificate is not valid yet: clients will refuse it', { validFrom });
+}
+
+type Setting = 'certificate' | 'key';
+
+async function text(setting: Setting, files: TlsConfig): Promise<string> {
+  try {
+    return await readFile(files[setting], 'utf8');
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw problem(setting, files, REASONS[code] ?? message);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+};
+
+function certificateOf(pem: string): X509Certificate {
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
+    throw fail('CONFIG_INVALID', {
+      reason: 'expected a certificate in PEM, which begins with -----BEGIN CERTIFICATE-----',
+    });
+  }
+  return new X509Certificate(pem);
+}
+
+function keyOf(pem: string, file: string) {
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) {
+    throw fail('CONFIG_INVALID', {
+      reason: 'expected a private key in PEM, which begins with -----BEGIN PRIVATE KEY-----',
+    });
+  }
+  if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(pem)) {
+    throw fail('CONFIG_INVALID', {
+      reason: `it is encrypted, and nobody is there to be asked for its password: decrypt it with openssl pkey -in ${file} -out NEW`,
+    });
+  }
+  return createPrivateKey(pem);
+}
+
+function parse<T>(setting: Setting, files: TlsConfig, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { message } = error as Error;
+    throw problem(setting, files, isStreamFSError(error) ? message : `it cannot be used: ${message}`);
+  }
+}
+
+function problem(setting: Setting, files: TlsConfig, reason: string) {
+  const [file, key] = [files[setting], `server.tls.${setting}`];
+  return fail('CONFIG_INVALID', { reason: `${key}: ${file}: ${reason}` }, { file, key });
+}

@@ -1,0 +1,58 @@
+/**
+ * Which servers' certificates the command line trusts, and what it says of one that it does not: what to do about it,
+ * since "self-signed certificate in certificate chain" helps only those who know already.
+ */
+import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { UsageError } from './exit-codes.ts';
+
+/** The certificates in a file, in PEM. They are trusted and no others. @throws UsageError */
+export async function readCaFile(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`cannot read the CA file ${file}: ${error.code ?? error.message}`);
+  });
+  const { X509Certificate } = await import('node:crypto');
+  const certificates = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  if (certificates.length === 0) {
+    throw new UsageError(`${file} has no certificate: expected PEM, which begins with -----BEGIN CERTIFICATE-----`);
+  }
+  for (const certificate of certificates) {
+    try {
+      new X509Certificate(certificate);
+    } catch (error) {
+      throw new UsageError(`${file} has a certificate that cannot be read: ${(error as Error).message}`);
+    }
+  }
+  return text;
+}
+
+const NOT_TRUSTED =
+  'its certificate is signed by nobody that is trusted here: name the file with the certificate of who signed it with --ca-file or STREAMFS_CA_FILE';
+
+const TOLD: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: NOT_TRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: NOT_TRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: NOT_TRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: NOT_TRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: NOT_TRUSTED,
+  CERT_SIGNATURE_FAILURE: NOT_TRUSTED,
+  CERT_HAS_EXPIRED: 'its certificate has expired: the server needs a new one',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: is the clock of this machine right?',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS there: use http:// instead of https://',
+};
+
+/** The error of a connection, in words that say what to do where it is about TLS, and with a code that says as much. */
+export function explained(error: Error, socket: Socket | null): Error {
+  const { code: given = '' } = error as NodeJS.ErrnoException;
+  // What came in the place of a handshake was none. Afterwards the same code is for a connection that went wrong.
+  const isNoHandshake = given === 'EPROTO' && (socket as TLSSocket & { secureConnecting?: boolean })?.secureConnecting;
+  const code = isNoHandshake ? 'ERR_SSL_WRONG_VERSION_NUMBER' : given;
+  const text = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? wrongName(error) : TOLD[code];
+  return text === undefined ? error : Object.assign(new Error(text), { code });
+}
+
+function wrongName(error: Error): string {
+  const { host = 'this name', cert } = error as Error & { host?: string; cert?: { subjectaltname?: string } };
+  return `its certificate is not for ${host}, but for ${cert?.subjectaltname ?? 'nothing'}: use one of those names in the URL`;
+}

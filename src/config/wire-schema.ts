@@ -1,0 +1,48 @@
+/** The part of the configuration's description that is about the wire: TLS, and the pages of others. */
+import { z } from 'zod';
+import { fail } from '../errors/index.ts';
+import { read } from './read.ts';
+
+export const tls = z.strictObject({
+  certificate: z
+    .string()
+    .min(1)
+    .describe(
+      'The certificate, a file in PEM seen from this one, with those that lead to one that clients trust. With it and its key, the server speaks TLS.',
+    ),
+  key: z.string().min(1).describe('Its private key, a file in PEM, not encrypted. SIGHUP reads both again.'),
+});
+
+export const cors = z.strictObject({
+  origins: z
+    .array(read(z.string(), originOf))
+    .prefault([])
+    .describe(
+      'Origins whose pages may use this server from within a browser, such as https://app.example. Its own always may.',
+    ),
+});
+
+/** Keys of `server`. */
+export const wire = {
+  tls: tls.optional().describe('Certificate and key. Default: no TLS.'),
+  cors: cors.prefault({}).describe('Pages of other origins.'),
+};
+
+/** An origin as browsers send it: anything else would never be equal to one. */
+function originOf(text: string): string {
+  const { origin, protocol } = parsed(text);
+  if (text.includes('*')) {
+    throw invalid(text, 'no patterns: a page that nobody thought of could use this server; name each origin');
+  }
+  if (origin === text && (protocol === 'http:' || protocol === 'https:')) return origin;
+  if (protocol === 'http:' || protocol === 'https:') throw invalid(text, `expected ${origin}`);
+  throw invalid(text, 'expected scheme, host and port, such as https://app.example or http://localhost:5173');
+}
+
+function parsed(text: string): { origin?: string; protocol?: string } {
+  return URL.canParse(text) ? new URL(text) : {};
+}
+
+function invalid(text: string, expected: string) {
+  return fail('CONFIG_INVALID', { reason: `invalid origin: ${JSON.stringify(text.slice(0, 100))} (${expected})` });
+}

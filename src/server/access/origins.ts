@@ -1,0 +1,51 @@
+/**
+ * Which pages may use the server from within a browser. A browser sends what any page asks for, also to a server on
+ * its own machine that asks nobody for a token: a form or an image on a stranger's page could write to a stream, or
+ * take what another client's handle was to read. But it says so, in `Sec-Fetch-Site` or at least in `Origin`, and no
+ * page can keep it from that. Programs that are no browsers send neither.
+ */
+import type { IncomingMessage } from 'node:http';
+import { fail } from '../../errors/index.ts';
+
+export class Origins {
+  #listed: ReadonlySet<string> = new Set();
+
+  /** @param listed origins as browsers send them, such as `https://app.example` */
+  constructor(listed: readonly string[] = []) {
+    this.replace(listed);
+  }
+
+  /** From now on these, and no others. */
+  replace(listed: readonly string[]): void {
+    this.#listed = new Set(listed);
+  }
+
+  /** Whether there are any beside the server's own. */
+  get areListed(): boolean {
+    return this.#listed.size > 0;
+  }
+
+  /** The origin of the page that asks, if it is one of those that were listed. */
+  listed({ headers: { origin } }: IncomingMessage): string | undefined {
+    return origin !== undefined && this.#listed.has(origin) ? origin : undefined;
+  }
+
+  /** @throws ORIGIN_REFUSED for what a page asks that is neither the server's own nor listed */
+  check(req: IncomingMessage): void {
+    const { origin, host, 'sec-fetch-site': site } = req.headers;
+    if (origin === undefined && site === undefined) return;
+    if (this.listed(req) !== undefined || isShown(req)) return;
+    // `none` is what somebody typed in. A proxy may have changed Host, so what the browser says counts for more.
+    const isOwn = site === undefined ? isAt(origin!, host) : site === 'same-origin' || site === 'none';
+    if (!isOwn) throw fail('ORIGIN_REFUSED', { origin: (origin ?? 'another site').slice(0, 100) });
+  }
+}
+
+/** Whether somebody followed a link: the answer takes the place of the page that had it, which sees nothing of it. */
+function isShown({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+}
+
+function isAt(origin: string, host: string | undefined): boolean {
+  return /^https?:\/\/(.+)$/.exec(origin)?.[1] === host?.toLowerCase();
+}

@@ -1,0 +1,98 @@
+/**
+ * One connection inside TLS, from its first byte on: all that counts, bounds and answers connections sees this socket
+ * and no other, before the handshake as well as after it.
+ */
+import type { Socket } from 'node:net';
+import { type SecureContext, TLSSocket } from 'node:tls';
+
+/**
+ * The most that is encrypted ahead, in bytes. OpenSSL takes all it is given at once and keeps a second, encrypted copy
+ * of it until the system has it: a peer that has stopped reading a long answer would double its memory.
+ */
+const PIECE = 64 * 1024;
+
+interface Queued {
+  chunk: Uint8Array | string;
+  encoding: BufferEncoding;
+}
+
+type Done = (error?: Error | null) => void;
+
+export class SecureSocket extends TLSSocket {
+  /** The connection below: what it has sent is encrypted. */
+  readonly wire: Socket;
+  /** Whether the handshake is done. */
+  isSecure = false;
+
+  constructor(wire: Socket, secureContext: SecureContext) {
+    const size = { highWaterMark: wire.writableHighWaterMark };
+    super(wire, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'], ...size });
+    this.wire = wire;
+    this.once('secure', () => {
+      this.isSecure = true;
+    });
+    // What is wrong after the handshake is told to the server that made a socket, and this one has none.
+    this.on('_tlsError', (error: Error) => this.destroy(error));
+  }
+
+  override _write(chunk: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
+    if (chunk.length <= PIECE / 4 || (typeof chunk !== 'string' && chunk.length <= PIECE)) {
+      super._write(chunk, encoding, done);
+    } else this.#inPieces([{ chunk, encoding }], done);
+  }
+
+  override _writev(chunks: Queued[], done: Done): void {
+    let length = 0;
+    // A character takes up to four bytes.
+    for (const { chunk } of chunks) length += typeof chunk === 'string' ? chunk.length * 4 : chunk.length;
+    if (length <= PIECE) super._writev!(chunks, done);
+    else this.#inPieces(chunks, done);
+  }
+
+  /** The next piece is encrypted when the system has the one before. */
+  #inPieces(chunks: readonly Queued[], done: Done): void {
+    const pieces = piecesOf(chunks);
+    const next: Done = (error) => {
+      const piece = error ? undefined : pieces.next().value;
+      if (piece === undefined) done(error);
+      else super._writev!(Object.assign(piece, { allBuffers: true }), next);
+    };
+    next();
+  }
+}
+
+function* piecesOf(chunks: readonly Queued[]): Generator<{ chunk: Uint8Array; encoding: BufferEncoding }[]> {
+  let piece: { chunk: Uint8Array; encoding: BufferEncoding }[] = [];
+  let room = PIECE;
+  for (const { chunk, encoding } of chunks) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + room);
+      piece.push({ chunk: part, encoding });
+      at += part.length;
+      room -= part.length;
+      if (room > 0) continue;
+      yield piece;
+      piece = [];
+      room = PIECE;
+    }
+  }
+  if (piece.length > 0) yield piece;
+}
+
+/** Whether there is TLS around a connection. */
+export function isEncrypted(socket: Socket): boolean {
+  return socket instanceof SecureSocket;
+}
+
+/** Where the bytes of a connection leave this program: below TLS, where there is TLS. */
+export function wireOf(socket: Socket): Socket {
+  return socket instanceof SecureSocket ? socket.wire : socket;
+}
+
+/** Bytes of a connection that are encrypted and not yet with the system: memory beside what was written to it. */
+export function encryptedBytes(socket: Socket): number {
+  if (!(socket instanceof SecureSocket)) return 0;
+  const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null };
+  return handle?.writeQueueSize ?? 0;
+}

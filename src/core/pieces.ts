@@ -16,6 +16,25 @@ export function makeRun(from: number, to: number, locate: Locate): RunRecord {
   return { type: 'run', offset: from, length: to - from, parts };
 }
 
+/** Bytes that stay as they are until they are released. */
+export class Pin {
+  private readonly slabs: Slab[] = [];
+
+  constructor(from: number, to: number, locate: Locate) {
+    for (let at = from; at < to; ) {
+      const slab = locate(at);
+      slab.pin();
+      this.slabs.push(slab);
+      at = slab.end;
+    }
+  }
+
+  /** Once. */
+  release(): void {
+    for (const slab of this.slabs) slab.unpin();
+  }
+}
+
 /** Whoever has the bytes between two offsets may keep them for as long as they want. */
 export function lend(from: number, to: number, locate: Locate): void {
   for (let at = from; at < to; ) {

@@ -6,7 +6,7 @@
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
 import { DropNewestQueue } from './lag.ts';
-import { chunkAt, lend, makeRun } from './pieces.ts';
+import { chunkAt, lend, makeRun, Pin } from './pieces.ts';
 import type { Slab } from './slab.ts';
 import type { Stream } from './stream.ts';
 import type {
@@ -195,11 +195,11 @@ export class Reader implements AsyncIterable<ReadRecord> {
   /** Like {@link peek}, but bytes wherever they lie: whoever sends them on can send them in one go. */
   peekRun(max = Number.POSITIVE_INFINITY): RunOrNews | undefined {
     const record = this.glanceRun(max);
-    if (record?.type === 'run') this.keep(record);
+    if (record?.type === 'run') lend(record.offset, record.offset + record.length, (at) => this.locate(at));
     return record;
   }
 
-  /** Like {@link peekRun}, for whoever is done with the bytes before anything is appended, or will {@link keep} them. */
+  /** Like {@link peekRun}, for whoever is done with the bytes before anything is appended, or will {@link pin} them. */
   glanceRun(max: number): RunOrNews | undefined {
     const gap = this.settle();
     if (gap !== undefined) return gap;
@@ -217,9 +217,9 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return this.stream.ring.run(from, to);
   }
 
-  /** Makes the bytes of a run good for ever. Before they are taken, and before anything is appended. */
-  keep({ offset, length }: RunRecord): void {
-    lend(offset, offset + length, (at) => this.locate(at));
+  /** Keeps the bytes of a run as they are until they are released. Before they are taken, and before anything is appended. */
+  pin({ offset, length }: RunRecord): Pin {
+    return new Pin(offset, offset + length, (at) => this.locate(at));
   }
 
   /**

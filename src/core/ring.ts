@@ -145,7 +145,7 @@ export class Ring {
 
   /**
    * The bytes between two offsets, from the floor to the end, as they lie in slabs: good until the next append unless
-   * they are lent. The same object for the same bytes.
+   * they are pinned. The same object for the same bytes.
    */
   run(from: number, to: number): RunRecord {
     const length = to - from;

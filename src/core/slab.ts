@@ -41,8 +41,11 @@ export class Slab {
   readonly startsChunk: boolean;
   used = 0;
   readonly chunks: ChunkIndex;
-  /** Somebody may still look at its memory after it has left its ring: it must not be filled again. */
+  /** Somebody may look at its memory for as long as they like: it must never be filled again. */
   lent = false;
+  /** Those who look at its memory now, and say when they are done. */
+  private pins = 0;
+  private hasLeft = false;
   private readonly bytes: Uint8Array;
 
   constructor(base: number, firstChunk: number, startsChunk: boolean, capacity: number) {
@@ -87,9 +90,22 @@ export class Slab {
     return this.bytes.subarray(from - this.base, to - this.base);
   }
 
-  /** It has left its ring. Its memory is filled again by another, unless somebody may still look at it. */
+  /** Its memory stays as it is until {@link unpin}. */
+  pin(): void {
+    this.pins++;
+  }
+
+  unpin(): void {
+    this.pins--;
+    if (this.hasLeft) this.recycle();
+  }
+
+  /** It has left its ring. Its memory is filled again by another, once nobody may look at it any more. */
   recycle(): void {
-    if (this.lent || this.capacity !== MAX_SLAB || spare.length === MOST_SPARE) return;
+    this.hasLeft = true;
+    if (this.lent || this.pins > 0 || this.capacity !== MAX_SLAB || spare.length === MOST_SPARE) return;
+    // Only once.
+    this.lent = true;
     this.chunks.clear();
     spare.push({ bytes: this.bytes, chunks: this.chunks });
   }

@@ -26,14 +26,38 @@ describe('memory that is filled again', () => {
     expect(run?.type === 'run' && run.parts.some(isAll('z'))).toBe(true);
   });
 
-  it('is never that of a run which somebody keeps', () => {
+  it('is that of a run which somebody has pinned, but only when it is released', () => {
     const stream = streamOf('a');
     const reader = stream.openReader();
     const run = reader.glanceRun(700 * KiB);
     if (run?.type !== 'run') throw new Error('there is something to read');
-    reader.keep(run);
+    const [one, other] = [reader.pin(run), reader.pin(run)];
     overrun(stream);
     expect(run.parts.every(isAll('a'))).toBe(true);
+    one.release();
+    overrun(stream);
+    expect(run.parts.every(isAll('a'))).toBe(true);
+    // Only so much memory is kept to be filled again: these take all of it, and those what has come since.
+    const before = ['y', 'y', 'y'].map(streamOf);
+    other.release();
+    const after = ['z', 'z', 'z'].map(streamOf);
+    expect(run.parts.every(isAll('z'))).toBe(true);
+    expect([...before, ...after]).toHaveLength(6);
+  });
+
+  it('is filled by one slab at a time, also where its last pin is gone long after it has left', () => {
+    const stream = streamOf('a');
+    const reader = stream.openReader();
+    const run = reader.glanceRun(256 * KiB);
+    if (run?.type !== 'run') throw new Error('there is something to read');
+    const pin = reader.pin(run);
+    overrun(stream);
+    pin.release();
+    const streams = ['b', 'c', 'd', 'e', 'f'].map(streamOf);
+    for (const [index, each] of streams.entries()) {
+      const { data } = each.snapshot();
+      expect(isAll('bcdef'[index]!)(data)).toBe(true);
+    }
   });
 
   it.each(['peek', 'peekRun'] as const)('is never that of bytes from %s', (how) => {

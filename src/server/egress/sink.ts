@@ -7,7 +7,7 @@
  * any other, without anybody else noticing.
  */
 import type { Socket } from 'node:net';
-import type { Reader, RunRecord } from '../../core/index.ts';
+import type { Pin, Reader, RunRecord } from '../../core/index.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import type { LiveRead, LiveReads } from '../bounds/live-reads.ts';
 import type { ReadEnd } from './encoding.ts';
@@ -46,6 +46,7 @@ export class Sink implements LiveRead {
   readonly socket: Socket;
   /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
   private queued: Laid | RunRecord | undefined;
+  private pin: Pin | undefined;
   private readonly fanout: Fanout;
   private readonly options: SinkOptions;
   private readonly timer: NodeJS.Timeout | undefined;
@@ -113,11 +114,13 @@ export class Sink implements LiveRead {
     if (this.socket.writableLength === 0) return;
     this.queued = sent;
     if (sent instanceof Laid) sent.pin();
-    else this.reader.keep(sent);
+    else this.pin = this.reader.pin(sent);
   }
 
   private letGo(): void {
     if (this.queued instanceof Laid) this.queued.unpin();
+    this.pin?.release();
+    this.pin = undefined;
     this.queued = undefined;
   }
 
@@ -212,8 +215,9 @@ export class Sink implements LiveRead {
 
   private release(): void {
     this.done = true;
-    // A piece that still waits in the socket stays pinned: its memory must not be used again.
+    // What still waits in the socket stays pinned: its memory must not be used again.
     this.queued = undefined;
+    this.pin = undefined;
     this.options.reads?.delete(this);
     clearTimeout(this.timer);
     this.reader.onFailure = undefined;

@@ -160,6 +160,12 @@ export class Stream {
     return Math.max(this.retention + this.ring.maxSlab, this.maxLag);
   }
 
+  /** Whether so many bytes would be written at once, without waiting for anybody. */
+  takesAtOnce(length: number): boolean {
+    const portion = this.openReaders.size === 0 ? Number.POSITIVE_INFINITY : this.gate.portion;
+    return length <= portion && this.gate.isOpen;
+  }
+
   /**
    * Appends like {@link append}, but waits where a reader has asked writers to (contract 20, `block`), and lets readers
    * keep up with a long one. Still one piece: no other `write` comes in between. Returns nothing where there was
@@ -168,8 +174,7 @@ export class Stream {
    * @throws like {@link append}. A stream that ends in the middle of a long write keeps what was written until then
    */
   write(bytes: Uint8Array): void | Promise<void> {
-    const portion = this.openReaders.size === 0 ? Number.POSITIVE_INFINITY : this.gate.portion;
-    if (bytes.length <= portion && this.gate.isOpen) {
+    if (this.takesAtOnce(bytes.length)) {
       this.append(bytes);
       return undefined;
     }

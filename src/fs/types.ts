@@ -57,7 +57,7 @@ export interface ProducerFacts {
 /** A body on its way into a file: `write` each piece, then `close`. */
 export interface FileWriter {
   /**
-   * Takes a piece; the caller may reuse its memory as soon as this returns or the promise settles.
+   * Takes a piece; the caller may reuse its memory as soon as this returns (contract 2).
    * Returns a promise only when the file asks its writer to wait (contract 20, policy `block`).
    */
   write(piece: Uint8Array): void | Promise<void>;

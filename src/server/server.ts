@@ -20,6 +20,7 @@ import { Bounds, type ServerLimits } from './bounds/index.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
 import { DirectConnection } from './direct/connection.ts';
 import type { DirectServer } from './direct/server.ts';
+import { SharedReadSocket } from './direct/shared-read-socket.ts';
 import { RequestExchange } from './exchange.ts';
 import { ANSWER_HEADERS } from './headers.ts';
 import { breakOff } from './ingest/index.ts';
@@ -183,7 +184,8 @@ class HttpServer implements StreamFSServer {
     };
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
+    const socket = SharedReadSocket.adopt(accepted) ?? accepted;
     if (this.#bounds.connections.accept(socket)) new DirectConnection(socket, this.#direct);
   }
 
@@ -215,17 +217,15 @@ class HttpServer implements StreamFSServer {
   async close(deadlineMs: number): Promise<void> {
     this.#closing = true;
     if (!this.http.listening) return;
-    await new Promise<void>((resolve) => {
-      const deadline = setTimeout(() => this.#bounds.connections.closeAll(), deadlineMs);
-      this.http.close(() => {
-        clearTimeout(deadline);
-        this.#bounds.stop();
-        this.#context.metrics.stop();
-        clearTimeout(this.#preparing);
-        resolve();
-      });
-      this.#bounds.connections.closeIdle();
-    });
+    const { connections } = this.#bounds;
+    const deadline = setTimeout(() => connections.closeAll(), deadlineMs);
+    const closed = new Promise((resolve) => this.http.close(resolve));
+    connections.closeIdle();
+    await Promise.all([closed, connections.whenNone()]);
+    clearTimeout(deadline);
+    this.#bounds.stop();
+    this.#context.metrics.stop();
+    clearTimeout(this.#preparing);
   }
 
   /** Counts the exchanges of a connection; one that is busy no more goes when the server does. */

@@ -2,7 +2,7 @@
 import { type AppendId, type Attempt, MAX_CHUNK, type Producers, type Stream } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import type { FileWriter, ProducerFacts } from '../../fs/index.ts';
-import { StreamWriter } from './stream-writer.ts';
+import { StreamWriter, writePiece } from './stream-writer.ts';
 
 /** Attempts whose last piece waits for a blocking reader: whoever takes their place must know first what they wrote. */
 const underWay = new WeakMap<Producers, Map<string, Promise<void>>>();
@@ -59,14 +59,15 @@ class ProducerWriter extends StreamWriter {
   private writeFrom(piece: Uint8Array, from: number): void | Promise<void> {
     for (let at = from; at < piece.length; at += MAX_CHUNK) {
       const part = piece.subarray(at, at + MAX_CHUNK);
-      const waiting = this.stream.write(part);
-      if (waiting !== undefined) return this.wait(waiting, piece, at, part.length);
+      const waiting = writePiece(this.stream, part);
+      if (waiting !== undefined)
+        return this.wait(waiting, part.length, new Uint8Array(piece.subarray(at + part.length)));
       this.applied(part.length);
     }
     return undefined;
   }
 
-  private wait(waiting: Promise<void>, piece: Uint8Array, at: number, length: number): Promise<void> {
+  private wait(waiting: Promise<void>, length: number, rest: Uint8Array): Promise<void> {
     const pending = waiting.then(() => this.applied(length));
     const all = underWay.get(this.producers) ?? new Map<string, Promise<void>>();
     underWay.set(this.producers, all);
@@ -79,7 +80,7 @@ class ProducerWriter extends StreamWriter {
     all.set(id, settled);
     return pending.then(() => {
       if (!this.attempt.isRunning) throw fail('PRODUCER_SUPERSEDED');
-      return this.writeFrom(piece, at + length);
+      return this.writeFrom(rest, 0);
     });
   }
 

@@ -20,7 +20,7 @@ export class StreamWriter implements FileWriter {
 
   write(piece: Uint8Array): void | Promise<void> {
     const { length } = piece;
-    const waiting = this.stream.write(piece);
+    const waiting = writePiece(this.stream, piece);
     if (waiting !== undefined) return waiting.then(() => this.took(length));
     this.took(length);
     return undefined;
@@ -45,4 +45,10 @@ export class StreamWriter implements FileWriter {
     this.release?.();
     this.release = undefined;
   }
+}
+
+/** Writes a piece whose memory its owner may use again at once (contract 2): one that has to wait is copied first. */
+// Not by `slice`: that of a Buffer is no copy.
+export function writePiece(stream: Stream, piece: Uint8Array): void | Promise<void> {
+  return stream.write(stream.takesAtOnce(piece.length) ? piece : new Uint8Array(piece));
 }

@@ -65,6 +65,7 @@ export class Connections {
   readonly #open = new Map<Socket, Connection>();
   readonly #addresses = new Map<string, number>();
   readonly #lingering = new Set<Socket>();
+  #onNone: (() => void) | undefined;
   /** Some connection may be idle: one has finished an exchange since none was found. */
   #mayBeIdle = false;
 
@@ -95,6 +96,7 @@ export class Connections {
     if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
     socket.once('close', () => {
       this.#open.delete(socket);
+      if (this.#open.size === 0) this.#onNone?.();
       memory.give(cost);
       for (const res of connection.queued ?? []) closeUnsent(res);
       if (counted) this.#forgetAddress(address);
@@ -199,6 +201,14 @@ export class Connections {
   /** Closes what is not busy, once it has sent what it still has to. */
   closeIdle(): void {
     for (const [socket, { exchanges }] of this.#open) if (exchanges === 0) socket.destroySoon();
+  }
+
+  /** Settles when there is none any more, those that were refused left aside. */
+  whenNone(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onNone = resolve;
+    });
   }
 
   /** Whether a connection is open, and has nothing to do. */

@@ -28,6 +28,7 @@ import { openRead } from './follow.ts';
 import { isHeadBegun, LONGEST_HEAD } from './head.ts';
 import { type DirectRequest, requestOf } from './request.ts';
 import type { DirectServer } from './server.ts';
+import { takeFrom, takeNoMore } from './shared-read-socket.ts';
 import { ShortBody } from './short-body.ts';
 import { UploadBody } from './upload-body.ts';
 
@@ -72,7 +73,8 @@ export class DirectConnection implements Upload {
     this.socket = socket;
     this.server = server;
     this.exchanges = new DirectExchanges(socket, server);
-    socket.on('data', this.onData).on('end', this.onEnd).on('close', this.onClose).on('error', ignore);
+    takeFrom(socket, this.onData);
+    socket.on('end', this.onEnd).on('close', this.onClose).on('error', ignore);
     server.context.bounds.connections.attend(socket, this);
   }
 
@@ -93,8 +95,8 @@ export class DirectConnection implements Upload {
       else if (this.state === 'upload' || this.state === 'refused') at = this.takeUpload(bytes, at);
     }
     if (this.state === 'left') return;
-    // A few bytes of a head must not keep all that came with them.
-    if (at < bytes.length) this.rest = this.state === 'head' ? Buffer.from(bytes.subarray(at)) : bytes.subarray(at);
+    // Copied: what it lies in is read into again.
+    if (at < bytes.length) this.rest = Buffer.from(bytes.subarray(at));
     this.settle();
     if (!this.isReading) this.socket.pause();
   }
@@ -177,7 +179,7 @@ export class DirectConnection implements Upload {
     this.leave();
     const { socket } = this;
     this.server.handOver(socket);
-    if (at < bytes.length) socket.unshift(bytes.subarray(at));
+    if (at < bytes.length) socket.unshift(Buffer.from(bytes.subarray(at)));
     socket.resume();
     return at;
   }
@@ -212,8 +214,8 @@ export class DirectConnection implements Upload {
       this.handOver(request, 0);
       return at;
     }
+    body.release();
     if (waiting === undefined) {
-      body.release();
       this.out += target.answer();
       this.exchanges.answered(200);
     } else {
@@ -222,7 +224,7 @@ export class DirectConnection implements Upload {
         this.out += target.answer();
         this.done();
       };
-      waiting.then(answer, (error) => this.refuse(error)).finally(() => body.release());
+      waiting.then(answer, (error) => this.refuse(error));
     }
     return at;
   }
@@ -299,7 +301,8 @@ export class DirectConnection implements Upload {
     // It stays busy until the read is over.
     this.exchanges.passOn();
     this.leave();
-    socket.on('error', ignore).on('data', ignore);
+    takeFrom(socket, ignore);
+    socket.on('error', ignore);
     read.begin(socket);
     socket.resume();
   }
@@ -390,7 +393,8 @@ export class DirectConnection implements Upload {
     this.state = 'left';
     untrack(socket);
     this.exchanges.idle();
-    socket.off('data', this.onData).off('end', this.onEnd).off('close', this.onClose).off('error', ignore);
+    takeNoMore(socket, this.onData);
+    socket.off('end', this.onEnd).off('close', this.onClose).off('error', ignore);
     this.server.context.bounds.connections.unattend(socket);
   }
 }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 
 /** Who takes a body. After `end` or `broken` nothing follows. */
 export interface BodyTaker {
-  /** The bytes never change afterwards. */
+  /** The bytes are others after it has returned: what is wanted of them is copied. */
   data(bytes: Uint8Array): void;
   /** It is complete. */
   end(): void;

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { fail, type StreamFSError } from '../errors/index.ts';
 import { writes } from '../fs/index.ts';
 import type { Caller } from './access/index.ts';
 import type { Query } from './query.ts';
@@ -35,6 +36,8 @@ export class RequestExchange implements Exchange {
   /** The client went away before its answer was complete. */
   isGivenUp = false;
   isOver = false;
+  /** Its body broke off, before anybody read it. */
+  isBroken = false;
   /** What it is about, for the log; only where the log wants to know. */
   about: Readonly<Record<string, string>> | undefined;
   private controller: AbortController | undefined;
@@ -72,6 +75,29 @@ export class RequestExchange implements Exchange {
     this.controller ??= new AbortController();
     if (this.isGivenUp) this.controller.abort();
     return this.controller.signal;
+  }
+
+  /**
+   * Settles when the answers before this one are out, or nobody is there any more to get it.
+   *
+   * @throws BODY_BROKE_OFF, or what it is to be refused with: then it is the last on its connection
+   */
+  async turn(refusal: StreamFSError | undefined): Promise<void> {
+    const { res } = this;
+    if (res.socket === null && !res.destroyed) {
+      await new Promise<void>((resolve) => {
+        const settle = () => {
+          res.off('socket', settle).off('close', settle);
+          resolve();
+        };
+        res.on('socket', settle).on('close', settle);
+      });
+    }
+    if (refusal !== undefined) {
+      if (!res.headersSent) res.setHeader('Connection', 'close');
+      throw refusal;
+    }
+    if (this.isBroken) throw fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 });
   }
 
   /** The client has gone. */

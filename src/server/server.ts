@@ -214,7 +214,7 @@ class HttpServer implements StreamFSServer {
     this.#exchanges.set(socket, exchange);
     this.#busy(socket, 1);
     const isQueued = res.socket === null;
-    if (isQueued) this.#bounds.connections.queue(socket, res);
+    const refusal = isQueued ? this.#bounds.connections.queue(socket, res) : undefined;
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
     req.on('error', ignore);
     res.on('error', ignore);
@@ -224,7 +224,9 @@ class HttpServer implements StreamFSServer {
       this.#over(exchange);
     });
     try {
-      await this.#route(exchange);
+      // One after the other: what an answer is does not depend on what was sent behind its request.
+      if (isQueued) await exchange.turn(refusal);
+      if (!exchange.isOver) await this.#route(exchange);
     } catch (error) {
       this.#fail(exchange, error);
     }
@@ -297,6 +299,7 @@ class HttpServer implements StreamFSServer {
     const exchange = this.#exchanges.get(socket);
     if (exchange && !exchange.req.complete && !exchange.res.writableEnded) {
       markBroken(exchange.req);
+      exchange.isBroken = true;
       // Nothing can follow on this connection, also where an answer that has begun says that it is kept.
       exchange.res.once('finish', () => (socket as Socket).destroySoon());
       if (!breakOff(socket)) exchange.req.emit('error', error);

@@ -13,10 +13,14 @@ import type { Socket } from 'node:net';
 import type { MemoryBudget } from '../../core/index.ts';
 import { limitReached, type StreamFSError } from '../../errors/index.ts';
 import { type Upload, uploadOf } from '../ingest/index.ts';
+import { listenOnlyForItsEnd } from '../last-answer.ts';
 import type { ServerLimits } from './limits.ts';
 
 /** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
 export const CONNECTION_COST = 16 * 1024;
+
+/** What a request is charged that waits for the answers before its own, in bytes. */
+const WAITING_COST = 4 * 1024;
 
 /** Refused connections that are given time to read their answer, and how long, in milliseconds. */
 const MAX_LINGERING = 16;
@@ -32,8 +36,8 @@ interface Connection {
   /** What it had taken, and when that was last seen to change, while something waits to be sent. */
   taken: number;
   takenAt: number;
-  /** Answers that wait for those before them: of requests that were sent without waiting. */
-  queued: ServerResponse[] | undefined;
+  /** Answers that wait for those before them, of requests that were sent without waiting, and what each is charged. */
+  queued: Map<ServerResponse, number> | undefined;
   /** What it had sent of a body, and when that was last seen to change. */
   sent: number;
   sentAt: number;
@@ -55,6 +59,8 @@ export class Connections {
   readonly #open = new Map<Socket, Connection>();
   readonly #addresses = new Map<string, number>();
   readonly #lingering = new Set<Socket>();
+  /** Those of which too many requests wait. */
+  readonly #full = new Set<Socket>();
   /** Some connection may be idle: one has finished an exchange since none was found. */
   #mayBeIdle = false;
 
@@ -84,8 +90,15 @@ export class Connections {
     if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
     socket.once('close', () => {
       this.#open.delete(socket);
+      this.#full.delete(socket);
       memory.give(CONNECTION_COST);
-      for (const res of connection.queued ?? []) closeUnsent(res);
+      const { queued } = connection;
+      if (queued !== undefined) {
+        for (const [res, cost] of queued) {
+          memory.give(cost);
+          closeUnsent(res);
+        }
+      }
       if (counted) this.#forgetAddress(address);
     });
   }
@@ -135,9 +148,9 @@ export class Connections {
     socket.end(this.#options.answer(error));
   }
 
-  /** Whether a connection was refused, and has had its only answer. */
+  /** Whether nothing more is taken from a connection: it was refused, or too many of its requests wait. */
   isRefused(socket: Socket): boolean {
-    return this.#lingering.size > 0 && this.#lingering.has(socket);
+    return (this.#lingering.size > 0 && this.#lingering.has(socket)) || (this.#full.size > 0 && this.#full.has(socket));
   }
 
   /** Counts the exchanges of a connection. */
@@ -149,17 +162,32 @@ export class Connections {
     if (connection.exchanges === 0) this.#mayBeIdle = true;
   }
 
-  /** An answer has to wait for those before it. {@link unqueue} is to follow when it has been closed. */
-  queue(socket: Socket, res: ServerResponse): void {
+  /**
+   * A request has to wait for the answers before its own; {@link unqueue} is to follow when it has been closed. Where too
+   * many wait it gives the refusal that this one is to be answered with, in its turn and as the last: what comes behind
+   * it is dropped.
+   */
+  queue(socket: Socket, res: ServerResponse): StreamFSError | undefined {
     const connection = this.#open.get(socket);
-    if (connection === undefined) return;
-    connection.queued ??= [];
-    connection.queued.push(res);
+    if (connection === undefined) return undefined;
+    connection.queued ??= new Map();
+    const { queued } = connection;
+    const { limits, memory } = this.#options;
+    const isRoom = limits.waitingRequests === 0 || queued.size < limits.waitingRequests;
+    const isTaken = isRoom && memory.tryTake(WAITING_COST);
+    queued.set(res, isTaken ? WAITING_COST : 0);
+    if (isTaken) return undefined;
+    this.#full.add(socket);
+    listenOnlyForItsEnd(socket);
+    return isRoom
+      ? limitReached('MEMORY_LIMIT', 'memory', memory.limit)
+      : limitReached('WAITING_LIMIT', 'waiting_requests', limits.waitingRequests);
   }
 
   unqueue(socket: Socket, res: ServerResponse): void {
-    const connection = this.#open.get(socket);
-    if (connection?.queued !== undefined) connection.queued = connection.queued.filter((one) => one !== res);
+    const queued = this.#open.get(socket)?.queued;
+    this.#options.memory.give(queued?.get(res) ?? 0);
+    queued?.delete(res);
   }
 
   /** Closes what is not busy, once it has sent what it still has to. */

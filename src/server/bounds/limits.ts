@@ -4,6 +4,8 @@ export interface ServerLimits {
   connections: number;
   /** Connections at once from one address. */
   connectionsPerAddress: number;
+  /** Requests that may wait on one connection for the answers before theirs. */
+  waitingRequests: number;
   /** Live reads at once, of all streams. */
   readers: number;
   /** The request line and the headers of a request, in bytes. */
@@ -21,6 +23,7 @@ export interface ServerLimits {
 export const DEFAULT_LIMITS: ServerLimits = {
   connections: 20_000,
   connectionsPerAddress: 0,
+  waitingRequests: 100,
   readers: 0,
   headerSize: 16 * 1024,
   headerTimeout: 30_000,

@@ -1,8 +1,8 @@
 /** Sends what a path streams as the answer to a request: a live reader, or a content that has an end. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
 import { type StreamSource, writes } from '../../fs/index.ts';
+import { listenOnlyForItsEnd } from '../last-answer.ts';
 import { sendContent } from './content.ts';
 import { frameEncoding, rawEncoding } from './encoding.ts';
 import { joinFanout } from './fanout.ts';
@@ -55,12 +55,14 @@ async function beginLive(
   });
   // At once, also on an idle stream (contract 69).
   res.flushHeaders();
-  const socket = await socketOf(res);
-  if (socket === undefined) {
+  const { socket } = res;
+  if (socket === null || socket.destroyed) {
     reader.close();
     onOver();
     return;
   }
+  // The answer has said that it is the last.
+  listenOnlyForItsEnd(socket);
   // From here on the socket is written directly: nothing of node:http runs per run of bytes and reader.
   const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
   const fanout = joinFanout(reader.stream, encoding, chunked ? chunkedTransfer : closeTransfer);
@@ -81,17 +83,6 @@ async function beginLive(
 function overFacts(reader: Reader, end: string): Record<string, unknown> {
   const { id, stream, cursor, receivedBytes, skippedBytes } = reader;
   return { reader: id, stream: stream.name, end, cursor, bytes: receivedBytes, skipped: skippedBytes };
-}
-
-/** The response's socket: a pipelined one gets it when the answers before it are sent. Undefined when it is gone. */
-async function socketOf(res: ServerResponse): Promise<Socket | undefined> {
-  if (res.socket === null && !res.destroyed) {
-    await new Promise<void>((resolve) => {
-      res.once('socket', () => resolve());
-      res.once('close', () => resolve());
-    });
-  }
-  return res.socket === null || res.socket.destroyed ? undefined : res.socket;
 }
 
 export type { SendOptions } from './options.ts';

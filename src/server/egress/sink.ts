@@ -20,6 +20,8 @@ const LONGEST_RUN = 256 * 1024;
 const RUNS_PER_TURN = 4;
 /** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
 const KICK_GRACE = 5000;
+/** Where bytes wait, a timeout is looked at again later and later, at most so many milliseconds: a peer may stall. */
+const LONGEST_LOOK = 256;
 const EMPTY = Buffer.alloc(0);
 
 export interface SinkOptions {
@@ -48,7 +50,10 @@ export class Sink implements LiveRead {
   private queued: Laid | RunRecord | undefined;
   private readonly fanout: Fanout;
   private readonly options: SinkOptions;
-  private readonly timer: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly period: number;
+  /** The next look at a timeout that cannot be over yet. */
+  private look = 1;
   /** For the timers only: when bytes were last sent, and when anything was, by `performance.now`. */
   private lastData = 0;
   private lastSent = 0;
@@ -60,6 +65,7 @@ export class Sink implements LiveRead {
     this.fanout = fanout;
     this.options = options;
     const period = Math.min(options.timeout ?? Number.POSITIVE_INFINITY, options.heartbeat || Number.POSITIVE_INFINITY);
+    this.period = period;
     if (period !== Number.POSITIVE_INFINITY) {
       this.lastData = this.lastSent = performance.now();
       this.timer = setTimeout(this.tick, period).unref();
@@ -171,12 +177,18 @@ export class Sink implements LiveRead {
   private readonly tick = (): void => {
     if (this.done || this.timer === undefined) return;
     const { timeout, heartbeat } = this.options;
+    // What still waits has not been silence for the peer; and an answer that is over would be nobody's to look after.
+    if (this.reader.lag > 0 || this.socket.writableLength > 0) {
+      this.look = Math.min(LONGEST_LOOK, this.look * 2);
+      this.timer = setTimeout(this.tick, Math.max(this.period, this.look)).unref();
+      return;
+    }
     const now = performance.now();
-    if (timeout !== undefined && now - this.lastData >= timeout && this.reader.lag === 0) {
+    if (timeout !== undefined && now - this.lastData >= timeout) {
       this.finish('timeout');
       return;
     }
-    if (heartbeat > 0 && now - this.lastSent >= heartbeat && this.socket.writableLength === 0) {
+    if (heartbeat > 0 && now - this.lastSent >= heartbeat) {
       this.fanout.sendControl(this.socket, this.fanout.encoding.heartbeat(this.reader.cursor));
       this.lastSent = now;
     }

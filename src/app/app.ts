@@ -86,7 +86,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
       depth: limits.pathDepth || Number.POSITIVE_INFINITY,
     },
   });
-  const handles = new HandleTable({ mounts, logger, max: limits.handles });
+  const handles = new HandleTable({ mounts, logger, memory, max: limits.handles });
   const tokens = new Tokens(settings.tokens);
   const server = createServer({
     ...{ mounts, handles, logger, version, memory, counters },

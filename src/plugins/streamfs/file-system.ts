@@ -30,6 +30,7 @@ import { accessOf } from '../access.ts';
 import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { IdleExpiry } from './expiry.ts';
+import { Forgetting } from './forgetting.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { openProducerWriter } from './producer-writer.ts';
 import { README } from './readme.ts';
@@ -53,6 +54,8 @@ export class StreamFileSystem implements FileSystem {
   private readonly sums = new Totals();
   private readonly slow: SlowReaders;
   private readonly expiry: IdleExpiry;
+  private readonly forgetting: Forgetting;
+  private readonly clock: Clock;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
@@ -60,8 +63,12 @@ export class StreamFileSystem implements FileSystem {
     this.settings = settings;
     this.context = context;
     this.logger = context.logger;
+    this.clock = clock;
+    this.forgetting = new Forgetting(settings.producerTtl, clock);
     this.slow = new SlowReaders(context.logger);
-    this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, (entry) => this.expire(entry));
+    this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, context.logger, (entry) =>
+      this.expire(entry),
+    );
   }
 
   // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
@@ -106,6 +113,7 @@ export class StreamFileSystem implements FileSystem {
   shutdown(): void {
     this.isShutDown = true;
     this.expiry.stop();
+    this.forgetting.stop();
     for (const entry of [...this.table.all()]) {
       entry.stream.end('shutdown');
       this.forget(entry);
@@ -153,6 +161,7 @@ export class StreamFileSystem implements FileSystem {
 
   private forget(entry: Entry): void {
     this.table.delete(entry);
+    entry.producers?.clear();
     this.sums.settle(entry.stream);
   }
 
@@ -161,8 +170,6 @@ export class StreamFileSystem implements FileSystem {
     entry.stream.end('expired');
     this.forget(entry);
     this.context.limits?.hit('idle_timeout');
-    const { name, readerCount, totalWritten } = entry.stream;
-    this.logger.info('stream expired', { stream: name, readers: readerCount, totalWritten });
   }
 
   /** An auto-created stream that nobody wrote to is gone with its last reader (contract 36). */
@@ -212,7 +219,12 @@ export class StreamFileSystem implements FileSystem {
     if (isCreated && append.seq !== 0) throw producerGap(0, append.seq);
     const entry = this.entryToWrite(path, options);
     const { maxProducers, producerTtl } = this.settings;
-    entry.producers ??= new Producers({ max: maxProducers, ttl: producerTtl });
+    const { memory } = this.context;
+    entry.producers ??= new Producers({
+      ...{ max: maxProducers, ttl: producerTtl, now: () => this.clock.now() },
+      ...(memory === undefined ? {} : { memory }),
+    });
+    this.forgetting.watch(entry.producers);
     const writer = await openProducerWriter(entry.stream, entry.producers, append, () => {
       if (writer instanceof StreamWriter) entry.writers.delete(writer);
       this.dropIfUnused(entry);

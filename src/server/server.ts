@@ -199,10 +199,10 @@ class HttpServer implements StreamFSServer {
     });
   }
 
-  /** Counts the exchanges of a connection; one that is busy no more goes when the server does. */
-  #busy(socket: Socket, change: 1 | -1): void {
+  /** A connection that is busy no more goes when the server does. */
+  #done(socket: Socket): void {
     const { connections } = this.#bounds;
-    connections.busy(socket, change);
+    connections.done(socket);
     if (this.#closing && connections.isIdle(socket)) socket.destroySoon();
   }
 
@@ -212,7 +212,7 @@ class HttpServer implements StreamFSServer {
     if (this.#bounds.connections.isRefused(socket)) return;
     const exchange = new RequestExchange(req, res, this.#context);
     this.#exchanges.set(socket, exchange);
-    this.#busy(socket, 1);
+    this.#bounds.connections.busy(socket, req);
     const isQueued = res.socket === null;
     const refusal = isQueued ? this.#bounds.connections.queue(socket, res) : undefined;
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
@@ -251,7 +251,7 @@ class HttpServer implements StreamFSServer {
     exchange.isOver = true;
     const { res, socket, status } = exchange;
     if (!res.writableFinished) exchange.giveUp();
-    this.#busy(socket, -1);
+    this.#done(socket);
     const milliseconds = performance.now() - exchange.started;
     const { logger, metrics } = this.#context;
     if (!exchange.isLive) metrics.requests.observe(exchange.route, status, milliseconds);

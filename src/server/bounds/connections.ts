@@ -8,13 +8,13 @@
  * none the new one is refused. It gets an answer that says so, and a moment to read it: a few at a time, and beyond
  * those it is closed without a word, so that a flood costs next to nothing.
  */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { MemoryBudget } from '../../core/index.ts';
-import { limitReached, type StreamFSError } from '../../errors/index.ts';
-import { type Upload, uploadOf } from '../ingest/index.ts';
+import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { bodyTimeout, type Upload, uploadOf } from '../ingest/index.ts';
 import { listenOnlyForItsEnd } from '../last-answer.ts';
-import type { ServerLimits } from './limits.ts';
+import { INCOMING_SHARE, type ServerLimits } from './limits.ts';
 
 /** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
 export const CONNECTION_COST = 16 * 1024;
@@ -38,6 +38,8 @@ interface Connection {
   takenAt: number;
   /** Answers that wait for those before them, of requests that were sent without waiting, and what each is charged. */
   queued: Map<ServerResponse, number> | undefined;
+  /** The last request that came. */
+  newest: IncomingMessage | undefined;
   /** What it had sent of a body, and when that was last seen to change. */
   sent: number;
   sentAt: number;
@@ -84,7 +86,7 @@ export class Connections {
     }
     const connection: Connection = {
       ...{ exchanges: 0, served: false, address, queued: undefined },
-      ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0 },
+      ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0, newest: undefined },
     };
     this.#open.set(socket, connection);
     if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
@@ -112,7 +114,7 @@ export class Connections {
     if (connections > 0 && this.#open.size >= connections && !this.#dropIdle()) {
       return limitReached('CONNECTION_LIMIT', 'connections', connections);
     }
-    return memory.tryTake(CONNECTION_COST) ? undefined : limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+    return memory.tryTake(CONNECTION_COST) ? undefined : memoryLimit(memory.limit);
   }
 
   #forgetAddress(address: string): void {
@@ -153,13 +155,23 @@ export class Connections {
     return (this.#lingering.size > 0 && this.#lingering.has(socket)) || (this.#full.size > 0 && this.#full.has(socket));
   }
 
-  /** Counts the exchanges of a connection. */
-  busy(socket: Socket, change: 1 | -1): void {
+  /** A request has come on a connection; {@link done} is to follow. */
+  busy(socket: Socket, req: IncomingMessage): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
-    connection.exchanges += change;
+    connection.exchanges += 1;
     connection.served = true;
-    if (connection.exchanges === 0) this.#mayBeIdle = true;
+    connection.newest = req;
+  }
+
+  /** An exchange is over. */
+  done(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.exchanges -= 1;
+    if (connection.exchanges > 0) return;
+    connection.newest = undefined;
+    this.#mayBeIdle = true;
   }
 
   /**
@@ -180,7 +192,7 @@ export class Connections {
     this.#full.add(socket);
     listenOnlyForItsEnd(socket);
     return isRoom
-      ? limitReached('MEMORY_LIMIT', 'memory', memory.limit)
+      ? memoryLimit(memory.limit)
       : limitReached('WAITING_LIMIT', 'waiting_requests', limits.waitingRequests);
   }
 
@@ -211,16 +223,46 @@ export class Connections {
     return since === 0 ? 0 : performance.now() - since;
   }
 
-  /** Looks at all of them: who takes nothing, and who sends nothing. `now` is in milliseconds and never goes back. */
-  sweep(now: number): void {
-    const { limits } = this.#options;
+  /**
+   * Looks at all of them: who takes nothing, and who sends nothing. `now` is in milliseconds and never goes back. Gives
+   * the bytes of bodies that are here and that nobody has taken in.
+   */
+  sweep(now: number): number {
+    const incoming = new Map<Socket, { connection: Connection; bytes: number }>();
+    let sum = 0;
     for (const [socket, connection] of this.#open) {
       if (socket.writableLength === 0) connection.takenAt = 0;
       else this.#checkTaking(socket, connection, now);
-      if (connection.exchanges === 0 || limits.bodyTimeout + limits.streamBodyTimeout === 0) continue;
+      if (connection.exchanges === 0) continue;
       const upload = uploadOf(socket);
-      if (upload === undefined) connection.sentAt = 0;
+      const bytes = (upload?.held() ?? 0) + (connection.newest?.readableLength ?? 0);
+      if (upload === undefined && bytes === 0) connection.sentAt = 0;
       else this.#checkSending(socket, connection, upload, now);
+      if (bytes === 0) continue;
+      sum += bytes;
+      incoming.set(socket, { connection, bytes });
+    }
+    const most = this.#options.memory.limit * INCOMING_SHARE;
+    if (sum <= most) return sum;
+    // Those that have sent nothing for longest go first.
+    const oldest = [...incoming].sort(([, a], [, b]) => a.connection.sentAt - b.connection.sentAt);
+    for (const [socket, { bytes }] of oldest) {
+      if (sum <= most) break;
+      sum -= bytes;
+      this.#refuseBody(socket);
+    }
+    return sum;
+  }
+
+  /** There is no memory for a body that is only partly here. */
+  #refuseBody(socket: Socket): void {
+    const { memory, onRefused } = this.#options;
+    const upload = uploadOf(socket);
+    const error = (written: number) => memoryLimit(memory.limit, written);
+    if (upload !== undefined) upload.giveUp(error);
+    else {
+      onRefused(error(0));
+      socket.destroy();
     }
   }
 
@@ -241,14 +283,17 @@ export class Connections {
     socket.destroy();
   }
 
-  #checkSending(socket: Socket, connection: Connection, upload: Upload, now: number): void {
-    const { limits } = this.#options;
-    const timeout = upload.isForStream ? limits.streamBodyTimeout : limits.bodyTimeout;
+  #checkSending(socket: Socket, connection: Connection, upload: Upload | undefined, now: number): void {
     // Who is made to wait by the file has no part in it.
-    if (connection.sentAt === 0 || socket.bytesRead !== connection.sent || upload.isWaiting()) {
+    if (connection.sentAt === 0 || socket.bytesRead !== connection.sent || upload?.isWaiting()) {
       connection.sent = socket.bytesRead;
       connection.sentAt = now;
-    } else if (timeout > 0 && now - connection.sentAt >= timeout) upload.giveUp(timeout);
+      return;
+    }
+    if (upload === undefined) return;
+    const { limits } = this.#options;
+    const timeout = upload.isForStream ? limits.streamBodyTimeout : limits.bodyTimeout;
+    if (timeout > 0 && now - connection.sentAt >= timeout) upload.giveUp((written) => bodyTimeout(timeout, written));
   }
 }
 
@@ -270,4 +315,8 @@ function takenBySystem(socket: Socket): number {
   // Not documented by Node, but what its own socket.setTimeout goes by.
   const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
   return (handle?.bytesWritten ?? socket.bytesWritten) - (handle?.writeQueueSize ?? 0);
+}
+
+function memoryLimit(max: number, written?: number): StreamFSError {
+  return fail('MEMORY_LIMIT', { max }, { limit: 'memory', max, ...(written === undefined ? {} : { written }) });
 }

@@ -72,9 +72,9 @@ export class Bounds {
 
   #sweep(): void {
     const { connections } = this;
-    connections.sweep(performance.now());
+    const incoming = connections.sweep(performance.now());
     const since = (socket: Socket) => connections.lastTaken(socket);
-    this.reads.settle(since, (socket) => connections.cutStalled(socket));
+    this.reads.settle(since, (socket) => connections.cutStalled(socket), incoming);
   }
 
   /** Counts a refusal, and gives the limit it is for, if it is for one. */

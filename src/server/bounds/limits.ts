@@ -32,5 +32,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   stallTimeout: 300_000,
 };
 
-/** The part of the memory that queued output may take. */
+/** The part of the memory that bodies may take which nobody has taken in yet: half of what may wait in sockets. */
+export const INCOMING_SHARE = 1 / 16;
+
+/** The part of the memory that all that waits in sockets may take, in either direction. */
 export const QUEUED_SHARE = 1 / 8;

@@ -48,7 +48,7 @@ export class Sink implements LiveRead {
   readonly socket: Socket;
   /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
   private queued: Laid | RunRecord | undefined;
-  private readonly fanout: Fanout;
+  readonly shared: Fanout;
   private readonly options: SinkOptions;
   private timer: NodeJS.Timeout | undefined;
   private readonly period: number;
@@ -62,7 +62,7 @@ export class Sink implements LiveRead {
   constructor(reader: Reader, socket: Socket, fanout: Fanout, options: SinkOptions) {
     this.reader = reader;
     this.socket = socket;
-    this.fanout = fanout;
+    this.shared = fanout;
     this.options = options;
     const period = Math.min(options.timeout ?? Number.POSITIVE_INFINITY, options.heartbeat || Number.POSITIVE_INFINITY);
     this.period = period;
@@ -78,7 +78,7 @@ export class Sink implements LiveRead {
 
   /** Sends what there is. Called when there is something, and when the socket has room again. */
   readonly pump = (): void => {
-    const { reader, socket, fanout } = this;
+    const { reader, socket, shared: fanout } = this;
     for (let runs = 0; !this.done; ) {
       if (socket.writableLength > 0) {
         this.waitForRoom();
@@ -136,7 +136,7 @@ export class Sink implements LiveRead {
   }
 
   get kind(): 'raw' | 'frames' {
-    return this.fanout.encoding.name;
+    return this.shared.encoding.name;
   }
 
   kick(): void {
@@ -189,7 +189,7 @@ export class Sink implements LiveRead {
       return;
     }
     if (heartbeat > 0 && now - this.lastSent >= heartbeat) {
-      this.fanout.sendControl(this.socket, this.fanout.encoding.heartbeat(this.reader.cursor));
+      this.shared.sendControl(this.socket, this.shared.encoding.heartbeat(this.reader.cursor));
       this.lastSent = now;
     }
     this.timer.refresh();
@@ -198,7 +198,7 @@ export class Sink implements LiveRead {
   /** Ends the answer as it should be ended; a peer that does not take it in any more is cut. */
   private finish(reason: ReadEnd): void {
     if (this.done) return;
-    const { reader, socket, fanout } = this;
+    const { reader, socket, shared: fanout } = this;
     const stalled = reason === 'too-slow' && socket.writableLength > 0;
     this.release();
     if (stalled) socket.destroy();
@@ -234,6 +234,6 @@ export class Sink implements LiveRead {
     this.socket.off('close', this.onClose);
     this.socket.off('end', cut);
     this.socket.off('drain', this.pump);
-    this.fanout.leave();
+    this.shared.leave();
   }
 }

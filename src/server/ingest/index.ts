@@ -27,8 +27,10 @@ export interface Upload {
   breakOff(): void;
   /** Whether the file makes its writer wait just now. */
   isWaiting(): boolean;
-  /** Nothing has come for so many milliseconds: ends it with BODY_TIMEOUT. */
-  giveUp(milliseconds: number): void;
+  /** Bytes of it that are kept until more comes. */
+  held(): number;
+  /** Ends it with an error, made from how much was written. */
+  giveUp(why: (written: number) => StreamFSError): void;
 }
 
 /** Uploads under way, by the socket they come from. */
@@ -128,7 +130,8 @@ function pour(req: IncomingMessage, writer: FileWriter, options: ReceiveOptions)
       isForStream: options.live ?? writer.generation !== undefined,
       breakOff: onBreak,
       isWaiting: () => pending !== undefined,
-      giveUp: (milliseconds) => finish(() => reject(bodyTimeout(milliseconds, writer.written))),
+      held: () => pieces.held,
+      giveUp: (why) => finish(() => reject(why(writer.written))),
     });
     writer.onStop = failed;
   });

@@ -161,7 +161,7 @@ export class StreamFileSystem implements FileSystem {
 
   private forget(entry: Entry): void {
     this.table.delete(entry);
-    entry.producers?.clear();
+    if (entry.producers !== undefined) this.forgetting.drop(entry.producers);
     this.sums.settle(entry.stream);
   }
 

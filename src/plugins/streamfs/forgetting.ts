@@ -28,6 +28,13 @@ export class Forgetting {
     this.schedule();
   }
 
+  /** Their stream is gone. */
+  drop(producers: Producers): void {
+    producers.clear();
+    this.all.delete(producers);
+    if (this.all.size === 0) this.stop();
+  }
+
   stop(): void {
     this.cancel?.();
     this.cancel = undefined;

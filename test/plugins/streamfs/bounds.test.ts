@@ -191,6 +191,11 @@ describe('the memory of a mount', () => {
     clock.advance(20 * 60_000);
     expect(memory.fixed).toBe(gone);
     expect(clock.pending).toBe(0);
+    // Nothing is remembered of a stream that is gone, a timer least of all.
+    await append('/c', 'p');
+    expect(clock.pending).toBe(1);
+    await fs.remove('/c');
+    expect(clock.pending).toBe(0);
   });
 
   it('is given back by a removed stream only when its last reader has gone', async () => {

@@ -227,6 +227,11 @@ export class ExactWrite {
       const failure = await this.#attempt(body(), isLast, source);
       if (failure === undefined) break;
       const now = performance.now();
+      // A source that is quiet for longer than the server waits for a body is no failure, however often it happens.
+      if (isClientError(failure, 'BODY_TIMEOUT')) {
+        failingSince = undefined;
+        this.#backoff.reset();
+      }
       failingSince ??= now;
       this.#size = Math.max(SIZE.least, this.#size / 2);
       const wait = this.#backoff.next();

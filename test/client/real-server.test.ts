@@ -269,3 +269,36 @@ describe('client with a real server', () => {
     expect(snapshot.generation).toMatch(/\w+/);
   });
 });
+
+describe('contract 72: writing with reconnect', () => {
+  it('a source that is quiet for longer than the server waits for a body is not given up, and loses nothing', async () => {
+    const app = await startApp({
+      config: { server: { address: '127.0.0.1:0', stream_body_timeout: '60ms' }, plugins: { streamfs: {} } },
+      logger: silent,
+    });
+    onTestFinished(() => app.shutdown());
+    const client = new StreamFSClient({ url: app.url });
+    let timeouts = 0;
+    let goOn = () => {};
+    const enough = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    async function* source() {
+      yield Buffer.from('before ');
+      await enough;
+      yield Buffer.from('behind');
+    }
+    const { written } = await client.write('/streamfs/a', source(), {
+      reconnect: { initial: 1, max: 1 },
+      retryFor: 100,
+      onRetry: ({ error }) => {
+        expect(error.code).toBe('BODY_TIMEOUT');
+        timeouts += 1;
+        if (timeouts === 8) goOn();
+      },
+    });
+    expect([written, timeouts]).toEqual([13, 8]);
+    const bytes = await fetch(`${app.url}/api/v1/files?path=/streamfs/a&snapshot=true`);
+    expect(await bytes.text()).toBe('before behind');
+  });
+});

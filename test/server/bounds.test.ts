@@ -257,6 +257,22 @@ describe('contract 27: a peer that takes nothing', () => {
     stalled.socket.destroy();
   });
 
+  it('is not blamed for the time in which the event loop stood still', async () => {
+    const { server, counters } = await bounded({ stallTimeout: 400 });
+    await fill(server, '/mem/big', 32 * MB);
+    const slow = await wire(server.port);
+    slow.socket.pause();
+    slow.send('GET /api/v1/files?path=/mem/big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    // It is known by then that something waits for it.
+    await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ connections: 2 }));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const until = performance.now() + 1500;
+    while (performance.now() < until);
+    slow.socket.resume();
+    expect((await slow.closed()).length).toBeGreaterThan(32 * MB);
+    expect(counters.get('stall_timeout')).toBe(0);
+  });
+
   it('but that begins to read again before the timeout gets all of it', async () => {
     const { server, counters } = await bounded({ stallTimeout: 60_000 });
     await fill(server, '/mem/big', 32 * MB);

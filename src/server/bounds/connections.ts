@@ -63,6 +63,8 @@ export class Connections {
   readonly #lingering = new Set<Socket>();
   /** Those of which too many requests wait. */
   readonly #full = new Set<Socket>();
+  /** The time at the last look, in milliseconds: of a clock that stands still while the event loop does. */
+  #time = 1;
   /** Some connection may be idle: one has finished an exchange since none was found. */
   #mayBeIdle = false;
 
@@ -220,14 +222,16 @@ export class Connections {
   /** For how long its peer has taken nothing although something waits, in milliseconds, to a look's exactness. */
   standsStillFor(socket: Socket): number {
     const since = socket.writableLength === 0 ? 0 : this.lastTaken(socket);
-    return since === 0 ? 0 : performance.now() - since;
+    return since === 0 ? 0 : this.#time - since;
   }
 
   /**
-   * Looks at all of them: who takes nothing, and who sends nothing. `now` is in milliseconds and never goes back. Gives
-   * the bytes of bodies that are here and that nobody has taken in.
+   * Looks at all of them: who takes nothing, and who sends nothing. `passed` is the time since the last look in which
+   * they could do so, in milliseconds. Gives the bytes of bodies that are here and that nobody has taken in.
    */
-  sweep(now: number): number {
+  sweep(passed: number): number {
+    this.#time += passed;
+    const now = this.#time;
     const incoming = new Map<Socket, { connection: Connection; bytes: number }>();
     let sum = 0;
     for (const [socket, connection] of this.#open) {

@@ -1,12 +1,5 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
-import {
-  type AppendId,
-  Producers,
-  producerGap,
-  type ReaderStart,
-  Stream,
-  type StreamObserver,
-} from '../../core/index.ts';
+import { type AppendId, producerGap, type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
   type Capabilities,
@@ -55,7 +48,6 @@ export class StreamFileSystem implements FileSystem {
   private readonly slow: SlowReaders;
   private readonly expiry: IdleExpiry;
   private readonly forgetting: Forgetting;
-  private readonly clock: Clock;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
@@ -63,8 +55,7 @@ export class StreamFileSystem implements FileSystem {
     this.settings = settings;
     this.context = context;
     this.logger = context.logger;
-    this.clock = clock;
-    this.forgetting = new Forgetting(settings.producerTtl, clock);
+    this.forgetting = new Forgetting(settings, clock, context.memory);
     this.slow = new SlowReaders(context.logger);
     this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, context.logger, (entry) =>
       this.expire(entry),
@@ -216,14 +207,12 @@ export class StreamFileSystem implements FileSystem {
     this.requireWritable(path);
     const isCreated = this.table.get(path) === undefined && (options.create ?? this.settings.autoCreate);
     // A stream that is not there has applied nothing: it is not made only to say so.
-    if (isCreated && append.seq !== 0) throw producerGap(0, append.seq);
+    if (isCreated && append.seq !== 0) {
+      this.table.requireFree(path);
+      throw producerGap(0, append.seq);
+    }
     const entry = this.entryToWrite(path, options);
-    const { maxProducers, producerTtl } = this.settings;
-    const { memory } = this.context;
-    entry.producers ??= new Producers({
-      ...{ max: maxProducers, ttl: producerTtl, now: () => this.clock.now() },
-      ...(memory === undefined ? {} : { memory }),
-    });
+    entry.producers ??= this.forgetting.make();
     this.forgetting.watch(entry.producers);
     const writer = await openProducerWriter(entry.stream, entry.producers, append, () => {
       if (writer instanceof StreamWriter) entry.writers.delete(writer);

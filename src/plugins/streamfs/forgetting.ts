@@ -2,8 +2,9 @@
  * Producers that have been idle for too long are forgotten also where nobody appends any more: what is remembered of
  * them is charged for, and a mount may have thousands of streams. One timer for all of a mount.
  */
-import type { Producers } from '../../core/index.ts';
+import { type MemoryBudget, Producers } from '../../core/index.ts';
 import type { Clock } from '../../fs/index.ts';
+import type { Settings } from './settings.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
 const SHORTEST = 50;
@@ -11,14 +12,28 @@ const LONGEST = 60_000;
 
 export class Forgetting {
   private readonly period: number;
+  private readonly settings: Settings;
   private readonly clock: Clock;
+  private readonly memory: MemoryBudget | undefined;
   private readonly all = new Set<Producers>();
   private cancel: (() => void) | undefined;
 
-  /** @param ttl milliseconds after which a producer is forgotten; 0: never */
-  constructor(ttl: number, clock: Clock) {
+  /** @param memory what producers are charged to */
+  constructor(settings: Settings, clock: Clock, memory: MemoryBudget | undefined) {
+    const { producerTtl: ttl } = settings;
+    this.settings = settings;
+    this.memory = memory;
     this.period = ttl === 0 ? 0 : Math.min(LONGEST, Math.max(SHORTEST, ttl / 4));
     this.clock = clock;
+  }
+
+  /** Those of one stream. */
+  make(): Producers {
+    const { clock, memory, settings } = this;
+    return new Producers({
+      ...{ max: settings.maxProducers, ttl: settings.producerTtl, now: () => clock.now() },
+      ...(memory === undefined ? {} : { memory }),
+    });
   }
 
   /** A stream has producers. */

@@ -301,4 +301,35 @@ describe('contract 72: writing with reconnect', () => {
     const bytes = await fetch(`${app.url}/api/v1/files?path=/streamfs/a&snapshot=true`);
     expect(await bytes.text()).toBe('before behind');
   });
+
+  it('nor is one over connections that do not last, as long as nothing waits to be acknowledged', async () => {
+    const proxy = await breakingProxy(await realServer(), () => Number.POSITIVE_INFINITY);
+    const client = new StreamFSClient({ url: proxy.url });
+    let goOn = () => {};
+    const enough = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    async function* source() {
+      await enough;
+      yield Buffer.from('at last');
+    }
+    let retries = 0;
+    const writing = client.write('/streamfs/a', source(), {
+      reconnect: { initial: 1, max: 1 },
+      retryFor: 1000,
+      onRetry: () => {
+        retries += 1;
+      },
+    });
+    for (let n = 1; n <= 3; n++) {
+      // How long it lasted is what this is about.
+      await new Promise((resolve) => setTimeout(resolve, 1200));
+      proxy.close();
+      proxy.open();
+      while (retries < n) await new Promise((resolve) => setImmediate(resolve));
+    }
+    goOn();
+    expect((await writing).written).toBe(7);
+    proxy.close();
+  });
 });

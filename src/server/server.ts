@@ -25,6 +25,7 @@ import { type Caller, type HostCheck, requireFor, type Tokens } from './access/i
 import { Bounds, type ServerLimits } from './bounds/index.ts';
 import { RequestExchange } from './exchange.ts';
 import { breakOff } from './ingest/index.ts';
+import { listenOnlyForItsEnd } from './last-answer.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
 import { errorBody, markBroken, sendError } from './respond.ts';
 import type { Route, ServerContext, VersionInfo } from './route.ts';
@@ -305,8 +306,14 @@ class HttpServer implements StreamFSServer {
       if (!breakOff(socket)) exchange.req.emit('error', error);
       return;
     }
-    if (!socket.writable || error.code === 'ECONNRESET' || hasUnfinishedAnswer(exchange)) {
+    if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy(error);
+      return;
+    }
+    if (exchange !== undefined && !exchange.res.writableFinished) {
+      // It comes behind the answers to what was right, of which this is the last.
+      listenOnlyForItsEnd(socket as Socket);
+      exchange.res.once('finish', () => this.#refuse(error, socket));
       return;
     }
     const refusal = refusalOf(error, this.#bounds.limits);
@@ -332,11 +339,6 @@ function refusalOf(error: NodeJS.ErrnoException, { headerSize, headerTimeout }: 
     default:
       return fail('BAD_REQUEST', { reason: `this is not an HTTP request (${error.code ?? error.message})` });
   }
-}
-
-/** Whether an answer is on its way on a connection: a second one must not be put into the middle of it. */
-function hasUnfinishedAnswer(exchange: RequestExchange | undefined): boolean {
-  return exchange !== undefined && !exchange.res.writableFinished;
 }
 
 /** An answer for a connection that never had a proper request. */

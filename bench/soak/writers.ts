@@ -152,6 +152,8 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
     const { endOffset, written } = await client.write(run.pathOf(stream), handedOver(run, stream), {
       end: true,
       reconnect: { initial: 20, max: 500 },
+      // On a machine with much else to do an attempt may take seconds; what is held to here is bytes, not time.
+      retryFor: 300_000,
       onRetry: () => {
         run.counts.retries++;
       },

@@ -6,7 +6,7 @@ import { FrameDecoder } from '../../src/client/frames.ts';
 import { StreamFSClient } from '../../src/client/index.ts';
 import { Process } from '../../test/e2e/harness/process.ts';
 import { ask, type LiveEvents, readLive } from './http.ts';
-import { pause, type Run } from './run.ts';
+import { type Means, pause, type Run } from './run.ts';
 import { Cursor, RawCursor } from './verify.ts';
 
 /** Back soon, and also where the very first connection was cut. */
@@ -19,6 +19,7 @@ export type ReaderKind =
   | 'stalled'
   | 'coming and going'
   | 'resuming'
+  | 'kicked'
   | 'handle'
   | 'command line';
 const KINDS: readonly ReaderKind[] = [
@@ -29,6 +30,7 @@ const KINDS: readonly ReaderKind[] = [
   'stalled',
   'coming and going',
   'resuming',
+  'kicked',
   'handle',
   'raw',
   'framed',
@@ -39,14 +41,6 @@ export function readerKind(run: Run, reader: number): ReaderKind {
   return reader < run.options.processes
     ? 'command line'
     : KINDS[(reader + 3 * Math.floor(reader / run.options.streams)) % KINDS.length]!;
-}
-
-/** What a reader needs beside the run. */
-export interface Means {
-  /** The command line's program. */
-  main: string;
-  /** The port of a proxy that cuts connections. */
-  cutter: number;
 }
 
 /** Reads a stream to its end. */
@@ -69,7 +63,14 @@ function expectAll(run: Run, stream: number, from: number, end: number, received
 type Pace = (socket: Socket, bytes: number) => void;
 
 /** Reads frames until the end, or until it leaves. Gives whether it saw the end. */
-async function framed(run: Run, stream: number, more: string, pace: Pace, leaving?: AbortSignal): Promise<boolean> {
+async function framed(
+  run: Run,
+  stream: number,
+  more: string,
+  pace: Pace,
+  leaving?: AbortSignal,
+  leave: (socket: Socket) => void = (socket) => (run.random() < 0.5 ? socket.destroy() : socket.resetAndDestroy()),
+): Promise<boolean> {
   const decoder = new FrameDecoder();
   let cursor: Cursor | undefined;
   let from = 0;
@@ -105,12 +106,10 @@ async function framed(run: Run, stream: number, more: string, pace: Pace, leavin
       close: resolve,
     };
     const socket = readLive(run.port, query(run, stream, `&format=frames${more}`), events);
-    leaving?.addEventListener('abort', () => (run.random() < 0.5 ? socket.destroy() : socket.resetAndDestroy()), {
-      once: true,
-    });
+    leaving?.addEventListener('abort', () => leave(socket), { once: true });
   });
   if (failure !== undefined) throw failure;
-  if (leaving?.aborted && end === undefined) return false;
+  if (leaving?.aborted && (end === undefined || end === 'kicked')) return false;
   if (end !== 'ended') throw new Error(`lost: the connection closed at ${cursor?.offset} with ${end ?? 'no end'}`);
   expectAll(run, stream, from, cursor!.offset, cursor!.received, cursor!.skipped);
   return true;
@@ -235,6 +234,19 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     throw new Error('lost: following was over without an end');
   },
 
+  /** Ended by an administrator, again and again, wherever it is; what it got until then is right. */
+  async kicked(run, stream) {
+    const { signal } = run.joining;
+    while (!signal.aborted) {
+      const leaving = new AbortController();
+      const stay = pause(run.between(50, 3000), signal).then(() => leaving.abort());
+      const kick = (socket: Socket) =>
+        void run.guard(`kicking a reader of stream ${stream}`, () => kickOut(run, stream, socket));
+      if (await framed(run, stream, '', () => undefined, leaving.signal, kick)) return;
+      await stay;
+    }
+  },
+
   async handle(run, stream) {
     const opened = await ask(run.port, 'POST', `/handles/open?path=${run.pathOf(stream)}&flags=0&lease=60`);
     const { handle_id: id } = JSON.parse(opened.body.toString()) as { handle_id: number };
@@ -262,7 +274,8 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
   async 'command line'(run, stream, { main }) {
     const env = { STREAMFS_URL: `http://127.0.0.1:${run.port}` };
     const reader = new Process(process.execPath, [main, 'cat', '--stream', run.pathOf(stream)], { env, keep: false });
-    const cursor = new RawCursor(stream, 0);
+    // What was there before the process came may be gone already.
+    const cursor = new RawCursor(stream, undefined);
     reader.stdout.onPiece = (piece) => {
       run.counts.bytesOut += piece.length;
       cursor.data(piece);
@@ -273,9 +286,29 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     const losses = [...stderr.matchAll(/lost (\d+) bytes/g)].map((match) => Number(match[1]));
     const skipped = losses.reduce((sum, lost) => sum + lost, 0);
     cursor.end(run.written[stream]!, skipped);
-    expectAll(run, stream, 0, run.written[stream]!, cursor.received, skipped);
+    const from = run.written[stream]! - cursor.received - skipped;
+    expectAll(run, stream, from, run.written[stream]!, cursor.received, skipped);
   },
 };
+
+/** Finds the reader of a connection among those of its stream, and ends it. */
+async function kickOut(run: Run, stream: number, socket: Socket): Promise<void> {
+  const address = `127.0.0.1:${socket.localPort}`;
+  while (!socket.destroyed) {
+    const { body } = await ask(run.port, 'GET', `/readers?path=${run.pathOf(stream)}`);
+    const { readers } = JSON.parse(body.toString()) as { readers: { id: number; address: string }[] };
+    const found = readers.find((reader) => reader.address === address);
+    if (found === undefined) {
+      await pause(10);
+      continue;
+    }
+    const { status } = await ask(run.port, 'DELETE', `/readers/${found.id}`);
+    // It may have come to its end by itself.
+    if (status !== 200 && status !== 404) throw new Error(`answered ${status}`);
+    if (status === 200) run.counts.kicks++;
+    return;
+  }
+}
 
 /** Streams that live for a moment: made, written, read, listed, removed, over and over. */
 export async function shortLives(run: Run, name: string): Promise<void> {

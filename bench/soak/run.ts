@@ -13,6 +13,14 @@ export interface Options {
   seed: number;
 }
 
+/** What readers and writers need beside the run. */
+export interface Means {
+  /** The command line's program. */
+  main: string;
+  /** The port of a proxy that cuts connections. */
+  cutter: number;
+}
+
 /** One stream in so many is so many times busier than the others. */
 const EVERY = 7;
 const BUSIER = 10;
@@ -37,6 +45,8 @@ export class Run {
     leaves: 0,
     cuts: 0,
     resumes: 0,
+    retries: 0,
+    kicks: 0,
     handleReads: 0,
     lives: 0,
   };

@@ -22,10 +22,10 @@ export async function soak(options: Options): Promise<boolean> {
     const before = await server.ask<Level>('level');
     const descriptors = descriptorsOf(server.pid);
     const cutter = await startCutter(run);
-    const writers = Array.from({ length: options.streams }, (_, stream) => write(run, stream, MAIN));
+    const means = { main: MAIN, cutter: cutter.port };
+    const writers = Array.from({ length: options.streams }, (_, stream) => write(run, stream, means));
     const readers: Promise<void>[] = [];
     const open = new Set<number>();
-    const means = { main: MAIN, cutter: cutter.port };
     const begin = (reader: number) => {
       open.add(reader);
       readers.push(read(run, reader, means).finally(() => open.delete(reader)));

@@ -46,16 +46,19 @@ export class Cursor {
  */
 export class RawCursor {
   readonly stream: number;
-  private readonly start: number;
+  /** Undefined: it is not told where it starts; the first bytes say it, modulo the period. */
+  private readonly start: number | undefined;
   private offset: number;
   received = 0;
   /** Modulo the period. */
   private jumped = 0;
+  private joinedAt = 0;
   private held: Buffer = Buffer.alloc(0);
 
-  constructor(stream: number, start: number) {
+  constructor(stream: number, start: number | undefined) {
     this.stream = stream;
-    this.start = this.offset = start;
+    this.start = start;
+    this.offset = start ?? 0;
   }
 
   data(bytes: Uint8Array): void {
@@ -75,8 +78,9 @@ export class RawCursor {
       if (jump === undefined || jump === 0) {
         throw new WrongBytes(`stream ${this.stream}: wrong bytes after ${this.received - rest.length} that were right`);
       }
+      if (this.start === undefined && this.offset === 0) this.joinedAt = jump;
+      else this.jumped += jump;
       this.offset += jump;
-      this.jumped += jump;
     }
   }
 
@@ -100,7 +104,11 @@ export class RawCursor {
         `stream ${this.stream}: ${skipped} bytes were lost, the bytes themselves say ${this.jumped}`,
       );
     }
-    if (this.start + this.received + skipped !== offset) {
+    const start = this.start ?? offset - this.received - skipped;
+    if (
+      start + this.received + skipped !== offset ||
+      (this.start === undefined && (start - this.joinedAt) % PERIOD !== 0)
+    ) {
       throw new WrongBytes(
         `stream ${this.stream}: ${this.received} received and ${skipped} lost, but it ended at ${offset}`,
       );

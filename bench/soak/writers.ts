@@ -2,16 +2,18 @@
 import { once } from 'node:events';
 import { type ClientRequest, request } from 'node:http';
 import { connect } from 'node:net';
+import { createNodeFetch } from '../../src/cli/node-fetch.ts';
+import { StreamFSClient } from '../../src/client/index.ts';
 import { Process } from '../../test/e2e/harness/process.ts';
 import { content } from './content.ts';
 import { ask } from './http.ts';
-import { pause, type Run } from './run.ts';
+import { type Means, pause, type Run } from './run.ts';
 
 /** The longest message, in bytes: one chunk. */
 const LONGEST = 64 * 1024;
 
-export type WriterKind = 'put' | 'chunked' | 'handle' | 'cut' | 'command line';
-const KINDS: readonly WriterKind[] = ['put', 'chunked', 'put', 'handle', 'cut'];
+export type WriterKind = 'put' | 'chunked' | 'handle' | 'cut' | 'exact' | 'command line';
+const KINDS: readonly WriterKind[] = ['put', 'chunked', 'exact', 'put', 'handle', 'cut'];
 
 /** Which kind writes a stream: the first few are written by processes of the command line. */
 export function writerKind(run: Run, stream: number): WriterKind {
@@ -19,20 +21,32 @@ export function writerKind(run: Run, stream: number): WriterKind {
 }
 
 /** Writes a stream until it is told to stop, and ends it. */
-export async function write(run: Run, stream: number, main: string): Promise<void> {
+export async function write(run: Run, stream: number, means: Means): Promise<void> {
   const kind = writerKind(run, stream);
-  await run.guard(`writer (${kind}) of stream ${stream}`, () => WRITE[kind](run, stream, main));
+  await run.guard(`writer (${kind}) of stream ${stream}`, () => WRITE[kind](run, stream, means));
 }
 
-/** Hands over messages at the stream's pace until it is time to stop. */
-async function paced(run: Run, stream: number, send: (bytes: Buffer) => Promise<void>): Promise<void> {
+/** Messages at the stream's pace, until it is time to stop; each follows what was written before. */
+async function* messages(run: Run, stream: number): AsyncGenerator<Buffer> {
   const rate = run.rateOf(stream);
   const { signal } = run.writing;
   while (!signal.aborted) {
     // Mostly small messages, some of a whole chunk.
     const length = Math.max(1, Math.floor(LONGEST * run.random() ** 4));
-    await send(content(stream, run.written[stream]!, length));
+    yield content(stream, run.written[stream]!, length);
     await pause((length / rate) * 1000 * 2 * run.random(), signal);
+  }
+}
+
+async function paced(run: Run, stream: number, send: (bytes: Buffer) => Promise<void>): Promise<void> {
+  for await (const bytes of messages(run, stream)) await send(bytes);
+}
+
+/** What is handed over counts as written: none of it may be lost. */
+async function* handedOver(run: Run, stream: number): AsyncGenerator<Buffer> {
+  for await (const bytes of messages(run, stream)) {
+    took(run, stream, bytes.length);
+    yield bytes;
   }
 }
 
@@ -51,7 +65,7 @@ const finish = async (run: Run, stream: number) => {
   if (status !== 200) throw new Error(`ending answered ${status}`);
 };
 
-const WRITE: Record<WriterKind, (run: Run, stream: number, main: string) => Promise<void>> = {
+const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Promise<void>> = {
   async put(run, stream) {
     await paced(run, stream, async (bytes) => {
       const { status, headers } = await ask(run.port, 'PUT', `/files?path=${run.pathOf(stream)}`, bytes);
@@ -132,7 +146,23 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, main: string) => Prom
     await finish(run, stream);
   },
 
-  async 'command line'(run, stream, main) {
+  /** Through the proxy that cuts: what it could not see acknowledged it sends again, and no byte comes twice. */
+  async exact(run, stream, { cutter }) {
+    const client = new StreamFSClient({ url: `http://127.0.0.1:${cutter}`, fetch: createNodeFetch() });
+    const { endOffset, written } = await client.write(run.pathOf(stream), handedOver(run, stream), {
+      end: true,
+      reconnect: { initial: 20, max: 500 },
+      // On a machine with much else to do an attempt may take seconds; what is held to here is bytes, not time.
+      retryFor: 300_000,
+      onRetry: () => {
+        run.counts.retries++;
+      },
+    });
+    if (written !== run.written[stream]) throw new Error(`${run.written[stream]} handed over, ${written} written`);
+    expectEnd(run, stream, String(endOffset));
+  },
+
+  async 'command line'(run, stream, { main }) {
     const env = { STREAMFS_URL: `http://127.0.0.1:${run.port}` };
     const writer = new Process(process.execPath, [main, 'write', '--stream', '--end', run.pathOf(stream)], { env });
     await paced(run, stream, async (bytes) => {

@@ -10,6 +10,7 @@ export function serverLimits({ limits, ...bounds }: BoundsConfig, logger: Plugin
   return {
     connections: connectionsFor(limits.connections, logger),
     connectionsPerAddress: limits.connectionsPerAddress,
+    waitingRequests: limits.waitingRequests,
     readers: limits.readers,
     headerSize: limits.headerSize,
     headerTimeout: limits.headerTimeout,

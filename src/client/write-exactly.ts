@@ -95,6 +95,11 @@ class Append {
   #timer: ReturnType<typeof setTimeout> | undefined;
   length = 0;
 
+  /** More may come into it: nothing is waiting to be acknowledged yet. */
+  get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
   constructor(source: Ahead, size: number) {
     this.#source = source;
     this.#size = size;
@@ -198,7 +203,7 @@ export class ExactWrite {
               return this.#transport.takesIterables ? body : readableFrom(body);
             },
             false,
-            counted,
+            { counted, append },
           );
         } finally {
           body?.stop();
@@ -220,13 +225,25 @@ export class ExactWrite {
   }
 
   /** Sends an append until it is acknowledged. */
-  async #send(body: () => FetchBody, isLast: boolean, source?: CountedSource): Promise<void> {
+  async #send(
+    body: () => FetchBody,
+    isLast: boolean,
+    source?: { counted: CountedSource; append: Append },
+  ): Promise<void> {
     const { retryFor = DEFAULT_RETRY_FOR, signal, onRetry } = this.#options;
     let failingSince: number | undefined;
     for (;;) {
-      const failure = await this.#attempt(body(), isLast, source);
+      const began = performance.now();
+      const failure = await this.#attempt(body(), isLast, source?.counted);
       if (failure === undefined) break;
       const now = performance.now();
+      // Where the source is quiet, a server that waits no longer, or a connection that did not last, is no failure to
+      // write, however often it happens.
+      const wasQuiet = failure.kind !== 'http' && source?.append.isOpen === true && now - began >= LONGEST;
+      if (wasQuiet || isClientError(failure, 'BODY_TIMEOUT')) {
+        failingSince = undefined;
+        this.#backoff.reset();
+      }
       failingSince ??= now;
       this.#size = Math.max(SIZE.least, this.#size / 2);
       const wait = this.#backoff.next();

@@ -33,6 +33,9 @@ export const limits = z.strictObject({
   connections_per_address: count
     .prefault(L.connections_per_address)
     .describe('Connections at once from one address. 0: any number.'),
+  waiting_requests: count
+    .prefault(L.waiting_requests)
+    .describe('Requests that may wait on one connection for the answers before theirs. 0: any number.'),
   readers: count.prefault(L.readers).describe('Live reads at once, of all streams. 0: any number.'),
   handles: count.prefault(L.handles).describe('Handles open at once. 0: any number.'),
   mounts: count.prefault(L.mounts).describe('Mounts, those of the configuration included. 0: any number.'),

@@ -13,6 +13,7 @@ export const DEFAULT_BOUNDS = {
 export const DEFAULT_SERVER_LIMITS = {
   connections: 20_000,
   connections_per_address: 0,
+  waiting_requests: 100,
   readers: 0,
   handles: 10_000,
   mounts: 100,
@@ -33,6 +34,7 @@ export interface BoundsConfig {
   limits: {
     connections: number;
     connectionsPerAddress: number;
+    waitingRequests: number;
     readers: number;
     handles: number;
     mounts: number;
@@ -64,6 +66,7 @@ export function boundsOf({ limits, ...written }: Written): BoundsConfig {
     limits: {
       connections: limits.connections,
       connectionsPerAddress: limits.connections_per_address,
+      waitingRequests: limits.waiting_requests,
       readers: limits.readers,
       handles: limits.handles,
       mounts: limits.mounts,

@@ -7,6 +7,7 @@
  * Nothing here waits or writes. Whoever appends bytes calls {@link Attempt.took} in the same turn.
  */
 import { fail, limitReached, type StreamFSError } from '../errors/index.ts';
+import type { MemoryBudget } from './budget.ts';
 
 /** What an append is known by: the same three for each attempt at it. */
 export interface AppendId {
@@ -25,7 +26,12 @@ export interface ProducersOptions {
   ttl: number;
   /** Milliseconds that only go forward. */
   now?: () => number;
+  /** What they are charged to. Default: nothing. */
+  memory?: Pick<MemoryBudget, 'tryTake' | 'give' | 'limit'>;
 }
+
+/** What a producer is charged, in bytes: its name, its place in a table, its numbers. */
+export const PRODUCER_COST = 512;
 
 interface State {
   epoch: number;
@@ -86,10 +92,12 @@ export class Producers {
   readonly #max: number;
   readonly #ttl: number;
   readonly #now: () => number;
+  readonly #memory: ProducersOptions['memory'];
   /** The one used last is last. */
   readonly #states = new Map<string, State>();
 
-  constructor({ max, ttl, now = () => performance.now() }: ProducersOptions) {
+  constructor({ max, ttl, now = () => performance.now(), memory }: ProducersOptions) {
+    this.#memory = memory;
     this.#max = max;
     this.#ttl = ttl === 0 ? Number.POSITIVE_INFINITY : ttl;
     this.#now = now;
@@ -132,7 +140,8 @@ export class Producers {
    * Begins an attempt at an append that is not repeated, and cuts the one that is still under way. `onCut` is called
    * when this one is cut in turn.
    *
-   * @throws as {@link isRepeated}; PRODUCER_LIMIT when every producer remembered is writing just now
+   * @throws as {@link isRepeated}; PRODUCER_LIMIT when every producer remembered is writing just now, MEMORY_LIMIT
+   * when there is room for no other
    */
   begin(append: AppendId, onCut: () => void): Attempt {
     if (this.isRepeated(append)) throw new Error('this append has been applied already');
@@ -159,8 +168,26 @@ export class Producers {
   #current(id: string): State | undefined {
     const state = this.#states.get(id);
     if (state === undefined || !this.#isOver(state)) return state;
-    this.#states.delete(id);
+    this.#forget(id);
     return undefined;
+  }
+
+  #forget(id: string): void {
+    if (this.#states.delete(id)) this.#memory?.give(PRODUCER_COST);
+  }
+
+  /** Forgets those that have been idle for too long. */
+  forgetIdle(): void {
+    // They stand in the order in which they began their last appends; only one that is writing may stand before others.
+    for (const [id, state] of this.#states) {
+      if (this.#isOver(state)) this.#forget(id);
+      else if (state.attempt === undefined) return;
+    }
+  }
+
+  /** Forgets all: their stream is gone. */
+  clear(): void {
+    for (const id of [...this.#states.keys()]) this.#forget(id);
   }
 
   /** Idle for too long. */
@@ -168,18 +195,27 @@ export class Producers {
     return attempt === undefined && this.#now() - usedAt >= this.#ttl;
   }
 
+  /** Takes memory for one more, for which others are forgotten where it must be: first those idle for too long. */
   #makeRoom(): void {
-    for (const [id, state] of this.#states) {
-      if (!this.#isOver(state)) break;
-      this.#states.delete(id);
+    this.forgetIdle();
+    if (this.#states.size >= this.#max && !this.#forgetOne()) {
+      throw limitReached('PRODUCER_LIMIT', 'producers', this.#max);
     }
-    if (this.#states.size < this.#max) return;
+    const memory = this.#memory;
+    if (memory === undefined || memory.tryTake(PRODUCER_COST)) return;
+    if (!this.#forgetOne() || !memory.tryTake(PRODUCER_COST)) {
+      throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+    }
+  }
+
+  /** The one idle for longest; false where all are writing. */
+  #forgetOne(): boolean {
     for (const [id, { attempt }] of this.#states) {
       if (attempt !== undefined) continue;
-      this.#states.delete(id);
-      return;
+      this.#forget(id);
+      return true;
     }
-    throw limitReached('PRODUCER_LIMIT', 'producers', this.#max);
+    return false;
   }
 }
 

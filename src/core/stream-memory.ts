@@ -7,24 +7,29 @@ import type { Stream } from './stream.ts';
 /** What a stream is charged beside its bytes: itself, its name, its place in tables; more than its smallest slab. */
 export const STREAM_COST = 4 * 1024;
 
+/** Bytes that each character of its name costs: it stands in several tables, with the directories it makes. */
+const NAME_COST = 4;
+
 export class StreamMemory implements MemoryHolder {
   held = 0;
   level = 0;
   private readonly budget: MemoryBudget;
   private readonly stream: Stream;
+  private readonly cost: number;
   private released = false;
 
   /** @throws MEMORY_LIMIT where there is no room for one more stream */
   constructor(budget: MemoryBudget, stream: Stream) {
     this.budget = budget;
     this.stream = stream;
-    if (!budget.join(this, STREAM_COST)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
+    this.cost = STREAM_COST + NAME_COST * (stream.name?.length ?? 0);
+    if (!budget.join(this, this.cost)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
   }
 
   /** The stream is nobody's any more. Twice is harmless. */
   release(): void {
     this.released = true;
-    this.budget.leave(this, STREAM_COST);
+    this.budget.leave(this, this.cost);
   }
 
   // ── for the ring ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ export const LIMITS = [
   'mounts',
   'connections',
   'connections_per_address',
+  'waiting_requests',
   'header_size',
   'header_timeout',
   'path_length',
@@ -38,6 +39,7 @@ type LimitCode = Extract<
   | 'MOUNT_LIMIT'
   | 'CONNECTION_LIMIT'
   | 'ADDRESS_LIMIT'
+  | 'WAITING_LIMIT'
   | 'PATH_TOO_LONG'
   | 'PATH_TOO_DEEP'
   | 'HEADERS_TOO_LARGE'

@@ -88,6 +88,7 @@ export const ERRORS = {
   MOUNT_LIMIT: { status: 429, text: 'too many mounts: {max} are allowed' },
   CONNECTION_LIMIT: { status: 503, text: 'too many connections: {max} are allowed' },
   ADDRESS_LIMIT: { status: 429, text: 'too many connections from one address: {max} are allowed' },
+  WAITING_LIMIT: { status: 429, text: 'too many requests wait on one connection for their answers: {max} are allowed' },
   PATH_TOO_LONG: { status: 414, text: 'path is too long: {max} bytes are allowed' },
   PATH_TOO_DEEP: { status: 414, text: 'path has too many parts: {max} are allowed' },
 

@@ -10,7 +10,7 @@
  * since a use only moves expiries away, it may go off early, looks again, and is set anew.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Reader } from '../core/index.ts';
+import type { MemoryBudget, Reader } from '../core/index.ts';
 import { fail, limitReached } from '../errors/index.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { MountTable } from './mount-table.ts';
@@ -26,6 +26,10 @@ export const MAX_LEASE = 300;
 /** How many handles may be open at once, where the table is not told otherwise. */
 export const DEFAULT_MAX_HANDLES = 10_000;
 
+/** What a handle is charged, in bytes: itself, its place in tables, a reader; and for each character of its path. */
+const HANDLE_COST = 2048;
+const NAME_COST = 4;
+
 /** The timer goes off at most this often, in milliseconds, however many handles expire one after the other. */
 const SWEEP_INTERVAL = 100;
 
@@ -34,6 +38,8 @@ export interface HandleTableOptions {
   /** How many handles may be open at once; 0 for any number. Default {@link DEFAULT_MAX_HANDLES}. */
   max?: number;
   clock?: Clock;
+  /** What they are charged to. Default: nothing. */
+  memory?: MemoryBudget;
   /** Told of handles that expire and of those that fail to close. */
   logger?: PluginLogger;
 }
@@ -94,6 +100,7 @@ export class HandleTable {
   readonly #mounts: HandleTableOptions['mounts'];
   readonly #clock: Clock;
   readonly #logger: PluginLogger | undefined;
+  readonly #memory: MemoryBudget | undefined;
   readonly #entries = new Map<number, Entry>();
   readonly #stopListening: () => void;
   #lastId = 0;
@@ -112,6 +119,7 @@ export class HandleTable {
     this.#mounts = options.mounts;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
+    this.#memory = options.memory;
     this.#stopListening = this.#mounts.onUnmount((mountPath) => this.closeMount(mountPath));
   }
 
@@ -122,13 +130,15 @@ export class HandleTable {
 
   /**
    * Opens a file and gives it the next number, from 1 on, one sequence over all mounts (contract 48).
-   * HANDLE_LIMIT, INVALID_PARAMETER for a lease below 1, SHUTTING_DOWN, and what the path and its plugin refuse.
+   * HANDLE_LIMIT, MEMORY_LIMIT, INVALID_PARAMETER for a lease below 1, SHUTTING_DOWN, and what the path and its plugin refuse.
    */
   async open(path: string, options: OpenOptions): Promise<HandleInfo> {
     const lease = leaseOf(options.lease ?? DEFAULT_LEASE);
     if (this.#closed) throw fail('SHUTTING_DOWN');
     if (this.#entries.size + this.#opening >= this.max) throw limitReached('HANDLE_LIMIT', 'handles', this.max);
     const at = this.#mounts.resolve(path);
+    const memory = this.#memory;
+    if (memory?.tryTake(costOf(path)) === false) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
     this.#opening += 1;
     let handle: FileHandle;
     try {
@@ -137,10 +147,14 @@ export class HandleTable {
         mode: options.mode,
         ...(options.create === undefined ? {} : { create: options.create }),
       });
+    } catch (error) {
+      memory?.give(costOf(path));
+      throw error;
     } finally {
       this.#opening -= 1;
     }
     if (this.#closed || !this.#isStillMounted(path, at.fileSystem)) {
+      memory?.give(costOf(path));
       await handle.close();
       throw this.#closed ? fail('SHUTTING_DOWN') : fail('NOTHING_MOUNTED', { path });
     }
@@ -216,7 +230,9 @@ export class HandleTable {
   }
 
   #forget(entry: Entry): void {
-    this.#entries.delete(entry.id);
+    // Closed already, by whoever was faster.
+    if (!this.#entries.delete(entry.id)) return;
+    this.#memory?.give(costOf(entry.path));
     if (this.#entries.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -300,6 +316,10 @@ export class HandleTable {
     // Failures are logged in there, so this promise never rejects.
     void this.#closeAll(expired);
   }
+}
+
+function costOf(path: string): number {
+  return HANDLE_COST + NAME_COST * path.length;
 }
 
 /** When a handle runs out, in the clock's milliseconds: never while it is used. */

@@ -11,7 +11,7 @@ import type { Exchange } from './route.ts';
 import { shorten } from './shorten.ts';
 
 /** A body up to so many bytes is charged to its connection; a longer one to the memory of the server. */
-const CHARGED_FROM = 64 * 1024;
+const CHARGED_FROM = 8 * 1024;
 
 /** Refuses a body that says it is longer than `limit` bytes, before any of it is read (contract 70). */
 function checkContentLength(req: IncomingMessage, limit: number): void {

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { fail, type StreamFSError } from '../errors/index.ts';
 import { writes } from '../fs/index.ts';
 import type { Caller } from './access/index.ts';
 import type { Query } from './query.ts';
@@ -12,8 +13,6 @@ import type { Exchange, Route, ServerContext } from './route.ts';
 
 /** What a client may call its request: what is safe in a header and a log, and no longer than an id has to be. */
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
-
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Ids of ours: the process by its start, and a number. */
 const PREFIX = Math.floor(performance.timeOrigin).toString(36);
@@ -42,13 +41,10 @@ export class RequestExchange implements Exchange {
   /** The client went away before its answer was complete. */
   isGivenUp = false;
   isOver = false;
+  /** Its body broke off, before anybody read it. */
+  isBroken = false;
   /** What it is about, for the log; only where the log wants to know. */
   about: Readonly<Record<string, string>> | undefined;
-  /**
-   * To be waited for before anything is done: requests that are sent without waiting for answers may be served at once
-   * only where none of them changes anything (RFC 9112 section 9.3.2).
-   */
-  turn: Promise<void> | undefined;
   private controller: AbortController | undefined;
   private name: string | undefined;
 
@@ -64,17 +60,6 @@ export class RequestExchange implements Exchange {
       this.name = given as string;
       res.setHeader('X-Request-Id', this.name);
     }
-  }
-
-  /** It has come behind another on its connection. */
-  follow(previous: RequestExchange | undefined): void {
-    if (previous === undefined || previous.isOver) return;
-    if (previous.isSafe && this.isSafe) this.turn = previous.turn;
-    else this.turn = new Promise((resolve) => previous.res.once('close', resolve));
-  }
-
-  private get isSafe(): boolean {
-    return SAFE_METHODS.has(this.req.method ?? '');
   }
 
   get query(): Query {
@@ -95,6 +80,29 @@ export class RequestExchange implements Exchange {
     this.controller ??= new AbortController();
     if (this.isGivenUp) this.controller.abort();
     return this.controller.signal;
+  }
+
+  /**
+   * Settles when the answers before this one are out, or nobody is there any more to get it.
+   *
+   * @throws BODY_BROKE_OFF, or what it is to be refused with: then it is the last on its connection
+   */
+  async turn(refusal: StreamFSError | undefined): Promise<void> {
+    const { res } = this;
+    if (res.socket === null && !res.destroyed) {
+      await new Promise<void>((resolve) => {
+        const settle = () => {
+          res.off('socket', settle).off('close', settle);
+          resolve();
+        };
+        res.on('socket', settle).on('close', settle);
+      });
+    }
+    if (refusal !== undefined) {
+      if (!res.headersSent) res.setHeader('Connection', 'close');
+      throw refusal;
+    }
+    if (this.isBroken) throw fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 });
   }
 
   /** The client has gone. */

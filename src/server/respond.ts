@@ -8,6 +8,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import { type FileInfo, writes } from '../fs/index.ts';
+import { COUNTED_FROM } from './bounds/held-bytes.ts';
 import type { RequestExchange } from './exchange.ts';
 import { CONTENT_HEADERS, headersFor } from './headers.ts';
 import type { ServerContext } from './route.ts';
@@ -41,7 +42,7 @@ export function sendJson(pair: Pair, status: number, value: unknown, headers: Ou
     pair,
     status,
     { 'Content-Type': 'application/json', ...headers },
-    body.length > SMALL_BODY ? charged(pair, body) : body,
+    body.length >= COUNTED_FROM ? charged(pair, body) : body,
   );
 }
 
@@ -52,7 +53,7 @@ export function sendMessage(pair: Pair, status: number, message: string, headers
 
 /** Raw bytes of known length, charged for until they are sent. @throws MEMORY_LIMIT */
 export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHeaders = {}): void {
-  send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data.length > SMALL_BODY ? charged(pair, data) : data);
+  send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data.length >= COUNTED_FROM ? charged(pair, data) : data);
 }
 
 /** The bytes of a long answer, charged for until it is over: who reads it slowly keeps them. @throws MEMORY_LIMIT */

@@ -24,6 +24,7 @@ import { SharedReadSocket } from './direct/shared-read-socket.ts';
 import { RequestExchange } from './exchange.ts';
 import { ANSWER_HEADERS } from './headers.ts';
 import { breakOff } from './ingest/index.ts';
+import { listenOnlyForItsEnd } from './last-answer.ts';
 import { createListener } from './listener.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
 import { canAnswer, errorText } from './raw-answer.ts';
@@ -37,9 +38,6 @@ import { SecureHttpServer, type TlsOptions } from './tls/secure-server.ts';
 
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
-
-/** How long nonsense waits for the answers to what came before it, in milliseconds. */
-const LINGER = 2000;
 
 /** When a server that has begun to listen has nothing more urgent to do, in milliseconds. */
 const SETTLED = 1000;
@@ -180,7 +178,7 @@ class HttpServer implements StreamFSServer {
         this.#admit(route, { query, params: {} }, headers.authorization);
       },
       handOver,
-      busy: (socket, change) => this.#busy(socket, change),
+      done: (socket) => this.#done(socket),
     };
   }
 
@@ -228,10 +226,10 @@ class HttpServer implements StreamFSServer {
     clearTimeout(this.#preparing);
   }
 
-  /** Counts the exchanges of a connection; one that is busy no more goes when the server does. */
-  #busy(socket: Socket, change: 1 | -1): void {
+  /** A connection that is busy no more goes when the server does. */
+  #done(socket: Socket): void {
     const { connections } = this.#bounds;
-    connections.busy(socket, change);
+    connections.done(socket);
     if (this.#closing && connections.isIdle(socket)) socket.destroySoon();
   }
 
@@ -240,11 +238,10 @@ class HttpServer implements StreamFSServer {
     const { socket } = req;
     if (this.#bounds.connections.isRefused(socket)) return;
     const exchange = new RequestExchange(req, res, this.#context);
-    exchange.follow(this.#exchanges.get(socket));
     this.#exchanges.set(socket, exchange);
-    this.#busy(socket, 1);
+    this.#bounds.connections.busy(socket, req);
     const isQueued = res.socket === null;
-    if (isQueued) this.#bounds.connections.queue(socket, res);
+    const refusal = isQueued ? this.#bounds.connections.queue(socket, res) : undefined;
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
     req.on('error', ignore);
     res.on('error', ignore);
@@ -254,8 +251,9 @@ class HttpServer implements StreamFSServer {
       this.#over(exchange);
     });
     try {
-      if (exchange.turn !== undefined) await exchange.turn;
-      if (!exchange.isGivenUp) await this.#route(exchange);
+      // One after the other: what an answer is does not depend on what was sent behind its request.
+      if (isQueued) await exchange.turn(refusal);
+      if (!exchange.isOver) await this.#route(exchange);
     } catch (error) {
       this.#fail(exchange, error);
     }
@@ -280,7 +278,7 @@ class HttpServer implements StreamFSServer {
     exchange.isOver = true;
     const { res, socket, status } = exchange;
     if (!res.writableFinished) exchange.giveUp();
-    this.#busy(socket, -1);
+    this.#done(socket);
     const milliseconds = performance.now() - exchange.started;
     const { logger, metrics } = this.#context;
     if (!exchange.isLive) metrics.requests.observe(exchange.route, status, milliseconds);
@@ -335,6 +333,7 @@ class HttpServer implements StreamFSServer {
     const exchange = this.#exchanges.get(socket);
     if (exchange && !exchange.req.complete && !exchange.res.writableEnded) {
       markBroken(exchange.req);
+      exchange.isBroken = true;
       // Nothing can follow on this connection, also where an answer that has begun says that it is kept.
       exchange.res.once('finish', () => (socket as Socket).destroySoon());
       if (!breakOff(socket)) exchange.req.emit('error', error);
@@ -344,11 +343,10 @@ class HttpServer implements StreamFSServer {
       socket.destroy(error);
       return;
     }
-    if (exchange !== undefined && !exchange.isOver) {
-      // A second answer must not be put into the middle of one. A live one ends when it is cut.
-      const timer = setTimeout(() => socket.destroy(error), LINGER);
-      socket.once('close', () => clearTimeout(timer));
-      exchange.res.once('close', () => this.#refuse(error, socket));
+    if (exchange !== undefined && !exchange.res.writableFinished) {
+      // It comes behind the answers to what was right, of which this is the last.
+      listenOnlyForItsEnd(socket as Socket);
+      exchange.res.once('finish', () => this.#refuse(error, socket));
       return;
     }
     const refusal = refusalOf(error, this.#bounds.limits);

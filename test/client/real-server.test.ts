@@ -269,3 +269,67 @@ describe('client with a real server', () => {
     expect(snapshot.generation).toMatch(/\w+/);
   });
 });
+
+describe('contract 72: writing with reconnect', () => {
+  it('a source that is quiet for longer than the server waits for a body is not given up, and loses nothing', async () => {
+    const app = await startApp({
+      config: { server: { address: '127.0.0.1:0', stream_body_timeout: '60ms' }, plugins: { streamfs: {} } },
+      logger: silent,
+    });
+    onTestFinished(() => app.shutdown());
+    const client = new StreamFSClient({ url: app.url });
+    let timeouts = 0;
+    let goOn = () => {};
+    const enough = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    async function* source() {
+      yield Buffer.from('before ');
+      await enough;
+      yield Buffer.from('behind');
+    }
+    const { written } = await client.write('/streamfs/a', source(), {
+      reconnect: { initial: 1, max: 1 },
+      retryFor: 100,
+      onRetry: ({ error }) => {
+        expect(error.code).toBe('BODY_TIMEOUT');
+        timeouts += 1;
+        if (timeouts === 8) goOn();
+      },
+    });
+    expect([written, timeouts]).toEqual([13, 8]);
+    const bytes = await fetch(`${app.url}/api/v1/files?path=/streamfs/a&snapshot=true`);
+    expect(await bytes.text()).toBe('before behind');
+  });
+
+  it('nor is one over connections that do not last, as long as nothing waits to be acknowledged', async () => {
+    const proxy = await breakingProxy(await realServer(), () => Number.POSITIVE_INFINITY);
+    const client = new StreamFSClient({ url: proxy.url });
+    let goOn = () => {};
+    const enough = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    async function* source() {
+      await enough;
+      yield Buffer.from('at last');
+    }
+    let retries = 0;
+    const writing = client.write('/streamfs/a', source(), {
+      reconnect: { initial: 1, max: 1 },
+      retryFor: 1000,
+      onRetry: () => {
+        retries += 1;
+      },
+    });
+    for (let n = 1; n <= 3; n++) {
+      // How long it lasted is what this is about.
+      await new Promise((resolve) => setTimeout(resolve, 1200));
+      proxy.close();
+      proxy.open();
+      while (retries < n) await new Promise((resolve) => setImmediate(resolve));
+    }
+    goOn();
+    expect((await writing).written).toBe(7);
+    proxy.close();
+  });
+});

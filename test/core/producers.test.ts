@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AppendId, type Attempt, Producers } from '../../src/core/index.ts';
+import { type AppendId, type Attempt, MemoryBudget, MIN_BUDGET, Producers } from '../../src/core/index.ts';
+import { PRODUCER_COST } from '../../src/core/producers.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 
 const table = (options: Partial<ConstructorParameters<typeof Producers>[0]> = {}) =>
@@ -75,6 +76,21 @@ describe('contract 72: appends of a producer', () => {
     other.complete();
     apply(producers, { id: 'e', epoch: 0, seq: 0 });
     expect(producers.size).toBe(2);
+  });
+
+  it('are charged for; where there is no room the one idle for longest goes, and nobody is refused but for those writing', () => {
+    const memory = new MemoryBudget(MIN_BUDGET);
+    const producers = table({ max: Number.POSITIVE_INFINITY, memory });
+    const room = Math.floor((MIN_BUDGET * 5) / 8 / PRODUCER_COST);
+    for (let n = 0; n < room + 10; n++) apply(producers, { id: `p${n}`, epoch: 0, seq: 0 });
+    expect([producers.size, memory.fixed]).toEqual([room, room * PRODUCER_COST]);
+    expect([producers.lastSeq('p9'), producers.lastSeq('p10')]).toEqual([undefined, 0]);
+    for (let n = 0; n < room; n++) producers.begin({ id: `w${n}`, epoch: 0, seq: 0 }, nothing);
+    expect(producers.size).toBe(room);
+    const full = { code: 'MEMORY_LIMIT', limit: 'memory', max: MIN_BUDGET };
+    expect(refused(() => producers.begin({ id: 'x', epoch: 0, seq: 0 }, nothing))).toEqual(full);
+    producers.clear();
+    expect([producers.size, memory.fixed]).toEqual([0, 0]);
   });
 
   it('one idle for producer_ttl is new again; one that is writing is not idle', () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { MemoryBudget, MIN_BUDGET } from '../../src/core/index.ts';
 import {
   type FileHandle,
   HandleTable,
@@ -99,6 +100,34 @@ describe('opening', () => {
     await expect(table.open('/m/absent', READ)).rejects.toThrow();
     await expect(table.open('/nowhere', READ)).rejects.toThrow(code('NOTHING_MOUNTED'));
     await table.open('/m/f', READ);
+  });
+
+  it('are charged for until they are gone, however they go, and refused with MEMORY_LIMIT where there is no room', async () => {
+    const memory = new MemoryBudget(MIN_BUDGET);
+    const table = await tableWith({ max: 0, memory }, fakePlugin({}));
+    let opened = 0;
+    const full = (async () => {
+      for (;;) {
+        await table.open('/m/f', { ...READ, lease: 10 });
+        opened += 1;
+      }
+    })();
+    await expect(full).rejects.toThrow(code('MEMORY_LIMIT'));
+    expect(opened).toBeGreaterThan(500);
+    const each = memory.fixed / opened;
+    await table.close(1);
+    await expect(table.open('/m/absent', READ)).rejects.toThrow(code('FILE_NOT_FOUND'));
+    expect(memory.fixed).toBe((opened - 1) * each);
+    clock.advance(10_000);
+    expect(memory.fixed).toBe(0);
+    await table.open('/m/f', READ);
+    await mounts.unmount('/m');
+    expect(memory.fixed).toBe(0);
+    await mounts.mount('memfs', '/m');
+    await mounts.create('/m/f');
+    await table.open('/m/f', READ);
+    await table.shutdown();
+    expect(memory.fixed).toBe(0);
   });
 
   it('refuses a max that is no whole number', () => {

@@ -28,6 +28,8 @@ async function stats({ call }: Running): Promise<Record<string, number> & { limi
   return (await call('GET', '/stats')).json() as never;
 }
 
+const NOTHING = { recent: () => [], forget: () => undefined };
+
 const jsonOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, unknown>;
 
 describe('too many connections', () => {
@@ -255,6 +257,22 @@ describe('contract 27: a peer that takes nothing', () => {
     stalled.socket.destroy();
   });
 
+  it('is not blamed for the time in which the event loop stood still', async () => {
+    const { server, counters } = await bounded({ stallTimeout: 400 });
+    await fill(server, '/mem/big', 32 * MB);
+    const slow = await wire(server.port);
+    slow.socket.pause();
+    slow.send('GET /api/v1/files?path=/mem/big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    // It is known by then that something waits for it.
+    await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ connections: 2 }));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const until = performance.now() + 1500;
+    while (performance.now() < until);
+    slow.socket.resume();
+    expect((await slow.closed()).length).toBeGreaterThan(32 * MB);
+    expect(counters.get('stall_timeout')).toBe(0);
+  });
+
   it('but that begins to read again before the timeout gets all of it', async () => {
     const { server, counters } = await bounded({ stallTimeout: 60_000 });
     await fill(server, '/mem/big', 32 * MB);
@@ -271,7 +289,8 @@ describe('contract 27: a peer that takes nothing', () => {
 
 describe('memory that stays because it waits in sockets', () => {
   /** A read of which so many buffers of a megabyte are in the ring no more. */
-  const read = (...buffers: Uint8Array[]) => ({ socket: {} as Socket, stranded: () => buffers }) as unknown as LiveRead;
+  const read = (...buffers: Uint8Array[]) =>
+    ({ socket: {} as Socket, stranded: () => buffers, shared: NOTHING }) as unknown as LiveRead;
 
   it('is counted once, however many wait for it', () => {
     const memory = new MemoryBudget(64 * MB);
@@ -312,6 +331,99 @@ describe('memory that stays because it waits in sockets', () => {
     held.release(file.subarray(10));
     expect(memory.fixed).toBe(0);
     expect(() => held.hold(new Uint8Array(63 * MB))).toThrow('no memory left');
+  });
+});
+
+describe('memory of what was laid down for many readers', () => {
+  it('counts as what waits, once, and is forgotten where there is no room for it', () => {
+    const memory = new MemoryBudget(16 * MB);
+    const reads = new LiveReads(0, memory);
+    const laid = [new Uint8Array(MB), new Uint8Array(MB / 2)];
+    const shared = { recent: () => laid, forget: vi.fn() };
+    const one = { socket: {} as Socket, stranded: () => [laid[0]!], shared } as unknown as LiveRead;
+    const other = { socket: {} as Socket, stranded: () => [], shared } as unknown as LiveRead;
+    for (const read of [one, other]) reads.add(read);
+    const settle = (incoming: number) =>
+      reads.settle(
+        () => 0,
+        () => expect.unreachable(),
+        incoming,
+      );
+    settle(0);
+    expect(memory.queued).toBe(1.5 * MB);
+    expect(shared.forget).not.toHaveBeenCalled();
+    settle(MB * 0.75);
+    expect(memory.queued).toBe(1.75 * MB);
+    expect(shared.forget).toHaveBeenCalledTimes(1);
+  });
+
+  it('is given back when the stream is quiet, although its readers stay', async () => {
+    const { server, memory } = await bounded({});
+    const readers = await Promise.all(
+      Array.from({ length: 10 }, () => follow(server.port, '/files?path=/s/a&stream=true')),
+    );
+    // Until the look once a second has seen it.
+    while (memory.queued < 128 * 1024) {
+      await server.call('PUT', '/files?path=/s/a', { body: Buffer.alloc(MB) });
+    }
+    await eventually(() => memory.queued === 0);
+    for (const reader of readers) reader.cut();
+  });
+});
+
+describe('memory of bodies that are only partly here', () => {
+  const head = (path: string, length: number) =>
+    `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+
+  it('counts as what waits; of too much the bodies go that have stood still longest, told so, with what they were', async () => {
+    const memory = new MemoryBudget(4 * MB);
+    const counters = new LimitCounters();
+    const server = await start({ ...STREAMS, memory, counters });
+    const part = Buffer.alloc(60_000, 'x');
+    const send = async (path: string) => {
+      const one = await wire(server.port);
+      one.send(head(path, 65_536));
+      one.send(part);
+      return one;
+    };
+    const first = await send('/s/first');
+    await eventually(() => memory.queued >= 65_536);
+    const others = [];
+    // A sixteenth is 256 KiB: room for four.
+    for (let n = 0; n < 4; n++) others.push(await send(`/s/${n}`));
+    const answer = await first.closed();
+    expect(answer).toMatch(/^HTTP\/1.1 503 /);
+    expect(jsonOf(answer)).toMatchObject({ code: 'MEMORY_LIMIT', limit: 'memory', max: 4 * MB, written: 60_000 });
+    expect(counters.get('memory')).toBe(1);
+    expect(memory.queued).toBeLessThanOrEqual(4 * 65_536);
+    for (const one of others) one.send(Buffer.alloc(5_536, 'y'));
+    for (const one of others) await one.until('Written 65536 bytes');
+    await eventually(() => memory.queued === 0);
+    for (const one of others) one.socket.destroy();
+  });
+
+  it('of one that is short is its own length, not that of a chunk', async () => {
+    const { server, memory } = await bounded({});
+    const slow = await Promise.all(Array.from({ length: 20 }, () => wire(server.port)));
+    for (const one of slow) one.send(`${head('/s/a', 2)}x`);
+    await eventually(() => memory.queued > 0);
+    await vi.waitFor(() => expect(memory.queued).toBe(20 * 2), { timeout: 3000 });
+    for (const one of slow) one.socket.destroy();
+  });
+
+  it('that nobody reads yet, behind a request that takes its time, counts too', async () => {
+    const { server, memory } = await bounded({});
+    const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
+    const one = await wire(server.port);
+    one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n`);
+    one.send(head('/s/b', MB));
+    one.send(Buffer.alloc(MB));
+    await eventually(() => memory.queued >= 64 * 1024);
+    expect(memory.queued).toBeLessThan(MB / 2);
+    await server.call('PUT', '/files?path=/s/a', { body: 'x' });
+    await one.until(`Written ${MB} bytes`);
+    await eventually(() => memory.queued === 0);
+    one.socket.destroy();
   });
 });
 
@@ -359,7 +471,7 @@ describe('memory that runs short', () => {
     const stalled = await wire(server.port);
     stalled.socket.pause();
     stalled.send('GET /api/v1/directories?path=/s HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40));
-    await eventually(() => memory.fixed > before + 10 * MB);
+    await eventually(() => memory.fixed > before + MB);
     stalled.socket.destroy();
     await eventually(() => memory.fixed === before);
   });
@@ -368,21 +480,24 @@ describe('memory that runs short', () => {
     ['a live read', '/files?path=/s/b&stream=true'],
     ['a file as a stream', '/files?path=/mem/big&stream=true'],
     ['a file', '/files?path=/mem/big'],
-  ])('comes back from %s that waited behind another answer when its client left', async (_, target) => {
-    const { server, memory } = await bounded({});
-    await server.mounts.write('/mem/big', new Uint8Array(MB));
-    const before = memory.fixed;
-    const one = await wire(server.port);
-    // With an id of its own a request is not served directly: behind one that is, nothing waits.
-    for (const each of ['/files?path=/s/a&stream=true', target]) {
-      one.send(`GET /api/v1${each} HTTP/1.1\r\nHost: x\r\nX-Request-Id: 1\r\n\r\n`);
-    }
-    await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ connections: 2 }));
-    await vi.waitFor(async () => expect((await stats(server)).readers).toBe(target.includes('stream') ? 2 : 1));
-    one.socket.destroy();
-    await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ readers: 0 }));
-    await eventually(() => memory.fixed === before);
-  });
+  ])(
+    'is not taken by %s that waits behind another answer, and nothing is left when its client goes',
+    async (_, target) => {
+      const { server, memory } = await bounded({});
+      await server.mounts.write('/mem/big', new Uint8Array(MB));
+      const before = memory.fixed;
+      const one = await wire(server.port);
+      // With an id of its own a request is not served directly: behind one that is, nothing waits.
+      for (const each of ['/files?path=/s/a&stream=true', target]) {
+        one.send(`GET /api/v1${each} HTTP/1.1\r\nHost: x\r\nX-Request-Id: 1\r\n\r\n`);
+      }
+      await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ connections: 2 }));
+      await vi.waitFor(async () => expect((await stats(server)).readers).toBe(1));
+      one.socket.destroy();
+      await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ readers: 0 }));
+      await eventually(() => memory.fixed === before);
+    },
+  );
 
   it('refuses an answer that would not fit beside the others with 503, and a body of JSON', async () => {
     const { server } = await tight();

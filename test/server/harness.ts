@@ -72,7 +72,11 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     const { fstype, config } = typeof what === 'string' ? { fstype: what, config: {} } : what;
     await mounts.mount(fstype, path, config);
   }
-  const handles = new HandleTable({ mounts, logger, ...(maxHandles === undefined ? {} : { max: maxHandles }) });
+  const handles = new HandleTable({
+    ...{ mounts, logger },
+    ...(memory === undefined ? {} : { memory }),
+    ...(maxHandles === undefined ? {} : { max: maxHandles }),
+  });
   const server = createServer({
     mounts,
     handles,

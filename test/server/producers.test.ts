@@ -72,6 +72,18 @@ describe('contract 72: appends of a producer', () => {
     expect((await at.call('GET', '/stat?path=/s/a')).status).toBe(404);
   });
 
+  it('at a path that can be no stream the answer says that, whatever the number', async () => {
+    const at = await start(STREAMS);
+    await at.call('PUT', '/files?path=/s/dir/a', { body: 'x' });
+    const headers = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '7' };
+    for (const [path, code] of [
+      ['/s/dir', 'IS_A_DIRECTORY'],
+      ['/s/dir/a/b', 'NOT_A_DIRECTORY'],
+    ]) {
+      expect((await at.call('PUT', `/files?path=${path}`, { headers, body: 'x' })).json().code).toBe(code);
+    }
+  });
+
   it('an older epoch is 403 with the current one; a newer one begins with 0', async () => {
     const at = await start(STREAMS);
     await put(at, 0, 'a', { epoch: 1 });

@@ -5,7 +5,8 @@
  * One timer for all streams of a mount, which looks at what has changed since it last looked. It knows no time of day, so
  * that a system clock that is set expires nothing; a stream goes at most a quarter of the time too late.
  */
-import type { Clock } from '../../fs/index.ts';
+import type { Stream } from '../../core/index.ts';
+import { type Clock, type PluginLogger, Seldom } from '../../fs/index.ts';
 import type { Entry, StreamTable } from './stream-table.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
@@ -24,15 +25,21 @@ export class IdleExpiry {
   private readonly table: StreamTable;
   private readonly clock: Clock;
   private readonly expire: (entry: Entry) => void;
+  /** Thousands may go at the same time: a line a second tells of the last, and of how many. */
+  private readonly log: Seldom<Stream>;
   private readonly seen = new WeakMap<Entry, Seen>();
   private cancel: (() => void) | undefined;
 
   /** @param timeout milliseconds; 0: nothing ever expires */
-  constructor(timeout: number, table: StreamTable, clock: Clock, expire: (entry: Entry) => void) {
+  constructor(timeout: number, table: StreamTable, clock: Clock, logger: PluginLogger, expire: (entry: Entry) => void) {
     this.timeout = timeout;
     this.table = table;
     this.clock = clock;
     this.expire = expire;
+    this.log = new Seldom((count, { name, readerCount, totalWritten }) => {
+      const more = count > 1 ? { count } : {};
+      logger.info('stream expired', { stream: name, readers: readerCount, totalWritten, ...more });
+    });
   }
 
   /** A stream has come. */
@@ -45,6 +52,7 @@ export class IdleExpiry {
   stop(): void {
     this.cancel?.();
     this.cancel = undefined;
+    this.log.flush();
   }
 
   private schedule(): void {
@@ -55,7 +63,11 @@ export class IdleExpiry {
   private sweep(): void {
     this.cancel = undefined;
     const now = this.clock.now();
-    for (const entry of [...this.table.all()]) if (this.look(entry, now) >= this.timeout) this.expire(entry);
+    for (const entry of [...this.table.all()]) {
+      if (this.look(entry, now) < this.timeout) continue;
+      this.expire(entry);
+      this.log.add(entry.stream);
+    }
     if (this.table.size > 0) this.schedule();
   }
 

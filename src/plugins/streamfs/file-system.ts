@@ -1,12 +1,5 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
-import {
-  type AppendId,
-  Producers,
-  producerGap,
-  type ReaderStart,
-  Stream,
-  type StreamObserver,
-} from '../../core/index.ts';
+import { type AppendId, producerGap, type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
   type Appender,
@@ -31,6 +24,7 @@ import { accessOf } from '../access.ts';
 import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { IdleExpiry } from './expiry.ts';
+import { Forgetting } from './forgetting.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { openProducerWriter } from './producer-writer.ts';
 import { README } from './readme.ts';
@@ -55,6 +49,7 @@ export class StreamFileSystem implements FileSystem {
   private readonly sums = new Totals();
   private readonly slow: SlowReaders;
   private readonly expiry: IdleExpiry;
+  private readonly forgetting: Forgetting;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
@@ -62,8 +57,11 @@ export class StreamFileSystem implements FileSystem {
     this.settings = settings;
     this.context = context;
     this.logger = context.logger;
+    this.forgetting = new Forgetting(settings, clock, context.memory);
     this.slow = new SlowReaders(context.logger);
-    this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, (entry) => this.expire(entry));
+    this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, context.logger, (entry) =>
+      this.expire(entry),
+    );
   }
 
   // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
@@ -108,6 +106,7 @@ export class StreamFileSystem implements FileSystem {
   shutdown(): void {
     this.isShutDown = true;
     this.expiry.stop();
+    this.forgetting.stop();
     for (const entry of [...this.table.all()]) {
       entry.stream.end('shutdown');
       this.forget(entry);
@@ -155,6 +154,7 @@ export class StreamFileSystem implements FileSystem {
 
   private forget(entry: Entry): void {
     this.table.delete(entry);
+    if (entry.producers !== undefined) this.forgetting.drop(entry.producers);
     this.sums.settle(entry.stream);
   }
 
@@ -163,8 +163,6 @@ export class StreamFileSystem implements FileSystem {
     entry.stream.end('expired');
     this.forget(entry);
     this.context.limits?.hit('idle_timeout');
-    const { name, readerCount, totalWritten } = entry.stream;
-    this.logger.info('stream expired', { stream: name, readers: readerCount, totalWritten });
   }
 
   /** An auto-created stream that nobody wrote to is gone with its last reader (contract 36). */
@@ -217,10 +215,13 @@ export class StreamFileSystem implements FileSystem {
     this.requireWritable(path);
     const isCreated = this.table.get(path) === undefined && (options.create ?? this.settings.autoCreate);
     // A stream that is not there has applied nothing: it is not made only to say so.
-    if (isCreated && append.seq !== 0) throw producerGap(0, append.seq);
+    if (isCreated && append.seq !== 0) {
+      this.table.requireFree(path);
+      throw producerGap(0, append.seq);
+    }
     const entry = this.entryToWrite(path, options);
-    const { maxProducers, producerTtl } = this.settings;
-    entry.producers ??= new Producers({ max: maxProducers, ttl: producerTtl });
+    entry.producers ??= this.forgetting.make();
+    this.forgetting.watch(entry.producers);
     const writer = await openProducerWriter(entry.stream, entry.producers, append, () => {
       if (writer instanceof StreamWriter) entry.writers.delete(writer);
       this.dropIfUnused(entry);

@@ -8,18 +8,22 @@
  * none the new one is refused. It gets an answer that says so, and a moment to read it: a few at a time, and beyond
  * those it is closed without a word, so that a flood costs next to nothing.
  */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { MemoryBudget } from '../../core/index.ts';
-import { limitReached, type StreamFSError } from '../../errors/index.ts';
-import { type Upload, uploadOf } from '../ingest/index.ts';
+import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { bodyTimeout, type Upload, uploadOf } from '../ingest/index.ts';
+import { listenOnlyForItsEnd } from '../last-answer.ts';
 import { isEncrypted, wireOf } from '../tls/secure-socket.ts';
-import type { ServerLimits } from './limits.ts';
+import { INCOMING_SHARE, type ServerLimits } from './limits.ts';
 
 /** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
 export const CONNECTION_COST = 16 * 1024;
 /** What it is charged beside that where there is TLS around it. */
 export const TLS_COST = 48 * 1024;
+
+/** What a request is charged that waits for the answers before its own, in bytes. */
+const WAITING_COST = 4 * 1024;
 
 /** Refused connections that are given time to read their answer, and how long, in milliseconds. */
 const MAX_LINGERING = 16;
@@ -35,8 +39,10 @@ interface Connection {
   /** What it had taken, and when that was last seen to change, while something waits to be sent. */
   taken: number;
   takenAt: number;
-  /** Answers that wait for those before them: of requests that were sent without waiting. */
-  queued: ServerResponse[] | undefined;
+  /** Answers that wait for those before them, of requests that were sent without waiting, and what each is charged. */
+  queued: Map<ServerResponse, number> | undefined;
+  /** The last request that came. */
+  newest: IncomingMessage | undefined;
   /** What it had sent of a body, and when that was last seen to change. */
   sent: number;
   sentAt: number;
@@ -46,6 +52,9 @@ interface Connection {
 
 /** Whoever serves a connection and wants to look at the time now and then. */
 interface Attendant {
+  /** Bytes that have come and wait for it. */
+  held(): number;
+  /** `now` is in milliseconds, of a clock that stands still while the event loop does. */
   check(now: number): void;
 }
 
@@ -66,6 +75,10 @@ export class Connections {
   readonly #addresses = new Map<string, number>();
   readonly #lingering = new Set<Socket>();
   #onNone: (() => void) | undefined;
+  /** Those of which too many requests wait. */
+  readonly #full = new Set<Socket>();
+  /** The time at the last look, in milliseconds: of a clock that stands still while the event loop does. */
+  #time = 1;
   /** Some connection may be idle: one has finished an exchange since none was found. */
   #mayBeIdle = false;
 
@@ -90,15 +103,22 @@ export class Connections {
     }
     const connection: Connection = {
       ...{ exchanges: 0, served: false, address, queued: undefined },
-      ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0, attendant: undefined },
+      ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0, newest: undefined, attendant: undefined },
     };
     this.#open.set(socket, connection);
     if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
     socket.once('close', () => {
       this.#open.delete(socket);
       if (this.#open.size === 0) this.#onNone?.();
+      this.#full.delete(socket);
       memory.give(cost);
-      for (const res of connection.queued ?? []) closeUnsent(res);
+      const { queued } = connection;
+      if (queued !== undefined) {
+        for (const [res, charged] of queued) {
+          memory.give(charged);
+          closeUnsent(res);
+        }
+      }
       if (counted) this.#forgetAddress(address);
     });
     return true;
@@ -113,7 +133,7 @@ export class Connections {
     if (connections > 0 && this.#open.size >= connections && !this.#dropIdle()) {
       return limitReached('CONNECTION_LIMIT', 'connections', connections);
     }
-    return memory.tryTake(cost) ? undefined : limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+    return memory.tryTake(cost) ? undefined : memoryLimit(memory.limit);
   }
 
   #forgetAddress(address: string): void {
@@ -149,24 +169,34 @@ export class Connections {
     socket.end(this.#options.answer(error));
   }
 
-  /** Whether a connection was refused, and has had its only answer. */
+  /** Whether nothing more is taken from a connection: it was refused, or too many of its requests wait. */
   isRefused(socket: Socket): boolean {
-    return this.#lingering.size > 0 && this.#lingering.has(socket);
+    return (this.#lingering.size > 0 && this.#lingering.has(socket)) || (this.#full.size > 0 && this.#full.has(socket));
   }
 
-  /** Counts the exchanges of a connection. */
-  busy(socket: Socket, change: 1 | -1): void {
+  /** A request has come on a connection, one of node:http's or of another's; {@link done} is to follow. */
+  busy(socket: Socket, req?: IncomingMessage): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
-    connection.exchanges += change;
+    connection.exchanges += 1;
     connection.served = true;
-    if (connection.exchanges === 0) this.#mayBeIdle = true;
+    connection.newest = req;
+  }
+
+  /** An exchange is over. */
+  done(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.exchanges -= 1;
+    if (connection.exchanges > 0) return;
+    connection.newest = undefined;
+    this.#mayBeIdle = true;
   }
 
   /** A connection has had its first answer: from now on it is idle when it is not busy. */
   spoke(socket: Socket): void {
-    this.busy(socket, 1);
-    this.busy(socket, -1);
+    this.busy(socket);
+    this.done(socket);
   }
 
   /** Who is asked, at each look at a connection, whether it is still in time; until {@link unattend}. */
@@ -185,17 +215,32 @@ export class Connections {
     for (const socket of this.#open.keys()) socket.destroy();
   }
 
-  /** An answer has to wait for those before it. {@link unqueue} is to follow when it has been closed. */
-  queue(socket: Socket, res: ServerResponse): void {
+  /**
+   * A request has to wait for the answers before its own; {@link unqueue} is to follow when it has been closed. Where too
+   * many wait it gives the refusal that this one is to be answered with, in its turn and as the last: what comes behind
+   * it is dropped.
+   */
+  queue(socket: Socket, res: ServerResponse): StreamFSError | undefined {
     const connection = this.#open.get(socket);
-    if (connection === undefined) return;
-    connection.queued ??= [];
-    connection.queued.push(res);
+    if (connection === undefined) return undefined;
+    connection.queued ??= new Map();
+    const { queued } = connection;
+    const { limits, memory } = this.#options;
+    const isRoom = limits.waitingRequests === 0 || queued.size < limits.waitingRequests;
+    const isTaken = isRoom && memory.tryTake(WAITING_COST);
+    queued.set(res, isTaken ? WAITING_COST : 0);
+    if (isTaken) return undefined;
+    this.#full.add(socket);
+    listenOnlyForItsEnd(socket);
+    return isRoom
+      ? memoryLimit(memory.limit)
+      : limitReached('WAITING_LIMIT', 'waiting_requests', limits.waitingRequests);
   }
 
   unqueue(socket: Socket, res: ServerResponse): void {
-    const connection = this.#open.get(socket);
-    if (connection?.queued !== undefined) connection.queued = connection.queued.filter((one) => one !== res);
+    const queued = this.#open.get(socket)?.queued;
+    this.#options.memory.give(queued?.get(res) ?? 0);
+    queued?.delete(res);
   }
 
   /** Closes what is not busy, once it has sent what it still has to. */
@@ -224,20 +269,54 @@ export class Connections {
   /** For how long its peer has taken nothing although something waits, in milliseconds, to a look's exactness. */
   standsStillFor(socket: Socket): number {
     const since = socket.writableLength === 0 ? 0 : this.lastTaken(socket);
-    return since === 0 ? 0 : performance.now() - since;
+    return since === 0 ? 0 : this.#time - since;
   }
 
-  /** Looks at all of them: who takes nothing, and who sends nothing. `now` is in milliseconds and never goes back. */
-  sweep(now: number): void {
-    const { limits } = this.#options;
+  /**
+   * Looks at all of them: who takes nothing, and who sends nothing. `passed` is the time since the last look in which
+   * they could do so, in milliseconds. Gives the bytes of bodies that are here and that nobody has taken in.
+   */
+  sweep(passed: number): number {
+    this.#time += passed;
+    const now = this.#time;
+    const incoming = new Map<Socket, { connection: Connection; bytes: number }>();
+    let sum = 0;
     for (const [socket, connection] of this.#open) {
       if (socket.writableLength === 0) connection.takenAt = 0;
       else this.#checkTaking(socket, connection, now);
       connection.attendant?.check(now);
-      if (connection.exchanges === 0 || limits.bodyTimeout + limits.streamBodyTimeout === 0) continue;
+      if (connection.exchanges === 0) continue;
       const upload = uploadOf(socket);
-      if (upload === undefined) connection.sentAt = 0;
+      const { newest, attendant } = connection;
+      const beside = attendant === upload ? 0 : (attendant?.held() ?? 0);
+      const bytes = (upload?.held() ?? 0) + (newest?.readableLength ?? beside);
+      if (upload === undefined && bytes === 0) connection.sentAt = 0;
       else this.#checkSending(socket, connection, upload, now);
+      if (bytes === 0) continue;
+      sum += bytes;
+      incoming.set(socket, { connection, bytes });
+    }
+    const most = this.#options.memory.limit * INCOMING_SHARE;
+    if (sum <= most) return sum;
+    // Those that have sent nothing for longest go first.
+    const oldest = [...incoming].sort(([, a], [, b]) => a.connection.sentAt - b.connection.sentAt);
+    for (const [socket, { bytes }] of oldest) {
+      if (sum <= most) break;
+      sum -= bytes;
+      this.#refuseBody(socket);
+    }
+    return sum;
+  }
+
+  /** There is no memory for a body that is only partly here. */
+  #refuseBody(socket: Socket): void {
+    const { memory, onRefused } = this.#options;
+    const upload = uploadOf(socket);
+    const error = (written: number) => memoryLimit(memory.limit, written);
+    if (upload !== undefined) upload.giveUp(error);
+    else {
+      onRefused(error(0));
+      socket.destroy();
     }
   }
 
@@ -258,14 +337,17 @@ export class Connections {
     socket.destroy();
   }
 
-  #checkSending(socket: Socket, connection: Connection, upload: Upload, now: number): void {
-    const { limits } = this.#options;
-    const timeout = upload.isForStream ? limits.streamBodyTimeout : limits.bodyTimeout;
+  #checkSending(socket: Socket, connection: Connection, upload: Upload | undefined, now: number): void {
     // Who is made to wait by the file has no part in it.
-    if (connection.sentAt === 0 || socket.bytesRead !== connection.sent || upload.isWaiting()) {
+    if (connection.sentAt === 0 || socket.bytesRead !== connection.sent || upload?.isWaiting()) {
       connection.sent = socket.bytesRead;
       connection.sentAt = now;
-    } else if (timeout > 0 && now - connection.sentAt >= timeout) upload.giveUp(timeout);
+      return;
+    }
+    if (upload === undefined) return;
+    const { limits } = this.#options;
+    const timeout = upload.isForStream ? limits.streamBodyTimeout : limits.bodyTimeout;
+    if (timeout > 0 && now - connection.sentAt >= timeout) upload.giveUp((written) => bodyTimeout(timeout, written));
   }
 }
 
@@ -288,4 +370,8 @@ function takenBySystem(socket: Socket): number {
   // Not documented by Node, but what its own socket.setTimeout goes by.
   const { _handle: handle } = wire as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
   return (handle?.bytesWritten ?? wire.bytesWritten) - (handle?.writeQueueSize ?? 0);
+}
+
+function memoryLimit(max: number, written?: number): StreamFSError {
+  return fail('MEMORY_LIMIT', { max }, { limit: 'memory', max, ...(written === undefined ? {} : { written }) });
 }

@@ -6,7 +6,7 @@ import type { MemoryBudget } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
 
 /** Smaller memory costs more to count than it is worth: the connection is charged for it. */
-const COUNTED_FROM = 64 * 1024;
+export const COUNTED_FROM = 8 * 1024;
 
 export class HeldBytes {
   readonly #memory: MemoryBudget;

@@ -29,6 +29,8 @@ export class Bounds {
   readonly held: HeldBytes;
   readonly #logger: PluginLogger;
   #timer: NodeJS.Timeout | undefined;
+  #period = SWEEP;
+  #lookedAt = 0;
 
   constructor({ limits = {}, memory, counters, logger, answer }: BoundsOptions) {
     this.limits = { ...DEFAULT_LIMITS, ...limits };
@@ -64,7 +66,9 @@ export class Bounds {
     const shortest = Math.min(
       ...[stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout].filter((each) => each > 0),
     );
-    this.#timer ??= setInterval(() => this.#sweep(), Math.max(10, Math.min(SWEEP, shortest / 4))).unref();
+    this.#period = Math.max(10, Math.min(SWEEP, shortest / 4));
+    this.#lookedAt = performance.now();
+    this.#timer ??= setInterval(() => this.#sweep(), this.#period).unref();
   }
 
   stop(): void {
@@ -74,9 +78,13 @@ export class Bounds {
 
   #sweep(): void {
     const { connections } = this;
-    connections.sweep(performance.now());
+    // After the event loop was held up nobody can be blamed for what nobody could do meanwhile: timers come first then.
+    const now = performance.now();
+    const passed = Math.min(now - this.#lookedAt, 2 * this.#period);
+    this.#lookedAt = now;
+    const incoming = connections.sweep(passed);
     const since = (socket: Socket) => connections.lastTaken(socket);
-    this.reads.settle(since, (socket) => connections.cutStalled(socket));
+    this.reads.settle(since, (socket) => connections.cutStalled(socket), incoming);
   }
 
   /** Counts a refusal, and gives the limit it is for, if it is for one. */

@@ -4,6 +4,8 @@ export interface ServerLimits {
   connections: number;
   /** Connections at once from one address. */
   connectionsPerAddress: number;
+  /** Requests that may wait on one connection for the answers before theirs. */
+  waitingRequests: number;
   /** Live reads at once, of all streams. */
   readers: number;
   /** The request line and the headers of a request, in bytes. */
@@ -21,6 +23,7 @@ export interface ServerLimits {
 export const DEFAULT_LIMITS: ServerLimits = {
   connections: 20_000,
   connectionsPerAddress: 0,
+  waitingRequests: 100,
   readers: 0,
   headerSize: 16 * 1024,
   headerTimeout: 30_000,
@@ -29,5 +32,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   stallTimeout: 300_000,
 };
 
-/** The part of the memory that queued output may take. */
+/** The part of the memory that bodies may take which nobody has taken in yet: half of what may wait in sockets. */
+export const INCOMING_SHARE = 1 / 16;
+
+/** The part of the memory that all that waits in sockets may take, in either direction. */
 export const QUEUED_SHARE = 1 / 8;

@@ -5,6 +5,14 @@ import { limitReached } from '../../errors/index.ts';
 import { encryptedBytes } from '../tls/secure-socket.ts';
 import { QUEUED_SHARE } from './limits.ts';
 
+/** What several reads are sent, as it is seen from here. */
+interface SharedRuns {
+  /** What is remembered for those that have yet to come to it. What nobody came to since the last time is forgotten. */
+  recent(): readonly Uint8Array[];
+  /** Remembers nothing of it any more. */
+  forget(): void;
+}
+
 /** A live read, as it is seen from here. */
 export interface LiveRead {
   readonly reader: Reader;
@@ -12,6 +20,8 @@ export interface LiveRead {
   readonly kind: 'raw' | 'frames';
   /** Ends it with the reason `kicked`. A peer that does not take that in within a moment is cut. */
   kick(): void;
+  /** What it shares with others that are sent the same. */
+  readonly shared: SharedRuns;
   /** What waits in its socket and is kept for that alone: the ring has it no more, or it is a copy. */
   stranded(): readonly Uint8Array[];
 }
@@ -65,8 +75,11 @@ export class LiveReads {
   /**
    * Finds out how much memory stays only because it waits in sockets, and tells the budget. Beyond an eighth of that
    * the reads are cut that have stood still longest, however long their timeout.
+   *
+   * @param incoming bytes of that eighth that wait in the other direction
    */
-  settle(standsStillSince: (socket: Socket) => number, cut: (socket: Socket) => void): void {
+  settle(standsStillSince: (socket: Socket) => number, cut: (socket: Socket) => void, incoming = 0): void {
+    const most = this.#memory.limit * QUEUED_SHARE - incoming;
     const stranded: { read: LiveRead; parts: readonly Uint8Array[]; encrypted: number }[] = [];
     const holders = new Map<ArrayBufferLike, number>();
     let bytes = 0;
@@ -82,7 +95,6 @@ export class LiveReads {
         holders.set(buffer, count + 1);
       }
     }
-    const most = this.#memory.limit * QUEUED_SHARE;
     if (bytes > most) {
       stranded.sort((a, b) => standsStillSince(a.read.socket) - standsStillSince(b.read.socket));
       for (const { read, parts, encrypted } of stranded) {
@@ -96,6 +108,22 @@ export class LiveReads {
         cut(read.socket);
       }
     }
-    this.#memory.setQueued(bytes);
+    this.#memory.setQueued(incoming + bytes + this.#remembered(holders, most - bytes));
+  }
+
+  /**
+   * Bytes that were laid down for many, are not counted yet, and are remembered in case somebody else comes to the same
+   * place. What nobody came for in a second is forgotten; and all of it, where there is no room for it.
+   */
+  #remembered(counted: ReadonlyMap<ArrayBufferLike, number>, room: number): number {
+    const shared = new Set<LiveRead['shared']>();
+    for (const read of this.#reads) shared.add(read.shared);
+    const buffers = new Set<ArrayBufferLike>();
+    for (const one of shared) for (const { buffer } of one.recent()) if (!counted.has(buffer)) buffers.add(buffer);
+    let bytes = 0;
+    for (const { byteLength } of buffers) bytes += byteLength;
+    if (bytes <= room) return bytes;
+    for (const one of shared) one.forget();
+    return 0;
   }
 }

@@ -16,16 +16,17 @@
  */
 import type { Socket } from 'node:net';
 import { MAX_CHUNK } from '../../core/index.ts';
-import { fail, isStreamFSError } from '../../errors/index.ts';
+import { fail, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { Appender, FileWriter } from '../../fs/index.ts';
 import { GIVEN_UP } from '../exchange.ts';
-import { bodyBrokeOff, bodyTimeout, receiveBody, track, type Upload, untrack } from '../ingest/index.ts';
+import { bodyBrokeOff, receiveBody, track, type Upload, untrack } from '../ingest/index.ts';
 import { canAnswer, errorText, KEEP_ALIVE_TIMEOUT, writtenParts } from '../raw-answer.ts';
 import { requestTimeout, stackOf } from '../respond.ts';
 import { AppendTarget } from './append-target.ts';
 import { DirectExchanges } from './exchanges.ts';
 import { openRead } from './follow.ts';
 import { isHeadBegun, LONGEST_HEAD } from './head.ts';
+import { Patience } from './patience.ts';
 import { type DirectRequest, requestOf } from './request.ts';
 import type { DirectServer } from './server.ts';
 import { takeFrom, takeNoMore } from './shared-read-socket.ts';
@@ -63,11 +64,7 @@ export class DirectConnection implements Upload {
   private target: AppendTarget | undefined;
   private body: ShortBody | undefined;
   private upload: UploadBody | undefined;
-  /** Since when it has waited for the rest of a head, or for the first one; 0 where it does not. */
-  private headSince = performance.now();
-  /** Since when it has been seen to ask for nothing, after how many requests. */
-  private idleSince = 0;
-  private idleAfter = 0;
+  private readonly patience = new Patience();
 
   constructor(socket: Socket, server: DirectServer) {
     this.socket = socket;
@@ -139,7 +136,6 @@ export class DirectConnection implements Upload {
     const length = bytes.subarray(at, at + LONGEST_HEAD).indexOf(HEAD_END);
     if (length < 0) {
       if (bytes.length - at >= LONGEST_HEAD || !isHeadBegun(bytes, at)) return this.handOver(bytes, at);
-      if (this.headSince === 0) this.headSince = performance.now();
       return at;
     }
     const bodyAt = at + length + HEAD_END.length;
@@ -189,7 +185,6 @@ export class DirectConnection implements Upload {
   private beginBody(target: AppendTarget, bytes: Buffer, at: number): number {
     this.state = 'body';
     this.exchanges.path = target.path;
-    this.headSince = 0;
     this.body = new ShortBody(target.length);
     if (target.expectsContinue && at === bytes.length) this.out += CONTINUE;
     return at;
@@ -209,9 +204,8 @@ export class DirectConnection implements Upload {
     try {
       waiting = target.append(body.piece, this.server.context.mounts);
     } catch {
-      const request = Buffer.concat([target.head, body.piece, bytes.subarray(at)]);
+      this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0);
       body.release();
-      this.handOver(request, 0);
       return at;
     }
     body.release();
@@ -231,7 +225,6 @@ export class DirectConnection implements Upload {
 
   private async receive({ path, head }: AppendRequest, raw: Buffer, isAsked: boolean): Promise<void> {
     this.exchanges.path = path;
-    this.headSince = 0;
     const { socket } = this;
     let writer: FileWriter;
     try {
@@ -274,8 +267,8 @@ export class DirectConnection implements Upload {
     this.refuse(bodyBrokeOff(this.keepPart()));
   }
 
-  giveUp(milliseconds: number): void {
-    this.refuse(bodyTimeout(milliseconds, this.keepPart()));
+  giveUp(why: (written: number) => StreamFSError): void {
+    this.refuse(why(this.keepPart()));
   }
 
   /** Appends what has come of a short body that will not be whole (contract 72). Gives how much that was. */
@@ -332,8 +325,8 @@ export class DirectConnection implements Upload {
       this.exchanges.answered(GIVEN_UP);
       return;
     }
-    const { socket, upload } = this;
-    const { bounds, logger } = this.server.context;
+    const { socket, upload, server } = this;
+    const { bounds, logger } = server.context;
     const known = isStreamFSError(error) ? error : fail('INTERNAL');
     if (known !== error) logger.error('request failed', { path: this.exchanges.path, error: stackOf(error) });
     bounds.note(known);
@@ -356,14 +349,18 @@ export class DirectConnection implements Upload {
 
   /** For the sweep: who is late with a head, or asks for nothing, goes. */
   check(now: number): void {
+    const { count } = this.exchanges;
+    const isHeadDue = count === 0 || this.rest.length > 0;
+    const waited = this.patience.waitedFor(`${this.state} ${count} ${isHeadDue}`, now);
     if (this.state !== 'head') return;
-    if (this.headSince > 0) {
-      const { headerTimeout } = this.server.context.bounds.limits;
-      if (headerTimeout > 0 && now - this.headSince >= headerTimeout) this.refuse(requestTimeout(headerTimeout));
-    } else if (this.exchanges.count !== this.idleAfter) {
-      this.idleAfter = this.exchanges.count;
-      this.idleSince = now;
-    } else if (now - this.idleSince >= KEEP_ALIVE_TIMEOUT) this.socket.destroySoon();
+    const { headerTimeout } = this.server.context.bounds.limits;
+    if (!isHeadDue && waited >= KEEP_ALIVE_TIMEOUT) this.socket.destroySoon();
+    else if (isHeadDue && headerTimeout > 0 && waited >= headerTimeout) this.refuse(requestTimeout(headerTimeout));
+  }
+
+  /** Bytes that are kept until more comes, or something has happened. */
+  held(): number {
+    return this.rest.length + (this.body?.held ?? 0);
   }
 
   private get isGone(): boolean {

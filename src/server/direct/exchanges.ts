@@ -24,13 +24,13 @@ export class DirectExchanges {
   busy(): void {
     if (this.isBusy) return;
     this.isBusy = true;
-    this.server.busy(this.socket, 1);
+    this.server.context.bounds.connections.busy(this.socket);
   }
 
   idle(): void {
     if (!this.isBusy) return;
     this.isBusy = false;
-    this.server.busy(this.socket, -1);
+    this.server.done(this.socket);
   }
 
   /** Whoever goes on with the connection says when it is idle again. */

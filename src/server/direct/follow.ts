@@ -21,7 +21,7 @@ export interface OpenedRead {
 /** Opens the stream; undefined where it could not be, or where there is no live stream to follow. */
 export async function openRead(
   { path, open, send }: FollowRequest,
-  { context, busy }: Pick<DirectServer, 'context' | 'busy'>,
+  { context, done }: Pick<DirectServer, 'context' | 'done'>,
 ): Promise<OpenedRead | undefined> {
   const { bounds, logger, mounts } = context;
   const { reads } = bounds;
@@ -47,7 +47,7 @@ export async function openRead(
       const began = performance.now();
       const onOver = () => {
         reads.leave();
-        busy(socket, -1);
+        done(socket);
         if (writes(logger, 'debug')) {
           const facts = { request: nextRequestId(), method: 'GET', route: readFile.pattern, path };
           logger.debug('request', { ...facts, status: 200, ms: Math.round(performance.now() - began) });

@@ -13,6 +13,6 @@ export interface DirectServer {
   admit(route: Route, query: Query, headers: { host: string; authorization: string | undefined }): void;
   /** Gives a connection to node:http for good. */
   handOver(socket: Socket): void;
-  /** Counts the exchanges of a connection. */
-  busy(socket: Socket, change: 1 | -1): void;
+  /** An exchange of a connection is over. */
+  done(socket: Socket): void;
 }

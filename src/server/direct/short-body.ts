@@ -27,6 +27,11 @@ export class ShortBody {
     return end;
   }
 
+  /** Memory that is kept until more comes, in bytes. */
+  get held(): number {
+    return this.pieces?.held ?? 0;
+  }
+
   /** What has come of a body that will not be whole. */
   part(): Uint8Array | undefined {
     const part = this.pieces?.rest();

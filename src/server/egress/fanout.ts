@@ -33,6 +33,8 @@ export class Fanout {
   private readonly runs: (RunRecord | undefined)[] = new Array(REMEMBERED).fill(undefined);
   private readonly laid: (Laid | undefined)[] = new Array(REMEMBERED).fill(undefined);
   private newest = 0;
+  /** Somebody was sent one of them since it was last asked. */
+  private isInUse = false;
 
   constructor(encoding: Encoding, transfer: Transfer) {
     this.encoding = encoding;
@@ -43,6 +45,7 @@ export class Fanout {
   send(socket: Socket, run: RunRecord): Laid | undefined {
     const known = this.runs.indexOf(run);
     if (known >= 0 || this.isLaid(run.length)) {
+      this.isInUse = true;
       const laid = known >= 0 ? this.laid[known]! : this.remember(run, this.layDown(run));
       socket.write(laid.bytes);
       return laid;
@@ -102,7 +105,16 @@ export class Fanout {
 
   /** A socket uses it no more; with the last one nothing is remembered. */
   leave(): void {
-    if (--this.users > 0) return;
+    if (--this.users === 0) this.forget();
+  }
+
+  recent(): readonly Uint8Array[] {
+    if (!this.isInUse) this.forget();
+    this.isInUse = false;
+    return this.laid.flatMap((laid) => (laid === undefined ? [] : [laid.bytes]));
+  }
+
+  forget(): void {
     for (const laid of this.laid) laid?.forget();
     this.runs.fill(undefined);
     this.laid.fill(undefined);

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
 import { type StreamSource, writes } from '../../fs/index.ts';
+import { listenOnlyForItsEnd } from '../last-answer.ts';
 import { sendContent } from './content.ts';
 import { frameEncoding, rawEncoding } from './encoding.ts';
 import { joinFanout } from './fanout.ts';
@@ -48,12 +49,14 @@ async function beginLive(
   res.writeHead(200, liveHeaders(reader, options.format, chunked));
   // At once, also on an idle stream (contract 69).
   res.flushHeaders();
-  const socket = await socketOf(res);
-  if (socket === undefined) {
+  const { socket } = res;
+  if (socket === null || socket.destroyed) {
     reader.close();
     onOver();
     return;
   }
+  // The answer has said that it is the last.
+  listenOnlyForItsEnd(socket);
   startLive(socket, reader, chunked, options, onOver);
 }
 
@@ -101,17 +104,6 @@ export function startLive(
 function overFacts(reader: Reader, end: string): Record<string, unknown> {
   const { id, stream, cursor, receivedBytes, skippedBytes } = reader;
   return { reader: id, stream: stream.name, end, cursor, bytes: receivedBytes, skipped: skippedBytes };
-}
-
-/** The response's socket: a pipelined one gets it when the answers before it are sent. Undefined when it is gone. */
-async function socketOf(res: ServerResponse): Promise<Socket | undefined> {
-  if (res.socket === null && !res.destroyed) {
-    await new Promise<void>((resolve) => {
-      res.once('socket', () => resolve());
-      res.once('close', () => resolve());
-    });
-  }
-  return res.socket === null || res.socket.destroyed ? undefined : res.socket;
 }
 
 export type { SendOptions } from './options.ts';

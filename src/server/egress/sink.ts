@@ -20,6 +20,8 @@ const LONGEST_RUN = 256 * 1024;
 const RUNS_PER_TURN = 4;
 /** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
 const KICK_GRACE = 5000;
+/** Where bytes wait, a timeout is looked at again later and later, at most so many milliseconds: a peer may stall. */
+const LONGEST_LOOK = 256;
 const EMPTY = Buffer.alloc(0);
 
 export interface SinkOptions {
@@ -47,9 +49,12 @@ export class Sink implements LiveRead {
   /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
   private queued: Laid | RunRecord | undefined;
   private pin: Pin | undefined;
-  private readonly fanout: Fanout;
+  readonly shared: Fanout;
   private readonly options: SinkOptions;
-  private readonly timer: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly period: number;
+  /** The next look at a timeout that cannot be over yet. */
+  private look = 1;
   /** For the timers only: when bytes were last sent, and when anything was, by `performance.now`. */
   private lastData = 0;
   private lastSent = 0;
@@ -58,9 +63,10 @@ export class Sink implements LiveRead {
   constructor(reader: Reader, socket: Socket, fanout: Fanout, options: SinkOptions) {
     this.reader = reader;
     this.socket = socket;
-    this.fanout = fanout;
+    this.shared = fanout;
     this.options = options;
     const period = Math.min(options.timeout ?? Number.POSITIVE_INFINITY, options.heartbeat || Number.POSITIVE_INFINITY);
+    this.period = period;
     if (period !== Number.POSITIVE_INFINITY) {
       this.lastData = this.lastSent = performance.now();
       this.timer = setTimeout(this.tick, period).unref();
@@ -73,7 +79,7 @@ export class Sink implements LiveRead {
 
   /** Sends what there is. Called when there is something, and when the socket has room again. */
   readonly pump = (): void => {
-    const { reader, socket, fanout } = this;
+    const { reader, socket, shared: fanout } = this;
     for (let runs = 0; !this.done; ) {
       if (socket.writableLength > 0) {
         this.waitForRoom();
@@ -133,7 +139,7 @@ export class Sink implements LiveRead {
   }
 
   get kind(): 'raw' | 'frames' {
-    return this.fanout.encoding.name;
+    return this.shared.encoding.name;
   }
 
   kick(): void {
@@ -174,13 +180,19 @@ export class Sink implements LiveRead {
   private readonly tick = (): void => {
     if (this.done || this.timer === undefined) return;
     const { timeout, heartbeat } = this.options;
+    // What still waits has not been silence for the peer; and an answer that is over would be nobody's to look after.
+    if (this.reader.lag > 0 || this.socket.writableLength > 0) {
+      this.look = Math.min(LONGEST_LOOK, this.look * 2);
+      this.timer = setTimeout(this.tick, Math.max(this.period, this.look)).unref();
+      return;
+    }
     const now = performance.now();
-    if (timeout !== undefined && now - this.lastData >= timeout && this.reader.lag === 0) {
+    if (timeout !== undefined && now - this.lastData >= timeout) {
       this.finish('timeout');
       return;
     }
-    if (heartbeat > 0 && now - this.lastSent >= heartbeat && this.socket.writableLength === 0) {
-      this.fanout.sendControl(this.socket, this.fanout.encoding.heartbeat(this.reader.cursor));
+    if (heartbeat > 0 && now - this.lastSent >= heartbeat) {
+      this.shared.sendControl(this.socket, this.shared.encoding.heartbeat(this.reader.cursor));
       this.lastSent = now;
     }
     this.timer.refresh();
@@ -189,7 +201,7 @@ export class Sink implements LiveRead {
   /** Ends the answer as it should be ended; a peer that does not take it in any more is cut. */
   private finish(reason: ReadEnd): void {
     if (this.done) return;
-    const { reader, socket, fanout } = this;
+    const { reader, socket, shared: fanout } = this;
     const stalled = reason === 'too-slow' && socket.writableLength > 0;
     this.release();
     if (stalled) socket.destroy();
@@ -226,6 +238,6 @@ export class Sink implements LiveRead {
     this.socket.off('close', this.onClose);
     this.socket.off('end', cut);
     this.socket.off('drain', this.pump);
-    this.fanout.leave();
+    this.shared.leave();
   }
 }

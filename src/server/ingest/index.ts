@@ -90,7 +90,8 @@ function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Pr
       isForStream: options.live ?? writer.generation !== undefined,
       breakOff: broken,
       isWaiting: () => pending !== undefined,
-      giveUp: (milliseconds) => finish(() => reject(bodyTimeout(milliseconds, writer.written))),
+      held: () => pieces.held,
+      giveUp: (why) => finish(() => reject(why(writer.written))),
     });
     writer.onStop = failed;
   });

@@ -12,15 +12,19 @@ export interface Pieces {
   take(bytes: Uint8Array): Uint8Array | undefined;
   /** What is left at the end, or when the body broke off. */
   rest(): Uint8Array | undefined;
+  /** Memory that is kept until more comes, in bytes. */
+  readonly held: number;
   /** The body is over and its last piece written: memory that was lent for it may be used again. */
   release(): void;
 }
 
-export const asArrived: Pieces = { take: (bytes) => bytes, rest: () => undefined, release: () => undefined };
+export const asArrived: Pieces = { take: (bytes) => bytes, rest: () => undefined, held: 0, release: () => undefined };
 
 /** Memory in which short bodies are put together: made anew for each, it would be most of what is collected. */
 const spare: Buffer[] = [];
 const MOST_SPARE = 16;
+/** Shorter bodies get memory of their own length: what is used again is a chunk long, whatever is in it. */
+const SHORT = 8 * 1024;
 
 /** One piece of a length known beforehand, of at most 64 KiB. */
 export function whole(length: number): Pieces {
@@ -34,14 +38,17 @@ export function whole(length: number): Pieces {
   return {
     take: (bytes) => {
       if (size === 0 && bytes.length >= length) return bytes;
-      memory ??= spare.pop() ?? Buffer.allocUnsafeSlow(MAX_CHUNK);
+      memory ??= length < SHORT ? Buffer.allocUnsafeSlow(length) : (spare.pop() ?? Buffer.allocUnsafeSlow(MAX_CHUNK));
       memory.set(bytes, size);
       size += bytes.length;
       return size < length ? undefined : rest();
     },
     rest,
+    get held() {
+      return memory?.length ?? 0;
+    },
     release: () => {
-      if (memory !== undefined && spare.length < MOST_SPARE) spare.push(memory);
+      if (memory?.length === MAX_CHUNK && spare.length < MOST_SPARE) spare.push(memory);
       memory = undefined;
     },
   };
@@ -70,6 +77,9 @@ export function lines(): Pieces {
       return piece;
     },
     rest,
+    get held() {
+      return held.length;
+    },
     release: () => undefined,
   };
 }

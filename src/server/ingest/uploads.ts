@@ -1,5 +1,6 @@
 /** Bodies that are on their way, by the socket they come from, for those who look after sockets. */
 import type { Duplex } from 'node:stream';
+import type { StreamFSError } from '../../errors/index.ts';
 
 /** A body on its way into a file, as it is seen from outside. */
 export interface Upload {
@@ -8,8 +9,10 @@ export interface Upload {
   breakOff(): void;
   /** Whether the file makes its writer wait just now. */
   isWaiting(): boolean;
-  /** Nothing has come for so many milliseconds: ends it with BODY_TIMEOUT. */
-  giveUp(milliseconds: number): void;
+  /** Bytes of it that are kept until more comes. */
+  held(): number;
+  /** Ends it with an error, made from how much was written. */
+  giveUp(why: (written: number) => StreamFSError): void;
 }
 
 const underWay = new WeakMap<Duplex, Upload>();

@@ -4,7 +4,7 @@ import type fc from 'fast-check';
 import { expect } from 'vitest';
 import type { ReaderStart } from '../../../src/core/index.ts';
 import { parseFrames } from '../harness/frames.ts';
-import { Refusal, type World } from './world.ts';
+import { type Producer, Refusal, type World } from './world.ts';
 
 interface Answer {
   status: number;
@@ -21,9 +21,16 @@ export class Real {
     this.base = new URL(url);
   }
 
-  ask(method: string, path: string, body?: Uint8Array | string, chunked = false): Promise<Answer> {
+  ask(
+    method: string,
+    path: string,
+    body?: Uint8Array | string,
+    chunked = false,
+    more: Record<string, string> = {},
+  ): Promise<Answer> {
     const { hostname, port } = this.base;
-    const headers = body === undefined || chunked ? {} : { 'Content-Length': Buffer.byteLength(body) };
+    const length = body === undefined || chunked ? {} : { 'Content-Length': Buffer.byteLength(body) };
+    const headers = { ...length, ...more };
     return new Promise((resolve, reject) => {
       const options = { host: hostname, port, method, path: `/api/v1${path}`, agent: this.agent, headers };
       const asked = request(options, (res) => {
@@ -57,6 +64,8 @@ export type Step =
   | { do: 'unmount' | 'create' | 'touch' | 'truncate' | 'mkdir' | 'stat' | 'list' | 'end'; path: string }
   | { do: 'remove'; path: string; recursive: boolean }
   | { do: 'write'; path: string; text: string; end: boolean; create: boolean; chunked: boolean }
+  | { do: 'append'; path: string; producer: Producer; text: string; end: boolean; create: boolean }
+  | { do: 'kick'; who: number }
   | { do: 'read'; path: string; start: StartCase; create: boolean; frames: boolean }
   | { do: 'snapshot'; path: string; start: StartCase }
   | { do: 'open'; path: string; flags: number }
@@ -209,6 +218,36 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
       expect(jsonOf(answer)).toEqual({ message: `Written ${Buffer.byteLength(text)} bytes` });
       expect(answer.headers['x-stream-end-offset']).toBe(String(expected.stream.end));
       sameGeneration(expected, answer);
+      return;
+    }
+    case 'append': {
+      const { path, text, end, create, producer } = step;
+      const { id, epoch, seq } = producer;
+      const answer = await real.ask('PUT', `/files?path=${encode(path)}&end=${end}&create=${create}`, text, false, {
+        'Producer-Id': id,
+        'Producer-Epoch': String(epoch),
+        'Producer-Seq': String(seq),
+      });
+      const expected = attempt(() => world.appendOnce(path, producer, Buffer.from(text), { create, end }));
+      if (expected instanceof Refusal && expected.code === 'PRODUCER_GAP') {
+        expect(jsonOf(answer)).toMatchObject({ expected_seq: expected.expected, received_seq: seq });
+      }
+      if (refused(answer, expected, expected instanceof Refusal || !expected.isRepeated ? 200 : 204)) return;
+      const { entry, last } = expected;
+      expect(answer.headers).toMatchObject({ 'producer-epoch': String(epoch), 'producer-seq': String(last) });
+      expect(answer.headers['x-stream-end-offset']).toBe(String(entry.stream.end));
+      sameGeneration(entry, answer);
+      return;
+    }
+    case 'kick': {
+      const id = handleOf(step.who, world);
+      const { readers } = jsonOf(await real.ask('GET', '/readers')) as { readers: { id: number; handle: number }[] };
+      const reading = [...world.handles].filter(([, handle]) => handle.reader !== undefined).map(([open]) => open);
+      expect(readers.map(({ handle }) => handle).sort()).toEqual(reading.sort());
+      const found = readers.find(({ handle }) => handle === id);
+      const answer = await real.ask('DELETE', `/readers/${found?.id ?? 2 ** 40}`);
+      expect(answer.status).toBe(found === undefined ? 404 : 200);
+      if (found !== undefined) world.close(id);
       return;
     }
     case 'read':

@@ -279,6 +279,12 @@ const HEADERS = [
   'X-Bad\u0000: 1',
   ': no name',
   'Trailer: X',
+  'Producer-Id: p',
+  'Producer-Id: p\r\nProducer-Epoch: 0\r\nProducer-Seq: 0',
+  'Producer-Id: p\r\nProducer-Epoch: 0\r\nProducer-Seq: 1',
+  'Producer-Id: p\r\nProducer-Epoch: 1\r\nProducer-Seq: 0',
+  'Producer-Id: \r\nProducer-Epoch: -1\r\nProducer-Seq: 99999999999999999',
+  'X-Request-Id: fuzz-1',
 ];
 
 /** What a client of ours would send for a route, more or less. */

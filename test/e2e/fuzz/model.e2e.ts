@@ -69,6 +69,22 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 14,
     arbitrary: fc.record({ do: kind('write'), path: stream, text, end: seldom, create: often, chunked: fc.boolean() }),
   },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: kind('append'),
+      path: stream,
+      producer: fc.record({
+        id: fc.constantFrom('p', 'q'),
+        epoch: fc.constantFrom(0, 0, 0, 1, 2),
+        seq: fc.nat({ max: 3 }),
+      }),
+      text,
+      end: seldom,
+      create: often,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: kind('kick'), who }) },
   { weight: 6, arbitrary: fc.record({ do: kind('read'), path: stream, start, create: often, frames: often }) },
   { weight: 3, arbitrary: fc.record({ do: kind('snapshot'), path: stream, start }) },
   { weight: 5, arbitrary: fc.record({ do: kind('open'), path: stream, flags: fc.nat({ max: 3 }) }) },
@@ -112,7 +128,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 describe('a server of streams', () => {
   fuzz(
-    'contract 10, 17, 19, 20, 25, 31 to 45, 48 to 64, 74, 75: does what the model does, whatever is done to it',
+    'contract 10, 17, 19, 20, 25, 31 to 45, 48 to 64, 72, 74, 75: does what the model does, whatever is done to it',
     'model',
     () =>
       fc.asyncProperty(

@@ -9,16 +9,26 @@ import { ModelReader, ModelStream } from '../../core/model.ts';
 export class Refusal {
   readonly status: number;
   readonly code: string;
+  /** The number of the append that was expected. */
+  readonly expected: number | undefined;
 
-  constructor(status: number, code: string) {
+  constructor(status: number, code: string, expected?: number) {
     this.status = status;
     this.code = code;
+    this.expected = expected;
   }
 }
 
-const refuse = (status: number, code: string): never => {
-  throw new Refusal(status, code);
+const refuse = (status: number, code: string, expected?: number): never => {
+  throw new Refusal(status, code, expected);
 };
+
+/** What an append is known by. */
+export interface Producer {
+  id: string;
+  epoch: number;
+  seq: number;
+}
 
 export interface Entry {
   path: string;
@@ -28,6 +38,8 @@ export interface Entry {
   handles: number;
   /** As the server told. */
   generation: string | undefined;
+  /** The epoch of each producer, and the append expected in it. */
+  producers: Map<string, { epoch: number; expected: number }>;
 }
 
 interface MountModel {
@@ -93,11 +105,15 @@ export class World {
     return inside === '/' || [...mount.entries.keys()].some((path) => path.startsWith(`${inside}/`));
   }
 
-  private add(mount: MountModel, inside: string, auto: boolean): Entry {
+  private requireFree(mount: MountModel, inside: string): void {
     if (this.isDirectory(mount, inside)) refuse(400, 'IS_A_DIRECTORY');
     for (const path of mount.entries.keys()) if (inside.startsWith(`${path}/`)) refuse(400, 'NOT_A_DIRECTORY');
+  }
+
+  private add(mount: MountModel, inside: string, auto: boolean): Entry {
+    this.requireFree(mount, inside);
     const stream = new ModelStream(mount.limits);
-    const entry: Entry = { path: inside, stream, auto, handles: 0, generation: undefined };
+    const entry: Entry = { path: inside, stream, auto, handles: 0, generation: undefined, producers: new Map() };
     mount.entries.set(inside, entry);
     return entry;
   }
@@ -140,6 +156,34 @@ export class World {
     entry.stream.append(bytes);
     if (options.end) entry.stream.ended = 'ended';
     return entry;
+  }
+
+  /** A numbered append: applied once, whatever else is asked. */
+  appendOnce(
+    path: string,
+    { id, epoch, seq }: Producer,
+    bytes: Uint8Array,
+    options: { create: boolean; end: boolean },
+  ): { entry: Entry; isRepeated: boolean; last: number } {
+    const { mount, inside } = this.resolve(path);
+    const there = mount.entries.get(inside);
+    const known = there?.producers.get(id);
+    if (there === undefined && options.create && seq !== 0) {
+      this.requireFree(mount, inside);
+      refuse(409, 'PRODUCER_GAP', 0);
+    }
+    const entry = this.findOrAdd(mount, inside, options.create, false);
+    entry.auto = false;
+    if (known !== undefined && epoch < known.epoch) refuse(403, 'PRODUCER_FENCED');
+    if (known !== undefined && epoch > known.epoch && seq !== 0) refuse(400, 'PRODUCER_EPOCH_START');
+    const expected = known?.epoch === epoch ? known.expected : 0;
+    if (seq > expected) refuse(409, 'PRODUCER_GAP', expected);
+    if (seq < expected) return { entry, isRepeated: true, last: expected - 1 };
+    if (entry.stream.ended !== undefined) refuse(409, 'STREAM_CLOSED');
+    entry.producers.set(id, { epoch, expected: seq + 1 });
+    entry.stream.append(bytes);
+    if (options.end) entry.stream.ended = 'ended';
+    return { entry, isRepeated: false, last: seq };
   }
 
   end(path: string): void {

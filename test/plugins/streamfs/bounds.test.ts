@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LAG_POLICIES, MemoryBudget } from '../../../src/core/index.ts';
+import { PRODUCER_COST } from '../../../src/core/producers.ts';
+import { STREAM_COST } from '../../../src/core/stream-memory.ts';
 import { LimitCounters } from '../../../src/fs/index.ts';
 import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
 import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
@@ -37,10 +39,24 @@ describe('contract 36: idle streams', () => {
     clock.advance(60_000);
     expect(await names()).toEqual([]);
     expect(limits.get('idle_timeout')).toBe(2);
-    expect(lines.filter(({ message }) => message === 'stream expired').map(({ facts }) => facts)).toEqual([
+    // At most a line a second: what is left is said at the end.
+    const told = () => lines.filter(({ message }) => message === 'stream expired').map(({ facts }) => facts);
+    expect(told()).toHaveLength(1);
+    fs.shutdown();
+    expect(told()).toEqual([
       { stream: '/a', readers: 1, totalWritten: 3 },
       { stream: '/b', readers: 0, totalWritten: 2 },
     ]);
+  });
+
+  it('are one line of the log a second, however many go at once', async () => {
+    const { fs, clock, limits, lines } = withClock({ idle_timeout: '60s' });
+    for (let n = 0; n < 1000; n++) await fs.write(`/${n}`, bytes('x'));
+    clock.advance(80_000);
+    expect(limits.get('idle_timeout')).toBe(1000);
+    fs.shutdown();
+    const told = lines.filter(({ message }) => message === 'stream expired');
+    expect(told.map(({ facts }) => facts.count ?? 1)).toEqual([1, 999]);
   });
 
   it('stay while they are touched, and while a body is on its way into them', async () => {
@@ -145,6 +161,41 @@ describe('the memory of a mount', () => {
     expect(memory.used).toBeGreaterThan(4 * MB);
     fs.shutdown();
     expect(memory).toMatchObject({ used: 0, holderCount: 0 });
+  });
+
+  it('contract 72: is charged for the producers of its streams, and comes back when they have been idle, or their stream goes', async () => {
+    const memory = new MemoryBudget(0);
+    const clock = new FakeClock();
+    const fs = new StreamFileSystem(
+      parseSettings({ producer_ttl: '10m' }),
+      { logger: recorder().logger, memory },
+      clock,
+    );
+    const append = async (path: string, id: string) => {
+      const writer = await fs.openProducerWrite(path, { id, epoch: 0, seq: 0 });
+      await writer.write(bytes('x'));
+      await writer.close();
+    };
+    for (const path of ['/a', '/b', '/c']) await fs.create(path);
+    const before = memory.fixed;
+    for (let n = 0; n < 50; n++) for (const path of ['/a', '/b']) await append(path, `p${n}`);
+    expect(memory.fixed).toBe(before + 100 * PRODUCER_COST);
+    expect(clock.pending).toBe(1);
+    await fs.remove('/b');
+    const gone = before - STREAM_COST - 4 * '/b'.length;
+    expect(memory.fixed).toBe(gone + 50 * PRODUCER_COST);
+    clock.advance(8 * 60_000);
+    await append('/a', 'late');
+    clock.advance(4 * 60_000);
+    expect(memory.fixed).toBe(gone + PRODUCER_COST);
+    clock.advance(20 * 60_000);
+    expect(memory.fixed).toBe(gone);
+    expect(clock.pending).toBe(0);
+    // Nothing is remembered of a stream that is gone, a timer least of all.
+    await append('/c', 'p');
+    expect(clock.pending).toBe(1);
+    await fs.remove('/c');
+    expect(clock.pending).toBe(0);
   });
 
   it('is given back by a removed stream only when its last reader has gone', async () => {

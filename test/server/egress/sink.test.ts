@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Stream } from '../../../src/core/index.ts';
 import { frameEncoding, rawEncoding } from '../../../src/server/egress/encoding.ts';
 import { joinFanout } from '../../../src/server/egress/fanout.ts';
@@ -164,6 +164,26 @@ describe('sending a stream to sockets', () => {
     // A heartbeat: a chunk of sixteen bytes that begins with the frame's type.
     expect(got.includes(Buffer.from('10\r\n\u0005\0\0\0'))).toBe(true);
     expect(stream.readerCount).toBe(0);
+  });
+
+  it('a read with a timeout does not end while bytes wait for its peer, and is not looked at all the time', async () => {
+    const stream = new Stream({ retention: 64 * KiB * KiB, maxLag: 64 * KiB * KiB });
+    const { near, far } = await connection();
+    while (near.writableLength === 0) near.write(Buffer.alloc(64 * KiB));
+    const taken = near.writableLength;
+    const looks = vi.spyOn(globalThis, 'setTimeout');
+    onTestFinished(() => looks.mockRestore());
+    const { done, reader } = sink(stream, near, { timeout: 0 });
+    while (looks.mock.calls.length < 6) await turn();
+    expect(done).not.toHaveBeenCalled();
+    expect(near.writableLength).toBeGreaterThanOrEqual(taken);
+    const waits = looks.mock.calls.map(([, milliseconds]) => milliseconds);
+    expect(waits).toEqual([0, 2, 4, 8, 16, 32]);
+    stream.append(Buffer.from('the last'));
+    const got = await collect(far);
+    expect(got.subarray(-8).toString()).toBe('the last');
+    expect(done).toHaveBeenCalledWith('timeout');
+    expect(reader.isClosed).toBe(true);
   });
 
   it('contract 23: a reader closed from outside, with its handle, ends its answer properly', async () => {

@@ -166,12 +166,16 @@ describe('GET /metrics', () => {
     expect((await scrape(at)).streamfs_others_bytes).toBe(7);
   });
 
-  const promtool = spawnSync('promtool', ['--version']).status === 0;
-  it.runIf(promtool)('passes promtool check metrics', async () => {
-    const at = await start({ mounted: { '/s': 'streamfs', '/mem': 'memfs' } });
+  it('is right by our own reading of the format, and by promtool where that is there: CI has it', async () => {
+    const at = await start({ mounted: { '/s': 'streamfs', '/mem': 'memfs', '/odd "\\ name': 'streamfs' } });
     await at.call('PUT', '/files?path=/s/a', { body: 'x' });
+    const live = await follow(at.port, '/files?path=/s/a&stream=true');
+    live.cut();
     const { text } = await at.call('GET', '/metrics');
+    expect(parseExposition(text).get('streamfs_streams')?.samples.size).toBe(2);
     const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    const isAbsent = (checked.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    if (isAbsent && process.env.CI !== 'true') return;
     expect(checked).toMatchObject({ status: 0, stderr: '', stdout: '' });
   });
 });

@@ -1,0 +1,70 @@
+/**
+ * Producers that have been idle for too long are forgotten also where nobody appends any more: what is remembered of
+ * them is charged for, and a mount may have thousands of streams. One timer for all of a mount.
+ */
+import { type MemoryBudget, Producers } from '../../core/index.ts';
+import type { Clock } from '../../fs/index.ts';
+import type { Settings } from './settings.ts';
+
+/** The timer goes off at most this often and at least this often, in milliseconds. */
+const SHORTEST = 50;
+const LONGEST = 60_000;
+
+export class Forgetting {
+  private readonly period: number;
+  private readonly settings: Settings;
+  private readonly clock: Clock;
+  private readonly memory: MemoryBudget | undefined;
+  private readonly all = new Set<Producers>();
+  private cancel: (() => void) | undefined;
+
+  /** @param memory what producers are charged to */
+  constructor(settings: Settings, clock: Clock, memory: MemoryBudget | undefined) {
+    const { producerTtl: ttl } = settings;
+    this.settings = settings;
+    this.memory = memory;
+    this.period = ttl === 0 ? 0 : Math.min(LONGEST, Math.max(SHORTEST, ttl / 4));
+    this.clock = clock;
+  }
+
+  /** Those of one stream. */
+  make(): Producers {
+    const { clock, memory, settings } = this;
+    return new Producers({
+      ...{ max: settings.maxProducers, ttl: settings.producerTtl, now: () => clock.now() },
+      ...(memory === undefined ? {} : { memory }),
+    });
+  }
+
+  /** A stream has producers. */
+  watch(producers: Producers): void {
+    if (this.period === 0) return;
+    this.all.add(producers);
+    this.schedule();
+  }
+
+  /** Their stream is gone. */
+  drop(producers: Producers): void {
+    producers.clear();
+    this.all.delete(producers);
+    if (this.all.size === 0) this.stop();
+  }
+
+  stop(): void {
+    this.cancel?.();
+    this.cancel = undefined;
+  }
+
+  private schedule(): void {
+    this.cancel ??= this.clock.schedule(() => this.sweep(), this.period);
+  }
+
+  private sweep(): void {
+    this.cancel = undefined;
+    for (const producers of this.all) {
+      producers.forgetIdle();
+      if (producers.size === 0) this.all.delete(producers);
+    }
+    if (this.all.size > 0) this.schedule();
+  }
+}

@@ -116,7 +116,7 @@ describe('signed links, with curl', () => {
 
     configured.write({ names: ['other'] });
     at.process.kill('SIGHUP');
-    await waitFor('the tokens to be read again', () => at.logged('tokens were read again').length === 1);
+    await waitFor('the tokens to be read again', () => at.logged('the configuration was read again').length === 1);
     expect(await answered(reading)).toEqual([403, 'LINK_INVALID']);
     expect((await curl(['-T', '-', writing], 'x')).status).toBe(403);
     const header = `Authorization: Bearer ${token('other')}`;

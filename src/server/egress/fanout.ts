@@ -5,8 +5,9 @@
  *     run (bytes of slabs) ──► [ transfer head │ encoding head │ bytes │ transfer tail ]  ──► socket, socket, …
  *                                └──────────── laid down once, in a block ───────────┘
  *
- * Laying down costs a copy. It is worth it when several readers share it, or when it is small; a long run is sent from
- * the slabs themselves, with its head before it and its tail behind, in one system call.
+ * Laying down costs a copy. It is worth it when several readers share it, or when it is small. A long run is sent from
+ * the slabs themselves, with its head before it and its tail behind, in one system call; where there are many readers,
+ * only the first that comes to it is: it may be alone there, on its way through history.
  */
 import type { Socket } from 'node:net';
 import type { RunRecord, Stream } from '../../core/index.ts';
@@ -44,12 +45,15 @@ export class Fanout {
   /** Writes one run to a socket: as the piece given, which others are sent too, or undefined: from its own memory. */
   send(socket: Socket, run: RunRecord): Laid | undefined {
     const known = this.runs.indexOf(run);
-    if (known >= 0 || this.isLaid(run.length)) {
+    if (known >= 0 || run.length <= ALWAYS_LAID) {
       this.isInUse = true;
-      const laid = known >= 0 ? this.laid[known]! : this.remember(run, this.layDown(run));
+      const place = known >= 0 ? known : this.remember(run);
+      this.laid[place] ??= this.layDown(run);
+      const laid = this.laid[place];
       socket.write(laid.bytes);
       return laid;
     }
+    if (this.isShared(run.length)) this.remember(run);
     socket.cork();
     socket.write(this.head(run.offset, run.length));
     for (const part of run.parts) socket.write(part);
@@ -58,17 +62,17 @@ export class Fanout {
     return undefined;
   }
 
-  private isLaid(length: number): boolean {
-    const { users } = this;
-    return length <= ALWAYS_LAID || users >= MANY || (length <= LAID_FOR_SEVERAL && users >= SEVERAL);
+  private isShared(length: number): boolean {
+    return this.users >= MANY || (length <= LAID_FOR_SEVERAL && this.users >= SEVERAL);
   }
 
-  private remember(run: RunRecord, laid: Laid): Laid {
+  /** Remembers a run, in place of another; gives where. */
+  private remember(run: RunRecord): number {
     this.newest = (this.newest + 1) % REMEMBERED;
     this.laid[this.newest]?.forget();
+    this.laid[this.newest] = undefined;
     this.runs[this.newest] = run;
-    this.laid[this.newest] = laid;
-    return laid;
+    return this.newest;
   }
 
   /** Writes a whole record of the encoding, such as a gap. */

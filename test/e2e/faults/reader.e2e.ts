@@ -115,6 +115,7 @@ describe('a reader that takes a byte at a time', () => {
         });
       };
       slow.send(REQUEST);
+      while (!Buffer.from(bytes).includes('\r\n\r\n')) await takeOne();
       const fast = await get(at.port, STREAM);
       await at.untilReaders(PATH, 2);
       const total = 16 * MB;

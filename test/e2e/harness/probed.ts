@@ -132,7 +132,7 @@ export class ProbedServer extends ServerProcess {
    * when code is compiled and pools are filled.
    */
   async leavesNothing(fault: () => Promise<void>, times = 3): Promise<void> {
-    const empty = await this.level();
+    const empty = await this.mostOf(await this.level());
     await fault();
     const before = await this.mostOf(await this.untilAsBefore(empty));
     for (let n = 0; n < times; n++) await fault();

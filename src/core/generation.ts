@@ -4,5 +4,6 @@
 export function newGeneration(): string {
   const random = crypto.getRandomValues(new Uint8Array(6));
   const time = Math.floor(Date.now() / 1000).toString(16);
-  return time + Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  // Joined all at once: a sum of texts is kept as its parts, which takes twice the memory.
+  return [time, ...Array.from(random, (byte) => byte.toString(16).padStart(2, '0'))].join('');
 }

@@ -8,7 +8,7 @@
  */
 
 /** From so many readers on it is worth looking at the clock. */
-const MANY = 8;
+export const MANY = 8;
 /** The share of the last round of sending that may be waited, and the most, in milliseconds. */
 const SHARE = 1 / 8;
 const LONGEST = 1;

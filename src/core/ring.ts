@@ -10,7 +10,7 @@
  * fills; at most one slab at each end is only partly in use.
  */
 import { makeRun } from './pieces.ts';
-import { MAX_SLAB, MIN_SLAB, Slab } from './slab.ts';
+import { FIRST_SLAB, MAX_SLAB, MIN_SLAB, Slab } from './slab.ts';
 import type { RunRecord } from './types.ts';
 
 const RUNS_REMEMBERED = 4;
@@ -21,6 +21,11 @@ export interface SlabAccount {
   takeSlab(wish: number): number;
   giveSlab(bytes: number): void;
   settle(): void;
+}
+
+/** Whoever must look at each slab that is given back, before it is forgotten. */
+export interface SlabWatcher {
+  slabLeaves(slab: Slab): void;
 }
 
 export class Ring {
@@ -35,20 +40,19 @@ export class Ring {
   end: number;
   /** Chunks ever appended. */
   chunkCount = 0;
-  /** Called with each slab that is given back, before it is forgotten. */
-  private readonly onEvict: (slab: Slab) => void;
+  private readonly watcher: SlabWatcher;
   private readonly account: SlabAccount | undefined;
 
   /**
    * @param start first offset, 0 for a new stream
    * @param capacity bytes the ring is meant to keep; decides only the size of slabs
    */
-  constructor(start: number, capacity: number, onEvict: (slab: Slab) => void, account?: SlabAccount) {
+  constructor(start: number, capacity: number, watcher: SlabWatcher, account?: SlabAccount) {
     this.account = account;
     this.floor = start;
     this.end = start;
     this.maxSlab = Math.min(MAX_SLAB, Math.max(MIN_SLAB, powerOfTwoBelow(capacity / 4)));
-    this.onEvict = onEvict;
+    this.watcher = watcher;
   }
 
   /** Memory held, in bytes: slabs and their chunk indexes. */
@@ -81,11 +85,13 @@ export class Ring {
   }
 
   private addSlab(last: Slab | undefined, wanted: number, startsChunk: boolean): Slab {
-    const grown = last === undefined ? MIN_SLAB : last.capacity * 4;
+    const grown = last === undefined ? FIRST_SLAB : last.capacity * 4;
     const wish = Math.min(this.maxSlab, Math.max(grown, powerOfTwoAbove(wanted)));
     const capacity = this.account?.takeSlab(wish) ?? wish;
     const slab = new Slab(this.end, this.chunkCount, startsChunk, capacity);
-    this.slabs.push(slab);
+    // The first push into an empty array would make room for seventeen.
+    if (last === undefined) this.slabs = [slab];
+    else this.slabs.push(slab);
     return slab;
   }
 
@@ -98,7 +104,7 @@ export class Ring {
       const first = this.slabs[0]!;
       // A slab that is not full yet is still being written to, however old its bytes are.
       if (first.end > offset || first.free > 0) break;
-      this.onEvict(first);
+      this.watcher.slabLeaves(first);
       this.slabs.shift();
       this.leave(first);
     }

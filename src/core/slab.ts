@@ -10,8 +10,10 @@ import { ChunkIndex, indexMemory } from './chunk-index.ts';
 
 /** The largest slab, in bytes: smaller ones cost more writes per byte, larger ones gain nothing. */
 export const MAX_SLAB = 256 * 1024;
-/** The smallest slab, in bytes, so that an almost idle stream costs little. */
+/** What the largest slab of a ring is at least, in bytes, and what it may have however short memory is. */
 export const MIN_SLAB = 1024;
+/** The slab a ring begins with, in bytes, unless more comes at once: an almost idle stream costs little. */
+export const FIRST_SLAB = 256;
 
 /** The memory a slab of so many bytes takes with its index, in bytes. */
 export function slabMemory(capacity: number): number {

@@ -1,9 +1,9 @@
 /** What a stream is made with, and what it tells of itself. */
-import type { StreamFSError } from '../errors/index.ts';
+import { fail, type StreamFSError } from '../errors/index.ts';
 import type { MemoryBudget } from './budget.ts';
 import type { Reader } from './reader.ts';
 import type { Stream } from './stream.ts';
-import type { EndReason, GapRecord, LagPolicy } from './types.ts';
+import { type EndReason, type GapRecord, LAG_POLICIES, type LagPolicy } from './types.ts';
 
 /** What an owner of streams may want to be told of. Called synchronously: be quick, do not throw. */
 export interface StreamObserver {
@@ -64,4 +64,10 @@ export interface StreamStats {
   ended: EndReason | undefined;
   createdAt: number;
   modifiedAt: number;
+}
+
+/** @throws INVALID_PARAMETER for what is no policy */
+export function policyOf(name: LagPolicy): LagPolicy {
+  if (LAG_POLICIES.includes(name)) return name;
+  throw fail('INVALID_PARAMETER', { name: 'onLag', reason: `it must be one of ${LAG_POLICIES.join(', ')}` });
 }

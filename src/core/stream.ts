@@ -9,16 +9,16 @@
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
 import { newGeneration } from './generation.ts';
-import { Pace } from './pace.ts';
+import { MANY, Pace } from './pace.ts';
 import { Reader } from './reader.ts';
 import { Ring } from './ring.ts';
+import { added, emptySet, removed } from './shared-set.ts';
 import type { Slab } from './slab.ts';
 import { StreamMemory } from './stream-memory.ts';
-import type { StreamObserver, StreamOptions, StreamStats } from './stream-options.ts';
+import { policyOf, type StreamObserver, type StreamOptions, type StreamStats } from './stream-options.ts';
 import {
   type EndReason,
   type GapRecord,
-  LAG_POLICIES,
   type LagPolicy,
   MAX_CHUNK,
   MAX_OFFSET,
@@ -56,14 +56,15 @@ export class Stream {
   private readonly now: () => number;
   private readonly observer: StreamObserver;
   private readonly gate: WriterGate;
-  private readonly openReaders = new Set<Reader>();
+  private openReaders = emptySet<Reader>();
   /** Readers whose policy must be looked after while they are away: `disconnect`, and `drop-newest`. */
-  private readonly watched = new Set<Reader>();
+  private watched = emptySet<Reader>();
   private waiting: Reader[] = [];
   private flushScheduled = false;
   /** The end of the stream at the last flush. */
   private flushedTo: number;
-  private readonly pace = new Pace();
+  /** Made when many readers wait for the first time. */
+  private pace: Pace | undefined;
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
@@ -85,10 +86,7 @@ export class Stream {
     this.modifiedAt = this.createdAt;
     this.memory = options.budget === undefined ? undefined : new StreamMemory(options.budget, this);
     this.gate = new WriterGate(options.blockTimeout ?? 5000, this.maxLag);
-    const evicted = (slab: Slab) => {
-      for (const reader of this.watched) reader.slabLeaves(slab);
-    };
-    this.ring = new Ring(this.firstOffset, Math.max(this.retention, this.maxLag), evicted, this.memory);
+    this.ring = new Ring(this.firstOffset, Math.max(this.retention, this.maxLag), this, this.memory);
     this.kept = this.retention;
   }
 
@@ -220,9 +218,9 @@ export class Stream {
     const cursor = this.startCursor(start);
     const policy = policyOf(options.onLag ?? this.onLag);
     const reader = new Reader(this, ++lastReaderId, policy, cursor, this.now());
-    this.openReaders.add(reader);
+    this.openReaders = added(this.openReaders, reader);
     if (policy === 'block') this.gate.add(reader);
-    if (policy === 'disconnect' || policy === 'drop-newest') this.watched.add(reader);
+    if (policy === 'disconnect' || policy === 'drop-newest') this.watched = added(this.watched, reader);
     this.keepForReaders();
     return reader;
   }
@@ -307,6 +305,12 @@ export class Stream {
     };
   }
 
+  // ── for the ring ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  slabLeaves(slab: Slab): void {
+    for (const reader of this.watched) reader.slabLeaves(slab);
+  }
+
   // ── for readers ────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Puts a reader on the list of those to be woken. */
@@ -349,8 +353,8 @@ export class Stream {
     this.closedBytes += reader.receivedBytes;
     this.closedChunks += reader.receivedChunks;
     this.delist(reader);
-    this.openReaders.delete(reader);
-    this.watched.delete(reader);
+    this.openReaders = removed(this.openReaders, reader);
+    this.watched = removed(this.watched, reader);
     this.gate.delete(reader);
     this.keepForReaders();
     if (this.openReaders.size === 0) this.ring.evict(this.ring.end - this.kept);
@@ -361,30 +365,33 @@ export class Stream {
   private scheduleFlush(): void {
     if (this.flushScheduled) return;
     this.flushScheduled = true;
-    setImmediate(this.flush);
+    setImmediate(Stream.flush, this);
   }
 
   /** Wakes every reader that waits, once for all that was appended in this turn of the event loop. */
-  private readonly flush = (): void => {
-    const { length } = this.waiting;
-    if (this.reason === undefined && this.pace.waits(length, this.ring.end - this.flushedTo)) {
-      setImmediate(this.flush);
+  private static flush(this: void, stream: Stream): void {
+    const { length } = stream.waiting;
+    if (length >= MANY) stream.pace ??= new Pace();
+    const { pace } = stream;
+    if (stream.reason === undefined && pace?.waits(length, stream.ring.end - stream.flushedTo)) {
+      setImmediate(Stream.flush, stream);
       return;
     }
-    this.flushScheduled = false;
-    this.flushedTo = this.ring.end;
-    for (const reader of this.watched) reader.checkLag();
-    if (length > 0) this.pace.round(length, this.wakeAll);
-  };
+    stream.flushScheduled = false;
+    stream.flushedTo = stream.ring.end;
+    for (const reader of stream.watched) reader.checkLag();
+    if (length === 0) return;
+    if (pace === undefined) stream.wakeAll();
+    else stream.wakeAtPace(pace, length);
+  }
 
-  private readonly wakeAll = (): void => {
+  private wakeAtPace(pace: Pace, length: number): void {
+    pace.round(length, () => this.wakeAll());
+  }
+
+  private wakeAll(): void {
     const woken = this.waiting;
     this.waiting = [];
     for (const reader of woken) reader.wake();
-  };
-}
-
-function policyOf(name: LagPolicy): LagPolicy {
-  if (LAG_POLICIES.includes(name)) return name;
-  throw fail('INVALID_PARAMETER', { name: 'onLag', reason: `it must be one of ${LAG_POLICIES.join(', ')}` });
+  }
 }

@@ -5,6 +5,7 @@
  * is cut off, so that one that has stopped for good cannot stop the stream (contract 7, 20).
  */
 import type { Reader } from './reader.ts';
+import { added, emptySet, removed } from './shared-set.ts';
 import { MAX_CHUNK } from './types.ts';
 import { LONGEST_TIMER } from './wait.ts';
 
@@ -12,7 +13,7 @@ import { LONGEST_TIMER } from './wait.ts';
 const MAX_PORTION = 256 * 1024;
 
 export class WriterGate {
-  private readonly readers = new Set<Reader>();
+  private readers = emptySet<Reader>();
   private readonly deadline: number;
   private readonly longPortion: number;
   /** The last of the writes that wait, in order; undefined when none does. */
@@ -49,11 +50,13 @@ export class WriterGate {
   }
 
   add(reader: Reader): void {
-    this.readers.add(reader);
+    this.readers = added(this.readers, reader);
   }
 
   delete(reader: Reader): void {
-    if (this.readers.delete(reader)) this.roomMade();
+    if (!this.readers.has(reader)) return;
+    this.readers = removed(this.readers, reader);
+    this.roomMade();
   }
 
   /** Lets whoever waits look again. */

@@ -1,5 +1,6 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
 import { type AppendId, producerGap, type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
+import { added, emptySet, removed } from '../../core/shared-set.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
   type Appender,
@@ -9,7 +10,6 @@ import {
   type FileInfo,
   type FileSystem,
   type FileWriter,
-  joinPath,
   type OpenHandleOptions,
   type OpenStreamOptions,
   type PluginContext,
@@ -32,6 +32,7 @@ import type { Settings } from './settings.ts';
 import { SlowReaders } from './slow-readers.ts';
 import { StreamAppender } from './stream-appender.ts';
 import { StreamHandle } from './stream-handle.ts';
+import { streamNews } from './stream-news.ts';
 import { type Entry, StreamTable } from './stream-table.ts';
 import { StreamWriter } from './stream-writer.ts';
 import { Totals } from './totals.ts';
@@ -50,6 +51,9 @@ export class StreamFileSystem implements FileSystem {
   private readonly slow: SlowReaders;
   private readonly expiry: IdleExpiry;
   private readonly forgetting: Forgetting;
+  /** What comes before a stream's path in its name. */
+  private readonly prefix: string;
+  private readonly news: StreamObserver;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
@@ -57,8 +61,17 @@ export class StreamFileSystem implements FileSystem {
     this.settings = settings;
     this.context = context;
     this.logger = context.logger;
+    const { mountPath = '/' } = context;
+    this.prefix = mountPath === '/' ? '' : mountPath;
     this.forgetting = new Forgetting(settings, clock, context.memory);
     this.slow = new SlowReaders(context.logger);
+    this.news = streamNews({
+      ...{ table: this.table, slow: this.slow, pathOf: (name) => name.slice(this.prefix.length) },
+      readerLeft: (stream, entry) => {
+        this.sums.settle(stream);
+        if (entry !== undefined) this.dropIfUnused(entry);
+      },
+    });
     this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, context.logger, (entry) =>
       this.expire(entry),
     );
@@ -120,24 +133,12 @@ export class StreamFileSystem implements FileSystem {
     const { retention, maxLag, onLag, blockTimeout, firstOffset = 0, maxStreams } = this.settings;
     if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
     const { memory } = this.context;
-    const name = joinPath(this.context.mountPath ?? '/', path);
-    const observer: StreamObserver = {
-      gap: (_stream, _reader, gap) => this.slow.lose(name, gap),
-      tooSlow: (_stream, reader, error) => this.slow.cutOff({ stream: name, reader, reason: error.message }),
-      readerClosed: (stream) => {
-        this.sums.settle(stream);
-        this.dropIfUnused(entry);
-      },
-      // A writer that has nothing to write just now would learn of it too late, and hold up a shutdown.
-      ended: () => {
-        for (const writer of entry.writers) writer.onStop?.(fail('STREAM_CLOSED', {}, { written: writer.written }));
-      },
-    };
+    const name = this.prefix + path;
     const stream = new Stream({
-      ...{ name, retention, maxLag, onLag, blockTimeout, firstOffset, observer },
+      ...{ name, retention, maxLag, onLag, blockTimeout, firstOffset, observer: this.news },
       ...(memory === undefined ? {} : { budget: memory }),
     });
-    const entry: Entry = { path, stream, autoCreated, handles: 0, producers: undefined, writers: new Set() };
+    const entry: Entry = { path, stream, autoCreated, handles: 0, producers: undefined, writers: emptySet() };
     this.table.add(entry);
     this.sums.add(stream);
     this.expiry.watch(entry);
@@ -198,10 +199,10 @@ export class StreamFileSystem implements FileSystem {
     const entry = this.entryToWrite(path, options);
     if (entry.stream.endReason !== undefined) throw fail('STREAM_CLOSED');
     const writer = new StreamWriter(entry.stream, () => {
-      entry.writers.delete(writer);
+      entry.writers = removed(entry.writers, writer);
       this.dropIfUnused(entry);
     });
-    entry.writers.add(writer);
+    entry.writers = added(entry.writers, writer);
     return writer;
   }
 
@@ -223,10 +224,10 @@ export class StreamFileSystem implements FileSystem {
     entry.producers ??= this.forgetting.make();
     this.forgetting.watch(entry.producers);
     const writer = await openProducerWriter(entry.stream, entry.producers, append, () => {
-      if (writer instanceof StreamWriter) entry.writers.delete(writer);
+      if (writer instanceof StreamWriter) entry.writers = removed(entry.writers, writer);
       this.dropIfUnused(entry);
     });
-    if (writer instanceof StreamWriter) entry.writers.add(writer);
+    if (writer instanceof StreamWriter) entry.writers = added(entry.writers, writer);
     return writer;
   }
 

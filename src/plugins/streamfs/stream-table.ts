@@ -18,7 +18,7 @@ export interface Entry {
   /** Who numbers its appends; made with the first. */
   producers: Producers | undefined;
   /** Bodies on their way into it. */
-  readonly writers: Set<StreamWriter>;
+  writers: ReadonlySet<StreamWriter>;
 }
 
 /** One line of a listing. */

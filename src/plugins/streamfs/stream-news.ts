@@ -1,0 +1,35 @@
+/**
+ * What the streams of a mount tell of themselves, and whom it concerns. One observer for all of them, since there may be
+ * thousands: each says who it is, and the table says what else there is to it.
+ */
+import type { Stream, StreamObserver } from '../../core/index.ts';
+import { fail } from '../../errors/index.ts';
+import type { SlowReaders } from './slow-readers.ts';
+import type { Entry, StreamTable } from './stream-table.ts';
+
+export interface Concerned {
+  table: StreamTable;
+  slow: SlowReaders;
+  /** The path of a stream, from its name. */
+  pathOf: (name: string) => string;
+  readerLeft: (stream: Stream, entry: Entry | undefined) => void;
+}
+
+export function streamNews({ table, slow, pathOf, readerLeft }: Concerned): StreamObserver {
+  /** Undefined once it has been removed: its path may be another's. */
+  const entryOf = (stream: Stream): Entry | undefined => {
+    const entry = table.get(pathOf(stream.name!));
+    return entry?.stream === stream ? entry : undefined;
+  };
+  return {
+    gap: (stream, _reader, gap) => slow.lose(stream.name!, gap),
+    tooSlow: (stream, reader, error) => slow.cutOff({ stream: stream.name!, reader, reason: error.message }),
+    readerClosed: (stream) => readerLeft(stream, entryOf(stream)),
+    // A writer that has nothing to write just now would learn of it too late, and hold up a shutdown.
+    ended: (stream) => {
+      for (const writer of entryOf(stream)?.writers ?? []) {
+        writer.onStop?.(fail('STREAM_CLOSED', {}, { written: writer.written }));
+      }
+    },
+  };
+}

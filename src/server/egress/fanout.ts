@@ -5,9 +5,8 @@
  *     run (bytes of slabs) ──► [ transfer head │ encoding head │ bytes │ transfer tail ]  ──► socket, socket, …
  *                                └──────────── laid down once, in a block ───────────┘
  *
- * Laying down costs a copy. It is worth it when several readers share it, or when it is small. A long run is sent from
- * the slabs themselves, with its head before it and its tail behind, in one system call; where there are many readers,
- * only the first that comes to it is: it may be alone there, on its way through history.
+ * Laying down costs a copy. It is worth it when several readers share it, or when it is small; a long run is sent from
+ * the slabs themselves, with its head before it and its tail behind, in one system call.
  */
 import type { Socket } from 'node:net';
 import type { RunRecord, Stream } from '../../core/index.ts';
@@ -45,34 +44,36 @@ export class Fanout {
   /** Writes one run to a socket: as the piece given, which others are sent too, or undefined: from its own memory. */
   send(socket: Socket, run: RunRecord): Laid | undefined {
     const known = this.runs.indexOf(run);
-    if (known >= 0 || run.length <= ALWAYS_LAID) {
+    if (known >= 0 || this.isLaid(run.length)) {
       this.isInUse = true;
-      const place = known >= 0 ? known : this.remember(run);
-      this.laid[place] ??= this.layDown(run);
-      const laid = this.laid[place];
+      const laid = known >= 0 ? this.laid[known]! : this.remember(run, this.layDown(run));
       socket.write(laid.bytes);
       return laid;
     }
-    if (this.isShared(run.length)) this.remember(run);
+    this.sendAlone(socket, run);
+    return undefined;
+  }
+
+  /** Writes one run from its own memory: for who is not likely to be at the same place as others. */
+  sendAlone(socket: Socket, run: RunRecord): void {
     socket.cork();
     socket.write(this.head(run.offset, run.length));
     for (const part of run.parts) socket.write(part);
     socket.write(this.transfer.tail);
     socket.uncork();
-    return undefined;
   }
 
-  private isShared(length: number): boolean {
-    return this.users >= MANY || (length <= LAID_FOR_SEVERAL && this.users >= SEVERAL);
+  private isLaid(length: number): boolean {
+    const { users } = this;
+    return length <= ALWAYS_LAID || users >= MANY || (length <= LAID_FOR_SEVERAL && users >= SEVERAL);
   }
 
-  /** Remembers a run, in place of another; gives where. */
-  private remember(run: RunRecord): number {
+  private remember(run: RunRecord, laid: Laid): Laid {
     this.newest = (this.newest + 1) % REMEMBERED;
     this.laid[this.newest]?.forget();
-    this.laid[this.newest] = undefined;
     this.runs[this.newest] = run;
-    return this.newest;
+    this.laid[this.newest] = laid;
+    return laid;
   }
 
   /** Writes a whole record of the encoding, such as a gap. */

@@ -16,6 +16,8 @@ import { Laid } from './laid.ts';
 
 /** The most bytes given to a socket at once: one that stalls keeps alive the slabs they lie in, which are two at most. */
 const LONGEST_RUN = 256 * 1024;
+/** The same on the way through history: there a reader is alone, and gets on faster by longer sends. */
+const LONGEST_IN_HISTORY = 1024 * 1024;
 /** Runs sent in one go before other sockets get their turn. */
 const RUNS_PER_TURN = 4;
 /** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
@@ -97,7 +99,10 @@ export class Sink implements LiveRead {
       }
       switch (record.type) {
         case 'run':
-          this.hold(fanout.send(socket, record) ?? record);
+          if (this.isInHistory) {
+            fanout.sendAlone(socket, record);
+            this.hold(record);
+          } else this.hold(fanout.send(socket, record) ?? record);
           reader.advance(record.length);
           runs++;
           if (this.timer !== undefined) this.lastData = this.lastSent = performance.now();
@@ -150,10 +155,16 @@ export class Sink implements LiveRead {
     socket.once('close', () => clearTimeout(timer));
   }
 
+  /** It has come late and is far from where the others are. */
+  private get isInHistory(): boolean {
+    const { reader } = this;
+    return !reader.hasCaughtUp && reader.lag > LONGEST_RUN;
+  }
+
   /** What is next; ends the read where the reader can go no further. */
   private next() {
     try {
-      return this.reader.glanceRun(LONGEST_RUN);
+      return this.reader.glanceRun(this.isInHistory ? LONGEST_IN_HISTORY : LONGEST_RUN);
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
       // Its handle was closed, or the mount is gone.

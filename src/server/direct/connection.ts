@@ -123,7 +123,10 @@ export class DirectConnection implements Upload {
       }
     }
     if (this.state === 'head') this.exchanges.idle();
-    else if (this.state === 'body') this.exchanges.busy();
+    else if (this.state === 'body') {
+      this.exchanges.busy();
+      track(this.socket, this);
+    }
   }
 
   // ── heads ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -194,10 +197,7 @@ export class DirectConnection implements Upload {
     const target = this.target!;
     const body = this.body!;
     const at = body.take(bytes, from);
-    if (body.piece === undefined) {
-      track(this.socket, this);
-      return at;
-    }
+    if (body.piece === undefined) return at;
     untrack(this.socket);
     this.state = 'head';
     let waiting: void | Promise<void>;
@@ -331,10 +331,10 @@ export class DirectConnection implements Upload {
     if (known !== error) logger.error('request failed', { path: this.exchanges.path, error: stackOf(error) });
     bounds.note(known);
     if (!canAnswer(socket)) return void socket.destroy();
+    if (this.state !== 'head') this.exchanges.answered(known.status);
     this.state = 'refused';
     untrack(socket);
     this.out += errorText(known);
-    this.exchanges.answered(known.status);
     this.settle();
     this.isBlocked = false;
     if (upload === undefined || upload.isOver || upload.isBroken) {

@@ -255,6 +255,9 @@ describe('a connection that is served directly', () => {
     one.send(put('/s/a', 'abcdef').slice(0, -3));
     expect(await one.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*"written":3/);
     expect(await snapshot(server, '/s/a')).toBe('abc');
+    const none = await wire(server.port);
+    none.send(put('/s/a', 'abcdef').slice(0, -6));
+    expect(await none.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*"written":0/);
   });
 
   it('reads no more requests while nobody takes the answers', async () => {

@@ -1,8 +1,6 @@
-import { once } from 'node:events';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startApp } from '../../src/app/index.ts';
 import { Authority, type Certificate } from '../tls/certificates.ts';
@@ -26,14 +24,6 @@ function get(url: string, path: string, headers: Record<string, string> = {}): P
       .on('error', reject)
       .end();
   });
-}
-
-async function fingerprint(port: number): Promise<string> {
-  const socket = connect({ port, host: '127.0.0.1', ca: authority.ca });
-  await once(socket, 'secureConnect');
-  const { fingerprint256 } = socket.getPeerCertificate();
-  socket.destroy();
-  return fingerprint256;
 }
 
 /** A server with its configuration and its certificate beside each other. */
@@ -117,13 +107,13 @@ describe('certificate and key', () => {
 describe('reading the configuration again', () => {
   it('takes certificate, tokens and origins together', async () => {
     const { app, put, configure } = await served();
-    const before = await fingerprint(app.address.port);
+    const before = await authority.fingerprintAt(app.address.port);
     const origin = 'https://app.example';
     expect(await get(app.url, '/stat?path=/', { origin })).toBe(403);
     put(authority.issue());
     configure({ cors: { origins: [origin] } });
     await app.reload();
-    expect(await fingerprint(app.address.port)).not.toBe(before);
+    expect(await authority.fingerprintAt(app.address.port)).not.toBe(before);
     expect(await get(app.url, '/stat?path=/', { origin })).toBe(200);
     configure({ tokens: [{ name: 'a', token: 'a-token-long-enough', rights: ['read'], paths: ['/**'] }] });
     await app.reload();
@@ -132,12 +122,12 @@ describe('reading the configuration again', () => {
 
   it('takes none of it where one of the files cannot be used', async () => {
     const { app, configure } = await served();
-    const before = await fingerprint(app.address.port);
+    const before = await authority.fingerprintAt(app.address.port);
     const tokens = [{ name: 'a', token: 'a-token-long-enough', rights: ['read'], paths: ['/**'] }];
     copyFileSync(authority.issue().keyFile, join(authority.folder, 'used.key'));
     configure({ tokens });
     await expect(app.reload()).rejects.toThrow(/server\.tls\.key: .*used\.key: it is not the key/);
-    expect(await fingerprint(app.address.port)).toBe(before);
+    expect(await authority.fingerprintAt(app.address.port)).toBe(before);
     expect(await get(app.url, '/stat?path=/')).toBe(200);
   });
 

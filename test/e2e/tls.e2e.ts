@@ -30,14 +30,6 @@ function secureServer(settings: Record<string, unknown> = {}): Promise<ServerPro
   return server({ server: { tls, ...settings } });
 }
 
-async function fingerprint(port: number): Promise<string> {
-  const socket = connect({ port, host: '127.0.0.1', ca: authority.ca });
-  await once(socket, 'secureConnect');
-  const { fingerprint256 } = socket.getPeerCertificate();
-  socket.destroy();
-  return fingerprint256;
-}
-
 it('curl writes, follows and ends a stream over TLS, byte for byte', async () => {
   const one = await secureServer();
   expect(one.url).toMatch(/^https:/);
@@ -70,7 +62,7 @@ it('curl does not trust what it was not told to, and plain HTTP gets nothing', a
 
 it('SIGHUP takes another certificate for new connections, keeps it where the next is bad, and old reads go on', async () => {
   const one = await secureServer();
-  const first = await fingerprint(one.port);
+  const first = await authority.fingerprintAt(one.port);
   const env = { STREAMFS_CA_FILE: authority.caFile };
   const reader = streamfs(one.url, ['cat', '--stream', '--no-reconnect', '/streamfs/live'], { env });
   const write = async (text: string) => {
@@ -83,7 +75,7 @@ it('SIGHUP takes another certificate for new connections, keeps it where the nex
   put(authority.issue());
   one.process.kill('SIGHUP');
   await waitFor('the log to say so', () => one.logged('the configuration was read again').length > 0);
-  const second = await fingerprint(one.port);
+  const second = await authority.fingerprintAt(one.port);
   expect(second).not.toBe(first);
   expect(one.logged('the configuration was read again')[0]).toMatchObject({ certificate: second });
   await write('two\n');
@@ -96,7 +88,7 @@ it('SIGHUP takes another certificate for new connections, keeps it where the nex
     return lines.length > 0 ? lines : undefined;
   });
   expect(line?.error).toMatch(/server\.tls\.key: .*used\.key: it is not the key of the first certificate/);
-  expect(await fingerprint(one.port)).toBe(second);
+  expect(await authority.fingerprintAt(one.port)).toBe(second);
   await write('three\n');
 
   one.process.kill('SIGTERM');

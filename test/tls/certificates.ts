@@ -1,8 +1,10 @@
 /** Certificates for tests, made by the openssl program: an authority, and certificates of its for 127.0.0.1 and localhost. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 
 export interface Certificate {
   /** Files, and what is in them. */
@@ -46,6 +48,15 @@ export class Authority {
     this.#openssl('x509', '-req', ...what, ...by, '-days', String(days));
     const [certificate, text] = [readFileSync(certificateFile, 'utf8'), readFileSync(keyFile, 'utf8')];
     return { certificateFile, keyFile, certificate, key: text };
+  }
+
+  /** The fingerprint of the certificate that a server here shows now, which must be one of this authority's. */
+  async fingerprintAt(port: number): Promise<string> {
+    const socket = connect({ port, host: '127.0.0.1', ca: this.ca });
+    await once(socket, 'secureConnect');
+    const { fingerprint256 } = socket.getPeerCertificate();
+    socket.destroy();
+    return fingerprint256;
   }
 
   /** The key of a certificate, encrypted. */

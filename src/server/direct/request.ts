@@ -19,7 +19,8 @@ export type DirectRequest =
 
 const PREFIX = '/api/v1/files?';
 
-/** Parameters of a live read. Others, and all of a write but its path, mean something that is not done here. */
+/** What an append and a live read may say. Other parameters mean something that is not done here. */
+const APPEND_PARAMETERS = new Set(['path']);
 const FOLLOW_PARAMETERS = new Set([
   ...['path', 'stream', 'from', 'offset', 'last', 'last_lines', 'on_expired', 'generation', 'create', 'on_lag'],
   ...['timeout', 'format', 'heartbeat'],
@@ -47,5 +48,3 @@ export function requestOf(text: string, server: DirectServer): DirectRequest | u
     return undefined;
   }
 }
-
-const APPEND_PARAMETERS = new Set(['path']);

@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { fail, type StreamFSError } from '../errors/index.ts';
-import { writes } from '../fs/index.ts';
+import { type PluginLogger, writes } from '../fs/index.ts';
 import type { Caller } from './access/index.ts';
 import type { Query } from './query.ts';
 import type { Exchange, Route, ServerContext } from './route.ts';
@@ -21,6 +21,25 @@ let lastId = 0;
 /** An id for a request that has none. */
 export function nextRequestId(): string {
   return `${PREFIX}-${(++lastId).toString(36)}`;
+}
+
+/**
+ * What the log may know of a request. Only what is named here is told, never the target or a header as it came: those
+ * may hold tokens and signatures.
+ */
+interface RequestFacts {
+  request: string;
+  method: string | undefined;
+  /** The route's pattern. */
+  route: string;
+  address: string | undefined;
+  /** What the route is told of the target: the path, an id. */
+  [about: string]: string | undefined;
+}
+
+/** Tells the log of a request that is over; the caller has asked whether it wants to know. */
+export function logRequest(logger: PluginLogger, facts: RequestFacts, status: number, milliseconds: number): void {
+  logger.debug('request', { ...facts, status, ms: Math.round(milliseconds * 1000) / 1000 });
 }
 
 /** A request whose client went away before it had an answer, in the figures: the number other servers use for it. */
@@ -118,7 +137,8 @@ export class RequestExchange implements Exchange {
     this.asked = { query, params };
     if (!writes(this.server.logger, 'debug')) return;
     const path = query.has('path') ? { path: query.first('path') } : {};
-    this.about = { ...path, ...params };
+    const { remoteAddress: address } = this.socket;
+    this.about = { ...(address === undefined ? {} : { address }), ...path, ...params };
   }
 
   /** The handler is done with it. */
@@ -131,18 +151,15 @@ export class RequestExchange implements Exchange {
     return this.res.headersSent ? this.res.statusCode : GIVEN_UP;
   }
 
-  /**
-   * What the log may know of it. Only what is named here is told, never the target or a header as it came: those may
-   * hold tokens and signatures.
-   */
-  facts(): Record<string, unknown> {
+  facts(): RequestFacts {
     const { req, route, socket, about } = this;
     return {
       request: this.id,
       method: req.method,
       route: route?.pattern ?? 'none',
-      ...about,
+      // Of a connection that is gone the system does not know it any more.
       address: socket.remoteAddress,
+      ...about,
     };
   }
 }

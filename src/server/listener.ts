@@ -1,5 +1,7 @@
 /** What listens: node:http's server, with TLS or without. Everything behind it is the same for both. */
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { shareReads } from './direct/shared-read-socket.ts';
 import { KEEP_ALIVE_TIMEOUT } from './raw-answer.ts';
 import { SecureHttpServer, type TlsOptions } from './tls/secure-server.ts';
 
@@ -40,4 +42,21 @@ export function createListener({ headerSize, headerTimeout, tcpKeepAlive, tls }:
   // Their size is what bounds them: node:http would leave out those beyond the 2000th without a word.
   server.maxHeadersCount = 0;
   return server;
+}
+
+/**
+ * Has a server's connections come to `take` first. Gives what hands one on to node:http.
+ */
+export function takeConnections(
+  server: Server,
+  tcpKeepAlive: number,
+  take: (socket: Socket) => void,
+): (socket: Socket) => void {
+  const [toHttp] = server.listeners('connection') as [(socket: Socket) => void];
+  server.off('connection', toHttp).on('connection', take);
+  if (!(server instanceof SecureHttpServer)) {
+    const options = { highWaterMark: HIGH_WATER_MARK, tcpKeepAlive };
+    server.on('listening', () => shareReads(server, options, take));
+  }
+  return (socket) => toHttp.call(server, socket);
 }

@@ -9,10 +9,15 @@ import { SecureSocket } from './tls/secure-socket.ts';
 /** How long a connection is kept that asks for nothing, in milliseconds: longer than clients and proxies keep theirs. */
 export const KEEP_ALIVE_TIMEOUT = 65_000;
 
-/** The head of an answer, with the empty line that ends it. */
-export function headText(status: number, headers: Readonly<Record<string, string | number>>): string {
+/** The lines that an answer begins with. */
+export function headLines(status: number, headers: Readonly<Record<string, string | number>>): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}Date: ${httpDate()}\r\n\r\n`;
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
+}
+
+/** The head of an answer, with the empty line that ends it. */
+function headText(status: number, headers: Readonly<Record<string, string | number>>): string {
+  return `${headLines(status, headers)}Date: ${httpDate()}\r\n\r\n`;
 }
 
 /** An error, after which the connection is closed. */

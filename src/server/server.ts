@@ -20,12 +20,11 @@ import { Bounds, type ServerLimits } from './bounds/index.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
 import { DirectConnection } from './direct/connection.ts';
 import type { DirectServer } from './direct/server.ts';
-import { SharedReadSocket } from './direct/shared-read-socket.ts';
-import { RequestExchange } from './exchange.ts';
+import { logRequest, RequestExchange } from './exchange.ts';
 import { ANSWER_HEADERS } from './headers.ts';
 import { breakOff } from './ingest/index.ts';
 import { listenOnlyForItsEnd } from './last-answer.ts';
-import { createListener } from './listener.ts';
+import { createListener, takeConnections } from './listener.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
 import { canAnswer, errorText } from './raw-answer.ts';
 import { markBroken, requestTimeout, retryAfter, sendError } from './respond.ts';
@@ -140,10 +139,12 @@ class HttpServer implements StreamFSServer {
     };
     const { tcpKeepAlive = TCP_KEEPALIVE } = options;
     this.http = createListener({ headerSize, headerTimeout, tcpKeepAlive, tls: options.tls });
-    // Connections come to us first: what is asked for most is served without node:http, which gets all others.
-    const [toHttp] = this.http.listeners('connection') as [(socket: Socket) => void];
-    this.http.off('connection', toHttp).on('connection', (socket) => this.#accept(socket));
-    this.#direct = this.#directServer((socket) => toHttp.call(this.http, socket));
+    // What is asked for most is served without node:http, which gets all others.
+    this.#direct = this.#directServer(
+      takeConnections(this.http, tcpKeepAlive, (socket) => {
+        if (this.#bounds.connections.accept(socket)) new DirectConnection(socket, this.#direct);
+      }),
+    );
     this.http.on('request', (req, res) => {
       this.#serve(req, res).catch((error: unknown) => {
         this.#context.logger.error('answering failed', { method: req.method, error: String(error) });
@@ -167,6 +168,7 @@ class HttpServer implements StreamFSServer {
     const isClosing = () => this.#closing;
     return {
       context: this.#context,
+      lastFollow: undefined,
       get isClosing() {
         return isClosing();
       },
@@ -180,11 +182,6 @@ class HttpServer implements StreamFSServer {
       handOver,
       done: (socket) => this.#done(socket),
     };
-  }
-
-  #accept(accepted: Socket): void {
-    const socket = SharedReadSocket.adopt(accepted) ?? accepted;
-    if (this.#bounds.connections.accept(socket)) new DirectConnection(socket, this.#direct);
   }
 
   get metrics(): Metrics {
@@ -282,8 +279,7 @@ class HttpServer implements StreamFSServer {
     const milliseconds = performance.now() - exchange.started;
     const { logger, metrics } = this.#context;
     if (!exchange.isLive) metrics.requests.observe(exchange.route, status, milliseconds);
-    if (!writes(logger, 'debug')) return;
-    logger.debug('request', { ...exchange.facts(), status, ms: Math.round(milliseconds * 1000) / 1000 });
+    if (writes(logger, 'debug')) logRequest(logger, exchange.facts(), status, milliseconds);
   }
 
   async #route(exchange: RequestExchange): Promise<void> {

@@ -35,7 +35,9 @@ interface Connection {
   /** Whether it has had a request. */
   served: boolean;
   /** Where it is counted, if addresses are. */
-  readonly address: string;
+  readonly address: string | undefined;
+  /** What the budget is charged for it, in bytes. */
+  readonly cost: number;
   /** What it had taken, and when that was last seen to change, while something waits to be sent. */
   taken: number;
   takenAt: number;
@@ -81,9 +83,15 @@ export class Connections {
   #time = 1;
   /** Some connection may be idle: one has finished an exchange since none was found. */
   #mayBeIdle = false;
+  /** One function for all sockets: a thousand that wait would have a thousand. */
+  readonly #onClose: (this: Socket) => void;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    const closed = (socket: Socket) => this.#closed(socket);
+    this.#onClose = function (this: Socket) {
+      closed(this);
+    };
   }
 
   get size(): number {
@@ -92,42 +100,45 @@ export class Connections {
 
   /** A connection has come: it is counted until it closes; or refused, and false. */
   accept(socket: Socket): boolean {
-    const { limits, memory } = this.#options;
-    const counted = limits.connectionsPerAddress > 0;
-    const address = counted ? (socket.remoteAddress ?? '') : '';
+    const { limits } = this.#options;
+    const address = limits.connectionsPerAddress > 0 ? (socket.remoteAddress ?? '') : undefined;
     const cost = CONNECTION_COST + (isEncrypted(socket) ? TLS_COST : 0);
     const error = this.#refusal(address, cost);
     if (error !== undefined) {
       this.#refuse(socket, error);
       return false;
     }
-    const connection: Connection = {
-      ...{ exchanges: 0, served: false, address, queued: undefined },
+    this.#open.set(socket, {
+      ...{ exchanges: 0, served: false, address, cost, queued: undefined },
       ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0, newest: undefined, attendant: undefined },
-    };
-    this.#open.set(socket, connection);
-    if (counted) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
-    socket.once('close', () => {
-      this.#open.delete(socket);
-      if (this.#open.size === 0) this.#onNone?.();
-      this.#full.delete(socket);
-      memory.give(cost);
-      const { queued } = connection;
-      if (queued !== undefined) {
-        for (const [res, charged] of queued) {
-          memory.give(charged);
-          closeUnsent(res);
-        }
-      }
-      if (counted) this.#forgetAddress(address);
     });
+    if (address !== undefined) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
+    socket.on('close', this.#onClose);
     return true;
   }
 
-  #refusal(address: string, cost: number): StreamFSError | undefined {
+  #closed(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    const { memory } = this.#options;
+    const { address, cost, queued } = connection;
+    this.#open.delete(socket);
+    if (this.#open.size === 0) this.#onNone?.();
+    this.#full.delete(socket);
+    memory.give(cost);
+    if (queued !== undefined) {
+      for (const [res, charged] of queued) {
+        memory.give(charged);
+        closeUnsent(res);
+      }
+    }
+    if (address !== undefined) this.#forgetAddress(address);
+  }
+
+  #refusal(address: string | undefined, cost: number): StreamFSError | undefined {
     const { limits, memory } = this.#options;
     const { connections, connectionsPerAddress } = limits;
-    if (connectionsPerAddress > 0 && (this.#addresses.get(address) ?? 0) >= connectionsPerAddress) {
+    if (address !== undefined && (this.#addresses.get(address) ?? 0) >= connectionsPerAddress) {
       return limitReached('ADDRESS_LIMIT', 'connections_per_address', connectionsPerAddress);
     }
     if (connections > 0 && this.#open.size >= connections && !this.#dropIdle()) {

@@ -22,19 +22,17 @@ import { GIVEN_UP } from '../exchange.ts';
 import { bodyBrokeOff, receiveBody, track, type Upload, untrack } from '../ingest/index.ts';
 import { canAnswer, errorText, KEEP_ALIVE_TIMEOUT, writtenParts } from '../raw-answer.ts';
 import { requestTimeout, stackOf } from '../respond.ts';
+import { Answers } from './answers.ts';
 import { AppendTarget } from './append-target.ts';
 import { DirectExchanges } from './exchanges.ts';
-import { openRead } from './follow.ts';
+import { beginRead, giveUpRead, openRead } from './follow.ts';
 import { isHeadBegun, LONGEST_HEAD } from './head.ts';
 import { Patience } from './patience.ts';
-import { type DirectRequest, requestOf } from './request.ts';
+import { type AppendRequest, type FollowRequest, requestOf } from './request.ts';
 import type { DirectServer } from './server.ts';
 import { takeFrom, takeNoMore } from './shared-read-socket.ts';
 import { ShortBody } from './short-body.ts';
 import { UploadBody } from './upload-body.ts';
-
-type AppendRequest = Extract<DirectRequest, { kind: 'append' }>;
-type FollowRequest = Extract<DirectRequest, { kind: 'follow' }>;
 
 /**
  * `busy`: something is waited for, and nothing is read; `refused`: what comes is dropped until the client has gone;
@@ -56,10 +54,7 @@ export class DirectConnection implements Upload {
   private state: State = 'head';
   /** What has come and has not been looked at. */
   private rest: Buffer = EMPTY;
-  /** Answers that go out together when all that has come was looked at. */
-  private out = '';
-  /** Answers wait for the client to take them. */
-  private isBlocked = false;
+  private readonly answers: Answers;
   /** Where the last short body went. */
   private target: AppendTarget | undefined;
   private body: ShortBody | undefined;
@@ -70,6 +65,7 @@ export class DirectConnection implements Upload {
     this.socket = socket;
     this.server = server;
     this.exchanges = new DirectExchanges(socket, server);
+    this.answers = new Answers(socket, this.proceed);
     takeFrom(socket, this.onData);
     socket.on('end', this.onEnd).on('close', this.onClose).on('error', ignore);
     server.context.bounds.connections.attend(socket, this);
@@ -78,10 +74,12 @@ export class DirectConnection implements Upload {
   // ── bytes in, answers out ──────────────────────────────────────────────────────────────────────────────────────
 
   private readonly onData = (bytes: Buffer): void => {
-    this.take(this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]));
+    if (this.rest.length === 0) this.take(bytes, false);
+    else this.take(Buffer.concat([this.rest, bytes]), true);
   };
 
-  private take(bytes: Buffer): void {
+  /** @param isOurs false where what the bytes lie in is read into again */
+  private take(bytes: Buffer, isOurs: boolean): void {
     this.rest = EMPTY;
     this.exchanges.began = performance.now();
     let at = 0;
@@ -92,36 +90,29 @@ export class DirectConnection implements Upload {
       else if (this.state === 'upload' || this.state === 'refused') at = this.takeUpload(bytes, at);
     }
     if (this.state === 'left') return;
-    // Copied: what it lies in is read into again.
-    if (at < bytes.length) this.rest = Buffer.from(bytes.subarray(at));
+    if (at < bytes.length) {
+      const rest = bytes.subarray(at);
+      // Where little is left, what it lay in is not kept for it.
+      this.rest = isOurs && rest.length > at ? rest : Buffer.from(rest);
+    }
     this.settle();
     if (!this.isReading) this.socket.pause();
   }
 
   /** Goes on with what has come, after something was waited for. */
   private readonly proceed = (): void => {
-    if (this.rest.length > 0 && this.isReading) this.take(this.rest);
+    if (this.rest.length > 0 && this.isReading) this.take(this.rest, true);
     if (this.isReading) this.socket.resume();
   };
 
   private get isReading(): boolean {
-    if (this.isBlocked || this.state === 'busy' || this.state === 'left') return false;
+    if (this.answers.areWaiting || this.state === 'busy' || this.state === 'left') return false;
     return this.state !== 'upload' || !this.upload!.isPaused;
   }
 
   /** Sends the answers there are; only then the connection may be idle. */
   private settle(): void {
-    if (this.out !== '') {
-      this.socket.write(this.out, 'latin1');
-      this.out = '';
-      if (this.socket.writableNeedDrain && !this.isBlocked) {
-        this.isBlocked = true;
-        this.socket.once('drain', () => {
-          this.isBlocked = false;
-          this.proceed();
-        });
-      }
-    }
+    this.answers.send();
     if (this.state === 'head') this.exchanges.idle();
     else if (this.state === 'body') {
       this.exchanges.busy();
@@ -189,7 +180,7 @@ export class DirectConnection implements Upload {
     this.state = 'body';
     this.exchanges.path = target.path;
     this.body = new ShortBody(target.length);
-    if (target.expectsContinue && at === bytes.length) this.out += CONTINUE;
+    if (target.expectsContinue && at === bytes.length) this.answers.add(CONTINUE);
     return at;
   }
 
@@ -210,12 +201,12 @@ export class DirectConnection implements Upload {
     }
     body.release();
     if (waiting === undefined) {
-      this.out += target.answer();
+      this.answers.add(target.answer());
       this.exchanges.answered(200);
     } else {
       this.wait();
       const answer = () => {
-        this.out += target.answer();
+        this.answers.add(target.answer());
         this.done();
       };
       waiting.then(answer, (error) => this.refuse(error));
@@ -241,7 +232,7 @@ export class DirectConnection implements Upload {
       const received = receiveBody(this.upload, writer);
       this.proceed();
       const written = await received;
-      this.out += writtenParts(written, writer.generation!).join(String(writer.endOffset));
+      this.answers.add(writtenParts(written, writer.generation!).join(String(writer.endOffset)));
       this.done();
     } catch (error) {
       this.refuse(error);
@@ -287,17 +278,20 @@ export class DirectConnection implements Upload {
   // ── live reads ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async follow(request: FollowRequest, raw: Buffer): Promise<void> {
-    const { socket } = this;
-    const read = await openRead(request, this.server);
-    if (this.isGone) return read?.giveUp();
-    if (read === undefined) return void this.handOver(Buffer.concat([raw, this.rest]), 0);
-    // It stays busy until the read is over.
-    this.exchanges.passOn();
-    this.leave();
-    takeFrom(socket, ignore);
-    socket.on('error', ignore);
-    read.begin(socket);
-    socket.resume();
+    const { socket, exchanges } = this;
+    const { context } = this.server;
+    const reader = await openRead(request, context);
+    if (reader === undefined) {
+      if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
+    } else if (this.isGone) giveUpRead(reader, context);
+    else {
+      exchanges.follow(request.path);
+      this.leave();
+      socket.on('error', ignore);
+      takeFrom(socket, ignore);
+      beginRead(reader, request, socket, exchanges);
+      socket.resume();
+    }
   }
 
   // ── how requests and connections end ───────────────────────────────────────────────────────────────────────────
@@ -334,9 +328,8 @@ export class DirectConnection implements Upload {
     if (this.state !== 'head') this.exchanges.answered(known.status);
     this.state = 'refused';
     untrack(socket);
-    this.out += errorText(known);
-    this.settle();
-    this.isBlocked = false;
+    this.answers.add(errorText(known));
+    this.answers.sendLast();
     if (upload === undefined || upload.isOver || upload.isBroken) {
       socket.destroySoon();
       return;

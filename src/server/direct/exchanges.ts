@@ -1,7 +1,9 @@
 /** The requests of a direct connection, as the rest of the server knows of them: that it is busy, and what was answered. */
 import type { Socket } from 'node:net';
 import { writes } from '../../fs/index.ts';
-import { nextRequestId } from '../exchange.ts';
+import { logRequest, nextRequestId } from '../exchange.ts';
+import type { Route } from '../route.ts';
+import { readFile } from '../routes/read.ts';
 import { writeFile } from '../routes/write.ts';
 import type { DirectServer } from './server.ts';
 
@@ -13,11 +15,14 @@ export class DirectExchanges {
   began = performance.now();
   private readonly socket: Socket;
   private readonly server: DirectServer;
+  /** For the log, where that wants to know: of a connection that is gone nobody can tell it any more. */
+  private readonly address: string | undefined;
   private isBusy = false;
 
   constructor(socket: Socket, server: DirectServer) {
     this.socket = socket;
     this.server = server;
+    if (writes(server.context.logger, 'debug')) this.address = socket.remoteAddress;
   }
 
   /** A request is not answered yet, and more of it has to come or to happen. */
@@ -33,20 +38,31 @@ export class DirectExchanges {
     this.server.done(this.socket);
   }
 
-  /** Whoever goes on with the connection says when it is idle again. */
-  passOn(): void {
+  /** It stays busy until {@link followed}. */
+  follow(path: string): void {
+    this.path = path;
     this.isBusy = false;
   }
 
   /** An append was answered, or its client is gone. */
   answered(status: number): void {
-    const { metrics, logger, bounds } = this.server.context;
+    const { metrics, bounds } = this.server.context;
     if (++this.count === 1) bounds.connections.spoke(this.socket);
     const milliseconds = performance.now() - this.began;
     metrics.requests.observe(writeFile, status, milliseconds);
+    this.log(writeFile, status, milliseconds);
+  }
+
+  /** A live read is over. What it took is none of the figures: that is how long somebody wanted to listen. */
+  followed(): void {
+    this.server.done(this.socket);
+    this.log(readFile, 200, performance.now() - this.began);
+  }
+
+  private log({ method, pattern: route }: Route, status: number, milliseconds: number): void {
+    const { logger } = this.server.context;
     if (!writes(logger, 'debug')) return;
-    const facts = { request: nextRequestId(), method: 'PUT', route: writeFile.pattern, path: this.path };
-    const { remoteAddress: address } = this.socket;
-    logger.debug('request', { ...facts, address, status, ms: Math.round(milliseconds * 1000) / 1000 });
+    const { address, path } = this;
+    logRequest(logger, { request: nextRequestId(), method, route, address, path }, status, milliseconds);
   }
 }

@@ -1,29 +1,18 @@
 /** A live read that is answered without node:http: of its request nothing is kept while it lasts. */
 import type { Socket } from 'node:net';
-import { type StreamSource, writes } from '../../fs/index.ts';
-import { liveHeaders, startLive } from '../egress/index.ts';
-import { nextRequestId } from '../exchange.ts';
-import { headText } from '../raw-answer.ts';
-import { readFile } from '../routes/read.ts';
-import type { DirectRequest } from './request.ts';
-import type { DirectServer } from './server.ts';
-
-type FollowRequest = Extract<DirectRequest, { kind: 'follow' }>;
-
-/** A read whose stream is open and that waits for its answer to begin. */
-export interface OpenedRead {
-  /** Answers. The socket is the read's from here on. */
-  begin(socket: Socket): void;
-  /** Nobody is there any more. */
-  giveUp(): void;
-}
+import type { Reader } from '../../core/index.ts';
+import type { StreamSource } from '../../fs/index.ts';
+import { firstOffset, liveHeaders, type SendOptions, startLive } from '../egress/index.ts';
+import { headLines, httpDate } from '../raw-answer.ts';
+import type { ServerContext } from '../route.ts';
+import type { DirectExchanges } from './exchanges.ts';
+import type { FollowRequest } from './request.ts';
 
 /** Opens the stream; undefined where it could not be, or where there is no live stream to follow. */
 export async function openRead(
-  { path, open, send }: FollowRequest,
-  { context, done }: Pick<DirectServer, 'context' | 'done'>,
-): Promise<OpenedRead | undefined> {
-  const { bounds, logger, mounts } = context;
+  { path, open }: FollowRequest,
+  { bounds, mounts }: ServerContext,
+): Promise<Reader | undefined> {
   const { reads } = bounds;
   let source: StreamSource;
   try {
@@ -37,28 +26,31 @@ export async function openRead(
     reads.leave();
     return undefined;
   }
-  if (source.kind !== 'live') {
+  if (source.kind === 'live') return source.reader;
+  reads.leave();
+  return undefined;
+}
+
+/** Nobody is there any more. */
+export function giveUpRead(reader: Reader, { bounds }: ServerContext): void {
+  reader.close();
+  bounds.reads.leave();
+}
+
+/** Answers. The socket is the read's from here on. */
+export function beginRead(reader: Reader, { send }: FollowRequest, socket: Socket, exchanges: DirectExchanges): void {
+  const { reads } = send.bounds;
+  socket.write(headOf(reader, send.format), 'latin1');
+  startLive(socket, reader, true, send, () => {
     reads.leave();
-    return undefined;
-  }
-  const { reader } = source;
-  return {
-    begin(socket) {
-      const began = performance.now();
-      const onOver = () => {
-        reads.leave();
-        done(socket);
-        if (writes(logger, 'debug')) {
-          const facts = { request: nextRequestId(), method: 'GET', route: readFile.pattern, path };
-          logger.debug('request', { ...facts, status: 200, ms: Math.round(performance.now() - began) });
-        }
-      };
-      socket.write(headText(200, liveHeaders(reader, send.format, true)), 'latin1');
-      startLive(socket, reader, true, { ...send, logger, bounds }, onOver);
-    },
-    giveUp() {
-      reader.close();
-      reads.leave();
-    },
-  };
+    exchanges.followed();
+  });
+}
+
+/** What the heads of all live reads begin with. */
+const HEADS = { raw: headLines(200, liveHeaders('raw', true)), frames: headLines(200, liveHeaders('frames', true)) };
+
+function headOf(reader: Reader, format: SendOptions['format']): string {
+  const place = `X-Stream-Offset: ${firstOffset(reader, format)}\r\nX-Stream-Generation: ${reader.stream.generation}\r\n`;
+  return `${HEADS[format]}${place}Date: ${httpDate()}\r\n\r\n`;
 }

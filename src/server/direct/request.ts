@@ -8,14 +8,26 @@ import { parseTarget } from '../target.ts';
 import { type DirectHead, readHead } from './head.ts';
 import type { DirectServer } from './server.ts';
 
-export type DirectRequest =
-  | { kind: 'append'; path: string; head: DirectHead }
-  | {
-      kind: 'follow';
-      path: string;
-      open: OpenStreamOptions;
-      send: Pick<SendOptions, 'format' | 'heartbeat' | 'timeout'>;
-    };
+export interface AppendRequest {
+  readonly kind: 'append';
+  readonly path: string;
+  readonly head: DirectHead;
+}
+
+export interface FollowRequest {
+  readonly kind: 'follow';
+  readonly path: string;
+  readonly open: OpenStreamOptions;
+  readonly send: SendOptions;
+}
+
+/** What a head has been found to ask for. */
+export interface KnownRequest {
+  readonly head: string;
+  /** Of all that its meaning depends on. */
+  readonly version: number;
+  readonly request: FollowRequest;
+}
 
 const PREFIX = '/api/v1/files?';
 
@@ -30,9 +42,12 @@ const FOLLOW_PARAMETERS = new Set([
  * The request that a head is, let in; undefined where it is node:http's, which answers all that is wrong with one as
  * well: nothing has been done yet.
  */
-export function requestOf(text: string, server: DirectServer): DirectRequest | undefined {
+export function requestOf(text: string, server: DirectServer): AppendRequest | FollowRequest | undefined {
+  if (server.isClosing) return undefined;
+  const { lastFollow, version } = server;
+  if (lastFollow?.head === text && lastFollow.version === version) return lastFollow.request;
   const head = readHead(text);
-  if (head === undefined || !head.target.startsWith(PREFIX) || server.isClosing) return undefined;
+  if (head === undefined || !head.target.startsWith(PREFIX)) return undefined;
   try {
     const { query } = parseTarget(head.target);
     if (head.method === 'PUT') {
@@ -42,8 +57,11 @@ export function requestOf(text: string, server: DirectServer): DirectRequest | u
     }
     if (!query.hasOnly(FOLLOW_PARAMETERS) || query.boolean('stream') !== true) return undefined;
     server.admit(readFile, query, head);
-    const send = sendOptions(head.accept, query);
-    return { kind: 'follow', path: query.path(), open: streamOptions(query), send };
+    const { bounds, logger } = server.context;
+    const send = { ...sendOptions(head.accept, query), bounds, logger };
+    const request: FollowRequest = { kind: 'follow', path: query.path(), open: streamOptions(query), send };
+    server.lastFollow = { head: text, version, request };
+    return request;
   } catch {
     return undefined;
   }

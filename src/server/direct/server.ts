@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Query } from '../query.ts';
 import type { Route, ServerContext } from '../route.ts';
+import type { KnownRequest } from './request.ts';
 
 export interface DirectServer {
   readonly context: ServerContext;
@@ -9,6 +10,8 @@ export interface DirectServer {
   readonly isClosing: boolean;
   /** Another one whenever what was found out about a request may no longer hold for the next one like it. */
   readonly version: number;
+  /** The live read that was asked for last: a crowd asks in the same words. */
+  lastFollow: KnownRequest | undefined;
   /** Lets a request in, or throws as it would be answered. */
   admit(route: Route, query: Query, headers: { host: string; authorization: string | undefined }): void;
   /** Gives a connection to node:http for good. */

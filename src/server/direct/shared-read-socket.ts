@@ -4,7 +4,7 @@
  * Node makes new memory for each read of an ordinary socket. Where much is written, collecting it is what a server does
  * most. Here the bytes are there for as long as a call lasts, and whoever wants them copies them: a stream does so anyway.
  */
-import { Socket } from 'node:net';
+import { type Server, Socket } from 'node:net';
 
 /** What one read may bring: more is in several. */
 const SIZE = 256 * 1024;
@@ -14,33 +14,30 @@ let memory: Buffer | undefined;
 /** What takes the bytes; they are others after it has returned. */
 type Taker = (bytes: Buffer) => void;
 
-/** Node's own object for a connection. It has no documented name, and no documented way to be passed on. */
-interface Accepted {
-  _handle?: object | null;
+/** What sockets are like that a server makes. */
+export interface AcceptOptions {
+  /** Bytes a socket gives out before it asks to wait. */
+  highWaterMark: number;
+  /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. */
+  tcpKeepAlive: number;
+}
+
+/** Node's own object for what listens. It calls this with each connection; it has no documented name. */
+interface Listening {
+  onconnection?: (this: Listening, error: number, accepted: object | undefined) => void;
 }
 
 export class SharedReadSocket extends Socket {
   /** Without one, this is a socket like all others. */
   taker: Taker | undefined;
 
-  private constructor(handle: object, highWaterMark: number) {
+  constructor(handle: object, { highWaterMark, tcpKeepAlive }: AcceptOptions) {
     memory ??= Buffer.allocUnsafeSlow(SIZE);
     const onread = { buffer: memory, callback: (length: number, bytes: Buffer) => this.received(length, bytes) };
     const options = { handle, onread, allowHalfOpen: true, highWaterMark };
     super(options as ConstructorParameters<typeof Socket>[0]);
-  }
-
-  /**
-   * Goes on with a connection that has just been accepted, whose own socket is of no use any more. Undefined where this
-   * version of Node does not let that be done, or the connection is no plain one: then its socket stays as it is.
-   */
-  static adopt(accepted: Socket): SharedReadSocket | undefined {
-    const { _handle: handle } = accepted as Accepted;
-    if (accepted.constructor !== Socket || !isUsable(handle)) return undefined;
-    (accepted as Accepted)._handle = null;
-    const socket = new SharedReadSocket(handle, accepted.writableHighWaterMark);
-    accepted.destroy();
-    return socket;
+    this.setNoDelay(true);
+    if (tcpKeepAlive > 0) this.setKeepAlive(true, tcpKeepAlive);
   }
 
   private received(length: number, bytes: Buffer): boolean {
@@ -51,8 +48,22 @@ export class SharedReadSocket extends Socket {
   }
 }
 
-function isUsable(handle: object | null | undefined): handle is object {
-  return typeof (handle as { useUserBuffer?: unknown } | null | undefined)?.useUserBuffer === 'function';
+/**
+ * Has what a server accepts from now on made such a socket, and given to `take` rather than told as `connection`. Where
+ * this version of Node does not let that be done, nothing is changed. To be called when the server listens.
+ */
+export function shareReads(server: Server, options: AcceptOptions, take: (socket: Socket) => void): void {
+  const { _handle: listening } = server as { _handle?: Listening | null };
+  const usual = listening?.onconnection;
+  if (!listening || typeof usual !== 'function') return;
+  listening.onconnection = (error, accepted) => {
+    if (error || !isUsable(accepted)) usual.call(listening, error, accepted);
+    else take(new SharedReadSocket(accepted, options));
+  };
+}
+
+function isUsable(handle: object | undefined): handle is object {
+  return typeof (handle as { useUserBuffer?: unknown } | undefined)?.useUserBuffer === 'function';
 }
 
 /** Has what comes on a socket given to `taker`. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
-import { type StreamSource, writes } from '../../fs/index.ts';
+import type { StreamSource } from '../../fs/index.ts';
 import { listenOnlyForItsEnd } from '../last-answer.ts';
 import { sendContent } from './content.ts';
 import { frameEncoding, rawEncoding } from './encoding.ts';
@@ -46,7 +46,11 @@ async function beginLive(
   onOver: () => void,
 ): Promise<void> {
   const chunked = req.httpVersionMinor >= 1;
-  res.writeHead(200, liveHeaders(reader, options.format, chunked));
+  res.writeHead(200, {
+    ...liveHeaders(options.format, chunked),
+    'X-Stream-Offset': firstOffset(reader, options.format),
+    'X-Stream-Generation': reader.stream.generation,
+  });
   // At once, also on an idle stream (contract 69).
   res.flushHeaders();
   const { socket } = res;
@@ -60,16 +64,18 @@ async function beginLive(
   startLive(socket, reader, chunked, options, onOver);
 }
 
-/** Headers of a live read. `chunked` where the client speaks HTTP/1.1. */
-export function liveHeaders(reader: Reader, format: SendOptions['format'], chunked: boolean): Record<string, string> {
+/** Headers of all live reads. `chunked` where the client speaks HTTP/1.1. */
+export function liveHeaders(format: SendOptions['format'], chunked: boolean): Record<string, string> {
   return {
     ...streamHeaders(format),
     ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),
-    // A raw read cannot show the gap it may begin with: its first byte is what comes after.
-    'X-Stream-Offset': String(format === 'frames' ? reader.cursor : reader.nextOffset),
-    'X-Stream-Generation': reader.stream.generation,
     Connection: 'close',
   };
+}
+
+/** Where a live read begins: a raw one cannot show the gap it may begin with, and its first byte is what comes after. */
+export function firstOffset(reader: Reader, format: SendOptions['format']): number {
+  return format === 'frames' ? reader.cursor : reader.nextOffset;
 }
 
 /**
@@ -87,23 +93,7 @@ export function startLive(
 ): void {
   const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
   const fanout = joinFanout(reader.stream, encoding, chunked ? chunkedTransfer : closeTransfer);
-  const { bounds, logger, timeout } = options;
-  const sink = new Sink(reader, socket, fanout, {
-    timeout,
-    reads: bounds.reads,
-    heartbeat: options.format === 'frames' ? options.heartbeat : 0,
-    onDone: (end) => {
-      bounds.reads.ended(end);
-      if (writes(logger, 'debug')) logger.debug('read over', overFacts(reader, end));
-      onOver();
-    },
-  });
-  sink.pump();
-}
-
-function overFacts(reader: Reader, end: string): Record<string, unknown> {
-  const { id, stream, cursor, receivedBytes, skippedBytes } = reader;
-  return { reader: id, stream: stream.name, end, cursor, bytes: receivedBytes, skipped: skippedBytes };
+  new Sink(reader, socket, fanout, options, onOver).pump();
 }
 
 export type { SendOptions } from './options.ts';

@@ -6,7 +6,7 @@ import { frameEncoding, rawEncoding } from './encoding.ts';
 
 export interface SendOptions {
   format: 'raw' | 'frames';
-  /** Milliseconds of silence after which a frame says that the server is there; 0: never. */
+  /** Milliseconds of silence after which a frame says that the server is there; 0: never, as with raw bytes. */
   heartbeat: number;
   /** Milliseconds after which a read that gets nothing ends; undefined: never. */
   timeout: number | undefined;

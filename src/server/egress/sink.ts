@@ -9,6 +9,7 @@
 import type { Socket } from 'node:net';
 import type { Pin, Reader, RunRecord } from '../../core/index.ts';
 import { isStreamFSError } from '../../errors/index.ts';
+import { type PluginLogger, writes } from '../../fs/index.ts';
 import type { LiveRead, LiveReads } from '../bounds/live-reads.ts';
 import type { ReadEnd } from './encoding.ts';
 import type { Fanout } from './fanout.ts';
@@ -16,9 +17,12 @@ import { Laid } from './laid.ts';
 
 /** The most bytes given to a socket at once: one that stalls keeps alive the slabs they lie in, which are two at most. */
 const LONGEST_RUN = 256 * 1024;
-/** The same on the way through history: there a reader is alone, and gets on faster by longer sends. */
-const LONGEST_IN_HISTORY = 1024 * 1024;
-/** Runs sent in one go before other sockets get their turn. */
+/**
+ * The same on the way through history: there a reader is alone, and gets on faster by longer sends. As much as the
+ * system keeps for a socket by default.
+ */
+const LONGEST_IN_HISTORY = 4 * 1024 * 1024;
+/** Runs sent in one go before other sockets get their turn; one of history is as much. */
 const RUNS_PER_TURN = 4;
 /** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
 const KICK_GRACE = 5000;
@@ -26,15 +30,15 @@ const KICK_GRACE = 5000;
 const LONGEST_LOOK = 256;
 const EMPTY = Buffer.alloc(0);
 
+/** Of all reads that were asked for alike. */
 export interface SinkOptions {
   /** Milliseconds after which a read that got nothing ends; undefined: never. */
-  timeout: number | undefined;
+  readonly timeout: number | undefined;
   /** Milliseconds of silence after which a heartbeat is sent, where the encoding has one; 0: never. */
-  heartbeat: number;
-  /** Where it is listed while it lasts. */
-  reads?: LiveReads;
-  /** Called once, when the read is over and the reader closed. */
-  onDone: (end: ReadEnd | 'cut') => void;
+  readonly heartbeat: number;
+  /** Where it is listed while it lasts, and counted afterwards. */
+  readonly bounds?: { readonly reads: LiveReads };
+  readonly logger?: PluginLogger;
 }
 
 /**
@@ -45,6 +49,11 @@ function cut(this: Socket): void {
   this.destroy();
 }
 
+/** One function for all timers. */
+function tick(sink: Sink): void {
+  sink.tick();
+}
+
 export class Sink implements LiveRead {
   readonly reader: Reader;
   readonly socket: Socket;
@@ -53,6 +62,7 @@ export class Sink implements LiveRead {
   private pin: Pin | undefined;
   readonly shared: Fanout;
   private readonly options: SinkOptions;
+  private readonly onOver: (end: ReadEnd | 'cut') => void;
   private timer: NodeJS.Timeout | undefined;
   private readonly period: number;
   /** The next look at a timeout that cannot be over yet. */
@@ -62,20 +72,27 @@ export class Sink implements LiveRead {
   private lastSent = 0;
   private done = false;
 
-  constructor(reader: Reader, socket: Socket, fanout: Fanout, options: SinkOptions) {
+  /** @param onOver called once, when the read is over and the reader closed */
+  constructor(
+    reader: Reader,
+    socket: Socket,
+    fanout: Fanout,
+    options: SinkOptions,
+    onOver: (end: ReadEnd | 'cut') => void,
+  ) {
     this.reader = reader;
     this.socket = socket;
     this.shared = fanout;
     this.options = options;
+    this.onOver = onOver;
     const period = Math.min(options.timeout ?? Number.POSITIVE_INFINITY, options.heartbeat || Number.POSITIVE_INFINITY);
     this.period = period;
     if (period !== Number.POSITIVE_INFINITY) {
       this.lastData = this.lastSent = performance.now();
-      this.timer = setTimeout(this.tick, period).unref();
+      this.timer = setTimeout(tick, period, this).unref();
     }
-    socket.once('close', this.onClose);
-    socket.on('end', cut);
-    options.reads?.add(this);
+    socket.on('close', this.onClose).on('end', cut);
+    options.bounds?.reads.add(this);
     reader.onFailure = () => this.finish('too-slow');
   }
 
@@ -102,9 +119,12 @@ export class Sink implements LiveRead {
           if (this.isInHistory) {
             fanout.sendAlone(socket, record);
             this.hold(record);
-          } else this.hold(fanout.send(socket, record) ?? record);
+            runs = RUNS_PER_TURN;
+          } else {
+            this.hold(fanout.send(socket, record) ?? record);
+            runs++;
+          }
           reader.advance(record.length);
-          runs++;
           if (this.timer !== undefined) this.lastData = this.lastSent = performance.now();
           break;
         case 'gap':
@@ -188,13 +208,14 @@ export class Sink implements LiveRead {
     }
   }
 
-  private readonly tick = (): void => {
+  /** The time has come to look whether anything was sent. */
+  tick(): void {
     if (this.done || this.timer === undefined) return;
     const { timeout, heartbeat } = this.options;
     // What still waits has not been silence for the peer; and an answer that is over would be nobody's to look after.
     if (this.reader.lag > 0 || this.socket.writableLength > 0) {
       this.look = Math.min(LONGEST_LOOK, this.look * 2);
-      this.timer = setTimeout(this.tick, Math.max(this.period, this.look)).unref();
+      this.timer = setTimeout(tick, Math.max(this.period, this.look), this).unref();
       return;
     }
     const now = performance.now();
@@ -207,7 +228,7 @@ export class Sink implements LiveRead {
       this.lastSent = now;
     }
     this.timer.refresh();
-  };
+  }
 
   /** Ends the answer as it should be ended; a peer that does not take it in any more is cut. */
   private finish(reason: ReadEnd): void {
@@ -226,22 +247,33 @@ export class Sink implements LiveRead {
       socket.write(fanout.transfer.last(trailers));
       socket.destroySoon();
     }
-    this.options.onDone(reason);
+    this.over(reason);
   }
 
   /** The peer is gone: so is its reader, at once (contract 26). */
   private readonly onClose = (): void => {
     if (this.done) return;
     this.release();
-    this.options.onDone('cut');
+    this.over('cut');
   };
+
+  private over(end: ReadEnd | 'cut'): void {
+    const { bounds, logger } = this.options;
+    bounds?.reads.ended(end);
+    if (logger !== undefined && writes(logger, 'debug')) {
+      const { id, stream, cursor, receivedBytes, skippedBytes } = this.reader;
+      const facts = { reader: id, stream: stream.name, end, cursor, bytes: receivedBytes, skipped: skippedBytes };
+      logger.debug('read over', facts);
+    }
+    this.onOver(end);
+  }
 
   private release(): void {
     this.done = true;
     // What still waits in the socket stays pinned: its memory must not be used again.
     this.queued = undefined;
     this.pin = undefined;
-    this.options.reads?.delete(this);
+    this.options.bounds?.reads.delete(this);
     clearTimeout(this.timer);
     this.reader.onFailure = undefined;
     this.reader.cancelWait();

@@ -10,21 +10,24 @@ import { field } from './parameters.ts';
 /** Bytes hashed before others get a turn: content that is in memory would otherwise never let go. */
 const TURN = 1024 * 1024;
 
-/** Loaded when a checksum is asked for, or when the server has been up for a moment: no start is to pay for it. */
-const library = () => import('hash-wasm');
+/** Loaded when a checksum is asked for, or when the server has been up for a moment: no start is to pay for them. */
+const load = {
+  md5: async () => (await import('hash-wasm/dist/md5.umd.min.js')).default,
+  xxh3: async () => (await import('hash-wasm/dist/xxhash128.umd.min.js')).default,
+};
 
 /**
  * Loads what checksums need. To be called while there are descriptors: Node remembers for ever that a module could not be
  * loaded, so a server that ran out of them once would never again give a checksum.
  */
 export async function prepareDigest(): Promise<void> {
-  await library();
+  await Promise.all([load.md5(), load.xxh3()]);
 }
 
 const ALGORITHMS = {
-  md5: { create: async () => (await library()).createMD5(), shown: (digest: string) => digest },
+  md5: { create: async () => (await load.md5()).createMD5(), shown: (digest: string) => digest },
   // The original answers with the low half of the 128-bit hash, which is written high half first.
-  xxh3: { create: async () => (await library()).createXXHash128(), shown: (digest: string) => digest.slice(16) },
+  xxh3: { create: async () => (await load.xxh3()).createXXHash128(), shown: (digest: string) => digest.slice(16) },
 } as const;
 
 export const digest: Route = {

@@ -38,8 +38,8 @@ export const STREAM_PARAMETERS: readonly RouteParameter[] = [
   optional('heartbeat', 'duration', 'With frames: a heartbeat when nothing was sent for so long; 0 for none.', '15s'),
 ];
 
-/** How the bytes of a stream go out. Times are milliseconds. */
-export interface SendOptions {
+/** How the bytes of a stream go out. Times are milliseconds; no heartbeat is 0, and raw bytes have none. */
+interface SendOptions {
   format: 'raw' | 'frames';
   heartbeat: number;
   timeout: number | undefined;
@@ -85,11 +85,9 @@ function readerStart(query: Query): ReaderStart | undefined {
 /** How a live read is sent. `format` wins over the header `Accept`. */
 export function sendOptions(accept: string | undefined, query: Query): SendOptions {
   const asked = query.oneOf('format', ['raw', 'frames']);
-  return {
-    format: asked ?? (acceptsFrames(accept) ? 'frames' : 'raw'),
-    heartbeat: query.duration('heartbeat') ?? DEFAULT_HEARTBEAT,
-    timeout: query.duration('timeout'),
-  };
+  const format = asked ?? (acceptsFrames(accept) ? 'frames' : 'raw');
+  const heartbeat = query.duration('heartbeat') ?? DEFAULT_HEARTBEAT;
+  return { format, heartbeat: format === 'frames' ? heartbeat : 0, timeout: query.duration('timeout') };
 }
 
 function acceptsFrames(accept: string | undefined): boolean {

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { createServer, Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { SharedReadSocket } from '../../../src/server/direct/shared-read-socket.ts';
+import { SharedReadSocket, shareReads, takeFrom } from '../../../src/server/direct/shared-read-socket.ts';
 import { eventually, start, wire } from '../harness.ts';
 
 const KB = 1024;
+const OPTIONS = { highWaterMark: 64 * KB, tcpKeepAlive: 0 };
 
 describe('a socket that shares the memory it is read into', () => {
   it('gives each of many connections its own bytes, however they come in turns', async () => {
@@ -62,19 +63,21 @@ describe('a socket that shares the memory it is read into', () => {
     noise.socket.destroy();
   });
 
-  it('takes over what was accepted, and leaves nothing of it: half-closed, paused and closed like any other', async () => {
-    const server = createServer({ allowHalfOpen: true });
+  it('is made of what a server accepts: half-closed, paused and closed like any other', async () => {
+    const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
+    const made = new Promise<Socket>((resolve) => shareReads(server, OPTIONS, resolve));
     const client = new Socket().connect(port, '127.0.0.1');
-    const [accepted] = (await once(server, 'connection')) as [Socket];
-    const socket = SharedReadSocket.adopt(accepted)!;
-    expect(accepted.destroyed).toBe(true);
+    const socket = await made;
+    expect(socket).toBeInstanceOf(SharedReadSocket);
+    expect(socket.writableHighWaterMark).toBe(OPTIONS.highWaterMark);
+    expect(socket.remotePort).toBe(client.localPort);
     let got = '';
-    socket.taker = (bytes) => {
+    takeFrom(socket, (bytes) => {
       got += bytes.toString();
-    };
+    });
     const ended = once(socket, 'end');
     client.write('one');
     await eventually(() => got === 'one');
@@ -95,12 +98,27 @@ describe('a socket that shares the memory it is read into', () => {
     await once(server, 'close');
   });
 
-  it('is not made of what is no plain connection, or none that can be taken over', () => {
-    class Other extends Socket {}
-    const closed = new Socket();
-    closed.destroy();
-    for (const one of [new Other(), closed, new Socket(), new Duplex() as Socket]) {
-      expect(SharedReadSocket.adopt(one)).toBeUndefined();
-    }
+  it('is not made where a server does not listen, or in a way that is not known; the server accepts as it did', async () => {
+    const server = createServer();
+    const taken: Socket[] = [];
+    const take = (socket: Socket) => void taken.push(socket);
+    shareReads(server, OPTIONS, take);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { _handle: listening } = server as unknown as { _handle: { onconnection?: unknown } };
+    const { onconnection } = listening;
+    listening.onconnection = undefined;
+    shareReads(server, OPTIONS, take);
+    listening.onconnection = onconnection;
+    const { port } = server.address() as { port: number };
+    const accepted = once(server, 'connection');
+    const client = new Socket().connect(port, '127.0.0.1');
+    const [socket] = (await accepted) as [Socket];
+    expect(socket).not.toBeInstanceOf(SharedReadSocket);
+    expect(taken).toEqual([]);
+    client.destroy();
+    socket.destroy();
+    server.close();
+    await once(server, 'close');
   });
 });

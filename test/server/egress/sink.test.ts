@@ -35,7 +35,7 @@ function sink(stream: Stream, socket: Socket, options: Partial<SinkOptions> & { 
   const reader = stream.openReader();
   const done = vi.fn();
   const fanout = joinFanout(stream, encoding, options.frames ? chunkedTransfer : closeTransfer);
-  new Sink(reader, socket, fanout, { timeout: undefined, heartbeat: 0, onDone: done, ...options }).pump();
+  new Sink(reader, socket, fanout, { timeout: undefined, heartbeat: 0, ...options }, done).pump();
   return { reader, done, fanout };
 }
 
@@ -84,8 +84,8 @@ describe('sending a stream to sockets', () => {
     }
   });
 
-  it('contract 17: who is on the way through history is sent longer runs of the stream’s own memory, up to where the others are', async () => {
-    const size = 4 * 1024 * KiB;
+  it('contract 17: who is on the way through history is sent longer runs of the stream’s own memory', async () => {
+    const size = 9 * 1024 * KiB;
     const stream = new Stream({ retention: size, maxLag: size });
     for (let at = 0; at < size; at += 64 * KiB) {
       stream.append(Buffer.from(Array.from({ length: 64 * KiB }, (_, n) => byteAt(at + n))));
@@ -104,8 +104,8 @@ describe('sending a stream to sockets', () => {
       at = all.indexOf('\r\n', at + 16 + length + 2) + 2;
     }
     expect(sizes.reduce((sum, length) => sum + length, 0)).toBe(size);
-    expect(Math.max(...sizes)).toBe(1024 * KiB);
-    expect(sizes.at(-1)).toBeLessThanOrEqual(256 * KiB);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(4096 * KiB);
+    expect(sizes).toHaveLength(3);
     expect(write).toHaveBeenCalled();
   });
 
@@ -227,11 +227,8 @@ describe('sending a stream to sockets', () => {
       const connections = await Promise.all(Array.from({ length: count }, connection));
       const closed = connections.map(({ near, far }) => {
         const reader = stream.openReader();
-        new Sink(reader, near, joinFanout(stream, frameEncoding, closeTransfer), {
-          timeout: undefined,
-          heartbeat: 0,
-          onDone: () => undefined,
-        }).pump();
+        const fanout = joinFanout(stream, frameEncoding, closeTransfer);
+        new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, () => undefined).pump();
         return { reader, far };
       });
       // The first stands still from the beginning, the others read on.

@@ -53,6 +53,17 @@ export function run(command, args, { env = {}, quiet = false } = {}) {
  * @param {Parameters<typeof run>[2]} [options]
  */
 export function runTool(name, args, options) {
+  return runToolWith(process.execPath, name, args, options);
+}
+
+/**
+ * Runs a tool of node_modules with a given Node.
+ * @param {string} node
+ * @param {string} name
+ * @param {string[]} args
+ * @param {Parameters<typeof run>[2]} [options]
+ */
+export function runToolWith(node, name, args, options) {
   let path;
   try {
     path = realpathSync(join(ROOT, 'node_modules', '.bin', name));
@@ -60,5 +71,5 @@ export function runTool(name, args, options) {
     process.stderr.write(`${name} is not installed: run npm ci\n`);
     return Promise.resolve(127);
   }
-  return run(process.execPath, [path, ...args], options);
+  return run(node, [path, ...args], options);
 }

@@ -1,15 +1,23 @@
 /**
  * `npm test`: everything that has to hold before a change goes in, cheapest first, up to the first stage that fails.
  * The last line is always `N passed, N failed`: tests, and one for each stage that is not made of tests.
+ *
+ * `STREAMFS_OTHER_NODES` may name further Nodes, as `PATH` names folders: what depends most on Node is tried with each.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
-import { runTool } from './run.mjs';
+import { runTool, runToolWith } from './run.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'streamfs-test-'));
+
+/** Tests of what goes by more of Node than it documents, and of the server and command line as a whole. */
+const DEPEND_ON_NODE = [
+  ...['test/server/direct', 'test/server/egress', 'test/server/tls', 'test/client'],
+  ...['wire', 'cli', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
+];
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
@@ -24,6 +32,10 @@ const STAGES = [
   { name: 'package: publint', run: check(() => runTool('publint', ['--strict'])) },
   { name: 'package: types resolve', run: check(() => runTool('attw', ['--pack', '.', '--profile', 'esm-only'])) },
   { name: 'end-to-end tests', run: () => vitest('e2e') },
+  ...(process.env.STREAMFS_OTHER_NODES ?? '')
+    .split(delimiter)
+    .filter(Boolean)
+    .map((node) => ({ name: `with ${node}`, run: () => vitest('*', { node, only: DEPEND_ON_NODE }) })),
 ];
 
 /** @returns {() => Promise<Count>} */
@@ -31,11 +43,18 @@ function check(/** @type {() => Promise<number>} */ stage) {
   return async () => ((await stage()) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
 }
 
-/** Runs a project of vitest. What fails without being a test (a file that does not load, a stray error) counts as one. */
-async function vitest(/** @type {string} */ project) {
-  const report = join(folder, `${project}.json`);
-  const code = await runTool('vitest', [
+/**
+ * Runs a project of vitest, with this Node and all of it unless something else is said. What fails without being a test
+ * (a file that does not load, a stray error) counts as one.
+ * @param {string} project
+ * @param {{ node?: string, only?: string[] }} [options]
+ */
+async function vitest(project, { node = process.execPath, only = [] } = {}) {
+  const report = join(folder, 'report.json');
+  rmSync(report, { force: true });
+  const code = await runToolWith(node, 'vitest', [
     'run',
+    ...only,
     '--project',
     project,
     '--reporter=default',

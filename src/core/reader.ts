@@ -241,7 +241,6 @@ export class Reader implements AsyncIterable<ReadRecord> {
       const known = peeked !== undefined && this.position <= peeked.end;
       const slab = known ? peeked : stream.ring.isEmpty ? undefined : this.locate(this.position - 1);
       if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
-      else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
     if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);

@@ -10,7 +10,8 @@
  * fills; at most one slab at each end is only partly in use.
  */
 import { makeRun } from './pieces.ts';
-import { FIRST_SLAB, MAX_SLAB, MIN_SLAB, Slab } from './slab.ts';
+import { Slab } from './slab.ts';
+import { FIRST_SLAB, MAX_SLAB, MIN_SLAB } from './slab-memory.ts';
 import type { RunRecord } from './types.ts';
 
 const RUNS_REMEMBERED = 4;

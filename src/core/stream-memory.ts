@@ -1,7 +1,7 @@
 /** A stream's part of a budget: what its ring and its readers hold, and how it gives way. */
 import { limitReached } from '../errors/index.ts';
 import type { MemoryBudget, MemoryHolder } from './budget.ts';
-import { MIN_SLAB, slabMemory } from './slab.ts';
+import { MIN_SLAB, slabMemory } from './slab-memory.ts';
 import type { Stream } from './stream.ts';
 
 /** What a stream is charged beside its bytes: itself, its name, its place in tables; more than its smallest slab. */

@@ -28,6 +28,15 @@ export function slabMemory(capacity: number): number {
   return capacity + indexMemory(capacity);
 }
 
+/** The largest slab of a ring that is meant to keep so many bytes: a quarter of them, from 1 KiB to 256 KiB. */
+export function largestSlab(capacity: number): number {
+  return Math.min(MAX_SLAB, Math.max(MIN_SLAB, powerOfTwoBelow(capacity / 4)));
+}
+
+function powerOfTwoBelow(n: number): number {
+  return 2 ** Math.floor(Math.log2(Math.max(1, n)));
+}
+
 export interface SlabMemory {
   readonly bytes: Uint8Array;
   readonly chunks: ChunkIndex;

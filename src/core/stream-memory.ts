@@ -23,11 +23,12 @@ export class StreamMemory implements MemoryHolder {
     this.budget = budget;
     this.stream = stream;
     this.cost = STREAM_COST + NAME_COST * (stream.name?.length ?? 0);
-    if (!budget.join(this, this.cost)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
+    if (!budget.join(this.cost)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
   }
 
   /** The stream is nobody's any more. Twice is harmless. */
   release(): void {
+    if (this.released) return;
     this.released = true;
     this.budget.leave(this, this.cost);
   }

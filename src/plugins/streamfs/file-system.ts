@@ -290,7 +290,9 @@ export class StreamFileSystem implements FileSystem {
     const { stream } = this.find(path);
     if (options.generation !== undefined) stream.requireGeneration(options.generation);
     const start: ReaderStart = options.start ?? { from: 'earliest' };
-    return { ...stream.snapshot(start), generation: stream.generation };
+    // No spread with something behind it: docs/adr/0019-small-slabs-in-blocks.md.
+    const { data, offset } = stream.snapshot(start);
+    return { data, offset, generation: stream.generation };
   }
 
   private requireRoomForReader({ stream }: Entry): void {

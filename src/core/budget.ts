@@ -45,7 +45,8 @@ export class MemoryBudget {
   peak = 0;
   /** Bytes of history given up for want of room, since the beginning. */
   givenUp = 0;
-  private readonly holders = new Set<MemoryHolder>();
+  /** Streams that have a share of it. */
+  holderCount = 0;
   /** Holders by the power of two of what they hold, in KiB. */
   private readonly levels: Set<MemoryHolder>[] = [];
 
@@ -59,11 +60,6 @@ export class MemoryBudget {
 
   get used(): number {
     return this.fixed + this.history + this.queued;
-  }
-
-  /** Streams that have a share of it. */
-  get holderCount(): number {
-    return this.holders.size;
   }
 
   /** Takes fixed memory, for which history gives way. False where there is no room for it: then nothing was taken. */
@@ -87,16 +83,16 @@ export class MemoryBudget {
     this.notePeak();
   }
 
-  /** A holder comes, for which `cost` bytes are fixed; false where there is no room for it. */
-  join(holder: MemoryHolder, cost: number): boolean {
+  /** A holder comes, which holds nothing yet, and for which `cost` bytes are fixed; false where there is no room for it. */
+  join(cost: number): boolean {
     if (!this.tryTake(cost)) return false;
-    this.holders.add(holder);
+    this.holderCount++;
     return true;
   }
 
-  /** A holder goes, with all it held. Twice is harmless. */
+  /** A holder that has joined goes, with all it held. Once. */
   leave(holder: MemoryHolder, cost: number): void {
-    if (!this.holders.delete(holder)) return;
+    this.holderCount--;
     this.change(holder, -holder.held);
     this.give(cost);
   }
@@ -108,7 +104,7 @@ export class MemoryBudget {
 
   /** What a holder may have when all that can be had is shared alike, in bytes. */
   get share(): number {
-    return (this.limit - this.fixed - this.queued) / Math.max(1, this.holders.size);
+    return (this.limit - this.fixed - this.queued) / Math.max(1, this.holderCount);
   }
 
   /** Takes memory for history: the holders that hold most give way, which may be this one. */

@@ -1,5 +1,5 @@
 /**
- * Where chunks end, as one bit per byte of a slab: bit i is set when byte i is the last of a chunk.
+ * Where chunks end, as one bit per byte of the memory of slabs: bit i is set when byte i is the last of a chunk.
  *
  * A bit per byte costs a fixed eighth of the memory whatever the sizes of the writes, so that ten million tiny writes
  * are bounded like one large one (contract 12). Readers of bytes never look here; only readers of chunks, and the
@@ -12,28 +12,24 @@ export function indexMemory(capacity: number): number {
 
 export class ChunkIndex {
   private readonly words: Uint32Array;
-  /** Bits set. */
-  count = 0;
 
-  constructor(capacity: number) {
-    this.words = new Uint32Array((capacity + 31) >>> 5);
-  }
-
-  /** Memory held, in bytes. */
-  get byteLength(): number {
-    return this.words.byteLength;
+  /**
+   * @param capacity bytes it is about
+   * @param buffer where it lies, at byte `at`, all zero; undefined: in memory of its own
+   */
+  constructor(capacity: number, buffer?: ArrayBuffer, at = 0) {
+    const length = (capacity + 31) >>> 5;
+    this.words = buffer === undefined ? new Uint32Array(length) : new Uint32Array(buffer, at, length);
   }
 
   /** Forgets all chunks. */
   clear(): void {
     this.words.fill(0);
-    this.count = 0;
   }
 
   /** A chunk ends behind byte `position`. */
   mark(position: number): void {
     this.words[position >>> 5]! |= 1 << (position & 31);
-    this.count++;
   }
 
   /** Whether byte `position` is the last of a chunk. */
@@ -54,12 +50,12 @@ export class ChunkIndex {
     return position < to ? position : -1;
   }
 
-  /** Chunks that end before byte `position`. */
-  countBefore(position: number): number {
-    const whole = position >>> 5;
+  /** Chunks of which the last byte lies from `from`, a multiple of 32, up to before `to`. */
+  count(from: number, to: number): number {
+    const whole = to >>> 5;
     let total = 0;
-    for (let index = 0; index < whole; index++) total += popCount(this.words[index]!);
-    const rest = position & 31;
+    for (let index = from >>> 5; index < whole; index++) total += popCount(this.words[index]!);
+    const rest = to & 31;
     return rest === 0 ? total : total + popCount(this.words[whole]! & ((1 << rest) - 1));
   }
 }

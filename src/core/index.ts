@@ -4,6 +4,13 @@ export type { Pin } from './pieces.ts';
 export { type AppendId, type Attempt, Producers, type ProducersOptions, producerGap } from './producers.ts';
 export { Reader } from './reader.ts';
 export { Stream } from './stream.ts';
-export type { StreamObserver, StreamOptions, StreamStats } from './stream-options.ts';
+export type {
+  StreamIdentity,
+  StreamObserver,
+  StreamOptions,
+  StreamRulesOptions,
+  StreamStats,
+} from './stream-options.ts';
+export { StreamRules } from './stream-rules.ts';
 export * from './types.ts';
 export { waitToBeWoken } from './wait.ts';

@@ -5,6 +5,7 @@
  *  - `peek`, `peekRun`, `advance`, `whenReadable`, to send bytes on: runs that are shared with all at the same place.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
+import type { Audience } from './audience.ts';
 import { DropNewestQueue } from './lag.ts';
 import { chunkAt, lend, makeRun, Pin } from './pieces.ts';
 import type { Slab } from './slab.ts';
@@ -19,7 +20,7 @@ import type {
   RunOrNews,
   RunRecord,
 } from './types.ts';
-import { waitToBeWoken } from './wait.ts';
+import { waitToTake } from './wait.ts';
 import { requireWhole } from './whole.ts';
 
 /** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
@@ -47,6 +48,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   /** For the stream: where it stands in the list of those that wait. */
   place = -1;
 
+  private readonly audience: Audience;
   private position: number;
   private chunksBefore: number;
   private announced = false;
@@ -62,11 +64,12 @@ export class Reader implements AsyncIterable<ReadRecord> {
   private firstGap: GapRecord | undefined;
 
   /** Use `stream.openReader`. */
-  constructor(stream: Stream, id: number, policy: LagPolicy, cursor: number, openedAt: number) {
+  constructor(stream: Stream, audience: Audience, id: number, policy: LagPolicy, cursor: number) {
     this.stream = stream;
+    this.audience = audience;
     this.id = id;
     this.policy = policy;
-    this.openedAt = openedAt;
+    this.openedAt = stream.rules.now();
     this.startCursor = cursor;
     this.position = cursor;
     const { startOffset } = stream;
@@ -96,7 +99,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
 
   /** How far it may fall behind, in bytes: `maxLag` once it has caught up; until then, by all that is kept. */
   get allowedLag(): number {
-    return this.hasCaughtUp ? this.stream.maxLag : this.stream.joinerLag;
+    return this.hasCaughtUp ? this.stream.rules.maxLag : this.stream.rules.joinerLag;
   }
 
   /** Memory that is kept for this reader alone, in bytes: what it has queued with `drop-newest`, else none. */
@@ -118,24 +121,16 @@ export class Reader implements AsyncIterable<ReadRecord> {
    */
   async read(options: ReadOptions = {}): Promise<ReadRecord> {
     if (this.reading || this.waiter !== undefined) throw fail('READER_BUSY');
-    const { timeout, signal } = options;
-    signal?.throwIfAborted();
-    let record = this.takeChunk();
+    options.signal?.throwIfAborted();
+    const record = this.takeChunk();
     if (record !== undefined) return record;
-    if (timeout === 0) throw fail('READ_TIMEOUT');
-    const deadline = timeout === undefined ? undefined : performance.now() + timeout;
     const news = { begin: (wake: () => void) => this.whenReadable(wake), end: () => this.cancelWait() };
     this.reading = true;
     try {
-      while (record === undefined) {
-        const left = deadline === undefined ? undefined : deadline - performance.now();
-        if (!(await waitToBeWoken(news, left, signal))) throw fail('READ_TIMEOUT');
-        record = this.takeChunk();
-      }
+      return await waitToTake(news, () => this.takeChunk(), options);
     } finally {
       this.reading = false;
     }
-    return record;
   }
 
   /** All records to the end, which is the last. Leaving the loop closes the reader. */
@@ -169,7 +164,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     this.peeked = undefined;
     this.queue?.release();
     this.queue = undefined;
-    this.stream.readerClosed(this);
+    this.audience.readerClosed(this);
     this.wake();
   }
 
@@ -231,7 +226,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     this.peeked = undefined;
     this.position += length;
     this.receivedBytes += length;
-    if (this.closed) stream.deliveredLate(length);
+    if (this.closed) this.audience.deliveredLate(length);
     if (this.closed) return;
     if (this.position === stream.endOffset) {
       this.hasCaughtUp = true;
@@ -241,11 +236,10 @@ export class Reader implements AsyncIterable<ReadRecord> {
       const known = peeked !== undefined && this.position <= peeked.end;
       const slab = known ? peeked : stream.ring.isEmpty ? undefined : this.locate(this.position - 1);
       if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
-      else if (this.position === slab.end) this.chunksBefore = slab.firstChunk + slab.chunks.count;
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
     if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);
-    if (this.policy === 'block') stream.roomMade();
+    if (this.policy === 'block') this.audience.roomMade();
   }
 
   /**
@@ -256,14 +250,14 @@ export class Reader implements AsyncIterable<ReadRecord> {
     if (this.waiter !== undefined) throw fail('READER_BUSY');
     this.waiter = wake;
     if (this.closed || this.failure !== undefined) this.wake();
-    else this.stream.enlist(this);
+    else this.audience.enlist(this);
   }
 
   /** Takes {@link whenReadable} back. */
   cancelWait(): void {
     if (this.waiter === undefined) return;
     this.waiter = undefined;
-    this.stream.delist(this);
+    this.audience.delist(this);
   }
 
   /**
@@ -284,8 +278,8 @@ export class Reader implements AsyncIterable<ReadRecord> {
       this.queue = new DropNewestQueue(offset, this.stream.memory);
     }
     this.chunksBefore = this.chunksAt(offset);
-    if (this.policy === 'block') this.stream.roomMade();
-    this.stream.delist(this);
+    if (this.policy === 'block') this.audience.roomMade();
+    this.audience.delist(this);
     this.wake();
   }
 
@@ -304,7 +298,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     const error = fail('READER_TOO_SLOW', { lag: this.lag, limit: Math.min(this.allowedLag, held) });
     if (this.failure !== undefined || this.closed) return error;
     this.failure = error;
-    this.stream.readerFailed(this, error);
+    this.audience.readerFailed(this, error);
     this.close();
     this.onFailure?.(error);
     return error;
@@ -358,7 +352,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   private lose(gap: GapRecord): GapRecord {
     this.skippedBytes += gap.to - gap.from;
     this.skippedChunks += gap.chunks;
-    this.stream.gapFound(this, gap);
+    this.audience.gapFound(this, gap);
     return gap;
   }
 

@@ -10,7 +10,8 @@
  * fills; at most one slab at each end is only partly in use.
  */
 import { makeRun } from './pieces.ts';
-import { FIRST_SLAB, MAX_SLAB, MIN_SLAB, Slab } from './slab.ts';
+import { Slab } from './slab.ts';
+import { FIRST_SLAB } from './slab-memory.ts';
 import type { RunRecord } from './types.ts';
 
 const RUNS_REMEMBERED = 4;
@@ -30,10 +31,9 @@ export interface SlabWatcher {
 
 export class Ring {
   private slabs: Slab[] = [];
-  /** The latest runs: what readers ask for in one turn, before the next bytes come. */
-  private readonly runs: RunRecord[] = [];
-  /** The largest slab it makes, in bytes: a quarter of its capacity, from 1 KiB to 256 KiB. */
-  readonly maxSlab: number;
+  /** The latest runs: what readers ask for in one turn, before the next bytes come. Undefined where there are none. */
+  private runs: RunRecord[] | undefined;
+  private readonly maxSlab: number;
   /** The oldest offset that may still be read. */
   floor: number;
   /** The next offset to be written. */
@@ -45,13 +45,13 @@ export class Ring {
 
   /**
    * @param start first offset, 0 for a new stream
-   * @param capacity bytes the ring is meant to keep; decides only the size of slabs
+   * @param maxSlab the largest slab it makes, in bytes
    */
-  constructor(start: number, capacity: number, watcher: SlabWatcher, account?: SlabAccount) {
+  constructor(start: number, maxSlab: number, watcher: SlabWatcher, account?: SlabAccount) {
     this.account = account;
     this.floor = start;
     this.end = start;
-    this.maxSlab = Math.min(MAX_SLAB, Math.max(MIN_SLAB, powerOfTwoBelow(capacity / 4)));
+    this.maxSlab = maxSlab;
     this.watcher = watcher;
   }
 
@@ -130,7 +130,7 @@ export class Ring {
   }
 
   private leave(slab: Slab): void {
-    this.runs.length = 0;
+    this.runs = undefined;
     this.account?.giveSlab(slab.byteLength);
     slab.recycle();
   }
@@ -155,6 +155,7 @@ export class Ring {
    */
   run(from: number, to: number): RunRecord {
     const length = to - from;
+    this.runs ??= [];
     for (const run of this.runs) if (run.offset === from && run.length === length) return run;
     const run = makeRun(from, to, (offset) => this.locate(offset));
     if (this.runs.length === RUNS_REMEMBERED) this.runs.shift();
@@ -177,10 +178,6 @@ export class Ring {
     }
     return from;
   }
-}
-
-function powerOfTwoBelow(n: number): number {
-  return 2 ** Math.floor(Math.log2(Math.max(1, n)));
 }
 
 function powerOfTwoAbove(n: number): number {

@@ -1,7 +1,7 @@
 /** A stream's part of a budget: what its ring and its readers hold, and how it gives way. */
 import { limitReached } from '../errors/index.ts';
 import type { MemoryBudget, MemoryHolder } from './budget.ts';
-import { MIN_SLAB, slabMemory } from './slab.ts';
+import { MIN_SLAB, slabMemory } from './slab-memory.ts';
 import type { Stream } from './stream.ts';
 
 /** What a stream is charged beside its bytes: itself, its name, its place in tables; more than its smallest slab. */
@@ -23,11 +23,12 @@ export class StreamMemory implements MemoryHolder {
     this.budget = budget;
     this.stream = stream;
     this.cost = STREAM_COST + NAME_COST * (stream.name?.length ?? 0);
-    if (!budget.join(this, this.cost)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
+    if (!budget.join(this.cost)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
   }
 
   /** The stream is nobody's any more. Twice is harmless. */
   release(): void {
+    if (this.released) return;
     this.released = true;
     this.budget.leave(this, this.cost);
   }

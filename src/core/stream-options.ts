@@ -17,7 +17,8 @@ export interface StreamObserver {
   ended?(stream: Stream): void;
 }
 
-export interface StreamOptions {
+/** What streams may have in common. */
+export interface StreamRulesOptions {
   /** Bytes kept for those who join: the newest so many, exactly (contract 12). From 1. */
   retention: number;
   /** Bytes a reader that has caught up once may fall behind (contract 18, 20). From 1. */
@@ -26,18 +27,24 @@ export interface StreamOptions {
   onLag?: LagPolicy;
   /** Milliseconds that writers wait for a reader with the policy `block` before it is cut off. Default 5000. */
   blockTimeout?: number;
-  /** What its owner calls it, such as its path, for those who tell of it. */
-  name?: string;
-  /** Default: a new random one. */
-  generation?: string;
-  /** The offset of the first byte. Default 0. */
-  firstOffset?: number;
   /** The time in milliseconds since 1970. Default `Date.now`. */
   now?: () => number;
   observer?: StreamObserver;
   /** Shared with others: where it runs short, history gives way. Default: none. */
   budget?: MemoryBudget;
 }
+
+/** What each stream has for itself. */
+export interface StreamIdentity {
+  /** What its owner calls it, such as its path, for those who tell of it. */
+  name?: string;
+  /** Default: a new random one. */
+  generation?: string;
+  /** The offset of the first byte. Default 0. */
+  firstOffset?: number;
+}
+
+export interface StreamOptions extends StreamIdentity, StreamRulesOptions {}
 
 /** Facts about a stream, taken at one moment. Sizes are bytes. */
 export interface StreamStats {

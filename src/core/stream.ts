@@ -8,25 +8,24 @@
  * event loop, however often something was appended in it.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
+import { Audience } from './audience.ts';
 import { newGeneration } from './generation.ts';
-import { MANY, Pace } from './pace.ts';
 import { Reader } from './reader.ts';
 import { Ring } from './ring.ts';
-import { added, emptySet, removed } from './shared-set.ts';
+import { emptySet } from './shared-set.ts';
 import type { Slab } from './slab.ts';
 import { StreamMemory } from './stream-memory.ts';
-import { policyOf, type StreamObserver, type StreamOptions, type StreamStats } from './stream-options.ts';
+import { policyOf, type StreamIdentity, type StreamOptions, type StreamStats } from './stream-options.ts';
+import { StreamRules } from './stream-rules.ts';
 import {
   type EndReason,
-  type GapRecord,
   type LagPolicy,
   MAX_CHUNK,
   MAX_OFFSET,
   type ReaderOptions,
   type ReaderStart,
 } from './types.ts';
-import { atLeastOne, requireWhole } from './whole.ts';
-import { WriterGate } from './writer-gate.ts';
+import { requireWhole } from './whole.ts';
 
 /** Of the last reader of any stream. */
 let lastReaderId = 0;
@@ -35,64 +34,58 @@ export class Stream {
   /** What its owner calls it, where somebody is to be told; nothing here depends on it. */
   readonly name: string | undefined;
   readonly generation: string;
-  readonly retention: number;
-  readonly maxLag: number;
-  readonly onLag: LagPolicy;
+  /** What it may have in common with others. */
+  readonly rules: StreamRules;
   readonly createdAt: number;
   /** When it was last written to or touched, in milliseconds since 1970 (contract 6). */
   modifiedAt: number;
-  /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
-  skippedBytes = 0;
-  skippedChunks = 0;
-  /** What readers that are closed had been delivered. */
-  private closedBytes = 0;
-  private closedChunks = 0;
 
   /** For readers only: what they read from. */
   readonly ring: Ring;
   /** Its part of the budget. */
   readonly memory: StreamMemory | undefined;
   private readonly firstOffset: number;
-  private readonly now: () => number;
-  private readonly observer: StreamObserver;
-  private readonly gate: WriterGate;
-  private openReaders = emptySet<Reader>();
-  /** Readers whose policy must be looked after while they are away: `disconnect`, and `drop-newest`. */
-  private watched = emptySet<Reader>();
-  private waiting: Reader[] = [];
-  private flushScheduled = false;
-  /** The end of the stream at the last flush. */
-  private flushedTo: number;
-  /** Made when many readers wait for the first time. */
-  private pace: Pace | undefined;
+  /** Undefined until there has been a reader. */
+  private audience: Audience | undefined;
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
   /** Removed, expired or shut down, also where its writer had ended it before: nobody can come to it any more. */
   isGone = false;
 
-  constructor(options: StreamOptions) {
-    this.retention = atLeastOne('retention', options.retention);
-    this.maxLag = atLeastOne('maxLag', options.maxLag);
-    this.onLag = policyOf(options.onLag ?? 'drop-oldest');
+  /** One of many streams, which share their rules. */
+  constructor(own: StreamIdentity, rules: StreamRules);
+  constructor(options: StreamOptions);
+  constructor(options: StreamIdentity | StreamOptions, rules = new StreamRules(options as StreamOptions)) {
+    this.rules = rules;
     this.name = options.name;
     this.generation = options.generation ?? newGeneration();
     this.firstOffset = options.firstOffset ?? 0;
     requireWhole('firstOffset', this.firstOffset);
-    this.flushedTo = this.firstOffset;
-    this.now = options.now ?? Date.now;
-    this.observer = options.observer ?? {};
-    this.createdAt = this.now();
+    this.createdAt = rules.now();
     this.modifiedAt = this.createdAt;
-    this.memory = options.budget === undefined ? undefined : new StreamMemory(options.budget, this);
-    this.gate = new WriterGate(options.blockTimeout ?? 5000, this.maxLag);
-    this.ring = new Ring(this.firstOffset, Math.max(this.retention, this.maxLag), this, this.memory);
-    this.kept = this.retention;
+    this.memory = rules.budget === undefined ? undefined : new StreamMemory(rules.budget, this);
+    this.ring = new Ring(this.firstOffset, rules.maxSlab, this, this.memory);
+    this.kept = rules.retention;
+  }
+
+  /** Bytes it keeps for those who join. */
+  get retention(): number {
+    return this.rules.retention;
+  }
+
+  /** Bytes a reader that has caught up once may fall behind. */
+  get maxLag(): number {
+    return this.rules.maxLag;
+  }
+
+  get onLag(): LagPolicy {
+    return this.rules.onLag;
   }
 
   /** The oldest offset a new reader may start at: exactly `retention` bytes before the end, once so many were written. */
   get startOffset(): number {
-    return Math.max(this.ring.floor, this.ring.end - this.retention);
+    return Math.max(this.ring.floor, this.ring.end - this.rules.retention);
   }
 
   /** The offset of the next byte to be written. */
@@ -111,11 +104,20 @@ export class Stream {
   }
 
   get readerCount(): number {
-    return this.openReaders.size;
+    return this.audience?.readers.size ?? 0;
   }
 
   readers(): IterableIterator<Reader> {
-    return this.openReaders.values();
+    return (this.audience?.readers ?? emptySet<Reader>()).values();
+  }
+
+  /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
+  get skippedBytes(): number {
+    return this.audience?.skippedBytes ?? 0;
+  }
+
+  get skippedChunks(): number {
+    return this.audience?.skippedChunks ?? 0;
   }
 
   /**
@@ -126,17 +128,16 @@ export class Stream {
    */
   append(bytes: Uint8Array): number {
     if (this.reason !== undefined) throw fail('STREAM_CLOSED');
-    const { ring } = this;
+    const { audience, ring } = this;
     if (bytes.length === 0) return ring.end;
     if (bytes.length > MAX_OFFSET - ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
     // Once a turn is exact enough: asking for the time costs more than copying a small chunk.
-    if (!this.flushScheduled) this.modifiedAt = this.now();
+    if (audience === undefined || !audience.isFlushDue) this.modifiedAt = this.rules.now();
     if (bytes.length <= MAX_CHUNK) this.appendChunk(bytes);
     else {
       for (let at = 0; at < bytes.length; at += MAX_CHUNK) this.appendChunk(bytes.subarray(at, at + MAX_CHUNK));
     }
-    // Also for those that come to wait later in this turn.
-    if (this.openReaders.size > 0) this.scheduleFlush();
+    audience?.changed();
     return ring.end;
   }
 
@@ -146,22 +147,14 @@ export class Stream {
   }
 
   /** Readers have come or gone: keep what they may lag; beyond that nobody could ask for it. */
-  private keepForReaders(): void {
-    this.kept = this.openReaders.size === 0 ? this.retention : this.joinerLag + this.gate.slack;
-  }
-
-  /**
-   * How far a reader may fall behind that has not caught up yet: by all that is retained, and a slab more, so that what
-   * is appended between its opening and its first read costs it nothing, however full the ring is (contract 17).
-   */
-  get joinerLag(): number {
-    return Math.max(this.retention + this.ring.maxSlab, this.maxLag);
+  private keepForReaders(audience: Audience): void {
+    const { joinerLag, retention } = this.rules;
+    this.kept = audience.readers.size === 0 ? retention : joinerLag + audience.gate.slack;
   }
 
   /** Whether so many bytes would be written at once, without waiting for anybody. */
   takesAtOnce(length: number): boolean {
-    const portion = this.openReaders.size === 0 ? Number.POSITIVE_INFINITY : this.gate.portion;
-    return length <= portion && this.gate.isOpen;
+    return this.audience === undefined || this.audience.takesAtOnce(length);
   }
 
   /**
@@ -172,18 +165,19 @@ export class Stream {
    * @throws like {@link append}. A stream that ends in the middle of a long write keeps what was written until then
    */
   write(bytes: Uint8Array): void | Promise<void> {
-    if (this.takesAtOnce(bytes.length)) {
+    const { audience } = this;
+    if (audience === undefined || audience.takesAtOnce(bytes.length)) {
       this.append(bytes);
       return undefined;
     }
     if (this.reason !== undefined) throw fail('STREAM_CLOSED');
     if (bytes.length > MAX_OFFSET - this.ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
-    return this.gate.pass(bytes, (part) => this.append(part));
+    return audience.gate.pass(bytes, (part) => this.append(part));
   }
 
   /** Moves the modification time to now. */
   touch(): void {
-    this.modifiedAt = this.now();
+    this.modifiedAt = this.rules.now();
   }
 
   /**
@@ -194,16 +188,16 @@ export class Stream {
     if (reason !== 'ended') this.isGone = true;
     if (this.reason === undefined) {
       this.reason = reason;
-      this.gate.abandon();
-      if (this.openReaders.size > 0) this.scheduleFlush();
-      this.observer.ended?.(this);
+      this.audience?.gate.abandon();
+      this.audience?.changed();
+      this.rules.observer.ended?.(this);
     }
     this.releaseIfGone();
   }
 
   /** A stream whose path is gone is nobody's once its last reader has left. */
   private releaseIfGone(): void {
-    if (this.isGone && this.openReaders.size === 0) this.memory?.release();
+    if (this.isGone && this.readerCount === 0) this.memory?.release();
   }
 
   /**
@@ -216,12 +210,11 @@ export class Stream {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
     const cursor = this.startCursor(start);
-    const policy = policyOf(options.onLag ?? this.onLag);
-    const reader = new Reader(this, ++lastReaderId, policy, cursor, this.now());
-    this.openReaders = added(this.openReaders, reader);
-    if (policy === 'block') this.gate.add(reader);
-    if (policy === 'disconnect' || policy === 'drop-newest') this.watched = added(this.watched, reader);
-    this.keepForReaders();
+    const policy = policyOf(options.onLag ?? this.rules.onLag);
+    this.audience ??= new Audience(this);
+    const reader = new Reader(this, this.audience, ++lastReaderId, policy, cursor);
+    this.audience.add(reader);
+    this.keepForReaders(this.audience);
     return reader;
   }
 
@@ -278,9 +271,9 @@ export class Stream {
 
   stats(): StreamStats {
     let maxReaderLag = 0;
-    let deliveredBytes = this.closedBytes;
-    let deliveredChunks = this.closedChunks;
-    for (const reader of this.openReaders) {
+    let deliveredBytes = this.audience?.closedBytes ?? 0;
+    let deliveredChunks = this.audience?.closedChunks ?? 0;
+    for (const reader of this.readers()) {
       maxReaderLag = Math.max(maxReaderLag, reader.lag);
       deliveredBytes += reader.receivedBytes;
       deliveredChunks += reader.receivedChunks;
@@ -305,93 +298,17 @@ export class Stream {
     };
   }
 
-  // ── for the ring ───────────────────────────────────────────────────────────────────────────────────────────────
+  // ── for the ring and the readers ───────────────────────────────────────────────────────────────────────────────
 
   slabLeaves(slab: Slab): void {
-    for (const reader of this.watched) reader.slabLeaves(slab);
+    this.audience?.slabLeaves(slab);
   }
 
-  // ── for readers ────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Puts a reader on the list of those to be woken. */
-  enlist(reader: Reader): void {
-    reader.place = this.waiting.length;
-    this.waiting.push(reader);
-  }
-
-  /** Takes a reader off that list, in constant time: the last one takes its place. */
-  delist(reader: Reader): void {
-    const { place } = reader;
-    if (this.waiting[place] !== reader) return;
-    const last = this.waiting.pop()!;
-    if (last === reader) return;
-    this.waiting[place] = last;
-    last.place = place;
-  }
-
-  /** A reader has moved on: writers that wait for it may go on. */
-  roomMade(): void {
-    this.gate.roomMade();
-  }
-
-  gapFound(reader: Reader, gap: GapRecord): void {
-    this.skippedBytes += gap.to - gap.from;
-    this.skippedChunks += gap.chunks;
-    this.observer.gap?.(this, reader, gap);
-  }
-
-  readerFailed(reader: Reader, error: StreamFSError): void {
-    this.observer.tooSlow?.(this, reader, error);
-  }
-
-  /** What was peeked before a reader was closed, and arrived after. */
-  deliveredLate(bytes: number): void {
-    this.closedBytes += bytes;
-  }
-
-  readerClosed(reader: Reader): void {
-    this.closedBytes += reader.receivedBytes;
-    this.closedChunks += reader.receivedChunks;
-    this.delist(reader);
-    this.openReaders = removed(this.openReaders, reader);
-    this.watched = removed(this.watched, reader);
-    this.gate.delete(reader);
-    this.keepForReaders();
-    if (this.openReaders.size === 0) this.ring.evict(this.ring.end - this.kept);
+  /** A reader of its has been closed. */
+  readerLeft(audience: Audience): void {
+    this.keepForReaders(audience);
+    if (audience.readers.size === 0) this.ring.evict(this.ring.end - this.kept);
     this.releaseIfGone();
-    this.observer.readerClosed?.(this);
-  }
-
-  private scheduleFlush(): void {
-    if (this.flushScheduled) return;
-    this.flushScheduled = true;
-    setImmediate(Stream.flush, this);
-  }
-
-  /** Wakes every reader that waits, once for all that was appended in this turn of the event loop. */
-  private static flush(this: void, stream: Stream): void {
-    const { length } = stream.waiting;
-    if (length >= MANY) stream.pace ??= new Pace();
-    const { pace } = stream;
-    if (stream.reason === undefined && pace?.waits(length, stream.ring.end - stream.flushedTo)) {
-      setImmediate(Stream.flush, stream);
-      return;
-    }
-    stream.flushScheduled = false;
-    stream.flushedTo = stream.ring.end;
-    for (const reader of stream.watched) reader.checkLag();
-    if (length === 0) return;
-    if (pace === undefined) stream.wakeAll();
-    else stream.wakeAtPace(pace, length);
-  }
-
-  private wakeAtPace(pace: Pace, length: number): void {
-    pace.round(length, () => this.wakeAll());
-  }
-
-  private wakeAll(): void {
-    const woken = this.waiting;
-    this.waiting = [];
-    for (const reader of woken) reader.wake();
+    this.rules.observer.readerClosed?.(this);
   }
 }

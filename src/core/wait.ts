@@ -1,3 +1,7 @@
+/** How programs wait: for as long as they like, and without leaving anything behind. */
+import { fail } from '../errors/index.ts';
+import type { ReadOptions } from './types.ts';
+
 /** The longest time a timer can wait, in milliseconds. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -39,4 +43,24 @@ export function waitToBeWoken(
     signal?.addEventListener('abort', abort, { once: true });
     begin(wake);
   });
+}
+
+/**
+ * Waits until there is something to take, however often it is woken in vain.
+ *
+ * @throws READ_TIMEOUT, or the signal's reason
+ */
+export async function waitToTake<T>(
+  news: Wakeable,
+  take: () => T | undefined,
+  { timeout, signal }: ReadOptions,
+): Promise<T> {
+  if (timeout === 0) throw fail('READ_TIMEOUT');
+  const deadline = timeout === undefined ? undefined : performance.now() + timeout;
+  for (;;) {
+    const left = deadline === undefined ? undefined : deadline - performance.now();
+    if (!(await waitToBeWoken(news, left, signal))) throw fail('READ_TIMEOUT');
+    const taken = take();
+    if (taken !== undefined) return taken;
+  }
 }

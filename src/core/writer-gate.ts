@@ -6,8 +6,8 @@
  */
 import type { Reader } from './reader.ts';
 import { added, emptySet, removed } from './shared-set.ts';
+import type { StreamRules } from './stream-rules.ts';
 import { MAX_CHUNK } from './types.ts';
-import { LONGEST_TIMER } from './wait.ts';
 
 /** The most a long write appends before readers get a turn, in bytes. */
 const MAX_PORTION = 256 * 1024;
@@ -21,13 +21,9 @@ export class WriterGate {
   private release: (() => void) | undefined;
   private abandoned = false;
 
-  /**
-   * @param deadline milliseconds from 0 that writers wait for a reader; Infinity: for ever
-   * @param maxLag bytes a reader may fall behind: one that keeps up must not do so within a portion
-   */
-  constructor(deadline: number, maxLag: number) {
-    if (!(deadline >= 0)) throw new RangeError(`blockTimeout must be milliseconds from 0, not ${deadline}`);
-    this.deadline = Math.min(deadline, LONGEST_TIMER);
+  constructor({ blockTimeout, maxLag }: Pick<StreamRules, 'blockTimeout' | 'maxLag'>) {
+    this.deadline = blockTimeout;
+    // A reader that keeps up must not fall behind too far within a portion.
     this.longPortion = Math.min(MAX_PORTION, Math.max(1, Math.floor(maxLag / 2 / MAX_CHUNK)) * MAX_CHUNK);
   }
 

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LAG_POLICIES, type LagPolicy, type Reader, type ReaderStart, Stream } from '../../src/core/index.ts';
-import { MAX_SLAB, MIN_SLAB } from '../../src/core/slab.ts';
+import { MAX_SLAB, MIN_SLAB } from '../../src/core/slab-memory.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 import { type Expected, ModelReader, ModelStream } from './model.ts';
 import { codeOf, recordsNow, turn } from './reading.ts';

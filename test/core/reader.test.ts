@@ -1,19 +1,22 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Reader, type ReaderStart, Stream } from '../../src/core/index.ts';
-import { append, bytesNow, bytesOf, codeOf, readNow, recordsNow, show, turn, until } from './reading.ts';
+import {
+  append,
+  bytesNow,
+  bytesOf,
+  codeOf,
+  collectGarbage,
+  readNow,
+  recordsNow,
+  show,
+  turn,
+  until,
+} from './reading.ts';
 
 const KB = 1024;
 
 function stream(options: Partial<ConstructorParameters<typeof Stream>[0]> = {}): Stream {
   return new Stream({ retention: 1000, maxLag: 1000, ...options });
-}
-
-/** Frees all that nothing refers to any more. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
 }
 
 // Time passes when a test says so, and every timer that is left can be counted, those too that keep nothing alive.

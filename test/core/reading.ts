@@ -1,4 +1,6 @@
 /** What tests of the core do over and over: write text, read what there is, let a turn of the event loop pass. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Reader, ReadRecord, Stream } from '../../src/core/index.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 
@@ -70,4 +72,10 @@ export async function codeOf(act: () => unknown): Promise<string> {
     return isStreamFSError(error) ? error.code : String(error);
   }
   return 'no error';
+}
+
+/** Frees all that nothing refers to any more. */
+export function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }

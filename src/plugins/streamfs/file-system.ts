@@ -1,5 +1,5 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
-import { type AppendId, producerGap, type ReaderStart, Stream, type StreamObserver } from '../../core/index.ts';
+import { type AppendId, producerGap, type ReaderStart, Stream, StreamRules } from '../../core/index.ts';
 import { added, emptySet, removed } from '../../core/shared-set.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
@@ -47,13 +47,13 @@ export class StreamFileSystem implements FileSystem {
   private readonly logger: PluginLogger;
   private readonly context: Context;
   private readonly table = new StreamTable();
-  private readonly sums = new Totals();
+  private readonly sums = new Totals(this.table);
   private readonly slow: SlowReaders;
   private readonly expiry: IdleExpiry;
   private readonly forgetting: Forgetting;
   /** What comes before a stream's path in its name. */
   private readonly prefix: string;
-  private readonly news: StreamObserver;
+  private readonly rules: StreamRules;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
@@ -65,12 +65,18 @@ export class StreamFileSystem implements FileSystem {
     this.prefix = mountPath === '/' ? '' : mountPath;
     this.forgetting = new Forgetting(settings, clock, context.memory);
     this.slow = new SlowReaders(context.logger);
-    this.news = streamNews({
+    const observer = streamNews({
       ...{ table: this.table, slow: this.slow, pathOf: (name) => name.slice(this.prefix.length) },
       readerLeft: (stream, entry) => {
-        this.sums.settle(stream);
+        this.sums.readerLeft(stream);
         if (entry !== undefined) this.dropIfUnused(entry);
       },
+    });
+    const { retention, maxLag, onLag, blockTimeout } = settings;
+    const { memory } = context;
+    this.rules = new StreamRules({
+      ...{ retention, maxLag, onLag, blockTimeout, observer },
+      ...(memory === undefined ? {} : { budget: memory }),
     });
     this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, context.logger, (entry) =>
       this.expire(entry),
@@ -130,17 +136,12 @@ export class StreamFileSystem implements FileSystem {
   private add(path: string, autoCreated: boolean): Entry {
     if (this.isShutDown) throw fail('SHUTTING_DOWN');
     this.table.requireFree(path);
-    const { retention, maxLag, onLag, blockTimeout, firstOffset = 0, maxStreams } = this.settings;
+    const { firstOffset = 0, maxStreams } = this.settings;
     if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
-    const { memory } = this.context;
     const name = this.prefix + path;
-    const stream = new Stream({
-      ...{ name, retention, maxLag, onLag, blockTimeout, firstOffset, observer: this.news },
-      ...(memory === undefined ? {} : { budget: memory }),
-    });
+    const stream = new Stream({ name, firstOffset }, this.rules);
     const entry: Entry = { path, stream, autoCreated, handles: 0, producers: undefined, writers: emptySet() };
     this.table.add(entry);
-    this.sums.add(stream);
     this.expiry.watch(entry);
     this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
     return entry;
@@ -154,9 +155,9 @@ export class StreamFileSystem implements FileSystem {
   }
 
   private forget(entry: Entry): void {
-    this.table.delete(entry);
+    if (!this.table.delete(entry)) return;
     if (entry.producers !== undefined) this.forgetting.drop(entry.producers);
-    this.sums.settle(entry.stream);
+    this.sums.left(entry.stream);
   }
 
   /** Nobody has written to it for as long as is configured: its readers get the end, and the path is free again. */
@@ -289,7 +290,9 @@ export class StreamFileSystem implements FileSystem {
     const { stream } = this.find(path);
     if (options.generation !== undefined) stream.requireGeneration(options.generation);
     const start: ReaderStart = options.start ?? { from: 'earliest' };
-    return { ...stream.snapshot(start), generation: stream.generation };
+    // No spread with something behind it: docs/adr/0019-small-slabs-in-blocks.md.
+    const { data, offset } = stream.snapshot(start);
+    return { data, offset, generation: stream.generation };
   }
 
   private requireRoomForReader({ stream }: Entry): void {

@@ -61,14 +61,16 @@ export class StreamTable {
     }
   }
 
-  delete(entry: Entry): void {
-    if (this.entries.get(entry.path) !== entry) return;
+  /** False where it is not there any more. */
+  delete(entry: Entry): boolean {
+    if (this.entries.get(entry.path) !== entry) return false;
     this.entries.delete(entry.path);
     for (const directory of ancestors(entry.path)) {
       const left = (this.directories.get(directory) ?? 1) - 1;
       if (left === 0) this.directories.delete(directory);
       else this.directories.set(directory, left);
     }
+    return true;
   }
 
   /** Streams anywhere below a directory. */

@@ -1,9 +1,11 @@
 /**
  * What the streams of a mount have come to. Streams and readers count for themselves; here they are added up when
  * somebody asks, and what a stream came to is kept when it goes. So counters never go back, and nothing is counted twice.
+ * For there may be thousands of streams, only those stand here that do not stand in the table any more.
  */
 import type { Stream } from '../../core/index.ts';
 import type { StreamTotals } from '../../fs/index.ts';
+import type { StreamTable } from './stream-table.ts';
 
 type Counters = Pick<
   StreamTotals,
@@ -11,32 +13,40 @@ type Counters = Pick<
 >;
 
 export class Totals {
-  /** Those of the table, and those that are gone and still have readers. */
-  private readonly streams = new Set<Stream>();
+  private readonly table: StreamTable;
+  /** Those that have left the table and still have readers. */
+  private readonly leaving = new Set<Stream>();
   /** What those came to that have no readers any more. */
   private readonly past: Counters = {
     ...{ receivedBytes: 0, receivedChunks: 0, deliveredBytes: 0, deliveredChunks: 0 },
     ...{ skippedBytes: 0, skippedChunks: 0 },
   };
 
-  add(stream: Stream): void {
-    this.streams.add(stream);
+  constructor(table: StreamTable) {
+    this.table = table;
   }
 
-  /** To be called when a stream has left the table, and when a reader has left it: what is over is kept as a sum. */
-  settle(stream: Stream): void {
-    if (!stream.isGone || stream.readerCount > 0) return;
-    if (this.streams.delete(stream)) count(this.past, stream);
+  /** A stream has left the table: once. */
+  left(stream: Stream): void {
+    if (stream.readerCount > 0) this.leaving.add(stream);
+    else count(this.past, stream);
+  }
+
+  /** A reader has left a stream: where that was the last of one that has left the table, what is over is kept as a sum. */
+  readerLeft(stream: Stream): void {
+    if (stream.readerCount === 0 && this.leaving.delete(stream)) count(this.past, stream);
   }
 
   sum(): Omit<StreamTotals, 'streams' | 'writers'> {
     const sum = { ...this.past, readers: 0, retainedBytes: 0, maxLag: 0 };
-    for (const stream of this.streams) {
+    const add = (stream: Stream) => {
       const { readers, retained, maxReaderLag } = count(sum, stream);
       sum.readers += readers;
       sum.retainedBytes += retained;
       sum.maxLag = Math.max(sum.maxLag, maxReaderLag);
-    }
+    };
+    for (const { stream } of this.table.all()) add(stream);
+    for (const stream of this.leaving) add(stream);
     return sum;
   }
 }

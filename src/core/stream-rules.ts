@@ -1,0 +1,44 @@
+/**
+ * What streams may have in common. A server has thousands that differ in nothing but their names, so what holds for all
+ * of them is checked once and kept once.
+ */
+import type { MemoryBudget } from './budget.ts';
+import { largestSlab } from './slab-memory.ts';
+import { policyOf, type StreamObserver, type StreamRulesOptions } from './stream-options.ts';
+import type { LagPolicy } from './types.ts';
+import { LONGEST_TIMER } from './wait.ts';
+import { atLeastOne } from './whole.ts';
+
+export class StreamRules {
+  readonly retention: number;
+  readonly maxLag: number;
+  readonly onLag: LagPolicy;
+  readonly blockTimeout: number;
+  readonly now: () => number;
+  readonly observer: StreamObserver;
+  readonly budget: MemoryBudget | undefined;
+  /** The largest slab of a ring, in bytes. */
+  readonly maxSlab: number;
+
+  /** @throws RangeError for sizes and times that are none, INVALID_PARAMETER for what is no policy */
+  constructor(options: StreamRulesOptions) {
+    this.retention = atLeastOne('retention', options.retention);
+    this.maxLag = atLeastOne('maxLag', options.maxLag);
+    this.onLag = policyOf(options.onLag ?? 'drop-oldest');
+    const { blockTimeout = 5000 } = options;
+    if (!(blockTimeout >= 0)) throw new RangeError(`blockTimeout must be milliseconds from 0, not ${blockTimeout}`);
+    this.blockTimeout = Math.min(blockTimeout, LONGEST_TIMER);
+    this.now = options.now ?? Date.now;
+    this.observer = options.observer ?? {};
+    this.budget = options.budget;
+    this.maxSlab = largestSlab(Math.max(this.retention, this.maxLag));
+  }
+
+  /**
+   * How far a reader may fall behind that has not caught up yet: by all that is retained, and a slab more, so that what
+   * is appended between its opening and its first read costs it nothing, however full the ring is (contract 17).
+   */
+  get joinerLag(): number {
+    return Math.max(this.retention + this.maxSlab, this.maxLag);
+  }
+}

@@ -108,9 +108,19 @@ export class Connections {
       this.#refuse(socket, error);
       return false;
     }
+    // No spreads: with them each would take four times the memory (docs/adr/0019-small-slabs-in-blocks.md).
     this.#open.set(socket, {
-      ...{ exchanges: 0, served: false, address, cost, queued: undefined },
-      ...{ taken: 0, takenAt: 0, sent: 0, sentAt: 0, newest: undefined, attendant: undefined },
+      exchanges: 0,
+      served: false,
+      address,
+      cost,
+      taken: 0,
+      takenAt: 0,
+      queued: undefined,
+      newest: undefined,
+      sent: 0,
+      sentAt: 0,
+      attendant: undefined,
     });
     if (address !== undefined) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
     socket.on('close', this.#onClose);

@@ -63,8 +63,13 @@ export function readHead(text: string): DirectHead | undefined {
   const framing = method === 'PUT' ? bodyOf(fields) : noBody(fields);
   if (framing === undefined) return undefined;
   return {
-    ...{ method: method as DirectHead['method'], target, host, ...framing },
-    ...{ authorization: fields.get('authorization'), accept: fields.get('accept') },
+    method: method as DirectHead['method'],
+    target,
+    host,
+    length: framing.length,
+    expectsContinue: framing.expectsContinue,
+    authorization: fields.get('authorization'),
+    accept: fields.get('accept'),
   };
 }
 

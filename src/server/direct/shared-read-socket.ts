@@ -34,7 +34,9 @@ export class SharedReadSocket extends Socket {
   constructor(handle: object, { highWaterMark, tcpKeepAlive }: AcceptOptions) {
     memory ??= Buffer.allocUnsafeSlow(SIZE);
     const onread = { buffer: memory, callback: (length: number, bytes: Buffer) => this.received(length, bytes) };
-    const options = { handle, onread, allowHalfOpen: true, highWaterMark };
+    // The last three are what net.Socket sets in its copy of the options: set here, all copies have one hidden class.
+    const settled = { emitClose: false, autoDestroy: true, decodeStrings: false };
+    const options = { handle, onread, allowHalfOpen: true, highWaterMark, ...settled };
     super(options as ConstructorParameters<typeof Socket>[0]);
     this.setNoDelay(true);
     if (tcpKeepAlive > 0) this.setKeepAlive(true, tcpKeepAlive);

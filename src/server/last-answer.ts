@@ -4,12 +4,12 @@
  * reading would stop when there is too much of it, and with that the only way to hear that the peer has gone (contract 26).
  */
 import type { Socket } from 'node:net';
-import { takeFrom } from './direct/shared-read-socket.ts';
+import { SharedReadSocket } from './direct/shared-read-socket.ts';
 
 export function listenOnlyForItsEnd(socket: Socket): void {
   // node:http lets go of what it reads without the socket's help when somebody listens; after that nothing is to be copied.
   socket.removeAllListeners('data').on('data', drop);
-  takeFrom(socket, drop);
+  if (socket instanceof SharedReadSocket) socket.taker = drop;
   socket.resume();
 }
 

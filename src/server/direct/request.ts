@@ -57,8 +57,7 @@ export function requestOf(text: string, server: DirectServer): AppendRequest | F
     }
     if (!query.hasOnly(FOLLOW_PARAMETERS) || query.boolean('stream') !== true) return undefined;
     server.admit(readFile, query, head);
-    const { bounds, logger } = server.context;
-    const send = { ...sendOptions(head.accept, query), bounds, logger };
+    const send = sendOptions(head.accept, query, server.context);
     const request: FollowRequest = { kind: 'follow', path: query.path(), open: streamOptions(query), send };
     server.lastFollow = { head: text, version, request };
     return request;

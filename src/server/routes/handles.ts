@@ -184,23 +184,22 @@ export const streamHandle: Route = {
   async handle(exchange) {
     const { req, res, query, server } = exchange;
     const id = handleId(exchange);
-    const sending = sendOptions(req.headers.accept, query);
+    const sending = sendOptions(req.headers.accept, query, server);
     const { reads } = server.bounds;
     reads.enter();
     const reading = server.handles.use(id, async (handle) => {
       const source = await handle.stream();
       exchange.isLive = source.kind === 'live';
       // The lease is held for as long as the answer goes on.
-      const { logger, bounds } = server;
       await new Promise<void>((resolve, reject) => {
-        sendSource(req, res, source, { ...sending, logger, bounds }, resolve).catch(reject);
+        sendSource(req, res, source, sending, resolve).catch(reject);
       });
     });
     await reading.finally(reads.leave);
   },
   async head(exchange) {
     const { req, res, query, server } = exchange;
-    const { format } = sendOptions(req.headers.accept, query);
+    const { format } = sendOptions(req.headers.accept, query, server);
     server.handles.get(handleId(exchange));
     res.writeHead(200, {
       ...CONTENT_HEADERS,

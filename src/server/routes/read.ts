@@ -52,9 +52,8 @@ async function follow(exchange: Exchange): Promise<void> {
   const { req, res, query, server } = exchange;
   const path = query.path();
   const options = streamOptions(query);
-  const sending = sendOptions(req.headers.accept, query);
-  const { logger, bounds } = server;
-  const { reads } = bounds;
+  const sending = sendOptions(req.headers.accept, query, server);
+  const { reads } = server.bounds;
   reads.enter();
   let source: StreamSource;
   try {
@@ -64,14 +63,14 @@ async function follow(exchange: Exchange): Promise<void> {
     throw error;
   }
   exchange.isLive = source.kind === 'live';
-  await sendSource(req, res, source, { ...sending, logger, bounds }, reads.leave);
+  await sendSource(req, res, source, sending, reads.leave);
 }
 
 /** The headers a live read would have. It opens no reader: HEAD must not create a stream or count as one reading. */
 async function describeStream({ req, res, query, server }: Exchange): Promise<void> {
   const path = query.path();
   streamOptions(query);
-  const { format } = sendOptions(req.headers.accept, query);
+  const { format } = sendOptions(req.headers.accept, query, server);
   const info = await server.mounts.stat(path);
   if (info.isDir) throw fail('IS_A_DIRECTORY', { path });
   res.writeHead(200, {

@@ -2,8 +2,9 @@
 import { LAG_POLICIES, type ReaderStart } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import type { OpenStreamOptions } from '../../fs/index.ts';
+import type { SendOptions } from '../egress/index.ts';
 import type { Query } from '../query.ts';
-import type { RouteParameter } from '../route.ts';
+import type { RouteParameter, ServerContext } from '../route.ts';
 import { GENERATION, optional } from './parameters.ts';
 
 /** The media type of framed reads. */
@@ -37,13 +38,6 @@ export const STREAM_PARAMETERS: readonly RouteParameter[] = [
   optional('format', 'string', '`raw` bytes, or `frames`, which carry offsets, gaps and the end.', 'raw'),
   optional('heartbeat', 'duration', 'With frames: a heartbeat when nothing was sent for so long; 0 for none.', '15s'),
 ];
-
-/** How the bytes of a stream go out. Times are milliseconds; no heartbeat is 0, and raw bytes have none. */
-interface SendOptions {
-  format: 'raw' | 'frames';
-  heartbeat: number;
-  timeout: number | undefined;
-}
 
 /** Options of a live read. */
 export function streamOptions(query: Query): OpenStreamOptions {
@@ -82,12 +76,12 @@ function readerStart(query: Query): ReaderStart | undefined {
   return lastLines === undefined ? undefined : { lastLines };
 }
 
-/** How a live read is sent. `format` wins over the header `Accept`. */
-export function sendOptions(accept: string | undefined, query: Query): SendOptions {
+/** How what is streamed is sent. `format` wins over the header `Accept`. */
+export function sendOptions(accept: string | undefined, query: Query, { bounds, logger }: ServerContext): SendOptions {
   const asked = query.oneOf('format', ['raw', 'frames']);
   const format = asked ?? (acceptsFrames(accept) ? 'frames' : 'raw');
   const heartbeat = query.duration('heartbeat') ?? DEFAULT_HEARTBEAT;
-  return { format, heartbeat: format === 'frames' ? heartbeat : 0, timeout: query.duration('timeout') };
+  return { format, heartbeat: format === 'frames' ? heartbeat : 0, timeout: query.duration('timeout'), bounds, logger };
 }
 
 function acceptsFrames(accept: string | undefined): boolean {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it, type MockInstance, vi } from 'vitest';
+import type { Reader } from '../../../src/core/index.ts';
 import { type TokenOptions, Tokens } from '../../../src/server/index.ts';
 import { eventually, follow, type Running, start, type Wire, wire } from '../harness.ts';
 
@@ -30,6 +31,15 @@ function shape(text: string): string[] {
       .sort(),
     body,
   ];
+}
+
+/** A server, and a reader of its stream /s/a for which writers wait when it lags so far. */
+async function waitedFor(size: string): Promise<{ server: Running; reader: Reader }> {
+  const small = { fstype: 'streamfs', config: { ring_buffer_size: size, channel_buffer_size: size } };
+  const server = await start({ mounted: { '/s': small } });
+  const source = await server.mounts.openStream('/s/a', { onLag: 'block' });
+  if (source.kind !== 'live') throw new Error('not live');
+  return { server, reader: source.reader };
 }
 
 async function snapshot(server: Running, path: string): Promise<string> {
@@ -181,10 +191,7 @@ describe('a connection that is served directly', () => {
   });
 
   it('contract 20: waits where the stream makes its writers wait, and answers then', async () => {
-    const small = { fstype: 'streamfs', config: { ring_buffer_size: '64KB', channel_buffer_size: '64KB' } };
-    const server = await counted({ mounted: { '/s': small } });
-    const source = await server.mounts.openStream('/s/a', { onLag: 'block' });
-    if (source.kind !== 'live') throw new Error('not live');
+    const { server, reader } = await waitedFor('64KB');
     const one = await wire(server.port);
     one.send(['x', 'y', 'z'].map((letter) => put('/s/a', letter.repeat(64 * KB))).join(''));
     await answers(one, 1);
@@ -194,15 +201,15 @@ describe('a connection that is served directly', () => {
     await answers(other, 5);
     let received = '';
     while (received.length < 192 * KB) {
-      const record = await source.reader.read();
+      const record = await reader.read();
       if (record.type === 'data') received += Buffer.from(record.data).toString();
     }
     const lengths = [...received.matchAll(/(.)\1*/gs)].map(([all, letter]) => [letter, all.length]);
     expect(lengths).toEqual(['x', 'y', 'z'].map((letter) => [letter, 64 * KB]));
     other.socket.destroy();
     expect((await answers(one, 3)).every((text) => text.includes('200 OK'))).toBe(true);
-    expect(source.reader.skippedBytes).toBe(0);
-    source.reader.close();
+    expect(reader.skippedBytes).toBe(0);
+    reader.close();
     one.socket.destroy();
   });
 
@@ -340,10 +347,7 @@ describe('a connection that is served directly', () => {
   });
 
   it('contract 20: makes little of many small bodies that have to wait in the middle of what has come', async () => {
-    const small = { fstype: 'streamfs', config: { ring_buffer_size: '1KB', channel_buffer_size: '1KB' } };
-    const server = await counted({ mounted: { '/s': small } });
-    const source = await server.mounts.openStream('/s/a', { onLag: 'block' });
-    if (source.kind !== 'live') throw new Error('not live');
+    const { server, reader } = await waitedFor('1KB');
     const one = await wire(server.port);
     const COUNT = 3000;
     const bodies = Array.from({ length: COUNT }, (_, n) => String(n).padStart(50, '.'));
@@ -351,7 +355,7 @@ describe('a connection that is served directly', () => {
     one.send(bodies.map((body) => put('/s/a', body)).join(''));
     let received = '';
     while (received.length < COUNT * 50) {
-      const record = await source.reader.read();
+      const record = await reader.read();
       if (record.type === 'data') received += Buffer.from(record.data).toString();
     }
     expect(received).toBe(bodies.join(''));
@@ -359,7 +363,7 @@ describe('a connection that is served directly', () => {
     copied.mockRestore();
     // All of it came to some 400 KB; copying what is left each time a body waits came to 35 MB.
     expect(bytes).toBeLessThan(8 * 1024 * KB);
-    source.reader.close();
+    reader.close();
     one.socket.destroy();
   });
 

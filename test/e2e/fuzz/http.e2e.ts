@@ -27,7 +27,7 @@ beforeAll(async () => {
   });
   // What is only there once something has been asked.
   for (let n = 0; n < 3; n++) await reset();
-  fresh = await at.mostOf(await at.level());
+  fresh = await at.level();
 });
 afterAll(() => at.stop());
 

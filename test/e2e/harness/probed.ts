@@ -132,28 +132,13 @@ export class ProbedServer extends ServerProcess {
    * when code is compiled and pools are filled.
    */
   async leavesNothing(fault: () => Promise<void>, times = 3): Promise<void> {
-    const empty = await this.mostOf(await this.level());
+    const empty = await this.level();
     await fault();
-    const before = await this.mostOf(await this.untilAsBefore(empty));
+    const before = await this.untilAsBefore(empty);
     for (let n = 0; n < times; n++) await fault();
     const after = await this.untilAsBefore(before);
     expect(after.bytes - before.bytes).toBeLessThan(SLACK);
     await this.isSound();
-  }
-
-  /**
-   * The most there is of each kind, in a few looks: node has a timer for the date of its answers, which is there for a
-   * part of a second after each, so that one look sees it and another does not. What a fault leaves is there as often as
-   * the fault.
-   */
-  async mostOf(first: Level): Promise<Level> {
-    const most: Level = { ...first, objects: { ...first.objects } };
-    for (let n = 0; n < QUIET; n++) {
-      const { objects } = await this.level();
-      for (const [kind, count] of Object.entries(objects))
-        most.objects[kind] = Math.max(most.objects[kind] ?? 0, count);
-    }
-    return most;
   }
 
   /** It answers, and has met no bug of its own. */

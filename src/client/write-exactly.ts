@@ -3,10 +3,9 @@
  * 72, docs/protocol.md "Exactly once"), and one that fails is sent again under its number; the server applies what it
  * has not yet.
  *
- * An append is a long body into which pieces go as they come, so that readers have them at once. What is in it is
- * held until it is acknowledged: it is closed at a number of bytes, which bounds the memory, or a while after its first
- * byte, so that what was written is soon known to be. Without a byte it stays open: a refusal comes at once.
+ * How the source is cut into appends is written in append.ts.
  */
+import { Ahead, Append, endOfPart, LONGEST, MOST_BYTES } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
 import { describeFailure, isClientError, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
@@ -15,13 +14,7 @@ import { refusal, type Transport } from './transport.ts';
 import type { CountedSource, WriteOptions, WriteResult } from './write.ts';
 
 /** Bytes of an append: it grows while all goes well, and shrinks where connections do not last. */
-const SIZE = { first: 1024 * 1024, least: 256 * 1024, most: 8 * 1024 * 1024 } as const;
-
-/** Pieces of an append at most: each costs memory beside its bytes. */
-const MOST_PIECES = 16 * 1024;
-
-/** Milliseconds from its first byte after which an append is closed. */
-const LONGEST = 1000;
+const SIZE = { first: 1024 * 1024, least: 256 * 1024, most: MOST_BYTES } as const;
 
 const DEFAULT_RETRY_FOR = 30_000;
 
@@ -30,130 +23,6 @@ const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 
 /** The stream that was written to is not there any more. */
 const GONE = ['STREAM_RECREATED', 'STREAM_NOT_FOUND', 'PRODUCER_GAP'] as const;
-
-/** The source, one step ahead: what was read and is not taken is not lost, whichever append takes it. */
-class Ahead {
-  #step: IteratorResult<Uint8Array> | undefined;
-  #error: { error: unknown } | undefined;
-  #isReading = false;
-  #wake: (() => void) | undefined;
-  readonly #source: AsyncIterator<Uint8Array>;
-
-  constructor(source: AsyncIterable<Uint8Array>) {
-    this.#source = source[Symbol.asyncIterator]();
-  }
-
-  get isOver(): boolean {
-    return this.#step?.done === true;
-  }
-
-  /** What is there, or undefined: then {@link changed} says when to look again. */
-  peek(): IteratorResult<Uint8Array> | undefined {
-    if (this.#error !== undefined) throw this.#error.error;
-    if (this.#step === undefined && !this.#isReading) {
-      this.#isReading = true;
-      this.#source.next().then(
-        (step) => this.#settle(step, undefined),
-        (error: unknown) => this.#settle(undefined, { error }),
-      );
-    }
-    return this.#step;
-  }
-
-  take(): void {
-    if (this.#step?.done !== true) this.#step = undefined;
-  }
-
-  /** Resolves when something may have come; one waits at a time. */
-  changed(): Promise<void> {
-    this.wake();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  wake(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
-  }
-
-  #settle(step: IteratorResult<Uint8Array> | undefined, error: { error: unknown } | undefined): void {
-    this.#isReading = false;
-    this.#step = step;
-    this.#error = error;
-    this.wake();
-  }
-}
-
-/** What one append consists of so far. */
-class Append {
-  readonly #source: Ahead;
-  readonly #size: number;
-  readonly #pieces: Uint8Array[] = [];
-  #isClosed = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  length = 0;
-
-  /** More may come into it: nothing is waiting to be acknowledged yet. */
-  get isOpen(): boolean {
-    return !this.#isClosed;
-  }
-
-  constructor(source: Ahead, size: number) {
-    this.#source = source;
-    this.#size = size;
-  }
-
-  /** A body for one attempt: what is held, then what comes, until the append is closed. */
-  body(): AsyncIterable<Uint8Array> & { stop(): void } {
-    let at = 0;
-    let isStopped = false;
-    const stop = () => {
-      isStopped = true;
-      this.#source.wake();
-    };
-    const next = async (): Promise<IteratorResult<Uint8Array>> => {
-      while (!isStopped) {
-        const piece = this.#pieces[at];
-        if (piece !== undefined) {
-          at += 1;
-          return { done: false, value: piece };
-        }
-        if (this.#isClosed) break;
-        const step = this.#source.peek();
-        if (step === undefined) await this.#source.changed();
-        else if (step.done === true) this.#isClosed = true;
-        else this.#add(step.value);
-      }
-      return { done: true, value: undefined };
-    };
-    const iterator = {
-      next,
-      return: async (): Promise<IteratorResult<Uint8Array>> => {
-        stop();
-        return { done: true, value: undefined };
-      },
-    };
-    return { [Symbol.asyncIterator]: () => iterator, stop };
-  }
-
-  #add(piece: Uint8Array): void {
-    this.#source.take();
-    if (piece.length === 0) return;
-    this.#pieces.push(piece);
-    this.length += piece.length;
-    this.#timer ??= setTimeout(() => {
-      this.#isClosed = true;
-      this.#source.wake();
-    }, LONGEST);
-    if (this.length >= this.#size || this.#pieces.length >= MOST_PIECES) this.#isClosed = true;
-  }
-
-  done(): void {
-    clearTimeout(this.#timer);
-  }
-}
 
 /** The writing of one source: a producer with a name of its own. */
 export class ExactWrite {
@@ -181,8 +50,9 @@ export class ExactWrite {
   async bytes(bytes: Uint8Array): Promise<WriteResult> {
     let at = 0;
     do {
-      const part = bytes.subarray(at, at + this.#size);
-      at += part.length;
+      const end = endOfPart(bytes, at, this.#cut);
+      const part = bytes.subarray(at, end);
+      at = end;
       await this.#send(() => part, at === bytes.length);
       this.#written = at;
     } while (at < bytes.length);
@@ -193,7 +63,7 @@ export class ExactWrite {
     const ahead = new Ahead(counted);
     try {
       while (!ahead.isOver) {
-        const append = new Append(ahead, this.#size);
+        const append = new Append(ahead, this.#cut);
         let body: ReturnType<Append['body']> | undefined;
         try {
           await this.#send(
@@ -218,6 +88,11 @@ export class ExactWrite {
       throw counted.failure === undefined ? error : counted.failure.error;
     }
     return this.#result();
+  }
+
+  /** How the appends that follow are cut. */
+  get #cut() {
+    return { size: this.#size, lines: this.#options.atomic === 'lines' };
   }
 
   #result(): WriteResult {

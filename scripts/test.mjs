@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'streamfs-test-'));
 
 /** Tests of what goes by more of Node than it documents, and of the server and command line as a whole. */
 const DEPEND_ON_NODE = [
-  ...['test/server/direct', 'test/server/egress', 'test/server/tls', 'test/client'],
+  ...['test/server/fast-path', 'test/server/net', 'test/server/egress', 'test/client'],
   ...['wire', 'cli', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
 ];
 

@@ -1,6 +1,6 @@
 /** Values of arguments, read when they are parsed, so that a wrong one is a usage error before anything is done. */
 import { InvalidArgumentError } from 'commander';
-import { parseMemory } from '../config/bounds.ts';
+import { parseMemory } from '../config/limits.ts';
 import { parseDuration, parseSize } from '../units/index.ts';
 
 function reading<T>(read: (text: string) => T): (text: string) => T {

@@ -4,8 +4,8 @@
  */
 import { parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
-import { defaultBounds } from './bounds.ts';
 import { DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER } from './defaults.ts';
+import { defaultBounds } from './limits.ts';
 import type { Config } from './types.ts';
 
 export function defaultConfig(): Config {

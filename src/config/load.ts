@@ -5,11 +5,11 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fail, isStreamFSError } from '../errors/index.ts';
-import { boundsOf } from './bounds.ts';
 import { defaultConfig } from './default-config.ts';
 import { defaultPath } from './defaults.ts';
 import type { KeyPath } from './document.ts';
 import { parseDocument } from './format.ts';
+import { boundsOf } from './limits.ts';
 import { parseMountPath } from './mount-path.ts';
 import { configError, firstOf, type Problem, problemsOf, type Source, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';

@@ -2,8 +2,9 @@
  * A configuration to begin with: every setting at its default, with what it means. It loads back to exactly the
  * defaults; the parameters of plugins stand in it as comments, since a plugin has its own defaults.
  */
-import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from './bounds.ts';
+
 import { DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
+import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from './limits.ts';
 
 /** A plugin's parameter, as a plugin describes it. */
 interface SampleParameter {

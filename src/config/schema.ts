@@ -5,10 +5,10 @@
 import { z } from 'zod';
 import { fail } from '../errors/index.ts';
 import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
-import { access, links } from './access-schema.ts';
 import { parseAddress } from './address.ts';
-import { bounds, limits } from './bounds-schema.ts';
+import { access, links } from './auth-schema.ts';
 import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
+import { bounds, limits } from './limits-schema.ts';
 import { parseMountPath } from './mount-path.ts';
 import { read } from './read.ts';
 import { cors, tls, wire } from './wire-schema.ts';

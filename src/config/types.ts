@@ -1,7 +1,7 @@
 /** A configuration as the program uses it: complete, checked, in bytes and milliseconds. */
 import type { Address } from './address.ts';
-import type { BoundsConfig } from './bounds.ts';
 import type { LogFormat, LogLevel } from './defaults.ts';
+import type { BoundsConfig } from './limits.ts';
 
 export interface Config {
   server: ServerConfig;

@@ -1,8 +1,8 @@
 export { MemoryBudget, type MemoryHolder, MIN_BUDGET } from './budget.ts';
-/** The core: streams, readers, retention. It knows no HTTP, no files and no logging. */
-export type { Pin } from './pieces.ts';
 export { type AppendId, type Attempt, Producers, type ProducersOptions, producerGap } from './producers.ts';
 export { Reader } from './reader.ts';
+/** The core: streams, readers, retention. It knows no HTTP, no files and no logging. */
+export type { Pin } from './run.ts';
 export { Stream } from './stream.ts';
 export type {
   StreamIdentity,

@@ -5,9 +5,9 @@
  *  - `peek`, `peekRun`, `advance`, `whenReadable`, to send bytes on: runs that are shared with all at the same place.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
-import type { Audience } from './audience.ts';
 import { DropNewestQueue } from './lag.ts';
-import { chunkAt, lend, makeRun, Pin } from './pieces.ts';
+import type { Audience } from './reader-set.ts';
+import { chunkAt, lend, makeRun, Pin } from './run.ts';
 import type { Slab } from './slab.ts';
 import type { Stream } from './stream.ts';
 import type {
@@ -20,8 +20,8 @@ import type {
   RunOrNews,
   RunRecord,
 } from './types.ts';
+import { requireWhole } from './validate.ts';
 import { waitToTake } from './wait.ts';
-import { requireWhole } from './whole.ts';
 
 /** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
 const UNKNOWN = -1;

@@ -9,7 +9,7 @@
  * The ring decides nothing: the stream says what to keep. Slabs start small and grow, so a ring takes memory as it
  * fills; at most one slab at each end is only partly in use.
  */
-import { makeRun } from './pieces.ts';
+import { makeRun } from './run.ts';
 import { Slab } from './slab.ts';
 import { FIRST_SLAB } from './slab-memory.ts';
 import type { RunRecord } from './types.ts';

@@ -6,8 +6,8 @@ import type { MemoryBudget } from './budget.ts';
 import { largestSlab } from './slab-memory.ts';
 import { policyOf, type StreamObserver, type StreamRulesOptions } from './stream-options.ts';
 import type { LagPolicy } from './types.ts';
+import { atLeastOne } from './validate.ts';
 import { LONGEST_TIMER } from './wait.ts';
-import { atLeastOne } from './whole.ts';
 
 export class StreamRules {
   readonly retention: number;

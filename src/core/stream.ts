@@ -8,11 +8,11 @@
  * event loop, however often something was appended in it.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
-import { Audience } from './audience.ts';
 import { newGeneration } from './generation.ts';
+import { emptySet } from './lazy-set.ts';
 import { Reader } from './reader.ts';
+import { Audience } from './reader-set.ts';
 import { Ring } from './ring.ts';
-import { emptySet } from './shared-set.ts';
 import type { Slab } from './slab.ts';
 import { StreamMemory } from './stream-memory.ts';
 import { policyOf, type StreamIdentity, type StreamOptions, type StreamStats } from './stream-options.ts';
@@ -25,7 +25,7 @@ import {
   type ReaderOptions,
   type ReaderStart,
 } from './types.ts';
-import { requireWhole } from './whole.ts';
+import { requireWhole } from './validate.ts';
 
 /** Of the last reader of any stream. */
 let lastReaderId = 0;

@@ -4,8 +4,9 @@
  * Open and of no cost unless a reader asks for `block`. A reader that holds writers up for longer than the deadline
  * is cut off, so that one that has stopped for good cannot stop the stream (contract 7, 20).
  */
+
+import { added, emptySet, removed } from './lazy-set.ts';
 import type { Reader } from './reader.ts';
-import { added, emptySet, removed } from './shared-set.ts';
 import type { StreamRules } from './stream-rules.ts';
 import { MAX_CHUNK } from './types.ts';
 

@@ -1,3 +1,4 @@
+export { LimitCounters } from '../errors/index.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   DEFAULT_LEASE,
@@ -9,8 +10,6 @@ export {
   MAX_LEASE,
   type OpenOptions,
 } from './handle-table.ts';
-export { LimitCounters } from './limit-counters.ts';
-export { writes } from './logging.ts';
 export {
   type MountCounts,
   type MountInfo,
@@ -36,5 +35,4 @@ export {
 } from './path.ts';
 export type * from './plugin.ts';
 export { PluginRegistry } from './plugin-registry.ts';
-export { Seldom } from './seldom.ts';
 export type * from './types.ts';

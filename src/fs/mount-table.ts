@@ -13,7 +13,7 @@
  */
 import type { MemoryBudget } from '../core/index.ts';
 import { fail, isStreamFSError, limitReached, StreamFSError } from '../errors/index.ts';
-import type { LimitCounters } from './limit-counters.ts';
+import type { LimitCounters } from '../errors/limit-counters.ts';
 import { type Mount, type MountStatus, MountTree } from './mount-tree.ts';
 import { MountedFileSystem } from './mounted-file-system.ts';
 import type { PathLimits } from './path.ts';

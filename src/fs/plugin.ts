@@ -3,7 +3,8 @@
  * its own configuration and its own files (contract 74: two mounts are independent).
  */
 import type { MemoryBudget } from '../core/index.ts';
-import type { LimitCounters } from './limit-counters.ts';
+import type { LimitCounters } from '../errors/index.ts';
+import type { Logger } from '../log/index.ts';
 import type { FileSystem } from './types.ts';
 
 /** A parameter a plugin's configuration may hold, as listed by `GET /plugins`. */
@@ -18,18 +19,8 @@ export interface ConfigParameter {
 
 export type PluginConfig = Readonly<Record<string, unknown>>;
 
-/** What a plugin may say while it runs. The same shape as the logger of most libraries, level by level. */
-export interface PluginLogger {
-  debug(message: string, facts?: Record<string, unknown>): void;
-  info(message: string, facts?: Record<string, unknown>): void;
-  warn(message: string, facts?: Record<string, unknown>): void;
-  error(message: string, facts?: Record<string, unknown>): void;
-  /**
-   * Whether lines of a level are written: who would have to make the facts of a line first may ask before. Default: they
-   * all are.
-   */
-  writes?(level: 'debug' | 'info' | 'warn' | 'error'): boolean;
-}
+/** What a plugin logs with while it runs. */
+export type PluginLogger = Logger;
 
 export interface PluginContext {
   /** Where the instance is mounted. */

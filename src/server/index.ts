@@ -1,4 +1,7 @@
 /** The HTTP surface of a mount table. */
+
+export { ROUTES } from './agfs/index.ts';
+export { FEATURES } from './agfs/status.ts';
 export {
   HostCheck,
   LEAST_LINK_KEY,
@@ -8,12 +11,10 @@ export {
   type Right,
   type TokenOptions,
   Tokens,
-} from './access/index.ts';
-export { descriptorLimit } from './bounds/descriptors.ts';
-export { DEFAULT_LIMITS, type ServerLimits } from './bounds/index.ts';
+} from './auth/index.ts';
+export type { Method, Route, RouteParameter, VersionInfo } from './http/route.ts';
+export { descriptorLimit } from './limits/descriptors.ts';
+export { DEFAULT_LIMITS, type ServerLimits } from './limits/index.ts';
 export type { Metrics } from './metrics/index.ts';
-export type { Method, Route, RouteParameter, VersionInfo } from './route.ts';
-export { ROUTES } from './routes/index.ts';
-export { FEATURES } from './routes/status.ts';
+export { checkTls, type TlsOptions } from './net/secure-server.ts';
 export { createServer, type ServerOptions, type StreamFSServer } from './server.ts';
-export { checkTls, type TlsOptions } from './tls/secure-server.ts';

@@ -7,33 +7,27 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
 import { fail, isStreamFSError, limitReached, type StreamFSError } from '../errors/index.ts';
-import {
-  type HandleTable,
-  type LimitCounters,
-  type MountTable,
-  type PluginLogger,
-  Seldom,
-  writes,
-} from '../fs/index.ts';
-import { type Caller, type HostCheck, Origins, requireFor, type Tokens } from './access/index.ts';
-import { Bounds, type ServerLimits } from './bounds/index.ts';
-import { allowOrigin, preflightHeaders } from './cors.ts';
-import { DirectConnection } from './direct/connection.ts';
-import type { DirectServer } from './direct/server.ts';
-import { logRequest, RequestExchange } from './exchange.ts';
-import { ANSWER_HEADERS } from './headers.ts';
-import { breakOff } from './ingest/index.ts';
-import { listenOnlyForItsEnd } from './last-answer.ts';
-import { createListener, takeConnections } from './listener.ts';
+import type { HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
+import { LogThrottle, writes } from '../log/index.ts';
+import { prepareDigest } from './agfs/digest.ts';
+import { ROUTES } from './agfs/index.ts';
+import { type Caller, type HostCheck, Origins, requireFor, type Tokens } from './auth/index.ts';
+import { DirectConnection } from './fast-path/connection.ts';
+import type { DirectServer } from './fast-path/host.ts';
+import { allowOrigin, preflightHeaders } from './http/cors.ts';
+import { logRequest, RequestExchange } from './http/exchange.ts';
+import { ANSWER_HEADERS } from './http/headers.ts';
+import { markBroken, requestTimeout, retryAfter, sendError } from './http/respond.ts';
+import { canAnswer, errorText } from './http/response-text.ts';
+import type { Exchange, Route, ServerContext, VersionInfo } from './http/route.ts';
+import { Router } from './http/router.ts';
+import { parseTarget } from './http/target.ts';
+import { breakOff } from './ingest/receive.ts';
+import { Bounds, type ServerLimits } from './limits/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
-import { canAnswer, errorText } from './raw-answer.ts';
-import { markBroken, requestTimeout, retryAfter, sendError } from './respond.ts';
-import type { Exchange, Route, ServerContext, VersionInfo } from './route.ts';
-import { Router } from './router.ts';
-import { prepareDigest } from './routes/digest.ts';
-import { ROUTES } from './routes/index.ts';
-import { parseTarget } from './target.ts';
-import { SecureHttpServer, type TlsOptions } from './tls/secure-server.ts';
+import { listenOnlyForItsEnd } from './net/discard-input.ts';
+import { createListener, takeConnections } from './net/listener.ts';
+import { SecureHttpServer, type TlsOptions } from './net/secure-server.ts';
 
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
@@ -151,12 +145,12 @@ class HttpServer implements StreamFSServer {
         res.destroy();
       });
     });
-    const failed = new Seldom((count, error: Error) =>
+    const failed = new LogThrottle((count, error: Error) =>
       logger.error('accepting failed', { count, error: error.message }),
     );
     this.#onError = (error) => failed.add(error);
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
-    const unsecured = new Seldom((count, error: Error) =>
+    const unsecured = new LogThrottle((count, error: Error) =>
       logger.info('TLS handshakes failed', { count, error: error.message }),
     );
     this.http.on('tlsClientError', (error: Error) => unsecured.add(error));

@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { parseMemory } from '../../src/config/bounds.ts';
 import { defaultConfig, parseConfig } from '../../src/config/index.ts';
+import { parseMemory } from '../../src/config/limits.ts';
 
 const MB = 1024 * 1024;
 const boundsOf = (text: string) => parseConfig(text, 'c.yaml').server.bounds;

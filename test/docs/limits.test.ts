@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from '../../src/config/bounds.ts';
 import { DEFAULT_SERVER } from '../../src/config/defaults.ts';
 import { defaultConfig } from '../../src/config/index.ts';
+import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from '../../src/config/limits.ts';
 import { ERRORS, LIMITS } from '../../src/errors/index.ts';
 import { DEFAULT_MAX_HANDLES, DEFAULT_PATH_LIMITS } from '../../src/fs/index.ts';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
-import { CONNECTION_COST, TLS_COST } from '../../src/server/bounds/connections.ts';
 import { DEFAULT_LIMITS } from '../../src/server/index.ts';
+import { CONNECTION_COST, TLS_COST } from '../../src/server/limits/connections.ts';
 import { page } from './pages.ts';
 
 const rows = [...page('docs/limits.md').text.matchAll(/^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$/gm)].map(

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { type ErrorCode, isStreamFSError } from '../../src/errors/index.ts';
 import { normalizePath } from '../../src/fs/path.ts';
-import { type Caller, type LinkRight, RIGHTS, type Right } from '../../src/server/access/index.ts';
+import { type Caller, type LinkRight, RIGHTS, type Right } from '../../src/server/auth/index.ts';
+import { parseTarget } from '../../src/server/http/target.ts';
 import { Tokens } from '../../src/server/index.ts';
-import { parseTarget } from '../../src/server/target.ts';
 import { fuzz } from './budget.ts';
 
 const NOW = 1_900_000_000_000;

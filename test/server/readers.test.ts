@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { ReaderInfo } from '../../src/server/readers/index.ts';
+import type { ReaderInfo } from '../../src/server/agfs/reader-list.ts';
 import { eventually, follow, type Running, start, wire } from './harness.ts';
 
 const MB = 1024 * 1024;

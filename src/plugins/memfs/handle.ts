@@ -7,7 +7,7 @@ import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource 
 import { type Access, accessOf } from '../access.ts';
 import { checkedOffset, checkedWhole } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
-import { pieces } from './pieces.ts';
+import { pieces } from './extents.ts';
 import { type FileNode, leave } from './tree.ts';
 
 const EMPTY = new Uint8Array(0);

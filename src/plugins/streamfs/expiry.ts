@@ -6,7 +6,8 @@
  * that a system clock that is set expires nothing; a stream goes at most a quarter of the time too late.
  */
 import type { Stream } from '../../core/index.ts';
-import { type Clock, type PluginLogger, Seldom } from '../../fs/index.ts';
+import type { Clock, PluginLogger } from '../../fs/index.ts';
+import { LogThrottle } from '../../log/index.ts';
 import type { Entry, StreamTable } from './stream-table.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
@@ -26,7 +27,7 @@ export class IdleExpiry {
   private readonly clock: Clock;
   private readonly expire: (entry: Entry) => void;
   /** Thousands may go at the same time: a line a second tells of the last, and of how many. */
-  private readonly log: Seldom<Stream>;
+  private readonly log: LogThrottle<Stream>;
   private readonly seen = new WeakMap<Entry, Seen>();
   private cancel: (() => void) | undefined;
 
@@ -36,7 +37,7 @@ export class IdleExpiry {
     this.table = table;
     this.clock = clock;
     this.expire = expire;
-    this.log = new Seldom((count, { name, readerCount, totalWritten }) => {
+    this.log = new LogThrottle((count, { name, readerCount, totalWritten }) => {
       const more = count > 1 ? { count } : {};
       logger.info('stream expired', { stream: name, readers: readerCount, totalWritten, ...more });
     });

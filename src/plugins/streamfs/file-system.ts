@@ -1,6 +1,6 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
 import { type AppendId, producerGap, type ReaderStart, Stream, StreamRules } from '../../core/index.ts';
-import { added, emptySet, removed } from '../../core/shared-set.ts';
+import { added, emptySet, removed } from '../../core/lazy-set.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
   type Appender,
@@ -24,15 +24,15 @@ import { accessOf } from '../access.ts';
 import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { IdleExpiry } from './expiry.ts';
-import { Forgetting } from './forgetting.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
+import { streamNews } from './observer.ts';
+import { Forgetting } from './producer-expiry.ts';
 import { openProducerWriter } from './producer-writer.ts';
 import { README } from './readme.ts';
 import type { Settings } from './settings.ts';
 import { SlowReaders } from './slow-readers.ts';
 import { StreamAppender } from './stream-appender.ts';
 import { StreamHandle } from './stream-handle.ts';
-import { streamNews } from './stream-news.ts';
 import { type Entry, StreamTable } from './stream-table.ts';
 import { StreamWriter } from './stream-writer.ts';
 import { Totals } from './totals.ts';

@@ -4,7 +4,8 @@
  * out by asking for them; how much each stream lost stands in its facts.
  */
 import type { GapRecord, Reader } from '../../core/index.ts';
-import { type PluginLogger, Seldom } from '../../fs/index.ts';
+import type { PluginLogger } from '../../fs/index.ts';
+import { LogThrottle } from '../../log/index.ts';
 
 interface Cut {
   stream: string;
@@ -17,8 +18,8 @@ export class SlowReaders {
   /** Bytes lost since the last line, by stream. */
   private readonly lost = new Map<string, number>();
   private chunks = 0;
-  private readonly losses = new Seldom<undefined>(() => this.tellLosses());
-  private readonly cuts = new Seldom<Cut>((count, { stream, reader, reason }) =>
+  private readonly losses = new LogThrottle<undefined>(() => this.tellLosses());
+  private readonly cuts = new LogThrottle<Cut>((count, { stream, reader, reason }) =>
     this.logger.warn('reader cut off', { stream, reader: reader.id, reason, ...(count > 1 ? { count } : {}) }),
   );
 

@@ -10,8 +10,8 @@
  */
 import type { Socket } from 'node:net';
 import type { RunRecord, Stream } from '../../core/index.ts';
+import { Laid, takeFromBlock } from './buffer-pool.ts';
 import type { Encoding } from './encoding.ts';
-import { Laid, takeFromBlock } from './laid.ts';
 import type { Transfer } from './transfer.ts';
 
 /** Runs up to this length are laid down even for one reader: one write is cheaper than three pieces. */

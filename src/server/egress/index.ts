@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
-import { listenOnlyForItsEnd } from '../last-answer.ts';
+import { listenOnlyForItsEnd } from '../net/discard-input.ts';
 import { sendContent } from './content.ts';
 import { frameEncoding, rawEncoding } from './encoding.ts';
 import { joinFanout } from './fanout.ts';

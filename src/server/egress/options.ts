@@ -1,7 +1,7 @@
 /** How an answer that streams was asked for, and the headers it begins with. */
 import type { PluginLogger } from '../../fs/index.ts';
-import type { Bounds } from '../bounds/index.ts';
-import { READ_HEADERS } from '../headers.ts';
+import { READ_HEADERS } from '../http/headers.ts';
+import type { Bounds } from '../limits/index.ts';
 import { frameEncoding, rawEncoding } from './encoding.ts';
 
 export interface SendOptions {

@@ -9,11 +9,12 @@
 import type { Socket } from 'node:net';
 import type { Pin, Reader, RunRecord } from '../../core/index.ts';
 import { isStreamFSError } from '../../errors/index.ts';
-import { type PluginLogger, writes } from '../../fs/index.ts';
-import type { LiveRead, LiveReads } from '../bounds/live-reads.ts';
+import type { PluginLogger } from '../../fs/index.ts';
+import { writes } from '../../log/index.ts';
+import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
+import { Laid } from './buffer-pool.ts';
 import type { ReadEnd } from './encoding.ts';
 import type { Fanout } from './fanout.ts';
-import { Laid } from './laid.ts';
 
 /** The most bytes given to a socket at once: one that stalls keeps alive the slabs they lie in, which are two at most. */
 const LONGEST_RUN = 256 * 1024;

@@ -1,16 +1,16 @@
 /** Everything a server measures, put together. Others register theirs with {@link ServerMetrics.registry}. */
-import type { ServerContext } from '../route.ts';
 import { ProcessMetrics } from './process.ts';
 import { Metrics } from './registry.ts';
 import { RequestMetrics } from './requests.ts';
 import { describeServer } from './server.ts';
+import type { MetricsSource } from './source.ts';
 
 export class ServerMetrics {
   readonly registry = new Metrics();
   readonly requests: RequestMetrics;
   readonly #process: ProcessMetrics;
 
-  constructor(server: Pick<ServerContext, 'bounds' | 'handles' | 'mounts' | 'version'>) {
+  constructor(server: MetricsSource) {
     describeServer(this.registry, server);
     this.requests = new RequestMetrics(this.registry);
     this.#process = new ProcessMetrics(this.registry);

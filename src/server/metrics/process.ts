@@ -4,7 +4,7 @@
  * away from another.
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import { descriptorLimit, openDescriptors } from '../bounds/descriptors.ts';
+import { descriptorLimit, openDescriptors } from '../limits/descriptors.ts';
 import { Histogram } from './histogram.ts';
 import type { Metrics } from './registry.ts';
 

@@ -2,9 +2,14 @@
  * Requests and how long they took, by route and class of status. Which histogram is meant is found by counting, not by
  * putting labels together: this runs for every request.
  */
-import type { Route } from '../route.ts';
 import { Histogram } from './histogram.ts';
 import type { Metrics, Sample } from './registry.ts';
+
+/** What names a route in the labels. The same object is the same route. */
+interface Route {
+  readonly method: string;
+  readonly pattern: string;
+}
 
 /** Upper bounds in seconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;

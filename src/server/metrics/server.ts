@@ -1,11 +1,9 @@
 /** What a server tells of itself: streams and readers by mount, memory, connections, limits. */
 import type { StreamTotals } from '../../fs/index.ts';
-import type { ServerContext } from '../route.ts';
 import type { Metrics, Sample } from './registry.ts';
+import type { MetricsSource } from './source.ts';
 
-type Server = Pick<ServerContext, 'bounds' | 'handles' | 'mounts' | 'version'>;
-
-export function describeServer(metrics: Metrics, { bounds, handles, mounts, version }: Server): void {
+export function describeServer(metrics: Metrics, { bounds, handles, mounts, version }: MetricsSource): void {
   const { memory, connections, reads, counters } = bounds;
 
   // ── streams, for each mount that has some ─────────────────────────────────────────────────────────────────────

@@ -1,0 +1,73 @@
+/** The part of the configuration's description that is about bounds: see bounds.ts. */
+import { z } from 'zod';
+import { fail } from '../errors/index.ts';
+import { parseDuration, parseSize } from '../units/index.ts';
+import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS, parseMemory } from './limits.ts';
+import { read } from './read.ts';
+
+const either = (message: string) => z.union([z.string(), z.number()], { error: () => message });
+
+/** A duration of which 0 means none: the parser takes 0 as it is. */
+const duration = read(either("must be a duration string (e.g., '30s') or number of seconds"), parseDuration);
+const memory = read(either("must be a size string (e.g., '1GB'), a share ('50%') or number"), parseMemory);
+const headerSize = read(either("must be a size string (e.g., '16KB') or number"), (value) => {
+  if (value === 0 || value === '0') return 0;
+  const bytes = parseSize(value);
+  if (bytes >= LEAST_HEADERS && bytes < 2 ** 31) return bytes;
+  throw fail('CONFIG_INVALID', { reason: `invalid size: ${value} (expected 0, or 1KB to 1GB)` });
+});
+const LEAST_HEADERS = 1024;
+
+const count = read(z.number({ error: () => 'must be a whole number' }), (value) => {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw fail('CONFIG_INVALID', { reason: `invalid number: ${value} (expected a whole number from 0)` });
+});
+
+const L = DEFAULT_SERVER_LIMITS;
+
+/** Keys of `server.limits`. */
+export const limits = z.strictObject({
+  connections: count
+    .prefault(L.connections)
+    .describe('Connections at once; fewer where the system gives the process fewer descriptors. 0: any number.'),
+  connections_per_address: count
+    .prefault(L.connections_per_address)
+    .describe('Connections at once from one address. 0: any number.'),
+  waiting_requests: count
+    .prefault(L.waiting_requests)
+    .describe('Requests that may wait on one connection for the answers before theirs. 0: any number.'),
+  readers: count.prefault(L.readers).describe('Live reads at once, of all streams. 0: any number.'),
+  handles: count.prefault(L.handles).describe('Handles open at once. 0: any number.'),
+  mounts: count.prefault(L.mounts).describe('Mounts, those of the configuration included. 0: any number.'),
+  path_length: count.prefault(L.path_length).describe('The longest path, in bytes of UTF-8. 0: any length.'),
+  path_depth: count.prefault(L.path_depth).describe('Parts a path may have. 0: any number.'),
+  header_size: headerSize
+    .prefault(L.header_size)
+    .describe('The largest request line and headers of a request. 0: any size.'),
+  header_timeout: duration
+    .prefault(L.header_timeout)
+    .describe(
+      'How long the headers of a request may take to come, and the handshake of TLS before the first. 0: for ever.',
+    ),
+});
+
+/** Keys of `server`. */
+export const bounds = {
+  max_memory: memory
+    .prefault(DEFAULT_BOUNDS.max_memory)
+    .describe(
+      'What streams, files and bodies may take together: a size, or a share of the memory this process may use. 0: no bound.',
+    ),
+  stall_timeout: duration
+    .prefault(DEFAULT_BOUNDS.stall_timeout)
+    .describe('How long a peer may take nothing of what is sent to it before it is cut. 0: for ever.'),
+  body_timeout: duration
+    .prefault(DEFAULT_BOUNDS.body_timeout)
+    .describe('How long a body that is JSON, or for an ordinary file, may stand still. 0: for ever.'),
+  stream_body_timeout: duration
+    .prefault(DEFAULT_BOUNDS.stream_body_timeout)
+    .describe(
+      'The same for a body that is written to a stream or a handle. 0: for ever, as a live source may be quiet.',
+    ),
+  limits: limits.prefault({}).describe('How much of everything there may be.'),
+};

@@ -1,0 +1,147 @@
+/**
+ * The readers of a stream: who they are, whom to wake and when, whom writers wait for, and what all of them have been
+ * given and have lost. Made with the first of them, since most streams of a server may never have one.
+ */
+import type { StreamFSError } from '../errors/index.ts';
+import { MANY, Pace } from './flush-coalescer.ts';
+import { added, emptySet, removed } from './lazy-set.ts';
+import type { Reader } from './reader.ts';
+import type { Slab } from './slab.ts';
+import type { Stream } from './stream.ts';
+import type { GapRecord } from './types.ts';
+import { WriterGate } from './writer-gate.ts';
+
+export class Audience {
+  readonly gate: WriterGate;
+  /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
+  skippedBytes = 0;
+  skippedChunks = 0;
+  /** What readers that are closed had been delivered. */
+  closedBytes = 0;
+  closedChunks = 0;
+  /** Those that wait will be woken at the end of this turn of the event loop. */
+  isFlushDue = false;
+  private readonly stream: Stream;
+  private open = emptySet<Reader>();
+  /** Readers whose policy must be looked after while they are away: `disconnect`, and `drop-newest`. */
+  private watched = emptySet<Reader>();
+  private waiting: Reader[] = [];
+  /** The end of the stream at the last flush. */
+  private flushedTo: number;
+  /** Made when many readers wait for the first time. */
+  private pace: Pace | undefined;
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+    this.gate = new WriterGate(stream.rules);
+    this.flushedTo = stream.endOffset;
+  }
+
+  get readers(): ReadonlySet<Reader> {
+    return this.open;
+  }
+
+  add(reader: Reader): void {
+    const { policy } = reader;
+    this.open = added(this.open, reader);
+    if (policy === 'block') this.gate.add(reader);
+    if (policy === 'disconnect' || policy === 'drop-newest') this.watched = added(this.watched, reader);
+  }
+
+  /** Whether so many bytes would be written at once, without waiting for anybody. */
+  takesAtOnce(length: number): boolean {
+    const portion = this.open.size === 0 ? Number.POSITIVE_INFINITY : this.gate.portion;
+    return length <= portion && this.gate.isOpen;
+  }
+
+  // ── for the stream ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Something was appended, or the stream has ended. Also for those that come to wait later in this turn. */
+  changed(): void {
+    if (this.isFlushDue || this.open.size === 0) return;
+    this.isFlushDue = true;
+    setImmediate(Audience.flush, this);
+  }
+
+  slabLeaves(slab: Slab): void {
+    for (const reader of this.watched) reader.slabLeaves(slab);
+  }
+
+  // ── for readers ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Puts a reader on the list of those to be woken. */
+  enlist(reader: Reader): void {
+    reader.place = this.waiting.length;
+    this.waiting.push(reader);
+  }
+
+  /** Takes a reader off that list, in constant time: the last one takes its place. */
+  delist(reader: Reader): void {
+    const { place } = reader;
+    if (this.waiting[place] !== reader) return;
+    const last = this.waiting.pop()!;
+    if (last === reader) return;
+    this.waiting[place] = last;
+    last.place = place;
+  }
+
+  /** A reader has moved on: writers that wait for it may go on. */
+  roomMade(): void {
+    this.gate.roomMade();
+  }
+
+  gapFound(reader: Reader, gap: GapRecord): void {
+    this.skippedBytes += gap.to - gap.from;
+    this.skippedChunks += gap.chunks;
+    this.stream.rules.observer.gap?.(this.stream, reader, gap);
+  }
+
+  readerFailed(reader: Reader, error: StreamFSError): void {
+    this.stream.rules.observer.tooSlow?.(this.stream, reader, error);
+  }
+
+  /** What was peeked before a reader was closed, and arrived after. */
+  deliveredLate(bytes: number): void {
+    this.closedBytes += bytes;
+  }
+
+  readerClosed(reader: Reader): void {
+    this.closedBytes += reader.receivedBytes;
+    this.closedChunks += reader.receivedChunks;
+    this.delist(reader);
+    this.open = removed(this.open, reader);
+    this.watched = removed(this.watched, reader);
+    this.gate.delete(reader);
+    this.stream.readerLeft(this);
+  }
+
+  // ── waking ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Wakes every reader that waits, once for all that was appended in this turn of the event loop. */
+  private static flush(this: void, audience: Audience): void {
+    const { stream } = audience;
+    const { length } = audience.waiting;
+    if (length >= MANY) audience.pace ??= new Pace();
+    const { pace } = audience;
+    if (stream.endReason === undefined && pace?.waits(length, stream.endOffset - audience.flushedTo)) {
+      setImmediate(Audience.flush, audience);
+      return;
+    }
+    audience.isFlushDue = false;
+    audience.flushedTo = stream.endOffset;
+    for (const reader of audience.watched) reader.checkLag();
+    if (length === 0) return;
+    if (pace === undefined) audience.wakeAll();
+    else audience.wakeAtPace(pace, length);
+  }
+
+  private wakeAtPace(pace: Pace, length: number): void {
+    pace.round(length, () => this.wakeAll());
+  }
+
+  private wakeAll(): void {
+    const woken = this.waiting;
+    this.waiting = [];
+    for (const reader of woken) reader.wake();
+  }
+}

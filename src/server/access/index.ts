@@ -1,7 +1,0 @@
-export { Caller, RIGHTS, type Right } from './caller.ts';
-export { HostCheck } from './host.ts';
-export { LEAST_LINK_KEY, LINK_RIGHTS, type LinkOptions, type LinkRight, type Links } from './links.ts';
-export { type Needs, requireFor } from './needs.ts';
-export { Origins } from './origins.ts';
-export { PathPattern } from './pattern.ts';
-export { type TokenOptions, Tokens } from './tokens.ts';

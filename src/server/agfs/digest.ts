@@ -1,0 +1,77 @@
+/** Checksums of files, computed here so that the content need not travel. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fail, isStreamFSError, prefixed } from '../../errors/index.ts';
+import { jsonOf } from '../http/json-body.ts';
+import { sendJson } from '../http/respond.ts';
+import type { Exchange, Route } from '../http/route.ts';
+import { shorten } from '../http/shorten.ts';
+import { field } from './parameters.ts';
+
+/** Bytes hashed before others get a turn: content that is in memory would otherwise never let go. */
+const TURN = 1024 * 1024;
+
+/** Loaded when a checksum is asked for, or when the server has been up for a moment: no start is to pay for them. */
+const load = {
+  md5: async () => (await import('hash-wasm/dist/md5.umd.min.js')).default,
+  xxh3: async () => (await import('hash-wasm/dist/xxhash128.umd.min.js')).default,
+};
+
+/**
+ * Loads what checksums need. To be called while there are descriptors: Node remembers for ever that a module could not be
+ * loaded, so a server that ran out of them once would never again give a checksum.
+ */
+export async function prepareDigest(): Promise<void> {
+  await Promise.all([load.md5(), load.xxh3()]);
+}
+
+const ALGORITHMS = {
+  md5: { create: async () => (await load.md5()).createMD5(), shown: (digest: string) => digest },
+  // The original answers with the low half of the 128-bit hash, which is written high half first.
+  xxh3: { create: async () => (await load.xxh3()).createXXHash128(), shown: (digest: string) => digest.slice(16) },
+} as const;
+
+export const digest: Route = {
+  method: 'POST',
+  pattern: '/api/v1/digest',
+  summary: 'The checksum of a file. A stream has none.',
+  needs: 'token',
+  parameters: [
+    field('algorithm', 'string', true, '`xxh3` (16 hexadecimal digits) or `md5`.'),
+    field('path', 'string', true, 'Absolute path of the file.'),
+  ],
+  async handle(exchange) {
+    const body = await jsonOf(exchange);
+    const algorithm = body.text('algorithm') ?? '';
+    if (!isAlgorithm(algorithm)) throw fail('UNSUPPORTED_ALGORITHM', { algorithm: shorten(algorithm) });
+    const path = body.requiredText('path');
+    exchange.caller?.require(['read'], path);
+    try {
+      sendJson(exchange, 200, { algorithm, path, digest: await digestOf(exchange, path, algorithm) });
+    } catch (error) {
+      throw isStreamFSError(error) ? prefixed('failed to calculate digest: ', error) : error;
+    }
+  },
+};
+
+function isAlgorithm(name: string): name is keyof typeof ALGORITHMS {
+  return Object.hasOwn(ALGORITHMS, name);
+}
+
+async function digestOf({ server, signal }: Exchange, path: string, algorithm: keyof typeof ALGORITHMS) {
+  const info = await server.mounts.stat(path);
+  // Some devices never end.
+  if (info.meta.Type === 'device') throw fail('NOT_SUPPORTED', { operation: 'digest', plugin: info.meta.Name });
+  const content = await server.mounts.open(path);
+  const hash = await ALGORITHMS[algorithm].create();
+  hash.init();
+  let turn = 0;
+  for await (const piece of content) {
+    hash.update(piece);
+    turn += piece.length;
+    if (turn < TURN) continue;
+    turn = 0;
+    await nextTurn();
+    if (signal.aborted) break;
+  }
+  return ALGORITHMS[algorithm].shown(hash.digest('hex'));
+}

@@ -1,0 +1,66 @@
+/** Directories, under the names the original has for them: two for listing, two for making. */
+import { type FileInfo, joinPath, normalizePath } from '../../fs/index.ts';
+import { type Caller, RIGHTS } from '../auth/index.ts';
+import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
+import type { Exchange, Route } from '../http/route.ts';
+import { optional, PATH } from './parameters.ts';
+
+const LIST_PARAMETERS = [optional('path', 'string', 'Absolute path of the directory.', '/')];
+const MAKE_PARAMETERS = [PATH, optional('mode', 'mode', 'Permission bits, octal or decimal.', '755')];
+
+export const listDirectory: Route = {
+  method: 'GET',
+  pattern: '/api/v1/directories',
+  summary: 'Lists a directory.',
+  needs: 'token',
+  parameters: LIST_PARAMETERS,
+  handle: list,
+};
+
+export const listAlias: Route = {
+  method: 'GET',
+  pattern: '/api/v1/list',
+  summary: 'The same as GET /directories.',
+  needs: 'token',
+  parameters: LIST_PARAMETERS,
+  handle: list,
+};
+
+export const makeDirectory: Route = {
+  method: 'POST',
+  pattern: '/api/v1/directories',
+  summary: 'Makes a directory.',
+  needs: 'write',
+  parameters: MAKE_PARAMETERS,
+  handle: make,
+};
+
+export const makeAlias: Route = {
+  method: 'POST',
+  pattern: '/api/v1/mkdir',
+  summary: 'The same as POST /directories.',
+  needs: 'write',
+  parameters: MAKE_PARAMETERS,
+  handle: make,
+};
+
+async function list(exchange: Exchange): Promise<void> {
+  const { query, server, caller } = exchange;
+  const path = query.has('path') ? query.path() : '/';
+  caller?.requireReach(path);
+  const entries = await server.mounts.readDir(path);
+  // Names are news too: of what is not theirs they see only the directories that lead to what is.
+  const seen = caller === undefined ? entries : entries.filter((entry) => isSeen(caller, path, entry));
+  sendJson(exchange, 200, { files: seen.map(fileInfo) });
+}
+
+function isSeen(caller: Caller, directory: string, { name, isDir }: FileInfo): boolean {
+  const path = joinPath(normalizePath(directory), `/${name}`);
+  return isDir ? caller.reaches(path) : caller.may(RIGHTS, path);
+}
+
+async function make(exchange: Exchange): Promise<void> {
+  const { query, server } = exchange;
+  await server.mounts.mkdir(query.path(), query.mode('mode') ?? 0o755);
+  sendMessage(exchange, 201, 'directory created');
+}

@@ -1,0 +1,47 @@
+/** Creating and removing files. */
+import { sendMessage } from '../http/respond.ts';
+import type { Exchange, Route } from '../http/route.ts';
+import { optional, PATH } from './parameters.ts';
+
+export const createFile: Route = {
+  method: 'POST',
+  pattern: '/api/v1/files',
+  summary: 'Creates an empty file or stream.',
+  needs: 'write',
+  parameters: [PATH],
+  async handle(exchange) {
+    await exchange.server.mounts.create(exchange.query.path());
+    sendMessage(exchange, 201, 'file created');
+  },
+};
+
+const REMOVE_PARAMETERS = [
+  PATH,
+  optional('recursive', 'boolean', 'Remove a directory with all that is in it.', 'false'),
+] as const;
+
+export const removeFile: Route = {
+  method: 'DELETE',
+  pattern: '/api/v1/files',
+  summary: 'Removes a file or directory. A stream ends first: its readers get what is left, then the end.',
+  needs: 'admin',
+  parameters: REMOVE_PARAMETERS,
+  handle: remove,
+};
+
+export const removeDirectory: Route = {
+  method: 'DELETE',
+  pattern: '/api/v1/directories',
+  summary: 'The same as DELETE /files.',
+  needs: 'admin',
+  parameters: REMOVE_PARAMETERS,
+  handle: remove,
+};
+
+async function remove(exchange: Exchange): Promise<void> {
+  const { query, server } = exchange;
+  const path = query.path();
+  if (query.boolean('recursive') ?? false) await server.mounts.removeAll(path);
+  else await server.mounts.remove(path);
+  sendMessage(exchange, 200, 'deleted');
+}

@@ -1,0 +1,115 @@
+/** Searching files for lines that match a regular expression (contract 47, 66). */
+import { once } from 'node:events';
+import { fail, isStreamFSError, prefixed } from '../../errors/index.ts';
+import type { FileInfo } from '../../fs/index.ts';
+import { Matcher } from '../grep/matcher.ts';
+import { type Pattern, parsePattern } from '../grep/pattern.ts';
+import { type Match, type Search, searchFile, searchTree } from '../grep/search.ts';
+import { Slots } from '../grep/slots.ts';
+import { ANSWER_HEADERS } from '../http/headers.ts';
+import { jsonOf } from '../http/json-body.ts';
+import { errorBody, sendJson } from '../http/respond.ts';
+import type { Exchange, Route } from '../http/route.ts';
+import { field } from './parameters.ts';
+
+/** Searches at once, of all servers in a process. Each takes a thread. */
+const slots = new Slots(2);
+
+/** Matches, and characters of them, that one answer can hold where they are not streamed. */
+const MAX_COLLECTED = 100_000;
+const MAX_COLLECTED_LENGTH = 32 * 1024 * 1024;
+
+export const grep: Route = {
+  method: 'POST',
+  pattern: '/api/v1/grep',
+  summary: 'Searches a file, or a directory and all below it, for lines that match a regular expression.',
+  needs: 'token',
+  parameters: [
+    field('path', 'string', true, 'Absolute path of the file or directory.'),
+    field('pattern', 'string', true, 'A regular expression, as JavaScript has them; `(?i)` may stand before it.'),
+    field('recursive', 'boolean', false, 'Search a directory. Streams and devices in it are skipped.', 'false'),
+    field('case_insensitive', 'boolean', false, 'Take capitals and small letters for the same.', 'false'),
+    field('stream', 'boolean', false, 'Send each match as it is found, one JSON text a line, then a summary.', 'false'),
+    field('limit', 'integer', false, 'Stop after so many matches; 0 for no limit.', '0'),
+  ],
+  async handle(exchange) {
+    const { signal } = exchange;
+    const body = await jsonOf(exchange);
+    const path = body.requiredText('path');
+    const pattern = parsePattern(body.requiredText('pattern'), body.boolean('case_insensitive') ?? false);
+    const recursive = body.boolean('recursive') ?? false;
+    if (recursive) exchange.caller?.requireBelow('read', path);
+    else exchange.caller?.require(['read'], path);
+    const streamed = body.boolean('stream') ?? false;
+    const limit = body.integer('limit', 0, Number.MAX_SAFE_INTEGER) || Number.POSITIVE_INFINITY;
+    const info = await statOf(exchange, path);
+    if (info.isDir && !recursive) throw fail('GREP_NEEDS_RECURSIVE');
+    if (info.meta.Type === 'stream') throw prefixed('grep failed: ', fail('USE_STREAM_MODE'));
+    if (info.meta.Type === 'device') throw fail('NOT_SUPPORTED', { operation: 'grep', plugin: info.meta.Name });
+    await slots.run(signal, async () => {
+      await withSearch(exchange, pattern, async (search) => {
+        const matches = info.isDir ? searchTree(search, path) : searchFile(search, path);
+        await (streamed ? sendStreamed(exchange, matches, limit) : sendCollected(exchange, matches, limit));
+      });
+    });
+  },
+};
+
+async function statOf({ server }: Exchange, path: string): Promise<FileInfo> {
+  try {
+    return await server.mounts.stat(path);
+  } catch (error) {
+    throw isStreamFSError(error) ? prefixed('failed to stat path: ', error) : error;
+  }
+}
+
+async function withSearch(exchange: Exchange, pattern: Pattern, act: (search: Search) => Promise<void>) {
+  const { server, signal } = exchange;
+  const matcher = new Matcher(pattern, server.grepTimeLimit);
+  const stop = () => void matcher.close();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await act({ fileSystem: server.mounts, matcher, logger: server.logger, signal });
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await matcher.close();
+  }
+}
+
+async function sendCollected(exchange: Exchange, matches: AsyncIterable<Match>, limit: number): Promise<void> {
+  const found: Match[] = [];
+  let length = 0;
+  let truncated = false;
+  try {
+    for await (const match of matches) {
+      found.push(match);
+      length += match.content.length;
+      if (found.length >= limit) break;
+      truncated = found.length >= MAX_COLLECTED || length >= MAX_COLLECTED_LENGTH;
+      if (truncated) break;
+    }
+  } catch (error) {
+    throw isStreamFSError(error) ? prefixed('grep failed: ', error) : error;
+  }
+  sendJson(exchange, 200, { matches: found, count: found.length, ...(truncated ? { truncated } : {}) });
+}
+
+async function sendStreamed(exchange: Exchange, matches: AsyncIterable<Match>, limit: number): Promise<void> {
+  const { res, server, signal } = exchange;
+  res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+  res.flushHeaders();
+  const summary: Record<string, unknown> = { type: 'summary', count: 0 };
+  let count = 0;
+  try {
+    for await (const match of matches) {
+      count += 1;
+      if (!res.write(`${JSON.stringify(match)}\n`)) await once(res, 'drain', { signal });
+      if (count >= limit) break;
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!isStreamFSError(error)) server.logger.error('search failed', { error: String(error) });
+    Object.assign(summary, errorBody(isStreamFSError(error) ? error : fail('INTERNAL')));
+  }
+  res.end(`${JSON.stringify({ ...summary, count })}\n`);
+}

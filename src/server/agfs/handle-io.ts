@@ -1,0 +1,134 @@
+/** Bytes in and out of a handle. The care here is for clients that go away half way (contract 52, 54). */
+import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
+import { CONTENT_HEADERS } from '../http/headers.ts';
+import { bodyLimit } from '../http/json-body.ts';
+import { sendBytes, sendJson } from '../http/respond.ts';
+import type { Exchange, Route } from '../http/route.ts';
+import { RequestBody, receiveBody } from '../ingest/receive.ts';
+import { HANDLE_ID, handleId } from './handles.ts';
+import { optional } from './parameters.ts';
+
+const DEFAULT_READ = 4096;
+
+/** What `size=-1`, everything, comes to: one answer's worth. */
+const READ_ALL = 1024 * 1024;
+
+/** The most one read may ask for, in bytes. */
+const MAX_READ = 64 * 1024 * 1024;
+
+/** How long a read waits where there is nothing, in milliseconds (contract 52). */
+const DEFAULT_WAIT = 30_000;
+
+export const readHandle: Route = {
+  method: 'GET',
+  pattern: '/api/v1/handles/:id/read',
+  summary: 'Reads from the position, or at `offset`; waits where there is nothing yet.',
+  needs: 'read handle',
+  parameters: [
+    HANDLE_ID,
+    optional('size', 'integer', 'At most so many bytes, up to 64 MiB; -1 for up to 1 MiB.', '4096'),
+    optional('offset', 'integer', 'Read there and leave the position alone. Default: at the position.'),
+    optional('timeout', 'duration', 'How long to wait where there is nothing; 0 does not wait.', '30s'),
+  ],
+  async handle(exchange) {
+    const { res, query, server, signal } = exchange;
+    const id = handleId(exchange);
+    const size = readSize(exchange);
+    const offset = query.integer('offset', { min: 0 });
+    const timeout = query.duration('timeout') ?? DEFAULT_WAIT;
+    const read = await server.handles.use(id, (handle) =>
+      size === 0
+        ? nothing(offset)
+        : handle.read({ size, timeout, signal, ...(offset === undefined ? {} : { offset }) }),
+    );
+    // The position moves when the bytes are on their way, not when they were found: a client that has gone away in
+    // the meantime finds them again (contract 54).
+    try {
+      sendBytes(exchange, read.data, {
+        'X-Bytes-Read': read.data.length,
+        'X-EOF': String(read.eof),
+        'X-Stream-Offset': read.offset,
+        'X-Stream-Skipped': read.skipped,
+      });
+    } catch (error) {
+      read.commit(false);
+      throw error;
+    }
+    res.once('finish', () => read.commit());
+    res.once('close', () => read.commit(false));
+    if (res.destroyed) read.commit(false);
+  },
+  async head(exchange) {
+    const { res, server } = exchange;
+    readSize(exchange);
+    server.handles.get(handleId(exchange));
+    res.writeHead(200, CONTENT_HEADERS);
+    res.end();
+  },
+};
+
+/** What a read of no bytes gives: there is nothing to wait for, so the handle is not asked. */
+function nothing(offset: number | undefined): HandleRead {
+  return { data: new Uint8Array(0), eof: false, offset: offset ?? 0, skipped: 0, commit() {} };
+}
+
+function readSize({ query }: Exchange): number {
+  const size = query.integer('size', { min: -1, max: MAX_READ }) ?? DEFAULT_READ;
+  return size === -1 ? READ_ALL : size;
+}
+
+export const writeHandle: Route = {
+  method: 'PUT',
+  pattern: '/api/v1/handles/:id/write',
+  summary: 'Writes the body at the position, or at `offset`. A stream appends, whatever the offset.',
+  needs: 'write handle',
+  parameters: [HANDLE_ID, optional('offset', 'integer', 'Where to write. Default: at the position.')],
+  async handle(exchange) {
+    const { req, query, server } = exchange;
+    const id = handleId(exchange);
+    const offset = query.integer('offset', { min: 0 });
+    const limit = await bodyLimit(exchange, server.handles.get(id).path);
+    const answer = await server.handles.use(id, async (handle) => {
+      const writer = new HandleWriter(handle, offset);
+      const written = await receiveBody(new RequestBody(req), writer, { limit, live: true });
+      return { bytes_written: written, position: await writer.position() };
+    });
+    sendJson(exchange, 200, answer);
+  },
+};
+
+/** A handle as a writer of pieces: the first goes where it was asked to go, the others follow it. */
+class HandleWriter implements FileWriter {
+  readonly #handle: FileHandle;
+  readonly #offset: number | undefined;
+  #written = 0;
+  #position: number | undefined;
+
+  constructor(handle: FileHandle, offset: number | undefined) {
+    this.#handle = handle;
+    this.#offset = offset;
+  }
+
+  get written(): number {
+    return this.#written;
+  }
+
+  async write(piece: Uint8Array): Promise<void> {
+    const at = this.#offset === undefined ? undefined : this.#offset + this.#written;
+    const { written, position } = await this.#handle.write(piece, at);
+    this.#written += written;
+    this.#position = position;
+  }
+
+  /** The position after the body. An empty body asks by writing nothing, which also finds out whether one may. */
+  async position(): Promise<number> {
+    if (this.#position === undefined) await this.write(new Uint8Array(0));
+    return this.#position!;
+  }
+
+  /** The handle stays open. */
+  async close(): Promise<void> {}
+
+  /** What has been written is written. */
+  async abort(): Promise<void> {}
+}

@@ -1,0 +1,231 @@
+/** Open files over HTTP (contract 48 to 65). Ids and leases are the handle table's; what a file does is its plugin's. */
+
+import { fail } from '../../errors/index.ts';
+import type { HandleInfo } from '../../fs/index.ts';
+import { RIGHTS } from '../auth/index.ts';
+import { sendSource } from '../egress/index.ts';
+import { CONTENT_HEADERS } from '../http/headers.ts';
+import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
+import type { Exchange, Route, RouteParameter } from '../http/route.ts';
+import { shorten } from '../http/shorten.ts';
+import { optional, PATH } from './parameters.ts';
+import { addressOf } from './reader-list.ts';
+import { FRAMES_TYPE, sendOptions } from './stream-options.ts';
+
+export const HANDLE_ID: RouteParameter = {
+  name: 'id',
+  in: 'path',
+  type: 'integer',
+  required: true,
+  description: 'The number that opening the handle gave.',
+};
+
+const LEASE = optional('lease', 'integer', 'Seconds the handle lives unused, 1 to 300; more counts as 300.', '60');
+
+export const openHandle: Route = {
+  method: 'POST',
+  pattern: '/api/v1/handles/open',
+  summary: 'Opens a file for reads and writes that belong together. A stream is created where absent.',
+  needs: 'token',
+  parameters: [
+    PATH,
+    optional('flags', 'integer', '0 reads, 1 writes, 2 does both. Other bits are accepted and ignored.', '0'),
+    optional('mode', 'mode', 'Permission bits of a file that is created, octal or decimal.', '644'),
+    optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount says.'),
+    LEASE,
+  ],
+  async handle(exchange) {
+    const { req, query, server, caller } = exchange;
+    const path = query.path();
+    const flags = query.integer('flags', { min: 0, max: 2 ** 31 - 1 }) ?? 0;
+    if ((flags & 1) === 0) caller?.require(['read'], path);
+    if ((flags & 3) !== 0) caller?.require(['write'], path);
+    const mode = query.mode('mode') ?? 0o644;
+    const create = query.boolean('create');
+    const lease = query.integer('lease', { min: 1 });
+    const address = addressOf(req.socket);
+    const info = await server.handles.open(path, {
+      ...{ flags, mode },
+      ...(address === undefined ? {} : { address }),
+      ...(create === undefined ? {} : { create }),
+      ...(lease === undefined ? {} : { lease }),
+    });
+    sendJson(exchange, 200, handleInfo(info));
+  },
+};
+
+export const listHandles: Route = {
+  method: 'GET',
+  pattern: '/api/v1/handles',
+  summary: 'Lists the open handles.',
+  needs: 'token',
+  parameters: [],
+  async handle(exchange) {
+    const { caller, server } = exchange;
+    const { handles } = server;
+    const seen = handles.list().filter(({ path }) => caller?.may(RIGHTS, path) ?? true);
+    const open = seen.map(handleInfo);
+    sendJson(exchange, 200, { handles: open, count: open.length, max: handles.max });
+  },
+};
+
+export const getHandle: Route = {
+  method: 'GET',
+  pattern: '/api/v1/handles/:id',
+  summary: 'What is known of a handle. Looking does not renew it.',
+  needs: 'any handle',
+  parameters: [HANDLE_ID],
+  async handle(exchange) {
+    sendJson(exchange, 200, handleInfo(exchange.server.handles.get(handleId(exchange))));
+  },
+};
+
+export const closeHandle: Route = {
+  method: 'DELETE',
+  pattern: '/api/v1/handles/:id',
+  summary: 'Closes a handle; reads that wait on it end at once.',
+  needs: 'any handle',
+  parameters: [HANDLE_ID],
+  async handle(exchange) {
+    await exchange.server.handles.close(handleId(exchange));
+    sendMessage(exchange, 200, 'handle closed');
+  },
+};
+
+export const renewHandle: Route = {
+  method: 'POST',
+  pattern: '/api/v1/handles/:id/renew',
+  summary: 'Starts the lease of a handle anew.',
+  needs: 'any handle',
+  parameters: [HANDLE_ID, { ...LEASE, description: `${LEASE.description} Default: as it is.` }],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const id = handleId(exchange);
+    sendJson(exchange, 200, handleInfo(server.handles.renew(id, query.integer('lease', { min: 1 }))));
+  },
+};
+
+export const seekHandle: Route = {
+  method: 'POST',
+  pattern: '/api/v1/handles/:id/seek',
+  summary: "Moves the position of a handle. Positions are the stream's absolute offsets.",
+  needs: 'any handle',
+  parameters: [
+    HANDLE_ID,
+    { name: 'offset', in: 'query', type: 'integer', required: true, description: 'Where to, counted from `whence`.' },
+    optional('whence', 'integer', '0 the start, 1 the position, 2 the end.', '0'),
+  ],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const id = handleId(exchange);
+    const offset = query.integer('offset');
+    if (offset === undefined) throw fail('PARAMETER_REQUIRED', { name: 'offset parameter' });
+    const whence = query.text('whence') ?? '0';
+    if (!/^[012]$/.test(whence)) throw fail('INVALID_WHENCE');
+    const position = await server.handles.use(id, (handle) => handle.seek(offset, Number(whence)));
+    sendJson(exchange, 200, { position, offset: position });
+  },
+};
+
+export const syncHandle: Route = {
+  method: 'POST',
+  pattern: '/api/v1/handles/:id/sync',
+  summary: 'Makes sure that what was written is where readers find it.',
+  needs: 'any handle',
+  parameters: [HANDLE_ID],
+  async handle(exchange) {
+    await exchange.server.handles.use(handleId(exchange), (handle) => handle.sync());
+    sendMessage(exchange, 200, 'synced');
+  },
+};
+
+export const statHandle: Route = {
+  method: 'GET',
+  pattern: '/api/v1/handles/:id/stat',
+  summary: 'The facts of the open file.',
+  needs: 'any handle',
+  parameters: [HANDLE_ID],
+  async handle(exchange) {
+    const info = await exchange.server.handles.use(handleId(exchange), (handle) => handle.stat());
+    sendJson(exchange, 200, fileInfo(info));
+  },
+};
+
+export const truncateHandle: Route = {
+  method: 'POST',
+  pattern: '/api/v1/handles/:id/truncate',
+  summary: 'Cuts or extends the open file. On a stream it does nothing.',
+  needs: 'write handle',
+  parameters: [
+    HANDLE_ID,
+    { name: 'size', in: 'query', type: 'integer', required: true, description: 'The new length in bytes.' },
+  ],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const id = handleId(exchange);
+    const size = query.integer('size', { min: 0 });
+    if (size === undefined) throw fail('PARAMETER_REQUIRED', { name: 'size parameter' });
+    await server.handles.use(id, (handle) => handle.truncate(size));
+    sendMessage(exchange, 200, 'truncated');
+  },
+};
+
+export const streamHandle: Route = {
+  method: 'GET',
+  pattern: '/api/v1/handles/:id/stream',
+  summary: 'Follows the open file live from its position. One at a time: a second is 409 HANDLE_BUSY.',
+  needs: 'read handle',
+  parameters: [
+    HANDLE_ID,
+    optional('timeout', 'duration', 'End the answer when nothing has come for so long. Default: wait for ever.'),
+    optional('format', 'string', '`raw` or `frames`.', 'raw'),
+    optional('heartbeat', 'duration', 'With frames: a heartbeat when nothing was sent for so long.', '15s'),
+  ],
+  async handle(exchange) {
+    const { req, res, query, server } = exchange;
+    const id = handleId(exchange);
+    const sending = sendOptions(req.headers.accept, query, server);
+    const { reads } = server.bounds;
+    reads.enter();
+    const reading = server.handles.use(id, async (handle) => {
+      const source = await handle.stream();
+      exchange.isLive = source.kind === 'live';
+      // The lease is held for as long as the answer goes on.
+      await new Promise<void>((resolve, reject) => {
+        sendSource(req, res, source, sending, resolve).catch(reject);
+      });
+    });
+    await reading.finally(reads.leave);
+  },
+  async head(exchange) {
+    const { req, res, query, server } = exchange;
+    const { format } = sendOptions(req.headers.accept, query, server);
+    server.handles.get(handleId(exchange));
+    res.writeHead(200, {
+      ...CONTENT_HEADERS,
+      ...(format === 'frames' ? { 'Content-Type': FRAMES_TYPE } : {}),
+    });
+    res.end();
+  },
+};
+
+/** The id in the path. Not a number is INVALID_HANDLE_ID; a number nobody has is for the table to refuse. */
+export function handleId({ params }: Exchange): number {
+  const text = params.id ?? '';
+  if (!/^-?\d{1,20}$/.test(text)) throw fail('INVALID_HANDLE_ID', {}, { id: shorten(text) });
+  return Number(text);
+}
+
+/** `handle_id` and `id`: the SDKs disagree (contract 63). */
+function handleInfo(info: HandleInfo): Record<string, unknown> {
+  return {
+    handle_id: info.id,
+    id: info.id,
+    path: info.path,
+    flags: info.flags,
+    lease: info.lease,
+    expires_at: info.expiresAt.toISOString(),
+    created_at: info.createdAt.toISOString(),
+    last_access: info.lastAccess.toISOString(),
+  };
+}

@@ -1,0 +1,45 @@
+/** Making signed links. What they are worth is looked at in access/links.ts, when one is used. */
+import { fail } from '../../errors/index.ts';
+import { normalizePath } from '../../fs/index.ts';
+import { LINK_RIGHTS } from '../auth/index.ts';
+import { jsonOf } from '../http/json-body.ts';
+import { sendJson } from '../http/respond.ts';
+import type { Route } from '../http/route.ts';
+import { field } from './parameters.ts';
+
+export const createLink: Route = {
+  method: 'POST',
+  pattern: '/api/v1/links',
+  summary: 'Makes an address that is good for a while to read or write one path without a token.',
+  needs: 'token',
+  parameters: [
+    field('path', 'string', true, 'Absolute path of the file or stream. It need not exist.'),
+    field('right', 'string', false, '`read` or `write`; who asks must have it there.', 'read'),
+    field(
+      'expires_in',
+      'duration',
+      false,
+      'How long it is good: seconds, or a text such as `"5m"`; 1s to `server.links.max_lifetime`.',
+      '1h',
+    ),
+  ],
+  async handle(exchange) {
+    const { caller, server } = exchange;
+    const { links } = server;
+    const body = await jsonOf(exchange);
+    const path = normalizePath(body.requiredText('path'));
+    const right = body.oneOf('right', LINK_RIGHTS) ?? 'read';
+    const lifetime = body.duration('expires_in');
+    if (caller === undefined || links === undefined) throw fail('NO_LINKS');
+    caller.require([right], path);
+    const { expires, signature } = links.sign(caller, right, path, lifetime);
+    // Slashes may stand in a query as they are, and are easier to read.
+    const named = `path=${encodeURIComponent(path).replaceAll('%2F', '/')}${right === 'read' ? '&stream=true' : ''}`;
+    sendJson(exchange, 200, {
+      url: `/api/v1/files?${named}&expires=${expires}&signature=${signature}`,
+      path,
+      right,
+      expires_at: new Date(expires * 1000).toISOString(),
+    });
+  },
+};

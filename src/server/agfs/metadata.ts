@@ -1,0 +1,123 @@
+/** Facts about a file, and changing them. */
+import { fail } from '../../errors/index.ts';
+import type { Fields } from '../http/json-body.ts';
+import { jsonOf } from '../http/json-body.ts';
+import { parseMode } from '../http/mode.ts';
+import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
+import type { Route, RouteParameter } from '../http/route.ts';
+import { field, PATH } from './parameters.ts';
+
+export const stat: Route = {
+  method: 'GET',
+  pattern: '/api/v1/stat',
+  summary: 'The facts of a file, stream or directory.',
+  needs: 'any',
+  parameters: [PATH],
+  async handle(exchange) {
+    sendJson(exchange, 200, fileInfo(await exchange.server.mounts.stat(exchange.query.path())));
+  },
+};
+
+export const rename: Route = {
+  method: 'POST',
+  pattern: '/api/v1/rename',
+  summary: 'Gives a file another path within its mount.',
+  needs: 'admin',
+  parameters: [PATH, field('newPath', 'string', true, 'The new absolute path.')],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const path = query.path();
+    const body = await jsonOf(exchange);
+    const newPath = body.requiredText('newPath');
+    exchange.caller?.require(['admin'], newPath);
+    await server.mounts.rename(path, newPath);
+    sendMessage(exchange, 200, 'renamed');
+  },
+};
+
+export const chmod: Route = {
+  method: 'POST',
+  pattern: '/api/v1/chmod',
+  summary: 'Changes the permission bits of a file.',
+  needs: 'write',
+  parameters: [PATH, field('mode', 'mode', true, 'Permission bits: a number, or a text in octal or decimal.')],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const path = query.path();
+    const body = await jsonOf(exchange);
+    await server.mounts.chmod(path, modeOf(body));
+    sendMessage(exchange, 200, 'permissions changed');
+  },
+};
+
+/** Bits of a mode that say what kind of file it is, as `st_mode` has them; they cannot be changed. */
+const TYPE_BITS = 0o170000;
+
+function modeOf(body: Fields): number {
+  const value = body.value('mode');
+  if (value === undefined) throw fail('PARAMETER_REQUIRED', { name: 'mode' });
+  if (typeof value === 'string') return parseMode(value);
+  return body.integer('mode', 0, 0o177777)! & ~TYPE_BITS;
+}
+
+const SIZE: RouteParameter = {
+  name: 'size',
+  in: 'query',
+  type: 'integer',
+  required: true,
+  description: 'The new length in bytes. A stream takes it and stays as it is.',
+};
+
+export const truncate: Route = {
+  method: 'POST',
+  pattern: '/api/v1/truncate',
+  summary: 'Cuts or extends a file. On a stream it does nothing, since it is append only.',
+  needs: 'write',
+  parameters: [PATH, SIZE],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const path = query.path();
+    const size = query.integer('size', { min: 0 });
+    if (size === undefined) throw fail('PARAMETER_REQUIRED', { name: 'size parameter' });
+    await server.mounts.truncate(path, size);
+    sendMessage(exchange, 200, 'truncated');
+  },
+};
+
+export const touch: Route = {
+  method: 'POST',
+  pattern: '/api/v1/touch',
+  summary: 'Creates a file, or sets its time of change to now.',
+  needs: 'write',
+  parameters: [PATH],
+  async handle(exchange) {
+    await exchange.server.mounts.touch(exchange.query.path());
+    sendMessage(exchange, 200, 'touched');
+  },
+};
+
+export const symlink: Route = {
+  method: 'POST',
+  pattern: '/api/v1/symlink',
+  summary: 'Makes a symbolic link, where the file system has such; else 501.',
+  needs: 'token',
+  parameters: [PATH, field('target', 'string', true, 'What the link points to.')],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const path = query.path();
+    const body = await jsonOf(exchange);
+    await server.mounts.symlink(body.requiredText('target'), path);
+    sendMessage(exchange, 201, 'symlink created');
+  },
+};
+
+export const readlink: Route = {
+  method: 'GET',
+  pattern: '/api/v1/readlink',
+  summary: 'What a symbolic link points to, where the file system has such; else 501.',
+  needs: 'any',
+  parameters: [PATH],
+  async handle(exchange) {
+    sendJson(exchange, 200, { target: await exchange.server.mounts.readlink(exchange.query.path()) });
+  },
+};

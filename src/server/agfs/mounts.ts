@@ -1,0 +1,89 @@
+/** Mounts and plugins (contract 74). Plugins are built in: nothing here loads code (contract 79). */
+import { fail } from '../../errors/index.ts';
+import { jsonOf } from '../http/json-body.ts';
+import { sendJson, sendMessage } from '../http/respond.ts';
+import type { Route } from '../http/route.ts';
+import { field } from './parameters.ts';
+
+export const listMounts: Route = {
+  method: 'GET',
+  pattern: '/api/v1/mounts',
+  summary: 'Lists the mounts, also those that are pending or have failed.',
+  needs: 'token',
+  parameters: [],
+  async handle(exchange) {
+    const { caller, server } = exchange;
+    const mounts = server.mounts.mounts().filter(({ path }) => caller?.reaches(path) ?? true);
+    sendJson(exchange, 200, { mounts });
+  },
+};
+
+export const mount: Route = {
+  method: 'POST',
+  pattern: '/api/v1/mount',
+  summary: 'Mounts a plugin.',
+  needs: 'token',
+  parameters: [
+    field('fstype', 'string', true, 'Name of the plugin, such as `streamfs`.'),
+    field('path', 'string', true, 'Where to mount it.'),
+    field('config', 'object', false, 'Its configuration.', '{}'),
+  ],
+  async handle(exchange) {
+    const { server } = exchange;
+    const body = await jsonOf(exchange);
+    const fstype = body.requiredText('fstype');
+    const path = body.requiredText('path');
+    exchange.caller?.requireBelow('admin', path);
+    await server.mounts.mount(fstype, path, body.object('config') ?? {});
+    sendMessage(exchange, 200, 'plugin mounted');
+  },
+};
+
+export const unmount: Route = {
+  method: 'POST',
+  pattern: '/api/v1/unmount',
+  summary: 'Takes a mount away: its streams end, its handles are closed.',
+  needs: 'token',
+  parameters: [field('path', 'string', true, 'Where it is mounted.')],
+  async handle(exchange) {
+    const { server } = exchange;
+    const body = await jsonOf(exchange);
+    const path = body.requiredText('path');
+    exchange.caller?.requireBelow('admin', path);
+    await server.mounts.unmount(path);
+    sendMessage(exchange, 200, 'plugin unmounted');
+  },
+};
+
+export const listPlugins: Route = {
+  method: 'GET',
+  pattern: '/api/v1/plugins',
+  summary: 'Lists the plugins, where they are mounted and which parameters they take.',
+  needs: 'admin server',
+  parameters: [],
+  async handle(exchange) {
+    sendJson(exchange, 200, { plugins: exchange.server.mounts.plugins() });
+  },
+};
+
+export const loadPlugin: Route = {
+  method: 'POST',
+  pattern: '/api/v1/plugins/load',
+  summary: 'Always 501: this server never loads code from a request.',
+  needs: 'token',
+  parameters: [],
+  handle: refuse,
+};
+
+export const unloadPlugin: Route = {
+  method: 'POST',
+  pattern: '/api/v1/plugins/unload',
+  summary: 'Always 501: plugins are built in.',
+  needs: 'token',
+  parameters: [],
+  handle: refuse,
+};
+
+async function refuse(): Promise<void> {
+  throw fail('PLUGINS_ARE_BUILT_IN');
+}

@@ -1,0 +1,52 @@
+/** Parameters that several routes share, so that they are described once. */
+import type { RouteParameter } from '../http/route.ts';
+
+export const PATH: RouteParameter = {
+  name: 'path',
+  in: 'query',
+  type: 'string',
+  required: true,
+  description: 'Absolute path of the file, such as `/streamfs/live`.',
+};
+
+export const GENERATION: RouteParameter = {
+  name: 'generation',
+  in: 'query',
+  type: 'string',
+  required: false,
+  description: 'Refuse with 409 STREAM_RECREATED if the stream is not this generation.',
+};
+
+/** What a link has beside its path; see links.ts in access. */
+export const LINK: readonly RouteParameter[] = [
+  optional('expires', 'integer', 'Of a link: until when it is good, in seconds since 1970.'),
+  optional('signature', 'string', 'Of a link: what makes it good without a token. It counts where no token is sent.'),
+];
+
+/** A query parameter that may be left out. */
+export function optional(
+  name: string,
+  type: RouteParameter['type'],
+  description: string,
+  standard?: string,
+): RouteParameter {
+  return {
+    name,
+    in: 'query',
+    type,
+    required: false,
+    description,
+    ...(standard === undefined ? {} : { default: standard }),
+  };
+}
+
+/** A field of a JSON body. */
+export function field(
+  name: string,
+  type: RouteParameter['type'],
+  required: boolean,
+  description: string,
+  standard?: string,
+): RouteParameter {
+  return { name, in: 'body', type, required, description, ...(standard === undefined ? {} : { default: standard }) };
+}

@@ -1,0 +1,139 @@
+/**
+ * Who reads: every live read, and every handle that stands somewhere in a stream. Nothing is kept for this: a reader, its
+ * socket and its handle know all there is to know, and are asked when somebody wants to know it.
+ */
+import type { Socket } from 'node:net';
+import type { LagPolicy, Reader } from '../../core/index.ts';
+import { fail } from '../../errors/index.ts';
+import { isWithin } from '../../fs/index.ts';
+import type { ServerContext } from '../http/route.ts';
+import type { LiveRead } from '../limits/live-reads.ts';
+
+/**
+ * - `live`: it has reached the live end, and follows it;
+ * - `catching-up`: it is still on its way through history;
+ * - `ending`: its stream has ended, and it is getting the rest;
+ * - `stalled`: something waits for its peer, which has taken nothing of it for a while.
+ */
+type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
+
+/** For how long a peer must have taken nothing to be called stalled, in milliseconds: more than one look at it. */
+const STALLED_AFTER = 2000;
+
+/** A reader as the API shows it. Sizes and offsets are bytes. */
+export interface ReaderInfo {
+  id: number;
+  path: string;
+  /** `host:port`; null where nobody knows. */
+  address: string | null;
+  since: string;
+  kind: 'raw' | 'frames' | 'handle';
+  /** The handle it reads through, if it does. */
+  handle?: number;
+  policy: LagPolicy;
+  state: ReaderState;
+  offset: number;
+  lag: number;
+  allowed_lag: number;
+  bytes: number;
+  skipped_bytes: number;
+  skipped_chunks: number;
+  generation: string;
+}
+
+/** One reader, and the ways there are to it. */
+interface Found {
+  reader: Reader;
+  live: LiveRead | undefined;
+  handle: number | undefined;
+  address: string | undefined;
+}
+
+type Server = Pick<ServerContext, 'bounds' | 'handles'>;
+
+function* all({ bounds, handles }: Server): Generator<Found> {
+  const live = new Map<Reader, LiveRead>();
+  for (const read of bounds.reads) live.set(read.reader, read);
+  for (const { id, reader, address } of handles.readers()) {
+    const read = live.get(reader);
+    live.delete(reader);
+    yield { reader, live: read, handle: id, address: read === undefined ? address : addressOf(read.socket) };
+  }
+  for (const [reader, read] of live) {
+    yield { reader, live: read, handle: undefined, address: addressOf(read.socket) };
+  }
+}
+
+/** Where a socket's other end is, as `host:port`. */
+export function addressOf({ remoteAddress, remotePort, remoteFamily }: Socket): string | undefined {
+  if (remoteAddress === undefined) return undefined;
+  return remoteFamily === 'IPv6' ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+}
+
+export interface ReaderQuery {
+  /** Normalised: readers of this path and of what lies below it. Default: all. */
+  path: string | undefined;
+  /** Only those with a larger id. */
+  after: number;
+  /** At most so many. */
+  limit: number;
+}
+
+/** The readers by id, from the oldest on. `count` is how many there are of which these are a part. */
+export function listReaders(server: Server, { path, after, limit }: ReaderQuery) {
+  const matching = [...all(server)].filter(({ reader }) => {
+    return path === undefined || isWithin(reader.stream.name ?? '', path);
+  });
+  const rest = matching.filter(({ reader }) => reader.id > after).sort((a, b) => a.reader.id - b.reader.id);
+  const page = rest.slice(0, limit);
+  const readers = page.map((found) => infoOf(found, server));
+  return {
+    readers,
+    count: matching.length,
+    // What to ask for next, where there is more.
+    ...(rest.length > page.length ? { next: readers.at(-1)!.id } : {}),
+  };
+}
+
+function infoOf({ reader, live, handle, address }: Found, server: Server): ReaderInfo {
+  return {
+    id: reader.id,
+    path: reader.stream.name ?? '',
+    address: address ?? null,
+    since: new Date(reader.openedAt).toISOString(),
+    kind: live === undefined ? 'handle' : live.kind,
+    ...(handle === undefined ? {} : { handle }),
+    policy: reader.policy,
+    state: stateOf(reader, live, server),
+    offset: reader.cursor,
+    lag: reader.lag,
+    allowed_lag: reader.allowedLag,
+    bytes: reader.receivedBytes,
+    skipped_bytes: reader.skippedBytes,
+    skipped_chunks: reader.skippedChunks,
+    generation: reader.stream.generation,
+  };
+}
+
+function stateOf(reader: Reader, live: LiveRead | undefined, { bounds }: Server): ReaderState {
+  if (live !== undefined && bounds.connections.standsStillFor(live.socket) >= STALLED_AFTER) return 'stalled';
+  if (reader.stream.endReason !== undefined) return 'ending';
+  return reader.hasCaughtUp ? 'live' : 'catching-up';
+}
+
+/**
+ * Ends a reader: a live read with the reason `kicked`; a handle is closed. What cannot be told to a peer that takes
+ * nothing is cut off a moment later. Gives what there was to be known of it.
+ *
+ * @throws READER_NOT_FOUND
+ */
+export async function kickReader(server: Server, id: number): Promise<ReaderInfo> {
+  for (const found of all(server)) {
+    if (found.reader.id !== id) continue;
+    const info = infoOf(found, server);
+    found.live?.kick();
+    if (found.handle !== undefined) await server.handles.close(found.handle);
+    return info;
+  }
+  throw fail('READER_NOT_FOUND', { id });
+}

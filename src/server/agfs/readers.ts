@@ -1,0 +1,57 @@
+/** Who reads, and how to get rid of one of them. */
+import { fail } from '../../errors/index.ts';
+import { normalizePath } from '../../fs/index.ts';
+import { sendJson, sendMessage } from '../http/respond.ts';
+import type { Route } from '../http/route.ts';
+import { shorten } from '../http/shorten.ts';
+import { optional } from './parameters.ts';
+import { kickReader, listReaders } from './reader-list.ts';
+
+/** Readers in one answer, unless more or fewer are asked for; and at most. */
+const DEFAULT_LIMIT = 1000;
+const MAX_LIMIT = 10_000;
+
+export const readers: Route = {
+  method: 'GET',
+  pattern: '/api/v1/readers',
+  summary: 'Lists those who read: where each stands, how far it is behind, what it got and what it lost.',
+  needs: 'admin server',
+  parameters: [
+    optional('path', 'string', 'Only readers of this stream, or of those below this directory or mount. Default: all.'),
+    optional('limit', 'integer', `At most so many, 1 to ${MAX_LIMIT}.`, String(DEFAULT_LIMIT)),
+    optional('after', 'integer', 'Only those with a larger id: the `next` of the answer before.', '0'),
+  ],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    const path = query.has('path') ? normalizePath(query.path()) : undefined;
+    const limit = query.integer('limit', { min: 1, max: MAX_LIMIT }) ?? DEFAULT_LIMIT;
+    const after = query.integer('after', { min: 0 }) ?? 0;
+    sendJson(exchange, 200, listReaders(server, { path, limit, after }));
+  },
+};
+
+export const kick: Route = {
+  method: 'DELETE',
+  pattern: '/api/v1/readers/:id',
+  summary: 'Ends a read with the reason `kicked`; a handle that reads is closed.',
+  needs: 'admin server',
+  parameters: [
+    {
+      name: 'id',
+      in: 'path',
+      type: 'integer',
+      required: true,
+      description: 'The number that the list of readers gives.',
+    },
+  ],
+  async handle(exchange) {
+    const { params, server } = exchange;
+    const text = params.id ?? '';
+    if (!/^\d{1,16}$/.test(text)) {
+      throw fail('INVALID_PARAMETER', { name: 'id', reason: `must be the number of a reader, got ${shorten(text)}` });
+    }
+    const { id, path, address } = await kickReader(server, Number(text));
+    server.logger.info('reader kicked', { reader: id, stream: path, address });
+    sendMessage(exchange, 200, 'reader kicked');
+  },
+};

@@ -1,0 +1,111 @@
+/** What the server says about itself: alive, ready, which version, what it can do (contract 76, 77). */
+import { RIGHTS } from '../auth/index.ts';
+import { sendJson } from '../http/respond.ts';
+import type { Route, ServerContext } from '../http/route.ts';
+import { optional } from './parameters.ts';
+
+/** What clients may ask of any server of this kind. The first five are the original's. */
+export const FEATURES = [
+  'handlefs',
+  'grep',
+  'digest',
+  'stream',
+  'touch',
+  'frames',
+  'offsets',
+  'snapshot',
+  'end',
+  'stats',
+  'links',
+] as const;
+
+export const root: Route = {
+  method: 'GET',
+  pattern: '/',
+  summary: 'Says what this is.',
+  needs: 'nothing',
+  parameters: [],
+  async handle(exchange) {
+    const { version } = exchange.server.version;
+    sendJson(exchange, 200, { service: 'StreamFS', version, status: 'running' });
+  },
+};
+
+export const health: Route = {
+  method: 'GET',
+  pattern: '/api/v1/health',
+  summary: 'Whether the server is alive, with its version and mounts. Always 200.',
+  needs: 'nothing',
+  parameters: [],
+  async handle(exchange) {
+    sendJson(exchange, 200, healthOf(exchange.server));
+  },
+};
+
+export const ready: Route = {
+  method: 'GET',
+  pattern: '/api/v1/ready',
+  summary: 'As /health, with 503 until every mount has started.',
+  needs: 'nothing',
+  parameters: [],
+  async handle(exchange) {
+    const report = healthOf(exchange.server);
+    sendJson(exchange, report.ready ? 200 : 503, report);
+  },
+};
+
+function healthOf(server: ServerContext) {
+  const mounts = server.mounts.counts();
+  const degraded = mounts.failed > 0;
+  const isReady = server.ready() && mounts.pending === 0 && !degraded;
+  const status = degraded ? 'degraded' : isReady ? 'healthy' : 'starting';
+  return { status, ...server.version, ready: isReady, degraded, mounts };
+}
+
+export const stats: Route = {
+  method: 'GET',
+  pattern: '/api/v1/stats',
+  summary: 'What is in use of what there may be, and how often each limit was reached.',
+  needs: 'admin server',
+  parameters: [],
+  async handle(exchange) {
+    const { bounds, handles } = exchange.server;
+    const { memory, connections, reads, counters } = bounds;
+    const { used, fixed, history, queued, peak } = memory;
+    // JSON has no infinity: 0 is for no limit, as in the configuration.
+    const limit = Number.isFinite(memory.limit) ? memory.limit : 0;
+    sendJson(exchange, 200, {
+      memory: { limit, used, fixed, history, queued, peak, given_up: memory.givenUp },
+      streams: memory.holderCount,
+      readers: reads.count,
+      handles: handles.size,
+      connections: connections.size,
+      limits: Object.fromEntries(counters.entries()),
+    });
+  },
+};
+
+export const version: Route = {
+  method: 'GET',
+  pattern: '/api/v1/version',
+  summary: 'The version of the server.',
+  needs: 'nothing',
+  parameters: [],
+  async handle(exchange) {
+    sendJson(exchange, 200, exchange.server.version);
+  },
+};
+
+export const capabilities: Route = {
+  method: 'GET',
+  pattern: '/api/v1/capabilities',
+  summary: 'What the server can do, or with a path what can be done with that path.',
+  needs: 'token',
+  parameters: [optional('path', 'string', 'Absolute path of a file, which need not exist.')],
+  async handle(exchange) {
+    const { query, server } = exchange;
+    if (query.has('path')) exchange.caller?.require(RIGHTS, query.path());
+    const features = { version: server.version.version, features: FEATURES };
+    sendJson(exchange, 200, query.has('path') ? await server.mounts.capabilities(query.path()) : features);
+  },
+};

@@ -1,0 +1,89 @@
+/** The parameters that say where and how a stream is read, shared by live reads and snapshots (contract 20, 25). */
+import { LAG_POLICIES, type ReaderStart } from '../../core/index.ts';
+import { fail } from '../../errors/index.ts';
+import type { OpenStreamOptions } from '../../fs/index.ts';
+import type { SendOptions } from '../egress/index.ts';
+import type { Query } from '../http/query.ts';
+import type { RouteParameter, ServerContext } from '../http/route.ts';
+import { GENERATION, optional } from './parameters.ts';
+
+/** The media type of framed reads. */
+export const FRAMES_TYPE = 'application/vnd.streamfs.frames';
+
+const DEFAULT_HEARTBEAT = 15_000;
+
+const SNAPSHOT_PARAMETERS: readonly RouteParameter[] = [
+  optional('offset', 'integer', 'Start at an absolute offset; one beyond the end waits until the stream gets there.'),
+  optional('last', 'size', 'Start with the last so many bytes retained, or all if there are fewer.'),
+  optional('last_lines', 'integer', 'Start with the last so many lines retained.'),
+  optional(
+    'on_expired',
+    'string',
+    'Where `offset` is no longer retained: `error` (410 OFFSET_GONE) or `skip` to the earliest and report a gap.',
+    'error',
+  ),
+  GENERATION,
+];
+
+export const STREAM_PARAMETERS: readonly RouteParameter[] = [
+  optional('from', 'string', '`earliest`: all that is retained, then live. `live`: only what comes next.', 'earliest'),
+  ...SNAPSHOT_PARAMETERS,
+  optional('create', 'boolean', 'Create an absent stream, or answer 404. Default: as the mount is configured.'),
+  optional(
+    'on_lag',
+    'string',
+    `What happens when this reader falls too far behind: ${LAG_POLICIES.join(', ')}. Default: the stream's policy.`,
+  ),
+  optional('timeout', 'duration', 'End the answer when nothing has come for so long. Default: wait for ever.'),
+  optional('format', 'string', '`raw` bytes, or `frames`, which carry offsets, gaps and the end.', 'raw'),
+  optional('heartbeat', 'duration', 'With frames: a heartbeat when nothing was sent for so long; 0 for none.', '15s'),
+];
+
+/** Options of a live read. */
+export function streamOptions(query: Query): OpenStreamOptions {
+  const create = query.boolean('create');
+  const onLag = query.oneOf('on_lag', LAG_POLICIES);
+  return {
+    ...snapshotOptions(query),
+    ...(create === undefined ? {} : { create }),
+    ...(onLag === undefined ? {} : { onLag }),
+  };
+}
+
+/** Options of a snapshot: where it starts, and of which generation it must be. */
+export function snapshotOptions(query: Query): OpenStreamOptions {
+  const start = readerStart(query);
+  const generation = query.text('generation');
+  return { ...(start === undefined ? {} : { start }), ...(generation === undefined ? {} : { generation }) };
+}
+
+function readerStart(query: Query): ReaderStart | undefined {
+  const given = ['from', 'offset', 'last', 'last_lines'].filter((name) => query.has(name));
+  if (given.length > 1) {
+    throw fail('INVALID_PARAMETER', {
+      name: given[1]!,
+      reason: `only one of from, offset, last and last_lines may be given, got ${given.join(' and ')}`,
+    });
+  }
+  const onExpired = query.oneOf('on_expired', ['error', 'skip']);
+  const from = query.oneOf('from', ['earliest', 'live']);
+  if (from !== undefined) return { from };
+  const offset = query.integer('offset', { min: 0 });
+  if (offset !== undefined) return { offset, ...(onExpired === undefined ? {} : { onExpired }) };
+  const lastBytes = query.size('last');
+  if (lastBytes !== undefined) return { lastBytes };
+  const lastLines = query.integer('last_lines', { min: 0 });
+  return lastLines === undefined ? undefined : { lastLines };
+}
+
+/** How what is streamed is sent. `format` wins over the header `Accept`. */
+export function sendOptions(accept: string | undefined, query: Query, { bounds, logger }: ServerContext): SendOptions {
+  const asked = query.oneOf('format', ['raw', 'frames']);
+  const format = asked ?? (acceptsFrames(accept) ? 'frames' : 'raw');
+  const heartbeat = query.duration('heartbeat') ?? DEFAULT_HEARTBEAT;
+  return { format, heartbeat: format === 'frames' ? heartbeat : 0, timeout: query.duration('timeout'), bounds, logger };
+}
+
+function acceptsFrames(accept: string | undefined): boolean {
+  return (accept ?? '').split(',').some((range) => range.split(';')[0]!.trim().toLowerCase() === FRAMES_TYPE);
+}

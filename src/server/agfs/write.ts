@@ -1,0 +1,148 @@
+/** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
+
+import { fail } from '../../errors/index.ts';
+import type { FileWriter } from '../../fs/index.ts';
+import { ANSWER_HEADERS } from '../http/headers.ts';
+import { bodyLimit, jsonOf } from '../http/json-body.ts';
+import { sendMessage } from '../http/respond.ts';
+import type { Exchange, Route, RouteParameter } from '../http/route.ts';
+import { appendIdOf, producerHeaders, refusalHeaders } from '../ingest/producer-headers.ts';
+import { RequestBody, receiveBody } from '../ingest/receive.ts';
+import { field, GENERATION, LINK, optional, PATH } from './parameters.ts';
+
+const PARAMETERS: readonly RouteParameter[] = [
+  PATH,
+  optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount says.'),
+  optional(
+    'offset',
+    'integer',
+    'Where to write into an ordinary file, keeping the rest of it. A stream appends all the same.',
+  ),
+  optional('end', 'boolean', 'End the stream after the last byte. A body that breaks off does not end it.', 'false'),
+  optional('atomic', 'string', '`lines`: cut pieces at newlines, so that lines of several writers never mix.'),
+  GENERATION,
+];
+
+export const writeFile: Route = {
+  method: 'PUT',
+  pattern: '/api/v1/files',
+  summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
+  needs: 'write',
+  link: 'write',
+  parameters: [...PARAMETERS, ...LINK],
+  handle: writeRaw,
+};
+
+export const write: Route = {
+  method: 'POST',
+  pattern: '/api/v1/write',
+  summary: 'As PUT /files; with the type application/json the bytes to write are the text in `data`.',
+  needs: 'write',
+  parameters: [
+    ...PARAMETERS,
+    field('data', 'string', false, 'The text to write, as UTF-8. Only where the body is JSON.'),
+  ],
+  handle: (exchange) => (isJson(exchange) ? writeText(exchange) : writeRaw(exchange)),
+};
+
+export const end: Route = {
+  method: 'POST',
+  pattern: '/api/v1/end',
+  summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
+  needs: 'admin',
+  parameters: [PATH],
+  async handle(exchange) {
+    await exchange.server.mounts.end(exchange.query.path());
+    sendMessage(exchange, 200, 'ended');
+  },
+};
+
+interface WriteRequest {
+  path: string;
+  /** Undefined: as the mount says. */
+  create: boolean | undefined;
+  /** Undefined: the body becomes the whole file. */
+  offset: number | undefined;
+  end: boolean;
+  lines: boolean;
+  generation: string | undefined;
+}
+
+function writeRequest({ query }: Exchange): WriteRequest {
+  const generation = query.text('generation');
+  return {
+    path: query.path(),
+    // A stream that would have to be created cannot be of a generation somebody has seen.
+    create: generation === undefined ? query.boolean('create') : false,
+    offset: query.integer('offset', { min: 0 }),
+    end: query.boolean('end') ?? false,
+    lines: query.oneOf('atomic', ['lines']) === 'lines',
+    generation,
+  };
+}
+
+function isJson({ req }: Exchange): boolean {
+  return (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === 'application/json';
+}
+
+async function writeRaw(exchange: Exchange): Promise<void> {
+  const request = writeRequest(exchange);
+  const limit = await bodyLimit(exchange, request.path);
+  const writer = await openWriter(exchange, request);
+  const written = await receiveBody(new RequestBody(exchange.req), writer, {
+    lines: request.lines,
+    end: request.end,
+    limit,
+  });
+  answer(exchange, writer, written);
+}
+
+async function writeText(exchange: Exchange): Promise<void> {
+  const request = writeRequest(exchange);
+  const body = await jsonOf(exchange);
+  const text = body.text('data');
+  if (text === undefined) throw fail('PARAMETER_REQUIRED', { name: 'data' });
+  const data = Buffer.from(text, 'utf8');
+  const writer = await openWriter(exchange, request);
+  try {
+    if (data.length > 0) await writer.write(data);
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  await writer.close({ end: request.end });
+  answer(exchange, writer, data.length);
+}
+
+async function openWriter({ req, res, server }: Exchange, request: WriteRequest): Promise<FileWriter> {
+  const { create, generation, offset } = request;
+  const options = {
+    ...(create === undefined ? {} : { create }),
+    ...(offset === undefined ? {} : { offset }),
+  };
+  const append = appendIdOf(req.headers);
+  const writer =
+    append === undefined
+      ? await server.mounts.openWrite(request.path, options)
+      : await server.mounts.openProducerWrite(request.path, append, options).catch((error: unknown) => {
+          for (const [name, value] of Object.entries(refusalHeaders(error))) res.setHeader(name, value as number);
+          throw error;
+        });
+  if (generation !== undefined && writer.generation !== generation) {
+    await writer.abort();
+    throw fail('STREAM_RECREATED', { actual: writer.generation ?? 'none', expected: generation });
+  }
+  return writer;
+}
+
+function answer(exchange: Exchange, writer: FileWriter, written: number): void {
+  const { endOffset, generation, producer } = writer;
+  const headers = {
+    ...(endOffset === undefined ? {} : { 'X-Stream-End-Offset': endOffset }),
+    ...(generation === undefined ? {} : { 'X-Stream-Generation': generation }),
+    ...(producer === undefined ? {} : producerHeaders(producer)),
+  };
+  // Its body has been read to the end.
+  if (producer?.isRepeated) exchange.res.writeHead(204, { ...ANSWER_HEADERS, ...headers }).end();
+  else sendMessage(exchange, 200, `Written ${written} bytes`, headers);
+}

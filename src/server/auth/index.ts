@@ -1,0 +1,7 @@
+export { HostCheck } from './host.ts';
+export { LEAST_LINK_KEY, LINK_RIGHTS, type LinkOptions, type LinkRight, type Links } from './links.ts';
+export { Origins } from './origins.ts';
+export { PathPattern } from './pattern.ts';
+export { type Needs, requireFor } from './permissions.ts';
+export { Caller, RIGHTS, type Right } from './principal.ts';
+export { type TokenOptions, Tokens } from './tokens.ts';

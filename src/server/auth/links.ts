@@ -1,0 +1,138 @@
+/**
+ * Signed links: addresses that carry one right at one path for a while, for players and browsers that cannot send a
+ * token. Nothing is remembered of a link: it is good for as long as its signature is right, its time is not over, and
+ * the token that made it is still there and still has the right. So taking the token away takes its links away.
+ *
+ * Each token signs with a key of its own, made from the key of the server and the token's hash: a token that is replaced
+ * under the same name leaves no links behind. Which token it was, a link tells by a mark that means something only here.
+ */
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { fail } from '../../errors/index.ts';
+import { isWithin, normalizePath } from '../../fs/index.ts';
+import { formatDuration } from '../../units/index.ts';
+import type { RequestParameters } from './parameters.ts';
+import { Caller, type Right } from './principal.ts';
+
+export const LINK_RIGHTS = ['read', 'write'] as const satisfies readonly Right[];
+export type LinkRight = (typeof LINK_RIGHTS)[number];
+
+export interface LinkOptions {
+  /** What links are signed with, at least {@link LEAST_LINK_KEY} bytes. Default: random, so they end with the process. */
+  key?: Uint8Array;
+  /** The longest a link may be good, in milliseconds. Default: a day. */
+  maxLifetime?: number;
+  /** Milliseconds since 1970, the same before and after a restart. Default: the system's clock. */
+  now?: () => number;
+}
+
+export const LEAST_LINK_KEY = 32;
+
+/** Shorter than this a link would be over before anybody has it, in milliseconds. */
+const LEAST_LIFETIME = 1000;
+const DEFAULT_LIFETIME = 3_600_000;
+const DEFAULT_MAX_LIFETIME = 24 * DEFAULT_LIFETIME;
+
+/** What is signed here is signed for nothing else, and by no other version of this form. */
+const DOMAIN = 'streamfs link 1';
+
+/** A mark of 6 bytes, then the SHA-256 of 32, in base64url. */
+const SIGNATURE = /^([\w-]{8})[\w-]{43}$/;
+const MARK_BYTES = 6;
+
+/** Seconds since 1970, in the one way that we write them. */
+const EXPIRES = /^[1-9]\d{0,11}$/;
+
+/** Whoever can make links: a token, with what its links are signed with. */
+interface Issuer {
+  readonly caller: Caller;
+  readonly mark: string;
+  readonly key: Buffer;
+}
+
+export interface SignedLink {
+  /** Seconds since 1970. */
+  readonly expires: number;
+  readonly signature: string;
+}
+
+export class Links {
+  /** Where no key was given. It stays when the configuration is read again. */
+  readonly #ownKey = randomBytes(LEAST_LINK_KEY);
+  #options: LinkOptions = {};
+  readonly #byMark = new Map<string, Issuer>();
+  readonly #byCaller = new Map<Caller, Issuer>();
+
+  /** From now on links of these, and of no others. @throws RangeError for a key that is too short */
+  replace(tokens: readonly { hash: Buffer; caller: Caller }[], options: LinkOptions = this.#options): void {
+    const { key: root = this.#ownKey } = options;
+    if (root.length < LEAST_LINK_KEY)
+      throw new RangeError(`the key of links must have ${LEAST_LINK_KEY} bytes or more`);
+    this.#options = options;
+    this.#byMark.clear();
+    this.#byCaller.clear();
+    for (const { hash, caller } of tokens) {
+      const mark = derived(root, 'mark', hash).subarray(0, MARK_BYTES).toString('base64url');
+      const issuer = { caller, mark, key: derived(root, 'key', hash) };
+      this.#byMark.set(mark, issuer);
+      this.#byCaller.set(caller, issuer);
+    }
+  }
+
+  /**
+   * Signs a link to a path, which must be normal. That the caller has the right there is for the caller of this to see.
+   *
+   * @param lifetime milliseconds; default: an hour, or the longest there may be if that is less
+   * @throws INVALID_BODY for a lifetime that may not be, UNAUTHORIZED where the token has gone meanwhile
+   */
+  sign(caller: Caller, right: LinkRight, path: string, lifetime?: number): SignedLink {
+    const most = this.#options.maxLifetime ?? DEFAULT_MAX_LIFETIME;
+    const asked = lifetime ?? Math.min(DEFAULT_LIFETIME, most);
+    if (asked < LEAST_LIFETIME || asked > most) {
+      const range = `${formatDuration(LEAST_LIFETIME)} to ${formatDuration(most)}`;
+      throw fail('INVALID_BODY', { reason: `"expires_in" must be ${range}, not ${formatDuration(asked)}` });
+    }
+    const issuer = this.#byCaller.get(caller);
+    if (issuer === undefined) throw fail('UNAUTHORIZED', { reason: 'this token is no longer known' });
+    const expires = Math.ceil((this.#now() + asked) / 1000);
+    return { expires, signature: signatureOf(issuer, right, path, String(expires)) };
+  }
+
+  /** Whom a link lets in: somebody with its right at its path, and nothing else. @throws LINK_INVALID, LINK_EXPIRED */
+  admit(right: LinkRight, query: RequestParameters): Caller {
+    const path = normalizePath(query.path());
+    const signature = query.text('signature') ?? '';
+    const expires = query.text('expires') ?? '';
+    const issuer = this.#byMark.get(SIGNATURE.exec(signature)?.[1] ?? '');
+    if (issuer === undefined || !EXPIRES.test(expires)) throw fail('LINK_INVALID');
+    const expected = signatureOf(issuer, right, path, expires);
+    // As texts: the last sign of one has bits to spare, by which two would mean the same bytes.
+    if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) throw fail('LINK_INVALID');
+    if (Number(expires) * 1000 <= this.#now()) throw fail('LINK_EXPIRED');
+    if (!issuer.caller.may([right], path)) throw fail('LINK_INVALID');
+    return new Caller(`a link of ${issuer.caller.name}`, { rights: new Set([right]), patterns: [only(path)] });
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+}
+
+/** A path as a pattern that is for itself alone, whatever signs are in it. */
+function only(path: string) {
+  return {
+    matches: (other: string) => other === path,
+    reaches: (other: string) => isWithin(path, other),
+    covers: () => false,
+  };
+}
+
+function derived(root: Uint8Array, what: string, hash: Buffer): Buffer {
+  return createHmac('sha256', root).update(`${DOMAIN} ${what}\n`).update(hash).digest();
+}
+
+/** No part of what is signed can hold a line break, so each is told from its neighbours. */
+function signatureOf({ mark, key }: Issuer, right: LinkRight, path: string, expires: string): string {
+  const mac = createHmac('sha256', key).update(`${DOMAIN}\n${right}\n${expires}\n${path}`, 'utf8').digest('base64url');
+  return mark + mac;
+}

@@ -1,0 +1,60 @@
+/**
+ * What a request needs where tokens are asked for. Every route says it, so that a new one cannot be open by accident:
+ *
+ *  - `nothing`: everybody may, token or not;
+ *  - `token`: any token; what is answered depends on what it may see, which the route looks after itself;
+ *  - `read`, `write`, `admin`, `any`: this right, or any of them, at the path of the query;
+ *  - `read handle`, `write handle`, `any handle`: the same, at the path the handle was opened with;
+ *  - `admin server`: the right `admin` at `/` and everything below.
+ */
+
+import type { HandleTable } from '../../fs/index.ts';
+import type { RequestParameters } from './parameters.ts';
+import { type Caller, RIGHTS, type Right } from './principal.ts';
+
+export type Needs =
+  | 'nothing'
+  | 'token'
+  | Right
+  | 'any'
+  | 'read handle'
+  | 'write handle'
+  | 'any handle'
+  | 'admin server';
+
+interface Asked {
+  query: RequestParameters;
+  params: Readonly<Record<string, string>>;
+  handles: HandleTable;
+}
+
+/** @throws FORBIDDEN; and as the query and the handle table do for paths and handles that are none */
+export function requireFor(needs: Needs, caller: Caller, { query, params, handles }: Asked): void {
+  switch (needs) {
+    case 'nothing':
+    case 'token':
+      return;
+    case 'admin server':
+      caller.requireBelow('admin', '/');
+      return;
+    case 'admin':
+      // What is removed with all that is in it must be theirs to remove.
+      if (query.boolean('recursive') === true) caller.requireBelow('admin', query.path());
+      else caller.require(['admin'], query.path());
+      return;
+    case 'read':
+    case 'write':
+      caller.require([needs], query.path());
+      return;
+    case 'any':
+      caller.require(RIGHTS, query.path());
+      return;
+    default: {
+      // What is no number the route itself refuses.
+      const { id = '' } = params;
+      if (!/^\d{1,15}$/.test(id)) return;
+      const info = handles.get(Number(id));
+      caller.require(needs === 'any handle' ? RIGHTS : [needs === 'read handle' ? 'read' : 'write'], info.path);
+    }
+  }
+}

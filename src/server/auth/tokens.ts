@@ -1,0 +1,88 @@
+/**
+ * Who may do what: tokens, each with rights on patterns of paths. A token is compared by its SHA-256, with every one
+ * that is configured and in constant time, so that neither what it begins with nor which it is like can be measured.
+ */
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { fail } from '../../errors/index.ts';
+import { type LinkOptions, type LinkRight, Links } from './links.ts';
+import type { RequestParameters } from './parameters.ts';
+import { PathPattern } from './pattern.ts';
+import { Caller, type Grant, type Right } from './principal.ts';
+
+export interface TokenOptions {
+  /** What it is called in errors and logs. */
+  name: string;
+  /** SHA-256 of the token, 64 hexadecimal digits. */
+  sha256: string;
+  rights: readonly Right[];
+  /** Patterns of paths; see pattern.ts. */
+  paths: readonly string[];
+}
+
+/** Headers that were looked at, so that hashing happens once for each and not for each request. */
+const MOST_REMEMBERED = 1000;
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text, 'utf8').digest();
+}
+
+export class Tokens {
+  #entries: readonly { hash: Buffer; caller: Caller }[] = [];
+  readonly #known = new Map<string, Caller>();
+  /** Another one whenever tokens have changed. */
+  version = 0;
+  readonly links = new Links();
+
+  constructor(tokens: readonly TokenOptions[], links?: LinkOptions) {
+    this.replace(tokens, links);
+  }
+
+  /**
+   * From now on these, and no others, and links that these have made. Requests that have been let in go on.
+   *
+   * @param links how links are made; default: as before
+   */
+  replace(tokens: readonly TokenOptions[], links?: LinkOptions): void {
+    const entries = tokens.map(({ name, sha256: hash, rights, paths }) => {
+      const grant: Grant = { rights: new Set(rights), patterns: paths.map((path) => new PathPattern(path)) };
+      return { hash: Buffer.from(hash, 'hex'), caller: new Caller(name, grant) };
+    });
+    this.links.replace(entries, links);
+    this.#entries = entries;
+    this.#known.clear();
+    this.version++;
+  }
+
+  /** Whether anybody is asked for a token. */
+  get areAsked(): boolean {
+    return this.#entries.length > 0;
+  }
+
+  /**
+   * Who asks. A header alone says it, where there is one; else a link may, on a route that takes links for this right.
+   *
+   * @throws UNAUTHORIZED, LINK_INVALID, LINK_EXPIRED
+   */
+  callerOf(authorization: string | undefined, link: LinkRight | undefined, query: RequestParameters): Caller {
+    const isByLink = authorization === undefined && link !== undefined && query.has('signature');
+    return isByLink ? this.links.admit(link, query) : this.identify(authorization);
+  }
+
+  /** Who sends this `Authorization` header. @throws UNAUTHORIZED */
+  identify(authorization: string | undefined): Caller {
+    if (authorization === undefined) throw fail('UNAUTHORIZED', { reason: NEEDED });
+    const known = this.#known.get(authorization);
+    if (known !== undefined) return known;
+    const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
+    if (token === undefined) throw fail('UNAUTHORIZED', { reason: NEEDED });
+    const hash = sha256(token);
+    let found: Caller | undefined;
+    for (const entry of this.#entries) if (timingSafeEqual(entry.hash, hash)) found = entry.caller;
+    if (found === undefined) throw fail('UNAUTHORIZED', { reason: 'this token is not known' });
+    if (this.#known.size < MOST_REMEMBERED) this.#known.set(authorization, found);
+    return found;
+  }
+}
+
+const NEEDED = 'a token is needed, as the header Authorization: Bearer TOKEN';

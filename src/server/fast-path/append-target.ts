@@ -1,0 +1,68 @@
+/**
+ * Where the short bodies of a connection go, and how they are answered. Whoever writes message by message sends one and
+ * the same head again and again: what it means is worked out once, and each further one is only compared.
+ */
+import { fail } from '../../errors/index.ts';
+import type { Appender, MountTable } from '../../fs/index.ts';
+import { httpDate, writtenParts } from '../http/response-text.ts';
+
+export class AppendTarget {
+  readonly headLength: number;
+  readonly length: number;
+  readonly path: string;
+  readonly expectsContinue: boolean;
+  /** With the empty line that ends it. */
+  readonly head: Buffer;
+  private appender: Appender;
+  private readonly version: number;
+  /** What stands before and behind the end offset in an answer. */
+  private before = '';
+  private behind = '';
+  private date = '';
+
+  /** @param version of all that the meaning of a head depends on */
+  constructor(
+    { head, length, path, expectsContinue }: Pick<AppendTarget, 'head' | 'length' | 'path' | 'expectsContinue'>,
+    appender: Appender,
+    version: number,
+  ) {
+    this.head = head;
+    this.headLength = head.length;
+    this.length = length;
+    this.path = path;
+    this.expectsContinue = expectsContinue;
+    this.appender = appender;
+    this.version = version;
+  }
+
+  /** Whether the same head stands at a position, and still means the same. */
+  isAt(bytes: Buffer, at: number, version: number): boolean {
+    const end = at + this.headLength;
+    return end <= bytes.length && this.version === version && this.head.compare(bytes, at, end) === 0;
+  }
+
+  /** The answer to an append that has just been done. */
+  answer(): string {
+    const date = httpDate();
+    if (date !== this.date) {
+      this.date = date;
+      [this.before, this.behind] = writtenParts(this.length, this.appender.generation);
+    }
+    return this.before + this.appender.endOffset + this.behind;
+  }
+
+  /**
+   * Appends a body: to the stream that was found, or where that has ended to another at the same path.
+   *
+   * @throws what there is to be said of the path, and what `append` throws; nothing is written then
+   */
+  append(piece: Uint8Array, mounts: Pick<MountTable, 'tryAppend'>): void | Promise<void> {
+    if (this.appender.isOver) {
+      const appender = mounts.tryAppend(this.path);
+      if (appender === undefined) throw fail('STREAM_CLOSED');
+      this.appender = appender;
+      this.date = '';
+    }
+    return this.appender.append(piece);
+  }
+}

@@ -1,0 +1,394 @@
+/**
+ * A connection that is served directly: from its socket's bytes to the stream and back, for as long as it asks for nothing
+ * but appends and live reads (docs/adr/0014-hot-requests-directly.md).
+ *
+ *               ┌──────────── answered ◄────────────┐
+ *               ▼                                   │
+ *     ──────► head ──► body, short: kept until whole, then appended
+ *              │ ├───► upload, long: given on as it comes ──► answered
+ *              │ ├───► live read: the socket is the sink's for good
+ *              │ └───► anything else, and anything that is wrong: node:http's for good, from this head on
+ *              ▼
+ *            closed
+ *
+ * Nothing has been done about a request that is handed over, so node:http answers it as if it had come there at first.
+ * What goes wrong later, in the middle of a body, is answered here, and ends the connection.
+ */
+import type { Socket } from 'node:net';
+import { MAX_CHUNK } from '../../core/index.ts';
+import { fail, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
+import type { Appender, FileWriter } from '../../fs/index.ts';
+import { GIVEN_UP } from '../http/exchange.ts';
+import { requestTimeout, stackOf } from '../http/respond.ts';
+import { canAnswer, errorText, writtenParts } from '../http/response-text.ts';
+import { bodyBrokeOff, receiveBody, track, type Upload, untrack } from '../ingest/receive.ts';
+import { KEEP_ALIVE_TIMEOUT } from '../net/listener.ts';
+import { takeFrom, takeNoMore } from '../net/shared-read-socket.ts';
+import { AppendTarget } from './append-target.ts';
+import { beginRead, giveUpRead, openRead } from './follow.ts';
+import { isHeadBegun, LONGEST_HEAD } from './head.ts';
+import type { DirectServer } from './host.ts';
+import { Patience } from './idle-timer.ts';
+import { requestOf } from './parse-request.ts';
+import { DirectExchanges } from './request-log.ts';
+import type { AppendRequest, FollowRequest } from './requests.ts';
+import { Answers } from './response-buffer.ts';
+import { ShortBody } from './short-body.ts';
+import { UploadBody } from './upload-body.ts';
+
+/**
+ * `busy`: something is waited for, and nothing is read; `refused`: what comes is dropped until the client has gone;
+ * `left`: the socket is somebody else's, or closed.
+ */
+type State = 'head' | 'body' | 'upload' | 'busy' | 'refused' | 'left';
+
+const EMPTY = Buffer.alloc(0);
+const HEAD_END = Buffer.from('\r\n\r\n');
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+/** How long a refused client may still send, in milliseconds. */
+const LINGER = 2000;
+
+export class DirectConnection implements Upload {
+  readonly isForStream = true;
+  private readonly socket: Socket;
+  private readonly server: DirectServer;
+  private readonly exchanges: DirectExchanges;
+  private state: State = 'head';
+  /** What has come and has not been looked at. */
+  private rest: Buffer = EMPTY;
+  private readonly answers: Answers;
+  /** Where the last short body went. */
+  private target: AppendTarget | undefined;
+  private body: ShortBody | undefined;
+  private upload: UploadBody | undefined;
+  private readonly patience = new Patience();
+
+  constructor(socket: Socket, server: DirectServer) {
+    this.socket = socket;
+    this.server = server;
+    this.exchanges = new DirectExchanges(socket, server);
+    this.answers = new Answers(socket, this.proceed);
+    takeFrom(socket, this.onData);
+    socket.on('end', this.onEnd).on('close', this.onClose).on('error', ignore);
+    server.context.bounds.connections.attend(socket, this);
+  }
+
+  // ── bytes in, answers out ──────────────────────────────────────────────────────────────────────────────────────
+
+  private readonly onData = (bytes: Buffer): void => {
+    if (this.rest.length === 0) this.take(bytes, false);
+    else this.take(Buffer.concat([this.rest, bytes]), true);
+  };
+
+  /** @param isOurs false where what the bytes lie in is read into again */
+  private take(bytes: Buffer, isOurs: boolean): void {
+    this.rest = EMPTY;
+    this.exchanges.began = performance.now();
+    let at = 0;
+    for (let from = -1; at < bytes.length && at > from; ) {
+      from = at;
+      if (this.state === 'head') at = this.takeHead(bytes, at);
+      else if (this.state === 'body') at = this.takeBody(bytes, at);
+      else if (this.state === 'upload' || this.state === 'refused') at = this.takeUpload(bytes, at);
+    }
+    if (this.state === 'left') return;
+    if (at < bytes.length) {
+      const rest = bytes.subarray(at);
+      // Where little is left, what it lay in is not kept for it.
+      this.rest = isOurs && rest.length > at ? rest : Buffer.from(rest);
+    }
+    this.settle();
+    if (!this.isReading) this.socket.pause();
+  }
+
+  /** Goes on with what has come, after something was waited for. */
+  private readonly proceed = (): void => {
+    if (this.rest.length > 0 && this.isReading) this.take(this.rest, true);
+    if (this.isReading) this.socket.resume();
+  };
+
+  private get isReading(): boolean {
+    if (this.answers.areWaiting || this.state === 'busy' || this.state === 'left') return false;
+    return this.state !== 'upload' || !this.upload!.isPaused;
+  }
+
+  /** Sends the answers there are; only then the connection may be idle. */
+  private settle(): void {
+    this.answers.send();
+    if (this.state === 'head') this.exchanges.idle();
+    else if (this.state === 'body') {
+      this.exchanges.busy();
+      track(this.socket, this);
+    }
+  }
+
+  // ── heads ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private takeHead(bytes: Buffer, at: number): number {
+    const { target, server } = this;
+    if (target?.isAt(bytes, at, server.version) && !server.isClosing) {
+      return this.beginBody(target, bytes, at + target.headLength);
+    }
+    const length = bytes.subarray(at, at + LONGEST_HEAD).indexOf(HEAD_END);
+    if (length < 0) {
+      if (bytes.length - at >= LONGEST_HEAD || !isHeadBegun(bytes, at)) return this.handOver(bytes, at);
+      return at;
+    }
+    const bodyAt = at + length + HEAD_END.length;
+    const request = requestOf(bytes.toString('latin1', at, at + length), server);
+    if (request === undefined) return this.handOver(bytes, at);
+    const raw = Buffer.from(bytes.subarray(at, bodyAt));
+    if (request.kind === 'follow') {
+      this.wait();
+      void this.follow(request, raw);
+      return bodyAt;
+    }
+    const appender = this.appenderFor(request.path);
+    if (appender === undefined) return this.handOver(bytes, at);
+    const { length: size, expectsContinue } = request.head;
+    if (size !== undefined && size <= MAX_CHUNK) {
+      const parts = { head: raw, length: size, path: request.path, expectsContinue };
+      this.target = new AppendTarget(parts, appender, server.version);
+      return this.beginBody(this.target, bytes, bodyAt);
+    }
+    this.wait();
+    void this.receive(request, raw, expectsContinue && bodyAt === bytes.length);
+    return bodyAt;
+  }
+
+  /** Undefined where something is wrong with the path: the route that is asked instead meets it again, and says so. */
+  private appenderFor(path: string): Appender | undefined {
+    try {
+      return this.server.context.mounts.tryAppend(path);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Gives the connection to node:http, which goes on with the bytes from `at`. */
+  private handOver(bytes: Buffer, at: number): number {
+    this.settle();
+    this.leave();
+    const { socket } = this;
+    this.server.handOver(socket);
+    if (at < bytes.length) socket.unshift(Buffer.from(bytes.subarray(at)));
+    socket.resume();
+    return at;
+  }
+
+  // ── appends ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private beginBody(target: AppendTarget, bytes: Buffer, at: number): number {
+    this.state = 'body';
+    this.exchanges.path = target.path;
+    this.body = new ShortBody(target.length);
+    if (target.expectsContinue && at === bytes.length) this.answers.add(CONTINUE);
+    return at;
+  }
+
+  private takeBody(bytes: Buffer, from: number): number {
+    const target = this.target!;
+    const body = this.body!;
+    const at = body.take(bytes, from);
+    if (body.piece === undefined) return at;
+    untrack(this.socket);
+    this.state = 'head';
+    let waiting: void | Promise<void>;
+    try {
+      waiting = target.append(body.piece, this.server.context.mounts);
+    } catch {
+      this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0);
+      body.release();
+      return at;
+    }
+    body.release();
+    if (waiting === undefined) {
+      this.answers.add(target.answer());
+      this.exchanges.answered(200);
+    } else {
+      this.wait();
+      const answer = () => {
+        this.answers.add(target.answer());
+        this.done();
+      };
+      waiting.then(answer, (error) => this.refuse(error));
+    }
+    return at;
+  }
+
+  private async receive({ path, head }: AppendRequest, raw: Buffer, isAsked: boolean): Promise<void> {
+    this.exchanges.path = path;
+    const { socket } = this;
+    let writer: FileWriter;
+    try {
+      writer = await this.server.context.mounts.openWrite(path);
+    } catch {
+      if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
+      return;
+    }
+    if (this.isGone) return writer.abort();
+    if (isAsked) socket.write(CONTINUE);
+    this.upload = new UploadBody(socket, head.length, this.proceed);
+    this.state = 'upload';
+    try {
+      const received = receiveBody(this.upload, writer);
+      this.proceed();
+      const written = await received;
+      this.answers.add(writtenParts(written, writer.generation!).join(String(writer.endOffset)));
+      this.done();
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  /** Reads on in a long body; what comes of one that was refused is dropped. */
+  private takeUpload(bytes: Buffer, from: number): number {
+    const { upload } = this;
+    if (upload === undefined || upload.isBroken) return bytes.length;
+    const at = upload.take(bytes, from);
+    if (!upload.isOver) return at;
+    if (this.state === 'upload') this.state = 'busy';
+    else this.socket.destroySoon();
+    return at;
+  }
+
+  isWaiting(): boolean {
+    return false;
+  }
+
+  breakOff(): void {
+    this.refuse(bodyBrokeOff(this.keepPart()));
+  }
+
+  giveUp(why: (written: number) => StreamFSError): void {
+    this.refuse(why(this.keepPart()));
+  }
+
+  /** Appends what has come of a short body that will not be whole (contract 72). Gives how much that was. */
+  private keepPart(): number {
+    const part = this.body!.part();
+    this.body!.release();
+    if (part === undefined) return 0;
+    try {
+      this.target!.append(part, this.server.context.mounts)?.catch(ignore);
+      return part.length;
+    } catch {
+      return 0;
+    }
+  }
+
+  // ── live reads ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private async follow(request: FollowRequest, raw: Buffer): Promise<void> {
+    const { socket, exchanges } = this;
+    const { context } = this.server;
+    const reader = await openRead(request, context);
+    if (reader === undefined) {
+      if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
+    } else if (this.isGone) giveUpRead(reader, context);
+    else {
+      exchanges.follow(request.path);
+      this.leave();
+      socket.on('error', ignore);
+      takeFrom(socket, ignore);
+      beginRead(reader, request, socket, exchanges);
+      socket.resume();
+    }
+  }
+
+  // ── how requests and connections end ───────────────────────────────────────────────────────────────────────────
+
+  /** Nothing is read until something has happened. */
+  private wait(): void {
+    this.state = 'busy';
+    this.exchanges.busy();
+    this.socket.pause();
+  }
+
+  /** What was waited for has happened, and its answer is there. */
+  private done(): void {
+    this.exchanges.answered(200);
+    if (this.isGone) return;
+    this.state = 'head';
+    this.upload = undefined;
+    this.settle();
+    this.proceed();
+  }
+
+  /** Answers with an error, after which nothing is served any more. */
+  private refuse(error: unknown): void {
+    if (this.isGone) {
+      this.exchanges.answered(GIVEN_UP);
+      return;
+    }
+    const { socket, upload, server } = this;
+    const { bounds, logger } = server.context;
+    const known = isStreamFSError(error) ? error : fail('INTERNAL');
+    if (known !== error) logger.error('request failed', { path: this.exchanges.path, error: stackOf(error) });
+    bounds.note(known);
+    if (!canAnswer(socket)) return void socket.destroy();
+    if (this.state !== 'head') this.exchanges.answered(known.status);
+    this.state = 'refused';
+    untrack(socket);
+    this.answers.add(errorText(known));
+    this.answers.sendLast();
+    if (upload === undefined || upload.isOver || upload.isBroken) {
+      socket.destroySoon();
+      return;
+    }
+    // Closing at once would make the client's system throw away the answer it has just got.
+    const timer = setTimeout(() => socket.destroy(), LINGER);
+    socket.once('close', () => clearTimeout(timer));
+    this.proceed();
+  }
+
+  /** For the sweep: who is late with a head, or asks for nothing, goes. */
+  check(now: number): void {
+    const { count } = this.exchanges;
+    const isHeadDue = count === 0 || this.rest.length > 0;
+    const waited = this.patience.waitedFor(`${this.state} ${count} ${isHeadDue}`, now);
+    if (this.state !== 'head') return;
+    const { headerTimeout } = this.server.context.bounds.limits;
+    if (!isHeadDue && waited >= KEEP_ALIVE_TIMEOUT) this.socket.destroySoon();
+    else if (isHeadDue && headerTimeout > 0 && waited >= headerTimeout) this.refuse(requestTimeout(headerTimeout));
+  }
+
+  /** Bytes that are kept until more comes, or something has happened. */
+  held(): number {
+    return this.rest.length + (this.body?.held ?? 0);
+  }
+
+  private get isGone(): boolean {
+    return this.state === 'left' || this.state === 'refused';
+  }
+
+  private readonly onEnd = (): void => {
+    if (this.state === 'body') this.breakOff();
+    else if (this.state === 'upload') this.upload!.cut();
+    else if (this.state === 'head' && this.rest.length > 0) {
+      this.refuse(fail('BAD_REQUEST', { reason: 'the connection was closed in the middle of the headers' }));
+    } else this.socket.destroySoon();
+  };
+
+  private readonly onClose = (): void => {
+    const { state } = this;
+    this.leave();
+    if (state === 'body') {
+      this.keepPart();
+      this.exchanges.answered(GIVEN_UP);
+    } else if (state === 'upload') this.upload!.cut();
+  };
+
+  /** The socket is not ours any more. */
+  private leave(): void {
+    const { socket } = this;
+    this.state = 'left';
+    untrack(socket);
+    this.exchanges.idle();
+    takeNoMore(socket, this.onData);
+    socket.off('end', this.onEnd).off('close', this.onClose).off('error', ignore);
+    this.server.context.bounds.connections.unattend(socket);
+  }
+}
+
+function ignore(): void {}

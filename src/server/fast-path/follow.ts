@@ -1,0 +1,56 @@
+/** A live read that is answered without node:http: of its request nothing is kept while it lasts. */
+import type { Socket } from 'node:net';
+import type { Reader } from '../../core/index.ts';
+import type { StreamSource } from '../../fs/index.ts';
+import { firstOffset, liveHeaders, type SendOptions, startLive } from '../egress/index.ts';
+import { headLines, httpDate } from '../http/response-text.ts';
+import type { ServerContext } from '../http/route.ts';
+import type { DirectExchanges } from './request-log.ts';
+import type { FollowRequest } from './requests.ts';
+
+/** Opens the stream; undefined where it could not be, or where there is no live stream to follow. */
+export async function openRead(
+  { path, open }: FollowRequest,
+  { bounds, mounts }: ServerContext,
+): Promise<Reader | undefined> {
+  const { reads } = bounds;
+  let source: StreamSource;
+  try {
+    reads.enter();
+  } catch {
+    return undefined;
+  }
+  try {
+    source = await mounts.openStream(path, open);
+  } catch {
+    reads.leave();
+    return undefined;
+  }
+  if (source.kind === 'live') return source.reader;
+  reads.leave();
+  return undefined;
+}
+
+/** Nobody is there any more. */
+export function giveUpRead(reader: Reader, { bounds }: ServerContext): void {
+  reader.close();
+  bounds.reads.leave();
+}
+
+/** Answers. The socket is the read's from here on. */
+export function beginRead(reader: Reader, { send }: FollowRequest, socket: Socket, exchanges: DirectExchanges): void {
+  const { reads } = send.bounds;
+  socket.write(headOf(reader, send.format), 'latin1');
+  startLive(socket, reader, true, send, () => {
+    reads.leave();
+    exchanges.followed();
+  });
+}
+
+/** What the heads of all live reads begin with. */
+const HEADS = { raw: headLines(200, liveHeaders('raw', true)), frames: headLines(200, liveHeaders('frames', true)) };
+
+function headOf(reader: Reader, format: SendOptions['format']): string {
+  const place = `X-Stream-Offset: ${firstOffset(reader, format)}\r\nX-Stream-Generation: ${reader.stream.generation}\r\n`;
+  return `${HEADS[format]}${place}Date: ${httpDate()}\r\n\r\n`;
+}

@@ -1,0 +1,21 @@
+/** What the direct way needs of the server it belongs to. */
+import type { Socket } from 'node:net';
+import type { Query } from '../http/query.ts';
+import type { Route, ServerContext } from '../http/route.ts';
+import type { KnownRequest } from './requests.ts';
+
+export interface DirectServer {
+  readonly context: ServerContext;
+  /** No new requests are served. */
+  readonly isClosing: boolean;
+  /** Another one whenever what was found out about a request may no longer hold for the next one like it. */
+  readonly version: number;
+  /** The live read that was asked for last: a crowd asks in the same words. */
+  lastFollow: KnownRequest | undefined;
+  /** Lets a request in, or throws as it would be answered. */
+  admit(route: Route, query: Query, headers: { host: string; authorization: string | undefined }): void;
+  /** Gives a connection to node:http for good. */
+  handOver(socket: Socket): void;
+  /** An exchange of a connection is over. */
+  done(socket: Socket): void;
+}

@@ -1,0 +1,46 @@
+/**
+ * What lets pages of listed origins read answers (CORS). Without listed origins no answer has any of these headers.
+ * Tokens are sent by a page itself, never by its browser on its own, so credentials are allowed to nobody.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Origins } from '../auth/index.ts';
+
+/** Headers of requests that mean something to us, or that clients of streams send. */
+const ALLOWED = [
+  ...['Authorization', 'Content-Type', 'Last-Event-ID'],
+  ...['Producer-Id', 'Producer-Epoch', 'Producer-Seq', 'X-Request-Id'],
+].join(', ');
+
+/** Headers of answers that a page may read, beside those that it always may. */
+const EXPOSED = [
+  ...['Allow', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id', 'X-Bytes-Read', 'X-EOF'],
+  ...['X-Stream-Offset', 'X-Stream-End-Offset', 'X-Stream-Generation', 'X-Stream-Skipped', 'X-Stream-End'],
+  ...['Producer-Epoch', 'Producer-Seq', 'Producer-Expected-Seq', 'Producer-Received-Seq'],
+].join(', ');
+
+/** How long a browser need not ask again whether it may, in seconds: also how long it goes by what no longer holds. */
+const MAX_AGE = '600';
+
+/** Before anything is answered, so that refusals can be read as well. */
+export function allowOrigin(origins: Origins, req: IncomingMessage, res: ServerResponse): void {
+  if (!origins.areListed) return;
+  res.setHeader('Vary', 'Origin');
+  const origin = origins.listed(req);
+  if (origin === undefined) return;
+  res.setHeader('Access-Control-Allow-Origin', origin);
+  if (!isPreflight(req)) res.setHeader('Access-Control-Expose-Headers', EXPOSED);
+}
+
+/** What a browser is told that asks whether it may send a request; `methods` are those of the path. */
+export function preflightHeaders(origins: Origins, req: IncomingMessage, methods: string): Record<string, string> {
+  if (!isPreflight(req) || origins.listed(req) === undefined) return {};
+  return {
+    'Access-Control-Allow-Methods': methods,
+    'Access-Control-Allow-Headers': ALLOWED,
+    'Access-Control-Max-Age': MAX_AGE,
+  };
+}
+
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+}

@@ -1,0 +1,166 @@
+/**
+ * One request and its answer, from the first to the last byte: what the routes see of it, who it is in the log, and
+ * whether its client has gone. There is one of these for each request, and nothing else, so it is made to be cheap: what
+ * few need, an id and a signal, is made when it is asked for.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { fail, type StreamFSError } from '../../errors/index.ts';
+import type { PluginLogger } from '../../fs/index.ts';
+import { writes } from '../../log/index.ts';
+import type { Caller } from '../auth/index.ts';
+import type { Query } from './query.ts';
+import type { Exchange, Route, ServerContext } from './route.ts';
+
+/** What a client may call its request: what is safe in a header and a log, and no longer than an id has to be. */
+const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
+
+/** Ids of ours: the process by its start, and a number. */
+const PREFIX = Math.floor(performance.timeOrigin).toString(36);
+let lastId = 0;
+
+/** An id for a request that has none. */
+export function nextRequestId(): string {
+  return `${PREFIX}-${(++lastId).toString(36)}`;
+}
+
+/**
+ * What the log may know of a request. Only what is named here is told, never the target or a header as it came: those
+ * may hold tokens and signatures.
+ */
+interface RequestFacts {
+  request: string;
+  method: string | undefined;
+  /** The route's pattern. */
+  route: string;
+  address: string | undefined;
+  /** What the route is told of the target: the path, an id. */
+  [about: string]: string | undefined;
+}
+
+/** Tells the log of a request that is over; the caller has asked whether it wants to know. */
+export function logRequest(logger: PluginLogger, facts: RequestFacts, status: number, milliseconds: number): void {
+  logger.debug('request', { ...facts, status, ms: Math.round(milliseconds * 1000) / 1000 });
+}
+
+/** A request whose client went away before it had an answer, in the figures: the number other servers use for it. */
+export const GIVEN_UP = 499;
+
+export class RequestExchange implements Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly server: ServerContext;
+  readonly socket: Socket;
+  /** By `performance.now`. */
+  readonly started: number;
+  route: Route | undefined;
+  /** Undefined before the target was read, and once a handler has done with it: a live read may last for days. */
+  private asked: Pick<Exchange, 'query' | 'params'> | undefined;
+  caller: Caller | undefined;
+  isLive = false;
+  /** The client went away before its answer was complete. */
+  isGivenUp = false;
+  isOver = false;
+  /** Its body broke off, before anybody read it. */
+  isBroken = false;
+  /** What it is about, for the log; only where the log wants to know. */
+  about: Readonly<Record<string, string>> | undefined;
+  private controller: AbortController | undefined;
+  private name: string | undefined;
+
+  constructor(req: IncomingMessage, res: ServerResponse, server: ServerContext) {
+    this.req = req;
+    this.res = res;
+    this.server = server;
+    this.socket = req.socket;
+    this.started = performance.now();
+    const given = req.headers['x-request-id'];
+    // Who names his requests is told the name again; to others it is told where something goes wrong.
+    if (given !== undefined && REQUEST_ID.test(given as string)) {
+      this.name = given as string;
+      res.setHeader('X-Request-Id', this.name);
+    }
+  }
+
+  get query(): Query {
+    return this.asked!.query;
+  }
+
+  get params(): Readonly<Record<string, string>> {
+    return this.asked!.params;
+  }
+
+  /** Its id: the one the client gave it, or one of ours. */
+  get id(): string {
+    this.name ??= nextRequestId();
+    return this.name;
+  }
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.isGivenUp) this.controller.abort();
+    return this.controller.signal;
+  }
+
+  /**
+   * Settles when the answers before this one are out, or nobody is there any more to get it.
+   *
+   * @throws BODY_BROKE_OFF, or what it is to be refused with: then it is the last on its connection
+   */
+  async turn(refusal: StreamFSError | undefined): Promise<void> {
+    const { res } = this;
+    if (res.socket === null && !res.destroyed) {
+      await new Promise<void>((resolve) => {
+        const settle = () => {
+          res.off('socket', settle).off('close', settle);
+          resolve();
+        };
+        res.on('socket', settle).on('close', settle);
+      });
+    }
+    if (refusal !== undefined) {
+      if (!res.headersSent) res.setHeader('Connection', 'close');
+      throw refusal;
+    }
+    if (this.isBroken) throw fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 });
+  }
+
+  /** The client has gone. */
+  giveUp(): void {
+    this.isGivenUp = true;
+    this.controller?.abort();
+  }
+
+  /** The route for it is known. */
+  begin(route: Route, params: Readonly<Record<string, string>>, query: Query, caller: Caller | undefined): void {
+    this.route = route;
+    this.caller = caller;
+    this.asked = { query, params };
+    if (!writes(this.server.logger, 'debug')) return;
+    const path = query.has('path') ? { path: query.first('path') } : {};
+    const { remoteAddress: address } = this.socket;
+    this.about = { ...(address === undefined ? {} : { address }), ...path, ...params };
+  }
+
+  /** The handler is done with it. */
+  forget(): void {
+    this.asked = undefined;
+  }
+
+  /** The status that was answered. */
+  get status(): number {
+    return this.res.headersSent ? this.res.statusCode : GIVEN_UP;
+  }
+
+  facts(): RequestFacts {
+    const { req, route, socket, about } = this;
+    return {
+      request: this.id,
+      method: req.method,
+      route: route?.pattern ?? 'none',
+      // Of a connection that is gone the system does not know it any more.
+      address: socket.remoteAddress,
+      ...about,
+    };
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The parameters of a query, read by type. Each reader checks its value and says, by name, what was wrong and what
+ * would be right. Parameters nobody asks for are ignored: clients of the original may send more than we know.
+ */
+import { fail, isStreamFSError } from '../../errors/index.ts';
+import { parseDuration, parseSize } from '../../units/index.ts';
+import { parseMode } from './mode.ts';
+import { shorten } from './shorten.ts';
+
+export interface IntegerRange {
+  min?: number;
+  max?: number;
+}
+
+export class Query {
+  readonly #values = new Map<string, string[]>();
+
+  constructor(pairs: readonly (readonly [string, string])[]) {
+    for (const [name, value] of pairs) {
+      const values = this.#values.get(name);
+      if (values) values.push(value);
+      else this.#values.set(name, [value]);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  /** Whether nothing else is given. */
+  hasOnly(names: ReadonlySet<string>): boolean {
+    for (const name of this.#values.keys()) if (!names.has(name)) return false;
+    return true;
+  }
+
+  /** The value as it was sent, or the first of several: for the log, which refuses nothing. */
+  first(name: string): string {
+    return this.#values.get(name)?.[0] ?? '';
+  }
+
+  /** The value, not empty; undefined where absent. Given twice it is refused: which of them was meant? */
+  text(name: string): string | undefined {
+    const values = this.#values.get(name);
+    if (!values) return undefined;
+    if (values.length > 1) throw invalid(name, 'given more than once');
+    const value = values[0]!;
+    if (value === '') throw invalid(name, 'is empty; leave it out or give a value');
+    return value;
+  }
+
+  /** The path, as sent. Absent or empty is PATH_REQUIRED (contract 66). */
+  path(): string {
+    if (this.#values.get('path')?.every((value) => value === '') ?? true) throw fail('PATH_REQUIRED');
+    return this.text('path')!;
+  }
+
+  /** `true`, `false`, `1` or `0`. */
+  boolean(name: string): boolean | undefined {
+    const value = this.text(name)?.toLowerCase();
+    if (value === undefined) return undefined;
+    if (value === 'true' || value === '1') return true;
+    if (value === 'false' || value === '0') return false;
+    throw invalid(name, `must be true or false, got ${shorten(value)}`);
+  }
+
+  /** A whole number in plain decimal digits, exact as a JavaScript number and within `range` (contract 59). */
+  integer(name: string, range: IntegerRange = {}): number | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    if (!/^-?\d{1,20}$/.test(value)) throw invalid(name, `must be a whole number, got ${shorten(value)}`);
+    const number = Number(value) + 0;
+    const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = range;
+    if (number < min) throw invalid(name, `must be ${min} or more, got ${value}`);
+    if (number > max) throw invalid(name, `must be at most ${max}, got ${value}`);
+    return number;
+  }
+
+  /** Bytes, with or without a unit; `0` is allowed here. */
+  size(name: string): number | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    return value === '0' ? 0 : measured(name, () => parseSize(value));
+  }
+
+  /** Milliseconds of a duration such as `30`, `500ms`, `5m`. */
+  duration(name: string): number | undefined {
+    const value = this.text(name);
+    return value === undefined ? undefined : measured(name, () => parseDuration(value));
+  }
+
+  /** One of a few words. */
+  oneOf<T extends string>(name: string, words: readonly T[]): T | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const word = words.find((candidate) => candidate === value);
+    if (word === undefined) throw invalid(name, `must be one of ${words.join(', ')}; got ${shorten(value)}`);
+    return word;
+  }
+
+  /** Permission bits in octal or decimal (contract 61). */
+  mode(name: string): number | undefined {
+    const value = this.text(name);
+    return value === undefined ? undefined : parseMode(value);
+  }
+}
+
+/** Runs a reader of units, whose errors know nothing of parameters, and names the parameter. */
+function measured(name: string, read: () => number): number {
+  try {
+    return read();
+  } catch (error) {
+    if (isStreamFSError(error, 'CONFIG_INVALID')) throw invalid(name, error.message);
+    throw error;
+  }
+}
+
+function invalid(name: string, reason: string) {
+  return fail('INVALID_PARAMETER', { name, reason });
+}

@@ -1,0 +1,156 @@
+/**
+ * Every answer that is not a stream is written here: JSON, messages, errors, bytes.
+ *
+ * An answer may be due while the client still sends (a body that is too large, a stream that has ended). Closing the
+ * connection then would make the client's kernel throw away the answer it had received. So the answer goes out whole,
+ * what still comes is read and dropped for a moment, and only then the exchange ends.
+ */
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { fail, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
+import type { FileInfo } from '../../fs/index.ts';
+import { writes } from '../../log/index.ts';
+import { COUNTED_FROM } from '../limits/held-bytes.ts';
+import type { RequestExchange } from './exchange.ts';
+import { CONTENT_HEADERS, headersFor } from './headers.ts';
+import type { ServerContext } from './route.ts';
+
+/** How long the rest of an unwanted body is read and dropped, in milliseconds. */
+const LINGER_LIMIT = 2000;
+
+/** A body this small is read to its end, so that its connection can be used again. */
+const SMALL_BODY = 64 * 1024;
+
+/** Requests whose body can never be complete: their connection broke off or sent nonsense. */
+const broken = new WeakSet<IncomingMessage>();
+
+/** The two halves of an exchange. */
+export interface Pair {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** Where long answers are charged. */
+  readonly server?: Pick<ServerContext, 'bounds'>;
+}
+
+/** Says that the rest of a request will never come; answers to it stop waiting for it. */
+export function markBroken(req: IncomingMessage): void {
+  broken.add(req);
+}
+
+export function sendJson(pair: Pair, status: number, value: unknown, headers: OutgoingHttpHeaders = {}): void {
+  // A text, not bytes: node:http then sends it in one piece with the head.
+  const body = `${JSON.stringify(value)}\n`;
+  send(
+    pair,
+    status,
+    { 'Content-Type': 'application/json', ...headers },
+    body.length >= COUNTED_FROM ? charged(pair, body) : body,
+  );
+}
+
+/** `{"message": text}` (contract 66). */
+export function sendMessage(pair: Pair, status: number, message: string, headers: OutgoingHttpHeaders = {}): void {
+  sendJson(pair, status, { message }, headers);
+}
+
+/** Raw bytes of known length, charged for until they are sent. @throws MEMORY_LIMIT */
+export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHeaders = {}): void {
+  send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data.length >= COUNTED_FROM ? charged(pair, data) : data);
+}
+
+/** The bytes of a long answer, charged for until it is over: who reads it slowly keeps them. @throws MEMORY_LIMIT */
+function charged({ res, server }: Pair, body: Uint8Array | string): Uint8Array {
+  const data = typeof body === 'string' ? Buffer.from(body) : body;
+  if (server === undefined || res.destroyed) return data;
+  const { held } = server.bounds;
+  held.hold(data);
+  res.once('close', () => held.release(data));
+  return data;
+}
+
+/**
+ * Answers with an error (contract 66, 73): status and code from the table, details beside the text. What is not of
+ * the table is our own bug: it is logged whole, and the client learns only that it happened. Once the answer has
+ * begun, an error can only be shown by cutting the connection.
+ */
+export function sendError(exchange: RequestExchange, error: unknown, headers: OutgoingHttpHeaders = {}): void {
+  const { res } = exchange;
+  const { logger } = exchange.server;
+  const known = isStreamFSError(error) ? error : undefined;
+  if (!known) logger.error('request failed', { ...exchange.facts(), error: stackOf(error) });
+  if (res.destroyed || res.writableEnded) return;
+  if (res.headersSent) {
+    if (writes(logger, 'debug')) {
+      logger.debug('answer cut off by an error', { ...exchange.facts(), error: stackOf(error) });
+    }
+    res.destroy();
+    return;
+  }
+  const answered = known ?? fail('INTERNAL');
+  sendJson(exchange, answered.status, errorBody(answered), { ...headers, 'X-Request-Id': exchange.id });
+}
+
+/** The JSON of an error: its details cannot displace its text and code. */
+export function errorBody(error: StreamFSError): Record<string, unknown> {
+  return { ...error.details, error: error.message, code: error.code };
+}
+
+/** A file's facts as clients read them (contract 67): the time as RFC 3339 with a fraction, the mode as a number. */
+export function fileInfo(info: FileInfo): Record<string, unknown> {
+  return {
+    name: info.name,
+    size: info.size,
+    mode: info.mode,
+    modTime: info.modTime.toISOString(),
+    isDir: info.isDir,
+    meta: info.meta,
+  };
+}
+
+function send(pair: Pair, status: number, headers: OutgoingHttpHeaders, body: Uint8Array | string): void {
+  const { req, res } = pair;
+  const pending = hasBody(req) && !req.complete;
+  const reusable = !pending || (Number(req.headers['content-length']) <= SMALL_BODY && !broken.has(req));
+  res.writeHead(status, {
+    ...headersFor(req.method),
+    ...headers,
+    'Content-Length': Buffer.byteLength(body),
+    ...(reusable ? {} : { Connection: 'close' }),
+  });
+  if (!pending || broken.has(req)) res.end(body);
+  else {
+    res.write(body);
+    endWithRequest(req, res);
+  }
+}
+
+function hasBody(req: IncomingMessage): boolean {
+  return Number(req.headers['content-length'] ?? 0) > 0 || req.headers['transfer-encoding'] !== undefined;
+}
+
+function endWithRequest(req: IncomingMessage, res: ServerResponse): void {
+  const timer = setTimeout(() => {
+    finish();
+    res.destroy();
+  }, LINGER_LIMIT);
+  const finish = () => {
+    clearTimeout(timer);
+    req.off('end', finish).off('close', finish).off('error', finish);
+    res.end();
+  };
+  req.on('end', finish).on('close', finish).on('error', finish).resume();
+}
+
+/** Headers did not come in time. */
+export function requestTimeout(milliseconds: number): StreamFSError {
+  const seconds = milliseconds / 1000;
+  return fail('REQUEST_TIMEOUT', { seconds }, { limit: 'header_timeout', max: seconds });
+}
+
+/** When it may be worth another try: what is refused because too much is going on may be free in a moment. */
+export function retryAfter(error: StreamFSError): Record<string, string> {
+  return error.status === 503 || error.status === 429 ? { 'Retry-After': '1' } : {};
+}
+
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

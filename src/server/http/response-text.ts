@@ -1,0 +1,66 @@
+/** Answers as texts, for sockets on which node:http writes nothing: it has not read the request, or could not. */
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { StreamFSError } from '../../errors/index.ts';
+import { KEEP_ALIVE_TIMEOUT } from '../net/listener.ts';
+import { SecureSocket } from '../net/secure-socket.ts';
+import { ANSWER_HEADERS } from './headers.ts';
+import { errorBody, retryAfter } from './respond.ts';
+
+/** The lines that an answer begins with. */
+export function headLines(status: number, headers: Readonly<Record<string, string | number>>): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
+}
+
+/** The head of an answer, with the empty line that ends it. */
+function headText(status: number, headers: Readonly<Record<string, string | number>>): string {
+  return `${headLines(status, headers)}Date: ${httpDate()}\r\n\r\n`;
+}
+
+/** An error, after which the connection is closed. */
+export function errorText(error: StreamFSError): string {
+  const body = `${JSON.stringify(errorBody(error))}\n`;
+  const head = headText(error.status, {
+    ...ANSWER_HEADERS,
+    'Content-Type': 'application/json',
+    ...retryAfter(error),
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+  });
+  return head + body;
+}
+
+/** Whether an answer would reach the peer: one that has not come to the end of its handshake gets none. */
+export function canAnswer(socket: Duplex): boolean {
+  return socket.writable && !(socket instanceof SecureSocket && !socket.isSecure);
+}
+
+/** The answer to a write, with what stands before and behind the end offset, for whoever answers many. */
+export function writtenParts(written: number, generation: string): [before: string, behind: string] {
+  const body = `${JSON.stringify({ message: `Written ${written} bytes` })}\n`;
+  const text = headText(200, {
+    'Content-Type': 'application/json',
+    'X-Stream-Generation': generation,
+    'Content-Length': body.length,
+    Connection: 'keep-alive',
+    'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT / 1000}`,
+    // The last, or each such object would have a hidden class of its own (docs/adr/0019-small-slabs-in-blocks.md).
+    ...ANSWER_HEADERS,
+  });
+  const end = text.indexOf('\r\n') + 2;
+  return [`${text.slice(0, end)}X-Stream-End-Offset: `, `\r\n${text.slice(end)}${body}`];
+}
+
+let dateSecond = 0;
+let dateText = '';
+
+/** The time as HTTP writes it (RFC 9110 section 5.6.7), made once a second. */
+export function httpDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}

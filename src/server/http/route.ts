@@ -1,0 +1,82 @@
+/**
+ * What a route is. The table of them ({@link ROUTES} in routes/index.ts) is the one description of the API: the
+ * router serves from it and the documentation is made from it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HandleTable, MountTable, PluginLogger } from '../../fs/index.ts';
+import type { Caller, LinkRight, Links, Needs } from '../auth/index.ts';
+import type { Bounds } from '../limits/index.ts';
+import type { ServerMetrics } from '../metrics/index.ts';
+import type { Query } from './query.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export interface RouteParameter {
+  name: string;
+  /** Where it stands: in the path, the query, or as a field of a JSON body. */
+  in: 'path' | 'query' | 'body';
+  type: 'string' | 'integer' | 'boolean' | 'size' | 'duration' | 'mode' | 'object';
+  required: boolean;
+  /** What it is where it is not given, as a client would write it. */
+  default?: string;
+  description: string;
+}
+
+export interface Route {
+  readonly method: Method;
+  /** An absolute path; `:id` stands for one part. */
+  readonly pattern: string;
+  /** One sentence. */
+  readonly summary: string;
+  readonly parameters: readonly RouteParameter[];
+  /** What whoever asks must be allowed to, where tokens are asked for. */
+  readonly needs: Needs;
+  /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */
+  readonly link?: LinkRight;
+  handle(exchange: Exchange): Promise<void>;
+  /** Answers HEAD where running `handle` without sending its body would change something or never end. */
+  head?(exchange: Exchange): Promise<void>;
+}
+
+/** What the server was made of, as handlers see it. */
+export interface ServerContext {
+  readonly mounts: MountTable;
+  readonly handles: HandleTable;
+  readonly logger: PluginLogger;
+  /** The largest JSON body, and the largest body for a file that is not a stream, in bytes (contract 70). */
+  readonly maxRequestBodyBytes: number;
+  readonly version: VersionInfo;
+  /** Whether the process wants traffic; the mounts have their own say in readiness. */
+  ready(): boolean;
+  /** The longest a search may take, in milliseconds. */
+  readonly grepTimeLimit: number;
+  /** Memory, limits, and how often they were reached. */
+  readonly bounds: Bounds;
+  readonly metrics: ServerMetrics;
+  /** Undefined where nobody could be asked for a token. */
+  readonly links: Links | undefined;
+}
+
+export interface VersionInfo {
+  readonly version: string;
+  readonly gitCommit: string;
+  readonly buildTime: string;
+}
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly query: Query;
+  /** The parts of the path that the pattern names. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Aborts when the client goes away before the answer is complete. */
+  readonly signal: AbortSignal;
+  readonly server: ServerContext;
+  /** Whose token it is; undefined where nobody is asked for one. */
+  readonly caller: Caller | undefined;
+  /** Its id in the log. */
+  readonly id: string;
+  /** To be set where the answer goes on for as long as its stream: how long that takes says nothing of the server. */
+  isLive: boolean;
+}

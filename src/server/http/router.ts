@@ -1,0 +1,78 @@
+/**
+ * Finds the route of a request. Paths that are written out are looked up; the few with a named part are compared part
+ * by part. A part that is written out wins over one that is named (`/handles/open` over `/handles/:id`).
+ */
+import { fail } from '../../errors/index.ts';
+import type { Route } from './route.ts';
+import { shorten } from './shorten.ts';
+
+export interface Found {
+  route: Route;
+  params: Readonly<Record<string, string>>;
+}
+
+/** Joins parts to a key: no part of a path that a router knows holds this. */
+const BETWEEN = '\0';
+
+export class Router {
+  readonly #literal = new Map<string, Found[]>();
+  readonly #named: { route: Route; parts: readonly string[] }[] = [];
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) {
+      const parts = route.pattern.split('/').filter((part) => part !== '');
+      if (parts.some((part) => part.startsWith(':'))) this.#named.push({ route, parts });
+      else {
+        const key = parts.join(BETWEEN);
+        const known = this.#literal.get(key) ?? [];
+        this.#literal.set(key, [...known, { route, params: {} }]);
+      }
+    }
+  }
+
+  /** The route for a method and path; HEAD finds GET's. ROUTE_NOT_FOUND or METHOD_NOT_ALLOWED (contract 66, 78). */
+  find(method: string, pathname: string, segments: readonly string[]): Found {
+    const wanted = method === 'HEAD' ? 'GET' : method;
+    const matches = this.#matches(segments);
+    const found = matches.find(({ route }) => route.method === wanted);
+    if (found) return found;
+    if (matches.length > 0) throw fail('METHOD_NOT_ALLOWED', {}, { allow: allowOf(matches) });
+    throw fail('ROUTE_NOT_FOUND', { method, route: shorten(pathname) });
+  }
+
+  /** What `Allow` says for a path, or undefined where there is no such path. */
+  allowed(segments: readonly string[]): string | undefined {
+    const matches = this.#matches(segments);
+    return matches.length === 0 ? undefined : allowOf(matches);
+  }
+
+  #matches(segments: readonly string[]): readonly Found[] {
+    return this.#literal.get(segments.join(BETWEEN)) ?? this.#matchesNamed(segments);
+  }
+
+  #matchesNamed(segments: readonly string[]): Found[] {
+    const found: Found[] = [];
+    for (const { route, parts } of this.#named) {
+      const params = match(parts, segments);
+      if (params) found.push({ route, params });
+    }
+    return found;
+  }
+}
+
+function match(parts: readonly string[], segments: readonly string[]): Record<string, string> | undefined {
+  if (parts.length !== segments.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, part] of parts.entries()) {
+    const segment = segments[index]!;
+    if (part.startsWith(':')) params[part.slice(1)] = segment;
+    else if (part !== segment) return undefined;
+  }
+  return params;
+}
+
+function allowOf(matches: readonly Found[]): string {
+  const methods = new Set<string>(matches.map(({ route }) => route.method));
+  if (methods.has('GET')) methods.add('HEAD');
+  return [...methods, 'OPTIONS'].join(', ');
+}

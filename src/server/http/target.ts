@@ -1,0 +1,57 @@
+/**
+ * The target of a request, taken apart by hand: `new URL` would repair what it is given (`..`, `//`, bad escapes),
+ * and a path must reach the file system, or be refused, exactly as it was sent.
+ */
+import { fail } from '../../errors/index.ts';
+import { Query } from './query.ts';
+import { shorten } from './shorten.ts';
+
+export interface Target {
+  /** Decoded parts of the path before `?`; a trailing slash adds none. `/api/v1/files` is `['api','v1','files']`. */
+  segments: string[];
+  /** The path as sent, for messages and logs. */
+  pathname: string;
+  query: Query;
+}
+
+const ORIGIN = /^https?:\/\/[^/?]*/i;
+
+/** Reads a request target. Malformed escapes are BAD_REQUEST. Absolute targets (as sent to a proxy) are accepted. */
+export function parseTarget(url: string): Target {
+  const relative = url.replace(ORIGIN, '');
+  const mark = relative.indexOf('?');
+  const pathname = (mark < 0 ? relative : relative.slice(0, mark)) || '/';
+  if (!pathname.startsWith('/')) {
+    throw fail('BAD_REQUEST', { reason: `the request target must begin with /, got ${shorten(pathname)}` });
+  }
+  const segments = pathname.split('/').slice(1);
+  if (segments.at(-1) === '') segments.pop();
+  return {
+    segments: segments.map((segment) => decode(segment, 'path')),
+    pathname,
+    query: new Query(mark < 0 ? [] : pairs(relative.slice(mark + 1))),
+  };
+}
+
+function pairs(text: string): [string, string][] {
+  const found: [string, string][] = [];
+  for (const part of text.split('&')) {
+    if (part === '') continue;
+    const equals = part.indexOf('=');
+    const name = equals < 0 ? part : part.slice(0, equals);
+    const value = equals < 0 ? '' : part.slice(equals + 1);
+    // In a query `+` is a space, as every SDK of the original writes it.
+    found.push([decode(name.replaceAll('+', ' '), 'query'), decode(value.replaceAll('+', ' '), 'query')]);
+  }
+  return found;
+}
+
+function decode(text: string, where: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw fail('BAD_REQUEST', {
+      reason: `malformed percent-encoding in the ${where}: ${shorten(text)} (write UTF-8, % as %25)`,
+    });
+  }
+}

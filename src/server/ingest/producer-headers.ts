@@ -1,0 +1,55 @@
+/**
+ * The headers by which a producer makes its appends safe to repeat, and those it is answered with: names and rules
+ * are those of the Durable Streams protocol, "Idempotent Producers" (contract 72).
+ */
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { AppendId } from '../../core/index.ts';
+import { fail, isStreamFSError } from '../../errors/index.ts';
+import type { ProducerFacts } from '../../fs/index.ts';
+
+const NAMES = ['Producer-Id', 'Producer-Epoch', 'Producer-Seq'] as const;
+const ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * The append a request is, or undefined if it says nothing of a producer.
+ *
+ * @throws PRODUCER_HEADERS
+ */
+export function appendIdOf(headers: IncomingHttpHeaders): AppendId | undefined {
+  const id = headers['producer-id'];
+  const epoch = headers['producer-epoch'];
+  const seq = headers['producer-seq'];
+  if (id === undefined && epoch === undefined && seq === undefined) return undefined;
+  if (id === undefined || epoch === undefined || seq === undefined) {
+    const missing = NAMES.filter((name) => headers[name.toLowerCase()] === undefined);
+    throw invalid(
+      `${NAMES.join(', ')} come together: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
+    );
+  }
+  if (typeof id !== 'string' || !ID.test(id)) {
+    throw invalid('Producer-Id must be 1 to 128 visible ASCII characters, without spaces');
+  }
+  return { id, epoch: whole('Producer-Epoch', epoch), seq: whole('Producer-Seq', seq) };
+}
+
+function whole(name: string, text: string | string[]): number {
+  const value = Number(text);
+  if (typeof text === 'string' && /^\d{1,16}$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw invalid(`${name} must be a whole number from 0 to 2^53 - 1`);
+}
+
+function invalid(reason: string) {
+  return fail('PRODUCER_HEADERS', { reason });
+}
+
+export function producerHeaders({ epoch, seq }: ProducerFacts): OutgoingHttpHeaders {
+  return { 'Producer-Epoch': epoch, 'Producer-Seq': seq };
+}
+
+/** What a refusal says in headers beside its JSON. */
+export function refusalHeaders(error: unknown): OutgoingHttpHeaders {
+  if (isStreamFSError(error, 'PRODUCER_FENCED')) return { 'Producer-Epoch': Number(error.details.epoch) };
+  if (!isStreamFSError(error, 'PRODUCER_GAP')) return {};
+  const { expected_seq: expected, received_seq: received } = error.details;
+  return { 'Producer-Expected-Seq': Number(expected), 'Producer-Received-Seq': Number(received) };
+}

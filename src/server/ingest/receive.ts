@@ -1,0 +1,116 @@
+/**
+ * Takes the body of a request into a file, as it comes: no piece waits for the next, and no more of the body is held
+ * than one piece (contract 70). Reading stops while the file asks its writer to wait.
+ */
+import { MAX_CHUNK } from '../../core/index.ts';
+import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
+import type { FileWriter } from '../../fs/index.ts';
+import { asArrived, lines, type Pieces, whole } from './cutter.ts';
+import type { BodySource } from './source.ts';
+import { track, untrack } from './uploads.ts';
+
+export interface ReceiveOptions {
+  /** Cut pieces at newlines (`atomic=lines`). */
+  lines?: boolean;
+  /** End the stream behind the last byte. A body that breaks off does not end it. */
+  end?: boolean;
+  /** The largest body in bytes; undefined: none. */
+  limit?: number | undefined;
+  /** Whether it may stand still as long as one for a stream may. Default: if it is for a stream. */
+  live?: boolean;
+}
+
+/**
+ * Reads the whole body into `writer`, closes it, and gives the number of bytes. What arrived before a failure stays
+ * written where the file can keep it (contract 72).
+ *
+ * @throws BODY_BROKE_OFF and BODY_TIMEOUT with `written`, BODY_TOO_LARGE, or what the writer throws
+ */
+export async function receiveBody(body: BodySource, writer: FileWriter, options: ReceiveOptions = {}): Promise<number> {
+  try {
+    await pour(body, writer, options);
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  await writer.close({ end: options.end ?? false });
+  return writer.written;
+}
+
+function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Promise<void> {
+  const pieces = piecesOf(body, options);
+  const { limit = Number.POSITIVE_INFINITY } = options;
+  const { socket } = body;
+  let arrived = 0;
+  return new Promise((resolve, reject) => {
+    /** The last piece, while the file makes its writer wait. */
+    let pending: Promise<void> | undefined;
+    const settle = (act: () => void) => {
+      body.stop();
+      untrack(socket);
+      writer.onStop = undefined;
+      pieces.release();
+      act();
+    };
+    const failed = (error: unknown) => settle(() => reject(error));
+    const write = (piece: Uint8Array | undefined) => {
+      if (piece === undefined) return;
+      const wait = writer.write(piece);
+      if (wait !== undefined) pending = wait;
+    };
+    const data = (bytes: Uint8Array) => {
+      arrived += bytes.length;
+      if (arrived > limit) return failed(limitReached('BODY_TOO_LARGE', 'body_size', limit));
+      try {
+        write(pieces.take(bytes));
+      } catch (error) {
+        return failed(error);
+      }
+      if (pending === undefined) return;
+      body.pause();
+      pending.then(() => {
+        pending = undefined;
+        body.resume();
+      }, failed);
+    };
+    /** The body is over, and whole unless it broke off: writes what is left of it, then does `act`. */
+    const finish = (act: () => void, isWhole = false) => {
+      try {
+        // What is left of an append that will be repeated comes with its repetition, in one piece.
+        if (isWhole || writer.producer === undefined) write(pieces.rest());
+      } catch (error) {
+        return failed(error);
+      }
+      if (pending === undefined) settle(act);
+      else pending.then(() => settle(act), failed);
+    };
+    const broken = () => finish(() => reject(bodyBrokeOff(writer.written)));
+    body.start({ data, end: () => finish(resolve, true), broken });
+    track(socket, {
+      isForStream: options.live ?? writer.generation !== undefined,
+      breakOff: broken,
+      isWaiting: () => pending !== undefined,
+      held: () => pieces.held,
+      giveUp: (why) => finish(() => reject(why(writer.written))),
+    });
+    writer.onStop = failed;
+  });
+}
+
+export function bodyBrokeOff(written: number): StreamFSError {
+  return fail('BODY_BROKE_OFF', { written }, { written });
+}
+
+export function bodyTimeout(milliseconds: number, written: number): StreamFSError {
+  const seconds = milliseconds / 1000;
+  return fail('BODY_TIMEOUT', { seconds }, { limit: 'body_timeout', max: seconds, written });
+}
+
+/** How the body is to be cut: what the writer asked for, else whole if it is short and says so. */
+function piecesOf({ length = 0 }: BodySource, options: ReceiveOptions): Pieces {
+  if (options.lines) return lines();
+  return length > 0 && length <= MAX_CHUNK ? whole(length) : asArrived;
+}
+
+export { RequestBody } from './source.ts';
+export { breakOff, track, type Upload, untrack, uploadOf } from './uploads.ts';

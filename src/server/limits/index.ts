@@ -1,0 +1,100 @@
+/** All that bounds a server, put together: memory, connections, reads, and the one timer that looks after them. */
+import type { Socket } from 'node:net';
+import { MemoryBudget } from '../../core/index.ts';
+import { isStreamFSError, type LimitName, type StreamFSError } from '../../errors/index.ts';
+import { LimitCounters, type PluginLogger } from '../../fs/index.ts';
+import { LogThrottle } from '../../log/index.ts';
+import { Connections } from './connections.ts';
+import { DEFAULT_LIMITS, type ServerLimits } from './defaults.ts';
+import { HeldBytes } from './held-bytes.ts';
+import { LiveReads } from './live-reads.ts';
+
+/** How often connections are looked at, in milliseconds, unless a timeout is too short for that. */
+const SWEEP = 1000;
+
+export interface BoundsOptions {
+  limits?: Partial<ServerLimits>;
+  memory?: MemoryBudget;
+  counters?: LimitCounters;
+  logger: PluginLogger;
+  answer: (error: StreamFSError) => string;
+}
+
+export class Bounds {
+  readonly limits: ServerLimits;
+  readonly memory: MemoryBudget;
+  /** How often each limit was reached. */
+  readonly counters: LimitCounters;
+  readonly connections: Connections;
+  readonly reads: LiveReads;
+  readonly held: HeldBytes;
+  readonly #logger: PluginLogger;
+  #timer: NodeJS.Timeout | undefined;
+  #period = SWEEP;
+  #lookedAt = 0;
+
+  constructor({ limits = {}, memory, counters, logger, answer }: BoundsOptions) {
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.memory = memory ?? new MemoryBudget(0);
+    this.counters = counters ?? new LimitCounters();
+    this.reads = new LiveReads(this.limits.readers, this.memory);
+    this.held = new HeldBytes(this.memory);
+    this.#logger = logger;
+    const refused = new LogThrottle((count, error: StreamFSError) =>
+      this.#logger.warn('connections refused', { count, reason: error.message }),
+    );
+    const stalled = new LogThrottle((count, queued: number) =>
+      this.#logger.warn('connections cut that take nothing', { count, queuedByTheLast: queued }),
+    );
+    this.connections = new Connections({
+      limits: this.limits,
+      memory: this.memory,
+      answer,
+      onRefused: (error) => {
+        this.note(error);
+        refused.add(error);
+      },
+      onStalled: (_socket, queued) => {
+        this.counters.hit('stall_timeout');
+        stalled.add(queued);
+      },
+    });
+  }
+
+  /** Begins to look after connections. Keeps no process alive. */
+  start(): void {
+    const { stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout } = this.limits;
+    const shortest = Math.min(
+      ...[stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout].filter((each) => each > 0),
+    );
+    this.#period = Math.max(10, Math.min(SWEEP, shortest / 4));
+    this.#lookedAt = performance.now();
+    this.#timer ??= setInterval(() => this.#sweep(), this.#period).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #sweep(): void {
+    const { connections } = this;
+    // After the event loop was held up nobody can be blamed for what nobody could do meanwhile: timers come first then.
+    const now = performance.now();
+    const passed = Math.min(now - this.#lookedAt, 2 * this.#period);
+    this.#lookedAt = now;
+    const incoming = connections.sweep(passed);
+    const since = (socket: Socket) => connections.lastTaken(socket);
+    this.reads.settle(since, (socket) => connections.cutStalled(socket), incoming);
+  }
+
+  /** Counts a refusal, and gives the limit it is for, if it is for one. */
+  note(error: unknown): LimitName | undefined {
+    if (!isStreamFSError(error)) return undefined;
+    const limit = error.details.limit as LimitName | undefined;
+    if (limit !== undefined) this.counters.hit(limit);
+    return limit;
+  }
+}
+
+export { DEFAULT_LIMITS, type ServerLimits } from './defaults.ts';

@@ -1,0 +1,16 @@
+/**
+ * A connection on which no request will be answered any more, though it is still open. Whatever still comes is dropped
+ * unread: the rest of a body, or requests, which must not be carried out (RFC 9112 section 9.6). Were it left to wait,
+ * reading would stop when there is too much of it, and with that the only way to hear that the peer has gone (contract 26).
+ */
+import type { Socket } from 'node:net';
+import { SharedReadSocket } from './shared-read-socket.ts';
+
+export function listenOnlyForItsEnd(socket: Socket): void {
+  // node:http lets go of what it reads without the socket's help when somebody listens; after that nothing is to be copied.
+  socket.removeAllListeners('data').on('data', drop);
+  if (socket instanceof SharedReadSocket) socket.taker = drop;
+  socket.resume();
+}
+
+function drop(): void {}

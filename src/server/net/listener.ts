@@ -1,0 +1,64 @@
+/** What listens: node:http's server, with TLS or without. Everything behind it is the same for both. */
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { SecureHttpServer, type TlsOptions } from './secure-server.ts';
+import { shareReads } from './shared-read-socket.ts';
+
+/** Milliseconds after which a connection without a request is closed: longer than clients and proxies keep theirs. */
+export const KEEP_ALIVE_TIMEOUT = 65_000;
+
+/** The largest headers where none are too large for the configuration, in bytes. */
+const NO_HEADER_LIMIT = 2 ** 31 - 1;
+
+/** Bytes a socket takes in or gives out before it is asked to wait: one chunk. */
+const HIGH_WATER_MARK = 64 * 1024;
+
+export interface ListenerOptions {
+  /** Bytes; 0 for any number. */
+  headerSize: number;
+  /** Milliseconds from the first byte of a connection, of its TLS if it has any, to the end of its headers; 0: for ever. */
+  headerTimeout: number;
+  /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. */
+  tcpKeepAlive: number;
+  /** Default: no TLS. */
+  tls?: TlsOptions | undefined;
+}
+
+export function createListener({ headerSize, headerTimeout, tcpKeepAlive, tls }: ListenerOptions): Server {
+  const options = {
+    // A live upload may last for days; headers may not.
+    requestTimeout: 0,
+    headersTimeout: headerTimeout,
+    // It looks only so often whether headers are late.
+    connectionsCheckingInterval: Math.max(10, Math.min(1000, Math.ceil((headerTimeout || 4000) / 4))),
+    maxHeaderSize: headerSize || NO_HEADER_LIMIT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    highWaterMark: HIGH_WATER_MARK,
+    noDelay: true,
+    keepAlive: tcpKeepAlive > 0,
+    keepAliveInitialDelay: tcpKeepAlive,
+    // It is asked for where requests are routed, where the refusal is JSON like any other.
+    requireHostHeader: false,
+  };
+  const server = tls === undefined ? createServer(options) : new SecureHttpServer(options, tls);
+  // Their size is what bounds them: node:http would leave out those beyond the 2000th without a word.
+  server.maxHeadersCount = 0;
+  return server;
+}
+
+/**
+ * Has a server's connections come to `take` first. Gives what hands one on to node:http.
+ */
+export function takeConnections(
+  server: Server,
+  tcpKeepAlive: number,
+  take: (socket: Socket) => void,
+): (socket: Socket) => void {
+  const [toHttp] = server.listeners('connection') as [(socket: Socket) => void];
+  server.off('connection', toHttp).on('connection', take);
+  if (!(server instanceof SecureHttpServer)) {
+    const options = { highWaterMark: HIGH_WATER_MARK, tcpKeepAlive };
+    server.on('listening', () => shareReads(server, options, take));
+  }
+  return (socket) => toHttp.call(server, socket);
+}

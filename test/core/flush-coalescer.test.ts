@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Pace } from '../../src/core/flush-coalescer.ts';
+
+const KiB = 1024;
+
+describe('when readers of a busy stream are woken', () => {
+  let now = 1000;
+  beforeEach(() => {
+    now = 1000;
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  /** A pace whose last round, to a hundred readers, took so many milliseconds and has just ended. */
+  function busy(ms: number): Pace {
+    const pace = new Pace();
+    pace.round(100, () => {
+      now += ms;
+    });
+    return pace;
+  }
+
+  it('an idle stream does not wait', () => {
+    expect(new Pace().waits(100, 10)).toBe(false);
+    const pace = busy(4);
+    now += 5;
+    expect(pace.waits(100, 10)).toBe(false);
+  });
+
+  it('few readers are woken at once', () => {
+    expect(busy(4).waits(7, 10)).toBe(false);
+  });
+
+  it('a busy one waits for an eighth of the last round', () => {
+    const pace = busy(4);
+    expect(pace.waits(100, 10)).toBe(true);
+    now += 0.49;
+    expect(pace.waits(100, 10)).toBe(true);
+    now += 0.02;
+    expect(pace.waits(100, 10)).toBe(false);
+  });
+
+  it('never waits longer than a millisecond', () => {
+    const pace = busy(400);
+    expect(pace.waits(1000, 10)).toBe(true);
+    now += 1;
+    expect(pace.waits(1000, 10)).toBe(false);
+  });
+
+  it('does not wait when there is enough to send', () => {
+    expect(busy(4).waits(100, 256 * KiB)).toBe(false);
+  });
+
+  it('each round waits anew', () => {
+    const pace = busy(4);
+    expect(pace.waits(100, 10)).toBe(true);
+    pace.round(100, () => {
+      now += 4;
+    });
+    expect(pace.waits(100, 10)).toBe(true);
+  });
+});

@@ -1,0 +1,66 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { asArrived, lines, type Pieces, whole } from '../../../src/server/ingest/cutter.ts';
+
+/** All pieces a cutter makes of the parts of a body. */
+function cut(pieces: Pieces, parts: Uint8Array[]): Buffer[] {
+  const made: Buffer[] = [];
+  for (const part of parts) {
+    const piece = pieces.take(part);
+    if (piece !== undefined) made.push(Buffer.from(piece));
+  }
+  const rest = pieces.rest();
+  if (rest !== undefined) made.push(Buffer.from(rest));
+  return made;
+}
+
+/** A body and the way the network cut it. */
+const bodies = fc
+  .array(fc.stringMatching(/^[ab\n]{1,40}$/), { minLength: 1, maxLength: 12 })
+  .map((parts) => parts.map((part) => Buffer.from(part)));
+
+describe('pieces of a body', () => {
+  it('contract 10: what arrived together is a piece', () => {
+    fc.assert(
+      fc.property(bodies, (parts) => {
+        expect(cut(asArrived, parts)).toEqual(parts);
+      }),
+    );
+  });
+
+  it('contract 10: a short body of known length is one piece, however it was cut', () => {
+    fc.assert(
+      fc.property(bodies, (parts) => {
+        const body = Buffer.concat(parts);
+        expect(cut(whole(body.length), parts)).toEqual([body]);
+      }),
+    );
+  });
+
+  it('contract 72: of a short body that breaks off, what came is one piece', () => {
+    fc.assert(
+      fc.property(bodies, (parts) => {
+        const body = Buffer.concat(parts);
+        expect(cut(whole(body.length + 1), parts)).toEqual([body]);
+      }),
+    );
+  });
+
+  it('contract 10: with atomic=lines every piece but the last ends at a newline, and nothing is lost', () => {
+    fc.assert(
+      fc.property(bodies, (parts) => {
+        const made = cut(lines(), parts);
+        expect(Buffer.concat(made)).toEqual(Buffer.concat(parts));
+        for (const piece of made.slice(0, -1)) expect(piece.at(-1)).toBe(10);
+      }),
+    );
+  });
+
+  it('contract 10: a line longer than 64 KiB is cut rather than held', () => {
+    const part = Buffer.alloc(40 * 1024, 'x');
+    const cutter = lines();
+    expect(cutter.take(part)).toBeUndefined();
+    expect(cutter.take(part)?.length).toBe(80 * 1024);
+    expect(cutter.rest()).toBeUndefined();
+  });
+});

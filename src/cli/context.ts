@@ -40,6 +40,23 @@ export class CommandContext {
     return this.#output;
   }
 
+  /**
+   * Does what waits for something to write, with a signal that aborts as well when nobody reads the output any more,
+   * also where nothing comes to be written.
+   */
+  async whileRead<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { failed } = this.output;
+    const stop = this.output.watch(this.io.outputCheck?.());
+    try {
+      return await work(AbortSignal.any([this.signal, failed]));
+    } catch (error) {
+      // What aborting makes of an operation differs; why it was aborted does not.
+      throw failed.aborted ? failed.reason : error;
+    } finally {
+      stop();
+    }
+  }
+
   /** A line for whoever reads standard output. */
   async print(line: string): Promise<void> {
     await this.output.write(`${line}\n`, this.signal);

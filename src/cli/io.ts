@@ -5,6 +5,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { BrokenPipeError } from './exit-codes.ts';
+import type { OutputCheck } from './output-check.ts';
 
 export interface CliIo {
   readonly stdin: Readable;
@@ -13,10 +14,15 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts with an InterruptedError when the process is asked to stop. */
   readonly signal: AbortSignal;
+  /** Makes the check whether standard output is still read; without it, only a write tells. */
+  readonly outputCheck?: () => OutputCheck | undefined;
 }
 
 /** Bytes that may wait for a slow reader of our output. More only costs memory: the system holds some itself. */
 const MAX_WAITING = 512 * 1024;
+
+/** How often it is checked whether an output to which nothing is written is still read, in milliseconds. */
+const CHECK_INTERVAL = 1000;
 
 /** Whether a stream is a terminal. */
 export function isTerminal(stream: Readable | Writable): boolean {
@@ -26,6 +32,7 @@ export function isTerminal(stream: Readable | Writable): boolean {
 /** Writes to standard output in order, no faster than it is read; memory stays bounded. */
 export class Output {
   readonly #stream: Writable;
+  readonly #failed = new AbortController();
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
@@ -46,6 +53,20 @@ export class Output {
       if (error) this.#fail(error);
     });
     if (this.#stream.writableLength > MAX_WAITING) await this.#until(() => !this.#stream.writableNeedDrain, signal);
+  }
+
+  /** Aborts, with the error, once nothing can be written any more: a command that waits for something has no use then. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  /** Checks now and then whether it is still read, until the function it gives is called. */
+  watch(check: OutputCheck | undefined): () => void {
+    if (check === undefined) return () => {};
+    const timer = setInterval(() => {
+      if (!check()) this.#fail(Object.assign(new Error('no reader'), { code: 'EPIPE' }));
+    }, CHECK_INTERVAL).unref();
+    return () => clearInterval(timer);
   }
 
   /** Waits until all has been handed to the system, and throws where that failed. */
@@ -79,8 +100,11 @@ export class Output {
   }
 
   #fail(error: NodeJS.ErrnoException): void {
-    const gone = error.code === 'EPIPE' || error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_DESTROYED';
-    this.#failure ??= gone ? new BrokenPipeError('standard output was closed', { cause: error }) : error;
+    if (this.#failure !== undefined) return;
+    this.#failure = isGone(error, this.#stream)
+      ? new BrokenPipeError('standard output was closed', { cause: error })
+      : error;
+    this.#failed.abort(this.#failure);
     this.#wakeUp();
   }
 
@@ -89,6 +113,12 @@ export class Output {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+/** Whether an error says that there is nobody any more who reads. A terminal that was closed answers with EIO. */
+function isGone({ code }: NodeJS.ErrnoException, stream: Writable): boolean {
+  if (code === 'EIO') return isTerminal(stream);
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_DESTROYED';
 }
 
 /** Messages for people, on standard error: one line each, in colour only on a terminal. */

@@ -3,7 +3,8 @@
 import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import { Readable } from 'node:stream';
-import { exitCodeOf, InterruptedError } from './exit-codes.ts';
+import { EXIT, exitCodeOf, InterruptedError } from './exit-codes.ts';
+import { outputCheck } from './output-check.ts';
 import { run } from './run.ts';
 
 const stopping = new AbortController();
@@ -30,9 +31,13 @@ const code = await run(process.argv.slice(2), {
   },
   stdout: process.stdout,
   stderr: process.stderr,
+  outputCheck: () => outputCheck(1, process.stdout),
   env: process.env,
   signal: stopping.signal,
 });
+
+// Node aborts where it exits with a terminal that is gone: this ends as the terminal's hang-up does.
+if (code === EXIT.brokenPipe.code && process.stdout.isTTY) process.kill(process.pid, 'SIGHUP');
 
 process.exitCode = code;
 if (!stopping.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);

@@ -3,6 +3,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { type AppOptions, startApp } from '../../src/app/index.ts';
 import { InterruptedError } from '../../src/cli/exit-codes.ts';
+import type { CliIo } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
 
 /** Takes all that is written to it, and shows it as it grows. */
@@ -42,6 +43,7 @@ export interface CliOptions {
   env?: Record<string, string>;
   stdout?: Writable;
   errIsTerminal?: boolean;
+  outputCheck?: CliIo['outputCheck'];
 }
 
 /** Starts the command line with `argv`; a run that is left waiting is interrupted with the test. */
@@ -55,7 +57,14 @@ export function cli(argv: string[], options: CliOptions = {}): CliRun {
   const interrupt = (signal: 'SIGINT' | 'SIGTERM') => abort.abort(new InterruptedError(signal));
   const env = { ...(options.url === undefined ? {} : { STREAMFS_URL: options.url }), ...options.env };
   if (options.input !== undefined) stdin.end(options.input);
-  const code = run(argv, { stdin, stdout, stderr: err, env, signal: abort.signal });
+  const code = run(argv, {
+    stdin,
+    stdout,
+    stderr: err,
+    env,
+    signal: abort.signal,
+    ...(options.outputCheck === undefined ? {} : { outputCheck: options.outputCheck }),
+  });
   onTestFinished(async () => {
     interrupt('SIGTERM');
     await code;

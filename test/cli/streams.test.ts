@@ -270,6 +270,31 @@ describe('standard output', () => {
     expect(reader.err.text).toBe('');
   });
 
+  it('that has gone while nothing is written ends the command quietly with 141', async () => {
+    const { url } = await realServer();
+    let isRead = true;
+    const reader = cli(['cat', '--stream', '/streamfs/idle'], { url, outputCheck: () => () => isRead });
+    const client = new StreamFSClient({ url });
+    await expect.poll(async () => (await client.list('/streamfs')).map(({ name }) => name)).toContain('idle');
+    isRead = false;
+    expect(await reader.code).toBe(EXIT.brokenPipe.code);
+    expect(reader.err.text).toBe('');
+  });
+
+  it('that is a terminal which was closed ends the command quietly with 141', async () => {
+    const { url } = await realServer();
+    await cli(['write', '--stream', '/streamfs/x'], { url, input: 'abc' }).code;
+    const stdout = new Writable({
+      write(_piece, _encoding, done) {
+        done(Object.assign(new Error('write EIO'), { code: 'EIO' }));
+      },
+    });
+    const terminal = Object.assign(stdout, { isTTY: true });
+    const reader = cli(['cat', '--stream', '/streamfs/x'], { url, stdout: terminal });
+    expect(await reader.code).toBe(EXIT.brokenPipe.code);
+    expect(reader.err.text).toBe('');
+  });
+
   it('that cannot be written, on a full disk, is a failure, also at the last byte', async () => {
     const { url } = await realServer();
     for (const argv of [

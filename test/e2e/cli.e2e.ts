@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,16 +61,30 @@ describe('in a pipe', () => {
     await at.untilReaders('/streamfs/head', 0);
   });
 
-  it('a reader of its output that leaves is noticed on an idle stream too, with the next byte', async () => {
-    const child = shell('streamfs cat --stream /streamfs/idle | head -c 1; echo "/$PIPESTATUS"');
-    await at.untilReaders('/streamfs/idle', 1);
-    await at.put('/streamfs/idle', 'a');
-    await child.stdout.until('a');
-    await waitFor('the program to end', async () => {
-      if (child.isRunning) await at.put('/streamfs/idle', 'b');
-      return !child.isRunning;
+  it.each([
+    ['a pipe', (end: string) => `streamfs cat --stream /streamfs/idle | ${end}; echo "/$PIPESTATUS"`],
+    [
+      'a named pipe',
+      (end: string) => `cd "$FOLDER"; mkfifo p; ${end} < p & streamfs cat --stream /streamfs/idle > p; echo "/$?"`,
+    ],
+  ])('%s that is closed ends it on a stream where nothing more comes', async (_, line) => {
+    await at.put('/streamfs/idle', 'a\nb\n');
+    const child = shell(line('head -n 1'), { FOLDER: folder() });
+    expect(await child.result()).toMatchObject({ code: 0, stdout: 'a\n/141\n', stderr: '' });
+    await at.untilReaders('/streamfs/idle', 0);
+  });
+
+  it('a socket that is closed ends it on a stream where nothing more comes', async () => {
+    await at.put('/streamfs/quiet', 'a');
+    // What Node gives a child as its standard output is a socket.
+    const child = spawn(process.execPath, [MAIN, 'cat', '--stream', '/streamfs/quiet'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, STREAMFS_URL: at.url },
     });
-    expect(await child.result()).toMatchObject({ stdout: 'a/141\n', stderr: '' });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    expect(await once(child, 'exit')).toEqual([141, null]);
   });
 
   it('an output that cannot be written to is a failure, not silence', async () => {

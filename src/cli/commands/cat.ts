@@ -23,9 +23,11 @@ export async function cat(context: CommandContext, path: string, options: Option
   const showProgress = context.chatty && context.messages.terminal && !isTerminal(context.io.stdout);
   const progress = new Progress(context.messages, showProgress);
   try {
-    return options.stream
-      ? await followTo(context, client, path, { ...request, signal: context.signal }, progress)
-      : await readTo(context, client, path, progress);
+    return await context.whileRead((signal) =>
+      options.stream
+        ? followTo(context, client, path, { ...request, signal }, progress)
+        : readTo(context, client, path, signal, progress),
+    );
   } finally {
     progress.stop();
   }
@@ -61,11 +63,12 @@ async function readTo(
   context: CommandContext,
   client: StreamFSClient,
   path: string,
+  signal: AbortSignal,
   progress: Progress,
 ): Promise<number> {
-  for await (const piece of client.download(path, { signal: context.signal })) {
+  for await (const piece of client.download(path, { signal })) {
     progress.add(piece.length);
-    await context.output.write(piece, context.signal);
+    await context.output.write(piece, signal);
   }
   return EXIT.ok.code;
 }

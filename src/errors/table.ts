@@ -103,11 +103,15 @@ export const ERRORS = {
   NO_LINKS: { status: 409, text: 'there are no links here: nobody is asked for a token, so plain addresses do' },
   HOST_REFUSED: {
     status: 403,
-    text: 'this server does not answer to the name {host}: use its address, or add the name to server.allowed_hosts',
+    text: 'this server does not answer to the name {host}: use 127.0.0.1, [::1] or localhost, or add the name to server.allowed_hosts',
   },
   ORIGIN_REFUSED: {
     status: 403,
     text: 'pages of {origin} may not use this server: list their origin in server.cors.origins',
+  },
+  NAVIGATION_REFUSED: {
+    status: 403,
+    text: 'browsers may not be sent to {method} {route} by a link or an address, as it may change something: ask with a program',
   },
 
   // HTTP (contract 66, 70, 72, 76, 78)

@@ -11,7 +11,7 @@ import type { HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs
 import { LogThrottle, writes } from '../log/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
 import { ROUTES } from './agfs/index.ts';
-import { type Caller, type HostCheck, Origins, requireFor, type Tokens } from './auth/index.ts';
+import { type Caller, type HostCheck, Origins, refuseNavigation, requireFor, type Tokens } from './auth/index.ts';
 import { DirectConnection } from './fast-path/connection.ts';
 import type { DirectServer } from './fast-path/host.ts';
 import { allowOrigin, preflightHeaders } from './http/cors.ts';
@@ -21,7 +21,7 @@ import { markBroken, requestTimeout, retryAfter, sendError } from './http/respon
 import { canAnswer, errorText } from './http/response-text.ts';
 import type { Exchange, Route, ServerContext, VersionInfo } from './http/route.ts';
 import { Router } from './http/router.ts';
-import { parseTarget } from './http/target.ts';
+import { authorityOf, parseTarget } from './http/target.ts';
 import { breakOff } from './ingest/receive.ts';
 import { Bounds, type ServerLimits } from './limits/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
@@ -170,7 +170,7 @@ class HttpServer implements StreamFSServer {
         return mounts.version + (tokens?.version ?? 0);
       },
       admit: (route, query, headers) => {
-        this.#hosts?.check(headers.host);
+        this.#checkHost(headers.host);
         this.#admit(route, { query, params: {} }, headers.authorization);
       },
       handOver,
@@ -286,7 +286,9 @@ class HttpServer implements StreamFSServer {
     if (req.headers.host === undefined && req.httpVersion === '1.1') {
       throw fail('BAD_REQUEST', { reason: 'the Host header is missing' });
     }
-    this.#hosts?.check(req.headers.host);
+    this.#checkHost(req.headers.host);
+    // Where the target names a host, that is the one which is meant.
+    this.#checkHost(authorityOf(req.url));
     const method = req.method ?? 'GET';
     if (method === 'OPTIONS' && req.url === '*') return sendOptions(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
     const { segments, pathname, query } = parseTarget(req.url ?? '/');
@@ -296,10 +298,15 @@ class HttpServer implements StreamFSServer {
     }
     this.#origins.check(req);
     const { route, params } = this.#router.find(method, pathname, segments);
+    refuseNavigation(req, route);
     const caller = this.#admit(route, { query, params }, req.headers.authorization);
     exchange.begin(route, params, query, caller);
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
+  }
+
+  #checkHost(host: string | undefined): void {
+    this.#hosts?.check(host, this.#tokens?.areAsked === true);
   }
 
   /** Lets a request in, and gives whose it is where that matters. @throws UNAUTHORIZED, FORBIDDEN, LINK_INVALID, LINK_EXPIRED */

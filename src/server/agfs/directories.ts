@@ -13,6 +13,7 @@ export const listDirectory: Route = {
   pattern: '/api/v1/directories',
   summary: 'Lists a directory.',
   needs: 'token',
+  navigable: true,
   parameters: LIST_PARAMETERS,
   handle: list,
 };
@@ -22,6 +23,7 @@ export const listAlias: Route = {
   pattern: '/api/v1/list',
   summary: 'The same as GET /directories.',
   needs: 'token',
+  navigable: true,
   parameters: LIST_PARAMETERS,
   handle: list,
 };

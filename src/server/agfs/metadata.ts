@@ -12,6 +12,7 @@ export const stat: Route = {
   pattern: '/api/v1/stat',
   summary: 'The facts of a file, stream or directory.',
   needs: 'any',
+  navigable: true,
   parameters: [PATH],
   async handle(exchange) {
     sendJson(exchange, 200, fileInfo(await exchange.server.mounts.stat(exchange.query.path())));
@@ -116,6 +117,7 @@ export const readlink: Route = {
   pattern: '/api/v1/readlink',
   summary: 'What a symbolic link points to, where the file system has such; else 501.',
   needs: 'any',
+  navigable: true,
   parameters: [PATH],
   async handle(exchange) {
     sendJson(exchange, 200, { target: await exchange.server.mounts.readlink(exchange.query.path()) });

@@ -14,6 +14,7 @@ export const metrics: Route = {
   pattern: '/metrics',
   summary: 'What is measured, as text for Prometheus.',
   needs: 'admin server',
+  navigable: true,
   parameters: [],
   handle,
 };

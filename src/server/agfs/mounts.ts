@@ -10,6 +10,7 @@ export const listMounts: Route = {
   pattern: '/api/v1/mounts',
   summary: 'Lists the mounts, also those that are pending or have failed.',
   needs: 'token',
+  navigable: true,
   parameters: [],
   async handle(exchange) {
     const { caller, server } = exchange;
@@ -60,6 +61,7 @@ export const listPlugins: Route = {
   pattern: '/api/v1/plugins',
   summary: 'Lists the plugins, where they are mounted and which parameters they take.',
   needs: 'admin server',
+  navigable: true,
   parameters: [],
   async handle(exchange) {
     sendJson(exchange, 200, { plugins: exchange.server.mounts.plugins() });

@@ -1,12 +1,20 @@
 /** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
 import { fail } from '../../errors/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
+import { isNavigation } from '../auth/index.ts';
 import { sendSource } from '../egress/index.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
 import { sendBytes } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { LINK, optional, PATH } from './parameters.ts';
-import { FRAMES_TYPE, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
+import {
+  FRAMES_TYPE,
+  navigationOptions,
+  STREAM_PARAMETERS,
+  sendOptions,
+  snapshotOptions,
+  streamOptions,
+} from './stream-options.ts';
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
@@ -23,6 +31,7 @@ export const readFile: Route = {
   summary: 'Reads a file, or follows a stream.',
   needs: 'read',
   link: 'read',
+  navigable: true,
   parameters: PARAMETERS,
   async handle(exchange) {
     const mode = readMode(exchange);
@@ -51,7 +60,7 @@ function readMode({ query }: Exchange): 'stream' | 'snapshot' | 'file' {
 async function follow(exchange: Exchange): Promise<void> {
   const { req, res, query, server } = exchange;
   const path = query.path();
-  const options = streamOptions(query);
+  const options = isNavigation(req) ? navigationOptions(query) : streamOptions(query);
   const sending = sendOptions(req.headers.accept, query, server);
   const { reads } = server.bounds;
   reads.enter();

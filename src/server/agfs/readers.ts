@@ -16,6 +16,7 @@ export const readers: Route = {
   pattern: '/api/v1/readers',
   summary: 'Lists those who read: where each stands, how far it is behind, what it got and what it lost.',
   needs: 'admin server',
+  navigable: true,
   parameters: [
     optional('path', 'string', 'Only readers of this stream, or of those below this directory or mount. Default: all.'),
     optional('limit', 'integer', `At most so many, 1 to ${MAX_LIMIT}.`, String(DEFAULT_LIMIT)),

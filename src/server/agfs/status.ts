@@ -24,6 +24,7 @@ export const root: Route = {
   pattern: '/',
   summary: 'Says what this is.',
   needs: 'nothing',
+  navigable: true,
   parameters: [],
   async handle(exchange) {
     const { version } = exchange.server.version;
@@ -36,6 +37,7 @@ export const health: Route = {
   pattern: '/api/v1/health',
   summary: 'Whether the server is alive, with its version and mounts. Always 200.',
   needs: 'nothing',
+  navigable: true,
   parameters: [],
   async handle(exchange) {
     sendJson(exchange, 200, healthOf(exchange.server));
@@ -47,6 +49,7 @@ export const ready: Route = {
   pattern: '/api/v1/ready',
   summary: 'As /health, with 503 until every mount has started.',
   needs: 'nothing',
+  navigable: true,
   parameters: [],
   async handle(exchange) {
     const report = healthOf(exchange.server);
@@ -67,6 +70,7 @@ export const stats: Route = {
   pattern: '/api/v1/stats',
   summary: 'What is in use of what there may be, and how often each limit was reached.',
   needs: 'admin server',
+  navigable: true,
   parameters: [],
   async handle(exchange) {
     const { bounds, handles } = exchange.server;
@@ -90,6 +94,7 @@ export const version: Route = {
   pattern: '/api/v1/version',
   summary: 'The version of the server.',
   needs: 'nothing',
+  navigable: true,
   parameters: [],
   async handle(exchange) {
     sendJson(exchange, 200, exchange.server.version);
@@ -101,6 +106,7 @@ export const capabilities: Route = {
   pattern: '/api/v1/capabilities',
   summary: 'What the server can do, or with a path what can be done with that path.',
   needs: 'token',
+  navigable: true,
   parameters: [optional('path', 'string', 'Absolute path of a file, which need not exist.')],
   async handle(exchange) {
     const { query, server } = exchange;

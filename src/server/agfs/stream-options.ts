@@ -50,6 +50,21 @@ export function streamOptions(query: Query): OpenStreamOptions {
   };
 }
 
+/**
+ * Options of a live read that a browser was sent to by a link or a page of any origin: it makes no stream, and no writer
+ * waits for it, whatever the stream's own policy is.
+ */
+export function navigationOptions(query: Query): OpenStreamOptions {
+  const { onLag = 'drop-oldest', ...options } = streamOptions(query);
+  if (onLag === 'block') {
+    throw fail('INVALID_PARAMETER', {
+      name: 'on_lag',
+      reason: 'a browser that was sent here by a link may not make writers wait: leave it out, or ask with a program',
+    });
+  }
+  return { ...options, onLag, create: false };
+}
+
 /** Options of a snapshot: where it starts, and of which generation it must be. */
 export function snapshotOptions(query: Query): OpenStreamOptions {
   const start = readerStart(query);

@@ -33,6 +33,8 @@ export interface Route {
   readonly needs: Needs;
   /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */
   readonly link?: LinkRight;
+  /** Whether a browser may be sent here by a link or by a page of any origin: it reads, and changes nothing. Default: no. */
+  readonly navigable?: true;
   handle(exchange: Exchange): Promise<void>;
   /** Answers HEAD where running `handle` without sending its body would change something or never end. */
   head?(exchange: Exchange): Promise<void>;

@@ -14,7 +14,12 @@ export interface Target {
   query: Query;
 }
 
-const ORIGIN = /^https?:\/\/[^/?]*/i;
+const ORIGIN = /^https?:\/\/([^/?]*)/i;
+
+/** The host, and perhaps the port, that an absolute target names. */
+export function authorityOf(url: string | undefined): string | undefined {
+  return ORIGIN.exec(url ?? '')?.[1];
+}
 
 /** Reads a request target. Malformed escapes are BAD_REQUEST. Absolute targets (as sent to a proxy) are accepted. */
 export function parseTarget(url: string): Target {

@@ -79,7 +79,7 @@ describe('pages of strangers', () => {
       { origin: `http://127.0.0.1:${port}` },
       { origin: `https://127.0.0.1:${port}` },
       { origin: 'https://proxy.example', 'sec-fetch-site': 'same-origin' },
-      { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' },
+      { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'cors' },
     ] as Record<string, string>[]) {
       expect((await call('PUT', '/files?path=/s/new', { body: 'x', headers })).status).toBe(200);
     }

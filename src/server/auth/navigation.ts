@@ -1,0 +1,25 @@
+/**
+ * Navigation: a browser asks for something to show it, or to save it as a file, because somebody followed a link or typed
+ * an address in, or because a page sent them there. A page of any origin can do that, again and again and without a click,
+ * and sees nothing of the answers. So navigation may read, as links to streams have to work, but it changes nothing: only
+ * routes that say so can be navigated to, and they create nothing for it and hold up no writer.
+ */
+import type { IncomingMessage } from 'node:http';
+import { fail } from '../../errors/index.ts';
+
+/** What a browser makes of the answer to a navigation, by `Sec-Fetch-Dest`. */
+const SHOWN_AS: ReadonlySet<string> = new Set(['document', 'iframe', 'frame', 'fencedframe', 'embed', 'object']);
+
+/** Programs send none of these headers, and no page can keep its browser from sending them. */
+export function isNavigation({ headers }: IncomingMessage): boolean {
+  const mode = headers['sec-fetch-mode'];
+  if (mode === 'navigate' || mode === 'nested-navigate') return true;
+  // Off loopback, without TLS, a browser sends no Sec-Fetch headers; this one it sends everywhere.
+  return SHOWN_AS.has(String(headers['sec-fetch-dest'])) || headers['upgrade-insecure-requests'] !== undefined;
+}
+
+/** @throws NAVIGATION_REFUSED for a navigation to a route that is not for it */
+export function refuseNavigation(req: IncomingMessage, route: { method: string; pattern: string; navigable?: true }) {
+  if (route.navigable === true || !isNavigation(req)) return;
+  throw fail('NAVIGATION_REFUSED', { method: route.method, route: route.pattern });
+}

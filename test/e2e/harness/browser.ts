@@ -1,0 +1,54 @@
+/** A real browser: the Chromium of the system, with a profile of its own. */
+
+import { accessSync, constants } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { onTestFinished } from 'vitest';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** Nothing but what a test does is to happen in it; the sandbox of its own needs rights that a container lacks. */
+const ARGUMENTS = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
+  ...['--disable-background-networking', '--disable-component-update'],
+];
+
+/** Where the system has one. */
+function installed(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const executablePath = installed();
+
+/** Whether tests in a browser can run. In CI they run, or fail. */
+export const hasBrowser = executablePath !== undefined || process.env.CI !== undefined;
+if (!hasBrowser) process.stdout.write('skipped: nothing is tried in a browser, chromium is not installed\n');
+
+/** The caller closes it. @param resolve names that are to mean 127.0.0.1 */
+export async function startBrowser(resolve: readonly string[] = []): Promise<Browser> {
+  if (executablePath === undefined) throw new Error('chromium is needed for this, and is not installed');
+  const rules = resolve.map((name) => `MAP ${name} 127.0.0.1`).join(', ');
+  const args = [...ARGUMENTS, ...(rules === '' ? [] : [`--host-resolver-rules=${rules}`])];
+  return await chromium.launch({ executablePath, args });
+}
+
+/** A web server that answers everything with one page. Gives its port on 127.0.0.1. */
+export async function site(html: string): Promise<number> {
+  const server = createServer((_req, res) => res.writeHead(200, { 'Content-Type': 'text/html' }).end(html));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,113 @@
+/** Pages of strangers, in a real browser, before a server on loopback that asks nobody for a token (contract 94). */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasBrowser, site, startBrowser } from './harness/browser.ts';
+import { type ServerProcess, server } from './harness/server.ts';
+import { waitFor } from './harness/wait.ts';
+
+const PATH = '/streamfs/secret';
+const SECRET = 'what the handle was to read';
+
+/** Of the machine, of a stranger who makes it mean 127.0.0.1, and of this machine as browsers do not know it. */
+const NAMES = ['devbox', 'stranger.example'];
+const HOSTS = ['127.0.0.1', 'localhost', '0.0.0.0', '[::ffff:127.0.0.1]', ...NAMES];
+
+/** Every way in which a page can have something fetched, as a script that is given `url`. */
+const ELEMENTS: Record<string, string> = {
+  image: 'new Image().src = url',
+  script: "add('script', { src: url })",
+  style: "add('link', { rel: 'stylesheet', href: url })",
+  video: "add('video', { src: url })",
+  audio: "add('audio', { src: url })",
+  frame: "add('iframe', { src: url })",
+  object: "add('object', { data: url })",
+  embed: "add('embed', { src: url })",
+  fetch: "fetch(url, { mode: 'no-cors' }).catch(() => {})",
+};
+
+/** Every way in which a page can send its browser elsewhere, or have it save something. */
+const NAVIGATIONS: Record<string, string> = {
+  location: 'location.href = url',
+  repeated: 'setInterval(() => { location.href = url + Math.random() }, 50)',
+  download: "add('a', { href: url, download: 'x' }).click()",
+  link: "add('a', { href: url, rel: 'noreferrer' }).click()",
+  refresh: "add('meta', { httpEquiv: 'refresh', content: '0;url=' + url })",
+  form: "add('form', { action: url.split('?')[0] }).submit()",
+};
+
+const PAGE = `<!doctype html><title>a stranger</title><body><script>
+  const add = (tag, properties) => document.body.appendChild(Object.assign(document.createElement(tag), properties));
+</script>`;
+
+async function world() {
+  const at = await server({ server: { log_level: 'debug', log_format: 'json' } });
+  await at.put(PATH, SECRET);
+  const opened = await at.json('POST', `/handles/open?path=${PATH}&flags=0`);
+  const read = `/api/v1/handles/${opened.handle_id}/read?timeout=0&`;
+  return { at, read, port: await site(PAGE) };
+}
+
+/** What the handle has to read, for the program whose it is. */
+async function rest(at: ServerProcess, read: string): Promise<string> {
+  return await (await fetch(`${at.url}${read}size=-1`)).text();
+}
+
+const answers = (at: ServerProcess) => at.logged('request').length;
+
+describe.runIf(hasBrowser)('contract 94: a page of a stranger, in Chromium', () => {
+  let chromium: Browser;
+  beforeAll(async () => {
+    chromium = await startBrowser(NAMES);
+  });
+  afterAll(() => chromium?.close());
+
+  it.each(HOSTS)('takes nothing of a handle by anything it embeds, from %s', async (host) => {
+    const { at, read, port } = await world();
+    const page = await chromium.newPage();
+    await page.goto(`http://page.localhost:${port}/`);
+    for (const [name, script] of Object.entries(ELEMENTS)) {
+      const before = answers(at);
+      await page.evaluate(`{ const url = 'http://${host}:${at.port}${read}${name}'; ${script} }`);
+      await waitFor(`the request of an element: ${name}`, () => answers(at) > before);
+    }
+    await page.close();
+    expect(await rest(at, read)).toBe(SECRET);
+  });
+
+  it.each(HOSTS)('takes nothing of a handle by where it sends its browser, on %s', async (host) => {
+    const { at, read, port } = await world();
+    for (const [name, script] of Object.entries(NAVIGATIONS)) {
+      const page = await chromium.newPage();
+      await page.goto(`http://127.0.0.1:${port}/`);
+      const before = answers(at);
+      await page.evaluate(`setTimeout(() => { const url = 'http://${host}:${at.port}${read}${name}'; ${script} })`);
+      await waitFor(`the request of a navigation: ${name}`, () => answers(at) > before);
+      await page.close();
+    }
+    expect(await rest(at, read)).toBe(SECRET);
+  });
+
+  it('makes no stream by where it sends its browser, and can link to one that is there', async () => {
+    const { at, port } = await world();
+    for (const name of ['location', 'download', 'link', 'form']) {
+      const page = await chromium.newPage();
+      await page.goto(`http://127.0.0.1:${port}/`);
+      const before = answers(at);
+      const url = `${at.url}/api/v1/files?path=/streamfs/new&stream=true&create=true`;
+      await page.evaluate(`setTimeout(() => { const url = '${url}'; ${NAVIGATIONS[name]} })`);
+      await waitFor(`the request of a navigation: ${name}`, () => answers(at) > before);
+      await page.close();
+    }
+    expect((await at.json('GET', '/stat?path=/streamfs/new')).status).toBe(404);
+
+    const page = await chromium.newPage();
+    await page.goto(`http://127.0.0.1:${port}/`);
+    const download = page.waitForEvent('download');
+    const url = `${at.url}/api/v1/files?path=${PATH}&snapshot=true`;
+    await page.evaluate(`setTimeout(() => { const url = '${url}'; ${NAVIGATIONS.link} })`);
+    const saved = await (await download).createReadStream();
+    let text = '';
+    for await (const piece of saved) text += piece;
+    expect(text).toBe(SECRET);
+  });
+});

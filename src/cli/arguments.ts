@@ -1,7 +1,7 @@
 /** Values of arguments, read when they are parsed, so that a wrong one is a usage error before anything is done. */
 import { InvalidArgumentError } from 'commander';
 import { parseMemory } from '../config/limits.ts';
-import { parseDuration, parseSize } from '../units/index.ts';
+import { parseDuration, parseMode, parseSize } from '../units/index.ts';
 
 function reading<T>(read: (text: string) => T): (text: string) => T {
   return (text) => {
@@ -44,8 +44,5 @@ function whole(text: string, least: number): number {
 export const offset = reading((text) => whole(text, 0));
 export const count = reading((text) => whole(text, 1));
 
-/** Permission bits in octal, as chmod takes them: `755`. */
-export const mode = reading((text) => {
-  if (!/^0?[0-7]{1,4}$/.test(text)) throw new Error('expected octal permission bits such as 755');
-  return Number.parseInt(text, 8);
-});
+/** Permission bits, as the server takes them: `755`. */
+export const mode = reading(parseMode);

@@ -133,7 +133,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .command('mkdir')
     .description('make directories, where the file system has them')
     .argument('<path...>')
-    .option('-m, --mode <bits>', 'permission bits in octal', value.mode)
+    .option('-m, --mode <bits>', 'permission bits in octal, such as 755, or in decimal', value.mode)
     .action(run(async () => (await import('./commands/mkdir.ts')).mkdir));
 
   program

@@ -117,10 +117,10 @@ export class StreamFSClient {
     await this.#transport.json('POST', '/files', { query: { path } });
   }
 
-  /** `mode` is a number of permission bits: 0o755 by default. */
+  /** `mode` is a number of permission bits: 0o755 by default. The leading zero tells the server that it is octal. */
   async mkdir(path: string, mode = 0o755): Promise<void> {
     checkWhole('mode', mode);
-    await this.#transport.json('POST', '/directories', { query: { path, mode: mode.toString(8) } });
+    await this.#transport.json('POST', '/directories', { query: { path, mode: `0${mode.toString(8)}` } });
   }
 
   async remove(path: string, options: { recursive?: boolean } = {}): Promise<void> {

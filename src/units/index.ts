@@ -1,2 +1,3 @@
 export { formatDuration, MAX_DURATION, parseDuration } from './duration.ts';
+export { modeOfNumber, parseMode } from './mode.ts';
 export { formatSize, MAX_SIZE, parseSize } from './size.ts';

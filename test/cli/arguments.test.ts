@@ -29,7 +29,7 @@ describe('arguments', () => {
     [['write', '--stream', '--atomic', 'words', '/a'], /Allowed choices are lines/],
     [['mount', 'memfs', '/m', 'novalue'], /it should look like ring_buffer_size=1MB/],
     [['mount', 'memfs', '/m', 'a=1', 'a=2'], /a is given twice/],
-    [['mkdir', '-m', '999', '/d'], /octal permission bits/],
+    [['mkdir', '-m', 'rwx', '/d'], /permission bits in octal/],
     [['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
     [['ls', '--url', 'localhost:8080'], /it should begin with http/],
     [['ls', '--token-file', '/nonexistent/token'], /cannot read the token file .*ENOENT/],

@@ -47,7 +47,7 @@ const calls: [string, Call, { method: string; target: string; json?: unknown; an
   [
     'mkdir',
     (c) => c.mkdir('/d', 0o700),
-    { method: 'POST', target: '/directories?path=%2Fd&mode=700', answer: {}, gives: undefined },
+    { method: 'POST', target: '/directories?path=%2Fd&mode=0700', answer: {}, gives: undefined },
   ],
   [
     'remove',

@@ -3,9 +3,8 @@ import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { isStreamFSError } from '../../src/errors/index.ts';
 import { DEFAULT_PATH_LIMITS, MAX_PART_BYTES, normalizePath } from '../../src/fs/path.ts';
-import { parseMode } from '../../src/server/http/mode.ts';
 import { parseTarget } from '../../src/server/http/target.ts';
-import { formatDuration, MAX_DURATION, MAX_SIZE, parseDuration, parseSize } from '../../src/units/index.ts';
+import { formatDuration, MAX_DURATION, MAX_SIZE, parseDuration, parseMode, parseSize } from '../../src/units/index.ts';
 import { fuzz } from './budget.ts';
 
 /** What a reader gives, or undefined where it refuses with an error of that code, in a text of a sensible length. */

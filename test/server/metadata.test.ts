@@ -22,6 +22,7 @@ describe('directories', () => {
     expect(await modeOf('750')).toBe(0o750);
     expect(await modeOf('0700')).toBe(0o700);
     expect(await modeOf('493')).toBe(0o755);
+    for (const mode of ['40755', '040755', '16877', '0o40755']) expect(await modeOf(mode)).toBe(0o755);
     const wrong = await call('POST', '/mkdir?path=/mem/x&mode=rwx');
     expect([wrong.status, wrong.json().code]).toEqual([400, 'INVALID_PARAMETER']);
     expect((await call('GET', '/stat?path=/mem/x')).status).toBe(404);
@@ -72,6 +73,10 @@ describe('facts about files', () => {
     expect(await changedTo('640')).toBe(0o640);
     expect(await changedTo('420')).toBe(0o644);
     expect(await changedTo(0o100755)).toBe(0o755);
+    expect(await changedTo('100644')).toBe(0o644);
+    expect(await changedTo('33188')).toBe(0o644);
+    expect(await changedTo(100755)).toBe(0o755);
+    expect(await changedTo('0100600')).toBe(0o600);
     for (const mode of [-1, 1.5, 0o200000, 'x', true, [], {}]) {
       expect([mode, (await post('/chmod?path=/mem/a', { mode })).status]).toEqual([mode, 400]);
     }

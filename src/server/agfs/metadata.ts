@@ -1,8 +1,8 @@
 /** Facts about a file, and changing them. */
 import { fail } from '../../errors/index.ts';
+import { modeOfNumber, parseMode } from '../../units/index.ts';
 import type { Fields } from '../http/json-body.ts';
 import { jsonOf } from '../http/json-body.ts';
-import { parseMode } from '../http/mode.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
 import { field, PATH } from './parameters.ts';
@@ -51,14 +51,12 @@ export const chmod: Route = {
   },
 };
 
-/** Bits of a mode that say what kind of file it is, as `st_mode` has them; they cannot be changed. */
-const TYPE_BITS = 0o170000;
-
 function modeOf(body: Fields): number {
   const value = body.value('mode');
   if (value === undefined) throw fail('PARAMETER_REQUIRED', { name: 'mode' });
   if (typeof value === 'string') return parseMode(value);
-  return body.integer('mode', 0, 0o177777)! & ~TYPE_BITS;
+  if (typeof value === 'number') return modeOfNumber(value);
+  throw fail('INVALID_BODY', { reason: '"mode" must be a number or a text' });
 }
 
 const SIZE: RouteParameter = {

@@ -3,8 +3,7 @@
  * would be right. Parameters nobody asks for are ignored: clients of the original may send more than we know.
  */
 import { fail, isStreamFSError } from '../../errors/index.ts';
-import { parseDuration, parseSize } from '../../units/index.ts';
-import { parseMode } from './mode.ts';
+import { parseDuration, parseMode, parseSize } from '../../units/index.ts';
 import { shorten } from './shorten.ts';
 
 export interface IntegerRange {

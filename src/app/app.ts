@@ -92,7 +92,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
       depth: limits.pathDepth || Number.POSITIVE_INFINITY,
     },
   });
-  const handles = new HandleTable({ mounts, logger, memory, max: limits.handles });
+  const handles = new HandleTable({ mounts, logger, memory, max: limits.handles, idle: limits.handleIdleTimeout });
   const tokens = new Tokens(settings.tokens, links);
   const origins = new Origins(settings.corsOrigins);
   const tls = settings.tls === undefined ? undefined : await loadTls(settings.tls);

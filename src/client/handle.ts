@@ -13,7 +13,7 @@ export interface OpenHandleOptions {
   flags?: 0 | 1 | 2;
   /** Permission bits of a file that is created. Default 0o644. */
   mode?: number;
-  /** Seconds without use after which the server closes the handle: 1 to 300, default 60. */
+  /** Seconds for which the server keeps the handle open without a use: 1 to 300, default 60. Then it may need the room. */
   lease?: number;
   signal?: AbortSignal;
 }

@@ -16,6 +16,7 @@ export const DEFAULT_SERVER_LIMITS = {
   waiting_requests: 100,
   readers: 0,
   handles: 10_000,
+  handle_idle_timeout: '24h',
   mounts: 100,
   path_length: 4096,
   path_depth: 64,
@@ -37,6 +38,8 @@ export interface BoundsConfig {
     waitingRequests: number;
     readers: number;
     handles: number;
+    /** Milliseconds. */
+    handleIdleTimeout: number;
     mounts: number;
     /** Bytes. */
     pathLength: number;
@@ -69,6 +72,7 @@ export function boundsOf({ limits, ...written }: Written): BoundsConfig {
       waitingRequests: limits.waiting_requests,
       readers: limits.readers,
       handles: limits.handles,
+      handleIdleTimeout: limits.handle_idle_timeout,
       mounts: limits.mounts,
       pathLength: limits.path_length,
       pathDepth: limits.path_depth,
@@ -79,13 +83,18 @@ export function boundsOf({ limits, ...written }: Written): BoundsConfig {
 }
 
 export function defaultBounds(): BoundsConfig {
-  const { header_size, header_timeout, ...counts } = DEFAULT_SERVER_LIMITS;
+  const { header_size, header_timeout, handle_idle_timeout, ...counts } = DEFAULT_SERVER_LIMITS;
   return boundsOf({
     max_memory: parseMemory(DEFAULT_BOUNDS.max_memory),
     stall_timeout: parseDuration(DEFAULT_BOUNDS.stall_timeout),
     body_timeout: parseDuration(DEFAULT_BOUNDS.body_timeout),
     stream_body_timeout: parseDuration(DEFAULT_BOUNDS.stream_body_timeout),
-    limits: { ...counts, header_size: parseSize(header_size), header_timeout: parseDuration(header_timeout) },
+    limits: {
+      ...counts,
+      header_size: parseSize(header_size),
+      header_timeout: parseDuration(header_timeout),
+      handle_idle_timeout: parseDuration(handle_idle_timeout),
+    },
   });
 }
 

@@ -1,27 +1,35 @@
 /**
- * Open files that outlive a request. A plugin opens a file; this table gives it a number and a lease, so that a
- * client that goes away without closing leaves nothing behind (contract 60).
+ * Open files that outlive a request. A plugin opens a file; this table gives it a number and a lease (contract 60):
  *
- *   open ─► use, use, renew … ─► close            by the client
- *                       └──────► lease runs out    by the timer
- *                       └──────► its mount goes    by the mount table (contract 64)
+ *   open ─► use, use, renew … ─► close                        by the client
+ *                       ├──────► idle for too long             by the timer
+ *                       ├──────► lease over, and room needed   by one that is opened at the limit
+ *                       └──────► its mount goes                by the mount table (contract 64)
  *
- * However many handles there are, there is one timer. It is set for the earliest expiry known when it was last set;
- * since a use only moves expiries away, it may go off early, looks again, and is set anew.
+ * A lease is a guarantee, not a death sentence: most clients keep a handle open for hours and never renew it. So one
+ * whose lease is over stays, until another needs its place; the one unused for longest goes first.
+ *
+ * However many handles there are, there is one timer. It is set for the earliest end known when it was last set;
+ * since a use only moves ends away, it may go off early, looks again, and is set anew.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget, Reader } from '../core/index.ts';
 import { fail, limitReached } from '../errors/index.ts';
 import { type Clock, systemClock } from './clock.ts';
+import {
+  DEFAULT_HANDLE_IDLE,
+  DEFAULT_LEASE,
+  type Entry,
+  type HandleInfo,
+  idleEnd,
+  infoOf,
+  leaseEnd,
+  leaseOf,
+} from './handle-entry.ts';
+import { HandleLog } from './handle-log.ts';
 import type { MountTable } from './mount-table.ts';
 import type { PluginLogger } from './plugin.ts';
 import type { FileHandle } from './types.ts';
-
-/** Seconds a handle lives unused, where its opener does not say. */
-export const DEFAULT_LEASE = 60;
-
-/** The longest lease in seconds; a longer one asked for is cut to this. */
-export const MAX_LEASE = 300;
 
 /** How many handles may be open at once, where the table is not told otherwise. */
 export const DEFAULT_MAX_HANDLES = 10_000;
@@ -37,10 +45,12 @@ export interface HandleTableOptions {
   mounts: Pick<MountTable, 'resolve' | 'onUnmount'>;
   /** How many handles may be open at once; 0 for any number. Default {@link DEFAULT_MAX_HANDLES}. */
   max?: number;
+  /** Milliseconds without a use after which a handle is closed; 0 for never. Default {@link DEFAULT_HANDLE_IDLE}. */
+  idle?: number;
   clock?: Clock;
   /** What they are charged to. Default: nothing. */
   memory?: MemoryBudget;
-  /** Told of handles that expire and of those that fail to close. */
+  /** Told of handles that are closed here and of those that fail to close. */
   logger?: PluginLogger;
 }
 
@@ -51,24 +61,10 @@ export interface OpenOptions {
   mode: number;
   /** Create the file where absent (contract 36). Default: as the mount says. */
   create?: boolean;
-  /** Seconds, 1 or more; more than {@link MAX_LEASE} counts as that. Default {@link DEFAULT_LEASE}. */
+  /** Seconds, 1 or more; more than MAX_LEASE counts as that. Default {@link DEFAULT_LEASE}. */
   lease?: number;
   /** Who opens it, for those who look at the readers. */
   address?: string;
-}
-
-/** What is known of an open handle (contract 48). */
-export interface HandleInfo {
-  id: number;
-  /** As sent. */
-  path: string;
-  flags: number;
-  /** Seconds. */
-  lease: number;
-  /** While a use is going on it is a whole lease away. */
-  expiresAt: Date;
-  createdAt: Date;
-  lastAccess: Date;
 }
 
 /** A handle that stands somewhere in a stream. */
@@ -79,27 +75,15 @@ export interface HandleReader {
   readonly address: string | undefined;
 }
 
-interface Entry {
-  readonly id: number;
-  readonly path: string;
-  readonly address: string | undefined;
-  readonly mountPath: string;
-  readonly flags: number;
-  readonly handle: FileHandle;
-  readonly createdAt: number;
-  /** Milliseconds. */
-  lease: number;
-  lastAccess: number;
-  /** Uses going on: a handle in use does not expire, however long the use waits (contract 60). */
-  uses: number;
-}
-
 export class HandleTable {
   /** How many handles may be open at once. Infinity for any number. */
   readonly max: number;
   readonly #mounts: HandleTableOptions['mounts'];
   readonly #clock: Clock;
   readonly #logger: PluginLogger | undefined;
+  readonly #log: HandleLog;
+  /** Milliseconds. Infinity for never. */
+  readonly #idle: number;
   readonly #memory: MemoryBudget | undefined;
   readonly #entries = new Map<number, Entry>();
   readonly #stopListening: () => void;
@@ -108,6 +92,8 @@ export class HandleTable {
   #opening = 0;
   #timer: { at: number; cancel: () => void } | undefined;
   #lastSweep = Number.NEGATIVE_INFINITY;
+  /** Before this no lease is over, so that a full table need not be looked through for each that wants in. */
+  #firstLeaseEnd = Number.POSITIVE_INFINITY;
   #closed = false;
 
   constructor(options: HandleTableOptions) {
@@ -119,6 +105,8 @@ export class HandleTable {
     this.#mounts = options.mounts;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
+    this.#log = new HandleLog(options.logger, this.#clock);
+    this.#idle = (options.idle ?? DEFAULT_HANDLE_IDLE) || Number.POSITIVE_INFINITY;
     this.#memory = options.memory;
     this.#stopListening = this.#mounts.onUnmount((mountPath) => this.closeMount(mountPath));
   }
@@ -135,7 +123,7 @@ export class HandleTable {
   async open(path: string, options: OpenOptions): Promise<HandleInfo> {
     const lease = leaseOf(options.lease ?? DEFAULT_LEASE);
     if (this.#closed) throw fail('SHUTTING_DOWN');
-    if (this.#entries.size + this.#opening >= this.max) throw limitReached('HANDLE_LIMIT', 'handles', this.max);
+    if (this.#entries.size + this.#opening >= this.max && this.#longestUnused() === undefined) throw this.#full();
     const at = this.#mounts.resolve(path);
     const memory = this.#memory;
     if (memory?.tryTake(costOf(path)) === false) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
@@ -158,6 +146,11 @@ export class HandleTable {
       await handle.close();
       throw this.#closed ? fail('SHUTTING_DOWN') : fail('NOTHING_MOUNTED', { path });
     }
+    if (!this.#makeRoom()) {
+      memory?.give(costOf(path));
+      await handle.close();
+      throw this.#full();
+    }
     const now = this.#clock.now();
     this.#lastId += 1;
     const entry: Entry = {
@@ -173,8 +166,44 @@ export class HandleTable {
       uses: 0,
     };
     this.#entries.set(entry.id, entry);
-    this.#wakeAt(expiryOf(entry, now));
+    this.#expectEnds(entry, now);
     return infoOf(entry, now);
+  }
+
+  #full() {
+    return limitReached('HANDLE_LIMIT', 'handles', this.max);
+  }
+
+  /** Closes the handle that has been unused for longest, where there is no place for another; false where none may go. */
+  #makeRoom(): boolean {
+    if (this.#entries.size < this.max) return true;
+    const entry = this.#longestUnused();
+    if (entry === undefined) return false;
+    this.#log.closed(entry, 'room was needed');
+    // Failures are logged in there, so this promise never rejects.
+    void this.#closeAll([entry]);
+    return true;
+  }
+
+  /** Of the handles whose lease is over, the one that has been unused for longest. */
+  #longestUnused(): Entry | undefined {
+    const now = this.#clock.now();
+    if (now < this.#firstLeaseEnd) return undefined;
+    let longest: Entry | undefined;
+    let next = Number.POSITIVE_INFINITY;
+    for (const entry of this.#entries.values()) {
+      const end = leaseEnd(entry, now);
+      if (end > now) next = Math.min(next, end);
+      else if (longest === undefined || entry.lastAccess < longest.lastAccess) longest = entry;
+    }
+    if (longest === undefined) this.#firstLeaseEnd = next;
+    return longest;
+  }
+
+  /** A handle has come, or its lease is another. */
+  #expectEnds(entry: Entry, now: number): void {
+    this.#firstLeaseEnd = Math.min(this.#firstLeaseEnd, leaseEnd(entry, now));
+    this.#wakeAt(idleEnd(entry, now, this.#idle));
   }
 
   /** Whether a path is still where it was when its opening began: an unmount may have come in between. */
@@ -215,7 +244,7 @@ export class HandleTable {
     const now = this.#clock.now();
     entry.lastAccess = now;
     if (milliseconds !== undefined) entry.lease = milliseconds;
-    this.#wakeAt(expiryOf(entry, now));
+    this.#expectEnds(entry, now);
     return infoOf(entry, now);
   }
 
@@ -241,7 +270,7 @@ export class HandleTable {
   /** All open handles, by number. */
   list(): HandleInfo[] {
     const now = this.#clock.now();
-    const open = [...this.#entries.values()].filter((entry) => now < expiryOf(entry, now));
+    const open = [...this.#entries.values()].filter((entry) => now < idleEnd(entry, now, this.#idle));
     return open.map((entry) => infoOf(entry, now));
   }
 
@@ -260,7 +289,10 @@ export class HandleTable {
    */
   async closeMount(mountPath: string): Promise<void> {
     const entries = [...this.#entries.values()].filter((entry) => entry.mountPath === mountPath);
-    for (const entry of entries) this.#forget(entry);
+    for (const entry of entries) {
+      this.#forget(entry);
+      this.#log.closed(entry, 'its mount went');
+    }
     await nextTurn();
     await this.#closeAll(entries);
   }
@@ -269,6 +301,7 @@ export class HandleTable {
   async shutdown(): Promise<void> {
     this.#closed = true;
     this.#stopListening();
+    this.#log.flush();
     await this.#closeAll([...this.#entries.values()]);
   }
 
@@ -283,16 +316,16 @@ export class HandleTable {
     }
   }
 
-  /** A handle that has run out is gone, even where the timer has yet to take it away. */
+  /** A handle that has been idle for too long is gone, even where the timer has yet to take it away. */
   #entryOf(id: number): Entry {
     const entry = this.#entries.get(id);
     const now = this.#clock.now();
-    if (!entry || now >= expiryOf(entry, now)) throw fail('HANDLE_NOT_FOUND');
+    if (!entry || now >= idleEnd(entry, now, this.#idle)) throw fail('HANDLE_NOT_FOUND');
     return entry;
   }
 
   #wakeAt(expiry: number): void {
-    if (this.#closed) return;
+    if (this.#closed || expiry === Number.POSITIVE_INFINITY) return;
     const at = Math.max(expiry, this.#lastSweep + SWEEP_INTERVAL);
     if (this.#timer && this.#timer.at <= at) return;
     this.#timer?.cancel();
@@ -307,12 +340,12 @@ export class HandleTable {
     const expired: Entry[] = [];
     let next = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries.values()) {
-      const expiry = expiryOf(entry, now);
+      const expiry = idleEnd(entry, now, this.#idle);
       if (expiry <= now) expired.push(entry);
       else next = Math.min(next, expiry);
     }
-    for (const { id, path } of expired) this.#logger?.debug('handle expired', { id, path });
-    if (next < Number.POSITIVE_INFINITY) this.#wakeAt(next);
+    for (const entry of expired) this.#log.closed(entry, 'idle for too long');
+    this.#wakeAt(next);
     // Failures are logged in there, so this promise never rejects.
     void this.#closeAll(expired);
   }
@@ -320,29 +353,4 @@ export class HandleTable {
 
 function costOf(path: string): number {
   return HANDLE_COST + NAME_COST * path.length;
-}
-
-/** When a handle runs out, in the clock's milliseconds: never while it is used. */
-function expiryOf(entry: Entry, now: number): number {
-  return (entry.uses > 0 ? now : entry.lastAccess) + entry.lease;
-}
-
-function infoOf(entry: Entry, now: number): HandleInfo {
-  return {
-    id: entry.id,
-    path: entry.path,
-    flags: entry.flags,
-    lease: entry.lease / 1000,
-    expiresAt: new Date(expiryOf(entry, now)),
-    createdAt: new Date(entry.createdAt),
-    lastAccess: new Date(entry.lastAccess),
-  };
-}
-
-/** Milliseconds of a lease in seconds. */
-function leaseOf(seconds: number): number {
-  if (!Number.isFinite(seconds) || seconds < 1) {
-    throw fail('INVALID_PARAMETER', { name: 'lease', reason: `it must be a number of seconds, 1 or more: ${seconds}` });
-  }
-  return Math.min(seconds, MAX_LEASE) * 1000;
 }

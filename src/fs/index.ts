@@ -1,13 +1,11 @@
 export { LimitCounters } from '../errors/index.ts';
 export { type Clock, systemClock } from './clock.ts';
+export { DEFAULT_HANDLE_IDLE, DEFAULT_LEASE, type HandleInfo, MAX_LEASE } from './handle-entry.ts';
 export {
-  DEFAULT_LEASE,
   DEFAULT_MAX_HANDLES,
-  type HandleInfo,
   type HandleReader,
   HandleTable,
   type HandleTableOptions,
-  MAX_LEASE,
   type OpenOptions,
 } from './handle-table.ts';
 export {

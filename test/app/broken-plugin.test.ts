@@ -63,7 +63,10 @@ async function start(way: Way, sound: Sound = {}) {
     address: '127.0.0.1:0',
     logger,
     plugins: [brokenPlugin(way, sound)],
-    config: { server: { shutdown_timeout: '2s' }, plugins: { brokenfs: { path: '/broken' }, streamfs: {}, memfs: {} } },
+    config: {
+      server: { shutdown_timeout: '2s', limits: { handle_idle_timeout: '1s' } },
+      plugins: { brokenfs: { path: '/broken' }, streamfs: {}, memfs: {} },
+    },
   });
   apps.push(app);
   return { app, logger };
@@ -197,7 +200,7 @@ describe.each(Object.keys(WAYS) as Way[])('a plugin that fails %s', (way) => {
       }
       expect((await ask(app, 'DELETE', `/handles/${id}`)).status).toBe(500);
       expect((await ask(app, 'DELETE', `/handles/${id}`)).status).toBe(404);
-      // One that runs out, and one that goes with its mount.
+      // One that nobody uses, and one that goes with its mount.
       await open();
       await expect.poll(() => app.handles.size, { timeout: 5000 }).toBe(0);
       await open();

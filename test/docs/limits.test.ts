@@ -3,7 +3,7 @@ import { DEFAULT_SERVER } from '../../src/config/defaults.ts';
 import { defaultConfig } from '../../src/config/index.ts';
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from '../../src/config/limits.ts';
 import { ERRORS, LIMITS } from '../../src/errors/index.ts';
-import { DEFAULT_MAX_HANDLES, DEFAULT_PATH_LIMITS } from '../../src/fs/index.ts';
+import { DEFAULT_HANDLE_IDLE, DEFAULT_MAX_HANDLES, DEFAULT_PATH_LIMITS } from '../../src/fs/index.ts';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
 import { DEFAULT_LIMITS } from '../../src/server/index.ts';
 import { CONNECTION_COST, TLS_COST } from '../../src/server/limits/connections.ts';
@@ -57,9 +57,12 @@ describe('docs/limits.md', () => {
 describe('the defaults of the configuration', () => {
   it('are those of the server, the mounts and the handles by themselves', () => {
     const { limits, maxMemory: _, ...timeouts } = defaultConfig().server.bounds;
-    const { handles, mounts: __, pathLength, pathDepth, ...server } = limits;
+    const { handles, handleIdleTimeout, mounts: __, pathLength, pathDepth, ...server } = limits;
     expect({ ...server, ...timeouts }).toEqual(DEFAULT_LIMITS);
     expect({ length: pathLength, depth: pathDepth }).toEqual(DEFAULT_PATH_LIMITS);
-    expect(handles).toBe(DEFAULT_MAX_HANDLES);
+    expect({ handles, handleIdleTimeout }).toEqual({
+      handles: DEFAULT_MAX_HANDLES,
+      handleIdleTimeout: DEFAULT_HANDLE_IDLE,
+    });
   });
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryBudget, MIN_BUDGET } from '../../src/core/index.ts';
 import {
@@ -104,7 +105,7 @@ describe('opening', () => {
 
   it('are charged for until they are gone, however they go, and refused with MEMORY_LIMIT where there is no room', async () => {
     const memory = new MemoryBudget(MIN_BUDGET);
-    const table = await tableWith({ max: 0, memory }, fakePlugin({}));
+    const table = await tableWith({ max: 0, idle: 10_000, memory }, fakePlugin({}));
     let opened = 0;
     const full = (async () => {
       for (;;) {
@@ -137,10 +138,208 @@ describe('opening', () => {
   });
 });
 
+/** A logger that keeps what is said at info. */
+function infoLog() {
+  const lines: unknown[] = [];
+  const logger = {
+    ...{ debug() {}, warn() {}, error() {} },
+    info: (message: string, facts?: Record<string, unknown>) => void lines.push({ message, ...facts }),
+  };
+  return { lines, logger };
+}
+
 describe('leases', () => {
-  it('contract 60: close a handle that is not used, by one timer for all', async () => {
+  it('contract 60: a handle whose lease is over stays open and works as before', async () => {
     const closed: string[] = [];
     const table = await tableWith({}, watchedPlugin(closed));
+    await mounts.mount('fakefs', '/w');
+    await table.open('/w/a', { ...READ, lease: 1 });
+    clock.advance(23 * 3_600_000);
+    expect(closed).toEqual([]);
+    expect(table.get(1).expiresAt.getTime()).toBeLessThan(clock.now());
+    expect(await table.use(1, (handle) => handle.path)).toBe('/a');
+    expect(table.renew(1).expiresAt).toEqual(new Date(clock.now() + 1000));
+    expect(ids(table)).toEqual([1]);
+  });
+
+  it('contract 60: at the limit, the one unused for longest of those whose lease is over makes room, and the log says so', async () => {
+    const closed: string[] = [];
+    const { lines, logger } = infoLog();
+    const table = await tableWith({ max: 3, logger }, watchedPlugin(closed));
+    await mounts.mount('fakefs', '/w');
+    await table.open('/w/a', { ...READ, lease: 5 });
+    await table.open('/w/b', { ...READ, lease: 5 });
+    await table.open('/w/c', { ...READ, lease: 300 });
+    clock.advance(1000);
+    await table.use(1, () => 1);
+    clock.advance(4999);
+    // The lease of b is over, that of a is not.
+    await table.open('/w/d', READ);
+    expect(closed).toEqual(['/b']);
+    expect(lines).toEqual([
+      { message: 'handle closed', id: 2, path: '/w/b', why: 'room was needed', unusedSeconds: 6 },
+    ]);
+    await expect(table.open('/w/e', READ)).rejects.toThrow(code('HANDLE_LIMIT'));
+    clock.advance(1);
+    await table.open('/w/e', READ);
+    expect(closed).toEqual(['/b', '/a']);
+    expect(() => table.get(1)).toThrow(code('HANDLE_NOT_FOUND'));
+    expect(ids(table)).toEqual([3, 4, 5]);
+  });
+
+  it('contract 60: of a full table each that is opened takes the place of one, the longest unused first', async () => {
+    const closed: string[] = [];
+    const table = await tableWith({ max: 5 }, watchedPlugin(closed));
+    await mounts.mount('fakefs', '/w');
+    for (let i = 0; i < 5; i += 1) {
+      await table.open(`/w/${i}`, { ...READ, lease: 1 });
+      clock.advance(1);
+    }
+    for (const id of [2, 1]) {
+      clock.advance(1);
+      await table.use(id, () => 1);
+    }
+    clock.advance(1000);
+    await Promise.all([5, 6, 7, 8, 9].map((i) => table.open(`/w/${i}`, { ...READ, lease: 1 })));
+    expect(closed).toEqual(['/2', '/3', '/4', '/1', '/0']);
+    const outcomes = await Promise.allSettled([1, 2].map(() => table.open('/w/x', READ)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(table.size).toBe(5);
+  });
+
+  it('contract 60: what cannot be opened takes the place of none', async () => {
+    const table = await tableWith({ max: 1 });
+    await table.open('/m/f', { ...READ, lease: 1 });
+    clock.advance(1000);
+    await expect(table.open('/m/absent', READ)).rejects.toThrow(code('FILE_NOT_FOUND'));
+    await expect(table.open('/nowhere', READ)).rejects.toThrow(code('NOTHING_MOUNTED'));
+    expect(ids(table)).toEqual([1]);
+  });
+
+  it('contract 60: one that is used while another is being opened is not closed for it', async () => {
+    const opening = gate();
+    const closed: string[] = [];
+    const openHandle = async (path: string) => {
+      await opening.opened;
+      return { path, close: async () => void closed.push(path) } as unknown as FileHandle;
+    };
+    const table = await tableWith({ max: 1 }, fakePlugin({ override: { openHandle } }));
+    await mounts.mount('fakefs', '/w');
+    await table.open('/m/f', { ...READ, lease: 1 });
+    clock.advance(1000);
+    const second = table.open('/w/late', READ);
+    await table.use(1, () => 1);
+    opening.open();
+    await expect(second).rejects.toThrow(code('HANDLE_LIMIT'));
+    expect(closed).toEqual(['/late']);
+    expect(ids(table)).toEqual([1]);
+  });
+
+  it('contract 60: a handle that waits in a read is in use, and makes no room', async () => {
+    const table = await tableWith({ max: 1 });
+    const waited = gate();
+    await table.open('/m/f', { ...READ, lease: 1 });
+    const use = table.use(1, () => waited.opened);
+    clock.advance(100_000);
+    await expect(table.open('/m/f', READ)).rejects.toThrow(code('HANDLE_LIMIT'));
+    waited.open();
+    await use;
+    clock.advance(999);
+    await expect(table.open('/m/f', READ)).rejects.toThrow(code('HANDLE_LIMIT'));
+    clock.advance(1);
+    await table.open('/m/f', READ);
+    expect(ids(table)).toEqual([2]);
+  });
+
+  it('contract 60: however handles are opened, used, renewed and closed, none is closed within its lease, nor without need', async () => {
+    const step = fc.oneof(
+      fc.record({ what: fc.constant('open' as const), lease: fc.integer({ min: 1, max: 5 }) }),
+      fc.record({ what: fc.constantFrom('use' as const, 'close' as const), pick: fc.nat(20) }),
+      fc.record({ what: fc.constant('renew' as const), pick: fc.nat(20), lease: fc.integer({ min: 1, max: 5 }) }),
+      fc.record({ what: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 4000 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        clock = new FakeClock();
+        const max = 3;
+        const table = await tableWith({ max });
+        const model = new Map<number, { lease: number; last: number }>();
+        let opened = 0;
+        for (const one of steps) {
+          const open = [...model.keys()];
+          const id = 'pick' in one ? open[one.pick % Math.max(1, open.length)] : undefined;
+          if (one.what === 'wait') clock.advance(one.ms);
+          else if (one.what === 'open') {
+            const over = open.filter((other) => model.get(other)!.last + model.get(other)!.lease <= clock.now());
+            const [longest] = over.sort((a, b) => model.get(a)!.last - model.get(b)!.last || a - b);
+            const outcome = await table.open('/m/f', { ...READ, lease: one.lease }).catch(() => undefined);
+            if (open.length < max || longest !== undefined) {
+              if (open.length === max) model.delete(longest!);
+              opened += 1;
+              expect(outcome?.id).toBe(opened);
+              model.set(opened, { lease: one.lease * 1000, last: clock.now() });
+            } else expect(outcome).toBeUndefined();
+          } else if (id === undefined) continue;
+          else if (one.what === 'close') {
+            await table.close(id);
+            model.delete(id);
+          } else {
+            if (!('lease' in one)) await table.use(id, () => 1);
+            else {
+              table.renew(id, one.lease);
+              model.get(id)!.lease = one.lease * 1000;
+            }
+            model.get(id)!.last = clock.now();
+          }
+          expect(ids(table)).toEqual([...model.keys()]);
+        }
+        await table.shutdown();
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('contract 60: renew starts the lease anew, also at another length', async () => {
+    const table = await tableWith();
+    await table.open('/m/f', { ...READ, lease: 100 });
+    clock.advance(90_000);
+    expect(table.renew(1)).toMatchObject({ lease: 100, expiresAt: new Date(clock.now() + 100_000) });
+    expect(table.renew(1, 5)).toMatchObject({ lease: 5, expiresAt: new Date(clock.now() + 5_000) });
+  });
+});
+
+describe('handles that nobody uses', () => {
+  it('contract 60: are closed after a day, unless told otherwise, and the log says so', async () => {
+    const { lines, logger } = infoLog();
+    const table = await tableWith({ logger });
+    await table.open('/m/f', READ);
+    clock.advance(24 * 3_600_000 - 1);
+    expect(ids(table)).toEqual([1]);
+    clock.advance(1);
+    expect(table.size).toBe(0);
+    expect(lines).toEqual([
+      { message: 'handle closed', id: 1, path: '/m/f', why: 'idle for too long', unusedSeconds: 86_400 },
+    ]);
+    const other = await tableWith({ idle: 0 });
+    await other.open('/m/f', READ);
+    clock.advance(1000 * 24 * 3_600_000);
+    expect(clock.pending).toBe(0);
+    expect(ids(other)).toEqual([1]);
+  });
+
+  it('contract 60: are not closed within their lease, however short the idle time', async () => {
+    const table = await tableWith({ idle: 1000 });
+    await table.open('/m/f', { ...READ, lease: 10 });
+    clock.advance(9_999);
+    expect(ids(table)).toEqual([1]);
+    clock.advance(1);
+    expect(table.size).toBe(0);
+  });
+
+  it('contract 60: are closed by one timer for all', async () => {
+    const closed: string[] = [];
+    const { lines, logger } = infoLog();
+    const table = await tableWith({ idle: 1000, logger }, watchedPlugin(closed));
     await mounts.mount('fakefs', '/w');
     for (let i = 0; i < 50; i += 1) await table.open(`/w/${i}`, { ...READ, lease: 10 + i });
     expect(clock.pending).toBe(1);
@@ -154,11 +353,23 @@ describe('leases', () => {
     clock.advance(60_000);
     expect(table.size).toBe(0);
     expect(clock.pending).toBe(0);
+    expect(lines).toHaveLength(50);
   });
 
-  it('contract 60: a handle that has run out is not found, even before the timer comes', async () => {
+  it('are told of in a few lines where very many go at once', async () => {
+    const { lines, logger } = infoLog();
+    const table = await tableWith({ idle: 1000, logger });
+    for (let i = 0; i < 500; i += 1) await table.open('/m/f', { ...READ, lease: 1 });
+    clock.advance(1000);
+    await table.shutdown();
+    expect(lines).toHaveLength(22);
+    const told = lines.map((line) => (line as { count?: number }).count ?? 1);
+    expect(told.reduce((all, count) => all + count, 0)).toBe(500);
+  });
+
+  it('contract 60: are not found once their time is over, even before the timer comes', async () => {
     let now = 0;
-    const table = await tableWith({ clock: { now: () => now, schedule: () => () => {} } });
+    const table = await tableWith({ idle: 1000, clock: { now: () => now, schedule: () => () => {} } });
     await table.open('/m/f', { ...READ, lease: 5 });
     now = 4_999;
     expect(table.get(1).id).toBe(1);
@@ -169,9 +380,9 @@ describe('leases', () => {
     expect(table.list()).toEqual([]);
   });
 
-  it('contract 60: every use renews, looking does not', async () => {
-    const table = await tableWith();
-    await table.open('/m/f', { ...READ, lease: 10 });
+  it('contract 60: every use counts, looking does not', async () => {
+    const table = await tableWith({ idle: 10_000 });
+    await table.open('/m/f', { ...READ, lease: 1 });
     for (let i = 0; i < 5; i += 1) {
       clock.advance(8_000);
       expect(await table.use(1, async (handle) => (await handle.stat()).name)).toBe('f');
@@ -182,17 +393,17 @@ describe('leases', () => {
     expect(table.size).toBe(0);
   });
 
-  it('contract 60: a use that fails renews as well', async () => {
-    const table = await tableWith();
-    await table.open('/m/f', { ...READ, lease: 10 });
+  it('contract 60: a use that fails counts as well', async () => {
+    const table = await tableWith({ idle: 10_000 });
+    await table.open('/m/f', READ);
     clock.advance(8_000);
     await expect(table.use(1, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     clock.advance(8_000);
     expect(table.get(1).id).toBe(1);
   });
 
-  it('contract 60: a use that waits long keeps renewing for as long as it runs', async () => {
-    const table = await tableWith();
+  it('contract 60: a use that waits long counts for as long as it runs', async () => {
+    const table = await tableWith({ idle: 10_000 });
     const waited = gate();
     await table.open('/m/f', { ...READ, lease: 10 });
     const use = table.use(1, () => waited.opened);
@@ -206,23 +417,12 @@ describe('leases', () => {
     expect(table.size).toBe(0);
   });
 
-  it('contract 60: renew starts the lease anew, also at another length', async () => {
-    const table = await tableWith();
-    await table.open('/m/f', { ...READ, lease: 100 });
-    clock.advance(90_000);
-    expect(table.renew(1)).toMatchObject({ lease: 100, expiresAt: new Date(clock.now() + 100_000) });
-    expect(table.renew(1, 5)).toMatchObject({ lease: 5, expiresAt: new Date(clock.now() + 5_000) });
-    clock.advance(5_000);
-    expect(table.size).toBe(0);
-    expect(() => table.renew(1)).toThrow(code('HANDLE_NOT_FOUND'));
-  });
-
   it('go on where a handle fails to close', async () => {
     const closed: string[] = [];
     const logged: unknown[] = [];
     const silent = { debug() {}, info() {}, warn() {}, error: (_: string, facts?: unknown) => void logged.push(facts) };
     const plugin = watchedPlugin(closed, () => Promise.reject(new Error('stuck')));
-    const table = await tableWith({ logger: silent }, plugin);
+    const table = await tableWith({ logger: silent, idle: 1 }, plugin);
     await mounts.mount('fakefs', '/w');
     await table.open('/w/a', { ...READ, lease: 1 });
     await table.open('/w/b', { ...READ, lease: 2 });
@@ -231,10 +431,10 @@ describe('leases', () => {
     await expect.poll(() => logged).toMatchObject([{ id: 1, path: '/w/a', error: 'Error: stuck' }, { id: 2 }]);
   });
 
-  it('contract 60: run out on the real clock as well', async () => {
+  it('contract 60: are closed on the real clock as well', async () => {
     const closed = gate();
     const plugin = watchedPlugin([], closed.open);
-    const table = await tableWith({ clock: systemClock }, plugin);
+    const table = await tableWith({ clock: systemClock, idle: 1 }, plugin);
     await mounts.mount('fakefs', '/w');
     const begun = performance.now();
     await table.open('/w/a', { ...READ, lease: 1 });

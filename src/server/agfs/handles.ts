@@ -20,7 +20,12 @@ export const HANDLE_ID: RouteParameter = {
   description: 'The number that opening the handle gave.',
 };
 
-const LEASE = optional('lease', 'integer', 'Seconds the handle lives unused, 1 to 300; more counts as 300.', '60');
+const LEASE = optional(
+  'lease',
+  'integer',
+  'Seconds for which the handle is sure to stay open unused, 1 to 300; more counts as 300.',
+  '60',
+);
 
 export const openHandle: Route = {
   method: 'POST',

@@ -23,7 +23,7 @@ describe('a clock that is set', () => {
     ['back by an hour', -HOUR],
     ['forward by an hour', HOUR],
   ])('%s expires nothing, keeps nothing alive for longer, and cuts nobody off', async (_name, shift) => {
-    const at = await probed();
+    const at = await probed({ server: { limits: { handle_idle_timeout: '1s' } } });
     await at.put(PATH, pattern(0, 8000));
     const open = async (lease: number) =>
       Number((await at.json('POST', `/handles/open?path=${PATH}&flags=2&lease=${lease}`)).handle_id);
@@ -34,9 +34,9 @@ describe('a clock that is set', () => {
     const written = await modTime(at);
     await at.shiftClock(shift);
 
-    // A lease that had an hour's worth of it left has it still; a short one runs out when it would have.
+    // A lease that had an hour's worth of it left has it still; an idle handle is closed when it would have been.
     expect(await handle(at, long)).toEqual({ status: 200, left: 60_000 });
-    await waitFor('the short lease to run out', async () => (await handle(at, short)).status === 404);
+    await waitFor('the idle handle to be closed', async () => (await handle(at, short)).status === 404);
     expect(await handle(at, long)).toMatchObject({ status: 200 });
     // A read that ends after a second of silence does, neither at once nor never.
     expect(parseAnswer(await timed.closed(), true)).toMatchObject({

@@ -3,7 +3,7 @@ export { type AppendId, type Attempt, Producers, type ProducersOptions, producer
 export { Reader } from './reader.ts';
 /** The core: streams, readers, retention. It knows no HTTP, no files and no logging. */
 export type { Pin } from './run.ts';
-export { Stream } from './stream.ts';
+export { closedError, lifeDetails, Stream } from './stream.ts';
 export type {
   StreamIdentity,
   StreamObserver,

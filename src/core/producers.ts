@@ -20,26 +20,38 @@ export interface AppendId {
 }
 
 export interface ProducersOptions {
-  /** Producers remembered at once; the one that has been idle longest is forgotten for another. */
+  /** Idle producers remembered; the one that has been idle for longest is forgotten for another. */
   max: number;
-  /** Milliseconds without an append after which a producer is forgotten; 0: never. */
+  /** Milliseconds from the end of its last append after which a producer is forgotten; 0: never. */
   ttl: number;
   /** Milliseconds that only go forward. */
   now?: () => number;
   /** What they are charged to. Default: nothing. */
   memory?: Pick<MemoryBudget, 'tryTake' | 'give' | 'limit'>;
+  /** Called for each that is forgotten because there are too many. */
+  onLimit?: () => void;
 }
 
 /** What a producer is charged, in bytes: its name, its place in a table, its numbers. */
 export const PRODUCER_COST = 512;
 
+/**
+ * An append that broke off half applied is going to be repeated, most likely soon, and only this memory says from which
+ * byte on. So it outlives a short `ttl` and a small `max`: for at least ten minutes, and a thousand of them.
+ */
+export const BROKEN_OFF = { ttl: 10 * 60_000, max: 1000 } as const;
+
 interface State {
+  readonly id: string;
   epoch: number;
   /** The number of the append that comes next. */
   expected: number;
   /** Bytes of that append applied already. */
   applied: number;
-  usedAt: number;
+  /** The stream's end right behind the last byte it appended. */
+  endOffset: number;
+  /** When its last append ended, however it ended. */
+  idleSince: number;
   attempt: Attempt | undefined;
 }
 
@@ -47,10 +59,12 @@ interface State {
 export class Attempt {
   readonly #state: State;
   readonly #onCut: () => void;
+  readonly #onRest: (state: State) => void;
 
-  constructor(state: State, onCut: () => void) {
+  constructor(state: State, onCut: () => void, onRest: (state: State) => void) {
     this.#state = state;
     this.#onCut = onCut;
+    this.#onRest = onRest;
   }
 
   /** False once it is complete, given up, or a newer attempt goes on in its place. */
@@ -63,9 +77,10 @@ export class Attempt {
     return this.#state.applied;
   }
 
-  /** So many more bytes have been appended. */
-  took(length: number): void {
+  /** So many more bytes have been appended, and the stream ends at `endOffset` now. */
+  took(length: number, endOffset: number): void {
     this.#state.applied += length;
+    this.#state.endOffset = endOffset;
   }
 
   /** The append is whole: from now on it is only acknowledged. */
@@ -73,12 +88,17 @@ export class Attempt {
     if (!this.isRunning) throw fail('PRODUCER_SUPERSEDED');
     this.#state.expected += 1;
     this.#state.applied = 0;
-    this.#state.attempt = undefined;
+    this.#rest();
   }
 
   /** It broke off. What it applied stays applied. */
   giveUp(): void {
-    if (this.isRunning) this.#state.attempt = undefined;
+    if (this.isRunning) this.#rest();
+  }
+
+  #rest(): void {
+    this.#state.attempt = undefined;
+    this.#onRest(this.#state);
   }
 
   /** Another attempt takes its place. */
@@ -88,19 +108,62 @@ export class Attempt {
   }
 }
 
-export class Producers {
+/** Idle producers, the one idle for longest first; all of them are kept for as long, and no more than so many. */
+class Idle {
+  readonly #states = new Set<State>();
   readonly #max: number;
   readonly #ttl: number;
+
+  constructor(max: number, ttl: number) {
+    this.#max = max;
+    this.#ttl = ttl;
+  }
+
+  get isOverfull(): boolean {
+    return this.#states.size > this.#max;
+  }
+
+  get oldest(): State | undefined {
+    return this.#states.values().next().value;
+  }
+
+  add(state: State): void {
+    this.#states.add(state);
+  }
+
+  delete(state: State): void {
+    this.#states.delete(state);
+  }
+
+  /** Whether it is one of these, and has been idle for too long. */
+  isOver(state: State, now: number): boolean {
+    return now - state.idleSince >= this.#ttl && this.#states.has(state);
+  }
+}
+
+/**
+ * A producer with an append open is remembered whatever the limits are: it holds a connection, and of those there are
+ * only so many. The limits are for those that are idle, of which nobody can know whether they come back.
+ */
+export class Producers {
   readonly #now: () => number;
   readonly #memory: ProducersOptions['memory'];
-  /** The one used last is last. */
+  readonly #onLimit: () => void;
   readonly #states = new Map<string, State>();
+  /** Nothing of the append that comes next is applied. */
+  readonly #settled: Idle;
+  /** Part of it is. */
+  readonly #brokenOff: Idle;
+  /** The largest end offset of one that was forgotten: behind it nothing is of a producer that is not known any more. */
+  #forgottenTo = 0;
 
-  constructor({ max, ttl, now = () => performance.now(), memory }: ProducersOptions) {
+  constructor({ max, ttl, now = () => performance.now(), memory, onLimit = () => undefined }: ProducersOptions) {
     this.#memory = memory;
-    this.#max = max;
-    this.#ttl = ttl === 0 ? Number.POSITIVE_INFINITY : ttl;
+    this.#onLimit = onLimit;
     this.#now = now;
+    const kept = ttl === 0 ? Number.POSITIVE_INFINITY : ttl;
+    this.#settled = new Idle(max, kept);
+    this.#brokenOff = new Idle(Math.max(max, BROKEN_OFF.max), Math.max(kept, BROKEN_OFF.ttl));
   }
 
   get size(): number {
@@ -117,12 +180,12 @@ export class Producers {
    * Whether an append has been applied whole already. Changes nothing.
    *
    * @throws PRODUCER_FENCED for an older epoch, PRODUCER_EPOCH_START for a newer one that does not begin at 0,
-   * PRODUCER_GAP for a number that is not expected yet
+   * PRODUCER_GAP for a number that is not expected yet; with `forgotten_to` where the producer is not known
    */
   isRepeated({ id, epoch, seq }: AppendId): boolean {
     const state = this.#current(id);
     if (state === undefined) {
-      if (seq !== 0) throw producerGap(0, seq);
+      if (seq !== 0) throw producerGap(0, seq, this.#forgottenTo);
       return false;
     }
     if (epoch < state.epoch) {
@@ -140,8 +203,7 @@ export class Producers {
    * Begins an attempt at an append that is not repeated, and cuts the one that is still under way. `onCut` is called
    * when this one is cut in turn.
    *
-   * @throws as {@link isRepeated}; PRODUCER_LIMIT when every producer remembered is writing just now, MEMORY_LIMIT
-   * when there is room for no other
+   * @throws as {@link isRepeated}; MEMORY_LIMIT when there is room for no other, and all that are known are writing
    */
   begin(append: AppendId, onCut: () => void): Attempt {
     if (this.isRepeated(append)) throw new Error('this append has been applied already');
@@ -149,14 +211,14 @@ export class Producers {
     let state = this.#states.get(id);
     if (state === undefined) {
       this.#makeRoom();
-      state = { epoch, expected: 0, applied: 0, usedAt: 0, attempt: undefined };
+      state = { id, epoch, expected: 0, applied: 0, endOffset: 0, idleSince: 0, attempt: undefined };
+      this.#states.set(id, state);
     }
     state.attempt?.cut();
+    this.#settled.delete(state);
+    this.#brokenOff.delete(state);
     if (state.epoch !== epoch) Object.assign(state, { epoch, expected: 0, applied: 0 });
-    this.#states.delete(id);
-    this.#states.set(id, state);
-    state.usedAt = this.#now();
-    state.attempt = new Attempt(state, onCut);
+    state.attempt = new Attempt(state, onCut, this.#rest);
     return state.attempt;
   }
 
@@ -165,60 +227,71 @@ export class Producers {
     this.#states.get(id)?.attempt?.cut();
   }
 
+  /** An attempt is over, and its producer idle. */
+  readonly #rest = (state: State): void => {
+    // Its stream may be gone.
+    if (this.#states.get(state.id) !== state) return;
+    state.idleSince = this.#now();
+    const idle = state.applied > 0 ? this.#brokenOff : this.#settled;
+    idle.add(state);
+    if (!idle.isOverfull) return;
+    this.#forget(idle.oldest!);
+    this.#onLimit();
+  };
+
   #current(id: string): State | undefined {
     const state = this.#states.get(id);
-    if (state === undefined || !this.#isOver(state)) return state;
-    this.#forget(id);
+    if (state === undefined || !this.#isOver(state, this.#now())) return state;
+    this.#forget(state);
     return undefined;
   }
 
-  #forget(id: string): void {
-    if (this.#states.delete(id)) this.#memory?.give(PRODUCER_COST);
+  #isOver(state: State, now: number): boolean {
+    return this.#settled.isOver(state, now) || this.#brokenOff.isOver(state, now);
+  }
+
+  #forget(state: State): void {
+    this.#states.delete(state.id);
+    this.#settled.delete(state);
+    this.#brokenOff.delete(state);
+    this.#forgottenTo = Math.max(this.#forgottenTo, state.endOffset);
+    this.#memory?.give(PRODUCER_COST);
   }
 
   /** Forgets those that have been idle for too long. */
   forgetIdle(): void {
-    // They stand in the order in which they began their last appends; only one that is writing may stand before others.
-    for (const [id, state] of this.#states) {
-      if (this.#isOver(state)) this.#forget(id);
-      else if (state.attempt === undefined) return;
+    const now = this.#now();
+    for (const idle of [this.#settled, this.#brokenOff]) {
+      for (let state = idle.oldest; state !== undefined && idle.isOver(state, now); state = idle.oldest) {
+        this.#forget(state);
+      }
     }
   }
 
   /** Forgets all: their stream is gone. */
   clear(): void {
-    for (const id of [...this.#states.keys()]) this.#forget(id);
-  }
-
-  /** Idle for too long. */
-  #isOver({ attempt, usedAt }: State): boolean {
-    return attempt === undefined && this.#now() - usedAt >= this.#ttl;
+    for (const state of [...this.#states.values()]) this.#forget(state);
   }
 
   /** Takes memory for one more, for which others are forgotten where it must be: first those idle for too long. */
   #makeRoom(): void {
-    this.forgetIdle();
-    if (this.#states.size >= this.#max && !this.#forgetOne()) {
-      throw limitReached('PRODUCER_LIMIT', 'producers', this.#max);
-    }
     const memory = this.#memory;
-    if (memory === undefined || memory.tryTake(PRODUCER_COST)) return;
-    if (!this.#forgetOne() || !memory.tryTake(PRODUCER_COST)) {
-      throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+    if (memory === undefined) return;
+    this.forgetIdle();
+    while (!memory.tryTake(PRODUCER_COST)) {
+      const state = this.#settled.oldest ?? this.#brokenOff.oldest;
+      if (state === undefined) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+      this.#forget(state);
     }
-  }
-
-  /** The one idle for longest; false where all are writing. */
-  #forgetOne(): boolean {
-    for (const [id, { attempt }] of this.#states) {
-      if (attempt !== undefined) continue;
-      this.#forget(id);
-      return true;
-    }
-    return false;
   }
 }
 
-export function producerGap(expected: number, received: number): StreamFSError {
-  return fail('PRODUCER_GAP', { expected, received }, { expected_seq: expected, received_seq: received });
+/** @param forgottenTo for a producer not known: where what is of forgotten ones ends */
+export function producerGap(expected: number, received: number, forgottenTo?: number): StreamFSError {
+  const details = { expected_seq: expected, received_seq: received };
+  return fail(
+    'PRODUCER_GAP',
+    { expected, received },
+    forgottenTo === undefined ? details : { ...details, forgotten_to: forgottenTo },
+  );
 }

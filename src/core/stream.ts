@@ -8,7 +8,7 @@
  * event loop, however often something was appended in it.
  */
 import { fail, type StreamFSError } from '../errors/index.ts';
-import { newGeneration } from './generation.ts';
+import { isOfThisProcess, newGeneration } from './generation.ts';
 import { emptySet } from './lazy-set.ts';
 import { Reader } from './reader.ts';
 import { Audience } from './reader-set.ts';
@@ -124,10 +124,10 @@ export class Stream {
    * Appends bytes as one piece, at once, whatever readers there are, and gives the new end offset. The bytes are
    * copied: the caller may reuse its memory. They become chunks of at most 64 KiB. No bytes: nothing happens.
    *
-   * @throws STREAM_CLOSED after the end (contract 3), STREAM_FULL beyond 2^53 - 1 (contract 15); nothing is written then
+   * @throws as {@link requireOpen} after the end (contract 3), STREAM_FULL beyond 2^53 - 1 (contract 15); nothing is written then
    */
   append(bytes: Uint8Array): number {
-    if (this.reason !== undefined) throw fail('STREAM_CLOSED');
+    this.requireOpen();
     const { audience, ring } = this;
     if (bytes.length === 0) return ring.end;
     if (bytes.length > MAX_OFFSET - ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
@@ -170,9 +170,14 @@ export class Stream {
       this.append(bytes);
       return undefined;
     }
-    if (this.reason !== undefined) throw fail('STREAM_CLOSED');
+    this.requireOpen();
     if (bytes.length > MAX_OFFSET - this.ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
     return audience.gate.pass(bytes, (part) => this.append(part));
+  }
+
+  /** @throws STREAM_CLOSED after the end, with its reason; STREAM_SHUT_DOWN where its writers may come back to another */
+  requireOpen(): void {
+    if (this.reason !== undefined) throw closedError(this.reason);
   }
 
   /** Moves the modification time to now. */
@@ -220,7 +225,8 @@ export class Stream {
 
   /** @throws STREAM_RECREATED if `expected` is not this stream's generation */
   requireGeneration(expected: string): void {
-    if (expected !== this.generation) throw fail('STREAM_RECREATED', { actual: this.generation, expected });
+    if (expected === this.generation) return;
+    throw fail('STREAM_RECREATED', { actual: this.generation, expected }, lifeDetails(expected));
   }
 
   private startCursor(start: ReaderStart): number {
@@ -311,4 +317,14 @@ export class Stream {
     this.releaseIfGone();
     this.rules.observer.readerClosed?.(this);
   }
+}
+
+/** The error of a write to a stream that has ended. */
+export function closedError(reason: EndReason): StreamFSError {
+  return reason === 'shutdown' ? fail('STREAM_SHUT_DOWN') : fail('STREAM_CLOSED', {}, { reason });
+}
+
+/** What is known of a stream that is asked for by its generation and not there: whether it was lost with its server. */
+export function lifeDetails(generation: string): { server_restarted?: true } {
+  return isOfThisProcess(generation) ? {} : { server_restarted: true };
 }

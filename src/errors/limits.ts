@@ -33,7 +33,6 @@ type LimitCode = Extract<
   | 'MEMORY_LIMIT'
   | 'STREAM_LIMIT'
   | 'STREAM_READER_LIMIT'
-  | 'PRODUCER_LIMIT'
   | 'READER_LIMIT'
   | 'HANDLE_LIMIT'
   | 'MOUNT_LIMIT'

@@ -10,6 +10,7 @@
 export const ERRORS = {
   // Streams and readers (contract 3, 15, 20, 21, 25)
   STREAM_CLOSED: { status: 409, text: 'stream is closed' },
+  STREAM_SHUT_DOWN: { status: 503, text: 'stream was closed because its server or mount is shutting down' },
   STREAM_FULL: { status: 409, text: 'stream is full: its largest offset is {max}; remove and recreate it to go on' },
   STREAM_RECREATED: { status: 409, text: 'stream was recreated: its generation is {actual}, not {expected}' },
   OFFSET_GONE: { status: 410, text: 'offset {offset} is no longer retained: the earliest is {earliest}' },
@@ -69,6 +70,7 @@ export const ERRORS = {
   MOUNT_NOT_FOUND: { status: 404, text: 'no mount at path: {path}' },
   MOUNT_BUSY: { status: 409, text: 'mount is being changed: {path}' },
   MOUNT_NOT_READY: { status: 503, text: 'mount is not ready: {path} ({reason})' },
+  MOUNT_FAILED: { status: 503, text: 'mount failed to start: {path} ({reason})' },
   MOUNT_IS_FIXED: { status: 400, text: 'cannot remove or rename {path}: it is or holds a mount; unmount that first' },
   PLUGIN_EXISTS: { status: 409, text: 'plugin already registered: {name}' },
   NOTHING_MOUNTED: { status: 404, text: 'file not found: {path} (nothing is mounted there)' },
@@ -83,7 +85,6 @@ export const ERRORS = {
   STORAGE_FULL: { status: 507, text: 'no room for {size} bytes more: the server may use {max} in all' },
   STREAM_LIMIT: { status: 429, text: 'too many streams: {max} are allowed for each mount' },
   STREAM_READER_LIMIT: { status: 429, text: 'too many readers: {max} are allowed for each stream' },
-  PRODUCER_LIMIT: { status: 429, text: 'too many producers at once: {max} are remembered for each stream' },
   READER_LIMIT: { status: 503, text: 'too many readers: {max} are allowed in all' },
   MOUNT_LIMIT: { status: 429, text: 'too many mounts: {max} are allowed' },
   CONNECTION_LIMIT: { status: 503, text: 'too many connections: {max} are allowed' },

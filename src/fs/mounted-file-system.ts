@@ -19,6 +19,7 @@ import type {
   FileWriter,
   OpenHandleOptions,
   OpenStreamOptions,
+  ProducerWriteOptions,
   Snapshot,
   StreamSource,
   WriteOptions,
@@ -72,7 +73,7 @@ export class MountedFileSystem implements FileSystem {
    * The file system a path belongs to: the one of the longest mount matching whole path parts (contract 75).
    *
    * INVALID_PATH; NOTHING_MOUNTED; IS_A_DIRECTORY for a virtual directory; MOUNT_NOT_READY for a mount that has yet
-   * to start or has failed: its paths are never another mount's, so nothing is written to a wrong place meanwhile.
+   * to start, MOUNT_FAILED for one that could not: its paths are never another mount's, so nothing is written to a wrong place meanwhile.
    */
   resolve(path: string): ResolvedPath {
     return this.#resolve(this.normal(path));
@@ -241,7 +242,7 @@ export class MountedFileSystem implements FileSystem {
     return at.fileSystem.openWrite(at.path, options);
   }
 
-  async openProducerWrite(path: string, append: AppendId, options?: WriteOptions): Promise<FileWriter> {
+  async openProducerWrite(path: string, append: AppendId, options?: ProducerWriteOptions): Promise<FileWriter> {
     const at = this.resolve(path);
     if (at.fileSystem.openProducerWrite === undefined) throw fail('PRODUCERS_NOT_SUPPORTED', { path });
     return at.fileSystem.openProducerWrite(at.path, append, options);
@@ -283,8 +284,8 @@ export class MountedFileSystem implements FileSystem {
 
 function running(mount: Mount): FileSystem {
   if (mount.instance) return mount.instance.fileSystem;
-  const reason = mount.status === 'failed' ? `it failed to start: ${mount.error}` : 'it is being started';
-  throw fail('MOUNT_NOT_READY', { path: mount.path, reason });
+  if (mount.status === 'failed') throw fail('MOUNT_FAILED', { path: mount.path, reason: mount.error ?? 'unknown' });
+  throw fail('MOUNT_NOT_READY', { path: mount.path, reason: 'it is being started' });
 }
 
 function directoryInfo(name: string, modTime: Date, meta: FileInfo['meta']): FileInfo {

@@ -45,6 +45,12 @@ export interface WriteOptions {
   truncate?: boolean;
 }
 
+/** How an append of a producer is asked for. */
+export interface ProducerWriteOptions extends Pick<WriteOptions, 'create'> {
+  /** Refuse where the stream is not there (STREAM_NOT_FOUND) or another (STREAM_RECREATED). */
+  generation?: string;
+}
+
 /** What an append of a producer came to. */
 export interface ProducerFacts {
   /** It had been applied whole before: its body is not applied again. */
@@ -202,7 +208,7 @@ export interface FileSystem {
    * As `openWrite`, for an append that is applied once however often it comes. `written` counts all that is applied of
    * it. Absent where a file system cannot remember what has been applied.
    */
-  openProducerWrite?(path: string, append: AppendId, options?: WriteOptions): Promise<FileWriter>;
+  openProducerWrite?(path: string, append: AppendId, options?: ProducerWriteOptions): Promise<FileWriter>;
   /**
    * A place to append at, at once; creates the file as {@link openWrite} does, and throws as that rejects. Absent where
    * a file system has no streams.

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AppendId, type Attempt, MemoryBudget, MIN_BUDGET, Producers } from '../../src/core/index.ts';
-import { PRODUCER_COST } from '../../src/core/producers.ts';
+import { BROKEN_OFF, PRODUCER_COST } from '../../src/core/producers.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 
 const table = (options: Partial<ConstructorParameters<typeof Producers>[0]> = {}) =>
@@ -37,7 +37,7 @@ describe('contract 72: appends of a producer', () => {
 
   it('one not known begins with 0, in any epoch', () => {
     const producers = table();
-    const gap = { code: 'PRODUCER_GAP', expected_seq: 0, received_seq: 3 };
+    const gap = { code: 'PRODUCER_GAP', expected_seq: 0, received_seq: 3, forgotten_to: 0 };
     expect(refused(() => producers.isRepeated({ id: 'p', epoch: 7, seq: 3 }))).toEqual(gap);
     apply(producers, { id: 'p', epoch: 7, seq: 0 });
     expect(producers.lastSeq('p')).toBe(0);
@@ -53,7 +53,7 @@ describe('contract 72: appends of a producer', () => {
     const old = producers.begin({ id: 'p', epoch: 1, seq: 1 }, () => {
       wasCut = true;
     });
-    old.took(5);
+    old.took(5, 5);
     const attempt = producers.begin({ id: 'p', epoch: 2, seq: 0 }, nothing);
     expect([wasCut, old.isRunning, attempt.applied]).toEqual([true, false, 0]);
     expect(refused(() => old.complete())).toEqual({ code: 'PRODUCER_SUPERSEDED' });
@@ -63,19 +63,82 @@ describe('contract 72: appends of a producer', () => {
     });
   });
 
-  it('the one idle for longest is forgotten for another, never one that is writing', () => {
-    const producers = table({ max: 2 });
-    const writing = producers.begin({ id: 'a', epoch: 0, seq: 0 }, nothing);
-    apply(producers, { id: 'b', epoch: 0, seq: 0 });
-    apply(producers, { id: 'c', epoch: 0, seq: 0 });
-    expect([producers.size, producers.lastSeq('b'), producers.lastSeq('c')]).toEqual([2, undefined, 0]);
-    const other = producers.begin({ id: 'd', epoch: 0, seq: 0 }, nothing);
-    const full = { code: 'PRODUCER_LIMIT', limit: 'producers', max: 2 };
-    expect(refused(() => apply(producers, { id: 'e', epoch: 0, seq: 0 }))).toEqual(full);
-    writing.complete();
-    other.complete();
-    apply(producers, { id: 'e', epoch: 0, seq: 0 });
-    expect(producers.size).toBe(2);
+  it('the one idle for longest is forgotten for another, which is counted; nobody is refused', () => {
+    let forgotten = 0;
+    const onLimit = () => {
+      forgotten += 1;
+    };
+    const producers = table({ max: 2, onLimit });
+    for (const id of ['a', 'b', 'c']) apply(producers, { id, epoch: 0, seq: 0 });
+    expect([producers.lastSeq('a'), producers.lastSeq('b'), producers.lastSeq('c')]).toEqual([undefined, 0, 0]);
+    // It was used again, and so is the last to go.
+    apply(producers, { id: 'b', epoch: 0, seq: 1 });
+    apply(producers, { id: 'd', epoch: 0, seq: 0 });
+    expect([producers.size, producers.lastSeq('b'), producers.lastSeq('c')]).toEqual([2, 1, undefined]);
+    expect(forgotten).toBe(2);
+  });
+
+  it('contract 89: those with an append open are never forgotten, however many there are and however quiet', () => {
+    let now = 0;
+    const producers = table({ max: 2, ttl: 100, now: () => now });
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    for (const id of ids) apply(producers, { id, epoch: 0, seq: 0 });
+    // The two that are remembered, and three that begin anew.
+    const open = ids.map((id) => producers.begin({ id, epoch: 0, seq: producers.lastSeq(id) === 0 ? 1 : 0 }, nothing));
+    now = 10_000;
+    producers.forgetIdle();
+    for (const attempt of open) attempt.complete();
+    expect(ids.map((id) => producers.lastSeq(id))).toEqual([undefined, undefined, undefined, 1, 1]);
+    // It is from the end of the append that a producer is idle.
+    now += 99;
+    expect(producers.isRepeated({ id: 'e', epoch: 0, seq: 2 })).toBe(false);
+    now += 1;
+    expect(refused(() => producers.isRepeated({ id: 'e', epoch: 0, seq: 2 }))?.code).toBe('PRODUCER_GAP');
+  });
+
+  it('contract 89: one whose append broke off half applied outlives a small max and a short ttl', () => {
+    let now = 0;
+    const producers = table({ max: 1, ttl: 100, now: () => now });
+    const attempt = producers.begin({ id: 'p', epoch: 0, seq: 0 }, nothing);
+    attempt.took(3, 3);
+    attempt.giveUp();
+    for (const id of ['a', 'b', 'c']) apply(producers, { id, epoch: 0, seq: 0 });
+    now = BROKEN_OFF.ttl - 1;
+    producers.forgetIdle();
+    expect([producers.size, producers.begin({ id: 'p', epoch: 0, seq: 0 }, nothing).applied]).toEqual([1, 3]);
+    producers.cut('p');
+    now += BROKEN_OFF.ttl;
+    producers.forgetIdle();
+    expect(producers.size).toBe(0);
+  });
+
+  it('such are bounded in number all the same', () => {
+    const producers = table({ max: 1 });
+    for (let n = 0; n < BROKEN_OFF.max + 2; n++) {
+      const attempt = producers.begin({ id: `p${n}`, epoch: 0, seq: 0 }, nothing);
+      attempt.took(1, n + 1);
+      attempt.giveUp();
+    }
+    expect([producers.size, producers.lastSeq('p1'), producers.lastSeq('p2')]).toEqual([BROKEN_OFF.max, undefined, -1]);
+  });
+
+  it('a gap of a producer that is not known says up to where there is something of those forgotten', () => {
+    const producers = table({ max: 1 });
+    const gap = (id: string, seq: number) => {
+      const facts: Record<string, unknown> = refused(() => producers.isRepeated({ id, epoch: 0, seq })) ?? {};
+      return facts.forgotten_to;
+    };
+    expect(gap('p', 1)).toBe(0);
+    for (const [id, end] of [
+      ['p', 10],
+      ['q', 20],
+      ['r', 30],
+    ] as const) {
+      const attempt = producers.begin({ id, epoch: 0, seq: 0 }, nothing);
+      attempt.took(10, end);
+      attempt.complete();
+    }
+    expect([gap('p', 1), gap('new', 5), gap('r', 5)]).toEqual([20, 20, undefined]);
   });
 
   it('are charged for; where there is no room the one idle for longest goes, and nobody is refused but for those writing', () => {
@@ -128,7 +191,7 @@ describe('contract 72: appends of a producer', () => {
             const attempt = what === 'late' ? side.attempts[0] : last;
             if (attempt?.isRunning !== true) continue;
             for (let n = 0; n < size; n++) log[who]!.push(`${side.seq}.${attempt.applied + n}`);
-            attempt.took(size);
+            attempt.took(size, 0);
           } else if (what === 'break') last?.giveUp();
           else if (what === 'complete' && last?.isRunning) {
             last.complete();

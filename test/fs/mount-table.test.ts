@@ -149,8 +149,8 @@ describe('configured mounts', () => {
     table.declare('memfs', '/');
     table.declare('nofs', '/live');
     await table.startDeclared();
-    await expect(table.write('/live/x', new Uint8Array(1))).rejects.toThrow(code('MOUNT_NOT_READY'));
-    await expect(table.stat('/live')).rejects.toThrow('failed to start: unknown filesystem type: nofs');
+    await expect(table.write('/live/x', new Uint8Array(1))).rejects.toThrow(code('MOUNT_FAILED'));
+    await expect(table.stat('/live')).rejects.toThrow('mount failed to start: /live (unknown filesystem type: nofs)');
     expect(await table.readDir('/')).toEqual([]);
   });
 

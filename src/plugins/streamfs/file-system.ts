@@ -1,5 +1,5 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
-import { type AppendId, producerGap, type ReaderStart, Stream, StreamRules } from '../../core/index.ts';
+import { type AppendId, lifeDetails, producerGap, type ReaderStart, Stream, StreamRules } from '../../core/index.ts';
 import { added, emptySet, removed } from '../../core/lazy-set.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type OpenStreamOptions,
   type PluginContext,
   type PluginLogger,
+  type ProducerWriteOptions,
   type Snapshot,
   type StreamSource,
   type StreamTotals,
@@ -63,7 +64,7 @@ export class StreamFileSystem implements FileSystem {
     this.logger = context.logger;
     const { mountPath = '/' } = context;
     this.prefix = mountPath === '/' ? '' : mountPath;
-    this.forgetting = new Forgetting(settings, clock, context.memory);
+    this.forgetting = new Forgetting(settings, clock, context);
     this.slow = new SlowReaders(context.logger);
     const observer = streamNews({
       ...{ table: this.table, slow: this.slow, pathOf: (name) => name.slice(this.prefix.length) },
@@ -198,7 +199,7 @@ export class StreamFileSystem implements FileSystem {
 
   async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
     const entry = this.entryToWrite(path, options);
-    if (entry.stream.endReason !== undefined) throw fail('STREAM_CLOSED');
+    entry.stream.requireOpen();
     const writer = new StreamWriter(entry.stream, () => {
       entry.writers = removed(entry.writers, writer);
       this.dropIfUnused(entry);
@@ -209,12 +210,19 @@ export class StreamFileSystem implements FileSystem {
 
   openAppend(path: string): Appender {
     const { stream } = this.entryToWrite(path, {});
-    if (stream.endReason !== undefined) throw fail('STREAM_CLOSED');
+    stream.requireOpen();
     return new StreamAppender(stream);
   }
 
-  async openProducerWrite(path: string, append: AppendId, options: WriteOptions = {}): Promise<FileWriter> {
+  async openProducerWrite(path: string, append: AppendId, options: ProducerWriteOptions = {}): Promise<FileWriter> {
     this.requireWritable(path);
+    const { generation } = options;
+    if (generation !== undefined) {
+      if (this.isShutDown) throw fail('STREAM_SHUT_DOWN');
+      const { stream } = this.table.get(path) ?? {};
+      if (stream === undefined) throw fail('STREAM_NOT_FOUND', { path }, lifeDetails(generation));
+      stream.requireGeneration(generation);
+    }
     const isCreated = this.table.get(path) === undefined && (options.create ?? this.settings.autoCreate);
     // A stream that is not there has applied nothing: it is not made only to say so.
     if (isCreated && append.seq !== 0) {

@@ -2,8 +2,8 @@
  * What the streams of a mount tell of themselves, and whom it concerns. One observer for all of them, since there may be
  * thousands: each says who it is, and the table says what else there is to it.
  */
-import type { Stream, StreamObserver } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { closedError, type Stream, type StreamObserver } from '../../core/index.ts';
+import { StreamFSError } from '../../errors/index.ts';
 import type { SlowReaders } from './slow-readers.ts';
 import type { Entry, StreamTable } from './stream-table.ts';
 
@@ -28,7 +28,8 @@ export function streamNews({ table, slow, pathOf, readerLeft }: Concerned): Stre
     // A writer that has nothing to write just now would learn of it too late, and hold up a shutdown.
     ended: (stream) => {
       for (const writer of entryOf(stream)?.writers ?? []) {
-        writer.onStop?.(fail('STREAM_CLOSED', {}, { written: writer.written }));
+        const { code, message, details } = closedError(stream.endReason ?? 'ended');
+        writer.onStop?.(new StreamFSError(code, message, { ...details, written: writer.written }));
       }
     },
   };

@@ -3,7 +3,7 @@
  * them is charged for, and a mount may have thousands of streams. One timer for all of a mount.
  */
 import { type MemoryBudget, Producers } from '../../core/index.ts';
-import type { Clock } from '../../fs/index.ts';
+import type { Clock, PluginContext } from '../../fs/index.ts';
 import type { Settings } from './settings.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
@@ -15,23 +15,25 @@ export class Forgetting {
   private readonly settings: Settings;
   private readonly clock: Clock;
   private readonly memory: MemoryBudget | undefined;
+  private readonly onLimit: () => void;
   private readonly all = new Set<Producers>();
   private cancel: (() => void) | undefined;
 
-  /** @param memory what producers are charged to */
-  constructor(settings: Settings, clock: Clock, memory: MemoryBudget | undefined) {
+  /** @param context what producers are charged to, and where it is counted that there are too many */
+  constructor(settings: Settings, clock: Clock, { memory, limits }: Pick<PluginContext, 'memory' | 'limits'>) {
     const { producerTtl: ttl } = settings;
     this.settings = settings;
     this.memory = memory;
+    this.onLimit = () => limits?.hit('producers');
     this.period = ttl === 0 ? 0 : Math.min(LONGEST, Math.max(SHORTEST, ttl / 4));
     this.clock = clock;
   }
 
   /** Those of one stream. */
   make(): Producers {
-    const { clock, memory, settings } = this;
+    const { clock, memory, onLimit, settings } = this;
     return new Producers({
-      ...{ max: settings.maxProducers, ttl: settings.producerTtl, now: () => clock.now() },
+      ...{ max: settings.maxProducers, ttl: settings.producerTtl, now: () => clock.now(), onLimit },
       ...(memory === undefined ? {} : { memory }),
     });
   }

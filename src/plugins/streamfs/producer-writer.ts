@@ -11,7 +11,7 @@ const underWay = new WeakMap<Producers, Map<string, Promise<void>>>();
  * Opens an attempt at an append, or what acknowledges it if it has been applied already.
  *
  * @param release called once, when the writer is done
- * @throws as `Producers.begin`; STREAM_CLOSED
+ * @throws as `Producers.begin` and `Stream.requireOpen`
  */
 export async function openProducerWriter(
   stream: Stream,
@@ -21,7 +21,7 @@ export async function openProducerWriter(
 ): Promise<FileWriter> {
   for (;;) {
     if (producers.isRepeated(append)) return new RepeatedWriter(stream, producers, append);
-    if (stream.endReason !== undefined) throw fail('STREAM_CLOSED');
+    stream.requireOpen();
     producers.cut(append.id);
     const pending = underWay.get(producers)?.get(append.id);
     if (pending === undefined) return new ProducerWriter(stream, producers, append, release);
@@ -85,7 +85,7 @@ class ProducerWriter extends StreamWriter {
   }
 
   private applied(length: number): void {
-    this.attempt.took(length);
+    this.attempt.took(length, this.stream.endOffset);
     this.took(length);
   }
 
@@ -94,7 +94,7 @@ class ProducerWriter extends StreamWriter {
     if (this.skip > 0) {
       const { applied } = this.attempt;
       await this.abort();
-      throw fail('PRODUCER_MISMATCH', { length: applied - this.skip, applied });
+      throw fail('PRODUCER_MISMATCH', { length: applied - this.skip, applied }, { applied });
     }
     try {
       this.attempt.complete();

@@ -96,14 +96,16 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     type: 'number',
     required: false,
     default: '256',
-    description: 'How many producers are remembered for each stream; the one idle for longest is forgotten for another',
+    description:
+      'How many idle producers are remembered for each stream; the one idle for longest is forgotten for another',
   },
   {
     name: 'producer_ttl',
     type: 'string',
     required: false,
     default: '1h',
-    description: "When a producer is forgotten that has appended nothing for so long (e.g., '10m', '24h'); 0 for never",
+    description:
+      "When a producer is forgotten that has had no append open for so long (e.g., '10m', '24h'); 0 for never",
   },
   {
     name: 'mount_path',

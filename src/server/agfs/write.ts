@@ -121,10 +121,14 @@ async function openWriter({ req, res, server }: Exchange, request: WriteRequest)
     ...(offset === undefined ? {} : { offset }),
   };
   const append = appendIdOf(req.headers);
+  const forProducer = {
+    ...(create === undefined ? {} : { create }),
+    ...(generation === undefined ? {} : { generation }),
+  };
   const writer =
     append === undefined
       ? await server.mounts.openWrite(request.path, options)
-      : await server.mounts.openProducerWrite(request.path, append, options).catch((error: unknown) => {
+      : await server.mounts.openProducerWrite(request.path, append, forProducer).catch((error: unknown) => {
           for (const [name, value] of Object.entries(refusalHeaders(error))) res.setHeader(name, value as number);
           throw error;
         });

@@ -148,6 +148,8 @@ export function requestTimeout(milliseconds: number): StreamFSError {
 
 /** When it may be worth another try: what is refused because too much is going on may be free in a moment. */
 export function retryAfter(error: StreamFSError): Record<string, string> {
+  // A mount that has failed does not come by itself.
+  if (error.code === 'MOUNT_FAILED') return {};
   return error.status === 503 || error.status === 429 ? { 'Retry-After': '1' } : {};
 }
 

@@ -20,7 +20,7 @@ function put(
 const content = async (at: Running) => (await at.call('GET', `${TARGET}&snapshot=true`)).text;
 
 /** The beginning of an append whose body does not come to its end by itself. */
-async function begin(at: Running, seq: number, framing: string, text: string) {
+async function begin(at: Running, seq: number, framing: string, text: string, id = 'p') {
   const socket = connect(at.port, '127.0.0.1');
   let answer = '';
   socket.on('data', (bytes) => {
@@ -29,7 +29,7 @@ async function begin(at: Running, seq: number, framing: string, text: string) {
   socket.on('error', () => undefined);
   const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(answer)));
   socket.write(
-    `PUT /api/v1${TARGET} HTTP/1.1\r\nHost: 127.0.0.1\r\nProducer-Id: p\r\nProducer-Epoch: 0\r\n` +
+    `PUT /api/v1${TARGET} HTTP/1.1\r\nHost: 127.0.0.1\r\nProducer-Id: ${id}\r\nProducer-Epoch: 0\r\n` +
       `Producer-Seq: ${seq}\r\n${framing}\r\n\r\n${text}`,
   );
   return { socket, closed };
@@ -163,6 +163,55 @@ describe('contract 72: appends of a producer', () => {
     expect([wrong.status, wrong.json().code]).toEqual([400, 'PRODUCER_MISMATCH']);
     expect((await put(at, 0, 'onetwo')).status).toBe(200);
     expect(await content(at)).toBe('onetwo');
+  });
+
+  it('contract 89: any number of producers with an append open are remembered, beyond max_producers and producer_ttl', async () => {
+    const config = { max_producers: 1, producer_ttl: '1ms' };
+    const at = await start({ mounted: { '/s': { fstype: 'streamfs', config } } });
+    const all = ['p', 'q', 'r'];
+    const sockets = [];
+    for (const id of all) sockets.push(await begin(at, 0, 'Transfer-Encoding: chunked', chunk(id), id));
+    await until(async () => (await content(at)).length === 3);
+    for (const { socket } of sockets) socket.end(`${chunk('.')}0\r\n\r\n`);
+    for (const { closed } of sockets) expect(await closed).toContain('HTTP/1.1 200');
+    expect(await content(at)).toMatch(/^[pqr]{3}\.\.\.$/);
+  });
+
+  it('contract 89: with a generation, a stream that was removed is told from one that was lost with another process', async () => {
+    const at = await start(STREAMS);
+    const { headers } = await put(at, 0, 'one');
+    const own = headers['x-stream-generation'];
+    const other = `${own!.toString().startsWith('0') ? '1' : '0'}${own!.slice(1)}`;
+    const again = async (generation: unknown) => {
+      const { status, ...answer } = await put(at, 1, 'two', { query: `&generation=${generation}` });
+      const { code, server_restarted } = answer.json();
+      return [status, code, server_restarted];
+    };
+    await at.call('DELETE', TARGET);
+    expect(await again(own)).toEqual([404, 'STREAM_NOT_FOUND', undefined]);
+    expect(await again(other)).toEqual([404, 'STREAM_NOT_FOUND', true]);
+    await at.call('PUT', TARGET, { body: 'new' });
+    expect(await again(own)).toEqual([409, 'STREAM_RECREATED', undefined]);
+    expect(await again(other)).toEqual([409, 'STREAM_RECREATED', true]);
+    expect(await content(at)).toBe('new');
+  });
+
+  it('contract 89: a shutdown is told apart from an end and a removal, also in the middle of a body', async () => {
+    const at = await start(STREAMS);
+    const during = async (act: () => unknown) => {
+      const { closed } = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('x'));
+      await until(async () => (await content(at)) === 'x');
+      await act();
+      const answer = await closed;
+      const { code, reason, written } = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));
+      return [answer.slice(9, 12), code, reason, written];
+    };
+    expect(await during(() => at.call('POST', '/end?path=/s/a'))).toEqual(['409', 'STREAM_CLOSED', 'ended', 1]);
+    const late = await put(at, 0, 'y', { id: 'q' });
+    expect([late.status, late.json()]).toMatchObject([409, { code: 'STREAM_CLOSED', reason: 'ended' }]);
+    await at.call('DELETE', TARGET);
+    expect(await during(() => at.call('DELETE', TARGET))).toEqual(['409', 'STREAM_CLOSED', 'removed', 1]);
+    expect(await during(() => at.post('/unmount', { path: '/s' }))).toEqual(['503', 'STREAM_SHUT_DOWN', undefined, 1]);
   });
 
   it('max_producers bounds what is remembered', async () => {

@@ -123,6 +123,16 @@ export const ERRORS = {
   BODY_BROKE_OFF: { status: 400, text: 'request body broke off: {written} bytes were written' },
   BODY_TOO_LARGE: { status: 413, text: 'request body exceeds maximum size of {max} bytes' },
   BAD_REQUEST: { status: 400, text: 'bad request: {reason}' },
+  BODY_NOT_USED: { status: 400, text: 'this request takes no body: {hint}' },
+  TRANSFER_CODING: {
+    status: 501,
+    text: 'transfer coding {coding} is not supported: send the body as it is, or chunked and nothing else',
+  },
+  CONTENT_CODING: {
+    status: 415,
+    text: 'content coding {coding} is not supported: send the bytes themselves, without Content-Encoding',
+  },
+  EXPECTATION_FAILED: { status: 417, text: 'expectation {expectation} is not known: 100-continue is the only one' },
   ROUTE_NOT_FOUND: { status: 404, text: 'not found: no route {method} {route}' },
   METHOD_NOT_ALLOWED: { status: 405, text: 'method not allowed' },
   HEADERS_TOO_LARGE: { status: 431, text: 'request headers exceed the maximum size of {max} bytes' },

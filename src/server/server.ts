@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
-import { fail, isStreamFSError, limitReached, type StreamFSError } from '../errors/index.ts';
+import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
 import { LogThrottle, writes } from '../log/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
@@ -17,12 +17,17 @@ import type { DirectServer } from './fast-path/host.ts';
 import { allowOrigin, preflightHeaders } from './http/cors.ts';
 import { logRequest, RequestExchange } from './http/exchange.ts';
 import { ANSWER_HEADERS } from './http/headers.ts';
-import { markBroken, requestTimeout, retryAfter, sendError } from './http/respond.ts';
+import { addressedTo, checkMessage } from './http/message-rules.ts';
+import { refusalOf } from './http/parser-refusal.ts';
+import { retryAfter, sendError } from './http/respond.ts';
 import { canAnswer, errorText } from './http/response-text.ts';
 import type { Exchange, Route, ServerContext, VersionInfo } from './http/route.ts';
 import { Router } from './http/router.ts';
-import { authorityOf, parseTarget } from './http/target.ts';
-import { breakOff } from './ingest/receive.ts';
+import { parseTarget } from './http/target.ts';
+import { checkBody } from './http/unused-body.ts';
+import { headWithoutUpgrade } from './http/upgrade.ts';
+import { breakBody, isBroken } from './ingest/broken-body.ts';
+import { expectContinue } from './ingest/expectation.ts';
 import { Bounds, type ServerLimits } from './limits/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
 import { listenOnlyForItsEnd } from './net/discard-input.ts';
@@ -139,11 +144,29 @@ class HttpServer implements StreamFSServer {
         if (this.#bounds.connections.accept(socket)) new DirectConnection(socket, this.#direct);
       }),
     );
-    this.http.on('request', (req, res) => {
+    const serve = (req: IncomingMessage, res: ServerResponse) => {
       this.#serve(req, res).catch((error: unknown) => {
         this.#context.logger.error('answering failed', { method: req.method, error: String(error) });
         res.destroy();
       });
+    };
+    const serveExpecting = (req: IncomingMessage, res: ServerResponse) => {
+      expectContinue(req, res);
+      serve(req, res);
+    };
+    this.http.on('request', serve);
+    this.http.on('checkContinue', serveExpecting).on('checkExpectation', serveExpecting);
+    // A program that listens too has another protocol to offer.
+    this.http.on('upgrade', (req, socket: Socket, rest) => {
+      if (this.http.listenerCount('upgrade') > 1) return;
+      this.#afterAnswers(socket, () => {
+        socket.unshift(Buffer.concat([headWithoutUpgrade(req), rest]));
+        this.#direct.handOver(socket);
+      });
+    });
+    this.http.on('connect', (_req, socket: Socket) => {
+      if (this.http.listenerCount('connect') > 1) return;
+      this.#afterAnswers(socket, () => this.#refuseAll(socket, fail('BAD_REQUEST', { reason: NO_PROXY })));
     });
     const failed = new LogThrottle((count, error: Error) =>
       logger.error('accepting failed', { count, error: error.message }),
@@ -283,12 +306,10 @@ class HttpServer implements StreamFSServer {
       res.setHeader('Connection', 'close');
       throw fail('SHUTTING_DOWN');
     }
-    if (req.headers.host === undefined && req.httpVersion === '1.1') {
-      throw fail('BAD_REQUEST', { reason: 'the Host header is missing' });
-    }
-    this.#checkHost(req.headers.host);
-    // Where the target names a host, that is the one which is meant.
-    this.#checkHost(authorityOf(req.url));
+    const addressed = addressedTo(req);
+    this.#checkHost(addressed.header);
+    this.#checkHost(addressed.target);
+    checkMessage(req, addressed);
     const method = req.method ?? 'GET';
     if (method === 'OPTIONS' && req.url === '*') return sendOptions(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
     const { segments, pathname, query } = parseTarget(req.url ?? '/');
@@ -301,6 +322,7 @@ class HttpServer implements StreamFSServer {
     refuseNavigation(req, route);
     const caller = this.#admit(route, { query, params }, req.headers.authorization);
     exchange.begin(route, params, query, caller);
+    await checkBody(req, route, this.#bounds.limits.bodyTimeout);
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
   }
@@ -328,12 +350,12 @@ class HttpServer implements StreamFSServer {
    */
   #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#exchanges.get(socket);
+    if (exchange && isBroken(exchange.req)) return;
     if (exchange && !exchange.req.complete && !exchange.res.writableEnded) {
-      markBroken(exchange.req);
-      exchange.isBroken = true;
+      breakBody(exchange.req);
       // Nothing can follow on this connection, also where an answer that has begun says that it is kept.
+      listenOnlyForItsEnd(socket as Socket);
       exchange.res.once('finish', () => (socket as Socket).destroySoon());
-      if (!breakOff(socket)) exchange.req.emit('error', error);
       return;
     }
     if (!canAnswer(socket) || error.code === 'ECONNRESET') {
@@ -346,26 +368,25 @@ class HttpServer implements StreamFSServer {
       exchange.res.once('finish', () => this.#refuse(error, socket));
       return;
     }
-    const refusal = refusalOf(error, this.#bounds.limits);
+    this.#refuseAll(socket, refusalOf(error, this.#bounds.limits));
+  }
+
+  /** Answers with an error in place of all that a connection may still ask for. */
+  #refuseAll(socket: Duplex, refusal: StreamFSError): void {
     this.#bounds.note(refusal);
     socket.end(errorText(refusal), () => (socket as Socket).destroySoon());
   }
-}
 
-/** What the parser's own error is to the client. */
-function refusalOf(error: NodeJS.ErrnoException, { headerSize, headerTimeout }: ServerLimits): StreamFSError {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW': {
-      const { rawPacket } = error as { rawPacket?: Buffer };
-      // The first line alone is too much: what is too long is the path.
-      const line = rawPacket?.subarray(0, headerSize);
-      const isPath = line !== undefined && line.length === headerSize && !line.includes('\n');
-      return limitReached(isPath ? 'PATH_TOO_LONG' : 'HEADERS_TOO_LARGE', 'header_size', headerSize);
-    }
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return requestTimeout(headerTimeout);
-    default:
-      return fail('BAD_REQUEST', { reason: `this is not an HTTP request (${error.code ?? error.message})` });
+  /** Does something about a connection that node:http has given up, once all before it is answered. */
+  #afterAnswers(socket: Socket, act: () => void): void {
+    const exchange = this.#exchanges.get(socket);
+    socket.on('error', ignore).setTimeout(0);
+    const go = () => {
+      socket.off('error', ignore).setTimeout(0);
+      if (socket.writable) act();
+    };
+    if (exchange === undefined || exchange.isOver) go();
+    else exchange.res.once('close', go);
   }
 }
 
@@ -375,6 +396,9 @@ function headersOf(error: unknown): Record<string, string> {
   if (isStreamFSError(error, 'UNAUTHORIZED')) return { 'WWW-Authenticate': 'Bearer' };
   return {};
 }
+
+/** What CONNECT is answered with. */
+const NO_PROXY = 'CONNECT is for proxies, and this server is none';
 
 function ignore(): void {}
 

@@ -424,7 +424,7 @@ describe('what is no proper request', () => {
 
   it('a target as for a proxy is that target', async () => {
     const wire = await connectTo(at.port);
-    wire.send(`GET http://any.host/api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n`);
+    wire.send(`GET http://any/api/v1/version HTTP/1.1\r\nHost: any\r\n\r\n`);
     expect(await wire.answer()).toMatchObject({ status: 200 });
   });
 

@@ -14,9 +14,8 @@ const put = (path: string, body: string) =>
 
 describe('what comes behind a request that is answered live', () => {
   it.each([
-    ['a body that is there', `Content-Length: 1000000\r\n\r\n${'x'.repeat(1_000_000)}`],
-    ['a body that is not all there', `Content-Length: 9000000\r\n\r\n${'x'.repeat(1_000_000)}`],
-    ['a body in chunks', `Transfer-Encoding: chunked\r\n\r\n${`10000\r\n${'x'.repeat(65_536)}\r\n`.repeat(10)}`],
+    ['what is no request', `\r\n${'x'.repeat(1_000_000)}`],
+    ['a write that is not all there', `\r\n${put('/s/other', 'x'.repeat(9_000_000)).slice(0, 1_000_000)}`],
     ['more live reads', `\r\n${`${LIVE}\r\n`.repeat(50)}`],
   ])('contract 26: %s does not hide that its client has gone', async (_, rest) => {
     const server = await start(STREAMS);

@@ -9,6 +9,7 @@ export const createFile: Route = {
   summary: 'Creates an empty file or stream.',
   needs: 'write',
   parameters: [PATH],
+  insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
     await exchange.server.mounts.create(exchange.query.path());
     sendMessage(exchange, 201, 'file created');

@@ -82,6 +82,7 @@ export const writeHandle: Route = {
   pattern: '/api/v1/handles/:id/write',
   summary: 'Writes the body at the position, or at `offset`. A stream appends, whatever the offset.',
   needs: 'write handle',
+  body: 'content',
   parameters: [HANDLE_ID, optional('offset', 'integer', 'Where to write. Default: at the position.')],
   async handle(exchange) {
     const { req, query, server } = exchange;

@@ -89,6 +89,7 @@ export const touch: Route = {
   summary: 'Creates a file, or sets its time of change to now.',
   needs: 'write',
   parameters: [PATH],
+  insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
     await exchange.server.mounts.touch(exchange.query.path());
     sendMessage(exchange, 200, 'touched');

@@ -74,6 +74,7 @@ export const loadPlugin: Route = {
   summary: 'Always 501: this server never loads code from a request.',
   needs: 'token',
   parameters: [],
+  body: 'ignored',
   handle: refuse,
 };
 
@@ -83,6 +84,7 @@ export const unloadPlugin: Route = {
   summary: 'Always 501: plugins are built in.',
   needs: 'token',
   parameters: [],
+  body: 'ignored',
   handle: refuse,
 };
 

@@ -33,6 +33,7 @@ export const readFile: Route = {
   link: 'read',
   navigable: true,
   parameters: PARAMETERS,
+  insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
     const mode = readMode(exchange);
     if (mode === 'stream') await follow(exchange);

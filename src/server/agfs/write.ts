@@ -6,6 +6,7 @@ import { ANSWER_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
 import { sendMessage } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
+import { isJson } from '../http/unused-body.ts';
 import { appendIdOf, producerHeaders, refusalHeaders } from '../ingest/producer-headers.ts';
 import { RequestBody, receiveBody } from '../ingest/receive.ts';
 import { field, GENERATION, LINK, optional, PATH } from './parameters.ts';
@@ -29,6 +30,7 @@ export const writeFile: Route = {
   summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
   needs: 'write',
   link: 'write',
+  body: 'content',
   parameters: [...PARAMETERS, ...LINK],
   handle: writeRaw,
 };
@@ -42,7 +44,8 @@ export const write: Route = {
     ...PARAMETERS,
     field('data', 'string', false, 'The text to write, as UTF-8. Only where the body is JSON.'),
   ],
-  handle: (exchange) => (isJson(exchange) ? writeText(exchange) : writeRaw(exchange)),
+  body: 'content',
+  handle: (exchange) => (isJson(exchange.req) ? writeText(exchange) : writeRaw(exchange)),
 };
 
 export const end: Route = {
@@ -51,6 +54,7 @@ export const end: Route = {
   summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
   needs: 'admin',
   parameters: [PATH],
+  insteadOfBody: 'write it first, or with end=true in one go: PUT /api/v1/files?path=…&end=true',
   async handle(exchange) {
     await exchange.server.mounts.end(exchange.query.path());
     sendMessage(exchange, 200, 'ended');
@@ -81,10 +85,6 @@ function writeRequest({ query }: Exchange): WriteRequest {
   };
 }
 
-function isJson({ req }: Exchange): boolean {
-  return (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === 'application/json';
-}
-
 async function writeRaw(exchange: Exchange): Promise<void> {
   const request = writeRequest(exchange);
   const limit = await bodyLimit(exchange, request.path);
@@ -99,6 +99,8 @@ async function writeRaw(exchange: Exchange): Promise<void> {
 
 async function writeText(exchange: Exchange): Promise<void> {
   const request = writeRequest(exchange);
+  // Where nothing can be written, nothing need be sent.
+  await exchange.server.mounts.capabilities(request.path);
   const body = await jsonOf(exchange);
   const text = body.text('data');
   if (text === undefined) throw fail('PARAMETER_REQUIRED', { name: 'data' });

@@ -41,6 +41,11 @@ export class AppendTarget {
     return end <= bytes.length && this.version === version && this.head.compare(bytes, at, end) === 0;
   }
 
+  /** Whether a client that waits to be told that its body is wanted might be told so in vain: the stream has ended. */
+  get isRefused(): boolean {
+    return this.expectsContinue && this.appender.isOver;
+  }
+
   /** The answer to an append that has just been done. */
   answer(): string {
     const date = httpDate();

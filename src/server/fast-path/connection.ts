@@ -126,7 +126,7 @@ export class DirectConnection implements Upload {
 
   private takeHead(bytes: Buffer, at: number): number {
     const { target, server } = this;
-    if (target?.isAt(bytes, at, server.version) && !server.isClosing) {
+    if (target?.isAt(bytes, at, server.version) && !server.isClosing && !target.isRefused) {
       return this.beginBody(target, bytes, at + target.headLength);
     }
     const length = bytes.subarray(at, at + LONGEST_HEAD).indexOf(HEAD_END);
@@ -256,7 +256,7 @@ export class DirectConnection implements Upload {
     return false;
   }
 
-  breakOff(): void {
+  private breakOff(): void {
     this.refuse(bodyBrokeOff(this.keepPart()));
   }
 

@@ -5,6 +5,8 @@
  * servers might read in two ways.
  */
 
+import { isHost } from '../http/message-rules.ts';
+
 export interface DirectHead {
   readonly method: 'GET' | 'PUT';
   /** As sent. */
@@ -42,7 +44,22 @@ const BEGINNINGS = ['GET /', 'PUT /'].map((text) => Buffer.from(text));
 /** Whether what stands at a position, however little, may become such a head. */
 export function isHeadBegun(bytes: Buffer, at: number): boolean {
   const length = Math.min(BEGINNINGS[0]!.length, bytes.length - at);
-  return BEGINNINGS.some((beginning) => beginning.compare(bytes, at, at + length, 0, length) === 0);
+  if (!BEGINNINGS.some((beginning) => beginning.compare(bytes, at, at + length, 0, length) === 0)) return false;
+  return endsLinesRight(bytes, at);
+}
+
+const CR = 13;
+const LF = 10;
+
+/** Whether CR and LF stand only side by side, as far as can be seen: where they do not, no end of a head may ever come. */
+function endsLinesRight(bytes: Buffer, from: number): boolean {
+  for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) return false;
+  }
+  for (let at = bytes.indexOf(CR, from); at >= 0 && at + 1 < bytes.length; at = bytes.indexOf(CR, at + 1)) {
+    if (bytes[at + 1] !== LF) return false;
+  }
+  return true;
 }
 
 /** @param text all of a head but for the empty line that ends it */
@@ -59,7 +76,7 @@ export function readHead(text: string): DirectHead | undefined {
     fields.set(key, value);
   }
   const host = fields.get('host');
-  if (host === undefined || host === '') return undefined;
+  if (host === undefined || host === '' || !isHost(host)) return undefined;
   const framing = method === 'PUT' ? bodyOf(fields) : noBody(fields);
   if (framing === undefined) return undefined;
   return {

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { fail, type StreamFSError } from '../../errors/index.ts';
+import type { StreamFSError } from '../../errors/index.ts';
 import type { PluginLogger } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
 import type { Caller } from '../auth/index.ts';
@@ -61,8 +61,6 @@ export class RequestExchange implements Exchange {
   /** The client went away before its answer was complete. */
   isGivenUp = false;
   isOver = false;
-  /** Its body broke off, before anybody read it. */
-  isBroken = false;
   /** What it is about, for the log; only where the log wants to know. */
   about: Readonly<Record<string, string>> | undefined;
   private controller: AbortController | undefined;
@@ -105,7 +103,7 @@ export class RequestExchange implements Exchange {
   /**
    * Settles when the answers before this one are out, or nobody is there any more to get it.
    *
-   * @throws BODY_BROKE_OFF, or what it is to be refused with: then it is the last on its connection
+   * @throws what it is to be refused with: then it is the last on its connection
    */
   async turn(refusal: StreamFSError | undefined): Promise<void> {
     const { res } = this;
@@ -122,7 +120,6 @@ export class RequestExchange implements Exchange {
       if (!res.headersSent) res.setHeader('Connection', 'close');
       throw refusal;
     }
-    if (this.isBroken) throw fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 });
   }
 
   /** The client has gone. */

@@ -6,6 +6,8 @@ import type { IncomingMessage } from 'node:http';
 import type { MemoryBudget } from '../../core/index.ts';
 import { fail, isStreamFSError, limitReached, type StreamFSError } from '../../errors/index.ts';
 import { parseDuration } from '../../units/index.ts';
+import { isBroken } from '../ingest/broken-body.ts';
+import { askForBody } from '../ingest/expectation.ts';
 import { bodyTimeout } from '../ingest/receive.ts';
 import type { Exchange } from './route.ts';
 import { shorten } from './shorten.ts';
@@ -40,6 +42,9 @@ export interface JsonLimits {
   idle: number;
   memory: MemoryBudget;
 }
+
+/** Half of a character: UTF-8 cannot say it. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Reads the JSON body of a request, within the limits of the server. */
 export function jsonOf({ req, server }: Exchange): Promise<Fields> {
@@ -79,9 +84,10 @@ function readBytes(req: IncomingMessage, { size, idle, memory }: JsonLimits): Pr
       }
       pieces.push(piece);
     };
-    const onEnd = () => settle();
+    const onEnd = () => (isBroken(req) ? onBreak() : settle());
     const onBreak = () => settle(fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));
     const timer = idle === 0 ? undefined : setTimeout(() => settle(bodyTimeout(idle, 0)), idle);
+    askForBody(req);
     req.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
   });
 }
@@ -123,8 +129,12 @@ export class Fields {
 
   text(name: string): string | undefined {
     const value = this.value(name);
-    if (value === undefined || typeof value === 'string') return value;
-    throw mistyped(name, 'a string', value);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string') throw mistyped(name, 'a string', value);
+    if (LONE_SURROGATE.test(value)) {
+      throw invalid(`"${name}" holds half of a character: \\ud800 to \\udfff mean something in pairs only`);
+    }
+    return value;
   }
 
   boolean(name: string): boolean | undefined {

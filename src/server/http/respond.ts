@@ -9,9 +9,12 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { fail, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
+import { isBroken } from '../ingest/broken-body.ts';
+import { waitsToBeAsked } from '../ingest/expectation.ts';
 import { COUNTED_FROM } from '../limits/held-bytes.ts';
 import type { RequestExchange } from './exchange.ts';
 import { CONTENT_HEADERS, headersFor } from './headers.ts';
+import { hasBody } from './message-rules.ts';
 import type { ServerContext } from './route.ts';
 
 /** How long the rest of an unwanted body is read and dropped, in milliseconds. */
@@ -20,20 +23,12 @@ const LINGER_LIMIT = 2000;
 /** A body this small is read to its end, so that its connection can be used again. */
 const SMALL_BODY = 64 * 1024;
 
-/** Requests whose body can never be complete: their connection broke off or sent nonsense. */
-const broken = new WeakSet<IncomingMessage>();
-
 /** The two halves of an exchange. */
 export interface Pair {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** Where long answers are charged. */
   readonly server?: Pick<ServerContext, 'bounds'>;
-}
-
-/** Says that the rest of a request will never come; answers to it stop waiting for it. */
-export function markBroken(req: IncomingMessage): void {
-  broken.add(req);
 }
 
 export function sendJson(pair: Pair, status: number, value: unknown, headers: OutgoingHttpHeaders = {}): void {
@@ -109,22 +104,20 @@ export function fileInfo(info: FileInfo): Record<string, unknown> {
 function send(pair: Pair, status: number, headers: OutgoingHttpHeaders, body: Uint8Array | string): void {
   const { req, res } = pair;
   const pending = hasBody(req) && !req.complete;
-  const reusable = !pending || (Number(req.headers['content-length']) <= SMALL_BODY && !broken.has(req));
+  const reusable = pending
+    ? Number(req.headers['content-length']) <= SMALL_BODY && !waitsToBeAsked(req)
+    : !isBroken(req);
   res.writeHead(status, {
     ...headersFor(req.method),
     ...headers,
     'Content-Length': Buffer.byteLength(body),
     ...(reusable ? {} : { Connection: 'close' }),
   });
-  if (!pending || broken.has(req)) res.end(body);
+  if (!pending) res.end(body);
   else {
     res.write(body);
     endWithRequest(req, res);
   }
-}
-
-function hasBody(req: IncomingMessage): boolean {
-  return Number(req.headers['content-length'] ?? 0) > 0 || req.headers['transfer-encoding'] !== undefined;
 }
 
 function endWithRequest(req: IncomingMessage, res: ServerResponse): void {

@@ -29,6 +29,10 @@ export interface Route {
   /** One sentence. */
   readonly summary: string;
   readonly parameters: readonly RouteParameter[];
+  /** What a body is to it, where it has no fields to read: the content of a file, or nothing. Default: it takes none. */
+  readonly body?: 'content' | 'ignored';
+  /** What to do instead of sending a body, where it takes none. Default: see unused-body.ts. */
+  readonly insteadOfBody?: string;
   /** What whoever asks must be allowed to, where tokens are asked for. */
   readonly needs: Needs;
   /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */

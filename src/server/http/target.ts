@@ -3,6 +3,7 @@
  * and a path must reach the file system, or be refused, exactly as it was sent.
  */
 import { fail } from '../../errors/index.ts';
+import { relativeTarget } from './message-rules.ts';
 import { Query } from './query.ts';
 import { shorten } from './shorten.ts';
 
@@ -14,16 +15,12 @@ export interface Target {
   query: Query;
 }
 
-const ORIGIN = /^https?:\/\/([^/?]*)/i;
-
-/** The host, and perhaps the port, that an absolute target names. */
-export function authorityOf(url: string | undefined): string | undefined {
-  return ORIGIN.exec(url ?? '')?.[1];
-}
+/** No part of a path that is asked for here has one, and what passes them on may read them as an end. */
+const CONTROL = /\p{Cc}/u;
 
 /** Reads a request target. Malformed escapes are BAD_REQUEST. Absolute targets (as sent to a proxy) are accepted. */
 export function parseTarget(url: string): Target {
-  const relative = url.replace(ORIGIN, '');
+  const relative = relativeTarget(url);
   const mark = relative.indexOf('?');
   const pathname = (mark < 0 ? relative : relative.slice(0, mark)) || '/';
   if (!pathname.startsWith('/')) {
@@ -32,7 +29,7 @@ export function parseTarget(url: string): Target {
   const segments = pathname.split('/').slice(1);
   if (segments.at(-1) === '') segments.pop();
   return {
-    segments: segments.map((segment) => decode(segment, 'path')),
+    segments: segments.map(decodeSegment),
     pathname,
     query: new Query(mark < 0 ? [] : pairs(relative.slice(mark + 1))),
   };
@@ -49,6 +46,14 @@ function pairs(text: string): [string, string][] {
     found.push([decode(name.replaceAll('+', ' '), 'query'), decode(value.replaceAll('+', ' '), 'query')]);
   }
   return found;
+}
+
+function decodeSegment(segment: string): string {
+  const text = decode(segment, 'path');
+  if (CONTROL.test(text)) {
+    throw fail('BAD_REQUEST', { reason: `a control character in the path: ${shorten(segment)}` });
+  }
+  return text;
 }
 
 function decode(text: string, where: string): string {

@@ -85,15 +85,14 @@ function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Pr
       else pending.then(() => settle(act), failed);
     };
     const broken = () => finish(() => reject(bodyBrokeOff(writer.written)));
-    body.start({ data, end: () => finish(resolve, true), broken });
     track(socket, {
       isForStream: options.live ?? writer.generation !== undefined,
-      breakOff: broken,
       isWaiting: () => pending !== undefined,
       held: () => pieces.held,
       giveUp: (why) => finish(() => reject(why(writer.written))),
     });
     writer.onStop = failed;
+    body.start({ data, end: () => finish(resolve, true), broken });
   });
 }
 
@@ -113,4 +112,4 @@ function piecesOf({ length = 0 }: BodySource, options: ReceiveOptions): Pieces {
 }
 
 export { RequestBody } from './source.ts';
-export { breakOff, track, type Upload, untrack, uploadOf } from './uploads.ts';
+export { track, type Upload, untrack, uploadOf } from './uploads.ts';

@@ -1,6 +1,8 @@
 /** A body as it comes, of whatever request, so that everything that takes bodies in is written once. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { isBroken } from './broken-body.ts';
+import { askForBody } from './expectation.ts';
 
 /** Who takes a body. After `end` or `broken` nothing follows. */
 export interface BodyTaker {
@@ -40,6 +42,7 @@ export class RequestBody implements BodySource {
 
   start(taker: BodyTaker): void {
     this.#taker = taker;
+    askForBody(this.#req);
     this.#req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onBreak).on('error', this.#onBreak);
   }
 
@@ -58,7 +61,10 @@ export class RequestBody implements BodySource {
   }
 
   readonly #onData = (bytes: Uint8Array): void => this.#taker?.data(bytes);
-  readonly #onEnd = (): void => this.#taker?.end();
+  readonly #onEnd = (): void => {
+    if (isBroken(this.#req)) this.#taker?.broken();
+    else this.#taker?.end();
+  };
   readonly #onBreak = (): void => {
     if (!this.#req.complete) this.#taker?.broken();
   };

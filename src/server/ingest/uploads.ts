@@ -6,7 +6,6 @@ import type { StreamFSError } from '../../errors/index.ts';
 export interface Upload {
   /** Whether it is appended to a stream. */
   readonly isForStream: boolean;
-  breakOff(): void;
   /** Whether the file makes its writer wait just now. */
   isWaiting(): boolean;
   /** Bytes of it that are kept until more comes. */
@@ -27,14 +26,4 @@ export function untrack(socket: Duplex): void {
 
 export function uploadOf(socket: Duplex): Upload | undefined {
   return underWay.get(socket);
-}
-
-/**
- * Tells an upload that its body cannot go on, as when the chunked encoding is broken: it ends with BODY_BROKE_OFF, so
- * that its route can still answer. False when no upload is under way on this socket.
- */
-export function breakOff(socket: Duplex): boolean {
-  const upload = underWay.get(socket);
-  upload?.breakOff();
-  return upload !== undefined;
 }

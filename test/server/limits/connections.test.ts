@@ -54,8 +54,8 @@ describe('a connection', () => {
   it('that ends in the middle of a small body nobody wanted is closed, though the answer was to keep it', async () => {
     const server = await start(STREAMS);
     const one = await wire(server.port);
-    one.send('POST /api/v1/files?path=/s/%00 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1');
-    await one.until('INVALID_PATH');
+    one.send('POST /api/v1/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1');
+    await one.until('ROUTE_NOT_FOUND');
     one.socket.end();
     expect(await one.closed()).toContain('Connection: keep-alive');
   });

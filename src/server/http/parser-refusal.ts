@@ -1,0 +1,66 @@
+/** What node:http's parser could not read, as an error that says what would be right. */
+
+import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
+import type { ServerLimits } from '../limits/index.ts';
+import { requestTimeout } from './respond.ts';
+
+interface ParserError extends NodeJS.ErrnoException {
+  /** The bytes that were being read, and how many of them were right. */
+  rawPacket?: Buffer;
+  bytesParsed?: number;
+}
+
+const LINES = 'every line must end in CR LF, also the first and the empty one behind the headers';
+const HEADER =
+  'a header must be written as "Name: value", without a space before the colon, on one line, without control characters, and end in CR LF';
+const LENGTH = 'Content-Length must be one whole number, and may not stand beside Transfer-Encoding';
+
+const REASONS: Readonly<Record<string, string>> = {
+  HPE_INVALID_METHOD: 'it does not begin with a method that HTTP has',
+  HPE_INVALID_CONSTANT: 'behind the target must come " HTTP/1.1"; a space in the target is written %20',
+  HPE_INVALID_VERSION: 'its first line must end in " HTTP/1.1", CR and LF',
+  HPE_CR_EXPECTED: LINES,
+  HPE_LF_EXPECTED: LINES,
+  HPE_STRICT: LINES,
+  HPE_INVALID_HEADER_TOKEN: HEADER,
+  HPE_INVALID_CONTENT_LENGTH: LENGTH,
+  HPE_UNEXPECTED_CONTENT_LENGTH: LENGTH,
+  HPE_INVALID_TRANSFER_ENCODING: 'Transfer-Encoding must be "chunked", once, and without Content-Length beside it',
+  HPE_PAUSED_H2_UPGRADE: 'it is HTTP/2, and HTTP/1.1 is spoken here',
+  HPE_INVALID_EOF_STATE: 'the connection was closed in the middle of it',
+  HPE_CLOSED_CONNECTION: 'it comes behind a request that was to be the last on its connection',
+};
+
+/** The first byte of TLS: a record of its handshake. */
+const TLS_HANDSHAKE = 0x16;
+
+export function refusalOf(error: ParserError, { headerSize, headerTimeout }: ServerLimits): StreamFSError {
+  const { code = '', rawPacket } = error;
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW': {
+      // The first line alone is too much: what is too long is the path.
+      const line = rawPacket?.subarray(0, headerSize);
+      const isPath = line !== undefined && line.length === headerSize && !line.includes('\n');
+      return limitReached(isPath ? 'PATH_TOO_LONG' : 'HEADERS_TOO_LARGE', 'header_size', headerSize);
+    }
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return requestTimeout(headerTimeout);
+    default:
+      return fail('BAD_REQUEST', { reason: reasonOf(error) });
+  }
+}
+
+function reasonOf(error: ParserError): string {
+  const { code = error.message, rawPacket } = error;
+  const reason = rawPacket?.[0] === TLS_HANDSHAKE ? 'it is TLS; use http:// here' : mistake(error);
+  return reason === undefined ? `this is not an HTTP request (${code})` : `this is not an HTTP request: ${reason}`;
+}
+
+function mistake({ code = '', rawPacket, bytesParsed = 0 }: ParserError): string | undefined {
+  const byte = rawPacket?.[bytesParsed];
+  if (code !== 'HPE_INVALID_URL') return REASONS[code];
+  if (byte !== undefined && byte >= 0x80) {
+    return 'its target holds letters beyond ASCII; percent-encode their UTF-8, such as %C3%A4 for ä';
+  }
+  return 'its target must be a path, with all other signs percent-encoded, such as %20 for a space';
+}

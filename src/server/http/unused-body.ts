@@ -1,0 +1,67 @@
+/**
+ * Bodies where they are of no use. What would be thrown away is refused, since whoever sent it meant something by it; nothing,
+ * written as an empty JSON value, is what some clients send with every request.
+ */
+import type { IncomingMessage } from 'node:http';
+import { fail, type StreamFSError } from '../../errors/index.ts';
+import { isBroken } from '../ingest/broken-body.ts';
+import { askForBody } from '../ingest/expectation.ts';
+import { bodyBrokeOff, bodyTimeout } from '../ingest/receive.ts';
+import { hasBody } from './message-rules.ts';
+import type { Route } from './route.ts';
+import { shorten } from './shorten.ts';
+
+/** Bytes that are read to find out whether a body says anything. */
+const MOST_READ = 64;
+
+const NOTHING = /^\s*(?:\{\s*\}|\[\s*\]|null)?\s*$/;
+
+const IDENTITY = /^\s*identity\s*(?:,\s*identity\s*)*$/i;
+
+/** Whether the type of a request is JSON. */
+export function isJson(req: IncomingMessage): boolean {
+  return (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === 'application/json';
+}
+
+/**
+ * @param idle milliseconds for which a body may stand still; 0: for ever
+ * @throws CONTENT_CODING, BODY_NOT_USED; BODY_BROKE_OFF and BODY_TIMEOUT where it has to be looked at
+ */
+export async function checkBody(req: IncomingMessage, route: Route, idle: number): Promise<void> {
+  if (!hasBody(req)) return;
+  const coding = req.headers['content-encoding'];
+  if (coding !== undefined && !IDENTITY.test(coding)) throw fail('CONTENT_CODING', { coding: shorten(coding) });
+  if (takesBody(route)) return;
+  const length = req.headers['content-length'];
+  const isShort = length === undefined || (isJson(req) && Number(length) <= MOST_READ);
+  if (!isShort || !(await saysNothing(req, idle))) {
+    throw fail('BODY_NOT_USED', { hint: route.insteadOfBody ?? 'its parameters stand in the query' });
+  }
+}
+
+function takesBody({ body, parameters }: Route): boolean {
+  return body !== undefined || parameters.some((parameter) => parameter.in === 'body');
+}
+
+/** Reads a body until it says something. */
+function saysNothing(req: IncomingMessage, idle: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      req.off('data', onData).off('end', onEnd).off('close', onBreak).pause();
+      act();
+    };
+    const failed = (error: StreamFSError) => settle(() => reject(error));
+    const onData = (bytes: Buffer) => {
+      text += bytes.toString('latin1');
+      timer?.refresh();
+      if (text.length > MOST_READ || !isJson(req)) settle(() => resolve(false));
+    };
+    const onBreak = () => failed(bodyBrokeOff(0));
+    const onEnd = () => (isBroken(req) ? onBreak() : settle(() => resolve(NOTHING.test(text))));
+    const timer = idle === 0 ? undefined : setTimeout(() => failed(bodyTimeout(idle, 0)), idle);
+    askForBody(req);
+    req.on('data', onData).on('end', onEnd).on('close', onBreak);
+  });
+}

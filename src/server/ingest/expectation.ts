@@ -1,0 +1,25 @@
+/**
+ * Clients that send `Expect: 100-continue` wait to be told that their body is wanted. They are told by whoever begins to
+ * read it: what is refused before that is refused without a body.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+const waiting = new WeakMap<IncomingMessage, ServerResponse>();
+
+/** A request whose client waits. */
+export function expectContinue(req: IncomingMessage, res: ServerResponse): void {
+  waiting.set(req, res);
+}
+
+/** The body is about to be read. A client that has begun to send it all the same need not be told. */
+export function askForBody(req: IncomingMessage): void {
+  const res = waiting.get(req);
+  if (res === undefined) return;
+  waiting.delete(req);
+  if (req.readableLength === 0 && !req.complete && !res.headersSent && !res.destroyed) res.writeContinue();
+}
+
+/** Whether the client still waits: nobody can know whether the body will come once it has been answered. */
+export function waitsToBeAsked(req: IncomingMessage): boolean {
+  return waiting.has(req);
+}

@@ -1,6 +1,27 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: `unit` runs on the sources and needs nothing built; `e2e` runs the built package as users run it.
+/** What is fuzzed, soaked or benchmarked: `.ci/run` does it at length. */
+const LONG = ['test/e2e/fuzz/**', 'test/e2e/soak.e2e.ts', 'test/e2e/bench.e2e.ts'];
+
+/** End-to-end tests that measure, count what a process holds, or depend on what else the machine does. */
+const ALONE = [
+  'test/e2e/bounds.e2e.ts',
+  'test/e2e/cost.e2e.ts',
+  'test/e2e/fanout.e2e.ts',
+  'test/e2e/memory.e2e.ts',
+  'test/e2e/slow-reader.e2e.ts',
+  'test/e2e/faults/half-open.e2e.ts',
+  'test/e2e/faults/time.e2e.ts',
+];
+
+/** The built package as users run it. It is built once, before the first of these. */
+const END_TO_END = {
+  globalSetup: 'test/e2e/build.setup.ts',
+  testTimeout: 120_000,
+  hookTimeout: 60_000,
+};
+
+/** `unit` runs on the sources and needs nothing built. The others run the built package. */
 export default defineConfig({
   test: {
     projects: [
@@ -9,17 +30,39 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
+          maxWorkers: 2,
+          // Files share two processes: to start one for each file would take longer than to run most of them. So a test
+          // leaves nothing behind: it stops what it starts, and puts back what it replaces.
+          isolate: false,
         },
       },
       {
         test: {
+          ...END_TO_END,
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.ts', 'test/e2e/**/*.test.ts'],
-          globalSetup: 'test/e2e/build.setup.ts',
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          exclude: [...ALONE, ...LONG],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...END_TO_END,
+          name: 'e2e-alone',
+          include: ALONE,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...END_TO_END,
+          name: 'long',
+          include: LONG.map((each) => each.replace(/\*\*$/, '**/*.e2e.ts')),
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -44,7 +44,7 @@ else await bench();
 function recordBaseline() {
   prepare(false);
   const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [vitest, 'run', '--project', 'e2e', 'test/e2e/cost.e2e.ts'];
+  const args = [vitest, 'run', '--project', 'e2e-alone', 'test/e2e/cost.e2e.ts'];
   const env = { ...process.env, STREAMFS_RECORD_BASELINE: '1' };
   return spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env }).status ?? 1;
 }

@@ -41,9 +41,9 @@ function isBuilt(wanted) {
 
 /**
  * Builds, with `ifNeeded` only where a source changed. Gives an exit code.
- * @param {{ ifNeeded?: boolean }} [options]
+ * @param {{ ifNeeded?: boolean, write?: (text: string | Uint8Array) => unknown }} [options]
  */
-export async function build({ ifNeeded = false } = {}) {
+export async function build({ ifNeeded = false, write } = {}) {
   const wanted = fingerprint();
   if (ifNeeded && isBuilt(wanted)) return 0;
   if (ifNeeded) process.stderr.write('building\n');
@@ -54,7 +54,7 @@ export async function build({ ifNeeded = false } = {}) {
   // Built aside and put in place when it is whole, so that whoever runs from dist meanwhile has one build or the other.
   const aside = join(CACHE, `dist-${process.pid}`);
   try {
-    const code = await runTool('tsdown', ['--out-dir', aside], { env, quiet: true });
+    const code = await runTool('tsdown', ['--out-dir', aside], { env, quiet: true, write });
     if (code !== 0) return code;
     rmSync(STAMP, { force: true });
     rmSync(DIST, { recursive: true, force: true });

@@ -26,9 +26,12 @@ function packagesOf(file) {
   }
 }
 
-/** Installs where needed. Gives an exit code. */
-export async function install() {
+/**
+ * Installs where needed. Gives an exit code.
+ * @param {{ write?: (text: string | Uint8Array) => unknown }} [options]
+ */
+export async function install({ write } = {}) {
   if (isInstalled()) return 0;
-  process.stderr.write('installing dependencies\n');
-  return run('npm', ['ci', '--no-audit', '--no-fund'], { quiet: true });
+  (write ?? ((text) => process.stderr.write(text)))('installing dependencies\n');
+  return run('npm', ['ci', '--no-audit', '--no-fund'], { quiet: true, write });
 }

@@ -12,34 +12,38 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
+const toStderr = (/** @type {string | Uint8Array} */ text) => process.stderr.write(text);
+
 /**
- * Runs a program to its end and gives its exit code, as a shell counts it. Its output is ours, or with `quiet` is
- * shown only where it failed, on stderr.
+ * Runs a program to its end and gives its exit code, as a shell counts it. Its output is ours. With `quiet` it is
+ * written only where the program failed; with `write` it goes there rather than to stdout and stderr.
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: Record<string, string>, quiet?: boolean }} [options]
+ * @param {{ env?: Record<string, string>, quiet?: boolean, write?: (text: string | Uint8Array) => unknown }} [options]
  * @returns {Promise<number>}
  */
-export function run(command, args, { env = {}, quiet = false } = {}) {
+export function run(command, args, { env = {}, quiet = false, write } = {}) {
   return new Promise((resolve) => {
-    const output = quiet ? 'pipe' : 'inherit';
+    const output = quiet || write ? 'pipe' : 'inherit';
+    const say = write ?? toStderr;
     const child = spawn(command, args, {
       cwd: ROOT,
       stdio: ['ignore', output, output],
       env: { ...process.env, ...env },
     });
     const written = [];
-    child.stdout?.on('data', (piece) => written.push(piece));
-    child.stderr?.on('data', (piece) => written.push(piece));
+    const take = (piece) => (quiet ? written.push(piece) : say(piece));
+    child.stdout?.on('data', take);
+    child.stderr?.on('data', take);
     const forward = (signal) => child.kill(signal);
     for (const signal of SIGNALS) process.on(signal, forward);
     const done = (code) => {
       for (const signal of SIGNALS) process.off(signal, forward);
-      if (code !== 0) process.stderr.write(Buffer.concat(written));
+      if (code !== 0 && written.length > 0) say(Buffer.concat(written));
       resolve(code);
     };
     child.on('error', (error) => {
-      process.stderr.write(`cannot run ${command}: ${error.message}\n`);
+      say(`cannot run ${command}: ${error.message}\n`);
       done(127);
     });
     child.on('close', (code, signal) => done(code ?? 128 + constants.signals[signal]));
@@ -63,12 +67,12 @@ export function runTool(name, args, options) {
  * @param {string[]} args
  * @param {Parameters<typeof run>[2]} [options]
  */
-export function runToolWith(node, name, args, options) {
+export function runToolWith(node, name, args, options = {}) {
   let path;
   try {
     path = realpathSync(join(ROOT, 'node_modules', '.bin', name));
   } catch {
-    process.stderr.write(`${name} is not installed: run npm ci\n`);
+    (options.write ?? toStderr)(`${name} is not installed: run npm ci\n`);
     return Promise.resolve(127);
   }
   return run(node, [path, ...args], options);

@@ -1,89 +1,152 @@
 /**
- * `npm test`: everything that has to hold before a change goes in, cheapest first, up to the first stage that fails.
- * The last line is always `N passed, N failed`: tests, and one for each stage that is not made of tests.
+ * `npm test`: everything that has to hold before a change goes in, in steps, up to the first step in which something
+ * fails. What is in one step runs at the same time. The last line is always `N passed, N failed`: tests, and one for each
+ * stage that is not made of tests.
  *
- * `STREAMFS_OTHER_NODES` may name further Nodes, as `PATH` names folders: what depends most on Node is tried with each.
+ * `npm test -- --long` goes on with what takes longer: fuzzing, load of every kind, the benchmark, and what depends most
+ * on Node with each further Node that `STREAMFS_OTHER_NODES` names, as `PATH` names folders.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
 import { runTool, runToolWith } from './run.mjs';
 
+/** @typedef {{ passed: number, failed: number }} Count */
+/** @typedef {(text: string | Uint8Array) => unknown} Write */
+/** @typedef {{ name: string, run: (write: Write) => Promise<Count> }} Stage */
+
 const folder = mkdtempSync(join(tmpdir(), 'streamfs-test-'));
+let reports = 0;
 
 /** Tests of what goes by more of Node than it documents, and of the server and command line as a whole. */
 const DEPEND_ON_NODE = [
-  ...['test/server/fast-path', 'test/server/net', 'test/server/egress', 'test/client'],
+  ...['fast-path', 'net', 'egress'].map((name) => `test/server/${name}`),
+  'test/client',
   ...['wire', 'cli', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
 ];
 
-/** @typedef {{ passed: number, failed: number }} Count */
+/** Stages that use the same files come one after the other: what looks at a package needs it built. */
+const BUILD = check('build and package', async (write) => {
+  const steps = [
+    () => build({ write }),
+    () => runTool('publint', ['--strict'], { write }),
+    () => runTool('attw', ['--pack', '.', '--profile', 'esm-only'], { write }),
+  ];
+  for (const step of steps) {
+    const code = await step();
+    if (code !== 0) return code;
+  }
+  return 0;
+});
 
-/** @type {{ name: string, run: () => Promise<Count> }[]} */
-const STAGES = [
-  { name: 'install', run: check(install) },
-  { name: 'lint and format', run: check(() => runTool('biome', ['check', '.'])) },
-  { name: 'types', run: check(() => runTool('tsc', ['--noEmit'])) },
-  { name: 'unused code and dependencies', run: check(() => runTool('knip', [])) },
-  { name: 'unit tests', run: () => vitest('unit') },
-  { name: 'build', run: check(build) },
-  { name: 'package: publint', run: check(() => runTool('publint', ['--strict'])) },
-  { name: 'package: types resolve', run: check(() => runTool('attw', ['--pack', '.', '--profile', 'esm-only'])) },
-  { name: 'end-to-end tests', run: () => vitest('e2e') },
+/** @type {Stage[][]} */
+const STEPS = [
+  [check('install', (write) => install({ write }))],
+  [
+    check('lint and format', (write) => runTool('biome', ['check', '.'], { write })),
+    check('types', (write) => runTool('tsc', ['--noEmit'], { write })),
+    check('unused code and dependencies', (write) => runTool('knip', [], { write })),
+    BUILD,
+    vitest('unit tests', ['unit']),
+  ],
+  [vitest('end-to-end tests', ['e2e', 'e2e-alone'])],
+];
+
+/** @type {Stage[][]} */
+const LONG = [
+  [vitest('fuzzing, load and the benchmark', ['long'])],
   ...(process.env.STREAMFS_OTHER_NODES ?? '')
     .split(delimiter)
     .filter(Boolean)
-    .map((node) => ({ name: `with ${node}`, run: () => vitest('*', { node, only: DEPEND_ON_NODE }) })),
+    .map((node) => [vitest(`with ${node}`, ['unit', 'e2e', 'e2e-alone'], { node, only: DEPEND_ON_NODE })]),
 ];
 
-/** @returns {() => Promise<Count>} */
-function check(/** @type {() => Promise<number>} */ stage) {
-  return async () => ((await stage()) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+/**
+ * A stage that passes or fails as a whole.
+ * @param {string} name
+ * @param {(write: Write) => Promise<number>} run gives an exit code
+ * @returns {Stage}
+ */
+function check(name, run) {
+  return { name, run: async (write) => ((await run(write)) === 0 ? { passed: 1, failed: 0 } : FAILED) };
+}
+
+/** @type {Count} */
+const FAILED = { passed: 0, failed: 1 };
+
+/**
+ * Projects of vitest, with this Node and all of them unless something else is said. What fails without being a test (a
+ * file that does not load, a stray error, no report at all) counts as one.
+ * @param {string} name
+ * @param {string[]} projects
+ * @param {{ node?: string, only?: string[] }} [options]
+ * @returns {Stage}
+ */
+function vitest(name, projects, { node = process.execPath, only = [] } = {}) {
+  return {
+    name,
+    run: async (write) => {
+      const report = join(folder, `report-${++reports}.json`);
+      const chosen = projects.flatMap((project) => ['--project', project]);
+      const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+      const code = await runToolWith(node, 'vitest', ['run', ...only, ...chosen, ...reporters], { write });
+      let text;
+      try {
+        text = readFileSync(report, 'utf8');
+      } catch {
+        write('vitest left no report\n');
+        return FAILED;
+      }
+      const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(text);
+      return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+    },
+  };
 }
 
 /**
- * Runs a project of vitest, with this Node and all of it unless something else is said. What fails without being a test
- * (a file that does not load, a stray error) counts as one.
- * @param {string} project
- * @param {{ node?: string, only?: string[] }} [options]
+ * Runs the stages of a step at the same time. The output of each is printed whole, when it is over; of one that is alone,
+ * as it comes.
+ * @param {Stage[]} stages
+ * @returns {Promise<Count>}
  */
-async function vitest(project, { node = process.execPath, only = [] } = {}) {
-  const report = join(folder, 'report.json');
-  rmSync(report, { force: true });
-  const code = await runToolWith(node, 'vitest', [
-    'run',
-    ...only,
-    '--project',
-    project,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ]);
-  let passed = 0;
-  let failed = 0;
-  try {
-    ({ numPassedTests: passed, numFailedTests: failed } = JSON.parse(readFileSync(report, 'utf8')));
-  } catch {
-    process.stdout.write('vitest left no report\n');
-  }
-  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+async function runStep(stages) {
+  const total = { passed: 0, failed: 0 };
+  await Promise.all(
+    stages.map(async ({ name, run }) => {
+      const began = performance.now();
+      const isAlone = stages.length === 1;
+      const kept = [];
+      if (isAlone) process.stdout.write(`\n── ${name}\n`);
+      const write = isAlone ? (text) => process.stdout.write(text) : (text) => kept.push(Buffer.from(text));
+      let count = FAILED;
+      try {
+        count = await run(write);
+      } catch (error) {
+        write(`${error instanceof Error ? error.stack : error}\n`);
+      }
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      write(`── ${name}: ${count.failed === 0 ? 'passed' : 'FAILED'} in ${seconds} s\n`);
+      if (!isAlone) process.stdout.write(Buffer.concat([Buffer.from(`\n── ${name}\n`), ...kept]));
+      total.passed += count.passed;
+      total.failed += count.failed;
+    }),
+  );
+  return total;
 }
 
 let passed = 0;
 let failed = 0;
 try {
-  for (const { name, run } of STAGES) {
-    const began = performance.now();
-    process.stdout.write(`\n── ${name}\n`);
-    const count = await run();
+  const { values } = parseArgs({ options: { long: { type: 'boolean' } } });
+  for (const stages of values.long ? [...STEPS, ...LONG] : STEPS) {
+    const count = await runStep(stages);
     passed += count.passed;
     failed += count.failed;
-    const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    process.stdout.write(`── ${name}: ${count.failed === 0 ? 'passed' : 'FAILED'} in ${seconds} s\n`);
     if (count.failed > 0) {
-      process.stdout.write(`\nstopped: '${name}' failed, the stages after it were not run\n`);
+      process.stdout.write('\nstopped: what comes after a step that failed is not run\n');
       break;
     }
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/fs/index.ts';
 import { eventually, follow, type Running, start, wire } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -144,7 +145,10 @@ describe('reading a handle', () => {
   });
 
   it('contract 54: a client that goes away while it waits loses nothing', async () => {
-    const server = await start(STREAMS);
+    // Later at each look, so that two accesses are never at the same time.
+    let time = systemClock.now();
+    const clock = { ...systemClock, now: () => (time += 1) };
+    const server = await start({ ...STREAMS, clock });
     const id = await open(server, '/s/live');
     const gone = await wire(server.port);
     gone.send(`GET /api/v1/handles/${id}/read?timeout=20s HTTP/1.1\r\nHost: x\r\n\r\n`);

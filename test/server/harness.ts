@@ -1,8 +1,15 @@
 /** A server with its mounts, on a real socket, and the two ways tests talk to it: requests, and bytes. */
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { afterEach } from 'vitest';
-import { HandleTable, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../../src/fs/index.ts';
+import { onTestFinished } from 'vitest';
+import {
+  type Clock,
+  HandleTable,
+  MountTable,
+  type Plugin,
+  type PluginLogger,
+  PluginRegistry,
+} from '../../src/fs/index.ts';
 import { builtinPlugins } from '../../src/plugins/index.ts';
 import { createServer, type ServerOptions, type StreamFSServer } from '../../src/server/index.ts';
 
@@ -42,23 +49,19 @@ export interface Running {
   stop: () => Promise<void>;
 }
 
-const running = new Set<Running>();
-
-afterEach(async () => {
-  for (const one of running) await one.stop();
-});
-
 export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'handles' | 'logger'>> {
   /** Mount path to plugin name, or to a name and its configuration. */
   mounted?: Record<string, string | { fstype: string; config: Record<string, unknown> }>;
   plugins?: Plugin[];
   maxHandles?: number;
   maxMounts?: number;
+  /** Of the handles. */
+  clock?: Clock;
 }
 
 /** A server on a free port of 127.0.0.1, with a memfs at /mem; stopped after the test. */
 export async function start(options: StartOptions = {}): Promise<Running> {
-  const { mounted = { '/mem': 'memfs' }, plugins = [], maxHandles, maxMounts = 0, ...rest } = options;
+  const { mounted = { '/mem': 'memfs' }, plugins = [], maxHandles, maxMounts = 0, clock, ...rest } = options;
   const log: LogLine[] = [];
   const logger = recorder(log);
   const registry = new PluginRegistry([...builtinPlugins, ...plugins]);
@@ -76,6 +79,7 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     ...{ mounts, logger },
     ...(memory === undefined ? {} : { memory }),
     ...(maxHandles === undefined ? {} : { max: maxHandles }),
+    ...(clock === undefined ? {} : { clock }),
   });
   const server = createServer({
     mounts,
@@ -87,6 +91,7 @@ export async function start(options: StartOptions = {}): Promise<Running> {
   });
   const { host, port } = await server.listen('127.0.0.1', 0);
   const call: Running['call'] = (method, target, parts) => send(port, method, target, parts);
+  let stopped = false;
   const one: Running = {
     server,
     mounts,
@@ -99,14 +104,15 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     post: (target, json) =>
       call('POST', target, { body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } }),
     stop: async () => {
-      if (!running.delete(one)) return;
+      if (stopped) return;
+      stopped = true;
       const closed = server.close(2000);
       await mounts.shutdown();
       await handles.shutdown();
       await closed;
     },
   };
-  running.add(one);
+  onTestFinished(() => one.stop());
   return one;
 }
 

@@ -99,6 +99,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const server = createServer({
     ...{ mounts, handles, logger, version, memory, counters },
     maxRequestBodyBytes: settings.maxRequestBodyBytes,
+    maxJsonBodyBytes: settings.maxJsonBodyBytes,
     tcpKeepAlive: settings.tcpKeepAlive,
     limits: serverLimits(bounds, logger),
     ...{ tokens, origins },

@@ -15,6 +15,7 @@ export function defaultConfig(): Config {
       logLevel: DEFAULT_SERVER.log_level,
       logFormat: DEFAULT_SERVER.log_format,
       maxRequestBodyBytes: parseSize(DEFAULT_SERVER.max_request_body_bytes),
+      maxJsonBodyBytes: parseSize(DEFAULT_SERVER.max_json_body_bytes),
       shutdownTimeout: parseDuration(DEFAULT_SERVER.shutdown_timeout),
       tcpKeepAlive: parseDuration(DEFAULT_SERVER.tcp_keepalive),
       noAuth: DEFAULT_SERVER.no_auth,

@@ -14,6 +14,7 @@ export const DEFAULT_SERVER = {
   log_level: 'info',
   log_format: 'auto',
   max_request_body_bytes: '64MB',
+  max_json_body_bytes: '1MB',
   shutdown_timeout: '5s',
   tcp_keepalive: '30s',
   no_auth: false,

@@ -61,6 +61,7 @@ function check(value: unknown, source: Source): Config {
       logLevel: server.log_level,
       logFormat: server.log_format,
       maxRequestBodyBytes: server.max_request_body_bytes,
+      maxJsonBodyBytes: server.max_json_body_bytes,
       shutdownTimeout: server.shutdown_timeout,
       tcpKeepAlive: server.tcp_keepalive,
       noAuth: server.no_auth,

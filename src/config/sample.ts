@@ -47,6 +47,8 @@ server:
   log_format: ${DEFAULT_SERVER.log_format}
   # The longest body of a request. Writes to streams have no limit.
   max_request_body_bytes: ${DEFAULT_SERVER.max_request_body_bytes}
+  # The longest body that is JSON; four times that where it is data to be written.
+  max_json_body_bytes: ${DEFAULT_SERVER.max_json_body_bytes}
   # How long open connections may take to finish at shutdown, before they are cut.
   shutdown_timeout: ${DEFAULT_SERVER.shutdown_timeout}
   # Silence after which a peer is asked whether it is still there; one that does not answer for 10 s is gone. 0: never.

@@ -42,6 +42,9 @@ const server = z.strictObject({
   max_request_body_bytes: size
     .prefault(DEFAULT_SERVER.max_request_body_bytes)
     .describe('The longest body of a request, except for writes to streams, which have no limit.'),
+  max_json_body_bytes: size
+    .prefault(DEFAULT_SERVER.max_json_body_bytes)
+    .describe('The longest body that is JSON; four times that where it is data to be written.'),
   shutdown_timeout: duration
     .prefault(DEFAULT_SERVER.shutdown_timeout)
     .describe('How long open connections may take to finish at shutdown before they are cut.'),

@@ -15,6 +15,7 @@ interface ServerConfig {
   logFormat: LogFormat;
   /** Bytes. */
   maxRequestBodyBytes: number;
+  maxJsonBodyBytes: number;
   /** Milliseconds. */
   shutdownTimeout: number;
   /** Milliseconds, 0 for none. */

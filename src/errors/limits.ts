@@ -21,6 +21,7 @@ export const LIMITS = [
   'path_length',
   'path_depth',
   'body_size',
+  'json_size',
   'body_timeout',
   'stall_timeout',
   'idle_timeout',

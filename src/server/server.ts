@@ -37,6 +37,9 @@ import { SecureHttpServer, type TlsOptions } from './net/secure-server.ts';
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
 
+/** The longest JSON body, in bytes, where the server is not told otherwise. */
+const DEFAULT_MAX_JSON = 1024 * 1024;
+
 /** When a server that has begun to listen has nothing more urgent to do, in milliseconds. */
 const SETTLED = 1000;
 
@@ -50,8 +53,10 @@ export interface ServerOptions {
   mounts: MountTable;
   handles: HandleTable;
   logger: PluginLogger;
-  /** The largest JSON body, and the largest body for a file that is not a stream, in bytes (contract 70). */
+  /** The largest body for a file that is not a stream, in bytes (contract 70). */
   maxRequestBodyBytes: number;
+  /** The largest JSON body, in bytes; one that is written may be four times as long. Default 1 MiB. */
+  maxJsonBodyBytes?: number;
   version: VersionInfo;
   /** Whether the process wants traffic (`GET /ready`). Default: always; the mounts have their own say. */
   ready?: () => boolean;
@@ -130,6 +135,7 @@ class HttpServer implements StreamFSServer {
     this.#context = {
       ...{ mounts, handles, logger, version },
       maxRequestBodyBytes: options.maxRequestBodyBytes,
+      maxJsonBodyBytes: options.maxJsonBodyBytes ?? DEFAULT_MAX_JSON,
       ready: () => !this.#closing && (options.ready?.() ?? true),
       grepTimeLimit: options.grepTimeLimit ?? DEFAULT_GREP_TIME_LIMIT,
       bounds: this.#bounds,

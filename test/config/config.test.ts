@@ -67,6 +67,7 @@ describe('defaults', () => {
       address: { host: '127.0.0.1', port: 8080 },
       logLevel: 'info',
       maxRequestBodyBytes: 64 * 1024 * 1024,
+      maxJsonBodyBytes: 1024 * 1024,
       shutdownTimeout: 5000,
       tcpKeepAlive: 30_000,
       noAuth: false,

@@ -18,6 +18,7 @@ const settings = new Map<string, string>([
   ...Object.entries(DEFAULT_SERVER_LIMITS).map(([key, value]) => [`server.limits.${key}`, String(value)] as const),
   ...Object.entries(DEFAULT_BOUNDS).map(([key, value]) => [`server.${key}`, value] as const),
   ['server.max_request_body_bytes', DEFAULT_SERVER.max_request_body_bytes],
+  ['server.max_json_body_bytes', DEFAULT_SERVER.max_json_body_bytes],
   ...streamfsPlugin.configParameters.map(({ name, default: value }) => [name, value] as const),
 ]);
 

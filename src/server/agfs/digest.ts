@@ -34,7 +34,7 @@ export const digest: Route = {
   method: 'POST',
   pattern: '/api/v1/digest',
   summary: 'The checksum of a file. A stream has none.',
-  needs: 'token',
+  needs: 'read somewhere',
   parameters: [
     field('algorithm', 'string', true, '`xxh3` (16 hexadecimal digits) or `md5`.'),
     field('path', 'string', true, 'Absolute path of the file.'),

@@ -23,7 +23,7 @@ export const grep: Route = {
   method: 'POST',
   pattern: '/api/v1/grep',
   summary: 'Searches a file, or a directory and all below it, for lines that match a regular expression.',
-  needs: 'token',
+  needs: 'read somewhere',
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or directory.'),
     field('pattern', 'string', true, 'A regular expression, as JavaScript has them; `(?i)` may stand before it.'),

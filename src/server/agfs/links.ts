@@ -11,7 +11,7 @@ export const createLink: Route = {
   method: 'POST',
   pattern: '/api/v1/links',
   summary: 'Makes an address that is good for a while to read or write one path without a token.',
-  needs: 'token',
+  needs: 'link somewhere',
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or stream. It need not exist.'),
     field('right', 'string', false, '`read` or `write`; who asks must have it there.', 'read'),

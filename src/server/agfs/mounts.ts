@@ -23,7 +23,7 @@ export const mount: Route = {
   method: 'POST',
   pattern: '/api/v1/mount',
   summary: 'Mounts a plugin.',
-  needs: 'token',
+  needs: 'admin somewhere',
   parameters: [
     field('fstype', 'string', true, 'Name of the plugin, such as `streamfs`.'),
     field('path', 'string', true, 'Where to mount it.'),
@@ -44,7 +44,7 @@ export const unmount: Route = {
   method: 'POST',
   pattern: '/api/v1/unmount',
   summary: 'Takes a mount away: its streams end, its handles are closed.',
-  needs: 'token',
+  needs: 'admin somewhere',
   parameters: [field('path', 'string', true, 'Where it is mounted.')],
   async handle(exchange) {
     const { server } = exchange;

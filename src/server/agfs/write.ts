@@ -101,7 +101,7 @@ async function writeText(exchange: Exchange): Promise<void> {
   const request = writeRequest(exchange);
   // Where nothing can be written, nothing need be sent.
   await exchange.server.mounts.capabilities(request.path);
-  const body = await jsonOf(exchange);
+  const body = await jsonOf(exchange, true);
   const text = body.text('data');
   if (text === undefined) throw fail('PARAMETER_REQUIRED', { name: 'data' });
   const data = Buffer.from(text, 'utf8');

@@ -2,6 +2,8 @@
  * What a request needs where tokens are asked for. Every route says it, so that a new one cannot be open by accident:
  *
  *  - `nothing`: everybody may, token or not;
+ *  - `read somewhere`, `admin somewhere`, `link somewhere`: a token with that right at any path at all (for a link: to read
+ *    or to write). At which, the body says, which nobody else is to send; the route looks after that itself;
  *  - `token`: any token; what is answered depends on what it may see, which the route looks after itself;
  *  - `read`, `write`, `admin`, `any`: this right, or any of them, at the path of the query;
  *  - `read handle`, `write handle`, `any handle`: the same, at the path the handle was opened with;
@@ -9,6 +11,7 @@
  */
 
 import type { HandleTable } from '../../fs/index.ts';
+import { LINK_RIGHTS } from './links.ts';
 import type { RequestParameters } from './parameters.ts';
 import { type Caller, RIGHTS, type Right } from './principal.ts';
 
@@ -20,6 +23,9 @@ export type Needs =
   | 'read handle'
   | 'write handle'
   | 'any handle'
+  | 'read somewhere'
+  | 'admin somewhere'
+  | 'link somewhere'
   | 'admin server';
 
 interface Asked {
@@ -33,6 +39,15 @@ export function requireFor(needs: Needs, caller: Caller, { query, params, handle
   switch (needs) {
     case 'nothing':
     case 'token':
+      return;
+    case 'read somewhere':
+      caller.requireSomewhere(['read']);
+      return;
+    case 'admin somewhere':
+      caller.requireSomewhere(['admin']);
+      return;
+    case 'link somewhere':
+      caller.requireSomewhere(LINK_RIGHTS);
       return;
     case 'admin server':
       caller.requireBelow('admin', '/');

@@ -47,6 +47,12 @@ export class Caller {
     throw this.#refusal([right], `${normal === '/' ? '' : normal}/**`);
   }
 
+  /** One of the rights, at whatever path. @throws FORBIDDEN */
+  requireSomewhere(rights: readonly Right[]): void {
+    const { rights: granted } = this.#grant;
+    if (!rights.some((right) => granted.has(right))) throw this.#refusal(rights, 'any path');
+  }
+
   /** @throws FORBIDDEN where nothing at this path, or below it, is theirs */
   requireReach(path: string): void {
     if (!this.reaches(path)) throw this.#refusal(RIGHTS, path);

@@ -9,6 +9,10 @@ import { fail } from '../../errors/index.ts';
 /** The longest pattern, in characters. */
 const MAX_PATTERN = 4096;
 
+/** Properties of Unicode, such as `\p{L}`, in one pattern: each is a table that is put together when it is read. */
+const MAX_PROPERTIES = 32;
+const PROPERTY = /\\p\{/gi;
+
 /** Flags at the beginning, as Go and Python write them: `(?i)error`. */
 const INLINE_FLAGS = /^\(\?([ims]+)\)/;
 
@@ -25,6 +29,12 @@ export function parsePattern(text: string, caseInsensitive: boolean): Pattern {
   if (text.length > MAX_PATTERN) {
     throw fail('INVALID_PATTERN', {
       reason: `it is ${text.length} characters long, at most ${MAX_PATTERN} are allowed`,
+    });
+  }
+  const properties = text.match(PROPERTY)?.length ?? 0;
+  if (properties > MAX_PROPERTIES) {
+    throw fail('INVALID_PATTERN', {
+      reason: `it has ${properties} properties such as \\p{L}, at most ${MAX_PROPERTIES} are allowed`,
     });
   }
   const inline = INLINE_FLAGS.exec(text);

@@ -3,17 +3,11 @@
  * through `ingest`.
  */
 import type { IncomingMessage } from 'node:http';
-import type { MemoryBudget } from '../../core/index.ts';
-import { fail, isStreamFSError, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { fail, isStreamFSError, limitReached } from '../../errors/index.ts';
 import { parseDuration } from '../../units/index.ts';
-import { isBroken } from '../ingest/broken-body.ts';
-import { askForBody } from '../ingest/expectation.ts';
-import { bodyTimeout } from '../ingest/receive.ts';
+import { kindOf, readJson } from './json-read.ts';
 import type { Exchange } from './route.ts';
 import { shorten } from './shorten.ts';
-
-/** A body up to so many bytes is charged to its connection; a longer one to the memory of the server. */
-const CHARGED_FROM = 8 * 1024;
 
 /** Refuses a body that says it is longer than `limit` bytes, before any of it is read (contract 70). */
 function checkContentLength(req: IncomingMessage, limit: number): void {
@@ -34,82 +28,25 @@ export async function bodyLimit({ req, server }: Exchange, path: string): Promis
   return limit;
 }
 
-/** What bounds a JSON body. */
-export interface JsonLimits {
-  /** Bytes. */
-  size: number;
-  /** Milliseconds it may stand still: it is a few bytes, only a broken client stops in it. 0: for ever. */
-  idle: number;
-  memory: MemoryBudget;
-}
+/** How many times as long as other JSON the body of a write may be, whose `data` is content. */
+const DATA_SHARE = 4;
 
 /** Half of a character: UTF-8 cannot say it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** Reads the JSON body of a request, within the limits of the server. */
-export function jsonOf({ req, server }: Exchange): Promise<Fields> {
-  const { limits, memory } = server.bounds;
-  return readJson(req, { size: server.maxRequestBodyBytes, idle: limits.bodyTimeout, memory });
-}
-
-/**
- * Reads a JSON object. Errors: BODY_TOO_LARGE, INVALID_BODY, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT.
- * After an error the rest of the body is still in the socket: the answer sees to it.
- */
-export async function readJson(req: IncomingMessage, limits: JsonLimits): Promise<Fields> {
-  checkContentLength(req, limits.size);
-  return new Fields(parseObject(await readBytes(req, limits)));
-}
-
-function readBytes(req: IncomingMessage, { size, idle, memory }: JsonLimits): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
-    let length = 0;
-    let charged = 0;
-    const settle = (error?: StreamFSError) => {
-      clearTimeout(timer);
-      memory.give(charged);
-      req.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak).pause();
-      if (error) reject(error);
-      else resolve(Buffer.concat(pieces));
-    };
-    const onData = (piece: Buffer) => {
-      length += piece.length;
-      timer?.refresh();
-      if (length > size) return settle(limitReached('BODY_TOO_LARGE', 'body_size', size));
-      if (length > CHARGED_FROM) {
-        // Once as pieces, once put together.
-        if (!memory.tryTake(2 * piece.length)) return settle(limitReached('MEMORY_LIMIT', 'memory', memory.limit));
-        charged += 2 * piece.length;
-      }
-      pieces.push(piece);
-    };
-    const onEnd = () => (isBroken(req) ? onBreak() : settle());
-    const onBreak = () => settle(fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));
-    const timer = idle === 0 ? undefined : setTimeout(() => settle(bodyTimeout(idle, 0)), idle);
-    askForBody(req);
-    req.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
+/** Reads the JSON body of a request, within the limits of the server. It is charged for until the answer is over. */
+export async function jsonOf({ req, res, server }: Exchange, isData = false): Promise<Fields> {
+  const { limits, heap: memory } = server.bounds;
+  const most = server.maxJsonBodyBytes * (isData ? DATA_SHARE : 1);
+  // What holds for every body holds for these as well (contract 70).
+  const isJsonLess = most <= server.maxRequestBodyBytes;
+  const { value, charged } = await readJson(req, {
+    ...(isJsonLess ? { size: most, limit: 'json_size' } : { size: server.maxRequestBodyBytes, limit: 'body_size' }),
+    ...{ idle: limits.bodyTimeout, memory },
   });
-}
-
-function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> {
-  if (bytes.length === 0) throw invalid('it is empty, a JSON object is expected');
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw invalid('it is not UTF-8');
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw invalid(error instanceof Error ? error.message : 'it is not JSON');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(`it must be a JSON object, not ${kindOf(value)}`);
-  }
-  return value as Record<string, unknown>;
+  if (res.destroyed) memory.give(charged);
+  else res.once('close', () => memory.give(charged));
+  return new Fields(value);
 }
 
 /** The fields of a JSON object, read by type. `null` counts as absent, as Go clients write it. */
@@ -184,12 +121,6 @@ export class Fields {
   value(name: string): NonNullable<unknown> | undefined {
     return Object.hasOwn(this.#values, name) ? (this.#values[name] ?? undefined) : undefined;
   }
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function mistyped(name: string, expected: string, value: unknown) {

@@ -49,8 +49,10 @@ export interface ServerContext {
   readonly mounts: MountTable;
   readonly handles: HandleTable;
   readonly logger: PluginLogger;
-  /** The largest JSON body, and the largest body for a file that is not a stream, in bytes (contract 70). */
+  /** The largest body for a file that is not a stream, in bytes (contract 70). */
   readonly maxRequestBodyBytes: number;
+  /** The largest JSON body, in bytes (contract 95). */
+  readonly maxJsonBodyBytes: number;
   readonly version: VersionInfo;
   /** Whether the process wants traffic; the mounts have their own say in readiness. */
   ready(): boolean;

@@ -6,6 +6,7 @@ import { LimitCounters, type PluginLogger } from '../../fs/index.ts';
 import { LogThrottle } from '../../log/index.ts';
 import { Connections } from './connections.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from './defaults.ts';
+import { HeapMemory } from './heap-memory.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { LiveReads } from './live-reads.ts';
 
@@ -28,6 +29,8 @@ export class Bounds {
   readonly connections: Connections;
   readonly reads: LiveReads;
   readonly held: HeldBytes;
+  /** Of the memory, the part that lies in JavaScript's heap. */
+  readonly heap: HeapMemory;
   readonly #logger: PluginLogger;
   #timer: NodeJS.Timeout | undefined;
   #period = SWEEP;
@@ -39,6 +42,7 @@ export class Bounds {
     this.counters = counters ?? new LimitCounters();
     this.reads = new LiveReads(this.limits.readers, this.memory);
     this.held = new HeldBytes(this.memory);
+    this.heap = new HeapMemory(this.memory);
     this.#logger = logger;
     const refused = new LogThrottle((count, error: StreamFSError) =>
       this.#logger.warn('connections refused', { count, reason: error.message }),

@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
-import { readJson } from '../../../src/server/http/json-body.ts';
+import { Fields } from '../../../src/server/http/json-body.ts';
+import { type JsonLimits, readJson as readBody } from '../../../src/server/http/json-read.ts';
+import { HeapMemory } from '../../../src/server/limits/heap-memory.ts';
 import { type Wire, wire } from '../harness.ts';
 
 const http = createServer();
@@ -22,7 +24,13 @@ async function requestWith(headers: string, body: string): Promise<IncomingMessa
   return begun;
 }
 
-const limits = (size: number, idle = 0) => ({ size, idle, memory: new MemoryBudget(0) });
+const limits = (size: number, idle = 0): JsonLimits => ({
+  size,
+  limit: 'json_size',
+  idle,
+  memory: new HeapMemory(new MemoryBudget(0)),
+});
+const readJson = async (req: IncomingMessage, bounds: JsonLimits) => new Fields((await readBody(req, bounds)).value);
 const listeners = (req: IncomingMessage) => req.listenerCount('data') + req.listenerCount('error');
 
 describe('reading a JSON body', () => {
@@ -46,5 +54,43 @@ describe('reading a JSON body', () => {
     const longer = await requestWith('Transfer-Encoding: chunked', '7\r\n{"a": 1\r\n1\r\n}\r\n0\r\n\r\n');
     await expect(readJson(longer, limits(7))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
     expect(listeners(longer)).toBe(0);
+  });
+
+  it('contract 95: charges for what it takes while it comes and once it is parsed, and gives back what is over', async () => {
+    const budget = new MemoryBudget(2 * 1024 * 1024);
+    const memory = new HeapMemory(budget);
+    const text = JSON.stringify({ a: Array.from({ length: 5000 }, () => []) });
+    const req = await requestWith(`Content-Length: ${text.length}`, text.slice(0, -1));
+    const reading = readBody(req, { size: 1e6, limit: 'json_size', idle: 0, memory });
+    await vi.waitUntil(() => budget.fixed >= text.length - 1);
+    connection?.send('}');
+    const { charged } = await reading;
+    // Each of the empty arrays takes more than its three bytes do.
+    expect(charged).toBeGreaterThan(5000 * 64);
+    expect(budget.fixed).toBe(charged);
+    memory.give(charged);
+    expect(budget.fixed).toBe(0);
+  });
+
+  it('contract 95: refuses a body for which there is no memory, and keeps nothing of it', async () => {
+    const budget = new MemoryBudget(2 * 1024 * 1024);
+    const text = JSON.stringify({ a: Array.from({ length: 9000 }, () => []) });
+    const req = await requestWith(`Content-Length: ${text.length}`, text);
+    await expect(
+      readBody(req, { size: 1e6, limit: 'json_size', idle: 0, memory: new HeapMemory(budget) }),
+    ).rejects.toMatchObject({
+      code: 'MEMORY_LIMIT',
+    });
+    expect([budget.fixed, listeners(req)]).toEqual([0, 0]);
+  });
+
+  it('contract 95: has a bound of its own for what lies in the heap, however much memory there is', async () => {
+    const memory = new HeapMemory(new MemoryBudget(0), 64 * 1024);
+    const text = JSON.stringify({ a: 'x'.repeat(20_000) });
+    const req = await requestWith(`Content-Length: ${text.length}`, text);
+    await expect(readBody(req, { size: 1e6, limit: 'json_size', idle: 0, memory })).rejects.toMatchObject({
+      code: 'MEMORY_LIMIT',
+      details: { max: 16 * 1024 },
+    });
   });
 });

@@ -1,0 +1,51 @@
+/** A body that has to be whole before anything can be done with it: put together as it comes, in memory that grows. */
+
+/** What the first piece makes room for, in bytes. */
+const FIRST = 1024;
+
+export class Gathered {
+  readonly #most: number;
+  readonly #charge: (bytes: number) => boolean;
+  #bytes: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  /**
+   * @param most bytes it may have
+   * @param charge asked before memory is taken, for the difference: whether there is room for it
+   */
+  constructor(most: number, charge: (bytes: number) => boolean) {
+    this.#most = most;
+    this.#charge = charge;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Memory it takes, in bytes. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Adds a copy of a piece, which must fit; false where there is no memory for it. */
+  add(piece: Uint8Array): boolean {
+    const length = this.#length + piece.length;
+    if (length > this.#bytes.length && !this.#grow(length)) return false;
+    this.#bytes.set(piece, this.#length);
+    this.#length = length;
+    return true;
+  }
+
+  #grow(needed: number): boolean {
+    const capacity = Math.min(Math.max(needed, 2 * this.#bytes.length, FIRST), Math.max(needed, this.#most));
+    if (!this.#charge(capacity - this.#bytes.length)) return false;
+    const bytes = Buffer.allocUnsafeSlow(capacity);
+    bytes.set(this.bytes);
+    this.#bytes = bytes;
+    return true;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Reads the JSON body of a request: small, and charged for what it takes. What is too long is refused before it comes,
+ * what is too much for its length before it is parsed.
+ */
+import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fail, type LimitName, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { isBroken } from '../ingest/broken-body.ts';
+import { askForBody } from '../ingest/expectation.ts';
+import { bodyTimeout } from '../ingest/receive.ts';
+import type { HeapMemory } from '../limits/heap-memory.ts';
+import { Gathered } from './gathered.ts';
+import { scanJson } from './json-scan.ts';
+
+/** What bounds a JSON body. */
+export interface JsonLimits {
+  /** Bytes. */
+  size: number;
+  /** Which limit that is. */
+  limit: LimitName;
+  /** Milliseconds it may stand still: it is a few bytes, only a broken client stops in it. 0: for ever. */
+  idle: number;
+  memory: HeapMemory;
+}
+
+/** What was read, and what is charged for it: to be given back when nobody has it any more. */
+export interface JsonBody {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly charged: number;
+}
+
+/** What a value takes at most, in bytes: an object of one field with a name that no other has. */
+const VALUE_COST = 160;
+/** Bytes of text for each byte of a body at most: two for each character while it is read, two for what it is made into. */
+const TEXT_COST = 4;
+
+/** A body from so many bytes on is parsed in a turn of the event loop of its own. */
+const TURN_FROM = 8 * 1024;
+
+/**
+ * Reads a JSON object. After an error the rest of the body is still in the socket: the answer sees to it.
+ *
+ * @throws BODY_TOO_LARGE, INVALID_BODY, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT
+ */
+export async function readJson(req: IncomingMessage, limits: JsonLimits): Promise<JsonBody> {
+  const { size, memory } = limits;
+  if (Number(req.headers['content-length'] ?? 0) > size) throw tooLarge(limits);
+  let charged = 0;
+  const charge = (bytes: number) => {
+    if (!memory.tryTake(bytes)) return false;
+    charged += bytes;
+    return true;
+  };
+  try {
+    const gathered = await gather(req, limits, charge);
+    const { bytes, length } = gathered;
+    if (length >= TURN_FROM) await ownTurn();
+    const parsed = TEXT_COST * length + VALUE_COST * scanJson(bytes);
+    if (!charge(parsed)) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+    const value = parseObject(bytes);
+    memory.give(charged - parsed);
+    return { value, charged: parsed };
+  } catch (error) {
+    memory.give(charged);
+    throw error;
+  }
+}
+
+function gather(req: IncomingMessage, limits: JsonLimits, charge: (bytes: number) => boolean): Promise<Gathered> {
+  const { size, idle, memory } = limits;
+  return new Promise((resolve, reject) => {
+    const gathered = new Gathered(size, charge);
+    const settle = (error?: StreamFSError) => {
+      clearTimeout(timer);
+      req.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak).pause();
+      if (error) reject(error);
+      else resolve(gathered);
+    };
+    const onData = (piece: Buffer) => {
+      timer?.refresh();
+      if (gathered.length + piece.length > size) settle(tooLarge(limits));
+      else if (!gathered.add(piece)) settle(limitReached('MEMORY_LIMIT', 'memory', memory.limit));
+    };
+    const onEnd = () => (isBroken(req) ? onBreak() : settle());
+    const onBreak = () => settle(fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));
+    const timer = idle === 0 ? undefined : setTimeout(() => settle(bodyTimeout(idle, 0)), idle);
+    askForBody(req);
+    req.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
+  });
+}
+
+let lastTurn: Promise<unknown> = Promise.resolve();
+
+/** One after the other: many bodies that have come at once hold up nothing for longer than one of them would. */
+function ownTurn(): Promise<unknown> {
+  lastTurn = lastTurn.then(() => nextTurn());
+  return lastTurn;
+}
+
+function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> {
+  if (bytes.length === 0) throw invalid('it is empty, a JSON object is expected');
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw invalid('it is not UTF-8');
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalid(error instanceof Error ? error.message : 'it is not JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(`it must be a JSON object, not ${kindOf(value)}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function tooLarge({ size, limit }: JsonLimits): StreamFSError {
+  return limitReached('BODY_TOO_LARGE', limit, size);
+}
+
+function invalid(reason: string): StreamFSError {
+  return fail('INVALID_BODY', { reason });
+}

@@ -81,19 +81,20 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const { limits } = bounds;
   const memory = new MemoryBudget(bounds.maxMemory);
   const counters = new LimitCounters();
+  const pathLimits = {
+    length: limits.pathLength || Number.POSITIVE_INFINITY,
+    depth: limits.pathDepth || Number.POSITIVE_INFINITY,
+  };
   const mounts = new MountTable({
     registry: new PluginRegistry([...builtinPlugins, ...(options.plugins ?? [])]),
     logger,
     memory,
     limits: counters,
     maxMounts: limits.mounts,
-    pathLimits: {
-      length: limits.pathLength || Number.POSITIVE_INFINITY,
-      depth: limits.pathDepth || Number.POSITIVE_INFINITY,
-    },
+    pathLimits,
   });
   const handles = new HandleTable({ mounts, logger, memory, max: limits.handles, idle: limits.handleIdleTimeout });
-  const tokens = new Tokens(settings.tokens, links);
+  const tokens = new Tokens(settings.tokens, links, pathLimits);
   const origins = new Origins(settings.corsOrigins);
   const tls = settings.tls === undefined ? undefined : await loadTls(settings.tls);
   const server = createServer({

@@ -62,7 +62,7 @@ export const access = {
   allowed_hosts: z
     .array(z.string().min(1))
     .prefault([])
-    .describe('Names beside its addresses that a server on loopback answers to, as a proxy may send them.'),
+    .describe('Names that a server on loopback answers to beside `127.0.0.0/8`, `[::1]` and `localhost`.'),
 };
 
 function tokenOf({ name, token: plain, token_sha256: hash, rights, paths }: z.output<typeof token>): TokenConfig {

@@ -39,7 +39,7 @@ server:
   # tls: {certificate: server.pem, key: server.key}
   # Origins whose pages may use this server from within a browser, such as https://app.example; its own always may.
   cors: {origins: []}
-  # Names beside its addresses that a server on loopback answers to, as a proxy may send them.
+  # Names that a server on loopback answers to beside 127.0.0.0/8, [::1] and localhost.
   allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}
   log_level: ${DEFAULT_SERVER.log_level}

@@ -5,6 +5,7 @@
  *   last use ──── lease ────► may make room ──── idle time ────► closed
  */
 import { fail } from '../errors/index.ts';
+import type { Account } from './account.ts';
 import type { FileHandle } from './types.ts';
 
 /** Seconds a handle is sure to stay open unused, where its opener does not say. */
@@ -19,8 +20,10 @@ export const DEFAULT_HANDLE_IDLE = 24 * 3_600_000;
 /** What is known of an open handle (contract 48). */
 export interface HandleInfo {
   id: number;
-  /** As sent. */
+  /** As sent; another one once the file has been moved. */
   path: string;
+  /** Whose it is, if it is anybody's. */
+  account: Account | undefined;
   flags: number;
   /** Seconds. */
   lease: number;
@@ -32,8 +35,11 @@ export interface HandleInfo {
 
 export interface Entry {
   readonly id: number;
-  readonly path: string;
+  path: string;
+  readonly account: Account | undefined;
   readonly address: string | undefined;
+  /** What it is charged, in bytes. */
+  readonly cost: number;
   readonly mountPath: string;
   readonly flags: number;
   readonly handle: FileHandle;
@@ -63,6 +69,7 @@ export function infoOf(entry: Entry, now: number): HandleInfo {
   return {
     id: entry.id,
     path: entry.path,
+    account: entry.account,
     flags: entry.flags,
     lease: entry.lease / 1000,
     expiresAt: new Date(leaseEnd(entry, now)),

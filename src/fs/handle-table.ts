@@ -15,6 +15,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget, Reader } from '../core/index.ts';
 import { fail, limitReached } from '../errors/index.ts';
+import type { Account } from './account.ts';
 import { type Clock, systemClock } from './clock.ts';
 import {
   DEFAULT_HANDLE_IDLE,
@@ -28,6 +29,7 @@ import {
 } from './handle-entry.ts';
 import { HandleLog } from './handle-log.ts';
 import type { MountTable } from './mount-table.ts';
+import { isWithin, joinPath, NO_PATH_LIMITS, normalizePath, pathInside } from './path.ts';
 import type { PluginLogger } from './plugin.ts';
 import type { FileHandle } from './types.ts';
 
@@ -42,7 +44,7 @@ const NAME_COST = 4;
 const SWEEP_INTERVAL = 100;
 
 export interface HandleTableOptions {
-  mounts: Pick<MountTable, 'resolve' | 'onUnmount'>;
+  mounts: Pick<MountTable, 'resolve' | 'onUnmount' | 'onRename'>;
   /** How many handles may be open at once; 0 for any number. Default {@link DEFAULT_MAX_HANDLES}. */
   max?: number;
   /** Milliseconds without a use after which a handle is closed; 0 for never. Default {@link DEFAULT_HANDLE_IDLE}. */
@@ -65,6 +67,8 @@ export interface OpenOptions {
   lease?: number;
   /** Who opens it, for those who look at the readers. */
   address?: string;
+  /** Whose it is to be. Default: nobody's. */
+  account?: Account;
 }
 
 /** A handle that stands somewhere in a stream. */
@@ -86,7 +90,7 @@ export class HandleTable {
   readonly #idle: number;
   readonly #memory: MemoryBudget | undefined;
   readonly #entries = new Map<number, Entry>();
-  readonly #stopListening: () => void;
+  readonly #stopListening: readonly (() => void)[];
   #lastId = 0;
   /** Handles being opened: they count, so that a burst cannot pass the limit. */
   #opening = 0;
@@ -108,7 +112,10 @@ export class HandleTable {
     this.#log = new HandleLog(options.logger, this.#clock);
     this.#idle = (options.idle ?? DEFAULT_HANDLE_IDLE) || Number.POSITIVE_INFINITY;
     this.#memory = options.memory;
-    this.#stopListening = this.#mounts.onUnmount((mountPath) => this.closeMount(mountPath));
+    this.#stopListening = [
+      this.#mounts.onUnmount((mountPath) => this.closeMount(mountPath)),
+      this.#mounts.onRename((from, to) => this.#moved(from, to)),
+    ];
   }
 
   /** Handles open now. */
@@ -156,7 +163,9 @@ export class HandleTable {
     const entry: Entry = {
       id: this.#lastId,
       path,
+      account: options.account,
       address: options.address,
+      cost: costOf(path),
       mountPath: at.mountPath,
       flags: options.flags,
       handle,
@@ -261,7 +270,7 @@ export class HandleTable {
   #forget(entry: Entry): void {
     // Closed already, by whoever was faster.
     if (!this.#entries.delete(entry.id)) return;
-    this.#memory?.give(costOf(entry.path));
+    this.#memory?.give(entry.cost);
     if (this.#entries.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -297,10 +306,18 @@ export class HandleTable {
     await this.#closeAll(entries);
   }
 
+  /** A handle goes with its file: where that is now decides who may use it. */
+  #moved(from: string, to: string): void {
+    for (const entry of this.#entries.values()) {
+      const path = normalizePath(entry.path, NO_PATH_LIMITS);
+      if (isWithin(path, from)) entry.path = joinPath(to, pathInside(path, from));
+    }
+  }
+
   /** Closes every handle and opens no more. Twice is harmless. */
   async shutdown(): Promise<void> {
     this.#closed = true;
-    this.#stopListening();
+    for (const stop of this.#stopListening) stop();
     this.#log.flush();
     await this.#closeAll([...this.#entries.values()]);
   }

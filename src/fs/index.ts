@@ -1,4 +1,5 @@
 export { LimitCounters } from '../errors/index.ts';
+export { Account } from './account.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { DEFAULT_HANDLE_IDLE, DEFAULT_LEASE, type HandleInfo, MAX_LEASE } from './handle-entry.ts';
 export {
@@ -18,13 +19,14 @@ export {
   type UnmountListener,
 } from './mount-table.ts';
 export type { MountStatus } from './mount-tree.ts';
-export type { ResolvedPath } from './mounted-file-system.ts';
+export type { RenameListener, ResolvedPath } from './mounted-file-system.ts';
 export {
   baseName,
   DEFAULT_PATH_LIMITS,
   isWithin,
   joinPath,
   MAX_PART_BYTES,
+  NO_PATH_LIMITS,
   normalizePath,
   type PathLimits,
   parentPath,

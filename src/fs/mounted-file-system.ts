@@ -33,6 +33,9 @@ export interface ResolvedPath {
   path: string;
 }
 
+/** Told of what was moved, by its normalised paths before and now. */
+export type RenameListener = (from: string, to: string) => void;
+
 const VIRTUAL_DIRECTORY: Capabilities = {
   isAppendOnly: false,
   isBroadcast: false,
@@ -53,6 +56,7 @@ export class MountedFileSystem implements FileSystem {
   /** A virtual directory has no times of its own: it is as old as the table. */
   readonly #since = new Date();
   readonly #limits: PathLimits;
+  readonly #renameListeners = new Set<RenameListener>();
 
   constructor(tree: MountTree, limits: PathLimits = DEFAULT_PATH_LIMITS) {
     this.#tree = tree;
@@ -64,8 +68,14 @@ export class MountedFileSystem implements FileSystem {
     return this.#tree.version;
   }
 
+  /** Has `listener` told of every file or directory that was moved. Gives the way to stop that. */
+  onRename(listener: RenameListener): () => void {
+    this.#renameListeners.add(listener);
+    return () => this.#renameListeners.delete(listener);
+  }
+
   /** A path in its normal form, within the limits of this table. INVALID_PATH, PATH_TOO_LONG, PATH_TOO_DEEP. */
-  protected normal(path: string): string {
+  normal(path: string): string {
     return normalizePath(path, this.#limits);
   }
 
@@ -204,6 +214,7 @@ export class MountedFileSystem implements FileSystem {
     const goal = this.#resolve(target);
     if (at.mountPath !== goal.mountPath) throw fail('RENAME_ACROSS_MOUNTS', { from: source, to: target });
     await at.fileSystem.rename(at.path, goal.path);
+    for (const listener of this.#renameListeners) listener(source, target);
   }
 
   async chmod(path: string, mode: number): Promise<void> {

@@ -17,6 +17,9 @@ export interface PathLimits {
 
 export const DEFAULT_PATH_LIMITS: PathLimits = { length: 4096, depth: 64 };
 
+/** For paths that have been let in already. */
+export const NO_PATH_LIMITS: PathLimits = { length: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY };
+
 /** The longest part of a path, in bytes of UTF-8. */
 export const MAX_PART_BYTES = 255;
 

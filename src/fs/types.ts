@@ -199,6 +199,10 @@ export interface FileSystem {
   truncate(path: string, size: number): Promise<void>;
   /** Creates the file, or moves its modTime to now. */
   touch(path: string): Promise<void>;
+  /**
+   * Rights are those at the path that is asked for: a file system that follows links must not follow one out of the
+   * directory it lies in.
+   */
   symlink(target: string, path: string): Promise<void>;
   readlink(path: string): Promise<string>;
   /** The content in pieces, for digest, grep and large reads. A stream refuses (contract 34). */

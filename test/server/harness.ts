@@ -6,6 +6,7 @@ import {
   type Clock,
   HandleTable,
   MountTable,
+  type PathLimits,
   type Plugin,
   type PluginLogger,
   PluginRegistry,
@@ -57,17 +58,27 @@ export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'ha
   maxMounts?: number;
   /** Of the handles. */
   clock?: Clock;
+  pathLimits?: PathLimits;
 }
 
 /** A server on a free port of 127.0.0.1, with a memfs at /mem; stopped after the test. */
 export async function start(options: StartOptions = {}): Promise<Running> {
-  const { mounted = { '/mem': 'memfs' }, plugins = [], maxHandles, maxMounts = 0, clock, ...rest } = options;
+  const {
+    mounted = { '/mem': 'memfs' },
+    plugins = [],
+    maxHandles,
+    maxMounts = 0,
+    pathLimits,
+    clock,
+    ...rest
+  } = options;
   const log: LogLine[] = [];
   const logger = recorder(log);
   const registry = new PluginRegistry([...builtinPlugins, ...plugins]);
   const { memory, counters } = rest;
   const mounts = new MountTable({
     ...{ registry, logger, maxMounts },
+    ...(pathLimits === undefined ? {} : { pathLimits }),
     ...(memory === undefined ? {} : { memory }),
     ...(counters === undefined ? {} : { limits: counters }),
   });

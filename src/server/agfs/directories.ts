@@ -1,5 +1,5 @@
 /** Directories, under the names the original has for them: two for listing, two for making. */
-import { type FileInfo, joinPath, normalizePath } from '../../fs/index.ts';
+import { type FileInfo, joinPath } from '../../fs/index.ts';
 import { type Caller, RIGHTS } from '../auth/index.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
@@ -50,14 +50,15 @@ async function list(exchange: Exchange): Promise<void> {
   const { query, server, caller } = exchange;
   const path = query.has('path') ? query.path() : '/';
   caller?.requireReach(path);
-  const entries = await server.mounts.readDir(path);
+  const directory = server.mounts.normal(path);
+  const entries = await server.mounts.readDir(directory);
   // Names are news too: of what is not theirs they see only the directories that lead to what is.
-  const seen = caller === undefined ? entries : entries.filter((entry) => isSeen(caller, path, entry));
+  const seen = caller === undefined ? entries : entries.filter((entry) => isSeen(caller, directory, entry));
   sendJson(exchange, 200, { files: seen.map(fileInfo) });
 }
 
 function isSeen(caller: Caller, directory: string, { name, isDir }: FileInfo): boolean {
-  const path = joinPath(normalizePath(directory), `/${name}`);
+  const path = joinPath(directory, `/${name}`);
   return isDir ? caller.reaches(path) : caller.may(RIGHTS, path);
 }
 

@@ -2,12 +2,11 @@
 
 import { fail } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
-import { RIGHTS } from '../auth/index.ts';
+import { handleIdOf } from '../auth/index.ts';
 import { sendSource } from '../egress/index.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
-import { shorten } from '../http/shorten.ts';
 import { optional, PATH } from './parameters.ts';
 import { addressOf } from './reader-list.ts';
 import { FRAMES_TYPE, sendOptions } from './stream-options.ts';
@@ -52,6 +51,7 @@ export const openHandle: Route = {
     const info = await server.handles.open(path, {
       ...{ flags, mode },
       ...(address === undefined ? {} : { address }),
+      ...(caller === undefined ? {} : { account: caller.account }),
       ...(create === undefined ? {} : { create }),
       ...(lease === undefined ? {} : { lease }),
     });
@@ -62,13 +62,13 @@ export const openHandle: Route = {
 export const listHandles: Route = {
   method: 'GET',
   pattern: '/api/v1/handles',
-  summary: 'Lists the open handles.',
+  summary: 'Lists the open handles: with tokens, those that exist for the token.',
   needs: 'token',
   parameters: [],
   async handle(exchange) {
     const { caller, server } = exchange;
     const { handles } = server;
-    const seen = handles.list().filter(({ path }) => caller?.may(RIGHTS, path) ?? true);
+    const seen = handles.list().filter((info) => caller?.knows(info) ?? true);
     const open = seen.map(handleInfo);
     sendJson(exchange, 200, { handles: open, count: open.length, max: handles.max });
   },
@@ -214,11 +214,9 @@ export const streamHandle: Route = {
   },
 };
 
-/** The id in the path. Not a number is INVALID_HANDLE_ID; a number nobody has is for the table to refuse. */
+/** The id in the path. */
 export function handleId({ params }: Exchange): number {
-  const text = params.id ?? '';
-  if (!/^-?\d{1,20}$/.test(text)) throw fail('INVALID_HANDLE_ID', {}, { id: shorten(text) });
-  return Number(text);
+  return handleIdOf(params);
 }
 
 /** `handle_id` and `id`: the SDKs disagree (contract 63). */

@@ -1,6 +1,5 @@
 /** Making signed links. What they are worth is looked at in access/links.ts, when one is used. */
 import { fail } from '../../errors/index.ts';
-import { normalizePath } from '../../fs/index.ts';
 import { LINK_RIGHTS } from '../auth/index.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson } from '../http/respond.ts';
@@ -27,7 +26,7 @@ export const createLink: Route = {
     const { caller, server } = exchange;
     const { links } = server;
     const body = await jsonOf(exchange);
-    const path = normalizePath(body.requiredText('path'));
+    const path = server.mounts.normal(body.requiredText('path'));
     const right = body.oneOf('right', LINK_RIGHTS) ?? 'read';
     const lifetime = body.duration('expires_in');
     if (caller === undefined || links === undefined) throw fail('NO_LINKS');

@@ -4,7 +4,7 @@ import { modeOfNumber, parseMode } from '../../units/index.ts';
 import type { Fields } from '../http/json-body.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
-import type { Route, RouteParameter } from '../http/route.ts';
+import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { field, PATH } from './parameters.ts';
 
 export const stat: Route = {
@@ -22,7 +22,7 @@ export const stat: Route = {
 export const rename: Route = {
   method: 'POST',
   pattern: '/api/v1/rename',
-  summary: 'Gives a file another path within its mount.',
+  summary: 'Gives a file or directory another path within its mount; of a directory, all below it needs the right too.',
   needs: 'admin',
   parameters: [PATH, field('newPath', 'string', true, 'The new absolute path.')],
   async handle(exchange) {
@@ -30,11 +30,21 @@ export const rename: Route = {
     const path = query.path();
     const body = await jsonOf(exchange);
     const newPath = body.requiredText('newPath');
-    exchange.caller?.require(['admin'], newPath);
+    await requireMove(exchange, path, newPath);
     await server.mounts.rename(path, newPath);
     sendMessage(exchange, 200, 'renamed');
   },
 };
+
+/** A directory moves with all below it, which must be theirs: where it was, and where it comes to be. */
+async function requireMove({ caller, server }: Exchange, from: string, to: string): Promise<void> {
+  if (caller === undefined) return;
+  caller.require(['admin'], to);
+  const { isDir } = await server.mounts.stat(from);
+  if (!isDir) return;
+  caller.requireBelow('admin', from);
+  caller.requireBelow('admin', to);
+}
 
 export const chmod: Route = {
   method: 'POST',
@@ -100,7 +110,7 @@ export const symlink: Route = {
   method: 'POST',
   pattern: '/api/v1/symlink',
   summary: 'Makes a symbolic link, where the file system has such; else 501.',
-  needs: 'token',
+  needs: 'write',
   parameters: [PATH, field('target', 'string', true, 'What the link points to.')],
   async handle(exchange) {
     const { query, server } = exchange;

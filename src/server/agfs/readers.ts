@@ -1,6 +1,5 @@
 /** Who reads, and how to get rid of one of them. */
 import { fail } from '../../errors/index.ts';
-import { normalizePath } from '../../fs/index.ts';
 import { sendJson, sendMessage } from '../http/respond.ts';
 import type { Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
@@ -24,7 +23,7 @@ export const readers: Route = {
   ],
   async handle(exchange) {
     const { query, server } = exchange;
-    const path = query.has('path') ? normalizePath(query.path()) : undefined;
+    const path = query.has('path') ? server.mounts.normal(query.path()) : undefined;
     const limit = query.integer('limit', { min: 1, max: MAX_LIMIT }) ?? DEFAULT_LIMIT;
     const after = query.integer('after', { min: 0 }) ?? 0;
     sendJson(exchange, 200, listReaders(server, { path, limit, after }));

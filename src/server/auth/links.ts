@@ -9,7 +9,7 @@
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { fail } from '../../errors/index.ts';
-import { isWithin, normalizePath } from '../../fs/index.ts';
+import { isWithin, normalizePath, type PathLimits } from '../../fs/index.ts';
 import { formatDuration } from '../../units/index.ts';
 import type { RequestParameters } from './parameters.ts';
 import { Caller, type Right } from './principal.ts';
@@ -59,9 +59,14 @@ export interface SignedLink {
 export class Links {
   /** Where no key was given. It stays when the configuration is read again. */
   readonly #ownKey = randomBytes(LEAST_LINK_KEY);
+  readonly #pathLimits: PathLimits;
   #options: LinkOptions = {};
   readonly #byMark = new Map<string, Issuer>();
   readonly #byCaller = new Map<Caller, Issuer>();
+
+  constructor(pathLimits: PathLimits) {
+    this.#pathLimits = pathLimits;
+  }
 
   /** From now on links of these, and of no others. @throws RangeError for a key that is too short */
   replace(tokens: readonly { hash: Buffer; caller: Caller }[], options: LinkOptions = this.#options): void {
@@ -100,7 +105,7 @@ export class Links {
 
   /** Whom a link lets in: somebody with its right at its path, and nothing else. @throws LINK_INVALID, LINK_EXPIRED */
   admit(right: LinkRight, query: RequestParameters): Caller {
-    const path = normalizePath(query.path());
+    const path = normalizePath(query.path(), this.#pathLimits);
     const signature = query.text('signature') ?? '';
     const expires = query.text('expires') ?? '';
     const issuer = this.#byMark.get(SIGNATURE.exec(signature)?.[1] ?? '');
@@ -110,7 +115,9 @@ export class Links {
     if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) throw fail('LINK_INVALID');
     if (Number(expires) * 1000 <= this.#now()) throw fail('LINK_EXPIRED');
     if (!issuer.caller.may([right], path)) throw fail('LINK_INVALID');
-    return new Caller(`a link of ${issuer.caller.name}`, { rights: new Set([right]), patterns: [only(path)] });
+    const { name, account } = issuer.caller;
+    const grant = { rights: new Set([right]), patterns: [only(path)] };
+    return new Caller(`a link of ${name}`, grant, account, this.#pathLimits);
   }
 
   #now(): number {

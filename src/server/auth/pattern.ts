@@ -2,7 +2,7 @@
  * Patterns of paths, as tokens name what they are for: `*` stands for any characters within one part of a path, `**`
  * as a whole part for any number of parts, none included. `/streamfs/**` is a mount and all in it.
  */
-import { normalizePath, splitPath } from '../../fs/index.ts';
+import { NO_PATH_LIMITS, normalizePath, splitPath } from '../../fs/index.ts';
 
 type Part = RegExp | '**';
 
@@ -13,7 +13,7 @@ export class PathPattern {
   constructor(text: string) {
     if (!text.startsWith('/'))
       throw new TypeError(`expected a pattern that begins with /, not ${JSON.stringify(text)}`);
-    this.#parts = splitPath(normalizePath(text)).map((part) => {
+    this.#parts = splitPath(normalizePath(text, NO_PATH_LIMITS)).map((part) => {
       if (part === '**') return part;
       if (part.includes('**')) throw new TypeError('** stands for whole parts of a path: write it between slashes');
       const source = part.split('*').map((literal) => literal.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
@@ -23,46 +23,50 @@ export class PathPattern {
 
   /** Whether it is for this path, which must be normal. */
   matches(path: string): boolean {
-    return matchFrom(this.#parts, 0, splitPath(path), 0);
+    return matches(this.#parts, splitPath(path));
   }
 
   /** Whether it is for every path below this one, and for itself. */
   covers(path: string): boolean {
-    const parts = splitPath(path);
-    return this.#parts.some(
-      (part, index) => part === '**' && index === this.#parts.length - 1 && matchFrom(this.#parts, 0, parts, 0),
-    );
+    return this.#parts.at(-1) === '**' && this.matches(path);
   }
 
   /** Whether it is for this path or for some path below it: whoever may see those may see the way to them. */
   reaches(path: string): boolean {
-    return reachFrom(this.#parts, 0, splitPath(path), 0);
+    return reaches(this.#parts, splitPath(path));
   }
 }
 
-function matchFrom(parts: readonly Part[], at: number, path: readonly string[], from: number): boolean {
-  let index = from;
-  for (let next = at; next < parts.length; next++) {
-    const part = parts[next]!;
+/** Of several `**` only the last one met is ever tried anew, so the cost is that of path times pattern at most. */
+function matches(parts: readonly Part[], path: readonly string[]): boolean {
+  let next = 0;
+  let index = 0;
+  /** The last `**` met, and the first part of the path behind what it stands for. */
+  let any = -1;
+  let behind = 0;
+  while (index < path.length) {
+    const part = parts[next];
     if (part === '**') {
-      for (let skip = index; skip <= path.length; skip++) if (matchFrom(parts, next + 1, path, skip)) return true;
-      return false;
-    }
-    if (index === path.length || !part.test(path[index]!)) return false;
-    index++;
+      any = next++;
+      behind = index;
+    } else if (part?.test(path[index]!)) {
+      next++;
+      index++;
+    } else if (any >= 0) {
+      next = any + 1;
+      index = ++behind;
+    } else return false;
   }
-  return index === path.length;
+  while (parts[next] === '**') next++;
+  return next === parts.length;
 }
 
-function reachFrom(parts: readonly Part[], at: number, path: readonly string[], from: number): boolean {
-  let index = from;
-  for (let next = at; next < parts.length; next++) {
+function reaches(parts: readonly Part[], path: readonly string[]): boolean {
+  for (const [index, part] of parts.entries()) {
     if (index === path.length) return true;
-    const part = parts[next]!;
     // What comes after may match whatever lies below.
     if (part === '**') return true;
     if (!part.test(path[index]!)) return false;
-    index++;
   }
-  return index === path.length;
+  return parts.length === path.length;
 }

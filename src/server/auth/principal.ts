@@ -1,6 +1,6 @@
 /** Whoever sends a request, and what their token, or the link they have, lets them do. */
 import { fail } from '../../errors/index.ts';
-import { normalizePath } from '../../fs/index.ts';
+import { type Account, DEFAULT_PATH_LIMITS, type HandleInfo, normalizePath, type PathLimits } from '../../fs/index.ts';
 import type { PathPattern } from './pattern.ts';
 
 export const RIGHTS = ['read', 'write', 'admin'] as const;
@@ -13,25 +13,39 @@ export interface Grant {
 
 export class Caller {
   readonly name: string;
+  /** What is theirs is theirs by this: of a link it is that of the token that made it. */
+  readonly account: Account;
   readonly #grant: Grant;
+  readonly #limits: PathLimits;
 
-  constructor(name: string, grant: Grant) {
+  /** @param limits how long paths may be: as for the mounts */
+  constructor(name: string, grant: Grant, account: Account, limits: PathLimits = DEFAULT_PATH_LIMITS) {
     this.name = name;
+    this.account = account;
     this.#grant = grant;
+    this.#limits = limits;
   }
 
   /** Whether one of the rights is theirs at this path. */
   may(rights: readonly Right[], path: string): boolean {
     const { rights: granted, patterns } = this.#grant;
     if (!rights.some((right) => granted.has(right))) return false;
-    const normal = normalizePath(path);
+    const normal = normalizePath(path, this.#limits);
     return patterns.some((pattern) => pattern.matches(normal));
   }
 
   /** Whether they may see that there is such a directory, or such a file: something is theirs at it or below. */
   reaches(path: string): boolean {
-    const normal = normalizePath(path);
+    const normal = normalizePath(path, this.#limits);
     return this.#grant.patterns.some((pattern) => pattern.reaches(normal));
+  }
+
+  /**
+   * Whether there is such a handle for them: one of their own, while anything is theirs at its path, or one at whose path
+   * they may do as `admin`.
+   */
+  knows({ account, path }: Pick<HandleInfo, 'account' | 'path'>): boolean {
+    return this.may(account === this.account ? RIGHTS : ['admin'], path);
   }
 
   /** @throws FORBIDDEN, which says nothing of whether the path exists */
@@ -41,7 +55,7 @@ export class Caller {
 
   /** The right at this path and at all below. @throws FORBIDDEN */
   requireBelow(right: Right, path: string): void {
-    const normal = normalizePath(path);
+    const normal = normalizePath(path, this.#limits);
     const { rights, patterns } = this.#grant;
     if (rights.has(right) && patterns.some((pattern) => pattern.covers(normal))) return;
     throw this.#refusal([right], `${normal === '/' ? '' : normal}/**`);

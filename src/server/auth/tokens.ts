@@ -5,6 +5,7 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail } from '../../errors/index.ts';
+import { Account, DEFAULT_PATH_LIMITS, type PathLimits } from '../../fs/index.ts';
 import { type LinkOptions, type LinkRight, Links } from './links.ts';
 import type { RequestParameters } from './parameters.ts';
 import { PathPattern } from './pattern.ts';
@@ -29,12 +30,18 @@ function sha256(text: string): Buffer {
 
 export class Tokens {
   #entries: readonly { hash: Buffer; caller: Caller }[] = [];
+  /** By the hash of the token, so that a token is the same one when the configuration is read again. */
+  #accounts: ReadonlyMap<string, Account> = new Map();
+  readonly #pathLimits: PathLimits;
   readonly #known = new Map<string, Caller>();
   /** Another one whenever tokens have changed. */
   version = 0;
-  readonly links = new Links();
+  readonly links: Links;
 
-  constructor(tokens: readonly TokenOptions[], links?: LinkOptions) {
+  /** @param pathLimits how long paths may be: as for the mounts */
+  constructor(tokens: readonly TokenOptions[], links?: LinkOptions, pathLimits: PathLimits = DEFAULT_PATH_LIMITS) {
+    this.#pathLimits = pathLimits;
+    this.links = new Links(pathLimits);
     this.replace(tokens, links);
   }
 
@@ -44,11 +51,18 @@ export class Tokens {
    * @param links how links are made; default: as before
    */
   replace(tokens: readonly TokenOptions[], links?: LinkOptions): void {
-    const entries = tokens.map(({ name, sha256: hash, rights, paths }) => {
+    const accounts = new Map<string, Account>();
+    const entries = tokens.map(({ name, sha256, rights, paths }) => {
       const grant: Grant = { rights: new Set(rights), patterns: paths.map((path) => new PathPattern(path)) };
-      return { hash: Buffer.from(hash, 'hex'), caller: new Caller(name, grant) };
+      const hash = Buffer.from(sha256, 'hex');
+      const key = hash.toString('hex');
+      const account = this.#accounts.get(key) ?? accounts.get(key) ?? new Account(name);
+      account.name = name;
+      accounts.set(key, account);
+      return { hash, caller: new Caller(name, grant, account, this.#pathLimits) };
     });
     this.links.replace(entries, links);
+    this.#accounts = accounts;
     this.#entries = entries;
     this.#known.clear();
     this.version++;

@@ -1,0 +1,15 @@
+/** Tokens for tests: what each is called says what is sent for it. */
+import { createHash } from 'node:crypto';
+import type { Right, TokenOptions } from '../../../src/server/index.ts';
+
+export function token(name: string, rights: Right[], ...paths: string[]): TokenOptions {
+  return { name, sha256: createHash('sha256').update(`secret-of-${name}`).digest('hex'), rights, paths };
+}
+
+/** A request of a token, with a body that is sent as it is or as JSON. */
+export function as(name: string, body?: string | object) {
+  return {
+    headers: { authorization: `Bearer secret-of-${name}` },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  };
+}

@@ -2,9 +2,11 @@
  * The tree of commands: their names, arguments and options, from which help and completion are made. What a command
  * does is in its own file under commands/, loaded only when it is the one that was asked for.
  */
+
 import { Argument, Command, Option } from 'commander';
 import { version } from '../app/version.ts';
 import { LOG_FORMATS } from '../config/defaults.ts';
+import { LAG_POLICIES } from '../protocol/index.ts';
 import * as value from './arguments.ts';
 import { CommandContext, type GlobalOptions } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -19,7 +21,6 @@ export interface Program {
   exitCode(): number;
 }
 
-const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const;
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export function buildProgram(io: CliIo, messages: Messages): Program {

@@ -7,13 +7,15 @@
  *                                         │ another generation, or gone
  *                                         └──► restart at the earliest: `recreated` ──► read …
  */
+
+import { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
 import { Backoff, delay } from './backoff.ts';
 import { checkOnlyOne, checkWhole } from './checks.ts';
 import { endReason } from './ends.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchResponse } from './fetch.ts';
 import type { FollowOptions, FollowRecord } from './follow-types.ts';
-import { FRAMES_MEDIA_TYPE, type Frame, FrameDecoder } from './frames.ts';
+import { type Frame, FrameDecoder } from './frames.ts';
 import { isFramed, offsetHeader } from './headers.ts';
 import { anySignal, type Query, type Transport } from './transport.ts';
 

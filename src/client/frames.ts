@@ -9,21 +9,11 @@
  *                      └──► control: payload collected ───────► header
  *                      └──► unknown: payload skipped ─────────► header
  */
+import { FRAME_HEADER_BYTES, FRAME_TYPES, MAX_FRAME_PAYLOAD_BYTES } from '../protocol/index.ts';
 import { StreamFSClientError } from './errors.ts';
-
-/** The media type of a framed answer. */
-export const FRAMES_MEDIA_TYPE = 'application/vnd.streamfs.frames';
-
-/** Bytes of a frame's header. */
-const FRAME_HEADER = 16;
-
-/** The largest payload a frame may announce, in bytes. */
-export const MAX_FRAME_PAYLOAD = 16 * 1024 * 1024;
 
 /** The longest reason an end frame may give, in bytes: room for reasons yet to come. */
 const MAX_END_PAYLOAD = 256;
-
-const TYPE = { data: 1, gap: 2, caughtUp: 3, end: 4, heartbeat: 5 } as const;
 
 export type Frame =
   /** `data` is a view of the piece given to `push`. */
@@ -42,7 +32,7 @@ function broken(reason: string): StreamFSClientError {
 
 /** Turns pieces into frames. One decoder reads one answer; after an error it must not be used again. */
 export class FrameDecoder {
-  readonly #header = new Uint8Array(FRAME_HEADER);
+  readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   readonly #view = new DataView(this.#header.buffer);
   #headerFill = 0;
   #type = 0;
@@ -63,19 +53,19 @@ export class FrameDecoder {
     const frames: Frame[] = [];
     let at = 0;
     while (at < piece.length) {
-      if (this.#headerFill < FRAME_HEADER) {
-        const taken = Math.min(FRAME_HEADER - this.#headerFill, piece.length - at);
+      if (this.#headerFill < FRAME_HEADER_BYTES) {
+        const taken = Math.min(FRAME_HEADER_BYTES - this.#headerFill, piece.length - at);
         this.#header.set(piece.subarray(at, at + taken), this.#headerFill);
         this.#headerFill += taken;
         at += taken;
-        if (this.#headerFill < FRAME_HEADER) break;
+        if (this.#headerFill < FRAME_HEADER_BYTES) break;
         this.#beginPayload();
       } else {
         const part = piece.subarray(at, at + this.#missing);
         at += part.length;
         this.#takePayload(part, frames);
       }
-      if (this.#headerFill === FRAME_HEADER && this.#missing === 0) this.#endPayload(frames);
+      if (this.#headerFill === FRAME_HEADER_BYTES && this.#missing === 0) this.#endPayload(frames);
     }
     return frames;
   }
@@ -86,8 +76,8 @@ export class FrameDecoder {
     this.#type = word >>> 24;
     if ((word & 0xff_ff_ff) !== 0) throw broken('bytes 1 to 3 of its header are not zero');
     this.#length = view.getUint32(4);
-    if (this.#length > MAX_FRAME_PAYLOAD) {
-      throw broken(`a payload of ${this.#length} bytes, at most ${MAX_FRAME_PAYLOAD} are allowed`);
+    if (this.#length > MAX_FRAME_PAYLOAD_BYTES) {
+      throw broken(`a payload of ${this.#length} bytes, at most ${MAX_FRAME_PAYLOAD_BYTES} are allowed`);
     }
     this.#offset = readOffset(view, 8);
     if (!Number.isSafeInteger(this.#offset + this.#length)) throw broken('it goes beyond the largest offset');
@@ -99,16 +89,16 @@ export class FrameDecoder {
   /** Decides what to do with the payload, and holds each known type to its length. */
   #treatmentOf(): Payload {
     switch (this.#type) {
-      case TYPE.data:
+      case FRAME_TYPES.data:
         return 'pass';
-      case TYPE.gap:
+      case FRAME_TYPES.gap:
         if (this.#length !== 16) throw broken(`a gap of ${this.#length} bytes, not 16`);
         return 'collect';
-      case TYPE.caughtUp:
-      case TYPE.heartbeat:
+      case FRAME_TYPES.caughtUp:
+      case FRAME_TYPES.heartbeat:
         if (this.#length !== 0) throw broken(`${this.#length} bytes where none belong`);
         return 'collect';
-      case TYPE.end:
+      case FRAME_TYPES.end:
         if (this.#length > MAX_END_PAYLOAD) throw broken(`an end of ${this.#length} bytes`);
         return 'collect';
       default:
@@ -127,20 +117,20 @@ export class FrameDecoder {
     this.#headerFill = 0;
     const offset = this.#offset;
     switch (this.#type) {
-      case TYPE.gap: {
+      case FRAME_TYPES.gap: {
         const view = new DataView(this.#collected.buffer);
         const to = readOffset(view, 0);
         if (to <= offset) throw broken(`a gap from ${offset} to ${to}`);
         frames.push({ type: 'gap', offset, to, chunks: readOffset(view, 8) });
         break;
       }
-      case TYPE.caughtUp:
+      case FRAME_TYPES.caughtUp:
         frames.push({ type: 'caught-up', offset });
         break;
-      case TYPE.end:
+      case FRAME_TYPES.end:
         frames.push({ type: 'end', offset, reason: new TextDecoder().decode(this.#collected) });
         break;
-      case TYPE.heartbeat:
+      case FRAME_TYPES.heartbeat:
         frames.push({ type: 'heartbeat', offset });
         break;
     }

@@ -1,9 +1,11 @@
 /** An open file on the server, with a position of its own, kept alive by use (contract 48 to 65). */
+
+import { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
 import { checkWhole } from './checks.ts';
 import { endReason } from './ends.ts';
 import { StreamFSClientError } from './errors.ts';
 import { bodyReader } from './fetch.ts';
-import { FRAMES_MEDIA_TYPE, FrameDecoder } from './frames.ts';
+import { FrameDecoder } from './frames.ts';
 import { isFramed } from './headers.ts';
 import type { Transport } from './transport.ts';
 import type { FileInfo, HandleInfo } from './types.ts';

@@ -1,7 +1,8 @@
 /** Numbers in an answer's headers: held to what they must be, since offsets decide what is lost or repeated. */
+
+import { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
 import { StreamFSClientError } from './errors.ts';
 import type { FetchResponse } from './fetch.ts';
-import { FRAMES_MEDIA_TYPE } from './frames.ts';
 
 export function isFramed(response: Pick<FetchResponse, 'headers'>): boolean {
   return response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() === FRAMES_MEDIA_TYPE;

@@ -1,10 +1,12 @@
 /** The typed client of a StreamFS server: `streamfs/client`. It needs a `fetch` and nothing else of its platform. */
+
+export { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
 export type { BackoffOptions } from './backoff.ts';
 export { DEFAULT_URL, type ReadOptions, StreamFSClient, type StreamFSClientOptions } from './client.ts';
 export { type ClientErrorCode, type ClientErrorKind, isClientError, StreamFSClientError } from './errors.ts';
 export type { FetchBody, FetchFunction, FetchInit, FetchResponse } from './fetch.ts';
 export type { EndReason, FollowOptions, FollowRecord } from './follow-types.ts';
-export { FRAMES_MEDIA_TYPE, type Frame, FrameDecoder } from './frames.ts';
+export { type Frame, FrameDecoder } from './frames.ts';
 export type { HandleReadOptions, HandleReadResult, OpenHandleOptions, StreamFSHandle } from './handle.ts';
 export type * from './types.ts';
 export type { WriteOptions, WriteResult, WriteRetry, WriteSource } from './write.ts';

@@ -1,7 +1,8 @@
 /** What the server answers with, as types. Names on the wire are kept, so that `JSON.stringify` gives the wire form. */
 
-/** What happens to a reader that falls too far behind (docs/protocol.md, `on_lag`). */
-export type LagPolicy = 'drop-oldest' | 'drop-newest' | 'disconnect' | 'block';
+import type { LagPolicy } from '../protocol/words.ts';
+
+export type { LagPolicy } from '../protocol/words.ts';
 
 export interface FileMeta {
   Name: string;

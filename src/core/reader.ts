@@ -194,8 +194,12 @@ export class Reader implements AsyncIterable<ReadRecord> {
     return record;
   }
 
-  /** Like {@link peekRun}, for whoever is done with the bytes before anything is appended, or will {@link pin} them. */
-  glanceRun(max: number): RunOrNews | undefined {
+  /**
+   * Like {@link peekRun}, for callers that are done with the bytes before anything is appended, or {@link pin} them.
+   *
+   * @param aligned a run shorter than what there is ends where a slab does, where that is possible
+   */
+  glanceRun(max: number, aligned = true): RunOrNews | undefined {
     const gap = this.settle();
     if (gap !== undefined) return gap;
     const from = this.position;
@@ -204,12 +208,18 @@ export class Reader implements AsyncIterable<ReadRecord> {
     let to = Math.min(readable, from + max);
     // In order: the queue lets go of what lies before the offset it is asked for.
     if (this.queue !== undefined) return makeRun(from, to, (offset) => this.locate(offset));
-    if (to < readable) {
+    if (to < readable && aligned) {
       // Better where a slab begins: there the number of chunks before the cursor is known.
       const { base } = this.locate(to);
       if (base > from) to = base;
     }
     return this.stream.ring.run(from, to);
+  }
+
+  /** Whether no byte will follow the one before `offset` but behind a gap: the stream has ended there, or a loss follows. */
+  isLastBefore(offset: number): boolean {
+    const { endOffset, endReason } = this.stream;
+    return offset >= this.readableEnd() && (endReason !== undefined || offset < endOffset);
   }
 
   /** Keeps the bytes of a run as they are until they are released. Before they are taken, and before anything is appended. */

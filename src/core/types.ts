@@ -1,3 +1,5 @@
+import type { EndReason, LagPolicy } from '../protocol/words.ts';
+
 /** The words of the core: see docs/protocol.md for the glossary. */
 
 /** The largest chunk, in bytes; a longer append is cut into several (contract 21). */
@@ -6,9 +8,7 @@ export const MAX_CHUNK = 64 * 1024;
 /** The largest offset a stream can reach: beyond it a JavaScript number is no longer exact (contract 15). */
 export const MAX_OFFSET = Number.MAX_SAFE_INTEGER;
 
-/** What happens to a reader that falls more than `maxLag` bytes behind (contract 20). */
-export const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const;
-export type LagPolicy = (typeof LAG_POLICIES)[number];
+export { type EndReason, LAG_POLICIES, type LagPolicy } from '../protocol/words.ts';
 
 /** Where a reader starts (contract 25). */
 export type ReaderStart =
@@ -26,9 +26,6 @@ export interface ReaderOptions {
   /** Refuse with STREAM_RECREATED if the stream has another generation. */
   generation?: string;
 }
-
-/** Why a stream ended: by its writer, by removal, with its server, or because nobody wrote to it for too long. */
-export type EndReason = 'ended' | 'removed' | 'shutdown' | 'expired';
 
 export interface DataRecord {
   type: 'data';

@@ -12,6 +12,7 @@ import { LogThrottle, writes } from '../log/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
 import { ROUTES } from './agfs/index.ts';
 import { type Caller, type HostCheck, Origins, refuseNavigation, requireFor, type Tokens } from './auth/index.ts';
+import { ENCODINGS, type Encoding } from './encoding/index.ts';
 import { DirectConnection } from './fast-path/connection.ts';
 import type { DirectServer } from './fast-path/host.ts';
 import { allowOrigin, preflightHeaders } from './http/cors.ts';
@@ -76,6 +77,8 @@ export interface ServerOptions {
   hosts?: HostCheck;
   /** Which pages may use it beside its own. Default: none. */
   origins?: Origins;
+  /** The forms a live read can be asked for in; the first is the default. Default: raw bytes and frames. */
+  encodings?: readonly [Encoding, ...Encoding[]];
   /** Where it is counted how often a limit was reached. Default: counters of its own. */
   counters?: LimitCounters;
 }
@@ -138,6 +141,7 @@ class HttpServer implements StreamFSServer {
       maxJsonBodyBytes: options.maxJsonBodyBytes ?? DEFAULT_MAX_JSON,
       ready: () => !this.#closing && (options.ready?.() ?? true),
       grepTimeLimit: options.grepTimeLimit ?? DEFAULT_GREP_TIME_LIMIT,
+      encodings: options.encodings ?? ENCODINGS,
       bounds: this.#bounds,
       links: this.#tokens?.links,
       metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isClientError } from '../../src/client/errors.ts';
-import { type Frame, FrameDecoder, MAX_FRAME_PAYLOAD } from '../../src/client/frames.ts';
+import { type Frame, FrameDecoder } from '../../src/client/frames.ts';
+import { MAX_FRAME_PAYLOAD_BYTES as MAX_FRAME_PAYLOAD } from '../../src/protocol/index.ts';
 import { frame, gapFrame } from './fake-server.ts';
 
 /** Splits `bytes` at the given positions, as a network would. */

@@ -9,7 +9,7 @@ import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
 import { addressOf } from './reader-list.ts';
-import { FRAMES_TYPE, sendOptions } from './stream-options.ts';
+import { sendOptions } from './stream-options.ts';
 
 export const HANDLE_ID: RouteParameter = {
   name: 'id',
@@ -204,11 +204,11 @@ export const streamHandle: Route = {
   },
   async head(exchange) {
     const { req, res, query, server } = exchange;
-    const { format } = sendOptions(req.headers.accept, query, server);
+    const { encoding } = sendOptions(req.headers.accept, query, server);
     server.handles.get(handleId(exchange));
     res.writeHead(200, {
       ...CONTENT_HEADERS,
-      ...(format === 'frames' ? { 'Content-Type': FRAMES_TYPE } : {}),
+      'Content-Type': encoding.mediaType,
     });
     res.end();
   },

@@ -7,14 +7,7 @@ import { CONTENT_HEADERS } from '../http/headers.ts';
 import { sendBytes } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { LINK, optional, PATH } from './parameters.ts';
-import {
-  FRAMES_TYPE,
-  navigationOptions,
-  STREAM_PARAMETERS,
-  sendOptions,
-  snapshotOptions,
-  streamOptions,
-} from './stream-options.ts';
+import { navigationOptions, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
@@ -80,12 +73,12 @@ async function follow(exchange: Exchange): Promise<void> {
 async function describeStream({ req, res, query, server }: Exchange): Promise<void> {
   const path = query.path();
   streamOptions(query);
-  const { format } = sendOptions(req.headers.accept, query, server);
+  const { encoding } = sendOptions(req.headers.accept, query, server);
   const info = await server.mounts.stat(path);
   if (info.isDir) throw fail('IS_A_DIRECTORY', { path });
   res.writeHead(200, {
     ...CONTENT_HEADERS,
-    ...(format === 'frames' ? { 'Content-Type': FRAMES_TYPE } : {}),
+    'Content-Type': encoding.mediaType,
   });
   res.end();
 }

@@ -27,7 +27,8 @@ export interface ReaderInfo {
   /** `host:port`; null where nobody knows. */
   address: string | null;
   since: string;
-  kind: 'raw' | 'frames' | 'handle';
+  /** `raw`, `frames` or another form of a live read; `handle`. */
+  kind: string;
   /** The handle it reads through, if it does. */
   handle?: number;
   policy: LagPolicy;

@@ -3,12 +3,10 @@ import { LAG_POLICIES, type ReaderStart } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import type { OpenStreamOptions } from '../../fs/index.ts';
 import type { SendOptions } from '../egress/index.ts';
+import type { Encoding } from '../encoding/index.ts';
 import type { Query } from '../http/query.ts';
 import type { RouteParameter, ServerContext } from '../http/route.ts';
 import { GENERATION, optional } from './parameters.ts';
-
-/** The media type of framed reads. */
-export const FRAMES_TYPE = 'application/vnd.streamfs.frames';
 
 const DEFAULT_HEARTBEAT = 15_000;
 
@@ -92,13 +90,31 @@ function readerStart(query: Query): ReaderStart | undefined {
 }
 
 /** How what is streamed is sent. `format` wins over the header `Accept`. */
-export function sendOptions(accept: string | undefined, query: Query, { bounds, logger }: ServerContext): SendOptions {
-  const asked = query.oneOf('format', ['raw', 'frames']);
-  const format = asked ?? (acceptsFrames(accept) ? 'frames' : 'raw');
+export function sendOptions(
+  accept: string | undefined,
+  query: Query,
+  { bounds, encodings, logger }: ServerContext,
+): SendOptions {
+  const encoding = encodingFor(accept, query, encodings);
   const heartbeat = query.duration('heartbeat') ?? DEFAULT_HEARTBEAT;
-  return { format, heartbeat: format === 'frames' ? heartbeat : 0, timeout: query.duration('timeout'), bounds, logger };
+  return {
+    encoding,
+    heartbeat: encoding.control === undefined ? 0 : heartbeat,
+    timeout: query.duration('timeout'),
+    bounds,
+    logger,
+  };
 }
 
-function acceptsFrames(accept: string | undefined): boolean {
-  return (accept ?? '').split(',').some((range) => range.split(';')[0]!.trim().toLowerCase() === FRAMES_TYPE);
+/** The encoding that `format` names, else the first but the default that `Accept` names, else the default. */
+function encodingFor(accept: string | undefined, query: Query, encodings: ServerContext['encodings']): Encoding {
+  const [standard, ...others] = encodings;
+  const asked = query.oneOf(
+    'format',
+    encodings.map(({ name }) => name),
+  );
+  if (asked !== undefined) return encodings.find(({ name }) => name === asked)!;
+  if (accept === undefined) return standard;
+  const accepted = accept.split(',').map((range) => range.split(';')[0]!.trim().toLowerCase());
+  return others.find(({ mediaType }) => accepted.includes(mediaType)) ?? standard;
 }

@@ -8,23 +8,23 @@
  */
 
 /** Pieces longer than this are used again; shorter ones share a block, which lives until the last of them was sent. */
-const SHORT = 16 * 1024;
+const POOL_FROM_BYTES = 16 * 1024;
 /** The length of memory that is used again, in bytes: the longest run, and what goes around it. */
-const LONG = 256 * 1024 + 64;
+const POOLED_BYTES = 256 * 1024 + 64;
 /** The most memory kept for use again: more is in use at once only while many sockets lag. */
-const MOST_SPARE = 8;
+const MAX_POOLED_BUFFERS = 8;
 
 const spare: Buffer[] = [];
 
-const BLOCK = 64 * 1024;
+const BLOCK_BYTES = 64 * 1024;
 let block = Buffer.alloc(0);
 let blockUsed = 0;
 
 /** Up to `size` bytes of a shared block, for what is short and soon sent. */
 export function takeFromBlock(size: number): Buffer {
-  if (size > SHORT) return Buffer.allocUnsafeSlow(size);
+  if (size > POOL_FROM_BYTES) return Buffer.allocUnsafeSlow(size);
   if (blockUsed + size > block.length) {
-    block = Buffer.allocUnsafeSlow(BLOCK);
+    block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
     blockUsed = 0;
   }
   const piece = block.subarray(blockUsed, blockUsed + size);
@@ -32,7 +32,7 @@ export function takeFromBlock(size: number): Buffer {
   return piece;
 }
 
-export class Laid {
+export class PooledBuffer {
   /** What is sent. */
   bytes: Buffer;
   private readonly memory: Buffer | undefined;
@@ -41,7 +41,10 @@ export class Laid {
   isForgotten = false;
 
   constructor(size: number) {
-    this.memory = size > SHORT && size <= LONG ? (spare.pop() ?? Buffer.allocUnsafeSlow(LONG)) : undefined;
+    this.memory =
+      size > POOL_FROM_BYTES && size <= POOLED_BYTES
+        ? (spare.pop() ?? Buffer.allocUnsafeSlow(POOLED_BYTES))
+        : undefined;
     this.bytes = this.memory ?? takeFromBlock(size);
   }
 
@@ -64,6 +67,6 @@ export class Laid {
 
   private reuse(): void {
     if (this.pins > 0 || !this.isForgotten || this.memory === undefined) return;
-    if (spare.length < MOST_SPARE) spare.push(this.memory);
+    if (spare.length < MAX_POOLED_BUFFERS) spare.push(this.memory);
   }
 }

@@ -1,17 +1,35 @@
 /** Sends a content that has an end (a file, README, /dev/zero) as a stream, in the form that was asked for. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { type Encoding, frameEncoding, rawEncoding } from './encoding.ts';
+import { HEADERS } from '../../protocol/index.ts';
+import type { EncodedStream, Encoding } from '../encoding/index.ts';
 import { type SendOptions, streamHeaders } from './options.ts';
+
+const EMPTY = new Uint8Array(0);
+const NO_STREAM: EncodedStream = { generation: undefined };
 
 export async function sendContent(
   res: ServerResponse,
   content: AsyncIterable<Uint8Array>,
   options: SendOptions,
 ): Promise<void> {
-  const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
+  const { encoding } = options;
   const { held } = options.bounds;
   let offset = 0;
+  /** Bytes that the encoding holds back until more has come. */
+  let heldBack: Uint8Array = EMPTY;
+  const sendRuns = async (bytes: Uint8Array, isLast: boolean): Promise<void> => {
+    let rest = bytes;
+    while (rest.length > 0) {
+      const run = rest.subarray(0, encoding.maxRunBytes);
+      const length = usableLength(encoding, run, offset, isLast && run.length === rest.length);
+      if (length === 0) break;
+      await send(res, encodeRun(encoding, offset, run.subarray(0, length)));
+      offset += length;
+      rest = rest.subarray(length);
+    }
+    heldBack = rest.length === 0 ? EMPTY : Uint8Array.from(rest);
+  };
   let holding: Uint8Array | undefined;
   try {
     for await (const piece of content) {
@@ -24,30 +42,45 @@ export async function sendContent(
       }
       if (!res.headersSent) begin(res, options);
       if (piece.length === 0) continue;
-      await send(res, dataFrame(encoding, offset, piece));
-      offset += piece.length;
+      await sendRuns(heldBack.length === 0 ? piece : Buffer.concat([heldBack, piece]), false);
     }
   } finally {
     if (holding !== undefined) held.release(holding);
   }
   if (!res.headersSent) begin(res, options);
-  for (const control of [encoding.caughtUp(offset), encoding.end('ended', offset)]) {
-    if (control !== undefined) await send(res, control);
+  await sendRuns(heldBack, true);
+  const { control } = encoding;
+  if (control !== undefined) {
+    await send(res, control.caughtUp(offset, NO_STREAM));
+    await send(res, control.end('ended', offset, NO_STREAM));
   }
   res.end();
 }
 
 function begin(res: ServerResponse, options: SendOptions): void {
-  res.writeHead(200, { ...streamHeaders(options.format), 'X-Stream-Offset': '0' });
+  res.writeHead(200, { ...streamHeaders(options.encoding), [HEADERS.streamOffset]: '0' });
   res.flushHeaders();
 }
 
-function dataFrame(encoding: Encoding, offset: number, piece: Uint8Array): Uint8Array {
-  if (encoding.headSize === 0) return piece;
-  const framed = Buffer.allocUnsafe(encoding.headSize + piece.length);
-  encoding.writeHead(framed, 0, offset, piece.length);
-  framed.set(piece, encoding.headSize);
-  return framed;
+/** How many bytes of a run go out now. */
+function usableLength({ body, maxRunBytes }: Encoding, run: Uint8Array, offset: number, isLast: boolean): number {
+  if (body === undefined || isLast) return run.length;
+  const usable = body.usable({ type: 'run', offset, length: run.length, parts: [run] });
+  return usable === 0 && run.length >= maxRunBytes ? run.length : usable;
+}
+
+function encodeRun(encoding: Encoding, offset: number, run: Uint8Array): Uint8Array {
+  const { body, maxHeadBytes, tail } = encoding;
+  if (body === undefined && maxHeadBytes === 0 && tail.length === 0) return run;
+  const bytes = Buffer.allocUnsafe(maxHeadBytes + (body?.maxLength(run.length) ?? run.length) + tail.length);
+  let at = encoding.writeHead(bytes, 0, offset, run.length, NO_STREAM);
+  if (body !== undefined) at += body.encode(bytes, at, [run], run.length);
+  else {
+    bytes.set(run, at);
+    at += run.length;
+  }
+  bytes.set(tail, at);
+  return bytes.subarray(0, at + tail.length);
 }
 
 /** Writes, and waits until there is room again or nobody is there any more. */

@@ -1,111 +1,147 @@
 /**
- * One stream to many sockets: what a run of its bytes looks like on the wire is laid down once, and all readers that
- * stand at the same place are sent the same memory.
+ * One stream to many sockets: what a run of its bytes looks like on the wire is made once, and all readers that stand at
+ * the same place are sent the same memory.
  *
- *     run (bytes of slabs) ──► [ transfer head │ encoding head │ bytes │ transfer tail ]  ──► socket, socket, …
- *                                └──────────── laid down once, in a block ───────────┘
+ *     run (bytes of slabs) ─► [ transfer head │ encoding head │ body │ encoding tail │ transfer tail ] ─► socket, socket, …
+ *                               └───────────────── made once, in one buffer ────────────────┘
  *
- * Laying down costs a copy. It is worth it when several readers share it, or when it is small; a long run is sent from
- * the slabs themselves, with its head before it and its tail behind, in one system call.
+ * That costs a copy. It is worth it when several readers share it, or when it is small. A long run that is sent as it is
+ * goes out from the slabs themselves, with its head before it and its tails behind, in one system call.
  */
 import type { Socket } from 'node:net';
 import type { RunRecord, Stream } from '../../core/index.ts';
-import { Laid, takeFromBlock } from './buffer-pool.ts';
-import type { Encoding } from './encoding.ts';
+import type { Encoding } from '../encoding/index.ts';
+import { PooledBuffer, takeFromBlock } from './buffer-pool.ts';
 import type { Transfer } from './transfer.ts';
 
-/** Runs up to this length are laid down even for one reader: one write is cheaper than three pieces. */
-const ALWAYS_LAID = 4 * 1024;
-/** Runs up to this length are laid down for several readers, longer ones for many. */
-const LAID_FOR_SEVERAL = 64 * 1024;
+/** Runs up to this length are copied even for one reader: one write is cheaper than three pieces. */
+const COPY_ALWAYS_UP_TO_BYTES = 4 * 1024;
+/** Runs up to this length are copied for several readers, longer ones for many. */
+const COPY_FOR_SEVERAL_UP_TO_BYTES = 64 * 1024;
 /** From so many readers on a copy costs less than it saves. */
-const SEVERAL = 3;
-const MANY = 8;
+const SEVERAL_READERS = 3;
+const MANY_READERS = 8;
 /** Runs remembered: readers that fell behind a little, together, stand at a few places. */
-const REMEMBERED = 4;
+const REMEMBERED_RUNS = 4;
 
 /** A way of sending a stream: all its readers with the same encoding and transfer share it. */
 export class Fanout {
   readonly encoding: Encoding;
   readonly transfer: Transfer;
+  readonly stream: Stream;
   /** Sockets that use it now. */
   users = 0;
-  private readonly runs: (RunRecord | undefined)[] = new Array(REMEMBERED).fill(undefined);
-  private readonly laid: (Laid | undefined)[] = new Array(REMEMBERED).fill(undefined);
+  private readonly runs: (RunRecord | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
+  private readonly encoded: (PooledBuffer | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
   private newest = 0;
-  /** Somebody was sent one of them since it was last asked. */
+  /** A reader was sent one of them since it was last asked. */
   private isInUse = false;
 
-  constructor(encoding: Encoding, transfer: Transfer) {
+  constructor(stream: Stream, encoding: Encoding, transfer: Transfer) {
+    this.stream = stream;
     this.encoding = encoding;
     this.transfer = transfer;
   }
 
-  /** Writes one run to a socket: as the piece given, which others are sent too, or undefined: from its own memory. */
-  send(socket: Socket, run: RunRecord): Laid | undefined {
+  /** What its readers are called in the list of readers. */
+  get kind(): string {
+    return this.transfer.kind ?? this.encoding.name;
+  }
+
+  /**
+   * Writes the first `length` bytes of a run to a socket. The same run must always be given with the same length.
+   *
+   * @returns the buffer that was written, which others are sent too; undefined: the run's own memory was
+   */
+  send(socket: Socket, run: RunRecord, length: number): PooledBuffer | undefined {
     const known = this.runs.indexOf(run);
-    if (known >= 0 || this.isLaid(run.length)) {
+    if (known >= 0 || this.shouldCopy(length)) {
       this.isInUse = true;
-      const laid = known >= 0 ? this.laid[known]! : this.remember(run, this.layDown(run));
-      socket.write(laid.bytes);
-      return laid;
+      const buffer = known >= 0 ? this.encoded[known]! : this.remember(run, this.encode(run, length));
+      socket.write(buffer.bytes);
+      return buffer;
     }
     this.sendAlone(socket, run);
     return undefined;
   }
 
-  /** Writes one run from its own memory: for who is not likely to be at the same place as others. */
+  /** Writes a whole run from its own memory: for a reader that is not likely to be at the same place as others. */
   sendAlone(socket: Socket, run: RunRecord): void {
+    const { encoding, transfer } = this;
     socket.cork();
     socket.write(this.head(run.offset, run.length));
     for (const part of run.parts) socket.write(part);
-    socket.write(this.transfer.tail);
+    if (encoding.tail.length > 0) socket.write(encoding.tail);
+    socket.write(transfer.tail);
     socket.uncork();
   }
 
-  private isLaid(length: number): boolean {
+  private shouldCopy(length: number): boolean {
     const { users } = this;
-    return length <= ALWAYS_LAID || users >= MANY || (length <= LAID_FOR_SEVERAL && users >= SEVERAL);
+    return (
+      length <= COPY_ALWAYS_UP_TO_BYTES ||
+      users >= MANY_READERS ||
+      (length <= COPY_FOR_SEVERAL_UP_TO_BYTES && users >= SEVERAL_READERS) ||
+      this.encoding.body !== undefined
+    );
   }
 
-  private remember(run: RunRecord, laid: Laid): Laid {
-    this.newest = (this.newest + 1) % REMEMBERED;
-    this.laid[this.newest]?.forget();
+  private remember(run: RunRecord, buffer: PooledBuffer): PooledBuffer {
+    this.newest = (this.newest + 1) % REMEMBERED_RUNS;
+    this.encoded[this.newest]?.forget();
     this.runs[this.newest] = run;
-    this.laid[this.newest] = laid;
-    return laid;
+    this.encoded[this.newest] = buffer;
+    return buffer;
   }
 
-  /** Writes a whole record of the encoding, such as a gap. */
-  sendControl(socket: Socket, record: Buffer | undefined): void {
-    if (record === undefined) return;
-    const head = Buffer.allocUnsafe(this.transfer.maxHead);
-    const size = this.transfer.writeHead(head, 0, record.length);
-    socket.write(Buffer.concat([head.subarray(0, size), record, this.transfer.tail]));
+  /** Writes a whole control record of the encoding, such as a gap. */
+  sendControl(socket: Socket, record: Buffer): void {
+    const { encoding, transfer } = this;
+    const head = Buffer.allocUnsafe(transfer.maxHeadBytes);
+    const size = transfer.writeHead(head, 0, record.length, encoding.payload.control);
+    socket.write(Buffer.concat([head.subarray(0, size), record, transfer.tail]));
   }
 
   private head(offset: number, length: number): Buffer {
     const { encoding, transfer } = this;
-    const head = takeFromBlock(transfer.maxHead + encoding.headSize);
-    const size = transfer.writeHead(head, 0, encoding.headSize + length);
-    encoding.writeHead(head, size, offset, length);
-    return head.subarray(0, size + encoding.headSize);
+    const head = takeFromBlock(transfer.maxHeadBytes + encoding.maxHeadBytes);
+    const size = encoding.writeHead(head, transfer.maxHeadBytes, offset, length, this.stream);
+    const begin = this.writeTransferHead(head, size + length + encoding.tail.length);
+    return head.subarray(begin, transfer.maxHeadBytes + size);
   }
 
-  private layDown(run: RunRecord): Laid {
+  private encode(run: RunRecord, length: number): PooledBuffer {
     const { encoding, transfer } = this;
-    const laid = new Laid(transfer.maxHead + encoding.headSize + run.length + transfer.tail.length);
-    const { bytes } = laid;
-    let at = transfer.writeHead(bytes, 0, encoding.headSize + run.length);
-    encoding.writeHead(bytes, at, run.offset, run.length);
-    at += encoding.headSize;
-    for (const part of run.parts) {
-      bytes.set(part, at);
-      at += part.length;
+    const { body } = encoding;
+    const room = transfer.maxHeadBytes + encoding.maxHeadBytes + encoding.tail.length + transfer.tail.length;
+    const buffer = new PooledBuffer(room + (body === undefined ? length : body.maxLength(length)));
+    const { bytes } = buffer;
+    let at = transfer.maxHeadBytes;
+    at += encoding.writeHead(bytes, at, run.offset, length, this.stream);
+    if (body !== undefined) at += body.encode(bytes, at, run.parts, length);
+    else {
+      for (const part of run.parts) {
+        bytes.set(part, at);
+        at += part.length;
+      }
     }
+    if (encoding.tail.length > 0) {
+      bytes.set(encoding.tail, at);
+      at += encoding.tail.length;
+    }
+    const begin = this.writeTransferHead(bytes, at - transfer.maxHeadBytes);
     bytes.set(transfer.tail, at);
-    laid.bytes = bytes.subarray(0, at + transfer.tail.length);
-    return laid;
+    buffer.bytes = bytes.subarray(begin, at + transfer.tail.length);
+    return buffer;
+  }
+
+  /** Writes the transfer's head right before the payload, which begins at `maxHeadBytes`. Gives where it begins. */
+  private writeTransferHead(bytes: Buffer, length: number): number {
+    const { encoding, transfer } = this;
+    const size = transfer.writeHead(bytes, 0, length, encoding.payload.data);
+    const begin = transfer.maxHeadBytes - size;
+    if (begin > 0) bytes.copyWithin(begin, 0, size);
+    return begin;
   }
 
   /** A socket uses it no more; with the last one nothing is remembered. */
@@ -116,13 +152,13 @@ export class Fanout {
   recent(): readonly Uint8Array[] {
     if (!this.isInUse) this.forget();
     this.isInUse = false;
-    return this.laid.flatMap((laid) => (laid === undefined ? [] : [laid.bytes]));
+    return this.encoded.flatMap((buffer) => (buffer === undefined ? [] : [buffer.bytes]));
   }
 
   forget(): void {
-    for (const laid of this.laid) laid?.forget();
+    for (const buffer of this.encoded) buffer?.forget();
     this.runs.fill(undefined);
-    this.laid.fill(undefined);
+    this.encoded.fill(undefined);
   }
 }
 
@@ -137,7 +173,7 @@ export function joinFanout(stream: Stream, encoding: Encoding, transfer: Transfe
   }
   let fanout = known.find((one) => one.encoding === encoding && one.transfer === transfer);
   if (fanout === undefined) {
-    fanout = new Fanout(encoding, transfer);
+    fanout = new Fanout(stream, encoding, transfer);
     known.push(fanout);
   }
   fanout.users++;

@@ -3,16 +3,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
+import { HEADERS, READ_TRAILERS } from '../../protocol/index.ts';
+import type { Encoding } from '../encoding/index.ts';
 import { listenOnlyForItsEnd } from '../net/discard-input.ts';
 import { sendContent } from './content.ts';
-import { frameEncoding, rawEncoding } from './encoding.ts';
 import { joinFanout } from './fanout.ts';
 import { type SendOptions, streamHeaders } from './options.ts';
 import { Sink } from './sink.ts';
 import { chunkedTransfer, closeTransfer } from './transfer.ts';
 
-/** Trailers of a live read (docs/protocol.md). */
-const TRAILERS = 'X-Stream-End, X-Stream-End-Offset, X-Stream-Skipped';
+/** The names of the trailers, announced by the head of the answer (RFC 9110 section 6.6.2). */
+const TRAILERS = Object.values(READ_TRAILERS).join(', ');
 
 /**
  * Answers with the source. Settles once a live read has begun, so that nothing of its request is kept for as long as it
@@ -47,9 +48,9 @@ async function beginLive(
 ): Promise<void> {
   const chunked = req.httpVersionMinor >= 1;
   res.writeHead(200, {
-    ...liveHeaders(options.format, chunked),
-    'X-Stream-Offset': firstOffset(reader, options.format),
-    'X-Stream-Generation': reader.stream.generation,
+    ...liveHeaders(options.encoding, chunked),
+    [HEADERS.streamOffset]: firstOffset(reader, options.encoding),
+    [HEADERS.streamGeneration]: reader.stream.generation,
   });
   // At once, also on an idle stream (contract 69).
   res.flushHeaders();
@@ -65,17 +66,17 @@ async function beginLive(
 }
 
 /** Headers of all live reads. `chunked` where the client speaks HTTP/1.1. */
-export function liveHeaders(format: SendOptions['format'], chunked: boolean): Record<string, string> {
+export function liveHeaders(encoding: Encoding, chunked: boolean): Record<string, string> {
   return {
-    ...streamHeaders(format),
+    ...streamHeaders(encoding),
     ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),
     Connection: 'close',
   };
 }
 
-/** Where a live read begins: a raw one cannot show the gap it may begin with, and its first byte is what comes after. */
-export function firstOffset(reader: Reader, format: SendOptions['format']): number {
-  return format === 'frames' ? reader.cursor : reader.nextOffset;
+/** Where a live read begins. An encoding that cannot show the gap it may begin with begins behind it. */
+export function firstOffset(reader: Reader, encoding: Encoding): number {
+  return encoding.control === undefined ? reader.nextOffset : reader.cursor;
 }
 
 /**
@@ -91,8 +92,7 @@ export function startLive(
   options: SendOptions,
   onOver: () => void,
 ): void {
-  const encoding = options.format === 'frames' ? frameEncoding : rawEncoding;
-  const fanout = joinFanout(reader.stream, encoding, chunked ? chunkedTransfer : closeTransfer);
+  const fanout = joinFanout(reader.stream, options.encoding, chunked ? chunkedTransfer : closeTransfer);
   new Sink(reader, socket, fanout, options, onOver).pump();
 }
 

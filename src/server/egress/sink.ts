@@ -11,24 +11,24 @@ import type { Pin, Reader, RunRecord } from '../../core/index.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import type { PluginLogger } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
+import type { ReadEndReason } from '../../protocol/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
-import { Laid } from './buffer-pool.ts';
-import type { ReadEnd } from './encoding.ts';
+import { PooledBuffer } from './buffer-pool.ts';
 import type { Fanout } from './fanout.ts';
 
 /** The most bytes given to a socket at once: one that stalls keeps alive the slabs they lie in, which are two at most. */
-const LONGEST_RUN = 256 * 1024;
+const MAX_RUN_BYTES = 256 * 1024;
 /**
  * The same on the way through history: there a reader is alone, and gets on faster by longer sends. As much as the
  * system keeps for a socket by default.
  */
-const LONGEST_IN_HISTORY = 4 * 1024 * 1024;
+const MAX_HISTORY_RUN_BYTES = 4 * 1024 * 1024;
 /** Runs sent in one go before other sockets get their turn; one of history is as much. */
 const RUNS_PER_TURN = 4;
 /** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
-const KICK_GRACE = 5000;
+const KICK_GRACE_MS = 5000;
 /** Where bytes wait, a timeout is looked at again later and later, at most so many milliseconds: a peer may stall. */
-const LONGEST_LOOK = 256;
+const MAX_RECHECK_MS = 256;
 const EMPTY = Buffer.alloc(0);
 
 /** Of all reads that were asked for alike. */
@@ -59,11 +59,11 @@ export class Sink implements LiveRead {
   readonly reader: Reader;
   readonly socket: Socket;
   /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
-  private queued: Laid | RunRecord | undefined;
+  private queued: PooledBuffer | RunRecord | undefined;
   private pin: Pin | undefined;
   readonly shared: Fanout;
   private readonly options: SinkOptions;
-  private readonly onOver: (end: ReadEnd | 'cut') => void;
+  private readonly onOver: (end: ReadEndReason | 'cut') => void;
   private timer: NodeJS.Timeout | undefined;
   private readonly period: number;
   /** The next look at a timeout that cannot be over yet. */
@@ -71,6 +71,8 @@ export class Sink implements LiveRead {
   /** For the timers only: when bytes were last sent, and when anything was, by `performance.now`. */
   private lastData = 0;
   private lastSent = 0;
+  /** Bytes that the encoding holds back until more has come: no heartbeat waits for them. */
+  private heldBack = 0;
   private done = false;
 
   /** @param onOver called once, when the read is over and the reader closed */
@@ -79,7 +81,7 @@ export class Sink implements LiveRead {
     socket: Socket,
     fanout: Fanout,
     options: SinkOptions,
-    onOver: (end: ReadEnd | 'cut') => void,
+    onOver: (end: ReadEndReason | 'cut') => void,
   ) {
     this.reader = reader;
     this.socket = socket;
@@ -100,6 +102,7 @@ export class Sink implements LiveRead {
   /** Sends what there is. Called when there is something, and when the socket has room again. */
   readonly pump = (): void => {
     const { reader, socket, shared: fanout } = this;
+    const { body, control } = fanout.encoding;
     for (let runs = 0; !this.done; ) {
       if (socket.writableLength > 0) {
         this.waitForRoom();
@@ -116,23 +119,29 @@ export class Sink implements LiveRead {
         return;
       }
       switch (record.type) {
-        case 'run':
-          if (this.isInHistory) {
+        case 'run': {
+          const length = this.usableLength(record);
+          if (length === 0) {
+            reader.whenReadable(this.pump);
+            return;
+          }
+          if (this.isInHistory && body === undefined) {
             fanout.sendAlone(socket, record);
             this.hold(record);
             runs = RUNS_PER_TURN;
           } else {
-            this.hold(fanout.send(socket, record) ?? record);
+            this.hold(fanout.send(socket, record, length) ?? record);
             runs++;
           }
-          reader.advance(record.length);
+          reader.advance(length);
           if (this.timer !== undefined) this.lastData = this.lastSent = performance.now();
           break;
+        }
         case 'gap':
-          fanout.sendControl(socket, fanout.encoding.gap(record));
+          if (control !== undefined) fanout.sendControl(socket, control.gap(record, fanout.stream));
           break;
         case 'caught-up':
-          fanout.sendControl(socket, fanout.encoding.caughtUp(record.offset));
+          if (control !== undefined) fanout.sendControl(socket, control.caughtUp(record.offset, fanout.stream));
           break;
         case 'end':
           this.finish(record.reason);
@@ -141,16 +150,27 @@ export class Sink implements LiveRead {
     }
   };
 
+  /** How many bytes of a run go out now. What is held back waits for the bytes that follow it. */
+  private usableLength(run: RunRecord): number {
+    const { body, maxRunBytes } = this.shared.encoding;
+    if (body === undefined) return run.length;
+    const end = run.offset + run.length;
+    let usable = this.reader.isLastBefore(end) ? run.length : body.usable(run);
+    if (usable === 0 && run.length >= Math.min(maxRunBytes, MAX_RUN_BYTES)) usable = run.length;
+    this.heldBack = usable === 0 ? run.length : 0;
+    return usable;
+  }
+
   /** Remembers what the system has not taken yet. */
-  private hold(sent: Laid | RunRecord): void {
+  private hold(sent: PooledBuffer | RunRecord): void {
     if (this.socket.writableLength === 0) return;
     this.queued = sent;
-    if (sent instanceof Laid) sent.pin();
+    if (sent instanceof PooledBuffer) sent.pin();
     else this.pin = this.reader.pin(sent);
   }
 
   private letGo(): void {
-    if (this.queued instanceof Laid) this.queued.unpin();
+    if (this.queued instanceof PooledBuffer) this.queued.unpin();
     this.pin?.release();
     this.pin = undefined;
     this.queued = undefined;
@@ -159,33 +179,36 @@ export class Sink implements LiveRead {
   stranded(): readonly Uint8Array[] {
     const { queued, reader } = this;
     if (queued === undefined) return [];
-    if (queued instanceof Laid) return queued.isForgotten ? [queued.bytes] : [];
+    if (queued instanceof PooledBuffer) return queued.isForgotten ? [queued.bytes] : [];
     // While it is in the ring it costs nothing more.
     return queued.offset < reader.stream.ring.floor ? queued.parts : [];
   }
 
-  get kind(): 'raw' | 'frames' {
-    return this.shared.encoding.name;
+  get kind(): string {
+    return this.shared.kind;
   }
 
   kick(): void {
     if (this.done) return;
     const { socket } = this;
     this.finish('kicked');
-    const timer = setTimeout(() => socket.destroy(), KICK_GRACE).unref();
+    const timer = setTimeout(() => socket.destroy(), KICK_GRACE_MS).unref();
     socket.once('close', () => clearTimeout(timer));
   }
 
   /** It has come late and is far from where the others are. */
   private get isInHistory(): boolean {
     const { reader } = this;
-    return !reader.hasCaughtUp && reader.lag > LONGEST_RUN;
+    return !reader.hasCaughtUp && reader.lag > MAX_RUN_BYTES;
   }
 
   /** What is next; ends the read where the reader can go no further. */
   private next() {
     try {
-      return this.reader.glanceRun(this.isInHistory ? LONGEST_IN_HISTORY : LONGEST_RUN);
+      const { body, maxRunBytes } = this.shared.encoding;
+      // A transformed run must fit the memory that is used again, and may end anywhere: some of it may be held back.
+      if (body !== undefined) return this.reader.glanceRun(Math.min(maxRunBytes, MAX_RUN_BYTES), false);
+      return this.reader.glanceRun(Math.min(maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES));
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
       // Its handle was closed, or the mount is gone.
@@ -214,8 +237,8 @@ export class Sink implements LiveRead {
     if (this.done || this.timer === undefined) return;
     const { timeout, heartbeat } = this.options;
     // What still waits has not been silence for the peer; and an answer that is over would be nobody's to look after.
-    if (this.reader.lag > 0 || this.socket.writableLength > 0) {
-      this.look = Math.min(LONGEST_LOOK, this.look * 2);
+    if (this.reader.lag > this.heldBack || this.socket.writableLength > 0) {
+      this.look = Math.min(MAX_RECHECK_MS, this.look * 2);
       this.timer = setTimeout(tick, Math.max(this.period, this.look), this).unref();
       return;
     }
@@ -224,28 +247,26 @@ export class Sink implements LiveRead {
       this.finish('timeout');
       return;
     }
-    if (heartbeat > 0 && now - this.lastSent >= heartbeat) {
-      this.shared.sendControl(this.socket, this.shared.encoding.heartbeat(this.reader.cursor));
+    const { control } = this.shared.encoding;
+    if (control !== undefined && heartbeat > 0 && now - this.lastSent >= heartbeat) {
+      this.shared.sendControl(this.socket, control.heartbeat(this.reader.cursor, this.shared.stream));
       this.lastSent = now;
     }
     this.timer.refresh();
   }
 
   /** Ends the answer as it should be ended; a peer that does not take it in any more is cut. */
-  private finish(reason: ReadEnd): void {
+  private finish(reason: ReadEndReason): void {
     if (this.done) return;
     const { reader, socket, shared: fanout } = this;
     const stalled = reason === 'too-slow' && socket.writableLength > 0;
     this.release();
     if (stalled) socket.destroy();
     else {
-      fanout.sendControl(socket, fanout.encoding.end(reason, reader.cursor));
-      const trailers = {
-        'X-Stream-End': reason,
-        'X-Stream-End-Offset': String(reader.cursor),
-        'X-Stream-Skipped': String(reader.skippedBytes),
-      };
-      socket.write(fanout.transfer.last(trailers));
+      const { cursor: offset, skippedBytes } = reader;
+      const { control } = fanout.encoding;
+      if (control !== undefined) fanout.sendControl(socket, control.end(reason, offset, fanout.stream));
+      socket.write(fanout.transfer.last({ reason, offset, skippedBytes }));
       socket.destroySoon();
     }
     this.over(reason);
@@ -258,7 +279,7 @@ export class Sink implements LiveRead {
     this.over('cut');
   };
 
-  private over(end: ReadEnd | 'cut'): void {
+  private over(end: ReadEndReason | 'cut'): void {
     const { bounds, logger } = this.options;
     bounds?.reads.ended(end);
     if (logger !== undefined && writes(logger, 'debug')) {

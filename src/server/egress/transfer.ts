@@ -1,34 +1,58 @@
 /**
- * How HTTP carries a body whose length is not known: chunked (RFC 9112 section 7.1), or for HTTP/1.0 until the
- * connection closes. Like an encoding it puts bytes around bytes, the same for all readers.
+ * How a transport carries a body whose length is not known: HTTP/1.1 in chunks (RFC 9112 section 7.1), HTTP/1.0 until
+ * the connection closes. Like an encoding it puts bytes around bytes, the same for all readers.
  */
+import { READ_TRAILERS, type ReadEndReason } from '../../protocol/index.ts';
+import type { PayloadKind } from '../encoding/index.ts';
+
 export interface Transfer {
-  /** The largest number of bytes `writeHead` can take. */
-  readonly maxHead: number;
-  /** Writes what comes before `length` bytes into `target` at `at`, and gives how many bytes that took. */
-  writeHead(target: Buffer, at: number, length: number): number;
+  /** Its kind in the list of readers. Undefined: the name of the encoding. */
+  readonly kind: string | undefined;
+  /** The most bytes `writeHead` writes. */
+  readonly maxHeadBytes: number;
+  /**
+   * Writes what comes before `length` bytes.
+   *
+   * @param payload what those bytes are, for transports that tell text from binary
+   * @returns how many bytes were written to `target` from `at` on
+   */
+  writeHead(target: Buffer, at: number, length: number, payload: PayloadKind): number;
   readonly tail: Buffer;
   /** What ends the body. */
-  last(trailers: Record<string, string>): Buffer;
+  last(end: ReadSummary): Buffer;
 }
 
+/** How a read ended, for whoever can carry it behind the bytes. */
+export interface ReadSummary {
+  readonly reason: ReadEndReason;
+  /** The reader's cursor at the end. */
+  readonly offset: number;
+  /** Bytes lost in gaps, from the start of the read on. */
+  readonly skippedBytes: number;
+}
+
+const EMPTY = Buffer.alloc(0);
 const CRLF = Buffer.from('\r\n');
 
 export const chunkedTransfer: Transfer = {
+  kind: undefined,
   // Eight hexadecimal digits and a line end: more than any run is long.
-  maxHead: 10,
+  maxHeadBytes: 10,
   writeHead: (target, at, length) => target.write(`${length.toString(16)}\r\n`, at, 'latin1'),
   tail: CRLF,
-  last: (trailers) => {
-    const lines = Object.entries(trailers).map(([name, value]) => `${name}: ${value}\r\n`);
-    return Buffer.from(`0\r\n${lines.join('')}\r\n`, 'latin1');
-  },
+  last: ({ reason, offset, skippedBytes }) =>
+    Buffer.from(
+      `0\r\n${READ_TRAILERS.end}: ${reason}\r\n${READ_TRAILERS.endOffset}: ${offset}\r\n` +
+        `${READ_TRAILERS.skipped}: ${skippedBytes}\r\n\r\n`,
+      'latin1',
+    ),
 };
 
 /** HTTP/1.0: the bytes as they are; the end is the end of the connection. */
 export const closeTransfer: Transfer = {
-  maxHead: 0,
+  kind: undefined,
+  maxHeadBytes: 0,
   writeHead: () => 0,
-  tail: Buffer.alloc(0),
-  last: () => Buffer.alloc(0),
+  tail: EMPTY,
+  last: () => EMPTY,
 };

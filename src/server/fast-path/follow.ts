@@ -2,7 +2,9 @@
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
-import { firstOffset, liveHeaders, type SendOptions, startLive } from '../egress/index.ts';
+import { HEADERS } from '../../protocol/index.ts';
+import { firstOffset, liveHeaders, startLive } from '../egress/index.ts';
+import type { Encoding } from '../encoding/index.ts';
 import { headLines, httpDate } from '../http/response-text.ts';
 import type { ServerContext } from '../http/route.ts';
 import type { DirectExchanges } from './request-log.ts';
@@ -40,17 +42,26 @@ export function giveUpRead(reader: Reader, { bounds }: ServerContext): void {
 /** Answers. The socket is the read's from here on. */
 export function beginRead(reader: Reader, { send }: FollowRequest, socket: Socket, exchanges: DirectExchanges): void {
   const { reads } = send.bounds;
-  socket.write(headOf(reader, send.format), 'latin1');
+  socket.write(headOf(reader, send.encoding), 'latin1');
   startLive(socket, reader, true, send, () => {
     reads.leave();
     exchanges.followed();
   });
 }
 
-/** What the heads of all live reads begin with. */
-const HEADS = { raw: headLines(200, liveHeaders('raw', true)), frames: headLines(200, liveHeaders('frames', true)) };
+/** What the heads of all live reads in an encoding begin with. */
+const heads = new WeakMap<Encoding, string>();
 
-function headOf(reader: Reader, format: SendOptions['format']): string {
-  const place = `X-Stream-Offset: ${firstOffset(reader, format)}\r\nX-Stream-Generation: ${reader.stream.generation}\r\n`;
-  return `${HEADS[format]}${place}Date: ${httpDate()}\r\n\r\n`;
+function headBefore(encoding: Encoding): string {
+  let head = heads.get(encoding);
+  if (head === undefined) {
+    head = headLines(200, liveHeaders(encoding, true));
+    heads.set(encoding, head);
+  }
+  return head;
+}
+
+function headOf(reader: Reader, encoding: Encoding): string {
+  const place = `${HEADERS.streamOffset}: ${firstOffset(reader, encoding)}\r\n${HEADERS.streamGeneration}: ${reader.stream.generation}\r\n`;
+  return `${headBefore(encoding)}${place}Date: ${httpDate()}\r\n\r\n`;
 }

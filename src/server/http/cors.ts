@@ -3,20 +3,14 @@
  * Tokens are sent by a page itself, never by its browser on its own, so credentials are allowed to nobody.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { headersIn } from '../../protocol/index.ts';
 import type { Origins } from '../auth/index.ts';
 
 /** Headers of requests that mean something to us, or that clients of streams send. */
-const ALLOWED = [
-  ...['Authorization', 'Content-Type', 'Last-Event-ID'],
-  ...['Producer-Id', 'Producer-Epoch', 'Producer-Seq', 'X-Request-Id'],
-].join(', ');
+const ALLOWED = ['Authorization', 'Content-Type', 'Last-Event-ID', ...headersIn('request')].join(', ');
 
 /** Headers of answers that a page may read, beside those that it always may. */
-const EXPOSED = [
-  ...['Allow', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id', 'X-Bytes-Read', 'X-EOF'],
-  ...['X-Stream-Offset', 'X-Stream-End-Offset', 'X-Stream-Generation', 'X-Stream-Skipped', 'X-Stream-End'],
-  ...['Producer-Epoch', 'Producer-Seq', 'Producer-Expected-Seq', 'Producer-Received-Seq'],
-].join(', ');
+const EXPOSED = ['Allow', 'Retry-After', 'WWW-Authenticate', ...headersIn('answer')].join(', ');
 
 /** How long a browser need not ask again whether it may, in seconds: also how long it goes by what no longer holds. */
 const MAX_AGE = '600';

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandleTable, MountTable, PluginLogger } from '../../fs/index.ts';
 import type { Caller, LinkRight, Links, Needs } from '../auth/index.ts';
+import type { Encoding } from '../encoding/index.ts';
 import type { Bounds } from '../limits/index.ts';
 import type { ServerMetrics } from '../metrics/index.ts';
 import type { Query } from './query.ts';
@@ -58,6 +59,8 @@ export interface ServerContext {
   ready(): boolean;
   /** The longest a search may take, in milliseconds. */
   readonly grepTimeLimit: number;
+  /** The forms a live read can be asked for in; the first is the default. */
+  readonly encodings: readonly [Encoding, ...Encoding[]];
   /** Memory, limits, and how often they were reached. */
   readonly bounds: Bounds;
   readonly metrics: ServerMetrics;

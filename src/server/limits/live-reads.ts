@@ -17,7 +17,8 @@ interface SharedRuns {
 export interface LiveRead {
   readonly reader: Reader;
   readonly socket: Socket;
-  readonly kind: 'raw' | 'frames';
+  /** Its encoding, or its transport where that says more. */
+  readonly kind: string;
   /** Ends it with the reason `kicked`. A peer that does not take that in within a moment is cut. */
   kick(): void;
   /** What it shares with others that are sent the same. */

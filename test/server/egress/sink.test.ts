@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Stream } from '../../../src/core/index.ts';
-import { frameEncoding, rawEncoding } from '../../../src/server/egress/encoding.ts';
 import { joinFanout } from '../../../src/server/egress/fanout.ts';
 import { Sink, type SinkOptions } from '../../../src/server/egress/sink.ts';
 import { chunkedTransfer, closeTransfer } from '../../../src/server/egress/transfer.ts';
+import { frameEncoding, rawEncoding } from '../../../src/server/encoding/index.ts';
 
 const KiB = 1024;
 const open: { server: Server; sockets: Socket[] }[] = [];

@@ -6,7 +6,7 @@ import type { Plugin } from '../../../src/fs/index.ts';
 import { LimitCounters } from '../../../src/fs/index.ts';
 import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
 import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
-import { frameEncoding } from '../../../src/server/egress/encoding.ts';
+import { frameEncoding } from '../../../src/server/encoding/index.ts';
 import { HeldBytes } from '../../../src/server/limits/held-bytes.ts';
 import { type LiveRead, LiveReads } from '../../../src/server/limits/live-reads.ts';
 import { eventually, follow, type Running, type StartOptions, start, wire } from '../harness.ts';
@@ -629,8 +629,12 @@ describe('contract 15: the largest offset', () => {
     const waiting = await follow(server.port, `/files?path=/s/a&stream=true&offset=${MAX_OFFSET}&format=frames`);
     await server.call('POST', '/end?path=/s/a');
     const frames = Buffer.from(await waiting.end(), 'latin1');
-    const caughtUp = frameEncoding.caughtUp(MAX_OFFSET)!;
-    expect(frames.equals(Buffer.concat([caughtUp, frameEncoding.end('ended', MAX_OFFSET)!]))).toBe(true);
+    const caughtUp = frameEncoding.control!.caughtUp(MAX_OFFSET, { generation: undefined })!;
+    expect(
+      frames.equals(
+        Buffer.concat([caughtUp, frameEncoding.control!.end('ended', MAX_OFFSET, { generation: undefined })!]),
+      ),
+    ).toBe(true);
     expect(frames.readBigUInt64BE(8)).toBe(BigInt(MAX_OFFSET));
     const beyond = await server.call('GET', '/files?path=/s/a&stream=true&offset=9007199254740992');
     expect(beyond.json()).toMatchObject({ code: 'INVALID_PARAMETER' });

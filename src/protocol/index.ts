@@ -1,0 +1,5 @@
+/** What goes over the wire, named once for the server, the client, the command line and the documentation. */
+export * from './frames.ts';
+export * from './headers.ts';
+export * from './media-types.ts';
+export * from './words.ts';

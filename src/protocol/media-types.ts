@@ -1,0 +1,7 @@
+/** Media types of answers, each with what it says of the bytes. */
+
+/** Bytes as they were written, of any kind. */
+export const OCTET_STREAM = 'application/octet-stream';
+
+/** A framed read: see frames.ts. */
+export const FRAMES_MEDIA_TYPE = 'application/vnd.streamfs.frames';

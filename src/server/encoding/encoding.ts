@@ -1,0 +1,68 @@
+/**
+ * What a live read looks like on the wire: what is put around and in place of the bytes of a stream.
+ *
+ * Everything an encoding writes depends on the stream's bytes and their offsets only, never on the reader. So what was
+ * encoded once is sent to all readers that stand at the same place.
+ *
+ * To add one: a file beside raw.ts with an object of this type, and its line in index.ts.
+ */
+import type { GapRecord, RunRecord } from '../../core/index.ts';
+import type { ReadEndReason } from '../../protocol/index.ts';
+
+/** What an encoding may say of the stream beside its bytes. */
+export interface EncodedStream {
+  /** Undefined for a content that is no stream, such as a file. */
+  readonly generation: string | undefined;
+}
+
+export interface Encoding {
+  /** The value of the parameter `format` that asks for it, and its kind in the list of readers. */
+  readonly name: string;
+  /** The `Content-Type` of the answer; asked for by `Accept` as well, but for the default encoding. */
+  readonly mediaType: string;
+  /** The longest run it is given at once, in bytes. Infinity: as long as the server sends them. */
+  readonly maxRunBytes: number;
+  /** The most bytes `writeHead` writes. */
+  readonly maxHeadBytes: number;
+  /**
+   * Writes what comes before `length` bytes of the stream that begin at `offset`.
+   *
+   * @returns how many bytes were written to `target` from `at` on
+   */
+  writeHead(target: Buffer, at: number, offset: number, length: number, stream: EncodedStream): number;
+  /** What comes after each run. */
+  readonly tail: Buffer;
+  /** How the bytes are transformed. Undefined: they go out as they are. */
+  readonly body: BodyEncoding | undefined;
+  /** Undefined where the encoding has no way to say anything beside the bytes, such as a gap. */
+  readonly control: ControlRecords | undefined;
+  /** What a message transport, such as WebSocket, is to carry data and control records as. */
+  readonly payload: { readonly data: PayloadKind; readonly control: PayloadKind };
+}
+
+export type PayloadKind = 'binary' | 'text';
+
+/** A transformation of a stream's bytes that needs nothing but the run it is given. */
+export interface BodyEncoding {
+  /** The most bytes that `length` bytes can become. */
+  maxLength(length: number): number;
+  /**
+   * Encodes the first `length` bytes of `parts`.
+   *
+   * @returns how many bytes were written to `target` from `at` on
+   */
+  encode(target: Buffer, at: number, parts: readonly Uint8Array[], length: number): number;
+  /**
+   * How many bytes of the run can be encoded before more has come: an incomplete character or line is held back. Not
+   * asked where no byte follows. 0 for a run of `maxRunBytes` means that it is encoded whole.
+   */
+  usable(run: RunRecord): number;
+}
+
+/** Whole records beside the data. */
+export interface ControlRecords {
+  gap(record: GapRecord, stream: EncodedStream): Buffer;
+  caughtUp(offset: number, stream: EncodedStream): Buffer;
+  heartbeat(offset: number, stream: EncodedStream): Buffer;
+  end(reason: ReadEndReason, offset: number, stream: EncodedStream): Buffer;
+}

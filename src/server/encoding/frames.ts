@@ -1,0 +1,39 @@
+/** Bytes, gaps and the end as frames, for programs (docs/protocol.md, "Frames"). */
+import { FRAME_HEADER_BYTES, FRAME_TYPES, FRAMES_MEDIA_TYPE } from '../../protocol/index.ts';
+import type { Encoding } from './encoding.ts';
+
+export const frameEncoding: Encoding = {
+  name: 'frames',
+  mediaType: FRAMES_MEDIA_TYPE,
+  maxRunBytes: Number.POSITIVE_INFINITY,
+  maxHeadBytes: FRAME_HEADER_BYTES,
+  writeHead: (target, at, offset, length) => writeFrameHeader(target, at, FRAME_TYPES.data, offset, length),
+  tail: Buffer.alloc(0),
+  body: undefined,
+  control: {
+    gap: (record) => {
+      const payload = Buffer.allocUnsafe(16);
+      payload.writeBigUInt64BE(BigInt(record.to), 0);
+      payload.writeBigUInt64BE(BigInt(record.chunks), 8);
+      return frame(FRAME_TYPES.gap, record.from, payload);
+    },
+    caughtUp: (offset) => frame(FRAME_TYPES.caughtUp, offset),
+    heartbeat: (offset) => frame(FRAME_TYPES.heartbeat, offset),
+    end: (reason, offset) => frame(FRAME_TYPES.end, offset, Buffer.from(reason)),
+  },
+  payload: { data: 'binary', control: 'binary' },
+};
+
+function writeFrameHeader(target: Buffer, at: number, type: number, offset: number, length: number): number {
+  target.writeUInt32BE(type * 0x1000000, at);
+  target.writeUInt32BE(length, at + 4);
+  target.writeUInt32BE(Math.floor(offset / 2 ** 32), at + 8);
+  target.writeUInt32BE(offset % 2 ** 32, at + 12);
+  return FRAME_HEADER_BYTES;
+}
+
+function frame(type: number, offset: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+  const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+  writeFrameHeader(header, 0, type, offset, payload.length);
+  return Buffer.concat([header, payload]);
+}

@@ -1,0 +1,11 @@
+/** The encodings that a live read can be asked for in. */
+import type { Encoding } from './encoding.ts';
+import { frameEncoding } from './frames.ts';
+import { rawEncoding } from './raw.ts';
+
+/** The first is what a read gets that asks for none. */
+export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frameEncoding];
+
+export type { BodyEncoding, ControlRecords, EncodedStream, Encoding, PayloadKind } from './encoding.ts';
+export { frameEncoding } from './frames.ts';
+export { rawEncoding } from './raw.ts';

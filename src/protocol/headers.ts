@@ -1,6 +1,6 @@
 /** Headers and trailers of this protocol, beside those that HTTP defines. */
 
-/** Names as they are sent. HTTP takes them in any case; Node gives them in lower case: {@link lowerCase}. */
+/** Names as they are sent. HTTP takes them in any case. */
 export const HEADERS = {
   requestId: 'X-Request-Id',
   bytesRead: 'X-Bytes-Read',
@@ -26,7 +26,7 @@ interface HeaderUse {
 }
 
 /** Every header with its use: CORS and the documentation are made from it. */
-export const HEADER_USES: Readonly<Record<HeaderName, HeaderUse>> = {
+const HEADER_USES: Readonly<Record<HeaderName, HeaderUse>> = {
   'X-Request-Id': {
     in: ['request', 'answer'],
     meaning: 'What the client calls its request, up to 128 characters. Errors have one in any case.',
@@ -58,9 +58,4 @@ export const READ_TRAILERS = {
 /** The headers that may stand in requests, or in answers (trailers included). */
 export function headersIn(place: 'request' | 'answer'): readonly HeaderName[] {
   return Object.values(HEADERS).filter((name) => HEADER_USES[name].in.includes(place));
-}
-
-/** A header's name as Node gives it. */
-export function lowerCase<Name extends string>(name: Name): Lowercase<Name> {
-  return name.toLowerCase() as Lowercase<Name>;
 }

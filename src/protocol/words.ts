@@ -5,9 +5,9 @@ export const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'
 export type LagPolicy = (typeof LAG_POLICIES)[number];
 
 /** Why a stream ended: by its writer, by removal, with its server, or because it was unused for too long. */
-export const END_REASONS = ['ended', 'removed', 'shutdown', 'expired'] as const;
+const END_REASONS = ['ended', 'removed', 'shutdown', 'expired'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 /** Why a read ended: with its stream, or for a reason of its own. */
-export const READ_END_REASONS = [...END_REASONS, 'timeout', 'too-slow', 'closed', 'kicked'] as const;
+const READ_END_REASONS = [...END_REASONS, 'timeout', 'too-slow', 'closed', 'kicked'] as const;
 export type ReadEndReason = (typeof READ_END_REASONS)[number];

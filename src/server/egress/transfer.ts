@@ -23,7 +23,7 @@ export interface Transfer {
 }
 
 /** How a read ended, for whoever can carry it behind the bytes. */
-export interface ReadSummary {
+interface ReadSummary {
   readonly reason: ReadEndReason;
   /** The reader's cursor at the end. */
   readonly offset: number;

@@ -43,7 +43,7 @@ export interface Encoding {
 export type PayloadKind = 'binary' | 'text';
 
 /** A transformation of a stream's bytes that needs nothing but the run it is given. */
-export interface BodyEncoding {
+interface BodyEncoding {
   /** The most bytes that `length` bytes can become. */
   maxLength(length: number): number;
   /**
@@ -60,7 +60,7 @@ export interface BodyEncoding {
 }
 
 /** Whole records beside the data. */
-export interface ControlRecords {
+interface ControlRecords {
   gap(record: GapRecord, stream: EncodedStream): Buffer;
   caughtUp(offset: number, stream: EncodedStream): Buffer;
   heartbeat(offset: number, stream: EncodedStream): Buffer;

@@ -6,6 +6,6 @@ import { rawEncoding } from './raw.ts';
 /** The first is what a read gets that asks for none. */
 export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frameEncoding];
 
-export type { BodyEncoding, ControlRecords, EncodedStream, Encoding, PayloadKind } from './encoding.ts';
+export type { EncodedStream, Encoding, PayloadKind } from './encoding.ts';
 export { frameEncoding } from './frames.ts';
 export { rawEncoding } from './raw.ts';

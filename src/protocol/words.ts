@@ -9,5 +9,5 @@ const END_REASONS = ['ended', 'removed', 'shutdown', 'expired'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 /** Why a read ended: with its stream, or for a reason of its own. */
-const READ_END_REASONS = [...END_REASONS, 'timeout', 'too-slow', 'closed', 'kicked'] as const;
+export const READ_END_REASONS = [...END_REASONS, 'timeout', 'too-slow', 'closed', 'kicked'] as const;
 export type ReadEndReason = (typeof READ_END_REASONS)[number];

@@ -13,6 +13,7 @@ export function serverLimits({ limits, ...bounds }: BoundsConfig, logger: Plugin
     waitingRequests: limits.waitingRequests,
     readers: limits.readers,
     headerSize: limits.headerSize,
+    headerLines: limits.headerLines,
     headerTimeout: limits.headerTimeout,
     bodyTimeout: bounds.bodyTimeout,
     streamBodyTimeout: bounds.streamBodyTimeout,

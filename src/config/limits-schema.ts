@@ -49,6 +49,7 @@ export const limits = z.strictObject({
   header_size: headerSize
     .prefault(L.header_size)
     .describe('The largest request line and headers of a request. 0: any size.'),
+  header_lines: count.prefault(L.header_lines).describe('Header lines that a request may have. 0: any number.'),
   header_timeout: duration
     .prefault(L.header_timeout)
     .describe(

@@ -21,6 +21,7 @@ export const DEFAULT_SERVER_LIMITS = {
   path_length: 4096,
   path_depth: 64,
   header_size: '16KB',
+  header_lines: 100,
   header_timeout: '30s',
 } as const;
 
@@ -46,6 +47,7 @@ export interface BoundsConfig {
     pathDepth: number;
     /** Bytes. */
     headerSize: number;
+    headerLines: number;
     /** Milliseconds. */
     headerTimeout: number;
   };
@@ -77,6 +79,7 @@ export function boundsOf({ limits, ...written }: Written): BoundsConfig {
       pathLength: limits.path_length,
       pathDepth: limits.path_depth,
       headerSize: limits.header_size,
+      headerLines: limits.header_lines,
       headerTimeout: limits.header_timeout,
     },
   };

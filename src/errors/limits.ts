@@ -17,6 +17,7 @@ export const LIMITS = [
   'connections_per_address',
   'waiting_requests',
   'header_size',
+  'header_lines',
   'header_timeout',
   'path_length',
   'path_depth',
@@ -43,6 +44,7 @@ type LimitCode = Extract<
   | 'PATH_TOO_LONG'
   | 'PATH_TOO_DEEP'
   | 'HEADERS_TOO_LARGE'
+  | 'TOO_MANY_HEADERS'
   | 'BODY_TOO_LARGE'
 >;
 

@@ -136,6 +136,7 @@ export const ERRORS = {
   ROUTE_NOT_FOUND: { status: 404, text: 'not found: no route {method} {route}' },
   METHOD_NOT_ALLOWED: { status: 405, text: 'method not allowed' },
   HEADERS_TOO_LARGE: { status: 431, text: 'request headers exceed the maximum size of {max} bytes' },
+  TOO_MANY_HEADERS: { status: 431, text: 'request has too many header lines: {max} are allowed' },
   BODY_TIMEOUT: { status: 408, text: 'request body stopped arriving: nothing came for {seconds} seconds' },
   REQUEST_TIMEOUT: { status: 408, text: 'request headers did not arrive within {seconds} seconds' },
   INVALID_HANDLE_ID: { status: 400, text: 'invalid handle ID: must be a number' },

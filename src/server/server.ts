@@ -133,7 +133,7 @@ class HttpServer implements StreamFSServer {
       ...(memory === undefined ? {} : { memory }),
       ...(counters === undefined ? {} : { counters }),
     });
-    const { headerSize, headerTimeout } = this.#bounds.limits;
+    const { headerSize, headerLines, headerTimeout } = this.#bounds.limits;
     const { mounts, handles, version } = options;
     this.#context = {
       ...{ mounts, handles, logger, version },
@@ -147,7 +147,7 @@ class HttpServer implements StreamFSServer {
       metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE } = options;
-    this.http = createListener({ headerSize, headerTimeout, tcpKeepAlive, tls: options.tls });
+    this.http = createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls: options.tls });
     // What is asked for most is served without node:http, which gets all others.
     this.#direct = this.#directServer(
       takeConnections(this.http, tcpKeepAlive, (socket) => {
@@ -265,18 +265,18 @@ class HttpServer implements StreamFSServer {
     this.#exchanges.set(socket, exchange);
     this.#bounds.connections.busy(socket, req);
     const isQueued = res.socket === null;
-    const refusal = isQueued ? this.#bounds.connections.queue(socket, res) : undefined;
+    const refusal = this.#bounds.connections.charge(socket, req, res);
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
     req.on('error', ignore);
     res.on('error', ignore);
     res.on('close', () => {
       if (exchange.isOver) return;
-      if (isQueued) this.#bounds.connections.unqueue(socket, res);
+      this.#bounds.connections.release(socket, res, isQueued);
       this.#over(exchange);
     });
     try {
       // One after the other: what an answer is does not depend on what was sent behind its request.
-      if (isQueued) await exchange.turn(refusal);
+      if (isQueued || refusal !== undefined) await exchange.turn(refusal);
       if (!exchange.isOver) await this.#route(exchange);
     } catch (error) {
       this.#fail(exchange, error);

@@ -16,14 +16,18 @@ import { bodyTimeout, type Upload, uploadOf } from '../ingest/receive.ts';
 import { listenOnlyForItsEnd } from '../net/discard-input.ts';
 import { isEncrypted, wireOf } from '../net/secure-socket.ts';
 import { INCOMING_SHARE, type ServerLimits } from './defaults.ts';
+import { headCost } from './head-cost.ts';
+import type { HeapMemory } from './heap-memory.ts';
 
 /** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
 export const CONNECTION_COST = 16 * 1024;
 /** What it is charged beside that where there is TLS around it. */
 export const TLS_COST = 48 * 1024;
 
-/** What a request is charged that waits for the answers before its own, in bytes. */
+/** What a request is charged beside its head that waits for the answers before its own, in bytes. */
 const WAITING_COST = 4 * 1024;
+/** The part of a head that is in what its connection is charged, where the request does not wait, in bytes. */
+const HEAD_COVERED = 8 * 1024;
 
 /** Refused connections that are given time to read their answer, and how long, in milliseconds. */
 const MAX_LINGERING = 16;
@@ -41,8 +45,10 @@ interface Connection {
   /** What it had taken, and when that was last seen to change, while something waits to be sent. */
   taken: number;
   takenAt: number;
-  /** Answers that wait for those before them, of requests that were sent without waiting, and what each is charged. */
-  queued: Map<ServerResponse, number> | undefined;
+  /** What requests are charged that wait for the answers before theirs, or have long heads. */
+  charged: Map<ServerResponse, number> | undefined;
+  /** Requests that wait for the answers before theirs. */
+  waiting: number;
   /** The last request that came. */
   newest: IncomingMessage | undefined;
   /** What it had sent of a body, and when that was last seen to change. */
@@ -63,6 +69,8 @@ interface Attendant {
 export interface ConnectionsOptions {
   limits: ServerLimits;
   memory: MemoryBudget;
+  /** What requests say lies there. */
+  heap: HeapMemory;
   /** The answer to a connection that is refused. */
   answer: (error: StreamFSError) => string;
   /** Told of each that is refused. */
@@ -116,7 +124,8 @@ export class Connections {
       cost,
       taken: 0,
       takenAt: 0,
-      queued: undefined,
+      charged: undefined,
+      waiting: 0,
       newest: undefined,
       sent: 0,
       sentAt: 0,
@@ -130,15 +139,15 @@ export class Connections {
   #closed(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
-    const { memory } = this.#options;
-    const { address, cost, queued } = connection;
+    const { memory, heap } = this.#options;
+    const { address, cost, charged } = connection;
     this.#open.delete(socket);
     if (this.#open.size === 0) this.#onNone?.();
     this.#full.delete(socket);
     memory.give(cost);
-    if (queued !== undefined) {
-      for (const [res, charged] of queued) {
-        memory.give(charged);
+    if (charged !== undefined) {
+      for (const [res, bytes] of charged) {
+        heap.give(bytes);
         closeUnsent(res);
       }
     }
@@ -237,31 +246,53 @@ export class Connections {
   }
 
   /**
-   * A request has to wait for the answers before its own; {@link unqueue} is to follow when it has been closed. Where too
-   * many wait it gives the refusal that this one is to be answered with, in its turn and as the last: what comes behind
-   * it is dropped.
+   * Charges for what is kept of a request until it has been answered; {@link release} is to follow. Where there are too
+   * many header lines in it, too many wait, or there is no memory, it gives the refusal that this one is to be answered
+   * with, in its turn and as the last: what comes behind it is dropped.
    */
-  queue(socket: Socket, res: ServerResponse): StreamFSError | undefined {
+  charge(socket: Socket, req: IncomingMessage, res: ServerResponse): StreamFSError | undefined {
     const connection = this.#open.get(socket);
     if (connection === undefined) return undefined;
-    connection.queued ??= new Map();
-    const { queued } = connection;
-    const { limits, memory } = this.#options;
-    const isRoom = limits.waitingRequests === 0 || queued.size < limits.waitingRequests;
-    const isTaken = isRoom && memory.tryTake(WAITING_COST);
-    queued.set(res, isTaken ? WAITING_COST : 0);
-    if (isTaken) return undefined;
+    const isWaiting = res.socket === null;
+    const cost = isWaiting ? WAITING_COST + headCost(req) : headCost(req) - HEAD_COVERED;
+    const refusal = this.#refusalOf(req, connection, isWaiting, cost);
+    if (isWaiting || cost > 0) {
+      connection.charged ??= new Map();
+      connection.charged.set(res, refusal === undefined && cost > 0 ? cost : 0);
+    }
+    if (isWaiting) connection.waiting += 1;
+    if (refusal === undefined) return undefined;
     this.#full.add(socket);
     listenOnlyForItsEnd(socket);
-    return isRoom
-      ? memoryLimit(memory.limit)
-      : limitReached('WAITING_LIMIT', 'waiting_requests', limits.waitingRequests);
+    return refusal;
   }
 
-  unqueue(socket: Socket, res: ServerResponse): void {
-    const queued = this.#open.get(socket)?.queued;
-    this.#options.memory.give(queued?.get(res) ?? 0);
-    queued?.delete(res);
+  #refusalOf(
+    { rawHeaders }: IncomingMessage,
+    { waiting }: Connection,
+    isWaiting: boolean,
+    cost: number,
+  ): StreamFSError | undefined {
+    const { limits, heap } = this.#options;
+    const { headerLines, waitingRequests } = limits;
+    if (headerLines > 0 && rawHeaders.length > 2 * headerLines) {
+      return limitReached('TOO_MANY_HEADERS', 'header_lines', headerLines);
+    }
+    if (isWaiting && waitingRequests > 0 && waiting >= waitingRequests) {
+      return limitReached('WAITING_LIMIT', 'waiting_requests', waitingRequests);
+    }
+    return cost > 0 && !heap.tryTake(cost) ? memoryLimit(heap.limit) : undefined;
+  }
+
+  /** A request that was charged for is over. */
+  release(socket: Socket, res: ServerResponse, wasWaiting: boolean): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    if (wasWaiting) connection.waiting -= 1;
+    const bytes = connection.charged?.get(res);
+    if (bytes === undefined) return;
+    connection.charged!.delete(res);
+    this.#options.heap.give(bytes);
   }
 
   /** Closes what is not busy, once it has sent what it still has to. */

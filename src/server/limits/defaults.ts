@@ -10,6 +10,8 @@ export interface ServerLimits {
   readers: number;
   /** The request line and the headers of a request, in bytes. */
   headerSize: number;
+  /** Lines of headers of a request. */
+  headerLines: number;
   /** How long they may take to come, in milliseconds. */
   headerTimeout: number;
   /** How long a body that is JSON, or for an ordinary file, may stand still, in milliseconds. */
@@ -26,6 +28,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   waitingRequests: 100,
   readers: 0,
   headerSize: 16 * 1024,
+  headerLines: 100,
   headerTimeout: 30_000,
   bodyTimeout: 30_000,
   streamBodyTimeout: 0,

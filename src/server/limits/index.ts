@@ -53,6 +53,7 @@ export class Bounds {
     this.connections = new Connections({
       limits: this.limits,
       memory: this.memory,
+      heap: this.heap,
       answer,
       onRefused: (error) => {
         this.note(error);

@@ -16,6 +16,8 @@ const HIGH_WATER_MARK = 64 * 1024;
 export interface ListenerOptions {
   /** Bytes; 0 for any number. */
   headerSize: number;
+  /** Lines of headers in a request that are told of; 0 for any number. One more says that there are too many. */
+  headerLines: number;
   /** Milliseconds from the first byte of a connection, of its TLS if it has any, to the end of its headers; 0: for ever. */
   headerTimeout: number;
   /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. */
@@ -24,7 +26,7 @@ export interface ListenerOptions {
   tls?: TlsOptions | undefined;
 }
 
-export function createListener({ headerSize, headerTimeout, tcpKeepAlive, tls }: ListenerOptions): Server {
+export function createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls }: ListenerOptions): Server {
   const options = {
     // A live upload may last for days; headers may not.
     requestTimeout: 0,
@@ -41,8 +43,8 @@ export function createListener({ headerSize, headerTimeout, tcpKeepAlive, tls }:
     requireHostHeader: false,
   };
   const server = tls === undefined ? createServer(options) : new SecureHttpServer(options, tls);
-  // Their size is what bounds them: node:http would leave out those beyond the 2000th without a word.
-  server.maxHeadersCount = 0;
+  // It leaves out those beyond without a word: with one more than is allowed, the server sees that there were too many.
+  server.maxHeadersCount = headerLines === 0 ? 0 : headerLines + 1;
   return server;
 }
 

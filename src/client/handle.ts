@@ -15,6 +15,11 @@ export interface OpenHandleOptions {
   flags?: 0 | 1 | 2;
   /** Permission bits of a file that is created. Default 0o644. */
   mode?: number;
+  /**
+   * `lines`: lines of several writers of a stream never mix, however many writes a line is made of; one that is
+   * unfinished when the handle is closed is completed with a newline.
+   */
+  atomic?: 'lines';
   /** Seconds for which the server keeps the handle open without a use: 1 to 300, default 60. Then it may need the room. */
   lease?: number;
   signal?: AbortSignal;
@@ -52,6 +57,7 @@ export async function openHandle(
       // In octal, as every server of this protocol understands it.
       mode: options.mode === undefined ? undefined : options.mode.toString(8).padStart(4, '0'),
       lease: options.lease,
+      atomic: options.atomic,
     },
     signal: options.signal,
   });

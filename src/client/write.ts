@@ -18,7 +18,7 @@ export interface WriteOptions {
   end?: boolean;
   /** False: fail with STREAM_NOT_FOUND where the stream does not exist. */
   create?: boolean;
-  /** `lines` cuts pieces at newlines, so that lines of several writers never mix. */
+  /** `lines`: lines of several writers never mix; one that is left unfinished is completed with a newline. */
   atomic?: 'lines';
   /** Fail with STREAM_RECREATED if the stream has another generation. */
   generation?: string;

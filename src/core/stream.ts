@@ -152,15 +152,10 @@ export class Stream {
     this.kept = audience.readers.size === 0 ? retention : joinerLag + audience.gate.slack;
   }
 
-  /** Whether so many bytes would be written at once, without waiting for anybody. */
-  takesAtOnce(length: number): boolean {
-    return this.audience === undefined || this.audience.takesAtOnce(length);
-  }
-
   /**
    * Appends like {@link append}, but waits where a reader has asked writers to (contract 20, `block`), and lets readers
    * keep up with a long one. Still one piece: no other `write` comes in between. Returns nothing where there was
-   * nothing to wait for; otherwise the caller's memory is needed until the promise settles.
+   * nothing to wait for. The caller may reuse its memory as soon as this returns (contract 2): what waits is copied.
    *
    * @throws like {@link append}. A stream that ends in the middle of a long write keeps what was written until then
    */
@@ -172,7 +167,8 @@ export class Stream {
     }
     this.requireOpen();
     if (bytes.length > MAX_OFFSET - this.ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
-    return audience.gate.pass(bytes, (part) => this.append(part));
+    // Not by `slice`: that of a Buffer is no copy.
+    return audience.gate.pass(new Uint8Array(bytes), (part) => this.append(part));
   }
 
   /** @throws STREAM_CLOSED after the end, with its reason; STREAM_SHUT_DOWN where its writers may come back to another */

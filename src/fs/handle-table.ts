@@ -63,6 +63,8 @@ export interface OpenOptions {
   mode: number;
   /** Create the file where absent (contract 36). Default: as the mount says. */
   create?: boolean;
+  /** Keep lines whole, over all writes to the handle (contract 88). */
+  atomic?: 'lines';
   /** Seconds, 1 or more; more than MAX_LEASE counts as that. Default {@link DEFAULT_LEASE}. */
   lease?: number;
   /** Who opens it, for those who look at the readers. */
@@ -141,6 +143,7 @@ export class HandleTable {
         flags: options.flags,
         mode: options.mode,
         ...(options.create === undefined ? {} : { create: options.create }),
+        ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
       });
     } catch (error) {
       memory?.give(costOf(path));

@@ -43,10 +43,15 @@ export interface WriteOptions {
   create?: boolean;
   exclusive?: boolean;
   truncate?: boolean;
+  /**
+   * `lines`: lines of several writers of a stream never mix, and a line that its writer leaves unfinished is completed
+   * with a newline (contract 88). Of an ordinary file it changes nothing.
+   */
+  atomic?: 'lines';
 }
 
 /** How an append of a producer is asked for. */
-export interface ProducerWriteOptions extends Pick<WriteOptions, 'create'> {
+export interface ProducerWriteOptions extends Pick<WriteOptions, 'create' | 'atomic'> {
   /** Refuse where the stream is not there (STREAM_NOT_FOUND) or another (STREAM_RECREATED). */
   generation?: string;
 }
@@ -152,6 +157,8 @@ export interface FileHandle {
   sync(): Promise<void>;
   stat(): Promise<FileInfo>;
   truncate(size: number): Promise<void>;
+  /** A body that was written here broke off: its last line, where lines are kept whole, is completed. */
+  completeLine?(): Promise<void>;
   /** A live read from the position. One at a time: a second is HANDLE_BUSY (contract 65). */
   stream(): Promise<StreamSource>;
   /** Frees everything and ends waiting reads at once. Twice is harmless. */
@@ -165,6 +172,8 @@ export interface OpenHandleOptions {
   mode: number;
   /** Create the file where absent (contract 36). Default: as the mount says. */
   create?: boolean;
+  /** As in {@link WriteOptions}, over all writes to the handle: a line that is unfinished is completed at its close. */
+  atomic?: 'lines';
 }
 
 /** What can be done with a path (contract 77). */

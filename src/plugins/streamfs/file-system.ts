@@ -34,8 +34,9 @@ import type { Settings } from './settings.ts';
 import { SlowReaders } from './slow-readers.ts';
 import { StreamAppender } from './stream-appender.ts';
 import { StreamHandle } from './stream-handle.ts';
-import { type Entry, StreamTable } from './stream-table.ts';
-import { StreamWriter } from './stream-writer.ts';
+import { StreamLines, writeLines } from './stream-lines.ts';
+import { type Entry, endStream, StreamTable } from './stream-table.ts';
+import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
 
 const README_PATH = '/README';
@@ -45,6 +46,7 @@ type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pic
 
 export class StreamFileSystem implements FileSystem {
   private readonly settings: Settings;
+  private readonly clock: Clock;
   private readonly logger: PluginLogger;
   private readonly context: Context;
   private readonly table = new StreamTable();
@@ -60,6 +62,7 @@ export class StreamFileSystem implements FileSystem {
 
   constructor(settings: Settings, context: Context, clock: Clock = systemClock) {
     this.settings = settings;
+    this.clock = clock;
     this.context = context;
     this.logger = context.logger;
     const { mountPath = '/' } = context;
@@ -112,7 +115,7 @@ export class StreamFileSystem implements FileSystem {
 
   async end(path: string): Promise<void> {
     this.requireNotReadme(path);
-    this.find(path).stream.end();
+    endStream(this.find(path));
   }
 
   async touch(path: string): Promise<void> {
@@ -128,7 +131,7 @@ export class StreamFileSystem implements FileSystem {
     this.expiry.stop();
     this.forgetting.stop();
     for (const entry of [...this.table.all()]) {
-      entry.stream.end('shutdown');
+      endStream(entry, 'shutdown');
       this.forget(entry);
     }
     this.slow.flush();
@@ -141,7 +144,15 @@ export class StreamFileSystem implements FileSystem {
     if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
     const name = this.prefix + path;
     const stream = new Stream({ name, firstOffset }, this.rules);
-    const entry: Entry = { path, stream, autoCreated, handles: 0, producers: undefined, writers: emptySet() };
+    const entry: Entry = {
+      path,
+      stream,
+      autoCreated,
+      handles: 0,
+      producers: undefined,
+      lines: undefined,
+      writers: emptySet(),
+    };
     this.table.add(entry);
     this.expiry.watch(entry);
     this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
@@ -158,12 +169,13 @@ export class StreamFileSystem implements FileSystem {
   private forget(entry: Entry): void {
     if (!this.table.delete(entry)) return;
     if (entry.producers !== undefined) this.forgetting.drop(entry.producers);
+    entry.lines?.drop();
     this.sums.left(entry.stream);
   }
 
   /** Nobody has written to it for as long as is configured: its readers get the end, and the path is free again. */
   private expire(entry: Entry): void {
-    entry.stream.end('expired');
+    endStream(entry, 'expired');
     this.forget(entry);
     this.context.limits?.hit('idle_timeout');
   }
@@ -192,18 +204,21 @@ export class StreamFileSystem implements FileSystem {
   // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
-    const { stream } = this.entryToWrite(path, options);
-    await stream.write(data);
+    const entry = this.entryToWrite(path, options);
+    if (options.atomic === undefined) await entry.stream.write(data);
+    else await writeLines(this.linesOf(entry).begin(), data);
     return data.length;
   }
 
   async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
     const entry = this.entryToWrite(path, options);
-    entry.stream.requireOpen();
-    const writer = new StreamWriter(entry.stream, () => {
-      entry.writers = removed(entry.writers, writer);
-      this.dropIfUnused(entry);
-    });
+    const { stream } = entry;
+    stream.requireOpen();
+    const owner = this.ownerOf(entry, () => writer);
+    const writer =
+      options.atomic === undefined
+        ? new StreamWriter(stream, owner)
+        : new LinesWriter(stream, owner, this.linesOf(entry).begin());
     entry.writers = added(entry.writers, writer);
     return writer;
   }
@@ -232,12 +247,30 @@ export class StreamFileSystem implements FileSystem {
     const entry = this.entryToWrite(path, options);
     entry.producers ??= this.forgetting.make();
     this.forgetting.watch(entry.producers);
-    const writer = await openProducerWriter(entry.stream, entry.producers, append, () => {
-      if (writer instanceof StreamWriter) entry.writers = removed(entry.writers, writer);
-      this.dropIfUnused(entry);
-    });
+    const { producers, stream } = entry;
+    const lines = options.atomic === undefined ? undefined : this.linesOf(entry);
+    const owner = this.ownerOf(entry, () => writer);
+    const writer = await openProducerWriter({ stream, producers, append, lines }, owner);
     if (writer instanceof StreamWriter) entry.writers = added(entry.writers, writer);
     return writer;
+  }
+
+  private ownerOf(entry: Entry, writer: () => FileWriter): WriterOwner {
+    return {
+      end: () => endStream(entry),
+      release: () => {
+        const done = writer();
+        if (done instanceof StreamWriter) entry.writers = removed(entry.writers, done);
+        this.dropIfUnused(entry);
+      },
+    };
+  }
+
+  private linesOf(entry: Entry): StreamLines {
+    const { clock, context, settings } = this;
+    const { stream } = entry;
+    entry.lines ??= new StreamLines({ stream, clock, timeout: settings.lineTimeout, memory: context.memory });
+    return entry.lines;
   }
 
   /** Offset and flags mean nothing: every write appends (contract 1). */
@@ -308,17 +341,19 @@ export class StreamFileSystem implements FileSystem {
     if (stream.readerCount >= maxReaders) throw limitReached('STREAM_READER_LIMIT', 'stream_readers', maxReaders);
   }
 
-  async openHandle(path: string, { flags, create }: OpenHandleOptions): Promise<FileHandle> {
+  async openHandle(path: string, { flags, create, atomic }: OpenHandleOptions): Promise<FileHandle> {
     if (path === README_PATH) return new ContentHandle(path, README_BYTES, readmeInfo(README_BYTES.length));
     this.requireWritable(path);
     const entry = this.findOrAdd(path, create, true);
     const access = accessOf(flags);
     if (access.reads) this.requireRoomForReader(entry);
+    const line = access.writes && atomic === 'lines' ? this.linesOf(entry).begin() : undefined;
     entry.handles++;
     return new StreamHandle({
       path,
       stream: entry.stream,
       access,
+      line,
       stat: () => this.stat(path),
       onClose: () => {
         entry.handles--;

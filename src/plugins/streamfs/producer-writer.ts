@@ -2,111 +2,133 @@
 import { type AppendId, type Attempt, MAX_CHUNK, type Producers, type Stream } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import type { FileWriter, ProducerFacts } from '../../fs/index.ts';
-import { StreamWriter, writePiece } from './stream-writer.ts';
+import type { LineHolder, ProducerLine, StreamLines } from './stream-lines.ts';
+import { StreamWriter, type WriterOwner } from './stream-writer.ts';
 
 /** Attempts whose last piece waits for a blocking reader: whoever takes their place must know first what they wrote. */
 const underWay = new WeakMap<Producers, Map<string, Promise<void>>>();
 
+export interface ProducerTarget {
+  stream: Stream;
+  producers: Producers;
+  append: AppendId;
+  /** Where lines are to stay whole. */
+  lines: StreamLines | undefined;
+}
+
 /**
  * Opens an attempt at an append, or what acknowledges it if it has been applied already.
  *
- * @param release called once, when the writer is done
- * @throws as `Producers.begin` and `Stream.requireOpen`
+ * @throws as `Producers.begin` and `Stream.requireOpen`; MEMORY_LIMIT
  */
-export async function openProducerWriter(
-  stream: Stream,
-  producers: Producers,
-  append: AppendId,
-  release: () => void,
-): Promise<FileWriter> {
+export async function openProducerWriter(target: ProducerTarget, owner: WriterOwner): Promise<FileWriter> {
+  const { stream, producers, append } = target;
   for (;;) {
     if (producers.isRepeated(append)) return new RepeatedWriter(stream, producers, append);
     stream.requireOpen();
     producers.cut(append.id);
     const pending = underWay.get(producers)?.get(append.id);
-    if (pending === undefined) return new ProducerWriter(stream, producers, append, release);
+    if (pending === undefined) return new ProducerWriter(target, owner);
     await pending;
   }
 }
 
 /** Takes only what no earlier attempt has applied. */
-class ProducerWriter extends StreamWriter {
+class ProducerWriter extends StreamWriter implements LineHolder {
   readonly producer: ProducerFacts;
   private readonly attempt: Attempt;
-  private readonly producers: Producers;
-  private readonly append: AppendId;
+  private readonly target: ProducerTarget;
+  private readonly line: ProducerLine | undefined;
   /** Bytes at the beginning of the body that are applied already. */
   private skip: number;
 
-  constructor(stream: Stream, producers: Producers, append: AppendId, release: () => void) {
-    super(stream, release);
-    this.producers = producers;
-    this.append = append;
+  constructor(target: ProducerTarget, owner: WriterOwner) {
+    super(target.stream, owner);
+    const { append, lines, producers } = target;
+    this.target = target;
     this.attempt = producers.begin(append, () => this.onStop?.(fail('PRODUCER_SUPERSEDED')));
+    try {
+      this.line = lines?.beginAttempt(append, this);
+    } catch (error) {
+      this.attempt.giveUp();
+      throw error;
+    }
     this.skip = this.attempt.applied;
     this.written = this.skip;
     this.producer = { isRepeated: false, epoch: append.epoch, seq: append.seq };
   }
 
-  /** In pieces of a chunk: each is appended whole or not at all, whatever happens meanwhile. */
   override write(piece: Uint8Array): void | Promise<void> {
     if (!this.attempt.isRunning) throw fail('PRODUCER_SUPERSEDED');
     const at = Math.min(this.skip, piece.length);
     this.skip -= at;
-    return this.writeFrom(piece, at);
+    const waiting = this.line === undefined ? this.writeFrom(piece, at) : this.line.write(piece.subarray(at));
+    return waiting === undefined ? undefined : this.track(waiting);
   }
 
+  /**
+   * In pieces of a chunk: each is appended whole or not at all, whatever happens meanwhile. Where one waits, so do all
+   * behind it, and the last is done when all are.
+   */
   private writeFrom(piece: Uint8Array, from: number): void | Promise<void> {
+    let last: Promise<void> | undefined;
     for (let at = from; at < piece.length; at += MAX_CHUNK) {
       const part = piece.subarray(at, at + MAX_CHUNK);
-      const waiting = writePiece(this.stream, part);
-      if (waiting !== undefined)
-        return this.wait(waiting, part.length, new Uint8Array(piece.subarray(at + part.length)));
-      this.applied(part.length);
+      const waiting = this.stream.write(part);
+      if (waiting === undefined) this.wrote(part.length);
+      else {
+        last = waiting.then(() => this.wrote(part.length));
+        last.catch(() => undefined);
+      }
     }
-    return undefined;
+    return last;
   }
 
-  private wait(waiting: Promise<void>, length: number, rest: Uint8Array): Promise<void> {
-    const pending = waiting.then(() => this.applied(length));
-    const all = underWay.get(this.producers) ?? new Map<string, Promise<void>>();
-    underWay.set(this.producers, all);
-    const { id } = this.append;
-    const settled = pending
+  /** Another attempt waits until it is known what this one has applied. */
+  private track(waiting: Promise<void>): Promise<void> {
+    const { producers, append } = this.target;
+    const all = underWay.get(producers) ?? new Map<string, Promise<void>>();
+    underWay.set(producers, all);
+    const settled = waiting
       .catch(() => undefined)
       .then(() => {
-        if (all.get(id) === settled) all.delete(id);
+        if (all.get(append.id) === settled) all.delete(append.id);
       });
-    all.set(id, settled);
-    return pending.then(() => {
+    all.set(append.id, settled);
+    return waiting.then(() => {
       if (!this.attempt.isRunning) throw fail('PRODUCER_SUPERSEDED');
-      return this.writeFrom(rest, 0);
     });
   }
 
-  private applied(length: number): void {
+  wrote(length: number): void {
     this.attempt.took(length, this.stream.endOffset);
     this.took(length);
   }
 
   /** The append becomes whole, and the stream ends with it, in one step. */
   override async close(options: { end?: boolean } = {}): Promise<void> {
-    if (this.skip > 0) {
-      const { applied } = this.attempt;
-      await this.abort();
-      throw fail('PRODUCER_MISMATCH', { length: applied - this.skip, applied }, { applied });
-    }
     try {
+      const { applied } = this.attempt;
+      if (this.skip > 0) throw fail('PRODUCER_MISMATCH', { length: applied - this.skip, applied }, { applied });
+      const waiting = this.completeLine();
+      if (waiting !== undefined) await this.track(waiting);
       this.attempt.complete();
     } catch (error) {
       await this.abort();
       throw error;
     }
+    this.line?.release();
     await super.close(options);
+  }
+
+  private completeLine(): void | Promise<void> {
+    if (!this.attempt.isRunning) throw fail('PRODUCER_SUPERSEDED');
+    return this.line?.complete();
   }
 
   override async abort(): Promise<void> {
     this.attempt.giveUp();
+    this.line?.keep(this);
     await super.abort();
   }
 }

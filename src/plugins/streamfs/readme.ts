@@ -18,7 +18,7 @@ WRITE
   ffmpeg ... | curl -T - 'http://127.0.0.1:8080/api/v1/files?path=/streamfs/live'
   A path that does not exist is created. Every write appends, whatever offset or flags it comes with.
   A body with a known length of up to ${formatSize(MAX_CHUNK)} is one piece, never mixed with another writer's. Of a longer one, or one
-  of unknown length, each piece is what arrived together; atomic=lines cuts pieces at newlines instead.
+  of unknown length, each piece is what arrived together; atomic=lines keeps lines whole instead.
 
 READ
   streamfs cat --stream /streamfs/live | mpv -

@@ -29,6 +29,8 @@ export interface Settings {
   maxProducers: number;
   /** Milliseconds after which an idle producer is forgotten; 0: never. */
   producerTtl: number;
+  /** Milliseconds for which the unfinished line of an append that broke off waits for its repetition; 0: not at all. */
+  lineTimeout: number;
   /** The offset of the first byte of each stream. Not to be configured: for programs that go on where another was. */
   firstOffset?: number;
 }
@@ -108,6 +110,14 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
       "When a producer is forgotten that has had no append open for so long (e.g., '10m', '24h'); 0 for never",
   },
   {
+    name: 'line_timeout',
+    type: 'string',
+    required: false,
+    default: '10s',
+    description:
+      "With atomic=lines: how long the unfinished line of a producer whose append broke off is kept for it to come back, before it is completed with a newline (e.g., '2s', '1m')",
+  },
+  {
     name: 'mount_path',
     type: 'string',
     required: false,
@@ -137,6 +147,7 @@ export function parseSettings(given: PluginConfig): Settings {
     idleTimeout: duration(config, 'idle_timeout'),
     maxProducers: count(config, 'max_producers'),
     producerTtl: duration(config, 'producer_ttl'),
+    lineTimeout: duration(config, 'line_timeout'),
   };
 }
 

@@ -1,7 +1,6 @@
 /** The end of a stream, for short bodies: nothing is opened and closed for each. */
 import type { Stream } from '../../core/index.ts';
 import type { Appender } from '../../fs/index.ts';
-import { writePiece } from './stream-writer.ts';
 
 export class StreamAppender implements Appender {
   readonly generation: string;
@@ -13,7 +12,7 @@ export class StreamAppender implements Appender {
   }
 
   append(piece: Uint8Array): void | Promise<void> {
-    return writePiece(this.stream, piece);
+    return this.stream.write(piece);
   }
 
   get endOffset(): number {

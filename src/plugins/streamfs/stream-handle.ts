@@ -10,6 +10,7 @@ import { fail } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { Access } from '../access.ts';
 import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
+import type { Line } from './stream-lines.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -17,6 +18,8 @@ export interface StreamHandleOptions {
   path: string;
   stream: Stream;
   access: Access;
+  /** Where lines are to stay whole: the one that the handle is in the middle of. */
+  line?: Line | undefined;
   stat: () => Promise<FileInfo>;
   /** Called once, at the first close. */
   onClose: () => void;
@@ -137,9 +140,13 @@ export class StreamHandle implements FileHandle {
   async write(data: Uint8Array): Promise<{ written: number; position: number }> {
     this.checkOpen();
     if (!this.options.access.writes) throw fail('HANDLE_READ_ONLY');
-    const { stream } = this.options;
-    await stream.write(data);
+    const { line, stream } = this.options;
+    await (line ?? stream).write(data);
     return { written: data.length, position: stream.totalWritten };
+  }
+
+  async completeLine(): Promise<void> {
+    this.options.line?.completeQuietly();
   }
 
   async seek(offset: number, whence: number): Promise<number> {
@@ -190,6 +197,7 @@ export class StreamHandle implements FileHandle {
     if (this.closed) return;
     this.closed = true;
     this.reader?.close();
+    this.options.line?.abandon();
     this.wake();
     this.options.onClose();
   }

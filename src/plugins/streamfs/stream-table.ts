@@ -3,9 +3,10 @@
  *
  * A directory exists as long as a stream lies below it. A path is a stream or a directory, never both.
  */
-import type { Producers, Stream } from '../../core/index.ts';
+import type { EndReason, Producers, Stream } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import { parentPath } from '../../fs/path.ts';
+import type { StreamLines } from './stream-lines.ts';
 import type { StreamWriter } from './stream-writer.ts';
 
 export interface Entry {
@@ -17,6 +18,8 @@ export interface Entry {
   handles: number;
   /** Who numbers its appends; made with the first. */
   producers: Producers | undefined;
+  /** Lines that are to stay whole; made with the first writer that asks for it. */
+  lines: StreamLines | undefined;
   /** Bodies on their way into it. */
   writers: ReadonlySet<StreamWriter>;
 }
@@ -96,4 +99,10 @@ export class StreamTable {
 /** The directories a path lies in, innermost first, without the root. */
 function* ancestors(path: string): Generator<string> {
   for (let directory = parentPath(path); directory !== '/'; directory = parentPath(directory)) yield directory;
+}
+
+/** What writers have begun is theirs to be seen: it comes before the end. */
+export function endStream({ lines, stream }: Entry, reason: EndReason = 'ended'): void {
+  if (stream.endReason === undefined) lines?.completeAll();
+  stream.end(reason);
 }

@@ -1,6 +1,15 @@
 /** A body on its way into a stream: each piece is appended as it comes. */
 import type { Stream } from '../../core/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
+import type { Line } from './stream-lines.ts';
+
+/** What a writer tells whoever opened it. */
+export interface WriterOwner {
+  /** The stream is to end. */
+  end(): void;
+  /** The writer is done; once. */
+  release(): void;
+}
 
 export class StreamWriter implements FileWriter {
   written = 0;
@@ -8,19 +17,18 @@ export class StreamWriter implements FileWriter {
   readonly generation: string;
   onStop: ((error: Error) => void) | undefined;
   protected readonly stream: Stream;
-  private release: (() => void) | undefined;
+  private owner: WriterOwner | undefined;
 
-  /** @param release called once, when the writer is done */
-  constructor(stream: Stream, release: () => void) {
+  constructor(stream: Stream, owner: WriterOwner) {
     this.stream = stream;
     this.generation = stream.generation;
     this.endOffset = stream.endOffset;
-    this.release = release;
+    this.owner = owner;
   }
 
   write(piece: Uint8Array): void | Promise<void> {
     const { length } = piece;
-    const waiting = writePiece(this.stream, piece);
+    const waiting = this.stream.write(piece);
     if (waiting !== undefined) return waiting.then(() => this.took(length));
     this.took(length);
     return undefined;
@@ -32,7 +40,7 @@ export class StreamWriter implements FileWriter {
   }
 
   async close({ end = false }: { end?: boolean } = {}): Promise<void> {
-    if (this.release !== undefined && end) this.stream.end();
+    if (end) this.owner?.end();
     this.done();
   }
 
@@ -41,14 +49,44 @@ export class StreamWriter implements FileWriter {
     this.done();
   }
 
-  private done(): void {
-    this.release?.();
-    this.release = undefined;
+  protected done(): void {
+    const { owner } = this;
+    this.owner = undefined;
+    owner?.release();
   }
 }
 
-/** Writes a piece whose memory its owner may use again at once (contract 2): one that has to wait is copied first. */
-// Not by `slice`: that of a Buffer is no copy.
-export function writePiece(stream: Stream, piece: Uint8Array): void | Promise<void> {
-  return stream.write(stream.takesAtOnce(piece.length) ? piece : new Uint8Array(piece));
+/** The same in whole lines. What has come counts as written: if the body breaks off, its last line is completed. */
+export class LinesWriter extends StreamWriter {
+  private readonly line: Line;
+
+  constructor(stream: Stream, owner: WriterOwner, line: Line) {
+    super(stream, owner);
+    this.line = line;
+  }
+
+  override write(piece: Uint8Array): void | Promise<void> {
+    const { length } = piece;
+    const waiting = this.line.write(piece);
+    if (waiting !== undefined) return waiting.then(() => this.took(length));
+    this.took(length);
+    return undefined;
+  }
+
+  override async close(options: { end?: boolean } = {}): Promise<void> {
+    try {
+      await this.line.complete();
+      this.took(0);
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
+    this.line.release();
+    await super.close(options);
+  }
+
+  override async abort(): Promise<void> {
+    this.line.abandon();
+    await super.abort();
+  }
 }

@@ -130,6 +130,8 @@ class HandleWriter implements FileWriter {
   /** The handle stays open. */
   async close(): Promise<void> {}
 
-  /** What has been written is written. */
-  async abort(): Promise<void> {}
+  /** What has been written is written; what comes next is another line. */
+  async abort(): Promise<void> {
+    await this.#handle.completeLine?.();
+  }
 }

@@ -36,6 +36,7 @@ export const openHandle: Route = {
     optional('flags', 'integer', '0 reads, 1 writes, 2 does both. Other bits are accepted and ignored.', '0'),
     optional('mode', 'mode', 'Permission bits of a file that is created, octal or decimal.', '644'),
     optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount says.'),
+    optional('atomic', 'string', '`lines`: as for a write, over all writes to the handle, until it is closed.'),
     LEASE,
   ],
   async handle(exchange) {
@@ -46,6 +47,7 @@ export const openHandle: Route = {
     if ((flags & 3) !== 0) caller?.require(['write'], path);
     const mode = query.mode('mode') ?? 0o644;
     const create = query.boolean('create');
+    const atomic = query.oneOf('atomic', ['lines']);
     const lease = query.integer('lease', { min: 1 });
     const address = addressOf(req.socket);
     const info = await server.handles.open(path, {
@@ -53,6 +55,7 @@ export const openHandle: Route = {
       ...(address === undefined ? {} : { address }),
       ...(caller === undefined ? {} : { account: caller.account }),
       ...(create === undefined ? {} : { create }),
+      ...(atomic === undefined ? {} : { atomic }),
       ...(lease === undefined ? {} : { lease }),
     });
     sendJson(exchange, 200, handleInfo(info));

@@ -1,7 +1,7 @@
 /** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
 
 import { fail } from '../../errors/index.ts';
-import type { FileWriter } from '../../fs/index.ts';
+import type { FileWriter, WriteOptions } from '../../fs/index.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
 import { sendMessage } from '../http/respond.ts';
@@ -10,6 +10,9 @@ import { isJson } from '../http/unused-body.ts';
 import { appendIdOf, producerHeaders, refusalHeaders } from '../ingest/producer-headers.ts';
 import { RequestBody, receiveBody } from '../ingest/receive.ts';
 import { field, GENERATION, LINK, optional, PATH } from './parameters.ts';
+
+const ATOMIC =
+  '`lines`: lines of several writers of a stream never mix; one that is left unfinished is completed with a newline.';
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
@@ -20,7 +23,7 @@ const PARAMETERS: readonly RouteParameter[] = [
     'Where to write into an ordinary file, keeping the rest of it. A stream appends all the same.',
   ),
   optional('end', 'boolean', 'End the stream after the last byte. A body that breaks off does not end it.', 'false'),
-  optional('atomic', 'string', '`lines`: cut pieces at newlines, so that lines of several writers never mix.'),
+  optional('atomic', 'string', ATOMIC),
   GENERATION,
 ];
 
@@ -117,16 +120,14 @@ async function writeText(exchange: Exchange): Promise<void> {
 }
 
 async function openWriter({ req, res, server }: Exchange, request: WriteRequest): Promise<FileWriter> {
-  const { create, generation, offset } = request;
-  const options = {
+  const { create, generation, lines, offset } = request;
+  const common: Pick<WriteOptions, 'atomic' | 'create'> = {
+    ...(lines ? { atomic: 'lines' } : {}),
     ...(create === undefined ? {} : { create }),
-    ...(offset === undefined ? {} : { offset }),
   };
+  const options = { ...common, ...(offset === undefined ? {} : { offset }) };
   const append = appendIdOf(req.headers);
-  const forProducer = {
-    ...(create === undefined ? {} : { create }),
-    ...(generation === undefined ? {} : { generation }),
-  };
+  const forProducer = { ...common, ...(generation === undefined ? {} : { generation }) };
   const writer =
     append === undefined
       ? await server.mounts.openWrite(request.path, options)

@@ -2,8 +2,7 @@
  * Cuts an incoming body into pieces: the units that never mix with another writer's (contract 10).
  *
  *  - `asArrived`: each piece is what arrived together;
- *  - `whole`: a short body is one piece, however the network cut it;
- *  - `lines`: pieces end at newlines, so that lines of several writers never mix.
+ *  - `whole`: a short body is one piece, however the network cut it.
  */
 import { MAX_CHUNK } from '../../core/index.ts';
 
@@ -51,35 +50,5 @@ export function whole(length: number): Pieces {
       if (memory?.length === MAX_CHUNK && spare.length < MOST_SPARE) spare.push(memory);
       memory = undefined;
     },
-  };
-}
-
-const NEWLINE = 10;
-
-/** Pieces of whole lines. A line longer than a chunk is cut all the same: it could not be kept together anyway. */
-export function lines(): Pieces {
-  let held: Uint8Array = Buffer.alloc(0);
-  const rest = () => {
-    const piece = held.length === 0 ? undefined : held;
-    held = Buffer.alloc(0);
-    return piece;
-  };
-  return {
-    take: (bytes) => {
-      const end = bytes.lastIndexOf(NEWLINE) + 1;
-      if (end === 0 && held.length + bytes.length <= MAX_CHUNK) {
-        held = Buffer.concat([held, bytes]);
-        return undefined;
-      }
-      const cut = end === 0 ? bytes.length : end;
-      const piece = Buffer.concat([held, bytes.subarray(0, cut)]);
-      held = Buffer.from(bytes.subarray(cut));
-      return piece;
-    },
-    rest,
-    get held() {
-      return held.length;
-    },
-    release: () => undefined,
   };
 }

@@ -5,12 +5,12 @@
 import { MAX_CHUNK } from '../../core/index.ts';
 import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
-import { asArrived, lines, type Pieces, whole } from './cutter.ts';
+import { asArrived, type Pieces, whole } from './cutter.ts';
 import type { BodySource } from './source.ts';
 import { track, untrack } from './uploads.ts';
 
 export interface ReceiveOptions {
-  /** Cut pieces at newlines (`atomic=lines`). */
+  /** The writer cuts the body at newlines (`atomic=lines`): it is given what comes when it comes. */
   lines?: boolean;
   /** End the stream behind the last byte. A body that breaks off does not end it. */
   end?: boolean;
@@ -105,10 +105,9 @@ export function bodyTimeout(milliseconds: number, written: number): StreamFSErro
   return fail('BODY_TIMEOUT', { seconds }, { limit: 'body_timeout', max: seconds, written });
 }
 
-/** How the body is to be cut: what the writer asked for, else whole if it is short and says so. */
+/** How the body is to be cut: whole if it is short and says so, unless its writer cuts it. */
 function piecesOf({ length = 0 }: BodySource, options: ReceiveOptions): Pieces {
-  if (options.lines) return lines();
-  return length > 0 && length <= MAX_CHUNK ? whole(length) : asArrived;
+  return !options.lines && length > 0 && length <= MAX_CHUNK ? whole(length) : asArrived;
 }
 
 export { RequestBody } from './source.ts';

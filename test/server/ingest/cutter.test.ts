@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asArrived, lines, type Pieces, whole } from '../../../src/server/ingest/cutter.ts';
+import { asArrived, type Pieces, whole } from '../../../src/server/ingest/cutter.ts';
 
 /** All pieces a cutter makes of the parts of a body. */
 function cut(pieces: Pieces, parts: Uint8Array[]): Buffer[] {
@@ -44,23 +44,5 @@ describe('pieces of a body', () => {
         expect(cut(whole(body.length + 1), parts)).toEqual([body]);
       }),
     );
-  });
-
-  it('contract 10: with atomic=lines every piece but the last ends at a newline, and nothing is lost', () => {
-    fc.assert(
-      fc.property(bodies, (parts) => {
-        const made = cut(lines(), parts);
-        expect(Buffer.concat(made)).toEqual(Buffer.concat(parts));
-        for (const piece of made.slice(0, -1)) expect(piece.at(-1)).toBe(10);
-      }),
-    );
-  });
-
-  it('contract 10: a line longer than 64 KiB is cut rather than held', () => {
-    const part = Buffer.alloc(40 * 1024, 'x');
-    const cutter = lines();
-    expect(cutter.take(part)).toBeUndefined();
-    expect(cutter.take(part)?.length).toBe(80 * 1024);
-    expect(cutter.rest()).toBeUndefined();
   });
 });

@@ -1,0 +1,96 @@
+/** Lines of several writers over HTTP (contract 88). */
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { type Running, start } from './harness.ts';
+
+const STREAMS = { mounted: { '/s': { fstype: 'streamfs', config: { line_timeout: '50ms' } }, '/mem': 'memfs' } };
+const TARGET = '/files?path=/s/a&atomic=lines';
+
+const content = async (at: Running) => (await at.call('GET', '/files?path=/s/a&snapshot=true')).text;
+
+async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Begins a chunked body, and gives the socket. */
+function begin(at: Running, target: string, headers: string, body: string) {
+  const socket = connect(at.port, '127.0.0.1');
+  socket.on('error', () => undefined).resume();
+  const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
+  const head = `Host: 127.0.0.1\r\n${headers}Transfer-Encoding: chunked`;
+  socket.write(`PUT /api/v1${target} HTTP/1.1\r\n${head}\r\n\r\n${chunk}`);
+  return socket;
+}
+
+const PRODUCER = 'Producer-Id: p\r\nProducer-Epoch: 0\r\nProducer-Seq: 0\r\n';
+
+describe('contract 88: atomic=lines', () => {
+  it('a body that ends in the middle of a line is never joined with the next', async () => {
+    const at = await start(STREAMS);
+    const first = await at.call('PUT', TARGET, { body: '{"torn":' });
+    expect([first.json().message, first.headers['x-stream-end-offset']]).toEqual(['Written 8 bytes', '9']);
+    await at.call('PUT', TARGET, { body: '{"b":1}\n' });
+    await at.call('POST', '/write?path=/s/a&atomic=lines', { body: 'raw' });
+    await at.post('/write?path=/s/a&atomic=lines', { data: 'json' });
+    await at.call('PUT', TARGET, { body: 'last\n' });
+    expect(await content(at)).toBe('{"torn":\n{"b":1}\nraw\njson\nlast\n');
+  });
+
+  it.each([
+    ['', 'FIN'],
+    ['', 'RST'],
+    [PRODUCER, 'FIN'],
+    [PRODUCER, 'RST'],
+  ])('a writer that is gone in the middle of a line (%j, %s) has it completed', async (headers, how) => {
+    const at = await start(STREAMS);
+    const socket = begin(at, TARGET, headers, 'whole\nunfin');
+    await until(async () => (await content(at)) === 'whole\n');
+    if (how === 'FIN') socket.destroy();
+    else socket.resetAndDestroy();
+    await at.call('PUT', TARGET, { body: 'other\n' });
+    await until(async () => (await content(at)).length === 'whole\nunfin\nother\n'.length);
+    expect((await content(at)).split('\n').sort()).toEqual(['', 'other', 'unfin', 'whole']);
+  });
+
+  it('a body that breaks off says that all of it is written', async () => {
+    const at = await start(STREAMS);
+    const socket = connect(at.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (bytes) => {
+      answer += bytes;
+    });
+    socket.write(`PUT /api/v1${TARGET} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nwhole\nunfin`);
+    await until(async () => (await content(at)) === 'whole\n');
+    socket.end();
+    await until(() => answer.includes('BODY_BROKE_OFF'));
+    expect(answer).toContain('"written":11');
+    expect(await content(at)).toBe('whole\nunfin\n');
+  });
+
+  it('holds over the writes to a handle that was opened with it; a body that breaks off there is completed', async () => {
+    const at = await start(STREAMS);
+    const open = async () =>
+      Number((await at.call('POST', '/handles/open?path=/s/a&flags=1&atomic=lines')).json().handle_id);
+    const [one, other] = [await open(), await open()];
+    await at.call('PUT', `/handles/${one}/write`, { body: 'one ' });
+    await at.call('PUT', `/handles/${other}/write`, { body: 'other\n' });
+    await at.call('PUT', `/handles/${one}/write`, { body: 'line\n' });
+    const socket = begin(at, `/handles/${one}/write`, '', 'broken');
+    socket.end();
+    await new Promise((resolve) => socket.once('close', resolve));
+    await until(async () => (await content(at)).includes('broken\n'));
+    await at.call('PUT', `/handles/${one}/write`, { body: 'unfinished' });
+    await at.call('DELETE', `/handles/${one}`);
+    expect(await content(at)).toBe('other\none line\nbroken\nunfinished\n');
+  });
+
+  it('another word is refused, and an ordinary file stays as it was written', async () => {
+    const at = await start(STREAMS);
+    for (const target of ['/files?path=/s/a&atomic=words', '/handles/open?path=/s/a&flags=1&atomic=words']) {
+      const refused = await at.call(target.startsWith('/files') ? 'PUT' : 'POST', target);
+      expect([refused.status, refused.json().code]).toEqual([400, 'INVALID_PARAMETER']);
+    }
+    await at.call('PUT', '/files?path=/mem/f&atomic=lines', { body: 'no newline' });
+    expect((await at.call('GET', '/files?path=/mem/f')).text).toBe('no newline');
+  });
+});

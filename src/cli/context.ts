@@ -18,6 +18,7 @@ export class CommandContext {
   readonly messages: Messages;
   readonly global: GlobalOptions;
   #output: Output | undefined;
+  #client: Promise<StreamFSClient> | undefined;
   #close: (() => void) | undefined;
 
   constructor(io: CliIo, messages: Messages, global: GlobalOptions) {
@@ -73,12 +74,20 @@ export class CommandContext {
   }
 
   /** The client, loaded only now: `--help` and `completion` need none. */
-  async client(): Promise<StreamFSClient> {
+  client(): Promise<StreamFSClient> {
+    this.#client ??= this.#makeClient();
+    return this.#client;
+  }
+
+  async #makeClient(): Promise<StreamFSClient> {
     const [{ StreamFSClient, DEFAULT_URL }, { createNodeFetch }] = await Promise.all([
       import('../client/index.ts'),
       import('./node-fetch.ts'),
     ]);
     const url = this.global.url ?? (this.io.env.STREAMFS_URL || DEFAULT_URL);
+    if (URL.canParse(url) && new URL(url).username + new URL(url).password !== '') {
+      throw new UsageError('the address must not hold credentials: set STREAMFS_TOKEN or --token-file');
+    }
     const token = await this.#token();
     const caFile = this.global.caFile ?? (this.io.env.STREAMFS_CA_FILE || undefined);
     const fetch = createNodeFetch(caFile === undefined ? undefined : await readCaFile(caFile));
@@ -88,6 +97,12 @@ export class CommandContext {
     } catch (error) {
       throw error instanceof TypeError ? new UsageError(error.message, { cause: error }) : error;
     }
+  }
+
+  /** Where the token comes from, to name it; undefined where there is none. */
+  get tokenSource(): string | undefined {
+    if (this.global.tokenFile !== undefined) return `the file ${this.global.tokenFile}`;
+    return this.io.env.STREAMFS_TOKEN ? 'STREAMFS_TOKEN' : undefined;
   }
 
   /** From a file or the environment, never from the arguments: those are shown to everyone on the machine. */

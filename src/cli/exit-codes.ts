@@ -8,7 +8,8 @@ export const EXIT = {
   notFound: { code: 3, meaning: 'not found: no such path, mount or handle' },
   refused: {
     code: 4,
-    meaning: 'refused: not permitted, or what is there forbids it (ended, exists, no longer retained)',
+    meaning:
+      'refused: not permitted, or what is there forbids it (ended, exists, no longer retained); disconnected: too slow',
   },
   unreachable: { code: 5, meaning: 'no server could be reached' },
   cut: { code: 6, meaning: 'the connection was cut, or the server shut down, and the work is not complete' },
@@ -28,8 +29,8 @@ export class ExitError extends Error {
   override readonly name = 'ExitError';
   readonly exit: keyof typeof EXIT;
 
-  constructor(exit: keyof typeof EXIT, message: string) {
-    super(message);
+  constructor(exit: keyof typeof EXIT, message: string, options?: { cause?: unknown }) {
+    super(message, options);
     this.exit = exit;
   }
 }
@@ -59,31 +60,38 @@ const BY_STATUS: Readonly<Record<number, keyof typeof EXIT>> = {
   410: 'refused',
 };
 
+/** Refusals of what was asked for, whatever is there: another try with the same arguments would fail in the same way. */
+const WRONG_ARGUMENTS: ReadonlySet<string> = new Set([
+  'CONFIG_INVALID',
+  'INVALID_PARAMETER',
+  'INVALID_PATH',
+  'PATH_TOO_DEEP',
+  'PATH_TOO_LONG',
+  'PLUGIN_INVALID',
+  'UNKNOWN_FSTYPE',
+]);
+
 /** The exit code for what a command threw. */
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof InterruptedError) {
-    return error.signal === 'SIGINT' ? EXIT.interrupted.code : EXIT.terminated.code;
-  }
-  if (error instanceof BrokenPipeError) return EXIT.brokenPipe.code;
-  if (error instanceof UsageError) return EXIT.usage.code;
-  if (error instanceof ExitError) return EXIT[error.exit].code;
-  if (isStreamFSError(error, 'CONFIG_INVALID')) return EXIT.usage.code;
-  if (isClientFailure(error)) {
-    switch (error.kind) {
-      case 'unreachable':
-        return EXIT.unreachable.code;
-      case 'cut':
-        return EXIT.cut.code;
-      case 'http':
-        return EXIT[BY_STATUS[error.status] ?? 'failed'].code;
-    }
-  }
-  return EXIT.failed.code;
+  return EXIT[exitOf(error)].code;
+}
+
+/** The same by its name. */
+export function exitOf(error: unknown): keyof typeof EXIT {
+  if (error instanceof InterruptedError) return error.signal === 'SIGINT' ? 'interrupted' : 'terminated';
+  if (error instanceof BrokenPipeError) return 'brokenPipe';
+  if (error instanceof UsageError) return 'usage';
+  if (error instanceof ExitError) return error.exit;
+  if (isStreamFSError(error, 'CONFIG_INVALID')) return 'usage';
+  if (!isClientFailure(error)) return 'failed';
+  if (error.kind === 'unreachable' || error.kind === 'cut') return error.kind;
+  if (error.kind !== 'http') return 'failed';
+  return WRONG_ARGUMENTS.has(error.code) ? 'usage' : (BY_STATUS[error.status] ?? 'failed');
 }
 
 /** Told by name rather than by class, so that a command that needs no client does not load it. */
 function isClientFailure(
   error: unknown,
-): error is { kind: 'http' | 'unreachable' | 'cut' | 'protocol'; status: number } {
-  return error instanceof Error && error.name === 'StreamFSClientError' && 'kind' in error && 'status' in error;
+): error is { kind: 'http' | 'unreachable' | 'cut' | 'protocol'; status: number; code: string } {
+  return error instanceof Error && error.name === 'StreamFSClientError' && 'kind' in error && 'code' in error;
 }

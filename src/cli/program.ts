@@ -10,6 +10,7 @@ import { LAG_POLICIES } from '../protocol/index.ts';
 import * as value from './arguments.ts';
 import { CommandContext, type GlobalOptions } from './context.ts';
 import { EXIT } from './exit-codes.ts';
+import { explained } from './explain.ts';
 import type { CliIo, Messages } from './io.ts';
 
 /** A command's work. Gives its exit code, or nothing for 0; a failure is thrown. */
@@ -36,6 +37,8 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
         const work = await load();
         exitCode = (await work(context, ...(given.slice(0, -1) as Args))) ?? EXIT.ok.code;
         await context.flush();
+      } catch (error) {
+        throw await explained(error, context);
       } finally {
         context.close();
       }

@@ -45,7 +45,7 @@ describe('write and cat', () => {
     await cli(['write', '--stream', '/streamfs/x'], { url, input: 'x' }).code;
     const reader = cli(['cat', '/streamfs/x'], { url });
     expect(await reader.code).toBe(EXIT.failed.code);
-    expect(reader.err.text).toBe('streamfs: use stream mode for reading stream files\n');
+    expect(reader.err.text).toBe('streamfs: use stream mode for reading stream files: add --stream\n');
     expect(reader.out()).toBe('');
   });
 

@@ -187,7 +187,7 @@ describe('what a slow reader may ask for', () => {
     expect(gaps.at(-1)!.to).toBe(total);
   });
 
-  it('contract 16, 20: on_lag=disconnect cuts it off while it still stands, and nobody else', async () => {
+  it('contract 16, 20: on_lag=disconnect cuts it off while it still stands, and nobody else, and tells it when it reads on', async () => {
     const total = 48 * MB;
     const at = await server();
     const other = streamfs(at.url, ['cat', '--stream', PATH], { keep: false });
@@ -201,12 +201,32 @@ describe('what a slow reader may ask for', () => {
       { stream: '/streamfs/live', reason: expect.stringContaining('bytes behind') },
     ]);
     stalled.socket.resume();
-    // A cut, which no reader can take for the end.
     const answer = parseAnswer(await stalled.closed(), true)!;
-    expect(answer).toMatchObject({ complete: false, trailers: undefined });
+    expect(answer.trailers).toEqual({
+      'x-stream-end': 'too-slow',
+      'x-stream-end-offset': String(answer.body.length),
+      'x-stream-skipped': '0',
+    });
+    expect(answer.body.length).toBeLessThan(total);
     expect(answer.body.equals(pattern(0, Math.ceil(answer.body.length / 8) * 8).subarray(0, answer.body.length))).toBe(
       true,
     );
+  });
+
+  it('contract 20: a command that is cut off for being too slow says so, and how to go on', async () => {
+    const total = 48 * MB;
+    const at = await server();
+    const stopped = streamfs(at.url, ['cat', '--stream', '--on-lag', 'disconnect', PATH], { keep: false });
+    await at.untilReaders(PATH, 1);
+    stopped.kill('SIGSTOP');
+    await writePaced(at, total);
+    await at.untilReaders(PATH, 0);
+    stopped.kill('SIGCONT');
+    const { code, stderr } = await stopped.result();
+    const { length } = stopped.stdout;
+    expect(stderr).toMatch(new RegExp(`^streamfs: too slow: .* at offset ${length}; .*--offset ${length} .*--on-lag`));
+    expect(code).toBe(4);
+    expect(length).toBeLessThan(total);
   });
 
   it('contract 20: on_lag=block has writers wait for it, so that it gets every byte', async () => {
@@ -249,7 +269,7 @@ describe('what a slow reader may ask for', () => {
     expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
     await at.untilReaders(PATH, 0);
     stalled.socket.resume();
-    expect(parseAnswer(await stalled.closed(), true)!.complete).toBe(false);
+    expect(parseAnswer(await stalled.closed(), true)!.trailers).toMatchObject({ 'x-stream-end': 'too-slow' });
   });
 });
 

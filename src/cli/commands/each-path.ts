@@ -1,6 +1,7 @@
 /** Commands that do the same to several paths: all are tried, each failure is told, and the first decides the code. */
 import type { CommandContext } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
+import { explained } from '../explain.ts';
 
 export async function eachPath(
   context: CommandContext,
@@ -17,7 +18,8 @@ export async function eachPath(
       await work(path);
     } catch (error) {
       context.signal.throwIfAborted();
-      context.messages.error(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      const told = await explained(error, context);
+      context.messages.error(`${path}: ${told instanceof Error ? told.message : String(told)}`);
       code ||= exitCodeOf(error);
     }
   }

@@ -255,19 +255,22 @@ export class Sink implements LiveRead {
     this.timer.refresh();
   }
 
-  /** Ends the answer as it should be ended; a peer that does not take it in any more is cut. */
+  /**
+   * Ends the answer as it should be ended, behind what waits in the socket. The reader is closed at once; the peer may
+   * take its time to take in the rest, as long as it takes any (`stall_timeout`) and there is memory.
+   */
   private finish(reason: ReadEndReason): void {
     if (this.done) return;
-    const { reader, socket, shared: fanout } = this;
-    const stalled = reason === 'too-slow' && socket.writableLength > 0;
+    const { queued, reader, socket, shared: fanout } = this;
     this.release();
-    if (stalled) socket.destroy();
-    else {
-      const { cursor: offset, skippedBytes } = reader;
-      const { control } = fanout.encoding;
-      if (control !== undefined) fanout.sendControl(socket, control.end(reason, offset, fanout.stream));
-      socket.write(fanout.transfer.last({ reason, offset, skippedBytes }));
-      socket.destroySoon();
+    const { cursor: offset, skippedBytes } = reader;
+    const { control } = fanout.encoding;
+    if (control !== undefined) fanout.sendControl(socket, control.end(reason, offset, fanout.stream));
+    socket.write(fanout.transfer.last({ reason, offset, skippedBytes }));
+    socket.destroySoon();
+    if (queued !== undefined && socket.writableLength > 0) {
+      this.queued = queued;
+      this.options.bounds?.reads.drain(this);
     }
     this.over(reason);
   }

@@ -33,6 +33,8 @@ export class LiveReads {
   readonly #max: number;
   readonly #memory: MemoryBudget;
   readonly #reads = new Set<LiveRead>();
+  /** Those that are over, and of which something still waits in the socket. */
+  readonly #draining = new Set<LiveRead>();
   /** How often a read ended for each reason. */
   readonly #ends = new Map<string, number>();
 
@@ -60,6 +62,12 @@ export class LiveReads {
     this.#reads.delete(read);
   }
 
+  /** A read is over, but for what its peer has yet to take: until then that is memory like any other. */
+  drain(read: LiveRead): void {
+    this.#draining.add(read);
+    read.socket.once('close', () => this.#draining.delete(read));
+  }
+
   [Symbol.iterator](): IterableIterator<LiveRead> {
     return this.#reads.values();
   }
@@ -84,7 +92,7 @@ export class LiveReads {
     const stranded: { read: LiveRead; parts: readonly Uint8Array[]; encrypted: number }[] = [];
     const holders = new Map<ArrayBufferLike, number>();
     let bytes = 0;
-    for (const read of this.#reads) {
+    for (const read of [...this.#reads, ...this.#draining]) {
       const parts = read.stranded();
       const encrypted = encryptedBytes(read.socket);
       if (parts.length === 0 && encrypted === 0) continue;

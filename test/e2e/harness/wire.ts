@@ -105,7 +105,7 @@ export async function connectTo(port: number): Promise<Wire> {
 /** Connects and asks for a path below /api/v1. */
 export async function get(port: number, path: string): Promise<Wire> {
   const wire = await connectTo(port);
-  wire.send(`GET /api/v1${path} HTTP/1.1\r\nHost: streamfs\r\n\r\n`);
+  wire.send(`GET /api/v1${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   return wire;
 }
 

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Stream } from '../../../src/core/index.ts';
+import { MemoryBudget, MIN_BUDGET, Stream } from '../../../src/core/index.ts';
 import { joinFanout } from '../../../src/server/egress/fanout.ts';
 import { Sink, type SinkOptions } from '../../../src/server/egress/sink.ts';
-import { chunkedTransfer, closeTransfer } from '../../../src/server/egress/transfer.ts';
+import { chunkedTransfer, closeTransfer, type Transfer } from '../../../src/server/egress/transfer.ts';
 import { frameEncoding, rawEncoding } from '../../../src/server/encoding/index.ts';
+import { QUEUED_SHARE } from '../../../src/server/limits/defaults.ts';
+import { LiveReads } from '../../../src/server/limits/live-reads.ts';
 
 const KiB = 1024;
 const open: { server: Server; sockets: Socket[] }[] = [];
@@ -30,11 +32,15 @@ afterEach(() => {
   }
 });
 
-function sink(stream: Stream, socket: Socket, options: Partial<SinkOptions> & { frames?: boolean } = {}) {
+function sink(
+  stream: Stream,
+  socket: Socket,
+  options: Partial<SinkOptions> & { frames?: boolean; transfer?: Transfer } = {},
+) {
   const encoding = options.frames ? frameEncoding : rawEncoding;
   const reader = stream.openReader();
   const done = vi.fn();
-  const fanout = joinFanout(stream, encoding, options.frames ? chunkedTransfer : closeTransfer);
+  const fanout = joinFanout(stream, encoding, options.transfer ?? (options.frames ? chunkedTransfer : closeTransfer));
   new Sink(reader, socket, fanout, { timeout: undefined, heartbeat: 0, ...options }, done).pump();
   return { reader, done, fanout };
 }
@@ -151,19 +157,68 @@ describe('sending a stream to sockets', () => {
     expect(done).toHaveBeenCalledWith('cut');
   });
 
-  it('contract 20: a reader that is cut off while it is stalled loses its connection at once', async () => {
+  it.each([
+    ['raw', false],
+    ['framed', true],
+  ])(
+    'contract 20: a reader that is cut off while it is stalled is told so when its peer reads on: %s',
+    async (_, frames) => {
+      const stream = new Stream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
+      const { near, far } = await connection();
+      const reads = new LiveReads(0, new MemoryBudget(1024 * KiB * KiB));
+      const { done, reader } = sink(stream, near, { frames, transfer: chunkedTransfer, bounds: { reads } });
+      // Unread input must not turn the end of the connection into a reset.
+      far.write('GET / HTTP/1.1\r\n\r\n');
+      while (near.writableLength === 0) {
+        stream.append(Buffer.alloc(64 * KiB));
+        await turn();
+      }
+      stream.append(Buffer.alloc(64 * KiB));
+      stream.append(Buffer.alloc(64 * KiB));
+      await vi.waitFor(() => expect(done).toHaveBeenCalledWith('too-slow'));
+      // Its reader is gone at once, and what waits for it counts as memory.
+      expect(stream.readerCount).toBe(0);
+      expect([...reads]).toEqual([]);
+      const counted = vi.fn();
+      reads.settle(() => 0, counted);
+      expect(counted).not.toHaveBeenCalled();
+      const got = (await collect(far)).toString('latin1');
+      expect(
+        got.endsWith(
+          `0\r\nX-Stream-End: too-slow\r\nX-Stream-End-Offset: ${reader.cursor}\r\nX-Stream-Skipped: 0\r\n\r\n`,
+        ),
+      ).toBe(true);
+      expect(got.includes('too-slow\r\n0\r\n')).toBe(frames);
+    },
+  );
+
+  it('contract 27: what waits for a peer after its read is over counts as memory, and is cut where there is none', async () => {
+    const budget = new MemoryBudget(MIN_BUDGET);
     const stream = new Stream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
     const { near } = await connection();
-    const { done } = sink(stream, near);
-    while (near.writableLength === 0) {
+    const reads = new LiveReads(0, budget);
+    sink(stream, near, { bounds: { reads } });
+    while (stream.readerCount > 0) {
       stream.append(Buffer.alloc(64 * KiB));
       await turn();
     }
-    stream.append(Buffer.alloc(64 * KiB));
-    stream.append(Buffer.alloc(64 * KiB));
-    await vi.waitFor(() => expect(near.destroyed).toBe(true));
-    expect(done).toHaveBeenCalledWith('too-slow');
-    expect(stream.readerCount).toBe(0);
+    for (let n = 0; n < 8; n++) stream.append(Buffer.alloc(64 * KiB));
+    expect(near.writableLength).toBeGreaterThan(0);
+    const cut: Socket[] = [];
+    reads.settle(
+      () => 0,
+      (socket) => cut.push(socket),
+      MIN_BUDGET * QUEUED_SHARE,
+    );
+    expect(cut).toEqual([near]);
+    near.destroy();
+    await once(near, 'close');
+    reads.settle(
+      () => 0,
+      (socket) => cut.push(socket),
+      MIN_BUDGET * QUEUED_SHARE,
+    );
+    expect(cut).toHaveLength(1);
   });
 
   it('contract 23: the end comes after what was owed, and the connection is closed', async () => {

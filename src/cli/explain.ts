@@ -1,0 +1,88 @@
+/**
+ * Errors in the words of the command line. The server speaks of parameters and headers, which is right for a program that
+ * sends requests; someone who typed a command needs the option, the variable or the command that helps.
+ */
+import type { CommandContext } from './context.ts';
+import { ExitError, exitOf } from './exit-codes.ts';
+
+interface Failure {
+  message: string;
+  code: string;
+  details: Readonly<Record<string, unknown>>;
+}
+
+type Explain = (failure: Failure, context: CommandContext) => string | Promise<string>;
+
+/** Keeps what the server said and adds what to do. */
+const withHint =
+  (hint: string): Explain =>
+  ({ message }) =>
+    `${message}: ${hint}`;
+
+/** What is not here is clear as it is, or cannot come of a command. */
+const EXPLANATIONS: Readonly<Record<string, Explain>> = {
+  USE_STREAM_MODE: withHint('add --stream'),
+  DEVICE_HAS_NO_END: () => 'this device has no end: add --stream, and end it with head -c or the like',
+  PRODUCERS_NOT_SUPPORTED: () => 'this is not a stream: leave out --stream',
+  PRODUCER_LIMIT: ({ details }) =>
+    `too many writers at once: ${details.max} are allowed for each stream; --no-retry writes without being counted`,
+  STREAM_RECREATED: () => 'the stream was removed and made again meanwhile',
+  OFFSET_GONE: ({ message, details }) => `${message}: begin with --offset ${details.earliest}, or without --offset`,
+  READER_TOO_SLOW: ({ details }) =>
+    `too slow: this reader fell too far behind and was disconnected at offset ${details.offset}; ` +
+    `go on with --offset ${details.offset}, or skip what is too old with --on-lag drop-oldest`,
+  READER_NOT_FOUND: withHint('see streamfs readers'),
+  STREAM_NO_DIRECTORIES: withHint('names of streams may have slashes, so none has to be made'),
+  DIRECTORY_NOT_EMPTY: withHint('add -r to remove all that is in it'),
+  BODY_TOO_LARGE: ({ details, message }) =>
+    `the input is too long for an ordinary file${details.max === undefined ? `: ${message}` : `: ${details.max} bytes are allowed`} ` +
+    '(server.max_request_body_bytes); a stream has no such limit',
+  BODY_TIMEOUT: withHint('an ordinary file is written when its input is complete; for a live source use a stream'),
+  NOTHING_MOUNTED: async ({ message }, context) => `${message}: ${await mountsOf(context)}`,
+  MOUNT_NOT_FOUND: async ({ message }, context) => `${message}: ${await mountsOf(context)}`,
+  MOUNT_IS_FIXED: withHint('see streamfs unmount'),
+  UNKNOWN_FSTYPE: async ({ message }, context) => `${message}: ${await typesOf(context)}`,
+  UNAUTHORIZED: (_, context) =>
+    context.tokenSource === undefined
+      ? 'unauthorized: this server asks for a token: set STREAMFS_TOKEN or --token-file'
+      : `unauthorized: this server does not know the token: check ${context.tokenSource}`,
+  IS_A_DIRECTORY: () => 'this is a directory: streamfs ls lists what is in it',
+  ROUTE_NOT_FOUND: async (_, context) =>
+    `there is no StreamFS at ${(await context.client()).url}: check --url or STREAMFS_URL`,
+  INTERNAL: withHint("the server's log says more"),
+};
+
+/** `error` with a text that speaks of commands and options, and the same exit code. */
+export async function explained(error: unknown, context: CommandContext): Promise<unknown> {
+  if (context.signal.aborted || !isFailure(error)) return error;
+  const text = await textOf(error, context);
+  return text === undefined ? error : new ExitError(exitOf(error), text, { cause: error });
+}
+
+async function textOf(failure: Failure, context: CommandContext): Promise<string | undefined> {
+  const explain = Object.hasOwn(EXPLANATIONS, failure.code) ? EXPLANATIONS[failure.code] : undefined;
+  return await explain?.(failure, context);
+}
+
+function isFailure(error: unknown): error is Error & Failure {
+  return error instanceof Error && error.name === 'StreamFSClientError' && 'code' in error && 'details' in error;
+}
+
+/** A question beside the command must not hide its error by one of its own. */
+async function mountsOf(context: CommandContext): Promise<string> {
+  const mounts = await context
+    .client()
+    .then((client) => client.mounts())
+    .catch(() => undefined);
+  if (mounts === undefined || mounts.length === 0) return 'see streamfs mounts';
+  return `the mounts are ${mounts.map(({ path }) => path).join(', ')}`;
+}
+
+async function typesOf(context: CommandContext): Promise<string> {
+  const plugins = await context
+    .client()
+    .then((client) => client.plugins())
+    .catch(() => undefined);
+  if (plugins === undefined || plugins.length === 0) return 'see GET /api/v1/plugins';
+  return `there are ${plugins.map(({ name }) => name).join(', ')}`;
+}

@@ -36,6 +36,10 @@ export const ERRORS = {
   // File systems (contract 31-47)
   STREAM_EXISTS: { status: 409, text: 'stream already exists: {path}' },
   STREAM_NOT_FOUND: { status: 404, text: 'stream not found: {path}' },
+  BLOCK_REFUSED: {
+    status: 403,
+    text: 'on_lag=block would make writers wait, which {reason}: leave on_lag out, or ask for drop-oldest, drop-newest or disconnect',
+  },
   USE_STREAM_MODE: { status: 400, text: 'use stream mode for reading stream files' },
   STREAM_NO_DIRECTORIES: { status: 501, text: 'streamfs does not support directories' },
   STREAM_NO_RENAME: { status: 501, text: 'streamfs does not support rename' },

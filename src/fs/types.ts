@@ -110,7 +110,15 @@ export interface Appender {
 export interface OpenStreamOptions extends ReaderOptions {
   /** Create the stream where absent (contract 35, 36). Default: as the mount says. */
   create?: boolean;
+  /**
+   * What the reader may do beside reading, where it asks for the policy `block`: writers wait for it then (contract 97).
+   * Default `writer`: a program that has the file system at hand may write as well.
+   */
+  role?: ReaderRole;
 }
+
+/** `link`: somebody who has nothing but a signed link. */
+export type ReaderRole = 'writer' | 'reader' | 'link';
 
 /** What opening for streaming gives: a live reader, or a content that has an end. */
 export type StreamSource =

@@ -204,7 +204,7 @@ class HttpServer implements StreamFSServer {
       },
       admit: (route, query, headers) => {
         this.#checkHost(headers.host);
-        this.#admit(route, { query, params: {} }, headers.authorization);
+        return this.#admit(route, { query, params: {} }, headers.authorization);
       },
       handOver,
       done: (socket) => this.#done(socket),

@@ -29,6 +29,7 @@ import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { streamNews } from './observer.ts';
 import { Forgetting } from './producer-expiry.ts';
 import { openProducerWriter } from './producer-writer.ts';
+import { requireMayBlock } from './reader-block.ts';
 import { README } from './readme.ts';
 import type { Settings } from './settings.ts';
 import { SlowReaders } from './slow-readers.ts';
@@ -315,6 +316,7 @@ export class StreamFileSystem implements FileSystem {
   async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
     if (path === README_PATH) return { kind: 'content', content: readme(), size: README_BYTES.length };
     this.requireNotReadme(path);
+    requireMayBlock(options, this.settings);
     const entry = this.findOrAdd(path, options.create, true);
     this.requireRoomForReader(entry);
     try {

@@ -9,6 +9,9 @@ import { parseDuration } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
 import { sizeValue, textValue } from '../config-values.ts';
 
+/** Which readers may ask for the policy `block`. */
+const READER_BLOCK = ['always', 'writers', 'never'] as const;
+
 export interface Settings {
   /** Bytes a reader that has caught up may fall behind. */
   maxLag: number;
@@ -17,6 +20,8 @@ export interface Settings {
   onLag: LagPolicy;
   /** Milliseconds writers wait for a reader with the policy `block`. */
   blockTimeout: number;
+  /** Which readers may ask for `block`: all, those that may also write there, or none. Those with a link never may. */
+  readerBlock: (typeof READER_BLOCK)[number];
   /** Whether opening an absent path creates it, where the request does not say. */
   autoCreate: boolean;
   /** Streams there may be at once; Infinity for any number. */
@@ -64,6 +69,14 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     default: '5s',
     description:
       "How long writers wait for a reader with the policy 'block' before it is cut off (e.g., '500ms', '5s')",
+  },
+  {
+    name: 'reader_block',
+    type: 'string',
+    required: false,
+    default: 'writers',
+    description:
+      "Which readers may ask for 'block' where it is not the policy of the mount: always, writers (those that may also write there; all where nobody is asked for a token), never",
   },
   {
     name: 'auto_create',
@@ -139,8 +152,9 @@ export function parseSettings(given: PluginConfig): Settings {
   return {
     maxLag: size(config, 'channel_buffer_size', '512KB'),
     retention: size(config, 'ring_buffer_size', '1MB'),
-    onLag: policy(config.on_lag),
+    onLag: oneOf('on_lag', config.on_lag, LAG_POLICIES),
     blockTimeout: duration(config, 'block_timeout'),
+    readerBlock: oneOf('reader_block', config.reader_block, READER_BLOCK),
     autoCreate: flag(config, 'auto_create'),
     maxStreams: count(config, 'max_streams'),
     maxReaders: count(config, 'max_readers'),
@@ -188,9 +202,9 @@ function flag(config: PluginConfig, key: string): boolean {
   throw invalid(`${key} must be true or false`);
 }
 
-function policy(value: unknown): LagPolicy {
-  const known = LAG_POLICIES.find((name) => name === value);
-  if (known === undefined) throw invalid(`on_lag must be one of ${LAG_POLICIES.join(', ')}`);
+function oneOf<Word extends string>(key: string, value: unknown, words: readonly Word[]): Word {
+  const known = words.find((word) => word === value);
+  if (known === undefined) throw invalid(`${key} must be one of ${words.join(', ')}`);
   return known;
 }
 

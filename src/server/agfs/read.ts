@@ -52,9 +52,9 @@ function readMode({ query }: Exchange): 'stream' | 'snapshot' | 'file' {
 }
 
 async function follow(exchange: Exchange): Promise<void> {
-  const { req, res, query, server } = exchange;
+  const { req, res, query, server, caller } = exchange;
   const path = query.path();
-  const options = isNavigation(req) ? navigationOptions(query) : streamOptions(query);
+  const options = isNavigation(req) ? navigationOptions(query) : streamOptions(query, caller);
   const sending = sendOptions(req.headers.accept, query, server);
   const { reads } = server.bounds;
   reads.enter();
@@ -70,9 +70,9 @@ async function follow(exchange: Exchange): Promise<void> {
 }
 
 /** The headers a live read would have. It opens no reader: HEAD must not create a stream or count as one reading. */
-async function describeStream({ req, res, query, server }: Exchange): Promise<void> {
+async function describeStream({ req, res, query, server, caller }: Exchange): Promise<void> {
   const path = query.path();
-  streamOptions(query);
+  streamOptions(query, caller);
   const { encoding } = sendOptions(req.headers.accept, query, server);
   const info = await server.mounts.stat(path);
   if (info.isDir) throw fail('IS_A_DIRECTORY', { path });

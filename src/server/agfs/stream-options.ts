@@ -2,6 +2,7 @@
 import { LAG_POLICIES, type ReaderStart } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import type { OpenStreamOptions } from '../../fs/index.ts';
+import type { Caller } from '../auth/index.ts';
 import type { SendOptions } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import type { Query } from '../http/query.ts';
@@ -37,14 +38,16 @@ export const STREAM_PARAMETERS: readonly RouteParameter[] = [
   optional('heartbeat', 'duration', 'With frames: a heartbeat when nothing was sent for so long; 0 for none.', '15s'),
 ];
 
-/** Options of a live read. */
-export function streamOptions(query: Query): OpenStreamOptions {
+/** Options of a live read. @param caller who asks, where anybody is asked for a token */
+export function streamOptions(query: Query, caller: Caller | undefined): OpenStreamOptions {
   const create = query.boolean('create');
   const onLag = query.oneOf('on_lag', LAG_POLICIES);
+  const role = onLag === 'block' ? caller?.roleAt(query.path()) : undefined;
   return {
     ...snapshotOptions(query),
     ...(create === undefined ? {} : { create }),
     ...(onLag === undefined ? {} : { onLag }),
+    ...(role === undefined ? {} : { role }),
   };
 }
 
@@ -53,7 +56,7 @@ export function streamOptions(query: Query): OpenStreamOptions {
  * waits for it, whatever the stream's own policy is.
  */
 export function navigationOptions(query: Query): OpenStreamOptions {
-  const { onLag = 'drop-oldest', ...options } = streamOptions(query);
+  const { onLag = 'drop-oldest', ...options } = streamOptions(query, undefined);
   if (onLag === 'block') {
     throw fail('INVALID_PARAMETER', {
       name: 'on_lag',

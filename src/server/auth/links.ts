@@ -12,7 +12,7 @@ import { fail } from '../../errors/index.ts';
 import { isWithin, normalizePath, type PathLimits } from '../../fs/index.ts';
 import { formatDuration } from '../../units/index.ts';
 import type { RequestParameters } from './parameters.ts';
-import { Caller, type Right } from './principal.ts';
+import { Caller, type Grant, type Right } from './principal.ts';
 
 export const LINK_RIGHTS = ['read', 'write'] as const satisfies readonly Right[];
 export type LinkRight = (typeof LINK_RIGHTS)[number];
@@ -116,7 +116,7 @@ export class Links {
     if (Number(expires) * 1000 <= this.#now()) throw fail('LINK_EXPIRED');
     if (!issuer.caller.may([right], path)) throw fail('LINK_INVALID');
     const { name, account } = issuer.caller;
-    const grant = { rights: new Set([right]), patterns: [only(path)] };
+    const grant: Grant = { rights: new Set([right]), patterns: [only(path)], isLink: true };
     return new Caller(`a link of ${name}`, grant, account, this.#pathLimits);
   }
 

@@ -1,6 +1,13 @@
 /** Whoever sends a request, and what their token, or the link they have, lets them do. */
 import { fail } from '../../errors/index.ts';
-import { type Account, DEFAULT_PATH_LIMITS, type HandleInfo, normalizePath, type PathLimits } from '../../fs/index.ts';
+import {
+  type Account,
+  DEFAULT_PATH_LIMITS,
+  type HandleInfo,
+  normalizePath,
+  type PathLimits,
+  type ReaderRole,
+} from '../../fs/index.ts';
 import type { PathPattern } from './pattern.ts';
 
 export const RIGHTS = ['read', 'write', 'admin'] as const;
@@ -9,6 +16,8 @@ export type Right = (typeof RIGHTS)[number];
 export interface Grant {
   readonly rights: ReadonlySet<Right>;
   readonly patterns: readonly Pick<PathPattern, 'matches' | 'reaches' | 'covers'>[];
+  /** It is that of a signed link. */
+  readonly isLink?: true;
 }
 
 export class Caller {
@@ -32,6 +41,12 @@ export class Caller {
     if (!rights.some((right) => granted.has(right))) return false;
     const normal = normalizePath(path, this.#limits);
     return patterns.some((pattern) => pattern.matches(normal));
+  }
+
+  /** What somebody who reads at this path may do there beside. */
+  roleAt(path: string): ReaderRole {
+    if (this.#grant.isLink) return 'link';
+    return this.may(['write'], path) ? 'writer' : 'reader';
   }
 
   /** Whether they may see that there is such a directory, or such a file: something is theirs at it or below. */

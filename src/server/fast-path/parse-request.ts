@@ -34,9 +34,9 @@ export function requestOf(text: string, server: DirectServer): AppendRequest | F
       return { kind: 'append', path: query.path(), head };
     }
     if (!query.hasOnly(FOLLOW_PARAMETERS) || query.boolean('stream') !== true) return undefined;
-    server.admit(readFile, query, head);
+    const caller = server.admit(readFile, query, head);
     const send = sendOptions(head.accept, query, server.context);
-    const request: FollowRequest = { kind: 'follow', path: query.path(), open: streamOptions(query), send };
+    const request: FollowRequest = { kind: 'follow', path: query.path(), open: streamOptions(query, caller), send };
     server.lastFollow = { head: text, version, request };
     return request;
   } catch {

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
 import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
-import type { HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
+import type { Clock, HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
 import { LogThrottle, writes } from '../log/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
 import { ROUTES } from './agfs/index.ts';
@@ -81,6 +81,8 @@ export interface ServerOptions {
   encodings?: readonly [Encoding, ...Encoding[]];
   /** Where it is counted how often a limit was reached. Default: counters of its own. */
   counters?: LimitCounters;
+  /** What connections are looked at by, once a second. Default: the system's. */
+  clock?: Clock;
 }
 
 export interface StreamFSServer {
@@ -122,7 +124,7 @@ class HttpServer implements StreamFSServer {
   #closing = false;
 
   constructor(options: ServerOptions) {
-    const { limits, memory, counters, logger } = options;
+    const { limits, memory, counters, clock, logger } = options;
     this.#tokens = options.tokens;
     this.#hosts = options.hosts;
     this.#origins = options.origins ?? new Origins();
@@ -132,6 +134,7 @@ class HttpServer implements StreamFSServer {
       ...(limits === undefined ? {} : { limits }),
       ...(memory === undefined ? {} : { memory }),
       ...(counters === undefined ? {} : { counters }),
+      ...(clock === undefined ? {} : { clock }),
     });
     const { headerSize, headerLines, headerTimeout } = this.#bounds.limits;
     const { mounts, handles, version } = options;

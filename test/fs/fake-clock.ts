@@ -20,6 +20,11 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Time goes by in which the event loop stands still: timers go off when it next moves on. */
+  standStill(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
   /** Moves on, and has every timer go off at its time. */
   advance(milliseconds: number): void {
     const until = this.#now + milliseconds;

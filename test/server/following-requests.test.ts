@@ -1,9 +1,11 @@
 /** What a client sends behind a request that is still being answered: bodies nobody reads, and more requests. */
-import { describe, expect, it, vi } from 'vitest';
+
+import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { LimitCounters } from '../../src/fs/index.ts';
 import { DEFAULT_LIMITS } from '../../src/server/index.ts';
-import { eventually, type Running, start, wire } from './harness.ts';
+import { waitFor } from '../e2e/harness/wait.ts';
+import { type Running, start, wire } from './harness.ts';
 
 const MAX_WAITING = DEFAULT_LIMITS.waitingRequests;
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -24,11 +26,11 @@ describe('what comes behind a request that is answered live', () => {
     one.send(rest);
     await one.until('HTTP/1.1 200');
     // Whatever came with it: it is one reader, and it is served.
-    await eventually(() => readersOf(server) === 1);
+    await waitFor(() => readersOf(server) === 1);
     await server.call('PUT', '/files?path=/s/live', { body: 'here' });
     await one.until('here');
     one.socket.destroy();
-    await eventually(() => readersOf(server) === 0);
+    await waitFor(() => readersOf(server) === 0);
   });
 
   it('is not carried out: the answer says that it is the last', async () => {
@@ -62,7 +64,7 @@ describe('requests that are sent without waiting for answers', () => {
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
     const one = await wire(server.port);
     one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n${put('/s/b', 'behind')}`);
-    await vi.waitFor(async () => expect((await server.call('GET', '/stats')).json()).toMatchObject({ connections: 2 }));
+    await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 2);
     expect((await server.call('GET', '/stat?path=/s/b')).status).toBe(404);
     await server.call('PUT', '/files?path=/s/a', { body: 'first' });
     const text = await one.until('Written 6 bytes');
@@ -76,7 +78,7 @@ describe('requests that are sent without waiting for answers', () => {
     const one = await wire(server.port);
     one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n`);
     one.send('PUT /api/v1/files?path=/s/b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n');
-    await vi.waitFor(async () => expect((await server.call('GET', '/stats')).json()).toMatchObject({ connections: 2 }));
+    await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 2);
     await server.call('PUT', '/files?path=/s/a', { body: 'first' });
     expect(await one.closed()).toContain('BODY_BROKE_OFF');
   });
@@ -93,10 +95,10 @@ describe('requests that are sent without waiting for answers', () => {
     const patient = await wire(server.port);
     patient.send(first + version.repeat(MAX_WAITING));
     // Each costs something while it waits.
-    await eventually(() => memory.fixed > opened + MAX_WAITING * 1024);
+    await waitFor(() => memory.fixed > opened + MAX_WAITING * 1024);
     const greedy = await wire(server.port);
     greedy.send(first + version.repeat(MAX_WAITING + 500));
-    await vi.waitFor(async () => expect((await server.call('GET', '/stats')).json()).toMatchObject({ connections: 3 }));
+    await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 3);
     expect(memory.fixed).toBeLessThan(opened + 3 * MAX_WAITING * 4096);
     await server.call('PUT', '/files?path=/s/a', { body: 'x' });
     // One of the two readers of the handle gets that, the other what comes next.
@@ -108,11 +110,11 @@ describe('requests that are sent without waiting for answers', () => {
       ...{ code: 'WAITING_LIMIT', limit: 'waiting_requests', max: MAX_WAITING },
     });
     expect(counters.get('waiting_requests')).toBe(1);
-    await eventually(() => memory.fixed < opened + 64 * 1024);
+    await waitFor(() => memory.fixed < opened + 64 * 1024);
     patient.socket.destroy();
     await server.call('DELETE', `/handles/${id}`);
     await server.call('DELETE', '/files?path=/s/a');
-    await eventually(() => memory.fixed === before);
+    await waitFor(() => memory.fixed === before);
   });
 
   it('contract 28: are told that the server stops', async () => {
@@ -120,7 +122,7 @@ describe('requests that are sent without waiting for answers', () => {
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
     const one = await wire(server.port);
     one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n${put('/s/b', 'behind')}`);
-    await vi.waitFor(async () => expect((await server.call('GET', '/stats')).json()).toMatchObject({ connections: 2 }));
+    await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 2);
     const stopped = server.stop();
     const text = await one.closed();
     expect(text).toMatch(/HTTP\/1.1 200[\s\S]*HTTP\/1.1 503[\s\S]*SHUTTING_DOWN/);

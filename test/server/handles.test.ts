@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/fs/index.ts';
-import { eventually, follow, type Running, start, wire } from './harness.ts';
+import { waitFor } from '../e2e/harness/wait.ts';
+import { follow, type Running, start, wire } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 
@@ -154,11 +155,11 @@ describe('reading a handle', () => {
     gone.send(`GET /api/v1/handles/${id}/read?timeout=20s HTTP/1.1\r\nHost: x\r\n\r\n`);
     // A use going on moves the expiry; once it does, the read is waiting.
     const lastAccess = server.handles.get(id).lastAccess.getTime();
-    await eventually(() => server.handles.get(id).lastAccess.getTime() > lastAccess);
+    await waitFor(() => server.handles.get(id).lastAccess.getTime() > lastAccess);
     const waitingSince = server.handles.get(id).lastAccess.getTime();
     gone.socket.destroy();
     // The end of a use is an access as well: the read has been given up, twenty seconds early.
-    await eventually(() => server.handles.get(id).lastAccess.getTime() > waitingSince);
+    await waitFor(() => server.handles.get(id).lastAccess.getTime() > waitingSince);
     await write(server, '/s/live', 'abc');
     const read = await server.call('GET', `/handles/${id}/read`);
     expect([read.text, read.headers['x-stream-offset']]).toEqual(['abc', '0']);
@@ -332,7 +333,7 @@ describe('the other operations of a handle', () => {
     const live = await follow(server.port, `/handles/${id}/stream`);
     await live.until(3);
     live.cut();
-    await eventually(() => server.log.some(({ facts }) => facts.route === '/api/v1/handles/:id/stream'));
+    await waitFor(() => server.log.some(({ facts }) => facts.route === '/api/v1/handles/:id/stream'));
     await write(server, '/s/live', 'def');
     const again = await follow(server.port, `/handles/${id}/stream`);
     expect(again.res.statusCode).toBe(200);

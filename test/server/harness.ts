@@ -56,7 +56,7 @@ export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'ha
   plugins?: Plugin[];
   maxHandles?: number;
   maxMounts?: number;
-  /** Of the handles. */
+  /** Of the handles; and of the server. */
   clock?: Clock;
   pathLimits?: PathLimits;
 }
@@ -98,6 +98,7 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     logger,
     maxRequestBodyBytes: 1024 * 1024,
     version: { version: '9.8.7', gitCommit: 'abc1234', buildTime: '2025-01-02T03:04:05Z' },
+    ...(clock === undefined ? {} : { clock }),
     ...rest,
   });
   const { host, port } = await server.listen('127.0.0.1', 0);
@@ -224,6 +225,8 @@ function live(res: IncomingMessage, cut: () => void): Live {
 export interface Wire {
   socket: Socket;
   send: (text: string | Uint8Array) => void;
+  /** All that has come so far. */
+  text: () => string;
   /** Waits for text to have come, and gives all so far. Rejects if the connection closes before. */
   until: (text: string) => Promise<string>;
   /** Waits for the server to close, and gives all. */
@@ -271,14 +274,10 @@ export function wire(port: number): Promise<Wire> {
       resolve({
         socket,
         send: (bytes) => socket.write(bytes),
+        text: () => text,
         until: (part) => wait(() => text.includes(part), true),
         closed: () => wait(() => over, false),
       }),
     );
   });
-}
-
-/** Waits until a condition holds, looking at each turn of the event loop; the test's own time limit is the limit. */
-export async function eventually(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,8 @@
 /** Appends of producers over HTTP (contract 72). */
+
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../e2e/harness/wait.ts';
 import { type Running, start } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -36,10 +38,6 @@ async function begin(at: Running, seq: number, framing: string, text: string, id
 }
 
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
-
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
-}
 
 describe('contract 72: appends of a producer', () => {
   it('are applied once; a repetition is 204, with the highest number applied', async () => {
@@ -136,7 +134,7 @@ describe('contract 72: appends of a producer', () => {
   it('a long body that breaks off is gone on with behind what is applied', async () => {
     const at = await start(STREAMS);
     const attempt = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('onetwo'));
-    await until(async () => (await content(at)) === 'onetwo');
+    await waitFor(async () => (await content(at)) === 'onetwo');
     attempt.socket.destroy();
     const retry = await put(at, 0, 'onetwothree');
     expect([retry.status, retry.json().message]).toEqual([200, 'Written 11 bytes']);
@@ -147,7 +145,7 @@ describe('contract 72: appends of a producer', () => {
   it('a newer attempt cuts the one under way and goes on in its place', async () => {
     const at = await start(STREAMS);
     const attempt = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('onetwo'));
-    await until(async () => (await content(at)) === 'onetwo');
+    await waitFor(async () => (await content(at)) === 'onetwo');
     expect((await put(at, 0, 'onetwothree')).status).toBe(200);
     attempt.socket.end(`${chunk('three')}0\r\n\r\n`);
     expect(await attempt.closed).toContain('PRODUCER_SUPERSEDED');
@@ -157,7 +155,7 @@ describe('contract 72: appends of a producer', () => {
   it('a repetition shorter than what is applied is refused: it is another append', async () => {
     const at = await start(STREAMS);
     const attempt = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('onetwo'));
-    await until(async () => (await content(at)) === 'onetwo');
+    await waitFor(async () => (await content(at)) === 'onetwo');
     attempt.socket.destroy();
     const wrong = await put(at, 0, 'one');
     expect([wrong.status, wrong.json().code]).toEqual([400, 'PRODUCER_MISMATCH']);
@@ -171,7 +169,7 @@ describe('contract 72: appends of a producer', () => {
     const all = ['p', 'q', 'r'];
     const sockets = [];
     for (const id of all) sockets.push(await begin(at, 0, 'Transfer-Encoding: chunked', chunk(id), id));
-    await until(async () => (await content(at)).length === 3);
+    await waitFor(async () => (await content(at)).length === 3);
     for (const { socket } of sockets) socket.end(`${chunk('.')}0\r\n\r\n`);
     for (const { closed } of sockets) expect(await closed).toContain('HTTP/1.1 200');
     expect(await content(at)).toMatch(/^[pqr]{3}\.\.\.$/);
@@ -200,7 +198,7 @@ describe('contract 72: appends of a producer', () => {
     const at = await start(STREAMS);
     const during = async (act: () => unknown) => {
       const { closed } = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('x'));
-      await until(async () => (await content(at)) === 'x');
+      await waitFor(async () => (await content(at)) === 'x');
       await act();
       const answer = await closed;
       const { code, reason, written } = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
+import { type Clock, systemClock } from '../../src/fs/index.ts';
 import type { ReaderInfo } from '../../src/server/agfs/reader-list.ts';
-import { eventually, follow, type Running, start, wire } from './harness.ts';
+import { waitFor } from '../e2e/harness/wait.ts';
+import { FakeClock } from '../fs/fake-clock.ts';
+import { follow, type Running, start, wire } from './harness.ts';
 
 const MB = 1024 * 1024;
+const SECOND = 1000;
 const READ = (path: string, more = '') => `/files?path=${path}&stream=true${more}`;
 
 interface List {
@@ -12,8 +16,8 @@ interface List {
   next?: number;
 }
 
-const streams = (config: Record<string, unknown> = {}) =>
-  start({ mounted: { '/s': { fstype: 'streamfs', config }, '/t': 'streamfs', '/mem': 'memfs' } });
+const streams = (config: Record<string, unknown> = {}, clock: Clock = systemClock) =>
+  start({ mounted: { '/s': { fstype: 'streamfs', config }, '/t': 'streamfs', '/mem': 'memfs' }, clock });
 const list = async (at: Running, query = '') => (await at.call('GET', `/readers${query}`)).json() as unknown as List;
 const paths = async (at: Running, query = '') => (await list(at, query)).readers.map(({ path }) => path);
 
@@ -54,7 +58,7 @@ describe('GET /readers', () => {
     });
     raw.cut();
     framed.cut();
-    await eventually(() => at.mounts.totals()[0]!.totals.readers === 1);
+    await waitFor(() => at.mounts.totals()[0]!.totals.readers === 1);
     expect(await paths(at)).toEqual(['/s/a']);
   });
 
@@ -63,7 +67,7 @@ describe('GET /readers', () => {
     for (const path of ['/s/a', '/s/a', '/s/b/c', '/s/b/d', '/t/a', '/s/ab']) {
       await (await follow(at.port, READ(path))).until(0);
     }
-    await eventually(() => at.mounts.totals().reduce((sum, { totals }) => sum + totals.readers, 0) === 6);
+    await waitFor(() => at.mounts.totals().reduce((sum, { totals }) => sum + totals.readers, 0) === 6);
     expect(await paths(at, '?path=/s/a')).toEqual(['/s/a', '/s/a']);
     expect(await paths(at, '?path=s/b/')).toEqual(['/s/b/c', '/s/b/d']);
     expect(await paths(at, '?path=/t')).toEqual(['/t/a']);
@@ -89,24 +93,25 @@ describe('GET /readers', () => {
       { kind: 'raw', handle: id, bytes: 3, address: `127.0.0.1:${live.res.socket.localPort}` },
     ]);
     live.cut();
-    await eventually(() => at.mounts.totals()[0]!.totals.readers === 0);
+    await waitFor(() => at.mounts.totals()[0]!.totals.readers === 0);
   });
 
   it('shows a reader whose stream was removed while it was behind, and that its peer takes nothing', async () => {
-    const at = await streams({ ring_buffer_size: '32MB', channel_buffer_size: '32MB' });
+    const clock = new FakeClock();
+    const at = await streams({ ring_buffer_size: '32MB', channel_buffer_size: '32MB' }, clock);
     await at.call('PUT', '/files?path=/s/a', { body: Buffer.alloc(24 * MB) });
     const stalled = await wire(at.port);
     stalled.socket.pause();
     stalled.send(`GET /api/v1${READ('/s/a')} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await eventually(() => at.mounts.totals()[0]!.totals.readers === 1);
+    await waitFor(() => at.mounts.totals()[0]!.totals.readers === 1);
     const one = async () => (await list(at)).readers[0]!;
     expect((await one()).state).toBe('catching-up');
     await at.call('DELETE', '/files?path=/s/a');
     expect(await one()).toMatchObject({ path: '/s/a', state: 'ending' });
-    while ((await one()).state !== 'stalled') await new Promise((resolve) => setTimeout(resolve, 50));
+    while ((await one()).state !== 'stalled') clock.advance(SECOND);
     expect((await one()).lag).toBeGreaterThan(0);
     stalled.socket.destroy();
-    await eventually(() => at.mounts.totals()[0]!.totals.readers === 0);
+    await waitFor(() => at.mounts.totals()[0]!.totals.readers === 0);
     expect(await list(at)).toEqual({ readers: [], count: 0 });
   });
 });
@@ -154,17 +159,21 @@ describe('DELETE /readers/ID', () => {
   });
 
   it('cuts a peer that does not take in the end, so that nothing of it is left', async () => {
-    const at = await streams({ ring_buffer_size: '32MB', channel_buffer_size: '32MB' });
+    const clock = new FakeClock();
+    const at = await streams({ ring_buffer_size: '32MB', channel_buffer_size: '32MB' }, clock);
     await at.call('PUT', '/files?path=/s/a', { body: Buffer.alloc(24 * MB) });
     const stalled = await wire(at.port);
     stalled.socket.pause();
     stalled.send(`GET /api/v1${READ('/s/a')} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await eventually(() => at.mounts.totals()[0]!.totals.readers === 1);
+    await waitFor(() => at.mounts.totals()[0]!.totals.readers === 1);
     const [{ id }] = (await list(at)).readers as [ReaderInfo];
     expect((await at.call('DELETE', `/readers/${id}`)).status).toBe(200);
     expect(at.mounts.totals()[0]!.totals.readers).toBe(0);
     const connections = async () => Number((await at.call('GET', '/stats')).json().connections);
-    while ((await connections()) > 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    clock.advance(4 * SECOND);
+    expect(await connections()).toBe(2);
+    clock.advance(SECOND);
+    await waitFor('the connection to be cut', async () => (await connections()) === 1);
     expect((await at.call('DELETE', `/readers/${id}`)).json()).toMatchObject({ code: 'READER_NOT_FOUND' });
   });
 

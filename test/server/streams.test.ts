@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { eventually, follow, start, wire } from './harness.ts';
+import { waitFor } from '../e2e/harness/wait.ts';
+import { follow, start, wire } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 
@@ -97,7 +98,7 @@ describe('following a stream', () => {
     const live = await follow(server.port, '/files?path=/s/live&stream=true');
     expect(await readers()).toBe('1');
     live.cut();
-    await eventually(() =>
+    await waitFor(() =>
       server.log.some(
         ({ message, facts }) => message === 'request' && facts.route === '/api/v1/files' && facts.method === 'GET',
       ),
@@ -234,7 +235,7 @@ describe('writing a stream', () => {
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
     expect(await live.until(3)).toBe('abc');
     upload.socket.resetAndDestroy();
-    await eventually(() => server.log.some(({ facts }) => facts.method === 'PUT'));
+    await waitFor(() => server.log.some(({ facts }) => facts.method === 'PUT'));
     expect((await server.call('GET', '/files?path=/s/live&snapshot=true')).text).toBe('abc');
     live.cut();
   });

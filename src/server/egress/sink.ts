@@ -9,7 +9,7 @@
 import type { Socket } from 'node:net';
 import type { Pin, Reader, RunRecord } from '../../core/index.ts';
 import { isStreamFSError } from '../../errors/index.ts';
-import type { PluginLogger } from '../../fs/index.ts';
+import { type Clock, type PluginLogger, systemClock } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
@@ -37,8 +37,8 @@ export interface SinkOptions {
   readonly timeout: number | undefined;
   /** Milliseconds of silence after which a heartbeat is sent, where the encoding has one; 0: never. */
   readonly heartbeat: number;
-  /** Where it is listed while it lasts, and counted afterwards. */
-  readonly bounds?: { readonly reads: LiveReads };
+  /** Where it is listed while it lasts, and counted afterwards; the clock that a kicked peer's time is taken by. */
+  readonly bounds?: { readonly reads: LiveReads; readonly clock?: Clock };
   readonly logger?: PluginLogger;
 }
 
@@ -192,8 +192,11 @@ export class Sink implements LiveRead {
     if (this.done) return;
     const { socket } = this;
     this.finish('kicked');
-    const timer = setTimeout(() => socket.destroy(), KICK_GRACE_MS).unref();
-    socket.once('close', () => clearTimeout(timer));
+    const clock = this.options.bounds?.clock ?? systemClock;
+    socket.once(
+      'close',
+      clock.schedule(() => socket.destroy(), KICK_GRACE_MS),
+    );
   }
 
   /** It has come late and is far from where the others are. */

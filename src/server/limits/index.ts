@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { MemoryBudget } from '../../core/index.ts';
 import { isStreamFSError, type LimitName, type StreamFSError } from '../../errors/index.ts';
-import { LimitCounters, type PluginLogger } from '../../fs/index.ts';
+import { type Clock, LimitCounters, type PluginLogger, systemClock } from '../../fs/index.ts';
 import { LogThrottle } from '../../log/index.ts';
 import { Connections } from './connections.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from './defaults.ts';
@@ -17,6 +17,8 @@ export interface BoundsOptions {
   limits?: Partial<ServerLimits>;
   memory?: MemoryBudget;
   counters?: LimitCounters;
+  /** What connections are looked at by. Default: the system's. */
+  clock?: Clock;
   logger: PluginLogger;
   answer: (error: StreamFSError) => string;
 }
@@ -31,18 +33,20 @@ export class Bounds {
   readonly held: HeldBytes;
   /** Of the memory, the part that lies in JavaScript's heap. */
   readonly heap: HeapMemory;
+  readonly clock: Clock;
   readonly #logger: PluginLogger;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: (() => void) | undefined;
   #period = SWEEP;
   #lookedAt = 0;
 
-  constructor({ limits = {}, memory, counters, logger, answer }: BoundsOptions) {
+  constructor({ limits = {}, memory, counters, clock = systemClock, logger, answer }: BoundsOptions) {
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.memory = memory ?? new MemoryBudget(0);
     this.counters = counters ?? new LimitCounters();
     this.reads = new LiveReads(this.limits.readers, this.memory);
     this.held = new HeldBytes(this.memory);
     this.heap = new HeapMemory(this.memory);
+    this.clock = clock;
     this.#logger = logger;
     const refused = new LogThrottle((count, error: StreamFSError) =>
       this.#logger.warn('connections refused', { count, reason: error.message }),
@@ -73,19 +77,26 @@ export class Bounds {
       ...[stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout].filter((each) => each > 0),
     );
     this.#period = Math.max(10, Math.min(SWEEP, shortest / 4));
-    this.#lookedAt = performance.now();
-    this.#timer ??= setInterval(() => this.#sweep(), this.#period).unref();
+    this.#lookedAt = this.clock.now();
+    if (this.#cancel === undefined) this.#scheduleSweep();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #scheduleSweep(): void {
+    this.#cancel = this.clock.schedule(() => {
+      this.#scheduleSweep();
+      this.#sweep();
+    }, this.#period);
   }
 
   #sweep(): void {
     const { connections } = this;
     // After the event loop was held up nobody can be blamed for what nobody could do meanwhile: timers come first then.
-    const now = performance.now();
+    const now = this.clock.now();
     const passed = Math.min(now - this.#lookedAt, 2 * this.#period);
     this.#lookedAt = now;
     const incoming = connections.sweep(passed);

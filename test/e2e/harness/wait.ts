@@ -4,12 +4,21 @@
 const DEADLINE = 30_000;
 const INTERVAL = 5;
 
-/** Looks until `condition` gives something true, and gives that. */
+/**
+ * Looks until `condition` gives something true, and gives that.
+ *
+ * @param what what is waited for, where the condition does not say it
+ */
+export function waitFor<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>>;
+export function waitFor<T>(what: string, condition: () => T | Promise<T>, deadline?: number): Promise<NonNullable<T>>;
 export async function waitFor<T>(
-  what: string,
-  condition: () => T | Promise<T>,
+  first: string | (() => T | Promise<T>),
+  second?: () => T | Promise<T>,
   deadline = DEADLINE,
 ): Promise<NonNullable<T>> {
+  const condition = typeof first === 'string' ? second : first;
+  if (condition === undefined) throw new Error(`no condition is given for ${first}`);
+  const what = String(first);
   const until = performance.now() + deadline;
   for (;;) {
     const found = await condition();

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type LinkOptions, type Right, ROUTES, Tokens } from '../../../src/server/index.ts';
-import { eventually, follow, type Running, start } from '../harness.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
+import { follow, type Running, start } from '../harness.ts';
 
 const hash = (token: string) => createHash('sha256').update(token).digest('hex');
 const token = (name: string, rights: Right[], paths: string[], secret = name) => ({
@@ -298,7 +299,7 @@ describe('a signed link', () => {
     const read = await follow(running.port, link.url);
     await read.until(4);
     read.cut();
-    await eventually(() => log.filter(({ message }) => message === 'request').length >= 8);
+    await waitFor(() => log.filter(({ message }) => message === 'request').length >= 8);
     const text = JSON.stringify(log);
     expect(text).toContain('/s/open/a');
     expect(text).not.toContain(signature.slice(8, 24));

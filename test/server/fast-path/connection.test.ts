@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it, type MockInstance, vi } from 'vitest';
 import type { Reader } from '../../../src/core/index.ts';
 import { type TokenOptions, Tokens } from '../../../src/server/index.ts';
-import { eventually, follow, type Running, start, type Wire, wire } from '../harness.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
+import { follow, type Running, start, type Wire, wire } from '../harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 const KB = 1024;
@@ -48,7 +49,7 @@ async function snapshot(server: Running, path: string): Promise<string> {
 
 async function answers(one: Wire, count: number): Promise<string[]> {
   let all = '';
-  await eventually(() => {
+  await waitFor(() => {
     void one.until('').then((text) => {
       all = text;
     });
@@ -128,7 +129,7 @@ describe('a connection that is served directly', () => {
     one.send('abc');
     await one.until('Written 3 bytes');
     one.send(`PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n${expects}\r\n`);
-    await eventuallyText(one, (text) => text.split('100 Continue').length === 3);
+    await waitFor(() => one.text().split('100 Continue').length === 3);
     one.send('3\r\ndef\r\n0\r\n\r\n');
     await answers(one, 4);
     expect(await snapshot(server, '/s/a')).toBe('abcdef');
@@ -230,7 +231,7 @@ describe('a connection that is served directly', () => {
     expect(await snapshot(server, '/s/a')).toBe('xxxabcdab');
     const cut = await wire(server.port);
     cut.send(put('/s/a', 'y'.repeat(10)).slice(0, -5));
-    await eventually(() => server.server.http.listening && cut.socket.bytesWritten > 0);
+    await waitFor(() => server.server.http.listening && cut.socket.bytesWritten > 0);
     cut.socket.end();
     await cut.closed();
     expect(await snapshot(server, '/s/a')).toBe('xxxabcdabyyyyy');
@@ -241,7 +242,7 @@ describe('a connection that is served directly', () => {
     const server = await counted();
     const one = await wire(server.port);
     one.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\nabc');
-    await eventually(() => server.mounts.totals()[0]?.totals.receivedBytes === 3);
+    await waitFor(() => server.mounts.totals()[0]?.totals.receivedBytes === 3);
     await server.mounts.end('/s/a');
     expect(await one.until('\n')).toMatch(/^HTTP\/1.1 409 /);
     one.send('x'.repeat(10_000));
@@ -289,9 +290,9 @@ describe('a connection that is served directly', () => {
     }
     expect(sent).toBeLessThan(full);
     one.socket.resume();
-    await eventually(() => one.socket.writableLength === 0);
+    await waitFor(() => one.socket.writableLength === 0);
     const count = sent / request.length;
-    await eventually(() => server.mounts.totals()[0]?.totals.receivedBytes === 3 * count);
+    await waitFor(() => server.mounts.totals()[0]?.totals.receivedBytes === 3 * count);
     one.socket.destroy();
   }, 60_000);
 
@@ -341,7 +342,7 @@ describe('a connection that is served directly', () => {
     await one.until('X-Stream-Offset');
     one.socket.destroy();
     const lines = () => server.log.filter(({ message }) => message === 'request');
-    await eventually(() => lines().length > 0);
+    await waitFor(() => lines().length > 0);
     const facts = { method: 'GET', route: '/api/v1/files', path: '/s/a', address: '127.0.0.1', status: 200 };
     expect(lines()).toMatchObject([{ level: 'debug', facts }]);
   });
@@ -374,7 +375,7 @@ describe('a connection that is served directly', () => {
     await answers(idle, 1);
     const busy = await wire(server.port);
     busy.send(put('/s/a', 'abcdef').slice(0, -3));
-    await eventually(() => server.log.length > 0);
+    await waitFor(() => server.log.length > 0);
     await server.call('GET', '/health');
     const closed = server.server.close(60_000);
     await idle.closed();
@@ -383,13 +384,3 @@ describe('a connection that is served directly', () => {
     await closed;
   });
 });
-
-async function eventuallyText(one: Wire, condition: (text: string) => boolean): Promise<void> {
-  let text = '';
-  await eventually(() => {
-    void one.until('').then((all) => {
-      text = all;
-    });
-    return condition(text);
-  });
-}

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { Plugin } from '../../../src/fs/index.ts';
 import { memfsPlugin } from '../../../src/plugins/index.ts';
-import { eventually, follow, start, wire } from '../harness.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
+import { follow, start, wire } from '../harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 
@@ -199,7 +200,7 @@ describe('the log', () => {
   it('has one line for each request, at debug', async () => {
     const server = await start();
     const answer = await server.call('GET', '/stat?path=/mem/absent');
-    await eventually(() => server.log.some(({ message }) => message === 'request'));
+    await waitFor(() => server.log.some(({ message }) => message === 'request'));
     expect(server.log.filter(({ message }) => message === 'request')).toEqual([
       {
         level: 'debug',
@@ -228,7 +229,7 @@ describe('the log', () => {
     ] as const) {
       await server.call(method, target, { headers });
     }
-    await eventually(() => server.log.filter(({ message }) => message === 'request').length === 7);
+    await waitFor(() => server.log.filter(({ message }) => message === 'request').length === 7);
     expect(JSON.stringify(server.log)).not.toContain(secret);
     expect(server.log.filter(({ message }) => message === 'request').map(({ facts }) => facts.route)).toEqual([
       ...['/api/v1/stat', '/api/v1/files', '/api/v1/files', '/api/v1/handles/:id/read', 'none', 'none'],
@@ -245,7 +246,7 @@ describe('the log', () => {
       return false;
     };
     await server.call('GET', '/version');
-    await eventually(() => asked.length > 1);
+    await waitFor(() => asked.length > 1);
     expect(new Set(asked)).toEqual(new Set(['debug']));
     expect(log.filter(({ message }) => message === 'request')).toEqual([]);
   });

@@ -9,7 +9,9 @@ import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
 import { frameEncoding } from '../../../src/server/encoding/index.ts';
 import { HeldBytes } from '../../../src/server/limits/held-bytes.ts';
 import { type LiveRead, LiveReads } from '../../../src/server/limits/live-reads.ts';
-import { eventually, follow, type Running, type StartOptions, start, wire } from '../harness.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
+import { FakeClock } from '../../fs/fake-clock.ts';
+import { follow, type Running, type StartOptions, start, type Wire, wire } from '../harness.ts';
 
 const MB = 1024 * 1024;
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -32,6 +34,23 @@ const NOTHING = { recent: () => [], forget: () => undefined };
 
 const jsonOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, unknown>;
 
+/** An answer that comes before the body of its request is whole. The server would wait for the rest for a while. */
+async function refusalOf(upload: Wire): Promise<string> {
+  const answer = await upload.until('}');
+  upload.socket.destroy();
+  return answer;
+}
+
+const SECOND = 1000;
+
+/** Waits for what the server finds when it looks at its connections once a second: lets seconds go by. */
+async function lookingUntil(clock: FakeClock, condition: () => boolean): Promise<void> {
+  await waitFor('what the next looks find', () => {
+    clock.advance(SECOND);
+    return condition();
+  });
+}
+
 describe('too many connections', () => {
   it('one more is answered with 503 before it is closed, counted, and taken again when another has gone', async () => {
     const { server, counters } = await bounded({ connections: 2 });
@@ -43,7 +62,7 @@ describe('too many connections', () => {
     expect(jsonOf(answer)).toMatchObject({ code: 'CONNECTION_LIMIT', limit: 'connections', max: 2 });
     expect(counters.get('connections')).toBe(1);
     first.socket.destroy();
-    await vi.waitFor(async () => expect((await server.call('GET', '/version')).status).toBe(200));
+    await waitFor(async () => (await server.call('GET', '/version')).status === 200);
   });
 
   it('the answer reaches a client that had sent its request already, and the request is not carried out', async () => {
@@ -76,10 +95,10 @@ describe('too many connections', () => {
     const refused = await Promise.all(Array.from({ length: 100 }, () => wire(server.port).catch(() => undefined)));
     const answers = await Promise.all(refused.map((one) => one?.closed() ?? ''));
     expect(answers.filter((answer) => answer.includes('CONNECTION_LIMIT')).length).toBeGreaterThan(0);
-    await eventually(() => counters.get('connections') === 100);
+    await waitFor(() => counters.get('connections') === 100);
     expect(server.log.filter(({ message }) => message === 'connections refused').length).toBeLessThan(5);
     only.socket.destroy();
-    await eventually(() => memory.fixed === 0);
+    await waitFor(() => memory.fixed === 0);
   });
 
   it('from one address: 429', async () => {
@@ -89,7 +108,7 @@ describe('too many connections', () => {
     expect(jsonOf(await second.closed())).toMatchObject({ code: 'ADDRESS_LIMIT', limit: 'connections_per_address' });
     expect(counters.get('connections_per_address')).toBe(1);
     first.socket.destroy();
-    await vi.waitFor(async () => expect((await server.call('GET', '/version')).status).toBe(200));
+    await waitFor(async () => (await server.call('GET', '/version')).status === 200);
   });
 });
 
@@ -139,7 +158,8 @@ describe('a body that stands still', () => {
   it('for an ordinary file is given up with 408, and the file is as it was', async () => {
     const { server, counters } = await bounded({ bodyTimeout: 60 });
     const upload = await begin(server, '/files?path=/mem/a');
-    expect(jsonOf(await upload.closed())).toMatchObject({ code: 'BODY_TIMEOUT', limit: 'body_timeout', written: 3 });
+    const answer = await refusalOf(upload);
+    expect(jsonOf(answer)).toMatchObject({ code: 'BODY_TIMEOUT', limit: 'body_timeout', written: 3 });
     expect(counters.get('body_timeout')).toBe(1);
     expect((await server.call('GET', '/stat?path=/mem/a')).status).toBe(404);
   });
@@ -148,7 +168,7 @@ describe('a body that stands still', () => {
     const patient = await bounded({ bodyTimeout: 60 });
     const live = await begin(patient.server, '/files?path=/s/live');
     const other = await begin(patient.server, '/files?path=/mem/a');
-    await other.closed();
+    await refusalOf(other);
     expect(live.socket.destroyed).toBe(false);
     live.send('x'.repeat(997));
     expect(await live.until('Written')).toContain('Written 1000 bytes');
@@ -156,15 +176,15 @@ describe('a body that stands still', () => {
 
     const strict = await bounded({ streamBodyTimeout: 60 });
     const quiet = await begin(strict.server, '/files?path=/s/live&atomic=lines');
-    expect(jsonOf(await quiet.closed())).toMatchObject({ code: 'BODY_TIMEOUT', written: 3 });
-    expect((await strict.server.call('GET', '/files?path=/s/live&snapshot=true')).text).toBe('abc');
+    expect(jsonOf(await refusalOf(quiet))).toMatchObject({ code: 'BODY_TIMEOUT', written: 3 });
+    expect((await strict.server.call('GET', '/files?path=/s/live&snapshot=true')).text).toBe('abc\n');
   });
 
   it('that is JSON is given up too', async () => {
     const { server } = await bounded({ bodyTimeout: 60 });
     const upload = await wire(server.port);
     upload.send('POST /api/v1/mount HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{');
-    expect(jsonOf(await upload.closed())).toMatchObject({ code: 'BODY_TIMEOUT', limit: 'body_timeout' });
+    expect(jsonOf(await refusalOf(upload))).toMatchObject({ code: 'BODY_TIMEOUT', limit: 'body_timeout' });
   });
 
   it('while the file makes it wait is not blamed', async () => {
@@ -179,10 +199,10 @@ describe('a body that stands still', () => {
     const upload = await wire(server.port);
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n');
     upload.send(Buffer.alloc(1_000_000, 'x'));
-    await eventually(() => reader.lag >= 64 * 1024);
+    await waitFor(() => reader.lag >= 64 * 1024);
     // Another that is to blame goes meanwhile.
     const idle = await begin(server, '/files?path=/s/other');
-    await idle.closed();
+    await refusalOf(idle);
     expect(upload.socket.destroyed).toBe(false);
     reader.close();
     expect(await upload.until('Written')).toContain('Written 1000000 bytes');
@@ -203,10 +223,10 @@ describe('contract 27: a peer that takes nothing', () => {
     stalled.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
     const good = await follow(server.port, '/files?path=/s/live&stream=true');
     const readers = async () => (await server.mounts.stat('/s/live')).meta.Content?.active_readers;
-    await vi.waitFor(async () => expect(await readers()).toBe('2'));
+    await waitFor(async () => (await readers()) === '2');
     for (let n = 0; n < 5; n++) await fill(server, '/s/live', 4 * MB);
-    await eventually(() => counters.get('stall_timeout') === 1);
-    await vi.waitFor(async () => expect(await readers()).toBe('1'));
+    await waitFor(() => counters.get('stall_timeout') === 1);
+    await waitFor(async () => (await readers()) === '1');
     await fill(server, '/s/live', 3);
     expect(good.res.destroyed).toBe(false);
     expect(idle.res.destroyed).toBe(false);
@@ -233,8 +253,8 @@ describe('contract 27: a peer that takes nothing', () => {
     const stalled = await wire(server.port);
     stalled.socket.pause();
     stalled.send(`GET /api/v1${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await eventually(() => memory.fixed > before + 16 * 1024);
-    await eventually(() => counters.get('stall_timeout') === 1 && memory.fixed === before);
+    await waitFor(() => memory.fixed > before + 16 * 1024);
+    await waitFor(() => counters.get('stall_timeout') === 1 && memory.fixed === before);
     stalled.socket.destroy();
   });
 
@@ -252,22 +272,23 @@ describe('contract 27: a peer that takes nothing', () => {
     stalled.socket.pause();
     stalled.send(`GET /api/v1${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
     const more = setInterval(() => stalled.send(VERSION), 5);
-    await eventually(() => counters.get('stall_timeout') === 1);
+    await waitFor(() => counters.get('stall_timeout') === 1);
     clearInterval(more);
     stalled.socket.destroy();
   });
 
   it('is not blamed for the time in which the event loop stood still', async () => {
-    const { server, counters } = await bounded({ stallTimeout: 400 });
+    const clock = new FakeClock();
+    const { server, counters } = await bounded({ stallTimeout: 400 }, { ...STREAMS, clock });
     await fill(server, '/mem/big', 32 * MB);
     const slow = await wire(server.port);
     slow.socket.pause();
     slow.send('GET /api/v1/files?path=/mem/big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-    // It is known by then that something waits for it.
-    await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ connections: 2 }));
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    const until = performance.now() + 1500;
-    while (performance.now() < until);
+    await waitFor(async () => (await stats(server)).connections === 2);
+    // The server has seen that something waits for it.
+    clock.advance(100);
+    clock.standStill(1500);
+    clock.advance(0);
     slow.socket.resume();
     expect((await slow.closed()).length).toBeGreaterThan(32 * MB);
     expect(counters.get('stall_timeout')).toBe(0);
@@ -358,15 +379,17 @@ describe('memory of what was laid down for many readers', () => {
   });
 
   it('is given back when the stream is quiet, although its readers stay', async () => {
-    const { server, memory } = await bounded({});
+    const clock = new FakeClock();
+    const { server, memory } = await bounded({}, { ...STREAMS, clock });
     const readers = await Promise.all(
       Array.from({ length: 10 }, () => follow(server.port, '/files?path=/s/a&stream=true')),
     );
     // Until the look once a second has seen it.
     while (memory.queued < 128 * 1024) {
       await server.call('PUT', '/files?path=/s/a', { body: Buffer.alloc(MB) });
+      clock.advance(SECOND);
     }
-    await eventually(() => memory.queued === 0);
+    await lookingUntil(clock, () => memory.queued === 0);
     for (const reader of readers) reader.cut();
   });
 });
@@ -378,7 +401,8 @@ describe('memory of bodies that are only partly here', () => {
   it('counts as what waits; of too much the bodies go that have stood still longest, told so, with what they were', async () => {
     const memory = new MemoryBudget(4 * MB);
     const counters = new LimitCounters();
-    const server = await start({ ...STREAMS, memory, counters });
+    const clock = new FakeClock();
+    const server = await start({ ...STREAMS, memory, counters, clock });
     const part = Buffer.alloc(60_000, 'x');
     const send = async (path: string) => {
       const one = await wire(server.port);
@@ -387,42 +411,45 @@ describe('memory of bodies that are only partly here', () => {
       return one;
     };
     const first = await send('/s/first');
-    await eventually(() => memory.queued >= 65_536);
-    const others = [];
+    await lookingUntil(clock, () => memory.queued >= 65_536);
+    const others: Wire[] = [];
     // A sixteenth is 256 KiB: room for four.
     for (let n = 0; n < 4; n++) others.push(await send(`/s/${n}`));
-    const answer = await first.closed();
+    const refused = refusalOf(first);
+    await lookingUntil(clock, () => counters.get('memory') === 1);
+    const answer = await refused;
     expect(answer).toMatch(/^HTTP\/1.1 503 /);
     expect(jsonOf(answer)).toMatchObject({ code: 'MEMORY_LIMIT', limit: 'memory', max: 4 * MB, written: 60_000 });
     expect(counters.get('memory')).toBe(1);
     expect(memory.queued).toBeLessThanOrEqual(4 * 65_536);
     for (const one of others) one.send(Buffer.alloc(5_536, 'y'));
     for (const one of others) await one.until('Written 65536 bytes');
-    await eventually(() => memory.queued === 0);
+    await lookingUntil(clock, () => memory.queued === 0);
     for (const one of others) one.socket.destroy();
   });
 
   it('of one that is short is its own length, not that of a chunk', async () => {
-    const { server, memory } = await bounded({});
+    const clock = new FakeClock();
+    const { server, memory } = await bounded({}, { ...STREAMS, clock });
     const slow = await Promise.all(Array.from({ length: 20 }, () => wire(server.port)));
     for (const one of slow) one.send(`${head('/s/a', 2)}x`);
-    await eventually(() => memory.queued > 0);
-    await vi.waitFor(() => expect(memory.queued).toBe(20 * 2), { timeout: 3000 });
+    await lookingUntil(clock, () => memory.queued === 20 * 2);
     for (const one of slow) one.socket.destroy();
   });
 
   it('that nobody reads yet, behind a request that takes its time, counts too', async () => {
-    const { server, memory } = await bounded({});
+    const clock = new FakeClock();
+    const { server, memory } = await bounded({}, { ...STREAMS, clock });
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
     const one = await wire(server.port);
     one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n`);
     one.send(head('/s/b', MB));
     one.send(Buffer.alloc(MB));
-    await eventually(() => memory.queued >= 64 * 1024);
+    await lookingUntil(clock, () => memory.queued >= 64 * 1024);
     expect(memory.queued).toBeLessThan(MB / 2);
     await server.call('PUT', '/files?path=/s/a', { body: 'x' });
     await one.until(`Written ${MB} bytes`);
-    await eventually(() => memory.queued === 0);
+    await lookingUntil(clock, () => memory.queued === 0);
     one.socket.destroy();
   });
 });
@@ -471,9 +498,9 @@ describe('memory that runs short', () => {
     const stalled = await wire(server.port);
     stalled.socket.pause();
     stalled.send('GET /api/v1/directories?path=/s HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40));
-    await eventually(() => memory.fixed > before + MB);
+    await waitFor(() => memory.fixed > before + MB);
     stalled.socket.destroy();
-    await eventually(() => memory.fixed === before);
+    await waitFor(() => memory.fixed === before);
   });
 
   it.each([
@@ -491,11 +518,11 @@ describe('memory that runs short', () => {
       for (const each of ['/files?path=/s/a&stream=true', target]) {
         one.send(`GET /api/v1${each} HTTP/1.1\r\nHost: x\r\nX-Request-Id: 1\r\n\r\n`);
       }
-      await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ connections: 2 }));
-      await vi.waitFor(async () => expect((await stats(server)).readers).toBe(1));
+      await waitFor(async () => (await stats(server)).connections === 2);
+      await waitFor(async () => (await stats(server)).readers === 1);
       one.socket.destroy();
-      await vi.waitFor(async () => expect(await stats(server)).toMatchObject({ readers: 0 }));
-      await eventually(() => memory.fixed === before);
+      await waitFor(async () => (await stats(server)).readers === 0);
+      await waitFor(() => memory.fixed === before);
     },
   );
 
@@ -526,11 +553,8 @@ describe('readers and mounts', () => {
     expect(await stats(server)).toMatchObject({ readers: 1, limits: { readers: 1 } });
     first.cut();
     const handle = (await server.call('POST', '/handles/open?path=/s/a')).json();
-    await vi.waitFor(async () => {
-      const answer = await server.call('GET', `/handles/${handle.id}/stream?timeout=0`);
-      expect(answer.status).toBe(200);
-    });
-    await eventually(() => counters.get('readers') >= 1);
+    await waitFor(async () => (await server.call('GET', `/handles/${handle.id}/stream?timeout=0`)).status === 200);
+    await waitFor(() => counters.get('readers') >= 1);
     expect((await server.call('GET', '/files?path=/mem/none&stream=true')).status).toBe(404);
     expect(await stats(server)).toMatchObject({ readers: 0 });
   });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { HeapMemory } from '../../../src/server/limits/heap-memory.ts';
-import { eventually, start, type Wire, wire } from '../harness.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
+import { start, type Wire, wire } from '../harness.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;
@@ -71,17 +72,17 @@ describe('requests that wait', () => {
     const client = await held(server.port, server.call);
     const head = request(`Long: ${'x'.repeat(12 * KB)}\r\n`);
     client.send(head.repeat(10));
-    await eventually(() => memory.fixed >= 10 * 2 * 12 * KB);
+    await waitFor(() => memory.fixed >= 10 * 2 * 12 * KB);
     const before = memory.fixed;
     client.send(head.repeat(80));
-    await eventually(() => memory.fixed > MB);
+    await waitFor(() => memory.fixed > MB);
     expect(memory.fixed - before).toBeLessThan(80 * 2 * 12 * KB);
     // There is none for another connection either.
     await server.mounts.write('/s/a', Buffer.from('x'));
     const statuses = statusesIn(await client.closed());
     expect(statuses.at(-1)).toBe(503);
     expect(new Set(statuses.slice(0, -1))).toEqual(new Set([200]));
-    await eventually(() => memory.fixed < 100 * KB);
+    await waitFor(() => memory.fixed < 100 * KB);
   });
 
   it('contract 95: give their memory back with their connection', async () => {
@@ -89,9 +90,9 @@ describe('requests that wait', () => {
     const server = await start({ mounted: { '/s': 'streamfs' }, memory });
     const client = await held(server.port, server.call);
     client.send(request(lines(90)).repeat(50));
-    await eventually(() => memory.fixed > 50 * 90 * 100);
+    await waitFor(() => memory.fixed > 50 * 90 * 100);
     client.socket.destroy();
-    await eventually(() => memory.fixed < 100 * KB);
+    await waitFor(() => memory.fixed < 100 * KB);
   });
 
   it('contract 95: a long head is charged also where its request does not wait', async () => {
@@ -101,10 +102,10 @@ describe('requests that wait', () => {
     const before = memory.fixed;
     const client = await wire(server.port);
     client.send(request(`Long: ${'x'.repeat(12 * KB)}\r\n`, `/handles/${id}/read`));
-    await eventually(() => memory.fixed > before + 16 * KB + 12 * KB);
+    await waitFor(() => memory.fixed > before + 16 * KB + 12 * KB);
     await server.call('PUT', '/files?path=/s/a', { body: 'x' });
     await client.until('X-EOF');
-    await eventually(() => memory.fixed < before + 20 * KB);
+    await waitFor(() => memory.fixed < before + 20 * KB);
     client.socket.destroy();
   });
 });

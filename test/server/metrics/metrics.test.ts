@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { LimitCounters } from '../../../src/fs/index.ts';
 import { METRICS_TYPE } from '../../../src/server/metrics/index.ts';
-import { eventually, follow, type Running, start, wire } from '../harness.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
+import { follow, type Running, start, wire } from '../harness.ts';
 import { parseExposition } from './exposition.ts';
 
 const MB = 1024 * 1024;
@@ -49,7 +50,7 @@ describe('GET /metrics', () => {
     readers[0]!.cut();
     await at.call('DELETE', '/files?path=/s/a');
     for (const reader of readers) await reader.end();
-    await eventually(() => at.mounts.totals()[0]!.totals.readers === 0);
+    await waitFor(() => at.mounts.totals()[0]!.totals.readers === 0);
     expect(await scrape(at)).toMatchObject({
       ...expected,
       ...{ 'streamfs_streams{mount="/s"}': 0, 'streamfs_retained_bytes{mount="/s"}': 0, streamfs_live_reads: 0 },
@@ -71,7 +72,7 @@ describe('GET /metrics', () => {
     const { headers } = await at.call('GET', `/handles/${String(id)}/read?size=10000`);
     const skipped = Number(headers['x-stream-skipped']);
     expect(skipped).toBe(10_000 - 4096);
-    await eventually(() => at.mounts.totals()[0]!.totals.deliveredBytes > 0);
+    await waitFor(() => at.mounts.totals()[0]!.totals.deliveredBytes > 0);
     const after = await scrape(at);
     expect(after).toMatchObject({
       'streamfs_skipped_bytes_total{mount="/s"}': skipped,
@@ -133,7 +134,7 @@ describe('GET /metrics', () => {
     one.send(`GET /api/v1/handles/${String(id)}/read HTTP/1.1\r\nHost: x\r\n\r\n`);
     await arrived;
     one.socket.destroy();
-    await eventually(() => at.log.some(({ facts }) => facts.status === 499));
+    await waitFor(() => at.log.some(({ facts }) => facts.status === 499));
     const found = await scrape(at);
     expect(
       found['streamfs_http_request_duration_seconds_count{route="GET /api/v1/handles/:id/read",status="4xx"}'],
@@ -143,7 +144,7 @@ describe('GET /metrics', () => {
   it('tells of the process and of its event loop', async () => {
     const at = await start();
     const name = 'streamfs_event_loop_delay_seconds';
-    while ((await scrape(at))[`${name}_count`] === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await waitFor(async () => (await scrape(at))[`${name}_count`]! > 0);
     const found = await scrape(at);
     expect(found.process_resident_memory_bytes).toBeGreaterThan(10 * MB);
     expect(found.process_cpu_seconds_total).toBeGreaterThan(0);
@@ -157,7 +158,7 @@ describe('GET /metrics', () => {
     const until = performance.now() + 600;
     while (performance.now() < until);
     const longer = (all: Record<string, number>) => all[`${name}_count`]! - all[`${name}_bucket{le="0.25"}`]!;
-    while (longer(await scrape(at)) === slow) await new Promise((resolve) => setTimeout(resolve, 50));
+    await waitFor(async () => longer(await scrape(at)) !== slow);
   });
 
   it('takes the metrics of others', async () => {

@@ -3,7 +3,8 @@ import { createServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { SharedReadSocket, shareReads, takeFrom } from '../../../src/server/net/shared-read-socket.ts';
-import { eventually, start, wire } from '../harness.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
+import { start, wire } from '../harness.ts';
 
 const KB = 1024;
 const OPTIONS = { highWaterMark: 64 * KB, tcpKeepAlive: 0 };
@@ -33,7 +34,7 @@ describe('a socket that shares the memory it is read into', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     const total = bodies.flat().join('').length;
-    await eventually(() => server.mounts.totals()[0]?.totals.receivedBytes === total);
+    await waitFor(() => server.mounts.totals()[0]?.totals.receivedBytes === total);
     for (const [n, mine] of bodies.entries()) {
       expect((await server.call('GET', `/files?path=/s/${n}&snapshot=true`)).text).toBe(mine.join(''));
     }
@@ -80,14 +81,14 @@ describe('a socket that shares the memory it is read into', () => {
     });
     const ended = once(socket, 'end');
     client.write('one');
-    await eventually(() => got === 'one');
+    await waitFor(() => got === 'one');
     socket.pause();
     client.write('two');
     await new Promise((resolve) => client.write('!', resolve));
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(got).toBe('one');
     socket.resume();
-    await eventually(() => got === 'onetwo!');
+    await waitFor(() => got === 'onetwo!');
     client.end();
     await ended;
     socket.end('back');

@@ -5,8 +5,9 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { CONNECTION_COST, TLS_COST } from '../../../src/server/limits/connections.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
 import { Authority, type Certificate } from '../../tls/certificates.ts';
-import { eventually, type Running, type StartOptions, start } from '../harness.ts';
+import { type Running, type StartOptions, start } from '../harness.ts';
 
 let authority: Authority;
 let certificate: Certificate;
@@ -66,7 +67,7 @@ describe('a server with a certificate', () => {
     const one = await peer(port);
     for (const count of [1, 2]) {
       one.socket.write('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n');
-      await eventually(() => one.text().split('"version":"9.8.7"').length === count + 1);
+      await waitFor(() => one.text().split('"version":"9.8.7"').length === count + 1);
     }
     expect(one.text()).toMatch(/^HTTP\/1.1 200 OK\r\n/);
     one.socket.destroy();
@@ -94,7 +95,7 @@ describe('a server with a certificate', () => {
     const plain = silent(port);
     plain.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await once(plain, 'close');
-    await eventually(() => log.some(({ message }) => message === 'TLS handshakes failed'));
+    await waitFor(() => log.some(({ message }) => message === 'TLS handshakes failed'));
     expect((await get(port, '/version')).status).toBe(200);
   });
 
@@ -139,7 +140,7 @@ describe('bounds of a server with a certificate', () => {
     const gone = new Promise((resolve) => first.once('close', resolve));
     first.destroy();
     await gone;
-    await eventually(() => server.metrics.text().includes('streamfs_connections 0'));
+    await waitFor(() => server.metrics.text().includes('streamfs_connections 0'));
     expect((await get(port, '/version')).status).toBe(200);
   });
 
@@ -151,14 +152,14 @@ describe('bounds of a server with a certificate', () => {
     await connected;
     expect(memory.used).toBe(CONNECTION_COST + TLS_COST);
     one.destroy();
-    await eventually(() => memory.used === 0);
+    await waitFor(() => memory.used === 0);
   });
 
   it('an idle connection gives way to a new one', async () => {
     const { port } = await secure({ limits: { connections: 1 } });
     const idle = await peer(port);
     idle.socket.write('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n');
-    await eventually(() => idle.text().includes('9.8.7'));
+    await waitFor(() => idle.text().includes('9.8.7'));
     expect((await get(port, '/version')).status).toBe(200);
     await idle.closed;
   });
@@ -169,10 +170,10 @@ describe('live reads inside TLS', () => {
     const { port, mounts } = await secure();
     const one = await peer(port);
     one.socket.write('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
-    await eventually(() => one.text().includes('\r\n\r\n'));
+    await waitFor(() => one.text().includes('\r\n\r\n'));
     expect(one.text()).toMatch(/^HTTP\/1.1 200 OK\r\n/);
     await mounts.write('/s/live', Buffer.from('hello'));
-    await eventually(() => one.text().includes('hello'));
+    await waitFor(() => one.text().includes('hello'));
     await mounts.write('/s/live', Buffer.alloc(300_000, 'x'));
     await mounts.remove('/s/live');
     await one.closed;
@@ -234,7 +235,7 @@ describe('live reads inside TLS', () => {
     }
     expect(memory.queued).toBeLessThan(72 * 1024);
     one.socket.destroy();
-    await eventually(() => memory.queued === 0);
+    await waitFor(() => memory.queued === 0);
   });
 
   it('contract 28: get the end at shutdown, and a handshake under way holds nothing up', async () => {
@@ -242,7 +243,7 @@ describe('live reads inside TLS', () => {
     const { port, server, mounts } = running;
     const one = await peer(port);
     one.socket.write('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
-    await eventually(() => one.text().includes('\r\n\r\n'));
+    await waitFor(() => one.text().includes('\r\n\r\n'));
     const connected = once(server.http, 'connection');
     const halfway = silent(port);
     const gone = new Promise((resolve) => halfway.once('close', resolve));
@@ -285,13 +286,13 @@ describe('another certificate', () => {
     const { port, server, mounts } = await secure();
     const old = await peer(port);
     old.socket.write('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
-    await eventually(() => old.text().includes('\r\n\r\n'));
+    await waitFor(() => old.text().includes('\r\n\r\n'));
     const next = authority.issue();
     server.replaceTls(next);
     const late = await peer(port);
     expect(late.socket.getPeerCertificate().fingerprint256).not.toBe(old.socket.getPeerCertificate().fingerprint256);
     await mounts.write('/s/live', Buffer.from('still here'));
-    await eventually(() => old.text().includes('still here'));
+    await waitFor(() => old.text().includes('still here'));
     expect(() => server.replaceTls({ certificate: next.certificate, key: certificate.key })).toThrow();
     const later = await peer(port);
     expect(later.socket.getPeerCertificate().fingerprint256).toBe(late.socket.getPeerCertificate().fingerprint256);

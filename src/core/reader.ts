@@ -263,11 +263,12 @@ export class Reader implements AsyncIterable<ReadRecord> {
     else this.audience.enlist(this);
   }
 
-  /** Takes {@link whenReadable} back. */
-  cancelWait(): void {
-    if (this.waiter === undefined) return;
+  /** Takes {@link whenReadable} back; false where nothing was waited for. */
+  cancelWait(): boolean {
+    if (this.waiter === undefined) return false;
     this.waiter = undefined;
     this.audience.delist(this);
+    return true;
   }
 
   /**

@@ -38,7 +38,7 @@ async function manyTo(at: ServerProcess, count: number, send = ''): Promise<Sock
   return sockets;
 }
 
-const READ = 'GET /api/v1/files?path=/streamfs/quiet&stream=true HTTP/1.1\r\nHost: x\r\n\r\n';
+const READ = 'GET /api/v1/files?path=/streamfs/quiet&stream=true HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
 describe('one bound for all memory', () => {
   it('200 streams with rings far beyond it: every write succeeds, readers get exact gaps, and the process stays small', async () => {

@@ -14,7 +14,7 @@ const STREAM = `/files?path=${PATH}&stream=true`;
 /** Appends a piece of the pattern every few milliseconds, for as long as the server takes it. */
 async function steadyWriter(at: ServerProcess): Promise<{ wire: Wire; stop: () => void }> {
   const wire = await connectTo(at.port);
-  wire.send(`PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  wire.send(`PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`);
   const size = 8 * 1024;
   let offset = 0;
   const timer = setInterval(() => {
@@ -125,7 +125,7 @@ describe('the end of a server', () => {
     const half = await connectTo(at.port);
     half.send('GET /api/v1/version HTTP/1.1\r\nHo');
     const upload = await connectTo(at.port);
-    upload.send(`PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf`);
+    upload.send(`PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf`);
     await at.untilReaders(PATH, 0);
     at.process.kill('SIGTERM');
     for (const wire of [silent, kept, half]) await wire.closed();

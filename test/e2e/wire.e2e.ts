@@ -25,7 +25,7 @@ let streams = 0;
 const freshPath = () => `/streamfs/s${++streams}`;
 
 const putHead = (path: string, headers: string) =>
-  `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n`;
+  `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n\r\n`;
 
 async function snapshot(path: string): Promise<Buffer> {
   const wire = await get(at.port, `/files?path=${path}&snapshot=true`);
@@ -83,10 +83,10 @@ describe('the answer of a live read', () => {
     wire.send(
       [
         `${putHead(path, 'Content-Length: 5')}first`,
-        'GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n',
+        'GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\n\r\n',
         `${putHead(path, 'Transfer-Encoding: chunked')}6\r\nsecond\r\n0\r\n\r\n`,
-        `GET /api/v1/stat?path=${path} HTTP/1.1\r\nHost: x\r\n\r\n`,
-        `GET /api/v1/files?path=${path}&stream=true HTTP/1.1\r\nHost: x\r\n\r\n`,
+        `GET /api/v1/stat?path=${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+        `GET /api/v1/files?path=${path}&stream=true HTTP/1.1\r\nHost: localhost\r\n\r\n`,
       ].join(''),
     );
     await wire.until('firstsecond');
@@ -328,9 +328,13 @@ describe('what is no proper request', () => {
   it.each([
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 400],
     ['binary rubbish', Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]), 400],
-    ['a version that does not exist', 'GET / HTTP/9.9\r\nHost: x\r\n\r\n', 400],
-    ['headers that are too large', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
-    ['a target that is too large', `GET /api/v1/stat?path=/${'x'.repeat(40_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 414],
+    ['a version that does not exist', 'GET / HTTP/9.9\r\nHost: localhost\r\n\r\n', 400],
+    ['headers that are too large', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
+    [
+      'a target that is too large',
+      `GET /api/v1/stat?path=/${'x'.repeat(40_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      414,
+    ],
     ['a length that is no number', `${putHead('/streamfs/never', 'Content-Length: five')}hello`, 400],
     ['a negative length', `${putHead('/streamfs/never', 'Content-Length: -5')}hello`, 400],
     ['two lengths', `${putHead('/streamfs/never', 'Content-Length: 5\r\nContent-Length: 6')}hello`, 400],
@@ -339,8 +343,8 @@ describe('what is no proper request', () => {
       `${putHead('/streamfs/never', 'Content-Length: 5\r\nTransfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`,
       400,
     ],
-    ['a header with a line break in it', 'GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n', 400],
-    ['a NUL in a header', 'GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n', 400],
+    ['a header with a line break in it', 'GET / HTTP/1.1\r\nHost: localhost\r\nA: b\rc\r\n\r\n', 400],
+    ['a NUL in a header', 'GET / HTTP/1.1\r\nHost: localhost\r\nA: b\0c\r\n\r\n', 400],
   ])('%s is refused in JSON and closed', async (_name, bytes, status) => {
     const wire = await connectTo(at.port);
     wire.send(bytes);
@@ -424,7 +428,7 @@ describe('what is no proper request', () => {
 
   it('a target as for a proxy is that target', async () => {
     const wire = await connectTo(at.port);
-    wire.send(`GET http://any/api/v1/version HTTP/1.1\r\nHost: any\r\n\r\n`);
+    wire.send(`GET http://localhost/api/v1/version HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     expect(await wire.answer()).toMatchObject({ status: 200 });
   });
 

@@ -31,16 +31,22 @@ export const readHandle: Route = {
     optional('timeout', 'duration', 'How long to wait where there is nothing; 0 does not wait.', '30s'),
   ],
   async handle(exchange) {
-    const { res, query, server, signal } = exchange;
+    const { res, query, server, patience } = exchange;
     const id = handleId(exchange);
     const size = readSize(exchange);
     const offset = query.integer('offset', { min: 0 });
     const timeout = query.duration('timeout') ?? DEFAULT_WAIT;
-    const read = await server.handles.use(id, (handle) =>
-      size === 0
-        ? nothing(offset)
-        : handle.read({ size, timeout, signal, ...(offset === undefined ? {} : { offset }) }),
-    );
+    const place = offset === undefined ? { size } : { size, offset };
+    const read = await server.handles.use(id, async (handle) => {
+      if (size === 0) return nothing(offset);
+      try {
+        return await handle.read({ ...place, timeout, signal: patience });
+      } catch (error) {
+        if (!patience.aborted || res.destroyed) throw error;
+        // A client that has closed its side waits for nothing new: it gets what is there, as when its time is up.
+        return handle.read({ ...place, timeout: 0 });
+      }
+    });
     // The position moves when the bytes are on their way, not when they were found: a client that has gone away in
     // the meantime finds them again (contract 54).
     try {

@@ -42,14 +42,6 @@ export interface SinkOptions {
   readonly logger?: PluginLogger;
 }
 
-/**
- * A peer that has closed its side is gone (contract 26), also where it left bytes untaken: node would wait for it to take
- * them. One function for all sockets.
- */
-function cut(this: Socket): void {
-  this.destroy();
-}
-
 /** One function for all timers. */
 function tick(sink: Sink): void {
   sink.tick();
@@ -74,6 +66,8 @@ export class Sink implements LiveRead {
   /** Bytes that the encoding holds back until more has come: no heartbeat waits for them. */
   private heldBack = 0;
   private done = false;
+  /** The peer will send nothing any more. */
+  private isSideClosed: boolean;
 
   /** @param onOver called once, when the read is over and the reader closed */
   constructor(
@@ -88,13 +82,15 @@ export class Sink implements LiveRead {
     this.shared = fanout;
     this.options = options;
     this.onOver = onOver;
+    this.isSideClosed = socket.readableEnded;
     const period = Math.min(options.timeout ?? Number.POSITIVE_INFINITY, options.heartbeat || Number.POSITIVE_INFINITY);
     this.period = period;
     if (period !== Number.POSITIVE_INFINITY) {
       this.lastData = this.lastSent = performance.now();
       this.timer = setTimeout(tick, period, this).unref();
     }
-    socket.on('close', this.onClose).on('end', cut);
+    // One function for both: an idle reader has few things of its own.
+    socket.on('close', this.onLeave).on('end', this.onLeave);
     options.bounds?.reads.add(this);
     reader.onFailure = () => this.finish('too-slow');
   }
@@ -115,7 +111,9 @@ export class Sink implements LiveRead {
       }
       const record = this.next();
       if (record === undefined) {
-        if (!this.done) reader.whenReadable(this.pump);
+        if (this.done) return;
+        if (this.isSideClosed) this.finish('closed');
+        else reader.whenReadable(this.pump);
         return;
       }
       switch (record.type) {
@@ -275,14 +273,23 @@ export class Sink implements LiveRead {
       this.queued = queued;
       this.options.bounds?.reads.drain(this);
     }
-    this.over(reason);
+    // To the figures and the log, it is the client who has left.
+    this.over(this.isSideClosed && reason === 'closed' ? 'cut' : reason);
   }
 
-  /** The peer is gone: so is its reader, at once (contract 26). */
-  private readonly onClose = (): void => {
+  /**
+   * The peer is gone: so is its reader, at once (contract 26). Or it has closed its side, and may be gone as well: it gets
+   * what is there, and nothing is waited for any more (docs/adr/0021-half-closed-connections.md).
+   */
+  private readonly onLeave = (): void => {
     if (this.done) return;
-    this.release();
-    this.over('cut');
+    if (this.socket.destroyed) {
+      this.release();
+      this.over('cut');
+      return;
+    }
+    this.isSideClosed = true;
+    if (this.reader.cancelWait()) this.finish('closed');
   };
 
   private over(end: ReadEndReason | 'cut'): void {
@@ -306,8 +313,8 @@ export class Sink implements LiveRead {
     this.reader.onFailure = undefined;
     this.reader.cancelWait();
     this.reader.close();
-    this.socket.off('close', this.onClose);
-    this.socket.off('end', cut);
+    this.socket.off('close', this.onLeave);
+    this.socket.off('end', this.onLeave);
     this.socket.off('drain', this.pump);
     this.shared.leave();
   }

@@ -105,6 +105,7 @@ export class DirectConnection implements Upload {
   private readonly proceed = (): void => {
     if (this.rest.length > 0 && this.isReading) this.take(this.rest, true);
     if (this.isReading) this.socket.resume();
+    if (this.socket.readableEnded) this.onEnd();
   };
 
   private get isReading(): boolean {
@@ -165,8 +166,17 @@ export class DirectConnection implements Upload {
     }
   }
 
-  /** Gives the connection to node:http, which goes on with the bytes from `at`. */
-  private handOver(bytes: Buffer, at: number): number {
+  /**
+   * Gives the connection to node:http, which goes on with the bytes from `at`.
+   *
+   * @param error what is wrong with the request, where that is known
+   */
+  private handOver(bytes: Buffer, at: number, error?: unknown): number {
+    // Inside TLS the end of what a client sends can come while its request is looked into; nothing can be put before that.
+    if (this.socket.readableEnded) {
+      this.refuse(error ?? fail('BAD_REQUEST', { reason: 'the connection was closed before this could be answered' }));
+      return at;
+    }
     this.settle();
     this.leave();
     const { socket } = this;
@@ -196,8 +206,8 @@ export class DirectConnection implements Upload {
     let waiting: void | Promise<void>;
     try {
       waiting = target.append(body.piece, this.server.context.mounts);
-    } catch {
-      this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0);
+    } catch (error) {
+      this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0, error);
       body.release();
       return at;
     }
@@ -222,8 +232,8 @@ export class DirectConnection implements Upload {
     let writer: FileWriter;
     try {
       writer = await this.server.context.mounts.openWrite(path);
-    } catch {
-      if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
+    } catch (error) {
+      if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0, error);
       return;
     }
     if (this.isGone) return writer.abort();
@@ -362,7 +372,9 @@ export class DirectConnection implements Upload {
     return this.state === 'left' || this.state === 'refused';
   }
 
+  /** The client has closed its side: what it has sent is answered all the same, one after the other. */
   private readonly onEnd = (): void => {
+    if (!this.isReading) return;
     if (this.state === 'body') this.breakOff();
     else if (this.state === 'upload') this.upload!.cut();
     else if (this.state === 'head' && this.rest.length > 0) {

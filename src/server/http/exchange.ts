@@ -64,6 +64,7 @@ export class RequestExchange implements Exchange {
   /** What it is about, for the log; only where the log wants to know. */
   about: Readonly<Record<string, string>> | undefined;
   private controller: AbortController | undefined;
+  private waiting: AbortController | undefined;
   private name: string | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse, server: ServerContext) {
@@ -98,6 +99,22 @@ export class RequestExchange implements Exchange {
     this.controller ??= new AbortController();
     if (this.isGivenUp) this.controller.abort();
     return this.controller.signal;
+  }
+
+  get patience(): AbortSignal {
+    if (this.waiting === undefined) {
+      const waiting = new AbortController();
+      const stop = () => waiting.abort();
+      this.waiting = waiting;
+      const { socket, res } = this;
+      socket.once('end', stop);
+      res.once('close', () => {
+        socket.off('end', stop);
+        stop();
+      });
+      if (socket.readableEnded || this.isGivenUp) stop();
+    }
+    return this.waiting.signal;
   }
 
   /**

@@ -83,6 +83,11 @@ export interface Exchange {
   readonly params: Readonly<Record<string, string>>;
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when the client has gone, or has closed its side, which cannot be told apart: nothing new is waited for then
+   * (docs/adr/0021-half-closed-connections.md).
+   */
+  readonly patience: AbortSignal;
   readonly server: ServerContext;
   /** Whose token it is; undefined where nobody is asked for one. */
   readonly caller: Caller | undefined;

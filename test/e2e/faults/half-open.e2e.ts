@@ -35,12 +35,12 @@ describe.runIf(canHaveNamespaces())('a peer whose address is gone', () => {
       return one;
     };
     const before = await at.process.ask<{ objects: Record<string, number> }>('level');
-    const raw = ask(`GET /api/v1/files?path=${PATH}&stream=true HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const raw = ask(`GET /api/v1/files?path=${PATH}&stream=true HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     const framed = ask(
-      `GET /api/v1/files?path=${PATH}&stream=true&format=frames&heartbeat=0 HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `GET /api/v1/files?path=${PATH}&stream=true&format=frames&heartbeat=0 HTTP/1.1\r\nHost: localhost\r\n\r\n`,
     );
     const writer = ask(
-      `PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`,
+      `PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`,
     );
     for (const reader of [raw, framed]) await reader.stdout.until('hello');
     expect(await facts(at, left)).toMatchObject({ active_readers: '2', total_written: '5' });
@@ -66,7 +66,7 @@ describe.runIf(canHaveNamespaces())('a peer whose address is gone', () => {
       server: { stall_timeout: '2s' },
     });
     const reader = peer(at.port, left.address, right.run);
-    reader.stdin.write(`GET /api/v1/files?path=${PATH}&stream=true HTTP/1.1\r\nHost: x\r\n\r\n`);
+    reader.stdin.write(`GET /api/v1/files?path=${PATH}&stream=true HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await waitFor('the reader', async () => (await facts(at, left))?.active_readers === '1');
     unplug();
     // More than all buffers on the way take.

@@ -10,7 +10,7 @@ import { connectTo, get, parseAnswer, type Wire } from '../harness/wire.ts';
 
 const PATH = '/streamfs/live';
 const STREAM = `/files?path=${PATH}&stream=true`;
-const REQUEST = `GET /api/v1${STREAM} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const REQUEST = `GET /api/v1${STREAM} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
 /** Writes the pattern in pieces as readers take it, then goes on with `end`. */
 async function writePieces(at: ProbedServer, from: number, pieces: number, size: number): Promise<void> {

@@ -53,7 +53,7 @@ describe('SIGTERM', () => {
     const others = await Promise.all(Array.from({ length: 50 }, () => connectTo(at.port)));
     for (const [index, wire] of others.entries()) {
       if (index % 3 === 0) continue;
-      const head = 'PUT /api/v1/files?path=/streamfs/other HTTP/1.1\r\nHost: x\r\n';
+      const head = 'PUT /api/v1/files?path=/streamfs/other HTTP/1.1\r\nHost: localhost\r\n';
       wire.send(index % 3 === 1 ? `${head}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n` : head);
     }
     await at.untilWritten('/streamfs/other', 16);

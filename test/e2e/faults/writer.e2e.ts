@@ -8,7 +8,7 @@ import { waitFor } from '../harness/wait.ts';
 import { connectTo } from '../harness/wire.ts';
 
 const PATH = '/streamfs/live';
-const head = (more: string) => `PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: x\r\n${more}\r\n\r\n`;
+const head = (more: string) => `PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n\r\n`;
 
 async function snapshot(): Promise<string> {
   const { status, bytes } = await at.ask('GET', `/files?path=${PATH}&snapshot=true`);
@@ -25,7 +25,11 @@ describe('a writer that is killed', () => {
   const cases: [where: string, sent: string, kept: string, seen?: number][] = [
     ['before it has said anything', '', ''],
     ['in the middle of its request line', 'PUT /api/v1/fi', ''],
-    ['in the middle of its headers', 'PUT /api/v1/files?path=/streamfs/live HTTP/1.1\r\nHost: x\r\nContent-Le', ''],
+    [
+      'in the middle of its headers',
+      'PUT /api/v1/files?path=/streamfs/live HTTP/1.1\r\nHost: localhost\r\nContent-Le',
+      '',
+    ],
     ['between its headers and its body', head('Content-Length: 100'), ''],
     ['in the middle of a body of known length', `${head('Content-Length: 100')}hello`, 'hello', 0],
     ['in the middle of a long body of known length', `${head('Content-Length: 100000')}hello`, 'hello'],
@@ -107,8 +111,8 @@ describe('slow writers', () => {
   const COUNT = 500;
 
   it.each([
-    ['headers', 'PUT /api/v1/files?path=/streamfs/slow HTTP/1.1\r\nHost: x\r\nX-Slow: '],
-    ['a JSON body', 'POST /api/v1/grep HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"pattern": "'],
+    ['headers', 'PUT /api/v1/files?path=/streamfs/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
+    ['a JSON body', 'POST /api/v1/grep HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"pattern": "'],
     ['a body of known length', `${head('Content-Length: 60000').replace('live', 'slow')}x`],
     ['chunks', `${head('Transfer-Encoding: chunked').replace('live', 'slow')}ffff\r\nx`],
   ])('500 that send %s byte by byte hold up nobody, and are gone when they go', async (_what, beginning) => {

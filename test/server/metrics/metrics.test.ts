@@ -133,7 +133,7 @@ describe('GET /metrics', () => {
     const one = await wire(at.port);
     one.send(`GET /api/v1/handles/${String(id)}/read HTTP/1.1\r\nHost: x\r\n\r\n`);
     await arrived;
-    one.socket.destroy();
+    one.socket.resetAndDestroy();
     await waitFor(() => at.log.some(({ facts }) => facts.status === 499));
     const found = await scrape(at);
     expect(

@@ -83,14 +83,19 @@ export class FileContent {
     this.#replace(bytes);
   }
 
-  /** A buffer of `wish` bytes; where memory is short, of as many as are `needed`. */
+  /**
+   * A buffer of `wish` bytes; where memory is short, of fewer, but no fewer than `needed`. Still of as many as can be had,
+   * to a factor of two: with no more than is needed each further byte would cost a copy of the whole file.
+   */
   #make(wish: number, needed: number): Uint8Array {
     const memory = this.#released ? undefined : this.#memory;
-    if (memory === undefined || memory.tryTake(wish)) return new Uint8Array(wish);
-    if (wish === needed || !memory.tryTake(needed)) {
-      throw fail('STORAGE_FULL', { size: needed, max: memory.limit }, { limit: 'memory', max: memory.limit });
+    for (let more = wish - needed; ; more = Math.floor(more / 2)) {
+      const length = needed + more;
+      if (memory === undefined || memory.tryTake(length)) return new Uint8Array(length);
+      if (more === 0) {
+        throw fail('STORAGE_FULL', { size: needed, max: memory.limit }, { limit: 'memory', max: memory.limit });
+      }
     }
-    return new Uint8Array(needed);
   }
 
   /** The new buffer has been charged already, while both were there. */

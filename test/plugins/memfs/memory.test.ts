@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { isStreamFSError } from '../../../src/errors/index.ts';
 import type { FileHandle, FileSystem } from '../../../src/fs/index.ts';
@@ -35,6 +35,27 @@ describe('memfs within a budget', () => {
     expect((await fs.readDir('/')).map(({ name }) => name)).toEqual(['a']);
     await fs.remove('/a');
     expect(await fits(fs.write('/b', new Uint8Array(KB * KB)))).toBe(true);
+  });
+
+  it('contract 95: what is appended bit by bit costs few copies, also where memory runs short', async () => {
+    const { fs } = await mounted(new MemoryBudget(2 * KB * KB));
+    const handle = await fs.openHandle('/a', { flags: 1, mode: 0o644 });
+    const piece = new Uint8Array(64);
+    const set = Uint8Array.prototype.set;
+    let copied = 0;
+    const spy = vi.spyOn(Uint8Array.prototype, 'set').mockImplementation(function (this: Uint8Array, source, at) {
+      copied += source.length;
+      set.call(this, source, at);
+    });
+    try {
+      while (await fits(handle.write(piece)));
+    } finally {
+      spy.mockRestore();
+    }
+    const { size } = await fs.stat('/a');
+    expect(size).toBeGreaterThan(512 * KB);
+    expect(copied).toBeLessThan(20 * size);
+    await handle.close();
   });
 
   it('gives a removed file back when the last handle on it closes', async () => {

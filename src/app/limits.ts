@@ -6,7 +6,7 @@ import { descriptorLimit, type ServerLimits } from '../server/index.ts';
 /** Descriptors that are not for connections: files, pipes, the library's own; of very few the half. */
 const RESERVED = 64;
 
-export function serverLimits({ limits, ...bounds }: BoundsConfig, logger: PluginLogger): ServerLimits {
+export function serverLimits({ limits, ...bounds }: Omit<BoundsConfig, 'token'>, logger: PluginLogger): ServerLimits {
   return {
     connections: connectionsFor(limits.connections, logger),
     connectionsPerAddress: limits.connectionsPerAddress,

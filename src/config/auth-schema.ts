@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { fail } from '../errors/index.ts';
 import { formatDuration, parseDuration } from '../units/index.ts';
 import { DEFAULT_LINKS } from './defaults.ts';
+import type { TokenLimits } from './limits.ts';
+import { part } from './limits-schema.ts';
 import { read } from './read.ts';
 import type { TokenConfig } from './types.ts';
 
@@ -25,6 +27,18 @@ const token = z
       .array(z.enum(['read', 'write', 'admin']))
       .min(1)
       .describe('What it lets do.'),
+    limits: z
+      .strictObject({
+        connections: part.optional().describe('Its connections.'),
+        handles: part.optional().describe('Its open handles.'),
+        readers: part.optional().describe('Its live reads.'),
+        searches: part.optional().describe('Its searches at once.'),
+        streams: part.optional().describe('The streams that it has made.'),
+      })
+      .optional()
+      .describe(
+        'How much of each it may hold, in place of `server.limits.token_…`: a number or a share, 0 for any number.',
+      ),
     paths: z.array(path).min(1).describe('Where: `*` is for one part of a path, `**` for any number of parts.'),
   })
   .describe('A token.');
@@ -65,7 +79,26 @@ export const access = {
     .describe('Names that a server on loopback answers to beside `127.0.0.0/8`, `[::1]` and `localhost`.'),
 };
 
-function tokenOf({ name, token: plain, token_sha256: hash, rights, paths }: z.output<typeof token>): TokenConfig {
+/** For limits that it does not name, those of the server hold. */
+interface WrittenToken extends Omit<TokenConfig, 'limits'> {
+  limits: { readonly [Name in keyof TokenLimits]?: TokenLimits[Name] | undefined };
+}
+
+export function tokensOf(tokens: readonly WrittenToken[], standard: TokenLimits): TokenConfig[] {
+  return tokens.map((token) => {
+    const own = Object.entries(token.limits).filter(([, value]) => value !== undefined);
+    return { ...token, limits: { ...standard, ...Object.fromEntries(own) } };
+  });
+}
+
+function tokenOf({
+  name,
+  token: plain,
+  token_sha256: hash,
+  rights,
+  paths,
+  limits,
+}: z.output<typeof token>): WrittenToken {
   if ((plain === undefined) === (hash === undefined)) {
     throw fail('CONFIG_INVALID', { reason: 'needs either token or token_sha256' });
   }
@@ -78,5 +111,5 @@ function tokenOf({ name, token: plain, token_sha256: hash, rights, paths }: z.ou
     throw fail('CONFIG_INVALID', { reason: 'token_sha256 must be 64 hexadecimal digits' });
   }
   const sha256 = hash?.toLowerCase() ?? createHash('sha256').update(plain!, 'utf8').digest('hex');
-  return { name, sha256, rights, paths };
+  return { name, sha256, rights, paths, limits: limits ?? {} };
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { fail } from '../errors/index.ts';
 import { parseDuration, parseSize } from '../units/index.ts';
-import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS, parseMemory } from './limits.ts';
+import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS, parseMemory, parsePart } from './limits.ts';
 import { read } from './read.ts';
 
 const either = (message: string) => z.union([z.string(), z.number()], { error: () => message });
@@ -22,6 +22,9 @@ const count = read(z.number({ error: () => 'must be a whole number' }), (value) 
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw fail('CONFIG_INVALID', { reason: `invalid number: ${value} (expected a whole number from 0)` });
 });
+
+/** What one token may hold of something: see parsePart. */
+export const part = read(either("must be a whole number or a share (e.g., '50%')"), parsePart);
 
 const L = DEFAULT_SERVER_LIMITS;
 
@@ -54,6 +57,23 @@ export const limits = z.strictObject({
     .prefault(L.header_timeout)
     .describe(
       'How long the headers of a request may take to come, and the handshake of TLS before the first. 0: for ever.',
+    ),
+  token_connections: part
+    .prefault(L.token_connections)
+    .describe('Connections of one token: a number, or a share of `connections`. 0: any number.'),
+  token_handles: part
+    .prefault(L.token_handles)
+    .describe('Handles of one token: a number, or a share of `handles`. 0: any number.'),
+  token_readers: part
+    .prefault(L.token_readers)
+    .describe('Live reads of one token: a number, or a share of `readers`. 0: any number.'),
+  token_searches: part
+    .prefault(L.token_searches)
+    .describe('Searches of one token at once, of the two there may be; more wait for their turn. 0: any number.'),
+  token_streams: part
+    .prefault(L.token_streams)
+    .describe(
+      'Streams that one token has made: a number, or a share of the `max_streams` of the mount. 0: any number.',
     ),
 });
 

@@ -23,6 +23,11 @@ export const DEFAULT_SERVER_LIMITS = {
   header_size: '16KB',
   header_lines: 100,
   header_timeout: '30s',
+  token_connections: '50%',
+  token_handles: '50%',
+  token_readers: '50%',
+  token_searches: 1,
+  token_streams: '50%',
 } as const;
 
 /** As the program uses it. 0 is for no limit, everywhere. */
@@ -51,6 +56,17 @@ export interface BoundsConfig {
     /** Milliseconds. */
     headerTimeout: number;
   };
+  /** What one token may hold of each, where its own entry does not say. */
+  token: TokenLimits;
+}
+
+/** Below 1 a share of what the server allows to all, from 1 on so many, 0 any number. */
+export interface TokenLimits {
+  connections: number;
+  handles: number;
+  readers: number;
+  searches: number;
+  streams: number;
 }
 
 /** What was written, each value read already. */
@@ -82,22 +98,44 @@ export function boundsOf({ limits, ...written }: Written): BoundsConfig {
       headerLines: limits.header_lines,
       headerTimeout: limits.header_timeout,
     },
+    token: {
+      connections: limits.token_connections,
+      handles: limits.token_handles,
+      readers: limits.token_readers,
+      searches: limits.token_searches,
+      streams: limits.token_streams,
+    },
   };
 }
 
 export function defaultBounds(): BoundsConfig {
-  const { header_size, header_timeout, handle_idle_timeout, ...counts } = DEFAULT_SERVER_LIMITS;
+  const { header_size, header_timeout, handle_idle_timeout, ...others } = DEFAULT_SERVER_LIMITS;
   return boundsOf({
     max_memory: parseMemory(DEFAULT_BOUNDS.max_memory),
     stall_timeout: parseDuration(DEFAULT_BOUNDS.stall_timeout),
     body_timeout: parseDuration(DEFAULT_BOUNDS.body_timeout),
     stream_body_timeout: parseDuration(DEFAULT_BOUNDS.stream_body_timeout),
     limits: {
-      ...counts,
+      ...others,
+      token_connections: parsePart(others.token_connections),
+      token_handles: parsePart(others.token_handles),
+      token_readers: parsePart(others.token_readers),
+      token_searches: parsePart(others.token_searches),
+      token_streams: parsePart(others.token_streams),
       header_size: parseSize(header_size),
       header_timeout: parseDuration(header_timeout),
       handle_idle_timeout: parseDuration(handle_idle_timeout),
     },
+  });
+}
+
+/** What one token may hold: a number, or a share of what the server allows to all, such as `50%`; 0 for any number. */
+export function parsePart(value: string | number): number {
+  const percent = typeof value === 'string' ? /^(\d{1,2}(?:\.\d+)?)%$/.exec(value.trim())?.[1] : undefined;
+  if (percent !== undefined && Number(percent) > 0) return Number(percent) / 100;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw fail('CONFIG_INVALID', {
+    reason: `invalid limit: ${String(value).slice(0, 64)} (expected a whole number from 0, or a share below 100% such as '50%')`,
   });
 }
 

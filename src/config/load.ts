@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fail, isStreamFSError } from '../errors/index.ts';
+import { tokensOf } from './auth-schema.ts';
 import { defaultConfig } from './default-config.ts';
 import { defaultPath } from './defaults.ts';
 import type { KeyPath } from './document.ts';
@@ -55,6 +56,7 @@ function check(value: unknown, source: Source): Config {
   const result = schema.safeParse(written);
   if (!result.success) throw configError(source, problemsOf(result.error.issues, written));
   const { server, plugins } = result.data;
+  const bounds = boundsOf(server);
   return {
     server: {
       address: server.address,
@@ -65,12 +67,12 @@ function check(value: unknown, source: Source): Config {
       shutdownTimeout: server.shutdown_timeout,
       tcpKeepAlive: server.tcp_keepalive,
       noAuth: server.no_auth,
-      tokens: server.tokens,
+      tokens: tokensOf(server.tokens, bounds.token),
       links: linksOf(server.links, source),
       allowedHosts: server.allowed_hosts,
       corsOrigins: server.cors.origins,
       ...(server.tls === undefined ? {} : { tls: filesOf(server.tls, source) }),
-      bounds: boundsOf(server),
+      bounds,
     },
     mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),
   };

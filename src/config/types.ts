@@ -1,7 +1,7 @@
 /** A configuration as the program uses it: complete, checked, in bytes and milliseconds. */
 import type { Address } from './address.ts';
 import type { LogFormat, LogLevel } from './defaults.ts';
-import type { BoundsConfig } from './limits.ts';
+import type { BoundsConfig, TokenLimits } from './limits.ts';
 
 export interface Config {
   server: ServerConfig;
@@ -55,6 +55,8 @@ export interface TokenConfig {
   rights: readonly ('read' | 'write' | 'admin')[];
   /** Patterns of paths. */
   paths: readonly string[];
+  /** How much of each it may hold. */
+  limits: TokenLimits;
 }
 
 export interface MountConfig {

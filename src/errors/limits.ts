@@ -26,6 +26,11 @@ export const LIMITS = [
   'body_timeout',
   'stall_timeout',
   'idle_timeout',
+  'token_connections',
+  'token_handles',
+  'token_readers',
+  'token_searches',
+  'token_streams',
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 

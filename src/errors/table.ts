@@ -94,6 +94,7 @@ export const ERRORS = {
   CONNECTION_LIMIT: { status: 503, text: 'too many connections: {max} are allowed' },
   ADDRESS_LIMIT: { status: 429, text: 'too many connections from one address: {max} are allowed' },
   WAITING_LIMIT: { status: 429, text: 'too many requests wait on one connection for their answers: {max} are allowed' },
+  TOKEN_LIMIT: { status: 429, text: 'too many {what} of one token: {max} are allowed to it' },
   PATH_TOO_LONG: { status: 414, text: 'path is too long: {max} bytes are allowed' },
   PATH_TOO_DEEP: { status: 414, text: 'path has too many parts: {max} are allowed' },
 

@@ -1,12 +1,65 @@
 /**
  * On whose account something is held: with tokens, one for each token. What a handle belongs to is an account, and stays
- * the same one when the configuration is read again with the same token.
+ * the same one when the configuration is read again with the same token. It also counts what is held, so that no token
+ * can take all there is.
  */
-export class Account {
-  /** What it is called in errors. */
-  name: string;
+import { fail } from '../errors/index.ts';
 
-  constructor(name: string) {
-    this.name = name;
+/** What is counted, by the word for it in errors. */
+const COUNTED = {
+  connections: 'connections',
+  handles: 'open handles',
+  readers: 'readers',
+  searches: 'searches',
+  streams: 'streams',
+} as const;
+
+export type Counted = keyof typeof COUNTED;
+
+/** How many of each an account may hold: below 1 a share of what the server allows to all, from 1 on so many, 0 any number. */
+export type AccountLimits = Readonly<Record<Counted, number>>;
+
+export const DEFAULT_ACCOUNT_LIMITS: AccountLimits = {
+  connections: 0.5,
+  handles: 0.5,
+  readers: 0.5,
+  searches: 1,
+  streams: 0.5,
+};
+
+export class Account {
+  limits: AccountLimits;
+  private readonly held: Record<Counted, number> = { connections: 0, handles: 0, readers: 0, searches: 0, streams: 0 };
+
+  constructor(limits: AccountLimits = DEFAULT_ACCOUNT_LIMITS) {
+    this.limits = limits;
+  }
+
+  /** @param all how many there may be of all accounts; Infinity for any number */
+  hasRoom(what: Counted, all: number): boolean {
+    return this.held[what] < this.most(what, all);
+  }
+
+  /** One more; {@link give} is to follow, once. @throws TOKEN_LIMIT */
+  take(what: Counted, all: number): void {
+    this.require(what, all);
+    this.held[what]++;
+  }
+
+  /** @throws TOKEN_LIMIT where there may not be one more */
+  require(what: Counted, all: number): void {
+    if (this.hasRoom(what, all)) return;
+    const max = this.most(what, all);
+    throw fail('TOKEN_LIMIT', { what: COUNTED[what], max }, { limit: `token_${what}`, max });
+  }
+
+  give(what: Counted): void {
+    this.held[what]--;
+  }
+
+  private most(what: Counted, all: number): number {
+    const limit = this.limits[what];
+    if (limit === 0) return Number.POSITIVE_INFINITY;
+    return limit < 1 ? Math.max(1, Math.floor(all * limit)) : limit;
   }
 }

@@ -127,48 +127,48 @@ export class HandleTable {
 
   /**
    * Opens a file and gives it the next number, from 1 on, one sequence over all mounts (contract 48).
-   * HANDLE_LIMIT, MEMORY_LIMIT, INVALID_PARAMETER for a lease below 1, SHUTTING_DOWN, and what the path and its plugin refuse.
+   * HANDLE_LIMIT, TOKEN_LIMIT, MEMORY_LIMIT, INVALID_PARAMETER for a lease below 1, SHUTTING_DOWN, and what the path and its plugin refuse.
    */
   async open(path: string, options: OpenOptions): Promise<HandleInfo> {
     const lease = leaseOf(options.lease ?? DEFAULT_LEASE);
     if (this.#closed) throw fail('SHUTTING_DOWN');
+    const { account } = options;
+    if (account?.hasRoom('handles', this.max) === false && this.#longestUnused(account) === undefined) {
+      account.require('handles', this.max);
+    }
     if (this.#entries.size + this.#opening >= this.max && this.#longestUnused() === undefined) throw this.#full();
     const at = this.#mounts.resolve(path);
     const memory = this.#memory;
-    if (memory?.tryTake(costOf(path)) === false) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
+    const cost = costOf(path);
+    if (memory?.tryTake(cost) === false) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
     this.#opening += 1;
-    let handle: FileHandle;
+    let handle: FileHandle | undefined;
     try {
       handle = await at.fileSystem.openHandle(at.path, {
         flags: options.flags,
         mode: options.mode,
         ...(options.create === undefined ? {} : { create: options.create }),
         ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
+        ...(account === undefined ? {} : { account }),
       });
+      if (this.#closed) throw fail('SHUTTING_DOWN');
+      if (!this.#isStillMounted(path, at.fileSystem)) throw fail('NOTHING_MOUNTED', { path });
+      this.#makeRoom(account);
     } catch (error) {
-      memory?.give(costOf(path));
+      memory?.give(cost);
+      await handle?.close();
       throw error;
     } finally {
       this.#opening -= 1;
-    }
-    if (this.#closed || !this.#isStillMounted(path, at.fileSystem)) {
-      memory?.give(costOf(path));
-      await handle.close();
-      throw this.#closed ? fail('SHUTTING_DOWN') : fail('NOTHING_MOUNTED', { path });
-    }
-    if (!this.#makeRoom()) {
-      memory?.give(costOf(path));
-      await handle.close();
-      throw this.#full();
     }
     const now = this.#clock.now();
     this.#lastId += 1;
     const entry: Entry = {
       id: this.#lastId,
       path,
-      account: options.account,
+      account,
       address: options.address,
-      cost: costOf(path),
+      cost,
       mountPath: at.mountPath,
       flags: options.flags,
       handle,
@@ -186,10 +186,17 @@ export class HandleTable {
     return limitReached('HANDLE_LIMIT', 'handles', this.max);
   }
 
-  /** Closes the handle that has been unused for longest, where there is no place for another; false where none may go. */
-  #makeRoom(): boolean {
-    if (this.#entries.size < this.max) return true;
-    const entry = this.#longestUnused();
+  /**
+   * Closes the handle that has been unused for longest, where there is no place for another: of the account's own, where
+   * that has as many as it may have. Counts the new one to the account.
+   */
+  #makeRoom(account: Account | undefined): void {
+    if (account?.hasRoom('handles', this.max) === false) this.#closeForRoom(this.#longestUnused(account));
+    if (this.#entries.size >= this.max && !this.#closeForRoom(this.#longestUnused())) throw this.#full();
+    account?.take('handles', this.max);
+  }
+
+  #closeForRoom(entry: Entry | undefined): boolean {
     if (entry === undefined) return false;
     this.#log.closed(entry, 'room was needed');
     // Failures are logged in there, so this promise never rejects.
@@ -197,8 +204,8 @@ export class HandleTable {
     return true;
   }
 
-  /** Of the handles whose lease is over, the one that has been unused for longest. */
-  #longestUnused(): Entry | undefined {
+  /** Of the handles whose lease is over, all or those of an account, the one that has been unused for longest. */
+  #longestUnused(account?: Account): Entry | undefined {
     const now = this.#clock.now();
     if (now < this.#firstLeaseEnd) return undefined;
     let longest: Entry | undefined;
@@ -206,6 +213,7 @@ export class HandleTable {
     for (const entry of this.#entries.values()) {
       const end = leaseEnd(entry, now);
       if (end > now) next = Math.min(next, end);
+      else if (account !== undefined && entry.account !== account) next = end;
       else if (longest === undefined || entry.lastAccess < longest.lastAccess) longest = entry;
     }
     if (longest === undefined) this.#firstLeaseEnd = next;
@@ -274,6 +282,7 @@ export class HandleTable {
     // Closed already, by whoever was faster.
     if (!this.#entries.delete(entry.id)) return;
     this.#memory?.give(entry.cost);
+    entry.account?.give('handles');
     if (this.#entries.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;

@@ -13,6 +13,7 @@ import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInsi
 import type {
   Appender,
   Capabilities,
+  CreateOptions,
   FileHandle,
   FileInfo,
   FileSystem,
@@ -105,9 +106,9 @@ export class MountedFileSystem implements FileSystem {
     if (isMount || this.#tree.hasBelow(path) || path === '/') throw fail('MOUNT_IS_FIXED', { path });
   }
 
-  async create(path: string): Promise<void> {
+  async create(path: string, options?: CreateOptions): Promise<void> {
     const at = this.resolve(path);
-    await at.fileSystem.create(at.path);
+    await at.fileSystem.create(at.path, options);
   }
 
   async mkdir(path: string, mode: number): Promise<void> {
@@ -227,9 +228,9 @@ export class MountedFileSystem implements FileSystem {
     await at.fileSystem.truncate(at.path, size);
   }
 
-  async touch(path: string): Promise<void> {
+  async touch(path: string, options?: CreateOptions): Promise<void> {
     const at = this.resolve(path);
-    await at.fileSystem.touch(at.path);
+    await at.fileSystem.touch(at.path, options);
   }
 
   /** The target is the link's content and passes as it is: only the plugin knows what it would mean. */
@@ -260,9 +261,9 @@ export class MountedFileSystem implements FileSystem {
   }
 
   /** Undefined where the file system of the path has no streams. */
-  tryAppend(path: string): Appender | undefined {
+  tryAppend(path: string, options?: CreateOptions): Appender | undefined {
     const at = this.resolve(path);
-    return at.fileSystem.openAppend?.(at.path);
+    return at.fileSystem.openAppend?.(at.path, options);
   }
 
   async openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource> {

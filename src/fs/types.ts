@@ -10,6 +10,7 @@
  * there is something to wait for.
  */
 import type { AppendId, Reader, ReaderOptions } from '../core/index.ts';
+import type { Account } from './account.ts';
 
 /** Facts about a file or directory (contract 39, 40, 67). */
 export interface FileInfo {
@@ -34,8 +35,14 @@ export interface FileMeta {
   Content: Record<string, string> | null;
 }
 
+/** What may make a file says for whom, so that it is counted: see account.ts. */
+export interface CreateOptions {
+  /** Default: nobody's. */
+  account?: Account;
+}
+
 /** How a write is asked for. A stream ignores all of it but `create` (contract 1). */
-export interface WriteOptions {
+export interface WriteOptions extends CreateOptions {
   /** Where to write, in bytes; -1 (the default) replaces the file from its beginning. */
   offset?: number;
   append?: boolean;
@@ -107,7 +114,7 @@ export interface Appender {
 }
 
 /** How a stream is opened for reading. */
-export interface OpenStreamOptions extends ReaderOptions {
+export interface OpenStreamOptions extends ReaderOptions, CreateOptions {
   /** Create the stream where absent (contract 35, 36). Default: as the mount says. */
   create?: boolean;
   /**
@@ -173,7 +180,7 @@ export interface FileHandle {
   close(): Promise<void>;
 }
 
-export interface OpenHandleOptions {
+export interface OpenHandleOptions extends CreateOptions {
   /** As sent: only bit 0 (write only) and bit 1 (read and write) may matter to a stream (contract 49). */
   flags: number;
   /** Permission bits for a file that is created. */
@@ -201,7 +208,7 @@ export interface Capabilities {
 }
 
 export interface FileSystem {
-  create(path: string): Promise<void>;
+  create(path: string, options?: CreateOptions): Promise<void>;
   mkdir(path: string, mode: number): Promise<void>;
   remove(path: string): Promise<void>;
   removeAll(path: string): Promise<void>;
@@ -215,7 +222,7 @@ export interface FileSystem {
   chmod(path: string, mode: number): Promise<void>;
   truncate(path: string, size: number): Promise<void>;
   /** Creates the file, or moves its modTime to now. */
-  touch(path: string): Promise<void>;
+  touch(path: string, options?: CreateOptions): Promise<void>;
   /**
    * Rights are those at the path that is asked for: a file system that follows links must not follow one out of the
    * directory it lies in.
@@ -234,7 +241,7 @@ export interface FileSystem {
    * A place to append at, at once; creates the file as {@link openWrite} does, and throws as that rejects. Absent where
    * a file system has no streams.
    */
-  openAppend?(path: string): Appender;
+  openAppend?(path: string, options?: CreateOptions): Appender;
   openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource>;
   openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle>;
   /** Ends a stream without removing it (contract 29); elsewhere NOT_SUPPORTED. */

@@ -334,10 +334,21 @@ class HttpServer implements StreamFSServer {
     const { route, params } = this.#router.find(method, pathname, segments);
     refuseNavigation(req, route);
     const caller = this.#admit(route, { query, params }, req.headers.authorization);
+    this.#claim(exchange, caller);
     exchange.begin(route, params, query, caller);
     await checkBody(req, route, this.#bounds.limits.bodyTimeout);
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
+  }
+
+  /** Counts a connection to whose its request is. @throws TOKEN_LIMIT; it is the last request on the connection then */
+  #claim({ socket, res }: RequestExchange, caller: Caller | undefined): void {
+    try {
+      this.#bounds.connections.claim(socket, caller?.account);
+    } catch (error) {
+      res.setHeader('Connection', 'close');
+      throw error;
+    }
   }
 
   #checkHost(host: string | undefined): void {

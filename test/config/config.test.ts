@@ -211,9 +211,9 @@ describe('tokens', () => {
 
   it('are kept as their hash only', () => {
     const { tokens } = parseConfig(token('token: a-long-enough-secret'), 'c.yaml').server;
-    expect(tokens).toEqual([
-      { name: 'a', sha256: expect.stringMatching(/^[0-9a-f]{64}$/), rights: ['read'], paths: ['/x'] },
-    ]);
+    const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/);
+    const { token: limits } = defaultConfig().server.bounds;
+    expect(tokens).toEqual([{ name: 'a', sha256, rights: ['read'], paths: ['/x'], limits }]);
     expect(JSON.stringify(tokens)).not.toContain('secret');
     expect(parseConfig(token(`token_sha256: ${tokens[0]!.sha256}`), 'c.yaml').server.tokens).toEqual(tokens);
   });
@@ -225,6 +225,22 @@ describe('tokens', () => {
     [`token: a-long-enough-secret, token_sha256: ${'a'.repeat(64)}`, 'needs either token or token_sha256'],
   ])('%s is refused', (text, told) => {
     expect(refusal(text.startsWith('rights') ? token('').replace(', }', '}') : token(text)).join()).toContain(told);
+  });
+
+  it('have limits of their own, and for what those leave out those of the server', () => {
+    const written = (limits: string, own: string) =>
+      `server: {limits: {${limits}}, tokens: [{name: a, token: a-long-enough-secret, rights: [read], paths: [/x], limits: {${own}}}]}`;
+    const { tokens } = parseConfig(
+      written('token_handles: 7, token_streams: 0', 'readers: 25%, searches: 0'),
+      'c.yaml',
+    ).server;
+    expect(tokens[0]!.limits).toEqual({ connections: 0.5, handles: 7, readers: 0.25, searches: 0, streams: 0 });
+    for (const wrong of ['-1', '1.5', '100%', '0%', 'x', '5']) {
+      const told = refusal(written(`token_handles: "${wrong}"`, `streams: "${wrong}"`)).join('\n');
+      expect(told).toContain('server.limits.token_handles');
+      expect(told).toContain('server.tokens[0].limits.streams');
+      expect(told).toContain('expected a whole number from 0, or a share below 100%');
+    }
   });
 
   it('with a pattern that is none, or a right that is none, is refused', () => {

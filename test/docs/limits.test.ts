@@ -3,7 +3,12 @@ import { DEFAULT_SERVER } from '../../src/config/defaults.ts';
 import { defaultConfig } from '../../src/config/index.ts';
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from '../../src/config/limits.ts';
 import { ERRORS, LIMITS } from '../../src/errors/index.ts';
-import { DEFAULT_HANDLE_IDLE, DEFAULT_MAX_HANDLES, DEFAULT_PATH_LIMITS } from '../../src/fs/index.ts';
+import {
+  DEFAULT_ACCOUNT_LIMITS,
+  DEFAULT_HANDLE_IDLE,
+  DEFAULT_MAX_HANDLES,
+  DEFAULT_PATH_LIMITS,
+} from '../../src/fs/index.ts';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
 import { DEFAULT_LIMITS } from '../../src/server/index.ts';
 import { CONNECTION_COST, TLS_COST } from '../../src/server/limits/connections.ts';
@@ -57,7 +62,8 @@ describe('docs/limits.md', () => {
 
 describe('the defaults of the configuration', () => {
   it('are those of the server, the mounts and the handles by themselves', () => {
-    const { limits, maxMemory: _, ...timeouts } = defaultConfig().server.bounds;
+    const { limits, token, maxMemory: _, ...timeouts } = defaultConfig().server.bounds;
+    expect(token).toEqual(DEFAULT_ACCOUNT_LIMITS);
     const { handles, handleIdleTimeout, mounts: __, pathLength, pathDepth, ...server } = limits;
     expect({ ...server, ...timeouts }).toEqual(DEFAULT_LIMITS);
     expect({ length: pathLength, depth: pathDepth }).toEqual(DEFAULT_PATH_LIMITS);

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryBudget, MIN_BUDGET } from '../../src/core/index.ts';
 import {
+  Account,
+  DEFAULT_ACCOUNT_LIMITS,
   type FileHandle,
   HandleTable,
   type HandleTableOptions,
@@ -233,6 +235,22 @@ describe('leases', () => {
     await expect(second).rejects.toThrow(code('HANDLE_LIMIT'));
     expect(closed).toEqual(['/late']);
     expect(ids(table)).toEqual([1]);
+  });
+
+  it('contract 96: an account that has as many as it may have gives up one of its own, and none of others', async () => {
+    const closed: string[] = [];
+    const table = await tableWith({ max: 10 }, watchedPlugin(closed));
+    await mounts.mount('fakefs', '/w');
+    const [own, other] = [new Account({ ...DEFAULT_ACCOUNT_LIMITS, handles: 2 }), new Account()];
+    await table.open('/w/other', { ...READ, lease: 1, account: other });
+    await table.open('/w/a', { ...READ, lease: 10, account: own });
+    await table.open('/w/b', { ...READ, lease: 5, account: own });
+    clock.advance(2000);
+    await expect(table.open('/w/c', { ...READ, account: own })).rejects.toThrow(code('TOKEN_LIMIT'));
+    clock.advance(4000);
+    await table.open('/w/c', { ...READ, account: own });
+    expect(closed).toEqual(['/b']);
+    expect(ids(table)).toEqual([1, 2, 4]);
   });
 
   it('contract 60: a handle that waits in a read is in use, and makes no room', async () => {

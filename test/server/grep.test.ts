@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Account } from '../../src/fs/index.ts';
 import { LineSplitter, MAX_LINE } from '../../src/server/grep/lines.ts';
 import { Matcher } from '../../src/server/grep/matcher.ts';
 import { parsePattern } from '../../src/server/grep/pattern.ts';
@@ -212,18 +213,50 @@ describe('slots', () => {
     let release = () => {};
     const first = slots.run(
       new AbortController().signal,
+      undefined,
       () =>
-        new Promise((resolve) => {
+        new Promise<void>((resolve) => {
           release = resolve;
         }),
     );
     const gone = new AbortController();
-    const second = slots.run(gone.signal, async () => void order.push('second'));
-    const third = slots.run(new AbortController().signal, async () => void order.push('third'));
+    const second = slots.run(gone.signal, undefined, async () => void order.push('second'));
+    const third = slots.run(new AbortController().signal, undefined, async () => void order.push('third'));
     gone.abort();
     expect(order).toEqual([]);
     release();
     await Promise.all([first, second, third]);
     expect(order).toEqual(['third']);
+  });
+
+  it('contract 96: pass over an account that has as many as it may have, and let it in when its own is done', async () => {
+    const slots = new Slots(2);
+    const [greedy, other] = [new Account(), new Account()];
+    const order: string[] = [];
+    const releases = new Map<string, () => void>();
+    let passedOver = 0;
+    const run = (name: string, account: Account | undefined) =>
+      slots.run(
+        new AbortController().signal,
+        account,
+        () => {
+          order.push(name);
+          return new Promise<void>((resolve) => releases.set(name, resolve));
+        },
+        () => passedOver++,
+      );
+    const all = [run('greedy 1', greedy), run('greedy 2', greedy), run('greedy 3', greedy), run('other', other)];
+    expect([order, passedOver]).toEqual([['greedy 1', 'other'], 2]);
+    all.push(run('nobody', undefined));
+    releases.get('other')!();
+    await all[3];
+    expect(order).toEqual(['greedy 1', 'other', 'nobody']);
+    releases.get('greedy 1')!();
+    await all[0];
+    expect(order.at(-1)).toBe('greedy 2');
+    for (const name of ['greedy 2', 'nobody']) releases.get(name)!();
+    await all[1];
+    releases.get('greedy 3')!();
+    await Promise.all(all);
   });
 });

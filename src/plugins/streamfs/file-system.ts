@@ -3,9 +3,11 @@ import { type AppendId, lifeDetails, producerGap, type ReaderStart, Stream, Stre
 import { added, emptySet, removed } from '../../core/lazy-set.ts';
 import { fail, limitReached } from '../../errors/index.ts';
 import {
+  type Account,
   type Appender,
   type Capabilities,
   type Clock,
+  type CreateOptions,
   type FileHandle,
   type FileInfo,
   type FileSystem,
@@ -42,6 +44,9 @@ import { Totals } from './totals.ts';
 
 const README_PATH = '/README';
 const README_BYTES = new TextEncoder().encode(README);
+
+/** What says whether an absent stream is made, and for whom. */
+type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account'>;
 
 type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
 
@@ -90,10 +95,10 @@ export class StreamFileSystem implements FileSystem {
 
   // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
 
-  async create(path: string): Promise<void> {
+  async create(path: string, { account }: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
     if (this.table.get(path) !== undefined) throw fail('STREAM_EXISTS', { path });
-    this.add(path, false);
+    this.add(path, false, account);
   }
 
   async remove(path: string): Promise<void> {
@@ -119,10 +124,10 @@ export class StreamFileSystem implements FileSystem {
     endStream(this.find(path));
   }
 
-  async touch(path: string): Promise<void> {
+  async touch(path: string, { account }: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
     const entry = this.table.get(path);
-    if (entry === undefined) this.add(path, false);
+    if (entry === undefined) this.add(path, false, account);
     else entry.stream.touch();
   }
 
@@ -138,11 +143,12 @@ export class StreamFileSystem implements FileSystem {
     this.slow.flush();
   }
 
-  private add(path: string, autoCreated: boolean): Entry {
+  private add(path: string, autoCreated: boolean, account: Account | undefined): Entry {
     if (this.isShutDown) throw fail('SHUTTING_DOWN');
     this.table.requireFree(path);
     const { firstOffset = 0, maxStreams } = this.settings;
     if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
+    account?.require('streams', maxStreams);
     const name = this.prefix + path;
     const stream = new Stream({ name, firstOffset }, this.rules);
     const entry: Entry = {
@@ -153,8 +159,10 @@ export class StreamFileSystem implements FileSystem {
       producers: undefined,
       lines: undefined,
       writers: emptySet(),
+      account,
     };
     this.table.add(entry);
+    account?.take('streams', maxStreams);
     this.expiry.watch(entry);
     this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
     return entry;
@@ -172,6 +180,7 @@ export class StreamFileSystem implements FileSystem {
     if (entry.producers !== undefined) this.forgetting.drop(entry.producers);
     entry.lines?.drop();
     this.sums.left(entry.stream);
+    entry.account?.give('streams');
   }
 
   /** Nobody has written to it for as long as is configured: its readers get the end, and the path is free again. */
@@ -194,12 +203,12 @@ export class StreamFileSystem implements FileSystem {
     return entry;
   }
 
-  private findOrAdd(path: string, create: boolean | undefined, autoCreated: boolean): Entry {
+  private findOrAdd(path: string, { create, account }: OpenOptions, autoCreated: boolean): Entry {
     const entry = this.table.get(path);
     if (entry !== undefined) return entry;
     if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
     if (!(create ?? this.settings.autoCreate)) throw fail('STREAM_NOT_FOUND', { path });
-    return this.add(path, autoCreated);
+    return this.add(path, autoCreated, account);
   }
 
   // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,8 +233,8 @@ export class StreamFileSystem implements FileSystem {
     return writer;
   }
 
-  openAppend(path: string): Appender {
-    const { stream } = this.entryToWrite(path, {});
+  openAppend(path: string, options: CreateOptions = {}): Appender {
+    const { stream } = this.entryToWrite(path, options);
     stream.requireOpen();
     return new StreamAppender(stream);
   }
@@ -275,9 +284,9 @@ export class StreamFileSystem implements FileSystem {
   }
 
   /** Offset and flags mean nothing: every write appends (contract 1). */
-  private entryToWrite(path: string, options: WriteOptions): Entry {
+  private entryToWrite(path: string, options: OpenOptions): Entry {
     this.requireWritable(path);
-    const entry = this.findOrAdd(path, options.create, false);
+    const entry = this.findOrAdd(path, options, false);
     // A write, were it of no bytes, makes the stream somebody's (contract 14).
     entry.autoCreated = false;
     return entry;
@@ -317,7 +326,7 @@ export class StreamFileSystem implements FileSystem {
     if (path === README_PATH) return { kind: 'content', content: readme(), size: README_BYTES.length };
     this.requireNotReadme(path);
     requireMayBlock(options, this.settings);
-    const entry = this.findOrAdd(path, options.create, true);
+    const entry = this.findOrAdd(path, options, true);
     this.requireRoomForReader(entry);
     try {
       return { kind: 'live', reader: entry.stream.openReader(options) };
@@ -343,13 +352,13 @@ export class StreamFileSystem implements FileSystem {
     if (stream.readerCount >= maxReaders) throw limitReached('STREAM_READER_LIMIT', 'stream_readers', maxReaders);
   }
 
-  async openHandle(path: string, { flags, create, atomic }: OpenHandleOptions): Promise<FileHandle> {
+  async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     if (path === README_PATH) return new ContentHandle(path, README_BYTES, readmeInfo(README_BYTES.length));
     this.requireWritable(path);
-    const entry = this.findOrAdd(path, create, true);
-    const access = accessOf(flags);
+    const entry = this.findOrAdd(path, options, true);
+    const access = accessOf(options.flags);
     if (access.reads) this.requireRoomForReader(entry);
-    const line = access.writes && atomic === 'lines' ? this.linesOf(entry).begin() : undefined;
+    const line = access.writes && options.atomic === 'lines' ? this.linesOf(entry).begin() : undefined;
     entry.handles++;
     return new StreamHandle({
       path,

@@ -5,6 +5,7 @@
  */
 import type { EndReason, Producers, Stream } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
+import type { Account } from '../../fs/account.ts';
 import { parentPath } from '../../fs/path.ts';
 import type { StreamLines } from './stream-lines.ts';
 import type { StreamWriter } from './stream-writer.ts';
@@ -22,6 +23,8 @@ export interface Entry {
   lines: StreamLines | undefined;
   /** Bodies on their way into it. */
   writers: ReadonlySet<StreamWriter>;
+  /** Whose it counts as. */
+  readonly account: Account | undefined;
 }
 
 /** One line of a listing. */

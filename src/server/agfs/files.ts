@@ -11,7 +11,7 @@ export const createFile: Route = {
   parameters: [PATH],
   insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
-    await exchange.server.mounts.create(exchange.query.path());
+    await exchange.server.mounts.create(exchange.query.path(), exchange.caller?.creating);
     sendMessage(exchange, 201, 'file created');
   },
 };

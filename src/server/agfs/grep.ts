@@ -46,12 +46,13 @@ export const grep: Route = {
     if (info.isDir && !recursive) throw fail('GREP_NEEDS_RECURSIVE');
     if (info.meta.Type === 'stream') throw prefixed('grep failed: ', fail('USE_STREAM_MODE'));
     if (info.meta.Type === 'device') throw fail('NOT_SUPPORTED', { operation: 'grep', plugin: info.meta.Name });
-    await slots.run(signal, async () => {
-      await withSearch(exchange, pattern, async (search) => {
+    const { caller, server } = exchange;
+    const work = () =>
+      withSearch(exchange, pattern, async (search) => {
         const matches = info.isDir ? searchTree(search, path) : searchFile(search, path);
         await (streamed ? sendStreamed(exchange, matches, limit) : sendCollected(exchange, matches, limit));
       });
-    });
+    await slots.run(signal, caller?.account, work, () => server.bounds.counters.hit('token_searches'));
   },
 };
 

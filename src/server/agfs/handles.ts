@@ -190,11 +190,11 @@ export const streamHandle: Route = {
     optional('heartbeat', 'duration', 'With frames: a heartbeat when nothing was sent for so long.', '15s'),
   ],
   async handle(exchange) {
-    const { req, res, query, server } = exchange;
+    const { req, res, query, server, caller } = exchange;
     const id = handleId(exchange);
     const sending = sendOptions(req.headers.accept, query, server);
     const { reads } = server.bounds;
-    reads.enter();
+    reads.enter(caller?.account);
     const reading = server.handles.use(id, async (handle) => {
       const source = await handle.stream();
       exchange.isLive = source.kind === 'live';
@@ -203,7 +203,7 @@ export const streamHandle: Route = {
         sendSource(req, res, source, sending, resolve).catch(reject);
       });
     });
-    await reading.finally(reads.leave);
+    await reading.finally(() => reads.leave(caller?.account));
   },
   async head(exchange) {
     const { req, res, query, server } = exchange;

@@ -101,7 +101,7 @@ export const touch: Route = {
   parameters: [PATH],
   insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
-    await exchange.server.mounts.touch(exchange.query.path());
+    await exchange.server.mounts.touch(exchange.query.path(), exchange.caller?.creating);
     sendMessage(exchange, 200, 'touched');
   },
 };

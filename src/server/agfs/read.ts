@@ -54,19 +54,20 @@ function readMode({ query }: Exchange): 'stream' | 'snapshot' | 'file' {
 async function follow(exchange: Exchange): Promise<void> {
   const { req, res, query, server, caller } = exchange;
   const path = query.path();
-  const options = isNavigation(req) ? navigationOptions(query) : streamOptions(query, caller);
+  const options = isNavigation(req) ? navigationOptions(query, caller) : streamOptions(query, caller);
   const sending = sendOptions(req.headers.accept, query, server);
   const { reads } = server.bounds;
-  reads.enter();
+  const account = caller?.account;
+  reads.enter(account);
   let source: StreamSource;
   try {
     source = await server.mounts.openStream(path, options);
   } catch (error) {
-    reads.leave();
+    reads.leave(account);
     throw error;
   }
   exchange.isLive = source.kind === 'live';
-  await sendSource(req, res, source, sending, reads.leave);
+  await sendSource(req, res, source, sending, () => reads.leave(account));
 }
 
 /** The headers a live read would have. It opens no reader: HEAD must not create a stream or count as one reading. */

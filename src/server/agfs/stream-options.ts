@@ -48,6 +48,7 @@ export function streamOptions(query: Query, caller: Caller | undefined): OpenStr
     ...(create === undefined ? {} : { create }),
     ...(onLag === undefined ? {} : { onLag }),
     ...(role === undefined ? {} : { role }),
+    ...caller?.creating,
   };
 }
 
@@ -55,8 +56,8 @@ export function streamOptions(query: Query, caller: Caller | undefined): OpenStr
  * Options of a live read that a browser was sent to by a link or a page of any origin: it makes no stream, and no writer
  * waits for it, whatever the stream's own policy is.
  */
-export function navigationOptions(query: Query): OpenStreamOptions {
-  const { onLag = 'drop-oldest', ...options } = streamOptions(query, undefined);
+export function navigationOptions(query: Query, caller: Caller | undefined): OpenStreamOptions {
+  const { onLag = 'drop-oldest', ...options } = streamOptions(query, caller);
   if (onLag === 'block') {
     throw fail('INVALID_PARAMETER', {
       name: 'on_lag',

@@ -119,9 +119,10 @@ async function writeText(exchange: Exchange): Promise<void> {
   answer(exchange, writer, data.length);
 }
 
-async function openWriter({ req, res, server }: Exchange, request: WriteRequest): Promise<FileWriter> {
+async function openWriter({ caller, req, res, server }: Exchange, request: WriteRequest): Promise<FileWriter> {
   const { create, generation, lines, offset } = request;
-  const common: Pick<WriteOptions, 'atomic' | 'create'> = {
+  const common: Pick<WriteOptions, 'account' | 'atomic' | 'create'> = {
+    ...caller?.creating,
     ...(lines ? { atomic: 'lines' } : {}),
     ...(create === undefined ? {} : { create }),
   };

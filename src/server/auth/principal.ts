@@ -2,6 +2,7 @@
 import { fail } from '../../errors/index.ts';
 import {
   type Account,
+  type CreateOptions,
   DEFAULT_PATH_LIMITS,
   type HandleInfo,
   normalizePath,
@@ -24,6 +25,8 @@ export class Caller {
   readonly name: string;
   /** What is theirs is theirs by this: of a link it is that of the token that made it. */
   readonly account: Account;
+  /** For what they make. */
+  readonly creating: CreateOptions;
   readonly #grant: Grant;
   readonly #limits: PathLimits;
 
@@ -31,6 +34,7 @@ export class Caller {
   constructor(name: string, grant: Grant, account: Account, limits: PathLimits = DEFAULT_PATH_LIMITS) {
     this.name = name;
     this.account = account;
+    this.creating = { account };
     this.#grant = grant;
     this.#limits = limits;
   }

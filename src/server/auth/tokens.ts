@@ -5,7 +5,13 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail } from '../../errors/index.ts';
-import { Account, DEFAULT_PATH_LIMITS, type PathLimits } from '../../fs/index.ts';
+import {
+  Account,
+  type AccountLimits,
+  DEFAULT_ACCOUNT_LIMITS,
+  DEFAULT_PATH_LIMITS,
+  type PathLimits,
+} from '../../fs/index.ts';
 import { type LinkOptions, type LinkRight, Links } from './links.ts';
 import type { RequestParameters } from './parameters.ts';
 import { PathPattern } from './pattern.ts';
@@ -19,6 +25,8 @@ export interface TokenOptions {
   rights: readonly Right[];
   /** Patterns of paths; see pattern.ts. */
   paths: readonly string[];
+  /** How much of everything it may hold. Default: {@link DEFAULT_ACCOUNT_LIMITS}. */
+  limits?: Partial<AccountLimits>;
 }
 
 /** Headers that were looked at, so that hashing happens once for each and not for each request. */
@@ -52,12 +60,12 @@ export class Tokens {
    */
   replace(tokens: readonly TokenOptions[], links?: LinkOptions): void {
     const accounts = new Map<string, Account>();
-    const entries = tokens.map(({ name, sha256, rights, paths }) => {
+    const entries = tokens.map(({ name, sha256, rights, paths, limits }) => {
       const grant: Grant = { rights: new Set(rights), patterns: paths.map((path) => new PathPattern(path)) };
       const hash = Buffer.from(sha256, 'hex');
       const key = hash.toString('hex');
-      const account = this.#accounts.get(key) ?? accounts.get(key) ?? new Account(name);
-      account.name = name;
+      const account = this.#accounts.get(key) ?? accounts.get(key) ?? new Account();
+      account.limits = { ...DEFAULT_ACCOUNT_LIMITS, ...limits };
       accounts.set(key, account);
       return { hash, caller: new Caller(name, grant, account, this.#pathLimits) };
     });

@@ -3,7 +3,7 @@
  * the same head again and again: what it means is worked out once, and each further one is only compared.
  */
 import { fail } from '../../errors/index.ts';
-import type { Appender, MountTable } from '../../fs/index.ts';
+import type { Appender, CreateOptions, MountTable } from '../../fs/index.ts';
 import { httpDate, writtenParts } from '../http/response-text.ts';
 
 export class AppendTarget {
@@ -11,6 +11,8 @@ export class AppendTarget {
   readonly length: number;
   readonly path: string;
   readonly expectsContinue: boolean;
+  /** For whom another stream is made. */
+  readonly creating: CreateOptions | undefined;
   /** With the empty line that ends it. */
   readonly head: Buffer;
   private appender: Appender;
@@ -22,7 +24,13 @@ export class AppendTarget {
 
   /** @param version of all that the meaning of a head depends on */
   constructor(
-    { head, length, path, expectsContinue }: Pick<AppendTarget, 'head' | 'length' | 'path' | 'expectsContinue'>,
+    {
+      head,
+      length,
+      path,
+      expectsContinue,
+      creating,
+    }: Pick<AppendTarget, 'head' | 'length' | 'path' | 'expectsContinue' | 'creating'>,
     appender: Appender,
     version: number,
   ) {
@@ -31,6 +39,7 @@ export class AppendTarget {
     this.length = length;
     this.path = path;
     this.expectsContinue = expectsContinue;
+    this.creating = creating;
     this.appender = appender;
     this.version = version;
   }
@@ -63,7 +72,7 @@ export class AppendTarget {
    */
   append(piece: Uint8Array, mounts: Pick<MountTable, 'tryAppend'>): void | Promise<void> {
     if (this.appender.isOver) {
-      const appender = mounts.tryAppend(this.path);
+      const appender = mounts.tryAppend(this.path, this.creating);
       if (appender === undefined) throw fail('STREAM_CLOSED');
       this.appender = appender;
       this.date = '';

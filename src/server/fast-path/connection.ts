@@ -18,6 +18,7 @@ import type { Socket } from 'node:net';
 import { MAX_CHUNK } from '../../core/index.ts';
 import { fail, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { Appender, FileWriter } from '../../fs/index.ts';
+import type { Caller } from '../auth/index.ts';
 import { GIVEN_UP } from '../http/exchange.ts';
 import { requestTimeout, stackOf } from '../http/respond.ts';
 import { canAnswer, errorText, writtenParts } from '../http/response-text.ts';
@@ -137,30 +138,47 @@ export class DirectConnection implements Upload {
     }
     const bodyAt = at + length + HEAD_END.length;
     const request = requestOf(bytes.toString('latin1', at, at + length), server);
-    if (request === undefined) return this.handOver(bytes, at);
+    if (request === undefined || !this.claim(request.caller)) return this.handOver(bytes, at);
     const raw = Buffer.from(bytes.subarray(at, bodyAt));
     if (request.kind === 'follow') {
       this.wait();
       void this.follow(request, raw);
       return bodyAt;
     }
-    const appender = this.appenderFor(request.path);
+    const appender = this.appenderFor(request);
     if (appender === undefined) return this.handOver(bytes, at);
     const { length: size, expectsContinue } = request.head;
     if (size !== undefined && size <= MAX_CHUNK) {
-      const parts = { head: raw, length: size, path: request.path, expectsContinue };
+      const parts = {
+        head: raw,
+        length: size,
+        path: request.path,
+        expectsContinue,
+        creating: request.caller?.creating,
+      };
       this.target = new AppendTarget(parts, appender, server.version);
       return this.beginBody(this.target, bytes, bodyAt);
     }
+    this.target = undefined;
     this.wait();
     void this.receive(request, raw, expectsContinue && bodyAt === bytes.length);
     return bodyAt;
   }
 
-  /** Undefined where something is wrong with the path: the route that is asked instead meets it again, and says so. */
-  private appenderFor(path: string): Appender | undefined {
+  /** Counts the connection to whose the request is; false where that may have no more: node:http's way says so. */
+  private claim(caller: Caller | undefined): boolean {
     try {
-      return this.server.context.mounts.tryAppend(path);
+      this.server.context.bounds.connections.claim(this.socket, caller?.account);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Undefined where something is wrong with the path: the route that is asked instead meets it again, and says so. */
+  private appenderFor({ path, caller }: AppendRequest): Appender | undefined {
+    try {
+      return this.server.context.mounts.tryAppend(path, caller?.creating);
     } catch {
       return undefined;
     }
@@ -226,12 +244,12 @@ export class DirectConnection implements Upload {
     return at;
   }
 
-  private async receive({ path, head }: AppendRequest, raw: Buffer, isAsked: boolean): Promise<void> {
+  private async receive({ path, head, caller }: AppendRequest, raw: Buffer, isAsked: boolean): Promise<void> {
     this.exchanges.path = path;
     const { socket } = this;
     let writer: FileWriter;
     try {
-      writer = await this.server.context.mounts.openWrite(path);
+      writer = await this.server.context.mounts.openWrite(path, caller?.creating);
     } catch (error) {
       if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0, error);
       return;
@@ -295,7 +313,7 @@ export class DirectConnection implements Upload {
     const reader = await openRead(request, context);
     if (reader === undefined) {
       if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
-    } else if (this.isGone) giveUpRead(reader, context);
+    } else if (this.isGone) giveUpRead(reader, request, context);
     else {
       exchanges.follow(request.path);
       this.leave();

@@ -12,39 +12,41 @@ import type { FollowRequest } from './requests.ts';
 
 /** Opens the stream; undefined where it could not be, or where there is no live stream to follow. */
 export async function openRead(
-  { path, open }: FollowRequest,
+  { path, open, caller }: FollowRequest,
   { bounds, mounts }: ServerContext,
 ): Promise<Reader | undefined> {
   const { reads } = bounds;
   let source: StreamSource;
   try {
-    reads.enter();
+    reads.enter(caller?.account);
   } catch {
     return undefined;
   }
   try {
     source = await mounts.openStream(path, open);
   } catch {
-    reads.leave();
+    reads.leave(caller?.account);
     return undefined;
   }
   if (source.kind === 'live') return source.reader;
-  reads.leave();
+  reads.leave(caller?.account);
   return undefined;
 }
 
 /** Nobody is there any more. */
-export function giveUpRead(reader: Reader, { bounds }: ServerContext): void {
+export function giveUpRead(reader: Reader, { caller }: FollowRequest, { bounds }: ServerContext): void {
   reader.close();
-  bounds.reads.leave();
+  bounds.reads.leave(caller?.account);
 }
 
 /** Answers. The socket is the read's from here on. */
-export function beginRead(reader: Reader, { send }: FollowRequest, socket: Socket, exchanges: DirectExchanges): void {
+export function beginRead(reader: Reader, request: FollowRequest, socket: Socket, exchanges: DirectExchanges): void {
+  const { send, caller } = request;
   const { reads } = send.bounds;
+  const account = caller?.account;
   socket.write(headOf(reader, send.encoding), 'latin1');
   startLive(socket, reader, true, send, () => {
-    reads.leave();
+    reads.leave(account);
     exchanges.followed();
   });
 }

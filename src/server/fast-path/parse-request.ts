@@ -30,13 +30,14 @@ export function requestOf(text: string, server: DirectServer): AppendRequest | F
     const { query } = parseTarget(head.target);
     if (head.method === 'PUT') {
       if (head.length === 0 || !query.hasOnly(APPEND_PARAMETERS)) return undefined;
-      server.admit(writeFile, query, head);
-      return { kind: 'append', path: query.path(), head };
+      const caller = server.admit(writeFile, query, head);
+      return { kind: 'append', path: query.path(), head, caller };
     }
     if (!query.hasOnly(FOLLOW_PARAMETERS) || query.boolean('stream') !== true) return undefined;
     const caller = server.admit(readFile, query, head);
     const send = sendOptions(head.accept, query, server.context);
-    const request: FollowRequest = { kind: 'follow', path: query.path(), open: streamOptions(query, caller), send };
+    const open = streamOptions(query, caller);
+    const request: FollowRequest = { kind: 'follow', path: query.path(), open, send, caller };
     server.lastFollow = { head: text, version, request };
     return request;
   } catch {

@@ -1,5 +1,6 @@
 /** The two kinds of requests that are served here, as their heads were read. */
 import type { OpenStreamOptions } from '../../fs/index.ts';
+import type { Caller } from '../auth/index.ts';
 import type { SendOptions } from '../egress/index.ts';
 import type { DirectHead } from './head.ts';
 
@@ -7,6 +8,7 @@ export interface AppendRequest {
   readonly kind: 'append';
   readonly path: string;
   readonly head: DirectHead;
+  readonly caller: Caller | undefined;
 }
 
 export interface FollowRequest {
@@ -14,6 +16,7 @@ export interface FollowRequest {
   readonly path: string;
   readonly open: OpenStreamOptions;
   readonly send: SendOptions;
+  readonly caller: Caller | undefined;
 }
 
 /** What a head has been found to ask for. */

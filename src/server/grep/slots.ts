@@ -1,22 +1,63 @@
-/** Lets only so many searches run at once, each in a thread of its own; the others wait their turn. */
+/**
+ * Lets only so many searches run at once, each in a thread of its own; the others wait their turn. One whose account has
+ * as many running as it may have is passed over, so that no token can keep the others waiting.
+ */
+import type { Account } from '../../fs/index.ts';
+
+interface Waiting {
+  readonly account: Account | undefined;
+  readonly resolve: () => void;
+}
+
 export class Slots {
+  readonly #count: number;
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiting[] = [];
 
   constructor(count: number) {
+    this.#count = count;
     this.#free = count;
   }
 
-  /** Runs `work` when a slot is free. A caller that gave up while waiting does not run at all. */
-  async run(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /**
+   * Runs `work` when a slot is free. A caller that gave up while waiting does not run at all.
+   *
+   * @param onPassedOver called where it waits for another search of the same account
+   */
+  async run(
+    signal: AbortSignal,
+    account: Account | undefined,
+    work: () => Promise<void>,
+    onPassedOver?: () => void,
+  ): Promise<void> {
+    if (!this.#enter(account)) {
+      if (this.#free > 0) onPassedOver?.();
+      await new Promise<void>((resolve) => this.#waiting.push({ account, resolve }));
+    }
     try {
       if (!signal.aborted) await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free += 1;
+      account?.give('searches');
+      this.#free += 1;
+      this.#letIn();
+    }
+  }
+
+  #enter(account: Account | undefined): boolean {
+    if (this.#free === 0 || account?.hasRoom('searches', this.#count) === false) return false;
+    account?.take('searches', this.#count);
+    this.#free -= 1;
+    return true;
+  }
+
+  /** Those that may run now, in the order in which they came. */
+  #letIn(): void {
+    for (let at = 0; at < this.#waiting.length && this.#free > 0; ) {
+      const { account, resolve } = this.#waiting[at]!;
+      if (this.#enter(account)) {
+        this.#waiting.splice(at, 1);
+        resolve();
+      } else at++;
     }
   }
 }

@@ -12,6 +12,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { MemoryBudget } from '../../core/index.ts';
 import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
+import type { Account } from '../../fs/index.ts';
 import { bodyTimeout, type Upload, uploadOf } from '../ingest/receive.ts';
 import { listenOnlyForItsEnd } from '../net/discard-input.ts';
 import { isEncrypted, wireOf } from '../net/secure-socket.ts';
@@ -56,6 +57,8 @@ interface Connection {
   sentAt: number;
   /** Looks after its own timeouts. */
   attendant: Attendant | undefined;
+  /** Whose its newest request was, where tokens are asked for. */
+  account: Account | undefined;
 }
 
 /** Whoever serves a connection and wants to look at the time now and then. */
@@ -130,6 +133,7 @@ export class Connections {
       sent: 0,
       sentAt: 0,
       attendant: undefined,
+      account: undefined,
     });
     if (address !== undefined) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
     socket.on('close', this.#onClose);
@@ -140,11 +144,12 @@ export class Connections {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     const { memory, heap } = this.#options;
-    const { address, cost, charged } = connection;
+    const { address, cost, charged, account } = connection;
     this.#open.delete(socket);
     if (this.#open.size === 0) this.#onNone?.();
     this.#full.delete(socket);
     memory.give(cost);
+    account?.give('connections');
     if (charged !== undefined) {
       for (const [res, bytes] of charged) {
         heap.give(bytes);
@@ -172,15 +177,18 @@ export class Connections {
     else this.#addresses.set(address, left);
   }
 
-  /** Closes the connection that has been there longest of those that wait for a next request. */
-  #dropIdle(): boolean {
+  /** Closes the connection that has been there longest of those, or of an account's, that wait for a next request. */
+  #dropIdle(account?: Account): boolean {
     if (!this.#mayBeIdle) return false;
-    for (const [socket, { exchanges, served }] of this.#open) {
-      if (exchanges > 0 || !served || socket.destroyed) continue;
+    for (const [socket, connection] of this.#open) {
+      if (connection.exchanges > 0 || !connection.served || socket.destroyed) continue;
+      if (account !== undefined && connection.account !== account) continue;
+      connection.account?.give('connections');
+      connection.account = undefined;
       socket.destroy();
       return true;
     }
-    this.#mayBeIdle = false;
+    if (account === undefined) this.#mayBeIdle = false;
     return false;
   }
 
@@ -238,6 +246,20 @@ export class Connections {
   unattend(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.attendant = undefined;
+  }
+
+  /**
+   * Counts a connection to the account that its newest request is on. Where that may have no more, the one of its own goes
+   * that has been there longest of those that wait for a next request. @throws TOKEN_LIMIT where there is none
+   */
+  claim(socket: Socket, account: Account | undefined): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined || connection.account === account) return;
+    const all = this.#options.limits.connections || Number.POSITIVE_INFINITY;
+    if (account?.hasRoom('connections', all) === false) this.#dropIdle(account);
+    account?.take('connections', all);
+    connection.account?.give('connections');
+    connection.account = account;
   }
 
   /** Cuts all of them, whatever they are at. */

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { MemoryBudget, Reader } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
+import type { Account } from '../../fs/index.ts';
 import { encryptedBytes } from '../net/secure-socket.ts';
 import { QUEUED_SHARE } from './defaults.ts';
 
@@ -44,15 +45,17 @@ export class LiveReads {
     this.#memory = memory;
   }
 
-  /** One more; {@link leave} is to follow, once. @throws READER_LIMIT */
-  enter(): void {
+  /** One more, on an account if it is on one's; {@link leave} is to follow, once. @throws READER_LIMIT, TOKEN_LIMIT */
+  enter(account: Account | undefined): void {
     if (this.count >= this.#max) throw limitReached('READER_LIMIT', 'readers', this.#max);
+    account?.take('readers', this.#max);
     this.count++;
   }
 
-  readonly leave = (): void => {
+  leave(account: Account | undefined): void {
+    account?.give('readers');
     this.count--;
-  };
+  }
 
   add(read: LiveRead): void {
     this.#reads.add(read);

@@ -83,6 +83,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option('--no-create', 'fail where the stream does not exist')
     .addOption(new Option('--atomic <what>', 'never mix lines of several writers').choices(['lines']))
     .option('--no-retry', 'fail when the connection is cut, instead of going on without losing or doubling a byte')
+    .option('--no-recreate', 'fail when the server was started anew, instead of going on with a new stream')
     .option('--retry-for <duration>', 'give up when it has failed for so long (default: 30s)', value.duration)
     .action(run(async () => (await import('./commands/write.ts')).write));
 
@@ -98,6 +99,11 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .addOption(new Option('--on-lag <policy>', 'what happens when we read too slowly').choices(LAG_POLICIES))
     .option('--no-create', 'fail where the stream does not exist')
     .option('--no-reconnect', 'fail when the connection is cut, instead of going on where it was')
+    .option(
+      '--retry-for <duration>',
+      'give up when it has failed for so long (default: 30s before the first connection, then never)',
+      value.duration,
+    )
     .option('--timeout <duration>', 'give up when nothing has come for so long, such as 30s', value.duration)
     .action(run(async () => (await import('./commands/cat.ts')).cat));
 

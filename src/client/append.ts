@@ -34,6 +34,8 @@ export class Ahead {
   #step: IteratorResult<Uint8Array> | undefined;
   #error: { error: unknown } | undefined;
   #isReading = false;
+  /** What was taken and given back: it comes before all else. */
+  #back: Uint8Array[] = [];
   #wake: (() => void) | undefined;
   readonly #source: AsyncIterator<Uint8Array>;
 
@@ -42,11 +44,12 @@ export class Ahead {
   }
 
   get isOver(): boolean {
-    return this.#step?.done === true;
+    return this.#back.length === 0 && this.#step?.done === true;
   }
 
   /** What is there, or undefined: then {@link changed} says when to look again. */
   peek(): IteratorResult<Uint8Array> | undefined {
+    if (this.#back[0] !== undefined) return { done: false, value: this.#back[0] };
     if (this.#error !== undefined) throw this.#error.error;
     if (this.#step === undefined && !this.#isReading) {
       this.#isReading = true;
@@ -60,9 +63,19 @@ export class Ahead {
 
   /** Takes so many bytes of the piece that is there; the rest of it stays. */
   take(length: number): void {
+    const back = this.#back[0];
+    if (back !== undefined) {
+      if (length < back.length) this.#back[0] = back.subarray(length);
+      else this.#back.shift();
+      return;
+    }
     const step = this.#step;
     if (step === undefined || step.done === true) return;
     this.#step = length < step.value.length ? { done: false, value: step.value.subarray(length) } : undefined;
+  }
+
+  giveBack(pieces: Uint8Array[]): void {
+    this.#back = [...pieces, ...this.#back];
   }
 
   /** Resolves when something may have come; one waits at a time. */
@@ -96,7 +109,14 @@ export class Append {
   #isDue = false;
   #isClosed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  length = 0;
+  /** Bytes of all pieces. */
+  #held = 0;
+  /** How many of them it consists of: fewer where it was made shorter. */
+  #most = Number.POSITIVE_INFINITY;
+
+  get length(): number {
+    return Math.min(this.#held, this.#most);
+  }
 
   /** More may come into it: nothing is waiting to be acknowledged yet. */
   get isOpen(): boolean {
@@ -111,6 +131,7 @@ export class Append {
   /** A body for one attempt: what is held, then what comes, until the append is closed. */
   body(): AsyncIterable<Uint8Array> & { stop(): void } {
     let at = 0;
+    let given = 0;
     let isStopped = false;
     const stop = () => {
       isStopped = true;
@@ -119,9 +140,13 @@ export class Append {
     const next = async (): Promise<IteratorResult<Uint8Array>> => {
       while (!isStopped) {
         const piece = this.#pieces[at];
+        const left = this.#most - given;
+        if (left <= 0) break;
         if (piece !== undefined) {
+          const value = piece.length <= left ? piece : piece.subarray(0, left);
           at += 1;
-          return { done: false, value: piece };
+          given += value.length;
+          return { done: false, value };
         }
         if (this.#isClosed) break;
         const step = this.#source.peek();
@@ -144,30 +169,94 @@ export class Append {
   /** Takes what belongs into this append of a piece that has come. */
   #add(piece: Uint8Array): void {
     const { size, lines } = this.#cut;
-    const room = this.#isDue ? 0 : Math.max(0, size - this.length);
-    const end = piece.length <= room ? piece.length : endIn(piece, 0, room, lines, MOST_BYTES - this.length);
+    const room = this.#isDue ? 0 : Math.max(0, size - this.#held);
+    const end = piece.length <= room ? piece.length : endIn(piece, 0, room, lines, MOST_BYTES - this.#held);
     this.#source.take(end);
     if (end === 0) return;
     const part = piece.subarray(0, end);
     this.#pieces.push(part);
-    this.length += end;
+    this.#held += end;
     this.#timer ??= setTimeout(() => {
       this.#isDue = true;
       this.#closeIfDue();
       this.#source.wake();
     }, LONGEST);
-    if (end < piece.length || this.length >= size || this.#pieces.length >= MOST_PIECES) this.#isDue = true;
+    if (end < piece.length || this.#held >= size || this.#pieces.length >= MOST_PIECES) this.#isDue = true;
     this.#closeIfDue();
   }
 
   #closeIfDue(): void {
     if (!this.#isDue) return;
-    const isFull = this.length >= MOST_BYTES || this.#pieces.length >= MOST_PIECES_OF_LINES;
+    const isFull = this.#held >= MOST_BYTES || this.#pieces.length >= MOST_PIECES_OF_LINES;
     if (!this.#cut.lines || isFull || this.#pieces.at(-1)?.at(-1) === NEWLINE) this.#isClosed = true;
   }
 
+  /**
+   * Makes it shorter, where it can be: at least `least` bytes and at most `most`, and where lines are to stay whole
+   * ending with one. Nothing may be added any more then.
+   */
+  shorten(least: number, most: number): boolean {
+    const end = this.#cut.lines ? this.#endOfLine(least, most) : Math.min(most, this.#held);
+    if (end < Math.max(least, 1)) return false;
+    this.#isClosed = true;
+    this.#most = end;
+    return true;
+  }
+
+  /** The last place behind a newline within these bounds, or 0. */
+  #endOfLine(least: number, most: number): number {
+    let end = 0;
+    let from = 0;
+    for (const piece of this.#pieces) {
+      const last = piece.subarray(0, Math.max(0, most - from)).lastIndexOf(NEWLINE);
+      if (last >= 0) end = from + last + 1;
+      from += piece.length;
+    }
+    return end >= least ? end : 0;
+  }
+
+  /** It is acknowledged, or given up: what it was shortened by is the next one's. */
   done(): void {
     clearTimeout(this.#timer);
+    let from = 0;
+    const rest: Uint8Array[] = [];
+    for (const piece of this.#pieces) {
+      if (from + piece.length > this.#most) rest.push(piece.subarray(Math.max(0, this.#most - from)));
+      from += piece.length;
+    }
+    if (rest.length > 0) this.#source.giveBack(rest);
+  }
+}
+
+/** One append of bytes that are all there: as an {@link Append}, but nothing is added to it. */
+export class Part {
+  readonly isOpen = false;
+  readonly #bytes: Uint8Array;
+  readonly #at: number;
+  readonly #lines: boolean;
+  end: number;
+
+  constructor(bytes: Uint8Array, at: number, cut: Cut) {
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#lines = cut.lines;
+    this.end = endOfPart(bytes, at, cut);
+  }
+
+  get length(): number {
+    return this.end - this.#at;
+  }
+
+  body(): Uint8Array {
+    return this.#bytes.subarray(this.#at, this.end);
+  }
+
+  shorten(least: number, most: number): boolean {
+    const room = this.#bytes.subarray(this.#at, this.#at + most);
+    const end = this.#lines ? room.lastIndexOf(NEWLINE) + 1 : room.length;
+    if (end < Math.max(least, 1)) return false;
+    this.end = this.#at + end;
+    return true;
   }
 }
 

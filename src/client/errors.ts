@@ -77,6 +77,10 @@ const NEVER_CONNECTED = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** The same, where no later try can do better: the server, or what is there in its place, has to be changed first. */
+const NOT_TRUSTED = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'ERR_SSL_WRONG_VERSION_NUMBER',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -100,5 +104,12 @@ function systemCode(error: Error): string | undefined {
 export function neverConnected(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = systemCode(error);
-  return code !== undefined && NEVER_CONNECTED.has(code);
+  return code !== undefined && (NEVER_CONNECTED.has(code) || NOT_TRUSTED.has(code));
+}
+
+/** Whether trying again later is of no use, although the failure is of a kind that passes. */
+export function isFinal({ cause, code }: StreamFSClientError): boolean {
+  if (code === 'MOUNT_FAILED') return true;
+  const system = cause instanceof Error ? systemCode(cause) : undefined;
+  return system !== undefined && NOT_TRUSTED.has(system);
 }

@@ -32,8 +32,13 @@ export interface FollowOptions {
   heartbeat?: number;
   /** Whether, or how patiently, to go on after a cut. Default true. False: a cut is an error of kind `cut`. */
   reconnect?: boolean | BackoffOptions;
-  /** Wait also for the first connection. Default false: no server is an error of kind `unreachable` at once. */
-  waitForServer?: boolean;
+  /**
+   * Wait also for the first connection, for as long as it takes or so many milliseconds. Default false: no server is an
+   * error of kind `unreachable` at once.
+   */
+  waitForServer?: boolean | number;
+  /** With `reconnect`: milliseconds of failing in a row, after the first connection, after which to give up. Default: never. */
+  retryFor?: number;
   signal?: AbortSignal;
 }
 

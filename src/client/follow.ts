@@ -12,7 +12,7 @@ import { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
 import { Backoff, delay } from './backoff.ts';
 import { checkOnlyOne, checkWhole } from './checks.ts';
 import { endReason } from './ends.ts';
-import { describeFailure, StreamFSClientError } from './errors.ts';
+import { describeFailure, isFinal, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchResponse } from './fetch.ts';
 import type { FollowOptions, FollowRecord } from './follow-types.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
@@ -45,6 +45,8 @@ export function follow(
   checkWhole('lastLines', options.lastLines, 1);
   checkWhole('timeout', options.timeout, 1);
   checkWhole('heartbeat', options.heartbeat);
+  checkWhole('retryFor', options.retryFor);
+  if (typeof options.waitForServer === 'number') checkWhole('waitForServer', options.waitForServer);
   return closable((signal) => new Follower(transport, path, options, signal).records(), options.signal);
 }
 
@@ -92,6 +94,7 @@ class Follower {
   #generation: string | undefined;
   /** When the last byte came, or when following began: by a clock that nobody can set. */
   #lastData = performance.now();
+  #failingSince: number | undefined;
 
   constructor(transport: Transport, path: string, options: FollowOptions, signal: AbortSignal) {
     this.#transport = transport;
@@ -100,7 +103,7 @@ class Follower {
     this.#signal = signal;
     const reconnect = options.reconnect ?? true;
     if (reconnect !== false) this.#backoff = new Backoff(reconnect === true ? {} : reconnect);
-    else if (options.waitForServer === true) this.#backoff = new Backoff();
+    else if (this.#firstWait > 0) this.#backoff = new Backoff();
   }
 
   async *records(): AsyncGenerator<FollowRecord, void, void> {
@@ -115,7 +118,7 @@ class Follower {
       }
       again = 0;
       const wait = this.#backoff?.next();
-      if (wait === undefined) throw failure;
+      if (wait === undefined || this.#isTooLong(wait)) throw failure;
       if (this.#timeLeft() <= 0) {
         yield { type: 'end', offset: this.#cursor ?? 0, reason: 'timeout' };
         return;
@@ -196,6 +199,20 @@ class Follower {
     }
   }
 
+  /** Milliseconds to wait for the first connection. */
+  get #firstWait(): number {
+    const { waitForServer = false } = this.#options;
+    return typeof waitForServer === 'number' ? waitForServer : waitForServer ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  /** Whether it would have been failing for too long after another wait. */
+  #isTooLong(wait: number): boolean {
+    const now = performance.now();
+    this.#failingSince ??= now;
+    const { retryFor = Number.POSITIVE_INFINITY } = this.#options;
+    return now + wait - this.#failingSince > (this.#mode === 'start' ? this.#firstWait : retryFor);
+  }
+
   #timeLeft(): number {
     const { timeout } = this.#options;
     return timeout === undefined ? Number.POSITIVE_INFINITY : timeout - (performance.now() - this.#lastData);
@@ -205,9 +222,9 @@ class Follower {
   #judge(error: unknown): StreamFSClientError | 'again' {
     if (this.#signal.aborted) throw this.#signal.reason;
     if (!(error instanceof StreamFSClientError)) throw error;
-    const passing = error.kind === 'unreachable' || error.status >= 502 || error.status === 429;
+    const passing = (error.kind === 'unreachable' || error.status >= 502 || error.status === 429) && !isFinal(error);
     if (this.#mode === 'start') {
-      if (passing && this.#options.waitForServer === true) return error;
+      if (passing && this.#firstWait > 0) return error;
       throw error;
     }
     if (error.code === 'STREAM_RECREATED' && this.#mode === 'resume') {
@@ -273,7 +290,10 @@ class Follower {
           forget();
         }
         if (piece === undefined) return this.#cut('it closed before the end was said');
-        if (piece.length > 0) this.#backoff?.reset();
+        if (piece.length > 0) {
+          this.#backoff?.reset();
+          this.#failingSince = undefined;
+        }
         for (const frame of decoder.push(piece)) {
           const record = this.#checked(frame);
           if (record === undefined) continue;

@@ -3,40 +3,81 @@
  * 72, docs/protocol.md "Exactly once"), and one that fails is sent again under its number; the server applies what it
  * has not yet.
  *
+ * A producer begins with an empty append. It tells the stream's generation and end before there is anything to lose,
+ * and no byte is ever in an append with the number 0, which a server that has forgotten its producer takes for a first
+ * one. A server that was started anew, or has forgotten the producer, gets another producer (contract 89):
+ *
+ *     hello ──► append ──► append …              each until it is acknowledged
+ *       ▲          │
+ *       └──────────┴── forgotten, nothing of it applied: the same stream
+ *                  └── lost with its server: a new one, and what was acknowledged is told
+ *
  * How the source is cut into appends is written in append.ts.
  */
-import { Ahead, Append, endOfPart, LONGEST, MOST_BYTES } from './append.ts';
+import { Ahead, Append, LONGEST, MOST_BYTES, Part } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
-import { describeFailure, isClientError, neverConnected, StreamFSClientError } from './errors.ts';
+import { describeFailure, isClientError, isFinal, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { wholeHeader } from './headers.ts';
 import { refusal, type Transport } from './transport.ts';
 import type { CountedSource, WriteOptions, WriteResult } from './write.ts';
 
-/** Bytes of an append: it grows while all goes well, and shrinks where connections do not last. */
-const SIZE = { first: 1024 * 1024, least: 256 * 1024, most: MOST_BYTES } as const;
+/**
+ * Bytes of an append: it grows while all goes well, and shrinks where connections do not last, to `least`. A proxy that
+ * refuses long bodies may bring it down to `smallest`; the first is one that most let pass.
+ */
+const SIZE = { first: 512 * 1024, least: 256 * 1024, smallest: 4 * 1024, most: MOST_BYTES } as const;
 
 const DEFAULT_RETRY_FOR = 30_000;
 
 /** Refusals that may be over soon, and an append whose end the server did not see. */
 const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
+const TRANSIENT_CODES = ['BODY_BROKE_OFF', 'PRODUCER_SUPERSEDED'] as const;
 
 /** The stream that was written to is not there any more. */
 const GONE = ['STREAM_RECREATED', 'STREAM_NOT_FOUND', 'PRODUCER_GAP'] as const;
 
-/** The writing of one source: a producer with a name of its own. */
+/** What is sent until it is acknowledged: the same bytes each time, unless it is made shorter. */
+interface Outgoing {
+  readonly length: number;
+  /** More may come into it. */
+  readonly isOpen: boolean;
+  body(): FetchBody;
+  shorten(least: number, most: number): boolean;
+}
+
+const NOTHING: Outgoing = { length: 0, isOpen: false, body: () => new Uint8Array(0), shorten: () => false };
+
+/** What is known of an append that is not acknowledged yet. */
+interface Progress {
+  failingSince: number | undefined;
+  /** An attempt at it, that nothing is known of, may have applied some of it. */
+  isDoubtful: boolean;
+  /** Bytes of it that are applied for certain. */
+  applied: number;
+  /** Whether it was sent by another producer, without waiting, since the last failure. */
+  wasRenewed: boolean;
+}
+
+/** The writing of one source, by a producer with a name of its own, or several, one after the other. */
 export class ExactWrite {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #options: WriteOptions;
   readonly #backoff: Backoff;
-  readonly #id = crypto.randomUUID();
+  #id = crypto.randomUUID();
   #seq = 0;
   #size: number = SIZE.first;
+  /** As #size, where a proxy refuses more. */
+  #most: number = SIZE.most;
   #written = 0;
+  /** Of them, those acknowledged by servers that are gone. */
+  #lost = 0;
   #endOffset: number | undefined;
   #generation: string | undefined;
   #wasConnected = false;
+  /** There has been a stream to write to. */
+  #wasMade = false;
 
   constructor(transport: Transport, path: string, options: WriteOptions) {
     this.#transport = transport;
@@ -48,14 +89,11 @@ export class ExactWrite {
   }
 
   async bytes(bytes: Uint8Array): Promise<WriteResult> {
-    let at = 0;
     do {
-      const end = endOfPart(bytes, at, this.#cut);
-      const part = bytes.subarray(at, end);
-      at = end;
-      await this.#send(() => part, at === bytes.length);
-      this.#written = at;
-    } while (at < bytes.length);
+      const part = new Part(bytes, this.#written, this.#cut);
+      await this.#send(part, { isLast: () => part.end === bytes.length });
+      this.#written = part.end;
+    } while (this.#written < bytes.length);
     return this.#result();
   }
 
@@ -64,25 +102,17 @@ export class ExactWrite {
     try {
       while (!ahead.isOver) {
         const append = new Append(ahead, this.#cut);
-        let body: ReturnType<Append['body']> | undefined;
+        const outgoing = new OutgoingAppend(append, this.#transport.takesIterables);
         try {
-          await this.#send(
-            () => {
-              body?.stop();
-              body = append.body();
-              return this.#transport.takesIterables ? body : readableFrom(body);
-            },
-            false,
-            { counted, append },
-          );
+          await this.#send(outgoing, { isLast: () => false, counted });
         } finally {
-          body?.stop();
+          outgoing.stop();
           append.done();
         }
         this.#written += append.length;
       }
       // Which append is the last is known only when it is under way: the end has one of its own.
-      if (this.#options.end === true) await this.#send(() => new Uint8Array(0), true);
+      if (this.#options.end === true) await this.#send(NOTHING, { isLast: () => true });
     } catch (error) {
       counted.stop();
       throw counted.failure === undefined ? error : counted.failure.error;
@@ -96,42 +126,38 @@ export class ExactWrite {
   }
 
   #result(): WriteResult {
-    return { written: this.#written, endOffset: this.#endOffset, generation: this.#generation };
+    return {
+      written: this.#written,
+      ...(this.#lost > 0 ? { lost: this.#lost } : {}),
+      endOffset: this.#endOffset,
+      generation: this.#generation,
+    };
   }
 
-  /** Sends an append until it is acknowledged. */
-  async #send(
-    body: () => FetchBody,
-    isLast: boolean,
-    source?: { counted: CountedSource; append: Append },
-  ): Promise<void> {
-    const { retryFor = DEFAULT_RETRY_FOR, signal, onRetry } = this.#options;
-    let failingSince: number | undefined;
+  /** Sends an append until it is acknowledged; before it the empty one, where the producer is new. */
+  async #send(outgoing: Outgoing, { isLast, counted }: Sending): Promise<void> {
+    const progress: Progress = { failingSince: undefined, isDoubtful: false, applied: 0, wasRenewed: false };
     for (;;) {
+      const isHello = this.#seq === 0;
+      const sent = isHello ? NOTHING : outgoing;
       const began = performance.now();
-      const failure = await this.#attempt(body(), isLast, source?.counted);
-      if (failure === undefined) break;
-      const now = performance.now();
-      // Where the source is quiet, a server that waits no longer, or a connection that did not last, is no failure to
-      // write, however often it happens.
-      const wasQuiet = failure.kind !== 'http' && source?.append.isOpen === true && now - began >= LONGEST;
-      if (wasQuiet || isClientError(failure, 'BODY_TIMEOUT')) {
-        failingSince = undefined;
-        this.#backoff.reset();
+      const failure = await this.#attempt(sent.body(), !isHello && isLast(), counted);
+      if (failure === undefined) {
+        this.#seq += 1;
+        if (!isHello) break;
+      } else if (!this.#mended(failure, sent, progress)) {
+        await this.#wait(failure, sent, { progress, lasted: performance.now() - began });
       }
-      failingSince ??= now;
-      this.#size = Math.max(SIZE.least, this.#size / 2);
-      const wait = this.#backoff.next();
-      if (wait === undefined || now + wait - failingSince > retryFor) throw this.#gaveUp(failure, now - failingSince);
-      onRetry?.({ attempt: this.#backoff.made, delay: wait, written: this.#written, error: failure });
-      await delay(wait, signal);
     }
     this.#backoff.reset();
-    this.#size = Math.min(SIZE.most, this.#size * 2);
-    this.#seq += 1;
+    this.#size = Math.min(this.#most, this.#size * 2);
   }
 
-  /** One attempt: undefined when it is acknowledged, what failed when it is worth another, else it throws. */
+  /**
+   * One attempt: undefined when it is acknowledged, else what failed.
+   *
+   * @throws where the source failed, or the caller gave up
+   */
   async #attempt(body: FetchBody, isLast: boolean, source?: CountedSource): Promise<StreamFSClientError | undefined> {
     const { atomic, create, end, signal } = this.#options;
     let response: FetchResponse;
@@ -151,35 +177,197 @@ export class ExactWrite {
     } catch (error) {
       if (this.#transport.aborted(signal) || source?.failure !== undefined) throw error;
       if (!neverConnected(error)) this.#wasConnected = true;
-      const failure = this.#transport.unreachable(error) as StreamFSClientError;
-      // No server at first is told at once, as by every other command.
-      if (!this.#wasConnected) throw failure;
-      return failure;
+      return this.#transport.unreachable(error) as StreamFSClientError;
     }
     this.#wasConnected = true;
-    if (response.ok) {
-      this.#endOffset = wholeHeader(response, 'x-stream-end-offset');
-      this.#generation = response.headers.get('x-stream-generation') ?? this.#generation;
-      await response.text().catch(() => undefined);
-      return undefined;
+    if (!response.ok) return await refusal(response);
+    this.#wasMade = true;
+    this.#endOffset = wholeHeader(response, 'x-stream-end-offset');
+    this.#generation = response.headers.get('x-stream-generation') ?? this.#generation;
+    await response.text().catch(() => undefined);
+    return undefined;
+  }
+
+  /**
+   * Whether the next attempt need not wait, since it is made otherwise: by another producer, or with less.
+   *
+   * @throws where no other attempt can do better
+   */
+  #mended(failure: StreamFSClientError, sent: Outgoing, progress: Progress): boolean {
+    if (failure.code === 'HTTP_413') {
+      // Not the server's own refusal, which has a code: somebody on the way takes no body as long as that.
+      const most = Math.floor(sent.length / 2);
+      if (most < SIZE.smallest || !sent.shorten(progress.applied, most))
+        throw this.#refusedByProxy(failure, sent.length);
+      progress.isDoubtful = true;
+      this.#most = Math.min(this.#most, most);
+      this.#size = Math.min(this.#size, most);
+      return true;
     }
-    const error = await refusal(response);
-    if (TRANSIENT_STATUSES.has(error.status) || isClientError(error, 'BODY_BROKE_OFF')) return error;
-    throw this.#seq > 0 && isClientError(error, ...GONE) ? this.#isGone(error) : error;
+    if (failure.code === 'PRODUCER_MISMATCH' && this.#most < SIZE.most) {
+      // It was made shorter than what a proxy had let pass of it.
+      progress.applied = Number(failure.details.applied);
+      if (sent.shorten(progress.applied, progress.applied)) return true;
+    }
+    if (failure.details.forgotten_to !== undefined) return this.#isForgotten(failure, sent, progress);
+    if (failure.details.server_restarted === true && this.#wasMade) return this.#isLost(failure, progress);
+    return false;
+  }
+
+  /** The server does not know this producer any more: the stream is the same, another producer goes on with it. */
+  #isForgotten(failure: StreamFSClientError, { length }: Outgoing, progress: Progress): boolean {
+    const nothingIsApplied = Number(failure.details.forgotten_to) <= (this.#endOffset ?? -1);
+    if (progress.isDoubtful && !nothingIsApplied) {
+      if (this.#options.recreate !== true) throw this.#inDoubt(failure, length);
+      this.#options.onLoss?.({ lost: 0, doubtful: length, written: this.#written, error: failure });
+    }
+    this.#renew(progress);
+    // Where it is forgotten again at once, others crowd it out: then it waits for its turn.
+    const isFirst = !progress.wasRenewed;
+    progress.wasRenewed = true;
+    return isFirst;
+  }
+
+  /** The stream has gone with the server that had it. */
+  #isLost(failure: StreamFSClientError, progress: Progress): boolean {
+    const { generation, onLoss, recreate } = this.#options;
+    if (recreate !== true || generation !== undefined) throw this.#isGone(failure);
+    const lost = this.#written - this.#lost;
+    this.#lost = this.#written;
+    this.#generation = undefined;
+    this.#renew(progress);
+    onLoss?.({ lost, doubtful: 0, written: this.#written, error: failure });
+    return true;
+  }
+
+  #renew(progress: Progress): void {
+    this.#id = crypto.randomUUID();
+    this.#seq = 0;
+    progress.isDoubtful = false;
+    progress.applied = 0;
+  }
+
+  /** Waits until it is worth another attempt. @throws where it is not, or not any more */
+  async #wait(failure: StreamFSClientError, sent: Outgoing, { progress, lasted }: Waiting): Promise<void> {
+    const { retryFor = DEFAULT_RETRY_FOR, signal, onRetry } = this.#options;
+    if (!this.#isPassing(failure)) {
+      throw this.#wasMade && isClientError(failure, ...GONE) ? this.#isGone(failure) : failure;
+    }
+    const isRefused = failure.details.forgotten_to !== undefined;
+    if (sent.length > 0 && !isRefused && !neverConnected(failure.cause)) progress.isDoubtful = true;
+    const now = performance.now();
+    // Where the source is quiet, somebody who waits no longer for its next byte, or a connection that did not last, is
+    // no failure to write, however often it happens.
+    const waitedForSource = failure.kind !== 'http' || failure.status === 408 || failure.status === 504;
+    if (isClientError(failure, 'BODY_TIMEOUT') || (waitedForSource && sent.isOpen && lasted >= LONGEST)) {
+      progress.failingSince = undefined;
+      this.#backoff.reset();
+    }
+    progress.failingSince ??= now;
+    progress.wasRenewed = false;
+    this.#size = Math.min(this.#most, Math.max(SIZE.least, this.#size / 2));
+    const wait = this.#backoff.next();
+    const failingFor = now - progress.failingSince;
+    if (wait === undefined || failingFor + wait > retryFor) throw this.#gaveUp(failure, failingFor);
+    onRetry?.({ attempt: this.#backoff.made, delay: wait, written: this.#written, error: failure });
+    await delay(wait, signal);
+  }
+
+  /** Whether a failure may be over soon. */
+  #isPassing(failure: StreamFSClientError): boolean {
+    if (isFinal(failure)) return false;
+    // No server at first is told at once where nothing else is asked for, as by every other request.
+    if (failure.kind === 'unreachable') return this.#wasConnected || this.#options.waitForServer === true;
+    // Somebody else makes the stream: after a restart it may take a while.
+    const isAwaited = this.#options.recreate === true && this.#wasMade && this.#options.generation === undefined;
+    if (failure.code === 'STREAM_NOT_FOUND' && this.#generation === undefined && isAwaited) return true;
+    return (
+      TRANSIENT_STATUSES.has(failure.status) ||
+      failure.details.forgotten_to !== undefined ||
+      isClientError(failure, ...TRANSIENT_CODES)
+    );
   }
 
   #isGone(cause: StreamFSClientError): StreamFSClientError {
+    const written = this.#written - this.#lost;
+    const why =
+      cause.details.server_restarted === true
+        ? `lost with its server, which was started anew: ${written} bytes that had been written to it are gone`
+        : `gone, because it was removed or has expired: ${written} bytes had been written to it`;
+    const message = `the stream that was written to is ${why} (${cause.message})`;
+    const { status, code } = cause;
+    return new StreamFSClientError('http', message, { status, code, details: { written: this.#written }, cause });
+  }
+
+  #inDoubt(cause: StreamFSClientError, length: number): StreamFSClientError {
     const message =
-      `the stream that was written to is gone, because it was removed or the server was started anew: ` +
-      `${this.#written} bytes had been written to it (${cause.message})`;
+      `the server has forgotten this writer in the middle of an append: ${this.#written} bytes are surely written, ` +
+      `what came behind them, up to ${length} bytes, may be in part (${cause.message})`;
+    return new StreamFSClientError('cut', message, { details: { written: this.#written }, cause });
+  }
+
+  #refusedByProxy(cause: StreamFSClientError, length: number): StreamFSClientError {
+    const message =
+      `a proxy between here and the server refuses a body of ${length} bytes as too large: ${this.#written} bytes ` +
+      'are written; raise its limit (for nginx: client_max_body_size 0)';
     const { status, code } = cause;
     return new StreamFSClientError('http', message, { status, code, details: { written: this.#written }, cause });
   }
 
   #gaveUp(cause: StreamFSClientError, after: number): StreamFSClientError {
+    const seconds = Math.round(after / 1000);
+    const details = { written: this.#written };
+    if (!this.#wasConnected) {
+      return new StreamFSClientError('unreachable', `${cause.message}; tried for ${seconds} s`, { details, cause });
+    }
     const message =
-      `gave up writing after ${Math.round(after / 1000)} seconds of trying: ${describeFailure(cause)}; ` +
+      `gave up writing after ${seconds} seconds of trying: ${describeFailure(cause)}; ` +
       `${this.#written} bytes are surely written, what came behind them may be in part`;
-    return new StreamFSClientError('cut', message, { details: { written: this.#written }, cause });
+    return new StreamFSClientError('cut', message, { details, cause });
+  }
+}
+
+interface Sending {
+  isLast: () => boolean;
+  counted?: CountedSource;
+}
+
+interface Waiting {
+  progress: Progress;
+  /** Milliseconds. */
+  lasted: number;
+}
+
+/** An append of a source, of which only the last attempt takes anything from it. */
+class OutgoingAppend implements Outgoing {
+  readonly #append: Append;
+  readonly #takesIterables: boolean;
+  #body: ReturnType<Append['body']> | undefined;
+
+  constructor(append: Append, takesIterables: boolean) {
+    this.#append = append;
+    this.#takesIterables = takesIterables;
+  }
+
+  get length(): number {
+    return this.#append.length;
+  }
+
+  get isOpen(): boolean {
+    return this.#append.isOpen;
+  }
+
+  body(): FetchBody {
+    this.stop();
+    this.#body = this.#append.body();
+    return this.#takesIterables ? this.#body : readableFrom(this.#body);
+  }
+
+  shorten(least: number, most: number): boolean {
+    return this.#append.shorten(least, most);
+  }
+
+  stop(): void {
+    this.#body?.stop();
   }
 }

@@ -30,6 +30,16 @@ export interface WriteOptions {
    * must not be changed meanwhile. Default false: a cut is an error of kind `cut`.
    */
   reconnect?: boolean | BackoffOptions;
+  /** With `reconnect`: wait also for the first connection. Default false: no server is an error `unreachable` at once. */
+  waitForServer?: boolean;
+  /**
+   * With `reconnect`: go on also where the server was started anew, and what it had acknowledged is lost with it; or
+   * where it has forgotten this writer in the middle of an append, of which a part may be there twice then. `onLoss` is
+   * told. Default false: an error that says how much was written.
+   */
+  recreate?: boolean;
+  /** With `recreate`: told of each time bytes were lost, or may be there twice. */
+  onLoss?: (loss: WriteLoss) => void;
   /** With `reconnect`: milliseconds of failing in a row after which to give up. Default 30 000. */
   retryFor?: number;
   /** With `reconnect`: told of each failure after which it is tried again. */
@@ -37,6 +47,14 @@ export interface WriteOptions {
   signal?: AbortSignal;
   /** Told the bytes handed over so far. */
   onProgress?: (sent: number) => void;
+}
+
+/** Of `written` bytes acknowledged so far, `lost` are gone with their server; `doubtful` ones may be there twice. */
+export interface WriteLoss {
+  lost: number;
+  doubtful: number;
+  written: number;
+  error: StreamFSClientError;
 }
 
 /** The next try comes in `delay` milliseconds; `written` bytes are acknowledged so far. */
@@ -50,6 +68,8 @@ export interface WriteRetry {
 export interface WriteResult {
   /** Bytes written. */
   written: number;
+  /** Of them, those that were acknowledged by a server that was started anew since; only where there are any. */
+  lost?: number;
   /** The stream's end offset after the write; undefined for a file that is no stream. */
   endOffset: number | undefined;
   generation: string | undefined;

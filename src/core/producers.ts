@@ -59,9 +59,9 @@ interface State {
 export class Attempt {
   readonly #state: State;
   readonly #onCut: () => void;
-  readonly #onRest: (state: State) => void;
+  readonly #onRest: (state: State, isBrokenOff: boolean) => void;
 
-  constructor(state: State, onCut: () => void, onRest: (state: State) => void) {
+  constructor(state: State, onCut: () => void, onRest: (state: State, isBrokenOff: boolean) => void) {
     this.#state = state;
     this.#onCut = onCut;
     this.#onRest = onRest;
@@ -88,17 +88,17 @@ export class Attempt {
     if (!this.isRunning) throw fail('PRODUCER_SUPERSEDED');
     this.#state.expected += 1;
     this.#state.applied = 0;
-    this.#rest();
+    this.#rest(false);
   }
 
-  /** It broke off. What it applied stays applied. */
-  giveUp(): void {
-    if (this.isRunning) this.#rest();
+  /** It broke off. What it applied stays applied; `isHeld`: something of it that is not is held for its repetition. */
+  giveUp(isHeld = false): void {
+    if (this.isRunning) this.#rest(isHeld || this.applied > 0);
   }
 
-  #rest(): void {
+  #rest(isBrokenOff: boolean): void {
     this.#state.attempt = undefined;
-    this.#onRest(this.#state);
+    this.#onRest(this.#state, isBrokenOff);
   }
 
   /** Another attempt takes its place. */
@@ -150,9 +150,9 @@ export class Producers {
   readonly #memory: ProducersOptions['memory'];
   readonly #onLimit: () => void;
   readonly #states = new Map<string, State>();
-  /** Nothing of the append that comes next is applied. */
+  /** Nothing of the append that comes next is there. */
   readonly #settled: Idle;
-  /** Part of it is. */
+  /** Part of it is applied, or held. */
   readonly #brokenOff: Idle;
   /** The largest end offset of one that was forgotten: behind it nothing is of a producer that is not known any more. */
   #forgottenTo = 0;
@@ -228,11 +228,11 @@ export class Producers {
   }
 
   /** An attempt is over, and its producer idle. */
-  readonly #rest = (state: State): void => {
+  readonly #rest = (state: State, isBrokenOff: boolean): void => {
     // Its stream may be gone.
     if (this.#states.get(state.id) !== state) return;
     state.idleSince = this.#now();
-    const idle = state.applied > 0 ? this.#brokenOff : this.#settled;
+    const idle = isBrokenOff ? this.#brokenOff : this.#settled;
     idle.add(state);
     if (!idle.isOverfull) return;
     this.#forget(idle.oldest!);

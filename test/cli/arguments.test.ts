@@ -91,15 +91,29 @@ describe('arguments', () => {
     for (const argv of [
       ['ls'],
       ['cat', '/a'],
-      ['cat', '--stream', '/a'],
+      ['cat', '--stream', '--no-reconnect', '/a'],
       ['write', '/a'],
-      ['write', '--stream', '/a'],
+      ['write', '--stream', '--no-retry', '/a'],
     ]) {
       const run = cli(argv, { url: server.url, input: 'x' });
       expect(await run.code, argv.join(' ')).toBe(EXIT.unreachable.code);
       expect(run.err.text).toMatch(/^streamfs: cannot reach .*: connection refused\n$/);
     }
   });
+
+  it.each([['write'], ['cat']])(
+    'contract 89: no server is waited for by %s --stream, which says so, for --retry-for',
+    async (command) => {
+      const server = await fakeServer(() => {});
+      await server.close();
+      const run = cli([command, '--stream', '--retry-for', '200ms', '/a'], { url: server.url, input: 'x' });
+      expect(await run.code).toBe(EXIT.unreachable.code);
+      const lines = run.err.text.split('\n');
+      expect(lines[0]).toMatch(/^streamfs: .*cannot reach .*: connection refused; trying again for 0.2 s$/);
+      expect(lines[1]).toMatch(/^streamfs: cannot reach .*: connection refused/);
+      expect(lines.length).toBe(3);
+    },
+  );
 
   it('the token comes from the environment or a file, the file before the environment', async () => {
     const server = await fakeServer((_request, response) => response.end('{"files":[]}'));

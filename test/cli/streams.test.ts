@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { piecesOf } from '../../src/cli/commands/write.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { StreamFSClient } from '../../src/client/index.ts';
-import { beginFrames, cutAfter, fakeServer, frame, gapFrame, refuse } from '../client/fake-server.ts';
+import { beginFrames, cutAfter, fakeServer, frame, gapFrame, greeted, refuse } from '../client/fake-server.ts';
 import { cli, realServer } from './harness.ts';
 
 async function endOffset(url: string, path: string): Promise<number> {
@@ -60,7 +60,7 @@ describe('write and cat', () => {
 
   it('a refusal in the middle of a body stops the reading of standard input', async () => {
     const server = await fakeServer((request, response) => {
-      request.once('data', () => refuse(response, 409, 'STREAM_CLOSED'));
+      if (!greeted(request, response)) request.once('data', () => refuse(response, 409, 'STREAM_CLOSED'));
     });
     const writer = cli(['write', '--stream', '/streamfs/x'], { url: server.url });
     writer.stdin.write('first');
@@ -189,8 +189,8 @@ describe('write and cat', () => {
   });
 
   it('contract 72: a write that is cut again and again gives up after --retry-for, and says what is sure', async () => {
-    const server = await fakeServer((request) => {
-      request.once('data', () => request.socket.destroy());
+    const server = await fakeServer((request, response) => {
+      if (!greeted(request, response)) request.once('data', () => request.socket.destroy());
     });
     const writer = cli(['write', '--stream', '--retry-for', '150ms', '/s/x'], { url: server.url });
     writer.stdin.write('12345');

@@ -64,6 +64,20 @@ export function beginFrames(response: ServerResponse, facts: { offset?: number; 
   response.flushHeaders();
 }
 
+/** Acknowledges the empty append a producer begins with; false for any other request. */
+export function greeted(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { endOffset = 0, generation = 'g' } = {},
+): boolean {
+  if (request.headers['producer-seq'] !== '0') return false;
+  request.resume();
+  response.setHeader('X-Stream-End-Offset', endOffset);
+  response.setHeader('X-Stream-Generation', generation);
+  response.end('{}');
+  return true;
+}
+
 export function refuse(response: ServerResponse, status: number, code: string, more: object = {}): void {
   response.writeHead(status, { 'Content-Type': 'application/json' });
   response.end(JSON.stringify({ error: `refused with ${code}`, code, ...more }));

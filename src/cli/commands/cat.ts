@@ -2,6 +2,7 @@ import type { FollowOptions, FollowRecord, LagPolicy, StreamFSClient } from '../
 import type { CommandContext } from '../context.ts';
 import { EXIT, ExitError, UsageError } from '../exit-codes.ts';
 import { isTerminal, printable } from '../io.ts';
+import { RETRY_FOR, tryingAgain } from '../patience.ts';
 import { Progress } from '../progress.ts';
 
 interface Options {
@@ -14,10 +15,15 @@ interface Options {
   create: boolean;
   reconnect: boolean;
   timeout?: number;
+  /** Milliseconds. */
+  retryFor?: number;
 }
 
 /** `streamfs cat [--stream] PATH`: bytes to standard output, and nothing else. */
 export async function cat(context: CommandContext, path: string, options: Options): Promise<number> {
+  if (!options.reconnect && options.retryFor !== undefined) {
+    throw new UsageError('--no-reconnect and --retry-for exclude each other: give only one');
+  }
   const request = followOptions(options);
   const client = await context.client();
   const showProgress = context.chatty && context.messages.terminal && !isTerminal(context.io.stdout);
@@ -44,6 +50,7 @@ function followOptions(options: Options): FollowOptions {
     '--no-create': !options.create,
     '--no-reconnect': !options.reconnect,
     '--timeout': options.timeout,
+    '--retry-for': options.retryFor,
   };
   const meaningless = [...given, ...Object.entries(others).flatMap(([name, value]) => (value ? [name] : []))];
   if (!options.stream && meaningless.length > 0) throw new UsageError(`${meaningless[0]} needs --stream`);
@@ -55,7 +62,8 @@ function followOptions(options: Options): FollowOptions {
     ...(options.onLag === undefined ? {} : { onLag: options.onLag }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(options.create ? {} : { create: false }),
-    reconnect: options.reconnect,
+    ...(options.reconnect ? { reconnect: true, waitForServer: options.retryFor ?? RETRY_FOR } : { reconnect: false }),
+    ...(options.retryFor === undefined ? {} : { retryFor: options.retryFor }),
   };
 }
 
@@ -80,7 +88,7 @@ async function followTo(
   options: FollowOptions,
   progress: Progress,
 ): Promise<number> {
-  const report = new Report(context, path);
+  const report = new Report(context, path, options);
   for await (const record of client.follow(path, options)) {
     if (record.type === 'data') {
       progress.add(record.data.length);
@@ -100,11 +108,14 @@ type Told = Exclude<FollowRecord, { type: 'data' | 'end' }>;
 class Report {
   readonly #context: CommandContext;
   readonly #path: string;
+  readonly #firstWait: number;
   #away = false;
+  #wasThere = false;
 
-  constructor(context: CommandContext, path: string) {
+  constructor(context: CommandContext, path: string, { waitForServer }: FollowOptions) {
     this.#context = context;
     this.#path = printable(path);
+    this.#firstWait = Number(waitForServer);
   }
 
   tell(record: Told): void {
@@ -124,16 +135,21 @@ class Report {
         );
         break;
       case 'reconnecting':
-        if (!this.#away) this.#note(`${record.error.message}; reconnecting`);
+        if (!this.#away) this.#note(this.#awayBecause(record.error.message));
         this.#away = true;
         break;
       case 'open':
         if (this.#away) this.#note(record.offset === undefined ? 'reconnected' : `goes on at offset ${record.offset}`);
         this.#away = false;
+        this.#wasThere = true;
         break;
       case 'caught-up':
         break;
     }
+  }
+
+  #awayBecause(why: string): string {
+    return this.#wasThere ? `${why}; reconnecting` : tryingAgain(why, this.#firstWait);
   }
 
   #note(text: string): void {

@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import type { WriteOptions, WriteRetry } from '../../client/index.ts';
+import type { WriteLoss, WriteOptions, WriteRetry } from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { isTerminal, printable } from '../io.ts';
+import { RETRY_FOR, tryingAgain } from '../patience.ts';
 import { Progress } from '../progress.ts';
 
 interface Options {
@@ -12,6 +13,7 @@ interface Options {
   create: boolean;
   atomic?: 'lines';
   retry: boolean;
+  recreate: boolean;
   /** Milliseconds. */
   retryFor?: number;
 }
@@ -29,6 +31,7 @@ export async function write(context: CommandContext, path: string, options: Opti
     '--no-create': !options.create,
     '--atomic': options.atomic,
     '--retry-for': options.retryFor,
+    '--no-recreate': !options.recreate,
   };
   if (!options.stream) {
     for (const [name, given] of Object.entries(only)) if (given) throw new UsageError(`${name} needs --stream`);
@@ -41,8 +44,7 @@ export async function write(context: CommandContext, path: string, options: Opti
   const request: WriteOptions = {
     signal: context.signal,
     onProgress: (sent) => progress.set(sent),
-    ...(options.stream && options.retry ? { reconnect: true, onRetry: (retry) => tell(context, retry) } : {}),
-    ...(options.retryFor === undefined ? {} : { retryFor: options.retryFor }),
+    ...(options.stream && options.retry ? patience(context, path, options) : {}),
     ...(options.end ? { end: true } : {}),
     ...(options.create ? {} : { create: false }),
     ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
@@ -58,9 +60,39 @@ export async function write(context: CommandContext, path: string, options: Opti
   }
 }
 
+/** How it goes on over cuts, restarts and servers that are not there yet (contract 89). */
+function patience(context: CommandContext, path: string, options: Options): WriteOptions {
+  const { recreate, retryFor = RETRY_FOR } = options;
+  return {
+    reconnect: true,
+    waitForServer: true,
+    retryFor,
+    onRetry: (retry) => tellRetry(context, retry, retryFor),
+    ...(recreate ? { recreate, onLoss: (loss) => tellLoss(context, path, loss) } : {}),
+  };
+}
+
 /** Says once that the connection is lost, however often it is tried again. */
-function tell(context: CommandContext, { attempt, error }: WriteRetry): void {
-  if (attempt === 1 && context.chatty) context.messages.note(`${error.message}; trying again`);
+function tellRetry(context: CommandContext, { attempt, error }: WriteRetry, retryFor: number): void {
+  if (attempt === 1 && context.chatty) context.messages.note(tryingAgain(error.message, retryFor));
+}
+
+/** A loss is told even to those who want quiet. */
+function tellLoss(context: CommandContext, path: string, { lost, doubtful, error }: WriteLoss): void {
+  const { chatty, messages } = context;
+  if (doubtful > 0) {
+    messages.warn(
+      `${printable(path)}: the server has forgotten this writer while it was away: up to ${doubtful} bytes may be there ` +
+        `twice (${error.message})`,
+    );
+  } else if (lost > 0) {
+    messages.warn(
+      `${printable(path)}: the server was started anew: ${lost} bytes that it had acknowledged are lost with it, but for ` +
+        'what readers have had of them; going on with a new stream',
+    );
+  } else if (chatty) {
+    messages.note(`${printable(path)}: the server was started anew; going on with a new stream`);
+  }
 }
 
 /**

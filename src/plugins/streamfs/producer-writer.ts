@@ -127,7 +127,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 
   override async abort(): Promise<void> {
-    this.attempt.giveUp();
+    this.attempt.giveUp(this.line?.isBegun);
     this.line?.keep(this);
     await super.abort();
   }

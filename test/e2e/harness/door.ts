@@ -6,6 +6,9 @@ export interface Door {
   readonly url: string;
   /** Cuts every connection there is; new ones may come. */
   shut(): void;
+  /** The same, and nobody gets through until it is opened. */
+  lock(): void;
+  open(): void;
 }
 
 export async function doorTo(port: number): Promise<Door> {
@@ -19,7 +22,12 @@ export async function doorTo(port: number): Promise<Door> {
         other.destroy();
       });
   };
+  let isLocked = false;
   const server = createServer((near) => {
+    if (isLocked) {
+      near.destroy();
+      return;
+    }
     const far = connect(port, '127.0.0.1');
     keep(near, far);
     keep(far, near);
@@ -33,5 +41,12 @@ export async function doorTo(port: number): Promise<Door> {
     shut();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, shut };
+  const lock = () => {
+    isLocked = true;
+    shut();
+  };
+  const open = () => {
+    isLocked = false;
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, shut, lock, open };
 }

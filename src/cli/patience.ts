@@ -1,0 +1,8 @@
+/** How long a command tries to reach its server, and how it says so. */
+
+/** Milliseconds, where it is not said otherwise. */
+export const RETRY_FOR = 30_000;
+
+export function tryingAgain(why: string, retryFor: number): string {
+  return `${why}; trying again for ${retryFor / 1000} s`;
+}

@@ -150,7 +150,8 @@ class HttpServer implements StreamFSServer {
       metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE } = options;
-    this.http = createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls: options.tls });
+    const plainAnswer = () => errorText(fail('BAD_REQUEST', { reason: NO_TLS }));
+    this.http = createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls: options.tls, plainAnswer });
     // What is asked for most is served without node:http, which gets all others.
     this.#direct = this.#directServer(
       takeConnections(this.http, tcpKeepAlive, (socket) => {
@@ -420,6 +421,9 @@ function headersOf(error: unknown): Record<string, string> {
   if (isStreamFSError(error, 'UNAUTHORIZED')) return { 'WWW-Authenticate': 'Bearer' };
   return {};
 }
+
+/** What plain HTTP is answered with where TLS is spoken. */
+const NO_TLS = 'this is HTTP without TLS, and the server speaks TLS here: use https://';
 
 /** What CONNECT is answered with. */
 const NO_PROXY = 'CONNECT is for proxies, and this server is none';

@@ -24,9 +24,12 @@ export interface ListenerOptions {
   tcpKeepAlive: number;
   /** Default: no TLS. */
   tls?: TlsOptions | undefined;
+  /** What a client is told that speaks HTTP without TLS where TLS is spoken. */
+  plainAnswer: () => string;
 }
 
-export function createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls }: ListenerOptions): Server {
+export function createListener(listener: ListenerOptions): Server {
+  const { headerSize, headerLines, headerTimeout, tcpKeepAlive, tls, plainAnswer } = listener;
   const options = {
     // A live upload may last for days; headers may not.
     requestTimeout: 0,
@@ -42,7 +45,7 @@ export function createListener({ headerSize, headerLines, headerTimeout, tcpKeep
     // It is asked for where requests are routed, where the refusal is JSON like any other.
     requireHostHeader: false,
   };
-  const server = tls === undefined ? createServer(options) : new SecureHttpServer(options, tls);
+  const server = tls === undefined ? createServer(options) : new SecureHttpServer(options, tls, plainAnswer);
   // It leaves out those beyond without a word: with one more than is allowed, the server sees that there were too many.
   server.maxHeadersCount = headerLines === 0 ? 0 : headerLines + 1;
   // A client that has said all it has to say may have closed its side: it gets its answers all the same

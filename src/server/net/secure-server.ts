@@ -19,10 +19,15 @@ export interface TlsOptions {
 /** Everything that is not TLS: see node:http. */
 export class SecureHttpServer extends HttpServer {
   #context: SecureContext;
+  readonly #plainAnswer: () => string;
 
-  /** @throws where OpenSSL does not take the certificate or the key */
-  constructor(options: ServerOptions, tls: TlsOptions) {
+  /**
+   * @param plainAnswer see {@link SecureSocket}
+   * @throws where OpenSSL does not take the certificate or the key
+   */
+  constructor(options: ServerOptions, tls: TlsOptions, plainAnswer: () => string) {
     super(options);
+    this.#plainAnswer = plainAnswer;
     this.#context = secureContextOf(tls);
   }
 
@@ -36,7 +41,7 @@ export class SecureHttpServer extends HttpServer {
   }
 
   #secured(wire: Socket): SecureSocket {
-    const socket = new SecureSocket(wire, this.#context);
+    const socket = new SecureSocket(wire, this.#context, this.#plainAnswer);
     const onFailed = (error: Error) => this.emit('tlsClientError', error, socket);
     socket.once('error', onFailed);
     socket.once('secure', () => socket.off('error', onFailed));

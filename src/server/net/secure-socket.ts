@@ -24,15 +24,28 @@ export class SecureSocket extends TLSSocket {
   /** Whether the handshake is done. */
   isSecure = false;
 
-  constructor(wire: Socket, secureContext: SecureContext) {
+  private readonly plainAnswer: () => string;
+
+  /** @param plainAnswer what a peer is told, in clear text, that speaks HTTP without TLS */
+  constructor(wire: Socket, secureContext: SecureContext, plainAnswer: () => string) {
     const size = { highWaterMark: wire.writableHighWaterMark };
     super(wire, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'], ...size });
     this.wire = wire;
+    this.plainAnswer = plainAnswer;
     this.once('secure', () => {
       this.isSecure = true;
     });
     // What is wrong after the handshake is told to the server that made a socket, and this one has none.
     this.on('_tlsError', (error: Error) => this.destroy(error));
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    if (this.isSecure || !isPlainHttp(error) || !this.wire.writable) {
+      super._destroy(error, done);
+      return;
+    }
+    // Nothing has been encrypted yet, and nothing will be: the connection below takes the answer as it is.
+    this.wire.write(this.plainAnswer(), () => super._destroy(error, done));
   }
 
   override _write(chunk: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
@@ -78,6 +91,12 @@ function* piecesOf(chunks: readonly Queued[]): Generator<{ chunk: Uint8Array; en
     }
   }
   if (piece.length > 0) yield piece;
+}
+
+/** What OpenSSL says of a first message that is a request, or no message of TLS at all. */
+function isPlainHttp(error: Error | null): boolean {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return code === 'ERR_SSL_HTTP_REQUEST' || code === 'ERR_SSL_WRONG_VERSION_NUMBER';
 }
 
 /** Whether there is TLS around a connection. */

@@ -99,6 +99,27 @@ describe('a server with a certificate', () => {
     expect((await get(port, '/version')).status).toBe(200);
   });
 
+  it.each([
+    'GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n',
+    `PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n${'x'.repeat(1000)}`,
+    'DELETE /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\n\r\n',
+    'OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n',
+  ])('tells a client that speaks HTTP without TLS, in clear text: %.7s', async (request) => {
+    const { port } = await secure();
+    for (const packets of [[request], [...request.slice(0, 8), request.slice(8)]]) {
+      const one = connectTcp({ port, host: '127.0.0.1' }).setNoDelay(true);
+      let text = '';
+      one.on('data', (bytes) => {
+        text += bytes.toString('latin1');
+      });
+      const over = new Promise((resolve) => one.on('error', () => undefined).once('close', resolve));
+      for (const packet of packets) one.write(packet);
+      await over;
+      expect(text).toMatch(/^HTTP\/1.1 400 Bad Request\r\n[\s\S]*"code":"BAD_REQUEST"/);
+      expect(text).toContain('https://');
+    }
+  });
+
   it('cuts a connection whose bytes become nonsense after the handshake', async () => {
     const { port, server } = await secure();
     const connected = once(server.http, 'connection');

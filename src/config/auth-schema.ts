@@ -80,7 +80,7 @@ export const access = {
 };
 
 /** For limits that it does not name, those of the server hold. */
-interface WrittenToken extends Omit<TokenConfig, 'limits'> {
+export interface WrittenToken extends Omit<TokenConfig, 'limits'> {
   limits: { readonly [Name in keyof TokenLimits]?: TokenLimits[Name] | undefined };
 }
 

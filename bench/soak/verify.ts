@@ -29,8 +29,9 @@ export class Cursor {
     if (from !== this.offset || to <= from) {
       throw new WrongBytes(`stream ${this.stream}: a gap from ${from} to ${to}, where ${this.offset} is next`);
     }
+    // Before anything has come: what had gone before it was asked for, which nobody lost.
+    if (this.received + this.skipped > 0) this.skipped += to - from;
     this.offset = to;
-    this.skipped += to - from;
   }
 
   /** It ended at an offset, having been told that so much was lost in all. */

@@ -26,6 +26,9 @@ export const duration = reading((text) => {
   return milliseconds;
 });
 
+/** Milliseconds to wait for something; 0: not at all. */
+export const patience = reading(parseDuration);
+
 /** Milliseconds that something is good for: less than a second would be over at once. */
 export const lifetime = reading((text) => {
   const milliseconds = parseDuration(text);

@@ -14,6 +14,7 @@ export const EXIT = {
   unreachable: { code: 5, meaning: 'no server could be reached' },
   cut: { code: 6, meaning: 'the connection was cut, or the server shut down, and the work is not complete' },
   timeout: { code: 7, meaning: 'nothing came for as long as --timeout says' },
+  lost: { code: 8, meaning: 'cat --stream: bytes were lost on the way, as was told; where it began does not count' },
   interrupted: { code: 130, meaning: 'SIGINT' },
   brokenPipe: { code: 141, meaning: 'whoever read our output has gone; says nothing' },
   terminated: { code: 143, meaning: 'SIGTERM' },

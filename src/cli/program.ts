@@ -104,7 +104,11 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
       'give up when it has failed for so long (default: 30s before the first connection, then never)',
       value.duration,
     )
-    .option('--timeout <duration>', 'give up when nothing has come for so long, such as 30s', value.duration)
+    .option(
+      '--timeout <duration>',
+      'give up when nothing has come for so long, such as 30s; 0: print what is there, and stop',
+      value.patience,
+    )
     .action(run(async () => (await import('./commands/cat.ts')).cat));
 
   program

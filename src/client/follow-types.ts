@@ -23,7 +23,10 @@ export interface FollowOptions {
    * stalled and could only be cut, and what it missed is not retained any more.
    */
   onLag?: LagPolicy;
-  /** Milliseconds without a byte after which following ends, with reason `timeout`. Default: never. */
+  /**
+   * Milliseconds without a byte after which following ends, with reason `timeout`; 0: as soon as all that is there has
+   * come. Default: never.
+   */
   timeout?: number;
   /**
    * Milliseconds after which an idle server shows that it is alive; a server silent for three times as long counts

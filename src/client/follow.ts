@@ -43,7 +43,7 @@ export function follow(
   checkWhole('offset', options.offset);
   checkWhole('last', options.last, 1);
   checkWhole('lastLines', options.lastLines, 1);
-  checkWhole('timeout', options.timeout, 1);
+  checkWhole('timeout', options.timeout);
   checkWhole('heartbeat', options.heartbeat);
   checkWhole('retryFor', options.retryFor);
   if (typeof options.waitForServer === 'number') checkWhole('waitForServer', options.waitForServer);
@@ -179,7 +179,7 @@ class Follower {
       on_lag: onLag,
       heartbeat: heartbeat === undefined ? undefined : `${heartbeat}ms`,
       // What is left of it: a cut does not start the waiting anew.
-      timeout: timeout === undefined ? undefined : `${Math.max(1, Math.ceil(this.#timeLeft()))}ms`,
+      timeout: timeout ? `${Math.max(1, Math.ceil(this.#timeLeft()))}ms` : timeout,
     };
     switch (this.#mode) {
       case 'start':
@@ -215,7 +215,8 @@ class Follower {
 
   #timeLeft(): number {
     const { timeout } = this.#options;
-    return timeout === undefined ? Number.POSITIVE_INFINITY : timeout - (performance.now() - this.#lastData);
+    // 0 is no waiting at the live end; how long it takes to get there is another matter.
+    return timeout ? timeout - (performance.now() - this.#lastData) : Number.POSITIVE_INFINITY;
   }
 
   /** What a request that failed means: wait and try again, try otherwise at once, or give up by throwing. */

@@ -62,6 +62,8 @@ export class Reader implements AsyncIterable<ReadRecord> {
   private peeked: Slab | undefined;
   /** A gap known from the beginning: the offset asked for had gone. */
   private firstGap: GapRecord | undefined;
+  /** That gap is of bytes that had gone before anybody asked for them: not a loss of this reader's. */
+  private isTrimmed = false;
 
   /** Use `stream.openReader`. */
   constructor(stream: Stream, audience: Audience, id: number, policy: LagPolicy, cursor: number) {
@@ -80,6 +82,12 @@ export class Reader implements AsyncIterable<ReadRecord> {
     this.hasCaughtUp = this.position >= stream.endOffset;
     this.queue = policy === 'drop-newest' ? new DropNewestQueue(this.position, stream.memory) : undefined;
     this.chunksBefore = this.chunksAt(this.position);
+  }
+
+  /** Has it begin with a gap from `from` on, which does not count as skipped. Before anything is read. */
+  reportTrimmed(from: number): void {
+    this.firstGap = { type: 'gap', from, to: this.position, chunks: 0 };
+    this.isTrimmed = true;
   }
 
   /** The offset of the next byte to be read. */
@@ -340,6 +348,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     if (this.firstGap !== undefined) {
       const gap = this.firstGap;
       this.firstGap = undefined;
+      if (this.isTrimmed) return gap;
       return this.lose(gap);
     }
     const resume = this.resumeOffset();

@@ -214,9 +214,19 @@ export class Stream {
     const policy = policyOf(options.onLag ?? this.rules.onLag);
     this.audience ??= new Audience(this);
     const reader = new Reader(this, this.audience, ++lastReaderId, policy, cursor);
+    if (options.reportTrimmed === true) {
+      const wanted = this.wantedOffset(start);
+      if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);
+    }
     this.audience.add(reader);
     this.keepForReaders(this.audience);
     return reader;
+  }
+
+  /** The oldest byte that a start means, whether it is retained or not; undefined where that cannot be known. */
+  private wantedOffset(start: ReaderStart): number | undefined {
+    if ('from' in start) return start.from === 'earliest' ? this.firstOffset : undefined;
+    return 'lastBytes' in start ? Math.max(this.firstOffset, this.endOffset - start.lastBytes) : undefined;
   }
 
   /** @throws STREAM_RECREATED if `expected` is not this stream's generation */

@@ -25,6 +25,11 @@ export interface ReaderOptions {
   onLag?: LagPolicy;
   /** Refuse with STREAM_RECREATED if the stream has another generation. */
   generation?: string;
+  /**
+   * Begin with a gap where `from: 'earliest'` or `lastBytes` would reach further back than what is retained (contract
+   * 90). The reader has not lost those bytes: they do not count as skipped. Default false.
+   */
+  reportTrimmed?: boolean;
 }
 
 export interface DataRecord {

@@ -19,7 +19,7 @@ describe('arguments', () => {
     [['cat', '--stream', '--last-lines', '0', '/a'], /whole number of at least 1/],
     [['cat', '--stream', '--offset', '-1', '/a'], /whole number of at least 0|argument missing/],
     [['cat', '--stream', '--offset', '1e3', '/a'], /whole number of at least 0/],
-    [['cat', '--stream', '--timeout', '0', '/a'], /more than 0/],
+    [['cat', '--stream', '--timeout', '-1', '/a'], /-1/],
     [['cat', '--stream', '--from', 'middle', '/a'], /Allowed choices are earliest, live/],
     [['cat', '--stream', '--on-lag', 'panic', '/a'], /Allowed choices are drop-oldest/],
     [['cat', '--stream', '--from', 'live', '--last', '1KB', '/a'], /--from and --last exclude each other/],

@@ -170,12 +170,82 @@ describe('write and cat', () => {
   it('contract 9: losses are told with exact offsets and bytes, also to those who want quiet', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0, generation: 'g' });
-      response.end(Buffer.concat([gapFrame(0, 1000, 7), frame('data', 1000, 'x'), frame('end', 1001, 'ended')]));
+      response.end(
+        Buffer.concat([
+          ...[frame('data', 0, 'a'), gapFrame(1, 1001, 7), frame('data', 1001, 'b')],
+          ...[gapFrame(1002, 1004, 0), frame('data', 1004, 'c'), frame('end', 1005, 'ended')],
+        ]),
+      );
     });
     const reader = cli(['cat', '--stream', '--quiet', '/s/x'], { url: server.url });
+    expect(await reader.code).toBe(8);
+    expect(reader.out()).toBe('abc');
+    expect(reader.err.text.split('\n')).toEqual([
+      'streamfs: /s/x: lost 1000 bytes, offsets 1 to 1000, of 7 chunks: they are no longer held for this reader',
+      'streamfs: /s/x: lost 2 bytes, offsets 1002 to 1003: they are no longer held for this reader',
+      'streamfs: /s/x: 1002 bytes were lost on the way',
+      '',
+    ]);
+  });
+
+  it('contract 90: cat says where it begins when older bytes have gone, and that alone is no failure', async () => {
+    const { url } = await realServer();
+    await cli(['mount', 'streamfs', '/s', 'ring_buffer_size=4B'], { url }).code;
+    await cli(['write', '--stream', '--end', '/s/x'], { url, input: '0123456789' }).code;
+    const begins = 'streamfs: /s/x: begins at offset 6: the 6 bytes before it are no longer retained\n';
+    const cases: [string[], string, string][] = [
+      [[], '6789', begins],
+      [['--quiet'], '6789', begins],
+      [['--from', 'earliest'], '6789', begins],
+      [['--last', '6'], '6789', begins.replace('the 6 bytes', 'the 2 bytes')],
+      [['--last', '4'], '6789', ''],
+      [['--last', '2'], '89', ''],
+      [['--offset', '6'], '6789', ''],
+      [['--from', 'live'], '', ''],
+    ];
+    for (const [start, out, err] of cases) {
+      const reader = cli(['cat', '--stream', ...start, '/s/x'], { url });
+      expect(await reader.code).toBe(0);
+      expect([reader.out(), reader.err.text], start.join(' ')).toEqual([out, err]);
+    }
+  });
+
+  it('contract 90: what is lost at a cut is a failure, also where the reader had begun behind older bytes', async () => {
+    const server = await fakeServer((_request, response, query) => {
+      const offset = Number(query.get('offset') ?? 0);
+      beginFrames(response, { offset, generation: 'g' });
+      if (offset === 0) cutAfter(response, gapFrame(0, 3, 0));
+      else response.end(Buffer.concat([gapFrame(3, 5, 0), frame('data', 5, 'x'), frame('end', 6, 'ended')]));
+    });
+    const reader = cli(['cat', '--stream', '--quiet', '/s/x'], { url: server.url });
+    expect(await reader.code).toBe(8);
+    expect(reader.err.text).toMatch(/begins at offset 3: the 3 bytes before .*\n.*lost 2 bytes, offsets 3 to 4/);
+  });
+
+  it('--timeout 0 prints what is there and stops, with nothing to complain about', async () => {
+    const { url } = await realServer();
+    const bytes = randomBytes(3_000_000);
+    await cli(['write', '--stream', '/streamfs/x'], { url, input: bytes }).code;
+    const reader = cli(['cat', '--stream', '--timeout', '0', '/streamfs/x'], { url });
     expect(await reader.code).toBe(0);
-    expect(reader.out()).toBe('x');
-    expect(reader.err.text).toContain('/s/x: lost 1000 bytes, offsets 0 to 999, of 7 chunks');
+    expect(reader.outBytes().equals(bytes)).toBe(true);
+    const nothing = cli(['cat', '--stream', '--timeout', '0s', '--from', 'live', '/streamfs/x'], { url });
+    expect(await nothing.code).toBe(0);
+    expect([nothing.out(), nothing.err.text, reader.err.text]).toEqual(['', '', '']);
+    expect(await cli(['cat', '--timeout', '0', '/streamfs/x'], { url }).code).toBe(EXIT.usage.code);
+  });
+
+  it('--timeout 0 goes over a cut, and still prints all that is there', async () => {
+    const server = await fakeServer((_request, response, query) => {
+      expect(query.get('timeout')).toBe('0');
+      const offset = Number(query.get('offset') ?? 0);
+      beginFrames(response, { offset, generation: 'g' });
+      if (offset === 0) cutAfter(response, frame('data', 0, 'abc'));
+      else response.end(Buffer.concat([frame('data', 3, 'def'), frame('end', 6, 'timeout')]));
+    });
+    const reader = cli(['cat', '--stream', '--timeout', '0', '/s/x'], { url: server.url });
+    expect(await reader.code).toBe(0);
+    expect(reader.out()).toBe('abcdef');
   });
 
   it('with --no-retry a write that is cut fails, and says what is known', async () => {

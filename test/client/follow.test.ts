@@ -333,7 +333,7 @@ describe('following', () => {
     ['a negative offset', { offset: -1 }],
     ['a fraction', { last: 1.5 }],
     ['no lines', { lastLines: 0 }],
-    ['no time', { timeout: 0 }],
+    ['a time below 0', { timeout: -1 }],
   ])('refuses %s before anything is sent', (_name, options) => {
     expect(() => follow('http://127.0.0.1:1', options)).toThrow(TypeError);
   });

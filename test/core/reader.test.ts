@@ -187,6 +187,32 @@ describe('where to start', () => {
     return bytes.toString();
   }
 
+  it('contract 90: what had gone before a reader came is told where that is asked for, and is no loss of its', async () => {
+    const gap = vi.fn();
+    const s = stream({ retention: 8, maxLag: 8, observer: { gap } });
+    append(s, 'abcdefgh', 'ijkl');
+    const first = (start: ReaderStart | undefined, reportTrimmed = true) => {
+      const reader = s.openReader({ ...(start === undefined ? {} : { start }), reportTrimmed });
+      const { cursor, nextOffset, lag } = reader;
+      const record = reader.peek();
+      expect(reader.skippedBytes).toBe(0);
+      reader.close();
+      return { cursor, nextOffset, lag, record: record?.type, to: record?.type === 'gap' ? record.to : undefined };
+    };
+    const trimmed = { cursor: 0, nextOffset: 4, lag: 8, record: 'gap', to: 4 };
+    expect(first(undefined)).toEqual(trimmed);
+    expect(first({ from: 'earliest' })).toEqual(trimmed);
+    expect(first({ lastBytes: 100 })).toEqual(trimmed);
+    expect(first({ lastBytes: 9 })).toEqual({ ...trimmed, cursor: 3 });
+    expect(first({ lastBytes: 8 })).toMatchObject({ cursor: 4, record: 'data' });
+    expect(first({ from: 'live' })).toMatchObject({ cursor: 12, record: 'caught-up' });
+    expect(first({ from: 'earliest' }, false)).toMatchObject({ cursor: 4, record: 'data' });
+    expect([s.skippedBytes, gap.mock.calls.length]).toEqual([0, 0]);
+    const later = stream({ retention: 8, firstOffset: 100 });
+    append(later, 'abc');
+    expect(later.openReader({ reportTrimmed: true }).cursor).toBe(100);
+  });
+
   it('contract 25: earliest, live, the last bytes, an offset', async () => {
     const s = stream({ retention: 8 });
     append(s, 'abcdefgh', 'ijkl');

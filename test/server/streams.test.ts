@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseFrames } from '../e2e/harness/frames.ts';
 import { waitFor } from '../e2e/harness/wait.ts';
 import { follow, start, wire } from './harness.ts';
 
@@ -55,6 +56,31 @@ describe('following a stream', () => {
     ]);
     const framed = await server.call('GET', `${skip}&format=frames`);
     expect([framed.headers['x-stream-offset'], framed.body[0]]).toEqual(['0', 2]);
+  });
+
+  it('contract 90: a framed read begins with a gap over what is no longer retained, where that was asked for', async () => {
+    const server = await start({ mounted: { '/s': { fstype: 'streamfs', config: { ring_buffer_size: '4B' } } } });
+    await server.call('PUT', '/files?path=/s/live', { body: '0123456789' });
+    await server.call('POST', '/end?path=/s/live');
+    const read = async (parameters: string) => {
+      const answer = await server.call('GET', `/files?path=/s/live&stream=true&${parameters}`);
+      const frames = parameters.includes('format=frames') ? parseFrames(answer.body) : [];
+      const first = frames[0]!;
+      const gap = first?.type === 'gap' ? `${first.offset}-${first.payload.readBigUInt64BE(0)}` : undefined;
+      return [answer.headers['x-stream-offset'], gap, answer.trailers['x-stream-skipped']];
+    };
+    // Not a loss of the reader's: it had gone before it was asked for.
+    expect(await read('format=frames')).toEqual(['0', '0-6', '0']);
+    expect(await read('from=earliest&format=frames')).toEqual(['0', '0-6', '0']);
+    expect(await read('last=5&format=frames')).toEqual(['5', '5-6', '0']);
+    expect(await read('last=100&format=frames')).toEqual(['0', '0-6', '0']);
+    expect(await read('last=4&format=frames')).toEqual(['6', undefined, '0']);
+    expect(await read('last_lines=1&format=frames')).toEqual(['6', undefined, '0']);
+    expect(await read('offset=6&format=frames')).toEqual(['6', undefined, '0']);
+    expect(await read('offset=2&on_expired=skip&format=frames')).toEqual(['2', '2-6', '4']);
+    expect(await read('from=earliest')).toEqual(['6', undefined, '0']);
+    const facts = (await server.call('GET', '/stat?path=/s/live')).json();
+    expect(facts).toMatchObject({ meta: { Content: { skipped_bytes: '4' } } });
   });
 
   it('contract 29: generation refuses a stream that was recreated', async () => {

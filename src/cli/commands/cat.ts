@@ -52,7 +52,10 @@ function followOptions(options: Options): FollowOptions {
     '--timeout': options.timeout,
     '--retry-for': options.retryFor,
   };
-  const meaningless = [...given, ...Object.entries(others).flatMap(([name, value]) => (value ? [name] : []))];
+  const meaningless = [
+    ...given,
+    ...Object.entries(others).flatMap(([name, value]) => (value === undefined || value === false ? [] : [name])),
+  ];
   if (!options.stream && meaningless.length > 0) throw new UsageError(`${meaningless[0]} needs --stream`);
   return {
     ...(from === undefined ? {} : { from }),
@@ -91,10 +94,13 @@ async function followTo(
   const report = new Report(context, path, options);
   for await (const record of client.follow(path, options)) {
     if (record.type === 'data') {
+      report.hasBegun = true;
       progress.add(record.data.length);
       await context.output.write(record.data, context.signal);
     } else if (record.type === 'end') {
-      return ended(context, path, options, record);
+      const code = ended(context, path, options, record);
+      if (report.lost === 0) return code;
+      throw new ExitError('lost', `${path}: ${report.lost} bytes were lost on the way`);
     } else {
       report.tell(record);
     }
@@ -109,6 +115,10 @@ class Report {
   readonly #context: CommandContext;
   readonly #path: string;
   readonly #firstWait: number;
+  /** Something of the stream was reached: a gap from now on is a loss, and not where the stream's history begins. */
+  hasBegun = false;
+  /** Bytes lost on the way. */
+  lost = 0;
   #away = false;
   #wasThere = false;
 
@@ -122,6 +132,13 @@ class Report {
     const { messages } = this.#context;
     switch (record.type) {
       case 'gap':
+        if (!this.hasBegun) {
+          const gone = `the ${record.to - record.from} bytes before it are no longer retained`;
+          messages.warn(`${this.#path}: begins at offset ${record.to}: ${gone}`);
+          this.hasBegun = true;
+          break;
+        }
+        this.lost += record.to - record.from;
         messages.warn(
           `${this.#path}: lost ${record.to - record.from} bytes, offsets ${record.from} to ${record.to - 1}` +
             // 0: the ring does not know any more.
@@ -129,6 +146,7 @@ class Report {
         );
         break;
       case 'recreated':
+        this.hasBegun = true;
         messages.warn(
           `${this.#path}: this is a new stream, generation ${record.generation} after ${record.previous}, ` +
             `of which ${record.lastOffset} bytes had been reached`,
@@ -144,6 +162,7 @@ class Report {
         this.#wasThere = true;
         break;
       case 'caught-up':
+        this.hasBegun = true;
         break;
     }
   }
@@ -174,6 +193,7 @@ function ended(
       if (context.chatty) context.messages.note(`${printable(path)}: ${record.reason} at offset ${record.offset}`);
       return EXIT.ok.code;
     case 'timeout':
+      if (options.timeout === 0) return EXIT.ok.code;
       throw new ExitError('timeout', `${path}: nothing came for ${options.timeout} ms, at offset ${record.offset}`);
     case 'shutdown':
       throw new ExitError('cut', `${path}: the server shut down at offset ${record.offset}`);

@@ -54,8 +54,10 @@ function readMode({ query }: Exchange): 'stream' | 'snapshot' | 'file' {
 async function follow(exchange: Exchange): Promise<void> {
   const { req, res, query, server, caller } = exchange;
   const path = query.path();
-  const options = isNavigation(req) ? navigationOptions(query, caller) : streamOptions(query, caller);
   const sending = sendOptions(req.headers.accept, query, server);
+  const { encoding } = sending;
+  const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
+  const options = optionsOf(query, encoding, caller);
   const { reads } = server.bounds;
   const account = caller?.account;
   reads.enter(account);
@@ -73,8 +75,8 @@ async function follow(exchange: Exchange): Promise<void> {
 /** The headers a live read would have. It opens no reader: HEAD must not create a stream or count as one reading. */
 async function describeStream({ req, res, query, server, caller }: Exchange): Promise<void> {
   const path = query.path();
-  streamOptions(query, caller);
   const { encoding } = sendOptions(req.headers.accept, query, server);
+  streamOptions(query, encoding, caller);
   const info = await server.mounts.stat(path);
   if (info.isDir) throw fail('IS_A_DIRECTORY', { path });
   res.writeHead(200, {

@@ -39,12 +39,13 @@ export const STREAM_PARAMETERS: readonly RouteParameter[] = [
 ];
 
 /** Options of a live read. @param caller who asks, where anybody is asked for a token */
-export function streamOptions(query: Query, caller: Caller | undefined): OpenStreamOptions {
+export function streamOptions(query: Query, encoding: Encoding, caller: Caller | undefined): OpenStreamOptions {
   const create = query.boolean('create');
   const onLag = query.oneOf('on_lag', LAG_POLICIES);
   const role = onLag === 'block' ? caller?.roleAt(query.path()) : undefined;
   return {
     ...snapshotOptions(query),
+    reportTrimmed: encoding.control !== undefined,
     ...(create === undefined ? {} : { create }),
     ...(onLag === undefined ? {} : { onLag }),
     ...(role === undefined ? {} : { role }),
@@ -56,8 +57,8 @@ export function streamOptions(query: Query, caller: Caller | undefined): OpenStr
  * Options of a live read that a browser was sent to by a link or a page of any origin: it makes no stream, and no writer
  * waits for it, whatever the stream's own policy is.
  */
-export function navigationOptions(query: Query, caller: Caller | undefined): OpenStreamOptions {
-  const { onLag = 'drop-oldest', ...options } = streamOptions(query, caller);
+export function navigationOptions(query: Query, encoding: Encoding, caller: Caller | undefined): OpenStreamOptions {
+  const { onLag = 'drop-oldest', ...options } = streamOptions(query, encoding, caller);
   if (onLag === 'block') {
     throw fail('INVALID_PARAMETER', {
       name: 'on_lag',

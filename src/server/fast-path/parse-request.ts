@@ -36,7 +36,7 @@ export function requestOf(text: string, server: DirectServer): AppendRequest | F
     if (!query.hasOnly(FOLLOW_PARAMETERS) || query.boolean('stream') !== true) return undefined;
     const caller = server.admit(readFile, query, head);
     const send = sendOptions(head.accept, query, server.context);
-    const open = streamOptions(query, caller);
+    const open = streamOptions(query, send.encoding, caller);
     const request: FollowRequest = { kind: 'follow', path: query.path(), open, send, caller };
     server.lastFollow = { head: text, version, request };
     return request;

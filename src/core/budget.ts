@@ -11,6 +11,8 @@
  * every stream is charged more than twice what its smallest slab needs, that is one slab at least for each: the limit holds exactly (docs/adr/0015-what-gives-way-first.md).
  */
 
+import { SharedBuffers } from './shared-buffers.ts';
+
 /** The part of the limit that fixed memory may take. */
 const FIXED_SHARE = 5 / 8;
 
@@ -35,6 +37,8 @@ export interface MemoryHolder {
 export class MemoryBudget {
   /** Bytes; Infinity for none. */
   readonly limit: number;
+  /** Of the fixed memory, what several may have at once. */
+  readonly shared = new SharedBuffers(this);
   /** Bytes of memory that its owner must let go of. */
   fixed = 0;
   /** Bytes of history. */

@@ -3,6 +3,7 @@ export { type AppendId, type Attempt, Producers, type ProducersOptions, producer
 export { Reader } from './reader.ts';
 /** The core: streams, readers, retention. It knows no HTTP, no files and no logging. */
 export type { Pin } from './run.ts';
+export { COUNTED_FROM, SharedBuffers } from './shared-buffers.ts';
 export { closedError, lifeDetails, Stream } from './stream.ts';
 export type {
   StreamIdentity,

@@ -271,14 +271,30 @@ export class Stream {
 
   /** A copy of the bytes retained from a start on (contract 34). */
   snapshot(start: ReaderStart = { from: 'earliest' }): { data: Uint8Array; offset: number } {
-    const from = Math.min(Math.max(this.startCursor(start), this.startOffset), this.endOffset);
-    const data = new Uint8Array(this.endOffset - from);
-    for (let at = from; at < this.endOffset; ) {
+    const { parts, offset } = this.partsFrom(start, (slab, at) => slab.glance(at, slab.end));
+    const data = new Uint8Array(this.endOffset - offset);
+    let at = 0;
+    for (const part of parts) {
+      data.set(part, at);
+      at += part.length;
+    }
+    return { data, offset };
+  }
+
+  /** The same bytes where they lie, without a copy: they stay as they are for as long as anybody wants them. */
+  snapshotParts(start: ReaderStart = { from: 'earliest' }): { parts: Uint8Array[]; offset: number } {
+    return this.partsFrom(start, (slab, at) => slab.view(at, slab.end));
+  }
+
+  private partsFrom(start: ReaderStart, take: (slab: Slab, at: number) => Uint8Array) {
+    const offset = Math.min(Math.max(this.startCursor(start), this.startOffset), this.endOffset);
+    const parts: Uint8Array[] = [];
+    for (let at = offset; at < this.endOffset; ) {
       const slab = this.ring.locate(at);
-      data.set(slab.glance(at, slab.end), at - from);
+      parts.push(take(slab, at));
       at = slab.end;
     }
-    return { data, offset: from };
+    return { parts, offset };
   }
 
   stats(): StreamStats {

@@ -12,6 +12,7 @@ import type { Mount, MountTree } from './mount-tree.ts';
 import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInside } from './path.ts';
 import type {
   Appender,
+  ByteRange,
   Capabilities,
   CreateOptions,
   FileHandle,
@@ -21,6 +22,7 @@ import type {
   OpenHandleOptions,
   OpenStreamOptions,
   ProducerWriteOptions,
+  SizedContent,
   Snapshot,
   StreamSource,
   WriteOptions,
@@ -244,9 +246,9 @@ export class MountedFileSystem implements FileSystem {
     return at.fileSystem.readlink(at.path);
   }
 
-  async open(path: string): Promise<AsyncIterable<Uint8Array>> {
+  async open(path: string, range?: ByteRange): Promise<SizedContent> {
     const at = this.resolve(path);
-    return at.fileSystem.open(at.path);
+    return at.fileSystem.open(at.path, range);
   }
 
   async openWrite(path: string, options?: WriteOptions): Promise<FileWriter> {

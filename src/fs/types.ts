@@ -127,6 +127,22 @@ export interface OpenStreamOptions extends ReaderOptions, CreateOptions {
 /** `link`: somebody who has nothing but a signed link. */
 export type ReaderRole = 'writer' | 'reader' | 'link';
 
+/** A part of a file: `offset` below 0 counts as 0, `size` below 0 as everything; past the end is empty (contract 42). */
+export interface ByteRange {
+  /** Default 0. */
+  offset?: number;
+  /** Default -1. */
+  size?: number;
+}
+
+/**
+ * Bytes that come in pieces, as they are asked for, and how many there will be. Pieces are to be read only. They are
+ * small, or lie in memory that their file has been charged for (`shared` of the budget).
+ */
+export interface SizedContent extends AsyncIterable<Uint8Array> {
+  readonly size: number;
+}
+
 /** What opening for streaming gives: a live reader, or a content that has an end. */
 export type StreamSource =
   | { kind: 'live'; reader: Reader }
@@ -229,8 +245,8 @@ export interface FileSystem {
    */
   symlink(target: string, path: string): Promise<void>;
   readlink(path: string): Promise<string>;
-  /** The content in pieces, for digest, grep and large reads. A stream refuses (contract 34). */
-  open(path: string): Promise<AsyncIterable<Uint8Array>>;
+  /** The content, or a part of it, in pieces: it is as it was when it was opened. A stream refuses (contract 34). */
+  open(path: string, range?: ByteRange): Promise<SizedContent>;
   openWrite(path: string, options?: WriteOptions): Promise<FileWriter>;
   /**
    * As `openWrite`, for an append that is applied once however often it comes. `written` counts all that is applied of
@@ -251,9 +267,9 @@ export interface FileSystem {
   capabilities(path: string): Promise<Capabilities>;
 }
 
-/** A copy of what is retained. `offset` is the absolute offset of its first byte. */
+/** What is retained, where it lies: to be read only. `offset` is the absolute offset of its first byte. */
 export interface Snapshot {
-  data: Uint8Array;
+  parts: readonly Uint8Array[];
   offset: number;
   generation?: string;
 }

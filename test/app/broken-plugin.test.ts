@@ -1,7 +1,7 @@
 /** A plugin that fails in everything it does, in every way there is: it fails alone. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { type App, startApp } from '../../src/app/index.ts';
-import type { FileHandle, FileSystem, FileWriter, Plugin } from '../../src/fs/index.ts';
+import { type FileHandle, type FileSystem, type FileWriter, type Plugin, sizedContent } from '../../src/fs/index.ts';
 import { recorder } from './recorder.ts';
 
 /** How it fails. */
@@ -159,7 +159,7 @@ describe.each(Object.keys(WAYS) as Way[])('a plugin that fails %s', (way) => {
         fileSystem: {
           openWrite: async () => writer,
           openStream: async () => ({ kind: 'content', content }),
-          open: async () => content,
+          open: async () => sizedContent(5, content),
           capabilities: async () => ({ isAppendOnly: true }) as never,
           stat: async () => ({ name: 'x', size: 5, mode: 0, modTime: new Date(), isDir: false, meta: {} }) as never,
         },

@@ -142,7 +142,7 @@ describe('the plugin contract notices a plugin that', () => {
   it('serves the ring as a plain file', async () => {
     const fault: Fault = {
       fault: '',
-      fs: (fs) => ({ read: async (path) => (await fs.snapshot(path)).data }),
+      fs: (fs) => ({ read: async (path) => Buffer.concat((await fs.snapshot(path)).parts) }),
       noticedBy: '',
     };
     const plugin = faulty(streamfsPlugin, fault);

@@ -3,14 +3,20 @@
  * has a turn: a reader that takes them as fast as they come would keep the event loop to itself.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { PIECE } from '../../fs/index.ts';
 import type { Device } from './devices.ts';
 
-const PIECE = 64 * 1024;
-
-/** Pieces of 64 KiB; ends when `stopped` says so, and at once for a device that has an end. */
-export async function* contentOf(device: Device, stopped: () => boolean): AsyncGenerator<Uint8Array> {
-  while (!device.hasEnd && !stopped()) {
-    yield await device.bytes(PIECE);
+/**
+ * Pieces of 64 KiB, each made when it is asked for. Ends when `stopped` says so, after `size` bytes, and at once for a
+ * device that has an end.
+ */
+export async function* contentOf(
+  device: Device,
+  stopped: () => boolean,
+  size = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Uint8Array> {
+  for (let left = size; left > 0 && !device.hasEnd && !stopped(); left -= PIECE) {
+    yield await device.bytes(Math.min(left, PIECE));
     await nextTurn();
   }
 }

@@ -1,23 +1,28 @@
 /** The devices as files: what there is, is fixed. */
 import { fail } from '../../errors/index.ts';
 import type {
+  ByteRange,
   Capabilities,
   FileHandle,
   FileInfo,
   FileSystem,
   FileWriter,
   OpenHandleOptions,
+  SizedContent,
   Snapshot,
   StreamSource,
   WriteOptions,
 } from '../../fs/index.ts';
-import { baseName, parentPath } from '../../fs/index.ts';
+import { baseName, parentPath, sizedContent } from '../../fs/index.ts';
 import { checkedWhole } from '../numbers.ts';
 import { DEVICES, type Device } from './devices.ts';
 import { contentOf } from './endless.ts';
-import { DeviceHandle, MAX_READ } from './handle.ts';
+import { DeviceHandle } from './handle.ts';
 
 const NAME = 'devfs';
+
+/** The most bytes one read gives. */
+const MAX_READ = 64 * 1024 * 1024;
 
 const CAPABILITIES: Capabilities = {
   isAppendOnly: false,
@@ -91,13 +96,15 @@ export class DeviceFileSystem implements FileSystem {
    */
   async read(path: string, _offset: number, size: number): Promise<Uint8Array> {
     const device = this.#device(path);
-    if (device.hasEnd) return device.bytes(0);
+    return device.bytes(this.#sizeOf(path, device, size));
+  }
+
+  #sizeOf(path: string, device: Device, size: number): number {
+    if (device.hasEnd) return 0;
     if (size < 0) throw fail('DEVICE_HAS_NO_END', { path });
     checkedWhole('size', size, 0);
-    if (size > MAX_READ) {
-      throw fail('INVALID_PARAMETER', { name: 'size', reason: `at most ${MAX_READ} bytes at once: ${size}` });
-    }
-    return device.bytes(size);
+    if (size <= MAX_READ) return size;
+    throw fail('INVALID_PARAMETER', { name: 'size', reason: `at most ${MAX_READ} bytes at once: ${size}` });
   }
 
   async write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number> {
@@ -160,15 +167,19 @@ export class DeviceFileSystem implements FileSystem {
     throw fail('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
   }
 
-  /** Of a content that is wanted as a whole, only one with an end can be given. DEVICE_HAS_NO_END. */
-  async open(path: string): Promise<AsyncIterable<Uint8Array>> {
+  /** As {@link read}, in pieces that are made as they are asked for. */
+  async open(path: string, { size: asked = -1 }: ByteRange = {}): Promise<SizedContent> {
     const device = this.#device(path);
-    if (!device.hasEnd) throw fail('DEVICE_HAS_NO_END', { path });
-    return contentOf(device, () => this.#stopped);
+    const size = this.#sizeOf(path, device, asked);
+    return sizedContent(
+      size,
+      contentOf(device, () => this.#stopped, size),
+    );
   }
 
+  /** Of a content that is wanted as a whole, only one with an end can be given. DEVICE_HAS_NO_END. */
   async snapshot(path: string): Promise<Snapshot> {
-    return { data: await this.read(path, 0, -1), offset: 0 };
+    return { parts: [await this.read(path, 0, -1)], offset: 0 };
   }
 
   /** Where to start means nothing here: every byte of a device is like the others. */

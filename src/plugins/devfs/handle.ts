@@ -7,8 +7,8 @@ import { PositionedHandle } from '../positioned-handle.ts';
 import type { Device } from './devices.ts';
 import { contentOf } from './endless.ts';
 
-/** The most bytes one read gives. */
-export const MAX_READ = 64 * 1024 * 1024;
+/** The most bytes one read gives, which may be fewer than are asked for: they are made before they can be sent. */
+const MAX_READ = 1024 * 1024;
 
 export class DeviceHandle extends PositionedHandle implements FileHandle {
   readonly #device: Device;

@@ -31,7 +31,7 @@ export class FileContent {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#memory?.give(this.#bytes.length);
+    this.#memory?.shared.release(this.#bytes);
   }
 
   get size(): number {
@@ -43,10 +43,11 @@ export class FileContent {
     return this.#bytes.slice(Math.min(start, this.#size), Math.min(end, this.#size));
   }
 
-  /** All bytes as they are now, for as long as the view is held. To be read only. */
-  view(): Uint8Array {
-    this.#viewed = Math.max(this.#viewed, this.#size);
-    return this.#bytes.subarray(0, this.#size);
+  /** Bytes as they are now, all unless it is said which, for as long as the view is held. To be read only. */
+  view(start = 0, end = this.#size): Uint8Array {
+    const to = Math.min(end, this.#size);
+    this.#viewed = Math.max(this.#viewed, to);
+    return this.#bytes.subarray(Math.min(start, to), to);
   }
 
   /** Writes a copy of `data` at `offset`; what lies between the old end and `offset` is zeros. FILE_TOO_LARGE, STORAGE_FULL. */
@@ -65,12 +66,24 @@ export class FileContent {
       this.#makeWritable(this.#size, size);
       this.#bytes.fill(0, this.#size, size);
     } else if (size * 4 < this.#bytes.length) {
-      const bytes = this.#bytes.slice(0, size);
-      this.#replace(bytes);
-      // Smaller than what was given back: this cannot be refused.
-      if (!this.#released) this.#memory?.tryTake(size);
+      this.#shrink(size);
     }
     this.#size = size;
+  }
+
+  /** Lets go of memory that is not needed any more. */
+  #shrink(size: number): void {
+    const bytes = this.#bytes;
+    const memory = this.#released ? undefined : this.#memory;
+    memory?.shared.release(bytes);
+    if (memory !== undefined && !memory.tryTake(size)) {
+      // Others have it still, and there is no room for more: it stays the file's as well.
+      memory.shared.hold(bytes);
+      return;
+    }
+    this.#bytes = bytes.slice(0, size);
+    this.#viewed = 0;
+    memory?.shared.adopt(this.#bytes);
   }
 
   /** Makes room for `size` bytes, of which those from `start` on may be changed in place. */
@@ -91,7 +104,12 @@ export class FileContent {
     const memory = this.#released ? undefined : this.#memory;
     for (let more = wish - needed; ; more = Math.floor(more / 2)) {
       const length = needed + more;
-      if (memory === undefined || memory.tryTake(length)) return new Uint8Array(length);
+      if (memory === undefined) return new Uint8Array(length);
+      if (memory.tryTake(length)) {
+        const bytes = new Uint8Array(length);
+        memory.shared.adopt(bytes);
+        return bytes;
+      }
       if (more === 0) {
         throw fail('STORAGE_FULL', { size: needed, max: memory.limit }, { limit: 'memory', max: memory.limit });
       }
@@ -100,7 +118,7 @@ export class FileContent {
 
   /** The new buffer has been charged already, while both were there. */
   #replace(bytes: Uint8Array): void {
-    if (!this.#released) this.#memory?.give(this.#bytes.length);
+    if (!this.#released) this.#memory?.shared.release(this.#bytes);
     this.#bytes = bytes;
     this.#viewed = 0;
   }

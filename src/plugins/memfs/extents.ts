@@ -1,6 +1,5 @@
 /** A content in pieces, for those who send it on: small enough not to hold up anything else. */
-
-const PIECE = 64 * 1024;
+import { PIECE } from '../../fs/index.ts';
 
 /** The bytes in pieces of up to 64 KiB. `onTaken` is told of each piece's length once the next is asked for. */
 export async function* pieces(bytes: Uint8Array, onTaken?: (length: number) => void): AsyncGenerator<Uint8Array> {

@@ -4,6 +4,7 @@
  */
 import { fail } from '../../errors/index.ts';
 import type {
+  ByteRange,
   Capabilities,
   FileHandle,
   FileInfo,
@@ -11,15 +12,15 @@ import type {
   FileWriter,
   OpenHandleOptions,
   OpenStreamOptions,
+  SizedContent,
   Snapshot,
   StreamSource,
   WriteOptions,
 } from '../../fs/index.ts';
-import { baseName } from '../../fs/index.ts';
+import { baseName, contentOfParts, PIECE } from '../../fs/index.ts';
 import { accessOf } from '../access.ts';
 import { checkedMode, checkedOffset, checkedWhole, readRange } from '../numbers.ts';
 import type { FileContent } from './content.ts';
-import { pieces } from './extents.ts';
 import { MemHandle } from './handle.ts';
 import { startOf } from './start.ts';
 import type { FileNode, Node, Tree } from './tree.ts';
@@ -180,23 +181,27 @@ export class MemFileSystem implements FileSystem {
     throw fail('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
   }
 
-  async open(path: string): Promise<AsyncIterable<Uint8Array>> {
-    return pieces(this.#tree.file(path).content.view());
+  async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
+    const { content } = this.#tree.file(path);
+    const [start, end] = readRange(content.size, offset, size);
+    // The next write below what is viewed has to move the file: of a little, a copy costs less.
+    return contentOfParts([end - start <= PIECE ? content.copy(start, end) : content.view(start, end)]);
   }
 
   /** The file as it is now, and then the end: writes that come meanwhile are not seen, and nothing is created. */
   async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
-    const { data } = await this.snapshot(path, options);
-    return { kind: 'content', content: pieces(data), size: data.length };
+    const { parts } = await this.snapshot(path, options);
+    const content = contentOfParts(parts);
+    return { kind: 'content', content, size: content.size };
   }
 
-  /** The data is a view of the file's own memory: to be read only. NOT_SUPPORTED for a generation: files have none. */
+  /** It is a view of the file's own memory: to be read only. NOT_SUPPORTED for a generation: files have none. */
   async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
     const { content } = this.#tree.file(path);
     if (options.generation !== undefined) throw fail('NOT_SUPPORTED', { operation: 'generation', plugin: NAME });
     const bytes = content.view();
     const offset = startOf(bytes, options.start);
-    return { data: bytes.subarray(offset), offset };
+    return { parts: [bytes.subarray(offset)], offset };
   }
 
   /** An absent file is created by a handle that writes; one that only reads is FILE_NOT_FOUND. */

@@ -12,6 +12,9 @@ import { type FileNode, leave } from './tree.ts';
 
 const EMPTY = new Uint8Array(0);
 
+/** A read of more bytes is given a view of the file, which the next write has to move away from. */
+const MOST_COPIED = 256 * 1024;
+
 export class MemHandle extends PositionedHandle implements FileHandle {
   readonly #file: FileNode;
   readonly #access: Access;
@@ -34,7 +37,9 @@ export class MemHandle extends PositionedHandle implements FileHandle {
     const offset = options.offset === undefined ? this.position : checkedOffset(options.offset);
     if (!this.#access.reads) return { data: EMPTY, eof: true, offset, skipped: 0, commit() {} };
     const { content } = this.#file;
-    const data = content.copy(offset, offset + size);
+    const end = Math.min(offset + size, content.size);
+    // What is copied is charged for only when it is sent; what is viewed, the file is charged for.
+    const data = end - offset <= MOST_COPIED ? content.copy(offset, end) : content.view(offset, end);
     const eof = offset + data.length >= content.size;
     return this.found(data, offset, eof, options.offset === undefined);
   }

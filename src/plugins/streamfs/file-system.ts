@@ -5,9 +5,11 @@ import { fail, limitReached } from '../../errors/index.ts';
 import {
   type Account,
   type Appender,
+  type ByteRange,
   type Capabilities,
   type Clock,
   type CreateOptions,
+  contentOfParts,
   type FileHandle,
   type FileInfo,
   type FileSystem,
@@ -17,6 +19,7 @@ import {
   type PluginContext,
   type PluginLogger,
   type ProducerWriteOptions,
+  type SizedContent,
   type Snapshot,
   type StreamSource,
   type StreamTotals,
@@ -309,9 +312,9 @@ export class StreamFileSystem implements FileSystem {
     return README_BYTES.subarray(...readRange(README_BYTES.length, offset, size));
   }
 
-  async open(path: string): Promise<AsyncIterable<Uint8Array>> {
+  async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
     this.requireReadme(path);
-    return readme();
+    return contentOfParts([README_BYTES.subarray(...readRange(README_BYTES.length, offset, size))]);
   }
 
   /** The ring is never served as a file: who appends by reading and writing back would double it (contract 34). */
@@ -337,14 +340,14 @@ export class StreamFileSystem implements FileSystem {
   }
 
   async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
-    if (path === README_PATH) return { data: README_BYTES, offset: 0 };
+    if (path === README_PATH) return { parts: [README_BYTES], offset: 0 };
     if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
     const { stream } = this.find(path);
     if (options.generation !== undefined) stream.requireGeneration(options.generation);
     const start: ReaderStart = options.start ?? { from: 'earliest' };
     // No spread with something behind it: docs/adr/0019-small-slabs-in-blocks.md.
-    const { data, offset } = stream.snapshot(start);
-    return { data, offset, generation: stream.generation };
+    const { parts, offset } = stream.snapshotParts(start);
+    return { parts, offset, generation: stream.generation };
   }
 
   private requireRoomForReader({ stream }: Entry): void {

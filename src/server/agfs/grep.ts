@@ -2,13 +2,14 @@
 import { once } from 'node:events';
 import { fail, isStreamFSError, prefixed } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
+import { HeldText, sendSized } from '../egress/index.ts';
 import { Matcher } from '../grep/matcher.ts';
 import { type Pattern, parsePattern } from '../grep/pattern.ts';
 import { type Match, type Search, searchFile, searchTree } from '../grep/search.ts';
 import { Slots } from '../grep/slots.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { jsonOf } from '../http/json-body.ts';
-import { errorBody, sendJson } from '../http/respond.ts';
+import { errorBody } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { field } from './parameters.ts';
 
@@ -47,12 +48,15 @@ export const grep: Route = {
     if (info.meta.Type === 'stream') throw prefixed('grep failed: ', fail('USE_STREAM_MODE'));
     if (info.meta.Type === 'device') throw fail('NOT_SUPPORTED', { operation: 'grep', plugin: info.meta.Name });
     const { caller, server } = exchange;
-    const work = () =>
-      withSearch(exchange, pattern, async (search) => {
-        const matches = info.isDir ? searchTree(search, path) : searchFile(search, path);
-        await (streamed ? sendStreamed(exchange, matches, limit) : sendCollected(exchange, matches, limit));
-      });
-    await slots.run(signal, caller?.account, work, () => server.bounds.counters.hit('token_searches'));
+    const run = (act: (matches: AsyncIterable<Match>) => Promise<void>) => {
+      const work = () =>
+        withSearch(exchange, pattern, (search) =>
+          act(info.isDir ? searchTree(search, path) : searchFile(search, path)),
+        );
+      return slots.run(signal, caller?.account, work, () => server.bounds.counters.hit('token_searches'));
+    };
+    if (streamed) await run((matches) => sendStreamed(exchange, matches, limit));
+    else await sendCollected(exchange, limit, run);
   },
 };
 
@@ -77,22 +81,42 @@ async function withSearch(exchange: Exchange, pattern: Pattern, act: (search: Se
   }
 }
 
-async function sendCollected(exchange: Exchange, matches: AsyncIterable<Match>, limit: number): Promise<void> {
-  const found: Match[] = [];
-  let length = 0;
-  let truncated = false;
+/**
+ * All matches in one answer. It is put together in pieces, each charged for when it is there, and sent when the search is
+ * over: a client that reads slowly holds up no other's.
+ */
+async function sendCollected(
+  { res, server }: Exchange,
+  limit: number,
+  run: (act: (matches: AsyncIterable<Match>) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const answer = new HeldText(server.bounds.held);
   try {
-    for await (const match of matches) {
-      found.push(match);
-      length += match.content.length;
-      if (found.length >= limit) break;
-      truncated = found.length >= MAX_COLLECTED || length >= MAX_COLLECTED_LENGTH;
-      if (truncated) break;
-    }
+    await run(async (matches) => {
+      const { count, truncated } = await collect(answer, matches, limit);
+      answer.add(`],"count":${count}${truncated ? ',"truncated":true' : ''}}\n`);
+    });
+    const headers = { ...ANSWER_HEADERS, 'Content-Type': 'application/json' };
+    await sendSized(res, answer.content(), server.bounds, headers);
   } catch (error) {
     throw isStreamFSError(error) ? prefixed('grep failed: ', error) : error;
+  } finally {
+    answer.release();
   }
-  sendJson(exchange, 200, { matches: found, count: found.length, ...(truncated ? { truncated } : {}) });
+}
+
+async function collect(answer: HeldText, matches: AsyncIterable<Match>, limit: number) {
+  let count = 0;
+  let length = 0;
+  answer.add('{"matches":[');
+  for await (const match of matches) {
+    answer.add(`${count === 0 ? '' : ','}${JSON.stringify(match)}`);
+    count += 1;
+    length += match.content.length;
+    if (count >= limit) break;
+    if (count >= MAX_COLLECTED || length >= MAX_COLLECTED_LENGTH) return { count, truncated: true };
+  }
+  return { count, truncated: false };
 }
 
 async function sendStreamed(exchange: Exchange, matches: AsyncIterable<Match>, limit: number): Promise<void> {

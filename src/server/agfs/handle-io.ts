@@ -26,7 +26,12 @@ export const readHandle: Route = {
   needs: 'read handle',
   parameters: [
     HANDLE_ID,
-    optional('size', 'integer', 'At most so many bytes, up to 64 MiB; -1 for up to 1 MiB.', '4096'),
+    optional(
+      'size',
+      'integer',
+      'At most so many bytes, up to 64 MiB; -1 for up to 1 MiB. A device gives up to 1 MiB.',
+      '4096',
+    ),
     optional('offset', 'integer', 'Read there and leave the position alone. Default: at the position.'),
     optional('timeout', 'duration', 'How long to wait where there is nothing; 0 does not wait.', '30s'),
   ],

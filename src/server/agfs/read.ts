@@ -1,10 +1,10 @@
 /** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
+import type { SharedBuffers } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
-import type { StreamSource } from '../../fs/index.ts';
+import { contentOfParts, type SizedContent, type StreamSource } from '../../fs/index.ts';
 import { isNavigation } from '../auth/index.ts';
-import { sendSource } from '../egress/index.ts';
+import { sendSized, sendSource } from '../egress/index.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
-import { sendBytes } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { LINK, optional, PATH } from './parameters.ts';
 import { navigationOptions, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
@@ -36,7 +36,7 @@ export const readFile: Route = {
   async head(exchange) {
     const mode = readMode(exchange);
     if (mode === 'stream') await describeStream(exchange);
-    else if (mode === 'snapshot') await sendSnapshot(exchange);
+    else if (mode === 'snapshot') await describeSnapshot(exchange);
     else await describeFile(exchange);
   },
 };
@@ -86,32 +86,51 @@ async function describeStream({ req, res, query, server, caller }: Exchange): Pr
   res.end();
 }
 
-async function sendSnapshot(exchange: Exchange): Promise<void> {
-  const { query, server } = exchange;
-  const path = query.path();
-  const { data, offset, generation } = await server.mounts.snapshot(path, snapshotOptions(query));
-  sendBytes(exchange, data, {
+async function openSnapshot({ query, server }: Exchange) {
+  const { parts, offset, generation } = await server.mounts.snapshot(query.path(), snapshotOptions(query));
+  const headers = {
+    ...CONTENT_HEADERS,
     'X-Stream-Offset': offset,
     ...(generation === undefined ? {} : { 'X-Stream-Generation': generation }),
-  });
+  };
+  return { parts, content: contentOfParts(parts), headers };
+}
+
+async function sendSnapshot(exchange: Exchange): Promise<void> {
+  const { parts, content, headers } = await openSnapshot(exchange);
+  const { bounds } = exchange.server;
+  await withParts(parts, bounds.held, () => sendSized(exchange.res, content, bounds, headers));
+}
+
+async function describeSnapshot(exchange: Exchange): Promise<void> {
+  const { content, headers } = await openSnapshot(exchange);
+  exchange.res.writeHead(200, { ...headers, 'Content-Length': content.size }).end();
+}
+
+/** Charges for all of the memory until what is done with it is done: its stream may let go of it meanwhile. */
+async function withParts(parts: readonly Uint8Array[], held: SharedBuffers, act: () => Promise<void>): Promise<void> {
+  let count = 0;
+  try {
+    for (; count < parts.length; count++) held.hold(parts[count]!);
+    await act();
+  } finally {
+    for (const part of parts.slice(0, count)) held.release(part);
+  }
 }
 
 /** Offset and size as the original reads them: negative offsets are 0, negative sizes everything (contract 42). */
-async function sendFile(exchange: Exchange): Promise<void> {
-  const { query, server } = exchange;
-  const path = query.path();
-  const offset = query.integer('offset') ?? 0;
-  const size = query.integer('size') ?? -1;
-  sendBytes(exchange, await server.mounts.read(path, offset, size));
+function openFile({ query, server }: Exchange): Promise<SizedContent> {
+  return server.mounts.open(query.path(), {
+    offset: query.integer('offset') ?? 0,
+    size: query.integer('size') ?? -1,
+  });
 }
 
-async function describeFile({ res, query, server }: Exchange): Promise<void> {
-  const path = query.path();
-  const offset = Math.max(0, query.integer('offset') ?? 0);
-  const size = query.integer('size') ?? -1;
-  // Refuses what a read would refuse, a stream or a directory, and reads nothing.
-  await server.mounts.read(path, 0, 0);
-  const rest = Math.max(0, (await server.mounts.stat(path)).size - offset);
-  res.writeHead(200, { ...CONTENT_HEADERS, 'Content-Length': size < 0 ? rest : Math.min(size, rest) });
-  res.end();
+async function sendFile(exchange: Exchange): Promise<void> {
+  await sendSized(exchange.res, await openFile(exchange), exchange.server.bounds, CONTENT_HEADERS);
+}
+
+async function describeFile(exchange: Exchange): Promise<void> {
+  const { size } = await openFile(exchange);
+  exchange.res.writeHead(200, { ...CONTENT_HEADERS, 'Content-Length': size }).end();
 }

@@ -1,9 +1,9 @@
 /** Sends a content that has an end (a file, README, /dev/zero) as a stream, in the form that was asked for. */
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { HEADERS } from '../../protocol/index.ts';
 import type { EncodedStream, Encoding } from '../encoding/index.ts';
 import { type SendOptions, streamHeaders } from './options.ts';
+import { HeldPiece, writePiece } from './pieces.ts';
 
 const EMPTY = new Uint8Array(0);
 const NO_STREAM: EncodedStream = { generation: undefined };
@@ -14,7 +14,6 @@ export async function sendContent(
   options: SendOptions,
 ): Promise<void> {
   const { encoding } = options;
-  const { held } = options.bounds;
   let offset = 0;
   /** Bytes that the encoding holds back until more has come. */
   let heldBack: Uint8Array = EMPTY;
@@ -24,35 +23,30 @@ export async function sendContent(
       const run = rest.subarray(0, encoding.maxRunBytes);
       const length = usableLength(encoding, run, offset, isLast && run.length === rest.length);
       if (length === 0) break;
-      await send(res, encodeRun(encoding, offset, run.subarray(0, length)));
+      await writePiece(res, encodeRun(encoding, offset, run.subarray(0, length)));
       offset += length;
       rest = rest.subarray(length);
     }
     heldBack = rest.length === 0 ? EMPTY : Uint8Array.from(rest);
   };
-  let holding: Uint8Array | undefined;
+  const holding = new HeldPiece(options.bounds.held);
   try {
     for await (const piece of content) {
       if (res.destroyed) return;
-      // All of a file may be kept for one piece of it.
-      if (piece.buffer !== holding?.buffer) {
-        held.hold(piece);
-        if (holding !== undefined) held.release(holding);
-        holding = piece;
-      }
+      holding.take(piece);
       if (!res.headersSent) begin(res, options);
       if (piece.length === 0) continue;
       await sendRuns(heldBack.length === 0 ? piece : Buffer.concat([heldBack, piece]), false);
     }
   } finally {
-    if (holding !== undefined) held.release(holding);
+    holding.release();
   }
   if (!res.headersSent) begin(res, options);
   await sendRuns(heldBack, true);
   const { control } = encoding;
   if (control !== undefined) {
-    await send(res, control.caughtUp(offset, NO_STREAM));
-    await send(res, control.end('ended', offset, NO_STREAM));
+    await writePiece(res, control.caughtUp(offset, NO_STREAM));
+    await writePiece(res, control.end('ended', offset, NO_STREAM));
   }
   res.end();
 }
@@ -81,13 +75,4 @@ function encodeRun(encoding: Encoding, offset: number, run: Uint8Array): Uint8Ar
   }
   bytes.set(tail, at);
   return bytes.subarray(0, at + tail.length);
-}
-
-/** Writes, and waits until there is room again or nobody is there any more. */
-async function send(res: ServerResponse, bytes: Uint8Array): Promise<void> {
-  if (res.write(bytes) || res.destroyed) return;
-  const waiting = new AbortController();
-  const { signal } = waiting;
-  await Promise.race([once(res, 'drain', { signal }), once(res, 'close', { signal })]);
-  waiting.abort();
 }

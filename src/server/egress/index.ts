@@ -96,4 +96,6 @@ export function startLive(
   new Sink(reader, socket, fanout, options, onOver).pump();
 }
 
+export { HeldText } from './held-text.ts';
 export type { SendOptions } from './options.ts';
+export { sendSized } from './sized.ts';

@@ -6,12 +6,12 @@
  * what still comes is read and dropped for a moment, and only then the exchange ends.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { COUNTED_FROM } from '../../core/index.ts';
 import { fail, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
 import { isBroken } from '../ingest/broken-body.ts';
 import { waitsToBeAsked } from '../ingest/expectation.ts';
-import { COUNTED_FROM } from '../limits/held-bytes.ts';
 import type { RequestExchange } from './exchange.ts';
 import { CONTENT_HEADERS, headersFor } from './headers.ts';
 import { hasBody } from './message-rules.ts';

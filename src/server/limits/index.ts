@@ -1,13 +1,12 @@
 /** All that bounds a server, put together: memory, connections, reads, and the one timer that looks after them. */
 import type { Socket } from 'node:net';
-import { MemoryBudget } from '../../core/index.ts';
+import { MemoryBudget, type SharedBuffers } from '../../core/index.ts';
 import { isStreamFSError, type LimitName, type StreamFSError } from '../../errors/index.ts';
 import { type Clock, LimitCounters, type PluginLogger, systemClock } from '../../fs/index.ts';
 import { LogThrottle } from '../../log/index.ts';
 import { Connections } from './connections.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from './defaults.ts';
 import { HeapMemory } from './heap-memory.ts';
-import { HeldBytes } from './held-bytes.ts';
 import { LiveReads } from './live-reads.ts';
 
 /** How often connections are looked at, in milliseconds, unless a timeout is too short for that. */
@@ -30,7 +29,8 @@ export class Bounds {
   readonly counters: LimitCounters;
   readonly connections: Connections;
   readonly reads: LiveReads;
-  readonly held: HeldBytes;
+  /** What answers have of the memory while they are sent. */
+  readonly held: SharedBuffers;
   /** Of the memory, the part that lies in JavaScript's heap. */
   readonly heap: HeapMemory;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export class Bounds {
     this.memory = memory ?? new MemoryBudget(0);
     this.counters = counters ?? new LimitCounters();
     this.reads = new LiveReads(this.limits.readers, this.memory);
-    this.held = new HeldBytes(this.memory);
+    this.held = this.memory.shared;
     this.heap = new HeapMemory(this.memory);
     this.clock = clock;
     this.#logger = logger;

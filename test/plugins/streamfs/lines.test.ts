@@ -17,7 +17,7 @@ function files(config: Record<string, unknown> = {}, memory?: MemoryBudget) {
   return { fs, clock };
 }
 
-const content = async (fs: FileSystem, path = '/a') => text((await fs.snapshot(path)).data);
+const content = async (fs: FileSystem, path = '/a') => text(Buffer.concat((await fs.snapshot(path)).parts));
 const attempt = (fs: FileSystem, seq: number, epoch = 0): Promise<FileWriter> =>
   fs.openProducerWrite!('/a', { id: 'p', epoch, seq }, LINES);
 

@@ -1,0 +1,55 @@
+/**
+ * Memory that several have at once, and that is charged once: a file and the answers that are sent from it, a snapshot
+ * and those who are sent the same. It is given back by whoever lets go of it last: a peer that has stopped reading keeps
+ * a file's memory after the file has gone.
+ */
+import { fail } from '../errors/index.ts';
+
+/** Smaller memory costs more to count than it is worth: the connection is charged for it. */
+export const COUNTED_FROM = 8 * 1024;
+
+/** What memory is taken from. */
+interface Account {
+  readonly limit: number;
+  tryTake(bytes: number): boolean;
+  give(bytes: number): void;
+}
+
+export class SharedBuffers {
+  readonly #account: Account;
+  /** How many have each buffer. */
+  readonly #holders = new Map<ArrayBufferLike, number>();
+
+  constructor(account: Account) {
+    this.#account = account;
+  }
+
+  /** Takes over memory that its owner has been charged for, and has. */
+  adopt({ buffer }: Uint8Array): void {
+    this.#holders.set(buffer, 1);
+  }
+
+  /** Charges for the memory behind `data` until {@link release}, unless somebody has it already. @throws MEMORY_LIMIT */
+  hold({ buffer }: Uint8Array): void {
+    const holders = this.#holders.get(buffer) ?? 0;
+    if (holders === 0) {
+      if (buffer.byteLength < COUNTED_FROM) return;
+      if (!this.#account.tryTake(buffer.byteLength)) {
+        const max = this.#account.limit;
+        throw fail('MEMORY_LIMIT', { max }, { limit: 'memory', max });
+      }
+    }
+    this.#holders.set(buffer, holders + 1);
+  }
+
+  release({ buffer }: Uint8Array): void {
+    const holders = this.#holders.get(buffer);
+    if (holders === undefined) return;
+    if (holders > 1) {
+      this.#holders.set(buffer, holders - 1);
+      return;
+    }
+    this.#holders.delete(buffer);
+    this.#account.give(buffer.byteLength);
+  }
+}

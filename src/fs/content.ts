@@ -1,0 +1,21 @@
+/** Contents of a known length that are given in pieces, so that none of them has to be in memory as a whole. */
+import type { SizedContent } from './types.ts';
+
+/** The most bytes of a piece: small enough to hold up nothing else. */
+export const PIECE = 64 * 1024;
+
+export function sizedContent(size: number, pieces: AsyncIterable<Uint8Array>): SizedContent {
+  return { size, [Symbol.asyncIterator]: () => pieces[Symbol.asyncIterator]() };
+}
+
+/** Bytes that lie in memory, in pieces of at most {@link PIECE}. */
+export function contentOfParts(parts: readonly Uint8Array[]): SizedContent {
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  return sizedContent(size, piecesOf(parts));
+}
+
+async function* piecesOf(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += PIECE) yield part.subarray(at, at + PIECE);
+  }
+}

@@ -1,0 +1,37 @@
+/** A long text that is put together before its answer can begin, in pieces that are charged for as they come. */
+import type { SharedBuffers } from '../../core/index.ts';
+import { contentOfParts, PIECE, type SizedContent } from '../../fs/index.ts';
+
+export class HeldText {
+  readonly #held: SharedBuffers;
+  readonly #parts: Uint8Array[] = [];
+  #rest = '';
+
+  constructor(held: SharedBuffers) {
+    this.#held = held;
+  }
+
+  /** @throws MEMORY_LIMIT */
+  add(text: string): void {
+    this.#rest += text;
+    if (this.#rest.length >= PIECE) this.#flush();
+  }
+
+  #flush(): void {
+    const part = new TextEncoder().encode(this.#rest);
+    this.#rest = '';
+    this.#held.hold(part);
+    this.#parts.push(part);
+  }
+
+  /** All that was added. */
+  content(): SizedContent {
+    this.#flush();
+    return contentOfParts(this.#parts);
+  }
+
+  /** Its memory is not needed any more. */
+  release(): void {
+    for (const part of this.#parts.splice(0)) this.#held.release(part);
+  }
+}

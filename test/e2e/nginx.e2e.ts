@@ -1,0 +1,96 @@
+/** The server behind a real nginx, configured as docs/security.md has it. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { start } from './harness/commands.ts';
+import { MB } from './harness/memory.ts';
+import { isPattern, pattern } from './harness/pattern.ts';
+import { type ServerProcess, server } from './harness/server.ts';
+import { waitFor } from './harness/wait.ts';
+
+const DOCUMENT = resolve(import.meta.dirname, '../../docs/security.md');
+
+/** The configuration that the document shows. */
+function documented(): string {
+  const [, block] = /```nginx\n([\s\S]*?)```/.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
+  if (block === undefined) throw new Error('docs/security.md shows no configuration of nginx');
+  return block;
+}
+
+async function freePort(): Promise<number> {
+  const one = createServer();
+  await new Promise<void>((done) => one.listen(0, '127.0.0.1', done));
+  const { port } = one.address() as { port: number };
+  await new Promise((done) => one.close(done));
+  return port;
+}
+
+/** Starts nginx before a server; gives the address of the API there. */
+async function proxied(at: ServerProcess): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'streamfs-nginx-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const port = await freePort();
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`);
+  const location = documented().replace('127.0.0.1:8080', `127.0.0.1:${at.port}`);
+  const lines = [
+    ...['daemon off;', 'pid nginx.pid;', 'error_log stderr;', 'master_process off;', 'events {}'],
+    `http { access_log off; ${paths.join(' ')} server { listen 127.0.0.1:${port};\n${location}} }`,
+  ];
+  writeFileSync(join(folder, 'nginx.conf'), lines.join('\n'));
+  const nginx = start('nginx', ['-p', folder, '-e', 'stderr', '-c', 'nginx.conf']);
+  const url = `http://127.0.0.1:${port}/api/v1`;
+  await waitFor('nginx', async () => {
+    if (!nginx.isRunning) throw new Error(nginx.stderr.text);
+    return fetch(`${url}/health`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+  });
+  return url;
+}
+
+describe('behind nginx, configured as documented', () => {
+  it('contract 69, 70: a live source arrives as it comes, and readers get it at once', async () => {
+    const at = await server();
+    const url = await proxied(at);
+    const reader = start('curl', ['-sSN', `${url}/files?path=/streamfs/live&stream=true`]);
+    await at.untilReaders('/streamfs/live', 1);
+    const writer = start('curl', ['-sS', '-T', '-', `${url}/files?path=/streamfs/live`]);
+    for (const line of ['one\n', 'two\n', 'three\n']) {
+      writer.stdin.write(line);
+      await reader.stdout.until(line);
+    }
+    expect(writer.isRunning).toBe(true);
+    writer.stdin.end();
+    await writer.stdout.until('Written 14 bytes');
+    await at.json('POST', '/end?path=/streamfs/live');
+    expect((await reader.exited).code).toBe(0);
+    expect(reader.stdout.text).toBe('one\ntwo\nthree\n');
+  });
+
+  it('contract 26, 70: bodies may be of any length, and a reader that goes is gone', async () => {
+    const at = await server();
+    const url = await proxied(at);
+    const body = pattern(0, 5 * MB);
+    const put = await fetch(`${url}/files?path=/streamfs/big`, { method: 'PUT', body });
+    expect([put.status, await put.json()]).toEqual([200, { message: `Written ${5 * MB} bytes` }]);
+    const snapshot = await fetch(`${url}/files?path=/streamfs/big&snapshot=true`);
+    expect(isPattern(Buffer.from(await snapshot.arrayBuffer()), 0)).toBe(true);
+    const reader = start('curl', ['-sSN', '-o', '/dev/null', `${url}/files?path=/streamfs/big&stream=true`]);
+    await at.untilReaders('/streamfs/big', 1);
+    await reader.end();
+    await at.untilReaders('/streamfs/big', 0);
+  });
+
+  it('a raw reader can tell a server that was killed from an end', async () => {
+    const at = await server();
+    const url = await proxied(at);
+    await at.put('/streamfs/a', 'here');
+    const reader = start('curl', ['-sSN', `${url}/files?path=/streamfs/a&stream=true&from=earliest`]);
+    await reader.stdout.until('here');
+    at.process.kill('SIGKILL');
+    expect((await reader.exited).code).not.toBe(0);
+  });
+});

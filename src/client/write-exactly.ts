@@ -269,7 +269,8 @@ export class ExactWrite {
     const wait = this.#backoff.next();
     const failingFor = now - progress.failingSince;
     if (wait === undefined || failingFor + wait > retryFor) throw this.#gaveUp(failure, failingFor);
-    onRetry?.({ attempt: this.#backoff.made, delay: wait, written: this.#written, error: failure });
+    // To wait for one's turn among many is no failure to tell of.
+    if (!isRefused) onRetry?.({ attempt: this.#backoff.made, delay: wait, written: this.#written, error: failure });
     await delay(wait, signal);
   }
 

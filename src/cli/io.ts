@@ -14,6 +14,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts with an InterruptedError when the process is asked to stop. */
   readonly signal: AbortSignal;
+  /** Bytes that standard input has in all, where that is known, as of a file. */
+  readonly inputSize?: () => number | undefined;
   /** Makes the check whether standard output is still read; without it, only a write tells. */
   readonly outputCheck?: () => OutputCheck | undefined;
 }

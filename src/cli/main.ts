@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The executable: ties one run of the command line to this process, its streams and its signals. */
-import { fstatSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Readable } from 'node:stream';
 import { EXIT, exitCodeOf, InterruptedError } from './exit-codes.ts';
@@ -31,6 +31,7 @@ const code = await run(process.argv.slice(2), {
   },
   stdout: process.stdout,
   stderr: process.stderr,
+  inputSize,
   outputCheck: () => outputCheck(1, process.stdout),
   env: process.env,
   signal: stopping.signal,
@@ -43,6 +44,18 @@ process.exitCode = code;
 if (!stopping.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 // A command that failed may leave standard input waiting for bytes that nobody wants any more.
 process.exit(code);
+
+/** What is left to be read of a file; undefined for all else. */
+function inputSize(): number | undefined {
+  const facts = fstatSync(0);
+  if (!facts.isFile()) return undefined;
+  let position = 0;
+  try {
+    // Another program may have read a part of it. Only Linux tells.
+    position = Number(/^pos:\s*(\d+)/m.exec(readFileSync('/proc/self/fdinfo/0', 'utf8'))?.[1] ?? 0);
+  } catch {}
+  return Math.max(0, facts.size - position);
+}
 
 async function* refuseDirectory(): AsyncGenerator<Uint8Array> {
   yield* [];

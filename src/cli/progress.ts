@@ -10,6 +10,8 @@ const SMOOTHING = 0.3;
 
 export class Progress {
   readonly #messages: Messages;
+  /** Bytes there will be in all, where that is known. */
+  readonly #total: number | undefined;
   readonly #started = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
   #bytes = 0;
@@ -17,8 +19,9 @@ export class Progress {
   #shownAt = performance.now();
   #rate: number | undefined;
 
-  constructor(messages: Messages, shown: boolean) {
+  constructor(messages: Messages, shown: boolean, total?: number) {
     this.#messages = messages;
+    this.#total = total;
     if (!shown) return;
     this.#timer = setInterval(() => this.#show(), INTERVAL);
     this.#timer.unref();
@@ -51,8 +54,25 @@ export class Progress {
     this.#rate = this.#rate === undefined ? latest : this.#rate + SMOOTHING * (latest - this.#rate);
     this.#shownBytes = this.#bytes;
     this.#shownAt = now;
-    const elapsed = Math.floor((now - this.#started) / 1000);
-    const clock = `${Math.floor(elapsed / 60)}:${String(elapsed % 60).padStart(2, '0')}`;
-    this.#messages.raw(`${CLEAR_LINE}${formatSize(this.#bytes)}  ${formatSize(this.#rate)}/s  ${clock}`);
+    const line = progressLine(this.#bytes, this.#total, this.#rate, (now - this.#started) / 1000);
+    this.#messages.raw(`${CLEAR_LINE}${line}`);
   }
+}
+
+/** `1.5MB of 6.0MB, 25%  512.0KB/s  0:03, 0:09 left`; without a total only what is known. Times are in seconds. */
+export function progressLine(bytes: number, total: number | undefined, rate: number, elapsed: number): string {
+  const size = formatSize(bytes);
+  const speed = `${formatSize(rate)}/s`;
+  // A file that grew while it was read has no total any more.
+  if (total === undefined || total < bytes || total === 0) return `${size}  ${speed}  ${clock(elapsed)}`;
+  const percent = Math.floor((bytes / total) * 100);
+  const left = rate < 1 ? '' : `, ${clock((total - bytes) / rate)} left`;
+  return `${size} of ${formatSize(total)}, ${percent}%  ${speed}  ${clock(elapsed)}${left}`;
+}
+
+function clock(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const rest = String(whole % 60).padStart(2, '0');
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
 }

@@ -43,12 +43,13 @@ export interface CliOptions {
   env?: Record<string, string>;
   stdout?: Writable;
   errIsTerminal?: boolean;
+  inIsTerminal?: boolean;
   outputCheck?: CliIo['outputCheck'];
 }
 
 /** Starts the command line with `argv`; a run that is left waiting is interrupted with the test. */
 export function cli(argv: string[], options: CliOptions = {}): CliRun {
-  const stdin = new PassThrough();
+  const stdin = Object.assign(new PassThrough(), options.inIsTerminal ? { isTTY: true } : {});
   const captured = new Capture();
   const stdout = options.stdout ?? captured;
   const err = new Capture();

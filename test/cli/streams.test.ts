@@ -4,6 +4,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { piecesOf } from '../../src/cli/commands/write.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
+import { progressLine } from '../../src/cli/progress.ts';
 import { StreamFSClient } from '../../src/client/index.ts';
 import { beginFrames, cutAfter, fakeServer, frame, gapFrame, greeted, refuse } from '../client/fake-server.ts';
 import { cli, realServer } from './harness.ts';
@@ -418,6 +419,27 @@ describe('progress', () => {
     expect([await loud.code, await quiet.code, await piped.code]).toEqual([0, 0, 0]);
     expect(loud.err.text).toMatch(/\/streamfs\/x: wrote 3B in \d+\.\ds \(.*\/s\)\n$/);
     expect([quiet.err.text, piped.err.text]).toEqual(['', '']);
+  });
+
+  it('is off where the input is typed on a terminal', async () => {
+    const { url } = await realServer();
+    const typed = cli(['write', '--stream', '/streamfs/x'], {
+      url,
+      input: 'abc',
+      errIsTerminal: true,
+      inIsTerminal: true,
+    });
+    expect(await typed.code).toBe(0);
+    expect(typed.err.text).toBe('');
+  });
+
+  it('has a share and the time left where it is known how much there is', () => {
+    const MiB = 1024 * 1024;
+    expect(progressLine(1.5 * MiB, 6 * MiB, MiB / 2, 3)).toBe('1.5MB of 6.0MB, 25%  512.0KB/s  0:03, 0:09 left');
+    expect(progressLine(MiB, 7201 * MiB, MiB, 61)).toBe('1.0MB of 7.0GB, 0%  1.0MB/s  1:01, 2:00:00 left');
+    expect(progressLine(0, 6 * MiB, 0, 1)).toBe('0B of 6.0MB, 0%  0B/s  0:01');
+    // Not known, or more came than there was.
+    for (const total of [undefined, MiB]) expect(progressLine(2 * MiB, total, MiB, 2)).toBe('2.0MB  1.0MB/s  0:02');
   });
 
   it('and errors are in colour only on a terminal, and not with NO_COLOR', async () => {

@@ -40,7 +40,9 @@ export async function write(context: CommandContext, path: string, options: Opti
     throw new UsageError('--no-retry and --retry-for exclude each other: give only one');
   }
   const client = await context.client();
-  const progress = new Progress(context.messages, context.chatty && context.messages.terminal);
+  // On a terminal it would be written into what is being typed.
+  const shown = context.chatty && context.messages.terminal && !isTerminal(context.io.stdin);
+  const progress = new Progress(context.messages, shown, shown ? context.io.inputSize?.() : undefined);
   const request: WriteOptions = {
     signal: context.signal,
     onProgress: (sent) => progress.set(sent),

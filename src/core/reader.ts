@@ -287,6 +287,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   seek(offset: number): void {
     requireWhole('offset', offset);
     if (offset < this.stream.startOffset) throw this.stream.offsetGone(offset);
+    this.stream.requireReachable(offset);
     this.firstGap = undefined;
     this.peeked = undefined;
     this.position = offset;

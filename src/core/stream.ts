@@ -248,7 +248,14 @@ export class Stream {
     }
     requireWhole('offset', start.offset);
     if (start.offset < startOffset && start.onExpired !== 'skip') throw this.offsetGone(start.offset);
+    this.requireReachable(start.offset);
     return start.offset;
+  }
+
+  /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
+  requireReachable(offset: number): void {
+    const { endOffset: end, reason } = this;
+    if (reason !== undefined && offset > end) throw fail('OFFSET_BEYOND_END', { offset, end }, { end });
   }
 
   /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */
@@ -264,6 +271,7 @@ export class Stream {
    */
   peekAt(offset: number, max: number): Uint8Array | undefined {
     if (offset < this.startOffset) throw this.offsetGone(offset);
+    this.requireReachable(offset);
     if (offset >= this.endOffset) return undefined;
     const slab = this.ring.locate(offset);
     return slab.view(offset, Math.min(slab.end, offset + max));

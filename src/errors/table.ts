@@ -14,6 +14,7 @@ export const ERRORS = {
   STREAM_FULL: { status: 409, text: 'stream is full: its largest offset is {max}; remove and recreate it to go on' },
   STREAM_RECREATED: { status: 409, text: 'stream was recreated: its generation is {actual}, not {expected}' },
   OFFSET_GONE: { status: 410, text: 'offset {offset} is no longer retained: the earliest is {earliest}' },
+  OFFSET_BEYOND_END: { status: 416, text: 'offset {offset} is beyond the end: the stream has ended at {end}' },
   READ_TIMEOUT: { status: 408, text: 'read timeout' },
   READER_TOO_SLOW: { status: 409, text: 'reader fell {lag} bytes behind: {limit} are allowed' },
   READER_BUSY: { status: 409, text: 'reader is being read already' },

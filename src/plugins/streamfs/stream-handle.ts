@@ -69,7 +69,11 @@ export class StreamHandle implements FileHandle {
     if (this.streaming && this.reader!.isClosed) {
       // The live read is over: go on where it stopped.
       this.streaming = false;
-      this.reader = this.options.stream.openReader({ start: { offset: this.reader!.cursor, onExpired: 'skip' } });
+      const { stream } = this.options;
+      const { cursor } = this.reader!;
+      // It may have been waiting beyond the end when the stream ended.
+      const offset = stream.endReason === undefined ? cursor : Math.min(cursor, stream.endOffset);
+      this.reader = stream.openReader({ start: { offset, onExpired: 'skip' } });
     }
     if (this.streaming) throw fail('HANDLE_BUSY');
     return this.reader;

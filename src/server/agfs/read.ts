@@ -3,7 +3,7 @@ import type { SharedBuffers } from '../../core/index.ts';
 import { fail } from '../../errors/index.ts';
 import { contentOfParts, type SizedContent, type StreamSource } from '../../fs/index.ts';
 import { isNavigation } from '../auth/index.ts';
-import { sendSized, sendSource } from '../egress/index.ts';
+import { sendSized, sendSource, sourceHeaders } from '../egress/index.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { LINK, optional, PATH } from './parameters.ts';
@@ -72,18 +72,21 @@ async function follow(exchange: Exchange): Promise<void> {
   await sendSource(req, res, source, sending, () => reads.leave(account));
 }
 
-/** The headers a live read would have. It opens no reader: HEAD must not create a stream or count as one reading. */
+/** What a live read would begin with. Its reader is closed at once, and a stream that is absent is not made for it. */
 async function describeStream({ req, res, query, server, caller }: Exchange): Promise<void> {
-  const path = query.path();
   const { encoding } = sendOptions(req.headers.accept, query, server);
-  streamOptions(query, encoding, caller);
-  const info = await server.mounts.stat(path);
-  if (info.isDir) throw fail('IS_A_DIRECTORY', { path });
-  res.writeHead(200, {
-    ...CONTENT_HEADERS,
-    'Content-Type': encoding.mediaType,
-  });
-  res.end();
+  const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
+  const options = { ...optionsOf(query, encoding, caller), create: false };
+  const { reads } = server.bounds;
+  const account = caller?.account;
+  reads.enter(account);
+  try {
+    const source = await server.mounts.openStream(query.path(), options);
+    res.writeHead(200, sourceHeaders(source, encoding, req.httpVersionMinor >= 1)).end();
+    if (source.kind === 'live') source.reader.close();
+  } finally {
+    reads.leave(account);
+  }
 }
 
 async function openSnapshot({ query, server }: Exchange) {

@@ -12,7 +12,11 @@ import { GENERATION, optional } from './parameters.ts';
 const DEFAULT_HEARTBEAT = 15_000;
 
 const SNAPSHOT_PARAMETERS: readonly RouteParameter[] = [
-  optional('offset', 'integer', 'Start at an absolute offset; one beyond the end waits until the stream gets there.'),
+  optional(
+    'offset',
+    'integer',
+    'Start at an absolute offset; one beyond the end waits, or is 416 where the stream has ended.',
+  ),
   optional('last', 'size', 'Start with the last so many bytes retained, or all if there are fewer.'),
   optional('last_lines', 'integer', 'Start with the last so many lines retained.'),
   optional(

@@ -51,8 +51,14 @@ export async function sendContent(
   res.end();
 }
 
+/** `chunked` where it is to be said, because there is no body that would show it. */
+export function contentHeaders(encoding: Encoding, chunked: boolean): Record<string, string> {
+  const headers = { ...streamHeaders(encoding), [HEADERS.streamOffset]: '0' };
+  return chunked ? { ...headers, 'Transfer-Encoding': 'chunked' } : headers;
+}
+
 function begin(res: ServerResponse, options: SendOptions): void {
-  res.writeHead(200, { ...streamHeaders(options.encoding), [HEADERS.streamOffset]: '0' });
+  res.writeHead(200, contentHeaders(options.encoding, false));
   res.flushHeaders();
 }
 

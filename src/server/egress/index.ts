@@ -1,12 +1,12 @@
 /** Sends what a path streams as the answer to a request: a live reader, or a content that has an end. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
 import { HEADERS, READ_TRAILERS } from '../../protocol/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { listenOnlyForItsEnd } from '../net/discard-input.ts';
-import { sendContent } from './content.ts';
+import { contentHeaders, sendContent } from './content.ts';
 import { joinFanout } from './fanout.ts';
 import { type SendOptions, streamHeaders } from './options.ts';
 import { Sink } from './sink.ts';
@@ -47,11 +47,7 @@ async function beginLive(
   onOver: () => void,
 ): Promise<void> {
   const chunked = req.httpVersionMinor >= 1;
-  res.writeHead(200, {
-    ...liveHeaders(options.encoding, chunked),
-    [HEADERS.streamOffset]: firstOffset(reader, options.encoding),
-    [HEADERS.streamGeneration]: reader.stream.generation,
-  });
+  res.writeHead(200, readerHeaders(reader, options.encoding, chunked));
   // At once, also on an idle stream (contract 69).
   res.flushHeaders();
   const { socket } = res;
@@ -63,6 +59,20 @@ async function beginLive(
   // The answer has said that it is the last.
   listenOnlyForItsEnd(socket);
   startLive(socket, reader, chunked, options, onOver);
+}
+
+function readerHeaders(reader: Reader, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
+  return {
+    ...liveHeaders(encoding, chunked),
+    [HEADERS.streamOffset]: firstOffset(reader, encoding),
+    [HEADERS.streamGeneration]: reader.stream.generation,
+  };
+}
+
+/** The headers of an answer with a source. `chunked` where the client speaks HTTP/1.1. */
+export function sourceHeaders(source: StreamSource, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
+  if (source.kind === 'live') return readerHeaders(source.reader, encoding, chunked);
+  return contentHeaders(encoding, chunked);
 }
 
 /** Headers of all live reads. `chunked` where the client speaks HTTP/1.1. */

@@ -2,7 +2,7 @@
  * The HTTP server: sockets in, routes out. It knows how connections begin, fail and end; what is asked and answered
  * on them is the routes'.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
@@ -11,7 +11,16 @@ import type { Clock, HandleTable, LimitCounters, MountTable, PluginLogger } from
 import { LogThrottle, writes } from '../log/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
 import { ROUTES } from './agfs/index.ts';
-import { type Caller, type HostCheck, Origins, refuseNavigation, requireFor, type Tokens } from './auth/index.ts';
+import {
+  type Caller,
+  challengesFor,
+  type HeadersOfRequest,
+  type HostCheck,
+  Origins,
+  refuseNavigation,
+  requireFor,
+  type Tokens,
+} from './auth/index.ts';
 import { ENCODINGS, type Encoding } from './encoding/index.ts';
 import { DirectConnection } from './fast-path/connection.ts';
 import type { DirectServer } from './fast-path/host.ts';
@@ -208,7 +217,7 @@ class HttpServer implements StreamFSServer {
       },
       admit: (route, query, headers) => {
         this.#checkHost(headers.host);
-        return this.#admit(route, { query, params: {} }, headers.authorization);
+        return this.#admit(route, { query, params: {} }, headers);
       },
       handOver,
       done: (socket) => this.#done(socket),
@@ -296,7 +305,7 @@ class HttpServer implements StreamFSServer {
     }
     const limit = this.#bounds.note(error);
     sendError(exchange, error, {
-      ...headersOf(error),
+      ...headersOf(error, exchange.req.headers),
       ...(limit === undefined ? {} : retryAfter(error as StreamFSError)),
     });
   }
@@ -334,7 +343,7 @@ class HttpServer implements StreamFSServer {
     this.#origins.check(req);
     const { route, params } = this.#router.find(method, pathname, segments);
     refuseNavigation(req, route);
-    const caller = this.#admit(route, { query, params }, req.headers.authorization);
+    const caller = this.#admit(route, { query, params }, req.headers);
     this.#claim(exchange, caller);
     exchange.begin(route, params, query, caller);
     await checkBody(req, route, this.#bounds.limits.bodyTimeout);
@@ -357,14 +366,10 @@ class HttpServer implements StreamFSServer {
   }
 
   /** Lets a request in, and gives whose it is where that matters. @throws UNAUTHORIZED, FORBIDDEN, LINK_INVALID, LINK_EXPIRED */
-  #admit(
-    route: Route,
-    asked: Pick<Exchange, 'query' | 'params'>,
-    authorization: string | undefined,
-  ): Caller | undefined {
+  #admit(route: Route, asked: Pick<Exchange, 'query' | 'params'>, headers: HeadersOfRequest): Caller | undefined {
     const tokens = this.#tokens;
     if (tokens === undefined || !tokens.areAsked || route.needs === 'nothing') return undefined;
-    const caller = tokens.callerOf(authorization, route.link, asked.query);
+    const caller = tokens.callerOf(headers, route.link, asked.query);
     requireFor(route.needs, caller, { ...asked, handles: this.#context.handles });
     return caller;
   }
@@ -416,9 +421,9 @@ class HttpServer implements StreamFSServer {
 }
 
 /** What HTTP wants said beside some errors. */
-function headersOf(error: unknown): Record<string, string> {
+function headersOf(error: unknown, headers: HeadersOfRequest): OutgoingHttpHeaders {
   if (isStreamFSError(error, 'METHOD_NOT_ALLOWED')) return { Allow: String(error.details.allow) };
-  if (isStreamFSError(error, 'UNAUTHORIZED')) return { 'WWW-Authenticate': 'Bearer' };
+  if (isStreamFSError(error, 'UNAUTHORIZED')) return { 'WWW-Authenticate': challengesFor(headers) };
   return {};
 }
 

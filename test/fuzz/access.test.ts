@@ -56,10 +56,24 @@ const header = fc.oneof(
   fc
     .tuple(fc.constantFrom('Bearer ', 'bearer  ', 'Bearer\t', 'Bearer'), secret, fc.constantFrom('', ' ', '\n'))
     .map((parts) => parts.join('')),
+  fc
+    .tuple(
+      fc.constantFrom('Basic ', 'basic  ', 'Basic'),
+      fc.string({ maxLength: 5 }),
+      secret,
+      fc.constantFrom('', ' ', '='),
+    )
+    .map(([scheme, user, password, odd]) => scheme + Buffer.from(`${user}:${password}`).toString('base64') + odd),
 );
 
-/** Read in another way than the server does: scheme, spaces, token, spaces. */
+/** Read in another way than the server does: scheme, spaces, token, spaces; or scheme, spaces, a pair in base64. */
 function named(text: string): string | undefined {
+  if (text.slice(0, 6).toLowerCase() === 'basic ') {
+    const base64 = text.slice(6).replace(/^ +| +$/g, '');
+    if (!/^[\w+/-]+={0,2}$/.test(base64)) return undefined;
+    const [, ...password] = Buffer.from(base64, 'base64').toString('latin1').split(':');
+    return SECRETS.find((one) => one === password.join(':'));
+  }
   if (text.slice(0, 7).toLowerCase() !== 'bearer ') return undefined;
   let [from, to] = [7, text.length];
   while (text[from] === ' ') from++;

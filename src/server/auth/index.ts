@@ -1,3 +1,5 @@
+export type { HeadersOfRequest } from './browser.ts';
+export { challengesFor } from './credentials.ts';
 export { HostCheck } from './host.ts';
 export { LEAST_LINK_KEY, LINK_RIGHTS, type LinkOptions, type LinkRight, type Links } from './links.ts';
 export { isNavigation, refuseNavigation } from './navigation.ts';

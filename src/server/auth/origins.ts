@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { fail } from '../../errors/index.ts';
+import { isAt } from './browser.ts';
 
 export class Origins {
   #listed: ReadonlySet<string> = new Set();
@@ -44,8 +45,4 @@ export class Origins {
 /** Whether somebody followed a link: the answer takes the place of the page that had it, which sees nothing of it. */
 function isShown({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
-}
-
-function isAt(origin: string, host: string | undefined): boolean {
-  return /^https?:\/\/(.+)$/.exec(origin)?.[1] === host?.toLowerCase();
 }

@@ -12,6 +12,8 @@ import {
   DEFAULT_PATH_LIMITS,
   type PathLimits,
 } from '../../fs/index.ts';
+import type { HeadersOfRequest } from './browser.ts';
+import { BASIC_NOT_FROM_PAGES, credentialsCount, readCredentials, TOKEN_NEEDED } from './credentials.ts';
 import { type LinkOptions, type LinkRight, Links } from './links.ts';
 import type { RequestParameters } from './parameters.ts';
 import { PathPattern } from './pattern.ts';
@@ -31,9 +33,11 @@ export interface TokenOptions {
 
 /** Headers that were looked at, so that hashing happens once for each and not for each request. */
 const MOST_REMEMBERED = 1000;
+/** Longer ones are not remembered: a password of Basic has a name of any length before it. */
+const LONGEST_REMEMBERED = 512;
 
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text, 'utf8').digest();
+function sha256(token: string | Uint8Array): Buffer {
+  return createHash('sha256').update(token).digest();
 }
 
 export class Tokens {
@@ -82,29 +86,33 @@ export class Tokens {
   }
 
   /**
-   * Who asks. A header alone says it, where there is one; else a link may, on a route that takes links for this right.
+   * Who asks. A header alone says it, where there is one that counts; else a link may, on a route that takes links for
+   * this right.
    *
    * @throws UNAUTHORIZED, LINK_INVALID, LINK_EXPIRED
    */
-  callerOf(authorization: string | undefined, link: LinkRight | undefined, query: RequestParameters): Caller {
-    const isByLink = authorization === undefined && link !== undefined && query.has('signature');
-    return isByLink ? this.links.admit(link, query) : this.identify(authorization);
+  callerOf(headers: HeadersOfRequest, link: LinkRight | undefined, query: RequestParameters): Caller {
+    const { authorization } = headers;
+    const counts = authorization !== undefined && credentialsCount(authorization, headers);
+    if (!counts && link !== undefined && query.has('signature')) return this.links.admit(link, query);
+    if (!counts) {
+      throw fail('UNAUTHORIZED', { reason: authorization === undefined ? TOKEN_NEEDED : BASIC_NOT_FROM_PAGES });
+    }
+    return this.identify(authorization);
   }
 
-  /** Who sends this `Authorization` header. @throws UNAUTHORIZED */
-  identify(authorization: string | undefined): Caller {
-    if (authorization === undefined) throw fail('UNAUTHORIZED', { reason: NEEDED });
+  /** Who has the token in this `Authorization` header. @throws UNAUTHORIZED */
+  identify(authorization: string): Caller {
     const known = this.#known.get(authorization);
     if (known !== undefined) return known;
-    const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
-    if (token === undefined) throw fail('UNAUTHORIZED', { reason: NEEDED });
-    const hash = sha256(token);
+    const credentials = readCredentials(authorization);
+    if (credentials.kind === 'unusable') throw fail('UNAUTHORIZED', { reason: credentials.reason });
+    const hash = sha256(credentials.token);
     let found: Caller | undefined;
     for (const entry of this.#entries) if (timingSafeEqual(entry.hash, hash)) found = entry.caller;
     if (found === undefined) throw fail('UNAUTHORIZED', { reason: 'this token is not known' });
-    if (this.#known.size < MOST_REMEMBERED) this.#known.set(authorization, found);
+    const isShort = authorization.length <= LONGEST_REMEMBERED;
+    if (isShort && this.#known.size < MOST_REMEMBERED) this.#known.set(authorization, found);
     return found;
   }
 }
-
-const NEEDED = 'a token is needed, as the header Authorization: Bearer TOKEN';

@@ -13,6 +13,7 @@ export interface DirectHead {
   readonly target: string;
   readonly host: string;
   readonly authorization: string | undefined;
+  readonly 'user-agent': string | undefined;
   readonly accept: string | undefined;
   /** Bytes of the body; undefined for a chunked one. */
   readonly length: number | undefined;
@@ -86,6 +87,7 @@ export function readHead(text: string): DirectHead | undefined {
     length: framing.length,
     expectsContinue: framing.expectsContinue,
     authorization: fields.get('authorization'),
+    'user-agent': fields.get('user-agent'),
     accept: fields.get('accept'),
   };
 }

@@ -1,6 +1,6 @@
 /** What the direct way needs of the server it belongs to. */
 import type { Socket } from 'node:net';
-import type { Caller } from '../auth/index.ts';
+import type { Caller, HeadersOfRequest } from '../auth/index.ts';
 import type { Query } from '../http/query.ts';
 import type { Route, ServerContext } from '../http/route.ts';
 import type { KnownRequest } from './requests.ts';
@@ -14,7 +14,7 @@ export interface DirectServer {
   /** The live read that was asked for last: a crowd asks in the same words. */
   lastFollow: KnownRequest | undefined;
   /** Lets a request in, and gives whose it is where that matters; or throws as it would be answered. */
-  admit(route: Route, query: Query, headers: { host: string; authorization: string | undefined }): Caller | undefined;
+  admit(route: Route, query: Query, headers: HeadersOfRequest & { host: string }): Caller | undefined;
   /** Gives a connection to node:http for good. */
   handOver(socket: Socket): void;
   /** An exchange of a connection is over. */

@@ -41,7 +41,7 @@ describe('who may do what', () => {
           open.push(pattern);
           break;
         }
-        expect(answer.headers['www-authenticate']).toBe('Bearer');
+        expect(answer.headers['www-authenticate']).toBe('Bearer, Basic realm="StreamFS", charset="UTF-8"');
         expect(answer.json().code).toBe('UNAUTHORIZED');
       }
     }

@@ -15,7 +15,7 @@ describe('a head that is served directly', () => {
     const put = readHead(head(PUT, 'Host: a:1', 'Content-Length: 100', 'Content-Type: text/plain', 'User-Agent: x y'));
     expect(put).toEqual({
       ...{ method: 'PUT', target: '/api/v1/files?path=/s/a', host: 'a:1', length: 100, expectsContinue: false },
-      ...{ authorization: undefined, accept: undefined },
+      ...{ authorization: undefined, 'user-agent': 'x y', accept: undefined },
     });
     const chunked = readHead(head(PUT, 'host:a', 'transfer-encoding:  Chunked\t', 'Expect: 100-continue'));
     expect(chunked).toMatchObject({ length: undefined, expectsContinue: true, host: 'a' });

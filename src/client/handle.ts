@@ -13,6 +13,8 @@ import type { FileInfo, HandleInfo } from './types.ts';
 export interface OpenHandleOptions {
   /** 0 reads (default), 1 writes, 2 does both. */
   flags?: 0 | 1 | 2;
+  /** Whether an absent file is created. Default: a stream is, where its mount says so; another file is not. */
+  create?: boolean;
   /** Permission bits of a file that is created. Default 0o644. */
   mode?: number;
   /**
@@ -54,6 +56,7 @@ export async function openHandle(
     query: {
       path,
       flags: options.flags ?? 0,
+      create: options.create,
       // In octal, as every server of this protocol understands it.
       mode: options.mode === undefined ? undefined : options.mode.toString(8).padStart(4, '0'),
       lease: options.lease,

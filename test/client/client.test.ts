@@ -260,6 +260,7 @@ describe('client', () => {
       flags: 2,
       lease: 5,
       mode: 0o600,
+      create: true,
     });
     expect(handle).toMatchObject({ id: 3, path: '/s/a', lease: 5 });
     expect(await handle.read({ size: 10, timeout: 50 })).toEqual({
@@ -278,7 +279,7 @@ describe('client', () => {
     await handle.close();
     const targets = server.requests.map(({ method, path, query }) => `${method} ${path.slice(15)} ${query}`.trim());
     expect(targets).toEqual([
-      'POST /open path=%2Fs%2Fa&flags=2&mode=0600&lease=5',
+      'POST /open path=%2Fs%2Fa&flags=2&create=true&mode=0600&lease=5',
       'GET /3/read size=10&timeout=50ms',
       'GET /3/read offset=9&size=65536',
       'PUT /3/write offset=4',

@@ -205,6 +205,22 @@ describe('pyagfs', () => {
     }
   });
 
+  it('contract 91: appends to an ordinary file, and is refused an exclusive create of one that is there', async () => {
+    const sdk = pythonSdk(at.url);
+    const file = '/memfs/py append';
+    const open = (flags: number) =>
+      sdk.call('POST', '/handles/open', { path: file, flags: String(flags), mode: '420', lease: '60' });
+    expect(said(await open(2))).toContain('not found');
+    const { handle_id: first } = ok(await open(1 | 16 | 32));
+    ok(await sdk.call('PUT', `/handles/${first}/write`, {}, Buffer.from('one,')));
+    ok(await sdk.call('DELETE', `/handles/${first}`));
+    const { handle_id: second } = ok(await open(1 | 8));
+    ok(await sdk.call('PUT', `/handles/${second}/write`, {}, Buffer.from('two,')));
+    expect((await sdk.call('GET', '/files', path(file))).text).toBe('one,two,');
+    const again = await open(1 | 16 | 32);
+    expect([again.status, said(again)]).toEqual([409, expect.stringContaining('already exists')]);
+  });
+
   it('contract 48: works with a handle of an ordinary file', async () => {
     const sdk = pythonSdk(at.url);
     ok(await sdk.call('PUT', '/files', path('/memfs/py'), Buffer.from('0123456789')));
@@ -373,8 +389,9 @@ describe('agfs-fuse', () => {
     expect((await sdk.call('POST', '/files', { path })).status).toBe(201);
     for (const text of ['first\n', 'second\n']) {
       expect((await sdk.call('POST', '/truncate', { path, size: '0' })).status).toBe(200);
-      // O_WRONLY | O_TRUNC, as the SDK counts them; the kernel begins each file at 0.
-      const { handle_id: id } = (await sdk.call('POST', '/handles/open', { path, flags: '257', mode: '644' })).json;
+      // O_WRONLY | O_CREAT | O_EXCL | O_TRUNC, as the SDK counts them; the mode is the kernel's. Each file begins at 0.
+      const query = { path, flags: String(1 | 64 | 128 | 512), mode: '100644' };
+      const { handle_id: id } = (await sdk.call('POST', '/handles/open', query)).json;
       const written = await sdk.call(
         'PUT',
         `/handles/${id}/write`,
@@ -392,6 +409,28 @@ describe('agfs-fuse', () => {
     stream.destroy();
     await sdk.call('DELETE', `/handles/${id}`);
     expect((await sdk.call('DELETE', '/files', { path, recursive: 'false' })).status).toBe(200);
+  });
+
+  it('contract 61, 91: makes directories and files, and appends to files, with the modes and flags of the kernel', async () => {
+    const sdk = goSdk(at.url);
+    const info = async (path: string) => (await sdk.call('GET', '/stat', { path })).json as unknown as Info;
+    expect((await sdk.call('POST', '/directories', { path: '/memfs/fuse dir', mode: '40755' })).status).toBe(201);
+    expect(await info('/memfs/fuse dir')).toMatchObject({ isDir: true, mode: 0o755 });
+    const path = '/memfs/fuse dir/file';
+    expect((await sdk.call('POST', '/files', { path })).status).toBe(201);
+    const write = async (flags: number, offset: string, text: string) => {
+      const query = { path, flags: String(flags), mode: '100644' };
+      const { handle_id: id } = (await sdk.call('POST', '/handles/open', query)).json;
+      const octets = 'application/octet-stream';
+      await sdk.call('PUT', `/handles/${id}/write`, { offset }, Buffer.from(text), octets);
+      expect((await sdk.call('DELETE', `/handles/${id}`)).status).toBe(200);
+    };
+    await write(1 | 64 | 128, '0', 'one,');
+    await write(1 | 1024, '0', 'two,');
+    await write(2, '0', 'ONE');
+    expect((await sdk.call('GET', '/files', { path })).text).toBe('ONE,two,');
+    expect((await sdk.call('POST', '/chmod', { path }, { json: { mode: 0o100600 } })).status).toBe(200);
+    expect(await info(path)).toMatchObject({ size: 8, mode: 0o600 });
   });
 
   it('contract 42, 50: reads README and ordinary files through the stream of a handle, to their end', async () => {

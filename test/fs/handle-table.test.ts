@@ -17,7 +17,7 @@ import { FakeClock } from './fake-clock.ts';
 import { fakePlugin, gate } from './fake-plugin.ts';
 
 const READ = { flags: 0, mode: 0o644 };
-const READ_WRITE = { flags: 2, mode: 0o644 };
+const READ_WRITE = { flags: 2, mode: 0o644, create: true };
 const code = (expected: string) => expect.objectContaining({ code: expected });
 const ids = (table: HandleTable) => table.list().map((handle) => handle.id);
 

@@ -22,7 +22,7 @@ describe('opening a handle', () => {
     for (const name of ['expires_at', 'created_at', 'last_access']) {
       expect(first.json()[name]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/);
     }
-    expect(await open(server, '/mem/a', '&flags=2')).toBe(2);
+    expect(await open(server, '/mem/a', '&flags=18')).toBe(2);
     expect(await open(server, '/s/live')).toBe(3);
   });
 
@@ -91,7 +91,7 @@ describe('opening a handle', () => {
   it('contract 64: unmounting closes the handles of the mount, and no others', async () => {
     const server = await start(STREAMS);
     const stream = await open(server, '/s/a');
-    const file = await open(server, '/mem/a', '&flags=2');
+    const file = await open(server, '/mem/a', '&flags=18');
     await server.post('/unmount', { path: '/s' });
     expect((await server.call('GET', `/handles/${stream}`)).status).toBe(404);
     expect((await server.call('GET', `/handles/${file}`)).status).toBe(200);
@@ -235,7 +235,7 @@ describe('writing a handle', () => {
 
   it('a file is written at the position, or at an offset, across pieces', async () => {
     const server = await start({ maxRequestBodyBytes: 1024 * 1024 });
-    const id = await open(server, '/mem/a', '&flags=2');
+    const id = await open(server, '/mem/a', '&flags=18');
     const big = Buffer.alloc(300_000, 'ab');
     const written = await server.call('PUT', `/handles/${id}/write`, { body: big });
     expect(written.json()).toEqual({ bytes_written: 300_000, position: 300_000 });
@@ -267,7 +267,7 @@ describe('writing a handle', () => {
 
   it('contract 70: a file takes no more than the limit through a handle, a stream any length', async () => {
     const server = await start({ ...STREAMS, maxRequestBodyBytes: 1000 });
-    const file = await open(server, '/mem/a', '&flags=1');
+    const file = await open(server, '/mem/a', '&flags=17');
     const stream = await open(server, '/s/live', '&flags=1');
     const body = Buffer.alloc(200_000, 'x');
     expect((await server.call('PUT', `/handles/${file}/write`, { body })).status).toBe(413);

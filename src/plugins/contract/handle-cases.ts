@@ -10,7 +10,7 @@ export function handleCases(options: ContractOptions): ContractCase[] {
   const { content } = options.traits;
   return [
     caseOf(options, 'contract 35: opens a handle for writing, which creates an absent file', async ({ fs, path }) => {
-      const handle = await fs.openHandle(path, { flags: WRITE_ONLY, mode: MODE });
+      const handle = await fs.openHandle(path, { flags: WRITE_ONLY, mode: MODE, create: true });
       assert.equal(handle.path, path);
       assert.equal((await handle.stat()).name, (await fs.stat(path)).name);
       await handle.sync();
@@ -36,7 +36,7 @@ export function handleCases(options: ContractOptions): ContractCase[] {
       await handle.close();
     }),
     caseOf(options, 'contract 62: says how much was written', async ({ fs, path }) => {
-      const handle = await fs.openHandle(path, { flags: READ_WRITE, mode: MODE });
+      const handle = await fs.openHandle(path, { flags: READ_WRITE, mode: MODE, create: true });
       assert.equal((await handle.write(bytes('abc'))).written, 3);
       const { written, position } = await handle.write(bytes('de'));
       assert.equal(written, 2);
@@ -60,7 +60,7 @@ export function handleCases(options: ContractOptions): ContractCase[] {
       },
     ),
     caseOf(options, 'contract 64: closes at once, twice to no harm, and then does nothing', async ({ fs, path }) => {
-      const handle = await fs.openHandle(path, { flags: READ_WRITE, mode: MODE });
+      const handle = await fs.openHandle(path, { flags: READ_WRITE, mode: MODE, create: true });
       await handle.close();
       await handle.close();
       const gone = 'HANDLE_NOT_FOUND';

@@ -14,6 +14,7 @@ import type {
   WriteOptions,
 } from '../../fs/index.ts';
 import { baseName, parentPath, sizedContent } from '../../fs/index.ts';
+import { fileAccessOf } from '../access.ts';
 import { checkedWhole } from '../numbers.ts';
 import { DEVICES, type Device } from './devices.ts';
 import { contentOf } from './endless.ts';
@@ -190,6 +191,7 @@ export class DeviceFileSystem implements FileSystem {
   async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     const device = this.#device(path);
     const flags = checkedWhole('flags', options.flags, 0);
+    if (fileAccessOf(flags, options.create).isExclusive) throw fail('FILE_EXISTS', { path });
     const info = () => this.#info(baseName(path));
     return new DeviceHandle(path, device, flags, info, () => this.#stopped);
   }

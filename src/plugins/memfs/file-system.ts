@@ -18,7 +18,7 @@ import type {
   WriteOptions,
 } from '../../fs/index.ts';
 import { baseName, contentOfParts, PIECE } from '../../fs/index.ts';
-import { accessOf } from '../access.ts';
+import { fileAccessOf } from '../access.ts';
 import { checkedMode, checkedOffset, checkedWhole, readRange } from '../numbers.ts';
 import type { FileContent } from './content.ts';
 import { MemHandle } from './handle.ts';
@@ -204,13 +204,17 @@ export class MemFileSystem implements FileSystem {
     return { parts: [bytes.subarray(offset)], offset };
   }
 
-  /** An absent file is created by a handle that writes; one that only reads is FILE_NOT_FOUND. */
+  /** An absent file is created by a handle that writes and says so; else FILE_NOT_FOUND. FILE_EXISTS where it asks for a new one. */
   async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     const flags = checkedWhole('flags', options.flags, 0);
     const mode = checkedMode(options.mode);
-    const isNew = accessOf(flags).writes && options.create !== false && this.#tree.find(path) === undefined;
-    const file = isNew ? this.#tree.addFile(path, mode) : this.#tree.file(path);
-    return new MemHandle(path, file, flags, () => infoOf(baseName(path), file));
+    const access = fileAccessOf(flags, options.create);
+    const existing = this.#tree.find(path);
+    if (existing && access.isExclusive) {
+      throw fail(existing.kind === 'dir' ? 'DIRECTORY_EXISTS' : 'FILE_EXISTS', { path });
+    }
+    const file = access.creates && !existing ? this.#tree.addFile(path, mode) : this.#tree.file(path);
+    return new MemHandle(path, file, access, () => infoOf(baseName(path), file));
   }
 
   async capabilities(_path: string): Promise<Capabilities> {

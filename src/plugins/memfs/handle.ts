@@ -4,7 +4,7 @@
  */
 import { fail } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
-import { type Access, accessOf } from '../access.ts';
+import type { FileAccess } from '../access.ts';
 import { checkedOffset, checkedWhole } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 import { pieces } from './extents.ts';
@@ -17,13 +17,13 @@ const MOST_COPIED = 256 * 1024;
 
 export class MemHandle extends PositionedHandle implements FileHandle {
   readonly #file: FileNode;
-  readonly #access: Access;
+  readonly #access: FileAccess;
 
-  constructor(path: string, file: FileNode, flags: number, info: () => FileInfo) {
+  constructor(path: string, file: FileNode, access: FileAccess, info: () => FileInfo) {
     super(path, info);
     this.#file = file;
     file.users += 1;
-    this.#access = accessOf(flags);
+    this.#access = access;
   }
 
   protected override get size(): number {
@@ -44,14 +44,18 @@ export class MemHandle extends PositionedHandle implements FileHandle {
     return this.found(data, offset, eof, options.offset === undefined);
   }
 
-  /** At `offset` the position stays where it is. HANDLE_READ_ONLY, FILE_TOO_LARGE. */
+  /**
+   * At `offset` the position stays where it is. A handle that appends writes at the end whatever the offset, and its
+   * position moves there. HANDLE_READ_ONLY, FILE_TOO_LARGE.
+   */
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
     this.checkOpen();
     if (!this.#access.writes) throw fail('HANDLE_READ_ONLY');
-    const start = offset === undefined ? this.position : checkedOffset(offset);
+    const asked = offset === undefined ? this.position : checkedOffset(offset);
+    const start = this.#access.appends ? this.size : asked;
     this.#file.content.write(data, start);
     this.#file.modTime = new Date();
-    if (offset === undefined) this.position = start + data.length;
+    if (offset === undefined || this.#access.appends) this.position = start + data.length;
     return { written: data.length, position: this.position };
   }
 

@@ -33,9 +33,18 @@ export const openHandle: Route = {
   needs: 'token',
   parameters: [
     PATH,
-    optional('flags', 'integer', '0 reads, 1 writes, 2 does both. Other bits are accepted and ignored.', '0'),
+    optional(
+      'flags',
+      'integer',
+      '0 reads, 1 writes, 2 does both. For ordinary files 8 and 1024 append, 16 creates, 32 with 16 wants a new file. Other bits mean nothing.',
+      '0',
+    ),
     optional('mode', 'mode', 'Permission bits of a file that is created, octal or decimal.', '644'),
-    optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount says.'),
+    optional(
+      'create',
+      'boolean',
+      'Create an absent file, or answer 404. Default: a stream as the mount says, another file as the flags say.',
+    ),
     optional('atomic', 'string', '`lines`: as for a write, over all writes to the handle, until it is closed.'),
     LEASE,
   ],

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { FileSystem } from '../../../src/fs/index.ts';
 import { memfsPlugin } from '../../../src/plugins/index.ts';
@@ -242,18 +243,77 @@ describe('reading memfs as a stream', () => {
 describe('handles of memfs', () => {
   const open = (flags: number) => fs.openHandle('/f', { flags, mode: 0o600 });
 
-  it('contract 49: create a file for writing, not for reading, whatever the other bits say', async () => {
-    await expect(open(0)).rejects.toThrow('file not found: /f');
-    await expect(open(16 | 64)).rejects.toThrow('file not found: /f');
-    await open(1);
+  it('contract 91: create a file only where that is asked for, and only for writing', async () => {
+    for (const flags of [0, 1, 2, 16, 2 | 8, 2 | 32, 2 | 64, 1 | 64 | 128, 2 | 512]) {
+      await expect(open(flags)).rejects.toThrow('file not found: /f');
+    }
+    await expect(fs.openHandle('/f', { flags: 1 | 16, mode: 0o600, create: false })).rejects.toThrow('file not found');
+    await (await open(1 | 16)).close();
     expect(await fs.stat('/f')).toMatchObject({ size: 0, mode: 0o600 });
+    await (await fs.openHandle('/g', { flags: 2, mode: 0o640, create: true })).close();
+    expect(await fs.stat('/g')).toMatchObject({ size: 0, mode: 0o640 });
+    await expect(fs.openHandle('/h', { flags: 0, mode: 0o640, create: true })).rejects.toThrow('file not found: /h');
+  });
+
+  it('contract 91: an exclusive create refuses what is there, and makes what is not', async () => {
+    await (await open(2 | 16 | 32)).close();
+    for (const flags of [2 | 16 | 32, 1 | 16 | 32 | 64, 16 | 32]) {
+      await expect(open(flags)).rejects.toMatchObject({ code: 'FILE_EXISTS', message: 'file already exists: /f' });
+    }
+    await expect(fs.openHandle('/f', { flags: 2 | 32, mode: 0, create: true })).rejects.toThrow('already exists');
+    await fs.mkdir('/d', 0o755);
+    await expect(fs.openHandle('/d', { flags: 2 | 16 | 32, mode: 0 })).rejects.toThrow('directory already exists: /d');
+    // Alone it means nothing, and 128 is what agfs-fuse sends for a file that it has just made.
+    for (const flags of [2 | 32, 2 | 16, 1 | 64 | 128]) await (await open(flags)).close();
+  });
+
+  it('contract 91: truncate nothing, whatever their bits say', async () => {
     await fs.write('/f', bytes('abc'));
-    for (const flags of [8 | 2, 64 | 1, 512 | 2, 1024 | 1]) await (await open(flags)).close();
+    for (const flags of [2 | 16, 64 | 1, 64 | 2 | 16, 512 | 2, 1 | 256]) await (await open(flags)).close();
     expect(await whole('/f')).toBe('abc');
   });
 
+  it.each([1 | 8, 2 | 8, 1 | 1024, 2 | 1024, 2 | 8 | 16, 1 | 64 | 1024])(
+    'contract 91: with flags %i every write goes to the end, wherever it is asked to go',
+    async (flags) => {
+      await fs.write('/f', bytes('abc'));
+      const handle = await open(flags);
+      expect(await handle.write(bytes('d'))).toEqual({ written: 1, position: 4 });
+      expect(await handle.write(bytes('e'), 0)).toEqual({ written: 1, position: 5 });
+      await fs.write('/f', bytes('f'), { append: true });
+      await handle.seek(0, 0);
+      expect(await handle.write(bytes('g'))).toEqual({ written: 1, position: 7 });
+      expect(await whole('/f')).toBe('abcdefg');
+    },
+  );
+
+  it('contract 91: with any mix of handles that append and others, what was appended stays', async () => {
+    const step = fc.record({
+      flags: fc.constantFrom(2, 2 | 8, 1 | 1024),
+      offset: fc.option(fc.nat(20), { nil: undefined }),
+      text: fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 4 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+        await fs.write('/f', bytes(''));
+        let expected = Buffer.alloc(0);
+        for (const { flags, offset, text: piece } of steps) {
+          const handle = await open(flags);
+          await handle.write(bytes(piece), offset);
+          await handle.close();
+          const at = flags === 2 ? (offset ?? 0) : expected.length;
+          const grown = Buffer.alloc(Math.max(expected.length, at + piece.length));
+          expected.copy(grown);
+          grown.write(piece, at);
+          expected = grown;
+        }
+        expect(await whole('/f')).toBe(expected.toString());
+      }),
+    );
+  });
+
   it('write at their position or at an offset, and leave the position alone there', async () => {
-    const handle = await open(2);
+    const handle = await open(2 | 16);
     await handle.write(bytes('abc'));
     expect(await handle.write(bytes('X'), 1)).toEqual({ written: 1, position: 3 });
     await handle.write(bytes('d'));

@@ -616,8 +616,11 @@ describe('readers and mounts', () => {
     const { server } = await bounded({});
     for (const path of ['/s/a', '/mem/a']) {
       expect((await server.call('POST', `/handles/open?path=${path}&flags=2&create=false`)).status).toBe(404);
-      expect((await server.call('POST', `/handles/open?path=${path}&flags=2`)).status).toBe(200);
+      expect((await server.call('POST', `/handles/open?path=${path}&flags=2&create=true`)).status).toBe(200);
     }
+    // Where it does not say, a stream is made and an ordinary file is not (contract 35, 91).
+    expect((await server.call('POST', '/handles/open?path=/s/b&flags=2')).status).toBe(200);
+    expect((await server.call('POST', '/handles/open?path=/mem/b&flags=2')).status).toBe(404);
   });
 });
 

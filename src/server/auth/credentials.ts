@@ -37,7 +37,7 @@ function passwordOf(base64: string): Uint8Array | undefined {
   return colon < 0 ? undefined : pair.subarray(colon + 1);
 }
 
-export function isBasic(authorization: string): boolean {
+function isBasic(authorization: string): boolean {
   return /^Basic(?: |$)/i.test(authorization);
 }
 

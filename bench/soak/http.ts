@@ -62,7 +62,7 @@ export function readLive(port: number, path: string, events: LiveEvents): Socket
   });
   socket.on('error', () => undefined);
   socket.on('close', () => events.close());
-  socket.write(`GET /api/v1${path} HTTP/1.1\r\nHost: soak\r\n\r\n`);
+  socket.write(`GET /api/v1${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   return socket;
 }
 

@@ -22,6 +22,19 @@ export function report(run: Run, samples: readonly SoakSample[]): void {
     `cpu ${(cpu * 100).toFixed(0)} %, delay p99 ${median(recent.map(({ p99 }) => p99)).toFixed(0)} ms, max ${Math.max(...recent.map(({ delay }) => delay)).toFixed(0)} ms`,
   ];
   process.stdout.write(`soak: ${facts.join(' · ')}\n`);
+  for (const [kind, what] of [
+    ['lines', `${counts.lines} read whole, each once`],
+    [
+      'silent',
+      `${counts.silentLines} lines, ${counts.silences} silences, ${counts.forgotten} writers forgotten went on`,
+    ],
+    [
+      'restarts',
+      `${counts.SIGTERM} by SIGTERM, ${counts.SIGKILL} by SIGKILL, in ${megabytes(counts.restartBytes)}, acknowledged and told as lost ${megabytes(counts.restartLost)}, followers went on ${counts.recreated} times`,
+    ],
+  ] as const) {
+    process.stdout.write(`soak:   ${kind}: ${what}\n`);
+  }
 }
 
 /** Waits for something, but not for ever; says so by `late`. */

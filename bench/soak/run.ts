@@ -49,6 +49,20 @@ export class Run {
     kicks: 0,
     handleReads: 0,
     lives: 0,
+    /** Whole lines read, of writers of every kind. */
+    lines: 0,
+    silentLines: 0,
+    silences: 0,
+    /** Silent writers that the server had forgotten, and who went on. */
+    forgotten: 0,
+    /** Restarts by signal, and what was written over them. */
+    SIGTERM: 0,
+    SIGKILL: 0,
+    restartBytes: 0,
+    /** Acknowledged bytes that the writer told of as lost with their server. */
+    restartLost: 0,
+    /** New generations that followers went on with. */
+    recreated: 0,
   };
   private state: number;
 

@@ -2,11 +2,14 @@
 
 import { startCutter } from './cutter.ts';
 import { ask, closeKept } from './http.ts';
+import { mixedLines } from './mixed-lines.ts';
 import { read, readerKind, shortLives } from './readers.ts';
 import { descriptorsOf, report, within } from './report.ts';
+import { restarts } from './restarts.ts';
 import { type Options, pause, Run } from './run.ts';
 import { type SoakSample, sample, trend } from './samples.ts';
 import { type Level, MAIN, startServer, untilGone } from './server.ts';
+import { silentWriters } from './silent.ts';
 import { write, writerKind } from './writers.ts';
 
 /** How long readers may take to get to the end once nothing more is written, in milliseconds. */
@@ -37,7 +40,13 @@ export async function soak(options: Options): Promise<boolean> {
         if (reader % 20 === 19) await pause(Math.min(20, (options.seconds * 200) / options.readers));
       }
     })();
-    const lives = [shortLives(run, 'a'), shortLives(run, 'b')];
+    const others = [
+      shortLives(run, 'a'),
+      shortLives(run, 'b'),
+      mixedLines(run, means),
+      silentWriters(run),
+      restarts(run),
+    ];
     const until = performance.now() + options.seconds * 1000;
     while (performance.now() < until && run.failures.length === 0 && server.isRunning) {
       await pause(1000);
@@ -52,7 +61,7 @@ export async function soak(options: Options): Promise<boolean> {
     run.joining.abort();
     await pause(100);
     run.writing.abort();
-    await within(DRAINING, Promise.all([...writers, ...lives]), () => run.fail('writers did not come to their end'));
+    await within(DRAINING, Promise.all([...writers, ...others]), () => run.fail('writers did not come to their end'));
     await within(DRAINING, Promise.all(readers), () => {
       for (const reader of [...open].slice(0, 20))
         run.fail(`reader ${reader} (${readerKind(run, reader)}) is lost: it never saw the end`);
@@ -76,9 +85,10 @@ export async function soak(options: Options): Promise<boolean> {
       if (meta.Content.active_readers !== '0')
         run.fail(`stream ${stream} still has ${meta.Content.active_readers} readers`);
     }
-    await ask(port, 'DELETE', '/files?path=/streamfs/soak&recursive=true');
+    for (const path of ['/streamfs/soak', '/lines/mixed', '/silent/all'])
+      await ask(port, 'DELETE', `/files?path=${path}&recursive=true`);
     closeKept();
-    // Leases of a second that nobody gave back run out by themselves.
+    // Handles that nobody closed are closed by the server.
     for (const left of await untilGone(server, before)) run.fail(`left behind in the server: ${left}`);
     if (descriptorsOf(server.pid) > descriptors)
       run.fail(`${descriptorsOf(server.pid) - descriptors} descriptors left behind`);

@@ -6,7 +6,7 @@ import { settled } from './harness/wait.ts';
 const SOAK = join(resolve(import.meta.dirname, '../..'), 'scripts/soak.mjs');
 const SIZE = ['--minutes', '0.35', '--streams', '60', '--readers', '300', '--processes', '2'];
 
-it('contract 7 to 11, 17 to 20: writers and readers of all kinds lose no byte that is not told, and leave nothing', async () => {
+it('contract 7 to 11, 17 to 20, 88, 89: writers and readers of all kinds, also over restarts, lose no byte that is not told, and leave nothing', async () => {
   const soak = start(process.execPath, [SOAK, ...SIZE], { stdin: 'ignore' });
   const { code } = await settled('the soak to end', soak.exited, 110_000);
   expect({ code, said: code === 0 ? '' : soak.stdout.text + soak.stderr.text }).toEqual({ code: 0, said: '' });

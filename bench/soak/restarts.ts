@@ -1,0 +1,148 @@
+/**
+ * A second server, which is ended and started again under load, by SIGTERM and by SIGKILL in turns (contract 89). What was
+ * acknowledged is never sent twice, what went with the old process is told in bytes, and what each of them holds is a part
+ * of the source, in order and without a hole.
+ */
+import { createNodeFetch } from '../../src/cli/node-fetch.ts';
+import { StreamFSClient, type WriteLoss } from '../../src/client/index.ts';
+import { acknowledgedFetch } from './acknowledged.ts';
+import { content, isContent } from './content.ts';
+import { startProxy } from './proxy.ts';
+import { pause, type Run } from './run.ts';
+import { startServer } from './server.ts';
+import { WrongBytes } from './verify.ts';
+
+const PATH = '/streamfs/restarts';
+const FOLLOWERS = 5;
+/** Bytes a second. */
+const RATE = 100_000;
+const LONGEST = 16 * 1024;
+const RECONNECT = { initial: 20, max: 500 };
+
+export async function restarts(run: Run): Promise<void> {
+  await run.guard('restarts', async () => {
+    let { server, port } = await startServer();
+    const proxy = await startProxy(() => port);
+    try {
+      const source = new Source(run, proxy.port);
+      const followers = Array.from({ length: FOLLOWERS }, (_, follower) =>
+        run.guard(`follower ${follower} over restarts`, () => source.follow()),
+      );
+      const work = Promise.all([run.guard('writer over restarts', () => source.write()), ...followers]);
+      for (let n = 0; !run.writing.signal.aborted; n++) {
+        await pause(run.between(500, 5000), run.writing.signal);
+        if (run.writing.signal.aborted) break;
+        const signal = n % 2 === 0 ? 'SIGTERM' : 'SIGKILL';
+        server.kill(signal);
+        const { code, stderr } = await server.result();
+        if (signal === 'SIGTERM' && code !== 0) throw new Error(`a server left with ${code} on SIGTERM`);
+        if (stderr !== '') throw new Error(`a server said: ${stderr.slice(0, 2000)}`);
+        await pause(run.between(0, 1000));
+        ({ server, port } = await startServer());
+        run.counts[signal]++;
+      }
+      await work;
+    } finally {
+      proxy.close();
+      await server.end();
+    }
+  });
+}
+
+/** What one writer writes, over all lives of the server. */
+class Source {
+  private readonly run: Run;
+  private readonly url: string;
+  /** Bytes handed to the writer. */
+  private handed = 0;
+  /** Of them, those whose acknowledgement has come. */
+  private acknowledged = 0;
+  /** Where in the source the stream of each generation begins. */
+  private readonly starts = new Map<string, number>();
+  /** Where the one begins that is written to. */
+  private start = 0;
+
+  constructor(run: Run, port: number) {
+    this.run = run;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  async write(): Promise<void> {
+    const fetch = acknowledgedFetch(({ endOffset, generation }) => {
+      if (!this.starts.has(generation)) this.starts.set(generation, this.start);
+      this.acknowledged = this.start + endOffset;
+    });
+    const client = new StreamFSClient({ url: this.url, fetch });
+    const { written, lost = 0 } = await client.write(PATH, this.messages(), {
+      end: true,
+      reconnect: RECONNECT,
+      retryFor: 300_000,
+      recreate: true,
+      waitForServer: true,
+      onLoss: (loss) => this.lost(loss),
+    });
+    if (written !== this.handed) throw new Error(`${this.handed} handed over, ${written} written`);
+    if (this.acknowledged !== this.handed) throw new Error(`${this.handed} handed over, ${this.acknowledged} held`);
+    if (lost !== this.start) throw new Error(`${lost} bytes said to be lost, it was told of ${this.start}`);
+    fetch.close();
+  }
+
+  private async *messages(): AsyncGenerator<Buffer> {
+    const { run } = this;
+    while (!run.writing.signal.aborted) {
+      const bytes = content(0, this.handed, run.between(1, LONGEST));
+      this.handed += bytes.length;
+      run.counts.restartBytes += bytes.length;
+      yield bytes;
+      await pause((bytes.length / RATE) * 1000 * 2 * run.random(), run.writing.signal);
+    }
+  }
+
+  /** What the writer tells of a restart must be what was seen acknowledged, to the byte. */
+  private lost({ lost, doubtful, written }: WriteLoss): void {
+    if (written !== this.acknowledged || lost !== written - this.start || doubtful !== 0) {
+      const told = `${lost} lost, ${doubtful} doubtful, ${written} written`;
+      this.run.fail(`restarts: told of ${told}, where ${this.start} to ${this.acknowledged} was acknowledged`);
+    }
+    this.start = written;
+    this.run.counts.restartLost += lost;
+  }
+
+  async follow(): Promise<void> {
+    const fetch = createNodeFetch();
+    const client = new StreamFSClient({ url: this.url, fetch });
+    let generation: string | undefined;
+    let offset = 0;
+    for await (const record of client.follow(PATH, { reconnect: RECONNECT, waitForServer: true })) {
+      if (record.type === 'open') generation ??= record.generation;
+      else if (record.type === 'recreated') {
+        if (record.lastOffset !== offset) throw new WrongBytes(`read to ${offset}, told ${record.lastOffset}`);
+        ({ generation } = record);
+        offset = 0;
+        this.run.counts.recreated++;
+      } else if (record.type === 'gap') {
+        if (record.from !== offset) throw new WrongBytes(`a gap from ${record.from}, where ${offset} is next`);
+        offset = record.to;
+      } else if (record.type === 'data') {
+        const start = this.startOf(generation);
+        if (record.offset !== offset || !isContent(0, start + offset, record.data)) {
+          const what = `${record.data.length} bytes at ${record.offset}`;
+          throw new WrongBytes(`${what} are not those of the source at ${start} + ${offset}`);
+        }
+        offset += record.data.length;
+      } else if (record.type === 'end') {
+        const end = this.startOf(generation) + offset;
+        if (record.reason !== 'ended' || end !== this.handed)
+          throw new Error(`lost: ${record.reason} at ${end} of ${this.handed}`);
+      }
+    }
+    fetch.close();
+  }
+
+  /** The writer is told of a stream before anything is written to it. */
+  private startOf(generation: string | undefined): number {
+    const start = this.starts.get(generation ?? '');
+    if (start === undefined) throw new WrongBytes(`bytes of generation ${generation}, which is not the writer's`);
+    return start;
+  }
+}

@@ -41,14 +41,10 @@ const SERVER_UNITS = [
 /** Layers that run in browsers as well. */
 const PORTABLE = ['errors', 'units', 'protocol', 'core', 'client'];
 
-/** Lines a file may have before it does more than one thing. */
-const MAX_LINES = 450;
-
 interface Source {
   /** Relative to src, with `/`. */
   path: string;
   layer: string;
-  lines: number;
   /** As written. */
   imports: readonly string[];
   /** Those of them that are there at run time too: two files may know each other's types. */
@@ -63,7 +59,6 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
     return {
       path,
       layer: path.includes('/') ? path.slice(0, path.indexOf('/')) : '',
-      lines: text.split('\n').length,
       imports: ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName),
       running: runningImports(name, text),
     };
@@ -157,12 +152,6 @@ describe('the architecture', () => {
 
   it('has no cycle of imports at run time', () => {
     expect(cycles()).toEqual([]);
-  });
-
-  it(`has no file of more than ${MAX_LINES} lines`, () => {
-    expect(sources.filter((source) => source.lines > MAX_LINES).map(({ path, lines }) => `${path}: ${lines}`)).toEqual(
-      [],
-    );
   });
 });
 

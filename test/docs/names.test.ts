@@ -57,7 +57,15 @@ describe('names in the pages', () => {
   it('pages speak of the project alone', () => {
     for (const { path, text } of allPages()) {
       expect(text, path).not.toContain(ROOT);
-      expect(text, path).not.toMatch(/\bcontract \d|\/work\/|\/home\/|\/root\//);
+      expect(text, path).not.toMatch(/\/work\/|\/home\/|\/root\//);
+    }
+  });
+
+  it('decisions have a status and a date', () => {
+    const decisions = allPages().filter(({ path }) => /^docs\/adr\/\d/.test(path));
+    expect(decisions.length).toBeGreaterThan(10);
+    for (const { path, text } of decisions) {
+      expect(text, path).toMatch(/^# \d{4}: .*\n\nStatus: (accepted|superseded)[^\n]* · \d{4}-\d\d-\d\d\n/);
     }
   });
 

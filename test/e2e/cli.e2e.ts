@@ -75,9 +75,9 @@ describe('in a pipe', () => {
   });
 
   it('a socket that is closed ends it on a stream where nothing more comes', async () => {
-    await at.put('/streamfs/quiet', 'a');
+    await at.put('/streamfs/unread', 'a');
     // What Node gives a child as its standard output is a socket.
-    const child = spawn(process.execPath, [MAIN, 'cat', '--stream', '/streamfs/quiet'], {
+    const child = spawn(process.execPath, [MAIN, 'cat', '--stream', '/streamfs/unread'], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, STREAMFS_URL: at.url },
     });
@@ -197,7 +197,7 @@ describe('exit codes', () => {
     [
       'once it has tried long enough',
       ['--retry-for', '1s'],
-      /^streamfs: .*; trying again\nstreamfs: gave up writing .*\n$/,
+      /^streamfs: .*; trying again for 1 s\nstreamfs: gave up writing .*\n$/,
     ],
   ])('6 for a writer whose server goes away, %s', async (_, options, said) => {
     const one = await server();

@@ -159,8 +159,8 @@ describe('exit codes', () => {
     [4, ['write', '--stream', '/streamfs/README'], 'README'],
     [1, ['mkdir', '/streamfs/dir'], 'streamfs does not support directories'],
     [5, ['--url', 'http://127.0.0.1:1', 'ls'], '127.0.0.1:1'],
-    [5, ['--url', 'http://127.0.0.1:1', 'write', '--stream', '/streamfs/x'], '127.0.0.1:1'],
-    [5, ['--url', 'http://127.0.0.1:1', 'cat', '--stream', '/streamfs/x'], '127.0.0.1:1'],
+    [5, ['--url', 'http://127.0.0.1:1', 'write', '--stream', '--retry-for', '1s', '/streamfs/x'], '127.0.0.1:1'],
+    [5, ['--url', 'http://127.0.0.1:1', 'cat', '--stream', '--retry-for', '1s', '/streamfs/x'], '127.0.0.1:1'],
     [7, ['cat', '--stream', '--timeout', '100ms', '/streamfs/quiet'], '100'],
   ] as [number, string[], string][])('%d for %j', async (code, args, told) => {
     await at.put('/streamfs/present', 'x');

@@ -56,7 +56,7 @@ describe('a reader that is killed', () => {
 describe('a reader that has stopped, with little of what waits for it in its socket', () => {
   // One that only closes its side could still read on: it is let go as any other that takes nothing (contract 27).
   it.each([
-    ['end', { limits: { stall_timeout: '1s' } }],
+    ['end', { stall_timeout: '1s' }],
     ['destroy', {}],
     ['resetAndDestroy', {}],
   ] as const)('contract 7, 26, 27: goes by %s, and holds up nobody', async (leave, server) => {

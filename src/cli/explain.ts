@@ -28,6 +28,8 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
     `too many writers at once: ${details.max} are allowed for each stream; --no-retry writes without being counted`,
   STREAM_RECREATED: () => 'the stream was removed and made again meanwhile',
   OFFSET_GONE: ({ message, details }) => `${message}: begin with --offset ${details.earliest}, or without --offset`,
+  OFFSET_BEYOND_END: ({ message, details }) =>
+    `${message}: nothing more comes; read what is kept without --offset, or from at most --offset ${details.end}`,
   READER_TOO_SLOW: ({ details }) =>
     `too slow: this reader fell too far behind and was disconnected at offset ${details.offset}; ` +
     `go on with --offset ${details.offset}, or skip what is too old with --on-lag drop-oldest`,

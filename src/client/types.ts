@@ -58,6 +58,12 @@ export interface PathCapabilities {
   supportsFileHandle: boolean;
   supportsTouch: boolean;
   supportsSymlink: boolean;
+  /** A handle's `sync` succeeds; where everything is in memory it has nothing to do. */
+  supportsSync: boolean;
+  /** Reading takes away what was read, as from a queue. */
+  isReadDestructive: boolean;
+  /** Objects are replaced as a whole, and folders are no more than prefixes of names. */
+  isObjectStore: boolean;
 }
 
 export interface Mount {

@@ -52,6 +52,9 @@ const VIRTUAL_DIRECTORY: Capabilities = {
   supportsFileHandle: false,
   supportsTouch: false,
   supportsSymlink: false,
+  supportsSync: false,
+  isReadDestructive: false,
+  isObjectStore: false,
 };
 
 export class MountedFileSystem implements FileSystem {

@@ -90,6 +90,18 @@ describe('errors in the words of the command line', () => {
     expect(code).toBe(EXIT.refused.code);
   });
 
+  it('an offset beyond the end of a stream that has ended says that nothing comes, and which options read what is kept', async () => {
+    const { url } = await realServer();
+    await cli(['write', '--stream', '/streamfs/x'], { url, input: '0123456789' }).code;
+    await cli(['end', '/streamfs/x'], { url }).code;
+    const [message, code] = await said(['cat', '--stream', '--offset', '11', '/streamfs/x'], { url });
+    expect(message).toBe(
+      'offset 11 is beyond the end: the stream has ended at 10: ' +
+        'nothing more comes; read what is kept without --offset, or from at most --offset 10',
+    );
+    expect(code).toBe(EXIT.failed.code);
+  });
+
   it('mounting with wrong arguments exits with 2, and names what there is', async () => {
     const { url } = await realServer();
     for (const [argv, text] of [

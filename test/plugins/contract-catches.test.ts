@@ -74,6 +74,16 @@ const faults: Fault[] = [
     noticedBy: 'capabilities',
   },
   {
+    fault: 'claims that its handles cannot sync',
+    fs: (fs) => ({ capabilities: async (path) => ({ ...(await fs.capabilities(path)), supportsSync: false }) }),
+    noticedBy: 'capabilities',
+  },
+  {
+    fault: 'claims that reading takes away',
+    fs: (fs) => ({ capabilities: async (path) => ({ ...(await fs.capabilities(path)), isReadDestructive: true }) }),
+    noticedBy: 'capabilities',
+  },
+  {
     fault: 'writes only the beginning',
     fs: (fs) => ({ write: (path, data, options) => fs.write(path, data.subarray(0, 1), options) }),
     noticedBy: 'own copy',

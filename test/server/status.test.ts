@@ -93,6 +93,14 @@ describe('what the server says about itself', () => {
       isBroadcast: false,
       supportsStreamRead: true,
       supportsFileHandle: true,
+      supportsSync: true,
+      isReadDestructive: false,
+      isObjectStore: false,
+    });
+    expect((await call('GET', '/capabilities?path=/')).json()).toMatchObject({
+      supportsSync: false,
+      isReadDestructive: false,
+      isObjectStore: false,
     });
     expect((await call('GET', '/capabilities?path=/nowhere/a')).status).toBe(404);
     expect((await call('GET', '/capabilities?path=')).json().error).toBe('path parameter is required');

@@ -110,6 +110,22 @@ export function interfaceCases(options: ContractOptions): ContractCase[] {
       const can = await fs.capabilities(path);
       const unsupported = [403, 501];
       assert.equal(can.isAppendOnly, traits.content === 'append-only', 'isAppendOnly');
+      assert.equal(typeof can.isObjectStore, 'boolean', 'isObjectStore');
+      if (can.supportsFileHandle) {
+        const handle = await fs.openHandle(path, { flags: 2, mode: 0o644 });
+        try {
+          if (can.supportsSync) await handle.sync();
+          else await refused(handle.sync(), 'sync', unsupported);
+        } finally {
+          await handle.close();
+        }
+      } else assert.equal(can.supportsSync, false, 'supportsSync without handles');
+      if (traits.content === 'random-access') {
+        await fs.write(path, bytes('kept'));
+        assert.deepEqual(await fs.read(path, 0, -1), bytes('kept'), 'read gives what was written');
+        const rest = can.isReadDestructive ? bytes('') : bytes('kept');
+        assert.deepEqual(await fs.read(path, 0, -1), rest, 'isReadDestructive: a second read');
+      }
       if (can.supportsDirectories) await fs.mkdir('/contract-directory', 0o755);
       else await refused(fs.mkdir('/contract-directory', 0o755), 'mkdir', unsupported);
       if (can.supportsTouch) await fs.touch(path);

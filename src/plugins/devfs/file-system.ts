@@ -38,6 +38,9 @@ const CAPABILITIES: Capabilities = {
   supportsFileHandle: true,
   supportsTouch: true,
   supportsSymlink: false,
+  supportsSync: true,
+  isReadDestructive: false,
+  isObjectStore: false,
 };
 
 export class DeviceFileSystem implements FileSystem {

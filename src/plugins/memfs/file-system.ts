@@ -41,6 +41,9 @@ const CAPABILITIES: Capabilities = {
   supportsFileHandle: true,
   supportsTouch: true,
   supportsSymlink: false,
+  supportsSync: true,
+  isReadDestructive: false,
+  isObjectStore: false,
 };
 
 export class MemFileSystem implements FileSystem {

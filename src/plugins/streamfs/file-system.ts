@@ -417,6 +417,9 @@ export class StreamFileSystem implements FileSystem {
       supportsFileHandle: !this.table.isDirectory(path),
       supportsTouch: isStream,
       supportsSymlink: false,
+      supportsSync: !this.table.isDirectory(path),
+      isReadDestructive: false,
+      isObjectStore: false,
     };
   }
 

@@ -264,9 +264,16 @@ describe('facts', () => {
       isAppendOnly: true,
       isBroadcast: true,
       supportsRename: false,
+      supportsSync: true,
+      isReadDestructive: false,
+      isObjectStore: false,
     });
-    expect(await fs.capabilities('/README')).toMatchObject({ isReadOnly: true, isAppendOnly: false });
-    expect(await fs.capabilities('/')).toMatchObject({ supportsStreamRead: false });
+    expect(await fs.capabilities('/README')).toMatchObject({
+      isReadOnly: true,
+      isAppendOnly: false,
+      supportsSync: true,
+    });
+    expect(await fs.capabilities('/')).toMatchObject({ supportsStreamRead: false, supportsSync: false });
   });
 });
 

@@ -225,6 +225,24 @@ describe('serve', () => {
     },
   );
 
+  it('contract 84: the lines to try are about a mount that works, and are not there where none does', async () => {
+    const file = await quietConfig();
+    const broken = '{path: /broken, config: {ring_buffer_size: ABC}}';
+    const shown = async (plugins: string) => {
+      await writeFile(file, `server:\n  log_level: silent\nplugins:\n${plugins}`);
+      const server = cli(['serve', '-c', file, '--addr', '127.0.0.1:0']);
+      await expect.poll(server.out).toMatch(/is listening/);
+      await expect.poll(async () => (await fetch(`${/http:\S+/.exec(server.out())?.[0]}/api/v1/health`)).ok).toBe(true);
+      server.interrupt('SIGTERM');
+      expect(await server.code).toBe(0);
+      return server.out();
+    };
+    const one = await shown(`  streamfs:\n    - ${broken}\n    - {name: works, path: /works}\n`);
+    expect(one).toContain('cat --stream /works/hello');
+    expect(one).not.toContain('/broken');
+    expect(await shown(`  streamfs: ${broken}\n`)).not.toContain('--stream');
+  });
+
   it('a configuration that cannot be used is a usage error, an address in use a failure', async () => {
     const missing = cli(['serve', '-c', '/nonexistent/config.yaml']);
     expect(await missing.code).toBe(EXIT.usage.code);

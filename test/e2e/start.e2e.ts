@@ -97,6 +97,18 @@ describe('npm start', () => {
     }
   });
 
+  it('SIGHUP without a configuration file changes nothing, and the log says why', async () => {
+    const { child, url, log } = await start(process.execPath, ['dist/cli/main.js', 'serve', '--addr', '127.0.0.1:0']);
+    await fetch(`${url}/api/v1/files?path=/streamfs/live`, { method: 'PUT', body: 'kept' });
+    for (const times of [1, 2]) {
+      child.kill('SIGHUP');
+      await expect.poll(() => log().split('there is no configuration file to read again').length - 1).toBe(times);
+    }
+    expect(await (await fetch(`${url}/api/v1/files?path=/streamfs/live&snapshot=true`)).text()).toBe('kept');
+    child.kill('SIGTERM');
+    expect(await exitOf(child)).toEqual([0, null]);
+  });
+
   it('passes on how the server left', async () => {
     const child = spawn(process.execPath, ['scripts/start.mjs', '--addr', 'nowhere'], { cwd: ROOT, stdio: 'pipe' });
     running.push(child);

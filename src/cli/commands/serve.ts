@@ -1,3 +1,4 @@
+import type { App } from '../../app/index.ts';
 import type { LogFormat } from '../../config/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT, exitCodeOf, UsageError } from '../exit-codes.ts';
@@ -21,21 +22,24 @@ export async function serve(context: CommandContext, options: Options): Promise<
   }
   if (context.global.json) throw new UsageError('serve has no --json: for a log in JSON there is --log-format json');
   const configFile = options.config ?? (context.io.env.STREAMFS_CONFIG || undefined);
-  const app = await startApp({
-    signal: context.signal,
-    ...(configFile === undefined ? {} : { configFile }),
-    ...(options.addr === undefined ? {} : { address: options.addr }),
-    ...(options.maxMemory === undefined ? {} : { maxMemory: options.maxMemory }),
-    ...(options.logFormat === undefined ? {} : { logFormat: options.logFormat }),
-    ...(options.auth ? {} : { noAuth: true }),
-  });
-  const reload = () => {
-    app
-      .reload()
-      .catch((error: unknown) => app.logger.error('the configuration stays as it was', { error: String(error) }));
+  // SIGHUP ends a process that has no handler for it, so there is one from before the start.
+  let app: App | undefined;
+  let hungUp = false;
+  const onHangUp = () => {
+    hungUp = true;
+    if (app !== undefined) readAgain(app, configFile);
   };
-  if (configFile !== undefined) process.on('SIGHUP', reload);
+  process.on('SIGHUP', onHangUp);
   try {
+    app = await startApp({
+      signal: context.signal,
+      ...(configFile === undefined ? {} : { configFile }),
+      ...(options.addr === undefined ? {} : { address: options.addr }),
+      ...(options.maxMemory === undefined ? {} : { maxMemory: options.maxMemory }),
+      ...(options.logFormat === undefined ? {} : { logFormat: options.logFormat }),
+      ...(options.auth ? {} : { noAuth: true }),
+    });
+    if (hungUp) readAgain(app, configFile);
     if (context.chatty) await greet(context, app.url, app.mounts.mounts());
     await aborted(context.signal);
   } catch (error) {
@@ -43,20 +47,31 @@ export async function serve(context: CommandContext, options: Options): Promise<
     if (exitCodeOf(error) !== EXIT.brokenPipe.code) throw error;
     await aborted(context.signal);
   } finally {
-    process.off('SIGHUP', reload);
-    await app.shutdown();
+    process.off('SIGHUP', onHangUp);
+    await app?.shutdown();
   }
   return EXIT.ok.code;
 }
 
-/** Where it is, and two lines to try. */
+/** What SIGHUP asks for. Without a file it changes nothing, and says so. */
+function readAgain(app: App, configFile: string | undefined): void {
+  if (configFile === undefined) {
+    app.logger.warn('SIGHUP is ignored: there is no configuration file to read again');
+    return;
+  }
+  app
+    .reload()
+    .catch((error: unknown) => app.logger.error('the configuration stays as it was', { error: String(error) }));
+}
+
+/** Where it is, and two lines to try, on a mount that works. */
 async function greet(
   context: CommandContext,
   url: string,
-  mounts: readonly { path: string; pluginName: string }[],
+  mounts: readonly { path: string; pluginName: string; status: string }[],
 ): Promise<void> {
   await context.print(`StreamFS is listening on ${url}`);
-  const streams = mounts.find((mount) => mount.pluginName === 'streamfs');
+  const streams = mounts.find(({ pluginName, status }) => pluginName === 'streamfs' && status === 'mounted');
   if (streams === undefined) return;
   const path = `${streams.path === '/' ? '' : streams.path}/hello`;
   const at = url === 'http://127.0.0.1:8080' ? '' : `--url ${url} `;

@@ -328,6 +328,12 @@ function startOf(one: StartCase, entry: unknown): { start: ReaderStart; query: s
   return { start: { offset, onExpired }, query: `offset=${offset}&on_expired=${onExpired}` };
 }
 
+/** The oldest byte that a start means, retained or not; undefined where the start does not say. */
+function oldestMeant(start: ReaderStart, end: number): number | undefined {
+  if ('from' in start) return start.from === 'earliest' ? 0 : undefined;
+  return 'lastBytes' in start ? Math.max(0, end - start.lastBytes) : undefined;
+}
+
 /** A live read of all that is there: every byte, gap and notice in its place. */
 async function playRead(step: Step & { do: 'read' }, world: World, real: Real): Promise<void> {
   const { path, create, frames } = step;
@@ -344,6 +350,8 @@ async function playRead(step: Step & { do: 'read' }, world: World, real: Real): 
   sameGeneration(entry, answer);
   const parts: Buffer[] = [];
   const notices: string[] = [];
+  const meant = oldestMeant(start.start, entry.stream.end);
+  if (meant !== undefined && meant < reader.cursor) notices.push(`gap ${meant}-${reader.cursor}`);
   for (;;) {
     const record = reader.next(false);
     if (record === 'cut off') throw new Error('the model cuts off nobody');

@@ -148,8 +148,11 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   };
 
   try {
-    for (const { plugin, path, config: parameters, name } of config.mounts) {
-      mounts.declare(plugin, path, parameters, name === undefined ? {} : { instance: name });
+    for (const { plugin, path, config: parameters, name, where } of config.mounts) {
+      mounts.declare(plugin, path, parameters, {
+        ...(name === undefined ? {} : { instance: name }),
+        ...(where === undefined ? {} : { where }),
+      });
     }
     options.signal?.throwIfAborted();
     const address = await server.listen(settings.address.host, settings.address.port).catch((error: unknown) => {
@@ -164,7 +167,6 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
       );
     }
     await untilAborted(mounts.startDeclared(), options.signal);
-    tellWhereFailed(config, mounts, logger);
     return { url, address, mounts, handles, logger, reload, shutdown };
   } catch (error) {
     await shutdown();
@@ -189,15 +191,6 @@ async function writtenConfig({ configFile, config }: AppOptions): Promise<Config
   if (configFile === undefined && config === undefined) return defaultConfig();
   const { configOf, loadConfig } = await import('../config/load.ts');
   return configFile === undefined ? configOf(config ?? {}) : loadConfig(configFile);
-}
-
-/** The mount table says that a mount failed and why; only here it is known in which line it was asked for. */
-function tellWhereFailed(config: Config, mounts: MountTable, logger: PluginLogger): void {
-  for (const mount of mounts.mounts()) {
-    if (mount.status !== 'failed') continue;
-    const where = config.mounts.find(({ path }) => path === mount.path)?.where;
-    if (where !== undefined) logger.error(`${where}: ${mount.error ?? ''}`, { path: mount.path });
-  }
 }
 
 async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {

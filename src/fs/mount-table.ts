@@ -36,6 +36,8 @@ export interface MountTableOptions {
 export interface MountOptions {
   /** The name the configuration gives this instance. */
   instance?: string;
+  /** Where it was asked for, such as `streamfs.yaml:12`: the log names it where the mount fails. */
+  where?: string;
 }
 
 /** A mount as `GET /mounts` lists it (contract 76). */
@@ -83,7 +85,8 @@ export class MountTable extends MountedFileSystem {
   /** Starts and stops under way, for the shutdown to wait for. */
   readonly #underWay = new Set<Promise<unknown>>();
   /** Declared and not yet started. */
-  readonly #declared = new Set<Mount>();
+  /** Each with where it was asked for. */
+  readonly #declared = new Map<Mount, string | undefined>();
   #shutdown: Promise<void> | undefined;
 
   constructor(options: MountTableOptions) {
@@ -123,23 +126,28 @@ export class MountTable extends MountedFileSystem {
    * wrong with its plugin or configuration shows there. INVALID_PATH, MOUNT_EXISTS, SHUTTING_DOWN.
    */
   declare(fstype: string, path: string, config: PluginConfig = {}, options: MountOptions = {}): void {
-    this.#declared.add(this.#reserve(fstype, path, config, options));
+    this.#declared.set(this.#reserve(fstype, path, config, options), options.where);
   }
 
   /** Starts every declared mount and waits for all. One that fails is `failed`, with its error; nothing is thrown. */
   async startDeclared(): Promise<void> {
     const declared = [...this.#declared];
     this.#declared.clear();
-    await Promise.all(declared.map((mount) => this.#track(this.#startOrFail(mount))));
+    await Promise.all(declared.map(([mount, where]) => this.#track(this.#startOrFail(mount, where))));
   }
 
-  async #startOrFail(mount: Mount): Promise<void> {
+  async #startOrFail(mount: Mount, where: string | undefined): Promise<void> {
     try {
       await this.#start(this.#registry.get(mount.pluginName), mount);
     } catch (error) {
       mount.status = 'failed';
       mount.error = messageOf(error);
-      this.#logger.error('mount failed', { path: mount.path, plugin: mount.pluginName, error: mount.error });
+      // One record for each thing that is wrong.
+      const message = where === undefined ? 'mount failed' : `${where}: mount failed`;
+      const problems = isStreamFSError(error, 'PLUGIN_INVALID') ? mount.error.split('\n') : [mount.error];
+      for (const problem of problems) {
+        this.#logger.error(message, { path: mount.path, plugin: mount.pluginName, error: problem });
+      }
     }
   }
 
@@ -305,7 +313,10 @@ function configOf(mount: Mount): { config?: PluginConfig } {
 }
 
 function because(code: 'PLUGIN_INVALID' | 'PLUGIN_FAILED', error: unknown): StreamFSError {
-  const { message } = fail(code, { reason: messageOf(error) });
+  // A configuration error tells one problem a line: each says by itself what it is about.
+  const text = messageOf(error);
+  const lines = isStreamFSError(error, 'CONFIG_INVALID') ? text.split('\n') : [text];
+  const message = lines.map((reason) => fail(code, { reason }).message).join('\n');
   return new StreamFSError(code, message, isStreamFSError(error) ? { ...error.details } : {}, error);
 }
 

@@ -27,3 +27,22 @@ export function textValue(config: PluginConfig, key: string): string | undefined
   if (value === undefined || typeof value === 'string') return value;
   throw fail('CONFIG_INVALID', { reason: `${key} must be a text` });
 }
+
+/**
+ * Reads every value of a configuration, whatever the others are like, and gives them by the names of their readers. One
+ * CONFIG_INVALID tells all that is wrong, one line each.
+ */
+export function readValues<Values extends object>(readers: { [Name in keyof Values]: () => Values[Name] }): Values {
+  const values: Partial<Values> = {};
+  const problems: string[] = [];
+  for (const name of Object.keys(readers) as (keyof Values)[]) {
+    try {
+      values[name] = readers[name]();
+    } catch (error) {
+      if (!isStreamFSError(error, 'CONFIG_INVALID')) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length > 0) throw fail('CONFIG_INVALID', { reason: problems.join('\n') });
+  return values as Values;
+}

@@ -111,11 +111,12 @@ describe('an app', () => {
     expect(await snapshot.text()).toBe('hello');
   });
 
-  it('contract 76: runs on, degraded, where a mount fails, and says where that mount was configured', async () => {
+  it('contract 76: runs on, degraded, where a mount fails, and says all that is wrong, one line each, and where', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'streamfs-app-'));
     try {
       const file = join(folder, 'app.yaml');
-      await writeFile(file, 'plugins:\n  memfs:\n  streamfs:\n    config: {ring_buffer_size: ABC}\n  nosuchfs:\n');
+      const wrong = '{ring_buffer_size: ABC, on_lag: never, colour: red}';
+      await writeFile(file, `plugins:\n  memfs:\n  streamfs:\n    config: ${wrong}\n  nosuchfs:\n`);
       const logger = recorder();
       const app = await start({ configFile: file, logger });
       const { body } = await get(app, '/health');
@@ -123,11 +124,18 @@ describe('an app', () => {
         degraded: true,
         mounts: { total: 3, pending: 0, mounted: 1, failed: 2 },
       });
-      const errors = logger.lines.filter((line) => line.level === 'error').map((line) => line.message);
-      expect(errors).toContainEqual(
-        expect.stringMatching(/app\.yaml:3: .*invalid ring_buffer_size: invalid size format: ABC/),
-      );
-      expect(errors).toContainEqual(expect.stringMatching(/app\.yaml:5: unknown filesystem type: nosuchfs/));
+      // One line for each thing that is wrong, and each is told once.
+      const errors = logger.lines
+        .filter(({ level }) => level === 'error')
+        .map(({ message, facts }) => `${message}: ${facts.error}`)
+        .sort();
+      expect(errors).toEqual([
+        expect.stringMatching(/app\.yaml:3: mount failed: failed to validate plugin: invalid ring_buffer_size: .*ABC/),
+        expect.stringMatching(/app\.yaml:3: mount failed: failed to validate plugin: on_lag must be one of/),
+        expect.stringMatching(/app\.yaml:3: mount failed: failed to validate plugin: unknown .*'colour'/),
+        expect.stringMatching(/app\.yaml:5: mount failed: unknown filesystem type: nosuchfs/),
+      ]);
+      for (const error of errors) expect(error).not.toContain('\n');
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -102,6 +102,15 @@ describe('errors in the words of the command line', () => {
     expect(code).toBe(EXIT.failed.code);
   });
 
+  it('mounting with several wrong parameters tells of each', async () => {
+    const { url } = await realServer();
+    const [message, code] = await said(['mount', 'streamfs', '/x', 'ring_buffer_size=0', 'on_lag=never'], { url });
+    expect(message).toContain('invalid ring_buffer_size');
+    expect(message).toContain('on_lag must be one of');
+    expect(message).not.toContain('\uFFFD');
+    expect(code).toBe(EXIT.usage.code);
+  });
+
   it('mounting with wrong arguments exits with 2, and names what there is', async () => {
     const { url } = await realServer();
     for (const [argv, text] of [

@@ -11,7 +11,7 @@ export async function mounts(context: CommandContext): Promise<undefined> {
     return;
   }
   const rows = list.map((mount) =>
-    [mount.path, mount.pluginName, mount.status ?? '', mount.error ?? ''].map(printable),
+    [mount.path, mount.pluginName, mount.status ?? '', mount.error?.replaceAll('\n', '; ') ?? ''].map(printable),
   );
   for (const line of table(rows)) await context.print(line);
 }

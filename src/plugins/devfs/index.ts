@@ -1,7 +1,7 @@
 /** devfs: the devices every Unix program knows, for tests and scripts that expect a `/dev`. */
 import type { Plugin } from '../../fs/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
-import { textValue } from '../config-values.ts';
+import { readValues, textValue } from '../config-values.ts';
 import { DeviceFileSystem } from './file-system.ts';
 
 const README = `devfs - null, zero, random and urandom
@@ -30,8 +30,10 @@ export const devfsPlugin: Plugin = {
     },
   ],
   validate(config) {
-    refuseUnknownKeys(config, ['mount_path']);
-    textValue(config, 'mount_path');
+    readValues({
+      known: () => refuseUnknownKeys(config, ['mount_path']),
+      mountPath: () => textValue(config, 'mount_path'),
+    });
   },
   async initialize() {
     const fileSystem = new DeviceFileSystem();

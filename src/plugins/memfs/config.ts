@@ -3,7 +3,7 @@ import { fail, isStreamFSError } from '../../errors/index.ts';
 import { type ConfigParameter, normalizePath, type PluginConfig } from '../../fs/index.ts';
 import { formatSize } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
-import { sizeValue, textValue } from '../config-values.ts';
+import { readValues, sizeValue, textValue } from '../config-values.ts';
 
 /** The largest file where the configuration does not say, in bytes. */
 const DEFAULT_MAX_FILE_SIZE = 64 * 1024 * 1024;
@@ -44,17 +44,23 @@ export interface MemfsConfig {
 
 /** CONFIG_INVALID with what is wrong and what would be right. */
 export function readConfig(config: PluginConfig): MemfsConfig {
-  refuseUnknownKeys(
-    config,
-    MEMFS_PARAMETERS.map((parameter) => parameter.name),
-  );
-  textValue(config, 'mount_path');
+  const names = MEMFS_PARAMETERS.map((parameter) => parameter.name);
+  const { initDirs, maxFileSize } = readValues({
+    known: () => refuseUnknownKeys(config, names),
+    mountPath: () => textValue(config, 'mount_path'),
+    initDirs: () => initDirsOf(config.init_dirs),
+    maxFileSize: () => maxFileSizeOf(config),
+  });
+  return { initDirs, maxFileSize };
+}
+
+function maxFileSizeOf(config: PluginConfig): number {
   const maxFileSize = sizeValue(config, 'max_file_size', '64MB') ?? DEFAULT_MAX_FILE_SIZE;
   if (maxFileSize > LARGEST_MAX_FILE_SIZE) {
     const most = formatSize(LARGEST_MAX_FILE_SIZE);
     throw fail('CONFIG_INVALID', { reason: `max_file_size must be at most ${most}: ${formatSize(maxFileSize)}` });
   }
-  return { initDirs: initDirsOf(config.init_dirs), maxFileSize };
+  return maxFileSize;
 }
 
 function initDirsOf(value: unknown): string[] {

@@ -7,7 +7,7 @@ import { fail, isStreamFSError } from '../../errors/index.ts';
 import type { ConfigParameter, PluginConfig } from '../../fs/index.ts';
 import { parseDuration } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
-import { sizeValue, textValue } from '../config-values.ts';
+import { readValues, sizeValue, textValue } from '../config-values.ts';
 
 /** Which readers may ask for the policy `block`. */
 const READER_BLOCK = ['always', 'writers', 'never'] as const;
@@ -143,26 +143,28 @@ const DEFAULTS = Object.fromEntries(CONFIG_PARAMETERS.map(({ name, default: valu
 
 /** @throws CONFIG_INVALID, naming the parameter, what was wrong and what would be right */
 export function parseSettings(given: PluginConfig): Settings {
-  refuseUnknownKeys(
-    given,
-    CONFIG_PARAMETERS.map(({ name }) => name),
-  );
-  textValue(given, 'mount_path');
   const config = { ...DEFAULTS, ...given };
-  return {
-    maxLag: size(config, 'channel_buffer_size', '512KB'),
-    retention: size(config, 'ring_buffer_size', '1MB'),
-    onLag: oneOf('on_lag', config.on_lag, LAG_POLICIES),
-    blockTimeout: duration(config, 'block_timeout'),
-    readerBlock: oneOf('reader_block', config.reader_block, READER_BLOCK),
-    autoCreate: flag(config, 'auto_create'),
-    maxStreams: count(config, 'max_streams'),
-    maxReaders: count(config, 'max_readers'),
-    idleTimeout: duration(config, 'idle_timeout'),
-    maxProducers: count(config, 'max_producers'),
-    producerTtl: duration(config, 'producer_ttl'),
-    lineTimeout: duration(config, 'line_timeout'),
-  };
+  const names = CONFIG_PARAMETERS.map(({ name }) => name);
+  const { settings } = readValues({
+    known: () => refuseUnknownKeys(given, names),
+    mountPath: () => textValue(given, 'mount_path'),
+    settings: () =>
+      readValues<Settings>({
+        maxLag: () => size(config, 'channel_buffer_size', '512KB'),
+        retention: () => size(config, 'ring_buffer_size', '1MB'),
+        onLag: () => oneOf('on_lag', config.on_lag, LAG_POLICIES),
+        blockTimeout: () => duration(config, 'block_timeout'),
+        readerBlock: () => oneOf('reader_block', config.reader_block, READER_BLOCK),
+        autoCreate: () => flag(config, 'auto_create'),
+        maxStreams: () => count(config, 'max_streams'),
+        maxReaders: () => count(config, 'max_readers'),
+        idleTimeout: () => duration(config, 'idle_timeout'),
+        maxProducers: () => count(config, 'max_producers'),
+        producerTtl: () => duration(config, 'producer_ttl'),
+        lineTimeout: () => duration(config, 'line_timeout'),
+      }),
+  });
+  return settings;
 }
 
 /** `example` is what the original's error names (contract 81). */

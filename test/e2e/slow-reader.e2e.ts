@@ -224,7 +224,7 @@ describe('what a slow reader may ask for', () => {
     stopped.kill('SIGCONT');
     const { code, stderr } = await stopped.result();
     const { length } = stopped.stdout;
-    expect(stderr).toMatch(new RegExp(`^streamfs: too slow: .* at offset ${length}; .*--offset ${length} .*--on-lag`));
+    expect(stderr).toMatch(new RegExp(`^streamfs: too slow: .* at offset ${length}; .*--offset ${length}, .*--on-lag`));
     expect(code).toBe(4);
     expect(length).toBeLessThan(total);
   });

@@ -33,10 +33,10 @@ const EVERYTHING = ['S1', 'S2', 'S2c', 'S2b', 'S3', 'S4', 'S5', 'S6', 'streams']
 function agfs(prefix = '/api/v1', name = 'bench') {
   const path = `${prefix}/files?path=/streamfs/${name}%i`;
   return ({ size }, write) => ({
-    read: `GET ${path}&stream=true HTTP/1.1\\r\\nHost: bench\\r\\n\\r\\n`,
+    read: `GET ${path}&stream=true HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n`,
     ...(write === 'put'
       ? {
-          before: `PUT ${path} HTTP/1.1\\r\\nHost: bench\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
+          before: `PUT ${path} HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
           answer: 'HTTP/1.1 2',
         }
       : chunkedBody(`PUT ${path} HTTP/1.1`, size)),
@@ -46,7 +46,7 @@ function agfs(prefix = '/api/v1', name = 'bench') {
 /** Many messages in one request, each an HTTP chunk. */
 function chunkedBody(requestLine, size) {
   return {
-    open: `${requestLine}\\r\\nHost: bench\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n`,
+    open: `${requestLine}\\r\\nHost: localhost\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n`,
     before: `${size.toString(16)}\\r\\n`,
     after: '\\r\\n',
     finish: '0\\r\\n\\r\\n',
@@ -111,7 +111,7 @@ const piping = {
   missing: () => (existsSync(PIPING) ? undefined : 'piping-server is not installed (npm ci in bench)'),
   command: (port) => [process.execPath, PIPING, '--host', '127.0.0.1', '--http-port', String(port)],
   protocol: ({ size, readers }) => ({
-    read: `GET /x?n=${readers} HTTP/1.1\\r\\nHost: bench\\r\\n\\r\\n`,
+    read: `GET /x?n=${readers} HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n`,
     'late-head': 1,
     ...chunkedBody(`PUT /x?n=${readers} HTTP/1.1`, size),
   }),
@@ -134,9 +134,9 @@ const durable = {
     if (!made.ok) throw new Error(`Durable Streams answered ${made.status}`);
   },
   protocol: ({ size, mode }) => ({
-    read: `GET /x?offset=${mode === 'join' ? '-1' : 'now'}&live=sse HTTP/1.1\\r\\nHost: bench\\r\\n\\r\\n`,
+    read: `GET /x?offset=${mode === 'join' ? '-1' : 'now'}&live=sse HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n`,
     framing: 'scan',
-    before: `POST /x HTTP/1.1\\r\\nHost: bench\\r\\nContent-Type: text/plain\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
+    before: `POST /x HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Type: text/plain\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
     answer: 'HTTP/1.1 2',
   }),
 };
@@ -213,7 +213,7 @@ const icecast = {
     return ['icecast2', '-c', file];
   },
   protocol: () => ({
-    read: 'GET /x HTTP/1.0\\r\\nHost: bench\\r\\n\\r\\n',
+    read: 'GET /x HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n',
     framing: 'fixed',
     'writer-first': 1,
     // It answers a listener when there is something to send.
@@ -257,8 +257,8 @@ const nchan = {
     return ['nginx', '-p', folder, '-c', file];
   },
   protocol: ({ size, mode }) => ({
-    read: `GET /${mode === 'join' ? 'all' : 'live'} HTTP/1.1\\r\\nHost: bench\\r\\nTE: chunked\\r\\n\\r\\n`,
-    before: `POST /pub HTTP/1.1\\r\\nHost: bench\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
+    read: `GET /${mode === 'join' ? 'all' : 'live'} HTTP/1.1\\r\\nHost: localhost\\r\\nTE: chunked\\r\\n\\r\\n`,
+    before: `POST /pub HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
     answer: 'HTTP/1.1 20',
   }),
 };

@@ -411,6 +411,10 @@ async function playHandleRead(step: Step & { do: 'handle read' }, world: World, 
     refused(answer, new Refusal(410, 'OFFSET_GONE'), 200);
     return;
   }
+  if (reader !== undefined && offset !== undefined && stream.ended !== undefined && offset > stream.end) {
+    refused(answer, new Refusal(416, 'OFFSET_BEYOND_END'), 200);
+    return;
+  }
   refused(answer, undefined, 200);
   const told = {
     offset: Number(answer.headers['x-stream-offset']),

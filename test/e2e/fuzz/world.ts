@@ -265,6 +265,7 @@ export class World {
   private startOf(stream: ModelStream, start: ReaderStart): number {
     const at = stream.startOf(start);
     if ('offset' in start && at < stream.start && start.onExpired !== 'skip') refuse(410, 'OFFSET_GONE');
+    if (stream.ended !== undefined && at > stream.end) refuse(416, 'OFFSET_BEYOND_END');
     return at;
   }
 
@@ -338,6 +339,7 @@ export class World {
     if (target < 0) refuse(400, 'NEGATIVE_OFFSET');
     if (target === handle.reader?.cursor) return target;
     if (target < stream.start) refuse(410, 'OFFSET_GONE');
+    if (stream.ended !== undefined && target > stream.end) refuse(416, 'OFFSET_BEYOND_END');
     handle.reader?.seek(target);
     handle.skipped = 0;
     return target;

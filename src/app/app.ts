@@ -5,6 +5,7 @@
  *   configuration ─► logger ─► registry ─► mounts ─► handles ─► server: listen ─► start the mounts
  *   shutdown:        server takes nothing new, streams end, readers get the end, what is left is cut at the deadline
  */
+import { resolve } from 'node:path';
 import { isLoopback, parseAddress, refuseExposure } from '../config/address.ts';
 import { defaultConfig } from '../config/default-config.ts';
 import type { Config, ConfigInput, LogFormat } from '../config/index.ts';
@@ -77,6 +78,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const { server: settings } = config;
   const links = await linkOptions(settings.links);
   const logger = options.logger ?? createLogger(settings.logLevel, options.logFormat ?? settings.logFormat);
+  tellOfConfig(options, config, logger);
   const { bounds } = settings;
   const { limits } = bounds;
   const memory = new MemoryBudget(bounds.maxMemory);
@@ -120,7 +122,8 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   };
 
   const readAgain = async () => {
-    const next = (await configFor(options)).server;
+    const nextConfig = await configFor(options);
+    const { server: next } = nextConfig;
     const nextLinks = await linkOptions(next.links);
     const nextTls = next.tls === undefined ? undefined : await loadTls(next.tls);
     tokens.replace(next.tokens, nextLinks);
@@ -131,6 +134,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
       server.replaceTls(nextTls);
       warnOfTime(nextTls, logger);
     }
+    for (const warning of nextConfig.warnings) logger.warn(warning);
     const { length: listed } = next.corsOrigins;
     logger.info('the configuration was read again', {
       tokens: next.tokens.length,
@@ -187,10 +191,17 @@ async function configFor(options: AppOptions): Promise<Config> {
 }
 
 /** What was configured. The schema and the parsers are loaded only where there is something to read. */
-async function writtenConfig({ configFile, config }: AppOptions): Promise<Config> {
+async function writtenConfig({ configFile, config, plugins = [] }: AppOptions): Promise<Config> {
   if (configFile === undefined && config === undefined) return defaultConfig();
   const { configOf, loadConfig } = await import('../config/load.ts');
-  return configFile === undefined ? configOf(config ?? {}) : loadConfig(configFile);
+  const own = plugins.map(({ name }) => name);
+  return configFile === undefined ? configOf(config ?? {}, own) : loadConfig(configFile, own);
+}
+
+/** Which file holds, and what of it does not exist here. */
+function tellOfConfig({ configFile }: AppOptions, config: Config, logger: PluginLogger): void {
+  if (configFile !== undefined) logger.info('configuration', { file: resolve(configFile) });
+  for (const warning of config.warnings) logger.warn(warning);
 }
 
 async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {

@@ -60,7 +60,10 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
   program
     .command('serve')
     .description('run a server until SIGTERM or SIGINT')
-    .option('-c, --config <file>', 'configuration, YAML or TOML (default: $STREAMFS_CONFIG, else built-in defaults)')
+    .option(
+      '-c, --config <file>',
+      'configuration, YAML or TOML (default: $STREAMFS_CONFIG, else ./config.yaml, else built-in)',
+    )
     .option('--addr <host:port>', 'listen there instead (default: as configured, else 127.0.0.1:8080)')
     .option(
       '--max-memory <size>',

@@ -26,5 +26,6 @@ export function defaultConfig(): Config {
       bounds: defaultBounds(),
     },
     mounts: DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} })),
+    warnings: [],
   };
 }

@@ -30,6 +30,9 @@ export const DEFAULT_MOUNTS = [
   { plugin: 'devfs', path: '/dev' },
 ] as const;
 
+/** What is mounted although `plugins` does not name it, unless something else has its path (contract 92). */
+export const ALWAYS_MOUNTED = DEFAULT_MOUNTS.filter(({ plugin }) => plugin === 'devfs');
+
 /** Where a plugin is mounted whose configuration names no path. */
 export function defaultPath(plugin: string): string {
   return DEFAULT_MOUNTS.find((mount) => mount.plugin === plugin)?.path ?? `/${plugin}`;

@@ -7,17 +7,18 @@ import { dirname, resolve } from 'node:path';
 import { fail, isStreamFSError } from '../errors/index.ts';
 import { tokensOf } from './auth-schema.ts';
 import { defaultConfig } from './default-config.ts';
-import { defaultPath } from './defaults.ts';
-import type { KeyPath } from './document.ts';
+import { ALWAYS_MOUNTED, defaultPath } from './defaults.ts';
+import { isMapping, type KeyPath } from './document.ts';
+import { withoutForeign } from './foreign.ts';
 import { parseDocument } from './format.ts';
 import { boundsOf } from './limits.ts';
 import { parseMountPath } from './mount-path.ts';
-import { configError, firstOf, type Problem, problemsOf, type Source, whereText } from './problems.ts';
+import { configError, firstOf, type Problem, problemsOf, type Source, toldOf, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
 import type { Config, LinksConfig, MountConfig, TlsConfig } from './types.ts';
 
-/** Reads a configuration file, YAML or TOML. */
-export async function loadConfig(file: string): Promise<Config> {
+/** Reads a configuration file, YAML or TOML. `own`: plugins beside the built-in ones, by name. */
+export async function loadConfig(file: string, own: readonly string[] = []): Promise<Config> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
@@ -30,29 +31,29 @@ export async function loadConfig(file: string): Promise<Config> {
   } catch {
     throw fail('CONFIG_INVALID', { reason: `${file}: expected text in UTF-8` }, { file });
   }
-  return parseConfig(text, file);
+  return parseConfig(text, file, own);
 }
 
 /** Reads the text of a configuration. `file` names it in errors, and its extension tells YAML from TOML. */
-export function parseConfig(text: string, file: string): Config {
+export function parseConfig(text: string, file: string, own: readonly string[] = []): Config {
   const result = parseDocument(text, file);
   if ('problems' in result) {
     const lines = result.problems.map((problem) => problem.line);
     const source: Source = { file, lineOf: ([index]) => lines[Number(index)] };
     const told = result.problems.map((problem) => `${whereText(source, problem.line)}: ${problem.text}`);
-    const reason = firstOf(told, source);
+    const reason = firstOf(told, source).join('\n');
     throw fail('CONFIG_INVALID', { reason }, { file, ...(lines[0] ? { line: lines[0] } : {}) });
   }
-  return check(result.document.value, { file, lineOf: result.document.lineOf });
+  return check(result.document.value, { file, lineOf: result.document.lineOf }, own);
 }
 
 /** Checks a configuration given as an object, with the keys of a configuration file. */
-export function configOf(input: ConfigInput): Config {
-  return check(input, { lineOf: () => undefined });
+export function configOf(input: ConfigInput, own: readonly string[] = []): Config {
+  return check(input, { lineOf: () => undefined }, own);
 }
 
-function check(value: unknown, source: Source): Config {
-  const written = withoutEmptySections(value);
+function check(value: unknown, source: Source, own: readonly string[]): Config {
+  const { value: written, warnings } = withoutForeign(withoutEmptySections(value), own);
   const result = schema.safeParse(written);
   if (!result.success) throw configError(source, problemsOf(result.error.issues, written));
   const { server, plugins } = result.data;
@@ -75,6 +76,7 @@ function check(value: unknown, source: Source): Config {
       bounds,
     },
     mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),
+    warnings: toldOf(source, warnings),
   };
 }
 
@@ -97,16 +99,18 @@ function beside(name: string, { file }: Source): string {
 type Plugins = NonNullable<(typeof schema)['_output']['plugins']>;
 type Instance = Extract<Plugins, readonly unknown[]>[number];
 
-/** The mounts that are enabled, in order; every problem with them is reported at once. */
+/** The mounts that are enabled, in order, and those nobody spoke of that are always there; every problem with them is reported at once. */
 function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
   const problems: Problem[] = [];
   const taken = new Map<string, number | undefined>();
   const mounts: MountConfig[] = [];
+  const written = new Set<string>();
   for (const { plugin, entry, at } of entriesOf(plugins)) {
     if (plugin === undefined) {
       problems.push({ path: at, text: "needs the name of a plugin, such as 'name: streamfs'" });
       continue;
     }
+    written.add(plugin);
     if (!entry.enabled) continue;
     const path = entry.path ?? pathOfPlugin(plugin, at, problems);
     if (path === undefined) continue;
@@ -125,6 +129,9 @@ function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
     });
   }
   if (problems.length > 0) throw configError(source, problems);
+  for (const { plugin, path } of ALWAYS_MOUNTED) {
+    if (!written.has(plugin) && !taken.has(path)) mounts.push({ plugin, path, config: {} });
+  }
   return mounts;
 }
 
@@ -188,10 +195,6 @@ function withEmptyInstances(plugins: unknown): unknown {
 
 function withEmptyConfig(entry: unknown): unknown {
   return isMapping(entry) && entry.config === null ? { ...entry, config: {} } : entry;
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function reasonOf(error: unknown): string {

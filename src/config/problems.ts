@@ -22,13 +22,8 @@ export interface Source {
 
 /** One CONFIG_INVALID for all problems, one line each; its details are the place of the first. */
 export function configError(source: Source, problems: readonly Problem[]) {
-  const placed = problems.map(({ path, text }) => ({ path, text, line: source.lineOf(path) ?? 0 }));
-  placed.sort((a, b) => a.line - b.line);
-  const lines = placed.map(({ path, text, line }) => {
-    const key = keyText(path);
-    return `${whereText(source, line)}: ${key === '' ? '' : `${key}: `}${text}`;
-  });
-  const reason = firstOf(lines, source);
+  const placed = inOrder(source, problems);
+  const reason = toldOf(source, problems).join('\n');
   const first = placed[0];
   return fail(
     'CONFIG_INVALID',
@@ -41,6 +36,20 @@ export function configError(source: Source, problems: readonly Problem[]) {
   );
 }
 
+function inOrder(source: Source, problems: readonly Problem[]) {
+  const placed = problems.map(({ path, text }) => ({ path, text, line: source.lineOf(path) ?? 0 }));
+  return placed.sort((a, b) => a.line - b.line);
+}
+
+/** A line for each of the first problems, in the order of the file: where, which key, what. */
+export function toldOf(source: Source, problems: readonly Problem[]): string[] {
+  const lines = inOrder(source, problems).map(({ path, text, line }) => {
+    const key = keyText(path);
+    return `${whereText(source, line)}: ${key === '' ? '' : `${key}: `}${text}`;
+  });
+  return firstOf(lines, source);
+}
+
 /** Problems told at once: a bracket that is missing can make hundreds, and nobody reads on. */
 const MOST_TOLD = 20;
 
@@ -48,14 +57,13 @@ const MOST_TOLD = 20;
 const LONGEST_LINE = 800;
 
 /** The first lines, and how many more there are; what of the file is quoted in them does nothing to a terminal. */
-export function firstOf(lines: readonly string[], source: Source): string {
+export function firstOf(lines: readonly string[], source: Source): string[] {
   const more = lines.length - MOST_TOLD;
   const told = lines.slice(0, MOST_TOLD).map((line) => {
     const cut = line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line;
     return cut.replace(/\p{Cc}/gu, (sign) => `\\x${sign.charCodeAt(0).toString(16).padStart(2, '0')}`);
   });
-  if (more <= 0) return told.join('\n');
-  return [...told, `${whereText(source, undefined)}: ${more} more like these`].join('\n');
+  return more <= 0 ? told : [...told, `${whereText(source, undefined)}: ${more} more like these`];
 }
 
 /** `streamfs.yaml:12`, without the line where nothing tells it. */

@@ -88,7 +88,8 @@ export const schema = z.strictObject({
   plugins: plugins
     .optional()
     .describe(
-      'What is mounted: by name of the plugin, one instance or a list of them. Default: every built-in plugin.',
+      'What is mounted: by name of the plugin, one instance or a list of them. Default: every built-in plugin. ' +
+        'devfs is mounted at /dev also where it is not named, unless `enabled: false` is said of it.',
     ),
 });
 

@@ -7,6 +7,8 @@ export interface Config {
   server: ServerConfig;
   /** In the order of the configuration. No two have the same path. */
   mounts: readonly MountConfig[];
+  /** What was left out because it exists in AGFS only, a line each. */
+  warnings: readonly string[];
 }
 
 interface ServerConfig {

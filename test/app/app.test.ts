@@ -96,6 +96,7 @@ describe('an app', () => {
       open.push(app);
       expect(app.mounts.mounts().map((mount) => [mount.path, mount.instance])).toEqual([
         ['/a', 'a'],
+        ['/dev', undefined],
         ['/m', undefined],
       ]);
       expect(app.address.host).toBe('127.0.0.1');
@@ -111,6 +112,29 @@ describe('an app', () => {
     expect(await snapshot.text()).toBe('hello');
   });
 
+  it('contract 92: logs the name of its configuration, and warns of what exists in AGFS only, not of a mistake', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'streamfs-app-'));
+    try {
+      const file = join(folder, 'app.yaml');
+      await writeFile(file, 'plugins:\n  kvfs: {}\n  streamsf: {}\nexternal_plugins: {enabled: true}\n');
+      const logger = recorder();
+      const app = await start({ configFile: file, logger });
+      expect(logger.lines).toContainEqual({ level: 'info', message: 'configuration', facts: { file } });
+      const warnings = () => logger.lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+      const told = [expect.stringMatching(/app\.yaml:2: plugins\.kvfs: /), expect.stringMatching(/app\.yaml:4: ext/)];
+      expect(warnings()).toEqual(told);
+      const mistakes = logger.lines.filter(({ level }) => level === 'error');
+      expect(mistakes).toHaveLength(1);
+      expect(`${mistakes[0]!.message}: ${mistakes[0]!.facts.error}`).toMatch(
+        /app\.yaml:3: .*filesystem type: streamsf/,
+      );
+      await app.reload();
+      expect(warnings()).toEqual([...told, ...told]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('contract 76: runs on, degraded, where a mount fails, and says all that is wrong, one line each, and where', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'streamfs-app-'));
     try {
@@ -122,7 +146,7 @@ describe('an app', () => {
       const { body } = await get(app, '/health');
       expect(body).toMatchObject({
         degraded: true,
-        mounts: { total: 3, pending: 0, mounted: 1, failed: 2 },
+        mounts: { total: 4, pending: 0, mounted: 2, failed: 2 },
       });
       // One line for each thing that is wrong, and each is told once.
       const errors = logger.lines
@@ -153,7 +177,7 @@ describe('an app', () => {
     await reached;
     const url = String(logger.lines.find((line) => line.message === 'listening')?.facts.url);
     expect((await get({ url }, '/ready')).status).toBe(503);
-    expect(await get({ url }, '/health')).toMatchObject({ status: 200, body: { mounts: { total: 2, pending: 1 } } });
+    expect(await get({ url }, '/health')).toMatchObject({ status: 200, body: { mounts: { total: 3, pending: 1 } } });
     release();
     const app = await starting;
     open.push(app);

@@ -243,6 +243,35 @@ describe('serve', () => {
     expect(await shown(`  streamfs: ${broken}\n`)).not.toContain('--stream');
   });
 
+  it('contract 92: serve reads config.yaml of the working directory, where -c names no other; options come before it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'streamfs-cli-'));
+    const before = process.cwd();
+    onTestFinished(async () => {
+      process.chdir(before);
+      await rm(folder, { recursive: true });
+    });
+    process.chdir(folder);
+    /** What is mounted. */
+    const served = async (...args: string[]) => {
+      const server = cli(['serve', '--addr', '127.0.0.1:0', ...args]);
+      await expect.poll(server.out).toMatch(/listening on http:\S+/);
+      const mounts = cli(['mounts', '--json'], { url: /http:\S+/.exec(server.out())![0] });
+      await mounts.code;
+      server.interrupt('SIGTERM');
+      expect(await server.code).toBe(0);
+      return mounts.out();
+    };
+    expect(await served()).toContain('/streamfs');
+    await writeFile('config.yaml', 'server: {address: "192.0.2.1:1"}\nplugins: {memfs: {path: /only-here}}\n');
+    expect(await served()).toContain('/only-here');
+    await writeFile('other.yaml', 'plugins: {memfs: {path: /other}}\n');
+    expect(await served('-c', 'other.yaml')).toContain('/other');
+    await writeFile('config.yaml', 'servr: {}\n');
+    const broken = cli(['serve', '--addr', '127.0.0.1:0']);
+    expect(await broken.code).toBe(EXIT.usage.code);
+    expect(broken.err.text).toContain("config.yaml:1: servr: unknown key (did you mean 'server'?)");
+  });
+
   it('a configuration that cannot be used is a usage error, an address in use a failure', async () => {
     const missing = cli(['serve', '-c', '/nonexistent/config.yaml']);
     expect(await missing.code).toBe(EXIT.usage.code);

@@ -90,9 +90,10 @@ describe('defaults', () => {
     expect(parseConfig('# nothing\n', 'c.toml')).toEqual(defaultConfig());
   });
 
-  it('mount nothing where the plugins are an empty mapping or list', () => {
-    expect(parseConfig('plugins: {}', 'c.yaml').mounts).toEqual([]);
-    expect(parseConfig('plugins: []', 'c.yaml').mounts).toEqual([]);
+  it('contract 92: mount nothing but /dev where the plugins are an empty mapping or list', () => {
+    const dev = [{ plugin: 'devfs', path: '/dev', config: {} }];
+    expect(parseConfig('plugins: {}', 'c.yaml').mounts).toEqual(dev);
+    expect(parseConfig('plugins: []', 'c.yaml').mounts).toEqual(dev);
   });
 });
 
@@ -145,6 +146,7 @@ describe('lists of instances', () => {
     { plugin: 'streamfs', name: 'a', path: '/a', config: { ring_buffer_size: '1MB' } },
     { plugin: 'streamfs', name: 'b', path: '/b', config: {} },
   ];
+  const dev = { plugin: 'devfs', path: '/dev', config: {} };
 
   it('contract 84: stand under the name of the plugin', () => {
     const text = `plugins:
@@ -155,10 +157,7 @@ describe('lists of instances', () => {
     - {name: c, enabled: false, path: /a}
 `;
     const { mounts } = parseConfig(text, 'c.yaml');
-    expect(mounts).toEqual([
-      { ...expected[0], where: 'c.yaml:3' },
-      { ...expected[1], where: 'c.yaml:4' },
-    ]);
+    expect(mounts).toEqual([{ ...expected[0], where: 'c.yaml:3' }, { ...expected[1], where: 'c.yaml:4' }, dev]);
   });
 
   it('contract 84: may be written in TOML too', () => {
@@ -175,6 +174,7 @@ path = "/b"
     expect(parseConfig(text, 'c.toml').mounts).toEqual([
       { ...expected[0], where: 'c.toml:1' },
       { ...expected[1], where: 'c.toml:7' },
+      dev,
     ]);
   });
 

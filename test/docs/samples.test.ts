@@ -76,7 +76,7 @@ describe('what README shows', () => {
       return { ...config, mounts: config.mounts.map(({ where: _, ...mount }) => mount) };
     });
     expect(toml).toEqual(yaml);
-    expect(yaml?.mounts.map((mount) => mount.plugin)).toEqual(['streamfs']);
+    expect(yaml?.mounts.map((mount) => mount.plugin)).toEqual(['streamfs', 'devfs']);
     expect(parseSettings(yaml!.mounts[0]!.config).retention).toBe(8 * 1024 * 1024);
   });
 

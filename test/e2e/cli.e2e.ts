@@ -313,8 +313,9 @@ describe('serve', () => {
     const child = serve('--addr', '127.0.0.1:0', '-c', file);
     const [, url = ''] = /listening on (\S+)/.exec(await child.stdout.until(/listening on \S+\n/))!;
     const health = (await (await fetch(`${url}/api/v1/health`)).json()) as Record<string, unknown>;
-    expect(health).toMatchObject({ degraded: true, mounts: { mounted: 1, failed: 2 } });
-    expect(child.stderr.text).toContain(`${file}:3: unknown filesystem type: stramfs`);
+    expect(health).toMatchObject({ degraded: true, mounts: { mounted: 2, failed: 2 } });
+    expect(child.stderr.text).toContain(`${file}:3: mount failed`);
+    expect(child.stderr.text).toContain('unknown filesystem type: stramfs');
     expect(child.stderr.text).toContain(`${file}:4: `);
     expect(child.stderr.text).toContain("unknown configuration parameter(s) 'ring_bufer_size'");
     child.kill('SIGTERM');

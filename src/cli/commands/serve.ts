@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { App } from '../../app/index.ts';
 import type { LogFormat } from '../../config/index.ts';
 import type { CommandContext } from '../context.ts';
@@ -21,7 +22,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
     return EXIT.ok.code;
   }
   if (context.global.json) throw new UsageError('serve has no --json: for a log in JSON there is --log-format json');
-  const configFile = options.config ?? (context.io.env.STREAMFS_CONFIG || undefined);
+  const configFile = options.config ?? (context.io.env.STREAMFS_CONFIG || (await presentConfig()));
   // SIGHUP ends a process that has no handler for it, so there is one from before the start.
   let app: App | undefined;
   let hungUp = false;
@@ -62,6 +63,19 @@ function readAgain(app: App, configFile: string | undefined): void {
   app
     .reload()
     .catch((error: unknown) => app.logger.error('the configuration stays as it was', { error: String(error) }));
+}
+
+/** Read from the working directory where no other configuration is named (contract 92). */
+const PRESENT_CONFIG = 'config.yaml';
+
+async function presentConfig(): Promise<string | undefined> {
+  try {
+    await stat(PRESENT_CONFIG);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  }
+  // One that is there and cannot be read is an error of reading it.
+  return PRESENT_CONFIG;
 }
 
 /** Where it is, and two lines to try, on a mount that works. */

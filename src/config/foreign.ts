@@ -1,0 +1,85 @@
+/**
+ * What a configuration of AGFS may hold that does not exist here. It is left out with a warning each, so that such a
+ * file starts this server; any other unknown name is an error, since it is more likely a slip.
+ */
+import { isMapping, type KeyPath } from './document.ts';
+import type { Problem } from './problems.ts';
+
+const FOREIGN_SECTIONS: ReadonlySet<string> = new Set(['external_plugins']);
+
+const FOREIGN_PLUGINS: ReadonlySet<string> = new Set([
+  'gptfs',
+  'heartbeatfs',
+  'hellofs',
+  'httagfs',
+  'httpfs',
+  'kvfs',
+  'localfs',
+  'proxyfs',
+  'queuefs',
+  's3fs',
+  'serverinfofs',
+  'sqlfs',
+  'sqlfs2',
+  'streamrotatefs',
+  'vectorfs',
+]);
+
+/**
+ * The configuration without them, and a warning for each. `own` are plugins that the program brought itself: one that
+ * is called like one of AGFS's is no stranger.
+ */
+export function withoutForeign(value: unknown, own: readonly string[]): { value: unknown; warnings: Problem[] } {
+  if (!isMapping(value)) return { value, warnings: [] };
+  const warnings: Problem[] = [];
+  const kept: Record<string, unknown> = {};
+  for (const [key, section] of Object.entries(value)) {
+    if (FOREIGN_SECTIONS.has(key)) {
+      warnings.push({ path: [key], text: 'this section of AGFS does not exist here and is left out' });
+    } else {
+      define(kept, key, key === 'plugins' ? pluginsOf(section, own, warnings) : section);
+    }
+  }
+  return { value: kept, warnings };
+}
+
+function pluginsOf(plugins: unknown, own: readonly string[], warnings: Problem[]): unknown {
+  const isForeign = (name: unknown) => typeof name === 'string' && FOREIGN_PLUGINS.has(name) && !own.includes(name);
+  const tell = (path: KeyPath, name: unknown) => {
+    warnings.push({ path, text: `the plugin ${String(name)} of AGFS does not exist here and is left out` });
+  };
+  if (Array.isArray(plugins)) {
+    return plugins.map((entry: unknown, index) => {
+      const path = ['plugins', index];
+      if (!isMapping(entry)) return entry;
+      const name = entry.plugin ?? entry.name;
+      if (!isForeign(name)) return withoutInstances(entry, path, warnings);
+      tell(path, name);
+      // Its place is kept: the others are found by theirs.
+      return { plugin: name, enabled: false };
+    });
+  }
+  if (!isMapping(plugins)) return plugins;
+  const kept: Record<string, unknown> = {};
+  for (const [name, entry] of Object.entries(plugins)) {
+    if (isForeign(name)) tell(['plugins', name], name);
+    else define(kept, name, withoutInstances(entry, ['plugins', name], warnings));
+  }
+  return kept;
+}
+
+/** AGFS's sample has `instances` below a plugin; what is read, there and here, is a list in the place of the plugin. */
+function withoutInstances(entry: unknown, path: KeyPath, warnings: Problem[]): unknown {
+  if (!isMapping(entry) || !Object.hasOwn(entry, 'instances')) return entry;
+  const { instances: _, ...rest } = entry;
+  warnings.push({
+    path: [...path, 'instances'],
+    text: 'is not read and left out: for several instances write a list of {path, config} as the value of the plugin',
+  });
+  return rest;
+}
+
+/** Assigning to `__proto__` would set no key. */
+function define(target: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}

@@ -137,8 +137,9 @@ export class Messages {
     this.#stream.on('error', () => {});
   }
 
+  /** An error of several lines tells several things that are wrong: each is a message of its own. */
   error(text: string): void {
-    this.#line('red', text);
+    for (const line of text.trim().split(/\s*\n\s*/)) this.#line('red', line);
   }
 
   warn(text: string): void {

@@ -143,10 +143,11 @@ export class MountTable extends MountedFileSystem {
       mount.status = 'failed';
       mount.error = messageOf(error);
       // One record for each thing that is wrong.
-      const message = where === undefined ? 'mount failed' : `${where}: mount failed`;
       const problems = isStreamFSError(error, 'PLUGIN_INVALID') ? mount.error.split('\n') : [mount.error];
       for (const problem of problems) {
-        this.#logger.error(message, { path: mount.path, plugin: mount.pluginName, error: problem });
+        const facts = { path: mount.path, plugin: mount.pluginName };
+        if (where === undefined) this.#logger.error('mount failed', { ...facts, error: problem });
+        else this.#logger.error(`${where}: ${problem}`, facts);
       }
     }
   }

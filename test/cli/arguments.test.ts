@@ -58,14 +58,14 @@ describe('arguments', () => {
     expect(new Set(codes).size).toBe(codes.length);
   });
 
-  it('errors are one line, with nothing in them that a terminal would obey', async () => {
+  it('errors of several lines are as many messages, with nothing in them that a terminal would obey', async () => {
     const server = await fakeServer((_request, response) => {
       response.writeHead(500);
       response.end(JSON.stringify({ error: 'two\nlines \u001b[31mand a colour' }));
     });
     const run = cli(['stat', '/a'], { url: server.url });
     expect(await run.code).toBe(EXIT.failed.code);
-    expect(run.err.text).toBe('streamfs: two lines \uFFFD[31mand a colour\n');
+    expect(run.err.text).toBe('streamfs: two\nstreamfs: lines \uFFFD[31mand a colour\n');
   });
 
   it.each([

@@ -272,10 +272,19 @@ describe('serve', () => {
     expect(broken.err.text).toContain("config.yaml:1: servr: unknown key (did you mean 'server'?)");
   });
 
-  it('a configuration that cannot be used is a usage error, an address in use a failure', async () => {
+  it('a configuration that cannot be used is a usage error with one line for each thing that is wrong, an address in use a failure', async () => {
     const missing = cli(['serve', '-c', '/nonexistent/config.yaml']);
     expect(await missing.code).toBe(EXIT.usage.code);
     expect(missing.err.text).toContain('/nonexistent/config.yaml');
+    const file = await quietConfig();
+    await writeFile(file, 'server:\n  address: nowhere\n  colour: red\n');
+    const wrong = cli(['serve', '-c', file]);
+    expect(await wrong.code).toBe(EXIT.usage.code);
+    expect(wrong.err.text.split('\n')).toEqual([
+      expect.stringMatching(/^streamfs: .*config\.yaml:2: server\.address: /),
+      expect.stringMatching(/^streamfs: .*config\.yaml:3: server\.colour: /),
+      '',
+    ]);
     const { url } = await realServer();
     const taken = cli(['serve', '-c', await quietConfig(), '--addr', new URL(url).host]);
     expect(await taken.code).toBe(EXIT.failed.code);

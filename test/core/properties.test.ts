@@ -192,6 +192,10 @@ class Pair {
       expect(() => this.stream.openReader(options)).toThrow(`the earliest is ${this.model.start}`);
       return;
     }
+    if (this.model.ended !== undefined && this.model.startOf(start) > this.model.end) {
+      expect(() => this.stream.openReader(options)).toThrow(`the stream has ended at ${this.model.end}`);
+      return;
+    }
     const real = this.stream.openReader(options);
     const model = new ModelReader(this.model, onLag ?? this.stream.onLag, this.model.startOf(start));
     expect(real.cursor).toBe(model.cursor);
@@ -259,6 +263,10 @@ class Pair {
     if (model.failed) return;
     if (offset < this.model.start) {
       expect(() => real.seek(offset)).toThrow(`the earliest is ${this.model.start}`);
+      return;
+    }
+    if (this.model.ended !== undefined && offset > this.model.end) {
+      expect(() => real.seek(offset)).toThrow(`the stream has ended at ${this.model.end}`);
       return;
     }
     real.seek(offset);

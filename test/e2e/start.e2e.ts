@@ -86,7 +86,7 @@ describe('npm start', () => {
         logs.push(log());
       }
       const lines = logs[0]!.trim().split('\n');
-      expect(JSON.parse(lines[0]!).msg).toBe('listening');
+      expect(lines.slice(0, 2).map((line) => JSON.parse(line).msg)).toEqual(['configuration', 'listening']);
       for (const line of lines) {
         expect(JSON.parse(line)).toMatchObject({ level: 'info', time: expect.any(String), msg: expect.any(String) });
       }

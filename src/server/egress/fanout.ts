@@ -33,6 +33,8 @@ export class Fanout {
   users = 0;
   private readonly runs: (RunRecord | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
   private readonly encoded: (PooledBuffer | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
+  /** How many bytes of each run are encoded. */
+  private readonly lengths: number[] = new Array(REMEMBERED_RUNS).fill(0);
   private newest = 0;
   /** A reader was sent one of them since it was last asked. */
   private isInUse = false;
@@ -49,15 +51,17 @@ export class Fanout {
   }
 
   /**
-   * Writes the first `length` bytes of a run to a socket. The same run must always be given with the same length.
+   * Writes the first `length` bytes of a run to a socket.
    *
    * @returns the buffer that was written, which others are sent too; undefined: the run's own memory was
    */
   send(socket: Socket, run: RunRecord, length: number): PooledBuffer | undefined {
-    const known = this.runs.indexOf(run);
+    const at = this.runs.indexOf(run);
+    // What was held back of a run goes out with it once its stream has ended: then it is encoded anew.
+    const known = at >= 0 && this.lengths[at] === length ? at : -1;
     if (known >= 0 || this.shouldCopy(length)) {
       this.isInUse = true;
-      const buffer = known >= 0 ? this.encoded[known]! : this.remember(run, this.encode(run, length));
+      const buffer = known >= 0 ? this.encoded[known]! : this.remember(run, length, this.encode(run, length));
       socket.write(buffer.bytes);
       return buffer;
     }
@@ -86,10 +90,11 @@ export class Fanout {
     );
   }
 
-  private remember(run: RunRecord, buffer: PooledBuffer): PooledBuffer {
+  private remember(run: RunRecord, length: number, buffer: PooledBuffer): PooledBuffer {
     this.newest = (this.newest + 1) % REMEMBERED_RUNS;
     this.encoded[this.newest]?.forget();
     this.runs[this.newest] = run;
+    this.lengths[this.newest] = length;
     this.encoded[this.newest] = buffer;
     return buffer;
   }

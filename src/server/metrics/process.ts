@@ -3,7 +3,6 @@
  * up. The longest delay of each second goes into a histogram: so any number of lookers see the same, and none takes it
  * away from another.
  */
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { descriptorLimit, openDescriptors } from '../limits/descriptors.ts';
 import { Histogram } from './histogram.ts';
 import type { Metrics } from './registry.ts';
@@ -11,13 +10,12 @@ import type { Metrics } from './registry.ts';
 /** Upper bounds in seconds. */
 const DELAYS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
-/** How often the delay is looked at, in milliseconds: it can be seen from so much on. */
-const RESOLUTION = 20;
-const PERIOD = 1000;
+/** Milliseconds between two looks at the event loop: shorter delays than this may go unseen. */
+const RESOLUTION_MS = 20;
+const PERIOD_MS = 1000;
 
 export class ProcessMetrics {
   readonly #delays = new Histogram(DELAYS);
-  #monitor: IntervalHistogram | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(metrics: Metrics) {
@@ -49,23 +47,30 @@ export class ProcessMetrics {
     );
   }
 
-  /** Begins to watch the event loop. Keeps no process alive. */
+  /**
+   * Begins to watch the event loop. Keeps no process alive.
+   *
+   * A timer of our own, and not `monitorEventLoopDelay`: that forgets when it last looked each time it is reset, and so
+   * misses a delay that begins right after.
+   */
   start(): void {
     if (this.#timer !== undefined) return;
-    const monitor = monitorEventLoopDelay({ resolution: RESOLUTION });
-    monitor.enable();
-    this.#monitor = monitor;
+    let last = performance.now();
+    let began = last;
+    let longest = 0;
     this.#timer = setInterval(() => {
-      // What is measured is the time between two looks.
-      const delay = monitor.max / 1e9 - RESOLUTION / 1000;
-      monitor.reset();
-      this.#delays.observe(Math.max(0, delay));
-    }, PERIOD).unref();
+      const now = performance.now();
+      longest = Math.max(longest, now - last - RESOLUTION_MS);
+      last = now;
+      if (now - began < PERIOD_MS) return;
+      this.#delays.observe(longest / 1000);
+      began = now;
+      longest = 0;
+    }, RESOLUTION_MS).unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#monitor?.disable();
   }
 }

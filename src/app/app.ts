@@ -10,7 +10,7 @@ import { isLoopback, parseAddress, refuseExposure } from '../config/address.ts';
 import { defaultConfig } from '../config/default-config.ts';
 import type { Config, ConfigInput, LogFormat } from '../config/index.ts';
 import { MemoryBudget } from '../core/index.ts';
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import { HandleTable, LimitCounters, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
 import { builtinPlugins } from '../plugins/index.ts';
 import { createServer, HostCheck, Origins, Tokens } from '../server/index.ts';
@@ -180,7 +180,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
 
 async function configFor(options: AppOptions): Promise<Config> {
   if (options.configFile !== undefined && options.config !== undefined) {
-    throw fail('CONFIG_INVALID', { reason: 'expected configFile or config, not both' });
+    throw createError('CONFIG_INVALID', { reason: 'expected configFile or config, not both' });
   }
   const config = await writtenConfig(options);
   const address = options.address === undefined ? config.server.address : parseAddress(options.address);

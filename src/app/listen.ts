@@ -1,6 +1,6 @@
 /** Says why a server cannot listen in words that tell what to do about it. */
 import { type Address, formatAddress } from '../config/address.ts';
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use: stop what listens there, or choose another with --addr or server.address',
@@ -13,7 +13,7 @@ const REASONS: Readonly<Record<string, string>> = {
 export function listenError(address: Address, error: unknown): Error {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const reason = REASONS[code] ?? (error as Error).message;
-  return fail('LISTEN_FAILED', { address: formatAddress(address), reason });
+  return createError('LISTEN_FAILED', { address: formatAddress(address), reason });
 }
 
 /** The address in a form that can be connected to: "every interface" is reached through loopback. */

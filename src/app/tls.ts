@@ -5,7 +5,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { TlsConfig } from '../config/index.ts';
-import { fail, isStreamFSError } from '../errors/index.ts';
+import { createError, isStreamFSError } from '../errors/index.ts';
 import type { PluginLogger } from '../fs/index.ts';
 import { checkTls, type TlsOptions } from '../server/index.ts';
 
@@ -57,7 +57,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function certificateOf(pem: string): X509Certificate {
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw fail('CONFIG_INVALID', {
+    throw createError('CONFIG_INVALID', {
       reason: 'expected a certificate in PEM, which begins with -----BEGIN CERTIFICATE-----',
     });
   }
@@ -66,12 +66,12 @@ function certificateOf(pem: string): X509Certificate {
 
 function keyOf(pem: string, file: string) {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) {
-    throw fail('CONFIG_INVALID', {
+    throw createError('CONFIG_INVALID', {
       reason: 'expected a private key in PEM, which begins with -----BEGIN PRIVATE KEY-----',
     });
   }
   if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(pem)) {
-    throw fail('CONFIG_INVALID', {
+    throw createError('CONFIG_INVALID', {
       reason: `it is encrypted, and nobody is there to be asked for its password: decrypt it with openssl pkey -in ${file} -out NEW`,
     });
   }
@@ -89,5 +89,5 @@ function parse<T>(setting: Setting, files: TlsConfig, read: () => T): T {
 
 function problem(setting: Setting, files: TlsConfig, reason: string) {
   const [file, key] = [files[setting], `server.tls.${setting}`];
-  return fail('CONFIG_INVALID', { reason: `${key}: ${file}: ${reason}` }, { file, key });
+  return createError('CONFIG_INVALID', { reason: `${key}: ${file}: ${reason}` }, { file, key });
 }

@@ -11,14 +11,14 @@
  */
 
 /** The most an append holds, in bytes. */
-export const MOST_BYTES = 8 * 1024 * 1024;
+export const MAX_APPEND_BYTES = 8 * 1024 * 1024;
 
 /** Pieces of an append: each costs memory beside its bytes. The larger number is for one that must end a line first. */
 const MOST_PIECES = 16 * 1024;
 const MOST_PIECES_OF_LINES = 8 * MOST_PIECES;
 
 /** Milliseconds from its first byte after which an append is closed. */
-export const LONGEST = 1000;
+export const MAX_APPEND_MS = 1000;
 
 const NEWLINE = 10;
 
@@ -170,7 +170,7 @@ export class Append {
   #add(piece: Uint8Array): void {
     const { size, lines } = this.#cut;
     const room = this.#isDue ? 0 : Math.max(0, size - this.#held);
-    const end = piece.length <= room ? piece.length : endIn(piece, 0, room, lines, MOST_BYTES - this.#held);
+    const end = piece.length <= room ? piece.length : endIn(piece, 0, room, lines, MAX_APPEND_BYTES - this.#held);
     this.#source.take(end);
     if (end === 0) return;
     const part = piece.subarray(0, end);
@@ -180,14 +180,14 @@ export class Append {
       this.#isDue = true;
       this.#closeIfDue();
       this.#source.wake();
-    }, LONGEST);
+    }, MAX_APPEND_MS);
     if (end < piece.length || this.#held >= size || this.#pieces.length >= MOST_PIECES) this.#isDue = true;
     this.#closeIfDue();
   }
 
   #closeIfDue(): void {
     if (!this.#isDue) return;
-    const isFull = this.#held >= MOST_BYTES || this.#pieces.length >= MOST_PIECES_OF_LINES;
+    const isFull = this.#held >= MAX_APPEND_BYTES || this.#pieces.length >= MOST_PIECES_OF_LINES;
     if (!this.#cut.lines || isFull || this.#pieces.at(-1)?.at(-1) === NEWLINE) this.#isClosed = true;
   }
 
@@ -262,7 +262,7 @@ export class Part {
 
 /** Where the append that begins at `at` ends, of bytes that are all there. */
 export function endOfPart(bytes: Uint8Array, at: number, { size, lines }: Cut): number {
-  return bytes.length - at <= size ? bytes.length : endIn(bytes, at, size, lines, MOST_BYTES);
+  return bytes.length - at <= size ? bytes.length : endIn(bytes, at, size, lines, MAX_APPEND_BYTES);
 }
 
 /**

@@ -14,7 +14,7 @@
  *
  * How the source is cut into appends is written in append.ts.
  */
-import { Ahead, Append, LONGEST, MOST_BYTES, Part } from './append.ts';
+import { Ahead, Append, MAX_APPEND_BYTES, MAX_APPEND_MS, Part } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
 import { describeFailure, isClientError, isFinal, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
@@ -26,16 +26,16 @@ import type { CountedSource, WriteOptions, WriteResult } from './write.ts';
  * Bytes of an append: it grows while all goes well, and shrinks where connections do not last, to `least`. A proxy that
  * refuses long bodies may bring it down to `smallest`; the first is one that most let pass.
  */
-const SIZE = { first: 512 * 1024, least: 256 * 1024, smallest: 4 * 1024, most: MOST_BYTES } as const;
+const APPEND_SIZES = { first: 512 * 1024, least: 256 * 1024, smallest: 4 * 1024, most: MAX_APPEND_BYTES } as const;
 
-const DEFAULT_RETRY_FOR = 30_000;
+const DEFAULT_RETRY_FOR_MS = 30_000;
 
 /** Refusals that may be over soon, and an append whose end the server did not see. */
 const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 const TRANSIENT_CODES = ['BODY_BROKE_OFF', 'PRODUCER_SUPERSEDED'] as const;
 
 /** The stream that was written to is not there any more. */
-const GONE = ['STREAM_RECREATED', 'STREAM_NOT_FOUND', 'PRODUCER_GAP'] as const;
+const POSITION_LOST_CODES = ['STREAM_RECREATED', 'STREAM_NOT_FOUND', 'PRODUCER_GAP'] as const;
 
 /** What is sent until it is acknowledged: the same bytes each time, unless it is made shorter. */
 interface Outgoing {
@@ -67,9 +67,9 @@ export class ExactWrite {
   readonly #backoff: Backoff;
   #id = crypto.randomUUID();
   #seq = 0;
-  #size: number = SIZE.first;
+  #size: number = APPEND_SIZES.first;
   /** As #size, where a proxy refuses more. */
-  #most: number = SIZE.most;
+  #most: number = APPEND_SIZES.most;
   #written = 0;
   /** Of them, those acknowledged by servers that are gone. */
   #lost = 0;
@@ -197,14 +197,14 @@ export class ExactWrite {
     if (failure.code === 'HTTP_413') {
       // Not the server's own refusal, which has a code: somebody on the way takes no body as long as that.
       const most = Math.floor(sent.length / 2);
-      if (most < SIZE.smallest || !sent.shorten(progress.applied, most))
+      if (most < APPEND_SIZES.smallest || !sent.shorten(progress.applied, most))
         throw this.#refusedByProxy(failure, sent.length);
       progress.isDoubtful = true;
       this.#most = Math.min(this.#most, most);
       this.#size = Math.min(this.#size, most);
       return true;
     }
-    if (failure.code === 'PRODUCER_MISMATCH' && this.#most < SIZE.most) {
+    if (failure.code === 'PRODUCER_MISMATCH' && this.#most < APPEND_SIZES.most) {
       // It was made shorter than what a proxy had let pass of it.
       progress.applied = Number(failure.details.applied);
       if (sent.shorten(progress.applied, progress.applied)) return true;
@@ -249,9 +249,9 @@ export class ExactWrite {
 
   /** Waits until it is worth another attempt. @throws where it is not, or not any more */
   async #wait(failure: StreamFSClientError, sent: Outgoing, { progress, lasted }: Waiting): Promise<void> {
-    const { retryFor = DEFAULT_RETRY_FOR, signal, onRetry } = this.#options;
+    const { retryFor = DEFAULT_RETRY_FOR_MS, signal, onRetry } = this.#options;
     if (!this.#isPassing(failure)) {
-      throw this.#wasMade && isClientError(failure, ...GONE) ? this.#isGone(failure) : failure;
+      throw this.#wasMade && isClientError(failure, ...POSITION_LOST_CODES) ? this.#isGone(failure) : failure;
     }
     const isRefused = failure.details.forgotten_to !== undefined;
     if (sent.length > 0 && !isRefused && !neverConnected(failure.cause)) progress.isDoubtful = true;
@@ -259,13 +259,13 @@ export class ExactWrite {
     // Where the source is quiet, somebody who waits no longer for its next byte, or a connection that did not last, is
     // no failure to write, however often it happens.
     const waitedForSource = failure.kind !== 'http' || failure.status === 408 || failure.status === 504;
-    if (isClientError(failure, 'BODY_TIMEOUT') || (waitedForSource && sent.isOpen && lasted >= LONGEST)) {
+    if (isClientError(failure, 'BODY_TIMEOUT') || (waitedForSource && sent.isOpen && lasted >= MAX_APPEND_MS)) {
       progress.failingSince = undefined;
       this.#backoff.reset();
     }
     progress.failingSince ??= now;
     progress.wasRenewed = false;
-    this.#size = Math.min(this.#most, Math.max(SIZE.least, this.#size / 2));
+    this.#size = Math.min(this.#most, Math.max(APPEND_SIZES.least, this.#size / 2));
     const wait = this.#backoff.next();
     const failingFor = now - progress.failingSince;
     if (wait === undefined || failingFor + wait > retryFor) throw this.#gaveUp(failure, failingFor);

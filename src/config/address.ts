@@ -2,7 +2,7 @@
  * Where the server listens: reading an address, and refusing one that would let strangers in (contract 79).
  */
 import { isIP, isIPv4 } from 'node:net';
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 export interface Address {
   host: string;
@@ -52,7 +52,7 @@ export function isLoopback(host: string): boolean {
 /** Throws CONFIG_INVALID for an address that others can reach, unless tokens are asked for or none are meant to be. */
 export function refuseExposure(address: Address, isMeant: boolean): void {
   if (isMeant || isLoopback(address.host)) return;
-  throw fail('CONFIG_INVALID', {
+  throw createError('CONFIG_INVALID', {
     reason:
       `refusing to listen on ${formatAddress(address)}: others could reach it, and it asks nobody for a token ` +
       `(configure server.tokens, listen on 127.0.0.1:${address.port}, or allow it with server.no_auth: true or --no-auth)`,
@@ -60,5 +60,7 @@ export function refuseExposure(address: Address, isMeant: boolean): void {
 }
 
 function invalid(text: string, expected: string) {
-  return fail('CONFIG_INVALID', { reason: `invalid address: ${JSON.stringify(text.slice(0, 100))} (${expected})` });
+  return createError('CONFIG_INVALID', {
+    reason: `invalid address: ${JSON.stringify(text.slice(0, 100))} (${expected})`,
+  });
 }

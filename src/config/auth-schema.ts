@@ -1,7 +1,7 @@
 /** The part of the configuration's description that is about who may do what. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import { formatDuration, parseDuration } from '../units/index.ts';
 import { DEFAULT_LINKS } from './defaults.ts';
 import type { TokenLimits } from './limits.ts';
@@ -13,7 +13,7 @@ const LEAST_TOKEN = 16;
 
 const path = read(z.string(), (text) => {
   if (text.startsWith('/') && !text.split('/').some((part) => part.length > 2 && part.includes('**'))) return text;
-  throw fail('CONFIG_INVALID', {
+  throw createError('CONFIG_INVALID', {
     reason: `invalid pattern: ${JSON.stringify(text.slice(0, 100))} (expected a path such as /streamfs/live, /streamfs/*, /streamfs/**)`,
   });
 });
@@ -50,7 +50,7 @@ const lifetime = read(
   (value) => {
     const milliseconds = parseDuration(value);
     if (milliseconds >= LEAST_LIFETIME) return milliseconds;
-    throw fail('CONFIG_INVALID', {
+    throw createError('CONFIG_INVALID', {
       reason: `invalid duration: ${formatDuration(milliseconds)} (expected 1s to 576h: a link is always over at some time)`,
     });
   },
@@ -100,15 +100,15 @@ function tokenOf({
   limits,
 }: z.output<typeof token>): WrittenToken {
   if ((plain === undefined) === (hash === undefined)) {
-    throw fail('CONFIG_INVALID', { reason: 'needs either token or token_sha256' });
+    throw createError('CONFIG_INVALID', { reason: 'needs either token or token_sha256' });
   }
   if (plain !== undefined && (plain.length < LEAST_TOKEN || !/^[\x21-\x7e]+$/.test(plain))) {
-    throw fail('CONFIG_INVALID', {
+    throw createError('CONFIG_INVALID', {
       reason: `token must be at least ${LEAST_TOKEN} visible ASCII characters without spaces`,
     });
   }
   if (hash !== undefined && !/^[0-9a-f]{64}$/i.test(hash)) {
-    throw fail('CONFIG_INVALID', { reason: 'token_sha256 must be 64 hexadecimal digits' });
+    throw createError('CONFIG_INVALID', { reason: 'token_sha256 must be 64 hexadecimal digits' });
   }
   const sha256 = hash?.toLowerCase() ?? createHash('sha256').update(plain!, 'utf8').digest('hex');
   return { name, sha256, rights, paths, limits: limits ?? {} };

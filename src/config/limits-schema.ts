@@ -1,6 +1,6 @@
 /** The part of the configuration's description that is about bounds: see bounds.ts. */
 import { z } from 'zod';
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import { parseDuration, parseSize } from '../units/index.ts';
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS, parseMemory, parsePart } from './limits.ts';
 import { read } from './read.ts';
@@ -14,13 +14,13 @@ const headerSize = read(either("must be a size string (e.g., '16KB') or number")
   if (value === 0 || value === '0') return 0;
   const bytes = parseSize(value);
   if (bytes >= LEAST_HEADERS && bytes < 2 ** 31) return bytes;
-  throw fail('CONFIG_INVALID', { reason: `invalid size: ${value} (expected 0, or 1KB to 1GB)` });
+  throw createError('CONFIG_INVALID', { reason: `invalid size: ${value} (expected 0, or 1KB to 1GB)` });
 });
 const LEAST_HEADERS = 1024;
 
 const count = read(z.number({ error: () => 'must be a whole number' }), (value) => {
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw fail('CONFIG_INVALID', { reason: `invalid number: ${value} (expected a whole number from 0)` });
+  throw createError('CONFIG_INVALID', { reason: `invalid number: ${value} (expected a whole number from 0)` });
 });
 
 /** What one token may hold of something: see parsePart. */

@@ -1,6 +1,6 @@
 /** What bounds a server: the defaults, in the words a user would write, and their form for the program. */
 import { totalmem } from 'node:os';
-import { fail, isStreamFSError } from '../errors/index.ts';
+import { createError, isStreamFSError } from '../errors/index.ts';
 import { formatSize, parseDuration, parseSize } from '../units/index.ts';
 
 export const DEFAULT_BOUNDS = {
@@ -134,7 +134,7 @@ export function parsePart(value: string | number): number {
   const percent = typeof value === 'string' ? /^(\d{1,2}(?:\.\d+)?)%$/.exec(value.trim())?.[1] : undefined;
   if (percent !== undefined && Number(percent) > 0) return Number(percent) / 100;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw fail('CONFIG_INVALID', {
+  throw createError('CONFIG_INVALID', {
     reason: `invalid limit: ${String(value).slice(0, 64)} (expected a whole number from 0, or a share below 100% such as '50%')`,
   });
 }
@@ -167,7 +167,7 @@ function availableMemory(): number {
 }
 
 function invalid(text: string) {
-  return fail('CONFIG_INVALID', {
+  return createError('CONFIG_INVALID', {
     reason: `invalid memory: ${text.slice(0, 64)} (expected a size from ${formatSize(LEAST_MEMORY)}, a share such as 50%, or 0 for no bound)`,
   });
 }

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { fail, isStreamFSError } from '../errors/index.ts';
+import { createError, isStreamFSError } from '../errors/index.ts';
 import { tokensOf } from './auth-schema.ts';
 import { defaultConfig } from './default-config.ts';
 import { ALWAYS_MOUNTED, defaultPath } from './defaults.ts';
@@ -23,13 +23,13 @@ export async function loadConfig(file: string, own: readonly string[] = []): Pro
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw fail('CONFIG_INVALID', { reason: `cannot read ${file}: ${reasonOf(error)}` }, { file });
+    throw createError('CONFIG_INVALID', { reason: `cannot read ${file}: ${reasonOf(error)}` }, { file });
   }
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw fail('CONFIG_INVALID', { reason: `${file}: expected text in UTF-8` }, { file });
+    throw createError('CONFIG_INVALID', { reason: `${file}: expected text in UTF-8` }, { file });
   }
   return parseConfig(text, file, own);
 }
@@ -42,7 +42,7 @@ export function parseConfig(text: string, file: string, own: readonly string[] =
     const source: Source = { file, lineOf: ([index]) => lines[Number(index)] };
     const told = result.problems.map((problem) => `${whereText(source, problem.line)}: ${problem.text}`);
     const reason = firstOf(told, source).join('\n');
-    throw fail('CONFIG_INVALID', { reason }, { file, ...(lines[0] ? { line: lines[0] } : {}) });
+    throw createError('CONFIG_INVALID', { reason }, { file, ...(lines[0] ? { line: lines[0] } : {}) });
   }
   return check(result.document.value, { file, lineOf: result.document.lineOf }, own);
 }

@@ -1,5 +1,5 @@
 /** Where something may be mounted, as far as can be told before anything is mounted. */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 /** Longer paths, and longer parts of them, are refused wherever paths are (in bytes of UTF-8). */
 const MAX_PATH = 4096;
@@ -23,7 +23,9 @@ export function parseMountPath(text: string): string {
             ? `expected at most ${MAX_PATH} bytes, and ${MAX_PART} between two slashes`
             : undefined;
   if (reason !== undefined) {
-    throw fail('CONFIG_INVALID', { reason: `invalid mount path: ${JSON.stringify(text.slice(0, 100))} (${reason})` });
+    throw createError('CONFIG_INVALID', {
+      reason: `invalid mount path: ${JSON.stringify(text.slice(0, 100))} (${reason})`,
+    });
   }
   return `/${parts.join('/')}`;
 }

@@ -3,7 +3,7 @@
  * right. All problems at once, in the order of the file, since nobody likes to find them one by one.
  */
 import type { z } from 'zod';
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import type { KeyPath } from './document.ts';
 import { knownKeys } from './schema.ts';
 import { hint } from './suggest.ts';
@@ -25,7 +25,7 @@ export function configError(source: Source, problems: readonly Problem[]) {
   const placed = inOrder(source, problems);
   const reason = toldOf(source, problems).join('\n');
   const first = placed[0];
-  return fail(
+  return createError(
     'CONFIG_INVALID',
     { reason },
     {

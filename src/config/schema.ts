@@ -3,7 +3,7 @@
  * What a plugin's own `config` may hold is the plugin's business, so it passes through as it is.
  */
 import { z } from 'zod';
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
 import { access, links } from './auth-schema.ts';
@@ -25,7 +25,7 @@ const duration = read(
 /** The system counts it in whole seconds, of which it takes 32,767 at most. */
 function parseKeepAlive(milliseconds: number): number {
   if (milliseconds === 0 || (milliseconds >= 1000 && milliseconds <= 9 * 3_600_000)) return milliseconds;
-  throw fail('CONFIG_INVALID', {
+  throw createError('CONFIG_INVALID', {
     reason: `invalid duration: ${formatDuration(milliseconds)} (expected 0, or 1s to 9h)`,
   });
 }

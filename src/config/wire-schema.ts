@@ -1,6 +1,6 @@
 /** The part of the configuration's description that is about the wire: TLS, and the pages of others. */
 import { z } from 'zod';
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import { read } from './read.ts';
 
 export const tls = z.strictObject({
@@ -44,5 +44,7 @@ function parsed(text: string): { origin?: string; protocol?: string } {
 }
 
 function invalid(text: string, expected: string) {
-  return fail('CONFIG_INVALID', { reason: `invalid origin: ${JSON.stringify(text.slice(0, 100))} (${expected})` });
+  return createError('CONFIG_INVALID', {
+    reason: `invalid origin: ${JSON.stringify(text.slice(0, 100))} (${expected})`,
+  });
 }

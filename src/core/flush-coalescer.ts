@@ -8,14 +8,14 @@
  */
 
 /** From so many readers on it is worth looking at the clock. */
-export const MANY = 8;
+export const COALESCE_FROM_READERS = 8;
 /** The share of the last round of sending that may be waited, and the most, in milliseconds. */
 const SHARE = 1 / 8;
-const LONGEST = 1;
+const MAX_DELAY_MS = 1;
 /** Bytes that are enough to send: longer runs cost no less per byte. */
 const ENOUGH = 256 * 1024;
 
-export class Pace {
+export class FlushCoalescer {
   /** When the last round ended, and how long it took, in milliseconds. */
   private last = Number.NEGATIVE_INFINITY;
   private took = 0;
@@ -24,10 +24,10 @@ export class Pace {
 
   /** Whether to wait another turn of the event loop: `pending` bytes have come since the last round. */
   waits(readers: number, pending: number): boolean {
-    if (readers < MANY || pending >= ENOUGH) return false;
+    if (readers < COALESCE_FROM_READERS || pending >= ENOUGH) return false;
     const now = performance.now();
     if (this.until === 0) {
-      const patience = Math.min(this.took * SHARE, LONGEST);
+      const patience = Math.min(this.took * SHARE, MAX_DELAY_MS);
       if (now - this.last > this.took) return false;
       this.until = now + patience;
     }
@@ -37,7 +37,7 @@ export class Pace {
   /** One round: `wake` wakes them all. */
   round(readers: number, wake: () => void): void {
     this.until = 0;
-    if (readers < MANY) {
+    if (readers < COALESCE_FROM_READERS) {
       wake();
       return;
     }

@@ -51,7 +51,7 @@ export class DropNewestQueue {
   }
 
   /** Brings the queue up to date: what no longer fits before `end` is lost. */
-  settle(cursor: number, end: number, capacity: number): void {
+  advanceTo(cursor: number, end: number, capacity: number): void {
     let queued = 0;
     for (const range of this.ranges) queued += range.to - Math.max(range.from, cursor);
     const from = Math.max(this.tail, cursor);
@@ -91,7 +91,7 @@ export class DropNewestQueue {
     }
     const kept = needed * 2 >= slab.capacity ? [slab] : parts.map(({ from, to }) => slab.part(from, to));
     for (const one of kept) {
-      one.lent = true;
+      one.isRetained = true;
       this.held.push(one);
       this.account?.heldByReaders(one.byteLength);
     }

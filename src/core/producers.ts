@@ -6,7 +6,7 @@
  *
  * Nothing here waits or writes. Whoever appends bytes calls {@link Attempt.took} in the same turn.
  */
-import { fail, limitReached, type StreamFSError } from '../errors/index.ts';
+import { createError, limitReached, type StreamFSError } from '../errors/index.ts';
 import type { MemoryBudget } from './budget.ts';
 
 /** What an append is known by: the same three for each attempt at it. */
@@ -85,7 +85,7 @@ export class Attempt {
 
   /** The append is whole: from now on it is only acknowledged. */
   complete(): void {
-    if (!this.isRunning) throw fail('PRODUCER_SUPERSEDED');
+    if (!this.isRunning) throw createError('PRODUCER_SUPERSEDED');
     this.#state.expected += 1;
     this.#state.applied = 0;
     this.#rest(false);
@@ -189,10 +189,10 @@ export class Producers {
       return false;
     }
     if (epoch < state.epoch) {
-      throw fail('PRODUCER_FENCED', { epoch, current: state.epoch }, { epoch: state.epoch });
+      throw createError('PRODUCER_FENCED', { epoch, current: state.epoch }, { epoch: state.epoch });
     }
     if (epoch > state.epoch) {
-      if (seq !== 0) throw fail('PRODUCER_EPOCH_START', { epoch, seq });
+      if (seq !== 0) throw createError('PRODUCER_EPOCH_START', { epoch, seq });
       return false;
     }
     if (seq > state.expected) throw producerGap(state.expected, seq);
@@ -289,7 +289,7 @@ export class Producers {
 /** @param forgottenTo for a producer not known: where what is of forgotten ones ends */
 export function producerGap(expected: number, received: number, forgottenTo?: number): StreamFSError {
   const details = { expected_seq: expected, received_seq: received };
-  return fail(
+  return createError(
     'PRODUCER_GAP',
     { expected, received },
     forgottenTo === undefined ? details : { ...details, forgotten_to: forgottenTo },

@@ -3,7 +3,7 @@
  * given and have lost. Made with the first of them, since most streams of a server may never have one.
  */
 import type { StreamFSError } from '../errors/index.ts';
-import { MANY, Pace } from './flush-coalescer.ts';
+import { COALESCE_FROM_READERS, FlushCoalescer } from './flush-coalescer.ts';
 import { added, emptySet, removed } from './lazy-set.ts';
 import type { Reader } from './reader.ts';
 import type { Slab } from './slab.ts';
@@ -11,7 +11,7 @@ import type { Stream } from './stream.ts';
 import type { GapRecord } from './types.ts';
 import { WriterGate } from './writer-gate.ts';
 
-export class Audience {
+export class ReaderSet {
   readonly gate: WriterGate;
   /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
   skippedBytes = 0;
@@ -29,7 +29,7 @@ export class Audience {
   /** The end of the stream at the last flush. */
   private flushedTo: number;
   /** Made when many readers wait for the first time. */
-  private pace: Pace | undefined;
+  private pace: FlushCoalescer | undefined;
 
   constructor(stream: Stream) {
     this.stream = stream;
@@ -60,7 +60,7 @@ export class Audience {
   changed(): void {
     if (this.isFlushDue || this.open.size === 0) return;
     this.isFlushDue = true;
-    setImmediate(Audience.flush, this);
+    setImmediate(ReaderSet.flush, this);
   }
 
   slabLeaves(slab: Slab): void {
@@ -70,13 +70,13 @@ export class Audience {
   // ── for readers ────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Puts a reader on the list of those to be woken. */
-  enlist(reader: Reader): void {
+  addWaiting(reader: Reader): void {
     reader.place = this.waiting.length;
     this.waiting.push(reader);
   }
 
   /** Takes a reader off that list, in constant time: the last one takes its place. */
-  delist(reader: Reader): void {
+  removeWaiting(reader: Reader): void {
     const { place } = reader;
     if (this.waiting[place] !== reader) return;
     const last = this.waiting.pop()!;
@@ -108,7 +108,7 @@ export class Audience {
   readerClosed(reader: Reader): void {
     this.closedBytes += reader.receivedBytes;
     this.closedChunks += reader.receivedChunks;
-    this.delist(reader);
+    this.removeWaiting(reader);
     this.open = removed(this.open, reader);
     this.watched = removed(this.watched, reader);
     this.gate.delete(reader);
@@ -118,13 +118,13 @@ export class Audience {
   // ── waking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Wakes every reader that waits, once for all that was appended in this turn of the event loop. */
-  private static flush(this: void, audience: Audience): void {
+  private static flush(this: void, audience: ReaderSet): void {
     const { stream } = audience;
     const { length } = audience.waiting;
-    if (length >= MANY) audience.pace ??= new Pace();
+    if (length >= COALESCE_FROM_READERS) audience.pace ??= new FlushCoalescer();
     const { pace } = audience;
     if (stream.endReason === undefined && pace?.waits(length, stream.endOffset - audience.flushedTo)) {
-      setImmediate(Audience.flush, audience);
+      setImmediate(ReaderSet.flush, audience);
       return;
     }
     audience.isFlushDue = false;
@@ -135,7 +135,7 @@ export class Audience {
     else audience.wakeAtPace(pace, length);
   }
 
-  private wakeAtPace(pace: Pace, length: number): void {
+  private wakeAtPace(pace: FlushCoalescer, length: number): void {
     pace.round(length, () => this.wakeAll());
   }
 

@@ -4,9 +4,9 @@
  *  - `read` and iteration, for programs: records with promises, chunks as they were written;
  *  - `peek`, `peekRun`, `advance`, `whenReadable`, to send bytes on: runs that are shared with all at the same place.
  */
-import { fail, type StreamFSError } from '../errors/index.ts';
+import { createError, type StreamFSError } from '../errors/index.ts';
 import { DropNewestQueue } from './lag.ts';
-import type { Audience } from './reader-set.ts';
+import type { ReaderSet } from './reader-set.ts';
 import { chunkAt, lend, makeRun, Pin } from './run.ts';
 import type { Slab } from './slab.ts';
 import type { Stream } from './stream.ts';
@@ -17,10 +17,10 @@ import type {
   LagPolicy,
   ReadOptions,
   ReadRecord,
-  RunOrNews,
+  RunEvent,
   RunRecord,
 } from './types.ts';
-import { requireWhole } from './validate.ts';
+import { assertOffset } from './validate.ts';
 import { waitToTake } from './wait.ts';
 
 /** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
@@ -48,7 +48,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   /** For the stream: where it stands in the list of those that wait. */
   place = -1;
 
-  private readonly audience: Audience;
+  private readonly audience: ReaderSet;
   private position: number;
   private chunksBefore: number;
   private announced = false;
@@ -66,7 +66,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   private isTrimmed = false;
 
   /** Use `stream.openReader`. */
-  constructor(stream: Stream, audience: Audience, id: number, policy: LagPolicy, cursor: number) {
+  constructor(stream: Stream, audience: ReaderSet, id: number, policy: LagPolicy, cursor: number) {
     this.stream = stream;
     this.audience = audience;
     this.id = id;
@@ -128,7 +128,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
    * READER_BUSY for a second read at the same time, or the signal's reason
    */
   async read(options: ReadOptions = {}): Promise<ReadRecord> {
-    if (this.reading || this.waiter !== undefined) throw fail('READER_BUSY');
+    if (this.reading || this.waiter !== undefined) throw createError('READER_BUSY');
     options.signal?.throwIfAborted();
     const record = this.takeChunk();
     if (record !== undefined) return record;
@@ -155,7 +155,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   }
 
   private takeChunk(): ReadRecord | undefined {
-    const gap = this.settle();
+    const gap = this.applyLagPolicy();
     if (gap !== undefined) return gap;
     const from = this.position;
     const readable = this.readableEnd();
@@ -185,7 +185,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
    * @throws READER_TOO_SLOW, READER_CLOSED
    */
   peek(max = Number.POSITIVE_INFINITY): ReadRecord | undefined {
-    const gap = this.settle();
+    const gap = this.applyLagPolicy();
     if (gap !== undefined) return gap;
     const readable = this.readableEnd();
     if (this.position >= readable) return this.atEnd();
@@ -196,8 +196,8 @@ export class Reader implements AsyncIterable<ReadRecord> {
   }
 
   /** Like {@link peek}, but bytes wherever they lie: whoever sends them on can send them in one go. */
-  peekRun(max = Number.POSITIVE_INFINITY): RunOrNews | undefined {
-    const record = this.glanceRun(max);
+  peekRun(max = Number.POSITIVE_INFINITY): RunEvent | undefined {
+    const record = this.borrowRun(max);
     if (record?.type === 'run') lend(record.offset, record.offset + record.length, (at) => this.locate(at));
     return record;
   }
@@ -207,8 +207,8 @@ export class Reader implements AsyncIterable<ReadRecord> {
    *
    * @param aligned a run shorter than what there is ends where a slab does, where that is possible
    */
-  glanceRun(max: number, aligned = true): RunOrNews | undefined {
-    const gap = this.settle();
+  borrowRun(max: number, aligned = true): RunEvent | undefined {
+    const gap = this.applyLagPolicy();
     if (gap !== undefined) return gap;
     const from = this.position;
     const readable = this.readableEnd();
@@ -265,17 +265,17 @@ export class Reader implements AsyncIterable<ReadRecord> {
    * the turn in which {@link peek} gave nothing: what was appended in an earlier one wakes nobody.
    */
   whenReadable(wake: () => void): void {
-    if (this.waiter !== undefined) throw fail('READER_BUSY');
+    if (this.waiter !== undefined) throw createError('READER_BUSY');
     this.waiter = wake;
     if (this.closed || this.failure !== undefined) this.wake();
-    else this.audience.enlist(this);
+    else this.audience.addWaiting(this);
   }
 
   /** Takes {@link whenReadable} back; false where nothing was waited for. */
   cancelWait(): boolean {
     if (this.waiter === undefined) return false;
     this.waiter = undefined;
-    this.audience.delist(this);
+    this.audience.removeWaiting(this);
     return true;
   }
 
@@ -285,7 +285,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
    * @throws OFFSET_GONE, INVALID_PARAMETER for what is no offset
    */
   seek(offset: number): void {
-    requireWhole('offset', offset);
+    assertOffset('offset', offset);
     if (offset < this.stream.startOffset) throw this.stream.offsetGone(offset);
     this.stream.requireReachable(offset);
     this.firstGap = undefined;
@@ -299,7 +299,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
     }
     this.chunksBefore = this.chunksAt(offset);
     if (this.policy === 'block') this.audience.roomMade();
-    this.audience.delist(this);
+    this.audience.removeWaiting(this);
     this.wake();
   }
 
@@ -315,7 +315,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   cutOff(): StreamFSError {
     // Less than it was promised is held where memory has run short.
     const held = this.stream.endOffset - this.stream.ring.floor;
-    const error = fail('READER_TOO_SLOW', { lag: this.lag, limit: Math.min(this.allowedLag, held) });
+    const error = createError('READER_TOO_SLOW', { lag: this.lag, limit: Math.min(this.allowedLag, held) });
     if (this.failure !== undefined || this.closed) return error;
     this.failure = error;
     this.audience.readerFailed(this, error);
@@ -331,7 +331,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
 
   slabLeaves(slab: Slab): void {
     if (this.queue === undefined) return;
-    this.queue.settle(this.position, this.stream.endOffset, this.allowedLag);
+    this.queue.advanceTo(this.position, this.stream.endOffset, this.allowedLag);
     this.queue.hold(slab, this.position);
   }
 
@@ -343,9 +343,9 @@ export class Reader implements AsyncIterable<ReadRecord> {
   // ── the cursor ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Applies the policy: the gap that has opened before the cursor, if any. */
-  private settle(): GapRecord | undefined {
+  private applyLagPolicy(): GapRecord | undefined {
     if (this.failure !== undefined) throw this.failure;
-    if (this.closed) throw fail('READER_CLOSED');
+    if (this.closed) throw createError('READER_CLOSED');
     if (this.firstGap !== undefined) {
       const gap = this.firstGap;
       this.firstGap = undefined;
@@ -381,7 +381,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   private resumeOffset(): number {
     const { endOffset, ring } = this.stream;
     if (this.queue !== undefined) {
-      this.queue.settle(this.position, endOffset, this.allowedLag);
+      this.queue.advanceTo(this.position, endOffset, this.allowedLag);
       return this.queue.resume(this.position);
     }
     if (this.policy === 'block') return ring.floor;

@@ -170,7 +170,7 @@ export class Ring {
     for (let to = this.end - 1; to > from; ) {
       const slab = this.locate(to - 1);
       const start = Math.max(from, slab.base);
-      const bytes = slab.glance(start, to);
+      const bytes = slab.borrow(start, to);
       for (let at = bytes.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(10, at - 1)) {
         if (--left === 0) return start + at + 1;
       }

@@ -10,7 +10,7 @@ export function makeRun(from: number, to: number, locate: Locate): RunRecord {
   for (let at = from; at < to; ) {
     const slab = locate(at);
     const end = Math.min(slab.end, to);
-    parts.push(slab.glance(at, end));
+    parts.push(slab.borrow(at, end));
     at = end;
   }
   return { type: 'run', offset: from, length: to - from, parts };
@@ -39,7 +39,7 @@ export class Pin {
 export function lend(from: number, to: number, locate: Locate): void {
   for (let at = from; at < to; ) {
     const slab = locate(at);
-    slab.lent = true;
+    slab.isRetained = true;
     at = slab.end;
   }
 }

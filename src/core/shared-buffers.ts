@@ -3,7 +3,7 @@
  * and those who are sent the same. It is given back by whoever lets go of it last: a peer that has stopped reading keeps
  * a file's memory after the file has gone.
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 /** Smaller memory costs more to count than it is worth: the connection is charged for it. */
 export const COUNTED_FROM = 8 * 1024;
@@ -36,7 +36,7 @@ export class SharedBuffers {
       if (buffer.byteLength < COUNTED_FROM) return;
       if (!this.#account.tryTake(buffer.byteLength)) {
         const max = this.#account.limit;
-        throw fail('MEMORY_LIMIT', { max }, { limit: 'memory', max });
+        throw createError('MEMORY_LIMIT', { max }, { limit: 'memory', max });
       }
     }
     this.#holders.set(buffer, holders + 1);

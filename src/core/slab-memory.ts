@@ -57,11 +57,11 @@ export function takeMemory(capacity: number): SlabMemory {
 
 /** Memory of the largest slabs that have been given back, to be filled again: at most 2.25 MiB in the whole process. */
 const spare: SlabMemory[] = [];
-const MOST_SPARE = 8;
+const MAX_POOLED_SLABS = 8;
 
 /** Nobody looks at this memory any more, and nobody will: another slab may have it. */
 export function reuseMemory(memory: SlabMemory): void {
-  if (memory.bytes.length !== MAX_SLAB || spare.length === MOST_SPARE) return;
+  if (memory.bytes.length !== MAX_SLAB || spare.length === MAX_POOLED_SLABS) return;
   memory.chunks.clear();
   spare.push(memory);
 }

@@ -21,7 +21,7 @@ export class Slab {
   /** Chunks that end in it. */
   private chunkCount = 0;
   /** Somebody may look at its memory for as long as they like: it must never be filled again. */
-  lent = false;
+  isRetained = false;
   /** Those who look at its memory now, and say when they are done. */
   private pins = 0;
   private hasLeft = false;
@@ -71,12 +71,12 @@ export class Slab {
 
   /** The bytes between two absolute offsets, for as long as anybody wants them. */
   view(from: number, to: number): Uint8Array {
-    this.lent = true;
-    return this.glance(from, to);
+    this.isRetained = true;
+    return this.borrow(from, to);
   }
 
   /** The same for those who are done with it before anything else is appended: afterwards other bytes may lie there. */
-  glance(from: number, to: number): Uint8Array {
+  borrow(from: number, to: number): Uint8Array {
     const shift = this.start - this.base;
     return this.bytes.subarray(from + shift, to + shift);
   }
@@ -94,9 +94,9 @@ export class Slab {
   /** It has left its ring. Its memory is filled again by another, once nobody may look at it any more. */
   recycle(): void {
     this.hasLeft = true;
-    if (this.lent || this.pins > 0) return;
+    if (this.isRetained || this.pins > 0) return;
     // Only once.
-    this.lent = true;
+    this.isRetained = true;
     reuseMemory({ bytes: this.bytes, chunks: this.chunks, start: this.start });
   }
 
@@ -108,7 +108,7 @@ export class Slab {
     for (let at = from; at < to; ) {
       const chunkEnd = this.chunkEnd(at);
       const upTo = chunkEnd < 0 ? to : Math.min(chunkEnd, to);
-      part.fill(this.glance(at, upTo), upTo === chunkEnd);
+      part.fill(this.borrow(at, upTo), upTo === chunkEnd);
       at = upTo;
     }
     return part;

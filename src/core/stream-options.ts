@@ -1,5 +1,5 @@
 /** What a stream is made with, and what it tells of itself. */
-import { fail, type StreamFSError } from '../errors/index.ts';
+import { createError, type StreamFSError } from '../errors/index.ts';
 import type { MemoryBudget } from './budget.ts';
 import type { Reader } from './reader.ts';
 import type { Stream } from './stream.ts';
@@ -76,5 +76,5 @@ export interface StreamStats {
 /** @throws INVALID_PARAMETER for what is no policy */
 export function policyOf(name: LagPolicy): LagPolicy {
   if (LAG_POLICIES.includes(name)) return name;
-  throw fail('INVALID_PARAMETER', { name: 'onLag', reason: `it must be one of ${LAG_POLICIES.join(', ')}` });
+  throw createError('INVALID_PARAMETER', { name: 'onLag', reason: `it must be one of ${LAG_POLICIES.join(', ')}` });
 }

@@ -6,8 +6,8 @@ import type { MemoryBudget } from './budget.ts';
 import { largestSlab } from './slab-memory.ts';
 import { policyOf, type StreamObserver, type StreamRulesOptions } from './stream-options.ts';
 import type { LagPolicy } from './types.ts';
-import { atLeastOne } from './validate.ts';
-import { LONGEST_TIMER } from './wait.ts';
+import { assertPositive } from './validate.ts';
+import { MAX_TIMER_MS } from './wait.ts';
 
 export class StreamRules {
   readonly retention: number;
@@ -22,12 +22,12 @@ export class StreamRules {
 
   /** @throws RangeError for sizes and times that are none, INVALID_PARAMETER for what is no policy */
   constructor(options: StreamRulesOptions) {
-    this.retention = atLeastOne('retention', options.retention);
-    this.maxLag = atLeastOne('maxLag', options.maxLag);
+    this.retention = assertPositive('retention', options.retention);
+    this.maxLag = assertPositive('maxLag', options.maxLag);
     this.onLag = policyOf(options.onLag ?? 'drop-oldest');
     const { blockTimeout = 5000 } = options;
     if (!(blockTimeout >= 0)) throw new RangeError(`blockTimeout must be milliseconds from 0, not ${blockTimeout}`);
-    this.blockTimeout = Math.min(blockTimeout, LONGEST_TIMER);
+    this.blockTimeout = Math.min(blockTimeout, MAX_TIMER_MS);
     this.now = options.now ?? Date.now;
     this.observer = options.observer ?? {};
     this.budget = options.budget;

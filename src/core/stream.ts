@@ -7,11 +7,11 @@
  * everybody. It never looks at readers, however many there are; readers that wait are woken once per turn of the
  * event loop, however often something was appended in it.
  */
-import { fail, type StreamFSError } from '../errors/index.ts';
+import { createError, type StreamFSError } from '../errors/index.ts';
 import { isOfThisProcess, newGeneration } from './generation.ts';
 import { emptySet } from './lazy-set.ts';
 import { Reader } from './reader.ts';
-import { Audience } from './reader-set.ts';
+import { ReaderSet } from './reader-set.ts';
 import { Ring } from './ring.ts';
 import type { Slab } from './slab.ts';
 import { StreamMemory } from './stream-memory.ts';
@@ -25,7 +25,7 @@ import {
   type ReaderOptions,
   type ReaderStart,
 } from './types.ts';
-import { requireWhole } from './validate.ts';
+import { assertOffset } from './validate.ts';
 
 /** Of the last reader of any stream. */
 let lastReaderId = 0;
@@ -46,7 +46,7 @@ export class Stream {
   readonly memory: StreamMemory | undefined;
   private readonly firstOffset: number;
   /** Undefined until there has been a reader. */
-  private audience: Audience | undefined;
+  private audience: ReaderSet | undefined;
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
@@ -61,7 +61,7 @@ export class Stream {
     this.name = options.name;
     this.generation = options.generation ?? newGeneration();
     this.firstOffset = options.firstOffset ?? 0;
-    requireWhole('firstOffset', this.firstOffset);
+    assertOffset('firstOffset', this.firstOffset);
     this.createdAt = rules.now();
     this.modifiedAt = this.createdAt;
     this.memory = rules.budget === undefined ? undefined : new StreamMemory(rules.budget, this);
@@ -130,7 +130,7 @@ export class Stream {
     this.requireOpen();
     const { audience, ring } = this;
     if (bytes.length === 0) return ring.end;
-    if (bytes.length > MAX_OFFSET - ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
+    if (bytes.length > MAX_OFFSET - ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
     // Once a turn is exact enough: asking for the time costs more than copying a small chunk.
     if (audience === undefined || !audience.isFlushDue) this.modifiedAt = this.rules.now();
     if (bytes.length <= MAX_CHUNK) this.appendChunk(bytes);
@@ -147,7 +147,7 @@ export class Stream {
   }
 
   /** Readers have come or gone: keep what they may lag; beyond that nobody could ask for it. */
-  private keepForReaders(audience: Audience): void {
+  private keepForReaders(audience: ReaderSet): void {
     const { joinerLag, retention } = this.rules;
     this.kept = audience.readers.size === 0 ? retention : joinerLag + audience.gate.slack;
   }
@@ -166,7 +166,7 @@ export class Stream {
       return undefined;
     }
     this.requireOpen();
-    if (bytes.length > MAX_OFFSET - this.ring.end) throw fail('STREAM_FULL', { max: MAX_OFFSET });
+    if (bytes.length > MAX_OFFSET - this.ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
     // Not by `slice`: that of a Buffer is no copy.
     return audience.gate.pass(new Uint8Array(bytes), (part) => this.append(part));
   }
@@ -212,7 +212,7 @@ export class Stream {
     const start = options.start ?? { from: 'earliest' };
     const cursor = this.startCursor(start);
     const policy = policyOf(options.onLag ?? this.rules.onLag);
-    this.audience ??= new Audience(this);
+    this.audience ??= new ReaderSet(this);
     const reader = new Reader(this, this.audience, ++lastReaderId, policy, cursor);
     if (options.reportTrimmed === true) {
       const wanted = this.wantedOffset(start);
@@ -232,21 +232,21 @@ export class Stream {
   /** @throws STREAM_RECREATED if `expected` is not this stream's generation */
   requireGeneration(expected: string): void {
     if (expected === this.generation) return;
-    throw fail('STREAM_RECREATED', { actual: this.generation, expected }, lifeDetails(expected));
+    throw createError('STREAM_RECREATED', { actual: this.generation, expected }, lifeDetails(expected));
   }
 
   private startCursor(start: ReaderStart): number {
     const { startOffset, endOffset } = this;
     if ('from' in start) return start.from === 'live' ? endOffset : startOffset;
     if ('lastBytes' in start) {
-      requireWhole('lastBytes', start.lastBytes);
+      assertOffset('lastBytes', start.lastBytes);
       return Math.max(startOffset, endOffset - start.lastBytes);
     }
     if ('lastLines' in start) {
-      requireWhole('lastLines', start.lastLines);
+      assertOffset('lastLines', start.lastLines);
       return this.ring.lastLines(start.lastLines, startOffset);
     }
-    requireWhole('offset', start.offset);
+    assertOffset('offset', start.offset);
     if (start.offset < startOffset && start.onExpired !== 'skip') throw this.offsetGone(start.offset);
     this.requireReachable(start.offset);
     return start.offset;
@@ -255,13 +255,13 @@ export class Stream {
   /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
   requireReachable(offset: number): void {
     const { endOffset: end, reason } = this;
-    if (reason !== undefined && offset > end) throw fail('OFFSET_BEYOND_END', { offset, end }, { end });
+    if (reason !== undefined && offset > end) throw createError('OFFSET_BEYOND_END', { offset, end }, { end });
   }
 
   /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */
   offsetGone(offset: number): StreamFSError {
     const earliest = this.startOffset;
-    return fail('OFFSET_GONE', { offset, earliest }, { earliest });
+    return createError('OFFSET_GONE', { offset, earliest }, { earliest });
   }
 
   /**
@@ -279,7 +279,7 @@ export class Stream {
 
   /** A copy of the bytes retained from a start on (contract 34). */
   snapshot(start: ReaderStart = { from: 'earliest' }): { data: Uint8Array; offset: number } {
-    const { parts, offset } = this.partsFrom(start, (slab, at) => slab.glance(at, slab.end));
+    const { parts, offset } = this.partsFrom(start, (slab, at) => slab.borrow(at, slab.end));
     const data = new Uint8Array(this.endOffset - offset);
     let at = 0;
     for (const part of parts) {
@@ -341,7 +341,7 @@ export class Stream {
   }
 
   /** A reader of its has been closed. */
-  readerLeft(audience: Audience): void {
+  readerLeft(audience: ReaderSet): void {
     this.keepForReaders(audience);
     if (audience.readers.size === 0) this.ring.evict(this.ring.end - this.kept);
     this.releaseIfGone();
@@ -351,7 +351,7 @@ export class Stream {
 
 /** The error of a write to a stream that has ended. */
 export function closedError(reason: EndReason): StreamFSError {
-  return reason === 'shutdown' ? fail('STREAM_SHUT_DOWN') : fail('STREAM_CLOSED', {}, { reason });
+  return reason === 'shutdown' ? createError('STREAM_SHUT_DOWN') : createError('STREAM_CLOSED', {}, { reason });
 }
 
 /** What is known of a stream that is asked for by its generation and not there: whether it was lost with its server. */

@@ -78,7 +78,7 @@ export interface EndRecord {
 /** What a read gives. Data and gaps follow each other without overlap or hole. */
 export type ReadRecord = DataRecord | GapRecord | CaughtUpRecord | EndRecord;
 /** The same, bytes as a run. */
-export type RunOrNews = RunRecord | GapRecord | CaughtUpRecord | EndRecord;
+export type RunEvent = RunRecord | GapRecord | CaughtUpRecord | EndRecord;
 
 export interface ReadOptions {
   /** Milliseconds to wait; afterwards the error READ_TIMEOUT. Default: wait for ever. 0 does not wait. */

@@ -1,14 +1,17 @@
 /** What the core accepts as a count of bytes or lines, or as an offset: anything else would make a reader stand nowhere. */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 /** @throws INVALID_PARAMETER unless `value` is a whole number from 0 to 2^53 - 1 */
-export function requireWhole(name: string, value: number): void {
+export function assertOffset(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
-  throw fail('INVALID_PARAMETER', { name, reason: `it must be a whole number from 0 to 2^53 - 1, not ${value}` });
+  throw createError('INVALID_PARAMETER', {
+    name,
+    reason: `it must be a whole number from 0 to 2^53 - 1, not ${value}`,
+  });
 }
 
 /** A size in bytes of which there must be some. */
-export function atLeastOne(name: string, value: number): number {
+export function assertPositive(name: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 1) {
     throw new RangeError(`${name} must be a whole number of bytes from 1, not ${value}`);
   }

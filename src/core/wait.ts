@@ -1,9 +1,9 @@
 /** How programs wait: for as long as they like, and without leaving anything behind. */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import type { ReadOptions } from './types.ts';
 
 /** The longest time a timer can wait, in milliseconds. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What is waited for: `begin` is given what to call when it has come, `end` takes that back, however the wait ended. */
 export interface Wakeable {
@@ -34,7 +34,7 @@ export function waitToBeWoken(
     const wake = settle(() => resolve(true));
     const abort = settle(() => reject(signal?.reason));
     if (milliseconds !== undefined) {
-      const wait = Math.min(Math.max(0, milliseconds), LONGEST_TIMER);
+      const wait = Math.min(Math.max(0, milliseconds), MAX_TIMER_MS);
       timer = setTimeout(
         settle(() => resolve(false)),
         wait,
@@ -55,11 +55,11 @@ export async function waitToTake<T>(
   take: () => T | undefined,
   { timeout, signal }: ReadOptions,
 ): Promise<T> {
-  if (timeout === 0) throw fail('READ_TIMEOUT');
+  if (timeout === 0) throw createError('READ_TIMEOUT');
   const deadline = timeout === undefined ? undefined : performance.now() + timeout;
   for (;;) {
     const left = deadline === undefined ? undefined : deadline - performance.now();
-    if (!(await waitToBeWoken(news, left, signal))) throw fail('READ_TIMEOUT');
+    if (!(await waitToBeWoken(news, left, signal))) throw createError('READ_TIMEOUT');
     const taken = take();
     if (taken !== undefined) return taken;
   }

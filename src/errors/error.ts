@@ -27,7 +27,7 @@ export class StreamFSError extends Error {
 }
 
 /** The error for a code, its text filled in. `details` go to the answer beside the text. */
-export function fail<C extends ErrorCode>(
+export function createError<C extends ErrorCode>(
   code: C,
   ...[params, details]: [keyof ErrorParams<C>] extends [never]
     ? [params?: Record<string, never>, details?: Record<string, string | number | boolean>]

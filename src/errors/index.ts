@@ -1,4 +1,4 @@
-export { fail, isStreamFSError, prefixed, StreamFSError } from './error.ts';
+export { createError, isStreamFSError, prefixed, StreamFSError } from './error.ts';
 export { LimitCounters } from './limit-counters.ts';
 export { LIMITS, type LimitName, limitReached } from './limits.ts';
 export { ERRORS, type ErrorCode } from './table.ts';

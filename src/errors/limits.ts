@@ -2,7 +2,7 @@
  * The limits of a server, by the names under which errors tell them, statistics count them and the documentation lists
  * them. Names are stable; new ones may come.
  */
-import { fail, type StreamFSError } from './error.ts';
+import { createError, type StreamFSError } from './error.ts';
 import type { ErrorCode } from './table.ts';
 
 export const LIMITS = [
@@ -55,5 +55,5 @@ type LimitCode = Extract<
 
 /** The error of a limit that is reached: it names the limit and its value, beside the text. */
 export function limitReached(code: LimitCode, limit: LimitName, max: number): StreamFSError {
-  return fail(code, { max }, { limit, max });
+  return createError(code, { max }, { limit, max });
 }

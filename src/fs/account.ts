@@ -3,7 +3,7 @@
  * the same one when the configuration is read again with the same token. It also counts what is held, so that no token
  * can take all there is.
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 /** What is counted, by the word for it in errors. */
 const COUNTED = {
@@ -50,7 +50,7 @@ export class Account {
   require(what: Counted, all: number): void {
     if (this.hasRoom(what, all)) return;
     const max = this.most(what, all);
-    throw fail('TOKEN_LIMIT', { what: COUNTED[what], max }, { limit: `token_${what}`, max });
+    throw createError('TOKEN_LIMIT', { what: COUNTED[what], max }, { limit: `token_${what}`, max });
   }
 
   give(what: Counted): void {

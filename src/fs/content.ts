@@ -2,13 +2,13 @@
 import type { SizedContent } from './types.ts';
 
 /** The most bytes of a piece: small enough to hold up nothing else. */
-export const PIECE = 64 * 1024;
+export const BLOCK_BYTES = 64 * 1024;
 
 export function sizedContent(size: number, pieces: AsyncIterable<Uint8Array>): SizedContent {
   return { size, [Symbol.asyncIterator]: () => pieces[Symbol.asyncIterator]() };
 }
 
-/** Bytes that lie in memory, in pieces of at most {@link PIECE}. */
+/** Bytes that lie in memory, in pieces of at most {@link BLOCK_BYTES}. */
 export function contentOfParts(parts: readonly Uint8Array[]): SizedContent {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
   return sizedContent(size, piecesOf(parts));
@@ -16,6 +16,6 @@ export function contentOfParts(parts: readonly Uint8Array[]): SizedContent {
 
 async function* piecesOf(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) {
-    for (let at = 0; at < part.length; at += PIECE) yield part.subarray(at, at + PIECE);
+    for (let at = 0; at < part.length; at += BLOCK_BYTES) yield part.subarray(at, at + BLOCK_BYTES);
   }
 }

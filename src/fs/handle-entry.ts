@@ -4,7 +4,7 @@
  *
  *   last use ──── lease ────► may make room ──── idle time ────► closed
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import type { Account } from './account.ts';
 import type { FileHandle } from './types.ts';
 
@@ -81,7 +81,10 @@ export function infoOf(entry: Entry, now: number): HandleInfo {
 /** Milliseconds of a lease in seconds. */
 export function leaseOf(seconds: number): number {
   if (!Number.isFinite(seconds) || seconds < 1) {
-    throw fail('INVALID_PARAMETER', { name: 'lease', reason: `it must be a number of seconds, 1 or more: ${seconds}` });
+    throw createError('INVALID_PARAMETER', {
+      name: 'lease',
+      reason: `it must be a number of seconds, 1 or more: ${seconds}`,
+    });
   }
   return Math.min(seconds, MAX_LEASE) * 1000;
 }

@@ -14,7 +14,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget, Reader } from '../core/index.ts';
-import { fail, limitReached } from '../errors/index.ts';
+import { createError, limitReached } from '../errors/index.ts';
 import type { Account } from './account.ts';
 import { type Clock, systemClock } from './clock.ts';
 import {
@@ -105,7 +105,7 @@ export class HandleTable {
   constructor(options: HandleTableOptions) {
     const max = options.max ?? DEFAULT_MAX_HANDLES;
     if (!Number.isSafeInteger(max) || max < 0) {
-      throw fail('CONFIG_INVALID', { reason: `max handles must be a whole number from 0: ${max}` });
+      throw createError('CONFIG_INVALID', { reason: `max handles must be a whole number from 0: ${max}` });
     }
     this.max = max || Number.POSITIVE_INFINITY;
     this.#mounts = options.mounts;
@@ -131,7 +131,7 @@ export class HandleTable {
    */
   async open(path: string, options: OpenOptions): Promise<HandleInfo> {
     const lease = leaseOf(options.lease ?? DEFAULT_LEASE);
-    if (this.#closed) throw fail('SHUTTING_DOWN');
+    if (this.#closed) throw createError('SHUTTING_DOWN');
     const { account } = options;
     if (account?.hasRoom('handles', this.max) === false && this.#longestUnused(account) === undefined) {
       account.require('handles', this.max);
@@ -151,8 +151,8 @@ export class HandleTable {
         ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
         ...(account === undefined ? {} : { account }),
       });
-      if (this.#closed) throw fail('SHUTTING_DOWN');
-      if (!this.#isStillMounted(path, at.fileSystem)) throw fail('NOTHING_MOUNTED', { path });
+      if (this.#closed) throw createError('SHUTTING_DOWN');
+      if (!this.#isStillMounted(path, at.fileSystem)) throw createError('NOTHING_MOUNTED', { path });
       this.#makeRoom(account);
     } catch (error) {
       memory?.give(cost);
@@ -349,7 +349,7 @@ export class HandleTable {
   #entryOf(id: number): Entry {
     const entry = this.#entries.get(id);
     const now = this.#clock.now();
-    if (!entry || now >= idleEnd(entry, now, this.#idle)) throw fail('HANDLE_NOT_FOUND');
+    if (!entry || now >= idleEnd(entry, now, this.#idle)) throw createError('HANDLE_NOT_FOUND');
     return entry;
   }
 

@@ -1,7 +1,7 @@
 export { LimitCounters } from '../errors/index.ts';
 export { Account, type AccountLimits, type Counted, DEFAULT_ACCOUNT_LIMITS } from './account.ts';
 export { type Clock, systemClock } from './clock.ts';
-export { contentOfParts, PIECE, sizedContent } from './content.ts';
+export { BLOCK_BYTES, contentOfParts, sizedContent } from './content.ts';
 export { DEFAULT_HANDLE_IDLE, DEFAULT_LEASE, type HandleInfo, MAX_LEASE } from './handle-entry.ts';
 export {
   DEFAULT_MAX_HANDLES,

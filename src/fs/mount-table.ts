@@ -12,7 +12,7 @@
  * run time and fails leaves nothing behind: whoever asked has the error.
  */
 import type { MemoryBudget } from '../core/index.ts';
-import { fail, isStreamFSError, limitReached, StreamFSError } from '../errors/index.ts';
+import { createError, isStreamFSError, limitReached, StreamFSError } from '../errors/index.ts';
 import type { LimitCounters } from '../errors/limit-counters.ts';
 import { type Mount, type MountStatus, MountTree } from './mount-tree.ts';
 import { MountedFileSystem } from './mounted-file-system.ts';
@@ -153,10 +153,10 @@ export class MountTable extends MountedFileSystem {
   }
 
   #reserve(pluginName: string, path: string, config: PluginConfig, options: MountOptions): Mount {
-    if (this.#shutdown) throw fail('SHUTTING_DOWN');
+    if (this.#shutdown) throw createError('SHUTTING_DOWN');
     const normal = this.normal(path);
-    if (this.#tree.get(normal)) throw fail('MOUNT_EXISTS', { path: normal });
-    if (this.#leaving.has(normal)) throw fail('MOUNT_BUSY', { path: normal });
+    if (this.#tree.get(normal)) throw createError('MOUNT_EXISTS', { path: normal });
+    if (this.#leaving.has(normal)) throw createError('MOUNT_BUSY', { path: normal });
     if (this.#tree.size >= this.#maxMounts) throw limitReached('MOUNT_LIMIT', 'mounts', this.#maxMounts);
     const mount: Mount = {
       path: normal,
@@ -198,10 +198,10 @@ export class MountTable extends MountedFileSystem {
    */
   async unmount(path: string): Promise<void> {
     const normal = this.normal(path);
-    if (this.#leaving.has(normal)) throw fail('MOUNT_BUSY', { path: normal });
+    if (this.#leaving.has(normal)) throw createError('MOUNT_BUSY', { path: normal });
     const mount = this.#tree.get(normal);
-    if (!mount) throw fail('MOUNT_NOT_FOUND', { path: normal });
-    if (mount.status === 'pending') throw fail('MOUNT_BUSY', { path: normal });
+    if (!mount) throw createError('MOUNT_NOT_FOUND', { path: normal });
+    if (mount.status === 'pending') throw createError('MOUNT_BUSY', { path: normal });
     await this.#track(this.#stop(mount));
   }
 
@@ -317,7 +317,7 @@ function because(code: 'PLUGIN_INVALID' | 'PLUGIN_FAILED', error: unknown): Stre
   // A configuration error tells one problem a line: each says by itself what it is about.
   const text = messageOf(error);
   const lines = isStreamFSError(error, 'CONFIG_INVALID') ? text.split('\n') : [text];
-  const message = lines.map((reason) => fail(code, { reason }).message).join('\n');
+  const message = lines.map((reason) => createError(code, { reason }).message).join('\n');
   return new StreamFSError(code, message, isStreamFSError(error) ? { ...error.details } : {}, error);
 }
 

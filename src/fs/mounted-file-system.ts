@@ -7,7 +7,7 @@
  * mount is concerned, name the whole path.
  */
 import type { AppendId } from '../core/index.ts';
-import { fail, isStreamFSError } from '../errors/index.ts';
+import { createError, isStreamFSError } from '../errors/index.ts';
 import type { Mount, MountTree } from './mount-tree.ts';
 import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInside } from './path.ts';
 import type {
@@ -97,7 +97,8 @@ export class MountedFileSystem implements FileSystem {
 
   #resolve(path: string): ResolvedPath {
     const mount = this.#tree.covering(path);
-    if (!mount) throw this.#isVirtual(path) ? fail('IS_A_DIRECTORY', { path }) : fail('NOTHING_MOUNTED', { path });
+    if (!mount)
+      throw this.#isVirtual(path) ? createError('IS_A_DIRECTORY', { path }) : createError('NOTHING_MOUNTED', { path });
     return { fileSystem: running(mount), mountPath: mount.path, path: pathInside(path, mount.path) };
   }
 
@@ -108,7 +109,7 @@ export class MountedFileSystem implements FileSystem {
 
   #refuseMounts(path: string): void {
     const isMount = this.#tree.get(path) !== undefined;
-    if (isMount || this.#tree.hasBelow(path) || path === '/') throw fail('MOUNT_IS_FIXED', { path });
+    if (isMount || this.#tree.hasBelow(path) || path === '/') throw createError('MOUNT_IS_FIXED', { path });
   }
 
   async create(path: string, options?: CreateOptions): Promise<void> {
@@ -119,7 +120,7 @@ export class MountedFileSystem implements FileSystem {
   async mkdir(path: string, mode: number): Promise<void> {
     const normal = this.normal(path);
     // The plugin of a mount above does not know this directory, and would make a second one underneath.
-    if (this.#tree.get(normal) || this.#isVirtual(normal)) throw fail('DIRECTORY_EXISTS', { path: normal });
+    if (this.#tree.get(normal) || this.#isVirtual(normal)) throw createError('DIRECTORY_EXISTS', { path: normal });
     const at = this.#resolve(normal);
     await at.fileSystem.mkdir(at.path, mode);
   }
@@ -170,7 +171,7 @@ export class MountedFileSystem implements FileSystem {
     const mount = this.#tree.covering(path);
     if (!mount) {
       if (this.#isVirtual(path)) return [];
-      throw fail('NOTHING_MOUNTED', { path });
+      throw createError('NOTHING_MOUNTED', { path });
     }
     try {
       return await running(mount).readDir(pathInside(path, mount.path));
@@ -191,7 +192,7 @@ export class MountedFileSystem implements FileSystem {
     const mount = this.#tree.covering(normal);
     if (!mount) {
       if (this.#isVirtual(normal)) return this.#virtualInfo(baseName(normal));
-      throw fail('NOTHING_MOUNTED', { path: normal });
+      throw createError('NOTHING_MOUNTED', { path: normal });
     }
     const fileSystem = running(mount);
     if (mount.path === normal) return this.#mountInfo(mount);
@@ -218,7 +219,7 @@ export class MountedFileSystem implements FileSystem {
     this.#refuseMounts(target);
     const at = this.#resolve(source);
     const goal = this.#resolve(target);
-    if (at.mountPath !== goal.mountPath) throw fail('RENAME_ACROSS_MOUNTS', { from: source, to: target });
+    if (at.mountPath !== goal.mountPath) throw createError('RENAME_ACROSS_MOUNTS', { from: source, to: target });
     await at.fileSystem.rename(at.path, goal.path);
     for (const listener of this.#renameListeners) listener(source, target);
   }
@@ -261,7 +262,7 @@ export class MountedFileSystem implements FileSystem {
 
   async openProducerWrite(path: string, append: AppendId, options?: ProducerWriteOptions): Promise<FileWriter> {
     const at = this.resolve(path);
-    if (at.fileSystem.openProducerWrite === undefined) throw fail('PRODUCERS_NOT_SUPPORTED', { path });
+    if (at.fileSystem.openProducerWrite === undefined) throw createError('PRODUCERS_NOT_SUPPORTED', { path });
     return at.fileSystem.openProducerWrite(at.path, append, options);
   }
 
@@ -301,8 +302,9 @@ export class MountedFileSystem implements FileSystem {
 
 function running(mount: Mount): FileSystem {
   if (mount.instance) return mount.instance.fileSystem;
-  if (mount.status === 'failed') throw fail('MOUNT_FAILED', { path: mount.path, reason: mount.error ?? 'unknown' });
-  throw fail('MOUNT_NOT_READY', { path: mount.path, reason: 'it is being started' });
+  if (mount.status === 'failed')
+    throw createError('MOUNT_FAILED', { path: mount.path, reason: mount.error ?? 'unknown' });
+  throw createError('MOUNT_NOT_READY', { path: mount.path, reason: 'it is being started' });
 }
 
 function directoryInfo(name: string, modTime: Date, meta: FileInfo['meta']): FileInfo {

@@ -5,7 +5,7 @@
  * Empty parts and `.` parts are dropped, as a POSIX system does. `..` is refused rather than resolved: nobody needs
  * it on the wire, and a resolved one would let a path that looks like one mount's end up in another.
  */
-import { fail, limitReached } from '../errors/index.ts';
+import { createError, limitReached } from '../errors/index.ts';
 
 /** How long a path may be once it is normalised. Infinity for no limit. */
 export interface PathLimits {
@@ -96,5 +96,5 @@ function isLonger(text: string, bytes: number): boolean {
 
 function invalid(path: string, reason: string) {
   const shown = path.length > SHOWN ? `${path.slice(0, SHOWN)}…` : path;
-  return fail('INVALID_PATH', { path: JSON.stringify(shown), reason });
+  return createError('INVALID_PATH', { path: JSON.stringify(shown), reason });
 }

@@ -2,7 +2,7 @@
  * The kinds of file system a mount can be made of. Plugins are handed in by the program that embeds them: nothing
  * here loads code by a name or a path that came with a request (contract 79).
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import type { Plugin } from './plugin.ts';
 
 export class PluginRegistry {
@@ -14,14 +14,14 @@ export class PluginRegistry {
 
   /** Adds a plugin under its own name. PLUGIN_EXISTS where another has that name. */
   register(plugin: Plugin): void {
-    if (this.#plugins.has(plugin.name)) throw fail('PLUGIN_EXISTS', { name: plugin.name });
+    if (this.#plugins.has(plugin.name)) throw createError('PLUGIN_EXISTS', { name: plugin.name });
     this.#plugins.set(plugin.name, plugin);
   }
 
   /** The plugin of a name, which is compared to the letter. UNKNOWN_FSTYPE where there is none (contract 74). */
   get(name: string): Plugin {
     const plugin = this.#plugins.get(name);
-    if (!plugin) throw fail('UNKNOWN_FSTYPE', { fstype: name });
+    if (!plugin) throw createError('UNKNOWN_FSTYPE', { fstype: name });
     return plugin;
   }
 

@@ -2,14 +2,14 @@
  * A configuration with a key nobody reads is a mistake of whoever wrote it: every plugin refuses it in the same
  * words (contract 81), which clients of the original know.
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import type { PluginConfig } from '../fs/index.ts';
 
 /** CONFIG_INVALID where `config` has keys that are not among `allowed`; names both. */
 export function refuseUnknownKeys(config: PluginConfig, allowed: readonly string[]): void {
   const unknown = Object.keys(config).filter((key) => !allowed.includes(key));
   if (unknown.length === 0) return;
-  throw fail('CONFIG_INVALID', {
+  throw createError('CONFIG_INVALID', {
     reason: `unknown configuration parameter(s) ${quoted(unknown)} - allowed parameters are: ${quoted(allowed)}`,
   });
 }

@@ -2,7 +2,7 @@
  * Values of a plugin's configuration, read in one way by every plugin: the errors say which key is meant
  * (contract 81).
  */
-import { fail, isStreamFSError } from '../errors/index.ts';
+import { createError, isStreamFSError } from '../errors/index.ts';
 import type { PluginConfig } from '../fs/index.ts';
 import { parseSize } from '../units/index.ts';
 
@@ -11,12 +11,12 @@ export function sizeValue(config: PluginConfig, key: string, example: string): n
   const value = config[key];
   if (value === undefined) return undefined;
   if (typeof value !== 'string' && typeof value !== 'number') {
-    throw fail('CONFIG_INVALID', { reason: `${key} must be a size string (e.g., '${example}') or number` });
+    throw createError('CONFIG_INVALID', { reason: `${key} must be a size string (e.g., '${example}') or number` });
   }
   try {
     return parseSize(value);
   } catch (error) {
-    if (isStreamFSError(error)) throw fail('CONFIG_INVALID', { reason: `invalid ${key}: ${error.message}` });
+    if (isStreamFSError(error)) throw createError('CONFIG_INVALID', { reason: `invalid ${key}: ${error.message}` });
     throw error;
   }
 }
@@ -25,7 +25,7 @@ export function sizeValue(config: PluginConfig, key: string, example: string): n
 export function textValue(config: PluginConfig, key: string): string | undefined {
   const value = config[key];
   if (value === undefined || typeof value === 'string') return value;
-  throw fail('CONFIG_INVALID', { reason: `${key} must be a text` });
+  throw createError('CONFIG_INVALID', { reason: `${key} must be a text` });
 }
 
 /**
@@ -43,6 +43,6 @@ export function readValues<Values extends object>(readers: { [Name in keyof Valu
       problems.push(error.message);
     }
   }
-  if (problems.length > 0) throw fail('CONFIG_INVALID', { reason: problems.join('\n') });
+  if (problems.length > 0) throw createError('CONFIG_INVALID', { reason: problems.join('\n') });
   return values as Values;
 }

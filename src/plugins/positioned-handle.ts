@@ -2,7 +2,7 @@
  * What every open file with a position and an end of its own does alike: it is open until it is closed, its position
  * moves behind what was delivered, and one live read of it goes on at a time.
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 import type { FileInfo, HandleRead } from '../fs/index.ts';
 import { seekTarget } from './numbers.ts';
 
@@ -23,7 +23,7 @@ export abstract class PositionedHandle {
 
   /** @throws HANDLE_NOT_FOUND */
   protected checkOpen(): void {
-    if (!this.isOpen) throw fail('HANDLE_NOT_FOUND');
+    if (!this.isOpen) throw createError('HANDLE_NOT_FOUND');
   }
 
   /** What a read at `offset` has found. One from the position moves that, once it has been delivered (contract 54). */
@@ -53,7 +53,7 @@ export abstract class PositionedHandle {
   /** Takes the handle for a live read, until its content has been read or left. @throws HANDLE_BUSY (contract 65) */
   protected beginStream(content: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     this.checkOpen();
-    if (this.#streaming) throw fail('HANDLE_BUSY');
+    if (this.#streaming) throw createError('HANDLE_BUSY');
     this.#streaming = true;
     return this.#streamed(content());
   }

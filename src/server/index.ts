@@ -4,8 +4,8 @@ export { ROUTES } from './agfs/index.ts';
 export { FEATURES } from './agfs/status.ts';
 export {
   HostCheck,
-  LEAST_LINK_KEY,
   type LinkOptions,
+  MIN_LINK_KEY_BYTES,
   Origins,
   RIGHTS,
   type Right,

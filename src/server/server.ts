@@ -6,24 +6,24 @@ import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } fro
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
-import { fail, isStreamFSError, type StreamFSError } from '../errors/index.ts';
+import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { Clock, HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
 import { LogThrottle, writes } from '../log/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
 import { ROUTES } from './agfs/index.ts';
 import {
-  type Caller,
   challengesFor,
   type HeadersOfRequest,
   type HostCheck,
   Origins,
+  type Principal,
   refuseNavigation,
   requireFor,
   type Tokens,
 } from './auth/index.ts';
 import { ENCODINGS, type Encoding } from './encoding/index.ts';
-import { DirectConnection } from './fast-path/connection.ts';
-import type { DirectServer } from './fast-path/host.ts';
+import { FastPathConnection } from './fast-path/connection.ts';
+import type { FastPathHost } from './fast-path/host.ts';
 import { allowOrigin, preflightHeaders } from './http/cors.ts';
 import { logRequest, RequestExchange } from './http/exchange.ts';
 import { ANSWER_HEADERS } from './http/headers.ts';
@@ -38,9 +38,9 @@ import { checkBody } from './http/unused-body.ts';
 import { headWithoutUpgrade } from './http/upgrade.ts';
 import { breakBody, isBroken } from './ingest/broken-body.ts';
 import { expectContinue } from './ingest/expectation.ts';
-import { Bounds, type ServerLimits } from './limits/index.ts';
+import { Limits, type ServerLimits } from './limits/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
-import { listenOnlyForItsEnd } from './net/discard-input.ts';
+import { discardInput } from './net/discard-input.ts';
 import { createListener, takeConnections } from './net/listener.ts';
 import { SecureHttpServer, type TlsOptions } from './net/secure-server.ts';
 
@@ -51,13 +51,13 @@ const DEFAULT_GREP_TIME_LIMIT = 10_000;
 const DEFAULT_MAX_JSON = 1024 * 1024;
 
 /** When a server that has begun to listen has nothing more urgent to do, in milliseconds. */
-const SETTLED = 1000;
+const DIGEST_PRELOAD_DELAY_MS = 1000;
 
 /**
  * Silence after which a peer is asked whether it is still there, in milliseconds. One that is gone without a word does
  * not answer, and ten seconds later its connection is over: the system's own two hours would keep dead readers as long.
  */
-const TCP_KEEPALIVE = 30_000;
+const TCP_KEEPALIVE_MS = 30_000;
 
 export interface ServerOptions {
   mounts: MountTable;
@@ -123,13 +123,13 @@ class HttpServer implements StreamFSServer {
   readonly #router = new Router(ROUTES);
   /** The newest exchange of each connection: the one a broken body belongs to. */
   readonly #exchanges = new WeakMap<Duplex, RequestExchange>();
-  readonly #bounds: Bounds;
+  readonly #limits: Limits;
   readonly #tokens: Tokens | undefined;
   readonly #hosts: HostCheck | undefined;
   readonly #origins: Origins;
   #preparing: NodeJS.Timeout | undefined;
   readonly #onError: (error: Error) => void;
-  readonly #direct: DirectServer;
+  readonly #fastPath: FastPathHost;
   #closing = false;
 
   constructor(options: ServerOptions) {
@@ -137,7 +137,7 @@ class HttpServer implements StreamFSServer {
     this.#tokens = options.tokens;
     this.#hosts = options.hosts;
     this.#origins = options.origins ?? new Origins();
-    this.#bounds = new Bounds({
+    this.#limits = new Limits({
       logger,
       answer: errorText,
       ...(limits === undefined ? {} : { limits }),
@@ -145,7 +145,7 @@ class HttpServer implements StreamFSServer {
       ...(counters === undefined ? {} : { counters }),
       ...(clock === undefined ? {} : { clock }),
     });
-    const { headerSize, headerLines, headerTimeout } = this.#bounds.limits;
+    const { headerSize, headerLines, headerTimeout } = this.#limits.values;
     const { mounts, handles, version } = options;
     this.#context = {
       ...{ mounts, handles, logger, version },
@@ -154,17 +154,17 @@ class HttpServer implements StreamFSServer {
       ready: () => !this.#closing && (options.ready?.() ?? true),
       grepTimeLimit: options.grepTimeLimit ?? DEFAULT_GREP_TIME_LIMIT,
       encodings: options.encodings ?? ENCODINGS,
-      bounds: this.#bounds,
+      limits: this.#limits,
       links: this.#tokens?.links,
-      metrics: new ServerMetrics({ mounts, handles, version, bounds: this.#bounds }),
+      metrics: new ServerMetrics({ mounts, handles, version, limits: this.#limits }),
     };
-    const { tcpKeepAlive = TCP_KEEPALIVE } = options;
-    const plainAnswer = () => errorText(fail('BAD_REQUEST', { reason: NO_TLS }));
+    const { tcpKeepAlive = TCP_KEEPALIVE_MS } = options;
+    const plainAnswer = () => errorText(createError('BAD_REQUEST', { reason: NO_TLS }));
     this.http = createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls: options.tls, plainAnswer });
     // What is asked for most is served without node:http, which gets all others.
-    this.#direct = this.#directServer(
+    this.#fastPath = this.#directServer(
       takeConnections(this.http, tcpKeepAlive, (socket) => {
-        if (this.#bounds.connections.accept(socket)) new DirectConnection(socket, this.#direct);
+        if (this.#limits.connections.accept(socket)) new FastPathConnection(socket, this.#fastPath);
       }),
     );
     const serve = (req: IncomingMessage, res: ServerResponse) => {
@@ -184,12 +184,12 @@ class HttpServer implements StreamFSServer {
       if (this.http.listenerCount('upgrade') > 1) return;
       this.#afterAnswers(socket, () => {
         socket.unshift(Buffer.concat([headWithoutUpgrade(req), rest]));
-        this.#direct.handOver(socket);
+        this.#fastPath.handOver(socket);
       });
     });
     this.http.on('connect', (_req, socket: Socket) => {
       if (this.http.listenerCount('connect') > 1) return;
-      this.#afterAnswers(socket, () => this.#refuseAll(socket, fail('BAD_REQUEST', { reason: NO_PROXY })));
+      this.#afterAnswers(socket, () => this.#refuseAll(socket, createError('BAD_REQUEST', { reason: NO_PROXY })));
     });
     const failed = new LogThrottle((count, error: Error) =>
       logger.error('accepting failed', { count, error: error.message }),
@@ -202,7 +202,7 @@ class HttpServer implements StreamFSServer {
     this.http.on('tlsClientError', (error: Error) => unsecured.add(error));
   }
 
-  #directServer(handOver: (socket: Socket) => void): DirectServer {
+  #directServer(handOver: (socket: Socket) => void): FastPathHost {
     const { mounts } = this.#context;
     const tokens = this.#tokens;
     const isClosing = () => this.#closing;
@@ -235,9 +235,12 @@ class HttpServer implements StreamFSServer {
         this.http.off('error', reject);
         // Descriptors may run out later: those that cannot be had are refused, and the others go on.
         this.http.on('error', this.#onError);
-        this.#bounds.start();
+        this.#limits.start();
         this.#context.metrics.start();
-        this.#preparing = setTimeout(() => void prepareDigest().catch(() => undefined), SETTLED).unref();
+        this.#preparing = setTimeout(
+          () => void prepareDigest().catch(() => undefined),
+          DIGEST_PRELOAD_DELAY_MS,
+        ).unref();
         const address = this.http.address() as AddressInfo;
         resolve({ host: address.address, port: address.port });
       });
@@ -252,20 +255,20 @@ class HttpServer implements StreamFSServer {
   async close(deadlineMs: number): Promise<void> {
     this.#closing = true;
     if (!this.http.listening) return;
-    const { connections } = this.#bounds;
+    const { connections } = this.#limits;
     const deadline = setTimeout(() => connections.closeAll(), deadlineMs);
     const closed = new Promise((resolve) => this.http.close(resolve));
     connections.closeIdle();
     await Promise.all([closed, connections.whenNone()]);
     clearTimeout(deadline);
-    this.#bounds.stop();
+    this.#limits.stop();
     this.#context.metrics.stop();
     clearTimeout(this.#preparing);
   }
 
   /** A connection that is busy no more goes when the server does. */
   #done(socket: Socket): void {
-    const { connections } = this.#bounds;
+    const { connections } = this.#limits;
     connections.done(socket);
     if (this.#closing && connections.isIdle(socket)) socket.destroySoon();
   }
@@ -273,18 +276,18 @@ class HttpServer implements StreamFSServer {
   /** Whatever goes wrong in one exchange stays in it. */
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { socket } = req;
-    if (this.#bounds.connections.isRefused(socket)) return;
+    if (this.#limits.connections.isRefused(socket)) return;
     const exchange = new RequestExchange(req, res, this.#context);
     this.#exchanges.set(socket, exchange);
-    this.#bounds.connections.busy(socket, req);
+    this.#limits.connections.busy(socket, req);
     const isQueued = res.socket === null;
-    const refusal = this.#bounds.connections.charge(socket, req, res);
+    const refusal = this.#limits.connections.charge(socket, req, res);
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
     req.on('error', ignore);
     res.on('error', ignore);
     res.on('close', () => {
       if (exchange.isOver) return;
-      this.#bounds.connections.release(socket, res, isQueued);
+      this.#limits.connections.release(socket, res, isQueued);
       this.#over(exchange);
     });
     try {
@@ -303,7 +306,7 @@ class HttpServer implements StreamFSServer {
       if (writes(logger, 'debug')) logger.debug('request given up', { ...exchange.facts(), error: String(error) });
       return;
     }
-    const limit = this.#bounds.note(error);
+    const limit = this.#limits.note(error);
     sendError(exchange, error, {
       ...headersOf(error, exchange.req.headers),
       ...(limit === undefined ? {} : retryAfter(error as StreamFSError)),
@@ -327,7 +330,7 @@ class HttpServer implements StreamFSServer {
     allowOrigin(this.#origins, req, res);
     if (this.#closing) {
       res.setHeader('Connection', 'close');
-      throw fail('SHUTTING_DOWN');
+      throw createError('SHUTTING_DOWN');
     }
     const addressed = addressedTo(req);
     this.#checkHost(addressed.header);
@@ -346,15 +349,15 @@ class HttpServer implements StreamFSServer {
     const caller = this.#admit(route, { query, params }, req.headers);
     this.#claim(exchange, caller);
     exchange.begin(route, params, query, caller);
-    await checkBody(req, route, this.#bounds.limits.bodyTimeout);
+    await checkBody(req, route, this.#limits.values.bodyTimeout);
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);
   }
 
   /** Counts a connection to whose its request is. @throws TOKEN_LIMIT; it is the last request on the connection then */
-  #claim({ socket, res }: RequestExchange, caller: Caller | undefined): void {
+  #claim({ socket, res }: RequestExchange, caller: Principal | undefined): void {
     try {
-      this.#bounds.connections.claim(socket, caller?.account);
+      this.#limits.connections.claim(socket, caller?.account);
     } catch (error) {
       res.setHeader('Connection', 'close');
       throw error;
@@ -366,11 +369,11 @@ class HttpServer implements StreamFSServer {
   }
 
   /** Lets a request in, and gives whose it is where that matters. @throws UNAUTHORIZED, FORBIDDEN, LINK_INVALID, LINK_EXPIRED */
-  #admit(route: Route, asked: Pick<Exchange, 'query' | 'params'>, headers: HeadersOfRequest): Caller | undefined {
+  #admit(route: Route, asked: Pick<Exchange, 'query' | 'params'>, headers: HeadersOfRequest): Principal | undefined {
     const tokens = this.#tokens;
-    if (tokens === undefined || !tokens.areAsked || route.needs === 'nothing') return undefined;
+    if (tokens === undefined || !tokens.areAsked || route.permission === 'nothing') return undefined;
     const caller = tokens.callerOf(headers, route.link, asked.query);
-    requireFor(route.needs, caller, { ...asked, handles: this.#context.handles });
+    requireFor(route.permission, caller, { ...asked, handles: this.#context.handles });
     return caller;
   }
 
@@ -384,7 +387,7 @@ class HttpServer implements StreamFSServer {
     if (exchange && !exchange.req.complete && !exchange.res.writableEnded) {
       breakBody(exchange.req);
       // Nothing can follow on this connection, also where an answer that has begun says that it is kept.
-      listenOnlyForItsEnd(socket as Socket);
+      discardInput(socket as Socket);
       exchange.res.once('finish', () => (socket as Socket).destroySoon());
       return;
     }
@@ -394,16 +397,16 @@ class HttpServer implements StreamFSServer {
     }
     if (exchange !== undefined && !exchange.res.writableFinished) {
       // It comes behind the answers to what was right, of which this is the last.
-      listenOnlyForItsEnd(socket as Socket);
+      discardInput(socket as Socket);
       exchange.res.once('finish', () => this.#refuse(error, socket));
       return;
     }
-    this.#refuseAll(socket, refusalOf(error, this.#bounds.limits));
+    this.#refuseAll(socket, refusalOf(error, this.#limits.values));
   }
 
   /** Answers with an error in place of all that a connection may still ask for. */
   #refuseAll(socket: Duplex, refusal: StreamFSError): void {
-    this.#bounds.note(refusal);
+    this.#limits.note(refusal);
     socket.end(errorText(refusal), () => (socket as Socket).destroySoon());
   }
 

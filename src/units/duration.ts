@@ -2,7 +2,7 @@
  * Durations, as people write them: `30` is seconds, `500ms`, `2s`, `5m`, `1h` say their unit. One reader for
  * configuration, queries and command line; inside the program a duration is always milliseconds.
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 /**
  * The longest duration that can be asked for, in milliseconds: 24 days. A timer cannot wait for longer than about
@@ -44,7 +44,7 @@ function millisecondsOf(text: string): number {
 
 function invalid(shown: string, expected: string) {
   const cut = shown.length > SHOWN ? `${shown.slice(0, SHOWN)}…` : shown;
-  return fail('CONFIG_INVALID', { reason: `invalid duration format: ${cut} (${expected})` });
+  return createError('CONFIG_INVALID', { reason: `invalid duration format: ${cut} (${expected})` });
 }
 
 /** A duration exactly, in the largest unit that divides it: `5s`, `90s`, `1m`, `1500ms`. Reads back to the same. */

@@ -16,7 +16,7 @@
  *
  * Bits that say what kind of file it is are dropped: they cannot be changed.
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 /** Longer texts are cut where an error shows them. */
 const SHOWN = 64;
@@ -69,7 +69,7 @@ function isUsual(mode: number | undefined): boolean {
 }
 
 function invalid(text: string) {
-  return fail('INVALID_PARAMETER', {
+  return createError('INVALID_PARAMETER', {
     name: 'mode',
     reason:
       'must be permission bits in octal, such as 644, 0755 or 100644 with the kind of file, ' +

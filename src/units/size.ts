@@ -5,13 +5,13 @@
  * A unit is B, KB, MB, GB or TB, in any case. `512K` is refused like any other text that does not say what it means:
  * half the tools of the world read it as 1000s, and JavaScript's own parsers read it as 512 bytes.
  */
-import { fail } from '../errors/index.ts';
+import { createError } from '../errors/index.ts';
 
 /** The largest size that can be asked for: 1 TB. */
 export const MAX_SIZE = 1024 ** 4;
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const;
-const SIZE = /^(-?\d+(?:\.\d+)?)[ \t]*(B|KB|MB|GB|TB)?$/;
+const SIZE_PATTERN = /^(-?\d+(?:\.\d+)?)[ \t]*(B|KB|MB|GB|TB)?$/;
 
 /** Longer values are cut where an error shows them. */
 const SHOWN = 64;
@@ -35,7 +35,7 @@ export function parseSize(value: string | number): number {
 }
 
 function bytesOf(text: string): number {
-  const match = SIZE.exec(text);
+  const match = SIZE_PATTERN.exec(text);
   if (!match) return Number.NaN;
   const power = UNITS.indexOf((match[2] ?? 'B') as (typeof UNITS)[number]);
   return Number(match[1]) * 1024 ** power;
@@ -43,7 +43,7 @@ function bytesOf(text: string): number {
 
 function invalid(shown: string, expected: string) {
   const cut = shown.length > SHOWN ? `${shown.slice(0, SHOWN)}…` : shown;
-  return fail('CONFIG_INVALID', { reason: `invalid size format: ${cut} (${expected})` });
+  return createError('CONFIG_INVALID', { reason: `invalid size format: ${cut} (${expected})` });
 }
 
 /**

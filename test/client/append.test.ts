@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Ahead, Append, endOfPart, LONGEST, MOST_BYTES } from '../../src/client/append.ts';
+import { Ahead, Append, endOfPart, MAX_APPEND_BYTES, MAX_APPEND_MS } from '../../src/client/append.ts';
 
 /** The appends a source is cut into, as the bytes of each. */
 async function appendsOf(pieces: Uint8Array[], size: number, lines: boolean): Promise<string[]> {
@@ -77,7 +77,7 @@ describe('how a source is cut into appends', () => {
     const first = next();
     give('whole\nhalf ');
     expect(await first).toBe('whole\nhalf ');
-    vi.advanceTimersByTime(LONGEST * 100);
+    vi.advanceTimersByTime(MAX_APPEND_MS * 100);
     expect(append.isOpen).toBe(true);
     const second = next();
     give('of one\nanother\nand');
@@ -91,13 +91,13 @@ describe('how a source is cut into appends', () => {
     const append = new Append(new Ahead(given([Buffer.from('whole\n')])), { size: 1000, lines: true });
     const body = append.body()[Symbol.asyncIterator]();
     await body.next();
-    vi.advanceTimersByTime(LONGEST);
+    vi.advanceTimersByTime(MAX_APPEND_MS);
     expect(append.isOpen).toBe(false);
   });
 
   it('a line for which an append has no room is cut', async () => {
-    const long = Buffer.alloc(MOST_BYTES + 10, 'x');
+    const long = Buffer.alloc(MAX_APPEND_BYTES + 10, 'x');
     const lengths = (await appendsOf([long, Buffer.from('\nb\n')], 1024, true)).map((text) => text.length);
-    expect(lengths).toEqual([MOST_BYTES, 13]);
+    expect(lengths).toEqual([MAX_APPEND_BYTES, 13]);
   });
 });

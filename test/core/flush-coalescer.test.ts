@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Pace } from '../../src/core/flush-coalescer.ts';
+import { FlushCoalescer } from '../../src/core/flush-coalescer.ts';
 
 const KiB = 1024;
 
@@ -12,8 +12,8 @@ describe('when readers of a busy stream are woken', () => {
   afterEach(() => vi.restoreAllMocks());
 
   /** A pace whose last round, to a hundred readers, took so many milliseconds and has just ended. */
-  function busy(ms: number): Pace {
-    const pace = new Pace();
+  function busy(ms: number): FlushCoalescer {
+    const pace = new FlushCoalescer();
     pace.round(100, () => {
       now += ms;
     });
@@ -21,7 +21,7 @@ describe('when readers of a busy stream are woken', () => {
   }
 
   it('an idle stream does not wait', () => {
-    expect(new Pace().waits(100, 10)).toBe(false);
+    expect(new FlushCoalescer().waits(100, 10)).toBe(false);
     const pace = busy(4);
     now += 5;
     expect(pace.waits(100, 10)).toBe(false);

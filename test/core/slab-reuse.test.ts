@@ -21,7 +21,7 @@ const isAll = (letter: string) => (bytes: Uint8Array) => bytes.every((byte) => b
 describe('memory that is filled again', () => {
   it('is that of slabs which nobody may look at any more', () => {
     const stream = streamOf('a');
-    const run = stream.openReader().glanceRun(256 * KiB);
+    const run = stream.openReader().borrowRun(256 * KiB);
     overrun(stream);
     expect(run?.type === 'run' && run.parts.some(isAll('z'))).toBe(true);
   });
@@ -29,7 +29,7 @@ describe('memory that is filled again', () => {
   it('is that of a run which somebody has pinned, but only when it is released', () => {
     const stream = streamOf('a');
     const reader = stream.openReader();
-    const run = reader.glanceRun(700 * KiB);
+    const run = reader.borrowRun(700 * KiB);
     if (run?.type !== 'run') throw new Error('there is something to read');
     const [one, other] = [reader.pin(run), reader.pin(run)];
     overrun(stream);
@@ -48,7 +48,7 @@ describe('memory that is filled again', () => {
   it('is filled by one slab at a time, also where its last pin is gone long after it has left', () => {
     const stream = streamOf('a');
     const reader = stream.openReader();
-    const run = reader.glanceRun(256 * KiB);
+    const run = reader.borrowRun(256 * KiB);
     if (run?.type !== 'run') throw new Error('there is something to read');
     const pin = reader.pin(run);
     overrun(stream);

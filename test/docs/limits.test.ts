@@ -11,7 +11,7 @@ import {
 } from '../../src/fs/index.ts';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
 import { DEFAULT_LIMITS } from '../../src/server/index.ts';
-import { CONNECTION_COST, TLS_COST } from '../../src/server/limits/connections.ts';
+import { CONNECTION_BYTES, TLS_BYTES } from '../../src/server/limits/connections.ts';
 import { page } from './pages.ts';
 
 const rows = [...page('docs/limits.md').text.matchAll(/^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$/gm)].map(
@@ -53,7 +53,7 @@ describe('docs/limits.md', () => {
 
   it('says what a connection is charged', () => {
     const said = new RegExp(
-      `^\\| a connection \\| ${CONNECTION_COST / 1024} KiB.*${TLS_COST / 1024} KiB more with TLS`,
+      `^\\| a connection \\| ${CONNECTION_BYTES / 1024} KiB.*${TLS_BYTES / 1024} KiB more with TLS`,
       'm',
     );
     expect(page('docs/limits.md').text).toMatch(said);

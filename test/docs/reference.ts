@@ -180,7 +180,7 @@ function routes(): string {
     ['route', 'needs', 'what it does'],
     ROUTES.map((route) => [
       code(nameOf(route)),
-      code(route.needs) + (route.link === undefined ? '' : ', or a link'),
+      code(route.permission) + (route.link === undefined ? '' : ', or a link'),
       plain(route.summary),
     ]),
   );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/errors/index.ts';
+import { createError } from '../../src/errors/index.ts';
 import { MountTable, type Plugin, PluginRegistry } from '../../src/fs/index.ts';
 import { memfsPlugin } from '../../src/plugins/memfs/index.ts';
 import { fakePlugin, gate } from './fake-plugin.ts';
@@ -274,7 +274,7 @@ describe('shutdown', () => {
 describe('errors of a plugin', () => {
   it('pass through as they are, naming paths inside the mount', async () => {
     const bug = new TypeError('a bug');
-    const gone = fail('STREAM_NOT_FOUND', { path: '/x' });
+    const gone = createError('STREAM_NOT_FOUND', { path: '/x' });
     const fake = fakePlugin({ override: { read: () => Promise.reject(bug), end: () => Promise.reject(gone) } });
     const table = tableOf(fake);
     await table.mount('fakefs', '/f');

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { type ErrorCode, isStreamFSError } from '../../src/errors/index.ts';
 import { normalizePath } from '../../src/fs/path.ts';
-import { type Caller, type LinkRight, RIGHTS, type Right } from '../../src/server/auth/index.ts';
+import { type LinkRight, type Principal, RIGHTS, type Right } from '../../src/server/auth/index.ts';
 import { parseTarget } from '../../src/server/http/target.ts';
 import { Tokens } from '../../src/server/index.ts';
 import { fuzz } from './budget.ts';
@@ -29,7 +29,7 @@ const tokens = new Tokens(
 const REFUSALS: readonly ErrorCode[] = ['UNAUTHORIZED', 'LINK_INVALID', 'LINK_EXPIRED'];
 
 /** Whom something lets in, or the code with which it is refused, in a text that repeats nothing secret of it. */
-function outcome(act: () => Caller, ...signatures: readonly string[]): Caller | ErrorCode {
+function outcome(act: () => Principal, ...signatures: readonly string[]): Principal | ErrorCode {
   try {
     return act();
   } catch (error) {

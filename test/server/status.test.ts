@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/errors/index.ts';
+import { createError } from '../../src/errors/index.ts';
 import type { Plugin } from '../../src/fs/index.ts';
 import { memfsPlugin } from '../../src/plugins/index.ts';
 import { start } from './harness.ts';
@@ -10,7 +10,7 @@ const brokenPlugin: Plugin = {
   ...memfsPlugin,
   name: 'brokenfs',
   initialize: async () => {
-    throw fail('CONFIG_INVALID', { reason: 'the disk is gone' });
+    throw createError('CONFIG_INVALID', { reason: 'the disk is gone' });
   },
 };
 

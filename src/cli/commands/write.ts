@@ -19,7 +19,7 @@ interface Options {
 }
 
 /** The largest piece sent at once, in bytes (contract 85). */
-const PIECE = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 /**
  * `streamfs write [--stream] PATH`: standard input, as it comes and as fast as the server takes it. With `--json` the
@@ -113,8 +113,8 @@ export function piecesOf(input: Readable): AsyncIterable<Uint8Array> {
             if (step.done === true) return { done: true, value: undefined };
             rest = typeof step.value === 'string' ? Buffer.from(step.value) : step.value;
           }
-          const piece = rest.subarray(0, PIECE);
-          rest = rest.subarray(PIECE);
+          const piece = rest.subarray(0, CHUNK_BYTES);
+          rest = rest.subarray(CHUNK_BYTES);
           return { done: false, value: piece };
         },
         async return() {

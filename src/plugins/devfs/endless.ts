@@ -3,7 +3,7 @@
  * has a turn: a reader that takes them as fast as they come would keep the event loop to itself.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { PIECE } from '../../fs/index.ts';
+import { BLOCK_BYTES } from '../../fs/index.ts';
 import type { Device } from './devices.ts';
 
 /**
@@ -15,8 +15,8 @@ export async function* contentOf(
   stopped: () => boolean,
   size = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Uint8Array> {
-  for (let left = size; left > 0 && !device.hasEnd && !stopped(); left -= PIECE) {
-    yield await device.bytes(Math.min(left, PIECE));
+  for (let left = size; left > 0 && !device.hasEnd && !stopped(); left -= BLOCK_BYTES) {
+    yield await device.bytes(Math.min(left, BLOCK_BYTES));
     await nextTurn();
   }
 }

@@ -1,5 +1,5 @@
 /** The devices as files: what there is, is fixed. */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type {
   ByteRange,
   Capabilities,
@@ -55,39 +55,39 @@ export class DeviceFileSystem implements FileSystem {
   /** FILE_NOT_FOUND, NOT_A_DIRECTORY for a path below a device, IS_A_DIRECTORY for the root. */
   #device(path: string): Device {
     const device = this.#find(path);
-    if (!device) throw fail('FILE_NOT_FOUND', { path });
+    if (!device) throw createError('FILE_NOT_FOUND', { path });
     return device;
   }
 
   #find(path: string): Device | undefined {
-    if (path === '/') throw fail('IS_A_DIRECTORY', { path });
+    if (path === '/') throw createError('IS_A_DIRECTORY', { path });
     const parent = parentPath(path);
     if (parent === '/') return DEVICES.get(baseName(path));
-    if (DEVICES.has(parent.slice(1))) throw fail('NOT_A_DIRECTORY', { path: parent });
+    if (DEVICES.has(parent.slice(1))) throw createError('NOT_A_DIRECTORY', { path: parent });
     return undefined;
   }
 
   /** The device to write to: nothing else can be made here. FILE_NOT_FOUND, PERMISSION_DENIED, FILE_EXISTS. */
   #writable(path: string, options: WriteOptions = {}): Device {
     const device = this.#find(path);
-    if (!device) throw fail(options.create === false ? 'FILE_NOT_FOUND' : 'PERMISSION_DENIED', { path });
-    if (options.exclusive) throw fail('FILE_EXISTS', { path });
+    if (!device) throw createError(options.create === false ? 'FILE_NOT_FOUND' : 'PERMISSION_DENIED', { path });
+    if (options.exclusive) throw createError('FILE_EXISTS', { path });
     return device;
   }
 
   async create(path: string): Promise<void> {
-    throw fail(this.#find(path) ? 'FILE_EXISTS' : 'PERMISSION_DENIED', { path });
+    throw createError(this.#find(path) ? 'FILE_EXISTS' : 'PERMISSION_DENIED', { path });
   }
 
   async mkdir(path: string, _mode: number): Promise<void> {
-    if (path === '/') throw fail('DIRECTORY_EXISTS', { path });
-    throw fail(this.#find(path) ? 'FILE_EXISTS' : 'PERMISSION_DENIED', { path });
+    if (path === '/') throw createError('DIRECTORY_EXISTS', { path });
+    throw createError(this.#find(path) ? 'FILE_EXISTS' : 'PERMISSION_DENIED', { path });
   }
 
   async remove(path: string): Promise<void> {
-    if (path === '/') throw fail('ROOT_IS_FIXED');
+    if (path === '/') throw createError('ROOT_IS_FIXED');
     this.#device(path);
-    throw fail('PERMISSION_DENIED', { path });
+    throw createError('PERMISSION_DENIED', { path });
   }
 
   async removeAll(path: string): Promise<void> {
@@ -105,10 +105,10 @@ export class DeviceFileSystem implements FileSystem {
 
   #sizeOf(path: string, device: Device, size: number): number {
     if (device.hasEnd) return 0;
-    if (size < 0) throw fail('DEVICE_HAS_NO_END', { path });
+    if (size < 0) throw createError('DEVICE_HAS_NO_END', { path });
     checkedWhole('size', size, 0);
     if (size <= MAX_READ) return size;
-    throw fail('INVALID_PARAMETER', { name: 'size', reason: `at most ${MAX_READ} bytes at once: ${size}` });
+    throw createError('INVALID_PARAMETER', { name: 'size', reason: `at most ${MAX_READ} bytes at once: ${size}` });
   }
 
   async write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number> {
@@ -124,7 +124,7 @@ export class DeviceFileSystem implements FileSystem {
   async readDir(path: string): Promise<FileInfo[]> {
     if (path === '/') return [...DEVICES.keys()].map((name) => this.#info(name));
     this.#device(path);
-    throw fail('NOT_A_DIRECTORY', { path });
+    throw createError('NOT_A_DIRECTORY', { path });
   }
 
   async stat(path: string): Promise<FileInfo> {
@@ -147,7 +147,7 @@ export class DeviceFileSystem implements FileSystem {
 
   async chmod(path: string, _mode: number): Promise<void> {
     if (path !== '/') this.#device(path);
-    throw fail('PERMISSION_DENIED', { path });
+    throw createError('PERMISSION_DENIED', { path });
   }
 
   async truncate(path: string, size: number): Promise<void> {
@@ -160,15 +160,15 @@ export class DeviceFileSystem implements FileSystem {
   }
 
   async symlink(_target: string, _path: string): Promise<void> {
-    throw fail('NOT_SUPPORTED', { operation: 'symlink', plugin: NAME });
+    throw createError('NOT_SUPPORTED', { operation: 'symlink', plugin: NAME });
   }
 
   async readlink(_path: string): Promise<string> {
-    throw fail('NOT_SUPPORTED', { operation: 'readlink', plugin: NAME });
+    throw createError('NOT_SUPPORTED', { operation: 'readlink', plugin: NAME });
   }
 
   async end(_path: string): Promise<void> {
-    throw fail('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
+    throw createError('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
   }
 
   /** As {@link read}, in pieces that are made as they are asked for. */
@@ -194,7 +194,7 @@ export class DeviceFileSystem implements FileSystem {
   async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     const device = this.#device(path);
     const flags = checkedWhole('flags', options.flags, 0);
-    if (fileAccessOf(flags, options.create).isExclusive) throw fail('FILE_EXISTS', { path });
+    if (fileAccessOf(flags, options.create).isExclusive) throw createError('FILE_EXISTS', { path });
     const info = () => this.#info(baseName(path));
     return new DeviceHandle(path, device, flags, info, () => this.#stopped);
   }
@@ -210,14 +210,14 @@ class DiscardingWriter implements FileWriter {
   #open = true;
 
   write(piece: Uint8Array): void {
-    if (!this.#open) throw fail('WRITER_CLOSED');
+    if (!this.#open) throw createError('WRITER_CLOSED');
     this.written += piece.length;
   }
 
   async close(options: { end?: boolean } = {}): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    if (options.end) throw fail('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
+    if (options.end) throw createError('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
   }
 
   async abort(): Promise<void> {

@@ -1,5 +1,5 @@
 /** An open device. It has a position because a client may ask for one; what is read does not depend on it. */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import { type Access, accessOf } from '../access.ts';
 import { checkedOffset, checkedWhole } from '../numbers.ts';
@@ -36,7 +36,7 @@ export class DeviceHandle extends PositionedHandle implements FileHandle {
 
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
     this.checkOpen();
-    if (!this.#access.writes) throw fail('HANDLE_READ_ONLY');
+    if (!this.#access.writes) throw createError('HANDLE_READ_ONLY');
     if (offset === undefined) this.position += data.length;
     else checkedOffset(offset);
     return { written: data.length, position: this.position };

@@ -1,5 +1,5 @@
 /** What a mount of memfs can be told, read once into what the file system needs. */
-import { fail, isStreamFSError } from '../../errors/index.ts';
+import { createError, isStreamFSError } from '../../errors/index.ts';
 import { type ConfigParameter, normalizePath, type PluginConfig } from '../../fs/index.ts';
 import { formatSize } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
@@ -58,7 +58,9 @@ function maxFileSizeOf(config: PluginConfig): number {
   const maxFileSize = sizeValue(config, 'max_file_size', '64MB') ?? DEFAULT_MAX_FILE_SIZE;
   if (maxFileSize > LARGEST_MAX_FILE_SIZE) {
     const most = formatSize(LARGEST_MAX_FILE_SIZE);
-    throw fail('CONFIG_INVALID', { reason: `max_file_size must be at most ${most}: ${formatSize(maxFileSize)}` });
+    throw createError('CONFIG_INVALID', {
+      reason: `max_file_size must be at most ${most}: ${formatSize(maxFileSize)}`,
+    });
   }
   return maxFileSize;
 }
@@ -66,14 +68,15 @@ function maxFileSizeOf(config: PluginConfig): number {
 function initDirsOf(value: unknown): string[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) {
-    throw fail('CONFIG_INVALID', { reason: "init_dirs must be a list of paths (e.g., ['/home', '/tmp'])" });
+    throw createError('CONFIG_INVALID', { reason: "init_dirs must be a list of paths (e.g., ['/home', '/tmp'])" });
   }
   return value.map((path: unknown) => {
-    if (typeof path !== 'string') throw fail('CONFIG_INVALID', { reason: 'init_dirs must hold paths only' });
+    if (typeof path !== 'string') throw createError('CONFIG_INVALID', { reason: 'init_dirs must hold paths only' });
     try {
       return normalizePath(path);
     } catch (error) {
-      if (isStreamFSError(error)) throw fail('CONFIG_INVALID', { reason: `invalid init_dirs: ${error.message}` });
+      if (isStreamFSError(error))
+        throw createError('CONFIG_INVALID', { reason: `invalid init_dirs: ${error.message}` });
       throw error;
     }
   });

@@ -9,7 +9,7 @@
  *    in place          place          zeroed when reached
  */
 import type { MemoryBudget } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -88,7 +88,7 @@ export class FileContent {
 
   /** Makes room for `size` bytes, of which those from `start` on may be changed in place. */
   #makeWritable(start: number, size: number): void {
-    if (size > this.#max) throw fail('FILE_TOO_LARGE', { size, max: this.#max });
+    if (size > this.#max) throw createError('FILE_TOO_LARGE', { size, max: this.#max });
     if (size <= this.#bytes.length && start >= this.#viewed) return;
     const grown = size > this.#bytes.length ? Math.max(size, this.#bytes.length * 2) : size;
     const bytes = this.#make(Math.min(grown, this.#max), size);
@@ -111,7 +111,7 @@ export class FileContent {
         return bytes;
       }
       if (more === 0) {
-        throw fail('STORAGE_FULL', { size: needed, max: memory.limit }, { limit: 'memory', max: memory.limit });
+        throw createError('STORAGE_FULL', { size: needed, max: memory.limit }, { limit: 'memory', max: memory.limit });
       }
     }
   }

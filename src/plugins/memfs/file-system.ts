@@ -2,7 +2,7 @@
  * A file system in memory: directories, files, handles. Everything is done in one step, between two turns of the event
  * loop, so no caller ever sees half of a change.
  */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type {
   ByteRange,
   Capabilities,
@@ -17,7 +17,7 @@ import type {
   StreamSource,
   WriteOptions,
 } from '../../fs/index.ts';
-import { baseName, contentOfParts, PIECE } from '../../fs/index.ts';
+import { BLOCK_BYTES, baseName, contentOfParts } from '../../fs/index.ts';
 import { fileAccessOf } from '../access.ts';
 import { checkedMode, checkedOffset, checkedWhole, readRange } from '../numbers.ts';
 import type { FileContent } from './content.ts';
@@ -99,9 +99,9 @@ export class MemFileSystem implements FileSystem {
     const { offset = -1 } = options;
     if (offset !== -1) checkedOffset(offset);
     const node = this.#tree.find(path);
-    if (node?.kind === 'dir') throw fail('IS_A_DIRECTORY', { path });
-    if (node && options.exclusive) throw fail('FILE_EXISTS', { path });
-    if (!node && options.create === false) throw fail('FILE_NOT_FOUND', { path });
+    if (node?.kind === 'dir') throw createError('IS_A_DIRECTORY', { path });
+    if (node && options.exclusive) throw createError('FILE_EXISTS', { path });
+    if (!node && options.create === false) throw createError('FILE_NOT_FOUND', { path });
     if (!node) this.#tree.checkRoomFor(path);
   }
 
@@ -173,22 +173,22 @@ export class MemFileSystem implements FileSystem {
   }
 
   async symlink(_target: string, _path: string): Promise<void> {
-    throw fail('NOT_SUPPORTED', { operation: 'symlink', plugin: NAME });
+    throw createError('NOT_SUPPORTED', { operation: 'symlink', plugin: NAME });
   }
 
   async readlink(_path: string): Promise<string> {
-    throw fail('NOT_SUPPORTED', { operation: 'readlink', plugin: NAME });
+    throw createError('NOT_SUPPORTED', { operation: 'readlink', plugin: NAME });
   }
 
   async end(_path: string): Promise<void> {
-    throw fail('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
+    throw createError('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
   }
 
   async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
     const { content } = this.#tree.file(path);
     const [start, end] = readRange(content.size, offset, size);
     // The next write below what is viewed has to move the file: of a little, a copy costs less.
-    return contentOfParts([end - start <= PIECE ? content.copy(start, end) : content.view(start, end)]);
+    return contentOfParts([end - start <= BLOCK_BYTES ? content.copy(start, end) : content.view(start, end)]);
   }
 
   /** The file as it is now, and then the end: writes that come meanwhile are not seen, and nothing is created. */
@@ -201,7 +201,7 @@ export class MemFileSystem implements FileSystem {
   /** It is a view of the file's own memory: to be read only. NOT_SUPPORTED for a generation: files have none. */
   async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
     const { content } = this.#tree.file(path);
-    if (options.generation !== undefined) throw fail('NOT_SUPPORTED', { operation: 'generation', plugin: NAME });
+    if (options.generation !== undefined) throw createError('NOT_SUPPORTED', { operation: 'generation', plugin: NAME });
     const bytes = content.view();
     const offset = startOf(bytes, options.start);
     return { parts: [bytes.subarray(offset)], offset };
@@ -214,7 +214,7 @@ export class MemFileSystem implements FileSystem {
     const access = fileAccessOf(flags, options.create);
     const existing = this.#tree.find(path);
     if (existing && access.isExclusive) {
-      throw fail(existing.kind === 'dir' ? 'DIRECTORY_EXISTS' : 'FILE_EXISTS', { path });
+      throw createError(existing.kind === 'dir' ? 'DIRECTORY_EXISTS' : 'FILE_EXISTS', { path });
     }
     const file = access.creates && !existing ? this.#tree.addFile(path, mode) : this.#tree.file(path);
     return new MemHandle(path, file, access, () => infoOf(baseName(path), file));

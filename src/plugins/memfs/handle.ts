@@ -2,7 +2,7 @@
  * An open file. It holds the file itself, not its path: renamed or removed, the file stays readable and writable here,
  * as on a disk.
  */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { FileAccess } from '../access.ts';
 import { checkedOffset, checkedWhole } from '../numbers.ts';
@@ -50,7 +50,7 @@ export class MemHandle extends PositionedHandle implements FileHandle {
    */
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
     this.checkOpen();
-    if (!this.#access.writes) throw fail('HANDLE_READ_ONLY');
+    if (!this.#access.writes) throw createError('HANDLE_READ_ONLY');
     const asked = offset === undefined ? this.position : checkedOffset(offset);
     const start = this.#access.appends ? this.size : asked;
     this.#file.content.write(data, start);
@@ -61,7 +61,7 @@ export class MemHandle extends PositionedHandle implements FileHandle {
 
   async truncate(size: number): Promise<void> {
     this.checkOpen();
-    if (!this.#access.writes) throw fail('HANDLE_READ_ONLY');
+    if (!this.#access.writes) throw createError('HANDLE_READ_ONLY');
     this.#file.content.truncate(checkedWhole('size', size, 0));
     this.#file.modTime = new Date();
   }

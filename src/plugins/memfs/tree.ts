@@ -3,7 +3,7 @@
  * parent: a rename moves one entry, whatever lies below it.
  */
 import type { MemoryBudget } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { baseName, isWithin, parentPath, splitPath } from '../../fs/index.ts';
 import { FileContent } from './content.ts';
 
@@ -51,7 +51,7 @@ export class Tree {
     let node: Node = this.root;
     let walked = '';
     for (const part of splitPath(path)) {
-      if (node.kind !== 'dir') throw fail('NOT_A_DIRECTORY', { path: walked });
+      if (node.kind !== 'dir') throw createError('NOT_A_DIRECTORY', { path: walked });
       const next = node.entries.get(part);
       if (!next) return undefined;
       walked += `/${part}`;
@@ -63,21 +63,21 @@ export class Tree {
   /** FILE_NOT_FOUND, NOT_A_DIRECTORY. */
   node(path: string): Node {
     const node = this.find(path);
-    if (!node) throw fail('FILE_NOT_FOUND', { path });
+    if (!node) throw createError('FILE_NOT_FOUND', { path });
     return node;
   }
 
   /** FILE_NOT_FOUND, NOT_A_DIRECTORY, IS_A_DIRECTORY. */
   file(path: string): FileNode {
     const node = this.node(path);
-    if (node.kind === 'dir') throw fail('IS_A_DIRECTORY', { path });
+    if (node.kind === 'dir') throw createError('IS_A_DIRECTORY', { path });
     return node;
   }
 
   /** FILE_NOT_FOUND, NOT_A_DIRECTORY. */
   directory(path: string): DirectoryNode {
     const node = this.node(path);
-    if (node.kind !== 'dir') throw fail('NOT_A_DIRECTORY', { path });
+    if (node.kind !== 'dir') throw createError('NOT_A_DIRECTORY', { path });
     return node;
   }
 
@@ -102,10 +102,10 @@ export class Tree {
   /** A node comes in under a name that is free: nothing is ever replaced by the way. */
   #add(path: string, node: Node): void {
     const existing = this.find(path);
-    if (existing) throw fail(existing.kind === 'dir' ? 'DIRECTORY_EXISTS' : 'FILE_EXISTS', { path });
+    if (existing) throw createError(existing.kind === 'dir' ? 'DIRECTORY_EXISTS' : 'FILE_EXISTS', { path });
     const parent = this.directory(parentPath(path));
     if (this.#memory?.tryTake(NODE_COST) === false) {
-      throw fail('STORAGE_FULL', { size: NODE_COST, max: this.#memory.limit }, { limit: 'memory' });
+      throw createError('STORAGE_FULL', { size: NODE_COST, max: this.#memory.limit }, { limit: 'memory' });
     }
     parent.entries.set(baseName(path), node);
     parent.modTime = new Date();
@@ -118,8 +118,8 @@ export class Tree {
 
   remove(path: string): void {
     const node = this.node(path);
-    if (path === '/') throw fail('ROOT_IS_FIXED');
-    if (node.kind === 'dir' && node.entries.size > 0) throw fail('DIRECTORY_NOT_EMPTY', { path });
+    if (path === '/') throw createError('ROOT_IS_FIXED');
+    if (node.kind === 'dir' && node.entries.size > 0) throw createError('DIRECTORY_NOT_EMPTY', { path });
     this.#forget(node);
     this.#detach(path);
   }
@@ -157,10 +157,10 @@ export class Tree {
   /** Moves a file or a directory to a path that is free; to its own path it does nothing. */
   move(from: string, to: string): void {
     const node = this.node(from);
-    if (from === '/' || to === '/') throw fail('ROOT_IS_FIXED');
+    if (from === '/' || to === '/') throw createError('ROOT_IS_FIXED');
     if (from === to) return;
     if (isWithin(to, from))
-      throw fail('INVALID_PATH', { path: to, reason: `it lies inside ${from}, which is to move` });
+      throw createError('INVALID_PATH', { path: to, reason: `it lies inside ${from}, which is to move` });
     this.#add(to, node);
     this.#memory?.give(NODE_COST);
     this.#detach(from);

@@ -2,7 +2,7 @@
  * A body on its way into a file. It is gathered aside, and becomes the file's in one step when it is whole: a body
  * that breaks off leaves the file as it was, and no reader ever sees half of one.
  */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
 import type { FileContent } from './content.ts';
 
@@ -23,7 +23,7 @@ export class MemWriter implements FileWriter {
 
   /** WRITER_CLOSED, FILE_TOO_LARGE, STORAGE_FULL. */
   write(piece: Uint8Array): void {
-    if (!this.#open) throw fail('WRITER_CLOSED');
+    if (!this.#open) throw createError('WRITER_CLOSED');
     this.#content.write(piece, this.#content.size);
   }
 
@@ -33,7 +33,7 @@ export class MemWriter implements FileWriter {
     this.#open = false;
     if (options.end) {
       this.#content.release();
-      throw fail('NOT_SUPPORTED', { operation: 'end', plugin: 'memfs' });
+      throw createError('NOT_SUPPORTED', { operation: 'end', plugin: 'memfs' });
     }
     this.#store(this.#content);
   }

@@ -1,5 +1,5 @@
 /** A handle on README: a fixed text that reads, seeks and ends, whatever flags it was opened with (contract 50). */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import { checkedOffset, checkedWhole } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
@@ -25,12 +25,12 @@ export class ContentHandle extends PositionedHandle implements FileHandle {
 
   async write(): Promise<never> {
     this.checkOpen();
-    throw fail('STREAM_NOT_INITIALIZED');
+    throw createError('STREAM_NOT_INITIALIZED');
   }
 
   async truncate(): Promise<never> {
     this.checkOpen();
-    throw fail('NAME_RESERVED', { path: this.path });
+    throw createError('NAME_RESERVED', { path: this.path });
   }
 
   async stream(): Promise<StreamSource> {

@@ -11,8 +11,8 @@ import { LogThrottle } from '../../log/index.ts';
 import type { Entry, StreamTable } from './stream-table.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
-const SHORTEST = 50;
-const LONGEST = 60_000;
+const MIN_SWEEP_MS = 50;
+const MAX_SWEEP_MS = 60_000;
 
 /** What was seen of a stream when it was last found changed. */
 interface Seen {
@@ -57,7 +57,7 @@ export class IdleExpiry {
   }
 
   private schedule(): void {
-    const period = Math.min(LONGEST, Math.max(SHORTEST, this.timeout / 4));
+    const period = Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, this.timeout / 4));
     this.cancel ??= this.clock.schedule(() => this.sweep(), period);
   }
 

@@ -1,7 +1,7 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
 import { type AppendId, lifeDetails, producerGap, type ReaderStart, Stream, StreamRules } from '../../core/index.ts';
 import { added, emptySet, removed } from '../../core/lazy-set.ts';
-import { fail, limitReached } from '../../errors/index.ts';
+import { createError, limitReached } from '../../errors/index.ts';
 import {
   type Account,
   type Appender,
@@ -31,8 +31,8 @@ import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { IdleExpiry } from './expiry.ts';
 import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
-import { streamNews } from './observer.ts';
-import { Forgetting } from './producer-expiry.ts';
+import { createObserver } from './observer.ts';
+import { ProducerExpiry } from './producer-expiry.ts';
 import { openProducerWriter } from './producer-writer.ts';
 import { requireMayBlock } from './reader-block.ts';
 import { README } from './readme.ts';
@@ -62,7 +62,7 @@ export class StreamFileSystem implements FileSystem {
   private readonly sums = new Totals(this.table);
   private readonly slow: SlowReaders;
   private readonly expiry: IdleExpiry;
-  private readonly forgetting: Forgetting;
+  private readonly forgetting: ProducerExpiry;
   /** What comes before a stream's path in its name. */
   private readonly prefix: string;
   private readonly rules: StreamRules;
@@ -76,9 +76,9 @@ export class StreamFileSystem implements FileSystem {
     this.logger = context.logger;
     const { mountPath = '/' } = context;
     this.prefix = mountPath === '/' ? '' : mountPath;
-    this.forgetting = new Forgetting(settings, clock, context);
+    this.forgetting = new ProducerExpiry(settings, clock, context);
     this.slow = new SlowReaders(context.logger);
-    const observer = streamNews({
+    const observer = createObserver({
       ...{ table: this.table, slow: this.slow, pathOf: (name) => name.slice(this.prefix.length) },
       readerLeft: (stream, entry) => {
         this.sums.readerLeft(stream);
@@ -100,15 +100,15 @@ export class StreamFileSystem implements FileSystem {
 
   async create(path: string, { account }: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
-    if (this.table.get(path) !== undefined) throw fail('STREAM_EXISTS', { path });
+    if (this.table.get(path) !== undefined) throw createError('STREAM_EXISTS', { path });
     this.add(path, false, account);
   }
 
   async remove(path: string): Promise<void> {
     const entry = this.table.get(path);
     if (entry === undefined) {
-      if (path !== '/' && this.table.isDirectory(path)) throw fail('DIRECTORY_NOT_EMPTY', { path });
-      throw fail('STREAM_NOT_FOUND', { path });
+      if (path !== '/' && this.table.isDirectory(path)) throw createError('DIRECTORY_NOT_EMPTY', { path });
+      throw createError('STREAM_NOT_FOUND', { path });
     }
     this.drop(entry);
   }
@@ -147,7 +147,7 @@ export class StreamFileSystem implements FileSystem {
   }
 
   private add(path: string, autoCreated: boolean, account: Account | undefined): Entry {
-    if (this.isShutDown) throw fail('SHUTTING_DOWN');
+    if (this.isShutDown) throw createError('SHUTTING_DOWN');
     this.table.requireFree(path);
     const { firstOffset = 0, maxStreams } = this.settings;
     if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
@@ -202,15 +202,15 @@ export class StreamFileSystem implements FileSystem {
 
   private find(path: string): Entry {
     const entry = this.table.get(path);
-    if (entry === undefined) throw fail('STREAM_NOT_FOUND', { path });
+    if (entry === undefined) throw createError('STREAM_NOT_FOUND', { path });
     return entry;
   }
 
   private findOrAdd(path: string, { create, account }: OpenOptions, autoCreated: boolean): Entry {
     const entry = this.table.get(path);
     if (entry !== undefined) return entry;
-    if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
-    if (!(create ?? this.settings.autoCreate)) throw fail('STREAM_NOT_FOUND', { path });
+    if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
+    if (!(create ?? this.settings.autoCreate)) throw createError('STREAM_NOT_FOUND', { path });
     return this.add(path, autoCreated, account);
   }
 
@@ -246,9 +246,9 @@ export class StreamFileSystem implements FileSystem {
     this.requireWritable(path);
     const { generation } = options;
     if (generation !== undefined) {
-      if (this.isShutDown) throw fail('STREAM_SHUT_DOWN');
+      if (this.isShutDown) throw createError('STREAM_SHUT_DOWN');
       const { stream } = this.table.get(path) ?? {};
-      if (stream === undefined) throw fail('STREAM_NOT_FOUND', { path }, lifeDetails(generation));
+      if (stream === undefined) throw createError('STREAM_NOT_FOUND', { path }, lifeDetails(generation));
       stream.requireGeneration(generation);
     }
     const isCreated = this.table.get(path) === undefined && (options.create ?? this.settings.autoCreate);
@@ -296,13 +296,13 @@ export class StreamFileSystem implements FileSystem {
   }
 
   private requireWritable(path: string): void {
-    if (path === '/') throw fail('IS_A_DIRECTORY', { path });
+    if (path === '/') throw createError('IS_A_DIRECTORY', { path });
     this.requireNotReadme(path);
   }
 
   private requireNotReadme(path: string): void {
-    if (path === README_PATH) throw fail('NAME_RESERVED', { path });
-    if (path.startsWith(`${README_PATH}/`)) throw fail('NOT_A_DIRECTORY', { path: README_PATH });
+    if (path === README_PATH) throw createError('NAME_RESERVED', { path });
+    if (path.startsWith(`${README_PATH}/`)) throw createError('NOT_A_DIRECTORY', { path: README_PATH });
   }
 
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -320,9 +320,9 @@ export class StreamFileSystem implements FileSystem {
   /** The ring is never served as a file: who appends by reading and writing back would double it (contract 34). */
   private requireReadme(path: string): void {
     if (path === README_PATH) return;
-    if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     this.find(path);
-    throw fail('USE_STREAM_MODE');
+    throw createError('USE_STREAM_MODE');
   }
 
   async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
@@ -341,7 +341,7 @@ export class StreamFileSystem implements FileSystem {
 
   async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
     if (path === README_PATH) return { parts: [README_BYTES], offset: 0 };
-    if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     const { stream } = this.find(path);
     if (options.generation !== undefined) stream.requireGeneration(options.generation);
     const start: ReaderStart = options.start ?? { from: 'earliest' };
@@ -393,7 +393,7 @@ export class StreamFileSystem implements FileSystem {
   async readDir(path: string): Promise<FileInfo[]> {
     if (!this.table.isDirectory(path)) {
       if (path !== README_PATH) this.find(path);
-      throw fail('NOT_A_DIRECTORY', { path });
+      throw createError('NOT_A_DIRECTORY', { path });
     }
     const prefix = path === '/' ? '/' : `${path}/`;
     const infos = this.table
@@ -428,28 +428,28 @@ export class StreamFileSystem implements FileSystem {
   /** Succeeds and does nothing: a shell's `>` truncates before it writes (contract 45). */
   async truncate(path: string): Promise<void> {
     this.requireNotReadme(path);
-    if (this.table.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     this.find(path);
   }
 
   async mkdir(): Promise<void> {
-    throw fail('STREAM_NO_DIRECTORIES');
+    throw createError('STREAM_NO_DIRECTORIES');
   }
 
   async rename(): Promise<void> {
-    throw fail('STREAM_NO_RENAME');
+    throw createError('STREAM_NO_RENAME');
   }
 
   async chmod(): Promise<void> {
-    throw fail('STREAM_NO_CHMOD');
+    throw createError('STREAM_NO_CHMOD');
   }
 
   async symlink(): Promise<void> {
-    throw fail('NOT_SUPPORTED', { operation: 'symlink', plugin: 'streamfs' });
+    throw createError('NOT_SUPPORTED', { operation: 'symlink', plugin: 'streamfs' });
   }
 
   async readlink(): Promise<string> {
-    throw fail('NOT_SUPPORTED', { operation: 'readlink', plugin: 'streamfs' });
+    throw createError('NOT_SUPPORTED', { operation: 'readlink', plugin: 'streamfs' });
   }
 }
 

@@ -7,7 +7,7 @@ import { StreamFSError } from '../../errors/index.ts';
 import type { SlowReaders } from './slow-readers.ts';
 import type { Entry, StreamTable } from './stream-table.ts';
 
-export interface Concerned {
+export interface ObserverDependencies {
   table: StreamTable;
   slow: SlowReaders;
   /** The path of a stream, from its name. */
@@ -15,7 +15,7 @@ export interface Concerned {
   readerLeft: (stream: Stream, entry: Entry | undefined) => void;
 }
 
-export function streamNews({ table, slow, pathOf, readerLeft }: Concerned): StreamObserver {
+export function createObserver({ table, slow, pathOf, readerLeft }: ObserverDependencies): StreamObserver {
   /** Undefined once it has been removed: its path may be another's. */
   const entryOf = (stream: Stream): Entry | undefined => {
     const entry = table.get(pathOf(stream.name!));

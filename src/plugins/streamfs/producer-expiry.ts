@@ -7,10 +7,10 @@ import type { Clock, PluginContext } from '../../fs/index.ts';
 import type { Settings } from './settings.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
-const SHORTEST = 50;
-const LONGEST = 60_000;
+const MIN_SWEEP_MS = 50;
+const MAX_SWEEP_MS = 60_000;
 
-export class Forgetting {
+export class ProducerExpiry {
   private readonly period: number;
   private readonly settings: Settings;
   private readonly clock: Clock;
@@ -25,7 +25,7 @@ export class Forgetting {
     this.settings = settings;
     this.memory = memory;
     this.onLimit = () => limits?.hit('producers');
-    this.period = ttl === 0 ? 0 : Math.min(LONGEST, Math.max(SHORTEST, ttl / 4));
+    this.period = ttl === 0 ? 0 : Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, ttl / 4));
     this.clock = clock;
   }
 

@@ -1,6 +1,6 @@
 /** A body that is an append of a producer, on its way into a stream: each byte of it is applied once (contract 72). */
 import { type AppendId, type Attempt, MAX_CHUNK, type Producers, type Stream } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { FileWriter, ProducerFacts } from '../../fs/index.ts';
 import type { LineHolder, ProducerLine, StreamLines } from './stream-lines.ts';
 import { StreamWriter, type WriterOwner } from './stream-writer.ts';
@@ -46,7 +46,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
     super(target.stream, owner);
     const { append, lines, producers } = target;
     this.target = target;
-    this.attempt = producers.begin(append, () => this.onStop?.(fail('PRODUCER_SUPERSEDED')));
+    this.attempt = producers.begin(append, () => this.onStop?.(createError('PRODUCER_SUPERSEDED')));
     try {
       this.line = lines?.beginAttempt(append, this);
     } catch (error) {
@@ -59,7 +59,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 
   override write(piece: Uint8Array): void | Promise<void> {
-    if (!this.attempt.isRunning) throw fail('PRODUCER_SUPERSEDED');
+    if (!this.attempt.isRunning) throw createError('PRODUCER_SUPERSEDED');
     const at = Math.min(this.skip, piece.length);
     this.skip -= at;
     const waiting = this.line === undefined ? this.writeFrom(piece, at) : this.line.write(piece.subarray(at));
@@ -96,7 +96,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
       });
     all.set(append.id, settled);
     return waiting.then(() => {
-      if (!this.attempt.isRunning) throw fail('PRODUCER_SUPERSEDED');
+      if (!this.attempt.isRunning) throw createError('PRODUCER_SUPERSEDED');
     });
   }
 
@@ -109,7 +109,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   override async close(options: { end?: boolean } = {}): Promise<void> {
     try {
       const { applied } = this.attempt;
-      if (this.skip > 0) throw fail('PRODUCER_MISMATCH', { length: applied - this.skip, applied }, { applied });
+      if (this.skip > 0) throw createError('PRODUCER_MISMATCH', { length: applied - this.skip, applied }, { applied });
       const waiting = this.completeLine();
       if (waiting !== undefined) await this.track(waiting);
       this.attempt.complete();
@@ -122,7 +122,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 
   private completeLine(): void | Promise<void> {
-    if (!this.attempt.isRunning) throw fail('PRODUCER_SUPERSEDED');
+    if (!this.attempt.isRunning) throw createError('PRODUCER_SUPERSEDED');
     return this.line?.complete();
   }
 

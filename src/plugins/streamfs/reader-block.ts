@@ -1,5 +1,5 @@
 /** Who may make writers wait: a reader with the policy `block` that stops reading stops them (contract 97). */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { OpenStreamOptions } from '../../fs/index.ts';
 import type { Settings } from './settings.ts';
 
@@ -22,5 +22,5 @@ export function requireMayBlock(
 }
 
 function refused(reason: string) {
-  return fail('BLOCK_REFUSED', { reason });
+  return createError('BLOCK_REFUSED', { reason });
 }

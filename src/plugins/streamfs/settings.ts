@@ -3,7 +3,7 @@
  * the table in README (contract 80-82).
  */
 import { LAG_POLICIES, type LagPolicy } from '../../core/index.ts';
-import { fail, isStreamFSError } from '../../errors/index.ts';
+import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { ConfigParameter, PluginConfig } from '../../fs/index.ts';
 import { parseDuration } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
@@ -211,5 +211,5 @@ function oneOf<Word extends string>(key: string, value: unknown, words: readonly
 }
 
 function invalid(reason: string) {
-  return fail('CONFIG_INVALID', { reason });
+  return createError('CONFIG_INVALID', { reason });
 }

@@ -6,7 +6,7 @@
  * said to have been delivered (contract 54).
  */
 import { type Reader, type Stream, waitToBeWoken } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { Access } from '../access.ts';
 import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
@@ -75,7 +75,7 @@ export class StreamHandle implements FileHandle {
       const offset = stream.endReason === undefined ? cursor : Math.min(cursor, stream.endOffset);
       this.reader = stream.openReader({ start: { offset, onExpired: 'skip' } });
     }
-    if (this.streaming) throw fail('HANDLE_BUSY');
+    if (this.streaming) throw createError('HANDLE_BUSY');
     return this.reader;
   }
 
@@ -143,7 +143,7 @@ export class StreamHandle implements FileHandle {
 
   async write(data: Uint8Array): Promise<{ written: number; position: number }> {
     this.checkOpen();
-    if (!this.options.access.writes) throw fail('HANDLE_READ_ONLY');
+    if (!this.options.access.writes) throw createError('HANDLE_READ_ONLY');
     const { line, stream } = this.options;
     await (line ?? stream).write(data);
     return { written: data.length, position: stream.totalWritten };
@@ -188,13 +188,13 @@ export class StreamHandle implements FileHandle {
     this.checkOpen();
     const reader = this.idleReader();
     if (reader === undefined) return { kind: 'content', size: 0, content: nothingAtAll() };
-    if (this.waiting.size > 0 || this.underWay !== undefined) throw fail('HANDLE_BUSY');
+    if (this.waiting.size > 0 || this.underWay !== undefined) throw createError('HANDLE_BUSY');
     this.streaming = true;
     return { kind: 'live', reader };
   }
 
   private checkOpen(): void {
-    if (this.closed) throw fail('HANDLE_NOT_FOUND');
+    if (this.closed) throw createError('HANDLE_NOT_FOUND');
   }
 
   async close(): Promise<void> {

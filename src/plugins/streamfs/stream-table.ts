@@ -4,7 +4,7 @@
  * A directory exists as long as a stream lies below it. A path is a stream or a directory, never both.
  */
 import type { EndReason, Producers, Stream } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { Account } from '../../fs/account.ts';
 import { parentPath } from '../../fs/path.ts';
 import type { StreamLines } from './stream-lines.ts';
@@ -53,9 +53,9 @@ export class StreamTable {
 
   /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY where the path's name cannot be a stream's */
   requireFree(path: string): void {
-    if (this.isDirectory(path)) throw fail('IS_A_DIRECTORY', { path });
+    if (this.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     for (const directory of ancestors(path)) {
-      if (this.entries.has(directory)) throw fail('NOT_A_DIRECTORY', { path: directory });
+      if (this.entries.has(directory)) throw createError('NOT_A_DIRECTORY', { path: directory });
     }
   }
 

@@ -1,6 +1,6 @@
 /** Checksums of files, computed here so that the content need not travel. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fail, isStreamFSError, prefixed } from '../../errors/index.ts';
+import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
@@ -8,7 +8,7 @@ import { shorten } from '../http/shorten.ts';
 import { field } from './parameters.ts';
 
 /** Bytes hashed before others get a turn: content that is in memory would otherwise never let go. */
-const TURN = 1024 * 1024;
+const BYTES_PER_TURN = 1024 * 1024;
 
 /** Loaded when a checksum is asked for, or when the server has been up for a moment: no start is to pay for them. */
 const load = {
@@ -34,7 +34,7 @@ export const digest: Route = {
   method: 'POST',
   pattern: '/api/v1/digest',
   summary: 'The checksum of a file. A stream has none.',
-  needs: 'read somewhere',
+  permission: 'read somewhere',
   parameters: [
     field('algorithm', 'string', true, '`xxh3` (16 hexadecimal digits) or `md5`.'),
     field('path', 'string', true, 'Absolute path of the file.'),
@@ -42,7 +42,7 @@ export const digest: Route = {
   async handle(exchange) {
     const body = await jsonOf(exchange);
     const algorithm = body.text('algorithm') ?? '';
-    if (!isAlgorithm(algorithm)) throw fail('UNSUPPORTED_ALGORITHM', { algorithm: shorten(algorithm) });
+    if (!isAlgorithm(algorithm)) throw createError('UNSUPPORTED_ALGORITHM', { algorithm: shorten(algorithm) });
     const path = body.requiredText('path');
     exchange.caller?.require(['read'], path);
     try {
@@ -60,7 +60,7 @@ function isAlgorithm(name: string): name is keyof typeof ALGORITHMS {
 async function digestOf({ server, signal }: Exchange, path: string, algorithm: keyof typeof ALGORITHMS) {
   const info = await server.mounts.stat(path);
   // Some devices never end.
-  if (info.meta.Type === 'device') throw fail('NOT_SUPPORTED', { operation: 'digest', plugin: info.meta.Name });
+  if (info.meta.Type === 'device') throw createError('NOT_SUPPORTED', { operation: 'digest', plugin: info.meta.Name });
   const content = await server.mounts.open(path);
   const hash = await ALGORITHMS[algorithm].create();
   hash.init();
@@ -68,7 +68,7 @@ async function digestOf({ server, signal }: Exchange, path: string, algorithm: k
   for await (const piece of content) {
     hash.update(piece);
     turn += piece.length;
-    if (turn < TURN) continue;
+    if (turn < BYTES_PER_TURN) continue;
     turn = 0;
     await nextTurn();
     if (signal.aborted) break;

@@ -1,6 +1,6 @@
 /** Directories, under the names the original has for them: two for listing, two for making. */
 import { type FileInfo, joinPath } from '../../fs/index.ts';
-import { type Caller, RIGHTS } from '../auth/index.ts';
+import { type Principal, RIGHTS } from '../auth/index.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
@@ -12,7 +12,7 @@ export const listDirectory: Route = {
   method: 'GET',
   pattern: '/api/v1/directories',
   summary: 'Lists a directory.',
-  needs: 'token',
+  permission: 'token',
   navigable: true,
   parameters: LIST_PARAMETERS,
   handle: list,
@@ -22,7 +22,7 @@ export const listAlias: Route = {
   method: 'GET',
   pattern: '/api/v1/list',
   summary: 'The same as GET /directories.',
-  needs: 'token',
+  permission: 'token',
   navigable: true,
   parameters: LIST_PARAMETERS,
   handle: list,
@@ -32,7 +32,7 @@ export const makeDirectory: Route = {
   method: 'POST',
   pattern: '/api/v1/directories',
   summary: 'Makes a directory.',
-  needs: 'write',
+  permission: 'write',
   parameters: MAKE_PARAMETERS,
   handle: make,
 };
@@ -41,7 +41,7 @@ export const makeAlias: Route = {
   method: 'POST',
   pattern: '/api/v1/mkdir',
   summary: 'The same as POST /directories.',
-  needs: 'write',
+  permission: 'write',
   parameters: MAKE_PARAMETERS,
   handle: make,
 };
@@ -57,7 +57,7 @@ async function list(exchange: Exchange): Promise<void> {
   sendJson(exchange, 200, { files: seen.map(fileInfo) });
 }
 
-function isSeen(caller: Caller, directory: string, { name, isDir }: FileInfo): boolean {
+function isSeen(caller: Principal, directory: string, { name, isDir }: FileInfo): boolean {
   const path = joinPath(directory, `/${name}`);
   return isDir ? caller.reaches(path) : caller.may(RIGHTS, path);
 }

@@ -7,7 +7,7 @@ export const createFile: Route = {
   method: 'POST',
   pattern: '/api/v1/files',
   summary: 'Creates an empty file or stream.',
-  needs: 'write',
+  permission: 'write',
   parameters: [PATH],
   insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
@@ -25,7 +25,7 @@ export const removeFile: Route = {
   method: 'DELETE',
   pattern: '/api/v1/files',
   summary: 'Removes a file or directory. A stream ends first: its readers get what is left, then the end.',
-  needs: 'admin',
+  permission: 'admin',
   parameters: REMOVE_PARAMETERS,
   handle: remove,
 };
@@ -34,7 +34,7 @@ export const removeDirectory: Route = {
   method: 'DELETE',
   pattern: '/api/v1/directories',
   summary: 'The same as DELETE /files.',
-  needs: 'admin',
+  permission: 'admin',
   parameters: REMOVE_PARAMETERS,
   handle: remove,
 };

@@ -1,6 +1,6 @@
 /** Searching files for lines that match a regular expression (contract 47, 66). */
 import { once } from 'node:events';
-import { fail, isStreamFSError, prefixed } from '../../errors/index.ts';
+import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { HeldText, sendSized } from '../egress/index.ts';
 import { Matcher } from '../grep/matcher.ts';
@@ -24,7 +24,7 @@ export const grep: Route = {
   method: 'POST',
   pattern: '/api/v1/grep',
   summary: 'Searches a file, or a directory and all below it, for lines that match a regular expression.',
-  needs: 'read somewhere',
+  permission: 'read somewhere',
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or directory.'),
     field('pattern', 'string', true, 'A regular expression, as JavaScript has them; `(?i)` may stand before it.'),
@@ -44,16 +44,16 @@ export const grep: Route = {
     const streamed = body.boolean('stream') ?? false;
     const limit = body.integer('limit', 0, Number.MAX_SAFE_INTEGER) || Number.POSITIVE_INFINITY;
     const info = await statOf(exchange, path);
-    if (info.isDir && !recursive) throw fail('GREP_NEEDS_RECURSIVE');
-    if (info.meta.Type === 'stream') throw prefixed('grep failed: ', fail('USE_STREAM_MODE'));
-    if (info.meta.Type === 'device') throw fail('NOT_SUPPORTED', { operation: 'grep', plugin: info.meta.Name });
+    if (info.isDir && !recursive) throw createError('GREP_NEEDS_RECURSIVE');
+    if (info.meta.Type === 'stream') throw prefixed('grep failed: ', createError('USE_STREAM_MODE'));
+    if (info.meta.Type === 'device') throw createError('NOT_SUPPORTED', { operation: 'grep', plugin: info.meta.Name });
     const { caller, server } = exchange;
     const run = (act: (matches: AsyncIterable<Match>) => Promise<void>) => {
       const work = () =>
         withSearch(exchange, pattern, (search) =>
           act(info.isDir ? searchTree(search, path) : searchFile(search, path)),
         );
-      return slots.run(signal, caller?.account, work, () => server.bounds.counters.hit('token_searches'));
+      return slots.run(signal, caller?.account, work, () => server.limits.counters.hit('token_searches'));
     };
     if (streamed) await run((matches) => sendStreamed(exchange, matches, limit));
     else await sendCollected(exchange, limit, run);
@@ -90,14 +90,14 @@ async function sendCollected(
   limit: number,
   run: (act: (matches: AsyncIterable<Match>) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const answer = new HeldText(server.bounds.held);
+  const answer = new HeldText(server.limits.held);
   try {
     await run(async (matches) => {
       const { count, truncated } = await collect(answer, matches, limit);
       answer.add(`],"count":${count}${truncated ? ',"truncated":true' : ''}}\n`);
     });
     const headers = { ...ANSWER_HEADERS, 'Content-Type': 'application/json' };
-    await sendSized(res, answer.content(), server.bounds, headers);
+    await sendSized(res, answer.content(), server.limits, headers);
   } catch (error) {
     throw isStreamFSError(error) ? prefixed('grep failed: ', error) : error;
   } finally {
@@ -134,7 +134,7 @@ async function sendStreamed(exchange: Exchange, matches: AsyncIterable<Match>, l
   } catch (error) {
     if (signal.aborted) return;
     if (!isStreamFSError(error)) server.logger.error('search failed', { error: String(error) });
-    Object.assign(summary, errorBody(isStreamFSError(error) ? error : fail('INTERNAL')));
+    Object.assign(summary, errorBody(isStreamFSError(error) ? error : createError('INTERNAL')));
   }
   res.end(`${JSON.stringify({ ...summary, count })}\n`);
 }

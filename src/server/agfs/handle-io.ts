@@ -23,7 +23,7 @@ export const readHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/read',
   summary: 'Reads from the position, or at `offset`; waits where there is nothing yet.',
-  needs: 'read handle',
+  permission: 'read handle',
   parameters: [
     HANDLE_ID,
     optional(
@@ -92,7 +92,7 @@ export const writeHandle: Route = {
   method: 'PUT',
   pattern: '/api/v1/handles/:id/write',
   summary: 'Writes the body at the position, or at `offset`. A stream appends, whatever the offset.',
-  needs: 'write handle',
+  permission: 'write handle',
   body: 'content',
   parameters: [HANDLE_ID, optional('offset', 'integer', 'Where to write. Default: at the position.')],
   async handle(exchange) {

@@ -1,6 +1,6 @@
 /** Open files over HTTP (contract 48 to 65). Ids and leases are the handle table's; what a file does is its plugin's. */
 
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
 import { handleIdOf } from '../auth/index.ts';
 import { sendSource } from '../egress/index.ts';
@@ -30,7 +30,7 @@ export const openHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/open',
   summary: 'Opens a file for reads and writes that belong together. A stream is created where absent.',
-  needs: 'token',
+  permission: 'token',
   parameters: [
     PATH,
     optional(
@@ -75,7 +75,7 @@ export const listHandles: Route = {
   method: 'GET',
   pattern: '/api/v1/handles',
   summary: 'Lists the open handles: with tokens, those that exist for the token.',
-  needs: 'token',
+  permission: 'token',
   parameters: [],
   async handle(exchange) {
     const { caller, server } = exchange;
@@ -90,7 +90,7 @@ export const getHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id',
   summary: 'What is known of a handle. Looking does not renew it.',
-  needs: 'any handle',
+  permission: 'any handle',
   parameters: [HANDLE_ID],
   async handle(exchange) {
     sendJson(exchange, 200, handleInfo(exchange.server.handles.get(handleId(exchange))));
@@ -101,7 +101,7 @@ export const closeHandle: Route = {
   method: 'DELETE',
   pattern: '/api/v1/handles/:id',
   summary: 'Closes a handle; reads that wait on it end at once.',
-  needs: 'any handle',
+  permission: 'any handle',
   parameters: [HANDLE_ID],
   async handle(exchange) {
     await exchange.server.handles.close(handleId(exchange));
@@ -113,7 +113,7 @@ export const renewHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/renew',
   summary: 'Starts the lease of a handle anew.',
-  needs: 'any handle',
+  permission: 'any handle',
   parameters: [HANDLE_ID, { ...LEASE, description: `${LEASE.description} Default: as it is.` }],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -126,7 +126,7 @@ export const seekHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/seek',
   summary: "Moves the position of a handle. Positions are the stream's absolute offsets.",
-  needs: 'any handle',
+  permission: 'any handle',
   parameters: [
     HANDLE_ID,
     { name: 'offset', in: 'query', type: 'integer', required: true, description: 'Where to, counted from `whence`.' },
@@ -136,9 +136,9 @@ export const seekHandle: Route = {
     const { query, server } = exchange;
     const id = handleId(exchange);
     const offset = query.integer('offset');
-    if (offset === undefined) throw fail('PARAMETER_REQUIRED', { name: 'offset parameter' });
+    if (offset === undefined) throw createError('PARAMETER_REQUIRED', { name: 'offset parameter' });
     const whence = query.text('whence') ?? '0';
-    if (!/^[012]$/.test(whence)) throw fail('INVALID_WHENCE');
+    if (!/^[012]$/.test(whence)) throw createError('INVALID_WHENCE');
     const position = await server.handles.use(id, (handle) => handle.seek(offset, Number(whence)));
     sendJson(exchange, 200, { position, offset: position });
   },
@@ -148,7 +148,7 @@ export const syncHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/sync',
   summary: 'Makes sure that what was written is where readers find it.',
-  needs: 'any handle',
+  permission: 'any handle',
   parameters: [HANDLE_ID],
   async handle(exchange) {
     await exchange.server.handles.use(handleId(exchange), (handle) => handle.sync());
@@ -160,7 +160,7 @@ export const statHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/stat',
   summary: 'The facts of the open file.',
-  needs: 'any handle',
+  permission: 'any handle',
   parameters: [HANDLE_ID],
   async handle(exchange) {
     const info = await exchange.server.handles.use(handleId(exchange), (handle) => handle.stat());
@@ -172,7 +172,7 @@ export const truncateHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/truncate',
   summary: 'Cuts or extends the open file. On a stream it does nothing.',
-  needs: 'write handle',
+  permission: 'write handle',
   parameters: [
     HANDLE_ID,
     { name: 'size', in: 'query', type: 'integer', required: true, description: 'The new length in bytes.' },
@@ -181,7 +181,7 @@ export const truncateHandle: Route = {
     const { query, server } = exchange;
     const id = handleId(exchange);
     const size = query.integer('size', { min: 0 });
-    if (size === undefined) throw fail('PARAMETER_REQUIRED', { name: 'size parameter' });
+    if (size === undefined) throw createError('PARAMETER_REQUIRED', { name: 'size parameter' });
     await server.handles.use(id, (handle) => handle.truncate(size));
     sendMessage(exchange, 200, 'truncated');
   },
@@ -191,7 +191,7 @@ export const streamHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/stream',
   summary: 'Follows the open file live from its position. One at a time: a second is 409 HANDLE_BUSY.',
-  needs: 'read handle',
+  permission: 'read handle',
   parameters: [
     HANDLE_ID,
     optional('timeout', 'duration', 'End the answer when nothing has come for so long. Default: wait for ever.'),
@@ -202,7 +202,7 @@ export const streamHandle: Route = {
     const { req, res, query, server, caller } = exchange;
     const id = handleId(exchange);
     const sending = sendOptions(req.headers.accept, query, server);
-    const { reads } = server.bounds;
+    const { reads } = server.limits;
     reads.enter(caller?.account);
     const reading = server.handles.use(id, async (handle) => {
       const source = await handle.stream();

@@ -1,5 +1,5 @@
 /** Making signed links. What they are worth is looked at in access/links.ts, when one is used. */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { LINK_RIGHTS } from '../auth/index.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson } from '../http/respond.ts';
@@ -10,7 +10,7 @@ export const createLink: Route = {
   method: 'POST',
   pattern: '/api/v1/links',
   summary: 'Makes an address that is good for a while to read or write one path without a token.',
-  needs: 'link somewhere',
+  permission: 'link somewhere',
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or stream. It need not exist.'),
     field('right', 'string', false, '`read` or `write`; who asks must have it there.', 'read'),
@@ -29,7 +29,7 @@ export const createLink: Route = {
     const path = server.mounts.normal(body.requiredText('path'));
     const right = body.oneOf('right', LINK_RIGHTS) ?? 'read';
     const lifetime = body.duration('expires_in');
-    if (caller === undefined || links === undefined) throw fail('NO_LINKS');
+    if (caller === undefined || links === undefined) throw createError('NO_LINKS');
     caller.require([right], path);
     const { expires, signature } = links.sign(caller, right, path, lifetime);
     // Slashes may stand in a query as they are, and are easier to read.

@@ -1,5 +1,5 @@
 /** Facts about a file, and changing them. */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { modeOfNumber, parseMode } from '../../units/index.ts';
 import type { Fields } from '../http/json-body.ts';
 import { jsonOf } from '../http/json-body.ts';
@@ -11,7 +11,7 @@ export const stat: Route = {
   method: 'GET',
   pattern: '/api/v1/stat',
   summary: 'The facts of a file, stream or directory.',
-  needs: 'any',
+  permission: 'any',
   navigable: true,
   parameters: [PATH],
   async handle(exchange) {
@@ -23,7 +23,7 @@ export const rename: Route = {
   method: 'POST',
   pattern: '/api/v1/rename',
   summary: 'Gives a file or directory another path within its mount; of a directory, all below it needs the right too.',
-  needs: 'admin',
+  permission: 'admin',
   parameters: [PATH, field('newPath', 'string', true, 'The new absolute path.')],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -50,7 +50,7 @@ export const chmod: Route = {
   method: 'POST',
   pattern: '/api/v1/chmod',
   summary: 'Changes the permission bits of a file.',
-  needs: 'write',
+  permission: 'write',
   parameters: [PATH, field('mode', 'mode', true, 'Permission bits: a number, or a text in octal or decimal.')],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -63,13 +63,13 @@ export const chmod: Route = {
 
 function modeOf(body: Fields): number {
   const value = body.value('mode');
-  if (value === undefined) throw fail('PARAMETER_REQUIRED', { name: 'mode' });
+  if (value === undefined) throw createError('PARAMETER_REQUIRED', { name: 'mode' });
   if (typeof value === 'string') return parseMode(value);
   if (typeof value === 'number') return modeOfNumber(value);
-  throw fail('INVALID_BODY', { reason: '"mode" must be a number or a text' });
+  throw createError('INVALID_BODY', { reason: '"mode" must be a number or a text' });
 }
 
-const SIZE: RouteParameter = {
+const SIZE_PARAMETER: RouteParameter = {
   name: 'size',
   in: 'query',
   type: 'integer',
@@ -81,13 +81,13 @@ export const truncate: Route = {
   method: 'POST',
   pattern: '/api/v1/truncate',
   summary: 'Cuts or extends a file. On a stream it does nothing, since it is append only.',
-  needs: 'write',
-  parameters: [PATH, SIZE],
+  permission: 'write',
+  parameters: [PATH, SIZE_PARAMETER],
   async handle(exchange) {
     const { query, server } = exchange;
     const path = query.path();
     const size = query.integer('size', { min: 0 });
-    if (size === undefined) throw fail('PARAMETER_REQUIRED', { name: 'size parameter' });
+    if (size === undefined) throw createError('PARAMETER_REQUIRED', { name: 'size parameter' });
     await server.mounts.truncate(path, size);
     sendMessage(exchange, 200, 'truncated');
   },
@@ -97,7 +97,7 @@ export const touch: Route = {
   method: 'POST',
   pattern: '/api/v1/touch',
   summary: 'Creates a file, or sets its time of change to now.',
-  needs: 'write',
+  permission: 'write',
   parameters: [PATH],
   insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
@@ -110,7 +110,7 @@ export const symlink: Route = {
   method: 'POST',
   pattern: '/api/v1/symlink',
   summary: 'Makes a symbolic link, where the file system has such; else 501.',
-  needs: 'write',
+  permission: 'write',
   parameters: [PATH, field('target', 'string', true, 'What the link points to.')],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -125,7 +125,7 @@ export const readlink: Route = {
   method: 'GET',
   pattern: '/api/v1/readlink',
   summary: 'What a symbolic link points to, where the file system has such; else 501.',
-  needs: 'any',
+  permission: 'any',
   navigable: true,
   parameters: [PATH],
   async handle(exchange) {

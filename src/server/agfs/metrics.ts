@@ -13,7 +13,7 @@ export const metrics: Route = {
   method: 'GET',
   pattern: '/metrics',
   summary: 'What is measured, as text for Prometheus.',
-  needs: 'admin server',
+  permission: 'admin server',
   navigable: true,
   parameters: [],
   handle,

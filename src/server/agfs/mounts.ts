@@ -1,5 +1,5 @@
 /** Mounts and plugins (contract 74). Plugins are built in: nothing here loads code (contract 79). */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson, sendMessage } from '../http/respond.ts';
 import type { Route } from '../http/route.ts';
@@ -9,7 +9,7 @@ export const listMounts: Route = {
   method: 'GET',
   pattern: '/api/v1/mounts',
   summary: 'Lists the mounts, also those that are pending or have failed.',
-  needs: 'token',
+  permission: 'token',
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -23,7 +23,7 @@ export const mount: Route = {
   method: 'POST',
   pattern: '/api/v1/mount',
   summary: 'Mounts a plugin.',
-  needs: 'admin somewhere',
+  permission: 'admin somewhere',
   parameters: [
     field('fstype', 'string', true, 'Name of the plugin, such as `streamfs`.'),
     field('path', 'string', true, 'Where to mount it.'),
@@ -44,7 +44,7 @@ export const unmount: Route = {
   method: 'POST',
   pattern: '/api/v1/unmount',
   summary: 'Takes a mount away: its streams end, its handles are closed.',
-  needs: 'admin somewhere',
+  permission: 'admin somewhere',
   parameters: [field('path', 'string', true, 'Where it is mounted.')],
   async handle(exchange) {
     const { server } = exchange;
@@ -60,7 +60,7 @@ export const listPlugins: Route = {
   method: 'GET',
   pattern: '/api/v1/plugins',
   summary: 'Lists the plugins, where they are mounted and which parameters they take.',
-  needs: 'admin server',
+  permission: 'admin server',
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -72,7 +72,7 @@ export const loadPlugin: Route = {
   method: 'POST',
   pattern: '/api/v1/plugins/load',
   summary: 'Always 501: this server never loads code from a request.',
-  needs: 'token',
+  permission: 'token',
   parameters: [],
   body: 'ignored',
   handle: refuse,
@@ -82,12 +82,12 @@ export const unloadPlugin: Route = {
   method: 'POST',
   pattern: '/api/v1/plugins/unload',
   summary: 'Always 501: plugins are built in.',
-  needs: 'token',
+  permission: 'token',
   parameters: [],
   body: 'ignored',
   handle: refuse,
 };
 
 async function refuse(): Promise<void> {
-  throw fail('PLUGINS_ARE_BUILT_IN');
+  throw createError('PLUGINS_ARE_BUILT_IN');
 }

@@ -1,6 +1,6 @@
 /** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
 import type { SharedBuffers } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { contentOfParts, type SizedContent, type StreamSource } from '../../fs/index.ts';
 import { isNavigation } from '../auth/index.ts';
 import { sendSized, sendSource, sourceHeaders } from '../egress/index.ts';
@@ -22,7 +22,7 @@ export const readFile: Route = {
   method: 'GET',
   pattern: '/api/v1/files',
   summary: 'Reads a file, or follows a stream.',
-  needs: 'read',
+  permission: 'read',
   link: 'read',
   navigable: true,
   parameters: PARAMETERS,
@@ -45,7 +45,10 @@ function readMode({ query }: Exchange): 'stream' | 'snapshot' | 'file' {
   const stream = query.boolean('stream') ?? false;
   const snapshot = query.boolean('snapshot') ?? false;
   if (stream && snapshot) {
-    throw fail('INVALID_PARAMETER', { name: 'snapshot', reason: 'give either stream=true or snapshot=true, not both' });
+    throw createError('INVALID_PARAMETER', {
+      name: 'snapshot',
+      reason: 'give either stream=true or snapshot=true, not both',
+    });
   }
   if (stream) return 'stream';
   return snapshot ? 'snapshot' : 'file';
@@ -58,7 +61,7 @@ async function follow(exchange: Exchange): Promise<void> {
   const { encoding } = sending;
   const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
   const options = optionsOf(query, encoding, caller);
-  const { reads } = server.bounds;
+  const { reads } = server.limits;
   const account = caller?.account;
   reads.enter(account);
   let source: StreamSource;
@@ -77,7 +80,7 @@ async function describeStream({ req, res, query, server, caller }: Exchange): Pr
   const { encoding } = sendOptions(req.headers.accept, query, server);
   const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
   const options = { ...optionsOf(query, encoding, caller), create: false };
-  const { reads } = server.bounds;
+  const { reads } = server.limits;
   const account = caller?.account;
   reads.enter(account);
   try {
@@ -101,8 +104,8 @@ async function openSnapshot({ query, server }: Exchange) {
 
 async function sendSnapshot(exchange: Exchange): Promise<void> {
   const { parts, content, headers } = await openSnapshot(exchange);
-  const { bounds } = exchange.server;
-  await withParts(parts, bounds.held, () => sendSized(exchange.res, content, bounds, headers));
+  const { limits } = exchange.server;
+  await withParts(parts, limits.held, () => sendSized(exchange.res, content, limits, headers));
 }
 
 async function describeSnapshot(exchange: Exchange): Promise<void> {
@@ -130,7 +133,7 @@ function openFile({ query, server }: Exchange): Promise<SizedContent> {
 }
 
 async function sendFile(exchange: Exchange): Promise<void> {
-  await sendSized(exchange.res, await openFile(exchange), exchange.server.bounds, CONTENT_HEADERS);
+  await sendSized(exchange.res, await openFile(exchange), exchange.server.limits, CONTENT_HEADERS);
 }
 
 async function describeFile(exchange: Exchange): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { LagPolicy, Reader } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { isWithin } from '../../fs/index.ts';
 import type { ServerContext } from '../http/route.ts';
 import type { LiveRead } from '../limits/live-reads.ts';
@@ -18,7 +18,7 @@ import type { LiveRead } from '../limits/live-reads.ts';
 type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
 
 /** For how long a peer must have taken nothing to be called stalled, in milliseconds: more than one look at it. */
-const STALLED_AFTER = 2000;
+const STALLED_AFTER_MS = 2000;
 
 /** A reader as the API shows it. Sizes and offsets are bytes. */
 export interface ReaderInfo {
@@ -50,11 +50,11 @@ interface Found {
   address: string | undefined;
 }
 
-type Server = Pick<ServerContext, 'bounds' | 'handles'>;
+type Server = Pick<ServerContext, 'limits' | 'handles'>;
 
-function* all({ bounds, handles }: Server): Generator<Found> {
+function* all({ limits, handles }: Server): Generator<Found> {
   const live = new Map<Reader, LiveRead>();
-  for (const read of bounds.reads) live.set(read.reader, read);
+  for (const read of limits.reads) live.set(read.reader, read);
   for (const { id, reader, address } of handles.readers()) {
     const read = live.get(reader);
     live.delete(reader);
@@ -116,8 +116,8 @@ function infoOf({ reader, live, handle, address }: Found, server: Server): Reade
   };
 }
 
-function stateOf(reader: Reader, live: LiveRead | undefined, { bounds }: Server): ReaderState {
-  if (live !== undefined && bounds.connections.standsStillFor(live.socket) >= STALLED_AFTER) return 'stalled';
+function stateOf(reader: Reader, live: LiveRead | undefined, { limits }: Server): ReaderState {
+  if (live !== undefined && limits.connections.standsStillFor(live.socket) >= STALLED_AFTER_MS) return 'stalled';
   if (reader.stream.endReason !== undefined) return 'ending';
   return reader.hasCaughtUp ? 'live' : 'catching-up';
 }
@@ -136,5 +136,5 @@ export async function kickReader(server: Server, id: number): Promise<ReaderInfo
     if (found.handle !== undefined) await server.handles.close(found.handle);
     return info;
   }
-  throw fail('READER_NOT_FOUND', { id });
+  throw createError('READER_NOT_FOUND', { id });
 }

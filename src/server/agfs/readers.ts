@@ -1,5 +1,5 @@
 /** Who reads, and how to get rid of one of them. */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { sendJson, sendMessage } from '../http/respond.ts';
 import type { Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
@@ -14,7 +14,7 @@ export const readers: Route = {
   method: 'GET',
   pattern: '/api/v1/readers',
   summary: 'Lists those who read: where each stands, how far it is behind, what it got and what it lost.',
-  needs: 'admin server',
+  permission: 'admin server',
   navigable: true,
   parameters: [
     optional('path', 'string', 'Only readers of this stream, or of those below this directory or mount. Default: all.'),
@@ -34,7 +34,7 @@ export const kick: Route = {
   method: 'DELETE',
   pattern: '/api/v1/readers/:id',
   summary: 'Ends a read with the reason `kicked`; a handle that reads is closed.',
-  needs: 'admin server',
+  permission: 'admin server',
   parameters: [
     {
       name: 'id',
@@ -48,7 +48,10 @@ export const kick: Route = {
     const { params, server } = exchange;
     const text = params.id ?? '';
     if (!/^\d{1,16}$/.test(text)) {
-      throw fail('INVALID_PARAMETER', { name: 'id', reason: `must be the number of a reader, got ${shorten(text)}` });
+      throw createError('INVALID_PARAMETER', {
+        name: 'id',
+        reason: `must be the number of a reader, got ${shorten(text)}`,
+      });
     }
     const { id, path, address } = await kickReader(server, Number(text));
     server.logger.info('reader kicked', { reader: id, stream: path, address });

@@ -23,7 +23,7 @@ export const root: Route = {
   method: 'GET',
   pattern: '/',
   summary: 'Says what this is.',
-  needs: 'nothing',
+  permission: 'nothing',
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -36,7 +36,7 @@ export const health: Route = {
   method: 'GET',
   pattern: '/api/v1/health',
   summary: 'Whether the server is alive, with its version and mounts. Always 200.',
-  needs: 'nothing',
+  permission: 'nothing',
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -48,7 +48,7 @@ export const ready: Route = {
   method: 'GET',
   pattern: '/api/v1/ready',
   summary: 'As /health, with 503 until every mount has started.',
-  needs: 'nothing',
+  permission: 'nothing',
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -69,12 +69,12 @@ export const stats: Route = {
   method: 'GET',
   pattern: '/api/v1/stats',
   summary: 'What is in use of what there may be, and how often each limit was reached.',
-  needs: 'admin server',
+  permission: 'admin server',
   navigable: true,
   parameters: [],
   async handle(exchange) {
-    const { bounds, handles } = exchange.server;
-    const { memory, connections, reads, counters } = bounds;
+    const { limits, handles } = exchange.server;
+    const { memory, connections, reads, counters } = limits;
     const { used, fixed, history, queued, peak } = memory;
     // JSON has no infinity: 0 is for no limit, as in the configuration.
     const limit = Number.isFinite(memory.limit) ? memory.limit : 0;
@@ -93,7 +93,7 @@ export const version: Route = {
   method: 'GET',
   pattern: '/api/v1/version',
   summary: 'The version of the server.',
-  needs: 'nothing',
+  permission: 'nothing',
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -105,7 +105,7 @@ export const capabilities: Route = {
   method: 'GET',
   pattern: '/api/v1/capabilities',
   summary: 'What the server can do, or with a path what can be done with that path.',
-  needs: 'token',
+  permission: 'token',
   navigable: true,
   parameters: [optional('path', 'string', 'Absolute path of a file, which need not exist.')],
   async handle(exchange) {

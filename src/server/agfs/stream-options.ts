@@ -1,8 +1,8 @@
 /** The parameters that say where and how a stream is read, shared by live reads and snapshots (contract 20, 25). */
 import { LAG_POLICIES, type ReaderStart } from '../../core/index.ts';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { OpenStreamOptions } from '../../fs/index.ts';
-import type { Caller } from '../auth/index.ts';
+import type { Principal } from '../auth/index.ts';
 import type { SendOptions } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import type { Query } from '../http/query.ts';
@@ -43,7 +43,7 @@ export const STREAM_PARAMETERS: readonly RouteParameter[] = [
 ];
 
 /** Options of a live read. @param caller who asks, where anybody is asked for a token */
-export function streamOptions(query: Query, encoding: Encoding, caller: Caller | undefined): OpenStreamOptions {
+export function streamOptions(query: Query, encoding: Encoding, caller: Principal | undefined): OpenStreamOptions {
   const create = query.boolean('create');
   const onLag = query.oneOf('on_lag', LAG_POLICIES);
   const role = onLag === 'block' ? caller?.roleAt(query.path()) : undefined;
@@ -61,10 +61,10 @@ export function streamOptions(query: Query, encoding: Encoding, caller: Caller |
  * Options of a live read that a browser was sent to by a link or a page of any origin: it makes no stream, and no writer
  * waits for it, whatever the stream's own policy is.
  */
-export function navigationOptions(query: Query, encoding: Encoding, caller: Caller | undefined): OpenStreamOptions {
+export function navigationOptions(query: Query, encoding: Encoding, caller: Principal | undefined): OpenStreamOptions {
   const { onLag = 'drop-oldest', ...options } = streamOptions(query, encoding, caller);
   if (onLag === 'block') {
-    throw fail('INVALID_PARAMETER', {
+    throw createError('INVALID_PARAMETER', {
       name: 'on_lag',
       reason: 'a browser that was sent here by a link may not make writers wait: leave it out, or ask with a program',
     });
@@ -82,7 +82,7 @@ export function snapshotOptions(query: Query): OpenStreamOptions {
 function readerStart(query: Query): ReaderStart | undefined {
   const given = ['from', 'offset', 'last', 'last_lines'].filter((name) => query.has(name));
   if (given.length > 1) {
-    throw fail('INVALID_PARAMETER', {
+    throw createError('INVALID_PARAMETER', {
       name: given[1]!,
       reason: `only one of from, offset, last and last_lines may be given, got ${given.join(' and ')}`,
     });
@@ -102,7 +102,7 @@ function readerStart(query: Query): ReaderStart | undefined {
 export function sendOptions(
   accept: string | undefined,
   query: Query,
-  { bounds, encodings, logger }: ServerContext,
+  { limits, encodings, logger }: ServerContext,
 ): SendOptions {
   const encoding = encodingFor(accept, query, encodings);
   const heartbeat = query.duration('heartbeat') ?? DEFAULT_HEARTBEAT;
@@ -110,7 +110,7 @@ export function sendOptions(
     encoding,
     heartbeat: encoding.control === undefined ? 0 : heartbeat,
     timeout: query.duration('timeout'),
-    bounds,
+    limits,
     logger,
   };
 }

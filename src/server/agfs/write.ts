@@ -1,6 +1,6 @@
 /** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
 
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { FileWriter, WriteOptions } from '../../fs/index.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
@@ -31,7 +31,7 @@ export const writeFile: Route = {
   method: 'PUT',
   pattern: '/api/v1/files',
   summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
-  needs: 'write',
+  permission: 'write',
   link: 'write',
   body: 'content',
   parameters: [...PARAMETERS, ...LINK],
@@ -42,7 +42,7 @@ export const write: Route = {
   method: 'POST',
   pattern: '/api/v1/write',
   summary: 'As PUT /files; with the type application/json the bytes to write are the text in `data`.',
-  needs: 'write',
+  permission: 'write',
   parameters: [
     ...PARAMETERS,
     field('data', 'string', false, 'The text to write, as UTF-8. Only where the body is JSON.'),
@@ -55,7 +55,7 @@ export const end: Route = {
   method: 'POST',
   pattern: '/api/v1/end',
   summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
-  needs: 'admin',
+  permission: 'admin',
   parameters: [PATH],
   insteadOfBody: 'write it first, or with end=true in one go: PUT /api/v1/files?path=…&end=true',
   async handle(exchange) {
@@ -106,7 +106,7 @@ async function writeText(exchange: Exchange): Promise<void> {
   await exchange.server.mounts.capabilities(request.path);
   const body = await jsonOf(exchange, true);
   const text = body.text('data');
-  if (text === undefined) throw fail('PARAMETER_REQUIRED', { name: 'data' });
+  if (text === undefined) throw createError('PARAMETER_REQUIRED', { name: 'data' });
   const data = Buffer.from(text, 'utf8');
   const writer = await openWriter(exchange, request);
   try {
@@ -138,7 +138,7 @@ async function openWriter({ caller, req, res, server }: Exchange, request: Write
         });
   if (generation !== undefined && writer.generation !== generation) {
     await writer.abort();
-    throw fail('STREAM_RECREATED', { actual: writer.generation ?? 'none', expected: generation });
+    throw createError('STREAM_RECREATED', { actual: writer.generation ?? 'none', expected: generation });
   }
   return writer;
 }

@@ -9,7 +9,7 @@
 import { browserSays, type HeadersOfRequest, hasSignOfBrowser } from './browser.ts';
 
 /** How long user and token may be together, as sent. */
-const LONGEST_BASIC = 8192;
+const MAX_BASIC_LENGTH = 8192;
 
 export type Credentials =
   | { readonly kind: 'token'; readonly token: string | Uint8Array }
@@ -24,7 +24,7 @@ export function readCredentials(authorization: string): Credentials {
     return { kind: 'unusable', reason: isBasic(authorization) ? NO_BASIC_TOKEN : TOKEN_NEEDED };
   }
   if (scheme.toLowerCase() === 'bearer') return { kind: 'token', token: value };
-  const password = value.length > LONGEST_BASIC ? undefined : passwordOf(value);
+  const password = value.length > MAX_BASIC_LENGTH ? undefined : passwordOf(value);
   if (password === undefined || password.length === 0) return { kind: 'unusable', reason: NO_BASIC_TOKEN };
   return { kind: 'token', token: password };
 }

@@ -9,9 +9,9 @@
  * without a dot too: a request needs more than a name there.
  */
 import { isIP, isIPv4 } from 'node:net';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 
-const MOST_REMEMBERED = 100;
+const MAX_REMEMBERED = 100;
 
 /** A name or an address, one of IPv6 in brackets; then perhaps a port. */
 const HOST = /^(\[[^[\]]*\]|[^:[\]]*)(?::\d*)?$/;
@@ -37,8 +37,8 @@ export class HostCheck {
     const isOurs =
       name !== undefined &&
       (isLoopbackName(name) || this.#allowed.has(name) || (areTokensAsked && isAddressOrPlain(name)));
-    if (!isOurs) throw fail('HOST_REFUSED', { host: JSON.stringify(host.slice(0, 100)) });
-    if (known.size < MOST_REMEMBERED) known.add(host);
+    if (!isOurs) throw createError('HOST_REFUSED', { host: JSON.stringify(host.slice(0, 100)) });
+    if (known.size < MAX_REMEMBERED) known.add(host);
   }
 }
 

@@ -8,17 +8,17 @@
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { isWithin, normalizePath, type PathLimits } from '../../fs/index.ts';
 import { formatDuration } from '../../units/index.ts';
 import type { RequestParameters } from './parameters.ts';
-import { Caller, type Grant, type Right } from './principal.ts';
+import { type Grant, Principal, type Right } from './principal.ts';
 
 export const LINK_RIGHTS = ['read', 'write'] as const satisfies readonly Right[];
 export type LinkRight = (typeof LINK_RIGHTS)[number];
 
 export interface LinkOptions {
-  /** What links are signed with, at least {@link LEAST_LINK_KEY} bytes. Default: random, so they end with the process. */
+  /** What links are signed with, at least {@link MIN_LINK_KEY_BYTES} bytes. Default: random, so they end with the process. */
   key?: Uint8Array;
   /** The longest a link may be good, in milliseconds. Default: a day. */
   maxLifetime?: number;
@@ -26,10 +26,10 @@ export interface LinkOptions {
   now?: () => number;
 }
 
-export const LEAST_LINK_KEY = 32;
+export const MIN_LINK_KEY_BYTES = 32;
 
 /** Shorter than this a link would be over before anybody has it, in milliseconds. */
-const LEAST_LIFETIME = 1000;
+const MIN_LIFETIME_MS = 1000;
 const DEFAULT_LIFETIME = 3_600_000;
 const DEFAULT_MAX_LIFETIME = 24 * DEFAULT_LIFETIME;
 
@@ -45,7 +45,7 @@ const EXPIRES = /^[1-9]\d{0,11}$/;
 
 /** Whoever can make links: a token, with what its links are signed with. */
 interface Issuer {
-  readonly caller: Caller;
+  readonly caller: Principal;
   readonly mark: string;
   readonly key: Buffer;
 }
@@ -58,21 +58,21 @@ export interface SignedLink {
 
 export class Links {
   /** Where no key was given. It stays when the configuration is read again. */
-  readonly #ownKey = randomBytes(LEAST_LINK_KEY);
+  readonly #ownKey = randomBytes(MIN_LINK_KEY_BYTES);
   readonly #pathLimits: PathLimits;
   #options: LinkOptions = {};
   readonly #byMark = new Map<string, Issuer>();
-  readonly #byCaller = new Map<Caller, Issuer>();
+  readonly #byCaller = new Map<Principal, Issuer>();
 
   constructor(pathLimits: PathLimits) {
     this.#pathLimits = pathLimits;
   }
 
   /** From now on links of these, and of no others. @throws RangeError for a key that is too short */
-  replace(tokens: readonly { hash: Buffer; caller: Caller }[], options: LinkOptions = this.#options): void {
+  replace(tokens: readonly { hash: Buffer; caller: Principal }[], options: LinkOptions = this.#options): void {
     const { key: root = this.#ownKey } = options;
-    if (root.length < LEAST_LINK_KEY)
-      throw new RangeError(`the key of links must have ${LEAST_LINK_KEY} bytes or more`);
+    if (root.length < MIN_LINK_KEY_BYTES)
+      throw new RangeError(`the key of links must have ${MIN_LINK_KEY_BYTES} bytes or more`);
     this.#options = options;
     this.#byMark.clear();
     this.#byCaller.clear();
@@ -90,34 +90,34 @@ export class Links {
    * @param lifetime milliseconds; default: an hour, or the longest there may be if that is less
    * @throws INVALID_BODY for a lifetime that may not be, UNAUTHORIZED where the token has gone meanwhile
    */
-  sign(caller: Caller, right: LinkRight, path: string, lifetime?: number): SignedLink {
+  sign(caller: Principal, right: LinkRight, path: string, lifetime?: number): SignedLink {
     const most = this.#options.maxLifetime ?? DEFAULT_MAX_LIFETIME;
     const asked = lifetime ?? Math.min(DEFAULT_LIFETIME, most);
-    if (asked < LEAST_LIFETIME || asked > most) {
-      const range = `${formatDuration(LEAST_LIFETIME)} to ${formatDuration(most)}`;
-      throw fail('INVALID_BODY', { reason: `"expires_in" must be ${range}, not ${formatDuration(asked)}` });
+    if (asked < MIN_LIFETIME_MS || asked > most) {
+      const range = `${formatDuration(MIN_LIFETIME_MS)} to ${formatDuration(most)}`;
+      throw createError('INVALID_BODY', { reason: `"expires_in" must be ${range}, not ${formatDuration(asked)}` });
     }
     const issuer = this.#byCaller.get(caller);
-    if (issuer === undefined) throw fail('UNAUTHORIZED', { reason: 'this token is no longer known' });
+    if (issuer === undefined) throw createError('UNAUTHORIZED', { reason: 'this token is no longer known' });
     const expires = Math.ceil((this.#now() + asked) / 1000);
     return { expires, signature: signatureOf(issuer, right, path, String(expires)) };
   }
 
   /** Whom a link lets in: somebody with its right at its path, and nothing else. @throws LINK_INVALID, LINK_EXPIRED */
-  admit(right: LinkRight, query: RequestParameters): Caller {
+  admit(right: LinkRight, query: RequestParameters): Principal {
     const path = normalizePath(query.path(), this.#pathLimits);
     const signature = query.text('signature') ?? '';
     const expires = query.text('expires') ?? '';
     const issuer = this.#byMark.get(SIGNATURE.exec(signature)?.[1] ?? '');
-    if (issuer === undefined || !EXPIRES.test(expires)) throw fail('LINK_INVALID');
+    if (issuer === undefined || !EXPIRES.test(expires)) throw createError('LINK_INVALID');
     const expected = signatureOf(issuer, right, path, expires);
     // As texts: the last sign of one has bits to spare, by which two would mean the same bytes.
-    if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) throw fail('LINK_INVALID');
-    if (Number(expires) * 1000 <= this.#now()) throw fail('LINK_EXPIRED');
-    if (!issuer.caller.may([right], path)) throw fail('LINK_INVALID');
+    if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) throw createError('LINK_INVALID');
+    if (Number(expires) * 1000 <= this.#now()) throw createError('LINK_EXPIRED');
+    if (!issuer.caller.may([right], path)) throw createError('LINK_INVALID');
     const { name, account } = issuer.caller;
     const grant: Grant = { rights: new Set([right]), patterns: [only(path)], isLink: true };
-    return new Caller(`a link of ${name}`, grant, account, this.#pathLimits);
+    return new Principal(`a link of ${name}`, grant, account, this.#pathLimits);
   }
 
   #now(): number {

@@ -5,7 +5,7 @@
  * routes that say so can be navigated to, and they create nothing for it and hold up no writer.
  */
 import type { IncomingMessage } from 'node:http';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 
 /** What a browser makes of the answer to a navigation, by `Sec-Fetch-Dest`. */
 const SHOWN_AS: ReadonlySet<string> = new Set(['document', 'iframe', 'frame', 'fencedframe', 'embed', 'object']);
@@ -21,5 +21,5 @@ export function isNavigation({ headers }: IncomingMessage): boolean {
 /** @throws NAVIGATION_REFUSED for a navigation to a route that is not for it */
 export function refuseNavigation(req: IncomingMessage, route: { method: string; pattern: string; navigable?: true }) {
   if (route.navigable === true || !isNavigation(req)) return;
-  throw fail('NAVIGATION_REFUSED', { method: route.method, route: route.pattern });
+  throw createError('NAVIGATION_REFUSED', { method: route.method, route: route.pattern });
 }

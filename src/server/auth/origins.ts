@@ -5,7 +5,7 @@
  * page can keep it from that. Programs that are no browsers send neither.
  */
 import type { IncomingMessage } from 'node:http';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { isAt } from './browser.ts';
 
 export class Origins {
@@ -38,7 +38,7 @@ export class Origins {
     if (this.listed(req) !== undefined || isShown(req)) return;
     // `none` is what somebody typed in. A proxy may have changed Host, so what the browser says counts for more.
     const isOwn = site === undefined ? isAt(origin!, host) : site === 'same-origin' || site === 'none';
-    if (!isOwn) throw fail('ORIGIN_REFUSED', { origin: (origin ?? 'another site').slice(0, 100) });
+    if (!isOwn) throw createError('ORIGIN_REFUSED', { origin: (origin ?? 'another site').slice(0, 100) });
   }
 }
 

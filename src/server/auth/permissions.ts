@@ -7,17 +7,17 @@
  *  - `token`: any token; what is answered depends on what it may see, which the route looks after itself;
  *  - `read`, `write`, `admin`, `any`: this right, or any of them, at the path of the query;
  *  - `read handle`, `write handle`, `any handle`: the same, at the path of the handle, which must be one that exists for
- *    them ({@link Caller.knows}): else it is answered as if there were none;
+ *    them ({@link Principal.knows}): else it is answered as if there were none;
  *  - `admin server`: the right `admin` at `/` and everything below.
  */
 
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { HandleTable } from '../../fs/index.ts';
 import { LINK_RIGHTS } from './links.ts';
 import type { RequestParameters } from './parameters.ts';
-import { type Caller, RIGHTS, type Right } from './principal.ts';
+import { type Principal, RIGHTS, type Right } from './principal.ts';
 
-export type Needs =
+export type Permission =
   | 'nothing'
   | 'token'
   | Right
@@ -38,12 +38,12 @@ interface Asked {
 
 /** The id in a path that names a handle. @throws INVALID_HANDLE_ID for what is no number: whose it is is another question */
 export function handleIdOf({ id = '' }: Readonly<Record<string, string>>): number {
-  if (!/^-?\d{1,20}$/.test(id)) throw fail('INVALID_HANDLE_ID', {}, { id: id.slice(0, 100) });
+  if (!/^-?\d{1,20}$/.test(id)) throw createError('INVALID_HANDLE_ID', {}, { id: id.slice(0, 100) });
   return Number(id);
 }
 
 /** @throws FORBIDDEN, HANDLE_NOT_FOUND; and as the query and the handle table do for paths and handles that are none */
-export function requireFor(needs: Needs, caller: Caller, { query, params, handles }: Asked): void {
+export function requireFor(needs: Permission, caller: Principal, { query, params, handles }: Asked): void {
   switch (needs) {
     case 'nothing':
     case 'token':
@@ -74,7 +74,7 @@ export function requireFor(needs: Needs, caller: Caller, { query, params, handle
       return;
     default: {
       const info = handles.get(handleIdOf(params));
-      if (!caller.knows(info)) throw fail('HANDLE_NOT_FOUND');
+      if (!caller.knows(info)) throw createError('HANDLE_NOT_FOUND');
       caller.require(needs === 'any handle' ? RIGHTS : [needs === 'read handle' ? 'read' : 'write'], info.path);
     }
   }

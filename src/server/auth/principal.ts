@@ -1,5 +1,5 @@
 /** Whoever sends a request, and what their token, or the link they have, lets them do. */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import {
   type Account,
   type CreateOptions,
@@ -21,7 +21,7 @@ export interface Grant {
   readonly isLink?: true;
 }
 
-export class Caller {
+export class Principal {
   readonly name: string;
   /** What is theirs is theirs by this: of a link it is that of the token that made it. */
   readonly account: Account;
@@ -93,6 +93,6 @@ export class Caller {
 
   #refusal(rights: readonly Right[], path: string) {
     const right = rights.join(' or ');
-    return fail('FORBIDDEN', { name: this.name, right, path }, { right });
+    return createError('FORBIDDEN', { name: this.name, right, path }, { right });
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import {
   Account,
   type AccountLimits,
@@ -17,7 +17,7 @@ import { BASIC_NOT_FROM_PAGES, credentialsCount, readCredentials, TOKEN_NEEDED }
 import { type LinkOptions, type LinkRight, Links } from './links.ts';
 import type { RequestParameters } from './parameters.ts';
 import { PathPattern } from './pattern.ts';
-import { Caller, type Grant, type Right } from './principal.ts';
+import { type Grant, Principal, type Right } from './principal.ts';
 
 export interface TokenOptions {
   /** What it is called in errors and logs. */
@@ -32,20 +32,20 @@ export interface TokenOptions {
 }
 
 /** Headers that were looked at, so that hashing happens once for each and not for each request. */
-const MOST_REMEMBERED = 1000;
+const MAX_REMEMBERED = 1000;
 /** Longer ones are not remembered: a password of Basic has a name of any length before it. */
-const LONGEST_REMEMBERED = 512;
+const MAX_REMEMBERED_LENGTH = 512;
 
 function sha256(token: string | Uint8Array): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
 export class Tokens {
-  #entries: readonly { hash: Buffer; caller: Caller }[] = [];
+  #entries: readonly { hash: Buffer; caller: Principal }[] = [];
   /** By the hash of the token, so that a token is the same one when the configuration is read again. */
   #accounts: ReadonlyMap<string, Account> = new Map();
   readonly #pathLimits: PathLimits;
-  readonly #known = new Map<string, Caller>();
+  readonly #known = new Map<string, Principal>();
   /** Another one whenever tokens have changed. */
   version = 0;
   readonly links: Links;
@@ -71,7 +71,7 @@ export class Tokens {
       const account = this.#accounts.get(key) ?? accounts.get(key) ?? new Account();
       account.limits = { ...DEFAULT_ACCOUNT_LIMITS, ...limits };
       accounts.set(key, account);
-      return { hash, caller: new Caller(name, grant, account, this.#pathLimits) };
+      return { hash, caller: new Principal(name, grant, account, this.#pathLimits) };
     });
     this.links.replace(entries, links);
     this.#accounts = accounts;
@@ -91,28 +91,28 @@ export class Tokens {
    *
    * @throws UNAUTHORIZED, LINK_INVALID, LINK_EXPIRED
    */
-  callerOf(headers: HeadersOfRequest, link: LinkRight | undefined, query: RequestParameters): Caller {
+  callerOf(headers: HeadersOfRequest, link: LinkRight | undefined, query: RequestParameters): Principal {
     const { authorization } = headers;
     const counts = authorization !== undefined && credentialsCount(authorization, headers);
     if (!counts && link !== undefined && query.has('signature')) return this.links.admit(link, query);
     if (!counts) {
-      throw fail('UNAUTHORIZED', { reason: authorization === undefined ? TOKEN_NEEDED : BASIC_NOT_FROM_PAGES });
+      throw createError('UNAUTHORIZED', { reason: authorization === undefined ? TOKEN_NEEDED : BASIC_NOT_FROM_PAGES });
     }
     return this.identify(authorization);
   }
 
   /** Who has the token in this `Authorization` header. @throws UNAUTHORIZED */
-  identify(authorization: string): Caller {
+  identify(authorization: string): Principal {
     const known = this.#known.get(authorization);
     if (known !== undefined) return known;
     const credentials = readCredentials(authorization);
-    if (credentials.kind === 'unusable') throw fail('UNAUTHORIZED', { reason: credentials.reason });
+    if (credentials.kind === 'unusable') throw createError('UNAUTHORIZED', { reason: credentials.reason });
     const hash = sha256(credentials.token);
-    let found: Caller | undefined;
+    let found: Principal | undefined;
     for (const entry of this.#entries) if (timingSafeEqual(entry.hash, hash)) found = entry.caller;
-    if (found === undefined) throw fail('UNAUTHORIZED', { reason: 'this token is not known' });
-    const isShort = authorization.length <= LONGEST_REMEMBERED;
-    if (isShort && this.#known.size < MOST_REMEMBERED) this.#known.set(authorization, found);
+    if (found === undefined) throw createError('UNAUTHORIZED', { reason: 'this token is not known' });
+    const isShort = authorization.length <= MAX_REMEMBERED_LENGTH;
+    if (isShort && this.#known.size < MAX_REMEMBERED) this.#known.set(authorization, found);
     return found;
   }
 }

@@ -29,7 +29,7 @@ export async function sendContent(
     }
     heldBack = rest.length === 0 ? EMPTY : Uint8Array.from(rest);
   };
-  const holding = new HeldPiece(options.bounds.held);
+  const holding = new HeldPiece(options.limits.held);
   try {
     for await (const piece of content) {
       if (res.destroyed) return;

@@ -1,6 +1,6 @@
 /** A long text that is put together before its answer can begin, in pieces that are charged for as they come. */
 import type { SharedBuffers } from '../../core/index.ts';
-import { contentOfParts, PIECE, type SizedContent } from '../../fs/index.ts';
+import { BLOCK_BYTES, contentOfParts, type SizedContent } from '../../fs/index.ts';
 
 export class HeldText {
   readonly #held: SharedBuffers;
@@ -14,7 +14,7 @@ export class HeldText {
   /** @throws MEMORY_LIMIT */
   add(text: string): void {
     this.#rest += text;
-    if (this.#rest.length >= PIECE) this.#flush();
+    if (this.#rest.length >= BLOCK_BYTES) this.#flush();
   }
 
   #flush(): void {

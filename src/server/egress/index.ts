@@ -5,7 +5,7 @@ import type { Reader } from '../../core/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
 import { HEADERS, READ_TRAILERS } from '../../protocol/index.ts';
 import type { Encoding } from '../encoding/index.ts';
-import { listenOnlyForItsEnd } from '../net/discard-input.ts';
+import { discardInput } from '../net/discard-input.ts';
 import { contentHeaders, sendContent } from './content.ts';
 import { joinFanout } from './fanout.ts';
 import { type SendOptions, streamHeaders } from './options.ts';
@@ -57,7 +57,7 @@ async function beginLive(
     return;
   }
   // The answer has said that it is the last.
-  listenOnlyForItsEnd(socket);
+  discardInput(socket);
   startLive(socket, reader, chunked, options, onOver);
 }
 

@@ -2,7 +2,7 @@
 import type { PluginLogger } from '../../fs/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { READ_HEADERS } from '../http/headers.ts';
-import type { Bounds } from '../limits/index.ts';
+import type { Limits } from '../limits/index.ts';
 
 export interface SendOptions {
   encoding: Encoding;
@@ -11,7 +11,7 @@ export interface SendOptions {
   /** Milliseconds after which a read that gets nothing ends; undefined: never. */
   timeout: number | undefined;
   logger: PluginLogger;
-  bounds: Bounds;
+  limits: Limits;
 }
 
 /** Headers of every answer that streams (contract 68). */

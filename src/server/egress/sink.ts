@@ -1,7 +1,7 @@
 /**
  * One reader's socket: the only place that writes the bytes of a live read.
  *
- *     reader.glanceRun ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
+ *     reader.borrowRun ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
  *
  * At most one run waits in a socket: a peer that stops reading holds on to that, and its reader falls behind like
  * any other, without anybody else noticing.
@@ -38,7 +38,7 @@ export interface SinkOptions {
   /** Milliseconds of silence after which a heartbeat is sent, where the encoding has one; 0: never. */
   readonly heartbeat: number;
   /** Where it is listed while it lasts, and counted afterwards; the clock that a kicked peer's time is taken by. */
-  readonly bounds?: { readonly reads: LiveReads; readonly clock?: Clock };
+  readonly limits?: { readonly reads: LiveReads; readonly clock?: Clock };
   readonly logger?: PluginLogger;
 }
 
@@ -91,7 +91,7 @@ export class Sink implements LiveRead {
     }
     // One function for both: an idle reader has few things of its own.
     socket.on('close', this.onLeave).on('end', this.onLeave);
-    options.bounds?.reads.add(this);
+    options.limits?.reads.add(this);
     reader.onFailure = () => this.finish('too-slow');
   }
 
@@ -190,7 +190,7 @@ export class Sink implements LiveRead {
     if (this.done) return;
     const { socket } = this;
     this.finish('kicked');
-    const clock = this.options.bounds?.clock ?? systemClock;
+    const clock = this.options.limits?.clock ?? systemClock;
     socket.once(
       'close',
       clock.schedule(() => socket.destroy(), KICK_GRACE_MS),
@@ -208,8 +208,8 @@ export class Sink implements LiveRead {
     try {
       const { body, maxRunBytes } = this.shared.encoding;
       // A transformed run must fit the memory that is used again, and may end anywhere: some of it may be held back.
-      if (body !== undefined) return this.reader.glanceRun(Math.min(maxRunBytes, MAX_RUN_BYTES), false);
-      return this.reader.glanceRun(Math.min(maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES));
+      if (body !== undefined) return this.reader.borrowRun(Math.min(maxRunBytes, MAX_RUN_BYTES), false);
+      return this.reader.borrowRun(Math.min(maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES));
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
       // Its handle was closed, or the mount is gone.
@@ -271,7 +271,7 @@ export class Sink implements LiveRead {
     socket.destroySoon();
     if (queued !== undefined && socket.writableLength > 0) {
       this.queued = queued;
-      this.options.bounds?.reads.drain(this);
+      this.options.limits?.reads.drain(this);
     }
     // To the figures and the log, it is the client who has left.
     this.over(this.isSideClosed && reason === 'closed' ? 'cut' : reason);
@@ -293,8 +293,8 @@ export class Sink implements LiveRead {
   };
 
   private over(end: ReadEndReason | 'cut'): void {
-    const { bounds, logger } = this.options;
-    bounds?.reads.ended(end);
+    const { limits, logger } = this.options;
+    limits?.reads.ended(end);
     if (logger !== undefined && writes(logger, 'debug')) {
       const { id, stream, cursor, receivedBytes, skippedBytes } = this.reader;
       const facts = { reader: id, stream: stream.name, end, cursor, bytes: receivedBytes, skipped: skippedBytes };
@@ -308,7 +308,7 @@ export class Sink implements LiveRead {
     // What still waits in the socket stays pinned: its memory must not be used again.
     this.queued = undefined;
     this.pin = undefined;
-    this.options.bounds?.reads.delete(this);
+    this.options.limits?.reads.delete(this);
     clearTimeout(this.timer);
     this.reader.onFailure = undefined;
     this.reader.cancelWait();

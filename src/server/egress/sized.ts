@@ -2,11 +2,11 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SizedContent } from '../../fs/index.ts';
-import type { Bounds } from '../limits/index.ts';
+import type { Limits } from '../limits/index.ts';
 import { HeldPiece, writePiece } from './pieces.ts';
 
 /** Bytes sent before others get a turn: a peer that takes them as fast as they come would otherwise be the only one. */
-const TURN = 1024 * 1024;
+const BYTES_PER_TURN = 1024 * 1024;
 
 /**
  * @param headers all but the length
@@ -15,7 +15,7 @@ const TURN = 1024 * 1024;
 export async function sendSized(
   res: ServerResponse,
   content: SizedContent,
-  { held }: Bounds,
+  { held }: Limits,
   headers: OutgoingHttpHeaders,
 ): Promise<void> {
   const holding = new HeldPiece(held);
@@ -29,7 +29,7 @@ export async function sendSized(
       await writePiece(res, piece);
       sent += piece.length;
       turn += piece.length;
-      if (turn < TURN) continue;
+      if (turn < BYTES_PER_TURN) continue;
       turn = 0;
       await nextTurn();
     }

@@ -2,7 +2,7 @@
  * Where the short bodies of a connection go, and how they are answered. Whoever writes message by message sends one and
  * the same head again and again: what it means is worked out once, and each further one is only compared.
  */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { Appender, CreateOptions, MountTable } from '../../fs/index.ts';
 import { httpDate, writtenParts } from '../http/response-text.ts';
 
@@ -73,7 +73,7 @@ export class AppendTarget {
   append(piece: Uint8Array, mounts: Pick<MountTable, 'tryAppend'>): void | Promise<void> {
     if (this.appender.isOver) {
       const appender = mounts.tryAppend(this.path, this.creating);
-      if (appender === undefined) throw fail('STREAM_CLOSED');
+      if (appender === undefined) throw createError('STREAM_CLOSED');
       this.appender = appender;
       this.date = '';
     }

@@ -21,9 +21,9 @@ type State =
 type Trailer = 'line' | 'name' | 'value' | 'line end' | 'last LF';
 
 /** Digits of a size: more than any body has bytes, and exact as a number. */
-const MOST_DIGITS = 13;
+const MAX_SIZE_DIGITS = 13;
 /** Bytes of all extensions and trailers of a body: they are nothing to us. */
-const MOST_BESIDE = 16 * 1024;
+const MAX_FRAMING_BYTES = 16 * 1024;
 
 const CR = 13;
 const LF = 10;
@@ -114,7 +114,7 @@ export class ChunkedDecoder {
   private digit(byte: number): boolean {
     const value =
       byte >= 48 && byte <= 57 ? byte - 48 : (byte | 32) >= 97 && (byte | 32) <= 102 ? (byte | 32) - 87 : -1;
-    if (value < 0 || ++this.digits > MOST_DIGITS) return false;
+    if (value < 0 || ++this.digits > MAX_SIZE_DIGITS) return false;
     this.left = this.left * 16 + value;
     return true;
   }
@@ -122,7 +122,7 @@ export class ChunkedDecoder {
   /** A byte of what is read over: any but those that could end a line for somebody. */
   private passOver(byte: number, state: State): State {
     const isText = byte >= SPACE ? byte !== 127 : byte === TAB;
-    return isText && ++this.beside <= MOST_BESIDE ? state : 'broken';
+    return isText && ++this.beside <= MAX_FRAMING_BYTES ? state : 'broken';
   }
 }
 

@@ -16,24 +16,24 @@
  */
 import type { Socket } from 'node:net';
 import { MAX_CHUNK } from '../../core/index.ts';
-import { fail, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
+import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { Appender, FileWriter } from '../../fs/index.ts';
-import type { Caller } from '../auth/index.ts';
+import type { Principal } from '../auth/index.ts';
 import { GIVEN_UP } from '../http/exchange.ts';
 import { requestTimeout, stackOf } from '../http/respond.ts';
 import { canAnswer, errorText, writtenParts } from '../http/response-text.ts';
 import { bodyBrokeOff, receiveBody, track, type Upload, untrack } from '../ingest/receive.ts';
-import { KEEP_ALIVE_TIMEOUT } from '../net/listener.ts';
+import { KEEP_ALIVE_TIMEOUT_MS } from '../net/listener.ts';
 import { takeFrom, takeNoMore } from '../net/shared-read-socket.ts';
 import { AppendTarget } from './append-target.ts';
 import { beginRead, giveUpRead, openRead } from './follow.ts';
-import { isHeadBegun, LONGEST_HEAD } from './head.ts';
-import type { DirectServer } from './host.ts';
-import { Patience } from './idle-timer.ts';
+import { isHeadBegun, MAX_HEAD_BYTES } from './head.ts';
+import type { FastPathHost } from './host.ts';
+import { IdleTimer } from './idle-timer.ts';
 import { requestOf } from './parse-request.ts';
-import { DirectExchanges } from './request-log.ts';
+import { RequestLog } from './request-log.ts';
 import type { AppendRequest, FollowRequest } from './requests.ts';
-import { Answers } from './response-buffer.ts';
+import { ResponseBuffer } from './response-buffer.ts';
 import { ShortBody } from './short-body.ts';
 import { UploadBody } from './upload-body.ts';
 
@@ -47,31 +47,31 @@ const EMPTY = Buffer.alloc(0);
 const HEAD_END = Buffer.from('\r\n\r\n');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 /** How long a refused client may still send, in milliseconds. */
-const LINGER = 2000;
+const REFUSED_LINGER_MS = 2000;
 
-export class DirectConnection implements Upload {
+export class FastPathConnection implements Upload {
   readonly isForStream = true;
   private readonly socket: Socket;
-  private readonly server: DirectServer;
-  private readonly exchanges: DirectExchanges;
+  private readonly server: FastPathHost;
+  private readonly exchanges: RequestLog;
   private state: State = 'head';
   /** What has come and has not been looked at. */
   private rest: Buffer = EMPTY;
-  private readonly answers: Answers;
+  private readonly answers: ResponseBuffer;
   /** Where the last short body went. */
   private target: AppendTarget | undefined;
   private body: ShortBody | undefined;
   private upload: UploadBody | undefined;
-  private readonly patience = new Patience();
+  private readonly patience = new IdleTimer();
 
-  constructor(socket: Socket, server: DirectServer) {
+  constructor(socket: Socket, server: FastPathHost) {
     this.socket = socket;
     this.server = server;
-    this.exchanges = new DirectExchanges(socket, server);
-    this.answers = new Answers(socket, this.proceed);
+    this.exchanges = new RequestLog(socket, server);
+    this.answers = new ResponseBuffer(socket, this.proceed);
     takeFrom(socket, this.onData);
     socket.on('end', this.onEnd).on('close', this.onClose).on('error', ignore);
-    server.context.bounds.connections.attend(socket, this);
+    server.context.limits.connections.attend(socket, this);
   }
 
   // ── bytes in, answers out ──────────────────────────────────────────────────────────────────────────────────────
@@ -131,9 +131,9 @@ export class DirectConnection implements Upload {
     if (target?.isAt(bytes, at, server.version) && !server.isClosing && !target.isRefused) {
       return this.beginBody(target, bytes, at + target.headLength);
     }
-    const length = bytes.subarray(at, at + LONGEST_HEAD).indexOf(HEAD_END);
+    const length = bytes.subarray(at, at + MAX_HEAD_BYTES).indexOf(HEAD_END);
     if (length < 0) {
-      if (bytes.length - at >= LONGEST_HEAD || !isHeadBegun(bytes, at)) return this.handOver(bytes, at);
+      if (bytes.length - at >= MAX_HEAD_BYTES || !isHeadBegun(bytes, at)) return this.handOver(bytes, at);
       return at;
     }
     const bodyAt = at + length + HEAD_END.length;
@@ -166,9 +166,9 @@ export class DirectConnection implements Upload {
   }
 
   /** Counts the connection to whose the request is; false where that may have no more: node:http's way says so. */
-  private claim(caller: Caller | undefined): boolean {
+  private claim(caller: Principal | undefined): boolean {
     try {
-      this.server.context.bounds.connections.claim(this.socket, caller?.account);
+      this.server.context.limits.connections.claim(this.socket, caller?.account);
       return true;
     } catch {
       return false;
@@ -192,7 +192,9 @@ export class DirectConnection implements Upload {
   private handOver(bytes: Buffer, at: number, error?: unknown): number {
     // Inside TLS the end of what a client sends can come while its request is looked into; nothing can be put before that.
     if (this.socket.readableEnded) {
-      this.refuse(error ?? fail('BAD_REQUEST', { reason: 'the connection was closed before this could be answered' }));
+      this.refuse(
+        error ?? createError('BAD_REQUEST', { reason: 'the connection was closed before this could be answered' }),
+      );
       return at;
     }
     this.settle();
@@ -350,10 +352,10 @@ export class DirectConnection implements Upload {
       return;
     }
     const { socket, upload, server } = this;
-    const { bounds, logger } = server.context;
-    const known = isStreamFSError(error) ? error : fail('INTERNAL');
+    const { limits, logger } = server.context;
+    const known = isStreamFSError(error) ? error : createError('INTERNAL');
     if (known !== error) logger.error('request failed', { path: this.exchanges.path, error: stackOf(error) });
-    bounds.note(known);
+    limits.note(known);
     if (!canAnswer(socket)) return void socket.destroy();
     if (this.state !== 'head') this.exchanges.answered(known.status);
     this.state = 'refused';
@@ -365,7 +367,7 @@ export class DirectConnection implements Upload {
       return;
     }
     // Closing at once would make the client's system throw away the answer it has just got.
-    const timer = setTimeout(() => socket.destroy(), LINGER);
+    const timer = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
     socket.once('close', () => clearTimeout(timer));
     this.proceed();
   }
@@ -376,8 +378,8 @@ export class DirectConnection implements Upload {
     const isHeadDue = count === 0 || this.rest.length > 0;
     const waited = this.patience.waitedFor(`${this.state} ${count} ${isHeadDue}`, now);
     if (this.state !== 'head') return;
-    const { headerTimeout } = this.server.context.bounds.limits;
-    if (!isHeadDue && waited >= KEEP_ALIVE_TIMEOUT) this.socket.destroySoon();
+    const { headerTimeout } = this.server.context.limits.values;
+    if (!isHeadDue && waited >= KEEP_ALIVE_TIMEOUT_MS) this.socket.destroySoon();
     else if (isHeadDue && headerTimeout > 0 && waited >= headerTimeout) this.refuse(requestTimeout(headerTimeout));
   }
 
@@ -396,7 +398,7 @@ export class DirectConnection implements Upload {
     if (this.state === 'body') this.breakOff();
     else if (this.state === 'upload') this.upload!.cut();
     else if (this.state === 'head' && this.rest.length > 0) {
-      this.refuse(fail('BAD_REQUEST', { reason: 'the connection was closed in the middle of the headers' }));
+      this.refuse(createError('BAD_REQUEST', { reason: 'the connection was closed in the middle of the headers' }));
     } else this.socket.destroySoon();
   };
 
@@ -417,7 +419,7 @@ export class DirectConnection implements Upload {
     this.exchanges.idle();
     takeNoMore(socket, this.onData);
     socket.off('end', this.onEnd).off('close', this.onClose).off('error', ignore);
-    this.server.context.bounds.connections.unattend(socket);
+    this.server.context.limits.connections.unattend(socket);
   }
 }
 

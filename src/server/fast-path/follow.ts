@@ -7,15 +7,15 @@ import { firstOffset, liveHeaders, startLive } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { headLines, httpDate } from '../http/response-text.ts';
 import type { ServerContext } from '../http/route.ts';
-import type { DirectExchanges } from './request-log.ts';
+import type { RequestLog } from './request-log.ts';
 import type { FollowRequest } from './requests.ts';
 
 /** Opens the stream; undefined where it could not be, or where there is no live stream to follow. */
 export async function openRead(
   { path, open, caller }: FollowRequest,
-  { bounds, mounts }: ServerContext,
+  { limits, mounts }: ServerContext,
 ): Promise<Reader | undefined> {
-  const { reads } = bounds;
+  const { reads } = limits;
   let source: StreamSource;
   try {
     reads.enter(caller?.account);
@@ -34,15 +34,15 @@ export async function openRead(
 }
 
 /** Nobody is there any more. */
-export function giveUpRead(reader: Reader, { caller }: FollowRequest, { bounds }: ServerContext): void {
+export function giveUpRead(reader: Reader, { caller }: FollowRequest, { limits }: ServerContext): void {
   reader.close();
-  bounds.reads.leave(caller?.account);
+  limits.reads.leave(caller?.account);
 }
 
 /** Answers. The socket is the read's from here on. */
-export function beginRead(reader: Reader, request: FollowRequest, socket: Socket, exchanges: DirectExchanges): void {
+export function beginRead(reader: Reader, request: FollowRequest, socket: Socket, exchanges: RequestLog): void {
   const { send, caller } = request;
-  const { reads } = send.bounds;
+  const { reads } = send.limits;
   const account = caller?.account;
   socket.write(headOf(reader, send.encoding), 'latin1');
   startLive(socket, reader, true, send, () => {

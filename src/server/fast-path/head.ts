@@ -7,7 +7,7 @@
 
 import { isHost } from '../http/message-rules.ts';
 
-export interface DirectHead {
+export interface RequestHead {
   readonly method: 'GET' | 'PUT';
   /** As sent. */
   readonly target: string;
@@ -22,7 +22,7 @@ export interface DirectHead {
 }
 
 /** Heads up to so many bytes are looked at here. */
-export const LONGEST_HEAD = 8 * 1024;
+export const MAX_HEAD_BYTES = 8 * 1024;
 
 const REQUEST_LINE = /^(GET|PUT) (\/[\x21-\x7e]*) HTTP\/1\.1$/;
 /** A name, and a value of visible characters, spaces and tabs, without those at its ends. */
@@ -64,7 +64,7 @@ function endsLinesRight(bytes: Buffer, from: number): boolean {
 }
 
 /** @param text all of a head but for the empty line that ends it */
-export function readHead(text: string): DirectHead | undefined {
+export function readHead(text: string): RequestHead | undefined {
   const lines = text.split('\r\n');
   const [, method, target] = REQUEST_LINE.exec(lines[0]!) ?? [];
   if (method === undefined || target === undefined) return undefined;
@@ -81,7 +81,7 @@ export function readHead(text: string): DirectHead | undefined {
   const framing = method === 'PUT' ? bodyOf(fields) : noBody(fields);
   if (framing === undefined) return undefined;
   return {
-    method: method as DirectHead['method'],
+    method: method as RequestHead['method'],
     target,
     host,
     length: framing.length,
@@ -92,7 +92,7 @@ export function readHead(text: string): DirectHead | undefined {
   };
 }
 
-type Framing = Pick<DirectHead, 'length' | 'expectsContinue'>;
+type Framing = Pick<RequestHead, 'length' | 'expectsContinue'>;
 
 function bodyOf(fields: ReadonlyMap<string, string>): Framing | undefined {
   // A connection that is to be closed afterwards gains nothing here.

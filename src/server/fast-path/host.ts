@@ -1,11 +1,11 @@
 /** What the direct way needs of the server it belongs to. */
 import type { Socket } from 'node:net';
-import type { Caller, HeadersOfRequest } from '../auth/index.ts';
+import type { HeadersOfRequest, Principal } from '../auth/index.ts';
 import type { Query } from '../http/query.ts';
 import type { Route, ServerContext } from '../http/route.ts';
 import type { KnownRequest } from './requests.ts';
 
-export interface DirectServer {
+export interface FastPathHost {
   readonly context: ServerContext;
   /** No new requests are served. */
   readonly isClosing: boolean;
@@ -14,7 +14,7 @@ export interface DirectServer {
   /** The live read that was asked for last: a crowd asks in the same words. */
   lastFollow: KnownRequest | undefined;
   /** Lets a request in, and gives whose it is where that matters; or throws as it would be answered. */
-  admit(route: Route, query: Query, headers: HeadersOfRequest & { host: string }): Caller | undefined;
+  admit(route: Route, query: Query, headers: HeadersOfRequest & { host: string }): Principal | undefined;
   /** Gives a connection to node:http for good. */
   handOver(socket: Socket): void;
   /** An exchange of a connection is over. */

@@ -1,5 +1,5 @@
 /** For how long one and the same thing has been waited for, seen at each look at the time. */
-export class Patience {
+export class IdleTimer {
   private awaited = '';
   private since = 0;
 

@@ -4,7 +4,7 @@ import { sendOptions, streamOptions } from '../agfs/stream-options.ts';
 import { writeFile } from '../agfs/write.ts';
 import { parseTarget } from '../http/target.ts';
 import { readHead } from './head.ts';
-import type { DirectServer } from './host.ts';
+import type { FastPathHost } from './host.ts';
 import type { AppendRequest, FollowRequest } from './requests.ts';
 
 const PREFIX = '/api/v1/files?';
@@ -20,7 +20,7 @@ const FOLLOW_PARAMETERS = new Set([
  * The request that a head is, let in; undefined where it is node:http's, which answers all that is wrong with one as
  * well: nothing has been done yet.
  */
-export function requestOf(text: string, server: DirectServer): AppendRequest | FollowRequest | undefined {
+export function requestOf(text: string, server: FastPathHost): AppendRequest | FollowRequest | undefined {
   if (server.isClosing) return undefined;
   const { lastFollow, version } = server;
   if (lastFollow?.head === text && lastFollow.version === version) return lastFollow.request;

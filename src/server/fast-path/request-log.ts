@@ -5,21 +5,21 @@ import { readFile } from '../agfs/read.ts';
 import { writeFile } from '../agfs/write.ts';
 import { logRequest, nextRequestId } from '../http/exchange.ts';
 import type { Route } from '../http/route.ts';
-import type { DirectServer } from './host.ts';
+import type { FastPathHost } from './host.ts';
 
-export class DirectExchanges {
+export class RequestLog {
   /** How many were answered. */
   count = 0;
   /** Of the request that is being served: its path, and when it was begun with, by `performance.now`. */
   path = '';
   began = performance.now();
   private readonly socket: Socket;
-  private readonly server: DirectServer;
+  private readonly server: FastPathHost;
   /** For the log, where that wants to know: of a connection that is gone nobody can tell it any more. */
   private readonly address: string | undefined;
   private isBusy = false;
 
-  constructor(socket: Socket, server: DirectServer) {
+  constructor(socket: Socket, server: FastPathHost) {
     this.socket = socket;
     this.server = server;
     if (writes(server.context.logger, 'debug')) this.address = socket.remoteAddress;
@@ -29,7 +29,7 @@ export class DirectExchanges {
   busy(): void {
     if (this.isBusy) return;
     this.isBusy = true;
-    this.server.context.bounds.connections.busy(this.socket);
+    this.server.context.limits.connections.busy(this.socket);
   }
 
   idle(): void {
@@ -46,8 +46,8 @@ export class DirectExchanges {
 
   /** An append was answered, or its client is gone. */
   answered(status: number): void {
-    const { metrics, bounds } = this.server.context;
-    if (++this.count === 1) bounds.connections.spoke(this.socket);
+    const { metrics, limits } = this.server.context;
+    if (++this.count === 1) limits.connections.spoke(this.socket);
     const milliseconds = performance.now() - this.began;
     metrics.requests.observe(writeFile, status, milliseconds);
     this.log(writeFile, status, milliseconds);

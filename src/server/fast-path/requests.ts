@@ -1,14 +1,14 @@
 /** The two kinds of requests that are served here, as their heads were read. */
 import type { OpenStreamOptions } from '../../fs/index.ts';
-import type { Caller } from '../auth/index.ts';
+import type { Principal } from '../auth/index.ts';
 import type { SendOptions } from '../egress/index.ts';
-import type { DirectHead } from './head.ts';
+import type { RequestHead } from './head.ts';
 
 export interface AppendRequest {
   readonly kind: 'append';
   readonly path: string;
-  readonly head: DirectHead;
-  readonly caller: Caller | undefined;
+  readonly head: RequestHead;
+  readonly caller: Principal | undefined;
 }
 
 export interface FollowRequest {
@@ -16,7 +16,7 @@ export interface FollowRequest {
   readonly path: string;
   readonly open: OpenStreamOptions;
   readonly send: SendOptions;
-  readonly caller: Caller | undefined;
+  readonly caller: Principal | undefined;
 }
 
 /** What a head has been found to ask for. */

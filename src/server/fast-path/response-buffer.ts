@@ -1,7 +1,7 @@
 /** Answers of a direct connection: those to all that came in one read go out together. */
 import type { Socket } from 'node:net';
 
-export class Answers {
+export class ResponseBuffer {
   private readonly socket: Socket;
   private readonly onTaken: () => void;
   private text = '';

@@ -1,11 +1,11 @@
 /** A body of up to 64 KiB, kept until it is whole: it is appended in one piece (contract 10). */
-import { type Pieces, whole } from '../ingest/cutter.ts';
+import { type Cutter, fixedLength } from '../ingest/cutter.ts';
 
 export class ShortBody {
   /** Bytes that are still to come. */
   private left: number;
   private readonly length: number;
-  private pieces: Pieces | undefined;
+  private pieces: Cutter | undefined;
   /** The body, once it is whole. */
   piece: Uint8Array | undefined;
 
@@ -21,7 +21,7 @@ export class ShortBody {
     this.left -= part.length;
     if (part.length === this.length) this.piece = part;
     else {
-      this.pieces ??= whole(this.length);
+      this.pieces ??= fixedLength(this.length);
       this.piece = this.pieces.take(part);
     }
     return end;

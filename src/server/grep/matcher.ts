@@ -4,7 +4,7 @@
  * which is killed when the time is up; the server's own thread, and every stream on it, goes on.
  */
 import { Worker } from 'node:worker_threads';
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { Pattern } from './pattern.ts';
 
 /** Memory a worker may take, in MB; a pattern cannot need more than a few. */
@@ -51,7 +51,7 @@ export class Matcher {
     this.#worker.unref();
     this.#worker.on('message', (found: number[]) => this.#settle((pending) => pending.resolve(found)));
     // Some patterns are found to be too large, or to take too much memory, only when they are first tried.
-    this.#worker.on('error', (error) => this.#fail(fail('INVALID_PATTERN', { reason: error.message })));
+    this.#worker.on('error', (error) => this.#fail(createError('INVALID_PATTERN', { reason: error.message })));
     this.#timer = setTimeout(() => this.#fail(this.#tooSlow()), timeLimit);
   }
 
@@ -78,7 +78,7 @@ export class Matcher {
   }
 
   #tooSlow() {
-    return fail('GREP_TOO_SLOW', { seconds: this.#timeLimit / 1000 });
+    return createError('GREP_TOO_SLOW', { seconds: this.#timeLimit / 1000 });
   }
 
   #fail(error: Error): void {

@@ -4,7 +4,7 @@
  * They are read in Unicode mode where that accepts them. It is stricter than Go about escapes that mean themselves,
  * such as `\-` or `\"`; a pattern it refuses only for that is read without it.
  */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 
 /** The longest pattern, in characters. */
 const MAX_PATTERN = 4096;
@@ -27,13 +27,13 @@ export interface Pattern {
 /** Checks a pattern. INVALID_PATTERN says what is wrong with it. */
 export function parsePattern(text: string, caseInsensitive: boolean): Pattern {
   if (text.length > MAX_PATTERN) {
-    throw fail('INVALID_PATTERN', {
+    throw createError('INVALID_PATTERN', {
       reason: `it is ${text.length} characters long, at most ${MAX_PATTERN} are allowed`,
     });
   }
   const properties = text.match(PROPERTY)?.length ?? 0;
   if (properties > MAX_PROPERTIES) {
-    throw fail('INVALID_PATTERN', {
+    throw createError('INVALID_PATTERN', {
       reason: `it has ${properties} properties such as \\p{L}, at most ${MAX_PROPERTIES} are allowed`,
     });
   }
@@ -45,7 +45,7 @@ export function parsePattern(text: string, caseInsensitive: boolean): Pattern {
   const strict = compileError(source, `${flags}u`);
   if (strict === undefined) return { source, flags: `${flags}u` };
   if (!ONLY_UNICODE.test(source) && compileError(source, flags) === undefined) return { source, flags };
-  throw fail('INVALID_PATTERN', { reason: strict });
+  throw createError('INVALID_PATTERN', { reason: strict });
 }
 
 function compileError(source: string, flags: string): string | undefined {

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import type { StreamFSError } from '../../errors/index.ts';
 import type { PluginLogger } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
-import type { Caller } from '../auth/index.ts';
+import type { Principal } from '../auth/index.ts';
 import type { Query } from './query.ts';
 import type { Exchange, Route, ServerContext } from './route.ts';
 
@@ -56,7 +56,7 @@ export class RequestExchange implements Exchange {
   route: Route | undefined;
   /** Undefined before the target was read, and once a handler has done with it: a live read may last for days. */
   private asked: Pick<Exchange, 'query' | 'params'> | undefined;
-  caller: Caller | undefined;
+  caller: Principal | undefined;
   isLive = false;
   /** The client went away before its answer was complete. */
   isGivenUp = false;
@@ -146,7 +146,7 @@ export class RequestExchange implements Exchange {
   }
 
   /** The route for it is known. */
-  begin(route: Route, params: Readonly<Record<string, string>>, query: Query, caller: Caller | undefined): void {
+  begin(route: Route, params: Readonly<Record<string, string>>, query: Query, caller: Principal | undefined): void {
     this.route = route;
     this.caller = caller;
     this.asked = { query, params };

@@ -1,7 +1,7 @@
 /** A body that has to be whole before anything can be done with it: put together as it comes, in memory that grows. */
 
 /** What the first piece makes room for, in bytes. */
-const FIRST = 1024;
+const FIRST_BYTES = 1024;
 
 export class Gathered {
   readonly #most: number;
@@ -41,7 +41,7 @@ export class Gathered {
   }
 
   #grow(needed: number): boolean {
-    const capacity = Math.min(Math.max(needed, 2 * this.#bytes.length, FIRST), Math.max(needed, this.#most));
+    const capacity = Math.min(Math.max(needed, 2 * this.#bytes.length, FIRST_BYTES), Math.max(needed, this.#most));
     if (!this.#charge(capacity - this.#bytes.length)) return false;
     const bytes = Buffer.allocUnsafeSlow(capacity);
     bytes.set(this.bytes);

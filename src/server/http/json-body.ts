@@ -3,7 +3,7 @@
  * through `ingest`.
  */
 import type { IncomingMessage } from 'node:http';
-import { fail, isStreamFSError, limitReached } from '../../errors/index.ts';
+import { createError, isStreamFSError, limitReached } from '../../errors/index.ts';
 import { parseDuration } from '../../units/index.ts';
 import { kindOf, readJson } from './json-read.ts';
 import type { Exchange } from './route.ts';
@@ -36,13 +36,13 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Reads the JSON body of a request, within the limits of the server. It is charged for until the answer is over. */
 export async function jsonOf({ req, res, server }: Exchange, isData = false): Promise<Fields> {
-  const { limits, heap: memory } = server.bounds;
+  const { values, heap: memory } = server.limits;
   const most = server.maxJsonBodyBytes * (isData ? DATA_SHARE : 1);
   // What holds for every body holds for these as well (contract 70).
   const isJsonLess = most <= server.maxRequestBodyBytes;
   const { value, charged } = await readJson(req, {
     ...(isJsonLess ? { size: most, limit: 'json_size' } : { size: server.maxRequestBodyBytes, limit: 'body_size' }),
-    ...{ idle: limits.bodyTimeout, memory },
+    ...{ idle: values.bodyTimeout, memory },
   });
   if (res.destroyed) memory.give(charged);
   else res.once('close', () => memory.give(charged));
@@ -60,7 +60,7 @@ export class Fields {
   /** A text that must be there; an empty one is PARAMETER_REQUIRED, as in `newPath is required`. */
   requiredText(name: string): string {
     const value = this.text(name);
-    if (value === undefined || value === '') throw fail('PARAMETER_REQUIRED', { name });
+    if (value === undefined || value === '') throw createError('PARAMETER_REQUIRED', { name });
     return value;
   }
 
@@ -128,5 +128,5 @@ function mistyped(name: string, expected: string, value: unknown) {
 }
 
 function invalid(reason: string) {
-  return fail('INVALID_BODY', { reason });
+  return createError('INVALID_BODY', { reason });
 }

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fail, type LimitName, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { createError, type LimitName, limitReached, type StreamFSError } from '../../errors/index.ts';
 import { isBroken } from '../ingest/broken-body.ts';
 import { askForBody } from '../ingest/expectation.ts';
 import { bodyTimeout } from '../ingest/receive.ts';
@@ -30,12 +30,12 @@ export interface JsonBody {
 }
 
 /** What a value takes at most, in bytes: an object of one field with a name that no other has. */
-const VALUE_COST = 160;
+const BYTES_PER_VALUE = 160;
 /** Bytes of text for each byte of a body at most: two for each character while it is read, two for what it is made into. */
-const TEXT_COST = 4;
+const BYTES_PER_TEXT_BYTE = 4;
 
 /** A body from so many bytes on is parsed in a turn of the event loop of its own. */
-const TURN_FROM = 8 * 1024;
+const YIELD_FROM_BYTES = 8 * 1024;
 
 /**
  * Reads a JSON object. After an error the rest of the body is still in the socket: the answer sees to it.
@@ -54,8 +54,8 @@ export async function readJson(req: IncomingMessage, limits: JsonLimits): Promis
   try {
     const gathered = await gather(req, limits, charge);
     const { bytes, length } = gathered;
-    if (length >= TURN_FROM) await ownTurn();
-    const parsed = TEXT_COST * length + VALUE_COST * scanJson(bytes);
+    if (length >= YIELD_FROM_BYTES) await ownTurn();
+    const parsed = BYTES_PER_TEXT_BYTE * length + BYTES_PER_VALUE * scanJson(bytes);
     if (!charge(parsed)) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
     const value = parseObject(bytes);
     memory.give(charged - parsed);
@@ -82,7 +82,7 @@ function gather(req: IncomingMessage, limits: JsonLimits, charge: (bytes: number
       else if (!gathered.add(piece)) settle(limitReached('MEMORY_LIMIT', 'memory', memory.limit));
     };
     const onEnd = () => (isBroken(req) ? onBreak() : settle());
-    const onBreak = () => settle(fail('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));
+    const onBreak = () => settle(createError('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));
     const timer = idle === 0 ? undefined : setTimeout(() => settle(bodyTimeout(idle, 0)), idle);
     askForBody(req);
     req.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
@@ -128,5 +128,5 @@ function tooLarge({ size, limit }: JsonLimits): StreamFSError {
 }
 
 function invalid(reason: string): StreamFSError {
-  return fail('INVALID_BODY', { reason });
+  return createError('INVALID_BODY', { reason });
 }

@@ -3,7 +3,7 @@
  * bytes: a megabyte of `[],[],…` becomes twenty, and holds up the event loop for that long. Our requests have a handful
  * of fields, and the configuration of a mount a few dozen; what has thousands is refused.
  */
-import { fail, type StreamFSError } from '../../errors/index.ts';
+import { createError, type StreamFSError } from '../../errors/index.ts';
 import { shorten } from './shorten.ts';
 
 /** How deep arrays and objects may lie in each other, the outermost included. */
@@ -99,5 +99,5 @@ function nameOf(bytes: Buffer, start: number, end: number): string {
 }
 
 function invalid(reason: string): StreamFSError {
-  return fail('INVALID_BODY', { reason });
+  return createError('INVALID_BODY', { reason });
 }

@@ -3,7 +3,7 @@
  * two servers might read in two ways is refused: a proxy in front of this one has let in what it read, not what is read here.
  */
 import type { IncomingMessage } from 'node:http';
-import { fail, type StreamFSError } from '../../errors/index.ts';
+import { createError, type StreamFSError } from '../../errors/index.ts';
 import { shorten } from './shorten.ts';
 
 /** A name or an address, and a port. No comma, though a name could have one: it is how two headers become one. */
@@ -64,12 +64,12 @@ export function checkMessage(req: IncomingMessage, addressed: Addressed): void {
   const coding = headers['transfer-encoding'];
   if (coding !== undefined) {
     if (httpVersion === '1.0') throw bad('HTTP/1.0 has no Transfer-Encoding: speak HTTP/1.1, or send Content-Length');
-    if (coding.toLowerCase() !== 'chunked') throw fail('TRANSFER_CODING', { coding: shorten(coding) });
+    if (coding.toLowerCase() !== 'chunked') throw createError('TRANSFER_CODING', { coding: shorten(coding) });
   }
   const { expect } = headers;
   // HTTP/1.0 knows of none, so one that an old proxy has passed on means nothing.
   if (expect !== undefined && httpVersion !== '1.0' && expect.toLowerCase() !== '100-continue') {
-    throw fail('EXPECTATION_FAILED', { expectation: shorten(expect) });
+    throw createError('EXPECTATION_FAILED', { expectation: shorten(expect) });
   }
 }
 
@@ -79,5 +79,5 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 function bad(reason: string): StreamFSError {
-  return fail('BAD_REQUEST', { reason });
+  return createError('BAD_REQUEST', { reason });
 }

@@ -1,6 +1,6 @@
 /** What node:http's parser could not read, as an error that says what would be right. */
 
-import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { ServerLimits } from '../limits/index.ts';
 import { requestTimeout } from './respond.ts';
 
@@ -46,7 +46,7 @@ export function refusalOf(error: ParserError, { headerSize, headerTimeout }: Ser
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return requestTimeout(headerTimeout);
     default:
-      return fail('BAD_REQUEST', { reason: reasonOf(error) });
+      return createError('BAD_REQUEST', { reason: reasonOf(error) });
   }
 }
 

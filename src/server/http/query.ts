@@ -2,7 +2,7 @@
  * The parameters of a query, read by type. Each reader checks its value and says, by name, what was wrong and what
  * would be right. Parameters nobody asks for are ignored: clients of the original may send more than we know.
  */
-import { fail, isStreamFSError } from '../../errors/index.ts';
+import { createError, isStreamFSError } from '../../errors/index.ts';
 import { parseDuration, parseMode, parseSize } from '../../units/index.ts';
 import { shorten } from './shorten.ts';
 
@@ -49,7 +49,7 @@ export class Query {
 
   /** The path, as sent. Absent or empty is PATH_REQUIRED (contract 66). */
   path(): string {
-    if (this.#values.get('path')?.every((value) => value === '') ?? true) throw fail('PATH_REQUIRED');
+    if (this.#values.get('path')?.every((value) => value === '') ?? true) throw createError('PATH_REQUIRED');
     return this.text('path')!;
   }
 
@@ -114,5 +114,5 @@ function measured(name: string, read: () => number): number {
 }
 
 function invalid(name: string, reason: string) {
-  return fail('INVALID_PARAMETER', { name, reason });
+  return createError('INVALID_PARAMETER', { name, reason });
 }

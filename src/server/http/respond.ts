@@ -7,7 +7,7 @@
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { COUNTED_FROM } from '../../core/index.ts';
-import { fail, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
+import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
 import { isBroken } from '../ingest/broken-body.ts';
@@ -18,17 +18,17 @@ import { hasBody } from './message-rules.ts';
 import type { ServerContext } from './route.ts';
 
 /** How long the rest of an unwanted body is read and dropped, in milliseconds. */
-const LINGER_LIMIT = 2000;
+const MAX_LINGER_MS = 2000;
 
 /** A body this small is read to its end, so that its connection can be used again. */
-const SMALL_BODY = 64 * 1024;
+const SMALL_BODY_BYTES = 64 * 1024;
 
 /** The two halves of an exchange. */
 export interface Pair {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** Where long answers are charged. */
-  readonly server?: Pick<ServerContext, 'bounds'>;
+  readonly server?: Pick<ServerContext, 'limits'>;
 }
 
 export function sendJson(pair: Pair, status: number, value: unknown, headers: OutgoingHttpHeaders = {}): void {
@@ -56,7 +56,7 @@ export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHea
 function charged({ res, server }: Pair, body: Uint8Array | string): Uint8Array {
   const data = typeof body === 'string' ? Buffer.from(body) : body;
   if (server === undefined || res.destroyed) return data;
-  const { held } = server.bounds;
+  const { held } = server.limits;
   held.hold(data);
   res.once('close', () => held.release(data));
   return data;
@@ -80,7 +80,7 @@ export function sendError(exchange: RequestExchange, error: unknown, headers: Ou
     res.destroy();
     return;
   }
-  const answered = known ?? fail('INTERNAL');
+  const answered = known ?? createError('INTERNAL');
   sendJson(exchange, answered.status, errorBody(answered), { ...headers, 'X-Request-Id': exchange.id });
 }
 
@@ -105,7 +105,7 @@ function send(pair: Pair, status: number, headers: OutgoingHttpHeaders, body: Ui
   const { req, res } = pair;
   const pending = hasBody(req) && !req.complete;
   const reusable = pending
-    ? Number(req.headers['content-length']) <= SMALL_BODY && !waitsToBeAsked(req)
+    ? Number(req.headers['content-length']) <= SMALL_BODY_BYTES && !waitsToBeAsked(req)
     : !isBroken(req);
   res.writeHead(status, {
     ...headersFor(req.method),
@@ -124,7 +124,7 @@ function endWithRequest(req: IncomingMessage, res: ServerResponse): void {
   const timer = setTimeout(() => {
     finish();
     res.destroy();
-  }, LINGER_LIMIT);
+  }, MAX_LINGER_MS);
   const finish = () => {
     clearTimeout(timer);
     req.off('end', finish).off('close', finish).off('error', finish);
@@ -136,7 +136,7 @@ function endWithRequest(req: IncomingMessage, res: ServerResponse): void {
 /** Headers did not come in time. */
 export function requestTimeout(milliseconds: number): StreamFSError {
   const seconds = milliseconds / 1000;
-  return fail('REQUEST_TIMEOUT', { seconds }, { limit: 'header_timeout', max: seconds });
+  return createError('REQUEST_TIMEOUT', { seconds }, { limit: 'header_timeout', max: seconds });
 }
 
 /** When it may be worth another try: what is refused because too much is going on may be free in a moment. */

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { StreamFSError } from '../../errors/index.ts';
-import { KEEP_ALIVE_TIMEOUT } from '../net/listener.ts';
+import { KEEP_ALIVE_TIMEOUT_MS } from '../net/listener.ts';
 import { SecureSocket } from '../net/secure-socket.ts';
 import { ANSWER_HEADERS } from './headers.ts';
 import { errorBody, retryAfter } from './respond.ts';
@@ -44,7 +44,7 @@ export function writtenParts(written: number, generation: string): [before: stri
     'X-Stream-Generation': generation,
     'Content-Length': body.length,
     Connection: 'keep-alive',
-    'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT / 1000}`,
+    'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,
     // The last, or each such object would have a hidden class of its own (docs/adr/0019-small-slabs-in-blocks.md).
     ...ANSWER_HEADERS,
   });

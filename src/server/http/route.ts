@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandleTable, MountTable, PluginLogger } from '../../fs/index.ts';
-import type { Caller, LinkRight, Links, Needs } from '../auth/index.ts';
+import type { LinkRight, Links, Permission, Principal } from '../auth/index.ts';
 import type { Encoding } from '../encoding/index.ts';
-import type { Bounds } from '../limits/index.ts';
+import type { Limits } from '../limits/index.ts';
 import type { ServerMetrics } from '../metrics/index.ts';
 import type { Query } from './query.ts';
 
@@ -35,7 +35,7 @@ export interface Route {
   /** What to do instead of sending a body, where it takes none. Default: see unused-body.ts. */
   readonly insteadOfBody?: string;
   /** What whoever asks must be allowed to, where tokens are asked for. */
-  readonly needs: Needs;
+  readonly permission: Permission;
   /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */
   readonly link?: LinkRight;
   /** Whether a browser may be sent here by a link or by a page of any origin: it reads, and changes nothing. Default: no. */
@@ -62,7 +62,7 @@ export interface ServerContext {
   /** The forms a live read can be asked for in; the first is the default. */
   readonly encodings: readonly [Encoding, ...Encoding[]];
   /** Memory, limits, and how often they were reached. */
-  readonly bounds: Bounds;
+  readonly limits: Limits;
   readonly metrics: ServerMetrics;
   /** Undefined where nobody could be asked for a token. */
   readonly links: Links | undefined;
@@ -90,7 +90,7 @@ export interface Exchange {
   readonly patience: AbortSignal;
   readonly server: ServerContext;
   /** Whose token it is; undefined where nobody is asked for one. */
-  readonly caller: Caller | undefined;
+  readonly caller: Principal | undefined;
   /** Its id in the log. */
   readonly id: string;
   /** To be set where the answer goes on for as long as its stream: how long that takes says nothing of the server. */

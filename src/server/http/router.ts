@@ -2,7 +2,7 @@
  * Finds the route of a request. Paths that are written out are looked up; the few with a named part are compared part
  * by part. A part that is written out wins over one that is named (`/handles/open` over `/handles/:id`).
  */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import type { Route } from './route.ts';
 import { shorten } from './shorten.ts';
 
@@ -36,8 +36,8 @@ export class Router {
     const matches = this.#matches(segments);
     const found = matches.find(({ route }) => route.method === wanted);
     if (found) return found;
-    if (matches.length > 0) throw fail('METHOD_NOT_ALLOWED', {}, { allow: allowOf(matches) });
-    throw fail('ROUTE_NOT_FOUND', { method, route: shorten(pathname) });
+    if (matches.length > 0) throw createError('METHOD_NOT_ALLOWED', {}, { allow: allowOf(matches) });
+    throw createError('ROUTE_NOT_FOUND', { method, route: shorten(pathname) });
   }
 
   /** What `Allow` says for a path, or undefined where there is no such path. */

@@ -2,7 +2,7 @@
  * The target of a request, taken apart by hand: `new URL` would repair what it is given (`..`, `//`, bad escapes),
  * and a path must reach the file system, or be refused, exactly as it was sent.
  */
-import { fail } from '../../errors/index.ts';
+import { createError } from '../../errors/index.ts';
 import { relativeTarget } from './message-rules.ts';
 import { Query } from './query.ts';
 import { shorten } from './shorten.ts';
@@ -24,7 +24,7 @@ export function parseTarget(url: string): Target {
   const mark = relative.indexOf('?');
   const pathname = (mark < 0 ? relative : relative.slice(0, mark)) || '/';
   if (!pathname.startsWith('/')) {
-    throw fail('BAD_REQUEST', { reason: `the request target must begin with /, got ${shorten(pathname)}` });
+    throw createError('BAD_REQUEST', { reason: `the request target must begin with /, got ${shorten(pathname)}` });
   }
   const segments = pathname.split('/').slice(1);
   if (segments.at(-1) === '') segments.pop();
@@ -51,7 +51,7 @@ function pairs(text: string): [string, string][] {
 function decodeSegment(segment: string): string {
   const text = decode(segment, 'path');
   if (CONTROL.test(text)) {
-    throw fail('BAD_REQUEST', { reason: `a control character in the path: ${shorten(segment)}` });
+    throw createError('BAD_REQUEST', { reason: `a control character in the path: ${shorten(segment)}` });
   }
   return text;
 }
@@ -60,7 +60,7 @@ function decode(text: string, where: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw fail('BAD_REQUEST', {
+    throw createError('BAD_REQUEST', {
       reason: `malformed percent-encoding in the ${where}: ${shorten(text)} (write UTF-8, % as %25)`,
     });
   }

@@ -3,7 +3,7 @@
  * written as an empty JSON value, is what some clients send with every request.
  */
 import type { IncomingMessage } from 'node:http';
-import { fail, type StreamFSError } from '../../errors/index.ts';
+import { createError, type StreamFSError } from '../../errors/index.ts';
 import { isBroken } from '../ingest/broken-body.ts';
 import { askForBody } from '../ingest/expectation.ts';
 import { bodyBrokeOff, bodyTimeout } from '../ingest/receive.ts';
@@ -12,7 +12,7 @@ import type { Route } from './route.ts';
 import { shorten } from './shorten.ts';
 
 /** Bytes that are read to find out whether a body says anything. */
-const MOST_READ = 64;
+const MAX_READ_BYTES = 64;
 
 const NOTHING = /^\s*(?:\{\s*\}|\[\s*\]|null)?\s*$/;
 
@@ -30,12 +30,12 @@ export function isJson(req: IncomingMessage): boolean {
 export async function checkBody(req: IncomingMessage, route: Route, idle: number): Promise<void> {
   if (!hasBody(req)) return;
   const coding = req.headers['content-encoding'];
-  if (coding !== undefined && !IDENTITY.test(coding)) throw fail('CONTENT_CODING', { coding: shorten(coding) });
+  if (coding !== undefined && !IDENTITY.test(coding)) throw createError('CONTENT_CODING', { coding: shorten(coding) });
   if (takesBody(route)) return;
   const length = req.headers['content-length'];
-  const isShort = length === undefined || (isJson(req) && Number(length) <= MOST_READ);
+  const isShort = length === undefined || (isJson(req) && Number(length) <= MAX_READ_BYTES);
   if (!isShort || !(await saysNothing(req, idle))) {
-    throw fail('BODY_NOT_USED', { hint: route.insteadOfBody ?? 'its parameters stand in the query' });
+    throw createError('BODY_NOT_USED', { hint: route.insteadOfBody ?? 'its parameters stand in the query' });
   }
 }
 
@@ -56,7 +56,7 @@ function saysNothing(req: IncomingMessage, idle: number): Promise<boolean> {
     const onData = (bytes: Buffer) => {
       text += bytes.toString('latin1');
       timer?.refresh();
-      if (text.length > MOST_READ || !isJson(req)) settle(() => resolve(false));
+      if (text.length > MAX_READ_BYTES || !isJson(req)) settle(() => resolve(false));
     };
     const onBreak = () => failed(bodyBrokeOff(0));
     const onEnd = () => (isBroken(req) ? onBreak() : settle(() => resolve(NOTHING.test(text))));

@@ -6,7 +6,7 @@
  */
 import { MAX_CHUNK } from '../../core/index.ts';
 
-export interface Pieces {
+export interface Cutter {
   /** What can be written now that `bytes` have come; undefined when there is nothing yet. */
   take(bytes: Uint8Array): Uint8Array | undefined;
   /** What is left at the end, or when the body broke off. */
@@ -17,16 +17,16 @@ export interface Pieces {
   release(): void;
 }
 
-export const asArrived: Pieces = { take: (bytes) => bytes, rest: () => undefined, held: 0, release: () => undefined };
+export const asArrived: Cutter = { take: (bytes) => bytes, rest: () => undefined, held: 0, release: () => undefined };
 
 /** Memory in which short bodies are put together: made anew for each, it would be most of what is collected. */
 const spare: Buffer[] = [];
-const MOST_SPARE = 16;
+const MAX_POOLED_BODIES = 16;
 /** Shorter bodies get memory of their own length: what is used again is a chunk long, whatever is in it. */
-const SHORT = 8 * 1024;
+const POOL_FROM_BYTES = 8 * 1024;
 
 /** One piece of a length known beforehand, of at most 64 KiB. */
-export function whole(length: number): Pieces {
+export function fixedLength(length: number): Cutter {
   let memory: Buffer | undefined;
   let size = 0;
   const rest = () => {
@@ -37,7 +37,8 @@ export function whole(length: number): Pieces {
   return {
     take: (bytes) => {
       if (size === 0 && bytes.length >= length) return bytes;
-      memory ??= length < SHORT ? Buffer.allocUnsafeSlow(length) : (spare.pop() ?? Buffer.allocUnsafeSlow(MAX_CHUNK));
+      memory ??=
+        length < POOL_FROM_BYTES ? Buffer.allocUnsafeSlow(length) : (spare.pop() ?? Buffer.allocUnsafeSlow(MAX_CHUNK));
       memory.set(bytes, size);
       size += bytes.length;
       return size < length ? undefined : rest();
@@ -47,7 +48,7 @@ export function whole(length: number): Pieces {
       return memory?.length ?? 0;
     },
     release: () => {
-      if (memory?.length === MAX_CHUNK && spare.length < MOST_SPARE) spare.push(memory);
+      if (memory?.length === MAX_CHUNK && spare.length < MAX_POOLED_BODIES) spare.push(memory);
       memory = undefined;
     },
   };

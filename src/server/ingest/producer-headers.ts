@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { AppendId } from '../../core/index.ts';
-import { fail, isStreamFSError } from '../../errors/index.ts';
+import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { ProducerFacts } from '../../fs/index.ts';
 
 const NAMES = ['Producer-Id', 'Producer-Epoch', 'Producer-Seq'] as const;
@@ -39,7 +39,7 @@ function whole(name: string, text: string | string[]): number {
 }
 
 function invalid(reason: string) {
-  return fail('PRODUCER_HEADERS', { reason });
+  return createError('PRODUCER_HEADERS', { reason });
 }
 
 export function producerHeaders({ epoch, seq }: ProducerFacts): OutgoingHttpHeaders {

@@ -3,9 +3,9 @@
  * than one piece (contract 70). Reading stops while the file asks its writer to wait.
  */
 import { MAX_CHUNK } from '../../core/index.ts';
-import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
-import { asArrived, type Pieces, whole } from './cutter.ts';
+import { asArrived, type Cutter, fixedLength } from './cutter.ts';
 import type { BodySource } from './source.ts';
 import { track, untrack } from './uploads.ts';
 
@@ -97,17 +97,17 @@ function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Pr
 }
 
 export function bodyBrokeOff(written: number): StreamFSError {
-  return fail('BODY_BROKE_OFF', { written }, { written });
+  return createError('BODY_BROKE_OFF', { written }, { written });
 }
 
 export function bodyTimeout(milliseconds: number, written: number): StreamFSError {
   const seconds = milliseconds / 1000;
-  return fail('BODY_TIMEOUT', { seconds }, { limit: 'body_timeout', max: seconds, written });
+  return createError('BODY_TIMEOUT', { seconds }, { limit: 'body_timeout', max: seconds, written });
 }
 
 /** How the body is to be cut: whole if it is short and says so, unless its writer cuts it. */
-function piecesOf({ length = 0 }: BodySource, options: ReceiveOptions): Pieces {
-  return !options.lines && length > 0 && length <= MAX_CHUNK ? whole(length) : asArrived;
+function piecesOf({ length = 0 }: BodySource, options: ReceiveOptions): Cutter {
+  return !options.lines && length > 0 && length <= MAX_CHUNK ? fixedLength(length) : asArrived;
 }
 
 export { RequestBody } from './source.ts';

@@ -11,28 +11,28 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { MemoryBudget } from '../../core/index.ts';
-import { fail, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { Account } from '../../fs/index.ts';
 import { bodyTimeout, type Upload, uploadOf } from '../ingest/receive.ts';
-import { listenOnlyForItsEnd } from '../net/discard-input.ts';
+import { discardInput } from '../net/discard-input.ts';
 import { isEncrypted, wireOf } from '../net/secure-socket.ts';
 import { INCOMING_SHARE, type ServerLimits } from './defaults.ts';
 import { headCost } from './head-cost.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
 /** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
-export const CONNECTION_COST = 16 * 1024;
+export const CONNECTION_BYTES = 16 * 1024;
 /** What it is charged beside that where there is TLS around it. */
-export const TLS_COST = 48 * 1024;
+export const TLS_BYTES = 48 * 1024;
 
 /** What a request is charged beside its head that waits for the answers before its own, in bytes. */
-const WAITING_COST = 4 * 1024;
+const WAITING_REQUEST_BYTES = 4 * 1024;
 /** The part of a head that is in what its connection is charged, where the request does not wait, in bytes. */
-const HEAD_COVERED = 8 * 1024;
+const COVERED_HEAD_BYTES = 8 * 1024;
 
 /** Refused connections that are given time to read their answer, and how long, in milliseconds. */
 const MAX_LINGERING = 16;
-const LINGER = 500;
+const TURNED_AWAY_LINGER_MS = 500;
 
 interface Connection {
   /** Exchanges it is busy with. node:http takes one that never spoke for busy. */
@@ -56,13 +56,13 @@ interface Connection {
   sent: number;
   sentAt: number;
   /** Looks after its own timeouts. */
-  attendant: Attendant | undefined;
+  attendant: ConnectionOwner | undefined;
   /** Whose its newest request was, where tokens are asked for. */
   account: Account | undefined;
 }
 
 /** Whoever serves a connection and wants to look at the time now and then. */
-interface Attendant {
+interface ConnectionOwner {
   /** Bytes that have come and wait for it. */
   held(): number;
   /** `now` is in milliseconds, of a clock that stands still while the event loop does. */
@@ -113,7 +113,7 @@ export class Connections {
   accept(socket: Socket): boolean {
     const { limits } = this.#options;
     const address = limits.connectionsPerAddress > 0 ? (socket.remoteAddress ?? '') : undefined;
-    const cost = CONNECTION_COST + (isEncrypted(socket) ? TLS_COST : 0);
+    const cost = CONNECTION_BYTES + (isEncrypted(socket) ? TLS_BYTES : 0);
     const error = this.#refusal(address, cost);
     if (error !== undefined) {
       this.#refuse(socket, error);
@@ -199,7 +199,7 @@ export class Connections {
       return;
     }
     this.#lingering.add(socket);
-    const timer = setTimeout(() => socket.destroy(), LINGER);
+    const timer = setTimeout(() => socket.destroy(), TURNED_AWAY_LINGER_MS);
     socket.once('close', () => {
       clearTimeout(timer);
       this.#lingering.delete(socket);
@@ -238,7 +238,7 @@ export class Connections {
   }
 
   /** Who is asked, at each look at a connection, whether it is still in time; until {@link unattend}. */
-  attend(socket: Socket, attendant: Attendant): void {
+  attend(socket: Socket, attendant: ConnectionOwner): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.attendant = attendant;
   }
@@ -276,7 +276,7 @@ export class Connections {
     const connection = this.#open.get(socket);
     if (connection === undefined) return undefined;
     const isWaiting = res.socket === null;
-    const cost = isWaiting ? WAITING_COST + headCost(req) : headCost(req) - HEAD_COVERED;
+    const cost = isWaiting ? WAITING_REQUEST_BYTES + headCost(req) : headCost(req) - COVERED_HEAD_BYTES;
     const refusal = this.#refusalOf(req, connection, isWaiting, cost);
     if (isWaiting || cost > 0) {
       connection.charged ??= new Map();
@@ -285,7 +285,7 @@ export class Connections {
     if (isWaiting) connection.waiting += 1;
     if (refusal === undefined) return undefined;
     this.#full.add(socket);
-    listenOnlyForItsEnd(socket);
+    discardInput(socket);
     return refusal;
   }
 
@@ -447,5 +447,5 @@ function takenBySystem(socket: Socket): number {
 }
 
 function memoryLimit(max: number, written?: number): StreamFSError {
-  return fail('MEMORY_LIMIT', { max }, { limit: 'memory', max, ...(written === undefined ? {} : { written }) });
+  return createError('MEMORY_LIMIT', { max }, { limit: 'memory', max, ...(written === undefined ? {} : { written }) });
 }

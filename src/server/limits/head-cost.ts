@@ -2,13 +2,13 @@
 import type { IncomingMessage } from 'node:http';
 
 /** For each header line, in bytes: two texts, their places in a list, and in an object by name. */
-const LINE_COST = 100;
+const BYTES_PER_HEADER_LINE = 100;
 /** For each byte of it: a name is kept as it came and in small letters. */
-const BYTE_COST = 2;
+const BYTES_PER_HEADER_BYTE = 2;
 
 /** Bytes. */
 export function headCost({ rawHeaders, url }: IncomingMessage): number {
   let length = url?.length ?? 0;
   for (const text of rawHeaders) length += text.length;
-  return LINE_COST * (rawHeaders.length / 2) + BYTE_COST * length;
+  return BYTES_PER_HEADER_LINE * (rawHeaders.length / 2) + BYTES_PER_HEADER_BYTE * length;
 }

@@ -10,7 +10,7 @@ import { HeapMemory } from './heap-memory.ts';
 import { LiveReads } from './live-reads.ts';
 
 /** How often connections are looked at, in milliseconds, unless a timeout is too short for that. */
-const SWEEP = 1000;
+const SWEEP_INTERVAL_MS = 1000;
 
 export interface BoundsOptions {
   limits?: Partial<ServerLimits>;
@@ -22,8 +22,8 @@ export interface BoundsOptions {
   answer: (error: StreamFSError) => string;
 }
 
-export class Bounds {
-  readonly limits: ServerLimits;
+export class Limits {
+  readonly values: ServerLimits;
   readonly memory: MemoryBudget;
   /** How often each limit was reached. */
   readonly counters: LimitCounters;
@@ -36,14 +36,14 @@ export class Bounds {
   readonly clock: Clock;
   readonly #logger: PluginLogger;
   #cancel: (() => void) | undefined;
-  #period = SWEEP;
+  #period = SWEEP_INTERVAL_MS;
   #lookedAt = 0;
 
   constructor({ limits = {}, memory, counters, clock = systemClock, logger, answer }: BoundsOptions) {
-    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.values = { ...DEFAULT_LIMITS, ...limits };
     this.memory = memory ?? new MemoryBudget(0);
     this.counters = counters ?? new LimitCounters();
-    this.reads = new LiveReads(this.limits.readers, this.memory);
+    this.reads = new LiveReads(this.values.readers, this.memory);
     this.held = this.memory.shared;
     this.heap = new HeapMemory(this.memory);
     this.clock = clock;
@@ -55,7 +55,7 @@ export class Bounds {
       this.#logger.warn('connections cut that take nothing', { count, queuedByTheLast: queued }),
     );
     this.connections = new Connections({
-      limits: this.limits,
+      limits: this.values,
       memory: this.memory,
       heap: this.heap,
       answer,
@@ -72,11 +72,11 @@ export class Bounds {
 
   /** Begins to look after connections. Keeps no process alive. */
   start(): void {
-    const { stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout } = this.limits;
+    const { stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout } = this.values;
     const shortest = Math.min(
       ...[stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout].filter((each) => each > 0),
     );
-    this.#period = Math.max(10, Math.min(SWEEP, shortest / 4));
+    this.#period = Math.max(10, Math.min(SWEEP_INTERVAL_MS, shortest / 4));
     this.#lookedAt = this.clock.now();
     if (this.#cancel === undefined) this.#scheduleSweep();
   }

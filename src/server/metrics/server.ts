@@ -3,8 +3,8 @@ import type { StreamTotals } from '../../fs/index.ts';
 import type { Metrics, Sample } from './registry.ts';
 import type { MetricsSource } from './source.ts';
 
-export function describeServer(metrics: Metrics, { bounds, handles, mounts, version }: MetricsSource): void {
-  const { memory, connections, reads, counters } = bounds;
+export function describeServer(metrics: Metrics, { limits, handles, mounts, version }: MetricsSource): void {
+  const { memory, connections, reads, counters } = limits;
 
   // ── streams, for each mount that has some ─────────────────────────────────────────────────────────────────────
   let totals: { path: string; totals: StreamTotals }[] = [];

@@ -1,9 +1,9 @@
 /** The parts of a server that its metrics are read from at each scrape. */
 import type { HandleTable, MountTable } from '../../fs/index.ts';
-import type { Bounds } from '../limits/index.ts';
+import type { Limits } from '../limits/index.ts';
 
 export interface MetricsSource {
-  readonly bounds: Bounds;
+  readonly limits: Limits;
   readonly handles: HandleTable;
   readonly mounts: MountTable;
   readonly version: { readonly version: string; readonly gitCommit: string };

@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import { SharedReadSocket } from './shared-read-socket.ts';
 
-export function listenOnlyForItsEnd(socket: Socket): void {
+export function discardInput(socket: Socket): void {
   // node:http lets go of what it reads without the socket's help when somebody listens; after that nothing is to be copied.
   socket.removeAllListeners('data').on('data', drop);
   if (socket instanceof SharedReadSocket) socket.taker = drop;

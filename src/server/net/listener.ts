@@ -5,7 +5,7 @@ import { SecureHttpServer, type TlsOptions } from './secure-server.ts';
 import { shareReads } from './shared-read-socket.ts';
 
 /** Milliseconds after which a connection without a request is closed: longer than clients and proxies keep theirs. */
-export const KEEP_ALIVE_TIMEOUT = 65_000;
+export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
 /** The largest headers where none are too large for the configuration, in bytes. */
 const NO_HEADER_LIMIT = 2 ** 31 - 1;
@@ -37,7 +37,7 @@ export function createListener(listener: ListenerOptions): Server {
     // It looks only so often whether headers are late.
     connectionsCheckingInterval: Math.max(10, Math.min(1000, Math.ceil((headerTimeout || 4000) / 4))),
     maxHeaderSize: headerSize || NO_HEADER_LIMIT,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     highWaterMark: HIGH_WATER_MARK,
     noDelay: true,
     keepAlive: tcpKeepAlive > 0,

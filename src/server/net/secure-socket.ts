@@ -9,7 +9,7 @@ import { type SecureContext, TLSSocket } from 'node:tls';
  * The most that is encrypted ahead, in bytes. OpenSSL takes all it is given at once and keeps a second, encrypted copy
  * of it until the system has it: a peer that has stopped reading a long answer would double its memory.
  */
-const PIECE = 64 * 1024;
+const MAX_ENCRYPT_BYTES = 64 * 1024;
 
 interface Queued {
   chunk: Uint8Array | string;
@@ -49,7 +49,7 @@ export class SecureSocket extends TLSSocket {
   }
 
   override _write(chunk: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
-    if (chunk.length <= PIECE / 4 || (typeof chunk !== 'string' && chunk.length <= PIECE)) {
+    if (chunk.length <= MAX_ENCRYPT_BYTES / 4 || (typeof chunk !== 'string' && chunk.length <= MAX_ENCRYPT_BYTES)) {
       super._write(chunk, encoding, done);
     } else this.#inPieces([{ chunk, encoding }], done);
   }
@@ -58,7 +58,7 @@ export class SecureSocket extends TLSSocket {
     let length = 0;
     // A character takes up to four bytes.
     for (const { chunk } of chunks) length += typeof chunk === 'string' ? chunk.length * 4 : chunk.length;
-    if (length <= PIECE) super._writev!(chunks, done);
+    if (length <= MAX_ENCRYPT_BYTES) super._writev!(chunks, done);
     else this.#inPieces(chunks, done);
   }
 
@@ -76,7 +76,7 @@ export class SecureSocket extends TLSSocket {
 
 function* piecesOf(chunks: readonly Queued[]): Generator<{ chunk: Uint8Array; encoding: BufferEncoding }[]> {
   let piece: { chunk: Uint8Array; encoding: BufferEncoding }[] = [];
-  let room = PIECE;
+  let room = MAX_ENCRYPT_BYTES;
   for (const { chunk, encoding } of chunks) {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
     for (let at = 0; at < bytes.length; ) {
@@ -87,7 +87,7 @@ function* piecesOf(chunks: readonly Queued[]): Generator<{ chunk: Uint8Array; en
       if (room > 0) continue;
       yield piece;
       piece = [];
-      room = PIECE;
+      room = MAX_ENCRYPT_BYTES;
     }
   }
   if (piece.length > 0) yield piece;

@@ -7,7 +7,7 @@
 import { type Server, Socket } from 'node:net';
 
 /** What one read may bring: more is in several. */
-const SIZE = 256 * 1024;
+const READ_BUFFER_BYTES = 256 * 1024;
 
 let memory: Buffer | undefined;
 
@@ -32,7 +32,7 @@ export class SharedReadSocket extends Socket {
   taker: Taker | undefined;
 
   constructor(handle: object, { highWaterMark, tcpKeepAlive }: AcceptOptions) {
-    memory ??= Buffer.allocUnsafeSlow(SIZE);
+    memory ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
     const onread = { buffer: memory, callback: (length: number, bytes: Buffer) => this.received(length, bytes) };
     // The last three are what net.Socket sets in its copy of the options: set here, all copies have one hidden class.
     const settled = { emitClose: false, autoDestroy: true, decodeStrings: false };

@@ -121,11 +121,11 @@ describe('a signed link', () => {
     const reading = (await make(running, { path: '/s/open/a' })).url.split('?')[1]!;
     const writing = (await make(running, { path: '/s/open/a', right: 'write' })).url.split('?')[1]!;
     const taken: string[] = [];
-    for (const { method, pattern, needs } of ROUTES.filter((route) => route.needs !== 'nothing')) {
+    for (const { method, pattern, permission } of ROUTES.filter((route) => route.permission !== 'nothing')) {
       for (const query of [reading, writing]) {
         const live = pattern === '/api/v1/files' ? '&timeout=0' : '';
         const answer = await running.call(method, `${pattern.replace(':id', '1')}?${query}${live}`);
-        if (answer.status < 400) taken.push(`${method} ${pattern} ${needs}`);
+        if (answer.status < 400) taken.push(`${method} ${pattern} ${permission}`);
         else expect(['UNAUTHORIZED', 'LINK_INVALID']).toContain(answer.json().code);
       }
     }

@@ -91,8 +91,8 @@ describe('contract 96: a token learns nothing of paths where it has no right', (
     await mounts.write('/mem/file', Buffer.from('text'));
     await mounts.write('/s/stream', Buffer.from('text'));
     const PATHS = ['/s', '/s/stream', '/s/absent', '/s/README', '/a/b', '/mem/file', '/mem/absent', '/d/null', '/x'];
-    for (const { method, pattern, needs } of ROUTES) {
-      if (pattern.includes(':id') || needs === 'nothing') continue;
+    for (const { method, pattern, permission } of ROUTES) {
+      if (pattern.includes(':id') || permission === 'nothing') continue;
       const seen = new Set<string>();
       for (const path of [...PATHS, '/x/y/z']) {
         const body = {

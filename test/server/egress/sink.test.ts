@@ -168,7 +168,7 @@ describe('sending a stream to sockets', () => {
       const stream = new Stream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
       const { near, far } = await connection();
       const reads = new LiveReads(0, new MemoryBudget(1024 * KiB * KiB));
-      const { done, reader } = sink(stream, near, { frames, transfer: chunkedTransfer, bounds: { reads } });
+      const { done, reader } = sink(stream, near, { frames, transfer: chunkedTransfer, limits: { reads } });
       // Unread input must not turn the end of the connection into a reset.
       far.write('GET / HTTP/1.1\r\n\r\n');
       while (near.writableLength === 0) {
@@ -200,7 +200,7 @@ describe('sending a stream to sockets', () => {
     const stream = new Stream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
     const { near } = await connection();
     const reads = new LiveReads(0, budget);
-    sink(stream, near, { bounds: { reads } });
+    sink(stream, near, { limits: { reads } });
     while (stream.readerCount > 0) {
       stream.append(Buffer.alloc(64 * KiB));
       await turn();

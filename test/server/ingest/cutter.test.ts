@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asArrived, type Pieces, whole } from '../../../src/server/ingest/cutter.ts';
+import { asArrived, type Cutter, fixedLength } from '../../../src/server/ingest/cutter.ts';
 
 /** All pieces a cutter makes of the parts of a body. */
-function cut(pieces: Pieces, parts: Uint8Array[]): Buffer[] {
+function cut(pieces: Cutter, parts: Uint8Array[]): Buffer[] {
   const made: Buffer[] = [];
   for (const part of parts) {
     const piece = pieces.take(part);
@@ -32,7 +32,7 @@ describe('pieces of a body', () => {
     fc.assert(
       fc.property(bodies, (parts) => {
         const body = Buffer.concat(parts);
-        expect(cut(whole(body.length), parts)).toEqual([body]);
+        expect(cut(fixedLength(body.length), parts)).toEqual([body]);
       }),
     );
   });
@@ -41,7 +41,7 @@ describe('pieces of a body', () => {
     fc.assert(
       fc.property(bodies, (parts) => {
         const body = Buffer.concat(parts);
-        expect(cut(whole(body.length + 1), parts)).toEqual([body]);
+        expect(cut(fixedLength(body.length + 1), parts)).toEqual([body]);
       }),
     );
   });

@@ -4,7 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
-import { CONNECTION_COST, TLS_COST } from '../../../src/server/limits/connections.ts';
+import { CONNECTION_BYTES, TLS_BYTES } from '../../../src/server/limits/connections.ts';
 import { waitFor } from '../../e2e/harness/wait.ts';
 import { Authority, type Certificate } from '../../tls/certificates.ts';
 import { type Running, type StartOptions, start } from '../harness.ts';
@@ -171,7 +171,7 @@ describe('bounds of a server with a certificate', () => {
     const connected = once(server.http, 'connection');
     const one = silent(port);
     await connected;
-    expect(memory.used).toBe(CONNECTION_COST + TLS_COST);
+    expect(memory.used).toBe(CONNECTION_BYTES + TLS_BYTES);
     one.destroy();
     await waitFor(() => memory.used === 0);
   });

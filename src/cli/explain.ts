@@ -43,7 +43,6 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   NOTHING_MOUNTED: async ({ message }, context) => `${message}: ${await mountsOf(context)}`,
   MOUNT_NOT_FOUND: async ({ message }, context) => `${message}: ${await mountsOf(context)}`,
   MOUNT_IS_FIXED: withHint('see streamfs unmount'),
-  UNKNOWN_FSTYPE: async ({ message }, context) => `${message}: ${await typesOf(context)}`,
   UNAUTHORIZED: (_, context) =>
     context.tokenSource === undefined
       ? 'unauthorized: this server asks for a token: set STREAMFS_TOKEN or --token-file'
@@ -78,13 +77,4 @@ async function mountsOf(context: CommandContext): Promise<string> {
     .catch(() => undefined);
   if (mounts === undefined || mounts.length === 0) return 'see streamfs mounts';
   return `the mounts are ${mounts.map(({ path }) => path).join(', ')}`;
-}
-
-async function typesOf(context: CommandContext): Promise<string> {
-  const plugins = await context
-    .client()
-    .then((client) => client.plugins())
-    .catch(() => undefined);
-  if (plugins === undefined || plugins.length === 0) return 'see GET /api/v1/plugins';
-  return `there are ${plugins.map(({ name }) => name).join(', ')}`;
 }

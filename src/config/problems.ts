@@ -3,10 +3,9 @@
  * right. All problems at once, in the order of the file, since nobody likes to find them one by one.
  */
 import type { z } from 'zod';
-import { createError } from '../errors/index.ts';
+import { createError, hint } from '../errors/index.ts';
 import type { KeyPath } from './document.ts';
 import { knownKeys } from './schema.ts';
-import { hint } from './suggest.ts';
 
 export interface Problem {
   path: KeyPath;

@@ -79,7 +79,7 @@ export const ERRORS = {
   MOUNT_IS_FIXED: { status: 400, text: 'cannot remove or rename {path}: it is or holds a mount; unmount that first' },
   PLUGIN_EXISTS: { status: 409, text: 'plugin already registered: {name}' },
   NOTHING_MOUNTED: { status: 404, text: 'file not found: {path} (nothing is mounted there)' },
-  UNKNOWN_FSTYPE: { status: 400, text: 'unknown filesystem type: {fstype}' },
+  UNKNOWN_FSTYPE: { status: 400, text: 'unknown filesystem type: {fstype} ({hint})' },
   PLUGIN_INVALID: { status: 400, text: 'failed to validate plugin: {reason}' },
   PLUGIN_FAILED: { status: 500, text: 'failed to initialize plugin: {reason}' },
   CONFIG_INVALID: { status: 400, text: '{reason}' },

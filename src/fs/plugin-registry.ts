@@ -2,7 +2,7 @@
  * The kinds of file system a mount can be made of. Plugins are handed in by the program that embeds them: nothing
  * here loads code by a name or a path that came with a request (contract 79).
  */
-import { createError } from '../errors/index.ts';
+import { createError, hint } from '../errors/index.ts';
 import type { Plugin } from './plugin.ts';
 
 export class PluginRegistry {
@@ -18,10 +18,11 @@ export class PluginRegistry {
     this.#plugins.set(plugin.name, plugin);
   }
 
-  /** The plugin of a name, which is compared to the letter. UNKNOWN_FSTYPE where there is none (contract 74). */
+  /** The plugin of exactly that name. @throws UNKNOWN_FSTYPE, which suggests a similar name (contract 74) */
   get(name: string): Plugin {
     const plugin = this.#plugins.get(name);
-    if (!plugin) throw createError('UNKNOWN_FSTYPE', { fstype: name });
+    if (!plugin)
+      throw createError('UNKNOWN_FSTYPE', { fstype: name, hint: hint(name, [...this.#plugins.keys()].sort()) });
     return plugin;
   }
 

@@ -155,7 +155,7 @@ describe('commands', () => {
     expect(await cli(['unmount', '/two'], { url }).code).toBe(EXIT.notFound.code);
     const unknown = cli(['mount', 'nonsense', '/x'], { url });
     expect(await unknown.code).toBe(EXIT.usage.code);
-    expect(unknown.err.text).toBe('streamfs: unknown filesystem type: nonsense: there are devfs, memfs, streamfs\n');
+    expect(unknown.err.text).toBe('streamfs: unknown filesystem type: nonsense (known are: devfs, memfs, streamfs)\n');
   });
 
   it('mount sends truth values and numbers as such, and texts as texts', async () => {

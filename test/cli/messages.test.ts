@@ -115,7 +115,7 @@ describe('errors in the words of the command line', () => {
   it('mounting with wrong arguments exits with 2, and names what there is', async () => {
     const { url } = await realServer();
     for (const [argv, text] of [
-      [['nofs', '/x'], 'unknown filesystem type: nofs: there are devfs, memfs, streamfs'],
+      [['nofs', '/x'], 'unknown filesystem type: nofs (known are: devfs, memfs, streamfs)'],
       [['memfs', '/x', 'foo=1'], "unknown configuration parameter(s) 'foo'"],
       [['streamfs', '/x', 'ring_buffer_size=0'], 'invalid ring_buffer_size'],
       [['streamfs', '/x/../y'], '".."'],

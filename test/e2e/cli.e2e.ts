@@ -314,7 +314,7 @@ describe('serve', () => {
     const [, url = ''] = /listening on (\S+)/.exec(await child.stdout.until(/listening on \S+\n/))!;
     const health = (await (await fetch(`${url}/api/v1/health`)).json()) as Record<string, unknown>;
     expect(health).toMatchObject({ degraded: true, mounts: { mounted: 2, failed: 2 } });
-    expect(child.stderr.text).toContain(`${file}:3: unknown filesystem type: stramfs`);
+    expect(child.stderr.text).toContain(`${file}:3: unknown filesystem type: stramfs (did you mean 'streamfs'?)`);
     expect(child.stderr.text).toContain(`${file}:4: `);
     expect(child.stderr.text).toContain("unknown configuration parameter(s) 'ring_bufer_size'");
     child.kill('SIGTERM');

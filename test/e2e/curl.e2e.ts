@@ -334,7 +334,9 @@ describe('curl: the server', () => {
     const other = { fstype: 'streamfs', path: '/other', config: { ring_buffer_size: '1MB' } };
     expect(await mount(other)).toEqual([200, { message: 'plugin mounted' }]);
     expect((await mount(other))[1].error).toBe('mount already exists: /other');
-    expect((await mount({ ...other, path: '/x', fstype: 'nofs' }))[1].error).toBe('unknown filesystem type: nofs');
+    expect((await mount({ ...other, path: '/x', fstype: 'nofs' }))[1].error).toBe(
+      'unknown filesystem type: nofs (known are: devfs, memfs, streamfs)',
+    );
     const [status, invalid] = await mount({ ...other, path: '/x', config: { ring_buffer_size: 'abc' } });
     expect(status).toBe(400);
     expect(invalid.error).toBe(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createError } from '../../src/errors/index.ts';
 import { MountTable, type Plugin, PluginRegistry } from '../../src/fs/index.ts';
-import { memfsPlugin } from '../../src/plugins/memfs/index.ts';
+import { builtinPlugins, memfsPlugin } from '../../src/plugins/index.ts';
 import { fakePlugin, gate } from './fake-plugin.ts';
 
 const tableOf = (...plugins: Plugin[]) => new MountTable({ registry: new PluginRegistry([memfsPlugin, ...plugins]) });
@@ -17,9 +17,26 @@ describe('the plugin registry', () => {
   });
 
   it('contract 74: has no plugin of an unknown name', () => {
-    expect(() => new PluginRegistry().get('nofs')).toThrow(message('unknown filesystem type: nofs'));
+    expect(() => new PluginRegistry().get('nofs')).toThrow(message('unknown filesystem type: nofs (none are known)'));
     expect(() => new PluginRegistry([memfsPlugin]).get('MEMFS')).toThrow(code('UNKNOWN_FSTYPE'));
     expect(() => new PluginRegistry().get('constructor')).toThrow(code('UNKNOWN_FSTYPE'));
+  });
+
+  it('suggests the plugin that an unknown name was probably meant to be', () => {
+    const registry = new PluginRegistry(builtinPlugins);
+    for (const [typed, meant] of [
+      ['streamsf', 'streamfs'],
+      ['Stream-FS', 'streamfs'],
+      ['mem_fs', 'memfs'],
+      ['defvs', 'devfs'],
+    ] as const) {
+      expect(() => registry.get(typed)).toThrow(
+        message(`unknown filesystem type: ${typed} (did you mean '${meant}'?)`),
+      );
+    }
+    expect(() => registry.get('sqlite')).toThrow(
+      message('unknown filesystem type: sqlite (known are: devfs, memfs, streamfs)'),
+    );
   });
 
   it('takes a name once', () => {
@@ -40,7 +57,7 @@ describe('mounting', () => {
     const table = tableOf();
     await table.mount('memfs', '/a');
     await expect(table.mount('memfs', 'a//')).rejects.toThrow(message('mount already exists: /a'));
-    await expect(table.mount('nofs', '/n')).rejects.toThrow(message('unknown filesystem type: nofs'));
+    await expect(table.mount('nofs', '/n')).rejects.toThrow(code('UNKNOWN_FSTYPE'));
     await expect(table.mount('memfs', '/n', { no: 1 })).rejects.toThrow(
       message(
         "failed to validate plugin: unknown configuration parameter(s) 'no' - allowed parameters are: " +
@@ -134,7 +151,7 @@ describe('configured mounts', () => {
       { path: '/bad', status: 'failed', error: expect.stringContaining('failed to validate plugin: unknown conf') },
       { path: '/good', status: 'mounted' },
       { path: '/slow', status: 'mounted' },
-      { path: '/unknown', status: 'failed', error: 'unknown filesystem type: nofs' },
+      { path: '/unknown', status: 'failed', error: expect.stringContaining('unknown filesystem type: nofs') },
     ]);
   });
 
@@ -150,7 +167,7 @@ describe('configured mounts', () => {
     table.declare('nofs', '/live');
     await table.startDeclared();
     await expect(table.write('/live/x', new Uint8Array(1))).rejects.toThrow(code('MOUNT_FAILED'));
-    await expect(table.stat('/live')).rejects.toThrow('mount failed to start: /live (unknown filesystem type: nofs)');
+    await expect(table.stat('/live')).rejects.toThrow('mount failed to start: /live (unknown filesystem type: nofs');
     expect(await table.readDir('/')).toEqual([]);
   });
 

@@ -131,7 +131,10 @@ describe('mounts', () => {
       return [answer.status, answer.json().error];
     };
     expect(await refused('/mount', { fstype: 'memfs', path: '/mem' })).toEqual([409, 'mount already exists: /mem']);
-    expect(await refused('/mount', { fstype: 'nofs', path: '/x' })).toEqual([400, 'unknown filesystem type: nofs']);
+    expect(await refused('/mount', { fstype: 'nofs', path: '/x' })).toEqual([
+      400,
+      'unknown filesystem type: nofs (known are: devfs, memfs, streamfs)',
+    ]);
     expect(await refused('/mount', { path: '/x' })).toEqual([400, 'fstype is required']);
     expect(await refused('/mount', { fstype: 'memfs' })).toEqual([400, 'path is required']);
     expect(await refused('/mount', { fstype: 'memfs', path: '/x', config: [] })).toEqual([

@@ -1,6 +1,6 @@
-/** Finds what somebody may have meant by a word nobody knows, for errors that end in "did you mean". */
+/** Finds the known word that an unknown one was probably meant to be, for errors that end in "did you mean". */
 
-/** The word of `known` nearest to `word`, where it is near enough to be a slip of the finger or of convention. */
+/** The word of `known` with the least edit distance to `word`, if that is at most a third of its length (at least 1). */
 function suggest(word: string, known: readonly string[]): string | undefined {
   const wanted = plain(word);
   let best: string | undefined;
@@ -15,13 +15,14 @@ function suggest(word: string, known: readonly string[]): string | undefined {
   return best;
 }
 
-/** ` (did you mean 'x'?)`, or what may be written there at all. */
+/** `did you mean 'x'?`, or the list of all known words where none is similar. */
 export function hint(word: string, known: readonly string[]): string {
+  if (known.length === 0) return 'none are known';
   const meant = suggest(word, known);
   return meant === undefined ? `known are: ${known.join(', ')}` : `did you mean '${meant}'?`;
 }
 
-/** `logLevel`, `log-level` and `log_level` are one word to a person. Cut, so that an absurd word costs little. */
+/** `logLevel`, `log-level` and `log_level` are compared as one word. Cut at 64 characters to bound the cost. */
 function plain(word: string): string {
   return word
     .slice(0, 64)

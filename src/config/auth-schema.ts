@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createError } from '../errors/index.ts';
 import { formatDuration, parseDuration } from '../units/index.ts';
 import { DEFAULT_LINKS } from './defaults.ts';
-import type { TokenLimits } from './limits.ts';
+import { defaultBounds, type TokenLimits } from './limits.ts';
 import { part } from './limits-schema.ts';
 import { read } from './read.ts';
 import type { TokenConfig } from './types.ts';
@@ -84,11 +84,28 @@ export interface WrittenToken extends Omit<TokenConfig, 'limits'> {
   limits: { readonly [Name in keyof TokenLimits]?: TokenLimits[Name] | undefined };
 }
 
+/**
+ * The tokens, each with limits. `standard` holds for what a token's own limits do not name; of that, what nobody has
+ * changed is left out for a token that is the only one: there is no other to leave room for.
+ */
 export function tokensOf(tokens: readonly WrittenToken[], standard: TokenLimits): TokenConfig[] {
+  const shared = tokens.length === 1 ? withoutDefaults(standard) : standard;
   return tokens.map((token) => {
     const own = Object.entries(token.limits).filter(([, value]) => value !== undefined);
-    return { ...token, limits: { ...standard, ...Object.fromEntries(own) } };
+    return { ...token, limits: { ...shared, ...Object.fromEntries(own) } };
   });
+}
+
+function withoutDefaults(limits: TokenLimits): TokenLimits {
+  const defaults = defaultBounds().token;
+  const of = (name: keyof TokenLimits) => (limits[name] === defaults[name] ? 0 : limits[name]);
+  return {
+    connections: of('connections'),
+    handles: of('handles'),
+    readers: of('readers'),
+    searches: of('searches'),
+    streams: of('streams'),
+  };
 }
 
 function tokenOf({

@@ -192,6 +192,11 @@ export interface FileHandle {
   completeLine?(): Promise<void>;
   /** A live read from the position. One at a time: a second is HANDLE_BUSY (contract 65). */
   stream(): Promise<StreamSource>;
+  /**
+   * What {@link stream} would give now, without taking the handle: for an answer that has headers only. Nothing of it
+   * may be read. Throws as `stream` does, HANDLE_BUSY included.
+   */
+  describeStream(): Promise<StreamSource>;
   /** Frees everything and ends waiting reads at once. Twice is harmless. */
   close(): Promise<void>;
 }

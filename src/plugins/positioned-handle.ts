@@ -3,7 +3,7 @@
  * moves behind what was delivered, and one live read of it goes on at a time.
  */
 import { createError } from '../errors/index.ts';
-import type { FileInfo, HandleRead } from '../fs/index.ts';
+import type { FileInfo, HandleRead, StreamSource } from '../fs/index.ts';
 import { seekTarget } from './numbers.ts';
 
 export abstract class PositionedHandle {
@@ -52,10 +52,19 @@ export abstract class PositionedHandle {
 
   /** Takes the handle for a live read, until its content has been read or left. @throws HANDLE_BUSY (contract 65) */
   protected beginStream(content: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    this.checkOpen();
-    if (this.#streaming) throw createError('HANDLE_BUSY');
+    this.#checkIdle();
     this.#streaming = true;
     return this.#streamed(content());
+  }
+
+  async describeStream(): Promise<StreamSource> {
+    this.#checkIdle();
+    return { kind: 'content', content: (async function* () {})() };
+  }
+
+  #checkIdle(): void {
+    this.checkOpen();
+    if (this.#streaming) throw createError('HANDLE_BUSY');
   }
 
   async *#streamed(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

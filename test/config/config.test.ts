@@ -212,10 +212,25 @@ describe('tokens', () => {
   it('are kept as their hash only', () => {
     const { tokens } = parseConfig(token('token: a-long-enough-secret'), 'c.yaml').server;
     const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/);
-    const { token: limits } = defaultConfig().server.bounds;
+    const limits = { connections: 0, handles: 0, readers: 0, searches: 0, streams: 0 };
     expect(tokens).toEqual([{ name: 'a', sha256, rights: ['read'], paths: ['/x'], limits }]);
     expect(JSON.stringify(tokens)).not.toContain('secret');
     expect(parseConfig(token(`token_sha256: ${tokens[0]!.sha256}`), 'c.yaml').server.tokens).toEqual(tokens);
+  });
+
+  it('contract 96: leave room for one another, unless there is only one', () => {
+    const entry = (name: string) => `{name: ${name}, token: a-long-enough-secret-${name}, rights: [read], paths: [/x]}`;
+    const limitsOf = (tokens: string, limits = '') =>
+      parseConfig(`server: {limits: {${limits}}, tokens: [${tokens}]}`, 'c.yaml').server.tokens.map(
+        (one) => one.limits,
+      );
+    const shares = { connections: 0.5, handles: 0.5, readers: 0.5, searches: 1, streams: 0.5 };
+    const everything = { connections: 0, handles: 0, readers: 0, searches: 0, streams: 0 };
+    expect(limitsOf(`${entry('a')}, ${entry('b')}`)).toEqual([shares, shares]);
+    expect(limitsOf(entry('a'))).toEqual([everything]);
+    expect(limitsOf(entry('a'), 'token_handles: 25%, token_searches: 2')).toEqual([
+      { ...everything, handles: 0.25, searches: 2 },
+    ]);
   });
 
   it.each([
@@ -234,7 +249,7 @@ describe('tokens', () => {
       written('token_handles: 7, token_streams: 0', 'readers: 25%, searches: 0'),
       'c.yaml',
     ).server;
-    expect(tokens[0]!.limits).toEqual({ connections: 0.5, handles: 7, readers: 0.25, searches: 0, streams: 0 });
+    expect(tokens[0]!.limits).toEqual({ connections: 0, handles: 7, readers: 0.25, searches: 0, streams: 0 });
     for (const wrong of ['-1', '1.5', '100%', '0%', 'x', '5']) {
       const told = refusal(written(`token_handles: "${wrong}"`, `streams: "${wrong}"`)).join('\n');
       expect(told).toContain('server.limits.token_handles');

@@ -220,6 +220,42 @@ describe('reading a handle', () => {
     }
     expect((await server.call('GET', `/handles/${id}/read`)).text).toBe('abc');
   });
+
+  it('contract 78: HEAD of a read has the headers that the read would have now, and does not wait', async () => {
+    const server = await start(STREAMS);
+    await write(server, '/s/live', 'abcdef');
+    const id = await open(server, '/s/live');
+    await server.call('POST', `/handles/${id}/seek?offset=2&whence=0`);
+    const names = ['content-length', 'x-bytes-read', 'x-eof', 'x-stream-offset', 'x-stream-skipped'];
+    const headers = async (method: string, parameters: string) => {
+      const answer = await server.call(method, `/handles/${id}/read${parameters}`);
+      return [answer.status, ...names.map((name) => answer.headers[name])];
+    };
+    const head = await headers('HEAD', '?size=3');
+    expect(head).toEqual([200, '3', '3', 'false', '2', '0']);
+    expect(await headers('GET', '?size=3')).toEqual(head);
+    expect(await headers('HEAD', '')).toEqual([200, '1', '1', 'false', '5', '0']);
+    expect(await headers('HEAD', '?offset=6')).toEqual([200, '0', '0', 'false', '6', '0']);
+    expect((await headers('HEAD', '?size=nonsense'))[0]).toBe(400);
+  });
+
+  it('contract 65, 78: HEAD of a handle stream has the headers that GET would have, also where that is refused', async () => {
+    const server = await start(STREAMS);
+    await write(server, '/s/live', 'abcdef');
+    const id = await open(server, '/s/live');
+    await server.call('POST', `/handles/${id}/seek?offset=2&whence=0`);
+    const head = await server.call('HEAD', `/handles/${id}/stream`);
+    const live = await follow(server.port, `/handles/${id}/stream`);
+    for (const name of ['x-stream-offset', 'x-stream-generation', 'content-type', 'trailer']) {
+      expect([name, head.headers[name]]).toEqual([name, live.res.headers[name]]);
+    }
+    expect(head.headers['x-stream-offset']).toBe('2');
+    for (const operation of ['stream', 'read']) {
+      expect((await server.call('HEAD', `/handles/${id}/${operation}`)).status).toBe(409);
+    }
+    live.cut();
+    await waitFor(async () => (await server.call('HEAD', `/handles/${id}/stream`)).status === 200);
+  });
 });
 
 describe('writing a handle', () => {

@@ -121,8 +121,11 @@ function positionCases(options: ContractOptions): ContractCase[] {
     }),
     opened('contract 65: streams from its position, for one user at a time', async (handle) => {
       await handle.seek(2, 0);
+      const described = await handle.describeStream();
       const source = await handle.stream();
+      assert.equal(described.kind, source.kind, 'describeStream() and stream() give sources of the same kind');
       await refused(handle.stream(), 'a second stream', 409, 'HANDLE_BUSY');
+      await refused(handle.describeStream(), 'a second stream, described', 409, 'HANDLE_BUSY');
       const taken = source.kind === 'live' ? await source.reader.read() : await firstOf(source.content);
       const data = taken instanceof Uint8Array ? taken : taken.type === 'data' ? taken.data : new Uint8Array(0);
       assert.equal(text(data), 'cdef');

@@ -185,11 +185,16 @@ export class StreamHandle implements FileHandle {
   }
 
   async stream(): Promise<StreamSource> {
+    const source = await this.describeStream();
+    if (source.kind === 'live') this.streaming = true;
+    return source;
+  }
+
+  async describeStream(): Promise<StreamSource> {
     this.checkOpen();
     const reader = this.idleReader();
     if (reader === undefined) return { kind: 'content', size: 0, content: nothingAtAll() };
     if (this.waiting.size > 0 || this.underWay !== undefined) throw createError('HANDLE_BUSY');
-    this.streaming = true;
     return { kind: 'live', reader };
   }
 

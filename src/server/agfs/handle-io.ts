@@ -55,12 +55,7 @@ export const readHandle: Route = {
     // The position moves when the bytes are on their way, not when they were found: a client that has gone away in
     // the meantime finds them again (contract 54).
     try {
-      sendBytes(exchange, read.data, {
-        'X-Bytes-Read': read.data.length,
-        'X-EOF': String(read.eof),
-        'X-Stream-Offset': read.offset,
-        'X-Stream-Skipped': read.skipped,
-      });
+      sendBytes(exchange, read.data, readHeaders(read));
     } catch (error) {
       read.commit(false);
       throw error;
@@ -69,14 +64,29 @@ export const readHandle: Route = {
     res.once('close', () => read.commit(false));
     if (res.destroyed) read.commit(false);
   },
+  /** What a read that does not wait would give. The position stays where it is. */
   async head(exchange) {
-    const { res, server } = exchange;
-    readSize(exchange);
-    server.handles.get(handleId(exchange));
-    res.writeHead(200, CONTENT_HEADERS);
-    res.end();
+    const { res, query, server } = exchange;
+    const size = readSize(exchange);
+    const offset = query.integer('offset', { min: 0 });
+    query.duration('timeout');
+    const place = offset === undefined ? { size } : { size, offset };
+    const read = await server.handles.use(handleId(exchange), async (handle) =>
+      size === 0 ? nothing(offset) : handle.read({ ...place, timeout: 0 }),
+    );
+    read.commit(false);
+    res.writeHead(200, { ...CONTENT_HEADERS, ...readHeaders(read), 'Content-Length': read.data.length }).end();
   },
 };
+
+function readHeaders(read: HandleRead) {
+  return {
+    'X-Bytes-Read': read.data.length,
+    'X-EOF': String(read.eof),
+    'X-Stream-Offset': read.offset,
+    'X-Stream-Skipped': read.skipped,
+  };
+}
 
 /** What a read of no bytes gives: there is nothing to wait for, so the handle is not asked. */
 function nothing(offset: number | undefined): HandleRead {

@@ -3,8 +3,7 @@
 import { createError } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
 import { handleIdOf } from '../auth/index.ts';
-import { sendSource } from '../egress/index.ts';
-import { CONTENT_HEADERS } from '../http/headers.ts';
+import { sendSource, sourceHeaders } from '../egress/index.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
@@ -217,12 +216,8 @@ export const streamHandle: Route = {
   async head(exchange) {
     const { req, res, query, server } = exchange;
     const { encoding } = sendOptions(req.headers.accept, query, server);
-    server.handles.get(handleId(exchange));
-    res.writeHead(200, {
-      ...CONTENT_HEADERS,
-      'Content-Type': encoding.mediaType,
-    });
-    res.end();
+    const source = await server.handles.use(handleId(exchange), (handle) => handle.describeStream());
+    res.writeHead(200, sourceHeaders(source, encoding, req.httpVersionMinor >= 1)).end();
   },
 };
 

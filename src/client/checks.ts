@@ -1,9 +1,16 @@
 /** Arguments are held to their ranges before anything is sent: a wrong one is a TypeError that says what is right. */
 
+import { END_STATUS_RULE, isEndStatus } from '../protocol/index.ts';
+
 export function checkWhole(name: string, value: number | undefined, least = 0): void {
   if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
     throw new TypeError(`invalid ${name}: ${value} is not a whole number of at least ${least}`);
   }
+}
+
+/** What a writer may say of how it ended: see protocol/words.ts. */
+export function checkEndStatus(name: string, value: string | undefined): void {
+  if (value !== undefined && !isEndStatus(value)) throw new TypeError(`invalid ${name}: it ${END_STATUS_RULE}`);
 }
 
 /** Of several options that exclude each other, at most one may be given. */

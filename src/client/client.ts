@@ -3,7 +3,7 @@
  * server's address, so that it needs no closing.
  */
 import type { BackoffOptions } from './backoff.ts';
-import { checkOnlyOne, checkWhole } from './checks.ts';
+import { checkEndStatus, checkOnlyOne, checkWhole } from './checks.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchFunction, type FetchInit, type FetchResponse } from './fetch.ts';
 import { follow } from './follow.ts';
@@ -13,6 +13,7 @@ import { offsetHeader } from './headers.ts';
 import { Transport } from './transport.ts';
 import type {
   Digest,
+  EndOptions,
   FileInfo,
   GrepMatch,
   HandleInfo,
@@ -129,8 +130,9 @@ export class StreamFSClient {
   }
 
   /** Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless. */
-  async end(path: string): Promise<void> {
-    await this.#transport.json('POST', '/end', { query: { path } });
+  async end(path: string, options: EndOptions = {}): Promise<void> {
+    checkEndStatus('status', options.status);
+    await this.#transport.json('POST', '/end', { query: { path, end_status: options.status } });
   }
 
   /** Creates the file, or moves its modTime to now. */

@@ -58,8 +58,11 @@ export type FollowRecord =
   | { type: 'reconnecting'; offset: number | undefined; attempt: number; delay: number; error: StreamFSClientError }
   /** The path has a new stream: what comes next is its own, from its earliest on. The old one was read to `lastOffset`. */
   | { type: 'recreated'; previous: string; generation: string; lastOffset: number }
-  /** The last record. `shutdown` is seen only with `reconnect: false`. */
-  | { type: 'end'; offset: number; reason: EndReason };
+  /**
+   * The last record. `shutdown` is seen only with `reconnect: false`. `status` is what the writer that ended the stream
+   * said of how it ended, such as `exit 3`.
+   */
+  | { type: 'end'; offset: number; reason: EndReason; status?: string | undefined };
 
 /** `expired`: nobody wrote to the stream for as long as its mount allows, and its path is free again. */
 export type EndReason = 'ended' | 'removed' | 'expired' | 'timeout' | 'shutdown';

@@ -354,7 +354,12 @@ class Follower {
       case 'caught-up':
         return frame;
       case 'end':
-        return { type: 'end', offset: frame.offset, reason: endReason(frame.reason, frame.offset) };
+        return {
+          type: 'end',
+          offset: frame.offset,
+          reason: endReason(frame.reason, frame.offset),
+          status: frame.status,
+        };
       case 'heartbeat':
         return undefined;
     }

@@ -21,7 +21,8 @@ export type Frame =
   /** The bytes from `offset` up to `to` were lost, of `chunks` chunks. */
   | { type: 'gap'; offset: number; to: number; chunks: number }
   | { type: 'caught-up'; offset: number }
-  | { type: 'end'; offset: number; reason: string }
+  /** `status` is what the writer said of how it ended. */
+  | { type: 'end'; offset: number; reason: string; status?: string | undefined }
   | { type: 'heartbeat'; offset: number };
 
 type Payload = 'pass' | 'collect' | 'skip';
@@ -127,9 +128,13 @@ export class FrameDecoder {
       case FRAME_TYPES.caughtUp:
         frames.push({ type: 'caught-up', offset });
         break;
-      case FRAME_TYPES.end:
-        frames.push({ type: 'end', offset, reason: new TextDecoder().decode(this.#collected) });
+      case FRAME_TYPES.end: {
+        const text = new TextDecoder().decode(this.#collected);
+        const space = text.indexOf(' ');
+        if (space < 0) frames.push({ type: 'end', offset, reason: text });
+        else frames.push({ type: 'end', offset, reason: text.slice(0, space), status: text.slice(space + 1) });
         break;
+      }
       case FRAME_TYPES.heartbeat:
         frames.push({ type: 'heartbeat', offset });
         break;

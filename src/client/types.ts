@@ -148,6 +148,14 @@ export interface ReaderInfo {
   generation: string;
 }
 
+export interface EndOptions {
+  /**
+   * What the writer says of how it ended, such as `exit 3`: up to 128 visible ASCII characters with single spaces between
+   * them. Readers get it with the end, and stat shows it.
+   */
+  status?: string | undefined;
+}
+
 export interface LinkOptions {
   /** What the link lets do: `read`, which is the default, or `write`. */
   right?: 'read' | 'write';

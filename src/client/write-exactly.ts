@@ -16,6 +16,7 @@
  */
 import { Ahead, Append, MAX_APPEND_BYTES, MAX_APPEND_MS, Part } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
+import { checkEndStatus } from './checks.ts';
 import { describeFailure, isClientError, isFinal, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { wholeHeader } from './headers.ts';
@@ -57,6 +58,13 @@ interface Progress {
   applied: number;
   /** Whether it was sent by another producer, without waiting, since the last failure. */
   wasRenewed: boolean;
+}
+
+/** @throws TypeError for what is no status */
+function endStatusOf(given: WriteOptions['endStatus']): string | undefined {
+  const status = typeof given === 'function' ? given() : given;
+  checkEndStatus('endStatus', status);
+  return status;
 }
 
 /** The writing of one source, by a producer with a name of its own, or several, one after the other. */
@@ -159,13 +167,14 @@ export class ExactWrite {
    * @throws where the source failed, or the caller gave up
    */
   async #attempt(body: FetchBody, isLast: boolean, source?: CountedSource): Promise<StreamFSClientError | undefined> {
-    const { atomic, create, end, signal } = this.#options;
+    const { atomic, create, end, endStatus, signal } = this.#options;
     let response: FetchResponse;
     try {
       response = await this.#transport.send('PUT', '/files', {
         query: {
           path: this.#path,
           end: isLast ? end : undefined,
+          end_status: isLast ? endStatusOf(endStatus) : undefined,
           create,
           atomic,
           generation: this.#generation,

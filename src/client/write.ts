@@ -3,7 +3,7 @@
  * middle of a source that never ends, and a cut says how much was handed over, which is not how much was accepted.
  */
 import type { BackoffOptions } from './backoff.ts';
-import { checkWhole } from './checks.ts';
+import { checkEndStatus, checkWhole } from './checks.ts';
 import { describeFailure, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { wholeHeader } from './headers.ts';
@@ -16,6 +16,11 @@ export type WriteSource = Uint8Array | string | AsyncIterable<Uint8Array> | Read
 export interface WriteOptions {
   /** End the stream after the last byte. */
   end?: boolean;
+  /**
+   * With `end`: what to say of how this writer ended, such as `exit 3`. A function is asked once the source is over: a
+   * process has its exit code only then. Up to 128 visible ASCII characters with single spaces between them.
+   */
+  endStatus?: string | (() => string | undefined) | undefined;
   /** False: fail with STREAM_NOT_FOUND where the stream does not exist. */
   create?: boolean;
   /** `lines`: lines of several writers never mix; one that is left unfinished is completed with a newline. */
@@ -140,6 +145,9 @@ export async function write(
 ): Promise<WriteResult> {
   checkWhole('offset', options.offset);
   checkWhole('retryFor', options.retryFor);
+  const { endStatus } = options;
+  if (endStatus !== undefined && options.end !== true) throw new TypeError('endStatus needs end: true');
+  if (typeof endStatus !== 'function') checkEndStatus('endStatus', endStatus);
   const bytes = typeof source === 'string' ? new TextEncoder().encode(source) : source;
   const sized = bytes instanceof Uint8Array ? bytes : undefined;
   const counted = bytes instanceof Uint8Array ? undefined : new CountedSource(bytes, options.onProgress);
@@ -148,6 +156,8 @@ export async function write(
     const exact = new ExactWrite(transport, path, options);
     return sized === undefined ? exact.source(counted!) : exact.bytes(sized);
   }
+  // Its request is sent before the source is over.
+  if (typeof endStatus === 'function') throw new TypeError('endStatus as a function needs reconnect');
   const sent = () => counted?.sent ?? sized?.length ?? 0;
 
   let response: FetchResponse;
@@ -156,6 +166,7 @@ export async function write(
       query: {
         path,
         end: options.end,
+        end_status: endStatus,
         create: options.create,
         atomic: options.atomic,
         generation: options.generation,

@@ -399,7 +399,8 @@ export class Reader implements AsyncIterable<ReadRecord> {
 
   private atEnd(): CaughtUpRecord | EndRecord | undefined {
     const { stream, position } = this;
-    if (stream.endReason !== undefined) return { type: 'end', offset: position, reason: stream.endReason };
+    const { endReason, endStatus } = stream;
+    if (endReason !== undefined) return { type: 'end', offset: position, reason: endReason, status: endStatus };
     if (this.announced || position > stream.endOffset) return undefined;
     this.announced = true;
     this.hasCaughtUp = true;

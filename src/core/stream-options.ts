@@ -69,6 +69,8 @@ export interface StreamStats {
   deliveredChunks: number;
   /** Undefined while the stream can be written to. */
   ended: EndReason | undefined;
+  /** What the writer that ended it said of how it ended. */
+  endStatus: string | undefined;
   createdAt: number;
   modifiedAt: number;
 }

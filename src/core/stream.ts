@@ -8,6 +8,7 @@
  * event loop, however often something was appended in it.
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
+import { END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
 import { isOfThisProcess, newGeneration } from './generation.ts';
 import { emptySet } from './lazy-set.ts';
 import { Reader } from './reader.ts';
@@ -50,6 +51,7 @@ export class Stream {
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
+  private status: string | undefined;
   /** Removed, expired or shut down, also where its writer had ended it before: nobody can come to it any more. */
   isGone = false;
 
@@ -101,6 +103,11 @@ export class Stream {
   /** Why no more can be written; undefined while it can. */
   get endReason(): EndReason | undefined {
     return this.reason;
+  }
+
+  /** What the writer that ended it said of how it ended, such as `exit 3` (contract 100). */
+  get endStatus(): string | undefined {
+    return this.status;
   }
 
   get readerCount(): number {
@@ -183,12 +190,19 @@ export class Stream {
 
   /**
    * No more appends. Readers get what they are owed, then the end; history stays readable (contract 23, 29).
-   * Ending twice is harmless: the first reason stays.
+   * Ending twice is harmless: the first reason and its status stay.
+   *
+   * @param status what the writer says of how it ended, such as `exit 3`
+   * @throws INVALID_PARAMETER for a status that is too long or has other characters than visible ASCII
    */
-  end(reason: EndReason = 'ended'): void {
+  end(reason: EndReason = 'ended', status?: string): void {
+    if (status !== undefined && !isEndStatus(status)) {
+      throw createError('INVALID_PARAMETER', { name: 'status', reason: `it ${END_STATUS_RULE}` });
+    }
     if (reason !== 'ended') this.isGone = true;
     if (this.reason === undefined) {
       this.reason = reason;
+      this.status = status;
       this.audience?.gate.abandon();
       this.audience?.changed();
       this.rules.observer.ended?.(this);
@@ -329,6 +343,7 @@ export class Stream {
       deliveredBytes,
       deliveredChunks,
       ended: this.reason,
+      endStatus: this.status,
       createdAt: this.createdAt,
       modifiedAt: this.modifiedAt,
     };

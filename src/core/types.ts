@@ -73,6 +73,8 @@ export interface EndRecord {
   type: 'end';
   offset: number;
   reason: EndReason;
+  /** What the writer that ended the stream said of how it ended (contract 100). */
+  status?: string | undefined;
 }
 
 /** What a read gives. Data and gaps follow each other without overlap or hole. */

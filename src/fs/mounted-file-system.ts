@@ -15,6 +15,7 @@ import type {
   ByteRange,
   Capabilities,
   CreateOptions,
+  EndOptions,
   FileHandle,
   FileInfo,
   FileSystem,
@@ -282,9 +283,9 @@ export class MountedFileSystem implements FileSystem {
     return at.fileSystem.openHandle(at.path, options);
   }
 
-  async end(path: string): Promise<void> {
+  async end(path: string, options?: EndOptions): Promise<void> {
     const at = this.resolve(path);
-    await at.fileSystem.end(at.path);
+    await at.fileSystem.end(at.path, options);
   }
 
   async snapshot(path: string, options?: OpenStreamOptions): Promise<Snapshot> {

@@ -72,6 +72,18 @@ export interface ProducerFacts {
   readonly seq: number;
 }
 
+/** How a stream is ended. */
+export interface EndOptions {
+  /** What the writer says of how it ended, such as `exit 3` (contract 100): see `isEndStatus`. */
+  status?: string | undefined;
+}
+
+export interface CloseOptions {
+  end?: boolean | undefined;
+  /** With `end`. */
+  endStatus?: string | undefined;
+}
+
 /** A body on its way into a file: `write` each piece, then `close`. */
 export interface FileWriter {
   /**
@@ -90,7 +102,7 @@ export interface FileWriter {
   /** Set for an append of a producer: what is left of a piece when its body breaks off must not be written then. */
   readonly producer?: ProducerFacts;
   /** Ends the body. With `end`, a stream is ended as well (contract 29). */
-  close(options?: { end?: boolean }): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
   /** The body broke off: keep what has come if the file can (streams do, contract 72), else undo. */
   abort(): Promise<void>;
 }
@@ -272,7 +284,7 @@ export interface FileSystem {
   openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource>;
   openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle>;
   /** Ends a stream without removing it (contract 29); elsewhere NOT_SUPPORTED. */
-  end(path: string): Promise<void>;
+  end(path: string, options?: EndOptions): Promise<void>;
   /** The bytes a stream's ring holds now, as a content with an end (contract 34); elsewhere as `open`. */
   snapshot(path: string, options?: OpenStreamOptions): Promise<Snapshot>;
   capabilities(path: string): Promise<Capabilities>;

@@ -10,6 +10,7 @@ export const HEADERS = {
   streamGeneration: 'X-Stream-Generation',
   streamSkipped: 'X-Stream-Skipped',
   streamEnd: 'X-Stream-End',
+  streamEndStatus: 'X-Stream-End-Status',
   producerId: 'Producer-Id',
   producerEpoch: 'Producer-Epoch',
   producerSeq: 'Producer-Seq',
@@ -41,6 +42,10 @@ const HEADER_USES: Readonly<Record<HeaderName, HeaderUse>> = {
   'X-Stream-Generation': { in: ['answer'], meaning: 'The generation of the stream.' },
   'X-Stream-Skipped': { in: ['answer', 'trailer'], meaning: 'Bytes lost in gaps.' },
   'X-Stream-End': { in: ['answer', 'trailer'], meaning: 'Why the read ended.' },
+  'X-Stream-End-Status': {
+    in: ['answer', 'trailer'],
+    meaning: 'What the writer said of how it ended, such as `exit 3`; only where it said something.',
+  },
   'Producer-Id': { in: ['request'], meaning: 'The name of an exactly-once writer.' },
   'Producer-Epoch': { in: ['request', 'answer'], meaning: 'The number of the writer’s session, from 0.' },
   'Producer-Seq': { in: ['request', 'answer'], meaning: 'The number of the append in its epoch, from 0.' },
@@ -53,6 +58,7 @@ export const READ_TRAILERS = {
   end: HEADERS.streamEnd,
   endOffset: HEADERS.streamEndOffset,
   skipped: HEADERS.streamSkipped,
+  endStatus: HEADERS.streamEndStatus,
 } as const;
 
 /** The headers that may stand in requests, or in answers (trailers included). */

@@ -8,6 +8,20 @@ export type LagPolicy = (typeof LAG_POLICIES)[number];
 const END_REASONS = ['ended', 'removed', 'shutdown', 'expired'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
+/**
+ * What a writer may say of how it ended beside the fact that it did, such as `exit 3` (contract 100): short, and of visible
+ * ASCII characters with single spaces between them, so that a trailer, a log and a terminal can show it as it is.
+ */
+const MAX_END_STATUS_BYTES = 128;
+const END_STATUS = /^[!-~]+(?: [!-~]+)*$/;
+
+export function isEndStatus(text: string): boolean {
+  return text.length <= MAX_END_STATUS_BYTES && END_STATUS.test(text);
+}
+
+/** What is wrong with a text for which {@link isEndStatus} is false. */
+export const END_STATUS_RULE = `must be 1 to ${MAX_END_STATUS_BYTES} visible ASCII characters, with single spaces between them`;
+
 /** Why a read ended: with its stream, or for a reason of its own. */
 export const READ_END_REASONS = [...END_REASONS, 'timeout', 'too-slow', 'closed', 'kicked'] as const;
 export type ReadEndReason = (typeof READ_END_REASONS)[number];

@@ -143,6 +143,16 @@ describe('write and cat', () => {
     expect(reader.err.text).toBe('streamfs: /streamfs/x: removed at offset 3\n');
   });
 
+  it('contract 100: how its writer ended is told, and is no failure of the reader', async () => {
+    const { url } = await realServer();
+    await new StreamFSClient({ url }).write('/streamfs/x', 'abc', { end: true, endStatus: 'exit 3' });
+    const reader = cli(['cat', '--stream', '/streamfs/x'], { url });
+    expect(await reader.code).toBe(0);
+    expect(reader.err.text).toBe('streamfs: /streamfs/x: ended at offset 3: exit 3\n');
+    const quiet = cli(['-q', 'cat', '--stream', '/streamfs/x'], { url });
+    expect([await quiet.code, quiet.err.text]).toEqual([0, '']);
+  });
+
   it('--timeout gives up when nothing comes, with a code of its own', async () => {
     const { url } = await realServer();
     const reader = cli(['cat', '--stream', '--timeout', '30ms', '/streamfs/x'], { url });

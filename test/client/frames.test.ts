@@ -74,6 +74,12 @@ describe('frame decoder', () => {
     ]);
   });
 
+  it('contract 100: takes the reason of an end apart from what its writer said of it', () => {
+    expect(new FrameDecoder().push(frame('end', 3, 'ended signal SIGKILL'))).toEqual([
+      { type: 'end', offset: 3, reason: 'ended', status: 'signal SIGKILL' },
+    ]);
+  });
+
   it('does not copy a payload that lies within a piece', () => {
     const bytes = frame('data', 0, 'payload');
     const [only] = new FrameDecoder().push(bytes);

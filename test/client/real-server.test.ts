@@ -142,6 +142,32 @@ describe('client with a real server', () => {
     await expect(collect(exact)).rejects.toMatchObject({ code: 'STREAM_RECREATED', status: 409 });
   });
 
+  it('contract 100: the status of an end comes to followers, whichever way it was said', async () => {
+    const client = new StreamFSClient({ url: await realServer() });
+    let code: number | undefined;
+    const source = async function* () {
+      yield Buffer.from('out');
+      code = 3;
+    };
+    await client.write('/streamfs/a', source(), { reconnect: true, end: true, endStatus: () => `exit ${code}` });
+    await client.write('/streamfs/b', 'out', { reconnect: true, end: true, endStatus: 'exit 3' });
+    await client.write('/streamfs/c', 'out', { end: true, endStatus: 'exit 3' });
+    await client.write('/streamfs/d', 'out');
+    await client.end('/streamfs/d', { status: 'exit 3' });
+    for (const path of ['/streamfs/a', '/streamfs/b', '/streamfs/c', '/streamfs/d']) {
+      const records = await collect(client.follow(path));
+      expect(records.at(-1)).toEqual({ type: 'end', offset: 3, reason: 'ended', status: 'exit 3' });
+      expect((await client.stat(path)).meta.Content).toMatchObject({ end_status: 'exit 3' });
+    }
+  });
+
+  it('a status that the server would refuse, or that nothing could carry, is a TypeError before anything is sent', async () => {
+    const client = new StreamFSClient({ url: 'http://127.0.0.1:1' });
+    const wrong = [{ end: true, endStatus: 'a\nb' }, { endStatus: 'exit 3' }, { end: true, endStatus: () => 'exit 3' }];
+    for (const options of wrong) await expect(client.write('/s/x', 'x', options)).rejects.toBeInstanceOf(TypeError);
+    await expect(client.end('/s/x', { status: '' })).rejects.toBeInstanceOf(TypeError);
+  });
+
   it('contract 30: it has caught up before the next byte is written', async () => {
     const url = await realServer();
     const client = new StreamFSClient({ url });

@@ -437,6 +437,28 @@ describe('the end', () => {
     expect(await readNow(reader)).toEqual(['<end 4 removed>']);
   });
 
+  it('contract 100: a writer says with the end how it ended, and the first end counts', async () => {
+    const s = stream();
+    const reader = s.openReader();
+    append(s, 'owed');
+    s.end('ended', 'exit 3');
+    s.end('removed', 'signal SIGKILL');
+    expect([s.endReason, s.endStatus, s.stats().endStatus]).toEqual(['ended', 'exit 3', 'exit 3']);
+    expect(await reader.read()).toMatchObject({ type: 'data' });
+    expect(await reader.read()).toEqual({ type: 'end', offset: 4, reason: 'ended', status: 'exit 3' });
+  });
+
+  it.each(['', ' ', 'two  spaces', 'ends ', ' begins', 'line\nbreak', 'über', 'x'.repeat(129)])(
+    'contract 100: %j is no status, and the stream goes on',
+    async (status) => {
+      const s = stream();
+      expect(await codeOf(() => s.end('ended', status))).toBe('INVALID_PARAMETER');
+      expect(s.endReason).toBeUndefined();
+      s.end('ended', 'x'.repeat(128));
+      expect(s.endStatus).toHaveLength(128);
+    },
+  );
+
   it('contract 23: readers that wait are given the end', async () => {
     const s = stream();
     const readers = Array.from({ length: 100 }, () => s.openReader({ start: { from: 'live' } }));

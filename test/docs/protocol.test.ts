@@ -91,7 +91,9 @@ describe('docs/protocol.md', () => {
   });
 
   it('lists just the facts that a stream has', () => {
-    const { meta } = streamInfo('/x', new Stream({ retention: 1, maxLag: 1 }));
+    const stream = new Stream({ retention: 1, maxLag: 1 });
+    stream.end('ended', 'exit 3');
+    const { meta } = streamInfo('/x', stream);
     const section = PROTOCOL.slice(PROTOCOL.indexOf('## Facts about a stream'), PROTOCOL.indexOf('## Handles'));
     const listed = [...section.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]!);
     expect(listed.sort()).toEqual(Object.keys(meta.Content ?? {}).sort());

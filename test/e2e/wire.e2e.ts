@@ -45,7 +45,7 @@ describe('the answer of a live read', () => {
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
       'x-stream-offset': '0',
-      trailer: 'X-Stream-End, X-Stream-End-Offset, X-Stream-Skipped',
+      trailer: 'X-Stream-End, X-Stream-End-Offset, X-Stream-Skipped, X-Stream-End-Status',
       connection: 'close',
     });
     expect(headers['x-stream-generation']).toMatch(/^\w+$/);

@@ -280,6 +280,48 @@ describe('writing a stream', () => {
     expect((await server.call('POST', '/end?path=/s/absent')).status).toBe(404);
   });
 
+  it.each([
+    ['PUT', '/files?path=/s/live&end=true&end_status=exit%203', 'c'],
+    ['POST', '/write?path=/s/live&end=true&end_status=exit%203', 'c'],
+    ['POST', '/end?path=/s/live&end_status=exit%203', ''],
+  ])('contract 100: %s %s: the status is in trailers, end frames and stat', async (method, target, body) => {
+    const server = await start(STREAMS);
+    const raw = await follow(server.port, '/files?path=/s/live&stream=true');
+    const framed = await follow(server.port, '/files?path=/s/live&stream=true&format=frames');
+    await server.call('PUT', '/files?path=/s/live', { body: 'ab' });
+    expect((await server.call(method, target, { body })).status).toBe(200);
+    await server.call('POST', '/end?path=/s/live&end_status=too%20late');
+    expect(await raw.end()).toBe(`ab${body}`);
+    expect(raw.res.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-status': 'exit 3' });
+    expect(await framed.end()).toMatch(/ended exit 3$/);
+    const { Content } = (await server.call('GET', '/stat?path=/s/live')).json().meta as { Content: object };
+    expect(Content).toMatchObject({ state: 'ended', end_status: 'exit 3' });
+  });
+
+  it('contract 100: a status that is none, or has no end, is refused before anything is written', async () => {
+    const server = await start(STREAMS);
+    const codes = [];
+    for (const query of ['end=true&end_status=a%0Ab', 'end=true&end_status=', 'end_status=exit%203']) {
+      codes.push((await server.call('PUT', `/files?path=/s/live&${query}`, { body: 'x' })).json().code);
+    }
+    expect(codes).toEqual(['INVALID_PARAMETER', 'INVALID_PARAMETER', 'INVALID_PARAMETER']);
+    expect((await server.call('GET', '/stat?path=/s/live')).status).toBe(404);
+  });
+
+  it('contract 100: a body that breaks off ends nothing, whatever it says of the end', async () => {
+    const server = await start(STREAMS);
+    const upload = await wire(server.port);
+    upload.send(
+      'PUT /api/v1/files?path=/s/live&end=true&end_status=exit%200 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
+    );
+    await waitFor(async () => (await server.call('GET', '/files?path=/s/live&snapshot=true')).text === 'abc');
+    upload.socket.resetAndDestroy();
+    await waitFor(() => server.log.some(({ facts }) => facts.method === 'PUT'));
+    const { Content } = (await server.call('GET', '/stat?path=/s/live')).json().meta as { Content: object };
+    expect(Content).toMatchObject({ state: 'open' });
+    expect(Content).not.toHaveProperty('end_status');
+  });
+
   it('contract 3, 32: what a stream cannot do is 501 with the texts of the original', async () => {
     const server = await start(STREAMS);
     await server.call('POST', '/files?path=/s/live');

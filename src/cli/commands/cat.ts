@@ -184,8 +184,9 @@ function ended(
 ): number {
   switch (record.reason) {
     case 'ended':
-      if (context.chatty && context.messages.terminal) {
-        context.messages.note(`${printable(path)}: ended at offset ${record.offset}`);
+      if (context.chatty && (context.messages.terminal || record.status !== undefined)) {
+        const status = record.status === undefined ? '' : `: ${record.status}`;
+        context.messages.note(printable(`${path}: ended at offset ${record.offset}${status}`));
       }
       return EXIT.ok.code;
     case 'removed':

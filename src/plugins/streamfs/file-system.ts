@@ -10,6 +10,7 @@ import {
   type Clock,
   type CreateOptions,
   contentOfParts,
+  type EndOptions,
   type FileHandle,
   type FileInfo,
   type FileSystem,
@@ -122,9 +123,9 @@ export class StreamFileSystem implements FileSystem {
     for (const entry of this.table.below(path)) this.drop(entry);
   }
 
-  async end(path: string): Promise<void> {
+  async end(path: string, { status }: EndOptions = {}): Promise<void> {
     this.requireNotReadme(path);
-    endStream(this.find(path));
+    endStream(this.find(path), 'ended', status);
   }
 
   async touch(path: string, { account }: CreateOptions = {}): Promise<void> {
@@ -270,7 +271,7 @@ export class StreamFileSystem implements FileSystem {
 
   private ownerOf(entry: Entry, writer: () => FileWriter): WriterOwner {
     return {
-      end: () => endStream(entry),
+      end: (status) => endStream(entry, 'ended', status),
       release: () => {
         const done = writer();
         if (done instanceof StreamWriter) entry.writers = removed(entry.writers, done);

@@ -42,6 +42,7 @@ export function streamInfo(path: string, stream: Stream): FileInfo {
         memory: String(stats.memory),
         generation: stats.generation,
         state: stats.ended ?? 'open',
+        ...(stats.endStatus === undefined ? {} : { end_status: stats.endStatus }),
       },
     },
   };

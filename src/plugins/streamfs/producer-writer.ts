@@ -1,7 +1,7 @@
 /** A body that is an append of a producer, on its way into a stream: each byte of it is applied once (contract 72). */
 import { type AppendId, type Attempt, MAX_CHUNK, type Producers, type Stream } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
-import type { FileWriter, ProducerFacts } from '../../fs/index.ts';
+import type { CloseOptions, FileWriter, ProducerFacts } from '../../fs/index.ts';
 import type { LineHolder, ProducerLine, StreamLines } from './stream-lines.ts';
 import { StreamWriter, type WriterOwner } from './stream-writer.ts';
 
@@ -106,7 +106,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 
   /** The append becomes whole, and the stream ends with it, in one step. */
-  override async close(options: { end?: boolean } = {}): Promise<void> {
+  override async close(options: CloseOptions = {}): Promise<void> {
     try {
       const { applied } = this.attempt;
       if (this.skip > 0) throw createError('PRODUCER_MISMATCH', { length: applied - this.skip, applied }, { applied });

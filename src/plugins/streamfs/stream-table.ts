@@ -105,7 +105,7 @@ function* ancestors(path: string): Generator<string> {
 }
 
 /** What writers have begun is theirs to be seen: it comes before the end. */
-export function endStream({ lines, stream }: Entry, reason: EndReason = 'ended'): void {
+export function endStream({ lines, stream }: Entry, reason: EndReason = 'ended', status?: string): void {
   if (stream.endReason === undefined) lines?.completeAll();
-  stream.end(reason);
+  stream.end(reason, status);
 }

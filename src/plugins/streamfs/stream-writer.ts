@@ -1,12 +1,12 @@
 /** A body on its way into a stream: each piece is appended as it comes. */
 import type { Stream } from '../../core/index.ts';
-import type { FileWriter } from '../../fs/index.ts';
+import type { CloseOptions, FileWriter } from '../../fs/index.ts';
 import type { Line } from './stream-lines.ts';
 
 /** What a writer tells whoever opened it. */
 export interface WriterOwner {
   /** The stream is to end. */
-  end(): void;
+  end(status: string | undefined): void;
   /** The writer is done; once. */
   release(): void;
 }
@@ -39,8 +39,8 @@ export class StreamWriter implements FileWriter {
     this.endOffset = this.stream.endOffset;
   }
 
-  async close({ end = false }: { end?: boolean } = {}): Promise<void> {
-    if (end) this.owner?.end();
+  async close({ end = false, endStatus }: CloseOptions = {}): Promise<void> {
+    if (end) this.owner?.end(endStatus);
     this.done();
   }
 
@@ -73,7 +73,7 @@ export class LinesWriter extends StreamWriter {
     return undefined;
   }
 
-  override async close(options: { end?: boolean } = {}): Promise<void> {
+  override async close(options: CloseOptions = {}): Promise<void> {
     try {
       await this.line.complete();
       this.took(0);

@@ -1,4 +1,7 @@
 /** Parameters that several routes share, so that they are described once. */
+import { createError } from '../../errors/index.ts';
+import { END_STATUS_RULE, isEndStatus } from '../../protocol/index.ts';
+import type { Query } from '../http/query.ts';
 import type { RouteParameter } from '../http/route.ts';
 
 export const PATH: RouteParameter = {
@@ -16,6 +19,20 @@ export const GENERATION: RouteParameter = {
   required: false,
   description: 'Refuse with 409 STREAM_RECREATED if the stream is not this generation.',
 };
+
+/** What is said of how a stream ends (contract 100). */
+export const END_STATUS = optional(
+  'end_status',
+  'string',
+  `Where the stream ends: how its writer did, such as \`exit 3\`. It ${END_STATUS_RULE}.`,
+);
+
+/** @throws INVALID_PARAMETER */
+export function endStatusOf(query: Query): string | undefined {
+  const status = query.text('end_status');
+  if (status === undefined || isEndStatus(status)) return status;
+  throw createError('INVALID_PARAMETER', { name: 'end_status', reason: END_STATUS_RULE });
+}
 
 /** What a link has beside its path; see links.ts in access. */
 export const LINK: readonly RouteParameter[] = [

@@ -9,7 +9,7 @@ import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { isJson } from '../http/unused-body.ts';
 import { appendIdOf, producerHeaders, refusalHeaders } from '../ingest/producer-headers.ts';
 import { RequestBody, receiveBody } from '../ingest/receive.ts';
-import { field, GENERATION, LINK, optional, PATH } from './parameters.ts';
+import { END_STATUS, endStatusOf, field, GENERATION, LINK, optional, PATH } from './parameters.ts';
 
 const ATOMIC =
   '`lines`: lines of several writers of a stream never mix; one that is left unfinished is completed with a newline.';
@@ -23,6 +23,7 @@ const PARAMETERS: readonly RouteParameter[] = [
     'Where to write into an ordinary file, keeping the rest of it. A stream appends all the same.',
   ),
   optional('end', 'boolean', 'End the stream after the last byte. A body that breaks off does not end it.', 'false'),
+  END_STATUS,
   optional('atomic', 'string', ATOMIC),
   GENERATION,
 ];
@@ -56,10 +57,11 @@ export const end: Route = {
   pattern: '/api/v1/end',
   summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
   permission: 'admin',
-  parameters: [PATH],
+  parameters: [PATH, END_STATUS],
   insteadOfBody: 'write it first, or with end=true in one go: PUT /api/v1/files?path=…&end=true',
   async handle(exchange) {
-    await exchange.server.mounts.end(exchange.query.path());
+    const { query, server } = exchange;
+    await server.mounts.end(query.path(), { status: endStatusOf(query) });
     sendMessage(exchange, 200, 'ended');
   },
 };
@@ -71,18 +73,25 @@ interface WriteRequest {
   /** Undefined: the body becomes the whole file. */
   offset: number | undefined;
   end: boolean;
+  endStatus: string | undefined;
   lines: boolean;
   generation: string | undefined;
 }
 
 function writeRequest({ query }: Exchange): WriteRequest {
   const generation = query.text('generation');
+  const end = query.boolean('end') ?? false;
+  const endStatus = endStatusOf(query);
+  if (endStatus !== undefined && !end) {
+    throw createError('INVALID_PARAMETER', { name: 'end_status', reason: 'needs end=true' });
+  }
   return {
     path: query.path(),
     // A stream that would have to be created cannot be of a generation somebody has seen.
     create: generation === undefined ? query.boolean('create') : false,
     offset: query.integer('offset', { min: 0 }),
-    end: query.boolean('end') ?? false,
+    end,
+    endStatus,
     lines: query.oneOf('atomic', ['lines']) === 'lines',
     generation,
   };
@@ -95,6 +104,7 @@ async function writeRaw(exchange: Exchange): Promise<void> {
   const written = await receiveBody(new RequestBody(exchange.req), writer, {
     lines: request.lines,
     end: request.end,
+    endStatus: request.endStatus,
     limit,
   });
   answer(exchange, writer, written);
@@ -115,7 +125,7 @@ async function writeText(exchange: Exchange): Promise<void> {
     await writer.abort();
     throw error;
   }
-  await writer.close({ end: request.end });
+  await writer.close({ end: request.end, endStatus: request.endStatus });
   answer(exchange, writer, data.length);
 }
 

@@ -142,7 +142,7 @@ export class Sink implements LiveRead {
           if (control !== undefined) fanout.sendControl(socket, control.caughtUp(record.offset, fanout.stream));
           break;
         case 'end':
-          this.finish(record.reason);
+          this.finish(record.reason, record.status);
           break;
       }
     }
@@ -260,14 +260,14 @@ export class Sink implements LiveRead {
    * Ends the answer as it should be ended, behind what waits in the socket. The reader is closed at once; the peer may
    * take its time to take in the rest, as long as it takes any (`stall_timeout`) and there is memory.
    */
-  private finish(reason: ReadEndReason): void {
+  private finish(reason: ReadEndReason, status?: string): void {
     if (this.done) return;
     const { queued, reader, socket, shared: fanout } = this;
     this.release();
     const { cursor: offset, skippedBytes } = reader;
     const { control } = fanout.encoding;
-    if (control !== undefined) fanout.sendControl(socket, control.end(reason, offset, fanout.stream));
-    socket.write(fanout.transfer.last({ reason, offset, skippedBytes }));
+    if (control !== undefined) fanout.sendControl(socket, control.end(reason, offset, fanout.stream, status));
+    socket.write(fanout.transfer.last({ reason, status, offset, skippedBytes }));
     socket.destroySoon();
     if (queued !== undefined && socket.writableLength > 0) {
       this.queued = queued;

@@ -25,6 +25,8 @@ export interface Transfer {
 /** How a read ended, for whoever can carry it behind the bytes. */
 interface ReadSummary {
   readonly reason: ReadEndReason;
+  /** What the writer said of how it ended (contract 100). */
+  readonly status?: string | undefined;
   /** The reader's cursor at the end. */
   readonly offset: number;
   /** Bytes lost in gaps, from the start of the read on. */
@@ -40,10 +42,11 @@ export const chunkedTransfer: Transfer = {
   maxHeadBytes: 10,
   writeHead: (target, at, length) => target.write(`${length.toString(16)}\r\n`, at, 'latin1'),
   tail: CRLF,
-  last: ({ reason, offset, skippedBytes }) =>
+  last: ({ reason, status, offset, skippedBytes }) =>
     Buffer.from(
       `0\r\n${READ_TRAILERS.end}: ${reason}\r\n${READ_TRAILERS.endOffset}: ${offset}\r\n` +
-        `${READ_TRAILERS.skipped}: ${skippedBytes}\r\n\r\n`,
+        `${READ_TRAILERS.skipped}: ${skippedBytes}\r\n` +
+        `${status === undefined ? '' : `${READ_TRAILERS.endStatus}: ${status}\r\n`}\r\n`,
       'latin1',
     ),
 };

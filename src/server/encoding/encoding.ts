@@ -64,5 +64,6 @@ interface ControlRecords {
   gap(record: GapRecord, stream: EncodedStream): Buffer;
   caughtUp(offset: number, stream: EncodedStream): Buffer;
   heartbeat(offset: number, stream: EncodedStream): Buffer;
-  end(reason: ReadEndReason, offset: number, stream: EncodedStream): Buffer;
+  /** @param status what the writer said of how it ended (contract 100) */
+  end(reason: ReadEndReason, offset: number, stream: EncodedStream, status?: string): Buffer;
 }

@@ -19,7 +19,8 @@ export const frameEncoding: Encoding = {
     },
     caughtUp: (offset) => frame(FRAME_TYPES.caughtUp, offset),
     heartbeat: (offset) => frame(FRAME_TYPES.heartbeat, offset),
-    end: (reason, offset) => frame(FRAME_TYPES.end, offset, Buffer.from(reason)),
+    end: (reason, offset, _stream, status) =>
+      frame(FRAME_TYPES.end, offset, Buffer.from(status === undefined ? reason : `${reason} ${status}`)),
   },
   payload: { data: 'binary', control: 'binary' },
 };

@@ -14,6 +14,8 @@ export interface ReceiveOptions {
   lines?: boolean;
   /** End the stream behind the last byte. A body that breaks off does not end it. */
   end?: boolean;
+  /** With `end`: what the writer says of how it ended. */
+  endStatus?: string | undefined;
   /** The largest body in bytes; undefined: none. */
   limit?: number | undefined;
   /** Whether it may stand still as long as one for a stream may. Default: if it is for a stream. */
@@ -33,7 +35,7 @@ export async function receiveBody(body: BodySource, writer: FileWriter, options:
     await writer.abort();
     throw error;
   }
-  await writer.close({ end: options.end ?? false });
+  await writer.close({ end: options.end, endStatus: options.endStatus });
   return writer.written;
 }
 

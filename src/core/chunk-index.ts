@@ -50,6 +50,20 @@ export class ChunkIndex {
     return position < to ? position : -1;
   }
 
+  /** Position of the last byte of the last chunk that ends from `from` up to before `to`; else -1. */
+  previousEnd(from: number, to: number): number {
+    if (to <= from) return -1;
+    const firstWord = from >>> 5;
+    let index = (to - 1) >>> 5;
+    let word = this.words[index]! & (-1 >>> (31 - ((to - 1) & 31)));
+    while (word === 0) {
+      if (--index < firstWord) return -1;
+      word = this.words[index]!;
+    }
+    const position = (index << 5) + (31 - Math.clz32(word));
+    return position >= from ? position : -1;
+  }
+
   /** Chunks of which the last byte lies from `from`, a multiple of 32, up to before `to`. */
   count(from: number, to: number): number {
     const whole = to >>> 5;

@@ -1,4 +1,5 @@
 export { MemoryBudget, type MemoryHolder, MIN_BUDGET } from './budget.ts';
+export { forkStream } from './fork.ts';
 export { type AppendId, type Attempt, Producers, type ProducersOptions, producerGap } from './producers.ts';
 export { Reader } from './reader.ts';
 /** The core: streams, readers, retention. It knows no HTTP, no files and no logging. */
@@ -9,6 +10,7 @@ export type {
   StreamIdentity,
   StreamObserver,
   StreamOptions,
+  StreamOrigin,
   StreamRulesOptions,
   StreamStats,
 } from './stream-options.ts';

@@ -149,6 +149,58 @@ export class Ring {
     return this.slabs[low]!;
   }
 
+  /** Where the chunk begins that holds the byte at `offset`, from the floor to before the end; the floor if before that. */
+  chunkStart(offset: number): number {
+    for (let at = offset; ; ) {
+      const slab = this.locate(at);
+      const start = slab.chunkStart(at);
+      if (start >= 0) return Math.max(start, this.floor);
+      if (slab.base <= this.floor) return this.floor;
+      at = slab.base - 1;
+    }
+  }
+
+  /** The offset behind the chunk that holds the byte at `offset`, from the floor to before the end. */
+  chunkEnd(offset: number): number {
+    for (let at = offset; at < this.end; ) {
+      const slab = this.locate(at);
+      const end = slab.chunkEnd(at);
+      if (end >= 0) return end;
+      at = slab.end;
+    }
+    return this.end;
+  }
+
+  /** The offset of the last newline from `from` up to before `to`, or -1. */
+  newlineBefore(from: number, to: number): number {
+    for (let high = to; high > from; ) {
+      const slab = this.locate(high - 1);
+      const low = Math.max(from, slab.base);
+      const at = slab.borrow(low, high).lastIndexOf(10);
+      if (at >= 0) return low + at;
+      high = low;
+    }
+    return -1;
+  }
+
+  /** The offset of the first newline from `from` on, or -1. */
+  newlineFrom(from: number): number {
+    for (let low = from; low < this.end; ) {
+      const slab = this.locate(low);
+      const at = slab.borrow(low, slab.end).indexOf(10);
+      if (at >= 0) return low + at;
+      low = slab.end;
+    }
+    return -1;
+  }
+
+  /** Whether the byte before `offset`, the floor or above, is a newline; false also where it is held no more. */
+  isBehindNewline(offset: number): boolean {
+    const first = this.slabs[0];
+    if (first === undefined || first.base >= offset) return false;
+    return this.locate(offset - 1).borrow(offset - 1, offset)[0] === 10;
+  }
+
   /**
    * The bytes between two offsets, from the floor to the end, as they lie in slabs: good until the next append unless
    * they are pinned. The same object for the same bytes.

@@ -121,6 +121,14 @@ export class Slab {
     return position < 0 ? -1 : position + 1 - shift;
   }
 
+  /** Where the chunk begins that holds the byte at `offset`, or -1 when it began in the slab before. */
+  chunkStart(offset: number): number {
+    const shift = this.start - this.base;
+    const position = this.chunks.previousEnd(this.start, offset + shift);
+    if (position >= 0) return position + 1 - shift;
+    return this.startsChunk ? this.base : -1;
+  }
+
   /** Whether a chunk ends, and so another begins, at `offset`. */
   isBoundary(offset: number): boolean {
     return offset === this.base ? this.startsChunk : this.chunks.has(this.start + offset - this.base - 1);

@@ -37,11 +37,22 @@ export interface StreamRulesOptions {
 /** What each stream has for itself. */
 export interface StreamIdentity {
   /** What its owner calls it, such as its path, for those who tell of it. */
-  name?: string;
+  name?: string | undefined;
   /** Default: a new random one. */
-  generation?: string;
+  generation?: string | undefined;
   /** The offset of the first byte. Default 0. */
   firstOffset?: number;
+  /** Whose bytes it begins with, where it is a fork. */
+  origin?: StreamOrigin | undefined;
+}
+
+/** The stream that a fork has its first bytes from. */
+export interface StreamOrigin {
+  readonly generation: string;
+  /** The fork point: the offset behind the last byte inherited. */
+  readonly to: number;
+  /** What that stream was itself a fork of. */
+  readonly origin: StreamOrigin | undefined;
 }
 
 export interface StreamOptions extends StreamIdentity, StreamRulesOptions {}

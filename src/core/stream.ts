@@ -16,7 +16,13 @@ import { ReaderSet } from './reader-set.ts';
 import { Ring } from './ring.ts';
 import type { Slab } from './slab.ts';
 import { StreamMemory } from './stream-memory.ts';
-import { policyOf, type StreamIdentity, type StreamOptions, type StreamStats } from './stream-options.ts';
+import {
+  policyOf,
+  type StreamIdentity,
+  type StreamOptions,
+  type StreamOrigin,
+  type StreamStats,
+} from './stream-options.ts';
 import { StreamRules } from './stream-rules.ts';
 import {
   type EndReason,
@@ -37,6 +43,8 @@ export class Stream {
   readonly generation: string;
   /** What it may have in common with others. */
   readonly rules: StreamRules;
+  /** Whose bytes it begins with, where it is a fork. */
+  readonly origin: StreamOrigin | undefined;
   readonly createdAt: number;
   /** When it was last written to or touched, in milliseconds since 1970 (contract 6). */
   modifiedAt: number;
@@ -64,6 +72,7 @@ export class Stream {
     this.generation = options.generation ?? newGeneration();
     this.firstOffset = options.firstOffset ?? 0;
     assertOffset('firstOffset', this.firstOffset);
+    this.origin = options.origin;
     this.createdAt = rules.now();
     this.modifiedAt = this.createdAt;
     this.memory = rules.budget === undefined ? undefined : new StreamMemory(rules.budget, this);
@@ -278,6 +287,53 @@ export class Stream {
     return createError('OFFSET_GONE', { offset, earliest }, { earliest });
   }
 
+  // ── chunks and lines ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Where the chunk begins that holds the byte at `offset`; the oldest offset retained if that is later. An offset at
+   * which a chunk begins, or the end of the stream, stays.
+   *
+   * @throws OFFSET_GONE
+   */
+  chunkStart(offset: number): number {
+    if (offset < this.startOffset) throw this.offsetGone(offset);
+    if (offset >= this.endOffset) return this.endOffset;
+    return Math.max(this.startOffset, this.ring.chunkStart(offset));
+  }
+
+  /** The offset behind the chunk that holds the byte at `offset`; the end of the stream for its end. @throws OFFSET_GONE */
+  chunkEnd(offset: number): number {
+    if (offset < this.startOffset) throw this.offsetGone(offset);
+    return this.ring.chunkEnd(offset);
+  }
+
+  /**
+   * Where the line begins that holds the byte at `offset`, from the oldest retained to the end; undefined where its
+   * beginning is no longer retained.
+   */
+  lineStart(offset: number): number | undefined {
+    const { startOffset } = this;
+    const newline = this.ring.newlineBefore(startOffset, offset);
+    if (newline >= 0) return newline + 1;
+    return this.isLineStart(startOffset) ? startOffset : undefined;
+  }
+
+  /** Where the first line begins of which the beginning is retained; the end of the stream where there is none. */
+  firstLineStart(): number {
+    const { startOffset } = this;
+    return this.isLineStart(startOffset) ? startOffset : this.lineEnd(startOffset);
+  }
+
+  /** The offset behind the line that holds the byte at `offset`; the end of the stream where that line has no end yet. */
+  lineEnd(offset: number): number {
+    const newline = this.ring.newlineFrom(offset);
+    return newline < 0 ? this.endOffset : newline + 1;
+  }
+
+  private isLineStart(offset: number): boolean {
+    return offset === this.firstOffset || this.ring.isBehindNewline(offset);
+  }
+
   /**
    * The bytes at an absolute offset, without a reader: as many as lie together, at most `max`. Undefined at the end.
    *
@@ -289,6 +345,21 @@ export class Stream {
     if (offset >= this.endOffset) return undefined;
     const slab = this.ring.locate(offset);
     return slab.view(offset, Math.min(slab.end, offset + max));
+  }
+
+  /**
+   * The bytes between two offsets that are retained, where they lie: they stay as they are for as long as anybody wants
+   * them, also where they are no longer retained by then.
+   */
+  partsBetween(from: number, to: number): Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    for (let at = from; at < to; ) {
+      const slab = this.ring.locate(at);
+      const end = Math.min(slab.end, to);
+      parts.push(slab.view(at, end));
+      at = end;
+    }
+    return parts;
   }
 
   /** A copy of the bytes retained from a start on (contract 34). */

@@ -33,5 +33,20 @@ function packagesOf(file) {
 export async function install({ write } = {}) {
   if (isInstalled()) return 0;
   (write ?? ((text) => process.stderr.write(text)))('installing dependencies\n');
-  return run('npm', ['ci', '--no-audit', '--no-fund'], { quiet: true, write });
+  // Without lifecycle scripts: no dependency needs one, and our own `prepare` may be what asks for the installation.
+  const [command, ...args] = npm('ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund');
+  return run(command, args, { quiet: true, write, env: OF_THIS_FOLDER });
+}
+
+/** What `npm install -g .` has set for itself, and must not hold for what it runs in the folder. */
+const OF_THIS_FOLDER = { npm_config_global: '', npm_config_location: '', npm_config_prefix: '', npm_config_omit: '' };
+
+/**
+ * npm as a program and its arguments. npm says where it is to what it runs; elsewhere the system finds it, which on
+ * Windows needs a shell, since it is a batch file there.
+ */
+function npm(...args) {
+  const path = process.env.npm_execpath;
+  if (path !== undefined && /[\\/]npm-cli\.js$/.test(path)) return [process.execPath, path, ...args];
+  return process.platform === 'win32' ? ['cmd.exe', '/d', '/s', '/c', 'npm', ...args] : ['npm', ...args];
 }

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { page, ROOT } from './pages.ts';
+import { allPages, ROOT } from './pages.ts';
 import { PIECES, reference, withPieces } from './reference.ts';
 
-const README = page('README.md').text;
+const marksOf = (text: string) => [...text.matchAll(/<!-- generated: ([\w ]+) -->/g)].map((match) => match[1]!);
+
+/** Written pages with tables that are made from the code. */
+const pages = allPages().filter(({ text }) => marksOf(text).length > 0);
 
 // `npm run docs` writes these pages: it runs this file with -u.
 describe('generated pages (npm run docs)', () => {
@@ -11,13 +14,14 @@ describe('generated pages (npm run docs)', () => {
     await expect(reference()).toMatchFileSnapshot(join(ROOT, 'docs/reference.md'));
   });
 
-  it('the tables of README are what the code gives', async () => {
-    await expect(withPieces(README)).toMatchFileSnapshot(join(ROOT, 'README.md'));
+  it.each(pages)('the tables of $path are what the code gives', async ({ path, text }) => {
+    await expect(withPieces(text)).toMatchFileSnapshot(join(ROOT, path));
   });
 
-  it('README has every piece that is made for it, and no mark that is not closed', () => {
-    const marks = [...README.matchAll(/<!-- generated: ([\w ]+) -->/g)].map((match) => match[1]!);
-    expect(marks.sort()).toEqual(Object.keys(PIECES).sort());
-    expect(README.match(/<!-- end -->/g)).toHaveLength(marks.length);
+  it('every piece that is made stands in one page, and no mark is left open', () => {
+    expect(pages.flatMap(({ text }) => marksOf(text)).sort()).toEqual(Object.keys(PIECES).sort());
+    for (const { path, text } of pages) {
+      expect(text.match(/<!-- end -->/g), path).toHaveLength(marksOf(text).length);
+    }
   });
 });

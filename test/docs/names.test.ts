@@ -23,18 +23,19 @@ describe('names in the pages', () => {
     expect(wrong.map(([all]) => all)).toEqual([]);
   });
 
-  it('README names just the variables that the command line reads', () => {
-    const named = codeSpans(page('README.md').text).filter(
+  it('the page on the command line names just the variables that are read', () => {
+    const named = codeSpans(page('docs/command-line.md').text).filter(
       (span) => variables.has(span) || /^STREAMFS_\w+$/.test(span),
     );
     expect([...new Set(named)].sort()).toEqual([...variables].sort());
   });
 
-  it('README lists just the entries of the package', () => {
+  it('the page on the library lists just the entries of the package', () => {
     const entries = Object.keys(packageJson.exports).map((path) => path.replace(/^\./, packageJson.name));
-    const listed = [...page('README.md').text.matchAll(/^\| `(streamfs(?:\/[\w/]+)?)` \|/gm)].map((match) => match[1]!);
-    // The plugin of the same name stands in another table.
-    expect([...new Set(listed)].sort()).toEqual(entries.filter((entry) => !entry.endsWith('package.json')).sort());
+    const listed = [...page('docs/library.md').text.matchAll(/^\| `(streamfsd(?:\/[\w/]+)?)` \|/gm)].map(
+      (match) => match[1]!,
+    );
+    expect(listed.sort()).toEqual(entries.filter((entry) => !entry.endsWith('package.json')).sort());
   });
 
   it('CONTRIBUTING and README name only scripts that package.json has', () => {

@@ -23,7 +23,7 @@ export function commands(): Command {
   return buildProgram(io, new Messages(io)).command;
 }
 
-// ── pieces, which README and the reference share ─────────────────────────────────────────────────────────────────
+// ── pieces, which written pages and the reference share ─────────────────────────────────────────────────────────────────
 
 function commandTable(): string {
   return table(
@@ -86,7 +86,7 @@ function pluginTable(name: string): string {
   );
 }
 
-/** The parts of README that are made, by the name between their marks. */
+/** The parts of written pages that are made, by the name between their marks. */
 export const PIECES: Readonly<Record<string, () => string>> = {
   commands: commandTable,
   'exit codes': exitTable,
@@ -110,7 +110,7 @@ export function reference(): string {
   return `${[
     '# Reference',
     '<!-- Made from the code by `npm run docs`. Do not edit. -->',
-    'Every command, key, parameter, route, code and limit of this version. What they are for is told in the [README](../README.md) and in [the protocol](protocol.md).',
+    'Every command, key, parameter, route, code and limit of this version. What they are for is told in the pages on [the command line](command-line.md), [configuration](configuration.md) and [the protocol](protocol.md).',
     commandLine(),
     configuration(),
     plugins(),

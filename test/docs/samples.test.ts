@@ -6,10 +6,14 @@ import { parseConfig } from '../../src/config/index.ts';
 import { Stream } from '../../src/core/index.ts';
 import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
 import { blocksOf } from './markdown.ts';
-import { page, ROOT } from './pages.ts';
+import { allPages, page, ROOT } from './pages.ts';
 
-const README = page('README.md').text;
-const samples = blocksOf(README).filter((block) => block.language === 'ts');
+const CONFIGURATION = page('docs/configuration.md').text;
+const samples = allPages().flatMap(({ path, text }) =>
+  blocksOf(text)
+    .filter((block) => block.language === 'ts')
+    .map((block) => ({ path, text: block.text })),
+);
 
 /** What the compiler says of modules, given by name, that import the package as users do. */
 function typeErrors(modules: Readonly<Record<string, string>>): string[] {
@@ -58,18 +62,19 @@ function typeErrors(modules: Readonly<Record<string, string>>): string[] {
   });
 }
 
-describe('what README shows', () => {
+describe('what the pages show', () => {
   it('TypeScript holds against the types of the package', { timeout: 60_000 }, () => {
     expect(samples.length).toBeGreaterThan(2);
     const modules = Object.fromEntries(samples.map((sample, index) => [`sample${index}.mts`, sample.text]));
-    const wrong = "import { Stream } from 'streamfs/core';\nnew Stream({ retention: '1MB', maxLag: 1 });\nexport {};\n";
+    const wrong =
+      "import { Stream } from 'streamfsd/core';\nnew Stream({ retention: '1MB', maxLag: 1 });\nexport {};\n";
     const errors = typeErrors({ ...modules, 'wrong.mts': wrong });
     expect(errors.filter((error) => !error.includes('wrong.mts'))).toEqual([]);
     expect(errors.filter((error) => error.includes('wrong.mts'))).toHaveLength(1);
   });
 
   it('configurations load, and say the same in YAML and in TOML', () => {
-    const texts = blocksOf(README).filter(({ language }) => language === 'yaml' || language === 'toml');
+    const texts = blocksOf(CONFIGURATION).filter(({ language }) => language === 'yaml' || language === 'toml');
     expect(texts.map(({ language }) => language)).toEqual(['yaml', 'toml']);
     const [yaml, toml] = texts.map(({ language, text }) => {
       const config = parseConfig(text, `sample.${language}`);
@@ -81,7 +86,7 @@ describe('what README shows', () => {
   });
 
   it('the bound on memory holds with the defaults', () => {
-    const bound = Number(/With the defaults that is at most ([\d.]+) MB/.exec(README)?.[1]) * 1024 * 1024;
+    const bound = Number(/With the defaults that is at most ([\d.]+) MB/.exec(CONFIGURATION)?.[1]) * 1024 * 1024;
     const { retention, maxLag } = parseSettings({});
     for (const size of [10, 1000, 65_536]) {
       const stream = new Stream({ retention, maxLag });
@@ -98,9 +103,11 @@ describe('what README shows', () => {
 
   it('parameters of a streamfs mount are those that there are', () => {
     for (const key of ['ring_buffer_size', 'channel_buffer_size', 'on_lag', 'block_timeout', 'auto_create']) {
-      expect(README).toContain(`\`${key}\` |`);
+      expect(CONFIGURATION).toContain(`\`${key}\` |`);
     }
-    const named = [...README.matchAll(/`(auto_\w+|\w+_buffer_size|on_lag|block_\w+)`/g)].map((match) => match[1]!);
+    const named = [...CONFIGURATION.matchAll(/`(auto_\w+|\w+_buffer_size|on_lag|block_\w+)`/g)].map(
+      (match) => match[1]!,
+    );
     expect(() => parseSettings(Object.fromEntries(named.map((key) => [key, valueFor(key)])))).not.toThrow();
   });
 });

@@ -75,8 +75,8 @@ describe('the installed package', () => {
 
   it('contract 87: runs a server and streams without a command line', async () => {
     const out = await evaluate(`
-      import { startApp, Stream } from 'streamfs';
-      import { StreamFSClient } from 'streamfs/client';
+      import { startApp, Stream } from 'streamfsd';
+      import { StreamFSClient } from 'streamfsd/client';
       const logger = { debug() {}, info() {}, warn() {}, error() {} };
       const app = await startApp({ address: '127.0.0.1:0', logger });
       await fetch(app.url + '/api/v1/files?path=/streamfs/x', { method: 'PUT', body: 'over http' });
@@ -89,8 +89,8 @@ describe('the installed package', () => {
 
   it('shares one error class between its entries', async () => {
     const out = await evaluate(`
-      import { isStreamFSError, parseSize } from 'streamfs';
-      import { PluginRegistry } from 'streamfs/fs';
+      import { isStreamFSError, parseSize } from 'streamfsd';
+      import { PluginRegistry } from 'streamfsd/fs';
       try { new PluginRegistry().get('nosuchfs'); } catch (error) { console.log(isStreamFSError(error, 'UNKNOWN_FSTYPE')); }
     `);
     expect(out).toBe('true\n');
@@ -116,7 +116,7 @@ describe('the installed package', () => {
 
   it('has types for a client in a browser, where nobody knows Node', () => {
     const code = `
-      import { type FetchFunction, StreamFSClient } from 'streamfs/client';
+      import { type FetchFunction, StreamFSClient } from 'streamfsd/client';
       export const clientOf = (other: FetchFunction): StreamFSClient => new StreamFSClient({ url: location.origin, fetch: other });
       export const client = new StreamFSClient({ url: location.origin, fetch: (url, init) => fetch(url, init as RequestInit) });
     `;

@@ -16,12 +16,18 @@ const ALONE = [
 
 /** The built package as users run it. It is built once, before the first of these. */
 const END_TO_END = {
+  isolate: false,
   globalSetup: 'test/e2e/build.setup.ts',
   testTimeout: 120_000,
   hookTimeout: 60_000,
 };
 
-/** `unit` runs on the sources and needs nothing built. The others run the built package. */
+/**
+ * `unit` runs on the sources and needs nothing built. The others run the built package.
+ *
+ * Files share processes (`isolate: false`): to start one for each file would take longer than to run most of them. So a
+ * test leaves nothing behind: it stops what it starts, and puts back what it replaces.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -32,8 +38,6 @@ export default defineConfig({
           exclude: ['test/e2e/**'],
           testTimeout: 60_000,
           maxWorkers: 2,
-          // Files share two processes: to start one for each file would take longer than to run most of them. So a test
-          // leaves nothing behind: it stops what it starts, and puts back what it replaces.
           isolate: false,
         },
       },

@@ -11,7 +11,8 @@
  * every stream is charged more than twice what its smallest slab needs, that is one slab at least for each: the limit holds exactly (docs/adr/0015-what-gives-way-first.md).
  */
 
-import { SharedBuffers } from './shared-buffers.ts';
+import type { MemoryBudget } from './public.ts';
+import { ChargedBuffers } from './shared-buffers.ts';
 
 /** The part of the limit that fixed memory may take. */
 const FIXED_SHARE = 5 / 8;
@@ -30,15 +31,15 @@ export interface MemoryHolder {
   level: number;
   /** Whether somebody is still to read what it would give up next. */
   isWanted(): boolean;
-  /** Gives up its oldest memory, with {@link MemoryBudget.give}; false when it has none. Must not take any. */
+  /** Gives up its oldest memory, with {@link MemoryLedger.give}; false when it has none. Must not take any. */
   giveWay(): boolean;
 }
 
-export class MemoryBudget {
+export class MemoryLedger implements MemoryBudget {
   /** Bytes; Infinity for none. */
   readonly limit: number;
   /** Of the fixed memory, what several may have at once. */
-  readonly shared = new SharedBuffers(this);
+  readonly shared = new ChargedBuffers(this);
   /** Bytes of memory that its owner must let go of. */
   fixed = 0;
   /** Bytes of history. */
@@ -173,4 +174,10 @@ export class MemoryBudget {
 
 function levelOf(held: number): number {
   return held === 0 ? 0 : 33 - Math.clz32(Math.floor(held / 1024));
+}
+
+/** The ledger behind a budget, which has what streams need of it. @throws TypeError for what is none */
+export function ledgerOf(budget: MemoryBudget): MemoryLedger {
+  if (budget instanceof MemoryLedger) return budget;
+  throw new TypeError('a budget must be made by `new MemoryBudget(…)` of streamfsd/core');
 }

@@ -3,8 +3,8 @@
  * either of the two appends, loses or forgets from then on concerns the other no more.
  */
 import { createError, limitReached } from '../errors/index.ts';
-import { Stream } from './stream.ts';
-import type { StreamIdentity } from './stream-options.ts';
+import type { StreamIdentity } from './public.ts';
+import { RingStream } from './stream.ts';
 import type { StreamRules } from './stream-rules.ts';
 
 /** What is copied: the bytes from one offset to another. Default: from the oldest that is retained. */
@@ -19,13 +19,18 @@ export interface ForkRange {
  * @throws OFFSET_GONE where the fork point is no longer retained (but for 0, which needs nothing), OFFSET_BEYOND_END
  * where it is not reached yet; MEMORY_LIMIT
  */
-export function forkStream(source: Stream, range: ForkRange, identity: StreamIdentity, rules: StreamRules): Stream {
+export function forkStream(
+  source: RingStream,
+  range: ForkRange,
+  identity: StreamIdentity,
+  rules: StreamRules,
+): RingStream {
   const { to } = range;
   const { startOffset, endOffset, generation, origin } = source;
   if (to > endOffset) throw createError('OFFSET_BEYOND_END', { offset: to, end: endOffset }, { end: endOffset });
   if (to < startOffset && to !== 0) throw source.offsetGone(to);
   const from = Math.min(to, Math.max(startOffset, range.from ?? startOffset));
-  const fork = new Stream({ name: identity.name, firstOffset: from, origin: { generation, to, origin } }, rules);
+  const fork = new RingStream({ name: identity.name, firstOffset: from, origin: { generation, to, origin } }, rules);
   for (let at = from; at < to; ) {
     if (at < source.startOffset) {
       // The copy has taken so much memory that its source had to give way.

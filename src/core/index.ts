@@ -1,19 +1,55 @@
-export { MemoryBudget, type MemoryHolder, MIN_BUDGET } from './budget.ts';
-export { forkStream } from './fork.ts';
-export { type AppendId, type Attempt, Producers, type ProducersOptions, producerGap } from './producers.ts';
-export { Reader } from './reader.ts';
-/** The core: streams, readers, retention. It knows no HTTP, no files and no logging. */
-export type { Pin } from './run.ts';
-export { COUNTED_FROM, SharedBuffers } from './shared-buffers.ts';
-export { closedError, lifeDetails, Stream } from './stream.ts';
+/**
+ * The core: streams, readers, retention. It knows no HTTP, no files and no logging.
+ *
+ * This is what is published. What the server and the plugins need beside it is in internal.ts.
+ */
+import { MemoryLedger } from './budget.ts';
+import type { MemoryBudget as MemoryBudgetInterface, Stream as StreamInterface, StreamOptions } from './public.ts';
+import { RingStream } from './stream.ts';
+
+export type Stream = StreamInterface;
+
+/**
+ * Makes a stream.
+ *
+ * @throws RangeError for sizes and times that are none, INVALID_PARAMETER for what is no policy or no offset, MEMORY_LIMIT
+ * where its budget has no room for one more stream
+ */
+export const Stream: new (options: StreamOptions) => Stream = RingStream;
+
+export type MemoryBudget = MemoryBudgetInterface;
+
+/**
+ * Makes a budget.
+ *
+ * @throws RangeError for a limit other than 0 (no bound) that is below {@link MIN_BUDGET}
+ */
+export const MemoryBudget: new (limit: number) => MemoryBudget = MemoryLedger;
+
+export { MIN_BUDGET } from './budget.ts';
+export type { AppendId } from './producers.ts';
 export type {
+  Reader,
+  SharedBuffers,
   StreamIdentity,
   StreamObserver,
   StreamOptions,
   StreamOrigin,
   StreamRulesOptions,
   StreamStats,
-} from './stream-options.ts';
-export { StreamRules } from './stream-rules.ts';
-export * from './types.ts';
-export { waitToBeWoken } from './wait.ts';
+} from './public.ts';
+export {
+  type CaughtUpRecord,
+  type DataRecord,
+  type EndReason,
+  type EndRecord,
+  type GapRecord,
+  LAG_POLICIES,
+  type LagPolicy,
+  MAX_CHUNK,
+  MAX_OFFSET,
+  type ReaderOptions,
+  type ReaderStart,
+  type ReadOptions,
+  type ReadRecord,
+} from './types.ts';

@@ -6,7 +6,15 @@
  * stream's end is, so it is worked out when the reader comes back, and costs the writer nothing. Two exceptions, for
  * the readers that ask for them: `block` makes writers wait, and `drop-newest` holds on to slabs as they are evicted.
  */
+import { createError } from '../errors/index.ts';
 import type { Slab } from './slab.ts';
+import { LAG_POLICIES, type LagPolicy } from './types.ts';
+
+/** @throws INVALID_PARAMETER for what is no policy */
+export function policyOf(name: LagPolicy): LagPolicy {
+  if (LAG_POLICIES.includes(name)) return name;
+  throw createError('INVALID_PARAMETER', { name: 'onLag', reason: `it must be one of ${LAG_POLICIES.join(', ')}` });
+}
 
 /** Pieces a queue may consist of: a reader that takes a byte at a time would otherwise have one for every byte. */
 const MAX_RANGES = 1024;

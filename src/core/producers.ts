@@ -7,7 +7,7 @@
  * Nothing here waits or writes. Whoever appends bytes calls {@link Attempt.took} in the same turn.
  */
 import { createError, limitReached, type StreamFSError } from '../errors/index.ts';
-import type { MemoryBudget } from './budget.ts';
+import type { MemoryBudget } from './public.ts';
 
 /** What an append is known by: the same three for each attempt at it. */
 export interface AppendId {

@@ -5,9 +5,9 @@
 import type { StreamFSError } from '../errors/index.ts';
 import { COALESCE_FROM_READERS, FlushCoalescer } from './flush-coalescer.ts';
 import { added, emptySet, removed } from './lazy-set.ts';
-import type { Reader } from './reader.ts';
+import type { CursorReader } from './reader.ts';
 import type { Slab } from './slab.ts';
-import type { Stream } from './stream.ts';
+import type { RingStream } from './stream.ts';
 import type { GapRecord } from './types.ts';
 import { WriterGate } from './writer-gate.ts';
 
@@ -21,27 +21,27 @@ export class ReaderSet {
   closedChunks = 0;
   /** Those that wait will be woken at the end of this turn of the event loop. */
   isFlushDue = false;
-  private readonly stream: Stream;
-  private open = emptySet<Reader>();
+  private readonly stream: RingStream;
+  private open = emptySet<CursorReader>();
   /** Readers whose policy must be looked after while they are away: `disconnect`, and `drop-newest`. */
-  private watched = emptySet<Reader>();
-  private waiting: Reader[] = [];
+  private watched = emptySet<CursorReader>();
+  private waiting: CursorReader[] = [];
   /** The end of the stream at the last flush. */
   private flushedTo: number;
   /** Made when many readers wait for the first time. */
   private pace: FlushCoalescer | undefined;
 
-  constructor(stream: Stream) {
+  constructor(stream: RingStream) {
     this.stream = stream;
     this.gate = new WriterGate(stream.rules);
     this.flushedTo = stream.endOffset;
   }
 
-  get readers(): ReadonlySet<Reader> {
+  get readers(): ReadonlySet<CursorReader> {
     return this.open;
   }
 
-  add(reader: Reader): void {
+  add(reader: CursorReader): void {
     const { policy } = reader;
     this.open = added(this.open, reader);
     if (policy === 'block') this.gate.add(reader);
@@ -70,13 +70,13 @@ export class ReaderSet {
   // ── for readers ────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Puts a reader on the list of those to be woken. */
-  addWaiting(reader: Reader): void {
+  addWaiting(reader: CursorReader): void {
     reader.place = this.waiting.length;
     this.waiting.push(reader);
   }
 
   /** Takes a reader off that list, in constant time: the last one takes its place. */
-  removeWaiting(reader: Reader): void {
+  removeWaiting(reader: CursorReader): void {
     const { place } = reader;
     if (this.waiting[place] !== reader) return;
     const last = this.waiting.pop()!;
@@ -90,13 +90,13 @@ export class ReaderSet {
     this.gate.roomMade();
   }
 
-  gapFound(reader: Reader, gap: GapRecord): void {
+  gapFound(reader: CursorReader, gap: GapRecord): void {
     this.skippedBytes += gap.to - gap.from;
     this.skippedChunks += gap.chunks;
     this.stream.rules.observer.gap?.(this.stream, reader, gap);
   }
 
-  readerFailed(reader: Reader, error: StreamFSError): void {
+  readerFailed(reader: CursorReader, error: StreamFSError): void {
     this.stream.rules.observer.tooSlow?.(this.stream, reader, error);
   }
 
@@ -105,7 +105,7 @@ export class ReaderSet {
     this.closedBytes += bytes;
   }
 
-  readerClosed(reader: Reader): void {
+  readerClosed(reader: CursorReader): void {
     this.closedBytes += reader.receivedBytes;
     this.closedChunks += reader.receivedChunks;
     this.removeWaiting(reader);

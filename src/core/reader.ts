@@ -6,10 +6,11 @@
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
 import { DropNewestQueue } from './lag.ts';
+import type { Reader } from './public.ts';
 import type { ReaderSet } from './reader-set.ts';
 import { chunkAt, lend, makeRun, Pin } from './run.ts';
 import type { Slab } from './slab.ts';
-import type { Stream } from './stream.ts';
+import type { RingStream } from './stream.ts';
 import type {
   CaughtUpRecord,
   EndRecord,
@@ -26,8 +27,8 @@ import { waitToTake } from './wait.ts';
 /** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
 const UNKNOWN = -1;
 
-export class Reader implements AsyncIterable<ReadRecord> {
-  readonly stream: Stream;
+export class CursorReader implements Reader {
+  readonly stream: RingStream;
   /** No other reader of this process has it. They count up, so that a later reader has a larger one. */
   readonly id: number;
   readonly policy: LagPolicy;
@@ -66,7 +67,7 @@ export class Reader implements AsyncIterable<ReadRecord> {
   private isTrimmed = false;
 
   /** Use `stream.openReader`. */
-  constructor(stream: Stream, audience: ReaderSet, id: number, policy: LagPolicy, cursor: number) {
+  constructor(stream: RingStream, audience: ReaderSet, id: number, policy: LagPolicy, cursor: number) {
     this.stream = stream;
     this.audience = audience;
     this.id = id;

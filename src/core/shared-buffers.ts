@@ -4,6 +4,7 @@
  * a file's memory after the file has gone.
  */
 import { createError } from '../errors/index.ts';
+import type { SharedBuffers } from './public.ts';
 
 /** Smaller memory costs more to count than it is worth: the connection is charged for it. */
 export const COUNTED_FROM = 8 * 1024;
@@ -15,7 +16,7 @@ interface Account {
   give(bytes: number): void;
 }
 
-export class SharedBuffers {
+export class ChargedBuffers implements SharedBuffers {
   readonly #account: Account;
   /** How many have each buffer. */
   readonly #holders = new Map<ArrayBufferLike, number>();

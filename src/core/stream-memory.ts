@@ -1,8 +1,8 @@
 /** A stream's part of a budget: what its ring and its readers hold, and how it gives way. */
 import { limitReached } from '../errors/index.ts';
-import type { MemoryBudget, MemoryHolder } from './budget.ts';
+import type { MemoryHolder, MemoryLedger } from './budget.ts';
 import { MIN_SLAB, slabMemory } from './slab-memory.ts';
-import type { Stream } from './stream.ts';
+import type { RingStream } from './stream.ts';
 
 /** What a stream is charged beside its bytes: itself, its name, its place in tables; more than its smallest slab. */
 export const STREAM_COST = 4 * 1024;
@@ -13,13 +13,13 @@ const NAME_COST = 4;
 export class StreamMemory implements MemoryHolder {
   held = 0;
   level = 0;
-  private readonly budget: MemoryBudget;
-  private readonly stream: Stream;
+  private readonly budget: MemoryLedger;
+  private readonly stream: RingStream;
   private readonly cost: number;
   private released = false;
 
   /** @throws MEMORY_LIMIT where there is no room for one more stream */
-  constructor(budget: MemoryBudget, stream: Stream) {
+  constructor(budget: MemoryLedger, stream: RingStream) {
     this.budget = budget;
     this.stream = stream;
     this.cost = STREAM_COST + NAME_COST * (stream.name?.length ?? 0);

@@ -2,9 +2,10 @@
  * What streams may have in common. A server has thousands that differ in nothing but their names, so what holds for all
  * of them is checked once and kept once.
  */
-import type { MemoryBudget } from './budget.ts';
+import { ledgerOf, type MemoryLedger } from './budget.ts';
+import { policyOf } from './lag.ts';
+import type { StreamObserver, StreamRulesOptions } from './public.ts';
 import { largestSlab } from './slab-memory.ts';
-import { policyOf, type StreamObserver, type StreamRulesOptions } from './stream-options.ts';
 import type { LagPolicy } from './types.ts';
 import { assertPositive } from './validate.ts';
 import { MAX_TIMER_MS } from './wait.ts';
@@ -16,7 +17,7 @@ export class StreamRules {
   readonly blockTimeout: number;
   readonly now: () => number;
   readonly observer: StreamObserver;
-  readonly budget: MemoryBudget | undefined;
+  readonly budget: MemoryLedger | undefined;
   /** The largest slab of a ring, in bytes. */
   readonly maxSlab: number;
 
@@ -30,7 +31,7 @@ export class StreamRules {
     this.blockTimeout = Math.min(blockTimeout, MAX_TIMER_MS);
     this.now = options.now ?? Date.now;
     this.observer = options.observer ?? {};
-    this.budget = options.budget;
+    this.budget = options.budget === undefined ? undefined : ledgerOf(options.budget);
     this.maxSlab = largestSlab(Math.max(this.retention, this.maxLag));
   }
 

@@ -10,19 +10,14 @@
 import { createError, type StreamFSError } from '../errors/index.ts';
 import { END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
 import { isOfThisProcess, newGeneration } from './generation.ts';
+import { policyOf } from './lag.ts';
 import { emptySet } from './lazy-set.ts';
-import { Reader } from './reader.ts';
+import type { Stream, StreamIdentity, StreamOptions, StreamOrigin, StreamStats } from './public.ts';
+import { CursorReader } from './reader.ts';
 import { ReaderSet } from './reader-set.ts';
 import { Ring } from './ring.ts';
 import type { Slab } from './slab.ts';
 import { StreamMemory } from './stream-memory.ts';
-import {
-  policyOf,
-  type StreamIdentity,
-  type StreamOptions,
-  type StreamOrigin,
-  type StreamStats,
-} from './stream-options.ts';
 import { StreamRules } from './stream-rules.ts';
 import {
   type EndReason,
@@ -37,7 +32,7 @@ import { assertOffset } from './validate.ts';
 /** Of the last reader of any stream. */
 let lastReaderId = 0;
 
-export class Stream {
+export class RingStream implements Stream {
   /** What its owner calls it, where somebody is to be told; nothing here depends on it. */
   readonly name: string | undefined;
   readonly generation: string;
@@ -123,8 +118,8 @@ export class Stream {
     return this.audience?.readers.size ?? 0;
   }
 
-  readers(): IterableIterator<Reader> {
-    return (this.audience?.readers ?? emptySet<Reader>()).values();
+  readers(): IterableIterator<CursorReader> {
+    return (this.audience?.readers ?? emptySet<CursorReader>()).values();
   }
 
   /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
@@ -230,13 +225,13 @@ export class Stream {
    * @throws OFFSET_GONE for an offset no longer retained, STREAM_RECREATED for another generation, INVALID_PARAMETER
    * for a start or a policy that is none
    */
-  openReader(options: ReaderOptions = {}): Reader {
+  openReader(options: ReaderOptions = {}): CursorReader {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
     const cursor = this.startCursor(start);
     const policy = policyOf(options.onLag ?? this.rules.onLag);
     this.audience ??= new ReaderSet(this);
-    const reader = new Reader(this, this.audience, ++lastReaderId, policy, cursor);
+    const reader = new CursorReader(this, this.audience, ++lastReaderId, policy, cursor);
     if (options.reportTrimmed === true) {
       const wanted = this.wantedOffset(start);
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);
@@ -279,6 +274,11 @@ export class Stream {
   requireReachable(offset: number): void {
     const { endOffset: end, reason } = this;
     if (reason !== undefined && offset > end) throw createError('OFFSET_BEYOND_END', { offset, end }, { end });
+  }
+
+  /** Whether the byte at `offset` is kept no more, not even for readers on their way to it. */
+  isEvicted(offset: number): boolean {
+    return offset < this.ring.floor;
   }
 
   /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */

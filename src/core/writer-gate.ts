@@ -6,7 +6,7 @@
  */
 
 import { added, emptySet, removed } from './lazy-set.ts';
-import type { Reader } from './reader.ts';
+import type { CursorReader } from './reader.ts';
 import type { StreamRules } from './stream-rules.ts';
 import { MAX_CHUNK } from './types.ts';
 
@@ -14,7 +14,7 @@ import { MAX_CHUNK } from './types.ts';
 const MAX_PORTION = 256 * 1024;
 
 export class WriterGate {
-  private readers = emptySet<Reader>();
+  private readers = emptySet<CursorReader>();
   private readonly deadline: number;
   private readonly longPortion: number;
   /** The last of the writes that wait, in order; undefined when none does. */
@@ -46,11 +46,11 @@ export class WriterGate {
     return this.readers.size === 0 ? 0 : MAX_CHUNK;
   }
 
-  add(reader: Reader): void {
+  add(reader: CursorReader): void {
     this.readers = added(this.readers, reader);
   }
 
-  delete(reader: Reader): void {
+  delete(reader: CursorReader): void {
     if (!this.readers.has(reader)) return;
     this.readers = removed(this.readers, reader);
     this.roomMade();
@@ -107,7 +107,7 @@ export class WriterGate {
   }
 
   /** A reader that writers must wait for. */
-  private slowest(): Reader | undefined {
+  private slowest(): CursorReader | undefined {
     for (const reader of this.readers) {
       if (reader.lag >= reader.allowedLag) return reader;
     }

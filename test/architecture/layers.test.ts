@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
 
 const SRC = resolve(import.meta.dirname, '../../src');
 
@@ -20,6 +21,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   app: ['config', 'plugins', 'server', 'fs', 'core', 'errors', 'units', 'log', 'protocol'],
   cli: ['client', 'app', 'config', 'errors', 'units', 'protocol'],
 };
+
+/** What may know the inside of the core; all else uses what is published. */
+const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['plugins', 'server'] };
 
 /** Units of the server (a folder, or a file beside them), in the order of dependency: each may import those before it. */
 const SERVER_UNITS = [
@@ -118,6 +122,22 @@ describe('the architecture', () => {
       }),
     );
     expect(wrong).toEqual([]);
+  });
+
+  it('lets only the server and the plugins at the inside of the core, and those through one file', () => {
+    const wrong = sources.flatMap((source) =>
+      source.imports.flatMap((specifier) => {
+        const target = targetOf(source, specifier);
+        if (target === undefined || source.layer === 'core' || !target.startsWith('core/')) return [];
+        if (target === 'core/index.ts') return [];
+        const isAllowed = target === CORE_INTERNALS.file && CORE_INTERNALS.layers.includes(source.layer);
+        return isAllowed ? [] : [`${source.path} imports ${target}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+    expect(sources.some(({ path }) => path === CORE_INTERNALS.file)).toBe(true);
+    const published = Object.values(packageJson.exports).map((entry) => JSON.stringify(entry));
+    expect(published.filter((entry) => entry.includes('internal'))).toEqual([]);
   });
 
   it('imports files that exist, by their full names', () => {

@@ -1,13 +1,14 @@
 /** Where chunks and lines begin and end, and forks, which keep them: held against a plain list of what was appended. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { forkStream, MAX_CHUNK, MemoryBudget, Stream, StreamRules } from '../../src/core/index.ts';
+import { MAX_CHUNK, MemoryBudget } from '../../src/core/index.ts';
+import { forkStream, RingStream, StreamRules } from '../../src/core/internal.ts';
 
 const rules = (retention: number, budget?: MemoryBudget) =>
   new StreamRules({ retention, maxLag: retention, ...(budget === undefined ? {} : { budget }) });
 
 /** Appends pieces, and gives every offset at which a chunk begins or ends. */
-function filled(stream: Stream, pieces: readonly Uint8Array[]): number[] {
+function filled(stream: RingStream, pieces: readonly Uint8Array[]): number[] {
   const ends = [stream.endOffset];
   for (const piece of pieces) {
     for (let at = 0; at < piece.length; at += MAX_CHUNK)
@@ -35,7 +36,7 @@ describe('chunks of a stream', () => {
         fc.integer({ min: 1, max: 200_000 }),
         fc.array(fc.nat(), { maxLength: 20 }),
         (list, keep, at) => {
-          const stream = new Stream({}, rules(keep));
+          const stream = new RingStream({}, rules(keep));
           const ends = filled(stream, list);
           const { startOffset, endOffset } = stream;
           for (const n of [startOffset, endOffset, ...ends, ...at.map((one) => one % (endOffset + 1))]) {
@@ -61,7 +62,7 @@ describe('lines of a stream', () => {
     });
     fc.assert(
       fc.property(texts, fc.integer({ min: 1, max: 1500 }), (list, keep) => {
-        const stream = new Stream({}, rules(keep));
+        const stream = new RingStream({}, rules(keep));
         for (const text of list) stream.append(Buffer.from(text));
         const all = list.join('');
         const { startOffset, endOffset } = stream;
@@ -86,7 +87,7 @@ describe('a fork', () => {
   it('begins with the bytes of its source, in the same chunks at the same offsets', () => {
     fc.assert(
       fc.property(pieces, fc.integer({ min: 1, max: 200_000 }), fc.nat(), (list, keep, at) => {
-        const source = new Stream({ generation: 'aa' }, rules(keep));
+        const source = new RingStream({ generation: 'aa' }, rules(keep));
         filled(source, list);
         const { startOffset, endOffset } = source;
         const to = startOffset + (at % (endOffset - startOffset + 1));
@@ -108,7 +109,7 @@ describe('a fork', () => {
   });
 
   it('is refused where its point has gone or is not reached, and needs nothing for the beginning', () => {
-    const source = new Stream({}, rules(10));
+    const source = new RingStream({}, rules(10));
     source.append(Buffer.from('0123456789abcdef'));
     expect(() => forkStream(source, { to: 5 }, {}, rules(10))).toThrow(/no longer retained: the earliest is 6/);
     expect(() => forkStream(source, { to: 17 }, {}, rules(10))).toThrow(/ended at 16|beyond/);
@@ -122,7 +123,7 @@ describe('a fork', () => {
   it('is charged to the budget, and refused without a trace where its source would have to give way', () => {
     const budget = new MemoryBudget(2 * 1024 * 1024);
     const shared = rules(8 * 1024 * 1024, budget);
-    const source = new Stream({}, shared);
+    const source = new RingStream({}, shared);
     for (let n = 0; n < 24; n++) source.append(new Uint8Array(64 * 1024).fill(n));
     const small = forkStream(source, { from: source.endOffset - 1000, to: source.endOffset }, {}, shared);
     expect(budget.history).toBeGreaterThan(source.ring.byteLength);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LAG_POLICIES, MAX_CHUNK, MemoryBudget, MIN_BUDGET, type Reader, Stream } from '../../src/core/index.ts';
+import { LAG_POLICIES, MAX_CHUNK, MemoryBudget, MIN_BUDGET } from '../../src/core/index.ts';
+import { type CursorReader, RingStream } from '../../src/core/internal.ts';
 import { STREAM_COST } from '../../src/core/stream-memory.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 import { pattern } from '../e2e/harness/pattern.ts';
@@ -9,7 +10,7 @@ import { codeOf } from './reading.ts';
 const MB = 1024 * 1024;
 
 /** What streams and their readers hold, found out from them rather than from the budget. */
-function heldBy(streams: Iterable<Stream>): number {
+function heldBy(streams: Iterable<RingStream>): number {
   let sum = 0;
   for (const stream of streams) {
     sum += stream.stats().memory;
@@ -19,7 +20,7 @@ function heldBy(streams: Iterable<Stream>): number {
 }
 
 /** Reads all there is now, and says what was lost. Every byte of a stream is its offset, by the pattern. */
-function drain(reader: Reader): { lost: number; read: number } {
+function drain(reader: CursorReader): { lost: number; read: number } {
   const seen = { lost: 0, read: 0 };
   let at = reader.cursor;
   for (let record = reader.peek(); record !== undefined; record = reader.peek()) {
@@ -65,9 +66,9 @@ describe('one budget for many streams', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
         const budget = new MemoryBudget(MIN_BUDGET);
-        const streams: Stream[] = [];
-        const gone = new Set<Stream>();
-        const readers = new Map<Reader, { start: number; lost: number; read: number }>();
+        const streams: RingStream[] = [];
+        const gone = new Set<RingStream>();
+        const readers = new Map<CursorReader, { start: number; lost: number; read: number }>();
         let fixed = 0;
         const check = () => {
           for (const stream of gone) if (stream.readerCount === 0) gone.delete(stream);
@@ -77,7 +78,7 @@ describe('one budget for many streams', () => {
         };
         for (const one of steps) {
           if ('who' in one && streams.length <= one.who && one.do === 'append' && streams.length < 12) {
-            streams.push(new Stream({ retention: MB, maxLag: MB / 2, budget }));
+            streams.push(new RingStream({ retention: MB, maxLag: MB / 2, budget }));
           }
           const stream = 'who' in one ? streams[one.who % Math.max(1, streams.length)] : undefined;
           const chosen = 'who' in one ? [...readers.keys()][one.who] : undefined;
@@ -129,9 +130,9 @@ describe('one budget for many streams', () => {
 
   it('takes from those that hold most: a small stream keeps its history while large ones fill the rest', () => {
     const budget = new MemoryBudget(8 * MB);
-    const small = new Stream({ retention: MB, maxLag: MB, budget });
+    const small = new RingStream({ retention: MB, maxLag: MB, budget });
     small.append(Buffer.alloc(100_000));
-    const large = Array.from({ length: 4 }, () => new Stream({ retention: 6 * MB, maxLag: 6 * MB, budget }));
+    const large = Array.from({ length: 4 }, () => new RingStream({ retention: 6 * MB, maxLag: 6 * MB, budget }));
     for (let n = 0; n < 200; n++) for (const stream of large) stream.append(Buffer.alloc(MAX_CHUNK));
     expect(small.stats().retained).toBe(100_000);
     const retained = large.map((stream) => stream.stats().retained);
@@ -142,7 +143,7 @@ describe('one budget for many streams', () => {
 
   it('takes what has been read before what somebody is still to read', () => {
     const budget = new MemoryBudget(4 * MB);
-    const make = () => new Stream({ retention: 2 * MB, maxLag: 2 * MB, budget });
+    const make = () => new RingStream({ retention: 2 * MB, maxLag: 2 * MB, budget });
     const [wanted, read, third] = [make(), make(), make()];
     const reader = wanted.openReader();
     for (const stream of [wanted, read]) stream.append(Buffer.alloc(1.5 * MB));
@@ -153,7 +154,7 @@ describe('one budget for many streams', () => {
 
   it('a reader that was still to get what gave way gets a gap with its exact bounds, counted', () => {
     const budget = new MemoryBudget(MIN_BUDGET);
-    const stream = new Stream({ retention: 8 * MB, maxLag: 8 * MB, budget });
+    const stream = new RingStream({ retention: 8 * MB, maxLag: 8 * MB, budget });
     const reader = stream.openReader();
     for (let at = 0; at < 6 * MB; at += MAX_CHUNK) stream.append(bytesFrom(at, MAX_CHUNK));
     const { startOffset } = stream;
@@ -170,8 +171,8 @@ describe('one budget for many streams', () => {
 
   it('refuses one more stream where there would be no slab for it, and takes it when another has gone', () => {
     const budget = new MemoryBudget(MIN_BUDGET);
-    const streams: Stream[] = [];
-    const make = () => streams.push(new Stream({ retention: MB, maxLag: MB, budget }));
+    const streams: RingStream[] = [];
+    const make = () => streams.push(new RingStream({ retention: MB, maxLag: MB, budget }));
     let error: unknown;
     for (let n = 0; n < 10_000 && error === undefined; n++) {
       try {
@@ -195,7 +196,7 @@ describe('one budget for many streams', () => {
 
   it('gets all of a stream back that was ended long before it is removed, once its last reader has gone', () => {
     const budget = new MemoryBudget(MIN_BUDGET);
-    const stream = new Stream({ retention: MB, maxLag: MB, budget });
+    const stream = new RingStream({ retention: MB, maxLag: MB, budget });
     stream.append(pattern(0, MB));
     const reader = stream.openReader();
     stream.end();
@@ -208,7 +209,7 @@ describe('one budget for many streams', () => {
 
   it('without a limit counts all the same', () => {
     const budget = new MemoryBudget(0);
-    const stream = new Stream({ retention: MB, maxLag: MB, budget });
+    const stream = new RingStream({ retention: MB, maxLag: MB, budget });
     stream.append(Buffer.alloc(MB));
     expect(budget.history).toBe(stream.stats().memory);
     expect(budget.givenUp).toBe(0);

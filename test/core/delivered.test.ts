@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryBudget, Stream } from '../../src/core/index.ts';
+import { MemoryBudget } from '../../src/core/index.ts';
+import { RingStream } from '../../src/core/internal.ts';
 import { readNow } from './reading.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const make = (options = {}) => new Stream({ retention: 1000, maxLag: 20, ...options });
+const make = (options = {}) => new RingStream({ retention: 1000, maxLag: 20, ...options });
 
 describe('what readers were given', () => {
   it('is counted in bytes and chunks, over the readers there are and those that have left', async () => {

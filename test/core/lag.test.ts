@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { LAG_POLICIES, type LagPolicy, Stream } from '../../src/core/index.ts';
+import { LAG_POLICIES, type LagPolicy } from '../../src/core/index.ts';
+import { RingStream } from '../../src/core/internal.ts';
 import { append, bytesNow, codeOf, readNow, recordsNow, turn, until } from './reading.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;
 
-function stream(onLag: LagPolicy, options: Partial<ConstructorParameters<typeof Stream>[0]> = {}): Stream {
-  return new Stream({ retention: 20, maxLag: 20, onLag, ...options });
+function stream(onLag: LagPolicy, options: Partial<ConstructorParameters<typeof RingStream>[0]> = {}): RingStream {
+  return new RingStream({ retention: 20, maxLag: 20, onLag, ...options });
 }
 
 describe('a reader within its allowance', () => {
@@ -29,7 +30,7 @@ describe('a reader within its allowance', () => {
     const s = stream('disconnect');
     expect(s.openReader().policy).toBe('disconnect');
     expect(s.openReader({ onLag: 'drop-newest' }).policy).toBe('drop-newest');
-    expect(new Stream({ retention: 1, maxLag: 1 }).openReader().policy).toBe('drop-oldest');
+    expect(new RingStream({ retention: 1, maxLag: 1 }).openReader().policy).toBe('drop-oldest');
   });
 
   it('contract 20: a policy that is none is refused, naming those there are', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AppendId, type Attempt, MemoryBudget, MIN_BUDGET, Producers } from '../../src/core/index.ts';
+import { type AppendId, MemoryBudget, MIN_BUDGET } from '../../src/core/index.ts';
+import { type Attempt, Producers } from '../../src/core/internal.ts';
 import { BROKEN_OFF, PRODUCER_COST } from '../../src/core/producers.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 

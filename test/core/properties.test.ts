@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LAG_POLICIES, type LagPolicy, type Reader, type ReaderStart, Stream } from '../../src/core/index.ts';
+import { LAG_POLICIES, type LagPolicy, type ReaderStart } from '../../src/core/index.ts';
+import { type CursorReader, RingStream } from '../../src/core/internal.ts';
 import { MAX_SLAB, MIN_SLAB } from '../../src/core/slab-memory.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 import { type Expected, ModelReader, ModelStream } from './model.ts';
@@ -96,7 +97,7 @@ function content(size: number, seed: number): Uint8Array {
 }
 
 /** A run as one record, to be compared like any other. */
-function whole(run: ReturnType<Reader['peekRun']>): ReturnType<Reader['peek']> {
+function whole(run: ReturnType<CursorReader['peekRun']>): ReturnType<CursorReader['peek']> {
   if (run?.type !== 'run') return run;
   const data = Buffer.concat(run.parts);
   expect(data.length).toBe(run.length);
@@ -105,14 +106,14 @@ function whole(run: ReturnType<Reader['peekRun']>): ReturnType<Reader['peek']> {
 
 /** A stream and its model, side by side. */
 class Pair {
-  readonly stream: Stream;
+  readonly stream: RingStream;
   readonly model: ModelStream;
-  readonly readers: { real: Reader; model: ModelReader }[] = [];
+  readonly readers: { real: CursorReader; model: ModelReader }[] = [];
   private readonly slabSize: number;
   private widestKept: number;
 
   constructor(retention: number, maxLag: number, policy: number) {
-    this.stream = new Stream({ retention, maxLag, onLag: LAG_POLICIES[policy % LAG_POLICIES.length]! });
+    this.stream = new RingStream({ retention, maxLag, onLag: LAG_POLICIES[policy % LAG_POLICIES.length]! });
     this.model = new ModelStream({ retention, maxLag });
     const widest = Math.max(retention, maxLag);
     this.slabSize = Math.min(MAX_SLAB, Math.max(MIN_SLAB, widest / 4));
@@ -203,9 +204,9 @@ class Pair {
   }
 
   /** One chunk read; true while there is more to come. */
-  private async read(real: Reader, model: ModelReader): Promise<boolean> {
+  private async read(real: CursorReader, model: ModelReader): Promise<boolean> {
     const expected = model.next(true);
-    let record: Awaited<ReturnType<Reader['read']>>;
+    let record: Awaited<ReturnType<CursorReader['read']>>;
     try {
       record = await real.read({ timeout: 0 });
     } catch (error) {
@@ -220,7 +221,7 @@ class Pair {
   }
 
   private peek(
-    real: Reader,
+    real: CursorReader,
     model: ModelReader,
     max: number | undefined,
     part: number,
@@ -246,7 +247,7 @@ class Pair {
     return length;
   }
 
-  private compare(record: ReturnType<Reader['peek']>, expected: Expected | 'cut off', exact: boolean): void {
+  private compare(record: ReturnType<CursorReader['peek']>, expected: Expected | 'cut off', exact: boolean): void {
     if (record?.type !== 'data' || expected === undefined || expected === 'cut off' || expected.type !== 'data') {
       expect(record).toEqual(expected);
       return;
@@ -259,7 +260,7 @@ class Pair {
     expect(Buffer.compare(record.data, this.model.slice(record.offset, to)), 'the bytes of the history').toBe(0);
   }
 
-  private seek(real: Reader, model: ModelReader, offset: number): void {
+  private seek(real: CursorReader, model: ModelReader, offset: number): void {
     if (model.failed) return;
     if (offset < this.model.start) {
       expect(() => real.seek(offset)).toThrow(`the earliest is ${this.model.start}`);
@@ -344,7 +345,7 @@ describe('drop-newest, with bytes on their way while others arrive', () => {
         fc.integer({ min: 1, max: 8000 }),
         fc.array(fc.tuple(size, size, fc.nat({ max: 255 }), fc.boolean()), { maxLength: 60, size: 'max' }),
         async (retention, maxLag, rounds) => {
-          const stream = new Stream({ retention, maxLag, onLag: 'drop-newest' });
+          const stream = new RingStream({ retention, maxLag, onLag: 'drop-newest' });
           const model = new ModelStream({ retention, maxLag });
           const reader = stream.openReader();
           let at = 0;
@@ -352,7 +353,7 @@ describe('drop-newest, with bytes on their way while others arrive', () => {
             stream.append(content(length, seed));
             model.append(content(length, seed));
           };
-          const follow = (record: ReturnType<Reader['peek']>) => {
+          const follow = (record: ReturnType<CursorReader['peek']>) => {
             if (record?.type === 'gap') {
               expect(record.from).toBe(at);
               expect(record.chunks).toBe(model.chunksIn(record.from, record.to));
@@ -407,7 +408,7 @@ describe('writers that wait, and readers of every policy, at their own pace', ()
         fc.array(writerArbitrary, { minLength: 1, maxLength: 4 }),
         fc.array(readerArbitrary, { maxLength: 6 }),
         async (retention, maxLag, writers, readers) => {
-          const stream = new Stream({ retention, maxLag });
+          const stream = new RingStream({ retention, maxLag });
           const history: Buffer[] = [];
           const append = stream.append.bind(stream);
           stream.append = (bytes) => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Reader, type ReaderStart, Stream } from '../../src/core/index.ts';
+import type { ReaderStart } from '../../src/core/index.ts';
+import { type CursorReader, RingStream } from '../../src/core/internal.ts';
 import {
   append,
   bytesNow,
@@ -15,8 +16,8 @@ import {
 
 const KB = 1024;
 
-function stream(options: Partial<ConstructorParameters<typeof Stream>[0]> = {}): Stream {
-  return new Stream({ retention: 1000, maxLag: 1000, ...options });
+function stream(options: Partial<ConstructorParameters<typeof RingStream>[0]> = {}): RingStream {
+  return new RingStream({ retention: 1000, maxLag: 1000, ...options });
 }
 
 // Time passes when a test says so, and every timer that is left can be counted, those too that keep nothing alive.
@@ -180,7 +181,7 @@ describe('the cursor', () => {
 });
 
 describe('where to start', () => {
-  async function from(s: Stream, start: ReaderStart): Promise<string> {
+  async function from(s: RingStream, start: ReaderStart): Promise<string> {
     const reader = s.openReader({ start });
     const bytes = await bytesNow(reader);
     reader.close();
@@ -387,7 +388,7 @@ describe('reading chunks', () => {
   });
 
   it('contract 22: a read with a timeout leaves no timer and no listener behind, however it ends', async () => {
-    const endings: ((s: Stream, reader: Reader, abort: () => void) => void)[] = [
+    const endings: ((s: RingStream, reader: CursorReader, abort: () => void) => void)[] = [
       (s) => append(s, 'data'),
       (s) => s.end(),
       (_, reader) => reader.close(),
@@ -707,7 +708,7 @@ describe('no loose ends', () => {
       while (readers.length > 0) readers.pop()!.close();
       return first;
     };
-    const gone: WeakRef<Reader>[] = [];
+    const gone: WeakRef<CursorReader>[] = [];
     const openReader = s.openReader.bind(s);
     s.openReader = (options) => {
       const reader = openReader(options);

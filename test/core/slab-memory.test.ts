@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Stream } from '../../src/core/index.ts';
+import { RingStream } from '../../src/core/internal.ts';
 import { BLOCK_MEMORY, FIRST_SLAB } from '../../src/core/slab-memory.ts';
 import { STREAM_COST } from '../../src/core/stream-memory.ts';
 import { readNow } from './reading.ts';
 
 const KiB = 1024;
 
-function streams(count: number): Stream[] {
-  return Array.from({ length: count }, () => new Stream({ retention: 64 * KiB, maxLag: 64 * KiB }));
+function streams(count: number): RingStream[] {
+  return Array.from({ length: count }, () => new RingStream({ retention: 64 * KiB, maxLag: 64 * KiB }));
 }
 
 /** What lies behind the first bytes of each stream. */
-function memoryOf(all: readonly Stream[]): ArrayBufferLike[] {
+function memoryOf(all: readonly RingStream[]): ArrayBufferLike[] {
   return all.map((stream) => stream.peekAt(stream.startOffset, 1)!.buffer);
 }
 

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { Stream } from '../../src/core/index.ts';
+import { RingStream } from '../../src/core/internal.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /** Fills the ring over and over: every slab that may be filled again will have been. */
-function overrun(stream: Stream): void {
+function overrun(stream: RingStream): void {
   const other = Buffer.alloc(64 * KiB, 'z');
   for (let n = 0; n < 256; n++) stream.append(other);
 }
 
-function streamOf(letter: string): Stream {
-  const stream = new Stream({ retention: MiB, maxLag: MiB });
+function streamOf(letter: string): RingStream {
+  const stream = new RingStream({ retention: MiB, maxLag: MiB });
   for (let n = 0; n < 32; n++) stream.append(Buffer.alloc(64 * KiB, letter));
   return stream;
 }
@@ -79,7 +79,7 @@ describe('memory that is filled again', () => {
   });
 
   it('is never that of what a reader with drop-newest has queued', async () => {
-    const stream = new Stream({ retention: MiB, maxLag: MiB, onLag: 'drop-newest' });
+    const stream = new RingStream({ retention: MiB, maxLag: MiB, onLag: 'drop-newest' });
     const reader = stream.openReader({ start: { from: 'live' } });
     for (let n = 0; n < 16; n++) stream.append(Buffer.alloc(64 * KiB, 'a'));
     overrun(stream);
@@ -94,7 +94,7 @@ describe('memory that is filled again', () => {
   });
 
   it('knows nothing of the chunks that lay in it before', async () => {
-    const stream = new Stream({ retention: MiB, maxLag: MiB });
+    const stream = new RingStream({ retention: MiB, maxLag: MiB });
     for (let n = 0; n < 4 * KiB; n++) stream.append(Buffer.alloc(1000, 'a'));
     for (let n = 0; n < 64; n++) stream.append(Buffer.alloc(60 * KiB, 'b'));
     const reader = stream.openReader();

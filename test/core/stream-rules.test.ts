@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryBudget, Stream, StreamRules } from '../../src/core/index.ts';
+import { MemoryBudget } from '../../src/core/index.ts';
+import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import { append, codeOf, readNow, turn } from './reading.ts';
 
 describe('streams that share their rules', () => {
@@ -8,8 +9,11 @@ describe('streams that share their rules', () => {
   it('do what streams with the same options do, each for itself', async () => {
     const rules = new StreamRules(options);
     const own = { generation: 'g', firstOffset: 100 };
-    const [one, other] = [new Stream({ ...own, name: 'one' }, rules), new Stream({ ...own, name: 'other' }, rules)];
-    const alone = new Stream({ ...own, ...options });
+    const [one, other] = [
+      new RingStream({ ...own, name: 'one' }, rules),
+      new RingStream({ ...own, name: 'other' }, rules),
+    ];
+    const alone = new RingStream({ ...own, ...options });
     expect([one.name, other.name, one.rules]).toEqual(['one', 'other', other.rules]);
     for (const stream of [one, alone]) append(stream, 'abc', 'defghijk');
     const readers = [one, alone].map((stream) => stream.openReader());
@@ -26,7 +30,7 @@ describe('streams that share their rules', () => {
   it('share a budget, of which each takes its part', () => {
     const budget = new MemoryBudget(0);
     const rules = new StreamRules({ ...options, budget });
-    const [one, other] = [new Stream({}, rules), new Stream({}, rules)];
+    const [one, other] = [new RingStream({}, rules), new RingStream({}, rules)];
     append(one, 'abc');
     expect([budget.holderCount, budget.history]).toEqual([2, one.stats().memory]);
     other.end('removed');
@@ -43,7 +47,7 @@ describe('streams that share their rules', () => {
 
 describe('a stream that nobody has read yet', () => {
   it('has lost nothing, delivered nothing, holds nobody up, and may end', () => {
-    const stream = new Stream({ retention: 8, maxLag: 4, onLag: 'block' });
+    const stream = new RingStream({ retention: 8, maxLag: 4, onLag: 'block' });
     expect([...stream.readers()]).toEqual([]);
     expect(stream.write(Buffer.alloc(1_000_000))).toBeUndefined();
     expect(stream.stats()).toMatchObject({ readers: 0, maxReaderLag: 0, deliveredBytes: 0, skippedBytes: 0 });

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_CHUNK, MAX_OFFSET, type Reader, Stream } from '../../src/core/index.ts';
+import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
+import { type CursorReader, RingStream } from '../../src/core/internal.ts';
 import { append, bytesNow, bytesOf, codeOf, readNow, recordsNow, turn } from './reading.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;
 
-function stream(options: Partial<ConstructorParameters<typeof Stream>[0]> = {}): Stream {
-  return new Stream({ retention: 1000, maxLag: 1000, ...options });
+function stream(options: Partial<ConstructorParameters<typeof RingStream>[0]> = {}): RingStream {
+  return new RingStream({ retention: 1000, maxLag: 1000, ...options });
 }
 
 describe('appending', () => {
@@ -237,7 +238,7 @@ describe('fan-out', () => {
       return Buffer.concat(parts);
     });
     const written: Uint8Array[] = [];
-    let visitors: Reader[] = [];
+    let visitors: CursorReader[] = [];
     const churn = new Set<Promise<unknown>>();
     for (let i = 0; i < 5000; i++) {
       const visitor = s.openReader({ start: { from: i % 2 === 0 ? 'live' : 'earliest' } });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Reader, Stream } from '../../src/core/index.ts';
+import { type CursorReader, RingStream } from '../../src/core/internal.ts';
 import { append, bytesNow, bytesOf, codeOf, readNow, turn, until } from './reading.ts';
 
 const KB = 1024;
@@ -12,8 +12,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function stream(options: Partial<ConstructorParameters<typeof Stream>[0]> = {}): Stream {
-  return new Stream({ retention: 20, maxLag: 20, onLag: 'block', ...options });
+function stream(options: Partial<ConstructorParameters<typeof RingStream>[0]> = {}): RingStream {
+  return new RingStream({ retention: 20, maxLag: 20, onLag: 'block', ...options });
 }
 
 /** Whether a write has been done. */
@@ -30,7 +30,9 @@ async function turns(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn();
 }
 
-async function fullStream(options: Partial<ConstructorParameters<typeof Stream>[0]> = {}): Promise<[Stream, Reader]> {
+async function fullStream(
+  options: Partial<ConstructorParameters<typeof RingStream>[0]> = {},
+): Promise<[RingStream, CursorReader]> {
   const s = stream(options);
   const reader = s.openReader();
   await readNow(reader);
@@ -176,7 +178,7 @@ describe('block', () => {
   });
 
   it('contract 20: a reader that leaves, or seeks ahead, lets writers go on at once', async () => {
-    for (const leave of [(r: Reader) => r.close(), (r: Reader) => r.seek(20)]) {
+    for (const leave of [(r: CursorReader) => r.close(), (r: CursorReader) => r.seek(20)]) {
       const [s, reader] = await fullStream();
       const write = watch(s.write(bytesOf('x')));
       await turns();
@@ -211,7 +213,7 @@ describe('block', () => {
   });
 
   it('contract 22: no timer is left when the wait is over, however it ended', async () => {
-    const endings: ((s: Stream, reader: Reader) => void)[] = [
+    const endings: ((s: RingStream, reader: CursorReader) => void)[] = [
       (s) => s.end(),
       (_, reader) => reader.close(),
       (_, reader) => reader.seek(20),

@@ -1,12 +1,10 @@
-import { join } from 'node:path';
-import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import packageJson from '../../package.json' with { type: 'json' };
 import { parseConfig } from '../../src/config/index.ts';
 import { Stream } from '../../src/core/index.ts';
 import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
+import { typeErrors } from './compile.ts';
 import { blocksOf } from './markdown.ts';
-import { allPages, page, ROOT } from './pages.ts';
+import { allPages, page } from './pages.ts';
 
 const CONFIGURATION = page('docs/configuration.md').text;
 const samples = allPages().flatMap(({ path, text }) =>
@@ -14,53 +12,6 @@ const samples = allPages().flatMap(({ path, text }) =>
     .filter((block) => block.language === 'ts')
     .map((block) => ({ path, text: block.text })),
 );
-
-/** What the compiler says of modules, given by name, that import the package as users do. */
-function typeErrors(modules: Readonly<Record<string, string>>): string[] {
-  const files = new Map(Object.entries(modules).map(([name, text]) => [join(ROOT, 'test/docs', name), text]));
-  const options: ts.CompilerOptions = {
-    target: ts.ScriptTarget.ES2023,
-    lib: ['lib.es2023.d.ts'],
-    types: ['node'],
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    allowImportingTsExtensions: true,
-    resolveJsonModule: true,
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    skipLibCheck: true,
-    noEmit: true,
-    // The sources rather than what was built from them, which may be older.
-    paths: Object.fromEntries(
-      Object.entries(packageJson.exports).flatMap(([path, target]) =>
-        typeof target === 'string'
-          ? []
-          : [
-              [
-                path.replace(/^\./, packageJson.name),
-                [target.default.replace('/dist/', '/src/').replace('.js', '.ts')],
-              ],
-            ],
-      ),
-    ),
-  };
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.getCurrentDirectory = () => ROOT;
-  host.fileExists = (name) => files.has(name) || fileExists(name);
-  host.readFile = (name) => files.get(name) ?? readFile(name);
-  host.getSourceFile = (name, version) => {
-    const text = files.get(name);
-    return text === undefined ? getSourceFile(name, version) : ts.createSourceFile(name, text, version);
-  };
-  const program = ts.createProgram({ rootNames: [...files.keys()], options, host });
-  return [...files.keys()].flatMap((name) => {
-    const file = program.getSourceFile(name);
-    const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
-    return found.map(({ messageText }) => `${name}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
-  });
-}
 
 describe('what the pages show', () => {
   it('TypeScript holds against the types of the package', { timeout: 60_000 }, () => {

@@ -1,6 +1,6 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
-import { type AppendId, lifeDetails, producerGap, type ReaderStart, Stream, StreamRules } from '../../core/index.ts';
-import { added, emptySet, removed } from '../../core/lazy-set.ts';
+import type { AppendId, ReaderStart } from '../../core/index.ts';
+import { added, emptySet, lifeDetails, producerGap, RingStream, removed, StreamRules } from '../../core/internal.ts';
 import { createError, limitReached } from '../../errors/index.ts';
 import {
   type Account,
@@ -154,7 +154,7 @@ export class StreamFileSystem implements FileSystem {
     if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
     account?.require('streams', maxStreams);
     const name = this.prefix + path;
-    const stream = new Stream({ name, firstOffset }, this.rules);
+    const stream = new RingStream({ name, firstOffset }, this.rules);
     const entry: Entry = {
       path,
       stream,

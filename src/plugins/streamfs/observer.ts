@@ -2,7 +2,8 @@
  * What the streams of a mount tell of themselves, and whom it concerns. One observer for all of them, since there may be
  * thousands: each says who it is, and the table says what else there is to it.
  */
-import { closedError, type Stream, type StreamObserver } from '../../core/index.ts';
+import type { Stream, StreamObserver } from '../../core/index.ts';
+import { closedError } from '../../core/internal.ts';
 import { StreamFSError } from '../../errors/index.ts';
 import type { SlowReaders } from './slow-readers.ts';
 import type { Entry, StreamTable } from './stream-table.ts';

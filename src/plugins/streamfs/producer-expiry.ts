@@ -2,7 +2,8 @@
  * Producers that have been idle for too long are forgotten also where nobody appends any more: what is remembered of
  * them is charged for, and a mount may have thousands of streams. One timer for all of a mount.
  */
-import { type MemoryBudget, Producers } from '../../core/index.ts';
+import type { MemoryBudget } from '../../core/index.ts';
+import { Producers } from '../../core/internal.ts';
 import type { Clock, PluginContext } from '../../fs/index.ts';
 import type { Settings } from './settings.ts';
 

@@ -1,5 +1,6 @@
 /** A body that is an append of a producer, on its way into a stream: each byte of it is applied once (contract 72). */
-import { type AppendId, type Attempt, MAX_CHUNK, type Producers, type Stream } from '../../core/index.ts';
+import { type AppendId, MAX_CHUNK } from '../../core/index.ts';
+import type { Attempt, Producers, RingStream } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
 import type { CloseOptions, FileWriter, ProducerFacts } from '../../fs/index.ts';
 import type { LineHolder, ProducerLine, StreamLines } from './stream-lines.ts';
@@ -9,7 +10,7 @@ import { StreamWriter, type WriterOwner } from './stream-writer.ts';
 const underWay = new WeakMap<Producers, Map<string, Promise<void>>>();
 
 export interface ProducerTarget {
-  stream: Stream;
+  stream: RingStream;
   producers: Producers;
   append: AppendId;
   /** Where lines are to stay whole. */
@@ -140,7 +141,7 @@ class RepeatedWriter implements FileWriter {
   readonly generation: string;
   readonly producer: ProducerFacts;
 
-  constructor(stream: Stream, producers: Producers, { id, epoch, seq }: AppendId) {
+  constructor(stream: RingStream, producers: Producers, { id, epoch, seq }: AppendId) {
     this.endOffset = stream.endOffset;
     this.generation = stream.generation;
     this.producer = { isRepeated: true, epoch, seq: producers.lastSeq(id) ?? seq };

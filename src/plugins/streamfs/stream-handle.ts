@@ -5,7 +5,7 @@
  * bytes or another read's delivery wake it, and it looks again (contract 55). The position moves only when a read is
  * said to have been delivered (contract 54).
  */
-import { type Reader, type Stream, waitToBeWoken } from '../../core/index.ts';
+import { type CursorReader, type RingStream, waitToBeWoken } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { Access } from '../access.ts';
@@ -16,7 +16,7 @@ const EMPTY = new Uint8Array(0);
 
 export interface StreamHandleOptions {
   path: string;
-  stream: Stream;
+  stream: RingStream;
   access: Access;
   /** Where lines are to stay whole: the one that the handle is in the middle of. */
   line?: Line | undefined;
@@ -29,7 +29,7 @@ export class StreamHandle implements FileHandle {
   readonly path: string;
   private readonly options: StreamHandleOptions;
   /** Where the handle reads; undefined when it is not open for reading. */
-  reader: Reader | undefined;
+  reader: CursorReader | undefined;
   /** Whether that reader is being sent as a live read. */
   private streaming = false;
   /** Reads that wait. */
@@ -65,7 +65,7 @@ export class StreamHandle implements FileHandle {
   }
 
   /** The reader, ready to be used; undefined on a handle for writing only. @throws HANDLE_BUSY during a live read */
-  private idleReader(): Reader | undefined {
+  private idleReader(): CursorReader | undefined {
     if (this.streaming && this.reader!.isClosed) {
       // The live read is over: go on where it stopped.
       this.streaming = false;
@@ -88,7 +88,7 @@ export class StreamHandle implements FileHandle {
   }
 
   /** Bytes at the position, which moves when they have been delivered. */
-  private next(reader: Reader, size: number): HandleRead | undefined {
+  private next(reader: CursorReader, size: number): HandleRead | undefined {
     if (this.underWay !== undefined) return undefined;
     let record = reader.peek(size);
     while (record?.type === 'gap' || record?.type === 'caught-up') {
@@ -122,7 +122,7 @@ export class StreamHandle implements FileHandle {
   }
 
   /** Waits until something may have changed: new bytes, a seek, a close, a read delivered; or the time is up. */
-  private async change(reader: Reader, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  private async change(reader: CursorReader, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     const news = {
       // The first that waits puts the reader on the list; whatever wakes one wakes all.
       begin: (wake: () => void) => {

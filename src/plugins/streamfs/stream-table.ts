@@ -3,7 +3,8 @@
  *
  * A directory exists as long as a stream lies below it. A path is a stream or a directory, never both.
  */
-import type { EndReason, Producers, Stream } from '../../core/index.ts';
+import type { EndReason } from '../../core/index.ts';
+import type { Producers, RingStream } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
 import type { Account } from '../../fs/account.ts';
 import { parentPath } from '../../fs/path.ts';
@@ -12,7 +13,7 @@ import type { StreamWriter } from './stream-writer.ts';
 
 export interface Entry {
   readonly path: string;
-  readonly stream: Stream;
+  readonly stream: RingStream;
   /** Made because somebody opened it to read: gone with its last reader if nobody has written (contract 36). */
   autoCreated: boolean;
   /** Handles that hold on to it. */

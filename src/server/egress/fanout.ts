@@ -9,7 +9,8 @@
  * goes out from the slabs themselves, with its head before it and its tails behind, in one system call.
  */
 import type { Socket } from 'node:net';
-import type { RunRecord, Stream } from '../../core/index.ts';
+import type { Stream } from '../../core/index.ts';
+import type { RunRecord } from '../../core/internal.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { PooledBuffer, takeFromBlock } from './buffer-pool.ts';
 import type { Transfer } from './transfer.ts';

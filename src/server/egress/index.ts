@@ -2,6 +2,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
+import { internalOf } from '../../core/internal.ts';
 import type { StreamSource } from '../../fs/index.ts';
 import { HEADERS, READ_TRAILERS } from '../../protocol/index.ts';
 import type { Encoding } from '../encoding/index.ts';
@@ -103,7 +104,7 @@ export function startLive(
   onOver: () => void,
 ): void {
   const fanout = joinFanout(reader.stream, options.encoding, chunked ? chunkedTransfer : closeTransfer);
-  new Sink(reader, socket, fanout, options, onOver).pump();
+  new Sink(internalOf(reader), socket, fanout, options, onOver).pump();
 }
 
 export { HeldText } from './held-text.ts';

@@ -7,7 +7,7 @@
  * any other, without anybody else noticing.
  */
 import type { Socket } from 'node:net';
-import type { Pin, Reader, RunRecord } from '../../core/index.ts';
+import type { CursorReader, Pin, RunRecord } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import { type Clock, type PluginLogger, systemClock } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
@@ -48,7 +48,7 @@ function tick(sink: Sink): void {
 }
 
 export class Sink implements LiveRead {
-  readonly reader: Reader;
+  readonly reader: CursorReader;
   readonly socket: Socket;
   /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
   private queued: PooledBuffer | RunRecord | undefined;
@@ -71,7 +71,7 @@ export class Sink implements LiveRead {
 
   /** @param onOver called once, when the read is over and the reader closed */
   constructor(
-    reader: Reader,
+    reader: CursorReader,
     socket: Socket,
     fanout: Fanout,
     options: SinkOptions,
@@ -179,7 +179,7 @@ export class Sink implements LiveRead {
     if (queued === undefined) return [];
     if (queued instanceof PooledBuffer) return queued.isForgotten ? [queued.bytes] : [];
     // While it is in the ring it costs nothing more.
-    return queued.offset < reader.stream.ring.floor ? queued.parts : [];
+    return reader.stream.isEvicted(queued.offset) ? queued.parts : [];
   }
 
   get kind(): string {

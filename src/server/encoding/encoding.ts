@@ -6,7 +6,8 @@
  *
  * To add one: a file beside raw.ts with an object of this type, and its line in index.ts.
  */
-import type { GapRecord, RunRecord } from '../../core/index.ts';
+import type { GapRecord } from '../../core/index.ts';
+import type { RunRecord } from '../../core/internal.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
 
 /** What an encoding may say of the stream beside its bytes. */

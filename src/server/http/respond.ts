@@ -6,7 +6,7 @@
  * what still comes is read and dropped for a moment, and only then the exchange ends.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { COUNTED_FROM } from '../../core/index.ts';
+import { COUNTED_FROM } from '../../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';

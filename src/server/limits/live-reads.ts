@@ -1,6 +1,7 @@
 /** The reads under way: how many there may be, and the memory that only those keep alive whose peers do not read. */
 import type { Socket } from 'node:net';
 import type { MemoryBudget, Reader } from '../../core/index.ts';
+import { internalOf, type MemoryLedger } from '../../core/internal.ts';
 import { limitReached } from '../../errors/index.ts';
 import type { Account } from '../../fs/index.ts';
 import { encryptedBytes } from '../net/secure-socket.ts';
@@ -32,7 +33,7 @@ export class LiveReads {
   /** Reads that have been asked for and are not over. */
   count = 0;
   readonly #max: number;
-  readonly #memory: MemoryBudget;
+  readonly #memory: MemoryLedger;
   readonly #reads = new Set<LiveRead>();
   /** Those that are over, and of which something still waits in the socket. */
   readonly #draining = new Set<LiveRead>();
@@ -42,7 +43,7 @@ export class LiveReads {
   /** @param max 0 for any number */
   constructor(max: number, memory: MemoryBudget) {
     this.#max = max || Number.POSITIVE_INFINITY;
-    this.#memory = memory;
+    this.#memory = internalOf(memory);
   }
 
   /** One more, on an account if it is on one's; {@link leave} is to follow, once. @throws READER_LIMIT, TOKEN_LIMIT */

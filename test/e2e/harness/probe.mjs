@@ -7,11 +7,16 @@ import { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { inspect } from 'node:util';
 import { queryObjects } from 'node:v8';
-import { Reader, Stream } from '../../../dist/core/index.js';
+import { Stream } from '../../../dist/core/index.js';
 
 const idle = setTimeout(() => undefined, 0);
 const Timeout = idle.constructor;
 clearTimeout(idle);
+
+// Readers are published as an interface.
+const reader = new Stream({ retention: 1, maxLag: 1 }).openReader();
+const Reader = reader.constructor;
+reader.close();
 
 const KINDS = Object.entries({ Socket, IncomingMessage, ServerResponse, Timeout, Reader, Stream });
 

@@ -1,5 +1,5 @@
 /** A mounted streamfs without a server, and the small steps its tests are made of. */
-import type { Reader } from '../../../src/core/index.ts';
+import { type CursorReader, internalOf } from '../../../src/core/internal.ts';
 import { StreamFSError } from '../../../src/errors/index.ts';
 import type { FileSystem, PluginConfig, PluginInstance, PluginLogger } from '../../../src/fs/index.ts';
 import { streamfsPlugin } from '../../../src/plugins/index.ts';
@@ -32,10 +32,10 @@ export async function mount(
 export const bytes = (text: string) => new TextEncoder().encode(text);
 export const text = (data: Uint8Array) => new TextDecoder().decode(data);
 
-export async function openReader(fs: FileSystem, path: string, options = {}): Promise<Reader> {
+export async function openReader(fs: FileSystem, path: string, options = {}): Promise<CursorReader> {
   const source = await fs.openStream(path, options);
   if (source.kind !== 'live') throw new Error(`${path} is not a live stream`);
-  return source.reader;
+  return internalOf(source.reader);
 }
 
 /** The error an action fails with, as `CODE text`. */

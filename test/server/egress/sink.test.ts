@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { MemoryBudget, MIN_BUDGET, Stream } from '../../../src/core/index.ts';
+import { MemoryBudget, MIN_BUDGET } from '../../../src/core/index.ts';
+import { RingStream } from '../../../src/core/internal.ts';
 import { joinFanout } from '../../../src/server/egress/fanout.ts';
 import { Sink, type SinkOptions } from '../../../src/server/egress/sink.ts';
 import { chunkedTransfer, closeTransfer, type Transfer } from '../../../src/server/egress/transfer.ts';
@@ -34,7 +35,7 @@ afterEach(() => {
 });
 
 function sink(
-  stream: Stream,
+  stream: RingStream,
   socket: Socket,
   options: Partial<SinkOptions> & { frames?: boolean; transfer?: Transfer } = {},
 ) {
@@ -75,7 +76,7 @@ function checkFrames(all: Buffer): { received: number; wrong: number } {
 
 describe('sending a stream to sockets', () => {
   it('contract 2: readers at the same place are sent the same memory', async () => {
-    const stream = new Stream({ retention: 1024 * KiB, maxLag: 1024 * KiB });
+    const stream = new RingStream({ retention: 1024 * KiB, maxLag: 1024 * KiB });
     const connections = await Promise.all([connection(), connection(), connection(), connection()]);
     const writes = connections.map(({ near }) => {
       sink(stream, near, { frames: true });
@@ -93,7 +94,7 @@ describe('sending a stream to sockets', () => {
 
   it('contract 17: who is on the way through history is sent longer runs of the stream’s own memory', async () => {
     const size = 9 * 1024 * KiB;
-    const stream = new Stream({ retention: size, maxLag: size });
+    const stream = new RingStream({ retention: size, maxLag: size });
     for (let at = 0; at < size; at += 64 * KiB) {
       stream.append(Buffer.from(Array.from({ length: 64 * KiB }, (_, n) => byteAt(at + n))));
     }
@@ -118,7 +119,7 @@ describe('sending a stream to sockets', () => {
 
   it('contract 16: a peer that does not read holds on to one run, and nobody else notices', async () => {
     const size = 4 * 1024 * KiB;
-    const stream = new Stream({ retention: size, maxLag: size });
+    const stream = new RingStream({ retention: size, maxLag: size });
     const stalled = await connection();
     const good = await connection();
     const slow = sink(stream, stalled.near);
@@ -150,7 +151,7 @@ describe('sending a stream to sockets', () => {
   });
 
   it('contract 26: a peer that is gone is no reader any more, without a write', async () => {
-    const stream = new Stream({ retention: 100, maxLag: 100 });
+    const stream = new RingStream({ retention: 100, maxLag: 100 });
     const { near, far } = await connection();
     const { done } = sink(stream, near);
     expect(stream.readerCount).toBe(1);
@@ -165,7 +166,7 @@ describe('sending a stream to sockets', () => {
   ])(
     'contract 20: a reader that is cut off while it is stalled is told so when its peer reads on: %s',
     async (_, frames) => {
-      const stream = new Stream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
+      const stream = new RingStream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
       const { near, far } = await connection();
       const reads = new LiveReads(0, new MemoryBudget(1024 * KiB * KiB));
       const { done, reader } = sink(stream, near, { frames, transfer: chunkedTransfer, limits: { reads } });
@@ -197,7 +198,7 @@ describe('sending a stream to sockets', () => {
 
   it('contract 27: what waits for a peer after its read is over counts as memory, and is cut where there is none', async () => {
     const budget = new MemoryBudget(MIN_BUDGET);
-    const stream = new Stream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
+    const stream = new RingStream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
     const { near } = await connection();
     const reads = new LiveReads(0, budget);
     sink(stream, near, { limits: { reads } });
@@ -225,7 +226,7 @@ describe('sending a stream to sockets', () => {
   });
 
   it('contract 23: the end comes after what was owed, and the connection is closed', async () => {
-    const stream = new Stream({ retention: 1024, maxLag: 1024 });
+    const stream = new RingStream({ retention: 1024, maxLag: 1024 });
     const { near, far } = await connection();
     const { done } = sink(stream, near, { frames: true });
     stream.append(Buffer.from('owed'));
@@ -239,7 +240,7 @@ describe('sending a stream to sockets', () => {
   });
 
   it('a read with a timeout ends when nothing comes; with a heartbeat it says that it is there', async () => {
-    const stream = new Stream({ retention: 1024, maxLag: 1024 });
+    const stream = new RingStream({ retention: 1024, maxLag: 1024 });
     const { near, far } = await connection();
     const { done } = sink(stream, near, { frames: true, timeout: 40, heartbeat: 10 });
     const got = await collect(far);
@@ -250,7 +251,7 @@ describe('sending a stream to sockets', () => {
   });
 
   it('a read with a timeout does not end while bytes wait for its peer, and is not looked at all the time', async () => {
-    const stream = new Stream({ retention: 64 * KiB * KiB, maxLag: 64 * KiB * KiB });
+    const stream = new RingStream({ retention: 64 * KiB * KiB, maxLag: 64 * KiB * KiB });
     const { near, far } = await connection();
     while (near.writableLength === 0) near.write(Buffer.alloc(64 * KiB));
     const taken = near.writableLength;
@@ -270,7 +271,7 @@ describe('sending a stream to sockets', () => {
   });
 
   it('contract 23: a reader closed from outside, with its handle, ends its answer properly', async () => {
-    const stream = new Stream({ retention: 1024, maxLag: 1024 });
+    const stream = new RingStream({ retention: 1024, maxLag: 1024 });
     const { near, far } = await connection();
     const { reader, done } = sink(stream, near);
     reader.close();
@@ -281,7 +282,7 @@ describe('sending a stream to sockets', () => {
   it.each([1, 3, 12])(
     'a peer that pauses gets what it was sent, although its memory is in use again: %i readers',
     async (count) => {
-      const stream = new Stream({ retention: 1024 * KiB, maxLag: 1024 * KiB });
+      const stream = new RingStream({ retention: 1024 * KiB, maxLag: 1024 * KiB });
       const connections = await Promise.all(Array.from({ length: count }, connection));
       const closed = connections.map(({ near, far }) => {
         const reader = stream.openReader();

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { MAX_OFFSET, MemoryBudget } from '../../../src/core/index.ts';
+import { internalOf } from '../../../src/core/internal.ts';
 import type { Plugin } from '../../../src/fs/index.ts';
 import { LimitCounters } from '../../../src/fs/index.ts';
 import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
@@ -193,7 +194,7 @@ describe('a body that stands still', () => {
     );
     const source = await server.mounts.openStream('/s/live', { onLag: 'block' });
     if (source.kind !== 'live') throw new Error('not live');
-    const { reader } = source;
+    const reader = internalOf(source.reader);
     while (reader.peek() !== undefined);
     const upload = await wire(server.port);
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n');

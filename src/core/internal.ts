@@ -1,0 +1,36 @@
+/**
+ * The inside of the core, for the server and the plugins: what sends bytes on without a copy, and what several streams
+ * share. Not published, and imported by nothing else (test/architecture/layers.test.ts).
+ */
+import { ledgerOf, type MemoryLedger } from './budget.ts';
+import type { MemoryBudget, Reader, Stream } from './public.ts';
+import { CursorReader } from './reader.ts';
+import { RingStream } from './stream.ts';
+
+/**
+ * What is behind a published stream, reader or budget.
+ *
+ * @throws TypeError for an object of that shape that the core has not made
+ */
+export function internalOf(published: Reader): CursorReader;
+export function internalOf(published: Stream): RingStream;
+export function internalOf(published: MemoryBudget): MemoryLedger;
+export function internalOf(published: Reader | Stream | MemoryBudget): CursorReader | RingStream | MemoryLedger {
+  if (published instanceof CursorReader || published instanceof RingStream) return published;
+  if ('tryTake' in published) return ledgerOf(published);
+  const what =
+    'openReader' in published ? 'a stream must be made by `new Stream(…)`' : 'a reader must be opened by a stream';
+  throw new TypeError(`${what} of streamfsd/core`);
+}
+
+export type { MemoryLedger } from './budget.ts';
+export { forkStream } from './fork.ts';
+export { added, emptySet, removed } from './lazy-set.ts';
+export { type Attempt, Producers, producerGap } from './producers.ts';
+export { CursorReader } from './reader.ts';
+export type { Pin } from './run.ts';
+export { COUNTED_FROM } from './shared-buffers.ts';
+export { closedError, lifeDetails, RingStream } from './stream.ts';
+export { StreamRules } from './stream-rules.ts';
+export type { RunRecord } from './types.ts';
+export { waitToBeWoken } from './wait.ts';

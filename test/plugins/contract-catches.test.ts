@@ -1,7 +1,7 @@
 /** The contract suite itself: it must notice a plugin that does not keep it. */
 import { describe, expect, it } from 'vitest';
-import type { FileSystem, Plugin, PluginInstance } from '../../src/fs/index.ts';
-import { pluginContract } from '../../src/plugins/contract/index.ts';
+import type { Capabilities, FileSystem, Plugin, PluginInstance } from '../../src/fs/index.ts';
+import { type ContractOptions, pluginContract } from '../../src/plugins/contract/index.ts';
 import { devfsPlugin, memfsPlugin, streamfsPlugin } from '../../src/plugins/index.ts';
 
 interface Fault {
@@ -69,21 +69,6 @@ const faults: Fault[] = [
     noticedBy: 'forgets it',
   },
   {
-    fault: 'claims what it cannot',
-    fs: (fs) => ({ capabilities: async (path) => ({ ...(await fs.capabilities(path)), supportsRename: false }) }),
-    noticedBy: 'capabilities',
-  },
-  {
-    fault: 'claims that its handles cannot sync',
-    fs: (fs) => ({ capabilities: async (path) => ({ ...(await fs.capabilities(path)), supportsSync: false }) }),
-    noticedBy: 'capabilities',
-  },
-  {
-    fault: 'claims that reading takes away',
-    fs: (fs) => ({ capabilities: async (path) => ({ ...(await fs.capabilities(path)), isReadDestructive: true }) }),
-    noticedBy: 'capabilities',
-  },
-  {
     fault: 'writes only the beginning',
     fs: (fs) => ({ write: (path, data, options) => fs.write(path, data.subarray(0, 1), options) }),
     noticedBy: 'own copy',
@@ -146,6 +131,41 @@ describe('the plugin contract notices a plugin that', () => {
       const plugin = faulty(memfsPlugin, fault);
       const failed = await failedCases(pluginContract({ plugin, traits: { files: 'free', content: 'random-access' } }));
       expect(failed).toContainEqual(expect.stringContaining(fault.noticedBy));
+    });
+  }
+
+  const described: ContractOptions[] = [
+    { plugin: memfsPlugin, traits: { files: 'free', content: 'random-access' } },
+    { plugin: devfsPlugin, traits: { files: 'fixed', content: 'discarded', present: '/null' } },
+    { plugin: streamfsPlugin, traits: { files: 'free', content: 'append-only' } },
+  ];
+  for (const { plugin, traits } of described) {
+    it(`contract 77: claims the opposite of what it can do, in any one capability: ${plugin.name}`, async () => {
+      const can = await plugin
+        .initialize({}, { mountPath: '/x', logger: { debug() {}, info() {}, warn() {}, error() {} } })
+        .then(async ({ fileSystem, shutdown }) => {
+          const found = await fileSystem.capabilities('/null');
+          await shutdown();
+          return found;
+        });
+      const unnoticed: string[] = [];
+      for (const key of Object.keys(can) as (keyof Capabilities)[]) {
+        const lying = faulty(plugin, {
+          fault: '',
+          fs: (fs) => ({
+            async capabilities(path) {
+              const real = await fs.capabilities(path);
+              return path === '/' ? real : { ...real, [key]: !can[key] };
+            },
+          }),
+          noticedBy: '',
+        });
+        const cases = pluginContract({ plugin: lying, traits }).filter(({ name }) => name.includes('capabilities'));
+        if ((await failedCases(cases)).length === 0) unnoticed.push(key);
+      }
+      // Whether objects are replaced as a whole shows in no method; what is discarded cannot be read twice.
+      const cannotBeSeen = traits.content === 'discarded' ? ['isReadDestructive', 'isObjectStore'] : ['isObjectStore'];
+      expect(unnoticed.filter((key) => !cannotBeSeen.includes(key))).toEqual([]);
     });
   }
 

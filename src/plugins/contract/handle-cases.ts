@@ -9,39 +9,10 @@ const MODE = 0o644;
 export function handleCases(options: ContractOptions): ContractCase[] {
   const { content } = options.traits;
   return [
-    caseOf(options, 'contract 35: opens a handle for writing, which creates an absent file', async ({ fs, path }) => {
-      const handle = await fs.openHandle(path, { flags: WRITE_ONLY, mode: MODE, create: true });
-      assert.equal(handle.path, path);
-      assert.equal((await handle.stat()).name, (await fs.stat(path)).name);
-      await handle.sync();
-      await handle.close();
-    }),
-    caseOf(options, 'contract 49: accepts flags it does not know', async ({ fs, path, makeFile }) => {
-      await makeFile();
-      for (const flags of [8 | READ_WRITE, 16 | WRITE_ONLY, 32, 64, 0x241, 0x8000]) {
-        await (await fs.openHandle(path, { flags, mode: MODE })).close();
-      }
-    }),
     caseOf(options, 'contract 51: a handle that reads refuses to write', async ({ fs, path, makeFile }) => {
       await makeFile();
       const handle = await fs.openHandle(path, { flags: READ_ONLY, mode: MODE });
       await refused(handle.write(bytes('x')), 'a write', 403, 'HANDLE_READ_ONLY');
-      await handle.close();
-    }),
-    caseOf(options, 'contract 51: a handle that writes reads 0 bytes, at once', async ({ fs, path }) => {
-      await fs.write(path, bytes('abc'));
-      const handle = await fs.openHandle(path, { flags: WRITE_ONLY, mode: MODE });
-      const { data } = await soon(handle.read({ size: 10, timeout: 60_000 }), 'a read');
-      assert.equal(data.length, 0);
-      await handle.close();
-    }),
-    caseOf(options, 'contract 62: says how much was written', async ({ fs, path }) => {
-      const handle = await fs.openHandle(path, { flags: READ_WRITE, mode: MODE, create: true });
-      assert.equal((await handle.write(bytes('abc'))).written, 3);
-      const { written, position } = await handle.write(bytes('de'));
-      assert.equal(written, 2);
-      assert.equal(position, 5);
-      assert.equal((await handle.write(new Uint8Array(0))).written, 0);
       await handle.close();
     }),
     caseOf(
@@ -59,8 +30,10 @@ export function handleCases(options: ContractOptions): ContractCase[] {
         await handle.close();
       },
     ),
-    caseOf(options, 'contract 64: closes at once, twice to no harm, and then does nothing', async ({ fs, path }) => {
-      const handle = await fs.openHandle(path, { flags: READ_WRITE, mode: MODE, create: true });
+    caseOf(options, 'contract 64: closes at once, twice to no harm, and then does nothing', async (bench) => {
+      const { fs, path } = bench;
+      await bench.makeFile();
+      const handle = await fs.openHandle(path, { flags: READ_ONLY, mode: MODE });
       await handle.close();
       await handle.close();
       const gone = 'HANDLE_NOT_FOUND';
@@ -69,7 +42,42 @@ export function handleCases(options: ContractOptions): ContractCase[] {
       await refused(handle.seek(0, 0), 'a seek', 404, gone);
       await refused(handle.stream(), 'a stream', 404, gone);
     }),
-    ...(content === 'discarded' ? [] : positionCases(options)),
+    ...(content === 'read-only' ? [] : writingCases(options)),
+    ...(content === 'append-only' || content === 'random-access' ? positionCases(options) : []),
+  ];
+}
+
+function writingCases(options: ContractOptions): ContractCase[] {
+  return [
+    caseOf(options, 'contract 35: opens a handle for writing, which creates an absent file', async ({ fs, path }) => {
+      const handle = await fs.openHandle(path, { flags: WRITE_ONLY, mode: MODE, create: true });
+      assert.equal(handle.path, path);
+      assert.equal((await handle.stat()).name, (await fs.stat(path)).name);
+      await handle.sync();
+      await handle.close();
+    }),
+    caseOf(options, 'contract 49: accepts flags it does not know', async ({ fs, path, makeFile }) => {
+      await makeFile();
+      for (const flags of [8 | READ_WRITE, 16 | WRITE_ONLY, 32, 64, 0x241, 0x8000]) {
+        await (await fs.openHandle(path, { flags, mode: MODE })).close();
+      }
+    }),
+    caseOf(options, 'contract 51: a handle that writes reads 0 bytes, at once', async ({ fs, path }) => {
+      await fs.write(path, bytes('abc'));
+      const handle = await fs.openHandle(path, { flags: WRITE_ONLY, mode: MODE });
+      const { data } = await soon(handle.read({ size: 10, timeout: 60_000 }), 'a read');
+      assert.equal(data.length, 0);
+      await handle.close();
+    }),
+    caseOf(options, 'contract 62: says how much was written', async ({ fs, path }) => {
+      const handle = await fs.openHandle(path, { flags: READ_WRITE, mode: MODE, create: true });
+      assert.equal((await handle.write(bytes('abc'))).written, 3);
+      const { written, position } = await handle.write(bytes('de'));
+      assert.equal(written, 2);
+      assert.equal(position, 5);
+      assert.equal((await handle.write(new Uint8Array(0))).written, 0);
+      await handle.close();
+    }),
   ];
 }
 

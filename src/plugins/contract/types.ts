@@ -9,9 +9,10 @@ export interface PluginTraits {
   files: 'free' | 'fixed';
   /**
    * What becomes of bytes that are written. `random-access`: they can be read back, at any offset. `append-only`: every
-   * write appends, and only streams and snapshots give them back. `discarded`: they are gone.
+   * write appends, and only streams and snapshots give them back. `discarded`: they are gone. `read-only`: none can be
+   * written; `present` has something to be read.
    */
-  content: 'random-access' | 'append-only' | 'discarded';
+  content: 'random-access' | 'append-only' | 'discarded' | 'read-only';
   /** A file that is there from the start and can be written. Needed where files are `fixed`. */
   present?: string;
   /** A file that is there from the start, reads as a fixed text and cannot be written or removed. */

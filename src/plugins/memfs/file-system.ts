@@ -5,73 +5,54 @@
 import { createError } from '../../errors/index.ts';
 import type {
   ByteRange,
-  Capabilities,
   FileHandle,
   FileInfo,
-  FileSystem,
   FileWriter,
   OpenHandleOptions,
   OpenStreamOptions,
   SizedContent,
   Snapshot,
-  StreamSource,
   WriteOptions,
 } from '../../fs/index.ts';
 import { BLOCK_BYTES, baseName, contentOfParts } from '../../fs/index.ts';
 import { fileAccessOf } from '../access.ts';
+import { BaseFileSystem } from '../base/base-file-system.ts';
+import { startOf } from '../base/start.ts';
 import { checkedMode, checkedOffset, checkedWhole, readRange } from '../numbers.ts';
 import type { FileContent } from './content.ts';
 import { MemHandle } from './handle.ts';
-import { startOf } from './start.ts';
 import type { FileNode, Node, Tree } from './tree.ts';
 import { MemWriter } from './writer.ts';
 
 const NAME = 'memfs';
 
-const CAPABILITIES: Capabilities = {
-  isAppendOnly: false,
-  isBroadcast: false,
-  isReadOnly: false,
-  supportsRandomWrite: true,
-  supportsTruncate: true,
-  supportsRename: true,
-  supportsDirectories: true,
-  supportsStreamRead: true,
-  supportsStreamWrite: true,
-  supportsFileHandle: true,
-  supportsTouch: true,
-  supportsSymlink: false,
-  supportsSync: true,
-  isReadDestructive: false,
-  isObjectStore: false,
-};
-
-export class MemFileSystem implements FileSystem {
+export class MemFileSystem extends BaseFileSystem {
   readonly #tree: Tree;
 
   constructor(tree: Tree) {
+    super(NAME);
     this.#tree = tree;
   }
 
-  async create(path: string): Promise<void> {
+  override async create(path: string): Promise<void> {
     this.#tree.addFile(path);
   }
 
-  async mkdir(path: string, mode: number): Promise<void> {
+  override async mkdir(path: string, mode: number): Promise<void> {
     this.#tree.addDirectory(path, checkedMode(mode));
   }
 
   /** DIRECTORY_NOT_EMPTY, ROOT_IS_FIXED. */
-  async remove(path: string): Promise<void> {
+  override async remove(path: string): Promise<void> {
     this.#tree.remove(path);
   }
 
   /** Of the root it removes all that lies below. */
-  async removeAll(path: string): Promise<void> {
+  override async removeAll(path: string): Promise<void> {
     this.#tree.removeAll(path);
   }
 
-  async read(path: string, offset: number, size: number): Promise<Uint8Array> {
+  override async read(path: string, offset: number, size: number): Promise<Uint8Array> {
     const { content } = this.#tree.file(path);
     return content.copy(...readRange(content.size, offset, size));
   }
@@ -80,7 +61,7 @@ export class MemFileSystem implements FileSystem {
    * Without an offset `data` becomes the whole file; with one it is written there, and what lies between the old end
    * and it is zeros. `append` writes at the end, whatever the offset; `truncate` empties the file first.
    */
-  async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
+  override async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
     this.#checkWritable(path, options);
     const content = this.#tree.newContent();
     content.write(data, 0);
@@ -88,7 +69,7 @@ export class MemFileSystem implements FileSystem {
     return data.length;
   }
 
-  async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
+  override async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
     this.#checkWritable(path, options);
     const content = this.#tree.newContent();
     return new MemWriter(content, (whole) => this.#store(path, whole, options));
@@ -142,73 +123,54 @@ export class MemFileSystem implements FileSystem {
     return moved;
   }
 
-  async readDir(path: string): Promise<FileInfo[]> {
+  override async readDir(path: string): Promise<FileInfo[]> {
     const entries = [...this.#tree.directory(path).entries];
     entries.sort(([a], [b]) => (a < b ? -1 : 1));
     return entries.map(([name, node]) => infoOf(name, node));
   }
 
-  async stat(path: string): Promise<FileInfo> {
+  override async stat(path: string): Promise<FileInfo> {
     return infoOf(baseName(path), this.#tree.node(path));
   }
 
   /** To a path that is free: a file that is there is never replaced. */
-  async rename(from: string, to: string): Promise<void> {
+  override async rename(from: string, to: string): Promise<void> {
     this.#tree.move(from, to);
   }
 
-  async chmod(path: string, mode: number): Promise<void> {
+  override async chmod(path: string, mode: number): Promise<void> {
     this.#tree.node(path).mode = checkedMode(mode);
   }
 
-  async truncate(path: string, size: number): Promise<void> {
+  override async truncate(path: string, size: number): Promise<void> {
     const file = this.#tree.file(path);
     file.content.truncate(checkedWhole('size', size, 0));
     file.modTime = new Date();
   }
 
-  async touch(path: string): Promise<void> {
+  override async touch(path: string): Promise<void> {
     const node = this.#tree.find(path) ?? this.#tree.addFile(path);
     node.modTime = new Date();
   }
 
-  async symlink(_target: string, _path: string): Promise<void> {
-    throw createError('NOT_SUPPORTED', { operation: 'symlink', plugin: NAME });
-  }
-
-  async readlink(_path: string): Promise<string> {
-    throw createError('NOT_SUPPORTED', { operation: 'readlink', plugin: NAME });
-  }
-
-  async end(_path: string): Promise<void> {
-    throw createError('NOT_SUPPORTED', { operation: 'end', plugin: NAME });
-  }
-
-  async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
+  override async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
     const { content } = this.#tree.file(path);
     const [start, end] = readRange(content.size, offset, size);
     // The next write below what is viewed has to move the file: of a little, a copy costs less.
     return contentOfParts([end - start <= BLOCK_BYTES ? content.copy(start, end) : content.view(start, end)]);
   }
 
-  /** The file as it is now, and then the end: writes that come meanwhile are not seen, and nothing is created. */
-  async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
-    const { parts } = await this.snapshot(path, options);
-    const content = contentOfParts(parts);
-    return { kind: 'content', content, size: content.size };
-  }
-
   /** It is a view of the file's own memory: to be read only. NOT_SUPPORTED for a generation: files have none. */
-  async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
+  override async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
     const { content } = this.#tree.file(path);
-    if (options.generation !== undefined) throw createError('NOT_SUPPORTED', { operation: 'generation', plugin: NAME });
+    if (options.generation !== undefined) throw this.notSupported('generation');
     const bytes = content.view();
     const offset = startOf(bytes, options.start);
     return { parts: [bytes.subarray(offset)], offset };
   }
 
   /** An absent file is created by a handle that writes and says so; else FILE_NOT_FOUND. FILE_EXISTS where it asks for a new one. */
-  async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
+  override async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     const flags = checkedWhole('flags', options.flags, 0);
     const mode = checkedMode(options.mode);
     const access = fileAccessOf(flags, options.create);
@@ -218,10 +180,6 @@ export class MemFileSystem implements FileSystem {
     }
     const file = access.creates && !existing ? this.#tree.addFile(path, mode) : this.#tree.file(path);
     return new MemHandle(path, file, access, () => infoOf(baseName(path), file));
-  }
-
-  async capabilities(_path: string): Promise<Capabilities> {
-    return { ...CAPABILITIES };
   }
 }
 

@@ -13,7 +13,6 @@ import {
   type EndOptions,
   type FileHandle,
   type FileInfo,
-  type FileSystem,
   type FileWriter,
   type OpenHandleOptions,
   type OpenStreamOptions,
@@ -28,10 +27,11 @@ import {
   type WriteOptions,
 } from '../../fs/index.ts';
 import { accessOf } from '../access.ts';
+import { BaseFileSystem } from '../base/base-file-system.ts';
 import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { IdleExpiry } from './expiry.ts';
-import { directoryInfo, readmeInfo, streamInfo } from './info.ts';
+import { directoryInfo, PLUGIN_NAME, readmeInfo, streamInfo } from './info.ts';
 import { createObserver } from './observer.ts';
 import { ProducerExpiry } from './producer-expiry.ts';
 import { openProducerWriter } from './producer-writer.ts';
@@ -54,7 +54,7 @@ type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account'>;
 
 type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
 
-export class StreamFileSystem implements FileSystem {
+export class StreamFileSystem extends BaseFileSystem {
   private readonly settings: Settings;
   private readonly clock: Clock;
   private readonly logger: PluginLogger;
@@ -71,6 +71,7 @@ export class StreamFileSystem implements FileSystem {
   private isShutDown = false;
 
   constructor(settings: Settings, context: Context, clock: Clock = systemClock) {
+    super(PLUGIN_NAME);
     this.settings = settings;
     this.clock = clock;
     this.context = context;
@@ -99,13 +100,13 @@ export class StreamFileSystem implements FileSystem {
 
   // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
 
-  async create(path: string, { account }: CreateOptions = {}): Promise<void> {
+  override async create(path: string, { account }: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
     if (this.table.get(path) !== undefined) throw createError('STREAM_EXISTS', { path });
     this.add(path, false, account);
   }
 
-  async remove(path: string): Promise<void> {
+  override async remove(path: string): Promise<void> {
     const entry = this.table.get(path);
     if (entry === undefined) {
       if (path !== '/' && this.table.isDirectory(path)) throw createError('DIRECTORY_NOT_EMPTY', { path });
@@ -115,7 +116,7 @@ export class StreamFileSystem implements FileSystem {
   }
 
   /** Remove; of a directory, all streams below it. */
-  async removeAll(path: string): Promise<void> {
+  override async removeAll(path: string): Promise<void> {
     if (path === '/' || !this.table.isDirectory(path)) {
       await this.remove(path);
       return;
@@ -123,12 +124,12 @@ export class StreamFileSystem implements FileSystem {
     for (const entry of this.table.below(path)) this.drop(entry);
   }
 
-  async end(path: string, { status }: EndOptions = {}): Promise<void> {
+  override async end(path: string, { status }: EndOptions = {}): Promise<void> {
     this.requireNotReadme(path);
     endStream(this.find(path), 'ended', status);
   }
 
-  async touch(path: string, { account }: CreateOptions = {}): Promise<void> {
+  override async touch(path: string, { account }: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
     const entry = this.table.get(path);
     if (entry === undefined) this.add(path, false, account);
@@ -217,14 +218,14 @@ export class StreamFileSystem implements FileSystem {
 
   // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
+  override async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
     const entry = this.entryToWrite(path, options);
     if (options.atomic === undefined) await entry.stream.write(data);
     else await writeLines(this.linesOf(entry).begin(), data);
     return data.length;
   }
 
-  async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
+  override async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
     const entry = this.entryToWrite(path, options);
     const { stream } = entry;
     stream.requireOpen();
@@ -308,7 +309,7 @@ export class StreamFileSystem implements FileSystem {
 
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async read(path: string, offset: number, size: number): Promise<Uint8Array> {
+  override async read(path: string, offset: number, size: number): Promise<Uint8Array> {
     this.requireReadme(path);
     return README_BYTES.subarray(...readRange(README_BYTES.length, offset, size));
   }
@@ -326,7 +327,7 @@ export class StreamFileSystem implements FileSystem {
     throw createError('USE_STREAM_MODE');
   }
 
-  async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
+  override async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
     if (path === README_PATH) return { kind: 'content', content: readme(), size: README_BYTES.length };
     this.requireNotReadme(path);
     requireMayBlock(options, this.settings);
@@ -340,7 +341,7 @@ export class StreamFileSystem implements FileSystem {
     }
   }
 
-  async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
+  override async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
     if (path === README_PATH) return { parts: [README_BYTES], offset: 0 };
     if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     const { stream } = this.find(path);
@@ -356,7 +357,7 @@ export class StreamFileSystem implements FileSystem {
     if (stream.readerCount >= maxReaders) throw limitReached('STREAM_READER_LIMIT', 'stream_readers', maxReaders);
   }
 
-  async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
+  override async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     if (path === README_PATH) return new ContentHandle(path, README_BYTES, readmeInfo(README_BYTES.length));
     this.requireWritable(path);
     const entry = this.findOrAdd(path, options, true);
@@ -403,7 +404,7 @@ export class StreamFileSystem implements FileSystem {
     return path === '/' ? [readmeInfo(README_BYTES.length), ...infos] : infos;
   }
 
-  async capabilities(path: string): Promise<Capabilities> {
+  override async capabilities(path: string): Promise<Capabilities> {
     const isStream = path !== README_PATH && !this.table.isDirectory(path);
     return {
       isAppendOnly: isStream,
@@ -427,30 +428,22 @@ export class StreamFileSystem implements FileSystem {
   // ── what a stream does not do ──────────────────────────────────────────────────────────────────────────────────
 
   /** Succeeds and does nothing: a shell's `>` truncates before it writes (contract 45). */
-  async truncate(path: string): Promise<void> {
+  override async truncate(path: string): Promise<void> {
     this.requireNotReadme(path);
     if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     this.find(path);
   }
 
-  async mkdir(): Promise<void> {
+  override async mkdir(): Promise<void> {
     throw createError('STREAM_NO_DIRECTORIES');
   }
 
-  async rename(): Promise<void> {
+  override async rename(): Promise<void> {
     throw createError('STREAM_NO_RENAME');
   }
 
-  async chmod(): Promise<void> {
+  override async chmod(): Promise<void> {
     throw createError('STREAM_NO_CHMOD');
-  }
-
-  async symlink(): Promise<void> {
-    throw createError('NOT_SUPPORTED', { operation: 'symlink', plugin: 'streamfs' });
-  }
-
-  async readlink(): Promise<string> {
-    throw createError('NOT_SUPPORTED', { operation: 'readlink', plugin: 'streamfs' });
   }
 }
 

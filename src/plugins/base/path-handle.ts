@@ -1,0 +1,88 @@
+/** An open file of a {@link BaseFileSystem}: a position, and the file system's own methods for the path. */
+import { createError } from '../../errors/index.ts';
+import type { FileHandle, FileInfo, FileSystem, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
+import type { FileAccess } from '../access.ts';
+import { checkedOffset, checkedWhole } from '../numbers.ts';
+import { PositionedHandle } from '../positioned-handle.ts';
+import { bytesOf } from './bytes-of.ts';
+
+/** The most bytes that one read gives, which may be fewer than are asked for: they are in memory before they are sent. */
+const MAX_READ_BYTES = 1024 * 1024;
+
+export class PathHandle extends PositionedHandle implements FileHandle {
+  readonly #files: FileSystem;
+  readonly #access: FileAccess;
+  /** Bytes, as of the last `stat`. */
+  #size: number;
+
+  constructor(files: FileSystem, path: string, access: FileAccess, info: FileInfo) {
+    super(path, () => info);
+    this.#files = files;
+    this.#access = access;
+    this.#size = info.size;
+  }
+
+  protected override get size(): number {
+    return this.#size;
+  }
+
+  override async stat(): Promise<FileInfo> {
+    this.checkOpen();
+    const info = await this.#files.stat(this.path);
+    this.#size = info.size;
+    return info;
+  }
+
+  override async seek(offset: number, whence: number): Promise<number> {
+    await this.stat();
+    return super.seek(offset, whence);
+  }
+
+  /** Never waits: a file has an end. A handle that only writes reads 0 bytes (contract 51). */
+  async read(options: HandleReadOptions): Promise<HandleRead> {
+    this.checkOpen();
+    const size = Math.min(checkedWhole('size', options.size, 1), MAX_READ_BYTES);
+    const offset = options.offset === undefined ? this.position : checkedOffset(options.offset);
+    if (!this.#access.reads) return this.found(new Uint8Array(0), offset, true, false);
+    const data = await bytesOf(await this.#files.open(this.path, { offset, size }));
+    await this.stat();
+    return this.found(data, offset, offset + data.length >= this.#size, options.offset === undefined);
+  }
+
+  /**
+   * At `offset` the position stays where it is. A handle that appends writes at the end whatever the offset, and its
+   * position moves there. @throws HANDLE_READ_ONLY
+   */
+  async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
+    this.checkOpen();
+    if (!this.#access.writes) throw createError('HANDLE_READ_ONLY');
+    const { appends } = this.#access;
+    const start = offset === undefined ? this.position : checkedOffset(offset);
+    const how = appends ? { append: true } : { offset: start };
+    const written = await this.#files.write(this.path, data, { ...how, create: false });
+    if (appends) this.position = (await this.stat()).size;
+    else if (offset === undefined) this.position = start + written;
+    return { written, position: this.position };
+  }
+
+  async truncate(size: number): Promise<void> {
+    this.checkOpen();
+    if (!this.#access.writes) throw createError('HANDLE_READ_ONLY');
+    await this.#files.truncate(this.path, size);
+  }
+
+  /** From the position to the end of what the file holds now. The position moves with what has been taken. */
+  async stream(): Promise<StreamSource> {
+    this.checkOpen();
+    const range = this.#access.reads ? { offset: this.position } : { size: 0 };
+    const rest = await this.#files.open(this.path, range);
+    return { kind: 'content', content: this.beginStream(() => this.#taken(rest)), size: rest.size };
+  }
+
+  async *#taken(rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of rest) {
+      yield piece;
+      this.position += piece.length;
+    }
+  }
+}

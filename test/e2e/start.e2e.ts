@@ -1,9 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+
+import { waitFor } from './harness/wait.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const running: ChildProcess[] = [];
@@ -17,6 +20,8 @@ interface Started {
   url: string;
   /** What it wrote to stderr until now. */
   log(): string;
+  /** What it wrote to both until now. */
+  output(): string;
 }
 
 /** Starts a server and waits until it says where it is. */
@@ -38,7 +43,7 @@ async function start(command: string, args: string[]): Promise<Started> {
     }
     child.once('exit', (code) => failed(new Error(`it left with ${code}: ${output}`)));
   });
-  return { child, url, log: () => log };
+  return { child, url, log: () => log, output: () => output };
 }
 
 async function exitOf(child: ChildProcess): Promise<unknown[]> {
@@ -118,6 +123,16 @@ describe('npm start', () => {
     });
     expect(await exitOf(child)).toEqual([2, null]);
     expect(errors).toContain('invalid address: "nowhere"');
+  });
+
+  it('prints a line that writes and one that reads, which can be typed as they are where it was started', async () => {
+    const { output } = await start('npm', ['start', '--', '--addr', '127.0.0.1:0']);
+    const line = (what: string) => new RegExp(`^  ${what}: +(.+)$`, 'm').exec(output())?.[1];
+    await waitFor(() => line('read') !== undefined && line('write') !== undefined);
+    const typed = (command: string) => promisify(execFile)('bash', ['-eu', '-c', command], { cwd: ROOT });
+    await typed(line('write')!);
+    const { stdout } = await typed(`timeout 60 ${line('read')!} | head -1`);
+    expect(stdout).toMatch(/20\d\d/);
   });
 
   it('contract 28: passes a SIGTERM for npm on to the server', async () => {

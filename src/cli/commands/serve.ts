@@ -3,6 +3,7 @@ import type { App } from '../../app/index.ts';
 import type { LogFormat } from '../../config/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT, exitCodeOf, UsageError } from '../exit-codes.ts';
+import { ownName } from '../own-name.ts';
 
 interface Options {
   config?: string;
@@ -89,8 +90,9 @@ async function greet(
   if (streams === undefined) return;
   const path = `${streams.path === '/' ? '' : streams.path}/hello`;
   const at = url === 'http://127.0.0.1:8080' ? '' : `--url ${url} `;
-  await context.print(`  read:  streamfs ${at}cat --stream ${path}`);
-  await context.print(`  write: date | streamfs ${at}write --stream ${path}`);
+  const name = ownName(process.argv[1] ?? 'streamfs', context.io.env);
+  await context.print(`  read:  ${name} ${at}cat --stream ${path}`);
+  await context.print(`  write: date | ${name} ${at}write --stream ${path}`);
 }
 
 /** Waits for the signal. The server's own sockets keep the process alive meanwhile. */

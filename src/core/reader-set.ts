@@ -5,13 +5,21 @@
 import type { StreamFSError } from '../errors/index.ts';
 import { COALESCE_FROM_READERS, FlushCoalescer } from './flush-coalescer.ts';
 import { added, emptySet, removed } from './lazy-set.ts';
-import type { CursorReader } from './reader.ts';
+import type { Stream } from './public.ts';
+import type { CursorReader, ReaderOwner } from './reader.ts';
 import type { Slab } from './slab.ts';
-import type { RingStream } from './stream.ts';
+import type { StreamRules } from './stream-rules.ts';
 import type { GapRecord } from './types.ts';
 import { WriterGate } from './writer-gate.ts';
 
-export class ReaderSet {
+/** A stream, as the set of its readers sees it. */
+export interface ReaderSetStream extends Stream {
+  readonly rules: StreamRules;
+  /** One of its readers was closed. */
+  readerLeft(readers: ReaderSet): void;
+}
+
+export class ReaderSet implements ReaderOwner {
   readonly gate: WriterGate;
   /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
   skippedBytes = 0;
@@ -21,17 +29,17 @@ export class ReaderSet {
   closedChunks = 0;
   /** Those that wait will be woken at the end of this turn of the event loop. */
   isFlushDue = false;
-  private readonly stream: RingStream;
+  private readonly stream: ReaderSetStream;
   private open = emptySet<CursorReader>();
-  /** Readers whose policy must be looked after while they are away: `disconnect`, and `drop-newest`. */
+  /** Those whose policy has something to do while they are away. */
   private watched = emptySet<CursorReader>();
   private waiting: CursorReader[] = [];
   /** The end of the stream at the last flush. */
   private flushedTo: number;
   /** Made when many readers wait for the first time. */
-  private pace: FlushCoalescer | undefined;
+  private coalescer: FlushCoalescer | undefined;
 
-  constructor(stream: RingStream) {
+  constructor(stream: ReaderSetStream) {
     this.stream = stream;
     this.gate = new WriterGate(stream.rules);
     this.flushedTo = stream.endOffset;
@@ -42,10 +50,10 @@ export class ReaderSet {
   }
 
   add(reader: CursorReader): void {
-    const { policy } = reader;
+    const { blocksWriters, watchesStream } = reader.lagStrategy;
     this.open = added(this.open, reader);
-    if (policy === 'block') this.gate.add(reader);
-    if (policy === 'disconnect' || policy === 'drop-newest') this.watched = added(this.watched, reader);
+    if (blocksWriters) this.gate.add(reader);
+    if (watchesStream) this.watched = added(this.watched, reader);
   }
 
   /** Whether so many bytes would be written at once, without waiting for anybody. */
@@ -64,7 +72,7 @@ export class ReaderSet {
   }
 
   slabLeaves(slab: Slab): void {
-    for (const reader of this.watched) reader.slabLeaves(slab);
+    for (const reader of this.watched) reader.lagStrategy.slabLeaves(reader, slab);
   }
 
   // ── for readers ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,25 +126,25 @@ export class ReaderSet {
   // ── waking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Wakes every reader that waits, once for all that was appended in this turn of the event loop. */
-  private static flush(this: void, audience: ReaderSet): void {
-    const { stream } = audience;
-    const { length } = audience.waiting;
-    if (length >= COALESCE_FROM_READERS) audience.pace ??= new FlushCoalescer();
-    const { pace } = audience;
-    if (stream.endReason === undefined && pace?.waits(length, stream.endOffset - audience.flushedTo)) {
-      setImmediate(ReaderSet.flush, audience);
+  private static flush(this: void, readers: ReaderSet): void {
+    const { stream } = readers;
+    const { length } = readers.waiting;
+    if (length >= COALESCE_FROM_READERS) readers.coalescer ??= new FlushCoalescer();
+    const { coalescer } = readers;
+    if (stream.endReason === undefined && coalescer?.waits(length, stream.endOffset - readers.flushedTo)) {
+      setImmediate(ReaderSet.flush, readers);
       return;
     }
-    audience.isFlushDue = false;
-    audience.flushedTo = stream.endOffset;
-    for (const reader of audience.watched) reader.checkLag();
+    readers.isFlushDue = false;
+    readers.flushedTo = stream.endOffset;
+    for (const reader of readers.watched) reader.lagStrategy.checkLag(reader);
     if (length === 0) return;
-    if (pace === undefined) audience.wakeAll();
-    else audience.wakeAtPace(pace, length);
+    if (coalescer === undefined) readers.wakeAll();
+    else readers.wakeCoalesced(coalescer, length);
   }
 
-  private wakeAtPace(pace: FlushCoalescer, length: number): void {
-    pace.round(length, () => this.wakeAll());
+  private wakeCoalesced(coalescer: FlushCoalescer, length: number): void {
+    coalescer.round(length, () => this.wakeAll());
   }
 
   private wakeAll(): void {

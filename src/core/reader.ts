@@ -2,15 +2,15 @@
  * A reader: a cursor on a stream, and what it does when it has fallen behind. There is no queue: a reader that stands
  * still costs nothing but its cursor. Two ways to read:
  *  - `read` and iteration, for programs: records with promises, chunks as they were written;
- *  - `peek`, `peekRun`, `advance`, `whenReadable`, to send bytes on: runs that are shared with all at the same place.
+ *  - `peek`, `borrowRun`, `advance`, `whenReadable`, to send bytes on: runs that are shared with all at the same place.
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
-import { DropNewestQueue } from './lag.ts';
-import type { Reader } from './public.ts';
-import type { ReaderSet } from './reader-set.ts';
-import { chunkAt, lend, makeRun, Pin } from './run.ts';
+import type { DropNewestQueue, LaggingReader, LagStrategy, QueueAccount } from './lag/index.ts';
+import type { Reader, Stream } from './public.ts';
+import type { Ring } from './ring.ts';
+import { chunkAt, makeRun, Pin } from './run.ts';
 import type { Slab } from './slab.ts';
-import type { RingStream } from './stream.ts';
+import type { StreamRules } from './stream-rules.ts';
 import type {
   CaughtUpRecord,
   EndRecord,
@@ -27,11 +27,37 @@ import { waitToTake } from './wait.ts';
 /** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
 const UNKNOWN = -1;
 
-export class CursorReader implements Reader {
-  readonly stream: RingStream;
+/** A stream, as its readers see it. */
+export interface ReaderStream extends Stream {
+  readonly rules: StreamRules;
+  readonly ring: Ring;
+  readonly memory: QueueAccount | undefined;
+  /** The error for an offset that is not retained any more. */
+  offsetGone(offset: number): StreamFSError;
+  /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
+  requireReachable(offset: number): void;
+}
+
+/** The set that a reader belongs to, as the reader sees it. */
+export interface ReaderOwner {
+  /** Wakes the reader once, when there is something to read. */
+  addWaiting(reader: CursorReader): void;
+  removeWaiting(reader: CursorReader): void;
+  /** It has moved on: writers that wait for it may go on. */
+  roomMade(): void;
+  gapFound(reader: CursorReader, gap: GapRecord): void;
+  /** It was cut off. */
+  readerFailed(reader: CursorReader, error: StreamFSError): void;
+  readerClosed(reader: CursorReader): void;
+  /** Bytes were taken after it was closed. */
+  deliveredLate(bytes: number): void;
+}
+
+export class CursorReader implements Reader, LaggingReader {
+  readonly stream: ReaderStream;
   /** No other reader of this process has it. They count up, so that a later reader has a larger one. */
   readonly id: number;
-  readonly policy: LagPolicy;
+  readonly lagStrategy: LagStrategy;
   /** When it was opened, in milliseconds since 1970. */
   readonly openedAt: number;
   /** Where it started: the offset of the first byte it could get. */
@@ -46,10 +72,12 @@ export class CursorReader implements Reader {
   hasCaughtUp: boolean;
   /** Told once when the reader is cut off while nobody reads it. */
   onFailure: ((error: StreamFSError) => void) | undefined;
-  /** For the stream: where it stands in the list of those that wait. */
+  /** For its set: where it stands in the list of those that wait. */
   place = -1;
+  /** What its lag strategy has made for it. */
+  queue: DropNewestQueue | undefined;
 
-  private readonly audience: ReaderSet;
+  private readonly owner: ReaderOwner;
   private position: number;
   private chunksBefore: number;
   private announced = false;
@@ -58,7 +86,6 @@ export class CursorReader implements Reader {
   private waiter: (() => void) | undefined;
   /** A `read` is under way: it waits, or has been woken and not gone on yet. */
   private reading = false;
-  private queue: DropNewestQueue | undefined;
   /** Where the bytes lie that were peeked and not yet taken: the ring may give that slab back before they are. */
   private peeked: Slab | undefined;
   /** A gap known from the beginning: the offset asked for had gone. */
@@ -67,11 +94,11 @@ export class CursorReader implements Reader {
   private isTrimmed = false;
 
   /** Use `stream.openReader`. */
-  constructor(stream: RingStream, audience: ReaderSet, id: number, policy: LagPolicy, cursor: number) {
+  constructor(stream: ReaderStream, owner: ReaderOwner, id: number, lagStrategy: LagStrategy, cursor: number) {
     this.stream = stream;
-    this.audience = audience;
+    this.owner = owner;
     this.id = id;
-    this.policy = policy;
+    this.lagStrategy = lagStrategy;
     this.openedAt = stream.rules.now();
     this.startCursor = cursor;
     this.position = cursor;
@@ -81,7 +108,7 @@ export class CursorReader implements Reader {
       this.position = startOffset;
     }
     this.hasCaughtUp = this.position >= stream.endOffset;
-    this.queue = policy === 'drop-newest' ? new DropNewestQueue(this.position, stream.memory) : undefined;
+    this.queue = lagStrategy.createQueue(this.position, stream.memory);
     this.chunksBefore = this.chunksAt(this.position);
   }
 
@@ -99,6 +126,10 @@ export class CursorReader implements Reader {
   /** The offset of the next byte to be delivered: the cursor, or what comes after a gap known from the beginning. */
   get nextOffset(): number {
     return this.position;
+  }
+
+  get policy(): LagPolicy {
+    return this.lagStrategy.name;
   }
 
   /** Bytes between the cursor and the end of the stream. */
@@ -173,7 +204,7 @@ export class CursorReader implements Reader {
     this.peeked = undefined;
     this.queue?.release();
     this.queue = undefined;
-    this.audience.readerClosed(this);
+    this.owner.readerClosed(this);
     this.wake();
   }
 
@@ -196,15 +227,9 @@ export class CursorReader implements Reader {
     return { type: 'data', offset: this.position, data: slab.view(this.position, to) };
   }
 
-  /** Like {@link peek}, but bytes wherever they lie: whoever sends them on can send them in one go. */
-  peekRun(max = Number.POSITIVE_INFINITY): RunEvent | undefined {
-    const record = this.borrowRun(max);
-    if (record?.type === 'run') lend(record.offset, record.offset + record.length, (at) => this.locate(at));
-    return record;
-  }
-
   /**
-   * Like {@link peekRun}, for callers that are done with the bytes before anything is appended, or {@link pin} them.
+   * Like {@link peek}, but bytes wherever they lie, so that they can be sent on in one go. They are borrowed: good until
+   * something is appended, or until they are released where they have been {@link pin pinned}.
    *
    * @param aligned a run shorter than what there is ends where a slab does, where that is possible
    */
@@ -231,6 +256,11 @@ export class CursorReader implements Reader {
     return offset >= this.readableEnd() && (endReason !== undefined || offset < endOffset);
   }
 
+  /** Whether the ring has the byte at `offset` no more: what was borrowed of it is alive for whoever pins it alone. */
+  isEvicted(offset: number): boolean {
+    return offset < this.stream.ring.floor;
+  }
+
   /** Keeps the bytes of a run as they are until they are released. Before they are taken, and before anything is appended. */
   pin({ offset, length }: RunRecord): Pin {
     return new Pin(offset, offset + length, (at) => this.locate(at));
@@ -245,7 +275,7 @@ export class CursorReader implements Reader {
     this.peeked = undefined;
     this.position += length;
     this.receivedBytes += length;
-    if (this.closed) this.audience.deliveredLate(length);
+    if (this.closed) this.owner.deliveredLate(length);
     if (this.closed) return;
     if (this.position === stream.endOffset) {
       this.hasCaughtUp = true;
@@ -258,7 +288,7 @@ export class CursorReader implements Reader {
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
     if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);
-    if (this.policy === 'block') this.audience.roomMade();
+    if (this.lagStrategy.blocksWriters) this.owner.roomMade();
   }
 
   /**
@@ -269,14 +299,14 @@ export class CursorReader implements Reader {
     if (this.waiter !== undefined) throw createError('READER_BUSY');
     this.waiter = wake;
     if (this.closed || this.failure !== undefined) this.wake();
-    else this.audience.addWaiting(this);
+    else this.owner.addWaiting(this);
   }
 
   /** Takes {@link whenReadable} back; false where nothing was waited for. */
   cancelWait(): boolean {
     if (this.waiter === undefined) return false;
     this.waiter = undefined;
-    this.audience.removeWaiting(this);
+    this.owner.removeWaiting(this);
     return true;
   }
 
@@ -294,13 +324,11 @@ export class CursorReader implements Reader {
     this.position = offset;
     this.hasCaughtUp = offset >= this.stream.endOffset;
     this.announced = false;
-    if (this.queue !== undefined) {
-      this.queue.release();
-      this.queue = new DropNewestQueue(offset, this.stream.memory);
-    }
+    this.queue?.release();
+    this.queue = this.lagStrategy.createQueue(offset, this.stream.memory);
     this.chunksBefore = this.chunksAt(offset);
-    if (this.policy === 'block') this.audience.roomMade();
-    this.audience.removeWaiting(this);
+    if (this.lagStrategy.blocksWriters) this.owner.roomMade();
+    this.owner.removeWaiting(this);
     this.wake();
   }
 
@@ -319,21 +347,10 @@ export class CursorReader implements Reader {
     const error = createError('READER_TOO_SLOW', { lag: this.lag, limit: Math.min(this.allowedLag, held) });
     if (this.failure !== undefined || this.closed) return error;
     this.failure = error;
-    this.audience.readerFailed(this, error);
+    this.owner.readerFailed(this, error);
     this.close();
     this.onFailure?.(error);
     return error;
-  }
-
-  /** `disconnect` does not wait until its reader comes back. */
-  checkLag(): void {
-    if (this.policy === 'disconnect' && this.lag > this.allowedLag) this.cutOff();
-  }
-
-  slabLeaves(slab: Slab): void {
-    if (this.queue === undefined) return;
-    this.queue.advanceTo(this.position, this.stream.endOffset, this.allowedLag);
-    this.queue.hold(slab, this.position);
   }
 
   /** Memory has run short: nothing below `floor` can be kept, whatever the policy. */
@@ -353,9 +370,9 @@ export class CursorReader implements Reader {
       if (this.isTrimmed) return gap;
       return this.lose(gap);
     }
-    const resume = this.resumeOffset();
+    const resume = this.lagStrategy.resumeOffset(this);
     if (resume <= this.position) return undefined;
-    if (this.policy === 'disconnect' || this.policy === 'block') throw this.cutOff();
+    if (this.lagStrategy.cutsOff) throw this.cutOff();
     const gap: GapRecord = { type: 'gap', from: this.position, to: resume, chunks: this.chunksLost(resume) };
     this.position = resume;
     this.chunksBefore = this.chunksAt(resume);
@@ -374,19 +391,8 @@ export class CursorReader implements Reader {
   private lose(gap: GapRecord): GapRecord {
     this.skippedBytes += gap.to - gap.from;
     this.skippedChunks += gap.chunks;
-    this.audience.gapFound(this, gap);
+    this.owner.gapFound(this, gap);
     return gap;
-  }
-
-  /** Where reading goes on: the cursor itself unless something before it is lost. */
-  private resumeOffset(): number {
-    const { endOffset, ring } = this.stream;
-    if (this.queue !== undefined) {
-      this.queue.advanceTo(this.position, endOffset, this.allowedLag);
-      return this.queue.resume(this.position);
-    }
-    if (this.policy === 'block') return ring.floor;
-    return Math.max(ring.floor, endOffset - this.allowedLag);
   }
 
   private readableEnd(): number {

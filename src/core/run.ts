@@ -35,15 +35,6 @@ export class Pin {
   }
 }
 
-/** Whoever has the bytes between two offsets may keep them for as long as they want. */
-export function lend(from: number, to: number, locate: Locate): void {
-  for (let at = from; at < to; ) {
-    const slab = locate(at);
-    slab.isRetained = true;
-    at = slab.end;
-  }
-}
-
 /** The rest of the chunk that holds `from`, up to `readable`: a view, or a copy where it lies across slabs. */
 export function chunkAt(from: number, readable: number, locate: Locate): Uint8Array {
   const parts: Uint8Array[] = [];

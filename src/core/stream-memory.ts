@@ -1,8 +1,8 @@
 /** A stream's part of a budget: what its ring and its readers hold, and how it gives way. */
 import { limitReached } from '../errors/index.ts';
 import type { MemoryHolder, MemoryLedger } from './budget.ts';
+import type { Ring } from './ring.ts';
 import { MIN_SLAB, slabMemory } from './slab-memory.ts';
-import type { RingStream } from './stream.ts';
 
 /** What a stream is charged beside its bytes: itself, its name, its place in tables; more than its smallest slab. */
 export const STREAM_COST = 4 * 1024;
@@ -10,16 +10,28 @@ export const STREAM_COST = 4 * 1024;
 /** Bytes that each character of its name costs: it stands in several tables, with the directories it makes. */
 const NAME_COST = 4;
 
+/** A stream, as its part of a budget sees it. */
+export interface MemoryUser {
+  readonly name: string | undefined;
+  readonly ring: Ring;
+  readers(): Iterable<{
+    /** The offset of the next byte it can be given. */
+    readonly nextOffset: number;
+    /** Nothing below `floor` can be kept for it. */
+    lostBelow(floor: number): void;
+  }>;
+}
+
 export class StreamMemory implements MemoryHolder {
   held = 0;
   level = 0;
   private readonly budget: MemoryLedger;
-  private readonly stream: RingStream;
+  private readonly stream: MemoryUser;
   private readonly cost: number;
   private released = false;
 
   /** @throws MEMORY_LIMIT where there is no room for one more stream */
-  constructor(budget: MemoryLedger, stream: RingStream) {
+  constructor(budget: MemoryLedger, stream: MemoryUser) {
     this.budget = budget;
     this.stream = stream;
     this.cost = STREAM_COST + NAME_COST * (stream.name?.length ?? 0);

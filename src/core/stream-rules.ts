@@ -3,7 +3,7 @@
  * of them is checked once and kept once.
  */
 import { ledgerOf, type MemoryLedger } from './budget.ts';
-import { policyOf } from './lag.ts';
+import { lagStrategyOf } from './lag/index.ts';
 import type { StreamObserver, StreamRulesOptions } from './public.ts';
 import { largestSlab } from './slab-memory.ts';
 import type { LagPolicy } from './types.ts';
@@ -25,7 +25,7 @@ export class StreamRules {
   constructor(options: StreamRulesOptions) {
     this.retention = assertPositive('retention', options.retention);
     this.maxLag = assertPositive('maxLag', options.maxLag);
-    this.onLag = policyOf(options.onLag ?? 'drop-oldest');
+    this.onLag = lagStrategyOf(options.onLag ?? 'drop-oldest').name;
     const { blockTimeout = 5000 } = options;
     if (!(blockTimeout >= 0)) throw new RangeError(`blockTimeout must be milliseconds from 0, not ${blockTimeout}`);
     this.blockTimeout = Math.min(blockTimeout, MAX_TIMER_MS);

@@ -10,14 +10,14 @@
 import { createError, type StreamFSError } from '../errors/index.ts';
 import { END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
 import { isOfThisProcess, newGeneration } from './generation.ts';
-import { policyOf } from './lag.ts';
+import { lagStrategyOf } from './lag/index.ts';
 import { emptySet } from './lazy-set.ts';
-import type { Stream, StreamIdentity, StreamOptions, StreamOrigin, StreamStats } from './public.ts';
+import type { StreamIdentity, StreamOptions, StreamOrigin, StreamStats } from './public.ts';
 import { CursorReader } from './reader.ts';
-import { ReaderSet } from './reader-set.ts';
+import { ReaderSet, type ReaderSetStream } from './reader-set.ts';
 import { Ring } from './ring.ts';
 import type { Slab } from './slab.ts';
-import { StreamMemory } from './stream-memory.ts';
+import { type MemoryUser, StreamMemory } from './stream-memory.ts';
 import { StreamRules } from './stream-rules.ts';
 import {
   type EndReason,
@@ -32,7 +32,7 @@ import { assertOffset } from './validate.ts';
 /** Of the last reader of any stream. */
 let lastReaderId = 0;
 
-export class RingStream implements Stream {
+export class RingStream implements ReaderSetStream, MemoryUser {
   /** What its owner calls it, where somebody is to be told; nothing here depends on it. */
   readonly name: string | undefined;
   readonly generation: string;
@@ -50,7 +50,7 @@ export class RingStream implements Stream {
   readonly memory: StreamMemory | undefined;
   private readonly firstOffset: number;
   /** Undefined until there has been a reader. */
-  private audience: ReaderSet | undefined;
+  private readerSet: ReaderSet | undefined;
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
@@ -115,20 +115,20 @@ export class RingStream implements Stream {
   }
 
   get readerCount(): number {
-    return this.audience?.readers.size ?? 0;
+    return this.readerSet?.readers.size ?? 0;
   }
 
   readers(): IterableIterator<CursorReader> {
-    return (this.audience?.readers ?? emptySet<CursorReader>()).values();
+    return (this.readerSet?.readers ?? emptySet<CursorReader>()).values();
   }
 
   /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
   get skippedBytes(): number {
-    return this.audience?.skippedBytes ?? 0;
+    return this.readerSet?.skippedBytes ?? 0;
   }
 
   get skippedChunks(): number {
-    return this.audience?.skippedChunks ?? 0;
+    return this.readerSet?.skippedChunks ?? 0;
   }
 
   /**
@@ -139,16 +139,16 @@ export class RingStream implements Stream {
    */
   append(bytes: Uint8Array): number {
     this.requireOpen();
-    const { audience, ring } = this;
+    const { readerSet, ring } = this;
     if (bytes.length === 0) return ring.end;
     if (bytes.length > MAX_OFFSET - ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
     // Once a turn is exact enough: asking for the time costs more than copying a small chunk.
-    if (audience === undefined || !audience.isFlushDue) this.modifiedAt = this.rules.now();
+    if (readerSet === undefined || !readerSet.isFlushDue) this.modifiedAt = this.rules.now();
     if (bytes.length <= MAX_CHUNK) this.appendChunk(bytes);
     else {
       for (let at = 0; at < bytes.length; at += MAX_CHUNK) this.appendChunk(bytes.subarray(at, at + MAX_CHUNK));
     }
-    audience?.changed();
+    readerSet?.changed();
     return ring.end;
   }
 
@@ -158,9 +158,9 @@ export class RingStream implements Stream {
   }
 
   /** Readers have come or gone: keep what they may lag; beyond that nobody could ask for it. */
-  private keepForReaders(audience: ReaderSet): void {
+  private keepForReaders(readerSet: ReaderSet): void {
     const { joinerLag, retention } = this.rules;
-    this.kept = audience.readers.size === 0 ? retention : joinerLag + audience.gate.slack;
+    this.kept = readerSet.readers.size === 0 ? retention : joinerLag + readerSet.gate.slack;
   }
 
   /**
@@ -171,15 +171,15 @@ export class RingStream implements Stream {
    * @throws like {@link append}. A stream that ends in the middle of a long write keeps what was written until then
    */
   write(bytes: Uint8Array): void | Promise<void> {
-    const { audience } = this;
-    if (audience === undefined || audience.takesAtOnce(bytes.length)) {
+    const { readerSet } = this;
+    if (readerSet === undefined || readerSet.takesAtOnce(bytes.length)) {
       this.append(bytes);
       return undefined;
     }
     this.requireOpen();
     if (bytes.length > MAX_OFFSET - this.ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
     // Not by `slice`: that of a Buffer is no copy.
-    return audience.gate.pass(new Uint8Array(bytes), (part) => this.append(part));
+    return readerSet.gate.pass(new Uint8Array(bytes), (part) => this.append(part));
   }
 
   /** @throws STREAM_CLOSED after the end, with its reason; STREAM_SHUT_DOWN where its writers may come back to another */
@@ -207,8 +207,8 @@ export class RingStream implements Stream {
     if (this.reason === undefined) {
       this.reason = reason;
       this.status = status;
-      this.audience?.gate.abandon();
-      this.audience?.changed();
+      this.readerSet?.gate.abandon();
+      this.readerSet?.changed();
       this.rules.observer.ended?.(this);
     }
     this.releaseIfGone();
@@ -229,15 +229,15 @@ export class RingStream implements Stream {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
     const cursor = this.startCursor(start);
-    const policy = policyOf(options.onLag ?? this.rules.onLag);
-    this.audience ??= new ReaderSet(this);
-    const reader = new CursorReader(this, this.audience, ++lastReaderId, policy, cursor);
+    const strategy = lagStrategyOf(options.onLag ?? this.rules.onLag);
+    this.readerSet ??= new ReaderSet(this);
+    const reader = new CursorReader(this, this.readerSet, ++lastReaderId, strategy, cursor);
     if (options.reportTrimmed === true) {
       const wanted = this.wantedOffset(start);
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);
     }
-    this.audience.add(reader);
-    this.keepForReaders(this.audience);
+    this.readerSet.add(reader);
+    this.keepForReaders(this.readerSet);
     return reader;
   }
 
@@ -274,11 +274,6 @@ export class RingStream implements Stream {
   requireReachable(offset: number): void {
     const { endOffset: end, reason } = this;
     if (reason !== undefined && offset > end) throw createError('OFFSET_BEYOND_END', { offset, end }, { end });
-  }
-
-  /** Whether the byte at `offset` is kept no more, not even for readers on their way to it. */
-  isEvicted(offset: number): boolean {
-    return offset < this.ring.floor;
   }
 
   /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */
@@ -392,8 +387,8 @@ export class RingStream implements Stream {
 
   stats(): StreamStats {
     let maxReaderLag = 0;
-    let deliveredBytes = this.audience?.closedBytes ?? 0;
-    let deliveredChunks = this.audience?.closedChunks ?? 0;
+    let deliveredBytes = this.readerSet?.closedBytes ?? 0;
+    let deliveredChunks = this.readerSet?.closedChunks ?? 0;
     for (const reader of this.readers()) {
       maxReaderLag = Math.max(maxReaderLag, reader.lag);
       deliveredBytes += reader.receivedBytes;
@@ -423,13 +418,13 @@ export class RingStream implements Stream {
   // ── for the ring and the readers ───────────────────────────────────────────────────────────────────────────────
 
   slabLeaves(slab: Slab): void {
-    this.audience?.slabLeaves(slab);
+    this.readerSet?.slabLeaves(slab);
   }
 
   /** A reader of its has been closed. */
-  readerLeft(audience: ReaderSet): void {
-    this.keepForReaders(audience);
-    if (audience.readers.size === 0) this.ring.evict(this.ring.end - this.kept);
+  readerLeft(readerSet: ReaderSet): void {
+    this.keepForReaders(readerSet);
+    if (readerSet.readers.size === 0) this.ring.evict(this.ring.end - this.kept);
     this.releaseIfGone();
     this.rules.observer.readerClosed?.(this);
   }

@@ -6,15 +6,22 @@
  */
 
 import { added, emptySet, removed } from './lazy-set.ts';
-import type { CursorReader } from './reader.ts';
 import type { StreamRules } from './stream-rules.ts';
 import { MAX_CHUNK } from './types.ts';
 
 /** The most a long write appends before readers get a turn, in bytes. */
 const MAX_PORTION = 256 * 1024;
 
+/** A reader with the policy `block`. */
+export interface BlockingReader {
+  /** Bytes to the end of the stream, and how many they may be before writers wait. */
+  readonly lag: number;
+  readonly allowedLag: number;
+  cutOff(): void;
+}
+
 export class WriterGate {
-  private readers = emptySet<CursorReader>();
+  private readers = emptySet<BlockingReader>();
   private readonly deadline: number;
   private readonly longPortion: number;
   /** The last of the writes that wait, in order; undefined when none does. */
@@ -46,11 +53,11 @@ export class WriterGate {
     return this.readers.size === 0 ? 0 : MAX_CHUNK;
   }
 
-  add(reader: CursorReader): void {
+  add(reader: BlockingReader): void {
     this.readers = added(this.readers, reader);
   }
 
-  delete(reader: CursorReader): void {
+  delete(reader: BlockingReader): void {
     if (!this.readers.has(reader)) return;
     this.readers = removed(this.readers, reader);
     this.roomMade();
@@ -107,7 +114,7 @@ export class WriterGate {
   }
 
   /** A reader that writers must wait for. */
-  private slowest(): CursorReader | undefined {
+  private slowest(): BlockingReader | undefined {
     for (const reader of this.readers) {
       if (reader.lag >= reader.allowedLag) return reader;
     }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LAG_POLICIES, type LagPolicy } from '../../src/core/index.ts';
 import { RingStream } from '../../src/core/internal.ts';
+import { lagStrategyOf } from '../../src/core/lag/index.ts';
 import { append, bytesNow, codeOf, readNow, recordsNow, turn, until } from './reading.ts';
 
 const KB = 1024;
@@ -277,5 +278,13 @@ describe('disconnect', () => {
     await until(() => s.readerCount === 1);
     expect(slow.every((reader) => reader.isClosed)).toBe(true);
     expect(fine.isClosed).toBe(false);
+  });
+});
+
+describe('the strategies of the lag policies', () => {
+  it('are of one shape, so that asking a reader’s for what it has lost stays monomorphic', () => {
+    const shapes = LAG_POLICIES.map((name) => Object.keys(lagStrategyOf(name)).join());
+    expect(shapes).toEqual(LAG_POLICIES.map(() => shapes[0]));
+    expect(LAG_POLICIES.map((name) => lagStrategyOf(name).name)).toEqual([...LAG_POLICIES]);
   });
 });

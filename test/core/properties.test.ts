@@ -97,7 +97,7 @@ function content(size: number, seed: number): Uint8Array {
 }
 
 /** A run as one record, to be compared like any other. */
-function whole(run: ReturnType<CursorReader['peekRun']>): ReturnType<CursorReader['peek']> {
+function whole(run: ReturnType<CursorReader['borrowRun']>): ReturnType<CursorReader['peek']> {
   if (run?.type !== 'run') return run;
   const data = Buffer.concat(run.parts);
   expect(data.length).toBe(run.length);
@@ -233,7 +233,9 @@ class Pair {
       expect(() => real.peek(max)).toThrow('bytes behind');
       return 0;
     }
-    const record = run ? whole(real.peekRun(max)) : real.peek(max);
+    const borrowed = run ? real.borrowRun(max ?? Number.POSITIVE_INFINITY) : undefined;
+    const pin = borrowed?.type === 'run' ? real.pin(borrowed) : undefined;
+    const record = run ? whole(borrowed) : real.peek(max);
     this.compare(record, expected, false);
     if (record?.type !== 'data') return 0;
     expect(record.data.length).toBeLessThanOrEqual(max ?? Number.POSITIVE_INFINITY);
@@ -242,6 +244,7 @@ class Pair {
     meanwhile();
     // What is on its way to a socket never changes, whatever happens to the stream.
     expect(Buffer.compare(record.data, copy)).toBe(0);
+    pin?.release();
     real.advance(length);
     model.take(length);
     return length;

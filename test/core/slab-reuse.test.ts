@@ -60,13 +60,11 @@ describe('memory that is filled again', () => {
     }
   });
 
-  it.each(['peek', 'peekRun'] as const)('is never that of bytes from %s', (how) => {
+  it('is never that of bytes that were peeked', () => {
     const stream = streamOf('a');
-    const record = stream.openReader()[how](700 * KiB);
-    const parts = record?.type === 'data' ? [record.data] : record?.type === 'run' ? record.parts : [];
+    const record = stream.openReader().peek(700 * KiB);
     overrun(stream);
-    expect(parts.length).toBeGreaterThan(0);
-    expect(parts.every(isAll('a'))).toBe(true);
+    expect(record?.type === 'data' && isAll('a')(record.data)).toBe(true);
   });
 
   it('is never that of a chunk that was read, or of bytes at an offset', async () => {

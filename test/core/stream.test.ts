@@ -32,9 +32,9 @@ describe('appending', () => {
     s.append(new Uint8Array(100 * KB));
     const before = s.stats().memory;
     const readers = Array.from({ length: 1000 }, () => s.openReader());
-    const first = readers[0]!.peekRun();
+    const first = readers[0]!.borrowRun(MB);
     expect(first).toMatchObject({ type: 'run', offset: 0, length: 100 * KB });
-    for (const reader of readers) expect(reader.peekRun()).toBe(first);
+    for (const reader of readers) expect(reader.borrowRun(MB)).toBe(first);
     expect(s.stats().memory).toBe(before);
   });
 

@@ -179,7 +179,7 @@ export class Sink implements LiveRead {
     if (queued === undefined) return [];
     if (queued instanceof PooledBuffer) return queued.isForgotten ? [queued.bytes] : [];
     // While it is in the ring it costs nothing more.
-    return reader.stream.isEvicted(queued.offset) ? queued.parts : [];
+    return reader.isEvicted(queued.offset) ? queued.parts : [];
   }
 
   get kind(): string {

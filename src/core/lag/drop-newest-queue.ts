@@ -1,20 +1,4 @@
-/**
- * What becomes of a slow reader: the one place that decides it (contract 20; docs/adr/0002-what-a-slow-reader-loses.md).
- *
- * A reader that has caught up once may lag `maxLag` bytes; one still on its way through history may lag by all that is
- * kept. Nothing here runs when bytes are appended: what a reader has lost follows from where it stands and where the
- * stream's end is, so it is worked out when the reader comes back, and costs the writer nothing. Two exceptions, for
- * the readers that ask for them: `block` makes writers wait, and `drop-newest` holds on to slabs as they are evicted.
- */
-import { createError } from '../errors/index.ts';
-import type { Slab } from './slab.ts';
-import { LAG_POLICIES, type LagPolicy } from './types.ts';
-
-/** @throws INVALID_PARAMETER for what is no policy */
-export function policyOf(name: LagPolicy): LagPolicy {
-  if (LAG_POLICIES.includes(name)) return name;
-  throw createError('INVALID_PARAMETER', { name: 'onLag', reason: `it must be one of ${LAG_POLICIES.join(', ')}` });
-}
+import type { Slab } from '../slab.ts';
 
 /** Pieces a queue may consist of: a reader that takes a byte at a time would otherwise have one for every byte. */
 const MAX_RANGES = 1024;
@@ -26,7 +10,7 @@ interface Range {
 }
 
 /** Who keeps count of the memory that queues hold, where somebody does. */
-interface QueueAccount {
+export interface QueueAccount {
   heldByReaders(change: number): void;
 }
 

@@ -1,5 +1,6 @@
 /** Sends a content that has an end (a file, README, /dev/zero) as a stream, in the form that was asked for. */
 import type { ServerResponse } from 'node:http';
+import type { RunRecord } from '../../core/internal.ts';
 import { HEADERS } from '../../protocol/index.ts';
 import type { EncodedStream, Encoding } from '../encoding/index.ts';
 import { type SendOptions, streamHeaders } from './options.ts';
@@ -45,8 +46,8 @@ export async function sendContent(
   await sendRuns(heldBack, true);
   const { control } = encoding;
   if (control !== undefined) {
-    await writePiece(res, control.caughtUp(offset, NO_STREAM));
-    await writePiece(res, control.end('ended', offset, NO_STREAM));
+    const records = [control.caughtUp(offset, NO_STREAM), control.end('ended', offset, NO_STREAM)];
+    for (const record of records) if (record !== undefined) await writePiece(res, record);
   }
   res.end();
 }
@@ -65,16 +66,22 @@ function begin(res: ServerResponse, options: SendOptions): void {
 /** How many bytes of a run go out now. */
 function usableLength({ body, maxRunBytes }: Encoding, run: Uint8Array, offset: number, isLast: boolean): number {
   if (body === undefined || isLast) return run.length;
-  const usable = body.usable({ type: 'run', offset, length: run.length, parts: [run] });
+  const usable = body.usable(runOf(offset, run), NO_STREAM);
   return usable === 0 && run.length >= maxRunBytes ? run.length : usable;
+}
+
+function runOf(offset: number, bytes: Uint8Array): RunRecord {
+  return { type: 'run', offset, length: bytes.length, parts: [bytes] };
 }
 
 function encodeRun(encoding: Encoding, offset: number, run: Uint8Array): Uint8Array {
   const { body, maxHeadBytes, tail } = encoding;
   if (body === undefined && maxHeadBytes === 0 && tail.length === 0) return run;
-  const bytes = Buffer.allocUnsafe(maxHeadBytes + (body?.maxLength(run.length) ?? run.length) + tail.length);
+  const record = runOf(offset, run);
+  const room = body?.maxLength(record, run.length) ?? run.length;
+  const bytes = Buffer.allocUnsafe(maxHeadBytes + room + tail.length);
   let at = encoding.writeHead(bytes, 0, offset, run.length, NO_STREAM);
-  if (body !== undefined) at += body.encode(bytes, at, [run], run.length);
+  if (body !== undefined) at += body.encode(bytes, at, record, run.length, NO_STREAM);
   else {
     bytes.set(run, at);
     at += run.length;

@@ -100,8 +100,9 @@ export class Fanout {
     return buffer;
   }
 
-  /** Writes a whole control record of the encoding, such as a gap. */
-  sendControl(socket: Socket, record: Buffer): void {
+  /** Writes a whole control record of the encoding, such as a gap, if there is one. */
+  sendControl(socket: Socket, record: Buffer | undefined): void {
+    if (record === undefined) return;
     const { encoding, transfer } = this;
     const head = Buffer.allocUnsafe(transfer.maxHeadBytes);
     const size = transfer.writeHead(head, 0, record.length, encoding.payload.control);
@@ -120,11 +121,11 @@ export class Fanout {
     const { encoding, transfer } = this;
     const { body } = encoding;
     const room = transfer.maxHeadBytes + encoding.maxHeadBytes + encoding.tail.length + transfer.tail.length;
-    const buffer = new PooledBuffer(room + (body === undefined ? length : body.maxLength(length)));
+    const buffer = new PooledBuffer(room + (body === undefined ? length : body.maxLength(run, length)));
     const { bytes } = buffer;
     let at = transfer.maxHeadBytes;
     at += encoding.writeHead(bytes, at, run.offset, length, this.stream);
-    if (body !== undefined) at += body.encode(bytes, at, run.parts, length);
+    if (body !== undefined) at += body.encode(bytes, at, run, length, this.stream);
     else {
       for (const part of run.parts) {
         bytes.set(part, at);

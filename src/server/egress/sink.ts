@@ -37,6 +37,8 @@ export interface SinkOptions {
   readonly timeout: number | undefined;
   /** Milliseconds of silence after which a heartbeat is sent, where the encoding has one; 0: never. */
   readonly heartbeat: number;
+  /** Milliseconds after which a read ends whatever it got; undefined: never. Looked at with each heartbeat. */
+  readonly lifetime?: number | undefined;
   /** Where it is listed while it lasts, and counted afterwards; the clock that a kicked peer's time is taken by. */
   readonly limits?: { readonly reads: LiveReads; readonly clock?: Clock };
   readonly logger?: PluginLogger;
@@ -63,6 +65,8 @@ export class Sink implements LiveRead {
   /** For the timers only: when bytes were last sent, and when anything was, by `performance.now`. */
   private lastData = 0;
   private lastSent = 0;
+  /** When it ends whatever it got, by `performance.now`. */
+  private readonly endsAt: number;
   /** Bytes that the encoding holds back until more has come: no heartbeat waits for them. */
   private heldBack = 0;
   private done = false;
@@ -83,8 +87,10 @@ export class Sink implements LiveRead {
     this.options = options;
     this.onOver = onOver;
     this.isSideClosed = socket.readableEnded;
-    const period = Math.min(options.timeout ?? Number.POSITIVE_INFINITY, options.heartbeat || Number.POSITIVE_INFINITY);
+    const { timeout = Number.POSITIVE_INFINITY, lifetime = Number.POSITIVE_INFINITY } = options;
+    const period = Math.min(timeout, lifetime, options.heartbeat || Number.POSITIVE_INFINITY);
     this.period = period;
+    this.endsAt = lifetime === Number.POSITIVE_INFINITY ? lifetime : performance.now() + lifetime;
     if (period !== Number.POSITIVE_INFINITY) {
       this.lastData = this.lastSent = performance.now();
       this.timer = setTimeout(tick, period, this).unref();
@@ -139,7 +145,9 @@ export class Sink implements LiveRead {
           if (control !== undefined) fanout.sendControl(socket, control.gap(record, fanout.stream));
           break;
         case 'caught-up':
-          if (control !== undefined) fanout.sendControl(socket, control.caughtUp(record.offset, fanout.stream));
+          if (control !== undefined && !(control.isCaughtUpInData && reader.receivedBytes > 0)) {
+            fanout.sendControl(socket, control.caughtUp(record.offset, fanout.stream));
+          }
           break;
         case 'end':
           this.finish(record.reason, record.status);
@@ -153,7 +161,7 @@ export class Sink implements LiveRead {
     const { body, maxRunBytes } = this.shared.encoding;
     if (body === undefined) return run.length;
     const end = run.offset + run.length;
-    let usable = this.reader.isLastBefore(end) ? run.length : body.usable(run);
+    let usable = this.reader.isLastBefore(end) ? run.length : body.usable(run, this.shared.stream);
     if (usable === 0 && run.length >= Math.min(maxRunBytes, MAX_RUN_BYTES)) usable = run.length;
     this.heldBack = usable === 0 ? run.length : 0;
     return usable;
@@ -208,7 +216,10 @@ export class Sink implements LiveRead {
     try {
       const { body, maxRunBytes } = this.shared.encoding;
       // A transformed run must fit the memory that is used again, and may end anywhere: some of it may be held back.
-      if (body !== undefined) return this.reader.borrowRun(Math.min(maxRunBytes, MAX_RUN_BYTES), false);
+      if (body !== undefined) {
+        const longest = body.runBytes?.(this.reader.nextOffset, this.shared.stream);
+        return this.reader.borrowRun(longest ?? Math.min(maxRunBytes, MAX_RUN_BYTES), false);
+      }
       return this.reader.borrowRun(Math.min(maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES));
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
@@ -237,13 +248,17 @@ export class Sink implements LiveRead {
   tick(): void {
     if (this.done || this.timer === undefined) return;
     const { timeout, heartbeat } = this.options;
+    const now = performance.now();
+    if (now >= this.endsAt) {
+      this.finish('timeout');
+      return;
+    }
     // What still waits has not been silence for the peer; and an answer that is over would be nobody's to look after.
     if (this.reader.lag > this.heldBack || this.socket.writableLength > 0) {
       this.look = Math.min(MAX_RECHECK_MS, this.look * 2);
       this.timer = setTimeout(tick, Math.max(this.period, this.look), this).unref();
       return;
     }
-    const now = performance.now();
     if (timeout !== undefined && now - this.lastData >= timeout) {
       this.finish('timeout');
       return;

@@ -45,26 +45,33 @@ export type PayloadKind = 'binary' | 'text';
 
 /** A transformation of a stream's bytes that needs nothing but the run it is given. */
 interface BodyEncoding {
-  /** The most bytes that `length` bytes can become. */
-  maxLength(length: number): number;
+  /** The most bytes that the first `length` bytes of a run can become. */
+  maxLength(run: RunRecord, length: number): number;
   /**
-   * Encodes the first `length` bytes of `parts`.
+   * Encodes the first `length` bytes of a run.
    *
    * @returns how many bytes were written to `target` from `at` on
    */
-  encode(target: Buffer, at: number, parts: readonly Uint8Array[], length: number): number;
+  encode(target: Buffer, at: number, run: RunRecord, length: number, stream: EncodedStream): number;
   /**
    * How many bytes of the run can be encoded before more has come: an incomplete character or line is held back. Not
    * asked where no byte follows. 0 for a run of `maxRunBytes` means that it is encoded whole.
    */
-  usable(run: RunRecord): number;
+  usable(run: RunRecord, stream: EncodedStream): number;
+  /**
+   * The longest run it is given at `offset`, in bytes, where something that must not be divided may be longer than
+   * `maxRunBytes`. Absent: `maxRunBytes` everywhere.
+   */
+  runBytes?(offset: number, stream: EncodedStream): number;
 }
 
-/** Whole records beside the data. */
+/** Whole records beside the data. Undefined where there is nothing to say. */
 interface ControlRecords {
-  gap(record: GapRecord, stream: EncodedStream): Buffer;
-  caughtUp(offset: number, stream: EncodedStream): Buffer;
-  heartbeat(offset: number, stream: EncodedStream): Buffer;
+  gap(record: GapRecord, stream: EncodedStream): Buffer | undefined;
+  caughtUp(offset: number, stream: EncodedStream): Buffer | undefined;
+  heartbeat(offset: number, stream: EncodedStream): Buffer | undefined;
   /** @param status what the writer said of how it ended (contract 100) */
-  end(reason: ReadEndReason, offset: number, stream: EncodedStream, status?: string): Buffer;
+  end(reason: ReadEndReason, offset: number, stream: EncodedStream, status?: string): Buffer | undefined;
+  /** What stands behind each run says whether the run reached the live end: `caughtUp` is for a read without data. */
+  readonly isCaughtUpInData?: true;
 }

@@ -13,8 +13,8 @@ export const base64Lines: Encoding = {
   writeHead: (target, at, offset, length) => target.write(`${offset}:${length} `, at, 'latin1'),
   tail: Buffer.from('\n'),
   body: {
-    maxLength: (length) => Math.ceil(length / 3) * 4,
-    encode: (target, at, parts, length) =>
+    maxLength: (_run, length) => Math.ceil(length / 3) * 4,
+    encode: (target, at, { parts }, length) =>
       target.write(Buffer.concat(parts).subarray(0, length).toString('base64'), at, 'latin1'),
     usable: (run) => run.length - (run.length % 3),
   },

@@ -15,6 +15,8 @@ export const EXIT = {
   cut: { code: 6, meaning: 'the connection was cut, or the server shut down, and the work is not complete' },
   timeout: { code: 7, meaning: 'nothing came for as long as --timeout says' },
   lost: { code: 8, meaning: 'cat --stream: bytes were lost on the way, as was told; where it began does not count' },
+  notExecutable: { code: 126, meaning: 'exec: its command cannot be run; otherwise exec ends as its command does' },
+  commandNotFound: { code: 127, meaning: 'exec: there is no such command' },
   interrupted: { code: 130, meaning: 'SIGINT' },
   brokenPipe: { code: 141, meaning: 'whoever read our output has gone; says nothing' },
   terminated: { code: 143, meaning: 'SIGTERM' },

@@ -6,6 +6,15 @@ import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { BrokenPipeError } from './exit-codes.ts';
 import type { OutputCheck } from './output-check.ts';
+import type { SignalHandler } from './signals.ts';
+
+/** What a command can do with the process it runs in. */
+interface OwnProcess {
+  /** The words that start this command line once more. */
+  readonly self: readonly string[];
+  /** Gives `handler` every signal that can be passed on, until the function it gives is called. */
+  takeSignals(handler: SignalHandler): () => void;
+}
 
 export interface CliIo {
   readonly stdin: Readable;
@@ -14,6 +23,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts with an InterruptedError when the process is asked to stop. */
   readonly signal: AbortSignal;
+  /** Undefined where the command line runs inside another program. */
+  readonly process?: OwnProcess;
   /** Bytes that standard input has in all, where that is known, as of a file. */
   readonly inputSize?: () => number | undefined;
   /** Makes the check whether standard output is still read; without it, only a write tells. */

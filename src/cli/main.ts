@@ -3,20 +3,12 @@
 import { fstatSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Readable } from 'node:stream';
-import { EXIT, exitCodeOf, InterruptedError } from './exit-codes.ts';
+import { EXIT } from './exit-codes.ts';
 import { outputCheck } from './output-check.ts';
 import { run } from './run.ts';
+import { Signals } from './signals.ts';
 
-const stopping = new AbortController();
-
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(name, () => {
-    const error = new InterruptedError(name);
-    // Asked twice: at once, whatever is still being done.
-    if (stopping.signal.aborted) process.exit(exitCodeOf(error));
-    stopping.abort(error);
-  });
-}
+const signals = new Signals();
 
 // An output that has gone shows where it is written to; here it only must not be thrown.
 process.stdout.on('error', () => {});
@@ -34,14 +26,18 @@ const code = await run(process.argv.slice(2), {
   inputSize,
   outputCheck: () => outputCheck(1, process.stdout),
   env: process.env,
-  signal: stopping.signal,
+  signal: signals.signal,
+  process: {
+    self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+    takeSignals: (handler) => signals.take(handler),
+  },
 });
 
 // Node aborts where it exits with a terminal that is gone: this ends as the terminal's hang-up does.
 if (code === EXIT.brokenPipe.code && process.stdout.isTTY) process.kill(process.pid, 'SIGHUP');
 
 process.exitCode = code;
-if (!stopping.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+if (!signals.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 // A command that failed may leave standard input waiting for bytes that nobody wants any more.
 process.exit(code);
 

@@ -8,6 +8,7 @@ import { version } from '../app/version.ts';
 import { LOG_FORMATS } from '../config/defaults.ts';
 import { LAG_POLICIES } from '../protocol/index.ts';
 import * as value from './arguments.ts';
+import { END_WATCH } from './child/words.ts';
 import { CommandContext, type GlobalOptions } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { explained } from './explain.ts';
@@ -88,7 +89,27 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option('--no-retry', 'fail when the connection is cut, instead of going on without losing or doubling a byte')
     .option('--no-recreate', 'fail when the server was started anew, instead of going on with a new stream')
     .option('--retry-for <duration>', 'give up when it has failed for so long (default: 30s)', value.duration)
+    .option('--tee', 'print it here too')
     .action(run(async () => (await import('./commands/write.ts')).write));
+
+  program
+    .command('exec')
+    .description('run a command and stream what it prints; ends as the command does')
+    .argument('<path>', 'the stream; it ends with the status of the command')
+    .argument('<command>', 'behind --')
+    .argument('[args...]')
+    .option('--lines', 'keep lines whole: those of its two outputs, and those of other writers')
+    .option('--split', 'two streams, PATH.out and PATH.err')
+    .option('--tee', 'print it here too')
+    .option('--tty', 'give the command a terminal, by the program `script` of util-linux')
+    .option('--replace', 'where the stream has ended, remove it and begin another')
+    .option('--retry-for <duration>', 'give up streaming when it has failed for so long (default: 30s)', value.duration)
+    .action(run(async () => (await import('./commands/exec.ts')).exec));
+
+  program
+    .command(END_WATCH, { hidden: true })
+    .description('started by exec: ends its streams when it was killed')
+    .action(run(async () => (await import('./commands/end-watch.ts')).endWatch));
 
   program
     .command('cat')

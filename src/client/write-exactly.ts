@@ -153,6 +153,7 @@ export class ExactWrite {
       if (failure === undefined) {
         this.#seq += 1;
         if (!isHello) break;
+        this.#options.onOpen?.({ generation: this.#generation, endOffset: this.#endOffset });
       } else if (!this.#mended(failure, sent, progress)) {
         await this.#wait(failure, sent, { progress, lasted: performance.now() - began });
       }

@@ -49,6 +49,8 @@ export interface WriteOptions {
   retryFor?: number;
   /** With `reconnect`: told of each failure after which it is tried again. */
   onRetry?: (retry: WriteRetry) => void;
+  /** With `reconnect`: told of the stream when it is there to be written to, and of each one made anew in its place. */
+  onOpen?: (stream: { generation: string | undefined; endOffset: number | undefined }) => void;
   signal?: AbortSignal;
   /** Told the bytes handed over so far. */
   onProgress?: (sent: number) => void;

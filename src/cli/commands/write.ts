@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import type { WriteLoss, WriteOptions, WriteRetry } from '../../client/index.ts';
+import type { WriteOptions } from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { isTerminal, printable } from '../io.ts';
-import { RETRY_FOR, tryingAgain } from '../patience.ts';
+import { lastingWrite } from '../lasting-write.ts';
 import { Progress } from '../progress.ts';
+import { Tee, teed } from '../tee.ts';
 
 interface Options {
   stream?: boolean;
@@ -14,6 +15,7 @@ interface Options {
   atomic?: 'lines';
   retry: boolean;
   recreate: boolean;
+  tee?: boolean;
   /** Milliseconds. */
   retryFor?: number;
 }
@@ -23,7 +25,7 @@ const CHUNK_BYTES = 64 * 1024;
 
 /**
  * `streamfs write [--stream] PATH`: standard input, as it comes and as fast as the server takes it. With `--json` the
- * result goes to standard output, which carries nothing else here.
+ * result goes to standard output, which carries nothing else then.
  */
 export async function write(context: CommandContext, path: string, options: Options): Promise<undefined> {
   const only = {
@@ -39,61 +41,34 @@ export async function write(context: CommandContext, path: string, options: Opti
   if (!options.retry && options.retryFor !== undefined) {
     throw new UsageError('--no-retry and --retry-for exclude each other: give only one');
   }
+  if (options.tee && context.global.json) throw new UsageError('--tee and --json exclude each other: give only one');
   const client = await context.client();
   // On a terminal it would be written into what is being typed.
-  const shown = context.chatty && context.messages.terminal && !isTerminal(context.io.stdin);
+  const shown =
+    context.chatty &&
+    context.messages.terminal &&
+    !isTerminal(context.io.stdin) &&
+    !(options.tee && isTerminal(context.io.stdout));
   const progress = new Progress(context.messages, shown, shown ? context.io.inputSize?.() : undefined);
   const request: WriteOptions = {
     signal: context.signal,
     onProgress: (sent) => progress.set(sent),
-    ...(options.stream && options.retry ? patience(context, path, options) : {}),
+    ...(options.stream && options.retry ? lastingWrite(context, path, options) : {}),
     ...(options.end ? { end: true } : {}),
     ...(options.create ? {} : { create: false }),
     ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
   };
   try {
-    const result = await client.write(path, piecesOf(context.io.stdin), request);
+    const input = piecesOf(context.io.stdin);
+    const tee = options.tee ? new Tee(context, context.io.stdout) : undefined;
+    const result = await client.write(path, tee === undefined ? input : teed(input, tee), request);
+    await tee?.flush();
     progress.stop(`${printable(path)}: wrote`);
     if (context.global.json) await context.printJson({ path, ...result });
   } finally {
     progress.stop();
     // It may be waiting for input that nobody wants any more.
     if (!isTerminal(context.io.stdin)) context.io.stdin.destroy();
-  }
-}
-
-/** How it goes on over cuts, restarts and servers that are not there yet (contract 89). */
-function patience(context: CommandContext, path: string, options: Options): WriteOptions {
-  const { recreate, retryFor = RETRY_FOR } = options;
-  return {
-    reconnect: true,
-    waitForServer: true,
-    retryFor,
-    onRetry: (retry) => tellRetry(context, retry, retryFor),
-    ...(recreate ? { recreate, onLoss: (loss) => tellLoss(context, path, loss) } : {}),
-  };
-}
-
-/** Says once that the connection is lost, however often it is tried again. */
-function tellRetry(context: CommandContext, { attempt, error }: WriteRetry, retryFor: number): void {
-  if (attempt === 1 && context.chatty) context.messages.note(tryingAgain(error.message, retryFor));
-}
-
-/** A loss is told even to those who want quiet. */
-function tellLoss(context: CommandContext, path: string, { lost, doubtful, error }: WriteLoss): void {
-  const { chatty, messages } = context;
-  if (doubtful > 0) {
-    messages.warn(
-      `${printable(path)}: the server has forgotten this writer while it was away: up to ${doubtful} bytes may be there ` +
-        `twice (${error.message})`,
-    );
-  } else if (lost > 0) {
-    messages.warn(
-      `${printable(path)}: the server was started anew: ${lost} bytes that it had acknowledged are lost with it, but for ` +
-        'what readers have had of them; going on with a new stream',
-    );
-  } else if (chatty) {
-    messages.note(`${printable(path)}: the server was started anew; going on with a new stream`);
   }
 }
 

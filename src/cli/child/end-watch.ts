@@ -1,0 +1,53 @@
+/**
+ * Somebody who ends the streams of a command when its `exec` cannot any more, because it was killed: a process in a session
+ * of its own, which outlives ours and all that is killed with our process group. It sees on its standard input that we have
+ * gone, and does nothing where it was told before that all streams are ended.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { CommandContext } from '../context.ts';
+import { END_WATCH } from './words.ts';
+
+/** A line on the standard input of that process. */
+export type EndWatchMessage =
+  /** A stream that is to be ended. */
+  | { path: string; generation: string | undefined }
+  /** How the command ended. */
+  | { status: string }
+  /** A stream that has been ended. */
+  | { done: string };
+
+export class EndWatch {
+  private readonly watcher: ChildProcess | undefined;
+
+  /** Starts it, where there is a command line to start. */
+  constructor({ global, io }: CommandContext) {
+    const [node, ...args] = io.process?.self ?? [];
+    if (node === undefined) return;
+    const { caFile, tokenFile, url } = global;
+    const options = { '--url': url, '--token-file': tokenFile, '--ca-file': caFile };
+    const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
+    this.watcher = spawn(node, [...args, ...given, END_WATCH], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+      windowsHide: true,
+    });
+    // Without it all is as well as long as nobody kills us.
+    this.watcher.on('error', () => undefined);
+    this.watcher.stdin?.on('error', () => undefined);
+    this.watcher.unref();
+  }
+
+  tell(message: EndWatchMessage): void {
+    this.watcher?.stdin?.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** Waits until all that was told has been handed over. */
+  async close(): Promise<void> {
+    const input = this.watcher?.stdin;
+    if (input === undefined || input === null || input.destroyed) return;
+    await new Promise<void>((resolve) => {
+      input.once('close', () => resolve());
+      input.end(() => resolve());
+    });
+  }
+}

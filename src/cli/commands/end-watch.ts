@@ -1,0 +1,27 @@
+import { createInterface } from 'node:readline';
+import type { EndWatchMessage } from '../child/end-watch.ts';
+import { LOST_STATUS } from '../child/words.ts';
+import type { CommandContext } from '../context.ts';
+
+/** For how long a server that cannot be reached is tried, in milliseconds. */
+const RETRY_FOR_MS = 10 * 60_000;
+
+/** `streamfs end-watch`, started by `exec`: ends its streams once its standard input is over, which says that `exec` is. */
+export async function endWatch(context: CommandContext): Promise<undefined> {
+  const client = await context.client();
+  const owed = new Map<string, string | undefined>();
+  let endStatus = LOST_STATUS;
+  for await (const line of createInterface({ input: context.io.stdin })) {
+    const message = JSON.parse(line) as EndWatchMessage;
+    if ('path' in message) owed.set(message.path, message.generation);
+    else if ('status' in message) endStatus = message.status;
+    else owed.delete(message.done);
+  }
+  const ends = [...owed].map(([path, generation]) =>
+    client.write(path, new Uint8Array(0), {
+      ...{ reconnect: true, waitForServer: true, retryFor: RETRY_FOR_MS, create: false, end: true, endStatus },
+      ...(generation === undefined ? {} : { generation }),
+    }),
+  );
+  await Promise.allSettled(ends);
+}

@@ -1,0 +1,201 @@
+import process from 'node:process';
+import { isClientError, type StreamFSClient, type WriteResult } from '../../client/index.ts';
+import { Child, type ChildEnd } from '../child/child.ts';
+import { EndWatch } from '../child/end-watch.ts';
+import type { ChildOutput } from '../child/output.ts';
+import { ChildSource } from '../child/source.ts';
+import { onTerminal } from '../child/terminal.ts';
+import type { CommandContext } from '../context.ts';
+import { ExitError, UsageError } from '../exit-codes.ts';
+import { explained } from '../explain.ts';
+import { printable } from '../io.ts';
+import { lastingWrite } from '../lasting-write.ts';
+import { Tee } from '../tee.ts';
+
+interface Options {
+  lines?: boolean;
+  split?: boolean;
+  tee?: boolean;
+  tty?: boolean;
+  replace?: boolean;
+  /** Milliseconds. */
+  retryFor?: number;
+}
+
+/**
+ * `streamfs exec PATH -- COMMAND ARG...`: the command runs once its stream is there, and goes on also where that fails
+ * later: whoever runs a command wants it done.
+ */
+export async function exec(
+  context: CommandContext,
+  path: string,
+  command: string,
+  args: readonly string[],
+  options: Options,
+): Promise<number> {
+  if (options.tty && options.split) {
+    throw new UsageError('--tty and --split exclude each other: a terminal has one output');
+  }
+  if (options.tee && context.global.json) throw new UsageError('--tee and --json exclude each other: give only one');
+  const what = options.tty ? onTerminal(command, args, context.io.env) : { command, args };
+  const paths = options.split ? [`${path}.out`, `${path}.err`] : [path];
+  const client = await context.client();
+  if (options.replace) for (const each of paths) await removeEnded(client, each);
+  return await new Execution(context, client, paths, options).run(what);
+}
+
+class Execution {
+  private readonly context: CommandContext;
+  private readonly client: StreamFSClient;
+  private readonly paths: readonly string[];
+  private readonly options: Options;
+  private readonly watch: EndWatch;
+  private readonly notStarted = new AbortController();
+  private child: Child | undefined;
+  private readonly sources: ChildSource[] = [];
+
+  constructor(context: CommandContext, client: StreamFSClient, paths: readonly string[], options: Options) {
+    this.context = context;
+    this.client = client;
+    this.paths = paths;
+    this.options = options;
+    this.watch = new EndWatch(context);
+  }
+
+  async run(what: { command: string; args: readonly string[] }): Promise<number> {
+    const { context, options, paths } = this;
+    let start = (): void => undefined;
+    const started = new Promise<Child>((resolve) => {
+      start = () => {
+        this.child = new Child({
+          ...what,
+          hasInput: context.io.process !== undefined,
+          isSplit: options.split === true || options.lines === true,
+        });
+        resolve(this.child);
+      };
+    });
+    const missing = new Set(paths);
+    const tees = options.tee ? [new Tee(context, context.io.stdout), new Tee(context, context.io.stderr)] : [];
+    const writes = paths.map((path, n) => {
+      const onOpen = () => {
+        if (missing.delete(path) && missing.size === 0) start();
+      };
+      return this.write(path, started, n, tees, onOpen);
+    });
+    const streamed = Promise.allSettled(writes);
+    let child: Child;
+    try {
+      child = await Promise.race([started, Promise.all(writes).then(() => started)]);
+    } catch (error) {
+      this.notStarted.abort(error);
+      await streamed;
+      throw isClientError(error, 'STREAM_CLOSED') ? hasEnded(error) : error;
+    }
+    const release = context.io.process?.takeSignals((name) => passOn(child, name));
+    const end = await child.ended;
+    this.watch.tell({ status: end.status });
+    this.tellEnd(child, end);
+    const results = await streamed;
+    await Promise.all(this.sources.map(({ dropped }) => dropped));
+    for (const tee of tees) await tee.flush();
+    await this.watch.close();
+    release?.();
+    context.signal.throwIfAborted();
+    if (context.global.json) {
+      const streams = results.flatMap((result, n) =>
+        result.status === 'fulfilled' && result.value !== undefined ? [{ path: paths[n], ...result.value }] : [],
+      );
+      await context.printJson({ command: what.command, args: what.args, code: end.code, status: end.status, streams });
+    }
+    return end.code;
+  }
+
+  /** Streams what goes to one path. A failure after the start is told; before it is thrown. */
+  private async write(
+    path: string,
+    started: Promise<Child>,
+    n: number,
+    tees: readonly Tee[],
+    onOpen: () => void,
+  ): Promise<WriteResult | undefined> {
+    const { client, context, options, watch } = this;
+    try {
+      const result = await client.write(path, this.source(started, n, tees), {
+        ...lastingWrite(context, path, options),
+        ...(options.lines ? { atomic: 'lines' } : {}),
+        end: true,
+        endStatus: () => this.child?.end?.status,
+        onOpen: ({ generation }) => {
+          watch.tell({ path, generation });
+          onOpen();
+        },
+        signal: AbortSignal.any([context.signal, this.notStarted.signal]),
+      });
+      watch.tell({ done: path });
+      return result;
+    } catch (error) {
+      if (this.child === undefined) throw error;
+      if (context.signal.aborted) return undefined;
+      const known = await explained(error, context);
+      const what =
+        this.child.end === undefined
+          ? 'the command goes on, and what it prints is not streamed any more'
+          : 'the last of what the command printed may be missing';
+      context.messages.error(`${path}: ${known instanceof Error ? known.message : known}; ${what}`);
+      return undefined;
+    }
+  }
+
+  /** What the command prints, from its start on. */
+  private source(started: Promise<Child>, n: number, tees: readonly Tee[]): AsyncIterable<Uint8Array> {
+    const { options } = this;
+    return {
+      [Symbol.asyncIterator]: () => {
+        const pieces = started.then((child) => {
+          const outputs = options.split ? [child.outputs[n]!] : child.outputs;
+          const tee = async (output: ChildOutput, piece: Buffer) =>
+            await tees[child.outputs.indexOf(output)]?.write(piece);
+          const source = new ChildSource(child, outputs, { lines: options.lines === true, tee });
+          this.sources.push(source);
+          return source[Symbol.asyncIterator]();
+        });
+        return {
+          next: async () => await (await pieces).next(),
+          return: async () => (await (await pieces).return?.()) ?? { done: true, value: undefined },
+        };
+      },
+    };
+  }
+
+  private tellEnd({ outputs }: Child, { failure }: ChildEnd): void {
+    const { context, paths } = this;
+    if (failure !== undefined) context.messages.error(failure);
+    if (context.chatty && outputs.some(({ isLeftOpen }) => isLeftOpen)) {
+      const left = 'the command has ended and left something running that can still print: that is not streamed';
+      context.messages.note(printable(`${paths.join(', ')}: ${left}`));
+    }
+  }
+}
+
+/** A terminal that stops us stops the command too, which would stand still anyway, once its pipe is full. */
+function passOn(child: Child, name: NodeJS.Signals): boolean {
+  if (name !== 'SIGTSTP') return child.signal(name);
+  child.signal('SIGSTOP');
+  process.kill(process.pid, 'SIGSTOP');
+  return true;
+}
+
+async function removeEnded(client: StreamFSClient, path: string): Promise<void> {
+  try {
+    const { meta } = await client.stat(path);
+    if (meta.Content?.state === 'ended') await client.remove(path);
+  } catch (error) {
+    // Where there is no server yet, there is no stream either.
+    if (!isClientError(error, 'STREAM_NOT_FOUND', 'UNREACHABLE')) throw error;
+  }
+}
+
+function hasEnded(cause: unknown): ExitError {
+  return new ExitError('refused', 'this stream has ended: --replace begins another in its place', { cause });
+}

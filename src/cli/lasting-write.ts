@@ -1,0 +1,48 @@
+/** How writers of the command line go on over cuts, restarts and servers that are not there yet (contract 89), and say so. */
+import type { WriteLoss, WriteOptions, WriteRetry } from '../client/index.ts';
+import type { CommandContext } from './context.ts';
+import { printable } from './io.ts';
+import { RETRY_FOR, tryingAgain } from './patience.ts';
+
+export interface LastingOptions {
+  recreate?: boolean | undefined;
+  /** Milliseconds. */
+  retryFor?: number | undefined;
+}
+
+export function lastingWrite(
+  context: CommandContext,
+  path: string,
+  { recreate = true, retryFor = RETRY_FOR }: LastingOptions,
+): WriteOptions {
+  return {
+    reconnect: true,
+    waitForServer: true,
+    retryFor,
+    onRetry: (retry) => tellRetry(context, retry, retryFor),
+    ...(recreate ? { recreate, onLoss: (loss) => tellLoss(context, path, loss) } : {}),
+  };
+}
+
+/** Says once that the connection is lost, however often it is tried again. */
+function tellRetry(context: CommandContext, { attempt, error }: WriteRetry, retryFor: number): void {
+  if (attempt === 1 && context.chatty) context.messages.note(tryingAgain(error.message, retryFor));
+}
+
+/** A loss is told even to those who want quiet. */
+function tellLoss(context: CommandContext, path: string, { lost, doubtful, error }: WriteLoss): void {
+  const { chatty, messages } = context;
+  if (doubtful > 0) {
+    messages.warn(
+      `${printable(path)}: the server has forgotten this writer while it was away: up to ${doubtful} bytes may be there ` +
+        `twice (${error.message})`,
+    );
+  } else if (lost > 0) {
+    messages.warn(
+      `${printable(path)}: the server was started anew: ${lost} bytes that it had acknowledged are lost with it, but for ` +
+        'what readers have had of them; going on with a new stream',
+    );
+  } else if (chatty) {
+    messages.note(`${printable(path)}: the server was started anew; going on with a new stream`);
+  }
+}

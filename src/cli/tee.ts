@@ -1,0 +1,57 @@
+/** What passes is printed here as well, for as long as it is read here; the work it is printed beside goes on in any case. */
+import type { Writable } from 'node:stream';
+import type { CommandContext } from './context.ts';
+import { BrokenPipeError } from './exit-codes.ts';
+import { Output } from './io.ts';
+
+export class Tee {
+  private readonly context: CommandContext;
+  private readonly output: Output;
+  private hasFailed = false;
+
+  constructor(context: CommandContext, stream: Writable) {
+    this.context = context;
+    this.output = new Output(stream);
+  }
+
+  /** Waits while too much is waiting to be read here. Rejects only where the command is asked to stop. */
+  async write(piece: Uint8Array): Promise<void> {
+    await this.trying(() => this.output.write(piece, this.context.signal));
+  }
+
+  async flush(): Promise<void> {
+    await this.trying(() => this.output.flush(this.context.signal));
+  }
+
+  private async trying(act: () => Promise<void>): Promise<void> {
+    if (this.hasFailed) return;
+    try {
+      await act();
+    } catch (error) {
+      this.context.signal.throwIfAborted();
+      this.hasFailed = true;
+      if (error instanceof BrokenPipeError) return;
+      this.context.messages.warn(`nothing more is printed here: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+/** The same pieces, each printed before it is given. */
+export function teed(source: AsyncIterable<Uint8Array>, tee: Tee): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const pieces = source[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const step = await pieces.next();
+          if (step.done !== true) await tee.write(step.value);
+          return step;
+        },
+        async return() {
+          await pieces.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}

@@ -4,6 +4,7 @@
  */
 import type { StreamFSError } from '../errors/index.ts';
 import { COALESCE_FROM_READERS, FlushCoalescer } from './flush-coalescer.ts';
+import { lagStrategyOf } from './lag/index.ts';
 import { added, emptySet, removed } from './lazy-set.ts';
 import type { Stream } from './public.ts';
 import type { CursorReader, ReaderOwner } from './reader.ts';
@@ -50,10 +51,26 @@ export class ReaderSet implements ReaderOwner {
   }
 
   add(reader: CursorReader): void {
-    const { blocksWriters, watchesStream } = reader.lagStrategy;
     this.open = added(this.open, reader);
+    this.attend(reader);
+  }
+
+  private attend(reader: CursorReader): void {
+    const { blocksWriters, watchesStream } = reader.lagStrategy;
     if (blocksWriters) this.gate.add(reader);
     if (watchesStream) this.watched = added(this.watched, reader);
+  }
+
+  /** The stream has other rules: those who asked for no policy of their own follow them. */
+  adopt(rules: StreamRules): void {
+    this.gate.adopt(rules);
+    for (const reader of this.open) {
+      if (reader.hasOwnPolicy || reader.policy === rules.onLag) continue;
+      this.gate.delete(reader);
+      this.watched = removed(this.watched, reader);
+      reader.follow(lagStrategyOf(rules.onLag));
+      this.attend(reader);
+    }
   }
 
   /** Whether so many bytes would be written at once, without waiting for anybody. */

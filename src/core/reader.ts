@@ -57,7 +57,9 @@ export class CursorReader implements Reader, LaggingReader {
   readonly stream: ReaderStream;
   /** No other reader of this process has it. They count up, so that a later reader has a larger one. */
   readonly id: number;
-  readonly lagStrategy: LagStrategy;
+  lagStrategy: LagStrategy;
+  /** It asked for that policy; else it follows the stream's. */
+  readonly hasOwnPolicy: boolean;
   /** When it was opened, in milliseconds since 1970. */
   readonly openedAt: number;
   /** Where it started: the offset of the first byte it could get. */
@@ -93,12 +95,24 @@ export class CursorReader implements Reader, LaggingReader {
   /** That gap is of bytes that had gone before anybody asked for them: not a loss of this reader's. */
   private isTrimmed = false;
 
-  /** Use `stream.openReader`. */
-  constructor(stream: ReaderStream, owner: ReaderOwner, id: number, lagStrategy: LagStrategy, cursor: number) {
+  /**
+   * Use `stream.openReader`.
+   *
+   * @param hasOwnPolicy it asked for that policy; else it follows the stream's
+   */
+  constructor(
+    stream: ReaderStream,
+    owner: ReaderOwner,
+    id: number,
+    lagStrategy: LagStrategy,
+    hasOwnPolicy: boolean,
+    cursor: number,
+  ) {
     this.stream = stream;
     this.owner = owner;
     this.id = id;
     this.lagStrategy = lagStrategy;
+    this.hasOwnPolicy = hasOwnPolicy;
     this.openedAt = stream.rules.now();
     this.startCursor = cursor;
     this.position = cursor;
@@ -333,6 +347,12 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   // ── for the stream ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes another policy. Before the first byte: it has nothing queued. */
+  follow(lagStrategy: LagStrategy): void {
+    this.lagStrategy = lagStrategy;
+    this.queue = lagStrategy.createQueue(this.position, this.stream.memory);
+  }
 
   wake(): void {
     const { waiter } = this;

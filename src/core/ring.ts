@@ -33,7 +33,8 @@ export class Ring {
   private slabs: Slab[] = [];
   /** The latest runs: what readers ask for in one turn, before the next bytes come. Undefined where there are none. */
   private runs: RunRecord[] | undefined;
-  private readonly maxSlab: number;
+  /** The largest slab it makes, in bytes. May change while it is empty. */
+  maxSlab: number;
   /** The oldest offset that may still be read. */
   floor: number;
   /** The next offset to be written. */

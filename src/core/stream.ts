@@ -37,7 +37,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   readonly name: string | undefined;
   readonly generation: string;
   /** What it may have in common with others. */
-  readonly rules: StreamRules;
+  rules: StreamRules;
   /** Whose bytes it begins with, where it is a fork. */
   readonly origin: StreamOrigin | undefined;
   readonly createdAt: number;
@@ -73,6 +73,20 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     this.memory = rules.budget === undefined ? undefined : new StreamMemory(rules.budget, this);
     this.ring = new Ring(this.firstOffset, rules.maxSlab, this, this.memory);
     this.kept = rules.retention;
+  }
+
+  /**
+   * Takes other rules, of the same budget. Only before the first byte: nothing has been kept, lost or waited for by the
+   * old ones yet. Readers that asked for a policy keep it; the others take the new one.
+   */
+  adopt(rules: StreamRules): void {
+    if (this.totalWritten > 0) throw new Error('a stream takes other rules only before its first byte');
+    this.rules = rules;
+    this.kept = rules.retention;
+    this.ring.maxSlab = rules.maxSlab;
+    if (this.readerSet === undefined) return;
+    this.readerSet.adopt(rules);
+    this.keepForReaders(this.readerSet);
   }
 
   /** Bytes it keeps for those who join. */
@@ -229,9 +243,10 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
     const cursor = this.startCursor(start);
-    const strategy = lagStrategyOf(options.onLag ?? this.rules.onLag);
+    const { onLag } = options;
+    const strategy = lagStrategyOf(onLag ?? this.rules.onLag);
     this.readerSet ??= new ReaderSet(this);
-    const reader = new CursorReader(this, this.readerSet, ++lastReaderId, strategy, cursor);
+    const reader = new CursorReader(this, this.readerSet, ++lastReaderId, strategy, onLag !== undefined, cursor);
     if (options.reportTrimmed === true) {
       const wanted = this.wantedOffset(start);
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);

@@ -22,14 +22,19 @@ export interface BlockingReader {
 
 export class WriterGate {
   private readers = emptySet<BlockingReader>();
-  private readonly deadline: number;
-  private readonly longPortion: number;
+  private deadline = 0;
+  private longPortion = MAX_CHUNK;
   /** The last of the writes that wait, in order; undefined when none does. */
   private queue: Promise<void> | undefined;
   private release: (() => void) | undefined;
   private abandoned = false;
 
-  constructor({ blockTimeout, maxLag }: Pick<StreamRules, 'blockTimeout' | 'maxLag'>) {
+  constructor(rules: Pick<StreamRules, 'blockTimeout' | 'maxLag'>) {
+    this.adopt(rules);
+  }
+
+  /** What holds from now on. */
+  adopt({ blockTimeout, maxLag }: Pick<StreamRules, 'blockTimeout' | 'maxLag'>): void {
     this.deadline = blockTimeout;
     // A reader that keeps up must not fall behind too far within a portion.
     this.longPortion = Math.min(MAX_PORTION, Math.max(1, Math.floor(maxLag / 2 / MAX_CHUNK)) * MAX_CHUNK);

@@ -1,5 +1,8 @@
 import { ERRORS, type ErrorCode, type ErrorParams } from './table.ts';
 
+/** Facts beside the text of an error, as JSON: a list has a record for each of several things. */
+export type ErrorDetails = Record<string, string | number | boolean | readonly Readonly<Record<string, string>>[]>;
+
 /**
  * The one error class of the project. `code` is stable and made to be branched on, `message` is made to be read.
  * `details` are facts a program may need (`earliest`, `bytes_written`, …); a server adds them to the JSON answer.
@@ -7,14 +10,9 @@ import { ERRORS, type ErrorCode, type ErrorParams } from './table.ts';
 export class StreamFSError extends Error {
   override readonly name = 'StreamFSError';
   readonly code: ErrorCode;
-  readonly details: Readonly<Record<string, string | number | boolean>>;
+  readonly details: Readonly<ErrorDetails>;
 
-  constructor(
-    code: ErrorCode,
-    message: string,
-    details: Record<string, string | number | boolean> = {},
-    cause?: unknown,
-  ) {
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.details = details;
@@ -30,8 +28,8 @@ export class StreamFSError extends Error {
 export function createError<C extends ErrorCode>(
   code: C,
   ...[params, details]: [keyof ErrorParams<C>] extends [never]
-    ? [params?: Record<string, never>, details?: Record<string, string | number | boolean>]
-    : [params: ErrorParams<C>, details?: Record<string, string | number | boolean>]
+    ? [params?: Record<string, never>, details?: ErrorDetails]
+    : [params: ErrorParams<C>, details?: ErrorDetails]
 ): StreamFSError {
   const values: Record<string, string | number> = { ...params };
   const message = ERRORS[code].text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name]));

@@ -36,6 +36,8 @@ export const ERRORS = {
 
   // File systems (contract 31-47)
   STREAM_EXISTS: { status: 409, text: 'stream already exists: {path}' },
+  STREAM_SETTINGS_DIFFER: { status: 409, text: 'stream {path} exists with other settings: {differences}' },
+  SETTINGS_NOT_SUPPORTED: { status: 501, text: 'settings of a stream mean nothing to {path}: it is none' },
   STREAM_NOT_FOUND: { status: 404, text: 'stream not found: {path}' },
   BLOCK_REFUSED: {
     status: 403,

@@ -36,4 +36,5 @@ export {
 } from './path.ts';
 export type * from './plugin.ts';
 export { PluginRegistry } from './plugin-registry.ts';
+export type * from './stream-settings.ts';
 export type * from './types.ts';

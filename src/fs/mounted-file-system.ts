@@ -10,6 +10,7 @@ import type { AppendId } from '../core/index.ts';
 import { createError, isStreamFSError } from '../errors/index.ts';
 import type { Mount, MountTree } from './mount-tree.ts';
 import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInside } from './path.ts';
+import type { StreamSettingsInForce } from './stream-settings.ts';
 import type {
   Appender,
   ByteRange,
@@ -115,6 +116,7 @@ export class MountedFileSystem implements FileSystem {
 
   async create(path: string, options?: CreateOptions): Promise<void> {
     const at = this.resolve(path);
+    requireSettable(at, options);
     await at.fileSystem.create(at.path, options);
   }
 
@@ -147,6 +149,7 @@ export class MountedFileSystem implements FileSystem {
 
   async write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number> {
     const at = this.resolve(path);
+    requireSettable(at, options);
     return at.fileSystem.write(at.path, data, options);
   }
 
@@ -237,6 +240,7 @@ export class MountedFileSystem implements FileSystem {
 
   async touch(path: string, options?: CreateOptions): Promise<void> {
     const at = this.resolve(path);
+    requireSettable(at, options);
     await at.fileSystem.touch(at.path, options);
   }
 
@@ -258,6 +262,7 @@ export class MountedFileSystem implements FileSystem {
 
   async openWrite(path: string, options?: WriteOptions): Promise<FileWriter> {
     const at = this.resolve(path);
+    requireSettable(at, options);
     return at.fileSystem.openWrite(at.path, options);
   }
 
@@ -293,11 +298,29 @@ export class MountedFileSystem implements FileSystem {
     return at.fileSystem.snapshot(at.path, options);
   }
 
+  async streamSettings(path: string): Promise<StreamSettingsInForce> {
+    const at = this.resolve(path);
+    if (at.fileSystem.streamSettings === undefined) throw createError('SETTINGS_NOT_SUPPORTED', { path });
+    return at.fileSystem.streamSettings(at.path);
+  }
+
+  async renew(path: string): Promise<void> {
+    const at = this.resolve(path);
+    await at.fileSystem.renew?.(at.path);
+  }
+
   async capabilities(path: string): Promise<Capabilities> {
     const normal = this.normal(path);
     if (!this.#tree.covering(normal) && this.#isVirtual(normal)) return { ...VIRTUAL_DIRECTORY };
     const at = this.#resolve(normal);
     return at.fileSystem.capabilities(at.path);
+  }
+}
+
+/** @throws SETTINGS_NOT_SUPPORTED for settings of a stream where there are no streams: they are not ignored */
+function requireSettable({ fileSystem, path }: ResolvedPath, options: CreateOptions | undefined): void {
+  if (options?.settings !== undefined && fileSystem.streamSettings === undefined) {
+    throw createError('SETTINGS_NOT_SUPPORTED', { path });
   }
 }
 

@@ -11,6 +11,7 @@
  */
 import type { AppendId, Reader, ReaderOptions } from '../core/index.ts';
 import type { Account } from './account.ts';
+import type { StreamSettings, StreamSettingsInForce } from './stream-settings.ts';
 
 /** Facts about a file or directory (contract 39, 40, 67). */
 export interface FileInfo {
@@ -38,7 +39,12 @@ export interface FileMeta {
 /** What may make a file says for whom, so that it is counted: see account.ts. */
 export interface CreateOptions {
   /** Default: nobody's. */
-  account?: Account;
+  account?: Account | undefined;
+  /**
+   * Of a stream that is made, or that only readers have opened so far (contract 98). One that exists must have these, or
+   * it is STREAM_SETTINGS_DIFFER. What is no stream refuses any.
+   */
+  settings?: StreamSettings | undefined;
 }
 
 /** How a write is asked for. A stream ignores all of it but `create` (contract 1). */
@@ -52,13 +58,14 @@ export interface WriteOptions extends CreateOptions {
   truncate?: boolean;
   /**
    * `lines`: lines of several writers of a stream never mix, and a line that its writer leaves unfinished is completed
-   * with a newline (contract 88). Of an ordinary file it changes nothing.
+   * with a newline (contract 88). Of an ordinary file it changes nothing. Default: as the stream's settings say. A
+   * stream that is made by the write gets it as a setting.
    */
   atomic?: 'lines';
 }
 
 /** How an append of a producer is asked for. */
-export interface ProducerWriteOptions extends Pick<WriteOptions, 'create' | 'atomic'> {
+export interface ProducerWriteOptions extends CreateOptions, Pick<WriteOptions, 'create' | 'atomic'> {
   /** Refuse where the stream is not there (STREAM_NOT_FOUND) or another (STREAM_RECREATED). */
   generation?: string;
 }
@@ -99,6 +106,8 @@ export interface FileWriter {
   readonly endOffset?: number;
   /** Of a stream: its generation. */
   readonly generation?: string;
+  /** Cuts what it takes at newlines, whatever pieces it is given. */
+  readonly keepsLines?: boolean;
   /** Set for an append of a producer: what is left of a piece when its body breaks off must not be written then. */
   readonly producer?: ProducerFacts;
   /** Ends the body. With `end`, a stream is ended as well (contract 29). */
@@ -128,7 +137,7 @@ export interface Appender {
 /** How a stream is opened for reading. */
 export interface OpenStreamOptions extends ReaderOptions, CreateOptions {
   /** Create the stream where absent (contract 35, 36). Default: as the mount says. */
-  create?: boolean;
+  create?: boolean | undefined;
   /**
    * What the reader may do beside reading, where it asks for the policy `block`: writers wait for it then (contract 97).
    * Default `writer`: a program that has the file system at hand may write as well.
@@ -157,7 +166,8 @@ export interface SizedContent extends AsyncIterable<Uint8Array> {
 
 /** What opening for streaming gives: a live reader, or a content that has an end. */
 export type StreamSource =
-  | { kind: 'live'; reader: Reader }
+  /** `type`: the stream's content type. */
+  | { kind: 'live'; reader: Reader; type: string }
   | { kind: 'content'; content: AsyncIterable<Uint8Array>; size?: number };
 
 /** What a handle read gives. `data` may be shorter than asked for; empty with `eof: false` is a timeout. */
@@ -288,6 +298,10 @@ export interface FileSystem {
   /** The bytes a stream's ring holds now, as a content with an end (contract 34); elsewhere as `open`. */
   snapshot(path: string, options?: OpenStreamOptions): Promise<Snapshot>;
   capabilities(path: string): Promise<Capabilities>;
+  /** What holds for a stream. Absent where a file system has none. */
+  streamSettings?(path: string): Promise<StreamSettingsInForce>;
+  /** Counts as activity at a stream with a `ttl`, and changes nothing else. Absent where a file system has no streams. */
+  renew?(path: string): Promise<void>;
 }
 
 /** What is retained, where it lies: to be read only. `offset` is the absolute offset of its first byte. */
@@ -295,4 +309,6 @@ export interface Snapshot {
   parts: readonly Uint8Array[];
   offset: number;
   generation?: string;
+  /** The stream's content type. */
+  type?: string;
 }

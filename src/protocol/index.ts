@@ -1,5 +1,7 @@
 /** What goes over the wire, named once for the server, the client, the command line and the documentation. */
+export * from './content-types.ts';
 export * from './frames.ts';
 export * from './headers.ts';
 export * from './media-types.ts';
+export * from './stream-settings.ts';
 export * from './words.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Stream } from '../../src/core/index.ts';
-import { streamInfo } from '../../src/plugins/streamfs/info.ts';
+import { streamfsPlugin } from '../../src/plugins/index.ts';
 import { FRAME_TYPES, HEADERS, READ_END_REASONS } from '../../src/protocol/index.ts';
 import { ROUTES } from '../../src/server/index.ts';
+import { recorder } from '../plugins/streamfs/setup.ts';
 import { codeSpans, proseOf } from './markdown.ts';
 import { allPages, page, sources } from './pages.ts';
 
@@ -90,10 +90,11 @@ describe('docs/protocol.md', () => {
     }
   });
 
-  it('lists just the facts that a stream has', () => {
-    const stream = new Stream({ retention: 1, maxLag: 1 });
-    stream.end('ended', 'exit 3');
-    const { meta } = streamInfo('/x', stream);
+  it('lists just the facts that a stream has', async () => {
+    const { fileSystem } = await streamfsPlugin.initialize({}, { mountPath: '/s', logger: recorder().logger });
+    await fileSystem.create('/x', { settings: { expiresAt: Date.now() + 60_000 } });
+    await fileSystem.end('/x', { status: 'exit 3' });
+    const { meta } = await fileSystem.stat('/x');
     const section = PROTOCOL.slice(PROTOCOL.indexOf('## Facts about a stream'), PROTOCOL.indexOf('## Handles'));
     const listed = [...section.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]!);
     expect(listed.sort()).toEqual(Object.keys(meta.Content ?? {}).sort());

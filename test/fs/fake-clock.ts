@@ -9,6 +9,8 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
+  timeOfDay = (): number => this.#now;
+
   schedule(wake: () => void, milliseconds: number): () => void {
     const timer = { at: this.#now + milliseconds, wake };
     this.#timers.add(timer);

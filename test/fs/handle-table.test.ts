@@ -387,7 +387,10 @@ describe('handles that nobody uses', () => {
 
   it('contract 60: are not found once their time is over, even before the timer comes', async () => {
     let now = 0;
-    const table = await tableWith({ idle: 1000, clock: { now: () => now, schedule: () => () => {} } });
+    const table = await tableWith({
+      idle: 1000,
+      clock: { timeOfDay: Date.now, now: () => now, schedule: () => () => {} },
+    });
     await table.open('/m/f', { ...READ, lease: 5 });
     now = 4_999;
     expect(table.get(1).id).toBe(1);

@@ -3,7 +3,7 @@
  * what it can do beside reading. What it does not override works by those three where it can, and is refused with
  * NOT_SUPPORTED where it cannot. `capabilities` follows from what is overridden. See docs/plugins.md.
  *
- * `openProducerWrite` and `openAppend` are absent here: they are for file systems with streams.
+ * `openProducerWrite`, `openAppend`, `streamSettings` and `renew` are absent here: they are for file systems with streams.
  */
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import {

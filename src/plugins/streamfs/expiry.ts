@@ -1,40 +1,52 @@
 /**
- * Idle streams expire: those to which nobody has written for too long. Readers do not keep a stream, since they may wait
- * for ever; a body that is on its way does, since a live source may be quiet for days.
+ * Streams expire: those of a mount with `idle_timeout` to which nobody has written for so long; those with a `ttl` which
+ * nobody has written to or read for so long; those with an absolute time when that has come. A body that is on its way
+ * counts as writing, since a live source may be quiet for days. Readers keep only streams with a `ttl` of their own: a
+ * mount's `idle_timeout` is there to be rid of what readers would wait for for ever.
  *
- * One timer for all streams of a mount, which looks at what has changed since it last looked. It knows no time of day, so
- * that a system clock that is set expires nothing; a stream goes at most a quarter of the time too late.
+ * What is due is found in two ways. Whoever comes to a path asks, so that nobody gets a stream that is over. And one timer
+ * for all streams of a mount looks at what has changed since it last looked, so that memory is given back and readers are
+ * told: at most a quarter of the time too late. Idle times go by a clock that never leaps, so that a system clock that is
+ * set expires nothing.
  */
 import type { Stream } from '../../core/index.ts';
-import type { Clock, PluginLogger } from '../../fs/index.ts';
+import type { Clock, PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
 import { LogThrottle } from '../../log/index.ts';
-import type { Entry, StreamTable } from './stream-table.ts';
+import type { Entry } from './stream-table.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
 const MIN_SWEEP_MS = 50;
 const MAX_SWEEP_MS = 60_000;
 
-/** What was seen of a stream when it was last found changed. */
-interface Seen {
-  at: number;
+/** When a stream is over, and what was last seen of it. */
+export interface Deadline {
+  /** Milliseconds without activity; 0: any number. */
+  timeout: number;
+  /** An open reader counts as activity. */
+  countsReaders: boolean;
+  /** Milliseconds since 1970, by the system clock; Infinity: never. */
+  expiresAt: number;
+  /** When something last happened, by the clock that never leaps. */
+  activeAt: number;
   endOffset: number;
   modifiedAt: number;
 }
 
-export class IdleExpiry {
-  private readonly timeout: number;
-  private readonly table: StreamTable;
+export class Expiry {
+  /** Of the mount, in milliseconds; 0: none. */
+  private readonly idleTimeout: number;
   private readonly clock: Clock;
   private readonly expire: (entry: Entry) => void;
+  /** Those that may expire. */
+  private readonly watched = new Set<Entry>();
   /** Thousands may go at the same time: a line a second tells of the last, and of how many. */
   private readonly log: LogThrottle<Stream>;
-  private readonly seen = new WeakMap<Entry, Seen>();
   private cancel: (() => void) | undefined;
+  /** When the timer is to go off. */
+  private wakesAt = Number.POSITIVE_INFINITY;
 
-  /** @param timeout milliseconds; 0: nothing ever expires */
-  constructor(timeout: number, table: StreamTable, clock: Clock, logger: PluginLogger, expire: (entry: Entry) => void) {
-    this.timeout = timeout;
-    this.table = table;
+  constructor(idleTimeout: number, clock: Clock, logger: PluginLogger, expire: (entry: Entry) => void) {
+    this.idleTimeout = idleTimeout;
     this.clock = clock;
     this.expire = expire;
     this.log = new LogThrottle((count, { name, readerCount, totalWritten }) => {
@@ -43,43 +55,97 @@ export class IdleExpiry {
     });
   }
 
-  /** A stream has come. */
-  watch(entry: Entry): void {
-    if (this.timeout === 0) return;
-    this.look(entry, this.clock.now());
-    this.schedule();
+  /** A stream has come, or has got other settings. */
+  watch(entry: Entry, { ttl, expiresAt }: StreamSettingsInForce): void {
+    const timeout = ttl ?? this.idleTimeout;
+    if (timeout === 0 && expiresAt === undefined) {
+      this.unwatch(entry);
+      return;
+    }
+    const { endOffset, modifiedAt } = entry.stream;
+    entry.deadline = {
+      timeout,
+      countsReaders: ttl !== undefined,
+      expiresAt: expiresAt ?? Number.POSITIVE_INFINITY,
+      activeAt: this.clock.now(),
+      endOffset,
+      modifiedAt,
+    };
+    this.watched.add(entry);
+    this.schedule(this.delay(entry.deadline));
+  }
+
+  /** A stream has gone. */
+  unwatch(entry: Entry): void {
+    entry.deadline = undefined;
+    this.watched.delete(entry);
+    if (this.watched.size === 0) this.unschedule();
+  }
+
+  /** Something happened that is not seen of the stream itself: its idle time begins anew. */
+  renew({ deadline }: Entry): void {
+    if (deadline !== undefined) deadline.activeAt = this.clock.now();
+  }
+
+  /** Lets a stream go that is due: whether it was. For whoever comes to it. */
+  expireIfDue(entry: Entry): boolean {
+    if (entry.deadline === undefined || this.left(entry, entry.deadline, this.clock.now()) > 0) return false;
+    this.expire(entry);
+    this.log.add(entry.stream);
+    return true;
+  }
+
+  /** The same for all there are. */
+  expireAllDue(): void {
+    for (const entry of [...this.watched]) this.expireIfDue(entry);
   }
 
   stop(): void {
-    this.cancel?.();
-    this.cancel = undefined;
+    this.unschedule();
     this.log.flush();
   }
 
-  private schedule(): void {
-    const period = Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, this.timeout / 4));
-    this.cancel ??= this.clock.schedule(() => this.sweep(), period);
+  private schedule(delay: number): void {
+    const at = this.clock.now() + delay;
+    if (at >= this.wakesAt) return;
+    this.unschedule();
+    this.wakesAt = at;
+    this.cancel = this.clock.schedule(() => this.sweep(), delay);
+  }
+
+  private unschedule(): void {
+    this.cancel?.();
+    this.cancel = undefined;
+    this.wakesAt = Number.POSITIVE_INFINITY;
   }
 
   private sweep(): void {
-    this.cancel = undefined;
-    const now = this.clock.now();
-    for (const entry of [...this.table.all()]) {
-      if (this.look(entry, now) < this.timeout) continue;
-      this.expire(entry);
-      this.log.add(entry.stream);
-    }
-    if (this.table.size > 0) this.schedule();
+    this.unschedule();
+    this.expireAllDue();
+    let next = Number.POSITIVE_INFINITY;
+    for (const { deadline } of this.watched) next = Math.min(next, this.delay(deadline!));
+    if (next < Number.POSITIVE_INFINITY) this.schedule(next);
   }
 
-  /** For how long nothing has been written to a stream, in milliseconds. */
-  private look(entry: Entry, now: number): number {
-    const { endOffset, modifiedAt } = entry.stream;
-    const seen = this.seen.get(entry);
-    if (seen !== undefined && entry.writers.size === 0) {
-      if (seen.endOffset === endOffset && seen.modifiedAt === modifiedAt) return now - seen.at;
+  /** After how long to look at a stream again. */
+  private delay({ timeout, expiresAt }: Deadline): number {
+    const idle = timeout === 0 ? Number.POSITIVE_INFINITY : timeout / 4;
+    return Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, Math.min(idle, expiresAt - this.clock.timeOfDay())));
+  }
+
+  /** Milliseconds until a stream is over; 0 or less: it is. */
+  private left({ stream, writers }: Entry, deadline: Deadline, now: number): number {
+    const today = this.clock.timeOfDay();
+    const { endOffset, modifiedAt } = stream;
+    const isBusy = writers.size > 0 || (deadline.countsReaders && stream.readerCount > 0);
+    if (isBusy) deadline.activeAt = now;
+    else if (endOffset !== deadline.endOffset || modifiedAt !== deadline.modifiedAt) {
+      // When that was, as far as the system clock can be trusted: since the last look, and not later than now.
+      deadline.activeAt = Math.min(now, Math.max(deadline.activeAt, now - Math.max(0, today - modifiedAt)));
     }
-    this.seen.set(entry, { at: now, endOffset, modifiedAt });
-    return 0;
+    deadline.endOffset = endOffset;
+    deadline.modifiedAt = modifiedAt;
+    const idleLeft = deadline.timeout === 0 ? Number.POSITIVE_INFINITY : deadline.activeAt + deadline.timeout - now;
+    return Math.min(idleLeft, deadline.expiresAt - today);
   }
 }

@@ -1,9 +1,8 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
-import type { AppendId, ReaderStart } from '../../core/index.ts';
+import type { AppendId, ReaderStart, StreamObserver } from '../../core/index.ts';
 import { added, emptySet, lifeDetails, producerGap, RingStream, removed, StreamRules } from '../../core/internal.ts';
 import { createError, limitReached } from '../../errors/index.ts';
 import {
-  type Account,
   type Appender,
   type ByteRange,
   type Capabilities,
@@ -21,6 +20,8 @@ import {
   type ProducerWriteOptions,
   type SizedContent,
   type Snapshot,
+  type StreamSettings,
+  type StreamSettingsInForce,
   type StreamSource,
   type StreamTotals,
   systemClock,
@@ -30,7 +31,7 @@ import { accessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
 import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
-import { IdleExpiry } from './expiry.ts';
+import { Expiry } from './expiry.ts';
 import { directoryInfo, PLUGIN_NAME, readmeInfo, streamInfo } from './info.ts';
 import { createObserver } from './observer.ts';
 import { ProducerExpiry } from './producer-expiry.ts';
@@ -39,9 +40,10 @@ import { requireMayBlock } from './reader-block.ts';
 import { README } from './readme.ts';
 import type { Settings } from './settings.ts';
 import { SlowReaders } from './slow-readers.ts';
-import { StreamAppender } from './stream-appender.ts';
+import { LinesAppender, StreamAppender } from './stream-appender.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { StreamLines, writeLines } from './stream-lines.ts';
+import { requireSameSettings, settingsInForce, settingsOfMount } from './stream-settings.ts';
 import { type Entry, endStream, StreamTable } from './stream-table.ts';
 import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
@@ -50,7 +52,7 @@ const README_PATH = '/README';
 const README_BYTES = new TextEncoder().encode(README);
 
 /** What says whether an absent stream is made, and for whom. */
-type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account'>;
+type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account' | 'settings'>;
 
 type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
 
@@ -62,11 +64,14 @@ export class StreamFileSystem extends BaseFileSystem {
   private readonly table = new StreamTable();
   private readonly sums = new Totals(this.table);
   private readonly slow: SlowReaders;
-  private readonly expiry: IdleExpiry;
+  private readonly expiry: Expiry;
   private readonly forgetting: ProducerExpiry;
   /** What comes before a stream's path in its name. */
   private readonly prefix: string;
+  /** What holds for streams that ask for nothing else. */
+  private readonly ofMount: StreamSettingsInForce;
   private readonly rules: StreamRules;
+  private readonly observer: StreamObserver;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
@@ -80,34 +85,53 @@ export class StreamFileSystem extends BaseFileSystem {
     this.prefix = mountPath === '/' ? '' : mountPath;
     this.forgetting = new ProducerExpiry(settings, clock, context);
     this.slow = new SlowReaders(context.logger);
-    const observer = createObserver({
+    this.observer = createObserver({
       ...{ table: this.table, slow: this.slow, pathOf: (name) => name.slice(this.prefix.length) },
       readerLeft: (stream, entry) => {
         this.sums.readerLeft(stream);
-        if (entry !== undefined) this.dropIfUnused(entry);
+        if (entry === undefined) return;
+        this.expiry.renew(entry);
+        this.dropIfUnused(entry);
       },
     });
-    const { retention, maxLag, onLag, blockTimeout } = settings;
-    const { memory } = context;
-    this.rules = new StreamRules({
-      ...{ retention, maxLag, onLag, blockTimeout, observer },
-      ...(memory === undefined ? {} : { budget: memory }),
+    this.ofMount = settingsOfMount(settings);
+    this.rules = this.newRules(this.ofMount);
+    this.expiry = new Expiry(settings.idleTimeout, clock, context.logger, (entry) => this.expire(entry));
+  }
+
+  private newRules({ channelBufferSize, onLag, ringBufferSize }: StreamSettingsInForce): StreamRules {
+    const { clock, context, observer } = this;
+    const { blockTimeout } = this.settings;
+    return new StreamRules({
+      ...{ retention: ringBufferSize, maxLag: channelBufferSize, onLag, blockTimeout, observer },
+      now: clock.timeOfDay,
+      ...(context.memory === undefined ? {} : { budget: context.memory }),
     });
-    this.expiry = new IdleExpiry(settings.idleTimeout, this.table, clock, context.logger, (entry) =>
-      this.expire(entry),
-    );
+  }
+
+  /** The rules of a stream: those of the mount unless its settings make a difference to them. */
+  private rulesFor(settings: StreamSettingsInForce): StreamRules {
+    const { onLag, maxLag, retention } = this.rules;
+    const { channelBufferSize, ringBufferSize } = settings;
+    const isSame = settings.onLag === onLag && channelBufferSize === maxLag && ringBufferSize === retention;
+    return isSame ? this.rules : this.newRules(settings);
   }
 
   // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
 
-  override async create(path: string, { account }: CreateOptions = {}): Promise<void> {
+  override async create(path: string, options: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
-    if (this.table.get(path) !== undefined) throw createError('STREAM_EXISTS', { path });
-    this.add(path, false, account);
+    const entry = this.get(path);
+    if (entry === undefined) this.add(path, false, options);
+    else if (isUnclaimed(entry)) this.claim(entry, options.settings);
+    else {
+      if (options.settings !== undefined) this.requireSame(entry, options.settings);
+      throw createError('STREAM_EXISTS', { path });
+    }
   }
 
   override async remove(path: string): Promise<void> {
-    const entry = this.table.get(path);
+    const entry = this.get(path);
     if (entry === undefined) {
       if (path !== '/' && this.table.isDirectory(path)) throw createError('DIRECTORY_NOT_EMPTY', { path });
       throw createError('STREAM_NOT_FOUND', { path });
@@ -129,11 +153,20 @@ export class StreamFileSystem extends BaseFileSystem {
     endStream(this.find(path), 'ended', status);
   }
 
-  override async touch(path: string, { account }: CreateOptions = {}): Promise<void> {
+  override async touch(path: string, options: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
-    const entry = this.table.get(path);
-    if (entry === undefined) this.add(path, false, account);
-    else entry.stream.touch();
+    const entry = this.get(path);
+    if (entry === undefined) this.add(path, false, options);
+    else {
+      if (options.settings !== undefined) this.settle(entry, options.settings);
+      entry.stream.touch();
+      this.expiry.renew(entry);
+    }
+  }
+
+  async renew(path: string): Promise<void> {
+    this.requireNotReadme(path);
+    this.expiry.renew(this.find(path));
   }
 
   /** Ends every stream, so that readers get the end rather than a cut (contract 28). */
@@ -148,14 +181,16 @@ export class StreamFileSystem extends BaseFileSystem {
     this.slow.flush();
   }
 
-  private add(path: string, autoCreated: boolean, account: Account | undefined): Entry {
+  private add(path: string, autoCreated: boolean, { account, settings: asked }: CreateOptions): Entry {
     if (this.isShutDown) throw createError('SHUTTING_DOWN');
     this.table.requireFree(path);
+    const settings = this.settingsFor(asked);
     const { firstOffset = 0, maxStreams } = this.settings;
+    if (this.table.size >= maxStreams) this.expiry.expireAllDue();
     if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
     account?.require('streams', maxStreams);
     const name = this.prefix + path;
-    const stream = new RingStream({ name, firstOffset }, this.rules);
+    const stream = new RingStream({ name, firstOffset }, this.rulesFor(settings));
     const entry: Entry = {
       path,
       stream,
@@ -164,11 +199,13 @@ export class StreamFileSystem extends BaseFileSystem {
       producers: undefined,
       lines: undefined,
       writers: emptySet(),
+      settings,
+      deadline: undefined,
       account,
     };
     this.table.add(entry);
     account?.take('streams', maxStreams);
-    this.expiry.watch(entry);
+    this.expiry.watch(entry, settings);
     this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
     return entry;
   }
@@ -182,17 +219,49 @@ export class StreamFileSystem extends BaseFileSystem {
 
   private forget(entry: Entry): void {
     if (!this.table.delete(entry)) return;
+    this.expiry.unwatch(entry);
     if (entry.producers !== undefined) this.forgetting.drop(entry.producers);
     entry.lines?.drop();
     this.sums.left(entry.stream);
     entry.account?.give('streams');
   }
 
-  /** Nobody has written to it for as long as is configured: its readers get the end, and the path is free again. */
+  /** It is over: its readers get the end, and the path is free again. */
   private expire(entry: Entry): void {
+    const { expiresAt, ttl } = entry.settings;
     endStream(entry, 'expired');
     this.forget(entry);
-    this.context.limits?.hit('idle_timeout');
+    if (ttl === undefined && expiresAt === undefined) this.context.limits?.hit('idle_timeout');
+  }
+
+  // ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private settingsFor(asked: StreamSettings | undefined): StreamSettingsInForce {
+    return asked === undefined ? this.ofMount : settingsInForce(asked, this.ofMount, this.settings);
+  }
+
+  private requireSame({ path, settings }: Entry, asked: StreamSettings): void {
+    requireSameSettings(path, asked, settings, this.ofMount, this.settings);
+  }
+
+  /** A stream that only readers have opened so far is somebody's from now on, with these settings. */
+  private claim(entry: Entry, asked: StreamSettings | undefined): void {
+    const settings = this.settingsFor(asked);
+    const rules = this.rulesFor(settings);
+    if (rules !== entry.stream.rules) entry.stream.adopt(rules);
+    if (settings !== entry.settings) this.expiry.watch(entry, settings);
+    entry.settings = settings;
+    entry.autoCreated = false;
+  }
+
+  /** Somebody comes to a stream with settings: it gets them, or has them. */
+  private settle(entry: Entry, asked: StreamSettings): void {
+    if (isUnclaimed(entry)) this.claim(entry, asked);
+    else this.requireSame(entry, asked);
+  }
+
+  async streamSettings(path: string): Promise<StreamSettingsInForce> {
+    return this.find(path).settings;
   }
 
   /** An auto-created stream that nobody wrote to is gone with its last reader (contract 36). */
@@ -202,26 +271,33 @@ export class StreamFileSystem extends BaseFileSystem {
       this.drop(entry);
   }
 
-  private find(path: string): Entry {
+  /** The stream at a path, unless it is over. */
+  private get(path: string): Entry | undefined {
     const entry = this.table.get(path);
+    return entry?.deadline !== undefined && this.expiry.expireIfDue(entry) ? undefined : entry;
+  }
+
+  private find(path: string): Entry {
+    const entry = this.get(path);
     if (entry === undefined) throw createError('STREAM_NOT_FOUND', { path });
     return entry;
   }
 
-  private findOrAdd(path: string, { create, account }: OpenOptions, autoCreated: boolean): Entry {
-    const entry = this.table.get(path);
+  private findOrAdd(path: string, options: OpenOptions, autoCreated: boolean): Entry {
+    const entry = this.get(path);
     if (entry !== undefined) return entry;
     if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
-    if (!(create ?? this.settings.autoCreate)) throw createError('STREAM_NOT_FOUND', { path });
-    return this.add(path, autoCreated, account);
+    if (!(options.create ?? this.settings.autoCreate)) throw createError('STREAM_NOT_FOUND', { path });
+    return this.add(path, autoCreated, options);
   }
 
   // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   override async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
     const entry = this.entryToWrite(path, options);
-    if (options.atomic === undefined) await entry.stream.write(data);
-    else await writeLines(this.linesOf(entry).begin(), data);
+    const lines = this.linesFor(entry, options);
+    if (lines === undefined) await entry.stream.write(data);
+    else await writeLines(lines.begin(), data);
     return data.length;
   }
 
@@ -230,18 +306,21 @@ export class StreamFileSystem extends BaseFileSystem {
     const { stream } = entry;
     stream.requireOpen();
     const owner = this.ownerOf(entry, () => writer);
+    const lines = this.linesFor(entry, options);
     const writer =
-      options.atomic === undefined
-        ? new StreamWriter(stream, owner)
-        : new LinesWriter(stream, owner, this.linesOf(entry).begin());
+      lines === undefined ? new StreamWriter(stream, owner) : new LinesWriter(stream, owner, lines.begin());
     entry.writers = added(entry.writers, writer);
     return writer;
   }
 
   openAppend(path: string, options: CreateOptions = {}): Appender {
-    const { stream } = this.entryToWrite(path, options);
-    stream.requireOpen();
-    return new StreamAppender(stream);
+    const entry = this.entryToWrite(path, options);
+    entry.stream.requireOpen();
+    const lines = this.linesFor(entry, {});
+    const isDue = () => entry.deadline !== undefined && this.expiry.expireIfDue(entry);
+    return lines === undefined
+      ? new StreamAppender(entry.stream, isDue)
+      : new LinesAppender(entry.stream, isDue, lines);
   }
 
   async openProducerWrite(path: string, append: AppendId, options: ProducerWriteOptions = {}): Promise<FileWriter> {
@@ -249,11 +328,11 @@ export class StreamFileSystem extends BaseFileSystem {
     const { generation } = options;
     if (generation !== undefined) {
       if (this.isShutDown) throw createError('STREAM_SHUT_DOWN');
-      const { stream } = this.table.get(path) ?? {};
+      const { stream } = this.get(path) ?? {};
       if (stream === undefined) throw createError('STREAM_NOT_FOUND', { path }, lifeDetails(generation));
       stream.requireGeneration(generation);
     }
-    const isCreated = this.table.get(path) === undefined && (options.create ?? this.settings.autoCreate);
+    const isCreated = this.get(path) === undefined && (options.create ?? this.settings.autoCreate);
     // A stream that is not there has applied nothing: it is not made only to say so.
     if (isCreated && append.seq !== 0) {
       this.table.requireFree(path);
@@ -263,7 +342,7 @@ export class StreamFileSystem extends BaseFileSystem {
     entry.producers ??= this.forgetting.make();
     this.forgetting.watch(entry.producers);
     const { producers, stream } = entry;
-    const lines = options.atomic === undefined ? undefined : this.linesOf(entry);
+    const lines = this.linesFor(entry, options);
     const owner = this.ownerOf(entry, () => writer);
     const writer = await openProducerWriter({ stream, producers, append, lines }, owner);
     if (writer instanceof StreamWriter) entry.writers = added(entry.writers, writer);
@@ -276,9 +355,15 @@ export class StreamFileSystem extends BaseFileSystem {
       release: () => {
         const done = writer();
         if (done instanceof StreamWriter) entry.writers = removed(entry.writers, done);
+        this.expiry.renew(entry);
         this.dropIfUnused(entry);
       },
     };
+  }
+
+  /** What keeps lines whole, where that is asked for: by the writer, or by the stream's settings. */
+  private linesFor(entry: Entry, { atomic }: Pick<WriteOptions, 'atomic'>): StreamLines | undefined {
+    return atomic === 'lines' || entry.settings.atomic === 'lines' ? this.linesOf(entry) : undefined;
   }
 
   private linesOf(entry: Entry): StreamLines {
@@ -289,10 +374,16 @@ export class StreamFileSystem extends BaseFileSystem {
   }
 
   /** Offset and flags mean nothing: every write appends (contract 1). */
-  private entryToWrite(path: string, options: OpenOptions): Entry {
+  private entryToWrite(path: string, options: OpenOptions & Pick<WriteOptions, 'atomic'>): Entry {
     this.requireWritable(path);
-    const entry = this.findOrAdd(path, options, false);
+    const { account, atomic, create, settings } = options;
+    // Whoever makes a stream, or is its first writer, says with its own `atomic` what later writers get.
+    const ofFirst = atomic === undefined ? settings : { atomic, ...settings };
+    const entry = this.get(path);
+    if (entry === undefined) return this.findOrAdd(path, { account, create, settings: ofFirst }, false);
     // A write, were it of no bytes, makes the stream somebody's (contract 14).
+    if (isUnclaimed(entry)) this.claim(entry, ofFirst);
+    else if (settings !== undefined) this.requireSame(entry, settings);
     entry.autoCreated = false;
     return entry;
   }
@@ -330,11 +421,11 @@ export class StreamFileSystem extends BaseFileSystem {
   override async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
     if (path === README_PATH) return { kind: 'content', content: readme(), size: README_BYTES.length };
     this.requireNotReadme(path);
-    requireMayBlock(options, this.settings);
+    requireMayBlock(options, this.get(path)?.settings ?? this.ofMount);
     const entry = this.findOrAdd(path, options, true);
     this.requireRoomForReader(entry);
     try {
-      return { kind: 'live', reader: entry.stream.openReader(options) };
+      return { kind: 'live', reader: entry.stream.openReader(options), type: entry.settings.type };
     } catch (error) {
       this.dropIfUnused(entry);
       throw error;
@@ -344,12 +435,12 @@ export class StreamFileSystem extends BaseFileSystem {
   override async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
     if (path === README_PATH) return { parts: [README_BYTES], offset: 0 };
     if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
-    const { stream } = this.find(path);
+    const { settings, stream } = this.find(path);
     if (options.generation !== undefined) stream.requireGeneration(options.generation);
     const start: ReaderStart = options.start ?? { from: 'earliest' };
     // No spread with something behind it: docs/adr/0019-small-slabs-in-blocks.md.
     const { parts, offset } = stream.snapshotParts(start);
-    return { parts, offset, generation: stream.generation };
+    return { parts, offset, generation: stream.generation, type: settings.type };
   }
 
   private requireRoomForReader({ stream }: Entry): void {
@@ -363,11 +454,12 @@ export class StreamFileSystem extends BaseFileSystem {
     const entry = this.findOrAdd(path, options, true);
     const access = accessOf(options.flags);
     if (access.reads) this.requireRoomForReader(entry);
-    const line = access.writes && options.atomic === 'lines' ? this.linesOf(entry).begin() : undefined;
+    const line = access.writes ? this.linesFor(entry, options)?.begin() : undefined;
     entry.handles++;
     return new StreamHandle({
       path,
       stream: entry.stream,
+      type: () => entry.settings.type,
       access,
       line,
       stat: () => this.stat(path),
@@ -389,10 +481,11 @@ export class StreamFileSystem extends BaseFileSystem {
   async stat(path: string): Promise<FileInfo> {
     if (path === README_PATH) return readmeInfo(README_BYTES.length);
     if (this.table.isDirectory(path)) return directoryInfo(path);
-    return streamInfo(path, this.find(path).stream);
+    return streamInfo(this.find(path), this.settings.idleTimeout);
   }
 
   async readDir(path: string): Promise<FileInfo[]> {
+    this.expiry.expireAllDue();
     if (!this.table.isDirectory(path)) {
       if (path !== README_PATH) this.find(path);
       throw createError('NOT_A_DIRECTORY', { path });
@@ -400,7 +493,7 @@ export class StreamFileSystem extends BaseFileSystem {
     const prefix = path === '/' ? '/' : `${path}/`;
     const infos = this.table
       .children(path)
-      .map(({ name, entry }) => (entry ? streamInfo(entry.path, entry.stream) : directoryInfo(prefix + name)));
+      .map(({ name, entry }) => (entry ? streamInfo(entry, this.settings.idleTimeout) : directoryInfo(prefix + name)));
     return path === '/' ? [readmeInfo(README_BYTES.length), ...infos] : infos;
   }
 
@@ -445,6 +538,11 @@ export class StreamFileSystem extends BaseFileSystem {
   override async chmod(): Promise<void> {
     throw createError('STREAM_NO_CHMOD');
   }
+}
+
+/** Only readers have opened it so far. */
+function isUnclaimed({ autoCreated, stream }: Entry): boolean {
+  return autoCreated && stream.totalWritten === 0;
 }
 
 async function* readme(): AsyncGenerator<Uint8Array> {

@@ -1,7 +1,8 @@
 /** What stat and listings say about streams, directories and README (contract 39-42). */
-import type { Stream } from '../../core/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { baseName } from '../../fs/path.ts';
+import { writtenSettings } from './stream-settings.ts';
+import type { Entry } from './stream-table.ts';
 
 export const PLUGIN_NAME = 'streamfs';
 
@@ -19,7 +20,8 @@ export function directoryInfo(path: string): FileInfo {
   return { name: baseName(path), size: 0, mode: 0o755, modTime: START_TIME, isDir: true, meta };
 }
 
-export function streamInfo(path: string, stream: Stream): FileInfo {
+/** @param idleTimeout the mount's, in milliseconds */
+export function streamInfo({ path, settings, stream }: Entry, idleTimeout: number): FileInfo {
   const stats = stream.stats();
   return {
     name: baseName(path),
@@ -43,6 +45,7 @@ export function streamInfo(path: string, stream: Stream): FileInfo {
         generation: stats.generation,
         state: stats.ended ?? 'open',
         ...(stats.endStatus === undefined ? {} : { end_status: stats.endStatus }),
+        ...Object.fromEntries(writtenSettings(settings, idleTimeout)),
       },
     },
   };

@@ -37,6 +37,7 @@ export async function openProducerWriter(target: ProducerTarget, owner: WriterOw
 /** Takes only what no earlier attempt has applied. */
 class ProducerWriter extends StreamWriter implements LineHolder {
   readonly producer: ProducerFacts;
+  readonly keepsLines: boolean;
   private readonly attempt: Attempt;
   private readonly target: ProducerTarget;
   private readonly line: ProducerLine | undefined;
@@ -47,6 +48,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
     super(target.stream, owner);
     const { append, lines, producers } = target;
     this.target = target;
+    this.keepsLines = lines !== undefined;
     this.attempt = producers.begin(append, () => this.onStop?.(createError('PRODUCER_SUPERSEDED')));
     try {
       this.line = lines?.beginAttempt(append, this);

@@ -1,23 +1,22 @@
 /** Who may make writers wait: a reader with the policy `block` that stops reading stops them (contract 97). */
 import { createError } from '../../errors/index.ts';
-import type { OpenStreamOptions } from '../../fs/index.ts';
-import type { Settings } from './settings.ts';
+import type { OpenStreamOptions, StreamSettingsInForce } from '../../fs/index.ts';
 
 /**
- * For a reader that asks for `block` where it is not the policy of the mount anyway.
+ * For a reader that asks for `block` where it is not the policy of the stream anyway.
  *
  * @throws BLOCK_REFUSED, which says why
  */
 export function requireMayBlock(
   { onLag, role = 'writer' }: Pick<OpenStreamOptions, 'onLag' | 'role'>,
-  settings: Pick<Settings, 'onLag' | 'readerBlock'>,
+  settings: Pick<StreamSettingsInForce, 'onLag' | 'readerBlock'>,
 ): void {
   if (onLag !== 'block' || settings.onLag === 'block') return;
   const { readerBlock } = settings;
   if (role === 'link') throw refused('nobody may do through a link');
-  if (readerBlock === 'never') throw refused('this mount allows to no reader (reader_block: never)');
+  if (readerBlock === 'never') throw refused('this stream allows to no reader (reader_block: never)');
   if (readerBlock === 'writers' && role !== 'writer') {
-    throw refused('this mount allows only to those who may also write there (reader_block: writers)');
+    throw refused('this stream allows only to those who may also write there (reader_block: writers)');
   }
 }
 

@@ -5,12 +5,22 @@
 import { LAG_POLICIES, type LagPolicy } from '../../core/index.ts';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { ConfigParameter, PluginConfig } from '../../fs/index.ts';
-import { parseDuration } from '../../units/index.ts';
+import {
+  ATOMIC,
+  type Atomic,
+  LISTED_CONTENT_TYPES,
+  listedContentType,
+  OCTET_STREAM,
+  READER_BLOCK,
+  type ReaderBlock,
+} from '../../protocol/index.ts';
+import { formatSize, parseDuration, parseSize } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
 import { readValues, sizeValue, textValue } from '../config-values.ts';
 
-/** Which readers may ask for the policy `block`. */
-const READER_BLOCK = ['always', 'writers', 'never'] as const;
+/** The largest sizes a stream may be given where the configuration says nothing, or the mount's own if they are larger. */
+const DEFAULT_MAX_SIZE = '1GB';
+const UNSAID = 0;
 
 export interface Settings {
   /** Bytes a reader that has caught up may fall behind. */
@@ -21,7 +31,16 @@ export interface Settings {
   /** Milliseconds writers wait for a reader with the policy `block`. */
   blockTimeout: number;
   /** Which readers may ask for `block`: all, those that may also write there, or none. Those with a link never may. */
-  readerBlock: (typeof READER_BLOCK)[number];
+  readerBlock: ReaderBlock;
+  /** What stays whole of what several writers write. */
+  atomic: Atomic;
+  /** The content type of live reads and snapshots. */
+  type: string;
+  /** The most a stream may ask for itself as `retention` and `maxLag`, in bytes. */
+  maxRetention: number;
+  maxChannel: number;
+  /** The longest `ttl` a stream may ask for, in milliseconds; 0: any, or none. */
+  maxTtl: number;
   /** Whether opening an absent path creates it, where the request does not say. */
   autoCreate: boolean;
   /** Streams there may be at once; Infinity for any number. */
@@ -77,6 +96,42 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     default: 'writers',
     description:
       "Which readers may ask for 'block' where it is not the policy of the mount: always, writers (those that may also write there; all where nobody is asked for a token), never",
+  },
+  {
+    name: 'atomic',
+    type: 'string',
+    required: false,
+    default: 'none',
+    description: `What stays whole of what several writers write: ${ATOMIC.join(', ')}`,
+  },
+  {
+    name: 'type',
+    type: 'string',
+    required: false,
+    default: OCTET_STREAM,
+    description: 'The content type that live reads and snapshots are sent with (e.g., text/plain; charset=utf-8)',
+  },
+  {
+    name: 'max_ring_buffer_size',
+    type: 'string',
+    required: false,
+    default: '',
+    description: `The most that a stream may be given as its own ring_buffer_size; not given: ${DEFAULT_MAX_SIZE}, or the mount's own if that is more`,
+  },
+  {
+    name: 'max_channel_buffer_size',
+    type: 'string',
+    required: false,
+    default: '',
+    description: 'The same for channel_buffer_size',
+  },
+  {
+    name: 'max_ttl',
+    type: 'string',
+    required: false,
+    default: '0s',
+    description:
+      "The longest that a stream may be given as its own ttl, which goes before idle_timeout (e.g., '24h'); 0 for any, or for ever",
   },
   {
     name: 'auto_create',
@@ -150,6 +205,11 @@ export function parseSettings(given: PluginConfig): Settings {
     mountPath: () => textValue(given, 'mount_path'),
     settings: () =>
       readValues<Settings>({
+        atomic: () => oneOf('atomic', config.atomic, ATOMIC),
+        type: () => contentType(config),
+        maxRetention: () => largest(config, 'max_ring_buffer_size'),
+        maxChannel: () => largest(config, 'max_channel_buffer_size'),
+        maxTtl: () => duration(config, 'max_ttl'),
         maxLag: () => size(config, 'channel_buffer_size', '512KB'),
         retention: () => size(config, 'ring_buffer_size', '1MB'),
         onLag: () => oneOf('on_lag', config.on_lag, LAG_POLICIES),
@@ -164,7 +224,12 @@ export function parseSettings(given: PluginConfig): Settings {
         lineTimeout: () => duration(config, 'line_timeout'),
       }),
   });
-  return settings;
+  const { maxChannel, maxLag, maxRetention, retention } = settings;
+  const bounds = readValues({
+    maxRetention: () => requireWithin('ring_buffer_size', retention, maxRetention),
+    maxChannel: () => requireWithin('channel_buffer_size', maxLag, maxChannel),
+  });
+  return Object.assign(settings, bounds);
 }
 
 /** `example` is what the original's error names (contract 81). */
@@ -172,6 +237,25 @@ function size(config: PluginConfig, key: string, example: string): number {
   const bytes = sizeValue(config, key, example);
   if (bytes === undefined) throw invalid(`${key} is missing`);
   return bytes;
+}
+
+/** The most that a stream may be given of a size, where that is said. */
+function largest(config: PluginConfig, key: string): number {
+  return config[key] === '' ? UNSAID : size(config, key, '64MB');
+}
+
+/** What the mount gives to each stream is never more than a stream may be given. */
+function requireWithin(name: string, own: number, most: number): number {
+  if (most === UNSAID) return Math.max(own, parseSize(DEFAULT_MAX_SIZE));
+  if (most >= own) return most;
+  throw invalid(`max_${name} must be at least ${name}, which is ${formatSize(own)}; got ${formatSize(most)}`);
+}
+
+function contentType(config: PluginConfig): string {
+  const { type } = config;
+  const listed = typeof type === 'string' ? listedContentType(type) : undefined;
+  if (listed === undefined) throw invalid(`type must be one of ${LISTED_CONTENT_TYPES.join(', ')}`);
+  return listed;
 }
 
 function duration(config: PluginConfig, key: string): number {

@@ -1,13 +1,18 @@
 /** The end of a stream, for short bodies: nothing is opened and closed for each. */
 import type { Stream } from '../../core/index.ts';
 import type { Appender } from '../../fs/index.ts';
+import { type StreamLines, writeLines } from './stream-lines.ts';
 
 export class StreamAppender implements Appender {
   readonly generation: string;
-  private readonly stream: Stream;
+  protected readonly stream: Stream;
 
-  constructor(stream: Stream) {
+  private readonly isDue: () => boolean;
+
+  /** @param isDue whether the stream is over for want of activity, which it has not been told yet */
+  constructor(stream: Stream, isDue: () => boolean) {
     this.stream = stream;
+    this.isDue = isDue;
     this.generation = stream.generation;
   }
 
@@ -20,6 +25,20 @@ export class StreamAppender implements Appender {
   }
 
   get isOver(): boolean {
-    return this.stream.endReason !== undefined;
+    return this.stream.endReason !== undefined || this.isDue();
+  }
+}
+
+/** The same at a stream of which lines stay whole: each piece ends with a line. */
+export class LinesAppender extends StreamAppender {
+  private readonly lines: StreamLines;
+
+  constructor(stream: Stream, isDue: () => boolean, lines: StreamLines) {
+    super(stream, isDue);
+    this.lines = lines;
+  }
+
+  override append(piece: Uint8Array): void | Promise<void> {
+    return writeLines(this.lines.begin(), piece);
   }
 }

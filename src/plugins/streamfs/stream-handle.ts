@@ -17,6 +17,8 @@ const EMPTY = new Uint8Array(0);
 export interface StreamHandleOptions {
   path: string;
   stream: RingStream;
+  /** The stream's content type now: its first writer may come later. */
+  type: () => string;
   access: Access;
   /** Where lines are to stay whole: the one that the handle is in the middle of. */
   line?: Line | undefined;
@@ -195,7 +197,7 @@ export class StreamHandle implements FileHandle {
     const reader = this.idleReader();
     if (reader === undefined) return { kind: 'content', size: 0, content: nothingAtAll() };
     if (this.waiting.size > 0 || this.underWay !== undefined) throw createError('HANDLE_BUSY');
-    return { kind: 'live', reader };
+    return { kind: 'live', reader, type: this.options.type() };
   }
 
   private checkOpen(): void {

@@ -8,13 +8,18 @@ import type { Producers, RingStream } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
 import type { Account } from '../../fs/account.ts';
 import { parentPath } from '../../fs/path.ts';
+import type { StreamSettingsInForce } from '../../fs/stream-settings.ts';
+import type { Deadline } from './expiry.ts';
 import type { StreamLines } from './stream-lines.ts';
 import type { StreamWriter } from './stream-writer.ts';
 
 export interface Entry {
   readonly path: string;
   readonly stream: RingStream;
-  /** Made because somebody opened it to read: gone with its last reader if nobody has written (contract 36). */
+  /**
+   * Made because somebody opened it to read: gone with its last reader if nobody has written (contract 36). Its first
+   * writer says what its settings are (contract 98).
+   */
   autoCreated: boolean;
   /** Handles that hold on to it. */
   handles: number;
@@ -24,6 +29,10 @@ export interface Entry {
   lines: StreamLines | undefined;
   /** Bodies on their way into it. */
   writers: ReadonlySet<StreamWriter>;
+  /** What holds for it: its mount's own object unless it was made with others. */
+  settings: StreamSettingsInForce;
+  /** Undefined where it never expires. */
+  deadline: Deadline | undefined;
   /** Whose it counts as. */
   readonly account: Account | undefined;
 }

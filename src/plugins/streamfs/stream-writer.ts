@@ -58,6 +58,7 @@ export class StreamWriter implements FileWriter {
 
 /** The same in whole lines. What has come counts as written: if the body breaks off, its last line is completed. */
 export class LinesWriter extends StreamWriter {
+  readonly keepsLines = true;
   private readonly line: Line;
 
   constructor(stream: Stream, owner: WriterOwner, line: Line) {

@@ -102,7 +102,6 @@ async function writeRaw(exchange: Exchange): Promise<void> {
   const limit = await bodyLimit(exchange, request.path);
   const writer = await openWriter(exchange, request);
   const written = await receiveBody(new RequestBody(exchange.req), writer, {
-    lines: request.lines,
     end: request.end,
     endStatus: request.endStatus,
     limit,

@@ -10,8 +10,6 @@ import type { BodySource } from './source.ts';
 import { track, untrack } from './uploads.ts';
 
 export interface ReceiveOptions {
-  /** The writer cuts the body at newlines (`atomic=lines`): it is given what comes when it comes. */
-  lines?: boolean;
   /** End the stream behind the last byte. A body that breaks off does not end it. */
   end?: boolean;
   /** With `end`: what the writer says of how it ended. */
@@ -40,7 +38,7 @@ export async function receiveBody(body: BodySource, writer: FileWriter, options:
 }
 
 function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Promise<void> {
-  const pieces = piecesOf(body, options);
+  const pieces = piecesOf(body, writer);
   const { limit = Number.POSITIVE_INFINITY } = options;
   const { socket } = body;
   let arrived = 0;
@@ -107,9 +105,9 @@ export function bodyTimeout(milliseconds: number, written: number): StreamFSErro
   return createError('BODY_TIMEOUT', { seconds }, { limit: 'body_timeout', max: seconds, written });
 }
 
-/** How the body is to be cut: whole if it is short and says so, unless its writer cuts it. */
-function piecesOf({ length = 0 }: BodySource, options: ReceiveOptions): Cutter {
-  return !options.lines && length > 0 && length <= MAX_CHUNK ? fixedLength(length) : asArrived;
+/** How the body is to be cut: whole if it is short and says so, unless its writer cuts it at newlines. */
+function piecesOf({ length = 0 }: BodySource, { keepsLines = false }: FileWriter): Cutter {
+  return !keepsLines && length > 0 && length <= MAX_CHUNK ? fixedLength(length) : asArrived;
 }
 
 export { RequestBody } from './source.ts';

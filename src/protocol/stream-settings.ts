@@ -1,0 +1,21 @@
+/** Settings of a stream (contract 98): their names on the wire, and the words they may be. */
+
+/** As query parameters, in the facts of a stream, and as parameters of a mount where that has them. */
+export const STREAM_SETTINGS = [
+  'ring_buffer_size',
+  'channel_buffer_size',
+  'on_lag',
+  'reader_block',
+  'atomic',
+  'type',
+  'ttl',
+] as const;
+export type StreamSettingName = (typeof STREAM_SETTINGS)[number];
+
+/** Which readers may ask for the policy `block`. */
+export const READER_BLOCK = ['always', 'writers', 'never'] as const;
+export type ReaderBlock = (typeof READER_BLOCK)[number];
+
+/** What stays whole of what several writers write. */
+export const ATOMIC = ['none', 'lines'] as const;
+export type Atomic = (typeof ATOMIC)[number];

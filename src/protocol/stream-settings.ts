@@ -1,16 +1,14 @@
 /** Settings of a stream (contract 98): their names on the wire, and the words they may be. */
 
 /** As query parameters, in the facts of a stream, and as parameters of a mount where that has them. */
-export const STREAM_SETTINGS = [
-  'ring_buffer_size',
-  'channel_buffer_size',
-  'on_lag',
-  'reader_block',
-  'atomic',
-  'type',
-  'ttl',
-] as const;
-export type StreamSettingName = (typeof STREAM_SETTINGS)[number];
+export type StreamSettingName =
+  | 'ring_buffer_size'
+  | 'channel_buffer_size'
+  | 'on_lag'
+  | 'reader_block'
+  | 'atomic'
+  | 'type'
+  | 'ttl';
 
 /** Which readers may ask for the policy `block`. */
 export const READER_BLOCK = ['always', 'writers', 'never'] as const;

@@ -104,6 +104,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     maxRequestBodyBytes: settings.maxRequestBodyBytes,
     maxJsonBodyBytes: settings.maxJsonBodyBytes,
     tcpKeepAlive: settings.tcpKeepAlive,
+    sharedReads: settings.sharedReads,
     limits: serverLimits(bounds, logger),
     ...{ tokens, origins },
     ...(tls === undefined ? {} : { tls }),

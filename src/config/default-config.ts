@@ -18,6 +18,7 @@ export function defaultConfig(): Config {
       maxJsonBodyBytes: parseSize(DEFAULT_SERVER.max_json_body_bytes),
       shutdownTimeout: parseDuration(DEFAULT_SERVER.shutdown_timeout),
       tcpKeepAlive: parseDuration(DEFAULT_SERVER.tcp_keepalive),
+      sharedReads: DEFAULT_SERVER.shared_reads,
       noAuth: DEFAULT_SERVER.no_auth,
       tokens: [],
       links: { maxLifetime: parseDuration(DEFAULT_LINKS.max_lifetime) },

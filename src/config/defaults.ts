@@ -9,6 +9,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
+/** Of `server.shared_reads`. */
+export const SHARED_READS = ['auto', 'off'] as const;
+
 export const DEFAULT_SERVER = {
   address: '127.0.0.1:8080',
   log_level: 'info',
@@ -17,6 +20,7 @@ export const DEFAULT_SERVER = {
   max_json_body_bytes: '1MB',
   shutdown_timeout: '5s',
   tcp_keepalive: '30s',
+  shared_reads: 'auto',
   no_auth: false,
 } as const;
 

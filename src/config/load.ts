@@ -67,6 +67,7 @@ function check(value: unknown, source: Source, own: readonly string[]): Config {
       maxJsonBodyBytes: server.max_json_body_bytes,
       shutdownTimeout: server.shutdown_timeout,
       tcpKeepAlive: server.tcp_keepalive,
+      sharedReads: server.shared_reads,
       noAuth: server.no_auth,
       tokens: tokensOf(server.tokens, bounds.token),
       links: linksOf(server.links, source),

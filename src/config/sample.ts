@@ -3,7 +3,7 @@
  * defaults; the parameters of plugins stand in it as comments, since a plugin has its own defaults.
  */
 
-import { DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
+import { DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS, SHARED_READS } from './defaults.ts';
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from './limits.ts';
 
 /** A plugin's parameter, as a plugin describes it. */
@@ -53,6 +53,9 @@ server:
   shutdown_timeout: ${DEFAULT_SERVER.shutdown_timeout}
   # Silence after which a peer is asked whether it is still there; one that does not answer for 10 s is gone. 0: never.
   tcp_keepalive: ${DEFAULT_SERVER.tcp_keepalive}
+  # ${SHARED_READS.join(', ')}: auto reads all connections into one shared buffer where Node allows it, which halves the cost of
+  # much writing; off gives each memory of its own.
+  shared_reads: ${DEFAULT_SERVER.shared_reads}
   # What streams, files and bodies may take together: a size, or a share of the memory this process may use; 0 for no
   # bound. Where it is reached, those that hold most give up their oldest history. 0 is for no limit below as well.
   max_memory: ${DEFAULT_BOUNDS.max_memory}

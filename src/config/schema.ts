@@ -7,7 +7,7 @@ import { createError } from '../errors/index.ts';
 import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
 import { access, links } from './auth-schema.ts';
-import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS } from './defaults.ts';
+import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS, SHARED_READS } from './defaults.ts';
 import { bounds, limits } from './limits-schema.ts';
 import { parseMountPath } from './mount-path.ts';
 import { read } from './read.ts';
@@ -52,6 +52,12 @@ const server = z.strictObject({
     .prefault(DEFAULT_SERVER.tcp_keepalive)
     .describe(
       'Silence after which a peer is asked whether it is still there; without an answer in 10 s it is gone. 0: never.',
+    ),
+  shared_reads: z
+    .enum(SHARED_READS)
+    .default(DEFAULT_SERVER.shared_reads)
+    .describe(
+      'auto: all connections without TLS are read into one shared buffer, for half the cost of much writing, where Node allows it. off: each has memory of its own.',
     ),
   no_auth: z
     .boolean()

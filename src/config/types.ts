@@ -1,6 +1,6 @@
 /** A configuration as the program uses it: complete, checked, in bytes and milliseconds. */
 import type { Address } from './address.ts';
-import type { LogFormat, LogLevel } from './defaults.ts';
+import type { LogFormat, LogLevel, SHARED_READS } from './defaults.ts';
 import type { BoundsConfig, TokenLimits } from './limits.ts';
 
 export interface Config {
@@ -22,6 +22,7 @@ interface ServerConfig {
   shutdownTimeout: number;
   /** Milliseconds, 0 for none. */
   tcpKeepAlive: number;
+  sharedReads: (typeof SHARED_READS)[number];
   /** Off loopback too, nobody is asked for a token. */
   noAuth: boolean;
   /** None: nobody is asked for one. */

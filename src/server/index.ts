@@ -16,5 +16,5 @@ export type { Method, Route, RouteParameter, VersionInfo } from './http/route.ts
 export { descriptorLimit } from './limits/descriptors.ts';
 export { DEFAULT_LIMITS, type ServerLimits } from './limits/index.ts';
 export type { Metrics } from './metrics/index.ts';
-export { checkTls, type TlsOptions } from './net/secure-server.ts';
+export { checkTls, type SharedReads, type TlsOptions } from './net/index.ts';
 export { createServer, type ServerOptions, type StreamFSServer } from './server.ts';

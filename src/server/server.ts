@@ -36,13 +36,21 @@ import { Router } from './http/router.ts';
 import { parseTarget } from './http/target.ts';
 import { checkBody } from './http/unused-body.ts';
 import { headWithoutUpgrade } from './http/upgrade.ts';
-import { breakBody, isBroken } from './ingest/broken-body.ts';
 import { expectContinue } from './ingest/expectation.ts';
 import { Limits, type ServerLimits } from './limits/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
-import { discardInput } from './net/discard-input.ts';
-import { createListener, takeConnections } from './net/listener.ts';
-import { SecureHttpServer, type TlsOptions } from './net/secure-server.ts';
+import {
+  breakBody,
+  type Connections,
+  createListener,
+  discardInput,
+  isBroken,
+  isQueued,
+  SecureHttpServer,
+  type SharedReads,
+  type TlsOptions,
+  takeConnections,
+} from './net/index.ts';
 
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
@@ -72,6 +80,11 @@ export interface ServerOptions {
   ready?: () => boolean;
   /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. Default 30,000. */
   tcpKeepAlive?: number;
+  /**
+   * Whether connections are read into one shared buffer, for half the cost of much writing: `auto`, the default, where
+   * Node allows it (docs/adr/0018-shared-read-buffer.md); `off` never.
+   */
+  sharedReads?: SharedReads | undefined;
   /** The longest a search may take, in milliseconds. Default 10,000. */
   grepTimeLimit?: number;
   /** Those that are not given are at their defaults. */
@@ -129,6 +142,7 @@ class HttpServer implements StreamFSServer {
   readonly #origins: Origins;
   #preparing: NodeJS.Timeout | undefined;
   readonly #onError: (error: Error) => void;
+  readonly #connections: Connections;
   readonly #fastPath: FastPathHost;
   #closing = false;
 
@@ -156,17 +170,19 @@ class HttpServer implements StreamFSServer {
       encodings: options.encodings ?? ENCODINGS,
       limits: this.#limits,
       links: this.#tokens?.links,
-      metrics: new ServerMetrics({ mounts, handles, version, limits: this.#limits }),
+      metrics: new ServerMetrics({
+        ...{ mounts, handles, version, limits: this.#limits },
+        sharesReads: () => this.#connections.reads === 'shared',
+      }),
     };
-    const { tcpKeepAlive = TCP_KEEPALIVE_MS } = options;
+    const { tcpKeepAlive = TCP_KEEPALIVE_MS, sharedReads = 'auto' } = options;
     const plainAnswer = () => errorText(createError('BAD_REQUEST', { reason: NO_TLS }));
     this.http = createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls: options.tls, plainAnswer });
     // What is asked for most is served without node:http, which gets all others.
-    this.#fastPath = this.#directServer(
-      takeConnections(this.http, tcpKeepAlive, (socket) => {
-        if (this.#limits.connections.accept(socket)) new FastPathConnection(socket, this.#fastPath);
-      }),
-    );
+    this.#connections = takeConnections(this.http, { tcpKeepAlive, sharedReads }, (socket) => {
+      if (this.#limits.connections.accept(socket)) new FastPathConnection(socket, this.#fastPath);
+    });
+    this.#fastPath = this.#fastPathHost();
     const serve = (req: IncomingMessage, res: ServerResponse) => {
       this.#serve(req, res).catch((error: unknown) => {
         this.#context.logger.error('answering failed', { method: req.method, error: String(error) });
@@ -202,7 +218,7 @@ class HttpServer implements StreamFSServer {
     this.http.on('tlsClientError', (error: Error) => unsecured.add(error));
   }
 
-  #directServer(handOver: (socket: Socket) => void): FastPathHost {
+  #fastPathHost(): FastPathHost {
     const { mounts } = this.#context;
     const tokens = this.#tokens;
     const isClosing = () => this.#closing;
@@ -219,7 +235,7 @@ class HttpServer implements StreamFSServer {
         this.#checkHost(headers.host);
         return this.#admit(route, { query, params: {} }, headers);
       },
-      handOver,
+      handOver: (socket) => this.#connections.toHttp(socket),
       done: (socket) => this.#done(socket),
     };
   }
@@ -235,6 +251,7 @@ class HttpServer implements StreamFSServer {
         this.http.off('error', reject);
         // Descriptors may run out later: those that cannot be had are refused, and the others go on.
         this.http.on('error', this.#onError);
+        this.#logReads();
         this.#limits.start();
         this.#context.metrics.start();
         this.#preparing = setTimeout(
@@ -245,6 +262,17 @@ class HttpServer implements StreamFSServer {
         resolve({ host: address.address, port: address.port });
       });
     });
+  }
+
+  /** A new version of Node must not double the cost of reads unnoticed. */
+  #logReads(): void {
+    const { logger } = this.#context;
+    const { reads } = this.#connections;
+    if (reads === 'off') logger.info('reads are not shared', { reason: 'server.shared_reads is off' });
+    if (reads === 'unavailable') {
+      const reason = `Node ${process.versions.node} does not allow it`;
+      logger.warn('reads are not shared: much writing costs twice as much', { reason });
+    }
   }
 
   replaceTls(tls: TlsOptions): void {
@@ -280,19 +308,19 @@ class HttpServer implements StreamFSServer {
     const exchange = new RequestExchange(req, res, this.#context);
     this.#exchanges.set(socket, exchange);
     this.#limits.connections.busy(socket, req);
-    const isQueued = res.socket === null;
+    const waits = isQueued(res);
     const refusal = this.#limits.connections.charge(socket, req, res);
     // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
     req.on('error', ignore);
     res.on('error', ignore);
     res.on('close', () => {
       if (exchange.isOver) return;
-      this.#limits.connections.release(socket, res, isQueued);
+      this.#limits.connections.release(socket, res, waits);
       this.#over(exchange);
     });
     try {
       // One after the other: what an answer is does not depend on what was sent behind its request.
-      if (isQueued || refusal !== undefined) await exchange.turn(refusal);
+      if (waits || refusal !== undefined) await exchange.turn(refusal);
       if (!exchange.isOver) await this.#route(exchange);
     } catch (error) {
       this.#fail(exchange, error);

@@ -70,6 +70,7 @@ describe('defaults', () => {
       maxJsonBodyBytes: 1024 * 1024,
       shutdownTimeout: 5000,
       tcpKeepAlive: 30_000,
+      sharedReads: 'auto',
       noAuth: false,
     });
   });

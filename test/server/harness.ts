@@ -61,6 +61,9 @@ export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'ha
   pathLimits?: PathLimits;
 }
 
+/** What servers of a test file are started with, unless a test says otherwise: see net/without-shared-reads.test.ts. */
+export const startDefaults: Pick<StartOptions, 'sharedReads'> = {};
+
 /** A server on a free port of 127.0.0.1, with a memfs at /mem; stopped after the test. */
 export async function start(options: StartOptions = {}): Promise<Running> {
   const {
@@ -99,6 +102,7 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     maxRequestBodyBytes: 1024 * 1024,
     version: { version: '9.8.7', gitCommit: 'abc1234', buildTime: '2025-01-02T03:04:05Z' },
     ...(clock === undefined ? {} : { clock }),
+    ...startDefaults,
     ...rest,
   });
   const { host, port } = await server.listen('127.0.0.1', 0);

@@ -6,7 +6,7 @@ import { internalOf } from '../../core/internal.ts';
 import type { StreamSource } from '../../fs/index.ts';
 import { HEADERS, READ_TRAILERS } from '../../protocol/index.ts';
 import type { Encoding } from '../encoding/index.ts';
-import { discardInput } from '../net/discard-input.ts';
+import { discardInput } from '../net/index.ts';
 import { contentHeaders, sendContent } from './content.ts';
 import { joinFanout } from './fanout.ts';
 import { type SendOptions, streamHeaders } from './options.ts';

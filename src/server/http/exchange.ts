@@ -9,6 +9,7 @@ import type { StreamFSError } from '../../errors/index.ts';
 import type { PluginLogger } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
 import type { Principal } from '../auth/index.ts';
+import { untilTurn } from '../net/index.ts';
 import type { Query } from './query.ts';
 import type { Exchange, Route, ServerContext } from './route.ts';
 
@@ -124,15 +125,7 @@ export class RequestExchange implements Exchange {
    */
   async turn(refusal: StreamFSError | undefined): Promise<void> {
     const { res } = this;
-    if (res.socket === null && !res.destroyed) {
-      await new Promise<void>((resolve) => {
-        const settle = () => {
-          res.off('socket', settle).off('close', settle);
-          resolve();
-        };
-        res.on('socket', settle).on('close', settle);
-      });
-    }
+    await untilTurn(res);
     if (refusal !== undefined) {
       if (!res.headersSent) res.setHeader('Connection', 'close');
       throw refusal;

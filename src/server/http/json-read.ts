@@ -5,10 +5,10 @@
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError, type LimitName, limitReached, type StreamFSError } from '../../errors/index.ts';
-import { isBroken } from '../ingest/broken-body.ts';
 import { askForBody } from '../ingest/expectation.ts';
 import { bodyTimeout } from '../ingest/receive.ts';
 import type { HeapMemory } from '../limits/heap-memory.ts';
+import { isBroken } from '../net/index.ts';
 import { Gathered } from './gathered.ts';
 import { scanJson } from './json-scan.ts';
 

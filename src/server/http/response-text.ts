@@ -2,8 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { StreamFSError } from '../../errors/index.ts';
-import { KEEP_ALIVE_TIMEOUT_MS } from '../net/listener.ts';
-import { SecureSocket } from '../net/secure-socket.ts';
+import { KEEP_ALIVE_TIMEOUT_MS, SecureSocket } from '../net/index.ts';
 import { ANSWER_HEADERS } from './headers.ts';
 import { errorBody, retryAfter } from './respond.ts';
 

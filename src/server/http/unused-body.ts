@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { createError, type StreamFSError } from '../../errors/index.ts';
-import { isBroken } from '../ingest/broken-body.ts';
 import { askForBody } from '../ingest/expectation.ts';
 import { bodyBrokeOff, bodyTimeout } from '../ingest/receive.ts';
+import { isBroken } from '../net/index.ts';
 import { hasBody } from './message-rules.ts';
 import type { Route } from './route.ts';
 import { shorten } from './shorten.ts';

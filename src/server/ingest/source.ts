@@ -1,7 +1,7 @@
 /** A body as it comes, of whatever request, so that everything that takes bodies in is written once. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isBroken } from './broken-body.ts';
+import { isBroken } from '../net/index.ts';
 import { askForBody } from './expectation.ts';
 
 /** Who takes a body. After `end` or `broken` nothing follows. */

@@ -14,8 +14,7 @@ import type { MemoryBudget } from '../../core/index.ts';
 import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { Account } from '../../fs/index.ts';
 import { bodyTimeout, type Upload, uploadOf } from '../ingest/receive.ts';
-import { discardInput } from '../net/discard-input.ts';
-import { isEncrypted, wireOf } from '../net/secure-socket.ts';
+import { closeQueued, discardInput, isEncrypted, isQueued, takenBySystem } from '../net/index.ts';
 import { INCOMING_SHARE, type ServerLimits } from './defaults.ts';
 import { headCost } from './head-cost.ts';
 import type { HeapMemory } from './heap-memory.ts';
@@ -153,7 +152,7 @@ export class Connections {
     if (charged !== undefined) {
       for (const [res, bytes] of charged) {
         heap.give(bytes);
-        closeUnsent(res);
+        closeQueued(res);
       }
     }
     if (address !== undefined) this.#forgetAddress(address);
@@ -275,7 +274,7 @@ export class Connections {
   charge(socket: Socket, req: IncomingMessage, res: ServerResponse): StreamFSError | undefined {
     const connection = this.#open.get(socket);
     if (connection === undefined) return undefined;
-    const isWaiting = res.socket === null;
+    const isWaiting = isQueued(res);
     const cost = isWaiting ? WAITING_REQUEST_BYTES + headCost(req) : headCost(req) - COVERED_HEAD_BYTES;
     const refusal = this.#refusalOf(req, connection, isWaiting, cost);
     if (isWaiting || cost > 0) {
@@ -423,27 +422,6 @@ export class Connections {
     const timeout = upload.isForStream ? limits.streamBodyTimeout : limits.bodyTimeout;
     if (timeout > 0 && now - connection.sentAt >= timeout) upload.giveUp((written) => bodyTimeout(timeout, written));
   }
-}
-
-/**
- * Tells an answer that its connection is gone. node:http tells only the one whose turn it is, and those behind it would
- * wait for ever, with all they hold.
- */
-function closeUnsent(res: ServerResponse): void {
-  if (res.socket !== null) return;
-  res.destroy();
-  res.emit('close');
-}
-
-/**
- * Bytes of a connection that the operating system has taken. It takes more as the peer's system makes room, which it
- * does in steps (docs/limits.md): what the peer's program has read cannot be seen from here any better.
- */
-function takenBySystem(socket: Socket): number {
-  const wire = wireOf(socket);
-  // Not documented by Node, but what its own socket.setTimeout goes by.
-  const { _handle: handle } = wire as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
-  return (handle?.bytesWritten ?? wire.bytesWritten) - (handle?.writeQueueSize ?? 0);
 }
 
 function memoryLimit(max: number, written?: number): StreamFSError {

@@ -4,7 +4,7 @@ import type { MemoryBudget, Reader } from '../../core/index.ts';
 import { internalOf, type MemoryLedger } from '../../core/internal.ts';
 import { limitReached } from '../../errors/index.ts';
 import type { Account } from '../../fs/index.ts';
-import { encryptedBytes } from '../net/secure-socket.ts';
+import { encryptedBytes } from '../net/index.ts';
 import { QUEUED_SHARE } from './defaults.ts';
 
 /** What several reads are sent, as it is seen from here. */

@@ -3,7 +3,10 @@ import type { StreamTotals } from '../../fs/index.ts';
 import type { Metrics, Sample } from './registry.ts';
 import type { MetricsSource } from './source.ts';
 
-export function describeServer(metrics: Metrics, { limits, handles, mounts, version }: MetricsSource): void {
+export function describeServer(
+  metrics: Metrics,
+  { limits, handles, mounts, version, sharesReads }: MetricsSource,
+): void {
   const { memory, connections, reads, counters } = limits;
 
   // ── streams, for each mount that has some ─────────────────────────────────────────────────────────────────────
@@ -40,6 +43,11 @@ export function describeServer(metrics: Metrics, { limits, handles, mounts, vers
   );
   metrics.gauge('streamfs_handles', 'Open handles.', () => handles.size);
   metrics.gauge('streamfs_connections', 'Connections.', () => connections.size);
+  metrics.gauge(
+    'streamfs_shared_reads',
+    'Whether connections are read into one shared buffer; 0 with server.shared_reads: off, with TLS, and where Node does not allow it.',
+    () => (sharesReads() ? 1 : 0),
+  );
   metrics.gauge('streamfs_mounts', 'Mounts, by status.', () => {
     const { total: _, ...counts } = mounts.counts();
     return Object.entries(counts).map(([status, value]) => ({ labels: { status }, value }));

@@ -6,5 +6,7 @@ export interface MetricsSource {
   readonly limits: Limits;
   readonly handles: HandleTable;
   readonly mounts: MountTable;
+  /** Whether connections are read into one shared buffer. */
+  readonly sharesReads: () => boolean;
   readonly version: { readonly version: string; readonly gitCommit: string };
 }

@@ -54,19 +54,45 @@ export function createListener(listener: ListenerOptions): Server {
   return server;
 }
 
-/**
- * Has a server's connections come to `take` first. Gives what hands one on to node:http.
- */
+/** Whether connections are read into one shared buffer: where Node allows it, or never. */
+export type SharedReads = 'auto' | 'off';
+
+export interface ConnectionOptions {
+  /** As in {@link ListenerOptions}. */
+  tcpKeepAlive: number;
+  sharedReads: SharedReads;
+}
+
+export interface Connections {
+  /** Hands a connection to node:http. */
+  toHttp(socket: Socket): void;
+  /**
+   * How connections are read, once the server listens: `shared`, into one buffer; else each into memory of its own,
+   * because it is TLS, because that was asked for, or because this version of Node does not allow the other.
+   */
+  readonly reads: 'shared' | 'tls' | 'off' | 'unavailable';
+}
+
+/** Gives a server's connections to `take` before node:http sees them. */
 export function takeConnections(
   server: Server,
-  tcpKeepAlive: number,
+  { tcpKeepAlive, sharedReads }: ConnectionOptions,
   take: (socket: Socket) => void,
-): (socket: Socket) => void {
+): Connections {
   const [toHttp] = server.listeners('connection') as [(socket: Socket) => void];
   server.off('connection', toHttp).on('connection', take);
-  if (!(server instanceof SecureHttpServer)) {
+  let reads: Connections['reads'] =
+    server instanceof SecureHttpServer ? 'tls' : sharedReads === 'off' ? 'off' : 'unavailable';
+  if (reads === 'unavailable') {
     const options = { highWaterMark: HIGH_WATER_MARK, tcpKeepAlive };
-    server.on('listening', () => shareReads(server, options, take));
+    server.on('listening', () => {
+      if (shareReads(server, options, take)) reads = 'shared';
+    });
   }
-  return (socket) => toHttp.call(server, socket);
+  return {
+    toHttp: (socket) => void toHttp.call(server, socket),
+    get reads() {
+      return reads;
+    },
+  };
 }

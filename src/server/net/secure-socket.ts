@@ -108,10 +108,3 @@ export function isEncrypted(socket: Socket): boolean {
 export function wireOf(socket: Socket): Socket {
   return socket instanceof SecureSocket ? socket.wire : socket;
 }
-
-/** Bytes of a connection that are encrypted and not yet with the system: memory beside what was written to it. */
-export function encryptedBytes(socket: Socket): number {
-  if (!(socket instanceof SecureSocket)) return 0;
-  const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null };
-  return handle?.writeQueueSize ?? 0;
-}

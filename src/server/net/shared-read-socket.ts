@@ -51,17 +51,20 @@ export class SharedReadSocket extends Socket {
 }
 
 /**
- * Has what a server accepts from now on made such a socket, and given to `take` rather than told as `connection`. Where
- * this version of Node does not let that be done, nothing is changed. To be called when the server listens.
+ * Makes a SharedReadSocket of each connection that a server accepts from now on, and gives it to `take` in place of the
+ * event `connection`. To be called when the server listens. False where this version of Node does not allow it: nothing is
+ * changed then.
  */
-export function shareReads(server: Server, options: AcceptOptions, take: (socket: Socket) => void): void {
+export function shareReads(server: Server, options: AcceptOptions, take: (socket: Socket) => void): boolean {
   const { _handle: listening } = server as { _handle?: Listening | null };
   const usual = listening?.onconnection;
-  if (!listening || typeof usual !== 'function') return;
+  // Connections have handles of the same class as what listens.
+  if (!listening || typeof usual !== 'function' || !isUsable(listening)) return false;
   listening.onconnection = (error, accepted) => {
     if (error || !isUsable(accepted)) usual.call(listening, error, accepted);
     else take(new SharedReadSocket(accepted, options));
   };
+  return true;
 }
 
 function isUsable(handle: object | undefined): handle is object {

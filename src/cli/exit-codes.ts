@@ -2,7 +2,7 @@
 import { isStreamFSError } from '../errors/index.ts';
 
 export const EXIT = {
-  ok: { code: 0, meaning: 'done; for cat --stream: the stream was ended or removed' },
+  ok: { code: 0, meaning: 'done; for cat --stream and tail --follow: the stream was ended or removed' },
   failed: { code: 1, meaning: 'any failure without a code of its own' },
   usage: { code: 2, meaning: 'wrong arguments, or a wrong configuration file' },
   notFound: { code: 3, meaning: 'not found: no such path, mount or handle' },
@@ -14,7 +14,10 @@ export const EXIT = {
   unreachable: { code: 5, meaning: 'no server could be reached' },
   cut: { code: 6, meaning: 'the connection was cut, or the server shut down, and the work is not complete' },
   timeout: { code: 7, meaning: 'nothing came for as long as --timeout says' },
-  lost: { code: 8, meaning: 'cat --stream: bytes were lost on the way, as was told; where it began does not count' },
+  lost: {
+    code: 8,
+    meaning: 'cat --stream, tail --follow: bytes were lost on the way, as was told; where it began does not count',
+  },
   notExecutable: { code: 126, meaning: 'exec: its command cannot be run; otherwise exec ends as its command does' },
   commandNotFound: { code: 127, meaning: 'exec: there is no such command' },
   interrupted: { code: 130, meaning: 'SIGINT' },

@@ -65,7 +65,10 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
       '-c, --config <file>',
       'configuration, YAML or TOML (default: $STREAMFS_CONFIG, else ./config.yaml, else built-in)',
     )
-    .option('--addr <host:port>', 'listen there instead (default: as configured, else 127.0.0.1:8080)')
+    .option(
+      '--addr <host:port>',
+      'listen there instead; a port alone is on loopback (default: as configured, else 127.0.0.1:8080)',
+    )
     .option(
       '--max-memory <size>',
       'what streams, files and bodies may take together, such as 1GB or 50% of the machine (default: as configured, else 50%)',
@@ -116,6 +119,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .description('print a file, or with --stream follow a stream live until it ends')
     .argument('<path>')
     .option('--stream', 'follow a stream: what is retained first, then live')
+    .option('--snapshot', 'print what a stream retains now, and stop')
     .addOption(new Option('--from <where>', 'where to start').choices(['earliest', 'live']))
     .option('--offset <n>', 'start at an absolute offset', value.offset)
     .option('--last <size>', 'start with the last bytes, such as 64KB', value.size)
@@ -134,6 +138,25 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
       value.patience,
     )
     .action(run(async () => (await import('./commands/cat.ts')).cat));
+
+  program
+    .command('tail')
+    .description('print the last lines of streams or files, and with --follow what comes then')
+    .argument('<path...>')
+    .option('-n, --lines <n>', 'so many lines (default: 10)', value.offset)
+    .option('-c, --bytes <size>', 'so many bytes instead, such as 64KB', value.size)
+    .option('-f, --follow', 'go on with what comes, until the streams end')
+    .option('--prefix', 'put the path before each line, instead of headings')
+    .option('--timestamps', 'put the time of its arrival before each line')
+    .option('--no-color', 'no colours on a terminal either')
+    .option('--no-create', 'with --follow: fail where a stream does not exist')
+    .option('--no-reconnect', 'with --follow: fail when the connection is cut')
+    .option(
+      '--retry-for <duration>',
+      'with --follow: give up when it has failed for so long (default: as for cat)',
+      value.duration,
+    )
+    .action(run(async () => (await import('./commands/tail.ts')).tail));
 
   program
     .command('ls')

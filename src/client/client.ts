@@ -28,6 +28,7 @@ import type {
   ServerCapabilities,
   SnapshotOptions,
   SnapshotResult,
+  SnapshotSource,
   Version,
 } from './types.ts';
 import { type WriteOptions, type WriteResult, type WriteSource, write } from './write.ts';
@@ -187,12 +188,16 @@ export class StreamFSClient {
   /** A file's bytes piece by piece, as they come. */
   async *download(path: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const response = await this.#transport.request('GET', '/files', readRequest(path, options));
+    yield* this.#piecesOf(response, options.signal);
+  }
+
+  async *#piecesOf(response: FetchResponse, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, void> {
     const reader = bodyReader(response.body);
     let received = 0;
     try {
       while (true) {
         const piece = await reader.next().catch((cause: unknown) => {
-          if (this.#transport.aborted(options.signal)) throw cause;
+          if (this.#transport.aborted(signal)) throw cause;
           const message = `the answer broke off after ${received} bytes: ${describeFailure(cause)}`;
           throw new StreamFSClientError('cut', message, { details: { received }, cause });
         });
@@ -207,27 +212,14 @@ export class StreamFSClient {
 
   /** What a stream holds now, as one piece. */
   async snapshot(path: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
-    checkOnlyOne({ offset: options.offset, last: options.last, lastLines: options.lastLines });
-    checkWhole('offset', options.offset);
-    checkWhole('last', options.last, 1);
-    checkWhole('lastLines', options.lastLines, 1);
-    const { data, headers } = await this.#transport.bytes('GET', '/files', {
-      query: {
-        path,
-        snapshot: true,
-        offset: options.offset,
-        last: options.last,
-        last_lines: options.lastLines,
-        on_expired: options.onExpired,
-        generation: options.generation,
-      },
-      signal: options.signal,
-    });
-    return {
-      data,
-      offset: offsetHeader({ headers }),
-      generation: headers.get('x-stream-generation') ?? undefined,
-    };
+    const { data, headers } = await this.#transport.bytes('GET', '/files', snapshotRequest(path, options));
+    return { data, ...snapshotFacts({ headers }) };
+  }
+
+  /** The same piece by piece, as it comes: it may be as large as the stream's ring. */
+  async openSnapshot(path: string, options: SnapshotOptions = {}): Promise<SnapshotSource> {
+    const response = await this.#transport.request('GET', '/files', snapshotRequest(path, options));
+    return { pieces: this.#piecesOf(response, options.signal), ...snapshotFacts(response) };
   }
 
   /**
@@ -310,6 +302,23 @@ export class StreamFSClient {
     const answer = await this.#transport.json<{ plugins: PluginInfo[] | null }>('GET', '/plugins');
     return answer.plugins ?? [];
   }
+}
+
+function snapshotRequest(path: string, options: SnapshotOptions) {
+  const { generation, last, lastLines, offset, onExpired, signal } = options;
+  checkOnlyOne({ offset, last, lastLines });
+  checkWhole('offset', offset);
+  checkWhole('last', last, 1);
+  checkWhole('lastLines', lastLines, 1);
+  const query = { path, snapshot: true, offset, last, last_lines: lastLines, on_expired: onExpired, generation };
+  return { query, signal };
+}
+
+function snapshotFacts(response: Pick<FetchResponse, 'headers'>) {
+  return {
+    offset: offsetHeader(response),
+    generation: response.headers.get('x-stream-generation') ?? undefined,
+  };
 }
 
 function readRequest(path: string, options: ReadOptions) {

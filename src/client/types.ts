@@ -181,15 +181,20 @@ export interface SnapshotResult {
   generation: string | undefined;
 }
 
+/** The same, as they come. */
+export interface SnapshotSource extends Omit<SnapshotResult, 'data'> {
+  pieces: AsyncIterable<Uint8Array>;
+}
+
 export interface SnapshotOptions {
   /** At most one of `offset`, `last` and `lastLines`. An absolute offset. */
-  offset?: number;
+  offset?: number | undefined;
   /** Bytes. */
-  last?: number;
-  lastLines?: number;
+  last?: number | undefined;
+  lastLines?: number | undefined;
   /** Where `offset` is no longer retained: fail with OFFSET_GONE (default), or begin with the earliest. */
   onExpired?: 'error' | 'skip';
   /** Fail with STREAM_RECREATED if the stream has another generation. */
   generation?: string;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }

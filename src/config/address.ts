@@ -10,16 +10,18 @@ export interface Address {
   port: number;
 }
 
-const FORMS = "expected ':8080', '127.0.0.1:8080', '[::1]:8080' or 'localhost:8080'";
+const FORMS = "expected '8080', ':8080', '127.0.0.1:8080', '[::1]:8080' or 'localhost:8080'";
+const PORT = /^\d{1,5}$/;
 const ADDRESS = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
 
 /**
- * Reads `HOST:PORT`, with an IPv6 host in brackets. `:PORT` alone is loopback: to listen everywhere is said in full, as
+ * Reads `HOST:PORT`, with an IPv6 host in brackets. `PORT` or `:PORT` alone is loopback: to listen everywhere is said in full, as
  * `0.0.0.0:PORT` or `[::]:PORT`. Anything else is CONFIG_INVALID.
  */
 export function parseAddress(text: string): Address {
-  const match = ADDRESS.exec(text.trim());
+  const given = text.trim();
+  const match = ADDRESS.exec(PORT.test(given) ? `:${given}` : given);
   if (!match)
     throw invalid(text, isIP(text.trim()) === 6 ? "an IPv6 address needs brackets, as in '[::1]:8080'" : FORMS);
   const [, ipv6, name, digits] = match;

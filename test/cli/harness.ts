@@ -78,8 +78,9 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 /** A real server with streams at /streamfs and files at /memfs, closed with the test. */
 export async function realServer(
   config: AppOptions['config'] = {},
+  address = '127.0.0.1:0',
 ): Promise<{ url: string; shutdown(): Promise<void> }> {
-  const app = await startApp({ address: '127.0.0.1:0', logger: silent, config });
+  const app = await startApp({ address, logger: silent, config });
   onTestFinished(() => app.shutdown());
   return { url: app.url, shutdown: () => app.shutdown() };
 }

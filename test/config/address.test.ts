@@ -4,6 +4,7 @@ import { formatAddress, isLoopback, parseAddress, refuseExposure } from '../../s
 describe('parseAddress', () => {
   it.each([
     [':8080', '127.0.0.1', 8080],
+    ['8080', '127.0.0.1', 8080],
     ['127.0.0.1:8080', '127.0.0.1', 8080],
     ['[::1]:8080', '::1', 8080],
     ['localhost:0', 'localhost', 0],
@@ -16,11 +17,12 @@ describe('parseAddress', () => {
 
   it('contract 79: a port alone is loopback', () => {
     expect(isLoopback(parseAddress(':8080').host)).toBe(true);
+    expect(isLoopback(parseAddress('8080').host)).toBe(true);
   });
 
   it.each([
     '',
-    '8080',
+    '65536',
     ':',
     'localhost',
     'localhost:',

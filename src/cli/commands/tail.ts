@@ -1,0 +1,166 @@
+import type { FollowOptions, FollowRecord, StreamFSClient } from '../../client/index.ts';
+import type { CommandContext } from '../context.ts';
+import { EXIT, ExitError, exitCodeOf, UsageError } from '../exit-codes.ts';
+import { explained } from '../explain.ts';
+import { FollowReport } from '../following.ts';
+import { RETRY_FOR } from '../patience.ts';
+import { MarkedLines, type TailOutput, UnderHeadings } from '../tail-output.ts';
+
+interface Options {
+  lines?: number;
+  bytes?: number;
+  follow?: boolean;
+  prefix?: boolean;
+  timestamps?: boolean;
+  color: boolean;
+  create: boolean;
+  reconnect: boolean;
+  /** Milliseconds. */
+  retryFor?: number;
+}
+
+const DEFAULT_LINES = 10;
+const NEWLINE = 10;
+
+/** `streamfs tail PATH...`: each path is tried; the first failure decides the exit code. */
+export async function tail(context: CommandContext, paths: readonly string[], options: Options): Promise<number> {
+  const { bytes, lines, follow, prefix = false, timestamps = false, color } = options;
+  if (bytes !== undefined && lines !== undefined) {
+    throw new UsageError('--lines and --bytes exclude each other: give only one');
+  }
+  const onlyFollowing = {
+    '--no-create': !options.create,
+    '--no-reconnect': !options.reconnect,
+    '--retry-for': options.retryFor !== undefined,
+  };
+  for (const [name, given] of Object.entries(onlyFollowing)) {
+    if (given && !follow) throw new UsageError(`${name} needs --follow`);
+  }
+  if (!options.reconnect && options.retryFor !== undefined) {
+    throw new UsageError('--no-reconnect and --retry-for exclude each other: give only one');
+  }
+  const client = await context.client();
+  const output =
+    prefix || timestamps
+      ? new MarkedLines(context, paths, { prefix, timestamps, color })
+      : new UnderHeadings(context, paths.length > 1 && context.chatty);
+  return await context.whileRead((signal) => new Tail(context, client, output, options, signal).all(paths));
+}
+
+class Tail {
+  private readonly context: CommandContext;
+  private readonly client: StreamFSClient;
+  private readonly output: TailOutput;
+  private readonly options: Options;
+  private readonly signal: AbortSignal;
+
+  constructor(
+    context: CommandContext,
+    client: StreamFSClient,
+    output: TailOutput,
+    options: Options,
+    signal: AbortSignal,
+  ) {
+    this.context = context;
+    this.client = client;
+    this.output = output;
+    this.options = options;
+    this.signal = signal;
+  }
+
+  async all(paths: readonly string[]): Promise<number> {
+    const isOnly = paths.length === 1;
+    const codes: Promise<number>[] = [];
+    for (const path of paths) {
+      if (!this.options.follow) {
+        codes.push(this.trying(path, isOnly, () => this.print(path)));
+        await codes.at(-1);
+        continue;
+      }
+      // What there is of one is printed before the next is begun with; then all go on together.
+      await new Promise<void>((resolve) => {
+        const over = this.trying(path, isOnly, () => this.followOn(path, resolve));
+        over.then(
+          () => resolve(),
+          () => resolve(),
+        );
+        codes.push(over);
+      });
+    }
+    const all = await Promise.all(codes);
+    return all.find((code) => code !== EXIT.ok.code) ?? EXIT.ok.code;
+  }
+
+  /** Of several, one that fails is told, and the others go on. */
+  private async trying(path: string, isOnly: boolean, act: () => Promise<number>): Promise<number> {
+    try {
+      return await act();
+    } catch (error) {
+      if (isOnly || this.signal.aborted) throw error;
+      const told = await explained(error, this.context);
+      const text = told instanceof Error ? told.message : String(told);
+      this.context.messages.error(text.startsWith(`${path}: `) ? text : `${path}: ${text}`);
+      return exitCodeOf(error);
+    }
+  }
+
+  private async print(path: string): Promise<number> {
+    const { bytes, lines = DEFAULT_LINES } = this.options;
+    const wanted = bytes === undefined ? { lastLines: Math.max(1, lines) } : { last: bytes };
+    const { generation, pieces } = await this.client.openSnapshot(path, { ...wanted, signal: this.signal });
+    await this.output.begin(path);
+    // A file has no end of its own to begin at: it comes whole.
+    const last = generation === undefined ? [lastOf(await whole(pieces), this.options)] : pieces;
+    for await (const piece of last) if (bytes !== undefined || lines > 0) await this.output.write(path, piece);
+    await this.output.end(path);
+    return EXIT.ok.code;
+  }
+
+  private async followOn(path: string, caughtUp: () => void): Promise<number> {
+    const { context, options, output, signal } = this;
+    const request = followOptions(options);
+    const report = new FollowReport(context, path, request);
+    try {
+      for await (const record of this.client.follow(path, { ...request, signal })) {
+        if (record.type === 'open' && record.generation === undefined) {
+          throw new ExitError('usage', `${path}: this is not a stream: leave out --follow`);
+        }
+        if (record.type === 'open' && !report.hasBegun) await output.begin(path);
+        if (record.type === 'caught-up') caughtUp();
+        if (record.type === 'end') return report.end(record);
+        if (record.type === 'data') {
+          report.hasBegun = true;
+          await output.write(path, record.data);
+        } else report.tell(record as Exclude<FollowRecord, { type: 'data' | 'end' }>);
+      }
+    } finally {
+      await output.end(path);
+    }
+    throw new ExitError('cut', `${path}: following stopped before the end was said`);
+  }
+}
+
+function followOptions({ bytes, lines = DEFAULT_LINES, create, reconnect, retryFor }: Options): FollowOptions {
+  const start: FollowOptions =
+    bytes !== undefined ? { last: bytes } : lines === 0 ? { from: 'live' } : { lastLines: lines };
+  return {
+    ...start,
+    ...(create ? {} : { create: false }),
+    ...(reconnect ? { reconnect: true, waitForServer: retryFor ?? RETRY_FOR } : { reconnect: false }),
+    ...(retryFor === undefined ? {} : { retryFor }),
+  };
+}
+
+async function whole(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
+}
+
+/** The last lines, not counting one that is empty, or the last bytes. */
+function lastOf(data: Buffer, { bytes, lines = DEFAULT_LINES }: Options): Buffer {
+  if (bytes !== undefined) return data.subarray(Math.max(0, data.length - bytes));
+  let from = data.at(-1) === NEWLINE ? data.length - 1 : data.length;
+  for (let n = 0; n < lines && from >= 0; n++) from = from === 0 ? -1 : data.lastIndexOf(NEWLINE, from - 1);
+  return data.subarray(from + 1);
+}

@@ -1,0 +1,102 @@
+/** What happens to somebody who follows a stream, told on standard error, and how that ends. */
+import type { FollowOptions, FollowRecord } from '../client/index.ts';
+import type { CommandContext } from './context.ts';
+import { EXIT, ExitError } from './exit-codes.ts';
+import { printable } from './io.ts';
+import { tryingAgain } from './patience.ts';
+
+type Told = Exclude<FollowRecord, { type: 'data' | 'end' }>;
+
+/** A loss is told even to those who want quiet (contract 9). */
+export class FollowReport {
+  readonly #context: CommandContext;
+  readonly #path: string;
+  readonly #firstWait: number;
+  readonly #timeout: number | undefined;
+  /** Something of the stream was reached: a gap from now on is a loss, and not where the stream's history begins. */
+  hasBegun = false;
+  /** Bytes lost on the way. */
+  lost = 0;
+  #away = false;
+  #wasThere = false;
+
+  constructor(context: CommandContext, path: string, { timeout, waitForServer }: FollowOptions) {
+    this.#context = context;
+    this.#path = printable(path);
+    this.#firstWait = Number(waitForServer);
+    this.#timeout = timeout;
+  }
+
+  tell(record: Told): void {
+    const { messages } = this.#context;
+    switch (record.type) {
+      case 'gap':
+        if (!this.hasBegun) {
+          const gone = `the ${record.to - record.from} bytes before it are no longer retained`;
+          messages.warn(`${this.#path}: begins at offset ${record.to}: ${gone}`);
+          this.hasBegun = true;
+          break;
+        }
+        this.lost += record.to - record.from;
+        messages.warn(
+          `${this.#path}: lost ${record.to - record.from} bytes, offsets ${record.from} to ${record.to - 1}` +
+            // 0: the ring does not know any more.
+            `${record.chunks > 0 ? `, of ${record.chunks} chunks` : ''}: they are no longer held for this reader`,
+        );
+        break;
+      case 'recreated':
+        this.hasBegun = true;
+        messages.warn(
+          `${this.#path}: this is a new stream, generation ${record.generation} after ${record.previous}, ` +
+            `of which ${record.lastOffset} bytes had been reached`,
+        );
+        break;
+      case 'reconnecting':
+        if (!this.#away) this.#note(this.#awayBecause(record.error.message));
+        this.#away = true;
+        break;
+      case 'open':
+        if (this.#away) this.#note(record.offset === undefined ? 'reconnected' : `goes on at offset ${record.offset}`);
+        this.#away = false;
+        this.#wasThere = true;
+        break;
+      case 'caught-up':
+        this.hasBegun = true;
+        break;
+    }
+  }
+
+  #awayBecause(why: string): string {
+    return this.#wasThere ? `${why}; reconnecting` : tryingAgain(why, this.#firstWait);
+  }
+
+  #note(text: string): void {
+    if (this.#context.chatty) this.#context.messages.note(`${this.#path}: ${text}`);
+  }
+
+  /**
+   * The exit code of an end.
+   *
+   * @throws ExitError where the end is a failure, or bytes were lost on the way
+   */
+  end({ offset, reason, status }: Extract<FollowRecord, { type: 'end' }>): number {
+    const { chatty, messages } = this.#context;
+    switch (reason) {
+      case 'ended':
+        if (status !== undefined) this.#note(`ended at offset ${offset}: ${printable(status)}`);
+        else if (chatty && messages.terminal) this.#note(`ended at offset ${offset}`);
+        break;
+      case 'removed':
+      case 'expired':
+        this.#note(`${reason} at offset ${offset}`);
+        break;
+      case 'timeout':
+        if (this.#timeout === 0) break;
+        throw new ExitError('timeout', `${this.#path}: nothing came for ${this.#timeout} ms, at offset ${offset}`);
+      case 'shutdown':
+        throw new ExitError('cut', `${this.#path}: the server shut down at offset ${offset}`);
+    }
+    if (this.lost === 0) return EXIT.ok.code;
+    throw new ExitError('lost', `${this.#path}: ${this.lost} bytes were lost on the way`);
+  }
+}

@@ -1,0 +1,103 @@
+/** What is printed of several streams at a time: under headings as `tail` prints them, or line by line with what it is of. */
+import { styleText } from 'node:util';
+import { WholeLines } from './child/lines.ts';
+import type { CommandContext } from './context.ts';
+import { isTerminal, printable } from './io.ts';
+
+export interface TailOutput {
+  /** Something of a path is about to come, even if that is nothing. */
+  begin(path: string): Promise<void>;
+  write(path: string, piece: Uint8Array): Promise<void>;
+  /** Nothing more comes of a path. */
+  end(path: string): Promise<void>;
+}
+
+/** Bytes as they come, under headings where there are several paths. */
+export class UnderHeadings implements TailOutput {
+  private readonly context: CommandContext;
+  private readonly hasHeadings: boolean;
+  private last: string | undefined;
+
+  constructor(context: CommandContext, hasHeadings: boolean) {
+    this.context = context;
+    this.hasHeadings = hasHeadings;
+  }
+
+  async begin(path: string): Promise<void> {
+    await this.write(path, new Uint8Array(0));
+  }
+
+  async write(path: string, piece: Uint8Array): Promise<void> {
+    if (this.hasHeadings && path !== this.last) {
+      const heading = `${this.last === undefined ? '' : '\n'}==> ${printable(path)} <==\n`;
+      this.last = path;
+      // In one piece: others write meanwhile.
+      await this.context.output.write(Buffer.concat([Buffer.from(heading), piece]), this.context.signal);
+    } else if (piece.length > 0) {
+      await this.context.output.write(piece, this.context.signal);
+    }
+  }
+
+  async end(): Promise<void> {}
+}
+
+export interface LineMarks {
+  prefix: boolean;
+  timestamps: boolean;
+  color: boolean;
+}
+
+const COLORS = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const;
+
+/** Whole lines, each with its path or the time before it. */
+export class MarkedLines implements TailOutput {
+  private readonly context: CommandContext;
+  private readonly marks: LineMarks;
+  private readonly lines = new Map<string, WholeLines>();
+  private readonly prefixes: ReadonlyMap<string, string>;
+
+  constructor(context: CommandContext, paths: readonly string[], marks: LineMarks) {
+    const { env, stdout } = context.io;
+    const color = marks.color && isTerminal(stdout) && !env.NO_COLOR && env.TERM !== 'dumb';
+    this.context = context;
+    this.marks = { ...marks, color };
+    this.prefixes = new Map(
+      paths.map((path, n) => [path, this.styled(COLORS[n % COLORS.length]!, `${printable(path)}:`)]),
+    );
+  }
+
+  async begin(): Promise<void> {}
+
+  async write(path: string, piece: Uint8Array): Promise<void> {
+    let lines = this.lines.get(path);
+    if (lines === undefined) {
+      lines = new WholeLines();
+      this.lines.set(path, lines);
+    }
+    await this.print(path, lines.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length)));
+  }
+
+  async end(path: string): Promise<void> {
+    await this.print(path, this.lines.get(path)?.rest());
+  }
+
+  private async print(path: string, lines: Buffer | undefined): Promise<void> {
+    if (lines === undefined) return;
+    const time = this.marks.timestamps ? `${this.styled('dim', new Date().toISOString())} ` : '';
+    const mark = Buffer.from(time + (this.marks.prefix ? `${this.prefixes.get(path)} ` : ''));
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at < lines.length; ) {
+      const newline = lines.indexOf('\n', at);
+      const end = newline < 0 ? lines.length : newline + 1;
+      parts.push(mark, lines.subarray(at, end));
+      at = end;
+    }
+    // The end of a part of a very long line: what comes next must not look like its rest.
+    if (lines.at(-1) !== 10) parts.push(Buffer.from('\n'));
+    await this.context.output.write(Buffer.concat(parts), this.context.signal);
+  }
+
+  private styled(style: (typeof COLORS)[number] | 'dim', text: string): string {
+    return this.marks.color ? styleText(style, text, { validateStream: false }) : text;
+  }
+}

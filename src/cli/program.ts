@@ -9,6 +9,7 @@ import { LOG_FORMATS } from '../config/defaults.ts';
 import { LAG_POLICIES } from '../protocol/index.ts';
 import * as value from './arguments.ts';
 import { END_WATCH } from './child/words.ts';
+import { SHELLS } from './completion/scripts.ts';
 import { CommandContext, type GlobalOptions } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { explained } from './explain.ts';
@@ -22,8 +23,6 @@ export interface Program {
   /** The exit code of the command that ran. */
   exitCode(): number;
 }
-
-const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export function buildProgram(io: CliIo, messages: Messages): Program {
   let exitCode: number = EXIT.ok.code;
@@ -247,9 +246,16 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
 
   program
     .command('completion')
-    .description('print a completion script: source <(streamfs completion bash)')
-    .addArgument(new Argument('<shell>').choices(SHELLS))
-    .action(run(async () => (await import('./commands/completion.ts')).completion(program)));
+    .description('print or install completion for a shell: source <(streamfs completion bash)')
+    .addArgument(new Argument('[shell]', 'default: what $SHELL names').choices(SHELLS))
+    .option('--install', 'write it where the shell finds it')
+    .action(run(async () => (await import('./commands/completion.ts')).completion));
+
+  program
+    .command('complete', { hidden: true })
+    .description('asked by the completion scripts: what may stand in place of the last word')
+    .argument('[word...]')
+    .action(run(async () => (await import('./commands/complete.ts')).complete(program)));
 
   return { command: program, exitCode: () => exitCode };
 }

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { DEADLINE_MS, remoteCandidates } from '../completion/remote.ts';
+import { FILES } from '../completion/scripts.ts';
+import { type Candidate, type Wanted, wantedAt } from '../completion/wanted.ts';
+import { CommandContext, type GlobalOptions } from '../context.ts';
+
+/**
+ * `streamfs complete -- WORD…`: what may stand in place of the last word, for the completion scripts. Silent where
+ * nothing can be found out, since it writes into the line that somebody is typing.
+ */
+export function complete(program: Command): (context: CommandContext, words: readonly string[]) => Promise<undefined> {
+  return async (context, words) => {
+    const plain = words.map(unquoted);
+    const typed = plain.at(-1) ?? '';
+    const wanted = wantedAt(program, plain);
+    const local = wanted.candidates.filter(({ word }) => word.startsWith(typed));
+    const candidates = [...local, ...(await ofServer(context, wanted, typed))];
+    for (const { word, description } of candidates) await context.print(`${word}\t${description}`);
+    if (wanted.files) await context.print(FILES);
+  };
+}
+
+async function ofServer(context: CommandContext, wanted: Wanted, typed: string): Promise<Candidate[]> {
+  if (wanted.remote === undefined) return [];
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(DEADLINE_MS)]);
+  const global: GlobalOptions = { ...context.global, ...wanted.globals };
+  const asking = new CommandContext({ ...context.io, signal }, context.messages, global);
+  try {
+    return await remoteCandidates(await asking.client(), wanted.remote, typed);
+  } catch {
+    return [];
+  } finally {
+    asking.close();
+  }
+}
+
+/** A word as the shell would hand it to a program, of one that is being typed: it may have a quote that is still open. */
+function unquoted(word: string): string {
+  const quote = /^['"]/.exec(word)?.[0];
+  if (quote !== undefined) return word.slice(1).replace(new RegExp(`${quote}$`), '');
+  return word.replace(/\\(.)/g, '$1');
+}

@@ -1,0 +1,59 @@
+/** Puts a completion script where the shell looks for it. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { UsageError } from '../exit-codes.ts';
+import { SCRIPTS, SHELLS, type Shell } from './scripts.ts';
+
+/** What all scripts of ours have in their first lines: a file with anything else is left alone. */
+const OURS = '# Completion of streamfs for ';
+
+/** The shell that `$SHELL` names. @throws UsageError where completion knows none of that name */
+export function shellOf(env: NodeJS.ProcessEnv): Shell {
+  const name = basename(env.SHELL ?? '');
+  const shell = SHELLS.find((each) => each === name);
+  if (shell !== undefined) return shell;
+  const which = name === '' ? '$SHELL is not set' : `$SHELL is ${name}`;
+  throw new UsageError(`${which}: say which shell: ${SHELLS.map((each) => `streamfs completion ${each}`).join(', ')}`);
+}
+
+/** Installs it for the user. Gives the file, and what else is to be done. */
+export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ file: string; next: string }> {
+  const home = env.HOME;
+  if (home === undefined || home === '') {
+    throw new UsageError(`$HOME is not set: write the output of streamfs completion ${shell} to a file yourself`);
+  }
+  const { file, next } = PLACES[shell](home, env);
+  const present = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new UsageError(`cannot read ${file}: ${error.code ?? error.message}`);
+  });
+  if (present !== undefined && !present.includes(OURS)) {
+    throw new UsageError(`${file} is there and holds something else: move it away first`);
+  }
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, SCRIPTS[shell]);
+  } catch (error) {
+    throw new UsageError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+  return { file, next };
+}
+
+const NEW_SHELL = 'Open a new shell to use it.';
+
+const PLACES: Readonly<Record<Shell, (home: string, env: NodeJS.ProcessEnv) => { file: string; next: string }>> = {
+  bash(home, env) {
+    const folder = env.XDG_DATA_HOME || join(home, '.local', 'share');
+    const next = `${NEW_SHELL} It needs the package bash-completion; without, add to ~/.bashrc: source <(streamfs completion bash)`;
+    return { file: join(folder, 'bash-completion', 'completions', 'streamfs'), next };
+  },
+  zsh(home, env) {
+    const folder = join(env.ZDOTDIR || home, '.zfunc');
+    const next = `${NEW_SHELL} Where it is not there yet, add to .zshrc: fpath+=(${folder}); autoload -Uz compinit && compinit`;
+    return { file: join(folder, '_streamfs'), next };
+  },
+  fish(home, env) {
+    const folder = env.XDG_CONFIG_HOME || join(home, '.config');
+    return { file: join(folder, 'fish', 'completions', 'streamfs.fish'), next: NEW_SHELL };
+  },
+};

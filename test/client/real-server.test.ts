@@ -298,13 +298,17 @@ describe('client with a real server', () => {
 
 describe('contract 72: writing with reconnect', () => {
   it('a source that is quiet for longer than the server waits for a body is not given up, and loses nothing', async () => {
+    // An append is over after a second. The next has nothing to send yet, not even its head.
+    const limits = { stream_body_timeout: '60ms', limits: { header_timeout: '1200ms' } };
     const app = await startApp({
-      config: { server: { address: '127.0.0.1:0', stream_body_timeout: '60ms' }, plugins: { streamfs: {} } },
+      config: { server: { address: '127.0.0.1:0', ...limits }, plugins: { streamfs: {} } },
       logger: silent,
     });
     onTestFinished(() => app.shutdown());
     const client = new StreamFSClient({ url: app.url });
-    let timeouts = 0;
+    const retryFor = 200;
+    const codes = new Set<string | undefined>();
+    let quietSince: number | undefined;
     let goOn = () => {};
     const enough = new Promise<void>((resolve) => {
       goOn = resolve;
@@ -316,14 +320,15 @@ describe('contract 72: writing with reconnect', () => {
     }
     const { written } = await client.write('/streamfs/a', source(), {
       reconnect: { initial: 1, max: 1 },
-      retryFor: 100,
+      retryFor,
       onRetry: ({ error }) => {
-        expect(error.code).toBe('BODY_TIMEOUT');
-        timeouts += 1;
-        if (timeouts === 8) goOn();
+        codes.add(error.code);
+        quietSince ??= performance.now();
+        if (performance.now() - quietSince > 2 * retryFor) goOn();
       },
     });
-    expect([written, timeouts]).toEqual([13, 8]);
+    expect(written).toBe(13);
+    expect([...codes].filter((code) => code !== 'REQUEST_TIMEOUT')).toEqual(['BODY_TIMEOUT']);
     const bytes = await fetch(`${app.url}/api/v1/files?path=/streamfs/a&snapshot=true`);
     expect(await bytes.text()).toBe('before behind');
   });
@@ -347,7 +352,7 @@ describe('contract 72: writing with reconnect', () => {
         retries += 1;
       },
     });
-    for (let n = 1; n <= 3; n++) {
+    for (let n = 1; n <= 2; n++) {
       // How long it lasted is what this is about.
       await new Promise((resolve) => setTimeout(resolve, 1200));
       proxy.close();

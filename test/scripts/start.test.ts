@@ -54,9 +54,9 @@ function write(name: string, text: string): Promise<void> {
   return writeFile(join(project, name), text);
 }
 
-/** Runs the script as npm does, with our stand-in before the real npm. */
+/** Runs the script as a user does, with our stand-in before the real npm, which these tests may be run by. */
 function start(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = { ...process.env, PATH: `${join(project, 'bin')}:${process.env.PATH}` };
+  const env = { ...process.env, npm_execpath: '', PATH: `${join(project, 'bin')}:${process.env.PATH}` };
   return new Promise((done) => {
     execFile(process.execPath, ['scripts/start.mjs', ...args], { cwd: project, env }, (error, stdout, stderr) => {
       done({ code: Number(error?.code ?? 0), stdout, stderr });

@@ -3,19 +3,21 @@
  * by itself which part of the stream it is.
  */
 import { createHash } from 'node:crypto';
+import { endianness } from 'node:os';
 
 const WORD = 8;
 const PIECE = 1024 * 1024;
 
 /** The bytes of the pattern from `offset` on; both are multiples of 8. */
 export function pattern(offset: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
-  for (let at = 0; at < length; at += WORD) {
-    const place = offset + at;
-    bytes.writeUInt32BE(Math.floor(place / 2 ** 32), at);
-    bytes.writeUInt32BE(place % 2 ** 32, at + 4);
+  const bytes = Buffer.alloc(length);
+  // As the processor has them, and turned round all at once: tests make gigabytes of this.
+  const halves = new Uint32Array(bytes.buffer, bytes.byteOffset, length / 4);
+  for (let at = 0, place = offset; at < halves.length; at += 2, place += WORD) {
+    halves[at] = place / 2 ** 32;
+    halves[at + 1] = place;
   }
-  return bytes;
+  return endianness() === 'LE' ? bytes.swap32() : bytes;
 }
 
 /** The hash of parts of the pattern, one after the other. Bounds are any offsets. */

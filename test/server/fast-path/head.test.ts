@@ -17,7 +17,7 @@ describe('a head that is served directly', () => {
       ...{ method: 'PUT', target: '/api/v1/files?path=/s/a', host: 'a:1', length: 100, expectsContinue: false },
       ...{ authorization: undefined, 'user-agent': 'x y', accept: undefined },
     });
-    const chunked = readHead(head(PUT, 'host:a', 'transfer-encoding:  Chunked\t', 'Expect: 100-continue'));
+    const chunked = readHead(head(PUT, 'host:a', 'transfer-encoding:\t Chunked ', 'Expect: 100-continue'));
     expect(chunked).toMatchObject({ length: undefined, expectsContinue: true, host: 'a' });
   });
 
@@ -44,6 +44,7 @@ describe('a head that is served directly', () => {
     ['a header twice', head('GET /a HTTP/1.1', 'Host: a', 'host: b')],
     ['a header it does not know', head('GET /a HTTP/1.1', 'Host: a', 'Origin: http://evil')],
     ['a name with a space behind it', head('GET /a HTTP/1.1', 'Host : a')],
+    ['a tab behind a value', head(PUT, 'Host: a', 'Content-Length: 5\t')],
     ['a folded value', head('GET /a HTTP/1.1', 'Host: a', ' b')],
     ['a line that ends in LF alone', head('GET /a HTTP/1.1', 'Host: a\nContent-Length: 1')],
     ['a CR within a value', head('GET /a HTTP/1.1', 'Host: a\rb')],
@@ -91,13 +92,15 @@ describe('a head that is served directly', () => {
     );
     const odd = fc.tuple(name, oneOf(':', ': ', ':\t', ' :', ''), value).map((parts) => parts.join(''));
     const line = fc.oneof({ weight: 4, arbitrary: right }, odd);
+    const mostly = <T>(right: T, ...others: T[]) =>
+      fc.oneof({ weight: 9, arbitrary: fc.constant(right) }, fc.constantFrom(...others));
     const first = fc.tuple(
-      oneOf('PUT', 'GET', 'put'),
-      oneOf(' ', '  '),
-      oneOf('/', '/a?b=c', '*', '/\xff'),
-      oneOf(' HTTP/1.1', ' HTTP/1.1', ' HTTP/1.0', ''),
+      oneOf('PUT', 'GET'),
+      mostly(' ', '  '),
+      mostly('/a?b=c', '/', '*', '/\xff'),
+      mostly(' HTTP/1.1', ' HTTP/1.0', ''),
     );
-    const text = fc.tuple(first, fc.array(line, { maxLength: 3 }), oneOf('\r\n', '\r\n', '\r\n', '\n'));
+    const text = fc.tuple(first, fc.array(line, { maxLength: 3 }), mostly('\r\n', '\n'));
     let ours = 0;
     await fc.assert(
       fc.asyncProperty(text, async ([start, lines, end]) => {
@@ -125,6 +128,7 @@ describe('a head that is served directly', () => {
       }),
       { numRuns: 3000 },
     );
-    expect(ours).toBeGreaterThan(20);
+    // Or little would have been compared. It is about 550.
+    expect(ours).toBeGreaterThan(100);
   });
 });

@@ -38,7 +38,7 @@ export function forkStream(
       throw limitReached('MEMORY_LIMIT', 'memory', rules.budget?.limit ?? 0);
     }
     const end = Math.min(to, source.chunkEnd(at));
-    const parts = source.partsBetween(at, end);
+    const parts = source.retainParts(at, end);
     fork.append(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
     at = end;
   }

@@ -2,6 +2,9 @@
  * The core: streams, readers, retention. It knows no HTTP, no files and no logging.
  *
  * This is what is published. What the server and the plugins need beside it is in internal.ts.
+ *
+ * Bytes that a stream is given are copied; bytes that a reader gives stay as they are for as long as they are referred to,
+ * and are to be read only.
  */
 import { MemoryLedger } from './budget.ts';
 import type { MemoryBudget as MemoryBudgetInterface, Stream as StreamInterface, StreamOptions } from './public.ts';

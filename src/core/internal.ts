@@ -1,6 +1,15 @@
 /**
  * The inside of the core, for the server and the plugins: what sends bytes on without a copy, and what several streams
  * share. Not published, and imported by nothing else (test/architecture/layers.test.ts).
+ *
+ * How long bytes stay as they are, by the verb of the function that gives or takes them:
+ *
+ * | verb | lifetime | functions |
+ * |---|---|---|
+ * | borrow | until something is appended to any stream: the memory of a slab that has left its ring is filled again | `CursorReader.borrowRun`, which gives a `BorrowedRun`; `Slab.borrow` |
+ * | pin | until the pin is released | `CursorReader.pin` of a borrowed run |
+ * | retain | for as long as something refers to them: their slab is never filled again | `RingStream.retainAt`, `retainParts`, `retainSnapshot`; `Slab.retain`; also `CursorReader.peek` and `read` |
+ * | copy | the receiver's own | `RingStream.snapshot`; `append` and `write` copy what they are given; `Slab.copy` |
  */
 import { ledgerOf, type MemoryLedger } from './budget.ts';
 import type { MemoryBudget, Reader, Stream } from './public.ts';
@@ -32,5 +41,5 @@ export type { Pin } from './run.ts';
 export { COUNTED_FROM } from './shared-buffers.ts';
 export { closedError, lifeDetails, RingStream } from './stream.ts';
 export { StreamRules } from './stream-rules.ts';
-export type { RunRecord } from './types.ts';
+export type { BorrowedRun } from './types.ts';
 export { waitToBeWoken } from './wait.ts';

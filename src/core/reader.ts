@@ -12,6 +12,7 @@ import { chunkAt, makeRun, Pin } from './run.ts';
 import type { Slab } from './slab.ts';
 import type { StreamRules } from './stream-rules.ts';
 import type {
+  BorrowedRun,
   CaughtUpRecord,
   EndRecord,
   GapRecord,
@@ -19,7 +20,6 @@ import type {
   ReadOptions,
   ReadRecord,
   RunEvent,
-  RunRecord,
 } from './types.ts';
 import { assertOffset } from './validate.ts';
 import { waitToTake } from './wait.ts';
@@ -238,7 +238,7 @@ export class CursorReader implements Reader, LaggingReader {
     const slab = this.locate(this.position);
     this.peeked = slab;
     const to = Math.min(slab.end, readable, this.position + max);
-    return { type: 'data', offset: this.position, data: slab.view(this.position, to) };
+    return { type: 'data', offset: this.position, data: slab.retain(this.position, to) };
   }
 
   /**
@@ -276,7 +276,7 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   /** Keeps the bytes of a run as they are until they are released. Before they are taken, and before anything is appended. */
-  pin({ offset, length }: RunRecord): Pin {
+  pin({ offset, length }: BorrowedRun): Pin {
     return new Pin(offset, offset + length, (at) => this.locate(at));
   }
 

@@ -12,7 +12,7 @@
 import { makeRun } from './run.ts';
 import { Slab } from './slab.ts';
 import { FIRST_SLAB } from './slab-memory.ts';
-import type { RunRecord } from './types.ts';
+import type { BorrowedRun } from './types.ts';
 
 const RUNS_REMEMBERED = 4;
 
@@ -32,7 +32,7 @@ export interface SlabWatcher {
 export class Ring {
   private slabs: Slab[] = [];
   /** The latest runs: what readers ask for in one turn, before the next bytes come. Undefined where there are none. */
-  private runs: RunRecord[] | undefined;
+  private runs: BorrowedRun[] | undefined;
   /** The largest slab it makes, in bytes. May change while it is empty. */
   maxSlab: number;
   /** The oldest offset that may still be read. */
@@ -206,7 +206,7 @@ export class Ring {
    * The bytes between two offsets, from the floor to the end, as they lie in slabs: good until the next append unless
    * they are pinned. The same object for the same bytes.
    */
-  run(from: number, to: number): RunRecord {
+  run(from: number, to: number): BorrowedRun {
     const length = to - from;
     this.runs ??= [];
     for (const run of this.runs) if (run.offset === from && run.length === length) return run;

@@ -1,11 +1,11 @@
 /** Puts together what lies in several slabs, wherever those are: in the ring, or held for a reader alone. */
 import type { Slab } from './slab.ts';
-import type { RunRecord } from './types.ts';
+import type { BorrowedRun } from './types.ts';
 
 type Locate = (offset: number) => Slab;
 
 /** The bytes between two offsets, wherever `locate` finds them; good until the next append. */
-export function makeRun(from: number, to: number, locate: Locate): RunRecord {
+export function makeRun(from: number, to: number, locate: Locate): BorrowedRun {
   const parts: Uint8Array[] = [];
   for (let at = from; at < to; ) {
     const slab = locate(at);
@@ -42,7 +42,7 @@ export function chunkAt(from: number, readable: number, locate: Locate): Uint8Ar
     const slab = locate(at);
     const chunkEnd = slab.chunkEnd(at);
     const to = Math.min(chunkEnd < 0 ? slab.end : chunkEnd, readable);
-    parts.push(slab.view(at, to));
+    parts.push(slab.retain(at, to));
     if (chunkEnd > 0) break;
     at = to;
   }

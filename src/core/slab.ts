@@ -69,13 +69,13 @@ export class Slab {
     this.chunkCount++;
   }
 
-  /** The bytes between two absolute offsets, for as long as anybody wants them. */
-  view(from: number, to: number): Uint8Array {
+  /** The bytes between two absolute offsets. They stay as they are for as long as something refers to them. */
+  retain(from: number, to: number): Uint8Array {
     this.isRetained = true;
     return this.borrow(from, to);
   }
 
-  /** The same for those who are done with it before anything else is appended: afterwards other bytes may lie there. */
+  /** The same for callers that are done before anything is appended to any stream: after that other bytes may lie there. */
   borrow(from: number, to: number): Uint8Array {
     const shift = this.start - this.base;
     return this.bytes.subarray(from + shift, to + shift);
@@ -101,7 +101,7 @@ export class Slab {
   }
 
   /** A copy of the bytes between two absolute offsets, and of where chunks end in them. */
-  part(from: number, to: number): Slab {
+  copy(from: number, to: number): Slab {
     // Many parts may be held for one reader: they must keep no more than they are counted for.
     const memory = ownMemory(to - from);
     const part = new Slab(from, this.chunksBefore(from), this.isBoundary(from), to - from, memory);

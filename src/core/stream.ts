@@ -349,24 +349,24 @@ export class RingStream implements ReaderSetStream, MemoryUser {
    *
    * @throws OFFSET_GONE
    */
-  peekAt(offset: number, max: number): Uint8Array | undefined {
+  retainAt(offset: number, max: number): Uint8Array | undefined {
     if (offset < this.startOffset) throw this.offsetGone(offset);
     this.requireReachable(offset);
     if (offset >= this.endOffset) return undefined;
     const slab = this.ring.locate(offset);
-    return slab.view(offset, Math.min(slab.end, offset + max));
+    return slab.retain(offset, Math.min(slab.end, offset + max));
   }
 
   /**
    * The bytes between two offsets that are retained, where they lie: they stay as they are for as long as anybody wants
    * them, also where they are no longer retained by then.
    */
-  partsBetween(from: number, to: number): Uint8Array[] {
+  retainParts(from: number, to: number): Uint8Array[] {
     const parts: Uint8Array[] = [];
     for (let at = from; at < to; ) {
       const slab = this.ring.locate(at);
       const end = Math.min(slab.end, to);
-      parts.push(slab.view(at, end));
+      parts.push(slab.retain(at, end));
       at = end;
     }
     return parts;
@@ -384,9 +384,9 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     return { data, offset };
   }
 
-  /** The same bytes where they lie, without a copy: they stay as they are for as long as anybody wants them. */
-  snapshotParts(start: ReaderStart = { from: 'earliest' }): { parts: Uint8Array[]; offset: number } {
-    return this.partsFrom(start, (slab, at) => slab.view(at, slab.end));
+  /** The same bytes where they lie, without a copy. They stay as they are for as long as something refers to them. */
+  retainSnapshot(start: ReaderStart = { from: 'earliest' }): { parts: Uint8Array[]; offset: number } {
+    return this.partsFrom(start, (slab, at) => slab.retain(at, slab.end));
   }
 
   private partsFrom(start: ReaderStart, take: (slab: Slab, at: number) => Uint8Array) {

@@ -41,10 +41,11 @@ export interface DataRecord {
 }
 
 /**
- * Bytes as they lie in memory, which may be in several slabs: for whoever sends them on. Readers that stand at the same
- * place are given the same object, so that one who encodes it for a wire can tell that it has been done.
+ * Bytes as they lie in memory, which may be in several slabs, to be sent on. They are borrowed: they may change once
+ * something is appended to any stream, unless they are pinned. Readers that stand at the same place are given the same
+ * object, so that one who encodes it for a wire can tell that it has been done.
  */
-export interface RunRecord {
+export interface BorrowedRun {
   type: 'run';
   /** Offset of the first byte. */
   offset: number;
@@ -80,7 +81,7 @@ export interface EndRecord {
 /** What a read gives. Data and gaps follow each other without overlap or hole. */
 export type ReadRecord = DataRecord | GapRecord | CaughtUpRecord | EndRecord;
 /** The same, bytes as a run. */
-export type RunEvent = RunRecord | GapRecord | CaughtUpRecord | EndRecord;
+export type RunEvent = BorrowedRun | GapRecord | CaughtUpRecord | EndRecord;
 
 export interface ReadOptions {
   /** Milliseconds to wait; afterwards the error READ_TIMEOUT. Default: wait for ever. 0 does not wait. */

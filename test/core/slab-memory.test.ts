@@ -13,7 +13,7 @@ function streams(count: number): RingStream[] {
 
 /** What lies behind the first bytes of each stream. */
 function memoryOf(all: readonly RingStream[]): ArrayBufferLike[] {
-  return all.map((stream) => stream.peekAt(stream.startOffset, 1)!.buffer);
+  return all.map((stream) => stream.retainAt(stream.startOffset, 1)!.buffer);
 }
 
 describe('the smallest slabs', () => {

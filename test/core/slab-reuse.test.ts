@@ -70,7 +70,7 @@ describe('memory that is filled again', () => {
   it('is never that of a chunk that was read, or of bytes at an offset', async () => {
     const stream = streamOf('a');
     const record = await stream.openReader().read();
-    const at = stream.peekAt(stream.endOffset - 300 * KiB, 64 * KiB);
+    const at = stream.retainAt(stream.endOffset - 300 * KiB, 64 * KiB);
     overrun(stream);
     expect(record.type === 'data' && isAll('a')(record.data)).toBe(true);
     expect(at !== undefined && isAll('a')(at)).toBe(true);

@@ -544,16 +544,16 @@ describe('reading at an offset, without a reader', () => {
     const history = Buffer.concat(written);
     const got: Uint8Array[] = [];
     for (let at = s.startOffset; at < s.endOffset; ) {
-      const bytes = s.peekAt(at, 333)!;
+      const bytes = s.retainAt(at, 333)!;
       expect(bytes.length).toBeGreaterThan(0);
       expect(bytes.length).toBeLessThanOrEqual(333);
       got.push(bytes);
       at += bytes.length;
     }
     expect(Buffer.compare(Buffer.concat(got), history.subarray(5000))).toBe(0);
-    expect(s.peekAt(s.endOffset, 10)).toBeUndefined();
-    expect(s.peekAt(s.endOffset + 1000, 10)).toBeUndefined();
-    expect(await codeOf(() => s.peekAt(4999, 10))).toBe('OFFSET_GONE');
+    expect(s.retainAt(s.endOffset, 10)).toBeUndefined();
+    expect(s.retainAt(s.endOffset + 1000, 10)).toBeUndefined();
+    expect(await codeOf(() => s.retainAt(4999, 10))).toBe('OFFSET_GONE');
     expect(s.readerCount).toBe(0);
   });
 

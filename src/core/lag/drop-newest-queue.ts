@@ -81,7 +81,7 @@ export class DropNewestQueue {
       parts.push({ from, to });
       needed += to - from;
     }
-    const kept = needed * 2 >= slab.capacity ? [slab] : parts.map(({ from, to }) => slab.part(from, to));
+    const kept = needed * 2 >= slab.capacity ? [slab] : parts.map(({ from, to }) => slab.copy(from, to));
     for (const one of kept) {
       one.isRetained = true;
       this.held.push(one);

@@ -439,7 +439,7 @@ export class StreamFileSystem extends BaseFileSystem {
     if (options.generation !== undefined) stream.requireGeneration(options.generation);
     const start: ReaderStart = options.start ?? { from: 'earliest' };
     // No spread with something behind it: docs/adr/0019-small-slabs-in-blocks.md.
-    const { parts, offset } = stream.snapshotParts(start);
+    const { parts, offset } = stream.retainSnapshot(start);
     return { parts, offset, generation: stream.generation, type: settings.type };
   }
 

@@ -84,7 +84,7 @@ export class StreamHandle implements FileHandle {
   /** Bytes at an offset; the position has nothing to do with it. */
   private at(offset: number, size: number): HandleRead | undefined {
     const { stream } = this.options;
-    const data = stream.peekAt(offset, size);
+    const data = stream.retainAt(offset, size);
     if (data !== undefined) return { data, eof: false, offset, skipped: 0, commit: () => undefined };
     return stream.endReason === undefined ? undefined : this.nothing(offset, true);
   }

@@ -1,8 +1,8 @@
 /** Sends a content that has an end (a file, README, /dev/zero) as a stream, in the form that was asked for. */
 import type { ServerResponse } from 'node:http';
-import type { RunRecord } from '../../core/internal.ts';
+import type { BorrowedRun } from '../../core/internal.ts';
 import { HEADERS } from '../../protocol/index.ts';
-import type { EncodedStream, Encoding } from '../encoding/index.ts';
+import { type EncodedStream, type Encoding, longestRun, sendableLength } from '../encoding/index.ts';
 import { type SendOptions, streamHeaders } from './options.ts';
 import { HeldPiece, writePiece } from './pieces.ts';
 
@@ -21,8 +21,8 @@ export async function sendContent(
   const sendRuns = async (bytes: Uint8Array, isLast: boolean): Promise<void> => {
     let rest = bytes;
     while (rest.length > 0) {
-      const run = rest.subarray(0, encoding.maxRunBytes);
-      const length = usableLength(encoding, run, offset, isLast && run.length === rest.length);
+      const run = rest.subarray(0, longestRun(encoding, offset, NO_STREAM));
+      const length = sendableLength(encoding, runOf(offset, run), isLast && run.length === rest.length, NO_STREAM);
       if (length === 0) break;
       await writePiece(res, encodeRun(encoding, offset, run.subarray(0, length)));
       offset += length;
@@ -63,14 +63,7 @@ function begin(res: ServerResponse, options: SendOptions): void {
   res.flushHeaders();
 }
 
-/** How many bytes of a run go out now. */
-function usableLength({ body, maxRunBytes }: Encoding, run: Uint8Array, offset: number, isLast: boolean): number {
-  if (body === undefined || isLast) return run.length;
-  const usable = body.usable(runOf(offset, run), NO_STREAM);
-  return usable === 0 && run.length >= maxRunBytes ? run.length : usable;
-}
-
-function runOf(offset: number, bytes: Uint8Array): RunRecord {
+function runOf(offset: number, bytes: Uint8Array): BorrowedRun {
   return { type: 'run', offset, length: bytes.length, parts: [bytes] };
 }
 

@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Stream } from '../../core/index.ts';
-import type { RunRecord } from '../../core/internal.ts';
+import type { BorrowedRun } from '../../core/internal.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { PooledBuffer, takeFromBlock } from './buffer-pool.ts';
 import type { Transfer } from './transfer.ts';
@@ -32,7 +32,7 @@ export class Fanout {
   readonly stream: Stream;
   /** Sockets that use it now. */
   users = 0;
-  private readonly runs: (RunRecord | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
+  private readonly runs: (BorrowedRun | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
   private readonly encoded: (PooledBuffer | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
   /** How many bytes of each run are encoded. */
   private readonly lengths: number[] = new Array(REMEMBERED_RUNS).fill(0);
@@ -56,7 +56,7 @@ export class Fanout {
    *
    * @returns the buffer that was written, which others are sent too; undefined: the run's own memory was
    */
-  send(socket: Socket, run: RunRecord, length: number): PooledBuffer | undefined {
+  send(socket: Socket, run: BorrowedRun, length: number): PooledBuffer | undefined {
     const at = this.runs.indexOf(run);
     // What was held back of a run goes out with it once its stream has ended: then it is encoded anew.
     const known = at >= 0 && this.lengths[at] === length ? at : -1;
@@ -71,7 +71,7 @@ export class Fanout {
   }
 
   /** Writes a whole run from its own memory: for a reader that is not likely to be at the same place as others. */
-  sendAlone(socket: Socket, run: RunRecord): void {
+  sendAlone(socket: Socket, run: BorrowedRun): void {
     const { encoding, transfer } = this;
     socket.cork();
     socket.write(this.head(run.offset, run.length));
@@ -91,7 +91,7 @@ export class Fanout {
     );
   }
 
-  private remember(run: RunRecord, length: number, buffer: PooledBuffer): PooledBuffer {
+  private remember(run: BorrowedRun, length: number, buffer: PooledBuffer): PooledBuffer {
     this.newest = (this.newest + 1) % REMEMBERED_RUNS;
     this.encoded[this.newest]?.forget();
     this.runs[this.newest] = run;
@@ -117,7 +117,7 @@ export class Fanout {
     return head.subarray(begin, transfer.maxHeadBytes + size);
   }
 
-  private encode(run: RunRecord, length: number): PooledBuffer {
+  private encode(run: BorrowedRun, length: number): PooledBuffer {
     const { encoding, transfer } = this;
     const { body } = encoding;
     const room = transfer.maxHeadBytes + encoding.maxHeadBytes + encoding.tail.length + transfer.tail.length;

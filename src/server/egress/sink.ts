@@ -7,11 +7,12 @@
  * any other, without anybody else noticing.
  */
 import type { Socket } from 'node:net';
-import type { CursorReader, Pin, RunRecord } from '../../core/internal.ts';
+import type { BorrowedRun, CursorReader, Pin } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import { type Clock, type PluginLogger, systemClock } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
+import { longestRun, sendableLength } from '../encoding/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
 import { PooledBuffer } from './buffer-pool.ts';
 import type { Fanout } from './fanout.ts';
@@ -53,7 +54,7 @@ export class Sink implements LiveRead {
   readonly reader: CursorReader;
   readonly socket: Socket;
   /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
-  private queued: PooledBuffer | RunRecord | undefined;
+  private queued: PooledBuffer | BorrowedRun | undefined;
   private pin: Pin | undefined;
   readonly shared: Fanout;
   private readonly options: SinkOptions;
@@ -124,7 +125,7 @@ export class Sink implements LiveRead {
       }
       switch (record.type) {
         case 'run': {
-          const length = this.usableLength(record);
+          const length = body === undefined ? record.length : this.sendableLength(record);
           if (length === 0) {
             reader.whenReadable(this.pump);
             return;
@@ -157,18 +158,15 @@ export class Sink implements LiveRead {
   };
 
   /** How many bytes of a run go out now. What is held back waits for the bytes that follow it. */
-  private usableLength(run: RunRecord): number {
-    const { body, maxRunBytes } = this.shared.encoding;
-    if (body === undefined) return run.length;
-    const end = run.offset + run.length;
-    let usable = this.reader.isLastBefore(end) ? run.length : body.usable(run, this.shared.stream);
-    if (usable === 0 && run.length >= Math.min(maxRunBytes, MAX_RUN_BYTES)) usable = run.length;
-    this.heldBack = usable === 0 ? run.length : 0;
-    return usable;
+  private sendableLength(run: BorrowedRun): number {
+    const isLast = this.reader.isLastBefore(run.offset + run.length);
+    const length = sendableLength(this.shared.encoding, run, isLast, this.shared.stream);
+    this.heldBack = length === 0 ? run.length : 0;
+    return length;
   }
 
   /** Remembers what the system has not taken yet. */
-  private hold(sent: PooledBuffer | RunRecord): void {
+  private hold(sent: PooledBuffer | BorrowedRun): void {
     if (this.socket.writableLength === 0) return;
     this.queued = sent;
     if (sent instanceof PooledBuffer) sent.pin();
@@ -214,13 +212,14 @@ export class Sink implements LiveRead {
   /** What is next; ends the read where the reader can go no further. */
   private next() {
     try {
-      const { body, maxRunBytes } = this.shared.encoding;
-      // A transformed run must fit the memory that is used again, and may end anywhere: some of it may be held back.
-      if (body !== undefined) {
-        const longest = body.runBytes?.(this.reader.nextOffset, this.shared.stream);
-        return this.reader.borrowRun(longest ?? Math.min(maxRunBytes, MAX_RUN_BYTES), false);
+      const { encoding, stream } = this.shared;
+      // A transformed run may end anywhere: some of it may be held back.
+      if (encoding.body !== undefined) {
+        return this.reader.borrowRun(longestRun(encoding, this.reader.nextOffset, stream), false);
       }
-      return this.reader.borrowRun(Math.min(maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES));
+      return this.reader.borrowRun(
+        Math.min(encoding.maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES),
+      );
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
       // Its handle was closed, or the mount is gone.

@@ -7,7 +7,7 @@
  * To add one: a file beside raw.ts with an object of this type, and its line in index.ts.
  */
 import type { GapRecord } from '../../core/index.ts';
-import type { RunRecord } from '../../core/internal.ts';
+import type { BorrowedRun } from '../../core/internal.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
 
 /** What an encoding may say of the stream beside its bytes. */
@@ -46,18 +46,18 @@ export type PayloadKind = 'binary' | 'text';
 /** A transformation of a stream's bytes that needs nothing but the run it is given. */
 interface BodyEncoding {
   /** The most bytes that the first `length` bytes of a run can become. */
-  maxLength(run: RunRecord, length: number): number;
+  maxLength(run: BorrowedRun, length: number): number;
   /**
    * Encodes the first `length` bytes of a run.
    *
    * @returns how many bytes were written to `target` from `at` on
    */
-  encode(target: Buffer, at: number, run: RunRecord, length: number, stream: EncodedStream): number;
+  encode(target: Buffer, at: number, run: BorrowedRun, length: number, stream: EncodedStream): number;
   /**
    * How many bytes of the run can be encoded before more has come: an incomplete character or line is held back. Not
    * asked where no byte follows. 0 for a run of `maxRunBytes` means that it is encoded whole.
    */
-  usable(run: RunRecord, stream: EncodedStream): number;
+  usable(run: BorrowedRun, stream: EncodedStream): number;
   /**
    * The longest run it is given at `offset`, in bytes, where something that must not be divided may be longer than
    * `maxRunBytes`. Absent: `maxRunBytes` everywhere.

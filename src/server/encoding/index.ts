@@ -8,4 +8,5 @@ export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frame
 
 export type { EncodedStream, Encoding, PayloadKind } from './encoding.ts';
 export { frameEncoding } from './frames.ts';
+export { longestRun, sendableLength } from './hold-back.ts';
 export { rawEncoding } from './raw.ts';

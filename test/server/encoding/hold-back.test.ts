@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RingStream } from '../../../src/core/internal.ts';
+import { joinFanout } from '../../../src/server/egress/fanout.ts';
+import { Sink } from '../../../src/server/egress/sink.ts';
+import { closeTransfer } from '../../../src/server/egress/transfer.ts';
+import { type Encoding, sendableLength } from '../../../src/server/encoding/index.ts';
+import { base64Lines, decodeBase64Lines } from './base64-lines.ts';
+
+let server: Server;
+let port: number;
+
+beforeAll(async () => {
+  server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ({ port } = server.address() as AddressInfo);
+});
+
+afterAll(() => {
+  server.close();
+});
+
+/** A connection on the loopback, and all that its peer will have received when it is closed. */
+async function connection(): Promise<{ near: Socket; received: Promise<string> }> {
+  const far = connect(port, '127.0.0.1');
+  const [near] = (await once(server, 'connection')) as [Socket];
+  near.resume();
+  return {
+    near,
+    received: (async () => {
+      const parts: Buffer[] = [];
+      for await (const part of far) parts.push(part as Buffer);
+      return Buffer.concat(parts).toString('latin1');
+    })(),
+  };
+}
+
+/** What happens to a stream, one after the other. */
+type Step = { append: number } | { join: number } | 'turn';
+
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ append: fc.oneof(fc.integer({ min: 1, max: 10 }), fc.integer({ min: 1, max: 100_000 })) }),
+    fc.record({ join: fc.nat() }),
+    fc.constant<Step>('turn'),
+  ),
+  { maxLength: 12 },
+);
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('bytes that an encoding holds back', () => {
+  it('reach every reader once and in order, also those that join at or after the end, wherever they begin', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        steps,
+        // Those that join in the turn of the end, and those that join later; each begins so many bytes before the end.
+        fc.array(fc.nat({ max: 7 }), { minLength: 1, maxLength: 3 }),
+        fc.array(fc.nat({ max: 7 }), { maxLength: 2 }),
+        async (before, atEnd, later) => {
+          const stream = new RingStream({ retention: 8 * 1024 * 1024, maxLag: 8 * 1024 * 1024 });
+          const history: Buffer[] = [];
+          const readers: { begin: number; received: Promise<string> }[] = [];
+          const joins = before.filter((step) => typeof step === 'object' && 'join' in step).length;
+          const sockets: Awaited<ReturnType<typeof connection>>[] = [];
+          while (sockets.length < joins + atEnd.length + later.length) sockets.push(await connection());
+          const join = (begin: number) => {
+            const { near, received } = sockets[readers.length]!;
+            const reader = stream.openReader({ start: { offset: begin } });
+            const fanout = joinFanout(stream, base64Lines, closeTransfer);
+            new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, () => undefined).pump();
+            readers.push({ begin, received });
+          };
+          for (const step of before) {
+            if (step === 'turn') await turn();
+            else if ('join' in step) join(step.join % (stream.endOffset + 1));
+            else {
+              const bytes = Buffer.alloc(step.append, `${stream.endOffset}-`);
+              history.push(bytes);
+              stream.append(bytes);
+            }
+          }
+          stream.end();
+          for (const distance of atEnd) join(Math.max(0, stream.endOffset - distance));
+          await turn();
+          for (const distance of later) join(Math.max(0, stream.endOffset - distance));
+          const all = Buffer.concat(history);
+          for (const { begin, received } of readers) {
+            const { data, offset, records } = decodeBase64Lines(await received);
+            expect(records.at(-1)).toBe(`end ended ${all.length}`);
+            expect(data.equals(all.subarray(begin))).toBe(true);
+            if (data.length > 0) expect(offset).toBe(begin);
+          }
+        },
+      ),
+      { numRuns: 60, examples: [[[{ append: 4 }, { join: 0 }], [4], []]] },
+    );
+  });
+
+  it('are all of a run where no byte follows it, or where it is as long as a run can be', () => {
+    const stuck: Encoding = { ...base64Lines, body: { ...base64Lines.body!, usable: () => 0 } };
+    const run = (length: number) => ({ type: 'run' as const, offset: 0, length, parts: [new Uint8Array(length)] });
+    const stream = { generation: undefined };
+    expect(sendableLength(stuck, run(5), false, stream)).toBe(0);
+    expect(sendableLength(stuck, run(5), true, stream)).toBe(5);
+    expect(sendableLength(stuck, run(stuck.maxRunBytes), false, stream)).toBe(stuck.maxRunBytes);
+    const unbounded = { ...stuck, maxRunBytes: Number.POSITIVE_INFINITY };
+    expect(sendableLength(unbounded, run(256 * 1024 - 1), false, stream)).toBe(0);
+    expect(sendableLength(unbounded, run(256 * 1024), false, stream)).toBe(256 * 1024);
+    expect(sendableLength(base64Lines, run(5), false, stream)).toBe(3);
+  });
+});

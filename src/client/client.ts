@@ -2,6 +2,7 @@
  * The client: every call of the HTTP API as a method. It runs wherever there is a `fetch`, and holds nothing but the
  * server's address, so that it needs no closing.
  */
+import { HEADERS } from '../protocol/index.ts';
 import type { BackoffOptions } from './backoff.ts';
 import { checkEndStatus, checkOnlyOne, checkWhole } from './checks.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
@@ -317,7 +318,7 @@ function snapshotRequest(path: string, options: SnapshotOptions) {
 function snapshotFacts(response: Pick<FetchResponse, 'headers'>) {
   return {
     offset: offsetHeader(response),
-    generation: response.headers.get('x-stream-generation') ?? undefined,
+    generation: response.headers.get(HEADERS.streamGeneration) ?? undefined,
   };
 }
 

@@ -8,7 +8,7 @@
  *                                         └──► restart at the earliest: `recreated` ──► read …
  */
 
-import { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
+import { FRAMES_MEDIA_TYPE, HEADERS, OCTET_STREAM } from '../protocol/index.ts';
 import { Backoff, delay } from './backoff.ts';
 import { checkOnlyOne, checkWhole } from './checks.ts';
 import { endReason } from './ends.ts';
@@ -160,7 +160,7 @@ class Follower {
     try {
       return await this.#transport.request('GET', '/files', {
         query: this.#query(),
-        headers: { accept: `${FRAMES_MEDIA_TYPE}, application/octet-stream;q=0.5` },
+        headers: { accept: `${FRAMES_MEDIA_TYPE}, ${OCTET_STREAM};q=0.5` },
         signal: AbortSignal.any([controller.signal, this.#signal]),
       });
     } catch (error) {
@@ -244,7 +244,7 @@ class Follower {
   /** Takes up what the head says; `again` when it shows that the connection was asked for in the wrong way. */
   #opened(response: FetchResponse): FollowRecord[] | 'again' {
     const records: FollowRecord[] = [];
-    const generation = response.headers.get('x-stream-generation') ?? undefined;
+    const generation = response.headers.get(HEADERS.streamGeneration) ?? undefined;
     const offset = offsetHeader(response);
     const known = this.#generation;
     if (this.#mode === 'start') {

@@ -1,6 +1,6 @@
 /** An open file on the server, with a position of its own, kept alive by use (contract 48 to 65). */
 
-import { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
+import { FRAMES_MEDIA_TYPE, HEADERS, OCTET_STREAM } from '../protocol/index.ts';
 import { checkWhole } from './checks.ts';
 import { endReason } from './ends.ts';
 import { StreamFSClientError } from './errors.ts';
@@ -102,7 +102,7 @@ export class StreamFSHandle {
       query: { offset, size: options.size ?? DEFAULT_READ, timeout },
       signal: options.signal,
     });
-    return { data, eof: headers.get('x-eof') === 'true' };
+    return { data, eof: headers.get(HEADERS.eof) === 'true' };
   }
 
   /** Writes at `offset`, or at the position; a stream always appends. */
@@ -158,7 +158,7 @@ export class StreamFSHandle {
   async *stream(options: { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, void> {
     const response = await this.#transport.request('GET', `${this.#route}/stream`, {
       // Only a framed read says how it ended.
-      headers: { accept: `${FRAMES_MEDIA_TYPE}, application/octet-stream;q=0.5` },
+      headers: { accept: `${FRAMES_MEDIA_TYPE}, ${OCTET_STREAM};q=0.5` },
       signal: options.signal,
     });
     const decoder = isFramed(response) ? new FrameDecoder() : undefined;

@@ -1,6 +1,6 @@
 /** Numbers in an answer's headers: held to what they must be, since offsets decide what is lost or repeated. */
 
-import { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
+import { FRAMES_MEDIA_TYPE, HEADERS } from '../protocol/index.ts';
 import { StreamFSClientError } from './errors.ts';
 import type { FetchResponse } from './fetch.ts';
 
@@ -10,7 +10,7 @@ export function isFramed(response: Pick<FetchResponse, 'headers'>): boolean {
 
 /** The offset of the first byte to come; undefined where the server, or a browser's CORS rules, do not tell. */
 export function offsetHeader(response: { headers: { get(name: string): string | null } }): number | undefined {
-  return wholeHeader(response, 'x-stream-offset');
+  return wholeHeader(response, HEADERS.streamOffset);
 }
 
 export function wholeHeader(

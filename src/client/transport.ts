@@ -2,11 +2,12 @@
  * One request to the server: its address, its token, its parameters, and every way it can fail made into one kind of
  * error. Methods of the client say what to ask; this says how.
  */
+import { JSON_MEDIA_TYPE, OCTET_STREAM, type QueryParameter } from '../protocol/index.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import type { FetchBody, FetchFunction, FetchInit, FetchResponse } from './fetch.ts';
 
 /** Values left undefined are left out of the query. */
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+export type Query = Readonly<Partial<Record<QueryParameter, string | number | boolean | undefined>>>;
 
 export interface TransportOptions {
   url: string;
@@ -62,10 +63,10 @@ export class Transport {
     const signal = anySignal(this.#signal, options.signal);
     if (signal !== undefined) init.signal = signal;
     if (options.json !== undefined) {
-      headers['content-type'] = 'application/json';
+      headers['content-type'] = JSON_MEDIA_TYPE;
       init.body = JSON.stringify(options.json);
     } else if (options.body !== undefined) {
-      headers['content-type'] ??= 'application/octet-stream';
+      headers['content-type'] ??= OCTET_STREAM;
       init.body = options.body;
       if (typeof options.body !== 'string' && !(options.body instanceof Uint8Array)) init.duplex = 'half';
     }

@@ -1,15 +1,18 @@
 /** What the server answers with, as types. Names on the wire are kept, so that `JSON.stringify` gives the wire form. */
 
-import type { LagPolicy } from '../protocol/words.ts';
+import type { FileMeta } from '../protocol/index.ts';
 
-export type { LagPolicy } from '../protocol/words.ts';
-
-export interface FileMeta {
-  Name: string;
-  /** `stream`, `doc`, `file`, `dir`, `device`; empty for a mount. */
-  Type: string;
-  Content: Record<string, string> | null;
-}
+export type {
+  FileMeta,
+  GrepMatch,
+  Health,
+  LagPolicy,
+  PathCapabilities,
+  ReaderInfo,
+  ReaderList,
+  ReaderState,
+  VersionInfo as Version,
+} from '../protocol/index.ts';
 
 export interface FileInfo {
   name: string;
@@ -23,47 +26,9 @@ export interface FileInfo {
   meta: FileMeta;
 }
 
-export interface Health {
-  status: string;
-  version: string;
-  gitCommit: string;
-  buildTime: string;
-  ready: boolean;
-  degraded: boolean;
-  mounts: { total: number; pending: number; mounted: number; failed: number };
-}
-
-export interface Version {
-  version: string;
-  gitCommit: string;
-  buildTime: string;
-}
-
 export interface ServerCapabilities {
   version: string;
   features: string[];
-}
-
-/** What can be done with a path; a server may know of more than is listed. */
-export interface PathCapabilities {
-  isAppendOnly: boolean;
-  isBroadcast: boolean;
-  isReadOnly: boolean;
-  supportsRandomWrite: boolean;
-  supportsTruncate: boolean;
-  supportsRename: boolean;
-  supportsDirectories: boolean;
-  supportsStreamRead: boolean;
-  supportsStreamWrite: boolean;
-  supportsFileHandle: boolean;
-  supportsTouch: boolean;
-  supportsSymlink: boolean;
-  /** A handle's `sync` succeeds; where everything is in memory it has nothing to do. */
-  supportsSync: boolean;
-  /** Reading takes away what was read, as from a queue. */
-  isReadDestructive: boolean;
-  /** Objects are replaced as a whole, and folders are no more than prefixes of names. */
-  isObjectStore: boolean;
 }
 
 export interface Mount {
@@ -87,12 +52,6 @@ export interface Digest {
   digest: string;
 }
 
-export interface GrepMatch {
-  file: string;
-  line: number;
-  content: string;
-}
-
 export interface HandleInfo {
   id: number;
   handle_id: number;
@@ -111,41 +70,6 @@ export interface ReadersOptions {
   /** Only readers with a larger id: the `next` of the list before. */
   after?: number;
   signal?: AbortSignal;
-}
-
-export interface ReaderList {
-  readers: ReaderInfo[];
-  /** How many there are in all. */
-  count: number;
-  /** Where to go on, as `after`. */
-  next?: number;
-}
-
-/** Somebody who reads. Sizes and offsets are bytes. */
-export interface ReaderInfo {
-  id: number;
-  path: string;
-  /** `host:port` of the connection, or of who opened the handle. */
-  address: string | null;
-  /** RFC 3339. */
-  since: string;
-  /** How it is sent; `handle` for a handle that is not being sent as a stream just now. */
-  kind: 'raw' | 'frames' | 'handle';
-  /** The handle it reads through. */
-  handle?: number;
-  policy: LagPolicy;
-  /** `live`, `catching-up`, `ending` or `stalled` (docs/protocol.md). */
-  state: string;
-  /** Of the next byte it gets. */
-  offset: number;
-  /** How far it is behind the end of the stream, and how far it may be. */
-  lag: number;
-  allowed_lag: number;
-  /** Delivered to it. */
-  bytes: number;
-  skipped_bytes: number;
-  skipped_chunks: number;
-  generation: string;
 }
 
 export interface EndOptions {

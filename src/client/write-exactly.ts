@@ -14,6 +14,7 @@
  *
  * How the source is cut into appends is written in append.ts.
  */
+import { HEADERS } from '../protocol/index.ts';
 import { Ahead, Append, MAX_APPEND_BYTES, MAX_APPEND_MS, Part } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
 import { checkEndStatus } from './checks.ts';
@@ -180,7 +181,11 @@ export class ExactWrite {
           atomic,
           generation: this.#generation,
         },
-        headers: { 'producer-id': this.#id, 'producer-epoch': '0', 'producer-seq': String(this.#seq) },
+        headers: {
+          [HEADERS.producerId]: this.#id,
+          [HEADERS.producerEpoch]: '0',
+          [HEADERS.producerSeq]: String(this.#seq),
+        },
         body,
         signal,
       });
@@ -192,8 +197,8 @@ export class ExactWrite {
     this.#wasConnected = true;
     if (!response.ok) return await refusal(response);
     this.#wasMade = true;
-    this.#endOffset = wholeHeader(response, 'x-stream-end-offset');
-    this.#generation = response.headers.get('x-stream-generation') ?? this.#generation;
+    this.#endOffset = wholeHeader(response, HEADERS.streamEndOffset);
+    this.#generation = response.headers.get(HEADERS.streamGeneration) ?? this.#generation;
     await response.text().catch(() => undefined);
     return undefined;
   }

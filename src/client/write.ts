@@ -2,6 +2,7 @@
  * Writing a body of any length. What matters is what is known when it fails: a refusal says so at once, even in the
  * middle of a source that never ends, and a cut says how much was handed over, which is not how much was accepted.
  */
+import { HEADERS } from '../protocol/index.ts';
 import type { BackoffOptions } from './backoff.ts';
 import { checkEndStatus, checkWhole } from './checks.ts';
 import { describeFailure, neverConnected, StreamFSClientError } from './errors.ts';
@@ -196,8 +197,8 @@ export async function write(
   }
   return {
     written,
-    endOffset: wholeHeader(response, 'x-stream-end-offset'),
-    generation: response.headers.get('x-stream-generation') ?? undefined,
+    endOffset: wholeHeader(response, HEADERS.streamEndOffset),
+    generation: response.headers.get(HEADERS.streamGeneration) ?? undefined,
   };
 }
 

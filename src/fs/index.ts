@@ -1,4 +1,5 @@
 export { LimitCounters } from '../errors/index.ts';
+export type { MountCounts } from '../protocol/index.ts';
 export { Account, type AccountLimits, type Counted, DEFAULT_ACCOUNT_LIMITS } from './account.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { BLOCK_BYTES, contentOfParts, sizedContent } from './content.ts';
@@ -11,7 +12,6 @@ export {
   type OpenOptions,
 } from './handle-table.ts';
 export {
-  type MountCounts,
   type MountInfo,
   type MountOptions,
   MountTable,

@@ -11,9 +11,11 @@
  * A declared mount that fails stays, with its error, and the others run on (contract 76). One that was asked for at
  * run time and fails leaves nothing behind: whoever asked has the error.
  */
+
 import type { MemoryBudget } from '../core/index.ts';
 import { createError, isStreamFSError, limitReached, StreamFSError } from '../errors/index.ts';
 import type { LimitCounters } from '../errors/limit-counters.ts';
+import type { MountCounts } from '../protocol/index.ts';
 import { type Mount, type MountStatus, MountTree } from './mount-tree.ts';
 import { MountedFileSystem } from './mounted-file-system.ts';
 import type { PathLimits } from './path.ts';
@@ -58,14 +60,6 @@ export interface PluginInfo {
   is_external: false;
   mounted_paths: { path: string; config?: PluginConfig }[];
   config_params: readonly ConfigParameter[];
-}
-
-/** The mounts by status, as `GET /health` counts them (contract 76). */
-export interface MountCounts {
-  total: number;
-  pending: number;
-  mounted: number;
-  failed: number;
 }
 
 /** Told of a mount that is gone, after its instance has shut down. */

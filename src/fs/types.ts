@@ -10,8 +10,11 @@
  * there is something to wait for.
  */
 import type { AppendId, Reader, ReaderOptions } from '../core/index.ts';
+import type { PathCapabilities as Capabilities, FileMeta } from '../protocol/index.ts';
 import type { Account } from './account.ts';
 import type { StreamSettings, StreamSettingsInForce } from './stream-settings.ts';
+
+export type { FileMeta, PathCapabilities as Capabilities } from '../protocol/index.ts';
 
 /** Facts about a file or directory (contract 39, 40, 67). */
 export interface FileInfo {
@@ -24,16 +27,6 @@ export interface FileInfo {
   modTime: Date;
   isDir: boolean;
   meta: FileMeta;
-}
-
-/** Keys are capitalised on the wire as well (contract 40). */
-export interface FileMeta {
-  /** The plugin's name. */
-  Name: string;
-  /** What kind of thing it is: `stream`, `doc`, `file`, `dir`, `device`; empty for a mount. */
-  Type: string;
-  /** More facts, as strings: decimal for numbers. */
-  Content: Record<string, string> | null;
 }
 
 /** What may make a file says for whom, so that it is counted: see account.ts. */
@@ -232,28 +225,6 @@ export interface OpenHandleOptions extends CreateOptions {
   create?: boolean;
   /** As in {@link WriteOptions}, over all writes to the handle: a line that is unfinished is completed at its close. */
   atomic?: 'lines';
-}
-
-/** What can be done with a path (contract 77). */
-export interface Capabilities {
-  isAppendOnly: boolean;
-  isBroadcast: boolean;
-  isReadOnly: boolean;
-  supportsRandomWrite: boolean;
-  supportsTruncate: boolean;
-  supportsRename: boolean;
-  supportsDirectories: boolean;
-  supportsStreamRead: boolean;
-  supportsStreamWrite: boolean;
-  supportsFileHandle: boolean;
-  supportsTouch: boolean;
-  supportsSymlink: boolean;
-  /** A handle's `sync` succeeds; where everything is in memory it has nothing to do. */
-  supportsSync: boolean;
-  /** Reading takes away what was read, as from a queue. */
-  isReadDestructive: boolean;
-  /** Objects are replaced as a whole, and folders are no more than prefixes of names. */
-  isObjectStore: boolean;
 }
 
 export interface FileSystem {

@@ -20,14 +20,28 @@ export const HEADERS = {
 
 export type HeaderName = (typeof HEADERS)[keyof typeof HEADERS];
 
+/** The same names as Node gives those of a request: in lower case. */
+export const REQUEST_HEADERS = {
+  requestId: 'x-request-id',
+  producerId: 'producer-id',
+  producerEpoch: 'producer-epoch',
+  producerSeq: 'producer-seq',
+} as const satisfies { [Name in keyof typeof HEADERS]?: Lowercase<(typeof HEADERS)[Name]> };
+
+/** Headers that others have defined, and HTTP has not. */
+export const COMMON_HEADERS = {
+  contentTypeOptions: 'X-Content-Type-Options',
+  accelBuffering: 'X-Accel-Buffering',
+} as const;
+
 /** Where a header may stand, and what it says. */
-interface HeaderUse {
+export interface HeaderUse {
   readonly in: readonly ('request' | 'answer' | 'trailer')[];
   readonly meaning: string;
 }
 
 /** Every header with its use: CORS and the documentation are made from it. */
-const HEADER_USES: Readonly<Record<HeaderName, HeaderUse>> = {
+export const HEADER_USES: Readonly<Record<HeaderName, HeaderUse>> = {
   'X-Request-Id': {
     in: ['request', 'answer'],
     meaning: 'What the client calls its request, up to 128 characters. Errors have one in any case.',

@@ -3,5 +3,7 @@ export * from './content-types.ts';
 export * from './frames.ts';
 export * from './headers.ts';
 export * from './media-types.ts';
+export * from './parameters.ts';
+export type * from './shapes.ts';
 export * from './stream-settings.ts';
 export * from './words.ts';

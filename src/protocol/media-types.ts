@@ -3,5 +3,8 @@
 /** Bytes as they were written, of any kind. */
 export const OCTET_STREAM = 'application/octet-stream';
 
+/** Errors, facts and lists. */
+export const JSON_MEDIA_TYPE = 'application/json';
+
 /** A framed read: see frames.ts. */
 export const FRAMES_MEDIA_TYPE = 'application/vnd.streamfs.frames';

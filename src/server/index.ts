@@ -1,5 +1,6 @@
 /** The HTTP surface of a mount table. */
 
+export type { VersionInfo } from '../protocol/index.ts';
 export { ROUTES } from './agfs/index.ts';
 export { FEATURES } from './agfs/status.ts';
 export {
@@ -12,7 +13,7 @@ export {
   type TokenOptions,
   Tokens,
 } from './auth/index.ts';
-export type { Method, Route, RouteParameter, VersionInfo } from './http/route.ts';
+export type { Method, Route, RouteParameter } from './http/route.ts';
 export { descriptorLimit } from './limits/descriptors.ts';
 export { DEFAULT_LIMITS, type ServerLimits } from './limits/index.ts';
 export type { Metrics } from './metrics/index.ts';

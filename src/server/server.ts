@@ -9,6 +9,7 @@ import type { MemoryBudget } from '../core/index.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { Clock, HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
 import { LogThrottle, writes } from '../log/index.ts';
+import type { VersionInfo } from '../protocol/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
 import { ROUTES } from './agfs/index.ts';
 import {
@@ -31,7 +32,7 @@ import { addressedTo, checkMessage } from './http/message-rules.ts';
 import { refusalOf } from './http/parser-refusal.ts';
 import { retryAfter, sendError } from './http/respond.ts';
 import { canAnswer, errorText } from './http/response-text.ts';
-import type { Exchange, Route, ServerContext, VersionInfo } from './http/route.ts';
+import type { Exchange, Route, ServerContext } from './http/route.ts';
 import { Router } from './http/router.ts';
 import { parseTarget } from './http/target.ts';
 import { checkBody } from './http/unused-body.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
-import { FRAME_TYPES, HEADERS, READ_END_REASONS } from '../../src/protocol/index.ts';
+import { FRAME_TYPES, HEADERS, QUERY_PARAMETERS, READ_END_REASONS } from '../../src/protocol/index.ts';
 import { ROUTES } from '../../src/server/index.ts';
 import { recorder } from '../plugins/streamfs/setup.ts';
 import { codeSpans, proseOf } from './markdown.ts';
@@ -34,6 +34,10 @@ const mentioned = new Set(
 const given = [...PROTOCOL.matchAll(/[`?&]([a-z_]+)=[^`]/g)].map((match) => match[1]!);
 
 describe('docs/protocol.md', () => {
+  it('query parameters of the routes are those that the protocol names', () => {
+    expect([...described].sort()).toEqual([...QUERY_PARAMETERS].sort());
+  });
+
   it('routes describe just the query parameters that the server reads', () => {
     expect([...described].sort()).toEqual([...read, 'path'].sort());
   });

@@ -11,6 +11,7 @@ import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
 import { ERRORS } from '../../src/errors/index.ts';
 import { DEFAULT_LEASE, MAX_LEASE, MAX_PART_BYTES } from '../../src/fs/index.ts';
 import { builtinPlugins } from '../../src/plugins/index.ts';
+import { HEADER_USES, type HeaderUse } from '../../src/protocol/index.ts';
 import { FEATURES, ROUTES, type Route, type RouteParameter } from '../../src/server/index.ts';
 import { formatDuration, formatSize, MAX_DURATION, MAX_SIZE } from '../../src/units/index.ts';
 import { defaultMounts } from './defaults.ts';
@@ -86,10 +87,22 @@ function pluginTable(name: string): string {
   );
 }
 
+const PLACES = { request: 'requests', answer: 'answers', trailer: 'trailers' } as const;
+
+function headerTable(): string {
+  const rows = Object.entries<HeaderUse>(HEADER_USES).map(([name, use]) => [
+    code(name),
+    use.in.map((place) => PLACES[place]).join(', '),
+    use.meaning,
+  ]);
+  return table(['header', 'in', 'meaning'], rows);
+}
+
 /** The parts of written pages that are made, by the name between their marks. */
 export const PIECES: Readonly<Record<string, () => string>> = {
   commands: commandTable,
   'exit codes': exitTable,
+  headers: headerTable,
   mounts: mountTable,
   'server keys': serverTable,
   'streamfs parameters': () => pluginTable('streamfs'),

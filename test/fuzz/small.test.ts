@@ -130,7 +130,7 @@ describe('texts that say how much, how long or where', () => {
         expect(found.segments.every((segment) => typeof segment === 'string')).toBe(true);
       }
       const well = wellFormed(target);
-      if (well !== '') expect(parseTarget(`/x?v=${encodeURIComponent(well)}`).query.text('v')).toBe(well);
+      if (well !== '') expect(parseTarget(`/x?path=${encodeURIComponent(well)}`).query.text('path')).toBe(well);
     }),
   );
 });

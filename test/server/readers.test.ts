@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { type Clock, systemClock } from '../../src/fs/index.ts';
-import type { ReaderInfo } from '../../src/server/agfs/reader-list.ts';
+import type { ReaderInfo } from '../../src/protocol/index.ts';
 import { waitFor } from '../e2e/harness/wait.ts';
 import { FakeClock } from '../fs/fake-clock.ts';
 import { follow, type Running, start, wire } from './harness.ts';

@@ -1,11 +1,13 @@
 /** Searching files for lines that match a regular expression (contract 47, 66). */
+
 import { once } from 'node:events';
 import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
+import { type GrepMatch, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { HeldText, sendSized } from '../egress/index.ts';
 import { Matcher } from '../grep/matcher.ts';
 import { type Pattern, parsePattern } from '../grep/pattern.ts';
-import { type Match, type Search, searchFile, searchTree } from '../grep/search.ts';
+import { type Search, searchFile, searchTree } from '../grep/search.ts';
 import { Slots } from '../grep/slots.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { jsonOf } from '../http/json-body.ts';
@@ -48,7 +50,7 @@ export const grep: Route = {
     if (info.meta.Type === 'stream') throw prefixed('grep failed: ', createError('USE_STREAM_MODE'));
     if (info.meta.Type === 'device') throw createError('NOT_SUPPORTED', { operation: 'grep', plugin: info.meta.Name });
     const { caller, server } = exchange;
-    const run = (act: (matches: AsyncIterable<Match>) => Promise<void>) => {
+    const run = (act: (matches: AsyncIterable<GrepMatch>) => Promise<void>) => {
       const work = () =>
         withSearch(exchange, pattern, (search) =>
           act(info.isDir ? searchTree(search, path) : searchFile(search, path)),
@@ -88,7 +90,7 @@ async function withSearch(exchange: Exchange, pattern: Pattern, act: (search: Se
 async function sendCollected(
   { res, server }: Exchange,
   limit: number,
-  run: (act: (matches: AsyncIterable<Match>) => Promise<void>) => Promise<void>,
+  run: (act: (matches: AsyncIterable<GrepMatch>) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const answer = new HeldText(server.limits.held);
   try {
@@ -96,7 +98,7 @@ async function sendCollected(
       const { count, truncated } = await collect(answer, matches, limit);
       answer.add(`],"count":${count}${truncated ? ',"truncated":true' : ''}}\n`);
     });
-    const headers = { ...ANSWER_HEADERS, 'Content-Type': 'application/json' };
+    const headers = { ...ANSWER_HEADERS, 'Content-Type': JSON_MEDIA_TYPE };
     await sendSized(res, answer.content(), server.limits, headers);
   } catch (error) {
     throw isStreamFSError(error) ? prefixed('grep failed: ', error) : error;
@@ -105,7 +107,7 @@ async function sendCollected(
   }
 }
 
-async function collect(answer: HeldText, matches: AsyncIterable<Match>, limit: number) {
+async function collect(answer: HeldText, matches: AsyncIterable<GrepMatch>, limit: number) {
   let count = 0;
   let length = 0;
   answer.add('{"matches":[');
@@ -119,7 +121,7 @@ async function collect(answer: HeldText, matches: AsyncIterable<Match>, limit: n
   return { count, truncated: false };
 }
 
-async function sendStreamed(exchange: Exchange, matches: AsyncIterable<Match>, limit: number): Promise<void> {
+async function sendStreamed(exchange: Exchange, matches: AsyncIterable<GrepMatch>, limit: number): Promise<void> {
   const { res, server, signal } = exchange;
   res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
   res.flushHeaders();

@@ -1,5 +1,7 @@
 /** Bytes in and out of a handle. The care here is for clients that go away half way (contract 52, 54). */
+
 import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
+import { HEADERS } from '../../protocol/index.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
 import { bodyLimit } from '../http/json-body.ts';
 import { sendBytes, sendJson } from '../http/respond.ts';
@@ -81,10 +83,10 @@ export const readHandle: Route = {
 
 function readHeaders(read: HandleRead) {
   return {
-    'X-Bytes-Read': read.data.length,
-    'X-EOF': String(read.eof),
-    'X-Stream-Offset': read.offset,
-    'X-Stream-Skipped': read.skipped,
+    [HEADERS.bytesRead]: read.data.length,
+    [HEADERS.eof]: String(read.eof),
+    [HEADERS.streamOffset]: read.offset,
+    [HEADERS.streamSkipped]: read.skipped,
   };
 }
 

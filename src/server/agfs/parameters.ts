@@ -1,6 +1,6 @@
 /** Parameters that several routes share, so that they are described once. */
 import { createError } from '../../errors/index.ts';
-import { END_STATUS_RULE, isEndStatus } from '../../protocol/index.ts';
+import { END_STATUS_RULE, isEndStatus, type QueryParameter } from '../../protocol/index.ts';
 import type { Query } from '../http/query.ts';
 import type { RouteParameter } from '../http/route.ts';
 
@@ -42,7 +42,7 @@ export const LINK: readonly RouteParameter[] = [
 
 /** A query parameter that may be left out. */
 export function optional(
-  name: string,
+  name: QueryParameter,
   type: RouteParameter['type'],
   description: string,
   standard?: string,

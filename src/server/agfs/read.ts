@@ -1,7 +1,9 @@
 /** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
+
 import type { SharedBuffers } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import { contentOfParts, type SizedContent, type StreamSource } from '../../fs/index.ts';
+import { HEADERS } from '../../protocol/index.ts';
 import { isNavigation } from '../auth/index.ts';
 import { sendSized, sendSource, sourceHeaders } from '../egress/index.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
@@ -96,8 +98,8 @@ async function openSnapshot({ query, server }: Exchange) {
   const { parts, offset, generation } = await server.mounts.snapshot(query.path(), snapshotOptions(query));
   const headers = {
     ...CONTENT_HEADERS,
-    'X-Stream-Offset': offset,
-    ...(generation === undefined ? {} : { 'X-Stream-Generation': generation }),
+    [HEADERS.streamOffset]: offset,
+    ...(generation === undefined ? {} : { [HEADERS.streamGeneration]: generation }),
   };
   return { parts, content: contentOfParts(parts), headers };
 }

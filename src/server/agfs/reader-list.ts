@@ -3,44 +3,15 @@
  * socket and its handle know all there is to know, and are asked when somebody wants to know it.
  */
 import type { Socket } from 'node:net';
-import type { LagPolicy, Reader } from '../../core/index.ts';
+import type { Reader } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import { isWithin } from '../../fs/index.ts';
+import type { ReaderInfo, ReaderList, ReaderState } from '../../protocol/index.ts';
 import type { ServerContext } from '../http/route.ts';
 import type { LiveRead } from '../limits/live-reads.ts';
 
-/**
- * - `live`: it has reached the live end, and follows it;
- * - `catching-up`: it is still on its way through history;
- * - `ending`: its stream has ended, and it is getting the rest;
- * - `stalled`: something waits for its peer, which has taken nothing of it for a while.
- */
-type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
-
 /** For how long a peer must have taken nothing to be called stalled, in milliseconds: more than one look at it. */
 const STALLED_AFTER_MS = 2000;
-
-/** A reader as the API shows it. Sizes and offsets are bytes. */
-export interface ReaderInfo {
-  id: number;
-  path: string;
-  /** `host:port`; null where nobody knows. */
-  address: string | null;
-  since: string;
-  /** `raw`, `frames` or another form of a live read; `handle`. */
-  kind: string;
-  /** The handle it reads through, if it does. */
-  handle?: number;
-  policy: LagPolicy;
-  state: ReaderState;
-  offset: number;
-  lag: number;
-  allowed_lag: number;
-  bytes: number;
-  skipped_bytes: number;
-  skipped_chunks: number;
-  generation: string;
-}
 
 /** One reader, and the ways there are to it. */
 interface Found {
@@ -81,7 +52,7 @@ export interface ReaderQuery {
 }
 
 /** The readers by id, from the oldest on. `count` is how many there are of which these are a part. */
-export function listReaders(server: Server, { path, after, limit }: ReaderQuery) {
+export function listReaders(server: Server, { path, after, limit }: ReaderQuery): ReaderList {
   const matching = [...all(server)].filter(({ reader }) => {
     return path === undefined || isWithin(reader.stream.name ?? '', path);
   });

@@ -1,4 +1,6 @@
 /** What the server says about itself: alive, ready, which version, what it can do (contract 76, 77). */
+
+import type { Health } from '../../protocol/index.ts';
 import { RIGHTS } from '../auth/index.ts';
 import { sendJson } from '../http/respond.ts';
 import type { Route, ServerContext } from '../http/route.ts';
@@ -57,7 +59,7 @@ export const ready: Route = {
   },
 };
 
-function healthOf(server: ServerContext) {
+function healthOf(server: ServerContext): Health {
   const mounts = server.mounts.counts();
   const degraded = mounts.failed > 0;
   const isReady = server.ready() && mounts.pending === 0 && !degraded;

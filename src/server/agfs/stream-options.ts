@@ -80,7 +80,7 @@ export function snapshotOptions(query: Query): OpenStreamOptions {
 }
 
 function readerStart(query: Query): ReaderStart | undefined {
-  const given = ['from', 'offset', 'last', 'last_lines'].filter((name) => query.has(name));
+  const given = (['from', 'offset', 'last', 'last_lines'] as const).filter((name) => query.has(name));
   if (given.length > 1) {
     throw createError('INVALID_PARAMETER', {
       name: given[1]!,

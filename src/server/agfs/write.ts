@@ -2,6 +2,7 @@
 
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, WriteOptions } from '../../fs/index.ts';
+import { HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
 import { sendMessage } from '../http/respond.ts';
@@ -42,7 +43,7 @@ export const writeFile: Route = {
 export const write: Route = {
   method: 'POST',
   pattern: '/api/v1/write',
-  summary: 'As PUT /files; with the type application/json the bytes to write are the text in `data`.',
+  summary: `As PUT /files; with the type ${JSON_MEDIA_TYPE} the bytes to write are the text in \`data\`.`,
   permission: 'write',
   parameters: [
     ...PARAMETERS,
@@ -155,8 +156,8 @@ async function openWriter({ caller, req, res, server }: Exchange, request: Write
 function answer(exchange: Exchange, writer: FileWriter, written: number): void {
   const { endOffset, generation, producer } = writer;
   const headers = {
-    ...(endOffset === undefined ? {} : { 'X-Stream-End-Offset': endOffset }),
-    ...(generation === undefined ? {} : { 'X-Stream-Generation': generation }),
+    ...(endOffset === undefined ? {} : { [HEADERS.streamEndOffset]: endOffset }),
+    ...(generation === undefined ? {} : { [HEADERS.streamGeneration]: generation }),
     ...(producer === undefined ? {} : producerHeaders(producer)),
   };
   // Its body has been read to the end.

@@ -1,8 +1,10 @@
 /** What authentication reads of a request's query. */
+import type { QueryParameter } from '../../protocol/index.ts';
+
 export interface RequestParameters {
   /** The parameter `path`. @throws MISSING_PATH where there is none */
   path(): string;
-  text(name: string): string | undefined;
-  boolean(name: string): boolean | undefined;
-  has(name: string): boolean;
+  text(name: QueryParameter): string | undefined;
+  boolean(name: QueryParameter): boolean | undefined;
+  has(name: QueryParameter): boolean;
 }

@@ -1,5 +1,7 @@
 /** How an answer that streams was asked for, and the headers it begins with. */
+
 import type { PluginLogger } from '../../fs/index.ts';
+import { COMMON_HEADERS } from '../../protocol/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import type { Limits } from '../limits/index.ts';
@@ -21,6 +23,6 @@ export function streamHeaders(encoding: Encoding): Record<string, string> {
   return {
     ...READ_HEADERS,
     'Content-Type': encoding.mediaType,
-    'X-Accel-Buffering': 'no',
+    [COMMON_HEADERS.accelBuffering]: 'no',
   };
 }

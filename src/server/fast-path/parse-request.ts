@@ -1,4 +1,5 @@
 /** What a head that can be served directly asks for. */
+import type { QueryParameter } from '../../protocol/index.ts';
 import { readFile } from '../agfs/read.ts';
 import { sendOptions, streamOptions } from '../agfs/stream-options.ts';
 import { writeFile } from '../agfs/write.ts';
@@ -10,10 +11,21 @@ import type { AppendRequest, FollowRequest } from './requests.ts';
 const PREFIX = '/api/v1/files?';
 
 /** What an append and a live read may say. Other parameters mean something that is not done here. */
-const APPEND_PARAMETERS = new Set(['path']);
-const FOLLOW_PARAMETERS = new Set([
-  ...['path', 'stream', 'from', 'offset', 'last', 'last_lines', 'on_expired', 'generation', 'create', 'on_lag'],
-  ...['timeout', 'format', 'heartbeat'],
+const APPEND_PARAMETERS = new Set<QueryParameter>(['path']);
+const FOLLOW_PARAMETERS = new Set<QueryParameter>([
+  'path',
+  'stream',
+  'from',
+  'offset',
+  'last',
+  'last_lines',
+  'on_expired',
+  'generation',
+  'create',
+  'on_lag',
+  'timeout',
+  'format',
+  'heartbeat',
 ]);
 
 /**

@@ -1,16 +1,11 @@
 /** Looks through a file, or a tree of files, for lines that match. What cannot be read is skipped in a tree. */
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isStreamFSError } from '../../errors/index.ts';
 import { type FileInfo, type FileSystem, joinPath, normalizePath, type PluginLogger } from '../../fs/index.ts';
+import type { GrepMatch } from '../../protocol/index.ts';
 import { LineSplitter } from './lines.ts';
 import type { Matcher } from './matcher.ts';
-
-export interface Match {
-  file: string;
-  /** From 1 on. */
-  line: number;
-  content: string;
-}
 
 export interface Search {
   fileSystem: FileSystem;
@@ -23,7 +18,7 @@ export interface Search {
 const BATCH = 1000;
 
 /** The matches in one file, in order. `path` is shown as it was given. */
-export async function* searchFile(search: Search, path: string): AsyncGenerator<Match> {
+export async function* searchFile(search: Search, path: string): AsyncGenerator<GrepMatch> {
   const splitter = new LineSplitter();
   let line = 1;
   for await (const piece of await search.fileSystem.open(path)) {
@@ -38,7 +33,7 @@ export async function* searchFile(search: Search, path: string): AsyncGenerator<
   yield* matchesIn(search, path, line, splitter.end());
 }
 
-async function* matchesIn(search: Search, file: string, first: number, lines: string[]): AsyncGenerator<Match> {
+async function* matchesIn(search: Search, file: string, first: number, lines: string[]): AsyncGenerator<GrepMatch> {
   search.matcher.check();
   if (lines.length === 0) return;
   for (const index of await search.matcher.match(lines)) {
@@ -51,7 +46,7 @@ function* batches(lines: string[]): Generator<string[]> {
 }
 
 /** The matches in all files below a directory, in the order it lists them. Streams and devices have no end: skipped. */
-export async function* searchTree(search: Search, directory: string): AsyncGenerator<Match> {
+export async function* searchTree(search: Search, directory: string): AsyncGenerator<GrepMatch> {
   // How long a path may be is the file system's to say.
   const root = normalizePath(directory, { length: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY });
   for (const entry of await search.fileSystem.readDir(root)) {

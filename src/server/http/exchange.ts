@@ -3,11 +3,13 @@
  * whether its client has gone. There is one of these for each request, and nothing else, so it is made to be cheap: what
  * few need, an id and a signal, is made when it is asked for.
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { StreamFSError } from '../../errors/index.ts';
 import type { PluginLogger } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
+import { HEADERS, REQUEST_HEADERS } from '../../protocol/index.ts';
 import type { Principal } from '../auth/index.ts';
 import { untilTurn } from '../net/index.ts';
 import type { Query } from './query.ts';
@@ -74,11 +76,11 @@ export class RequestExchange implements Exchange {
     this.server = server;
     this.socket = req.socket;
     this.started = performance.now();
-    const given = req.headers['x-request-id'];
+    const given = req.headers[REQUEST_HEADERS.requestId];
     // Who names his requests is told the name again; to others it is told where something goes wrong.
     if (given !== undefined && REQUEST_ID.test(given as string)) {
       this.name = given as string;
-      res.setHeader('X-Request-Id', this.name);
+      res.setHeader(HEADERS.requestId, this.name);
     }
   }
 

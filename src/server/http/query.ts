@@ -3,6 +3,7 @@
  * would be right. Parameters nobody asks for are ignored: clients of the original may send more than we know.
  */
 import { createError, isStreamFSError } from '../../errors/index.ts';
+import type { QueryParameter } from '../../protocol/index.ts';
 import { parseDuration, parseMode, parseSize } from '../../units/index.ts';
 import { shorten } from './shorten.ts';
 
@@ -22,7 +23,7 @@ export class Query {
     }
   }
 
-  has(name: string): boolean {
+  has(name: QueryParameter): boolean {
     return this.#values.has(name);
   }
 
@@ -33,12 +34,12 @@ export class Query {
   }
 
   /** The value as it was sent, or the first of several: for the log, which refuses nothing. */
-  first(name: string): string {
+  first(name: QueryParameter): string {
     return this.#values.get(name)?.[0] ?? '';
   }
 
   /** The value, not empty; undefined where absent. Given twice it is refused: which of them was meant? */
-  text(name: string): string | undefined {
+  text(name: QueryParameter): string | undefined {
     const values = this.#values.get(name);
     if (!values) return undefined;
     if (values.length > 1) throw invalid(name, 'given more than once');
@@ -54,7 +55,7 @@ export class Query {
   }
 
   /** `true`, `false`, `1` or `0`. */
-  boolean(name: string): boolean | undefined {
+  boolean(name: QueryParameter): boolean | undefined {
     const value = this.text(name)?.toLowerCase();
     if (value === undefined) return undefined;
     if (value === 'true' || value === '1') return true;
@@ -63,7 +64,7 @@ export class Query {
   }
 
   /** A whole number in plain decimal digits, exact as a JavaScript number and within `range` (contract 59). */
-  integer(name: string, range: IntegerRange = {}): number | undefined {
+  integer(name: QueryParameter, range: IntegerRange = {}): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     if (!/^-?\d{1,20}$/.test(value)) throw invalid(name, `must be a whole number, got ${shorten(value)}`);
@@ -75,20 +76,20 @@ export class Query {
   }
 
   /** Bytes, with or without a unit; `0` is allowed here. */
-  size(name: string): number | undefined {
+  size(name: QueryParameter): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     return value === '0' ? 0 : measured(name, () => parseSize(value));
   }
 
   /** Milliseconds of a duration such as `30`, `500ms`, `5m`. */
-  duration(name: string): number | undefined {
+  duration(name: QueryParameter): number | undefined {
     const value = this.text(name);
     return value === undefined ? undefined : measured(name, () => parseDuration(value));
   }
 
   /** One of a few words. */
-  oneOf<T extends string>(name: string, words: readonly T[]): T | undefined {
+  oneOf<T extends string>(name: QueryParameter, words: readonly T[]): T | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     const word = words.find((candidate) => candidate === value);
@@ -97,7 +98,7 @@ export class Query {
   }
 
   /** Permission bits in octal or decimal (contract 61). */
-  mode(name: string): number | undefined {
+  mode(name: QueryParameter): number | undefined {
     const value = this.text(name);
     return value === undefined ? undefined : parseMode(value);
   }

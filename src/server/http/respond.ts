@@ -5,11 +5,13 @@
  * connection then would make the client's kernel throw away the answer it had received. So the answer goes out whole,
  * what still comes is read and dropped for a moment, and only then the exchange ends.
  */
+
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { COUNTED_FROM } from '../../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
+import { HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { waitsToBeAsked } from '../ingest/expectation.ts';
 import { isBroken } from '../net/index.ts';
 import type { RequestExchange } from './exchange.ts';
@@ -37,7 +39,7 @@ export function sendJson(pair: Pair, status: number, value: unknown, headers: Ou
   send(
     pair,
     status,
-    { 'Content-Type': 'application/json', ...headers },
+    { 'Content-Type': JSON_MEDIA_TYPE, ...headers },
     body.length >= COUNTED_FROM ? charged(pair, body) : body,
   );
 }
@@ -81,7 +83,7 @@ export function sendError(exchange: RequestExchange, error: unknown, headers: Ou
     return;
   }
   const answered = known ?? createError('INTERNAL');
-  sendJson(exchange, answered.status, errorBody(answered), { ...headers, 'X-Request-Id': exchange.id });
+  sendJson(exchange, answered.status, errorBody(answered), { ...headers, [HEADERS.requestId]: exchange.id });
 }
 
 /** The JSON of an error: its details cannot displace its text and code. */

@@ -1,7 +1,9 @@
 /** Answers as texts, for sockets on which node:http writes nothing: it has not read the request, or could not. */
+
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { StreamFSError } from '../../errors/index.ts';
+import { HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { KEEP_ALIVE_TIMEOUT_MS, SecureSocket } from '../net/index.ts';
 import { ANSWER_HEADERS } from './headers.ts';
 import { errorBody, retryAfter } from './respond.ts';
@@ -22,7 +24,7 @@ export function errorText(error: StreamFSError): string {
   const body = `${JSON.stringify(errorBody(error))}\n`;
   const head = headText(error.status, {
     ...ANSWER_HEADERS,
-    'Content-Type': 'application/json',
+    'Content-Type': JSON_MEDIA_TYPE,
     ...retryAfter(error),
     'Content-Length': Buffer.byteLength(body),
     Connection: 'close',
@@ -39,8 +41,8 @@ export function canAnswer(socket: Duplex): boolean {
 export function writtenParts(written: number, generation: string): [before: string, behind: string] {
   const body = `${JSON.stringify({ message: `Written ${written} bytes` })}\n`;
   const text = headText(200, {
-    'Content-Type': 'application/json',
-    'X-Stream-Generation': generation,
+    'Content-Type': JSON_MEDIA_TYPE,
+    [HEADERS.streamGeneration]: generation,
     'Content-Length': body.length,
     Connection: 'keep-alive',
     'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,
@@ -48,7 +50,7 @@ export function writtenParts(written: number, generation: string): [before: stri
     ...ANSWER_HEADERS,
   });
   const end = text.indexOf('\r\n') + 2;
-  return [`${text.slice(0, end)}X-Stream-End-Offset: `, `\r\n${text.slice(end)}${body}`];
+  return [`${text.slice(0, end)}${HEADERS.streamEndOffset}: `, `\r\n${text.slice(end)}${body}`];
 }
 
 let dateSecond = 0;

@@ -2,8 +2,10 @@
  * What a route is. The table of them ({@link ROUTES} in routes/index.ts) is the one description of the API: the
  * router serves from it and the documentation is made from it.
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HandleTable, MountTable, PluginLogger } from '../../fs/index.ts';
+import type { VersionInfo } from '../../protocol/index.ts';
 import type { LinkRight, Links, Permission, Principal } from '../auth/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import type { Limits } from '../limits/index.ts';
@@ -66,12 +68,6 @@ export interface ServerContext {
   readonly metrics: ServerMetrics;
   /** Undefined where nobody could be asked for a token. */
   readonly links: Links | undefined;
-}
-
-export interface VersionInfo {
-  readonly version: string;
-  readonly gitCommit: string;
-  readonly buildTime: string;
 }
 
 /** One request and its answer. */

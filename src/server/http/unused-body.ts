@@ -2,8 +2,10 @@
  * Bodies where they are of no use. What would be thrown away is refused, since whoever sent it meant something by it; nothing,
  * written as an empty JSON value, is what some clients send with every request.
  */
+
 import type { IncomingMessage } from 'node:http';
 import { createError, type StreamFSError } from '../../errors/index.ts';
+import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { askForBody } from '../ingest/expectation.ts';
 import { bodyBrokeOff, bodyTimeout } from '../ingest/receive.ts';
 import { isBroken } from '../net/index.ts';
@@ -20,7 +22,7 @@ const IDENTITY = /^\s*identity\s*(?:,\s*identity\s*)*$/i;
 
 /** Whether the type of a request is JSON. */
 export function isJson(req: IncomingMessage): boolean {
-  return (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === 'application/json';
+  return (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === JSON_MEDIA_TYPE;
 }
 
 /**

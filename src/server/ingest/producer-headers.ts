@@ -2,12 +2,14 @@
  * The headers by which a producer makes its appends safe to repeat, and those it is answered with: names and rules
  * are those of the Durable Streams protocol, "Idempotent Producers" (contract 72).
  */
+
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { AppendId } from '../../core/index.ts';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { ProducerFacts } from '../../fs/index.ts';
+import { HEADERS, REQUEST_HEADERS } from '../../protocol/index.ts';
 
-const NAMES = ['Producer-Id', 'Producer-Epoch', 'Producer-Seq'] as const;
+const NAMES = [HEADERS.producerId, HEADERS.producerEpoch, HEADERS.producerSeq] as const;
 const ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
@@ -16,9 +18,9 @@ const ID = /^[\x21-\x7e]{1,128}$/;
  * @throws PRODUCER_HEADERS
  */
 export function appendIdOf(headers: IncomingHttpHeaders): AppendId | undefined {
-  const id = headers['producer-id'];
-  const epoch = headers['producer-epoch'];
-  const seq = headers['producer-seq'];
+  const id = headers[REQUEST_HEADERS.producerId];
+  const epoch = headers[REQUEST_HEADERS.producerEpoch];
+  const seq = headers[REQUEST_HEADERS.producerSeq];
   if (id === undefined && epoch === undefined && seq === undefined) return undefined;
   if (id === undefined || epoch === undefined || seq === undefined) {
     const missing = NAMES.filter((name) => headers[name.toLowerCase()] === undefined);
@@ -27,9 +29,9 @@ export function appendIdOf(headers: IncomingHttpHeaders): AppendId | undefined {
     );
   }
   if (typeof id !== 'string' || !ID.test(id)) {
-    throw invalid('Producer-Id must be 1 to 128 visible ASCII characters, without spaces');
+    throw invalid(`${HEADERS.producerId} must be 1 to 128 visible ASCII characters, without spaces`);
   }
-  return { id, epoch: whole('Producer-Epoch', epoch), seq: whole('Producer-Seq', seq) };
+  return { id, epoch: whole(HEADERS.producerEpoch, epoch), seq: whole(HEADERS.producerSeq, seq) };
 }
 
 function whole(name: string, text: string | string[]): number {
@@ -43,13 +45,13 @@ function invalid(reason: string) {
 }
 
 export function producerHeaders({ epoch, seq }: ProducerFacts): OutgoingHttpHeaders {
-  return { 'Producer-Epoch': epoch, 'Producer-Seq': seq };
+  return { [HEADERS.producerEpoch]: epoch, [HEADERS.producerSeq]: seq };
 }
 
 /** What a refusal says in headers beside its JSON. */
 export function refusalHeaders(error: unknown): OutgoingHttpHeaders {
-  if (isStreamFSError(error, 'PRODUCER_FENCED')) return { 'Producer-Epoch': Number(error.details.epoch) };
+  if (isStreamFSError(error, 'PRODUCER_FENCED')) return { [HEADERS.producerEpoch]: Number(error.details.epoch) };
   if (!isStreamFSError(error, 'PRODUCER_GAP')) return {};
   const { expected_seq: expected, received_seq: received } = error.details;
-  return { 'Producer-Expected-Seq': Number(expected), 'Producer-Received-Seq': Number(received) };
+  return { [HEADERS.producerExpectedSeq]: Number(expected), [HEADERS.producerReceivedSeq]: Number(received) };
 }

@@ -1,0 +1,41 @@
+/**
+ * Parameters that a query may have, with the one meaning that each has wherever it stands. The server reads and the client
+ * sends no others: both are typed by this list.
+ */
+export const QUERY_PARAMETERS = [
+  // What is meant.
+  'path',
+  'generation',
+  // Where to read or write.
+  'offset',
+  'size',
+  'from',
+  'last',
+  'last_lines',
+  'on_expired',
+  'whence',
+  // How to read.
+  'stream',
+  'snapshot',
+  'format',
+  'heartbeat',
+  'on_lag',
+  'timeout',
+  // How to write.
+  'atomic',
+  'create',
+  'end',
+  'end_status',
+  'flags',
+  'mode',
+  'lease',
+  'recursive',
+  // Lists.
+  'after',
+  'limit',
+  // Of a signed link.
+  'expires',
+  'signature',
+] as const;
+
+export type QueryParameter = (typeof QUERY_PARAMETERS)[number];

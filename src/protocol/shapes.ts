@@ -1,0 +1,108 @@
+/** What the API answers with as JSON, where server and client, or file systems and client, have to agree on it. */
+import type { LagPolicy } from './words.ts';
+
+/** What can be done with a path (contract 77). A server may know of more than is listed. */
+export interface PathCapabilities {
+  isAppendOnly: boolean;
+  isBroadcast: boolean;
+  isReadOnly: boolean;
+  supportsRandomWrite: boolean;
+  supportsTruncate: boolean;
+  supportsRename: boolean;
+  supportsDirectories: boolean;
+  supportsStreamRead: boolean;
+  supportsStreamWrite: boolean;
+  supportsFileHandle: boolean;
+  supportsTouch: boolean;
+  supportsSymlink: boolean;
+  /** A handle's `sync` succeeds; where everything is in memory it has nothing to do. */
+  supportsSync: boolean;
+  /** Reading takes away what was read, as from a queue. */
+  isReadDestructive: boolean;
+  /** Objects are replaced as a whole, and folders are no more than prefixes of names. */
+  isObjectStore: boolean;
+}
+
+/** What a file is beside its size and times; names are capitalised on the wire as well (contract 40). */
+export interface FileMeta {
+  /** The plugin's name. */
+  Name: string;
+  /** What kind of thing it is: `stream`, `doc`, `file`, `dir`, `device`; empty for a mount. */
+  Type: string;
+  /** More facts, as strings: decimal for numbers. */
+  Content: Record<string, string> | null;
+}
+
+/**
+ * - `live`: it has reached the live end, and follows it;
+ * - `catching-up`: it is still on its way through history;
+ * - `ending`: its stream has ended, and it is getting the rest;
+ * - `stalled`: something waits for its peer, which has taken nothing of it for a while.
+ */
+export type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
+
+/** A reader of a stream. Sizes and offsets are bytes. */
+export interface ReaderInfo {
+  id: number;
+  path: string;
+  /** `host:port` of the connection, or of who opened the handle; null where it is not known. */
+  address: string | null;
+  /** RFC 3339. */
+  since: string;
+  /** How it is sent: `raw`, `frames` or another form of a live read; `handle` for a handle that is not streamed just now. */
+  kind: string;
+  /** The handle it reads through, if it does. */
+  handle?: number;
+  policy: LagPolicy;
+  state: ReaderState;
+  /** Of the next byte it gets. */
+  offset: number;
+  /** How far it is behind the end of the stream, and how far it may be. */
+  lag: number;
+  allowed_lag: number;
+  /** Delivered to it. */
+  bytes: number;
+  skipped_bytes: number;
+  skipped_chunks: number;
+  generation: string;
+}
+
+/** A part of all readers, by id. */
+export interface ReaderList {
+  readers: ReaderInfo[];
+  /** How many there are in all. */
+  count: number;
+  /** What to ask for as `after` to get the next part; absent at the end. */
+  next?: number;
+}
+
+/** Mounts by what they are at. */
+export interface MountCounts {
+  total: number;
+  pending: number;
+  mounted: number;
+  failed: number;
+}
+
+/** Which build a server is. */
+export interface VersionInfo {
+  readonly version: string;
+  readonly gitCommit: string;
+  readonly buildTime: string;
+}
+
+/** What `GET /health` says. */
+export interface Health extends VersionInfo {
+  status: string;
+  ready: boolean;
+  degraded: boolean;
+  mounts: MountCounts;
+}
+
+/** A line that a search has found. */
+export interface GrepMatch {
+  file: string;
+  /** From 1. */
+  line: number;
+  content: string;
+}

@@ -14,6 +14,7 @@ import { CommandContext, type GlobalOptions } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { explained } from './explain.ts';
 import type { CliIo, Messages } from './io.ts';
+import { SORT_NAMES } from './top/view.ts';
 
 /** A command's work. Gives its exit code, or nothing for 0; a failure is thrown. */
 type Work<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<number | undefined>;
@@ -213,6 +214,16 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .description('list who reads, how far behind each is, and what it has lost')
     .argument('[path]', 'a stream, or a directory or mount; default: all')
     .action(run(async () => (await import('./commands/readers.ts')).readers));
+
+  program
+    .command('top')
+    .description('watch streams and slow readers, redrawn in place; q leaves. On a pipe: one table')
+    .argument('[path]', 'a stream, or a directory or mount; default: all')
+    .addOption(new Option('--sort <by>', 'what comes first').choices(SORT_NAMES).default('rate'))
+    .addOption(
+      new Option('--interval <duration>', 'time between two looks').argParser(value.duration).default(2000, '2s'),
+    )
+    .action(run(async () => (await import('./commands/top.ts')).top));
 
   program
     .command('kick')

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EXIT } from '../../src/cli/exit-codes.ts';
+import { StreamFSClient } from '../../src/client/index.ts';
 import { fakeServer } from '../client/fake-server.ts';
 import { cli, realServer } from './harness.ts';
 
 describe('commands', () => {
-  it('contract 85: ls lists names, with -l mode, size and time, with --json what the server said', async () => {
+  it('contract 85: ls lists names, with -l what matters of streams, with --json what the server said', async () => {
     const { url } = await realServer();
     await cli(['write', '--stream', '/streamfs/b'], { url, input: 'abc' }).code;
     await cli(['write', '--stream', '/streamfs/a/deep'], { url, input: 'x' }).code;
@@ -17,11 +18,43 @@ describe('commands', () => {
     const long = cli(['ls', '-l', '/streamfs'], { url });
     await long.code;
     const lines = long.out().trimEnd().split('\n');
-    expect(lines[0]).toMatch(/^-r--r--r-- +\d+ +\d{4}-\d\d-\d\dT[\d:]+Z +README$/);
-    expect(lines[2]).toMatch(/^-rw-r--r-- +3 +\d{4}-\d\d-\d\dT[\d:]+(Z|[+-]\d\d:\d\d) +b$/);
+    expect(lines[0]).toMatch(/^MODE +SIZE +STATE +READERS +RETAINED +LOST +AGE +TYPE +NAME$/);
+    expect(lines[1]).toMatch(/^-r--r--r-- +[\d.]+K?B +- +- +- +- +- +- +README$/);
+    expect(lines[3]).toMatch(/^-rw-r--r-- +3B +open +0 +3B +0B +\d+s +\S+ +b$/);
     const json = cli(['--json', 'ls', '/streamfs'], { url });
     await json.code;
     expect(JSON.parse(json.out())[2]).toMatchObject({ name: 'b', size: 3, mode: 420, isDir: false });
+  });
+
+  it('contract 85: ls -l shows ended streams with their status, losses and types; of files mode, size and time', async () => {
+    const { url } = await realServer();
+    const client = new StreamFSClient({ url });
+    await client.mount('streamfs', '/small', { ring_buffer_size: '64KB', channel_buffer_size: '64KB' });
+    const reading = client.openHandle('/small/x');
+    const handle = await reading;
+    await client.write('/small/x', new Uint8Array(200 * 1024), { end: true, endStatus: 'signal SIGKILL' });
+    await handle.read({ size: 1 });
+    await client.write('/memfs/f', new Uint8Array(2048));
+    const streams = cli(['ls', '-l', '/small/x'], { url });
+    await streams.code;
+    expect(streams.out().split('\n')[1]).toMatch(
+      /^-rw-r--r-- +200\.0KB +ended: signal SIGKILL +1 +64\.0KB +136\.0KB +\d+s +\S+ +x$/,
+    );
+    const files = cli(['ls', '-l', '/memfs'], { url });
+    await files.code;
+    expect(files.out()).toMatch(/^-rw-r--r-- +2\.0KB +\d{4}-\d\d-\d\dT[\d:]+(Z|[+-]\d\d:\d\d) +f$/m);
+  });
+
+  it('contract 85: stat has human units beside the numbers, in groups', async () => {
+    const { url } = await realServer();
+    await new StreamFSClient({ url }).write('/streamfs/x', new Uint8Array(3000), { end: true, endStatus: 'exit 3' });
+    const run = cli(['stat', '/streamfs/x'], { url });
+    expect(await run.code).toBe(0);
+    expect(run.out()).toMatch(
+      /\n\nstate: ended\nend_status: exit 3\ngeneration: \w+\n\ntotal_written: 3000 \(2\.9KB\)\n/,
+    );
+    expect(run.out()).toMatch(/^modified: .* \(\d+s ago\)$/m);
+    expect(run.out()).toMatch(/\nretained: 3000 \(2\.9KB\)\n/);
   });
 
   it('ls of a file is the file, of nothing an error, of the default the root', async () => {

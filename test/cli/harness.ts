@@ -44,6 +44,7 @@ export interface CliOptions {
   stdout?: Writable;
   errIsTerminal?: boolean;
   inIsTerminal?: boolean;
+  outIsTerminal?: boolean;
   outputCheck?: CliIo['outputCheck'];
 }
 
@@ -51,6 +52,7 @@ export interface CliOptions {
 export function cli(argv: string[], options: CliOptions = {}): CliRun {
   const stdin = Object.assign(new PassThrough(), options.inIsTerminal ? { isTTY: true } : {});
   const captured = new Capture();
+  if (options.outIsTerminal) captured.isTTY = true;
   const stdout = options.stdout ?? captured;
   const err = new Capture();
   if (options.errIsTerminal) err.isTTY = true;

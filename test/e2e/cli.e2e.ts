@@ -237,8 +237,8 @@ describe('what it prints', () => {
     expect(await run('ls')).toBe('dev/\nmemfs/\nstreamfs/\n');
     expect(await run('ls', '/streamfs')).toBe('README\na/\nb\n');
     const long = (await run('ls', '-l', '/streamfs')).trimEnd().split('\n');
-    expect(long.map((line) => line.split(/\s+/)[0])).toEqual(['-r--r--r--', 'drwxr-xr-x', '-rw-r--r--']);
-    expect(long[2]).toMatch(/^-rw-r--r-- +5 +\d{4}-\d\d-\d\dT\S+ +b$/);
+    expect(long.map((line) => line.split(/\s+/)[0])).toEqual(['MODE', '-r--r--r--', 'drwxr-xr-x', '-rw-r--r--']);
+    expect(long[3]).toMatch(/^-rw-r--r-- +5B +open +0 +5B +0B +\d+s +\S+ +b$/);
     expect(JSON.parse(await run('--json', 'ls', '/streamfs'))).toMatchObject([
       { name: 'README' },
       { name: 'a' },

@@ -1,6 +1,8 @@
 import { type FileInfo, isClientError } from '../../client/index.ts';
+import { formatSize } from '../../units/index.ts';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../io.ts';
+import { formatAge, streamFacts } from '../stream-facts.ts';
 import { table } from '../table.ts';
 
 /** `streamfs ls [-l] [PATH]`: a directory's entries, or the file itself. */
@@ -26,14 +28,45 @@ function nameOf(entry: FileInfo): string {
   return printable(entry.name) + (entry.isDir && entry.name !== '/' ? '/' : '');
 }
 
+const HEADINGS = ['MODE', 'SIZE', 'STATE', 'READERS', 'RETAINED', 'LOST', 'AGE', 'TYPE', 'NAME'];
+const NUMBERS = ['SIZE', 'READERS', 'RETAINED', 'LOST', 'AGE'].map((heading) => HEADINGS.indexOf(heading));
+
+/** Where there are streams, what matters of them; otherwise what matters of files. */
 function longLines(entries: readonly FileInfo[]): string[] {
-  const rows = entries.map((entry) => [
-    modeText(entry),
-    String(entry.size),
-    entry.modTime.replace(/\.\d+/, ''),
-    nameOf(entry),
-  ]);
-  return table(rows, [1]);
+  const now = Date.now();
+  const rows = entries.map((entry) => ({ entry, facts: streamFacts(entry, now) }));
+  if (rows.every(({ facts }) => facts === undefined)) {
+    return table(
+      entries.map((entry) => [
+        modeText(entry),
+        formatSize(entry.size),
+        entry.modTime.replace(/\.\d+/, ''),
+        nameOf(entry),
+      ]),
+      [1],
+    );
+  }
+  return table(
+    [
+      HEADINGS,
+      ...rows.map(({ entry, facts }) => [
+        modeText(entry),
+        formatSize(entry.size),
+        ...(facts === undefined
+          ? ['-', '-', '-', '-', '-', '-']
+          : [
+              printable(facts.state),
+              String(facts.readers),
+              formatSize(facts.retained),
+              formatSize(facts.lost),
+              formatAge(facts.age),
+              printable(facts.contentType),
+            ]),
+        nameOf(entry),
+      ]),
+    ],
+    NUMBERS,
+  );
 }
 
 /** `drwxr-xr-x` */

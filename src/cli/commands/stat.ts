@@ -1,8 +1,27 @@
+import type { FileInfo } from '../../client/index.ts';
+import { formatSize } from '../../units/index.ts';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../io.ts';
+import { formatAge, streamFacts } from '../stream-facts.ts';
 import { modeText } from './ls.ts';
 
-/** `streamfs stat PATH`: one fact a line, those of the file system under their own names. */
+type Facts = [name: string, text: string][];
+
+/** The facts of a stream that belong together, by the names they have on the wire. What is in none of them comes last. */
+const GROUPS = [
+  ['state', 'end_status', 'generation'],
+  ['total_written', 'total_chunks', 'start_offset', 'end_offset', 'retained', 'memory'],
+  ['active_readers', 'max_lag', 'skipped_bytes', 'skipped_chunks'],
+] as const;
+
+/** Bytes, which are shown in a larger unit as well. */
+const SIZES: ReadonlySet<string> = new Set([
+  ...['size', 'total_written', 'retained', 'memory', 'max_lag', 'skipped_bytes'],
+  ...['ring_buffer_size', 'channel_buffer_size'],
+]);
+const READABLE_FROM_BYTES = 1024;
+
+/** `streamfs stat PATH`: one fact a line, in groups, those of the file system under their own names. */
 export async function stat(context: CommandContext, path: string): Promise<undefined> {
   const client = await context.client();
   const info = await client.stat(path);
@@ -10,14 +29,38 @@ export async function stat(context: CommandContext, path: string): Promise<undef
     await context.printJson(info);
     return;
   }
-  const facts: [string, string][] = [
+  const groups = [fileFacts(info), ...contentGroups(info)].filter((group) => group.length > 0);
+  const lines = groups.map((group) => group.map(([name, text]) => printable(`${name}: ${readable(name, text)}`)));
+  await context.print(lines.map((group) => group.join('\n')).join('\n\n'));
+}
+
+function fileFacts(info: FileInfo): Facts {
+  const age = formatAge(Math.max(0, Date.now() - Date.parse(info.modTime)));
+  return [
     ['name', info.name],
     ['type', info.meta.Type || (info.isDir ? 'directory' : 'file')],
     ['plugin', info.meta.Name],
     ['size', String(info.size)],
     ['mode', `${modeText(info)} (${info.mode.toString(8).padStart(4, '0')})`],
-    ['modified', info.modTime],
-    ...Object.entries(info.meta.Content ?? {}),
+    ['modified', `${info.modTime} (${age} ago)`],
   ];
-  for (const [name, text] of facts) await context.print(printable(`${name}: ${text}`));
+}
+
+function contentGroups(info: FileInfo): Facts[] {
+  const facts = streamFacts(info);
+  const content: Record<string, string> = {
+    ...info.meta.Content,
+    ...(facts === undefined ? {} : { retained: String(facts.retained) }),
+  };
+  const grouped = new Set<string>(GROUPS.flat());
+  const named = GROUPS.map((names) =>
+    names.flatMap((name): Facts => (content[name] === undefined ? [] : [[name, content[name]]])),
+  );
+  // The content type of a stream stands under the name that it has as a setting.
+  return [...named, Object.entries(content).filter(([name]) => !grouped.has(name))];
+}
+
+function readable(name: string, text: string): string {
+  const bytes = Number(text);
+  return SIZES.has(name) && bytes >= READABLE_FROM_BYTES ? `${text} (${formatSize(bytes)})` : text;
 }

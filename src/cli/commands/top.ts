@@ -1,0 +1,143 @@
+import process from 'node:process';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { StreamFSClient } from '../../client/index.ts';
+import type { CommandContext } from '../context.ts';
+import { InterruptedError } from '../exit-codes.ts';
+import { explained } from '../explain.ts';
+import { isTerminal } from '../io.ts';
+import { type Sample, takeSample } from '../top/sample.ts';
+import { Screen } from '../top/screen.ts';
+import { render, SORT_NAMES, SORTS, type Sort, type View } from '../top/view.ts';
+
+interface Options {
+  /** Milliseconds. */
+  interval: number;
+  sort: Sort;
+}
+
+/** Between the two samples that a rate is made of, where one table is all that is wanted; in milliseconds. */
+const RATE_MS = 1000;
+/** Of a table that no terminal limits. */
+const PIPE_COLUMNS = 120;
+
+/** `streamfs top [PATH]`: redrawn in place on a terminal, one table elsewhere. */
+export async function top(context: CommandContext, path: string | undefined, options: Options): Promise<undefined> {
+  const client = await context.client();
+  const { json } = context.global;
+  if (!json && isTerminal(context.io.stdout)) {
+    await new Top(context, client, path, options).run();
+    return;
+  }
+  const first = await takeSample(client, path, undefined, context.signal);
+  await pause(RATE_MS, undefined, { signal: context.signal });
+  const sample = await takeSample(client, path, first, context.signal);
+  const { streams, slow, readers } = sample;
+  if (json) {
+    await context.printJson({ streams, slow_readers: slow, readers });
+    return;
+  }
+  const view: View = { url: client.url, sort: options.sort, isReversed: false, scroll: 0 };
+  const { lines } = render(sample, view, { width: PIPE_COLUMNS, height: Number.POSITIVE_INFINITY });
+  // The keys mean nothing here.
+  for (const line of lines.filter((_, n) => n !== 1)) await context.print(line);
+}
+
+class Top {
+  private readonly context: CommandContext;
+  private readonly client: StreamFSClient;
+  private readonly path: string | undefined;
+  private readonly interval: number;
+  private readonly screen: Screen;
+  private readonly view: View;
+  private readonly leaving = new AbortController();
+  private sample: Sample | undefined;
+
+  constructor(context: CommandContext, client: StreamFSClient, path: string | undefined, { interval, sort }: Options) {
+    const { stdin, stdout } = context.io;
+    this.context = context;
+    this.client = client;
+    this.path = path;
+    this.interval = interval;
+    this.screen = new Screen(stdout, isTerminal(stdin) ? stdin : undefined);
+    this.view = { url: client.url, sort, isReversed: false, scroll: 0 };
+  }
+
+  async run(): Promise<void> {
+    const { context, screen } = this;
+    const signal = AbortSignal.any([context.signal, this.leaving.signal]);
+    // A server that is not there is said where it can be read, not on a screen that goes.
+    this.sample = await takeSample(this.client, this.path, undefined, signal);
+    const releases = [
+      screen.onResize(() => this.draw()),
+      screen.onKey((key) => this.press(key)),
+      context.io.process?.takeSignals((name) => this.onSignal(name)),
+    ];
+    screen.enter();
+    try {
+      this.draw();
+      while (!signal.aborted) {
+        await pause(this.interval, undefined, { signal });
+        await this.refresh(signal);
+        this.draw();
+      }
+    } catch (error) {
+      if (!this.leaving.signal.aborted) throw error;
+      const { reason } = this.leaving.signal;
+      if (reason instanceof InterruptedError) throw reason;
+    } finally {
+      for (const release of releases) release?.();
+      screen.leave();
+    }
+  }
+
+  private async refresh(signal: AbortSignal): Promise<void> {
+    try {
+      this.sample = await takeSample(this.client, this.path, this.sample, signal);
+      this.view.problem = undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      const known = await explained(error, this.context);
+      this.view.problem = known instanceof Error ? known.message : String(known);
+    }
+  }
+
+  private draw(): void {
+    if (this.sample === undefined) return;
+    const { lines, scroll } = render(this.sample, this.view, this.screen.size);
+    this.view.scroll = scroll;
+    this.screen.draw(lines);
+  }
+
+  private press(key: string): void {
+    const { view } = this;
+    const page = Math.max(1, this.screen.size.height - 5);
+    const steps: Record<string, number> = {
+      ...{ '\x1b[A': -1, k: -1, '\x1b[B': 1, j: 1 },
+      ...{ '\x1b[5~': -page, b: -page, '\x1b[6~': page, ' ': page },
+    };
+    if (key === 'q' || key === 'Q' || key === '\x04') this.leaving.abort();
+    else if (key === '\x03') this.leaving.abort(new InterruptedError('SIGINT'));
+    else if (Object.hasOwn(steps, key)) view.scroll = Math.max(0, view.scroll + steps[key]!);
+    const sort = SORT_NAMES.find((name) => SORTS[name].key === key);
+    if (sort !== undefined) {
+      view.isReversed = sort === view.sort && !view.isReversed;
+      view.sort = sort;
+      view.scroll = 0;
+    }
+    if (!this.leaving.signal.aborted) this.draw();
+  }
+
+  /** What would end or stop the process at once leaves the terminal as it was first. */
+  private onSignal(name: NodeJS.Signals): boolean {
+    if (name === 'SIGHUP' || name === 'SIGQUIT') this.leaving.abort(new InterruptedError('SIGTERM'));
+    if (name === 'SIGTSTP') {
+      this.screen.leave();
+      process.kill(process.pid, 'SIGSTOP');
+    }
+    if (name === 'SIGCONT') {
+      this.screen.enter();
+      this.draw();
+    }
+    return false;
+  }
+}

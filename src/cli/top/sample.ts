@@ -1,0 +1,85 @@
+/** What `top` shows, as the server tells it at one moment. */
+import type { FileInfo, ReaderInfo, StreamFSClient } from '../../client/index.ts';
+import { isClientError } from '../../client/index.ts';
+import { type StreamFacts, streamFacts } from '../stream-facts.ts';
+
+export interface StreamRow extends StreamFacts {
+  path: string;
+  /** Bytes a second since the sample before; 0 in the first. */
+  rate: number;
+}
+
+export interface Sample {
+  /** By `performance.now`. */
+  at: number;
+  streams: StreamRow[];
+  /** Readers that are behind, have lost something or take nothing: the worst first. */
+  slow: ReaderInfo[];
+  readers: number;
+}
+
+/** Requests for directories that are under way at a time. */
+const PARALLEL = 8;
+/** Readers that are looked at; of a crowd that is larger, only the oldest. */
+const MAX_READERS = 5000;
+
+/** @param path a stream, directory or mount; undefined for all */
+export async function takeSample(
+  client: StreamFSClient,
+  path: string | undefined,
+  before: Sample | undefined,
+  signal: AbortSignal,
+): Promise<Sample> {
+  const found = await streamsBelow(client, path ?? '/');
+  const { readers, count } = await readersBelow(client, path, signal);
+  const at = performance.now();
+  const earlier = new Map(before?.streams.map((row) => [row.path, row.written]));
+  const seconds = before === undefined ? 1 : Math.max(0.001, (at - before.at) / 1000);
+  const streams = found.map(([streamPath, facts]): StreamRow => {
+    const since = facts.written - (earlier.get(streamPath) ?? (before === undefined ? facts.written : 0));
+    return { ...facts, path: streamPath, rate: Math.max(0, since) / seconds };
+  });
+  const slow = readers
+    .filter(({ lag, skipped_bytes, state }) => lag > 0 || skipped_bytes > 0 || state === 'stalled')
+    .sort((a, b) => b.lag - a.lag || b.skipped_bytes - a.skipped_bytes || a.id - b.id);
+  return { at, streams, slow, readers: count };
+}
+
+async function streamsBelow(client: StreamFSClient, path: string): Promise<[string, StreamFacts][]> {
+  const streams: [string, StreamFacts][] = [];
+  const directories: string[] = [];
+  const now = Date.now();
+  const take = (at: string, info: FileInfo) => {
+    const facts = streamFacts(info, now);
+    if (facts !== undefined) streams.push([at, facts]);
+    // Of other file systems nothing is shown, so nothing need be listed.
+    else if (info.isDir && (info.meta.Name === 'streamfs' || info.meta.Name === '')) directories.push(at);
+  };
+  const visit = async (directory: string) => {
+    try {
+      const prefix = directory === '/' ? '/' : `${directory}/`;
+      for (const info of await client.list(directory)) take(prefix + info.name, info);
+    } catch (error) {
+      if (isClientError(error, 'NOT_A_DIRECTORY')) take(directory, await client.stat(directory));
+      // It may be gone since it was listed, and a mount may have failed to start.
+      else if (directory === path || !isClientError(error, 'STREAM_NOT_FOUND', 'MOUNT_NOT_READY', 'MOUNT_FAILED')) {
+        throw error;
+      }
+    }
+  };
+  await visit(path === '/' ? path : path.replace(/\/+$/, ''));
+  while (directories.length > 0) await Promise.all(directories.splice(0, PARALLEL).map(visit));
+  return streams;
+}
+
+async function readersBelow(client: StreamFSClient, path: string | undefined, signal: AbortSignal) {
+  const readers: ReaderInfo[] = [];
+  let count = 0;
+  for (let after: number | undefined = 0; after !== undefined && readers.length < MAX_READERS; ) {
+    const page = await client.readers({ after, signal, ...(path === undefined ? {} : { path }) });
+    readers.push(...page.readers);
+    count = page.count;
+    after = page.next;
+  }
+  return { readers, count };
+}

@@ -15,6 +15,8 @@ export default defineConfig({
     'server/index': 'src/server/index.ts',
     'client/index': 'src/client/index.ts',
     'cli/main': 'src/cli/main.ts',
+    // Only for the build, which writes the manual pages with it.
+    'cli/manual': 'src/cli/manual.ts',
   },
   format: 'esm',
   platform: 'node',

@@ -4,9 +4,9 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ROOT, runTool } from './run.mjs';
 
 const DIST = join(ROOT, 'dist');
@@ -56,6 +56,7 @@ export async function build({ ifNeeded = false, write } = {}) {
   try {
     const code = await runTool('tsdown', ['--out-dir', aside], { env, quiet: true, write });
     if (code !== 0) return code;
+    await writeManual(aside, env.STREAMFS_BUILD_TIME.slice(0, 10));
     rmSync(STAMP, { force: true });
     rmSync(DIST, { recursive: true, force: true });
     renameSync(aside, DIST);
@@ -64,6 +65,15 @@ export async function build({ ifNeeded = false, write } = {}) {
   } finally {
     rmSync(aside, { recursive: true, force: true });
   }
+}
+
+/** The manual pages of the program that has just been built; npm links them where `man` looks (package.json). */
+async function writeManual(dist, date) {
+  const { manualPages } = await import(pathToFileURL(join(dist, 'cli', 'manual.js')).href);
+  mkdirSync(join(dist, 'man'));
+  for (const [name, text] of manualPages(date)) writeFileSync(join(dist, 'man', name), text);
+  rmSync(join(dist, 'cli', 'manual.js'));
+  rmSync(join(dist, 'cli', 'manual.d.ts'), { force: true });
 }
 
 function gitCommit() {

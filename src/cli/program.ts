@@ -11,10 +11,12 @@ import * as value from './arguments.ts';
 import { END_WATCH } from './child/words.ts';
 import { SHELLS } from './completion/scripts.ts';
 import { CommandContext, type GlobalOptions } from './context.ts';
+import { EXAMPLES, type Example } from './examples.ts';
 import { EXIT } from './exit-codes.ts';
 import { explained } from './explain.ts';
 import type { CliIo, Messages } from './io.ts';
 import { SORT_NAMES } from './top/view.ts';
+import { VALUES } from './values.ts';
 
 /** A command's work. Gives its exit code, or nothing for 0; a failure is thrown. */
 type Work<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<number | undefined>;
@@ -55,7 +57,6 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option('-q, --quiet', 'no progress and no notes; errors and losses are told all the same')
     .helpCommand(true)
     .showSuggestionAfterError(true)
-    .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', exitCodeHelp());
 
   program
@@ -268,7 +269,33 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .argument('[word...]')
     .action(run(async () => (await import('./commands/complete.ts')).complete(program)));
 
+  program
+    .command('options', { hidden: true })
+    .description('options that every command takes, what values may be given, and the exit codes')
+    .helpOption(false)
+    .configureHelp({ formatHelp: () => `${optionsHelp(program)}\n` })
+    .action(run(async () => async (context) => context.print(optionsHelp(program)) as Promise<undefined>));
+
+  for (const command of program.commands) {
+    const examples = EXAMPLES[command.name()];
+    if (examples !== undefined) command.addHelpText('after', examplesHelp(examples));
+  }
   return { command: program, exitCode: () => exitCode };
+}
+
+function examplesHelp(examples: readonly Example[]): string {
+  const lines = examples.map(({ line, does }) => `  ${does}:\n    ${line}`);
+  return `\nExamples:\n${lines.join('\n')}\n\nOptions of every command, and what the values mean: streamfs help options`;
+}
+
+function optionsHelp(program: Command): string {
+  const help = program.createHelp();
+  const options = help.visibleOptions(program).map((option) => [option.flags, help.optionDescription(option)] as const);
+  const values = VALUES.map(({ name, meaning }) => [`<${name}>`, meaning] as const);
+  const width = Math.max(...[...options, ...values].map(([term]) => term.length));
+  const lines = (rows: readonly (readonly [string, string])[]) =>
+    rows.map(([term, meaning]) => `  ${term.padEnd(width)}  ${meaning}`).join('\n');
+  return `Options of every command:\n${lines(options)}\n\nValues:\n${lines(values)}\n${exitCodeHelp()}`;
 }
 
 function exitCodeHelp(): string {

@@ -3,9 +3,11 @@
  * wrong. `npm run docs` writes what is made here; a test fails while the committed pages say anything else.
  */
 import type { Command } from 'commander';
+import { EXAMPLES } from '../../src/cli/examples.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { Messages } from '../../src/cli/io.ts';
 import { buildProgram } from '../../src/cli/program.ts';
+import { VALUES } from '../../src/cli/values.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
 import { ERRORS } from '../../src/errors/index.ts';
@@ -24,12 +26,19 @@ export function commands(): Command {
   return buildProgram(io, new Messages(io)).command;
 }
 
+/** Those that help shows. */
+function visibleCommands(): Command[] {
+  const program = commands();
+  const visible = program.createHelp().visibleCommands(program);
+  return visible.filter((command) => command.name() !== 'help');
+}
+
 // ── pieces, which written pages and the reference share ─────────────────────────────────────────────────────────────────
 
 function commandTable(): string {
   return table(
     ['command', 'what it does'],
-    commands().commands.map((command) => [code(usageOf(command)), plain(command.description())]),
+    visibleCommands().map((command) => [code(usageOf(command)), plain(command.description())]),
   );
 }
 
@@ -139,16 +148,27 @@ function commandLine(): string {
     '## Command line',
     'Options of every command:',
     optionTable(program),
-    ...program.commands.flatMap((command) => [
+    ...visibleCommands().flatMap((command) => [
       `### ${code(`streamfs ${command.name()}`)}`,
       plain(`${capital(command.description())}.`),
       `Usage: ${code(`streamfs ${usageOf(command)}`)}`,
       ...(command.options.length === 0 ? [] : [optionTable(command)]),
+      examplesOf(command.name()),
     ]),
+    '### Values',
+    table(
+      ['value', 'meaning'],
+      VALUES.map(({ name, meaning }) => [code(`<${name}>`), plain(meaning)]),
+    ),
     '### Exit codes',
     exitTable(),
   ];
   return parts.join('\n\n');
+}
+
+function examplesOf(name: string): string {
+  const lines = (EXAMPLES[name] ?? []).flatMap(({ line, does }) => [`# ${does}.`, line]);
+  return ['```sh', ...lines, '```'].join('\n');
 }
 
 function optionTable(command: Command): string {

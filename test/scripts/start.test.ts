@@ -13,6 +13,7 @@ const out = process.argv[process.argv.indexOf('--out-dir') + 1];
 const source = readFileSync('src/a.ts', 'utf8').trim();
 if (source === 'broken') { console.log('cannot build this'); process.exit(3); }
 mkdirSync(out + '/cli', { recursive: true });
+writeFileSync(out + '/cli/manual.js', 'export const manualPages = () => new Map([["p.1", "a page"]]);');
 writeFileSync(out + '/cli/main.js', 'console.log(JSON.stringify([' + JSON.stringify(source) + ', ...process.argv.slice(2)])); process.exitCode = 42;');
 `;
 

@@ -1,6 +1,9 @@
 /**
- * Reads TOML. The parser tells no positions, so the lines of keys are found in the text: each table header and each
- * `key =` at the beginning of a line. What stands inside an inline table is found at the line of that table.
+ * Reads TOML. The parser tells no positions, so the lines of keys and items are found by a scan of the text, which is
+ * known to be valid by then: only keys, brackets and strings matter.
+ *
+ * toml-eslint-parser has positions, and was tried in its place: a key `__proto__` in a text changed Object.prototype, whole
+ * numbers beyond 2^53 became others without an error, and a text of 2,000 mounts took 5.2 s in place of 0.7 s.
  */
 import { parse, TomlError } from 'smol-toml';
 import type { KeyPath, ParseResult } from './document.ts';
@@ -8,7 +11,7 @@ import type { KeyPath, ParseResult } from './document.ts';
 export function parseTomlDocument(text: string): ParseResult {
   try {
     const value: unknown = parse(text);
-    const lines = keyLines(text);
+    const lines = new LineScan(text).lines();
     return { document: { value, lineOf: (path) => nearest(lines, path) } };
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
@@ -17,67 +20,140 @@ export function parseTomlDocument(text: string): ParseResult {
   }
 }
 
-const PART = `(?:[A-Za-z0-9_-]+|"(?:[^"\\\\\\n]|\\\\.)*"|'[^'\\n]*')`;
-const DOTTED = `${PART}(?:[ \\t]*\\.[ \\t]*${PART})*`;
-const HEADER = new RegExp(`^[ \\t]*(\\[\\[?)[ \\t]*(${DOTTED})[ \\t]*\\]`);
-const KEY = new RegExp(`^[ \\t]*(${DOTTED})[ \\t]*=(.*)$`);
+/** Finds the line of every table, key and item of a valid text, by its path. */
+class LineScan {
+  readonly #text: string;
+  readonly #found = new Map<string, number>();
+  /** The index of the last table of each array of tables. */
+  readonly #lastTable = new Map<string, number>();
+  #at = 0;
+  #line = 1;
 
-/** The line of every table and key, by its path. Of an array of tables each table has its index in the path. */
-function keyLines(text: string): Map<string, number> {
-  const found = new Map<string, number>();
-  const arrays = new Map<string, number>();
-  const note = (path: KeyPath, line: number) => {
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  lines(): ReadonlyMap<string, number> {
+    let table: KeyPath = [];
+    for (this.#skipBlank(); this.#at < this.#text.length; this.#skipBlank()) {
+      if (this.#takes('[[')) {
+        const path = this.#resolved(this.#key());
+        const index = (this.#lastTable.get(id(path)) ?? -1) + 1;
+        this.#lastTable.set(id(path), index);
+        table = [...path, index];
+        this.#note(table);
+        this.#takes(']]');
+      } else if (this.#takes('[')) {
+        table = this.#resolved(this.#key());
+        this.#note(table);
+        this.#takes(']');
+      } else this.#pair(table);
+    }
+    return this.#found;
+  }
+
+  #pair(table: KeyPath): void {
+    const path = [...table, ...this.#key()];
+    this.#note(path);
+    this.#takes('=');
+    this.#skipSpace();
+    this.#value(path);
+  }
+
+  #value(path: KeyPath): void {
+    if (this.#takes('[')) {
+      for (let index = 0; !this.#isOver(']'); index++) {
+        this.#note([...path, index]);
+        this.#value([...path, index]);
+      }
+    } else if (this.#takes('{')) {
+      while (!this.#isOver('}')) this.#pair(path);
+    } else if (this.#string() === undefined && this.#match(/[^,\]}#\n]+/y) === '') {
+      // As above.
+      this.#at += 1;
+    }
+  }
+
+  /** Whether a list has come to its end, which is taken then. */
+  #isOver(end: string): boolean {
+    this.#skipBlank();
+    if (this.#takes(',')) this.#skipBlank();
+    return this.#takes(end) || this.#at >= this.#text.length;
+  }
+
+  /** The parts of a key, dotted or not, with the space around them. */
+  #key(): string[] {
+    const parts: string[] = [];
+    do {
+      this.#skipSpace();
+      const start = this.#at;
+      const quoted = this.#string();
+      if (quoted === undefined) parts.push(this.#match(/[A-Za-z0-9_-]*/y));
+      else parts.push(quoted.startsWith('"') ? unescaped(quoted) : quoted.slice(1, -1));
+      this.#skipSpace();
+      // A text that is not understood must not be scanned for ever.
+      if (this.#at === start) this.#at += 1;
+    } while (this.#takes('.'));
+    return parts;
+  }
+
+  /** A string with its quotes, of one line or several; undefined where none begins. */
+  #string(): string | undefined {
+    const found =
+      this.#match(/"""(?:[^\\]|\\[\s\S])*?"""(?:"{1,2}(?!"))?|'''[\s\S]*?'''(?:'{1,2}(?!'))?/y) ||
+      this.#match(/"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y);
+    return found === '' ? undefined : found;
+  }
+
+  #skipBlank(): void {
+    this.#match(/(?:\s|#[^\n]*)*/y);
+  }
+
+  #skipSpace(): void {
+    this.#match(/[ \t]*/y);
+  }
+
+  #takes(sign: string): boolean {
+    if (!this.#text.startsWith(sign, this.#at)) return false;
+    this.#at += sign.length;
+    return true;
+  }
+
+  #match(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
+    const [found = ''] = pattern.exec(this.#text) ?? [];
+    this.#at += found.length;
+    for (let at = found.indexOf('\n'); at >= 0; at = found.indexOf('\n', at + 1)) this.#line += 1;
+    return found;
+  }
+
+  /** A header below an array of tables means the array's last table. */
+  #resolved(path: readonly string[]): KeyPath {
+    const out: PropertyKey[] = [];
+    path.forEach((part, index) => {
+      out.push(part);
+      const last = this.#lastTable.get(id(out));
+      if (last !== undefined && index < path.length - 1) out.push(last);
+    });
+    return out;
+  }
+
+  /** What a path goes through is there from its first key on. */
+  #note(path: KeyPath): void {
     for (let length = 1; length <= path.length; length++) {
       const key = id(path.slice(0, length));
-      if (!found.has(key)) found.set(key, line);
+      if (!this.#found.has(key)) this.#found.set(key, this.#line);
     }
-  };
-  let table: PropertyKey[] = [];
-  let quote: string | undefined;
-  text.split('\n').forEach((content, index) => {
-    if (quote !== undefined) {
-      if (content.includes(quote)) quote = undefined;
-      return;
-    }
-    const header = HEADER.exec(content);
-    if (header) {
-      table = withIndexes(parts(header[2]!), arrays);
-      if (header[1] === '[[') {
-        const item = (arrays.get(id(table)) ?? -1) + 1;
-        arrays.set(id(table), item);
-        table = [...table, item];
-      }
-      note(table, index + 1);
-      return;
-    }
-    const key = KEY.exec(content);
-    if (!key) return;
-    note([...table, ...parts(key[1]!)], index + 1);
-    quote = openQuote(key[2]!);
-  });
-  return found;
+  }
 }
 
-/** A header below an array of tables means the array's last table. */
-function withIndexes(path: readonly string[], arrays: ReadonlyMap<string, number>): PropertyKey[] {
-  const out: PropertyKey[] = [];
-  path.forEach((part, index) => {
-    out.push(part);
-    const last = arrays.get(id(out));
-    if (last !== undefined && index < path.length - 1) out.push(last);
-  });
-  return out;
-}
-
-function parts(dotted: string): string[] {
-  return (dotted.match(new RegExp(PART, 'g')) ?? []).map((part) => part.replace(/^(["'])(.*)\1$/, '$2'));
-}
-
-/** The quotes of a text that begins on this line and ends on a later one. */
-function openQuote(value: string): string | undefined {
-  const opened = /^\s*("""|''')/.exec(value)?.[1];
-  if (opened === undefined) return undefined;
-  return value.indexOf(opened, value.indexOf(opened) + 3) < 0 ? opened : undefined;
+function unescaped(quoted: string): string {
+  try {
+    return String(JSON.parse(quoted));
+  } catch {
+    // Escapes that TOML has and JSON has not: such a key is found at the line of its table.
+    return quoted.slice(1, -1);
+  }
 }
 
 function nearest(lines: ReadonlyMap<string, number>, path: KeyPath): number | undefined {

@@ -335,6 +335,41 @@ enabled = "no"
     ]);
   });
 
+  it('name the line in TOML of items of lists over several lines, past strings that look like keys', () => {
+    const text = `[server]
+allowed_hosts = [
+  "a.example", # server.no_auth = 1
+  5,
+]
+"no_auth" = 1
+
+[server . cors] # origins = 1
+origins = ['''
+log_level = "x"
+''']
+
+[server.limits]
+"connections" = "\\"=" # "
+mounts = "x]"
+
+[plugins]
+streamfs = [
+  { name = "a", path = "/a" },
+  { name = "b", path = "/b", enabled = 2 },
+  { name = "c", path = "/c" },
+]
+`;
+    const found = refusal(text, 'c.toml');
+    expect(found.map((line) => line.replace(/^(c\.toml:\d+: [\w.[\]]+).*$/s, '$1'))).toEqual([
+      'c.toml:4: server.allowed_hosts[1]',
+      'c.toml:6: server.no_auth',
+      'c.toml:9: server.cors.origins[0]',
+      'c.toml:14: server.limits.connections',
+      'c.toml:15: server.limits.mounts',
+      'c.toml:20: plugins.streamfs[1].enabled',
+    ]);
+  });
+
   it('contract 44: tell that a path is one that no mount could have, also where it is made of the name of a plugin', () => {
     for (const name of ['..', 'a/../b', '"\\0x"', '/', `"${'n'.repeat(256)}"`]) {
       expect(refusal(`plugins:\n  ${name}: {}\n`)).toEqual([

@@ -11,6 +11,7 @@ import { CAN_PIN } from './processes.mjs';
 import {
   figure,
   intoDocument,
+  isNoisy,
   machineLines,
   markdownTables,
   median,
@@ -153,7 +154,10 @@ function report(result) {
     ? markdownTables(result)
     : `${machineLines(result).join('\n')}\n${terminalTable(result)}`;
   process.stdout.write(`${text}\n`);
-  if (options['write-docs']) {
+  if (options['write-docs'] && isNoisy(result)) {
+    say('not written to docs/performance.md: the run was noisy');
+    process.exitCode = 1;
+  } else if (options['write-docs']) {
     writeFileSync(DOCUMENT, intoDocument(readFileSync(DOCUMENT, 'utf8'), markdownTables(result)));
     say(`written to docs/performance.md`);
   }

@@ -10,7 +10,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --agfs URL           also a server of AGFS's HTTP API that runs on this machine, with /streamfs mounted
   --agfs-pid PID       its process, for CPU time and memory
   --markdown           the tables in Markdown on stdout
-  --write-docs         the tables into docs/performance.md
+  --write-docs         the tables into docs/performance.md, if the run was quiet
   --record-baseline    records anew what test/e2e/cost.e2e.ts compares with, and measures nothing else
 `;
 

@@ -43,6 +43,11 @@ export function spreadOf(cells) {
 
 const percent = (share) => (share === undefined ? '?' : `${(share * 100).toFixed(0)} %`);
 
+/** Whether other programs had so much of the machine that figures of one run must not be compared with another's. */
+export function isNoisy({ noise }) {
+  return noise.othersCores > 0.1 || noise.waiting > 0.05 || noise.steal > 0.02;
+}
+
 /** The state of the machine in a few lines. */
 export function machineLines(result) {
   const { machine, before, noise } = result;
@@ -56,8 +61,7 @@ export function machineLines(result) {
         : ''),
   ];
   if (others !== '') lines.splice(2, 0, `busy before we began (cores): ${others}`);
-  if (noise.othersCores > 0.1 || noise.waiting > 0.05 || noise.steal > 0.02)
-    lines.push('NOISY: compare columns, not runs; better measure again');
+  if (isNoisy(result)) lines.push('NOISY: compare columns, not runs; better measure again');
   if (result.generator === 'node')
     lines.push('generator in Node (no gcc): it costs more than the servers; speeds are too low');
   if (!result.pinned) lines.push('taskset is missing: server and generator shared cores');

@@ -1,123 +1,180 @@
-/** What `npm test` makes of its stages, with stand-ins for the tools: however one fails, the whole must fail. */
+/** What `npm test` makes of its stages: however one fails, the whole must fail. */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const SCRIPTS = resolve(import.meta.dirname, '../../scripts');
-const TOOLS = ['biome', 'tsc', 'knip', 'publint', 'attw', 'tsdown', 'vitest'] as const;
+
+type Write = (text: string) => unknown;
+interface Written {
+  write?: Write;
+}
+interface Tools {
+  folder: string;
+  install(options?: Written): Promise<number>;
+  build(options?: Written): Promise<number>;
+  runTool(name: string, args: string[], options?: Written): Promise<number>;
+  runToolWith(node: string, name: string, args: string[], options?: Written): Promise<number>;
+}
+interface Options {
+  isLong?: boolean;
+  otherNodes?: string[];
+}
+/** The scripts are no part of what the compiler looks at. */
+interface Stages {
+  stepsOf(options: Options, tools: Tools): unknown[][];
+  runSteps(steps: unknown[][], write: Write): Promise<{ passed: number; failed: number }>;
+}
+const { runSteps, stepsOf } = (await import(pathToFileURL(join(SCRIPTS, 'stages.mjs')).href)) as Stages;
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'streamfs-stages-'));
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
 
 interface Behaviour {
   code?: number;
-  signal?: NodeJS.Signals;
-  /** Two lines are printed, with a pause between them. */
-  slow?: boolean;
-  /** What vitest reports, by project; null: it leaves no report. */
+  /** What vitest reports; null: it leaves no report. */
   report?: { numPassedTests: number; numFailedTests: number } | null;
+  throws?: string;
 }
 
-/** What stands for each tool. The project that vitest is to run decides what it does, where that is said. */
-const TOOL = `
-const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
-const { basename } = require('node:path');
-const name = basename(process.argv[1]);
-const args = process.argv.slice(2);
-const project = args[args.indexOf('--project') + 1];
-const all = JSON.parse(readFileSync('behaviour.json', 'utf8'));
-const { code = 0, signal, slow, report = { numPassedTests: 10, numFailedTests: 0 } } =
-  all[name + ' ' + project] ?? all[name] ?? {};
-const file = args.find((arg) => arg.startsWith('--outputFile.json='))?.slice('--outputFile.json='.length);
-if (file && report) writeFileSync(file, JSON.stringify(report));
-if (name === 'tsdown') mkdirSync(args[args.indexOf('--out-dir') + 1] + '/cli', { recursive: true });
-console.log(name + ' begins');
-setTimeout(
-  () => {
-    console.log(name + ' ends');
-    if (signal) process.kill(process.pid, signal);
-    process.exitCode = code;
-  },
-  slow ? 100 : 0,
-);
-`;
-
-let project: string;
-
-beforeEach(async () => {
-  project = await mkdtemp(join(tmpdir(), 'streamfs-stages-'));
-  await cp(SCRIPTS, join(project, 'scripts'), { recursive: true });
-  await mkdir(join(project, 'node_modules/.bin'), { recursive: true });
-  for (const name of TOOLS) await write(`node_modules/.bin/${name}`, TOOL);
-  await write('package.json', '{"type":"module"}');
-  for (const lock of ['package-lock.json', 'node_modules/.package-lock.json']) await write(lock, '{"packages":{}}');
-});
-
-afterEach(() => rm(project, { recursive: true, force: true }));
-
-function write(name: string, text: string): Promise<void> {
-  return writeFile(join(project, name), text);
-}
-
-async function npmTest(behaviour: Record<string, Behaviour>, ...args: string[]) {
-  await write('behaviour.json', JSON.stringify(behaviour));
-  const env = { ...process.env, STREAMFS_OTHER_NODES: '' };
-  return await new Promise<{ code: number; stdout: string; last: string | undefined }>((done) => {
-    execFile(process.execPath, ['scripts/test.mjs', ...args], { cwd: project, env }, (error, stdout) => {
-      done({ code: Number(error?.code ?? 0), stdout, last: stdout.trimEnd().split('\n').at(-1) });
-    });
+/** Runs the stages with stand-ins for the tools: each succeeds, unless something else is said of it, by name or project. */
+async function npmTest(behaviours: Record<string, Behaviour>, options: Options = {}) {
+  const ran: string[] = [];
+  const tool = async (name: string, args: readonly string[], write: Write) => {
+    const project = args[args.indexOf('--project') + 1];
+    const { code = 0, report, throws } = behaviours[`${name} ${project}`] ?? behaviours[name] ?? {};
+    write(`${name} begins\n`);
+    // Everything that runs beside it has its turn.
+    for (let turn = 0; turn < 3; turn++) await new Promise((next) => setImmediate(next));
+    write(`${name} ends\n`);
+    ran.push(name);
+    if (throws !== undefined) throw new Error(throws);
+    const file = args.find((arg) => arg.startsWith('--outputFile.json='))?.slice('--outputFile.json='.length);
+    const result = report === undefined ? { numPassedTests: 10, numFailedTests: 0 } : report;
+    if (file !== undefined && result !== null) await writeFile(file, JSON.stringify(result));
+    return code;
+  };
+  let stdout = '';
+  const steps = stepsOf(options, {
+    folder,
+    install: ({ write = () => {} } = {}) => tool('npm', [], write),
+    build: ({ write = () => {} } = {}) => tool('tsdown', [], write),
+    runTool: (name, args, { write = () => {} } = {}) => tool(name, args, write),
+    runToolWith: (node, name, args, { write = () => {} } = {}) =>
+      tool(node === process.execPath ? name : `${name} of ${node}`, args, write),
   });
+  const { passed, failed } = await runSteps(steps, (text) => {
+    stdout += text;
+  });
+  return { passed, failed, stdout, ran };
 }
 
 describe('npm test', () => {
   it('counts tests, and one for each stage that is not; prints what each says whole, though they run at once', async () => {
-    const slow = { slow: true };
-    const { code, stdout, last } = await npmTest({ biome: slow, tsc: slow, knip: slow });
-    expect({ code, last }).toEqual({ code: 0, last: '25 passed, 0 failed' });
+    const { passed, failed, stdout } = await npmTest({});
+    expect({ passed, failed }).toEqual({ passed: 25, failed: 0 });
     for (const tool of ['biome', 'tsc', 'knip']) expect(stdout).toContain(`${tool} begins\n${tool} ends\n──`);
   });
 
-  it('with --long counts what takes longer as well', async () => {
-    expect(await npmTest({}, '--long')).toMatchObject({ code: 0, last: '35 passed, 0 failed' });
+  it('with --long counts what takes longer as well, and other Nodes', async () => {
+    expect(await npmTest({}, { isLong: true })).toMatchObject({ passed: 35, failed: 0 });
+    const others = await npmTest({}, { isLong: true, otherNodes: ['/node/a', '/node/b'] });
+    expect(others).toMatchObject({ passed: 55, failed: 0 });
+    expect(others.ran.slice(-2)).toEqual(['vitest of /node/a', 'vitest of /node/b']);
+    const bad = { code: 1, report: { numPassedTests: 4, numFailedTests: 6 } };
+    const failing = await npmTest({ 'vitest of /node/b': bad }, { isLong: true, otherNodes: ['/node/a', '/node/b'] });
+    expect(failing).toMatchObject({ passed: 49, failed: 6 });
   });
 
   it.each([[['biome', 'tsc', 'knip']], [['tsdown']], [['publint']], [['attw']]])(
     'fails when %j fail; what runs beside them is finished and counted, what comes after is not run',
     async (tools) => {
-      const { code, stdout, last } = await npmTest(Object.fromEntries(tools.map((tool) => [tool, { code: 1 }])));
-      expect({ code, last }).toEqual({ code: 1, last: `${15 - tools.length} passed, ${tools.length} failed` });
+      const { passed, failed, stdout } = await npmTest(Object.fromEntries(tools.map((tool) => [tool, { code: 1 }])));
+      expect({ passed, failed }).toEqual({ passed: 15 - tools.length, failed: tools.length });
       expect(stdout.match(/FAILED/g)).toHaveLength(tools.length);
       for (const tool of tools) expect(stdout).toContain(`${tool} ends`);
       expect(stdout).not.toContain('── end-to-end tests');
     },
   );
 
-  it.each<[string, Behaviour, string]>([
-    ['a test fails', { code: 1, report: { numPassedTests: 7, numFailedTests: 3 } }, '12 passed, 3 failed'],
-    ['something fails that is no test', { code: 1 }, '15 passed, 1 failed'],
-    ['vitest leaves no report', { report: null }, '5 passed, 1 failed'],
-    ['vitest is killed', { signal: 'SIGKILL', report: null }, '5 passed, 1 failed'],
-    ['vitest is killed after it has reported', { signal: 'SIGKILL' }, '15 passed, 1 failed'],
-  ])('fails when %s', async (_what, unit, last) => {
-    expect(await npmTest({ 'vitest unit': unit })).toMatchObject({ code: 1, last });
+  it.each<[string, Behaviour, { passed: number; failed: number }]>([
+    ['a test fails', { code: 1, report: { numPassedTests: 7, numFailedTests: 3 } }, { passed: 12, failed: 3 }],
+    ['something fails that is no test', { code: 1 }, { passed: 15, failed: 1 }],
+    ['vitest leaves no report', { report: null }, { passed: 5, failed: 1 }],
+    ['vitest is killed', { code: 137, report: null }, { passed: 5, failed: 1 }],
+    ['vitest is killed after it has reported', { code: 137 }, { passed: 15, failed: 1 }],
+  ])('fails when %s', async (_what, unit, count) => {
+    expect(await npmTest({ 'vitest unit': unit })).toMatchObject(count);
   });
 
-  it('fails when the last stage does, and when a tool is not there', async () => {
+  it('fails when a later stage does, and when nothing can be installed', async () => {
     const e2e = { code: 1, report: { numPassedTests: 9, numFailedTests: 1 } };
-    expect(await npmTest({ 'vitest e2e': e2e })).toMatchObject({ code: 1, last: '24 passed, 1 failed' });
-    await rm(join(project, 'node_modules/.bin/knip'));
-    const { code, stdout, last } = await npmTest({});
-    expect({ code, last }).toEqual({ code: 1, last: '14 passed, 1 failed' });
-    expect(stdout).toContain('knip is not installed: run npm ci');
+    expect(await npmTest({ 'vitest e2e': e2e })).toMatchObject({ passed: 24, failed: 1 });
+    expect(await npmTest({ npm: { code: 1 } })).toMatchObject({ passed: 0, failed: 1, ran: ['npm'] });
   });
 
   it('fails when a stage breaks, and says where', async () => {
-    await write('scripts/install.mjs', 'export async function install() { throw new Error("broken stage"); }');
-    const { code, stdout, last } = await npmTest({});
-    expect({ code, last }).toEqual({ code: 1, last: '0 passed, 1 failed' });
+    const { passed, failed, stdout } = await npmTest({ npm: { throws: 'broken stage' } });
+    expect({ passed, failed }).toEqual({ passed: 0, failed: 1 });
     expect(stdout).toContain('Error: broken stage');
+  });
+});
+
+describe('npm test as a process', () => {
+  /** A project of which the tools do what is said, as real processes: by default, nothing, and succeed. */
+  async function project(tools: Record<string, string>): Promise<void> {
+    await cp(SCRIPTS, join(folder, 'scripts'), { recursive: true });
+    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true });
+    for (const [name, code] of Object.entries(tools)) await writeFile(join(folder, 'node_modules/.bin', name), code);
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    for (const lock of ['package-lock.json', 'node_modules/.package-lock.json']) {
+      await writeFile(join(folder, lock), '{"packages":{}}');
+    }
+  }
+
+  function run(...args: string[]) {
+    const env = { ...process.env, STREAMFS_OTHER_NODES: '' };
+    return new Promise<{ code: number; stdout: string; last: string | undefined }>((done) => {
+      execFile(process.execPath, ['scripts/test.mjs', ...args], { cwd: folder, env }, (error, stdout) => {
+        done({ code: Number(error?.code ?? 0), stdout, last: stdout.trimEnd().split('\n').at(-1) });
+      });
+    });
+  }
+
+  const VITEST = `
+    const file = process.argv.find((arg) => arg.startsWith('--outputFile.json=')).slice('--outputFile.json='.length);
+    require('node:fs').writeFileSync(file, JSON.stringify({ numPassedTests: 10, numFailedTests: 0 }));
+    console.log('vitest ends');
+  `;
+  const TSDOWN = `
+    const out = process.argv[process.argv.indexOf('--out-dir') + 1];
+    require('node:fs').mkdirSync(out + '/cli', { recursive: true });
+  `;
+  const TOOLS = { biome: '', tsc: '', knip: '', publint: '', attw: '', tsdown: TSDOWN, vitest: VITEST };
+
+  it('ends with the count, and 0', async () => {
+    await project(TOOLS);
+    expect(await run()).toMatchObject({ code: 0, last: '25 passed, 0 failed' });
+  });
+
+  it('ends with the count, and 1, where a tool is killed, and where one is not there', async () => {
+    const { knip: _, ...rest } = TOOLS;
+    await project({ ...rest, vitest: `${VITEST} process.kill(process.pid, 'SIGKILL')` });
+    const { code, stdout, last } = await run();
+    expect({ code, last }).toEqual({ code: 1, last: '14 passed, 2 failed' });
+    expect(stdout).toContain('knip is not installed: run npm ci');
   });
 
   it('does not know other options', async () => {
-    expect(await npmTest({}, '--quick')).toMatchObject({ code: 1, last: '0 passed, 1 failed' });
+    await project({});
+    expect(await run('--quick')).toMatchObject({ code: 1, last: '0 passed, 1 failed' });
   });
 });

@@ -1,0 +1,159 @@
+/**
+ * What `npm test` is made of: stages, in steps. What is in one step runs at the same time; a step begins when nothing of
+ * the one before has failed.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** @typedef {{ passed: number, failed: number }} Count */
+/** @typedef {(text: string | Uint8Array) => unknown} Write */
+/** @typedef {{ name: string, run: (write: Write) => Promise<Count> }} Stage */
+/**
+ * The programs that stages run, each of which gives an exit code, and a folder for their reports.
+ * @typedef {object} Tools
+ * @property {typeof import('./install.mjs').install} install
+ * @property {typeof import('./build.mjs').build} build
+ * @property {typeof import('./run.mjs').runTool} runTool
+ * @property {typeof import('./run.mjs').runToolWith} runToolWith
+ * @property {string} folder
+ */
+
+/** Tests of what goes by more of Node than it documents, and of the server and command line as a whole. */
+const DEPEND_ON_NODE = [
+  ...['fast-path', 'net', 'egress'].map((name) => `test/server/${name}`),
+  'test/client',
+  ...['wire', 'cli', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
+];
+
+/** @type {Count} */
+const FAILED = { passed: 0, failed: 1 };
+
+/**
+ * @param {{ isLong?: boolean, otherNodes?: string[] }} options whether what takes longer comes behind the rest, and the
+ *   further Nodes that it is tried with
+ * @param {Tools} tools
+ * @returns {Stage[][]}
+ */
+export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, runTool, runToolWith, folder }) {
+  let reports = 0;
+
+  /**
+   * Projects of vitest, with this Node and all of them unless something else is said. What fails without being a test (a
+   * file that does not load, a stray error, no report at all) counts as one.
+   * @param {string} name
+   * @param {string[]} projects
+   * @param {{ node?: string, only?: string[] }} [options]
+   * @returns {Stage}
+   */
+  const vitest = (name, projects, { node = process.execPath, only = [] } = {}) => ({
+    name,
+    run: async (write) => {
+      const report = join(folder, `report-${++reports}.json`);
+      const chosen = projects.flatMap((project) => ['--project', project]);
+      const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+      const code = await runToolWith(node, 'vitest', ['run', ...only, ...chosen, ...reporters], { write });
+      let text;
+      try {
+        text = readFileSync(report, 'utf8');
+      } catch {
+        write('vitest left no report\n');
+        return FAILED;
+      }
+      const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(text);
+      return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+    },
+  });
+
+  // One after the other: what looks at a package needs it built.
+  const buildAndPackage = check('build and package', async (write) => {
+    const steps = [
+      () => build({ write }),
+      () => runTool('publint', ['--strict'], { write }),
+      () => runTool('attw', ['--pack', '.', '--profile', 'esm-only'], { write }),
+    ];
+    for (const step of steps) {
+      const code = await step();
+      if (code !== 0) return code;
+    }
+    return 0;
+  });
+
+  const steps = [
+    [check('install', (write) => install({ write }))],
+    [
+      check('lint and format', (write) => runTool('biome', ['check', '.'], { write })),
+      check('types', (write) => runTool('tsc', ['--noEmit'], { write })),
+      check('unused code and dependencies', (write) => runTool('knip', [], { write })),
+      buildAndPackage,
+      vitest('unit tests', ['unit']),
+    ],
+    [vitest('end-to-end tests', ['e2e', 'e2e-alone'])],
+  ];
+  if (!isLong) return steps;
+  const withOthers = otherNodes.map((node) => [
+    vitest(`with ${node}`, ['unit', 'e2e', 'e2e-alone'], { node, only: DEPEND_ON_NODE }),
+  ]);
+  return [...steps, [vitest('fuzzing, load and the benchmark', ['long'])], ...withOthers];
+}
+
+/**
+ * A stage that passes or fails as a whole.
+ * @param {string} name
+ * @param {(write: Write) => Promise<number>} run gives an exit code
+ * @returns {Stage}
+ */
+function check(name, run) {
+  return { name, run: async (write) => ((await run(write)) === 0 ? { passed: 1, failed: 0 } : FAILED) };
+}
+
+/**
+ * Runs steps up to the first in which something fails.
+ * @param {Stage[][]} steps
+ * @param {Write} write
+ * @returns {Promise<Count>}
+ */
+export async function runSteps(steps, write) {
+  const total = { passed: 0, failed: 0 };
+  for (const stages of steps) {
+    const { passed, failed } = await runStep(stages, write);
+    total.passed += passed;
+    total.failed += failed;
+    if (failed > 0) {
+      write('\nstopped: what comes after a step that failed is not run\n');
+      break;
+    }
+  }
+  return total;
+}
+
+/**
+ * Runs the stages of a step at the same time. The output of each is printed whole, when it is over; of one that is alone,
+ * as it comes.
+ * @param {Stage[]} stages
+ * @param {Write} print
+ * @returns {Promise<Count>}
+ */
+async function runStep(stages, print) {
+  const total = { passed: 0, failed: 0 };
+  await Promise.all(
+    stages.map(async ({ name, run }) => {
+      const began = performance.now();
+      const isAlone = stages.length === 1;
+      const kept = [];
+      if (isAlone) print(`\n── ${name}\n`);
+      const write = isAlone ? print : (text) => kept.push(Buffer.from(text));
+      let count = FAILED;
+      try {
+        count = await run(write);
+      } catch (error) {
+        write(`${error instanceof Error ? error.stack : error}\n`);
+      }
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      write(`── ${name}: ${count.failed === 0 ? 'passed' : 'FAILED'} in ${seconds} s\n`);
+      if (!isAlone) print(Buffer.concat([Buffer.from(`\n── ${name}\n`), ...kept]));
+      total.passed += count.passed;
+      total.failed += count.failed;
+    }),
+  );
+  return total;
+}

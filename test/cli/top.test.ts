@@ -48,9 +48,9 @@ describe('what top shows', () => {
       'STREAM                    STATE READERS   RATE/s  WRITTEN      LAG     LOST  AGE',
     ]);
     expect(lines[4]).toMatch(/^…\S*streams\/999 +ended +999 +9\.3GB +952\.7MB +5B +1B +16m$/);
-    expect(lines.at(-8)).toMatch(/^1 to \d+ of 1000 streams; arrows and space scroll$/);
-    expect(lines.at(-7)).toBe('');
-    expect(lines.at(-6)).toBe('slow readers, the first 5 of 100:');
+    expect(lines.at(-9)).toMatch(/^1 to \d+ of 1000 streams; arrows and space scroll$/);
+    expect(lines.at(-8)).toBe('');
+    expect(lines.at(-7)).toBe('slow readers, the first 5 of 100:');
   });
 
   it('sorts by each column, both ways, and by path where they are alike', () => {

@@ -108,6 +108,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option('--tty', 'give the command a terminal, by the program `script` of util-linux')
     .option('--replace', 'where the stream has ended, remove it and begin another')
     .option('--retry-for <duration>', 'give up streaming when it has failed for so long (default: 30s)', value.duration)
+    .showHelpAfterError('Options of the command stand behind --, as in: streamfs exec PATH -- COMMAND -x')
     .action(run(async () => (await import('./commands/exec.ts')).exec));
 
   program

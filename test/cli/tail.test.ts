@@ -21,6 +21,7 @@ describe('tail', () => {
   it.each([
     [[], numbers(11, 20)],
     [['-n', '3'], numbers(18, 20)],
+    [['-3'], numbers(18, 20)],
     [['-n', '0'], ''],
     [['-n', '1000'], numbers(1, 20)],
     [['-c', '5'], '9\n20\n'],
@@ -115,6 +116,7 @@ describe('tail', () => {
       [['--no-create', '/streamfs/a'], '--no-create needs --follow'],
       [['-f', '--no-reconnect', '--retry-for', '1s', '/streamfs/a'], '--no-reconnect and --retry-for exclude'],
       [['-n', '-1', '/streamfs/a'], 'expected a whole number'],
+      [['-3'], "missing required argument 'path'"],
       [['-f', '/memfs/file'], 'this is not a stream: leave out --follow'],
     ] as const) {
       const run = cli(['tail', ...argv], { url });

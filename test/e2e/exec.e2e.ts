@@ -127,6 +127,11 @@ describe('streamfs exec', () => {
     expect(await ran.result()).toMatchObject({ code: 1, stderr: expect.stringContaining('--tty needs the program') });
   });
 
+  it('says where options of the command belong', async () => {
+    const ran = await runStreamfs('http://127.0.0.1:1', ['exec', PATH, 'make', '-j4']);
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('streamfs exec PATH -- COMMAND') });
+  });
+
   it('begins no second run in a stream that has ended but with --replace', async () => {
     const at = await server();
     await runStreamfs(at.url, ['exec', PATH, '--', 'echo', 'first']);

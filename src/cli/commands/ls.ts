@@ -1,4 +1,5 @@
 import { type FileInfo, isClientError } from '../../client/index.ts';
+import { OCTET_STREAM } from '../../protocol/index.ts';
 import { formatSize } from '../../units/index.ts';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../io.ts';
@@ -60,7 +61,7 @@ function longLines(entries: readonly FileInfo[]): string[] {
               formatSize(facts.retained),
               formatSize(facts.lost),
               formatAge(facts.age),
-              printable(facts.contentType),
+              facts.contentType === OCTET_STREAM ? '-' : printable(facts.contentType),
             ]),
         nameOf(entry),
       ]),

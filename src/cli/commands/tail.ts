@@ -7,7 +7,7 @@ import { RETRY_FOR } from '../patience.ts';
 import { MarkedLines, type TailOutput, UnderHeadings } from '../tail-output.ts';
 
 interface Options {
-  lines?: number;
+  lines?: number | undefined;
   bytes?: number;
   follow?: boolean;
   prefix?: boolean;
@@ -23,8 +23,9 @@ const DEFAULT_LINES = 10;
 const NEWLINE = 10;
 
 /** `streamfs tail PATH...`: each path is tried; the first failure decides the exit code. */
-export async function tail(context: CommandContext, paths: readonly string[], options: Options): Promise<number> {
-  const { bytes, lines, follow, prefix = false, timestamps = false, color } = options;
+export async function tail(context: CommandContext, given: readonly string[], options: Options): Promise<number> {
+  const { paths, lines } = countOf(given, options.lines);
+  const { bytes, follow, prefix = false, timestamps = false, color } = options;
   if (bytes !== undefined && lines !== undefined) {
     throw new UsageError('--lines and --bytes exclude each other: give only one');
   }
@@ -44,7 +45,20 @@ export async function tail(context: CommandContext, paths: readonly string[], op
     prefix || timestamps
       ? new MarkedLines(context, paths, { prefix, timestamps, color })
       : new UnderHeadings(context, paths.length > 1 && context.chatty);
-  return await context.whileRead((signal) => new Tail(context, client, output, options, signal).all(paths));
+  return await context.whileRead((signal) =>
+    new Tail(context, client, output, { ...options, lines }, signal).all(paths),
+  );
+}
+
+/** `tail -5 PATH`, as it is often typed: the number comes as the first path. */
+function countOf(
+  given: readonly string[],
+  lines: number | undefined,
+): { paths: readonly string[]; lines: number | undefined } {
+  const [first = '', ...paths] = given;
+  if (!/^-\d{1,15}$/.test(first) || lines !== undefined) return { paths: given, lines };
+  if (paths.length === 0) throw new UsageError("missing required argument 'path'");
+  return { paths, lines: Number(first.slice(1)) };
 }
 
 class Tail {

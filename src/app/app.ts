@@ -106,6 +106,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     tcpKeepAlive: settings.tcpKeepAlive,
     sharedReads: settings.sharedReads,
     limits: serverLimits(bounds, logger),
+    durableStreams: settings.durableStreams,
     ...{ tokens, origins },
     ...(tls === undefined ? {} : { tls }),
     ...(isLoopback(settings.address.host) ? { hosts: new HostCheck(settings.allowedHosts) } : {}),

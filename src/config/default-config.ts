@@ -4,7 +4,7 @@
  */
 import { parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
-import { DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER } from './defaults.ts';
+import { DEFAULT_DURABLE_STREAMS, DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER } from './defaults.ts';
 import { defaultBounds } from './limits.ts';
 import type { Config } from './types.ts';
 
@@ -24,6 +24,11 @@ export function defaultConfig(): Config {
       links: { maxLifetime: parseDuration(DEFAULT_LINKS.max_lifetime) },
       allowedHosts: [],
       corsOrigins: [],
+      durableStreams: {
+        mount: DEFAULT_MOUNTS.find(({ plugin }) => plugin === 'streamfs')!.path,
+        prefixes: [...DEFAULT_DURABLE_STREAMS.prefixes],
+        longPollTimeout: parseDuration(DEFAULT_DURABLE_STREAMS.long_poll_timeout),
+      },
       bounds: defaultBounds(),
     },
     mounts: DEFAULT_MOUNTS.map(({ plugin, path }) => ({ plugin, path, config: {} })),

@@ -27,6 +27,9 @@ export const DEFAULT_SERVER = {
 /** Of `server.links`. */
 export const DEFAULT_LINKS = { key_file: '', max_lifetime: '24h' } as const;
 
+/** Of `server.durable_streams`; its mount is the first streamfs. */
+export const DEFAULT_DURABLE_STREAMS = { prefixes: ['/v1/stream'], long_poll_timeout: '30s' } as const;
+
 /** What is mounted where the configuration has no `plugins`. */
 export const DEFAULT_MOUNTS = [
   { plugin: 'streamfs', path: '/streamfs' },

@@ -9,6 +9,7 @@ import { tokensOf } from './auth-schema.ts';
 import { defaultConfig } from './default-config.ts';
 import { ALWAYS_MOUNTED, defaultPath } from './defaults.ts';
 import { isMapping, type KeyPath } from './document.ts';
+import { durableStreamsOf } from './durable-streams.ts';
 import { withoutForeign } from './foreign.ts';
 import { parseDocument } from './format.ts';
 import { boundsOf } from './limits.ts';
@@ -58,6 +59,9 @@ function check(value: unknown, source: Source, own: readonly string[]): Config {
   if (!result.success) throw configError(source, problemsOf(result.error.issues, written));
   const { server, plugins } = result.data;
   const bounds = boundsOf(server);
+  const mounts = plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source);
+  const durable = durableStreamsOf(server.durable_streams, mounts);
+  if (durable !== undefined && 'text' in durable) throw configError(source, [durable]);
   return {
     server: {
       address: server.address,
@@ -73,10 +77,11 @@ function check(value: unknown, source: Source, own: readonly string[]): Config {
       links: linksOf(server.links, source),
       allowedHosts: server.allowed_hosts,
       corsOrigins: server.cors.origins,
+      durableStreams: durable,
       ...(server.tls === undefined ? {} : { tls: filesOf(server.tls, source) }),
       bounds,
     },
-    mounts: plugins === undefined ? defaultConfig().mounts : mountsOf(plugins, source),
+    mounts,
     warnings: toldOf(source, warnings),
   };
 }
@@ -176,7 +181,7 @@ function withoutEmptySections(value: unknown): unknown {
   };
 }
 
-const OPTIONAL_SECTIONS = new Set(['limits', 'links', 'cors']);
+const OPTIONAL_SECTIONS = new Set(['limits', 'links', 'cors', 'durable_streams']);
 
 /** TLS is not among them: who names it wants it. */
 function withoutEmptySettings(server: unknown): unknown {

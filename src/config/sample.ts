@@ -3,7 +3,15 @@
  * defaults; the parameters of plugins stand in it as comments, since a plugin has its own defaults.
  */
 
-import { DEFAULT_LINKS, DEFAULT_MOUNTS, DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS, SHARED_READS } from './defaults.ts';
+import {
+  DEFAULT_DURABLE_STREAMS,
+  DEFAULT_LINKS,
+  DEFAULT_MOUNTS,
+  DEFAULT_SERVER,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  SHARED_READS,
+} from './defaults.ts';
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from './limits.ts';
 
 /** A plugin's parameter, as a plugin describes it. */
@@ -39,6 +47,12 @@ server:
   # tls: {certificate: server.pem, key: server.key}
   # Origins whose pages may use this server from within a browser, such as https://app.example; its own always may.
   cors: {origins: []}
+  # Durable Streams, a second protocol over the streams of one mount: the first streamfs, unless it says which. An address
+  # below a prefix is a stream. false turns it off.
+  durable_streams:
+    # mount: /streamfs
+    prefixes: [${DEFAULT_DURABLE_STREAMS.prefixes.join(', ')}]
+    long_poll_timeout: ${DEFAULT_DURABLE_STREAMS.long_poll_timeout}
   # Names that a server on loopback answers to beside 127.0.0.0/8, [::1] and localhost.
   allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}

@@ -8,6 +8,7 @@ import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
 import { access, links } from './auth-schema.ts';
 import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS, SHARED_READS } from './defaults.ts';
+import { durableStreams, durableStreamsSetting } from './durable-streams.ts';
 import { bounds, limits } from './limits-schema.ts';
 import { parseMountPath } from './mount-path.ts';
 import { read } from './read.ts';
@@ -63,6 +64,7 @@ const server = z.strictObject({
     .boolean()
     .default(DEFAULT_SERVER.no_auth)
     .describe('Allow an address that others can reach, although nobody is asked for a token.'),
+  durable_streams: durableStreamsSetting,
   ...wire,
   ...access,
   ...bounds,
@@ -103,7 +105,7 @@ export const schema = z.strictObject({
 export type ConfigInput = z.input<typeof schema>;
 
 /** Of the server. */
-const SECTIONS = { limits, links, tls, cors };
+const SECTIONS = { limits, links, tls, cors, durable_streams: durableStreams };
 
 /** Which keys a mapping at `path` may have, for suggestions. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {

@@ -34,8 +34,18 @@ interface ServerConfig {
   tls?: TlsConfig;
   /** Origins whose pages may use the server, beside its own. */
   corsOrigins: readonly string[];
+  /** Undefined: it is not served. */
+  durableStreams: DurableStreamsConfig | undefined;
   /** Memory, timeouts, and how much of everything there may be. */
   bounds: BoundsConfig;
+}
+
+export interface DurableStreamsConfig {
+  /** A mount's path. */
+  mount: string;
+  prefixes: readonly string[];
+  /** Milliseconds. */
+  longPollTimeout: number;
 }
 
 export interface LinksConfig {

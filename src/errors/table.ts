@@ -38,6 +38,27 @@ export const ERRORS = {
   STREAM_EXISTS: { status: 409, text: 'stream already exists: {path}' },
   STREAM_SETTINGS_DIFFER: { status: 409, text: 'stream {path} exists with other settings: {differences}' },
   SETTINGS_NOT_SUPPORTED: { status: 501, text: 'settings of a stream mean nothing to {path}: it is none' },
+  STREAM_NAME_TAKEN: { status: 409, text: 'no stream can be made at {path}: {reason}' },
+  STREAM_GONE: { status: 410, text: 'stream is gone, though forks of it are still there: {path}' },
+  STREAM_SOURCE_GONE: {
+    status: 409,
+    text: 'the source of the fork is gone, though forks of it are still there: {path}',
+  },
+  STREAM_SEQ_ORDER: { status: 409, text: 'Stream-Seq {seq} must be larger, byte by byte, than the last: {last}' },
+  CONTENT_TYPE_DIFFERS: { status: 409, text: 'the stream has the content type {type}, not {other}' },
+  APPEND_TOO_LARGE: {
+    status: 413,
+    text: 'an append of {size} bytes is more than the stream keeps ({max} bytes): send it in parts',
+  },
+  JSON_LINES_ONLY: {
+    status: 409,
+    text: 'this stream has messages of JSON, each a line: line {line} of what was to be written is none ({reason})',
+  },
+  INVALID_OFFSET: { status: 400, text: 'invalid offset {offset}: {reason}' },
+  OFFSET_OF_ANOTHER: {
+    status: 410,
+    text: 'offset {offset} belongs to another stream, such as one that was removed from this path; begin with {earliest}',
+  },
   STREAM_NOT_FOUND: { status: 404, text: 'stream not found: {path}' },
   BLOCK_REFUSED: {
     status: 403,

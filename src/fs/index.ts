@@ -37,4 +37,5 @@ export {
 export type * from './plugin.ts';
 export { PluginRegistry } from './plugin-registry.ts';
 export type * from './stream-settings.ts';
+export type * from './stream-store.ts';
 export type * from './types.ts';

@@ -13,6 +13,7 @@ import type { AppendId, Reader, ReaderOptions } from '../core/index.ts';
 import type { PathCapabilities as Capabilities, FileMeta } from '../protocol/index.ts';
 import type { Account } from './account.ts';
 import type { StreamSettings, StreamSettingsInForce } from './stream-settings.ts';
+import type { StreamStore } from './stream-store.ts';
 
 export type { FileMeta, PathCapabilities as Capabilities } from '../protocol/index.ts';
 
@@ -269,6 +270,8 @@ export interface FileSystem {
   /** The bytes a stream's ring holds now, as a content with an end (contract 34); elsewhere as `open`. */
   snapshot(path: string, options?: OpenStreamOptions): Promise<Snapshot>;
   capabilities(path: string): Promise<Capabilities>;
+  /** Its streams for protocols that create and append in one step. Absent where a file system has none. */
+  streams?(): StreamStore;
   /** What holds for a stream. Absent where a file system has none. */
   streamSettings?(path: string): Promise<StreamSettingsInForce>;
   /** Counts as activity at a stream with a `ttl`, and changes nothing else. Absent where a file system has no streams. */

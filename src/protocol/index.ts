@@ -1,5 +1,6 @@
 /** What goes over the wire, named once for the server, the client, the command line and the documentation. */
 export * from './content-types.ts';
+export * from './durable-streams.ts';
 export * from './frames.ts';
 export * from './headers.ts';
 export * from './media-types.ts';

@@ -38,4 +38,7 @@ export const QUERY_PARAMETERS = [
   'signature',
 ] as const;
 
-export type QueryParameter = (typeof QUERY_PARAMETERS)[number];
+/** Of Durable Streams, beside `offset`. */
+type DurableParameter = 'cursor' | 'live';
+
+export type QueryParameter = (typeof QUERY_PARAMETERS)[number] | DurableParameter;

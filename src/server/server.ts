@@ -22,6 +22,7 @@ import {
   requireFor,
   type Tokens,
 } from './auth/index.ts';
+import { type DurableStreamsOptions, durableStreamRoutes } from './durable-streams/index.ts';
 import { ENCODINGS, type Encoding } from './encoding/index.ts';
 import { FastPathConnection } from './fast-path/connection.ts';
 import type { FastPathHost } from './fast-path/host.ts';
@@ -102,6 +103,8 @@ export interface ServerOptions {
   origins?: Origins;
   /** The forms a live read can be asked for in; the first is the default. Default: raw bytes and frames. */
   encodings?: readonly [Encoding, ...Encoding[]];
+  /** Streams that are served as Durable Streams too. Default: none. */
+  durableStreams?: DurableStreamsOptions | undefined;
   /** Where it is counted how often a limit was reached. Default: counters of its own. */
   counters?: LimitCounters;
   /** What connections are looked at by, once a second. Default: the system's. */
@@ -134,7 +137,7 @@ export function createServer(options: ServerOptions): StreamFSServer {
 class HttpServer implements StreamFSServer {
   readonly http: Server;
   readonly #context: ServerContext;
-  readonly #router = new Router(ROUTES);
+  readonly #router: Router;
   /** The newest exchange of each connection: the one a broken body belongs to. */
   readonly #exchanges = new WeakMap<Duplex, RequestExchange>();
   readonly #limits: Limits;
@@ -149,6 +152,11 @@ class HttpServer implements StreamFSServer {
 
   constructor(options: ServerOptions) {
     const { limits, memory, counters, clock, logger } = options;
+    const { durableStreams } = options;
+    this.#router = new Router([
+      ...ROUTES,
+      ...(durableStreams === undefined ? [] : durableStreamRoutes(durableStreams)),
+    ]);
     this.#tokens = options.tokens;
     this.#hosts = options.hosts;
     this.#origins = options.origins ?? new Origins();
@@ -367,13 +375,14 @@ class HttpServer implements StreamFSServer {
     checkMessage(req, addressed);
     const method = req.method ?? 'GET';
     if (method === 'OPTIONS' && req.url === '*') return sendOptions(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
-    const { segments, pathname, query } = parseTarget(req.url ?? '/');
+    const { segments, pathname, query: asked } = parseTarget(req.url ?? '/');
     if (method === 'OPTIONS') {
       const allow = this.#router.allowed(segments);
       if (allow !== undefined) return sendOptions(res, allow, preflightHeaders(this.#origins, req, allow));
     }
     this.#origins.check(req);
     const { route, params } = this.#router.find(method, pathname, segments);
+    const query = route.pathOf === undefined ? asked : asked.withPath(route.pathOf(params));
     refuseNavigation(req, route);
     const caller = this.#admit(route, { query, params }, req.headers);
     this.#claim(exchange, caller);

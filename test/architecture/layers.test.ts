@@ -37,6 +37,7 @@ const SERVER_UNITS = [
   'http',
   'egress',
   'agfs',
+  'durable-streams',
   'fast-path',
   'server.ts',
   'index.ts',

@@ -7,7 +7,8 @@ import { codeSpans, proseOf } from './markdown.ts';
 import { allPages, page, sources } from './pages.ts';
 
 const PROTOCOL = page('docs/protocol.md').text;
-const SERVER = sources('src/server');
+/** Without the second protocol, which has a page of its own. */
+const SERVER = sources('src/server').filter(({ path }) => !path.includes('durable-streams'));
 
 /** Query parameters that a route describes. */
 const described = new Set(

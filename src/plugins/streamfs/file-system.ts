@@ -1,6 +1,15 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
 import type { AppendId, ReaderStart, StreamObserver } from '../../core/index.ts';
-import { added, emptySet, lifeDetails, producerGap, RingStream, removed, StreamRules } from '../../core/internal.ts';
+import {
+  added,
+  emptySet,
+  lifeDetails,
+  type Producers,
+  producerGap,
+  RingStream,
+  removed,
+  StreamRules,
+} from '../../core/internal.ts';
 import { createError, limitReached } from '../../errors/index.ts';
 import {
   type Appender,
@@ -33,6 +42,8 @@ import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { Expiry } from './expiry.ts';
 import { directoryInfo, PLUGIN_NAME, readmeInfo, streamInfo } from './info.ts';
+import { isJsonType } from './json-text.ts';
+import { completeJsonLines, JsonLinesWriter } from './json-writer.ts';
 import { createObserver } from './observer.ts';
 import { ProducerExpiry } from './producer-expiry.ts';
 import { openProducerWriter } from './producer-writer.ts';
@@ -40,10 +51,11 @@ import { requireMayBlock } from './reader-block.ts';
 import { README } from './readme.ts';
 import type { Settings } from './settings.ts';
 import { SlowReaders } from './slow-readers.ts';
-import { LinesAppender, StreamAppender } from './stream-appender.ts';
+import { JsonAppender, LinesAppender, StreamAppender } from './stream-appender.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { StreamLines, writeLines } from './stream-lines.ts';
 import { requireSameSettings, settingsInForce, settingsOfMount } from './stream-settings.ts';
+import { type MakeStream, TableStore } from './stream-store.ts';
 import { type Entry, endStream, StreamTable } from './stream-table.ts';
 import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
@@ -72,6 +84,7 @@ export class StreamFileSystem extends BaseFileSystem {
   private readonly ofMount: StreamSettingsInForce;
   private readonly rules: StreamRules;
   private readonly observer: StreamObserver;
+  private readonly store: TableStore;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
@@ -96,7 +109,26 @@ export class StreamFileSystem extends BaseFileSystem {
     });
     this.ofMount = settingsOfMount(settings);
     this.rules = this.newRules(this.ofMount);
+    this.store = this.newStore();
     this.expiry = new Expiry(settings.idleTimeout, clock, context.logger, (entry) => this.expire(entry));
+  }
+
+  streams(): TableStore {
+    return this.store;
+  }
+
+  private newStore(): TableStore {
+    return new TableStore({
+      table: this.table,
+      get: (path) => this.get(path),
+      requireWritable: (path) => this.requireWritable(path),
+      isUnclaimed,
+      claim: (entry, settings) => this.claim(entry, settings),
+      add: (path, options, make) => this.add(path, false, options, make),
+      drop: (entry) => this.drop(entry),
+      renew: (entry) => this.expiry.renew(entry),
+      producersOf: (entry) => this.producersOf(entry),
+    });
   }
 
   private newRules({ channelBufferSize, onLag, ringBufferSize }: StreamSettingsInForce): StreamRules {
@@ -134,7 +166,7 @@ export class StreamFileSystem extends BaseFileSystem {
     const entry = this.get(path);
     if (entry === undefined) {
       if (path !== '/' && this.table.isDirectory(path)) throw createError('DIRECTORY_NOT_EMPTY', { path });
-      throw createError('STREAM_NOT_FOUND', { path });
+      throw this.notFound(path);
     }
     this.drop(entry);
   }
@@ -178,19 +210,25 @@ export class StreamFileSystem extends BaseFileSystem {
       endStream(entry, 'shutdown');
       this.forget(entry);
     }
+    this.table.held.clear();
     this.slow.flush();
   }
 
-  private add(path: string, autoCreated: boolean, { account, settings: asked }: CreateOptions): Entry {
+  private add(
+    path: string,
+    autoCreated: boolean,
+    { account, settings: asked }: CreateOptions,
+    make: MakeStream = (identity, rules) => new RingStream(identity, rules),
+  ): Entry {
     if (this.isShutDown) throw createError('SHUTTING_DOWN');
     this.table.requireFree(path);
     const settings = this.settingsFor(asked);
     const { firstOffset = 0, maxStreams } = this.settings;
-    if (this.table.size >= maxStreams) this.expiry.expireAllDue();
-    if (this.table.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
+    if (this.table.nameCount >= maxStreams) this.expiry.expireAllDue();
+    if (this.table.nameCount >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
     account?.require('streams', maxStreams);
     const name = this.prefix + path;
-    const stream = new RingStream({ name, firstOffset }, this.rulesFor(settings));
+    const stream = make({ name, firstOffset }, this.rulesFor(settings));
     const entry: Entry = {
       path,
       stream,
@@ -201,6 +239,8 @@ export class StreamFileSystem extends BaseFileSystem {
       writers: emptySet(),
       settings,
       deadline: undefined,
+      node: undefined,
+      facts: undefined,
       account,
     };
     this.table.add(entry);
@@ -223,7 +263,9 @@ export class StreamFileSystem extends BaseFileSystem {
     if (entry.producers !== undefined) this.forgetting.drop(entry.producers);
     entry.lines?.drop();
     this.sums.left(entry.stream);
-    entry.account?.give('streams');
+    // A name that is held counts as a stream until it is not.
+    if (entry.node !== undefined) this.table.held.left(entry.node);
+    else entry.account?.give('streams');
   }
 
   /** It is over: its readers get the end, and the path is free again. */
@@ -279,15 +321,19 @@ export class StreamFileSystem extends BaseFileSystem {
 
   private find(path: string): Entry {
     const entry = this.get(path);
-    if (entry === undefined) throw createError('STREAM_NOT_FOUND', { path });
+    if (entry === undefined) throw this.notFound(path);
     return entry;
+  }
+
+  private notFound(path: string) {
+    return createError(this.table.held.has(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
   }
 
   private findOrAdd(path: string, options: OpenOptions, autoCreated: boolean): Entry {
     const entry = this.get(path);
     if (entry !== undefined) return entry;
     if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
-    if (!(options.create ?? this.settings.autoCreate)) throw createError('STREAM_NOT_FOUND', { path });
+    if (!(options.create ?? this.settings.autoCreate)) throw this.notFound(path);
     return this.add(path, autoCreated, options);
   }
 
@@ -296,7 +342,8 @@ export class StreamFileSystem extends BaseFileSystem {
   override async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
     const entry = this.entryToWrite(path, options);
     const lines = this.linesFor(entry, options);
-    if (lines === undefined) await entry.stream.write(data);
+    if (isJsonType(entry.settings.type)) await entry.stream.write(completeJsonLines(data));
+    else if (lines === undefined) await entry.stream.write(data);
     else await writeLines(lines.begin(), data);
     return data.length;
   }
@@ -310,7 +357,13 @@ export class StreamFileSystem extends BaseFileSystem {
     const writer =
       lines === undefined ? new StreamWriter(stream, owner) : new LinesWriter(stream, owner, lines.begin());
     entry.writers = added(entry.writers, writer);
-    return writer;
+    return this.guarded(entry, writer);
+  }
+
+  /** What is written to a stream of JSON is made of whole messages. */
+  private guarded({ settings }: Entry, writer: FileWriter): FileWriter {
+    if (!isJsonType(settings.type)) return writer;
+    return new JsonLinesWriter(writer, { max: settings.ringBufferSize, memory: this.context.memory });
   }
 
   openAppend(path: string, options: CreateOptions = {}): Appender {
@@ -318,6 +371,7 @@ export class StreamFileSystem extends BaseFileSystem {
     entry.stream.requireOpen();
     const lines = this.linesFor(entry, {});
     const isDue = () => entry.deadline !== undefined && this.expiry.expireIfDue(entry);
+    if (isJsonType(entry.settings.type)) return new JsonAppender(entry.stream, isDue);
     return lines === undefined
       ? new StreamAppender(entry.stream, isDue)
       : new LinesAppender(entry.stream, isDue, lines);
@@ -339,14 +393,20 @@ export class StreamFileSystem extends BaseFileSystem {
       throw producerGap(0, append.seq);
     }
     const entry = this.entryToWrite(path, options);
-    entry.producers ??= this.forgetting.make();
-    this.forgetting.watch(entry.producers);
-    const { producers, stream } = entry;
+    const producers = this.producersOf(entry);
+    const { stream } = entry;
     const lines = this.linesFor(entry, options);
     const owner = this.ownerOf(entry, () => writer);
     const writer = await openProducerWriter({ stream, producers, append, lines }, owner);
-    if (writer instanceof StreamWriter) entry.writers = added(entry.writers, writer);
-    return writer;
+    if (!(writer instanceof StreamWriter)) return writer;
+    entry.writers = added(entry.writers, writer);
+    return this.guarded(entry, writer);
+  }
+
+  private producersOf(entry: Entry): Producers {
+    entry.producers ??= this.forgetting.make();
+    this.forgetting.watch(entry.producers);
+    return entry.producers;
   }
 
   private ownerOf(entry: Entry, writer: () => FileWriter): WriterOwner {
@@ -363,6 +423,7 @@ export class StreamFileSystem extends BaseFileSystem {
 
   /** What keeps lines whole, where that is asked for: by the writer, or by the stream's settings. */
   private linesFor(entry: Entry, { atomic }: Pick<WriteOptions, 'atomic'>): StreamLines | undefined {
+    if (isJsonType(entry.settings.type)) return undefined;
     return atomic === 'lines' || entry.settings.atomic === 'lines' ? this.linesOf(entry) : undefined;
   }
 

@@ -1,6 +1,7 @@
 /** The end of a stream, for short bodies: nothing is opened and closed for each. */
 import type { Stream } from '../../core/index.ts';
 import type { Appender } from '../../fs/index.ts';
+import { completeJsonLines } from './json-writer.ts';
 import { type StreamLines, writeLines } from './stream-lines.ts';
 
 export class StreamAppender implements Appender {
@@ -40,5 +41,12 @@ export class LinesAppender extends StreamAppender {
 
   override append(piece: Uint8Array): void | Promise<void> {
     return writeLines(this.lines.begin(), piece);
+  }
+}
+
+/** The same at a stream of JSON: each piece is whole messages. */
+export class JsonAppender extends StreamAppender {
+  override append(piece: Uint8Array): void | Promise<void> {
+    return this.stream.write(completeJsonLines(piece));
   }
 }

@@ -10,6 +10,8 @@ import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { Access } from '../access.ts';
 import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
+import { isJsonType } from './json-text.ts';
+import { completeJsonLines } from './json-writer.ts';
 import type { Line } from './stream-lines.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -147,7 +149,7 @@ export class StreamHandle implements FileHandle {
     this.checkOpen();
     if (!this.options.access.writes) throw createError('HANDLE_READ_ONLY');
     const { line, stream } = this.options;
-    await (line ?? stream).write(data);
+    await (line ?? stream).write(isJsonType(this.options.type()) ? completeJsonLines(data) : data);
     return { written: data.length, position: stream.totalWritten };
   }
 

@@ -10,7 +10,9 @@ import type { Account } from '../../fs/account.ts';
 import { parentPath } from '../../fs/path.ts';
 import type { StreamSettingsInForce } from '../../fs/stream-settings.ts';
 import type { Deadline } from './expiry.ts';
+import { type ForkNode, HeldNames } from './forks.ts';
 import type { StreamLines } from './stream-lines.ts';
+import type { StoreFacts } from './stream-store.ts';
 import type { StreamWriter } from './stream-writer.ts';
 
 export interface Entry {
@@ -33,6 +35,10 @@ export interface Entry {
   settings: StreamSettingsInForce;
   /** Undefined where it never expires. */
   deadline: Deadline | undefined;
+  /** Its place among forks; made with the first fork of it, or with itself if it is one. */
+  node: ForkNode | undefined;
+  /** Of those that were made or written through the store. */
+  facts: StoreFacts | undefined;
   /** Whose it counts as. */
   readonly account: Account | undefined;
 }
@@ -41,6 +47,8 @@ export interface Entry {
 export type Child = { name: string; entry: Entry } | { name: string; entry: undefined };
 
 export class StreamTable {
+  /** Names of streams that are gone and have forks. */
+  readonly held = new HeldNames();
   private readonly entries = new Map<string, Entry>();
   /** Directories, with the number of streams anywhere below each. */
   private readonly directories = new Map<string, number>();
@@ -53,6 +61,11 @@ export class StreamTable {
     return this.entries.size;
   }
 
+  /** Names in use: of streams, and of those that are gone and have forks. */
+  get nameCount(): number {
+    return this.entries.size + this.held.size;
+  }
+
   isDirectory(path: string): boolean {
     return path === '/' || this.directories.has(path);
   }
@@ -61,8 +74,9 @@ export class StreamTable {
     return this.entries.values();
   }
 
-  /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY where the path's name cannot be a stream's */
+  /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY, STREAM_GONE where the path's name cannot be a stream's */
   requireFree(path: string): void {
+    if (this.held.has(path)) throw createError('STREAM_GONE', { path });
     if (this.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     for (const directory of ancestors(path)) {
       if (this.entries.has(directory)) throw createError('NOT_A_DIRECTORY', { path: directory });

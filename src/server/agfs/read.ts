@@ -1,11 +1,9 @@
 /** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
-
-import type { SharedBuffers } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import { contentOfParts, type SizedContent, type StreamSource } from '../../fs/index.ts';
 import { HEADERS } from '../../protocol/index.ts';
 import { isNavigation } from '../auth/index.ts';
-import { sendSized, sendSource, sourceHeaders } from '../egress/index.ts';
+import { sendSized, sendSource, sourceHeaders, withParts } from '../egress/index.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { LINK, optional, PATH } from './parameters.ts';
@@ -113,17 +111,6 @@ async function sendSnapshot(exchange: Exchange): Promise<void> {
 async function describeSnapshot(exchange: Exchange): Promise<void> {
   const { content, headers } = await openSnapshot(exchange);
   exchange.res.writeHead(200, { ...headers, 'Content-Length': content.size }).end();
-}
-
-/** Charges for all of the memory until what is done with it is done: its stream may let go of it meanwhile. */
-async function withParts(parts: readonly Uint8Array[], held: SharedBuffers, act: () => Promise<void>): Promise<void> {
-  let count = 0;
-  try {
-    for (; count < parts.length; count++) held.hold(parts[count]!);
-    await act();
-  } finally {
-    for (const part of parts.slice(0, count)) held.release(part);
-  }
 }
 
 /** Offset and size as the original reads them: negative offsets are 0, negative sizes everything (contract 42). */

@@ -30,7 +30,8 @@ export async function sendSource(
   onOver: () => void = () => undefined,
 ): Promise<void> {
   if (source.kind === 'live') {
-    await beginLive(req, res, source.reader, options, onOver);
+    const headers = readerHeaders(source.reader, options.encoding, req.httpVersionMinor >= 1);
+    sendReader(req, res, source.reader, headers, options, onOver);
     return;
   }
   try {
@@ -40,15 +41,16 @@ export async function sendSource(
   }
 }
 
-async function beginLive(
+/** Answers with all that a reader reads, under headers that say that the answer is the last on its connection. */
+export function sendReader(
   req: IncomingMessage,
   res: ServerResponse,
   reader: Reader,
+  headers: OutgoingHttpHeaders,
   options: SendOptions,
   onOver: () => void,
-): Promise<void> {
-  const chunked = req.httpVersionMinor >= 1;
-  res.writeHead(200, readerHeaders(reader, options.encoding, chunked));
+): void {
+  res.writeHead(200, headers);
   // At once, also on an idle stream (contract 69).
   res.flushHeaders();
   const { socket } = res;
@@ -59,7 +61,7 @@ async function beginLive(
   }
   // The answer has said that it is the last.
   discardInput(socket);
-  startLive(socket, reader, chunked, options, onOver);
+  startLive(socket, reader, req.httpVersionMinor >= 1, options, onOver);
 }
 
 function readerHeaders(reader: Reader, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
@@ -107,6 +109,7 @@ export function startLive(
   new Sink(internalOf(reader), socket, fanout, options, onOver).pump();
 }
 
+export { withParts } from './held-parts.ts';
 export { HeldText } from './held-text.ts';
 export type { SendOptions } from './options.ts';
 export { sendSized } from './sized.ts';

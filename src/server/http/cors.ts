@@ -3,14 +3,22 @@
  * Tokens are sent by a page itself, never by its browser on its own, so credentials are allowed to nobody.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { headersIn } from '../../protocol/index.ts';
+import { DURABLE_ANSWER_HEADERS, DURABLE_REQUEST_HEADERS, headersIn } from '../../protocol/index.ts';
 import type { Origins } from '../auth/index.ts';
 
 /** Headers of requests that mean something to us, or that clients of streams send. */
-const ALLOWED = ['Authorization', 'Content-Type', 'Last-Event-ID', ...headersIn('request')].join(', ');
+const ALLOWED = [
+  'Authorization',
+  'Content-Type',
+  'Last-Event-ID',
+  ...headersIn('request'),
+  ...DURABLE_REQUEST_HEADERS,
+].join(', ');
 
 /** Headers of answers that a page may read, beside those that it always may. */
-const EXPOSED = ['Allow', 'Retry-After', 'WWW-Authenticate', ...headersIn('answer')].join(', ');
+const EXPOSED = ['Allow', 'Retry-After', 'WWW-Authenticate', ...headersIn('answer'), ...DURABLE_ANSWER_HEADERS].join(
+  ', ',
+);
 
 /** How long a browser need not ask again whether it may, in seconds: also how long it goes by what no longer holds. */
 const MAX_AGE = '600';

@@ -4,22 +4,13 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createError, type LimitName, limitReached, type StreamFSError } from '../../errors/index.ts';
-import { askForBody } from '../ingest/expectation.ts';
-import { bodyTimeout } from '../ingest/receive.ts';
+import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { HeapMemory } from '../limits/heap-memory.ts';
-import { isBroken } from '../net/index.ts';
-import { Gathered } from './gathered.ts';
 import { scanJson } from './json-scan.ts';
+import { type BodyLimits, bodyTooLarge, gatherBody } from './whole-body.ts';
 
 /** What bounds a JSON body. */
-export interface JsonLimits {
-  /** Bytes. */
-  size: number;
-  /** Which limit that is. */
-  limit: LimitName;
-  /** Milliseconds it may stand still: it is a few bytes, only a broken client stops in it. 0: for ever. */
-  idle: number;
+export interface JsonLimits extends BodyLimits {
   memory: HeapMemory;
 }
 
@@ -44,7 +35,7 @@ const YIELD_FROM_BYTES = 8 * 1024;
  */
 export async function readJson(req: IncomingMessage, limits: JsonLimits): Promise<JsonBody> {
   const { size, memory } = limits;
-  if (Number(req.headers['content-length'] ?? 0) > size) throw tooLarge(limits);
+  if (Number(req.headers['content-length'] ?? 0) > size) throw bodyTooLarge(limits);
   let charged = 0;
   const charge = (bytes: number) => {
     if (!memory.tryTake(bytes)) return false;
@@ -52,7 +43,7 @@ export async function readJson(req: IncomingMessage, limits: JsonLimits): Promis
     return true;
   };
   try {
-    const gathered = await gather(req, limits, charge);
+    const gathered = await gatherBody(req, limits, charge);
     const { bytes, length } = gathered;
     if (length >= YIELD_FROM_BYTES) await ownTurn();
     const parsed = BYTES_PER_TEXT_BYTE * length + BYTES_PER_VALUE * scanJson(bytes);
@@ -64,29 +55,6 @@ export async function readJson(req: IncomingMessage, limits: JsonLimits): Promis
     memory.give(charged);
     throw error;
   }
-}
-
-function gather(req: IncomingMessage, limits: JsonLimits, charge: (bytes: number) => boolean): Promise<Gathered> {
-  const { size, idle, memory } = limits;
-  return new Promise((resolve, reject) => {
-    const gathered = new Gathered(size, charge);
-    const settle = (error?: StreamFSError) => {
-      clearTimeout(timer);
-      req.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak).pause();
-      if (error) reject(error);
-      else resolve(gathered);
-    };
-    const onData = (piece: Buffer) => {
-      timer?.refresh();
-      if (gathered.length + piece.length > size) settle(tooLarge(limits));
-      else if (!gathered.add(piece)) settle(limitReached('MEMORY_LIMIT', 'memory', memory.limit));
-    };
-    const onEnd = () => (isBroken(req) ? onBreak() : settle());
-    const onBreak = () => settle(createError('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));
-    const timer = idle === 0 ? undefined : setTimeout(() => settle(bodyTimeout(idle, 0)), idle);
-    askForBody(req);
-    req.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
-  });
 }
 
 let lastTurn: Promise<unknown> = Promise.resolve();
@@ -121,10 +89,6 @@ export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-function tooLarge({ size, limit }: JsonLimits): StreamFSError {
-  return limitReached('BODY_TOO_LARGE', limit, size);
 }
 
 function invalid(reason: string): StreamFSError {

@@ -23,6 +23,14 @@ export class Query {
     }
   }
 
+  /** The same with another path. */
+  withPath(path: string): Query {
+    const query = new Query([]);
+    for (const [name, values] of this.#values) query.#values.set(name, values);
+    query.#values.set('path', [path]);
+    return query;
+  }
+
   has(name: QueryParameter): boolean {
     return this.#values.has(name);
   }

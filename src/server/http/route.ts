@@ -27,7 +27,7 @@ export interface RouteParameter {
 
 export interface Route {
   readonly method: Method;
-  /** An absolute path; `:id` stands for one part. */
+  /** An absolute path; `:id` stands for one part, `*` at its end for one or more, which are the parameter `rest`. */
   readonly pattern: string;
   /** One sentence. */
   readonly summary: string;
@@ -42,6 +42,8 @@ export interface Route {
   readonly link?: LinkRight;
   /** Whether a browser may be sent here by a link or by a page of any origin: it reads, and changes nothing. Default: no. */
   readonly navigable?: true;
+  /** The path of the file that is asked for, where it does not stand in the query: as if it did. */
+  pathOf?(params: Readonly<Record<string, string>>): string;
   handle(exchange: Exchange): Promise<void>;
   /** Answers HEAD where running `handle` without sending its body would change something or never end. */
   head?(exchange: Exchange): Promise<void>;

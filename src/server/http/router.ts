@@ -1,6 +1,7 @@
 /**
  * Finds the route of a request. Paths that are written out are looked up; the few with a named part are compared part
- * by part. A part that is written out wins over one that is named (`/handles/open` over `/handles/:id`).
+ * by part. A part that is written out wins over one that is named (`/handles/open` over `/handles/:id`), and both win over
+ * any number of parts.
  */
 import { createError } from '../../errors/index.ts';
 import type { Route } from './route.ts';
@@ -14,6 +15,9 @@ export interface Found {
 /** Joins parts to a key: no part of a path that a router knows holds this. */
 const BETWEEN = '\0';
 
+/** Stands for all parts that are left, at least one. */
+const REST = '*';
+
 export class Router {
   readonly #literal = new Map<string, Found[]>();
   readonly #named: { route: Route; parts: readonly string[] }[] = [];
@@ -21,7 +25,7 @@ export class Router {
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
       const parts = route.pattern.split('/').filter((part) => part !== '');
-      if (parts.some((part) => part.startsWith(':'))) this.#named.push({ route, parts });
+      if (parts.some((part) => part.startsWith(':')) || parts.at(-1) === REST) this.#named.push({ route, parts });
       else {
         const key = parts.join(BETWEEN);
         const known = this.#literal.get(key) ?? [];
@@ -61,6 +65,7 @@ export class Router {
 }
 
 function match(parts: readonly string[], segments: readonly string[]): Record<string, string> | undefined {
+  if (parts.at(-1) === REST) return matchRest(parts.slice(0, -1), segments);
   if (parts.length !== segments.length) return undefined;
   const params: Record<string, string> = {};
   for (const [index, part] of parts.entries()) {
@@ -69,6 +74,11 @@ function match(parts: readonly string[], segments: readonly string[]): Record<st
     else if (part !== segment) return undefined;
   }
   return params;
+}
+
+function matchRest(parts: readonly string[], segments: readonly string[]): Record<string, string> | undefined {
+  if (segments.length <= parts.length || parts.some((part, index) => part !== segments[index])) return undefined;
+  return { rest: segments.slice(parts.length).join('/') };
 }
 
 function allowOf(matches: readonly Found[]): string {

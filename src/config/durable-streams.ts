@@ -1,0 +1,73 @@
+/** `server.durable_streams`: which streams are served by that protocol as well, and where. */
+import { z } from 'zod';
+import { createError } from '../errors/index.ts';
+import { parseDuration } from '../units/index.ts';
+import { DEFAULT_DURABLE_STREAMS } from './defaults.ts';
+import { parseMountPath } from './mount-path.ts';
+import type { Problem } from './problems.ts';
+import { read } from './read.ts';
+import type { DurableStreamsConfig, MountConfig } from './types.ts';
+
+/** What the server has at these paths itself. */
+const RESERVED = ['api', 'metrics', 'ui'];
+
+/** A long poll is to end before proxies give up on it. */
+const MAX_WAIT_MS = 5 * 60_000;
+
+export const durableStreams = z.strictObject({
+  mount: read(z.string(), parseMountPath)
+    .optional()
+    .describe('The streamfs mount whose streams are served. Default: the first there is.'),
+  prefixes: z
+    .array(read(z.string(), prefixOf))
+    .min(1)
+    .prefault([...DEFAULT_DURABLE_STREAMS.prefixes])
+    .describe('Paths below which an address is a stream: /v1/stream/a/b is the stream /a/b of the mount.'),
+  long_poll_timeout: read(z.union([z.string(), z.number()]), waitOf)
+    .prefault(DEFAULT_DURABLE_STREAMS.long_poll_timeout)
+    .describe('How long a long poll waits for something to come, from 10ms to 5m.'),
+});
+
+/** Key of `server`. */
+export const durableStreamsSetting = z
+  .union([z.literal(false), durableStreams], {
+    error: () => 'must be false, or a section with mount, prefixes and long_poll_timeout',
+  })
+  .prefault({})
+  .describe('Durable Streams, a second protocol over the streams of one mount; false turns it off.');
+
+function prefixOf(text: string): string {
+  const path = parseMountPath(text);
+  const first = path.split('/')[1]!;
+  const reason = RESERVED.includes(first)
+    ? `the server has paths of its own below /${first}`
+    : /[?#%*:]/.test(path)
+      ? 'expected plain parts, without ?, #, %, * and :'
+      : undefined;
+  if (reason === undefined) return path;
+  throw createError('CONFIG_INVALID', { reason: `invalid prefix: ${JSON.stringify(text.slice(0, 100))} (${reason})` });
+}
+
+function waitOf(value: string | number): number {
+  const milliseconds = parseDuration(value);
+  if (milliseconds >= 10 && milliseconds <= MAX_WAIT_MS) return milliseconds;
+  throw createError('CONFIG_INVALID', { reason: `invalid duration: ${value} (expected 10ms to 5m)` });
+}
+
+/** What holds for these mounts. Undefined: it is turned off, or there is no streamfs. */
+export function durableStreamsOf(
+  written: z.output<typeof durableStreamsSetting>,
+  mounts: readonly MountConfig[],
+): DurableStreamsConfig | Problem | undefined {
+  if (written === false) return undefined;
+  const { long_poll_timeout: longPollTimeout, prefixes } = written;
+  const mount = written.mount ?? mounts.find(({ plugin }) => plugin === 'streamfs')?.path;
+  if (mount === undefined) return undefined;
+  if (!mounts.some(({ path }) => path === mount)) {
+    return {
+      path: ['server', 'durable_streams', 'mount'],
+      text: `nothing is mounted at ${mount}: name the path of a streamfs mount`,
+    };
+  }
+  return { mount, prefixes, longPollTimeout };
+}

@@ -1,0 +1,344 @@
+/** Streams for protocols that create, append, number and close in one step: see the interface in fs. */
+import { type AppendId, MAX_CHUNK, type StreamIdentity } from '../../core/index.ts';
+import { forkStream, type Producers, RingStream, type StreamRules } from '../../core/internal.ts';
+import { createError, isStreamFSError } from '../../errors/index.ts';
+import type {
+  AppendOutcome,
+  CreatedStream,
+  CreateOptions,
+  CreateStreamOptions,
+  ForkOptions,
+  StoredStream,
+  StreamSettings,
+  StreamStore,
+  WholeAppend,
+} from '../../fs/index.ts';
+import { OCTET_STREAM } from '../../protocol/index.ts';
+import type { ForkNode } from './forks.ts';
+import { essenceOf, isJsonType, jsonLines } from './json-text.ts';
+import { type Entry, endStream, type StreamTable } from './stream-table.ts';
+import { characterEnd } from './text.ts';
+
+/** Makes the stream of a new entry. */
+export type MakeStream = (identity: StreamIdentity, rules: StreamRules) => RingStream;
+
+/** The file system that the streams are in. */
+export interface StoreOwner {
+  readonly table: StreamTable;
+  get(path: string): Entry | undefined;
+  requireWritable(path: string): void;
+  /** Whether only readers have opened it so far. */
+  isUnclaimed(entry: Entry): boolean;
+  claim(entry: Entry, settings: StreamSettings): void;
+  add(path: string, options: CreateOptions, make: MakeStream): Entry;
+  drop(entry: Entry): void;
+  renew(entry: Entry): void;
+  producersOf(entry: Entry): Producers;
+}
+
+/** What a stream was asked for with, and what is remembered for this interface alone. */
+export interface StoreFacts {
+  asked: Pick<StreamSettings, 'ttl' | 'expiresAt'>;
+  fork: { source: string; at: number; beyond: number } | undefined;
+  /** The last `Stream-Seq`. */
+  lastSeq: string | undefined;
+  /** An append that waits for a reader with the policy `block`. */
+  waiting: Promise<void> | undefined;
+}
+
+export class TableStore implements StreamStore {
+  private readonly owner: StoreOwner;
+
+  constructor(owner: StoreOwner) {
+    this.owner = owner;
+  }
+
+  async find(path: string): Promise<StoredStream> {
+    return this.entry(path);
+  }
+
+  async renew(path: string): Promise<void> {
+    this.owner.renew(this.entry(path));
+  }
+
+  private entry(path: string): Entry {
+    const entry = this.owner.get(path);
+    if (entry !== undefined) return entry;
+    throw createError(this.owner.table.held.has(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
+  }
+
+  // ── creating ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async create(path: string, options: CreateStreamOptions): Promise<CreatedStream> {
+    const { owner } = this;
+    owner.requireWritable(path);
+    const there = owner.get(path);
+    const isUnclaimed = there !== undefined && owner.isUnclaimed(there);
+    if (there !== undefined && !isUnclaimed) {
+      requireSame(there, options);
+      return { stream: there.stream, settings: there.settings, isNew: false };
+    }
+    if (there === undefined) this.requireFree(path);
+    const entry =
+      options.fork === undefined
+        ? this.createPlain(path, options, there)
+        : this.createFork(path, options, options.fork, there);
+    const { settings, stream } = entry;
+    return { stream, settings, isNew: true };
+  }
+
+  private requireFree(path: string): void {
+    try {
+      this.owner.table.requireFree(path);
+    } catch (error) {
+      if (!isStreamFSError(error, 'IS_A_DIRECTORY', 'NOT_A_DIRECTORY', 'STREAM_GONE')) throw error;
+      const reason = {
+        IS_A_DIRECTORY: 'there are streams below it',
+        NOT_A_DIRECTORY: 'it lies below a stream',
+        STREAM_GONE: 'one that was there is gone, though forks of it are still there',
+      }[error.code as 'STREAM_GONE'];
+      throw createError('STREAM_NAME_TAKEN', { path, reason });
+    }
+  }
+
+  private createPlain(path: string, options: CreateStreamOptions, unclaimed: Entry | undefined): Entry {
+    const { account, data, end } = options;
+    const settings = { ...options.settings, type: options.settings?.type ?? OCTET_STREAM };
+    const bytes = stored(settings.type, data, true);
+    let entry = unclaimed;
+    if (entry === undefined) {
+      entry = this.owner.add(path, { account, settings }, (identity, rules) => {
+        requireRoom(bytes, settings.type, rules.retention);
+        return new RingStream(identity, rules);
+      });
+    } else {
+      requireRoom(bytes, settings.type, settings.ringBufferSize ?? entry.settings.ringBufferSize);
+      this.owner.claim(entry, settings);
+    }
+    this.begin(entry, options, undefined, bytes, end);
+    return entry;
+  }
+
+  private createFork(
+    path: string,
+    options: CreateStreamOptions,
+    fork: ForkOptions,
+    unclaimed: Entry | undefined,
+  ): Entry {
+    const { account, data, end, settings: asked = {} } = options;
+    const source = this.sourceOf(fork);
+    const { settings: inherited } = source;
+    const { type = inherited.type } = asked;
+    if (essenceOf(type) !== essenceOf(inherited.type)) {
+      throw createError('CONTENT_TYPE_DIFFERS', { type: inherited.type, other: type });
+    }
+    const at = fork.offset?.(source) ?? source.stream.endOffset;
+    const to = beyondOf(source, at, fork.beyond);
+    const bytes = stored(type, data, true);
+    const isTimed = asked.ttl !== undefined || asked.expiresAt !== undefined;
+    const settings: StreamSettings = {
+      ringBufferSize: inherited.ringBufferSize,
+      channelBufferSize: inherited.channelBufferSize,
+      onLag: inherited.onLag,
+      readerBlock: inherited.readerBlock,
+      atomic: inherited.atomic,
+      type,
+      ttl: isTimed ? asked.ttl : inherited.ttl,
+      expiresAt: isTimed ? asked.expiresAt : inherited.expiresAt,
+    };
+    const from = isJsonType(type) ? source.stream.firstLineStart() : undefined;
+    // Its readers have asked for nothing in particular: they come again.
+    if (unclaimed !== undefined) this.owner.drop(unclaimed);
+    const entry = this.owner.add(path, { account, settings }, (identity, rules) => {
+      requireRoom(bytes, type, rules.retention);
+      return forkStream(source.stream, { from, to }, identity, rules);
+    });
+    entry.node = { ...nodeOf(entry), source: nodeOf(source) };
+    nodeOf(source).forks++;
+    this.begin(entry, options, { source: fork.source, at, beyond: fork.beyond }, bytes, end);
+    return entry;
+  }
+
+  private sourceOf({ source: path }: ForkOptions): Entry {
+    const source = this.owner.get(path);
+    if (source !== undefined) return source;
+    throw createError(this.owner.table.held.has(path) ? 'STREAM_SOURCE_GONE' : 'STREAM_NOT_FOUND', { path });
+  }
+
+  private begin(
+    entry: Entry,
+    { settings }: CreateStreamOptions,
+    fork: StoreFacts['fork'],
+    bytes: Uint8Array,
+    end: boolean,
+  ) {
+    const { ttl, expiresAt } = settings ?? {};
+    entry.facts = { asked: { ttl, expiresAt }, fork, lastSeq: undefined, waiting: undefined };
+    entry.stream.append(bytes);
+    if (end) endStream(entry);
+  }
+
+  // ── appending ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async append(path: string, append: WholeAppend): Promise<AppendOutcome> {
+    let entry = this.entry(path);
+    // One after the other, also where one has to wait: what is applied is known before the next is looked at.
+    while (entry.facts?.waiting !== undefined) {
+      await entry.facts.waiting.catch(ignore);
+      entry = this.entry(path);
+    }
+    if (this.owner.isUnclaimed(entry)) this.owner.claim(entry, { type: append.type });
+    const { stream } = entry;
+    const { producer } = append;
+    if (stream.endReason !== undefined) {
+      if (this.isApplied(entry, producer)) return this.outcome(entry, producer, true);
+      if (producer === undefined && append.end && append.data.length === 0 && stream.endReason === 'ended') {
+        this.owner.renew(entry);
+        return this.outcome(entry, producer, false);
+      }
+      stream.requireOpen();
+    }
+    const { settings } = entry;
+    if (append.type !== undefined && essenceOf(append.type) !== essenceOf(settings.type)) {
+      throw createError('CONTENT_TYPE_DIFFERS', { type: settings.type, other: append.type });
+    }
+    if (producer !== undefined && this.owner.producersOf(entry).isRepeated(producer)) {
+      this.owner.renew(entry);
+      return this.outcome(entry, producer, true);
+    }
+    const { seq } = append;
+    const last = entry.facts?.lastSeq;
+    if (seq !== undefined && last !== undefined && seq <= last) throw createError('STREAM_SEQ_ORDER', { seq, last });
+    const bytes = stored(settings.type, append.data, false);
+    requireRoom(bytes, settings.type, settings.ringBufferSize);
+    await this.apply(entry, append, bytes);
+    return this.outcome(entry, producer, false);
+  }
+
+  /** All in one turn, unless a reader with the policy `block` has writers wait. */
+  private async apply(entry: Entry, { end, producer, seq }: WholeAppend, bytes: Uint8Array): Promise<void> {
+    const { stream } = entry;
+    const attempt = producer === undefined ? undefined : this.owner.producersOf(entry).begin(producer, ignore);
+    const facts = factsOf(entry);
+    try {
+      const waiting = write(entry, bytes);
+      if (waiting !== undefined) {
+        facts.waiting = waiting;
+        await waiting;
+      }
+      attempt?.took(bytes.length, stream.endOffset);
+      attempt?.complete();
+    } catch (error) {
+      attempt?.giveUp();
+      throw error;
+    } finally {
+      facts.waiting = undefined;
+    }
+    if (seq !== undefined) facts.lastSeq = seq;
+    if (end) endStream(entry);
+    this.owner.renew(entry);
+  }
+
+  /** Whether the producer's append has been applied, whatever else may be wrong with it. */
+  private isApplied(entry: Entry, producer: AppendId | undefined): boolean {
+    if (producer === undefined || entry.producers === undefined) return false;
+    try {
+      return entry.producers.isRepeated(producer);
+    } catch {
+      return false;
+    }
+  }
+
+  private outcome(entry: Entry, producer: AppendId | undefined, isRepeated: boolean): AppendOutcome {
+    const { producers, settings, stream } = entry;
+    const producerSeq = producer === undefined ? undefined : producers?.lastSeq(producer.id);
+    return { stream, settings, isRepeated, producerSeq };
+  }
+}
+
+/** Bytes as the stream keeps them. @throws INVALID_BODY */
+function stored(type: string, data: Uint8Array, mayBeEmpty: boolean): Uint8Array {
+  if (data.length === 0 || !isJsonType(type)) return data;
+  const lines = jsonLines(data);
+  if (lines.length === 0 && !mayBeEmpty) {
+    throw createError('INVALID_BODY', { reason: 'an empty array has no messages: leave it out, or append some' });
+  }
+  return lines;
+}
+
+/** What does not fit could never be read. */
+function requireRoom(bytes: Uint8Array, type: string, max: number): void {
+  if (bytes.length <= max) return;
+  throw createError('APPEND_TOO_LARGE', { size: bytes.length, max }, { max, messages: isJsonType(type) });
+}
+
+/** Text longer than a chunk goes in chunks that end with a character, as far as it is any. */
+function write({ settings, stream }: Entry, bytes: Uint8Array): void | Promise<void> {
+  if (bytes.length === 0) return undefined;
+  if (bytes.length <= MAX_CHUNK || !settings.type.startsWith('text/')) return stream.write(bytes);
+  let last: Promise<void> | undefined;
+  for (let at = 0; at < bytes.length; ) {
+    const end = characterEnd(bytes, at, Math.min(bytes.length, at + MAX_CHUNK));
+    last?.catch(ignore);
+    last = stream.write(bytes.subarray(at, end)) ?? last;
+    at = end;
+  }
+  return last;
+}
+
+function beyondOf({ settings, stream }: Entry, at: number, beyond: number): number {
+  let to = at;
+  if (isJsonType(settings.type)) {
+    for (let n = 0; n < beyond && to <= stream.endOffset; n++)
+      to = to === stream.endOffset ? to + 1 : stream.lineEnd(to);
+  } else to += beyond;
+  if (to <= stream.endOffset) return to;
+  throw createError('INVALID_PARAMETER', {
+    name: 'Stream-Fork-Sub-Offset',
+    reason: `${beyond} behind the fork offset is beyond the end of the source`,
+  });
+}
+
+/** @throws STREAM_SETTINGS_DIFFER, which names what differs */
+function requireSame(entry: Entry, { end, fork, settings: asked = {} }: CreateStreamOptions): void {
+  const { path, settings, stream } = entry;
+  const facts = entry.facts ?? { asked: { ttl: settings.ttl, expiresAt: settings.expiresAt }, fork: undefined };
+  const differences: string[] = [];
+  const compare = (name: string, is: unknown, other: unknown) => {
+    if (is !== other) differences.push(`${name} is ${is ?? 'not given'}, not ${other ?? 'left out'}`);
+  };
+  if (asked.type !== undefined || fork === undefined) {
+    compare('content type', essenceOf(settings.type), essenceOf(asked.type ?? OCTET_STREAM));
+  }
+  compare('ttl', facts.asked.ttl, asked.ttl);
+  compare('expires_at', facts.asked.expiresAt, asked.expiresAt);
+  compare('closed', stream.endReason === 'ended', end);
+  compare('fork source', facts.fork?.source, fork?.source);
+  compare('fork sub-offset', facts.fork?.beyond ?? 0, fork?.beyond ?? 0);
+  if (fork?.offset !== undefined && facts.fork !== undefined)
+    compare('fork offset', facts.fork.at, offsetIn(entry, fork));
+  if (differences.length > 0)
+    throw createError('STREAM_SETTINGS_DIFFER', { path, differences: differences.join('; ') });
+}
+
+/** Where the fork point is that is asked for; undefined where it is none of this fork. */
+function offsetIn(entry: Entry, { offset }: ForkOptions): number | undefined {
+  try {
+    return offset?.(entry);
+  } catch {
+    return undefined;
+  }
+}
+
+function nodeOf(entry: Entry): ForkNode {
+  entry.node ??= { path: entry.path, source: undefined, forks: 0, account: entry.account };
+  return entry.node;
+}
+
+function factsOf(entry: Entry): StoreFacts {
+  const { ttl, expiresAt } = entry.settings;
+  entry.facts ??= { asked: { ttl, expiresAt }, fork: undefined, lastSeq: undefined, waiting: undefined };
+  return entry.facts;
+}
+
+function ignore(): void {}

@@ -1,0 +1,27 @@
+/** Headers of Durable Streams, beside those of producers. HTTP takes their names in any case. */
+export const DURABLE_HEADERS = {
+  nextOffset: 'Stream-Next-Offset',
+  upToDate: 'Stream-Up-To-Date',
+  closed: 'Stream-Closed',
+  cursor: 'Stream-Cursor',
+  seq: 'Stream-Seq',
+  ttl: 'Stream-TTL',
+  expiresAt: 'Stream-Expires-At',
+  forkedFrom: 'Stream-Forked-From',
+  forkOffset: 'Stream-Fork-Offset',
+  forkSubOffset: 'Stream-Fork-Sub-Offset',
+  sseDataEncoding: 'Stream-SSE-Data-Encoding',
+  /** Ours: the oldest offset that can still be read. */
+  earliestOffset: 'Stream-Earliest-Offset',
+} as const;
+
+const H = DURABLE_HEADERS;
+
+/** Headers that requests may have, and that answers may have, for pages of other origins. */
+export const DURABLE_REQUEST_HEADERS: readonly string[] = [
+  ...['If-None-Match', H.seq, H.ttl, H.expiresAt, H.closed, H.forkedFrom, H.forkOffset, H.forkSubOffset],
+];
+export const DURABLE_ANSWER_HEADERS: readonly string[] = [
+  ...['ETag', 'Location', H.nextOffset, H.cursor, H.upToDate, H.closed, H.sseDataEncoding, H.ttl, H.expiresAt],
+  H.earliestOffset,
+];

@@ -1,0 +1,52 @@
+/** What answers say of a stream. */
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { isStreamFSError } from '../../errors/index.ts';
+import type { StoredStream } from '../../fs/index.ts';
+import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
+import { durableOffset } from '../encoding/durable-offsets.ts';
+import { ANSWER_HEADERS, READ_HEADERS } from '../http/headers.ts';
+import { refusalHeaders } from '../ingest/producer-headers.ts';
+import { earliestOf } from './position.ts';
+
+/**
+ * Of answers with bytes of a type that whoever made the stream has chosen: under this policy nothing of it runs, whatever
+ * it is, also where somebody opens its address.
+ */
+export const BODY_HEADERS = {
+  ...READ_HEADERS,
+  'Content-Security-Policy': `${READ_HEADERS['Content-Security-Policy']}; sandbox`,
+} as const;
+
+/** Only a deliberate end is told: of what was removed or has expired there is nothing more to come to. */
+export function isClosed({ stream }: StoredStream): boolean {
+  return stream.endReason === 'ended';
+}
+
+/** Where a stream ends, and whether for good. */
+export function tailHeaders(stored: StoredStream): OutgoingHttpHeaders {
+  const { stream } = stored;
+  return {
+    [H.nextOffset]: durableOffset(stream, stream.endOffset),
+    ...(isClosed(stored) ? { [H.closed]: 'true' } : {}),
+  };
+}
+
+export function sendEmpty(res: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
+  res
+    .writeHead(status, {
+      ...ANSWER_HEADERS,
+      ...headers,
+      ...(status === 204 || status === 304 ? {} : { 'Content-Length': 0 }),
+    })
+    .end();
+}
+
+/** What a refusal says in headers. */
+export function setRefusalHeaders(res: ServerResponse, error: unknown, stored: StoredStream | undefined): void {
+  const headers: OutgoingHttpHeaders = refusalHeaders(error);
+  if (stored !== undefined && isStreamFSError(error, 'STREAM_CLOSED')) Object.assign(headers, tailHeaders(stored));
+  if (stored !== undefined && isStreamFSError(error, 'OFFSET_GONE', 'OFFSET_OF_ANOTHER')) {
+    headers[H.earliestOffset] = durableOffset(stored.stream, earliestOf(stored));
+  }
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value as string | number);
+}

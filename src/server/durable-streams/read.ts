@@ -1,0 +1,242 @@
+/** Reading: what is there, what comes next, and all that comes from now on. */
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Reader } from '../../core/index.ts';
+import { internalOf, waitToBeWoken } from '../../core/internal.ts';
+import { createError } from '../../errors/index.ts';
+import { contentOfParts, type StoredStream } from '../../fs/index.ts';
+import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
+import { isNavigation } from '../auth/index.ts';
+import { liveHeaders, sendReader, sendSized, withParts } from '../egress/index.ts';
+import { currentCursor, cursorOf, nextCursor } from '../encoding/durable-cursor.ts';
+import { durableOffset } from '../encoding/durable-offsets.ts';
+import { durableSseEncoding } from '../encoding/durable-sse.ts';
+import type { Exchange } from '../http/route.ts';
+import { BODY_HEADERS, isClosed, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
+import { formOf } from './form.ts';
+import { type DurableStreamsOptions, SSE_HEARTBEAT_MS, SSE_LIFETIME_JITTER_MS, SSE_LIFETIME_MS } from './options.ts';
+import { EMPTY_ARRAY, pageFrom } from './page.ts';
+import { earliestOf, NOW, startOf } from './position.ts';
+import { type StreamTarget, targetOf } from './target.ts';
+
+const MODES = ['long-poll', 'sse'] as const;
+
+/** One read, once it is known where it begins. */
+interface Read {
+  readonly exchange: Exchange;
+  readonly target: StreamTarget;
+  readonly stored: StoredStream;
+  readonly from: number;
+  /** As the request gave it. */
+  readonly offset: string | undefined;
+}
+
+export async function read(exchange: Exchange, { longPollTimeout }: DurableStreamsOptions): Promise<void> {
+  const { query, req, res, server } = exchange;
+  const offset = query.text('offset');
+  const live = query.oneOf('live', MODES);
+  if (live !== undefined && offset === undefined) throw createError('PARAMETER_REQUIRED', { name: 'offset' });
+  const target = targetOf(server.mounts, query.path());
+  const stored = await target.store.find(target.path);
+  try {
+    const from = startOf(stored, offset);
+    // Whoever only follows a link changes nothing.
+    if (!isNavigation(req)) await target.store.renew(target.path);
+    const one: Read = { exchange, target, stored, from, offset };
+    if (live === 'sse') await follow(one);
+    else if (live === 'long-poll') await poll(one, longPollTimeout);
+    else if (offset === NOW) sendNow(one);
+    else await sendPage(one, {});
+  } catch (error) {
+    if (!res.headersSent) setRefusalHeaders(res, error, stored);
+    throw error;
+  }
+}
+
+/** What HEAD says: it neither waits nor counts as a read. */
+export async function describe({ query, res, server }: Exchange): Promise<void> {
+  const { store, path } = targetOf(server.mounts, query.path());
+  const stored = await store.find(path);
+  const { expiresAt, ttl, type } = stored.settings;
+  res
+    .writeHead(200, {
+      ...BODY_HEADERS,
+      'Content-Type': type,
+      ...tailHeaders(stored),
+      ...(ttl === undefined ? {} : { [H.ttl]: String(Math.round(ttl / 1000)) }),
+      ...(expiresAt === undefined ? {} : { [H.expiresAt]: new Date(expiresAt).toISOString() }),
+    })
+    .end();
+}
+
+function sendNow({ exchange: { res }, stored }: Read): void {
+  const body = formOf(stored.settings.type) === 'json' ? EMPTY_ARRAY : Buffer.alloc(0);
+  res
+    .writeHead(200, {
+      ...BODY_HEADERS,
+      'Content-Type': stored.settings.type,
+      'Content-Length': body.length,
+      ...tailHeaders(stored),
+      [H.upToDate]: 'true',
+    })
+    .end(body);
+}
+
+async function sendPage(
+  { exchange: { req, res, server }, stored, from, offset }: Read,
+  more: OutgoingHttpHeaders,
+): Promise<void> {
+  const { settings, stream } = stored;
+  const { to, parts } = pageFrom(stored, from);
+  const isTail = to === stream.endOffset;
+  const closed = isTail && isClosed(stored);
+  const etag = `"${stream.generation}:${from}:${to}${closed ? ':c' : ''}"`;
+  const headers: OutgoingHttpHeaders = {
+    ...BODY_HEADERS,
+    ETag: etag,
+    [H.nextOffset]: durableOffset(stream, to),
+    ...more,
+    ...(isTail ? { [H.upToDate]: 'true' } : {}),
+    ...(closed ? { [H.closed]: 'true' } : {}),
+    // What is there to be read does not begin where the stream did.
+    ...(offset === undefined || offset === '-1' ? trimmedHeaders(stored) : {}),
+  };
+  if (matches(req.headers['if-none-match'], etag)) {
+    res.writeHead(304, headers).end();
+    return;
+  }
+  await withParts(parts, server.limits.held, () =>
+    sendSized(res, contentOfParts(parts), server.limits, { ...headers, 'Content-Type': settings.type }),
+  );
+}
+
+function trimmedHeaders(stored: StoredStream): OutgoingHttpHeaders {
+  const earliest = earliestOf(stored);
+  return earliest === 0 ? {} : { [H.earliestOffset]: durableOffset(stored.stream, earliest) };
+}
+
+function matches(given: string | undefined, etag: string): boolean {
+  if (given === undefined) return false;
+  return given.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
+}
+
+// ── long poll ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function poll(one: Read, timeout: number): Promise<void> {
+  const { exchange, stored, from } = one;
+  const { query, res } = exchange;
+  const { stream } = stored;
+  const cursor = query.text('cursor');
+  if (from >= stream.endOffset && stream.endReason === undefined) {
+    await waitForMore(one, timeout);
+    if (exchange.signal.aborted) return;
+  }
+  if (stream.endOffset > from) {
+    const closed = isClosed(stored) && pageFrom(stored, from).to === stream.endOffset;
+    await sendPage(one, closed ? {} : { [H.cursor]: String(nextCursor(cursor)) });
+    return;
+  }
+  // Gone meanwhile: there is nothing to come back to.
+  if (stream.endReason !== undefined && !isClosed(stored)) {
+    throw stream.endReason === 'shutdown'
+      ? createError('SHUTTING_DOWN')
+      : createError('STREAM_NOT_FOUND', { path: one.target.path });
+  }
+  sendEmpty(res, 204, {
+    ...tailHeaders(stored),
+    'Cache-Control': 'no-store',
+    [H.upToDate]: 'true',
+    ...(isClosed(stored) ? {} : { [H.cursor]: String(nextCursor(cursor)) }),
+  });
+}
+
+/** Waits until something has been appended, the stream has ended or the time is up. It is a reader meanwhile. */
+async function waitForMore({ exchange, stored, target, from }: Read, timeout: number): Promise<void> {
+  const { caller, req, server } = exchange;
+  const { reads } = server.limits;
+  const account = caller?.account;
+  reads.enter(account);
+  let reader: Reader | undefined;
+  const stop = new AbortController();
+  const giveUp = () => stop.abort();
+  exchange.patience.addEventListener('abort', giveUp, { once: true });
+  if (exchange.patience.aborted) giveUp();
+  let isKicked = false;
+  try {
+    reader = await openReader({ exchange, stored, target, from });
+    const inner = internalOf(reader);
+    const waiting = {
+      reader: inner,
+      socket: req.socket as Socket,
+      kind: 'durable-streams-long-poll',
+      kick: () => {
+        isKicked = true;
+        giveUp();
+      },
+      shared: NOTHING_SHARED,
+      stranded: () => [],
+    };
+    exchange.isLive = true;
+    reads.add(waiting);
+    try {
+      if (stored.stream.endOffset > from || stored.stream.endReason !== undefined) return;
+      const news = { begin: (wake: () => void) => inner.whenReadable(wake), end: () => void inner.cancelWait() };
+      await waitToBeWoken(news, timeout, stop.signal).catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error;
+      });
+    } finally {
+      reads.delete(waiting);
+    }
+  } finally {
+    exchange.patience.removeEventListener('abort', giveUp);
+    reader?.close();
+    reads.leave(account);
+  }
+  if (isKicked) throw createError('READER_KICKED');
+}
+
+const NOTHING_SHARED = { recent: () => [], forget: () => undefined };
+
+/** A reader that is cut off rather than skips: the protocol has no way to say that something was lost. */
+async function openReader({ exchange, stored, target, from }: Omit<Read, 'offset'>): Promise<Reader> {
+  const source = await target.fileSystem.openStream(target.path, {
+    start: { offset: from },
+    onLag: 'disconnect',
+    create: false,
+    generation: stored.stream.generation,
+    account: exchange.caller?.account,
+  });
+  if (source.kind === 'live') return source.reader;
+  throw createError('STREAM_NOT_FOUND', { path: target.path });
+}
+
+// ── server-sent events ───────────────────────────────────────────────────────────────────────────────────────────────
+
+async function follow(one: Read): Promise<void> {
+  const { exchange, stored } = one;
+  const { caller, query, req, res, server } = exchange;
+  const { limits, logger } = server;
+  const form = formOf(stored.settings.type);
+  const given = cursorOf(query.text('cursor'));
+  // A client that is ahead of time has cursors that go on from its own.
+  const encoding = durableSseEncoding(form, given >= currentCursor() ? given + 1 : -1);
+  const account = caller?.account;
+  limits.reads.enter(account);
+  let reader: Reader;
+  try {
+    reader = await openReader(one);
+  } catch (error) {
+    limits.reads.leave(account);
+    throw error;
+  }
+  exchange.isLive = true;
+  const headers = {
+    ...liveHeaders(encoding, req.httpVersionMinor >= 1),
+    ...BODY_HEADERS,
+    'Cache-Control': 'no-cache, no-store, no-transform',
+    ...(form === 'base64' ? { [H.sseDataEncoding]: 'base64' } : {}),
+  };
+  const lifetime = SSE_LIFETIME_MS + Math.random() * SSE_LIFETIME_JITTER_MS;
+  const sending = { encoding, heartbeat: SSE_HEARTBEAT_MS, timeout: undefined, lifetime, limits, logger };
+  sendReader(req, res, reader, headers, sending, () => limits.reads.leave(account));
+}

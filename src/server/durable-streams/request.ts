@@ -1,0 +1,109 @@
+/** What requests say in their headers, and their bodies. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { AppendId } from '../../core/index.ts';
+import { createError } from '../../errors/index.ts';
+import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
+import type { Exchange } from '../http/route.ts';
+import { shorten } from '../http/shorten.ts';
+import { bodyTooLarge, gatherBody } from '../http/whole-body.ts';
+import { formOf } from './form.ts';
+
+/** How many times as long as other JSON a body of messages may be: they are data. */
+const DATA_SHARE = 4;
+/** The longest name of a producer, in characters. */
+const MAX_PRODUCER_ID = 256;
+const WHOLE = /^(?:0|[1-9]\d*)$/;
+/** RFC 3339 section 5.6. */
+const TIMESTAMP = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name.toLowerCase()];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** Of any value but `true` it is as if it were not there. */
+export function asksToClose(headers: IncomingHttpHeaders): boolean {
+  return headerOf(headers, H.closed)?.toLowerCase() === 'true';
+}
+
+/** The time to live, in milliseconds, and the time of expiry, in milliseconds since 1970. */
+export function lifetimeOf(headers: IncomingHttpHeaders): { ttl: number | undefined; expiresAt: number | undefined } {
+  const ttl = headerOf(headers, H.ttl);
+  const expiresAt = headerOf(headers, H.expiresAt);
+  if (ttl !== undefined && expiresAt !== undefined) throw invalid(H.ttl, `give it or ${H.expiresAt}, not both`);
+  return {
+    ttl: ttl === undefined ? undefined : wholeOf(H.ttl, ttl) * 1000,
+    expiresAt: expiresAt === undefined ? undefined : timeOf(expiresAt),
+  };
+}
+
+function timeOf(text: string): number {
+  const time = TIMESTAMP.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time) || time < 0)
+    throw invalid(H.expiresAt, `must be a time such as 2026-11-26T12:00:00Z, got ${shorten(text)}`);
+  return time;
+}
+
+/** A whole number that a thousand of still is one. */
+export function wholeOf(name: string, text: string): number {
+  const number = Number(text);
+  if (WHOLE.test(text) && Number.isSafeInteger(number * 1000)) return number;
+  throw invalid(name, `must be a whole number from 0 in plain digits, got ${shorten(text)}`);
+}
+
+/** The append of a producer. Its name may be any text here. @throws PRODUCER_HEADERS */
+export function producerOf(headers: IncomingHttpHeaders): AppendId | undefined {
+  const names = [HEADERS.producerId, HEADERS.producerEpoch, HEADERS.producerSeq];
+  const [id, epoch, seq] = names.map((name) => headerOf(headers, name));
+  if (id === undefined && epoch === undefined && seq === undefined) return undefined;
+  if (id === undefined || epoch === undefined || seq === undefined) {
+    throw createError('PRODUCER_HEADERS', { reason: `${names.join(', ')} come together` });
+  }
+  if (id === '' || id.length > MAX_PRODUCER_ID) {
+    throw createError('PRODUCER_HEADERS', {
+      reason: `${HEADERS.producerId} must have 1 to ${MAX_PRODUCER_ID} characters`,
+    });
+  }
+  return { id, epoch: numberOf(HEADERS.producerEpoch, epoch), seq: numberOf(HEADERS.producerSeq, seq) };
+}
+
+function numberOf(name: string, text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
+  throw createError('PRODUCER_HEADERS', { reason: `${name} must be a whole number from 0 to 2^53 - 1` });
+}
+
+/** The whole body, charged for until the answer is over. @throws BODY_TOO_LARGE, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT */
+export async function bodyOf({ req, res, server }: Exchange): Promise<Uint8Array> {
+  const { memory, values } = server.limits;
+  const isJson = formOf(req.headers['content-type'] ?? '') === 'json';
+  const mostJson = DATA_SHARE * server.maxJsonBodyBytes;
+  const limits =
+    isJson && mostJson < server.maxRequestBodyBytes
+      ? ({ size: mostJson, limit: 'json_size' } as const)
+      : ({ size: server.maxRequestBodyBytes, limit: 'body_size' } as const);
+  if (Number(req.headers['content-length'] ?? 0) > limits.size) {
+    throw bodyTooLarge({ ...limits, idle: 0, memory });
+  }
+  let charged = 0;
+  const release = () => {
+    memory.give(charged);
+    charged = 0;
+  };
+  const charge = (bytes: number) => {
+    if (!memory.tryTake(bytes)) return false;
+    charged += bytes;
+    return true;
+  };
+  if (res.destroyed) release();
+  else res.once('close', release);
+  const gathered = await gatherBody(req, { ...limits, idle: values.bodyTimeout, memory }, charge);
+  // What takes long is done in a turn of its own.
+  if (isJson && gathered.length > 64 * 1024) await nextTurn();
+  return gathered.bytes;
+}
+
+function invalid(name: string, reason: string) {
+  return createError('INVALID_PARAMETER', { name, reason });
+}

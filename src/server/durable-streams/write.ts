@@ -1,0 +1,125 @@
+/** Creating, appending to, closing and removing streams. */
+import type { TLSSocket } from 'node:tls';
+import { createError, isStreamFSError } from '../../errors/index.ts';
+import type { ForkOptions, StoredStream } from '../../fs/index.ts';
+import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
+import { forkDepth, isDurableOffset, MAX_FORK_DEPTH } from '../encoding/durable-offsets.ts';
+import { relativeTarget } from '../http/message-rules.ts';
+import type { Exchange } from '../http/route.ts';
+import { sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
+import type { DurableStreamsOptions } from './options.ts';
+import { forkPointIn } from './position.ts';
+import { asksToClose, bodyOf, headerOf, lifetimeOf, producerOf, wholeOf } from './request.ts';
+import { pathOfSource, type StreamTarget, targetOf } from './target.ts';
+
+/** To live for no time at all is to live for so short a time: to a stream, 0 would mean for ever. */
+const SOON_MS = 1;
+
+export async function create(exchange: Exchange, options: DurableStreamsOptions): Promise<void> {
+  const { caller, query, req, res, server } = exchange;
+  const { headers } = req;
+  const target = targetOf(server.mounts, query.path());
+  const { ttl, expiresAt } = lifetimeOf(headers);
+  const fork = forkOf(exchange, options, target);
+  const data = await bodyOf(exchange);
+  const { settings, stream, isNew } = await target.store.create(target.path, {
+    account: caller?.account,
+    settings: { type: headers['content-type'], ttl: ttl === 0 ? SOON_MS : ttl, expiresAt },
+    data,
+    end: asksToClose(headers),
+    fork,
+  });
+  sendEmpty(res, isNew ? 201 : 200, {
+    'Content-Type': settings.type,
+    ...tailHeaders({ settings, stream }),
+    ...(isNew ? { Location: locationOf(exchange) } : {}),
+  });
+}
+
+/** What a fork is made of. Whoever makes one must be allowed to read its source. */
+function forkOf(
+  { caller, req, server }: Exchange,
+  options: DurableStreamsOptions,
+  { fileSystem }: StreamTarget,
+): ForkOptions | undefined {
+  const [from, offset, beyond] = [H.forkedFrom, H.forkOffset, H.forkSubOffset].map((name) =>
+    headerOf(req.headers, name),
+  );
+  if (from === undefined) {
+    const given = offset === undefined ? (beyond === undefined ? undefined : H.forkSubOffset) : H.forkOffset;
+    if (given === undefined) return undefined;
+    throw createError('INVALID_PARAMETER', { name: given, reason: `it means nothing without ${H.forkedFrom}` });
+  }
+  if (offset !== undefined && !isDurableOffset(offset)) {
+    throw createError('INVALID_OFFSET', {
+      offset: JSON.stringify(offset.slice(0, 64)),
+      reason: 'expected one that this server gave',
+    });
+  }
+  const number = beyond === undefined ? 0 : wholeOf(H.forkSubOffset, beyond);
+  const source = pathOfSource(from, options);
+  caller?.require(['read'], source);
+  const at = server.mounts.resolve(source);
+  if (at.fileSystem !== fileSystem) {
+    throw createError('NOT_SUPPORTED', { operation: `a fork of ${source}`, plugin: 'streams of another mount' });
+  }
+  const pointIn = (stored: StoredStream) => {
+    if (forkDepth(stored.stream) >= MAX_FORK_DEPTH) {
+      throw createError('INVALID_PARAMETER', {
+        name: H.forkedFrom,
+        reason: `there are ${MAX_FORK_DEPTH} forks before it already`,
+      });
+    }
+    return offset === undefined ? stored.stream.endOffset : forkPointIn(stored, offset);
+  };
+  return { source: at.path, offset: offset === undefined ? undefined : pointIn, beyond: number };
+}
+
+function locationOf({ req }: Exchange): string {
+  const scheme = (req.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http';
+  const { localAddress, localPort } = req.socket;
+  const host = req.headers.host ?? `${localAddress}:${localPort}`;
+  return `${scheme}://${host}${relativeTarget(req.url ?? '/').split('?')[0]}`;
+}
+
+export async function append(exchange: Exchange): Promise<void> {
+  const { query, req, res, server } = exchange;
+  const { headers } = req;
+  const producer = producerOf(headers);
+  const data = await bodyOf(exchange);
+  const { store, path } = targetOf(server.mounts, query.path());
+  const stored = await store.find(path);
+  const end = asksToClose(headers);
+  if (data.length === 0 && !end) {
+    throw createError('INVALID_BODY', {
+      reason: `it is empty: append something, or send ${H.closed}: true to close the stream`,
+    });
+  }
+  const type = data.length === 0 ? undefined : headers['content-type'];
+  if (data.length > 0 && type === undefined) {
+    throw createError('INVALID_PARAMETER', {
+      name: 'Content-Type',
+      reason: `it is missing: the stream has ${stored.settings.type}`,
+    });
+  }
+  try {
+    const outcome = await store.append(path, { data, type, end, producer, seq: headerOf(headers, H.seq) });
+    const { isRepeated, producerSeq } = outcome;
+    sendEmpty(res, producer === undefined || isRepeated || data.length === 0 ? 204 : 200, {
+      ...tailHeaders(outcome),
+      ...(producer === undefined
+        ? {}
+        : { [HEADERS.producerEpoch]: producer.epoch, [HEADERS.producerSeq]: producerSeq ?? producer.seq }),
+    });
+  } catch (error) {
+    setRefusalHeaders(res, error, isStreamFSError(error) ? stored : undefined);
+    throw error;
+  }
+}
+
+export async function remove({ query, res, server }: Exchange): Promise<void> {
+  const { store, path } = targetOf(server.mounts, query.path());
+  await store.find(path);
+  await server.mounts.remove(query.path());
+  sendEmpty(res, 204, {});
+}

@@ -1,0 +1,209 @@
+/**
+ * A live read as Durable Streams sends it over server-sent events: pairs of an event with data and an event that says
+ * where that ends.
+ *
+ *     event: data        the bytes of one or more appends: text as it is, messages of JSON as an array, all else in base64
+ *     event: control     the next offset; whether that is the live end; a cursor for caches
+ *
+ * Offsets that are told lie between appends, of JSON between messages: what is longer than a run goes out in one, and
+ * text whose last append ends inside a character waits for the rest of it.
+ */
+import { type BorrowedRun, RingStream } from '../../core/internal.ts';
+import { currentCursor } from './durable-cursor.ts';
+import { durableOffset } from './durable-offsets.ts';
+import type { EncodedStream, Encoding } from './encoding.ts';
+import { maxDataLinesLength, unfinishedBytes, writeDataLines } from './event-stream.ts';
+
+export type DurableSseForm = 'text' | 'json' | 'base64';
+
+const MAX_RUN_BYTES = 128 * 1024;
+/** The most bytes of a control event. */
+const MAX_CONTROL_BYTES = 256;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const SPACE = 0x20;
+const COMMA = 0x2c;
+const CLOSE_ARRAY = 0x5d;
+
+const DATA = Buffer.from('event: data\n');
+const JSON_DATA = Buffer.from('event: data\ndata:[');
+const BASE64_DATA = Buffer.from('event: data\ndata:');
+const HEARTBEAT = Buffer.from(': heartbeat\n\n');
+
+/** How the data of an event is written; what goes before and behind it is the same for all. */
+type DataWriter = Pick<NonNullable<Encoding['body']>, 'maxLength' | 'usable' | 'runBytes'> & {
+  write(target: Buffer, at: number, run: BorrowedRun, length: number): number;
+};
+
+const text: DataWriter = {
+  maxLength: ({ parts }, length) => DATA.length + maxDataLinesLength(parts, length) + 1,
+  write(target, at, { parts }, length) {
+    target.set(DATA, at);
+    const end = at + DATA.length + writeDataLines(target, at + DATA.length, parts, length);
+    target[end] = NEWLINE;
+    return end + 1 - at;
+  },
+  usable(run, stream) {
+    const { ring } = streamOf(stream);
+    let end = wholeChunks(run, ring);
+    while (end > 0 && isInsideCharacter(run, end))
+      end = Math.max(0, ring.chunkStart(run.offset + end - 1) - run.offset);
+    return end;
+  },
+};
+
+const json: DataWriter = {
+  maxLength: (_run, length) => JSON_DATA.length + length + 3,
+  write(target, at, run, length) {
+    target.set(JSON_DATA, at);
+    const begin = at + JSON_DATA.length;
+    copyRun(target, begin, run, length);
+    const end = begin + length;
+    const body = target.subarray(begin, end);
+    for (let n = body.indexOf(NEWLINE); n >= 0; n = body.indexOf(NEWLINE, n + 1)) body[n] = COMMA;
+    // Of lines that were written as such: to an event it would be a line end.
+    for (let n = body.indexOf(RETURN); n >= 0; n = body.indexOf(RETURN, n + 1)) body[n] = SPACE;
+    const last = body.at(-1) === COMMA ? end - 1 : end;
+    target[last] = CLOSE_ARRAY;
+    target[last + 1] = NEWLINE;
+    target[last + 2] = NEWLINE;
+    return last + 3 - at;
+  },
+  usable({ parts, length }) {
+    let end = length;
+    for (const part of parts.toReversed()) {
+      end -= part.length;
+      const at = part.lastIndexOf(NEWLINE);
+      if (at >= 0) return end + at + 1;
+    }
+    return 0;
+  },
+  /** A message is never divided, however long it is. */
+  runBytes(offset, stream) {
+    const { endOffset, ring } = streamOf(stream);
+    if (endOffset - offset <= MAX_RUN_BYTES || offset < ring.floor) return MAX_RUN_BYTES;
+    return Math.max(MAX_RUN_BYTES, ring.newlineFrom(offset) + 1 - offset);
+  },
+};
+
+const base64: DataWriter = {
+  maxLength: (_run, length) => BASE64_DATA.length + Math.ceil(length / 3) * 4 + 2,
+  write(target, at, { parts }, length) {
+    target.set(BASE64_DATA, at);
+    const bytes = (
+      parts.length === 1 ? Buffer.from(parts[0]!.buffer, parts[0]!.byteOffset, parts[0]!.length) : Buffer.concat(parts)
+    ).subarray(0, length);
+    let to = at + BASE64_DATA.length;
+    to += target.write(bytes.toString('base64'), to, 'latin1');
+    target[to] = NEWLINE;
+    target[to + 1] = NEWLINE;
+    return to + 2 - at;
+  },
+  usable: (run, stream) => wholeChunks(run, streamOf(stream).ring),
+};
+
+const WRITERS: Readonly<Record<DurableSseForm, DataWriter>> = { text, json, base64 };
+
+/** Encodings are shared by all readers that get the same cursors: nearly all. */
+const shared = new Map<string, Encoding>();
+const MAX_SHARED = 64;
+
+/**
+ * The encoding of a read.
+ *
+ * @param leastCursor no cursor that is told is smaller; -1: they are as old as the time is
+ */
+export function durableSseEncoding(form: DurableSseForm, leastCursor = -1): Encoding {
+  const key = `${form} ${leastCursor}`;
+  const known = shared.get(key);
+  if (known !== undefined) return known;
+  if (shared.size >= MAX_SHARED) for (const old of shared.keys()) if (!old.endsWith(' -1')) shared.delete(old);
+  const made = makeEncoding(WRITERS[form], leastCursor);
+  shared.set(key, made);
+  return made;
+}
+
+function makeEncoding(data: DataWriter, leastCursor: number): Encoding {
+  const control = (stream: RingStream, offset: number, isClosed = false) => {
+    const isUpToDate = offset >= stream.endOffset ? ',"upToDate":true' : '';
+    const cursor = isClosed ? '' : `,"streamCursor":"${Math.max(leastCursor, currentCursor())}"`;
+    const closed = isClosed ? ',"streamClosed":true' : '';
+    return `event: control\ndata:{"streamNextOffset":"${durableOffset(stream, offset)}"${cursor}${isUpToDate}${closed}}\n\n`;
+  };
+  const record = (stream: EncodedStream, offset: number, isClosed?: boolean) =>
+    Buffer.from(control(streamOf(stream), offset, isClosed), 'latin1');
+  const controls: NonNullable<Encoding['control']> = {
+    // Its readers are cut off rather than skip.
+    gap: () => undefined,
+    caughtUp: (offset, stream) => record(stream, offset),
+    heartbeat: () => HEARTBEAT,
+    end(reason, offset, stream) {
+      if (reason === 'ended') return record(stream, offset, true);
+      // Regular: whoever comes back has a cursor that has moved on.
+      return reason === 'timeout' ? record(stream, offset) : undefined;
+    },
+    isCaughtUpInData: true,
+  };
+  return {
+    name: 'durable-streams-sse',
+    mediaType: 'text/event-stream',
+    maxRunBytes: MAX_RUN_BYTES,
+    maxHeadBytes: 0,
+    writeHead: () => 0,
+    tail: Buffer.alloc(0),
+    body: {
+      maxLength: (run, length) => data.maxLength(run, length) + MAX_CONTROL_BYTES,
+      encode(target, at, run, length, stream) {
+        const written = data.write(target, at, run, length);
+        return written + target.write(control(streamOf(stream), run.offset + length), at + written, 'latin1');
+      },
+      usable: data.usable,
+      ...(data.runBytes === undefined ? {} : { runBytes: data.runBytes }),
+    },
+    control: controls,
+    payload: { data: 'text', control: 'text' },
+  };
+}
+
+/** Nothing but streams has offsets to tell. */
+function streamOf(stream: EncodedStream): RingStream {
+  if (stream instanceof RingStream) return stream;
+  throw new TypeError('only streams are sent in this encoding');
+}
+
+/** The part of a run that ends where a chunk does; all of it where that is inside the chunk it begins with. */
+function wholeChunks({ offset, length }: BorrowedRun, ring: RingStream['ring']): number {
+  const end = offset + length;
+  if (end >= ring.end) return length;
+  const whole = ring.chunkStart(end) - offset;
+  return whole > 0 ? whole : length;
+}
+
+/** Whether the first `length` bytes of a run end inside a character, as far as the rest of it does not say otherwise. */
+function isInsideCharacter(run: BorrowedRun, length: number): boolean {
+  const before = bytesOf(run, Math.max(0, length - 4), length);
+  if (unfinishedBytes(before) === 0) return false;
+  const next = bytesOf(run, length, length + 1)[0];
+  return next === undefined || (next & 0xc0) === 0x80;
+}
+
+/** A few bytes of a run. */
+function bytesOf({ parts }: BorrowedRun, from: number, to: number): Uint8Array {
+  const found: number[] = [];
+  let base = 0;
+  for (const part of parts) {
+    for (let at = Math.max(from, base); at < Math.min(to, base + part.length); at++) found.push(part[at - base]!);
+    base += part.length;
+  }
+  return Uint8Array.from(found);
+}
+
+function copyRun(target: Buffer, at: number, { parts }: BorrowedRun, length: number): void {
+  let done = 0;
+  for (const part of parts) {
+    if (done === length) break;
+    const bytes = part.subarray(0, length - done);
+    target.set(bytes, at + done);
+    done += bytes.length;
+  }
+}

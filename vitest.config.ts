@@ -3,16 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** What is fuzzed, soaked or benchmarked: `.ci/run` does it at length. */
 const LONG = ['test/e2e/fuzz/**', 'test/e2e/soak.e2e.ts', 'test/e2e/bench.e2e.ts'];
 
-/** End-to-end tests that measure, count what a process holds, or depend on what else the machine does. */
-const ALONE = [
-  'test/e2e/bounds.e2e.ts',
-  'test/e2e/cost.e2e.ts',
-  'test/e2e/fanout.e2e.ts',
-  'test/e2e/memory.e2e.ts',
-  'test/e2e/slow-reader.e2e.ts',
-  'test/e2e/faults/half-open.e2e.ts',
-  'test/e2e/faults/time.e2e.ts',
-];
+/** What compares figures with recorded ones: nothing runs beside it. */
+const ALONE = ['test/e2e/cost.e2e.ts'];
 
 /** The built package as users run it. It is built once, before the first of these. */
 const END_TO_END = {
@@ -47,7 +39,8 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.ts', 'test/e2e/**/*.test.ts'],
           exclude: [...ALONE, ...LONG],
-          maxWorkers: 2,
+          // More than there are cores: they wait for much, of programs that start and times that pass.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

@@ -6,12 +6,14 @@ const LONG = ['test/e2e/fuzz/**', 'test/e2e/soak.e2e.ts', 'test/e2e/bench.e2e.ts
 /** What compares figures with recorded ones: nothing runs beside it. */
 const ALONE = ['test/e2e/cost.e2e.ts'];
 
+/** Far longer than anything takes: a deadline only turns a hang into a failure, also where a machine has much else to do. */
+const DEADLINES = { testTimeout: 240_000, hookTimeout: 120_000, expect: { poll: { timeout: 60_000, interval: 10 } } };
+
 /** The built package as users run it. It is built once, before the first of these. */
 const END_TO_END = {
   isolate: false,
   globalSetup: 'test/e2e/build.setup.ts',
-  testTimeout: 120_000,
-  hookTimeout: 60_000,
+  ...DEADLINES,
 };
 
 /**
@@ -28,7 +30,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
-          testTimeout: 60_000,
+          ...DEADLINES,
           maxWorkers: 2,
           isolate: false,
         },

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { StreamFSClient } from '../../src/client/index.ts';
 import { fakeServer } from '../client/fake-server.ts';
@@ -88,7 +88,7 @@ describe('commands', () => {
     expect([nobody.out(), nobody.err.text]).toEqual(['', 'streamfs: no readers\n']);
     await cli(['write', '--stream', '/streamfs/x'], { url, input: 'abc' }).code;
     const following = cli(['cat', '--stream', '/streamfs/x'], { url });
-    await vi.waitUntil(() => following.out() === 'abc');
+    await expect.poll(following.out).toBe('abc');
     const plain = cli(['readers', '/streamfs'], { url });
     expect(await plain.code).toBe(0);
     const [head, line, ...rest] = plain.out().trimEnd().split('\n');

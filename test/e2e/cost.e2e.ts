@@ -170,13 +170,13 @@ describe('memory', () => {
     const mib = async (count: number) => {
       for (let i = 0; i < count * 16; i++) await readers.each(CHUNK.length, () => writer.put('live', CHUNK));
     };
-    await mib(64);
+    await mib(32);
     const before = await residentKiB(server);
     const stalled = await openRawReader(server.port, 'live');
-    await mib(192);
+    await mib(96);
     const more = ((await residentKiB(server)) - before) / KIB;
     stalled.destroy();
-    // The ring is 6 MiB; the rest is room for garbage that was not collected yet. Queued for the reader it were 192.
+    // The ring is 6 MiB; the rest is room for garbage that was not collected yet. Queued for the reader it were 96.
     expect(more).toBeLessThan(32);
   });
 });

@@ -1,16 +1,13 @@
 /** Lines of several writers over HTTP (contract 88). */
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../e2e/harness/wait.ts';
 import { type Running, start } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': { fstype: 'streamfs', config: { line_timeout: '50ms' } }, '/mem': 'memfs' } };
 const TARGET = '/files?path=/s/a&atomic=lines';
 
 const content = async (at: Running) => (await at.call('GET', '/files?path=/s/a&snapshot=true')).text;
-
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Begins a chunked body, and gives the socket. */
 function begin(at: Running, target: string, headers: string, body: string) {
@@ -44,11 +41,11 @@ describe('contract 88: atomic=lines', () => {
   ])('a writer that is gone in the middle of a line (%j, %s) has it completed', async (headers, how) => {
     const at = await start(STREAMS);
     const socket = begin(at, TARGET, headers, 'whole\nunfin');
-    await until(async () => (await content(at)) === 'whole\n');
+    await waitFor(async () => (await content(at)) === 'whole\n');
     if (how === 'FIN') socket.destroy();
     else socket.resetAndDestroy();
     await at.call('PUT', TARGET, { body: 'other\n' });
-    await until(async () => (await content(at)).length === 'whole\nunfin\nother\n'.length);
+    await waitFor(async () => (await content(at)).length === 'whole\nunfin\nother\n'.length);
     expect((await content(at)).split('\n').sort()).toEqual(['', 'other', 'unfin', 'whole']);
   });
 
@@ -60,9 +57,9 @@ describe('contract 88: atomic=lines', () => {
       answer += bytes;
     });
     socket.write(`PUT /api/v1${TARGET} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nwhole\nunfin`);
-    await until(async () => (await content(at)) === 'whole\n');
+    await waitFor(async () => (await content(at)) === 'whole\n');
     socket.end();
-    await until(() => answer.includes('BODY_BROKE_OFF'));
+    await waitFor(() => answer.includes('BODY_BROKE_OFF'));
     expect(answer).toContain('"written":11');
     expect(await content(at)).toBe('whole\nunfin\n');
   });
@@ -78,7 +75,7 @@ describe('contract 88: atomic=lines', () => {
     const socket = begin(at, `/handles/${one}/write`, '', 'broken');
     socket.end();
     await new Promise((resolve) => socket.once('close', resolve));
-    await until(async () => (await content(at)).includes('broken\n'));
+    await waitFor(async () => (await content(at)).includes('broken\n'));
     await at.call('PUT', `/handles/${one}/write`, { body: 'unfinished' });
     await at.call('DELETE', `/handles/${one}`);
     expect(await content(at)).toBe('other\none line\nbroken\nunfinished\n');

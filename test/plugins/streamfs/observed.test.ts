@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bytesNow, recordsNow } from '../../core/reading.ts';
+import { bytesNow, recordsNow, until } from '../../core/reading.ts';
 import { bytes, mount, openReader, recorder } from './setup.ts';
 
 describe('contract 8: slow readers in the log', () => {
@@ -37,7 +37,7 @@ describe('contract 8: slow readers in the log', () => {
     for (const reader of readers) await recordsNow(reader);
     const cuts = () => lines.filter(({ message }) => message === 'reader cut off').map(({ facts }) => facts);
     await fs.write('/a', bytes('0123456789'));
-    await vi.waitUntil(() => readers.every((reader) => reader.isClosed));
+    await until(() => readers.every((reader) => reader.isClosed));
     expect(cuts()).toMatchObject([{ stream: '/streamfs/a', reader: readers[0]!.id }]);
     await instance.shutdown();
     expect(cuts().slice(1)).toMatchObject([{ stream: '/streamfs/a', reader: readers[2]!.id, count: 2 }]);

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { Fields } from '../../../src/server/http/json-body.ts';
 import { type JsonLimits, readJson as readBody } from '../../../src/server/http/json-read.ts';
 import { HeapMemory } from '../../../src/server/limits/heap-memory.ts';
+import { waitFor } from '../../e2e/harness/wait.ts';
 import { type Wire, wire } from '../harness.ts';
 
 const http = createServer();
@@ -62,7 +63,7 @@ describe('reading a JSON body', () => {
     const text = JSON.stringify({ a: Array.from({ length: 5000 }, () => []) });
     const req = await requestWith(`Content-Length: ${text.length}`, text.slice(0, -1));
     const reading = readBody(req, { size: 1e6, limit: 'json_size', idle: 0, memory });
-    await vi.waitUntil(() => budget.fixed >= text.length - 1);
+    await waitFor(() => budget.fixed >= text.length - 1);
     connection?.send('}');
     const { charged } = await reading;
     // Each of the empty arrays takes more than its three bytes do.

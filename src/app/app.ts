@@ -70,8 +70,21 @@ export interface App {
  * Starts a server. It listens, and answers `/health`, from before the mounts start; when this settles, every mount
  * has started or failed, and a failed one leaves the server running, degraded (contract 76).
  *
- * CONFIG_INVALID for a configuration that cannot be used or an address that is refused; LISTEN_FAILED where the
- * address is taken or cannot be had. Then nothing is left running.
+ * @throws CONFIG_INVALID for a configuration that cannot be used or an address that is refused, LISTEN_FAILED where the
+ * address is taken or cannot be had. Then nothing is left running
+ * @example
+ * ```ts
+ * import { startApp } from 'streamfsd';
+ *
+ * const app = await startApp({
+ *   address: '127.0.0.1:0',
+ *   config: { plugins: { streamfs: { path: '/live', config: { ring_buffer_size: '512KB' } } } },
+ * });
+ * await app.mounts.write('/live/news', new TextEncoder().encode('first'));
+ * const answer = await fetch(`${app.url}/api/v1/files?path=/live/news&snapshot=true`);
+ * console.log(await answer.text()); // first
+ * await app.shutdown();
+ * ```
  */
 export async function startApp(options: AppOptions = {}): Promise<App> {
   const config = await configFor(options);

@@ -56,6 +56,24 @@ export interface ReadOptions {
 
 export const DEFAULT_URL = 'http://127.0.0.1:8080';
 
+/**
+ * The API of a server as methods. Refusals, cuts and servers that cannot be reached are {@link StreamFSClientError}s.
+ *
+ * @example
+ * ```ts
+ * import { startApp } from 'streamfsd';
+ * import { StreamFSClient } from 'streamfsd/client';
+ *
+ * const app = await startApp({ address: '127.0.0.1:0' });
+ * const client = new StreamFSClient({ url: app.url });
+ * await client.write('/streamfs/greeting', 'hello', { end: true });
+ * for await (const record of client.follow('/streamfs/greeting')) {
+ *   if (record.type === 'data') console.log(new TextDecoder().decode(record.data)); // hello
+ * }
+ * console.log((await client.stat('/streamfs/greeting')).size); // 5
+ * await app.shutdown();
+ * ```
+ */
 export class StreamFSClient {
   readonly #transport: Transport;
   readonly #retry: BackoffOptions | undefined;

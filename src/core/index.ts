@@ -10,7 +10,8 @@ import { MemoryLedger } from './budget.ts';
 import type { MemoryBudget as MemoryBudgetInterface, Stream as StreamInterface, StreamOptions } from './public.ts';
 import { RingStream } from './stream.ts';
 
-export type Stream = StreamInterface;
+// Interfaces rather than aliases, which the pages made from the types would not look into.
+export interface Stream extends StreamInterface {}
 
 /**
  * Makes a stream.
@@ -20,7 +21,7 @@ export type Stream = StreamInterface;
  */
 export const Stream: new (options: StreamOptions) => Stream = RingStream;
 
-export type MemoryBudget = MemoryBudgetInterface;
+export interface MemoryBudget extends MemoryBudgetInterface {}
 
 /**
  * Makes a budget.

@@ -67,6 +67,21 @@ export type UnmountListener = (mountPath: string) => void | Promise<void>;
 
 const SILENT: PluginLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
+/**
+ * Mounts as one file system: each path belongs to the longest mount above it.
+ *
+ * @example
+ * ```ts
+ * import { MountTable, PluginRegistry } from 'streamfsd/fs';
+ * import { memfsPlugin } from 'streamfsd/plugins';
+ *
+ * const mounts = new MountTable({ registry: new PluginRegistry([memfsPlugin]) });
+ * await mounts.mount('memfs', '/notes');
+ * await mounts.write('/notes/today', new TextEncoder().encode('buy milk'));
+ * console.log((await mounts.stat('/notes/today')).size); // 8
+ * await mounts.shutdown();
+ * ```
+ */
 export class MountTable extends MountedFileSystem {
   readonly #tree: MountTree;
   readonly #registry: PluginRegistry;

@@ -21,6 +21,13 @@ const SHOWN = 64;
  *
  * The answer is whole and from 1 to {@link MAX_SIZE}: a fraction of a byte is dropped. Zero, negative sizes, NaN,
  * Infinity, hexadecimal, exponents, digit separators and other units are CONFIG_INVALID.
+ *
+ * @example
+ * ```ts
+ * import { parseSize } from 'streamfsd';
+ *
+ * console.log(parseSize('1.5 KB')); // 1536
+ * ```
  */
 export function parseSize(value: string | number): number {
   const shown = String(value).trim().toUpperCase();

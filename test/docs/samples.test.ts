@@ -4,12 +4,12 @@ import { Stream } from '../../src/core/index.ts';
 import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
 import { typeErrors } from './compile.ts';
 import { blocksOf } from './markdown.ts';
-import { allPages, page } from './pages.ts';
+import { allPages, apiPages, page } from './pages.ts';
 import { pluginSamples } from './plugin-samples.ts';
 
 const CONFIGURATION = page('docs/configuration.md').text;
 /** Those of the page on plugins import each other, so they have names: see plugin-samples.ts. */
-const samples = allPages().flatMap(({ path, text }) =>
+const samples = [...allPages(), ...apiPages()].flatMap(({ path, text }) =>
   (path === 'docs/plugins.md' ? [] : blocksOf(text))
     .filter((block) => block.language === 'ts')
     .map((block) => ({ path, text: block.text })),

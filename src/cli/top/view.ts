@@ -109,7 +109,11 @@ function summary({ readers, streams }: Sample, { problem, url }: View): string {
   const open = streams.filter(({ state }) => state === 'open').length;
   const rate = streams.reduce((sum, row) => sum + row.rate, 0);
   const server = url.replace(/\/api\/v1$/, '');
-  return `${server}: ${streams.length} streams, ${open} open; ${readers} readers; ${formatSize(rate)}/s`;
+  return `${server}: ${counted(streams.length, 'stream')}, ${open} open; ${counted(readers, 'reader')}; ${formatSize(rate)}/s`;
+}
+
+function counted(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
 
 function keys({ isReversed, sort }: View, width: number): string {

@@ -30,6 +30,12 @@ export const QUERY_PARAMETERS = [
   'mode',
   'lease',
   'recursive',
+  // What a stream that is made is to be like; on_lag and atomic are such as well.
+  'ring_buffer_size',
+  'channel_buffer_size',
+  'reader_block',
+  'type',
+  'ttl',
   // Lists.
   'after',
   'limit',

@@ -13,7 +13,7 @@ import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
 import { ERRORS } from '../../src/errors/index.ts';
 import { DEFAULT_LEASE, MAX_LEASE, MAX_PART_BYTES } from '../../src/fs/index.ts';
 import { builtinPlugins } from '../../src/plugins/index.ts';
-import { HEADER_USES, type HeaderUse } from '../../src/protocol/index.ts';
+import { HEADER_USES, type HeaderUse, LISTED_CONTENT_TYPES } from '../../src/protocol/index.ts';
 import { FEATURES, ROUTES, type Route, type RouteParameter } from '../../src/server/index.ts';
 import { formatDuration, formatSize, MAX_DURATION, MAX_SIZE } from '../../src/units/index.ts';
 import { defaultMounts } from './defaults.ts';
@@ -138,6 +138,7 @@ export function reference(): string {
     plugins(),
     routes(),
     errors(),
+    contentTypes(),
     limits(),
   ].join('\n\n')}\n`;
 }
@@ -249,6 +250,20 @@ function errors(): string {
     '## Error codes',
     'An error is `{"error": "text", "code": "CODE"}` with the status of the code. What stands in braces is filled in.',
     table(['code', 'status', 'text'], rows),
+  ].join('\n\n');
+}
+
+function contentTypes(): string {
+  const kinds = ['application', 'text', 'audio', 'image', 'video'];
+  const rows = kinds.map((kind) =>
+    LISTED_CONTENT_TYPES.filter((type) => type.startsWith(`${kind}/`))
+      .map(code)
+      .join(', '),
+  );
+  return [
+    '## Content types',
+    'What the setting `type` of a stream may be:',
+    rows.map((row) => `- ${row}`).join('\n'),
   ].join('\n\n');
 }
 

@@ -439,7 +439,7 @@ export class StreamFileSystem extends BaseFileSystem {
     this.requireWritable(path);
     const { account, atomic, create, settings } = options;
     // Whoever makes a stream, or is its first writer, says with its own `atomic` what later writers get.
-    const ofFirst = atomic === undefined ? settings : { atomic, ...settings };
+    const ofFirst = atomic === undefined ? settings : { ...settings, atomic: settings?.atomic ?? atomic };
     const entry = this.get(path);
     if (entry === undefined) return this.findOrAdd(path, { account, create, settings: ofFirst }, false);
     // A write, were it of no bytes, makes the stream somebody's (contract 14).

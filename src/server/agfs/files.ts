@@ -2,16 +2,18 @@
 import { sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
+import { ATOMIC_SETTING, SETTINGS, settingsOf } from './stream-settings.ts';
 
 export const createFile: Route = {
   method: 'POST',
   pattern: '/api/v1/files',
   summary: 'Creates an empty file or stream.',
   permission: 'write',
-  parameters: [PATH],
+  parameters: [PATH, ...SETTINGS, ATOMIC_SETTING],
   insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
-    await exchange.server.mounts.create(exchange.query.path(), exchange.caller?.creating);
+    const { caller, query, server } = exchange;
+    await server.mounts.create(query.path(), { settings: settingsOf(query), ...caller?.creating });
     sendMessage(exchange, 201, 'file created');
   },
 };

@@ -4,7 +4,7 @@ import { contentOfParts, type SizedContent, type StreamSource } from '../../fs/i
 import { HEADERS } from '../../protocol/index.ts';
 import { isNavigation } from '../auth/index.ts';
 import { sendSized, sendSource, sourceHeaders, withParts } from '../egress/index.ts';
-import { CONTENT_HEADERS } from '../http/headers.ts';
+import { CONTENT_HEADERS, readHeadersFor, sentContentType } from '../http/headers.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { LINK, optional, PATH } from './parameters.ts';
 import { navigationOptions, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
@@ -93,9 +93,10 @@ async function describeStream({ req, res, query, server, caller }: Exchange): Pr
 }
 
 async function openSnapshot({ query, server }: Exchange) {
-  const { parts, offset, generation } = await server.mounts.snapshot(query.path(), snapshotOptions(query));
+  const { parts, offset, generation, type } = await server.mounts.snapshot(query.path(), snapshotOptions(query));
+  const sent = type === undefined ? undefined : sentContentType(type);
   const headers = {
-    ...CONTENT_HEADERS,
+    ...(sent === undefined ? CONTENT_HEADERS : { ...readHeadersFor(sent), 'Content-Type': sent }),
     [HEADERS.streamOffset]: offset,
     ...(generation === undefined ? {} : { [HEADERS.streamGeneration]: generation }),
   };

@@ -1,8 +1,8 @@
 /** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
 
 import { createError } from '../../errors/index.ts';
-import type { FileWriter, WriteOptions } from '../../fs/index.ts';
-import { HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
+import type { FileWriter, StreamSettings, WriteOptions } from '../../fs/index.ts';
+import { ATOMIC, HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
 import { sendMessage } from '../http/respond.ts';
@@ -11,9 +11,11 @@ import { isJson } from '../http/unused-body.ts';
 import { appendIdOf, producerHeaders, refusalHeaders } from '../ingest/producer-headers.ts';
 import { RequestBody, receiveBody } from '../ingest/receive.ts';
 import { END_STATUS, endStatusOf, field, GENERATION, LINK, optional, PATH } from './parameters.ts';
+import { SETTINGS, settingsOfWrite } from './stream-settings.ts';
 
-const ATOMIC =
-  '`lines`: lines of several writers of a stream never mix; one that is left unfinished is completed with a newline.';
+const ATOMIC_OF_WRITER =
+  '`lines`: lines of several writers of a stream never mix; one that is left unfinished is completed with a newline. ' +
+  'A stream that is made has it as a setting, for those who say nothing. `none` wants a stream without.';
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
@@ -25,7 +27,8 @@ const PARAMETERS: readonly RouteParameter[] = [
   ),
   optional('end', 'boolean', 'End the stream after the last byte. A body that breaks off does not end it.', 'false'),
   END_STATUS,
-  optional('atomic', 'string', ATOMIC),
+  optional('atomic', 'string', ATOMIC_OF_WRITER),
+  ...SETTINGS,
   GENERATION,
 ];
 
@@ -76,6 +79,7 @@ interface WriteRequest {
   end: boolean;
   endStatus: string | undefined;
   lines: boolean;
+  settings: StreamSettings | undefined;
   generation: string | undefined;
 }
 
@@ -93,7 +97,8 @@ function writeRequest({ query }: Exchange): WriteRequest {
     offset: query.integer('offset', { min: 0 }),
     end,
     endStatus,
-    lines: query.oneOf('atomic', ['lines']) === 'lines',
+    lines: query.oneOf('atomic', ATOMIC) === 'lines',
+    settings: settingsOfWrite(query),
     generation,
   };
 }
@@ -130,8 +135,9 @@ async function writeText(exchange: Exchange): Promise<void> {
 }
 
 async function openWriter({ caller, req, res, server }: Exchange, request: WriteRequest): Promise<FileWriter> {
-  const { create, generation, lines, offset } = request;
-  const common: Pick<WriteOptions, 'account' | 'atomic' | 'create'> = {
+  const { create, generation, lines, offset, settings } = request;
+  const common: Pick<WriteOptions, 'account' | 'atomic' | 'create' | 'settings'> = {
+    settings,
     ...caller?.creating,
     ...(lines ? { atomic: 'lines' } : {}),
     ...(create === undefined ? {} : { create }),

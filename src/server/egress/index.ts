@@ -13,6 +13,8 @@ import { type SendOptions, streamHeaders } from './options.ts';
 import { Sink } from './sink.ts';
 import { chunkedTransfer, closeTransfer } from './transfer.ts';
 
+export type LiveSource = Extract<StreamSource, { kind: 'live' }>;
+
 /** The names of the trailers, announced by the head of the answer (RFC 9110 section 6.6.2). */
 const TRAILERS = Object.values(READ_TRAILERS).join(', ');
 
@@ -30,7 +32,7 @@ export async function sendSource(
   onOver: () => void = () => undefined,
 ): Promise<void> {
   if (source.kind === 'live') {
-    const headers = readerHeaders(source.reader, options.encoding, req.httpVersionMinor >= 1);
+    const headers = readerHeaders(source, options.encoding, req.httpVersionMinor >= 1);
     sendReader(req, res, source.reader, headers, options, onOver);
     return;
   }
@@ -64,9 +66,9 @@ export function sendReader(
   startLive(socket, reader, req.httpVersionMinor >= 1, options, onOver);
 }
 
-function readerHeaders(reader: Reader, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
+function readerHeaders({ reader, type }: LiveSource, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
   return {
-    ...liveHeaders(encoding, chunked),
+    ...liveHeaders(encoding, chunked, type),
     [HEADERS.streamOffset]: firstOffset(reader, encoding),
     [HEADERS.streamGeneration]: reader.stream.generation,
   };
@@ -74,14 +76,14 @@ function readerHeaders(reader: Reader, encoding: Encoding, chunked: boolean): Ou
 
 /** The headers of an answer with a source. `chunked` where the client speaks HTTP/1.1. */
 export function sourceHeaders(source: StreamSource, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
-  if (source.kind === 'live') return readerHeaders(source.reader, encoding, chunked);
+  if (source.kind === 'live') return readerHeaders(source, encoding, chunked);
   return contentHeaders(encoding, chunked);
 }
 
-/** Headers of all live reads. `chunked` where the client speaks HTTP/1.1. */
-export function liveHeaders(encoding: Encoding, chunked: boolean): Record<string, string> {
+/** Headers of all live reads of streams with a content type. `chunked` where the client speaks HTTP/1.1. */
+export function liveHeaders(encoding: Encoding, chunked: boolean, type: string): Record<string, string> {
   return {
-    ...streamHeaders(encoding),
+    ...streamHeaders(encoding, type),
     ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),
     Connection: 'close',
   };

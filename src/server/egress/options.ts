@@ -1,9 +1,9 @@
 /** How an answer that streams was asked for, and the headers it begins with. */
 
 import type { PluginLogger } from '../../fs/index.ts';
-import { COMMON_HEADERS } from '../../protocol/index.ts';
+import { COMMON_HEADERS, OCTET_STREAM } from '../../protocol/index.ts';
 import type { Encoding } from '../encoding/index.ts';
-import { READ_HEADERS } from '../http/headers.ts';
+import { readHeadersFor, sentContentType } from '../http/headers.ts';
 import type { Limits } from '../limits/index.ts';
 
 export interface SendOptions {
@@ -18,11 +18,16 @@ export interface SendOptions {
   limits: Limits;
 }
 
-/** Headers of every answer that streams (contract 68). */
-export function streamHeaders(encoding: Encoding): Record<string, string> {
+/**
+ * Headers of every answer that streams (contract 68, 99).
+ *
+ * @param type the stream's content type, which is that of the answer where the bytes go out as they are
+ */
+export function streamHeaders({ mediaType }: Encoding, type: string = OCTET_STREAM): Record<string, string> {
+  const sent = mediaType === OCTET_STREAM ? sentContentType(type) : mediaType;
   return {
-    ...READ_HEADERS,
-    'Content-Type': encoding.mediaType,
+    ...readHeadersFor(sent),
+    'Content-Type': sent,
     [COMMON_HEADERS.accelBuffering]: 'no',
   };
 }

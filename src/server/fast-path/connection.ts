@@ -311,16 +311,16 @@ export class FastPathConnection implements Upload {
   private async follow(request: FollowRequest, raw: Buffer): Promise<void> {
     const { socket, exchanges } = this;
     const { context } = this.server;
-    const reader = await openRead(request, context);
-    if (reader === undefined) {
+    const source = await openRead(request, context);
+    if (source === undefined) {
       if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
-    } else if (this.isGone) giveUpRead(reader, request, context);
+    } else if (this.isGone) giveUpRead(source, request, context);
     else {
       exchanges.follow(request.path);
       this.leave();
       socket.on('error', ignore);
       takeFrom(socket, ignore);
-      beginRead(reader, request, socket, exchanges);
+      beginRead(source, request, socket, exchanges);
       socket.resume();
     }
   }

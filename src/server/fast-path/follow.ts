@@ -1,9 +1,8 @@
 /** A live read that is answered without node:http: of its request nothing is kept while it lasts. */
 import type { Socket } from 'node:net';
-import type { Reader } from '../../core/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
-import { HEADERS } from '../../protocol/index.ts';
-import { firstOffset, liveHeaders, startLive } from '../egress/index.ts';
+import { HEADERS, OCTET_STREAM } from '../../protocol/index.ts';
+import { firstOffset, type LiveSource, liveHeaders, startLive } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { headLines, httpDate } from '../http/response-text.ts';
 import type { ServerContext } from '../http/route.ts';
@@ -14,7 +13,7 @@ import type { FollowRequest } from './requests.ts';
 export async function openRead(
   { path, open, caller }: FollowRequest,
   { limits, mounts }: ServerContext,
-): Promise<Reader | undefined> {
+): Promise<LiveSource | undefined> {
   const { reads } = limits;
   let source: StreamSource;
   try {
@@ -28,42 +27,44 @@ export async function openRead(
     reads.leave(caller?.account);
     return undefined;
   }
-  if (source.kind === 'live') return source.reader;
+  if (source.kind === 'live') return source;
   reads.leave(caller?.account);
   return undefined;
 }
 
 /** Nobody is there any more. */
-export function giveUpRead(reader: Reader, { caller }: FollowRequest, { limits }: ServerContext): void {
+export function giveUpRead({ reader }: LiveSource, { caller }: FollowRequest, { limits }: ServerContext): void {
   reader.close();
   limits.reads.leave(caller?.account);
 }
 
 /** Answers. The socket is the read's from here on. */
-export function beginRead(reader: Reader, request: FollowRequest, socket: Socket, exchanges: RequestLog): void {
+export function beginRead(source: LiveSource, request: FollowRequest, socket: Socket, exchanges: RequestLog): void {
+  const { reader } = source;
   const { send, caller } = request;
   const { reads } = send.limits;
   const account = caller?.account;
-  socket.write(headOf(reader, send.encoding), 'latin1');
+  socket.write(headOf(source, send.encoding), 'latin1');
   startLive(socket, reader, true, send, () => {
     reads.leave(account);
     exchanges.followed();
   });
 }
 
-/** What the heads of all live reads in an encoding begin with. */
+/** What the heads of live reads in an encoding begin with, of streams whose content type nobody has said. */
 const heads = new WeakMap<Encoding, string>();
 
-function headBefore(encoding: Encoding): string {
+function headBefore(encoding: Encoding, type: string): string {
+  if (type !== OCTET_STREAM) return headLines(200, liveHeaders(encoding, true, type));
   let head = heads.get(encoding);
   if (head === undefined) {
-    head = headLines(200, liveHeaders(encoding, true));
+    head = headLines(200, liveHeaders(encoding, true, type));
     heads.set(encoding, head);
   }
   return head;
 }
 
-function headOf(reader: Reader, encoding: Encoding): string {
+function headOf({ reader, type }: LiveSource, encoding: Encoding): string {
   const place = `${HEADERS.streamOffset}: ${firstOffset(reader, encoding)}\r\n${HEADERS.streamGeneration}: ${reader.stream.generation}\r\n`;
-  return `${headBefore(encoding)}${place}Date: ${httpDate()}\r\n\r\n`;
+  return `${headBefore(encoding, type)}${place}Date: ${httpDate()}\r\n\r\n`;
 }

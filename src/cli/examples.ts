@@ -53,6 +53,13 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example('streamfs stat /streamfs/log', 'Prints size, state, readers and offsets of a stream'),
     example('streamfs --json stat /streamfs/log', 'The same, exactly and for a program'),
   ],
+  create: [
+    example(
+      'streamfs create --ring 64MB --ttl 1h /streamfs/log',
+      'Makes a stream that keeps 64 MB and goes when unused',
+    ),
+    example('streamfs create --type audio/ogg /streamfs/radio', 'Makes a stream that a browser plays'),
+  ],
   touch: [
     example('streamfs touch /streamfs/log', 'Makes a stream'),
     example('streamfs touch /memfs/a /memfs/b', 'Makes two files, or moves their time to now'),

@@ -27,6 +27,8 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   PRODUCER_LIMIT: ({ details }) =>
     `too many writers at once: ${details.max} are allowed for each stream; --no-retry writes without being counted`,
   STREAM_RECREATED: () => 'the stream was removed and made again meanwhile',
+  STREAM_SETTINGS_DIFFER: withHint('leave those options out to use it as it is, or remove it first: streamfs rm'),
+  SETTINGS_NOT_SUPPORTED: () => 'this is not a stream: --ring, --type and the like mean nothing here',
   OFFSET_GONE: ({ message, details }) => `${message}: begin with --offset ${details.earliest}, or without --offset`,
   OFFSET_BEYOND_END: ({ message, details }) =>
     `${message}: nothing more comes; read what is kept without --offset, or from at most --offset ${details.end}`,

@@ -15,6 +15,7 @@ import { EXAMPLES, type Example } from './examples.ts';
 import { EXIT } from './exit-codes.ts';
 import { explained } from './explain.ts';
 import type { CliIo, Messages } from './io.ts';
+import { addSettingOptions } from './setting-options.ts';
 import { SORT_NAMES } from './top/view.ts';
 import { VALUES } from './values.ts';
 
@@ -82,22 +83,21 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option('--print-sample-config', 'print a commented configuration and exit')
     .action(run(async () => (await import('./commands/serve.ts')).serve));
 
-  program
-    .command('write')
+  addSettingOptions(program.command('write'))
     .description('write standard input to a path')
     .argument('<path>', 'such as /streamfs/live')
     .option('--stream', 'append to a stream: every piece is sent as soon as it is there')
+    .option('--lossless', 'to a stream that waits for its readers, so that they get every byte')
+    .option('--readers <n>', 'to a stream, once so many readers are there', value.count)
     .option('--end', 'end the stream after the last byte')
     .option('--no-create', 'fail where the stream does not exist')
-    .addOption(new Option('--atomic <what>', 'never mix lines of several writers').choices(['lines']))
     .option('--no-retry', 'fail when the connection is cut, instead of going on without losing or doubling a byte')
     .option('--no-recreate', 'fail when the server was started anew, instead of going on with a new stream')
     .option('--retry-for <duration>', 'give up when it has failed for so long (default: 30s)', value.duration)
     .option('--tee', 'print it here too')
     .action(run(async () => (await import('./commands/write.ts')).write));
 
-  program
-    .command('exec')
+  addSettingOptions(program.command('exec'))
     .description('run a command and stream what it prints; ends as the command does')
     .argument('<path>', 'the stream; it ends with the status of the command')
     .argument('<command>', 'behind --')
@@ -122,6 +122,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .argument('<path>')
     .option('--stream', 'follow a stream: what is retained first, then live')
     .option('--snapshot', 'print what a stream retains now, and stop')
+    .option('--from-start', 'start with the first byte there ever was, and fail where it is gone')
     .addOption(new Option('--from <where>', 'where to start').choices(['earliest', 'live']))
     .option('--offset <n>', 'start at an absolute offset', value.offset)
     .option('--last <size>', 'start with the last bytes, such as 64KB', value.size)
@@ -172,6 +173,11 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .description('print the facts of a path')
     .argument('<path>')
     .action(run(async () => (await import('./commands/stat.ts')).stat));
+
+  addSettingOptions(program.command('create'))
+    .description('create streams with settings of their own, or empty files')
+    .argument('<path...>')
+    .action(run(async () => (await import('./commands/create.ts')).create));
 
   program
     .command('touch')

@@ -11,6 +11,7 @@ import { follow } from './follow.ts';
 import type { FollowOptions, FollowRecord } from './follow-types.ts';
 import { type OpenHandleOptions, openHandle, type StreamFSHandle } from './handle.ts';
 import { offsetHeader } from './headers.ts';
+import { settingsQuery } from './settings.ts';
 import { Transport } from './transport.ts';
 import type {
   Digest,
@@ -30,6 +31,7 @@ import type {
   SnapshotOptions,
   SnapshotResult,
   SnapshotSource,
+  StreamSettings,
   Version,
 } from './types.ts';
 import { type WriteOptions, type WriteResult, type WriteSource, write } from './write.ts';
@@ -134,8 +136,9 @@ export class StreamFSClient {
     return this.#transport.json('GET', '/stat', { query: { path } });
   }
 
-  async create(path: string): Promise<void> {
-    await this.#transport.json('POST', '/files', { query: { path } });
+  /** Creates an empty file, or a stream with `settings`. */
+  async create(path: string, settings?: StreamSettings): Promise<void> {
+    await this.#transport.json('POST', '/files', { query: { path, ...settingsQuery(settings) } });
   }
 
   /** `mode` is a number of permission bits: 0o755 by default. The leading zero tells the server that it is octal. */

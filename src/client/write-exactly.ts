@@ -21,6 +21,7 @@ import { checkEndStatus } from './checks.ts';
 import { describeFailure, isClientError, isFinal, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { wholeHeader } from './headers.ts';
+import { settingsQuery } from './settings.ts';
 import { refusal, type Transport } from './transport.ts';
 import type { CountedSource, WriteOptions, WriteResult } from './write.ts';
 
@@ -131,7 +132,8 @@ export class ExactWrite {
 
   /** How the appends that follow are cut. */
   get #cut() {
-    return { size: this.#size, lines: this.#options.atomic === 'lines' };
+    const { atomic, settings } = this.#options;
+    return { size: this.#size, lines: (atomic ?? settings?.atomic) === 'lines' };
   }
 
   #result(): WriteResult {
@@ -169,7 +171,7 @@ export class ExactWrite {
    * @throws where the source failed, or the caller gave up
    */
   async #attempt(body: FetchBody, isLast: boolean, source?: CountedSource): Promise<StreamFSClientError | undefined> {
-    const { atomic, create, end, endStatus, signal } = this.#options;
+    const { atomic, create, end, endStatus, settings, signal } = this.#options;
     let response: FetchResponse;
     try {
       response = await this.#transport.send('PUT', '/files', {
@@ -178,7 +180,8 @@ export class ExactWrite {
           end: isLast ? end : undefined,
           end_status: isLast ? endStatusOf(endStatus) : undefined,
           create,
-          atomic,
+          ...settingsQuery(settings),
+          atomic: atomic ?? settings?.atomic,
           generation: this.#generation,
         },
         headers: {

@@ -8,7 +8,9 @@ import { checkEndStatus, checkWhole } from './checks.ts';
 import { describeFailure, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { wholeHeader } from './headers.ts';
+import { settingsQuery } from './settings.ts';
 import { refusal, type Transport } from './transport.ts';
+import type { StreamSettings } from './types.ts';
 import { ExactWrite } from './write-exactly.ts';
 
 /** Where written bytes come from: all at once, or as they come. */
@@ -26,6 +28,8 @@ export interface WriteOptions {
   create?: boolean;
   /** `lines`: lines of several writers never mix; one that is left unfinished is completed with a newline. */
   atomic?: 'lines';
+  /** Of a stream that is made by this, or made anew. */
+  settings?: StreamSettings | undefined;
   /** Fail with STREAM_RECREATED if the stream has another generation. */
   generation?: string;
   /** For a file that is no stream: where to write, in bytes. */
@@ -171,7 +175,8 @@ export async function write(
         end: options.end,
         end_status: endStatus,
         create: options.create,
-        atomic: options.atomic,
+        ...settingsQuery(options.settings),
+        atomic: options.atomic ?? options.settings?.atomic,
         generation: options.generation,
         offset: options.offset,
       },

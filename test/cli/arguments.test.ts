@@ -26,7 +26,7 @@ describe('arguments', () => {
     [['cat', '--from', 'live', '/a'], /--from needs --stream/],
     [['cat', '--no-create', '/a'], /--no-create needs --stream/],
     [['write', '--end', '/a'], /--end needs --stream/],
-    [['write', '--stream', '--atomic', 'words', '/a'], /Allowed choices are lines/],
+    [['write', '--stream', '--atomic', 'words', '/a'], /Allowed choices are none, lines/],
     [['mount', 'memfs', '/m', 'novalue'], /it should look like ring_buffer_size=1MB/],
     [['mount', 'memfs', '/m', 'a=1', 'a=2'], /a is given twice/],
     [['mkdir', '-m', 'rwx', '/d'], /permission bits in octal/],

@@ -1,4 +1,10 @@
-import type { FollowOptions, LagPolicy, StreamFSClient } from '../../client/index.ts';
+import {
+  type FollowOptions,
+  isClientError,
+  type LagPolicy,
+  type StreamFSClient,
+  type StreamFSClientError,
+} from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT, ExitError, UsageError } from '../exit-codes.ts';
 import { FollowReport } from '../following.ts';
@@ -10,6 +16,8 @@ interface Options {
   stream?: boolean;
   snapshot?: boolean;
   from?: 'earliest' | 'live';
+  /** Insists on byte 0. */
+  fromStart?: boolean;
   offset?: number;
   last?: number;
   lastLines?: number;
@@ -33,7 +41,7 @@ export async function cat(context: CommandContext, path: string, options: Option
   try {
     return await context.whileRead((signal) =>
       options.stream
-        ? followTo(context, client, path, { ...request, signal }, progress)
+        ? followTo(context, client, path, { ...request, signal }, progress, options.fromStart)
         : readTo(
             context,
             options.snapshot ? snapshotOf(client, path, options, signal) : client.download(path, { signal }),
@@ -41,15 +49,30 @@ export async function cat(context: CommandContext, path: string, options: Option
             progress,
           ),
     );
+  } catch (error) {
+    throw options.fromStart && isClientError(error, 'OFFSET_GONE') ? startIsGone(error) : error;
   } finally {
     progress.stop();
   }
 }
 
+function startIsGone(cause: StreamFSClientError): ExitError {
+  const { earliest } = cause.details;
+  const text = `its first ${earliest} bytes are no longer retained: begin with --offset ${earliest}, or without --from-start`;
+  return new ExitError('refused', text, { cause });
+}
+
 /** The request of `cat --stream`. Without `--stream` hardly any of its options means anything, which is said, not ignored. */
 function followOptions(options: Options): FollowOptions {
-  const { from, offset, last, lastLines } = options;
-  const starts = { '--from': from, '--offset': offset, '--last': last, '--last-lines': lastLines };
+  const { from, fromStart, last, lastLines } = options;
+  const offset = fromStart ? 0 : options.offset;
+  const starts = {
+    '--from': from,
+    '--from-start': fromStart,
+    '--offset': options.offset,
+    '--last': last,
+    '--last-lines': lastLines,
+  };
   const given = Object.entries(starts).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (given.length > 1) throw new UsageError(`${given.join(' and ')} exclude each other: give only one`);
   const others = {
@@ -66,7 +89,7 @@ function followOptions(options: Options): FollowOptions {
   if (options.stream && options.snapshot) {
     throw new UsageError('--stream and --snapshot exclude each other: give only one');
   }
-  const meant = options.snapshot ? ['--offset', '--last', '--last-lines'] : [];
+  const meant = options.snapshot ? ['--from-start', '--offset', '--last', '--last-lines'] : [];
   const needsStream = options.stream ? undefined : meaningless.find((name) => !meant.includes(name));
   if (needsStream !== undefined) throw new UsageError(`${needsStream} needs --stream`);
   return {
@@ -84,7 +107,8 @@ function followOptions(options: Options): FollowOptions {
 
 /** What the stream holds now. */
 async function* snapshotOf(client: StreamFSClient, path: string, options: Options, signal: AbortSignal) {
-  const { last, lastLines, offset } = options;
+  const { last, lastLines } = options;
+  const offset = options.fromStart ? 0 : options.offset;
   const { pieces } = await client.openSnapshot(path, { last, lastLines, offset, signal });
   yield* pieces;
 }
@@ -108,8 +132,11 @@ async function followTo(
   path: string,
   options: FollowOptions,
   progress: Progress,
+  fromStart = false,
 ): Promise<number> {
   const report = new FollowReport(context, path, options);
+  // Whatever is missing was wanted.
+  report.hasBegun = fromStart;
   for await (const record of client.follow(path, options)) {
     if (record.type === 'data') {
       report.hasBegun = true;

@@ -10,9 +10,10 @@ import { ExitError, UsageError } from '../exit-codes.ts';
 import { explained } from '../explain.ts';
 import { printable } from '../io.ts';
 import { lastingWrite } from '../lasting-write.ts';
+import { type SettingOptions, settingsOf } from '../setting-options.ts';
 import { Tee } from '../tee.ts';
 
-interface Options {
+interface Options extends SettingOptions {
   lines?: boolean;
   split?: boolean;
   tee?: boolean;
@@ -35,6 +36,9 @@ export async function exec(
 ): Promise<number> {
   if (options.tty && options.split) {
     throw new UsageError('--tty and --split exclude each other: a terminal has one output');
+  }
+  if (options.lines && options.atomic === 'none') {
+    throw new UsageError('--lines and --atomic none exclude each other: give only one');
   }
   if (options.tee && context.global.json) throw new UsageError('--tee and --json exclude each other: give only one');
   const what = options.tty ? onTerminal(command, args, context.io.env) : { command, args };
@@ -124,6 +128,7 @@ class Execution {
       const result = await client.write(path, this.source(started, n, tees), {
         ...lastingWrite(context, path, options),
         ...(options.lines ? { atomic: 'lines' } : {}),
+        settings: settingsOf(options),
         end: true,
         endStatus: () => this.child?.end?.status,
         onOpen: ({ generation }) => {

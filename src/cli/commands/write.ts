@@ -1,18 +1,23 @@
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import type { WriteOptions } from '../../client/index.ts';
+import type { StreamSettings, WriteOptions } from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { isTerminal, printable } from '../io.ts';
 import { lastingWrite } from '../lasting-write.ts';
 import { Progress } from '../progress.ts';
+import { onceReadersAreThere } from '../reader-wait.ts';
+import { type SettingOptions, settingsOf } from '../setting-options.ts';
 import { Tee, teed } from '../tee.ts';
 
-interface Options {
+interface Options extends SettingOptions {
   stream?: boolean;
+  /** Its readers get every byte: it waits for them. */
+  lossless?: boolean;
+  /** How many readers there must be before the first byte. */
+  readers?: number;
   end?: boolean;
   create: boolean;
-  atomic?: 'lines';
   retry: boolean;
   recreate: boolean;
   tee?: boolean;
@@ -28,14 +33,17 @@ const CHUNK_BYTES = 64 * 1024;
  * result goes to standard output, which carries nothing else then.
  */
 export async function write(context: CommandContext, path: string, options: Options): Promise<undefined> {
+  const { lossless = false, readers } = options;
+  const settings = settingsOfWrite(options);
+  // What only a stream can be asked for is written to one.
+  const isStream = options.stream || settings !== undefined || readers !== undefined;
   const only = {
     '--end': options.end,
     '--no-create': !options.create,
-    '--atomic': options.atomic,
     '--retry-for': options.retryFor,
     '--no-recreate': !options.recreate,
   };
-  if (!options.stream) {
+  if (!isStream) {
     for (const [name, given] of Object.entries(only)) if (given) throw new UsageError(`${name} needs --stream`);
   }
   if (!options.retry && options.retryFor !== undefined) {
@@ -53,13 +61,17 @@ export async function write(context: CommandContext, path: string, options: Opti
   const request: WriteOptions = {
     signal: context.signal,
     onProgress: (sent) => progress.set(sent),
-    ...(options.stream && options.retry ? lastingWrite(context, path, options) : {}),
+    // With --lossless a stream that is lost with its server is a failure: its readers would miss what was in it.
+    ...(isStream && options.retry
+      ? lastingWrite(context, path, { ...options, recreate: options.recreate && !lossless })
+      : {}),
     ...(options.end ? { end: true } : {}),
     ...(options.create ? {} : { create: false }),
-    ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
+    settings,
   };
   try {
-    const input = piecesOf(context.io.stdin);
+    const pieces = piecesOf(context.io.stdin);
+    const input = readers === undefined ? pieces : onceReadersAreThere(pieces, { context, client, path, readers });
     const tee = options.tee ? new Tee(context, context.io.stdout) : undefined;
     const result = await client.write(path, tee === undefined ? input : teed(input, tee), request);
     await tee?.flush();
@@ -70,6 +82,22 @@ export async function write(context: CommandContext, path: string, options: Opti
     // It may be waiting for input that nobody wants any more.
     if (!isTerminal(context.io.stdin)) context.io.stdin.destroy();
   }
+}
+
+function settingsOfWrite(options: Options): StreamSettings | undefined {
+  if (!options.lossless) return settingsOf(options);
+  const { onLag = 'block', readerBlock } = options;
+  if (onLag !== 'block') {
+    throw new UsageError(
+      `--lossless and --on-lag ${onLag} exclude each other: a stream that drops bytes is not lossless`,
+    );
+  }
+  if (readerBlock === 'never') {
+    throw new UsageError(
+      '--lossless and --reader-block never exclude each other: writers wait for readers, or they do not',
+    );
+  }
+  return settingsOf({ ...options, onLag });
 }
 
 /**

@@ -1,0 +1,77 @@
+/** Waiting until somebody reads a stream, before its first byte is written. */
+import { isClientError, type StreamFSClient } from '../client/index.ts';
+import type { CommandContext } from './context.ts';
+import { printable } from './io.ts';
+
+/** Milliseconds between two looks. */
+const LOOK_MS = 100;
+
+export interface ReaderWait {
+  context: CommandContext;
+  client: StreamFSClient;
+  path: string;
+  /** How many there must be at once. */
+  readers: number;
+}
+
+/** `source` once so many readers are there; nothing of it is read before. */
+export function onceReadersAreThere(source: AsyncIterable<Uint8Array>, wait: ReaderWait): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const pieces = source[Symbol.asyncIterator]();
+      const stopped = new AbortController();
+      let arrived: Promise<void> | undefined;
+      return {
+        async next() {
+          arrived ??= untilReadersAreThere(wait, stopped.signal);
+          await arrived;
+          return stopped.signal.aborted ? { done: true, value: undefined } : await pieces.next();
+        },
+        async return() {
+          stopped.abort();
+          return (await pieces.return?.()) ?? { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+async function untilReadersAreThere(wait: ReaderWait, stopped: AbortSignal): Promise<void> {
+  const { context, path, readers } = wait;
+  const signal = AbortSignal.any([context.signal, stopped]);
+  const name = printable(path);
+  for (let told: number | undefined; !signal.aborted; ) {
+    const there = await readersOf(wait);
+    if (there !== told && context.chatty) {
+      const wanted = `${readers} reader${readers === 1 ? '' : 's'}`;
+      const text = there >= readers ? `${wanted} there: begins` : `waiting for ${wanted}: ${there} there`;
+      context.messages.note(`${name}: ${text}`);
+    }
+    told = there;
+    if (there >= readers) return;
+    await pause(signal);
+  }
+}
+
+/** None where the stream, or its server, is not there for the moment: the write itself finds out what is to be said of it. */
+async function readersOf({ client, path }: ReaderWait): Promise<number> {
+  try {
+    const { meta } = await client.stat(path);
+    return Number(meta.Content?.active_readers ?? 0);
+  } catch (error) {
+    if (isClientError(error) && (error.kind !== 'http' || error.status === 404 || error.status >= 500)) return 0;
+    throw error;
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, LOOK_MS);
+    signal.addEventListener('abort', done);
+  });
+}

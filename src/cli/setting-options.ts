@@ -1,0 +1,53 @@
+/** The options that say what a stream is to be like which a command makes: the same for all such commands. */
+import { type Command, Option } from 'commander';
+import type { StreamSettings } from '../client/index.ts';
+import { ATOMIC, LAG_POLICIES, READER_BLOCK } from '../protocol/index.ts';
+import * as value from './arguments.ts';
+
+export interface SettingOptions {
+  ring?: number | undefined;
+  channel?: number | undefined;
+  onLag?: StreamSettings['onLag'];
+  readerBlock?: StreamSettings['readerBlock'];
+  atomic?: StreamSettings['atomic'];
+  type?: string | undefined;
+  /** Milliseconds. */
+  ttl?: number | undefined;
+}
+
+/** Adds the options to a command. */
+export function addSettingOptions(command: Command): Command {
+  return command
+    .option('--ring <size>', 'of a new stream: how much is kept for those who join, such as 64MB', value.size)
+    .option('--channel <size>', 'of a new stream: how far a reader may fall behind', value.size)
+    .addOption(
+      new Option('--on-lag <policy>', 'of a new stream: what happens to a reader that falls behind further').choices(
+        LAG_POLICIES,
+      ),
+    )
+    .addOption(
+      new Option('--reader-block <who>', 'of a new stream: which readers may make writers wait').choices(READER_BLOCK),
+    )
+    .addOption(
+      new Option('--atomic <what>', 'of a new stream, and for this writer: never mix lines of several writers').choices(
+        ATOMIC,
+      ),
+    )
+    .option('--type <content-type>', 'of a new stream: what its bytes are, such as audio/ogg or text/plain')
+    .option(
+      '--ttl <duration>',
+      'of a new stream: it expires when nobody writes or reads for so long, such as 10m; 0: never',
+      value.patience,
+    );
+}
+
+/** The settings that are asked for; undefined where none are. */
+export function settingsOf(options: SettingOptions): StreamSettings | undefined {
+  const { atomic, channel, onLag, readerBlock, ring, ttl, type } = options;
+  const settings: StreamSettings = {
+    ringBufferSize: ring,
+    channelBufferSize: channel,
+    ...{ onLag, readerBlock, atomic, type, ttl },
+  };
+  return Object.values(settings).every((each) => each === undefined) ? undefined : settings;
+}

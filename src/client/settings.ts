@@ -1,0 +1,16 @@
+/** Settings of a stream as a query. */
+import type { StreamSettings } from './types.ts';
+
+/** Undefined settings are left out by the transport. */
+export function settingsQuery(settings: StreamSettings = {}) {
+  const { atomic, channelBufferSize, onLag, readerBlock, ringBufferSize, ttl, type } = settings;
+  return {
+    ring_buffer_size: ringBufferSize,
+    channel_buffer_size: channelBufferSize,
+    on_lag: onLag,
+    reader_block: readerBlock,
+    atomic,
+    type,
+    ttl: ttl === undefined ? undefined : `${ttl}ms`,
+  };
+}

@@ -81,7 +81,7 @@ export function sourceHeaders(source: StreamSource, encoding: Encoding, chunked:
 }
 
 /** Headers of all live reads of streams with a content type. `chunked` where the client speaks HTTP/1.1. */
-export function liveHeaders(encoding: Encoding, chunked: boolean, type: string): Record<string, string> {
+export function liveHeaders(encoding: Encoding, chunked: boolean, type?: string): Record<string, string> {
   return {
     ...streamHeaders(encoding, type),
     ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),

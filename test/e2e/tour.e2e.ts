@@ -13,25 +13,30 @@ import { page, ROOT } from '../docs/pages.ts';
 
 const run = promisify(execFile);
 const README = blocksOf(page('README.md').text);
-const TOUR = README.filter((block) => block.under.includes('A tour in a minute'));
+const under = (heading: string) => README.filter((block) => block.under.includes(heading));
 const SHOWN_URL = 'http://127.0.0.1:8080';
 
 let server: ChildProcess;
 let url: string;
-/** Where the package can be imported by its name. */
+/** Where the package can be imported by its name, and is installed as README says. */
 let folder: string;
+let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'streamfs-tour-'));
   await mkdir(join(folder, 'node_modules'));
   await symlink(ROOT, join(folder, 'node_modules', packageJson.name));
+  const prefix = join(folder, 'installed');
+  env = { ...process.env, npm_config_prefix: prefix, PATH: `${join(prefix, 'bin')}:${process.env.PATH}` };
+  const [installation] = under('Install');
+  expect(installation?.text).toBe('npm install -g .');
+  await run('bash', ['-c', installation!.text], { cwd: ROOT, env });
   // The first block of the tour, with a port that nobody else has.
-  expect(TOUR[0]?.text).toBe('npm start');
-  server = spawn('npm', ['start', '--silent', '--', '--addr', '127.0.0.1:0'], {
-    cwd: ROOT,
+  expect(under('A tour in a minute')[0]?.text).toBe('streamfs serve');
+  server = spawn('streamfs', ['serve', '--addr', '127.0.0.1:0'], {
+    cwd: folder,
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own: a signal reaches the server as Ctrl-C in a terminal would.
-    detached: true,
   });
   let output = '';
   url = await new Promise<string>((found, failed) => {
@@ -44,11 +49,12 @@ beforeAll(async () => {
     }
     server.once('exit', (code) => failed(new Error(`it left with ${code}: ${output}`)));
   });
-});
+  env = { ...env, STREAMFS_URL: url };
+}, 120_000);
 
 afterAll(async () => {
   if (server?.exitCode === null && server.signalCode === null) {
-    process.kill(-server.pid!, 'SIGINT');
+    server.kill('SIGINT');
     await once(server, 'exit');
   }
   if (folder) await rm(folder, { recursive: true, force: true });
@@ -64,19 +70,23 @@ function stepsOf(blocks: readonly Block[]): { script: string; shown: string }[] 
   return steps;
 }
 
-describe('the tour in README', () => {
+describe('the installation and the tour in README', () => {
+  it('gives a command, with its manual', async () => {
+    expect((await run('streamfs', ['--version'], { env })).stdout).toContain(packageJson.version);
+    expect(existsSync(join(folder, 'installed/share/man/man1/streamfs-cat.1'))).toBe(true);
+  });
+
   it('runs as it is written, and shows what it says', async () => {
-    const steps = stepsOf(TOUR.slice(1));
-    expect(steps.length).toBeGreaterThan(4);
-    // One shell for all of it, as its reader has one. `dist` is where it is, whatever folder the shell is in.
+    const steps = stepsOf(under('A tour in a minute').slice(1));
+    expect(steps.length).toBeGreaterThan(3);
+    // One shell for all of it, as its reader has one.
     const mark = '--- step ---';
     const script = steps
       .map((step) => `${step.script}\necho '${mark}'\n`)
       .join('')
-      .replaceAll(SHOWN_URL, url)
-      .replaceAll('node dist/', `'${process.execPath}' '${ROOT}/dist/`)
-      .replaceAll('main.js ', "main.js' ");
-    const { stdout, stderr } = await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: folder, timeout: 60_000 });
+      .replaceAll(SHOWN_URL, url);
+    const options = { cwd: folder, env, timeout: 60_000 };
+    const { stdout, stderr } = await run('bash', ['-euo', 'pipefail', '-c', script], options);
     expect(stderr).toBe('');
     const outputs = stdout.split(`${mark}\n`).slice(0, -1);
     expect(outputs).toEqual(steps.map((step) => step.shown));
@@ -84,16 +94,21 @@ describe('the tour in README', () => {
   });
 });
 
-describe('samples in README', () => {
-  const samples = README.filter((block) => block.language === 'ts').map((block) => block.text);
+describe('samples of the library', () => {
+  const samples = blocksOf(page('docs/library.md').text)
+    .filter((block) => block.language === 'ts')
+    .map((block) => block.text);
   const outputs: [sample: string, output: RegExp][] = [
     ['new Stream(', /^hello\n$/],
     ['startApp(', /^http:\/\/127\.0\.0\.1:\d+\n$/],
     ['new StreamFSClient(', /^0 hello\n\n$/],
   ];
 
-  it('are all run here', () => {
+  it('are all run here, and the one in README is one of them', () => {
     expect(samples).toHaveLength(outputs.length);
+    const shown = README.filter((block) => block.language === 'ts').map((block) => block.text);
+    expect(shown).toHaveLength(1);
+    expect(samples).toContain(shown[0]);
   });
 
   it.each(outputs)('%s… runs as it is written', async (start, output) => {

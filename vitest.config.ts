@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /** What is fuzzed, soaked or benchmarked: `.ci/run` does it at length. */
-const LONG = ['test/e2e/fuzz/**', 'test/e2e/soak.e2e.ts', 'test/e2e/bench.e2e.ts'];
+const LONG = [
+  'test/e2e/fuzz/**',
+  'test/e2e/soak.e2e.ts',
+  'test/e2e/bench.e2e.ts',
+  'test/e2e/durable-streams-configurations.e2e.ts',
+];
 
 /** What compares figures with recorded ones: nothing runs beside it. */
 const ALONE = ['test/e2e/cost.e2e.ts'];

@@ -1,0 +1,296 @@
+/** Durable Streams beside what its public suite asks for (contract 105): see docs/durable-streams.md. */
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { Origins, Tokens } from '../../src/server/index.ts';
+import { follow, type Running, type StartOptions, start } from './harness.ts';
+
+const durableStreams = { mount: '/s', prefixes: ['/api/v1x', '/v1/stream'], longPollTimeout: 50 };
+
+const withStreams = (options: StartOptions = {}, config: Record<string, unknown> = {}) =>
+  start({ mounted: { '/s': { fstype: 'streamfs', config } }, durableStreams, ...options });
+
+type Parts = { body?: string | Uint8Array; headers?: Record<string, string>; type?: string };
+
+/** Requests below the prefix, and what their answers say. */
+function client({ call }: Running) {
+  const send = async (method: string, target: string, { type, headers = {}, body }: Parts = {}) => {
+    const answer = await call(method, `/api/v1x${target}`, {
+      ...(body === undefined ? {} : { body }),
+      headers: { ...(type === undefined ? {} : { 'Content-Type': type }), ...headers },
+    });
+    const { status, text, headers: of } = answer;
+    return { status, text, headers: of, next: of['stream-next-offset'] as string, json: answer.json };
+  };
+  return {
+    send,
+    put: (target: string, type: string, body = '', headers = {}) => send('PUT', target, { type, body, headers }),
+    post: (target: string, type: string, body: string | Uint8Array, headers = {}) =>
+      send('POST', target, { type, body, headers }),
+    get: (target: string, headers = {}) => send('GET', target, { headers }),
+  };
+}
+
+const added = (offset: string, n: number) => {
+  const [life, bytes] = offset.split('_');
+  return `${life}_${String(Number(bytes) + n).padStart(16, '0')}`;
+};
+
+describe('Durable Streams: offsets', () => {
+  it('contract 105: what has left the ring is 410 in every mode, with the earliest there is, and -1 gives what is there', async () => {
+    const { put, post, get } = client(await withStreams({}, { ring_buffer_size: '10B' }));
+    const { next: first } = await put('/a', 'application/octet-stream', 'abcdefgh');
+    await post('/a', 'application/octet-stream', '12345678');
+    const zero = `${first.slice(0, 17)}${'0'.repeat(16)}`;
+    for (const query of ['', '&live=long-poll', '&live=sse']) {
+      for (const offset of [zero, '0000000000000000_0000000000000000']) {
+        const gone = await get(`/a?offset=${offset}${query}`);
+        expect([gone.status, gone.json().code]).toEqual([410, 'OFFSET_GONE']);
+        expect(gone.headers['stream-earliest-offset']).toBe(added(first, -2));
+      }
+    }
+    const rest = await get('/a?offset=-1');
+    expect([rest.status, rest.text]).toEqual([200, 'gh12345678']);
+    expect(rest.headers['stream-earliest-offset']).toBe(added(first, -2));
+    const again = await get(`/a?offset=${rest.headers['stream-earliest-offset']}`);
+    expect(again.text).toBe('gh12345678');
+  });
+
+  it('contract 105: JSON begins with the first whole message that is retained', async () => {
+    const { put, post, get } = client(await withStreams({}, { ring_buffer_size: '10B' }));
+    await put('/j', 'application/json', '[111,222]');
+    await post('/j', 'application/json', '[333,444]');
+    expect((await get('/j')).text).toBe('[333,444]');
+  });
+
+  it('contract 105: an offset of a stream that was removed is 410, never a place in the next', async () => {
+    const { put, get, send } = client(await withStreams());
+    const { next } = await put('/a', 'text/plain', 'hello');
+    await send('DELETE', '/a');
+    await put('/a', 'text/plain', 'something else');
+    for (const live of ['', '&live=long-poll', '&live=sse']) {
+      const gone = await get(`/a?offset=${next}${live}`);
+      expect([gone.status, gone.json().code]).toEqual([410, 'OFFSET_OF_ANOTHER']);
+    }
+  });
+
+  it('contract 105: rounds an offset inside an append down to its beginning; one beyond the end by one is the end', async () => {
+    const { put, post, get } = client(await withStreams());
+    const { next: one } = await put('/a', 'application/octet-stream', 'abc');
+    const { next: two } = await post('/a', 'application/octet-stream', 'defg');
+    expect((await get(`/a?offset=${added(one, 1)}`)).text).toBe('defg');
+    expect((await get(`/a?offset=${added(one, -1)}`)).text).toBe('abcdefg');
+    const tail = await get(`/a?offset=${added(two, 1)}`);
+    expect([tail.status, tail.text, tail.next]).toEqual([200, '', two]);
+    expect((await get(`/a?offset=${added(two, 2)}`)).status).toBe(400);
+    const { next: line } = await put('/j', 'application/json', '[1,2]');
+    expect((await get(`/j?offset=${added(line, -1)}`)).text).toBe('[2]');
+  });
+
+  it('contract 105: a fork keeps the offsets and the boundaries of its source, and its own life', async () => {
+    const { put, post, get, send } = client(await withStreams());
+    const { next: one } = await put('/a', 'text/plain', 'abc');
+    const { next: two } = await post('/a', 'text/plain', 'def');
+    const fork = await put('/f', 'text/plain', '', { 'Stream-Forked-From': '/v1/stream/a' });
+    expect(fork.next).toBe(two);
+    expect((await get(`/f?offset=${added(one, 1)}`)).text).toBe('def');
+    const { next: own } = await post('/f', 'text/plain', 'own');
+    expect(own > two).toBe(true);
+    expect((await get(`/a?offset=${own}`)).status).toBe(410);
+    await send('DELETE', '/f');
+    await put('/f', 'text/plain', '', { 'Stream-Forked-From': '/v1/stream/a' });
+    await post('/f', 'text/plain', 'new');
+    expect((await get(`/f?offset=${own}`)).json().code).toBe('OFFSET_OF_ANOTHER');
+    expect((await get(`/f?offset=${two}`)).text).toBe('new');
+  });
+});
+
+describe('Durable Streams: what the reference gets wrong', () => {
+  it('keeps spaces at the beginning of text, numbers as they were written, and closes in any case', async () => {
+    const running = await withStreams();
+    const { put, post, get } = client(running);
+    await put('/t', 'text/plain', 'Hello');
+    for (const piece of [' world', ' and', '\n', ' é']) await post('/t', 'text/plain', piece);
+    const closed = await post('/t', 'text/plain', '', { 'Stream-Closed': 'TRUE' });
+    expect([closed.status, closed.headers['stream-closed']]).toEqual([204, 'true']);
+    const { text } = await get('/t?offset=-1&live=sse');
+    expect(text).toMatch(/^event: data\ndata:Hello world and\ndata: {2}é\n\nevent: control\n/);
+    expect(text).toContain('"streamClosed":true');
+    await put('/j', 'application/json', '[12345678901234567890, 1.10, {"a":1e400}]');
+    expect((await get('/j')).text).toBe('[12345678901234567890,1.10,{"a":1e400}]');
+  });
+
+  it('tells the next offset on every acknowledgement, repeated ones too', async () => {
+    const { put, post } = client(await withStreams());
+    await put('/p', 'text/plain');
+    const headers = { 'Producer-Id': 'a name', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
+    const first = await post('/p', 'text/plain', 'once', headers);
+    const second = await post('/p', 'text/plain', 'once', headers);
+    expect([first.status, second.status, second.next]).toEqual([200, 204, first.next]);
+    const end = { ...headers, 'Producer-Seq': '1', 'Stream-Closed': 'true' };
+    await post('/p', 'text/plain', 'twice', end);
+    const repeated = await post('/p', 'text/plain', 'twice', end);
+    expect([repeated.status, repeated.headers['stream-closed']]).toEqual([204, 'true']);
+  });
+
+  it('refuses a stream below another', async () => {
+    const { put } = client(await withStreams());
+    await put('/x', 'text/plain');
+    expect([(await put('/x/y', 'text/plain')).status, (await put('/d/e', 'text/plain')).status]).toEqual([409, 201]);
+    const below = await put('/d', 'text/plain');
+    expect([below.status, below.json().code]).toEqual([409, 'STREAM_NAME_TAKEN']);
+  });
+});
+
+describe('Durable Streams: who may do what', () => {
+  const sha256 = (token: string) => createHash('sha256').update(token).digest('hex');
+  const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+
+  it('contract 105: asks for the rights at the path of the stream, and at the source of a fork', async () => {
+    const tokens = new Tokens([
+      { name: 'reader', sha256: sha256('r'), rights: ['read'], paths: ['/s/open/**'] },
+      { name: 'writer', sha256: sha256('w'), rights: ['write'], paths: ['/s/open/**', '/s/mine'] },
+      { name: 'admin', sha256: sha256('a'), rights: ['read', 'write', 'admin'], paths: ['/**'] },
+    ]);
+    const { send, put } = client(await withStreams({ tokens }));
+    const status = async (method: string, target: string, token?: string) => {
+      const body = method === 'POST' || method === 'PUT' ? { body: 'x' } : {};
+      const headers = token === undefined ? {} : bearer(token);
+      return (await send(method, target, { type: 'text/plain', headers, ...body })).status;
+    };
+    expect(await status('PUT', '/open/a')).toBe(401);
+    expect(await status('PUT', '/open/a', 'r')).toBe(403);
+    expect(await status('PUT', '/open/a', 'w')).toBe(201);
+    expect(await status('PUT', '/secret', 'a')).toBe(201);
+    expect(await status('PUT', '/open%2Fb', 'w')).toBe(201);
+    for (const method of ['GET', 'HEAD']) {
+      expect(await status(method, '/open/a', 'w')).toBe(403);
+      expect(await status(method, '/open/a', 'r')).toBe(200);
+      expect(await status(method, '/secret', 'r')).toBe(403);
+    }
+    expect(await status('POST', '/open/a', 'r')).toBe(403);
+    expect(await status('POST', '/open/a', 'w')).toBe(204);
+    expect(await status('DELETE', '/open/a', 'w')).toBe(403);
+    expect(await status('DELETE', '/open/a', 'a')).toBe(204);
+    const fork = { 'Stream-Forked-From': '/v1/stream/secret', ...bearer('w') };
+    expect((await put('/mine', 'text/plain', '', fork)).status).toBe(403);
+    expect((await put('/mine', 'text/plain', '', { ...fork, ...bearer('a') })).status).toBe(201);
+  });
+
+  it('contract 99, 105: sends a type outside the list on its own answers alone, under a policy in which nothing runs', async () => {
+    const running = await withStreams();
+    const { put, get } = client(running);
+    await put('/h', 'text/html', '<script>alert(1)</script>');
+    const { headers } = await get('/h');
+    expect(headers['content-type']).toBe('text/html');
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers['content-security-policy']).toBe("default-src 'none'; frame-ancestors 'none'; sandbox");
+    expect(headers['cross-origin-resource-policy']).toBe('same-origin');
+    const other = await running.call('GET', '/files?path=/s/h&snapshot=true');
+    expect(other.headers['content-type']).toBe('application/octet-stream');
+  });
+
+  it('contract 105: lets listed pages use it, and no others', async () => {
+    const running = await withStreams({ origins: new Origins(['https://app.example']) });
+    const { send, get } = client(running);
+    const preflight = await send('OPTIONS', '/a', {
+      headers: { Origin: 'https://app.example', 'Access-Control-Request-Method': 'PUT' },
+    });
+    expect(preflight.headers['access-control-allow-methods']).toContain('PUT');
+    expect(preflight.headers['access-control-allow-headers']).toContain('Stream-Closed');
+    const own = await get('/a', { Origin: 'https://app.example' });
+    expect(own.headers['access-control-expose-headers']).toContain('Stream-Next-Offset');
+    expect((await get('/a', { Origin: 'https://evil.example' })).json().code).toBe('ORIGIN_REFUSED');
+  });
+
+  it('contract 105: lists its readers, kicks them, counts them in limits', async () => {
+    const running = await withStreams({
+      limits: { readers: 2 },
+      durableStreams: { ...durableStreams, longPollTimeout: 60_000 },
+    });
+    const { put, get } = client(running);
+    await put('/a', 'text/plain', 'x');
+    const sse = await follow(running.port, '/api/v1x/a?offset=-1&live=sse');
+    await sse.until(10);
+    const polling = get('/a?offset=now&live=long-poll');
+    let listed: { id: number; kind: string; path: string }[] = [];
+    while (listed.length < 2)
+      listed = (await running.call('GET', '/readers')).json().readers as unknown as typeof listed;
+    expect(listed.map(({ kind, path }) => [kind, path])).toEqual([
+      ['durable-streams-sse', '/s/a'],
+      ['durable-streams-long-poll', '/s/a'],
+    ]);
+    expect((await get('/a?offset=now&live=long-poll')).json().code).toBe('READER_LIMIT');
+    for (const { id } of listed) await running.call('DELETE', `/readers/${id}`);
+    expect((await polling).json().code).toBe('READER_KICKED');
+    expect(await sse.end()).not.toContain('streamClosed');
+  });
+
+  it('contract 105: HEAD neither waits nor counts as a read', async () => {
+    const { put, send, get } = client(await withStreams());
+    await put('/a', 'text/plain', 'x', { 'Stream-TTL': '3600' });
+    const head = await send('HEAD', '/a?offset=now&live=long-poll');
+    expect([head.status, head.headers['stream-ttl'], head.headers['cache-control']]).toEqual([200, '3600', 'no-store']);
+    expect((await get('/none?offset=now&live=long-poll')).status).toBe(404);
+  });
+});
+
+describe('Durable Streams: one stream, two protocols', () => {
+  it('contract 105: reads what AGFS writes, and the other way', async () => {
+    const running = await withStreams();
+    const { call } = running;
+    const { put, post, get } = client(running);
+    await call('PUT', '/files?path=/s/log', { body: Buffer.from([0, 255]) });
+    const sse = await follow(running.port, '/api/v1x/log?offset=-1&live=sse');
+    expect(sse.res.headers['stream-sse-data-encoding']).toBe('base64');
+    expect(await sse.until(40)).toContain('data:AP8=');
+    sse.cut();
+    await put('/j', 'application/json', '[{"a":1},2]');
+    expect((await call('GET', '/files?path=/s/j&snapshot=true')).text).toBe('{"a":1}\n2\n');
+    expect((await call('PUT', '/files?path=/s/j', { body: '{"b"\n3\n' })).json().code).toBe('JSON_LINES_ONLY');
+    await call('PUT', '/files?path=/s/j', { body: '3\n4' });
+    expect((await get('/j')).text).toBe('[{"a":1},2,3,4]');
+    await call('PUT', '/files?path=/s/n&type=application/json', { body: '1.10\n' });
+    expect((await get('/n')).text).toBe('[1.10]');
+    const producer = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
+    await post('/log', 'application/octet-stream', 'once', producer);
+    expect((await call('PUT', '/files?path=/s/log', { body: 'once', headers: producer })).status).toBe(204);
+    await call('PUT', '/files?path=/s/log&end=true');
+    expect((await get('/log?offset=now')).headers['stream-closed']).toBe('true');
+    await call('DELETE', '/files?path=/s/log');
+    expect((await get('/log')).status).toBe(404);
+    expect([(await put('/README', 'text/plain')).status, (await get('/README')).status]).toEqual([403, 404]);
+  });
+
+  it('contract 105: a source that is gone holds its name until its last fork goes, for AGFS too', async () => {
+    const running = await withStreams();
+    const { call } = running;
+    const { put, get, send } = client(running);
+    await put('/a', 'text/plain', 'x');
+    await put('/b', 'text/plain', '', { 'Stream-Forked-From': '/v1/stream/a' });
+    await call('DELETE', '/files?path=/s/a');
+    expect((await get('/a')).status).toBe(410);
+    expect((await put('/a', 'text/plain')).status).toBe(409);
+    expect((await call('GET', '/stat?path=/s/a')).json().code).toBe('STREAM_GONE');
+    expect((await call('PUT', '/files?path=/s/a', { body: 'y' })).json().code).toBe('STREAM_GONE');
+    await send('DELETE', '/b');
+    expect((await get('/a')).status).toBe(404);
+    expect((await put('/a', 'text/plain')).status).toBe(201);
+  });
+
+  it('contract 105: an end that is not deliberate is not told as closed', async () => {
+    const running = await withStreams();
+    const { put } = client(running);
+    await put('/a', 'text/plain', 'x');
+    const sse = await follow(running.port, '/api/v1x/a?offset=-1&live=sse');
+    await sse.until(10);
+    await running.call('DELETE', '/files?path=/s/a');
+    expect(await sse.end()).not.toContain('streamClosed');
+  });
+
+  it('contract 105: refuses an append that could never be read', async () => {
+    const { put, post } = client(await withStreams({}, { ring_buffer_size: '1KB' }));
+    await put('/a', 'application/octet-stream');
+    expect((await post('/a', 'application/octet-stream', Buffer.alloc(1025))).json().code).toBe('APPEND_TOO_LARGE');
+    expect((await post('/a', 'application/octet-stream', Buffer.alloc(1024))).status).toBe(204);
+  });
+});

@@ -1,7 +1,7 @@
 /** Values of arguments, read when they are parsed, so that a wrong one is a usage error before anything is done. */
 import { InvalidArgumentError } from 'commander';
 import { parseMemory } from '../config/limits.ts';
-import { parseDuration, parseMode, parseSize } from '../units/index.ts';
+import { parseDuration, parseInteger, parseMode, parseSize } from '../units/index.ts';
 
 function reading<T>(read: (text: string) => T): (text: string) => T {
   return (text) => {
@@ -37,10 +37,8 @@ export const lifetime = reading((text) => {
 });
 
 function whole(text: string, least: number): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-    throw new Error(`expected a whole number of at least ${least}`);
-  }
+  const value = parseInteger(text, least);
+  if (value === undefined) throw new Error(`expected a whole number of at least ${least}`);
   return value;
 }
 

@@ -1,9 +1,10 @@
 /** Arguments are held to their ranges before anything is sent: a wrong one is a TypeError that says what is right. */
 
 import { END_STATUS_RULE, isEndStatus } from '../protocol/index.ts';
+import { isIntegerFrom } from '../units/index.ts';
 
 export function checkWhole(name: string, value: number | undefined, least = 0): void {
-  if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
+  if (value !== undefined && !isIntegerFrom(least, value)) {
     throw new TypeError(`invalid ${name}: ${value} is not a whole number of at least ${least}`);
   }
 }

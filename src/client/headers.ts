@@ -1,6 +1,7 @@
 /** Numbers in an answer's headers: held to what they must be, since offsets decide what is lost or repeated. */
 
 import { FRAMES_MEDIA_TYPE, HEADERS } from '../protocol/index.ts';
+import { parseInteger } from '../units/index.ts';
 import { StreamFSClientError } from './errors.ts';
 import type { FetchResponse } from './fetch.ts';
 
@@ -19,8 +20,8 @@ export function wholeHeader(
 ): number | undefined {
   const text = response.headers.get(name);
   if (text === null) return undefined;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+  const value = parseInteger(text);
+  if (value === undefined) {
     throw new StreamFSClientError('protocol', `the server sent an invalid ${name}: ${text}`);
   }
   return value;

@@ -1,7 +1,7 @@
 /** The part of the configuration's description that is about bounds: see bounds.ts. */
 import { z } from 'zod';
 import { createError } from '../errors/index.ts';
-import { parseDuration, parseSize } from '../units/index.ts';
+import { isIntegerFrom, parseDuration, parseSize } from '../units/index.ts';
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS, parseMemory, parsePart } from './limits.ts';
 import { read } from './read.ts';
 
@@ -19,7 +19,7 @@ const headerSize = read(either("must be a size string (e.g., '16KB') or number")
 const LEAST_HEADERS = 1024;
 
 const count = read(z.number({ error: () => 'must be a whole number' }), (value) => {
-  if (Number.isSafeInteger(value) && value >= 0) return value;
+  if (isIntegerFrom(0, value)) return value;
   throw createError('CONFIG_INVALID', { reason: `invalid number: ${value} (expected a whole number from 0)` });
 });
 

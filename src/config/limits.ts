@@ -1,7 +1,7 @@
 /** What bounds a server: the defaults, in the words a user would write, and their form for the program. */
 import { totalmem } from 'node:os';
 import { createError, isStreamFSError } from '../errors/index.ts';
-import { formatSize, parseDuration, parseSize } from '../units/index.ts';
+import { formatSize, isIntegerFrom, parseDuration, parseSize } from '../units/index.ts';
 
 export const DEFAULT_BOUNDS = {
   max_memory: '50%',
@@ -133,7 +133,7 @@ export function defaultBounds(): BoundsConfig {
 export function parsePart(value: string | number): number {
   const percent = typeof value === 'string' ? /^(\d{1,2}(?:\.\d+)?)%$/.exec(value.trim())?.[1] : undefined;
   if (percent !== undefined && Number(percent) > 0) return Number(percent) / 100;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  if (isIntegerFrom(0, value)) return value;
   throw createError('CONFIG_INVALID', {
     reason: `invalid limit: ${String(value).slice(0, 64)} (expected a whole number from 0, or a share below 100% such as '50%')`,
   });

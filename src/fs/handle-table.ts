@@ -12,9 +12,11 @@
  * However many handles there are, there is one timer. It is set for the earliest end known when it was last set;
  * since a use only moves ends away, it may go off early, looks again, and is set anew.
  */
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget, Reader } from '../core/index.ts';
 import { createError, limitReached } from '../errors/index.ts';
+import { isIntegerFrom } from '../units/index.ts';
 import type { Account } from './account.ts';
 import { type Clock, systemClock } from './clock.ts';
 import {
@@ -104,7 +106,7 @@ export class HandleTable {
 
   constructor(options: HandleTableOptions) {
     const max = options.max ?? DEFAULT_MAX_HANDLES;
-    if (!Number.isSafeInteger(max) || max < 0) {
+    if (!isIntegerFrom(0, max)) {
       throw createError('CONFIG_INVALID', { reason: `max handles must be a whole number from 0: ${max}` });
     }
     this.max = max || Number.POSITIVE_INFINITY;

@@ -2,7 +2,9 @@
  * Offsets, sizes and modes, checked before memory is taken for them (contract 59). They come from requests, by way
  * of whoever calls a file system.
  */
+
 import { createError } from '../errors/index.ts';
+import { isIntegerFrom } from '../units/index.ts';
 
 /** `value`, if it is a whole number from 0 to 2^53 - 1. NEGATIVE_OFFSET, INVALID_PARAMETER. */
 export function checkedOffset(value: number): number {
@@ -12,13 +14,13 @@ export function checkedOffset(value: number): number {
 
 /** `value`, if it is a whole number from `least` to 2^53 - 1. INVALID_PARAMETER names it `name`. */
 export function checkedWhole(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
+  if (isIntegerFrom(least, value)) return value;
   throw createError('INVALID_PARAMETER', { name, reason: `it must be a whole number, ${least} or more: ${value}` });
 }
 
 /** `value`, if it is permission bits: 0 to 0o7777. INVALID_PARAMETER. */
 export function checkedMode(value: number): number {
-  if (Number.isInteger(value) && value >= 0 && value <= 0o7777) return value;
+  if (isIntegerFrom(0, value, 0o7777)) return value;
   throw createError('INVALID_PARAMETER', { name: 'mode', reason: `it must be from 0 to 7777 octal: ${value}` });
 }
 

@@ -1,3 +1,4 @@
 export { formatDuration, MAX_DURATION, parseDuration } from './duration.ts';
+export { isIntegerFrom, parseInteger } from './integer.ts';
 export { modeOfNumber, parseMode } from './mode.ts';
 export { formatSize, MAX_SIZE, parseSize } from './size.ts';

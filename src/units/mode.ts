@@ -16,7 +16,9 @@
  *
  * Bits that say what kind of file it is are dropped: they cannot be changed.
  */
+
 import { createError } from '../errors/index.ts';
+import { isIntegerFrom } from './integer.ts';
 
 /** Longer texts are cut where an error shows them. */
 const SHOWN = 64;
@@ -55,7 +57,7 @@ function octalOf(digits: string, types: ReadonlySet<number>): number | undefined
 
 /** The value, if it is a mode with one of these kinds of file. */
 function modeOf(value: number, types: ReadonlySet<number>): number | undefined {
-  const isMode = Number.isSafeInteger(value) && value >= 0 && value <= (TYPE_BITS | PERMISSION_BITS);
+  const isMode = isIntegerFrom(0, value, TYPE_BITS | PERMISSION_BITS);
   return isMode && types.has(value & TYPE_BITS) ? value : undefined;
 }
 

@@ -12,7 +12,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   log: [],
   protocol: [],
   units: ['errors'],
-  core: ['errors', 'protocol'],
+  core: ['errors', 'protocol', 'units'],
   fs: ['core', 'errors', 'units', 'log', 'protocol'],
   plugins: ['fs', 'core', 'errors', 'units', 'log', 'protocol'],
   server: ['fs', 'core', 'errors', 'units', 'log', 'protocol'],

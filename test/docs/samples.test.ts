@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/index.ts';
-import { Stream } from '../../src/core/index.ts';
+import { MemoryBudget, Stream } from '../../src/core/index.ts';
 import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
 import { typeErrors } from './compile.ts';
 import { blocksOf } from './markdown.ts';
@@ -15,16 +15,37 @@ const samples = [...allPages(), ...apiPages()].flatMap(({ path, text }) =>
     .map((block) => ({ path, text: block.text })),
 );
 
+/** What the published types of the core show in their comments. */
+const examples = [...page('src/core/public.ts').text.matchAll(/@example\n\s*\* ```ts\n(.*?)```/gs)].map(([, lines]) =>
+  lines!.replace(/^\s*\* ?/gm, ''),
+);
+
 describe('what the pages show', () => {
   // One program for all pages: most of the time goes into the types of the package.
   it('TypeScript holds against the types of the package', { timeout: 180_000 }, () => {
     expect(samples.length).toBeGreaterThan(2);
     const modules = Object.fromEntries(samples.map((sample, index) => [`sample${index}.mts`, sample.text]));
+    for (const [index, text] of examples.entries()) modules[`example${index}.mts`] = text;
     const wrong =
       "import { Stream } from 'streamfsd/core';\nnew Stream({ retention: '1MB', maxLag: 1 });\nexport {};\n";
     const errors = typeErrors({ ...modules, ...pluginSamples, 'wrong.mts': wrong });
     expect(errors.filter((error) => !error.includes('wrong.mts'))).toEqual([]);
     expect(errors.filter((error) => error.includes('wrong.mts'))).toHaveLength(1);
+  });
+
+  it('examples of the core run, and print what their comments say', async () => {
+    expect(examples.length).toBeGreaterThan(4);
+    const AsyncFunction = (async () => undefined).constructor as new (
+      ...source: string[]
+    ) => (...given: unknown[]) => Promise<void>;
+    for (const text of examples) {
+      const printed: string[] = [];
+      const log = (...values: unknown[]) => printed.push(values.join(' '));
+      const body = text.replace(/^import .*$/gm, '');
+      await new AsyncFunction('Stream', 'MemoryBudget', 'console', body)(Stream, MemoryBudget, { log });
+      const said = [...text.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map((match) => match[1]!);
+      if (said.length > 0) expect(printed).toEqual(said);
+    }
   });
 
   it('configurations load, and say the same in YAML and in TOML', () => {

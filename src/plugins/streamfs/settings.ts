@@ -14,7 +14,7 @@ import {
   READER_BLOCK,
   type ReaderBlock,
 } from '../../protocol/index.ts';
-import { formatSize, parseDuration, parseSize } from '../../units/index.ts';
+import { formatSize, isIntegerFrom, parseDuration, parseSize } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
 import { readValues, sizeValue, textValue } from '../config-values.ts';
 
@@ -275,7 +275,7 @@ function duration(config: PluginConfig, key: string): number {
 function count(config: PluginConfig, key: string): number {
   const value = config[key];
   const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 0) {
+  if (!isIntegerFrom(0, number)) {
     throw invalid(`${key} must be a whole number from 0, where 0 stands for any number`);
   }
   return number === 0 ? Number.POSITIVE_INFINITY : number;

@@ -12,7 +12,7 @@ import {
   READER_BLOCK,
   type StreamSettingName,
 } from '../../protocol/index.ts';
-import { formatDuration, formatSize } from '../../units/index.ts';
+import { formatDuration, formatSize, isIntegerFrom } from '../../units/index.ts';
 import type { Settings } from './settings.ts';
 
 /** The name of a setting on the wire, and its value as it is written there. */
@@ -97,15 +97,14 @@ function check(asked: StreamSettings, mount: Settings): void {
 
 function checkSize(name: StreamSettingName, bytes: number | undefined, max: number): void {
   if (bytes === undefined) return;
-  if (!Number.isSafeInteger(bytes) || bytes < 1)
-    throw invalid(name, `must be a whole number of bytes from 1, got ${bytes}`);
+  if (!isIntegerFrom(1, bytes)) throw invalid(name, `must be a whole number of bytes from 1, got ${bytes}`);
   if (bytes > max) {
     throw invalid(name, `must be at most ${formatSize(max)} here (max_${name} of the mount), got ${formatSize(bytes)}`);
   }
 }
 
 function checkTime(name: 'ttl' | 'expires_at', milliseconds: number | undefined): void {
-  if (milliseconds === undefined || (Number.isSafeInteger(milliseconds) && milliseconds >= 0)) return;
+  if (milliseconds === undefined || isIntegerFrom(0, milliseconds)) return;
   throw invalid(name, `must be a whole number of milliseconds from 0, got ${milliseconds}`);
 }
 

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { createError, isStreamFSError, limitReached } from '../../errors/index.ts';
-import { parseDuration } from '../../units/index.ts';
+import { isIntegerFrom, parseDuration } from '../../units/index.ts';
 import { kindOf, readJson } from './json-read.ts';
 import type { Exchange } from './route.ts';
 import { shorten } from './shorten.ts';
@@ -85,7 +85,7 @@ export class Fields {
     const value = this.value(name);
     if (value === undefined) return undefined;
     if (typeof value !== 'number') throw mistyped(name, 'a number', value);
-    if (!Number.isInteger(value) || value < min || value > max) {
+    if (!isIntegerFrom(min, value, max)) {
       throw invalid(`"${name}" must be a whole number from ${min} to ${max}, not ${value}`);
     }
     return value;

@@ -8,6 +8,7 @@ import type { AppendId } from '../../core/index.ts';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { ProducerFacts } from '../../fs/index.ts';
 import { HEADERS, REQUEST_HEADERS } from '../../protocol/index.ts';
+import { parseInteger } from '../../units/index.ts';
 
 const NAMES = [HEADERS.producerId, HEADERS.producerEpoch, HEADERS.producerSeq] as const;
 const ID = /^[\x21-\x7e]{1,128}$/;
@@ -35,8 +36,8 @@ export function appendIdOf(headers: IncomingHttpHeaders): AppendId | undefined {
 }
 
 function whole(name: string, text: string | string[]): number {
-  const value = Number(text);
-  if (typeof text === 'string' && /^\d{1,16}$/.test(text) && Number.isSafeInteger(value)) return value;
+  const value = typeof text === 'string' && text.length <= 16 ? parseInteger(text) : undefined;
+  if (value !== undefined) return value;
   throw invalid(`${name} must be a whole number from 0 to 2^53 - 1`);
 }
 

@@ -24,23 +24,23 @@ import { version } from './version.ts';
 
 export interface AppOptions {
   /** A configuration file, YAML or TOML. */
-  configFile?: string;
+  configFile?: string | undefined;
   /** A configuration as an object, with the keys of a file. Not together with `configFile`. Default: none. */
-  config?: ConfigInput;
+  config?: ConfigInput | undefined;
   /** `HOST:PORT` or `:PORT`, instead of the configuration's. */
-  address?: string;
+  address?: string | undefined;
   /** Bytes that streams, files and bodies may take together, instead of the configuration's; 0 for no bound. */
-  maxMemory?: number;
+  maxMemory?: number | undefined;
   /** Listen off loopback although nobody is asked for a token. */
-  noAuth?: boolean;
+  noAuth?: boolean | undefined;
   /** How the log looks, instead of the configuration's. */
-  logFormat?: LogFormat;
+  logFormat?: LogFormat | undefined;
   /** Default: lines on stderr. */
-  logger?: PluginLogger;
+  logger?: PluginLogger | undefined;
   /** Kinds of file system beside the built-in ones. */
-  plugins?: readonly Plugin[];
+  plugins?: readonly Plugin[] | undefined;
   /** Gives up the start, with the signal's reason. Afterwards it does nothing: call `shutdown`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface App {
@@ -121,7 +121,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     limits: serverLimits(bounds, logger),
     durableStreams: settings.durableStreams,
     ...{ tokens, origins },
-    ...(tls === undefined ? {} : { tls }),
+    tls,
     ...(isLoopback(settings.address.host) ? { hosts: new HostCheck(settings.allowedHosts) } : {}),
   });
 
@@ -169,8 +169,8 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   try {
     for (const { plugin, path, config: parameters, name, where } of config.mounts) {
       mounts.declare(plugin, path, parameters, {
-        ...(name === undefined ? {} : { instance: name }),
-        ...(where === undefined ? {} : { where }),
+        instance: name,
+        where,
       });
     }
     options.signal?.throwIfAborted();

@@ -6,11 +6,11 @@ import { readCaFile } from './trust.ts';
 
 /** Options that every command takes. */
 export interface GlobalOptions {
-  url?: string;
-  tokenFile?: string;
-  caFile?: string;
-  quiet?: boolean;
-  json?: boolean;
+  url?: string | undefined;
+  tokenFile?: string | undefined;
+  caFile?: string | undefined;
+  quiet?: boolean | undefined;
+  json?: boolean | undefined;
 }
 
 export class CommandContext {
@@ -93,7 +93,7 @@ export class CommandContext {
     const fetch = createNodeFetch(caFile === undefined ? undefined : await readCaFile(caFile));
     this.#close = () => fetch.close();
     try {
-      return new StreamFSClient({ url, fetch, signal: this.signal, ...(token === undefined ? {} : { token }) });
+      return new StreamFSClient({ url, fetch, signal: this.signal, token });
     } catch (error) {
       throw error instanceof TypeError ? new UsageError(error.message, { cause: error }) : error;
     }

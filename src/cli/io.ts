@@ -24,11 +24,11 @@ export interface CliIo {
   /** Aborts with an InterruptedError when the process is asked to stop. */
   readonly signal: AbortSignal;
   /** Undefined where the command line runs inside another program. */
-  readonly process?: OwnProcess;
+  readonly process?: OwnProcess | undefined;
   /** Bytes that standard input has in all, where that is known, as of a file. */
-  readonly inputSize?: () => number | undefined;
+  readonly inputSize?: (() => number | undefined) | undefined;
   /** Makes the check whether standard output is still read; without it, only a write tells. */
-  readonly outputCheck?: () => OutputCheck | undefined;
+  readonly outputCheck?: (() => OutputCheck | undefined) | undefined;
 }
 
 /** Bytes that may wait for a slow reader of our output. More only costs memory: the system holds some itself. */

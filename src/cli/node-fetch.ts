@@ -21,7 +21,7 @@ export interface NodeFetch extends FetchFunction {
 export function createNodeFetch(ca?: string): NodeFetch {
   const agents = {
     http: new Agent({ keepAlive: true }),
-    https: new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) }),
+    https: new HttpsAgent({ keepAlive: true, ca }),
   };
   const fetch = (url: string, init: FetchInit) => exchange(new URL(url), init, agents);
   return Object.assign(fetch, {

@@ -7,9 +7,9 @@ import * as value from './arguments.ts';
 export interface SettingOptions {
   ring?: number | undefined;
   channel?: number | undefined;
-  onLag?: StreamSettings['onLag'];
-  readerBlock?: StreamSettings['readerBlock'];
-  atomic?: StreamSettings['atomic'];
+  onLag?: StreamSettings['onLag'] | undefined;
+  readerBlock?: StreamSettings['readerBlock'] | undefined;
+  atomic?: StreamSettings['atomic'] | undefined;
   type?: string | undefined;
   /** Milliseconds. */
   ttl?: number | undefined;

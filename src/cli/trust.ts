@@ -46,13 +46,17 @@ const TOLD: Readonly<Record<string, string>> = {
 export function explained(error: Error, socket: Socket | null): Error {
   const { code: given = '' } = error as NodeJS.ErrnoException;
   // What came in the place of a handshake was none. Afterwards the same code is for a connection that went wrong.
-  const isNoHandshake = given === 'EPROTO' && (socket as TLSSocket & { secureConnecting?: boolean })?.secureConnecting;
+  const isNoHandshake =
+    given === 'EPROTO' && (socket as TLSSocket & { secureConnecting?: boolean | undefined })?.secureConnecting;
   const code = isNoHandshake ? 'ERR_SSL_WRONG_VERSION_NUMBER' : given;
   const text = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? wrongName(error) : TOLD[code];
   return text === undefined ? error : Object.assign(new Error(text), { code });
 }
 
 function wrongName(error: Error): string {
-  const { host = 'this name', cert } = error as Error & { host?: string; cert?: { subjectaltname?: string } };
+  const { host = 'this name', cert } = error as Error & {
+    host?: string | undefined;
+    cert?: { subjectaltname?: string | undefined } | undefined;
+  };
   return `its certificate is not for ${host}, but for ${cert?.subjectaltname ?? 'nothing'}: use one of those names in the URL`;
 }

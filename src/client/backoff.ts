@@ -5,13 +5,13 @@
 
 export interface BackoffOptions {
   /** Milliseconds before the first try again. Default 100. */
-  initial?: number;
+  initial?: number | undefined;
   /** Milliseconds at most. Default 5000. */
-  max?: number;
+  max?: number | undefined;
   /** The share of each wait that is left to chance, from 0 to 1. Default 0.5. */
-  jitter?: number;
+  jitter?: number | undefined;
   /** Tries in a row before giving up. Default: no limit. */
-  attempts?: number;
+  attempts?: number | undefined;
 }
 
 export class Backoff {

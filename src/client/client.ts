@@ -38,22 +38,22 @@ import { type WriteOptions, type WriteResult, type WriteSource, write } from './
 
 export interface StreamFSClientOptions {
   /** The server, with or without `/api/v1`. Default `http://127.0.0.1:8080`. */
-  url?: string;
-  token?: string;
+  url?: string | undefined;
+  token?: string | undefined;
   /** Default: the platform's. Declared as a method, so that any platform's type of `fetch` fits. */
   fetch?(url: string, init: FetchInit): Promise<FetchResponse>;
   /** Aborts whatever this client is doing. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** How patiently `follow` reconnects where it is not told otherwise. */
-  retry?: BackoffOptions;
+  retry?: BackoffOptions | undefined;
 }
 
 export interface ReadOptions {
   /** Bytes from the beginning of the file. Default 0. */
-  offset?: number;
+  offset?: number | undefined;
   /** Bytes at most. Default: all. */
-  size?: number;
-  signal?: AbortSignal;
+  size?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export const DEFAULT_URL = 'http://127.0.0.1:8080';
@@ -147,7 +147,7 @@ export class StreamFSClient {
     await this.#transport.json('POST', '/directories', { query: { path, mode: `0${mode.toString(8)}` } });
   }
 
-  async remove(path: string, options: { recursive?: boolean } = {}): Promise<void> {
+  async remove(path: string, options: { recursive?: boolean | undefined } = {}): Promise<void> {
     const recursive = options.recursive === true ? true : undefined;
     await this.#transport.json('DELETE', '/files', { query: { path, recursive } });
   }
@@ -185,7 +185,11 @@ export class StreamFSClient {
   grep(
     path: string,
     pattern: string,
-    options: { recursive?: boolean; caseInsensitive?: boolean; signal?: AbortSignal } = {},
+    options: {
+      recursive?: boolean | undefined;
+      caseInsensitive?: boolean | undefined;
+      signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<{ matches: GrepMatch[]; count: number }> {
     return this.#transport.json('POST', '/grep', {
       json: {

@@ -16,9 +16,9 @@ export type ClientErrorKind = 'http' | 'unreachable' | 'cut' | 'protocol';
 export type ClientErrorCode = ErrorCode | 'UNREACHABLE' | 'CUT' | 'PROTOCOL' | (string & {});
 
 export interface ClientErrorFacts {
-  status?: number;
-  code?: ClientErrorCode;
-  details?: Readonly<Record<string, unknown>>;
+  status?: number | undefined;
+  code?: ClientErrorCode | undefined;
+  details?: Readonly<Record<string, unknown>> | undefined;
   cause?: unknown;
 }
 

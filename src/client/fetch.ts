@@ -9,10 +9,10 @@ export type FetchBody = Uint8Array | string | ReadableStream<Uint8Array> | Async
 export interface FetchInit {
   method: string;
   headers: Record<string, string>;
-  body?: FetchBody;
-  signal?: AbortSignal;
+  body?: FetchBody | undefined;
+  signal?: AbortSignal | undefined;
   /** Set with a body that streams: a platform's fetch insists on it. */
-  duplex?: 'half';
+  duplex?: 'half' | undefined;
 }
 
 export interface FetchResponse {
@@ -27,7 +27,7 @@ export interface FetchResponse {
 export interface FetchFunction {
   (url: string, init: FetchInit): Promise<FetchResponse>;
   /** True if a body may be an async iterable. A browser's fetch wants a ReadableStream. */
-  readonly takesIterables?: boolean;
+  readonly takesIterables?: boolean | undefined;
 }
 
 /** A body being read, piece by piece. */

@@ -5,44 +5,44 @@ import type { LagPolicy } from './types.ts';
 
 export interface FollowOptions {
   /** Where to start: at most one of `from`, `offset`, `last` and `lastLines`. Default: `from: 'earliest'`. */
-  from?: 'earliest' | 'live';
+  from?: 'earliest' | 'live' | undefined;
   /** An absolute offset; one beyond the end waits until the stream gets there. */
-  offset?: number;
+  offset?: number | undefined;
   /** The last so many bytes retained. */
-  last?: number;
+  last?: number | undefined;
   /** The last so many lines retained. */
-  lastLines?: number;
+  lastLines?: number | undefined;
   /** Where `offset` is no longer retained: fail with OFFSET_GONE (default), or go on from the earliest after a gap. */
-  onExpired?: 'error' | 'skip';
+  onExpired?: 'error' | 'skip' | undefined;
   /** At the first connection: fail with STREAM_RECREATED if the stream has another generation. */
-  generation?: string;
+  generation?: string | undefined;
   /** Whether an absent stream is created. Default: as the server is configured. */
-  create?: boolean;
+  create?: boolean | undefined;
   /**
    * Default: the stream's. `disconnect` shows as the error READER_TOO_SLOW; or as OFFSET_GONE, where the connection had
    * stalled and could only be cut, and what it missed is not retained any more.
    */
-  onLag?: LagPolicy;
+  onLag?: LagPolicy | undefined;
   /**
    * Milliseconds without a byte after which following ends, with reason `timeout`; 0: as soon as all that is there has
    * come. Default: never.
    */
-  timeout?: number;
+  timeout?: number | undefined;
   /**
    * Milliseconds after which an idle server shows that it is alive; a server silent for three times as long counts
    * as cut. Default 15 000; 0 turns both off.
    */
-  heartbeat?: number;
+  heartbeat?: number | undefined;
   /** Whether, or how patiently, to go on after a cut. Default true. False: a cut is an error of kind `cut`. */
-  reconnect?: boolean | BackoffOptions;
+  reconnect?: boolean | BackoffOptions | undefined;
   /**
    * Wait also for the first connection, for as long as it takes or so many milliseconds. Default false: no server is an
    * error of kind `unreachable` at once.
    */
-  waitForServer?: boolean | number;
+  waitForServer?: boolean | number | undefined;
   /** With `reconnect`: milliseconds of failing in a row, after the first connection, after which to give up. Default: never. */
-  retryFor?: number;
-  signal?: AbortSignal;
+  retryFor?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Data and gaps follow each other without overlap or hole, within one generation. */

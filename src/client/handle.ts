@@ -12,27 +12,27 @@ import type { FileInfo, HandleInfo } from './types.ts';
 
 export interface OpenHandleOptions {
   /** 0 reads (default), 1 writes, 2 does both. */
-  flags?: 0 | 1 | 2;
+  flags?: 0 | 1 | 2 | undefined;
   /** Whether an absent file is created. Default: a stream is, where its mount says so; another file is not. */
-  create?: boolean;
+  create?: boolean | undefined;
   /** Permission bits of a file that is created. Default 0o644. */
-  mode?: number;
+  mode?: number | undefined;
   /**
    * `lines`: lines of several writers of a stream never mix, however many writes a line is made of; one that is
    * unfinished when the handle is closed is completed with a newline.
    */
-  atomic?: 'lines';
+  atomic?: 'lines' | undefined;
   /** Seconds for which the server keeps the handle open without a use: 1 to 300, default 60. Then it may need the room. */
-  lease?: number;
-  signal?: AbortSignal;
+  lease?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface HandleReadOptions {
   /** Bytes at most. Default 65 536. */
-  size?: number;
+  size?: number | undefined;
   /** Milliseconds to wait when there is nothing yet. Default: the server's 30 s. */
-  timeout?: number;
-  signal?: AbortSignal;
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface HandleReadResult {
@@ -108,7 +108,7 @@ export class StreamFSHandle {
   /** Writes at `offset`, or at the position; a stream always appends. */
   async write(
     data: Uint8Array | string,
-    options: { offset?: number; signal?: AbortSignal } = {},
+    options: { offset?: number | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<{ written: number; position: number }> {
     checkWhole('offset', options.offset);
     const answer = await this.#transport.json<{ bytes_written: number; position: number }>(
@@ -155,7 +155,7 @@ export class StreamFSHandle {
    * handle is closed. Throws READER_TOO_SLOW and READER_KICKED where the server ends it before, and `cut` where the
    * connection breaks.
    */
-  async *stream(options: { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, void> {
+  async *stream(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<Uint8Array, void, void> {
     const response = await this.#transport.request('GET', `${this.#route}/stream`, {
       // Only a framed read says how it ended.
       headers: { accept: `${FRAMES_MEDIA_TYPE}, ${OCTET_STREAM};q=0.5` },

@@ -34,15 +34,15 @@ export interface ServerCapabilities {
 export interface Mount {
   path: string;
   pluginName: string;
-  config?: Record<string, unknown>;
-  status?: string;
+  config?: Record<string, unknown> | undefined;
+  status?: string | undefined;
   /** Why a mount failed to start. */
-  error?: string;
+  error?: string | undefined;
 }
 
 export interface PluginInfo {
   name: string;
-  mounted_paths: { path: string; config?: Record<string, unknown> }[];
+  mounted_paths: { path: string; config?: Record<string, unknown> | undefined }[];
   config_params: { name: string; type: string; required: boolean; default: string; description: string }[];
 }
 
@@ -64,12 +64,12 @@ export interface HandleInfo {
 
 export interface ReadersOptions {
   /** A stream, or a directory or mount above some. Default: all. */
-  path?: string;
+  path?: string | undefined;
   /** At most so many. Default: the server's 1000. */
-  limit?: number;
+  limit?: number | undefined;
   /** Only readers with a larger id: the `next` of the list before. */
-  after?: number;
-  signal?: AbortSignal;
+  after?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface EndOptions {
@@ -82,10 +82,10 @@ export interface EndOptions {
 
 export interface LinkOptions {
   /** What the link lets do: `read`, which is the default, or `write`. */
-  right?: 'read' | 'write';
+  right?: 'read' | 'write' | undefined;
   /** Milliseconds it is good, from 1000. Default: the server's hour. */
-  expiresIn?: number;
-  signal?: AbortSignal;
+  expiresIn?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** An address that is good for one path without a token. */
@@ -117,9 +117,9 @@ export interface SnapshotOptions {
   last?: number | undefined;
   lastLines?: number | undefined;
   /** Where `offset` is no longer retained: fail with OFFSET_GONE (default), or begin with the earliest. */
-  onExpired?: 'error' | 'skip';
+  onExpired?: 'error' | 'skip' | undefined;
   /** Fail with STREAM_RECREATED if the stream has another generation. */
-  generation?: string;
+  generation?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 

@@ -348,7 +348,7 @@ export class ExactWrite {
 
 interface Sending {
   isLast: () => boolean;
-  counted?: CountedSource;
+  counted?: CountedSource | undefined;
 }
 
 interface Waiting {

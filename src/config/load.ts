@@ -130,7 +130,7 @@ function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
       plugin,
       path,
       config: entry.config,
-      ...(entry.name === undefined ? {} : { name: entry.name }),
+      name: entry.name,
       ...(source.file === undefined ? {} : { where: whereText(source, source.lineOf(at)) }),
     });
   }

@@ -15,7 +15,7 @@ export interface Problem {
 /** Where a configuration comes from, as errors tell it. */
 export interface Source {
   /** The file's name; absent for a configuration given as an object. */
-  file?: string;
+  file?: string | undefined;
   lineOf(path: KeyPath): number | undefined;
 }
 

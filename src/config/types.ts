@@ -31,7 +31,7 @@ interface ServerConfig {
   /** Names beside addresses that a server on loopback answers to. */
   allowedHosts: readonly string[];
   /** Absent: no TLS. */
-  tls?: TlsConfig;
+  tls?: TlsConfig | undefined;
   /** Origins whose pages may use the server, beside its own. */
   corsOrigins: readonly string[];
   /** Undefined: it is not served. */
@@ -50,7 +50,7 @@ export interface DurableStreamsConfig {
 
 export interface LinksConfig {
   /** A file that holds the key. Without one, the server makes up a key for as long as it runs. */
-  keyFile?: string;
+  keyFile?: string | undefined;
   /** Milliseconds. */
   maxLifetime: number;
 }
@@ -78,7 +78,7 @@ export interface MountConfig {
   /** For the plugin to check: nothing but the plugin knows what may be in it. */
   config: Readonly<Record<string, unknown>>;
   /** What the configuration calls this instance. */
-  name?: string;
+  name?: string | undefined;
   /** Where it was configured, as `file:line`. */
-  where?: string;
+  where?: string | undefined;
 }

@@ -39,7 +39,7 @@ function originOf(text: string): string {
   throw invalid(text, 'expected scheme, host and port, such as https://app.example or http://localhost:5173');
 }
 
-function parsed(text: string): { origin?: string; protocol?: string } {
+function parsed(text: string): { origin?: string | undefined; protocol?: string | undefined } {
   return URL.canParse(text) ? new URL(text) : {};
 }
 

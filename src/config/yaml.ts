@@ -44,7 +44,7 @@ function offsetOf(root: unknown, path: KeyPath): number | undefined {
     } else if (isSeq(node)) {
       const item: unknown = node.items[Number(part)];
       if (item === undefined) break;
-      offset = (item as { range?: [number, number, number] | null }).range?.[0] ?? offset;
+      offset = (item as { range?: [number, number, number] | null | undefined }).range?.[0] ?? offset;
       node = item;
     } else {
       break;

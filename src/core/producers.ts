@@ -25,11 +25,11 @@ export interface ProducersOptions {
   /** Milliseconds from the end of its last append after which a producer is forgotten; 0: never. */
   ttl: number;
   /** Milliseconds that only go forward. */
-  now?: () => number;
+  now?: (() => number) | undefined;
   /** What they are charged to. Default: nothing. */
-  memory?: Pick<MemoryBudget, 'tryTake' | 'give' | 'limit'>;
+  memory?: Pick<MemoryBudget, 'tryTake' | 'give' | 'limit'> | undefined;
   /** Called for each that is forgotten because there are too many. */
-  onLimit?: () => void;
+  onLimit?: (() => void) | undefined;
 }
 
 /** What a producer is charged, in bytes: its name, its place in a table, its numbers. */

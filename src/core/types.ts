@@ -14,22 +14,22 @@ export { type EndReason, LAG_POLICIES, type LagPolicy } from '../protocol/words.
 export type ReaderStart =
   | { from: 'earliest' | 'live' }
   /** An absolute offset. One no longer retained is OFFSET_GONE, or with `skip` a gap to the earliest. */
-  | { offset: number; onExpired?: 'error' | 'skip' }
+  | { offset: number; onExpired?: 'error' | 'skip' | undefined }
   | { lastBytes: number }
   | { lastLines: number };
 
 export interface ReaderOptions {
   /** Default: `{ from: 'earliest' }`. */
-  start?: ReaderStart;
+  start?: ReaderStart | undefined;
   /** Default: the stream's. */
-  onLag?: LagPolicy;
+  onLag?: LagPolicy | undefined;
   /** Refuse with STREAM_RECREATED if the stream has another generation. */
-  generation?: string;
+  generation?: string | undefined;
   /**
    * Begin with a gap where `from: 'earliest'` or `lastBytes` would reach further back than what is retained (contract
    * 90). The reader has not lost those bytes: they do not count as skipped. Default false.
    */
-  reportTrimmed?: boolean;
+  reportTrimmed?: boolean | undefined;
 }
 
 export interface DataRecord {
@@ -85,6 +85,6 @@ export type RunEvent = BorrowedRun | GapRecord | CaughtUpRecord | EndRecord;
 
 export interface ReadOptions {
   /** Milliseconds to wait; afterwards the error READ_TIMEOUT. Default: wait for ever. 0 does not wait. */
-  timeout?: number;
-  signal?: AbortSignal;
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
 }

@@ -48,14 +48,14 @@ const SWEEP_INTERVAL = 100;
 export interface HandleTableOptions {
   mounts: Pick<MountTable, 'resolve' | 'onUnmount' | 'onRename'>;
   /** How many handles may be open at once; 0 for any number. Default {@link DEFAULT_MAX_HANDLES}. */
-  max?: number;
+  max?: number | undefined;
   /** Milliseconds without a use after which a handle is closed; 0 for never. Default {@link DEFAULT_HANDLE_IDLE}. */
-  idle?: number;
-  clock?: Clock;
+  idle?: number | undefined;
+  clock?: Clock | undefined;
   /** What they are charged to. Default: nothing. */
-  memory?: MemoryBudget;
+  memory?: MemoryBudget | undefined;
   /** Told of handles that are closed here and of those that fail to close. */
-  logger?: PluginLogger;
+  logger?: PluginLogger | undefined;
 }
 
 export interface OpenOptions {
@@ -64,15 +64,15 @@ export interface OpenOptions {
   /** Permission bits for a file that is created. */
   mode: number;
   /** Create the file where absent (contract 36). Default: as the mount says. */
-  create?: boolean;
+  create?: boolean | undefined;
   /** Keep lines whole, over all writes to the handle (contract 88). */
-  atomic?: 'lines';
+  atomic?: 'lines' | undefined;
   /** Seconds, 1 or more; more than MAX_LEASE counts as that. Default {@link DEFAULT_LEASE}. */
-  lease?: number;
+  lease?: number | undefined;
   /** Who opens it, for those who look at the readers. */
-  address?: string;
+  address?: string | undefined;
   /** Whose it is to be. Default: nobody's. */
-  account?: Account;
+  account?: Account | undefined;
 }
 
 /** A handle that stands somewhere in a stream. */
@@ -149,9 +149,9 @@ export class HandleTable {
       handle = await at.fileSystem.openHandle(at.path, {
         flags: options.flags,
         mode: options.mode,
-        ...(options.create === undefined ? {} : { create: options.create }),
-        ...(options.atomic === undefined ? {} : { atomic: options.atomic }),
-        ...(account === undefined ? {} : { account }),
+        create: options.create,
+        atomic: options.atomic,
+        account,
       });
       if (this.#closed) throw createError('SHUTTING_DOWN');
       if (!this.#isStillMounted(path, at.fileSystem)) throw createError('NOTHING_MOUNTED', { path });

@@ -25,40 +25,40 @@ import type { PluginRegistry } from './plugin-registry.ts';
 export interface MountTableOptions {
   registry: PluginRegistry;
   /** Told of mounts that come, go and fail, and handed to the plugins. Default: nobody. */
-  logger?: PluginLogger;
+  logger?: PluginLogger | undefined;
   /** The memory of all mounts together. Default: no bound. */
-  memory?: MemoryBudget;
+  memory?: MemoryBudget | undefined;
   /** Handed to the plugins. */
-  limits?: LimitCounters;
+  limits?: LimitCounters | undefined;
   /** How many mounts there may be; 0 for any number, the default. */
-  maxMounts?: number;
-  pathLimits?: PathLimits;
+  maxMounts?: number | undefined;
+  pathLimits?: PathLimits | undefined;
 }
 
 export interface MountOptions {
   /** The name the configuration gives this instance. */
-  instance?: string;
+  instance?: string | undefined;
   /** Where it was asked for, such as `streamfs.yaml:12`: the log names it where the mount fails. */
-  where?: string;
+  where?: string | undefined;
 }
 
 /** A mount as `GET /mounts` lists it (contract 76). */
 export interface MountInfo {
   path: string;
   pluginName: string;
-  instance?: string;
+  instance?: string | undefined;
   status: MountStatus;
   /** Why it failed. */
-  error?: string;
+  error?: string | undefined;
   /** As it was given; left out where nothing was (contract 67). */
-  config?: PluginConfig;
+  config?: PluginConfig | undefined;
 }
 
 /** A plugin as `GET /plugins` lists it. */
 export interface PluginInfo {
   name: string;
   is_external: false;
-  mounted_paths: { path: string; config?: PluginConfig }[];
+  mounted_paths: { path: string; config?: PluginConfig | undefined }[];
   config_params: readonly ConfigParameter[];
 }
 
@@ -107,8 +107,8 @@ export class MountTable extends MountedFileSystem {
     const { memory, limits } = options;
     this.#context = {
       logger: this.#logger,
-      ...(memory === undefined ? {} : { memory }),
-      ...(limits === undefined ? {} : { limits }),
+      memory,
+      limits,
     };
     this.#maxMounts = options.maxMounts || Number.POSITIVE_INFINITY;
   }
@@ -254,9 +254,9 @@ export class MountTable extends MountedFileSystem {
     return this.#tree.list().map((mount) => ({
       path: mount.path,
       pluginName: mount.pluginName,
-      ...(mount.name === undefined ? {} : { instance: mount.name }),
+      instance: mount.name,
       status: mount.status,
-      ...(mount.error === undefined ? {} : { error: mount.error }),
+      error: mount.error,
       ...configOf(mount),
     }));
   }
@@ -318,7 +318,7 @@ export class MountTable extends MountedFileSystem {
   }
 }
 
-function configOf(mount: Mount): { config?: PluginConfig } {
+function configOf(mount: Mount): { config?: PluginConfig | undefined } {
   return Object.keys(mount.config).length === 0 ? {} : { config: mount.config };
 }
 

@@ -27,9 +27,9 @@ export interface PluginContext {
   mountPath: string;
   logger: PluginLogger;
   /** The memory of the server, of which the instance's is a part. Default: no bound. */
-  memory?: MemoryBudget;
+  memory?: MemoryBudget | undefined;
   /** Told of limits at which nobody is refused, such as the expiry of a stream. */
-  limits?: LimitCounters;
+  limits?: LimitCounters | undefined;
 }
 
 /**

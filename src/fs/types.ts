@@ -44,24 +44,24 @@ export interface CreateOptions {
 /** How a write is asked for. A stream ignores all of it but `create` (contract 1). */
 export interface WriteOptions extends CreateOptions {
   /** Where to write, in bytes; -1 (the default) replaces the file from its beginning. */
-  offset?: number;
-  append?: boolean;
+  offset?: number | undefined;
+  append?: boolean | undefined;
   /** Create the file where absent. Default: as the mount says, which is to create. */
-  create?: boolean;
-  exclusive?: boolean;
-  truncate?: boolean;
+  create?: boolean | undefined;
+  exclusive?: boolean | undefined;
+  truncate?: boolean | undefined;
   /**
    * `lines`: lines of several writers of a stream never mix, and a line that its writer leaves unfinished is completed
    * with a newline (contract 88). Of an ordinary file it changes nothing. Default: as the stream's settings say. A
    * stream that is made by the write gets it as a setting.
    */
-  atomic?: 'lines';
+  atomic?: 'lines' | undefined;
 }
 
 /** How an append of a producer is asked for. */
 export interface ProducerWriteOptions extends CreateOptions, Pick<WriteOptions, 'create' | 'atomic'> {
   /** Refuse where the stream is not there (STREAM_NOT_FOUND) or another (STREAM_RECREATED). */
-  generation?: string;
+  generation?: string | undefined;
 }
 
 /** What an append of a producer came to. */
@@ -97,13 +97,13 @@ export interface FileWriter {
   /** Set by whoever writes, to be told when no more can be written although it has nothing to write just now. */
   onStop?: ((error: Error) => void) | undefined;
   /** Of a stream: its end offset after the last piece taken. */
-  readonly endOffset?: number;
+  readonly endOffset?: number | undefined;
   /** Of a stream: its generation. */
-  readonly generation?: string;
+  readonly generation?: string | undefined;
   /** Cuts what it takes at newlines, whatever pieces it is given. */
-  readonly keepsLines?: boolean;
+  readonly keepsLines?: boolean | undefined;
   /** Set for an append of a producer: what is left of a piece when its body breaks off must not be written then. */
-  readonly producer?: ProducerFacts;
+  readonly producer?: ProducerFacts | undefined;
   /** Ends the body. With `end`, a stream is ended as well (contract 29). */
   close(options?: CloseOptions): Promise<void>;
   /** The body broke off: keep what has come if the file can (streams do, contract 72), else undo. */
@@ -136,7 +136,7 @@ export interface OpenStreamOptions extends ReaderOptions, CreateOptions {
    * What the reader may do beside reading, where it asks for the policy `block`: writers wait for it then (contract 97).
    * Default `writer`: a program that has the file system at hand may write as well.
    */
-  role?: ReaderRole;
+  role?: ReaderRole | undefined;
 }
 
 /** `link`: somebody who has nothing but a signed link. */
@@ -145,9 +145,9 @@ export type ReaderRole = 'writer' | 'reader' | 'link';
 /** A part of a file: `offset` below 0 counts as 0, `size` below 0 as everything; past the end is empty (contract 42). */
 export interface ByteRange {
   /** Default 0. */
-  offset?: number;
+  offset?: number | undefined;
   /** Default -1. */
-  size?: number;
+  size?: number | undefined;
 }
 
 /**
@@ -162,7 +162,7 @@ export interface SizedContent extends AsyncIterable<Uint8Array> {
 export type StreamSource =
   /** `type`: the stream's content type. */
   | { kind: 'live'; reader: Reader; type: string }
-  | { kind: 'content'; content: AsyncIterable<Uint8Array>; size?: number };
+  | { kind: 'content'; content: AsyncIterable<Uint8Array>; size?: number | undefined };
 
 /** What a handle read gives. `data` may be shorter than asked for; empty with `eof: false` is a timeout. */
 export interface HandleRead {
@@ -185,10 +185,10 @@ export interface HandleReadOptions {
   /** At most so many bytes, 1 or more. */
   size: number;
   /** Read at this offset, leaving the position alone; absent: at the position. */
-  offset?: number;
+  offset?: number | undefined;
   /** How long to wait when there is nothing, in milliseconds; 0 does not wait. */
   timeout: number;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** An open file. Ids and leases belong to the handle table, not to the file system. */
@@ -223,9 +223,9 @@ export interface OpenHandleOptions extends CreateOptions {
   /** Permission bits for a file that is created. */
   mode: number;
   /** Create the file where absent (contract 36). Default: as the mount says. */
-  create?: boolean;
+  create?: boolean | undefined;
   /** As in {@link WriteOptions}, over all writes to the handle: a line that is unfinished is completed at its close. */
-  atomic?: 'lines';
+  atomic?: 'lines' | undefined;
 }
 
 export interface FileSystem {
@@ -282,7 +282,7 @@ export interface FileSystem {
 export interface Snapshot {
   parts: readonly Uint8Array[];
   offset: number;
-  generation?: string;
+  generation?: string | undefined;
   /** The stream's content type. */
-  type?: string;
+  type?: string | undefined;
 }

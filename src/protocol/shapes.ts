@@ -52,7 +52,7 @@ export interface ReaderInfo {
   /** How it is sent: `raw`, `frames` or another form of a live read; `handle` for a handle that is not streamed just now. */
   kind: string;
   /** The handle it reads through, if it does. */
-  handle?: number;
+  handle?: number | undefined;
   policy: LagPolicy;
   state: ReaderState;
   /** Of the next byte it gets. */
@@ -73,7 +73,7 @@ export interface ReaderList {
   /** How many there are in all. */
   count: number;
   /** What to ask for as `after` to get the next part; absent at the end. */
-  next?: number;
+  next?: number | undefined;
 }
 
 /** Mounts by what they are at. */

@@ -76,39 +76,39 @@ export interface ServerOptions {
   /** The largest body for a file that is not a stream, in bytes (contract 70). */
   maxRequestBodyBytes: number;
   /** The largest JSON body, in bytes; one that is written may be four times as long. Default 1 MiB. */
-  maxJsonBodyBytes?: number;
+  maxJsonBodyBytes?: number | undefined;
   version: VersionInfo;
   /** Whether the process wants traffic (`GET /ready`). Default: always; the mounts have their own say. */
-  ready?: () => boolean;
+  ready?: (() => boolean) | undefined;
   /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. Default 30,000. */
-  tcpKeepAlive?: number;
+  tcpKeepAlive?: number | undefined;
   /**
    * Whether connections are read into one shared buffer, for half the cost of much writing: `auto`, the default, where
    * Node allows it (docs/adr/0018-shared-read-buffer.md); `off` never.
    */
   sharedReads?: SharedReads | undefined;
   /** The longest a search may take, in milliseconds. Default 10,000. */
-  grepTimeLimit?: number;
+  grepTimeLimit?: number | undefined;
   /** Those that are not given are at their defaults. */
-  limits?: Partial<ServerLimits>;
+  limits?: Partial<ServerLimits> | undefined;
   /** What answers and bodies are charged to, as the mounts are. Default: a budget without a limit. */
-  memory?: MemoryBudget;
+  memory?: MemoryBudget | undefined;
   /** Certificate and key, with which it speaks TLS and nothing else. Default: no TLS. */
-  tls?: TlsOptions;
+  tls?: TlsOptions | undefined;
   /** Who may do what. Default: everybody everything. */
-  tokens?: Tokens;
+  tokens?: Tokens | undefined;
   /** Which names it answers to. Default: any. */
-  hosts?: HostCheck;
+  hosts?: HostCheck | undefined;
   /** Which pages may use it beside its own. Default: none. */
-  origins?: Origins;
+  origins?: Origins | undefined;
   /** The forms a live read can be asked for in; the first is the default. Default: raw bytes and frames. */
-  encodings?: readonly [Encoding, ...Encoding[]];
+  encodings?: readonly [Encoding, ...Encoding[]] | undefined;
   /** Streams that are served as Durable Streams too. Default: none. */
   durableStreams?: DurableStreamsOptions | undefined;
   /** Where it is counted how often a limit was reached. Default: counters of its own. */
-  counters?: LimitCounters;
+  counters?: LimitCounters | undefined;
   /** What connections are looked at by, once a second. Default: the system's. */
-  clock?: Clock;
+  clock?: Clock | undefined;
 }
 
 export interface StreamFSServer {
@@ -163,10 +163,10 @@ class HttpServer implements StreamFSServer {
     this.#limits = new Limits({
       logger,
       answer: errorText,
-      ...(limits === undefined ? {} : { limits }),
-      ...(memory === undefined ? {} : { memory }),
-      ...(counters === undefined ? {} : { counters }),
-      ...(clock === undefined ? {} : { clock }),
+      limits,
+      memory,
+      counters,
+      clock,
     });
     const { headerSize, headerLines, headerTimeout } = this.#limits.values;
     const { mounts, handles, version } = options;

@@ -13,20 +13,20 @@ import { RETRY_FOR } from '../patience.ts';
 import { Progress } from '../progress.ts';
 
 interface Options {
-  stream?: boolean;
-  snapshot?: boolean;
-  from?: 'earliest' | 'live';
+  stream?: boolean | undefined;
+  snapshot?: boolean | undefined;
+  from?: 'earliest' | 'live' | undefined;
   /** Insists on byte 0. */
-  fromStart?: boolean;
-  offset?: number;
-  last?: number;
-  lastLines?: number;
-  onLag?: LagPolicy;
+  fromStart?: boolean | undefined;
+  offset?: number | undefined;
+  last?: number | undefined;
+  lastLines?: number | undefined;
+  onLag?: LagPolicy | undefined;
   create: boolean;
   reconnect: boolean;
-  timeout?: number;
+  timeout?: number | undefined;
   /** Milliseconds. */
-  retryFor?: number;
+  retryFor?: number | undefined;
 }
 
 /** `streamfs cat [--stream] PATH`: bytes to standard output, and nothing else. */
@@ -93,15 +93,15 @@ function followOptions(options: Options): FollowOptions {
   const needsStream = options.stream ? undefined : meaningless.find((name) => !meant.includes(name));
   if (needsStream !== undefined) throw new UsageError(`${needsStream} needs --stream`);
   return {
-    ...(from === undefined ? {} : { from }),
-    ...(offset === undefined ? {} : { offset }),
-    ...(last === undefined ? {} : { last }),
-    ...(lastLines === undefined ? {} : { lastLines }),
-    ...(options.onLag === undefined ? {} : { onLag: options.onLag }),
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    from,
+    offset,
+    last,
+    lastLines,
+    onLag: options.onLag,
+    timeout: options.timeout,
     ...(options.create ? {} : { create: false }),
     ...(options.reconnect ? { reconnect: true, waitForServer: options.retryFor ?? RETRY_FOR } : { reconnect: false }),
-    ...(options.retryFor === undefined ? {} : { retryFor: options.retryFor }),
+    retryFor: options.retryFor,
   };
 }
 

@@ -6,7 +6,7 @@ import type { CommandContext } from '../context.ts';
 export async function completion(
   context: CommandContext,
   shell: Shell | undefined,
-  options: { install?: true },
+  options: { install?: true | undefined },
 ): Promise<undefined> {
   const which = shell ?? shellOf(context.io.env);
   if (options.install !== true) {

@@ -20,7 +20,7 @@ export async function endWatch(context: CommandContext): Promise<undefined> {
   const ends = [...owed].map(([path, generation]) =>
     client.write(path, new Uint8Array(0), {
       ...{ reconnect: true, waitForServer: true, retryFor: RETRY_FOR_MS, create: false, end: true, endStatus },
-      ...(generation === undefined ? {} : { generation }),
+      generation,
     }),
   );
   await Promise.allSettled(ends);

@@ -14,13 +14,13 @@ import { type SettingOptions, settingsOf } from '../setting-options.ts';
 import { Tee } from '../tee.ts';
 
 interface Options extends SettingOptions {
-  lines?: boolean;
-  split?: boolean;
-  tee?: boolean;
-  tty?: boolean;
-  replace?: boolean;
+  lines?: boolean | undefined;
+  split?: boolean | undefined;
+  tee?: boolean | undefined;
+  tty?: boolean | undefined;
+  replace?: boolean | undefined;
   /** Milliseconds. */
-  retryFor?: number;
+  retryFor?: number | undefined;
 }
 
 /**

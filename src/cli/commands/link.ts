@@ -2,9 +2,9 @@ import type { CommandContext } from '../context.ts';
 import { printable } from '../io.ts';
 
 interface Options {
-  right?: 'read' | 'write';
+  right?: 'read' | 'write' | undefined;
   /** Milliseconds. */
-  for?: number;
+  for?: number | undefined;
 }
 
 /** `streamfs link PATH`: an address for somebody who has no token. */
@@ -12,8 +12,8 @@ export async function link(context: CommandContext, path: string, options: Optio
   const client = await context.client();
   const { right, for: expiresIn } = options;
   const made = await client.createLink(path, {
-    ...(right === undefined ? {} : { right }),
-    ...(expiresIn === undefined ? {} : { expiresIn }),
+    right,
+    expiresIn,
   });
   if (context.global.json) {
     await context.printJson(made);

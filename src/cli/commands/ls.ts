@@ -7,7 +7,11 @@ import { formatAge, streamFacts } from '../stream-facts.ts';
 import { table } from '../table.ts';
 
 /** `streamfs ls [-l] [PATH]`: a directory's entries, or the file itself. */
-export async function ls(context: CommandContext, path: string, options: { long?: boolean }): Promise<undefined> {
+export async function ls(
+  context: CommandContext,
+  path: string,
+  options: { long?: boolean | undefined },
+): Promise<undefined> {
   const client = await context.client();
   let entries: FileInfo[];
   try {

@@ -5,7 +5,7 @@ import { eachPath } from './each-path.ts';
 export async function mkdir(
   context: CommandContext,
   paths: readonly string[],
-  options: { mode?: number },
+  options: { mode?: number | undefined },
 ): Promise<number> {
   const client = await context.client();
   return eachPath(context, paths, (path) => client.mkdir(path, options.mode));

@@ -12,7 +12,7 @@ export async function readers(context: CommandContext, path?: string): Promise<u
   const client = await context.client();
   const found: ReaderInfo[] = [];
   for (let after: number | undefined = 0; after !== undefined; ) {
-    const { readers, next } = await client.readers({ after, ...(path === undefined ? {} : { path }) });
+    const { readers, next } = await client.readers({ after, path });
     found.push(...readers);
     after = next;
   }

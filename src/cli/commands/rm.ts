@@ -5,7 +5,7 @@ import { eachPath } from './each-path.ts';
 export async function rm(
   context: CommandContext,
   paths: readonly string[],
-  options: { recursive?: boolean },
+  options: { recursive?: boolean | undefined },
 ): Promise<number> {
   const client = await context.client();
   const recursive = options.recursive === true;

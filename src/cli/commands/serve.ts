@@ -6,13 +6,13 @@ import { EXIT, exitCodeOf, UsageError } from '../exit-codes.ts';
 import { ownName } from '../own-name.ts';
 
 interface Options {
-  config?: string;
-  addr?: string;
+  config?: string | undefined;
+  addr?: string | undefined;
   /** Bytes. */
-  maxMemory?: number;
-  logFormat?: LogFormat;
+  maxMemory?: number | undefined;
+  logFormat?: LogFormat | undefined;
   auth: boolean;
-  printSampleConfig?: boolean;
+  printSampleConfig?: boolean | undefined;
 }
 
 /** `streamfs serve`: a server until it is asked to stop; then every stream ends properly (contract 28). */
@@ -35,10 +35,10 @@ export async function serve(context: CommandContext, options: Options): Promise<
   try {
     app = await startApp({
       signal: context.signal,
-      ...(configFile === undefined ? {} : { configFile }),
-      ...(options.addr === undefined ? {} : { address: options.addr }),
-      ...(options.maxMemory === undefined ? {} : { maxMemory: options.maxMemory }),
-      ...(options.logFormat === undefined ? {} : { logFormat: options.logFormat }),
+      configFile,
+      address: options.addr,
+      maxMemory: options.maxMemory,
+      logFormat: options.logFormat,
       ...(options.auth ? {} : { noAuth: true }),
     });
     if (hungUp) readAgain(app, configFile);

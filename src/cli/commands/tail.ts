@@ -8,15 +8,15 @@ import { MarkedLines, type TailOutput, UnderHeadings } from '../tail-output.ts';
 
 interface Options {
   lines?: number | undefined;
-  bytes?: number;
-  follow?: boolean;
-  prefix?: boolean;
-  timestamps?: boolean;
+  bytes?: number | undefined;
+  follow?: boolean | undefined;
+  prefix?: boolean | undefined;
+  timestamps?: boolean | undefined;
   color: boolean;
   create: boolean;
   reconnect: boolean;
   /** Milliseconds. */
-  retryFor?: number;
+  retryFor?: number | undefined;
 }
 
 const DEFAULT_LINES = 10;
@@ -161,7 +161,7 @@ function followOptions({ bytes, lines = DEFAULT_LINES, create, reconnect, retryF
     ...start,
     ...(create ? {} : { create: false }),
     ...(reconnect ? { reconnect: true, waitForServer: retryFor ?? RETRY_FOR } : { reconnect: false }),
-    ...(retryFor === undefined ? {} : { retryFor }),
+    retryFor,
   };
 }
 

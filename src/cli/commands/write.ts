@@ -11,18 +11,18 @@ import { type SettingOptions, settingsOf } from '../setting-options.ts';
 import { Tee, teed } from '../tee.ts';
 
 interface Options extends SettingOptions {
-  stream?: boolean;
+  stream?: boolean | undefined;
   /** Its readers get every byte: it waits for them. */
-  lossless?: boolean;
+  lossless?: boolean | undefined;
   /** How many readers there must be before the first byte. */
-  readers?: number;
-  end?: boolean;
+  readers?: number | undefined;
+  end?: boolean | undefined;
   create: boolean;
   retry: boolean;
   recreate: boolean;
-  tee?: boolean;
+  tee?: boolean | undefined;
   /** Milliseconds. */
-  retryFor?: number;
+  retryFor?: number | undefined;
 }
 
 /** The largest piece sent at once, in bytes (contract 85). */

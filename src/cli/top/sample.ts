@@ -76,7 +76,7 @@ async function readersBelow(client: StreamFSClient, path: string | undefined, si
   const readers: ReaderInfo[] = [];
   let count = 0;
   for (let after: number | undefined = 0; after !== undefined && readers.length < MAX_READERS; ) {
-    const page = await client.readers({ after, signal, ...(path === undefined ? {} : { path }) });
+    const page = await client.readers({ after, signal, path });
     readers.push(...page.readers);
     count = page.count;
     after = page.next;

@@ -17,13 +17,13 @@ const KEYS = /\p{Cc}\[[0-9;]*[A-Za-z~]|[\s\S]/gu;
 const DEFAULT_SIZE: Size = { width: 80, height: 24 };
 
 interface Terminal extends Writable {
-  columns?: number;
-  rows?: number;
-  fd?: number;
+  columns?: number | undefined;
+  rows?: number | undefined;
+  fd?: number | undefined;
 }
 
 interface Keyboard extends Readable {
-  isTTY?: boolean;
+  isTTY?: boolean | undefined;
   setRawMode?(isRaw: boolean): unknown;
 }
 

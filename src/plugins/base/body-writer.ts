@@ -50,7 +50,7 @@ export class BodyWriter implements FileWriter {
   }
 
   /** Twice is harmless. @throws NOT_SUPPORTED with `end`, and then nothing is stored; FILE_TOO_LARGE */
-  async close({ end = false }: { end?: boolean } = {}): Promise<void> {
+  async close({ end = false }: { end?: boolean | undefined } = {}): Promise<void> {
     if (!this.#isOpen) return;
     const pieces = this.#take();
     const { append = false, truncate = false } = this.#how.options ?? {};

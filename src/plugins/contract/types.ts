@@ -14,17 +14,17 @@ export interface PluginTraits {
    */
   content: 'random-access' | 'append-only' | 'discarded' | 'read-only';
   /** A file that is there from the start and can be written. Needed where files are `fixed`. */
-  present?: string;
+  present?: string | undefined;
   /** A file that is there from the start, reads as a fixed text and cannot be written or removed. */
-  readOnly?: string;
+  readOnly?: string | undefined;
   /** A file whose stream goes on for ever by itself. */
-  endless?: string;
+  endless?: string | undefined;
 }
 
 export interface ContractOptions {
   plugin: Plugin;
   /** Of every instance the suite makes. Default: empty. */
-  config?: PluginConfig;
+  config?: PluginConfig | undefined;
   traits: PluginTraits;
 }
 

@@ -133,7 +133,7 @@ class DiscardingWriter implements FileWriter {
     this.written += piece.length;
   }
 
-  async close({ end = false }: { end?: boolean } = {}): Promise<void> {
+  async close({ end = false }: { end?: boolean | undefined } = {}): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     if (end) throw createError('NOT_SUPPORTED', { operation: 'end', plugin: NAME });

@@ -28,7 +28,7 @@ export class MemWriter implements FileWriter {
   }
 
   /** Twice is harmless. NOT_SUPPORTED with `end`, and then the file stays as it was. */
-  async close(options: { end?: boolean } = {}): Promise<void> {
+  async close(options: { end?: boolean | undefined } = {}): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
     if (options.end) {

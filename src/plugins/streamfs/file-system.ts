@@ -137,7 +137,7 @@ export class StreamFileSystem extends BaseFileSystem {
     return new StreamRules({
       ...{ retention: ringBufferSize, maxLag: channelBufferSize, onLag, blockTimeout, observer },
       now: clock.timeOfDay,
-      ...(context.memory === undefined ? {} : { budget: context.memory }),
+      budget: context.memory,
     });
   }
 

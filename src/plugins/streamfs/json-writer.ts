@@ -24,7 +24,7 @@ export interface JsonWriterOptions {
 
 export class JsonLinesWriter implements FileWriter {
   readonly keepsLines = true;
-  readonly producer?: ProducerFacts;
+  readonly producer?: ProducerFacts | undefined;
   private readonly inner: FileWriter;
   private readonly options: JsonWriterOptions;
   /** Of a line that is not complete. */

@@ -35,7 +35,7 @@ export class ProducerExpiry {
     const { clock, memory, onLimit, settings } = this;
     return new Producers({
       ...{ max: settings.maxProducers, ttl: settings.producerTtl, now: () => clock.now(), onLimit },
-      ...(memory === undefined ? {} : { memory }),
+      memory,
     });
   }
 

@@ -56,7 +56,7 @@ export interface Settings {
   /** Milliseconds for which the unfinished line of an append that broke off waits for its repetition; 0: not at all. */
   lineTimeout: number;
   /** The offset of the first byte of each stream. Not to be configured: for programs that go on where another was. */
-  firstOffset?: number;
+  firstOffset?: number | undefined;
 }
 
 export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [

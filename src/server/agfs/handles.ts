@@ -60,11 +60,11 @@ export const openHandle: Route = {
     const address = addressOf(req.socket);
     const info = await server.handles.open(path, {
       ...{ flags, mode },
-      ...(address === undefined ? {} : { address }),
+      address,
       ...(caller === undefined ? {} : { account: caller.account }),
-      ...(create === undefined ? {} : { create }),
-      ...(atomic === undefined ? {} : { atomic }),
-      ...(lease === undefined ? {} : { lease }),
+      create,
+      atomic,
+      lease,
     });
     sendJson(exchange, 200, handleInfo(info));
   },

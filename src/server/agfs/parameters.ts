@@ -53,7 +53,7 @@ export function optional(
     type,
     required: false,
     description,
-    ...(standard === undefined ? {} : { default: standard }),
+    default: standard,
   };
 }
 
@@ -65,5 +65,5 @@ export function field(
   description: string,
   standard?: string,
 ): RouteParameter {
-  return { name, in: 'body', type, required, description, ...(standard === undefined ? {} : { default: standard }) };
+  return { name, in: 'body', type, required, description, default: standard };
 }

@@ -74,7 +74,7 @@ function infoOf({ reader, live, handle, address }: Found, server: Server): Reade
     address: address ?? null,
     since: new Date(reader.openedAt).toISOString(),
     kind: live === undefined ? 'handle' : live.kind,
-    ...(handle === undefined ? {} : { handle }),
+    handle,
     policy: reader.policy,
     state: stateOf(reader, live, server),
     offset: reader.cursor,

@@ -50,9 +50,9 @@ export function streamOptions(query: Query, encoding: Encoding, caller: Principa
   return {
     ...snapshotOptions(query),
     reportTrimmed: encoding.control !== undefined,
-    ...(create === undefined ? {} : { create }),
-    ...(onLag === undefined ? {} : { onLag }),
-    ...(role === undefined ? {} : { role }),
+    create,
+    onLag,
+    role,
     ...caller?.creating,
   };
 }
@@ -76,7 +76,7 @@ export function navigationOptions(query: Query, encoding: Encoding, caller: Prin
 export function snapshotOptions(query: Query): OpenStreamOptions {
   const start = readerStart(query);
   const generation = query.text('generation');
-  return { ...(start === undefined ? {} : { start }), ...(generation === undefined ? {} : { generation }) };
+  return { start, generation };
 }
 
 function readerStart(query: Query): ReaderStart | undefined {
@@ -91,7 +91,7 @@ function readerStart(query: Query): ReaderStart | undefined {
   const from = query.oneOf('from', ['earliest', 'live']);
   if (from !== undefined) return { from };
   const offset = query.integer('offset', { min: 0 });
-  if (offset !== undefined) return { offset, ...(onExpired === undefined ? {} : { onExpired }) };
+  if (offset !== undefined) return { offset, onExpired };
   const lastBytes = query.size('last');
   if (lastBytes !== undefined) return { lastBytes };
   const lastLines = query.integer('last_lines', { min: 0 });

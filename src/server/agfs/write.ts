@@ -140,11 +140,11 @@ async function openWriter({ caller, req, res, server }: Exchange, request: Write
     settings,
     ...caller?.creating,
     ...(lines ? { atomic: 'lines' } : {}),
-    ...(create === undefined ? {} : { create }),
+    create,
   };
-  const options = { ...common, ...(offset === undefined ? {} : { offset }) };
+  const options = { ...common, offset };
   const append = appendIdOf(req.headers);
-  const forProducer = { ...common, ...(generation === undefined ? {} : { generation }) };
+  const forProducer = { ...common, generation };
   const writer =
     append === undefined
       ? await server.mounts.openWrite(request.path, options)

@@ -19,11 +19,11 @@ export type LinkRight = (typeof LINK_RIGHTS)[number];
 
 export interface LinkOptions {
   /** What links are signed with, at least {@link MIN_LINK_KEY_BYTES} bytes. Default: random, so they end with the process. */
-  key?: Uint8Array;
+  key?: Uint8Array | undefined;
   /** The longest a link may be good, in milliseconds. Default: a day. */
-  maxLifetime?: number;
+  maxLifetime?: number | undefined;
   /** Milliseconds since 1970, the same before and after a restart. Default: the system's clock. */
-  now?: () => number;
+  now?: (() => number) | undefined;
 }
 
 export const MIN_LINK_KEY_BYTES = 32;

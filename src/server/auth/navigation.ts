@@ -19,7 +19,10 @@ export function isNavigation({ headers }: IncomingMessage): boolean {
 }
 
 /** @throws NAVIGATION_REFUSED for a navigation to a route that is not for it */
-export function refuseNavigation(req: IncomingMessage, route: { method: string; pattern: string; navigable?: true }) {
+export function refuseNavigation(
+  req: IncomingMessage,
+  route: { method: string; pattern: string; navigable?: true | undefined },
+) {
   if (route.navigable === true || !isNavigation(req)) return;
   throw createError('NAVIGATION_REFUSED', { method: route.method, route: route.pattern });
 }

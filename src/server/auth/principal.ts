@@ -18,7 +18,7 @@ export interface Grant {
   readonly rights: ReadonlySet<Right>;
   readonly patterns: readonly Pick<PathPattern, 'matches' | 'reaches' | 'covers'>[];
   /** It is that of a signed link. */
-  readonly isLink?: true;
+  readonly isLink?: true | undefined;
 }
 
 export class Principal {

@@ -28,7 +28,7 @@ export interface TokenOptions {
   /** Patterns of paths; see pattern.ts. */
   paths: readonly string[];
   /** How much of everything it may hold. Default: {@link DEFAULT_ACCOUNT_LIMITS}. */
-  limits?: Partial<AccountLimits>;
+  limits?: Partial<AccountLimits> | undefined;
 }
 
 /** Headers that were looked at, so that hashing happens once for each and not for each request. */

@@ -41,8 +41,8 @@ export interface SinkOptions {
   /** Milliseconds after which a read ends whatever it got; undefined: never. Looked at with each heartbeat. */
   readonly lifetime?: number | undefined;
   /** Where it is listed while it lasts, and counted afterwards; the clock that a kicked peer's time is taken by. */
-  readonly limits?: { readonly reads: LiveReads; readonly clock?: Clock };
-  readonly logger?: PluginLogger;
+  readonly limits?: { readonly reads: LiveReads; readonly clock?: Clock | undefined } | undefined;
+  readonly logger?: PluginLogger | undefined;
 }
 
 /** One function for all timers. */

@@ -73,5 +73,5 @@ interface ControlRecords {
   /** @param status what the writer said of how it ended (contract 100) */
   end(reason: ReadEndReason, offset: number, stream: EncodedStream, status?: string): Buffer | undefined;
   /** What stands behind each run says whether the run reached the live end: `caughtUp` is for a read without data. */
-  readonly isCaughtUpInData?: true;
+  readonly isCaughtUpInData?: true | undefined;
 }

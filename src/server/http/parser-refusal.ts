@@ -6,8 +6,8 @@ import { requestTimeout } from './respond.ts';
 
 interface ParserError extends NodeJS.ErrnoException {
   /** The bytes that were being read, and how many of them were right. */
-  rawPacket?: Buffer;
-  bytesParsed?: number;
+  rawPacket?: Buffer | undefined;
+  bytesParsed?: number | undefined;
 }
 
 const LINES = 'every line must end in CR LF, also the first and the empty one behind the headers';

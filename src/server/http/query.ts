@@ -8,8 +8,8 @@ import { parseDuration, parseMode, parseSize } from '../../units/index.ts';
 import { shorten } from './shorten.ts';
 
 export interface IntegerRange {
-  min?: number;
-  max?: number;
+  min?: number | undefined;
+  max?: number | undefined;
 }
 
 export class Query {

@@ -30,7 +30,7 @@ export interface Pair {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** Where long answers are charged. */
-  readonly server?: Pick<ServerContext, 'limits'>;
+  readonly server?: Pick<ServerContext, 'limits'> | undefined;
 }
 
 export function sendJson(pair: Pair, status: number, value: unknown, headers: OutgoingHttpHeaders = {}): void {

@@ -21,7 +21,7 @@ export interface RouteParameter {
   type: 'string' | 'integer' | 'boolean' | 'size' | 'duration' | 'mode' | 'object';
   required: boolean;
   /** What it is where it is not given, as a client would write it. */
-  default?: string;
+  default?: string | undefined;
   description: string;
 }
 
@@ -33,15 +33,15 @@ export interface Route {
   readonly summary: string;
   readonly parameters: readonly RouteParameter[];
   /** What a body is to it, where it has no fields to read: the content of a file, or nothing. Default: it takes none. */
-  readonly body?: 'content' | 'ignored';
+  readonly body?: 'content' | 'ignored' | undefined;
   /** What to do instead of sending a body, where it takes none. Default: see unused-body.ts. */
-  readonly insteadOfBody?: string;
+  readonly insteadOfBody?: string | undefined;
   /** What whoever asks must be allowed to, where tokens are asked for. */
   readonly permission: Permission;
   /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */
-  readonly link?: LinkRight;
+  readonly link?: LinkRight | undefined;
   /** Whether a browser may be sent here by a link or by a page of any origin: it reads, and changes nothing. Default: no. */
-  readonly navigable?: true;
+  readonly navigable?: true | undefined;
   /** The path of the file that is asked for, where it does not stand in the query: as if it did. */
   pathOf?(params: Readonly<Record<string, string>>): string;
   handle(exchange: Exchange): Promise<void>;

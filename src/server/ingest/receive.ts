@@ -11,13 +11,13 @@ import { track, untrack } from './uploads.ts';
 
 export interface ReceiveOptions {
   /** End the stream behind the last byte. A body that breaks off does not end it. */
-  end?: boolean;
+  end?: boolean | undefined;
   /** With `end`: what the writer says of how it ended. */
   endStatus?: string | undefined;
   /** The largest body in bytes; undefined: none. */
   limit?: number | undefined;
   /** Whether it may stand still as long as one for a stream may. Default: if it is for a stream. */
-  live?: boolean;
+  live?: boolean | undefined;
 }
 
 /**

@@ -13,11 +13,11 @@ import { LiveReads } from './live-reads.ts';
 const SWEEP_INTERVAL_MS = 1000;
 
 export interface BoundsOptions {
-  limits?: Partial<ServerLimits>;
-  memory?: MemoryBudget;
-  counters?: LimitCounters;
+  limits?: Partial<ServerLimits> | undefined;
+  memory?: MemoryBudget | undefined;
+  counters?: LimitCounters | undefined;
   /** What connections are looked at by. Default: the system's. */
-  clock?: Clock;
+  clock?: Clock | undefined;
   logger: PluginLogger;
   answer: (error: StreamFSError) => string;
 }

@@ -12,8 +12,8 @@ type MetricType = 'counter' | 'gauge' | 'histogram';
 /** One line: a value, its labels, and for parts of a histogram what comes behind the name (`_bucket`). */
 export interface Sample {
   value: number;
-  labels?: Labels;
-  suffix?: string;
+  labels?: Labels | undefined;
+  suffix?: string | undefined;
 }
 
 export interface Metric {

@@ -24,7 +24,7 @@ export interface AcceptOptions {
 
 /** Node's own object for what listens. It calls this with each connection; it has no documented name. */
 interface Listening {
-  onconnection?: (this: Listening, error: number, accepted: object | undefined) => void;
+  onconnection?: ((this: Listening, error: number, accepted: object | undefined) => void) | undefined;
 }
 
 export class SharedReadSocket extends Socket {
@@ -56,7 +56,7 @@ export class SharedReadSocket extends Socket {
  * changed then.
  */
 export function shareReads(server: Server, options: AcceptOptions, take: (socket: Socket) => void): boolean {
-  const { _handle: listening } = server as { _handle?: Listening | null };
+  const { _handle: listening } = server as { _handle?: Listening | null | undefined };
   const usual = listening?.onconnection;
   // Connections have handles of the same class as what listens.
   if (!listening || typeof usual !== 'function' || !isUsable(listening)) return false;

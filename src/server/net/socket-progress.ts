@@ -4,12 +4,12 @@ import { SecureSocket, wireOf } from './secure-socket.ts';
 
 /** Node's own object for an open connection; see index.ts. */
 interface Handle {
-  bytesWritten?: number;
-  writeQueueSize?: number;
+  bytesWritten?: number | undefined;
+  writeQueueSize?: number | undefined;
 }
 
 function handleOf(socket: Socket): Handle | null | undefined {
-  return (socket as { _handle?: Handle | null })._handle;
+  return (socket as { _handle?: Handle | null | undefined })._handle;
 }
 
 /**

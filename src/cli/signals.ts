@@ -12,37 +12,37 @@ const PASSED_ON: readonly NodeJS.Signals[] =
 export type SignalHandler = (name: NodeJS.Signals) => boolean;
 
 export class Signals {
-  private readonly stopping = new AbortController();
-  private handler: SignalHandler | undefined;
+  readonly #stopping = new AbortController();
+  #handler: SignalHandler | undefined;
 
   constructor() {
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.on(name, () => {
-        if (this.handler?.(name) !== true) this.stop(name);
+        if (this.#handler?.(name) !== true) this.#stop(name);
       });
     }
   }
 
   /** Aborts with an InterruptedError when the process is asked to stop. */
   get signal(): AbortSignal {
-    return this.stopping.signal;
+    return this.#stopping.signal;
   }
 
-  private stop(name: 'SIGINT' | 'SIGTERM'): void {
+  #stop(name: 'SIGINT' | 'SIGTERM'): void {
     const error = new InterruptedError(name);
     // Asked twice: at once, whatever is still being done.
     if (this.signal.aborted) process.exit(exitCodeOf(error));
-    this.stopping.abort(error);
+    this.#stopping.abort(error);
   }
 
   /** Gives `handler` every signal that can be passed on, until the function it gives is called. */
   take(handler: SignalHandler): () => void {
-    this.handler = handler;
+    this.#handler = handler;
     const others = PASSED_ON.filter((name) => name !== 'SIGINT' && name !== 'SIGTERM');
     const listeners = others.map((name) => [name, () => void handler(name)] as const);
     for (const [name, listener] of listeners) process.on(name, listener);
     return () => {
-      this.handler = undefined;
+      this.#handler = undefined;
       for (const [name, listener] of listeners) process.off(name, listener);
     };
   }

@@ -14,13 +14,13 @@ export interface TailOutput {
 
 /** Bytes as they come, under headings where there are several paths. */
 export class UnderHeadings implements TailOutput {
-  private readonly context: CommandContext;
-  private readonly hasHeadings: boolean;
-  private last: string | undefined;
+  readonly #context: CommandContext;
+  readonly #hasHeadings: boolean;
+  #last: string | undefined;
 
   constructor(context: CommandContext, hasHeadings: boolean) {
-    this.context = context;
-    this.hasHeadings = hasHeadings;
+    this.#context = context;
+    this.#hasHeadings = hasHeadings;
   }
 
   async begin(path: string): Promise<void> {
@@ -28,13 +28,13 @@ export class UnderHeadings implements TailOutput {
   }
 
   async write(path: string, piece: Uint8Array): Promise<void> {
-    if (this.hasHeadings && path !== this.last) {
-      const heading = `${this.last === undefined ? '' : '\n'}==> ${printable(path)} <==\n`;
-      this.last = path;
+    if (this.#hasHeadings && path !== this.#last) {
+      const heading = `${this.#last === undefined ? '' : '\n'}==> ${printable(path)} <==\n`;
+      this.#last = path;
       // In one piece: others write meanwhile.
-      await this.context.output.write(Buffer.concat([Buffer.from(heading), piece]), this.context.signal);
+      await this.#context.output.write(Buffer.concat([Buffer.from(heading), piece]), this.#context.signal);
     } else if (piece.length > 0) {
-      await this.context.output.write(piece, this.context.signal);
+      await this.#context.output.write(piece, this.#context.signal);
     }
   }
 
@@ -51,40 +51,40 @@ const COLORS = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const;
 
 /** Whole lines, each with its path or the time before it. */
 export class MarkedLines implements TailOutput {
-  private readonly context: CommandContext;
-  private readonly marks: LineMarks;
-  private readonly lines = new Map<string, WholeLines>();
-  private readonly prefixes: ReadonlyMap<string, string>;
+  readonly #context: CommandContext;
+  readonly #marks: LineMarks;
+  readonly #lines = new Map<string, WholeLines>();
+  readonly #prefixes: ReadonlyMap<string, string>;
 
   constructor(context: CommandContext, paths: readonly string[], marks: LineMarks) {
     const { env, stdout } = context.io;
     const color = marks.color && isTerminal(stdout) && !env.NO_COLOR && env.TERM !== 'dumb';
-    this.context = context;
-    this.marks = { ...marks, color };
-    this.prefixes = new Map(
-      paths.map((path, n) => [path, this.styled(COLORS[n % COLORS.length]!, `${printable(path)}:`)]),
+    this.#context = context;
+    this.#marks = { ...marks, color };
+    this.#prefixes = new Map(
+      paths.map((path, n) => [path, this.#styled(COLORS[n % COLORS.length]!, `${printable(path)}:`)]),
     );
   }
 
   async begin(): Promise<void> {}
 
   async write(path: string, piece: Uint8Array): Promise<void> {
-    let lines = this.lines.get(path);
+    let lines = this.#lines.get(path);
     if (lines === undefined) {
       lines = new WholeLines();
-      this.lines.set(path, lines);
+      this.#lines.set(path, lines);
     }
-    await this.print(path, lines.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length)));
+    await this.#print(path, lines.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length)));
   }
 
   async end(path: string): Promise<void> {
-    await this.print(path, this.lines.get(path)?.rest());
+    await this.#print(path, this.#lines.get(path)?.rest());
   }
 
-  private async print(path: string, lines: Buffer | undefined): Promise<void> {
+  async #print(path: string, lines: Buffer | undefined): Promise<void> {
     if (lines === undefined) return;
-    const time = this.marks.timestamps ? `${this.styled('dim', new Date().toISOString())} ` : '';
-    const mark = Buffer.from(time + (this.marks.prefix ? `${this.prefixes.get(path)} ` : ''));
+    const time = this.#marks.timestamps ? `${this.#styled('dim', new Date().toISOString())} ` : '';
+    const mark = Buffer.from(time + (this.#marks.prefix ? `${this.#prefixes.get(path)} ` : ''));
     const parts: Uint8Array[] = [];
     for (let at = 0; at < lines.length; ) {
       const newline = lines.indexOf('\n', at);
@@ -94,10 +94,10 @@ export class MarkedLines implements TailOutput {
     }
     // The end of a part of a very long line: what comes next must not look like its rest.
     if (lines.at(-1) !== 10) parts.push(Buffer.from('\n'));
-    await this.context.output.write(Buffer.concat(parts), this.context.signal);
+    await this.#context.output.write(Buffer.concat(parts), this.#context.signal);
   }
 
-  private styled(style: (typeof COLORS)[number] | 'dim', text: string): string {
-    return this.marks.color ? styleText(style, text, { validateStream: false }) : text;
+  #styled(style: (typeof COLORS)[number] | 'dim', text: string): string {
+    return this.#marks.color ? styleText(style, text, { validateStream: false }) : text;
   }
 }

@@ -5,33 +5,33 @@ import { BrokenPipeError } from './exit-codes.ts';
 import { Output } from './io.ts';
 
 export class Tee {
-  private readonly context: CommandContext;
-  private readonly output: Output;
-  private hasFailed = false;
+  readonly #context: CommandContext;
+  readonly #output: Output;
+  #hasFailed = false;
 
   constructor(context: CommandContext, stream: Writable) {
-    this.context = context;
-    this.output = new Output(stream);
+    this.#context = context;
+    this.#output = new Output(stream);
   }
 
   /** Waits while too much is waiting to be read here. Rejects only where the command is asked to stop. */
   async write(piece: Uint8Array): Promise<void> {
-    await this.trying(() => this.output.write(piece, this.context.signal));
+    await this.#trying(() => this.#output.write(piece, this.#context.signal));
   }
 
   async flush(): Promise<void> {
-    await this.trying(() => this.output.flush(this.context.signal));
+    await this.#trying(() => this.#output.flush(this.#context.signal));
   }
 
-  private async trying(act: () => Promise<void>): Promise<void> {
-    if (this.hasFailed) return;
+  async #trying(act: () => Promise<void>): Promise<void> {
+    if (this.#hasFailed) return;
     try {
       await act();
     } catch (error) {
-      this.context.signal.throwIfAborted();
-      this.hasFailed = true;
+      this.#context.signal.throwIfAborted();
+      this.#hasFailed = true;
       if (error instanceof BrokenPipeError) return;
-      this.context.messages.warn(`nothing more is printed here: ${error instanceof Error ? error.message : error}`);
+      this.#context.messages.warn(`nothing more is printed here: ${error instanceof Error ? error.message : error}`);
     }
   }
 }

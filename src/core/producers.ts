@@ -57,87 +57,87 @@ interface State {
 
 /** One attempt at the append that is expected. There is one at a time for each producer. */
 export class Attempt {
-  readonly #state: State;
-  readonly #onCut: () => void;
-  readonly #onRest: (state: State, isBrokenOff: boolean) => void;
+  private readonly state: State;
+  private readonly onCut: () => void;
+  private readonly onRest: (state: State, isBrokenOff: boolean) => void;
 
   constructor(state: State, onCut: () => void, onRest: (state: State, isBrokenOff: boolean) => void) {
-    this.#state = state;
-    this.#onCut = onCut;
-    this.#onRest = onRest;
+    this.state = state;
+    this.onCut = onCut;
+    this.onRest = onRest;
   }
 
   /** False once it is complete, given up, or a newer attempt goes on in its place. */
   get isRunning(): boolean {
-    return this.#state.attempt === this;
+    return this.state.attempt === this;
   }
 
   /** Bytes of this append applied so far, by whichever attempt. */
   get applied(): number {
-    return this.#state.applied;
+    return this.state.applied;
   }
 
   /** So many more bytes have been appended, and the stream ends at `endOffset` now. */
   took(length: number, endOffset: number): void {
-    this.#state.applied += length;
-    this.#state.endOffset = endOffset;
+    this.state.applied += length;
+    this.state.endOffset = endOffset;
   }
 
   /** The append is whole: from now on it is only acknowledged. */
   complete(): void {
     if (!this.isRunning) throw createError('PRODUCER_SUPERSEDED');
-    this.#state.expected += 1;
-    this.#state.applied = 0;
-    this.#rest(false);
+    this.state.expected += 1;
+    this.state.applied = 0;
+    this.rest(false);
   }
 
   /** It broke off. What it applied stays applied; `isHeld`: something of it that is not is held for its repetition. */
   giveUp(isHeld = false): void {
-    if (this.isRunning) this.#rest(isHeld || this.applied > 0);
+    if (this.isRunning) this.rest(isHeld || this.applied > 0);
   }
 
-  #rest(isBrokenOff: boolean): void {
-    this.#state.attempt = undefined;
-    this.#onRest(this.#state, isBrokenOff);
+  private rest(isBrokenOff: boolean): void {
+    this.state.attempt = undefined;
+    this.onRest(this.state, isBrokenOff);
   }
 
   /** Another attempt takes its place. */
   cut(): void {
     this.giveUp();
-    this.#onCut();
+    this.onCut();
   }
 }
 
 /** Idle producers, the one idle for longest first; all of them are kept for as long, and no more than so many. */
 class Idle {
-  readonly #states = new Set<State>();
-  readonly #max: number;
-  readonly #ttl: number;
+  private readonly states = new Set<State>();
+  private readonly max: number;
+  private readonly ttl: number;
 
   constructor(max: number, ttl: number) {
-    this.#max = max;
-    this.#ttl = ttl;
+    this.max = max;
+    this.ttl = ttl;
   }
 
   get isOverfull(): boolean {
-    return this.#states.size > this.#max;
+    return this.states.size > this.max;
   }
 
   get oldest(): State | undefined {
-    return this.#states.values().next().value;
+    return this.states.values().next().value;
   }
 
   add(state: State): void {
-    this.#states.add(state);
+    this.states.add(state);
   }
 
   delete(state: State): void {
-    this.#states.delete(state);
+    this.states.delete(state);
   }
 
   /** Whether it is one of these, and has been idle for too long. */
   isOver(state: State, now: number): boolean {
-    return now - state.idleSince >= this.#ttl && this.#states.has(state);
+    return now - state.idleSince >= this.ttl && this.states.has(state);
   }
 }
 
@@ -146,33 +146,33 @@ class Idle {
  * only so many. The limits are for those that are idle, of which nobody can know whether they come back.
  */
 export class Producers {
-  readonly #now: () => number;
-  readonly #memory: ProducersOptions['memory'];
-  readonly #onLimit: () => void;
-  readonly #states = new Map<string, State>();
+  private readonly now: () => number;
+  private readonly memory: ProducersOptions['memory'];
+  private readonly onLimit: () => void;
+  private readonly states = new Map<string, State>();
   /** Nothing of the append that comes next is there. */
-  readonly #settled: Idle;
+  private readonly settled: Idle;
   /** Part of it is applied, or held. */
-  readonly #brokenOff: Idle;
+  private readonly brokenOff: Idle;
   /** The largest end offset of one that was forgotten: behind it nothing is of a producer that is not known any more. */
-  #forgottenTo = 0;
+  private forgottenTo = 0;
 
   constructor({ max, ttl, now = () => performance.now(), memory, onLimit = () => undefined }: ProducersOptions) {
-    this.#memory = memory;
-    this.#onLimit = onLimit;
-    this.#now = now;
+    this.memory = memory;
+    this.onLimit = onLimit;
+    this.now = now;
     const kept = ttl === 0 ? Number.POSITIVE_INFINITY : ttl;
-    this.#settled = new Idle(max, kept);
-    this.#brokenOff = new Idle(Math.max(max, BROKEN_OFF.max), Math.max(kept, BROKEN_OFF.ttl));
+    this.settled = new Idle(max, kept);
+    this.brokenOff = new Idle(Math.max(max, BROKEN_OFF.max), Math.max(kept, BROKEN_OFF.ttl));
   }
 
   get size(): number {
-    return this.#states.size;
+    return this.states.size;
   }
 
   /** The highest number applied whole in the producer's epoch, -1 before the first; undefined for one not known. */
   lastSeq(id: string): number | undefined {
-    const state = this.#states.get(id);
+    const state = this.states.get(id);
     return state === undefined ? undefined : state.expected - 1;
   }
 
@@ -183,9 +183,9 @@ export class Producers {
    * PRODUCER_GAP for a number that is not expected yet; with `forgotten_to` where the producer is not known
    */
   isRepeated({ id, epoch, seq }: AppendId): boolean {
-    const state = this.#current(id);
+    const state = this.current(id);
     if (state === undefined) {
-      if (seq !== 0) throw producerGap(0, seq, this.#forgottenTo);
+      if (seq !== 0) throw producerGap(0, seq, this.forgottenTo);
       return false;
     }
     if (epoch < state.epoch) {
@@ -208,80 +208,80 @@ export class Producers {
   begin(append: AppendId, onCut: () => void): Attempt {
     if (this.isRepeated(append)) throw new Error('this append has been applied already');
     const { id, epoch } = append;
-    let state = this.#states.get(id);
+    let state = this.states.get(id);
     if (state === undefined) {
-      this.#makeRoom();
+      this.makeRoom();
       state = { id, epoch, expected: 0, applied: 0, endOffset: 0, idleSince: 0, attempt: undefined };
-      this.#states.set(id, state);
+      this.states.set(id, state);
     }
     state.attempt?.cut();
-    this.#settled.delete(state);
-    this.#brokenOff.delete(state);
+    this.settled.delete(state);
+    this.brokenOff.delete(state);
     if (state.epoch !== epoch) Object.assign(state, { epoch, expected: 0, applied: 0 });
-    state.attempt = new Attempt(state, onCut, this.#rest);
+    state.attempt = new Attempt(state, onCut, this.rest);
     return state.attempt;
   }
 
   /** Cuts the attempt a producer has under way, if it has one. */
   cut(id: string): void {
-    this.#states.get(id)?.attempt?.cut();
+    this.states.get(id)?.attempt?.cut();
   }
 
   /** An attempt is over, and its producer idle. */
-  readonly #rest = (state: State, isBrokenOff: boolean): void => {
+  private readonly rest = (state: State, isBrokenOff: boolean): void => {
     // Its stream may be gone.
-    if (this.#states.get(state.id) !== state) return;
-    state.idleSince = this.#now();
-    const idle = isBrokenOff ? this.#brokenOff : this.#settled;
+    if (this.states.get(state.id) !== state) return;
+    state.idleSince = this.now();
+    const idle = isBrokenOff ? this.brokenOff : this.settled;
     idle.add(state);
     if (!idle.isOverfull) return;
-    this.#forget(idle.oldest!);
-    this.#onLimit();
+    this.forget(idle.oldest!);
+    this.onLimit();
   };
 
-  #current(id: string): State | undefined {
-    const state = this.#states.get(id);
-    if (state === undefined || !this.#isOver(state, this.#now())) return state;
-    this.#forget(state);
+  private current(id: string): State | undefined {
+    const state = this.states.get(id);
+    if (state === undefined || !this.isOver(state, this.now())) return state;
+    this.forget(state);
     return undefined;
   }
 
-  #isOver(state: State, now: number): boolean {
-    return this.#settled.isOver(state, now) || this.#brokenOff.isOver(state, now);
+  private isOver(state: State, now: number): boolean {
+    return this.settled.isOver(state, now) || this.brokenOff.isOver(state, now);
   }
 
-  #forget(state: State): void {
-    this.#states.delete(state.id);
-    this.#settled.delete(state);
-    this.#brokenOff.delete(state);
-    this.#forgottenTo = Math.max(this.#forgottenTo, state.endOffset);
-    this.#memory?.give(PRODUCER_COST);
+  private forget(state: State): void {
+    this.states.delete(state.id);
+    this.settled.delete(state);
+    this.brokenOff.delete(state);
+    this.forgottenTo = Math.max(this.forgottenTo, state.endOffset);
+    this.memory?.give(PRODUCER_COST);
   }
 
   /** Forgets those that have been idle for too long. */
   forgetIdle(): void {
-    const now = this.#now();
-    for (const idle of [this.#settled, this.#brokenOff]) {
+    const now = this.now();
+    for (const idle of [this.settled, this.brokenOff]) {
       for (let state = idle.oldest; state !== undefined && idle.isOver(state, now); state = idle.oldest) {
-        this.#forget(state);
+        this.forget(state);
       }
     }
   }
 
   /** Forgets all: their stream is gone. */
   clear(): void {
-    for (const state of [...this.#states.values()]) this.#forget(state);
+    for (const state of [...this.states.values()]) this.forget(state);
   }
 
   /** Takes memory for one more, for which others are forgotten where it must be: first those idle for too long. */
-  #makeRoom(): void {
-    const memory = this.#memory;
+  private makeRoom(): void {
+    const memory = this.memory;
     if (memory === undefined) return;
     this.forgetIdle();
     while (!memory.tryTake(PRODUCER_COST)) {
-      const state = this.#settled.oldest ?? this.#brokenOff.oldest;
+      const state = this.settled.oldest ?? this.brokenOff.oldest;
       if (state === undefined) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
-      this.#forget(state);
+      this.forget(state);
     }
   }
 }

@@ -17,40 +17,40 @@ interface Account {
 }
 
 export class ChargedBuffers implements SharedBuffers {
-  readonly #account: Account;
+  private readonly account: Account;
   /** How many have each buffer. */
-  readonly #holders = new Map<ArrayBufferLike, number>();
+  private readonly holders = new Map<ArrayBufferLike, number>();
 
   constructor(account: Account) {
-    this.#account = account;
+    this.account = account;
   }
 
   /** Takes over memory that its owner has been charged for, and has. */
   adopt({ buffer }: Uint8Array): void {
-    this.#holders.set(buffer, 1);
+    this.holders.set(buffer, 1);
   }
 
   /** Charges for the memory behind `data` until {@link release}, unless somebody has it already. @throws MEMORY_LIMIT */
   hold({ buffer }: Uint8Array): void {
-    const holders = this.#holders.get(buffer) ?? 0;
+    const holders = this.holders.get(buffer) ?? 0;
     if (holders === 0) {
       if (buffer.byteLength < COUNTED_FROM) return;
-      if (!this.#account.tryTake(buffer.byteLength)) {
-        const max = this.#account.limit;
+      if (!this.account.tryTake(buffer.byteLength)) {
+        const max = this.account.limit;
         throw createError('MEMORY_LIMIT', { max }, { limit: 'memory', max });
       }
     }
-    this.#holders.set(buffer, holders + 1);
+    this.holders.set(buffer, holders + 1);
   }
 
   release({ buffer }: Uint8Array): void {
-    const holders = this.#holders.get(buffer);
+    const holders = this.holders.get(buffer);
     if (holders === undefined) return;
     if (holders > 1) {
-      this.#holders.set(buffer, holders - 1);
+      this.holders.set(buffer, holders - 1);
       return;
     }
-    this.#holders.delete(buffer);
-    this.#account.give(buffer.byteLength);
+    this.holders.delete(buffer);
+    this.account.give(buffer.byteLength);
   }
 }

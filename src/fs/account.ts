@@ -29,7 +29,7 @@ export const DEFAULT_ACCOUNT_LIMITS: AccountLimits = {
 
 export class Account {
   limits: AccountLimits;
-  private readonly held: Record<Counted, number> = { connections: 0, handles: 0, readers: 0, searches: 0, streams: 0 };
+  readonly #held: Record<Counted, number> = { connections: 0, handles: 0, readers: 0, searches: 0, streams: 0 };
 
   constructor(limits: AccountLimits = DEFAULT_ACCOUNT_LIMITS) {
     this.limits = limits;
@@ -37,27 +37,27 @@ export class Account {
 
   /** @param all how many there may be of all accounts; Infinity for any number */
   hasRoom(what: Counted, all: number): boolean {
-    return this.held[what] < this.most(what, all);
+    return this.#held[what] < this.#most(what, all);
   }
 
   /** One more; {@link give} is to follow, once. @throws TOKEN_LIMIT */
   take(what: Counted, all: number): void {
     this.require(what, all);
-    this.held[what]++;
+    this.#held[what]++;
   }
 
   /** @throws TOKEN_LIMIT where there may not be one more */
   require(what: Counted, all: number): void {
     if (this.hasRoom(what, all)) return;
-    const max = this.most(what, all);
+    const max = this.#most(what, all);
     throw createError('TOKEN_LIMIT', { what: COUNTED[what], max }, { limit: `token_${what}`, max });
   }
 
   give(what: Counted): void {
-    this.held[what]--;
+    this.#held[what]--;
   }
 
-  private most(what: Counted, all: number): number {
+  #most(what: Counted, all: number): number {
     const limit = this.limits[what];
     if (limit === 0) return Number.POSITIVE_INFINITY;
     return limit < 1 ? Math.max(1, Math.floor(all * limit)) : limit;

@@ -43,6 +43,9 @@ const SERVER_UNITS = [
   'index.ts',
 ];
 
+/** Where classes are of objects that a server has thousands of: docs/adr/0027-private-members.md. */
+const MADE_BY_THE_THOUSAND = ['core', 'plugins/streamfs', 'server/egress', 'server/fast-path'];
+
 /** Layers that run in browsers as well. */
 const PORTABLE = ['errors', 'units', 'protocol', 'core', 'client'];
 
@@ -54,6 +57,13 @@ interface Source {
   imports: readonly string[];
   /** Those of them that are there at run time too: two files may know each other's types. */
   running: readonly string[];
+  privates: PrivateMembers;
+}
+
+/** Private members of classes, by how they are spelled: `#x`, `private x`. */
+interface PrivateMembers {
+  hashes: readonly string[];
+  keywords: readonly string[];
 }
 
 const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -66,6 +76,7 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
       layer: path.includes('/') ? path.slice(0, path.indexOf('/')) : '',
       imports: ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName),
       running: runningImports(name, text),
+      privates: privateMembers(name, text),
     };
   });
 
@@ -79,6 +90,21 @@ function runningImports(name: string, text: string): string[] {
     if (!ts.isExportDeclaration(statement) || statement.isTypeOnly || !statement.moduleSpecifier) return [];
     return [(statement.moduleSpecifier as ts.StringLiteral).text];
   });
+}
+
+function privateMembers(name: string, text: string): PrivateMembers {
+  const hashes: string[] = [];
+  const keywords: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isClassElement(node) && node.name !== undefined) {
+      const modifiers = ts.canHaveModifiers(node) ? (ts.getModifiers(node) ?? []) : [];
+      if (ts.isPrivateIdentifier(node.name)) hashes.push(node.name.text);
+      else if (modifiers.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)) keywords.push(node.name.getText());
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true));
+  return { hashes, keywords };
 }
 
 /** The file of ours that an import means, relative to src; undefined for a package. */
@@ -169,6 +195,16 @@ describe('the architecture', () => {
       .filter((source) => ['core', 'errors', 'units', 'protocol'].includes(source.layer))
       .flatMap((source) => source.imports.filter((specifier) => !specifier.startsWith('.')));
     expect(wrong).toEqual([]);
+  });
+
+  it('spells private members in one way: #x, and private where there is an object for each stream, reader or connection', () => {
+    const wrong = sources.flatMap(({ path, privates }) => {
+      const isMany = MADE_BY_THE_THOUSAND.some((folder) => path.startsWith(`${folder}/`));
+      return privates[isMany ? 'hashes' : 'keywords'].map((name) => `${path}: ${name}`);
+    });
+    expect(wrong).toEqual([]);
+    expect(sources.some(({ privates }) => privates.hashes.length > 0)).toBe(true);
+    expect(sources.some(({ privates }) => privates.keywords.length > 0)).toBe(true);
   });
 
   it('has no cycle of imports at run time', () => {

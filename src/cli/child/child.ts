@@ -39,26 +39,26 @@ export class Child {
   readonly ended: Promise<ChildEnd>;
   /** Known once it has ended. */
   end: ChildEnd | undefined;
-  private readonly child: ChildProcess;
-  private waiting: (() => void)[] = [];
+  readonly #child: ChildProcess;
+  #waiting: (() => void)[] = [];
 
   constructor({ command, args, hasInput, isSplit }: ChildOptions) {
     const pipes = (isSplit ? [1, 2] : [1]).map(() => openPipe());
     const [out, err] = pipes.map((pipe) => pipe?.writeEnd ?? ('pipe' as const));
-    this.child = spawn(command, args, {
+    this.#child = spawn(command, args, {
       stdio: [hasInput ? 'inherit' : 'ignore', out, err ?? out],
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
     for (const pipe of pipes) if (pipe !== undefined) closeSync(pipe.writeEnd);
-    const onChange = () => this.wake();
+    const onChange = () => this.#wake();
     this.outputs = pipes.flatMap((pipe, n) => {
       if (pipe !== undefined) {
         return [new ChildOutput(new Socket({ fd: pipe.readEnd, writable: false }), pipe.readEnd, onChange)];
       }
       const sources = isSplit
-        ? [n === 0 ? this.child.stdout : this.child.stderr]
-        : [this.child.stdout, this.child.stderr];
+        ? [n === 0 ? this.#child.stdout : this.#child.stderr]
+        : [this.#child.stdout, this.#child.stderr];
       return sources.map((source) => new ChildOutput(source as Readable, undefined, onChange));
     });
     this.ended = new Promise((resolve) => {
@@ -67,19 +67,19 @@ export class Child {
         this.end = how;
         for (const output of this.outputs) output.childEnded();
         resolve(how);
-        this.wake();
+        this.#wake();
       };
-      this.child.once('error', (error: NodeJS.ErrnoException) => end(notStarted(command, error)));
-      this.child.once('exit', (code, signal) => end(endOf(code, signal)));
+      this.#child.once('error', (error: NodeJS.ErrnoException) => end(notStarted(command, error)));
+      this.#child.once('exit', (code, signal) => end(endOf(code, signal)));
     });
   }
 
   /** Passes a signal on. False where there is no process to get it. */
   signal(name: NodeJS.Signals): boolean {
-    const { pid } = this.child;
+    const { pid } = this.#child;
     if (this.end !== undefined || pid === undefined) return false;
     try {
-      if (process.platform === 'win32') this.child.kill(name);
+      if (process.platform === 'win32') this.#child.kill(name);
       // The size of the terminal concerns the one that has it.
       else process.kill(name === 'SIGWINCH' ? pid : -pid, name);
     } catch {
@@ -90,12 +90,12 @@ export class Child {
 
   /** Resolves when an output may have something, or it has ended. */
   changed(): Promise<void> {
-    return new Promise((resolve) => this.waiting.push(resolve));
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  private wake(): void {
-    const { waiting } = this;
-    this.waiting = [];
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
 }

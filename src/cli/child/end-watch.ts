@@ -17,7 +17,7 @@ export type EndWatchMessage =
   | { done: string };
 
 export class EndWatch {
-  private readonly watcher: ChildProcess | undefined;
+  readonly #watcher: ChildProcess | undefined;
 
   /** Starts it, where there is a command line to start. */
   constructor({ global, io }: CommandContext) {
@@ -26,24 +26,24 @@ export class EndWatch {
     const { caFile, tokenFile, url } = global;
     const options = { '--url': url, '--token-file': tokenFile, '--ca-file': caFile };
     const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
-    this.watcher = spawn(node, [...args, ...given, END_WATCH], {
+    this.#watcher = spawn(node, [...args, ...given, END_WATCH], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
       windowsHide: true,
     });
     // Without it all is as well as long as nobody kills us.
-    this.watcher.on('error', () => undefined);
-    this.watcher.stdin?.on('error', () => undefined);
-    this.watcher.unref();
+    this.#watcher.on('error', () => undefined);
+    this.#watcher.stdin?.on('error', () => undefined);
+    this.#watcher.unref();
   }
 
   tell(message: EndWatchMessage): void {
-    this.watcher?.stdin?.write(`${JSON.stringify(message)}\n`);
+    this.#watcher?.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 
   /** Waits until all that was told has been handed over. */
   async close(): Promise<void> {
-    const input = this.watcher?.stdin;
+    const input = this.#watcher?.stdin;
     if (input === undefined || input === null || input.destroyed) return;
     await new Promise<void>((resolve) => {
       input.once('close', () => resolve());

@@ -5,32 +5,32 @@ const NEWLINE = 10;
 const MAX_HELD_BYTES = 64 * 1024;
 
 export class WholeLines {
-  private held: Buffer[] = [];
-  private heldBytes = 0;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
 
   /** Takes a piece, and gives the lines that are whole now, if any. */
   push(piece: Buffer): Buffer | undefined {
     const end = piece.lastIndexOf(NEWLINE) + 1;
-    const isTooLong = this.heldBytes + piece.length - end > MAX_HELD_BYTES;
+    const isTooLong = this.#heldBytes + piece.length - end > MAX_HELD_BYTES;
     const whole = isTooLong ? piece.length : end;
-    const lines = whole === 0 ? undefined : Buffer.concat([...this.held, piece.subarray(0, whole)]);
+    const lines = whole === 0 ? undefined : Buffer.concat([...this.#held, piece.subarray(0, whole)]);
     if (lines !== undefined) {
-      this.held = [];
-      this.heldBytes = 0;
+      this.#held = [];
+      this.#heldBytes = 0;
     }
     if (whole < piece.length) {
-      this.held.push(piece.subarray(whole));
-      this.heldBytes += piece.length - whole;
+      this.#held.push(piece.subarray(whole));
+      this.#heldBytes += piece.length - whole;
     }
     return lines;
   }
 
   /** What is left of a line, completed. */
   rest(): Buffer | undefined {
-    if (this.heldBytes === 0) return undefined;
-    const line = Buffer.concat([...this.held, Buffer.of(NEWLINE)]);
-    this.held = [];
-    this.heldBytes = 0;
+    if (this.#heldBytes === 0) return undefined;
+    const line = Buffer.concat([...this.#held, Buffer.of(NEWLINE)]);
+    this.#held = [];
+    this.#heldBytes = 0;
     return line;
   }
 }

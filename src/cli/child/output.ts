@@ -15,49 +15,49 @@ const GRACE_MS = 1000;
 export class ChildOutput {
   /** It is over although somebody could still write to it. */
   isLeftOpen = false;
-  private readonly source: Readable;
-  private readonly fd: number | undefined;
-  private readonly onChange: () => void;
-  private readonly left: Buffer[] = [];
-  private hasEnded = false;
+  readonly #source: Readable;
+  readonly #fd: number | undefined;
+  readonly #onChange: () => void;
+  readonly #left: Buffer[] = [];
+  #hasEnded = false;
 
   /** @param fd the pipe that `source` reads from, where that can be read without waiting */
   constructor(source: Readable, fd: number | undefined, onChange: () => void) {
-    this.source = source;
-    this.fd = fd;
-    this.onChange = onChange;
+    this.#source = source;
+    this.#fd = fd;
+    this.#onChange = onChange;
     source.on('readable', onChange);
-    for (const name of ['end', 'close', 'error']) source.on(name, () => this.over());
+    for (const name of ['end', 'close', 'error']) source.on(name, () => this.#over());
   }
 
   /** What is there, or undefined; what comes then is told. */
   take(): Buffer | undefined {
-    return (this.left.shift() ?? this.source.read() ?? undefined) as Buffer | undefined;
+    return (this.#left.shift() ?? this.#source.read() ?? undefined) as Buffer | undefined;
   }
 
   /** Nothing more comes. */
   get isOver(): boolean {
-    return this.hasEnded && this.left.length === 0;
+    return this.#hasEnded && this.#left.length === 0;
   }
 
   /** The child has ended: reads what it has left in the pipe. */
   childEnded(): void {
-    if (this.hasEnded) return;
-    if (this.fd === undefined) {
+    if (this.#hasEnded) return;
+    if (this.#fd === undefined) {
       setTimeout(() => {
-        if (!this.hasEnded) this.isLeftOpen = true;
-        this.over();
+        if (!this.#hasEnded) this.isLeftOpen = true;
+        this.#over();
       }, GRACE_MS).unref();
       return;
     }
-    for (let piece = this.source.read(); piece !== null; piece = this.source.read()) this.left.push(piece as Buffer);
-    this.isLeftOpen = !this.readLeft(this.fd);
-    this.source.destroy();
-    this.over();
+    for (let piece = this.#source.read(); piece !== null; piece = this.#source.read()) this.#left.push(piece as Buffer);
+    this.isLeftOpen = !this.#readLeft(this.#fd);
+    this.#source.destroy();
+    this.#over();
   }
 
   /** False where the pipe is empty and not over. */
-  private readLeft(fd: number): boolean {
+  #readLeft(fd: number): boolean {
     for (let total = 0; total < MAX_LEFT_BYTES; ) {
       const piece = Buffer.allocUnsafe(READ_BYTES);
       let length: number;
@@ -67,14 +67,14 @@ export class ChildOutput {
         return (error as NodeJS.ErrnoException).code !== 'EAGAIN';
       }
       if (length === 0) return true;
-      this.left.push(piece.subarray(0, length));
+      this.#left.push(piece.subarray(0, length));
       total += length;
     }
     return false;
   }
 
-  private over(): void {
-    this.hasEnded = true;
-    this.onChange();
+  #over(): void {
+    this.#hasEnded = true;
+    this.#onChange();
   }
 }

@@ -19,27 +19,27 @@ export interface ChildSourceOptions {
 export class ChildSource implements AsyncIterable<Uint8Array> {
   /** Resolves once all is read of what nobody wanted any more; at once where all was wanted. */
   dropped: Promise<void> = Promise.resolve();
-  private readonly child: Child;
-  private readonly outputs: readonly ChildOutput[];
-  private readonly tee: Tee | undefined;
-  private readonly lines: ReadonlyMap<ChildOutput, WholeLines> | undefined;
+  readonly #child: Child;
+  readonly #outputs: readonly ChildOutput[];
+  readonly #tee: Tee | undefined;
+  readonly #lines: ReadonlyMap<ChildOutput, WholeLines> | undefined;
 
   constructor(child: Child, outputs: readonly ChildOutput[], { lines, tee }: ChildSourceOptions) {
-    this.child = child;
-    this.outputs = outputs;
-    this.tee = tee;
-    this.lines = lines ? new Map(outputs.map((output) => [output, new WholeLines()])) : undefined;
+    this.#child = child;
+    this.#outputs = outputs;
+    this.#tee = tee;
+    this.#lines = lines ? new Map(outputs.map((output) => [output, new WholeLines()])) : undefined;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     let isStopped = false;
     return {
       next: async () => {
-        const value = isStopped ? undefined : await this.pull();
+        const value = isStopped ? undefined : await this.#pull();
         return value === undefined ? { done: true, value: undefined } : { done: false, value };
       },
       return: async () => {
-        if (!isStopped) this.dropped = this.drop().catch(() => undefined);
+        if (!isStopped) this.dropped = this.#drop().catch(() => undefined);
         isStopped = true;
         return { done: true, value: undefined };
       },
@@ -47,29 +47,29 @@ export class ChildSource implements AsyncIterable<Uint8Array> {
   }
 
   /** Reads on, for the child's sake. */
-  private async drop(): Promise<void> {
-    while ((await this.pull()) !== undefined);
+  async #drop(): Promise<void> {
+    while ((await this.#pull()) !== undefined);
   }
 
-  private async pull(): Promise<Uint8Array | undefined> {
+  async #pull(): Promise<Uint8Array | undefined> {
     for (;;) {
       // Before anything is looked at: what happens meanwhile must wake.
-      const changed = this.child.changed();
-      for (const output of this.outputs) {
+      const changed = this.#child.changed();
+      for (const output of this.#outputs) {
         const piece = output.take();
         if (piece === undefined) continue;
-        await this.tee?.(output, piece);
-        const whole = this.lines === undefined ? piece : this.lines.get(output)?.push(piece);
+        await this.#tee?.(output, piece);
+        const whole = this.#lines === undefined ? piece : this.#lines.get(output)?.push(piece);
         if (whole !== undefined) return whole;
-        return await this.pull();
+        return await this.#pull();
       }
-      if (this.child.end !== undefined && this.outputs.every((output) => output.isOver)) return this.rest();
+      if (this.#child.end !== undefined && this.#outputs.every((output) => output.isOver)) return this.#rest();
       await changed;
     }
   }
 
-  private rest(): Buffer | undefined {
-    for (const lines of this.lines?.values() ?? []) {
+  #rest(): Buffer | undefined {
+    for (const lines of this.#lines?.values() ?? []) {
       const rest = lines.rest();
       if (rest !== undefined) return rest;
     }

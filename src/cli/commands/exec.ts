@@ -49,34 +49,36 @@ export async function exec(
 }
 
 class Execution {
-  private readonly context: CommandContext;
-  private readonly client: StreamFSClient;
-  private readonly paths: readonly string[];
-  private readonly options: Options;
-  private readonly watch: EndWatch;
-  private readonly notStarted = new AbortController();
-  private child: Child | undefined;
-  private readonly sources: ChildSource[] = [];
+  readonly #context: CommandContext;
+  readonly #client: StreamFSClient;
+  readonly #paths: readonly string[];
+  readonly #options: Options;
+  readonly #watch: EndWatch;
+  readonly #notStarted = new AbortController();
+  #child: Child | undefined;
+  readonly #sources: ChildSource[] = [];
 
   constructor(context: CommandContext, client: StreamFSClient, paths: readonly string[], options: Options) {
-    this.context = context;
-    this.client = client;
-    this.paths = paths;
-    this.options = options;
-    this.watch = new EndWatch(context);
+    this.#context = context;
+    this.#client = client;
+    this.#paths = paths;
+    this.#options = options;
+    this.#watch = new EndWatch(context);
   }
 
   async run(what: { command: string; args: readonly string[] }): Promise<number> {
-    const { context, options, paths } = this;
+    const context = this.#context;
+    const options = this.#options;
+    const paths = this.#paths;
     let start = (): void => undefined;
     const started = new Promise<Child>((resolve) => {
       start = () => {
-        this.child = new Child({
+        this.#child = new Child({
           ...what,
           hasInput: context.io.process !== undefined,
           isSplit: options.split === true || options.lines === true,
         });
-        resolve(this.child);
+        resolve(this.#child);
       };
     });
     const missing = new Set(paths);
@@ -85,25 +87,25 @@ class Execution {
       const onOpen = () => {
         if (missing.delete(path) && missing.size === 0) start();
       };
-      return this.write(path, started, n, tees, onOpen);
+      return this.#write(path, started, n, tees, onOpen);
     });
     const streamed = Promise.allSettled(writes);
     let child: Child;
     try {
       child = await Promise.race([started, Promise.all(writes).then(() => started)]);
     } catch (error) {
-      this.notStarted.abort(error);
+      this.#notStarted.abort(error);
       await streamed;
       throw isClientError(error, 'STREAM_CLOSED') ? hasEnded(error) : error;
     }
     const release = context.io.process?.takeSignals((name) => passOn(child, name));
     const end = await child.ended;
-    this.watch.tell({ status: end.status });
-    this.tellEnd(child, end);
+    this.#watch.tell({ status: end.status });
+    this.#tellEnd(child, end);
     const results = await streamed;
-    await Promise.all(this.sources.map(({ dropped }) => dropped));
+    await Promise.all(this.#sources.map(({ dropped }) => dropped));
     for (const tee of tees) await tee.flush();
-    await this.watch.close();
+    await this.#watch.close();
     release?.();
     context.signal.throwIfAborted();
     if (context.global.json) {
@@ -116,35 +118,38 @@ class Execution {
   }
 
   /** Streams what goes to one path. A failure after the start is told; before it is thrown. */
-  private async write(
+  async #write(
     path: string,
     started: Promise<Child>,
     n: number,
     tees: readonly Tee[],
     onOpen: () => void,
   ): Promise<WriteResult | undefined> {
-    const { client, context, options, watch } = this;
+    const client = this.#client;
+    const context = this.#context;
+    const options = this.#options;
+    const watch = this.#watch;
     try {
-      const result = await client.write(path, this.source(started, n, tees), {
+      const result = await client.write(path, this.#source(started, n, tees), {
         ...lastingWrite(context, path, options),
         ...(options.lines ? { atomic: 'lines' } : {}),
         settings: settingsOf(options),
         end: true,
-        endStatus: () => this.child?.end?.status,
+        endStatus: () => this.#child?.end?.status,
         onOpen: ({ generation }) => {
           watch.tell({ path, generation });
           onOpen();
         },
-        signal: AbortSignal.any([context.signal, this.notStarted.signal]),
+        signal: AbortSignal.any([context.signal, this.#notStarted.signal]),
       });
       watch.tell({ done: path });
       return result;
     } catch (error) {
-      if (this.child === undefined) throw error;
+      if (this.#child === undefined) throw error;
       if (context.signal.aborted) return undefined;
       const known = await explained(error, context);
       const what =
-        this.child.end === undefined
+        this.#child.end === undefined
           ? 'the command goes on, and what it prints is not streamed any more'
           : 'the last of what the command printed may be missing';
       context.messages.error(`${path}: ${known instanceof Error ? known.message : known}; ${what}`);
@@ -153,8 +158,8 @@ class Execution {
   }
 
   /** What the command prints, from its start on. */
-  private source(started: Promise<Child>, n: number, tees: readonly Tee[]): AsyncIterable<Uint8Array> {
-    const { options } = this;
+  #source(started: Promise<Child>, n: number, tees: readonly Tee[]): AsyncIterable<Uint8Array> {
+    const options = this.#options;
     return {
       [Symbol.asyncIterator]: () => {
         const pieces = started.then((child) => {
@@ -162,7 +167,7 @@ class Execution {
           const tee = async (output: ChildOutput, piece: Buffer) =>
             await tees[child.outputs.indexOf(output)]?.write(piece);
           const source = new ChildSource(child, outputs, { lines: options.lines === true, tee });
-          this.sources.push(source);
+          this.#sources.push(source);
           return source[Symbol.asyncIterator]();
         });
         return {
@@ -173,8 +178,9 @@ class Execution {
     };
   }
 
-  private tellEnd({ outputs }: Child, { failure }: ChildEnd): void {
-    const { context, paths } = this;
+  #tellEnd({ outputs }: Child, { failure }: ChildEnd): void {
+    const context = this.#context;
+    const paths = this.#paths;
     if (failure !== undefined) context.messages.error(failure);
     if (context.chatty && outputs.some(({ isLeftOpen }) => isLeftOpen)) {
       const left = 'the command has ended and left something running that can still print: that is not streamed';

@@ -62,11 +62,11 @@ function countOf(
 }
 
 class Tail {
-  private readonly context: CommandContext;
-  private readonly client: StreamFSClient;
-  private readonly output: TailOutput;
-  private readonly options: Options;
-  private readonly signal: AbortSignal;
+  readonly #context: CommandContext;
+  readonly #client: StreamFSClient;
+  readonly #output: TailOutput;
+  readonly #options: Options;
+  readonly #signal: AbortSignal;
 
   constructor(
     context: CommandContext,
@@ -75,25 +75,25 @@ class Tail {
     options: Options,
     signal: AbortSignal,
   ) {
-    this.context = context;
-    this.client = client;
-    this.output = output;
-    this.options = options;
-    this.signal = signal;
+    this.#context = context;
+    this.#client = client;
+    this.#output = output;
+    this.#options = options;
+    this.#signal = signal;
   }
 
   async all(paths: readonly string[]): Promise<number> {
     const isOnly = paths.length === 1;
     const codes: Promise<number>[] = [];
     for (const path of paths) {
-      if (!this.options.follow) {
-        codes.push(this.trying(path, isOnly, () => this.print(path)));
+      if (!this.#options.follow) {
+        codes.push(this.#trying(path, isOnly, () => this.#print(path)));
         await codes.at(-1);
         continue;
       }
       // What there is of one is printed before the next is begun with; then all go on together.
       await new Promise<void>((resolve) => {
-        const over = this.trying(path, isOnly, () => this.followOn(path, resolve));
+        const over = this.#trying(path, isOnly, () => this.#followOn(path, resolve));
         over.then(
           () => resolve(),
           () => resolve(),
@@ -106,36 +106,39 @@ class Tail {
   }
 
   /** Of several, one that fails is told, and the others go on. */
-  private async trying(path: string, isOnly: boolean, act: () => Promise<number>): Promise<number> {
+  async #trying(path: string, isOnly: boolean, act: () => Promise<number>): Promise<number> {
     try {
       return await act();
     } catch (error) {
-      if (isOnly || this.signal.aborted) throw error;
-      const told = await explained(error, this.context);
+      if (isOnly || this.#signal.aborted) throw error;
+      const told = await explained(error, this.#context);
       const text = told instanceof Error ? told.message : String(told);
-      this.context.messages.error(text.startsWith(`${path}: `) ? text : `${path}: ${text}`);
+      this.#context.messages.error(text.startsWith(`${path}: `) ? text : `${path}: ${text}`);
       return exitCodeOf(error);
     }
   }
 
-  private async print(path: string): Promise<number> {
-    const { bytes, lines = DEFAULT_LINES } = this.options;
+  async #print(path: string): Promise<number> {
+    const { bytes, lines = DEFAULT_LINES } = this.#options;
     const wanted = bytes === undefined ? { lastLines: Math.max(1, lines) } : { last: bytes };
-    const { generation, pieces } = await this.client.openSnapshot(path, { ...wanted, signal: this.signal });
-    await this.output.begin(path);
+    const { generation, pieces } = await this.#client.openSnapshot(path, { ...wanted, signal: this.#signal });
+    await this.#output.begin(path);
     // A file has no end of its own to begin at: it comes whole.
-    const last = generation === undefined ? [lastOf(await whole(pieces), this.options)] : pieces;
-    for await (const piece of last) if (bytes !== undefined || lines > 0) await this.output.write(path, piece);
-    await this.output.end(path);
+    const last = generation === undefined ? [lastOf(await whole(pieces), this.#options)] : pieces;
+    for await (const piece of last) if (bytes !== undefined || lines > 0) await this.#output.write(path, piece);
+    await this.#output.end(path);
     return EXIT.ok.code;
   }
 
-  private async followOn(path: string, caughtUp: () => void): Promise<number> {
-    const { context, options, output, signal } = this;
+  async #followOn(path: string, caughtUp: () => void): Promise<number> {
+    const context = this.#context;
+    const options = this.#options;
+    const output = this.#output;
+    const signal = this.#signal;
     const request = followOptions(options);
     const report = new FollowReport(context, path, request);
     try {
-      for await (const record of this.client.follow(path, { ...request, signal })) {
+      for await (const record of this.#client.follow(path, { ...request, signal })) {
         if (record.type === 'open' && record.generation === undefined) {
           throw new ExitError('usage', `${path}: this is not a stream: leave out --follow`);
         }

@@ -43,46 +43,47 @@ export async function top(context: CommandContext, path: string | undefined, opt
 }
 
 class Top {
-  private readonly context: CommandContext;
-  private readonly client: StreamFSClient;
-  private readonly path: string | undefined;
-  private readonly interval: number;
-  private readonly screen: Screen;
-  private readonly view: View;
-  private readonly leaving = new AbortController();
-  private sample: Sample | undefined;
+  readonly #context: CommandContext;
+  readonly #client: StreamFSClient;
+  readonly #path: string | undefined;
+  readonly #interval: number;
+  readonly #screen: Screen;
+  readonly #view: View;
+  readonly #leaving = new AbortController();
+  #sample: Sample | undefined;
 
   constructor(context: CommandContext, client: StreamFSClient, path: string | undefined, { interval, sort }: Options) {
     const { stdin, stdout } = context.io;
-    this.context = context;
-    this.client = client;
-    this.path = path;
-    this.interval = interval;
-    this.screen = new Screen(stdout, isTerminal(stdin) ? stdin : undefined);
-    this.view = { url: client.url, sort, isReversed: false, scroll: 0 };
+    this.#context = context;
+    this.#client = client;
+    this.#path = path;
+    this.#interval = interval;
+    this.#screen = new Screen(stdout, isTerminal(stdin) ? stdin : undefined);
+    this.#view = { url: client.url, sort, isReversed: false, scroll: 0 };
   }
 
   async run(): Promise<void> {
-    const { context, screen } = this;
-    const signal = AbortSignal.any([context.signal, this.leaving.signal]);
+    const context = this.#context;
+    const screen = this.#screen;
+    const signal = AbortSignal.any([context.signal, this.#leaving.signal]);
     // A server that is not there is said where it can be read, not on a screen that goes.
-    this.sample = await takeSample(this.client, this.path, undefined, signal);
+    this.#sample = await takeSample(this.#client, this.#path, undefined, signal);
     const releases = [
-      screen.onResize(() => this.draw()),
-      screen.onKey((key) => this.press(key)),
-      context.io.process?.takeSignals((name) => this.onSignal(name)),
+      screen.onResize(() => this.#draw()),
+      screen.onKey((key) => this.#press(key)),
+      context.io.process?.takeSignals((name) => this.#onSignal(name)),
     ];
     screen.enter();
     try {
-      this.draw();
+      this.#draw();
       while (!signal.aborted) {
-        await pause(this.interval, undefined, { signal });
-        await this.refresh(signal);
-        this.draw();
+        await pause(this.#interval, undefined, { signal });
+        await this.#refresh(signal);
+        this.#draw();
       }
     } catch (error) {
-      if (!this.leaving.signal.aborted) throw error;
-      const { reason } = this.leaving.signal;
+      if (!this.#leaving.signal.aborted) throw error;
+      const { reason } = this.#leaving.signal;
       if (reason instanceof InterruptedError) throw reason;
     } finally {
       for (const release of releases) release?.();
@@ -90,33 +91,33 @@ class Top {
     }
   }
 
-  private async refresh(signal: AbortSignal): Promise<void> {
+  async #refresh(signal: AbortSignal): Promise<void> {
     try {
-      this.sample = await takeSample(this.client, this.path, this.sample, signal);
-      this.view.problem = undefined;
+      this.#sample = await takeSample(this.#client, this.#path, this.#sample, signal);
+      this.#view.problem = undefined;
     } catch (error) {
       signal.throwIfAborted();
-      const known = await explained(error, this.context);
-      this.view.problem = known instanceof Error ? known.message : String(known);
+      const known = await explained(error, this.#context);
+      this.#view.problem = known instanceof Error ? known.message : String(known);
     }
   }
 
-  private draw(): void {
-    if (this.sample === undefined) return;
-    const { lines, scroll } = render(this.sample, this.view, this.screen.size);
-    this.view.scroll = scroll;
-    this.screen.draw(lines);
+  #draw(): void {
+    if (this.#sample === undefined) return;
+    const { lines, scroll } = render(this.#sample, this.#view, this.#screen.size);
+    this.#view.scroll = scroll;
+    this.#screen.draw(lines);
   }
 
-  private press(key: string): void {
-    const { view } = this;
-    const page = Math.max(1, this.screen.size.height - 5);
+  #press(key: string): void {
+    const view = this.#view;
+    const page = Math.max(1, this.#screen.size.height - 5);
     const steps: Record<string, number> = {
       ...{ '\x1b[A': -1, k: -1, '\x1b[B': 1, j: 1 },
       ...{ '\x1b[5~': -page, b: -page, '\x1b[6~': page, ' ': page },
     };
-    if (key === 'q' || key === 'Q' || key === '\x04') this.leaving.abort();
-    else if (key === '\x03') this.leaving.abort(new InterruptedError('SIGINT'));
+    if (key === 'q' || key === 'Q' || key === '\x04') this.#leaving.abort();
+    else if (key === '\x03') this.#leaving.abort(new InterruptedError('SIGINT'));
     else if (Object.hasOwn(steps, key)) view.scroll = Math.max(0, view.scroll + steps[key]!);
     const sort = SORT_NAMES.find((name) => SORTS[name].key === key);
     if (sort !== undefined) {
@@ -124,19 +125,19 @@ class Top {
       view.sort = sort;
       view.scroll = 0;
     }
-    if (!this.leaving.signal.aborted) this.draw();
+    if (!this.#leaving.signal.aborted) this.#draw();
   }
 
   /** What would end or stop the process at once leaves the terminal as it was first. */
-  private onSignal(name: NodeJS.Signals): boolean {
-    if (name === 'SIGHUP' || name === 'SIGQUIT') this.leaving.abort(new InterruptedError('SIGTERM'));
+  #onSignal(name: NodeJS.Signals): boolean {
+    if (name === 'SIGHUP' || name === 'SIGQUIT') this.#leaving.abort(new InterruptedError('SIGTERM'));
     if (name === 'SIGTSTP') {
-      this.screen.leave();
+      this.#screen.leave();
       process.kill(process.pid, 'SIGSTOP');
     }
     if (name === 'SIGCONT') {
-      this.screen.enter();
-      this.draw();
+      this.#screen.enter();
+      this.#draw();
     }
     return false;
   }

@@ -28,37 +28,37 @@ interface Keyboard extends Readable {
 }
 
 export class Screen {
-  private readonly output: Terminal;
-  private readonly input: Keyboard | undefined;
-  private isEntered = false;
+  readonly #output: Terminal;
+  readonly #input: Keyboard | undefined;
+  #isEntered = false;
 
   /** @param input undefined where there is no keyboard */
   constructor(output: Writable, input: Readable | undefined) {
-    this.output = output;
-    this.input = input;
+    this.#output = output;
+    this.#input = input;
   }
 
   get size(): Size {
-    const { columns, rows } = this.output;
+    const { columns, rows } = this.#output;
     return { width: columns || DEFAULT_SIZE.width, height: rows || DEFAULT_SIZE.height };
   }
 
   enter(): void {
-    this.isEntered = true;
-    this.input?.setRawMode?.(true);
-    this.output.write(ENTER);
+    this.#isEntered = true;
+    this.#input?.setRawMode?.(true);
+    this.#output.write(ENTER);
     process.once('exit', this.leave);
   }
 
   /** Twice is harmless. Written at once: the process may be about to end. */
   readonly leave = (): void => {
-    if (!this.isEntered) return;
-    this.isEntered = false;
+    if (!this.#isEntered) return;
+    this.#isEntered = false;
     process.off('exit', this.leave);
     try {
-      this.input?.setRawMode?.(false);
-      if (this.output.fd === undefined) this.output.write(LEAVE);
-      else writeSync(this.output.fd, LEAVE);
+      this.#input?.setRawMode?.(false);
+      if (this.#output.fd === undefined) this.#output.write(LEAVE);
+      else writeSync(this.#output.fd, LEAVE);
     } catch {
       // The terminal is gone.
     }
@@ -66,17 +66,17 @@ export class Screen {
 
   draw(lines: readonly string[]): void {
     // No newline behind the last: that would scroll.
-    this.output.write(HOME + lines.map((line) => line + CLEAR_TO_END_OF_LINE).join('\r\n') + CLEAR_BELOW);
+    this.#output.write(HOME + lines.map((line) => line + CLEAR_TO_END_OF_LINE).join('\r\n') + CLEAR_BELOW);
   }
 
   onResize(listener: () => void): () => void {
-    this.output.on('resize', listener);
-    return () => this.output.off('resize', listener);
+    this.#output.on('resize', listener);
+    return () => this.#output.off('resize', listener);
   }
 
   /** Calls `listener` with each key, until the function it gives is called. */
   onKey(listener: (key: string) => void): () => void {
-    const { input } = this;
+    const input = this.#input;
     if (input === undefined) return () => {};
     const onData = (bytes: Buffer) => {
       for (const [key] of bytes.toString('latin1').matchAll(KEYS)) listener(key);

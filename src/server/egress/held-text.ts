@@ -3,35 +3,35 @@ import type { SharedBuffers } from '../../core/index.ts';
 import { BLOCK_BYTES, contentOfParts, type SizedContent } from '../../fs/index.ts';
 
 export class HeldText {
-  readonly #held: SharedBuffers;
-  readonly #parts: Uint8Array[] = [];
-  #rest = '';
+  private readonly held: SharedBuffers;
+  private readonly parts: Uint8Array[] = [];
+  private rest = '';
 
   constructor(held: SharedBuffers) {
-    this.#held = held;
+    this.held = held;
   }
 
   /** @throws MEMORY_LIMIT */
   add(text: string): void {
-    this.#rest += text;
-    if (this.#rest.length >= BLOCK_BYTES) this.#flush();
+    this.rest += text;
+    if (this.rest.length >= BLOCK_BYTES) this.flush();
   }
 
-  #flush(): void {
-    const part = new TextEncoder().encode(this.#rest);
-    this.#rest = '';
-    this.#held.hold(part);
-    this.#parts.push(part);
+  private flush(): void {
+    const part = new TextEncoder().encode(this.rest);
+    this.rest = '';
+    this.held.hold(part);
+    this.parts.push(part);
   }
 
   /** All that was added. */
   content(): SizedContent {
-    this.#flush();
-    return contentOfParts(this.#parts);
+    this.flush();
+    return contentOfParts(this.parts);
   }
 
   /** Its memory is not needed any more. */
   release(): void {
-    for (const part of this.#parts.splice(0)) this.#held.release(part);
+    for (const part of this.parts.splice(0)) this.held.release(part);
   }
 }

@@ -14,24 +14,24 @@ export async function writePiece(res: ServerResponse, bytes: Uint8Array): Promis
 
 /** The memory of the piece that is being sent. All of a file may be kept for one piece of it. */
 export class HeldPiece {
-  readonly #held: SharedBuffers;
-  #piece: Uint8Array | undefined;
+  private readonly held: SharedBuffers;
+  private piece: Uint8Array | undefined;
 
   constructor(held: SharedBuffers) {
-    this.#held = held;
+    this.held = held;
   }
 
   /** Charges for a piece in place of the one before. @throws MEMORY_LIMIT, and then for neither */
   take(piece: Uint8Array): void {
-    if (piece.buffer === this.#piece?.buffer) return;
+    if (piece.buffer === this.piece?.buffer) return;
     // First, so that a piece as long as the one before always has room.
     this.release();
-    this.#held.hold(piece);
-    this.#piece = piece;
+    this.held.hold(piece);
+    this.piece = piece;
   }
 
   release(): void {
-    if (this.#piece !== undefined) this.#held.release(this.#piece);
-    this.#piece = undefined;
+    if (this.piece !== undefined) this.held.release(this.piece);
+    this.piece = undefined;
   }
 }

@@ -58,7 +58,7 @@ export class RequestExchange implements Exchange {
   readonly started: number;
   route: Route | undefined;
   /** Undefined before the target was read, and once a handler has done with it: a live read may last for days. */
-  private asked: Pick<Exchange, 'query' | 'params'> | undefined;
+  #asked: Pick<Exchange, 'query' | 'params'> | undefined;
   caller: Principal | undefined;
   isLive = false;
   /** The client went away before its answer was complete. */
@@ -66,9 +66,9 @@ export class RequestExchange implements Exchange {
   isOver = false;
   /** What it is about, for the log; only where the log wants to know. */
   about: Readonly<Record<string, string>> | undefined;
-  private controller: AbortController | undefined;
-  private waiting: AbortController | undefined;
-  private name: string | undefined;
+  #controller: AbortController | undefined;
+  #waiting: AbortController | undefined;
+  #name: string | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse, server: ServerContext) {
     this.req = req;
@@ -79,36 +79,36 @@ export class RequestExchange implements Exchange {
     const given = req.headers[REQUEST_HEADERS.requestId];
     // Who names his requests is told the name again; to others it is told where something goes wrong.
     if (given !== undefined && REQUEST_ID.test(given as string)) {
-      this.name = given as string;
-      res.setHeader(HEADERS.requestId, this.name);
+      this.#name = given as string;
+      res.setHeader(HEADERS.requestId, this.#name);
     }
   }
 
   get query(): Query {
-    return this.asked!.query;
+    return this.#asked!.query;
   }
 
   get params(): Readonly<Record<string, string>> {
-    return this.asked!.params;
+    return this.#asked!.params;
   }
 
   /** Its id: the one the client gave it, or one of ours. */
   get id(): string {
-    this.name ??= nextRequestId();
-    return this.name;
+    this.#name ??= nextRequestId();
+    return this.#name;
   }
 
   get signal(): AbortSignal {
-    this.controller ??= new AbortController();
-    if (this.isGivenUp) this.controller.abort();
-    return this.controller.signal;
+    this.#controller ??= new AbortController();
+    if (this.isGivenUp) this.#controller.abort();
+    return this.#controller.signal;
   }
 
   get patience(): AbortSignal {
-    if (this.waiting === undefined) {
+    if (this.#waiting === undefined) {
       const waiting = new AbortController();
       const stop = () => waiting.abort();
-      this.waiting = waiting;
+      this.#waiting = waiting;
       const { socket, res } = this;
       socket.once('end', stop);
       res.once('close', () => {
@@ -117,7 +117,7 @@ export class RequestExchange implements Exchange {
       });
       if (socket.readableEnded || this.isGivenUp) stop();
     }
-    return this.waiting.signal;
+    return this.#waiting.signal;
   }
 
   /**
@@ -137,14 +137,14 @@ export class RequestExchange implements Exchange {
   /** The client has gone. */
   giveUp(): void {
     this.isGivenUp = true;
-    this.controller?.abort();
+    this.#controller?.abort();
   }
 
   /** The route for it is known. */
   begin(route: Route, params: Readonly<Record<string, string>>, query: Query, caller: Principal | undefined): void {
     this.route = route;
     this.caller = caller;
-    this.asked = { query, params };
+    this.#asked = { query, params };
     if (!writes(this.server.logger, 'debug')) return;
     const path = query.has('path') ? { path: query.first('path') } : {};
     const { remoteAddress: address } = this.socket;
@@ -153,7 +153,7 @@ export class RequestExchange implements Exchange {
 
   /** The handler is done with it. */
   forget(): void {
-    this.asked = undefined;
+    this.#asked = undefined;
   }
 
   /** The status that was answered. */

@@ -24,14 +24,14 @@ export class SecureSocket extends TLSSocket {
   /** Whether the handshake is done. */
   isSecure = false;
 
-  private readonly plainAnswer: () => string;
+  readonly #plainAnswer: () => string;
 
   /** @param plainAnswer what a peer is told, in clear text, that speaks HTTP without TLS */
   constructor(wire: Socket, secureContext: SecureContext, plainAnswer: () => string) {
     const size = { highWaterMark: wire.writableHighWaterMark };
     super(wire, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'], ...size });
     this.wire = wire;
-    this.plainAnswer = plainAnswer;
+    this.#plainAnswer = plainAnswer;
     this.once('secure', () => {
       this.isSecure = true;
     });
@@ -45,7 +45,7 @@ export class SecureSocket extends TLSSocket {
       return;
     }
     // Nothing has been encrypted yet, and nothing will be: the connection below takes the answer as it is.
-    this.wire.write(this.plainAnswer(), () => super._destroy(error, done));
+    this.wire.write(this.#plainAnswer(), () => super._destroy(error, done));
   }
 
   override _write(chunk: Uint8Array | string, encoding: BufferEncoding, done: Done): void {

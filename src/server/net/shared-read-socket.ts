@@ -33,7 +33,7 @@ export class SharedReadSocket extends Socket {
 
   constructor(handle: object, { highWaterMark, tcpKeepAlive }: AcceptOptions) {
     memory ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-    const onread = { buffer: memory, callback: (length: number, bytes: Buffer) => this.received(length, bytes) };
+    const onread = { buffer: memory, callback: (length: number, bytes: Buffer) => this.#received(length, bytes) };
     // The last three are what net.Socket sets in its copy of the options: set here, all copies have one hidden class.
     const settled = { emitClose: false, autoDestroy: true, decodeStrings: false };
     const options = { handle, onread, allowHalfOpen: true, highWaterMark, ...settled };
@@ -42,7 +42,7 @@ export class SharedReadSocket extends Socket {
     if (tcpKeepAlive > 0) this.setKeepAlive(true, tcpKeepAlive);
   }
 
-  private received(length: number, bytes: Buffer): boolean {
+  #received(length: number, bytes: Buffer): boolean {
     const part = bytes.subarray(0, length);
     if (this.taker === undefined) return this.push(Buffer.from(part));
     this.taker(part);

@@ -274,7 +274,7 @@ describe('what it prints', () => {
     expect(await start(name, ['-n', file]).result()).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
     // It completes as it is meant to, in a real shell.
     const line = `source '${file}'; COMP_WORDS=(streamfs un); COMP_CWORD=1; COMP_LINE='streamfs un'; COMP_POINT=11; $(complete -p streamfs | sed -E 's/.*-F ([^ ]+).*/\\1/'); echo "\${COMPREPLY[*]}"`;
-    expect((await start('bash', ['-c', line]).result()).stdout).toContain('unmount');
+    expect((await shell(line).result()).stdout).toContain('unmount');
   });
 
   it('the exit codes of its help', async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { Authority } from '../tls/certificates.ts';
 import { type ServerOptions, type ServerProcess, startServer } from './harness/server.ts';
 
-const TOKEN = 'a token of the suite';
+const TOKEN = 'token-of-the-suite';
 
 /** The suite sends no token: what it sends is given one on its way. */
 function withToken(send: typeof fetch): typeof fetch {

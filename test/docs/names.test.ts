@@ -13,7 +13,9 @@ const variables = new Set(
 );
 
 describe('names in the pages', () => {
-  it.each(allPages())('codes in $path are codes of the table, with their status', ({ text }) => {
+  it.each(allPages())('codes in $path are codes of the table, with their status', ({ path, text }) => {
+    // The glossary names constants of the code, which its own test looks up.
+    if (path === 'docs/glossary.md') return;
     const known = new Set([...Object.keys(ERRORS), ...variables, ...Object.keys(core)]);
     const spans = codeSpans(text).filter((span) => /^[A-Z]{2,}(_[A-Z]+)+$/.test(span));
     expect(spans.filter((span) => !known.has(span))).toEqual([]);

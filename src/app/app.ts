@@ -31,7 +31,7 @@ export interface AppOptions {
   address?: string | undefined;
   /** Bytes that streams, files and bodies may take together, instead of the configuration's; 0 for no bound. */
   maxMemory?: number | undefined;
-  /** Listen off loopback although nobody is asked for a token. */
+  /** Allow listening off loopback without tokens. */
   noAuth?: boolean | undefined;
   /** How the log looks, instead of the configuration's. */
   logFormat?: LogFormat | undefined;

@@ -30,7 +30,7 @@ function connectionsFor(wanted: number, logger: PluginLogger): number {
   const most = descriptors - Math.min(RESERVED, descriptors / 2);
   if (wanted === 0 || wanted <= most) return wanted;
   const connections = Math.floor(most);
-  // A few less than the round number of the default are nobody's concern.
+  // Slightly less than the default is not worth a warning.
   const level = connections < wanted / 2 ? 'warn' : 'debug';
   logger[level]('fewer connections than configured: the system allows fewer descriptors', { descriptors, connections });
   return connections;

@@ -1,4 +1,4 @@
-/** The key of signed links, from its file: what is in it is told to nobody, also where it cannot be used. */
+/** The key of signed links, from its file: its content is in no log and no error, also where it cannot be used. */
 import { open } from 'node:fs/promises';
 import type { LinksConfig } from '../config/index.ts';
 import { createError } from '../errors/index.ts';

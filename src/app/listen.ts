@@ -6,7 +6,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use: stop what listens there, or choose another with --addr or server.address',
   EACCES: 'permission denied: ports below 1024 are reserved, choose a higher one with --addr or server.address',
   EADDRNOTAVAIL: 'this machine has no such address: choose another with --addr or server.address',
-  ENOTFOUND: 'nobody knows this host: choose another with --addr or server.address',
+  ENOTFOUND: 'this host is unknown: choose another with --addr or server.address',
   EAFNOSUPPORT: 'this machine has no addresses of that kind: choose another with --addr or server.address',
 };
 

@@ -3,7 +3,7 @@ import type { PluginLogger } from '../fs/index.ts';
 
 export interface Stoppable {
   readonly name: string;
-  /** `deadline` is how long it may take, in milliseconds; afterwards nobody waits for it. */
+  /** `deadline` is how long it may take, in milliseconds; afterwards it is not waited for. */
   stop(deadline: number): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Reads certificate and key, and finds out whether they can be used, before anything goes by them: a server that starts
- * with the wrong ones, or takes them when it is told to read them again, would be one that nobody can connect to.
+ * Reads certificate and key, and finds out whether they can be used, before they are used: no client could connect to a server
+ * with the wrong ones.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

@@ -300,7 +300,7 @@ export class StreamFSClient {
 
   // Links
 
-  /** An address with which somebody who has no token can read, or write, this one path for a while. */
+  /** An address that lets its bearer read, or write, this one path for a while without a token. */
   async createLink(path: string, options: LinkOptions = {}): Promise<Link> {
     const { right = 'read', expiresIn, signal } = options;
     checkWhole('expiresIn', expiresIn, 1000);

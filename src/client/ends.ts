@@ -1,4 +1,4 @@
-/** The reasons for which a read ends (docs/protocol.md): which are an end, and which are somebody's refusal to go on. */
+/** The reasons for which a read ends (docs/protocol.md): which are an end of the stream, and which are a refusal to go on. */
 import { StreamFSClientError } from './errors.ts';
 import type { EndReason } from './follow-types.ts';
 

@@ -64,5 +64,5 @@ export type FollowRecord =
    */
   | { type: 'end'; offset: number; reason: EndReason; status?: string | undefined };
 
-/** `expired`: nobody wrote to the stream for as long as its mount allows, and its path is free again. */
+/** `expired`: the stream was not written for as long as its mount allows, and its path is free again. */
 export type EndReason = 'ended' | 'removed' | 'expired' | 'timeout' | 'shutdown';

@@ -92,7 +92,7 @@ class Follower {
   /** The next byte's offset, once it is known. */
   #cursor: number | undefined;
   #generation: string | undefined;
-  /** When the last byte came, or when following began: by a clock that nobody can set. */
+  /** When the last byte came, or when following began: by the monotonic clock. */
   #lastData = performance.now();
   #failingSince: number | undefined;
 

@@ -213,7 +213,7 @@ export class ExactWrite {
    */
   #mended(failure: StreamFSClientError, sent: Outgoing, progress: Progress): boolean {
     if (failure.code === 'HTTP_413') {
-      // Not the server's own refusal, which has a code: somebody on the way takes no body as long as that.
+      // Not the server's own refusal, which has a code: a proxy on the way does not take a body of this length.
       const most = Math.floor(sent.length / 2);
       if (most < APPEND_SIZES.smallest || !sent.shorten(progress.applied, most))
         throw this.#refusedByProxy(failure, sent.length);

@@ -71,7 +71,7 @@ export const access = {
   tokens: z
     .array(read(token, tokenOf))
     .prefault([])
-    .describe('Who may do what. With tokens, everybody is asked for one; without, nobody is.'),
+    .describe('Who may do what. With tokens, every request needs one; without, none does.'),
   links: links.prefault({}).describe('Signed links, which are good for one path without a token.'),
   allowed_hosts: z
     .array(z.string().min(1))

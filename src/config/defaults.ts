@@ -1,5 +1,5 @@
 /**
- * What holds where nobody configured anything: the only place where it is written, in the words a user would write.
+ * The defaults, as a user would write them. They are written nowhere else.
  * The schema, the sample configuration and the JSON schema are made from it.
  */
 

@@ -45,7 +45,7 @@ export const limits = z.strictObject({
     .describe('Handles open at once; one more takes the place of one whose lease is over. 0: any number.'),
   handle_idle_timeout: duration
     .prefault(L.handle_idle_timeout)
-    .describe('How long a handle stays open that nobody uses. 0: for ever.'),
+    .describe('How long an unused handle stays open. 0: for ever.'),
   mounts: count.prefault(L.mounts).describe('Mounts, those of the configuration included. 0: any number.'),
   path_length: count.prefault(L.path_length).describe('The longest path, in bytes of UTF-8. 0: any length.'),
   path_depth: count.prefault(L.path_depth).describe('Parts a path may have. 0: any number.'),

@@ -105,7 +105,7 @@ function beside(name: string, { file }: Source): string {
 type Plugins = NonNullable<(typeof schema)['_output']['plugins']>;
 type Instance = Extract<Plugins, readonly unknown[]>[number];
 
-/** The mounts that are enabled, in order, and those nobody spoke of that are always there; every problem with them is reported at once. */
+/** The enabled mounts, in order, and those that are always there unless they are disabled; every problem with them is reported at once. */
 function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
   const problems: Problem[] = [];
   const taken = new Map<string, number | undefined>();

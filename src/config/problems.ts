@@ -1,6 +1,6 @@
 /**
  * Says what is wrong with a configuration: which file, which line, which key, what stands there, and what would be
- * right. All problems at once, in the order of the file, since nobody likes to find them one by one.
+ * right. All problems at once, in the order of the file, so that they can be mended in one go.
  */
 import type { z } from 'zod';
 import { createError, hint } from '../errors/index.ts';
@@ -49,7 +49,7 @@ export function toldOf(source: Source, problems: readonly Problem[]): string[] {
   return firstOf(lines, source);
 }
 
-/** Problems told at once: a bracket that is missing can make hundreds, and nobody reads on. */
+/** Problems told at once: a bracket that is missing can make hundreds, more than anybody reads. */
 const MOST_TOLD = 20;
 
 /** The longest line, in characters: a parser may quote all the rest of the file. */

@@ -63,7 +63,7 @@ const server = z.strictObject({
   no_auth: z
     .boolean()
     .default(DEFAULT_SERVER.no_auth)
-    .describe('Allow an address that others can reach, although nobody is asked for a token.'),
+    .describe('Allow listening on an address that others can reach, without tokens.'),
   durable_streams: durableStreamsSetting,
   ...wire,
   ...access,

@@ -23,9 +23,9 @@ interface ServerConfig {
   /** Milliseconds, 0 for none. */
   tcpKeepAlive: number;
   sharedReads: (typeof SHARED_READS)[number];
-  /** Off loopback too, nobody is asked for a token. */
+  /** Listening off loopback is allowed without tokens. */
   noAuth: boolean;
-  /** None: nobody is asked for one. */
+  /** Empty: requests need no token. */
   tokens: readonly TokenConfig[];
   links: LinksConfig;
   /** Names beside addresses that a server on loopback answers to. */

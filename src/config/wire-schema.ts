@@ -32,7 +32,7 @@ export const wire = {
 function originOf(text: string): string {
   const { origin, protocol } = parsed(text);
   if (text.includes('*')) {
-    throw invalid(text, 'no patterns: a page that nobody thought of could use this server; name each origin');
+    throw invalid(text, 'patterns are not allowed: they would let in pages that were not meant; name each origin');
   }
   if (origin === text && (protocol === 'http:' || protocol === 'https:')) return origin;
   if (protocol === 'http:' || protocol === 'https:') throw invalid(text, `expected ${origin}`);

@@ -4,7 +4,7 @@ import type { KeyPath, ParseResult } from './document.ts';
 
 export function parseYamlDocument(text: string): ParseResult {
   const lines = new LineCounter();
-  // A list or a mapping as a key would become a text that nobody wrote, with a warning past our errors.
+  // A list or a mapping as a key would become a string that is not in the text, with a warning on stderr.
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const lineAt = (offset: number) => lines.linePos(offset).line || undefined;
   const [document, second] = 'empty' in documents ? [] : documents;

@@ -34,7 +34,7 @@ export const LIMITS = [
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 
-/** Codes whose text says no more than what the most is. */
+/** Codes whose text names only the limit. */
 type LimitCode = Extract<
   ErrorCode,
   | 'MEMORY_LIMIT'

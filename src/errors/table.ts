@@ -2,7 +2,7 @@
  * Every error StreamFS can answer with: its stable code, its HTTP status and its text.
  *
  * Nothing in the project branches on a text; code does, by `code`. `{name}` in a text is filled in by
- * {@link fail}, which the compiler holds to exactly these names. Texts marked in the contract (C) are kept to the
+ * {@link createError}, which the compiler holds to exactly these names. Texts marked in the contract (C) are kept to the
  * letter, since clients of the original look for words in them.
  *
  * This module imports nothing: core, file systems, server and command line share it.
@@ -130,7 +130,7 @@ export const ERRORS = {
     text: 'this link is not valid: it was changed, is not for this, or who made it may no longer do so; ask for a new one',
   },
   LINK_EXPIRED: { status: 403, text: 'this link has expired: ask for a new one' },
-  NO_LINKS: { status: 409, text: 'there are no links here: nobody is asked for a token, so plain addresses do' },
+  NO_LINKS: { status: 409, text: 'this server needs no links: it asks for no tokens, so plain addresses work' },
   HOST_REFUSED: {
     status: 403,
     text: 'this server does not answer to the name {host}: use 127.0.0.1, [::1] or localhost, or add the name to server.allowed_hosts',
@@ -188,5 +188,5 @@ type Placeholders<T extends string> = T extends `${string}{${infer Name}}${infer
   ? Name | Placeholders<Rest>
   : never;
 
-/** What {@link fail} wants for a code: one value for each name in its text. */
+/** What {@link createError} wants for a code: one value for each name in its text. */
 export type ErrorParams<C extends ErrorCode> = { [K in Placeholders<(typeof ERRORS)[C]['text']>]: string | number };

@@ -71,7 +71,7 @@ export interface OpenOptions {
   lease?: number | undefined;
   /** Who opens it, for those who look at the readers. */
   address?: string | undefined;
-  /** Whose it is to be. Default: nobody's. */
+  /** The account that it counts for. Default: none. */
   account?: Account | undefined;
 }
 
@@ -271,7 +271,7 @@ export class HandleTable {
   }
 
   /**
-   * Closes a handle. Its number is nobody's from this call on, and reads that wait on it end at once (contract 55,
+   * Closes a handle. Its number is unknown from this call on, and reads that wait on it end at once (contract 55,
    * 64). HANDLE_NOT_FOUND where it is closed already.
    */
   async close(id: number): Promise<void> {
@@ -281,7 +281,7 @@ export class HandleTable {
   }
 
   #forget(entry: Entry): void {
-    // Closed already, by whoever was faster.
+    // Another caller has closed it meanwhile.
     if (!this.#entries.delete(entry.id)) return;
     this.#memory?.give(entry.cost);
     entry.account?.give('handles');
@@ -306,7 +306,7 @@ export class HandleTable {
   }
 
   /**
-   * Closes all handles of a mount: their numbers are nobody's from this call on (contract 64). Called by itself when a
+   * Closes all handles of a mount: their numbers are unknown from this call on (contract 64). Called by itself when a
    * mount goes. Its shutdown has just woken the reads that waited, and those are to find the end, not a closed
    * handle (contract 28): so they have their turn first.
    */
@@ -336,7 +336,7 @@ export class HandleTable {
     await this.#closeAll([...this.#entries.values()]);
   }
 
-  /** Nobody waits for an answer about any of these: what fails to close is logged, and gone all the same. */
+  /** There is no caller to get an error: a handle that fails to close is logged and forgotten. */
   async #closeAll(entries: Entry[]): Promise<void> {
     for (const entry of entries) this.#forget(entry);
     const closed = await Promise.allSettled(entries.map(async (entry) => entry.handle.close()));

@@ -9,7 +9,7 @@
  *                  └────► failed ──► (unmount) gone
  *
  * A declared mount that fails stays, with its error, and the others run on (contract 76). One that was asked for at
- * run time and fails leaves nothing behind: whoever asked has the error.
+ * run time and fails leaves nothing behind: the caller gets the error.
  */
 
 import type { MemoryBudget } from '../core/index.ts';
@@ -24,7 +24,7 @@ import type { PluginRegistry } from './plugin-registry.ts';
 
 export interface MountTableOptions {
   registry: PluginRegistry;
-  /** Told of mounts that come, go and fail, and handed to the plugins. Default: nobody. */
+  /** Told of mounts that come, go and fail, and handed to the plugins. Default: no log. */
   logger?: PluginLogger | undefined;
   /** The memory of all mounts together. Default: no bound. */
   memory?: MemoryBudget | undefined;
@@ -198,12 +198,12 @@ export class MountTable extends MountedFileSystem {
   }
 
   /**
-   * Takes a mount away: from this call on its paths are nobody's; its instance shuts down, which gives every reader
+   * Unmounts: from this call on its paths are free; its instance shuts down, which gives every reader
    * the end (contract 28); then the listeners are told, so that its handles go too (contract 64). Mounts that lie
    * inside it stay. A failed mount can be unmounted like any other.
    *
    * MOUNT_NOT_FOUND; MOUNT_BUSY while it starts or is being unmounted already. What a plugin throws when it shuts down
-   * is passed on, once the mount is gone all the same.
+   * is passed on, after the mount is gone.
    */
   async unmount(path: string): Promise<void> {
     const normal = this.normal(path);

@@ -104,7 +104,7 @@ export class MountedFileSystem implements FileSystem {
     return { fileSystem: running(mount), mountPath: mount.path, path: pathInside(path, mount.path) };
   }
 
-  /** Whether a path that no mount covers is a directory all the same. The root always is. */
+  /** Whether a path that no mount covers is a directory, since mounts lie below it. The root always is. */
   #isVirtual(path: string): boolean {
     return path === '/' || this.#tree.hasBelow(path);
   }

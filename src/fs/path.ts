@@ -2,7 +2,7 @@
  * One spelling for every path. Clients send `live`, `/live` and `//live/` and mean the same stream (contract 44);
  * from here on there is only `/live`, so that mounts, plugins and handles can compare paths as texts.
  *
- * Empty parts and `.` parts are dropped, as a POSIX system does. `..` is refused rather than resolved: nobody needs
+ * Empty parts and `.` parts are dropped, as a POSIX system does. `..` is refused rather than resolved: no client needs
  * it on the wire, and a resolved one would let a path that looks like one mount's end up in another.
  */
 import { createError, limitReached } from '../errors/index.ts';

@@ -28,7 +28,7 @@ export interface PluginContext {
   logger: PluginLogger;
   /** The memory of the server, of which the instance's is a part. Default: no bound. */
   memory?: MemoryBudget | undefined;
-  /** Told of limits at which nobody is refused, such as the expiry of a stream. */
+  /** Counts limits that refuse no request, such as the expiry of a stream. */
   limits?: LimitCounters | undefined;
 }
 

@@ -32,7 +32,7 @@ export interface FileInfo {
 
 /** What may make a file says for whom, so that it is counted: see account.ts. */
 export interface CreateOptions {
-  /** Default: nobody's. */
+  /** The account that the file counts for. Default: none. */
   account?: Account | undefined;
   /**
    * Of a stream that is made, or that only readers have opened so far (contract 98). One that exists must have these, or
@@ -94,7 +94,7 @@ export interface FileWriter {
   write(piece: Uint8Array): void | Promise<void>;
   /** Bytes taken so far. */
   readonly written: number;
-  /** Set by whoever writes, to be told when no more can be written although it has nothing to write just now. */
+  /** Set by the caller: called when no more can be written, also between two writes. */
   onStop?: ((error: Error) => void) | undefined;
   /** Of a stream: its end offset after the last piece taken. */
   readonly endOffset?: number | undefined;
@@ -111,7 +111,7 @@ export interface FileWriter {
 }
 
 /**
- * A place to append at, for whoever appends often and little. It holds nothing and needs no closing: unlike a
+ * A place to append at, for many small appends. It holds nothing and needs no closing: unlike a
  * {@link FileWriter} it keeps no stream from expiring, and may be left at any time.
  */
 export interface Appender {
@@ -139,7 +139,7 @@ export interface OpenStreamOptions extends ReaderOptions, CreateOptions {
   role?: ReaderRole | undefined;
 }
 
-/** `link`: somebody who has nothing but a signed link. */
+/** `link`: the reader has a signed link and no token. */
 export type ReaderRole = 'writer' | 'reader' | 'link';
 
 /** A part of a file: `offset` below 0 counts as 0, `size` below 0 as everything; past the end is empty (contract 42). */

@@ -1,5 +1,5 @@
 /**
- * A configuration with a key nobody reads is a mistake of whoever wrote it: every plugin refuses it in the same
+ * A configuration with an unknown key is a mistake: every plugin refuses it in the same
  * words (contract 81), which clients of the original know.
  */
 import { createError } from '../errors/index.ts';

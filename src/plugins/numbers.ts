@@ -1,6 +1,6 @@
 /**
- * Offsets, sizes and modes, checked before memory is taken for them (contract 59). They come from requests, by way
- * of whoever calls a file system.
+ * Offsets, sizes and modes, checked before memory is taken for them (contract 59). They come from requests,
+ * unchecked.
  */
 
 import { createError } from '../errors/index.ts';

@@ -60,7 +60,7 @@ const DEFAULT_GREP_TIME_LIMIT = 10_000;
 /** The longest JSON body, in bytes, where the server is not told otherwise. */
 const DEFAULT_MAX_JSON = 1024 * 1024;
 
-/** When a server that has begun to listen has nothing more urgent to do, in milliseconds. */
+/** Delay after `listen` before the code for digests is loaded, in milliseconds: the first requests come first. */
 const DIGEST_PRELOAD_DELAY_MS = 1000;
 
 /**
@@ -350,7 +350,7 @@ class HttpServer implements StreamFSServer {
     });
   }
 
-  /** The answer is out, or nobody is there any more to get it. */
+  /** The answer is complete, or the client has gone. */
   #over(exchange: RequestExchange): void {
     exchange.isOver = true;
     const { res, socket, status } = exchange;
@@ -417,7 +417,7 @@ class HttpServer implements StreamFSServer {
 
   /**
    * What the parser could not make sense of, and sockets that fail. In the middle of a body it is the body that broke
-   * off: whoever reads it is told, keeps what has come and answers (contract 72). Otherwise the answer is given here.
+   * off: its handler is told, keeps what has come and answers (contract 72). Otherwise the answer is given here.
    */
   #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#exchanges.get(socket);

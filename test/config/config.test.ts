@@ -303,7 +303,7 @@ plugins:
     path: streamfs
 `;
     expect(refusal(text)).toEqual([
-      "c.yaml:2: server.address: invalid address: \"nowhere\" (expected ':8080', '127.0.0.1:8080', '[::1]:8080' or 'localhost:8080')",
+      "c.yaml:2: server.address: invalid address: \"nowhere\" (expected '8080', ':8080', '127.0.0.1:8080', '[::1]:8080' or 'localhost:8080')",
       'c.yaml:3: server.log_level: must be one of trace, debug, info, warn, error, silent, not "verbose"',
       'c.yaml:4: server.max_request_body_bytes: invalid size format: 10 FOO (expected format: number with optional unit B/KB/MB/GB/TB)',
       'c.yaml:5: server.shutdown_timeout: invalid duration format: soon (expected format: seconds, or a number with a unit ms/s/m/h)',

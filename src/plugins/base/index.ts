@@ -1,4 +1,4 @@
-/** For whoever writes a plugin: docs/plugins.md. */
+/** For writers of plugins: docs/plugins.md. */
 export { createError } from '../../errors/index.ts';
 export { refuseUnknownKeys } from '../config-keys.ts';
 export { readValues, sizeValue, textValue } from '../config-values.ts';

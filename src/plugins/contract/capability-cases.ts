@@ -172,7 +172,7 @@ export function capabilityCases(options: ContractOptions): ContractCase[] {
   ];
 }
 
-/** For files that are there to be read, and can be written by nobody. */
+/** For files that can only be read. */
 function readOnlyContentCases(options: ContractOptions): ContractCase[] {
   return [
     caseOf(options, 'reads the same bytes in every way', async ({ fs, path }) => {

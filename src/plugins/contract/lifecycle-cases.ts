@@ -1,4 +1,4 @@
-/** The end of an instance: nobody is left waiting, and nothing is left running. */
+/** The end of an instance: no reader is left waiting, and nothing is left running. */
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { leftRunning } from './left-running.ts';

@@ -1,6 +1,6 @@
 /**
- * A device as a content that goes on until nobody wants more, or its mount is gone. Between two pieces everybody else
- * has a turn: a reader that takes them as fast as they come would keep the event loop to itself.
+ * A device as a content that goes on until its reader leaves, or its mount is gone. Between two pieces the event loop has a
+ * turn: a reader that takes them as fast as they come would block it.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BLOCK_BYTES } from '../../fs/index.ts';

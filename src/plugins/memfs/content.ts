@@ -1,7 +1,7 @@
 /**
  * The bytes of one file: a buffer that grows, and views of it that stay as they are.
  *
- * A view costs no copy. The bytes below `viewed` may be in somebody's hands, so a write below it moves to a new buffer
+ * A view costs no copy. The bytes below `viewed` may still be read by others, so a write below it moves to a new buffer
  * first and leaves the old one to its viewers; a write above it, as in appending, needs no move.
  *
  *   ├──── viewed ────┼──── size ────┼──── capacity ────┤
@@ -27,7 +27,7 @@ export class FileContent {
     this.#memory = memory;
   }
 
-  /** Nobody will ask for this content again: its memory is charged to nobody. Twice is harmless. */
+  /** The content is not used any more: its memory is given back to the budget. Twice is harmless. */
   release(): void {
     if (this.#released) return;
     this.#released = true;

@@ -14,7 +14,7 @@ export interface FileNode {
   readonly kind: 'file';
   /** Another object once the whole file has been replaced: who reads the old one goes on reading that. */
   content: FileContent;
-  /** Who holds on to it: its directory, and every open handle. Its memory is free when nobody does. */
+  /** How many refer to it: its directory, and every open handle. At 0 its memory is given back. */
   users: number;
   mode: number;
   modTime: Date;
@@ -135,7 +135,7 @@ export class Tree {
     this.#detach(path);
   }
 
-  /** The memory of a node, and of all below it, is nobody's any more, but for files that handles still hold. */
+  /** Gives back the memory of a node and of all below it, except of files that handles still hold. */
   #forget(node: Node): void {
     this.#memory?.give(NODE_COST);
     if (node.kind === 'file') leave(node);

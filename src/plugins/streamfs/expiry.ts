@@ -87,7 +87,7 @@ export class Expiry {
     if (deadline !== undefined) deadline.activeAt = this.clock.now();
   }
 
-  /** Lets a stream go that is due: whether it was. For whoever comes to it. */
+  /** Expires a stream that is due, before it is used. Gives whether it was due. */
   expireIfDue(entry: Entry): boolean {
     if (entry.deadline === undefined || this.left(entry, entry.deadline, this.clock.now()) > 0) return false;
     this.expire(entry);

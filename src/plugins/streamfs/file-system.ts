@@ -306,7 +306,7 @@ export class StreamFileSystem extends BaseFileSystem {
     return this.find(path).settings;
   }
 
-  /** An auto-created stream that nobody wrote to is gone with its last reader (contract 36). */
+  /** An auto-created stream that was never written is removed with its last reader (contract 36). */
   private dropIfUnused(entry: Entry): void {
     const { autoCreated, handles, stream, writers } = entry;
     if (autoCreated && handles + writers.size === 0 && stream.readerCount === 0 && stream.totalWritten === 0)
@@ -442,7 +442,7 @@ export class StreamFileSystem extends BaseFileSystem {
     const ofFirst = atomic === undefined ? settings : { ...settings, atomic: settings?.atomic ?? atomic };
     const entry = this.get(path);
     if (entry === undefined) return this.findOrAdd(path, { account, create, settings: ofFirst }, false);
-    // A write, were it of no bytes, makes the stream somebody's (contract 14).
+    // Once written, even with 0 bytes, the stream is not removed with its last reader (contract 14).
     if (isUnclaimed(entry)) this.claim(entry, ofFirst);
     else if (settings !== undefined) this.requireSame(entry, settings);
     entry.autoCreated = false;

@@ -1,5 +1,5 @@
 /**
- * Producers that have been idle for too long are forgotten also where nobody appends any more: what is remembered of
+ * Producers that have been idle for too long are forgotten also where appends have stopped: what is remembered of
  * them is charged for, and a mount may have thousands of streams. One timer for all of a mount.
  */
 import type { MemoryBudget } from '../../core/index.ts';

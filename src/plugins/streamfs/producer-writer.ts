@@ -6,7 +6,7 @@ import type { CloseOptions, FileWriter, ProducerFacts } from '../../fs/index.ts'
 import type { LineHolder, ProducerLine, StreamLines } from './stream-lines.ts';
 import { StreamWriter, type WriterOwner } from './stream-writer.ts';
 
-/** Attempts whose last piece waits for a blocking reader: whoever takes their place must know first what they wrote. */
+/** Attempts whose last piece waits for a blocking reader: a newer attempt must know first what they wrote. */
 const underWay = new WeakMap<Producers, Map<string, Promise<void>>>();
 
 export interface ProducerTarget {

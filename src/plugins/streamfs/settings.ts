@@ -47,7 +47,7 @@ export interface Settings {
   maxStreams: number;
   /** Readers a stream may have at once, handles that read included; Infinity for any number. */
   maxReaders: number;
-  /** Milliseconds after which a stream expires that nobody has written to; 0: never. */
+  /** Milliseconds without a write after which a stream expires; 0: never. */
   idleTimeout: number;
   /** Producers remembered for each stream. */
   maxProducers: number;
@@ -95,7 +95,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: 'writers',
     description:
-      "Which readers may ask for 'block' where it is not the policy of the mount: always, writers (those that may also write there; all where nobody is asked for a token), never",
+      "Which readers may ask for 'block' where it is not the policy of the mount: always, writers (those that may also write there; all where no tokens are required), never",
   },
   {
     name: 'atomic',
@@ -159,7 +159,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     type: 'string',
     required: false,
     default: '0s',
-    description: "When a stream expires that nobody has written to for so long (e.g., '10m', '24h'); 0 for never",
+    description: "Time without a write after which a stream expires (e.g., '10m', '24h'); 0 for never",
   },
   {
     name: 'max_producers',

@@ -1,7 +1,7 @@
 /**
  * A handle on a stream: a reader's cursor with an id, and no copy of anything (contract 57).
  *
- * Positions are the stream's absolute offsets (contract 56). A read that waits holds up nobody: a seek, a close, new
+ * Positions are the stream's absolute offsets (contract 56). A waiting read blocks nothing else: a seek, a close, new
  * bytes or another read's delivery wake it, and it looks again (contract 55). The position moves only when a read is
  * said to have been delivered (contract 54).
  */

@@ -135,7 +135,7 @@ export class Line {
     return this.lines.openLine === this ? this.put(NEWLINE_ALONE, true, 0) : undefined;
   }
 
-  /** The same where nobody could be told that it failed, because the stream is full or has ended. */
+  /** The same where there is no caller to get the error of a stream that is full or has ended. */
   completeQuietly(): void {
     try {
       this.complete()?.catch(ignore);

@@ -19,7 +19,7 @@ export interface Entry {
   readonly path: string;
   readonly stream: RingStream;
   /**
-   * Made because somebody opened it to read: gone with its last reader if nobody has written (contract 36). Its first
+   * Created by opening it for reading: removed with its last reader if it was never written (contract 36). Its first
    * writer says what its settings are (contract 98).
    */
   autoCreated: boolean;

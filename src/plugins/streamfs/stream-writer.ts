@@ -3,7 +3,7 @@ import type { Stream } from '../../core/index.ts';
 import type { CloseOptions, FileWriter } from '../../fs/index.ts';
 import type { Line } from './stream-lines.ts';
 
-/** What a writer tells whoever opened it. */
+/** What a writer calls when it is done. */
 export interface WriterOwner {
   /** The stream is to end. */
   end(status: string | undefined): void;

@@ -1,6 +1,6 @@
 /**
  * What the streams of a mount have come to. Streams and readers count for themselves; here they are added up when
- * somebody asks, and what a stream came to is kept when it goes. So counters never go back, and nothing is counted twice.
+ * asked for, and the counts of a stream are kept when it goes. So counters never go back, and nothing is counted twice.
  * For there may be thousands of streams, only those stand here that do not stand in the table any more.
  */
 import type { Stream } from '../../core/index.ts';

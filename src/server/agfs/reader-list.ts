@@ -1,6 +1,6 @@
 /**
  * Who reads: every live read, and every handle that stands somewhere in a stream. Nothing is kept for this: a reader, its
- * socket and its handle know all there is to know, and are asked when somebody wants to know it.
+ * socket and its handle know all there is to know, and are asked for each list.
  */
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';

@@ -92,7 +92,7 @@ function writeRequest({ query }: Exchange): WriteRequest {
   }
   return {
     path: query.path(),
-    // A stream that would have to be created cannot be of a generation somebody has seen.
+    // A stream that would be created here has a new generation, which no client can have named.
     create: generation === undefined ? query.boolean('create') : false,
     offset: query.integer('offset', { min: 0 }),
     end,

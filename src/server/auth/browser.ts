@@ -18,7 +18,7 @@ const BROWSER = /^Mozilla\//;
 
 /**
  * - `nothing`: no browser, or none that can be told from a program
- * - `own page`: a page of this server asks, or somebody has typed the address in
+ * - `own page`: a page of this server asks, or the address was typed in
  * - `another page`: a page of another origin, or it does not say which
  */
 export function browserSays(headers: HeadersOfRequest): 'nothing' | 'own page' | 'another page' {
@@ -29,7 +29,7 @@ export function browserSays(headers: HeadersOfRequest): 'nothing' | 'own page' |
   return isFromBrowser(headers) ? 'another page' : 'nothing';
 }
 
-/** Whether a request has anything that browsers send. It may be a program's all the same. */
+/** Whether a request has headers that browsers send. Programs may send them too. */
 export function hasSignOfBrowser(headers: HeadersOfRequest): boolean {
   const isFetch = Object.keys(headers).some((name) => name.startsWith('sec-fetch-'));
   return isFetch || headers.origin !== undefined || isFromBrowser(headers);

@@ -43,7 +43,7 @@ const MARK_BYTES = 6;
 /** Seconds since 1970, in the one way that we write them. */
 const EXPIRES = /^[1-9]\d{0,11}$/;
 
-/** Whoever can make links: a token, with what its links are signed with. */
+/** A token that can make links, with the key that they are signed with. */
 interface Issuer {
   readonly caller: Principal;
   readonly mark: string;
@@ -103,7 +103,7 @@ export class Links {
     return { expires, signature: signatureOf(issuer, right, path, String(expires)) };
   }
 
-  /** Whom a link lets in: somebody with its right at its path, and nothing else. @throws LINK_INVALID, LINK_EXPIRED */
+  /** The principal of a link: it has the link's right at the link's path, and no other. @throws LINK_INVALID, LINK_EXPIRED */
   admit(right: LinkRight, query: RequestParameters): Principal {
     const path = normalizePath(query.path(), this.#pathLimits);
     const signature = query.text('signature') ?? '';

@@ -36,13 +36,13 @@ export class Origins {
     const { origin, host, 'sec-fetch-site': site } = req.headers;
     if (origin === undefined && site === undefined) return;
     if (this.listed(req) !== undefined || isShown(req)) return;
-    // `none` is what somebody typed in. A proxy may have changed Host, so what the browser says counts for more.
+    // `none`: the address was typed in. A proxy may have changed Host, so what the browser says counts for more.
     const isOwn = site === undefined ? isAt(origin!, host) : site === 'same-origin' || site === 'none';
     if (!isOwn) throw createError('ORIGIN_REFUSED', { origin: (origin ?? 'another site').slice(0, 100) });
   }
 }
 
-/** Whether somebody followed a link: the answer takes the place of the page that had it, which sees nothing of it. */
+/** Whether the request is a navigation: the answer replaces the page with the link, which cannot read it. */
 function isShown({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }

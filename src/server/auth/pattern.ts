@@ -31,7 +31,7 @@ export class PathPattern {
     return this.#parts.at(-1) === '**' && this.matches(path);
   }
 
-  /** Whether it is for this path or for some path below it: whoever may see those may see the way to them. */
+  /** Whether it covers this path or some path below it: a right there includes seeing the directories on the way. */
   reaches(path: string): boolean {
     return reaches(this.#parts, splitPath(path));
   }

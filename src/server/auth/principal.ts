@@ -1,4 +1,4 @@
-/** Whoever sends a request, and what their token, or the link they have, lets them do. */
+/** Who sends a request, as known from its token or signed link, and which rights that gives. */
 import { createError } from '../../errors/index.ts';
 import {
   type Account,
@@ -47,7 +47,7 @@ export class Principal {
     return patterns.some((pattern) => pattern.matches(normal));
   }
 
-  /** What somebody who reads at this path may do there beside. */
+  /** The role of a reader at this path: whether it may also write there. */
   roleAt(path: string): ReaderRole {
     if (this.#grant.isLink) return 'link';
     return this.may(['write'], path) ? 'writer' : 'reader';

@@ -2,7 +2,7 @@
  * Memory in which runs are laid down for many sockets. Long pieces are used again: making a quarter of a megabyte anew
  * for every turn of the event loop would keep the garbage collector busy with nothing else.
  *
- * A piece may be used again when nobody will send it any more, and every socket has passed on what it was given of it:
+ * A buffer is reused when no reader will send it any more and every socket has passed on what it was given of it:
  * the first is the fan-out's to say (`forget`), the second the sinks' (`pin` while bytes wait in a socket, `unpin`
  * after). A socket that goes away with bytes in it never unpins: its piece is left to the collector.
  */
@@ -37,7 +37,7 @@ export class PooledBuffer {
   bytes: Buffer;
   private readonly memory: Buffer | undefined;
   private pins = 0;
-  /** Nobody will send it any more: only the sockets it waits in keep it. */
+  /** No reader will send it any more: only the sockets it waits in keep it. */
   isForgotten = false;
 
   constructor(size: number) {
@@ -59,7 +59,7 @@ export class PooledBuffer {
     this.reuse();
   }
 
-  /** Nobody will send it any more. */
+  /** No reader will send it any more. */
   forget(): void {
     this.isForgotten = true;
     this.reuse();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { SharedBuffers } from '../../core/index.ts';
 
-/** Writes, and waits until there is room again or nobody is there any more. */
+/** Writes, and waits until there is room again or the peer has gone. */
 export async function writePiece(res: ServerResponse, bytes: Uint8Array): Promise<void> {
   if (res.write(bytes) || res.destroyed) return;
   const waiting = new AbortController();

@@ -252,7 +252,7 @@ export class Sink implements LiveRead {
       this.finish('timeout');
       return;
     }
-    // What still waits has not been silence for the peer; and an answer that is over would be nobody's to look after.
+    // Bytes still queued are not silence; and nothing would watch the socket of an answer that is over.
     if (this.reader.lag > this.heldBack || this.socket.writableLength > 0) {
       this.look = Math.min(MAX_RECHECK_MS, this.look * 2);
       this.timer = setTimeout(tick, Math.max(this.period, this.look), this).unref();

@@ -22,7 +22,7 @@ export interface Transfer {
   last(end: ReadSummary): Buffer;
 }
 
-/** How a read ended, for whoever can carry it behind the bytes. */
+/** How a read ended, for transfers that can say so after the bytes. */
 interface ReadSummary {
   readonly reason: ReadEndReason;
   /** What the writer said of how it ended (contract 100). */

@@ -1,5 +1,5 @@
 /**
- * Where the short bodies of a connection go, and how they are answered. Whoever writes message by message sends one and
+ * Where the short bodies of a connection go, and how they are answered. A client that writes message by message sends one and
  * the same head again and again: what it means is worked out once, and each further one is only compared.
  */
 import { createError } from '../../errors/index.ts';
@@ -50,7 +50,7 @@ export class AppendTarget {
     return end <= bytes.length && this.version === version && this.head.compare(bytes, at, end) === 0;
   }
 
-  /** Whether a client that waits to be told that its body is wanted might be told so in vain: the stream has ended. */
+  /** Whether 100 Continue must not be sent: the stream has ended, so the body would be refused. */
   get isRefused(): boolean {
     return this.expectsContinue && this.appender.isOver;
   }

@@ -119,7 +119,7 @@ export class ChunkedDecoder {
     return true;
   }
 
-  /** A byte of what is read over: any but those that could end a line for somebody. */
+  /** A byte of an ignored part: any but CR and LF, which other parsers may take as the end of a line. */
   private passOver(byte: number, state: State): State {
     const isText = byte >= SPACE ? byte !== 127 : byte === TAB;
     return isText && ++this.beside <= MAX_FRAMING_BYTES ? state : 'broken';

@@ -6,8 +6,8 @@
  *               ▼                                   │
  *     ──────► head ──► body, short: kept until whole, then appended
  *              │ ├───► upload, long: given on as it comes ──► answered
- *              │ ├───► live read: the socket is the sink's for good
- *              │ └───► anything else, and anything that is wrong: node:http's for good, from this head on
+ *              │ ├───► live read: the sink owns the socket from here on
+ *              │ └───► anything else, and anything invalid: handed to node:http, from this head on
  *              ▼
  *            closed
  *
@@ -38,7 +38,7 @@ import { UploadBody } from './upload-body.ts';
 
 /**
  * `busy`: something is waited for, and nothing is read; `refused`: what comes is dropped until the client has gone;
- * `left`: the socket is somebody else's, or closed.
+ * `left`: handed to node:http or to a sink, or closed.
  */
 type State = 'head' | 'body' | 'upload' | 'busy' | 'refused' | 'left';
 
@@ -391,7 +391,7 @@ export class FastPathConnection implements Upload {
     return this.state === 'left' || this.state === 'refused';
   }
 
-  /** The client has closed its side: what it has sent is answered all the same, one after the other. */
+  /** The client has closed its sending side: the requests it has sent are still answered, in order. */
   private readonly onEnd = (): void => {
     if (!this.isReading) return;
     if (this.state === 'body') this.breakOff();

@@ -15,7 +15,7 @@ export interface FastPathHost {
   lastFollow: KnownRequest | undefined;
   /** Lets a request in, and gives whose it is where that matters; or throws as it would be answered. */
   admit(route: Route, query: Query, headers: HeadersOfRequest & { host: string }): Principal | undefined;
-  /** Gives a connection to node:http for good. */
+  /** Hands a connection to node:http. It does not come back. */
   handOver(socket: Socket): void;
   /** An exchange of a connection is over. */
   done(socket: Socket): void;

@@ -1,4 +1,4 @@
-/** For how long one and the same thing has been waited for, seen at each look at the time. */
+/** Time since the awaited state last changed, sampled by the sweep. */
 export class IdleTimer {
   private awaited = '';
   private since = 0;

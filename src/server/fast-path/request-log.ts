@@ -15,7 +15,7 @@ export class RequestLog {
   began = performance.now();
   private readonly socket: Socket;
   private readonly server: FastPathHost;
-  /** For the log, where that wants to know: of a connection that is gone nobody can tell it any more. */
+  /** For debug logs. Read at the start: `remoteAddress` is undefined after the socket has closed. */
   private readonly address: string | undefined;
   private isBusy = false;
 
@@ -53,7 +53,7 @@ export class RequestLog {
     this.log(writeFile, status, milliseconds);
   }
 
-  /** A live read is over. What it took is none of the figures: that is how long somebody wanted to listen. */
+  /** A live read is over. Its duration is in no histogram: it says how long the client listened, not how fast the server is. */
   followed(): void {
     this.server.done(this.socket);
     this.log(readFile, 200, performance.now() - this.began);

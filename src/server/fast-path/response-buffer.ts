@@ -36,7 +36,7 @@ export class ResponseBuffer {
     });
   }
 
-  /** Sends what there is, and waits for nobody: it was the last. */
+  /** Sends what is buffered, without waiting for more: it was the last answer. */
   sendLast(): void {
     this.send();
     this.isBlocked = false;

@@ -6,9 +6,9 @@ import { ChunkedDecoder } from './chunked.ts';
 export class UploadBody implements BodySource {
   readonly socket: Socket;
   readonly length: number | undefined;
-  /** Whoever takes it asks for a pause. */
+  /** The consumer has asked for a pause. */
   isPaused = false;
-  /** All of it has come, whether somebody took it or not. */
+  /** All of it has arrived, consumed or not. */
   isOver = false;
   /** It is not encoded as it should be: what comes is no body any more, nor anything else. */
   isBroken = false;

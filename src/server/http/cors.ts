@@ -1,6 +1,6 @@
 /**
  * What lets pages of listed origins read answers (CORS). Without listed origins no answer has any of these headers.
- * Tokens are sent by a page itself, never by its browser on its own, so credentials are allowed to nobody.
+ * Tokens are sent by a page itself, never by its browser on its own, so `Access-Control-Allow-Credentials` is never sent.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DURABLE_ANSWER_HEADERS, DURABLE_REQUEST_HEADERS, headersIn } from '../../protocol/index.ts';
@@ -20,7 +20,7 @@ const EXPOSED = ['Allow', 'Retry-After', 'WWW-Authenticate', ...headersIn('answe
   ', ',
 );
 
-/** How long a browser need not ask again whether it may, in seconds: also how long it goes by what no longer holds. */
+/** How long a browser may cache the answer to a preflight, in seconds: a change of the origins takes effect that late. */
 const MAX_AGE = '600';
 
 /** Before anything is answered, so that refusals can be read as well. */

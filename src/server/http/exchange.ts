@@ -121,7 +121,7 @@ export class RequestExchange implements Exchange {
   }
 
   /**
-   * Settles when the answers before this one are out, or nobody is there any more to get it.
+   * Settles when the answers before this one are out, or the client has gone.
    *
    * @throws what it is to be refused with: then it is the last on its connection
    */

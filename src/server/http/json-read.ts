@@ -14,7 +14,7 @@ export interface JsonLimits extends BodyLimits {
   memory: HeapMemory;
 }
 
-/** What was read, and what is charged for it: to be given back when nobody has it any more. */
+/** What was read, and the memory charged for it, to be released once it is not used any more. */
 export interface JsonBody {
   readonly value: Readonly<Record<string, unknown>>;
   readonly charged: number;

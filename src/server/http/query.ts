@@ -1,6 +1,6 @@
 /**
  * The parameters of a query, read by type. Each reader checks its value and says, by name, what was wrong and what
- * would be right. Parameters nobody asks for are ignored: clients of the original may send more than we know.
+ * would be right. Unknown parameters are ignored: clients of the original may send more than we know.
  */
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { QueryParameter } from '../../protocol/index.ts';

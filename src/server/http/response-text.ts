@@ -37,7 +37,7 @@ export function canAnswer(socket: Duplex): boolean {
   return socket.writable && !(socket instanceof SecureSocket && !socket.isSecure);
 }
 
-/** The answer to a write, with what stands before and behind the end offset, for whoever answers many. */
+/** The answer to a write, split before and after the end offset, so that it is made once for many writes. */
 export function writtenParts(written: number, generation: string): [before: string, behind: string] {
   const body = `${JSON.stringify({ message: `Written ${written} bytes` })}\n`;
   const text = headText(200, {

@@ -36,7 +36,7 @@ export interface Route {
   readonly body?: 'content' | 'ignored' | undefined;
   /** What to do instead of sending a body, where it takes none. Default: see unused-body.ts. */
   readonly insteadOfBody?: string | undefined;
-  /** What whoever asks must be allowed to, where tokens are asked for. */
+  /** What the caller must be allowed to do, where tokens are required. */
   readonly permission: Permission;
   /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */
   readonly link?: LinkRight | undefined;
@@ -68,7 +68,7 @@ export interface ServerContext {
   /** Memory, limits, and how often they were reached. */
   readonly limits: Limits;
   readonly metrics: ServerMetrics;
-  /** Undefined where nobody could be asked for a token. */
+  /** Undefined on a server without tokens. */
   readonly links: Links | undefined;
 }
 
@@ -87,7 +87,7 @@ export interface Exchange {
    */
   readonly patience: AbortSignal;
   readonly server: ServerContext;
-  /** Whose token it is; undefined where nobody is asked for one. */
+  /** Whose token it is; undefined where none is required. */
   readonly caller: Principal | undefined;
   /** Its id in the log. */
   readonly id: string;

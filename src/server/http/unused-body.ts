@@ -1,5 +1,5 @@
 /**
- * Bodies where they are of no use. What would be thrown away is refused, since whoever sent it meant something by it; nothing,
+ * Bodies where they are of no use. What would be thrown away is refused, since the client meant something by it; nothing,
  * written as an empty JSON value, is what some clients send with every request.
  */
 

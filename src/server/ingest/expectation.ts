@@ -1,6 +1,6 @@
 /**
- * Clients that send `Expect: 100-continue` wait to be told that their body is wanted. They are told by whoever begins to
- * read it: what is refused before that is refused without a body.
+ * Clients that send `Expect: 100-continue` wait to be told that their body is wanted. 100 Continue is sent when reading
+ * begins: what is refused before that is refused without a body.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
@@ -11,7 +11,7 @@ export function expectContinue(req: IncomingMessage, res: ServerResponse): void 
   waiting.set(req, res);
 }
 
-/** The body is about to be read. A client that has begun to send it all the same need not be told. */
+/** The body is about to be read. A client that has begun to send it is not waiting. */
 export function askForBody(req: IncomingMessage): void {
   const res = waiting.get(req);
   if (res === undefined) return;
@@ -19,7 +19,7 @@ export function askForBody(req: IncomingMessage): void {
   if (req.readableLength === 0 && !req.complete && !res.headersSent && !res.destroyed) res.writeContinue();
 }
 
-/** Whether the client still waits: nobody can know whether the body will come once it has been answered. */
+/** Whether the client still waits: after an answer without 100 Continue it may or may not send the body. */
 export function waitsToBeAsked(req: IncomingMessage): boolean {
   return waiting.has(req);
 }

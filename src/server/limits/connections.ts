@@ -60,7 +60,7 @@ interface Connection {
   account: Account | undefined;
 }
 
-/** Whoever serves a connection and wants to look at the time now and then. */
+/** What serves a connection and has timeouts of its own: asked at each sweep. */
 interface ConnectionOwner {
   /** Bytes that have come and wait for it. */
   held(): number;
@@ -347,7 +347,7 @@ export class Connections {
 
   /**
    * Looks at all of them: who takes nothing, and who sends nothing. `passed` is the time since the last look in which
-   * they could do so, in milliseconds. Gives the bytes of bodies that are here and that nobody has taken in.
+   * they could do so, in milliseconds. Gives the bytes of bodies that have arrived and are not consumed yet.
    */
   sweep(passed: number): number {
     this.#time += passed;

@@ -35,7 +35,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   stallTimeout: 300_000,
 };
 
-/** The part of the memory that bodies may take which nobody has taken in yet: half of what may wait in sockets. */
+/** The part of the memory that bodies may take that have arrived and are not consumed yet: half of what may wait in sockets. */
 export const INCOMING_SHARE = 1 / 16;
 
 /** The part of the memory that all that waits in sockets may take, in either direction. */

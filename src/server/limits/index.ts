@@ -95,7 +95,7 @@ export class Limits {
 
   #sweep(): void {
     const { connections } = this;
-    // After the event loop was held up nobody can be blamed for what nobody could do meanwhile: timers come first then.
+    // After a blocked event loop, peers could not be served either: timers must run before peers are judged.
     const now = this.clock.now();
     const passed = Math.min(now - this.#lookedAt, 2 * this.#period);
     this.#lookedAt = now;

@@ -9,7 +9,7 @@ import { QUEUED_SHARE } from './defaults.ts';
 
 /** What several reads are sent, as it is seen from here. */
 interface SharedRuns {
-  /** What is remembered for those that have yet to come to it. What nobody came to since the last time is forgotten. */
+  /** Drops encoded bytes kept for readers still behind that no reader has used since the last call. */
   recent(): readonly Uint8Array[];
   /** Remembers nothing of it any more. */
   forget(): void;
@@ -125,8 +125,8 @@ export class LiveReads {
   }
 
   /**
-   * Bytes that were laid down for many, are not counted yet, and are remembered in case somebody else comes to the same
-   * place. What nobody came for in a second is forgotten; and all of it, where there is no room for it.
+   * Bytes that were laid down for many, are not counted yet, and are kept in case another reader comes to the same
+   * place. What no reader used within a second is dropped; and all of it, where there is no room for it.
    */
   #remembered(counted: ReadonlyMap<ArrayBufferLike, number>, room: number): number {
     const shared = new Set<LiveRead['shared']>();

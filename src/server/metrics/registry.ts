@@ -1,8 +1,8 @@
 /**
  * What can be measured of a server, and its text for Prometheus (exposition format 0.0.4).
  *
- * Nothing is pushed: whoever has something to tell says once what it is and how to find it out, and is asked when
- * somebody looks. What is counted anyway costs nothing more that way. Names follow Prometheus' conventions: base units,
+ * Nothing is pushed: each part registers once what a value is and how to read it, and is asked at
+ * each scrape. What is counted anyway costs nothing more that way. Names follow Prometheus' conventions: base units,
  * `_total` for what only grows.
  */
 export type Labels = Readonly<Record<string, string>>;

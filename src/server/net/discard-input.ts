@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { SharedReadSocket } from './shared-read-socket.ts';
 
 export function discardInput(socket: Socket): void {
-  // node:http lets go of what it reads without the socket's help when somebody listens; after that nothing is to be copied.
+  // A listener for `data` makes node:http stop reading by its own parser; the shared reads then need no copies.
   socket.removeAllListeners('data').on('data', drop);
   if (socket instanceof SharedReadSocket) socket.taker = drop;
   socket.resume();

@@ -49,7 +49,7 @@ export class SecureHttpServer extends HttpServer {
   }
 }
 
-/** Renegotiation lets a peer have handshakes for nothing, and nobody needs it; TLS 1.3 has none. */
+/** Renegotiation is off: it lets a peer cause handshakes at no cost of its own, and TLS 1.3 has none. */
 const SECURE_OPTIONS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
 
 /** @throws what OpenSSL has against them */

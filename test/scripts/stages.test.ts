@@ -157,6 +157,7 @@ describe('npm test as a process', () => {
   const TSDOWN = `
     const out = process.argv[process.argv.indexOf('--out-dir') + 1];
     require('node:fs').mkdirSync(out + '/cli', { recursive: true });
+    require('node:fs').writeFileSync(out + '/cli/manual.js', 'exports.manualPages = () => new Map();');
   `;
   const TOOLS = { biome: '', tsc: '', knip: '', publint: '', attw: '', tsdown: TSDOWN, vitest: VITEST };
 

@@ -3,7 +3,10 @@
  * prints the seed that finds it again at once, and the smallest case that was found.
  */
 import { parseArgs } from 'node:util';
+import { endWithNpm } from './end-with-npm.mjs';
 import { runTool } from './run.mjs';
+
+endWithNpm();
 
 /** The tests of each target, below test/. */
 const ALL = {

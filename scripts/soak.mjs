@@ -4,7 +4,10 @@
  */
 import { join } from 'node:path';
 import { build } from './build.mjs';
+import { endWithNpm } from './end-with-npm.mjs';
 import { ROOT, run, runTool } from './run.mjs';
+
+endWithNpm();
 
 const OUT = join(ROOT, 'node_modules', '.cache', 'streamfs', 'soak');
 

@@ -8,9 +8,11 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
+import { endWithNpm } from './end-with-npm.mjs';
 import { install } from './install.mjs';
 import { ROOT } from './run.mjs';
 
+endWithNpm();
 const failed = (await install()) || (await build({ ifNeeded: true }));
 if (failed) {
   process.exitCode = failed;

@@ -10,9 +10,12 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
+import { endWithNpm } from './end-with-npm.mjs';
 import { install } from './install.mjs';
 import { runTool, runToolWith } from './run.mjs';
 import { runSteps, stepsOf } from './stages.mjs';
+
+endWithNpm();
 
 const folder = mkdtempSync(join(tmpdir(), 'streamfs-test-'));
 let count = { passed: 0, failed: 1 };

@@ -155,7 +155,7 @@ export class StreamFileSystem extends BaseFileSystem {
     this.requireWritable(path);
     const entry = this.get(path);
     if (entry === undefined) this.add(path, false, options);
-    else if (isUnclaimed(entry)) this.claim(entry, options.settings);
+    else if (options.settings !== undefined && isUnclaimed(entry)) this.claim(entry, options.settings);
     else {
       if (options.settings !== undefined) this.requireSame(entry, options.settings);
       throw createError('STREAM_EXISTS', { path });

@@ -15,14 +15,14 @@ const KNOWN = new Set([
  * How many complete answers there are in `bytes`, and whether one said that none would follow. Throws where they are no
  * answers, or not such as the protocol has.
  *
- * @param methods of the requests, in order: an answer to HEAD has no body
+ * @param methods of the requests, in order: an answer to HEAD has no body; none where they are not known
  */
 export function checkAnswers(bytes: Buffer, methods: readonly string[]): { count: number; closes: boolean } {
   let rest = bytes;
   let count = 0;
   let closes = false;
   while (rest.length > 0) {
-    const isHead = methods[count] === 'HEAD' || (methods.includes('HEAD') && isFollowedByAnswer(rest));
+    const isHead = methods[count] === 'HEAD' || (methods.length === 0 && isFollowedByAnswer(rest));
     const found = next(rest, isHead);
     if (found === undefined) return { count, closes };
     const { answer, after } = found;

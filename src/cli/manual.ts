@@ -8,7 +8,7 @@ import { version } from '../app/version.ts';
 import { EXAMPLES } from './examples.ts';
 import { EXIT } from './exit-codes.ts';
 import { type CliIo, Messages } from './io.ts';
-import { buildProgram } from './program.ts';
+import { buildProgram, documentedCommands } from './program.ts';
 import { VALUES } from './values.ts';
 
 /**
@@ -18,10 +18,7 @@ import { VALUES } from './values.ts';
  */
 export function manualPages(date: string): Map<string, string> {
   const program = programTree();
-  const commands = program
-    .createHelp()
-    .visibleCommands(program)
-    .filter((command) => command.name() !== 'help');
+  const commands = documentedCommands(program);
   const pages = new Map([['streamfs.1', mainPage(program, commands, date)]]);
   for (const command of commands) pages.set(`streamfs-${command.name()}.1`, commandPage(command, date));
   return pages;

@@ -290,6 +290,12 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
   return { command: program, exitCode: () => exitCode };
 }
 
+/** The commands that help, manual and reference are about: not the hidden ones, and not `help` itself. */
+export function documentedCommands(program: Command): Command[] {
+  const visible = program.createHelp().visibleCommands(program);
+  return visible.filter((command) => command.name() !== 'help');
+}
+
 function examplesHelp(examples: readonly Example[]): string {
   const lines = examples.map(({ line, does }) => `  ${does}:\n    ${line}`);
   return `\nExamples:\n${lines.join('\n')}\n\nOptions of every command, and what the values mean: streamfs help options`;

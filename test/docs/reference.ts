@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { EXAMPLES } from '../../src/cli/examples.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { Messages } from '../../src/cli/io.ts';
-import { buildProgram } from '../../src/cli/program.ts';
+import { buildProgram, documentedCommands } from '../../src/cli/program.ts';
 import { VALUES } from '../../src/cli/values.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
@@ -26,19 +26,12 @@ export function commands(): Command {
   return buildProgram(io, new Messages(io)).command;
 }
 
-/** Those that help shows. */
-function visibleCommands(): Command[] {
-  const program = commands();
-  const visible = program.createHelp().visibleCommands(program);
-  return visible.filter((command) => command.name() !== 'help');
-}
-
 // ── pieces, which written pages and the reference share ─────────────────────────────────────────────────────────────────
 
 function commandTable(): string {
   return table(
     ['command', 'what it does'],
-    visibleCommands().map((command) => [code(usageOf(command)), plain(command.description())]),
+    documentedCommands(commands()).map((command) => [code(usageOf(command)), plain(command.description())]),
   );
 }
 
@@ -149,7 +142,7 @@ function commandLine(): string {
     '## Command line',
     'Options of every command:',
     optionTable(program),
-    ...visibleCommands().flatMap((command) => [
+    ...documentedCommands(program).flatMap((command) => [
       `### ${code(`streamfs ${command.name()}`)}`,
       plain(`${capital(command.description())}.`),
       `Usage: ${code(`streamfs ${usageOf(command)}`)}`,

@@ -42,13 +42,12 @@ export function startOf(stored: StoredStream, text: string | undefined): number 
   if (offset > endOffset) throw invalid(text, `the stream ends at ${durableOffset(stream, endOffset)}`);
   const earliest = earliestOf(stored);
   if (offset < earliest) throw createError('OFFSET_GONE', { offset, earliest }, { earliest });
-  return roundedDown(stored, offset);
+  return roundedDown(stored, offset, earliest);
 }
 
 /** The place between appends or messages at or before an offset that is retained. */
-function roundedDown(stored: StoredStream, offset: number): number {
+function roundedDown(stored: StoredStream, offset: number, earliest: number): number {
   const stream = internalOf(stored.stream);
-  const earliest = earliestOf(stored);
   if (formOf(stored.settings.type) !== 'json') return Math.max(earliest, stream.chunkStart(offset));
   return stream.lineStart(offset) ?? earliest;
 }

@@ -4,13 +4,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AppendId } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
+import { parseInteger } from '../../units/index.ts';
+import { DATA_SHARE } from '../http/json-body.ts';
 import type { Exchange } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { bodyTooLarge, gatherBody } from '../http/whole-body.ts';
 import { formOf } from './form.ts';
 
-/** How many times as long as other JSON a body of messages may be: they are data. */
-const DATA_SHARE = 4;
 /** The longest name of a producer, in characters. */
 const MAX_PRODUCER_ID = 256;
 const WHOLE = /^(?:0|[1-9]\d*)$/;
@@ -69,8 +69,8 @@ export function producerOf(headers: IncomingHttpHeaders): AppendId | undefined {
 }
 
 function numberOf(name: string, text: string): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
+  const number = parseInteger(text);
+  if (number !== undefined) return number;
   throw createError('PRODUCER_HEADERS', { reason: `${name} must be a whole number from 0 to 2^53 - 1` });
 }
 

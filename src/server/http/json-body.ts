@@ -28,8 +28,8 @@ export async function bodyLimit({ req, server }: Exchange, path: string): Promis
   return limit;
 }
 
-/** How many times as long as other JSON the body of a write may be, whose `data` is content. */
-const DATA_SHARE = 4;
+/** How many times as long as other JSON a body may be that is content: the `data` of a write, messages of a stream. */
+export const DATA_SHARE = 4;
 
 /** Half of a character: UTF-8 cannot say it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;

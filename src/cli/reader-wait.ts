@@ -1,4 +1,5 @@
 /** Waiting until somebody reads a stream, before its first byte is written. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isClientError, type StreamFSClient } from '../client/index.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './io.ts';
@@ -49,7 +50,8 @@ async function untilReadersAreThere(wait: ReaderWait, stopped: AbortSignal): Pro
     }
     told = there;
     if (there >= readers) return;
-    await pause(signal);
+    // An abort ends the wait, and the loop.
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -62,16 +64,4 @@ async function readersOf({ client, path }: ReaderWait): Promise<number> {
     if (isClientError(error) && (error.kind !== 'http' || error.status === 404 || error.status >= 500)) return 0;
     throw error;
   }
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, LOOK_MS);
-    signal.addEventListener('abort', done);
-  });
 }

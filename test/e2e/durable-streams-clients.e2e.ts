@@ -2,10 +2,10 @@
 import { DurableStream, IdempotentProducer, stream as readStream } from '@durable-streams/client';
 import { type ChangeEvent, MaterializedState } from '@durable-streams/state';
 import { expect, it } from 'vitest';
-import { startServer } from './harness/server.ts';
+import { server as startedServer } from './harness/server.ts';
 
 async function server(streamfs: Record<string, string> = {}) {
-  const running = await startServer({ streamfs, server: { durable_streams: { long_poll_timeout: '500ms' } } });
+  const running = await startedServer({ streamfs, server: { durable_streams: { long_poll_timeout: '500ms' } } });
   return (name: string) => `${running.url}/v1/stream/${name}`;
 }
 

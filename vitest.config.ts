@@ -8,6 +8,14 @@ const LONG = [
   'test/e2e/durable-streams-configurations.e2e.ts',
 ];
 
+/** What waits for real time-outs, stalled peers and cut connections: `.ci/run` runs it, as many files at a time as `e2e`. */
+const FAULTS = [
+  'test/e2e/faults/**',
+  'test/e2e/lasting-writers.e2e.ts',
+  'test/e2e/memory.e2e.ts',
+  'test/e2e/slow-reader.e2e.ts',
+];
+
 /** What compares figures with recorded ones: nothing runs beside it. */
 const ALONE = ['test/e2e/cost.e2e.ts'];
 
@@ -20,6 +28,14 @@ const END_TO_END = {
   globalSetup: 'test/e2e/build.setup.ts',
   ...DEADLINES,
 };
+
+/** More than there are cores: the files wait for much, of programs that start and times that pass. */
+const END_TO_END_WORKERS = 3;
+
+/** Patterns of test files, from patterns that may name a whole folder. */
+function testsOf(patterns: readonly string[]): string[] {
+  return patterns.map((each) => each.replace(/\*\*$/, '**/*.e2e.ts'));
+}
 
 /**
  * `unit` runs on the sources and needs nothing built. The others run the built package.
@@ -45,9 +61,8 @@ export default defineConfig({
           ...END_TO_END,
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.ts', 'test/e2e/**/*.test.ts'],
-          exclude: [...ALONE, ...LONG],
-          // More than there are cores: they wait for much, of programs that start and times that pass.
-          maxWorkers: 3,
+          exclude: [...ALONE, ...FAULTS, ...LONG],
+          maxWorkers: END_TO_END_WORKERS,
           sequence: { groupOrder: 1 },
         },
       },
@@ -63,10 +78,19 @@ export default defineConfig({
       {
         test: {
           ...END_TO_END,
-          name: 'long',
-          include: LONG.map((each) => each.replace(/\*\*$/, '**/*.e2e.ts')),
-          fileParallelism: false,
+          name: 'faults',
+          include: testsOf(FAULTS),
+          maxWorkers: END_TO_END_WORKERS,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          ...END_TO_END,
+          name: 'long',
+          include: testsOf(LONG),
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

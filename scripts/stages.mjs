@@ -93,7 +93,12 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
   const withOthers = otherNodes.map((node) => [
     vitest(`with ${node}`, ['unit', 'e2e', 'e2e-alone'], { node, only: DEPEND_ON_NODE }),
   ]);
-  return [...steps, [vitest('fuzzing, load and the benchmark', ['long'])], ...withOthers];
+  return [
+    ...steps,
+    [vitest('faults', ['faults'])],
+    [vitest('fuzzing, load and the benchmark', ['long'])],
+    ...withOthers,
+  ];
 }
 
 /**

@@ -2,8 +2,8 @@
  * `npm test`: everything that has to hold before a change goes in. The last line is always `N passed, N failed`: tests,
  * and one for each stage that is not made of tests.
  *
- * `npm test -- --long` goes on with what takes longer: fuzzing, load of every kind, the benchmark, and what depends most
- * on Node with each further Node that `STREAMFS_OTHER_NODES` names, as `PATH` names folders.
+ * `npm test -- --long` goes on with what takes longer: faults, fuzzing, load of every kind, the benchmark, and what
+ * depends most on Node with each further Node that `STREAMFS_OTHER_NODES` names, as `PATH` names folders.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

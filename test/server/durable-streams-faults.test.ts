@@ -1,0 +1,189 @@
+/** Durable Streams where something breaks: connections, servers, memory (contract 105). */
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { MemoryBudget } from '../../src/core/index.ts';
+import { HostCheck, Tokens } from '../../src/server/index.ts';
+import { type StartOptions, start, wire } from './harness.ts';
+
+const durableStreams = { mount: '/s', prefixes: ['/v1/stream', '/api/v1x'], longPollTimeout: 50 };
+
+const withStreams = (options: StartOptions = {}) =>
+  start({ mounted: { '/s': 'streamfs' }, durableStreams, ...options });
+
+const TEXT = { 'Content-Type': 'text/plain' };
+
+describe('Durable Streams: a connection that is cut', () => {
+  it('contract 105: an append whose connection is cut, at any byte, is there whole or not at all, and once after a repetition', async () => {
+    const { port, call } = await withStreams();
+    const body = '{"text":"é"}';
+    const request = [
+      'POST /v1/stream/cut HTTP/1.1',
+      'Host: localhost',
+      'Content-Type: application/json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Producer-Id: p',
+      'Producer-Epoch: 0',
+    ].join('\r\n');
+    await call('PUT', '/api/v1x/cut', { headers: { 'Content-Type': 'application/json' } });
+    const length = Buffer.byteLength(`${request}\r\nProducer-Seq: 00\r\n\r\n${body}`);
+    let expected = 0;
+    for (let cut = 0; cut <= length; cut += 3) {
+      const bytes = Buffer.from(`${request}\r\nProducer-Seq: ${expected}\r\n\r\n${body}`);
+      const connection = await wire(port);
+      connection.send(bytes.subarray(0, cut));
+      connection.socket.end();
+      await connection.closed();
+      const now = (await call('GET', '/api/v1x/cut')).json() as unknown as unknown[];
+      expect([expected, expected + 1]).toContain(now.length);
+      const again = await call('POST', '/api/v1x/cut', {
+        body,
+        headers: {
+          'Content-Type': 'application/json',
+          'Producer-Id': 'p',
+          'Producer-Epoch': '0',
+          'Producer-Seq': String(expected),
+        },
+      });
+      expect(again.status).toBe(now.length > expected ? 204 : 200);
+      expected++;
+    }
+    expect((await call('GET', '/api/v1x/cut')).json()).toEqual(
+      Array.from({ length: expected }, () => JSON.parse(body)),
+    );
+  });
+
+  it('contract 105: an append that is under way when the server stops is not there in part', async () => {
+    const running = await withStreams();
+    const { call, mounts, port } = running;
+    await call('PUT', '/api/v1x/a', { body: 'before', headers: TEXT });
+    const connection = await wire(port);
+    connection.send(
+      'POST /v1/stream/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf',
+    );
+    await call('GET', '/health');
+    const stream = await mounts.openStream('/s/a', { start: { offset: 0 }, create: false });
+    await running.stop();
+    expect(await connection.closed()).not.toMatch(/^HTTP\/1\.1 20/);
+    const got: Buffer[] = [];
+    if (stream.kind === 'live') {
+      for await (const record of stream.reader) if (record.type === 'data') got.push(Buffer.from(record.data));
+    }
+    expect(Buffer.concat(got).toString()).toBe('before');
+  });
+
+  it.each(['long-poll', 'sse'])('contract 105: a %s reader that goes away is no reader any more', async (mode) => {
+    const { call, port } = await withStreams({ durableStreams: { ...durableStreams, longPollTimeout: 60_000 } });
+    await call('PUT', '/api/v1x/a', { headers: TEXT });
+    const readers = async () => (await call('GET', '/readers')).json().readers as unknown as unknown[];
+    const connection = await wire(port);
+    connection.send(`GET /v1/stream/a?offset=now&live=${mode} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    while ((await readers()).length < 1) await nextTurn();
+    connection.socket.destroy();
+    while ((await readers()).length > 0) await nextTurn();
+    expect((await call('POST', '/api/v1x/a', { body: 'x', headers: TEXT })).status).toBe(204);
+  });
+});
+
+describe('Durable Streams: memory', () => {
+  it('contract 105: forks take no more memory than there is: the oldest history gives way, and readers are told', async () => {
+    const memory = new MemoryBudget(4_000_000);
+    const { call } = await withStreams({ memory });
+    const content = Array.from({ length: 100_000 }, (_, n) => String(n).padStart(9, '0')).join('');
+    await call('PUT', '/api/v1x/a', { body: content, headers: TEXT });
+    const names = ['a'];
+    for (let n = 0; n < 12; n++) {
+      const headers = { ...TEXT, 'Stream-Forked-From': `/v1/stream/${names.at(-1)}` };
+      expect((await call('PUT', `/api/v1x/f${n}`, { headers })).status).toBe(201);
+      names.push(`f${n}`);
+      expect(memory.used).toBeLessThanOrEqual(4_000_000);
+    }
+    let shortened = 0;
+    for (const name of names) {
+      const { text, headers } = await call('GET', `/api/v1x/${name}`);
+      const earliest = String(headers['stream-earliest-offset'] ?? '_0').split('_')[1];
+      expect(text === content.slice(Number(earliest))).toBe(true);
+      if (text.length < content.length) shortened++;
+    }
+    expect(shortened).toBeGreaterThan(0);
+  });
+});
+
+describe('Durable Streams: what it shares with every request', () => {
+  it('contract 49, 105: refuses a host that is not its own', async () => {
+    const { port } = await withStreams({ hosts: new HostCheck([]) });
+    const connection = await wire(port);
+    connection.send('GET /v1/stream/a HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
+    expect(await connection.closed()).toMatch(/^HTTP\/1\.1 4\d\d [\s\S]*"code":"HOST_REFUSED"/);
+  });
+
+  it('contract 105: a signed link for the stream is good for reading it, in every mode, and for nothing else', async () => {
+    const hash = createHash('sha256').update('secret').digest('hex');
+    const tokens = new Tokens([{ name: 't', sha256: hash, paths: ['/**'], rights: ['read', 'write', 'admin'] }]);
+    const { call } = await withStreams({ tokens });
+    const auth = { Authorization: 'Bearer secret' };
+    await call('PUT', '/api/v1x/a', { body: 'text', headers: { ...TEXT, ...auth } });
+    const link = await call('POST', '/links', { body: JSON.stringify({ path: '/s/a' }), headers: auth });
+    expect(link.status).toBe(200);
+    const { url } = link.json() as { url?: string };
+    const signed = new URL(String(url), 'http://localhost').searchParams;
+    const query = `expires=${signed.get('expires')}&signature=${encodeURIComponent(String(signed.get('signature')))}`;
+    expect((await call('GET', `/api/v1x/a?${query}`)).text).toBe('text');
+    expect((await call('GET', `/api/v1x/a?offset=now&live=long-poll&${query}`)).status).toBe(204);
+    expect((await call('POST', `/api/v1x/a?${query}`, { body: 'x', headers: TEXT })).status).toBe(401);
+    expect((await call('GET', `/api/v1x/b?${query}`)).status).toBeGreaterThanOrEqual(401);
+  });
+
+  it('contract 105: an HTTP/1.0 client reads server-sent events until the connection closes', async () => {
+    const { call, port } = await withStreams();
+    await call('PUT', '/api/v1x/a', { body: 'one', headers: { ...TEXT, 'Stream-Closed': 'true' } });
+    const connection = await wire(port);
+    connection.send('GET /v1/stream/a?offset=-1&live=sse HTTP/1.0\r\nHost: localhost\r\n\r\n');
+    const answer = await connection.closed();
+    expect(answer.toLowerCase()).not.toContain('transfer-encoding');
+    expect(answer).toMatch(/\r\n\r\nevent: data\ndata:one\n\nevent: control\n[\s\S]*\n\n$/);
+  });
+
+  it('contract 105: CR and CRLF of a text come as line feeds over server-sent events, and as they are otherwise', async () => {
+    const { call } = await withStreams();
+    await call('PUT', '/api/v1x/a', { body: 'a\rb\r\nc', headers: { ...TEXT, 'Stream-Closed': 'true' } });
+    expect((await call('GET', '/api/v1x/a?offset=-1&live=sse')).text).toContain(
+      'event: data\ndata:a\ndata:b\ndata:c\n\n',
+    );
+    expect((await call('GET', '/api/v1x/a')).text).toBe('a\rb\r\nc');
+  });
+});
+
+describe('Durable Streams: rows of the table of both protocols', () => {
+  it('contract 105: the last lines of a stream of JSON are its last messages, and a handle reads its lines', async () => {
+    const { call, post } = await withStreams();
+    const JSON_TYPE = { 'Content-Type': 'application/json' };
+    await call('PUT', '/api/v1x/j', { body: '[1,{"a":"x\\ny"},3]', headers: JSON_TYPE });
+    await call('POST', '/api/v1x/j', { body: '4', headers: { ...JSON_TYPE, 'Stream-Closed': 'true' } });
+    expect((await call('GET', '/files?path=/s/j&stream=true&last_lines=2')).text).toBe('3\n4\n');
+    const opened = (await call('POST', '/handles/open?path=/s/j&flags=0')).json() as { handle_id?: number };
+    const read = await call('GET', `/handles/${opened.handle_id}/read?size=100&offset=0`);
+    expect(read.text).toBe('1\n{"a":"x\\ny"}\n3\n4\n');
+    await post(`/handles/${opened.handle_id}/close`, {});
+  });
+
+  it('contract 99, 105: a stream that AGFS created with type=text/plain is text', async () => {
+    const { call } = await withStreams();
+    await call('PUT', '/files?path=/s/t&type=text/plain&end=true', { body: 'line\n  indented' });
+    const read = await call('GET', '/api/v1x/t?offset=-1&live=sse');
+    expect(read.headers['stream-sse-data-encoding']).toBeUndefined();
+    expect(read.text).toContain('event: data\ndata:line\ndata:   indented\n\n');
+    const page = await call('GET', '/api/v1x/t');
+    expect([page.headers['content-type'], page.headers['stream-closed']]).toEqual(['text/plain', 'true']);
+  });
+
+  it('contract 105: an append of up to 64 KiB is a chunk to a reader of frames', async () => {
+    const { call } = await withStreams();
+    await call('PUT', '/api/v1x/b', { body: 'abc', headers: TEXT });
+    await call('POST', '/api/v1x/b', { body: 'defg', headers: { ...TEXT, 'Stream-Closed': 'true' } });
+    const frames = await call('GET', '/files?path=/s/b&stream=true&format=frames');
+    expect(frames.body.includes('abc')).toBe(true);
+    const stat = (await call('GET', '/stat?path=/s/b')).json() as { meta?: { Content?: Record<string, unknown> } };
+    expect(JSON.stringify(stat)).toContain('"ended"');
+  });
+});

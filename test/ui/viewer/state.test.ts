@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { textOfReading } from '../../../ui/viewer/connection/reading.ts';
+import { followStart, parseViewState, viewStateQuery } from '../../../ui/viewer/view-state.ts';
+
+const parse = (query: string) => parseViewState(new URLSearchParams(query));
+const query = (text: string) =>
+  new URLSearchParams(
+    Object.entries(viewStateQuery(parse(text))).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  ).toString();
+
+describe('the state of the view in the address', () => {
+  it.each([
+    '',
+    'view=hex&offset=100',
+    'from=live&time=utc&wrap=1&unfold=1',
+    'view=log&q=a+b%26c&regex=1&case=1&invert=1&filter=1&context=5',
+  ])('is the same after it was read and written: %j', (text) => {
+    expect(query(text)).toBe(text);
+  });
+
+  it.each([
+    'view=evil',
+    'offset=-1',
+    'offset=1e9',
+    'offset=99999999999999999999',
+    'from=earlier',
+    'time=<script>',
+    'context=-3',
+    'wrap=yes',
+    'token=abc',
+  ])('that makes no sense is as if it were not there: %j', (text) => {
+    expect(query(text)).toBe('');
+  });
+
+  it('asks the stream for where it begins', () => {
+    expect(followStart(parse('offset=7').start)).toEqual({ offset: 7, onExpired: 'skip' });
+    expect(followStart(parse('from=live').start)).toEqual({ from: 'live' });
+    expect(followStart(parse('').start)).toHaveProperty('last');
+    expect(parse('context=1000').context).toBe(50);
+  });
+});
+
+describe('what a read is doing', () => {
+  const facts = { silentFor: undefined, offset: 10, lag: 0 };
+  it('is said in a word, with the reason', () => {
+    const phases = [
+      [{ kind: 'connecting' }, 'connecting', ''],
+      [{ kind: 'history' }, 'history', 'reading what is retained'],
+      [{ kind: 'live' }, 'live', ''],
+      [
+        { kind: 'reconnecting', until: 5000, attempt: 2, why: 'connection refused' },
+        'reconnecting in 4 s',
+        'connection refused',
+      ],
+      [{ kind: 'reconnecting', until: 900, attempt: 2, why: 'cut' }, 'reconnecting', 'cut'],
+      [{ kind: 'ended', reason: 'ended', status: 'exit 3' }, 'ended', 'its writer ended it: exit 3'],
+      [{ kind: 'ended', reason: 'removed' }, 'ended', 'it was removed'],
+      [{ kind: 'refused', why: 'no right', code: 'FORBIDDEN' }, 'refused', 'no right'],
+    ] as const;
+    for (const [phase, state, detail] of phases) {
+      expect(textOfReading({ ...facts, phase }, 1000)).toMatchObject({ state, detail });
+    }
+  });
+
+  it('is never live while nothing comes', () => {
+    expect(textOfReading({ ...facts, phase: { kind: 'live' }, silentFor: 4200 }, 0)).toMatchObject({
+      state: 'silent',
+      tone: 'bad',
+      detail: 'nothing from the server for 4 s',
+    });
+  });
+});

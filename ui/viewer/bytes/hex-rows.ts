@@ -1,0 +1,155 @@
+/**
+ * Bytes as rows of sixteen, at their offsets in the stream, within a number of bytes: older ones are dropped. Where bytes
+ * are missing between two that are there, a row says so.
+ */
+export const HEX_ROW_BYTES = 16;
+
+export const HEX_LIMIT_BYTES = 4 * 1024 * 1024;
+
+const BLOCK_BYTES = 64 * 1024;
+
+export type HexRow =
+  /** `bytes` begin at `column` of the row, whose first place is at `offset`. */
+  { type: 'bytes'; offset: number; column: number; bytes: Uint8Array } | { type: 'gap'; from: number; to: number };
+
+/** Bytes without a hole. */
+interface Part {
+  from: number;
+  to: number;
+  /** Blocks of 64 KiB; the first begins at a multiple of 16. */
+  base: number;
+  blocks: Uint8Array[];
+  /** The number of its first row, and whether that is a gap before it. */
+  firstRow: number;
+  gap: { from: number; to: number } | undefined;
+}
+
+export class HexRows {
+  readonly #limit: number;
+  readonly #parts: Part[] = [];
+  #bytes = 0;
+  #first = 0;
+
+  constructor(limit = HEX_LIMIT_BYTES) {
+    this.#limit = limit;
+  }
+
+  get first(): number {
+    return this.#first;
+  }
+
+  get end(): number {
+    const last = this.#parts.at(-1);
+    return last === undefined ? this.#first : last.firstRow + rowsOf(last);
+  }
+
+  /** Of what is kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** `data` is copied. What does not follow the last byte comes after a gap. */
+  append(offset: number, data: Uint8Array): void {
+    if (data.length === 0) return;
+    let last = this.#parts.at(-1);
+    if (last === undefined || last.to !== offset) {
+      const gap = last !== undefined && offset > last.to ? { from: last.to, to: offset } : undefined;
+      const firstRow = this.end;
+      last = { from: offset, to: offset, base: offset - (offset % HEX_ROW_BYTES), blocks: [], firstRow, gap };
+      this.#parts.push(last);
+    }
+    this.#bytes += data.length;
+    for (let rest = data; rest.length > 0; ) {
+      const at = last.to - last.base;
+      const block = Math.floor(at / BLOCK_BYTES);
+      last.blocks[block] ??= new Uint8Array(BLOCK_BYTES);
+      const part = rest.subarray(0, BLOCK_BYTES - (at % BLOCK_BYTES));
+      last.blocks[block].set(part, at % BLOCK_BYTES);
+      last.to += part.length;
+      rest = rest.subarray(part.length);
+    }
+    this.#drop();
+  }
+
+  at(row: number): HexRow | undefined {
+    const part = this.#parts.findLast(({ firstRow }) => firstRow <= row);
+    if (part === undefined || row < this.#first || row >= part.firstRow + rowsOf(part)) return undefined;
+    let index = row - part.firstRow;
+    if (part.gap !== undefined) {
+      if (index === 0) return { type: 'gap', ...part.gap };
+      index -= 1;
+    }
+    const aligned = part.from - (part.from % HEX_ROW_BYTES);
+    const offset = aligned + index * HEX_ROW_BYTES;
+    const from = Math.max(offset, part.from);
+    const to = Math.min(offset + HEX_ROW_BYTES, part.to);
+    // A row does not go over the end of a block, as both begin at a multiple of 16.
+    const at = from - part.base;
+    const block = part.blocks[Math.floor(at / BLOCK_BYTES)]!;
+    const bytes = block.subarray(at % BLOCK_BYTES, (at % BLOCK_BYTES) + to - from);
+    return { type: 'bytes', offset, column: from - offset, bytes };
+  }
+
+  /** The row with the byte at `offset`, or the nearest one. */
+  rowOf(offset: number): number {
+    const part = this.#parts.findLast(({ from }) => from <= offset);
+    if (part === undefined) return this.#first;
+    const aligned = part.from - (part.from % HEX_ROW_BYTES);
+    const index = Math.floor((Math.min(offset, part.to - 1) - aligned) / HEX_ROW_BYTES);
+    return part.firstRow + index + (part.gap === undefined ? 0 : 1);
+  }
+
+  /** The bytes from `from` up to `to`, as far as they are kept, of one part. */
+  slice(from: number, to: number): Uint8Array {
+    const bytes: number[] = [];
+    for (let row = this.rowOf(from); row <= this.rowOf(to - 1); row++) {
+      const found = this.at(row);
+      if (found?.type !== 'bytes') continue;
+      for (const [i, byte] of found.bytes.entries()) {
+        const offset = found.offset + found.column + i;
+        if (offset >= from && offset < to) bytes.push(byte);
+      }
+    }
+    return Uint8Array.from(bytes);
+  }
+
+  /** Drops whole blocks from the front. */
+  #drop(): void {
+    while (this.#bytes > this.#limit) {
+      const part = this.#parts[0]!;
+      if (part.blocks.length <= 1) {
+        if (this.#parts.length === 1) return;
+        this.#bytes -= part.to - part.from;
+        this.#parts.shift();
+        this.#first = this.#parts[0]!.firstRow;
+        continue;
+      }
+      part.blocks.shift();
+      part.base += BLOCK_BYTES;
+      this.#bytes -= part.base - part.from;
+      part.firstRow += Math.ceil((part.base - (part.from - (part.from % HEX_ROW_BYTES))) / HEX_ROW_BYTES);
+      if (part.gap !== undefined) part.firstRow += 1;
+      part.gap = undefined;
+      part.from = part.base;
+      this.#first = part.firstRow;
+    }
+  }
+}
+
+function rowsOf({ from, gap, to }: Part): number {
+  const aligned = from - (from % HEX_ROW_BYTES);
+  return Math.ceil((to - aligned) / HEX_ROW_BYTES) + (gap === undefined ? 0 : 1);
+}
+
+/** `00 01 02 …` with a wider space in the middle, and the same as characters. */
+export function hexText(column: number, bytes: Uint8Array): { hex: string; characters: string } {
+  let hex = '';
+  let characters = '';
+  for (let i = 0; i < HEX_ROW_BYTES; i++) {
+    const byte = i < column ? undefined : bytes[i - column];
+    if (i > 0) hex += i === HEX_ROW_BYTES / 2 ? '  ' : ' ';
+    hex += byte === undefined ? '  ' : byte.toString(16).padStart(2, '0');
+    characters += byte === undefined ? ' ' : byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·';
+  }
+  return { hex, characters };
+}

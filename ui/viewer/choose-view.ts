@@ -1,0 +1,35 @@
+/** Which view a stream comes up in: as its type says, else as its bytes look. */
+import { OCTET_STREAM } from '../../src/protocol/index.ts';
+import type { Sniffed } from './bytes/sniff.ts';
+import type { ViewName } from './view-state.ts';
+
+/** Undefined where the type says nothing. */
+export function viewOfType(type: string | undefined): ViewName | undefined {
+  const essence = (type ?? '').split(';')[0]!.trim().toLowerCase();
+  if (essence === '' || essence === OCTET_STREAM) return undefined;
+  if (essence === 'application/json') return 'json';
+  if (essence.startsWith('image/') || essence === 'multipart/x-mixed-replace') return 'image';
+  if (essence.startsWith('audio/') || essence.startsWith('video/')) return 'media';
+  return essence.startsWith('text/') || /json|ndjson/.test(essence) ? 'log' : undefined;
+}
+
+export function viewOfBytes(sniffed: Sniffed): ViewName {
+  switch (sniffed.kind) {
+    case 'text':
+      return 'log';
+    case 'json':
+    case 'terminal':
+    case 'image':
+      return sniffed.kind;
+    case 'audio':
+    case 'video':
+      return 'media';
+    case 'binary':
+      return 'hex';
+  }
+}
+
+/** The `charset` of a type. */
+export function charsetOf(type: string | undefined): string | undefined {
+  return /;\s*charset="?([^";\s]+)/i.exec(type ?? '')?.[1];
+}

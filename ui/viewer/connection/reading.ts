@@ -1,0 +1,68 @@
+/**
+ * What a read is doing, from what is known and nothing else: the records that came, when something last came, and how far
+ * the stream is. Silence is never taken for a live connection.
+ *
+ *     connecting ──open──► history ──caught-up──► live ──cut──► reconnecting ──open──► history …
+ *         └──refused                                └──end──► ended
+ */
+
+export type Phase =
+  | { kind: 'connecting' }
+  | { kind: 'history' }
+  | { kind: 'live' }
+  | { kind: 'reconnecting'; until: number; attempt: number; why: string }
+  | { kind: 'ended'; reason: string; status?: string | undefined }
+  | { kind: 'refused'; why: string; code: string };
+
+export interface ReadingFacts {
+  phase: Phase;
+  /** Milliseconds since something came, where that is longer than two heartbeats; else undefined. */
+  silentFor: number | undefined;
+  /** The next byte's offset. */
+  offset: number | undefined;
+  /** Bytes that the stream has and this page has not; undefined where it is not known. */
+  lag: number | undefined;
+}
+
+export interface ReadingText {
+  /** A word or two. */
+  state: string;
+  detail: string;
+  tone: 'good' | 'busy' | 'bad' | 'over';
+}
+
+const END_REASONS: Readonly<Record<string, string>> = {
+  ended: 'its writer ended it',
+  removed: 'it was removed',
+  expired: 'it was unused for too long',
+  timeout: 'nothing came for as long as was asked',
+  shutdown: 'the server stopped',
+};
+
+export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): ReadingText {
+  if (silentFor !== undefined && (phase.kind === 'live' || phase.kind === 'history')) {
+    return { state: 'silent', detail: `nothing from the server for ${Math.floor(silentFor / 1000)} s`, tone: 'bad' };
+  }
+  switch (phase.kind) {
+    case 'connecting':
+      return { state: 'connecting', detail: '', tone: 'busy' };
+    case 'history':
+      return { state: 'history', detail: 'reading what is retained', tone: 'busy' };
+    case 'live':
+      return { state: 'live', detail: '', tone: 'good' };
+    case 'reconnecting': {
+      const left = Math.max(0, Math.ceil((phase.until - now) / 1000));
+      return { state: left > 0 ? `reconnecting in ${left} s` : 'reconnecting', detail: phase.why, tone: 'bad' };
+    }
+    case 'ended': {
+      const reason = END_REASONS[phase.reason] ?? phase.reason;
+      return {
+        state: 'ended',
+        detail: phase.status === undefined ? reason : `${reason}: ${phase.status}`,
+        tone: 'over',
+      };
+    }
+    case 'refused':
+      return { state: 'refused', detail: phase.why, tone: 'bad' };
+  }
+}

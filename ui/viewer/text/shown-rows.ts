@@ -1,0 +1,184 @@
+/**
+ * Which rows a list shows: all, or those a filter lets through with some lines around them. A place in the list has a
+ * number that stays the same for as long as it is there, as rows have.
+ */
+import { stripAnsi } from './ansi.ts';
+import type { LineStore } from './line-store.ts';
+import type { Matcher } from './matcher.ts';
+
+export type Place =
+  /** A row of the store. */
+  | { type: 'row'; number: number; isContext: boolean }
+  /** So many lines are left out here. */
+  | { type: 'hidden'; count: number };
+
+export interface ShownRows {
+  readonly first: number;
+  readonly end: number;
+  /** Places from here on may be others after the next `update`. */
+  readonly settled: number;
+  at(place: number): Place;
+  /** The place of the row, or of those it is hidden among; `end` where it is neither. */
+  placeOf(number: number): number;
+  /** Takes up what has changed in the store, until the clock says `deadline`. False: there is more to do. */
+  update(deadline?: number): boolean;
+}
+
+/** How many rows are looked at between two looks at the clock. */
+const STEP = 256;
+
+export class AllRows implements ShownRows {
+  readonly #store: LineStore;
+  #end: number;
+  #settled: number;
+
+  constructor(store: LineStore) {
+    this.#store = store;
+    this.#settled = store.end;
+    this.#end = store.end;
+  }
+
+  get first(): number {
+    return this.#store.first;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  get settled(): number {
+    return this.#settled;
+  }
+
+  at(place: number): Place {
+    return { type: 'row', number: place, isContext: false };
+  }
+
+  placeOf(number: number): number {
+    return Math.min(Math.max(number, this.first), this.#end);
+  }
+
+  update(): boolean {
+    this.#settled = this.#store.end;
+    this.#end = this.#settled + (this.#store.partial === undefined ? 0 : 1);
+    return true;
+  }
+}
+
+/** A place as a number: a row with its lowest bit for context, or how many are hidden, negative. */
+type Coded = number;
+
+export class FilteredRows implements ShownRows {
+  readonly #store: LineStore;
+  readonly #matcher: Matcher;
+  readonly #context: number;
+  readonly #places: Coded[] = [];
+  /** The number of the first place in `#places`, and how many at its beginning are gone. */
+  #base = 0;
+  #head = 0;
+  #settled = 0;
+  /** The next row to look at. */
+  #next: number;
+  /** The last row that is shown, and up to where lines after a hit are shown. */
+  #lastShown: number;
+  #showUntil = -1;
+
+  /** `context`: lines before and after each hit. */
+  constructor(store: LineStore, matcher: Matcher, context: number) {
+    this.#store = store;
+    this.#matcher = matcher;
+    this.#context = context;
+    this.#next = store.first;
+    this.#lastShown = store.first - 1;
+  }
+
+  get first(): number {
+    return this.#base + this.#head;
+  }
+
+  get end(): number {
+    return this.#base + this.#places.length;
+  }
+
+  get settled(): number {
+    return this.#settled;
+  }
+
+  at(place: number): Place {
+    const coded = this.#places[place - this.#base]!;
+    if (coded < 0) return { type: 'hidden', count: -coded };
+    return { type: 'row', number: Math.floor(coded / 2), isContext: coded % 2 === 1 };
+  }
+
+  placeOf(number: number): number {
+    let low = this.first;
+    let high = this.end;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.#rowNear(middle) < number) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  update(deadline = Number.POSITIVE_INFINITY): boolean {
+    this.#places.length = this.#settled - this.#base;
+    this.#drop();
+    this.#next = Math.max(this.#next, this.#store.first);
+    while (this.#next < this.#store.end) {
+      const until = Math.min(this.#next + STEP, this.#store.end);
+      for (; this.#next < until; this.#next++) this.#look(this.#next);
+      if (performance.now() >= deadline) break;
+    }
+    this.#settled = this.end;
+    const isDone = this.#next === this.#store.end;
+    if (isDone && this.#store.partial !== undefined) {
+      // What the line that is not complete adds is taken back with the next update.
+      const [lastShown, showUntil] = [this.#lastShown, this.#showUntil];
+      this.#look(this.#store.end);
+      [this.#lastShown, this.#showUntil] = [lastShown, showUntil];
+    }
+    return isDone;
+  }
+
+  #look(number: number): void {
+    const row = this.#store.at(number)!;
+    // What happened to the stream is always shown: it is what a filter must not hide.
+    const isHit = row.kind !== 'line' || this.#matcher.test(stripAnsi(row.text));
+    if (isHit) {
+      const from = Math.max(
+        this.#lastShown + 1,
+        row.kind === 'line' ? number - this.#context : number,
+        this.#store.first,
+      );
+      if (from > this.#lastShown + 1) this.#places.push(-(from - this.#lastShown - 1));
+      for (let before = from; before < number; before++) this.#places.push(before * 2 + 1);
+      this.#places.push(number * 2);
+      this.#lastShown = number;
+      if (row.kind === 'line') this.#showUntil = number + this.#context;
+    } else if (number <= this.#showUntil) {
+      this.#places.push(number * 2 + 1);
+      this.#lastShown = number;
+    }
+  }
+
+  /** Takes away the places of rows that are no longer kept. */
+  #drop(): void {
+    const { first } = this.#store;
+    this.#lastShown = Math.max(this.#lastShown, first - 1);
+    while (this.#head < this.#places.length && this.#rowNear(this.#base + this.#head) < first) this.#head += 1;
+    if (this.#head > 4096 && this.#head * 2 > this.#places.length) {
+      this.#places.splice(0, this.#head);
+      this.#base += this.#head;
+      this.#head = 0;
+    }
+  }
+
+  /** The row of a place; for hidden ones the last of them. */
+  #rowNear(place: number): number {
+    const coded = this.#places[place - this.#base]!;
+    if (coded >= 0) return Math.floor(coded / 2);
+    const next = this.#places[place - this.#base + 1];
+    return next === undefined ? this.#lastShown : Math.floor(next / 2) - 1;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The state of the viewer as it stands in the address: where it begins, which view it is, what is searched for. It is
+ * shared with others, so whatever is there need not make sense, and what does not is as if it were not there.
+ */
+import type { FollowOptions } from '../../src/client/index.ts';
+import { NO_SEARCH, type Search } from './text/matcher.ts';
+
+export const VIEWS = ['log', 'terminal', 'json', 'hex', 'image', 'media'] as const;
+export type ViewName = (typeof VIEWS)[number];
+
+export const TIMES = ['off', 'local', 'utc', 'relative'] as const;
+export type Times = (typeof TIMES)[number];
+
+export type Start = { type: 'recent' } | { type: 'earliest' } | { type: 'live' } | { type: 'offset'; offset: number };
+
+export interface ViewState {
+  /** Undefined: by the type of the stream, or by its bytes. */
+  view: ViewName | undefined;
+  start: Start;
+  search: Search;
+  /** Only hits are shown, with `context` lines around each. */
+  isFiltered: boolean;
+  context: number;
+  times: Times;
+  isWrapped: boolean;
+  /** JSON lines are laid out. */
+  isUnfolded: boolean;
+}
+
+/** What is shown of a long history where nothing else is asked for: it is there in a moment. */
+export const RECENT_BYTES = 8 * 1024 * 1024;
+
+const DEFAULT_CONTEXT = 2;
+const MAX_CONTEXT = 50;
+
+export function parseViewState(query: URLSearchParams): ViewState {
+  const context = wholeNumber(query.get('context'));
+  return {
+    view: oneOf(VIEWS, query.get('view')),
+    start: startOf(query),
+    search: {
+      ...NO_SEARCH,
+      text: query.get('q') ?? '',
+      isRegex: query.get('regex') === '1',
+      isCaseSensitive: query.get('case') === '1',
+      isInverted: query.get('invert') === '1',
+    },
+    isFiltered: query.get('filter') === '1',
+    context: context === undefined ? DEFAULT_CONTEXT : Math.min(context, MAX_CONTEXT),
+    times: oneOf(TIMES, query.get('time')) ?? 'off',
+    isWrapped: query.get('wrap') === '1',
+    isUnfolded: query.get('unfold') === '1',
+  };
+}
+
+/** What to write to the address: `undefined` takes a name away, since what goes without saying is not said. */
+export function viewStateQuery(state: ViewState): Record<string, string | undefined> {
+  const { context, isFiltered, isUnfolded, isWrapped, search, start, times, view } = state;
+  const flag = (on: boolean) => (on ? '1' : undefined);
+  return {
+    view,
+    from: start.type === 'earliest' || start.type === 'live' ? start.type : undefined,
+    offset: start.type === 'offset' ? String(start.offset) : undefined,
+    q: search.text === '' ? undefined : search.text,
+    regex: flag(search.isRegex),
+    case: flag(search.isCaseSensitive),
+    invert: flag(search.isInverted),
+    filter: flag(isFiltered),
+    context: context === DEFAULT_CONTEXT ? undefined : String(context),
+    time: times === 'off' ? undefined : times,
+    wrap: flag(isWrapped),
+    unfold: flag(isUnfolded),
+  };
+}
+
+/** How the stream is asked for it. An offset that is gone is no error: what is lost shows as a gap. */
+export function followStart(start: Start): Pick<FollowOptions, 'from' | 'last' | 'offset' | 'onExpired'> {
+  switch (start.type) {
+    case 'recent':
+      return { last: RECENT_BYTES };
+    case 'earliest':
+    case 'live':
+      return { from: start.type };
+    case 'offset':
+      return { offset: start.offset, onExpired: 'skip' };
+  }
+}
+
+function startOf(query: URLSearchParams): Start {
+  const offset = wholeNumber(query.get('offset'));
+  if (offset !== undefined) return { type: 'offset', offset };
+  const from = oneOf(['earliest', 'live'] as const, query.get('from'));
+  return from === undefined ? { type: 'recent' } : { type: from };
+}
+
+function oneOf<T extends string>(known: readonly T[], text: string | null): T | undefined {
+  return known.find((each) => each === text);
+}
+
+function wholeNumber(text: string | null): number | undefined {
+  if (text === null || !/^\d{1,16}$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}

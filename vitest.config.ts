@@ -49,7 +49,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/**/*.test.ts'],
+          include: ['test/**/*.test.ts', 'ui/**/*.test.ts'],
           exclude: ['test/e2e/**'],
           ...DEADLINES,
           maxWorkers: 2,
@@ -69,10 +69,19 @@ export default defineConfig({
       {
         test: {
           ...END_TO_END,
+          name: 'browser',
+          include: ['test/browser/**/*.browser.ts'],
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...END_TO_END,
           name: 'e2e-alone',
           include: ALONE,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -81,7 +90,7 @@ export default defineConfig({
           name: 'faults',
           include: testsOf(FAULTS),
           maxWorkers: END_TO_END_WORKERS,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
       {
@@ -90,7 +99,7 @@ export default defineConfig({
           name: 'long',
           include: testsOf(LONG),
           fileParallelism: false,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
         },
       },
     ],

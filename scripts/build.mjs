@@ -7,12 +7,16 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { buildUi } from './build-ui.mjs';
 import { ROOT, runTool } from './run.mjs';
 
 const DIST = join(ROOT, 'dist');
 const CACHE = join(ROOT, 'node_modules', '.cache', 'streamfs');
 const STAMP = join(CACHE, 'build');
-const INPUTS = ['src', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsdown.config.ts', 'scripts/build.mjs'];
+const INPUTS = [
+  ...['src', 'ui', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsdown.config.ts'],
+  ...['scripts/build.mjs', 'scripts/build-ui.mjs'],
+];
 
 /** A hash of the names and contents of everything the build reads. */
 function fingerprint() {
@@ -56,6 +60,9 @@ export async function build({ ifNeeded = false, write } = {}) {
   try {
     const code = await runTool('tsdown', ['--out-dir', aside], { env, quiet: true, write });
     if (code !== 0) return code;
+    // Behind tsdown, which empties the folder.
+    const ofPage = await buildUi(join(aside, 'ui'), join(aside, 'NOTICE'), write);
+    if (ofPage !== 0) return ofPage;
     await writeManual(aside, env.STREAMFS_BUILD_TIME.slice(0, 10));
     rmSync(STAMP, { force: true });
     rmSync(DIST, { recursive: true, force: true });

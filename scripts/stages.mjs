@@ -82,12 +82,16 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
     [check('install', (write) => install({ write }))],
     [
       check('lint and format', (write) => runTool('biome', ['check', '.'], { write })),
-      check('types', (write) => runTool('tsc', ['--noEmit'], { write })),
+      check('types', async (write) => {
+        const code = await runTool('tsc', ['--noEmit'], { write });
+        return code || (await runTool('tsc', ['--noEmit', '-p', 'ui'], { write }));
+      }),
       check('unused code and dependencies', (write) => runTool('knip', [], { write })),
       buildAndPackage,
       vitest('unit tests', ['unit']),
     ],
     [vitest('end-to-end tests', ['e2e', 'e2e-alone'])],
+    [vitest('the page in browsers', ['browser'])],
   ];
   if (!isLong) return steps;
   const withOthers = otherNodes.map((node) => [

@@ -20,6 +20,7 @@ import { listenError, urlOf } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { type Stoppable, stopWithin } from './shutdown.ts';
 import { factsOf, loadTls, warnOfTime } from './tls.ts';
+import { builtUiFolder } from './ui-folder.ts';
 import { version } from './version.ts';
 
 export interface AppOptions {
@@ -120,6 +121,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     sharedReads: settings.sharedReads,
     limits: serverLimits(bounds, logger),
     durableStreams: settings.durableStreams,
+    uiFolder: settings.ui ? builtUiFolder() : undefined,
     ...{ tokens, origins },
     tls,
     ...(isLoopback(settings.address.host) ? { hosts: new HostCheck(settings.allowedHosts) } : {}),

@@ -28,6 +28,7 @@ import type {
   ReaderList,
   ReadersOptions,
   ServerCapabilities,
+  ServerStats,
   SnapshotOptions,
   SnapshotResult,
   SnapshotSource,
@@ -112,6 +113,11 @@ export class StreamFSClient {
       throw this.#transport.unreachable(error);
     }
     return response.ok;
+  }
+
+  /** What is in use of what there may be, and how often each limit was reached. Needs `admin` everywhere. */
+  stats(options: { signal?: AbortSignal | undefined } = {}): Promise<ServerStats> {
+    return this.#transport.json('GET', '/stats', { signal: options.signal });
   }
 
   version(): Promise<Version> {

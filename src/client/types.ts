@@ -11,6 +11,7 @@ export type {
   ReaderInfo,
   ReaderList,
   ReaderState,
+  ServerStats,
   VersionInfo as Version,
 } from '../protocol/index.ts';
 

@@ -20,6 +20,7 @@ export function defaultConfig(): Config {
       tcpKeepAlive: parseDuration(DEFAULT_SERVER.tcp_keepalive),
       sharedReads: DEFAULT_SERVER.shared_reads,
       noAuth: DEFAULT_SERVER.no_auth,
+      ui: DEFAULT_SERVER.ui,
       tokens: [],
       links: { maxLifetime: parseDuration(DEFAULT_LINKS.max_lifetime) },
       allowedHosts: [],

@@ -22,6 +22,7 @@ export const DEFAULT_SERVER = {
   tcp_keepalive: '30s',
   shared_reads: 'auto',
   no_auth: false,
+  ui: true,
 } as const;
 
 /** Of `server.links`. */

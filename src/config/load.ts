@@ -73,6 +73,7 @@ function check(value: unknown, source: Source, own: readonly string[]): Config {
       tcpKeepAlive: server.tcp_keepalive,
       sharedReads: server.shared_reads,
       noAuth: server.no_auth,
+      ui: server.ui,
       tokens: tokensOf(server.tokens, bounds.token),
       links: linksOf(server.links, source),
       allowedHosts: server.allowed_hosts,

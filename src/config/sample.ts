@@ -35,6 +35,8 @@ server:
   # unless there are tokens, or no_auth says that nobody needs to be asked for one.
   address: ${DEFAULT_SERVER.address}
   no_auth: ${DEFAULT_SERVER.no_auth}
+  # A page for browsers at /ui/, to which / sends them. false turns it off.
+  ui: ${DEFAULT_SERVER.ui}
   # Who may do what: each {name, token or token_sha256, rights: [read, write, admin], paths: ["/streamfs/**"]}. With
   # tokens, everybody is asked for one; without, nobody is.
   tokens: []

@@ -64,6 +64,10 @@ const server = z.strictObject({
     .boolean()
     .default(DEFAULT_SERVER.no_auth)
     .describe('Allow listening on an address that others can reach, without tokens.'),
+  ui: z
+    .boolean()
+    .default(DEFAULT_SERVER.ui)
+    .describe('A page for browsers at /ui/, to which / sends them; false turns it off.'),
   durable_streams: durableStreamsSetting,
   ...wire,
   ...access,

@@ -25,6 +25,8 @@ interface ServerConfig {
   sharedReads: (typeof SHARED_READS)[number];
   /** Listening off loopback is allowed without tokens. */
   noAuth: boolean;
+  /** Whether there is a page at `/ui/`. */
+  ui: boolean;
   /** Empty: requests need no token. */
   tokens: readonly TokenConfig[];
   links: LinksConfig;

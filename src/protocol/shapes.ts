@@ -99,6 +99,31 @@ export interface Health extends VersionInfo {
   mounts: MountCounts;
 }
 
+/** What `GET /stats` says. Sizes are bytes. */
+export interface ServerStats {
+  memory: {
+    /** 0: none. */
+    limit: number;
+    used: number;
+    /** Of it, what is somebody's until they let go of it: files, bodies, streams as such. */
+    fixed: number;
+    /** Of it, what streams retain, which gives way where there is no room. */
+    history: number;
+    /** Of it, what waits in sockets and for slow readers. */
+    queued: number;
+    /** The most that has been used. */
+    peak: number;
+    /** History given up so far to make room. */
+    given_up: number;
+  };
+  streams: number;
+  readers: number;
+  handles: number;
+  connections: number;
+  /** How often each limit was reached, by its name. */
+  limits: Record<string, number>;
+}
+
 /** A line that a search has found. */
 export interface GrepMatch {
   file: string;

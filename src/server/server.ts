@@ -53,6 +53,7 @@ import {
   type TlsOptions,
   takeConnections,
 } from './net/index.ts';
+import { uiRoutes } from './ui/index.ts';
 
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
@@ -105,6 +106,8 @@ export interface ServerOptions {
   encodings?: readonly [Encoding, ...Encoding[]] | undefined;
   /** Streams that are served as Durable Streams too. Default: none. */
   durableStreams?: DurableStreamsOptions | undefined;
+  /** The folder with the built page, which is served at `/ui/`. Default: there is no page. */
+  uiFolder?: string | undefined;
   /** Where it is counted how often a limit was reached. Default: counters of its own. */
   counters?: LimitCounters | undefined;
   /** What connections are looked at by, once a second. Default: the system's. */
@@ -152,8 +155,10 @@ class HttpServer implements StreamFSServer {
 
   constructor(options: ServerOptions) {
     const { limits, memory, counters, clock, logger } = options;
-    const { durableStreams } = options;
+    const { durableStreams, uiFolder } = options;
     this.#router = new Router([
+      // Before the rest: it takes the place of `/`.
+      ...(uiFolder === undefined ? [] : uiRoutes(uiFolder)),
       ...ROUTES,
       ...(durableStreams === undefined ? [] : durableStreamRoutes(durableStreams)),
     ]);

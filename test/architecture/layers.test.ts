@@ -22,6 +22,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   cli: ['client', 'app', 'config', 'errors', 'units', 'protocol'],
 };
 
+/** The page, a program of its own beside src, and what it may import of that. */
+const UI = resolve(SRC, '../ui');
+const LAYERS_OF_UI: readonly string[] = ['client', 'errors', 'units', 'protocol'];
+
 /** What may know the inside of the core; all else uses what is published. */
 const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['plugins', 'server'] };
 
@@ -38,6 +42,7 @@ const SERVER_UNITS = [
   'egress',
   'agfs',
   'durable-streams',
+  'ui',
   'fast-path',
   'server.ts',
   'index.ts',
@@ -188,6 +193,19 @@ describe('the architecture', () => {
           .map((specifier) => `${source.path} imports ${specifier}`),
       );
     expect(wrong).toEqual([]);
+  });
+
+  it('lets the page import only what runs in browsers, and of that only the client and the leaves', () => {
+    const files = readdirSync(UI, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name));
+    const imported = files.flatMap((name) => {
+      const { importedFiles } = ts.preProcessFile(readFileSync(join(UI, name), 'utf8'), true, true);
+      return importedFiles.flatMap(({ fileName }) => {
+        const target = relative(SRC, resolve(UI, dirname(name), fileName)).split(sep);
+        return fileName.startsWith('.') && target[0] !== '..' ? [{ name, layer: target[0]! }] : [];
+      });
+    });
+    expect(imported.filter(({ layer }) => !LAYERS_OF_UI.includes(layer))).toEqual([]);
+    expect(imported.length).toBeGreaterThan(0);
   });
 
   it('gives core and errors no package either', () => {

@@ -80,18 +80,18 @@ async function npmTest(behaviours: Record<string, Behaviour>, options: Options =
 describe('npm test', () => {
   it('counts tests, and one for each stage that is not; prints what each says whole, though they run at once', async () => {
     const { passed, failed, stdout } = await npmTest({});
-    expect({ passed, failed }).toEqual({ passed: 25, failed: 0 });
+    expect({ passed, failed }).toEqual({ passed: 35, failed: 0 });
     for (const tool of ['biome', 'tsc', 'knip']) expect(stdout).toContain(`${tool} begins\n${tool} ends\n──`);
   });
 
   it('with --long counts what takes longer as well, and other Nodes', async () => {
-    expect(await npmTest({}, { isLong: true })).toMatchObject({ passed: 35, failed: 0 });
+    expect(await npmTest({}, { isLong: true })).toMatchObject({ passed: 45, failed: 0 });
     const others = await npmTest({}, { isLong: true, otherNodes: ['/node/a', '/node/b'] });
-    expect(others).toMatchObject({ passed: 55, failed: 0 });
+    expect(others).toMatchObject({ passed: 65, failed: 0 });
     expect(others.ran.slice(-2)).toEqual(['vitest of /node/a', 'vitest of /node/b']);
     const bad = { code: 1, report: { numPassedTests: 4, numFailedTests: 6 } };
     const failing = await npmTest({ 'vitest of /node/b': bad }, { isLong: true, otherNodes: ['/node/a', '/node/b'] });
-    expect(failing).toMatchObject({ passed: 49, failed: 6 });
+    expect(failing).toMatchObject({ passed: 59, failed: 6 });
   });
 
   it.each([[['biome', 'tsc', 'knip']], [['tsdown']], [['publint']], [['attw']]])(
@@ -159,11 +159,12 @@ describe('npm test as a process', () => {
     require('node:fs').mkdirSync(out + '/cli', { recursive: true });
     require('node:fs').writeFileSync(out + '/cli/manual.js', 'exports.manualPages = () => new Map();');
   `;
-  const TOOLS = { biome: '', tsc: '', knip: '', publint: '', attw: '', tsdown: TSDOWN, vitest: VITEST };
+  const VITE = `require('node:fs').mkdirSync(process.argv[process.argv.indexOf('--outDir') + 1]);`;
+  const TOOLS = { biome: '', tsc: '', knip: '', publint: '', attw: '', tsdown: TSDOWN, vite: VITE, vitest: VITEST };
 
   it('ends with the count, and 0', async () => {
     await project(TOOLS);
-    expect(await run()).toMatchObject({ code: 0, last: '25 passed, 0 failed' });
+    expect(await run()).toMatchObject({ code: 0, last: '35 passed, 0 failed' });
   });
 
   it('ends with the count, and 1, where a tool is killed, and where one is not there', async () => {

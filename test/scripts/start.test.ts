@@ -17,11 +17,20 @@ writeFileSync(out + '/cli/manual.js', 'export const manualPages = () => new Map(
 writeFileSync(out + '/cli/main.js', 'console.log(JSON.stringify([' + JSON.stringify(source) + ', ...process.argv.slice(2)])); process.exitCode = 42;');
 `;
 
+/** What stands for vite: a page of one document. */
+const PAGE_BUILDER = `
+import { mkdirSync, writeFileSync } from 'node:fs';
+const out = process.argv[process.argv.indexOf('--outDir') + 1];
+mkdirSync(out);
+writeFileSync(out + '/index.html', '<!doctype html>');
+`;
+
 /** What stands for npm: a lock inside node_modules like the one outside. */
 const INSTALLER = `#!/bin/sh
 echo "npm $*" >> npm.log
 mkdir -p node_modules/.bin
 cp tsdown.mjs node_modules/.bin/tsdown
+cp vite.mjs node_modules/.bin/vite
 cp package-lock.json node_modules/.package-lock.json
 `;
 
@@ -45,6 +54,7 @@ beforeEach(async () => {
   await write('package.json', '{"type":"module"}');
   await write('package-lock.json', lock('1.0.0'));
   await write('tsdown.mjs', BUILDER);
+  await write('vite.mjs', PAGE_BUILDER);
   await write('bin/npm', INSTALLER);
   await chmod(join(project, 'bin/npm'), 0o755);
 });

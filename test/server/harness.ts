@@ -141,10 +141,10 @@ function recorder(log: LogLine[]): PluginLogger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
+const WHOLE = /^(\/|\*|\/metrics|\/(api|ui)(\/.*)?)$/;
+
 function whole(target: string): string {
-  return target === '/' || target === '*' || target === '/metrics' || target.startsWith('/api/')
-    ? target
-    : `/api/v1${target}`;
+  return WHOLE.test(target) ? target : `/api/v1${target}`;
 }
 
 function optionsOf(port: number, method: string, target: string, headers: Record<string, string>): RequestOptions {

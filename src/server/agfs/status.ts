@@ -1,6 +1,6 @@
 /** What the server says about itself: alive, ready, which version, what it can do (contract 76, 77). */
 
-import type { Health } from '../../protocol/index.ts';
+import type { Health, ServerStats } from '../../protocol/index.ts';
 import { RIGHTS } from '../auth/index.ts';
 import { sendJson } from '../http/respond.ts';
 import type { Route, ServerContext } from '../http/route.ts';
@@ -80,14 +80,15 @@ export const stats: Route = {
     const { used, fixed, history, queued, peak } = memory;
     // JSON has no infinity: 0 is for no limit, as in the configuration.
     const limit = Number.isFinite(memory.limit) ? memory.limit : 0;
-    sendJson(exchange, 200, {
+    const report: ServerStats = {
       memory: { limit, used, fixed, history, queued, peak, given_up: memory.givenUp },
       streams: memory.holderCount,
       readers: reads.count,
       handles: handles.size,
       connections: connections.size,
       limits: Object.fromEntries(counters.entries()),
-    });
+    };
+    sendJson(exchange, 200, report);
   },
 };
 

@@ -1,0 +1,18 @@
+/**
+ * Where the built page is: `dist/ui` of the package, whether this runs from its sources or from a chunk of dist. In a
+ * program that was bundled it is not there.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export function builtUiFolder(): string | undefined {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) return undefined;
+    folder = parent;
+  }
+  const built = join(folder, 'dist', 'ui');
+  return existsSync(join(built, 'manifest.json')) ? built : undefined;
+}

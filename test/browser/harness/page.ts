@@ -1,0 +1,62 @@
+/**
+ * The page of a built server in Chromium. Whatever a page complains about (an error of a script, one on its console, a
+ * violation of its policy) fails the test that opened it, unless the test says that it expects it.
+ */
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
+import { startBrowser } from '../../e2e/harness/browser.ts';
+
+export { hasBrowser } from '../../e2e/harness/browser.ts';
+
+let browser: Browser | undefined;
+
+/** To be called in a `describe` that opens pages: they share one browser. */
+export function useBrowser(): void {
+  beforeAll(async () => {
+    browser = await startBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    browser = undefined;
+  });
+}
+
+export interface PageOptions {
+  /** Behind `/ui/`, such as `#/health`. */
+  at?: string;
+  /** Default 1440 × 900. */
+  size?: { width: number; height: number };
+  /** Given to the tab before the page is loaded. */
+  token?: string;
+  context?: BrowserContextOptions;
+  /** Complaints that belong to what is tested, such as of requests that are refused. */
+  expected?: readonly RegExp[];
+}
+
+/** What Chromium says on the console of an answer with an error, and of a server that is gone. */
+export const REFUSED = /Failed to load resource: the server responded with a status of 4\d\d/;
+export const UNREACHABLE = /Failed to load resource: net::ERR_|net::ERR_(CONNECTION|INCOMPLETE|EMPTY)/;
+
+/** Opens the page of a server in a context of its own; it is closed with the test. */
+export async function openPage(server: { url: string }, options: PageOptions = {}): Promise<Page> {
+  const { at = '', size = { width: 1440, height: 900 }, token, expected = [] } = options;
+  if (browser === undefined) throw new Error('call useBrowser in the describe');
+  const context = await browser.newContext({ viewport: size, ...options.context });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(`pageerror: ${error.stack ?? error.message}`));
+  await page.addInitScript(`addEventListener('securitypolicyviolation', (event) => {
+    console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI + ' ' + event.sample);
+  })`);
+  if (token !== undefined)
+    await page.addInitScript(`sessionStorage.setItem('streamfs.token', ${JSON.stringify(token)})`);
+  onTestFinished(async () => {
+    await context.close();
+    expect(complaints.filter((text) => !expected.some((pattern) => pattern.test(text)))).toEqual([]);
+  });
+  await page.goto(`${server.url}/ui/${at}`);
+  return page;
+}

@@ -1,0 +1,56 @@
+/** The page as it comes from the server, and the frame around its views. */
+import { describe, expect, it } from 'vitest';
+import { server } from '../e2e/harness/server.ts';
+import { hasBrowser, openPage, REFUSED, UNREACHABLE, useBrowser } from './harness/page.ts';
+
+const TOKEN = 'a-token-for-tests-0123456789';
+
+describe.runIf(hasBrowser)('the page', () => {
+  useBrowser();
+
+  it('is where / sends a browser', async () => {
+    const at = await server();
+    const page = await openPage(at);
+    await page.goto(`${at.url}/`);
+    expect(new URL(page.url()).pathname).toBe('/ui/');
+    await page.getByRole('link', { name: 'Streams', exact: true }).waitFor();
+  });
+
+  it('follows a stream at its own address', async () => {
+    const at = await server();
+    await at.put('/streamfs/greeting', 'hello from the test\n');
+    const page = await openPage(at, { at: '#/s/streamfs/greeting' });
+    await page.getByText('hello from the test').first().waitFor();
+    await at.put('/streamfs/greeting', 'and one more line\n');
+    await page.getByText('and one more line').first().waitFor();
+  });
+
+  it('asks for a token where the server wants one, and keeps it out of every address', async () => {
+    const at = await server({
+      server: { tokens: [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }] },
+    });
+    const asked: string[] = [];
+    const page = await openPage(at, { expected: [REFUSED] });
+    page.on('request', (request) => asked.push(request.url()));
+    await page.getByRole('textbox', { name: 'Token' }).fill('not-the-token');
+    await page.keyboard.press('Enter');
+    await page.getByText('does not know the token').waitFor();
+    await page.getByRole('textbox', { name: 'Token' }).fill(TOKEN);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Streams' }).waitFor();
+    expect(asked.filter((url) => url.includes(TOKEN))).toEqual([]);
+    expect(page.url()).not.toContain(TOKEN);
+    expect(await page.context().cookies()).toEqual([]);
+  });
+
+  it('says within two seconds that the server is gone, and that it is back', async () => {
+    const at = await server();
+    const page = await openPage(at, { expected: [UNREACHABLE] });
+    const state = page.getByTestId('connection');
+    await expect.poll(() => state.getAttribute('data-state')).toBe('ok');
+    await at.process.end();
+    await expect.poll(() => state.getAttribute('data-state'), { timeout: 2000 }).toBe('gone');
+    await server({ port: at.port });
+    await expect.poll(() => state.getAttribute('data-state')).toBe('ok');
+  });
+});

@@ -1,0 +1,85 @@
+/** The frame around every view: where one can go, what the connection to the server is doing, and the view itself. */
+import type { ComponentChildren } from 'preact';
+import { HealthView } from './health/index.tsx';
+import { here } from './routing.ts';
+import { ConnectionState } from './session/connection-state.tsx';
+import type { PageClient } from './session/page-client.ts';
+import { isTokenWanted } from './session/token.ts';
+import { TokenBox } from './session/token-box.tsx';
+import { StreamsView } from './streams/index.tsx';
+import { nextTheme, theme } from './theme.ts';
+import { Viewer } from './viewer/index.tsx';
+
+export function App({ client }: { client: PageClient }) {
+  const { place } = here.value;
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
+        Skip to content
+      </button>
+      <header class="bar">
+        <a class="brand" href="#/" aria-label="StreamFS, all streams">
+          <Logo />
+          <span>StreamFS</span>
+        </a>
+        <nav aria-label="Places">
+          <Link to="#/" current={place === 'streams' || place === 'stream'}>
+            Streams
+          </Link>
+          <Link to="#/health" current={place === 'health'}>
+            Health
+          </Link>
+        </nav>
+        <div class="bar-end">
+          <ConnectionState watch={client.watch} />
+          <button type="button" class="quiet" onClick={nextTheme} aria-label={`Colours: ${theme.value}. Change`}>
+            {THEME_SIGNS[theme.value]}
+          </button>
+        </div>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {isTokenWanted.value ? <TokenBox /> : <Content client={client} />}
+      </main>
+    </>
+  );
+}
+
+const THEME_SIGNS = { auto: '◐', dark: '☾', light: '☀' } as const;
+
+function Content({ client }: { client: PageClient }) {
+  const { place, path } = here.value;
+  switch (place) {
+    case 'streams':
+      return <StreamsView client={client} />;
+    case 'health':
+      return <HealthView client={client} />;
+    case 'stream':
+      return <Viewer key={path} path={path} client={client} />;
+    case 'missing':
+      return (
+        <section class="empty">
+          <h1>There is nothing at this address</h1>
+          <p>
+            <a href="#/">All streams</a>
+          </p>
+        </section>
+      );
+  }
+}
+
+function Link({ to, current, children }: { to: string; current: boolean; children: ComponentChildren }) {
+  return (
+    <a href={to} aria-current={current ? 'page' : undefined}>
+      {children}
+    </a>
+  );
+}
+
+function Logo() {
+  return (
+    <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true" class="logo">
+      <rect width="32" height="32" rx="7" />
+      <path d="M6 11c4-4 7 4 11 0s6-3 9 0M6 17c4-4 7 4 11 0s6-3 9 0M6 23c4-4 7 4 11 0s6-3 9 0" />
+    </svg>
+  );
+}

@@ -1,0 +1,49 @@
+/**
+ * Where the page is, as it stands behind the `#` of its address: a place, a path, and the state of the view, so that it
+ * can be bookmarked and shared. A token never stands there.
+ */
+
+type Place = 'streams' | 'stream' | 'health' | 'missing';
+
+export interface Location {
+  place: Place;
+  /** Of `stream`. */
+  path: string;
+  /** The state of the view. */
+  state: URLSearchParams;
+}
+
+const STREAM = '/s/';
+
+export function parseHash(hash: string): Location {
+  const [address = '', query = ''] = split(hash.replace(/^#/, ''), '?');
+  const state = new URLSearchParams(query);
+  if (address === '' || address === '/') return { place: 'streams', path: '', state };
+  if (address === '/health') return { place: 'health', path: '', state };
+  if (address.startsWith(STREAM) && address.length > STREAM.length) {
+    const parts = address.slice(STREAM.length).split('/').map(decoded);
+    return { place: 'stream', path: `/${parts.join('/')}`, state };
+  }
+  return { place: 'missing', path: address, state };
+}
+
+/** The address of a stream's view. */
+export function streamHash(path: string, state: URLSearchParams = new URLSearchParams()): string {
+  const parts = path.split('/').filter(Boolean).map(encodeURIComponent);
+  const query = state.toString();
+  return `#${STREAM}${parts.join('/')}${query === '' ? '' : `?${query}`}`;
+}
+
+function split(text: string, at: string): [string, string?] {
+  const index = text.indexOf(at);
+  return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
+}
+
+/** What somebody typed need not be encoded rightly. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

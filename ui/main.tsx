@@ -1,0 +1,19 @@
+/** The page, from its parts: one client, one place to show. */
+import './style/tokens.css';
+import './style/base.css';
+import './style/shell.css';
+import { render } from 'preact';
+import { App } from './app.tsx';
+import { here } from './routing.ts';
+import { PageClient } from './session/page-client.ts';
+
+// The page is at <base>/ui/, wherever a proxy may have put that.
+const client = new PageClient(new URL('..', location.href.split('#')[0]).href.replace(/\/$/, ''));
+
+// A shared address brings what makes one path readable without a token.
+const { path, state } = here.peek();
+const [expires, signature] = [state.get('expires'), state.get('signature')];
+if (path !== '' && expires !== null && signature !== null) client.link = { path, expires, signature };
+
+client.watch.start();
+render(<App client={client} />, document.getElementById('app')!);

@@ -1,0 +1,111 @@
+/**
+ * The fetch under everything that the page asks: it adds the token, or what makes a signed link good, keeps to the
+ * connections that the page may have, and tells what became of each request.
+ */
+import type { FetchFunction, FetchResponse } from '../../src/client/index.ts';
+import type { Connections } from './connections.ts';
+
+export interface SignedLink {
+  path: string;
+  expires: string;
+  signature: string;
+}
+
+export interface PageFetchOptions {
+  connections: Connections;
+  token: () => string | undefined;
+  /** Used where there is no token. */
+  link: () => SignedLink | undefined;
+  /** A server has answered, with this status; or has sent something more. */
+  onAnswer: (status: number) => void;
+  /** There was no answer, or it broke off; not called where the page gave up itself. */
+  onFailure: (error: unknown) => void;
+}
+
+export function createPageFetch({ connections, token, link, onAnswer, onFailure }: PageFetchOptions): FetchFunction {
+  return async (url, init) => {
+    const { signal } = init;
+    const release = await connections.take(signal);
+    const fail = (error: unknown) => {
+      release();
+      if (signal?.aborted !== true) onFailure(error);
+    };
+    let answer: Response;
+    try {
+      const headers = { ...init.headers };
+      const current = token();
+      if (current !== undefined) headers.authorization = `Bearer ${current}`;
+      const address = current === undefined ? signed(url, link()) : url;
+      answer = await fetch(address, { ...init, headers, credentials: 'omit', cache: 'no-store' } as RequestInit);
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+    onAnswer(answer.status);
+    return observed(answer, release, fail);
+  };
+}
+
+/** A link is good for the content of its path, and nothing else. */
+function signed(url: string, link: SignedLink | undefined): string {
+  if (link === undefined) return url;
+  const address = new URL(url);
+  if (!address.pathname.endsWith('/files') || address.searchParams.get('path') !== link.path) return url;
+  address.searchParams.set('expires', link.expires);
+  address.searchParams.set('signature', link.signature);
+  return address.href;
+}
+
+/** The same answer, whose connection is given back when its body is over. */
+function observed(answer: Response, release: () => void, fail: (error: unknown) => void): FetchResponse {
+  const whole = async <T>(body: Promise<T>): Promise<T> => {
+    try {
+      const value = await body;
+      release();
+      return value;
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+  };
+  const { body } = answer;
+  if (body === null) release();
+  return {
+    ok: answer.ok,
+    status: answer.status,
+    headers: answer.headers,
+    get body() {
+      return body === null ? null : passing(body, release, fail);
+    },
+    text: () => whole(answer.text()),
+    arrayBuffer: () => whole(answer.arrayBuffer()),
+  };
+}
+
+function passing(
+  body: ReadableStream<Uint8Array>,
+  release: () => void,
+  fail: (error: unknown) => void,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (!done) return controller.enqueue(value);
+          release();
+          controller.close();
+        } catch (error) {
+          fail(error);
+          controller.error(error);
+        }
+      },
+      async cancel(reason) {
+        release();
+        await reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,19 @@
+/**
+ * The token that the user of this tab has given. It is kept with the tab and ends with it; it is sent as a header and
+ * stands in no address.
+ */
+import { signal } from '@preact/signals';
+
+const KEY = 'streamfs.token';
+
+export const token = signal<string | undefined>(sessionStorage.getItem(KEY) ?? undefined);
+
+/** Whether the server has refused to answer without a token, or with this one. */
+export const isTokenWanted = signal(false);
+
+export function giveToken(value: string | undefined): void {
+  token.value = value;
+  if (value === undefined) sessionStorage.removeItem(KEY);
+  else sessionStorage.setItem(KEY, value);
+  isTokenWanted.value = false;
+}

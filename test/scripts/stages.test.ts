@@ -85,13 +85,13 @@ describe('npm test', () => {
   });
 
   it('with --long counts what takes longer as well, and other Nodes', async () => {
-    expect(await npmTest({}, { isLong: true })).toMatchObject({ passed: 45, failed: 0 });
+    expect(await npmTest({}, { isLong: true })).toMatchObject({ passed: 55, failed: 0 });
     const others = await npmTest({}, { isLong: true, otherNodes: ['/node/a', '/node/b'] });
-    expect(others).toMatchObject({ passed: 65, failed: 0 });
+    expect(others).toMatchObject({ passed: 75, failed: 0 });
     expect(others.ran.slice(-2)).toEqual(['vitest of /node/a', 'vitest of /node/b']);
     const bad = { code: 1, report: { numPassedTests: 4, numFailedTests: 6 } };
     const failing = await npmTest({ 'vitest of /node/b': bad }, { isLong: true, otherNodes: ['/node/a', '/node/b'] });
-    expect(failing).toMatchObject({ passed: 59, failed: 6 });
+    expect(failing).toMatchObject({ passed: 69, failed: 6 });
   });
 
   it.each([[['biome', 'tsc', 'knip']], [['tsdown']], [['publint']], [['attw']]])(

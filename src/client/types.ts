@@ -1,6 +1,6 @@
 /** What the server answers with, as types. Names on the wire are kept, so that `JSON.stringify` gives the wire form. */
 
-import type { Atomic, FileMeta, LagPolicy, ReaderBlock } from '../protocol/index.ts';
+import type { FileMeta } from '../protocol/index.ts';
 
 export type {
   FileMeta,
@@ -12,6 +12,7 @@ export type {
   ReaderList,
   ReaderState,
   ServerStats,
+  StreamSettings,
   VersionInfo as Version,
 } from '../protocol/index.ts';
 
@@ -122,25 +123,4 @@ export interface SnapshotOptions {
   /** Fail with STREAM_RECREATED if the stream has another generation. */
   generation?: string | undefined;
   signal?: AbortSignal | undefined;
-}
-
-/**
- * What a stream is to be like that is made. What is not given is as its mount says. A stream that exists must be like
- * this, or it is an error STREAM_SETTINGS_DIFFER, whose `differences` name what is not.
- */
-export interface StreamSettings {
-  /** Bytes kept for those who join. */
-  ringBufferSize?: number | undefined;
-  /** Bytes that a reader which has caught up may fall behind. */
-  channelBufferSize?: number | undefined;
-  /** What happens to a reader that falls further behind. */
-  onLag?: LagPolicy | undefined;
-  /** Which readers may ask for `block` themselves. */
-  readerBlock?: ReaderBlock | undefined;
-  /** Whether lines of writers that do not say it themselves are kept whole. */
-  atomic?: Atomic | undefined;
-  /** The content type, of a fixed list of harmless ones, such as `audio/ogg`. */
-  type?: string | undefined;
-  /** Milliseconds without a write or a reader after which it expires; 0: never. */
-  ttl?: number | undefined;
 }

@@ -1,4 +1,5 @@
 /** What the API answers with as JSON, where server and client, or file systems and client, have to agree on it. */
+import type { Atomic, ReaderBlock } from './stream-settings.ts';
 import type { LagPolicy } from './words.ts';
 
 /** What can be done with a path (contract 77). A server may know of more than is listed. */
@@ -130,4 +131,25 @@ export interface GrepMatch {
   /** From 1. */
   line: number;
   content: string;
+}
+
+/**
+ * What a stream is to be like that is made. What is not given is as its mount says. A stream that exists must be like
+ * this, or it is an error STREAM_SETTINGS_DIFFER, whose `differences` name what is not.
+ */
+export interface StreamSettings {
+  /** Bytes kept for those who join. */
+  ringBufferSize?: number | undefined;
+  /** Bytes that a reader which has caught up may fall behind. */
+  channelBufferSize?: number | undefined;
+  /** What happens to a reader that falls further behind. */
+  onLag?: LagPolicy | undefined;
+  /** Which readers may ask for `block` themselves. */
+  readerBlock?: ReaderBlock | undefined;
+  /** Whether lines of writers that do not say it themselves are kept whole. */
+  atomic?: Atomic | undefined;
+  /** The content type, of a fixed list of harmless ones, such as `audio/ogg`. */
+  type?: string | undefined;
+  /** Milliseconds without a write or a reader after which it expires; 0: never. */
+  ttl?: number | undefined;
 }

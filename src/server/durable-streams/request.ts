@@ -3,16 +3,15 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AppendId } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
-import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
-import { parseInteger } from '../../units/index.ts';
-import { DATA_SHARE } from '../http/json-body.ts';
+import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
+import { jsonLimit } from '../http/json-body.ts';
 import type { Exchange } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { bodyTooLarge, gatherBody } from '../http/whole-body.ts';
+import { appendIdOf, type ProducerIdRule } from '../ingest/producer-headers.ts';
 import { formOf } from './form.ts';
 
-/** The longest name of a producer, in characters. */
-const MAX_PRODUCER_ID = 256;
+const ANY_PRODUCER_ID: ProducerIdRule = { pattern: /^.{1,256}$/su, text: '1 to 256 characters' };
 const WHOLE = /^(?:0|[1-9]\d*)$/;
 /** RFC 3339 section 5.6. */
 const TIMESTAMP = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
@@ -52,37 +51,16 @@ export function wholeOf(name: string, text: string): number {
   throw invalid(name, `must be a whole number from 0 in plain digits, got ${shorten(text)}`);
 }
 
-/** The append of a producer. Its name may be any text here. @throws PRODUCER_HEADERS */
+/** The append of a producer, whose name may be any text here. @throws PRODUCER_HEADERS */
 export function producerOf(headers: IncomingHttpHeaders): AppendId | undefined {
-  const names = [HEADERS.producerId, HEADERS.producerEpoch, HEADERS.producerSeq];
-  const [id, epoch, seq] = names.map((name) => headerOf(headers, name));
-  if (id === undefined && epoch === undefined && seq === undefined) return undefined;
-  if (id === undefined || epoch === undefined || seq === undefined) {
-    throw createError('PRODUCER_HEADERS', { reason: `${names.join(', ')} come together` });
-  }
-  if (id === '' || id.length > MAX_PRODUCER_ID) {
-    throw createError('PRODUCER_HEADERS', {
-      reason: `${HEADERS.producerId} must have 1 to ${MAX_PRODUCER_ID} characters`,
-    });
-  }
-  return { id, epoch: numberOf(HEADERS.producerEpoch, epoch), seq: numberOf(HEADERS.producerSeq, seq) };
-}
-
-function numberOf(name: string, text: string): number {
-  const number = parseInteger(text);
-  if (number !== undefined) return number;
-  throw createError('PRODUCER_HEADERS', { reason: `${name} must be a whole number from 0 to 2^53 - 1` });
+  return appendIdOf(headers, ANY_PRODUCER_ID);
 }
 
 /** The whole body, charged for until the answer is over. @throws BODY_TOO_LARGE, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT */
 export async function bodyOf({ req, res, server }: Exchange): Promise<Uint8Array> {
   const { memory, values } = server.limits;
   const isJson = formOf(req.headers['content-type'] ?? '') === 'json';
-  const mostJson = DATA_SHARE * server.maxJsonBodyBytes;
-  const limits =
-    isJson && mostJson < server.maxRequestBodyBytes
-      ? ({ size: mostJson, limit: 'json_size' } as const)
-      : ({ size: server.maxRequestBodyBytes, limit: 'body_size' } as const);
+  const limits = isJson ? jsonLimit(server, true) : ({ size: server.maxRequestBodyBytes, limit: 'body_size' } as const);
   if (Number(req.headers['content-length'] ?? 0) > limits.size) {
     throw bodyTooLarge({ ...limits, idle: 0, memory });
   }

@@ -29,7 +29,18 @@ export async function bodyLimit({ req, server }: Exchange, path: string): Promis
 }
 
 /** How many times as long as other JSON a body may be that is content: the `data` of a write, messages of a stream. */
-export const DATA_SHARE = 4;
+const DATA_SHARE = 4;
+
+/** What a body of JSON may have: what holds for every body holds for these as well (contract 70). */
+export function jsonLimit(
+  { maxJsonBodyBytes, maxRequestBodyBytes }: Exchange['server'],
+  isData: boolean,
+): { size: number; limit: 'json_size' | 'body_size' } {
+  const most = maxJsonBodyBytes * (isData ? DATA_SHARE : 1);
+  return most <= maxRequestBodyBytes
+    ? { size: most, limit: 'json_size' }
+    : { size: maxRequestBodyBytes, limit: 'body_size' };
+}
 
 /** Half of a character: UTF-8 cannot say it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
@@ -37,13 +48,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Reads the JSON body of a request, within the limits of the server. It is charged for until the answer is over. */
 export async function jsonOf({ req, res, server }: Exchange, isData = false): Promise<Fields> {
   const { values, heap: memory } = server.limits;
-  const most = server.maxJsonBodyBytes * (isData ? DATA_SHARE : 1);
-  // What holds for every body holds for these as well (contract 70).
-  const isJsonLess = most <= server.maxRequestBodyBytes;
-  const { value, charged } = await readJson(req, {
-    ...(isJsonLess ? { size: most, limit: 'json_size' } : { size: server.maxRequestBodyBytes, limit: 'body_size' }),
-    ...{ idle: values.bodyTimeout, memory },
-  });
+  const { size, limit } = jsonLimit(server, isData);
+  const { value, charged } = await readJson(req, { size, limit, idle: values.bodyTimeout, memory });
   if (res.destroyed) memory.give(charged);
   else res.once('close', () => memory.give(charged));
   return new Fields(value);

@@ -11,14 +11,25 @@ import { HEADERS, REQUEST_HEADERS } from '../../protocol/index.ts';
 import { parseInteger } from '../../units/index.ts';
 
 const NAMES = [HEADERS.producerId, HEADERS.producerEpoch, HEADERS.producerSeq] as const;
-const ID = /^[\x21-\x7e]{1,128}$/;
+
+/** What a protocol lets producers be called. */
+export interface ProducerIdRule {
+  readonly pattern: RegExp;
+  /** What `pattern` asks for, in words. */
+  readonly text: string;
+}
+
+const VISIBLE_ASCII: ProducerIdRule = {
+  pattern: /^[\x21-\x7e]{1,128}$/,
+  text: '1 to 128 visible ASCII characters, without spaces',
+};
 
 /**
  * The append a request is, or undefined if it says nothing of a producer.
  *
  * @throws PRODUCER_HEADERS
  */
-export function appendIdOf(headers: IncomingHttpHeaders): AppendId | undefined {
+export function appendIdOf(headers: IncomingHttpHeaders, idRule = VISIBLE_ASCII): AppendId | undefined {
   const id = headers[REQUEST_HEADERS.producerId];
   const epoch = headers[REQUEST_HEADERS.producerEpoch];
   const seq = headers[REQUEST_HEADERS.producerSeq];
@@ -29,8 +40,8 @@ export function appendIdOf(headers: IncomingHttpHeaders): AppendId | undefined {
       `${NAMES.join(', ')} come together: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
     );
   }
-  if (typeof id !== 'string' || !ID.test(id)) {
-    throw invalid(`${HEADERS.producerId} must be 1 to 128 visible ASCII characters, without spaces`);
+  if (typeof id !== 'string' || !idRule.pattern.test(id)) {
+    throw invalid(`${HEADERS.producerId} must be ${idRule.text}`);
   }
   return { id, epoch: whole(HEADERS.producerEpoch, epoch), seq: whole(HEADERS.producerSeq, seq) };
 }

@@ -306,6 +306,19 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   /**
+   * For those who leave the bytes before `end` where they are until more has come, such as an unfinished line: where those
+   * are the last there are, the reader has caught up.
+   *
+   * @returns what {@link borrowRun} would give of that at the end of the stream; undefined where it has been given
+   */
+  announceCaughtUp(end: number): CaughtUpRecord | undefined {
+    if (this.announced || end < this.stream.endOffset) return undefined;
+    this.announced = true;
+    this.hasCaughtUp = true;
+    return { type: 'caught-up', offset: this.position };
+  }
+
+  /**
    * Calls `wake` once, at the end of a turn in which something was appended, or the stream or the reader ended. Ask in
    * the turn in which {@link peek} gave nothing: what was appended in an earlier one wakes nobody.
    */

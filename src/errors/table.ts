@@ -148,6 +148,10 @@ export const ERRORS = {
   PATH_REQUIRED: { status: 400, text: 'path parameter is required' },
   PARAMETER_REQUIRED: { status: 400, text: '{name} is required' },
   INVALID_PARAMETER: { status: 400, text: 'invalid {name} parameter: {reason}' },
+  INVALID_LAST_EVENT_ID: {
+    status: 400,
+    text: 'invalid Last-Event-ID {id}: it must be the id of an event of this stream, such as 1a2b3c:4096, or an offset',
+  },
   INVALID_BODY: { status: 400, text: 'invalid request body: {reason}' },
   BODY_BROKE_OFF: { status: 400, text: 'request body broke off: {written} bytes were written' },
   BODY_TOO_LARGE: { status: 413, text: 'request body exceeds maximum size of {max} bytes' },

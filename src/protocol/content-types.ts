@@ -98,6 +98,16 @@ export function isMediaContentType(type: string): boolean {
   return /^(?:audio|video|image)\//.test(type);
 }
 
+const UTF8_CHARSETS: readonly string[] = ['utf-8', 'us-ascii'];
+
+/** Whether what has this type is text in UTF-8, as far as the type says. */
+export function isUtf8ContentType(type: string): boolean {
+  const { essence = '', parameters = [] } = parse(type) ?? {};
+  if (!/^(?:text\/.+|application\/(?:.+\+)?(?:json|jsonl|ndjson|x-ndjson))$/.test(essence)) return false;
+  const charset = parameters.find(([name]) => name === 'charset');
+  return charset === undefined || UTF8_CHARSETS.includes(charset[1].toLowerCase());
+}
+
 /** All types without their parameters, for documentation and errors. */
 export const LISTED_CONTENT_TYPES: readonly string[] = Object.keys(TYPES);
 

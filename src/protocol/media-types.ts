@@ -8,3 +8,6 @@ export const JSON_MEDIA_TYPE = 'application/json';
 
 /** A framed read: see frames.ts. */
 export const FRAMES_MEDIA_TYPE = 'application/vnd.streamfs.frames';
+
+/** Server-sent events. */
+export const EVENT_STREAM_MEDIA_TYPE = 'text/event-stream';

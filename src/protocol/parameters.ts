@@ -18,6 +18,8 @@ export const QUERY_PARAMETERS = [
   'stream',
   'snapshot',
   'format',
+  'encoding',
+  'lines',
   'heartbeat',
   'on_lag',
   'timeout',

@@ -38,6 +38,7 @@ import {
 } from '../../fs/index.ts';
 import { accessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
+import { startOf } from '../base/start.ts';
 import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { Expiry } from './expiry.ts';
@@ -480,7 +481,7 @@ export class StreamFileSystem extends BaseFileSystem {
   }
 
   override async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
-    if (path === README_PATH) return { kind: 'content', content: readme(), size: README_BYTES.length };
+    if (path === README_PATH) return readmeFrom(options.start);
     this.requireNotReadme(path);
     requireMayBlock(options, this.get(path)?.settings ?? this.ofMount);
     const entry = this.findOrAdd(path, options, true);
@@ -606,6 +607,7 @@ function isUnclaimed({ autoCreated, stream }: Entry): boolean {
   return autoCreated && stream.totalWritten === 0;
 }
 
-async function* readme(): AsyncGenerator<Uint8Array> {
-  yield README_BYTES;
+function readmeFrom(start: ReaderStart | undefined): StreamSource {
+  const content = contentOfParts([README_BYTES.subarray(startOf(README_BYTES, start))]);
+  return { kind: 'content', content, size: content.size };
 }

@@ -8,7 +8,7 @@ import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
 import { addressOf } from './reader-list.ts';
-import { sendOptions } from './stream-options.ts';
+import { FORM_PARAMETERS, sendOptions } from './stream-options.ts';
 
 export const HANDLE_ID: RouteParameter = {
   name: 'id',
@@ -191,12 +191,7 @@ export const streamHandle: Route = {
   pattern: '/api/v1/handles/:id/stream',
   summary: 'Follows the open file live from its position. One at a time: a second is 409 HANDLE_BUSY.',
   permission: 'read handle',
-  parameters: [
-    HANDLE_ID,
-    optional('timeout', 'duration', 'End the answer when nothing has come for so long. Default: wait for ever.'),
-    optional('format', 'string', '`raw` or `frames`.', 'raw'),
-    optional('heartbeat', 'duration', 'With frames: a heartbeat when nothing was sent for so long.', '15s'),
-  ],
+  parameters: [HANDLE_ID, ...FORM_PARAMETERS],
   async handle(exchange) {
     const { req, res, query, server, caller } = exchange;
     const id = handleId(exchange);

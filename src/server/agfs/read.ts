@@ -1,11 +1,14 @@
 /** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
-import { createError } from '../../errors/index.ts';
-import { contentOfParts, type SizedContent, type StreamSource } from '../../fs/index.ts';
-import { HEADERS } from '../../protocol/index.ts';
+import type { ServerResponse } from 'node:http';
+import { createError, isStreamFSError } from '../../errors/index.ts';
+import { contentOfParts, type OpenStreamOptions, type SizedContent, type StreamSource } from '../../fs/index.ts';
+import { EVENT_STREAM_MEDIA_TYPE, HEADERS } from '../../protocol/index.ts';
 import { isNavigation } from '../auth/index.ts';
-import { sendSized, sendSource, sourceHeaders, withParts } from '../egress/index.ts';
-import { CONTENT_HEADERS, readHeadersFor, sentContentType } from '../http/headers.ts';
+import { type ReadFacts, sendSized, sendSource, sourceHeaders, withParts } from '../egress/index.ts';
+import type { Encoding } from '../encoding/index.ts';
+import { CONTENT_HEADERS, READ_HEADERS, readHeadersFor, sentContentType } from '../http/headers.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
+import { type LastEventId, lastEventIdOf, restarted, resumed } from './last-event-id.ts';
 import { LINK, optional, PATH } from './parameters.ts';
 import { navigationOptions, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
 
@@ -56,40 +59,87 @@ function readMode({ query }: Exchange): 'stream' | 'snapshot' | 'file' {
 
 async function follow(exchange: Exchange): Promise<void> {
   const { req, res, query, server, caller } = exchange;
-  const path = query.path();
   const sending = sendOptions(req.headers.accept, query, server);
-  const { encoding } = sending;
-  const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
-  const options = optionsOf(query, encoding, caller);
   const { reads } = server.limits;
   const account = caller?.account;
   reads.enter(account);
-  let source: StreamSource;
+  let opened: OpenedRead;
   try {
-    source = await server.mounts.openStream(path, options);
+    opened = await openRead(exchange, sending.encoding, {});
   } catch (error) {
     reads.leave(account);
     throw error;
   }
+  const { source, facts } = opened;
+  if (hasAll(opened)) {
+    reads.leave(account);
+    sendNothingMore(res, source);
+    return;
+  }
   exchange.isLive = source.kind === 'live';
-  await sendSource(req, res, source, sending, () => reads.leave(account));
+  await sendSource(req, res, source, sending, () => reads.leave(account), facts);
 }
 
 /** What a live read would begin with. Its reader is closed at once, and a stream that is absent is not made for it. */
-async function describeStream({ req, res, query, server, caller }: Exchange): Promise<void> {
+async function describeStream(exchange: Exchange): Promise<void> {
+  const { req, res, query, server, caller } = exchange;
   const { encoding } = sendOptions(req.headers.accept, query, server);
-  const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
-  const options = { ...optionsOf(query, encoding, caller), create: false };
   const { reads } = server.limits;
   const account = caller?.account;
   reads.enter(account);
   try {
-    const source = await server.mounts.openStream(query.path(), options);
-    res.writeHead(200, sourceHeaders(source, encoding, req.httpVersionMinor >= 1)).end();
-    if (source.kind === 'live') source.reader.close();
+    const opened = await openRead(exchange, encoding, { create: false });
+    const { source, facts } = opened;
+    if (hasAll(opened)) sendNothingMore(res, source);
+    else {
+      res.writeHead(200, sourceHeaders(source, encoding, req.httpVersionMinor >= 1, facts)).end();
+      if (source.kind === 'live') source.reader.close();
+    }
   } finally {
     reads.leave(account);
   }
+}
+
+interface OpenedRead {
+  readonly source: StreamSource;
+  /** Where the client says that it has read up to. */
+  readonly lastEventId: LastEventId | undefined;
+  readonly facts: ReadFacts;
+}
+
+async function openRead(exchange: Exchange, encoding: Encoding, more: OpenStreamOptions): Promise<OpenedRead> {
+  const { req, query, server, caller } = exchange;
+  const { mounts } = server;
+  const path = query.path();
+  const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
+  const asked = { ...optionsOf(query, encoding, caller), ...more };
+  const lastEventId = encoding.mediaType === EVENT_STREAM_MEDIA_TYPE ? lastEventIdOf(req) : undefined;
+  const options = lastEventId === undefined ? asked : resumed(asked, lastEventId);
+  const { start } = options;
+  const contentOffset = start !== undefined && 'offset' in start ? start.offset : 0;
+  try {
+    return { source: await mounts.openStream(path, options), lastEventId, facts: { contentOffset } };
+  } catch (error) {
+    const recreatedFrom = lastEventId?.generation;
+    if (recreatedFrom === undefined || !isStreamFSError(error, 'STREAM_RECREATED')) throw error;
+    const source = await mounts.openStream(path, restarted(options));
+    return { source, lastEventId: undefined, facts: { recreatedFrom } };
+  }
+}
+
+/** Whether a client that reconnects has read to the end already: then it is told to stop. */
+function hasAll({ source, lastEventId }: OpenedRead): boolean {
+  if (lastEventId === undefined) return false;
+  const { offset } = lastEventId;
+  if (source.kind === 'content') return source.size === 0 && offset > 0;
+  const { endOffset, endReason } = source.reader.stream;
+  return endReason !== undefined && offset >= endOffset;
+}
+
+/** An `EventSource` that gets 204 does not come back. */
+function sendNothingMore(res: ServerResponse, source: StreamSource): void {
+  if (source.kind === 'live') source.reader.close();
+  res.writeHead(204, READ_HEADERS).end();
 }
 
 async function openSnapshot({ query, server }: Exchange) {

@@ -5,11 +5,35 @@ import type { OpenStreamOptions } from '../../fs/index.ts';
 import type { Principal } from '../auth/index.ts';
 import type { SendOptions } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
+import { preferredType } from '../http/accept.ts';
 import type { Query } from '../http/query.ts';
 import type { RouteParameter, ServerContext } from '../http/route.ts';
 import { GENERATION, optional } from './parameters.ts';
 
 const DEFAULT_HEARTBEAT = 15_000;
+
+/** What a live read looks like, of a path or a handle. */
+export const FORM_PARAMETERS: readonly RouteParameter[] = [
+  optional('timeout', 'duration', 'End the answer when nothing has come for so long. Default: wait for ever.'),
+  optional(
+    'format',
+    'string',
+    '`raw` bytes; `frames`, which carry offsets, gaps and the end; `sse`: server-sent events. Default: as `Accept` says.',
+    'raw',
+  ),
+  optional(
+    'encoding',
+    'string',
+    "With `format=sse`: `text`, or `base64` for bytes of any kind. Default: as the stream's content type says.",
+  ),
+  optional('lines', 'boolean', 'With `format=sse`: one event for each complete line of text.', 'false'),
+  optional(
+    'heartbeat',
+    'duration',
+    'With `frames` and `sse`: a heartbeat when nothing was sent for so long; 0 for none.',
+    '15s',
+  ),
+];
 
 const SNAPSHOT_PARAMETERS: readonly RouteParameter[] = [
   optional(
@@ -37,9 +61,7 @@ export const STREAM_PARAMETERS: readonly RouteParameter[] = [
     'string',
     `What happens when this reader falls too far behind: ${LAG_POLICIES.join(', ')}. Default: the stream's policy.`,
   ),
-  optional('timeout', 'duration', 'End the answer when nothing has come for so long. Default: wait for ever.'),
-  optional('format', 'string', '`raw` bytes, or `frames`, which carry offsets, gaps and the end.', 'raw'),
-  optional('heartbeat', 'duration', 'With frames: a heartbeat when nothing was sent for so long; 0 for none.', '15s'),
+  ...FORM_PARAMETERS,
 ];
 
 /** Options of a live read. @param caller who asks, where anybody is asked for a token */
@@ -104,7 +126,7 @@ export function sendOptions(
   query: Query,
   { limits, encodings, logger }: ServerContext,
 ): SendOptions {
-  const encoding = encodingFor(accept, query, encodings);
+  const encoding = formOf(encodingOf(accept, query, encodings), query);
   const heartbeat = query.duration('heartbeat') ?? DEFAULT_HEARTBEAT;
   return {
     encoding,
@@ -115,8 +137,8 @@ export function sendOptions(
   };
 }
 
-/** The encoding that `format` names, else the first but the default that `Accept` names, else the default. */
-function encodingFor(accept: string | undefined, query: Query, encodings: ServerContext['encodings']): Encoding {
+/** The encoding that `format` names, else the one that `Accept` wants most, else the default. */
+function encodingOf(accept: string | undefined, query: Query, encodings: ServerContext['encodings']): Encoding {
   const [standard, ...others] = encodings;
   const asked = query.oneOf(
     'format',
@@ -124,6 +146,24 @@ function encodingFor(accept: string | undefined, query: Query, encodings: Server
   );
   if (asked !== undefined) return encodings.find(({ name }) => name === asked)!;
   if (accept === undefined) return standard;
-  const accepted = accept.split(',').map((range) => range.split(';')[0]!.trim().toLowerCase());
-  return others.find(({ mediaType }) => accepted.includes(mediaType)) ?? standard;
+  const types = others.map(({ mediaType }) => mediaType);
+  const type = preferredType(accept, standard.mediaType, types);
+  return others.find(({ mediaType }) => mediaType === type) ?? standard;
+}
+
+/** The form of an encoding that is asked for by `encoding` or `lines`; without them the stream's content type decides. */
+function formOf(asked: Encoding, query: Query): Encoding {
+  const form = query.oneOf('encoding', ['text', 'base64']);
+  const lines = query.boolean('lines');
+  const { forms } = asked;
+  if (forms === undefined) {
+    const name = form === undefined ? 'lines' : 'encoding';
+    if (form === undefined && lines !== true) return asked;
+    throw createError('INVALID_PARAMETER', { name, reason: 'it is for server-sent events: add format=sse' });
+  }
+  if (lines === true && form === 'base64') {
+    throw createError('INVALID_PARAMETER', { name: 'lines', reason: 'lines are text: leave out encoding=base64' });
+  }
+  if (lines === true) return forms.lines;
+  return form === undefined ? asked : forms[form];
 }

@@ -237,6 +237,6 @@ async function follow(one: Read): Promise<void> {
     ...(form === 'base64' ? { [H.sseDataEncoding]: 'base64' } : {}),
   };
   const lifetime = SSE_LIFETIME_MS + Math.random() * SSE_LIFETIME_JITTER_MS;
-  const sending = { encoding, heartbeat: SSE_HEARTBEAT_MS, timeout: undefined, lifetime, limits, logger };
-  sendReader(req, res, reader, headers, sending, () => limits.reads.leave(account));
+  const sending = { heartbeat: SSE_HEARTBEAT_MS, timeout: undefined, lifetime, limits, logger };
+  sendReader(req, res, { reader, encoding }, headers, sending, () => limits.reads.leave(account));
 }

@@ -3,19 +3,21 @@ import type { ServerResponse } from 'node:http';
 import type { BorrowedRun } from '../../core/internal.ts';
 import { HEADERS } from '../../protocol/index.ts';
 import { type EncodedStream, type Encoding, longestRun, sendableLength } from '../encoding/index.ts';
-import { type SendOptions, streamHeaders } from './options.ts';
+import { encodingFor, type SendOptions, streamHeaders } from './options.ts';
 import { HeldPiece, writePiece } from './pieces.ts';
 
 const EMPTY = new Uint8Array(0);
 const NO_STREAM: EncodedStream = { generation: undefined };
 
+/** @param from the offset that the content begins at in its file */
 export async function sendContent(
   res: ServerResponse,
   content: AsyncIterable<Uint8Array>,
   options: SendOptions,
+  from = 0,
 ): Promise<void> {
-  const { encoding } = options;
-  let offset = 0;
+  const encoding = encodingFor(options.encoding);
+  let offset = from;
   /** Bytes that the encoding holds back until more has come. */
   let heldBack: Uint8Array = EMPTY;
   const sendRuns = async (bytes: Uint8Array, isLast: boolean): Promise<void> => {
@@ -35,14 +37,14 @@ export async function sendContent(
     for await (const piece of content) {
       if (res.destroyed) return;
       holding.take(piece);
-      if (!res.headersSent) begin(res, options);
+      if (!res.headersSent) await begin(res, encoding, from);
       if (piece.length === 0) continue;
       await sendRuns(heldBack.length === 0 ? piece : Buffer.concat([heldBack, piece]), false);
     }
   } finally {
     holding.release();
   }
-  if (!res.headersSent) begin(res, options);
+  if (!res.headersSent) await begin(res, encoding, from);
   await sendRuns(heldBack, true);
   const { control } = encoding;
   if (control !== undefined) {
@@ -53,14 +55,16 @@ export async function sendContent(
 }
 
 /** `chunked` where it is to be said, because there is no body that would show it. */
-export function contentHeaders(encoding: Encoding, chunked: boolean): Record<string, string> {
-  const headers = { ...streamHeaders(encoding), [HEADERS.streamOffset]: '0' };
+export function contentHeaders(encoding: Encoding, chunked: boolean, from = 0): Record<string, string> {
+  const headers = { ...streamHeaders(encoding), [HEADERS.streamOffset]: String(from) };
   return chunked ? { ...headers, 'Transfer-Encoding': 'chunked' } : headers;
 }
 
-function begin(res: ServerResponse, options: SendOptions): void {
-  res.writeHead(200, contentHeaders(options.encoding, false));
+async function begin(res: ServerResponse, encoding: Encoding, offset: number): Promise<void> {
+  res.writeHead(200, contentHeaders(encoding, false, offset));
   res.flushHeaders();
+  const opening = encoding.control?.begin?.({ offset, recreatedFrom: undefined }, NO_STREAM);
+  if (opening !== undefined) await writePiece(res, opening);
 }
 
 function runOf(offset: number, bytes: Uint8Array): BorrowedRun {
@@ -71,7 +75,7 @@ function encodeRun(encoding: Encoding, offset: number, run: Uint8Array): Uint8Ar
   const { body, maxHeadBytes, tail } = encoding;
   if (body === undefined && maxHeadBytes === 0 && tail.length === 0) return run;
   const record = runOf(offset, run);
-  const room = body?.maxLength(record, run.length) ?? run.length;
+  const room = body?.maxLength(record, run.length, NO_STREAM) ?? run.length;
   const bytes = Buffer.allocUnsafe(maxHeadBytes + room + tail.length);
   let at = encoding.writeHead(bytes, 0, offset, run.length, NO_STREAM);
   if (body !== undefined) at += body.encode(bytes, at, record, run.length, NO_STREAM);

@@ -11,7 +11,7 @@
 import type { Socket } from 'node:net';
 import type { Stream } from '../../core/index.ts';
 import type { BorrowedRun } from '../../core/internal.ts';
-import type { Encoding } from '../encoding/index.ts';
+import { type Encoding, sendableLength } from '../encoding/index.ts';
 import { PooledBuffer, takeFromBlock } from './buffer-pool.ts';
 import type { Transfer } from './transfer.ts';
 
@@ -37,6 +37,9 @@ export class Fanout {
   /** How many bytes of each run are encoded. */
   private readonly lengths: number[] = new Array(REMEMBERED_RUNS).fill(0);
   private newest = 0;
+  /** The run last asked about, and how much of it could be sent. */
+  private measured: BorrowedRun | undefined;
+  private measuredLength = 0;
   /** A reader was sent one of them since it was last asked. */
   private isInUse = false;
 
@@ -68,6 +71,20 @@ export class Fanout {
     }
     this.sendAlone(socket, run);
     return undefined;
+  }
+
+  /**
+   * How many bytes of a run go out now, where the encoding may hold some back.
+   *
+   * @param isLast no byte will follow those of the run
+   */
+  sendableLength(run: BorrowedRun, isLast: boolean): number {
+    if (isLast) return run.length;
+    if (this.measured !== run) {
+      this.measured = run;
+      this.measuredLength = sendableLength(this.encoding, run, false, this.stream);
+    }
+    return this.measuredLength;
   }
 
   /** Writes a whole run from its own memory: for a reader that is not likely to be at the same place as others. */
@@ -121,7 +138,7 @@ export class Fanout {
     const { encoding, transfer } = this;
     const { body } = encoding;
     const room = transfer.maxHeadBytes + encoding.maxHeadBytes + encoding.tail.length + transfer.tail.length;
-    const buffer = new PooledBuffer(room + (body === undefined ? length : body.maxLength(run, length)));
+    const buffer = new PooledBuffer(room + (body === undefined ? length : body.maxLength(run, length, this.stream)));
     const { bytes } = buffer;
     let at = transfer.maxHeadBytes;
     at += encoding.writeHead(bytes, at, run.offset, length, this.stream);
@@ -166,6 +183,7 @@ export class Fanout {
     for (const buffer of this.encoded) buffer?.forget();
     this.runs.fill(undefined);
     this.encoded.fill(undefined);
+    this.measured = undefined;
   }
 }
 

@@ -9,11 +9,27 @@ import type { Encoding } from '../encoding/index.ts';
 import { discardInput } from '../net/index.ts';
 import { contentHeaders, sendContent } from './content.ts';
 import { joinFanout } from './fanout.ts';
-import { type SendOptions, streamHeaders } from './options.ts';
-import { Sink } from './sink.ts';
+import { encodingFor, type SendOptions, streamHeaders } from './options.ts';
+import { Sink, type SinkOptions } from './sink.ts';
 import { chunkedTransfer, closeTransfer } from './transfer.ts';
 
 export type LiveSource = Extract<StreamSource, { kind: 'live' }>;
+
+/** A live read that begins. */
+export interface LiveBeginning {
+  readonly reader: Reader;
+  readonly encoding: Encoding;
+  /** The generation that was asked for, where the stream is another one by now. */
+  readonly recreatedFrom?: string | undefined;
+}
+
+/** What is known of a read beside its source. */
+export interface ReadFacts {
+  /** Where a content that is no stream begins in its file. Default 0. */
+  readonly contentOffset?: number | undefined;
+  /** See {@link LiveBeginning}. */
+  readonly recreatedFrom?: string | undefined;
+}
 
 /** The names of the trailers, announced by the head of the answer (RFC 9110 section 6.6.2). */
 const TRAILERS = Object.values(READ_TRAILERS).join(', ');
@@ -30,14 +46,17 @@ export async function sendSource(
   source: StreamSource,
   options: SendOptions,
   onOver: () => void = () => undefined,
+  { contentOffset, recreatedFrom }: ReadFacts = {},
 ): Promise<void> {
   if (source.kind === 'live') {
+    const { reader, type } = source;
     const headers = readerHeaders(source, options.encoding, req.httpVersionMinor >= 1);
-    sendReader(req, res, source.reader, headers, options, onOver);
+    const beginning = { reader, encoding: encodingFor(options.encoding, type), recreatedFrom };
+    sendReader(req, res, beginning, headers, options, onOver);
     return;
   }
   try {
-    await sendContent(res, source.content, options);
+    await sendContent(res, source.content, options, contentOffset);
   } finally {
     onOver();
   }
@@ -47,9 +66,9 @@ export async function sendSource(
 export function sendReader(
   req: IncomingMessage,
   res: ServerResponse,
-  reader: Reader,
+  beginning: LiveBeginning,
   headers: OutgoingHttpHeaders,
-  options: SendOptions,
+  options: SinkOptions,
   onOver: () => void,
 ): void {
   res.writeHead(200, headers);
@@ -57,16 +76,17 @@ export function sendReader(
   res.flushHeaders();
   const { socket } = res;
   if (socket === null || socket.destroyed) {
-    reader.close();
+    beginning.reader.close();
     onOver();
     return;
   }
   // The answer has said that it is the last.
   discardInput(socket);
-  startLive(socket, reader, req.httpVersionMinor >= 1, options, onOver);
+  startLive(socket, beginning, req.httpVersionMinor >= 1, options, onOver);
 }
 
-function readerHeaders({ reader, type }: LiveSource, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
+function readerHeaders({ reader, type }: LiveSource, asked: Encoding, chunked: boolean): OutgoingHttpHeaders {
+  const encoding = encodingFor(asked, type);
   return {
     ...liveHeaders(encoding, chunked, type),
     [HEADERS.streamOffset]: firstOffset(reader, encoding),
@@ -74,10 +94,15 @@ function readerHeaders({ reader, type }: LiveSource, encoding: Encoding, chunked
   };
 }
 
-/** The headers of an answer with a source. `chunked` where the client speaks HTTP/1.1. */
-export function sourceHeaders(source: StreamSource, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
+/** The headers of an answer with a source, in an encoding as it was asked for. `chunked` where the client speaks HTTP/1.1. */
+export function sourceHeaders(
+  source: StreamSource,
+  encoding: Encoding,
+  chunked: boolean,
+  { contentOffset }: ReadFacts = {},
+): OutgoingHttpHeaders {
   if (source.kind === 'live') return readerHeaders(source, encoding, chunked);
-  return contentHeaders(encoding, chunked);
+  return contentHeaders(encodingFor(encoding), chunked, contentOffset);
 }
 
 /** Headers of all live reads of streams with a content type. `chunked` where the client speaks HTTP/1.1. */
@@ -102,16 +127,19 @@ export function firstOffset(reader: Reader, encoding: Encoding): number {
  */
 export function startLive(
   socket: Socket,
-  reader: Reader,
+  { reader, encoding, recreatedFrom }: LiveBeginning,
   chunked: boolean,
-  options: SendOptions,
+  options: SinkOptions,
   onOver: () => void,
 ): void {
-  const fanout = joinFanout(reader.stream, options.encoding, chunked ? chunkedTransfer : closeTransfer);
+  const { stream } = reader;
+  const fanout = joinFanout(stream, encoding, chunked ? chunkedTransfer : closeTransfer);
+  const opening = encoding.control?.begin?.({ offset: reader.cursor, recreatedFrom }, stream);
+  if (opening !== undefined) fanout.sendControl(socket, opening);
   new Sink(internalOf(reader), socket, fanout, options, onOver).pump();
 }
 
 export { withParts } from './held-parts.ts';
 export { HeldText } from './held-text.ts';
-export type { SendOptions } from './options.ts';
+export { encodingFor, type SendOptions } from './options.ts';
 export { sendSized } from './sized.ts';

@@ -7,12 +7,13 @@
  * any other, without anybody else noticing.
  */
 import type { Socket } from 'node:net';
+import type { CaughtUpRecord } from '../../core/index.ts';
 import type { BorrowedRun, CursorReader, Pin } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import { type Clock, type PluginLogger, systemClock } from '../../fs/index.ts';
 import { writes } from '../../log/index.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
-import { longestRun, sendableLength } from '../encoding/index.ts';
+import { longestRun } from '../encoding/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
 import { PooledBuffer } from './buffer-pool.ts';
 import type { Fanout } from './fanout.ts';
@@ -127,6 +128,8 @@ export class Sink implements LiveRead {
         case 'run': {
           const length = body === undefined ? record.length : this.sendableLength(record);
           if (length === 0) {
+            const news = reader.announceCaughtUp(record.offset + record.length);
+            if (news !== undefined) this.sendCaughtUp(news);
             reader.whenReadable(this.pump);
             return;
           }
@@ -146,9 +149,7 @@ export class Sink implements LiveRead {
           if (control !== undefined) fanout.sendControl(socket, control.gap(record, fanout.stream));
           break;
         case 'caught-up':
-          if (control !== undefined && !(control.isCaughtUpInData && reader.receivedBytes > 0)) {
-            fanout.sendControl(socket, control.caughtUp(record.offset, fanout.stream));
-          }
+          this.sendCaughtUp(record);
           break;
         case 'end':
           this.finish(record.reason, record.status);
@@ -157,10 +158,16 @@ export class Sink implements LiveRead {
     }
   };
 
+  private sendCaughtUp({ offset }: CaughtUpRecord): void {
+    const { shared: fanout } = this;
+    const { control } = fanout.encoding;
+    if (control === undefined || (control.isCaughtUpInData && this.reader.receivedBytes > 0)) return;
+    fanout.sendControl(this.socket, control.caughtUp(offset, fanout.stream));
+  }
+
   /** How many bytes of a run go out now. What is held back waits for the bytes that follow it. */
   private sendableLength(run: BorrowedRun): number {
-    const isLast = this.reader.isLastBefore(run.offset + run.length);
-    const length = sendableLength(this.shared.encoding, run, isLast, this.shared.stream);
+    const length = this.shared.sendableLength(run, this.reader.isLastBefore(run.offset + run.length));
     this.heldBack = length === 0 ? run.length : 0;
     return length;
   }

@@ -9,10 +9,18 @@
  * text whose last append ends inside a character waits for the rest of it.
  */
 import { type BorrowedRun, RingStream } from '../../core/internal.ts';
+import { EVENT_STREAM_MEDIA_TYPE } from '../../protocol/index.ts';
 import { currentCursor } from './durable-cursor.ts';
 import { durableOffset } from './durable-offsets.ts';
 import type { EncodedStream, Encoding } from './encoding.ts';
-import { maxDataLinesLength, unfinishedBytes, writeDataLines } from './event-stream.ts';
+import {
+  base64Length,
+  bytesBetween,
+  maxDataLinesLength,
+  unfinishedBytes,
+  writeBase64,
+  writeDataLines,
+} from './event-stream.ts';
 
 export type DurableSseForm = 'text' | 'json' | 'base64';
 
@@ -87,14 +95,11 @@ const json: DataWriter = {
 };
 
 const base64: DataWriter = {
-  maxLength: (_run, length) => BASE64_DATA.length + Math.ceil(length / 3) * 4 + 2,
+  maxLength: (_run, length) => BASE64_DATA.length + base64Length(length) + 2,
   write(target, at, { parts }, length) {
     target.set(BASE64_DATA, at);
-    const bytes = (
-      parts.length === 1 ? Buffer.from(parts[0]!.buffer, parts[0]!.byteOffset, parts[0]!.length) : Buffer.concat(parts)
-    ).subarray(0, length);
     let to = at + BASE64_DATA.length;
-    to += target.write(bytes.toString('base64'), to, 'latin1');
+    to += writeBase64(target, to, parts, length);
     target[to] = NEWLINE;
     target[to + 1] = NEWLINE;
     return to + 2 - at;
@@ -146,13 +151,13 @@ function makeEncoding(data: DataWriter, leastCursor: number): Encoding {
   };
   return {
     name: 'durable-streams-sse',
-    mediaType: 'text/event-stream',
+    mediaType: EVENT_STREAM_MEDIA_TYPE,
     maxRunBytes: MAX_RUN_BYTES,
     maxHeadBytes: 0,
     writeHead: () => 0,
     tail: Buffer.alloc(0),
     body: {
-      maxLength: (run, length) => data.maxLength(run, length) + MAX_CONTROL_BYTES,
+      maxLength: (run, length, stream) => data.maxLength(run, length, stream) + MAX_CONTROL_BYTES,
       encode(target, at, run, length, stream) {
         const written = data.write(target, at, run, length);
         return written + target.write(control(streamOf(stream), run.offset + length), at + written, 'latin1');
@@ -181,21 +186,10 @@ function wholeChunks({ offset, length }: BorrowedRun, ring: RingStream['ring']):
 
 /** Whether the first `length` bytes of a run end inside a character, as far as the rest of it does not say otherwise. */
 function isInsideCharacter(run: BorrowedRun, length: number): boolean {
-  const before = bytesOf(run, Math.max(0, length - 4), length);
+  const before = bytesBetween(run.parts, Math.max(0, length - 4), length);
   if (unfinishedBytes(before) === 0) return false;
-  const next = bytesOf(run, length, length + 1)[0];
+  const next = bytesBetween(run.parts, length, length + 1)[0];
   return next === undefined || (next & 0xc0) === 0x80;
-}
-
-/** A few bytes of a run. */
-function bytesOf({ parts }: BorrowedRun, from: number, to: number): Uint8Array {
-  const found: number[] = [];
-  let base = 0;
-  for (const part of parts) {
-    for (let at = Math.max(from, base); at < Math.min(to, base + part.length); at++) found.push(part[at - base]!);
-    base += part.length;
-  }
-  return Uint8Array.from(found);
 }
 
 function copyRun(target: Buffer, at: number, { parts }: BorrowedRun, length: number): void {

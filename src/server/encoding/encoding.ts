@@ -39,6 +39,29 @@ export interface Encoding {
   readonly control: ControlRecords | undefined;
   /** What a message transport, such as WebSocket, is to carry data and control records as. */
   readonly payload: { readonly data: PayloadKind; readonly control: PayloadKind };
+  /** Headers of the answer beside those of every live read. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** It has several forms: which of them a read gets. Absent: this one. */
+  readonly forms?: EncodingForms | undefined;
+}
+
+/** The forms of an encoding that does not write all bytes alike. */
+interface EncodingForms {
+  /** The form for streams with a content type, where none was asked for. */
+  forType(type: string): Encoding;
+  /** The form that the parameter `encoding` asks for. */
+  readonly text: Encoding;
+  readonly base64: Encoding;
+  /** The form that `lines=true` asks for. */
+  readonly lines: Encoding;
+}
+
+/** Where a read begins. */
+export interface ReadBeginning {
+  /** The reader's cursor. */
+  readonly offset: number;
+  /** The generation that was asked for, where the stream is another one by now. */
+  readonly recreatedFrom: string | undefined;
 }
 
 export type PayloadKind = 'binary' | 'text';
@@ -46,7 +69,7 @@ export type PayloadKind = 'binary' | 'text';
 /** A transformation of a stream's bytes that needs nothing but the run it is given. */
 interface BodyEncoding {
   /** The most bytes that the first `length` bytes of a run can become. */
-  maxLength(run: BorrowedRun, length: number): number;
+  maxLength(run: BorrowedRun, length: number, stream: EncodedStream): number;
   /**
    * Encodes the first `length` bytes of a run.
    *
@@ -67,6 +90,8 @@ interface BodyEncoding {
 
 /** Whole records beside the data. Undefined where there is nothing to say. */
 interface ControlRecords {
+  /** What every read begins with. */
+  begin?(beginning: ReadBeginning, stream: EncodedStream): Buffer | undefined;
   gap(record: GapRecord, stream: EncodedStream): Buffer | undefined;
   caughtUp(offset: number, stream: EncodedStream): Buffer | undefined;
   heartbeat(offset: number, stream: EncodedStream): Buffer | undefined;

@@ -1,4 +1,4 @@
-/** Text as the lines of an event (WHATWG HTML, "Server-sent events"): what a line of it is, and how it is written. */
+/** Bytes as the lines of an event (WHATWG HTML, "Server-sent events"): what a line of it is, and how it is written. */
 
 const LF = 10;
 const CR = 13;
@@ -75,4 +75,36 @@ export function unfinishedBytes(text: Uint8Array): number {
     return byte < 0xf5 && wanted > back ? back : 0;
   }
   return 0;
+}
+
+/** A few bytes of a run, copied. */
+export function bytesBetween(parts: readonly Uint8Array[], from: number, to: number): Uint8Array {
+  const found: number[] = [];
+  let base = 0;
+  for (const part of parts) {
+    for (let at = Math.max(from, base); at < Math.min(to, base + part.length); at++) found.push(part[at - base]!);
+    base += part.length;
+  }
+  return Uint8Array.from(found);
+}
+
+/** The first `length` bytes of a run in one piece: a view of its only part, or a copy. */
+export function inOnePiece(parts: readonly Uint8Array[], length: number): Buffer {
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return Buffer.from(first.buffer, first.byteOffset, length);
+  return Buffer.concat(parts, length);
+}
+
+/** How many bytes `length` bytes are in base64. */
+export function base64Length(length: number): number {
+  return Math.ceil(length / 3) * 4;
+}
+
+/**
+ * Writes the first `length` bytes of a run in base64.
+ *
+ * @returns how many bytes were written to `target` from `at` on
+ */
+export function writeBase64(target: Buffer, at: number, parts: readonly Uint8Array[], length: number): number {
+  return target.write(inOnePiece(parts, length).toString('base64'), at, 'latin1');
 }

@@ -6,7 +6,7 @@ import type { BorrowedRun } from '../../core/internal.ts';
 import type { EncodedStream, Encoding } from './encoding.ts';
 
 /** The longest run that is transformed at once, in bytes: what comes of it is laid down in memory that is used again. */
-const MAX_TRANSFORMED_BYTES = 256 * 1024;
+export const MAX_TRANSFORMED_BYTES = 256 * 1024;
 
 /** The longest run that an encoding is given at `offset`, in bytes. */
 export function longestRun({ body, maxRunBytes }: Encoding, offset: number, stream: EncodedStream): number {

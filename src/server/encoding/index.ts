@@ -2,11 +2,12 @@
 import type { Encoding } from './encoding.ts';
 import { frameEncoding } from './frames.ts';
 import { rawEncoding } from './raw.ts';
+import { sseEncoding } from './sse.ts';
 
 /** The first is what a read gets that asks for none. */
-export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frameEncoding];
+export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frameEncoding, sseEncoding];
 
-export type { EncodedStream, Encoding, PayloadKind } from './encoding.ts';
+export type { EncodedStream, Encoding, PayloadKind, ReadBeginning } from './encoding.ts';
 export { frameEncoding } from './frames.ts';
 export { longestRun, sendableLength } from './hold-back.ts';
 export { rawEncoding } from './raw.ts';

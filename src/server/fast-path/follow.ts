@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { StreamSource } from '../../fs/index.ts';
 import { HEADERS, OCTET_STREAM } from '../../protocol/index.ts';
-import { firstOffset, type LiveSource, liveHeaders, startLive } from '../egress/index.ts';
+import { encodingFor, firstOffset, type LiveSource, liveHeaders, startLive } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { headLines, httpDate } from '../http/response-text.ts';
 import type { ServerContext } from '../http/route.ts';
@@ -40,12 +40,13 @@ export function giveUpRead({ reader }: LiveSource, { caller }: FollowRequest, { 
 
 /** Answers. The socket is the read's from here on. */
 export function beginRead(source: LiveSource, request: FollowRequest, socket: Socket, exchanges: RequestLog): void {
-  const { reader } = source;
+  const { reader, type } = source;
   const { send, caller } = request;
+  const encoding = encodingFor(send.encoding, type);
   const { reads } = send.limits;
   const account = caller?.account;
-  socket.write(headOf(source, send.encoding), 'latin1');
-  startLive(socket, reader, true, send, () => {
+  socket.write(headOf(source, encoding), 'latin1');
+  startLive(socket, { reader, encoding }, true, send, () => {
     reads.leave(account);
     exchanges.followed();
   });

@@ -25,6 +25,8 @@ const FOLLOW_PARAMETERS = new Set<QueryParameter>([
   'on_lag',
   'timeout',
   'format',
+  'encoding',
+  'lines',
   'heartbeat',
 ]);
 

@@ -54,7 +54,7 @@ function pump(reader: CursorReader, form: DurableSseForm): string {
 
 function encoded(form: DurableSseForm, run: BorrowedRun, length: number, stream: EncodedStream): string {
   const { body } = durableSseEncoding(form);
-  const target = Buffer.alloc(body!.maxLength(run, length));
+  const target = Buffer.alloc(body!.maxLength(run, length, stream));
   return target.subarray(0, body!.encode(target, 0, run, length, stream)).toString();
 }
 

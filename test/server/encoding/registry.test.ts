@@ -26,7 +26,7 @@ describe('an encoding that is added to the table', () => {
     expect(byAccept.text).toBe(byName.text);
     const refused = await call('GET', '/files?path=/s/a&stream=true&format=base65');
     expect(refused.status).toBe(400);
-    expect(refused.json().error).toContain('raw, frames, base64-lines');
+    expect(refused.json().error).toContain('raw, frames, sse, base64-lines');
     expect((await post('/touch?path=/s/b', {})).status).toBe(200);
   });
 
@@ -83,7 +83,7 @@ describe('an encoding that is added to the table', () => {
       await call('PUT', '/files?path=/s/held&end=true', { body: 'ef' });
     }
     const body = text.slice(text.indexOf('\r\n\r\n') + 4);
-    expect(body.startsWith('0:3 YWJj\nheartbeat 3\n')).toBe(true);
+    expect(body.startsWith('0:3 YWJj\ncaught-up 3\nheartbeat 3\n')).toBe(true);
     expect(body.endsWith('3:3 ZGVm\nend ended 6\n')).toBe(true);
   });
 

@@ -1,0 +1,191 @@
+/**
+ * A live read as server-sent events, for pages that have an `EventSource` (docs/sse.md).
+ *
+ *     id: GENERATION:OFFSET      where the bytes of the event end: what a page resumes at (`Last-Event-ID`)
+ *     data: …                    the bytes: text as it is, all else in base64
+ *
+ * Gaps, the live end and the end are events of their own. There are three forms: text as it comes, text line by line, and
+ * base64. All are laid down once for all readers at the same place, as ids depend on nothing but stream and offset.
+ */
+import { DURABLE_HEADERS, EVENT_STREAM_MEDIA_TYPE, isUtf8ContentType } from '../../protocol/index.ts';
+import type { EncodedStream, Encoding } from './encoding.ts';
+import {
+  base64Length,
+  bytesBetween,
+  inOnePiece,
+  maxDataLinesLength,
+  unfinishedBytes,
+  writeBase64,
+  writeDataLines,
+} from './event-stream.ts';
+import { MAX_TRANSFORMED_BYTES } from './hold-back.ts';
+
+/** How long a page waits before it reconnects, in milliseconds. */
+const RETRY_MS = 2000;
+/** The longest run of text or base64, in bytes. */
+const MAX_RUN_BYTES = 128 * 1024;
+/** The most digits of an offset. */
+const MAX_OFFSET_DIGITS = 16;
+
+const LF = 0x0a;
+const CR = 0x0d;
+const DATA = Buffer.from('data:');
+
+const HEADERS = { 'Cache-Control': 'no-store, no-transform' } as const;
+
+type Body = NonNullable<Encoding['body']>;
+type Controls = NonNullable<Encoding['control']>;
+
+// ── ids ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The id line of what ends at an offset. What is no stream has no generation. */
+function idOf(stream: EncodedStream, offset: number): string {
+  return `${idStart(stream)}${offset}\n`;
+}
+
+/** All of an id line up to the offset. */
+function idStart({ generation }: EncodedStream): string {
+  return generation === undefined ? 'id: ' : `id: ${generation}:`;
+}
+
+/** The most bytes of an id line. */
+function maxIdLength(stream: EncodedStream): number {
+  return idStart(stream).length + MAX_OFFSET_DIGITS + 1;
+}
+
+// ── records beside the data ──────────────────────────────────────────────────────────────────────────────────────────
+
+function event(name: string, id: string, facts: Readonly<Record<string, unknown>>): Buffer {
+  return Buffer.from(`event: ${name}\n${id}data: ${JSON.stringify(facts)}\n\n`, 'latin1');
+}
+
+const control: Controls = {
+  /** With an id, so that a page which is cut off before the first byte comes back to this place. */
+  begin({ offset, recreatedFrom }, stream) {
+    const id = idOf(stream, offset);
+    const opening = Buffer.from(`retry: ${RETRY_MS}\n: open\n${id}\n`, 'latin1');
+    if (recreatedFrom === undefined) return opening;
+    const { generation } = stream;
+    return Buffer.concat([opening, event('recreated', id, { generation, previous: recreatedFrom, offset })]);
+  },
+  gap: ({ from, to, chunks }, stream) => event('gap', idOf(stream, to), { from, to, chunks }),
+  caughtUp: (offset, stream) => event('caught-up', idOf(stream, offset), { offset }),
+  // A block without data: the page does not see it, but resumes at its id.
+  heartbeat: (offset, stream) => Buffer.from(`: heartbeat\n${idOf(stream, offset)}\n`, 'latin1'),
+  end: (reason, offset, stream, status) =>
+    event('end', idOf(stream, offset), { reason, offset, ...(status === undefined ? {} : { end_status: status }) }),
+};
+
+// ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What is held back at the end of text: the beginning of a character, or a CR that a LF may follow. */
+function heldAtEnd(parts: readonly Uint8Array[], length: number): number {
+  const last = parts.at(-1);
+  const byte = last?.[last.length - 1];
+  if (byte === undefined) return 0;
+  if (byte < 0x80) return byte === CR ? 1 : 0;
+  return unfinishedBytes(bytesBetween(parts, Math.max(0, length - 4), length));
+}
+
+const text: Body = {
+  maxLength: ({ parts }, length, stream) => maxIdLength(stream) + maxDataLinesLength(parts, length) + 1,
+  encode(target, at, { offset, parts }, length, stream) {
+    let to = at + target.write(idOf(stream, offset + length), at, 'latin1');
+    to += writeDataLines(target, to, parts, length);
+    target[to++] = LF;
+    return to - at;
+  },
+  usable: ({ parts, length }) => length - heldAtEnd(parts, length),
+};
+
+const base64: Body = {
+  maxLength: (_run, length, stream) => maxIdLength(stream) + DATA.length + base64Length(length) + 2,
+  encode(target, at, { offset, parts }, length, stream) {
+    let to = at + target.write(idOf(stream, offset + length), at, 'latin1');
+    target.set(DATA, to);
+    to += DATA.length;
+    to += writeBase64(target, to, parts, length);
+    target[to++] = LF;
+    target[to++] = LF;
+    return to - at;
+  },
+  usable: ({ length }) => length,
+};
+
+const lines: Body = {
+  maxLength({ parts }, length, stream) {
+    let count = 1;
+    for (const part of parts) {
+      for (let at = part.indexOf(LF); at >= 0; at = part.indexOf(LF, at + 1)) count++;
+    }
+    return count * (maxIdLength(stream) + 1) + maxDataLinesLength(parts, length);
+  },
+  encode(target, at, { offset, parts }, length, stream) {
+    const bytes = inOnePiece(parts, length);
+    const id = Buffer.from(idStart(stream), 'latin1');
+    let to = at;
+    for (let from = 0; from < length; ) {
+      const newline = bytes.indexOf(LF, from);
+      const end = newline < 0 ? length : newline + 1;
+      target.set(id, to);
+      to += id.length;
+      to += target.write(String(offset + end), to, 'latin1');
+      target[to++] = LF;
+      to += writeDataLines(target, to, [bytes.subarray(from, contentEnd(bytes, from, end))], end - from);
+      target[to++] = LF;
+      from = end;
+    }
+    return to - at;
+  },
+  usable({ parts, length }) {
+    let end = length;
+    for (let n = parts.length - 1; n >= 0; n--) {
+      const part = parts[n]!;
+      end -= part.length;
+      const at = part.lastIndexOf(LF);
+      if (at >= 0) return end + at + 1;
+    }
+    // A line that is longer than a run goes out in several events.
+    return length < MAX_TRANSFORMED_BYTES ? 0 : length - heldAtEnd(parts, length);
+  },
+};
+
+/** Where a line ends that begins at `from` and has its newline before `end`, if it has one: without it, and the CR before. */
+function contentEnd(bytes: Uint8Array, from: number, end: number): number {
+  let to = end;
+  if (to > from && bytes[to - 1] === LF) to--;
+  if (to > from && to < end && bytes[to - 1] === CR) to--;
+  return to;
+}
+
+// ── the forms ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function form(body: Body, maxRunBytes: number, headers: Encoding['headers'] = HEADERS): Encoding {
+  return {
+    name: 'sse',
+    mediaType: EVENT_STREAM_MEDIA_TYPE,
+    maxRunBytes,
+    maxHeadBytes: 0,
+    writeHead: () => 0,
+    tail: Buffer.alloc(0),
+    body,
+    control,
+    payload: { data: 'text', control: 'text' },
+    headers,
+  };
+}
+
+const textForm = form(text, MAX_RUN_BYTES);
+const linesForm = form(lines, MAX_TRANSFORMED_BYTES);
+const base64Form = form(base64, MAX_RUN_BYTES, { ...HEADERS, [DURABLE_HEADERS.sseDataEncoding]: 'base64' });
+
+/** Text or base64, as the stream's content type is text or not. */
+export const sseEncoding: Encoding = {
+  ...base64Form,
+  forms: {
+    forType: (type) => (isUtf8ContentType(type) ? textForm : base64Form),
+    text: textForm,
+    base64: base64Form,
+    lines: linesForm,
+  },
+};

@@ -3,7 +3,7 @@
  * would see of an answer.
  */
 
-export interface PageEvent {
+interface PageEvent {
   type: string;
   data: string;
   lastEventId: string;

@@ -57,7 +57,7 @@ interface EncodingForms {
 }
 
 /** Where a read begins. */
-export interface ReadBeginning {
+interface ReadBeginning {
   /** The reader's cursor. */
   readonly offset: number;
   /** The generation that was asked for, where the stream is another one by now. */

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { HostCheck, Tokens } from '../../src/server/index.ts';
-import { type StartOptions, start, wire } from './harness.ts';
+import { follow, type StartOptions, start, wire } from './harness.ts';
 
 const durableStreams = { mount: '/s', prefixes: ['/v1/stream', '/api/v1x'], longPollTimeout: 50 };
 
@@ -82,6 +82,39 @@ describe('Durable Streams: a connection that is cut', () => {
     connection.socket.destroy();
     while ((await readers()).length > 0) await nextTurn();
     expect((await call('POST', '/api/v1x/a', { body: 'x', headers: TEXT })).status).toBe(204);
+  });
+});
+
+describe('Durable Streams: an answer with server-sent events that ends after its time', () => {
+  it('contract 105: ends behind a whole event, and who comes back at its offset misses nothing', async () => {
+    const { call, port } = await withStreams({ durableStreams: { ...durableStreams, sseLifetime: 20 } });
+    await call('PUT', '/api/v1x/a', { headers: TEXT });
+    let offset = '-1';
+    let got = '';
+    let answers = 0;
+    for (let n = 0; got.length < 600; answers++) {
+      const live = await follow(port, `/api/v1x/a?offset=${offset}&live=sse`);
+      for (const until = n + 20; n < until && n < 200; n++) {
+        await call('POST', '/api/v1x/a', { body: String(n).padStart(3, '0'), headers: TEXT });
+      }
+      const text = await live.end();
+      expect(text === '' || text.endsWith('\n\n')).toBe(true);
+      expect(text).not.toContain('streamClosed');
+      got += [...text.matchAll(/event: data\ndata:(\d+)\n\n/g)].map(([, data]) => data).join('');
+      offset = [...text.matchAll(/"streamNextOffset":"(\w+)"/g)].at(-1)?.[1] ?? offset;
+    }
+    expect(answers).toBeGreaterThan(5);
+    expect(got).toBe(Array.from({ length: 200 }, (_, n) => String(n).padStart(3, '0')).join(''));
+  });
+
+  it('contract 105: a silent one is kept alive by comments, which are no events', async () => {
+    const { call, port } = await withStreams({ durableStreams: { ...durableStreams, sseHeartbeat: 5 } });
+    await call('PUT', '/api/v1x/a', { headers: TEXT });
+    const live = await follow(port, '/api/v1x/a?offset=now&live=sse');
+    let text = '';
+    while ((text.match(/^:/gm) ?? []).length < 3) text = await live.until(text.length + 1);
+    expect(text).not.toContain('event: data');
+    live.cut();
   });
 });
 

@@ -31,7 +31,7 @@ interface Read {
   readonly offset: string | undefined;
 }
 
-export async function read(exchange: Exchange, { longPollTimeout }: DurableStreamsOptions): Promise<void> {
+export async function read(exchange: Exchange, options: DurableStreamsOptions): Promise<void> {
   const { query, req, res, server } = exchange;
   const offset = query.text('offset');
   const live = query.oneOf('live', MODES);
@@ -43,8 +43,8 @@ export async function read(exchange: Exchange, { longPollTimeout }: DurableStrea
     // Whoever only follows a link changes nothing.
     if (!isNavigation(req)) await target.store.renew(target.path);
     const one: Read = { exchange, target, stored, from, offset };
-    if (live === 'sse') await follow(one);
-    else if (live === 'long-poll') await poll(one, longPollTimeout);
+    if (live === 'sse') await follow(one, options);
+    else if (live === 'long-poll') await poll(one, options.longPollTimeout);
     else if (offset === NOW) sendNow(one);
     else await sendPage(one, {});
   } catch (error) {
@@ -212,7 +212,7 @@ async function openReader({ exchange, stored, target, from }: Omit<Read, 'offset
 
 // ── server-sent events ───────────────────────────────────────────────────────────────────────────────────────────────
 
-async function follow(one: Read): Promise<void> {
+async function follow(one: Read, options: DurableStreamsOptions): Promise<void> {
   const { exchange, stored } = one;
   const { caller, query, req, res, server } = exchange;
   const { limits, logger } = server;
@@ -236,7 +236,8 @@ async function follow(one: Read): Promise<void> {
     'Cache-Control': 'no-cache, no-store, no-transform',
     ...(form === 'base64' ? { [H.sseDataEncoding]: 'base64' } : {}),
   };
-  const lifetime = SSE_LIFETIME_MS + Math.random() * SSE_LIFETIME_JITTER_MS;
-  const sending = { heartbeat: SSE_HEARTBEAT_MS, timeout: undefined, lifetime, limits, logger };
+  const lifetime = options.sseLifetime ?? SSE_LIFETIME_MS + Math.random() * SSE_LIFETIME_JITTER_MS;
+  const heartbeat = options.sseHeartbeat ?? SSE_HEARTBEAT_MS;
+  const sending = { heartbeat, timeout: undefined, lifetime, limits, logger };
   sendReader(req, res, { reader, encoding }, headers, sending, () => limits.reads.leave(account));
 }

@@ -10,13 +10,13 @@ const either = (message: string) => z.union([z.string(), z.number()], { error: (
 /** A duration of which 0 means none: the parser takes 0 as it is. */
 const duration = read(either("must be a duration string (e.g., '30s') or number of seconds"), parseDuration);
 const memory = read(either("must be a size string (e.g., '1GB'), a share ('50%') or number"), parseMemory);
-const headerSize = read(either("must be a size string (e.g., '16KB') or number"), (value) => {
+const boundedSize = read(either("must be a size string (e.g., '16KB') or number"), (value) => {
   if (value === 0 || value === '0') return 0;
   const bytes = parseSize(value);
-  if (bytes >= LEAST_HEADERS && bytes < 2 ** 31) return bytes;
+  if (bytes >= LEAST_SIZE && bytes < 2 ** 31) return bytes;
   throw createError('CONFIG_INVALID', { reason: `invalid size: ${value} (expected 0, or 1KB to 1GB)` });
 });
-const LEAST_HEADERS = 1024;
+const LEAST_SIZE = 1024;
 
 const count = read(z.number({ error: () => 'must be a whole number' }), (value) => {
   if (isIntegerFrom(0, value)) return value;
@@ -49,7 +49,7 @@ export const limits = z.strictObject({
   mounts: count.prefault(L.mounts).describe('Mounts, those of the configuration included. 0: any number.'),
   path_length: count.prefault(L.path_length).describe('The longest path, in bytes of UTF-8. 0: any length.'),
   path_depth: count.prefault(L.path_depth).describe('Parts a path may have. 0: any number.'),
-  header_size: headerSize
+  header_size: boundedSize
     .prefault(L.header_size)
     .describe('The largest request line and headers of a request. 0: any size.'),
   header_lines: count.prefault(L.header_lines).describe('Header lines that a request may have. 0: any number.'),
@@ -58,6 +58,9 @@ export const limits = z.strictObject({
     .describe(
       'How long the headers of a request may take to come, and the handshake of TLS before the first. 0: for ever.',
     ),
+  message_size: boundedSize
+    .prefault(L.message_size)
+    .describe('The longest message that is written over WebSocket. 0: any length.'),
   token_connections: part
     .prefault(L.token_connections)
     .describe('Connections of one token: a number, or a share of `connections`. 0: any number.'),

@@ -23,6 +23,7 @@ export const DEFAULT_SERVER_LIMITS = {
   header_size: '16KB',
   header_lines: 100,
   header_timeout: '30s',
+  message_size: '1MB',
   token_connections: '50%',
   token_handles: '50%',
   token_readers: '50%',
@@ -55,6 +56,8 @@ export interface BoundsConfig {
     headerLines: number;
     /** Milliseconds. */
     headerTimeout: number;
+    /** Bytes. */
+    messageSize: number;
   };
   /** What one token may hold of each, where its own entry does not say. */
   token: TokenLimits;
@@ -97,6 +100,7 @@ export function boundsOf({ limits, ...written }: Written): BoundsConfig {
       headerSize: limits.header_size,
       headerLines: limits.header_lines,
       headerTimeout: limits.header_timeout,
+      messageSize: limits.message_size,
     },
     token: {
       connections: limits.token_connections,
@@ -109,7 +113,7 @@ export function boundsOf({ limits, ...written }: Written): BoundsConfig {
 }
 
 export function defaultBounds(): BoundsConfig {
-  const { header_size, header_timeout, handle_idle_timeout, ...others } = DEFAULT_SERVER_LIMITS;
+  const { header_size, header_timeout, handle_idle_timeout, message_size, ...others } = DEFAULT_SERVER_LIMITS;
   return boundsOf({
     max_memory: parseMemory(DEFAULT_BOUNDS.max_memory),
     stall_timeout: parseDuration(DEFAULT_BOUNDS.stall_timeout),
@@ -123,6 +127,7 @@ export function defaultBounds(): BoundsConfig {
       token_searches: parsePart(others.token_searches),
       token_streams: parsePart(others.token_streams),
       header_size: parseSize(header_size),
+      message_size: parseSize(message_size),
       header_timeout: parseDuration(header_timeout),
       handle_idle_timeout: parseDuration(handle_idle_timeout),
     },

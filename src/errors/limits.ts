@@ -19,6 +19,7 @@ export const LIMITS = [
   'header_size',
   'header_lines',
   'header_timeout',
+  'message_size',
   'path_length',
   'path_depth',
   'body_size',

@@ -144,6 +144,9 @@ export const ERRORS = {
     text: 'browsers may not be sent to {method} {route} by a link or an address, as it may change something: ask with a program',
   },
 
+  // WebSocket: see docs/websocket.md (contract 101)
+  INVALID_MESSAGE: { status: 400, text: 'invalid message: {reason}' },
+
   // HTTP (contract 66, 70, 72, 76, 78)
   PATH_REQUIRED: { status: 400, text: 'path parameter is required' },
   PARAMETER_REQUIRED: { status: 400, text: '{name} is required' },
@@ -166,6 +169,7 @@ export const ERRORS = {
     text: 'content coding {coding} is not supported: send the bytes themselves, without Content-Encoding',
   },
   EXPECTATION_FAILED: { status: 417, text: 'expectation {expectation} is not known: 100-continue is the only one' },
+  UPGRADE_REQUIRED: { status: 426, text: 'upgrade required: {reason}' },
   ROUTE_NOT_FOUND: { status: 404, text: 'not found: no route {method} {route}' },
   METHOD_NOT_ALLOWED: { status: 405, text: 'method not allowed' },
   HEADERS_TOO_LARGE: { status: 431, text: 'request headers exceed the maximum size of {max} bytes' },

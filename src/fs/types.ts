@@ -58,6 +58,9 @@ export interface WriteOptions extends CreateOptions {
   atomic?: 'lines' | undefined;
 }
 
+/** How a place to append at is asked for. */
+export interface AppendOptions extends CreateOptions, Pick<WriteOptions, 'create' | 'atomic'> {}
+
 /** How an append of a producer is asked for. */
 export interface ProducerWriteOptions extends CreateOptions, Pick<WriteOptions, 'create' | 'atomic'> {
   /** Refuse where the stream is not there (STREAM_NOT_FOUND) or another (STREAM_RECREATED). */
@@ -262,7 +265,7 @@ export interface FileSystem {
    * A place to append at, at once; creates the file as {@link openWrite} does, and throws as that rejects. Absent where
    * a file system has no streams.
    */
-  openAppend?(path: string, options?: CreateOptions): Appender;
+  openAppend?(path: string, options?: AppendOptions): Appender;
   openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource>;
   openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle>;
   /** Ends a stream without removing it (contract 29); elsewhere NOT_SUPPORTED. */

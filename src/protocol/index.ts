@@ -7,4 +7,5 @@ export * from './media-types.ts';
 export * from './parameters.ts';
 export type * from './shapes.ts';
 export * from './stream-settings.ts';
+export * from './websocket.ts';
 export * from './words.ts';

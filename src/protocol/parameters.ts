@@ -28,7 +28,12 @@ export const QUERY_PARAMETERS = [
   'create',
   'end',
   'end_status',
+  'producer',
+  'epoch',
+  'seq',
+  'text',
   'flags',
+  // Permission bits; over WebSocket, whether the connection reads or writes.
   'mode',
   'lease',
   'recursive',

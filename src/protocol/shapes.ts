@@ -50,7 +50,7 @@ export interface ReaderInfo {
   address: string | null;
   /** RFC 3339. */
   since: string;
-  /** How it is sent: `raw`, `frames`, `sse` or another form of a live read; `handle` for a handle that is not streamed just now. */
+  /** How it is sent: `raw`, `frames`, `sse`, `websocket` or another form of a live read; `handle` for a handle that is not streamed just now. */
   kind: string;
   /** The handle it reads through, if it does. */
   handle?: number | undefined;

@@ -1,7 +1,6 @@
 /** The HTTP surface of a mount table. */
 
 export type { VersionInfo } from '../protocol/index.ts';
-export { ROUTES } from './agfs/index.ts';
 export { FEATURES } from './agfs/status.ts';
 export {
   HostCheck,
@@ -18,4 +17,5 @@ export { descriptorLimit } from './limits/descriptors.ts';
 export { DEFAULT_LIMITS, type ServerLimits } from './limits/index.ts';
 export type { Metrics } from './metrics/index.ts';
 export { checkTls, type SharedReads, type TlsOptions } from './net/index.ts';
+export { ROUTES } from './routes.ts';
 export { createServer, type ServerOptions, type StreamFSServer } from './server.ts';

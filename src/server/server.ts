@@ -11,16 +11,17 @@ import type { Clock, HandleTable, LimitCounters, MountTable, PluginLogger } from
 import { LogThrottle, writes } from '../log/index.ts';
 import type { VersionInfo } from '../protocol/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
-import { ROUTES } from './agfs/index.ts';
 import {
   challengesFor,
   type HeadersOfRequest,
   type HostCheck,
+  linkRightFor,
   Origins,
   type Principal,
   refuseNavigation,
   requireFor,
   type Tokens,
+  tokenOfSubprotocols,
 } from './auth/index.ts';
 import { type DurableStreamsOptions, durableStreamRoutes } from './durable-streams/index.ts';
 import { ENCODINGS, type Encoding } from './encoding/index.ts';
@@ -42,6 +43,7 @@ import { expectContinue } from './ingest/expectation.ts';
 import { Limits, type ServerLimits } from './limits/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
 import {
+  answerOn,
   breakBody,
   type Connections,
   createListener,
@@ -53,7 +55,9 @@ import {
   type TlsOptions,
   takeConnections,
 } from './net/index.ts';
+import { ROUTES } from './routes.ts';
 import { uiRoutes } from './ui/index.ts';
+import { offersWebSocket, UPGRADE_HEADERS } from './websocket/index.ts';
 
 /** The longest a search may take, in milliseconds, where the server is not told otherwise. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
@@ -197,8 +201,8 @@ class HttpServer implements StreamFSServer {
       if (this.#limits.connections.accept(socket)) new FastPathConnection(socket, this.#fastPath);
     });
     this.#fastPath = this.#fastPathHost();
-    const serve = (req: IncomingMessage, res: ServerResponse) => {
-      this.#serve(req, res).catch((error: unknown) => {
+    const serve = (req: IncomingMessage, res: ServerResponse, rest?: Buffer) => {
+      this.#serve(req, res, rest).catch((error: unknown) => {
         this.#context.logger.error('answering failed', { method: req.method, error: String(error) });
         res.destroy();
       });
@@ -207,12 +211,18 @@ class HttpServer implements StreamFSServer {
       expectContinue(req, res);
       serve(req, res);
     };
-    this.http.on('request', serve);
+    this.http.on('request', (req, res) => serve(req, res));
     this.http.on('checkContinue', serveExpecting).on('checkExpectation', serveExpecting);
     // A program that listens too has another protocol to offer.
     this.http.on('upgrade', (req, socket: Socket, rest) => {
-      if (this.http.listenerCount('upgrade') > 1) return;
+      const isForUs = this.#takesOffer(req);
+      if (!isForUs && this.http.listenerCount('upgrade') > 1) return;
       this.#afterAnswers(socket, () => {
+        if (isForUs) {
+          socket.on('error', ignore);
+          serve(req, answerOn(socket, req), rest);
+          return;
+        }
         socket.unshift(Buffer.concat([headWithoutUpgrade(req), rest]));
         this.#fastPath.handOver(socket);
       });
@@ -316,10 +326,11 @@ class HttpServer implements StreamFSServer {
   }
 
   /** Whatever goes wrong in one exchange stays in it. */
-  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #serve(req: IncomingMessage, res: ServerResponse, rest?: Buffer): Promise<void> {
     const { socket } = req;
     if (this.#limits.connections.isRefused(socket)) return;
     const exchange = new RequestExchange(req, res, this.#context);
+    if (rest !== undefined) exchange.offer = { socket, rest, requireStillAdmitted: ignore };
     this.#exchanges.set(socket, exchange);
     this.#limits.connections.busy(socket, req);
     const waits = isQueued(res);
@@ -389,7 +400,14 @@ class HttpServer implements StreamFSServer {
     const { route, params } = this.#router.find(method, pathname, segments);
     const query = route.pathOf === undefined ? asked : asked.withPath(route.pathOf(params));
     refuseNavigation(req, route);
-    const caller = this.#admit(route, { query, params }, req.headers);
+    const { offer } = exchange;
+    const token = offer === undefined ? undefined : tokenOfSubprotocols(req.headers['sec-websocket-protocol']);
+    const caller = this.#admit(route, { query, params }, req.headers, token);
+    if (offer !== undefined) {
+      offer.requireStillAdmitted = this.#readmission(caller, () =>
+        this.#admit(route, { query, params }, req.headers, token),
+      );
+    }
     this.#claim(exchange, caller);
     exchange.begin(route, params, query, caller);
     await checkBody(req, route, this.#limits.values.bodyTimeout);
@@ -412,12 +430,43 @@ class HttpServer implements StreamFSServer {
   }
 
   /** Lets a request in, and gives whose it is where that matters. @throws UNAUTHORIZED, FORBIDDEN, LINK_INVALID, LINK_EXPIRED */
-  #admit(route: Route, asked: Pick<Exchange, 'query' | 'params'>, headers: HeadersOfRequest): Principal | undefined {
+  #admit(
+    route: Route,
+    asked: Pick<Exchange, 'query' | 'params'>,
+    headers: HeadersOfRequest,
+    token?: Uint8Array,
+  ): Principal | undefined {
     const tokens = this.#tokens;
     if (tokens === undefined || !tokens.areAsked || route.permission === 'nothing') return undefined;
-    const caller = tokens.callerOf(headers, route.link, asked.query);
+    const caller = tokens.callerOf(headers, linkRightFor(route.link, asked.query), asked.query, token);
     requireFor(route.permission, caller, { ...asked, handles: this.#context.handles });
     return caller;
+  }
+
+  /**
+   * Looks again whether a caller would be let in: a token may be taken away, a link's time be over. Costs next to nothing
+   * while nothing has changed.
+   */
+  #readmission(caller: Principal | undefined, admit: () => void): () => void {
+    const tokens = this.#tokens;
+    if (tokens === undefined) return ignore;
+    let { version } = tokens;
+    return () => {
+      if (version === tokens.version && caller?.hasLink !== true) return;
+      version = tokens.version;
+      admit();
+    };
+  }
+
+  /** Whether a request offers what its route takes. */
+  #takesOffer(req: IncomingMessage): boolean {
+    if (!offersWebSocket(req)) return false;
+    try {
+      const { segments, pathname } = parseTarget(req.url ?? '/');
+      return this.#router.find('GET', pathname, segments).route.takesOffer === true;
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -470,6 +519,7 @@ class HttpServer implements StreamFSServer {
 function headersOf(error: unknown, headers: HeadersOfRequest): OutgoingHttpHeaders {
   if (isStreamFSError(error, 'METHOD_NOT_ALLOWED')) return { Allow: String(error.details.allow) };
   if (isStreamFSError(error, 'UNAUTHORIZED')) return { 'WWW-Authenticate': challengesFor(headers) };
+  if (isStreamFSError(error, 'UPGRADE_REQUIRED')) return UPGRADE_HEADERS;
   return {};
 }
 

@@ -43,13 +43,15 @@ const SERVER_UNITS = [
   'agfs',
   'durable-streams',
   'ui',
+  'websocket',
   'fast-path',
+  'routes.ts',
   'server.ts',
   'index.ts',
 ];
 
 /** Where classes are of objects that a server has thousands of: docs/adr/0027-private-members.md. */
-const MADE_BY_THE_THOUSAND = ['core', 'plugins/streamfs', 'server/egress', 'server/fast-path'];
+const MADE_BY_THE_THOUSAND = ['core', 'plugins/streamfs', 'server/egress', 'server/fast-path', 'server/websocket'];
 
 /** Layers that run in browsers as well. */
 const PORTABLE = ['errors', 'units', 'protocol', 'core', 'client'];

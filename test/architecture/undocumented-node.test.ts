@@ -17,6 +17,7 @@ const UNDOCUMENTED: readonly RegExp[] = [
   /\b(?:res|response)\.(socket) (?:===|!==) (?:null|undefined)/g,
   /\b(?:res|response)\.(?:on|once|off)\('(socket)'/g,
   /\b(?:req|request|res|response|socket|server|http)\.(emit)\(/g,
+  /\b(?:res|response)\.(assignSocket|detachSocket)\(/g,
   /\b(?:req|request)\.(complete) =[^=]/g,
   /\b(?:req|request)\.(push)\(/g,
   // Node's inside by other ways.
@@ -50,8 +51,10 @@ describe('what Node does not document', () => {
       '_write',
       '_writev',
       'allBuffers',
+      'assignSocket',
       'complete',
       'decodeStrings',
+      'detachSocket',
       'emit',
       'emitClose',
       'httpAllowHalfOpen',

@@ -13,6 +13,7 @@ import {
 import { createError, limitReached } from '../../errors/index.ts';
 import {
   type Appender,
+  type AppendOptions,
   type ByteRange,
   type Capabilities,
   type Clock,
@@ -367,10 +368,10 @@ export class StreamFileSystem extends BaseFileSystem {
     return new JsonLinesWriter(writer, { max: settings.ringBufferSize, memory: this.context.memory });
   }
 
-  openAppend(path: string, options: CreateOptions = {}): Appender {
+  openAppend(path: string, options: AppendOptions = {}): Appender {
     const entry = this.entryToWrite(path, options);
     entry.stream.requireOpen();
-    const lines = this.linesFor(entry, {});
+    const lines = this.linesFor(entry, options);
     const isDue = () => entry.deadline !== undefined && this.expiry.expireIfDue(entry);
     if (isJsonType(entry.settings.type)) return new JsonAppender(entry.stream, isDue);
     return lines === undefined

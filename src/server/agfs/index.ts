@@ -1,4 +1,4 @@
-/** The table of routes: the API, in one place. The order is the documentation's. */
+/** The routes of the AGFS API. The order is the documentation's. */
 import type { Route } from '../http/route.ts';
 import { digest } from './digest.ts';
 import { listAlias, listDirectory, makeAlias, makeDirectory } from './directories.ts';
@@ -26,7 +26,7 @@ import { kick, readers } from './readers.ts';
 import { capabilities, health, ready, root, stats, version } from './status.ts';
 import { end, write, writeFile } from './write.ts';
 
-export const ROUTES: readonly Route[] = [
+export const AGFS_ROUTES: readonly Route[] = [
   readFile,
   writeFile,
   createFile,

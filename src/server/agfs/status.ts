@@ -19,6 +19,7 @@ export const FEATURES = [
   'end',
   'stats',
   'links',
+  'websocket',
 ] as const;
 
 export const root: Route = {

@@ -121,12 +121,16 @@ function readerStart(query: Query): ReaderStart | undefined {
 }
 
 /** How what is streamed is sent. `format` wins over the header `Accept`. */
-export function sendOptions(
-  accept: string | undefined,
+export function sendOptions(accept: string | undefined, query: Query, server: ServerContext): SendOptions {
+  return sendingOf(formOf(encodingOf(accept, query, server.encodings), query), query, server);
+}
+
+/** The same in an encoding that is known. */
+export function sendingOf(
+  encoding: Encoding,
   query: Query,
-  { limits, encodings, logger }: ServerContext,
+  { limits, logger }: Pick<ServerContext, 'limits' | 'logger'>,
 ): SendOptions {
-  const encoding = formOf(encodingOf(accept, query, encodings), query);
   const heartbeat = query.duration('heartbeat') ?? DEFAULT_HEARTBEAT;
   return {
     encoding,

@@ -5,6 +5,7 @@ export { LINK_RIGHTS, type LinkOptions, type LinkRight, type Links, MIN_LINK_KEY
 export { isNavigation, refuseNavigation } from './navigation.ts';
 export { Origins } from './origins.ts';
 export { PathPattern } from './pattern.ts';
-export { handleIdOf, type Permission, requireFor } from './permissions.ts';
+export { handleIdOf, type LinkPermission, linkRightFor, type Permission, requireFor } from './permissions.ts';
 export { Principal, RIGHTS, type Right } from './principal.ts';
+export { offeredSubprotocols, tokenOfSubprotocols } from './subprotocols.ts';
 export { type TokenOptions, Tokens } from './tokens.ts';

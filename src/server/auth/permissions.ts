@@ -6,6 +6,7 @@
  *    or to write). At which, the body says, which nobody else is to send; the route looks after that itself;
  *  - `token`: any token; what is answered depends on what it may see, which the route looks after itself;
  *  - `read`, `write`, `admin`, `any`: this right, or any of them, at the path of the query;
+ *  - `read or write`: to write where the query says `mode=write`, else to read, at its path;
  *  - `read handle`, `write handle`, `any handle`: the same, at the path of the handle, which must be one that exists for
  *    them ({@link Principal.knows}): else it is answered as if there were none;
  *  - `admin server`: the right `admin` at `/` and everything below.
@@ -13,7 +14,7 @@
 
 import { createError } from '../../errors/index.ts';
 import type { HandleTable } from '../../fs/index.ts';
-import { LINK_RIGHTS } from './links.ts';
+import { LINK_RIGHTS, type LinkRight } from './links.ts';
 import type { RequestParameters } from './parameters.ts';
 import { type Principal, RIGHTS, type Right } from './principal.ts';
 
@@ -22,6 +23,7 @@ export type Permission =
   | 'token'
   | Right
   | 'any'
+  | 'read or write'
   | 'read handle'
   | 'write handle'
   | 'any handle'
@@ -29,6 +31,17 @@ export type Permission =
   | 'admin somewhere'
   | 'link somewhere'
   | 'admin server';
+
+/** The right that a signed link must carry on a route; `read or write` as above. */
+export type LinkPermission = LinkRight | 'read or write';
+
+export function linkRightFor(needs: LinkPermission | undefined, query: RequestParameters): LinkRight | undefined {
+  return needs === 'read or write' ? rightOfMode(query) : needs;
+}
+
+function rightOfMode(query: RequestParameters): LinkRight {
+  return query.text('mode') === 'write' ? 'write' : 'read';
+}
 
 interface Asked {
   query: RequestParameters;
@@ -68,6 +81,9 @@ export function requireFor(needs: Permission, caller: Principal, { query, params
     case 'read':
     case 'write':
       caller.require([needs], query.path());
+      return;
+    case 'read or write':
+      caller.require([rightOfMode(query)], query.path());
       return;
     case 'any':
       caller.require(RIGHTS, query.path());

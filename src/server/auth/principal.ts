@@ -39,6 +39,11 @@ export class Principal {
     this.#limits = limits;
   }
 
+  /** Whether they have a signed link, and no token. */
+  get hasLink(): boolean {
+    return this.#grant.isLink === true;
+  }
+
   /** Whether one of the rights is theirs at this path. */
   may(rights: readonly Right[], path: string): boolean {
     const { rights: granted, patterns } = this.#grant;
@@ -49,7 +54,7 @@ export class Principal {
 
   /** The role of a reader at this path: whether it may also write there. */
   roleAt(path: string): ReaderRole {
-    if (this.#grant.isLink) return 'link';
+    if (this.hasLink) return 'link';
     return this.may(['write'], path) ? 'writer' : 'reader';
   }
 

@@ -89,9 +89,16 @@ export class Tokens {
    * Who asks. A header alone says it, where there is one that counts; else a link may, on a route that takes links for
    * this right.
    *
+   * @param token one that the request holds elsewhere: some program has put it there, so it alone counts
    * @throws UNAUTHORIZED, LINK_INVALID, LINK_EXPIRED
    */
-  callerOf(headers: HeadersOfRequest, link: LinkRight | undefined, query: RequestParameters): Principal {
+  callerOf(
+    headers: HeadersOfRequest,
+    link: LinkRight | undefined,
+    query: RequestParameters,
+    token?: Uint8Array,
+  ): Principal {
+    if (token !== undefined) return this.#holderOf(token);
     const { authorization } = headers;
     const counts = authorization !== undefined && credentialsCount(authorization, headers);
     if (!counts && link !== undefined && query.has('signature')) return this.links.admit(link, query);
@@ -107,12 +114,17 @@ export class Tokens {
     if (known !== undefined) return known;
     const credentials = readCredentials(authorization);
     if (credentials.kind === 'unusable') throw createError('UNAUTHORIZED', { reason: credentials.reason });
-    const hash = sha256(credentials.token);
+    const found = this.#holderOf(credentials.token);
+    const isShort = authorization.length <= MAX_REMEMBERED_LENGTH;
+    if (isShort && this.#known.size < MAX_REMEMBERED) this.#known.set(authorization, found);
+    return found;
+  }
+
+  #holderOf(token: string | Uint8Array): Principal {
+    const hash = sha256(token);
     let found: Principal | undefined;
     for (const entry of this.#entries) if (timingSafeEqual(entry.hash, hash)) found = entry.caller;
     if (found === undefined) throw createError('UNAUTHORIZED', { reason: 'this token is not known' });
-    const isShort = authorization.length <= MAX_REMEMBERED_LENGTH;
-    if (isShort && this.#known.size < MAX_REMEMBERED) this.#known.set(authorization, found);
     return found;
   }
 }

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { BorrowedRun } from '../../core/internal.ts';
 import { HEADERS } from '../../protocol/index.ts';
-import { type EncodedStream, type Encoding, longestRun, sendableLength } from '../encoding/index.ts';
+import { type EncodedStream, type Encoding, longestRun, type PayloadKind, sendableLength } from '../encoding/index.ts';
 import { encodingFor, type SendOptions, streamHeaders } from './options.ts';
 import { HeldPiece, writePiece } from './pieces.ts';
 
@@ -17,41 +17,70 @@ export async function sendContent(
   from = 0,
 ): Promise<void> {
   const encoding = encodingFor(options.encoding);
+  for await (const { bytes } of encodedContent(content, encoding, options, from)) {
+    if (res.destroyed) return;
+    if (!res.headersSent) begin(res, encoding, from);
+    await writePiece(res, bytes);
+  }
+  if (!res.headersSent) begin(res, encoding, from);
+  res.end();
+}
+
+interface EncodedPiece {
+  readonly bytes: Uint8Array;
+  readonly payload: PayloadKind;
+}
+
+/**
+ * A content in an encoding, with the records before and behind it, in pieces that are to be sent one after the other.
+ *
+ * @throws MEMORY_LIMIT, and what the content throws
+ */
+export async function* encodedContent(
+  content: AsyncIterable<Uint8Array>,
+  encoding: Encoding,
+  { limits }: Pick<SendOptions, 'limits'>,
+  from = 0,
+): AsyncGenerator<EncodedPiece> {
+  const { payload, control } = encoding;
   let offset = from;
+  let isBegun = false;
   /** Bytes that the encoding holds back until more has come. */
   let heldBack: Uint8Array = EMPTY;
-  const sendRuns = async (bytes: Uint8Array, isLast: boolean): Promise<void> => {
+  function* record(bytes: Uint8Array | undefined): Generator<EncodedPiece> {
+    if (bytes !== undefined) yield { bytes, payload: payload.control };
+  }
+  function* opening(): Generator<EncodedPiece> {
+    if (!isBegun) yield* record(control?.begin?.({ offset: from, recreatedFrom: undefined }, NO_STREAM));
+    isBegun = true;
+  }
+  function* runs(bytes: Uint8Array, isLast: boolean): Generator<EncodedPiece> {
     let rest = bytes;
     while (rest.length > 0) {
       const run = rest.subarray(0, longestRun(encoding, offset, NO_STREAM));
       const length = sendableLength(encoding, runOf(offset, run), isLast && run.length === rest.length, NO_STREAM);
       if (length === 0) break;
-      await writePiece(res, encodeRun(encoding, offset, run.subarray(0, length)));
+      yield { bytes: encodeRun(encoding, offset, run.subarray(0, length)), payload: payload.data };
       offset += length;
       rest = rest.subarray(length);
     }
     heldBack = rest.length === 0 ? EMPTY : Uint8Array.from(rest);
-  };
-  const holding = new HeldPiece(options.limits.held);
+  }
+  const holding = new HeldPiece(limits.held);
   try {
     for await (const piece of content) {
-      if (res.destroyed) return;
       holding.take(piece);
-      if (!res.headersSent) await begin(res, encoding, from);
+      yield* opening();
       if (piece.length === 0) continue;
-      await sendRuns(heldBack.length === 0 ? piece : Buffer.concat([heldBack, piece]), false);
+      yield* runs(heldBack.length === 0 ? piece : Buffer.concat([heldBack, piece]), false);
     }
   } finally {
     holding.release();
   }
-  if (!res.headersSent) await begin(res, encoding, from);
-  await sendRuns(heldBack, true);
-  const { control } = encoding;
-  if (control !== undefined) {
-    const records = [control.caughtUp(offset, NO_STREAM), control.end('ended', offset, NO_STREAM)];
-    for (const record of records) if (record !== undefined) await writePiece(res, record);
-  }
-  res.end();
+  yield* opening();
+  yield* runs(heldBack, true);
+  yield* record(control?.caughtUp(offset, NO_STREAM));
+  yield* record(control?.end('ended', offset, NO_STREAM));
 }
 
 /** `chunked` where it is to be said, because there is no body that would show it. */
@@ -60,11 +89,9 @@ export function contentHeaders(encoding: Encoding, chunked: boolean, from = 0): 
   return chunked ? { ...headers, 'Transfer-Encoding': 'chunked' } : headers;
 }
 
-async function begin(res: ServerResponse, encoding: Encoding, offset: number): Promise<void> {
+function begin(res: ServerResponse, encoding: Encoding, offset: number): void {
   res.writeHead(200, contentHeaders(encoding, false, offset));
   res.flushHeaders();
-  const opening = encoding.control?.begin?.({ offset, recreatedFrom: undefined }, NO_STREAM);
-  if (opening !== undefined) await writePiece(res, opening);
 }
 
 function runOf(offset: number, bytes: Uint8Array): BorrowedRun {

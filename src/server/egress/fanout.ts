@@ -30,6 +30,8 @@ export class Fanout {
   readonly encoding: Encoding;
   readonly transfer: Transfer;
   readonly stream: Stream;
+  /** The longest run that it sends at once, in bytes. */
+  readonly maxRunBytes: number;
   /** Sockets that use it now. */
   users = 0;
   private readonly runs: (BorrowedRun | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
@@ -47,6 +49,7 @@ export class Fanout {
     this.stream = stream;
     this.encoding = encoding;
     this.transfer = transfer;
+    this.maxRunBytes = Math.min(encoding.maxRunBytes, transfer.maxRunBytes);
   }
 
   /** What its readers are called in the list of readers. */

@@ -11,7 +11,7 @@ import { contentHeaders, sendContent } from './content.ts';
 import { joinFanout } from './fanout.ts';
 import { encodingFor, type SendOptions, streamHeaders } from './options.ts';
 import { Sink, type SinkOptions } from './sink.ts';
-import { chunkedTransfer, closeTransfer } from './transfer.ts';
+import { chunkedTransfer, closeTransfer, type Transfer } from './transfer.ts';
 
 export type LiveSource = Extract<StreamSource, { kind: 'live' }>;
 
@@ -82,7 +82,7 @@ export function sendReader(
   }
   // The answer has said that it is the last.
   discardInput(socket);
-  startLive(socket, beginning, req.httpVersionMinor >= 1, options, onOver);
+  startLive(socket, beginning, req.httpVersionMinor >= 1 ? chunkedTransfer : closeTransfer, options, onOver);
 }
 
 function readerHeaders({ reader, type }: LiveSource, asked: Encoding, chunked: boolean): OutgoingHttpHeaders {
@@ -120,7 +120,7 @@ export function firstOffset(reader: Reader, encoding: Encoding): number {
 }
 
 /**
- * Sends a reader's bytes to a socket, behind the head of the answer. From here on the socket is written directly: nothing
+ * Sends a reader's bytes to a socket, behind the head of the answer, and gives what does. From here on the socket is written directly: nothing
  * of node:http runs per run of bytes and reader.
  *
  * @param onOver called once when the answer is over, however it ends
@@ -128,18 +128,24 @@ export function firstOffset(reader: Reader, encoding: Encoding): number {
 export function startLive(
   socket: Socket,
   { reader, encoding, recreatedFrom }: LiveBeginning,
-  chunked: boolean,
+  transfer: Transfer,
   options: SinkOptions,
   onOver: () => void,
-): void {
+): Sink {
   const { stream } = reader;
-  const fanout = joinFanout(stream, encoding, chunked ? chunkedTransfer : closeTransfer);
+  const fanout = joinFanout(stream, encoding, transfer);
   const opening = encoding.control?.begin?.({ offset: reader.cursor, recreatedFrom }, stream);
   if (opening !== undefined) fanout.sendControl(socket, opening);
-  new Sink(internalOf(reader), socket, fanout, options, onOver).pump();
+  const sink = new Sink(internalOf(reader), socket, fanout, options, onOver);
+  sink.pump();
+  return sink;
 }
 
+export { encodedContent } from './content.ts';
 export { withParts } from './held-parts.ts';
 export { HeldText } from './held-text.ts';
 export { encodingFor, type SendOptions } from './options.ts';
+export { writePiece } from './pieces.ts';
+export { Sink } from './sink.ts';
 export { sendSized } from './sized.ts';
+export { chunkedTransfer, type Transfer } from './transfer.ts';

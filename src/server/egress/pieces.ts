@@ -1,14 +1,14 @@
 /** Writing an answer piece by piece: one at a time is on its way, and is charged for. */
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import type { SharedBuffers } from '../../core/index.ts';
 
 /** Writes, and waits until there is room again or the peer has gone. */
-export async function writePiece(res: ServerResponse, bytes: Uint8Array): Promise<void> {
-  if (res.write(bytes) || res.destroyed) return;
+export async function writePiece(to: Writable, bytes: Uint8Array): Promise<void> {
+  if (to.write(bytes) || to.destroyed) return;
   const waiting = new AbortController();
   const { signal } = waiting;
-  await Promise.race([once(res, 'drain', { signal }), once(res, 'close', { signal })]);
+  await Promise.race([once(to, 'drain', { signal }), once(to, 'close', { signal })]);
   waiting.abort();
 }
 

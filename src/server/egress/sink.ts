@@ -225,7 +225,7 @@ export class Sink implements LiveRead {
         return this.reader.borrowRun(longestRun(encoding, this.reader.nextOffset, stream), false);
       }
       return this.reader.borrowRun(
-        Math.min(encoding.maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES),
+        Math.min(this.shared.maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES),
       );
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
@@ -287,15 +287,30 @@ export class Sink implements LiveRead {
     this.release();
     const { cursor: offset, skippedBytes } = reader;
     const { control } = fanout.encoding;
-    if (control !== undefined) fanout.sendControl(socket, control.end(reason, offset, fanout.stream, status));
-    socket.write(fanout.transfer.last({ reason, status, offset, skippedBytes }));
-    socket.destroySoon();
-    if (queued !== undefined && socket.writableLength > 0) {
-      this.queued = queued;
-      this.options.limits?.reads.drain(this);
+    if (control !== undefined) {
+      fanout.sendControl(socket, control.end(reason, offset, fanout.stream, status, skippedBytes));
     }
+    socket.write(fanout.transfer.last({ reason, status, offset, skippedBytes }));
+    if (fanout.transfer.endsConnection) socket.destroySoon();
+    this.leaveQueued(queued);
     // To the figures and the log, it is the client who has left.
     this.over(this.isSideClosed && reason === 'closed' ? 'cut' : reason);
+  }
+
+  /** The peer has said that it wants no more. What waits in the socket is still sent, and nothing behind it. */
+  stop(): void {
+    if (this.done) return;
+    const { queued } = this;
+    this.release();
+    this.leaveQueued(queued);
+    this.over('cut');
+  }
+
+  /** What waits in the socket of a read that is over is memory like any other until its peer has taken it. */
+  private leaveQueued(queued: PooledBuffer | BorrowedRun | undefined): void {
+    if (queued === undefined || this.socket.writableLength === 0) return;
+    this.queued = queued;
+    this.options.limits?.reads.drain(this);
   }
 
   /**

@@ -8,6 +8,8 @@ import type { PayloadKind } from '../encoding/index.ts';
 export interface Transfer {
   /** Its kind in the list of readers. Undefined: the name of the encoding. */
   readonly kind: string | undefined;
+  /** The longest run it carries at once, in bytes. Infinity: as long as the server sends them. */
+  readonly maxRunBytes: number;
   /** The most bytes `writeHead` writes. */
   readonly maxHeadBytes: number;
   /**
@@ -20,6 +22,8 @@ export interface Transfer {
   readonly tail: Buffer;
   /** What ends the body. */
   last(end: ReadSummary): Buffer;
+  /** Whether the connection ends behind that. Else who gave the socket ends it, once the read is over. */
+  readonly endsConnection: boolean;
 }
 
 /** How a read ended, for transfers that can say so after the bytes. */
@@ -38,6 +42,7 @@ const CRLF = Buffer.from('\r\n');
 
 export const chunkedTransfer: Transfer = {
   kind: undefined,
+  maxRunBytes: Number.POSITIVE_INFINITY,
   // Eight hexadecimal digits and a line end: more than any run is long.
   maxHeadBytes: 10,
   writeHead: (target, at, length) => target.write(`${length.toString(16)}\r\n`, at, 'latin1'),
@@ -49,13 +54,16 @@ export const chunkedTransfer: Transfer = {
         `${status === undefined ? '' : `${READ_TRAILERS.endStatus}: ${status}\r\n`}\r\n`,
       'latin1',
     ),
+  endsConnection: true,
 };
 
 /** HTTP/1.0: the bytes as they are; the end is the end of the connection. */
 export const closeTransfer: Transfer = {
   kind: undefined,
+  maxRunBytes: Number.POSITIVE_INFINITY,
   maxHeadBytes: 0,
   writeHead: () => 0,
   tail: EMPTY,
   last: () => EMPTY,
+  endsConnection: true,
 };

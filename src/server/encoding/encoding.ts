@@ -14,6 +14,8 @@ import type { ReadEndReason } from '../../protocol/index.ts';
 export interface EncodedStream {
   /** Undefined for a content that is no stream, such as a file. */
   readonly generation: string | undefined;
+  /** Where it ends now; undefined where nothing is known of that. */
+  readonly endOffset?: number | undefined;
 }
 
 export interface Encoding {
@@ -95,8 +97,17 @@ interface ControlRecords {
   gap(record: GapRecord, stream: EncodedStream): Buffer | undefined;
   caughtUp(offset: number, stream: EncodedStream): Buffer | undefined;
   heartbeat(offset: number, stream: EncodedStream): Buffer | undefined;
-  /** @param status what the writer said of how it ended (contract 100) */
-  end(reason: ReadEndReason, offset: number, stream: EncodedStream, status?: string): Buffer | undefined;
+  /**
+   * @param status what the writer said of how it ended (contract 100)
+   * @param skippedBytes lost in gaps
+   */
+  end(
+    reason: ReadEndReason,
+    offset: number,
+    stream: EncodedStream,
+    status?: string,
+    skippedBytes?: number,
+  ): Buffer | undefined;
   /** What stands behind each run says whether the run reached the live end: `caughtUp` is for a read without data. */
   readonly isCaughtUpInData?: true | undefined;
 }

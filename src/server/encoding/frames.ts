@@ -25,6 +25,14 @@ export const frameEncoding: Encoding = {
   payload: { data: 'binary', control: 'binary' },
 };
 
+/**
+ * What a framed read over WebSocket begins with, where headers of the answer cannot be seen: the generation, empty for what
+ * is no stream, a space, and the content type.
+ */
+export function openFrame(offset: number, generation: string | undefined, type: string): Buffer {
+  return frame(FRAME_TYPES.open, offset, Buffer.from(`${generation ?? ''} ${type}`));
+}
+
 function writeFrameHeader(target: Buffer, at: number, type: number, offset: number, length: number): number {
   target.writeUInt32BE(type * 0x1000000, at);
   target.writeUInt32BE(length, at + 4);

@@ -8,6 +8,6 @@ import { sseEncoding } from './sse.ts';
 export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frameEncoding, sseEncoding];
 
 export type { EncodedStream, Encoding, PayloadKind } from './encoding.ts';
-export { frameEncoding } from './frames.ts';
+export { frameEncoding, openFrame } from './frames.ts';
 export { longestRun, sendableLength } from './hold-back.ts';
 export { rawEncoding } from './raw.ts';

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { StreamSource } from '../../fs/index.ts';
 import { HEADERS, OCTET_STREAM } from '../../protocol/index.ts';
-import { encodingFor, firstOffset, type LiveSource, liveHeaders, startLive } from '../egress/index.ts';
+import { chunkedTransfer, encodingFor, firstOffset, type LiveSource, liveHeaders, startLive } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { headLines, httpDate } from '../http/response-text.ts';
 import type { ServerContext } from '../http/route.ts';
@@ -46,7 +46,7 @@ export function beginRead(source: LiveSource, request: FollowRequest, socket: So
   const { reads } = send.limits;
   const account = caller?.account;
   socket.write(headOf(source, encoding), 'latin1');
-  startLive(socket, { reader, encoding }, true, send, () => {
+  startLive(socket, { reader, encoding }, chunkedTransfer, send, () => {
     reads.leave(account);
     exchanges.followed();
   });

@@ -13,7 +13,7 @@ import { HEADERS, REQUEST_HEADERS } from '../../protocol/index.ts';
 import type { Principal } from '../auth/index.ts';
 import { untilTurn } from '../net/index.ts';
 import type { Query } from './query.ts';
-import type { Exchange, Route, ServerContext } from './route.ts';
+import type { Exchange, Route, ServerContext, UpgradeOffer } from './route.ts';
 
 /** What a client may call its request: what is safe in a header and a log, and no longer than an id has to be. */
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
@@ -61,6 +61,7 @@ export class RequestExchange implements Exchange {
   #asked: Pick<Exchange, 'query' | 'params'> | undefined;
   caller: Principal | undefined;
   isLive = false;
+  offer: UpgradeOffer | undefined;
   /** The client went away before its answer was complete. */
   isGivenUp = false;
   isOver = false;

@@ -1,12 +1,13 @@
 /**
- * What a route is. The table of them ({@link ROUTES} in routes/index.ts) is the one description of the API: the
+ * What a route is. The table of them ({@link ROUTES} in routes.ts) is the one description of the API: the
  * router serves from it and the documentation is made from it.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { HandleTable, MountTable, PluginLogger } from '../../fs/index.ts';
 import type { VersionInfo } from '../../protocol/index.ts';
-import type { LinkRight, Links, Permission, Principal } from '../auth/index.ts';
+import type { LinkPermission, Links, Permission, Principal } from '../auth/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import type { Limits } from '../limits/index.ts';
 import type { ServerMetrics } from '../metrics/index.ts';
@@ -39,9 +40,11 @@ export interface Route {
   /** What the caller must be allowed to do, where tokens are required. */
   readonly permission: Permission;
   /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */
-  readonly link?: LinkRight | undefined;
+  readonly link?: LinkPermission | undefined;
   /** Whether a browser may be sent here by a link or by a page of any origin: it reads, and changes nothing. Default: no. */
   readonly navigable?: true | undefined;
+  /** It takes an offer to go on as WebSocket. Default: the request is answered as if it had offered nothing. */
+  readonly takesOffer?: true | undefined;
   /** The path of the file that is asked for, where it does not stand in the query: as if it did. */
   pathOf?(params: Readonly<Record<string, string>>): string;
   handle(exchange: Exchange): Promise<void>;
@@ -72,6 +75,15 @@ export interface ServerContext {
   readonly links: Links | undefined;
 }
 
+/** An offer to go on in another protocol, WebSocket, on a connection that node:http has let go of. */
+export interface UpgradeOffer {
+  readonly socket: Socket;
+  /** What has come behind the head of the request. */
+  readonly rest: Buffer;
+  /** Throws as the same request would be refused now, where its token or link is good no more. */
+  requireStillAdmitted: () => void;
+}
+
 /** One request and its answer. */
 export interface Exchange {
   readonly req: IncomingMessage;
@@ -89,6 +101,8 @@ export interface Exchange {
   readonly server: ServerContext;
   /** Whose token it is; undefined where none is required. */
   readonly caller: Principal | undefined;
+  /** What the request offers to go on with. Undefined for nearly all, and for offers that are not taken. */
+  readonly offer: UpgradeOffer | undefined;
   /** Its id in the log. */
   readonly id: string;
   /** To be set where the answer goes on for as long as its stream: how long that takes says nothing of the server. */

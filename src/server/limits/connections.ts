@@ -362,7 +362,7 @@ export class Connections {
       const upload = uploadOf(socket);
       const { newest, attendant } = connection;
       const beside = attendant === upload ? 0 : (attendant?.held() ?? 0);
-      const bytes = (upload?.held() ?? 0) + (newest?.readableLength ?? beside);
+      const bytes = (upload?.held() ?? 0) + (newest?.readableLength ?? 0) + beside;
       if (upload === undefined && bytes === 0) connection.sentAt = 0;
       else this.#checkSending(socket, connection, upload, now);
       if (bytes === 0) continue;

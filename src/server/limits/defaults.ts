@@ -14,6 +14,8 @@ export interface ServerLimits {
   headerLines: number;
   /** How long they may take to come, in milliseconds. */
   headerTimeout: number;
+  /** A message over WebSocket that is written, in bytes. */
+  messageSize: number;
   /** How long a body that is JSON, or for an ordinary file, may stand still, in milliseconds. */
   bodyTimeout: number;
   /** The same for a body that is appended to a stream. A live source may be quiet for days. */
@@ -30,6 +32,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   headerSize: 16 * 1024,
   headerLines: 100,
   headerTimeout: 30_000,
+  messageSize: 1024 * 1024,
   bodyTimeout: 30_000,
   streamBodyTimeout: 0,
   stallTimeout: 300_000,

@@ -13,6 +13,7 @@
  * | `httpAllowHalfOpen` of an HTTP server | clients may close their side before they are answered | listener.ts | they get no answer |
  * | `socket === null` of an answer that waits, its event `socket`, and `emit('close')` by hand | requests sent without waiting are answered in turn | queued-response.ts | nothing: tests of pipelining fail |
  * | `complete` of a request, set by hand, and `push(null)` | ends a body that has broken off, so that it can be answered | broken-body.ts | the connection is closed unanswered |
+ * | `assignSocket`, `detachSocket` of an answer, and `emit('close')` by hand | answers a request that offers to go on in another protocol | upgraded-answer.ts | nothing: tests of WebSocket fail |
  * | a listener for `data` makes node:http read by the socket again | drops what comes on a connection that is over | discard-input.ts | the peer's end is noticed late |
  */
 export { breakBody, isBroken } from './broken-body.ts';
@@ -29,3 +30,4 @@ export { checkTls, SecureHttpServer, type TlsOptions } from './secure-server.ts'
 export { isEncrypted, SecureSocket } from './secure-socket.ts';
 export { takeFrom, takeNoMore } from './shared-read-socket.ts';
 export { encryptedBytes, takenBySystem } from './socket-progress.ts';
+export { answerOn } from './upgraded-answer.ts';

@@ -3,8 +3,8 @@
  * here; with values that are right, wrong and absurd; with bodies that are what they say, and not.
  */
 import fc from 'fast-check';
-import { ROUTES } from '../../../src/server/agfs/index.ts';
 import type { RouteParameter } from '../../../src/server/http/route.ts';
+import { ROUTES } from '../../../src/server/index.ts';
 
 interface RequestCase {
   method: string;

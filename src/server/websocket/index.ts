@@ -1,0 +1,59 @@
+/** WebSocket: one address, at which a connection reads or writes one path (contract 101). */
+import { createError } from '../../errors/index.ts';
+import type { QueryParameter } from '../../protocol/index.ts';
+import { LINK, optional, PATH } from '../agfs/parameters.ts';
+import { STREAM_PARAMETERS } from '../agfs/stream-options.ts';
+import { SETTINGS } from '../agfs/stream-settings.ts';
+import type { Route, RouteParameter } from '../http/route.ts';
+import { readHandshake } from './handshake.ts';
+import { read } from './read.ts';
+import { write } from './write.ts';
+
+const MODES = ['read', 'write'] as const;
+
+/** The form of a read is chosen by the subprotocol. */
+const OF_FORMS: ReadonlySet<string> = new Set<QueryParameter>(['format', 'encoding', 'lines']);
+
+/** The settings that have the name of a parameter of a read. */
+const SHARED_NAMES: ReadonlySet<string> = new Set(STREAM_PARAMETERS.map(({ name }) => name));
+
+const PARAMETERS: readonly RouteParameter[] = [
+  PATH,
+  optional('mode', 'string', '`read`: follow the path. `write`: each message is appended.', 'read'),
+  ...STREAM_PARAMETERS.filter(({ name }) => !OF_FORMS.has(name)),
+  optional('text', 'boolean', 'With `mode=write`: text messages are data too. Else they are control records.', 'false'),
+  optional('producer', 'string', 'With `mode=write`: the name of an exactly-once writer. Message n has the number n.'),
+  optional('epoch', 'integer', 'With `producer`: the number of the writer’s session, from 0.'),
+  optional('seq', 'integer', 'With `producer`: the number of the first message.', '0'),
+  optional('end', 'boolean', 'With `mode=write`: end the stream when the client closes with 1000.', 'false'),
+  optional('end_status', 'string', 'With `end`: how its writer ended, such as `exit 3`.'),
+  optional('atomic', 'string', 'With `mode=write`: as of a write. Each message is completed with a newline.'),
+  ...SETTINGS.filter(({ name }) => !SHARED_NAMES.has(name)),
+  ...LINK,
+];
+
+export const webSocket: Route = {
+  method: 'GET',
+  pattern: '/api/v1/ws',
+  summary: 'Goes on as WebSocket: follows a stream, or appends each message to it.',
+  permission: 'read or write',
+  link: 'read or write',
+  takesOffer: true,
+  parameters: PARAMETERS,
+  async handle(exchange) {
+    const { offer, query, req } = exchange;
+    query.path();
+    if (offer === undefined) {
+      throw createError('UPGRADE_REQUIRED', {
+        reason:
+          'this address speaks WebSocket: use a WebSocket client, with ws:// or wss:// in place of http:// or https://',
+      });
+    }
+    const handshake = readHandshake(req.headers);
+    const mode = query.oneOf('mode', MODES) ?? 'read';
+    if (mode === 'read') await read(exchange, offer, handshake);
+    else await write(exchange, offer, handshake);
+  },
+};
+
+export { offersWebSocket, UPGRADE_HEADERS } from './handshake.ts';

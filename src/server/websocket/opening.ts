@@ -1,0 +1,41 @@
+/** How a read begins: the answer to the handshake, and the record that says where the bytes begin. */
+import { CLOSE_CODES, HEADERS, WEBSOCKET_SUBPROTOCOLS } from '../../protocol/index.ts';
+import type { SendOptions } from '../egress/index.ts';
+import { openFrame } from '../encoding/index.ts';
+import type { Exchange, UpgradeOffer } from '../http/route.ts';
+import { acceptHandshake, type Handshake } from './handshake.ts';
+import { messageFrame, recordFrame } from './outgoing.ts';
+
+/** What a peer is told that sends messages on a connection that reads. */
+export const READS_ONLY = {
+  code: CLOSE_CODES.unsupportedData,
+  reason: 'this connection reads: to write, open one with mode=write',
+};
+
+export interface WebSocketRead {
+  readonly exchange: Exchange;
+  readonly offer: UpgradeOffer;
+  readonly handshake: Handshake;
+  readonly sending: SendOptions;
+  /** The read is over. */
+  readonly leave: () => void;
+}
+
+export function open(
+  { exchange, offer: { socket }, handshake }: WebSocketRead,
+  offset: number,
+  generation: string | undefined,
+  type: string,
+): void {
+  socket.cork();
+  acceptHandshake(exchange, handshake, {
+    [HEADERS.streamOffset]: offset,
+    ...(generation === undefined ? {} : { [HEADERS.streamGeneration]: generation }),
+  });
+  socket.write(
+    handshake.subprotocol === WEBSOCKET_SUBPROTOCOLS.frames
+      ? messageFrame(openFrame(offset, generation, type), 'binary')
+      : recordFrame({ type: 'open', offset, generation, content_type: type }),
+  );
+  socket.uncork();
+}

@@ -8,7 +8,7 @@ import { hasBody } from '../http/message-rules.ts';
 import type { Exchange } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 
-export type Subprotocol = (typeof WEBSOCKET_SUBPROTOCOLS)[keyof typeof WEBSOCKET_SUBPROTOCOLS];
+type Subprotocol = (typeof WEBSOCKET_SUBPROTOCOLS)[keyof typeof WEBSOCKET_SUBPROTOCOLS];
 
 export interface Handshake {
   readonly key: string;

@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import WebSocket, { type ClientOptions } from 'ws';
 import { waitFor } from '../../e2e/harness/wait.ts';
 
-export type Entry = Record<string, unknown> & { type: string };
+type Entry = Record<string, unknown> & { type: string };
 
 export interface Peer {
   readonly ws: WebSocket;
@@ -32,7 +32,7 @@ export async function connectTo(port: number, query: string, options: PeerOption
   return peer;
 }
 
-export function peerOf(port: number, query: string, options: PeerOptions = {}): Peer {
+function peerOf(port: number, query: string, options: PeerOptions = {}): Peer {
   const { protocols = ['streamfs.v1'], scheme = 'ws', ...rest } = options;
   const ws = new WebSocket(`${scheme}://127.0.0.1:${port}/api/v1/ws?${query}`, protocols, rest);
   const records: Entry[] = [];

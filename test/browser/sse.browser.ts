@@ -1,0 +1,125 @@
+/** The `EventSource` of a real browser, in a page of another origin: how it goes on after cuts (contract 101). */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { hasBrowser, site, startBrowser } from '../e2e/harness/browser.ts';
+import { type ServerProcess, server } from '../e2e/harness/server.ts';
+import { waitFor } from '../e2e/harness/wait.ts';
+
+const PATH = '/streamfs/log';
+
+interface Seen {
+  type: string;
+  data: string;
+  id: string;
+}
+
+/** Follows an address, and keeps all that comes of it. */
+const PAGE = `<!doctype html><title>a page</title><script>
+  const seen = [];
+  let source;
+  function follow(url, closes) {
+    source = new EventSource(url);
+    for (const type of ['message', 'gap', 'caught-up', 'recreated', 'end']) {
+      source.addEventListener(type, (event) => {
+        seen.push({ type, data: event.data, id: event.lastEventId });
+        if (type === 'end' && closes) source.close();
+      });
+    }
+  }
+</script>`;
+
+const follow = (page: Page, at: ServerProcess, more: string, closes = true) =>
+  page.evaluate(`follow('${at.api(`/files?path=${PATH}&stream=true&format=sse&${more}`)}', ${closes})`);
+const seenBy = (page: Page) => page.evaluate<Seen[]>('seen');
+const state = (page: Page) => page.evaluate<number>('source.readyState');
+
+async function kickAll(at: ServerProcess): Promise<void> {
+  const { readers } = (await at.json('GET', '/readers')) as unknown as { readers: { id: number }[] };
+  for (const { id } of readers) await at.json('DELETE', `/readers/${id}`);
+}
+
+/** What a page has: each message by where it lies in the stream, and what it was told that it lost. */
+function account(seen: readonly Seen[]): { lines: string[]; skipped: number } {
+  const lines: string[] = [];
+  let skipped = 0;
+  for (const { type, data } of seen) {
+    if (type === 'message') lines.push(data);
+    if (type === 'gap') skipped += JSON.parse(data).to - JSON.parse(data).from;
+  }
+  return { lines, skipped };
+}
+
+describe.runIf(hasBrowser)('EventSource', () => {
+  let chromium: Browser;
+  beforeAll(async () => {
+    chromium = await startBrowser();
+  });
+  afterAll(() => chromium?.close());
+
+  /** A page of an origin that a server lists. */
+  async function world(streamfs: Record<string, string> = {}) {
+    const origin = `http://127.0.0.1:${await site(PAGE)}`;
+    const start = (port = 0) => server({ port, streamfs, server: { cors: { origins: [origin] } } });
+    const at = await start();
+    const page = await (await chromium.newContext()).newPage();
+    onTestFinished(() => page.context().close());
+    await page.goto(origin);
+    return { at, page, start };
+  }
+
+  it('contract 101: gets every line once and in order, however often it is cut off, and stops at the end', async () => {
+    const { at, page } = await world();
+    await follow(page, at, 'lines=true', false);
+    const lines = Array.from({ length: 60 }, (_, n) => `line ${n} é🙂`);
+    for (const [n, line] of lines.entries()) {
+      await at.put(PATH, `${line}\n`);
+      if (n % 25 === 20) {
+        await at.untilReaders(PATH, 1);
+        await kickAll(at);
+      }
+    }
+    await at.json('POST', `/end?path=${PATH}&end_status=exit%200`);
+    // It does not close by itself: it comes back, and is told not to.
+    await expect.poll(() => state(page)).toBe(2);
+    const seen = await seenBy(page);
+    expect(account(seen)).toEqual({ lines, skipped: 0 });
+    expect(seen.filter(({ type, data }) => type === 'end' && data.includes('"ended"'))).toHaveLength(1);
+    expect(seen.filter(({ data }) => data.includes('kicked')).length).toBeGreaterThan(0);
+  });
+
+  it('contract 101: what was lost while it was away is a gap: received and skipped is all that was appended', async () => {
+    const { at, page } = await world({ ring_buffer_size: '4KB', channel_buffer_size: '4KB' });
+    await follow(page, at, 'encoding=text', false);
+    await at.untilReaders(PATH, 1);
+    await at.put(PATH, 'first\n');
+    await waitFor('the first line', async () => (await seenBy(page)).some(({ type }) => type === 'message'));
+    await kickAll(at);
+    await at.untilReaders(PATH, 0);
+    const line = `${'x'.repeat(99)}\n`;
+    for (let n = 0; n < 100; n++) await at.put(PATH, line);
+    await at.untilReaders(PATH, 1);
+    await at.json('POST', `/end?path=${PATH}`);
+    await expect.poll(() => state(page)).toBe(2);
+    const { lines, skipped } = account(await seenBy(page));
+    expect(skipped).toBe(100 * line.length - 4096);
+    expect(lines.join('').length + skipped).toBe('first\n'.length + 100 * line.length);
+  });
+
+  it('contract 101: is told that the stream is another one where the server was started anew', async () => {
+    const { at, page, start } = await world();
+    await follow(page, at, 'lines=true&from=live', true);
+    await at.untilReaders(PATH, 1);
+    await at.put(PATH, 'before\n');
+    await waitFor('the first line', async () => account(await seenBy(page)).lines.length === 1);
+    await at.process.end();
+    const next = await start(at.port);
+    await next.put(PATH, 'after\n');
+    await waitFor('the second line', async () => account(await seenBy(page)).lines.length === 2);
+    const { generation } = (await next.facts(PATH))!;
+    const told = (await seenBy(page)).filter(({ type }) => type === 'recreated');
+    expect(told.map(({ data }) => JSON.parse(data).generation)).toEqual([generation]);
+    await next.json('POST', `/end?path=${PATH}`);
+    await expect.poll(() => state(page)).toBe(2);
+    expect(account(await seenBy(page)).lines).toEqual(['before', 'after']);
+  });
+});

@@ -54,6 +54,18 @@ function chunkedBody(requestLine, size) {
   };
 }
 
+/** Writes of AGFS's HTTP API, each message a line. */
+function withNewline(size, write) {
+  const path = '/api/v1/files?path=/streamfs/bench%i';
+  const newline = '\\n';
+  if (write === 'put') {
+    const before = `PUT ${path} HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: ${size + 1}\\r\\n\\r\\n`;
+    return { before, after: newline, answer: 'HTTP/1.1 2' };
+  }
+  const body = chunkedBody(`PUT ${path} HTTP/1.1`, size + 1);
+  return { ...body, after: `${newline}${body.after}` };
+}
+
 function missingProgram(name, hint) {
   try {
     execFileSync('which', [name], { stdio: 'ignore' });
@@ -73,6 +85,19 @@ const ours = {
   missing: () => undefined,
   command: (port) => [process.execPath, join(ROOT, 'dist', 'cli', 'main.js'), 'serve', '--addr', `127.0.0.1:${port}`],
   protocol: agfs(),
+};
+
+/** @type {Target} */
+const sse = {
+  ...ours,
+  name: 'sse',
+  note: 'StreamFS, read by server-sent events, one for each message',
+  does: ['S2', 'S2c', 'S2b', 'S6'],
+  protocol: ({ size }, write) => ({
+    ...withNewline(size, write),
+    read: 'GET /api/v1/files?path=/streamfs/bench%i&stream=true&format=sse&lines=true HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n',
+    framing: 'scan',
+  }),
 };
 
 /** @type {Target} */
@@ -284,4 +309,4 @@ export function agfsTarget(url, pid) {
 }
 
 /** @type {Target[]} */
-export const TARGETS = [ours, floor, plain, piping, durable, redis, nats, icecast, nchan];
+export const TARGETS = [ours, sse, floor, plain, piping, durable, redis, nats, icecast, nchan];

@@ -17,11 +17,13 @@ import type {
   Digest,
   EndOptions,
   FileInfo,
+  FileList,
   GrepMatch,
   HandleInfo,
   Health,
   Link,
   LinkOptions,
+  ListOptions,
   Mount,
   PathCapabilities,
   PluginInfo,
@@ -136,6 +138,15 @@ export class StreamFSClient {
   async list(path: string): Promise<FileInfo[]> {
     const answer = await this.#transport.json<{ files: FileInfo[] | null }>('GET', '/directories', { query: { path } });
     return answer.files ?? [];
+  }
+
+  /**
+   * A part of a listing: at most `limit` entries (1000 unless given, at most 10,000), of those behind the entry named
+   * `after`. `next` is there where more follow, and is the `after` to go on with.
+   */
+  listPage(path: string, { after, limit = 1000, signal }: ListOptions = {}): Promise<FileList> {
+    checkWhole('limit', limit, 1);
+    return this.#transport.json('GET', '/directories', { query: { path, limit, after }, signal });
   }
 
   stat(path: string): Promise<FileInfo> {

@@ -28,6 +28,19 @@ export interface FileInfo {
   meta: FileMeta;
 }
 
+/** A part of the listing of a directory. */
+export interface FileList {
+  files: FileInfo[];
+  next?: string | undefined;
+}
+
+export interface ListOptions {
+  /** Only what comes behind the entry of this name. */
+  after?: string | undefined;
+  limit?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 export interface ServerCapabilities {
   version: string;
   features: string[];

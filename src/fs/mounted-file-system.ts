@@ -16,6 +16,7 @@ import type {
   ByteRange,
   Capabilities,
   CreateOptions,
+  DirectoryPage,
   EndOptions,
   FileHandle,
   FileInfo,
@@ -169,6 +170,47 @@ export class MountedFileSystem implements FileSystem {
     }
     for (const [name, mount] of children) listing.push(mount ? this.#mountInfo(mount) : this.#virtualInfo(name));
     return listing;
+  }
+
+  /**
+   * A part of a listing, in the order of `readDir` where the plugin gives parts and nothing is mounted in the directory,
+   * else by name. Fewer than `limit` entries are the last.
+   */
+  async readDirPage(path: string, page: DirectoryPage): Promise<FileInfo[]> {
+    const normal = this.normal(path);
+    const pages = this.#pagesOf(normal);
+    if (pages !== undefined) return pages(page);
+    const { after, limit } = page;
+    const entries = await this.readDir(normal);
+    return entries
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .filter(({ name }) => after === undefined || name > after)
+      .slice(0, limit);
+  }
+
+  /** What `readDir` gives, in parts of `size` entries where the plugin gives parts, so that a long one takes no long turn. */
+  async *readDirInParts(path: string, size: number): AsyncGenerator<FileInfo[]> {
+    const normal = this.normal(path);
+    const pages = this.#pagesOf(normal);
+    if (pages === undefined) {
+      yield await this.readDir(normal);
+      return;
+    }
+    for (let after: string | undefined; ; ) {
+      const part = await pages({ after, limit: size });
+      yield part;
+      if (part.length < size) return;
+      after = part.at(-1)?.name;
+    }
+  }
+
+  /** Undefined where the plugin gives no parts, or mounts belong between its entries. */
+  #pagesOf(path: string): ((page: DirectoryPage) => Promise<FileInfo[]>) | undefined {
+    const mount = this.#tree.covering(path);
+    if (mount === undefined || this.#tree.childrenOf(path).length > 0) return undefined;
+    const fileSystem = running(mount);
+    if (fileSystem.readDirPage === undefined) return undefined;
+    return (page) => fileSystem.readDirPage!(pathInside(path, mount.path), page);
   }
 
   async #entriesOfPlugin(path: string): Promise<FileInfo[]> {

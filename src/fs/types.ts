@@ -231,6 +231,14 @@ export interface OpenHandleOptions extends CreateOptions {
   atomic?: 'lines' | undefined;
 }
 
+/** A part of a listing. */
+export interface DirectoryPage {
+  /** The name of the last entry of the page before; undefined: from the first. It may have been removed since. */
+  readonly after: string | undefined;
+  /** The most entries. */
+  readonly limit: number;
+}
+
 export interface FileSystem {
   create(path: string, options?: CreateOptions): Promise<void>;
   mkdir(path: string, mode: number): Promise<void>;
@@ -241,6 +249,8 @@ export interface FileSystem {
   /** One whole write. Gives the bytes written. */
   write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number>;
   readDir(path: string): Promise<FileInfo[]>;
+  /** A part of what `readDir` lists, in the same order. Absent where a file system has few files in a directory. */
+  readDirPage?(path: string, page: DirectoryPage): Promise<FileInfo[]>;
   stat(path: string): Promise<FileInfo>;
   rename(from: string, to: string): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;

@@ -19,6 +19,7 @@ import {
   type Clock,
   type CreateOptions,
   contentOfParts,
+  type DirectoryPage,
   type EndOptions,
   type FileHandle,
   type FileInfo,
@@ -43,7 +44,7 @@ import { startOf } from '../base/start.ts';
 import { readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { Expiry } from './expiry.ts';
-import { directoryInfo, PLUGIN_NAME, readmeInfo, streamInfo } from './info.ts';
+import { directoryInfo, PLUGIN_NAME, README_NAME, readmeInfo, streamInfo } from './info.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines, JsonLinesWriter } from './json-writer.ts';
 import { createObserver } from './observer.ts';
@@ -62,7 +63,7 @@ import { type Entry, endStream, StreamTable } from './stream-table.ts';
 import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
 
-const README_PATH = '/README';
+const README_PATH = `/${README_NAME}`;
 const README_BYTES = new TextEncoder().encode(README);
 
 /** What says whether an absent stream is made, and for whom. */
@@ -547,17 +548,24 @@ export class StreamFileSystem extends BaseFileSystem {
     return streamInfo(this.find(path), this.settings.idleTimeout);
   }
 
-  async readDir(path: string): Promise<FileInfo[]> {
-    this.expiry.expireAllDue();
+  readDir(path: string): Promise<FileInfo[]> {
+    return this.readDirPage(path, { after: undefined, limit: Number.POSITIVE_INFINITY });
+  }
+
+  /** README first, then by name. */
+  async readDirPage(path: string, { after, limit }: DirectoryPage): Promise<FileInfo[]> {
+    if (after === undefined) this.expiry.expireAllDue();
     if (!this.table.isDirectory(path)) {
       if (path !== README_PATH) this.find(path);
       throw createError('NOT_A_DIRECTORY', { path });
     }
-    const prefix = path === '/' ? '/' : `${path}/`;
-    const infos = this.table
-      .children(path)
-      .map(({ name, entry }) => (entry ? streamInfo(entry, this.settings.idleTimeout) : directoryInfo(prefix + name)));
-    return path === '/' ? [readmeInfo(README_BYTES.length), ...infos] : infos;
+    const infos: FileInfo[] = [];
+    if (path === '/' && after === undefined) infos.push(readmeInfo(README_BYTES.length));
+    const behind = path === '/' && after === README_NAME ? undefined : after;
+    for (const { path: child, entry } of this.table.children(path, behind, limit - infos.length)) {
+      infos.push(entry === undefined ? directoryInfo(child) : streamInfo(entry, this.settings.idleTimeout));
+    }
+    return infos;
   }
 
   override async capabilities(path: string): Promise<Capabilities> {

@@ -5,6 +5,7 @@ import { writtenSettings } from './stream-settings.ts';
 import type { Entry } from './stream-table.ts';
 
 export const PLUGIN_NAME = 'streamfs';
+export const README_NAME = 'README';
 
 /** README never changes while the server runs, nor between its runs (contract 43). */
 const README_TIME = new Date('2026-01-01T00:00:00.000Z');
@@ -12,7 +13,7 @@ const START_TIME = new Date();
 
 export function readmeInfo(size: number): FileInfo {
   const meta = { Name: PLUGIN_NAME, Type: 'doc', Content: null };
-  return { name: 'README', size, mode: 0o444, modTime: README_TIME, isDir: false, meta };
+  return { name: README_NAME, size, mode: 0o444, modTime: README_TIME, isDir: false, meta };
 }
 
 export function directoryInfo(path: string): FileInfo {

@@ -11,6 +11,7 @@ import { parentPath } from '../../fs/path.ts';
 import type { StreamSettingsInForce } from '../../fs/stream-settings.ts';
 import type { Deadline } from './expiry.ts';
 import { type ForkNode, HeldNames } from './forks.ts';
+import { SortedPaths } from './sorted-paths.ts';
 import type { StreamLines } from './stream-lines.ts';
 import type { StoreFacts } from './stream-store.ts';
 import type { StreamWriter } from './stream-writer.ts';
@@ -43,15 +44,24 @@ export interface Entry {
   readonly account: Account | undefined;
 }
 
-/** One line of a listing. */
-export type Child = { name: string; entry: Entry } | { name: string; entry: undefined };
+/** One line of a listing: a stream, or a directory where there is no entry. */
+export interface Child {
+  readonly path: string;
+  readonly entry: Entry | undefined;
+}
+
+/** A directory: how many streams lie anywhere below it, and what lies directly in it. */
+interface Directory {
+  streams: number;
+  readonly children: SortedPaths;
+}
 
 export class StreamTable {
   /** Names of streams that are gone and have forks. */
   readonly held = new HeldNames();
   private readonly entries = new Map<string, Entry>();
-  /** Directories, with the number of streams anywhere below each. */
-  private readonly directories = new Map<string, number>();
+  private readonly directories = new Map<string, Directory>();
+  private readonly root: Directory = { streams: 0, children: new SortedPaths() };
 
   get(path: string): Entry | undefined {
     return this.entries.get(path);
@@ -86,40 +96,61 @@ export class StreamTable {
   /** Adds a stream at a path for which {@link requireFree} passes. */
   add(entry: Entry): void {
     this.entries.set(entry.path, entry);
-    for (const directory of ancestors(entry.path)) {
-      this.directories.set(directory, (this.directories.get(directory) ?? 0) + 1);
+    let child: string | undefined = entry.path;
+    for (const path of ancestors(entry.path)) {
+      let directory = this.directories.get(path);
+      const isNew = directory === undefined;
+      if (directory === undefined) {
+        directory = { streams: 0, children: new SortedPaths() };
+        this.directories.set(path, directory);
+      }
+      directory.streams++;
+      if (child !== undefined) directory.children.add(child);
+      child = isNew ? path : undefined;
     }
+    this.root.streams++;
+    if (child !== undefined) this.root.children.add(child);
   }
 
   /** False where it is not there any more. */
   delete(entry: Entry): boolean {
     if (this.entries.get(entry.path) !== entry) return false;
     this.entries.delete(entry.path);
-    for (const directory of ancestors(entry.path)) {
-      const left = (this.directories.get(directory) ?? 1) - 1;
-      if (left === 0) this.directories.delete(directory);
-      else this.directories.set(directory, left);
+    let child: string | undefined = entry.path;
+    for (const path of ancestors(entry.path)) {
+      const directory = this.directories.get(path) as Directory;
+      directory.streams--;
+      if (child !== undefined) directory.children.delete(child);
+      child = directory.streams === 0 ? path : undefined;
+      if (child !== undefined) this.directories.delete(path);
     }
+    this.root.streams--;
+    if (child !== undefined) this.root.children.delete(child);
     return true;
   }
 
   /** Streams anywhere below a directory. */
   below(directory: string): Entry[] {
-    const prefix = directory === '/' ? '/' : `${directory}/`;
-    return [...this.entries.values()].filter((entry) => entry.path.startsWith(prefix));
+    if (directory === '/') return [...this.entries.values()];
+    const found: Entry[] = [];
+    if (!this.directories.has(directory)) return found;
+    for (const { path, entry } of this.children(directory)) {
+      if (entry === undefined) found.push(...this.below(path));
+      else found.push(entry);
+    }
+    return found;
   }
 
-  /** What lies directly in a directory, sorted by name. */
-  children(directory: string): Child[] {
+  /** What lies directly in a directory, by name: at most `limit`, of those behind the name `after`. */
+  children(directory: string, after?: string, limit = Number.POSITIVE_INFINITY): Child[] {
+    const { children } = directory === '/' ? this.root : (this.directories.get(directory) as Directory);
     const prefix = directory === '/' ? '/' : `${directory}/`;
-    const children = new Map<string, Child>();
-    for (const entry of this.below(directory)) {
-      const rest = entry.path.slice(prefix.length);
-      const slash = rest.indexOf('/');
-      const name = slash < 0 ? rest : rest.slice(0, slash);
-      if (!children.has(name)) children.set(name, { name, entry: slash < 0 ? entry : undefined });
+    const found: Child[] = [];
+    for (const path of children.after(after === undefined ? undefined : prefix + after)) {
+      if (found.length >= limit) break;
+      found.push({ path, entry: this.entries.get(path) });
     }
-    return [...children.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return found;
   }
 }
 

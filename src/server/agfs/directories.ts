@@ -1,11 +1,30 @@
 /** Directories, under the names the original has for them: two for listing, two for making. */
+import type { ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createError } from '../../errors/index.ts';
 import { type FileInfo, joinPath } from '../../fs/index.ts';
+import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { type Principal, RIGHTS } from '../auth/index.ts';
+import { headersFor } from '../http/headers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
 
-const LIST_PARAMETERS = [optional('path', 'string', 'Absolute path of the directory.', '/')];
+/** Entries in one answer that was asked for in parts, unless more or fewer are asked for; and at most. */
+const DEFAULT_LIMIT = 1000;
+const MAX_LIMIT = 10_000;
+/** Entries that are looked up and written in one turn. */
+const TURN_ENTRIES = 1000;
+
+const LIST_PARAMETERS = [
+  optional('path', 'string', 'Absolute path of the directory.', '/'),
+  optional(
+    'limit',
+    'integer',
+    `At most so many entries, 1 to ${MAX_LIMIT}; \`next\` is there where more follow. Default: all, or ${DEFAULT_LIMIT} with \`after\`.`,
+  ),
+  optional('after', 'string', 'Only what comes behind the entry of this name: the `next` of the answer before.'),
+];
 const MAKE_PARAMETERS = [PATH, optional('mode', 'mode', 'Permission bits, octal or decimal.', '755')];
 
 export const listDirectory: Route = {
@@ -51,10 +70,72 @@ async function list(exchange: Exchange): Promise<void> {
   const path = query.has('path') ? query.path() : '/';
   caller?.requireReach(path);
   const directory = server.mounts.normal(path);
-  const entries = await server.mounts.readDir(directory);
-  // Names are news too: of what is not theirs they see only the directories that lead to what is.
-  const seen = caller === undefined ? entries : entries.filter((entry) => isSeen(caller, directory, entry));
-  sendJson(exchange, 200, { files: seen.map(fileInfo) });
+  if (query.has('limit') || query.has('after')) await sendPage(exchange, directory);
+  else await sendAll(exchange, directory);
+}
+
+async function sendPage(exchange: Exchange, directory: string): Promise<void> {
+  const { query, server } = exchange;
+  const limit = query.integer('limit', { min: 1, max: MAX_LIMIT }) ?? DEFAULT_LIMIT;
+  let after = query.text('after');
+  if (after === '') throw createError('INVALID_PARAMETER', { name: 'after', reason: 'must be the name of an entry' });
+  const files: FileInfo[] = [];
+  for (;;) {
+    // One more than fits tells whether there are more.
+    const page = await server.mounts.readDirPage(directory, { after, limit: Math.min(TURN_ENTRIES, limit + 1) });
+    files.push(...seenOf(exchange, directory, page));
+    if (files.length > limit || page.length < Math.min(TURN_ENTRIES, limit + 1)) break;
+    after = page.at(-1)?.name;
+    await nextTurn();
+  }
+  const shown = files.slice(0, limit);
+  const next = files.length > limit ? shown.at(-1)?.name : undefined;
+  sendJson(exchange, 200, { files: shown.map(fileInfo), next });
+}
+
+/** A long listing is written as it is looked up, so that no turn is long and it is never in memory as a whole. */
+async function sendAll(exchange: Exchange, directory: string): Promise<void> {
+  const { res, server } = exchange;
+  const parts = server.mounts.readDirInParts(directory, TURN_ENTRIES);
+  const read = async () => {
+    const { value } = await parts.next();
+    return value === undefined ? undefined : seenOf(exchange, directory, value).map(fileInfo);
+  };
+  let files = (await read()) ?? [];
+  let next = await read();
+  if (next === undefined) {
+    sendJson(exchange, 200, { files });
+    return;
+  }
+  res.writeHead(200, { ...headersFor(exchange.req.method), 'Content-Type': JSON_MEDIA_TYPE });
+  let before = '{"files":[';
+  for (; ; files = next, next = await read()) {
+    if (files.length > 0) {
+      if (!res.write(before + JSON.stringify(files).slice(1, -1))) await drained(res);
+      before = ',';
+    }
+    if (res.destroyed) return;
+    if (next === undefined) break;
+    await nextTurn();
+  }
+  res.end(`${before === ',' ? '' : before}]}\n`);
+}
+
+/** Waits until what was written has been taken, or the connection is gone. */
+function drained(res: ServerResponse): Promise<void> | undefined {
+  if (res.destroyed) return undefined;
+  return new Promise((resolve) => {
+    const done = () => {
+      res.off('drain', done).off('close', done);
+      resolve();
+    };
+    res.on('drain', done).on('close', done);
+  });
+}
+
+/** Names are news too: of what is not theirs, callers see only the directories that lead to what is. */
+function seenOf({ caller }: Exchange, directory: string, entries: readonly FileInfo[]): FileInfo[] {
+  return caller === undefined ? [...entries] : entries.filter((entry) => isSeen(caller, directory, entry));
 }
 
 function isSeen(caller: Principal, directory: string, { name, isDir }: FileInfo): boolean {

@@ -33,6 +33,8 @@ export interface FollowOptions {
    * as cut. Default 15 000; 0 turns both off.
    */
   heartbeat?: number | undefined;
+  /** Whether to give a record for each heartbeat too. Default false. */
+  heartbeats?: boolean | undefined;
   /** Whether, or how patiently, to go on after a cut. Default true. False: a cut is an error of kind `cut`. */
   reconnect?: boolean | BackoffOptions | undefined;
   /**
@@ -54,6 +56,8 @@ export type FollowRecord =
   | { type: 'gap'; from: number; to: number; chunks: number }
   /** All there is has been read. Comes first at the live end, then after each gap and each connection. */
   | { type: 'caught-up'; offset: number }
+  /** Only with `heartbeats`: nothing is there to be read, and the server is alive. */
+  | { type: 'heartbeat'; offset: number }
   /** The connection is lost; the next try comes in `delay` milliseconds. `error` says why. */
   | { type: 'reconnecting'; offset: number | undefined; attempt: number; delay: number; error: StreamFSClientError }
   /** The path has a new stream: what comes next is its own, from its earliest on. The old one was read to `lastOffset`. */

@@ -361,7 +361,7 @@ class Follower {
           status: frame.status,
         };
       case 'heartbeat':
-        return undefined;
+        return this.#options.heartbeats === true ? frame : undefined;
     }
   }
 

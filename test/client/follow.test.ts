@@ -305,6 +305,16 @@ describe.each(fetches)('following, over %s', (_, client) => {
     });
     expect(typesOf(await collect(follow(server.url, {}, client)))).toEqual(['open', 'data', 'caught-up', 'end']);
   });
+
+  it('it gives heartbeats to who asks for them', async () => {
+    const server = await fakeServer((_request, response) => {
+      beginFrames(response, { offset: 0, generation: 'g' });
+      response.end(Buffer.concat([frame('data', 0, 'a'), frame('heartbeat', 1), frame('end', 1, 'ended')]));
+    });
+    const records = await collect(follow(server.url, { heartbeats: true }, client));
+    expect(typesOf(records)).toEqual(['open', 'data', 'heartbeat', 'end']);
+    expect(records[2]).toEqual({ type: 'heartbeat', offset: 1 });
+  });
 });
 
 describe('following', () => {

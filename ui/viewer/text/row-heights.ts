@@ -52,7 +52,7 @@ export class RowHeights {
       this.#end -= 1;
       if (last.heights.length === 0) this.#blocks.pop();
     }
-    if (this.#blocks.length === 0) this.#restart(this.#end);
+    if (this.#blocks.length === 0) this.restart(this.#end);
   }
 
   /** Takes away all rows before `first`, and gives how high they were together. */
@@ -78,7 +78,7 @@ export class RowHeights {
         this.#gone = 0;
       }
     }
-    if (first > this.#end || this.#blocks.length === 0) this.#restart(Math.max(first, this.#end));
+    if (first > this.#end || this.#blocks.length === 0) this.restart(Math.max(first, this.#end));
     return before - this.#total;
   }
 
@@ -102,7 +102,7 @@ export class RowHeights {
   /** Sets all rows to what `heightFor` says. */
   reset(heightFor: (row: number) => number): void {
     const { first, end } = this;
-    this.#restart(first);
+    this.restart(first);
     for (let row = first; row < end; row++) this.push(heightFor(row));
   }
 
@@ -136,7 +136,8 @@ export class RowHeights {
     return Math.max(this.first, this.#end - 1);
   }
 
-  #restart(first: number): void {
+  /** No rows; the next one has the number `first`. */
+  restart(first: number): void {
     this.#blocks = [];
     this.#base = first;
     this.#gone = 0;

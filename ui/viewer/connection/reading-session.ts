@@ -1,0 +1,163 @@
+/**
+ * One read of a stream, from its first connection to its end, and what it is doing all the while. Records go to a sink,
+ * one at a time: where it needs longer, the next one waits, and with it the server.
+ */
+import { signal } from '@preact/signals';
+import { type FollowOptions, type FollowRecord, isClientError } from '../../../src/client/index.ts';
+import type { PageClient } from '../../session/page-client.ts';
+import type { Phase, ReadingFacts } from './reading.ts';
+
+export interface RecordSink {
+  /** A promise where the next record shall wait. */
+  take(record: FollowRecord, receivedAt: number): Promise<void> | undefined;
+}
+
+/** How often an idle server shows that it is alive; a page must know sooner than a program. */
+const HEARTBEAT_MS = 1000;
+
+/** Silence that is longer is shown; after three heartbeats the client gives the connection up. */
+const SILENCE_MS = 2 * HEARTBEAT_MS;
+
+/** After so much work without a pause the page is given a chance to draw. */
+const WORK_MS = 10;
+
+const ASK_FOR_END_MS = 2000;
+const TICK_MS = 250;
+
+export interface SessionOptions {
+  client: PageClient;
+  path: string;
+  start: Pick<FollowOptions, 'from' | 'last' | 'offset' | 'onExpired'>;
+  sink: RecordSink;
+  /** Whether the facts of the stream may be asked for: a signed link does not allow it. */
+  mayAsk: boolean;
+  /** Whether a stream that is not there is made, and waited for. */
+  create: boolean;
+}
+
+export class ReadingSession {
+  /** Set anew four times a second, and at once when the phase changes. */
+  readonly facts = signal<ReadingFacts>({ phase: { kind: 'connecting' }, silentFor: undefined, offset: undefined, lag: undefined });
+  readonly #options: SessionOptions;
+  readonly #leaving = new AbortController();
+  #phase: Phase = { kind: 'connecting' };
+  #offset: number | undefined;
+  #streamEnd: number | undefined;
+  /** Since when something is waited for from the server; undefined while the page itself is busy. */
+  #waitingSince: number | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const ticking = setInterval(() => this.#tell(), TICK_MS);
+    const asking = this.#options.mayAsk ? setInterval(() => void this.#askForEnd(), ASK_FOR_END_MS) : undefined;
+    void this.#run().finally(() => {
+      clearInterval(ticking);
+      clearInterval(asking);
+      this.#tell();
+    });
+  }
+
+  stop(): void {
+    this.#leaving.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { client, create, path, sink, start } = this.#options;
+    try {
+      const records = client.api.follow(path, {
+        ...start,
+        create,
+        heartbeat: HEARTBEAT_MS,
+        heartbeats: true,
+        waitForServer: true,
+        signal: this.#leaving.signal,
+      });
+      let worked = performance.now();
+      while (true) {
+        this.#waitingSince = performance.now();
+        const { done, value: record } = await records.next();
+        this.#waitingSince = undefined;
+        if (done === true) return;
+        this.#note(record);
+        const wait = sink.take(record, Date.now());
+        if (wait !== undefined) {
+          await wait;
+          worked = performance.now();
+        } else if (performance.now() - worked > WORK_MS) {
+          await new Promise((resolve) => setTimeout(resolve));
+          worked = performance.now();
+        }
+        if (this.#leaving.signal.aborted) return;
+      }
+    } catch (error) {
+      if (this.#leaving.signal.aborted) return;
+      const why = error instanceof Error ? error.message : String(error);
+      this.#become({ kind: 'refused', why, code: isClientError(error) ? error.code : 'FAILED' });
+    }
+  }
+
+  #note(record: FollowRecord): void {
+    switch (record.type) {
+      case 'open':
+        this.#offset = record.offset;
+        return this.#become({ kind: 'history' });
+      case 'data':
+        this.#offset = record.offset + record.data.length;
+        return;
+      case 'gap':
+        this.#offset = record.to;
+        return this.#become({ kind: 'history' });
+      case 'caught-up':
+        this.#offset = record.offset;
+        this.#streamEnd = Math.max(this.#streamEnd ?? 0, record.offset);
+        return this.#become({ kind: 'live' });
+      case 'heartbeat':
+        this.#offset = record.offset;
+        return;
+      case 'reconnecting':
+        this.#streamEnd = undefined;
+        return this.#become({
+          kind: 'reconnecting',
+          until: Date.now() + record.delay,
+          attempt: record.attempt,
+          why: record.error.message,
+        });
+      case 'recreated':
+        this.#streamEnd = undefined;
+        return;
+      case 'end':
+        this.#offset = record.offset;
+        return this.#become({ kind: 'ended', reason: record.reason, status: record.status });
+    }
+  }
+
+  #become(phase: Phase): void {
+    this.#phase = phase;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const silence = this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince;
+    const lag = this.#streamEnd === undefined ? undefined : Math.max(0, this.#streamEnd - (this.#offset ?? 0));
+    this.facts.value = {
+      phase: this.#phase,
+      silentFor: silence > SILENCE_MS ? silence : undefined,
+      offset: this.#offset,
+      lag: this.#phase.kind === 'live' || this.#phase.kind === 'history' ? lag : undefined,
+    };
+  }
+
+  /** How far the stream is, by its facts: how far behind this page is is the difference. */
+  async #askForEnd(): Promise<void> {
+    if (document.hidden || (this.#phase.kind !== 'live' && this.#phase.kind !== 'history')) return;
+    try {
+      const { size } = await this.#options.client.api.stat(this.#options.path);
+      if (this.#phase.kind === 'live' || this.#phase.kind === 'history') this.#streamEnd = size;
+    } catch {
+      // What the connection is doing says so in its own way.
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/** Numbers as the viewer shows them. */
+
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
+
+/** `1.2 MB`: powers of 1024, as everywhere in StreamFS. */
+export function bytesText(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+export function countText(count: number): string {
+  return count.toLocaleString('en-GB');
+}
+
+/** `12:34:56.789` of the clock here or of UTC, or how long ago. */
+export function timeText(at: number, kind: 'local' | 'utc' | 'relative', now: number): string {
+  if (kind === 'relative') return agoText(now - at);
+  const date = new Date(at);
+  if (kind === 'utc') return `${date.toISOString().slice(11, 23)}Z`;
+  const part = (value: number, digits = 2) => String(value).padStart(digits, '0');
+  return `${part(date.getHours())}:${part(date.getMinutes())}:${part(date.getSeconds())}.${part(date.getMilliseconds(), 3)}`;
+}
+
+function agoText(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min ago`;
+}

@@ -1,0 +1,301 @@
+/**
+ * A list of any number of rows, of which only those in sight exist. It sticks to its end as long as the reader is there:
+ * what the reader scrolls is told from what the list scrolls itself, so that it never drags a reader who has left the end,
+ * and rows that go at the front do not move what is read.
+ *
+ * Rows stand in their natural flow in a box that is moved to where the first of them belongs, so that text can be selected
+ * over them. An element stays that of its row for as long as the row is in sight.
+ */
+import { RowHeights } from '../text/row-heights.ts';
+
+export interface ListContent {
+  readonly first: number;
+  readonly end: number;
+  /** Rows from here on may be others at the next `refresh`. */
+  readonly settled: number;
+  /** In pixels; only a first guess where rows are measured. */
+  heightOf(row: number): number;
+  /** Whether the row is measured once it is drawn. */
+  isMeasured(row: number): boolean;
+  /** What the row looks like depends on it, and on which part of a high row is in sight, in pixels. */
+  keyOf(row: number, from: number, to: number): unknown;
+  draw(element: HTMLElement, row: number, from: number, to: number): void;
+}
+
+export interface ListEvents {
+  /** The reader has left the end, or come back to it. */
+  onFollowing(isFollowing: boolean): void;
+}
+
+/** Drawn beyond both edges, in pixels: a little, so that scrolling shows no holes. */
+const MARGIN_PX = 90;
+
+/** No browser makes elements of any height: Firefox stops at 17.8 million pixels. What is higher is scrolled in larger steps. */
+const MAX_HEIGHT_PX = 15_000_000;
+
+/** Nearer to the end than that counts as being there. */
+const AT_END_PX = 4;
+
+interface Drawn {
+  row: number;
+  element: HTMLElement;
+  key: unknown;
+}
+
+export class VirtualList {
+  readonly element: HTMLElement;
+  readonly #space = document.createElement('div');
+  readonly #box = document.createElement('div');
+  readonly #events: ListEvents;
+  readonly #heights = new RowHeights();
+  readonly #resizing: ResizeObserver;
+  readonly #leaving = new AbortController();
+  #content: ListContent;
+  #drawn: Drawn[] = [];
+  readonly #spare: HTMLElement[] = [];
+  #settled = 0;
+  #isFollowing = true;
+  /** Where the list has scrolled to itself: a scroll event at another place is the reader's. */
+  #ownTop = 0;
+  /** What stands at the upper edge, kept there when heights above it change. */
+  #anchor = { row: 0, below: 0 };
+  #isDue = false;
+  #isAllDue = false;
+
+  constructor(element: HTMLElement, content: ListContent, events: ListEvents) {
+    this.element = element;
+    this.#content = content;
+    this.#events = events;
+    this.#space.className = 'list-space';
+    this.#box.className = 'list-box';
+    element.replaceChildren(this.#space, this.#box);
+    const { signal } = this.#leaving;
+    element.addEventListener('scroll', () => this.#onScroll(), { signal, passive: true });
+    // Before it takes effect: else rows that come in the same frame would undo it.
+    element.addEventListener('wheel', (event) => event.deltaY < 0 && this.#leaveEnd(), { signal, passive: true });
+    element.addEventListener('touchmove', () => this.#leaveEnd(), { signal, passive: true });
+    element.addEventListener('keydown', (event) => LEAVING_KEYS.has(event.key) && this.#leaveEnd(), { signal });
+    this.#resizing = new ResizeObserver(() => this.resetHeights());
+    this.#resizing.observe(element);
+  }
+
+  get isFollowing(): boolean {
+    return this.#isFollowing;
+  }
+
+  /** Other rows from now on. */
+  show(content: ListContent): void {
+    this.#content = content;
+    this.#heights.restart(content.first);
+    this.#settled = content.first;
+    this.#forgetDrawn();
+    this.refresh();
+  }
+
+  /** Rows have come or gone, or the last ones are others. */
+  refresh(): void {
+    if (this.#isDue || this.#leaving.signal.aborted) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => this.#frame());
+  }
+
+  /** All heights are others: the width or the way of showing has changed. */
+  resetHeights(): void {
+    this.#isAllDue = true;
+    this.refresh();
+  }
+
+  setFollowing(isFollowing: boolean): void {
+    if (this.#isFollowing === isFollowing) return;
+    this.#isFollowing = isFollowing;
+    if (!isFollowing) this.#takeAnchor();
+    this.#events.onFollowing(isFollowing);
+    this.refresh();
+  }
+
+  /** Shows `row` at the upper edge, or a third below it; the reader has left the end then. */
+  scrollTo(row: number, place: 'top' | 'middle' = 'top'): void {
+    this.setFollowing(false);
+    const below = place === 'top' ? 0 : -Math.floor(this.element.clientHeight / 3);
+    this.#anchor = { row, below };
+    this.refresh();
+  }
+
+  isInSight(row: number): boolean {
+    const top = this.#heights.topOf(row);
+    const from = this.#toContent(this.element.scrollTop);
+    return row < this.#heights.end && top >= from && top + this.#heights.heightOf(row) <= from + this.element.clientHeight;
+  }
+
+  /** The first row in sight. */
+  get firstInSight(): number {
+    return this.#heights.rowAt(this.#toContent(this.element.scrollTop));
+  }
+
+  /** The row that an element is drawn in. */
+  rowOf(target: EventTarget | null): number | undefined {
+    return this.#drawn.find(({ element }) => target instanceof Node && element.contains(target))?.row;
+  }
+
+  elementOf(row: number): HTMLElement | undefined {
+    return this.#drawn.find((drawn) => drawn.row === row)?.element;
+  }
+
+  stop(): void {
+    this.#leaving.abort();
+    this.#resizing.disconnect();
+  }
+
+  #leaveEnd(): void {
+    // Where all rows are in sight there is nowhere to go.
+    if (this.element.scrollHeight > this.element.clientHeight) this.setFollowing(false);
+  }
+
+  #onScroll(): void {
+    const { clientHeight, scrollHeight, scrollTop } = this.element;
+    if (Math.abs(scrollTop - this.#ownTop) < 1) return;
+    this.#ownTop = scrollTop;
+    this.#takeAnchor();
+    this.setFollowing(scrollTop + clientHeight >= scrollHeight - AT_END_PX);
+    this.refresh();
+  }
+
+  #takeAnchor(): void {
+    const y = this.#toContent(this.element.scrollTop);
+    const row = this.#heights.rowAt(y);
+    this.#anchor = { row, below: y - this.#heights.topOf(row) };
+  }
+
+  #frame(): void {
+    this.#isDue = false;
+    if (this.#leaving.signal.aborted || this.element.clientHeight === 0) return;
+    this.#takeRows();
+    this.#place();
+    this.#draw();
+    if (!this.#measure()) return;
+    this.#place();
+    this.#draw();
+    this.#measure();
+    this.#place();
+  }
+
+  /** Makes the heights those of the rows that are there now. */
+  #takeRows(): void {
+    const content = this.#content;
+    if (this.#isAllDue) {
+      this.#isAllDue = false;
+      this.#heights.reset((row) => (row < content.end ? content.heightOf(row) : 0));
+      this.#forgetDrawn();
+    }
+    if (this.#anchor.row < content.first) this.#anchor = { row: content.first, below: 0 };
+    this.#heights.truncate(Math.min(this.#settled, content.end));
+    this.#heights.dropBefore(content.first);
+    for (let row = this.#heights.end; row < content.end; row++) this.#heights.push(content.heightOf(row));
+    this.#settled = content.settled;
+  }
+
+  /** Scrolls to where the reader is: at the end, or where the anchor stands. */
+  #place(): void {
+    const height = Math.min(this.#heights.total, MAX_HEIGHT_PX);
+    this.#space.style.height = `${height}px`;
+    const y = this.#isFollowing
+      ? this.#heights.total
+      : this.#heights.topOf(this.#anchor.row) + this.#anchor.below;
+    const top = Math.max(0, Math.min(this.#toScroll(y), height - this.element.clientHeight));
+    if (Math.abs(top - this.element.scrollTop) >= 1) this.element.scrollTop = top;
+    this.#ownTop = this.element.scrollTop;
+  }
+
+  #draw(): void {
+    const from = this.#toContent(this.element.scrollTop);
+    const to = from + this.element.clientHeight;
+    const begin = this.#heights.rowAt(Math.max(0, from - MARGIN_PX));
+    let end = this.#heights.rowAt(to + MARGIN_PX) + 1;
+    end = Math.min(end, this.#heights.end);
+    this.#keep(begin, end);
+    let top = this.#heights.topOf(begin);
+    const boxTop = this.element.scrollTop + top - from;
+    this.#box.style.transform = `translateY(${boxTop}px)`;
+    for (let i = 0; begin + i < end; i++) {
+      const row = begin + i;
+      const drawn = this.#drawn[i]!;
+      const height = this.#heights.heightOf(row);
+      const [partFrom, partTo] = [Math.max(0, from - top), Math.min(height, to - top)];
+      const key = this.#content.keyOf(row, partFrom, partTo);
+      if (drawn.key !== key) {
+        this.#content.draw(drawn.element, row, partFrom, partTo);
+        drawn.key = key;
+      }
+      top += height;
+    }
+  }
+
+  /** Has elements for these rows and no others, in their order, without moving those that stay. */
+  #keep(begin: number, end: number): void {
+    const drawn = this.#drawn;
+    const first = drawn[0]?.row;
+    if (first === undefined || first >= end || first + drawn.length <= begin) this.#forgetDrawn();
+    while (this.#drawn.length > 0 && this.#drawn[0]!.row < begin) this.#release(this.#drawn.shift()!);
+    while (this.#drawn.length > 0 && this.#drawn.at(-1)!.row >= end) this.#release(this.#drawn.pop()!);
+    const before: Drawn[] = [];
+    const have = this.#drawn[0]?.row ?? end;
+    const reference = this.#drawn[0]?.element ?? null;
+    for (let row = begin; row < have; row++) {
+      const element = this.#element();
+      this.#box.insertBefore(element, reference);
+      before.push({ row, element, key: UNDRAWN });
+    }
+    if (before.length > 0) this.#drawn = [...before, ...this.#drawn];
+    for (let row = begin + this.#drawn.length; row < end; row++) {
+      const element = this.#element();
+      this.#box.append(element);
+      this.#drawn.push({ row, element, key: UNDRAWN });
+    }
+  }
+
+  #element(): HTMLElement {
+    return this.#spare.pop() ?? document.createElement('div');
+  }
+
+  #release({ element }: Drawn): void {
+    element.remove();
+    if (this.#spare.length < 100) this.#spare.push(element);
+  }
+
+  #forgetDrawn(): void {
+    for (const each of this.#drawn) this.#release(each);
+    this.#drawn = [];
+  }
+
+  /** Takes up how high rows are that wrap. False: as was thought. */
+  #measure(): boolean {
+    let isChanged = false;
+    for (const { element, row } of this.#drawn) {
+      if (!this.#content.isMeasured(row)) continue;
+      const height = element.offsetHeight;
+      if (height > 0 && this.#heights.set(row, height) !== 0) isChanged = true;
+    }
+    return isChanged;
+  }
+
+  /** From the place of the scroll bar to that in the content, which may be higher than an element can be. */
+  #toContent(scrollTop: number): number {
+    const [most, all] = this.#ranges();
+    return most <= 0 || all === most ? scrollTop : (scrollTop / most) * all;
+  }
+
+  #toScroll(y: number): number {
+    const [most, all] = this.#ranges();
+    return all <= 0 || all === most ? y : (y / all) * most;
+  }
+
+  /** How far one can scroll: by the scroll bar, and in the content. */
+  #ranges(): [most: number, all: number] {
+    const { clientHeight } = this.element;
+    const { total } = this.#heights;
+    return [Math.min(total, MAX_HEIGHT_PX) - clientHeight, total - clientHeight];
+  }
+}
+
+const UNDRAWN = Symbol('undrawn');
+const LEAVING_KEYS = new Set(['ArrowUp', 'PageUp', 'Home']);

@@ -31,6 +31,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     emptyOutDir: true,
-    rolldownOptions: { input: { main: resolve(import.meta.dirname, 'index.html') } },
+    rolldownOptions: {
+      input: {
+        main: resolve(import.meta.dirname, 'index.html'),
+        terminal: resolve(import.meta.dirname, 'terminal.html'),
+      },
+    },
   },
 });

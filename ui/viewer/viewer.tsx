@@ -1,55 +1,173 @@
-/** Shows what is in a stream, as text, and follows it. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+/** Shows what is in a stream: in the view that fits it or that was asked for, from where it was asked to begin. */
+import { type Signal, signal } from '@preact/signals';
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { here, replaceState } from '../routing.ts';
 import type { PageClient } from '../session/page-client.ts';
+import { token } from '../session/token.ts';
+import { SNIFFED_BYTES, type Sniffed, sniff } from './bytes/sniff.ts';
+import { viewOfBytes, viewOfType } from './choose-view.ts';
+import { ConnectionLine } from './connection/connection-line.tsx';
+import type { ReadingFacts } from './connection/reading.ts';
+import { Help } from './help.tsx';
+import { HexView } from './hex/hex-view.tsx';
+import { ImageView } from './image/image-view.tsx';
+import { LogView } from './log/log-view.tsx';
+import { MediaView } from './media/media-view.tsx';
+import type { Source } from './source.ts';
+import { TerminalView } from './terminal/terminal-view.tsx';
+import { parseViewState, type ViewName, type ViewState, viewStateQuery } from './view-state.ts';
+import { ViewerHead } from './viewer-head.tsx';
+import './viewer.css';
 
-/** What is kept of the text, in characters. */
-const MAX_TEXT = 256 * 1024;
+/** What was found out about the stream before it is read. */
+interface Found {
+  /** The content type that was declared. */
+  type: string | undefined;
+  sniffed: Sniffed | undefined;
+}
 
 export function Viewer({ path, client }: { path: string; client: PageClient }) {
-  const [text, setText] = useState('');
-  const [state, setState] = useState('connecting');
-  const isWrapped = here.value.state.get('wrap') !== 'off';
-  const box = useRef<HTMLPreElement>(null);
+  const state = parseViewState(here.value.state);
+  const [found, setFound] = useState<Found>();
+  const [attempt, setAttempt] = useState({ number: 0, create: false });
+  const [isHelpOpen, setHelpOpen] = useState(false);
+  const reading = useMemo<Signal<Signal<ReadingFacts> | undefined>>(() => signal(undefined), []);
+  const mayAsk = client.link?.path !== path || token.peek() !== undefined;
+
   useEffect(() => {
     const leaving = new AbortController();
-    const decoder = new TextDecoder();
-    const follow = async () => {
-      const options = { last: MAX_TEXT, create: false, heartbeat: 1000, signal: leaving.signal };
-      for await (const record of client.api.follow(path, options)) {
-        if (record.type === 'data') {
-          const piece = decoder.decode(record.data, { stream: true });
-          setText((before) => (before + piece).slice(-MAX_TEXT));
-        } else if (record.type === 'caught-up') setState('live');
-        else if (record.type === 'reconnecting') setState('reconnecting');
-        else if (record.type === 'end') setState(record.reason);
-      }
-    };
-    follow().catch((error: unknown) => {
-      if (!leaving.signal.aborted) setState(error instanceof Error ? error.message : String(error));
-    });
+    setFound(undefined);
+    findOut(client, path, mayAsk, leaving.signal).then(
+      (each) => leaving.signal.aborted || setFound(each),
+      () => leaving.signal.aborted || setFound({ type: undefined, sniffed: undefined }),
+    );
     return () => leaving.abort();
-  }, [path, client]);
-  useEffect(() => {
-    box.current?.scrollTo(0, box.current.scrollHeight);
-  }, [text]);
+  }, [client, path, attempt.number]);
+
+  const change = useCallback((part: Partial<ViewState>) => {
+    replaceState(viewStateQuery({ ...parseViewState(here.peek().state), ...part }));
+  }, []);
+  const onFirstBytes = useCallback((bytes: Uint8Array) => {
+    // Only of a stream about which nothing is known yet: it was empty.
+    setFound((known) => (known?.sniffed === undefined ? { type: known?.type, sniffed: sniff(bytes) } : known));
+  }, []);
+  const onHelp = useCallback(() => setHelpOpen(true), []);
+
+  const auto =
+    found === undefined ? undefined : (viewOfType(found.type) ?? viewOfBytes(found.sniffed ?? sniff(NO_BYTES)));
+  const view = state.view ?? auto;
+  const source: Source | undefined =
+    found === undefined
+      ? undefined
+      : { client, path, type: found.type, start: state.start, mayAsk, create: attempt.create, reading };
+  // Another start, or another view, is another read.
+  const key = `${view} ${JSON.stringify(state.start)} ${attempt.number}`;
+  const refused = reading.value?.value.phase;
   return (
-    <section class="viewer">
-      <h1 class="path">{path}</h1>
-      <p role="status" data-testid="reading">
-        {state}
-      </p>
-      <label>
-        <input
-          type="checkbox"
-          checked={isWrapped}
-          onChange={() => replaceState({ wrap: isWrapped ? 'off' : undefined })}
-        />{' '}
-        Wrap lines
-      </label>
-      <pre ref={box} class={isWrapped ? 'text wrapped' : 'text'} data-testid="text">
-        {text}
-      </pre>
+    <section class="viewer fill" aria-label={`Stream ${path}`}>
+      <ViewerHead
+        client={client}
+        path={path}
+        type={found?.type}
+        state={state}
+        auto={auto}
+        view={view}
+        change={change}
+        onHelp={onHelp}
+      />
+      <ConnectionLine reading={reading} />
+      {refused?.kind === 'refused' || refused?.kind === 'ended' ? (
+        <div class="again">
+          <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: attempt.create })}>
+            Read again
+          </button>
+          {refused.kind === 'refused' && NOT_THERE.has(refused.code) ? (
+            <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: true })}>
+              Create it and wait
+            </button>
+          ) : null}
+        </div>
+      ) : null}
+      {source === undefined || view === undefined || found === undefined ? (
+        <p class="muted" role="status">
+          looking at it …
+        </p>
+      ) : (
+        <View
+          key={key}
+          view={view}
+          source={source}
+          sniffed={found.sniffed}
+          state={state}
+          change={change}
+          onFirstBytes={onFirstBytes}
+          onHelp={onHelp}
+        />
+      )}
+      {isHelpOpen ? <Help onClose={() => setHelpOpen(false)} /> : null}
     </section>
   );
+}
+
+const NO_BYTES = new Uint8Array(0);
+const NOT_THERE = new Set(['NOT_FOUND', 'STREAM_NOT_FOUND']);
+
+interface ViewProps {
+  view: ViewName;
+  source: Source;
+  sniffed: Sniffed | undefined;
+  state: ViewState;
+  change: (change: Partial<ViewState>) => void;
+  onFirstBytes: (bytes: Uint8Array) => void;
+  onHelp: () => void;
+}
+
+function View({ view, source, sniffed, state, change, onFirstBytes, onHelp }: ViewProps) {
+  switch (view) {
+    case 'log':
+    case 'json':
+      return (
+        <LogView
+          source={source}
+          isJson={view === 'json'}
+          state={view === 'json' ? { ...state, isUnfolded: !state.isUnfolded } : state}
+          change={change}
+          onFirstBytes={onFirstBytes}
+          onHelp={onHelp}
+        />
+      );
+    case 'hex':
+      return <HexView source={source} onHelp={onHelp} />;
+    case 'terminal':
+      return <TerminalView source={source} />;
+    case 'image':
+      return <ImageView source={source} change={change} />;
+    case 'media':
+      return <MediaView source={source} sniffed={sniffed} change={change} />;
+  }
+}
+
+/** The type that was declared, and what the bytes look like where it says nothing. */
+async function findOut(client: PageClient, path: string, mayAsk: boolean, signal: AbortSignal): Promise<Found> {
+  let type: string | undefined;
+  if (mayAsk) {
+    const { meta } = await client.api.stat(path);
+    type = meta.Content?.content_type;
+  }
+  if (viewOfType(type) !== undefined) return { type, sniffed: undefined };
+  const head = await firstBytes(client, path, signal);
+  return { type, sniffed: head.length === 0 ? undefined : sniff(head) };
+}
+
+async function firstBytes(client: PageClient, path: string, signal: AbortSignal): Promise<Uint8Array> {
+  const head = new Uint8Array(SNIFFED_BYTES);
+  let length = 0;
+  const { pieces } = await client.api.openSnapshot(path, { signal });
+  for await (const piece of pieces) {
+    const part = piece.subarray(0, head.length - length);
+    head.set(part, length);
+    length += part.length;
+    if (length === head.length) break;
+  }
+  return head.subarray(0, length);
 }

@@ -34,6 +34,12 @@ describe('a search', () => {
   it('gives the same answer when it is asked again', () => {
     const twice = matcher({ text: 'a', isRegex: true });
     expect([twice.test('ba'), twice.test('ba'), twice.test('a')]).toEqual([true, true, true]);
+    expect([twice.ranges('ba'), twice.ranges('a'), twice.test('ba'), twice.ranges('ba')]).toEqual([
+      [[1, 2]],
+      [[0, 1]],
+      true,
+      [[1, 2]],
+    ]);
   });
 });
 

@@ -71,6 +71,13 @@ export class HexRows {
     this.#drop();
   }
 
+  /** Another stream: its bytes come after those that are there, from an offset of its own. */
+  restart(): void {
+    this.#first = this.end;
+    this.#parts.length = 0;
+    this.#bytes = 0;
+  }
+
   at(row: number): HexRow | undefined {
     const part = this.#parts.findLast(({ firstRow }) => firstRow <= row);
     if (part === undefined || row < this.#first || row >= part.firstRow + rowsOf(part)) return undefined;

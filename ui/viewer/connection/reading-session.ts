@@ -37,7 +37,12 @@ export interface SessionOptions {
 
 export class ReadingSession {
   /** Set anew four times a second, and at once when the phase changes. */
-  readonly facts = signal<ReadingFacts>({ phase: { kind: 'connecting' }, silentFor: undefined, offset: undefined, lag: undefined });
+  readonly facts = signal<ReadingFacts>({
+    phase: { kind: 'connecting' },
+    silentFor: undefined,
+    offset: undefined,
+    lag: undefined,
+  });
   readonly #options: SessionOptions;
   readonly #leaving = new AbortController();
   #phase: Phase = { kind: 'connecting' };
@@ -103,34 +108,39 @@ export class ReadingSession {
     switch (record.type) {
       case 'open':
         this.#offset = record.offset;
-        return this.#become({ kind: 'history' });
+        this.#become({ kind: 'history' });
+        break;
       case 'data':
         this.#offset = record.offset + record.data.length;
         return;
       case 'gap':
         this.#offset = record.to;
-        return this.#become({ kind: 'history' });
+        this.#become({ kind: 'history' });
+        break;
       case 'caught-up':
         this.#offset = record.offset;
         this.#streamEnd = Math.max(this.#streamEnd ?? 0, record.offset);
-        return this.#become({ kind: 'live' });
+        this.#become({ kind: 'live' });
+        break;
       case 'heartbeat':
         this.#offset = record.offset;
         return;
       case 'reconnecting':
         this.#streamEnd = undefined;
-        return this.#become({
+        this.#become({
           kind: 'reconnecting',
           until: Date.now() + record.delay,
           attempt: record.attempt,
           why: record.error.message,
         });
+        break;
       case 'recreated':
         this.#streamEnd = undefined;
         return;
       case 'end':
         this.#offset = record.offset;
-        return this.#become({ kind: 'ended', reason: record.reason, status: record.status });
+        this.#become({ kind: 'ended', reason: record.reason, status: record.status });
+        break;
     }
   }
 

@@ -22,7 +22,9 @@ export interface ListContent {
   draw(element: HTMLElement, row: number, from: number, to: number): void;
 }
 
-export interface ListEvents {
+export interface ListOptions {
+  /** For screen readers. */
+  label: string;
   /** The reader has left the end, or come back to it. */
   onFollowing(isFollowing: boolean): void;
 }
@@ -46,7 +48,7 @@ export class VirtualList {
   readonly element: HTMLElement;
   readonly #space = document.createElement('div');
   readonly #box = document.createElement('div');
-  readonly #events: ListEvents;
+  readonly #onFollowing: ListOptions['onFollowing'];
   readonly #heights = new RowHeights();
   readonly #resizing: ResizeObserver;
   readonly #leaving = new AbortController();
@@ -62,12 +64,17 @@ export class VirtualList {
   #isDue = false;
   #isAllDue = false;
 
-  constructor(element: HTMLElement, content: ListContent, events: ListEvents) {
+  constructor(element: HTMLElement, content: ListContent, options: ListOptions) {
     this.element = element;
     this.#content = content;
-    this.#events = events;
+    this.#onFollowing = options.onFollowing;
     this.#space.className = 'list-space';
     this.#box.className = 'list-box';
+    // What scrolls must be reached by the keyboard.
+    element.tabIndex = 0;
+    element.setAttribute('role', 'list');
+    element.setAttribute('aria-label', options.label);
+    for (const part of [this.#space, this.#box]) part.setAttribute('role', 'presentation');
     element.replaceChildren(this.#space, this.#box);
     const { signal } = this.#leaving;
     element.addEventListener('scroll', () => this.#onScroll(), { signal, passive: true });
@@ -109,7 +116,7 @@ export class VirtualList {
     if (this.#isFollowing === isFollowing) return;
     this.#isFollowing = isFollowing;
     if (!isFollowing) this.#takeAnchor();
-    this.#events.onFollowing(isFollowing);
+    this.#onFollowing(isFollowing);
     this.refresh();
   }
 
@@ -124,7 +131,9 @@ export class VirtualList {
   isInSight(row: number): boolean {
     const top = this.#heights.topOf(row);
     const from = this.#toContent(this.element.scrollTop);
-    return row < this.#heights.end && top >= from && top + this.#heights.heightOf(row) <= from + this.element.clientHeight;
+    return (
+      row < this.#heights.end && top >= from && top + this.#heights.heightOf(row) <= from + this.element.clientHeight
+    );
   }
 
   /** The first row in sight. */
@@ -198,9 +207,7 @@ export class VirtualList {
   #place(): void {
     const height = Math.min(this.#heights.total, MAX_HEIGHT_PX);
     this.#space.style.height = `${height}px`;
-    const y = this.#isFollowing
-      ? this.#heights.total
-      : this.#heights.topOf(this.#anchor.row) + this.#anchor.below;
+    const y = this.#isFollowing ? this.#heights.total : this.#heights.topOf(this.#anchor.row) + this.#anchor.below;
     const top = Math.max(0, Math.min(this.#toScroll(y), height - this.element.clientHeight));
     if (Math.abs(top - this.element.scrollTop) >= 1) this.element.scrollTop = top;
     this.#ownTop = this.element.scrollTop;

@@ -1,7 +1,7 @@
 /** Draws rows of text: what a list of them shows, and how high each is. Text of a stream only ever becomes text. */
 import { bytesText, countText, timeText } from '../format.ts';
 import type { ListContent } from '../list/virtual-list.ts';
-import { cssColor, parseAnsi, type Style, stripAnsi } from '../text/ansi.ts';
+import { cssColor, isLight, parseAnsi, type Style, stripAnsi } from '../text/ansi.ts';
 import { type JsonLine, looksLikeJson, prettyJson, textOfJsonLine } from '../text/json-text.ts';
 import { levelOf } from '../text/level.ts';
 import type { LineStore } from '../text/line-store.ts';
@@ -75,7 +75,8 @@ export class LogContent implements ListContent {
   heightOf(place: number): number {
     const row = this.#lineAt(place);
     if (row === undefined) return ROW_PX;
-    if (this.#isOpen(this.#numberOf(place), row)) return ROW_PX * (this.#laidOut.get(row)?.length ?? guessedLines(row.text));
+    if (this.#isOpen(this.#numberOf(place), row))
+      return ROW_PX * (this.#laidOut.get(row)?.length ?? guessedLines(row.text));
     if (!this.isWrapped) return ROW_PX;
     return ROW_PX * Math.max(1, Math.ceil(row.text.length / Math.max(1, this.columns)));
   }
@@ -238,6 +239,10 @@ function styled(text: string, style: Style, isHit: boolean): HTMLElement {
   }
   paint(element, 'fg', 'color', style.foreground);
   paint(element, 'bg', 'background-color', style.background);
+  // The default colour of text is the theme's, and would not show on every background.
+  if (style.background !== undefined && style.background >= 16 && style.foreground === undefined) {
+    element.style.color = isLight(style.background) ? '#000000' : '#ffffff';
+  }
   return element;
 }
 

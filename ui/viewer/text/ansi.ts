@@ -157,15 +157,18 @@ const CUBE = [0, 95, 135, 175, 215, 255];
 
 /** A colour beyond the first 16 of the palette as `#rrggbb`. The first 16 are the theme's. */
 export function cssColor(color: Color): string {
-  let rgb = color - TRUE_COLOR;
-  if (color < TRUE_COLOR) {
-    if (color >= 232) {
-      const grey = 8 + (color - 232) * 10;
-      rgb = (grey << 16) + (grey << 8) + grey;
-    } else {
-      const cell = color - 16;
-      rgb = (CUBE[Math.floor(cell / 36)]! << 16) + (CUBE[Math.floor(cell / 6) % 6]! << 8) + CUBE[cell % 6]!;
-    }
-  }
-  return `#${rgb.toString(16).padStart(6, '0')}`;
+  return `#${rgbOf(color).toString(16).padStart(6, '0')}`;
+}
+
+/** Whether black shows on it better than white. */
+export function isLight(color: Color): boolean {
+  const rgb = rgbOf(color);
+  return 0.299 * (rgb >> 16) + 0.587 * ((rgb >> 8) & 0xff) + 0.114 * (rgb & 0xff) > 140;
+}
+
+function rgbOf(color: Color): number {
+  if (color >= TRUE_COLOR) return color - TRUE_COLOR;
+  if (color >= 232) return (8 + (color - 232) * 10) * 0x01_01_01;
+  const cell = color - 16;
+  return (CUBE[Math.floor(cell / 36)]! << 16) + (CUBE[Math.floor(cell / 6) % 6]! << 8) + CUBE[cell % 6]!;
 }

@@ -41,6 +41,7 @@ export function matcherFor(search: Search): Matcher | { reason: string } | undef
     ranges(line) {
       const found: [number, number][] = [];
       if (isInverted) return found;
+      expression.lastIndex = 0;
       for (const match of line.matchAll(expression)) {
         // An expression such as `x*` matches nothing at every place.
         if (match[0] !== '') found.push([match.index, match.index + match[0].length]);

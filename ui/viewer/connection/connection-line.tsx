@@ -1,0 +1,24 @@
+/** What the reading is doing, always in sight. Changes of its state are told to screen readers; the numbers are not. */
+import type { Signal } from '@preact/signals';
+import { bytesText, countText } from '../format.ts';
+import { type ReadingFacts, textOfReading } from './reading.ts';
+
+export function ConnectionLine({ reading }: { reading: Signal<Signal<ReadingFacts> | undefined> }) {
+  const facts = reading.value?.value;
+  if (facts === undefined) return null;
+  const { detail, state, tone } = textOfReading(facts, Date.now());
+  const { lag, offset } = facts;
+  return (
+    <div class={`reading ${tone}`} data-testid="reading" data-phase={facts.phase.kind}>
+      <span class="dot" aria-hidden="true" />
+      <strong role="status">{state}</strong>
+      {detail === '' ? null : <span class="reading-detail">{detail}</span>}
+      {offset === undefined ? null : <span class="reading-number">offset {countText(offset)}</span>}
+      {lag === undefined ? null : (
+        <span class="reading-number" data-testid="lag" title="What the stream has and this page has not received yet">
+          {lag === 0 ? 'nothing behind' : `${bytesText(lag)} behind`}
+        </span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,109 @@
+/** A stream as bytes: offset, two digits each, and characters. */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { HexRows, hexText } from '../bytes/hex-rows.ts';
+import type { RecordSink } from '../connection/reading-session.ts';
+import { bytesText } from '../format.ts';
+import { type ListContent, VirtualList } from '../list/virtual-list.ts';
+import { gapText } from '../log/row-text.ts';
+import { type Source, useReading } from '../source.ts';
+
+/** As in viewer.css. */
+const ROW_PX = 18;
+
+class HexContent implements ListContent {
+  readonly rows = new HexRows();
+
+  get first(): number {
+    return this.rows.first;
+  }
+
+  get end(): number {
+    return this.rows.end;
+  }
+
+  /** The last row may get more bytes. */
+  get settled(): number {
+    return Math.max(this.rows.first, this.rows.end - 1);
+  }
+
+  heightOf(): number {
+    return ROW_PX;
+  }
+
+  isMeasured(): boolean {
+    return false;
+  }
+
+  keyOf(row: number): unknown {
+    const found = this.rows.at(row);
+    return found?.type === 'bytes' ? found.bytes.length : 'gap';
+  }
+
+  draw(element: HTMLElement, row: number): void {
+    const found = this.rows.at(row);
+    element.setAttribute('role', 'listitem');
+    element.className = found?.type === 'gap' ? 'row gap' : 'row';
+    if (found === undefined) return;
+    if (found.type === 'gap') {
+      element.textContent = gapText({ ...found, chunks: 0 });
+      return;
+    }
+    const { characters, hex } = hexText(found.column, found.bytes);
+    element.dataset.offset = found.offset.toString(16).padStart(8, '0');
+    element.textContent = `${hex}  ${characters}`;
+  }
+}
+
+export function HexView({ onHelp, source }: { source: Source; onHelp: () => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  const list = useRef<VirtualList>(undefined);
+  const content = useMemo(() => new HexContent(), []);
+  const [isFollowing, setFollowing] = useState(true);
+  const [kept, setKept] = useState(0);
+  const sink = useMemo<RecordSink>(
+    () => ({
+      take(record) {
+        if (record.type === 'data') content.rows.append(record.offset, record.data);
+        else if (record.type === 'recreated') content.rows.restart();
+        list.current?.refresh();
+        return undefined;
+      },
+    }),
+    [],
+  );
+  useEffect(() => {
+    const made = new VirtualList(box.current!, content, {
+      label: `Bytes of ${source.path}`,
+      onFollowing: setFollowing,
+    });
+    list.current = made;
+    const ticking = setInterval(() => setKept(content.rows.bytes), 250);
+    const onKey = ({ key, target }: KeyboardEvent) => {
+      if (target instanceof Element && target.closest('input, select, textarea, button, dialog') !== null) return;
+      if (key === 'g') made.scrollTo(content.first);
+      else if (key === 'G') made.setFollowing(true);
+      else if (key === ' ') made.setFollowing(!made.isFollowing);
+      else if (key === '?') onHelp();
+    };
+    document.addEventListener('keydown', onKey);
+    return () => {
+      clearInterval(ticking);
+      document.removeEventListener('keydown', onKey);
+      made.stop();
+    };
+  }, []);
+  useReading(source, sink);
+  return (
+    <>
+      <div class="log-frame">
+        <div ref={box} class="list hex" data-testid="hex" />
+        {isFollowing ? null : (
+          <button type="button" class="pill" data-testid="pill" onClick={() => list.current?.setFollowing(true)}>
+            To the end <span aria-hidden="true">↓</span>
+          </button>
+        )}
+      </div>
+      <p class="log-status muted">{bytesText(kept)} kept</p>
+    </>
+  );
+}

@@ -1,0 +1,103 @@
+/**
+ * The latest picture of a stream: MJPEG, or one that is written anew now and then. The page finds the pictures itself, so
+ * that a gap or a cut shows, and one that cannot keep up leaves pictures out.
+ */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { type FoundImage, ImageSplitter } from '../bytes/image-splitter.ts';
+import type { RecordSink } from '../connection/reading-session.ts';
+import { bytesText, countText } from '../format.ts';
+import { type Source, useReading } from '../source.ts';
+import type { ViewState } from '../view-state.ts';
+
+interface Shown {
+  count: number;
+  bytes: number;
+  type: string;
+  width: number;
+  height: number;
+}
+
+/** Without a picture for so long, other views are offered. */
+const PATIENCE_MS = 5000;
+
+export function ImageView({ change, source }: { source: Source; change: (change: Partial<ViewState>) => void }) {
+  const image = useRef<HTMLImageElement>(null);
+  const [shown, setShown] = useState<Shown>();
+  const [problem, setProblem] = useState<string>();
+  const sink = useMemo<RecordSink & { stop(): void }>(() => {
+    const splitter = new ImageSplitter();
+    let count = 0;
+    let latest: FoundImage | undefined;
+    let address: string | undefined;
+    let isDrawing = false;
+    const draw = async () => {
+      isDrawing = true;
+      while (latest !== undefined) {
+        const { bytes, type } = latest;
+        latest = undefined;
+        const next = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>], { type }));
+        const loading = new Image();
+        loading.src = next;
+        try {
+          await loading.decode();
+          const element = image.current;
+          if (element === null) break;
+          element.src = next;
+          if (address !== undefined) URL.revokeObjectURL(address);
+          address = next;
+          setProblem(undefined);
+          setShown({ count, bytes: bytes.length, type, width: loading.naturalWidth, height: loading.naturalHeight });
+        } catch {
+          URL.revokeObjectURL(next);
+          setProblem('A picture could not be decoded.');
+        }
+      }
+      isDrawing = false;
+    };
+    return {
+      take(record) {
+        if (record.type !== 'data') return undefined;
+        for (const found of splitter.push(record.offset, record.data)) {
+          count += 1;
+          latest = found;
+        }
+        if (latest !== undefined && !isDrawing) void draw();
+        return undefined;
+      },
+      stop() {
+        if (address !== undefined) URL.revokeObjectURL(address);
+      },
+    };
+  }, []);
+  useEffect(() => {
+    const patience = setTimeout(() => setProblem((known) => known ?? 'No picture has come yet.'), PATIENCE_MS);
+    return () => {
+      clearTimeout(patience);
+      sink.stop();
+    };
+  }, []);
+  useReading(source, sink);
+  return (
+    <div class="picture">
+      <img
+        ref={image}
+        class={shown === undefined ? 'empty-picture' : ''}
+        alt={`What ${source.path} shows`}
+        data-testid="picture"
+      />
+      {shown === undefined ? null : (
+        <p class="muted">
+          {`picture ${countText(shown.count)} · ${shown.width} × ${shown.height} · ${shown.type.slice(6)} · ${bytesText(shown.bytes)}`}
+        </p>
+      )}
+      {problem === undefined || shown !== undefined ? null : (
+        <p role="alert">
+          {problem}{' '}
+          <button type="button" onClick={() => change({ view: 'hex' })}>
+            Show bytes
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,33 @@
+/** The viewer, loaded with the first stream that is opened: the list of streams does without it. */
+import { useEffect, useState } from 'preact/hooks';
+import type { PageClient } from '../session/page-client.ts';
+
+type Loaded = typeof import('./viewer.tsx').Viewer;
+
+let loaded: Loaded | undefined;
+
+export function Viewer({ client, path }: { path: string; client: PageClient }) {
+  const [failure, setFailure] = useState<string>();
+  const [Content, setContent] = useState<Loaded | undefined>(() => loaded);
+  useEffect(() => {
+    if (loaded !== undefined) return;
+    import('./viewer.tsx').then(
+      (module) => {
+        loaded = module.Viewer;
+        setContent(() => loaded);
+      },
+      () =>
+        setFailure('A part of the page could not be loaded. The server may be gone, or have another version by now.'),
+    );
+  }, []);
+  if (Content !== undefined) return <Content path={path} client={client} />;
+  if (failure === undefined) return null;
+  return (
+    <p class="error" role="alert">
+      {failure}{' '}
+      <button type="button" onClick={() => location.reload()}>
+        Load the page again
+      </button>
+    </p>
+  );
+}

@@ -1,0 +1,161 @@
+/**
+ * A stream that plays. The browser reads it by itself, so what the reading does is what the player says; and since players
+ * say nothing of what they cannot make sense of, a watch says so after a while.
+ */
+import { signal } from '@preact/signals';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Sniffed } from '../bytes/sniff.ts';
+import type { Phase, ReadingFacts } from '../connection/reading.ts';
+import type { Source } from '../source.ts';
+import type { ViewState } from '../view-state.ts';
+import { mediaPlan } from './media-source.ts';
+
+/** Without a picture or a sound for so long, something is wrong. */
+const PATIENCE_MS = 5000;
+
+const MEDIA_ERRORS: Readonly<Record<number, string>> = {
+  1: 'playing was given up',
+  2: 'the connection broke',
+  3: 'the browser cannot decode it',
+  4: 'the browser does not know this format, or the server refused it',
+};
+
+export interface MediaViewProps {
+  source: Source;
+  sniffed: Sniffed | undefined;
+  change: (change: Partial<ViewState>) => void;
+}
+
+export function MediaView({ change, sniffed, source }: MediaViewProps) {
+  const player = useRef<HTMLMediaElement>(null);
+  const plan = useMemo(() => mediaPlan(source.type, sniffed, source.start), []);
+  const [problem, setProblem] = useState<string>();
+  const [attempt, setAttempt] = useState(0);
+  const [isMuted, setMuted] = useState(false);
+  const facts = useMemo(() => signal<ReadingFacts>(factsOf({ kind: 'connecting' })), []);
+
+  useEffect(() => {
+    source.reading.value = facts;
+    const element = player.current!;
+    const leaving = new AbortController();
+    const { signal: left } = leaving;
+    const become = (phase: Phase) => {
+      facts.value = factsOf(phase);
+    };
+    const on = (name: keyof HTMLMediaElementEventMap, work: () => void) =>
+      element.addEventListener(name, work, { signal: left });
+    const fail = (why: string) => {
+      setProblem(why);
+      become({ kind: 'refused', why, code: 'MEDIA' });
+    };
+    become({ kind: 'connecting' });
+    setProblem(undefined);
+    let patience = setTimeout(() => {}, 0);
+    const watch = () => {
+      clearTimeout(patience);
+      patience = setTimeout(
+        () => setProblem('Nothing plays yet: the player finds no beginning in what it gets.'),
+        PATIENCE_MS,
+      );
+    };
+    watch();
+    on('loadedmetadata', () => become({ kind: 'history' }));
+    on('waiting', () => {
+      become({ kind: 'history' });
+      watch();
+    });
+    on('playing', () => {
+      clearTimeout(patience);
+      setProblem(undefined);
+      become({ kind: 'live' });
+    });
+    on('pause', () => clearTimeout(patience));
+    on('ended', () => become({ kind: 'ended', reason: 'ended' }));
+    on('error', () => fail(MEDIA_ERRORS[element.error?.code ?? 0] ?? 'it cannot be played'));
+    on('volumechange', () => setMuted(element.muted));
+
+    const play = async () => {
+      try {
+        await element.play();
+      } catch (error) {
+        if (left.aborted || !(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
+        // Browsers play no sound before the page was touched.
+        element.muted = true;
+        await element.play().catch(() => {});
+      }
+    };
+    let stop = () => {
+      element.removeAttribute('src');
+      element.load();
+    };
+    const begin = async () => {
+      const address = await source.client.addressOf(source.path, plan.parameters);
+      if (left.aborted) return;
+      if (plan.isTransportStream) {
+        const { playTransportStream } = await import('./transport-stream.ts');
+        if (left.aborted) return;
+        stop = playTransportStream(element, address, fail);
+      } else element.src = address;
+      await play();
+    };
+    begin().catch((error: unknown) => left.aborted || fail(error instanceof Error ? error.message : String(error)));
+    return () => {
+      leaving.abort();
+      clearTimeout(patience);
+      stop();
+    };
+  }, [attempt]);
+
+  const label = `Playing ${source.path}`;
+  return (
+    <div class="player">
+      {plan.element === 'audio' ? (
+        // biome-ignore lint/a11y/useMediaCaption: a live stream has none
+        <audio ref={player as { current: HTMLAudioElement | null }} controls aria-label={label} data-testid="player" />
+      ) : (
+        // biome-ignore lint/a11y/useMediaCaption: a live stream has none
+        <video
+          ref={player as { current: HTMLVideoElement | null }}
+          controls
+          playsInline
+          aria-label={label}
+          data-testid="player"
+        />
+      )}
+      <div class="player-actions">
+        {isMuted ? (
+          <button
+            type="button"
+            class="primary"
+            onClick={() => {
+              player.current!.muted = false;
+            }}
+          >
+            Sound on
+          </button>
+        ) : null}
+        <button type="button" onClick={() => setAttempt(attempt + 1)}>
+          To the live end
+        </button>
+      </div>
+      {problem === undefined ? null : (
+        <div role="alert" class="player-problem">
+          <p>{problem}</p>
+          <button type="button" onClick={() => setAttempt(attempt + 1)}>
+            Try again
+          </button>
+          <button type="button" onClick={() => change({ start: { type: 'earliest' } })}>
+            From the start
+          </button>
+          <button type="button" onClick={() => change({ view: 'hex' })}>
+            Show bytes
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function factsOf(phase: Phase): ReadingFacts {
+  return { phase, silentFor: undefined, offset: undefined, lag: undefined };
+}

@@ -1,0 +1,25 @@
+/** MPEG-TS by mpegts.js, which is loaded when it is needed. */
+import mpegts from 'mpegts.js';
+
+/** Gives what ends it. */
+export function playTransportStream(
+  element: HTMLMediaElement,
+  address: string,
+  onFailure: (why: string) => void,
+): () => void {
+  mpegts.LoggingControl.enableAll = false;
+  const player = mpegts.createPlayer(
+    { type: 'mpegts', isLive: true, url: address },
+    {
+      // A worker would be made of a blob, which the page's policy forbids.
+      enableWorker: false,
+      enableStashBuffer: false,
+      liveBufferLatencyChasing: true,
+      autoCleanupSourceBuffer: true,
+    },
+  );
+  player.on(mpegts.Events.ERROR, (type: string, detail: string) => onFailure(`${type}: ${detail}`));
+  player.attachMediaElement(element);
+  player.load();
+  return () => player.destroy();
+}

@@ -1,0 +1,97 @@
+/**
+ * The terminal in a document of its own, as it makes style elements, which the page's policy forbids. It shows bytes and
+ * sends nothing: neither keys nor answers to what a stream asks a terminal.
+ */
+import { FitAddon } from '@xterm/addon-fit';
+import { SearchAddon } from '@xterm/addon-search';
+import { Terminal } from '@xterm/xterm';
+import '@xterm/xterm/css/xterm.css';
+import './document.css';
+import type { FromTerminal, ToTerminal } from './messages.ts';
+
+const SCROLLBACK_LINES = 10_000;
+
+/** How much is looked at for how lines end. */
+const LINE_ENDS_BYTES = 4096;
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+const element = document.getElementById('terminal')!;
+const terminal = new Terminal({
+  disableStdin: true,
+  scrollback: SCROLLBACK_LINES,
+  fontFamily: 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace',
+  fontSize: 13,
+  cursorBlink: false,
+  allowProposedApi: false,
+  screenReaderMode: false,
+  // A link of a stream leads nowhere.
+  linkHandler: { activate: () => {} },
+});
+const fit = new FitAddon();
+const search = new SearchAddon();
+terminal.loadAddon(fit);
+terminal.loadAddon(search);
+terminal.open(element);
+
+let size: { columns: number; rows: number } | undefined;
+let seen = 0;
+
+function tell(message: FromTerminal): void {
+  parent.postMessage(message, location.origin);
+}
+
+function resize(): void {
+  if (size === undefined) fit.fit();
+  else terminal.resize(size.columns, size.rows);
+  tell({ type: 'sized', columns: terminal.cols, rows: terminal.rows });
+}
+
+/** Programs that write to a terminal end lines with CR and LF; what comes from a file has LF alone, which must do both. */
+function noteLineEnds(bytes: Uint8Array): void {
+  if (seen >= LINE_ENDS_BYTES) return;
+  const first = bytes.indexOf(LF);
+  if (first < 0) {
+    seen += bytes.length;
+    return;
+  }
+  seen = LINE_ENDS_BYTES;
+  terminal.options.convertEol = first === 0 || bytes[first - 1] !== CR;
+}
+
+addEventListener('message', ({ data, origin, source }: MessageEvent<ToTerminal>) => {
+  if (origin !== location.origin || source !== parent) return;
+  switch (data.type) {
+    case 'data': {
+      noteLineEnds(data.bytes);
+      const { length } = data.bytes;
+      terminal.write(data.bytes, () => tell({ type: 'written', bytes: length }));
+      break;
+    }
+    case 'note':
+      terminal.write(`\x1b[0m\r\n\x1b[7m ${data.text} \x1b[0m\r\n`);
+      break;
+    case 'reset':
+      seen = 0;
+      terminal.reset();
+      break;
+    case 'look': {
+      const { accent, background, foreground, selection } = data;
+      document.body.style.background = background;
+      terminal.options.theme = { background, foreground, cursor: accent, selectionBackground: selection };
+      break;
+    }
+    case 'size':
+      size = data.size;
+      resize();
+      break;
+    case 'find':
+      if (data.direction === 1) search.findNext(data.text);
+      else search.findPrevious(data.text);
+      break;
+  }
+});
+
+new ResizeObserver(resize).observe(element);
+tell({ type: 'ready' });

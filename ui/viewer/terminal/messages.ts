@@ -1,0 +1,17 @@
+/** What the page and the document of the terminal tell each other. */
+
+export type ToTerminal =
+  /** Bytes of the stream. Each message is answered with `written`. */
+  | { type: 'data'; bytes: Uint8Array }
+  /** A line of the page's own, such as of a gap. */
+  | { type: 'note'; text: string }
+  | { type: 'reset' }
+  | { type: 'look'; background: string; foreground: string; accent: string; selection: string }
+  /** Undefined: as many as fit. */
+  | { type: 'size'; size: { columns: number; rows: number } | undefined }
+  | { type: 'find'; text: string; direction: 1 | -1 };
+
+export type FromTerminal =
+  | { type: 'ready' }
+  | { type: 'written'; bytes: number }
+  | { type: 'sized'; columns: number; rows: number };

@@ -1,0 +1,165 @@
+/** A stream as a terminal shows it: for programs that move about the screen. */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { RecordSink } from '../connection/reading-session.ts';
+import { gapText, noticeText } from '../log/row-text.ts';
+import { type Source, useReading } from '../source.ts';
+import { BackPressure } from './back-pressure.ts';
+import type { FromTerminal, ToTerminal } from './messages.ts';
+
+/** Given to the terminal and not shown yet: above the first the stream waits, below the second it goes on. */
+const PAUSE_ABOVE_BYTES = 256 * 1024;
+const GO_ON_BELOW_BYTES = 64 * 1024;
+
+const SIZES: Readonly<Record<string, { columns: number; rows: number } | undefined>> = {
+  'as it fits': undefined,
+  '80 × 24': { columns: 80, rows: 24 },
+  '120 × 40': { columns: 120, rows: 40 },
+};
+
+export function TerminalView({ source }: { source: Source }) {
+  const frame = useRef<HTMLIFrameElement>(null);
+  const [size, setSize] = useState('as it fits');
+  const [sized, setSized] = useState('');
+  const terminal = useMemo(() => new TerminalLink(), []);
+  useEffect(() => {
+    terminal.attach(frame.current!, (columns, rows) => setSized(`${columns} × ${rows}`));
+    return () => terminal.detach();
+  }, []);
+  useReading(source, terminal);
+  return (
+    <>
+      <div class="log-bar">
+        <search class="search-box">
+          <input
+            type="search"
+            placeholder="Search"
+            aria-label="Search in the terminal"
+            spellcheck={false}
+            onKeyDown={(event) => {
+              if (event.key !== 'Enter') return;
+              const { value } = event.currentTarget;
+              terminal.send({ type: 'find', text: value, direction: event.shiftKey ? -1 : 1 });
+            }}
+          />
+        </search>
+        <div class="log-options">
+          <select
+            aria-label="Size of the terminal"
+            value={size}
+            onChange={({ currentTarget }) => {
+              setSize(currentTarget.value);
+              terminal.send({ type: 'size', size: SIZES[currentTarget.value] });
+            }}
+          >
+            {Object.keys(SIZES).map((each) => (
+              <option key={each}>{each}</option>
+            ))}
+          </select>
+          <span class="muted">{sized}</span>
+        </div>
+      </div>
+      <iframe
+        ref={frame}
+        class="terminal-frame"
+        src="./terminal.html"
+        title={`Terminal of ${source.path}`}
+        data-testid="terminal"
+      />
+    </>
+  );
+}
+
+/** The page's end of what goes to and from the terminal's document. */
+class TerminalLink implements RecordSink {
+  readonly #pressure = new BackPressure(PAUSE_ABOVE_BYTES, GO_ON_BELOW_BYTES);
+  readonly #ready: Promise<void>;
+  #becomeReady: () => void = () => {};
+  #isReady = false;
+  #isBegun = false;
+  #frame: HTMLIFrameElement | undefined;
+  #onSized: (columns: number, rows: number) => void = () => {};
+  readonly #leaving = new AbortController();
+
+  constructor() {
+    this.#ready = new Promise((resolve) => {
+      this.#becomeReady = resolve;
+    });
+  }
+
+  attach(frame: HTMLIFrameElement, onSized: (columns: number, rows: number) => void): void {
+    this.#frame = frame;
+    this.#onSized = onSized;
+    const { signal } = this.#leaving;
+    addEventListener('message', (event) => this.#onMessage(event), { signal });
+    const look = () => this.#look();
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', look, { signal });
+    const theme = new MutationObserver(look);
+    theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+    signal.addEventListener('abort', () => theme.disconnect());
+  }
+
+  detach(): void {
+    this.#leaving.abort();
+  }
+
+  send(message: ToTerminal): void {
+    this.#frame?.contentWindow?.postMessage(message, location.origin);
+  }
+
+  async take(record: Parameters<RecordSink['take']>[0]): Promise<void> {
+    if (!this.#isReady) await this.#ready;
+    switch (record.type) {
+      case 'data': {
+        if (!this.#isBegun && record.offset > 0) this.#note({ type: 'starts', offset: record.offset, isGone: false });
+        this.#isBegun = true;
+        // A copy of its own: what is read goes on being used by who reads it.
+        const bytes = record.data.slice();
+        const wait = this.#pressure.given(bytes.length);
+        this.send({ type: 'data', bytes });
+        this.#frame?.setAttribute('data-pending', String(this.#pressure.pending));
+        await wait;
+        return;
+      }
+      case 'gap':
+        if (this.#isBegun) this.send({ type: 'note', text: gapText(record) });
+        else this.#note({ type: 'starts', offset: record.to, isGone: true });
+        this.#isBegun = true;
+        return;
+      case 'recreated':
+        this.send({ type: 'reset' });
+        this.#note(record);
+        return;
+      case 'end':
+        this.#note({ ...record, type: 'ended' });
+        return;
+    }
+  }
+
+  #note(notice: Parameters<typeof noticeText>[0]): void {
+    this.send({ type: 'note', text: noticeText(notice) });
+  }
+
+  #onMessage({ data, origin, source }: MessageEvent<FromTerminal>): void {
+    if (origin !== location.origin || source !== this.#frame?.contentWindow) return;
+    if (data.type === 'written') this.#pressure.done(data.bytes);
+    else if (data.type === 'sized') this.#onSized(data.columns, data.rows);
+    else {
+      this.#isReady = true;
+      this.#look();
+      this.#becomeReady();
+    }
+  }
+
+  /** The colours of the page as they are now. */
+  #look(): void {
+    const style = getComputedStyle(document.documentElement);
+    const color = (name: string) => style.getPropertyValue(name).trim();
+    this.send({
+      type: 'look',
+      background: color('--bg'),
+      foreground: color('--text'),
+      accent: color('--accent'),
+      selection: color('--selection'),
+    });
+  }
+}

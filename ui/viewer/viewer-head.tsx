@@ -1,0 +1,179 @@
+/** What is above every view: the stream, the view, where it begins, and what can be done with the whole of it. */
+import { useRef, useState } from 'preact/hooks';
+import { streamHash } from '../hash.ts';
+import type { PageClient } from '../session/page-client.ts';
+import { VIEWS, type ViewName, type ViewState, viewStateQuery } from './view-state.ts';
+
+export interface ViewerHeadProps {
+  client: PageClient;
+  path: string;
+  type: string | undefined;
+  state: ViewState;
+  /** The view that comes up by itself. */
+  auto: ViewName | undefined;
+  view: ViewName | undefined;
+  change: (change: Partial<ViewState>) => void;
+  onHelp: () => void;
+}
+
+const VIEW_NAMES: Record<ViewName, string> = {
+  log: 'Log',
+  terminal: 'Terminal',
+  json: 'JSON',
+  hex: 'Hex',
+  image: 'Image',
+  media: 'Media',
+};
+
+export function ViewerHead({ auto, change, client, onHelp, path, state, type }: ViewerHeadProps) {
+  const [shared, setShared] = useState<string>();
+  const [failure, setFailure] = useState<string>();
+  const attempt = async (work: () => Promise<void>) => {
+    setFailure(undefined);
+    try {
+      await work();
+    } catch (error) {
+      setFailure(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <header class="viewer-head">
+      <div class="viewer-title">
+        <h1 class="path">{path}</h1>
+        {type === undefined ? null : <span class="type">{type}</span>}
+      </div>
+      <div class="viewer-actions">
+        <select
+          aria-label="View"
+          value={state.view ?? ''}
+          onChange={(event) => change({ view: VIEWS.find((each) => each === event.currentTarget.value) })}
+        >
+          <option value="">{auto === undefined ? 'Automatic' : `Automatic: ${VIEW_NAMES[auto]}`}</option>
+          {VIEWS.map((each) => (
+            <option key={each} value={each}>
+              {VIEW_NAMES[each]}
+            </option>
+          ))}
+        </select>
+        <StartSelect state={state} change={change} />
+        <button type="button" onClick={() => attempt(() => download(client, path))}>
+          Download
+        </button>
+        <button type="button" onClick={() => attempt(async () => setShared(await sharedAddress(client, path, state)))}>
+          Share
+        </button>
+        <button type="button" class="quiet" aria-label="Keys and words" aria-keyshortcuts="?" onClick={onHelp}>
+          ?
+        </button>
+      </div>
+      {failure === undefined ? null : (
+        <p class="error" role="alert">
+          {failure}
+        </p>
+      )}
+      {shared === undefined ? null : <Shared address={shared} onClose={() => setShared(undefined)} />}
+    </header>
+  );
+}
+
+/** Where the view begins: a choice of a few, or an offset. */
+function StartSelect({ change, state }: Pick<ViewerHeadProps, 'change' | 'state'>) {
+  const { start } = state;
+  const [isOffset, setOffset] = useState(start.type === 'offset');
+  const field = useRef<HTMLInputElement>(null);
+  const choose = (value: string) => {
+    setOffset(value === 'offset');
+    if (value === 'offset') setTimeout(() => field.current?.focus());
+    else if (value === 'recent' || value === 'earliest' || value === 'live') change({ start: { type: value } });
+  };
+  const go = (event: Event) => {
+    event.preventDefault();
+    const offset = Number(field.current?.value.replace(/[ ,._]/g, ''));
+    if (field.current?.value !== '' && Number.isSafeInteger(offset) && offset >= 0) {
+      change({ start: { type: 'offset', offset } });
+    }
+  };
+  return (
+    <form class="start" onSubmit={go}>
+      <select
+        aria-label="Where to begin"
+        value={isOffset || start.type === 'offset' ? 'offset' : start.type}
+        onChange={(event) => choose(event.currentTarget.value)}
+      >
+        <option value="recent">Recent</option>
+        <option value="earliest">From the start</option>
+        <option value="live">Only what comes</option>
+        <option value="offset">From offset …</option>
+      </select>
+      {isOffset || start.type === 'offset' ? (
+        <>
+          <input
+            ref={field}
+            class="offset-field"
+            inputMode="numeric"
+            aria-label="Offset in bytes"
+            placeholder="bytes"
+            defaultValue={start.type === 'offset' ? String(start.offset) : ''}
+          />
+          <button type="submit">Go</button>
+        </>
+      ) : null}
+    </form>
+  );
+}
+
+function Shared({ address, onClose }: { address: string; onClose: () => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    field.current?.select();
+    try {
+      await navigator.clipboard.writeText(address);
+      setCopied(true);
+    } catch {
+      setCopied(document.execCommand('copy'));
+    }
+  };
+  return (
+    <div class="shared">
+      <label>
+        <span>
+          Anybody who can reach this server can open it{address.includes('signature=') ? ', for an hour' : ''}
+        </span>
+        <input
+          ref={field}
+          readOnly
+          value={address}
+          data-testid="shared"
+          onFocus={(event) => event.currentTarget.select()}
+        />
+      </label>
+      <button type="button" class="primary" onClick={() => void copy()}>
+        {isCopied ? 'Copied' : 'Copy'}
+      </button>
+      <button type="button" class="quiet" aria-label="Close" onClick={onClose}>
+        ✕
+      </button>
+    </div>
+  );
+}
+
+/** All that the stream retains, as a file: the browser is told a name, and asks the server by itself. */
+async function download(client: PageClient, path: string): Promise<void> {
+  const anchor = document.createElement('a');
+  anchor.href = await client.addressOf(path, { snapshot: true });
+  anchor.download = path.split('/').at(-1) || 'stream';
+  anchor.click();
+}
+
+/** The page's address with this view. With tokens it has what makes this one path readable for a while, and no token. */
+async function sharedAddress(client: PageClient, path: string, state: ViewState): Promise<string> {
+  const readable = new URL(await client.addressOf(path)).searchParams;
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(viewStateQuery(state))) if (value !== undefined) query.set(name, value);
+  for (const name of ['expires', 'signature']) {
+    const value = readable.get(name);
+    if (value !== null) query.set(name, value);
+  }
+  return new URL(streamHash(path, query), location.href.split('#')[0]).href;
+}

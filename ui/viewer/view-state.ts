@@ -28,7 +28,7 @@ export interface ViewState {
 }
 
 /** What is shown of a long history where nothing else is asked for: it is there in a moment. */
-export const RECENT_BYTES = 8 * 1024 * 1024;
+const RECENT_BYTES = 8 * 1024 * 1024;
 
 const DEFAULT_CONTEXT = 2;
 const MAX_CONTEXT = 50;

@@ -47,18 +47,6 @@ describe('the rows that are kept', () => {
     store.clear();
     expect([store.lostBytes, store.first, store.end]).toEqual([0, 6, 6]);
   });
-
-  it('are found by an offset of the stream', () => {
-    const store = new LineStore();
-    for (let i = 0; i < 10; i++) store.push(line('four', i * 5));
-    store.push({ ...gap, from: 50, to: 200 });
-    store.push(line('after', 200));
-    expect(store.atOffset(0)).toBe(0);
-    expect(store.atOffset(23)).toBe(4);
-    expect(store.atOffset(120)).toBe(10);
-    expect(store.atOffset(203)).toBe(11);
-    expect(store.atOffset(1000)).toBeUndefined();
-  });
 });
 
 const shown = (rows: ShownRows) => {

@@ -2,9 +2,9 @@
  * Bytes as rows of sixteen, at their offsets in the stream, within a number of bytes: older ones are dropped. Where bytes
  * are missing between two that are there, a row says so.
  */
-export const HEX_ROW_BYTES = 16;
+const HEX_ROW_BYTES = 16;
 
-export const HEX_LIMIT_BYTES = 4 * 1024 * 1024;
+const HEX_LIMIT_BYTES = 4 * 1024 * 1024;
 
 const BLOCK_BYTES = 64 * 1024;
 

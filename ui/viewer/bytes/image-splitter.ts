@@ -12,7 +12,7 @@ export interface FoundImage {
 }
 
 /** One that is larger is left out. */
-export const MAX_IMAGE_BYTES = 16 * 1024 * 1024;
+const MAX_IMAGE_BYTES = 16 * 1024 * 1024;
 
 /** The longest beginning by which an image is known. */
 const SIGNATURE_BYTES = 12;

@@ -13,7 +13,7 @@ import type { Times } from '../view-state.ts';
 import { gapText, noticeText } from './row-text.ts';
 
 /** As in viewer.css. */
-export const ROW_PX = 18;
+const ROW_PX = 18;
 
 /** A value that is laid out in more lines shows so many. */
 const MAX_JSON_LINES = 5000;

@@ -172,12 +172,6 @@ export class LogList {
     this.#say(true);
   }
 
-  /** All that is kept, as text. */
-  keptText(): string {
-    const { store } = this.model;
-    return this.#texts(store.first, store.end);
-  }
-
   #texts(from: number, to: number): string {
     const texts: string[] = [];
     for (let number = Math.max(from, this.model.store.first); number <= to; number++) {

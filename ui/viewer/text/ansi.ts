@@ -68,7 +68,7 @@ export function stripAnsi(text: string): string {
 }
 
 /** The style that the parameters of an SGR sequence make of `style`; what is not known changes nothing. */
-export function applySgr(style: Style, parameters: string): Style {
+function applySgr(style: Style, parameters: string): Style {
   // A private sequence such as `ESC [ > 4 m` has another meaning.
   if (/[<=>?]/.test(parameters)) return style;
   const parts = parameters.split(';');

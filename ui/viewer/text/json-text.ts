@@ -3,9 +3,9 @@
  * digits, strings their escapes, and keys that are there twice are there twice.
  */
 
-export type JsonTokenKind = 'key' | 'string' | 'number' | 'word' | 'punctuation';
+type JsonTokenKind = 'key' | 'string' | 'number' | 'word' | 'punctuation';
 
-export interface JsonToken {
+interface JsonToken {
   kind: JsonTokenKind;
   text: string;
 }
@@ -32,7 +32,7 @@ export function looksLikeJson(text: string): boolean {
 }
 
 /** The tokens of exactly one value; undefined for what is no JSON. */
-export function jsonTokens(text: string): JsonToken[] | undefined {
+function jsonTokens(text: string): JsonToken[] | undefined {
   const tokens: JsonToken[] = [];
   const open: ('{' | '[')[] = [];
   /** What may come: a value, a key, a colon, or what may follow a value. */

@@ -9,7 +9,7 @@ export interface StoreLimits {
   bytes: number;
 }
 
-export const STORE_LIMITS: StoreLimits = { rows: 100_000, bytes: 32 * 1024 * 1024 };
+const STORE_LIMITS: StoreLimits = { rows: 100_000, bytes: 32 * 1024 * 1024 };
 
 /** What a row takes beside its text, about, in bytes. */
 const ROW_OVERHEAD_BYTES = 100;
@@ -89,16 +89,6 @@ export class LineStore {
     this.#bytes = 0;
     this.#lostBytes = 0;
     this.#partial = undefined;
-  }
-
-  /** The row at or after `offset` that is nearest to it; undefined where all are before it. */
-  atOffset(offset: number): number | undefined {
-    for (let number = this.end - 1; number >= this.first; number--) {
-      const row = this.at(number)!;
-      if (row.kind === 'line' && row.offset <= offset)
-        return row.offset + row.bytes > offset ? number : number + 1 < this.end ? number + 1 : undefined;
-    }
-    return this.first < this.end ? this.first : undefined;
   }
 }
 

@@ -28,7 +28,7 @@ export interface GapRow {
   receivedAt: number;
 }
 
-export interface NoticeRow {
+interface NoticeRow {
   kind: 'notice';
   notice: Notice;
   receivedAt: number;

@@ -14,6 +14,7 @@ const ALL = {
   model: 'e2e/fuzz/model',
   config: 'fuzz/config',
   frames: 'fuzz/frames',
+  websocket: 'fuzz/websocket',
   small: 'fuzz/small',
   access: 'fuzz/access',
   grep: 'fuzz/grep',

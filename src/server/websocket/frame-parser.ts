@@ -161,13 +161,8 @@ export class FrameParser {
 
   /** What is wrong with the length of a frame of a message, or with there being one. */
   private refusal(): CloseReason | undefined {
-    const { missing } = this;
     const { maxMessageBytes, refusal } = this.options;
-    if (refusal !== undefined) return refusal;
-    if (missing >= 2 ** 63) {
-      return { code: CLOSE_CODES.protocolError, reason: 'the highest bit of a length must be 0' };
-    }
-    if (this.message.length + missing <= maxMessageBytes) return undefined;
+    if (refusal !== undefined || this.message.length + this.missing <= maxMessageBytes) return refusal;
     return { code: CLOSE_CODES.tooBig, reason: `a message has at most ${maxMessageBytes} bytes` };
   }
 

@@ -51,14 +51,14 @@ export const close = (code?: number, reason: string | Uint8Array = '', parts: Pa
   return frame({ opcode: OPCODES.close, payload: Buffer.concat([head, Buffer.from(reason as string)]), ...parts });
 };
 
-export interface ReceivedFrame {
+interface ReceivedFrame {
   opcode: number;
   final: boolean;
   payload: Buffer;
 }
 
 /** The whole frames at the beginning of what a server has sent. Throws where one is masked or has reserved bits. */
-export function readFrames(bytes: Buffer): ReceivedFrame[] {
+function readFrames(bytes: Buffer): ReceivedFrame[] {
   const frames: ReceivedFrame[] = [];
   for (let at = 0; at + 2 <= bytes.length; ) {
     const [first, second] = [bytes[at]!, bytes[at + 1]!];

@@ -1,17 +1,29 @@
 /** The frame around every view: where one can go, what the connection to the server is doing, and the view itself. */
 import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { ServerFeed } from './feed/server-feed.ts';
+import type { StreamsFeed } from './feed/streams-feed.ts';
 import { HealthView } from './health/index.tsx';
+import { HelpDialog } from './help-dialog.tsx';
+import { listenToKeys } from './keyboard.ts';
 import { here } from './routing.ts';
 import { ConnectionState } from './session/connection-state.tsx';
 import type { PageClient } from './session/page-client.ts';
 import { isTokenWanted } from './session/token.ts';
 import { TokenBox } from './session/token-box.tsx';
 import { StreamsView } from './streams/index.tsx';
+import { StreamPage } from './streams/stream-page.tsx';
 import { nextTheme, theme } from './theme.ts';
-import { Viewer } from './viewer/index.tsx';
 
-export function App({ client }: { client: PageClient }) {
+interface Feeds {
+  streams: StreamsFeed;
+  server: ServerFeed;
+}
+
+export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
   const { place } = here.value;
+  const [isHelpShown, setHelpShown] = useState(false);
+  useEffect(() => listenToKeys(() => setHelpShown(true)), []);
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
@@ -35,26 +47,30 @@ export function App({ client }: { client: PageClient }) {
           <button type="button" class="quiet" onClick={nextTheme} aria-label={`Colours: ${theme.value}. Change`}>
             {THEME_SIGNS[theme.value]}
           </button>
+          <button type="button" class="quiet help" onClick={() => setHelpShown(true)} aria-label="Keys">
+            ?
+          </button>
         </div>
       </header>
       <main id="main" tabIndex={-1}>
-        {isTokenWanted.value ? <TokenBox /> : <Content client={client} />}
+        {isTokenWanted.value ? <TokenBox /> : <Content client={client} feeds={feeds} />}
       </main>
+      {isHelpShown ? <HelpDialog onClose={() => setHelpShown(false)} /> : null}
     </>
   );
 }
 
 const THEME_SIGNS = { auto: '◐', dark: '☾', light: '☀' } as const;
 
-function Content({ client }: { client: PageClient }) {
+function Content({ client, feeds }: { client: PageClient; feeds: Feeds }) {
   const { place, path } = here.value;
   switch (place) {
     case 'streams':
-      return <StreamsView client={client} />;
+      return <StreamsView client={client} feed={feeds.streams} />;
     case 'health':
-      return <HealthView client={client} />;
+      return <HealthView client={client} feed={feeds.server} />;
     case 'stream':
-      return <Viewer key={path} path={path} client={client} />;
+      return <StreamPage path={path} client={client} />;
     case 'missing':
       return (
         <section class="empty">

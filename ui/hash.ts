@@ -3,7 +3,7 @@
  * can be bookmarked and shared. A token never stands there.
  */
 
-type Place = 'streams' | 'stream' | 'health' | 'missing';
+export type Place = 'streams' | 'stream' | 'health' | 'missing';
 
 export interface Location {
   place: Place;
@@ -25,6 +25,12 @@ export function parseHash(hash: string): Location {
     return { place: 'stream', path: `/${parts.join('/')}`, state };
   }
   return { place: 'missing', path: address, state };
+}
+
+/** The address of a view that is not of a stream. */
+export function placeHash(place: Place, state: URLSearchParams): string {
+  const query = state.toString();
+  return `#/${place === 'streams' ? '' : place}${query === '' ? '' : `?${query}`}`;
 }
 
 /** The address of a stream's view. */

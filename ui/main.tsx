@@ -4,6 +4,8 @@ import './style/base.css';
 import './style/shell.css';
 import { render } from 'preact';
 import { App } from './app.tsx';
+import { ServerFeed } from './feed/server-feed.ts';
+import { StreamsFeed } from './feed/streams-feed.ts';
 import { here } from './routing.ts';
 import { PageClient } from './session/page-client.ts';
 
@@ -16,4 +18,5 @@ const [expires, signature] = [state.get('expires'), state.get('signature')];
 if (path !== '' && expires !== null && signature !== null) client.link = { path, expires, signature };
 
 client.watch.start();
-render(<App client={client} />, document.getElementById('app')!);
+const feeds = { streams: new StreamsFeed(client.api), server: new ServerFeed(client.api) };
+render(<App client={client} feeds={feeds} />, document.getElementById('app')!);

@@ -1,6 +1,6 @@
 /** Where the page is now, and how to get elsewhere. */
 import { computed, signal } from '@preact/signals';
-import { parseHash, streamHash } from './hash.ts';
+import { parseHash, placeHash, streamHash } from './hash.ts';
 
 const hash = signal(location.hash);
 addEventListener('hashchange', () => {
@@ -13,13 +13,12 @@ export const here = computed(() => parseHash(hash.value));
 /** Changes the state of the view in the address; going back leads to where one was before, not to the state before. */
 export function replaceState(change: Readonly<Record<string, string | undefined>>): void {
   const { place, path, state } = here.peek();
-  if (place !== 'stream') return;
   const next = new URLSearchParams(state);
   for (const [name, value] of Object.entries(change)) {
     if (value === undefined) next.delete(name);
     else next.set(name, value);
   }
-  const to = streamHash(path, next);
+  const to = place === 'stream' ? streamHash(path, next) : placeHash(place, next);
   if (to === location.hash) return;
   history.replaceState(null, '', to);
   hash.value = to;

@@ -121,6 +121,18 @@ export interface ServerStats {
   readers: number;
   handles: number;
   connections: number;
+  /** Bytes of all streams since the start: appended, given to readers, lost by them. */
+  totals: { received: number; delivered: number; skipped: number };
+  process: {
+    /** RFC 3339. */
+    started_at: string;
+    /** Memory in the machine. */
+    resident: number;
+    /** Processor time in seconds, user and system. */
+    cpu_seconds: number;
+    /** The longest delay of the event loop in the last second, in milliseconds. */
+    event_loop_delay_ms: number;
+  };
   /** How often each limit was reached, by its name. */
   limits: Record<string, number>;
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createError } from '../../src/errors/index.ts';
 import type { Plugin } from '../../src/fs/index.ts';
 import { memfsPlugin } from '../../src/plugins/index.ts';
+import type { ServerStats } from '../../src/protocol/index.ts';
 import { start } from './harness.ts';
 
 const VERSION = { version: '9.8.7', gitCommit: 'abc1234', buildTime: '2025-01-02T03:04:05Z' };
@@ -33,6 +34,18 @@ describe('what the server says about itself', () => {
     expect([health.status, health.json()]).toEqual([200, report]);
     const ready = await call('GET', '/ready');
     expect([ready.status, ready.json()]).toEqual([200, report]);
+  });
+
+  it('GET /stats says what has passed through all streams, and how the process is', async () => {
+    const { call } = await start({ mounted: { '/a': 'streamfs', '/b': 'streamfs' } });
+    for (const path of ['/a/x', '/b/y']) await call('PUT', `/files?path=${path}`, { body: 'four' });
+    await call('GET', '/files?path=/a/x&stream=true&timeout=0');
+    const { totals, process } = (await call('GET', '/stats')).json() as unknown as ServerStats;
+    expect(totals).toEqual({ received: 8, delivered: 4, skipped: 0 });
+    expect(Date.parse(process.started_at)).toBeLessThan(Date.now());
+    expect(process.resident).toBeGreaterThan(1024 * 1024);
+    expect(process.cpu_seconds).toBeGreaterThan(0);
+    expect(process.event_loop_delay_ms).toBeGreaterThanOrEqual(0);
   });
 
   it('contract 76: while a mount is pending it is starting, and not ready', async () => {

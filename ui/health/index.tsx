@@ -1,22 +1,24 @@
-/** How the server is. */
-import { useEffect, useState } from 'preact/hooks';
-import type { ServerStats } from '../../src/client/index.ts';
+/** How the server is, and who reads. */
+import { useEffect } from 'preact/hooks';
+import type { ServerFeed } from '../feed/server-feed.ts';
 import type { PageClient } from '../session/page-client.ts';
 
-export function HealthView({ client }: { client: PageClient }) {
-  const [stats, setStats] = useState<ServerStats>();
-  useEffect(() => {
-    client.api.stats().then(setStats, () => undefined);
-  }, [client]);
+export function HealthView({ feed }: { client: PageClient; feed: ServerFeed }) {
+  useEffect(() => feed.poller.use(), [feed]);
+  const stats = feed.stats.value;
   return (
     <section>
       <h1>Health</h1>
       {stats === undefined ? null : (
-        <dl>
-          <dt>Streams</dt>
-          <dd>{stats.streams}</dd>
-          <dt>Readers</dt>
-          <dd>{stats.readers}</dd>
+        <dl class="facts">
+          <div>
+            <dt>Streams</dt>
+            <dd>{stats.streams}</dd>
+          </div>
+          <div>
+            <dt>Readers</dt>
+            <dd>{stats.readers}</dd>
+          </div>
         </dl>
       )}
     </section>

@@ -18,16 +18,20 @@ export class PageClient {
   readonly watch: ServerWatch;
   /** Makes one path readable without a token: of a page that was opened by a shared address. */
   link: SignedLink | undefined;
+  /** The address of the server, with whatever a proxy has before it, without a slash at its end. */
+  readonly origin: string;
   readonly #base: string;
   readonly #links = new Map<string, { url: string; expires: number }>();
 
   /** @param base the address of the server, below which `api/v1` is */
   constructor(base: string) {
+    this.origin = base;
     const health = `${base}/api/v1/health`;
     // Beside the connections of the page, so that it is never behind in a queue of ours.
     this.watch = new ServerWatch(async (signal) => {
       const answer = await fetch(health, { signal, cache: 'no-store', credentials: 'omit' });
       await answer.text();
+      return Date.parse(answer.headers.get('date') ?? '');
     });
     const fetchOfPage = createPageFetch({
       connections: new Connections(),

@@ -22,11 +22,14 @@ const GIVE_UP_MS = 5000;
 
 export class ServerWatch {
   readonly state = signal<ServerState>({ kind: 'connecting' });
-  readonly #ask: (signal: AbortSignal) => Promise<unknown>;
+  /** How far the server's clock is ahead of this one, in milliseconds. */
+  clockAhead = 0;
+  readonly #ask: (signal: AbortSignal) => Promise<number>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking: AbortController | undefined;
 
-  constructor(ask: (signal: AbortSignal) => Promise<unknown>) {
+  /** @param ask asks the server, and gives what its clock says, to the second; NaN where it does not tell */
+  constructor(ask: (signal: AbortSignal) => Promise<number>) {
     this.#ask = ask;
   }
 
@@ -57,7 +60,7 @@ export class ServerWatch {
     const silence = setTimeout(() => this.#lost('silent', asked), SILENCE_MS);
     const giveUp = setTimeout(() => asking.abort(), GIVE_UP_MS);
     try {
-      await this.#ask(asking.signal);
+      this.#setClock(await this.#ask(asking.signal));
       this.answered();
     } catch {
       this.#lost(asking.signal.aborted ? 'silent' : 'gone', asked);
@@ -66,6 +69,12 @@ export class ServerWatch {
     clearTimeout(giveUp);
     this.#asking = undefined;
     this.#timer = setTimeout(() => this.#look(), ASK_EVERY_MS);
+  }
+
+  /** Only a difference that is longer than what a clock in seconds and an answer that took a while can make. */
+  #setClock(time: number): void {
+    const ahead = time + 500 - Date.now();
+    this.clockAhead = Math.abs(ahead) > 3000 ? ahead : 0;
   }
 
   /** The time stays that of the first loss. */

@@ -11,12 +11,12 @@ type Facts = [name: string, text: string][];
 const GROUPS = [
   ['state', 'end_status', 'generation'],
   ['total_written', 'total_chunks', 'start_offset', 'end_offset', 'retained', 'memory'],
-  ['active_readers', 'max_lag', 'skipped_bytes', 'skipped_chunks'],
+  ['active_readers', 'delivered_bytes', 'max_lag', 'skipped_bytes', 'skipped_chunks'],
 ] as const;
 
 /** Bytes, which are shown in a larger unit as well. */
 const SIZES: ReadonlySet<string> = new Set([
-  ...['size', 'total_written', 'retained', 'memory', 'max_lag', 'skipped_bytes'],
+  ...['size', 'total_written', 'retained', 'memory', 'delivered_bytes', 'max_lag', 'skipped_bytes'],
   ...['ring_buffer_size', 'channel_buffer_size'],
 ]);
 const READABLE_FROM_BYTES = 1024;

@@ -39,6 +39,7 @@ export function streamInfo({ path, settings, stream }: Entry, idleTimeout: numbe
         total_chunks: String(stats.totalChunks),
         start_offset: String(stats.startOffset),
         end_offset: String(stats.endOffset),
+        delivered_bytes: String(stats.deliveredBytes),
         max_lag: String(stats.maxReaderLag),
         skipped_bytes: String(stats.skippedBytes),
         skipped_chunks: String(stats.skippedChunks),

@@ -76,7 +76,7 @@ export const stats: Route = {
   navigable: true,
   parameters: [],
   async handle(exchange) {
-    const { limits, handles } = exchange.server;
+    const { limits, handles, metrics, mounts } = exchange.server;
     const { memory, connections, reads, counters } = limits;
     const { used, fixed, history, queued, peak } = memory;
     // JSON has no infinity: 0 is for no limit, as in the configuration.
@@ -87,11 +87,23 @@ export const stats: Route = {
       readers: reads.count,
       handles: handles.size,
       connections: connections.size,
+      totals: totalsOf(mounts.totals()),
+      process: metrics.process.summary(),
       limits: Object.fromEntries(counters.entries()),
     };
     sendJson(exchange, 200, report);
   },
 };
+
+function totalsOf(mounts: ReturnType<ServerContext['mounts']['totals']>): ServerStats['totals'] {
+  const sum = { received: 0, delivered: 0, skipped: 0 };
+  for (const { totals } of mounts) {
+    sum.received += totals.receivedBytes;
+    sum.delivered += totals.deliveredBytes;
+    sum.skipped += totals.skippedBytes;
+  }
+  return sum;
+}
 
 export const version: Route = {
   method: 'GET',

@@ -8,20 +8,20 @@ import type { MetricsSource } from './source.ts';
 export class ServerMetrics {
   readonly registry = new Metrics();
   readonly requests: RequestMetrics;
-  readonly #process: ProcessMetrics;
+  readonly process: ProcessMetrics;
 
   constructor(server: MetricsSource) {
     describeServer(this.registry, server);
     this.requests = new RequestMetrics(this.registry);
-    this.#process = new ProcessMetrics(this.registry);
+    this.process = new ProcessMetrics(this.registry);
   }
 
   start(): void {
-    this.#process.start();
+    this.process.start();
   }
 
   stop(): void {
-    this.#process.stop();
+    this.process.stop();
   }
 }
 

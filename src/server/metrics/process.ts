@@ -3,6 +3,7 @@
  * up. The longest delay of each second goes into a histogram: so any number of lookers see the same, and none takes it
  * away from another.
  */
+import type { ServerStats } from '../../protocol/index.ts';
 import { descriptorLimit, openDescriptors } from '../limits/descriptors.ts';
 import { Histogram } from './histogram.ts';
 import type { Metrics } from './registry.ts';
@@ -16,6 +17,7 @@ const PERIOD_MS = 1000;
 
 export class ProcessMetrics {
   readonly #delays = new Histogram(DELAYS);
+  #lastDelay = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(metrics: Metrics) {
@@ -64,9 +66,21 @@ export class ProcessMetrics {
       last = now;
       if (now - began < PERIOD_MS) return;
       this.#delays.observe(longest / 1000);
+      this.#lastDelay = longest;
       began = now;
       longest = 0;
     }, RESOLUTION_MS).unref();
+  }
+
+  /** What an administrator is told at a glance. */
+  summary(): ServerStats['process'] {
+    const { user, system } = process.cpuUsage();
+    return {
+      started_at: new Date(performance.timeOrigin).toISOString(),
+      resident: process.memoryUsage.rss(),
+      cpu_seconds: (user + system) / 1e6,
+      event_loop_delay_ms: Math.round(this.#lastDelay * 10) / 10,
+    };
   }
 
   stop(): void {

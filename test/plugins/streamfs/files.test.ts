@@ -218,7 +218,12 @@ describe('facts', () => {
     const info = await fs.stat('/dir/live');
     expect(info).toMatchObject({ name: 'live', size: 10, mode: 420, isDir: false, modTime: written });
     expect(info.meta).toMatchObject({ Name: 'streamfs', Type: 'stream' });
-    expect(info.meta.Content).toMatchObject({ active_readers: '1', total_written: '10', start_offset: '6' });
+    expect(info.meta.Content).toMatchObject({
+      active_readers: '1',
+      total_written: '10',
+      delivered_bytes: '4',
+      start_offset: '6',
+    });
     expect(Object.values(info.meta.Content!).every((value) => typeof value === 'string')).toBe(true);
     expect((await fs.readDir('/dir'))[0]).toEqual(info);
   });

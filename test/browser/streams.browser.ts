@@ -1,0 +1,179 @@
+/** The list of streams, and what is done from it. */
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { type ServerProcess, server } from '../e2e/harness/server.ts';
+import { hasBrowser, openPage, REFUSED, useBrowser } from './harness/page.ts';
+
+const row = (page: Page, path: string) =>
+  page.getByRole('row').filter({ has: page.getByRole('link', { name: path, exact: true }) });
+
+async function create(at: ServerProcess, ...paths: string[]): Promise<void> {
+  for (const path of paths) await at.json('POST', `/files?path=${encodeURIComponent(path)}`);
+}
+
+describe.runIf(hasBrowser)('the list of streams', () => {
+  useBrowser();
+
+  it('tells a new user what to type, and shows a stream as soon as it is written to', async () => {
+    const at = await server();
+    const page = await openPage(at);
+    await page.getByText('There are no streams yet').waitFor();
+    await page.getByText(`date | streamfs --url ${at.url} write --stream /streamfs/hello`).waitFor();
+    await at.put('/streamfs/hello', 'a line\n');
+    await row(page, '/streamfs/hello').waitFor();
+    expect(await row(page, '/streamfs/hello').textContent()).toContain('7 B');
+  });
+
+  it('shows live rates, readers, what was lost and how it ended', async () => {
+    const at = await server();
+    await create(at, '/streamfs/live', '/streamfs/done');
+    await at.put('/streamfs/live', 'x');
+    await at.json('POST', '/end?path=/streamfs/done&end_status=exit%203');
+    const page = await openPage(at);
+    const reading = await fetch(at.api('/files?path=/streamfs/live&stream=true'));
+    const live = row(page, '/streamfs/live');
+    await expect.poll(() => live.locator('[data-column=readers]').textContent()).toBe('1');
+    // Bytes each time it is looked at: a rate comes of it.
+    await expect
+      .poll(async () => {
+        await at.put('/streamfs/live', 'x'.repeat(100_000));
+        return await live.locator('[data-column=incoming]').textContent();
+      })
+      .toMatch(/[KM]B\/s$/);
+    await expect.poll(() => live.locator('[data-column=state]').textContent()).toBe('live');
+    expect(await row(page, '/streamfs/done').locator('[data-column=state]').textContent()).toBe('ended: exit 3');
+    await reading.body?.cancel();
+  });
+
+  it('keeps 1,000 streams at hand with few rows in the page, sorted by any column and filtered', async () => {
+    const at = await server();
+    const paths = Array.from({ length: 1000 }, (_, n) => `/streamfs/many/s${String(n).padStart(4, '0')}`);
+    for (let n = 0; n < paths.length; n += 50)
+      await Promise.all(paths.slice(n, n + 50).map((path) => create(at, path)));
+    await at.put('/streamfs/many/s0500', 'the only one with bytes in it');
+    const page = await openPage(at);
+    await page.getByRole('heading', { name: 'Streams 1,000' }).waitFor();
+    const rows = page.locator('.table-body [role=row]');
+    expect(await rows.count()).toBeLessThan(50);
+    expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(1500);
+
+    await page.getByRole('button', { name: 'Size' }).click();
+    await expect.poll(() => rows.first().textContent()).toContain('s0500');
+    await page.getByRole('button', { name: 'Stream', exact: true }).click();
+    await page.locator('.table-body').evaluate('element => { element.scrollTop = element.scrollHeight }');
+    await row(page, '/streamfs/many/s0999').or(row(page, '/streamfs/many/s0000')).waitFor();
+    expect(await rows.count()).toBeLessThan(50);
+
+    await page.getByRole('searchbox').fill('s012');
+    await expect.poll(() => rows.count()).toBe(10);
+    expect(page.url()).toContain('q=s012');
+    await page.reload();
+    await expect.poll(() => rows.count()).toBe(10);
+  });
+
+  it('folds directories of its tree, and adds up what is below them', async () => {
+    const at = await server();
+    await create(at, '/streamfs/a/one', '/streamfs/a/two', '/streamfs/b');
+    const page = await openPage(at);
+    await page.getByRole('button', { name: 'Tree' }).click();
+    const folder = page.getByRole('button', { name: 'a/', exact: true });
+    await expect.poll(() => folder.getAttribute('aria-expanded')).toBe('true');
+    await page.getByRole('link', { name: 'one' }).waitFor();
+    await folder.click();
+    await page.getByRole('link', { name: 'one' }).waitFor({ state: 'detached' });
+    expect(await page.getByRole('link', { name: 'b', exact: true }).count()).toBe(1);
+  });
+
+  it('makes a stream with settings, and says what the server has against it', async () => {
+    const at = await server();
+    const page = await openPage(at, { expected: [REFUSED] });
+    await page.getByRole('button', { name: 'New stream' }).click();
+    await page.getByRole('textbox', { name: 'Path' }).fill('/nowhere/x');
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByRole('alert').filter({ hasText: '/nowhere/x' }).waitFor();
+    await page.getByRole('textbox', { name: 'Path' }).fill('/streamfs/news');
+    await page.getByText('Settings of its own').click();
+    await page.getByLabel('Kept for those who join').fill('64KB');
+    await page.getByLabel('Readers may fall behind by').fill('lots');
+    await page.getByLabel('Content type').selectOption('text/plain');
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByRole('alert').filter({ hasText: 'LOTS' }).waitFor();
+    await page.getByLabel('Readers may fall behind by').fill('16KB');
+    await page.getByRole('button', { name: 'Create' }).click();
+    await expect.poll(() => new URL(page.url()).hash).toBe('#/s/streamfs/news');
+    const { meta } = (await at.json('GET', '/stat?path=/streamfs/news')) as never as { meta: { Content: object } };
+    expect(meta.Content).toMatchObject({ ring_buffer_size: '65536', channel_buffer_size: '16384', type: 'text/plain' });
+  });
+
+  it('ends a stream with a word, and removes it only when that is confirmed', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', 'bytes');
+    const page = await openPage(at);
+    await page.getByRole('button', { name: 'Details of /streamfs/x' }).click();
+    await page.getByText('streamfs', { exact: false }).first().waitFor();
+    await page.getByRole('button', { name: 'End', exact: true }).click();
+    await page.getByLabel('How it ended').fill('exit 7');
+    await page.getByRole('button', { name: 'End the stream' }).click();
+    await page.getByText('It has ended').waitFor();
+    expect(await at.facts('/streamfs/x')).toMatchObject({ state: 'ended' });
+    await page.getByRole('button', { name: 'Remove', exact: true }).click();
+    await page.getByRole('button', { name: 'Keep it' }).click();
+    expect(await at.facts('/streamfs/x')).toBeDefined();
+    await page.getByRole('button', { name: 'Details of /streamfs/x' }).click();
+    await page.getByRole('button', { name: 'Remove', exact: true }).click();
+    await page.getByRole('button', { name: 'Remove /streamfs/x' }).click();
+    await page.getByText('There are no streams yet').waitFor();
+    expect(await at.facts('/streamfs/x')).toBeUndefined();
+  });
+
+  it('says that the plain address is the link, where nobody is asked for a token', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', 'bytes');
+    const page = await openPage(at, { expected: [REFUSED] });
+    await page.getByRole('button', { name: 'Details of /streamfs/x' }).click();
+    await page.getByRole('button', { name: 'Link', exact: true }).click();
+    await page.getByRole('button', { name: 'Make a link' }).click();
+    await page.getByText('asks nobody for a token').waitFor();
+  });
+
+  it('makes a link, with which the page shows that stream to somebody without a token', async () => {
+    const TOKEN = 'a-token-for-tests-0123456789';
+    const tokens = [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }];
+    const at = await server({ server: { tokens } });
+    await fetch(at.api('/files?path=/streamfs/x'), {
+      method: 'PUT',
+      body: 'for guests\n',
+      headers: { Authorization: `Bearer ${TOKEN}` },
+    });
+    const page = await openPage(at, { token: TOKEN });
+    await page.getByRole('button', { name: 'Details of /streamfs/x' }).click();
+    await page.getByRole('button', { name: 'Link', exact: true }).click();
+    await page.getByRole('button', { name: 'Make a link' }).click();
+    const link = await page.locator('.copyable code').first().textContent();
+    expect(link).toContain('/ui/#/s/streamfs/x?expires=');
+    const guest = await openPage(at, { at: new URL(link!).hash });
+    await guest.getByText('for guests').first().waitFor();
+    expect(await guest.getByRole('button', { name: 'Write', exact: true }).count()).toBe(0);
+  });
+
+  it('writes a line and a file, with what the server said where it refuses', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', '');
+    const page = await openPage(at, { expected: [REFUSED] });
+    await page.getByRole('button', { name: 'Details of /streamfs/x' }).click();
+    await page.getByRole('button', { name: 'Write', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Text').fill('a line from the page');
+    await page.keyboard.press('Enter');
+    await dialog.getByText('21 B written').waitFor();
+    const big = Buffer.alloc(5_000_000, 'abc\n');
+    await dialog.getByLabel('Or a file').setInputFiles({ name: 'f.txt', mimeType: 'text/plain', buffer: big });
+    await dialog.getByRole('button', { name: 'Write the file' }).click();
+    await dialog.getByText('4.8 MB written').waitFor();
+    expect(await at.facts('/streamfs/x')).toMatchObject({ written: 21 + big.length });
+    await at.json('POST', '/end?path=/streamfs/x');
+    await dialog.getByLabel('Text').fill('too late');
+    await page.keyboard.press('Enter');
+    await dialog.getByRole('alert').filter({ hasText: 'stream is closed' }).waitFor();
+  });
+});

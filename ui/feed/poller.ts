@@ -1,0 +1,86 @@
+/**
+ * Asks for something again and again while somebody looks at it: a view uses it, and the tab can be seen. A pause follows
+ * each answer, so that a slow server is asked less often.
+ */
+import { signal } from '@preact/signals';
+import { isClientError } from '../../src/client/index.ts';
+
+/** What went wrong with the newest question. */
+export interface Problem {
+  message: string;
+  /** The token does not allow it: asking again is of no use. */
+  isForbidden: boolean;
+}
+
+const FORBIDDEN = 403;
+
+export class Poller {
+  readonly problem = signal<Problem | undefined>(undefined);
+  /** When the newest answer came; undefined before the first. */
+  readonly updatedAt = signal<number | undefined>(undefined);
+  readonly #ask: (signal: AbortSignal) => Promise<void>;
+  readonly #pauseMs: number;
+  #users = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #asking: AbortController | undefined;
+
+  constructor(ask: (signal: AbortSignal) => Promise<void>, pauseMs: number) {
+    this.#ask = ask;
+    this.#pauseMs = pauseMs;
+  }
+
+  /** To be used as an effect: gives what ends the use. */
+  use(): () => void {
+    if (this.#users++ === 0) {
+      document.addEventListener('visibilitychange', this.#onVisibility);
+      void this.#go();
+    }
+    return () => {
+      this.#users -= 1;
+      if (this.#users > 0) return;
+      document.removeEventListener('visibilitychange', this.#onVisibility);
+      this.#stop();
+    };
+  }
+
+  /** Something was changed: what is known is not true any more. */
+  refresh(): void {
+    if (this.#users === 0) return;
+    this.#stop();
+    void this.#go();
+  }
+
+  readonly #onVisibility = () => {
+    if (document.hidden) this.#stop();
+    else void this.#go();
+  };
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#asking?.abort();
+    this.#asking = undefined;
+  }
+
+  async #go(): Promise<void> {
+    if (document.hidden || this.#asking !== undefined) return;
+    clearTimeout(this.#timer);
+    const asking = new AbortController();
+    this.#asking = asking;
+    try {
+      await this.#ask(asking.signal);
+      if (asking.signal.aborted) return;
+      this.problem.value = undefined;
+      this.updatedAt.value = Date.now();
+    } catch (error) {
+      if (asking.signal.aborted) return;
+      this.problem.value = problemOf(error);
+    }
+    this.#asking = undefined;
+    if (!this.problem.peek()?.isForbidden) this.#timer = setTimeout(() => void this.#go(), this.#pauseMs);
+  }
+}
+
+export function problemOf(error: unknown): Problem {
+  const message = error instanceof Error ? error.message : String(error);
+  return { message, isForbidden: isClientError(error) && error.status === FORBIDDEN };
+}

@@ -1,0 +1,72 @@
+/** How the server is and who reads, looked at again and again. What is drawn of it is kept for as long as the page is open. */
+import { signal } from '@preact/signals';
+import type { ReaderInfo, ServerStats, StreamFSClient } from '../../src/client/index.ts';
+import { EMPTY, extended, type History } from './history.ts';
+import { Poller } from './poller.ts';
+import { Rates } from './rates.ts';
+
+const PAUSE_MS = 2000;
+
+/** Readers that are shown; of a crowd that is larger, only the oldest. */
+const MAX_READERS = 5000;
+
+export interface ReaderRow extends ReaderInfo {
+  /** Bytes a second that it is given. */
+  rate: number | undefined;
+}
+
+export const CHARTS = ['received', 'delivered', 'memory', 'delay'] as const;
+export type Chart = (typeof CHARTS)[number];
+
+export class ServerFeed {
+  readonly stats = signal<ServerStats | undefined>(undefined);
+  readonly readers = signal<readonly ReaderRow[]>([]);
+  /** How many there are in all. */
+  readonly readerCount = signal(0);
+  /** Bytes a second, bytes, milliseconds. */
+  readonly history = signal<Readonly<Record<Chart, History>>>({
+    received: EMPTY,
+    delivered: EMPTY,
+    memory: EMPTY,
+    delay: EMPTY,
+  });
+  readonly poller: Poller;
+  readonly #api: StreamFSClient;
+  readonly #rates = new Rates();
+
+  constructor(api: StreamFSClient) {
+    this.#api = api;
+    this.poller = new Poller((signal) => this.#look(signal), PAUSE_MS);
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const stats = await this.#api.stats({ signal });
+    const time = performance.now();
+    const life = stats.process.started_at;
+    const received = this.#rates.rate('received', life, stats.totals.received, time);
+    const delivered = this.#rates.rate('delivered', life, stats.totals.delivered, time);
+    const readers: ReaderRow[] = [];
+    let total = 0;
+    for (let after: number | undefined = 0; after !== undefined && readers.length < MAX_READERS; ) {
+      const page = await this.#api.readers({ after, signal });
+      const seen = performance.now();
+      for (const reader of page.readers) {
+        readers.push({ ...reader, rate: this.#rates.rate(`reader ${reader.id}`, life, reader.bytes, seen) });
+      }
+      total = page.count;
+      after = page.next;
+    }
+    this.#rates.turn();
+    const now = Date.now();
+    const before = this.history.peek();
+    this.history.value = {
+      received: extended(before.received, now, received),
+      delivered: extended(before.delivered, now, delivered),
+      memory: extended(before.memory, now, stats.memory.used),
+      delay: extended(before.delay, now, stats.process.event_loop_delay_ms),
+    };
+    this.stats.value = stats;
+    this.readers.value = readers;
+    this.readerCount.value = total;
+  }
+}

@@ -1,0 +1,54 @@
+/** What the list shows of a stream. */
+import type { FileInfo } from '../../src/client/index.ts';
+import type { Rates } from './rates.ts';
+
+export interface StreamRow {
+  path: string;
+  /** Bytes ever written. */
+  size: number;
+  retained: number;
+  memory: number;
+  readers: number;
+  /** Bytes: the largest of its readers'. */
+  lag: number;
+  /** Bytes, by all readers there ever were. */
+  lost: number;
+  /** Bytes a second; undefined where there is nothing to compare with yet. */
+  incoming: number | undefined;
+  outgoing: number | undefined;
+  /** Milliseconds since 1970, by the server's clock. */
+  writtenAt: number;
+  type: string;
+  generation: string;
+  /** `open`, or why it has ended. */
+  state: string;
+  /** What its writer said of that. */
+  endStatus: string | undefined;
+  /** All that the server says, by its own names. */
+  facts: Readonly<Record<string, string>>;
+}
+
+/** Undefined for what is no stream. */
+export function streamRow(path: string, info: FileInfo, rates: Rates, time: number): StreamRow | undefined {
+  const { Content: facts, Type } = info.meta;
+  if (Type !== 'stream' || facts === null) return undefined;
+  const number = (name: string) => Number(facts[name] ?? 0);
+  const generation = facts.generation ?? '';
+  return {
+    path,
+    size: info.size,
+    retained: number('end_offset') - number('start_offset'),
+    memory: number('memory'),
+    readers: number('active_readers'),
+    lag: number('max_lag'),
+    lost: number('skipped_bytes'),
+    incoming: rates.rate(`in ${path}`, generation, number('total_written'), time),
+    outgoing: rates.rate(`out ${path}`, generation, number('delivered_bytes'), time),
+    writtenAt: Date.parse(info.modTime),
+    type: facts.type ?? '',
+    generation,
+    state: facts.state ?? 'open',
+    endStatus: facts.end_status,
+    facts,
+  };
+}

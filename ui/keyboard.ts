@@ -1,0 +1,43 @@
+/** Keys that hold in the whole page. A view may have more; where the focus is in a field or a dialog, none hold. */
+import { here } from './routing.ts';
+
+/** To be used as an effect. */
+export function listenToKeys(onHelp: () => void): () => void {
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target as Element;
+    if (target.closest('dialog') !== null) return;
+    const search = document.querySelector<HTMLInputElement>('input[data-search]');
+    if (target instanceof HTMLInputElement && target === search && event.key === 'Escape') {
+      // The browser empties it; the list is to have the focus then.
+      if (search.value === '') search.blur();
+      return;
+    }
+    if (target.closest('input:not([type=checkbox]), textarea, select, [contenteditable]') !== null) return;
+    switch (event.key) {
+      case '/':
+        if (search === null) return;
+        search.focus();
+        search.select();
+        break;
+      case '?':
+        onHelp();
+        break;
+      case 'Escape':
+        if (here.peek().place !== 'stream') return;
+        location.hash = '#/';
+        break;
+      case 'ArrowDown':
+      case 'j':
+        // From anywhere into the list.
+        if (target.closest('[role=table]') !== null) return;
+        document.querySelector<HTMLElement>('[role=table] [data-active]')?.focus();
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+  };
+  document.addEventListener('keydown', onKeyDown);
+  return () => document.removeEventListener('keydown', onKeyDown);
+}

@@ -1,0 +1,181 @@
+/** The columns of the list of streams. */
+import type { History } from '../feed/history.ts';
+import { age, count, rate, size } from '../format.ts';
+import { streamHash } from '../hash.ts';
+import { printable } from '../printable.ts';
+import { Spark } from '../spark.tsx';
+import type { Column } from '../table/table.tsx';
+import type { Line } from './lines.ts';
+
+export interface ColumnContext {
+  /** Milliseconds since 1970, by the server's clock. */
+  now: number;
+  activity: ReadonlyMap<string, History>;
+  onToggle: (path: string) => void;
+  onDetails: (line: Line) => void;
+}
+
+export function streamColumns({ now, activity, onToggle, onDetails }: ColumnContext): readonly Column<Line>[] {
+  return [
+    {
+      id: 'path',
+      title: 'Stream',
+      width: 'minmax(220px, 3fr)',
+      sortBy: ({ path }) => path,
+      render: (line) => <Name line={line} onToggle={onToggle} />,
+    },
+    {
+      id: 'state',
+      title: 'State',
+      width: '96px',
+      narrow: '',
+      sortBy: ({ state }) => state,
+      render: (line) => <State line={line} />,
+    },
+    {
+      id: 'activity',
+      title: 'Activity',
+      width: '96px',
+      from: 1150,
+      render: ({ path, directory }) => (directory === undefined ? <Spark history={activity.get(path)} /> : null),
+    },
+    {
+      id: 'incoming',
+      title: 'In',
+      width: '92px',
+      isNumber: true,
+      narrow: 'in',
+      sortBy: ({ incoming }) => incoming,
+      render: ({ incoming }) => <span class={(incoming ?? 0) >= 0.5 ? '' : 'muted'}>{rate(incoming)}</span>,
+    },
+    {
+      id: 'outgoing',
+      title: 'Out',
+      width: '92px',
+      from: 860,
+      isNumber: true,
+      sortBy: ({ outgoing }) => outgoing,
+      render: ({ outgoing }) => <span class={(outgoing ?? 0) >= 0.5 ? '' : 'muted'}>{rate(outgoing)}</span>,
+    },
+    {
+      id: 'readers',
+      title: 'Readers',
+      width: '68px',
+      isNumber: true,
+      narrow: 'readers',
+      sortBy: ({ readers }) => readers,
+      render: ({ readers }) => <span class={readers > 0 ? '' : 'muted'}>{count(readers)}</span>,
+    },
+    {
+      id: 'lag',
+      title: 'Largest lag',
+      width: '92px',
+      isNumber: true,
+      sortBy: ({ lag }) => lag,
+      render: ({ lag }) => <span class={lag > 0 ? 'warn' : 'muted'}>{lag > 0 ? size(lag) : '0'}</span>,
+    },
+    {
+      id: 'lost',
+      title: 'Lost',
+      width: '84px',
+      isNumber: true,
+      sortBy: ({ lost }) => lost,
+      render: ({ lost }) => <span class={lost > 0 ? 'error' : 'muted'}>{lost > 0 ? size(lost) : '0'}</span>,
+    },
+    {
+      id: 'size',
+      title: 'Size',
+      width: '84px',
+      from: 800,
+      isNumber: true,
+      narrow: '',
+      sortBy: (line) => line.size,
+      render: (line) => size(line.size),
+    },
+    {
+      id: 'age',
+      title: 'Last write',
+      width: '80px',
+      isNumber: true,
+      narrow: '',
+      sortBy: ({ writtenAt }) => writtenAt,
+      render: ({ writtenAt }) => <span>{writtenAt === 0 ? '' : age(Math.max(0, now - writtenAt))}</span>,
+    },
+    {
+      id: 'type',
+      title: 'Type',
+      width: 'minmax(110px, 1.2fr)',
+      from: 1000,
+      sortBy: ({ type }) => type,
+      render: ({ type, directory }) => (directory === undefined ? <Type type={type} /> : null),
+    },
+    {
+      id: 'generation',
+      title: 'Generation',
+      width: '84px',
+      from: 1300,
+      sortBy: ({ generation }) => generation,
+      render: ({ generation }) => <span class="mono muted">{generation.slice(0, 8)}</span>,
+    },
+    {
+      id: 'actions',
+      title: '',
+      width: '40px',
+      narrow: '',
+      render: (line) =>
+        line.directory === undefined ? (
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Details of ${printable(line.path)}`}
+            onClick={() => onDetails(line)}
+          >
+            ⋯
+          </button>
+        ) : null,
+    },
+  ];
+}
+
+function Name({ line, onToggle }: { line: Line; onToggle: (path: string) => void }) {
+  const { path, name, depth, directory } = line;
+  const indent = { paddingInlineStart: `${depth * 18}px` };
+  if (directory === undefined) {
+    return (
+      <bdi style={indent}>
+        <a class="stream-name" href={streamHash(path)} tabIndex={-1} title={printable(path)}>
+          {printable(name)}
+        </a>
+      </bdi>
+    );
+  }
+  return (
+    <bdi style={indent}>
+      <button
+        type="button"
+        class="quiet fold"
+        tabIndex={-1}
+        aria-expanded={directory.isOpen}
+        onClick={() => onToggle(path)}
+      >
+        <span aria-hidden="true">{directory.isOpen ? '▾' : '▸'}</span> {printable(name)}/
+      </button>
+      <span class="muted"> {count(directory.count)}</span>
+    </bdi>
+  );
+}
+
+function State({ line: { state, endStatus, directory, readers, incoming } }: { line: Line }) {
+  if (directory !== undefined) return null;
+  if (state !== 'open') {
+    return <span class="badge">{endStatus === undefined ? state : `${state}: ${printable(endStatus)}`}</span>;
+  }
+  const isActive = (incoming ?? 0) >= 0.5;
+  return (
+    <span class={isActive ? 'badge good' : 'badge quiet'}>{isActive ? 'live' : readers > 0 ? 'read' : 'idle'}</span>
+  );
+}
+
+function Type({ type }: { type: string }) {
+  return <span class="muted">{type === 'application/octet-stream' ? 'bytes' : printable(type)}</span>;
+}

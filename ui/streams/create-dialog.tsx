@@ -1,0 +1,113 @@
+/** Makes a stream, with settings of its own where they are given. */
+import { useRef } from 'preact/hooks';
+import type { Mount, StreamSettings } from '../../src/client/index.ts';
+import { ATOMIC, LAG_POLICIES, LISTED_CONTENT_TYPES, READER_BLOCK } from '../../src/protocol/index.ts';
+import { parseDuration, parseSize } from '../../src/units/index.ts';
+import { Dialog } from '../dialog/dialog.tsx';
+import { useAction } from '../dialog/use-action.ts';
+import type { PageClient } from '../session/page-client.ts';
+
+export interface CreateDialogProps {
+  client: PageClient;
+  mounts: readonly Mount[];
+  onClose: () => void;
+  onCreated: (path: string) => void;
+}
+
+export function CreateDialog({ client, mounts, onClose, onCreated }: CreateDialogProps) {
+  const form = useRef<HTMLFormElement>(null);
+  const action = useAction();
+  const prefix = mounts[0]?.path ?? '/streamfs';
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const fields = new FormData(form.current!);
+    const text = (name: string) => String(fields.get(name) ?? '').trim();
+    void action.run(async () => {
+      const path = text('path');
+      await client.api.create(path, settingsOf(text));
+      onCreated(path);
+    });
+  };
+  return (
+    <Dialog title="New stream" onClose={onClose}>
+      <form ref={form} onSubmit={submit} class="dialog-form">
+        <label class="field">
+          <span>Path</span>
+          <input
+            name="path"
+            class="mono"
+            defaultValue={`${prefix === '/' ? '' : prefix}/`}
+            required
+            spellcheck={false}
+          />
+          <small>Directories come with the names: /streamfs/build/log lies in /streamfs/build.</small>
+        </label>
+        <details>
+          <summary>Settings of its own</summary>
+          <div class="fields">
+            <Field name="ring" title="Kept for those who join" hint="a size, such as 8MB" />
+            <Field name="channel" title="Readers may fall behind by" hint="a size, such as 1MB" />
+            <Choice name="onLag" title="A reader that is too slow" values={LAG_POLICIES} />
+            <Choice name="readerBlock" title="Who may ask for block" values={READER_BLOCK} />
+            <Choice name="atomic" title="Lines of several writers" values={ATOMIC} />
+            <Choice name="type" title="Content type" values={LISTED_CONTENT_TYPES} />
+            <Field name="ttl" title="Expires when idle for" hint="a duration, such as 90s" />
+          </div>
+          <p class="muted">What is left empty is as the mount says.</p>
+        </details>
+        {action.error === undefined ? null : (
+          <p class="error" role="alert">
+            {action.error}
+          </p>
+        )}
+        <div class="buttons">
+          <button type="submit" class="primary" disabled={action.isBusy}>
+            Create
+          </button>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Field({ name, title, hint }: { name: string; title: string; hint: string }) {
+  return (
+    <label class="field">
+      <span>{title}</span>
+      <input name={name} placeholder={hint} autocomplete="off" />
+    </label>
+  );
+}
+
+function Choice({ name, title, values }: { name: string; title: string; values: readonly string[] }) {
+  return (
+    <label class="field">
+      <span>{title}</span>
+      <select name={name}>
+        <option value="">as the mount says</option>
+        {values.map((value) => (
+          <option key={value}>{value}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** @throws for sizes and durations that are none */
+function settingsOf(text: (name: string) => string): StreamSettings | undefined {
+  const given = <T,>(name: string, read: (value: string) => T): T | undefined =>
+    text(name) === '' ? undefined : read(text(name));
+  const settings: StreamSettings = {
+    ringBufferSize: given('ring', parseSize),
+    channelBufferSize: given('channel', parseSize),
+    onLag: given('onLag', (value) => value as StreamSettings['onLag']),
+    readerBlock: given('readerBlock', (value) => value as StreamSettings['readerBlock']),
+    atomic: given('atomic', (value) => value as StreamSettings['atomic']),
+    type: given('type', String),
+    ttl: given('ttl', parseDuration),
+  };
+  return Object.values(settings).every((value) => value === undefined) ? undefined : settings;
+}

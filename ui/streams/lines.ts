@@ -1,0 +1,90 @@
+/** The list of streams as it is shown: all of them by a column, or as a tree of the directories that their names make. */
+import type { StreamRow } from '../feed/stream-row.ts';
+import { type SortKey, sorted } from '../table/sort.ts';
+
+/** A line of the table: a stream, or a directory with what is below it. */
+export interface Line extends StreamRow {
+  /** What is shown as its name. */
+  name: string;
+  depth: number;
+  directory: { count: number; isOpen: boolean } | undefined;
+}
+
+export interface Order {
+  keyOf: (row: StreamRow) => SortKey;
+  descending: boolean;
+}
+
+/** Words that all have to be in the path, type or state. */
+export function filtered(rows: readonly StreamRow[], text: string): readonly StreamRow[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return rows;
+  return rows.filter(({ path, type, state }) => {
+    const about = `${path}\n${type}\n${state}`.toLowerCase();
+    return words.every((word) => about.includes(word));
+  });
+}
+
+export function listLines(rows: readonly StreamRow[], { keyOf, descending }: Order): Line[] {
+  return sorted(rows, keyOf, descending).map((row) => ({ ...row, name: row.path, depth: 0, directory: undefined }));
+}
+
+/** @param closed paths of directories that are folded */
+export function treeLines(rows: readonly StreamRow[], order: Order, closed: ReadonlySet<string>): Line[] {
+  const lines: Line[] = [];
+  unfold(rows, '', 0, order, closed, lines);
+  return lines;
+}
+
+function unfold(
+  rows: readonly StreamRow[],
+  directory: string,
+  depth: number,
+  order: Order,
+  closed: ReadonlySet<string>,
+  lines: Line[],
+): void {
+  const groups = new Map<string, StreamRow[]>();
+  const here: StreamRow[] = [];
+  for (const row of rows) {
+    const slash = row.path.indexOf('/', directory.length + 1);
+    if (slash < 0) here.push(row);
+    else {
+      const path = row.path.slice(0, slash);
+      const group = groups.get(path);
+      if (group === undefined) groups.set(path, [row]);
+      else group.push(row);
+    }
+  }
+  const sums = [...groups].map(([path, group]) => ({ sum: total(path, group), group }));
+  for (const { row, group } of sorted(
+    [...sums.map(({ sum, group }) => ({ row: sum, group })), ...here.map((row) => ({ row, group: undefined }))],
+    (each) => order.keyOf(each.row),
+    order.descending,
+  )) {
+    const isOpen = group !== undefined && !closed.has(row.path);
+    const name = row.path.slice(directory.length + 1);
+    lines.push({ ...row, name, depth, directory: group === undefined ? undefined : { count: group.length, isOpen } });
+    if (group !== undefined && isOpen) unfold(group, row.path, depth + 1, order, closed, lines);
+  }
+}
+
+/** What is below a directory, together. */
+function total(path: string, rows: readonly StreamRow[]): StreamRow {
+  const sum: StreamRow = {
+    ...{ path, size: 0, retained: 0, memory: 0, readers: 0, lag: 0, lost: 0, incoming: undefined, outgoing: undefined },
+    ...{ writtenAt: 0, type: '', generation: '', state: '', endStatus: undefined, facts: {} },
+  };
+  for (const row of rows) {
+    sum.size += row.size;
+    sum.retained += row.retained;
+    sum.memory += row.memory;
+    sum.readers += row.readers;
+    sum.lost += row.lost;
+    sum.lag = Math.max(sum.lag, row.lag);
+    sum.writtenAt = Math.max(sum.writtenAt, row.writtenAt);
+    if (row.incoming !== undefined) sum.incoming = (sum.incoming ?? 0) + row.incoming;
+    if (row.outgoing !== undefined) sum.outgoing = (sum.outgoing ?? 0) + row.outgoing;
+  }
+  return sum;
+}

@@ -1,0 +1,68 @@
+/** One stream: where it lies, what can be done with it, and what is in it. */
+import { useState } from 'preact/hooks';
+import { Dialog } from '../dialog/dialog.tsx';
+import { useAction } from '../dialog/use-action.ts';
+import { Rates } from '../feed/rates.ts';
+import { type StreamRow, streamRow } from '../feed/stream-row.ts';
+import { printable } from '../printable.ts';
+import type { PageClient } from '../session/page-client.ts';
+import { token } from '../session/token.ts';
+import { Viewer } from '../viewer/index.tsx';
+import { WriteForm } from '../write/write-form.tsx';
+import { DetailsDialog } from './details-dialog.tsx';
+
+export function StreamPage({ path, client }: { path: string; client: PageClient }) {
+  const [row, setRow] = useState<StreamRow>();
+  const [isWriting, setWriting] = useState(false);
+  const action = useAction();
+  const parts = path.split('/').slice(1);
+  const showDetails = () =>
+    action.run(async () => {
+      const found = streamRow(path, await client.api.stat(path), new Rates(), 0);
+      if (found !== undefined) setRow(found);
+    });
+  // A link is good for the content alone.
+  const isGuest = client.link !== undefined && token.value === undefined;
+  return (
+    <div class="fill stream-page">
+      <div class="stream-bar">
+        <h1 class="mono crumbs" aria-label={printable(path)}>
+          <a href="#/" aria-label="All streams">
+            ←
+          </a>
+          <bdi>
+            {parts.map((part, at) => (
+              <span key={at} class={at === parts.length - 1 ? '' : 'muted'}>
+                /{printable(part)}
+              </span>
+            ))}
+          </bdi>
+        </h1>
+        {isGuest ? null : (
+          <div class="buttons">
+            <button type="button" onClick={() => setWriting(true)}>
+              Write
+            </button>
+            <button type="button" onClick={showDetails} disabled={action.isBusy}>
+              Details
+            </button>
+          </div>
+        )}
+      </div>
+      {action.error === undefined ? null : (
+        <p class="error" role="alert">
+          {printable(action.error)}
+        </p>
+      )}
+      <Viewer key={path} path={path} client={client} />
+      {row === undefined ? null : (
+        <DetailsDialog client={client} row={row} onClose={() => setRow(undefined)} onChanged={() => undefined} />
+      )}
+      {isWriting ? (
+        <Dialog title={<bdi class="mono">{printable(path)}</bdi>} onClose={() => setWriting(false)}>
+          <WriteForm client={client} path={path} />
+        </Dialog>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,36 @@
+/**
+ * Writes a file into a stream part by part: over HTTP/1.1 a browser sends no body as it comes. Each part is applied exactly
+ * once, also over a cut, and only to the stream that the first one went to.
+ */
+import type { StreamFSClient, WriteResult } from '../../src/client/index.ts';
+
+const PART_BYTES = 2 * 1024 * 1024;
+
+/** How long it may fail in a row, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
+export interface UploadOptions {
+  signal: AbortSignal;
+  /** Told the bytes that the server has acknowledged. */
+  onProgress: (written: number) => void;
+}
+
+export async function upload(
+  api: Pick<StreamFSClient, 'write'>,
+  path: string,
+  source: Blob,
+  { signal, onProgress }: UploadOptions,
+): Promise<void> {
+  let generation: string | undefined;
+  for (let at = 0; at < source.size || at === 0; at += PART_BYTES) {
+    const part = new Uint8Array(await source.slice(at, at + PART_BYTES).arrayBuffer());
+    const written: WriteResult = await api.write(path, part, {
+      reconnect: true,
+      retryFor: PATIENCE_MS,
+      generation,
+      signal,
+    });
+    generation = written.generation;
+    onProgress(at + part.length);
+  }
+}

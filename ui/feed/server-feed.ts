@@ -15,8 +15,7 @@ export interface ReaderRow extends ReaderInfo {
   rate: number | undefined;
 }
 
-export const CHARTS = ['received', 'delivered', 'memory', 'delay'] as const;
-export type Chart = (typeof CHARTS)[number];
+type Chart = 'received' | 'delivered' | 'memory' | 'delay';
 
 export class ServerFeed {
   readonly stats = signal<ServerStats | undefined>(undefined);

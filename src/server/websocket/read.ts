@@ -50,7 +50,8 @@ function follow({ reader, type }: LiveSource, one: WebSocketRead): void {
   const connection = new WebSocketConnection(socket, user, { limits, maxMessageBytes: 0, refusal: READS_ONLY });
   user.sink = startLive(socket, { reader, encoding: sending.encoding }, webSocketTransfer, sending, () => {
     leave();
-    connection.awaitClose();
+    // Behind the last bytes a close frame has been sent.
+    if (!user.hasLeft) connection.awaitClose();
   });
   connection.begin(offer.rest);
 }
@@ -58,6 +59,8 @@ function follow({ reader, type }: LiveSource, one: WebSocketRead): void {
 /** What happens to a read that is not the sink's. */
 class ReadUser implements ConnectionUser {
   sink: Sink | undefined;
+  /** Nothing may be sent any more, or the peer has gone. */
+  hasLeft = false;
   private readonly offer: UpgradeOffer;
   private readonly hasRecords: boolean;
 
@@ -69,6 +72,7 @@ class ReadUser implements ConnectionUser {
   message(): void {}
 
   left(): void {
+    this.hasLeft = true;
     this.sink?.stop();
   }
 

@@ -96,10 +96,15 @@ export async function rawPeer(
 ): Promise<RawPeer> {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
-  let bytes = Buffer.alloc(0);
+  let parts: Buffer[] = [];
+  const bytes = () => {
+    const all = Buffer.concat(parts);
+    parts = [all];
+    return all;
+  };
   let isOver = false;
   socket.on('data', (part: Buffer) => {
-    bytes = Buffer.concat([bytes, part]);
+    parts.push(part);
   });
   const finish = () => {
     isOver = true;
@@ -108,13 +113,16 @@ export async function rawPeer(
   const offer = `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${HANDSHAKE_KEY}\r\n`;
   const head = `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${offer}${headers}\r\n`;
   socket.write(Buffer.concat([Buffer.from(head), behind]));
-  const end = () => bytes.indexOf('\r\n\r\n');
+  const end = () => bytes().indexOf('\r\n\r\n');
   await waitFor('the answer to the handshake', () => end() >= 0 || isOver);
   return {
     socket,
     send: (part) => void socket.write(part),
-    head: () => bytes.subarray(0, end() + 4).toString('latin1'),
-    frames: () => readFrames(bytes.subarray(end() + 4)),
+    head: () =>
+      bytes()
+        .subarray(0, end() + 4)
+        .toString('latin1'),
+    frames: () => readFrames(bytes().subarray(end() + 4)),
     isClosed: () => isOver,
   };
 }

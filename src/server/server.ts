@@ -160,12 +160,9 @@ class HttpServer implements StreamFSServer {
   constructor(options: ServerOptions) {
     const { limits, memory, counters, clock, logger } = options;
     const { durableStreams, uiFolder } = options;
-    this.#router = new Router([
-      // Before the rest: it takes the place of `/`.
-      ...(uiFolder === undefined ? [] : uiRoutes(uiFolder)),
-      ...ROUTES,
-      ...(durableStreams === undefined ? [] : durableStreamRoutes(durableStreams)),
-    ]);
+    const routes = [...ROUTES, ...(durableStreams === undefined ? [] : durableStreamRoutes(durableStreams))];
+    // Before the rest: the page takes the place of `/`.
+    this.#router = new Router([...(uiFolder === undefined ? [] : uiRoutes(uiFolder)), ...routes]);
     this.#tokens = options.tokens;
     this.#hosts = options.hosts;
     this.#origins = options.origins ?? new Origins();
@@ -180,7 +177,7 @@ class HttpServer implements StreamFSServer {
     const { headerSize, headerLines, headerTimeout } = this.#limits.values;
     const { mounts, handles, version } = options;
     this.#context = {
-      ...{ mounts, handles, logger, version },
+      ...{ mounts, handles, logger, routes, version },
       maxRequestBodyBytes: options.maxRequestBodyBytes,
       maxJsonBodyBytes: options.maxJsonBodyBytes ?? DEFAULT_MAX_JSON,
       ready: () => !this.#closing && (options.ready?.() ?? true),

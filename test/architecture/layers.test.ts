@@ -39,6 +39,7 @@ const SERVER_UNITS = [
   'metrics',
   'encoding',
   'http',
+  'openapi',
   'egress',
   'agfs',
   'durable-streams',

@@ -110,7 +110,7 @@ describe('docs/protocol.md', () => {
       (route) => `${route.method} ${route.pattern.replace('/api/v1', '').replace(':id', 'ID')}`,
     );
     const named = codeSpans(proseOf(text)).flatMap((span) => {
-      const match = /^(GET|PUT|POST|DELETE) (\/[\w/:-]*)/.exec(span);
+      const match = /^(GET|PUT|POST|DELETE) (\/[\w/:.-]*\w|\/)/.exec(span);
       return match ? [`${match[1]} ${match[2]!.replace('/api/v1', '').replace(':id', 'ID')}`] : [];
     });
     expect(named.filter((route) => !patterns.includes(route))).toEqual([]);

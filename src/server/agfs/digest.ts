@@ -1,6 +1,8 @@
 /** Checksums of files, computed here so that the content need not travel. */
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
+import { json } from '../http/answers.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
@@ -35,8 +37,12 @@ export const digest: Route = {
   pattern: '/api/v1/digest',
   summary: 'The checksum of a file. A stream has none.',
   permission: 'read somewhere',
+  answers: [json(200, 'Digest', 'The checksum, in hexadecimal digits.')],
+  errors: ['UNSUPPORTED_ALGORITHM', 'USE_STREAM_MODE', 'DEVICE_HAS_NO_END'],
   parameters: [
-    field('algorithm', 'string', true, '`xxh3` (16 hexadecimal digits) or `md5`.'),
+    field('algorithm', 'string', true, '`xxh3` (16 hexadecimal digits) or `md5`.', undefined, {
+      values: ['xxh3', 'md5'],
+    }),
     field('path', 'string', true, 'Absolute path of the file.'),
   ],
   async handle(exchange) {

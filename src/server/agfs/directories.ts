@@ -2,9 +2,11 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError } from '../../errors/index.ts';
+
 import { type FileInfo, joinPath } from '../../fs/index.ts';
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { type Principal, RIGHTS } from '../auth/index.ts';
+import { json, message } from '../http/answers.ts';
 import { headersFor } from '../http/headers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
@@ -22,6 +24,8 @@ const LIST_PARAMETERS = [
     'limit',
     'integer',
     `At most so many entries, 1 to ${MAX_LIMIT}; \`next\` is there where more follow. Default: all, or ${DEFAULT_LIMIT} with \`after\`.`,
+    undefined,
+    { min: 1, max: MAX_LIMIT },
   ),
   optional('after', 'string', 'Only what comes behind the entry of this name: the `next` of the answer before.'),
 ];
@@ -32,6 +36,7 @@ export const listDirectory: Route = {
   pattern: '/api/v1/directories',
   summary: 'Lists a directory.',
   permission: 'token',
+  answers: [json(200, 'FileList', 'What is in it, by name.')],
   navigable: true,
   parameters: LIST_PARAMETERS,
   handle: list,
@@ -42,6 +47,7 @@ export const listAlias: Route = {
   pattern: '/api/v1/list',
   summary: 'The same as GET /directories.',
   permission: 'token',
+  answers: [json(200, 'FileList', 'What is in it, by name.')],
   navigable: true,
   parameters: LIST_PARAMETERS,
   handle: list,
@@ -52,6 +58,8 @@ export const makeDirectory: Route = {
   pattern: '/api/v1/directories',
   summary: 'Makes a directory.',
   permission: 'write',
+  answers: [message(201, 'directory created')],
+  errors: ['STREAM_NO_DIRECTORIES', 'DIRECTORY_EXISTS', 'FILE_EXISTS', 'STORAGE_FULL'],
   parameters: MAKE_PARAMETERS,
   handle: make,
 };
@@ -61,6 +69,8 @@ export const makeAlias: Route = {
   pattern: '/api/v1/mkdir',
   summary: 'The same as POST /directories.',
   permission: 'write',
+  answers: [message(201, 'directory created')],
+  errors: ['STREAM_NO_DIRECTORIES', 'DIRECTORY_EXISTS', 'FILE_EXISTS', 'STORAGE_FULL'],
   parameters: MAKE_PARAMETERS,
   handle: make,
 };

@@ -1,4 +1,5 @@
 /** Creating and removing files. */
+import { CREATION_ERRORS, message } from '../http/answers.ts';
 import { sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
@@ -9,6 +10,8 @@ export const createFile: Route = {
   pattern: '/api/v1/files',
   summary: 'Creates an empty file or stream.',
   permission: 'write',
+  answers: [message(201, 'file created')],
+  errors: CREATION_ERRORS,
   parameters: [PATH, ...SETTINGS, ATOMIC_SETTING],
   insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
@@ -28,6 +31,8 @@ export const removeFile: Route = {
   pattern: '/api/v1/files',
   summary: 'Removes a file or directory. A stream ends first: its readers get what is left, then the end.',
   permission: 'admin',
+  answers: [message(200, 'deleted')],
+  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED'],
   parameters: REMOVE_PARAMETERS,
   handle: remove,
 };
@@ -37,6 +42,8 @@ export const removeDirectory: Route = {
   pattern: '/api/v1/directories',
   summary: 'The same as DELETE /files.',
   permission: 'admin',
+  answers: [message(200, 'deleted')],
+  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED'],
   parameters: REMOVE_PARAMETERS,
   handle: remove,
 };

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
-import { type GrepMatch, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
+import { type GrepMatch, JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { HeldText, sendSized } from '../egress/index.ts';
 import { Matcher } from '../grep/matcher.ts';
 import { type Pattern, parsePattern } from '../grep/pattern.ts';
@@ -27,13 +27,21 @@ export const grep: Route = {
   pattern: '/api/v1/grep',
   summary: 'Searches a file, or a directory and all below it, for lines that match a regular expression.',
   permission: 'read somewhere',
+  answers: [
+    {
+      status: 200,
+      description: 'The matches; with `stream` a JSON text a line, and a summary behind them.',
+      content: { [JSON_MEDIA_TYPE]: 'Matches', [NDJSON_MEDIA_TYPE]: 'text' },
+    },
+  ],
+  errors: ['INVALID_PATTERN', 'GREP_NEEDS_RECURSIVE', 'GREP_TOO_SLOW', 'USE_STREAM_MODE'],
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or directory.'),
     field('pattern', 'string', true, 'A regular expression, as JavaScript has them; `(?i)` may stand before it.'),
     field('recursive', 'boolean', false, 'Search a directory. Streams and devices in it are skipped.', 'false'),
     field('case_insensitive', 'boolean', false, 'Take capitals and small letters for the same.', 'false'),
     field('stream', 'boolean', false, 'Send each match as it is found, one JSON text a line, then a summary.', 'false'),
-    field('limit', 'integer', false, 'Stop after so many matches; 0 for no limit.', '0'),
+    field('limit', 'integer', false, 'Stop after so many matches; 0 for no limit.', '0', { min: 0 }),
   ],
   async handle(exchange) {
     const { signal } = exchange;
@@ -123,7 +131,7 @@ async function collect(answer: HeldText, matches: AsyncIterable<GrepMatch>, limi
 
 async function sendStreamed(exchange: Exchange, matches: AsyncIterable<GrepMatch>, limit: number): Promise<void> {
   const { res, server, signal } = exchange;
-  res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+  res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Type': NDJSON_MEDIA_TYPE, 'Cache-Control': 'no-store' });
   res.flushHeaders();
   const summary: Record<string, unknown> = { type: 'summary', count: 0 };
   let count = 0;

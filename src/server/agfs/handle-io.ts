@@ -2,6 +2,7 @@
 
 import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
 import { HEADERS } from '../../protocol/index.ts';
+import { APPEND_ERRORS, BYTES, json, START_ERRORS } from '../http/answers.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
 import { bodyLimit } from '../http/json-body.ts';
 import { sendBytes, sendJson } from '../http/respond.ts';
@@ -26,6 +27,15 @@ export const readHandle: Route = {
   pattern: '/api/v1/handles/:id/read',
   summary: 'Reads from the position, or at `offset`; waits where there is nothing yet.',
   permission: 'read handle',
+  answers: [
+    {
+      status: 200,
+      description: 'The bytes, none where the time is up or the end was reached.',
+      content: BYTES,
+      headers: [HEADERS.bytesRead, HEADERS.eof, HEADERS.streamOffset, HEADERS.streamSkipped],
+    },
+  ],
+  errors: ['READER_BUSY', 'READER_TOO_SLOW', 'READER_CLOSED', 'HANDLE_BUSY', ...START_ERRORS],
   parameters: [
     HANDLE_ID,
     optional(
@@ -33,8 +43,11 @@ export const readHandle: Route = {
       'integer',
       'At most so many bytes, up to 64 MiB; -1 for up to 1 MiB. A device gives up to 1 MiB.',
       '4096',
+      { min: -1, max: MAX_READ },
     ),
-    optional('offset', 'integer', 'Read there and leave the position alone. Default: at the position.'),
+    optional('offset', 'integer', 'Read there and leave the position alone. Default: at the position.', undefined, {
+      min: 0,
+    }),
     optional('timeout', 'duration', 'How long to wait where there is nothing; 0 does not wait.', '30s'),
   ],
   async handle(exchange) {
@@ -105,8 +118,13 @@ export const writeHandle: Route = {
   pattern: '/api/v1/handles/:id/write',
   summary: 'Writes the body at the position, or at `offset`. A stream appends, whatever the offset.',
   permission: 'write handle',
+  answers: [json(200, 'HandleWrite', 'What was written, and where the position is.')],
+  errors: ['HANDLE_READ_ONLY', 'STREAM_NOT_INITIALIZED', ...APPEND_ERRORS],
   body: 'content',
-  parameters: [HANDLE_ID, optional('offset', 'integer', 'Where to write. Default: at the position.')],
+  parameters: [
+    HANDLE_ID,
+    optional('offset', 'integer', 'Where to write. Default: at the position.', undefined, { min: 0 }),
+  ],
   async handle(exchange) {
     const { req, query, server } = exchange;
     const id = handleId(exchange);

@@ -4,6 +4,7 @@ import { createError } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
 import { handleIdOf } from '../auth/index.ts';
 import { sendSource, sourceHeaders } from '../egress/index.ts';
+import { CREATION_ERRORS, json, LIVE, message, PLACE, READ_ERRORS, START_ERRORS } from '../http/answers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
@@ -18,11 +19,14 @@ export const HANDLE_ID: RouteParameter = {
   description: 'The number that opening the handle gave.',
 };
 
+const MAX_FLAGS = 2 ** 31 - 1;
+
 const LEASE = optional(
   'lease',
   'integer',
   'Seconds for which the handle is sure to stay open unused, 1 to 300; more counts as 300.',
   '60',
+  { min: 1 },
 );
 
 export const openHandle: Route = {
@@ -30,6 +34,8 @@ export const openHandle: Route = {
   pattern: '/api/v1/handles/open',
   summary: 'Opens a file for reads and writes that belong together. A stream is created where absent.',
   permission: 'token',
+  answers: [json(200, 'Handle', 'The handle.')],
+  errors: [...CREATION_ERRORS, 'HANDLE_LIMIT', 'READER_LIMIT', 'STREAM_READER_LIMIT'],
   parameters: [
     PATH,
     optional(
@@ -37,6 +43,7 @@ export const openHandle: Route = {
       'integer',
       '0 reads, 1 writes, 2 does both. For ordinary files 8 and 1024 append, 16 creates, 32 with 16 wants a new file. Other bits mean nothing.',
       '0',
+      { min: 0, max: MAX_FLAGS },
     ),
     optional('mode', 'mode', 'Permission bits of a file that is created, octal or decimal.', '644'),
     optional(
@@ -44,13 +51,21 @@ export const openHandle: Route = {
       'boolean',
       'Create an absent file, or answer 404. Default: a stream as the mount says, another file as the flags say.',
     ),
-    optional('atomic', 'string', '`lines`: as for a write, over all writes to the handle, until it is closed.'),
+    optional(
+      'atomic',
+      'string',
+      '`lines`: as for a write, over all writes to the handle, until it is closed.',
+      undefined,
+      {
+        values: ['lines'],
+      },
+    ),
     LEASE,
   ],
   async handle(exchange) {
     const { req, query, server, caller } = exchange;
     const path = query.path();
-    const flags = query.integer('flags', { min: 0, max: 2 ** 31 - 1 }) ?? 0;
+    const flags = query.integer('flags', { min: 0, max: MAX_FLAGS }) ?? 0;
     if ((flags & 1) === 0) caller?.require(['read'], path);
     if ((flags & 3) !== 0) caller?.require(['write'], path);
     const mode = query.mode('mode') ?? 0o644;
@@ -75,6 +90,7 @@ export const listHandles: Route = {
   pattern: '/api/v1/handles',
   summary: 'Lists the open handles: with tokens, those that exist for the token.',
   permission: 'token',
+  answers: [json(200, 'HandleList', 'The handles, and how many there may be.')],
   parameters: [],
   async handle(exchange) {
     const { caller, server } = exchange;
@@ -90,6 +106,7 @@ export const getHandle: Route = {
   pattern: '/api/v1/handles/:id',
   summary: 'What is known of a handle. Looking does not renew it.',
   permission: 'any handle',
+  answers: [json(200, 'Handle', 'The handle.')],
   parameters: [HANDLE_ID],
   async handle(exchange) {
     sendJson(exchange, 200, handleInfo(exchange.server.handles.get(handleId(exchange))));
@@ -101,6 +118,7 @@ export const closeHandle: Route = {
   pattern: '/api/v1/handles/:id',
   summary: 'Closes a handle; reads that wait on it end at once.',
   permission: 'any handle',
+  answers: [message(200, 'handle closed')],
   parameters: [HANDLE_ID],
   async handle(exchange) {
     await exchange.server.handles.close(handleId(exchange));
@@ -113,6 +131,7 @@ export const renewHandle: Route = {
   pattern: '/api/v1/handles/:id/renew',
   summary: 'Starts the lease of a handle anew.',
   permission: 'any handle',
+  answers: [json(200, 'Handle', 'The handle.')],
   parameters: [HANDLE_ID, { ...LEASE, description: `${LEASE.description} Default: as it is.` }],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -126,10 +145,12 @@ export const seekHandle: Route = {
   pattern: '/api/v1/handles/:id/seek',
   summary: "Moves the position of a handle. Positions are the stream's absolute offsets.",
   permission: 'any handle',
+  answers: [json(200, 'Position', 'Where it is now.')],
+  errors: ['NEGATIVE_OFFSET', 'INVALID_WHENCE', 'PARAMETER_REQUIRED', ...START_ERRORS],
   parameters: [
     HANDLE_ID,
     { name: 'offset', in: 'query', type: 'integer', required: true, description: 'Where to, counted from `whence`.' },
-    optional('whence', 'integer', '0 the start, 1 the position, 2 the end.', '0'),
+    optional('whence', 'integer', '0 the start, 1 the position, 2 the end.', '0', { min: 0, max: 2 }),
   ],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -148,6 +169,7 @@ export const syncHandle: Route = {
   pattern: '/api/v1/handles/:id/sync',
   summary: 'Makes sure that what was written is where readers find it.',
   permission: 'any handle',
+  answers: [message(200, 'synced')],
   parameters: [HANDLE_ID],
   async handle(exchange) {
     await exchange.server.handles.use(handleId(exchange), (handle) => handle.sync());
@@ -160,6 +182,7 @@ export const statHandle: Route = {
   pattern: '/api/v1/handles/:id/stat',
   summary: 'The facts of the open file.',
   permission: 'any handle',
+  answers: [json(200, 'FileInfo', 'The facts.')],
   parameters: [HANDLE_ID],
   async handle(exchange) {
     const info = await exchange.server.handles.use(handleId(exchange), (handle) => handle.stat());
@@ -172,9 +195,11 @@ export const truncateHandle: Route = {
   pattern: '/api/v1/handles/:id/truncate',
   summary: 'Cuts or extends the open file. On a stream it does nothing.',
   permission: 'write handle',
+  answers: [message(200, 'truncated')],
+  errors: ['HANDLE_READ_ONLY', 'PARAMETER_REQUIRED', 'FILE_TOO_LARGE', 'STORAGE_FULL'],
   parameters: [
     HANDLE_ID,
-    { name: 'size', in: 'query', type: 'integer', required: true, description: 'The new length in bytes.' },
+    { name: 'size', in: 'query', type: 'integer', required: true, min: 0, description: 'The new length in bytes.' },
   ],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -191,6 +216,8 @@ export const streamHandle: Route = {
   pattern: '/api/v1/handles/:id/stream',
   summary: 'Follows the open file live from its position. One at a time: a second is 409 HANDLE_BUSY.',
   permission: 'read handle',
+  answers: [{ status: 200, description: 'The bytes from the position on.', content: LIVE, headers: PLACE }],
+  errors: ['HANDLE_BUSY', ...READ_ERRORS],
   parameters: [HANDLE_ID, ...FORM_PARAMETERS],
   async handle(exchange) {
     const { req, res, query, server, caller } = exchange;

@@ -1,6 +1,8 @@
 /** Making signed links. What they are worth is looked at in access/links.ts, when one is used. */
+
 import { createError } from '../../errors/index.ts';
 import { LINK_RIGHTS } from '../auth/index.ts';
+import { json } from '../http/answers.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson } from '../http/respond.ts';
 import type { Route } from '../http/route.ts';
@@ -11,9 +13,11 @@ export const createLink: Route = {
   pattern: '/api/v1/links',
   summary: 'Makes an address that is good for a while to read or write one path without a token.',
   permission: 'link somewhere',
+  answers: [json(200, 'Link', 'The link, without the name of the server.')],
+  errors: ['NO_LINKS'],
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or stream. It need not exist.'),
-    field('right', 'string', false, '`read` or `write`; who asks must have it there.', 'read'),
+    field('right', 'string', false, '`read` or `write`; who asks must have it there.', 'read', { values: LINK_RIGHTS }),
     field(
       'expires_in',
       'duration',

@@ -1,6 +1,8 @@
 /** Facts about a file, and changing them. */
+
 import { createError } from '../../errors/index.ts';
 import { modeOfNumber, parseMode } from '../../units/index.ts';
+import { CREATION_ERRORS, json, message } from '../http/answers.ts';
 import type { Fields } from '../http/json-body.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
@@ -12,6 +14,7 @@ export const stat: Route = {
   pattern: '/api/v1/stat',
   summary: 'The facts of a file, stream or directory.',
   permission: 'any',
+  answers: [json(200, 'FileInfo', 'The facts.')],
   navigable: true,
   parameters: [PATH],
   async handle(exchange) {
@@ -24,6 +27,16 @@ export const rename: Route = {
   pattern: '/api/v1/rename',
   summary: 'Gives a file or directory another path within its mount; of a directory, all below it needs the right too.',
   permission: 'admin',
+  answers: [message(200, 'renamed')],
+  errors: [
+    'STREAM_NO_RENAME',
+    'RENAME_ACROSS_MOUNTS',
+    'FILE_EXISTS',
+    'DIRECTORY_EXISTS',
+    'DIRECTORY_NOT_EMPTY',
+    'ROOT_IS_FIXED',
+    'MOUNT_IS_FIXED',
+  ],
   parameters: [PATH, field('newPath', 'string', true, 'The new absolute path.')],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -51,6 +64,8 @@ export const chmod: Route = {
   pattern: '/api/v1/chmod',
   summary: 'Changes the permission bits of a file.',
   permission: 'write',
+  answers: [message(200, 'permissions changed')],
+  errors: ['STREAM_NO_CHMOD'],
   parameters: [PATH, field('mode', 'mode', true, 'Permission bits: a number, or a text in octal or decimal.')],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -74,6 +89,7 @@ const SIZE_PARAMETER: RouteParameter = {
   in: 'query',
   type: 'integer',
   required: true,
+  min: 0,
   description: 'The new length in bytes. A stream takes it and stays as it is.',
 };
 
@@ -82,6 +98,8 @@ export const truncate: Route = {
   pattern: '/api/v1/truncate',
   summary: 'Cuts or extends a file. On a stream it does nothing, since it is append only.',
   permission: 'write',
+  answers: [message(200, 'truncated')],
+  errors: ['FILE_TOO_LARGE', 'STORAGE_FULL'],
   parameters: [PATH, SIZE_PARAMETER],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -98,6 +116,8 @@ export const touch: Route = {
   pattern: '/api/v1/touch',
   summary: 'Creates a file, or sets its time of change to now.',
   permission: 'write',
+  answers: [message(200, 'touched')],
+  errors: CREATION_ERRORS,
   parameters: [PATH],
   insteadOfBody: 'to write it, use PUT /api/v1/files?path=…',
   async handle(exchange) {
@@ -111,6 +131,8 @@ export const symlink: Route = {
   pattern: '/api/v1/symlink',
   summary: 'Makes a symbolic link, where the file system has such; else 501.',
   permission: 'write',
+  answers: [message(201, 'symlink created')],
+  errors: ['FILE_EXISTS', 'STORAGE_FULL'],
   parameters: [PATH, field('target', 'string', true, 'What the link points to.')],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -126,6 +148,7 @@ export const readlink: Route = {
   pattern: '/api/v1/readlink',
   summary: 'What a symbolic link points to, where the file system has such; else 501.',
   permission: 'any',
+  answers: [json(200, 'Target', 'What it points to.')],
   navigable: true,
   parameters: [PATH],
   async handle(exchange) {

@@ -14,6 +14,7 @@ export const metrics: Route = {
   pattern: '/metrics',
   summary: 'What is measured, as text for Prometheus.',
   permission: 'admin server',
+  answers: [{ status: 200, description: 'The figures.', content: { 'text/plain': 'text' } }],
   navigable: true,
   parameters: [],
   handle,

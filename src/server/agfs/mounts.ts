@@ -1,5 +1,7 @@
 /** Mounts and plugins (contract 74). Plugins are built in: nothing here loads code (contract 79). */
+
 import { createError } from '../../errors/index.ts';
+import { json, message } from '../http/answers.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson, sendMessage } from '../http/respond.ts';
 import type { Route } from '../http/route.ts';
@@ -10,6 +12,7 @@ export const listMounts: Route = {
   pattern: '/api/v1/mounts',
   summary: 'Lists the mounts, also those that are pending or have failed.',
   permission: 'token',
+  answers: [json(200, 'MountList', 'The mounts.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -24,6 +27,16 @@ export const mount: Route = {
   pattern: '/api/v1/mount',
   summary: 'Mounts a plugin.',
   permission: 'admin somewhere',
+  answers: [message(200, 'plugin mounted')],
+  errors: [
+    'MOUNT_EXISTS',
+    'MOUNT_BUSY',
+    'MOUNT_LIMIT',
+    'UNKNOWN_FSTYPE',
+    'PLUGIN_INVALID',
+    'PLUGIN_FAILED',
+    'CONFIG_INVALID',
+  ],
   parameters: [
     field('fstype', 'string', true, 'Name of the plugin, such as `streamfs`.'),
     field('path', 'string', true, 'Where to mount it.'),
@@ -45,6 +58,8 @@ export const unmount: Route = {
   pattern: '/api/v1/unmount',
   summary: 'Takes a mount away: its streams end, its handles are closed.',
   permission: 'admin somewhere',
+  answers: [message(200, 'plugin unmounted')],
+  errors: ['MOUNT_NOT_FOUND', 'MOUNT_BUSY'],
   parameters: [field('path', 'string', true, 'Where it is mounted.')],
   async handle(exchange) {
     const { server } = exchange;
@@ -61,6 +76,7 @@ export const listPlugins: Route = {
   pattern: '/api/v1/plugins',
   summary: 'Lists the plugins, where they are mounted and which parameters they take.',
   permission: 'admin server',
+  answers: [json(200, 'PluginList', 'The plugins.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -73,6 +89,8 @@ export const loadPlugin: Route = {
   pattern: '/api/v1/plugins/load',
   summary: 'Always 501: this server never loads code from a request.',
   permission: 'token',
+  answers: [],
+  errors: ['PLUGINS_ARE_BUILT_IN'],
   parameters: [],
   body: 'ignored',
   handle: refuse,
@@ -83,6 +101,8 @@ export const unloadPlugin: Route = {
   pattern: '/api/v1/plugins/unload',
   summary: 'Always 501: plugins are built in.',
   permission: 'token',
+  answers: [],
+  errors: ['PLUGINS_ARE_BUILT_IN'],
   parameters: [],
   body: 'ignored',
   handle: refuse,

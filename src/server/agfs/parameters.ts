@@ -40,14 +40,19 @@ export const LINK: readonly RouteParameter[] = [
   optional('signature', 'string', 'Of a link: what makes it good without a token. It counts where no token is sent.'),
 ];
 
+/** What a value may be, beside its type. */
+type Range = Pick<RouteParameter, 'values' | 'min' | 'max'>;
+
 /** A query parameter that may be left out. */
 export function optional(
   name: QueryParameter,
   type: RouteParameter['type'],
   description: string,
   standard?: string,
+  range: Range = {},
 ): RouteParameter {
   return {
+    ...range,
     name,
     in: 'query',
     type,
@@ -64,6 +69,7 @@ export function field(
   required: boolean,
   description: string,
   standard?: string,
+  range: Range = {},
 ): RouteParameter {
-  return { name, in: 'body', type, required, description, default: standard };
+  return { ...range, name, in: 'body', type, required, description, default: standard };
 }

@@ -1,4 +1,5 @@
 /** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
+
 import type { ServerResponse } from 'node:http';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import { contentOfParts, type OpenStreamOptions, type SizedContent, type StreamSource } from '../../fs/index.ts';
@@ -6,6 +7,7 @@ import { EVENT_STREAM_MEDIA_TYPE, HEADERS } from '../../protocol/index.ts';
 import { isNavigation } from '../auth/index.ts';
 import { type ReadFacts, sendSized, sendSource, sourceHeaders, withParts } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
+import { LIVE, PLACE, READ_ERRORS } from '../http/answers.ts';
 import { CONTENT_HEADERS, READ_HEADERS, readHeadersFor, sentContentType } from '../http/headers.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { type LastEventId, lastEventIdOf, restarted, resumed } from './last-event-id.ts';
@@ -26,6 +28,11 @@ export const readFile: Route = {
   pattern: '/api/v1/files',
   summary: 'Reads a file, or follows a stream.',
   permission: 'read',
+  answers: [
+    { status: 200, description: 'The bytes, live, as a snapshot or as a file.', content: LIVE, headers: PLACE },
+    { status: 204, description: 'Server-sent events: all of a stream that has ended was received before.' },
+  ],
+  errors: READ_ERRORS,
   link: 'read',
   navigable: true,
   parameters: PARAMETERS,

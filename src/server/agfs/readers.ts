@@ -1,5 +1,7 @@
 /** Who reads, and how to get rid of one of them. */
+
 import { createError } from '../../errors/index.ts';
+import { json, message } from '../http/answers.ts';
 import { sendJson, sendMessage } from '../http/respond.ts';
 import type { Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
@@ -15,11 +17,15 @@ export const readers: Route = {
   pattern: '/api/v1/readers',
   summary: 'Lists those who read: where each stands, how far it is behind, what it got and what it lost.',
   permission: 'admin server',
+  answers: [json(200, 'ReaderList', 'The readers, by id.')],
   navigable: true,
   parameters: [
     optional('path', 'string', 'Only readers of this stream, or of those below this directory or mount. Default: all.'),
-    optional('limit', 'integer', `At most so many, 1 to ${MAX_LIMIT}.`, String(DEFAULT_LIMIT)),
-    optional('after', 'integer', 'Only those with a larger id: the `next` of the answer before.', '0'),
+    optional('limit', 'integer', `At most so many, 1 to ${MAX_LIMIT}.`, String(DEFAULT_LIMIT), {
+      min: 1,
+      max: MAX_LIMIT,
+    }),
+    optional('after', 'integer', 'Only those with a larger id: the `next` of the answer before.', '0', { min: 0 }),
   ],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -35,12 +41,15 @@ export const kick: Route = {
   pattern: '/api/v1/readers/:id',
   summary: 'Ends a read with the reason `kicked`; a handle that reads is closed.',
   permission: 'admin server',
+  answers: [message(200, 'reader kicked')],
+  errors: ['READER_NOT_FOUND'],
   parameters: [
     {
       name: 'id',
       in: 'path',
       type: 'integer',
       required: true,
+      min: 0,
       description: 'The number that the list of readers gives.',
     },
   ],

@@ -1,7 +1,8 @@
 /** What the server says about itself: alive, ready, which version, what it can do (contract 76, 77). */
 
-import type { Health, ServerStats } from '../../protocol/index.ts';
+import { type Health, JSON_MEDIA_TYPE, type ServerStats } from '../../protocol/index.ts';
 import { RIGHTS } from '../auth/index.ts';
+import { json } from '../http/answers.ts';
 import { sendJson } from '../http/respond.ts';
 import type { Route, ServerContext } from '../http/route.ts';
 import { optional } from './parameters.ts';
@@ -27,6 +28,7 @@ export const root: Route = {
   pattern: '/',
   summary: 'Says what this is.',
   permission: 'nothing',
+  answers: [json(200, 'Service', 'What this is.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -40,6 +42,7 @@ export const health: Route = {
   pattern: '/api/v1/health',
   summary: 'Whether the server is alive, with its version and mounts. Always 200.',
   permission: 'nothing',
+  answers: [json(200, 'Health', 'It is alive.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -52,6 +55,7 @@ export const ready: Route = {
   pattern: '/api/v1/ready',
   summary: 'As /health, with 503 until every mount has started.',
   permission: 'nothing',
+  answers: [json(200, 'Health', 'It wants traffic.'), json(503, 'Health', 'It does not, yet or any more.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -73,6 +77,7 @@ export const stats: Route = {
   pattern: '/api/v1/stats',
   summary: 'What is in use of what there may be, and how often each limit was reached.',
   permission: 'admin server',
+  answers: [json(200, 'ServerStats', 'What is in use.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -110,6 +115,7 @@ export const version: Route = {
   pattern: '/api/v1/version',
   summary: 'The version of the server.',
   permission: 'nothing',
+  answers: [json(200, 'Version', 'Which build it is.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -122,6 +128,13 @@ export const capabilities: Route = {
   pattern: '/api/v1/capabilities',
   summary: 'What the server can do, or with a path what can be done with that path.',
   permission: 'token',
+  answers: [
+    {
+      status: 200,
+      description: 'Without a path the features of the server, with one what can be done with it.',
+      content: { [JSON_MEDIA_TYPE]: ['Features', 'PathCapabilities'] },
+    },
+  ],
   navigable: true,
   parameters: [optional('path', 'string', 'Absolute path of a file, which need not exist.')],
   async handle(exchange) {

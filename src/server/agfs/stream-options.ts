@@ -4,13 +4,16 @@ import { createError } from '../../errors/index.ts';
 import type { OpenStreamOptions } from '../../fs/index.ts';
 import type { Principal } from '../auth/index.ts';
 import type { SendOptions } from '../egress/index.ts';
-import type { Encoding } from '../encoding/index.ts';
+import { ENCODINGS, type Encoding } from '../encoding/index.ts';
 import { preferredType } from '../http/accept.ts';
 import type { Query } from '../http/query.ts';
 import type { RouteParameter, ServerContext } from '../http/route.ts';
 import { GENERATION, optional } from './parameters.ts';
 
 const DEFAULT_HEARTBEAT = 15_000;
+const FROM = ['earliest', 'live'] as const;
+const ON_EXPIRED = ['error', 'skip'] as const;
+const FORMS = ['text', 'base64'] as const;
 
 /** What a live read looks like, of a path or a handle. */
 export const FORM_PARAMETERS: readonly RouteParameter[] = [
@@ -20,11 +23,14 @@ export const FORM_PARAMETERS: readonly RouteParameter[] = [
     'string',
     '`raw` bytes; `frames`, which carry offsets, gaps and the end; `sse`: server-sent events. Default: as `Accept` says.',
     'raw',
+    { values: ENCODINGS.map(({ name }) => name) },
   ),
   optional(
     'encoding',
     'string',
     "With `format=sse`: `text`, or `base64` for bytes of any kind. Default: as the stream's content type says.",
+    undefined,
+    { values: FORMS },
   ),
   optional('lines', 'boolean', 'With `format=sse`: one event for each complete line of text.', 'false'),
   optional(
@@ -40,26 +46,33 @@ const SNAPSHOT_PARAMETERS: readonly RouteParameter[] = [
     'offset',
     'integer',
     'Start at an absolute offset; one beyond the end waits, or is 416 where the stream has ended.',
+    undefined,
+    { min: 0 },
   ),
   optional('last', 'size', 'Start with the last so many bytes retained, or all if there are fewer.'),
-  optional('last_lines', 'integer', 'Start with the last so many lines retained.'),
+  optional('last_lines', 'integer', 'Start with the last so many lines retained.', undefined, { min: 0 }),
   optional(
     'on_expired',
     'string',
     'Where `offset` is no longer retained: `error` (410 OFFSET_GONE) or `skip` to the earliest and report a gap.',
     'error',
+    { values: ON_EXPIRED },
   ),
   GENERATION,
 ];
 
 export const STREAM_PARAMETERS: readonly RouteParameter[] = [
-  optional('from', 'string', '`earliest`: all that is retained, then live. `live`: only what comes next.', 'earliest'),
+  optional('from', 'string', '`earliest`: all that is retained, then live. `live`: only what comes next.', 'earliest', {
+    values: FROM,
+  }),
   ...SNAPSHOT_PARAMETERS,
   optional('create', 'boolean', 'Create an absent stream, or answer 404. Default: as the mount is configured.'),
   optional(
     'on_lag',
     'string',
     `What happens when this reader falls too far behind: ${LAG_POLICIES.join(', ')}. Default: the stream's policy.`,
+    undefined,
+    { values: LAG_POLICIES },
   ),
   ...FORM_PARAMETERS,
 ];
@@ -109,8 +122,8 @@ function readerStart(query: Query): ReaderStart | undefined {
       reason: `only one of from, offset, last and last_lines may be given, got ${given.join(' and ')}`,
     });
   }
-  const onExpired = query.oneOf('on_expired', ['error', 'skip']);
-  const from = query.oneOf('from', ['earliest', 'live']);
+  const onExpired = query.oneOf('on_expired', ON_EXPIRED);
+  const from = query.oneOf('from', FROM);
   if (from !== undefined) return { from };
   const offset = query.integer('offset', { min: 0 });
   if (offset !== undefined) return { offset, onExpired };
@@ -157,7 +170,7 @@ function encodingOf(accept: string | undefined, query: Query, encodings: ServerC
 
 /** The form of an encoding that is asked for by `encoding` or `lines`; without them the stream's content type decides. */
 function formOf(asked: Encoding, query: Query): Encoding {
-  const form = query.oneOf('encoding', ['text', 'base64']);
+  const form = query.oneOf('encoding', FORMS);
   const lines = query.boolean('lines');
   const { forms } = asked;
   if (forms === undefined) {

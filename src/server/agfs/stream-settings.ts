@@ -14,8 +14,18 @@ const OF_NEW = "Of a stream that is made: see [settings](protocol.md#settings-of
 export const SETTINGS: readonly RouteParameter[] = [
   optional('ring_buffer_size', 'size', `How many bytes are kept for those who join. ${OF_NEW}`),
   optional('channel_buffer_size', 'size', `How far a reader may fall behind, in bytes. ${OF_NEW}`),
-  optional('on_lag', 'string', `What happens to one that does: ${LAG_POLICIES.join(', ')}. ${OF_NEW}`),
-  optional('reader_block', 'string', `Which readers may ask for block: ${READER_BLOCK.join(', ')}. ${OF_NEW}`),
+  optional('on_lag', 'string', `What happens to one that does: ${LAG_POLICIES.join(', ')}. ${OF_NEW}`, undefined, {
+    values: LAG_POLICIES,
+  }),
+  optional(
+    'reader_block',
+    'string',
+    `Which readers may ask for block: ${READER_BLOCK.join(', ')}. ${OF_NEW}`,
+    undefined,
+    {
+      values: READER_BLOCK,
+    },
+  ),
   optional('type', 'string', `The content type of live reads and snapshots, such as audio/ogg. ${OF_NEW}`),
   optional('ttl', 'duration', `The time without a write or a reader after which it expires; 0: never. ${OF_NEW}`),
 ];
@@ -24,6 +34,8 @@ export const ATOMIC_SETTING = optional(
   'atomic',
   'string',
   `What stays whole of what several writers write: ${ATOMIC.join(', ')}. ${OF_NEW}`,
+  undefined,
+  { values: ATOMIC },
 );
 
 /** What is asked for, `atomic` included; undefined where nothing is. @throws INVALID_PARAMETER */

@@ -3,6 +3,7 @@
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, StreamSettings, WriteOptions } from '../../fs/index.ts';
 import { ATOMIC, HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
+import { APPEND_ERRORS, message, PRODUCER_ERRORS } from '../http/answers.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
 import { sendMessage } from '../http/respond.ts';
@@ -12,6 +13,14 @@ import { appendIdOf, producerHeaders, refusalHeaders } from '../ingest/producer-
 import { RequestBody, receiveBody } from '../ingest/receive.ts';
 import { END_STATUS, endStatusOf, field, GENERATION, LINK, optional, PATH } from './parameters.ts';
 import { SETTINGS, settingsOfWrite } from './stream-settings.ts';
+
+/** What is told of a write. */
+const WRITTEN = [
+  HEADERS.streamEndOffset,
+  HEADERS.streamGeneration,
+  HEADERS.producerEpoch,
+  HEADERS.producerSeq,
+] as const;
 
 const ATOMIC_OF_WRITER =
   '`lines`: lines of several writers of a stream never mix; one that is left unfinished is completed with a newline. ' +
@@ -24,10 +33,12 @@ const PARAMETERS: readonly RouteParameter[] = [
     'offset',
     'integer',
     'Where to write into an ordinary file, keeping the rest of it. A stream appends all the same.',
+    undefined,
+    { min: 0 },
   ),
   optional('end', 'boolean', 'End the stream after the last byte. A body that breaks off does not end it.', 'false'),
   END_STATUS,
-  optional('atomic', 'string', ATOMIC_OF_WRITER),
+  optional('atomic', 'string', ATOMIC_OF_WRITER, undefined, { values: ATOMIC }),
   ...SETTINGS,
   GENERATION,
 ];
@@ -37,6 +48,11 @@ export const writeFile: Route = {
   pattern: '/api/v1/files',
   summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
   permission: 'write',
+  answers: [
+    message(200, 'Written N bytes', WRITTEN),
+    { status: 204, description: 'An append of a producer that was applied before.', headers: WRITTEN },
+  ],
+  errors: [...APPEND_ERRORS, ...PRODUCER_ERRORS],
   link: 'write',
   body: 'content',
   parameters: [...PARAMETERS, ...LINK],
@@ -48,6 +64,11 @@ export const write: Route = {
   pattern: '/api/v1/write',
   summary: `As PUT /files; with the type ${JSON_MEDIA_TYPE} the bytes to write are the text in \`data\`.`,
   permission: 'write',
+  answers: [
+    message(200, 'Written N bytes', WRITTEN),
+    { status: 204, description: 'An append of a producer that was applied before.', headers: WRITTEN },
+  ],
+  errors: [...APPEND_ERRORS, ...PRODUCER_ERRORS],
   parameters: [
     ...PARAMETERS,
     field('data', 'string', false, 'The text to write, as UTF-8. Only where the body is JSON.'),
@@ -61,6 +82,7 @@ export const end: Route = {
   pattern: '/api/v1/end',
   summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
   permission: 'admin',
+  answers: [message(200, 'ended')],
   parameters: [PATH, END_STATUS],
   insteadOfBody: 'write it first, or with end=true in one go: PUT /api/v1/files?path=…&end=true',
   async handle(exchange) {

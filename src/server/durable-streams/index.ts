@@ -2,9 +2,11 @@
  * Durable Streams, a second protocol over the same streams: an address is a stream. Its routes are those of one mount,
  * below each prefix that is configured.
  */
+import { EVENT_STREAM_MEDIA_TYPE } from '../../protocol/index.ts';
+import { APPEND_ERRORS, BYTES, PRODUCER_ERRORS } from '../http/answers.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
 import type { DurableStreamsOptions } from './options.ts';
-import { describe, read } from './read.ts';
+import { describe, MODES, read } from './read.ts';
 import { pathOfStream } from './target.ts';
 import { append, create, remove } from './write.ts';
 
@@ -22,6 +24,7 @@ const READ_PARAMETERS: readonly RouteParameter[] = [
     in: 'query',
     type: 'string',
     required: false,
+    values: MODES,
     description: '`long-poll`: wait for what comes next; `sse`: all that comes, as server-sent events.',
   },
   {
@@ -31,6 +34,13 @@ const READ_PARAMETERS: readonly RouteParameter[] = [
     required: false,
     description: 'With `live`: the last cursor that an answer gave.',
   },
+];
+
+const WRITE_ERRORS = [
+  ...APPEND_ERRORS,
+  ...PRODUCER_ERRORS,
+  ...(['CONTENT_TYPE_DIFFERS', 'STREAM_SEQ_ORDER', 'STREAM_SOURCE_GONE', 'INVALID_OFFSET', 'OFFSET_GONE'] as const),
+  ...(['OFFSET_OF_ANOTHER', 'OFFSET_BEYOND_END', 'INVALID_BODY'] as const),
 ];
 
 export function durableStreamRoutes(options: DurableStreamsOptions): readonly Route[] {
@@ -44,6 +54,11 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Ro
         pathOf,
         summary: 'Creates a stream, or finds that it is there as it is asked for.',
         permission: 'write',
+        answers: [
+          { status: 200, description: 'It is there, as it is asked for.' },
+          { status: 201, description: 'It was created.' },
+        ],
+        errors: WRITE_ERRORS,
         body: 'content',
         parameters: [],
         handle: (exchange) => create(exchange, options),
@@ -54,6 +69,11 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Ro
         pathOf,
         summary: 'Appends the body, and closes the stream where it is asked to.',
         permission: 'write',
+        answers: [
+          { status: 200, description: 'The append of a producer was applied.' },
+          { status: 204, description: 'It was appended.' },
+        ],
+        errors: WRITE_ERRORS,
         body: 'content',
         parameters: [],
         handle: append,
@@ -64,6 +84,26 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Ro
         pathOf,
         summary: 'Reads from an offset on: a page, or live.',
         permission: 'read',
+        answers: [
+          {
+            status: 200,
+            description: 'A page, or what comes.',
+            content: { ...BYTES, [EVENT_STREAM_MEDIA_TYPE]: 'text' },
+          },
+          { status: 204, description: 'A long poll: nothing has come, or nothing more will.' },
+          { status: 304, description: 'The page is the one that the client has.' },
+        ],
+        errors: [
+          'OFFSET_GONE',
+          'OFFSET_BEYOND_END',
+          'INVALID_OFFSET',
+          'OFFSET_OF_ANOTHER',
+          'READER_KICKED',
+          'PARAMETER_REQUIRED',
+          'STREAM_READER_LIMIT',
+          'READER_LIMIT',
+          'STREAM_GONE',
+        ],
         link: 'read',
         navigable: true,
         parameters: READ_PARAMETERS,
@@ -76,6 +116,7 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Ro
         pathOf,
         summary: 'Removes a stream.',
         permission: 'admin',
+        answers: [{ status: 204, description: 'It was removed.' }],
         parameters: [],
         handle: remove,
       },

@@ -19,7 +19,7 @@ import { EMPTY_ARRAY, pageFrom } from './page.ts';
 import { earliestOf, NOW, startOf } from './position.ts';
 import { type StreamTarget, targetOf } from './target.ts';
 
-const MODES = ['long-poll', 'sse'] as const;
+export const MODES = ['long-poll', 'sse'] as const;
 
 /** One read, once it is known where it begins. */
 interface Read {

@@ -5,12 +5,14 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ErrorCode } from '../../errors/index.ts';
 import type { HandleTable, MountTable, PluginLogger } from '../../fs/index.ts';
 import type { VersionInfo } from '../../protocol/index.ts';
 import type { LinkPermission, Links, Permission, Principal } from '../auth/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import type { Limits } from '../limits/index.ts';
 import type { ServerMetrics } from '../metrics/index.ts';
+import type { RouteAnswer } from './answers.ts';
 import type { Query } from './query.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -21,6 +23,11 @@ export interface RouteParameter {
   in: 'path' | 'query' | 'body';
   type: 'string' | 'integer' | 'boolean' | 'size' | 'duration' | 'mode' | 'object';
   required: boolean;
+  /** The words that it may be, if it is one of a few. */
+  values?: readonly string[] | undefined;
+  /** Of an integer. */
+  min?: number | undefined;
+  max?: number | undefined;
   /** What it is where it is not given, as a client would write it. */
   default?: string | undefined;
   description: string;
@@ -33,6 +40,10 @@ export interface Route {
   /** One sentence. */
   readonly summary: string;
   readonly parameters: readonly RouteParameter[];
+  /** What it answers where nothing is wrong, each status once. */
+  readonly answers: readonly RouteAnswer[];
+  /** What it may refuse, beside what any request may be refused for. */
+  readonly errors?: readonly ErrorCode[] | undefined;
   /** What a body is to it, where it has no fields to read: the content of a file, or nothing. Default: it takes none. */
   readonly body?: 'content' | 'ignored' | undefined;
   /** What to do instead of sending a body, where it takes none. Default: see unused-body.ts. */
@@ -71,6 +82,8 @@ export interface ServerContext {
   /** Memory, limits, and how often they were reached. */
   readonly limits: Limits;
   readonly metrics: ServerMetrics;
+  /** All that is served, as it is described. */
+  readonly routes: readonly Route[];
   /** Undefined on a server without tokens. */
   readonly links: Links | undefined;
 }

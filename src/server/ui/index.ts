@@ -15,7 +15,7 @@ import { policyOf } from './policies.ts';
 /** A year: names of files that may be kept change with their content. */
 const KEPT = 'public, max-age=31536000, immutable';
 
-const COMMON = { method: 'GET', permission: 'nothing', navigable: true, parameters: [] } as const;
+const COMMON = { method: 'GET', permission: 'nothing', navigable: true, parameters: [], answers: [] } as const;
 
 /** @param folder with the built page */
 export function uiRoutes(folder: string): readonly Route[] {

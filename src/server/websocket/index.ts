@@ -4,6 +4,7 @@ import type { QueryParameter } from '../../protocol/index.ts';
 import { LINK, optional, PATH } from '../agfs/parameters.ts';
 import { STREAM_PARAMETERS } from '../agfs/stream-options.ts';
 import { SETTINGS } from '../agfs/stream-settings.ts';
+import { APPEND_ERRORS, PRODUCER_ERRORS, READ_ERRORS } from '../http/answers.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
 import { readHandshake } from './handshake.ts';
 import { read } from './read.ts';
@@ -19,7 +20,7 @@ const SHARED_NAMES: ReadonlySet<string> = new Set(STREAM_PARAMETERS.map(({ name 
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
-  optional('mode', 'string', '`read`: follow the path. `write`: each message is appended.', 'read'),
+  optional('mode', 'string', '`read`: follow the path. `write`: each message is appended.', 'read', { values: MODES }),
   ...STREAM_PARAMETERS.filter(({ name }) => !OF_FORMS.has(name)),
   optional('text', 'boolean', 'With `mode=write`: text messages are data too. Else they are control records.', 'false'),
   optional('producer', 'string', 'With `mode=write`: the name of an exactly-once writer. Message n has the number n.'),
@@ -38,6 +39,8 @@ export const webSocket: Route = {
   summary: 'Goes on as WebSocket: follows a stream, or appends each message to it.',
   permission: 'read or write',
   link: 'read or write',
+  answers: [{ status: 101, description: 'WebSocket from here on.' }],
+  errors: ['UPGRADE_REQUIRED', ...READ_ERRORS, ...APPEND_ERRORS, ...PRODUCER_ERRORS],
   takesOffer: true,
   parameters: PARAMETERS,
   async handle(exchange) {

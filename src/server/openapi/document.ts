@@ -1,0 +1,183 @@
+/**
+ * The API as an OpenAPI document (contract 104), made from the table of routes and the error table. What OpenAPI cannot
+ * say, such as what goes over a WebSocket, is told by the pages that it refers to.
+ */
+import { ERRORS, type ErrorCode } from '../../errors/index.ts';
+import { HEADER_USES, HEADERS, type HeaderName, JSON_MEDIA_TYPE, OCTET_STREAM } from '../../protocol/index.ts';
+import type { RouteAnswer } from '../http/answers.ts';
+import type { Route, RouteParameter } from '../http/route.ts';
+import { schemaOf } from './parameters.ts';
+import { refusalsOf } from './refusals.ts';
+import { SHAPES } from './shapes.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export function openApiDocument(routes: readonly Route[], version: string): Json {
+  const paths: Record<string, Record<string, unknown>> = {};
+  const refusals = new Refusals();
+  for (const route of routes) {
+    const path = pathOf(route);
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, refusals) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'StreamFS',
+      version,
+      description:
+        'Byte streams as files, broadcast. Every answer that is an error is JSON with a stable `code`. HEAD is answered where GET is, and OPTIONS everywhere.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      schemas: { ...SHAPES, Error: ERROR },
+      responses: refusals.responses,
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        basic: { type: 'http', scheme: 'basic', description: 'The token is the password; the user may be any.' },
+        link: { type: 'apiKey', in: 'query', name: 'signature', description: 'A signed link: POST /api/v1/links.' },
+      },
+    },
+  };
+}
+
+const ERROR: Json = {
+  type: 'object',
+  properties: {
+    error: { type: 'string', description: 'For people.' },
+    code: { enum: Object.keys(ERRORS), description: 'Stable, for programs.' },
+  },
+  required: ['error', 'code'],
+  examples: [{ error: 'stream not found: /log', code: 'STREAM_NOT_FOUND' }],
+};
+
+/** `:id` is `{id}`; the rest of a path is one parameter, in which slashes may stand. */
+function pathOf({ pattern }: Route): string {
+  return pattern.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{rest}');
+}
+
+const REST: RouteParameter = {
+  name: 'rest',
+  in: 'path',
+  type: 'string',
+  required: true,
+  description: 'The path of the stream in its mount. Slashes may stand as they are.',
+};
+
+function operationOf(route: Route, refusals: Refusals): Json {
+  const { answers, method, parameters, pattern, permission, summary } = route;
+  const given = pattern.endsWith('*') ? [REST, ...parameters] : parameters;
+  const responses: Record<string, unknown> = {};
+  const errors = refusalsOf(route);
+  for (const answer of answers) responses[answer.status] = responseOf(answer);
+  for (const [status, codes] of errors) {
+    const known = answers.find((answer) => answer.status === status);
+    responses[status] = known === undefined ? refusals.refTo(status, codes) : withError(known, codes);
+  }
+  return {
+    operationId: `${method.toLowerCase()}${pattern.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase()).replace(/\W/g, '')}`,
+    summary,
+    security: securityOf(route),
+    ...(permission === 'nothing' ? {} : { description: `Permission, where tokens are asked for: ${permission}.` }),
+    parameters: given.flatMap((one) => (one.in === 'body' ? [] : [parameterOf(one)])),
+    ...bodyOf(route),
+    responses,
+  };
+}
+
+function parameterOf(parameter: RouteParameter): Json {
+  const { name, in: place, required, description } = parameter;
+  return { name, in: place, required: required || place === 'path', description, schema: schemaOf(parameter) };
+}
+
+function securityOf({ link, permission }: Route): readonly Json[] {
+  // On loopback nobody is asked for a token.
+  if (permission === 'nothing') return [{}];
+  return [{}, { bearer: [] }, { basic: [] }, ...(link === undefined ? [] : [{ link: [] }])];
+}
+
+function bodyOf({ body, parameters }: Route): Json {
+  const fields = parameters.filter((one) => one.in === 'body');
+  const json = {
+    schema: {
+      type: 'object',
+      properties: Object.fromEntries(
+        fields.map((one) => [one.name, { description: one.description, ...schemaOf(one) }]),
+      ),
+      required: fields.filter((one) => one.required).map((one) => one.name),
+    },
+  };
+  const bytes = { [OCTET_STREAM]: {} };
+  if (body === 'content') {
+    const content = fields.length === 0 ? bytes : { [JSON_MEDIA_TYPE]: json, ...bytes };
+    return { requestBody: { description: 'The bytes, whatever their type.', content } };
+  }
+  return fields.length === 0 ? {} : { requestBody: { required: true, content: { [JSON_MEDIA_TYPE]: json } } };
+}
+
+function responseOf({ content, description, headers }: RouteAnswer): Json {
+  return {
+    description,
+    headers: headersOf(headers ?? []),
+    ...(content === undefined
+      ? {}
+      : { content: Object.fromEntries(Object.entries(content).map(([type, what]) => [type, mediaOf(what)])) }),
+  };
+}
+
+type Content = NonNullable<RouteAnswer['content']>[string];
+
+function mediaOf(what: Content): Json {
+  if (what === 'bytes') return {};
+  if (what === 'text') return { schema: { type: 'string' } };
+  if (typeof what === 'string') return { schema: refTo(what) };
+  return { schema: { anyOf: (what as readonly string[]).map(refTo) } };
+}
+
+function refTo(name: string): Json {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function headersOf(names: readonly HeaderName[]): Json {
+  return Object.fromEntries(
+    [HEADERS.requestId, ...names].map((name) => [
+      name,
+      { description: HEADER_USES[name].meaning, schema: { type: 'string' } },
+    ]),
+  );
+}
+
+/** A status that says two things, such as whether the server is ready and that it refuses. */
+function withError(answer: RouteAnswer, codes: readonly ErrorCode[]): Json {
+  const { content = {} } = answer;
+  const media = content[JSON_MEDIA_TYPE];
+  const schemas = [...(media === undefined ? [] : [mediaOf(media).schema]), errorSchema(codes)];
+  return { ...responseOf(answer), content: { [JSON_MEDIA_TYPE]: { schema: { anyOf: schemas } } } };
+}
+
+function errorSchema(codes: readonly ErrorCode[]): Json {
+  return { allOf: [refTo('Error'), { properties: { code: { enum: codes } } }] };
+}
+
+/** Refusals with the same status and codes are described once. */
+class Refusals {
+  readonly responses: Record<string, Json> = {};
+  readonly #names = new Map<string, string>();
+
+  refTo(status: number, codes: readonly ErrorCode[]): Json {
+    const key = [...codes].sort().join(' ');
+    let name = this.#names.get(key);
+    if (name === undefined) {
+      const variants = Object.keys(this.responses).filter((one) => one.startsWith(`Refused${status}`)).length;
+      name = `Refused${status}${variants === 0 ? '' : `.${variants}`}`;
+      this.#names.set(key, name);
+      this.responses[name] = {
+        description: codes.map((code) => `\`${code}\`: ${ERRORS[code].text}`).join('\n\n'),
+        headers: headersOf([]),
+        content: { [JSON_MEDIA_TYPE]: { schema: errorSchema(codes) } },
+      };
+    }
+    return { $ref: `#/components/responses/${name}` };
+  }
+}

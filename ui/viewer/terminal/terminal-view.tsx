@@ -10,6 +10,9 @@ import type { FromTerminal, ToTerminal } from './messages.ts';
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 const GO_ON_BELOW_BYTES = 64 * 1024;
 
+/** What comes at once is given in pieces, so that the marks hold. */
+const PIECE_BYTES = 32 * 1024;
+
 const SIZES: Readonly<Record<string, { columns: number; rows: number } | undefined>> = {
   'as it fits': undefined,
   '80 × 24': { columns: 80, rows: 24 },
@@ -112,12 +115,15 @@ class TerminalLink implements RecordSink {
       case 'data': {
         if (!this.#isBegun && record.offset > 0) this.#note({ type: 'starts', offset: record.offset, isGone: false });
         this.#isBegun = true;
-        // A copy of its own: what is read goes on being used by who reads it.
-        const bytes = record.data.slice();
-        const wait = this.#pressure.given(bytes.length);
-        this.send({ type: 'data', bytes });
-        this.#frame?.setAttribute('data-pending', String(this.#pressure.pending));
-        await wait;
+        for (let at = 0; at < record.data.length; at += PIECE_BYTES) {
+          // A copy, as a message carries all of the memory that bytes are a part of.
+          const bytes = record.data.slice(at, at + PIECE_BYTES);
+          const wait = this.#pressure.given(bytes.length);
+          this.send({ type: 'data', bytes });
+          this.#frame?.setAttribute('data-pending', String(this.#pressure.pending));
+          await wait;
+          if (this.#leaving.signal.aborted) return;
+        }
         return;
       }
       case 'gap':

@@ -1,0 +1,280 @@
+/** The viewer's other views, what it is safe against, and what can be done with a stream as a whole. */
+import { readFileSync } from 'node:fs';
+import { deflateSync } from 'node:zlib';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { type ServerProcess, server } from '../e2e/harness/server.ts';
+import { hasBrowser, openPage, REFUSED, useBrowser } from './harness/page.ts';
+
+const TOKEN = 'a-token-for-tests-0123456789';
+
+const phase = (page: Page) => page.getByTestId('reading').getAttribute('data-phase');
+
+async function opened(at: ServerProcess, path: string, query = '', options: Parameters<typeof openPage>[1] = {}) {
+  const page = await openPage(at, { ...options, at: `#/s${path}${query}` });
+  await expect.poll(() => phase(page)).toBe('live');
+  return page;
+}
+
+/** What scripts would be run by, if anything of a stream became markup. */
+const HOSTILE = [
+  '<img src=x onerror="globalThis.hacked=1">',
+  '<script>globalThis.hacked=1</script>',
+  '<svg/onload=globalThis.hacked=1>',
+  '"><iframe srcdoc="<script>parent.hacked=1</script>">',
+  "javascript:globalThis.hacked=1//';globalThis.hacked=1//",
+  '<a href="javascript:globalThis.hacked=1">click</a>',
+  '</textarea><style>*{display:none}</style><base href="http://127.0.0.1:9">',
+  '{{constructor.constructor("globalThis.hacked=1")()}}',
+  '\x1b]8;;javascript:globalThis.hacked=1\x1b\\link\x1b]8;;\x1b\\',
+  '\x1b]0;<img src=x onerror=globalThis.hacked=1>\x07',
+  '\x1b]52;c;aGFja2Vk\x07',
+  '\x1b[31"><script>globalThis.hacked=1</script>m',
+  '{"<img src=x onerror=globalThis.hacked=1>":"<script>globalThis.hacked=1</script>","__proto__":{"hacked":1}}',
+  '\u202e\u2066\u2028<b>bidi</b>\u2029',
+  '%3Cscript%3Eglobal.hacked=1%3C/script%3E &lt;script&gt; \\x3cscript\\x3e',
+];
+
+/** A picture of one colour. */
+function png(width: number, height: number): Buffer {
+  const chunk = (name: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(name), data]);
+    const [length, crc] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    crc.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, crc]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2, 0, 0, 0], 8);
+  const rows = Buffer.alloc(height * (1 + width * 3), 0x80);
+  for (let y = 0; y < height; y++) rows[y * (1 + width * 3)] = 0;
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]),
+    chunk('IHDR', head),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+function crc32(bytes: Uint8Array): number {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
+  }
+  return ~crc >>> 0;
+}
+
+describe.runIf(hasBrowser)('the views of a stream', () => {
+  useBrowser();
+
+  it.each(['log', 'json', 'hex', 'terminal', 'image', 'media'])(
+    'run nothing of what a stream says, and break no policy: %s',
+    async (view) => {
+      const at = await server();
+      const path = `/streamfs/${encodeURIComponent('<img src=x onerror=hacked=1>')}`;
+      await at.put(decodeURIComponent(path), `${HOSTILE.join('\n')}\n`);
+      const page = await openPage(at, { at: `#/s${path}?view=${view}&q=${encodeURIComponent('<img')}&time=local` });
+      if (view === 'media') await page.getByRole('alert').waitFor();
+      else await expect.poll(() => phase(page)).toBe('live');
+      if (view === 'log') {
+        await expect.poll(() => page.getByTestId('log').locator('.row').count()).toBe(HOSTILE.length);
+        await page.getByRole('button', { name: 'Lay out JSON' }).click();
+        await page.getByTestId('log').locator('.json-lines').waitFor();
+        await page.getByText('link', { exact: false }).first().click();
+      }
+      if (view === 'terminal') {
+        const shown = page.frameLocator('iframe').locator('.xterm-rows');
+        await expect.poll(() => shown.textContent()).toContain('constructor.constructor');
+        await shown.getByText('link').first().click({ force: true });
+      }
+      expect(await page.evaluate('globalThis.hacked')).toBeUndefined();
+      expect(
+        await page.locator('section img:not([data-testid]), section iframe:not([data-testid]), section script').count(),
+      ).toBe(0);
+      expect(page.context().pages()).toHaveLength(1);
+    },
+  );
+
+  it('come up by what the bytes are, also of a stream that was empty, and are switched at will', async () => {
+    const at = await server();
+    await at.json('POST', '/files?path=/streamfs/x');
+    const page = await opened(at, '/streamfs/x');
+    await page.getByTestId('log').waitFor();
+    await at.put(
+      '/streamfs/x',
+      Uint8Array.from({ length: 100 }, (_, i) => (i * 7) % 256),
+    );
+    await page.getByTestId('hex').waitFor();
+    await page.getByRole('combobox', { name: 'View' }).selectOption('log');
+    await page.getByTestId('log').waitFor();
+    await expect.poll(() => page.url()).toContain('view=log');
+    await page.getByRole('combobox', { name: 'View' }).selectOption('');
+    await page.getByTestId('hex').waitFor();
+    await expect.poll(() => page.url()).not.toContain('view=');
+  });
+
+  it('show bytes at their offsets, and those that come', async () => {
+    const at = await server();
+    await at.put(
+      '/streamfs/x',
+      Uint8Array.from({ length: 20 }, (_, i) => i),
+    );
+    const page = await opened(at, '/streamfs/x', '?offset=3');
+    const rows = page.getByTestId('hex').locator('.row');
+    await expect
+      .poll(() => rows.allTextContents())
+      .toEqual([
+        '         03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f     ·············',
+        '10 11 12 13                                       ····            ',
+      ]);
+    expect(await rows.nth(1).getAttribute('data-offset')).toBe('00000010');
+    await at.put('/streamfs/x', 'AB');
+    await expect.poll(() => rows.nth(1).textContent()).toContain('10 11 12 13 41 42');
+  });
+
+  it('lay out JSON, one value after the other, with numbers as they were written', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', '{\n "id": 12345678901234567890,\n "x": [1.0, {}]\n}\n{"b":2}\n');
+    const page = await opened(at, '/streamfs/x');
+    const shown = () => page.getByTestId('log').locator('.json-lines div').allTextContents();
+    const first = ['{', '  "id": 12345678901234567890,', '  "x": [', '    1.0,', '    {}', '  ]', '}'];
+    await expect.poll(shown).toEqual([...first, '{', '  "b": 2', '}']);
+  });
+
+  it('show a terminal, in which what a program moves about is where it was moved to', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', '\x1b[2J\x1b[H\x1b[5;10Hmoved here\x1b[1;1Hfirst');
+    const page = await opened(at, '/streamfs/x');
+    const rows = page.frameLocator('iframe').locator('.xterm-rows > div');
+    await expect.poll(() => rows.nth(0).textContent()).toMatch(/^first/);
+    await expect.poll(() => rows.nth(4).textContent()).toMatch(/^ {9}moved here/);
+  });
+
+  it('hold a stream back that is faster than the terminal', async () => {
+    const at = await server({ streamfs: { ring_buffer_size: '16MB', channel_buffer_size: '16MB' } });
+    const line = `\x1b[3${1}m${'many words of a flood '.repeat(4)}\x1b[0m\r\n`;
+    for (let i = 0; i < 8; i++) await at.put('/streamfs/x', line.repeat(Math.floor((1024 * 1024) / line.length)));
+    await at.put('/streamfs/x', 'the very end\r\n');
+    const page = await openPage(at, { at: '#/s/streamfs/x?view=terminal&from=earliest' });
+    let most = 0;
+    const rows = page.frameLocator('iframe').locator('.xterm-rows');
+    await expect
+      .poll(async () => {
+        most = Math.max(most, Number(await page.getByTestId('terminal').getAttribute('data-pending')));
+        return rows.textContent();
+      })
+      .toContain('the very end');
+    expect(most).toBeGreaterThan(0);
+    // A piece more than the mark at which it stops.
+    expect(most).toBeLessThanOrEqual(288 * 1024);
+  });
+
+  it('show the latest of pictures that follow each other', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', png(40, 30));
+    const page = await opened(at, '/streamfs/x');
+    const size = () =>
+      page
+        .getByTestId('picture')
+        .evaluate((image) => (image instanceof Object && 'naturalWidth' in image ? image.naturalWidth : 0));
+    await expect.poll(size).toBe(40);
+    await at.put(
+      '/streamfs/x',
+      Buffer.concat([Buffer.from('\r\n--x\r\nContent-Type: image/png\r\n\r\n'), png(60, 30)]),
+    );
+    await expect.poll(size).toBe(60);
+    await page.getByText('picture 2 · 60 × 30').waitFor();
+  });
+
+  it('say what is wrong where nothing plays, and offer other ways', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', 'no video at all\n');
+    const page = await openPage(at, { at: '#/s/streamfs/x?view=media' });
+    await page.getByRole('alert').waitFor();
+    await page.getByRole('alert').getByRole('button', { name: 'Show bytes' }).click();
+    await page.getByTestId('hex').waitFor();
+  });
+
+  it('say why a stream is refused, and can make one and wait for it', async () => {
+    const at = await server();
+    const page = await openPage(at, { at: '#/s/streamfs/none', expected: [REFUSED] });
+    await expect.poll(() => phase(page)).toBe('refused');
+    expect(await page.getByTestId('reading').textContent()).toContain('not found');
+    await page.getByRole('button', { name: 'Create it and wait' }).click();
+    await expect.poll(() => phase(page)).toBe('live');
+    await at.put('/streamfs/none', 'there it is\n');
+    await page.getByText('there it is').first().waitFor();
+  });
+
+  it('are shared by an address that works without a token, for that one stream, and downloaded whole', async () => {
+    const at = await server({
+      server: { tokens: [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }] },
+    });
+    const answer = await fetch(at.api('/files?path=/streamfs/x'), {
+      method: 'PUT',
+      body: 'shared line\n',
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    expect(answer.status).toBe(200);
+    const page = await opened(at, '/streamfs/x', '?time=utc', { token: TOKEN });
+    await page.getByRole('button', { name: 'Share' }).click();
+    const address = await page.getByTestId('shared').inputValue();
+    expect(address).toContain('time=utc');
+    expect(address).toContain('signature=');
+    expect(address).not.toContain(TOKEN);
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download' }).click();
+    const file = await download;
+    expect(file.suggestedFilename()).toBe('x');
+    expect(readFileSync(await file.path(), 'utf8')).toBe('shared line\n');
+
+    const other = await openPage(at, { at: new URL(address).hash, expected: [REFUSED] });
+    await other.getByText('shared line').first().waitFor();
+    await expect.poll(() => phase(other)).toBe('live');
+    await other.goto(`${at.url}/ui/#/s/streamfs/x`);
+    await other.reload();
+    await other.getByRole('textbox', { name: 'Token' }).waitFor();
+  });
+
+  it.each(['dark', 'light'] as const)('fit a telephone, %s', async (colorScheme) => {
+    const at = await server();
+    await at.put('/streamfs/a-rather-long-name-of-a-stream-that-goes-on', `${'a long line '.repeat(60)}\n`);
+    const page = await opened(at, '/streamfs/a-rather-long-name-of-a-stream-that-goes-on', '?q=line&filter=1', {
+      size: { width: 360, height: 740 },
+      context: { colorScheme },
+    });
+    for (const view of ['log', 'hex', 'terminal', 'json']) {
+      await page.getByRole('combobox', { name: 'View' }).selectOption(view);
+      await expect.poll(() => page.url()).toContain(`view=${view}`);
+      await expect.poll(() => phase(page)).toBe('live');
+      const [wide, high] = await page.evaluate<number[]>(
+        '[document.scrollingElement.scrollWidth, document.querySelector(".list, iframe").clientHeight]',
+      );
+      expect(wide).toBeLessThanOrEqual(360);
+      expect(high).toBeGreaterThan(250);
+    }
+  });
+
+  it('are worked by the keyboard alone', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', Array.from({ length: 300 }, (_, i) => `line ${i}\n`).join(''));
+    const page = await opened(at, '/streamfs/x');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+    await page.keyboard.press('Space');
+    await page.getByTestId('pill').waitFor();
+    await page.keyboard.press('Shift+G');
+    await expect.poll(() => page.getByTestId('pill').count()).toBe(0);
+    await page.keyboard.press('/');
+    await page.keyboard.type('line 42');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.getByTestId('log').locator('.row.current').textContent()).toBe('line 42');
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.url()).not.toContain('q=');
+  });
+});

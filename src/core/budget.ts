@@ -31,6 +31,8 @@ export interface MemoryHolder {
   level: number;
   /** Whether somebody is still to read what it would give up next. */
   isWanted(): boolean;
+  /** Whether what it holds has to be saved before it can be given up. */
+  isHeldBack(): boolean;
   /** Gives up its oldest memory, with {@link MemoryLedger.give}; false when it has none. Must not take any. */
   giveWay(): boolean;
 }
@@ -140,9 +142,17 @@ export class MemoryLedger implements MemoryBudget {
       const before = this.history;
       const gave = holder.giveWay();
       this.givenUp += before - this.history;
+      if (gave) continue;
+      if (holder.isHeldBack()) this.setAside(holder);
       // One that holds something but can give none of it is asked no more.
-      if (!gave) this.change(holder, -holder.held);
+      else this.change(holder, -holder.held);
     }
+  }
+
+  /** It can give nothing now: it is asked again once what it holds has changed. Its memory counts all the while. */
+  private setAside(holder: MemoryHolder): void {
+    this.levels[holder.level]?.delete(holder);
+    holder.level = 0;
   }
 
   /** Who gives way next: of those that hold most, in turn, rather one whose oldest memory nobody is waiting for. */

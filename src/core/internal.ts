@@ -34,12 +34,14 @@ export function internalOf(published: Reader | Stream | MemoryBudget): CursorRea
 
 export type { MemoryLedger } from './budget.ts';
 export { forkStream } from './fork.ts';
+export { newGeneration } from './generation.ts';
 export { added, emptySet, removed } from './lazy-set.ts';
-export { type Attempt, Producers, producerGap } from './producers.ts';
+export { type Attempt, type ProducerRecord, Producers, producerGap } from './producers.ts';
 export { CursorReader } from './reader.ts';
 export type { Pin } from './run.ts';
 export { COUNTED_FROM } from './shared-buffers.ts';
 export { closedError, lifeDetails, RingStream } from './stream.ts';
+export type { StreamLog } from './stream-log.ts';
 export { StreamRules } from './stream-rules.ts';
 export type { BorrowedRun } from './types.ts';
 export { waitToBeWoken } from './wait.ts';

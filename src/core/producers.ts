@@ -30,6 +30,8 @@ export interface ProducersOptions {
   memory?: Pick<MemoryBudget, 'tryTake' | 'give' | 'limit'> | undefined;
   /** Called for each that is forgotten because there are too many. */
   onLimit?: (() => void) | undefined;
+  /** Called when something has changed that {@link Producers.takeChanged} gives. Default: nothing is remembered for that. */
+  onChange?: (() => void) | undefined;
 }
 
 /** What a producer is charged, in bytes: its name, its place in a table, its numbers. */
@@ -55,16 +57,32 @@ interface State {
   attempt: Attempt | undefined;
 }
 
+/** What has to outlive the process of a producer, for its appends to be applied once all the same. */
+export interface ProducerRecord {
+  readonly id: string;
+  readonly epoch: number;
+  readonly expected: number;
+  readonly applied: number;
+  readonly endOffset: number;
+}
+
 /** One attempt at the append that is expected. There is one at a time for each producer. */
 export class Attempt {
   private readonly state: State;
   private readonly onCut: () => void;
   private readonly onRest: (state: State, isBrokenOff: boolean) => void;
+  private readonly onChange: ((state: State) => void) | undefined;
 
-  constructor(state: State, onCut: () => void, onRest: (state: State, isBrokenOff: boolean) => void) {
+  constructor(
+    state: State,
+    onCut: () => void,
+    onRest: (state: State, isBrokenOff: boolean) => void,
+    onChange: ((state: State) => void) | undefined,
+  ) {
     this.state = state;
     this.onCut = onCut;
     this.onRest = onRest;
+    this.onChange = onChange;
   }
 
   /** False once it is complete, given up, or a newer attempt goes on in its place. */
@@ -81,6 +99,7 @@ export class Attempt {
   took(length: number, endOffset: number): void {
     this.state.applied += length;
     this.state.endOffset = endOffset;
+    this.onChange?.(this.state);
   }
 
   /** The append is whole: from now on it is only acknowledged. */
@@ -88,6 +107,7 @@ export class Attempt {
     if (!this.isRunning) throw createError('PRODUCER_SUPERSEDED');
     this.state.expected += 1;
     this.state.applied = 0;
+    this.onChange?.(this.state);
     this.rest(false);
   }
 
@@ -155,9 +175,21 @@ export class Producers {
   /** Part of it is applied, or held. */
   private readonly brokenOff: Idle;
   /** The largest end offset of one that was forgotten: behind it nothing is of a producer that is not known any more. */
-  private forgottenTo = 0;
+  forgottenTo = 0;
+  /** Of those that have changed since they were last asked for; undefined where nobody asks. */
+  private readonly changed: Set<State> | undefined;
+  private readonly onChange: ((state: State) => void) | undefined;
 
-  constructor({ max, ttl, now = () => performance.now(), memory, onLimit = () => undefined }: ProducersOptions) {
+  constructor(options: ProducersOptions) {
+    const { max, ttl, now = () => performance.now(), memory, onLimit = () => undefined, onChange } = options;
+    if (onChange !== undefined) {
+      const changed = new Set<State>();
+      this.changed = changed;
+      this.onChange = (state) => {
+        changed.add(state);
+        onChange();
+      };
+    }
     this.memory = memory;
     this.onLimit = onLimit;
     this.now = now;
@@ -218,8 +250,32 @@ export class Producers {
     this.settled.delete(state);
     this.brokenOff.delete(state);
     if (state.epoch !== epoch) Object.assign(state, { epoch, expected: 0, applied: 0 });
-    state.attempt = new Attempt(state, onCut, this.rest);
+    state.attempt = new Attempt(state, onCut, this.rest, this.onChange);
     return state.attempt;
+  }
+
+  /** Those that have changed since the last call. */
+  takeChanged(): ProducerRecord[] {
+    if (this.changed === undefined || this.changed.size === 0) return [];
+    const records = [...this.changed].map(recordOf);
+    this.changed.clear();
+    return records;
+  }
+
+  /** All that are known. */
+  records(): ProducerRecord[] {
+    return [...this.states.values()].map(recordOf);
+  }
+
+  /** Knows producers again, idle from now on; without memory for all of them, some are forgotten. */
+  restore(records: readonly ProducerRecord[], forgottenTo: number): void {
+    this.forgottenTo = Math.max(this.forgottenTo, forgottenTo);
+    for (const { id, epoch, expected, applied, endOffset } of records) {
+      this.makeRoom();
+      const state: State = { id, epoch, expected, applied, endOffset, idleSince: 0, attempt: undefined };
+      this.states.set(id, state);
+      this.rest(state, applied > 0);
+    }
   }
 
   /** Cuts the attempt a producer has under way, if it has one. */
@@ -284,6 +340,10 @@ export class Producers {
       this.forget(state);
     }
   }
+}
+
+function recordOf({ id, epoch, expected, applied, endOffset }: State): ProducerRecord {
+  return { id, epoch, expected, applied, endOffset };
 }
 
 /** @param forgottenTo for a producer not known: where what is of forgotten ones ends */

@@ -247,6 +247,8 @@ export interface StreamIdentity {
   firstOffset?: number | undefined;
   /** Whose bytes it begins with, where it is a fork. */
   origin?: StreamOrigin | undefined;
+  /** When it was made, in milliseconds since 1970. Default: now. */
+  createdAt?: number | undefined;
 }
 
 /** The stream that a fork has its first bytes from. */

@@ -32,6 +32,8 @@ export interface ReaderStream extends Stream {
   readonly rules: StreamRules;
   readonly ring: Ring;
   readonly memory: QueueAccount | undefined;
+  /** The offset of the next byte to be written: beyond the end while what is between is not saved yet. */
+  readonly writtenEnd: number;
   /** The error for an offset that is not retained any more. */
   offsetGone(offset: number): StreamFSError;
   /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
@@ -146,9 +148,9 @@ export class CursorReader implements Reader, LaggingReader {
     return this.lagStrategy.name;
   }
 
-  /** Bytes between the cursor and the end of the stream. */
+  /** Bytes between the cursor and the end of the stream, with what is not saved yet: they are kept for it. */
   get lag(): number {
-    return Math.max(0, this.stream.endOffset - this.position);
+    return Math.max(0, this.stream.writtenEnd - this.position);
   }
 
   /** How far it may fall behind, in bytes: `maxLag` once it has caught up; until then, by all that is kept. */
@@ -291,8 +293,8 @@ export class CursorReader implements Reader, LaggingReader {
     this.receivedBytes += length;
     if (this.closed) this.owner.deliveredLate(length);
     if (this.closed) return;
-    if (this.position === stream.endOffset) {
-      this.hasCaughtUp = true;
+    if (this.position === stream.endOffset) this.hasCaughtUp = true;
+    if (this.position === stream.writtenEnd) {
       this.chunksBefore = stream.ring.chunkCount;
     } else {
       // A chunk read, or a run, may end in a later slab than it began in; or in none, where memory has run short since.
@@ -448,8 +450,8 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   private chunksAt(offset: number): number {
-    const { endOffset, ring } = this.stream;
-    if (offset === endOffset) return ring.chunkCount;
-    return offset > endOffset ? UNKNOWN : this.locate(offset).chunksBefore(offset);
+    const { ring, writtenEnd } = this.stream;
+    if (offset === writtenEnd) return ring.chunkCount;
+    return offset > writtenEnd ? UNKNOWN : this.locate(offset).chunksBefore(offset);
   }
 }

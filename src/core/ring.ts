@@ -41,6 +41,8 @@ export class Ring {
   end: number;
   /** Chunks ever appended. */
   chunkCount = 0;
+  /** From here on nothing leaves, whatever is asked for: it is not saved elsewhere yet. */
+  hold = Number.POSITIVE_INFINITY;
   private readonly watcher: SlabWatcher;
   private readonly account: SlabAccount | undefined;
 
@@ -96,8 +98,9 @@ export class Ring {
     return slab;
   }
 
-  /** Forgets everything below `offset`. */
-  evict(offset: number): void {
+  /** Forgets everything below `wish` that may be forgotten. */
+  evict(wish: number): void {
+    const offset = Math.min(wish, this.hold);
     if (offset <= this.floor) return;
     this.floor = offset;
     const held = this.slabs.length;
@@ -121,13 +124,25 @@ export class Ring {
     return this.slabs[0]?.end ?? this.end;
   }
 
-  /** Gives up the oldest slab and all that is in it, full or not, although it was to be kept; false where there is none. */
+  /** Gives up the oldest slab and all that is in it, full or not, although it was to be kept; false where there is none that may go. */
   dropOldest(): boolean {
-    const first = this.slabs.shift();
-    if (first === undefined) return false;
+    const first = this.slabs[0];
+    if (first === undefined || first.end > this.hold) return false;
+    this.slabs.shift();
     this.floor = Math.max(this.floor, first.end);
     this.leave(first);
     return true;
+  }
+
+  /** Goes on behind bytes that never were here, of which so many chunks ended. What is here is given up. */
+  skipTo(offset: number, chunks: number): void {
+    for (const slab of this.slabs.splice(0)) {
+      this.watcher.slabLeaves(slab);
+      this.leave(slab);
+    }
+    this.floor = offset;
+    this.end = offset;
+    this.chunkCount += chunks;
   }
 
   private leave(slab: Slab): void {
@@ -216,11 +231,11 @@ export class Ring {
     return run;
   }
 
-  /** The offset behind the `count`-th newline from the end, not counting one that is the last byte; at least `from`. */
-  lastLines(count: number, from: number): number {
-    if (count === 0) return this.end;
+  /** The offset behind the `count`-th newline before `end`, not counting one that is the last byte; at least `from`. */
+  lastLines(count: number, from: number, end: number): number {
+    if (count === 0) return end;
     let left = count;
-    for (let to = this.end - 1; to > from; ) {
+    for (let to = end - 1; to > from; ) {
       const slab = this.locate(to - 1);
       const start = Math.max(from, slab.base);
       const bytes = slab.borrow(start, to);

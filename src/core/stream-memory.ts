@@ -75,12 +75,22 @@ export class StreamMemory implements MemoryHolder {
     this.budget.makeRoom();
   }
 
+  /** What it holds may be given up now, which before had to be saved first. */
+  mayGiveWay(): void {
+    if (!this.released) this.budget.change(this, 0);
+  }
+
   // ── for the budget ─────────────────────────────────────────────────────────────────────────────────────────────
 
   isWanted(): boolean {
     const { oldestEnd } = this.stream.ring;
     for (const reader of this.stream.readers()) if (reader.nextOffset < oldestEnd) return true;
     return false;
+  }
+
+  isHeldBack(): boolean {
+    const { ring } = this.stream;
+    return !ring.isEmpty && ring.oldestEnd > ring.hold;
   }
 
   /** What readers hold alone is older than all that is in the ring, so it goes first. */

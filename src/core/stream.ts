@@ -8,7 +8,7 @@
  * event loop, however often something was appended in it.
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
-import { END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
+import { type Durability, END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
 import { isOfThisProcess, newGeneration } from './generation.ts';
 import { lagStrategyOf } from './lag/index.ts';
 import { emptySet } from './lazy-set.ts';
@@ -17,6 +17,7 @@ import { CursorReader } from './reader.ts';
 import { ReaderSet, type ReaderSetStream } from './reader-set.ts';
 import { Ring } from './ring.ts';
 import type { Slab } from './slab.ts';
+import type { StreamLog } from './stream-log.ts';
 import { type MemoryUser, StreamMemory } from './stream-memory.ts';
 import { StreamRules } from './stream-rules.ts';
 import {
@@ -48,13 +49,15 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   readonly ring: Ring;
   /** Its part of the budget. */
   readonly memory: StreamMemory | undefined;
-  private readonly firstOffset: number;
+  readonly firstOffset: number;
   /** Undefined until there has been a reader. */
   private readerSet: ReaderSet | undefined;
   /** Bytes to keep. */
   private kept: number;
   private reason: EndReason | undefined;
   private status: string | undefined;
+  /** What keeps it elsewhere as well. */
+  private log: StreamLog | undefined;
   /** Removed, expired or shut down, also where its writer had ended it before: nobody can come to it any more. */
   isGone = false;
 
@@ -68,7 +71,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     this.firstOffset = options.firstOffset ?? 0;
     assertOffset('firstOffset', this.firstOffset);
     this.origin = options.origin;
-    this.createdAt = rules.now();
+    this.createdAt = options.createdAt ?? rules.now();
     this.modifiedAt = this.createdAt;
     this.memory = rules.budget === undefined ? undefined : new StreamMemory(rules.budget, this);
     this.ring = new Ring(this.firstOffset, rules.maxSlab, this, this.memory);
@@ -80,7 +83,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
    * old ones yet. Readers that asked for a policy keep it; the others take the new one.
    */
   adopt(rules: StreamRules): void {
-    if (this.totalWritten > 0) throw new Error('a stream takes other rules only before its first byte');
+    if (this.writtenEnd > this.firstOffset) throw new Error('a stream takes other rules only before its first byte');
     this.rules = rules;
     this.kept = rules.retention;
     this.ring.maxSlab = rules.maxSlab;
@@ -105,21 +108,31 @@ export class RingStream implements ReaderSetStream, MemoryUser {
 
   /** The oldest offset a new reader may start at: exactly `retention` bytes before the end, once so many were written. */
   get startOffset(): number {
-    return Math.max(this.ring.floor, this.ring.end - this.rules.retention);
+    return Math.max(this.ring.floor, this.endOffset - this.rules.retention);
   }
 
-  /** The offset of the next byte to be written. */
+  /** The offset behind the last byte that may be read. */
   get endOffset(): number {
+    return this.log === undefined ? this.ring.end : this.log.readable;
+  }
+
+  /** The offset of the next byte to be written: beyond {@link endOffset} while a log has yet to save what is between. */
+  get writtenEnd(): number {
     return this.ring.end;
   }
 
   /** Bytes ever written (contract 5). */
   get totalWritten(): number {
-    return this.ring.end - this.firstOffset;
+    return this.endOffset - this.firstOffset;
   }
 
-  /** Why no more can be written; undefined while it can. */
+  /** Why there will be nothing more to read; undefined while there may be. */
   get endReason(): EndReason | undefined {
+    return this.log === undefined || this.log.isEndReadable ? this.reason : undefined;
+  }
+
+  /** Why no more can be written; undefined while it can. Readers may yet have to be told. */
+  get closedBy(): EndReason | undefined {
     return this.reason;
   }
 
@@ -153,16 +166,35 @@ export class RingStream implements ReaderSetStream, MemoryUser {
    */
   append(bytes: Uint8Array): number {
     this.requireOpen();
-    const { readerSet, ring } = this;
+    const { readerSet, ring, log } = this;
     if (bytes.length === 0) return ring.end;
+    if (log !== undefined) {
+      log.requireRoom(bytes.length);
+      return this.appendLogged(bytes, log);
+    }
     if (bytes.length > MAX_OFFSET - ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
     // Once a turn is exact enough: asking for the time costs more than copying a small chunk.
     if (readerSet === undefined || !readerSet.isFlushDue) this.modifiedAt = this.rules.now();
+    this.appendChunks(bytes);
+    readerSet?.changed();
+    return ring.end;
+  }
+
+  private appendChunks(bytes: Uint8Array): void {
     if (bytes.length <= MAX_CHUNK) this.appendChunk(bytes);
     else {
       for (let at = 0; at < bytes.length; at += MAX_CHUNK) this.appendChunk(bytes.subarray(at, at + MAX_CHUNK));
     }
-    readerSet?.changed();
+  }
+
+  /** The same with a log, of which the readers wait to hear. */
+  private appendLogged(bytes: Uint8Array, log: StreamLog): number {
+    const { ring } = this;
+    if (bytes.length > MAX_OFFSET - ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
+    this.modifiedAt = this.rules.now();
+    this.appendChunks(bytes);
+    log.changed();
+    if (log.readable === ring.end) this.readerSet?.changed();
     return ring.end;
   }
 
@@ -185,15 +217,89 @@ export class RingStream implements ReaderSetStream, MemoryUser {
    * @throws like {@link append}. A stream that ends in the middle of a long write keeps what was written until then
    */
   write(bytes: Uint8Array): void | Promise<void> {
-    const { readerSet } = this;
-    if (readerSet === undefined || readerSet.takesAtOnce(bytes.length)) {
+    const { readerSet, log } = this;
+    if (
+      (readerSet === undefined || readerSet.takesAtOnce(bytes.length)) &&
+      (log === undefined || log.takesAtOnce(bytes.length))
+    ) {
       this.append(bytes);
       return undefined;
     }
     this.requireOpen();
     if (bytes.length > MAX_OFFSET - this.ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
+    const { gate } = this.readersOrNone();
+    const append = log === undefined ? (part: Uint8Array) => this.append(part) : this.passLogged(log);
     // Not by `slice`: that of a Buffer is no copy.
-    return readerSet.gate.pass(new Uint8Array(bytes), (part) => this.append(part));
+    return gate.pass(new Uint8Array(bytes), append);
+  }
+
+  /** What a writer that has waited for room appends: others may have come meanwhile, so there may be none again. */
+  private passLogged(log: StreamLog): (part: Uint8Array) => void {
+    return (part) => {
+      this.requireOpen();
+      log.requireWritable();
+      if (part.length > 0) this.appendLogged(part, log);
+    };
+  }
+
+  private readersOrNone(): ReaderSet {
+    if (this.readerSet === undefined) {
+      this.readerSet = new ReaderSet(this);
+      this.readerSet.gate.log = this.log;
+    }
+    return this.readerSet;
+  }
+
+  // ── kept elsewhere ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** From now on a log keeps it as well: nothing leaves the ring, and nothing is read, before the log says so. */
+  attachLog(log: StreamLog): void {
+    this.log = log;
+    this.ring.hold = log.saved;
+    if (this.readerSet !== undefined) this.readerSet.gate.log = log;
+  }
+
+  /** What its log says of it has changed: what is saved, what may be read, or whether it has ended for readers. */
+  logMoved(): void {
+    const { log, ring } = this;
+    if (log === undefined) return;
+    ring.hold = log.saved;
+    ring.evict(ring.end - this.kept);
+    this.memory?.mayGiveWay();
+    this.readerSet?.changed();
+  }
+
+  /** What {@link whenSaved} promises; undefined where nothing keeps it elsewhere. */
+  get durability(): Durability | undefined {
+    return this.log?.durability;
+  }
+
+  /** Settles when all that has happened to it is as safe as its log promises; undefined where there is nothing to wait for. */
+  whenSaved(): Promise<void> | undefined {
+    return this.log?.whenSaved();
+  }
+
+  /**
+   * Moves the end over bytes that it never had here: they were written elsewhere, or before. Readers below get a gap.
+   *
+   * @param chunks so many ended among them
+   */
+  skipTo(offset: number, chunks: number): void {
+    assertOffset('offset', offset);
+    if (offset < this.ring.end) throw new RangeError(`a stream that ends at ${this.ring.end} cannot skip to ${offset}`);
+    this.ring.skipTo(offset, chunks);
+    this.readerSet?.changed();
+  }
+
+  /** Chunks that ended at or before an offset from the ring's floor to its end. */
+  chunksAt(offset: number): number {
+    const { ring } = this;
+    return offset >= ring.end ? ring.chunkCount : ring.locate(offset).chunksBefore(offset);
+  }
+
+  /** Appends a chunk as it was, without a trace in any time or log: of a stream that is put together again. */
+  restoreChunk(chunk: Uint8Array): void {
+    this.appendChunk(chunk);
   }
 
   /** @throws STREAM_CLOSED after the end, with its reason; STREAM_SHUT_DOWN where its writers may come back to another */
@@ -222,6 +328,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
       this.reason = reason;
       this.status = status;
       this.readerSet?.gate.abandon();
+      this.log?.changed();
       this.readerSet?.changed();
       this.rules.observer.ended?.(this);
     }
@@ -245,14 +352,14 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     const cursor = this.startCursor(start);
     const { onLag } = options;
     const strategy = lagStrategyOf(onLag ?? this.rules.onLag);
-    this.readerSet ??= new ReaderSet(this);
-    const reader = new CursorReader(this, this.readerSet, ++lastReaderId, strategy, onLag !== undefined, cursor);
+    const readerSet = this.readersOrNone();
+    const reader = new CursorReader(this, readerSet, ++lastReaderId, strategy, onLag !== undefined, cursor);
     if (options.reportTrimmed === true) {
       const wanted = this.wantedOffset(start);
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);
     }
-    this.readerSet.add(reader);
-    this.keepForReaders(this.readerSet);
+    readerSet.add(reader);
+    this.keepForReaders(readerSet);
     return reader;
   }
 
@@ -277,7 +384,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     }
     if ('lastLines' in start) {
       assertOffset('lastLines', start.lastLines);
-      return this.ring.lastLines(start.lastLines, startOffset);
+      return this.ring.lastLines(start.lastLines, startOffset, endOffset);
     }
     assertOffset('offset', start.offset);
     if (start.offset < startOffset && start.onExpired !== 'skip') throw this.offsetGone(start.offset);
@@ -287,8 +394,8 @@ export class RingStream implements ReaderSetStream, MemoryUser {
 
   /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
   requireReachable(offset: number): void {
-    const { endOffset: end, reason } = this;
-    if (reason !== undefined && offset > end) throw createError('OFFSET_BEYOND_END', { offset, end }, { end });
+    const { endOffset: end, endReason } = this;
+    if (endReason !== undefined && offset > end) throw createError('OFFSET_BEYOND_END', { offset, end }, { end });
   }
 
   /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */
@@ -337,7 +444,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   /** The offset behind the line that holds the byte at `offset`; the end of the stream where that line has no end yet. */
   lineEnd(offset: number): number {
     const newline = this.ring.newlineFrom(offset);
-    return newline < 0 ? this.endOffset : newline + 1;
+    return newline < 0 ? this.endOffset : Math.min(this.endOffset, newline + 1);
   }
 
   private isLineStart(offset: number): boolean {
@@ -354,7 +461,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     this.requireReachable(offset);
     if (offset >= this.endOffset) return undefined;
     const slab = this.ring.locate(offset);
-    return slab.retain(offset, Math.min(slab.end, offset + max));
+    return slab.retain(offset, Math.min(slab.end, offset + max, this.endOffset));
   }
 
   /**
@@ -374,7 +481,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
 
   /** A copy of the bytes retained from a start on (contract 34). */
   snapshot(start: ReaderStart = { from: 'earliest' }): { data: Uint8Array; offset: number } {
-    const { parts, offset } = this.partsFrom(start, (slab, at) => slab.borrow(at, slab.end));
+    const { parts, offset } = this.partsFrom(start, (slab, at, to) => slab.borrow(at, to));
     const data = new Uint8Array(this.endOffset - offset);
     let at = 0;
     for (const part of parts) {
@@ -386,16 +493,18 @@ export class RingStream implements ReaderSetStream, MemoryUser {
 
   /** The same bytes where they lie, without a copy. They stay as they are for as long as something refers to them. */
   retainSnapshot(start: ReaderStart = { from: 'earliest' }): { parts: Uint8Array[]; offset: number } {
-    return this.partsFrom(start, (slab, at) => slab.retain(at, slab.end));
+    return this.partsFrom(start, (slab, at, to) => slab.retain(at, to));
   }
 
-  private partsFrom(start: ReaderStart, take: (slab: Slab, at: number) => Uint8Array) {
-    const offset = Math.min(Math.max(this.startCursor(start), this.startOffset), this.endOffset);
+  private partsFrom(start: ReaderStart, take: (slab: Slab, at: number, to: number) => Uint8Array) {
+    const { endOffset } = this;
+    const offset = Math.min(Math.max(this.startCursor(start), this.startOffset), endOffset);
     const parts: Uint8Array[] = [];
-    for (let at = offset; at < this.endOffset; ) {
+    for (let at = offset; at < endOffset; ) {
       const slab = this.ring.locate(at);
-      parts.push(take(slab, at));
-      at = slab.end;
+      const to = Math.min(slab.end, endOffset);
+      parts.push(take(slab, at, to));
+      at = to;
     }
     return { parts, offset };
   }
@@ -423,7 +532,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
       skippedChunks: this.skippedChunks,
       deliveredBytes,
       deliveredChunks,
-      ended: this.reason,
+      ended: this.endReason,
       endStatus: this.status,
       createdAt: this.createdAt,
       modifiedAt: this.modifiedAt,

@@ -1,11 +1,13 @@
 /**
- * Where writers wait: for readers with the policy `block`, and for their turn behind a write that is still waiting.
+ * Where writers wait: for readers with the policy `block`, for a log that has yet to save what came before, and for
+ * their turn behind a write that is still waiting.
  *
  * Open and of no cost unless a reader asks for `block`. A reader that holds writers up for longer than the deadline
  * is cut off, so that one that has stopped for good cannot stop the stream (contract 7, 20).
  */
 
 import { added, emptySet, removed } from './lazy-set.ts';
+import type { StreamLog } from './stream-log.ts';
 import type { StreamRules } from './stream-rules.ts';
 import { MAX_CHUNK } from './types.ts';
 
@@ -28,6 +30,8 @@ export class WriterGate {
   private queue: Promise<void> | undefined;
   private release: (() => void) | undefined;
   private abandoned = false;
+  /** Where what is written is to be saved. */
+  log: Pick<StreamLog, 'hasRoom' | 'whenRoom'> | undefined;
 
   constructor(rules: Pick<StreamRules, 'blockTimeout' | 'maxLag'>) {
     this.adopt(rules);
@@ -102,6 +106,17 @@ export class WriterGate {
   }
 
   private async room(): Promise<void> {
+    const { log } = this;
+    while (log !== undefined && !log.hasRoom && !this.abandoned) {
+      await new Promise<void>((resolve) => {
+        const release = () => {
+          if (this.release === release) this.release = undefined;
+          resolve();
+        };
+        this.release = release;
+        log.whenRoom(release);
+      });
+    }
     if (this.abandoned || this.slowest() === undefined) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {

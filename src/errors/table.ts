@@ -111,6 +111,20 @@ export const ERRORS = {
   // Limits: see docs/limits.md (contract 27, 36, 60, 70)
   MEMORY_LIMIT: { status: 503, text: 'server has no memory left for this: {max} bytes may be used in all' },
   STORAGE_FULL: { status: 507, text: 'no room for {size} bytes more: the server may use {max} in all' },
+  DISK_FULL: {
+    status: 507,
+    text: 'the disk of the log in {directory} is full: nothing can be written until there is room; what is there can be read',
+  },
+  DISK_FAILED: {
+    status: 503,
+    text: 'the log in {directory} cannot be written any more ({reason}): what is there can be read; mend the disk and start again',
+  },
+  DISK_BEHIND: {
+    status: 503,
+    text: 'the disk has yet to take {pending} bytes of this stream: try again, or write in a way that waits',
+  },
+  DISK_FORMAT: { status: 500, text: 'the directory {directory} is not used: {reason}' },
+  DISK_LOCKED: { status: 500, text: 'the log in {directory} is in use by {owner}' },
   STREAM_LIMIT: { status: 429, text: 'too many streams: {max} are allowed for each mount' },
   STREAM_READER_LIMIT: { status: 429, text: 'too many readers: {max} are allowed for each stream' },
   READER_LIMIT: { status: 503, text: 'too many readers: {max} are allowed in all' },

@@ -10,7 +10,7 @@
  * there is something to wait for.
  */
 import type { AppendId, Reader, ReaderOptions } from '../core/index.ts';
-import type { PathCapabilities as Capabilities, FileMeta } from '../protocol/index.ts';
+import type { PathCapabilities as Capabilities, Durability, FileMeta } from '../protocol/index.ts';
 import type { Account } from './account.ts';
 import type { StreamSettings, StreamSettingsInForce } from './stream-settings.ts';
 import type { StreamStore } from './stream-store.ts';
@@ -103,6 +103,8 @@ export interface FileWriter {
   readonly endOffset?: number | undefined;
   /** Of a stream: its generation. */
   readonly generation?: string | undefined;
+  /** Of a stream that is kept on disk: what it means that `close` is done. */
+  readonly durability?: Durability | undefined;
   /** Cuts what it takes at newlines, whatever pieces it is given. */
   readonly keepsLines?: boolean | undefined;
   /** Set for an append of a producer: what is left of a piece when its body breaks off must not be written then. */
@@ -127,6 +129,8 @@ export interface Appender {
   /** The stream's end offset now. */
   readonly endOffset: number;
   readonly generation: string;
+  /** Of a stream that is kept on disk: what it means that an append is done. */
+  readonly durability?: Durability | undefined;
   /** Nothing more can be appended here, but perhaps at the same path: another has to be asked for. */
   readonly isOver: boolean;
 }

@@ -11,6 +11,7 @@ export const HEADERS = {
   streamSkipped: 'X-Stream-Skipped',
   streamEnd: 'X-Stream-End',
   streamEndStatus: 'X-Stream-End-Status',
+  streamDurable: 'X-Stream-Durable',
   producerId: 'Producer-Id',
   producerEpoch: 'Producer-Epoch',
   producerSeq: 'Producer-Seq',
@@ -59,6 +60,11 @@ export const HEADER_USES: Readonly<Record<HeaderName, HeaderUse>> = {
   'X-Stream-End-Status': {
     in: ['answer', 'trailer'],
     meaning: 'What the writer said of how it ended, such as `exit 3`; only where it said something.',
+  },
+  'X-Stream-Durable': {
+    in: ['answer'],
+    meaning:
+      'After a write to a stream that is kept on disk, what has been acknowledged: `none`, it is in memory; `written`, the operating system has it; `synced`, it is on the disk.',
   },
   'Producer-Id': { in: ['request'], meaning: 'The name of an exactly-once writer.' },
   'Producer-Epoch': { in: ['request', 'answer'], meaning: 'The number of the writer’s session, from 0.' },

@@ -9,6 +9,12 @@ const END_REASONS = ['ended', 'removed', 'shutdown', 'expired'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 /**
+ * What an acknowledgement of a write to a stream that is kept on disk means: it is in memory, the operating system has
+ * it, or it is on the disk.
+ */
+export type Durability = 'none' | 'written' | 'synced';
+
+/**
  * What a writer may say of how it ended beside the fact that it did, such as `exit 3` (contract 100): short, and of visible
  * ASCII characters with single spaces between them, so that a trailer, a log and a terminal can show it as it is.
  */

@@ -14,7 +14,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   units: ['errors'],
   core: ['errors', 'protocol', 'units'],
   fs: ['core', 'errors', 'units', 'log', 'protocol'],
-  plugins: ['fs', 'core', 'errors', 'units', 'log', 'protocol'],
+  persist: ['core', 'errors', 'units', 'log', 'protocol'],
+  plugins: ['persist', 'fs', 'core', 'errors', 'units', 'log', 'protocol'],
   server: ['fs', 'core', 'errors', 'units', 'log', 'protocol'],
   config: ['errors', 'units', 'protocol'],
   client: ['errors', 'units', 'protocol'],
@@ -27,7 +28,7 @@ const UI = resolve(SRC, '../ui');
 const LAYERS_OF_UI: readonly string[] = ['client', 'errors', 'units', 'protocol'];
 
 /** What may know the inside of the core; all else uses what is published. */
-const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['plugins', 'server'] };
+const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['persist', 'plugins', 'server'] };
 
 /** Units of the server (a folder, or a file beside them), in the order of dependency: each may import those before it. */
 const SERVER_UNITS = [

@@ -38,6 +38,7 @@ import {
   systemClock,
   type WriteOptions,
 } from '../../fs/index.ts';
+import type { KnownStream } from '../../persist/index.ts';
 import { accessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
 import { startOf } from '../base/start.ts';
@@ -47,6 +48,7 @@ import { Expiry } from './expiry.ts';
 import { directoryInfo, PLUGIN_NAME, README_NAME, readmeInfo, streamInfo } from './info.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines, JsonLinesWriter } from './json-writer.ts';
+import { type KeptFacts, KeptStreams } from './kept-streams.ts';
 import { createObserver } from './observer.ts';
 import { ProducerExpiry } from './producer-expiry.ts';
 import { openProducerWriter } from './producer-writer.ts';
@@ -88,11 +90,30 @@ export class StreamFileSystem extends BaseFileSystem {
   private readonly rules: StreamRules;
   private readonly observer: StreamObserver;
   private readonly store: TableStore;
+  /** What keeps the streams on disk, where that is asked for. */
+  private readonly kept: KeptStreams | undefined;
   /** No stream is made after the shutdown. */
   private isShutDown = false;
 
-  constructor(settings: Settings, context: Context, clock: Clock = systemClock) {
+  /** A file system with the streams that were kept on disk. @throws as {@link KeptStreams.open}; MEMORY_LIMIT */
+  static async open(settings: Settings, context: Context, clock: Clock = systemClock): Promise<StreamFileSystem> {
+    const { persist } = settings;
+    if (persist === undefined) return new StreamFileSystem(settings, context, clock);
+    const limit = context.memory?.limit ?? Number.POSITIVE_INFINITY;
+    const kept = await KeptStreams.open(persist, context.logger, limit);
+    try {
+      const fileSystem = new StreamFileSystem(settings, context, clock, kept);
+      await fileSystem.restore(kept);
+      return fileSystem;
+    } catch (error) {
+      await kept.close();
+      throw error;
+    }
+  }
+
+  constructor(settings: Settings, context: Context, clock: Clock = systemClock, kept?: KeptStreams) {
     super(PLUGIN_NAME);
+    this.kept = kept;
     this.settings = settings;
     this.clock = clock;
     this.context = context;
@@ -152,14 +173,69 @@ export class StreamFileSystem extends BaseFileSystem {
     return isSame ? this.rules : this.newRules(settings);
   }
 
+  // ── streams that were kept on disk ─────────────────────────────────────────────────────────────────────────────
+
+  private async restore(kept: KeptStreams): Promise<void> {
+    const all = [...kept.store.found];
+    // Together the rings begin with half of what there is for them.
+    const share = (this.context.memory?.limit ?? Number.POSITIVE_INFINITY) / 8 / Math.max(1, all.length);
+    for (const known of all) await this.restoreStream(kept, known, share);
+    for (const entry of this.table.all()) this.restoreForks(entry);
+  }
+
+  private async restoreStream(kept: KeptStreams, known: KnownStream, share: number): Promise<void> {
+    const facts: KeptFacts = known.facts === '' ? {} : JSON.parse(known.facts);
+    const settings = facts.settings === undefined ? this.ofMount : { ...this.ofMount, ...facts.settings };
+    const { createdAt, firstOffset, generation, origin, path } = known.identity;
+    const rules = this.rulesFor(settings);
+    const stream = new RingStream({ name: this.prefix + path, generation, firstOffset, origin, createdAt }, rules);
+    await kept.fill(known, stream, Math.min(rules.retention, share));
+    stream.modifiedAt = known.modifiedAt;
+    if (known.end !== undefined) stream.end(known.end.reason, known.end.status);
+    const entry = newEntry({ path, stream, settings, autoCreated: false, account: undefined });
+    if (facts.store !== undefined) entry.facts = { ...facts.store, waiting: undefined };
+    this.table.add(entry);
+    this.expiry.watch(entry, settings);
+    kept.adopt(known, entry, this.ofMount);
+    if (known.producers.size > 0 || known.forgottenTo > 0) {
+      this.producersOf(entry).restore([...known.producers.values()], known.forgottenTo);
+    }
+    if (facts.sources !== undefined) this.restored.set(entry, facts.sources);
+  }
+
+  /** Forks that were found, with the paths of their sources. */
+  private readonly restored = new Map<Entry, string[]>();
+
+  /** Sources that are gone hold their names as before. */
+  private restoreForks(entry: Entry): void {
+    const sources = this.restored.get(entry);
+    if (sources === undefined) return;
+    this.restored.delete(entry);
+    const { held } = this.table;
+    let node = this.store.nodeOf(entry);
+    let { origin } = entry.stream;
+    for (const path of sources) {
+      if (node.source !== undefined) break;
+      const there = this.table.get(path);
+      const isThere = there !== undefined && there.stream.generation === origin?.generation;
+      const source = isThere ? this.store.nodeOf(there) : held.hold(path);
+      source.forks++;
+      node.source = source;
+      node = source;
+      origin = origin?.origin;
+    }
+  }
+
   // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
 
   override async create(path: string, options: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
     const entry = this.get(path);
-    if (entry === undefined) this.add(path, false, options);
-    else if (options.settings !== undefined && isUnclaimed(entry)) this.claim(entry, options.settings);
-    else {
+    if (entry === undefined) await this.add(path, false, options).stream.whenSaved();
+    else if (options.settings !== undefined && isUnclaimed(entry)) {
+      this.claim(entry, options.settings);
+      await entry.stream.whenSaved();
+    } else {
       if (options.settings !== undefined) this.requireSame(entry, options.settings);
       throw createError('STREAM_EXISTS', { path });
     }
@@ -172,6 +248,7 @@ export class StreamFileSystem extends BaseFileSystem {
       throw this.notFound(path);
     }
     this.drop(entry);
+    await entry.log?.whenSaved();
   }
 
   /** Remove; of a directory, all streams below it. */
@@ -180,22 +257,28 @@ export class StreamFileSystem extends BaseFileSystem {
       await this.remove(path);
       return;
     }
-    for (const entry of this.table.below(path)) this.drop(entry);
+    const entries = this.table.below(path);
+    for (const entry of entries) this.drop(entry);
+    for (const { log } of entries) await log?.whenSaved();
   }
 
   override async end(path: string, { status }: EndOptions = {}): Promise<void> {
     this.requireNotReadme(path);
-    endStream(this.find(path), 'ended', status);
+    const entry = this.find(path);
+    endStream(entry, 'ended', status);
+    await entry.stream.whenSaved();
   }
 
   override async touch(path: string, options: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
     const entry = this.get(path);
-    if (entry === undefined) this.add(path, false, options);
+    if (entry === undefined) await this.add(path, false, options).stream.whenSaved();
     else {
       if (options.settings !== undefined) this.settle(entry, options.settings);
       entry.stream.touch();
+      entry.log?.touch();
       this.expiry.renew(entry);
+      await entry.stream.whenSaved();
     }
   }
 
@@ -204,8 +287,8 @@ export class StreamFileSystem extends BaseFileSystem {
     this.expiry.renew(this.find(path));
   }
 
-  /** Ends every stream, so that readers get the end rather than a cut (contract 28). */
-  shutdown(): void {
+  /** Ends every stream, so that readers get the end rather than a cut (contract 28). Those kept on disk stay there. */
+  async shutdown(): Promise<void> {
     this.isShutDown = true;
     this.expiry.stop();
     this.forgetting.stop();
@@ -215,6 +298,7 @@ export class StreamFileSystem extends BaseFileSystem {
     }
     this.table.held.clear();
     this.slow.flush();
+    await this.kept?.close();
   }
 
   private add(
@@ -225,6 +309,8 @@ export class StreamFileSystem extends BaseFileSystem {
   ): Entry {
     if (this.isShutDown) throw createError('SHUTTING_DOWN');
     this.table.requireFree(path);
+    // What could not be kept is not begun.
+    if (!autoCreated) this.kept?.store.requireWritable();
     const settings = this.settingsFor(asked);
     const { firstOffset = 0, maxStreams } = this.settings;
     if (this.table.nameCount >= maxStreams) this.expiry.expireAllDue();
@@ -232,21 +318,9 @@ export class StreamFileSystem extends BaseFileSystem {
     account?.require('streams', maxStreams);
     const name = this.prefix + path;
     const stream = make({ name, firstOffset }, this.rulesFor(settings));
-    const entry: Entry = {
-      path,
-      stream,
-      autoCreated,
-      handles: 0,
-      producers: undefined,
-      lines: undefined,
-      writers: emptySet(),
-      settings,
-      deadline: undefined,
-      node: undefined,
-      facts: undefined,
-      account,
-    };
+    const entry = newEntry({ path, stream, settings, autoCreated, account });
     this.table.add(entry);
+    if (!autoCreated) this.kept?.keep(entry, this.ofMount);
     account?.take('streams', maxStreams);
     this.expiry.watch(entry, settings);
     this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
@@ -256,6 +330,7 @@ export class StreamFileSystem extends BaseFileSystem {
   private drop(entry: Entry): void {
     const { stream } = entry;
     stream.end('removed');
+    entry.log?.remove();
     this.forget(entry);
     this.logger.debug('stream removed', { stream: stream.name, totalWritten: stream.totalWritten });
   }
@@ -275,6 +350,7 @@ export class StreamFileSystem extends BaseFileSystem {
   private expire(entry: Entry): void {
     const { expiresAt, ttl } = entry.settings;
     endStream(entry, 'expired');
+    entry.log?.remove();
     this.forget(entry);
     if (ttl === undefined && expiresAt === undefined) this.context.limits?.hit('idle_timeout');
   }
@@ -297,6 +373,8 @@ export class StreamFileSystem extends BaseFileSystem {
     if (settings !== entry.settings) this.expiry.watch(entry, settings);
     entry.settings = settings;
     entry.autoCreated = false;
+    if (entry.log === undefined) this.kept?.keep(entry, this.ofMount);
+    else entry.log.factsChanged();
   }
 
   /** Somebody comes to a stream with settings: it gets them, or has them. */
@@ -348,6 +426,7 @@ export class StreamFileSystem extends BaseFileSystem {
     if (isJsonType(entry.settings.type)) await entry.stream.write(completeJsonLines(data));
     else if (lines === undefined) await entry.stream.write(data);
     else await writeLines(lines.begin(), data);
+    await entry.stream.whenSaved();
     return data.length;
   }
 
@@ -407,7 +486,7 @@ export class StreamFileSystem extends BaseFileSystem {
   }
 
   private producersOf(entry: Entry): Producers {
-    entry.producers ??= this.forgetting.make();
+    entry.producers ??= this.forgetting.make(entry.log === undefined ? undefined : () => entry.log?.touch());
     this.forgetting.watch(entry.producers);
     return entry.producers;
   }
@@ -527,11 +606,17 @@ export class StreamFileSystem extends BaseFileSystem {
       access,
       line,
       stat: () => this.stat(path),
+      sync: this.kept === undefined ? undefined : () => this.syncAll(),
       onClose: () => {
         entry.handles--;
         this.dropIfUnused(entry);
       },
     });
+  }
+
+  /** All that has been written to any stream is on the disk afterwards. */
+  private async syncAll(): Promise<void> {
+    await this.kept?.store.sync();
   }
 
   totals(): StreamTotals {
@@ -619,4 +704,23 @@ function isUnclaimed({ autoCreated, stream }: Entry): boolean {
 function readmeFrom(start: ReaderStart | undefined): StreamSource {
   const content = contentOfParts([README_BYTES.subarray(startOf(README_BYTES, start))]);
   return { kind: 'content', content, size: content.size };
+}
+
+function newEntry(parts: Pick<Entry, 'path' | 'stream' | 'settings' | 'autoCreated' | 'account'>): Entry {
+  const { account, autoCreated, path, settings, stream } = parts;
+  return {
+    path,
+    stream,
+    autoCreated,
+    handles: 0,
+    producers: undefined,
+    lines: undefined,
+    writers: emptySet(),
+    settings,
+    deadline: undefined,
+    node: undefined,
+    facts: undefined,
+    log: undefined,
+    account,
+  };
 }

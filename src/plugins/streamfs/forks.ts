@@ -8,7 +8,7 @@ import type { Account } from '../../fs/index.ts';
 
 export interface ForkNode {
   readonly path: string;
-  readonly source: ForkNode | undefined;
+  source: ForkNode | undefined;
   /** Forks that are there, or whose names are still held. */
   forks: number;
   /** Whose it counts as, also while only its name is held. */
@@ -24,6 +24,16 @@ export class HeldNames {
 
   has(path: string): boolean {
     return this.nodes.has(path);
+  }
+
+  /** Holds the name of a stream that has gone before this process began: a fork of it is there. */
+  hold(path: string): ForkNode {
+    let node = this.nodes.get(path);
+    if (node === undefined) {
+      node = { path, source: undefined, forks: 0, account: undefined };
+      this.nodes.set(path, node);
+    }
+    return node;
   }
 
   /** A stream that is a fork, or has some, has gone. */

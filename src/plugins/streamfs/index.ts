@@ -13,7 +13,7 @@ export const streamfsPlugin: Plugin = {
     parseSettings(config);
   },
   initialize: async (config, context) => {
-    const fileSystem = new StreamFileSystem(parseSettings(config), context);
-    return { fileSystem, totals: () => fileSystem.totals(), shutdown: async () => fileSystem.shutdown() };
+    const fileSystem = await StreamFileSystem.open(parseSettings(config), context);
+    return { fileSystem, totals: () => fileSystem.totals(), shutdown: () => fileSystem.shutdown() };
   },
 };

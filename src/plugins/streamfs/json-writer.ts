@@ -5,6 +5,7 @@
 import type { MemoryBudget } from '../../core/index.ts';
 import { createError, limitReached } from '../../errors/index.ts';
 import type { CloseOptions, FileWriter, ProducerFacts } from '../../fs/index.ts';
+import type { Durability } from '../../protocol/index.ts';
 import { requireJsonLines } from './json-text.ts';
 
 const NEWLINE = 10;
@@ -43,6 +44,10 @@ export class JsonLinesWriter implements FileWriter {
 
   get endOffset(): number {
     return this.inner.endOffset!;
+  }
+
+  get durability(): Durability | undefined {
+    return this.inner.durability;
   }
 
   get generation(): string {

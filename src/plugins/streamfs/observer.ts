@@ -3,7 +3,7 @@
  * thousands: each says who it is, and the table says what else there is to it.
  */
 import type { Stream, StreamObserver } from '../../core/index.ts';
-import { closedError } from '../../core/internal.ts';
+import { closedError, internalOf } from '../../core/internal.ts';
 import { StreamFSError } from '../../errors/index.ts';
 import type { SlowReaders } from './slow-readers.ts';
 import type { Entry, StreamTable } from './stream-table.ts';
@@ -29,7 +29,7 @@ export function createObserver({ table, slow, pathOf, readerLeft }: ObserverDepe
     // A writer that has nothing to write just now would learn of it too late, and hold up a shutdown.
     ended: (stream) => {
       for (const writer of entryOf(stream)?.writers ?? []) {
-        const { code, message, details } = closedError(stream.endReason ?? 'ended');
+        const { code, message, details } = closedError(internalOf(stream).closedBy ?? 'ended');
         writer.onStop?.(new StreamFSError(code, message, { ...details, written: writer.written }));
       }
     },

@@ -30,12 +30,17 @@ export class ProducerExpiry {
     this.clock = clock;
   }
 
-  /** Those of one stream. */
-  make(): Producers {
+  /**
+   * Those of one stream.
+   *
+   * @param onChange called for each change, where they are kept on disk
+   */
+  make(onChange?: () => void): Producers {
     const { clock, memory, onLimit, settings } = this;
     return new Producers({
       ...{ max: settings.maxProducers, ttl: settings.producerTtl, now: () => clock.now(), onLimit },
       memory,
+      onChange,
     });
   }
 

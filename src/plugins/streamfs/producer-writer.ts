@@ -3,6 +3,7 @@ import { type AppendId, MAX_CHUNK } from '../../core/index.ts';
 import type { Attempt, Producers, RingStream } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
 import type { CloseOptions, FileWriter, ProducerFacts } from '../../fs/index.ts';
+import type { Durability } from '../../protocol/index.ts';
 import type { LineHolder, ProducerLine, StreamLines } from './stream-lines.ts';
 import { StreamWriter, type WriterOwner } from './stream-writer.ts';
 
@@ -104,7 +105,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 
   wrote(length: number): void {
-    this.attempt.took(length, this.stream.endOffset);
+    this.attempt.took(length, this.stream.writtenEnd);
     this.took(length);
   }
 
@@ -139,13 +140,17 @@ class ProducerWriter extends StreamWriter implements LineHolder {
 /** Lets the body of a repeated append go by. */
 class RepeatedWriter implements FileWriter {
   written = 0;
-  readonly endOffset: number;
+  endOffset: number;
   readonly generation: string;
+  readonly durability: Durability | undefined;
   readonly producer: ProducerFacts;
+  private readonly stream: RingStream;
 
   constructor(stream: RingStream, producers: Producers, { id, epoch, seq }: AppendId) {
+    this.stream = stream;
     this.endOffset = stream.endOffset;
     this.generation = stream.generation;
+    this.durability = stream.durability;
     this.producer = { isRepeated: true, epoch, seq: producers.lastSeq(id) ?? seq };
   }
 
@@ -153,7 +158,11 @@ class RepeatedWriter implements FileWriter {
     this.written += piece.length;
   }
 
-  async close(): Promise<void> {}
+  /** What is acknowledged again may not be safe yet. */
+  async close(): Promise<void> {
+    await this.stream.whenSaved();
+    this.endOffset = this.stream.endOffset;
+  }
 
   async abort(): Promise<void> {}
 }

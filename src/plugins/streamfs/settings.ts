@@ -2,9 +2,11 @@
  * The configuration of a mount: one list of parameters, from which come the defaults, the checks, `GET /plugins` and
  * the table in README (contract 80-82).
  */
+import { resolve } from 'node:path';
 import { LAG_POLICIES, type LagPolicy } from '../../core/index.ts';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { ConfigParameter, PluginConfig } from '../../fs/index.ts';
+import { parseSyncPolicy, type SyncPolicy } from '../../persist/index.ts';
 import {
   ATOMIC,
   type Atomic,
@@ -21,6 +23,11 @@ import { readValues, sizeValue, textValue } from '../config-values.ts';
 /** The largest sizes a stream may be given where the configuration says nothing, or the mount's own if they are larger. */
 const DEFAULT_MAX_SIZE = '1GB';
 const UNSAID = 0;
+
+export interface PersistSettings {
+  directory: string;
+  sync: SyncPolicy;
+}
 
 export interface Settings {
   /** Bytes a reader that has caught up may fall behind. */
@@ -55,6 +62,8 @@ export interface Settings {
   producerTtl: number;
   /** Milliseconds for which the unfinished line of an append that broke off waits for its repetition; 0: not at all. */
   lineTimeout: number;
+  /** Where streams are kept on disk; undefined: in memory only. */
+  persist: PersistSettings | undefined;
   /** The offset of the first byte of each stream. Not to be configured: for programs that go on where another was. */
   firstOffset?: number | undefined;
 }
@@ -186,6 +195,22 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
       "With atomic=lines: how long the unfinished line of a producer whose append broke off is kept for it to come back, before it is completed with a newline (e.g., '2s', '1m')",
   },
   {
+    name: 'persist',
+    type: 'string',
+    required: false,
+    default: '',
+    description:
+      'A directory in which the streams are kept, so that they outlive the server; not given: in memory only',
+  },
+  {
+    name: 'persist_sync',
+    type: 'string',
+    required: false,
+    default: '1s',
+    description:
+      "With persist, what an acknowledged write means: always, it is on the disk; a time (e.g., '1s'), the operating system has it and it is on the disk by then; none, it is in memory and on its way",
+  },
+  {
     name: 'mount_path',
     type: 'string',
     required: false,
@@ -222,6 +247,7 @@ export function parseSettings(given: PluginConfig): Settings {
         maxProducers: () => count(config, 'max_producers'),
         producerTtl: () => duration(config, 'producer_ttl'),
         lineTimeout: () => duration(config, 'line_timeout'),
+        persist: () => persistence(config, given),
       }),
   });
   const { maxChannel, maxLag, maxRetention, retention } = settings;
@@ -279,6 +305,14 @@ function count(config: PluginConfig, key: string): number {
     throw invalid(`${key} must be a whole number from 0, where 0 stands for any number`);
   }
   return number === 0 ? Number.POSITIVE_INFINITY : number;
+}
+
+function persistence(config: PluginConfig, given: PluginConfig): PersistSettings | undefined {
+  const directory = textValue(config, 'persist') ?? '';
+  const sync = parseSyncPolicy('persist_sync', config.persist_sync);
+  if (directory !== '') return { directory: resolve(directory), sync };
+  if (given.persist_sync === undefined || given.persist_sync === DEFAULTS.persist_sync) return undefined;
+  throw invalid('persist_sync means nothing without persist: name the directory in which streams are kept');
 }
 
 function flag(config: PluginConfig, key: string): boolean {

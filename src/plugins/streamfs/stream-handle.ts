@@ -25,6 +25,8 @@ export interface StreamHandleOptions {
   /** Where lines are to stay whole: the one that the handle is in the middle of. */
   line?: Line | undefined;
   stat: () => Promise<FileInfo>;
+  /** Where it is kept on disk. */
+  sync?: (() => Promise<void>) | undefined;
   /** Called once, at the first close. */
   onClose: () => void;
 }
@@ -150,6 +152,7 @@ export class StreamHandle implements FileHandle {
     if (!this.options.access.writes) throw createError('HANDLE_READ_ONLY');
     const { line, stream } = this.options;
     await (line ?? stream).write(isJsonType(this.options.type()) ? completeJsonLines(data) : data);
+    await stream.whenSaved();
     return { written: data.length, position: stream.totalWritten };
   }
 
@@ -173,8 +176,10 @@ export class StreamHandle implements FileHandle {
     return target;
   }
 
+  /** Of a stream that is kept on disk: all that has been written is on the disk afterwards, whatever is promised otherwise. */
   async sync(): Promise<void> {
     this.checkOpen();
+    await this.options.sync?.();
   }
 
   async stat(): Promise<FileInfo> {

@@ -1,6 +1,6 @@
 /** Streams for protocols that create, append, number and close in one step: see the interface in fs. */
 import { type AppendId, MAX_CHUNK, type StreamIdentity } from '../../core/index.ts';
-import { forkStream, type Producers, RingStream, type StreamRules } from '../../core/internal.ts';
+import { forkStream, internalOf, type Producers, RingStream, type StreamRules } from '../../core/internal.ts';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type {
   AppendOutcome,
@@ -67,6 +67,11 @@ export class TableStore implements StreamStore {
     throw createError(this.owner.table.held.has(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
   }
 
+  /** The place of a stream among forks. */
+  nodeOf(entry: Entry): ForkNode {
+    return nodeOf(entry);
+  }
+
   // ── creating ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   async create(path: string, options: CreateStreamOptions): Promise<CreatedStream> {
@@ -76,6 +81,7 @@ export class TableStore implements StreamStore {
     const isUnclaimed = there !== undefined && owner.isUnclaimed(there);
     if (there !== undefined && !isUnclaimed) {
       requireSame(there, options);
+      await there.stream.whenSaved();
       return { stream: there.stream, settings: there.settings, isNew: false };
     }
     if (there === undefined) this.requireFree(path);
@@ -84,6 +90,7 @@ export class TableStore implements StreamStore {
         ? this.createPlain(path, options, there)
         : this.createFork(path, options, options.fork, there);
     const { settings, stream } = entry;
+    await stream.whenSaved();
     return { stream, settings, isNew: true };
   }
 
@@ -181,6 +188,12 @@ export class TableStore implements StreamStore {
   // ── appending ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   async append(path: string, append: WholeAppend): Promise<AppendOutcome> {
+    const outcome = await this.appendInMemory(path, append);
+    await internalOf(outcome.stream).whenSaved();
+    return outcome;
+  }
+
+  private async appendInMemory(path: string, append: WholeAppend): Promise<AppendOutcome> {
     let entry = this.entry(path);
     // One after the other, also where one has to wait: what is applied is known before the next is looked at.
     while (entry.facts?.waiting !== undefined) {
@@ -190,9 +203,9 @@ export class TableStore implements StreamStore {
     if (this.owner.isUnclaimed(entry)) this.owner.claim(entry, { type: append.type });
     const { stream } = entry;
     const { producer } = append;
-    if (stream.endReason !== undefined) {
+    if (stream.closedBy !== undefined) {
       if (this.isApplied(entry, producer)) return this.outcome(entry, producer, true);
-      if (producer === undefined && append.end && append.data.length === 0 && stream.endReason === 'ended') {
+      if (producer === undefined && append.end && append.data.length === 0 && stream.closedBy === 'ended') {
         this.owner.renew(entry);
         return this.outcome(entry, producer, false);
       }
@@ -226,7 +239,7 @@ export class TableStore implements StreamStore {
         facts.waiting = waiting;
         await waiting;
       }
-      attempt?.took(bytes.length, stream.endOffset);
+      attempt?.took(bytes.length, stream.writtenEnd);
       attempt?.complete();
     } catch (error) {
       attempt?.giveUp();
@@ -234,7 +247,10 @@ export class TableStore implements StreamStore {
     } finally {
       facts.waiting = undefined;
     }
-    if (seq !== undefined) facts.lastSeq = seq;
+    if (seq !== undefined) {
+      facts.lastSeq = seq;
+      entry.log?.factsChanged();
+    }
     if (end) endStream(entry);
     this.owner.renew(entry);
   }
@@ -312,7 +328,7 @@ function requireSame(entry: Entry, { end, fork, settings: asked = {} }: CreateSt
   }
   compare('ttl', facts.asked.ttl, asked.ttl);
   compare('expires_at', facts.asked.expiresAt, asked.expiresAt);
-  compare('closed', stream.endReason === 'ended', end);
+  compare('closed', stream.closedBy === 'ended', end);
   compare('fork source', facts.fork?.source, fork?.source);
   compare('fork sub-offset', facts.fork?.beyond ?? 0, fork?.beyond ?? 0);
   if (fork?.offset !== undefined && facts.fork !== undefined)

@@ -9,6 +9,7 @@ import { createError } from '../../errors/index.ts';
 import type { Account } from '../../fs/account.ts';
 import { parentPath } from '../../fs/path.ts';
 import type { StreamSettingsInForce } from '../../fs/stream-settings.ts';
+import type { LoggedStream } from '../../persist/index.ts';
 import type { Deadline } from './expiry.ts';
 import { type ForkNode, HeldNames } from './forks.ts';
 import { SortedPaths } from './sorted-paths.ts';
@@ -40,6 +41,8 @@ export interface Entry {
   node: ForkNode | undefined;
   /** Of those that were made or written through the store. */
   facts: StoreFacts | undefined;
+  /** What keeps it on disk, where that is asked for. */
+  log: LoggedStream | undefined;
   /** Whose it counts as. */
   readonly account: Account | undefined;
 }
@@ -161,6 +164,6 @@ function* ancestors(path: string): Generator<string> {
 
 /** What writers have begun is theirs to be seen: it comes before the end. */
 export function endStream({ lines, stream }: Entry, reason: EndReason = 'ended', status?: string): void {
-  if (stream.endReason === undefined) lines?.completeAll();
+  if (stream.closedBy === undefined) lines?.completeAll();
   stream.end(reason, status);
 }

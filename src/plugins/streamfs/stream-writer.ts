@@ -1,6 +1,7 @@
 /** A body on its way into a stream: each piece is appended as it comes. */
-import type { Stream } from '../../core/index.ts';
+import type { RingStream } from '../../core/internal.ts';
 import type { CloseOptions, FileWriter } from '../../fs/index.ts';
+import type { Durability } from '../../protocol/index.ts';
 import type { Line } from './stream-lines.ts';
 
 /** What a writer calls when it is done. */
@@ -16,10 +17,10 @@ export class StreamWriter implements FileWriter {
   endOffset: number;
   readonly generation: string;
   onStop: ((error: Error) => void) | undefined;
-  protected readonly stream: Stream;
+  protected readonly stream: RingStream;
   private owner: WriterOwner | undefined;
 
-  constructor(stream: Stream, owner: WriterOwner) {
+  constructor(stream: RingStream, owner: WriterOwner) {
     this.stream = stream;
     this.generation = stream.generation;
     this.endOffset = stream.endOffset;
@@ -41,7 +42,23 @@ export class StreamWriter implements FileWriter {
 
   async close({ end = false, endStatus }: CloseOptions = {}): Promise<void> {
     if (end) this.owner?.end(endStatus);
-    this.done();
+    const saved = this.stream.whenSaved();
+    if (saved === undefined) this.done();
+    else await this.doneWhen(saved);
+  }
+
+  /** It is on its way until what it wrote is as safe as the stream's log promises. */
+  private async doneWhen(saved: Promise<void>): Promise<void> {
+    try {
+      await saved;
+      this.took(0);
+    } finally {
+      this.done();
+    }
+  }
+
+  get durability(): Durability | undefined {
+    return this.stream.durability;
   }
 
   /** What has come stays (contract 72). */
@@ -61,7 +78,7 @@ export class LinesWriter extends StreamWriter {
   readonly keepsLines = true;
   private readonly line: Line;
 
-  constructor(stream: Stream, owner: WriterOwner, line: Line) {
+  constructor(stream: RingStream, owner: WriterOwner, line: Line) {
     super(stream, owner);
     this.line = line;
   }

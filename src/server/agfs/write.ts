@@ -182,10 +182,11 @@ async function openWriter({ caller, req, res, server }: Exchange, request: Write
 }
 
 function answer(exchange: Exchange, writer: FileWriter, written: number): void {
-  const { endOffset, generation, producer } = writer;
+  const { durability, endOffset, generation, producer } = writer;
   const headers = {
     ...(endOffset === undefined ? {} : { [HEADERS.streamEndOffset]: endOffset }),
     ...(generation === undefined ? {} : { [HEADERS.streamGeneration]: generation }),
+    ...(durability === undefined ? {} : { [HEADERS.streamDurable]: durability }),
     ...(producer === undefined ? {} : producerHeaders(producer)),
   };
   // Its body has been read to the end.

@@ -1,8 +1,9 @@
 /** What answers say of a stream. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { internalOf } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import type { StoredStream } from '../../fs/index.ts';
-import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
+import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
 import { durableOffset } from '../encoding/durable-offsets.ts';
 import { ANSWER_HEADERS, READ_HEADERS } from '../http/headers.ts';
 import { refusalHeaders } from '../ingest/producer-headers.ts';
@@ -29,6 +30,12 @@ export function tailHeaders(stored: StoredStream): OutgoingHttpHeaders {
     [H.nextOffset]: durableOffset(stream, stream.endOffset),
     ...(isClosed(stored) ? { [H.closed]: 'true' } : {}),
   };
+}
+
+/** What an acknowledgement of a write means, where its stream is kept on disk. */
+export function durabilityHeader({ stream }: StoredStream): OutgoingHttpHeaders {
+  const { durability } = internalOf(stream);
+  return durability === undefined ? {} : { [HEADERS.streamDurable]: durability };
 }
 
 export function sendEmpty(res: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {

@@ -6,7 +6,7 @@ import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
 import { forkDepth, isDurableOffset, MAX_FORK_DEPTH } from '../encoding/durable-offsets.ts';
 import { relativeTarget } from '../http/message-rules.ts';
 import type { Exchange } from '../http/route.ts';
-import { sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
+import { durabilityHeader, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { forkPointIn } from './position.ts';
 import { asksToClose, bodyOf, headerOf, lifetimeOf, producerOf, wholeOf } from './request.ts';
@@ -32,6 +32,7 @@ export async function create(exchange: Exchange, options: DurableStreamsOptions)
   sendEmpty(res, isNew ? 201 : 200, {
     'Content-Type': settings.type,
     ...tailHeaders({ settings, stream }),
+    ...durabilityHeader({ settings, stream }),
     ...(isNew ? { Location: locationOf(exchange) } : {}),
   });
 }
@@ -107,6 +108,7 @@ export async function append(exchange: Exchange): Promise<void> {
     const { isRepeated, producerSeq } = outcome;
     sendEmpty(res, producer === undefined || isRepeated || data.length === 0 ? 204 : 200, {
       ...tailHeaders(outcome),
+      ...durabilityHeader(outcome),
       ...(producer === undefined
         ? {}
         : { [HEADERS.producerEpoch]: producer.epoch, [HEADERS.producerSeq]: producerSeq ?? producer.seq }),

@@ -60,7 +60,7 @@ export class AppendTarget {
     const date = httpDate();
     if (date !== this.date) {
       this.date = date;
-      [this.before, this.behind] = writtenParts(this.length, this.appender.generation);
+      [this.before, this.behind] = writtenParts(this.length, this.appender.generation, this.appender.durability);
     }
     return this.before + this.appender.endOffset + this.behind;
   }

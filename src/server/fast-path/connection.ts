@@ -263,7 +263,8 @@ export class FastPathConnection implements Upload {
       const received = receiveBody(this.upload, writer);
       this.proceed();
       const written = await received;
-      this.answers.add(writtenParts(written, writer.generation!).join(String(writer.endOffset)));
+      const parts = writtenParts(written, writer.generation!, writer.durability);
+      this.answers.add(parts.join(String(writer.endOffset)));
       this.done();
     } catch (error) {
       this.refuse(error);

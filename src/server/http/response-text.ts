@@ -3,7 +3,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { StreamFSError } from '../../errors/index.ts';
-import { HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
+import { type Durability, HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { KEEP_ALIVE_TIMEOUT_MS, SecureSocket } from '../net/index.ts';
 import { ANSWER_HEADERS } from './headers.ts';
 import { errorBody, retryAfter } from './respond.ts';
@@ -38,11 +38,16 @@ export function canAnswer(socket: Duplex): boolean {
 }
 
 /** The answer to a write, split before and after the end offset, so that it is made once for many writes. */
-export function writtenParts(written: number, generation: string): [before: string, behind: string] {
+export function writtenParts(
+  written: number,
+  generation: string,
+  durability: Durability | undefined,
+): [before: string, behind: string] {
   const body = `${JSON.stringify({ message: `Written ${written} bytes` })}\n`;
   const text = headText(200, {
     'Content-Type': JSON_MEDIA_TYPE,
     [HEADERS.streamGeneration]: generation,
+    ...(durability === undefined ? {} : { [HEADERS.streamDurable]: durability }),
     'Content-Length': body.length,
     Connection: 'keep-alive',
     'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,

@@ -1,0 +1,39 @@
+import type { Durability } from '../protocol/words.ts';
+
+/**
+ * What follows a stream and keeps it elsewhere, such as on disk. Order stays decided by the append; a log comes behind.
+ *
+ *     floor of the ring        saved   readable            end
+ *        ▼                       ▼        ▼                 ▼
+ *     ───┼───────────────────────┼────────┼─────────────────┤
+ *         may leave the ring      stays    not told to readers
+ *
+ * A stream without a log pays one comparison for each append, and nothing for each delivered run.
+ */
+export interface StreamLog {
+  /** What {@link whenSaved} promises. */
+  readonly durability: Durability;
+  /**
+   * Up to where readers may be given bytes. What is behind might still be lost in a crash, and its offsets then mean
+   * other bytes.
+   */
+  readonly readable: number;
+  /** Whether readers may be told that the stream has ended: it would be so after a crash too. */
+  readonly isEndReadable: boolean;
+  /** Below it the ring may let go of bytes. */
+  readonly saved: number;
+  /** False while more waits to be saved than may: writers wait, until {@link whenRoom}. True where waiting is no use. */
+  readonly hasRoom: boolean;
+  /** Whether so many bytes more may be appended at once. */
+  takesAtOnce(length: number): boolean;
+  /** @throws where nothing can be saved, so that nothing must be appended */
+  requireWritable(): void;
+  /** @throws the same, and where so many bytes more are too many for a writer that does not wait */
+  requireRoom(length: number): void;
+  /** Something was appended, or the stream has ended: once for each time. */
+  changed(): void;
+  /** Calls `wake` once, when there may be room. */
+  whenRoom(wake: () => void): void;
+  /** Settles when all that has changed until now is as safe as was asked for; undefined where it is already. */
+  whenSaved(): Promise<void> | undefined;
+}

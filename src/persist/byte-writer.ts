@@ -1,0 +1,110 @@
+/** Bytes that are put together before they are written: whole numbers as short as they are, text, and other bytes. */
+
+const FIRST_CAPACITY = 4096;
+
+export class ByteWriter {
+  #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What has been put in so far; good until more is, or it is cleared. */
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** Takes everything behind `length` back. */
+  truncate(length: number): void {
+    this.#length = length;
+  }
+
+  /** Makes room, and gives where it begins: the caller fills it. */
+  reserve(length: number): number {
+    const at = this.#length;
+    const needed = at + length;
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+      this.#buffer.copy(larger, 0, 0, at);
+      this.#buffer = larger;
+    }
+    this.#length = needed;
+    return at;
+  }
+
+  byte(value: number): void {
+    const at = this.reserve(1);
+    this.#buffer[at] = value;
+  }
+
+  /** A whole number from 0 to 2^53 - 1: seven bits a byte, the lowest first. */
+  number(value: number): void {
+    let rest = value;
+    while (rest >= 128) {
+      this.byte((rest % 128) | 128);
+      rest = Math.floor(rest / 128);
+    }
+    this.byte(rest);
+  }
+
+  data(bytes: Uint8Array): void {
+    const at = this.reserve(bytes.length);
+    this.#buffer.set(bytes, at);
+  }
+
+  text(value: string): void {
+    const bytes = Buffer.from(value, 'utf8');
+    this.number(bytes.length);
+    this.data(bytes);
+  }
+}
+
+/** Reads what a {@link ByteWriter} wrote. @throws RangeError beyond the end: the bytes are not what they should be */
+export class ByteReader {
+  readonly #bytes: Buffer;
+  at: number;
+  readonly #end: number;
+
+  constructor(bytes: Buffer, at = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.at = at;
+    this.#end = end;
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.#end;
+  }
+
+  byte(): number {
+    if (this.at >= this.#end) throw new RangeError('bytes end too early');
+    return this.#bytes[this.at++]!;
+  }
+
+  number(): number {
+    let value = 0;
+    let factor = 1;
+    for (;;) {
+      const byte = this.byte();
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+      factor *= 128;
+      if (factor > 2 ** 53) throw new RangeError('a number is too long');
+    }
+  }
+
+  data(length: number): Buffer {
+    if (length > this.#end - this.at) throw new RangeError('bytes end too early');
+    const bytes = this.#bytes.subarray(this.at, this.at + length);
+    this.at += length;
+    return bytes;
+  }
+
+  text(): string {
+    return this.data(this.number()).toString('utf8');
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * One process for each directory. The file LOCK says whose it is; a process that has crashed has left its behind, and it
+ * is taken over. Whether its owner is alive is known on the same computer; of another, or another container, only from
+ * the file being touched again and again.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { open, readFile, rename, rm, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createError } from '../errors/index.ts';
+import { codeOf } from './disk.ts';
+import { LOCK_FILE } from './layout.ts';
+
+/** How often the owner touches the file, and after how long without that an owner elsewhere counts as dead. */
+const TOUCHED_EVERY_MS = 2000;
+const DEAD_AFTER_MS = 10_000;
+
+interface Owner {
+  id: string;
+  pid: number;
+  /** When the process started, as the kernel counts; empty where that is not known. */
+  started: string;
+  boot: string;
+  host: string;
+}
+
+/** What the running kernel calls itself; empty where that is not known. */
+export function bootId(): string {
+  return readOr('/proc/sys/kernel/random/boot_id', '');
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** The twenty-second field, counted from behind the name, which may have spaces in it. */
+function startOf(pid: number): string {
+  const stat = readOr(`/proc/${pid}/stat`, '');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+export class DirectoryLock {
+  readonly #path: string;
+  readonly #owner: Owner;
+  readonly #timer: NodeJS.Timeout;
+  readonly #onLost: () => void;
+
+  /**
+   * Takes the directory. Where it looks as if another process had it that cannot be asked, waits some seconds to see
+   * whether that is alive.
+   *
+   * @param onLost called where another process has taken it, which thinks that this one is dead
+   * @throws DISK_LOCKED; what the disk throws
+   */
+  static async take(directory: string, onLost: () => void): Promise<DirectoryLock> {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, LOCK_FILE);
+    const { pid } = process;
+    const owner: Owner = { id: randomUUID(), pid, started: startOf(pid), boot: bootId(), host: hostname() };
+    for (;;) {
+      if (await make(path, owner)) break;
+      const other = await readOwner(path);
+      if (other !== undefined && (await isAlive(path, other))) {
+        const known = `process ${other.pid} on ${other.host}`;
+        throw createError('DISK_LOCKED', { directory, owner: known });
+      }
+      await takeOver(path, other, owner.id);
+    }
+    return new DirectoryLock(path, owner, onLost);
+  }
+
+  private constructor(path: string, owner: Owner, onLost: () => void) {
+    this.#path = path;
+    this.#owner = owner;
+    this.#onLost = onLost;
+    this.#timer = setInterval(() => void this.#touch(), TOUCHED_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  async #touch(): Promise<void> {
+    const found = await readOwner(this.#path).catch(() => undefined);
+    if (found !== undefined && found.id !== this.#owner.id) {
+      clearInterval(this.#timer);
+      this.#onLost();
+      return;
+    }
+    const now = new Date();
+    await utimes(this.#path, now, now).catch(() => undefined);
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#timer);
+    const found = await readOwner(this.#path).catch(() => undefined);
+    if (found?.id === this.#owner.id) await rm(this.#path, { force: true });
+  }
+}
+
+async function make(path: string, owner: Owner): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx', 0o600);
+    await file.writeFile(JSON.stringify(owner)).finally(() => file.close());
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST') return false;
+    // On a full disk there may be a place for the name and none for what is in it.
+    if (code === 'ENOSPC' || code === 'EDQUOT') return true;
+    throw error;
+  }
+}
+
+/** Undefined where the file is gone again, or says nothing: its writer died, or had no room. */
+async function readOwner(path: string): Promise<Owner | undefined> {
+  try {
+    const owner: Partial<Owner> = JSON.parse(await readFile(path, 'utf8'));
+    return typeof owner.pid === 'number' && typeof owner.id === 'string' ? (owner as Owner) : undefined;
+  } catch (error) {
+    if (codeOf(error) === undefined || codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function isAlive(path: string, { boot, host, pid, started }: Owner): Promise<boolean> {
+  if (host === hostname()) {
+    if (boot !== bootId()) return false;
+    // With another start time it is another process with the same number.
+    return isRunning(pid) && startOf(pid) === started;
+  }
+  const before = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  for (let waited = 0; waited < DEAD_AFTER_MS; waited += TOUCHED_EVERY_MS / 4) {
+    await delay(TOUCHED_EVERY_MS / 4);
+    const now = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    if (now === undefined) return false;
+    if (now !== before) return true;
+  }
+  return false;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+/** Of several that take over at once, one moves the file of the dead away; the others find another file, or none. */
+async function takeOver(path: string, dead: Owner | undefined, id: string): Promise<void> {
+  const aside = `${path}.${id}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  const moved = await readOwner(aside);
+  // It was another's, made in between: it gets its place back.
+  if (moved !== undefined && moved.id !== dead?.id) await rename(aside, path);
+  else await rm(aside, { force: true });
+}

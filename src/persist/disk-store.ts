@@ -1,0 +1,879 @@
+/**
+ * The log of all streams of a mount. Whatever happens to any of them in a turn of the event loop becomes one write to the
+ * journal; while that is under way the next fills up. Long bytes go straight from memory into a segment of their stream
+ * first, and the journal only says so.
+ *
+ *     append ─► ring ─► (end of the turn) round: segments ─► journal ─► [sync] ─► readers, acknowledgements
+ *
+ * Journals do not grow for ever: what of an old one still counts is moved, into segments or into the newest journal, a
+ * little with each round; then the state is written, and the old one goes.
+ */
+import type { RingStream } from '../core/internal.ts';
+import { newGeneration } from '../core/internal.ts';
+import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
+import type { Logger } from '../log/index.ts';
+import type { Durability } from '../protocol/index.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { codeOf, type Disk, isFull, replaceFile, writeAll } from './disk.ts';
+import { FilePool } from './file-pool.ts';
+import { KnownStream } from './known-stream.ts';
+import { DATA_DIRECTORY, JOURNAL_DIRECTORY, journalPath, openLayout, STATE_FILE, segmentPath } from './layout.ts';
+import { LoggedStream, type LogStore, type Round, type StreamOwner } from './logged-stream.ts';
+import { LogReading } from './reading.ts';
+import { beginRecord, endRecord, RECORD } from './record.ts';
+import { type Opening, type Recovery, recover, type StateBegin, tidy } from './recovery.ts';
+import { newRound } from './round.ts';
+import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
+import { durabilityOf, type SyncPolicy } from './sync-policy.ts';
+import {
+  type Change,
+  type Extent,
+  type LoggedIdentity,
+  type Place,
+  putChunks,
+  putEnd,
+  putFacts,
+  putFloor,
+  putIdentity,
+  putProducers,
+  putRemoved,
+  putSegment,
+  putTime,
+} from './update.ts';
+
+export interface DiskStoreOptions {
+  disk: Disk;
+  sync: SyncPolicy;
+  /** What the running kernel calls itself; empty where that is not known: then each crash counts as a power cut. */
+  boot: string;
+  logger: Logger;
+  /** Bytes of one stream, and of all, that may wait to be written. */
+  maxStreamBacklog: number;
+  maxBacklog: number;
+  /** Bytes that journals may take before what counts of them is moved. */
+  maxJournal: number;
+  /** Bytes of a segment, after which another is begun. */
+  maxSegment: number;
+  /** Files that may be open at once. */
+  maxFiles: number;
+}
+
+export const DEFAULT_SIZES = {
+  maxStreamBacklog: 8 * 1024 * 1024,
+  maxBacklog: 64 * 1024 * 1024,
+  maxJournal: 64 * 1024 * 1024,
+  maxSegment: 64 * 1024 * 1024,
+  maxFiles: 256,
+} as const;
+
+/** From so many bytes in a turn on, a stream's go into its segment at once. */
+const DIRECT_BYTES = 64 * 1024;
+/** A tail of so many bytes is copied from journal to journal rather than given a segment. */
+const SMALL_TAIL_BYTES = 4 * 1024;
+/** What a round moves beside what it writes. */
+const MOVED_IN_A_ROUND = { bytes: 4 * 1024 * 1024, streams: 256 } as const;
+const RETRY_MS = 1000;
+/** Segments that are written or synced at once: the threads are not the log's alone. */
+const AT_ONCE = 2;
+
+/** What a stream adds to a round. */
+interface Plan {
+  log: LoggedStream;
+  /** Bytes that are in no file yet, and where they are. */
+  fresh: Source | undefined;
+  change: Change;
+  isRemoval: boolean;
+  isForSegment: boolean;
+  /** Where its record begins and ends in the batch. */
+  at: number;
+  to: number;
+}
+
+interface Journal {
+  number: number;
+  length: number;
+}
+
+/** What can be told of a log. */
+export interface DiskStats {
+  state: 'ok' | 'full' | 'failed';
+  backlog: number;
+  journalBytes: number;
+  segmentBytes: number;
+  /** Since the start. */
+  rounds: number;
+  writtenBytes: number;
+  syncs: number;
+  syncSeconds: number;
+  recoverySeconds: number;
+  damages: number;
+  openFiles: number;
+}
+
+export class DiskStore implements LogStore {
+  readonly readsAhead: boolean;
+  readonly durability: Durability;
+  readonly maxBacklog: number;
+  readonly maxStreamBacklog: number;
+  readonly reading: LogReading;
+  backlog = 0;
+  isClosed = false;
+  fault: StreamFSError | undefined;
+
+  readonly #options: DiskStoreOptions;
+  readonly #disk: Disk;
+  readonly #salt: number;
+  readonly #pool: FilePool;
+  readonly #logs = new Map<number, LoggedStream>();
+  readonly #found: Map<number, KnownStream>;
+  /** Of those found, which go on under another generation. */
+  readonly #renewed = new Set<KnownStream>();
+  /** Streams of which the log knows. */
+  readonly #written = new Set<number>();
+  #nextStream: number;
+  #sequence: number;
+  /** Of the record behind the last round that is whole. */
+  #wholeSequence: number;
+  #journal: Journal;
+  /** Older journals, of which something may still count. */
+  readonly #older: Journal[];
+  readonly #damaged = new Set<number>();
+  /** Journals below it are on their way out; 0: none is. */
+  #leaving = 0;
+  #checkpoint: Promise<void> | undefined;
+  /** What of the journals counted after the last checkpoint. */
+  #liveBytes = 0;
+
+  #dirty = new Set<LoggedStream>();
+  #moving: LoggedStream[] = [];
+  #next: Round | undefined;
+  #running: Promise<void> | undefined;
+  #roomWaiters: (() => void)[] = [];
+  readonly #batch = new ByteWriter();
+
+  /** Written to since the last sync. */
+  #unsynced = new Set<string>();
+  #isDataDirectoryDue = false;
+  #isJournalDirectoryDue = false;
+  #syncing: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** All records up to here are on the disk; and as far as the journal says so. */
+  #synced: number;
+  #saidSynced: number;
+  /** Files that go when it is on the disk that they are not needed. */
+  #garbage: string[] = [];
+  #openingDue: Opening | undefined;
+  readonly #stats = { rounds: 0, writtenBytes: 0, syncs: 0, syncSeconds: 0, recoverySeconds: 0, damages: 0 };
+
+  /**
+   * Opens the log in a directory, and puts together what it holds.
+   *
+   * @throws DISK_FORMAT; what the disk throws
+   */
+  static async open(options: DiskStoreOptions): Promise<DiskStore> {
+    const began = performance.now();
+    const { disk, logger } = options;
+    const salt = await openLayout(disk);
+    const recovery = await recover(disk, salt);
+    for (const damage of recovery.damages) logger.error('the log is damaged', { directory: disk.name, damage });
+    await tidy(disk, recovery);
+    const store = new DiskStore(options, salt, recovery);
+    store.#renewGenerations(recovery);
+    if (recovery.isStateDue) await store.#replaceState(store.#begin);
+    // Before anything else is written; on a full disk as soon as there is room.
+    await store.#round();
+    const { cutBytes, damages, isClean, readBytes, streams } = recovery;
+    store.#stats.recoverySeconds = (performance.now() - began) / 1000;
+    store.#stats.damages = damages.length;
+    const facts = { directory: disk.name, streams: streams.size, clean: isClean, journalBytes: readBytes, cutBytes };
+    logger.info('log opened', { ...facts, milliseconds: Math.round(store.#stats.recoverySeconds * 1000) });
+    return store;
+  }
+
+  private constructor(options: DiskStoreOptions, salt: number, recovery: Recovery) {
+    this.#options = options;
+    this.#disk = options.disk;
+    this.#salt = salt;
+    this.readsAhead = options.sync.name === 'none';
+    this.durability = durabilityOf(options.sync);
+    this.maxBacklog = options.maxBacklog;
+    this.maxStreamBacklog = options.maxStreamBacklog;
+    this.#pool = new FilePool(options.disk, options.maxFiles);
+    this.reading = new LogReading(this.#pool, salt);
+    this.#found = recovery.streams;
+    this.#nextStream = recovery.nextStream;
+    this.#sequence = recovery.sequence;
+    this.#wholeSequence = recovery.sequence;
+    this.#synced = recovery.sequence - 1;
+    this.#saidSynced = this.#synced;
+    this.#older = [...recovery.older.map((number) => ({ number, length: 0 })), ...recovery.journals];
+    for (const damage of recovery.damages) {
+      const number = /^journal\/0*(\d+)\.log/.exec(damage)?.[1];
+      if (number !== undefined) this.#damaged.add(Number(number));
+    }
+    this.#journal = { number: (this.#older.at(-1)?.number ?? 0) + 1, length: 0 };
+    this.#openingDue = { boot: options.boot, sync: options.sync.name };
+    if (options.sync.name === 'interval') {
+      this.#timer = setInterval(() => void this.sync().catch(() => undefined), options.sync.interval);
+      this.#timer.unref();
+    }
+  }
+
+  /**
+   * Where readers may have been given bytes that are lost now, offsets would come to mean other bytes: such streams go on
+   * under another generation. Of one that had ended nothing is lost, or its end would be.
+   */
+  #renewGenerations({ hasLostRecords, isClean, lastOpening }: Recovery): void {
+    if (isClean) return;
+    // Where it is not known how the log was opened, not even that was written.
+    const { boot, sync } = lastOpening ?? { boot: '', sync: 'none' };
+    const isPowerCut = boot === '' || boot !== this.#options.boot;
+    if (!hasLostRecords && (sync === 'always' || (sync === 'interval' && !isPowerCut))) return;
+    for (const known of this.#found.values()) {
+      if (known.end !== undefined) continue;
+      known.identity = { ...known.identity, generation: newGeneration() };
+      this.#renewed.add(known);
+    }
+    const facts = { directory: this.#disk.name, streams: this.#renewed.size };
+    if (this.#renewed.size > 0)
+      this.#options.logger.warn('streams may have lost their last bytes: they go on as others', facts);
+  }
+
+  /** What was found, for its owner to make streams of: each is to be adopted. */
+  get found(): Iterable<KnownStream> {
+    return this.#found.values();
+  }
+
+  get stats(): DiskStats {
+    let segmentBytes = 0;
+    for (const { known } of this.#logs.values()) for (const { length } of known.segments) segmentBytes += length;
+    return {
+      ...this.#stats,
+      state: this.fault === undefined ? 'ok' : this.fault.code === 'DISK_FULL' ? 'full' : 'failed',
+      backlog: this.backlog,
+      journalBytes: this.#journalBytes,
+      segmentBytes,
+      openFiles: this.#pool.size,
+    };
+  }
+
+  get #journalBytes(): number {
+    return this.#older.reduce((sum, { length }) => sum + length, this.#journal.length);
+  }
+
+  // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Keeps a stream from now on, with what its ring has. */
+  attach(stream: RingStream, path: string, owner: StreamOwner): LoggedStream {
+    const { ring } = stream;
+    const start: Place = { offset: ring.floor, chunks: ring.isEmpty ? ring.chunkCount : stream.chunksAt(ring.floor) };
+    const { generation, origin, createdAt, firstOffset } = stream;
+    const identity: LoggedIdentity = { path, generation, firstOffset, createdAt, origin };
+    const known = new KnownStream(this.#nextStream++, identity, start);
+    const log = new LoggedStream(this, known, stream, owner, true);
+    this.#logs.set(known.id, log);
+    stream.attachLog(log);
+    log.count();
+    log.touch();
+    return log;
+  }
+
+  /** Goes on with a stream that was found, which has been made again. */
+  adopt(known: KnownStream, stream: RingStream, owner: StreamOwner): LoggedStream {
+    const log = new LoggedStream(this, known, stream, owner, false);
+    this.#found.delete(known.id);
+    this.#logs.set(known.id, log);
+    this.#written.add(known.id);
+    stream.attachLog(log);
+    return log;
+  }
+
+  /** @throws where nothing can be written, so that no stream must be made */
+  requireWritable(): void {
+    if (this.fault !== undefined) throw this.fault;
+  }
+
+  // ── for the streams ────────────────────────────────────────────────────────────────────────────────────────────
+
+  markDirty(log: LoggedStream): Round {
+    this.#dirty.add(log);
+    this.#next ??= newRound();
+    this.#schedule();
+    return this.#next;
+  }
+
+  whenRoom(wake: () => void): void {
+    this.#roomWaiters.push(wake);
+  }
+
+  #wakeWriters(): void {
+    const woken = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const wake of woken) wake();
+  }
+
+  // ── rounds ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #schedule(): void {
+    if (this.#running !== undefined || this.isClosed || this.fault !== undefined) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    // All of this turn first.
+    await endOfTurn();
+    while (this.fault === undefined && this.#dirty.size > 0) {
+      await this.#round();
+      this.#planCheckpoint();
+      await endOfTurn();
+    }
+  }
+
+  /** Writes what has happened to the streams since the last round. What fails is written again with the next. */
+  async #round(only?: (log: LoggedStream) => boolean): Promise<boolean> {
+    const round = this.#next ?? newRound();
+    this.#next = undefined;
+    let logs = [...this.#dirty];
+    if (only !== undefined) logs = logs.filter(only);
+    for (const log of logs) this.#dirty.delete(log);
+    if (this.#dirty.size > 0) this.#next = newRound();
+    for (const log of this.#dirty) log.round = this.#next;
+    this.#batch.clear();
+    const sequence = this.#sequence;
+    const { length, number } = this.#journal;
+    this.#encodeControl();
+    const plans = logs.map((log) => this.#plan(log)).filter((plan) => plan !== undefined);
+    try {
+      await this.#writeRound(plans);
+    } catch (error) {
+      this.#sequence = sequence;
+      await this.#failed(error, round, logs, { number, length });
+      return false;
+    }
+    this.#openingDue = undefined;
+    this.#renewed.clear();
+    this.#wholeSequence = this.#sequence;
+    for (const plan of plans) this.#commit(plan, number, length);
+    // With syncs in intervals it goes with the next.
+    if (this.#timer === undefined && this.#garbage.length > 0) void this.sync().catch(() => undefined);
+    for (const log of logs) if (log.round === round) log.round = undefined;
+    this.#stats.rounds++;
+    round.resolve();
+    for (const log of logs) log.stream.logMoved();
+    this.#wakeWriters();
+    return true;
+  }
+
+  /** What has happened to a stream, as it is now: nothing may happen to it meanwhile. */
+  #plan(log: LoggedStream): Plan | undefined {
+    const { known, owner, stream } = log;
+    const isNew = !this.#written.has(known.id);
+    if (log.isRemoved) {
+      if (isNew) {
+        this.#left(log);
+        return undefined;
+      }
+      return { log, fresh: undefined, change: emptyChange(), isRemoval: true, isForSegment: false, at: 0, to: 0 };
+    }
+    const change = emptyChange();
+    if (log.isIdentityDue) {
+      change.identity = isNew ? known.identity : { ...known.identity, generation: stream.generation };
+      if (isNew) change.floor = known.floor;
+    }
+    if (log.areFactsDue) change.facts = owner.facts();
+    log.areFactsDue = false;
+    const producers = owner.producers();
+    if (producers !== undefined) {
+      const changed = producers.takeChanged();
+      const records = log.areAllProducersDue ? producers.records() : changed;
+      log.areAllProducersDue = false;
+      if (records.length > 0) change.producers = { forgottenTo: producers.forgottenTo, records };
+    }
+    if (stream.closedBy === 'ended' && known.end === undefined) {
+      change.end = { reason: 'ended', status: stream.endStatus };
+    }
+    if (stream.modifiedAt !== known.modifiedAt) change.modifiedAt = stream.modifiedAt;
+    const fresh = log.pending > 0 ? sourceIn(stream, known.reach) : undefined;
+    const isForSegment =
+      log.pending >= DIRECT_BYTES || (log.isMoveDue && known.tailBytes + log.pending > SMALL_TAIL_BYTES);
+    const plan: Plan = { log, fresh, change, isRemoval: false, isForSegment, at: 0, to: 0 };
+    if (!isForSegment && !log.isMoveDue) this.#encode(plan, fresh);
+    return plan;
+  }
+
+  async #writeRound(plans: readonly Plan[]): Promise<void> {
+    const long = plans.filter((plan) => !plan.isRemoval && plan.to === 0);
+    await atOnce(long, AT_ONCE, (plan) => this.#writeLong(plan));
+    for (const plan of plans) if (plan.isRemoval) this.#encodeRemoval(plan);
+    const { bytes } = this.#batch;
+    if (bytes.length === 0) return;
+    const path = journalPath(this.#journal.number);
+    const isAlways = this.#options.sync.name === 'always';
+    const { length } = this.#journal;
+    // A journal that another follows must be whole: so all that is on the disk is always a beginning of all there was.
+    if (isAlways || length === 0) await this.#alone(() => this.#syncFiles());
+    await this.#pool.use(path, 'write', (file) => writeAll(file, [bytes], length));
+    // Only now: a sync that is under way may have passed over it.
+    this.#unsynced.add(path);
+    this.#isJournalDirectoryDue ||= length === 0;
+    if (isAlways) await this.sync(this.#sequence - 1);
+    this.#journal.length += bytes.length;
+    this.#stats.writtenBytes += bytes.length;
+  }
+
+  /** A stream of which bytes go into a segment, or move: what lies in journals comes before what is fresh. */
+  async #writeLong(plan: Plan): Promise<void> {
+    const { log, fresh } = plan;
+    const sources = await this.#tailOf(log);
+    if (!plan.isForSegment) {
+      // A tail of several parts becomes one.
+      const [first] = sources;
+      if (first === undefined) this.#encode(plan, fresh);
+      else this.#encode(plan, joined(first, [...sources, ...(fresh === undefined ? [] : [fresh])]));
+      return;
+    }
+    if (fresh !== undefined) sources.push(fresh);
+    const { maxSegment } = this.#options;
+    const segments = await writeSegments(log.known, sources, { maxSegment, pool: this.#pool, salt: this.#salt });
+    for (const { base, length } of segments) {
+      if (!log.known.segments.some((known) => known.base === base)) this.#isDataDirectoryDue = true;
+      this.#unsynced.add(segmentPath(log.known.id, base));
+      this.#stats.writtenBytes += length - (log.known.segments.find((known) => known.base === base)?.length ?? 0);
+    }
+    plan.change.segments = segments;
+    this.#encode(plan, undefined);
+  }
+
+  /** What of a stream lies in journals. What cannot be read is lost. */
+  async #tailOf({ known }: LoggedStream): Promise<Source[]> {
+    const sources: Source[] = [];
+    const lost = new Set<Extent>();
+    for (const extent of known.tail) {
+      const { offset } = extent.from;
+      const found = await this.reading.at(known, offset);
+      if (found.kind === 'chunks') sources.push(sourceOf(found, found.data));
+      else {
+        lost.add(extent);
+        const facts = { stream: known.identity.path, from: offset, to: found.to.offset };
+        this.#options.logger.error('bytes of a stream cannot be read any more', facts);
+      }
+    }
+    if (lost.size > 0) known.tail = known.tail.filter((extent) => !lost.has(extent));
+    return sources;
+  }
+
+  #encode(plan: Plan, bytes: Source | undefined): void {
+    const { change, log } = plan;
+    const batch = this.#batch;
+    plan.at = beginRecord(batch, { type: RECORD.update, stream: log.known.id, sequence: this.#sequence++ });
+    if (change.identity !== undefined) putIdentity(batch, change.identity);
+    if (change.floor !== undefined) putFloor(batch, change.floor);
+    if (change.facts !== undefined) putFacts(batch, change.facts);
+    for (const segment of change.segments) putSegment(batch, segment);
+    if (bytes !== undefined) {
+      change.bytes = { from: bytes.from, lengths: bytes.lengths };
+      putChunks(batch, bytes);
+      let { offset: to } = bytes.from;
+      for (const length of bytes.lengths) to += length;
+      for (const part of bytes.partsOf(bytes.from.offset, to)) batch.data(part);
+    }
+    if (change.producers !== undefined) putProducers(batch, change.producers);
+    if (change.end !== undefined) putEnd(batch, change.end);
+    if (change.modifiedAt !== undefined) putTime(batch, change.modifiedAt);
+    endRecord(batch, plan.at, this.#salt);
+    plan.to = batch.length;
+  }
+
+  #encodeRemoval(plan: Plan): void {
+    const batch = this.#batch;
+    const { known } = plan.log;
+    plan.at = beginRecord(batch, { type: RECORD.update, stream: known.id, sequence: this.#sequence++ });
+    putRemoved(batch);
+    endRecord(batch, plan.at, this.#salt);
+    plan.to = batch.length;
+  }
+
+  /** What the log says of itself. That it was opened stands behind generations that are new with that. */
+  #encodeControl(): void {
+    const opening = this.#openingDue;
+    if (opening !== undefined) {
+      for (const { id, identity } of this.#renewed) this.#encodeIdentity(id, identity);
+      this.#put(RECORD.open, { ...opening, upTo: this.#synced });
+    } else if (this.#synced > this.#saidSynced) this.#put(RECORD.synced, { upTo: this.#synced });
+    else return;
+    this.#saidSynced = this.#synced;
+  }
+
+  #encodeIdentity(id: number, identity: LoggedIdentity): void {
+    const at = beginRecord(this.#batch, { type: RECORD.update, stream: id, sequence: this.#sequence++ });
+    putIdentity(this.#batch, identity);
+    endRecord(this.#batch, at, this.#salt);
+  }
+
+  #put(type: number, body: object): void {
+    const at = beginRecord(this.#batch, { type, stream: 0, sequence: this.#sequence++ });
+    this.#batch.data(Buffer.from(JSON.stringify(body)));
+    endRecord(this.#batch, at, this.#salt);
+  }
+
+  /** A record is written: what it says is known. */
+  #commit(plan: Plan, journal: number, base: number): void {
+    const { at, change, log, to } = plan;
+    const { known } = log;
+    if (plan.isRemoval) {
+      for (const { base: from } of known.segments) this.#discard(segmentPath(known.id, from));
+      this.#left(log);
+      return;
+    }
+    this.#written.add(known.id);
+    log.isIdentityDue = false;
+    log.isMoveDue = false;
+    const before = known.reach.offset;
+    known.apply(change, { journal, position: base + at, length: to - at });
+    this.backlog -= known.reach.offset - before;
+  }
+
+  #left(log: LoggedStream): void {
+    log.leave();
+    this.#logs.delete(log.known.id);
+    this.#written.delete(log.known.id);
+    log.stream.logMoved();
+  }
+
+  /** A file is needed no more, once that is on the disk. */
+  #discard(path: string): void {
+    this.#garbage.push(path);
+    this.#unsynced.delete(path);
+    this.#pool.drop(path);
+    this.reading.forget(path);
+  }
+
+  async #removeGarbage(paths: readonly string[]): Promise<void> {
+    for (const path of paths) await this.#disk.remove(path).catch(() => undefined);
+  }
+
+  // ── faults ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #failed(error: unknown, round: Round, logs: LoggedStream[], journal: Journal): Promise<void> {
+    for (const log of logs) {
+      log.areFactsDue = true;
+      log.areAllProducersDue = true;
+      if (!log.isGone) this.#dirty.add(log);
+    }
+    let fault = this.#faultOf(error);
+    if (fault.code === 'DISK_FULL') this.#saidSynced = -1;
+    try {
+      // Nothing of it counts. What a crash finds of it all the same was appended, and not acknowledged.
+      await this.#pool.use(journalPath(journal.number), 'write', (file) => file.truncate(journal.length));
+    } catch (truncation) {
+      if (!isFull(truncation)) fault = this.#faultOf(truncation);
+    }
+    this.#setFault(fault);
+    round.reject(fault);
+  }
+
+  /** Writes nothing any more: what is there may be another's. */
+  giveUp(reason: string): void {
+    this.#setFault(createError('DISK_FAILED', { directory: this.#disk.name, reason }));
+  }
+
+  #faultOf(error: unknown): StreamFSError {
+    if (isStreamFSError(error, 'DISK_FAILED')) return error;
+    const directory = this.#disk.name;
+    if (isFull(error)) return createError('DISK_FULL', { directory });
+    const reason = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
+    return createError('DISK_FAILED', { directory, reason });
+  }
+
+  #setFault(fault: StreamFSError): void {
+    const isNew = this.fault?.code !== fault.code;
+    this.fault = fault;
+    if (isNew) this.#options.logger.error('the log cannot be written', { code: fault.code, error: fault.message });
+    // Nobody knows when what waits will be written: whoever waits for it is told now.
+    this.#next?.reject(fault);
+    this.#next = newRound();
+    for (const log of this.#dirty) log.round = this.#next;
+    this.#wakeWriters();
+    if (fault.code !== 'DISK_FULL' || this.isClosed) return;
+    this.#retry ??= setTimeout(() => void this.#tryAgain(), RETRY_MS);
+    this.#retry.unref();
+  }
+
+  /** Looks whether there is room again: what takes least and frees most comes first. */
+  async #tryAgain(): Promise<void> {
+    this.#retry = undefined;
+    if (this.fault?.code !== 'DISK_FULL' || this.#running !== undefined) return;
+    this.#running = (async () => {
+      const removed = [...this.#dirty].some(({ isRemoved }) => isRemoved);
+      if (removed && (await this.#round(({ isRemoved }) => isRemoved))) await this.sync();
+      if (!(await this.#round())) return;
+      this.fault = undefined;
+      this.#options.logger.info('the log can be written again', { directory: this.#disk.name });
+      this.#wakeWriters();
+    })()
+      .catch((error: unknown) => this.#setFault(this.#faultOf(error)))
+      .finally(() => {
+        this.#running = undefined;
+        if (this.fault === undefined) this.#schedule();
+        else this.#setFault(this.fault);
+      });
+    await this.#running;
+  }
+
+  // ── syncing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Makes sure that all that is written is on the disk.
+   *
+   * @param upTo the sequence of the last record that is whole: a round may be under way
+   */
+  sync(upTo = this.#wholeSequence - 1): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#unsynced.size === 0 && this.#garbage.length === 0) return;
+      const began = performance.now();
+      const garbage = this.#garbage.splice(0);
+      await this.#syncFiles();
+      this.#synced = Math.max(this.#synced, upTo);
+      this.#stats.syncs++;
+      this.#stats.syncSeconds += (performance.now() - began) / 1000;
+      await this.#removeGarbage(garbage);
+    });
+  }
+
+  /** One sync at a time: who finds nothing left to sync must not think that it is done. */
+  #alone(work: () => Promise<void>): Promise<void> {
+    const done = this.#syncing.then(work);
+    this.#syncing = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Segments first: what a journal says of them must be true. */
+  async #syncFiles(): Promise<void> {
+    if (this.fault?.code === 'DISK_FAILED') throw this.fault;
+    const paths = [...this.#unsynced];
+    this.#unsynced.clear();
+    const isSegment = (path: string) => path.startsWith(DATA_DIRECTORY);
+    const isDataDirectoryDue = this.#isDataDirectoryDue;
+    const isJournalDirectoryDue = this.#isJournalDirectoryDue;
+    this.#isDataDirectoryDue = false;
+    this.#isJournalDirectoryDue = false;
+    try {
+      await this.#syncAll(paths.filter(isSegment));
+      if (isDataDirectoryDue) await this.#disk.syncDirectory(DATA_DIRECTORY);
+      await this.#syncAll(paths.filter((path) => !isSegment(path)));
+      if (isJournalDirectoryDue) await this.#disk.syncDirectory(JOURNAL_DIRECTORY);
+    } catch (error) {
+      // The kernel may have thrown away what it could not write: nobody can know what is on the disk now.
+      const reason = `a sync failed (${codeOf(error) ?? String(error)})`;
+      this.#setFault(createError('DISK_FAILED', { directory: this.#disk.name, reason }));
+      throw this.fault ?? error;
+    }
+  }
+
+  #syncAll(paths: readonly string[]): Promise<void> {
+    return atOnce(paths, AT_ONCE, async (path) => {
+      try {
+        await this.#pool.use(path, 'read', (file) => file.sync());
+      } catch (error) {
+        // It has been removed meanwhile.
+        if (codeOf(error) !== 'ENOENT') throw error;
+      }
+    });
+  }
+
+  // ── old journals ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  #planCheckpoint(): void {
+    if (this.fault !== undefined || this.#checkpoint !== undefined) return;
+    if (this.#leaving > 0) {
+      this.#moveSome();
+      return;
+    }
+    const { maxJournal } = this.#options;
+    if (this.#journalBytes > Math.max(maxJournal, 4 * this.#liveBytes)) this.#beginLeaving();
+  }
+
+  /** Begins a new journal: what still counts of the others is moved from now on. */
+  #beginLeaving(): void {
+    this.#leaving = this.#journal.number + 1;
+    this.#older.push(this.#journal);
+    this.#journal = { number: this.#leaving, length: 0 };
+    this.#moving = [...this.#logs.values()].filter((log) => this.#hasOldTail(log));
+    this.#moveSome();
+  }
+
+  #hasOldTail({ known: { tail } }: LoggedStream): boolean {
+    return tail.length > 0 && tail[0]!.journal < this.#leaving;
+  }
+
+  /** Has the next round move some, or writes the state where all is moved. */
+  #moveSome(): void {
+    let bytes = 0;
+    let streams = 0;
+    for (let log = this.#moving.at(-1); log !== undefined; log = this.#moving.at(-1)) {
+      if (bytes >= MOVED_IN_A_ROUND.bytes || streams >= MOVED_IN_A_ROUND.streams) return;
+      this.#moving.pop();
+      if (log.isGone || !this.#hasOldTail(log)) continue;
+      bytes += log.known.tailBytes;
+      streams++;
+      log.isMoveDue = true;
+      log.touch();
+    }
+    if (streams > 0 || [...this.#dirty].some((log) => this.#hasOldTail(log))) return;
+    const left = [...this.#logs.values()].filter((log) => this.#hasOldTail(log));
+    // Those whose move did not come about are tried again.
+    if (left.length > 0) {
+      this.#moving = left;
+      return;
+    }
+    this.#checkpoint = this.#writeState().finally(() => {
+      this.#checkpoint = undefined;
+    });
+  }
+
+  /** What is known now, so that the older journals are needed no more. Rounds go on meanwhile. */
+  async #writeState(): Promise<void> {
+    const { length, number } = this.#journal;
+    const old = this.#older.filter((journal) => journal.number < number);
+    let size: number;
+    try {
+      size = await this.#replaceState(this.#begin);
+    } catch (error) {
+      // The journals stay; it is tried again when they have grown.
+      this.#options.logger.warn('the state of the log could not be written', { error: String(error) });
+      this.#liveBytes = this.#journalBytes;
+      this.#leaving = 0;
+      return;
+    }
+    this.#liveBytes = size + length;
+    this.#leaving = 0;
+    for (const journal of old) {
+      const path = journalPath(journal.number);
+      this.#unsynced.delete(path);
+      this.#pool.drop(path);
+      this.#older.splice(this.#older.indexOf(journal), 1);
+      const isDamaged = this.#damaged.has(journal.number);
+      const gone = isDamaged ? this.#disk.rename(path, `${path}.damaged`) : this.#disk.remove(path);
+      await gone.catch(() => undefined);
+    }
+  }
+
+  /** Where journals begin that a state that is written now says nothing of. */
+  get #begin(): StateBegin {
+    const { length, number } = this.#journal;
+    return {
+      ...{ journal: number, position: length, sequence: this.#sequence, nextStream: this.#nextStream },
+      opening: this.#openingDue === undefined ? { boot: this.#options.boot, sync: this.#options.sync.name } : undefined,
+    };
+  }
+
+  /** Gives how long the state is. */
+  async #replaceState(begin: StateBegin): Promise<number> {
+    const state = this.#encodeState(begin);
+    const journal = journalPath(begin.journal);
+    // It must be there: that a journal is missing is an error.
+    await this.#pool.use(journal, 'write', async () => this.#unsynced.add(journal));
+    this.#isJournalDirectoryDue = true;
+    await this.sync();
+    await replaceFile(this.#disk, STATE_FILE, [state]);
+    return state.length;
+  }
+
+  #encodeState(begin: StateBegin): Buffer {
+    const writer = new ByteWriter();
+    let sequence = 0;
+    const put = (type: number, stream: number, body: () => void) => {
+      const at = beginRecord(writer, { type, stream, sequence: sequence++ });
+      body();
+      endRecord(writer, at, this.#salt);
+    };
+    put(RECORD.stateBegin, 0, () => writer.data(Buffer.from(JSON.stringify(begin))));
+    for (const known of this.#found.values()) put(RECORD.state, known.id, () => known.put(writer));
+    for (const log of this.#logs.values()) {
+      const { known, owner } = log;
+      if (!this.#written.has(known.id)) continue;
+      const producers = owner.producers();
+      known.keepProducers(new Set(producers?.records().map(({ id }) => id)));
+      put(RECORD.state, known.id, () => known.put(writer));
+    }
+    put(RECORD.stateEnd, 0, () => undefined);
+    return Buffer.from(writer.bytes);
+  }
+
+  // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Writes what waits, as far as that is possible, and says that all is in order. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    clearTimeout(this.#retry);
+    while (this.#running !== undefined) await this.#running;
+    if (this.#dirty.size > 0 && this.fault?.code !== 'DISK_FAILED' && (await this.#round())) this.fault = undefined;
+    await this.#checkpoint;
+    try {
+      if (this.fault === undefined) await this.#closeInOrder();
+    } catch (error) {
+      this.#setFault(this.#faultOf(error));
+    }
+    this.isClosed = true;
+    clearTimeout(this.#retry);
+    this.#wakeWriters();
+    for (const log of this.#logs.values()) log.stream.logMoved();
+    await this.#pool.closeAll();
+  }
+
+  async #closeInOrder(): Promise<void> {
+    await this.sync();
+    this.#batch.clear();
+    this.#put(RECORD.closed, { upTo: this.#synced });
+    const path = journalPath(this.#journal.number);
+    const { bytes } = this.#batch;
+    const { length } = this.#journal;
+    await this.#pool.use(path, 'write', (file) => writeAll(file, [bytes], length));
+    this.#unsynced.add(path);
+    this.#journal.length += bytes.length;
+    this.#wholeSequence = this.#sequence;
+    await this.sync();
+  }
+}
+
+function emptyChange(): Change {
+  return { segments: [], isRemoved: false, extents: [] };
+}
+
+/** Several that follow one another, as one. */
+function joined(first: Source, sources: readonly Source[]): Source {
+  const lengths = sources.flatMap((source) => [...source.lengths]);
+  return {
+    from: first.from,
+    lengths,
+    partsOf: () =>
+      sources.flatMap((source) => {
+        let { offset: to } = source.from;
+        for (const length of source.lengths) to += length;
+        return source.partsOf(source.from.offset, to);
+      }),
+  };
+}
+
+/** All of them, so many at a time. The first error is thrown when none is under way any more. */
+async function atOnce<T>(items: readonly T[], max: number, work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const errors: unknown[] = [];
+  const worker = async () => {
+    while (next < items.length && errors.length === 0) {
+      const item = items[next++]!;
+      await work(item).catch((error: unknown) => errors.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(max, items.length) }, worker));
+  if (errors.length > 0) throw errors[0];
+}
+
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -1,0 +1,85 @@
+/** Files that are open, of which there may be only so many: the one not used for longest is closed for another. */
+import type { Disk, DiskFile, OpenMode } from './disk.ts';
+
+interface Pooled {
+  file: Promise<DiskFile>;
+  isReadOnly: boolean;
+  users: number;
+  /** It is to be closed when nobody uses it any more. */
+  isDropped: boolean;
+}
+
+export class FilePool {
+  readonly #disk: Disk;
+  readonly #max: number;
+  readonly #files = new Map<string, Pooled>();
+
+  constructor(disk: Disk, max: number) {
+    this.#disk = disk;
+    this.#max = max;
+  }
+
+  /** Files that are open now. */
+  get size(): number {
+    return this.#files.size;
+  }
+
+  /** Does something with a file, which stays open at least until that is done. */
+  async use<T>(path: string, mode: OpenMode, work: (file: DiskFile) => Promise<T>): Promise<T> {
+    let pooled = this.#files.get(path);
+    if (pooled?.isReadOnly && mode !== 'read') {
+      this.drop(path);
+      pooled = undefined;
+    }
+    pooled ??= this.#open(path, mode);
+    // Behind the others.
+    this.#files.delete(path);
+    this.#files.set(path, pooled);
+    pooled.users++;
+    try {
+      return await work(await pooled.file);
+    } finally {
+      pooled.users--;
+      this.#closeIfUnused(pooled);
+      this.#trim();
+    }
+  }
+
+  #open(path: string, mode: OpenMode): Pooled {
+    const file = this.#disk.open(path, mode);
+    const pooled: Pooled = { file, isReadOnly: mode === 'read', users: 0, isDropped: false };
+    file.catch(() => {
+      if (this.#files.get(path) === pooled) this.#files.delete(path);
+    });
+    return pooled;
+  }
+
+  #trim(): void {
+    if (this.#files.size <= this.#max) return;
+    for (const [path, pooled] of this.#files) {
+      if (this.#files.size <= this.#max) return;
+      if (pooled.users === 0) this.drop(path);
+    }
+  }
+
+  /** Closes a file as soon as nobody uses it. */
+  drop(path: string): void {
+    const pooled = this.#files.get(path);
+    if (pooled === undefined) return;
+    this.#files.delete(path);
+    pooled.isDropped = true;
+    this.#closeIfUnused(pooled);
+  }
+
+  #closeIfUnused({ file, isDropped, users }: Pooled): void {
+    if (isDropped && users === 0) file.then((open) => open.close()).catch(ignore);
+  }
+
+  async closeAll(): Promise<void> {
+    const open = [...this.#files.values()];
+    this.#files.clear();
+    await Promise.all(open.map(({ file }) => file.then((one) => one.close()).catch(ignore)));
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,129 @@
+/** What a log knows of a stream: who it is, where its bytes lie, and what else has to outlive the process. */
+import type { ProducerRecord } from '../core/internal.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import {
+  type Change,
+  type Extent,
+  type LoggedEnd,
+  type LoggedIdentity,
+  type Place,
+  placeBehind,
+  putEnd,
+  putExtent,
+  putFacts,
+  putFloor,
+  putIdentity,
+  putProducers,
+  putReach,
+  putSegment,
+  putTime,
+  type Segment,
+} from './update.ts';
+
+/** Where a record of a journal lies. */
+export interface JournalPlace {
+  journal: number;
+  position: number;
+  length: number;
+}
+
+export class KnownStream {
+  readonly id: number;
+  identity: LoggedIdentity;
+  facts = '';
+  /** Oldest first; each begins where the one before ends, unless something was lost between. */
+  segments: Segment[] = [];
+  /** Bytes that lie in journals, behind those in segments. */
+  tail: Extent[] = [];
+  /** The oldest that is kept. */
+  floor: Place;
+  /** Behind the last byte. */
+  reach: Place;
+  end: LoggedEnd | undefined;
+  modifiedAt: number;
+  forgottenTo = 0;
+  readonly producers = new Map<string, ProducerRecord>();
+
+  constructor(id: number, identity: LoggedIdentity, start: Place) {
+    this.id = id;
+    this.identity = identity;
+    this.floor = start;
+    this.reach = start;
+    this.modifiedAt = identity.createdAt;
+  }
+
+  /** Behind the last byte in a segment. */
+  get spilled(): Place {
+    return this.segments.at(-1)?.to ?? this.tail[0]?.from ?? this.reach;
+  }
+
+  get tailBytes(): number {
+    const [first] = this.tail;
+    return first === undefined ? 0 : this.reach.offset - first.from.offset;
+  }
+
+  /** Applies what a record says. Where its bytes lie in a journal, `place` says where. */
+  apply(update: Change, place: JournalPlace): void {
+    const { bytes, end, extents, facts, floor, identity, modifiedAt, producers, reach, segments } = update;
+    if (identity !== undefined) this.identity = identity;
+    if (facts !== undefined) this.facts = facts;
+    for (const segment of segments) this.putSegment(segment);
+    if (bytes !== undefined) this.putExtent({ from: bytes.from, to: placeBehind(bytes), ...place });
+    for (const extent of extents) this.putExtent(extent);
+    if (producers !== undefined) {
+      this.forgottenTo = producers.forgottenTo;
+      for (const record of producers.records) this.producers.set(record.id, record);
+    }
+    if (end !== undefined) this.end = end;
+    if (modifiedAt !== undefined) this.modifiedAt = modifiedAt;
+    if (reach !== undefined) this.reach = reach;
+    if (floor !== undefined) this.dropBelow(floor);
+  }
+
+  /** Bytes at a place: what was known from there on lies here now. */
+  private putExtent(extent: Extent): void {
+    while (this.tail.length > 0 && this.tail.at(-1)!.from.offset >= extent.from.offset) this.tail.pop();
+    this.tail.push(extent);
+    if (extent.to.offset > this.reach.offset) this.reach = extent.to;
+  }
+
+  /** A segment has come, or has grown: what it reaches over lies in no journal any more. */
+  private putSegment(segment: Segment): void {
+    const last = this.segments.at(-1);
+    if (last !== undefined && last.base === segment.base) this.segments.pop();
+    this.segments.push(segment);
+    this.tail = this.tail.filter(({ to }) => to.offset > segment.to.offset);
+    if (segment.to.offset > this.reach.offset) this.reach = segment.to;
+  }
+
+  /** Forgets what lies below; gives the segments that are needed no more. */
+  dropBelow(floor: Place): Segment[] {
+    if (floor.offset > this.floor.offset) this.floor = floor;
+    const dropped: Segment[] = [];
+    while (this.segments.length > 0 && this.segments[0]!.to.offset <= this.floor.offset) {
+      dropped.push(this.segments.shift()!);
+    }
+    while (this.tail.length > 0 && this.tail[0]!.to.offset <= this.floor.offset) this.tail.shift();
+    return dropped;
+  }
+
+  /** Forgets producers that are not remembered any more. */
+  keepProducers(ids: ReadonlySet<string>): void {
+    for (const id of this.producers.keys()) if (!ids.has(id)) this.producers.delete(id);
+  }
+
+  /** All of it, as parts of a record. */
+  put(writer: ByteWriter): void {
+    putIdentity(writer, this.identity);
+    putReach(writer, this.reach);
+    putFloor(writer, this.floor);
+    for (const segment of this.segments) putSegment(writer, segment);
+    for (const extent of this.tail) putExtent(writer, extent);
+    if (this.producers.size > 0 || this.forgottenTo > 0) {
+      putProducers(writer, { forgottenTo: this.forgottenTo, records: [...this.producers.values()] });
+    }
+    putFacts(writer, this.facts);
+    if (this.end !== undefined) putEnd(writer, this.end);
+    putTime(writer, this.modifiedAt);
+  }
+}

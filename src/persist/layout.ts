@@ -1,0 +1,97 @@
+/**
+ * Where things are in the directory of a log:
+ *
+ *     FORMAT                          which version, and the salt of the checksums
+ *     LOCK                            whose it is now
+ *     state                           all that was known when the oldest journal began
+ *     journal/0000000007.log          what has happened since, of all streams
+ *     data/00000000002a-00000000000f4240.seg   bytes of stream 0x2a from offset 0xf4240 on
+ */
+import { randomInt } from 'node:crypto';
+import { createError } from '../errors/index.ts';
+import { type Disk, readWhole, replaceFile } from './disk.ts';
+
+export const STATE_FILE = 'state';
+export const JOURNAL_DIRECTORY = 'journal';
+export const DATA_DIRECTORY = 'data';
+const FORMAT_FILE = 'FORMAT';
+export const LOCK_FILE = 'LOCK';
+const FORMAT = 'streamfs-log 1';
+
+export function journalPath(number: number): string {
+  return `${JOURNAL_DIRECTORY}/${String(number).padStart(10, '0')}.log`;
+}
+
+/** The numbers of the journals there are, in order. */
+export async function journalNumbers(disk: Disk): Promise<number[]> {
+  const names = await disk.list(JOURNAL_DIRECTORY);
+  const numbers = names.flatMap((name) => {
+    const match = /^(\d{10})\.log$/.exec(name);
+    return match === null ? [] : [Number(match[1])];
+  });
+  return numbers.sort((a, b) => a - b);
+}
+
+export function segmentPath(stream: number, base: number): string {
+  return `${DATA_DIRECTORY}/${hex(stream, 12)}-${hex(base, 16)}.seg`;
+}
+
+/** Which stream and offset a name in the data directory means; undefined for any other file. */
+export function segmentOf(name: string): { stream: number; base: number } | undefined {
+  const match = /^([0-9a-f]{12})-([0-9a-f]{16})\.seg$/.exec(name);
+  if (match === null) return undefined;
+  return { stream: Number.parseInt(match[1]!, 16), base: Number.parseInt(match[2]!, 16) };
+}
+
+function hex(number: number, digits: number): string {
+  return number.toString(16).padStart(digits, '0');
+}
+
+/**
+ * Makes the directory a log, or finds that it is one. Gives the salt of its checksums.
+ *
+ * @throws DISK_FORMAT for a directory that holds something else, or a log of another version: nothing is touched then
+ */
+export async function openLayout(disk: Disk): Promise<number> {
+  const found = await readWhole(disk, FORMAT_FILE);
+  if (found === undefined) return makeLayout(disk);
+  const text = found.toString('utf8');
+  const match = /^streamfs-log 1\nsalt ([0-9a-f]{8})\n$/.exec(text);
+  if (match !== null) {
+    await makeDirectories(disk);
+    return Number.parseInt(match[1]!, 16);
+  }
+  const [version = ''] = text.split('\n');
+  const reason = version.startsWith('streamfs-log ')
+    ? `it is a log of the version "${version.slice(0, 40)}", and this program knows "${FORMAT}": use a newer one`
+    : 'its file FORMAT says nothing that this program knows';
+  throw createError('DISK_FORMAT', { directory: disk.name, reason });
+}
+
+async function makeLayout(disk: Disk): Promise<number> {
+  await disk.makeDirectory('');
+  const names = (await disk.list('')).filter(
+    (name) => name !== LOCK_FILE && !name.endsWith('.new') && name !== 'lost+found',
+  );
+  const isBegun = names.every((name) => name === JOURNAL_DIRECTORY || name === DATA_DIRECTORY);
+  if (!isBegun) {
+    const reason = `it holds other files (such as ${names[0]}), and no log`;
+    throw createError('DISK_FORMAT', { directory: disk.name, reason });
+  }
+  await makeDirectories(disk);
+  if ((await journalNumbers(disk)).length > 0) {
+    throw createError('DISK_FORMAT', {
+      directory: disk.name,
+      reason: 'it has journals, and its file FORMAT is missing',
+    });
+  }
+  const salt = randomInt(1, 2 ** 32 - 1);
+  await replaceFile(disk, FORMAT_FILE, [Buffer.from(`${FORMAT}\nsalt ${hex(salt, 8)}\n`)]);
+  return salt;
+}
+
+async function makeDirectories(disk: Disk): Promise<void> {
+  await disk.makeDirectory(JOURNAL_DIRECTORY);
+  await disk.makeDirectory(DATA_DIRECTORY);
+  await disk.syncDirectory('');
+}

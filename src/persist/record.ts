@@ -1,0 +1,150 @@
+/**
+ * The frame that everything in a log stands in, in journals and in segments alike:
+ *
+ *      0  magic     u32   "SFL1"
+ *      4  checksum  u32   CRC-32 of all that follows
+ *      8  length    u32   of the whole record
+ *     12  type      u8
+ *     13  (zero)    u8
+ *     14  stream    u48   its number in this log; 0 where it is about none
+ *     20  sequence  u48   counts up over all journals; in a segment and in the state from 0
+ *     26  (zero)    u16
+ *     28  body
+ *
+ * A record is good where it fits, its checksum is right and its sequence comes next: so neither a tail of zeros nor what a
+ * block of the disk held before is taken for one. Numbers are little-endian. The checksum begins with the salt of the log, a
+ * random number: so bytes that a writer has made up to look like a record are none.
+ */
+import { crc32 } from 'node:zlib';
+import type { ByteWriter } from './byte-writer.ts';
+
+export const HEADER_BYTES = 28;
+const MAGIC = Buffer.from('SFL1', 'latin1');
+const MAGIC_NUMBER = MAGIC.readUInt32LE(0);
+const CHECKED_FROM = 8;
+
+export const RECORD = {
+  /** A process has opened the log: what it is told by says what a crash of it may cost. */
+  open: 1,
+  /** What has happened to a stream in one turn. */
+  update: 2,
+  /** All up to a sequence is on the disk, not only written. */
+  synced: 3,
+  /** The log was closed in order. */
+  closed: 4,
+  /** Bytes of a stream, in a segment. */
+  block: 5,
+  /** All that is known of a stream, in the state. */
+  state: 6,
+  /** The beginning and the end of the state. */
+  stateBegin: 7,
+  stateEnd: 8,
+} as const;
+
+export interface Frame {
+  type: number;
+  stream: number;
+  sequence: number;
+}
+
+/** Begins a record; {@link endRecord} is to follow. Gives where it begins. */
+export function beginRecord(writer: ByteWriter, { type, stream, sequence }: Frame): number {
+  const at = writer.reserve(HEADER_BYTES);
+  const { bytes } = writer;
+  bytes.fill(0, at, at + HEADER_BYTES);
+  bytes.writeUInt32LE(MAGIC_NUMBER, at);
+  bytes[at + 12] = type;
+  bytes.writeUIntLE(stream, at + 14, 6);
+  bytes.writeUIntLE(sequence, at + 20, 6);
+  return at;
+}
+
+/** @param rest what follows the record's beginning, and lies elsewhere */
+export function endRecord(writer: ByteWriter, at: number, salt: number, rest: readonly Uint8Array[] = []): void {
+  const { bytes } = writer;
+  let length = bytes.length - at;
+  for (const part of rest) length += part.length;
+  bytes.writeUInt32LE(length, at + 8);
+  let checksum = crc32(bytes.subarray(at + CHECKED_FROM), salt);
+  for (const part of rest) checksum = crc32(part, checksum);
+  bytes.writeUInt32LE(checksum, at + 4);
+}
+
+export interface FoundRecord extends Frame {
+  /** Where it lies in its file, and how long it is. */
+  position: number;
+  length: number;
+}
+
+/** The header at a position, whether its record is good or not; undefined where there is none. */
+export function headerAt(bytes: Buffer, at: number): (Frame & { length: number }) | undefined {
+  if (at + HEADER_BYTES > bytes.length || bytes.readUInt32LE(at) !== MAGIC_NUMBER) return undefined;
+  const length = bytes.readUInt32LE(at + 8);
+  if (length < HEADER_BYTES) return undefined;
+  return {
+    type: bytes[at + 12]!,
+    stream: bytes.readUIntLE(at + 14, 6),
+    sequence: bytes.readUIntLE(at + 20, 6),
+    length,
+  };
+}
+
+/** The record at a position; undefined where there is none, or one that is damaged. */
+export function recordAt(bytes: Buffer, at: number, salt: number): FoundRecord | undefined {
+  const header = headerAt(bytes, at);
+  if (header === undefined || at + header.length > bytes.length) return undefined;
+  const checksum = crc32(bytes.subarray(at + CHECKED_FROM, at + header.length), salt);
+  return checksum === bytes.readUInt32LE(at + 4) ? { ...header, position: at } : undefined;
+}
+
+/** Where a record might begin next, from `at` on; -1 where none does. */
+function nextMagic(bytes: Buffer, at: number): number {
+  return bytes.indexOf(MAGIC, at);
+}
+
+interface Damage {
+  from: number;
+  to: number;
+  /** The sequence that was expected there. */
+  sequence: number;
+}
+
+export interface Scan {
+  records: FoundRecord[];
+  /** Places between good records. */
+  damages: Damage[];
+  /** Behind the last good record. */
+  end: number;
+  /** The sequence that comes next. */
+  next: number;
+}
+
+/**
+ * All good records from a position on. Behind a damaged one they are looked for, and found by magic, checksum and a
+ * sequence that is later.
+ *
+ * @param expected the sequence of the first; undefined: whatever it has
+ */
+export function scanRecords(bytes: Buffer, from: number, salt: number, expected?: number): Scan {
+  const records: FoundRecord[] = [];
+  const damages: Damage[] = [];
+  let next = expected ?? -1;
+  let end = from;
+  for (let at = from; at < bytes.length; ) {
+    const record = recordAt(bytes, at, salt);
+    const isLater = record !== undefined && (next < 0 || record.sequence >= next);
+    if (!isLater) {
+      at = nextMagic(bytes, at + 1);
+      if (at < 0) break;
+      continue;
+    }
+    if (at > end || (next >= 0 && record.sequence > next)) {
+      damages.push({ from: end, to: at, sequence: Math.max(0, next) });
+    }
+    records.push(record);
+    next = record.sequence + 1;
+    at += record.length;
+    end = at;
+  }
+  return { records, damages, end, next: Math.max(0, next) };
+}

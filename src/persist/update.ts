@@ -1,0 +1,291 @@
+/**
+ * What a record says of a stream: parts, each with a byte that says what it is. All that happened in a turn stands in one
+ * record, so that a crash leaves all of it or nothing: bytes, and the producer whose append they were.
+ *
+ * | part | what follows |
+ * |---|---|
+ * | 1 identity | path, generation, first offset, time of creation, where it is a fork its origin (as JSON) |
+ * | 2 bytes | first offset, chunks before it, number of chunks, their lengths, the bytes |
+ * | 3 segment | base, chunks before it, length of its file, offset and chunks behind its last byte |
+ * | 4 producers | up to where forgotten ones have written, number of producers; of each id, epoch, expected, applied, end offset |
+ * | 5 facts | what the owner of the stream keeps with it (as JSON) |
+ * | 6 end | reason and status (as JSON) |
+ * | 7 removed | |
+ * | 8 time | of the last change, in milliseconds since 1970 |
+ * | 9 extent | in the state: bytes that lie in a journal: offset and chunks before them and behind them, number of the journal, position and length of the record |
+ * | 10 floor | the oldest offset kept, chunks before it |
+ * | 11 reach | in the state: offset and chunks behind the last byte |
+ */
+import type { EndReason, StreamOrigin } from '../core/index.ts';
+import type { ProducerRecord } from '../core/internal.ts';
+import { ByteReader, type ByteWriter } from './byte-writer.ts';
+
+const PART = {
+  identity: 1,
+  bytes: 2,
+  segment: 3,
+  producers: 4,
+  facts: 5,
+  end: 6,
+  removed: 7,
+  time: 8,
+  extent: 9,
+  floor: 10,
+  reach: 11,
+} as const;
+
+export interface LoggedIdentity {
+  path: string;
+  generation: string;
+  firstOffset: number;
+  createdAt: number;
+  origin?: StreamOrigin | undefined;
+}
+
+/** A place in a stream: an offset, and how many chunks ended before it. */
+export interface Place {
+  offset: number;
+  chunks: number;
+}
+
+/** A file of bytes of one stream. */
+export interface Segment {
+  /** Of its first byte. */
+  readonly base: number;
+  readonly chunks: number;
+  /** Of the file, as far as it counts. */
+  length: number;
+  /** Behind its last byte. */
+  to: Place;
+}
+
+/** Bytes that lie in a journal. */
+export interface Extent {
+  readonly from: Place;
+  readonly to: Place;
+  readonly journal: number;
+  readonly position: number;
+  readonly length: number;
+}
+
+export interface LoggedEnd {
+  reason: EndReason;
+  status?: string | undefined;
+}
+
+/** Chunks that lie together. */
+export interface Chunks {
+  from: Place;
+  /** Of each chunk, in bytes. */
+  lengths: readonly number[];
+}
+
+export interface LoggedChunks extends Chunks {
+  data: Buffer;
+}
+
+export interface LoggedProducers {
+  forgottenTo: number;
+  records: readonly ProducerRecord[];
+}
+
+export interface Update {
+  identity?: LoggedIdentity | undefined;
+  bytes?: LoggedChunks | undefined;
+  segments: Segment[];
+  producers?: LoggedProducers | undefined;
+  facts?: string | undefined;
+  end?: LoggedEnd | undefined;
+  isRemoved: boolean;
+  modifiedAt?: number | undefined;
+  extents: Extent[];
+  floor?: Place | undefined;
+  reach?: Place | undefined;
+}
+
+/** The same without the bytes themselves. */
+export type Change = Omit<Update, 'bytes'> & { bytes?: Chunks | undefined };
+
+// ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function putIdentity(writer: ByteWriter, identity: LoggedIdentity): void {
+  writer.byte(PART.identity);
+  writer.text(identity.path);
+  writer.text(identity.generation);
+  writer.number(identity.firstOffset);
+  writer.number(identity.createdAt);
+  writer.text(identity.origin === undefined ? '' : JSON.stringify(identity.origin));
+}
+
+/** The beginning of the part; the bytes themselves are to follow. */
+export function putChunks(writer: ByteWriter, { from, lengths }: Chunks): void {
+  writer.byte(PART.bytes);
+  putPlace(writer, from);
+  writer.number(lengths.length);
+  for (const length of lengths) writer.number(length);
+}
+
+export function putSegment(writer: ByteWriter, { base, chunks, length, to }: Segment): void {
+  writer.byte(PART.segment);
+  writer.number(base);
+  writer.number(chunks);
+  writer.number(length);
+  putPlace(writer, to);
+}
+
+export function putProducers(writer: ByteWriter, { forgottenTo, records }: LoggedProducers): void {
+  writer.byte(PART.producers);
+  writer.number(forgottenTo);
+  writer.number(records.length);
+  for (const { id, epoch, expected, applied, endOffset } of records) {
+    writer.text(id);
+    for (const value of [epoch, expected, applied, endOffset]) writer.number(value);
+  }
+}
+
+export function putFacts(writer: ByteWriter, facts: string): void {
+  writer.byte(PART.facts);
+  writer.text(facts);
+}
+
+export function putEnd(writer: ByteWriter, end: LoggedEnd): void {
+  writer.byte(PART.end);
+  writer.text(JSON.stringify(end));
+}
+
+export function putRemoved(writer: ByteWriter): void {
+  writer.byte(PART.removed);
+}
+
+export function putTime(writer: ByteWriter, modifiedAt: number): void {
+  writer.byte(PART.time);
+  writer.number(modifiedAt);
+}
+
+export function putExtent(writer: ByteWriter, { from, to, journal, position, length }: Extent): void {
+  writer.byte(PART.extent);
+  putPlace(writer, from);
+  putPlace(writer, to);
+  for (const value of [journal, position, length]) writer.number(value);
+}
+
+export function putFloor(writer: ByteWriter, floor: Place): void {
+  writer.byte(PART.floor);
+  putPlace(writer, floor);
+}
+
+export function putReach(writer: ByteWriter, reach: Place): void {
+  writer.byte(PART.reach);
+  putPlace(writer, reach);
+}
+
+function putPlace(writer: ByteWriter, { offset, chunks }: Place): void {
+  writer.number(offset);
+  writer.number(chunks);
+}
+
+// ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** @throws RangeError, SyntaxError for a body that is none: its checksum was right, so a newer version has written it */
+export function readUpdate(bytes: Buffer, from: number, to: number): Update {
+  const reader = new ByteReader(bytes, from, to);
+  const update: Update = { segments: [], isRemoved: false, extents: [] };
+  while (!reader.isAtEnd) readPart(reader, update);
+  return update;
+}
+
+function readPart(reader: ByteReader, update: Update): void {
+  const part = reader.byte();
+  switch (part) {
+    case PART.identity:
+      update.identity = readIdentity(reader);
+      break;
+    case PART.bytes:
+      update.bytes = readChunks(reader);
+      break;
+    case PART.segment: {
+      const [base, chunks, length] = [reader.number(), reader.number(), reader.number()];
+      update.segments.push({ base, chunks, length, to: readPlace(reader) });
+      break;
+    }
+    case PART.producers:
+      update.producers = readProducers(reader);
+      break;
+    case PART.facts:
+      update.facts = reader.text();
+      break;
+    case PART.end:
+      update.end = JSON.parse(reader.text());
+      break;
+    case PART.removed:
+      update.isRemoved = true;
+      break;
+    case PART.time:
+      update.modifiedAt = reader.number();
+      break;
+    case PART.extent:
+      update.extents.push({
+        from: readPlace(reader),
+        to: readPlace(reader),
+        journal: reader.number(),
+        position: reader.number(),
+        length: reader.number(),
+      });
+      break;
+    case PART.floor:
+      update.floor = readPlace(reader);
+      break;
+    case PART.reach:
+      update.reach = readPlace(reader);
+      break;
+    default:
+      throw new RangeError(`a record has a part of the unknown kind ${part}`);
+  }
+}
+
+function readIdentity(reader: ByteReader): LoggedIdentity {
+  const [path, generation] = [reader.text(), reader.text()];
+  const [firstOffset, createdAt] = [reader.number(), reader.number()];
+  const origin = reader.text();
+  return { path, generation, firstOffset, createdAt, origin: origin === '' ? undefined : JSON.parse(origin) };
+}
+
+function readChunks(reader: ByteReader): LoggedChunks {
+  const from = readPlace(reader);
+  const count = reader.number();
+  const lengths: number[] = [];
+  let total = 0;
+  for (let index = 0; index < count; index++) {
+    const length = reader.number();
+    lengths.push(length);
+    total += length;
+  }
+  return { from, lengths, data: reader.data(total) };
+}
+
+function readProducers(reader: ByteReader): LoggedProducers {
+  const forgottenTo = reader.number();
+  const count = reader.number();
+  const records: ProducerRecord[] = [];
+  for (let index = 0; index < count; index++) {
+    records.push({
+      id: reader.text(),
+      epoch: reader.number(),
+      expected: reader.number(),
+      applied: reader.number(),
+      endOffset: reader.number(),
+    });
+  }
+  return { forgottenTo, records };
+}
+
+function readPlace(reader: ByteReader): Place {
+  return { offset: reader.number(), chunks: reader.number() };
+}
+
+/** Where chunks end that begin at a place. */
+export function placeBehind({ from, lengths }: Chunks): Place {
+  let { offset } = from;
+  for (const length of lengths) offset += length;
+  return { offset, chunks: from.chunks + lengths.length };
+}

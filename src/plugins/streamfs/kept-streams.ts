@@ -1,0 +1,112 @@
+/**
+ * The streams of a mount that are kept on disk: the log they stand in, what stands there of each beside its bytes, and how
+ * they are made again from it.
+ */
+import type { RingStream } from '../../core/internal.ts';
+import type { PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
+import { bootId, DEFAULT_SIZES, DirectoryLock, DiskStore, type KnownStream, NodeDisk } from '../../persist/index.ts';
+import type { PersistSettings } from './settings.ts';
+import type { StoreFacts } from './stream-store.ts';
+import type { Entry } from './stream-table.ts';
+
+/** What is kept of a stream for its file system. */
+export interface KeptFacts {
+  /** Where they are not its mount's: what is not given is left out. */
+  settings?: Partial<StreamSettingsInForce> | undefined;
+  store?: Omit<StoreFacts, 'waiting'> | undefined;
+  /** Of a fork: the paths of its source, of the source of that, and so on. */
+  sources?: string[] | undefined;
+}
+
+export class KeptStreams {
+  readonly store: DiskStore;
+  private readonly lock: DirectoryLock;
+
+  /** @throws DISK_LOCKED, DISK_FORMAT; what the disk throws */
+  static async open(
+    { directory, sync }: PersistSettings,
+    logger: PluginLogger,
+    maxMemory: number,
+  ): Promise<KeptStreams> {
+    let store: DiskStore | undefined;
+    const lock = await DirectoryLock.take(directory, () => store?.giveUp('another process has taken its directory'));
+    try {
+      // What waits to be written cannot give way to anything: all of it must fit beside what can.
+      const maxBacklog = Math.min(DEFAULT_SIZES.maxBacklog, maxMemory / 8);
+      store = await DiskStore.open({
+        disk: new NodeDisk(directory),
+        ...{ sync, boot: bootId(), logger },
+        ...DEFAULT_SIZES,
+        maxBacklog,
+        maxStreamBacklog: Math.min(DEFAULT_SIZES.maxStreamBacklog, maxBacklog),
+      });
+      return new KeptStreams(store, lock);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(store: DiskStore, lock: DirectoryLock) {
+    this.store = store;
+    this.lock = lock;
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+    await this.lock.release();
+  }
+
+  /** Keeps a stream from now on. */
+  keep(entry: Entry, ofMount: StreamSettingsInForce): void {
+    entry.log = this.store.attach(entry.stream, entry.path, ownerOf(entry, ofMount));
+  }
+
+  /** Goes on with one that was found. */
+  adopt(known: KnownStream, entry: Entry, ofMount: StreamSettingsInForce): void {
+    entry.log = this.store.adopt(known, entry.stream, ownerOf(entry, ofMount));
+  }
+
+  /**
+   * Puts the newest bytes of a stream into its ring, as they were.
+   *
+   * @param wanted how many of them
+   */
+  async fill(known: KnownStream, stream: RingStream, wanted: number): Promise<void> {
+    const { floor, reach } = known;
+    let at = Math.max(floor.offset, reach.offset - wanted);
+    let isBegun = false;
+    while (at < reach.offset) {
+      const found = await this.store.reading.at(known, at);
+      if (found.kind === 'chunks') {
+        if (!isBegun || stream.writtenEnd < found.from.offset) {
+          stream.skipTo(found.from.offset, found.from.chunks - stream.chunksAt(stream.writtenEnd));
+        }
+        isBegun = true;
+        let from = 0;
+        for (const length of found.lengths) {
+          stream.restoreChunk(found.data.subarray(from, from + length));
+          from += length;
+        }
+      }
+      at = found.to.offset;
+    }
+    if (stream.writtenEnd < reach.offset || !isBegun) {
+      stream.skipTo(reach.offset, reach.chunks - stream.chunksAt(stream.writtenEnd));
+    }
+  }
+}
+
+function ownerOf(entry: Entry, ofMount: StreamSettingsInForce) {
+  return { facts: () => JSON.stringify(factsOf(entry, ofMount)), producers: () => entry.producers };
+}
+
+function factsOf({ facts, node, settings }: Entry, ofMount: StreamSettingsInForce): KeptFacts {
+  const sources: string[] = [];
+  for (let source = node?.source; source !== undefined; source = source.source) sources.push(source.path);
+  return {
+    settings: settings === ofMount ? undefined : settings,
+    store: facts === undefined ? undefined : { asked: facts.asked, fork: facts.fork, lastSeq: facts.lastSeq },
+    sources: sources.length === 0 ? undefined : sources,
+  };
+}

@@ -1,0 +1,249 @@
+/** What goes wrong with a disk, and what becomes of streams, writers and readers then. */
+import { describe, expect, it } from 'vitest';
+import { RingStream, StreamRules } from '../../src/core/internal.ts';
+import { DiskStore } from '../../src/persist/disk-store.ts';
+import type { LoggedStream } from '../../src/persist/logged-stream.ts';
+import type { SyncPolicy } from '../../src/persist/sync-policy.ts';
+import { recorder } from '../app/recorder.ts';
+import { waitFor } from '../e2e/harness/wait.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+
+const rules = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000 });
+const always: SyncPolicy = { name: 'always', interval: 0 };
+
+async function openStore(disk: SimulatedDisk, sizes: { maxFiles?: number; maxJournal?: number } = {}) {
+  const log = recorder();
+  const store = await DiskStore.open({
+    ...{ disk, sync: always, boot: 'one', logger: log },
+    ...{ maxStreamBacklog: 200_000, maxBacklog: 400_000, maxJournal: 1_000_000, maxSegment: 1_000_000, maxFiles: 16 },
+    ...sizes,
+  });
+  return { store, log };
+}
+
+function attach(store: DiskStore, path: string): { stream: RingStream; log: LoggedStream } {
+  const stream = new RingStream({ name: path }, rules);
+  return { stream, log: store.attach(stream, path, { facts: () => '{}', producers: () => undefined }) };
+}
+
+async function bytesOf(store: DiskStore, path: string): Promise<string> {
+  const known = [...store.found].find(({ identity }) => identity.path === path)!;
+  const parts: Buffer[] = [];
+  for (let at = known.floor.offset; at < known.reach.offset; ) {
+    const found = await store.reading.at(known, at);
+    parts.push(found.kind === 'chunks' ? found.data : Buffer.from(`[hole to ${found.to.offset}]`));
+    at = found.to.offset;
+  }
+  return Buffer.concat(parts).toString();
+}
+
+describe('a disk that is full', () => {
+  it('refuses writers, lets readers go on, and takes all that was not refused once there is room', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.from('before'));
+    await log.whenSaved();
+    disk.faults.room = 0;
+    stream.append(Buffer.from(' while'));
+    await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_FULL', status: 507 });
+    expect(() => stream.append(Buffer.from('more'))).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
+    expect(Buffer.from(stream.snapshot().data).toString()).toBe('before');
+    expect(store.stats.state).toBe('full');
+    disk.faults.room = Number.POSITIVE_INFINITY;
+    await waitFor('the disk is used again', () => store.stats.state === 'ok');
+    stream.append(Buffer.from(' after'));
+    await log.whenSaved();
+    expect(Buffer.from(stream.snapshot().data).toString()).toBe('before while after');
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe('before while after');
+    await again.store.close();
+  });
+
+  it('can be started on, and read from', async () => {
+    const disk = new SimulatedDisk();
+    const first = await openStore(disk);
+    const { stream, log } = attach(first.store, '/a');
+    stream.append(Buffer.from('kept'));
+    await log.whenSaved();
+    await first.store.close();
+    const full = disk.kill();
+    full.faults.room = 0;
+    const second = await openStore(full);
+    expect(second.store.stats.state).toBe('full');
+    expect(await bytesOf(second.store, '/a')).toBe('kept');
+    expect(() => second.store.requireWritable()).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
+    await second.store.close();
+  });
+
+  it('has room again when a stream is removed', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const large = attach(store, '/large');
+    large.stream.append(Buffer.alloc(150_000));
+    const small = attach(store, '/small');
+    await small.log.whenSaved();
+    disk.faults.room = 200;
+    small.stream.append(Buffer.alloc(5000));
+    await expect(small.log.whenSaved()).rejects.toMatchObject({ code: 'DISK_FULL' });
+    large.stream.end('removed');
+    large.log.remove();
+    await waitFor('there is room', () => store.stats.state === 'ok');
+    expect(small.stream.endOffset).toBe(5000);
+    await store.close();
+  });
+});
+
+describe('a disk that fails', () => {
+  it('refuses writers for good after a sync that failed, and lets readers go on', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.from('good'));
+    await log.whenSaved();
+    disk.faults.sync = true;
+    stream.append(Buffer.from(' bad'));
+    await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_FAILED' });
+    disk.faults.sync = false;
+    const { syncs } = disk;
+    expect(() => stream.append(Buffer.from('x'))).toThrow(
+      expect.objectContaining({ code: 'DISK_FAILED', status: 503 }),
+    );
+    expect(Buffer.from(stream.snapshot().data).toString()).toBe('good');
+    await store.close();
+    expect(disk.syncs, 'a file of which a sync failed is never synced again').toBe(syncs);
+  });
+
+  it('takes a part of each write, and gets all of it', async () => {
+    const disk = new SimulatedDisk();
+    disk.faults.shortest = 7;
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.from('a text that is longer than what is taken at once'));
+    await log.whenSaved();
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe('a text that is longer than what is taken at once');
+    await again.store.close();
+  });
+});
+
+describe('a log that is damaged', () => {
+  async function damaged(damage: (bytes: Buffer) => void) {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    const other = attach(store, '/b');
+    for (const text of ['first ', 'second ', 'third']) {
+      stream.append(Buffer.from(text));
+      await log.whenSaved();
+    }
+    other.stream.append(Buffer.from('other'));
+    await other.log.whenSaved();
+    const journal = [...disk.files].find(([name]) => name.startsWith('journal/'))![1];
+    damage(journal.bytes);
+    return openStore(disk.kill());
+  }
+
+  it('loses what is damaged in the middle, says so, and keeps what lies around it', async () => {
+    const { log, store } = await damaged((bytes) => {
+      bytes[bytes.indexOf('second')]! ^= 1;
+    });
+    expect(await bytesOf(store, '/a')).toBe('first [hole to 13]third');
+    expect(await bytesOf(store, '/b')).toBe('other');
+    expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
+    expect(store.stats.damages).toBe(1);
+    await store.close();
+  });
+
+  it('loses its damaged tail, and nothing else', async () => {
+    const { store } = await damaged((bytes) => bytes.fill(0, bytes.indexOf('other')));
+    expect(await bytesOf(store, '/a')).toBe('first second third');
+    expect([...store.found].find(({ identity }) => identity.path === '/b')!.reach.offset).toBe(0);
+    await store.close();
+  });
+
+  it('takes nothing for a record that a writer has made up', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.from('one'));
+    await log.whenSaved();
+    const [, journal] = [...disk.files].find(([name]) => name.startsWith('journal/'))!;
+    // Of another log, or made up: the same in all but the salt.
+    const record = Buffer.from(journal.bytes.subarray(0, 200));
+    stream.append(Buffer.concat([Buffer.alloc(40, 'x'), record]));
+    await log.whenSaved();
+    const found = [...disk.files].find(([name]) => name.startsWith('journal/'))![1];
+    found.bytes[found.bytes.indexOf('xxxx')]! ^= 1;
+    const again = await openStore(disk.kill());
+    expect([...again.store.found]).toHaveLength(1);
+    expect(await bytesOf(again.store, '/a')).toMatch(/^one/);
+    await again.store.close();
+  });
+});
+
+describe('a directory', () => {
+  it('is left untouched where a newer version has written it', async () => {
+    const disk = new SimulatedDisk();
+    await (await openStore(disk)).store.close();
+    disk.files.get('FORMAT')!.bytes = Buffer.from('streamfs-log 2\nwhatever\n');
+    const before = [...disk.files].map(([name, { bytes }]) => [name, bytes.toString('hex')]);
+    const operations = disk.operations;
+    await expect(openStore(disk)).rejects.toMatchObject({ code: 'DISK_FORMAT' });
+    expect([...disk.files].map(([name, { bytes }]) => [name, bytes.toString('hex')])).toEqual(before);
+    expect(disk.operations).toBe(operations + 1);
+  });
+
+  it('is refused where a journal is missing: nothing is made anew', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk, { maxJournal: 1000 });
+    const { stream, log } = attach(store, '/a');
+    for (let n = 0; n < 40; n++) {
+      stream.append(Buffer.alloc(100, 'x'));
+      await log.whenSaved();
+    }
+    await waitFor('the state is written', () => disk.files.has('state'));
+    await store.close();
+    const next = disk.kill();
+    for (const name of [...next.files.keys()]) if (name.startsWith('journal/')) await next.remove(name);
+    await expect(openStore(next)).rejects.toThrow(/journal\/\d+\.log is missing/);
+  });
+
+  it('keeps few files open, however many streams have segments', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk, { maxFiles: 8 });
+    const logs = Array.from({ length: 50 }, (_, n) => attach(store, `/${n}`));
+    for (const { stream, log } of logs) {
+      stream.append(Buffer.alloc(70_000));
+      await log.whenSaved();
+    }
+    expect([...disk.files.keys()].filter((name) => name.startsWith('data/'))).toHaveLength(50);
+    expect(disk.openFiles).toBeLessThanOrEqual(8);
+    await store.close();
+    expect(disk.openFiles).toBe(0);
+  });
+});
+
+describe('what waits to be written', () => {
+  it('is bounded: a writer that can wait does, and one that cannot is refused', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream } = attach(store, '/a');
+    stream.append(Buffer.alloc(150_000));
+    expect(() => stream.append(Buffer.alloc(100_000))).toThrow(expect.objectContaining({ code: 'DISK_BEHIND' }));
+    let most = 0;
+    const writing = stream.write(Buffer.alloc(3_000_000));
+    expect(writing).toBeInstanceOf(Promise);
+    const watch = setInterval(() => {
+      most = Math.max(most, store.backlog);
+    }, 1);
+    await writing;
+    clearInterval(watch);
+    expect(most).toBeLessThan(200_000 + 256 * 1024 + 1);
+    expect(stream.writtenEnd).toBe(3_150_000);
+    await store.close();
+    expect(stream.endOffset).toBe(3_150_000);
+  });
+});

@@ -67,9 +67,9 @@ export class KnownStream {
     const { bytes, end, extents, facts, floor, identity, modifiedAt, producers, reach, segments } = update;
     if (identity !== undefined) this.identity = identity;
     if (facts !== undefined) this.facts = facts;
-    for (const segment of segments) this.putSegment(segment);
-    if (bytes !== undefined) this.putExtent({ from: bytes.from, to: placeBehind(bytes), ...place });
-    for (const extent of extents) this.putExtent(extent);
+    for (const segment of segments) this.#putSegment(segment);
+    if (bytes !== undefined) this.#putExtent({ from: bytes.from, to: placeBehind(bytes), ...place });
+    for (const extent of extents) this.#putExtent(extent);
     if (producers !== undefined) {
       this.forgottenTo = producers.forgottenTo;
       for (const record of producers.records) this.producers.set(record.id, record);
@@ -81,14 +81,14 @@ export class KnownStream {
   }
 
   /** Bytes at a place: what was known from there on lies here now. */
-  private putExtent(extent: Extent): void {
+  #putExtent(extent: Extent): void {
     while (this.tail.length > 0 && this.tail.at(-1)!.from.offset >= extent.from.offset) this.tail.pop();
     this.tail.push(extent);
     if (extent.to.offset > this.reach.offset) this.reach = extent.to;
   }
 
   /** A segment has come, or has grown: what it reaches over lies in no journal any more. */
-  private putSegment(segment: Segment): void {
+  #putSegment(segment: Segment): void {
     const last = this.segments.at(-1);
     if (last !== undefined && last.base === segment.base) this.segments.pop();
     this.segments.push(segment);

@@ -1,6 +1,6 @@
 /** How the server is and who reads, looked at again and again. What is drawn of it is kept for as long as the page is open. */
 import { signal } from '@preact/signals';
-import type { ReaderInfo, ServerStats, StreamFSClient } from '../../src/client/index.ts';
+import type { Health, ReaderInfo, ServerStats, StreamFSClient } from '../../src/client/index.ts';
 import { EMPTY, extended, type History } from './history.ts';
 import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
@@ -18,6 +18,7 @@ export interface ReaderRow extends ReaderInfo {
 type Chart = 'received' | 'delivered' | 'memory' | 'delay';
 
 export class ServerFeed {
+  readonly health = signal<Health | undefined>(undefined);
   readonly stats = signal<ServerStats | undefined>(undefined);
   readonly readers = signal<readonly ReaderRow[]>([]);
   /** How many there are in all. */
@@ -39,6 +40,8 @@ export class ServerFeed {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
+    // Everybody may know that much.
+    this.health.value = await this.#api.health();
     const stats = await this.#api.stats({ signal });
     const time = performance.now();
     const life = stats.process.started_at;

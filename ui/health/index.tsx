@@ -1,26 +1,143 @@
 /** How the server is, and who reads. */
+import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
+import './health.css';
 import type { ServerFeed } from '../feed/server-feed.ts';
+import { age, clock, count, rate, size } from '../format.ts';
+import { printable } from '../printable.ts';
 import type { PageClient } from '../session/page-client.ts';
+import { Chart } from './chart.tsx';
+import { Readers } from './readers.tsx';
 
-export function HealthView({ feed }: { client: PageClient; feed: ServerFeed }) {
+const milliseconds = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+
+export function HealthView({ client, feed }: { client: PageClient; feed: ServerFeed }) {
   useEffect(() => feed.poller.use(), [feed]);
-  const stats = feed.stats.value;
+  const health = feed.health.value;
+  const { problem, updatedAt } = feed.poller;
   return (
-    <section>
-      <h1>Health</h1>
-      {stats === undefined ? null : (
-        <dl class="facts">
-          <div>
-            <dt>Streams</dt>
-            <dd>{stats.streams}</dd>
-          </div>
-          <div>
-            <dt>Readers</dt>
-            <dd>{stats.readers}</dd>
-          </div>
-        </dl>
+    <div class="health">
+      <h1>
+        Health{' '}
+        {health === undefined ? null : (
+          <span class={health.degraded ? 'badge bad' : health.ready ? 'badge good' : 'badge slow'}>
+            {health.status}
+          </span>
+        )}
+      </h1>
+      {health === undefined ? null : (
+        <p class="muted summary">
+          StreamFS {health.version} ({health.gitCommit}) · {health.mounts.mounted} of {health.mounts.total} mounts
+        </p>
       )}
+      {problem.value === undefined ? null : problem.value.isForbidden ? (
+        <p role="alert">
+          Memory, limits and readers are for tokens with the right <code>admin</code> at <code>/**</code>. The server
+          says: <q>{printable(problem.value.message)}</q>
+        </p>
+      ) : (
+        <p class="error" role="alert">
+          {printable(problem.value.message)}
+          {updatedAt.value === undefined ? '' : ` What is shown is from ${clock(updatedAt.value)}.`}
+        </p>
+      )}
+      <Figures client={client} feed={feed} />
+    </div>
+  );
+}
+
+function Figures({ client, feed }: { client: PageClient; feed: ServerFeed }) {
+  const stats = feed.stats.value;
+  if (stats === undefined) return null;
+  const { memory, process } = stats;
+  const { received, delivered, memory: used, delay } = feed.history.value;
+  const reached = Object.entries(stats.limits).filter(([, times]) => times > 0);
+  const uptime = Date.now() + client.watch.clockAhead - Date.parse(process.started_at);
+  const share = memory.limit > 0 ? memory.used / memory.limit : undefined;
+  return (
+    <>
+      <div class="tiles">
+        <Tile
+          title="In"
+          value={rate(received.values.at(-1) ?? undefined)}
+          about={`${size(stats.totals.received)} so far`}
+        >
+          <Chart label="Bytes a second in, over the last minutes" history={received} format={size} isBytes />
+        </Tile>
+        <Tile
+          title="Out"
+          value={rate(delivered.values.at(-1) ?? undefined)}
+          about={`${size(stats.totals.delivered)} so far, ${size(stats.totals.skipped)} lost by readers`}
+        >
+          <Chart label="Bytes a second out, over the last minutes" history={delivered} format={size} isBytes />
+        </Tile>
+        <Tile
+          title="Memory"
+          value={size(memory.used)}
+          about={
+            share === undefined
+              ? `no limit; ${size(memory.peak)} at most so far`
+              : `${Math.round(share * 100)} % of ${size(memory.limit)}; ${size(memory.given_up)} of history given up`
+          }
+        >
+          <Chart label="Memory in use, over the last minutes" history={used} format={size} isBytes />
+        </Tile>
+        <Tile
+          title="Event loop"
+          value={milliseconds(process.event_loop_delay_ms)}
+          about="longest delay of the last second"
+        >
+          <Chart label="Delay of the event loop, over the last minutes" history={delay} format={milliseconds} />
+        </Tile>
+      </div>
+      <dl class="facts counts">
+        <Count name="Streams" value={count(stats.streams)} />
+        <Count name="Readers" value={count(stats.readers)} />
+        <Count name="Connections" value={count(stats.connections)} />
+        <Count name="Handles" value={count(stats.handles)} />
+        <Count name="Process" value={size(process.resident)} />
+        <Count name="Running for" value={age(Math.max(0, uptime))} />
+        <div class="limits">
+          <dt>Limits reached</dt>
+          <dd>
+            {reached.length === 0
+              ? 'none'
+              : reached.map(([name, times]) => (
+                  <span class="badge slow" key={name}>
+                    {name} {count(times)}×
+                  </span>
+                ))}
+          </dd>
+        </div>
+      </dl>
+      <Readers client={client} feed={feed} />
+    </>
+  );
+}
+
+interface TileProps {
+  title: string;
+  value: string;
+  about: string;
+  children: ComponentChildren;
+}
+
+function Tile({ title, value, about, children }: TileProps) {
+  return (
+    <section class="tile" aria-label={title}>
+      <h2>{title}</h2>
+      <p class="value">{value}</p>
+      <p class="muted">{about}</p>
+      {children}
     </section>
+  );
+}
+
+function Count({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
   );
 }

@@ -1,0 +1,75 @@
+/** Readers and health, and what a token that may see less is shown. */
+import { describe, expect, it } from 'vitest';
+import { server } from '../e2e/harness/server.ts';
+import { hasBrowser, openPage, REFUSED, useBrowser } from './harness/page.ts';
+
+const ALL = 'a-token-for-all-0123456789';
+const SOME = 'a-token-for-some-0123456789';
+
+describe.runIf(hasBrowser)('readers and health', () => {
+  useBrowser();
+
+  it('shows who reads, and kicks a reader when that is confirmed', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', 'bytes');
+    const reading = await fetch(at.api('/files?path=/streamfs/x&stream=true'));
+    const page = await openPage(at, { at: '#/health' });
+    await page.getByRole('heading', { name: 'Readers 1' }).waitFor();
+    await page.getByRole('button', { name: /^Kick 127\.0\.0\.1:\d+ of \/streamfs\/x$/ }).click();
+    expect(await at.facts('/streamfs/x')).toMatchObject({ readers: 1 });
+    await page.getByRole('button', { name: /^Really kick/ }).click();
+    await page.getByText('Nobody reads.').waitFor();
+    await reading.text().catch(() => '');
+    await expect.poll(async () => (await at.facts('/streamfs/x'))?.readers).toBe(0);
+  });
+
+  it('draws what was, with holes where nothing was asked while the tab was hidden', async () => {
+    const at = await server();
+    const page = await openPage(at, { at: '#/health' });
+    await page.getByRole('region', { name: 'Memory' }).locator('canvas').waitFor();
+    for (const title of ['In', 'Out', 'Event loop']) {
+      expect(await page.getByRole('region', { name: title, exact: true }).locator('canvas').count()).toBe(1);
+    }
+    // What it asks while it is hidden: nothing.
+    await page.evaluate(`Object.defineProperty(document, 'hidden', { get: () => globalThis.isHidden, configurable: true });
+      globalThis.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))`);
+    let asked = 0;
+    page.on('request', () => asked++);
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 3500))');
+    expect(asked).toBeLessThanOrEqual(1);
+    await page.evaluate(`globalThis.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))`);
+    await expect.poll(() => asked).toBeGreaterThan(2);
+  });
+
+  it('shows a token what it may see, and says what it may not and why', async () => {
+    const tokens = [
+      { name: 'all', token: ALL, rights: ['read', 'write', 'admin'], paths: ['/**'] },
+      { name: 'some', token: SOME, rights: ['read'], paths: ['/streamfs/open/**'] },
+    ];
+    const at = await server({ server: { tokens } });
+    for (const path of ['/streamfs/open/a', '/streamfs/secret/b']) {
+      const headers = { Authorization: `Bearer ${ALL}` };
+      await fetch(at.api(`/files?path=${path}`), { method: 'PUT', body: 'hello\n', headers });
+    }
+    const page = await openPage(at, { token: SOME, expected: [REFUSED] });
+    await page.getByRole('link', { name: '/streamfs/open/a' }).waitFor();
+    expect(await page.getByText('secret').count()).toBe(0);
+
+    await page.getByRole('link', { name: 'Health' }).click();
+    const told = page.getByRole('alert');
+    await told.filter({ hasText: 'admin' }).waitFor();
+    await page.getByText('healthy').waitFor();
+    // It does not ask again for what it was refused.
+    let asked = 0;
+    page.on('request', (request) => (request.url().includes('/stats') ? asked++ : 0));
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 3000))');
+    expect(asked).toBe(0);
+
+    await page.goto(`${at.url}/ui/#/s/streamfs/open/a`);
+    await page.getByText('hello').first().waitFor();
+    await page.getByRole('button', { name: 'Write', exact: true }).click();
+    await page.getByLabel('Text').fill('not allowed');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByRole('alert').filter({ hasText: 'some' }).waitFor();
+  });
+});

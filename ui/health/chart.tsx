@@ -1,0 +1,111 @@
+/** A figure over the last minutes. What draws it is loaded with the first of them; where nothing is known there is a hole. */
+import { useEffect, useRef } from 'preact/hooks';
+import type uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import type { History } from '../feed/history.ts';
+import { theme } from '../theme.ts';
+
+const HEIGHT = 96;
+const MS_PER_S = 1000;
+
+/** What the whole width stands for. */
+const SPAN_S = 300;
+
+/** From one byte up to some TB. */
+const BYTE_STEPS = [0, 1, 2, 3, 4].flatMap((power) =>
+  [1, 2, 5, 10, 20, 50, 100, 200, 500].map((n) => n * 1024 ** power),
+);
+
+export interface ChartProps {
+  label: string;
+  history: History;
+  format: (value: number) => string;
+  /** Its steps are those of KB, MB and so on. */
+  isBytes?: boolean | undefined;
+}
+
+export function Chart({ label, history, format, isBytes = false }: ChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const newest = useRef(history);
+  newest.current = history;
+  const colours = theme.value;
+
+  useEffect(() => {
+    const element = box.current!;
+    let isGone = false;
+    let observer: ResizeObserver | undefined;
+    void import('uplot').then(({ default: Plot }) => {
+      if (isGone) return;
+      const drawn = new Plot(optionsFor(element, colours, format, isBytes), dataOf(newest.current), element);
+      plot.current = drawn;
+      observer = new ResizeObserver(() => drawn.setSize({ width: element.clientWidth, height: HEIGHT }));
+      observer.observe(element);
+    });
+    return () => {
+      isGone = true;
+      observer?.disconnect();
+      plot.current?.destroy();
+      plot.current = undefined;
+    };
+  }, [colours, format, isBytes]);
+
+  useEffect(() => plot.current?.setData(dataOf(history)), [history]);
+  return <div class="chart" ref={box} role="img" aria-label={label} />;
+}
+
+function dataOf({ times, values }: History): uPlot.AlignedData {
+  return [times.map((time) => time / MS_PER_S), [...values]];
+}
+
+/** A canvas knows no variables of styles, so they are read, and read again where the colours are changed. */
+function optionsFor(
+  element: Element,
+  _colours: string,
+  format: (value: number) => string,
+  isBytes: boolean,
+): uPlot.Options {
+  const style = getComputedStyle(element);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const axis = {
+    stroke: colour('--muted'),
+    font: '11px system-ui, sans-serif',
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    padding: [8, 6, 0, 0],
+    legend: { show: false },
+    cursor: { show: false },
+    scales: {
+      x: { time: true, range: (_plot, _first, last) => [last - SPAN_S, last] },
+      y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] },
+    },
+    axes: [
+      { ...axis, size: 20, space: 70, values: (_plot, ticks) => ticks.map(timeOf) },
+      {
+        ...axis,
+        size: 64,
+        space: 30,
+        ...(isBytes ? { incrs: BYTE_STEPS } : {}),
+        values: (_plot, ticks) => ticks.map((tick) => format(tick)),
+      },
+    ],
+    series: [
+      {},
+      {
+        stroke: colour('--accent'),
+        fill: `color-mix(in srgb, ${colour('--accent')} 14%, transparent)`,
+        width: 1.5,
+        points: { show: false },
+        spanGaps: false,
+      },
+    ],
+  };
+}
+
+function timeOf(seconds: number): string {
+  return new Date(seconds * MS_PER_S).toTimeString().slice(0, 8).replace(/:00$/, '');
+}

@@ -1,0 +1,85 @@
+/** Who reads: who is slow, who has lost what, and how to get rid of one. */
+import { useState } from 'preact/hooks';
+import { problemOf } from '../feed/poller.ts';
+import type { ReaderRow, ServerFeed } from '../feed/server-feed.ts';
+import { count, counted } from '../format.ts';
+import { streamHash } from '../hash.ts';
+import { printable } from '../printable.ts';
+import type { PageClient } from '../session/page-client.ts';
+import type { Sort } from '../table/sort.ts';
+import { sorted } from '../table/sort.ts';
+import { Table } from '../table/table.tsx';
+import { readerColumns } from './reader-columns.tsx';
+
+export function Readers({ client, feed }: { client: PageClient; feed: ServerFeed }) {
+  const [sort, setSort] = useState<Sort>({ column: 'lag', descending: true });
+  const [filter, setFilter] = useState('');
+  const [asked, setAsked] = useState<number>();
+  const [error, setError] = useState<string>();
+  const rows = feed.readers.value;
+  const total = feed.readerCount.value;
+
+  const kick = async (id: number) => {
+    setError(undefined);
+    if (asked !== id) return setAsked(id);
+    setAsked(undefined);
+    try {
+      await client.api.kick(id);
+    } catch (failure) {
+      setError(problemOf(failure).message);
+    }
+    feed.poller.refresh();
+  };
+
+  const columns = readerColumns({
+    now: Date.now() + client.watch.clockAhead,
+    asked,
+    onKick: (id) => void kick(id),
+  });
+  const keyOf = columns.find(({ id }) => id === sort.column)?.sortBy ?? (({ id }: ReaderRow) => id);
+  const wanted = filter.toLowerCase();
+  const matching = rows.filter(({ path, address, state }) =>
+    `${path}\n${address}\n${state}`.toLowerCase().includes(wanted),
+  );
+  const lost = rows.filter(({ skipped_bytes }) => skipped_bytes > 0).length;
+  const stalled = rows.filter(({ state }) => state === 'stalled').length;
+  return (
+    <section class="readers">
+      <div class="toolbar">
+        <h2>
+          Readers <span class="muted">{count(total)}</span>
+        </h2>
+        <input
+          type="search"
+          data-search=""
+          class="filter"
+          placeholder="Filter   /"
+          aria-label="Filter readers by stream, address or state"
+          value={filter}
+          onInput={(event) => setFilter(event.currentTarget.value)}
+        />
+      </div>
+      <p class="muted summary">
+        {counted(stalled, 'reader takes', 'readers take')} nothing · {counted(lost, 'has', 'have')} lost something
+        {rows.length < total ? ` · the oldest ${count(rows.length)} are shown` : ''}
+      </p>
+      {error === undefined ? null : (
+        <p class="error" role="alert">
+          {printable(error)}
+        </p>
+      )}
+      <Table
+        label="Readers"
+        columns={columns}
+        rows={sorted(matching, keyOf, sort.descending)}
+        keyOf={({ id }) => String(id)}
+        sort={sort}
+        onSort={setSort}
+        onOpen={({ path }) => {
+          location.hash = streamHash(path);
+        }}
+        empty={<p class="nothing">{rows.length === 0 ? 'Nobody reads.' : 'No reader is like that.'}</p>}
+      />
+    </section>
+  );
+}

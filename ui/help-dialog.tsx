@@ -11,22 +11,37 @@ const KEYS: readonly [keys: string, what: string][] = [
   ['?', 'this list'],
 ];
 
+const KEYS_OF_A_LOG: typeof KEYS = [
+  ['n, N', 'next hit, hit before'],
+  ['Space', 'stay here, or follow'],
+  ['g, G', 'to the first line that is kept; to the end, and follow'],
+  ['o', 'fold or unfold the JSON of the selected line'],
+  ['click, Shift+click', 'select a line; select up to here'],
+];
+
 export function HelpDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Keys" onClose={onClose}>
-      <table class="keys">
-        <tbody>
-          {KEYS.map(([keys, what]) => (
-            <tr key={keys}>
-              <th scope="row">
-                <kbd>{keys}</kbd>
-              </th>
-              <td>{what}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <p class="muted">A view of a stream has keys of its own, which it shows.</p>
+      <Keys keys={KEYS} />
+      <h3>In a stream</h3>
+      <Keys keys={KEYS_OF_A_LOG} />
     </Dialog>
+  );
+}
+
+function Keys({ keys }: { keys: typeof KEYS }) {
+  return (
+    <table class="keys">
+      <tbody>
+        {keys.map(([key, what]) => (
+          <tr key={key}>
+            <th scope="row">
+              <kbd>{key}</kbd>
+            </th>
+            <td>{what}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

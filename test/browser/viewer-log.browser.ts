@@ -69,7 +69,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     await expect
       .poll(() => texts(page))
       .toEqual(['ERROR it broke', 'green rgb', '{"id":12345678901234567890,"a":{"b":1.0}}']);
-    expect(await rows(page).first().getAttribute('class')).toContain('error');
+    expect(await rows(page).first().getAttribute('class')).toContain('level-error');
     expect(await log(page).locator('.fg-2.bold').textContent()).toBe('green');
     const rgb = log(page).getByText('rgb', { exact: true });
     const color = await rgb.evaluate((span) => span.ownerDocument.defaultView?.getComputedStyle(span).color);

@@ -23,38 +23,38 @@ export function StreamPage({ path, client }: { path: string; client: PageClient 
     });
   // A link is good for the content alone.
   const isGuest = client.link !== undefined && token.value === undefined;
+  const heading = (
+    <h1 class="mono crumbs" aria-label={printable(path)}>
+      <a href="#/" aria-label="All streams">
+        ←
+      </a>
+      <bdi>
+        {parts.map((part, at) => (
+          <span key={at} class={at === parts.length - 1 ? '' : 'muted'}>
+            /{printable(part)}
+          </span>
+        ))}
+      </bdi>
+    </h1>
+  );
+  const actions = isGuest ? null : (
+    <>
+      <button type="button" onClick={() => setWriting(true)}>
+        Write
+      </button>
+      <button type="button" onClick={showDetails} disabled={action.isBusy}>
+        Details
+      </button>
+    </>
+  );
   return (
     <div class="fill stream-page">
-      <div class="stream-bar">
-        <h1 class="mono crumbs" aria-label={printable(path)}>
-          <a href="#/" aria-label="All streams">
-            ←
-          </a>
-          <bdi>
-            {parts.map((part, at) => (
-              <span key={at} class={at === parts.length - 1 ? '' : 'muted'}>
-                /{printable(part)}
-              </span>
-            ))}
-          </bdi>
-        </h1>
-        {isGuest ? null : (
-          <div class="buttons">
-            <button type="button" onClick={() => setWriting(true)}>
-              Write
-            </button>
-            <button type="button" onClick={showDetails} disabled={action.isBusy}>
-              Details
-            </button>
-          </div>
-        )}
-      </div>
       {action.error === undefined ? null : (
         <p class="error" role="alert">
           {printable(action.error)}
         </p>
       )}
-      <Viewer key={path} path={path} client={client} />
+      <Viewer key={path} path={path} client={client} heading={heading} actions={actions} />
       {row === undefined ? null : (
         <DetailsDialog client={client} row={row} onClose={() => setRow(undefined)} onChanged={() => undefined} />
       )}

@@ -1,12 +1,12 @@
 /** The viewer, loaded with the first stream that is opened: the list of streams does without it. */
 import { useEffect, useState } from 'preact/hooks';
-import type { PageClient } from '../session/page-client.ts';
+import type { ViewerProps } from './viewer.tsx';
 
 type Loaded = typeof import('./viewer.tsx').Viewer;
 
 let loaded: Loaded | undefined;
 
-export function Viewer({ client, path }: { path: string; client: PageClient }) {
+export function Viewer(props: ViewerProps) {
   const [failure, setFailure] = useState<string>();
   const [Content, setContent] = useState<Loaded | undefined>(() => loaded);
   useEffect(() => {
@@ -20,8 +20,8 @@ export function Viewer({ client, path }: { path: string; client: PageClient }) {
         setFailure('A part of the page could not be loaded. The server may be gone, or have another version by now.'),
     );
   }, []);
-  if (Content !== undefined) return <Content path={path} client={client} />;
-  if (failure === undefined) return null;
+  if (Content !== undefined) return <Content {...props} />;
+  if (failure === undefined) return <div class="stream-bar">{props.heading}</div>;
   return (
     <p class="error" role="alert">
       {failure}{' '}

@@ -1,19 +1,20 @@
 /** What is above every view: the stream, the view, where it begins, and what can be done with the whole of it. */
+import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { streamHash } from '../hash.ts';
 import type { PageClient } from '../session/page-client.ts';
+import { Menu } from './menu.tsx';
 import { VIEWS, type ViewName, type ViewState, viewStateQuery } from './view-state.ts';
 
 export interface ViewerHeadProps {
   client: PageClient;
   path: string;
-  type: string | undefined;
+  heading: ComponentChildren;
+  actions: ComponentChildren;
   state: ViewState;
   /** The view that comes up by itself. */
   auto: ViewName | undefined;
-  view: ViewName | undefined;
   change: (change: Partial<ViewState>) => void;
-  onHelp: () => void;
 }
 
 const VIEW_NAMES: Record<ViewName, string> = {
@@ -25,7 +26,7 @@ const VIEW_NAMES: Record<ViewName, string> = {
   media: 'Media',
 };
 
-export function ViewerHead({ auto, change, client, onHelp, path, state, type }: ViewerHeadProps) {
+export function ViewerHead({ actions, auto, change, client, heading, path, state }: ViewerHeadProps) {
   const [shared, setShared] = useState<string>();
   const [failure, setFailure] = useState<string>();
   const attempt = async (work: () => Promise<void>) => {
@@ -37,11 +38,8 @@ export function ViewerHead({ auto, change, client, onHelp, path, state, type }: 
     }
   };
   return (
-    <header class="viewer-head">
-      <div class="viewer-title">
-        <h1 class="path">{path}</h1>
-        {type === undefined ? null : <span class="type">{type}</span>}
-      </div>
+    <header class="stream-bar viewer-head">
+      {heading}
       <div class="viewer-actions">
         <select
           aria-label="View"
@@ -56,15 +54,18 @@ export function ViewerHead({ auto, change, client, onHelp, path, state, type }: 
           ))}
         </select>
         <StartSelect state={state} change={change} />
-        <button type="button" onClick={() => attempt(() => download(client, path))}>
-          Download
-        </button>
-        <button type="button" onClick={() => attempt(async () => setShared(await sharedAddress(client, path, state)))}>
-          Share
-        </button>
-        <button type="button" class="quiet" aria-label="Keys and words" aria-keyshortcuts="?" onClick={onHelp}>
-          ?
-        </button>
+        <Menu label="More" sign="⋯">
+          <button type="button" onClick={() => attempt(() => download(client, path))}>
+            Download
+          </button>
+          <button
+            type="button"
+            onClick={() => attempt(async () => setShared(await sharedAddress(client, path, state)))}
+          >
+            Share
+          </button>
+          {actions}
+        </Menu>
       </div>
       {failure === undefined ? null : (
         <p class="error" role="alert">

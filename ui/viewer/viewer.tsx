@@ -1,5 +1,7 @@
 /** Shows what is in a stream: in the view that fits it or that was asked for, from where it was asked to begin. */
+
 import { type Signal, signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { here, replaceState } from '../routing.ts';
 import type { PageClient } from '../session/page-client.ts';
@@ -8,7 +10,6 @@ import { SNIFFED_BYTES, type Sniffed, sniff } from './bytes/sniff.ts';
 import { viewOfBytes, viewOfType } from './choose-view.ts';
 import { ConnectionLine } from './connection/connection-line.tsx';
 import type { ReadingFacts } from './connection/reading.ts';
-import { Help } from './help.tsx';
 import { HexView } from './hex/hex-view.tsx';
 import { ImageView } from './image/image-view.tsx';
 import { LogView } from './log/log-view.tsx';
@@ -26,11 +27,18 @@ interface Found {
   sniffed: Sniffed | undefined;
 }
 
-export function Viewer({ path, client }: { path: string; client: PageClient }) {
+export interface ViewerProps {
+  path: string;
+  client: PageClient;
+  /** What stands above the stream: where it lies, and what else can be done with it. */
+  heading: ComponentChildren;
+  actions: ComponentChildren;
+}
+
+export function Viewer({ actions, client, heading, path }: ViewerProps) {
   const state = parseViewState(here.value.state);
   const [found, setFound] = useState<Found>();
   const [attempt, setAttempt] = useState({ number: 0, create: false });
-  const [isHelpOpen, setHelpOpen] = useState(false);
   const reading = useMemo<Signal<Signal<ReadingFacts> | undefined>>(() => signal(undefined), []);
   const mayAsk = client.link?.path !== path || token.peek() !== undefined;
 
@@ -51,7 +59,6 @@ export function Viewer({ path, client }: { path: string; client: PageClient }) {
     // Only of a stream about which nothing is known yet: it was empty.
     setFound((known) => (known?.sniffed === undefined ? { type: known?.type, sniffed: sniff(bytes) } : known));
   }, []);
-  const onHelp = useCallback(() => setHelpOpen(true), []);
 
   const auto =
     found === undefined ? undefined : (viewOfType(found.type) ?? viewOfBytes(found.sniffed ?? sniff(NO_BYTES)));
@@ -68,12 +75,11 @@ export function Viewer({ path, client }: { path: string; client: PageClient }) {
       <ViewerHead
         client={client}
         path={path}
-        type={found?.type}
+        heading={heading}
+        actions={actions}
         state={state}
         auto={auto}
-        view={view}
         change={change}
-        onHelp={onHelp}
       />
       <ConnectionLine reading={reading} />
       {refused?.kind === 'refused' || refused?.kind === 'ended' ? (
@@ -101,10 +107,8 @@ export function Viewer({ path, client }: { path: string; client: PageClient }) {
           state={state}
           change={change}
           onFirstBytes={onFirstBytes}
-          onHelp={onHelp}
         />
       )}
-      {isHelpOpen ? <Help onClose={() => setHelpOpen(false)} /> : null}
     </section>
   );
 }
@@ -119,10 +123,9 @@ interface ViewProps {
   state: ViewState;
   change: (change: Partial<ViewState>) => void;
   onFirstBytes: (bytes: Uint8Array) => void;
-  onHelp: () => void;
 }
 
-function View({ view, source, sniffed, state, change, onFirstBytes, onHelp }: ViewProps) {
+function View({ view, source, sniffed, state, change, onFirstBytes }: ViewProps) {
   switch (view) {
     case 'log':
     case 'json':
@@ -130,14 +133,13 @@ function View({ view, source, sniffed, state, change, onFirstBytes, onHelp }: Vi
         <LogView
           source={source}
           isJson={view === 'json'}
-          state={view === 'json' ? { ...state, isUnfolded: !state.isUnfolded } : state}
-          change={change}
+          state={view === 'json' ? laidOut(state) : state}
+          change={view === 'json' ? (part) => change(laidOut(part)) : change}
           onFirstBytes={onFirstBytes}
-          onHelp={onHelp}
         />
       );
     case 'hex':
-      return <HexView source={source} onHelp={onHelp} />;
+      return <HexView source={source} />;
     case 'terminal':
       return <TerminalView source={source} />;
     case 'image':
@@ -145,6 +147,11 @@ function View({ view, source, sniffed, state, change, onFirstBytes, onHelp }: Vi
     case 'media':
       return <MediaView source={source} sniffed={sniffed} change={change} />;
   }
+}
+
+/** JSON is laid out unless the address says otherwise: there the flag means the opposite. */
+function laidOut<T extends Partial<ViewState>>(state: T): T {
+  return state.isUnfolded === undefined ? state : { ...state, isUnfolded: !state.isUnfolded };
 }
 
 /** The type that was declared, and what the bytes look like where it says nothing. */

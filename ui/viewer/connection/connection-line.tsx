@@ -14,9 +14,9 @@ export function ConnectionLine({ reading }: { reading: Signal<Signal<ReadingFact
       <strong role="status">{state}</strong>
       {detail === '' ? null : <span class="reading-detail">{detail}</span>}
       {offset === undefined ? null : <span class="reading-number">offset {countText(offset)}</span>}
-      {lag === undefined ? null : (
+      {lag === undefined || lag === 0 ? null : (
         <span class="reading-number" data-testid="lag" title="What the stream has and this page has not received yet">
-          {lag === 0 ? 'nothing behind' : `${bytesText(lag)} behind`}
+          {bytesText(lag)} behind
         </span>
       )}
     </div>

@@ -54,7 +54,7 @@ class HexContent implements ListContent {
   }
 }
 
-export function HexView({ onHelp, source }: { source: Source; onHelp: () => void }) {
+export function HexView({ source }: { source: Source }) {
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualList>(undefined);
   const content = useMemo(() => new HexContent(), []);
@@ -83,7 +83,6 @@ export function HexView({ onHelp, source }: { source: Source; onHelp: () => void
       if (key === 'g') made.scrollTo(content.first);
       else if (key === 'G') made.setFollowing(true);
       else if (key === ' ') made.setFollowing(!made.isFollowing);
-      else if (key === '?') onHelp();
     };
     document.addEventListener('keydown', onKey);
     return () => {

@@ -133,7 +133,7 @@ export class LogContent implements ListContent {
   #drawLine(element: HTMLElement, number: number, row: LineRow, from: number, to: number): void {
     const text = stripAnsi(row.text);
     const level = levelOf(text);
-    if (level !== undefined) element.classList.add('level', level);
+    if (level !== undefined) element.classList.add(`level-${level}`);
     const isJson = row.cutBytes === 0 && looksLikeJson(text);
     const laidOut = isJson && this.#isOpen(number, row) ? this.#layOut(row, text) : undefined;
     const parts: (Node | string)[] = [];
@@ -224,7 +224,7 @@ export class LogContent implements ListContent {
 
 function foldMark(isOpen: boolean): HTMLElement {
   const mark = document.createElement('span');
-  mark.className = 'fold';
+  mark.className = 'fold-mark';
   mark.setAttribute('role', 'button');
   mark.setAttribute('aria-expanded', String(isOpen));
   mark.setAttribute('aria-label', isOpen ? 'Fold JSON' : 'Unfold JSON');

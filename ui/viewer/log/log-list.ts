@@ -244,7 +244,7 @@ export class LogList {
     const element = target instanceof Element ? target.closest<HTMLElement>('[data-row]') : null;
     if (element === null) return;
     const number = Number(element.dataset.row);
-    if (target instanceof Element && target.classList.contains('fold')) {
+    if (target instanceof Element && target.classList.contains('fold-mark')) {
       this.#toggle(number);
       return;
     }
@@ -339,8 +339,9 @@ function isSameSearch(one: Search, other: Search): boolean {
 }
 
 /** What the bar says of the list: how much there is, and what is missing. */
-export function statusText({ droppedLines, lines, lostBytes }: LogStatus): string {
-  const parts = [`${countText(lines)} ${lines === 1 ? 'line' : 'lines'}`];
+export function statusText({ droppedLines, lines, lostBytes }: LogStatus, isJson: boolean): string {
+  const name = isJson ? 'value' : 'line';
+  const parts = [`${countText(lines)} ${lines === 1 ? name : `${name}s`}`];
   if (droppedLines > 0) parts.push(`${countText(droppedLines)} older ones dropped`);
   if (lostBytes > 0) parts.push(`${bytesText(lostBytes)} lost`);
   return parts.join(' · ');

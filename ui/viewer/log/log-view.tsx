@@ -17,7 +17,6 @@ export interface LogViewProps {
   change: (change: Partial<ViewState>) => void;
   /** The first bytes of a stream that was empty. */
   onFirstBytes: (bytes: Uint8Array) => void;
-  onHelp: () => void;
 }
 
 const NOTHING: LogStatus = {
@@ -33,7 +32,7 @@ const NOTHING: LogStatus = {
   selectedLines: 0,
 };
 
-export function LogView({ change, isJson, onFirstBytes, onHelp, source, state }: LogViewProps) {
+export function LogView({ change, isJson, onFirstBytes, source, state }: LogViewProps) {
   const box = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
   const list = useRef<LogList>(undefined);
@@ -73,9 +72,7 @@ export function LogView({ change, isJson, onFirstBytes, onHelp, source, state }:
       const action = isTyping(event) ? undefined : KEYS[event.key];
       if (action === undefined || event.ctrlKey || event.metaKey || event.altKey || list.current === undefined) return;
       event.preventDefault();
-      if (action === 'search') input.current?.select();
-      else if (action === 'help') onHelp();
-      else ACTIONS[action](list.current);
+      ACTIONS[action](list.current);
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
@@ -125,13 +122,11 @@ export function LogView({ change, isJson, onFirstBytes, onHelp, source, state }:
         ) : null}
       </div>
       <p class="log-status muted" data-testid="log-status">
-        {statusText(status)}
+        {statusText(status, isJson)}
       </p>
     </>
   );
 }
-
-type Action = 'search' | 'help' | keyof typeof ACTIONS;
 
 const ACTIONS = {
   next: (list: LogList) => list.toHit(1),
@@ -142,15 +137,13 @@ const ACTIONS = {
   fold: (list: LogList) => list.toggleFold(),
 };
 
-const KEYS: Readonly<Record<string, Action>> = {
-  '/': 'search',
+const KEYS: Readonly<Record<string, keyof typeof ACTIONS>> = {
   n: 'next',
   N: 'previous',
   ' ': 'pause',
   g: 'first',
   G: 'end',
   o: 'fold',
-  '?': 'help',
 };
 
 /** A key that is meant for a field, or that presses a button. */

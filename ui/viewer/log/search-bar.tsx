@@ -1,6 +1,8 @@
 /** The field for searching, with what it means and where one is, and how lines are shown. */
 import type { RefObject } from 'preact';
+import { isNarrow } from '../../narrow.ts';
 import { countText } from '../format.ts';
+import { Menu } from '../menu.tsx';
 import type { Search } from '../text/matcher.ts';
 import { TIMES, type Times, type ViewState } from '../view-state.ts';
 import type { LogStatus } from './log-list.ts';
@@ -34,12 +36,61 @@ export function SearchBar({ change, input, onNext, onPrevious, state, status }: 
     }
   };
   const isSearch = search.text !== '';
+  const toggles = (
+    <>
+      <Toggle label="Regular expression" sign=".*" isOn={search.isRegex} set={(isRegex) => set({ isRegex })} />
+      <Toggle
+        label="Upper and lower case matter"
+        sign="Aa"
+        isOn={search.isCaseSensitive}
+        set={(isCaseSensitive) => set({ isCaseSensitive })}
+      />
+      <Toggle label="Lines without it" sign="≠" isOn={search.isInverted} set={(isInverted) => set({ isInverted })} />
+      <Toggle
+        label="Only lines with hits"
+        sign="filter"
+        isOn={state.isFiltered}
+        set={(isFiltered) => change({ isFiltered })}
+      />
+      {state.isFiltered ? (
+        <label class="context-field">
+          ±
+          <input
+            type="number"
+            min={0}
+            max={50}
+            value={state.context}
+            aria-label="Lines around each hit"
+            onInput={(event) => change({ context: Math.min(50, Math.max(0, event.currentTarget.valueAsNumber || 0)) })}
+          />
+        </label>
+      ) : null}
+    </>
+  );
+  const options = (
+    <>
+      <Toggle label="Wrap long lines" sign="wrap" isOn={state.isWrapped} set={(isWrapped) => change({ isWrapped })} />
+      <Toggle label="Lay out JSON" sign="{ }" isOn={state.isUnfolded} set={(isUnfolded) => change({ isUnfolded })} />
+      <select
+        aria-label="Time at which a line was received by this page"
+        value={state.times}
+        onChange={(event) => change({ times: TIMES.find((each) => each === event.currentTarget.value) ?? 'off' })}
+      >
+        {TIMES.map((each) => (
+          <option key={each} value={each}>
+            {TIME_NAMES[each]}
+          </option>
+        ))}
+      </select>
+    </>
+  );
   return (
     <div class="log-bar">
       <search class="search-box">
         <input
           ref={input}
           type="search"
+          data-search
           value={search.text}
           onInput={(event) => set({ text: event.currentTarget.value })}
           onKeyDown={onKey}
@@ -50,35 +101,7 @@ export function SearchBar({ change, input, onNext, onPrevious, state, status }: 
           spellcheck={false}
           autocomplete="off"
         />
-        <Toggle label="Regular expression" sign=".*" isOn={search.isRegex} set={(isRegex) => set({ isRegex })} />
-        <Toggle
-          label="Upper and lower case matter"
-          sign="Aa"
-          isOn={search.isCaseSensitive}
-          set={(isCaseSensitive) => set({ isCaseSensitive })}
-        />
-        <Toggle label="Lines without it" sign="≠" isOn={search.isInverted} set={(isInverted) => set({ isInverted })} />
-        <Toggle
-          label="Only lines with hits"
-          sign="filter"
-          isOn={state.isFiltered}
-          set={(isFiltered) => change({ isFiltered })}
-        />
-        {state.isFiltered ? (
-          <label class="context-field">
-            ±
-            <input
-              type="number"
-              min={0}
-              max={50}
-              value={state.context}
-              aria-label="Lines around each hit"
-              onInput={(event) =>
-                change({ context: Math.min(50, Math.max(0, event.currentTarget.valueAsNumber || 0)) })
-              }
-            />
-          </label>
-        ) : null}
+        {isNarrow.value ? null : toggles}
         {isSearch ? (
           <span class="hits">
             <output data-testid="hits" class={status.searchError === undefined ? '' : 'error'}>
@@ -98,22 +121,14 @@ export function SearchBar({ change, input, onNext, onPrevious, state, status }: 
             </button>
           </span>
         ) : null}
+        {isNarrow.value ? (
+          <Menu label="How to search and show lines" sign="⚙">
+            {toggles}
+            {options}
+          </Menu>
+        ) : null}
       </search>
-      <div class="log-options">
-        <Toggle label="Wrap long lines" sign="wrap" isOn={state.isWrapped} set={(isWrapped) => change({ isWrapped })} />
-        <Toggle label="Lay out JSON" sign="{ }" isOn={state.isUnfolded} set={(isUnfolded) => change({ isUnfolded })} />
-        <select
-          aria-label="Time at which a line was received by this page"
-          value={state.times}
-          onChange={(event) => change({ times: TIMES.find((each) => each === event.currentTarget.value) ?? 'off' })}
-        >
-          {TIMES.map((each) => (
-            <option key={each} value={each}>
-              {TIME_NAMES[each]}
-            </option>
-          ))}
-        </select>
-      </div>
+      {isNarrow.value ? null : <div class="log-options">{options}</div>}
     </div>
   );
 }

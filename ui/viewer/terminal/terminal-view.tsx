@@ -35,6 +35,7 @@ export function TerminalView({ source }: { source: Source }) {
         <search class="search-box">
           <input
             type="search"
+            data-search
             placeholder="Search"
             aria-label="Search in the terminal"
             spellcheck={false}

@@ -47,6 +47,8 @@ export interface AppOptions {
 export interface App {
   /** Where the server can be reached, such as `http://127.0.0.1:8080`; `https:` with TLS. */
   readonly url: string;
+  /** Where its page is; undefined where there is none: it was turned off, or the program was bundled without it. */
+  readonly pageUrl: string | undefined;
   /** Where it listens; the port is the one the system chose where 0 was asked for. */
   readonly address: { readonly host: string; readonly port: number };
   readonly mounts: MountTable;
@@ -113,6 +115,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const tokens = new Tokens(settings.tokens, links, pathLimits);
   const origins = new Origins(settings.corsOrigins);
   const tls = settings.tls === undefined ? undefined : await loadTls(settings.tls);
+  const uiFolder = settings.ui ? builtUiFolder() : undefined;
   const server = createServer({
     ...{ mounts, handles, logger, version, memory, counters },
     maxRequestBodyBytes: settings.maxRequestBodyBytes,
@@ -121,7 +124,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     sharedReads: settings.sharedReads,
     limits: serverLimits(bounds, logger),
     durableStreams: settings.durableStreams,
-    uiFolder: settings.ui ? builtUiFolder() : undefined,
+    uiFolder,
     ...{ tokens, origins },
     tls,
     ...(isLoopback(settings.address.host) ? { hosts: new HostCheck(settings.allowedHosts) } : {}),
@@ -188,7 +191,8 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
       );
     }
     await untilAborted(mounts.startDeclared(), options.signal);
-    return { url, address, mounts, handles, logger, reload, shutdown };
+    const pageUrl = uiFolder === undefined ? undefined : `${url}/ui/`;
+    return { url, pageUrl, address, mounts, handles, logger, reload, shutdown };
   } catch (error) {
     await shutdown();
     throw error;

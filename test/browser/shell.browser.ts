@@ -10,6 +10,7 @@ describe.runIf(hasBrowser)('the page', () => {
 
   it('is where / sends a browser', async () => {
     const at = await server();
+    await expect.poll(() => at.process.stdout.text).toContain(`page:  ${at.url}/ui/\n`);
     const page = await openPage(at);
     await page.goto(`${at.url}/`);
     expect(new URL(page.url()).pathname).toBe('/ui/');

@@ -246,7 +246,9 @@ describe('serve', () => {
     'contract 84, 28: %j listens, says where, and stops with 0 when asked to',
     async (address) => {
       const server = cli(['serve', '-c', await quietConfig(), ...address]);
-      await expect.poll(server.out).toMatch(/StreamFS is listening on http:\/\/127\.0\.0\.1:\d+\n.*cat --stream/);
+      await expect
+        .poll(server.out)
+        .toMatch(/StreamFS is listening on http:\/\/127\.0\.0\.1:\d+\n(.*\/ui\/\n)?.*cat --stream/);
       const url = /http:\S+/.exec(server.out())?.[0] ?? '';
       const reader = cli(['cat', '--stream', '--no-reconnect', '/streamfs/x'], { url });
       await cli(['write', '--stream', '/streamfs/x'], { url, input: 'abc' }).code;

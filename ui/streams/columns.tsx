@@ -7,6 +7,9 @@ import { Spark } from '../spark.tsx';
 import type { Column } from '../table/table.tsx';
 import type { Line } from './lines.ts';
 
+/** What a generation begins with is the same for all of a server; this many of its last characters tell streams apart. */
+const DISTINCT = -8;
+
 export interface ColumnContext {
   /** Milliseconds since 1970, by the server's clock. */
   now: number;
@@ -116,7 +119,11 @@ export function streamColumns({ now, activity, onToggle, onDetails }: ColumnCont
       width: '76px',
       from: 1308,
       sortBy: ({ generation }) => generation,
-      render: ({ generation }) => <span class="mono muted">{generation.slice(0, 8)}</span>,
+      render: ({ generation }) => (
+        <span class="mono muted" title={generation}>
+          {generation.slice(DISTINCT)}
+        </span>
+      ),
     },
     {
       id: 'actions',

@@ -42,7 +42,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
       ...(options.auth ? {} : { noAuth: true }),
     });
     if (hungUp) readAgain(app, configFile);
-    if (context.chatty) await greet(context, app.url, app.mounts.mounts());
+    if (context.chatty) await greet(context, app);
     await aborted(context.signal);
   } catch (error) {
     // Whoever started us may have closed our output; that is no reason to serve no longer, but to say nothing more.
@@ -79,14 +79,11 @@ async function presentConfig(): Promise<string | undefined> {
   return PRESENT_CONFIG;
 }
 
-/** Where it is, and two lines to try, on a mount that works. */
-async function greet(
-  context: CommandContext,
-  url: string,
-  mounts: readonly { path: string; pluginName: string; status: string }[],
-): Promise<void> {
+/** Where it is and its page, and two lines to try, on a mount that works. */
+async function greet(context: CommandContext, { url, pageUrl, mounts }: App): Promise<void> {
   await context.print(`StreamFS is listening on ${url}`);
-  const streams = mounts.find(({ pluginName, status }) => pluginName === 'streamfs' && status === 'mounted');
+  if (pageUrl !== undefined) await context.print(`  page:  ${pageUrl}`);
+  const streams = mounts.mounts().find(({ pluginName, status }) => pluginName === 'streamfs' && status === 'mounted');
   if (streams === undefined) return;
   const path = `${streams.path === '/' ? '' : streams.path}/hello`;
   const at = url === 'http://127.0.0.1:8080' ? '' : `--url ${url} `;

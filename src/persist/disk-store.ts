@@ -54,6 +54,8 @@ export interface DiskStoreOptions {
   maxJournal: number;
   /** Bytes of a segment, after which another is begun. */
   maxSegment: number;
+  /** Bytes of each stream that are kept, at least. */
+  retention: number;
   /** Files that may be open at once. */
   maxFiles: number;
 }
@@ -72,6 +74,8 @@ const DIRECT_BYTES = 64 * 1024;
 const SMALL_TAIL_BYTES = 4 * 1024;
 /** What a round moves beside what it writes. */
 const MOVED_IN_A_ROUND = { bytes: 4 * 1024 * 1024, streams: 256 } as const;
+/** However little of a stream is kept. */
+const SMALLEST_SEGMENT_BYTES = 64 * 1024;
 const RETRY_MS = 1000;
 /** Segments that are written or synced at once: the threads are not the log's alone. */
 const AT_ONCE = 2;
@@ -397,11 +401,19 @@ export class DiskStore implements LogStore {
     }
     if (stream.modifiedAt !== known.modifiedAt) change.modifiedAt = stream.modifiedAt;
     const fresh = log.pending > 0 ? sourceIn(stream, known.reach) : undefined;
+    change.floor ??= this.#newFloor(known);
     const isForSegment =
       log.pending >= DIRECT_BYTES || (log.isMoveDue && known.tailBytes + log.pending > SMALL_TAIL_BYTES);
     const plan: Plan = { log, fresh, change, isRemoval: false, isForSegment, at: 0, to: 0 };
     if (!isForSegment && !log.isMoveDue) this.#encode(plan, fresh);
     return plan;
+  }
+
+  /** What is kept of a stream goes by whole segments: so at most one segment more is there than is asked for. */
+  #newFloor({ floor, reach, segments }: KnownStream): Place | undefined {
+    let place = floor;
+    for (const { to } of segments) if (reach.offset - to.offset >= this.#options.retention) place = to;
+    return place.offset > floor.offset ? place : undefined;
   }
 
   async #writeRound(plans: readonly Plan[]): Promise<void> {
@@ -436,7 +448,8 @@ export class DiskStore implements LogStore {
       return;
     }
     if (fresh !== undefined) sources.push(fresh);
-    const { maxSegment } = this.#options;
+    const { retention } = this.#options;
+    const maxSegment = Math.min(this.#options.maxSegment, Math.max(SMALLEST_SEGMENT_BYTES, retention / 8));
     const segments = await writeSegments(log.known, sources, { maxSegment, pool: this.#pool, salt: this.#salt });
     for (const { base, length } of segments) {
       if (!log.known.segments.some((known) => known.base === base)) this.#isDataDirectoryDue = true;
@@ -532,6 +545,9 @@ export class DiskStore implements LogStore {
     log.isIdentityDue = false;
     log.isMoveDue = false;
     const before = known.reach.offset;
+    if (change.floor !== undefined) {
+      for (const segment of known.dropBelow(change.floor)) this.#discard(segmentPath(known.id, segment.base));
+    }
     known.apply(change, { journal, position: base + at, length: to - at });
     this.backlog -= known.reach.offset - before;
   }

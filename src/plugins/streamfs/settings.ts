@@ -27,6 +27,8 @@ const UNSAID = 0;
 export interface PersistSettings {
   directory: string;
   sync: SyncPolicy;
+  /** Bytes of each stream that are kept on disk. */
+  retention: number;
 }
 
 export interface Settings {
@@ -211,6 +213,14 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
       "With persist, what an acknowledged write means: always, it is on the disk; a time (e.g., '1s'), the operating system has it and it is on the disk by then; none, it is in memory and on its way",
   },
   {
+    name: 'persist_retention',
+    type: 'string',
+    required: false,
+    default: '10GB',
+    description:
+      'With persist, how much of each stream is kept on disk; what is older goes, in whole files of up to an eighth of that',
+  },
+  {
     name: 'mount_path',
     type: 'string',
     required: false,
@@ -310,7 +320,8 @@ function count(config: PluginConfig, key: string): number {
 function persistence(config: PluginConfig, given: PluginConfig): PersistSettings | undefined {
   const directory = textValue(config, 'persist') ?? '';
   const sync = parseSyncPolicy('persist_sync', config.persist_sync);
-  if (directory !== '') return { directory: resolve(directory), sync };
+  const retention = size(config, 'persist_retention', '10GB');
+  if (directory !== '') return { directory: resolve(directory), sync, retention };
   if (given.persist_sync === undefined || given.persist_sync === DEFAULTS.persist_sync) return undefined;
   throw invalid('persist_sync means nothing without persist: name the directory in which streams are kept');
 }

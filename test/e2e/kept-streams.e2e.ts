@@ -1,0 +1,222 @@
+/**
+ * A server that keeps its streams on disk, killed under load again and again: nothing that was acknowledged is lost,
+ * nothing is there twice, chunks end where they ended, and offsets mean what they meant.
+ */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ServerProcess, server, startServer } from './harness/server.ts';
+import { waitFor } from './harness/wait.ts';
+
+/** 200 for the figures of docs/reliability.md. */
+const KILLS = Number(process.env.STREAMFS_KILLS ?? 5);
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'streamfs-kept-'));
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const mount = (persist_sync: string) => ({
+  ...{ persist: directory, persist_sync },
+  ...{ ring_buffer_size: '64MB', channel_buffer_size: '64MB' },
+});
+
+/** A writer of one stream: it writes one message after the other, each with its number in it. */
+interface Load {
+  path: string;
+  /** Sends a message, and gives the end offset that it was acknowledged with. */
+  send(at: ServerProcess, message: Buffer, number: number): Promise<number>;
+  /** It sends again what was not acknowledged, and is there once. */
+  isExact: boolean;
+  /** Messages that were acknowledged, with where they end. */
+  acknowledged: { message: Buffer; end: number }[];
+  sent: number;
+  sizes: () => number;
+}
+
+async function put(at: ServerProcess, path: string, message: Buffer, headers: Record<string, string> = {}) {
+  const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}`), {
+    method: 'PUT',
+    body: message,
+    headers,
+  });
+  await answer.arrayBuffer();
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer;
+}
+
+const endOf = (answer: Response) => Number(answer.headers.get('x-stream-end-offset'));
+const small = () => 20 + Math.floor(Math.random() * 200);
+const long = () => (Math.random() < 0.5 ? 70_000 + Math.floor(Math.random() * 300_000) : small());
+
+function loads(): Load[] {
+  const plain = (path: string, sizes: () => number): Load => ({
+    ...{ path, sizes, isExact: false, acknowledged: [], sent: 0 },
+    send: async (at, message) => endOf(await put(at, path, message)),
+  });
+  const producer = (path: string, sizes: () => number): Load => ({
+    ...{ path, sizes, isExact: true, acknowledged: [], sent: 0 },
+    send: async (at, message, number) => {
+      const headers = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': String(number) };
+      return endOf(await put(at, path, message, headers));
+    },
+  });
+  return [
+    plain('/streamfs/plain/a', small),
+    plain('/streamfs/plain/b', small),
+    plain('/streamfs/plain/long', long),
+    producer('/streamfs/exact/a', small),
+    producer('/streamfs/exact/long', long),
+  ];
+}
+
+function messageOf(load: Load, number: number): Buffer {
+  const text = `${load.path}#${number};`;
+  return Buffer.from(text.padEnd(Math.max(load.sizes(), text.length + 1), '.').concat('\n'));
+}
+
+/** Writes until the server is gone. */
+async function write(load: Load, at: ServerProcess, pending: Map<Load, Buffer>): Promise<void> {
+  for (;;) {
+    const message = (load.isExact ? pending.get(load) : undefined) ?? messageOf(load, load.sent);
+    pending.set(load, message);
+    try {
+      const end = await load.send(at, message, load.sent);
+      load.acknowledged.push({ message, end });
+      load.sent++;
+      pending.delete(load);
+    } catch {
+      if (!load.isExact) load.sent++;
+      return;
+    }
+  }
+}
+
+async function contentOf(at: ServerProcess, path: string): Promise<Buffer> {
+  const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&snapshot=true`));
+  return Buffer.from(await answer.arrayBuffer());
+}
+
+async function check(load: Load, at: ServerProcess): Promise<void> {
+  const content = await contentOf(at, load.path);
+  for (const { end, message } of load.acknowledged) {
+    const found = content.subarray(end - message.length, end);
+    // A repeated append is acknowledged with where the stream ends by then.
+    const isThere = found.equals(message) || (load.isExact && content.includes(message));
+    expect(isThere, `${load.path}: what was acknowledged at ${end}`).toBe(true);
+  }
+  const numbers = content
+    .toString('latin1')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => Number(/#(\d+);/.exec(line)?.[1]));
+  expect(numbers, `${load.path}: each once, and in order`).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  expect(content.at(-1), `${load.path}: a message is cut`).toBe(10);
+  if (load.isExact) expect(numbers.length - load.acknowledged.length).toBeLessThanOrEqual(1);
+  const { meta } = await at.json('GET', `/stat?path=${encodeURIComponent(load.path)}`);
+  // A message that is longer than a chunk is several; each of the last begins with its message.
+  const { Content } = meta as { Content: Record<string, string> };
+  const chunks = content
+    .toString('latin1')
+    .split('\n')
+    .slice(0, -1)
+    .reduce((sum, line) => sum + Math.ceil((line.length + 1) / 65536), 0);
+  if (load.sizes === small) expect(Number(Content.total_chunks)).toBe(chunks);
+}
+
+/** What a reader gets until the server is gone. */
+async function follow(at: ServerProcess, path: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  try {
+    const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&stream=true&from=earliest`));
+    for await (const part of answer.body!) parts.push(Buffer.from(part));
+  } catch {
+    // As it was meant to be.
+  }
+  return Buffer.concat(parts);
+}
+
+describe('a server with persist, killed under load', () => {
+  it.each(['always', '1s'])(
+    'with persist_sync %s has all that was acknowledged, once',
+    async (sync) => {
+      const all = loads();
+      const pending = new Map<Load, Buffer>();
+      const generations = new Map<string, string>();
+      let seen: { path: string; bytes: Buffer }[] = [];
+      for (let kill = 0; kill < KILLS; kill++) {
+        const at = await startServer({ streamfs: mount(sync) });
+        try {
+          for (const load of kill === 0 ? [] : all) {
+            await check(load, at);
+            expect((await at.facts(load.path))?.generation).toBe(generations.get(load.path));
+          }
+          for (const { bytes, path } of seen) {
+            expect((await contentOf(at, path)).subarray(0, bytes.length).equals(bytes), 'a reader was ahead').toBe(
+              true,
+            );
+          }
+          const before = all.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
+          const writing = all.map((load) => write(load, at, pending));
+          await waitFor('all streams to be there', async () => {
+            for (const { path } of all) {
+              const facts = await at.facts(path);
+              if (facts === undefined || facts.written === 0) return false;
+              generations.set(path, facts.generation);
+            }
+            return true;
+          });
+          const reading = all.slice(0, 3).map(async ({ path }) => ({ path, bytes: await follow(at, path) }));
+          const wanted = before + 20 + Math.floor(Math.random() * 150);
+          await waitFor(
+            'some acknowledgements',
+            () => all.reduce((n, one) => n + one.acknowledged.length, 0) >= wanted,
+          );
+          at.process.kill('SIGKILL');
+          await Promise.all(writing);
+          seen = await Promise.all(reading);
+        } finally {
+          await at.stop();
+        }
+      }
+      const last = await startServer({ streamfs: mount(sync) });
+      for (const load of all) await check(load, last);
+      await last.stop();
+    },
+    1_800_000,
+  );
+
+  it('says what an acknowledgement means, and where it is kept', async () => {
+    const at = await server({ streamfs: mount('always') });
+    const answer = await put(at, '/streamfs/a', Buffer.from('x'));
+    expect(answer.headers.get('x-stream-durable')).toBe('synced');
+    const ofMemory = await server();
+    const other = await put(ofMemory, '/streamfs/a', Buffer.from('x'));
+    expect(other.headers.has('x-stream-durable')).toBe(false);
+  });
+
+  it('has 10,000 streams again, with few open files', async () => {
+    const at = await startServer({ streamfs: mount('1s') });
+    const names = Array.from({ length: 10_000 }, (_, n) => `/streamfs/many/${n}`);
+    const next = names.values();
+    const worker = async () => {
+      for (const name of next) await put(at, name, Buffer.from(`${name}\n`.padEnd(100, '.')));
+    };
+    await Promise.all(Array.from({ length: 32 }, worker));
+    at.process.kill('SIGKILL');
+    await at.process.end();
+    const again = await server({ streamfs: mount('1s') });
+    await waitFor('the mount', async () => (await again.facts('/streamfs/many/9999')) !== undefined);
+    expect(readdirSync(`/proc/${again.process.pid}/fd`).length).toBeLessThanOrEqual(300);
+    expect((await contentOf(again, '/streamfs/many/1234')).toString()).toMatch(/^\/streamfs\/many\/1234\n/);
+    const [opened] = again.logged('log opened');
+    expect(opened).toMatchObject({ streams: 10_000 });
+    await at.stop();
+  }, 300_000);
+});

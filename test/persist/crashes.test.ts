@@ -66,6 +66,7 @@ class Machine {
       boot,
       logger: { debug() {}, info() {}, warn() {}, error() {} },
       ...{ maxStreamBacklog: 400_000, maxBacklog: 800_000, maxJournal: 6000, maxSegment: 150_000, maxFiles: 3 },
+      retention: Number.POSITIVE_INFINITY,
     });
     this.lives = [];
     for (const known of [...this.store.found]) await this.check(known);

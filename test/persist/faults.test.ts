@@ -11,11 +11,15 @@ import { SimulatedDisk } from './simulated-disk.ts';
 const rules = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000 });
 const always: SyncPolicy = { name: 'always', interval: 0 };
 
-async function openStore(disk: SimulatedDisk, sizes: { maxFiles?: number; maxJournal?: number } = {}) {
+async function openStore(
+  disk: SimulatedDisk,
+  sizes: { maxFiles?: number; maxJournal?: number; retention?: number } = {},
+) {
   const log = recorder();
   const store = await DiskStore.open({
     ...{ disk, sync: always, boot: 'one', logger: log },
     ...{ maxStreamBacklog: 200_000, maxBacklog: 400_000, maxJournal: 1_000_000, maxSegment: 1_000_000, maxFiles: 16 },
+    retention: 1_000_000_000,
     ...sizes,
   });
   return { store, log };
@@ -223,6 +227,30 @@ describe('a directory', () => {
     expect(disk.openFiles).toBeLessThanOrEqual(8);
     await store.close();
     expect(disk.openFiles).toBe(0);
+  });
+});
+
+describe('what is kept of a stream', () => {
+  it('is as much as asked for and at most a segment more; older segments go', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk, { retention: 600_000 });
+    const { stream, log } = attach(store, '/a');
+    for (let n = 0; n < 30; n++) {
+      stream.append(Buffer.alloc(100_000, String(n % 10)));
+      await log.whenSaved();
+    }
+    const { floor, reach } = log.known;
+    expect(reach).toEqual({ offset: 3_000_000, chunks: 60 });
+    expect(reach.offset - floor.offset).toBeGreaterThanOrEqual(600_000);
+    expect(reach.offset - floor.offset).toBeLessThanOrEqual(600_000 + 200_000);
+    await store.close();
+    const left = [...disk.files].filter(([name]) => name.startsWith('data/'));
+    expect(left.reduce((sum, [, { bytes }]) => sum + bytes.length, 0)).toBeLessThan(900_000);
+    const again = await openStore(disk.kill());
+    const [known] = again.store.found;
+    expect(known).toMatchObject({ floor, reach });
+    expect((await bytesOf(again.store, '/a')).length).toBe(reach.offset - floor.offset);
+    await again.store.close();
   });
 });
 

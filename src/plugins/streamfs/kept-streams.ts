@@ -24,7 +24,7 @@ export class KeptStreams {
 
   /** @throws DISK_LOCKED, DISK_FORMAT; what the disk throws */
   static async open(
-    { directory, sync }: PersistSettings,
+    { directory, retention, sync }: PersistSettings,
     logger: PluginLogger,
     maxMemory: number,
   ): Promise<KeptStreams> {
@@ -35,7 +35,7 @@ export class KeptStreams {
       const maxBacklog = Math.min(DEFAULT_SIZES.maxBacklog, maxMemory / 8);
       store = await DiskStore.open({
         disk: new NodeDisk(directory),
-        ...{ sync, boot: bootId(), logger },
+        ...{ sync, boot: bootId(), logger, retention },
         ...DEFAULT_SIZES,
         maxBacklog,
         maxStreamBacklog: Math.min(DEFAULT_SIZES.maxStreamBacklog, maxBacklog),

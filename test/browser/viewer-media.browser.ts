@@ -1,23 +1,10 @@
 /** Streams that play in the viewer: made by ffmpeg, read by Chromium. */
 import { execFileSync } from 'node:child_process';
-import { accessSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
+import { hasFfmpeg } from '../e2e/harness/ffmpeg.ts';
 import { server } from '../e2e/harness/server.ts';
 import { hasBrowser, openPage, REFUSED, useBrowser } from './harness/page.ts';
-
-const hasFfmpeg =
-  process.env.CI !== undefined ||
-  (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, 'ffmpeg'));
-      return true;
-    } catch {
-      return false;
-    }
-  });
-if (!hasFfmpeg) process.stdout.write('skipped: nothing is played in a browser, ffmpeg is not installed\n');
 
 const PICTURES = ['-f', 'lavfi', '-i', 'testsrc=size=160x90:rate=10'];
 const TONE = ['-f', 'lavfi', '-i', 'sine=frequency=440'];

@@ -24,6 +24,8 @@ export function useBrowser(): void {
 export interface PageOptions {
   /** Behind `/ui/`, such as `#/health`. */
   at?: string;
+  /** A whole address, of another page than the server's. */
+  address?: string;
   /** Default 1440 × 900. */
   size?: { width: number; height: number };
   /** Given to the tab before the page is loaded. */
@@ -57,6 +59,6 @@ export async function openPage(server: { url: string }, options: PageOptions = {
     await context.close();
     expect(complaints.filter((text) => !expected.some((pattern) => pattern.test(text)))).toEqual([]);
   });
-  await page.goto(`${server.url}/ui/${at}`);
+  await page.goto(options.address ?? `${server.url}/ui/${at}`);
   return page;
 }

@@ -1,0 +1,34 @@
+/** The last lines of a log and those that come; lost bytes show where they are missing. */
+import { StreamFSClient } from 'streamfsd/client';
+import { pathOr, server, showState } from './settings.js';
+
+const MAX_LINES = 2000;
+
+const client = new StreamFSClient({ url: server });
+const log = document.getElementById('log');
+const decoder = new TextDecoder();
+let rest = '';
+
+/** Text of a stream only ever becomes text. */
+function add(text, className = '') {
+  const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+  const line = document.createElement('div');
+  line.textContent = text;
+  line.className = className;
+  log.append(line);
+  while (log.childElementCount > MAX_LINES) log.firstElementChild.remove();
+  if (isAtEnd) log.scrollTop = log.scrollHeight;
+}
+
+for await (const record of client.follow(pathOr('/streamfs/log'), { lastLines: 200, waitForServer: true })) {
+  showState(record);
+  if (record.type === 'data') {
+    const lines = (rest + decoder.decode(record.data, { stream: true })).split('\n');
+    rest = lines.pop();
+    for (const line of lines) add(line);
+  } else if (record.type === 'gap') {
+    add(`${record.to - record.from} bytes lost`, 'lost');
+  } else if (record.type === 'recreated') {
+    add('a new log', 'lost');
+  }
+}

@@ -1,0 +1,16 @@
+/** What the address of a page may say, and what the page shows of its connection. */
+const query = new URLSearchParams(location.search);
+
+export const server = query.get('server') ?? 'http://localhost:8080';
+
+export const pathOr = (path) => query.get('path') ?? path;
+
+/** What a record of `follow` means for who watches. */
+export function showState(record) {
+  const state = document.getElementById('state');
+  if (record.type === 'open') state.textContent = 'reading';
+  else if (record.type === 'caught-up') state.textContent = 'live';
+  else if (record.type === 'reconnecting')
+    state.textContent = `cut, trying again in ${Math.ceil(record.delay / 1000)} s`;
+  else if (record.type === 'end') state.textContent = `ended (${record.reason})`;
+}

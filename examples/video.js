@@ -1,0 +1,30 @@
+/** Live video by the browser's own player: the address of a stream is all that it needs. */
+import { pathOr, server } from './settings.js';
+
+const video = document.getElementById('video');
+const state = document.getElementById('state');
+const address = new URL('/api/v1/files', server);
+address.search = new URLSearchParams({ path: pathOr('/streamfs/tv'), stream: 'true' });
+
+/** A player that has failed, or that a cut has left behind, does not come back by itself. */
+const AGAIN_MS = 2000;
+
+function play() {
+  video.src = address;
+  video.play().catch(() => {});
+}
+
+for (const [event, text] of [
+  ['playing', 'live'],
+  ['waiting', 'waiting for more'],
+  ['ended', 'ended'],
+]) {
+  video.addEventListener(event, () => {
+    state.textContent = text;
+  });
+}
+video.addEventListener('error', () => {
+  state.textContent = 'no video: trying again';
+  setTimeout(play, AGAIN_MS);
+});
+play();

@@ -82,6 +82,8 @@ class Reader {
   #wire = 0;
   #head = Buffer.alloc(0);
   #state = 'length';
+  /** The head of a frame, as far as it has come. */
+  #frame = [];
   #digits = '';
   #left = 0;
   #held = Buffer.alloc(0);
@@ -112,6 +114,7 @@ class Reader {
   }
 
   #body(bytes) {
+    if (options.framing === 'websocket') return this.#frames(bytes);
     if (options.framing !== 'chunked') return this.#take(bytes);
     for (let i = 0; i < bytes.length; ) {
       if (this.#state === 'data') {
@@ -134,9 +137,29 @@ class Reader {
     }
   }
 
+  /** Binary messages; all other frames are left out. */
+  #frames(bytes) {
+    for (let i = 0; i < bytes.length; ) {
+      if (this.#left > 0) {
+        const n = Math.min(this.#left, bytes.length - i);
+        if (this.#frame[0] === 0x82) this.#take(bytes.subarray(i, i + n));
+        i += n;
+        this.#left -= n;
+        if (this.#left === 0) this.#frame = [];
+        continue;
+      }
+      this.#frame.push(bytes[i++]);
+      const [, second = 0, ...length] = this.#frame;
+      const wanted = second === 127 ? 8 : second === 126 ? 2 : 0;
+      if (this.#frame.length < 2 || length.length < wanted) continue;
+      this.#left = wanted === 0 ? second : length.reduce((sum, byte) => sum * 256 + byte, 0);
+      if (this.#left === 0) this.#frame = [];
+    }
+  }
+
   #take(bytes) {
     if (this.probe) this.#check(bytes);
-    if (options.framing === 'chunked') this.payload += bytes.length;
+    if (options.framing === 'chunked' || options.framing === 'websocket') this.payload += bytes.length;
     else if (options.framing === 'fixed') {
       this.#wire += bytes.length;
       this.payload = Math.floor((this.#wire * size) / (size + overhead));

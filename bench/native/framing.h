@@ -14,9 +14,9 @@
 #define STAMP 27
 #define MAX_WRITERS 256
 
-// CHUNKED: HTTP's chunked encoding. FIXED: nothing, or a fixed number of bytes, around each message. SCAN: anything;
+// CHUNKED: HTTP's chunked encoding. WEBSOCKET: binary messages; all other frames are left out. FIXED: nothing, or a fixed number of bytes, around each message. SCAN: anything;
 // messages are counted by their first byte, which occurs nowhere else.
-typedef enum { CHUNKED, FIXED, SCAN } Framing;
+typedef enum { CHUNKED, WEBSOCKET, FIXED, SCAN } Framing;
 
 static Framing framing = CHUNKED;
 static int message_size = 65536, overhead;
@@ -56,7 +56,9 @@ typedef struct {
   int fd, index, probe, closed;
   enum { HEAD, LENGTH, DATA, TAIL, OVER } state;
   int matched;         // of ready_mark, or of a chunk's tail
-  uint64_t left;       // of the chunk
+  uint64_t left;       // of the chunk or frame
+  unsigned char frame[10];  // the head of a frame, as far as it has come
+  int left_out;        // the frame is no data
   uint64_t length;     // of the chunk whose length is being read
   int extension;       // behind the length's digits
   uint64_t payload;    // bytes
@@ -122,11 +124,27 @@ static uint64_t *wire;  // of FIXED framing: bytes behind the head, by reader
 // Payload or what looks like it: everything behind the head that is no chunked framing.
 static void take(Reader *r, const unsigned char *bytes, size_t count, uint64_t now) {
   if (r->probe) check(r, bytes, count, now);
-  if (framing == CHUNKED) r->payload += count;
+  if (framing == CHUNKED || framing == WEBSOCKET) r->payload += count;
   else if (framing == FIXED) {
     wire[r->index] += count;
     if (!r->probe || overhead == 0) r->payload = wire[r->index] * message_size / (message_size + overhead);
   } else if (!r->probe) r->payload += count_marks(bytes, count) * message_size;
+}
+
+// Whether chunks or frames say how long they are.
+static int is_measured(void) { return framing == CHUNKED || framing == WEBSOCKET; }
+
+// One more byte of the head of a frame (RFC 6455 section 5.2), which has no mask.
+static void frame_head(Reader *r, unsigned char byte) {
+  r->frame[r->matched++] = byte;
+  int size = r->matched < 2 ? 2 : r->frame[1] == 127 ? 10 : r->frame[1] == 126 ? 4 : 2;
+  if (r->matched < size) return;
+  r->left = size == 2 ? r->frame[1] : 0;
+  for (int i = 2; i < size; i++) r->left = r->left << 8 | r->frame[i];
+  int opcode = r->frame[0] & 15;
+  r->matched = 0;
+  r->left_out = opcode != 2;
+  r->state = opcode == 8 ? OVER : r->left > 0 ? DATA : LENGTH;
 }
 
 static void feed(Reader *r, const unsigned char *bytes, size_t count) {
@@ -138,13 +156,17 @@ static void feed(Reader *r, const unsigned char *bytes, size_t count) {
         i++;
         r->matched = byte == (unsigned char)ready_mark[r->matched] ? r->matched + 1 : byte == (unsigned char)ready_mark[0];
         if (ready_mark[r->matched] == 0) {
-          r->state = framing == CHUNKED ? LENGTH : DATA;
+          r->state = is_measured() ? LENGTH : DATA;
           r->matched = 0;
           r->ready_at = now * 1e-9;
         }
         break;
       case LENGTH:
         i++;
+        if (framing == WEBSOCKET) {
+          frame_head(r, byte);
+          break;
+        }
         if (byte == '\n') {
           r->left = r->length;
           r->state = r->length > 0 ? DATA : OVER;
@@ -154,10 +176,10 @@ static void feed(Reader *r, const unsigned char *bytes, size_t count) {
         break;
       case DATA: {
         size_t n = count - i;
-        if (framing == CHUNKED && n > r->left) n = r->left;
-        take(r, bytes + i, n, now);
+        if (is_measured() && n > r->left) n = r->left;
+        if (!r->left_out) take(r, bytes + i, n, now);
         i += n;
-        if (framing == CHUNKED && (r->left -= n) == 0) r->state = TAIL;
+        if (is_measured() && (r->left -= n) == 0) r->state = framing == CHUNKED ? TAIL : LENGTH;
         break;
       }
       case TAIL:
@@ -184,11 +206,11 @@ static int receive(Reader *r) {
   for (int i = 0; i < 8; i++) {
     ssize_t got;
     int droppable = !r->probe && r->state == DATA;
-    if (droppable && framing == CHUNKED && (r->left >= SMALL_READ || message_size > SMALL_READ)) {
+    if (droppable && is_measured() && !r->left_out && (r->left >= SMALL_READ || message_size > SMALL_READ)) {
       got = recv(r->fd, 0, r->left, MSG_TRUNC | MSG_DONTWAIT);
       if (got > 0) {
         r->payload += got;
-        if ((r->left -= got) == 0) r->state = TAIL;
+        if ((r->left -= got) == 0) r->state = framing == CHUNKED ? TAIL : LENGTH;
       }
     } else if (droppable && framing == FIXED) {
       got = recv(r->fd, 0, 16 << 20, MSG_TRUNC | MSG_DONTWAIT);

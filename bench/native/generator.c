@@ -604,7 +604,8 @@ static void parse_options(int count, char **arguments) {
     server_pids[server_pid_count++] = strtol(p, (char **)&p, 10);
     if (!*p) break;
   }
-  framing = !strcmp(framing_name, "fixed") ? FIXED : !strcmp(framing_name, "scan") ? SCAN : CHUNKED;
+  framing = !strcmp(framing_name, "fixed") ? FIXED : !strcmp(framing_name, "scan") ? SCAN
+    : !strcmp(framing_name, "websocket") ? WEBSOCKET : CHUNKED;
   Template ready = parse_template(ready_mark), token = parse_template(answer);
   ready.bytes[ready.length] = token.bytes[token.length] = 0;
   ready_mark = ready.bytes;

@@ -101,6 +101,21 @@ const sse = {
 };
 
 /** @type {Target} */
+const websocket = {
+  ...ours,
+  name: 'websocket',
+  note: 'StreamFS, read over WebSocket',
+  does: ['S1', 'S2', 'S2c', 'S2b', 'S6'],
+  protocol: (scenario, write) => ({
+    ...agfs()(scenario, write),
+    read:
+      'GET /api/v1/ws?path=/streamfs/bench%i HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n' +
+      'Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n',
+    framing: 'websocket',
+  }),
+};
+
+/** @type {Target} */
 const plain = {
   name: 'plain',
   note: 'the same with a plain res.write for every reader and chunk',
@@ -309,4 +324,4 @@ export function agfsTarget(url, pid) {
 }
 
 /** @type {Target[]} */
-export const TARGETS = [ours, sse, floor, plain, piping, durable, redis, nats, icecast, nchan];
+export const TARGETS = [ours, sse, websocket, floor, plain, piping, durable, redis, nats, icecast, nchan];

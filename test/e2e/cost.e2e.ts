@@ -22,6 +22,8 @@ const BASELINE = resolve(import.meta.dirname, '../../bench/baseline.json');
 const RECORDING = process.env.STREAMFS_RECORD_BASELINE === '1';
 /** How much more than recorded is still the same. */
 const MARGIN = 1.5;
+/** How much more than the shape that it is like. */
+const LIKE_MARGIN = 1.05;
 /** What differs by chance: how a write was cut on its way, and a few objects. */
 const SLACK = { callsPerRound: 2, bytes: 32, kib: 1 };
 
@@ -37,12 +39,16 @@ interface Shape {
   rounds: number;
   message: Buffer;
   chunked: boolean;
+  /** Read over WebSocket: it must cost next to nothing more than the shape it is like. */
+  like?: string;
 }
 
 const SHAPES: Shape[] = [
   { name: 'S1', message: CHUNK, together: 1, rounds: 100, chunked: false },
   { name: 'S2', message: MESSAGE, together: 32, rounds: 100, chunked: false },
   { name: 'S2c', message: MESSAGE, together: 256, rounds: 100, chunked: true },
+  { name: 'WebSocket S1', like: 'S1', message: CHUNK, together: 1, rounds: 100, chunked: false },
+  { name: 'WebSocket S2c', like: 'S2c', message: MESSAGE, together: 256, rounds: 100, chunked: true },
 ];
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
@@ -76,8 +82,14 @@ async function running(server: Promise<RunningServer>): Promise<RunningServer> {
   return started;
 }
 
-/** Compares with what is recorded, or records. */
-function keeps(name: string, value: number, slack: number): void {
+/** Compares with what is recorded, or records; or with what the shape that this one is like has just cost. */
+function keeps({ name: shape, like }: Pick<Shape, 'name' | 'like'>, what: string, value: number, slack: number): void {
+  if (like !== undefined) {
+    const other = measured[`${like} ${what}`];
+    expect(value, `${shape} ${what}; ${like}: ${other}`).toBeLessThanOrEqual(other! * LIKE_MARGIN + slack);
+    return;
+  }
+  const name = `${shape} ${what}`;
   measured[name] = Number(value.toPrecision(3));
   if (RECORDING) return;
   const known = recorded[name];
@@ -100,7 +112,7 @@ async function deliver(shape: Shape, writer: Writer, readers: Readers, rounds: n
 }
 
 async function begin(shape: Shape, server: RunningServer): Promise<{ writer: Writer; readers: Readers }> {
-  const readers = await Readers.open(server.port, 'x', READERS);
+  const readers = await Readers.open(server.port, 'x', READERS, shape.like !== undefined);
   const writer = await Writer.open(server.port);
   if (shape.chunked) writer.beginChunked('x');
   return { writer, readers };
@@ -127,8 +139,8 @@ describe.skipIf(!hasStrace)('system calls for each chunk delivered', () => {
     // It has counted: each round reaches each reader by one write at least.
     expect(writes).toBeGreaterThanOrEqual(0.9 / shape.together);
     const slack = SLACK.callsPerRound / (shape.together * READERS);
-    keeps(`${shape.name} write calls for each chunk delivered`, writes, slack);
-    keeps(`${shape.name} read calls for each chunk delivered`, reads, slack);
+    keeps(shape, 'write calls for each chunk delivered', writes, slack);
+    keeps(shape, 'read calls for each chunk delivered', reads, slack);
   });
 });
 
@@ -144,7 +156,7 @@ describe('allocation for each chunk delivered', () => {
     expect(after.collections, 'garbage was collected meanwhile, so nothing can be said').toBe(before.collections);
     const bytes = (after.heapUsed - before.heapUsed) / delivered;
     expect(bytes).toBeGreaterThan(0);
-    keeps(`${shape.name} bytes of heap for each chunk delivered`, bytes, SLACK.bytes);
+    keeps(shape, 'bytes of heap for each chunk delivered', bytes, SLACK.bytes);
   });
 });
 
@@ -160,7 +172,7 @@ describe('memory', () => {
     const before = await residentKiB(server);
     await open(count);
     const each = ((await residentKiB(server)) - before) / count;
-    keeps('S6 KiB for each idle reader', each, SLACK.kib);
+    keeps({ name: 'S6' }, 'KiB for each idle reader', each, SLACK.kib);
   });
 
   it('contract 7, 16: a reader that never reads costs no more than the ring and a slice, and holds up nobody', async () => {

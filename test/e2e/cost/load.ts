@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import WebSocket from 'ws';
 
 const target = (stream: string) => `/api/v1/files?path=/streamfs/${stream}`;
 
@@ -14,10 +15,20 @@ export class Readers {
   private expected = 0;
   private onAll: (() => void) | undefined;
 
-  static async open(port: number, stream: string, count: number): Promise<Readers> {
+  static async open(port: number, stream: string, count: number, isWebSocket = false): Promise<Readers> {
     const readers = new Readers();
     for (let index = 0; index < count; index++) {
       readers.received.push(0);
+      if (isWebSocket) {
+        const ws = new WebSocket(`ws://127.0.0.1:${port}/api/v1/ws?path=/streamfs/${stream}`, ['streamfs.v1']);
+        ws.on('message', (data: Buffer, isBinary) => {
+          if (isBinary) readers.took(index, data.length);
+        });
+        // The server is stopped under them.
+        ws.on('error', () => undefined);
+        await once(ws, 'open');
+        continue;
+      }
       const request = get({ host: '127.0.0.1', port, path: `${target(stream)}&stream=true`, agent: false });
       const [answer] = await once(request, 'response');
       answer.on('data', (bytes: Uint8Array) => readers.took(index, bytes.length));

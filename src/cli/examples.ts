@@ -105,6 +105,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example('streamfs health', 'Prints how the server is'),
     example('streamfs --quiet health', 'Tells by its exit code alone whether the server is ready'),
   ],
+  log: [
+    example('streamfs log check /var/lib/streamfs', 'Reads all of a log, and fails with 8 where something is damaged'),
+    example('streamfs log dump --raw /var/lib/streamfs /live', 'Prints what is kept of a stream, without a server'),
+  ],
   completion: [
     example('source <(streamfs completion bash)', 'Completes commands, paths and more in this shell'),
     example('streamfs completion --install', 'Completes them in every new shell'),

@@ -16,7 +16,8 @@ export const EXIT = {
   timeout: { code: 7, meaning: 'nothing came for as long as --timeout says' },
   lost: {
     code: 8,
-    meaning: 'cat --stream, tail --follow: bytes were lost on the way, as was told; where it began does not count',
+    meaning:
+      'cat --stream, tail --follow: bytes were lost on the way, as was told; where it began does not count; log: something is damaged',
   },
   notExecutable: { code: 126, meaning: 'exec: its command cannot be run; otherwise exec ends as its command does' },
   commandNotFound: { code: 127, meaning: 'exec: there is no such command' },

@@ -264,6 +264,17 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .action(run(async () => (await import('./commands/health.ts')).health));
 
   program
+    .command('log')
+    .description('check or print the log in a directory that no server uses; changes nothing')
+    .addArgument(
+      new Argument('<action>', 'check: is it whole, what is in it; dump: its records').choices(['check', 'dump']),
+    )
+    .argument('<dir>', 'what `persist` of a mount names, or a copy of it')
+    .argument('[stream]', 'with dump: of this stream alone, by its path in the mount, such as /live')
+    .option('--raw', 'with dump and a stream: the bytes that are kept of it, and nothing else')
+    .action(run(async () => (await import('./commands/log.ts')).log));
+
+  program
     .command('completion')
     .description('print or install completion for a shell: source <(streamfs completion bash)')
     .addArgument(new Argument('[shell]', 'default: what $SHELL names').choices(SHELLS))

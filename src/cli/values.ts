@@ -2,6 +2,7 @@
 export const VALUES: readonly { name: string; meaning: string }[] = [
   { name: 'path', meaning: 'a path on the server, such as /streamfs/log' },
   { name: 'file', meaning: 'a file of this machine' },
+  { name: 'dir', meaning: 'a directory of this machine' },
   { name: 'duration', meaning: 'seconds, or a number with ms, s, m or h, such as 30s' },
   { name: 'size', meaning: 'bytes, or a number with B, KB, MB, GB or TB, such as 64KB (1 KB is 1024 bytes)' },
   {

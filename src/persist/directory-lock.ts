@@ -67,8 +67,7 @@ export class DirectoryLock {
       if (await make(path, owner)) break;
       const other = await readOwner(path);
       if (other !== undefined && (await isAlive(path, other))) {
-        const known = `process ${other.pid} on ${other.host}`;
-        throw createError('DISK_LOCKED', { directory, owner: known });
+        throw createError('DISK_LOCKED', { directory, owner: nameOf(other) });
       }
       await takeOver(path, other, owner.id);
     }
@@ -113,6 +112,20 @@ async function make(path: string, owner: Owner): Promise<boolean> {
     if (code === 'ENOSPC' || code === 'EDQUOT') return true;
     throw error;
   }
+}
+
+/**
+ * The process that uses a directory; undefined where none does. Takes some seconds where its owner cannot be asked.
+ * Changes nothing.
+ */
+export async function userOf(directory: string): Promise<string | undefined> {
+  const path = join(directory, LOCK_FILE);
+  const owner = await readOwner(path);
+  return owner !== undefined && (await isAlive(path, owner)) ? nameOf(owner) : undefined;
+}
+
+function nameOf({ host, pid }: Owner): string {
+  return `process ${pid} on ${host}`;
 }
 
 /** Undefined where the file is gone again, or says nothing: its writer died, or had no room. */

@@ -21,7 +21,7 @@ import { DATA_DIRECTORY, JOURNAL_DIRECTORY, journalPath, openLayout, STATE_FILE,
 import { LoggedStream, type LogStore, type Round, type StreamOwner } from './logged-stream.ts';
 import { LogReading } from './reading.ts';
 import { beginRecord, endRecord, RECORD } from './record.ts';
-import { type Opening, type Recovery, recover, type StateBegin, tidy } from './recovery.ts';
+import { describeDamage, type Opening, type Recovery, recover, type StateBegin, tidy } from './recovery.ts';
 import { newRound } from './round.ts';
 import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
 import { durabilityOf, type SyncPolicy } from './sync-policy.ts';
@@ -180,7 +180,9 @@ export class DiskStore implements LogStore {
     const { disk, logger } = options;
     const salt = await openLayout(disk);
     const recovery = await recover(disk, salt);
-    for (const damage of recovery.damages) logger.error('the log is damaged', { directory: disk.name, damage });
+    for (const damage of recovery.damages) {
+      logger.error('the log is damaged', { directory: disk.name, damage: describeDamage(damage) });
+    }
     await tidy(disk, recovery);
     const store = new DiskStore(options, salt, recovery);
     store.#renewGenerations(recovery);
@@ -212,10 +214,8 @@ export class DiskStore implements LogStore {
     this.#synced = recovery.sequence - 1;
     this.#saidSynced = this.#synced;
     this.#older = [...recovery.older.map((number) => ({ number, length: 0 })), ...recovery.journals];
-    for (const damage of recovery.damages) {
-      const number = /^journal\/0*(\d+)\.log/.exec(damage)?.[1];
-      if (number !== undefined) this.#damaged.add(Number(number));
-    }
+    const damagedFiles = new Set(recovery.damages.map(({ file }) => file));
+    for (const { number } of this.#older) if (damagedFiles.has(journalPath(number))) this.#damaged.add(number);
     this.#journal = { number: (this.#older.at(-1)?.number ?? 0) + 1, length: 0 };
     this.#openingDue = { boot: options.boot, sync: options.sync.name };
     if (options.sync.name === 'interval') {

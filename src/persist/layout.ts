@@ -53,14 +53,23 @@ function hex(number: number, digits: number): string {
  * @throws DISK_FORMAT for a directory that holds something else, or a log of another version: nothing is touched then
  */
 export async function openLayout(disk: Disk): Promise<number> {
+  const salt = await readFormat(disk);
+  if (salt === undefined) return makeLayout(disk);
+  await makeDirectories(disk);
+  return salt;
+}
+
+/**
+ * The salt of the checksums of a log that is there; undefined where the directory says of no log.
+ *
+ * @throws DISK_FORMAT for a log of another version
+ */
+export async function readFormat(disk: Disk): Promise<number | undefined> {
   const found = await readWhole(disk, FORMAT_FILE);
-  if (found === undefined) return makeLayout(disk);
+  if (found === undefined) return undefined;
   const text = found.toString('utf8');
   const match = /^streamfs-log 1\nsalt ([0-9a-f]{8})\n$/.exec(text);
-  if (match !== null) {
-    await makeDirectories(disk);
-    return Number.parseInt(match[1]!, 16);
-  }
+  if (match !== null) return Number.parseInt(match[1]!, 16);
   const [version = ''] = text.split('\n');
   const reason = version.startsWith('streamfs-log ')
     ? `it is a log of the version "${version.slice(0, 40)}", and this program knows "${FORMAT}": use a newer one`

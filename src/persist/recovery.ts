@@ -28,6 +28,33 @@ export interface StateBegin {
   opening: Opening | undefined;
 }
 
+/** Something in a file of the log that is not as it was written. */
+export interface LogDamage {
+  /** Relative to the directory of the log. */
+  file: string;
+  /** The bytes that are no good, equal where something is missing between two that are; undefined for the whole file. */
+  from?: number | undefined;
+  to?: number | undefined;
+  /** What it is and what is lost by it, in words. */
+  problem: string;
+}
+
+/** In a line for people. */
+export function describeDamage({ file, from, problem, to }: LogDamage): string {
+  if (from === undefined) return `${file}: ${problem}`;
+  return `${file}: ${from === to ? `at byte ${from}` : `bytes ${from} to ${to}`}: ${problem}`;
+}
+
+/** Nothing can be put together. The files are left as they are. */
+export class LogUnusableError extends Error {
+  readonly damage: LogDamage;
+
+  constructor(damage: LogDamage) {
+    super(describeDamage(damage));
+    this.damage = damage;
+  }
+}
+
 export interface Recovery {
   streams: Map<number, KnownStream>;
   nextStream: number;
@@ -42,8 +69,8 @@ export interface Recovery {
   isClean: boolean;
   /** Segments that were written to since the last sync. */
   unsynced: { stream: number; base: number }[];
-  /** What was found to be wrong, in words. */
-  damages: string[];
+  /** What was found to be wrong. */
+  damages: LogDamage[];
   /** Bytes at the end of a journal that were no good. */
   cutBytes: number;
   /** A stream was cut though its journal was not: only a new state makes that last. */
@@ -80,19 +107,23 @@ export async function recover(disk: Disk, salt: number): Promise<Recovery> {
   return recovery;
 }
 
-/** @throws where the state names a journal that is not there: nothing is made anew in its place */
+/** @throws LogUnusableError */
 async function readState(disk: Disk, salt: number, recovery: Recovery): Promise<StateBegin> {
   const begin: StateBegin = { journal: 0, position: 0, sequence: 0, nextStream: 1, opening: undefined };
   const bytes = await readWhole(disk, STATE_FILE);
   if (bytes === undefined) return begin;
-  const { damages, records } = scanRecords(bytes, 0, salt, 0);
+  const { damages, end, records } = scanRecords(bytes, 0, salt, 0);
   const [first] = records;
   if (first === undefined || first.type !== RECORD.stateBegin) {
-    throw new Error(`the file ${STATE_FILE} is damaged at its beginning`);
+    const to = first?.position ?? bytes.length;
+    throw new LogUnusableError({ file: STATE_FILE, from: 0, to, problem: 'its beginning is damaged' });
   }
   Object.assign(begin, bodyOf(bytes, first));
-  for (const { from, to } of damages) recovery.damages.push(`${STATE_FILE}: bytes ${from} to ${to} are damaged`);
-  if (records.at(-1)!.type !== RECORD.stateEnd) recovery.damages.push(`${STATE_FILE}: its end is missing`);
+  for (const { from, to } of damages)
+    recovery.damages.push({ file: STATE_FILE, from, to, problem: problemOf(from, to) });
+  if (records.at(-1)!.type !== RECORD.stateEnd) {
+    recovery.damages.push({ file: STATE_FILE, from: end, to: bytes.length, problem: 'its end is missing' });
+  }
   for (const record of records) {
     if (record.type !== RECORD.state) continue;
     const update = updateOf(bytes, record);
@@ -103,10 +134,12 @@ async function readState(disk: Disk, salt: number, recovery: Recovery): Promise<
   return begin;
 }
 
+/** @throws LogUnusableError where the state names a journal that is not there: nothing is made anew in its place */
 async function readJournals(disk: Disk, salt: number, begin: StateBegin, recovery: Recovery): Promise<JournalScan[]> {
   const numbers = (await journalNumbers(disk)).filter((number) => number >= begin.journal);
   if (begin.journal > 0 && numbers[0] !== begin.journal) {
-    throw new Error(`the file ${journalPath(begin.journal)} is missing`);
+    const file = journalPath(begin.journal);
+    throw new LogUnusableError({ file, problem: 'the whole file is missing' });
   }
   const scans: JournalScan[] = [];
   let expected: number | undefined = begin.journal > 0 ? begin.sequence : undefined;
@@ -163,7 +196,7 @@ class Replay {
       isCut = cut !== undefined;
       for (const { from, sequence, to } of scan.damages) {
         if (sequence > this.#synced) break;
-        recovery.damages.push(`${journalPath(number)}: bytes ${from} to ${to} are damaged`);
+        recovery.damages.push({ file: journalPath(number), from, to, problem: problemOf(from, to) });
       }
       for (const record of scan.records) {
         if (record.position >= end) {
@@ -191,7 +224,7 @@ class Replay {
       return;
     }
     if (this.#cut.has(record.stream)) return;
-    const known = this.#streamOf(record, update);
+    const known = this.#streamOf(record, update, journalPath(journal));
     if (known === undefined) return;
     if (record.sequence > this.#synced && !(await this.#hasSegments(known, update))) {
       this.#cut.add(record.stream);
@@ -206,12 +239,13 @@ class Replay {
     }
   }
 
-  #streamOf(record: FoundRecord, { floor, identity }: Update): KnownStream | undefined {
+  #streamOf(record: FoundRecord, { floor, identity }: Update, file: string): KnownStream | undefined {
     const { damages, streams } = this.#recovery;
     const found = streams.get(record.stream);
     if (found !== undefined) return found;
     if (identity === undefined || floor === undefined) {
-      damages.push(`what is known of stream ${record.stream} begins in the middle: who it is was lost`);
+      const problem = `what is known of stream ${record.stream} begins in the middle: who it is was lost`;
+      damages.push({ file, from: record.position, to: record.position + record.length, problem });
       return undefined;
     }
     const known = new KnownStream(record.stream, identity, floor);
@@ -271,6 +305,10 @@ export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
     const isKnown = recovery.streams.get(segment.stream)?.segments.some(({ base }) => base === segment.base);
     if (isKnown !== true) await disk.remove(`${DATA_DIRECTORY}/${name}`);
   }
+}
+
+function problemOf(from: number, to: number): string {
+  return from === to ? 'records are missing here' : 'damaged';
 }
 
 function updateOf(bytes: Buffer, { length, position }: FoundRecord): Update {

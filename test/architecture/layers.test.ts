@@ -20,7 +20,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   config: ['errors', 'units', 'protocol'],
   client: ['errors', 'units', 'protocol'],
   app: ['config', 'plugins', 'server', 'fs', 'core', 'errors', 'units', 'log', 'protocol'],
-  cli: ['client', 'app', 'config', 'errors', 'units', 'protocol'],
+  cli: ['client', 'app', 'config', 'persist', 'errors', 'units', 'protocol'],
 };
 
 /** The page, a program of its own beside src, and what it may import of that. */

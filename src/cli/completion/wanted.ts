@@ -21,8 +21,9 @@ export interface Wanted {
 }
 
 /** What each argument is, by command and the name of the argument. Others are paths, where they are called so. */
-const ARGUMENTS: Readonly<Record<string, Remote | 'nothing'>> = {
+const ARGUMENTS: Readonly<Record<string, Remote | 'files' | 'nothing'>> = {
   'kick id': 'reader',
+  'log dir': 'files',
   'mount fstype': 'plugin',
   'mount path': 'nothing',
   'unmount path': 'mount',
@@ -89,8 +90,8 @@ function argumentAt(program: Command, command: Command, position: number): Omit<
   }
   const name = argument.name();
   const remote = ARGUMENTS[`${command.name()} ${name}`] ?? (name === 'path' ? 'path' : 'nothing');
-  const files = RUNS_OTHERS.has(command.name()) && remote === 'nothing';
-  return { candidates: [], files, remote: remote === 'nothing' ? undefined : remote };
+  const files = remote === 'files' || (RUNS_OTHERS.has(command.name()) && remote === 'nothing');
+  return { candidates: [], files, remote: remote === 'nothing' || remote === 'files' ? undefined : remote };
 }
 
 function commandsOf(program: Command): Candidate[] {

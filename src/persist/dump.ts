@@ -1,0 +1,140 @@
+/** What stands in a log, record by record, and the bytes of one of its streams. Changes nothing. */
+import { type OpenedLog, recoverKnown } from './check.ts';
+import { readWhole } from './disk.ts';
+import { FilePool } from './file-pool.ts';
+import { DATA_DIRECTORY, journalNumbers, journalPath, STATE_FILE, segmentOf } from './layout.ts';
+import { LogReading } from './reading.ts';
+import { type FoundRecord, HEADER_BYTES, RECORD, scanRecords } from './record.ts';
+import { segmentPieces } from './segment-blocks.ts';
+import { placeBehind, readUpdate, type Update } from './update.ts';
+
+export interface DumpedRecord {
+  file: string;
+  position: number;
+  length: number;
+  /** Of the record; `damaged` for bytes between good ones, `unreadable` for what a newer version has written. */
+  kind: keyof typeof RECORD | 'damaged' | 'unreadable';
+  sequence?: number | undefined;
+  /** The number of the stream in this log, and its path where that is known. */
+  stream?: number | undefined;
+  path?: string | undefined;
+  /** What it says, as JSON can have it; of bytes only where they are. */
+  says: Readonly<Record<string, unknown>>;
+}
+
+const KINDS = new Map(Object.entries(RECORD).map(([name, type]) => [type as number, name as keyof typeof RECORD]));
+
+/**
+ * All that stands in the state, the journals and the segments, file by file. A journal can say of a stream what the state
+ * says once more, and of streams that are gone.
+ *
+ * @param path of a stream: only what is of streams that have had it
+ */
+export async function* dumpLog({ disk, salt }: OpenedLog, path?: string): AsyncGenerator<DumpedRecord> {
+  const paths = new Map<number, string>();
+  const journals = (await journalNumbers(disk)).map(journalPath);
+  const names = (await disk.list(DATA_DIRECTORY)).filter((name) => segmentOf(name) !== undefined).sort();
+  for (const file of [STATE_FILE, ...journals, ...names.map((name) => `${DATA_DIRECTORY}/${name}`)]) {
+    const segment = segmentOf(file.slice(DATA_DIRECTORY.length + 1));
+    if (path !== undefined && segment !== undefined && paths.get(segment.stream) !== path) continue;
+    for (const record of recordsOf(file, (await readWhole(disk, file)) ?? Buffer.alloc(0), salt)) {
+      const { says, stream } = record;
+      if (stream !== undefined && typeof says.path === 'string') paths.set(stream, says.path);
+      const known = stream === undefined ? undefined : paths.get(stream);
+      if (path === undefined || path === known) yield { ...record, path: known };
+    }
+  }
+}
+
+function* recordsOf(file: string, bytes: Buffer, salt: number): Generator<DumpedRecord> {
+  // In a segment blocks do not count up.
+  if (file.startsWith(DATA_DIRECTORY)) {
+    for (const piece of segmentPieces(bytes, salt)) {
+      yield piece.kind === 'block' ? dumped(file, bytes, piece.record) : damaged(file, piece.from, piece.to);
+    }
+    return;
+  }
+  const { damages, end, records } = scanRecords(bytes, 0, salt);
+  const damagedBefore = new Map(damages.map((damage) => [damage.to, damage.from]));
+  for (const record of records) {
+    const from = damagedBefore.get(record.position) ?? (record === records[0] && record.position > 0 ? 0 : undefined);
+    if (from !== undefined) yield damaged(file, from, record.position);
+    yield dumped(file, bytes, record);
+  }
+  if (bytes.length > end) yield damaged(file, end, bytes.length);
+}
+
+function damaged(file: string, from: number, to: number): DumpedRecord {
+  const says = from === to ? { missing: 'records that came before the next' } : {};
+  return { file, position: from, length: to - from, kind: 'damaged', says };
+}
+
+function dumped(file: string, bytes: Buffer, record: FoundRecord): DumpedRecord {
+  const { length, position, sequence, stream, type } = record;
+  const kind = KINDS.get(type);
+  const place = { file, position, length, sequence, stream: stream === 0 ? undefined : stream };
+  if (kind === undefined) return { ...place, kind: 'unreadable', says: { type } };
+  try {
+    return { ...place, kind, says: saidBy(kind, bytes, position + HEADER_BYTES, position + length) };
+  } catch (error) {
+    return { ...place, kind: 'unreadable', says: { why: error instanceof Error ? error.message : String(error) } };
+  }
+}
+
+function saidBy(kind: keyof typeof RECORD, bytes: Buffer, from: number, to: number): Record<string, unknown> {
+  if (kind === 'stateEnd') return {};
+  if (kind !== 'update' && kind !== 'state' && kind !== 'block') return JSON.parse(bytes.toString('utf8', from, to));
+  return factsOf(readUpdate(bytes, from, to));
+}
+
+function factsOf(update: Update): Record<string, unknown> {
+  const { bytes, end, extents, facts, floor, identity, isRemoved, modifiedAt, producers, reach, segments } = update;
+  const said = {
+    path: identity?.path,
+    generation: identity?.generation,
+    created: identity === undefined ? undefined : new Date(identity.createdAt).toISOString(),
+    origin: identity?.origin,
+    floor: floor?.offset,
+    reach: reach?.offset,
+    bytes: bytes && { from: bytes.from.offset, to: placeBehind(bytes).offset, chunks: bytes.lengths.length },
+    segments:
+      segments.length === 0
+        ? undefined
+        : segments.map(({ base, length, to }) => ({ from: base, to: to.offset, length })),
+    extents:
+      extents.length === 0
+        ? undefined
+        : extents.map(({ from, journal, position, to }) => ({ from: from.offset, to: to.offset, journal, position })),
+    producers: producers?.records,
+    facts: facts === undefined || facts === '' ? undefined : JSON.parse(facts),
+    end,
+    removed: isRemoved || undefined,
+    modified: modifiedAt === undefined ? undefined : new Date(modifiedAt).toISOString(),
+  };
+  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
+}
+
+/** Bytes of a stream, or a stretch of it that cannot be read. */
+type StreamPart = { data: Uint8Array } | { lostFrom: number; lostTo: number };
+
+/** What is kept of the stream at a path, oldest first; undefined where there is none. */
+export async function streamBytes(log: OpenedLog, path: string): Promise<AsyncGenerator<StreamPart> | undefined> {
+  const { streams } = await recoverKnown(log);
+  const known = [...streams.values()].findLast(({ identity }) => identity.path === path);
+  if (known === undefined) return undefined;
+  const pool = new FilePool(log.disk, 8);
+  const reading = new LogReading(pool, log.salt);
+  return (async function* () {
+    try {
+      for (let at = known.floor.offset; at < known.reach.offset; ) {
+        const found = await reading.at(known, at);
+        const to = found.to.offset;
+        if (found.kind === 'hole') yield { lostFrom: at, lostTo: to };
+        else yield { data: found.data.subarray(at - found.from.offset) };
+        at = to;
+      }
+    } finally {
+      await pool.closeAll();
+    }
+  })();
+}

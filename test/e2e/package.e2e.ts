@@ -58,6 +58,18 @@ async function staticGraph(entry: string): Promise<{ files: string[]; packages: 
 const subpaths = Object.keys(packageJson.exports).filter((path) => path !== './package.json');
 
 describe('the installed package', () => {
+  it('contract 103: has the page and the licences of what is in it, and needs none of that to be installed', async () => {
+    const files = await readdir(join(installed, 'dist/ui'), { recursive: true });
+    expect(files).toContain('index.html');
+    expect(files).toContain('manifest.json');
+    expect(files.some((name) => /^assets.main-.+\.js\.br$/.test(name))).toBe(true);
+    const notice = await readFile(join(installed, 'dist/NOTICE'), 'utf8');
+    for (const name of ['preact', '@preact/signals', 'uplot', '@xterm/xterm', 'mpegts.js']) {
+      expect(notice).toMatch(new RegExp(`^${name} \\d`, 'm'));
+      expect(Object.keys(packageJson.dependencies)).not.toContain(name);
+    }
+  });
+
   it.each(subpaths)('contract 87: can be imported as %s', async (subpath) => {
     const specifier = join(packageJson.name, subpath);
     const names = JSON.parse(

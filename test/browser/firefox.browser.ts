@@ -1,0 +1,42 @@
+/** The page in Firefox: that it works there as well. What it does in all is tried in Chromium. */
+import type { Browser } from 'puppeteer-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { server } from '../e2e/harness/server.ts';
+import { hasFirefox, startFirefox } from './harness/firefox.ts';
+
+describe.runIf(hasFirefox)('the page in Firefox', () => {
+  let firefox: Browser;
+  beforeAll(async () => {
+    firefox = await startFirefox();
+  });
+  afterAll(() => firefox?.close());
+
+  it('lists streams, follows one, and says when the server is gone and back, without a line lost or doubled', async () => {
+    const at = await server();
+    await at.put('/streamfs/log', 'line 1\nline 2\n');
+    const page = await firefox.newPage();
+    const complaints: string[] = [];
+    page.on('pageerror', (error) => complaints.push(error instanceof Error ? error.message : String(error)));
+    await page.goto(`${at.url}/`);
+    expect(new URL(page.url()).pathname).toBe('/ui/');
+    const text = async () => String(await page.evaluate('document.querySelector("main").textContent'));
+    const state = () => page.evaluate('document.querySelector("[data-testid=connection]").dataset.state');
+    await expect.poll(text).toContain('/streamfs/log');
+    await page.evaluate(`location.hash = '#/s/streamfs/log'`);
+    await expect.poll(text).toContain('line 2');
+    await at.put('/streamfs/log', 'line 3\n');
+    await expect.poll(text).toContain('line 3');
+
+    await at.process.end();
+    await expect.poll(state, { timeout: 3000 }).toBe('gone');
+    const again = await server({ port: at.port });
+    await expect.poll(state).toBe('ok');
+    // It is another stream at the same path: what was there stays, and what it has comes once.
+    await again.put('/streamfs/log', 'line 4\n');
+    await expect.poll(text).toContain('line 4');
+    const shown = (await text()).match(/line \d/g);
+    expect(shown).toEqual([...new Set(shown)]);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+});

@@ -6,6 +6,7 @@ import type { StreamsFeed } from './feed/streams-feed.ts';
 import { HealthView } from './health/index.tsx';
 import { HelpDialog } from './help-dialog.tsx';
 import { listenToKeys } from './keyboard.ts';
+import { lazy } from './lazy.tsx';
 import { here } from './routing.ts';
 import { ConnectionState } from './session/connection-state.tsx';
 import type { PageClient } from './session/page-client.ts';
@@ -41,6 +42,9 @@ export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
           <Link to="#/health" current={place === 'health'}>
             Health
           </Link>
+          <Link to="#/api" current={place === 'api'}>
+            API
+          </Link>
         </nav>
         <div class="bar-end">
           <ConnectionState watch={client.watch} />
@@ -62,6 +66,8 @@ export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
 
 const THEME_SIGNS = { auto: '◐', dark: '☾', light: '☀' } as const;
 
+const ReferenceView = lazy(async () => (await import('./reference/index.tsx')).ReferenceView);
+
 function Content({ client, feeds }: { client: PageClient; feeds: Feeds }) {
   const { place, path } = here.value;
   switch (place) {
@@ -69,6 +75,8 @@ function Content({ client, feeds }: { client: PageClient; feeds: Feeds }) {
       return <StreamsView client={client} feed={feeds.streams} />;
     case 'health':
       return <HealthView client={client} feed={feeds.server} />;
+    case 'api':
+      return <ReferenceView client={client} />;
     case 'stream':
       return <StreamPage path={path} client={client} />;
     case 'missing':

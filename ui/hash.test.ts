@@ -23,6 +23,7 @@ describe('the address of a view', () => {
     ['#', 'streams'],
     ['#/', 'streams'],
     ['#/health', 'health'],
+    ['#/api', 'api'],
     ['#/s/', 'missing'],
     ['#/nothing', 'missing'],
   ])('of %j is %s', (hash, place) => {

@@ -3,7 +3,7 @@
  * can be bookmarked and shared. A token never stands there.
  */
 
-export type Place = 'streams' | 'stream' | 'health' | 'missing';
+export type Place = 'streams' | 'stream' | 'health' | 'api' | 'missing';
 
 export interface Location {
   place: Place;
@@ -20,6 +20,7 @@ export function parseHash(hash: string): Location {
   const state = new URLSearchParams(query);
   if (address === '' || address === '/') return { place: 'streams', path: '', state };
   if (address === '/health') return { place: 'health', path: '', state };
+  if (address === '/api') return { place: 'api', path: '', state };
   if (address.startsWith(STREAM) && address.length > STREAM.length) {
     const parts = address.slice(STREAM.length).split('/').map(decoded);
     return { place: 'stream', path: `/${parts.join('/')}`, state };

@@ -26,6 +26,14 @@ describe.runIf(hasBrowser)('the page', () => {
     await page.getByText('and one more line').first().waitFor();
   });
 
+  it('contract 103: has the API of its server, to be looked through', async () => {
+    const at = await server();
+    const page = await openPage(at, { at: '#/api' });
+    await page.getByRole('searchbox').fill('links');
+    await page.getByText('/api/v1/links').click();
+    await page.getByText('expires_in').waitFor();
+  });
+
   it('asks for a token where the server wants one, and keeps it out of every address', async () => {
     const at = await server({
       server: { tokens: [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }] },

@@ -1,0 +1,31 @@
+/** A view that is loaded when it is first shown, so that opening the page does not cost it. */
+import type { ComponentType } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+
+export function lazy<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+  let loaded: ComponentType<Props> | undefined;
+  return function Lazy(props: Props) {
+    const [View, setView] = useState<ComponentType<Props> | undefined>(() => loaded);
+    const [hasFailed, setFailed] = useState(false);
+    useEffect(() => {
+      if (loaded !== undefined) return;
+      load().then(
+        (view) => {
+          loaded = view;
+          setView(() => view);
+        },
+        () => setFailed(true),
+      );
+    }, []);
+    if (View !== undefined) return <View {...props} />;
+    if (!hasFailed) return null;
+    return (
+      <p class="error" role="alert">
+        A part of the page could not be loaded. The server may be gone, or have another version by now.{' '}
+        <button type="button" onClick={() => location.reload()}>
+          Load the page again
+        </button>
+      </p>
+    );
+  };
+}

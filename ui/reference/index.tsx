@@ -1,0 +1,103 @@
+/** The API, from the document that the server makes of its own tables. */
+import { useEffect, useState } from 'preact/hooks';
+import './reference.css';
+import { problemOf } from '../feed/poller.ts';
+import { count } from '../format.ts';
+import type { PageClient } from '../session/page-client.ts';
+import { matching, type OpenApi, type Operation, operationsOf } from './operations.ts';
+
+export function ReferenceView({ client }: { client: PageClient }) {
+  const [operations, setOperations] = useState<readonly Operation[]>();
+  const [error, setError] = useState<string>();
+  const [filter, setFilter] = useState('');
+  const address = `${client.origin}/api/v1/openapi.json`;
+  useEffect(() => {
+    const leaving = new AbortController();
+    fetch(address, { signal: leaving.signal, credentials: 'omit' })
+      .then((answer) => answer.json())
+      .then((document: OpenApi) => setOperations(operationsOf(document)))
+      .catch((failure: unknown) => {
+        if (!leaving.signal.aborted) setError(problemOf(failure).message);
+      });
+    return () => leaving.abort();
+  }, [address]);
+  const shown = matching(operations ?? [], filter);
+  return (
+    <div class="reference">
+      <div class="toolbar">
+        <h1>
+          API <span class="muted">{operations === undefined ? '' : count(shown.length)}</span>
+        </h1>
+        <input
+          type="search"
+          data-search=""
+          class="filter"
+          placeholder="Filter   /"
+          aria-label="Filter the API by words of method, path or meaning"
+          value={filter}
+          onInput={(event) => setFilter(event.currentTarget.value)}
+        />
+        <a class="button" href={address} download="streamfs-openapi.json">
+          OpenAPI document
+        </a>
+      </div>
+      {error === undefined ? null : (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
+      {shown.map((operation) => (
+        <Described key={`${operation.method} ${operation.path}`} operation={operation} />
+      ))}
+    </div>
+  );
+}
+
+/** What it takes and answers is made when it is unfolded. */
+function Described({ operation: { method, path, summary, description, fields, answers } }: { operation: Operation }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        <span class={`method ${method}`}>{method}</span> <code>{path}</code> <span class="muted">{summary}</span>
+      </summary>
+      {isOpen ? (
+        <div class="operation">
+          <p class="muted">{description}</p>
+          {fields.length === 0 ? null : (
+            <dl aria-label="What it takes">
+              {fields.map((field) => (
+                <div key={`${field.place} ${field.name}`}>
+                  <dt>
+                    <code>{field.name}</code>{' '}
+                    <span class="muted">
+                      {field.place}
+                      {field.isRequired ? ', required' : ''}
+                    </span>
+                  </dt>
+                  <dd>
+                    {field.description}{' '}
+                    <span class="muted">
+                      {field.type}
+                      {field.standard === '' ? '' : `; default ${field.standard}`}
+                    </span>
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          )}
+          <dl aria-label="What it answers">
+            {answers.map((answer) => (
+              <div key={answer.status}>
+                <dt>
+                  <code>{answer.status}</code>
+                </dt>
+                <dd>{answer.description}</dd>
+              </div>
+            ))}
+          </dl>
+        </div>
+      ) : null}
+    </details>
+  );
+}

@@ -284,7 +284,9 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     await expect.poll(() => texts(page)).toEqual(['149 lines left out', 'line 149', 'line 150 needle', 'line 151']);
     await at.put('/streamfs/app', 'another needle\n');
     await expect.poll(() => texts(page)).toHaveLength(7);
-    await page.getByRole('button', { name: 'Only lines with hits' }).click();
+    await page.getByText('line 150 needle').click();
+    await page.getByRole('button', { name: 'Among all lines' }).click();
+    await page.getByText('line 145', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Wrap long lines' }).click();
     await expect.poll(() => page.url()).toMatch(/#\/s\/streamfs\/app\?q=needle&context=1&wrap=1$/);
     // The hit is still there, among all lines.

@@ -83,7 +83,7 @@ describe.runIf(hasBrowser && hasFfmpeg)('a stream that plays in the viewer', () 
     await at.put('/streamfs/x', FORMATS[type]!());
     const page = await openPage(at, { at: '#/s/streamfs/x' });
     await expect.poll(() => time(page)).toBeGreaterThan(1);
-    expect(await page.getByTestId('reading').getAttribute('data-phase')).toBe('live');
+    expect(await page.getByTestId('reading').getAttribute('data-phase')).toBe('playing');
   });
 
   it('as its bytes are, where nobody has declared a type', async () => {

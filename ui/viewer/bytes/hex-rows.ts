@@ -106,20 +106,6 @@ export class HexRows {
     return part.firstRow + index + (part.gap === undefined ? 0 : 1);
   }
 
-  /** The bytes from `from` up to `to`, as far as they are kept, of one part. */
-  slice(from: number, to: number): Uint8Array {
-    const bytes: number[] = [];
-    for (let row = this.rowOf(from); row <= this.rowOf(to - 1); row++) {
-      const found = this.at(row);
-      if (found?.type !== 'bytes') continue;
-      for (const [i, byte] of found.bytes.entries()) {
-        const offset = found.offset + found.column + i;
-        if (offset >= from && offset < to) bytes.push(byte);
-      }
-    }
-    return Uint8Array.from(bytes);
-  }
-
   /** Drops whole blocks from the front. */
   #drop(): void {
     while (this.#bytes > this.#limit) {

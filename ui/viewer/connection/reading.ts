@@ -10,6 +10,9 @@ export type Phase =
   | { kind: 'connecting' }
   | { kind: 'history' }
   | { kind: 'live' }
+  /** Of a player, which reads by itself: it plays, or has nothing left to play. */
+  | { kind: 'playing' }
+  | { kind: 'buffering' }
   | { kind: 'reconnecting'; until: number; attempt: number; why: string }
   | { kind: 'ended'; reason: string; status?: string | undefined }
   | { kind: 'refused'; why: string; code: string };
@@ -50,6 +53,10 @@ export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): 
       return { state: 'history', detail: 'reading what is retained', tone: 'busy' };
     case 'live':
       return { state: 'live', detail: '', tone: 'good' };
+    case 'playing':
+      return { state: 'playing', detail: '', tone: 'good' };
+    case 'buffering':
+      return { state: 'waiting', detail: 'the player has nothing to play yet', tone: 'busy' };
     case 'reconnecting': {
       const left = Math.max(0, Math.ceil((phase.until - now) / 1000));
       return { state: left > 0 ? `reconnecting in ${left} s` : 'reconnecting', detail: phase.why, tone: 'bad' };

@@ -223,7 +223,10 @@ export class LogList {
 
   #filter({ context, isFiltered }: LogOptions): void {
     const { store } = this.model;
-    const at = this.#content.current ?? (this.#list.isFollowing ? undefined : this.#rowInSight());
+    const at =
+      this.#content.selected?.from ??
+      this.#content.current ??
+      (this.#list.isFollowing ? undefined : this.#rowInSight());
     const rows: ShownRows =
       isFiltered && this.#matcher !== undefined ? new FilteredRows(store, this.#matcher, context) : new AllRows(store);
     rows.update(performance.now() + SEARCH_MS);

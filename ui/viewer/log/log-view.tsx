@@ -115,6 +115,11 @@ export function LogView({ change, isJson, onFirstBytes, source, state }: LogView
             >
               Start here
             </button>
+            {isFiltered && search.text !== '' ? (
+              <button type="button" onClick={() => change({ isFiltered: false })}>
+                Among all lines
+              </button>
+            ) : null}
             <button type="button" class="quiet" aria-label="Unselect" onClick={() => list.current?.clearSelection()}>
               ✕
             </button>

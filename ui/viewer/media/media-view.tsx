@@ -59,15 +59,15 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
       );
     };
     watch();
-    on('loadedmetadata', () => become({ kind: 'history' }));
+    on('loadedmetadata', () => become({ kind: 'buffering' }));
     on('waiting', () => {
-      become({ kind: 'history' });
+      become({ kind: 'buffering' });
       watch();
     });
     on('playing', () => {
       clearTimeout(patience);
       setProblem(undefined);
-      become({ kind: 'live' });
+      become({ kind: 'playing' });
     });
     on('pause', () => clearTimeout(patience));
     on('ended', () => become({ kind: 'ended', reason: 'ended' }));

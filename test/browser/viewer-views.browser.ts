@@ -142,6 +142,13 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     const shown = () => page.getByTestId('log').locator('.json-lines div').allTextContents();
     const first = ['{', '  "id": 12345678901234567890,', '  "x": [', '    1.0,', '    {}', '  ]', '}'];
     await expect.poll(shown).toEqual([...first, '{', '  "b": 2', '}']);
+    await page.getByRole('button', { name: 'Lay out JSON' }).click();
+    const rows = page.getByTestId('log').locator('.row');
+    await expect
+      .poll(() => rows.allTextContents())
+      .toEqual(['{"id": 12345678901234567890, "x": [1.0, {}]}', '{"b": 2}']);
+    await page.reload();
+    await expect.poll(() => rows.count()).toBe(2);
   });
 
   it('show a terminal, in which what a program moves about is where it was moved to', async () => {

@@ -34,6 +34,7 @@ export function internalOf(published: Reader | Stream | MemoryBudget): CursorRea
 
 export type { MemoryLedger } from './budget.ts';
 export { forkStream } from './fork.ts';
+export type { Join, StreamFormat } from './format.ts';
 export { newGeneration } from './generation.ts';
 export { added, emptySet, removed } from './lazy-set.ts';
 export { type Attempt, type ProducerRecord, Producers, producerGap } from './producers.ts';

@@ -5,6 +5,7 @@
  *  - `peek`, `borrowRun`, `advance`, `whenReadable`, to send bytes on: runs that are shared with all at the same place.
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
+import type { Join, StreamFormat } from './format.ts';
 import type { DropNewestQueue, LaggingReader, LagStrategy, QueueAccount } from './lag/index.ts';
 import type { Reader, Stream } from './public.ts';
 import type { Ring } from './ring.ts';
@@ -96,6 +97,11 @@ export class CursorReader implements Reader, LaggingReader {
   private firstGap: GapRecord | undefined;
   /** That gap is of bytes that had gone before anybody asked for them: not a loss of this reader's. */
   private isTrimmed = false;
+  /** Where it may begin, for one that begins at boundaries; and that it has to find one before it goes on. */
+  private format: StreamFormat | undefined;
+  private wantsBoundary = false;
+  /** What must be sent before its first byte. */
+  header: Uint8Array | undefined;
 
   /**
    * Use `stream.openReader`.
@@ -132,6 +138,18 @@ export class CursorReader implements Reader, LaggingReader {
   reportTrimmed(from: number): void {
     this.firstGap = { type: 'gap', from, to: this.position, chunks: 0 };
     this.isTrimmed = true;
+  }
+
+  /** Begins, and goes on after gaps, where its stream's format can be understood. Before anything is read. */
+  align(format: StreamFormat, join: Join | undefined): void {
+    this.format = format;
+    this.header = join?.header;
+    this.wantsBoundary = join?.waits ?? this.firstGap !== undefined;
+  }
+
+  /** The header of a format that has begun in a gap. */
+  headerLostIn({ from, to }: GapRecord): Uint8Array | undefined {
+    return this.format?.headerLost(from, to);
   }
 
   /** The offset of the next byte to be read. */
@@ -405,14 +423,27 @@ export class CursorReader implements Reader, LaggingReader {
       if (this.isTrimmed) return gap;
       return this.lose(gap);
     }
-    const resume = this.lagStrategy.resumeOffset(this);
+    const due = this.lagStrategy.resumeOffset(this);
+    if (due > this.position) {
+      if (this.lagStrategy.cutsOff) throw this.cutOff();
+      this.wantsBoundary = this.format !== undefined;
+    }
+    const resume = this.wantsBoundary ? this.boundaryFrom(Math.max(due, this.position)) : due;
     if (resume <= this.position) return undefined;
-    if (this.lagStrategy.cutsOff) throw this.cutOff();
     const gap: GapRecord = { type: 'gap', from: this.position, to: resume, chunks: this.chunksLost(resume) };
     this.position = resume;
     this.chunksBefore = this.chunksAt(resume);
     this.announced = false;
     return this.lose(gap);
+  }
+
+  /** The next place to go on at; the end of the stream while none is known. */
+  private boundaryFrom(offset: number): number {
+    const { endOffset } = this.stream;
+    const found = this.format?.boundaryFrom(offset);
+    if (found === undefined || found > endOffset) return Math.max(offset, endOffset);
+    this.wantsBoundary = false;
+    return found;
   }
 
   /** Chunks of which something lies between the cursor and `resume`; 0 where that is not known. */

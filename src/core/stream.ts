@@ -9,6 +9,7 @@
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
 import { type Durability, END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
+import type { StreamFormat } from './format.ts';
 import { isOfThisProcess, newGeneration } from './generation.ts';
 import { lagStrategyOf } from './lag/index.ts';
 import { emptySet } from './lazy-set.ts';
@@ -54,6 +55,8 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   private readerSet: ReaderSet | undefined;
   /** Bytes to keep. */
   private kept: number;
+  /** Where readers may begin, for streams whose bytes have a format. Given by the owner before the first byte. */
+  format: StreamFormat | undefined;
   private reason: EndReason | undefined;
   private status: string | undefined;
   /** What keeps it elsewhere as well. */
@@ -71,6 +74,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     this.firstOffset = options.firstOffset ?? 0;
     assertOffset('firstOffset', this.firstOffset);
     this.origin = options.origin;
+    this.format = undefined;
     this.createdAt = options.createdAt ?? rules.now();
     this.modifiedAt = this.createdAt;
     this.memory = rules.budget === undefined ? undefined : new StreamMemory(rules.budget, this);
@@ -199,6 +203,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   }
 
   private appendChunk(chunk: Uint8Array): void {
+    if (this.format !== undefined) this.format.take(chunk, this.ring.end);
     this.ring.append(chunk);
     this.ring.evict(this.ring.end - this.kept);
   }
@@ -337,7 +342,9 @@ export class RingStream implements ReaderSetStream, MemoryUser {
 
   /** A stream whose path is gone is nobody's once its last reader has left. */
   private releaseIfGone(): void {
-    if (this.isGone && this.readerCount === 0) this.memory?.release();
+    if (!this.isGone || this.readerCount > 0) return;
+    this.memory?.release();
+    this.format?.release();
   }
 
   /**
@@ -349,7 +356,11 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   openReader(options: ReaderOptions = {}): CursorReader {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
-    const cursor = this.startCursor(start);
+    const wantedCursor = this.startCursor(start);
+    const format = options.join === 'boundary' ? this.format : undefined;
+    // What is no longer retained is a gap first.
+    const join = wantedCursor < this.startOffset ? undefined : format?.join(wantedCursor, this.startOffset);
+    const cursor = join?.offset ?? wantedCursor;
     const { onLag } = options;
     const strategy = lagStrategyOf(onLag ?? this.rules.onLag);
     const readerSet = this.readersOrNone();
@@ -358,6 +369,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
       const wanted = this.wantedOffset(start);
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);
     }
+    if (format !== undefined) reader.align(format, join);
     readerSet.add(reader);
     this.keepForReaders(readerSet);
     return reader;

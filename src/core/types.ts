@@ -30,6 +30,11 @@ export interface ReaderOptions {
    * 90). The reader has not lost those bytes: they do not count as skipped. Default false.
    */
   reportTrimmed?: boolean | undefined;
+  /**
+   * `boundary`: where the stream's bytes have a format, begin where that can be understood, and go on at such a place
+   * after a gap. `any`, the default: at the byte that is meant.
+   */
+  join?: 'boundary' | 'any' | undefined;
 }
 
 export interface DataRecord {

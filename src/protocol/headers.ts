@@ -8,6 +8,7 @@ export const HEADERS = {
   streamOffset: 'X-Stream-Offset',
   streamEndOffset: 'X-Stream-End-Offset',
   streamGeneration: 'X-Stream-Generation',
+  streamHeader: 'X-Stream-Header',
   streamSkipped: 'X-Stream-Skipped',
   streamEnd: 'X-Stream-End',
   streamEndStatus: 'X-Stream-End-Status',
@@ -55,6 +56,10 @@ export const HEADER_USES: Readonly<Record<HeaderName, HeaderUse>> = {
     meaning: 'After a write, the end offset of the stream. As a trailer, the cursor of the reader at the end.',
   },
   'X-Stream-Generation': { in: ['answer'], meaning: 'The generation of the stream.' },
+  'X-Stream-Header': {
+    in: ['answer'],
+    meaning: 'Bytes of the header of a media format that come before those of the stream.',
+  },
   'X-Stream-Skipped': { in: ['answer', 'trailer'], meaning: 'Bytes lost in gaps.' },
   'X-Stream-End': { in: ['answer', 'trailer'], meaning: 'Why the read ended.' },
   'X-Stream-End-Status': {

@@ -22,6 +22,7 @@ export const QUERY_PARAMETERS = [
   'lines',
   'heartbeat',
   'on_lag',
+  'join',
   'timeout',
   // How to write.
   'atomic',

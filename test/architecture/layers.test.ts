@@ -15,7 +15,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   core: ['errors', 'protocol', 'units'],
   fs: ['core', 'errors', 'units', 'log', 'protocol'],
   persist: ['core', 'errors', 'units', 'log', 'protocol'],
-  plugins: ['persist', 'fs', 'core', 'errors', 'units', 'log', 'protocol'],
+  media: ['core'],
+  plugins: ['media', 'persist', 'fs', 'core', 'errors', 'units', 'log', 'protocol'],
   server: ['fs', 'core', 'errors', 'units', 'log', 'protocol'],
   config: ['errors', 'units', 'protocol'],
   client: ['errors', 'units', 'protocol'],
@@ -28,7 +29,7 @@ const UI = resolve(SRC, '../ui');
 const LAYERS_OF_UI: readonly string[] = ['client', 'errors', 'units', 'protocol'];
 
 /** What may know the inside of the core; all else uses what is published. */
-const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['persist', 'plugins', 'server'] };
+const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['media', 'persist', 'plugins', 'server'] };
 
 /** Units of the server (a folder, or a file beside them), in the order of dependency: each may import those before it. */
 const SERVER_UNITS = [
@@ -53,7 +54,14 @@ const SERVER_UNITS = [
 ];
 
 /** Where classes are of objects that a server has thousands of: docs/adr/0027-private-members.md. */
-const MADE_BY_THE_THOUSAND = ['core', 'plugins/streamfs', 'server/egress', 'server/fast-path', 'server/websocket'];
+const MADE_BY_THE_THOUSAND = [
+  'core',
+  'media',
+  'plugins/streamfs',
+  'server/egress',
+  'server/fast-path',
+  'server/websocket',
+];
 
 /** Layers that run in browsers as well. */
 const PORTABLE = ['errors', 'units', 'protocol', 'core', 'client'];

@@ -38,6 +38,7 @@ import {
   systemClock,
   type WriteOptions,
 } from '../../fs/index.ts';
+import { formatFor } from '../../media/index.ts';
 import type { KnownStream } from '../../persist/index.ts';
 import { accessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
@@ -194,6 +195,7 @@ export class StreamFileSystem extends BaseFileSystem {
     if (known.end !== undefined) stream.end(known.end.reason, known.end.status);
     const entry = newEntry({ path, stream, settings, autoCreated: false, account: undefined });
     if (facts.store !== undefined) entry.facts = { ...facts.store, waiting: undefined };
+    this.setFormat(entry);
     this.table.add(entry);
     this.expiry.watch(entry, settings);
     kept.adopt(known, entry, this.ofMount);
@@ -319,12 +321,27 @@ export class StreamFileSystem extends BaseFileSystem {
     const name = this.prefix + path;
     const stream = make({ name, firstOffset }, this.rulesFor(settings));
     const entry = newEntry({ path, stream, settings, autoCreated, account });
+    this.setFormat(entry);
     this.table.add(entry);
     if (!autoCreated) this.kept?.keep(entry, this.ofMount);
     account?.take('streams', maxStreams);
     this.expiry.watch(entry, settings);
     this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
     return entry;
+  }
+
+  /** Sound and video say where readers may begin, as their content type says how. */
+  private setFormat({ settings, stream }: Entry): void {
+    const format = formatFor(settings.type, stream.retention, this.context.memory);
+    // Of a fork the first bytes are there already.
+    if (format !== undefined && stream.totalWritten > 0) {
+      let at = stream.startOffset;
+      for (const part of stream.retainParts(at, stream.endOffset)) {
+        format.take(part, at);
+        at += part.length;
+      }
+    }
+    stream.format = format;
   }
 
   private drop(entry: Entry): void {
@@ -372,6 +389,7 @@ export class StreamFileSystem extends BaseFileSystem {
     if (rules !== entry.stream.rules) entry.stream.adopt(rules);
     if (settings !== entry.settings) this.expiry.watch(entry, settings);
     entry.settings = settings;
+    this.setFormat(entry);
     entry.autoCreated = false;
     if (entry.log === undefined) this.kept?.keep(entry, this.ofMount);
     else entry.log.factsChanged();

@@ -12,13 +12,22 @@ import { CONTENT_HEADERS, READ_HEADERS, readHeadersFor, sentContentType } from '
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { type LastEventId, lastEventIdOf, restarted, resumed } from './last-event-id.ts';
 import { LINK, optional, PATH } from './parameters.ts';
-import { navigationOptions, STREAM_PARAMETERS, sendOptions, snapshotOptions, streamOptions } from './stream-options.ts';
+import {
+  JOIN,
+  joinOf,
+  navigationOptions,
+  STREAM_PARAMETERS,
+  sendOptions,
+  snapshotOptions,
+  streamOptions,
+} from './stream-options.ts';
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
   optional('stream', 'boolean', 'Follow a stream live. Without it a stream is refused.', 'false'),
   optional('snapshot', 'boolean', 'The bytes a stream retains now, as an answer with a length.', 'false'),
   ...STREAM_PARAMETERS,
+  JOIN,
   optional('size', 'integer', 'Of an ordinary file: at most so many bytes; negative for all.', '-1'),
   ...LINK,
 ];
@@ -119,7 +128,7 @@ async function openRead(exchange: Exchange, encoding: Encoding, more: OpenStream
   const { mounts } = server;
   const path = query.path();
   const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
-  const asked = { ...optionsOf(query, encoding, caller), ...more };
+  const asked = { ...optionsOf(query, encoding, caller), join: joinOf(query, encoding), ...more };
   const lastEventId = encoding.mediaType === EVENT_STREAM_MEDIA_TYPE ? lastEventIdOf(req) : undefined;
   const options = lastEventId === undefined ? asked : resumed(asked, lastEventId);
   const { start } = options;

@@ -77,6 +77,22 @@ export const STREAM_PARAMETERS: readonly RouteParameter[] = [
   ...FORM_PARAMETERS,
 ];
 
+const JOINS = ['boundary', 'any'] as const;
+
+export const JOIN = optional(
+  'join',
+  'string',
+  'Of sound and video: `boundary` begins where a player can, behind the header of the format; `any` at the byte that is ' +
+    'meant. Default: `boundary` for raw bytes without an `offset`, else `any`.',
+  undefined,
+  { values: JOINS },
+);
+
+/** Whether a read begins where the format of the bytes can be understood. An offset is a place to go on at, to the byte. */
+export function joinOf(query: Query, { control }: Encoding): 'boundary' | 'any' {
+  return query.oneOf('join', JOINS) ?? (control === undefined && !query.has('offset') ? 'boundary' : 'any');
+}
+
 /** Options of a live read. @param caller who asks, where anybody is asked for a token */
 export function streamOptions(query: Query, encoding: Encoding, caller: Principal | undefined): OpenStreamOptions {
   const create = query.boolean('create');

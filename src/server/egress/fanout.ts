@@ -129,6 +129,14 @@ export class Fanout {
     socket.write(Buffer.concat([head.subarray(0, size), record, transfer.tail]));
   }
 
+  /** Writes the header of the stream's format, which is not where it lies in the stream: bytes before those at an offset. */
+  sendHeader(socket: Socket, header: Uint8Array | undefined, offset: number): void {
+    if (header === undefined) return;
+    const { control } = this.encoding;
+    if (control === undefined) this.sendControl(socket, Buffer.from(header));
+    else this.sendControl(socket, control.header?.(header, offset, this.stream));
+  }
+
   private head(offset: number, length: number): Buffer {
     const { encoding, transfer } = this;
     const head = takeFromBlock(transfer.maxHeadBytes + encoding.maxHeadBytes);

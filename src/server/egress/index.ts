@@ -91,6 +91,7 @@ function readerHeaders({ reader, type }: LiveSource, asked: Encoding, chunked: b
     ...liveHeaders(encoding, chunked, type),
     [HEADERS.streamOffset]: firstOffset(reader, encoding),
     [HEADERS.streamGeneration]: reader.stream.generation,
+    ...formatHeader(reader, encoding),
   };
 }
 
@@ -112,6 +113,14 @@ export function liveHeaders(encoding: Encoding, chunked: boolean, type?: string)
     ...(chunked ? { Trailer: TRAILERS, 'Transfer-Encoding': 'chunked' } : {}),
     Connection: 'close',
   };
+}
+
+/** How many bytes of the format's header come before the stream's own, where they are not told from them. */
+export function formatHeader(reader: Reader, encoding: Encoding): Record<string, string> {
+  const { header } = internalOf(reader);
+  return header === undefined || encoding.control !== undefined
+    ? {}
+    : { [HEADERS.streamHeader]: String(header.length) };
 }
 
 /** Where a live read begins. An encoding that cannot show the gap it may begin with begins behind it. */
@@ -136,7 +145,9 @@ export function startLive(
   const fanout = joinFanout(stream, encoding, transfer);
   const opening = encoding.control?.begin?.({ offset: reader.cursor, recreatedFrom }, stream);
   if (opening !== undefined) fanout.sendControl(socket, opening);
-  const sink = new Sink(internalOf(reader), socket, fanout, options, onOver);
+  const inner = internalOf(reader);
+  fanout.sendHeader(socket, inner.header, inner.nextOffset);
+  const sink = new Sink(inner, socket, fanout, options, onOver);
   sink.pump();
   return sink;
 }

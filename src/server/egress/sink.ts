@@ -147,6 +147,7 @@ export class Sink implements LiveRead {
         }
         case 'gap':
           if (control !== undefined) fanout.sendControl(socket, control.gap(record, fanout.stream));
+          fanout.sendHeader(socket, reader.headerLostIn(record), record.to);
           break;
         case 'caught-up':
           this.sendCaughtUp(record);

@@ -94,6 +94,8 @@ interface BodyEncoding {
 interface ControlRecords {
   /** What every read begins with. */
   begin?(beginning: ReadBeginning, stream: EncodedStream): Buffer | undefined;
+  /** What must be known of the stream's format to understand the bytes from an offset on. Absent: it is not told. */
+  header?(bytes: Uint8Array, offset: number, stream: EncodedStream): Buffer | undefined;
   gap(record: GapRecord, stream: EncodedStream): Buffer | undefined;
   caughtUp(offset: number, stream: EncodedStream): Buffer | undefined;
   heartbeat(offset: number, stream: EncodedStream): Buffer | undefined;

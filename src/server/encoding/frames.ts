@@ -17,6 +17,7 @@ export const frameEncoding: Encoding = {
       payload.writeBigUInt64BE(BigInt(record.chunks), 8);
       return frame(FRAME_TYPES.gap, record.from, payload);
     },
+    header: (bytes, offset) => frame(FRAME_TYPES.header, offset, Buffer.from(bytes)),
     caughtUp: (offset) => frame(FRAME_TYPES.caughtUp, offset),
     heartbeat: (offset) => frame(FRAME_TYPES.heartbeat, offset),
     end: (reason, offset, _stream, status) =>

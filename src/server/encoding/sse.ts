@@ -69,6 +69,8 @@ const control: Controls = {
     return Buffer.concat([opening, event('recreated', id, { generation, previous: recreatedFrom, offset })]);
   },
   gap: ({ from, to, chunks }, stream) => event('gap', idOf(stream, to), { from, to, chunks }),
+  header: (bytes, offset, stream) =>
+    event('header', idOf(stream, offset), { offset, base64: Buffer.from(bytes).toString('base64') }),
   caughtUp: (offset, stream) => event('caught-up', idOf(stream, offset), { offset }),
   // A block without data: the page does not see it, but resumes at its id.
   heartbeat: (offset, stream) => Buffer.from(`: heartbeat\n${idOf(stream, offset)}\n`, 'latin1'),

@@ -2,7 +2,15 @@
 import type { Socket } from 'node:net';
 import type { StreamSource } from '../../fs/index.ts';
 import { HEADERS, OCTET_STREAM } from '../../protocol/index.ts';
-import { chunkedTransfer, encodingFor, firstOffset, type LiveSource, liveHeaders, startLive } from '../egress/index.ts';
+import {
+  chunkedTransfer,
+  encodingFor,
+  firstOffset,
+  formatHeader,
+  type LiveSource,
+  liveHeaders,
+  startLive,
+} from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { headLines, httpDate } from '../http/response-text.ts';
 import type { ServerContext } from '../http/route.ts';
@@ -66,6 +74,7 @@ function headBefore(encoding: Encoding, type: string): string {
 }
 
 function headOf({ reader, type }: LiveSource, encoding: Encoding): string {
+  const format = Object.entries(formatHeader(reader, encoding)).map(([name, value]) => `${name}: ${value}\r\n`);
   const place = `${HEADERS.streamOffset}: ${firstOffset(reader, encoding)}\r\n${HEADERS.streamGeneration}: ${reader.stream.generation}\r\n`;
-  return `${headBefore(encoding, type)}${place}Date: ${httpDate()}\r\n\r\n`;
+  return `${headBefore(encoding, type)}${place}${format.join('')}Date: ${httpDate()}\r\n\r\n`;
 }

@@ -1,7 +1,7 @@
 /** What a head that can be served directly asks for. */
 import type { QueryParameter } from '../../protocol/index.ts';
 import { readFile } from '../agfs/read.ts';
-import { sendOptions, streamOptions } from '../agfs/stream-options.ts';
+import { joinOf, sendOptions, streamOptions } from '../agfs/stream-options.ts';
 import { writeFile } from '../agfs/write.ts';
 import { parseTarget } from '../http/target.ts';
 import { readHead } from './head.ts';
@@ -23,6 +23,7 @@ const FOLLOW_PARAMETERS = new Set<QueryParameter>([
   'generation',
   'create',
   'on_lag',
+  'join',
   'timeout',
   'format',
   'encoding',
@@ -50,7 +51,7 @@ export function requestOf(text: string, server: FastPathHost): AppendRequest | F
     if (!query.hasOnly(FOLLOW_PARAMETERS) || query.boolean('stream') !== true) return undefined;
     const caller = server.admit(readFile, query, head);
     const send = sendOptions(head.accept, query, server.context);
-    const open = streamOptions(query, send.encoding, caller);
+    const open = { ...streamOptions(query, send.encoding, caller), join: joinOf(query, send.encoding) };
     const request: FollowRequest = { kind: 'follow', path: query.path(), open, send, caller };
     server.lastFollow = { head: text, version, request };
     return request;

@@ -1,12 +1,12 @@
 /** Takes apart a framed body, independently of our client: docs/protocol.md, "Frames". */
 
 export interface WireFrame {
-  type: 'data' | 'gap' | 'caught-up' | 'end' | 'heartbeat';
+  type: 'data' | 'gap' | 'caught-up' | 'end' | 'heartbeat' | 'open' | 'header';
   offset: number;
   payload: Buffer;
 }
 
-const TYPES = [undefined, 'data', 'gap', 'caught-up', 'end', 'heartbeat'] as const;
+const TYPES = [undefined, 'data', 'gap', 'caught-up', 'end', 'heartbeat', 'open', 'header'] as const;
 const HEADER = 16;
 
 /** The whole frames in `bytes`. */

@@ -1,0 +1,128 @@
+/**
+ * MPEG transport streams (ISO 13818-1): packets of 188 bytes. A reader begins at a packet that says that it is a random
+ * access point of the video, or of the sound where there is none, behind the newest tables.
+ */
+import type { JoinPoints } from './join-points.ts';
+import { Walker } from './walker.ts';
+
+const PACKET = 188;
+const SYNC = 0x47;
+const NO_PID = -1;
+/** MPEG 1 and 2, MPEG 4, H.264, H.265, H.266, AVS, VC-1. */
+const VIDEO = new Set([0x01, 0x02, 0x10, 0x1b, 0x24, 0x33, 0x42, 0xea]);
+
+export class MpegTsWalker extends Walker {
+  protected override readonly maxHead = PACKET + 1;
+  private readonly points: JoinPoints;
+  private pmtPid = NO_PID;
+  private mainPid = NO_PID;
+  private isVideo = false;
+  private pat: Uint8Array | undefined;
+  private pmt: Uint8Array | undefined;
+
+  constructor(points: JoinPoints) {
+    super();
+    this.points = points;
+  }
+
+  protected override parse(bytes: Uint8Array, at: number, offset: number): number {
+    if (bytes[at] !== SYNC) {
+      const next = bytes.indexOf(SYNC, at);
+      return (next < 0 ? bytes.length : next) - at;
+    }
+    if (bytes.length - at <= PACKET) return 0;
+    if (bytes[at + PACKET] !== SYNC) return 1;
+    if ((bytes[at + 1]! & 0x40) === 0) return lengthOfRest(bytes, at);
+    const pid = ((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!;
+    if (pid === 0) this.takePat(bytes.subarray(at, at + PACKET));
+    else if (pid === this.pmtPid) this.takePmt(bytes.subarray(at, at + PACKET));
+    else if (pid === this.mainPid && (!this.isVideo || isRandomAccess(bytes, at))) this.points.boundary(offset);
+    return PACKET;
+  }
+
+  private takePat(packet: Uint8Array): void {
+    const at = tableAt(packet, 0x00);
+    if (at < 0) return;
+    const end = tableEnd(packet, at);
+    for (let n = at + 8; n + 4 <= end; n += 4) {
+      const program = (packet[n]! << 8) | packet[n + 1]!;
+      if (program === 0) continue;
+      this.pmtPid = ((packet[n + 2]! & 0x1f) << 8) | packet[n + 3]!;
+      if (isSame(this.pat, packet)) return;
+      this.pat = packet.slice();
+      this.tablesSeen();
+      return;
+    }
+  }
+
+  private takePmt(packet: Uint8Array): void {
+    const at = tableAt(packet, 0x02);
+    if (at < 0) return;
+    const end = tableEnd(packet, at);
+    let video = NO_PID;
+    let other = NO_PID;
+    const information = ((packet[at + 10]! & 0x0f) << 8) | packet[at + 11]!;
+    for (let n = at + 12 + information; n + 5 <= end; ) {
+      const pid = ((packet[n + 1]! & 0x1f) << 8) | packet[n + 2]!;
+      if (VIDEO.has(packet[n]!)) video = video === NO_PID ? pid : video;
+      else if (other === NO_PID) other = pid;
+      n += 5 + (((packet[n + 3]! & 0x0f) << 8) | packet[n + 4]!);
+    }
+    this.isVideo = video !== NO_PID;
+    this.mainPid = this.isVideo ? video : other;
+    if (isSame(this.pmt, packet)) return;
+    this.pmt = packet.slice();
+    this.tablesSeen();
+  }
+
+  /** Both tables, one packet each: the newest. They come again and again, and seldom change but for their counters. */
+  private tablesSeen(): void {
+    const { pat, pmt } = this;
+    if (pat === undefined || pmt === undefined) return;
+    const header = new Uint8Array(2 * PACKET);
+    header.set(pat);
+    header.set(pmt, PACKET);
+    this.points.setHeader(header);
+  }
+
+  protected override recorded(): void {}
+}
+
+/** How long the packets are, one behind the other, in which nothing begins. */
+function lengthOfRest(bytes: Uint8Array, at: number): number {
+  let next = at + PACKET;
+  while (
+    next + PACKET < bytes.length &&
+    bytes[next] === SYNC &&
+    bytes[next + PACKET] === SYNC &&
+    (bytes[next + 1]! & 0x40) === 0
+  ) {
+    next += PACKET;
+  }
+  return next - at;
+}
+
+/** Whether a packet is as it was, but for its counter. */
+function isSame(known: Uint8Array | undefined, packet: Uint8Array): boolean {
+  if (known === undefined || known[1] !== packet[1] || known[2] !== packet[2]) return false;
+  return Buffer.compare(known.subarray(4), packet.subarray(4)) === 0;
+}
+
+/** Whether a packet has an adaptation field that says so. */
+function isRandomAccess(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at + 3]! & 0x20) !== 0 && bytes[at + 4]! > 0 && (bytes[at + 5]! & 0x40) !== 0;
+}
+
+/** Where a table begins in the packet that it starts in; -1 where there is no such table. */
+function tableAt(packet: Uint8Array, id: number): number {
+  const adaptation = (packet[3]! & 0x20) === 0 ? 0 : 1 + packet[4]!;
+  if ((packet[3]! & 0x10) === 0 || 4 + adaptation >= PACKET) return -1;
+  const at = 5 + adaptation + packet[4 + adaptation]!;
+  return at + 12 <= PACKET && packet[at] === id ? at : -1;
+}
+
+/** Where the entries of a table end that lies in one packet: before its checksum. */
+function tableEnd(packet: Uint8Array, at: number): number {
+  const length = ((packet[at + 1]! & 0x0f) << 8) | packet[at + 2]!;
+  return Math.min(PACKET, at + 3 + length - 4);
+}

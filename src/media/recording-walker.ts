@@ -1,0 +1,33 @@
+/** A walker whose format has a header at its beginning. */
+import type { JoinPoints } from './join-points.ts';
+import { Walker } from './walker.ts';
+
+export abstract class RecordingWalker extends Walker {
+  protected readonly points: JoinPoints;
+
+  constructor(points: JoinPoints) {
+    super();
+    this.points = points;
+  }
+
+  /** What comes from here on is the header. */
+  protected beginHeader(offset: number): void {
+    this.points.begin(offset);
+    this.isRecording = true;
+  }
+
+  protected endHeader(): void {
+    if (!this.isRecording) return;
+    this.isRecording = false;
+    this.points.headerComplete();
+  }
+
+  protected override recorded(bytes: Uint8Array, from: number, to: number): void {
+    if (!this.points.record(bytes, from, to)) this.isRecording = false;
+  }
+}
+
+/** Of four bytes, the number that they are. */
+export function uint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}

@@ -1,0 +1,73 @@
+/**
+ * Bytes that come in pieces, read as a row of units: boxes, pages, frames. A unit's head is looked at as soon as enough of
+ * it has come, however it was cut; the rest of it is passed over. Whatever the bytes are, it goes on.
+ */
+const NOTHING = new Uint8Array(0);
+
+export abstract class Walker {
+  /** The most bytes that {@link parse} may want to see before it decides. */
+  protected abstract readonly maxHead: number;
+  /** Bytes gone over are given to {@link recorded}. */
+  protected isRecording = false;
+  /** The beginning of a unit that is not all there. */
+  private held: Uint8Array = NOTHING;
+  /** Bytes to go over. */
+  private skip = 0;
+
+  /**
+   * Looks at the bytes from `at` on, of which the first lies at `offset`. What it decides must not depend on how many there
+   * are beyond those it needs.
+   *
+   * @returns how many bytes to go over, also some that have not come yet; 0: more must come first
+   */
+  protected abstract parse(bytes: Uint8Array, at: number, offset: number): number;
+
+  /** Bytes between two positions that were gone over while recording. */
+  protected abstract recorded(bytes: Uint8Array, from: number, to: number): void;
+
+  take(bytes: Uint8Array, offset: number): void {
+    const { held } = this;
+    const before = held.length;
+    const total = before + bytes.length;
+    const base = offset - before;
+    let at = Math.min(this.skip, total);
+    this.skip -= at;
+    if (this.isRecording) this.record(held, bytes, 0, at);
+    while (at < total) {
+      let length: number;
+      if (at >= before) length = this.parse(bytes, at - before, base + at);
+      else length = this.parse(this.window(held, at, bytes), 0, base + at);
+      if (length === 0) {
+        if (total - at < this.maxHead) break;
+        length = 1;
+      }
+      const here = Math.min(length, total - at);
+      if (this.isRecording) this.record(held, bytes, at, at + here);
+      at += here;
+      this.skip = length - here;
+    }
+    if (at < total) this.held = at < before ? this.window(held, at, bytes) : bytes.slice(at - before);
+    else if (before > 0) this.held = NOTHING;
+  }
+
+  /** What comes next is looked at, whatever was to be gone over. */
+  protected reset(): void {
+    this.held = NOTHING;
+    this.skip = 0;
+  }
+
+  private window(held: Uint8Array, at: number, bytes: Uint8Array): Uint8Array {
+    const rest = held.length - at;
+    const more = Math.min(bytes.length, this.maxHead);
+    const joined = new Uint8Array(rest + more);
+    joined.set(held.subarray(at));
+    joined.set(bytes.subarray(0, more), rest);
+    return joined;
+  }
+
+  private record(held: Uint8Array, bytes: Uint8Array, from: number, to: number): void {
+    const before = held.length;
+    if (from < before) this.recorded(held, from, Math.min(to, before));
+    if (to > before) this.recorded(bytes, Math.max(0, from - before), to - before);
+  }
+}

@@ -1,0 +1,208 @@
+/** Where readers may begin (contract 102): found in what ffmpeg makes, however it is cut, and in anything else. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MemoryBudget } from '../../src/core/index.ts';
+import { CONTAINERS, formatFor } from '../../src/media/index.ts';
+
+const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures', name));
+
+/** Each with how a place to begin looks, and how long the header is where there is one. */
+const FORMATS: readonly {
+  type: string;
+  file: string;
+  starts: (bytes: Buffer, at: number) => boolean;
+  header?: string;
+}[] = [
+  {
+    type: 'video/webm',
+    file: 'vp8-opus.webm',
+    starts: (b, at) => b.readUInt32BE(at) === 0x1f43b675,
+    header: '1a45dfa3',
+  },
+  {
+    type: 'video/mp4',
+    file: 'h264-aac.mp4',
+    starts: (b, at) => /^(?:moof|styp|sidx|prft)$/.test(b.toString('latin1', at + 4, at + 8)),
+    header: '0000001c66747970',
+  },
+  {
+    type: 'audio/ogg',
+    file: 'opus.ogg',
+    starts: (b, at) => b.toString('latin1', at, at + 4) === 'OggS',
+    header: '4f676753',
+  },
+  {
+    type: 'audio/ogg',
+    file: 'vorbis.ogg',
+    starts: (b, at) => b.toString('latin1', at, at + 4) === 'OggS',
+    header: '4f676753',
+  },
+  {
+    type: 'audio/flac',
+    file: 'sine.flac',
+    starts: (b, at) => (b.readUInt16BE(at) & 0xfffe) === 0xfff8,
+    header: '664c6143',
+  },
+  {
+    type: 'video/mp2t',
+    file: 'h264-aac.m2ts',
+    starts: (b, at) => b[at] === 0x47 && (b[at + 5]! & 0x40) !== 0,
+    header: '474000',
+  },
+  { type: 'audio/mpeg', file: 'sine.mp3', starts: (b, at) => (b.readUInt16BE(at) & 0xffe0) === 0xffe0 },
+  { type: 'audio/aac', file: 'sine.aac', starts: (b, at) => (b.readUInt16BE(at) & 0xfff6) === 0xfff0 },
+];
+
+const RETENTION = 1024 * 1024;
+
+/** All places to begin that are known. */
+function placesOf(format: NonNullable<ReturnType<typeof formatFor>>, end: number): number[] {
+  const places: number[] = [];
+  for (let at: number | undefined = 0; at !== undefined && at < end; ) {
+    at = format.boundaryFrom(at);
+    if (at !== undefined) places.push(at++);
+  }
+  return places;
+}
+
+function found(type: string, pieces: readonly Uint8Array[]) {
+  const format = formatFor(type, RETENTION)!;
+  let offset = 0;
+  for (const piece of pieces) {
+    format.take(piece, offset);
+    offset += piece.length;
+  }
+  const { header, offset: first } = format.join(offset, 0) ?? {};
+  return { format, places: placesOf(format, offset), header, first };
+}
+
+/** Bytes cut at positions. */
+function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
+  const ends = [...new Set([...at.map((n) => n % bytes.length), bytes.length])].sort((a, b) => a - b);
+  return ends.map((end, n) => bytes.subarray(n === 0 ? 0 : ends[n - 1], end));
+}
+
+describe.each(FORMATS)('$file', ({ type, file, starts, header: begin }) => {
+  const bytes = fixture(file);
+
+  it('contract 102: has places to begin, and a header that ends before the first of them', () => {
+    const { places, header } = found(type, [bytes]);
+    const boundaries = places.filter((at) => at > 0 || begin === undefined);
+    expect(boundaries.length).toBeGreaterThan(1);
+    for (const at of boundaries) expect([at, starts(bytes, at)]).toEqual([at, true]);
+    if (begin === undefined) expect(header).toBeUndefined();
+    else expect(Buffer.from(header!).toString('hex').startsWith(begin)).toBe(true);
+    if (begin !== undefined && type !== 'video/mp2t') {
+      expect(Buffer.from(header!)).toEqual(bytes.subarray(0, boundaries[0]));
+    }
+  });
+
+  it('contract 102: the same places and the same header are found however the bytes are cut', () => {
+    const whole = found(type, [bytes]);
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.array(fc.nat(), { maxLength: 40 }),
+          fc
+            .integer({ min: 1, max: 64 })
+            .map((step) => Array.from({ length: Math.ceil(bytes.length / step) }, (_, n) => n * step)),
+        ),
+        (cuts) => {
+          const { places, header, first } = found(type, cut(bytes, cuts));
+          expect({ places, header, first }).toEqual({ places: whole.places, header: whole.header, first: whole.first });
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it('never throws, never hangs and keeps little, whatever is changed, left out or put in', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(), fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.constant('cut' as const))), {
+          maxLength: 12,
+        }),
+        fc.array(fc.nat(), { maxLength: 10 }),
+        (changes, cuts) => {
+          let hostile = Buffer.from(bytes);
+          for (const [at, what] of changes) {
+            const from = at % Math.max(1, hostile.length);
+            if (what === 'cut')
+              hostile = Buffer.concat([hostile.subarray(0, from), hostile.subarray(from + (at % 900))]);
+            else hostile = Buffer.concat([hostile.subarray(0, from), what, hostile.subarray(from + what.length)]);
+          }
+          const { places, header } = found(type, cut(hostile, cuts));
+          expect(places.every((place) => place < hostile.length)).toBe(true);
+          expect(header?.length ?? 0).toBeLessThanOrEqual(256 * 1024);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe.each(FORMATS.filter(({ header, type }) => header !== undefined && type !== 'video/mp2t'))(
+  '$file, twice',
+  ({ type, file }) => {
+    const bytes = fixture(file);
+
+    it('contract 102: a header in mid-stream begins anew', () => {
+      const { format, header } = found(type, [bytes, bytes]);
+      // All that was before is another format's: who wants it begins with the new one.
+      expect(format.boundaryFrom(0)).toBe(bytes.length);
+      expect(format.join(0, 0)).toEqual({ offset: bytes.length, header: undefined, waits: false });
+      expect(format.headerLost(bytes.length - 1, bytes.length + 10)).toEqual(header);
+      expect(format.headerLost(0, bytes.length)).toBeUndefined();
+    });
+  },
+);
+
+describe('a format', () => {
+  it('is known by the content type, and of nothing else', () => {
+    for (const { types } of Object.values(CONTAINERS))
+      for (const type of types) expect(formatFor(type, 1)).toBeDefined();
+    for (const type of ['application/octet-stream', 'text/plain', 'image/png', 'video/h264', '']) {
+      expect(formatFor(type, 1)).toBeUndefined();
+    }
+    expect(formatFor('Video/WebM; codecs="vp8"', 1)).toBeDefined();
+  });
+
+  it('never throws, never hangs and keeps little, whatever the bytes are', () => {
+    const types = Object.values(CONTAINERS).map(({ types: [type = ''] }) => type);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...types),
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 20 }),
+        (type, pieces) => {
+          found(type, pieces);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('contract 95: gives up a header that is too long, or for which there is no memory, and gives its memory back', () => {
+    const endless = Buffer.concat([
+      fixture('sine.flac').subarray(0, 4),
+      Buffer.from([0x04, 0x10, 0, 0]),
+      Buffer.alloc(1024 * 1024),
+    ]);
+    const budget = new MemoryBudget(8 * 1024 * 1024);
+    const format = formatFor('audio/flac', RETENTION, budget)!;
+    for (let at = 0; at < endless.length; at += 10_000) format.take(endless.subarray(at, at + 10_000), at);
+    expect(format.join(endless.length, 0)).toBeUndefined();
+    expect(budget.used).toBe(0);
+    const bytes = fixture('vp8-opus.webm');
+    const small = formatFor('video/webm', RETENTION, budget)!;
+    small.take(bytes, 0);
+    expect(budget.used).toBe(small.join(1, 1)!.header!.length);
+    small.release();
+    expect(budget.used).toBe(0);
+    for (let bytes = budget.limit; bytes >= 1; bytes = Math.floor(bytes / 2)) while (budget.tryTake(bytes));
+    const none = formatFor('video/webm', RETENTION, budget)!;
+    none.take(bytes, 0);
+    expect(none.join(1, 1)).toBeUndefined();
+  });
+});

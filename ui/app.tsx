@@ -10,7 +10,7 @@ import { lazy } from './lazy.tsx';
 import { here } from './routing.ts';
 import { ConnectionState } from './session/connection-state.tsx';
 import type { PageClient } from './session/page-client.ts';
-import { isTokenWanted } from './session/token.ts';
+import { forgetToken, isTokenWanted, token } from './session/token.ts';
 import { TokenBox } from './session/token-box.tsx';
 import { StreamsView } from './streams/index.tsx';
 import { StreamPage } from './streams/stream-page.tsx';
@@ -48,6 +48,11 @@ export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
         </nav>
         <div class="bar-end">
           <ConnectionState watch={client.watch} />
+          {token.value === undefined ? null : (
+            <button type="button" class="quiet" onClick={forgetToken} aria-label="Forget the token, to give another">
+              Token ✕
+            </button>
+          )}
           <button type="button" class="quiet" onClick={nextTheme} aria-label={`Colours: ${theme.value}. Change`}>
             {THEME_SIGNS[theme.value]}
           </button>

@@ -50,6 +50,9 @@ describe.runIf(hasBrowser)('the page', () => {
     expect(asked.filter((url) => url.includes(TOKEN))).toEqual([]);
     expect(page.url()).not.toContain(TOKEN);
     expect(await page.context().cookies()).toEqual([]);
+    await page.getByRole('button', { name: 'Forget the token' }).click();
+    await page.getByRole('textbox', { name: 'Token' }).waitFor();
+    expect(await page.evaluate('sessionStorage.length')).toBe(0);
   });
 
   it('says within two seconds that the server is gone, and that it is back', async () => {

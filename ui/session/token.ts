@@ -11,9 +11,15 @@ export const token = signal<string | undefined>(sessionStorage.getItem(KEY) ?? u
 /** Whether the server has refused to answer without a token, or with this one. */
 export const isTokenWanted = signal(false);
 
-export function giveToken(value: string | undefined): void {
+export function giveToken(value: string): void {
   token.value = value;
-  if (value === undefined) sessionStorage.removeItem(KEY);
-  else sessionStorage.setItem(KEY, value);
+  sessionStorage.setItem(KEY, value);
   isTokenWanted.value = false;
+}
+
+/** The next one is asked for at once. */
+export function forgetToken(): void {
+  token.value = undefined;
+  sessionStorage.removeItem(KEY);
+  isTokenWanted.value = true;
 }

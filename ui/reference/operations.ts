@@ -35,7 +35,7 @@ export interface OpenApi {
   components?: { responses?: Record<string, Response> | undefined } | undefined;
 }
 
-export interface Field {
+interface Field {
   name: string;
   /** `path`, `query`, `header`, `body`. */
   place: string;

@@ -30,7 +30,7 @@ async function guarded() {
 }
 
 describe('who may do what', () => {
-  it('contract 79: without a token, or with one that is not known, every route but four is 401', async () => {
+  it('contract 79: without a token, or with one that is not known, every route but five is 401', async () => {
     const { call } = await guarded();
     const open = [];
     for (const { method, pattern } of ROUTES) {
@@ -45,7 +45,7 @@ describe('who may do what', () => {
         expect(answer.json().code).toBe('UNAUTHORIZED');
       }
     }
-    expect(open).toEqual(['/', '/api/v1/health', '/api/v1/ready', '/api/v1/version']);
+    expect(open).toEqual(['/', '/api/v1/health', '/api/v1/ready', '/api/v1/version', '/api/v1/openapi.json']);
   });
 
   it('a right is for its paths, and the refusal names it, whether the path exists or not', async () => {

@@ -7,7 +7,7 @@ const TOKEN = 'a:token/with colons:and+more';
 const SIMPLE = 'a-token-that-is-simple';
 const UTF8 = 'schlüssel-für-日本-🔑';
 const APP = 'https://app.example';
-const OPEN = ['/', '/api/v1/health', '/api/v1/ready', '/api/v1/version'];
+const OPEN = ['/', '/api/v1/health', '/api/v1/ready', '/api/v1/version', '/api/v1/openapi.json'];
 
 const configured = (name: string, token: string) => ({
   name,

@@ -15,7 +15,7 @@ const NAVIGATIONS = [
 const SAFE = [
   ...['/', '/metrics', '/api/v1/metrics', '/api/v1/health', '/api/v1/ready', '/api/v1/stats', '/api/v1/version'],
   ...['/api/v1/capabilities', '/api/v1/files', '/api/v1/stat', '/api/v1/readlink', '/api/v1/directories'],
-  ...['/api/v1/list', '/api/v1/mounts', '/api/v1/plugins', '/api/v1/readers'],
+  ...['/api/v1/list', '/api/v1/mounts', '/api/v1/plugins', '/api/v1/readers', '/api/v1/openapi.json'],
 ];
 
 const world = () => start({ mounted: { '/s': 'streamfs', '/b': { fstype: 'streamfs', config: { on_lag: 'block' } } } });

@@ -1,5 +1,5 @@
 /** Creating and removing files. */
-import { CREATION_ERRORS, message } from '../http/answers.ts';
+import { CREATION_ERRORS, DISK_ERRORS, message } from '../http/answers.ts';
 import { sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
@@ -32,7 +32,7 @@ export const removeFile: Route = {
   summary: 'Removes a file or directory. A stream ends first: its readers get what is left, then the end.',
   permission: 'admin',
   answers: [message(200, 'deleted')],
-  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED'],
+  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED', ...DISK_ERRORS],
   parameters: REMOVE_PARAMETERS,
   handle: remove,
 };
@@ -43,7 +43,7 @@ export const removeDirectory: Route = {
   summary: 'The same as DELETE /files.',
   permission: 'admin',
   answers: [message(200, 'deleted')],
-  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED'],
+  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED', ...DISK_ERRORS],
   parameters: REMOVE_PARAMETERS,
   handle: remove,
 };

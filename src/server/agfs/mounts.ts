@@ -36,6 +36,9 @@ export const mount: Route = {
     'PLUGIN_INVALID',
     'PLUGIN_FAILED',
     'CONFIG_INVALID',
+    'DISK_FORMAT',
+    'DISK_LOCKED',
+    'DISK_FAILED',
   ],
   parameters: [
     field('fstype', 'string', true, 'Name of the plugin, such as `streamfs`.'),

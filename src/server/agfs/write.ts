@@ -3,7 +3,7 @@
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, StreamSettings, WriteOptions } from '../../fs/index.ts';
 import { ATOMIC, HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
-import { APPEND_ERRORS, message, PRODUCER_ERRORS } from '../http/answers.ts';
+import { APPEND_ERRORS, DISK_ERRORS, message, PRODUCER_ERRORS } from '../http/answers.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
 import { sendMessage } from '../http/respond.ts';
@@ -83,6 +83,7 @@ export const end: Route = {
   summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
   permission: 'admin',
   answers: [message(200, 'ended')],
+  errors: DISK_ERRORS,
   parameters: [PATH, END_STATUS],
   insteadOfBody: 'write it first, or with end=true in one go: PUT /api/v1/files?path=…&end=true',
   async handle(exchange) {

@@ -8,6 +8,8 @@ export interface StreamFacts {
   /** Bytes. */
   written: number;
   retained: number;
+  /** On the server's disk; undefined where it keeps none. */
+  disk: number | undefined;
   /** By all readers there ever were. */
   lost: number;
   /** The largest lag of a reader. */
@@ -28,6 +30,7 @@ export function streamFacts({ meta, modTime }: FileInfo, now = Date.now()): Stre
     readers: number('active_readers'),
     written: number('total_written'),
     retained: number('end_offset') - number('start_offset'),
+    disk: content.disk_bytes === undefined ? undefined : number('disk_bytes'),
     lost: number('skipped_bytes'),
     lag: number('max_lag'),
     // The clock is the server's there and ours here.

@@ -19,7 +19,15 @@ import type { MountCounts } from '../protocol/index.ts';
 import { type Mount, type MountStatus, MountTree } from './mount-tree.ts';
 import { MountedFileSystem } from './mounted-file-system.ts';
 import type { PathLimits } from './path.ts';
-import type { ConfigParameter, Plugin, PluginConfig, PluginContext, PluginLogger, StreamTotals } from './plugin.ts';
+import type {
+  ConfigParameter,
+  DiskTotals,
+  Plugin,
+  PluginConfig,
+  PluginContext,
+  PluginLogger,
+  StreamTotals,
+} from './plugin.ts';
 import type { PluginRegistry } from './plugin-registry.ts';
 
 export interface MountTableOptions {
@@ -279,6 +287,14 @@ export class MountTable extends MountedFileSystem {
     return this.#tree.list().flatMap(({ path, instance }) => {
       const totals = instance?.totals?.();
       return totals === undefined ? [] : [{ path, totals }];
+    });
+  }
+
+  /** What the log on disk of each mount that has one has come to, sorted by path. */
+  disks(): { path: string; disk: DiskTotals }[] {
+    return this.#tree.list().flatMap(({ path, instance }) => {
+      const disk = instance?.disk?.();
+      return disk === undefined ? [] : [{ path, disk }];
     });
   }
 

@@ -54,11 +54,32 @@ export interface StreamTotals {
   skippedChunks: number;
 }
 
+/** What the log on disk of an instance has come to. */
+export interface DiskTotals {
+  /** Whether it can be written: `full` goes away by itself, `failed` with a start. */
+  state: 'ok' | 'full' | 'failed';
+  /** Bytes that were appended and are not written yet. */
+  backlog: number;
+  journalBytes: number;
+  segmentBytes: number;
+  openFiles: number;
+  /** Counters, since the start. */
+  writtenBytes: number;
+  syncs: number;
+  syncSeconds: number;
+  /** What the start found, and how long it took. */
+  recoverySeconds: number;
+  recoveredStreams: number;
+  damages: number;
+}
+
 /** One mounted instance. */
 export interface PluginInstance {
   readonly fileSystem: FileSystem;
   /** Added up when it is asked for, which is seldom. Only where the instance has streams. */
   totals?(): StreamTotals;
+  /** The same of its log on disk; undefined where it has none. */
+  disk?(): DiskTotals | undefined;
   /** Ends every stream, wakes every reader, frees everything. Called once, at unmount or shutdown. */
   shutdown(): Promise<void>;
 }

@@ -110,6 +110,7 @@ export interface DiskStats {
   syncs: number;
   syncSeconds: number;
   recoverySeconds: number;
+  recoveredStreams: number;
   damages: number;
   openFiles: number;
 }
@@ -168,7 +169,15 @@ export class DiskStore implements LogStore {
   /** Files that go when it is on the disk that they are not needed. */
   #garbage: string[] = [];
   #openingDue: Opening | undefined;
-  readonly #stats = { rounds: 0, writtenBytes: 0, syncs: 0, syncSeconds: 0, recoverySeconds: 0, damages: 0 };
+  readonly #stats = {
+    rounds: 0,
+    writtenBytes: 0,
+    syncs: 0,
+    syncSeconds: 0,
+    recoverySeconds: 0,
+    recoveredStreams: 0,
+    damages: 0,
+  };
 
   /**
    * Opens the log in a directory, and puts together what it holds.
@@ -192,6 +201,7 @@ export class DiskStore implements LogStore {
     const { cutBytes, damages, isClean, readBytes, streams } = recovery;
     store.#stats.recoverySeconds = (performance.now() - began) / 1000;
     store.#stats.damages = damages.length;
+    store.#stats.recoveredStreams = streams.size;
     const facts = { directory: disk.name, streams: streams.size, clean: isClean, journalBytes: readBytes, cutBytes };
     logger.info('log opened', { ...facts, milliseconds: Math.round(store.#stats.recoverySeconds * 1000) });
     return store;

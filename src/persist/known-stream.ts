@@ -57,6 +57,14 @@ export class KnownStream {
     return this.segments.at(-1)?.to ?? this.tail[0]?.from ?? this.reach;
   }
 
+  /** What its bytes take on disk, in segments and in journals. */
+  get diskBytes(): number {
+    let bytes = 0;
+    for (const { length } of this.segments) bytes += length;
+    for (const { length } of this.tail) bytes += length;
+    return bytes;
+  }
+
   get tailBytes(): number {
     const [first] = this.tail;
     return first === undefined ? 0 : this.reach.offset - first.from.offset;

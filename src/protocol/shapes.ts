@@ -123,6 +123,8 @@ export interface ServerStats {
   connections: number;
   /** Bytes of all streams since the start: appended, given to readers, lost by them. */
   totals: { received: number; delivered: number; skipped: number };
+  /** Logs on disk, of mounts that have one: bytes there, and bytes that are not written yet. */
+  disks: { path: string; state: 'ok' | 'full' | 'failed'; bytes: number; backlog: number }[];
   process: {
     /** RFC 3339. */
     started_at: string;

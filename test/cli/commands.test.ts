@@ -26,6 +26,21 @@ describe('commands', () => {
     expect(JSON.parse(json.out())[2]).toMatchObject({ name: 'b', size: 3, mode: 420, isDir: false });
   });
 
+  it('ls -l and stat show what streams take on disk, where they are kept there', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'streamfs-ls-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const { url } = await realServer({ plugins: { streamfs: { path: '/s', config: { persist: directory } } } });
+    await cli(['write', '--stream', '/s/a'], { url, input: Buffer.alloc(2000) }).code;
+    const long = cli(['ls', '-l', '/s'], { url });
+    expect(await long.code).toBe(0);
+    const [headings, , row] = long.out().split('\n');
+    expect(headings).toMatch(/ RETAINED +DISK +LOST /);
+    expect(row).toMatch(/ 2\.0KB +2\.[0-9]KB +0B /);
+    const facts = cli(['stat', '/s/a'], { url });
+    expect(await facts.code).toBe(0);
+    expect(facts.out()).toMatch(/^disk_bytes: 2\d{3} \(2\.\dKB\)$/m);
+  });
+
   it('contract 85: ls -l shows ended streams with their status, losses and types; of files mode, size and time', async () => {
     const { url } = await realServer();
     const client = new StreamFSClient({ url });

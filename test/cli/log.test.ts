@@ -107,7 +107,7 @@ describe('log check', () => {
     expect(out).toMatch(/^streams +0 /m);
   });
 
-  it('finds a flipped byte anywhere in a journal that was closed, with file and place', async () => {
+  it('contract 109: finds a flipped byte anywhere in a journal that was closed, with file and place', async () => {
     await makeLog();
     const whole = await readFile(join(directory, JOURNAL));
     for (let at = 0; at < whole.length; at += 7) {
@@ -318,7 +318,7 @@ describe('log dump', () => {
 });
 
 describe('log', () => {
-  it('changes nothing', async () => {
+  it('contract 109: changes nothing', async () => {
     await makeLog();
     await change(JOURNAL, (bytes) => Buffer.concat([bytes, Buffer.from('torn')]));
     await writeFile(join(directory, 'data/00000000000f-0000000000000000.seg'), 'left over');
@@ -330,12 +330,46 @@ describe('log', () => {
     expect(await allFiles()).toEqual(before);
   });
 
-  it('reads a copy of a directory whose server was stopped', async () => {
+  it('contract 107: a copy of the directory of a stopped server, put back, has all streams', async () => {
     await makeLog();
     const copy = join(root, 'copy');
     await cp(directory, copy, { recursive: true, preserveTimestamps: true });
+    const after = await start();
+    await after.write('/short', Buffer.from(' later'));
+    await after.remove('/long');
+    await after.shutdown();
     await rm(directory, { recursive: true });
     expect((await log('check', copy)).code).toBe(EXIT.ok.code);
+    await cp(copy, directory, { recursive: true });
+    const restored = await start();
+    expect((await restored.readDir('/')).map(({ name, size }) => [name, size])).toEqual([
+      ['README', expect.any(Number)],
+      ['ended', 1],
+      ['long', 300_000],
+      ['short', 13],
+    ]);
+    const { parts } = await restored.snapshot('/short');
+    expect(Buffer.concat(parts).toString()).toBe('one two three');
+    await restored.shutdown();
+  });
+
+  it('contract 108: files of a log are for its owner alone, whatever the mask is, also after more was written', async () => {
+    const mask = process.umask(0);
+    try {
+      await makeLog();
+      const fs = await start();
+      await fs.write('/more', long);
+      await fs.shutdown();
+      const names = await readdir(directory, { recursive: true, withFileTypes: true });
+      expect(names.length).toBeGreaterThan(4);
+      for (const name of names) {
+        const { mode } = await stat(join(name.parentPath, name.name));
+        expect((mode & 0o777).toString(8), name.name).toBe(name.isDirectory() ? '700' : '600');
+      }
+      expect(((await stat(directory)).mode & 0o777).toString(8)).toBe('700');
+    } finally {
+      process.umask(mask);
+    }
   });
 
   it('says how old the state is', async () => {

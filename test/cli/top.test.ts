@@ -11,7 +11,7 @@ const VIEW: View = { url: 'http://127.0.0.1:8080/api/v1', sort: 'rate', isRevers
 const row = (n: number): StreamRow => ({
   path: `/streamfs/a/rather/long/directory/of/streams/${n}`,
   ...{ state: n % 2 === 0 ? 'open' : 'ended: exit 1', readers: n, written: n * 1_000_000, retained: n },
-  ...{ lost: 1000 - n, lag: n % 7, age: n * 1000, contentType: '-', rate: n * 10_000_000 },
+  ...{ disk: undefined, lost: 1000 - n, lag: n % 7, age: n * 1000, contentType: '-', rate: n * 10_000_000 },
 });
 
 const reader = (id: number): ReaderInfo => ({

@@ -31,7 +31,7 @@ let server: ServerProcess;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'streamfs-packaging-'));
-  server = await startServer();
+  server = await startServer({ streamfs: { persist: join(folder, 'streams') } });
 });
 
 afterAll(async () => {
@@ -135,7 +135,34 @@ describe('the image', () => {
   });
 });
 
+describe('streams that outlive the container', () => {
+  it('are kept in a volume, at the place that the configuration names and that the image has for its user', async () => {
+    const config = await loadConfig(join(ROOT, 'packaging/docker/config.persist.yaml'));
+    expect(config.server.address).toMatchObject({ host: '0.0.0.0', port: 8080 });
+    const kept = config.mounts.find(({ plugin }) => plugin === 'streamfs')!.config;
+    expect(kept).toMatchObject({ persist: '/var/lib/streamfs', persist_sync: '1s' });
+    const compose = parse(text('docker/compose.persist.yaml'));
+    expect(compose.services.streamfs.volumes).toEqual([
+      './config.persist.yaml:/etc/streamfs/config.yaml:ro',
+      `streams:${kept.persist}`,
+    ]);
+    expect(Object.keys(compose.volumes)).toEqual(['streams']);
+    expect(instructions()).toContainEqual(['RUN', `install -d -m 0700 -o node -g node ${kept.persist}`]);
+  });
+});
+
 describe('the systemd unit', () => {
+  it('has a part for streams that are kept, with a directory of its own to write to', () => {
+    const part = text('systemd/persist.conf');
+    expect(part).toMatch(/^StateDirectory=streamfs$/m);
+    expect(part).toMatch(/^StateDirectoryMode=0700$/m);
+    if (!has('systemd-analyze') && process.env.CI !== 'true') return;
+    const file = join(folder, 'kept.service');
+    const unit = text('systemd/streamfs.service').replace('Documentation=man:streamfs(1)\n', '');
+    writeFileSync(file, `${unit.replace('/usr/local/bin/streamfs', MAIN)}\n${part}`);
+    expect(said('systemd-analyze', ['verify', file])).toEqual({ status: 0, output: '' });
+  });
+
   it('is one that systemd takes, and starts the program with a configuration that loads', async () => {
     const unit = text('systemd/streamfs.service');
     const start = /^ExecStart=(\S+) (.*)$/m.exec(unit)!;

@@ -33,8 +33,10 @@ function nameOf(entry: FileInfo): string {
   return printable(entry.name) + (entry.isDir && entry.name !== '/' ? '/' : '');
 }
 
-const HEADINGS = ['MODE', 'SIZE', 'STATE', 'READERS', 'RETAINED', 'LOST', 'AGE', 'TYPE', 'NAME'];
-const NUMBERS = ['SIZE', 'READERS', 'RETAINED', 'LOST', 'AGE'].map((heading) => HEADINGS.indexOf(heading));
+const HEADINGS = ['MODE', 'SIZE', 'STATE', 'READERS', 'RETAINED', 'DISK', 'LOST', 'AGE', 'TYPE', 'NAME'];
+const NUMBERS = ['SIZE', 'READERS', 'RETAINED', 'DISK', 'LOST', 'AGE'];
+/** Shown only where a stream is kept on disk. */
+const DISK = HEADINGS.indexOf('DISK');
 
 /** Where there are streams, what matters of them; otherwise what matters of files. */
 function longLines(entries: readonly FileInfo[]): string[] {
@@ -51,26 +53,30 @@ function longLines(entries: readonly FileInfo[]): string[] {
       [1],
     );
   }
+  const cells = [
+    HEADINGS,
+    ...rows.map(({ entry, facts }) => [
+      modeText(entry),
+      formatSize(entry.size),
+      ...(facts === undefined
+        ? ['-', '-', '-', '-', '-', '-', '-']
+        : [
+            printable(facts.state),
+            String(facts.readers),
+            formatSize(facts.retained),
+            facts.disk === undefined ? '-' : formatSize(facts.disk),
+            formatSize(facts.lost),
+            formatAge(facts.age),
+            facts.contentType === OCTET_STREAM ? '-' : printable(facts.contentType),
+          ]),
+      nameOf(entry),
+    ]),
+  ];
+  const isOnDisk = rows.some(({ facts }) => facts?.disk !== undefined);
+  const shown = isOnDisk ? cells : cells.map((row) => row.toSpliced(DISK, 1));
   return table(
-    [
-      HEADINGS,
-      ...rows.map(({ entry, facts }) => [
-        modeText(entry),
-        formatSize(entry.size),
-        ...(facts === undefined
-          ? ['-', '-', '-', '-', '-', '-']
-          : [
-              printable(facts.state),
-              String(facts.readers),
-              formatSize(facts.retained),
-              formatSize(facts.lost),
-              formatAge(facts.age),
-              facts.contentType === OCTET_STREAM ? '-' : printable(facts.contentType),
-            ]),
-        nameOf(entry),
-      ]),
-    ],
-    NUMBERS,
+    shown,
+    NUMBERS.map((heading) => shown[0]!.indexOf(heading)),
   );
 }
 

@@ -10,13 +10,13 @@ type Facts = [name: string, text: string][];
 /** The facts of a stream that belong together, by the names they have on the wire. What is in none of them comes last. */
 const GROUPS = [
   ['state', 'end_status', 'generation'],
-  ['total_written', 'total_chunks', 'start_offset', 'end_offset', 'retained', 'memory'],
+  ['total_written', 'total_chunks', 'start_offset', 'end_offset', 'retained', 'memory', 'disk_bytes'],
   ['active_readers', 'delivered_bytes', 'max_lag', 'skipped_bytes', 'skipped_chunks'],
 ] as const;
 
 /** Bytes, which are shown in a larger unit as well. */
 const SIZES: ReadonlySet<string> = new Set([
-  ...['size', 'total_written', 'retained', 'memory', 'delivered_bytes', 'max_lag', 'skipped_bytes'],
+  ...['size', 'total_written', 'retained', 'memory', 'disk_bytes', 'delivered_bytes', 'max_lag', 'skipped_bytes'],
   ...['ring_buffer_size', 'channel_buffer_size'],
 ]);
 const READABLE_FROM_BYTES = 1024;

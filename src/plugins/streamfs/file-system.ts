@@ -20,6 +20,7 @@ import {
   type CreateOptions,
   contentOfParts,
   type DirectoryPage,
+  type DiskTotals,
   type EndOptions,
   type FileHandle,
   type FileInfo,
@@ -641,6 +642,10 @@ export class StreamFileSystem extends BaseFileSystem {
     let writers = 0;
     for (const entry of this.table.all()) writers += entry.writers.size;
     return { ...this.sums.sum(), streams: this.table.size, writers };
+  }
+
+  disk(): DiskTotals | undefined {
+    return this.kept?.store.stats;
   }
 
   // ── facts ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,11 @@ export const streamfsPlugin: Plugin = {
   },
   initialize: async (config, context) => {
     const fileSystem = await StreamFileSystem.open(parseSettings(config), context);
-    return { fileSystem, totals: () => fileSystem.totals(), shutdown: () => fileSystem.shutdown() };
+    return {
+      fileSystem,
+      totals: () => fileSystem.totals(),
+      disk: () => fileSystem.disk(),
+      shutdown: () => fileSystem.shutdown(),
+    };
   },
 };

@@ -22,7 +22,7 @@ export function directoryInfo(path: string): FileInfo {
 }
 
 /** @param idleTimeout the mount's, in milliseconds */
-export function streamInfo({ path, settings, stream }: Entry, idleTimeout: number): FileInfo {
+export function streamInfo({ log, path, settings, stream }: Entry, idleTimeout: number): FileInfo {
   const stats = stream.stats();
   return {
     name: baseName(path),
@@ -44,6 +44,7 @@ export function streamInfo({ path, settings, stream }: Entry, idleTimeout: numbe
         skipped_bytes: String(stats.skippedBytes),
         skipped_chunks: String(stats.skippedChunks),
         memory: String(stats.memory),
+        ...(log === undefined ? {} : { disk_bytes: String(log.known.diskBytes) }),
         generation: stats.generation,
         state: stats.ended ?? 'open',
         ...(stats.endStatus === undefined ? {} : { end_status: stats.endStatus }),

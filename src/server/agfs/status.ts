@@ -93,6 +93,9 @@ export const stats: Route = {
       handles: handles.size,
       connections: connections.size,
       totals: totalsOf(mounts.totals()),
+      disks: mounts.disks().map(({ disk, path }) => ({
+        ...{ path, state: disk.state, bytes: disk.journalBytes + disk.segmentBytes, backlog: disk.backlog },
+      })),
       process: metrics.process.summary(),
       limits: Object.fromEntries(counters.entries()),
     };

@@ -1,7 +1,9 @@
 /** What a server tells of itself: streams and readers by mount, memory, connections, limits. */
-import type { StreamTotals } from '../../fs/index.ts';
+import type { DiskTotals, StreamTotals } from '../../fs/index.ts';
 import type { Metrics, Sample } from './registry.ts';
 import type { MetricsSource } from './source.ts';
+
+const DISK_STATES: readonly DiskTotals['state'][] = ['ok', 'full', 'failed'];
 
 export function describeServer(
   metrics: Metrics,
@@ -35,6 +37,68 @@ export function describeServer(
   metrics.gauge('streamfs_writers', 'Bodies on their way into streams.', each('writers'));
   metrics.gauge('streamfs_retained_bytes', 'Bytes of streams that can be read again.', each('retainedBytes'));
   metrics.gauge('streamfs_reader_lag_max_bytes', 'How far the slowest reader is behind.', each('maxLag'));
+
+  // ── logs on disk, for each mount that has one ─────────────────────────────────────────────────────────────────
+  let disks: { path: string; disk: DiskTotals }[] = [];
+  metrics.before(() => {
+    disks = mounts.disks();
+  });
+  const ofDisk = (value: (disk: DiskTotals) => number) => (): Sample[] =>
+    disks.map(({ disk, path }) => ({ labels: { mount: path }, value: value(disk) }));
+  metrics.gauge('streamfs_disk_bytes', 'What the log of a mount takes on disk, by kind of file.', () =>
+    disks.flatMap(({ disk, path }) => [
+      { labels: { mount: path, kind: 'journal' }, value: disk.journalBytes },
+      { labels: { mount: path, kind: 'segment' }, value: disk.segmentBytes },
+    ]),
+  );
+  metrics.gauge(
+    'streamfs_disk_backlog_bytes',
+    'Bytes that were appended and are not written to disk yet.',
+    ofDisk(({ backlog }) => backlog),
+  );
+  metrics.gauge(
+    'streamfs_disk_state',
+    'Whether the log can be written: 1 for the state it is in, of ok, full and failed.',
+    () =>
+      disks.flatMap(({ disk, path }) =>
+        DISK_STATES.map((state) => ({ labels: { mount: path, state }, value: disk.state === state ? 1 : 0 })),
+      ),
+  );
+  metrics.gauge(
+    'streamfs_disk_open_files',
+    'Files of the log that are open.',
+    ofDisk(({ openFiles }) => openFiles),
+  );
+  metrics.counter(
+    'streamfs_disk_written_bytes_total',
+    'Bytes written to journals and segments.',
+    ofDisk(({ writtenBytes }) => writtenBytes),
+  );
+  metrics.counter(
+    'streamfs_disk_syncs_total',
+    'How often written bytes were made sure to be on the disk.',
+    ofDisk(({ syncs }) => syncs),
+  );
+  metrics.counter(
+    'streamfs_disk_sync_seconds_total',
+    'How long that took in all.',
+    ofDisk(({ syncSeconds }) => syncSeconds),
+  );
+  metrics.gauge(
+    'streamfs_disk_recovery_seconds',
+    'How long the log took to be read when it was opened.',
+    ofDisk(({ recoverySeconds }) => recoverySeconds),
+  );
+  metrics.gauge(
+    'streamfs_disk_recovered_streams',
+    'Streams that were found then.',
+    ofDisk(({ recoveredStreams }) => recoveredStreams),
+  );
+  metrics.gauge(
+    'streamfs_disk_damages',
+    'Places in the log that were found damaged then.',
+    ofDisk(({ damages }) => damages),
+  );
 
   // ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
   metrics.gauge('streamfs_live_reads', 'Live reads that are being answered.', () => reads.count);

@@ -170,6 +170,7 @@ export const SHAPES: Readonly<Record<ShapeName, Schema>> = {
       }),
       ...{ streams: count, readers: count, handles: count, connections: count },
       totals: object({ received: count, delivered: count, skipped: count }),
+      disks: list(object({ path: text, state: { enum: ['ok', 'full', 'failed'] }, bytes: count, backlog: count })),
       process: object({ started_at: time, resident: count, cpu_seconds: number, event_loop_delay_ms: number }),
       limits: { type: 'object', additionalProperties: count },
     }),
@@ -178,6 +179,7 @@ export const SHAPES: Readonly<Record<ShapeName, Schema>> = {
         memory: { limit: 0, used: 8192, fixed: 4096, history: 4096, queued: 0, peak: 8192, given_up: 0 },
         ...{ streams: 1, readers: 0, handles: 0, connections: 1, limits: {} },
         totals: { received: 4096, delivered: 8192, skipped: 0 },
+        disks: [{ path: '/streamfs', state: 'ok', bytes: 65536, backlog: 0 }],
         process: {
           ...{ started_at: '2030-01-02T03:04:05.678Z', resident: 52428800, cpu_seconds: 0.25 },
           event_loop_delay_ms: 1.5,

@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { LimitCounters } from '../../../src/fs/index.ts';
+import type { ServerStats } from '../../../src/protocol/index.ts';
 import { METRICS_TYPE } from '../../../src/server/metrics/index.ts';
 import { waitFor } from '../../e2e/harness/wait.ts';
 import { follow, type Running, start, wire } from '../harness.ts';
@@ -80,6 +84,32 @@ describe('GET /metrics', () => {
     });
     const { 'streamfs_delivered_bytes_total{mount="/s"}': delivered = 0 } = after;
     expect(delivered + skipped + after['streamfs_reader_lag_max_bytes{mount="/s"}']!).toBe(10_000);
+  });
+
+  it('tells of the log on disk of each mount that has one: bytes, backlog, state, syncs, recovery and damage', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'streamfs-metrics-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const persist = { fstype: 'streamfs', config: { persist: directory, persist_sync: 'always' } };
+    const at = await start({ mounted: { '/s': persist, '/t': 'streamfs' } });
+    await at.call('PUT', '/files?path=/s/a', { body: Buffer.alloc(100_000) });
+    const found = await scrape(at);
+    expect(found).toMatchObject({
+      ...{ 'streamfs_disk_state{mount="/s",state="ok"}': 1, 'streamfs_disk_state{mount="/s",state="full"}': 0 },
+      ...{ 'streamfs_disk_state{mount="/s",state="failed"}': 0, 'streamfs_disk_backlog_bytes{mount="/s"}': 0 },
+      ...{ 'streamfs_disk_recovered_streams{mount="/s"}': 0, 'streamfs_disk_damages{mount="/s"}': 0 },
+    });
+    const bytes = (kind: string) => found[`streamfs_disk_bytes{mount="/s",kind="${kind}"}`]!;
+    expect(bytes('journal') + bytes('segment')).toBeGreaterThan(100_000);
+    expect(found['streamfs_disk_written_bytes_total{mount="/s"}']).toBeGreaterThan(100_000);
+    for (const name of ['syncs_total', 'sync_seconds_total', 'recovery_seconds', 'open_files']) {
+      expect(found[`streamfs_disk_${name}{mount="/s"}`], name).toBeGreaterThan(0);
+    }
+    expect(Object.keys(found).filter((name) => name.startsWith('streamfs_disk') && name.includes('/t'))).toEqual([]);
+    const { disks } = (await at.call('GET', '/stats')).json() as unknown as ServerStats;
+    expect(disks).toEqual([{ path: '/s', state: 'ok', bytes: bytes('journal') + bytes('segment'), backlog: 0 }]);
+    await at.mounts.unmount('/s');
+    await at.mounts.mount('streamfs', '/s', persist.config);
+    expect(await scrape(at)).toMatchObject({ 'streamfs_disk_recovered_streams{mount="/s"}': 1 });
   });
 
   it('has memory and its bound, and every limit with how often it was reached', async () => {

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
 import { FRAME_TYPES, HEADERS, QUERY_PARAMETERS, READ_END_REASONS } from '../../src/protocol/index.ts';
 import { ROUTES } from '../../src/server/index.ts';
@@ -96,7 +99,11 @@ describe('docs/protocol.md', () => {
   });
 
   it('lists just the facts that a stream has', async () => {
-    const { fileSystem } = await streamfsPlugin.initialize({}, { mountPath: '/s', logger: recorder().logger });
+    const persist = await mkdtemp(join(tmpdir(), 'streamfs-facts-'));
+    onTestFinished(() => rm(persist, { recursive: true, force: true }));
+    const context = { mountPath: '/s', logger: recorder().logger };
+    const { fileSystem, shutdown } = await streamfsPlugin.initialize({ persist }, context);
+    onTestFinished(shutdown);
     await fileSystem.create('/x', { settings: { expiresAt: Date.now() + 60_000 } });
     await fileSystem.end('/x', { status: 'exit 3' });
     const { meta } = await fileSystem.stat('/x');

@@ -36,6 +36,7 @@ export type { MemoryLedger } from './budget.ts';
 export { forkStream } from './fork.ts';
 export type { Join, StreamFormat } from './format.ts';
 export { newGeneration } from './generation.ts';
+export { type History, type HistoryBlock, historySlab } from './history.ts';
 export { added, emptySet, removed } from './lazy-set.ts';
 export { type Attempt, type ProducerRecord, Producers, producerGap } from './producers.ts';
 export { CursorReader } from './reader.ts';

@@ -6,6 +6,7 @@
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
 import type { Join, StreamFormat } from './format.ts';
+import { type History, HistoryWindow } from './history.ts';
 import type { DropNewestQueue, LaggingReader, LagStrategy, QueueAccount } from './lag/index.ts';
 import type { Reader, Stream } from './public.ts';
 import type { Ring } from './ring.ts';
@@ -36,7 +37,7 @@ export interface ReaderStream extends Stream {
   /** The offset of the next byte to be written: beyond the end while what is between is not saved yet. */
   readonly writtenEnd: number;
   /** The error for an offset that is not retained any more. */
-  offsetGone(offset: number): StreamFSError;
+  offsetGone(offset: number, earliest?: number): StreamFSError;
   /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
   requireReachable(offset: number): void;
 }
@@ -93,6 +94,10 @@ export class CursorReader implements Reader, LaggingReader {
   private reading = false;
   /** Where the bytes lie that were peeked and not yet taken: the ring may give that slab back before they are. */
   private peeked: Slab | undefined;
+  /** What its stream has on disk, where it reaches back that far. */
+  private readonly history: History | undefined;
+  /** What it holds of that. */
+  private window: HistoryWindow | undefined;
   /** A gap known from the beginning: the offset asked for had gone. */
   private firstGap: GapRecord | undefined;
   /** That gap is of bytes that had gone before anybody asked for them: not a loss of this reader's. */
@@ -115,8 +120,10 @@ export class CursorReader implements Reader, LaggingReader {
     lagStrategy: LagStrategy,
     hasOwnPolicy: boolean,
     cursor: number,
+    history?: History,
   ) {
     this.stream = stream;
+    this.history = history;
     this.owner = owner;
     this.id = id;
     this.lagStrategy = lagStrategy;
@@ -124,10 +131,10 @@ export class CursorReader implements Reader, LaggingReader {
     this.openedAt = stream.rules.now();
     this.startCursor = cursor;
     this.position = cursor;
-    const { startOffset } = stream;
-    if (cursor < startOffset) {
-      this.firstGap = { type: 'gap', from: cursor, to: startOffset, chunks: 0 };
-      this.position = startOffset;
+    const { oldest } = this;
+    if (cursor < oldest) {
+      this.firstGap = { type: 'gap', from: cursor, to: oldest, chunks: 0 };
+      this.position = oldest;
     }
     this.hasCaughtUp = this.position >= stream.endOffset;
     this.queue = lagStrategy.createQueue(this.position, stream.memory);
@@ -173,12 +180,24 @@ export class CursorReader implements Reader, LaggingReader {
 
   /** How far it may fall behind, in bytes: `maxLag` once it has caught up; until then, by all that is kept. */
   get allowedLag(): number {
+    if (this.readsHistory) return Number.POSITIVE_INFINITY;
     return this.hasCaughtUp ? this.stream.rules.maxLag : this.stream.rules.joinerLag;
   }
 
   /** Memory that is kept for this reader alone, in bytes: what it has queued with `drop-newest`, else none. */
   get heldMemory(): number {
     return this.queue?.byteLength ?? 0;
+  }
+
+  /** The oldest offset it may stand at. */
+  private get oldest(): number {
+    const { history, stream } = this;
+    return history === undefined ? stream.startOffset : Math.min(stream.startOffset, history.floor);
+  }
+
+  /** What is in the ring no more it reads from disk, rather than losing it. */
+  private get readsHistory(): boolean {
+    return this.history !== undefined && (!this.hasCaughtUp || this.lagStrategy.name === 'drop-oldest');
   }
 
   get isClosed(): boolean {
@@ -236,6 +255,7 @@ export class CursorReader implements Reader, LaggingReader {
     if (this.closed) return;
     this.closed = true;
     this.peeked = undefined;
+    this.window = undefined;
     this.queue?.release();
     this.queue = undefined;
     this.owner.readerClosed(this);
@@ -275,7 +295,9 @@ export class CursorReader implements Reader, LaggingReader {
     if (from >= readable) return this.atEnd();
     let to = Math.min(readable, from + max);
     // In order: the queue lets go of what lies before the offset it is asked for.
-    if (this.queue !== undefined) return makeRun(from, to, (offset) => this.locate(offset));
+    if (this.queue !== undefined || this.window !== undefined) {
+      return makeRun(from, to, (offset) => this.locate(offset));
+    }
     if (to < readable && aligned) {
       // Better where a slab begins: there the number of chunks before the cursor is known.
       const { base } = this.locate(to);
@@ -287,12 +309,13 @@ export class CursorReader implements Reader, LaggingReader {
   /** Whether no byte will follow the one before `offset` but behind a gap: the stream has ended there, or a loss follows. */
   isLastBefore(offset: number): boolean {
     const { endOffset, endReason } = this.stream;
+    if (this.window !== undefined && offset < endOffset) return this.window.endsInHole && offset >= this.window.to;
     return offset >= this.readableEnd() && (endReason !== undefined || offset < endOffset);
   }
 
   /** Whether the ring has the byte at `offset` no more: what was borrowed of it is alive for whoever pins it alone. */
   isEvicted(offset: number): boolean {
-    return offset < this.stream.ring.floor;
+    return offset < this.stream.ring.floor && this.history?.isHeld(offset) !== true;
   }
 
   /** Keeps the bytes of a run as they are until they are released. Before they are taken, and before anything is appended. */
@@ -317,11 +340,13 @@ export class CursorReader implements Reader, LaggingReader {
     } else {
       // A chunk read, or a run, may end in a later slab than it began in; or in none, where memory has run short since.
       const known = peeked !== undefined && this.position <= peeked.end;
-      const slab = known ? peeked : stream.ring.isEmpty ? undefined : this.locate(this.position - 1);
+      const inWindow = this.window?.locate(this.position - 1);
+      const slab = known ? peeked : (inWindow ?? (stream.ring.isEmpty ? undefined : this.locate(this.position - 1)));
       if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
     if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);
+    this.window?.leave(this.position);
     if (this.lagStrategy.blocksWriters) this.owner.roomMade();
   }
 
@@ -346,7 +371,24 @@ export class CursorReader implements Reader, LaggingReader {
     if (this.waiter !== undefined) throw createError('READER_BUSY');
     this.waiter = wake;
     if (this.closed || this.failure !== undefined) this.wake();
+    else if (this.history !== undefined && this.isInHistory) this.loadMore(this.history);
     else this.owner.addWaiting(this);
+  }
+
+  /** Between it and the ring there are bytes that only its log has. */
+  private get isInHistory(): boolean {
+    const { position, stream, window } = this;
+    return this.readsHistory && (window?.to ?? position) < Math.min(stream.ring.floor, stream.endOffset);
+  }
+
+  /** Wakes it when there is more of its history: also where what it has is not enough for who asks. */
+  private loadMore(history: History): void {
+    this.window ??= new HistoryWindow(this.position);
+    const { window } = this;
+    history.load(window.to, () => {
+      if (this.window === window) window.extend(history);
+      this.wake();
+    });
   }
 
   /** Takes {@link whenReadable} back; false where nothing was waited for. */
@@ -364,8 +406,9 @@ export class CursorReader implements Reader, LaggingReader {
    */
   seek(offset: number): void {
     assertOffset('offset', offset);
-    if (offset < this.stream.startOffset) throw this.stream.offsetGone(offset);
+    if (offset < this.oldest) throw this.stream.offsetGone(offset, this.oldest);
     this.stream.requireReachable(offset);
+    this.window = undefined;
     this.firstGap = undefined;
     this.peeked = undefined;
     this.position = offset;
@@ -423,9 +466,9 @@ export class CursorReader implements Reader, LaggingReader {
       if (this.isTrimmed) return gap;
       return this.lose(gap);
     }
-    const due = this.lagStrategy.resumeOffset(this);
+    const due = this.readsHistory ? this.resumeInHistory(this.history!) : this.lagStrategy.resumeOffset(this);
     if (due > this.position) {
-      if (this.lagStrategy.cutsOff) throw this.cutOff();
+      if (this.lagStrategy.cutsOff && !this.readsHistory) throw this.cutOff();
       this.wantsBoundary = this.format !== undefined;
     }
     const resume = this.wantsBoundary ? this.boundaryFrom(Math.max(due, this.position)) : due;
@@ -446,10 +489,28 @@ export class CursorReader implements Reader, LaggingReader {
     return found;
   }
 
+  /** Where it goes on: behind what it stands at only where that has gone from the disk, or cannot be read there. */
+  private resumeInHistory(history: History): number {
+    const { position, stream } = this;
+    const { floor } = stream.ring;
+    if (this.window !== undefined && !this.window.isEmpty) return position;
+    if (position >= floor) {
+      this.window = undefined;
+      return position;
+    }
+    if (this.window?.to !== position) this.window = new HistoryWindow(position);
+    const oldest = Math.min(history.floor, floor);
+    const block = position < oldest ? undefined : history.block(position);
+    const to = position < oldest ? oldest : block?.kind === 'hole' ? Math.min(block.to, floor) : position;
+    if (to > position) this.window = undefined;
+    return to;
+  }
+
   /** Chunks of which something lies between the cursor and `resume`; 0 where that is not known. */
   private chunksLost(resume: number): number {
     if (this.chunksBefore === UNKNOWN) return 0;
     const ended = this.chunksAt(resume) - this.chunksBefore;
+    if (ended < 0) return 0;
     const cut = resume < this.stream.endOffset && !this.locate(resume).isBoundary(resume);
     return cut ? ended + 1 : ended;
   }
@@ -463,16 +524,29 @@ export class CursorReader implements Reader, LaggingReader {
 
   private readableEnd(): number {
     const { endOffset } = this.stream;
+    if (this.window !== undefined) return this.historyEnd(this.window, this.history!);
     return this.queue === undefined ? endOffset : this.queue.readableEnd(this.position, endOffset);
   }
 
+  /** Up to where it can be given bytes: through what it holds, and the ring where that follows. */
+  private historyEnd(window: HistoryWindow, history: History): number {
+    const { endOffset, ring } = this.stream;
+    if (window.isEmpty && window.to < ring.floor) window.extend(history);
+    if (this.chunksBefore === UNKNOWN) {
+      this.chunksBefore = window.locate(this.position)?.chunksBefore(this.position) ?? UNKNOWN;
+    }
+    return window.to >= ring.floor ? endOffset : Math.min(window.to, endOffset);
+  }
+
   private locate(offset: number): Slab {
-    return this.queue?.locate(offset) ?? this.stream.ring.locate(offset);
+    return this.queue?.locate(offset) ?? this.window?.locate(offset) ?? this.stream.ring.locate(offset);
   }
 
   private atEnd(): CaughtUpRecord | EndRecord | undefined {
     const { stream, position } = this;
     const { endReason, endStatus } = stream;
+    // There is more, which has to come from the disk first.
+    if (this.window !== undefined && position < stream.endOffset) return undefined;
     if (endReason !== undefined) return { type: 'end', offset: position, reason: endReason, status: endStatus };
     if (this.announced || position > stream.endOffset) return undefined;
     this.announced = true;
@@ -483,6 +557,7 @@ export class CursorReader implements Reader, LaggingReader {
   private chunksAt(offset: number): number {
     const { ring, writtenEnd } = this.stream;
     if (offset === writtenEnd) return ring.chunkCount;
+    if (offset < ring.floor && this.history !== undefined) return UNKNOWN;
     return offset > writtenEnd ? UNKNOWN : this.locate(offset).chunksBefore(offset);
   }
 }

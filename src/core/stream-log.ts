@@ -1,4 +1,5 @@
 import type { Durability } from '../protocol/words.ts';
+import type { History } from './history.ts';
 
 /**
  * What follows a stream and keeps it elsewhere, such as on disk. Order stays decided by the append; a log comes behind.
@@ -11,6 +12,8 @@ import type { Durability } from '../protocol/words.ts';
  * A stream without a log pays one comparison for each append, and nothing for each delivered run.
  */
 export interface StreamLog {
+  /** What it can give back. */
+  readonly history: History;
   /** What {@link whenSaved} promises. */
   readonly durability: Durability;
   /**

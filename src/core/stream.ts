@@ -11,6 +11,7 @@ import { createError, type StreamFSError } from '../errors/index.ts';
 import { type Durability, END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
 import type { StreamFormat } from './format.ts';
 import { isOfThisProcess, newGeneration } from './generation.ts';
+import type { History } from './history.ts';
 import { lagStrategyOf } from './lag/index.ts';
 import { emptySet } from './lazy-set.ts';
 import type { StreamIdentity, StreamOptions, StreamOrigin, StreamStats } from './public.ts';
@@ -356,15 +357,17 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   openReader(options: ReaderOptions = {}): CursorReader {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
-    const wantedCursor = this.startCursor(start);
     const format = options.join === 'boundary' ? this.format : undefined;
+    // Where a format may be joined is known of what is in memory alone.
+    const history = options.reachBack === true && format === undefined ? this.log?.history : undefined;
+    const wantedCursor = this.startCursor(start, history);
     // What is no longer retained is a gap first.
     const join = wantedCursor < this.startOffset ? undefined : format?.join(wantedCursor, this.startOffset);
     const cursor = join?.offset ?? wantedCursor;
     const { onLag } = options;
     const strategy = lagStrategyOf(onLag ?? this.rules.onLag);
     const readerSet = this.readersOrNone();
-    const reader = new CursorReader(this, readerSet, ++lastReaderId, strategy, onLag !== undefined, cursor);
+    const reader = new CursorReader(this, readerSet, ++lastReaderId, strategy, onLag !== undefined, cursor, history);
     if (options.reportTrimmed === true) {
       const wanted = this.wantedOffset(start);
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);
@@ -387,19 +390,20 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     throw createError('STREAM_RECREATED', { actual: this.generation, expected }, lifeDetails(expected));
   }
 
-  private startCursor(start: ReaderStart): number {
+  private startCursor(start: ReaderStart, history?: History): number {
     const { startOffset, endOffset } = this;
-    if ('from' in start) return start.from === 'live' ? endOffset : startOffset;
+    const oldest = history === undefined ? startOffset : Math.min(startOffset, history.floor);
+    if ('from' in start) return start.from === 'live' ? endOffset : oldest;
     if ('lastBytes' in start) {
       assertOffset('lastBytes', start.lastBytes);
-      return Math.max(startOffset, endOffset - start.lastBytes);
+      return Math.max(oldest, endOffset - start.lastBytes);
     }
     if ('lastLines' in start) {
       assertOffset('lastLines', start.lastLines);
       return this.ring.lastLines(start.lastLines, startOffset, endOffset);
     }
     assertOffset('offset', start.offset);
-    if (start.offset < startOffset && start.onExpired !== 'skip') throw this.offsetGone(start.offset);
+    if (start.offset < oldest && start.onExpired !== 'skip') throw this.offsetGone(start.offset, oldest);
     this.requireReachable(start.offset);
     return start.offset;
   }
@@ -411,8 +415,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   }
 
   /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */
-  offsetGone(offset: number): StreamFSError {
-    const earliest = this.startOffset;
+  offsetGone(offset: number, earliest = this.startOffset): StreamFSError {
     return createError('OFFSET_GONE', { offset, earliest }, { earliest });
   }
 

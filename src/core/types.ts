@@ -35,6 +35,12 @@ export interface ReaderOptions {
    * after a gap. `any`, the default: at the byte that is meant.
    */
   join?: 'boundary' | 'any' | undefined;
+  /**
+   * Reach back, where the stream is kept on disk, to what is there and not in memory any more. Until it has caught up
+   * such a reader falls behind nobody; from then on its policy applies, but that with `drop-oldest` it reads from disk
+   * what it would lose. Default false.
+   */
+  reachBack?: boolean | undefined;
 }
 
 export interface DataRecord {

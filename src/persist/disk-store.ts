@@ -8,11 +8,13 @@
  * Journals do not grow for ever: what of an old one still counts is moved, into segments or into the newest journal, a
  * little with each round; then the state is written, and the old one goes.
  */
+import type { MemoryBudget } from '../core/index.ts';
 import type { RingStream } from '../core/internal.ts';
 import { newGeneration } from '../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { Durability } from '../protocol/index.ts';
+import { BlockCache } from './block-cache.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { codeOf, type Disk, isFull, replaceFile, writeAll } from './disk.ts';
 import { FilePool } from './file-pool.ts';
@@ -58,6 +60,9 @@ export interface DiskStoreOptions {
   retention: number;
   /** Files that may be open at once. */
   maxFiles: number;
+  /** Bytes of what has been read back that are kept for others, and what they are charged to. */
+  maxCache: number;
+  memory?: MemoryBudget | undefined;
 }
 
 export const DEFAULT_SIZES = {
@@ -66,6 +71,7 @@ export const DEFAULT_SIZES = {
   maxJournal: 64 * 1024 * 1024,
   maxSegment: 64 * 1024 * 1024,
   maxFiles: 256,
+  maxCache: 64 * 1024 * 1024,
 } as const;
 
 /** From so many bytes in a turn on, a stream's go into its segment at once. */
@@ -121,6 +127,7 @@ export class DiskStore implements LogStore {
   readonly maxBacklog: number;
   readonly maxStreamBacklog: number;
   readonly reading: LogReading;
+  readonly blocks: BlockCache;
   backlog = 0;
   isClosed = false;
   fault: StreamFSError | undefined;
@@ -217,6 +224,7 @@ export class DiskStore implements LogStore {
     this.maxStreamBacklog = options.maxStreamBacklog;
     this.#pool = new FilePool(options.disk, options.maxFiles);
     this.reading = new LogReading(this.#pool, salt);
+    this.blocks = new BlockCache(this.reading, options);
     this.#found = recovery.streams;
     this.#nextStream = recovery.nextStream;
     this.#sequence = recovery.sequence;
@@ -564,6 +572,7 @@ export class DiskStore implements LogStore {
 
   #left(log: LoggedStream): void {
     log.leave();
+    this.blocks.forget(log.known);
     this.#logs.delete(log.known.id);
     this.#written.delete(log.known.id);
     log.stream.logMoved();
@@ -847,6 +856,7 @@ export class DiskStore implements LogStore {
     clearTimeout(this.#retry);
     this.#wakeWriters();
     for (const log of this.#logs.values()) log.stream.logMoved();
+    this.blocks.clear();
     await this.#pool.closeAll();
   }
 

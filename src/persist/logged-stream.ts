@@ -1,8 +1,9 @@
 /** The log of one stream: what of it is written, what waits to be, and whether its writers may go on. */
 import { MAX_CHUNK } from '../core/index.ts';
-import type { Producers, RingStream, StreamLog } from '../core/internal.ts';
+import type { History, Producers, RingStream, StreamLog } from '../core/internal.ts';
 import { createError } from '../errors/index.ts';
 import type { Durability } from '../protocol/index.ts';
+import type { BlockCache } from './block-cache.ts';
 import type { KnownStream } from './known-stream.ts';
 
 /** Who has the stream, and knows what else is to be kept of it. */
@@ -27,6 +28,8 @@ export interface LogStore {
   readonly isClosed: boolean;
   /** Why nothing can be written; undefined while it can. */
   readonly fault: Error | undefined;
+  /** What has been read back. */
+  readonly blocks: BlockCache;
   /** Bytes of all streams that wait to be written. */
   backlog: number;
   readonly maxBacklog: number;
@@ -53,6 +56,8 @@ export class LoggedStream implements StreamLog {
   #counted: number;
   readonly #store: LogStore;
 
+  readonly history: History;
+
   constructor(store: LogStore, known: KnownStream, stream: RingStream, owner: StreamOwner, isNew: boolean) {
     this.#store = store;
     this.known = known;
@@ -61,6 +66,7 @@ export class LoggedStream implements StreamLog {
     this.isIdentityDue = isNew;
     this.areFactsDue = isNew;
     this.#counted = known.reach.offset;
+    this.history = store.blocks.of(known);
   }
 
   get durability(): Durability {

@@ -201,6 +201,32 @@ describe('a server with persist, killed under load', () => {
     expect(other.headers.has('x-stream-durable')).toBe(false);
   });
 
+  it('gives live reads all that is on disk, before the ring and into it, also after a restart', async () => {
+    const config = { persist: directory, ring_buffer_size: '512KB', channel_buffer_size: '512KB' };
+    const at = await startServer({ streamfs: config });
+    const all = Buffer.concat(Array.from({ length: 12 }, (_, n) => Buffer.alloc(1_000_003, `${n}:`)));
+    await put(at, '/streamfs/long', all);
+    const read = async (from: ServerProcess, query: string) => {
+      const answer = await fetch(from.api(`/files?path=/streamfs/long&stream=true&${query}`));
+      const parts: Buffer[] = [];
+      for await (const part of answer.body!) parts.push(Buffer.from(part));
+      return Buffer.concat(parts);
+    };
+    const following = read(at, 'from=earliest');
+    await put(at, '/streamfs/long', Buffer.from('live'));
+    await at.json('POST', '/end?path=/streamfs/long');
+    const whole = Buffer.concat([all, Buffer.from('live')]);
+    expect((await following).equals(whole)).toBe(true);
+    await at.stop();
+    const again = await server({ streamfs: config });
+    await waitFor('the mount', async () => (await again.facts('/streamfs/long')) !== undefined);
+    expect((await read(again, 'from=earliest')).equals(whole)).toBe(true);
+    expect((await read(again, 'offset=5000000')).equals(whole.subarray(5_000_000))).toBe(true);
+    const framed = await read(again, 'from=earliest&format=framed');
+    expect(framed.length).toBeGreaterThan(whole.length);
+    expect(framed.includes(all.subarray(1_000_000, 1_000_100))).toBe(true);
+  });
+
   it('has 10,000 streams again, with few open files', async () => {
     const at = await startServer({ streamfs: mount('1s') });
     const names = Array.from({ length: 10_000 }, (_, n) => `/streamfs/many/${n}`);

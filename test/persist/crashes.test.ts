@@ -67,6 +67,7 @@ class Machine {
       logger: { debug() {}, info() {}, warn() {}, error() {} },
       ...{ maxStreamBacklog: 400_000, maxBacklog: 800_000, maxJournal: 6000, maxSegment: 150_000, maxFiles: 3 },
       retention: Number.POSITIVE_INFINITY,
+      maxCache: 1_000_000,
     });
     this.lives = [];
     for (const known of [...this.store.found]) await this.check(known);

@@ -20,6 +20,7 @@ async function openStore(
     ...{ disk, sync: always, boot: 'one', logger: log },
     ...{ maxStreamBacklog: 200_000, maxBacklog: 400_000, maxJournal: 1_000_000, maxSegment: 1_000_000, maxFiles: 16 },
     retention: 1_000_000_000,
+    maxCache: 1_000_000,
     ...sizes,
   });
   return { store, log };

@@ -101,8 +101,7 @@ export class StreamFileSystem extends BaseFileSystem {
   static async open(settings: Settings, context: Context, clock: Clock = systemClock): Promise<StreamFileSystem> {
     const { persist } = settings;
     if (persist === undefined) return new StreamFileSystem(settings, context, clock);
-    const limit = context.memory?.limit ?? Number.POSITIVE_INFINITY;
-    const kept = await KeptStreams.open(persist, context.logger, limit);
+    const kept = await KeptStreams.open(persist, context.logger, context.memory);
     try {
       const fileSystem = new StreamFileSystem(settings, context, clock, kept);
       await fileSystem.restore(kept);
@@ -587,7 +586,8 @@ export class StreamFileSystem extends BaseFileSystem {
     const entry = this.findOrAdd(path, options, true);
     this.requireRoomForReader(entry);
     try {
-      return { kind: 'live', reader: entry.stream.openReader(options), type: entry.settings.type };
+      const reader = entry.stream.openReader(this.kept === undefined ? options : { reachBack: true, ...options });
+      return { kind: 'live', reader, type: entry.settings.type };
     } catch (error) {
       this.dropIfUnused(entry);
       throw error;

@@ -2,6 +2,7 @@
  * The streams of a mount that are kept on disk: the log they stand in, what stands there of each beside its bytes, and how
  * they are made again from it.
  */
+import type { MemoryBudget } from '../../core/index.ts';
 import type { RingStream } from '../../core/internal.ts';
 import type { PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
 import { bootId, DEFAULT_SIZES, DirectoryLock, DiskStore, type KnownStream, NodeDisk } from '../../persist/index.ts';
@@ -26,11 +27,12 @@ export class KeptStreams {
   static async open(
     { directory, retention, sync }: PersistSettings,
     logger: PluginLogger,
-    maxMemory: number,
+    memory: MemoryBudget | undefined,
   ): Promise<KeptStreams> {
     let store: DiskStore | undefined;
     const lock = await DirectoryLock.take(directory, () => store?.giveUp('another process has taken its directory'));
     try {
+      const maxMemory = memory?.limit ?? Number.POSITIVE_INFINITY;
       // What waits to be written cannot give way to anything: all of it must fit beside what can.
       const maxBacklog = Math.min(DEFAULT_SIZES.maxBacklog, maxMemory / 8);
       store = await DiskStore.open({
@@ -38,6 +40,7 @@ export class KeptStreams {
         ...{ sync, boot: bootId(), logger, retention },
         ...DEFAULT_SIZES,
         maxBacklog,
+        ...{ memory, maxCache: Math.min(DEFAULT_SIZES.maxCache, maxMemory / 16) },
         maxStreamBacklog: Math.min(DEFAULT_SIZES.maxStreamBacklog, maxBacklog),
       });
       return new KeptStreams(store, lock);

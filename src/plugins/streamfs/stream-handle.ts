@@ -49,7 +49,7 @@ export class StreamHandle implements FileHandle {
   constructor(options: StreamHandleOptions) {
     this.options = options;
     this.path = options.path;
-    if (options.access.reads) this.reader = options.stream.openReader();
+    if (options.access.reads) this.reader = options.stream.openReader({ reachBack: true });
   }
 
   async read(options: HandleReadOptions): Promise<HandleRead> {
@@ -79,7 +79,7 @@ export class StreamHandle implements FileHandle {
       const { cursor } = this.reader!;
       // It may have been waiting beyond the end when the stream ended.
       const offset = stream.endReason === undefined ? cursor : Math.min(cursor, stream.endOffset);
-      this.reader = stream.openReader({ start: { offset, onExpired: 'skip' } });
+      this.reader = stream.openReader({ start: { offset, onExpired: 'skip' }, reachBack: true });
     }
     if (this.streaming) throw createError('HANDLE_BUSY');
     return this.reader;

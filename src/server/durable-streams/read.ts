@@ -202,6 +202,8 @@ async function openReader({ exchange, stored, target, from }: Omit<Read, 'offset
   const source = await target.fileSystem.openStream(target.path, {
     start: { offset: from },
     onLag: 'disconnect',
+    // Its events are cut where chunks in memory end.
+    reachBack: false,
     create: false,
     generation: stored.stream.generation,
     account: exchange.caller?.account,

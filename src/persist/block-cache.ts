@@ -1,0 +1,174 @@
+/**
+ * What has been read back from a log, for all who read there: blocks by the bytes they take, never by time. A block that is
+ * dropped lives on for the readers that hold it.
+ */
+import type { MemoryBudget } from '../core/index.ts';
+import { type History, type HistoryBlock, historySlab } from '../core/internal.ts';
+import type { KnownStream } from './known-stream.ts';
+import type { Found, LogReading } from './reading.ts';
+
+/** Short parts of a journal are put together to as much as this. */
+const JOINED_BYTES = 64 * 1024;
+
+/** What a hole is charged: itself, and its places in tables. */
+const HOLE_BYTES = 128;
+
+interface Cached {
+  known: KnownStream;
+  from: number;
+  to: number;
+  block: HistoryBlock;
+  bytes: number;
+  /** What the budget has been charged. */
+  charged: number;
+}
+
+export interface BlockCacheOptions {
+  maxCache: number;
+  memory?: MemoryBudget | undefined;
+}
+
+export class BlockCache {
+  readonly #reading: LogReading;
+  readonly #max: number;
+  readonly #memory: MemoryBudget | undefined;
+  /** Least recently used first. */
+  readonly #cached = new Set<Cached>();
+  readonly #ofStream = new Map<KnownStream, Set<Cached>>();
+  readonly #loading = new Map<KnownStream, Map<number, (() => void)[]>>();
+  #bytes = 0;
+  /** The one for which there is no room: it is there for those who wait for it. */
+  #uncharged: Cached | undefined;
+  /** Blocks read from the disk, and looked for and found without, since the start. */
+  misses = 0;
+  hits = 0;
+
+  constructor(reading: LogReading, { maxCache, memory }: BlockCacheOptions) {
+    this.#reading = reading;
+    this.#max = maxCache;
+    this.#memory = memory;
+  }
+
+  of(known: KnownStream): History {
+    return {
+      get floor() {
+        return known.floor.offset;
+      },
+      block: (offset) => this.#block(known, offset),
+      load: (offset, done) => this.#load(known, offset, done),
+      isHeld: (offset) => this.#find(known, offset) !== undefined,
+    };
+  }
+
+  #find(known: KnownStream, offset: number): Cached | undefined {
+    for (const cached of this.#ofStream.get(known) ?? []) {
+      if (offset >= cached.from && offset < cached.to) return cached;
+    }
+    return undefined;
+  }
+
+  #block(known: KnownStream, offset: number): HistoryBlock | undefined {
+    const cached = this.#find(known, offset);
+    if (cached === undefined) return undefined;
+    this.hits++;
+    this.#cached.delete(cached);
+    this.#cached.add(cached);
+    return cached.block;
+  }
+
+  #load(known: KnownStream, offset: number, done: () => void): void {
+    let ofStream = this.#loading.get(known);
+    if (ofStream === undefined) {
+      ofStream = new Map();
+      this.#loading.set(known, ofStream);
+    }
+    const waiting = ofStream.get(offset);
+    if (waiting !== undefined) {
+      waiting.push(done);
+      return;
+    }
+    const waiters = [done];
+    ofStream.set(offset, waiters);
+    void this.#read(known, offset).then((cached) => {
+      ofStream.delete(offset);
+      if (ofStream.size === 0) this.#loading.delete(known);
+      if (cached !== undefined) this.#keep(cached);
+      for (const wake of waiters) wake();
+    });
+  }
+
+  /** Never in the turn in which it is asked for. */
+  async #read(known: KnownStream, offset: number): Promise<Cached | undefined> {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    if (this.#find(known, offset) !== undefined) return undefined;
+    this.misses++;
+    const first = await this.#at(known, offset);
+    if (first.kind === 'hole') {
+      const to = Math.max(first.to.offset, offset + 1);
+      return { known, from: offset, to, block: { kind: 'hole', to }, bytes: HOLE_BYTES, charged: 0 };
+    }
+    const parts = [first.data];
+    const lengths = [...first.lengths];
+    let { offset: to } = first.to;
+    while (to - first.from.offset < JOINED_BYTES && to < known.reach.offset) {
+      const next = await this.#at(known, to);
+      if (next.kind === 'hole' || next.from.offset !== to) break;
+      parts.push(next.data);
+      for (const length of next.lengths) lengths.push(length);
+      to = next.to.offset;
+    }
+    const data = parts.length === 1 ? first.data : Buffer.concat(parts);
+    const { chunks, offset: from } = first.from;
+    const slab = historySlab(from, chunks, lengths, data);
+    return { known, from, to, block: { kind: 'slab', slab }, bytes: slab.byteLength, charged: 0 };
+  }
+
+  /** What lies in a journal may have been moved while it was read. */
+  async #at(known: KnownStream, offset: number): Promise<Found> {
+    const found = await this.#reading.at(known, offset);
+    return found.kind === 'chunks' ? found : this.#reading.at(known, offset);
+  }
+
+  #keep(cached: Cached): void {
+    const { bytes } = cached;
+    if (this.#uncharged !== undefined) this.#drop(this.#uncharged);
+    for (const oldest of this.#cached) {
+      if (this.#bytes + bytes <= this.#max) break;
+      this.#drop(oldest);
+    }
+    let hasRoom = this.#memory?.tryTake(bytes) !== false;
+    for (const oldest of this.#cached) {
+      if (hasRoom) break;
+      this.#drop(oldest);
+      hasRoom = this.#memory?.tryTake(bytes) !== false;
+    }
+    if (hasRoom) cached.charged = bytes;
+    else this.#uncharged = cached;
+    this.#bytes += cached.bytes;
+    this.#cached.add(cached);
+    const ofStream = this.#ofStream.get(cached.known);
+    if (ofStream === undefined) this.#ofStream.set(cached.known, new Set([cached]));
+    else ofStream.add(cached);
+  }
+
+  #drop(cached: Cached): void {
+    this.#cached.delete(cached);
+    if (this.#uncharged === cached) this.#uncharged = undefined;
+    this.#bytes -= cached.bytes;
+    if (cached.charged > 0) this.#memory?.give(cached.charged);
+    const ofStream = this.#ofStream.get(cached.known);
+    ofStream?.delete(cached);
+    if (ofStream?.size === 0) this.#ofStream.delete(cached.known);
+  }
+
+  /** A stream is in the log no more. */
+  forget(known: KnownStream): void {
+    for (const cached of [...(this.#ofStream.get(known) ?? [])]) this.#drop(cached);
+  }
+
+  clear(): void {
+    for (const cached of [...this.#cached]) this.#drop(cached);
+  }
+}

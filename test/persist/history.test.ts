@@ -1,0 +1,170 @@
+/** Readers of bytes that the ring has no more: they come from disk, and join the live end without a gap or a repetition. */
+import { describe, expect, it } from 'vitest';
+import type { BorrowedRun, CursorReader } from '../../src/core/internal.ts';
+import { RingStream, StreamRules } from '../../src/core/internal.ts';
+import { DiskStore } from '../../src/persist/disk-store.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+
+const RING = 100_000;
+const rules = new StreamRules({ retention: RING, maxLag: RING });
+
+async function openStore(disk: SimulatedDisk, maxCache = 400_000) {
+  return DiskStore.open({
+    ...{ disk, sync: { name: 'interval', interval: 60_000 }, boot: 'one' },
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    ...{ maxStreamBacklog: 400_000, maxBacklog: 400_000, maxJournal: 100_000, maxSegment: 300_000, maxFiles: 8 },
+    ...{ retention: Number.POSITIVE_INFINITY, maxCache },
+  });
+}
+
+function attach(store: DiskStore, path = '/a') {
+  const stream = new RingStream({ name: path }, rules);
+  return { stream, log: store.attach(stream, path, { facts: () => '{}', producers: () => undefined }) };
+}
+
+const random = (max: number) => 1 + Math.floor(Math.random() * max);
+const aTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Everything a reader gets, chunk by chunk. */
+async function byChunk(reader: CursorReader): Promise<{ bytes: Buffer; lengths: number[]; gaps: number }> {
+  const parts: Buffer[] = [];
+  let gaps = 0;
+  for await (const record of reader) {
+    if (record.type === 'data') parts.push(Buffer.from(record.data));
+    if (record.type === 'gap') gaps++;
+    if (Math.random() < 0.05) await aTurn();
+  }
+  return { bytes: Buffer.concat(parts), lengths: parts.map(({ length }) => length), gaps };
+}
+
+/** The same as a sink takes it: runs, which it may hold for a while, or not take at all before more has come. */
+async function byRun(reader: CursorReader): Promise<{ bytes: Buffer; gaps: number }> {
+  const parts: Buffer[] = [];
+  let gaps = 0;
+  let wants = 0;
+  for (;;) {
+    const record = reader.borrowRun(wants + random(300_000), wants === 0 && Math.random() < 0.5);
+    if (record?.type === 'end') return { bytes: Buffer.concat(parts), gaps };
+    if (record?.type === 'gap') gaps++;
+    const isShort = record?.type === 'run' && record.length < wants;
+    if (record === undefined || (isShort && !reader.isLastBefore(record.offset + record.length))) {
+      await new Promise<void>((resolve) => reader.whenReadable(resolve));
+      continue;
+    }
+    if (record.type !== 'run') continue;
+    const length = record.length < wants ? record.length : random(record.length);
+    // As an encoding that waits for the end of a line does.
+    wants = Math.random() < 0.2 ? random(5000) : 0;
+    const pin = reader.pin(record);
+    reader.advance(length);
+    for (let n = random(4); n > 0; n--) await aTurn();
+    parts.push(bytesOf(record, length));
+    pin.release();
+  }
+}
+
+function bytesOf({ parts }: BorrowedRun, length: number): Buffer {
+  return Buffer.from(Buffer.concat(parts).subarray(0, length));
+}
+
+describe('a reader that reaches back', () => {
+  it('gets every byte and every chunk, wherever it begins and however slow it is', async () => {
+    for (let round = 0; round < 4; round++) {
+      const store = await openStore(new SimulatedDisk(), [30_000, 400_000][round % 2]);
+      const { stream } = attach(store);
+      const written: Buffer[] = [];
+      const chunked: ReturnType<typeof byChunk>[] = [];
+      const runs: ReturnType<typeof byRun>[] = [];
+      for (let n = 0; n < 300; n++) {
+        const size = Math.random() < 0.1 ? random(60_000) : random(3000);
+        const data = Buffer.alloc(size, `${n};`);
+        written.push(data);
+        await stream.write(data);
+        if (n % 50 === 10) chunked.push(byChunk(stream.openReader({ reachBack: true })));
+        if (n % 50 === 30) runs.push(byRun(stream.openReader({ reachBack: true })));
+        if (Math.random() < 0.2) await aTurn();
+      }
+      stream.end();
+      chunked.push(byChunk(stream.openReader({ reachBack: true })));
+      runs.push(byRun(stream.openReader({ reachBack: true })));
+      const all = Buffer.concat(written);
+      expect(stream.startOffset).toBeGreaterThan(0);
+      for (const { bytes, gaps, lengths } of await Promise.all(chunked)) {
+        expect(gaps).toBe(0);
+        expect(bytes.equals(all)).toBe(true);
+        expect(lengths).toEqual(written.map(({ length }) => length));
+      }
+      for (const { bytes, gaps } of await Promise.all(runs)) {
+        expect(gaps).toBe(0);
+        expect(bytes.equals(all)).toBe(true);
+      }
+      await store.close();
+    }
+  }, 60_000);
+
+  it('begins at any offset that is kept, and at none that is not', async () => {
+    const store = await openStore(new SimulatedDisk());
+    const { stream, log } = attach(store);
+    for (let n = 0; n < 40; n++) await stream.write(Buffer.alloc(10_000, String(n % 10)));
+    stream.end();
+    await log.whenSaved();
+    const reader = stream.openReader({ start: { offset: 15_000 }, reachBack: true });
+    const { bytes } = await byChunk(reader);
+    expect(bytes.length).toBe(385_000);
+    expect(bytes.subarray(0, 6000).toString()).toBe('1'.repeat(5000) + '2'.repeat(1000));
+    expect(reader.receivedChunks).toBe(39);
+    // Without asking for it, it is as it is in memory.
+    expect(() => stream.openReader({ start: { offset: 15_000 } })).toThrow(
+      expect.objectContaining({ code: 'OFFSET_GONE' }),
+    );
+    const last = stream.openReader({ start: { lastBytes: 350_000 }, reachBack: true });
+    expect(last.cursor).toBe(50_000);
+    last.seek(0);
+    expect((await byChunk(last)).bytes.length).toBe(400_000);
+    await store.close();
+  });
+
+  it('is told of a gap where something cannot be read, and goes on behind it', async () => {
+    const disk = new SimulatedDisk();
+    const store = await openStore(disk);
+    const { stream, log } = attach(store);
+    for (let n = 0; n < 5; n++) {
+      await stream.write(Buffer.alloc(70_000, String(n)));
+      await log.whenSaved();
+    }
+    stream.end();
+    await log.whenSaved();
+    const [, segment] = [...disk.files].find(([name]) => name.startsWith('data/'))!;
+    segment.bytes[segment.bytes.indexOf('1111')]! ^= 1;
+    const reader = stream.openReader({ reachBack: true });
+    const records = [];
+    for await (const record of reader) records.push(record);
+    const gaps = records.filter(({ type }) => type === 'gap');
+    // A block that was written on its own.
+    expect(gaps).toHaveLength(1);
+    const [gap] = gaps as { from: number; to: number }[];
+    expect([gap!.from, gap!.to]).toEqual([70_000, 135_536]);
+    expect(reader.skippedBytes).toBe(65_536);
+    expect(reader.receivedBytes).toBe(350_000 - 65_536);
+    await store.close();
+  });
+
+  it('loses nothing to a slow pace unless it has asked for another policy', async () => {
+    const store = await openStore(new SimulatedDisk());
+    const { stream } = attach(store);
+    await stream.write(Buffer.from('begin'));
+    await stream.whenSaved();
+    const slow = stream.openReader({ reachBack: true });
+    const strict = stream.openReader({ reachBack: true, onLag: 'disconnect' });
+    for (const reader of [slow, strict]) {
+      expect((await reader.read()).type).toBe('data');
+      expect((await reader.read()).type).toBe('caught-up');
+    }
+    for (let n = 0; n < 30; n++) await stream.write(Buffer.alloc(20_000, 'x'));
+    stream.end();
+    const { bytes, gaps } = await byChunk(slow);
+    expect([bytes.length, gaps]).toEqual([600_000, 0]);
+    await expect(strict.read()).rejects.toMatchObject({ code: 'READER_TOO_SLOW' });
+    await store.close();
+  });
+});

@@ -222,7 +222,7 @@ describe('a server with persist, killed under load', () => {
     await waitFor('the mount', async () => (await again.facts('/streamfs/long')) !== undefined);
     expect((await read(again, 'from=earliest')).equals(whole)).toBe(true);
     expect((await read(again, 'offset=5000000')).equals(whole.subarray(5_000_000))).toBe(true);
-    const framed = await read(again, 'from=earliest&format=framed');
+    const framed = await read(again, 'from=earliest&format=frames');
     expect(framed.length).toBeGreaterThan(whole.length);
     expect(framed.includes(all.subarray(1_000_000, 1_000_100))).toBe(true);
   });

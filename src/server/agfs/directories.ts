@@ -121,7 +121,7 @@ async function sendAll(exchange: Exchange, directory: string): Promise<void> {
   let before = '{"files":[';
   for (; ; files = next, next = await read()) {
     if (files.length > 0) {
-      if (!res.write(before + JSON.stringify(files).slice(1, -1))) await drained(res);
+      await sendPart(exchange, before + JSON.stringify(files).slice(1, -1));
       before = ',';
     }
     if (res.destroyed) return;
@@ -129,6 +129,18 @@ async function sendAll(exchange: Exchange, directory: string): Promise<void> {
     await nextTurn();
   }
   res.end(`${before === ',' ? '' : before}]}\n`);
+}
+
+/** Sends a part, which is charged for until it has been taken. @throws MEMORY_LIMIT */
+async function sendPart({ res, server }: Exchange, text: string): Promise<void> {
+  const { held } = server.limits;
+  const part = Buffer.from(text);
+  held.hold(part);
+  try {
+    if (!res.write(part)) await drained(res);
+  } finally {
+    held.release(part);
+  }
 }
 
 /** Waits until what was written has been taken, or the connection is gone. */

@@ -1,4 +1,5 @@
 /** The `EventSource` of a real browser, in a page of another origin: how it goes on after cuts (contract 101). */
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hasBrowser, site, startBrowser } from '../e2e/harness/browser.ts';
@@ -121,5 +122,22 @@ describe.runIf(hasBrowser)('EventSource', () => {
     await next.json('POST', `/end?path=${PATH}`);
     await expect.poll(() => state(page)).toBe(2);
     expect(account(await seenBy(page)).lines).toEqual(['before', 'after']);
+  });
+
+  it('contract 101: the sample of README shows tokens as they come, and stops at the end', async () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const sample = /```js\n([^`]*new EventSource\([^`]*)```/.exec(readme)?.[1];
+    const at = await server();
+    const page = await chromium.newPage();
+    onTestFinished(() => page.close());
+    await page.goto(`${at.url}/ui/`);
+    await page.evaluate(`document.body.replaceChildren();\n${sample?.replace('const chat', 'globalThis.chat')}`);
+    const shown = () => page.evaluate<string>('document.body.textContent');
+    await at.put('/streamfs/chat', 'Once upon ');
+    await waitFor('the first tokens', async () => (await shown()).endsWith('Once upon '));
+    await at.put('/streamfs/chat', 'a time ü');
+    await waitFor('what came next', async () => (await shown()).endsWith('Once upon a time ü'));
+    await at.json('POST', '/end?path=/streamfs/chat');
+    await waitFor('the end', async () => (await page.evaluate<number>('chat.readyState')) === 2);
   });
 });

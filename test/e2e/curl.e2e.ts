@@ -515,6 +515,13 @@ describe('curl: the server', () => {
     expect(written.status).toBe(400);
   });
 
+  it('contract 101, 104: says that an address speaks WebSocket, and describes all of them', async () => {
+    const plain = await curl([at.api('/ws?path=/streamfs/a')]);
+    expect([plain.status, plain.json.code, plain.headers.upgrade]).toEqual([426, 'UPGRADE_REQUIRED', 'websocket']);
+    const described = await curl([at.api('/openapi.json')]);
+    expect([described.status, described.json.openapi]).toEqual([200, expect.stringMatching(/^3\.1/)]);
+  });
+
   it('contract 26: sees curl leave', async () => {
     const first = await curl([
       '-N',

@@ -86,8 +86,9 @@ function recipe(word: string): string[] {
 const digest = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 describe('the recipes in README', () => {
-  it('are all run here', () => {
-    expect(RECIPES.map(({ language }) => language)).toEqual(['sh', 'sh', 'sh', 'sh', 'sh', 'js']);
+  it('are all run here, but the last, which is run in a browser: see test/browser/sse.browser.ts', () => {
+    expect(RECIPES.map(({ language }) => language)).toEqual(['sh', 'sh', 'sh', 'sh', 'sh', 'js', 'js']);
+    expect(RECIPES.at(-1)!.text).toContain('new EventSource(');
   });
 
   it('bring a file whole to three machines', async () => {

@@ -86,7 +86,7 @@ describe('the installation and the tour in README', () => {
       .join('')
       .replaceAll(SHOWN_URL, url);
     const options = { cwd: folder, env, timeout: 60_000 };
-    const { stdout, stderr } = await run('bash', ['-euo', 'pipefail', '-c', script], options);
+    const { stdout, stderr } = await run('bash', ['--norc', '-euo', 'pipefail', '-c', script], options);
     expect(stderr).toBe('');
     const outputs = stdout.split(`${mark}\n`).slice(0, -1);
     expect(outputs).toEqual(steps.map((step) => step.shown));

@@ -516,9 +516,9 @@ describe('curl: the server', () => {
   });
 
   it('contract 101, 104: says that an address speaks WebSocket, and describes all of them', async () => {
-    const plain = await curl([at.api('/ws?path=/streamfs/a')]);
+    const plain = await ask('GET /api/v1/ws', '?path=/streamfs/a');
     expect([plain.status, plain.json.code, plain.headers.upgrade]).toEqual([426, 'UPGRADE_REQUIRED', 'websocket']);
-    const described = await curl([at.api('/openapi.json')]);
+    const described = await ask('GET /api/v1/openapi.json', '');
     expect([described.status, described.json.openapi]).toEqual([200, expect.stringMatching(/^3\.1/)]);
   });
 

@@ -97,11 +97,13 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
   const withOthers = otherNodes.map((node) => [
     vitest(`with ${node}`, ['unit', 'e2e', 'e2e-alone'], { node, only: DEPEND_ON_NODE }),
   ]);
+  // Faults wait for most of their time, so the first of the other Nodes is tried meanwhile.
+  const [first = [], ...rest] = withOthers;
   return [
     ...steps,
-    [vitest('faults', ['faults'])],
+    [vitest('faults', ['faults']), ...first],
     [vitest('fuzzing, load and the benchmark', ['long'])],
-    ...withOthers,
+    ...rest,
   ];
 }
 

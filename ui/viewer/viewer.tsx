@@ -159,7 +159,7 @@ async function findOut(client: PageClient, path: string, mayAsk: boolean, signal
   let type: string | undefined;
   if (mayAsk) {
     const { meta } = await client.api.stat(path);
-    type = meta.Content?.type;
+    type = meta.Content?.content_type;
   }
   if (viewOfType(type) !== undefined) return { type, sniffed: undefined };
   const head = await firstBytes(client, path, signal);

@@ -159,7 +159,7 @@ async function findOut(client: PageClient, path: string, mayAsk: boolean, signal
   let type: string | undefined;
   if (mayAsk) {
     const { meta } = await client.api.stat(path);
-    type = meta.Content?.content_type;
+    type = meta.Content?.type;
   }
   if (viewOfType(type) !== undefined) return { type, sniffed: undefined };
   const head = await firstBytes(client, path, signal);

@@ -1,10 +1,11 @@
-/** How a player is fed: with which element, from where in the stream. */
+/** How a player is fed: with what, from where in the stream. */
 import type { AddressParameters } from '../../session/page-client.ts';
 import type { Sniffed } from '../bytes/sniff.ts';
 import type { Start } from '../view-state.ts';
 
 export interface MediaPlan {
-  element: 'audio' | 'video';
+  /** Without a picture. */
+  isSound: boolean;
   /** MPEG-TS is taken apart by a library: browsers do not play it by themselves. */
   isTransportStream: boolean;
   parameters: AddressParameters;
@@ -26,7 +27,7 @@ export function mediaPlan(declared: string | undefined, sniffed: Sniffed | undef
   const type = isDeclared ? declared! : sniffed !== undefined && 'type' in sniffed ? sniffed.type : 'video/mp4';
   const essence = type.split(';')[0]!.trim().toLowerCase();
   return {
-    element: essence.startsWith('audio/') ? 'audio' : 'video',
+    isSound: essence.startsWith('audio/'),
     isTransportStream: essence === 'video/mp2t',
     parameters: { stream: true, ...startParameters(essence, start) },
   };

@@ -27,7 +27,7 @@ export interface MediaViewProps {
 }
 
 export function MediaView({ change, sniffed, source }: MediaViewProps) {
-  const player = useRef<HTMLMediaElement>(null);
+  const player = useRef<HTMLVideoElement>(null);
   const plan = useMemo(() => mediaPlan(source.type, sniffed, source.start), []);
   const [problem, setProblem] = useState<string>();
   const [attempt, setAttempt] = useState(0);
@@ -109,19 +109,16 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
   const label = `Playing ${source.path}`;
   return (
     <div class="player">
-      {plan.element === 'audio' ? (
-        // biome-ignore lint/a11y/useMediaCaption: a live stream has none
-        <audio ref={player as { current: HTMLAudioElement | null }} controls aria-label={label} data-testid="player" />
-      ) : (
-        // biome-ignore lint/a11y/useMediaCaption: a live stream has none
-        <video
-          ref={player as { current: HTMLVideoElement | null }}
-          controls
-          playsInline
-          aria-label={label}
-          data-testid="player"
-        />
-      )}
+      {/* Sound has this element too: before a page was touched, Chromium plays nothing in an <audio>, not even muted. */}
+      {/* biome-ignore lint/a11y/useMediaCaption: a live stream has none */}
+      <video
+        ref={player}
+        class={plan.isSound ? 'sound' : undefined}
+        controls
+        playsInline
+        aria-label={label}
+        data-testid="player"
+      />
       <div class="player-actions">
         {isMuted ? (
           <button

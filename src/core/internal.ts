@@ -33,6 +33,7 @@ export function internalOf(published: Reader | Stream | MemoryBudget): CursorRea
 }
 
 export type { MemoryLedger } from './budget.ts';
+export { firstWhere } from './first-where.ts';
 export { forkStream } from './fork.ts';
 export type { Join, StreamFormat } from './format.ts';
 export { newGeneration } from './generation.ts';

@@ -3,7 +3,7 @@
  * mid-stream begins another life of the format, and what was known of the one before is forgotten.
  */
 import type { MemoryBudget } from '../core/index.ts';
-import type { Join, StreamFormat } from '../core/internal.ts';
+import { firstWhere, type Join, type StreamFormat } from '../core/internal.ts';
 
 /** The longest header that is kept, in bytes. */
 const MAX_HEADER_BYTES = 256 * 1024;
@@ -103,13 +103,8 @@ export class JoinPoints implements StreamFormat {
 
   boundaryFrom(offset: number): number | undefined {
     if (this.begun >= offset) return this.begun;
-    let low = 0;
-    for (let high = this.boundaries.length; low < high; ) {
-      const middle = (low + high) >> 1;
-      if (this.boundaries[middle]! < offset) low = middle + 1;
-      else high = middle;
-    }
-    const found = this.boundaries[low];
+    const { boundaries } = this;
+    const found = boundaries[firstWhere(boundaries.length, (n) => boundaries[n]! >= offset)];
     return found ?? (this.newest >= offset ? this.newest : undefined);
   }
 

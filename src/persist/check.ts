@@ -19,7 +19,7 @@ import {
 } from './layout.ts';
 import { NodeDisk } from './node-disk.ts';
 import { blockIn } from './reading.ts';
-import { recordAt } from './record.ts';
+import { isRecord } from './record.ts';
 import { type LogDamage, LogUnusableError, type Recovery, recover } from './recovery.ts';
 import { segmentPieces } from './segment-blocks.ts';
 import { type Extent, placeBehind, type Segment } from './update.ts';
@@ -238,7 +238,7 @@ class StreamCheck {
         await file?.close();
       }
     })();
-    if (bytes !== undefined && recordAt(bytes, 0, this.#salt)?.length === length) {
+    if (bytes !== undefined && isRecord(bytes, this.#salt)) {
       return to.offset - Math.max(from.offset, floor);
     }
     const problem = `damaged or missing: offsets ${from.offset} to ${to.offset} of ${of}`;

@@ -482,13 +482,17 @@ export class DiskStore implements LogStore {
   async #tailOf({ known }: LoggedStream): Promise<Source[]> {
     const sources: Source[] = [];
     const lost = new Set<Extent>();
+    let to = 0;
     for (const extent of known.tail) {
       const { offset } = extent.from;
+      // It came with the one before.
+      if (offset < to) continue;
       const found = await this.reading.at(known, offset);
+      to = found.to.offset;
       if (found.kind === 'chunks') sources.push(sourceOf(found, found.data));
       else {
         lost.add(extent);
-        const facts = { stream: known.identity.path, from: offset, to: found.to.offset };
+        const facts = { stream: known.identity.path, from: offset, to };
         this.#options.logger.error('bytes of a stream cannot be read any more', facts);
       }
     }

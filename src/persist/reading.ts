@@ -1,11 +1,12 @@
 /** Reading a stream's bytes back from where they lie. */
+import { firstWhere } from '../core/internal.ts';
 import { ByteReader } from './byte-writer.ts';
 import { type DiskFile, readExactly } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
 import { journalPath, segmentPath } from './layout.ts';
-import { HEADER_BYTES, headerAt, RECORD, recordAt } from './record.ts';
-import { type LoggedChunks, type Place, placeBehind, readUpdate, type Segment } from './update.ts';
+import { HEADER_BYTES, headerAt, isRecord, RECORD } from './record.ts';
+import { type Extent, type LoggedChunks, type Place, placeBehind, readUpdate, type Segment } from './update.ts';
 
 /** What is read of a block to find out where it begins in its stream. */
 const BEGINNING_BYTES = HEADER_BYTES + 20;
@@ -22,6 +23,9 @@ interface SegmentIndex {
 
 /** Segments of which it is remembered where their blocks lie. */
 const MAX_INDEXES = 256;
+
+/** Records of a journal are read together up to so many bytes, where no more than so many lie between two of them. */
+const TOGETHER = { bytes: 256 * 1024, between: 4 * 1024 } as const;
 
 export type Found =
   | (LoggedChunks & { kind: 'chunks'; to: Place })
@@ -40,15 +44,48 @@ export class LogReading {
 
   /** The chunks that lie together around an offset from the floor of the stream to before its reach. */
   async at(known: KnownStream, offset: number): Promise<Found> {
-    const extent = known.tail.findLast(({ from }) => from.offset <= offset);
-    if (extent !== undefined && offset < extent.to.offset) {
-      const bytes = await this.#record(journalPath(extent.journal), extent.position, extent.length);
-      const chunks = bytes === undefined ? undefined : readUpdate(bytes, HEADER_BYTES, bytes.length).bytes;
-      return chunks === undefined ? { kind: 'hole', to: extent.to } : { kind: 'chunks', ...chunks, to: extent.to };
-    }
+    const { tail } = known;
+    const behind = firstWhere(tail.length, (n) => tail[n]!.from.offset > offset);
+    const extent = tail[behind - 1];
+    if (extent !== undefined && offset < extent.to.offset) return this.#inJournal(together(tail, behind - 1));
     const segment = known.segments.findLast(({ base }) => base <= offset);
     if (segment !== undefined && offset < segment.to.offset) return this.#inSegment(known.id, segment, offset);
     return { kind: 'hole', to: this.#nextPlace(known, offset) };
+  }
+
+  /** A stream that is written to in small pieces has a record for each: one read is for as many as lie close together. */
+  async #inJournal(extents: readonly Extent[]): Promise<Found> {
+    const first = extents[0]!;
+    let chunks = await this.#chunksOf(extents);
+    // Where that cannot be read, perhaps it is not the first of them that cannot.
+    if (chunks.length === 0 && extents.length > 1) chunks = await this.#chunksOf([first]);
+    if (chunks.length === 0) return { kind: 'hole', to: first.to };
+    const { from, lengths, data } = chunks[0]!;
+    const { to } = extents[chunks.length - 1]!;
+    if (chunks.length === 1) return { kind: 'chunks', from, lengths, data, to };
+    return {
+      kind: 'chunks',
+      from,
+      lengths: chunks.flatMap((one) => [...one.lengths]),
+      data: Buffer.concat(chunks.map((one) => one.data)),
+      to,
+    };
+  }
+
+  /** What records say that follow one another, up to the first that is damaged. */
+  async #chunksOf(extents: readonly Extent[]): Promise<LoggedChunks[]> {
+    const { journal, position: start } = extents[0]!;
+    const last = extents.at(-1)!;
+    const bytes = await this.#bytes(journalPath(journal), start, last.position + last.length - start);
+    const found: LoggedChunks[] = [];
+    if (bytes === undefined) return found;
+    for (const { length, position } of extents) {
+      const record = bytes.subarray(position - start, position - start + length);
+      const chunks = isRecord(record, this.#salt) ? readUpdate(record, HEADER_BYTES, length).bytes : undefined;
+      if (chunks === undefined) break;
+      found.push(chunks);
+    }
+    return found;
   }
 
   #nextPlace({ reach, segments, tail }: KnownStream, offset: number): Place {
@@ -65,13 +102,13 @@ export class LogReading {
     } catch {
       return { kind: 'hole', to: segment.to };
     }
-    const at = index.froms.findLastIndex((from) => from <= offset);
+    const at = firstWhere(index.froms.length, (n) => index.froms[n]! > offset) - 1;
     const next = index.froms[at + 1] ?? segment.to.offset;
     const position = index.positions[at];
     if (position === undefined) return { kind: 'hole', to: { offset: next, chunks: segment.chunks } };
     const end = index.positions[at + 1] ?? segment.length;
-    const bytes = await this.#record(path, position, end - position);
-    const chunks = bytes === undefined ? undefined : blockIn(bytes, stream);
+    const bytes = await this.#bytes(path, position, end - position);
+    const chunks = bytes !== undefined && isRecord(bytes, this.#salt) ? blockIn(bytes, stream) : undefined;
     if (chunks === undefined) {
       // How many chunks it had is said by the block behind it, or by the segment.
       const behind =
@@ -87,10 +124,9 @@ export class LogReading {
     return bytes === undefined ? undefined : beginningOf(bytes)?.from;
   }
 
-  async #record(path: string, position: number, length: number): Promise<Buffer | undefined> {
+  async #bytes(path: string, position: number, length: number): Promise<Buffer | undefined> {
     try {
-      const bytes = await this.#pool.use(path, 'read', (file) => readExactly(file, position, length));
-      return bytes !== undefined && recordAt(bytes, 0, this.#salt)?.length === length ? bytes : undefined;
+      return await this.#pool.use(path, 'read', (file) => readExactly(file, position, length));
     } catch {
       // The file is not there any more, or the disk cannot read it.
       return undefined;
@@ -118,6 +154,21 @@ export class LogReading {
   forget(path: string): void {
     this.#indexes.delete(path);
   }
+}
+
+/** The extents from one on that are to be read with it: each begins where the one before it ends. */
+function together(tail: readonly Extent[], index: number): Extent[] {
+  const first = tail[index]!;
+  const found = [first];
+  for (let last = first, n = index + 1; n < tail.length; n++) {
+    const next = tail[n]!;
+    const between = next.position - last.position - last.length;
+    if (next.journal !== first.journal || next.from.offset !== last.to.offset) break;
+    if (between > TOGETHER.between || next.position + next.length - first.position > TOGETHER.bytes) break;
+    found.push(next);
+    last = next;
+  }
+  return found;
 }
 
 async function lookThrough(file: DiskFile, index: SegmentIndex, stream: number, length: number): Promise<void> {

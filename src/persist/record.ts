@@ -97,6 +97,11 @@ export function recordAt(bytes: Buffer, at: number, salt: number): FoundRecord |
   return checksum === bytes.readUInt32LE(at + 4) ? { ...header, position: at } : undefined;
 }
 
+/** Whether bytes are a good record from their first to their last. */
+export function isRecord(bytes: Buffer, salt: number): boolean {
+  return recordAt(bytes, 0, salt)?.length === bytes.length;
+}
+
 /** Where a record might begin next, from `at` on; -1 where none does. */
 function nextMagic(bytes: Buffer, at: number): number {
   return bytes.indexOf(MAGIC, at);

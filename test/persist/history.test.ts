@@ -8,11 +8,11 @@ import { SimulatedDisk } from './simulated-disk.ts';
 const RING = 100_000;
 const rules = new StreamRules({ retention: RING, maxLag: RING });
 
-async function openStore(disk: SimulatedDisk, maxCache = 400_000) {
+async function openStore(disk: SimulatedDisk, maxCache = 400_000, maxJournal = 100_000) {
   return DiskStore.open({
     ...{ disk, sync: { name: 'interval', interval: 60_000 }, boot: 'one' },
     logger: { debug() {}, info() {}, warn() {}, error() {} },
-    ...{ maxStreamBacklog: 400_000, maxBacklog: 400_000, maxJournal: 100_000, maxSegment: 300_000, maxFiles: 8 },
+    ...{ maxStreamBacklog: 400_000, maxBacklog: 400_000, maxJournal, maxSegment: 300_000, maxFiles: 8 },
     ...{ retention: Number.POSITIVE_INFINITY, maxCache },
   });
 }
@@ -165,6 +165,70 @@ describe('a reader that reaches back', () => {
     const { bytes, gaps } = await byChunk(slow);
     expect([bytes.length, gaps]).toEqual([600_000, 0]);
     await expect(strict.read()).rejects.toMatchObject({ code: 'READER_TOO_SLOW' });
+    await store.close();
+  });
+});
+
+describe('a stream that was written to in small pieces', () => {
+  /** One of 3 bytes a round, with the rounds of another stream between. */
+  async function written(maxJournal: number) {
+    const disk = new SimulatedDisk();
+    const store = await openStore(disk, 400_000, maxJournal);
+    const [one, other] = [attach(store, '/a'), attach(store, '/b')];
+    const pieces = Array.from({ length: 2000 }, (_, n) => String(n % 1000).padStart(3, '0'));
+    for (const [n, piece] of pieces.entries()) {
+      one.stream.append(Buffer.from(piece));
+      await one.log.whenSaved();
+      if (n % 50 > 0) continue;
+      other.stream.append(Buffer.alloc(500));
+      await other.log.whenSaved();
+    }
+    return { disk, store, known: one.log.known, pieces };
+  }
+
+  async function read({ store, known }: Awaited<ReturnType<typeof written>>) {
+    const found = [];
+    for (let at = 0; at < known.reach.offset; at = found.at(-1)!.to.offset)
+      found.push(await store.reading.at(known, at));
+    return found;
+  }
+
+  it('is read back with a few reads, each chunk as it was', async () => {
+    const log = await written(10_000_000);
+    const { disk, known, pieces, store } = log;
+    expect(known.tail).toHaveLength(2000);
+    const before = disk.reads;
+    const found = await read(log);
+    expect(disk.reads - before).toBeLessThan(10);
+    const chunks = found.flatMap((part) => (part.kind === 'chunks' ? part.lengths : []));
+    expect(chunks).toEqual(pieces.map(() => 3));
+    expect(Buffer.concat(found.map((part) => (part.kind === 'chunks' ? part.data : Buffer.alloc(0)))).toString()).toBe(
+      pieces.join(''),
+    );
+    await store.close();
+  });
+
+  it('loses what is damaged of it, and nothing that lies around that', async () => {
+    const log = await written(10_000_000);
+    const { disk, known, store } = log;
+    const [, journal] = [...disk.files].find(([name]) => name.startsWith('journal/'))!;
+    const { position } = known.tail[700]!;
+    journal.bytes[position + 20]! ^= 1;
+    const holes = (await read(log)).filter(({ kind }) => kind === 'hole');
+    expect(holes.map(({ to }) => to.offset)).toEqual([2103]);
+    journal.bytes = Buffer.from(journal.bytes.subarray(0, position));
+    const cut = await read(log);
+    expect(cut.find(({ kind }) => kind === 'hole')!.to.offset).toBe(2103);
+    expect(Math.max(...cut.map((part) => (part.kind === 'chunks' ? part.to.offset : 0)))).toBe(2100);
+    await store.close();
+  });
+
+  it('is whole where what lies in journals has moved into segments', async () => {
+    const log = await written(30_000);
+    const { known, pieces, store } = log;
+    expect(known.segments).not.toHaveLength(0);
+    const data = (await read(log)).map((part) => (part.kind === 'chunks' ? part.data : Buffer.from('?')));
+    expect(Buffer.concat(data).toString()).toBe(pieces.join(''));
     await store.close();
   });
 });

@@ -35,6 +35,7 @@ export class SimulatedDisk implements Disk {
   /** Operations left until the process dies; then all fail. */
   left = Number.POSITIVE_INFINITY;
   operations = 0;
+  reads = 0;
   syncs = 0;
   openFiles = 0;
   private names = new Map<string, Inode>();
@@ -77,6 +78,7 @@ export class SimulatedDisk implements Disk {
         return data.length;
       },
       read: async (into, position) => {
+        this.reads++;
         await turn();
         const part = inode.bytes.subarray(position, position + into.length);
         into.set(part);

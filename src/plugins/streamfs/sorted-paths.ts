@@ -1,3 +1,5 @@
+import { firstWhere } from '../../core/internal.ts';
+
 /** How many paths a block has before it is divided: inserting moves at most so many. */
 const MAX_BLOCK = 512;
 
@@ -58,16 +60,4 @@ export class SortedPaths {
 
 function placeIn(block: readonly string[], path: string): number {
   return firstWhere(block.length, (n) => (block[n] as string) >= path);
-}
-
-/** The first number below `count` for which `holds` does; it holds for all behind it. `count` where there is none. */
-function firstWhere(count: number, holds: (n: number) => boolean): number {
-  let from = 0;
-  let to = count;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (holds(middle)) to = middle;
-    else from = middle + 1;
-  }
-  return from;
 }

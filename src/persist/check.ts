@@ -18,10 +18,9 @@ import {
   segmentPath,
 } from './layout.ts';
 import { NodeDisk } from './node-disk.ts';
-import { blockIn } from './reading.ts';
 import { isRecord } from './record.ts';
 import { type LogDamage, LogUnusableError, type Recovery, recover } from './recovery.ts';
-import { segmentPieces } from './segment-blocks.ts';
+import { blockAt, segmentPieces } from './segment-blocks.ts';
 import { type Extent, placeBehind, type Segment } from './update.ts';
 
 export interface LogReport {
@@ -212,7 +211,7 @@ class StreamCheck {
           continue;
         }
         const { length: size, position } = piece.record;
-        const block = blockIn(bytes.subarray(position, position + size), stream);
+        const block = blockAt(bytes, piece.record, stream);
         if (block === undefined) {
           damage(position, position + size, 'a block of another stream');
           continue;

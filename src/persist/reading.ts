@@ -5,7 +5,8 @@ import { type DiskFile, readExactly } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
 import { journalPath, segmentPath } from './layout.ts';
-import { HEADER_BYTES, headerAt, isRecord, RECORD } from './record.ts';
+import { HEADER_BYTES, headerAt, isRecord, RECORD, recordAt } from './record.ts';
+import { blockAt } from './segment-blocks.ts';
 import { type Extent, type LoggedChunks, type Place, placeBehind, readUpdate, type Segment } from './update.ts';
 
 /** What is read of a block to find out where it begins in its stream. */
@@ -108,7 +109,8 @@ export class LogReading {
     if (position === undefined) return { kind: 'hole', to: { offset: next, chunks: segment.chunks } };
     const end = index.positions[at + 1] ?? segment.length;
     const bytes = await this.#bytes(path, position, end - position);
-    const chunks = bytes !== undefined && isRecord(bytes, this.#salt) ? blockIn(bytes, stream) : undefined;
+    const record = bytes === undefined ? undefined : recordAt(bytes, 0, this.#salt);
+    const chunks = record?.length === end - position ? blockAt(bytes!, record, stream) : undefined;
     if (chunks === undefined) {
       // How many chunks it had is said by the block behind it, or by the segment.
       const behind =
@@ -192,11 +194,4 @@ function beginningOf(bytes: Buffer): { stream: number; length: number; from: Pla
   const reader = new ByteReader(bytes, HEADER_BYTES + 1);
   const from = { offset: reader.number(), chunks: reader.number() };
   return { stream: header.stream, length: header.length, from };
-}
-
-/** The chunks of a block that is good. */
-export function blockIn(bytes: Buffer, stream: number): LoggedChunks | undefined {
-  const header = headerAt(bytes, 0);
-  if (header === undefined || header.type !== RECORD.block || header.stream !== stream) return undefined;
-  return readUpdate(bytes, HEADER_BYTES, bytes.length).bytes;
 }

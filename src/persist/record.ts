@@ -102,9 +102,13 @@ export function isRecord(bytes: Buffer, salt: number): boolean {
   return recordAt(bytes, 0, salt)?.length === bytes.length;
 }
 
-/** Where a record might begin next, from `at` on; -1 where none does. */
-function nextMagic(bytes: Buffer, at: number): number {
-  return bytes.indexOf(MAGIC, at);
+/** The first good record from a position on, found by magic, checksum and a sequence that is not before `sequence`. */
+export function nextRecord(bytes: Buffer, from: number, salt: number, sequence = 0): FoundRecord | undefined {
+  for (let at = from; at >= 0 && at < bytes.length; at = bytes.indexOf(MAGIC, at + 1)) {
+    const record = recordAt(bytes, at, salt);
+    if (record !== undefined && record.sequence >= sequence) return record;
+  }
+  return undefined;
 }
 
 interface Damage {
@@ -125,31 +129,24 @@ export interface Scan {
 }
 
 /**
- * All good records from a position on. Behind a damaged one they are looked for, and found by magic, checksum and a
- * sequence that is later.
+ * All good records from a position on, also behind damaged ones.
  *
  * @param expected the sequence of the first; undefined: whatever it has
  */
 export function scanRecords(bytes: Buffer, from: number, salt: number, expected?: number): Scan {
   const records: FoundRecord[] = [];
   const damages: Damage[] = [];
-  let next = expected ?? -1;
+  let next = expected;
   let end = from;
-  for (let at = from; at < bytes.length; ) {
-    const record = recordAt(bytes, at, salt);
-    const isLater = record !== undefined && (next < 0 || record.sequence >= next);
-    if (!isLater) {
-      at = nextMagic(bytes, at + 1);
-      if (at < 0) break;
-      continue;
-    }
-    if (at > end || (next >= 0 && record.sequence > next)) {
-      damages.push({ from: end, to: at, sequence: Math.max(0, next) });
+  for (;;) {
+    const record = nextRecord(bytes, end, salt, next);
+    if (record === undefined) return { records, damages, end, next: next ?? 0 };
+    const { length, position, sequence } = record;
+    if (position > end || (next !== undefined && sequence > next)) {
+      damages.push({ from: end, to: position, sequence: next ?? 0 });
     }
     records.push(record);
-    next = record.sequence + 1;
-    at += record.length;
-    end = at;
+    next = sequence + 1;
+    end = position + length;
   }
-  return { records, damages, end, next: Math.max(0, next) };
 }

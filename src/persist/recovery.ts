@@ -7,8 +7,8 @@
 import { type Disk, openIfThere, readExactly, readWhole } from './disk.ts';
 import { KnownStream } from './known-stream.ts';
 import { DATA_DIRECTORY, journalNumbers, journalPath, STATE_FILE, segmentOf, segmentPath } from './layout.ts';
-import { blockIn } from './reading.ts';
-import { type FoundRecord, HEADER_BYTES, RECORD, recordAt, type Scan, scanRecords } from './record.ts';
+import { type FoundRecord, HEADER_BYTES, RECORD, type Scan, scanRecords } from './record.ts';
+import { blockAt, segmentPieces } from './segment-blocks.ts';
 import type { SyncPolicy } from './sync-policy.ts';
 import { readUpdate, type Segment, type Update } from './update.ts';
 
@@ -268,10 +268,8 @@ class Replay {
     try {
       const bytes = await readExactly(file, from, length - from);
       if (bytes === undefined) return false;
-      for (let at = 0; at < bytes.length; ) {
-        const record = recordAt(bytes, at, this.#salt);
-        if (record === undefined || blockIn(bytes.subarray(at, at + record.length), stream) === undefined) return false;
-        at += record.length;
+      for (const piece of segmentPieces(bytes, this.#salt)) {
+        if (piece.kind === 'damage' || blockAt(bytes, piece.record, stream) === undefined) return false;
       }
       return true;
     } finally {

@@ -1,5 +1,6 @@
 /** What lies in a segment: blocks, and what is damaged between them. */
-import { type FoundRecord, recordAt, scanRecords } from './record.ts';
+import { type FoundRecord, HEADER_BYTES, nextRecord, RECORD } from './record.ts';
+import { type LoggedChunks, readUpdate } from './update.ts';
 
 export type SegmentPiece =
   | { kind: 'block'; record: FoundRecord }
@@ -9,14 +10,17 @@ export type SegmentPiece =
 /** All of a segment, in order. */
 export function* segmentPieces(bytes: Buffer, salt: number): Generator<SegmentPiece> {
   for (let at = 0; at < bytes.length; ) {
-    const record = recordAt(bytes, at, salt);
-    if (record !== undefined) {
-      yield { kind: 'block', record };
-      at += record.length;
-      continue;
-    }
-    const next = scanRecords(bytes, at + 1, salt).records[0]?.position ?? bytes.length;
-    yield { kind: 'damage', from: at, to: next };
-    at = next;
+    const record = nextRecord(bytes, at, salt);
+    const next = record?.position ?? bytes.length;
+    if (next > at) yield { kind: 'damage', from: at, to: next };
+    if (record === undefined) return;
+    yield { kind: 'block', record };
+    at = next + record.length;
   }
+}
+
+/** The chunks of a block; undefined for a record that is none of that stream. */
+export function blockAt(bytes: Buffer, record: FoundRecord, stream: number): LoggedChunks | undefined {
+  if (record.type !== RECORD.block || record.stream !== stream) return undefined;
+  return readUpdate(bytes, record.position + HEADER_BYTES, record.position + record.length).bytes;
 }

@@ -22,7 +22,7 @@ import { KnownStream } from './known-stream.ts';
 import { DATA_DIRECTORY, JOURNAL_DIRECTORY, journalPath, openLayout, STATE_FILE, segmentPath } from './layout.ts';
 import { LoggedStream, type LogStore, type Round, type StreamOwner } from './logged-stream.ts';
 import { LogReading } from './reading.ts';
-import { beginRecord, endRecord, RECORD } from './record.ts';
+import { putRecord, RECORD } from './record.ts';
 import { describeDamage, type Opening, type Recovery, recover, type StateBegin, tidy } from './recovery.ts';
 import { newRound } from './round.ts';
 import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
@@ -30,17 +30,11 @@ import { durabilityOf, type SyncPolicy } from './sync-policy.ts';
 import {
   type Change,
   type Extent,
+  emptyChange,
   type LoggedIdentity,
   type Place,
-  putChunks,
-  putEnd,
-  putFacts,
-  putFloor,
-  putIdentity,
-  putProducers,
-  putRemoved,
-  putSegment,
-  putTime,
+  placeBehind,
+  putChange,
 } from './update.ts';
 
 export interface DiskStoreOptions {
@@ -92,7 +86,6 @@ interface Plan {
   /** Bytes that are in no file yet, and where they are. */
   fresh: Source | undefined;
   change: Change;
-  isRemoval: boolean;
   isForSegment: boolean;
   /** Where its record begins and ends in the batch. */
   at: number;
@@ -398,9 +391,10 @@ export class DiskStore implements LogStore {
         this.#left(log);
         return undefined;
       }
-      return { log, fresh: undefined, change: emptyChange(), isRemoval: true, isForSegment: false, at: 0, to: 0 };
+      const change = { ...emptyChange(), isRemoved: true };
+      return { log, fresh: undefined, change, isForSegment: false, at: 0, to: 0 };
     }
-    const change = emptyChange();
+    const change: Change = emptyChange();
     if (log.isIdentityDue) {
       change.identity = isNew ? known.identity : { ...known.identity, generation: stream.generation };
       if (isNew) change.floor = known.floor;
@@ -422,7 +416,7 @@ export class DiskStore implements LogStore {
     change.floor ??= this.#newFloor(known);
     const isForSegment =
       log.pending >= DIRECT_BYTES || (log.isMoveDue && known.tailBytes + log.pending > SMALL_TAIL_BYTES);
-    const plan: Plan = { log, fresh, change, isRemoval: false, isForSegment, at: 0, to: 0 };
+    const plan: Plan = { log, fresh, change, isForSegment, at: 0, to: 0 };
     if (!isForSegment && !log.isMoveDue) this.#encode(plan, fresh);
     return plan;
   }
@@ -435,9 +429,9 @@ export class DiskStore implements LogStore {
   }
 
   async #writeRound(plans: readonly Plan[]): Promise<void> {
-    const long = plans.filter((plan) => !plan.isRemoval && plan.to === 0);
+    const long = plans.filter((plan) => !plan.change.isRemoved && plan.to === 0);
     await atOnce(long, AT_ONCE, (plan) => this.#writeLong(plan));
-    for (const plan of plans) if (plan.isRemoval) this.#encodeRemoval(plan);
+    for (const plan of plans) if (plan.change.isRemoved) this.#encode(plan, undefined);
     const { bytes } = this.#batch;
     if (bytes.length === 0) return;
     const path = journalPath(this.#journal.number);
@@ -502,63 +496,40 @@ export class DiskStore implements LogStore {
 
   #encode(plan: Plan, bytes: Source | undefined): void {
     const { change, log } = plan;
-    const batch = this.#batch;
-    plan.at = beginRecord(batch, { type: RECORD.update, stream: log.known.id, sequence: this.#sequence++ });
-    if (change.identity !== undefined) putIdentity(batch, change.identity);
-    if (change.floor !== undefined) putFloor(batch, change.floor);
-    if (change.facts !== undefined) putFacts(batch, change.facts);
-    for (const segment of change.segments) putSegment(batch, segment);
-    if (bytes !== undefined) {
-      change.bytes = { from: bytes.from, lengths: bytes.lengths };
-      putChunks(batch, bytes);
-      let { offset: to } = bytes.from;
-      for (const length of bytes.lengths) to += length;
-      for (const part of bytes.partsOf(bytes.from.offset, to)) batch.data(part);
-    }
-    if (change.producers !== undefined) putProducers(batch, change.producers);
-    if (change.end !== undefined) putEnd(batch, change.end);
-    if (change.modifiedAt !== undefined) putTime(batch, change.modifiedAt);
-    endRecord(batch, plan.at, this.#salt);
-    plan.to = batch.length;
+    if (bytes !== undefined) change.bytes = { from: bytes.from, lengths: bytes.lengths };
+    plan.at = this.#encodeChange(log.known.id, change, bytes === undefined ? [] : allOf(bytes));
+    plan.to = this.#batch.length;
   }
 
-  #encodeRemoval(plan: Plan): void {
-    const batch = this.#batch;
-    const { known } = plan.log;
-    plan.at = beginRecord(batch, { type: RECORD.update, stream: known.id, sequence: this.#sequence++ });
-    putRemoved(batch);
-    endRecord(batch, plan.at, this.#salt);
-    plan.to = batch.length;
+  #encodeChange(stream: number, change: Change, data: readonly Uint8Array[] = []): number {
+    return this.#put(RECORD.update, stream, () => putChange(this.#batch, change, data));
   }
 
   /** What the log says of itself. That it was opened stands behind generations that are new with that. */
   #encodeControl(): void {
     const opening = this.#openingDue;
     if (opening !== undefined) {
-      for (const { id, identity } of this.#renewed) this.#encodeIdentity(id, identity);
-      this.#put(RECORD.open, { ...opening, upTo: this.#synced });
-    } else if (this.#synced > this.#saidSynced) this.#put(RECORD.synced, { upTo: this.#synced });
+      for (const { id, identity } of this.#renewed) this.#encodeChange(id, { ...emptyChange(), identity });
+      this.#say(RECORD.open, { ...opening, upTo: this.#synced });
+    } else if (this.#synced > this.#saidSynced) this.#say(RECORD.synced, { upTo: this.#synced });
     else return;
     this.#saidSynced = this.#synced;
   }
 
-  #encodeIdentity(id: number, identity: LoggedIdentity): void {
-    const at = beginRecord(this.#batch, { type: RECORD.update, stream: id, sequence: this.#sequence++ });
-    putIdentity(this.#batch, identity);
-    endRecord(this.#batch, at, this.#salt);
+  /** What the log says of itself, as JSON. */
+  #say(type: number, body: object): void {
+    this.#put(type, 0, () => this.#batch.data(Buffer.from(JSON.stringify(body))));
   }
 
-  #put(type: number, body: object): void {
-    const at = beginRecord(this.#batch, { type, stream: 0, sequence: this.#sequence++ });
-    this.#batch.data(Buffer.from(JSON.stringify(body)));
-    endRecord(this.#batch, at, this.#salt);
+  #put(type: number, stream: number, body: () => void): number {
+    return putRecord(this.#batch, { type, stream, sequence: this.#sequence++ }, this.#salt, body);
   }
 
   /** A record is written: what it says is known. */
   #commit(plan: Plan, journal: number, base: number): void {
     const { at, change, log, to } = plan;
     const { known } = log;
-    if (plan.isRemoval) {
+    if (change.isRemoved) {
       for (const { base: from } of known.segments) this.#discard(segmentPath(known.id, from));
       this.#left(log);
       return;
@@ -824,19 +795,16 @@ export class DiskStore implements LogStore {
   #encodeState(begin: StateBegin): Buffer {
     const writer = new ByteWriter();
     let sequence = 0;
-    const put = (type: number, stream: number, body: () => void) => {
-      const at = beginRecord(writer, { type, stream, sequence: sequence++ });
-      body();
-      endRecord(writer, at, this.#salt);
-    };
+    const put = (type: number, stream: number, body: () => void) =>
+      putRecord(writer, { type, stream, sequence: sequence++ }, this.#salt, body);
     put(RECORD.stateBegin, 0, () => writer.data(Buffer.from(JSON.stringify(begin))));
-    for (const known of this.#found.values()) put(RECORD.state, known.id, () => known.put(writer));
+    for (const known of this.#found.values()) put(RECORD.state, known.id, () => putChange(writer, known.whole));
     for (const log of this.#logs.values()) {
       const { known, owner } = log;
       if (!this.#written.has(known.id)) continue;
       const producers = owner.producers();
       known.keepProducers(new Set(producers?.records().map(({ id }) => id)));
-      put(RECORD.state, known.id, () => known.put(writer));
+      put(RECORD.state, known.id, () => putChange(writer, known.whole));
     }
     put(RECORD.stateEnd, 0, () => undefined);
     return Buffer.from(writer.bytes);
@@ -867,7 +835,7 @@ export class DiskStore implements LogStore {
   async #closeInOrder(): Promise<void> {
     await this.sync();
     this.#batch.clear();
-    this.#put(RECORD.closed, { upTo: this.#synced });
+    this.#say(RECORD.closed, { upTo: this.#synced });
     const path = journalPath(this.#journal.number);
     const { bytes } = this.#batch;
     const { length } = this.#journal;
@@ -879,23 +847,17 @@ export class DiskStore implements LogStore {
   }
 }
 
-function emptyChange(): Change {
-  return { segments: [], isRemoved: false, extents: [] };
-}
-
 /** Several that follow one another, as one. */
 function joined(first: Source, sources: readonly Source[]): Source {
-  const lengths = sources.flatMap((source) => [...source.lengths]);
   return {
     from: first.from,
-    lengths,
-    partsOf: () =>
-      sources.flatMap((source) => {
-        let { offset: to } = source.from;
-        for (const length of source.lengths) to += length;
-        return source.partsOf(source.from.offset, to);
-      }),
+    lengths: sources.flatMap(({ lengths }) => [...lengths]),
+    partsOf: () => sources.flatMap(allOf),
   };
+}
+
+function allOf(source: Source): Uint8Array[] {
+  return source.partsOf(source.from.offset, placeBehind(source).offset);
 }
 
 /** All of them, so many at a time. The first error is thrown when none is under way any more. */

@@ -1,6 +1,5 @@
 /** What a log knows of a stream: who it is, where its bytes lie, and what else has to outlive the process. */
 import type { ProducerRecord } from '../core/internal.ts';
-import type { ByteWriter } from './byte-writer.ts';
 import {
   type Change,
   type Extent,
@@ -8,15 +7,6 @@ import {
   type LoggedIdentity,
   type Place,
   placeBehind,
-  putEnd,
-  putExtent,
-  putFacts,
-  putFloor,
-  putIdentity,
-  putProducers,
-  putReach,
-  putSegment,
-  putTime,
   type Segment,
 } from './update.ts';
 
@@ -120,18 +110,13 @@ export class KnownStream {
     for (const id of this.producers.keys()) if (!ids.has(id)) this.producers.delete(id);
   }
 
-  /** All of it, as parts of a record. */
-  put(writer: ByteWriter): void {
-    putIdentity(writer, this.identity);
-    putReach(writer, this.reach);
-    putFloor(writer, this.floor);
-    for (const segment of this.segments) putSegment(writer, segment);
-    for (const extent of this.tail) putExtent(writer, extent);
-    if (this.producers.size > 0 || this.forgottenTo > 0) {
-      putProducers(writer, { forgottenTo: this.forgottenTo, records: [...this.producers.values()] });
-    }
-    putFacts(writer, this.facts);
-    if (this.end !== undefined) putEnd(writer, this.end);
-    putTime(writer, this.modifiedAt);
+  /** All of it. */
+  get whole(): Change {
+    const { end, facts, floor, forgottenTo, identity, modifiedAt, reach, segments, tail } = this;
+    const records = [...this.producers.values()];
+    return {
+      ...{ identity, reach, floor, segments, extents: tail, facts, end, modifiedAt, isRemoved: false },
+      producers: records.length > 0 || forgottenTo > 0 ? { forgottenTo, records } : undefined,
+    };
   }
 }

@@ -47,27 +47,34 @@ export interface Frame {
   sequence: number;
 }
 
-/** Begins a record; {@link endRecord} is to follow. Gives where it begins. */
-export function beginRecord(writer: ByteWriter, { type, stream, sequence }: Frame): number {
+/**
+ * Puts a record behind what is there, and gives where it begins.
+ *
+ * @param body puts what it says
+ * @param rest what follows that, and lies elsewhere
+ */
+export function putRecord(
+  writer: ByteWriter,
+  { type, stream, sequence }: Frame,
+  salt: number,
+  body: () => void,
+  rest: readonly Uint8Array[] = [],
+): number {
   const at = writer.reserve(HEADER_BYTES);
-  const { bytes } = writer;
-  bytes.fill(0, at, at + HEADER_BYTES);
-  bytes.writeUInt32LE(MAGIC_NUMBER, at);
-  bytes[at + 12] = type;
-  bytes.writeUIntLE(stream, at + 14, 6);
-  bytes.writeUIntLE(sequence, at + 20, 6);
-  return at;
-}
-
-/** @param rest what follows the record's beginning, and lies elsewhere */
-export function endRecord(writer: ByteWriter, at: number, salt: number, rest: readonly Uint8Array[] = []): void {
-  const { bytes } = writer;
-  let length = bytes.length - at;
+  body();
+  const record = writer.bytes.subarray(at);
+  let { length } = record;
   for (const part of rest) length += part.length;
-  bytes.writeUInt32LE(length, at + 8);
-  let checksum = crc32(bytes.subarray(at + CHECKED_FROM), salt);
+  record.fill(0, 0, HEADER_BYTES);
+  record.writeUInt32LE(MAGIC_NUMBER, 0);
+  record.writeUInt32LE(length, 8);
+  record[12] = type;
+  record.writeUIntLE(stream, 14, 6);
+  record.writeUIntLE(sequence, 20, 6);
+  let checksum = crc32(record.subarray(CHECKED_FROM), salt);
   for (const part of rest) checksum = crc32(part, checksum);
-  bytes.writeUInt32LE(checksum, at + 4);
+  record.writeUInt32LE(checksum, 4);
+  return at;
 }
 
 export interface FoundRecord extends Frame {

@@ -5,7 +5,7 @@ import { writeAll } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
 import { segmentPath } from './layout.ts';
-import { beginRecord, endRecord, RECORD } from './record.ts';
+import { putRecord, RECORD } from './record.ts';
 import { type Chunks, type Place, placeBehind, putChunks, type Segment } from './update.ts';
 
 /** The longest block, unless a chunk is longer. */
@@ -76,9 +76,7 @@ export async function writeSegments(
     const to = placeBehind(block);
     const data = block.partsOf(from.offset, to.offset);
     const head = new ByteWriter();
-    const at = beginRecord(head, { type: RECORD.block, stream: known.id, sequence: 0 });
-    putChunks(head, block);
-    endRecord(head, at, salt, data);
+    putRecord(head, { type: RECORD.block, stream: known.id, sequence: 0 }, salt, () => putChunks(head, block), data);
     batch.parts.push(head.bytes, ...data);
     segment.length += head.length;
     for (const part of data) segment.length += part.length;

@@ -106,82 +106,68 @@ export interface Update {
 /** The same without the bytes themselves. */
 export type Change = Omit<Update, 'bytes'> & { bytes?: Chunks | undefined };
 
+export function emptyChange(): Omit<Update, 'bytes'> {
+  return { segments: [], isRemoved: false, extents: [] };
+}
+
 // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function putIdentity(writer: ByteWriter, identity: LoggedIdentity): void {
+/** All that it says. @param data the bytes of its chunks */
+export function putChange(writer: ByteWriter, change: Change, data: readonly Uint8Array[] = []): void {
+  const { bytes, end, extents, facts, floor, identity, isRemoved, modifiedAt, producers, reach, segments } = change;
+  if (identity !== undefined) putIdentity(writer, identity);
+  if (reach !== undefined) putPlace(writer, PART.reach, reach);
+  if (floor !== undefined) putPlace(writer, PART.floor, floor);
+  if (facts !== undefined) putText(writer, PART.facts, facts);
+  for (const { base, chunks, length, to } of segments) {
+    putNumbers(writer, PART.segment, [base, chunks, length, to.offset, to.chunks]);
+  }
+  for (const { from, journal, length, position, to } of extents) {
+    putNumbers(writer, PART.extent, [from.offset, from.chunks, to.offset, to.chunks, journal, position, length]);
+  }
+  if (bytes !== undefined) putChunks(writer, bytes);
+  for (const part of data) writer.data(part);
+  if (producers !== undefined) putProducers(writer, producers);
+  if (end !== undefined) putText(writer, PART.end, JSON.stringify(end));
+  if (modifiedAt !== undefined) putNumbers(writer, PART.time, [modifiedAt]);
+  if (isRemoved) writer.byte(PART.removed);
+}
+
+function putIdentity(writer: ByteWriter, { createdAt, firstOffset, generation, origin, path }: LoggedIdentity): void {
   writer.byte(PART.identity);
-  writer.text(identity.path);
-  writer.text(identity.generation);
-  writer.number(identity.firstOffset);
-  writer.number(identity.createdAt);
-  writer.text(identity.origin === undefined ? '' : JSON.stringify(identity.origin));
+  writer.text(path);
+  writer.text(generation);
+  writer.number(firstOffset);
+  writer.number(createdAt);
+  writer.text(origin === undefined ? '' : JSON.stringify(origin));
 }
 
 /** The beginning of the part; the bytes themselves are to follow. */
 export function putChunks(writer: ByteWriter, { from, lengths }: Chunks): void {
-  writer.byte(PART.bytes);
-  putPlace(writer, from);
-  writer.number(lengths.length);
+  putNumbers(writer, PART.bytes, [from.offset, from.chunks, lengths.length]);
   for (const length of lengths) writer.number(length);
 }
 
-export function putSegment(writer: ByteWriter, { base, chunks, length, to }: Segment): void {
-  writer.byte(PART.segment);
-  writer.number(base);
-  writer.number(chunks);
-  writer.number(length);
-  putPlace(writer, to);
-}
-
-export function putProducers(writer: ByteWriter, { forgottenTo, records }: LoggedProducers): void {
-  writer.byte(PART.producers);
-  writer.number(forgottenTo);
-  writer.number(records.length);
+function putProducers(writer: ByteWriter, { forgottenTo, records }: LoggedProducers): void {
+  putNumbers(writer, PART.producers, [forgottenTo, records.length]);
   for (const { id, epoch, expected, applied, endOffset } of records) {
     writer.text(id);
     for (const value of [epoch, expected, applied, endOffset]) writer.number(value);
   }
 }
 
-export function putFacts(writer: ByteWriter, facts: string): void {
-  writer.byte(PART.facts);
-  writer.text(facts);
+function putPlace(writer: ByteWriter, part: number, { offset, chunks }: Place): void {
+  putNumbers(writer, part, [offset, chunks]);
 }
 
-export function putEnd(writer: ByteWriter, end: LoggedEnd): void {
-  writer.byte(PART.end);
-  writer.text(JSON.stringify(end));
+function putNumbers(writer: ByteWriter, part: number, values: readonly number[]): void {
+  writer.byte(part);
+  for (const value of values) writer.number(value);
 }
 
-export function putRemoved(writer: ByteWriter): void {
-  writer.byte(PART.removed);
-}
-
-export function putTime(writer: ByteWriter, modifiedAt: number): void {
-  writer.byte(PART.time);
-  writer.number(modifiedAt);
-}
-
-export function putExtent(writer: ByteWriter, { from, to, journal, position, length }: Extent): void {
-  writer.byte(PART.extent);
-  putPlace(writer, from);
-  putPlace(writer, to);
-  for (const value of [journal, position, length]) writer.number(value);
-}
-
-export function putFloor(writer: ByteWriter, floor: Place): void {
-  writer.byte(PART.floor);
-  putPlace(writer, floor);
-}
-
-export function putReach(writer: ByteWriter, reach: Place): void {
-  writer.byte(PART.reach);
-  putPlace(writer, reach);
-}
-
-function putPlace(writer: ByteWriter, { offset, chunks }: Place): void {
-  writer.number(offset);
-  writer.number(chunks);
+function putText(writer: ByteWriter, part: number, text: string): void {
+  writer.byte(part);
+  writer.text(text);
 }
 
 // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -189,7 +175,7 @@ function putPlace(writer: ByteWriter, { offset, chunks }: Place): void {
 /** @throws RangeError, SyntaxError for a body that is none: its checksum was right, so a newer version has written it */
 export function readUpdate(bytes: Buffer, from: number, to: number): Update {
   const reader = new ByteReader(bytes, from, to);
-  const update: Update = { segments: [], isRemoved: false, extents: [] };
+  const update: Update = emptyChange();
   while (!reader.isAtEnd) readPart(reader, update);
   return update;
 }

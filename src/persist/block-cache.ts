@@ -2,6 +2,7 @@
  * What has been read back from a log, for all who read there: blocks by the bytes they take, never by time. A block that is
  * dropped lives on for the readers that hold it.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget } from '../core/index.ts';
 import { type History, type HistoryBlock, historySlab } from '../core/internal.ts';
 import type { KnownStream } from './known-stream.ts';
@@ -39,9 +40,6 @@ export class BlockCache {
   #bytes = 0;
   /** The one for which there is no room: it is there for those who wait for it. */
   #uncharged: Cached | undefined;
-  /** Blocks read from the disk, and looked for and found without, since the start. */
-  misses = 0;
-  hits = 0;
 
   constructor(reading: LogReading, { maxCache, memory }: BlockCacheOptions) {
     this.#reading = reading;
@@ -70,7 +68,6 @@ export class BlockCache {
   #block(known: KnownStream, offset: number): HistoryBlock | undefined {
     const cached = this.#find(known, offset);
     if (cached === undefined) return undefined;
-    this.hits++;
     this.#cached.delete(cached);
     this.#cached.add(cached);
     return cached.block;
@@ -99,11 +96,8 @@ export class BlockCache {
 
   /** Never in the turn in which it is asked for. */
   async #read(known: KnownStream, offset: number): Promise<Cached | undefined> {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await nextTurn();
     if (this.#find(known, offset) !== undefined) return undefined;
-    this.misses++;
     const first = await this.#at(known, offset);
     if (first.kind === 'hole') {
       const to = Math.max(first.to.offset, offset + 1);

@@ -19,11 +19,6 @@ export class ByteWriter {
     this.#length = 0;
   }
 
-  /** Takes everything behind `length` back. */
-  truncate(length: number): void {
-    this.#length = length;
-  }
-
   /** Makes room, and gives where it begins: the caller fills it. */
   reserve(length: number): number {
     const at = this.#length;

@@ -103,7 +103,7 @@ export async function checkLog({ disk, salt }: OpenedLog): Promise<LogReport> {
 function isKnown(streams: Recovery['streams'], name: string): boolean {
   const segment = segmentOf(name);
   if (segment === undefined) return false;
-  return streams.get(segment.stream)?.segments.some(({ base }) => base === segment.base) === true;
+  return streams.get(segment.stream)?.segmentAt(segment.base) !== undefined;
 }
 
 /**

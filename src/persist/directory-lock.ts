@@ -10,7 +10,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createError } from '../errors/index.ts';
-import { codeOf } from './disk.ts';
+import { codeOf, isFull } from './disk.ts';
 import { LOCK_FILE } from './layout.ts';
 
 /** How often the owner touches the file, and after how long without that an owner elsewhere counts as dead. */
@@ -106,10 +106,9 @@ async function make(path: string, owner: Owner): Promise<boolean> {
     await file.writeFile(JSON.stringify(owner)).finally(() => file.close());
     return true;
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     // On a full disk there may be a place for the name and none for what is in it.
-    if (code === 'ENOSPC' || code === 'EDQUOT') return true;
+    if (isFull(error)) return true;
     throw error;
   }
 }

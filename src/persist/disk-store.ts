@@ -8,6 +8,7 @@
  * Journals do not grow for ever: what of an old one still counts is moved, into segments or into the newest journal, a
  * little with each round; then the state is written, and the old one goes.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget } from '../core/index.ts';
 import type { RingStream } from '../core/internal.ts';
 import { newGeneration } from '../core/internal.ts';
@@ -339,11 +340,11 @@ export class DiskStore implements LogStore {
 
   async #run(): Promise<void> {
     // All of this turn first.
-    await endOfTurn();
+    await nextTurn();
     while (this.fault === undefined && this.#dirty.size > 0) {
       await this.#round();
       this.#planCheckpoint();
-      await endOfTurn();
+      await nextTurn();
     }
   }
 
@@ -464,9 +465,10 @@ export class DiskStore implements LogStore {
     const maxSegment = Math.min(this.#options.maxSegment, Math.max(SMALLEST_SEGMENT_BYTES, retention / 8));
     const segments = await writeSegments(log.known, sources, { maxSegment, pool: this.#pool, salt: this.#salt });
     for (const { base, length } of segments) {
-      if (!log.known.segments.some((known) => known.base === base)) this.#isDataDirectoryDue = true;
+      const before = log.known.segmentAt(base);
+      if (before === undefined) this.#isDataDirectoryDue = true;
       this.#unsynced.add(segmentPath(log.known.id, base));
-      this.#stats.writtenBytes += length - (log.known.segments.find((known) => known.base === base)?.length ?? 0);
+      this.#stats.writtenBytes += length - (before?.length ?? 0);
     }
     plan.change.segments = segments;
     this.#encode(plan, undefined);
@@ -872,10 +874,4 @@ async function atOnce<T>(items: readonly T[], max: number, work: (item: T) => Pr
   };
   await Promise.all(Array.from({ length: Math.min(max, items.length) }, worker));
   if (errors.length > 0) throw errors[0];
-}
-
-function endOfTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -42,9 +42,9 @@ export class KnownStream {
     this.modifiedAt = identity.createdAt;
   }
 
-  /** Behind the last byte in a segment. */
-  get spilled(): Place {
-    return this.segments.at(-1)?.to ?? this.tail[0]?.from ?? this.reach;
+  /** The segment of which the first byte lies at an offset. */
+  segmentAt(base: number): Segment | undefined {
+    return this.segments.find((segment) => segment.base === base);
   }
 
   /** What its bytes take on disk, in segments and in journals. */

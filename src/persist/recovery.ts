@@ -256,7 +256,7 @@ class Replay {
   /** Whether what a record says of segments is true: their bytes may have been lost while the record was not. */
   async #hasSegments(known: KnownStream, update: Update): Promise<boolean> {
     for (const segment of update.segments) {
-      const before = known.segments.find(({ base }) => base === segment.base)?.length ?? 0;
+      const before = known.segmentAt(segment.base)?.length ?? 0;
       if (!(await this.#isWhole(known.id, segment, before))) return false;
     }
     return true;
@@ -290,8 +290,7 @@ export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
     }
   }
   for (const { base, stream } of recovery.unsynced) {
-    const segment = recovery.streams.get(stream)?.segments.find((one) => one.base === base);
-    if (segment === undefined) continue;
+    if (recovery.streams.get(stream)?.segmentAt(base) === undefined) continue;
     const file = await openIfThere(disk, segmentPath(stream, base));
     await file?.sync().finally(() => file.close());
   }
@@ -300,8 +299,8 @@ export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
   for (const name of await disk.list(DATA_DIRECTORY)) {
     const segment = segmentOf(name);
     if (segment === undefined) continue;
-    const isKnown = recovery.streams.get(segment.stream)?.segments.some(({ base }) => base === segment.base);
-    if (isKnown !== true) await disk.remove(`${DATA_DIRECTORY}/${name}`);
+    const known = recovery.streams.get(segment.stream);
+    if (known?.segmentAt(segment.base) === undefined) await disk.remove(`${DATA_DIRECTORY}/${name}`);
   }
 }
 

@@ -4,6 +4,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
 import { ERRORS } from '../../src/errors/index.ts';
 import { ROUTES } from '../../src/server/index.ts';
 import { type Running, start } from './harness.ts';
@@ -41,6 +42,7 @@ interface Operation {
 
 interface Document {
   openapi: string;
+  info: { license: { name: string; identifier: string } };
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema & { examples?: unknown[] }>; responses: Record<string, Response> };
 }
@@ -111,6 +113,27 @@ describe('GET /openapi.json', () => {
     ];
     const missing = Object.keys(ERRORS).filter((code) => !named.includes(`\`${code}\``));
     expect(missing.filter((code) => !elsewhere.includes(code))).toEqual([]);
+  });
+
+  it('contract 104: names the licence of the package', async () => {
+    const { document } = await described();
+    expect(document.info.license.identifier).toBe(packageJson.license);
+  });
+
+  it('contract 104: takes a size for right that the server takes, and no other', async () => {
+    const { at, document } = await described();
+    await at.post('/mount', { path: '/s', fstype: 'streamfs' });
+    await at.call('PUT', '/files?path=/s/log', { body: 'x' });
+    const { schema } = document.paths['/api/v1/files']!.get!.parameters.find(({ name }) => name === 'last')!;
+    const fault = validators(document);
+    const texts = ['0', '1', '512KB', '1.5mb', '1 Kb', '2\tB', '1TB', '512K', '5 M', '1P', '1PB', '1KiB', '1\nB', '-1', ''];
+    const taken = await Promise.all(
+      texts.map(async (text) => {
+        const { status } = await at.call('GET', `/files?path=/s/log&snapshot=true&last=${encodeURIComponent(text)}`);
+        return [text, status === 200];
+      }),
+    );
+    expect(texts.map((text) => [text, fault(schema, text) === undefined])).toEqual(taken);
   });
 
   it('is made once, and not sent to those who have it', async () => {

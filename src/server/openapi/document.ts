@@ -26,7 +26,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
       version,
       description:
         'Byte streams as files, broadcast. Every answer that is an error is JSON with a stable `code`. HEAD is answered where GET is, and OPTIONS everywhere.',
-      license: { name: 'MIT', identifier: 'MIT' },
+      license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
     paths,

@@ -6,7 +6,7 @@ type Schema = Readonly<Record<string, unknown>>;
 
 const SIZE = {
   type: ['integer', 'string'],
-  pattern: '^\\d+(?:\\.\\d+)?\\s*(?:[KkMmGgTtPp]?[Bb]?)$',
+  pattern: '^\\d+(?:\\.\\d+)?[ \\t]*(?:[KkMmGgTt]?[Bb])?$',
   minimum: 0,
   description: `Bytes, or a number with a unit; at most ${formatSize(MAX_SIZE)}.`,
   examples: ['512KB'],

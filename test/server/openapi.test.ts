@@ -126,7 +126,23 @@ describe('GET /openapi.json', () => {
     await at.call('PUT', '/files?path=/s/log', { body: 'x' });
     const { schema } = document.paths['/api/v1/files']!.get!.parameters.find(({ name }) => name === 'last')!;
     const fault = validators(document);
-    const texts = ['0', '1', '512KB', '1.5mb', '1 Kb', '2\tB', '1TB', '512K', '5 M', '1P', '1PB', '1KiB', '1\nB', '-1', ''];
+    const texts = [
+      '0',
+      '1',
+      '512KB',
+      '1.5mb',
+      '1 Kb',
+      '2\tB',
+      '1TB',
+      '512K',
+      '5 M',
+      '1P',
+      '1PB',
+      '1KiB',
+      '1\nB',
+      '-1',
+      '',
+    ];
     const taken = await Promise.all(
       texts.map(async (text) => {
         const { status } = await at.call('GET', `/files?path=/s/log&snapshot=true&last=${encodeURIComponent(text)}`);

@@ -11,6 +11,7 @@ import { liveHeaders, sendReader, sendSized, withParts } from '../egress/index.t
 import { currentCursor, cursorOf, nextCursor } from '../encoding/durable-cursor.ts';
 import { durableOffset } from '../encoding/durable-offsets.ts';
 import { durableSseEncoding } from '../encoding/durable-sse.ts';
+import { hasCopy } from '../http/conditional.ts';
 import type { Exchange } from '../http/route.ts';
 import { BODY_HEADERS, isClosed, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import { formOf } from './form.ts';
@@ -101,7 +102,7 @@ async function sendPage(
     // What is there to be read does not begin where the stream did.
     ...(offset === undefined || offset === '-1' ? trimmedHeaders(stored) : {}),
   };
-  if (matches(req.headers['if-none-match'], etag)) {
+  if (hasCopy(req.headers['if-none-match'], etag)) {
     res.writeHead(304, headers).end();
     return;
   }
@@ -113,11 +114,6 @@ async function sendPage(
 function trimmedHeaders(stored: StoredStream): OutgoingHttpHeaders {
   const earliest = earliestOf(stored);
   return earliest === 0 ? {} : { [H.earliestOffset]: durableOffset(stored.stream, earliest) };
-}
-
-function matches(given: string | undefined, etag: string): boolean {
-  if (given === undefined) return false;
-  return given.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
 }
 
 // ── long poll ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 /** `GET /api/v1/openapi.json`: the description of the API for tools, made once (contract 104). */
-import { createHash } from 'node:crypto';
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { json } from '../http/answers.ts';
+import { hasCopy, tagOf } from '../http/conditional.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import { sendBytes } from '../http/respond.ts';
 import type { Route } from '../http/route.ts';
@@ -30,8 +30,7 @@ export const openApi: Route = {
     const { req, res, server } = exchange;
     const { bytes, etag } = documentOf(server.routes, server.version.version);
     const headers = { 'Content-Type': JSON_MEDIA_TYPE, 'Cache-Control': 'no-cache', ETag: etag };
-    const known = req.headers['if-none-match']?.split(',').map((each) => each.trim().replace(/^W\//, '')) ?? [];
-    if (known.includes(etag) || known.includes('*')) res.writeHead(304, { ...READ_HEADERS, ...headers }).end();
+    if (hasCopy(req.headers['if-none-match'], etag)) res.writeHead(304, { ...READ_HEADERS, ...headers }).end();
     else sendBytes(exchange, bytes, headers);
   },
 };
@@ -40,7 +39,7 @@ function documentOf(routes: readonly Route[], version: string): Made {
   let one = made.get(routes);
   if (one === undefined) {
     const bytes = Buffer.from(`${JSON.stringify(openApiDocument(routes, version), null, 1)}\n`);
-    one = { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"` };
+    one = { bytes, etag: `"${tagOf(bytes)}"` };
     made.set(routes, one);
   }
   return one;

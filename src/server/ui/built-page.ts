@@ -2,9 +2,9 @@
  * The page as the build left it: a folder with a manifest. Only what the manifest names is ever read, once, when the page
  * is first asked for; a name that comes in a request is looked up among those and never made into a path of a file.
  */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { tagOf } from '../http/conditional.ts';
 
 /** Codings in which the build leaves each file, with what its name ends in then. The first that a browser takes is sent. */
 const CODINGS = { br: '.br', gzip: '.gz' } as const;
@@ -56,16 +56,16 @@ async function readPage(folder: string): Promise<ReadonlyMap<string, PageFile>> 
   const files = await Promise.all(
     entries.map(async (entry): Promise<PageFile> => {
       const plain = await readFile(join(folder, entry.name));
-      const hash = createHash('sha256').update(plain).digest('base64url').slice(0, 22);
+      const tag = tagOf(plain);
       const codings = Object.entries(CODINGS) as [keyof typeof CODINGS, string][];
       const encoded = await Promise.all(
         codings.map(async ([coding, suffix]): Promise<Variant> => {
           const bytes = await readFile(join(folder, entry.name + suffix));
-          return { coding, bytes, etag: `"${hash}-${coding}"` };
+          return { coding, bytes, etag: `"${tag}-${coding}"` };
         }),
       );
       const worthIt = encoded.filter(({ bytes }) => bytes.length < plain.length);
-      return { ...entry, variants: [...worthIt, { coding: undefined, bytes: plain, etag: `"${hash}"` }] };
+      return { ...entry, variants: [...worthIt, { coding: undefined, bytes: plain, etag: `"${tag}"` }] };
     }),
   );
   return new Map(files.map((file) => [file.name, file]));

@@ -4,12 +4,13 @@
  */
 import { createError } from '../../errors/index.ts';
 import { root } from '../agfs/status.ts';
+import { hasCopy } from '../http/conditional.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import { sendBytes, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { BuiltPage } from './built-page.ts';
-import { accepts, hasCopy } from './negotiation.ts';
+import { accepts } from './negotiation.ts';
 import { policyOf } from './policies.ts';
 
 /** A year: names of files that may be kept change with their content. */

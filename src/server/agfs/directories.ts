@@ -1,11 +1,10 @@
 /** Directories, under the names the original has for them: two for listing, two for making. */
-import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError } from '../../errors/index.ts';
-
 import { type FileInfo, joinPath } from '../../fs/index.ts';
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { type Principal, RIGHTS } from '../auth/index.ts';
+import { withParts, writePiece } from '../egress/index.ts';
 import { json, message } from '../http/answers.ts';
 import { headersFor } from '../http/headers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
@@ -133,26 +132,8 @@ async function sendAll(exchange: Exchange, directory: string): Promise<void> {
 
 /** Sends a part, which is charged for until it has been taken. @throws MEMORY_LIMIT */
 async function sendPart({ res, server }: Exchange, text: string): Promise<void> {
-  const { held } = server.limits;
   const part = Buffer.from(text);
-  held.hold(part);
-  try {
-    if (!res.write(part)) await drained(res);
-  } finally {
-    held.release(part);
-  }
-}
-
-/** Waits until what was written has been taken, or the connection is gone. */
-function drained(res: ServerResponse): Promise<void> | undefined {
-  if (res.destroyed) return undefined;
-  return new Promise((resolve) => {
-    const done = () => {
-      res.off('drain', done).off('close', done);
-      resolve();
-    };
-    res.on('drain', done).on('close', done);
-  });
+  await withParts([part], server.limits.held, () => writePiece(res, part));
 }
 
 /** Names are news too: of what is not theirs, callers see only the directories that lead to what is. */

@@ -19,7 +19,7 @@ export interface ProducerIdRule {
   readonly text: string;
 }
 
-const VISIBLE_ASCII: ProducerIdRule = {
+export const PRODUCER_ID: ProducerIdRule = {
   pattern: /^[\x21-\x7e]{1,128}$/,
   text: '1 to 128 visible ASCII characters, without spaces',
 };
@@ -29,7 +29,7 @@ const VISIBLE_ASCII: ProducerIdRule = {
  *
  * @throws PRODUCER_HEADERS
  */
-export function appendIdOf(headers: IncomingHttpHeaders, idRule = VISIBLE_ASCII): AppendId | undefined {
+export function appendIdOf(headers: IncomingHttpHeaders, idRule = PRODUCER_ID): AppendId | undefined {
   const id = headers[REQUEST_HEADERS.producerId];
   const epoch = headers[REQUEST_HEADERS.producerEpoch];
   const seq = headers[REQUEST_HEADERS.producerSeq];

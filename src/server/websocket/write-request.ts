@@ -5,6 +5,7 @@ import { ATOMIC } from '../../protocol/index.ts';
 import { endStatusOf } from '../agfs/parameters.ts';
 import { settingsOfWrite } from '../agfs/stream-settings.ts';
 import type { Query } from '../http/query.ts';
+import { PRODUCER_ID } from '../ingest/producer-headers.ts';
 
 export interface WriteRequest {
   readonly path: string;
@@ -23,8 +24,6 @@ export interface WriteRequest {
   /** The number of the first message. */
   readonly seq: number;
 }
-
-const PRODUCER_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** @throws INVALID_PARAMETER */
 export function writeRequestOf(query: Query): WriteRequest {
@@ -56,7 +55,7 @@ function producerOf(query: Query): WriteRequest['producer'] {
   if (id === undefined && epoch === undefined) return undefined;
   if (id === undefined) throw invalid('epoch', 'needs producer');
   if (epoch === undefined) throw invalid('producer', 'needs epoch, a whole number from 0');
-  if (!PRODUCER_ID.test(id)) throw invalid('producer', 'must be 1 to 128 visible ASCII characters, without spaces');
+  if (!PRODUCER_ID.pattern.test(id)) throw invalid('producer', `must be ${PRODUCER_ID.text}`);
   return { id, epoch };
 }
 

@@ -17,19 +17,6 @@ const MAX_LIMIT = 10_000;
 /** Entries that are looked up and written in one turn. */
 const TURN_ENTRIES = 1000;
 
-const LIST_PARAMETERS = [
-  optional('path', 'string', 'Absolute path of the directory.', '/'),
-  optional(
-    'limit',
-    'integer',
-    `At most so many entries, 1 to ${MAX_LIMIT}; \`next\` is there where more follow. Default: all, or ${DEFAULT_LIMIT} with \`after\`.`,
-    undefined,
-    { min: 1, max: MAX_LIMIT },
-  ),
-  optional('after', 'string', 'Only what comes behind the entry of this name: the `next` of the answer before.'),
-];
-const MAKE_PARAMETERS = [PATH, optional('mode', 'mode', 'Permission bits, octal or decimal.', '755')];
-
 export const listDirectory: Route = {
   method: 'GET',
   pattern: '/api/v1/directories',
@@ -37,19 +24,24 @@ export const listDirectory: Route = {
   permission: 'token',
   answers: [json(200, 'FileList', 'What is in it, by name.')],
   navigable: true,
-  parameters: LIST_PARAMETERS,
+  parameters: [
+    optional('path', 'string', 'Absolute path of the directory.', '/'),
+    optional(
+      'limit',
+      'integer',
+      `At most so many entries, 1 to ${MAX_LIMIT}; \`next\` is there where more follow. Default: all, or ${DEFAULT_LIMIT} with \`after\`.`,
+      undefined,
+      { min: 1, max: MAX_LIMIT },
+    ),
+    optional('after', 'string', 'Only what comes behind the entry of this name: the `next` of the answer before.'),
+  ],
   handle: list,
 };
 
 export const listAlias: Route = {
-  method: 'GET',
+  ...listDirectory,
   pattern: '/api/v1/list',
   summary: 'The same as GET /directories.',
-  permission: 'token',
-  answers: [json(200, 'FileList', 'What is in it, by name.')],
-  navigable: true,
-  parameters: LIST_PARAMETERS,
-  handle: list,
 };
 
 export const makeDirectory: Route = {
@@ -59,19 +51,14 @@ export const makeDirectory: Route = {
   permission: 'write',
   answers: [message(201, 'directory created')],
   errors: ['STREAM_NO_DIRECTORIES', 'DIRECTORY_EXISTS', 'FILE_EXISTS', 'STORAGE_FULL'],
-  parameters: MAKE_PARAMETERS,
+  parameters: [PATH, optional('mode', 'mode', 'Permission bits, octal or decimal.', '755')],
   handle: make,
 };
 
 export const makeAlias: Route = {
-  method: 'POST',
+  ...makeDirectory,
   pattern: '/api/v1/mkdir',
   summary: 'The same as POST /directories.',
-  permission: 'write',
-  answers: [message(201, 'directory created')],
-  errors: ['STREAM_NO_DIRECTORIES', 'DIRECTORY_EXISTS', 'FILE_EXISTS', 'STORAGE_FULL'],
-  parameters: MAKE_PARAMETERS,
-  handle: make,
 };
 
 async function list(exchange: Exchange): Promise<void> {

@@ -1,5 +1,5 @@
 /** Creating and removing files. */
-import { CREATION_ERRORS, DISK_ERRORS, message } from '../http/answers.ts';
+import { CREATION_ERRORS, message } from '../http/answers.ts';
 import { sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
@@ -21,31 +21,21 @@ export const createFile: Route = {
   },
 };
 
-const REMOVE_PARAMETERS = [
-  PATH,
-  optional('recursive', 'boolean', 'Remove a directory with all that is in it.', 'false'),
-] as const;
-
 export const removeFile: Route = {
   method: 'DELETE',
   pattern: '/api/v1/files',
   summary: 'Removes a file or directory. A stream ends first: its readers get what is left, then the end.',
   permission: 'admin',
   answers: [message(200, 'deleted')],
-  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED', ...DISK_ERRORS],
-  parameters: REMOVE_PARAMETERS,
+  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED'],
+  parameters: [PATH, optional('recursive', 'boolean', 'Remove a directory with all that is in it.', 'false')],
   handle: remove,
 };
 
 export const removeDirectory: Route = {
-  method: 'DELETE',
+  ...removeFile,
   pattern: '/api/v1/directories',
   summary: 'The same as DELETE /files.',
-  permission: 'admin',
-  answers: [message(200, 'deleted')],
-  errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED', ...DISK_ERRORS],
-  parameters: REMOVE_PARAMETERS,
-  handle: remove,
 };
 
 async function remove(exchange: Exchange): Promise<void> {

@@ -146,7 +146,7 @@ export const seekHandle: Route = {
   summary: "Moves the position of a handle. Positions are the stream's absolute offsets.",
   permission: 'any handle',
   answers: [json(200, 'Position', 'Where it is now.')],
-  errors: ['NEGATIVE_OFFSET', 'INVALID_WHENCE', 'PARAMETER_REQUIRED', ...START_ERRORS],
+  errors: ['NEGATIVE_OFFSET', 'INVALID_WHENCE', ...START_ERRORS],
   parameters: [
     HANDLE_ID,
     { name: 'offset', in: 'query', type: 'integer', required: true, description: 'Where to, counted from `whence`.' },
@@ -196,7 +196,7 @@ export const truncateHandle: Route = {
   summary: 'Cuts or extends the open file. On a stream it does nothing.',
   permission: 'write handle',
   answers: [message(200, 'truncated')],
-  errors: ['HANDLE_READ_ONLY', 'PARAMETER_REQUIRED', 'FILE_TOO_LARGE', 'STORAGE_FULL'],
+  errors: ['HANDLE_READ_ONLY', 'FILE_TOO_LARGE', 'STORAGE_FULL'],
   parameters: [
     HANDLE_ID,
     { name: 'size', in: 'query', type: 'integer', required: true, min: 0, description: 'The new length in bytes.' },

@@ -30,7 +30,6 @@ export const mount: Route = {
   answers: [message(200, 'plugin mounted')],
   errors: [
     'MOUNT_EXISTS',
-    'MOUNT_BUSY',
     'MOUNT_LIMIT',
     'UNKNOWN_FSTYPE',
     'PLUGIN_INVALID',
@@ -38,7 +37,6 @@ export const mount: Route = {
     'CONFIG_INVALID',
     'DISK_FORMAT',
     'DISK_LOCKED',
-    'DISK_FAILED',
   ],
   parameters: [
     field('fstype', 'string', true, 'Name of the plugin, such as `streamfs`.'),
@@ -62,7 +60,7 @@ export const unmount: Route = {
   summary: 'Takes a mount away: its streams end, its handles are closed.',
   permission: 'admin somewhere',
   answers: [message(200, 'plugin unmounted')],
-  errors: ['MOUNT_NOT_FOUND', 'MOUNT_BUSY'],
+  errors: ['MOUNT_NOT_FOUND'],
   parameters: [field('path', 'string', true, 'Where it is mounted.')],
   async handle(exchange) {
     const { server } = exchange;

@@ -3,7 +3,7 @@
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, StreamSettings, WriteOptions } from '../../fs/index.ts';
 import { ATOMIC, HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
-import { APPEND_ERRORS, DISK_ERRORS, message, PRODUCER_ERRORS } from '../http/answers.ts';
+import { APPEND_ERRORS, message, PRODUCER_ERRORS, type RouteAnswer } from '../http/answers.ts';
 import { ANSWER_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
 import { sendMessage } from '../http/respond.ts';
@@ -21,6 +21,12 @@ const WRITTEN = [
   HEADERS.producerEpoch,
   HEADERS.producerSeq,
 ] as const;
+
+const ANSWERS: readonly RouteAnswer[] = [
+  message(200, 'Written N bytes', WRITTEN),
+  { status: 204, description: 'An append of a producer that was applied before.', headers: WRITTEN },
+];
+const ERRORS = [...APPEND_ERRORS, ...PRODUCER_ERRORS];
 
 const ATOMIC_OF_WRITER =
   '`lines`: lines of several writers of a stream never mix; one that is left unfinished is completed with a newline. ' +
@@ -48,11 +54,8 @@ export const writeFile: Route = {
   pattern: '/api/v1/files',
   summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
   permission: 'write',
-  answers: [
-    message(200, 'Written N bytes', WRITTEN),
-    { status: 204, description: 'An append of a producer that was applied before.', headers: WRITTEN },
-  ],
-  errors: [...APPEND_ERRORS, ...PRODUCER_ERRORS],
+  answers: ANSWERS,
+  errors: ERRORS,
   link: 'write',
   body: 'content',
   parameters: [...PARAMETERS, ...LINK],
@@ -64,11 +67,8 @@ export const write: Route = {
   pattern: '/api/v1/write',
   summary: `As PUT /files; with the type ${JSON_MEDIA_TYPE} the bytes to write are the text in \`data\`.`,
   permission: 'write',
-  answers: [
-    message(200, 'Written N bytes', WRITTEN),
-    { status: 204, description: 'An append of a producer that was applied before.', headers: WRITTEN },
-  ],
-  errors: [...APPEND_ERRORS, ...PRODUCER_ERRORS],
+  answers: ANSWERS,
+  errors: ERRORS,
   parameters: [
     ...PARAMETERS,
     field('data', 'string', false, 'The text to write, as UTF-8. Only where the body is JSON.'),
@@ -83,7 +83,6 @@ export const end: Route = {
   summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
   permission: 'admin',
   answers: [message(200, 'ended')],
-  errors: DISK_ERRORS,
   parameters: [PATH, END_STATUS],
   insteadOfBody: 'write it first, or with end=true in one go: PUT /api/v1/files?path=…&end=true',
   async handle(exchange) {

@@ -102,7 +102,6 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Ro
           'PARAMETER_REQUIRED',
           'STREAM_READER_LIMIT',
           'READER_LIMIT',
-          'STREAM_GONE',
         ],
         link: 'read',
         navigable: true,

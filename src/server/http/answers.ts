@@ -66,11 +66,7 @@ export const PLACE: readonly HeaderName[] = [HEADERS.streamOffset, HEADERS.strea
 
 // What may be refused, for each kind of thing that a route does. What any request may be refused for is added to it.
 
-/** Of streams that are kept on disk. */
-export const DISK_ERRORS: readonly ErrorCode[] = ['DISK_FULL', 'DISK_FAILED', 'DISK_BEHIND'];
-
 export const CREATION_ERRORS: readonly ErrorCode[] = [
-  ...DISK_ERRORS,
   ...(['STREAM_LIMIT', 'STREAM_SETTINGS_DIFFER', 'SETTINGS_NOT_SUPPORTED', 'STREAM_NAME_TAKEN'] as const),
   ...([
     'FILE_EXISTS',

@@ -13,6 +13,7 @@ import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { type LastEventId, lastEventIdOf, restarted, resumed } from './last-event-id.ts';
 import { LINK, optional, PATH } from './parameters.ts';
 import {
+  contentOffsetOf,
   JOIN,
   joinOf,
   navigationOptions,
@@ -131,10 +132,12 @@ async function openRead(exchange: Exchange, encoding: Encoding, more: OpenStream
   const asked = { ...optionsOf(query, encoding, caller), join: joinOf(query, encoding), ...more };
   const lastEventId = encoding.mediaType === EVENT_STREAM_MEDIA_TYPE ? lastEventIdOf(req) : undefined;
   const options = lastEventId === undefined ? asked : resumed(asked, lastEventId);
-  const { start } = options;
-  const contentOffset = start !== undefined && 'offset' in start ? start.offset : 0;
   try {
-    return { source: await mounts.openStream(path, options), lastEventId, facts: { contentOffset } };
+    return {
+      source: await mounts.openStream(path, options),
+      lastEventId,
+      facts: { contentOffset: contentOffsetOf(options) },
+    };
   } catch (error) {
     const recreatedFrom = lastEventId?.generation;
     if (recreatedFrom === undefined || !isStreamFSError(error, 'STREAM_RECREATED')) throw error;

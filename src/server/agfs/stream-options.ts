@@ -130,6 +130,11 @@ export function snapshotOptions(query: Query): OpenStreamOptions {
   return { start, generation };
 }
 
+/** Where a content that is no stream begins in its file. */
+export function contentOffsetOf({ start }: OpenStreamOptions): number {
+  return start !== undefined && 'offset' in start ? start.offset : 0;
+}
+
 function readerStart(query: Query): ReaderStart | undefined {
   const given = (['from', 'offset', 'last', 'last_lines'] as const).filter((name) => query.has(name));
   if (given.length > 1) {

@@ -14,15 +14,16 @@ const NO_USER: ConnectionUser = {
   check: () => undefined,
 };
 
-export async function sendContent(content: AsyncIterable<Uint8Array>, one: WebSocketRead): Promise<void> {
+/** @param from the offset that the content begins at in its file */
+export async function sendContent(content: AsyncIterable<Uint8Array>, from: number, one: WebSocketRead): Promise<void> {
   const { exchange, offer, sending, leave } = one;
   const { limits, logger } = exchange.server;
   const { socket } = offer;
-  open(one, 0, undefined, OCTET_STREAM);
+  open(one, from, undefined, OCTET_STREAM);
   const connection = new WebSocketConnection(socket, NO_USER, { limits, maxMessageBytes: 0, refusal: READS_ONLY });
   connection.begin(offer.rest);
   try {
-    for await (const { bytes, payload } of encodedContent(content, sending.encoding, sending)) {
+    for await (const { bytes, payload } of encodedContent(content, sending.encoding, sending, from)) {
       if (!connection.isOpen || socket.destroyed) return;
       await writePiece(socket, messageFrame(bytes, payload));
     }

@@ -2,7 +2,7 @@
 import { isStreamFSError } from '../../errors/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
 import { WEBSOCKET_SUBPROTOCOLS } from '../../protocol/index.ts';
-import { sendingOf, streamOptions } from '../agfs/stream-options.ts';
+import { contentOffsetOf, sendingOf, streamOptions } from '../agfs/stream-options.ts';
 import { firstOffset, type LiveSource, type Sink, startLive } from '../egress/index.ts';
 import { frameEncoding } from '../encoding/index.ts';
 import type { Exchange, UpgradeOffer } from '../http/route.ts';
@@ -33,7 +33,7 @@ export async function read(exchange: Exchange, offer: UpgradeOffer, handshake: H
   exchange.isLive = true;
   const one: WebSocketRead = { exchange, offer, handshake, sending, leave };
   if (source.kind === 'live') follow(source, one);
-  else await sendContent(source.content, one);
+  else await sendContent(source.content, contentOffsetOf(options), one);
 }
 
 function follow({ reader, type }: LiveSource, one: WebSocketRead): void {

@@ -138,6 +138,14 @@ describe('contract 101: reading over WebSocket', () => {
       { type: 'caught-up', offset: 9 },
       { type: 'end', reason: 'ended', offset: 9, skipped: 0 },
     ]);
+    const rest = await connectTo(server.port, 'path=/mem/a&offset=7');
+    await rest.closed;
+    expect(rest.messages).toEqual([
+      { type: 'open', offset: 7, content_type: 'application/octet-stream' },
+      'it',
+      { type: 'caught-up', offset: 9 },
+      { type: 'end', reason: 'ended', offset: 9, skipped: 0 },
+    ]);
     const zeros = await connectTo(server.port, 'path=/dev/zero');
     await zeros.until(1024 * KiB);
     zeros.ws.close(1000);

@@ -1,21 +1,14 @@
 /** The form of a read in `streamfs.v1`: bytes as they are, and control records as JSON texts between them. */
-import { OCTET_STREAM } from '../../protocol/index.ts';
-import type { Encoding } from '../encoding/index.ts';
+import { type Encoding, rawEncoding } from '../encoding/index.ts';
 import { recordText } from './outgoing.ts';
 
 export const recordEncoding: Encoding = {
+  ...rawEncoding,
   name: 'websocket',
-  mediaType: OCTET_STREAM,
-  maxRunBytes: Number.POSITIVE_INFINITY,
-  maxHeadBytes: 0,
-  writeHead: () => 0,
-  tail: Buffer.alloc(0),
-  body: undefined,
   control: {
     gap: ({ from, to, chunks }) => recordText({ type: 'gap', from, to, chunks }),
     caughtUp: (offset) => recordText({ type: 'caught-up', offset }),
     heartbeat: (offset, { endOffset }) => recordText({ type: 'heartbeat', offset, end: endOffset }),
     end: (reason, offset, _stream, status, skipped = 0) => recordText({ type: 'end', reason, offset, skipped, status }),
   },
-  payload: { data: 'binary', control: 'text' },
 };

@@ -93,9 +93,9 @@ export const stats: Route = {
       handles: handles.size,
       connections: connections.size,
       totals: totalsOf(mounts.totals()),
-      disks: mounts.disks().map(({ disk, path }) => ({
-        ...{ path, state: disk.state, bytes: disk.journalBytes + disk.segmentBytes, backlog: disk.backlog },
-      })),
+      disks: mounts.disks().map(({ disk: { state, journalBytes, segmentBytes, backlog }, path }) => {
+        return { path, state, bytes: journalBytes + segmentBytes, backlog };
+      }),
       process: metrics.process.summary(),
       limits: Object.fromEntries(counters.entries()),
     };

@@ -43,8 +43,8 @@ export function describeServer(
   metrics.before(() => {
     disks = mounts.disks();
   });
-  const ofDisk = (value: (disk: DiskTotals) => number) => (): Sample[] =>
-    disks.map(({ disk, path }) => ({ labels: { mount: path }, value: value(disk) }));
+  const ofDisk = (key: Exclude<keyof DiskTotals, 'state'>) => (): Sample[] =>
+    disks.map(({ disk, path }) => ({ labels: { mount: path }, value: disk[key] }));
   metrics.gauge('streamfs_disk_bytes', 'What the log of a mount takes on disk, by kind of file.', () =>
     disks.flatMap(({ disk, path }) => [
       { labels: { mount: path, kind: 'journal' }, value: disk.journalBytes },
@@ -54,7 +54,7 @@ export function describeServer(
   metrics.gauge(
     'streamfs_disk_backlog_bytes',
     'Bytes that were appended and are not written to disk yet.',
-    ofDisk(({ backlog }) => backlog),
+    ofDisk('backlog'),
   );
   metrics.gauge(
     'streamfs_disk_state',
@@ -64,41 +64,25 @@ export function describeServer(
         DISK_STATES.map((state) => ({ labels: { mount: path, state }, value: disk.state === state ? 1 : 0 })),
       ),
   );
-  metrics.gauge(
-    'streamfs_disk_open_files',
-    'Files of the log that are open.',
-    ofDisk(({ openFiles }) => openFiles),
-  );
+  metrics.gauge('streamfs_disk_open_files', 'Files of the log that are open.', ofDisk('openFiles'));
   metrics.counter(
     'streamfs_disk_written_bytes_total',
     'Bytes written to journals and segments.',
-    ofDisk(({ writtenBytes }) => writtenBytes),
+    ofDisk('writtenBytes'),
   );
   metrics.counter(
     'streamfs_disk_syncs_total',
     'How often written bytes were made sure to be on the disk.',
-    ofDisk(({ syncs }) => syncs),
+    ofDisk('syncs'),
   );
-  metrics.counter(
-    'streamfs_disk_sync_seconds_total',
-    'How long that took in all.',
-    ofDisk(({ syncSeconds }) => syncSeconds),
-  );
+  metrics.counter('streamfs_disk_sync_seconds_total', 'How long that took in all.', ofDisk('syncSeconds'));
   metrics.gauge(
     'streamfs_disk_recovery_seconds',
     'How long the log took to be read when it was opened.',
-    ofDisk(({ recoverySeconds }) => recoverySeconds),
+    ofDisk('recoverySeconds'),
   );
-  metrics.gauge(
-    'streamfs_disk_recovered_streams',
-    'Streams that were found then.',
-    ofDisk(({ recoveredStreams }) => recoveredStreams),
-  );
-  metrics.gauge(
-    'streamfs_disk_damages',
-    'Places in the log that were found damaged then.',
-    ofDisk(({ damages }) => damages),
-  );
+  metrics.gauge('streamfs_disk_recovered_streams', 'Streams that were found then.', ofDisk('recoveredStreams'));
+  metrics.gauge('streamfs_disk_damages', 'Places in the log that were found damaged then.', ofDisk('damages'));
 
   // ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
   metrics.gauge('streamfs_live_reads', 'Live reads that are being answered.', () => reads.count);

@@ -50,9 +50,9 @@ export async function sendSource(
 ): Promise<void> {
   if (source.kind === 'live') {
     const { reader, type } = source;
-    const headers = readerHeaders(source, options.encoding, req.httpVersionMinor >= 1);
-    const beginning = { reader, encoding: encodingFor(options.encoding, type), recreatedFrom };
-    sendReader(req, res, beginning, headers, options, onOver);
+    const encoding = encodingFor(options.encoding, type);
+    const headers = readerHeaders(source, encoding, req.httpVersionMinor >= 1);
+    sendReader(req, res, { reader, encoding, recreatedFrom }, headers, options, onOver);
     return;
   }
   try {
@@ -85,8 +85,7 @@ export function sendReader(
   startLive(socket, beginning, req.httpVersionMinor >= 1 ? chunkedTransfer : closeTransfer, options, onOver);
 }
 
-function readerHeaders({ reader, type }: LiveSource, asked: Encoding, chunked: boolean): OutgoingHttpHeaders {
-  const encoding = encodingFor(asked, type);
+function readerHeaders({ reader, type }: LiveSource, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
   return {
     ...liveHeaders(encoding, chunked, type),
     [HEADERS.streamOffset]: firstOffset(reader, encoding),
@@ -102,7 +101,7 @@ export function sourceHeaders(
   chunked: boolean,
   { contentOffset }: ReadFacts = {},
 ): OutgoingHttpHeaders {
-  if (source.kind === 'live') return readerHeaders(source, encoding, chunked);
+  if (source.kind === 'live') return readerHeaders(source, encodingFor(encoding, source.type), chunked);
   return contentHeaders(encodingFor(encoding), chunked, contentOffset);
 }
 

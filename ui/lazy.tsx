@@ -1,8 +1,12 @@
 /** A view that is loaded when it is first shown, so that opening the page does not cost it. */
-import type { ComponentType } from 'preact';
+import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-export function lazy<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+/** @param meanwhile what stands there until it has come */
+export function lazy<Props extends object>(
+  load: () => Promise<ComponentType<Props>>,
+  meanwhile: (props: Props) => ComponentChildren = () => null,
+): ComponentType<Props> {
   let loaded: ComponentType<Props> | undefined;
   return function Lazy(props: Props) {
     const [View, setView] = useState<ComponentType<Props> | undefined>(() => loaded);
@@ -18,7 +22,7 @@ export function lazy<Props extends object>(load: () => Promise<ComponentType<Pro
       );
     }, []);
     if (View !== undefined) return <View {...props} />;
-    if (!hasFailed) return null;
+    if (!hasFailed) return <>{meanwhile(props)}</>;
     return (
       <p class="error" role="alert">
         A part of the page could not be loaded. The server may be gone, or have another version by now.{' '}

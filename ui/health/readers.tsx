@@ -1,10 +1,10 @@
 /** Who reads: who is slow, who has lost what, and how to get rid of one. */
 import { useState } from 'preact/hooks';
+import { Failure } from '../failure.tsx';
 import { problemOf } from '../feed/poller.ts';
 import type { ReaderRow, ServerFeed } from '../feed/server-feed.ts';
 import { count, counted } from '../format.ts';
 import { streamHash } from '../hash.ts';
-import { printable } from '../printable.ts';
 import type { PageClient } from '../session/page-client.ts';
 import type { Sort } from '../table/sort.ts';
 import { sorted } from '../table/sort.ts';
@@ -63,11 +63,7 @@ export function Readers({ client, feed }: { client: PageClient; feed: ServerFeed
         {counted(stalled, 'reader takes', 'readers take')} nothing · {counted(lost, 'has', 'have')} lost something
         {rows.length < total ? ` · the oldest ${count(rows.length)} are shown` : ''}
       </p>
-      {error === undefined ? null : (
-        <p class="error" role="alert">
-          {printable(error)}
-        </p>
-      )}
+      <Failure error={error} />
       <Table
         label="Readers"
         columns={columns}

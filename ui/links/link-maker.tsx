@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { isClientError } from '../../src/client/index.ts';
 import { Copyable } from '../dialog/copyable.tsx';
 import { useAction } from '../dialog/use-action.ts';
+import { Failure } from '../failure.tsx';
 import { streamHash } from '../hash.ts';
 import type { PageClient } from '../session/page-client.ts';
 import { contentAddress } from '../streams/commands.ts';
@@ -50,11 +51,7 @@ export function LinkMaker({ client, path }: { client: PageClient; path: string }
           </select>
         </label>
       </div>
-      {action.error === undefined ? null : (
-        <p class="error" role="alert">
-          {action.error}
-        </p>
-      )}
+      <Failure error={action.error} />
       <div class="buttons">
         <button type="submit" class="primary" disabled={action.isBusy}>
           Make a link

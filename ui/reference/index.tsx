@@ -1,6 +1,7 @@
 /** The API, from the document that the server makes of its own tables. */
 import { useEffect, useState } from 'preact/hooks';
 import './reference.css';
+import { Failure } from '../failure.tsx';
 import { problemOf } from '../feed/poller.ts';
 import { count } from '../format.ts';
 import type { PageClient } from '../session/page-client.ts';
@@ -41,11 +42,7 @@ export function ReferenceView({ client }: { client: PageClient }) {
           OpenAPI document
         </a>
       </div>
-      {error === undefined ? null : (
-        <p class="error" role="alert">
-          {error}
-        </p>
-      )}
+      <Failure error={error} />
       {shown.map((operation) => (
         <Described key={`${operation.method} ${operation.path}`} operation={operation} />
       ))}

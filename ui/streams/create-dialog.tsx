@@ -5,6 +5,7 @@ import { ATOMIC, LAG_POLICIES, LISTED_CONTENT_TYPES, READER_BLOCK } from '../../
 import { parseDuration, parseSize } from '../../src/units/index.ts';
 import { Dialog } from '../dialog/dialog.tsx';
 import { useAction } from '../dialog/use-action.ts';
+import { Failure } from '../failure.tsx';
 import type { PageClient } from '../session/page-client.ts';
 
 export interface CreateDialogProps {
@@ -55,11 +56,7 @@ export function CreateDialog({ client, mounts, onClose, onCreated }: CreateDialo
           </div>
           <p class="muted">What is left empty is as the mount says.</p>
         </details>
-        {action.error === undefined ? null : (
-          <p class="error" role="alert">
-            {action.error}
-          </p>
-        )}
+        <Failure error={action.error} />
         <div class="buttons">
           <button type="submit" class="primary" disabled={action.isBusy}>
             Create

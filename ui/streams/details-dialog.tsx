@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { Copyable } from '../dialog/copyable.tsx';
 import { Dialog } from '../dialog/dialog.tsx';
 import { useAction } from '../dialog/use-action.ts';
+import { Failure } from '../failure.tsx';
 import type { StreamRow } from '../feed/stream-row.ts';
 import { count, counted, size } from '../format.ts';
 import { LinkMaker } from '../links/link-maker.tsx';
@@ -177,14 +178,5 @@ function Remove({ client, row, onDone, onKeep }: RemoveProps) {
         </button>
       </div>
     </div>
-  );
-}
-
-function Failure({ error }: { error: string | undefined }) {
-  if (error === undefined) return null;
-  return (
-    <p class="error" role="alert">
-      {printable(error)}
-    </p>
   );
 }

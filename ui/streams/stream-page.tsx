@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { Dialog } from '../dialog/dialog.tsx';
 import { useAction } from '../dialog/use-action.ts';
+import { Failure } from '../failure.tsx';
 import { Rates } from '../feed/rates.ts';
 import { type StreamRow, streamRow } from '../feed/stream-row.ts';
 import { printable } from '../printable.ts';
@@ -49,11 +50,7 @@ export function StreamPage({ path, client }: { path: string; client: PageClient 
   );
   return (
     <div class="fill stream-page">
-      {action.error === undefined ? null : (
-        <p class="error" role="alert">
-          {printable(action.error)}
-        </p>
-      )}
+      <Failure error={action.error} />
       <Viewer key={path} path={path} client={client} heading={heading} actions={actions} />
       {row === undefined ? null : (
         <DetailsDialog client={client} row={row} onClose={() => setRow(undefined)} onChanged={() => undefined} />

@@ -1,6 +1,8 @@
 /** What is above every view: the stream, the view, where it begins, and what can be done with the whole of it. */
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
+import { useAction } from '../dialog/use-action.ts';
+import { Failure } from '../failure.tsx';
 import { streamHash } from '../hash.ts';
 import type { PageClient } from '../session/page-client.ts';
 import { Menu } from './menu.tsx';
@@ -28,15 +30,7 @@ const VIEW_NAMES: Record<ViewName, string> = {
 
 export function ViewerHead({ actions, auto, change, client, heading, path, state }: ViewerHeadProps) {
   const [shared, setShared] = useState<string>();
-  const [failure, setFailure] = useState<string>();
-  const attempt = async (work: () => Promise<void>) => {
-    setFailure(undefined);
-    try {
-      await work();
-    } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
-    }
-  };
+  const action = useAction();
   return (
     <header class="stream-bar viewer-head">
       {heading}
@@ -55,23 +49,19 @@ export function ViewerHead({ actions, auto, change, client, heading, path, state
         </select>
         <StartSelect state={state} change={change} />
         <Menu label="More" sign="⋯">
-          <button type="button" onClick={() => attempt(() => download(client, path))}>
+          <button type="button" onClick={() => action.run(() => download(client, path))}>
             Download
           </button>
           <button
             type="button"
-            onClick={() => attempt(async () => setShared(await sharedAddress(client, path, state)))}
+            onClick={() => action.run(async () => setShared(await sharedAddress(client, path, state)))}
           >
             Share
           </button>
           {actions}
         </Menu>
       </div>
-      {failure === undefined ? null : (
-        <p class="error" role="alert">
-          {failure}
-        </p>
-      )}
+      <Failure error={action.error} />
       {shared === undefined ? null : <Shared address={shared} onClose={() => setShared(undefined)} />}
     </header>
   );

@@ -1,9 +1,9 @@
 /** Writes a line or a file into a stream. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import './write.css';
+import { Failure } from '../failure.tsx';
 import { problemOf } from '../feed/poller.ts';
 import { size } from '../format.ts';
-import { printable } from '../printable.ts';
 import type { PageClient } from '../session/page-client.ts';
 import { upload } from './upload.ts';
 
@@ -124,10 +124,6 @@ function Progress({ state, onCancel }: { state: State; onCancel: () => void }) {
     case 'cancelled':
       return <p role="status">Cancelled: {size(state.written)} had been written, and stay.</p>;
     case 'failed':
-      return (
-        <p class="error" role="alert">
-          {printable(state.message)}
-        </p>
-      );
+      return <Failure error={state.message} />;
   }
 }

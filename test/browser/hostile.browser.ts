@@ -85,6 +85,14 @@ describe.runIf(hasBrowser)('what is hostile', () => {
     for (const reading of readings) await reading.body?.cancel();
   });
 
+  it('contract 103: is shown as text where the server refuses it, in the order in which it stands', async () => {
+    const at = await server();
+    const page = await openPage(at, { at: '#/s/streamfs/none\u202ereversed', expected: [REFUSED] });
+    const reading = page.getByTestId('reading');
+    await expect.poll(() => reading.textContent()).toMatch(/none.*reversed/);
+    expect(await reading.textContent()).not.toContain('\u202e');
+  });
+
   it('contract 103: in an address of the page is taken for text as well', async () => {
     const at = await server();
     const page = await openPage(at, { expected: [REFUSED] });

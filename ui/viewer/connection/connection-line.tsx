@@ -1,5 +1,6 @@
 /** What the reading is doing, always in sight. Changes of its state are told to screen readers; the numbers are not. */
 import type { Signal } from '@preact/signals';
+import { printable } from '../../printable.ts';
 import { bytesText, countText } from '../format.ts';
 import { type ReadingFacts, textOfReading } from './reading.ts';
 
@@ -12,7 +13,7 @@ export function ConnectionLine({ reading }: { reading: Signal<Signal<ReadingFact
     <div class={`reading ${tone}`} data-testid="reading" data-phase={facts.phase.kind}>
       <span class="dot" aria-hidden="true" />
       <strong role="status">{state}</strong>
-      {detail === '' ? null : <span class="reading-detail">{detail}</span>}
+      {detail === '' ? null : <span class="reading-detail">{printable(detail)}</span>}
       {offset === undefined ? null : <span class="reading-number">offset {countText(offset)}</span>}
       {lag === undefined || lag === 0 ? null : (
         <span class="reading-number" data-testid="lag" title="What the stream has and this page has not received yet">

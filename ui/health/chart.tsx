@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { History } from '../feed/history.ts';
+import { clock } from '../format.ts';
 import { theme } from '../theme.ts';
 
 const HEIGHT = 96;
@@ -107,5 +108,5 @@ function optionsFor(
 }
 
 function timeOf(seconds: number): string {
-  return new Date(seconds * MS_PER_S).toTimeString().slice(0, 8).replace(/:00$/, '');
+  return clock(seconds * MS_PER_S).replace(/:00$/, '');
 }

@@ -1,7 +1,7 @@
 /** What the reading is doing, always in sight. Changes of its state are told to screen readers; the numbers are not. */
 import type { Signal } from '@preact/signals';
+import { count, size } from '../../format.ts';
 import { printable } from '../../printable.ts';
-import { bytesText, countText } from '../format.ts';
 import { type ReadingFacts, textOfReading } from './reading.ts';
 
 export function ConnectionLine({ reading }: { reading: Signal<Signal<ReadingFacts> | undefined> }) {
@@ -14,10 +14,10 @@ export function ConnectionLine({ reading }: { reading: Signal<Signal<ReadingFact
       <span class="dot" aria-hidden="true" />
       <strong role="status">{state}</strong>
       {detail === '' ? null : <span class="reading-detail">{printable(detail)}</span>}
-      {offset === undefined ? null : <span class="reading-number">offset {countText(offset)}</span>}
+      {offset === undefined ? null : <span class="reading-number">offset {count(offset)}</span>}
       {lag === undefined || lag === 0 ? null : (
         <span class="reading-number" data-testid="lag" title="What the stream has and this page has not received yet">
-          {bytesText(lag)} behind
+          {size(lag)} behind
         </span>
       )}
     </div>

@@ -1,8 +1,8 @@
 /** A stream as bytes: offset, two digits each, and characters. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { size } from '../../format.ts';
 import { HexRows, hexText } from '../bytes/hex-rows.ts';
 import type { RecordSink } from '../connection/reading-session.ts';
-import { bytesText } from '../format.ts';
 import { type ListContent, VirtualList } from '../list/virtual-list.ts';
 import { gapText } from '../log/row-text.ts';
 import { type Source, useReading } from '../source.ts';
@@ -102,7 +102,7 @@ export function HexView({ source }: { source: Source }) {
           </button>
         )}
       </div>
-      <p class="log-status muted">{bytesText(kept)} kept</p>
+      <p class="log-status muted">{size(kept)} kept</p>
     </>
   );
 }

@@ -3,9 +3,9 @@
  * that a gap or a cut shows, and one that cannot keep up leaves pictures out.
  */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { count, size } from '../../format.ts';
 import { type FoundImage, ImageSplitter } from '../bytes/image-splitter.ts';
 import type { RecordSink } from '../connection/reading-session.ts';
-import { bytesText, countText } from '../format.ts';
 import { type Source, useReading } from '../source.ts';
 import type { ViewState } from '../view-state.ts';
 
@@ -26,7 +26,7 @@ export function ImageView({ change, source }: { source: Source; change: (change:
   const [problem, setProblem] = useState<string>();
   const sink = useMemo<RecordSink & { stop(): void }>(() => {
     const splitter = new ImageSplitter();
-    let count = 0;
+    let found = 0;
     let latest: FoundImage | undefined;
     let address: string | undefined;
     let isDrawing = false;
@@ -46,7 +46,13 @@ export function ImageView({ change, source }: { source: Source; change: (change:
           if (address !== undefined) URL.revokeObjectURL(address);
           address = next;
           setProblem(undefined);
-          setShown({ count, bytes: bytes.length, type, width: loading.naturalWidth, height: loading.naturalHeight });
+          setShown({
+            count: found,
+            bytes: bytes.length,
+            type,
+            width: loading.naturalWidth,
+            height: loading.naturalHeight,
+          });
         } catch {
           URL.revokeObjectURL(next);
           setProblem('A picture could not be decoded.');
@@ -57,9 +63,9 @@ export function ImageView({ change, source }: { source: Source; change: (change:
     return {
       take(record) {
         if (record.type !== 'data') return undefined;
-        for (const found of splitter.push(record.offset, record.data)) {
-          count += 1;
-          latest = found;
+        for (const picture of splitter.push(record.offset, record.data)) {
+          found += 1;
+          latest = picture;
         }
         if (latest !== undefined && !isDrawing) void draw();
         return undefined;
@@ -87,7 +93,7 @@ export function ImageView({ change, source }: { source: Source; change: (change:
       />
       {shown === undefined ? null : (
         <p class="muted">
-          {`picture ${countText(shown.count)} · ${shown.width} × ${shown.height} · ${shown.type.slice(6)} · ${bytesText(shown.bytes)}`}
+          {`picture ${count(shown.count)} · ${shown.width} × ${shown.height} · ${shown.type.slice(6)} · ${size(shown.bytes)}`}
         </p>
       )}
       {problem === undefined || shown !== undefined ? null : (

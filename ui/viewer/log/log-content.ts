@@ -1,5 +1,5 @@
 /** Draws rows of text: what a list of them shows, and how high each is. Text of a stream only ever becomes text. */
-import { bytesText, countText, timeText } from '../format.ts';
+import { count, counted, size } from '../../format.ts';
 import type { ListContent } from '../list/virtual-list.ts';
 import { cssColor, isLight, parseAnsi, type Style, stripAnsi } from '../text/ansi.ts';
 import { type JsonLine, looksLikeJson, prettyJson, textOfJsonLine } from '../text/json-text.ts';
@@ -10,6 +10,7 @@ import type { LineRow } from '../text/rows.ts';
 import { segmentsOf } from '../text/segments.ts';
 import type { ShownRows } from '../text/shown-rows.ts';
 import type { Times } from '../view-state.ts';
+import { timeText } from './received-at.ts';
 import { gapText, noticeText } from './row-text.ts';
 
 /** As in viewer.css. */
@@ -104,7 +105,7 @@ export class LogContent implements ListContent {
     delete element.dataset.row;
     if (at.type === 'hidden') {
       element.className = 'row left-out';
-      element.textContent = `${countText(at.count)} ${at.count === 1 ? 'line' : 'lines'} left out`;
+      element.textContent = `${counted(at.count, 'line')} left out`;
       return;
     }
     const row = this.#store.at(at.number);
@@ -152,7 +153,7 @@ export class LogContent implements ListContent {
     if (row.cutBytes > 0) {
       const more = document.createElement('span');
       more.className = 'cut';
-      more.textContent = ` … ${bytesText(row.cutBytes)} more`;
+      more.textContent = ` … ${size(row.cutBytes)} more`;
       parts.push(more);
     }
     // Most lines are one text: it is put in place of the one before.
@@ -202,7 +203,7 @@ export class LogContent implements ListContent {
     if (this.#laidOut.has(row)) return this.#laidOut.get(row);
     let lines = prettyJson(text);
     if (lines !== undefined && lines.length > MAX_JSON_LINES) {
-      const more = `… ${countText(lines.length - MAX_JSON_LINES)} more lines`;
+      const more = `… ${count(lines.length - MAX_JSON_LINES)} more lines`;
       lines = [...lines.slice(0, MAX_JSON_LINES), { depth: 0, tokens: [{ kind: 'punctuation', text: more }] }];
     }
     if (this.#laidOut.size >= MAX_LAID_OUT) this.#laidOut.delete(this.#laidOut.keys().next().value!);

@@ -2,7 +2,7 @@
  * The list of a log with all that goes on over it: rows that come, searching, filtering, selecting, following. It tells
  * what a bar around it shows; all else stays here, so that lines that come draw nothing but lines.
  */
-import { bytesText, countText } from '../format.ts';
+import { count, counted, size } from '../../format.ts';
 import { VirtualList } from '../list/virtual-list.ts';
 import { Hits } from '../text/hits.ts';
 import type { Splitter } from '../text/line-splitter.ts';
@@ -343,9 +343,8 @@ function isSameSearch(one: Search, other: Search): boolean {
 
 /** What the bar says of the list: how much there is, and what is missing. */
 export function statusText({ droppedLines, lines, lostBytes }: LogStatus, isJson: boolean): string {
-  const name = isJson ? 'value' : 'line';
-  const parts = [`${countText(lines)} ${lines === 1 ? name : `${name}s`}`];
-  if (droppedLines > 0) parts.push(`${countText(droppedLines)} older ones dropped`);
-  if (lostBytes > 0) parts.push(`${bytesText(lostBytes)} lost`);
+  const parts = [counted(lines, isJson ? 'value' : 'line')];
+  if (droppedLines > 0) parts.push(`${count(droppedLines)} older ones dropped`);
+  if (lostBytes > 0) parts.push(`${size(lostBytes)} lost`);
   return parts.join(' · ');
 }

@@ -1,8 +1,8 @@
 /** A stream as lines: the list, what is searched for, and what is done with it. Also for JSON, a value a row. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { counted } from '../../format.ts';
 import { charsetOf } from '../choose-view.ts';
 import type { RecordSink } from '../connection/reading-session.ts';
-import { countText } from '../format.ts';
 import { type Source, useReading } from '../source.ts';
 import { JsonSplitter } from '../text/json-splitter.ts';
 import { LineSplitter } from '../text/line-splitter.ts';
@@ -92,17 +92,13 @@ export function LogView({ change, isJson, onFirstBytes, source, state }: LogView
         <div ref={box} class="list log" data-testid="log" />
         {status.isFollowing ? null : (
           <button type="button" class="pill" data-testid="pill" onClick={() => list.current?.follow()}>
-            {status.newLines > 0
-              ? `${countText(status.newLines)} new ${status.newLines === 1 ? 'line' : 'lines'} `
-              : 'To the end '}
+            {status.newLines > 0 ? `${counted(status.newLines, 'new line')} ` : 'To the end '}
             <span aria-hidden="true">↓</span>
           </button>
         )}
         {status.selectedLines > 0 ? (
           <div class="selection-bar" role="toolbar" aria-label="Selected lines">
-            <span>
-              {countText(status.selectedLines)} {status.selectedLines === 1 ? 'line' : 'lines'}
-            </span>
+            <span>{counted(status.selectedLines, 'line')}</span>
             <button type="button" onClick={() => void copy(list.current?.selectedText() ?? '')}>
               Copy
             </button>

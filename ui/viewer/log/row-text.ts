@@ -1,11 +1,11 @@
 /** Rows as texts: for the screen, and for what is copied. */
-import { bytesText, countText } from '../format.ts';
+import { count, counted, size } from '../../format.ts';
 import { stripAnsi } from '../text/ansi.ts';
 import type { GapRow, Notice, Row } from '../text/rows.ts';
 
 export function gapText({ chunks, from, to }: Pick<GapRow, 'chunks' | 'from' | 'to'>): string {
-  const pieces = chunks > 0 ? `, at least ${countText(chunks)} ${chunks === 1 ? 'chunk' : 'chunks'}` : '';
-  return `${bytesText(to - from)} lost between offsets ${countText(from)} and ${countText(to)}${pieces}`;
+  const pieces = chunks > 0 ? `, at least ${counted(chunks, 'chunk')}` : '';
+  return `${size(to - from)} lost between offsets ${count(from)} and ${count(to)}${pieces}`;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -19,15 +19,15 @@ const REASONS: Readonly<Record<string, string>> = {
 export function noticeText(notice: Notice): string {
   switch (notice.type) {
     case 'starts':
-      return `starts at offset ${countText(notice.offset)}${notice.isGone ? ': what was before is no longer retained' : ''}`;
+      return `starts at offset ${count(notice.offset)}${notice.isGone ? ': what was before is no longer retained' : ''}`;
     case 'reconnected':
-      return `reconnected at offset ${countText(notice.offset)}`;
+      return `reconnected at offset ${count(notice.offset)}`;
     case 'recreated':
-      return `a new stream has this path; the one before was read up to offset ${countText(notice.lastOffset)}`;
+      return `a new stream has this path; the one before was read up to offset ${count(notice.lastOffset)}`;
     case 'ended': {
       const reason = REASONS[notice.reason] ?? `ended: ${notice.reason}`;
       const status = notice.status === undefined ? '' : ` (${notice.status})`;
-      return `${reason}${status} at offset ${countText(notice.offset)}`;
+      return `${reason}${status} at offset ${count(notice.offset)}`;
     }
   }
 }
@@ -35,7 +35,7 @@ export function noticeText(notice: Notice): string {
 export function copiedText(row: Row): string {
   switch (row.kind) {
     case 'line':
-      return stripAnsi(row.text) + (row.cutBytes > 0 ? ` … ${bytesText(row.cutBytes)} more` : '');
+      return stripAnsi(row.text) + (row.cutBytes > 0 ? ` … ${size(row.cutBytes)} more` : '');
     case 'gap':
       return `[${gapText(row)}]`;
     case 'notice':

@@ -1,7 +1,7 @@
 /** The field for searching, with what it means and where one is, and how lines are shown. */
 import type { RefObject } from 'preact';
+import { count } from '../../format.ts';
 import { isNarrow } from '../../narrow.ts';
-import { countText } from '../format.ts';
 import { Menu } from '../menu.tsx';
 import type { Search } from '../text/matcher.ts';
 import { TIMES, type Times, type ViewState } from '../view-state.ts';
@@ -136,7 +136,7 @@ export function SearchBar({ change, input, onNext, onPrevious, state, status }: 
 function hitsText({ hit, hits, isSearching }: LogStatus): string {
   const more = isSearching ? ' …' : '';
   if (hits === 0) return isSearching ? 'searching …' : 'no hits';
-  return hit > 0 ? `${countText(hit)} of ${countText(hits)}${more}` : `${countText(hits)}${more}`;
+  return hit > 0 ? `${count(hit)} of ${count(hits)}${more}` : `${count(hits)}${more}`;
 }
 
 interface ToggleProps {

@@ -1,21 +1,4 @@
-/** Numbers as the viewer shows them. */
-
-const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
-
-/** `1.2 MB`: powers of 1024, as everywhere in StreamFS. */
-export function bytesText(bytes: number): string {
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
-}
-
-export function countText(count: number): string {
-  return count.toLocaleString('en-GB');
-}
+/** Times at which lines were received. */
 
 /** `12:34:56.789` of the clock here or of UTC, or how long ago. */
 export function timeText(at: number, kind: 'local' | 'utc' | 'relative', now: number): string {

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { Failure } from '../failure.tsx';
 import { problemOf } from '../feed/poller.ts';
 import type { ReaderRow, ServerFeed } from '../feed/server-feed.ts';
+import { FilterField } from '../filter/filter-field.tsx';
 import { count, counted } from '../format.ts';
 import { streamHash } from '../hash.ts';
 import type { PageClient } from '../session/page-client.ts';
@@ -49,15 +50,7 @@ export function Readers({ client, feed }: { client: PageClient; feed: ServerFeed
         <h2>
           Readers <span class="muted">{count(total)}</span>
         </h2>
-        <input
-          type="search"
-          data-search=""
-          class="filter"
-          placeholder="Filter   /"
-          aria-label="Filter readers by stream, address or state"
-          value={filter}
-          onInput={(event) => setFilter(event.currentTarget.value)}
-        />
+        <FilterField label="Filter readers by stream, address or state" value={filter} onChange={setFilter} />
       </div>
       <p class="muted summary">
         {counted(stalled, 'reader takes', 'readers take')} nothing · {counted(lost, 'has', 'have')} lost something

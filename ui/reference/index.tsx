@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import './reference.css';
 import { Failure } from '../failure.tsx';
 import { problemOf } from '../feed/poller.ts';
+import { FilterField } from '../filter/filter-field.tsx';
 import { count } from '../format.ts';
 import type { PageClient } from '../session/page-client.ts';
 import { matching, type OpenApi, type Operation, operationsOf } from './operations.ts';
@@ -29,15 +30,7 @@ export function ReferenceView({ client }: { client: PageClient }) {
         <h1>
           API <span class="muted">{operations === undefined ? '' : count(shown.length)}</span>
         </h1>
-        <input
-          type="search"
-          data-search=""
-          class="filter"
-          placeholder="Filter   /"
-          aria-label="Filter the API by words of method, path or meaning"
-          value={filter}
-          onInput={(event) => setFilter(event.currentTarget.value)}
-        />
+        <FilterField label="Filter the API by words of method, path or meaning" value={filter} onChange={setFilter} />
         <a class="button" href={address} download="streamfs-openapi.json">
           OpenAPI document
         </a>

@@ -1,4 +1,5 @@
 /** What the reference shows of the API, from its OpenAPI document. */
+import { hasWords } from '../filter/words.ts';
 
 interface Schema {
   type?: string | string[] | undefined;
@@ -78,11 +79,8 @@ export function operationsOf({ paths, components }: OpenApi): Operation[] {
 
 /** Words that all have to be in the method, path or summary. */
 export function matching(operations: readonly Operation[], text: string): Operation[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return operations.filter(({ method, path, summary }) => {
-    const about = `${method} ${path} ${summary}`.toLowerCase();
-    return words.every((word) => about.includes(word));
-  });
+  const isAsked = hasWords(text);
+  return operations.filter(({ method, path, summary }) => isAsked(`${method} ${path} ${summary}`));
 }
 
 function parameterField({ name, in: place, required = false, description = '', schema = {} }: Parameter): Field {

@@ -5,6 +5,7 @@ import './streams.css';
 import { Copyable } from '../dialog/copyable.tsx';
 import type { StreamRow } from '../feed/stream-row.ts';
 import type { StreamsFeed } from '../feed/streams-feed.ts';
+import { FilterField } from '../filter/filter-field.tsx';
 import { clock, count, counted, rate, size } from '../format.ts';
 import { streamHash } from '../hash.ts';
 import { isNarrow } from '../narrow.ts';
@@ -57,14 +58,10 @@ export function StreamsView({ client, feed }: { client: PageClient; feed: Stream
         <h1>
           Streams <span class="muted">{isFirst ? '' : count(rows.length)}</span>
         </h1>
-        <input
-          type="search"
-          data-search=""
-          class="filter"
-          placeholder="Filter   /"
-          aria-label="Filter streams by words of their path, type or state"
+        <FilterField
+          label="Filter streams by words of their path, type or state"
           value={filter}
-          onInput={(event) => replaceState({ q: event.currentTarget.value || undefined })}
+          onChange={(value) => replaceState({ q: value || undefined })}
         />
         <fieldset class="switch" aria-label="Show as">
           {(['list', 'tree'] as const).map((each) => (

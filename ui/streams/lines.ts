@@ -1,5 +1,6 @@
 /** The list of streams as it is shown: all of them by a column, or as a tree of the directories that their names make. */
 import type { StreamRow } from '../feed/stream-row.ts';
+import { hasWords } from '../filter/words.ts';
 import { type SortKey, sorted } from '../table/sort.ts';
 
 /** A line of the table: a stream, or a directory with what is below it. */
@@ -17,12 +18,9 @@ export interface Order {
 
 /** Words that all have to be in the path, type or state. */
 export function filtered(rows: readonly StreamRow[], text: string): readonly StreamRow[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return rows;
-  return rows.filter(({ path, type, state }) => {
-    const about = `${path}\n${type}\n${state}`.toLowerCase();
-    return words.every((word) => about.includes(word));
-  });
+  if (text.trim() === '') return rows;
+  const isAsked = hasWords(text);
+  return rows.filter(({ path, type, state }) => isAsked(`${path}\n${type}\n${state}`));
 }
 
 export function listLines(rows: readonly StreamRow[], { keyOf, descending }: Order): Line[] {
@@ -72,8 +70,21 @@ function unfold(
 /** What is below a directory, together. */
 function total(path: string, rows: readonly StreamRow[]): StreamRow {
   const sum: StreamRow = {
-    ...{ path, size: 0, retained: 0, memory: 0, readers: 0, lag: 0, lost: 0, incoming: undefined, outgoing: undefined },
-    ...{ writtenAt: 0, type: '', generation: '', state: '', endStatus: undefined, facts: {} },
+    path,
+    size: 0,
+    retained: 0,
+    memory: 0,
+    readers: 0,
+    lag: 0,
+    lost: 0,
+    incoming: undefined,
+    outgoing: undefined,
+    writtenAt: 0,
+    type: '',
+    generation: '',
+    state: '',
+    endStatus: undefined,
+    facts: {},
   };
   for (const row of rows) {
     sum.size += row.size;

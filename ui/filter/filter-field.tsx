@@ -1,0 +1,20 @@
+/** The field above a list that filters it; `/` goes there. */
+export interface FilterFieldProps {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+}
+
+export function FilterField({ label, value, onChange }: FilterFieldProps) {
+  return (
+    <input
+      type="search"
+      data-search=""
+      class="filter"
+      placeholder="Filter   /"
+      aria-label={label}
+      value={value}
+      onInput={(event) => onChange(event.currentTarget.value)}
+    />
+  );
+}

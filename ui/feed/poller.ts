@@ -14,19 +14,19 @@ export interface Problem {
 
 const FORBIDDEN = 403;
 
+const PAUSE_MS = 2000;
+
 export class Poller {
   readonly problem = signal<Problem | undefined>(undefined);
   /** When the newest answer came; undefined before the first. */
   readonly updatedAt = signal<number | undefined>(undefined);
   readonly #ask: (signal: AbortSignal) => Promise<void>;
-  readonly #pauseMs: number;
   #users = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking: AbortController | undefined;
 
-  constructor(ask: (signal: AbortSignal) => Promise<void>, pauseMs: number) {
+  constructor(ask: (signal: AbortSignal) => Promise<void>) {
     this.#ask = ask;
-    this.#pauseMs = pauseMs;
   }
 
   /** To be used as an effect: gives what ends the use. */
@@ -76,7 +76,7 @@ export class Poller {
       this.problem.value = problemOf(error);
     }
     this.#asking = undefined;
-    if (!this.problem.peek()?.isForbidden) this.#timer = setTimeout(() => void this.#go(), this.#pauseMs);
+    if (!this.problem.peek()?.isForbidden) this.#timer = setTimeout(() => void this.#go(), PAUSE_MS);
   }
 }
 

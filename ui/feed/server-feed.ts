@@ -5,8 +5,6 @@ import { EMPTY, extended, type History } from './history.ts';
 import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
 
-const PAUSE_MS = 2000;
-
 /** Readers that are shown; of a crowd that is larger, only the oldest. */
 const MAX_READERS = 5000;
 
@@ -36,7 +34,7 @@ export class ServerFeed {
 
   constructor(api: StreamFSClient) {
     this.#api = api;
-    this.poller = new Poller((signal) => this.#look(signal), PAUSE_MS);
+    this.poller = new Poller((signal) => this.#look(signal));
   }
 
   async #look(signal: AbortSignal): Promise<void> {

@@ -6,8 +6,6 @@ import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
 import { type StreamRow, streamRow } from './stream-row.ts';
 
-const PAUSE_MS = 2000;
-
 /** Lists that are asked for at the same time: the page has few connections. */
 const PARALLEL = 2;
 
@@ -26,7 +24,7 @@ export class StreamsFeed {
 
   constructor(api: StreamFSClient) {
     this.#api = api;
-    this.poller = new Poller((signal) => this.#look(signal), PAUSE_MS);
+    this.poller = new Poller((signal) => this.#look(signal));
   }
 
   async #look(signal: AbortSignal): Promise<void> {

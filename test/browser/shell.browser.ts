@@ -46,7 +46,9 @@ describe.runIf(hasBrowser)('the page', () => {
     await page.getByText('does not know the token').waitFor();
     await page.getByRole('textbox', { name: 'Token' }).fill(TOKEN);
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Streams' }).waitFor();
+    await page.getByRole('heading', { name: /^Streams/ }).waitFor();
+    // What it says to type works here too.
+    await page.getByText('date | curl -T - -H "Authorization: Bearer $STREAMFS_TOKEN" ').waitFor();
     expect(asked.filter((url) => url.includes(TOKEN))).toEqual([]);
     expect(page.url()).not.toContain(TOKEN);
     expect(await page.context().cookies()).toEqual([]);

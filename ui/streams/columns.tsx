@@ -1,4 +1,5 @@
 /** The columns of the list of streams. */
+import { OCTET_STREAM } from '../../src/protocol/index.ts';
 import type { History } from '../feed/history.ts';
 import { age, count, rate, size } from '../format.ts';
 import { streamHash } from '../hash.ts';
@@ -185,5 +186,5 @@ function State({ line: { state, endStatus, directory, readers, incoming } }: { l
 }
 
 function Type({ type }: { type: string }) {
-  return <span class="muted">{type === 'application/octet-stream' ? 'bytes' : printable(type)}</span>;
+  return <span class="muted">{type === OCTET_STREAM ? 'bytes' : printable(type)}</span>;
 }

@@ -1,36 +1,52 @@
 /** Commands for a stream, to be copied into a shell or a page. */
+import { DEFAULT_URL } from '../../src/client/index.ts';
 
 export interface Command {
   label: string;
   text: string;
 }
 
-export interface CommandContext {
-  /** Of the server. */
+export interface ServerContext {
   url: string;
-  /** Its content type; empty for none. */
-  type: string;
   /** The server asks for tokens: commands take one from the environment. */
   needsToken: boolean;
 }
 
-const DEFAULT_URL = 'http://127.0.0.1:8080';
+export interface CommandContext extends ServerContext {
+  /** The content type of the stream; empty for none. */
+  type: string;
+}
 
-export function commandsFor(path: string, { url, type, needsToken }: CommandContext): Command[] {
-  const at = url === DEFAULT_URL ? '' : `--url ${quoted(url)} `;
-  const address = contentAddress(url, path);
-  const header = needsToken ? ' -H "Authorization: Bearer $STREAMFS_TOKEN"' : '';
+export function commandsFor(path: string, context: CommandContext): Command[] {
+  const address = contentAddress(context.url, path);
   const commands = [
-    { label: 'Follow it', text: `streamfs ${at}cat --stream ${quoted(path)}` },
-    { label: 'Follow it with curl', text: `curl -N${header} ${quoted(`${address}&stream=true`)}` },
-    { label: 'Write to it', text: `date | streamfs ${at}write --stream ${quoted(path)}` },
-    { label: 'Write to it with curl', text: `date | curl -T -${header} ${quoted(address)}` },
+    { label: 'Follow it', text: `${streamfs(context)} cat --stream ${quoted(path)}` },
+    { label: 'Follow it with curl', text: `curl -N${header(context)} ${quoted(`${address}&stream=true`)}` },
+    { label: 'Write to it', text: writeCommand('date', path, context) },
+    { label: 'Write to it with curl', text: curlWriteCommand('date', path, context) },
   ];
-  const element = elementFor(type);
-  if (element !== undefined && !needsToken) {
+  const element = elementFor(context.type);
+  if (element !== undefined && !context.needsToken) {
     commands.push({ label: 'Show it in a page', text: element(markup(`${address}&stream=true`)) });
   }
   return commands;
+}
+
+/** Writes what `source` prints. */
+export function writeCommand(source: string, path: string, context: ServerContext): string {
+  return `${source} | ${streamfs(context)} write --stream ${quoted(path)}`;
+}
+
+export function curlWriteCommand(source: string, path: string, context: ServerContext): string {
+  return `${source} | curl -T -${header(context)} ${quoted(contentAddress(context.url, path))}`;
+}
+
+function streamfs({ url }: ServerContext): string {
+  return url === DEFAULT_URL ? 'streamfs' : `streamfs --url ${quoted(url)}`;
+}
+
+function header({ needsToken }: ServerContext): string {
+  return needsToken ? ' -H "Authorization: Bearer $STREAMFS_TOKEN"' : '';
 }
 
 /** The content of a path; slashes may stand in a query as they are, and are easier to read. */

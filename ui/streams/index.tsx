@@ -12,10 +12,11 @@ import { isNarrow } from '../narrow.ts';
 import { printable } from '../printable.ts';
 import { here, replaceState } from '../routing.ts';
 import type { PageClient } from '../session/page-client.ts';
+import { token } from '../session/token.ts';
 import type { Sort } from '../table/sort.ts';
 import { Table } from '../table/table.tsx';
 import { streamColumns } from './columns.tsx';
-import { quoted } from './commands.ts';
+import { curlWriteCommand, writeCommand } from './commands.ts';
 import { CreateDialog } from './create-dialog.tsx';
 import { DetailsDialog } from './details-dialog.tsx';
 import { filtered, type Line, listLines, treeLines } from './lines.ts';
@@ -170,17 +171,14 @@ function FirstSteps({ client, mount, onCreate }: FirstStepsProps) {
     return <p class="nothing">Nothing that has streams is mounted here, or this token may see none of it.</p>;
   }
   const path = `${mount === '/' ? '' : mount}/hello`;
-  const address = quoted(`${client.origin}/api/v1/files?path=${path}`);
+  const context = { url: client.origin, needsToken: token.value !== undefined };
   return (
     <div class="first-steps">
       <h2>There are no streams yet</h2>
       <p>A stream is made by writing to it, or by reading it: whoever reads sees what is written from then on.</p>
-      <Copyable
-        label="Write something, in a shell"
-        text={`date | streamfs --url ${client.origin} write --stream ${path}`}
-      />
-      <Copyable label="Or with curl" text={`date | curl -T - ${address}`} />
-      <Copyable label="Something that goes on" text={`ping localhost | curl -T - ${address}`} />
+      <Copyable label="Write something, in a shell" text={writeCommand('date', path, context)} />
+      <Copyable label="Or with curl" text={curlWriteCommand('date', path, context)} />
+      <Copyable label="Something that goes on" text={curlWriteCommand('ping localhost', path, context)} />
       <p>It appears here as soon as it is written to.</p>
       <button type="button" onClick={onCreate}>
         Or make one here

@@ -15,12 +15,13 @@ import { newGeneration } from '../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { Durability } from '../protocol/index.ts';
+import { atOnce } from './at-once.ts';
 import { BlockCache } from './block-cache.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { codeOf, type Disk, isFull, replaceFile, writeAll } from './disk.ts';
 import { FilePool } from './file-pool.ts';
 import { KnownStream } from './known-stream.ts';
-import { DATA_DIRECTORY, JOURNAL_DIRECTORY, journalPath, openLayout, STATE_FILE, segmentPath } from './layout.ts';
+import { journalPath, openLayout, STATE_FILE, segmentPath } from './layout.ts';
 import { LoggedStream, type LogStore, type Round, type StreamOwner } from './logged-stream.ts';
 import { LogReading } from './reading.ts';
 import { putRecord, RECORD } from './record.ts';
@@ -28,6 +29,7 @@ import { describeDamage, type Opening, type Recovery, recover, type StateBegin, 
 import { newRound } from './round.ts';
 import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
 import { durabilityOf, type SyncPolicy } from './sync-policy.ts';
+import { UnsyncedFiles } from './unsynced-files.ts';
 import {
   type Change,
   type Extent,
@@ -78,9 +80,6 @@ const MOVED_IN_A_ROUND = { bytes: 4 * 1024 * 1024, streams: 256 } as const;
 /** However little of a stream is kept. */
 const SMALLEST_SEGMENT_BYTES = 64 * 1024;
 const RETRY_MS = 1000;
-/** Segments that are written or synced at once: the threads are not the log's alone. */
-const AT_ONCE = 2;
-
 /** What a stream adds to a round. */
 interface Plan {
   log: LoggedStream;
@@ -105,7 +104,6 @@ export interface DiskStats {
   journalBytes: number;
   segmentBytes: number;
   /** Since the start. */
-  rounds: number;
   writtenBytes: number;
   syncs: number;
   syncSeconds: number;
@@ -157,24 +155,15 @@ export class DiskStore implements LogStore {
   #roomWaiters: (() => void)[] = [];
   readonly #batch = new ByteWriter();
 
-  /** Written to since the last sync. */
-  #unsynced = new Set<string>();
-  #isDataDirectoryDue = false;
-  #isJournalDirectoryDue = false;
-  #syncing: Promise<void> = Promise.resolve();
+  readonly #unsynced: UnsyncedFiles;
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** All records up to here are on the disk; and as far as the journal says so. */
   #synced: number;
   #saidSynced: number;
-  /** Files that go when it is on the disk that they are not needed. */
-  #garbage: string[] = [];
   #openingDue: Opening | undefined;
   readonly #stats = {
-    rounds: 0,
     writtenBytes: 0,
-    syncs: 0,
-    syncSeconds: 0,
     recoverySeconds: 0,
     recoveredStreams: 0,
     damages: 0,
@@ -217,6 +206,12 @@ export class DiskStore implements LogStore {
     this.maxBacklog = options.maxBacklog;
     this.maxStreamBacklog = options.maxStreamBacklog;
     this.#pool = new FilePool(options.disk, options.maxFiles);
+    this.#unsynced = new UnsyncedFiles({
+      ...{ disk: options.disk, pool: this.#pool, onFailure: (error) => this.#syncFailed(error) },
+      requireUsable: () => {
+        if (this.fault?.code === 'DISK_FAILED') throw this.fault;
+      },
+    });
     this.reading = new LogReading(this.#pool, salt);
     this.blocks = new BlockCache(this.reading, options);
     this.#found = recovery.streams;
@@ -266,6 +261,8 @@ export class DiskStore implements LogStore {
     for (const { known } of this.#logs.values()) for (const { length } of known.segments) segmentBytes += length;
     return {
       ...this.#stats,
+      syncs: this.#unsynced.syncs,
+      syncSeconds: this.#unsynced.syncSeconds,
       state: this.fault === undefined ? 'ok' : this.fault.code === 'DISK_FULL' ? 'full' : 'failed',
       backlog: this.backlog,
       journalBytes: this.#journalBytes,
@@ -374,9 +371,8 @@ export class DiskStore implements LogStore {
     this.#wholeSequence = this.#sequence;
     for (const plan of plans) this.#commit(plan, number, length);
     // With syncs in intervals it goes with the next.
-    if (this.#timer === undefined && this.#garbage.length > 0) void this.sync().catch(() => undefined);
+    if (this.#timer === undefined && this.#unsynced.hasGarbage) void this.sync().catch(() => undefined);
     for (const log of logs) if (log.round === round) log.round = undefined;
-    this.#stats.rounds++;
     round.resolve();
     for (const log of logs) log.stream.logMoved();
     this.#wakeWriters();
@@ -431,7 +427,7 @@ export class DiskStore implements LogStore {
 
   async #writeRound(plans: readonly Plan[]): Promise<void> {
     const long = plans.filter((plan) => !plan.change.isRemoved && plan.to === 0);
-    await atOnce(long, AT_ONCE, (plan) => this.#writeLong(plan));
+    await atOnce(long, (plan) => this.#writeLong(plan));
     for (const plan of plans) if (plan.change.isRemoved) this.#encode(plan, undefined);
     const { bytes } = this.#batch;
     if (bytes.length === 0) return;
@@ -439,11 +435,10 @@ export class DiskStore implements LogStore {
     const isAlways = this.#options.sync.name === 'always';
     const { length } = this.#journal;
     // A journal that another follows must be whole: so all that is on the disk is always a beginning of all there was.
-    if (isAlways || length === 0) await this.#alone(() => this.#syncFiles());
+    if (isAlways || length === 0) await this.#unsynced.syncFiles();
     await this.#pool.use(path, 'write', (file) => writeAll(file, [bytes], length));
     // Only now: a sync that is under way may have passed over it.
-    this.#unsynced.add(path);
-    this.#isJournalDirectoryDue ||= length === 0;
+    this.#unsynced.wrote(path, length === 0);
     if (isAlways) await this.sync(this.#sequence - 1);
     this.#journal.length += bytes.length;
     this.#stats.writtenBytes += bytes.length;
@@ -466,8 +461,7 @@ export class DiskStore implements LogStore {
     const segments = await writeSegments(log.known, sources, { maxSegment, pool: this.#pool, salt: this.#salt });
     for (const { base, length } of segments) {
       const before = log.known.segmentAt(base);
-      if (before === undefined) this.#isDataDirectoryDue = true;
-      this.#unsynced.add(segmentPath(log.known.id, base));
+      this.#unsynced.wrote(segmentPath(log.known.id, base), before === undefined);
       this.#stats.writtenBytes += length - (before?.length ?? 0);
     }
     plan.change.segments = segments;
@@ -557,14 +551,9 @@ export class DiskStore implements LogStore {
 
   /** A file is needed no more, once that is on the disk. */
   #discard(path: string): void {
-    this.#garbage.push(path);
-    this.#unsynced.delete(path);
+    this.#unsynced.discard(path);
     this.#pool.drop(path);
     this.reading.forget(path);
-  }
-
-  async #removeGarbage(paths: readonly string[]): Promise<void> {
-    for (const path of paths) await this.#disk.remove(path).catch(() => undefined);
   }
 
   // ── faults ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -643,57 +632,17 @@ export class DiskStore implements LogStore {
    * @param upTo the sequence of the last record that is whole: a round may be under way
    */
   sync(upTo = this.#wholeSequence - 1): Promise<void> {
-    return this.#alone(async () => {
-      if (this.#unsynced.size === 0 && this.#garbage.length === 0) return;
-      const began = performance.now();
-      const garbage = this.#garbage.splice(0);
-      await this.#syncFiles();
+    return this.#unsynced.sync(() => {
       this.#synced = Math.max(this.#synced, upTo);
-      this.#stats.syncs++;
-      this.#stats.syncSeconds += (performance.now() - began) / 1000;
-      await this.#removeGarbage(garbage);
     });
   }
 
-  /** One sync at a time: who finds nothing left to sync must not think that it is done. */
-  #alone(work: () => Promise<void>): Promise<void> {
-    const done = this.#syncing.then(work);
-    this.#syncing = done.catch(() => undefined);
-    return done;
-  }
-
-  /** Segments first: what a journal says of them must be true. */
-  async #syncFiles(): Promise<void> {
-    if (this.fault?.code === 'DISK_FAILED') throw this.fault;
-    const paths = [...this.#unsynced];
-    this.#unsynced.clear();
-    const isSegment = (path: string) => path.startsWith(DATA_DIRECTORY);
-    const isDataDirectoryDue = this.#isDataDirectoryDue;
-    const isJournalDirectoryDue = this.#isJournalDirectoryDue;
-    this.#isDataDirectoryDue = false;
-    this.#isJournalDirectoryDue = false;
-    try {
-      await this.#syncAll(paths.filter(isSegment));
-      if (isDataDirectoryDue) await this.#disk.syncDirectory(DATA_DIRECTORY);
-      await this.#syncAll(paths.filter((path) => !isSegment(path)));
-      if (isJournalDirectoryDue) await this.#disk.syncDirectory(JOURNAL_DIRECTORY);
-    } catch (error) {
-      // The kernel may have thrown away what it could not write: nobody can know what is on the disk now.
-      const reason = `a sync failed (${codeOf(error) ?? String(error)})`;
-      this.#setFault(createError('DISK_FAILED', { directory: this.#disk.name, reason }));
-      throw this.fault ?? error;
-    }
-  }
-
-  #syncAll(paths: readonly string[]): Promise<void> {
-    return atOnce(paths, AT_ONCE, async (path) => {
-      try {
-        await this.#pool.use(path, 'read', (file) => file.sync());
-      } catch (error) {
-        // It has been removed meanwhile.
-        if (codeOf(error) !== 'ENOENT') throw error;
-      }
-    });
+  /** The kernel may have thrown away what it could not write: nobody can know what is on the disk now. */
+  #syncFailed(error: unknown): Error {
+    const reason = `a sync failed (${codeOf(error) ?? String(error)})`;
+    const failed = createError('DISK_FAILED', { directory: this.#disk.name, reason });
+    this.#setFault(failed);
+    return failed;
   }
 
   // ── old journals ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -764,7 +713,7 @@ export class DiskStore implements LogStore {
     this.#leaving = 0;
     for (const journal of old) {
       const path = journalPath(journal.number);
-      this.#unsynced.delete(path);
+      this.#unsynced.forget(path);
       this.#pool.drop(path);
       this.#older.splice(this.#older.indexOf(journal), 1);
       const isDamaged = this.#damaged.has(journal.number);
@@ -787,8 +736,7 @@ export class DiskStore implements LogStore {
     const state = this.#encodeState(begin);
     const journal = journalPath(begin.journal);
     // It must be there: that a journal is missing is an error.
-    await this.#pool.use(journal, 'write', async () => this.#unsynced.add(journal));
-    this.#isJournalDirectoryDue = true;
+    await this.#pool.use(journal, 'write', async () => this.#unsynced.wrote(journal, true));
     await this.sync();
     await replaceFile(this.#disk, STATE_FILE, [state]);
     return state.length;
@@ -842,7 +790,7 @@ export class DiskStore implements LogStore {
     const { bytes } = this.#batch;
     const { length } = this.#journal;
     await this.#pool.use(path, 'write', (file) => writeAll(file, [bytes], length));
-    this.#unsynced.add(path);
+    this.#unsynced.wrote(path, false);
     this.#journal.length += bytes.length;
     this.#wholeSequence = this.#sequence;
     await this.sync();
@@ -860,18 +808,4 @@ function joined(first: Source, sources: readonly Source[]): Source {
 
 function allOf(source: Source): Uint8Array[] {
   return source.partsOf(source.from.offset, placeBehind(source).offset);
-}
-
-/** All of them, so many at a time. The first error is thrown when none is under way any more. */
-async function atOnce<T>(items: readonly T[], max: number, work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const errors: unknown[] = [];
-  const worker = async () => {
-    while (next < items.length && errors.length === 0) {
-      const item = items[next++]!;
-      await work(item).catch((error: unknown) => errors.push(error));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(max, items.length) }, worker));
-  if (errors.length > 0) throw errors[0];
 }

@@ -1,4 +1,4 @@
-/** What a client accepts (RFC 9110 section 12.5.1). */
+/** What a client accepts (RFC 9110 sections 12.5.1 and 12.5.3). */
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAMETER = `[ \\t]*;[ \\t]*(${TOKEN})=(${TOKEN}|"(?:[^"\\\\]|\\\\.)*")`;
@@ -39,4 +39,12 @@ export function preferredType(accept: string, standard: string, others: readonly
     isNamed = true;
   }
   return best;
+}
+
+/** Whether `Accept-Encoding` takes this coding; a weight of 0 is a refusal. */
+export function acceptsCoding(header: string | undefined, coding: string): boolean {
+  return (header ?? '').split(',').some((part) => {
+    const [name = '', ...parameters] = part.split(';').map((each) => each.trim().toLowerCase());
+    return name === coding && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
 }

@@ -4,13 +4,13 @@
  */
 import { createError } from '../../errors/index.ts';
 import { root } from '../agfs/status.ts';
+import { acceptedRanges, acceptsCoding } from '../http/accept.ts';
 import { hasCopy } from '../http/conditional.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import { sendBytes, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { BuiltPage } from './built-page.ts';
-import { accepts } from './negotiation.ts';
 import { policyOf } from './policies.ts';
 
 /** A year: names of files that may be kept change with their content. */
@@ -28,7 +28,7 @@ export function uiRoutes(folder: string): readonly Route[] {
       summary: 'Sends a browser to the page, and tells programs what this is.',
       async handle(exchange) {
         vary(exchange, 'Accept');
-        if (accepts(exchange.req.headers.accept, 'text/html')) redirect(exchange, 'ui/');
+        if (wantsPage(exchange.req.headers.accept)) redirect(exchange, 'ui/');
         else await root.handle(exchange);
       },
     },
@@ -57,6 +57,11 @@ export function uiRoutes(folder: string): readonly Route[] {
   ];
 }
 
+/** Whether it is a browser that asks for a document: a program that takes anything gets what is for programs. */
+function wantsPage(accept = ''): boolean {
+  return (acceptedRanges(accept).get('text/html') ?? 0) > 0;
+}
+
 /** Seen from the address that was asked for: a proxy may have the server below a path of its own. */
 function redirect(exchange: Exchange, to: string): void {
   sendMessage(exchange, 302, `the page is at ${to}`, { Location: to });
@@ -67,7 +72,7 @@ async function send({ req, res }: Exchange, page: BuiltPage, name: string): Prom
   if (file === undefined) throw createError('ROUTE_NOT_FOUND', { method: 'GET', route: `/ui/${shorten(name)}` });
   const { 'accept-encoding': codings, 'if-none-match': copy } = req.headers;
   const { coding, bytes, etag } =
-    file.variants.find((variant) => variant.coding !== undefined && accepts(codings, variant.coding)) ??
+    file.variants.find((variant) => variant.coding !== undefined && acceptsCoding(codings, variant.coding)) ??
     file.variants.at(-1)!;
   vary({ res }, 'Accept-Encoding');
   const headers = {

@@ -84,7 +84,7 @@ export interface LoggedChunks extends Chunks {
   data: Buffer;
 }
 
-export interface LoggedProducers {
+interface LoggedProducers {
   forgottenTo: number;
   records: readonly ProducerRecord[];
 }

@@ -2,7 +2,7 @@
  * Says which handles the server has closed by itself, and why: a line for each, and where thousands go at once a line a
  * second for those beyond the first few.
  */
-import { type Logger, LogThrottle } from '../log/index.ts';
+import { type Logger, LogThrottle } from '../logging/index.ts';
 import type { Clock } from './clock.ts';
 import type { Entry } from './handle-entry.ts';
 

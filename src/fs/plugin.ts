@@ -4,7 +4,7 @@
  */
 import type { MemoryBudget } from '../core/index.ts';
 import type { LimitCounters } from '../errors/index.ts';
-import type { Logger } from '../log/index.ts';
+import type { Logger } from '../logging/index.ts';
 import type { FileSystem } from './types.ts';
 
 /** A parameter a plugin's configuration may hold, as listed by `GET /plugins`. */

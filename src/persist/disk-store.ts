@@ -13,7 +13,7 @@ import type { MemoryBudget } from '../core/index.ts';
 import type { RingStream } from '../core/internal.ts';
 import { newGeneration } from '../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
-import type { Logger } from '../log/index.ts';
+import type { Logger } from '../logging/index.ts';
 import type { Durability } from '../protocol/index.ts';
 import { atOnce } from './at-once.ts';
 import { BlockCache } from './block-cache.ts';

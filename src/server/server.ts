@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { MemoryBudget } from '../core/index.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { Clock, HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
-import { LogThrottle, writes } from '../log/index.ts';
+import { LogThrottle, writes } from '../logging/index.ts';
 import type { VersionInfo } from '../protocol/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
 import {

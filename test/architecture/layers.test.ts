@@ -9,18 +9,18 @@ const SRC = resolve(import.meta.dirname, '../../src');
 /** What each layer may import of ours. Imports of types count like all others: a layer that names another knows it. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
-  log: [],
+  logging: [],
   protocol: [],
   units: ['errors'],
   core: ['errors', 'protocol', 'units'],
-  fs: ['core', 'errors', 'units', 'log', 'protocol'],
-  persist: ['core', 'errors', 'units', 'log', 'protocol'],
+  fs: ['core', 'errors', 'units', 'logging', 'protocol'],
+  persist: ['core', 'errors', 'units', 'logging', 'protocol'],
   media: ['core'],
-  plugins: ['media', 'persist', 'fs', 'core', 'errors', 'units', 'log', 'protocol'],
-  server: ['fs', 'core', 'errors', 'units', 'log', 'protocol'],
+  plugins: ['media', 'persist', 'fs', 'core', 'errors', 'units', 'logging', 'protocol'],
+  server: ['fs', 'core', 'errors', 'units', 'logging', 'protocol'],
   config: ['errors', 'units', 'protocol'],
   client: ['errors', 'units', 'protocol'],
-  app: ['config', 'plugins', 'server', 'fs', 'core', 'errors', 'units', 'log', 'protocol'],
+  app: ['config', 'plugins', 'server', 'fs', 'core', 'errors', 'units', 'logging', 'protocol'],
   cli: ['client', 'app', 'config', 'persist', 'errors', 'units', 'protocol'],
 };
 

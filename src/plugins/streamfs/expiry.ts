@@ -11,7 +11,7 @@
  */
 import type { Stream } from '../../core/index.ts';
 import type { Clock, PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
-import { LogThrottle } from '../../log/index.ts';
+import { LogThrottle } from '../../logging/index.ts';
 import type { Entry } from './stream-table.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */

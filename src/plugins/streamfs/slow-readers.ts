@@ -5,7 +5,7 @@
  */
 import type { GapRecord, Reader } from '../../core/index.ts';
 import type { PluginLogger } from '../../fs/index.ts';
-import { LogThrottle } from '../../log/index.ts';
+import { LogThrottle } from '../../logging/index.ts';
 
 interface Cut {
   stream: string;

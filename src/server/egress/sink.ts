@@ -11,7 +11,7 @@ import type { CaughtUpRecord } from '../../core/index.ts';
 import type { BorrowedRun, CursorReader, Pin } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import { type Clock, type PluginLogger, systemClock } from '../../fs/index.ts';
-import { writes } from '../../log/index.ts';
+import { writes } from '../../logging/index.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
 import { longestRun } from '../encoding/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';

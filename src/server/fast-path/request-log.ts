@@ -1,6 +1,6 @@
 /** The requests of a direct connection, as the rest of the server knows of them: that it is busy, and what was answered. */
 import type { Socket } from 'node:net';
-import { writes } from '../../log/index.ts';
+import { writes } from '../../logging/index.ts';
 import { readFile } from '../agfs/read.ts';
 import { writeFile } from '../agfs/write.ts';
 import { logRequest, nextRequestId } from '../http/exchange.ts';

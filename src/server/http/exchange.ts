@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { StreamFSError } from '../../errors/index.ts';
 import type { PluginLogger } from '../../fs/index.ts';
-import { writes } from '../../log/index.ts';
+import { writes } from '../../logging/index.ts';
 import { HEADERS, REQUEST_HEADERS } from '../../protocol/index.ts';
 import type { Principal } from '../auth/index.ts';
 import { untilTurn } from '../net/index.ts';

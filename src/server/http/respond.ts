@@ -10,7 +10,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { COUNTED_FROM } from '../../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
-import { writes } from '../../log/index.ts';
+import { writes } from '../../logging/index.ts';
 import { HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { waitsToBeAsked } from '../ingest/expectation.ts';
 import { isBroken } from '../net/index.ts';

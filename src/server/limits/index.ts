@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { MemoryBudget, type SharedBuffers } from '../../core/index.ts';
 import { isStreamFSError, type LimitName, type StreamFSError } from '../../errors/index.ts';
 import { type Clock, LimitCounters, type PluginLogger, systemClock } from '../../fs/index.ts';
-import { LogThrottle } from '../../log/index.ts';
+import { LogThrottle } from '../../logging/index.ts';
 import { Connections } from './connections.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from './defaults.ts';
 import { HeapMemory } from './heap-memory.ts';

@@ -15,8 +15,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   core: ['errors', 'protocol', 'units'],
   fs: ['core', 'errors', 'units', 'logging', 'protocol'],
   persist: ['core', 'errors', 'units', 'logging', 'protocol'],
+  logs: ['core', 'errors', 'units', 'logging', 'protocol'],
   media: ['core'],
-  plugins: ['media', 'persist', 'fs', 'core', 'errors', 'units', 'logging', 'protocol'],
+  plugins: ['media', 'persist', 'logs', 'fs', 'core', 'errors', 'units', 'logging', 'protocol'],
   server: ['fs', 'core', 'errors', 'units', 'logging', 'protocol'],
   config: ['errors', 'units', 'protocol'],
   client: ['errors', 'units', 'protocol'],
@@ -29,7 +30,7 @@ const UI = resolve(SRC, '../ui');
 const LAYERS_OF_UI: readonly string[] = ['client', 'errors', 'units', 'protocol'];
 
 /** What may know the inside of the core; all else uses what is published. */
-const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['media', 'persist', 'plugins', 'server'] };
+const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['media', 'persist', 'logs', 'plugins', 'server'] };
 
 /** Units of the server (a folder, or a file beside them), in the order of dependency: each may import those before it. */
 const SERVER_UNITS = [

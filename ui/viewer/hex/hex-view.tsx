@@ -4,7 +4,7 @@ import { size } from '../../format.ts';
 import { HexRows, hexText } from '../bytes/hex-rows.ts';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type ListContent, VirtualList } from '../list/virtual-list.ts';
-import { gapText } from '../logging/row-text.ts';
+import { gapText } from '../log/row-text.ts';
 import { type Source, useReading } from '../source.ts';
 
 /** As in viewer.css. */

@@ -1,7 +1,7 @@
 /** A stream as a terminal shows it: for programs that move about the screen. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { RecordSink } from '../connection/reading-session.ts';
-import { gapText, noticeText } from '../logging/row-text.ts';
+import { gapText, noticeText } from '../log/row-text.ts';
 import { type Source, useReading } from '../source.ts';
 import { BackPressure } from './back-pressure.ts';
 import type { FromTerminal, ToTerminal } from './messages.ts';

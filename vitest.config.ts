@@ -16,6 +16,14 @@ const FAULTS = [
   'test/e2e/slow-reader.e2e.ts',
 ];
 
+/** What is tried in every way, with dozens of programs: `.ci/run` runs it. */
+const THOROUGH = ['bounds', 'cli', 'kept-streams', 'links', 'media', 'package', 'pages', 'passwords'].map(
+  (name) => `test/e2e/${name}.e2e.ts`,
+);
+
+/** What `npm test` tries in a browser: that the page shows streams and follows one. `.ci/run` tries all there is in it. */
+const BROWSER = ['examples', 'shell', 'sse'].map((name) => `test/browser/${name}.browser.ts`);
+
 /** What compares figures with recorded ones: nothing runs beside it. */
 const ALONE = ['test/e2e/cost.e2e.ts'];
 
@@ -31,6 +39,9 @@ const END_TO_END = {
 
 /** More than there are cores: the files wait for much, of programs that start and times that pass. */
 const END_TO_END_WORKERS = 3;
+
+/** A browser keeps more than a core busy. */
+const BROWSER_WORKERS = 2;
 
 /** Patterns of test files, from patterns that may name a whole folder. */
 function testsOf(patterns: readonly string[]): string[] {
@@ -61,7 +72,7 @@ export default defineConfig({
           ...END_TO_END,
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.ts', 'test/e2e/**/*.test.ts'],
-          exclude: [...ALONE, ...FAULTS, ...LONG],
+          exclude: [...ALONE, ...FAULTS, ...THOROUGH, ...LONG],
           maxWorkers: END_TO_END_WORKERS,
           sequence: { groupOrder: 1 },
         },
@@ -70,8 +81,8 @@ export default defineConfig({
         test: {
           ...END_TO_END,
           name: 'browser',
-          include: ['test/browser/**/*.browser.ts'],
-          maxWorkers: 2,
+          include: BROWSER,
+          maxWorkers: BROWSER_WORKERS,
           sequence: { groupOrder: 2 },
         },
       },
@@ -96,10 +107,29 @@ export default defineConfig({
       {
         test: {
           ...END_TO_END,
+          name: 'e2e-thorough',
+          include: THOROUGH,
+          maxWorkers: END_TO_END_WORKERS,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        test: {
+          ...END_TO_END,
+          name: 'browser-thorough',
+          include: ['test/browser/**/*.browser.ts'],
+          exclude: BROWSER,
+          maxWorkers: BROWSER_WORKERS,
+          sequence: { groupOrder: 5 },
+        },
+      },
+      {
+        test: {
+          ...END_TO_END,
           name: 'long',
           include: testsOf(LONG),
           fileParallelism: false,
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 6 },
         },
       },
     ],

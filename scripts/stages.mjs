@@ -22,7 +22,7 @@ import { join } from 'node:path';
 const DEPEND_ON_NODE = [
   ...['fast-path', 'net', 'egress'].map((name) => `test/server/${name}`),
   'test/client',
-  ...['wire', 'cli', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
+  ...['wire', 'tour', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
 ];
 
 /** @type {Count} */
@@ -90,8 +90,7 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
       buildAndPackage,
       vitest('unit tests', ['unit']),
     ],
-    [vitest('end-to-end tests', ['e2e', 'e2e-alone'])],
-    [vitest('the page in browsers', ['browser'])],
+    [vitest('end-to-end tests', ['e2e', 'e2e-alone', 'browser'])],
   ];
   if (!isLong) return steps;
   const withOthers = otherNodes.map((node) => [
@@ -101,7 +100,8 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
   const [first = [], ...rest] = withOthers;
   return [
     ...steps,
-    [vitest('faults', ['faults']), ...first],
+    [vitest('faults, and what is tried in every way', ['e2e-thorough', 'faults']), ...first],
+    [vitest('all of the page in browsers', ['browser-thorough'])],
     [vitest('fuzzing, load and the benchmark', ['long'])],
     ...rest,
   ];

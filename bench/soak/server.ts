@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Process } from '../../test/e2e/harness/process.ts';
-import { waitFor } from '../../test/e2e/harness/wait.ts';
+import { waitFor } from '../../test/harness/wait.ts';
 
 /** The script that runs this says where the project is. */
 const ROOT = process.cwd();

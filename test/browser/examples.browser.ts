@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { hasFfmpeg } from '../e2e/harness/ffmpeg.ts';
 import { Process } from '../e2e/harness/process.ts';
 import { server } from '../e2e/harness/server.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import { hasBrowser, openPage, useBrowser } from './harness/page.ts';
 
 const EXAMPLES = resolve(import.meta.dirname, '../../examples');

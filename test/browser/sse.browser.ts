@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hasBrowser, site, startBrowser } from '../e2e/harness/browser.ts';
 import { type ServerProcess, server } from '../e2e/harness/server.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 
 const PATH = '/streamfs/log';
 

@@ -3,7 +3,7 @@ import type { Sample, StreamRow } from '../../src/cli/top/sample.ts';
 import { render, SORT_NAMES, sorted, type View } from '../../src/cli/top/view.ts';
 import type { ReaderInfo } from '../../src/client/index.ts';
 import { StreamFSClient } from '../../src/client/index.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import { cli, realServer } from './harness.ts';
 
 const VIEW: View = { url: 'http://127.0.0.1:8080/api/v1', sort: 'rate', isReversed: false, scroll: 0 };

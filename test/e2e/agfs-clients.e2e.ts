@@ -3,9 +3,9 @@
  * the answer.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { settled, waitFor } from '../harness/wait.ts';
 import { goSdk, pythonSdk, type Sdk, type SdkAnswer } from './harness/sdk.ts';
 import { type ServerProcess, startServer } from './harness/server.ts';
-import { settled, waitFor } from './harness/wait.ts';
 
 let at: ServerProcess;
 

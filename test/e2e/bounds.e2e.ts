@@ -3,11 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { StreamFSClient } from '../../src/client/index.ts';
+import { waitFor } from '../harness/wait.ts';
 import { curl } from './harness/curl.ts';
 import { MB } from './harness/memory.ts';
 import { pattern } from './harness/pattern.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 interface Stats {
   memory: Record<'limit' | 'used' | 'peak' | 'queued' | 'given_up', number>;

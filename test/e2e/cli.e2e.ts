@@ -5,10 +5,10 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { runStreamfs, start, streamfs } from './harness/commands.ts';
 import { MB, memoryOf } from './harness/memory.ts';
 import { MAIN, type ServerProcess, server, startServer } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 let at: ServerProcess;
 

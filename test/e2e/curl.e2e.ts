@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { curl } from './harness/curl.ts';
 import { MB } from './harness/memory.ts';
 import { pattern } from './harness/pattern.ts';
 import { distModule, type ServerProcess, startServer } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 let at: ServerProcess;
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { settled, waitFor } from '../harness/wait.ts';
+import { connectTo, get, parseAnswer, type Wire } from '../harness/wire.ts';
 import { start, streamfs } from './harness/commands.ts';
 import { doorTo } from './harness/door.ts';
 import { parseFrames } from './harness/frames.ts';
 import { MB } from './harness/memory.ts';
 import { isPattern, pattern } from './harness/pattern.ts';
 import { type ServerProcess, server, startServer } from './harness/server.ts';
-import { settled, waitFor } from './harness/wait.ts';
-import { connectTo, get, parseAnswer, type Wire } from './harness/wire.ts';
 
 const PATH = '/streamfs/live';
 const STREAM = `/files?path=${PATH}&stream=true`;
@@ -42,7 +42,7 @@ async function manyReaders(at: ServerProcess, each: number): Promise<{ raw: Wire
 async function expectProperEnd({ raw, framed }: { raw: Wire[]; framed: Wire[] }, reason: string): Promise<void> {
   const ends = new Set<number>();
   for (const wire of raw) {
-    const answer = parseAnswer(await wire.closed(), true)!;
+    const answer = await wire.lastAnswer();
     expect(answer).toMatchObject({ status: 200, complete: true });
     expect(answer.trailers).toEqual({
       'x-stream-end': reason,
@@ -54,7 +54,7 @@ async function expectProperEnd({ raw, framed }: { raw: Wire[]; framed: Wire[] },
     ends.add(answer.body.length);
   }
   for (const wire of framed) {
-    const answer = parseAnswer(await wire.closed(), true)!;
+    const answer = await wire.lastAnswer();
     expect(answer).toMatchObject({ complete: true, trailers: { 'x-stream-end': reason } });
     const end = parseFrames(answer.body).at(-1)!;
     expect([end.type, end.payload.toString()]).toEqual(['end', reason]);
@@ -97,7 +97,7 @@ describe('the end of a server', () => {
     expect(await at.process.result()).toMatchObject({ code: 0, signal: null });
     expect(performance.now() - asked).toBeLessThan(10_000);
     stalled.socket.resume();
-    expect(parseAnswer(await stalled.closed(), true)).toMatchObject({ complete: false, trailers: undefined });
+    expect(await stalled.lastAnswer()).toMatchObject({ complete: false, trailers: undefined });
   });
 
   it('contract 28: comes at once when it is asked for twice', async () => {

@@ -1,11 +1,11 @@
 /** Contract 72: a writer whose connections are cut loses and doubles nothing, seen from a reader. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { streamfs } from './harness/commands.ts';
 import { doorTo } from './harness/door.ts';
 import { pattern } from './harness/pattern.ts';
 import { server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const PATH = '/streamfs/live';
 const MB = 1024 * 1024;

@@ -1,9 +1,9 @@
 /** `streamfs exec` as users run it: real commands, signals, and what is left when it is killed (contract 100). */
 import { spawn } from 'node:child_process';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { runStreamfs, streamfs } from './harness/commands.ts';
 import { MAIN, type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const PATH = '/streamfs/run';
 

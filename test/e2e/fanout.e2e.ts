@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { start, streamfs } from './harness/commands.ts';
 import { MB } from './harness/memory.ts';
 import type { Process } from './harness/process.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 /** A real file with something to it: the Node that runs this, about 100 MB. */
 const FILE = process.execPath;

@@ -6,8 +6,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { type ServerProcess, server, startServer } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 /** 200 for the figures of docs/reliability.md. */
 const KILLS = Number(process.env.STREAMFS_KILLS ?? 5);

@@ -1,12 +1,12 @@
 /** Contract 89: a writer outlives everything but a deliberate end or removal, and says what was lost meanwhile. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { streamfs } from './harness/commands.ts';
 import { doorTo } from './harness/door.ts';
 import { HAS_NGINX, nginxTo } from './harness/nginx.ts';
 import { isPattern, pattern } from './harness/pattern.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const PATH = '/streamfs/live';
 const MB = 1024 * 1024;

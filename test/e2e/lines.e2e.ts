@@ -1,9 +1,9 @@
 /** Contract 88: lines of several command lines in one stream, in their default mode, as their users run them. */
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { runStreamfs, streamfs } from './harness/commands.ts';
 import { doorTo } from './harness/door.ts';
 import { server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const PATH = '/streamfs/lines';
 const WRITE = ['write', '--stream', '--atomic', 'lines', '-q', PATH];

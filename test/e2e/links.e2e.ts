@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { start, streamfs } from './harness/commands.ts';
 import { curl } from './harness/curl.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const KEY = 'a-key-that-nobody-must-ever-see-in-a-log';
 const token = (name: string) => `the-secret-token-of-${name}`;

@@ -3,11 +3,11 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { streamfs } from './harness/commands.ts';
 import { MB } from './harness/memory.ts';
 import { pattern, patternHash } from './harness/pattern.ts';
 import { server, startServer } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const PATH = '/streamfs/file';
 const SIZE = 100 * MB;

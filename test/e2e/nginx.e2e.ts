@@ -4,11 +4,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { start } from './harness/commands.ts';
 import { MB } from './harness/memory.ts';
 import { isPattern, pattern } from './harness/pattern.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const DOCUMENT = resolve(import.meta.dirname, '../../docs/security.md');
 

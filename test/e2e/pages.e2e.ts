@@ -1,9 +1,9 @@
 /** Pages of strangers, in a real browser, before a server on loopback that asks nobody for a token (contract 94). */
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { hasBrowser, site, startBrowser } from './harness/browser.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const PATH = '/streamfs/secret';
 const SECRET = 'what the handle was to read';

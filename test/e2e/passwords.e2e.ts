@@ -7,10 +7,10 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { hasBrowser, site, startBrowser } from './harness/browser.ts';
 import { curl } from './harness/curl.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 const TOKEN = 'a-token-of-sixteen-and-more';
 const PATH = '/streamfs/secret';

@@ -18,8 +18,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { blocksOf } from '../docs/markdown.ts';
 import { page, ROOT } from '../docs/pages.ts';
+import { waitFor } from '../harness/wait.ts';
 import { MAIN, type ServerProcess, startServer } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 /** The blocks of README's recipes: of shell, as lines. */
 const RECIPES = blocksOf(page('README.md').text).filter((block) => block.under.includes('Recipes'));

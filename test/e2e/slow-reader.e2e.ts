@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
+import { get, parseAnswer, type Wire } from '../harness/wire.ts';
 import { streamfs } from './harness/commands.ts';
 import { parseFrames } from './harness/frames.ts';
 import { MB } from './harness/memory.ts';
 import { isPattern, pattern, patternHash } from './harness/pattern.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
-import { get, parseAnswer, type Wire } from './harness/wire.ts';
 
 const PATH = '/streamfs/live';
 const STREAM = `/files?path=${PATH}&stream=true`;
@@ -141,7 +141,7 @@ describe('a reader that has stopped', () => {
     const stalled = await stalledReader(at);
     await writePaced(at, total);
     stalled.socket.resume();
-    const answer = parseAnswer(await stalled.closed(), true);
+    const answer = await stalled.lastAnswer();
     expect(answer).toMatchObject({ status: 200, complete: true });
     expect(answer!.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': String(total) });
     const skipped = Number(answer!.trailers!['x-stream-skipped']);
@@ -164,7 +164,7 @@ describe('a reader that has stopped', () => {
       () => followFrames(parseAnswer(stalled.bytes)!.body).caughtUp.at(-1) === total,
     );
     await at.json('POST', `/end?path=${PATH}`);
-    const { gaps, caughtUp, end, cursor } = followFrames(parseAnswer(await stalled.closed(), true)!.body);
+    const { gaps, caughtUp, end, cursor } = followFrames((await stalled.lastAnswer()).body);
     expect({ end, cursor, gaps: gaps.length }).toEqual({ end: 'ended', cursor: total, gaps: 1 });
     expect(gaps[0]!.to - gaps[0]!.from).toBeGreaterThan(0);
     // At the beginning, and again behind the gap.
@@ -180,7 +180,7 @@ describe('what a slow reader may ask for', () => {
     const stalled = await stalledReader(at, '&on_lag=drop-newest&format=frames');
     await writePaced(at, total);
     stalled.socket.resume();
-    const { gaps, end, cursor } = followFrames(parseAnswer(await stalled.closed(), true)!.body);
+    const { gaps, end, cursor } = followFrames((await stalled.lastAnswer()).body);
     expect({ end, cursor }).toEqual({ end: 'ended', cursor: total });
     // All of the oldest, and nothing of the newest.
     expect(gaps[0]!.from).toBeGreaterThanOrEqual(6 * MB);
@@ -201,7 +201,7 @@ describe('what a slow reader may ask for', () => {
       { stream: '/streamfs/live', reason: expect.stringContaining('bytes behind') },
     ]);
     stalled.socket.resume();
-    const answer = parseAnswer(await stalled.closed(), true)!;
+    const answer = await stalled.lastAnswer();
     expect(answer.trailers).toEqual({
       'x-stream-end': 'too-slow',
       'x-stream-end-offset': String(answer.body.length),
@@ -249,7 +249,7 @@ describe('what a slow reader may ask for', () => {
     expect(last).toBeLessThan(total);
     expect(writer.isRunning).toBe(true);
     stalled.socket.resume();
-    const answer = parseAnswer(await stalled.closed(), true)!;
+    const answer = await stalled.lastAnswer();
     expect(answer.trailers).toEqual({
       'x-stream-end': 'ended',
       'x-stream-end-offset': String(total),
@@ -269,7 +269,7 @@ describe('what a slow reader may ask for', () => {
     expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
     await at.untilReaders(PATH, 0);
     stalled.socket.resume();
-    expect(parseAnswer(await stalled.closed(), true)!.trailers).toMatchObject({ 'x-stream-end': 'too-slow' });
+    expect((await stalled.lastAnswer()).trailers).toMatchObject({ 'x-stream-end': 'too-slow' });
   });
 });
 

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { settled } from '../harness/wait.ts';
 import { start } from './harness/commands.ts';
-import { settled } from './harness/wait.ts';
 
 const SOAK = join(resolve(import.meta.dirname, '../..'), 'scripts/soak.mjs');
 const SIZE = ['--minutes', '0.35', '--streams', '60', '--readers', '300', '--processes', '2'];

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { waitFor } from './harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const running: ChildProcess[] = [];

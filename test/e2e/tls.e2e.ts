@@ -4,11 +4,11 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { Authority, type Certificate } from '../tls/certificates.ts';
 import { start, streamfs } from './harness/commands.ts';
 import { curl } from './harness/curl.ts';
 import { type ServerProcess, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 let authority: Authority;
 

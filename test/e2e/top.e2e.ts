@@ -1,10 +1,10 @@
 /** `streamfs top` on a real terminal, made by `script` of util-linux. */
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { start } from './harness/commands.ts';
 import { ScreenText } from './harness/screen.ts';
 import { MAIN, server } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
 
 /** Runs `streamfs top` on a terminal of 80 x 24; `before` is what was there before it begins. */
 function onTerminal(url: string, ...options: string[]) {

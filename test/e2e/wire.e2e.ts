@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
+import { connectTo, get, parseAnswer, type Wire, type WireAnswer } from '../harness/wire.ts';
 import { MB } from './harness/memory.ts';
 import { isPattern, pattern } from './harness/pattern.ts';
 import { type ServerProcess, startServer } from './harness/server.ts';
-import { waitFor } from './harness/wait.ts';
-import { connectTo, get, parseAnswer, type Wire, type WireAnswer } from './harness/wire.ts';
 
 let at: ServerProcess;
 
@@ -60,7 +60,7 @@ describe('the answer of a live read', () => {
       await wire.until(part);
     }
     await at.json('POST', `/end?path=${path}`);
-    const answer = parseAnswer(await wire.closed(), true)!;
+    const answer = await wire.lastAnswer();
     expect(answer).toMatchObject({
       chunks: [3, 6, 13],
       complete: true,
@@ -91,7 +91,8 @@ describe('the answer of a live read', () => {
     );
     await wire.until('firstsecond');
     await at.json('POST', `/end?path=${path}`);
-    let rest = await wire.closed();
+    await wire.closed();
+    let rest = wire.bytes;
     const answers: WireAnswer[] = [];
     while (rest.length > 0) {
       const answer = parseAnswer(rest, true)!;
@@ -301,7 +302,7 @@ describe('the pieces of a body', () => {
     await Promise.all(writers);
     await at.json('POST', `/end?path=${path}`);
     const history = await snapshot(path);
-    for (const wire of readers) expect(parseAnswer(await wire.closed(), true)!.body.equals(history)).toBe(true);
+    for (const wire of readers) expect((await wire.lastAnswer()).body.equals(history)).toBe(true);
     const pieces = history.toString().match(/<\d:\d+:-*>/g)!;
     expect(pieces.join('').length).toBe(history.length);
     expect(pieces.length).toBe(400);
@@ -348,7 +349,7 @@ describe('what is no proper request', () => {
   ])('%s is refused in JSON and closed', async (_name, bytes, status) => {
     const wire = await connectTo(at.port);
     wire.send(bytes);
-    const answer = parseAnswer(await wire.closed(), true)!;
+    const answer = await wire.lastAnswer();
     expect([answer.status, answer.complete, typeof jsonOf(answer).error]).toEqual([status, true, 'string']);
     expect(await at.facts('/streamfs/never')).toBeUndefined();
   });
@@ -423,7 +424,7 @@ describe('what is no proper request', () => {
     expect([answer.status, jsonOf(answer).code]).toEqual([400, 'BAD_REQUEST']);
     const old = await connectTo(at.port);
     old.send('GET /api/v1/version HTTP/1.0\r\n\r\n');
-    expect(parseAnswer(await old.closed(), true)).toMatchObject({ status: 200, complete: true });
+    expect(await old.lastAnswer()).toMatchObject({ status: 200, complete: true });
   });
 
   it('a target as for a proxy is that target', async () => {

@@ -5,7 +5,7 @@ import { DiskStore } from '../../src/persist/disk-store.ts';
 import type { LoggedStream } from '../../src/persist/logged-stream.ts';
 import type { SyncPolicy } from '../../src/persist/sync-policy.ts';
 import { recorder } from '../app/recorder.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
 const rules = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000 });

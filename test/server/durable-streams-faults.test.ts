@@ -4,7 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { HostCheck, Tokens } from '../../src/server/index.ts';
-import { follow, type StartOptions, start, wire } from './harness.ts';
+import { connectTo } from '../harness/wire.ts';
+import { follow, type StartOptions, start } from './harness.ts';
 
 const durableStreams = { mount: '/s', prefixes: ['/v1/stream', '/api/v1x'], longPollTimeout: 50 };
 
@@ -30,7 +31,7 @@ describe('Durable Streams: a connection that is cut', () => {
     let expected = 0;
     for (let cut = 0; cut <= length; cut += 3) {
       const bytes = Buffer.from(`${request}\r\nProducer-Seq: ${expected}\r\n\r\n${body}`);
-      const connection = await wire(port);
+      const connection = await connectTo(port);
       connection.send(bytes.subarray(0, cut));
       connection.socket.end();
       await connection.closed();
@@ -57,7 +58,7 @@ describe('Durable Streams: a connection that is cut', () => {
     const running = await withStreams();
     const { call, mounts, port } = running;
     await call('PUT', '/api/v1x/a', { body: 'before', headers: TEXT });
-    const connection = await wire(port);
+    const connection = await connectTo(port);
     connection.send(
       'POST /v1/stream/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf',
     );
@@ -76,7 +77,7 @@ describe('Durable Streams: a connection that is cut', () => {
     const { call, port } = await withStreams({ durableStreams: { ...durableStreams, longPollTimeout: 60_000 } });
     await call('PUT', '/api/v1x/a', { headers: TEXT });
     const readers = async () => (await call('GET', '/readers')).json().readers as unknown as unknown[];
-    const connection = await wire(port);
+    const connection = await connectTo(port);
     connection.send(`GET /v1/stream/a?offset=now&live=${mode} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     while ((await readers()).length < 1) await nextTurn();
     connection.socket.destroy();
@@ -145,7 +146,7 @@ describe('Durable Streams: memory', () => {
 describe('Durable Streams: what it shares with every request', () => {
   it('contract 49, 105: refuses a host that is not its own', async () => {
     const { port } = await withStreams({ hosts: new HostCheck([]) });
-    const connection = await wire(port);
+    const connection = await connectTo(port);
     connection.send('GET /v1/stream/a HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
     expect(await connection.closed()).toMatch(/^HTTP\/1\.1 4\d\d [\s\S]*"code":"HOST_REFUSED"/);
   });
@@ -170,7 +171,7 @@ describe('Durable Streams: what it shares with every request', () => {
   it('contract 105: an HTTP/1.0 client reads server-sent events until the connection closes', async () => {
     const { call, port } = await withStreams();
     await call('PUT', '/api/v1x/a', { body: 'one', headers: { ...TEXT, 'Stream-Closed': 'true' } });
-    const connection = await wire(port);
+    const connection = await connectTo(port);
     connection.send('GET /v1/stream/a?offset=-1&live=sse HTTP/1.0\r\nHost: localhost\r\n\r\n');
     const answer = await connection.closed();
     expect(answer.toLowerCase()).not.toContain('transfer-encoding');

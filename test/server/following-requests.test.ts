@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { LimitCounters } from '../../src/fs/index.ts';
 import { DEFAULT_LIMITS } from '../../src/server/index.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
-import { type Running, start, wire } from './harness.ts';
+import { waitFor } from '../harness/wait.ts';
+import { connectTo } from '../harness/wire.ts';
+import { type Running, start } from './harness.ts';
 
 const MAX_WAITING = DEFAULT_LIMITS.waitingRequests;
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -21,7 +22,7 @@ describe('what comes behind a request that is answered live', () => {
     ['more live reads', `\r\n${`${LIVE}\r\n`.repeat(50)}`],
   ])('contract 26: %s does not hide that its client has gone', async (_, rest) => {
     const server = await start(STREAMS);
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(LIVE);
     one.send(rest);
     await one.until('HTTP/1.1 200');
@@ -35,7 +36,7 @@ describe('what comes behind a request that is answered live', () => {
 
   it('is not carried out: the answer says that it is the last', async () => {
     const server = await start(STREAMS);
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(`${LIVE}\r\n${put('/s/with', 'x')}`);
     expect((await one.until('\r\n\r\n')).toLowerCase()).toContain('connection: close');
     one.send(put('/s/later', 'x'));
@@ -52,7 +53,7 @@ describe('what comes behind a request that is answered live', () => {
 describe('requests that are sent without waiting for answers', () => {
   it('are carried out one after the other', async () => {
     const server = await start(STREAMS);
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     const lines = Array.from({ length: 50 }, (_, n) => `line ${n}\n`);
     one.send(lines.map((line) => put('/s/a', line)).join(''));
     one.send('GET /api/v1/files?path=/s/a&snapshot=true HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
@@ -62,7 +63,7 @@ describe('requests that are sent without waiting for answers', () => {
   it('wait in the order in which they came, also for one that takes its time', async () => {
     const server = await start(STREAMS);
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n${put('/s/b', 'behind')}`);
     await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 2);
     expect((await server.call('GET', '/stat?path=/s/b')).status).toBe(404);
@@ -75,7 +76,7 @@ describe('requests that are sent without waiting for answers', () => {
   it('whose body breaks while they wait are refused when it is their turn', async () => {
     const server = await start(STREAMS);
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n`);
     one.send('PUT /api/v1/files?path=/s/b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n');
     await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 2);
@@ -92,11 +93,11 @@ describe('requests that are sent without waiting for answers', () => {
     const opened = memory.fixed;
     const version = 'GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n';
     const first = `GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n`;
-    const patient = await wire(server.port);
+    const patient = await connectTo(server.port);
     patient.send(first + version.repeat(MAX_WAITING));
     // Each costs something while it waits.
     await waitFor(() => memory.fixed > opened + MAX_WAITING * 1024);
-    const greedy = await wire(server.port);
+    const greedy = await connectTo(server.port);
     greedy.send(first + version.repeat(MAX_WAITING + 500));
     await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 3);
     expect(memory.fixed).toBeLessThan(opened + 3 * MAX_WAITING * 4096);
@@ -120,7 +121,7 @@ describe('requests that are sent without waiting for answers', () => {
   it('contract 28: are told that the server stops', async () => {
     const server = await start(STREAMS);
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n${put('/s/b', 'behind')}`);
     await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 2);
     const stopped = server.stop();

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LimitCounters } from '../../src/fs/index.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import { Authority, type Certificate } from '../tls/certificates.ts';
 import { type Running, type StartOptions, start } from './harness.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/fs/index.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
-import { follow, type Running, start, wire } from './harness.ts';
+import { waitFor } from '../harness/wait.ts';
+import { connectTo } from '../harness/wire.ts';
+import { follow, type Running, start } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 
@@ -151,7 +152,7 @@ describe('reading a handle', () => {
     const clock = { ...systemClock, now: () => (time += 1) };
     const server = await start({ ...STREAMS, clock });
     const id = await open(server, '/s/live');
-    const gone = await wire(server.port);
+    const gone = await connectTo(server.port);
     gone.send(`GET /api/v1/handles/${id}/read?timeout=20s HTTP/1.1\r\nHost: x\r\n\r\n`);
     // A use going on moves the expiry; once it does, the read is waiting.
     const lastAccess = server.handles.get(id).lastAccess.getTime();

@@ -1,6 +1,5 @@
 /** A server with its mounts, on a real socket, and the two ways tests talk to it: requests, and bytes. */
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
-import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import {
   type Clock,
@@ -223,65 +222,4 @@ function live(res: IncomingMessage, cut: () => void): Live {
       check();
     });
   return { res, until: (bytes) => wait(() => text.length >= bytes), end: () => wait(() => over), cut };
-}
-
-/** A connection of which every byte is said by the test. */
-export interface Wire {
-  socket: Socket;
-  send: (text: string | Uint8Array) => void;
-  /** All that has come so far. */
-  text: () => string;
-  /** Waits for text to have come, and gives all so far. Rejects if the connection closes before. */
-  until: (text: string) => Promise<string>;
-  /** Waits for the server to close, and gives all. */
-  closed: () => Promise<string>;
-}
-
-export function wire(port: number): Promise<Wire> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
-    let text = '';
-    let over = false;
-    const wakers = new Set<() => void>();
-    const wake = () => {
-      for (const waker of wakers) waker();
-    };
-    socket.on('data', (bytes) => {
-      text += bytes.toString('latin1');
-      wake();
-    });
-    const finish = () => {
-      over = true;
-      wake();
-    };
-    socket.on('end', () => {
-      finish();
-      socket.end();
-    });
-    socket.on('close', finish);
-    socket.on('error', (error) => {
-      reject(error);
-      finish();
-    });
-    const wait = (done: () => boolean, needed: boolean) =>
-      new Promise<string>((found, failed) => {
-        const check = () => {
-          if (!done() && !over) return;
-          wakers.delete(check);
-          if (done() || !needed) found(text);
-          else failed(new Error(`closed after: ${text}`));
-        };
-        wakers.add(check);
-        check();
-      });
-    socket.once('connect', () =>
-      resolve({
-        socket,
-        send: (bytes) => socket.write(bytes),
-        text: () => text,
-        until: (part) => wait(() => text.includes(part), true),
-        closed: () => wait(() => over, false),
-      }),
-    );
-  });
 }

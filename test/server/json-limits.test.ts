@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { type Right, ROUTES, Tokens } from '../../src/server/index.ts';
-import { start, wire } from './harness.ts';
+import { connectTo } from '../harness/wire.ts';
+import { start } from './harness.ts';
 
 const MB = 1024 * 1024;
 const JSON_ROUTES = ROUTES.filter(({ parameters }) => parameters.some((parameter) => parameter.in === 'body'));
@@ -72,7 +73,7 @@ describe('JSON bodies', () => {
     const { port } = await start({ memory });
     const body = JSON.stringify({ algorithm: 'md5', path: '/mem/f', rest: 'x'.repeat(MB - 100) });
     const head = `POST /api/v1/digest HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
-    const clients = await Promise.all(Array.from({ length: 24 }, () => wire(port)));
+    const clients = await Promise.all(Array.from({ length: 24 }, () => connectTo(port)));
     for (const client of clients) client.send(head + body.slice(0, -1));
     const refused = await Promise.race(clients.map((client) => client.until('\r\n\r\n')));
     expect(refused).toMatch(/^HTTP\/1.1 503 /);
@@ -102,7 +103,7 @@ describe('rights of requests whose body says what they are for', () => {
     'contract 95: %s is refused without its right before the body has come',
     async (target, rights, right) => {
       const { port } = await guarded(...rights);
-      const client = await wire(port);
+      const client = await connectTo(port);
       client.send(
         `POST /api/v1${target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n{`,
       );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import { follow, start } from './harness.ts';
 
 const MB = 1024 * 1024;

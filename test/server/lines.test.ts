@@ -1,7 +1,7 @@
 /** Lines of several writers over HTTP (contract 88). */
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import { type Running, start } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': { fstype: 'streamfs', config: { line_timeout: '50ms' } }, '/mem': 'memfs' } };

@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import { type Running, start } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 
 import { type Clock, systemClock } from '../../src/fs/index.ts';
 import type { ReaderInfo } from '../../src/protocol/index.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
 import { FakeClock } from '../fs/fake-clock.ts';
-import { follow, type Running, start, wire } from './harness.ts';
+import { waitFor } from '../harness/wait.ts';
+import { connectTo } from '../harness/wire.ts';
+import { follow, type Running, start } from './harness.ts';
 
 const MB = 1024 * 1024;
 const SECOND = 1000;
@@ -100,7 +101,7 @@ describe('GET /readers', () => {
     const clock = new FakeClock();
     const at = await streams({ ring_buffer_size: '32MB', channel_buffer_size: '32MB' }, clock);
     await at.call('PUT', '/files?path=/s/a', { body: Buffer.alloc(24 * MB) });
-    const stalled = await wire(at.port);
+    const stalled = await connectTo(at.port);
     stalled.socket.pause();
     stalled.send(`GET /api/v1${READ('/s/a')} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await waitFor(() => at.mounts.totals()[0]!.totals.readers === 1);
@@ -162,7 +163,7 @@ describe('DELETE /readers/ID', () => {
     const clock = new FakeClock();
     const at = await streams({ ring_buffer_size: '32MB', channel_buffer_size: '32MB' }, clock);
     await at.call('PUT', '/files?path=/s/a', { body: Buffer.alloc(24 * MB) });
-    const stalled = await wire(at.port);
+    const stalled = await connectTo(at.port);
     stalled.socket.pause();
     stalled.send(`GET /api/v1${READ('/s/a')} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await waitFor(() => at.mounts.totals()[0]!.totals.readers === 1);

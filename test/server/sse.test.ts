@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReaderInfo } from '../../src/protocol/index.ts';
 import { Origins, Tokens } from '../../src/server/index.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import { facts, messages, type ParsedEvents, parseEventStream } from './event-source.ts';
 import { follow, type Running, type StartOptions, start } from './harness.ts';
 

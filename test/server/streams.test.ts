@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseFrames } from '../e2e/harness/frames.ts';
-import { waitFor } from '../e2e/harness/wait.ts';
-import { follow, start, wire } from './harness.ts';
+import { waitFor } from '../harness/wait.ts';
+import { connectTo } from '../harness/wire.ts';
+import { follow, start } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 
@@ -215,7 +216,7 @@ describe('writing a stream', () => {
   it('contract 70: a body without a length reaches readers as it arrives', async () => {
     const server = await start(STREAMS);
     const live = await follow(server.port, '/files?path=/s/live&stream=true');
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
     upload.send('3\r\nabc\r\n');
     expect(await live.until(3)).toBe('abc');
@@ -235,7 +236,7 @@ describe('writing a stream', () => {
 
   it('contract 72: a body with nonsense in it keeps what had come, and the answer says how much', async () => {
     const server = await start(STREAMS);
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
     upload.send('nonsense\r\n');
     const text = await upload.closed();
@@ -247,7 +248,7 @@ describe('writing a stream', () => {
 
   it('contract 72: a client that stops sending half way is told what was written', async () => {
     const server = await start(STREAMS);
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/s/live&end=true HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc');
     upload.socket.end();
     expect(await upload.closed()).toContain('request body broke off: 3 bytes were written');
@@ -257,7 +258,7 @@ describe('writing a stream', () => {
   it('contract 72: a connection that is cut keeps what had come', async () => {
     const server = await start(STREAMS);
     const live = await follow(server.port, '/files?path=/s/live&stream=true');
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
     expect(await live.until(3)).toBe('abc');
     upload.socket.resetAndDestroy();
@@ -310,7 +311,7 @@ describe('writing a stream', () => {
 
   it('contract 100: a body that breaks off ends nothing, whatever it says of the end', async () => {
     const server = await start(STREAMS);
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send(
       'PUT /api/v1/files?path=/s/live&end=true&end_status=exit%200 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
     );

@@ -3,11 +3,11 @@
  * sends and gets no acknowledgement.
  */
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../../harness/wait.ts';
 import { start } from '../harness/commands.ts';
 import { cable, canHaveNamespaces, type Machine } from '../harness/namespaces.ts';
 import { peer } from '../harness/peer.ts';
 import { type ProbedServer, probed } from '../harness/probed.ts';
-import { waitFor } from '../harness/wait.ts';
 
 const PATH = '/streamfs/live';
 

@@ -1,12 +1,12 @@
 /** Readers that die, stop, vanish by the thousand or read a byte at a time. */
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo, get, type Wire } from '../../harness/wire.ts';
 import { start, streamfs } from '../harness/commands.ts';
 import { MB } from '../harness/memory.ts';
 import { isPattern, pattern, patternHash } from '../harness/pattern.ts';
 import { peer } from '../harness/peer.ts';
 import { type ProbedServer, probed } from '../harness/probed.ts';
-import { waitFor } from '../harness/wait.ts';
-import { connectTo, get, parseAnswer, type Wire } from '../harness/wire.ts';
 
 const PATH = '/streamfs/live';
 const STREAM = `/files?path=${PATH}&stream=true`;
@@ -131,7 +131,7 @@ describe('a reader that takes a byte at a time', () => {
       const body = got.subarray(got.indexOf('\r\n\r\n') + 4);
       expect(isPattern(body.subarray(body.indexOf('\r\n') + 2), 0)).toBe(true);
       await at.json('POST', `/end?path=${PATH}`);
-      const answer = parseAnswer(await fast.closed(), true)!;
+      const answer = await fast.lastAnswer();
       expect(answer.trailers).toMatchObject({ 'x-stream-end-offset': String(total), 'x-stream-skipped': '0' });
       expect(isPattern(answer.body, 0)).toBe(true);
       slow.socket.destroy();
@@ -181,7 +181,7 @@ describe('a thousand readers that connect and vanish', () => {
         await at.json('POST', `/end?path=${path}`);
       }
       for (const [writer, wire] of steady.entries()) {
-        const answer = parseAnswer(await wire.closed(), true)!;
+        const answer = await wire.lastAnswer();
         expect(answer.trailers).toMatchObject({
           'x-stream-end': 'ended',
           'x-stream-end-offset': String(written[writer]),

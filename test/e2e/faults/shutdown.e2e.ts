@@ -1,11 +1,11 @@
 /** The server goes, asked or not, while many are at work with it. */
 import { describe, expect, it } from 'vitest';
+import { settled, waitFor } from '../../harness/wait.ts';
+import { connectTo, get, type Wire } from '../../harness/wire.ts';
 import { runStreamfs, streamfs } from '../harness/commands.ts';
 import { MB } from '../harness/memory.ts';
 import { isPattern, pattern } from '../harness/pattern.ts';
 import { distModule, type ServerProcess, server } from '../harness/server.ts';
-import { settled, waitFor } from '../harness/wait.ts';
-import { connectTo, get, parseAnswer, type Wire } from '../harness/wire.ts';
 
 const PATH = '/streamfs/live';
 /** Soon and often, so that the test is not mostly waiting. */
@@ -33,7 +33,7 @@ describe('SIGTERM', () => {
     at.process.kill('SIGTERM');
     expect(await settled('the server to leave', at.process.exited)).toEqual({ code: 0, signal: null });
     for (const wire of all) {
-      const answer = parseAnswer(await wire.closed(), true)!;
+      const answer = await wire.lastAnswer();
       expect(answer.trailers).toEqual({
         'x-stream-end': 'shutdown',
         'x-stream-end-offset': '88000',

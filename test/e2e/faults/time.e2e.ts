@@ -1,10 +1,10 @@
 /** Time goes wrong: the clock is set, or the process stands still for seconds. */
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../../harness/wait.ts';
+import { get, parseAnswer } from '../../harness/wire.ts';
 import { parseFrames } from '../harness/frames.ts';
 import { isPattern, pattern } from '../harness/pattern.ts';
 import { type ProbedServer, probed } from '../harness/probed.ts';
-import { waitFor } from '../harness/wait.ts';
-import { get, parseAnswer } from '../harness/wire.ts';
 
 const PATH = '/streamfs/live';
 const HOUR = 3_600_000;
@@ -39,7 +39,7 @@ describe('a clock that is set', () => {
     await waitFor('the idle handle to be closed', async () => (await handle(at, short)).status === 404);
     expect(await handle(at, long)).toMatchObject({ status: 200 });
     // A read that ends after a second of silence does, neither at once nor never.
-    expect(parseAnswer(await timed.closed(), true)).toMatchObject({
+    expect(await timed.lastAnswer()).toMatchObject({
       complete: true,
       trailers: { 'x-stream-end': 'timeout', 'x-stream-end-offset': '8000' },
     });
@@ -96,7 +96,7 @@ describe('an event loop that stands still for seconds', () => {
       await at.json('DELETE', `/handles/${opened.handle_id}`);
       await at.json('POST', `/end?path=${PATH}`);
       for (const [n, wire] of readers.entries()) {
-        const answer = parseAnswer(await wire.closed(), true)!;
+        const answer = await wire.lastAnswer();
         expect(answer.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': '8000' });
         const data = parseFrames(n % 2 ? Buffer.alloc(0) : answer.body).filter(({ type }) => type === 'data');
         const body = n % 2 ? answer.body : Buffer.concat(data.map(({ payload }) => payload));

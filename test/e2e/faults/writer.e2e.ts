@@ -1,11 +1,11 @@
 /** Writers that die: what had come is kept, nothing else is, and nobody else notices. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo } from '../../harness/wire.ts';
 import { streamfs } from '../harness/commands.ts';
 import { pattern } from '../harness/pattern.ts';
 import { peer } from '../harness/peer.ts';
 import { descriptorsOf, type ProbedServer, startProbed } from '../harness/probed.ts';
-import { waitFor } from '../harness/wait.ts';
-import { connectTo } from '../harness/wire.ts';
 
 const PATH = '/streamfs/live';
 const head = (more: string) => `PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n\r\n`;

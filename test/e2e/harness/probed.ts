@@ -7,8 +7,8 @@ import { request } from 'node:http';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
+import { waitFor } from '../../harness/wait.ts';
 import { type ServerOptions, ServerProcess, startServerAs } from './server.ts';
-import { waitFor } from './wait.ts';
 
 /** Flags that load the probe into a server. */
 const PROBE = [

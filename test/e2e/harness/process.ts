@@ -4,8 +4,8 @@
  */
 import { type ChildProcessByStdio, type SpawnOptions, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import { settled } from '../../harness/wait.ts';
 import { Tap } from './tap.ts';
-import { settled } from './wait.ts';
 
 export interface Exit {
   code: number | null;

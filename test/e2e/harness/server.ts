@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { waitFor } from '../../harness/wait.ts';
 import { memoryOf } from './memory.ts';
 import { Process } from './process.ts';
-import { waitFor } from './wait.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 export const MAIN = join(ROOT, 'dist/cli/main.js');

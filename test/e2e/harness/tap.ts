@@ -1,7 +1,7 @@
 /** Takes all that a stream gives as it comes: counted, hashed and, where it is wanted, kept. */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../../harness/wait.ts';
 
 export class Tap {
   length = 0;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Origins, ROUTES, Tokens } from '../../../src/server/index.ts';
-import { follow, start, wire } from '../harness.ts';
+import { connectTo } from '../../harness/wire.ts';
+import { follow, start } from '../harness.ts';
 
 const TOKEN = 'a:token/with colons:and+more';
 const SIMPLE = 'a-token-that-is-simple';
@@ -29,7 +30,7 @@ async function world() {
 
 /** The lines of an answer's head that offer a way to log in. */
 async function challenges(port: number, request: string): Promise<string[]> {
-  const peer = await wire(port);
+  const peer = await connectTo(port);
   peer.send(request);
   const text = await peer.closed();
   expect(text).toMatch(/^HTTP\/1\.1 401 /);
@@ -90,7 +91,7 @@ describe('contract 93: a token as the password of Basic', () => {
     const { call, port } = await world();
     const authorization = basic('ffmpeg', TOKEN);
     expect((await call('PUT', '/files?path=/s/new', { headers: { authorization }, body: 'one,' })).status).toBe(200);
-    const peer = await wire(port);
+    const peer = await connectTo(port);
     const head = `PUT /api/v1/files?path=/s/new HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: ${authorization}\r\n`;
     peer.send(`${head}Transfer-Encoding: chunked\r\n\r\n4\r\ntwo,\r\n0\r\n\r\n${head}Content-Length: 3\r\n\r\nend`);
     await peer.until('Written 3 bytes');

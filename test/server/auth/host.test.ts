@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { HostCheck, Tokens } from '../../../src/server/index.ts';
-import { start, wire } from '../harness.ts';
+import { connectTo } from '../../harness/wire.ts';
+import { start } from '../harness.ts';
 
 const TOKEN = 'a-token-for-the-tests';
 const tokens = () =>
@@ -74,7 +75,7 @@ describe('contract 94: on loopback, where nobody is asked for a token', () => {
   it('a target that names a host is one more place for it', async () => {
     const { port } = await start({ hosts: new HostCheck([]) });
     const status = async (target: string) => {
-      const one = await wire(port);
+      const one = await connectTo(port);
       one.send(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
       return (await one.closed()).slice(9, 12);
     };
@@ -86,7 +87,7 @@ describe('contract 94: on loopback, where nobody is asked for a token', () => {
   it('without a Host header HTTP/1.0 is answered, since no browser leaves it out, and HTTP/1.1 is no HTTP', async () => {
     const { port } = await start({ hosts: new HostCheck([]) });
     const status = async (version: string, host = '') => {
-      const one = await wire(port);
+      const one = await connectTo(port);
       one.send(`GET /api/v1/health HTTP/${version}\r\n${host}Connection: close\r\n\r\n`);
       return (await one.closed()).slice(9, 12);
     };

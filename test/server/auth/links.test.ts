@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type LinkOptions, type Right, ROUTES, Tokens } from '../../../src/server/index.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { follow, type Running, start } from '../harness.ts';
 
 const hash = (token: string) => createHash('sha256').update(token).digest('hex');

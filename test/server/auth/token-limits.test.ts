@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { LimitCounters } from '../../../src/fs/index.ts';
 import { type TokenOptions, Tokens } from '../../../src/server/index.ts';
-import { follow, type StartOptions, start, wire } from '../harness.ts';
+import { connectTo } from '../../harness/wire.ts';
+import { follow, type StartOptions, start } from '../harness.ts';
 import { as, token } from './rights.ts';
 
 const limited = (name: string, limits: TokenOptions['limits'] = {}) => ({
@@ -71,7 +72,7 @@ describe('contract 96: limits of a token', () => {
 
   it('on streams that are gone and made again, on one connection', async () => {
     const { port, call } = await world({ streams: 1 });
-    const one = await wire(port);
+    const one = await connectTo(port);
     const head = 'PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret-of-greedy\r\n';
     let answers = 0;
     let wake = () => {};
@@ -121,14 +122,14 @@ describe('contract 96: limits of a token', () => {
       const { port, call } = await world({}, { limits: { connections: 6 } });
       const put = (path: string, length = 1) =>
         `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret-of-greedy\r\n${more}Content-Length: ${length}\r\n\r\nx`;
-      const idle = await wire(port);
+      const idle = await connectTo(port);
       idle.send(put('/s/a'));
       await idle.until('Written');
-      const busy = [await wire(port), await wire(port), await wire(port)];
+      const busy = [await connectTo(port), await connectTo(port), await connectTo(port)];
       for (const one of busy) one.send(put('/s/a', 100_000));
       // The third of them takes the place of the idle one.
       await idle.closed();
-      const refused = await wire(port);
+      const refused = await connectTo(port);
       refused.send(put('/s/a'));
       const text = await refused.closed();
       expect(text).toMatch(/^HTTP\/1.1 429 /);

@@ -9,7 +9,7 @@ import { chunkedTransfer, closeTransfer, type Transfer } from '../../../src/serv
 import { frameEncoding, rawEncoding } from '../../../src/server/encoding/index.ts';
 import { QUEUED_SHARE } from '../../../src/server/limits/defaults.ts';
 import { LiveReads } from '../../../src/server/limits/live-reads.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
+import { waitFor } from '../../harness/wait.ts';
 
 const KiB = 1024;
 const open: { server: Server; sockets: Socket[] }[] = [];

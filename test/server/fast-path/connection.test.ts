@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it, type MockInstance, vi } from 'vitest';
 import type { Reader } from '../../../src/core/index.ts';
 import { type TokenOptions, Tokens } from '../../../src/server/index.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
-import { follow, type Running, start, type Wire, wire } from '../harness.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo, type Wire } from '../../harness/wire.ts';
+import { follow, type Running, start } from '../harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 const KB = 1024;
@@ -61,7 +62,7 @@ async function answers(one: Wire, count: number): Promise<string[]> {
 describe('a connection that is served directly', () => {
   it('appends without node:http, in order, however its requests are cut on their way', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     const bodies = Array.from({ length: 50 }, (_, n) => `message ${n}${'.'.repeat(n % 7)}\n`);
     const bytes = bodies.map((body) => put('/s/a', body)).join('');
     for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 97) {
@@ -83,7 +84,7 @@ describe('a connection that is served directly', () => {
     ] as const) {
       const [ours, theirs] = await Promise.all(
         ['', 'X-Request-Id: 1\r\n'].map(async (more) => {
-          const one = await wire(server.port);
+          const one = await connectTo(server.port);
           one.send(put(path, body, more));
           const text = await one.until('bytes"}\n');
           one.socket.destroy();
@@ -94,7 +95,7 @@ describe('a connection that is served directly', () => {
     }
     const [ours, theirs] = await Promise.all(
       ['', 'X-Request-Id: 1\r\n'].map(async (more) => {
-        const one = await wire(server.port);
+        const one = await connectTo(server.port);
         one.send(`GET /api/v1/files?path=/s/a&stream=true&last=1 HTTP/1.1\r\nHost: x\r\n${more}\r\n`);
         const text = await one.until('\r\nc\r\n');
         one.socket.destroy();
@@ -108,7 +109,7 @@ describe('a connection that is served directly', () => {
   it('contract 70: takes long and chunked bodies as they come, and goes on behind them', async () => {
     const server = await counted();
     const live = await follow(server.port, '/files?path=/s/a&stream=true');
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
     expect(await live.until(3)).toBe('abc');
     one.send(`3;x=y\r\ndef\r\n0\r\nA: b\r\n\r\n${put('/s/a', 'y'.repeat(200 * KB))}${put('/s/a', 'end')}`);
@@ -122,14 +123,14 @@ describe('a connection that is served directly', () => {
 
   it('tells a client that asks that it may send its body', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     const expects = 'Expect: 100-continue\r\n';
     one.send(put('/s/a', '', `${expects}`).replace('Length: 0', 'Length: 3'));
     await one.until('100 Continue\r\n\r\n');
     one.send('abc');
     await one.until('Written 3 bytes');
     one.send(`PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n${expects}\r\n`);
-    await waitFor(() => one.text().split('100 Continue').length === 3);
+    await waitFor(() => one.text.split('100 Continue').length === 3);
     one.send('3\r\ndef\r\n0\r\n\r\n');
     await answers(one, 4);
     expect(await snapshot(server, '/s/a')).toBe('abcdef');
@@ -138,7 +139,7 @@ describe('a connection that is served directly', () => {
 
   it('is node:http’s from the first request on that is another, and misses nothing', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     const stat = 'GET /api/v1/stat?path=/s/a HTTP/1.1\r\nHost: x\r\n\r\n';
     one.send(put('/s/a', 'abc') + put('/s/a', 'def') + stat + put('/s/a', 'ghi') + stat);
     const all = await answers(one, 5);
@@ -157,7 +158,7 @@ describe('a connection that is served directly', () => {
     ['a path that is none', '/s/..', 400],
   ])('leaves %s to node:http', async (_, path, status) => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(put(path, 'abc'));
     expect(await one.until('\r\n\r\n')).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(server.seen()).toBe(1);
@@ -166,7 +167,7 @@ describe('a connection that is served directly', () => {
 
   it('contract 3, 33: looks anew when its stream has ended or gone', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(put('/s/a', 'abc'));
     await answers(one, 1);
     await server.mounts.remove('/s/a');
@@ -181,7 +182,7 @@ describe('a connection that is served directly', () => {
 
   it('contract 75: looks anew when another mount has taken its path', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(put('/s/deep/a', 'abc'));
     await answers(one, 1);
     await server.mounts.mount('memfs', '/s/deep', {});
@@ -193,11 +194,11 @@ describe('a connection that is served directly', () => {
 
   it('contract 20: waits where the stream makes its writers wait, and answers then', async () => {
     const { server, reader } = await waitedFor('64KB');
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(['x', 'y', 'z'].map((letter) => put('/s/a', letter.repeat(64 * KB))).join(''));
     await answers(one, 1);
     // What waits must not be in memory that others are read into meanwhile.
-    const other = await wire(server.port);
+    const other = await connectTo(server.port);
     other.send(put('/s/b', 'o'.repeat(64 * KB)).repeat(5));
     await answers(other, 5);
     let received = '';
@@ -221,7 +222,7 @@ describe('a connection that is served directly', () => {
       ['PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabcd', 4],
       ['PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nnonsense', 2],
     ] as const) {
-      const one = await wire(server.port);
+      const one = await connectTo(server.port);
       one.send(beginning);
       if (!beginning.endsWith('nonsense')) one.socket.end();
       const text = await one.closed();
@@ -229,7 +230,7 @@ describe('a connection that is served directly', () => {
       expect(text).toContain(`"written":${written},`);
     }
     expect(await snapshot(server, '/s/a')).toBe('xxxabcdab');
-    const cut = await wire(server.port);
+    const cut = await connectTo(server.port);
     cut.send(put('/s/a', 'y'.repeat(10)).slice(0, -5));
     await waitFor(() => server.server.http.listening && cut.socket.bytesWritten > 0);
     cut.socket.end();
@@ -240,7 +241,7 @@ describe('a connection that is served directly', () => {
 
   it('tells a writer at once that its stream has ended, in the middle of a long body', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\nabc');
     await waitFor(() => server.mounts.totals()[0]?.totals.receivedBytes === 3);
     await server.mounts.end('/s/a');
@@ -252,8 +253,8 @@ describe('a connection that is served directly', () => {
 
   it('is asked for its headers within their time', async () => {
     const server = await counted({ ...STREAMS, limits: { headerTimeout: 100 } });
-    const silent = await wire(server.port);
-    const slow = await wire(server.port);
+    const silent = await connectTo(server.port);
+    const slow = await connectTo(server.port);
     slow.send(`${put('/s/a', 'abc')}PUT /api`);
     expect(await silent.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*REQUEST_TIMEOUT/);
     expect(await slow.closed()).toMatch(/^HTTP\/1.1 200 [\s\S]*HTTP\/1.1 408 [\s\S]*"limit":"header_timeout"/);
@@ -261,18 +262,18 @@ describe('a connection that is served directly', () => {
 
   it('contract 27: ends a short body that stands still, where that is bounded', async () => {
     const server = await counted({ ...STREAMS, limits: { streamBodyTimeout: 100 } });
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(put('/s/a', 'abcdef').slice(0, -3));
     expect(await one.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*"written":3/);
     expect(await snapshot(server, '/s/a')).toBe('abc');
-    const none = await wire(server.port);
+    const none = await connectTo(server.port);
     none.send(put('/s/a', 'abcdef').slice(0, -6));
     expect(await none.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*"written":0/);
   });
 
   it('reads no more requests while nobody takes the answers', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.socket.pause();
     const request = put('/s/a', 'abc');
     const full = 64 * 1024 * 1024;
@@ -298,7 +299,7 @@ describe('a connection that is served directly', () => {
 
   it('counts and times its requests like all others', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(put('/s/a', 'abc').repeat(2));
     await answers(one, 2);
     const text = (await server.call('GET', '/metrics')).text;
@@ -319,7 +320,7 @@ describe('a connection that is served directly', () => {
     const tokens = new Tokens(readable(['/**']));
     const server = await counted({ ...STREAMS, tokens });
     const ask = async (path: string) => {
-      const one = await wire(server.port);
+      const one = await connectTo(server.port);
       one.send(
         `GET /api/v1/files?path=${path}&stream=true&timeout=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n\r\n`,
       );
@@ -337,7 +338,7 @@ describe('a connection that is served directly', () => {
 
   it('tells the log of a live read what it tells of other requests, when it is over', async () => {
     const server = await counted();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('GET /api/v1/files?path=/s/a&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
     await one.until('X-Stream-Offset');
     one.socket.destroy();
@@ -349,7 +350,7 @@ describe('a connection that is served directly', () => {
 
   it('contract 20: makes little of many small bodies that have to wait in the middle of what has come', async () => {
     const { server, reader } = await waitedFor('1KB');
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     const COUNT = 3000;
     const bodies = Array.from({ length: COUNT }, (_, n) => String(n).padStart(50, '.'));
     const copied = vi.spyOn(Buffer, 'from') as MockInstance<(what: unknown) => Buffer>;
@@ -370,10 +371,10 @@ describe('a connection that is served directly', () => {
 
   it('contract 28: is closed when the server stops, at once where it has nothing to do', async () => {
     const server = await counted();
-    const idle = await wire(server.port);
+    const idle = await connectTo(server.port);
     idle.send(put('/s/a', 'abc'));
     await answers(idle, 1);
-    const busy = await wire(server.port);
+    const busy = await connectTo(server.port);
     busy.send(put('/s/a', 'abcdef').slice(0, -3));
     await waitFor(() => server.log.length > 0);
     await server.call('GET', '/health');

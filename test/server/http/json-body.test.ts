@@ -5,8 +5,8 @@ import { MemoryBudget } from '../../../src/core/index.ts';
 import { Fields } from '../../../src/server/http/json-body.ts';
 import { type JsonLimits, readJson as readBody } from '../../../src/server/http/json-read.ts';
 import { HeapMemory } from '../../../src/server/limits/heap-memory.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
-import { type Wire, wire } from '../harness.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo, type Wire } from '../../harness/wire.ts';
 
 const http = createServer();
 let connection: Wire | undefined;
@@ -20,7 +20,7 @@ afterEach(async () => {
 async function requestWith(headers: string, body: string): Promise<IncomingMessage> {
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const begun = new Promise<IncomingMessage>((resolve) => http.once('request', resolve));
-  connection = await wire((http.address() as AddressInfo).port);
+  connection = await connectTo((http.address() as AddressInfo).port);
   connection.send(`POST / HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n${body}`);
   return begun;
 }

@@ -1,6 +1,7 @@
 /** What HTTP asks of requests, on both ways into the server: the one for appends and live reads, and node:http's. */
 import { describe, expect, it } from 'vitest';
-import { type Running, start, type Wire, wire } from '../harness.ts';
+import { connectTo, type Wire } from '../../harness/wire.ts';
+import { type Running, start } from '../harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
@@ -22,7 +23,7 @@ interface Said {
 
 /** Sends bytes, and gives the first answer that is not 100; the connection goes then. */
 async function answerTo(server: Running, ...packets: string[]): Promise<Said> {
-  const one = await wire(server.port);
+  const one = await connectTo(server.port);
   one.socket.setNoDelay(true);
   for (const packet of packets) {
     one.send(Buffer.from(packet, 'latin1'));
@@ -70,7 +71,7 @@ describe('a body that is not framed as HTTP has it', () => {
     const server = await start(STREAMS);
     const broken = request(WRITE, CHUNKED, '3\r\nabc\r\nZZ\r\n');
     expect((await answerTo(server, broken)).error).toContain('3 bytes were written');
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(request('GET /api/v1/version', '') + broken);
     expect(await one.closed()).toMatch(/"version"[\s\S]*3 bytes were written/);
     expect((await server.call('GET', '/files?path=/s/a&snapshot=true')).text).toBe('abcabc');
@@ -131,7 +132,7 @@ describe('a head that could be read in two ways', () => {
   it('that says whom it is for in the same way twice is right', async () => {
     const server = await start(STREAMS);
     for (const target of ['http://x', 'HTTP://X', 'http://x:80', 'http://x:']) {
-      const one = await wire(server.port);
+      const one = await connectTo(server.port);
       one.send(request(`GET ${target}/api/v1/version`, ''));
       expect(await one.until('"version"')).toContain('200 OK');
       one.socket.destroy();
@@ -157,7 +158,7 @@ describe('an offer of another protocol', () => {
     const before = request('GET /api/v1/stat?path=/mem', '');
     const behind = request('GET /api/v1/nope', '');
     for (const packets of [[before + offer + behind + offer + behind], [before + offer, behind, offer + behind]]) {
-      const one = await wire(server.port);
+      const one = await connectTo(server.port);
       for (const packet of packets) one.send(packet);
       one.socket.end();
       const text = await one.closed();
@@ -200,7 +201,7 @@ describe('a client that asks before it sends its body', () => {
   ])('is not told to, where it is of no use: %s', async (_, head, status) => {
     const server = await start(STREAMS);
     await server.call('PUT', '/files?path=/s/over&end=true', { body: 'x' });
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(head);
     const text = await one.until('}\n');
     expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
@@ -218,7 +219,7 @@ describe('a client that asks before it sends its body', () => {
   ])('is told once, before it does: %s', async (_, line) => {
     const server = await start(STREAMS);
     for (const framing of [length(3), `${expects}${CHUNKED}`]) {
-      const one = await wire(server.port);
+      const one = await connectTo(server.port);
       one.send(request(line, framing));
       await one.until('HTTP/1.1 100 Continue\r\n\r\n');
       one.send(framing.includes('chunked') ? '3\r\nabc\r\n0\r\n\r\n' : 'abc');
@@ -229,7 +230,7 @@ describe('a client that asks before it sends its body', () => {
 
   it('is not told on a connection where it has written before, once the stream has ended', async () => {
     const server = await start(STREAMS);
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     const head = request(APPEND, length(3));
     one.send(head);
     await one.until('100 Continue');

@@ -2,15 +2,16 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { Plugin } from '../../../src/fs/index.ts';
 import { memfsPlugin } from '../../../src/plugins/index.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
-import { follow, start, wire } from '../harness.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo } from '../../harness/wire.ts';
+import { follow, start } from '../harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 
 describe('a connection', () => {
   it('that speaks no HTTP gets a JSON 400 and is closed', async () => {
     const server = await start();
-    const odd = await wire(server.port);
+    const odd = await connectTo(server.port);
     odd.send('hello there\r\n\r\n');
     const text = await odd.closed();
     expect(text).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
@@ -19,7 +20,7 @@ describe('a connection', () => {
 
   it('with headers that are too large gets a JSON 431', async () => {
     const server = await start();
-    const odd = await wire(server.port);
+    const odd = await connectTo(server.port);
     odd.send(`GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`);
     const text = await odd.closed();
     expect(text).toMatch(/^HTTP\/1.1 431 /);
@@ -28,18 +29,18 @@ describe('a connection', () => {
 
   it('without a Host header gets a JSON 400, as HTTP/1.1 has it', async () => {
     const server = await start();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('GET /api/v1/version HTTP/1.1\r\n\r\n');
     expect(await one.until('BAD_REQUEST')).toContain('the Host header is missing');
     one.socket.destroy();
-    const old = await wire(server.port);
+    const old = await connectTo(server.port);
     old.send('GET /api/v1/version HTTP/1.0\r\n\r\n');
     expect(await old.closed()).toContain('"version":"9.8.7"');
   });
 
   it('that offers another protocol is answered in this one', async () => {
     const server = await start();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n');
     expect(await one.until('"version"')).toMatch(/^HTTP\/1.1 200 /);
     one.socket.destroy();
@@ -47,14 +48,14 @@ describe('a connection', () => {
 
   it('whose headers do not come gets a JSON 408', async () => {
     const server = await start({ limits: { headerTimeout: 100 } });
-    const slow = await wire(server.port);
+    const slow = await connectTo(server.port);
     slow.send('POST /api/v1/write?path=/mem/a HTTP/1.1\r\nHost: x\r\n');
     expect(await slow.closed()).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"REQUEST_TIMEOUT"/);
   });
 
   it('that ends in the middle of a small body nobody wanted is closed, though the answer was to keep it', async () => {
     const server = await start(STREAMS);
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('POST /api/v1/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1');
     await one.until('ROUTE_NOT_FOUND');
     one.socket.end();
@@ -63,7 +64,7 @@ describe('a connection', () => {
 
   it('is kept for more requests, also after a small body nobody wanted', async () => {
     const server = await start();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('POST /api/v1/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello');
     await one.until('ROUTE_NOT_FOUND');
     one.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -73,7 +74,7 @@ describe('a connection', () => {
 
   it('pipelined requests are answered in order', async () => {
     const server = await start();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\nGET /api/v1/nope HTTP/1.1\r\nHost: x\r\n\r\n');
     const text = await one.until('ROUTE_NOT_FOUND');
     expect(text.indexOf('"version"')).toBeLessThan(text.indexOf('ROUTE_NOT_FOUND'));
@@ -82,7 +83,7 @@ describe('a connection', () => {
 
   it('contract 70: on which a body is refused is answered while the client still sends, then closed', async () => {
     const server = await start({ maxRequestBodyBytes: 1000 });
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/mem/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n');
     expect(await upload.until('exceeds')).toMatch(/^HTTP\/1.1 413 .*connection: close/is);
     await upload.closed();
@@ -90,7 +91,7 @@ describe('a connection', () => {
 
   it('contract 70: a client that reads only once it has sent everything still finds its answer', async () => {
     const server = await start({ maxRequestBodyBytes: 1000 });
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.socket.pause();
     const body = Buffer.alloc(16 * 1024 * 1024);
     upload.send(`PUT /api/v1/files?path=/mem/a HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);
@@ -102,7 +103,7 @@ describe('a connection', () => {
 
   it('a JSON body with broken framing is answered with 400', async () => {
     const server = await start();
-    const odd = await wire(server.port);
+    const odd = await connectTo(server.port);
     odd.send(
       'POST /api/v1/rename?path=/mem/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n',
     );
@@ -113,7 +114,7 @@ describe('a connection', () => {
 
   it('drops what comes behind a request that is answered live, which nobody may send', async () => {
     const server = await start(STREAMS);
-    const odd = await wire(server.port);
+    const odd = await connectTo(server.port);
     odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
     await odd.until('\r\n\r\n');
     odd.send(`nonsense\r\n\r\n${'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10_000)}`);
@@ -126,7 +127,7 @@ describe('a connection', () => {
   it('nonsense behind requests, in one go with them, is refused behind their answers', async () => {
     const server = await start(STREAMS);
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
-    const odd = await wire(server.port);
+    const odd = await connectTo(server.port);
     odd.send(
       'POST /api/v1/directories HTTP/1.1\r\nHost: x\r\n\r\n' +
         `GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n` +
@@ -143,7 +144,7 @@ describe('a connection', () => {
 
   it('nonsense behind a request that is being answered live is not looked at', async () => {
     const server = await start(STREAMS);
-    const odd = await wire(server.port);
+    const odd = await connectTo(server.port);
     odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\nX-Request-Id: 1\r\n\r\n');
     await odd.until('\r\n\r\n');
     odd.send('nonsense\r\n\r\n');
@@ -187,7 +188,7 @@ describe('an error nobody foresaw', () => {
 
   it('in the middle of an answer cuts the connection rather than pretending an end', async () => {
     const server = await start({ plugins: [buggyPlugin], mounted: { '/bug': 'buggyfs' } });
-    const cut = await wire(server.port);
+    const cut = await connectTo(server.port);
     cut.send('GET /api/v1/files?path=/bug/a&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
     const text = await cut.closed();
     expect(text).toMatch(/^HTTP\/1.1 200 /);
@@ -288,19 +289,19 @@ describe('the id of a request', () => {
 describe('closing the server', () => {
   it('contract 28: ends idle connections at once', async () => {
     const server = await start();
-    const idle = await wire(server.port);
+    const idle = await connectTo(server.port);
     idle.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n');
     await idle.until('"version"');
     await server.server.close(60_000);
     await idle.closed();
-    await expect(wire(server.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(connectTo(server.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   it('contract 28: ends connections that never said anything', async () => {
     const server = await start();
-    const silent = await wire(server.port);
+    const silent = await connectTo(server.port);
     // Connections are accepted in the order in which they come.
-    const later = await wire(server.port);
+    const later = await connectTo(server.port);
     later.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n');
     await later.until('"version"');
     await server.server.close(60_000);
@@ -310,7 +311,7 @@ describe('closing the server', () => {
   it('contract 28: lets a request that is at work finish, and ends its connection then', async () => {
     const server = await start(STREAMS);
     const live = await follow(server.port, '/files?path=/s/live&stream=true');
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
     await live.until(3);
     const closed = server.server.close(60_000);
@@ -325,7 +326,7 @@ describe('closing the server', () => {
   it('contract 28: cuts what is left at the deadline', async () => {
     const server = await start();
     const begun = once(server.server.http, 'request');
-    const stuck = await wire(server.port);
+    const stuck = await connectTo(server.port);
     stuck.send('POST /api/v1/rename?path=/mem/a HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n{');
     await begun;
     await server.server.close(50);

@@ -9,9 +9,10 @@ import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
 import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
 import { frameEncoding } from '../../../src/server/encoding/index.ts';
 import { type LiveRead, LiveReads } from '../../../src/server/limits/live-reads.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
 import { FakeClock } from '../../fs/fake-clock.ts';
-import { follow, type Running, type StartOptions, start, type Wire, wire } from '../harness.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo, type Wire } from '../../harness/wire.ts';
+import { follow, type Running, type StartOptions, start } from '../harness.ts';
 
 const MB = 1024 * 1024;
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -54,9 +55,9 @@ async function lookingUntil(clock: FakeClock, condition: () => boolean): Promise
 describe('too many connections', () => {
   it('one more is answered with 503 before it is closed, counted, and taken again when another has gone', async () => {
     const { server, counters } = await bounded({ connections: 2 });
-    const first = await wire(server.port);
-    await wire(server.port);
-    const third = await wire(server.port);
+    const first = await connectTo(server.port);
+    await connectTo(server.port);
+    const third = await connectTo(server.port);
     const answer = await third.closed();
     expect(answer).toMatch(/^HTTP\/1.1 503 [\s\S]*\r\nRetry-After: 1\r\n/);
     expect(jsonOf(answer)).toMatchObject({ code: 'CONNECTION_LIMIT', limit: 'connections', max: 2 });
@@ -67,9 +68,9 @@ describe('too many connections', () => {
 
   it('the answer reaches a client that had sent its request already, and the request is not carried out', async () => {
     const { server } = await bounded({ connections: 1 });
-    const only = await wire(server.port);
+    const only = await connectTo(server.port);
     only.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
-    const late = await wire(server.port);
+    const late = await connectTo(server.port);
     late.send('PUT /api/v1/files?path=/s/refused HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx');
     expect(await late.closed()).toMatch(/^HTTP\/1.1 503 /);
     expect(await server.mounts.stat('/s/refused').catch((error) => error.code)).toBe('STREAM_NOT_FOUND');
@@ -78,7 +79,7 @@ describe('too many connections', () => {
 
   it('one that has had its answers and waits goes first', async () => {
     const { server, counters } = await bounded({ connections: 2 });
-    const idle = await wire(server.port);
+    const idle = await connectTo(server.port);
     idle.send(VERSION);
     await idle.until('9.8.7');
     const live = await follow(server.port, '/files?path=/s/live&stream=true');
@@ -91,8 +92,8 @@ describe('too many connections', () => {
 
   it('beyond a few that are answered the rest is closed, and none is left behind', async () => {
     const { server, counters, memory } = await bounded({ connections: 1 });
-    const only = await wire(server.port);
-    const refused = await Promise.all(Array.from({ length: 100 }, () => wire(server.port).catch(() => undefined)));
+    const only = await connectTo(server.port);
+    const refused = await Promise.all(Array.from({ length: 100 }, () => connectTo(server.port).catch(() => undefined)));
     const answers = await Promise.all(refused.map((one) => one?.closed() ?? ''));
     expect(answers.filter((answer) => answer.includes('CONNECTION_LIMIT')).length).toBeGreaterThan(0);
     await waitFor(() => counters.get('connections') === 100);
@@ -103,8 +104,8 @@ describe('too many connections', () => {
 
   it('from one address: 429', async () => {
     const { server, counters } = await bounded({ connectionsPerAddress: 1 });
-    const first = await wire(server.port);
-    const second = await wire(server.port);
+    const first = await connectTo(server.port);
+    const second = await connectTo(server.port);
     expect(jsonOf(await second.closed())).toMatchObject({ code: 'ADDRESS_LIMIT', limit: 'connections_per_address' });
     expect(counters.get('connections_per_address')).toBe(1);
     first.socket.destroy();
@@ -115,10 +116,10 @@ describe('too many connections', () => {
 describe('headers', () => {
   it('that are too large are refused with 431, and a path that is with 414; both name the limit', async () => {
     const { server, counters } = await bounded({ headerSize: 2000 });
-    const big = await wire(server.port);
+    const big = await connectTo(server.port);
     big.send(`GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(3000)}\r\n\r\n`);
     expect(jsonOf(await big.closed())).toMatchObject({ code: 'HEADERS_TOO_LARGE', limit: 'header_size', max: 2000 });
-    const long = await wire(server.port);
+    const long = await connectTo(server.port);
     long.send(`GET /${'x'.repeat(3000)} HTTP/1.1\r\nHost: x\r\n\r\n`);
     const answer = await long.closed();
     expect(answer).toMatch(/^HTTP\/1.1 414 /);
@@ -131,7 +132,7 @@ describe('headers', () => {
     ['they stop in the middle', 'GET /api/v1/version HTTP/1.1\r\nHost: x\r\nX-'],
   ])('that do not come in time are cut with 408: %s', async (_, sent) => {
     const { server, counters } = await bounded({ headerTimeout: 60 });
-    const slow = await wire(server.port);
+    const slow = await connectTo(server.port);
     slow.send(sent);
     const answer = await slow.closed();
     expect(answer).toMatch(/^HTTP\/1.1 408 /);
@@ -141,7 +142,7 @@ describe('headers', () => {
 
   it('of a large number are all read, up to their size', async () => {
     const { server } = await bounded({ headerSize: 200_000, headerLines: 0 });
-    const many = await wire(server.port);
+    const many = await connectTo(server.port);
     const lines = Array.from({ length: 5000 }, (_, n) => `x${n}: 1\r\n`).join('');
     many.send(`GET /api/v1/version HTTP/1.1\r\n${lines}Host: x\r\nConnection: close\r\n\r\n`);
     expect(await many.closed()).toMatch(/^HTTP\/1.1 200 /);
@@ -150,7 +151,7 @@ describe('headers', () => {
 
 describe('a body that stands still', () => {
   const begin = async (server: Running, target: string) => {
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send(`PUT /api/v1${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc`);
     return upload;
   };
@@ -182,7 +183,7 @@ describe('a body that stands still', () => {
 
   it('that is JSON is given up too', async () => {
     const { server } = await bounded({ bodyTimeout: 60 });
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send('POST /api/v1/mount HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{');
     expect(jsonOf(await refusalOf(upload))).toMatchObject({ code: 'BODY_TIMEOUT', limit: 'body_timeout' });
   });
@@ -196,7 +197,7 @@ describe('a body that stands still', () => {
     if (source.kind !== 'live') throw new Error('not live');
     const reader = internalOf(source.reader);
     while (reader.peek() !== undefined);
-    const upload = await wire(server.port);
+    const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n');
     upload.send(Buffer.alloc(1_000_000, 'x'));
     await waitFor(() => reader.lag >= 64 * 1024);
@@ -218,7 +219,7 @@ describe('contract 27: a peer that takes nothing', () => {
   it('is cut after the stall timeout with its reader; one that reads on, and one that is idle, stay', async () => {
     const { server, counters } = await bounded({ stallTimeout: 300 });
     const idle = await follow(server.port, '/files?path=/s/quiet&stream=true');
-    const stalled = await wire(server.port);
+    const stalled = await connectTo(server.port);
     stalled.socket.pause();
     stalled.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
     const good = await follow(server.port, '/files?path=/s/live&stream=true');
@@ -250,7 +251,7 @@ describe('contract 27: a peer that takes nothing', () => {
     );
     await fill(server, '/mem/big', 32 * MB);
     const before = memory.fixed;
-    const stalled = await wire(server.port);
+    const stalled = await connectTo(server.port);
     stalled.socket.pause();
     stalled.send(`GET /api/v1${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await waitFor(() => memory.fixed > before);
@@ -268,7 +269,7 @@ describe('contract 27: a peer that takes nothing', () => {
       { mounted: { '/mem': 'memfs', '/s': { fstype: 'streamfs', config } } },
     );
     await fill(server, target.includes('/mem') ? '/mem/big' : '/s/big', 32 * MB);
-    const stalled = await wire(server.port);
+    const stalled = await connectTo(server.port);
     stalled.socket.pause();
     stalled.send(`GET /api/v1${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
     const more = setInterval(() => stalled.send(VERSION), 5);
@@ -281,7 +282,7 @@ describe('contract 27: a peer that takes nothing', () => {
     const clock = new FakeClock();
     const { server, counters } = await bounded({ stallTimeout: 400 }, { ...STREAMS, clock });
     await fill(server, '/mem/big', 32 * MB);
-    const slow = await wire(server.port);
+    const slow = await connectTo(server.port);
     slow.socket.pause();
     slow.send('GET /api/v1/files?path=/mem/big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     await waitFor(async () => (await stats(server)).connections === 2);
@@ -297,7 +298,7 @@ describe('contract 27: a peer that takes nothing', () => {
   it('but that begins to read again before the timeout gets all of it', async () => {
     const { server, counters } = await bounded({ stallTimeout: 60_000 });
     await fill(server, '/mem/big', 32 * MB);
-    const slow = await wire(server.port);
+    const slow = await connectTo(server.port);
     const accepted = once(slow.socket, 'readable');
     slow.socket.pause();
     slow.send('GET /api/v1/files?path=/mem/big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
@@ -405,7 +406,7 @@ describe('memory of bodies that are only partly here', () => {
     const server = await start({ ...STREAMS, memory, counters, clock });
     const part = Buffer.alloc(60_000, 'x');
     const send = async (path: string) => {
-      const one = await wire(server.port);
+      const one = await connectTo(server.port);
       one.send(head(path, 65_536));
       one.send(part);
       return one;
@@ -431,7 +432,7 @@ describe('memory of bodies that are only partly here', () => {
   it('of one that is short is its own length, not that of a chunk', async () => {
     const clock = new FakeClock();
     const { server, memory } = await bounded({}, { ...STREAMS, clock });
-    const slow = await Promise.all(Array.from({ length: 20 }, () => wire(server.port)));
+    const slow = await Promise.all(Array.from({ length: 20 }, () => connectTo(server.port)));
     for (const one of slow) one.send(`${head('/s/a', 2)}x`);
     await lookingUntil(clock, () => memory.queued === 20 * 2);
     for (const one of slow) one.socket.destroy();
@@ -441,7 +442,7 @@ describe('memory of bodies that are only partly here', () => {
     const clock = new FakeClock();
     const { server, memory } = await bounded({}, { ...STREAMS, clock });
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send(`GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n`);
     one.send(head('/s/b', MB));
     one.send(Buffer.alloc(MB));
@@ -496,7 +497,7 @@ describe('memory that runs short', () => {
     for (let n = 0; n < 2000; n++) await server.mounts.create(`/s/${String(n).padEnd(250, 'x')}`);
     const before = memory.fixed;
     // Each has a part of 1,000 entries waiting, however long the listing is.
-    const all = await Promise.all(Array.from({ length: 4 }, () => wire(server.port)));
+    const all = await Promise.all(Array.from({ length: 4 }, () => connectTo(server.port)));
     for (const stalled of all) {
       stalled.socket.pause();
       stalled.send('GET /api/v1/directories?path=/s HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40));
@@ -516,7 +517,7 @@ describe('memory that runs short', () => {
       const { server, memory } = await bounded({});
       await server.mounts.write('/mem/big', new Uint8Array(MB));
       const before = memory.fixed;
-      const one = await wire(server.port);
+      const one = await connectTo(server.port);
       // With an id of its own a request is not served directly: behind one that is, nothing waits.
       for (const each of ['/files?path=/s/a&stream=true', target]) {
         one.send(`GET /api/v1${each} HTTP/1.1\r\nHost: x\r\nX-Request-Id: 1\r\n\r\n`);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { HeapMemory } from '../../../src/server/limits/heap-memory.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
-import { start, type Wire, wire } from '../harness.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo, type Wire } from '../../harness/wire.ts';
+import { start } from '../harness.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;
@@ -17,7 +18,7 @@ async function held(
   call: (method: string, target: string) => Promise<{ json: () => Record<string, unknown> }>,
 ): Promise<Wire> {
   const { id } = (await call('POST', '/handles/open?path=/s/a')).json();
-  const client = await wire(port);
+  const client = await connectTo(port);
   client.send(request('', `/handles/${id}/read`));
   return client;
 }
@@ -29,11 +30,11 @@ describe('header lines', () => {
   ])('contract 95: %s: as many as are allowed are taken, one more is 431 and the end', async (_, target) => {
     const server = await start({ mounted: { '/s': 'streamfs' }, limits: { headerLines: 20 } });
     const asked = target === '' ? '/health' : target;
-    const good = await wire(server.port);
+    const good = await connectTo(server.port);
     good.send(request(lines(19), asked));
     expect(statusesIn(await good.until('\r\n\r\n'))).toEqual([200]);
     good.socket.destroy();
-    const bad = await wire(server.port);
+    const bad = await connectTo(server.port);
     bad.send(request(lines(20), asked) + request());
     const answer = await bad.closed();
     expect(statusesIn(answer)).toEqual([431]);
@@ -49,7 +50,7 @@ describe('header lines', () => {
   it('contract 95: too many are refused by default also where they are many hundred, and nothing is done', async () => {
     const server = await start({ mounted: { '/s': 'streamfs' } });
     for (const count of [100, 150, 1000]) {
-      const client = await wire(server.port);
+      const client = await connectTo(server.port);
       client.send(`POST /api/v1/files?path=/s/new HTTP/1.1\r\nHost: x\r\n${lines(count)}\r\n`);
       expect(statusesIn(await client.closed())).toEqual([431]);
     }
@@ -58,7 +59,7 @@ describe('header lines', () => {
 
   it('are not bounded where the limit is 0', async () => {
     const server = await start({ limits: { headerLines: 0 } });
-    const client = await wire(server.port);
+    const client = await connectTo(server.port);
     client.send(request(lines(1200)));
     expect(statusesIn(await client.until('\r\n\r\n'))).toEqual([200]);
     client.socket.destroy();
@@ -100,7 +101,7 @@ describe('requests that wait', () => {
     const server = await start({ mounted: { '/s': 'streamfs' }, memory });
     const { id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
     const before = memory.fixed;
-    const client = await wire(server.port);
+    const client = await connectTo(server.port);
     client.send(request(`Long: ${'x'.repeat(12 * KB)}\r\n`, `/handles/${id}/read`));
     await waitFor(() => memory.fixed > before + 16 * KB + 12 * KB);
     await server.call('PUT', '/files?path=/s/a', { body: 'x' });

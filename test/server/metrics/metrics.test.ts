@@ -8,8 +8,9 @@ import { MemoryBudget } from '../../../src/core/index.ts';
 import { LimitCounters } from '../../../src/fs/index.ts';
 import type { ServerStats } from '../../../src/protocol/index.ts';
 import { METRICS_TYPE } from '../../../src/server/metrics/index.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
-import { follow, type Running, start, wire } from '../harness.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo } from '../../harness/wire.ts';
+import { follow, type Running, start } from '../harness.ts';
 import { parseExposition } from './exposition.ts';
 
 const MB = 1024 * 1024;
@@ -160,7 +161,7 @@ describe('GET /metrics', () => {
     const at = await start({ mounted: { '/s': 'streamfs' } });
     const { handle_id: id } = (await at.call('POST', '/handles/open?path=/s/a')).json();
     const arrived = once(at.server.http, 'request');
-    const one = await wire(at.port);
+    const one = await connectTo(at.port);
     one.send(`GET /api/v1/handles/${String(id)}/read HTTP/1.1\r\nHost: x\r\n\r\n`);
     await arrived;
     one.socket.resetAndDestroy();

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { takenBySystem } from '../../../src/server/net/index.ts';
-import { start, wire } from '../harness.ts';
+import { connectTo } from '../../harness/wire.ts';
+import { start } from '../harness.ts';
 
 const restore: (() => void)[] = [];
 afterEach(() => {
@@ -44,11 +45,11 @@ async function hide(name: string): Promise<boolean> {
 
 /** Appends, follows live, and takes part in a body by node:http: the ways that bytes come in and out. */
 async function servesAll(server: Awaited<ReturnType<typeof start>>): Promise<void> {
-  const reader = await wire(server.port);
+  const reader = await connectTo(server.port);
   reader.send('GET /api/v1/files?path=/s/a&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
   await reader.until('200 OK');
   expect((await server.call('PUT', '/files?path=/s/a', { body: 'first ' })).status).toBe(200);
-  const writer = await wire(server.port);
+  const writer = await connectTo(server.port);
   writer.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nsecond');
   await writer.until('200 OK');
   await reader.until('second');

@@ -3,8 +3,9 @@ import { createServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { SharedReadSocket, shareReads, takeFrom } from '../../../src/server/net/shared-read-socket.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
-import { start, wire } from '../harness.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo } from '../../harness/wire.ts';
+import { start } from '../harness.ts';
 
 const KB = 1024;
 const OPTIONS = { highWaterMark: 64 * KB, tcpKeepAlive: 0 };
@@ -13,7 +14,7 @@ describe('a socket that shares the memory it is read into', () => {
   it('gives each of many connections its own bytes, however they come in turns', async () => {
     const server = await start({ mounted: { '/s': 'streamfs' } });
     const COUNT = 20;
-    const writers = await Promise.all(Array.from({ length: COUNT }, () => wire(server.port)));
+    const writers = await Promise.all(Array.from({ length: COUNT }, () => connectTo(server.port)));
     const bodies = writers.map((_, n) =>
       Array.from({ length: 30 }, (__, m) => `${n}:${m};`.repeat(1 + ((n * m) % 400))),
     );
@@ -47,10 +48,10 @@ describe('a socket that shares the memory it is read into', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
       socket.on('data', (bytes) => socket.write(bytes)).on('end', () => socket.end());
     });
-    const one = await wire(server.port);
+    const one = await connectTo(server.port);
     one.send('GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
     await one.until('101 Switching Protocols');
-    const noise = await wire(server.port);
+    const noise = await connectTo(server.port);
     let all = '';
     for (let n = 0; n < 50; n++) {
       const text = `<${n}>`.repeat(5 * KB);

@@ -5,7 +5,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { CONNECTION_BYTES, TLS_BYTES } from '../../../src/server/limits/connections.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { Authority, type Certificate } from '../../tls/certificates.ts';
 import { type Running, type StartOptions, start } from '../harness.ts';
 

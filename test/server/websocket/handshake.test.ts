@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { HostCheck, Origins, Tokens } from '../../../src/server/index.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { connectTo } from '../../harness/wire.ts';
 import { as, token } from '../auth/rights.ts';
-import { type StartOptions, start, wire } from '../harness.ts';
-import { connectTo, refusal } from './peer.ts';
+import { type StartOptions, start } from '../harness.ts';
+import { connectClient, refusal } from './peer.ts';
 import { close, HANDSHAKE_KEY, rawPeer } from './wire-frames.ts';
 
 const STREAMS: StartOptions = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -56,7 +57,7 @@ describe('contract 101: a handshake', () => {
 
   it('comes behind the answers to requests before it on the same connection', async () => {
     const { port } = await start(STREAMS);
-    const one = await wire(port);
+    const one = await connectTo(port);
     const before = `GET /api/v1/version HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
     const offer = `GET ${TARGET} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${HANDSHAKE_KEY}\r\n\r\n`;
     one.send(before + offer);
@@ -97,7 +98,7 @@ describe('contract 101: a handshake', () => {
     'is refused with %s, and is told what would be right',
     async (_, { path = '', ...lines }: Record<string, string | undefined>, status, reason) => {
       const { port } = await start(STREAMS);
-      const one = await wire(port);
+      const one = await connectTo(port);
       one.send(`GET ${TARGET}${path} HTTP/1.1\r\n${offering(lines)}\r\n`);
       const text = await one.closed();
       expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
@@ -128,11 +129,11 @@ describe('what is no offer of WebSocket', () => {
     ['an offer with a body', 'Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc', 400],
   ])('is answered as a request, with what would be right: %s', async (_, lines, status) => {
     const { port } = await start(STREAMS);
-    const one = await wire(port);
+    const one = await connectTo(port);
     one.send(`GET ${TARGET} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`);
     await one.until('"code"');
-    expect(one.text()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-    if (status === 426) expect(one.text()).toContain('"error":"upgrade required: this address speaks WebSocket');
+    expect(one.text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    if (status === 426) expect(one.text).toContain('"error":"upgrade required: this address speaks WebSocket');
     one.socket.destroy();
   });
 
@@ -147,10 +148,10 @@ describe('what is no offer of WebSocket', () => {
       ['GET /api/v1/version HTTP/1.1', 200],
       ['GET /api/v1/ws/ws HTTP/1.1', 404],
     ] as const) {
-      const one = await wire(port);
+      const one = await connectTo(port);
       one.send(`${line}\r\nHost: localhost\r\n${offer}\r\n`);
       await one.until('\r\n\r\n');
-      expect([line, one.text().split(' ')[1]]).toEqual([line, String(status)]);
+      expect([line, one.text.split(' ')[1]]).toEqual([line, String(status)]);
       one.socket.destroy();
     }
     expect((await call('GET', '/stat?path=/s/a')).status).toBe(404);
@@ -164,7 +165,7 @@ describe('contract 101: the checks of every request', () => {
       status: 403,
       code: 'HOST_REFUSED',
     });
-    await connectTo(port, 'path=/s/a', { headers: { host: `localhost:${port}` } });
+    await connectClient(port, 'path=/s/a', { headers: { host: `localhost:${port}` } });
   });
 
   it('hold for its Origin, which is all that stands between a page of a stranger and a server without tokens', async () => {
@@ -190,16 +191,16 @@ describe('contract 101: the checks of every request', () => {
       { origin: 'https://app.example' },
       {},
     ]) {
-      await connectTo(port, 'path=/s/a', { headers: headers as Record<string, string> });
+      await connectClient(port, 'path=/s/a', { headers: headers as Record<string, string> });
     }
   });
 
   it('hold for tokens: a header, or a subprotocol that is never answered with', async () => {
     const { port } = await guarded();
     expect(await refusal(port, 'path=/s/a')).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
-    const byHeader = await connectTo(port, 'path=/s/a', as('reader'));
+    const byHeader = await connectClient(port, 'path=/s/a', as('reader'));
     expect(byHeader.ws.protocol).toBe('streamfs.v1');
-    const byProtocol = await connectTo(port, 'path=/s/a', { protocols: [secret('reader'), 'streamfs.v1'] });
+    const byProtocol = await connectClient(port, 'path=/s/a', { protocols: [secret('reader'), 'streamfs.v1'] });
     expect(byProtocol.ws.protocol).toBe('streamfs.v1');
     for (const protocols of [
       ['streamfs.v1', 'streamfs.token.d3Jvbmc'],
@@ -210,7 +211,7 @@ describe('contract 101: the checks of every request', () => {
     }
     // A page puts it there; a browser may have added the other by itself.
     const both = { protocols: ['streamfs.v1', secret('reader')], headers: { authorization: 'Basic eDp5' } };
-    await connectTo(port, 'path=/s/a', both);
+    await connectClient(port, 'path=/s/a', both);
     expect(await refusal(port, 'path=/s/a&token=secret-of-reader')).toMatchObject({ status: 401 });
   });
 
@@ -224,8 +225,8 @@ describe('contract 101: the checks of every request', () => {
   it('hold for rights, by the mode', async () => {
     const { port } = await guarded();
     const to = (name: string) => ({ protocols: ['streamfs.v1', secret(name)] });
-    await connectTo(port, 'path=/s/a', to('reader'));
-    await connectTo(port, 'path=/s/a&mode=write', to('writer'));
+    await connectClient(port, 'path=/s/a', to('reader'));
+    await connectClient(port, 'path=/s/a&mode=write', to('writer'));
     for (const [name, mode] of [
       ['reader', 'write'],
       ['writer', 'read'],
@@ -246,8 +247,8 @@ describe('contract 101: the checks of every request', () => {
       return url.slice(url.indexOf('?') + 1);
     };
     const [reading, writing] = [await link('read'), await link('write')];
-    await connectTo(port, reading);
-    await connectTo(port, `${writing}&mode=write`);
+    await connectClient(port, reading);
+    await connectClient(port, `${writing}&mode=write`);
     expect(await refusal(port, `${reading}&mode=write`)).toMatchObject({ status: 403, code: 'LINK_INVALID' });
     expect(await refusal(port, writing)).toMatchObject({ status: 403, code: 'LINK_INVALID' });
     expect(await refusal(port, reading.replace('/s/a', '/s/b'))).toMatchObject({ status: 403, code: 'LINK_INVALID' });
@@ -256,17 +257,17 @@ describe('contract 101: the checks of every request', () => {
 
   it('hold for limits on readers, on connections and on those of a token', async () => {
     const { port } = await start({ ...STREAMS, limits: { readers: 1, connections: 3 } });
-    const first = await connectTo(port, 'path=/s/a');
+    const first = await connectClient(port, 'path=/s/a');
     expect(await refusal(port, 'path=/s/a')).toMatchObject({ status: 503, code: 'READER_LIMIT' });
-    await connectTo(port, 'path=/s/a&mode=write');
-    await connectTo(port, 'path=/s/a&mode=write');
+    await connectClient(port, 'path=/s/a&mode=write');
+    await connectClient(port, 'path=/s/a&mode=write');
     // None of the three is idle, so none makes room.
     expect(await refusal(port, 'path=/s/a&mode=write')).toMatchObject({ status: 503, code: 'CONNECTION_LIMIT' });
     first.ws.close();
     await first.closed;
     await waitFor('room for a reader', async () => {
       try {
-        return await connectTo(port, 'path=/s/a');
+        return await connectClient(port, 'path=/s/a');
       } catch {
         return undefined;
       }
@@ -275,7 +276,7 @@ describe('contract 101: the checks of every request', () => {
 
   it('leave their marks: the list of readers, the log, the figures', async () => {
     const server = await start(STREAMS);
-    const peer = await connectTo(server.port, 'path=/s/a&heartbeat=0', { headers: { 'x-request-id': 'page-7' } });
+    const peer = await connectClient(server.port, 'path=/s/a&heartbeat=0', { headers: { 'x-request-id': 'page-7' } });
     await peer.record('caught-up');
     const { readers } = (await server.call('GET', '/readers')).json() as unknown as {
       readers: Record<string, unknown>[];

@@ -1,20 +1,20 @@
 /** What may happen while a WebSocket is open, and how it ends. */
 import { describe, expect, it } from 'vitest';
 import { Tokens } from '../../../src/server/index.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
 import { FakeClock } from '../../fs/fake-clock.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { Authority } from '../../tls/certificates.ts';
 import { as, token } from '../auth/rights.ts';
 import { type Running, type StartOptions, start } from '../harness.ts';
-import { connectTo, type Peer } from './peer.ts';
+import { connectClient, type Peer } from './peer.ts';
 import { binary, close, ping, pong, rawPeer } from './wire-frames.ts';
 
 const STREAMS: StartOptions = { mounted: { '/s': 'streamfs' } };
 
 async function pair(server: Running, options = {}): Promise<{ reader: Peer; writer: Peer }> {
-  const writer = await connectTo(server.port, 'path=/s/a&mode=write', options);
+  const writer = await connectClient(server.port, 'path=/s/a&mode=write', options);
   await writer.record('open');
-  const reader = await connectTo(server.port, 'path=/s/a', options);
+  const reader = await connectClient(server.port, 'path=/s/a', options);
   await reader.record('caught-up');
   return { reader, writer };
 }
@@ -41,10 +41,10 @@ describe('contract 101: an open WebSocket', () => {
 
   it('is told that its stream has expired, which it keeps from that where it writes', async () => {
     const server = await start({ mounted: { '/s': { fstype: 'streamfs', config: { idle_timeout: '300ms' } } } });
-    const writer = await connectTo(server.port, 'path=/s/a&mode=write');
+    const writer = await connectClient(server.port, 'path=/s/a&mode=write');
     await writer.record('open');
     await server.call('PUT', '/files?path=/s/b', { body: 'x' });
-    const reader = await connectTo(server.port, 'path=/s/b');
+    const reader = await connectClient(server.port, 'path=/s/b');
     expect(await reader.closed).toEqual({ code: 1000, reason: 'expired' });
     expect(reader.records.at(-1)).toMatchObject({ type: 'end', reason: 'expired', offset: 1 });
     expect((await server.call('GET', '/stat?path=/s/b')).status).toBe(404);
@@ -91,7 +91,7 @@ describe('contract 101: an open WebSocket', () => {
     ).json() as unknown as {
       url: string;
     };
-    const reader = await connectTo(server.port, url.slice(url.indexOf('?') + 1));
+    const reader = await connectClient(server.port, url.slice(url.indexOf('?') + 1));
     await reader.record('caught-up');
     now += 80_000;
     clock.advance(3000);
@@ -158,7 +158,7 @@ describe('contract 101: an open WebSocket', () => {
   it('whose client closes gets its own code back, behind what was on its way', async () => {
     const server = await start(STREAMS);
     for (const query of ['path=/s/a', 'path=/s/a&mode=write']) {
-      const peer = await connectTo(server.port, query);
+      const peer = await connectClient(server.port, query);
       peer.ws.close(4321, 'enough');
       expect((await peer.closed).code).toBe(4321);
     }

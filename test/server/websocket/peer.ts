@@ -1,7 +1,7 @@
 /** A WebSocket client for tests, which remembers all that came. */
 import { onTestFinished } from 'vitest';
 import WebSocket, { type ClientOptions } from 'ws';
-import { waitFor } from '../../e2e/harness/wait.ts';
+import { waitFor } from '../../harness/wait.ts';
 
 type Entry = Record<string, unknown> & { type: string };
 
@@ -26,7 +26,7 @@ export interface PeerOptions extends ClientOptions {
 }
 
 /** Connects. Rejects where the server answers with anything but 101. */
-export async function connectTo(port: number, query: string, options: PeerOptions = {}): Promise<Peer> {
+export async function connectClient(port: number, query: string, options: PeerOptions = {}): Promise<Peer> {
   const peer = peerOf(port, query, options);
   await new Promise<void>((resolve, reject) => peer.ws.once('open', resolve).once('error', reject));
   return peer;

@@ -7,9 +7,9 @@ import { frameEncoding } from '../../../src/server/encoding/index.ts';
 import { Limits } from '../../../src/server/limits/index.ts';
 import { recordEncoding } from '../../../src/server/websocket/records.ts';
 import { webSocketTransfer } from '../../../src/server/websocket/transfer.ts';
-import { waitFor } from '../../e2e/harness/wait.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { follow, type StartOptions, start } from '../harness.ts';
-import { connectTo, refusal } from './peer.ts';
+import { connectClient, refusal } from './peer.ts';
 import { ping, rawPeer } from './wire-frames.ts';
 
 const KiB = 1024;
@@ -24,7 +24,7 @@ describe('contract 101: reading over WebSocket', () => {
   it('gives an open record, the bytes as binary messages, the news of having caught up, and the end', async () => {
     const server = await start(STREAMS);
     await server.call('PUT', '/files?path=/s/a&type=text/csv', { body: 'one,' });
-    const peer = await connectTo(server.port, 'path=/s/a');
+    const peer = await connectClient(server.port, 'path=/s/a');
     expect(peer.ws.protocol).toBe('streamfs.v1');
     await peer.record('caught-up');
     await server.call('PUT', '/files?path=/s/a&end=true&end_status=exit%203', { body: 'two' });
@@ -51,7 +51,7 @@ describe('contract 101: reading over WebSocket', () => {
   ])('begins where %s says', async (start_, offset, bytes) => {
     const server = await start(STREAMS);
     await server.call('PUT', '/files?path=/s/a', { body: '0123456789' });
-    const peer = await connectTo(server.port, `path=/s/a${start_}`);
+    const peer = await connectClient(server.port, `path=/s/a${start_}`);
     await peer.record('caught-up');
     expect(peer.records[0]).toMatchObject({ type: 'open', offset });
     expect(peer.bytes().toString()).toBe(bytes);
@@ -60,17 +60,17 @@ describe('contract 101: reading over WebSocket', () => {
   it('goes on at an offset and generation, and is told where that is not possible', async () => {
     const server = await start(small());
     await server.call('PUT', '/files?path=/s/a', { body: 'x'.repeat(1000) });
-    const first = await connectTo(server.port, 'path=/s/a');
+    const first = await connectClient(server.port, 'path=/s/a');
     await first.until(1000);
     const { generation } = first.records[0]!;
     await server.call('PUT', '/files?path=/s/a', { body: 'y'.repeat(100) });
-    const second = await connectTo(server.port, `path=/s/a&offset=1000&generation=${generation}`);
+    const second = await connectClient(server.port, `path=/s/a&offset=1000&generation=${generation}`);
     expect((await second.until(100)).toString()).toBe('y'.repeat(100));
     await server.call('PUT', '/files?path=/s/a', { body: 'z'.repeat(70 * KiB) });
     expect(await refusal(server.port, `path=/s/a&offset=1000&generation=${generation}`)).toMatchObject({
       ...{ status: 410, code: 'OFFSET_GONE', earliest: 1100 + 6 * KiB },
     });
-    const third = await connectTo(server.port, 'path=/s/a&offset=1000&on_expired=skip');
+    const third = await connectClient(server.port, 'path=/s/a&offset=1000&on_expired=skip');
     await third.record('caught-up');
     expect(third.records.slice(0, 2)).toMatchObject([
       { type: 'open', offset: 1000 },
@@ -87,7 +87,7 @@ describe('contract 101: reading over WebSocket', () => {
   it('says from the earliest byte on what is gone already, as a gap before the first', async () => {
     const server = await start(small());
     await server.call('PUT', '/files?path=/s/a', { body: 'z'.repeat(65 * KiB) });
-    const peer = await connectTo(server.port, 'path=/s/a');
+    const peer = await connectClient(server.port, 'path=/s/a');
     await peer.record('caught-up');
     expect(peer.records).toMatchObject([
       { type: 'open', offset: 0 },
@@ -98,16 +98,18 @@ describe('contract 101: reading over WebSocket', () => {
 
   it('ends with timeout, and sends heartbeats meanwhile', async () => {
     const server = await start(STREAMS);
-    const quiet = await connectTo(server.port, 'path=/s/a&timeout=0');
+    const quiet = await connectClient(server.port, 'path=/s/a&timeout=0');
     expect(await quiet.closed).toEqual({ code: 1000, reason: 'timeout' });
-    const peer = await connectTo(server.port, 'path=/s/a&heartbeat=20ms&offset=5');
+    const peer = await connectClient(server.port, 'path=/s/a&heartbeat=20ms&offset=5');
     expect(await peer.record('heartbeat', 2)).toEqual({ type: 'heartbeat', offset: 5, end: 0 });
   });
 
   it('as frames has one frame in each message, the first of which says the generation and the type', async () => {
     const server = await start(STREAMS);
     await server.call('PUT', '/files?path=/s/a&type=text/csv', { body: '0123456789' });
-    const peer = await connectTo(server.port, 'path=/s/a&offset=4&heartbeat=0', { protocols: ['streamfs.frames.v1'] });
+    const peer = await connectClient(server.port, 'path=/s/a&offset=4&heartbeat=0', {
+      protocols: ['streamfs.frames.v1'],
+    });
     await waitFor(() => peer.messages.length === 3);
     await server.call('POST', '/end?path=/s/a');
     expect(await peer.closed).toEqual({ code: 1000, reason: 'ended' });
@@ -130,7 +132,7 @@ describe('contract 101: reading over WebSocket', () => {
   it('sends what is no stream to its end, and a device for as long as it is wanted', async () => {
     const server = await start(STREAMS);
     await server.call('PUT', '/files?path=/mem/a', { body: 'all of it' });
-    const peer = await connectTo(server.port, 'path=/mem/a');
+    const peer = await connectClient(server.port, 'path=/mem/a');
     expect(await peer.closed).toEqual({ code: 1000, reason: 'ended' });
     expect(peer.messages).toEqual([
       { type: 'open', offset: 0, content_type: 'application/octet-stream' },
@@ -138,7 +140,7 @@ describe('contract 101: reading over WebSocket', () => {
       { type: 'caught-up', offset: 9 },
       { type: 'end', reason: 'ended', offset: 9, skipped: 0 },
     ]);
-    const rest = await connectTo(server.port, 'path=/mem/a&offset=7');
+    const rest = await connectClient(server.port, 'path=/mem/a&offset=7');
     await rest.closed;
     expect(rest.messages).toEqual([
       { type: 'open', offset: 7, content_type: 'application/octet-stream' },
@@ -146,7 +148,7 @@ describe('contract 101: reading over WebSocket', () => {
       { type: 'caught-up', offset: 9 },
       { type: 'end', reason: 'ended', offset: 9, skipped: 0 },
     ]);
-    const zeros = await connectTo(server.port, 'path=/dev/zero');
+    const zeros = await connectClient(server.port, 'path=/dev/zero');
     await zeros.until(1024 * KiB);
     zeros.ws.close(1000);
     await zeros.closed;
@@ -157,7 +159,7 @@ describe('contract 101: reading over WebSocket', () => {
 
   it('takes no messages, and says what would', async () => {
     const server = await start(STREAMS);
-    const peer = await connectTo(server.port, 'path=/s/a');
+    const peer = await connectClient(server.port, 'path=/s/a');
     peer.ws.send('hello');
     expect(await peer.closed).toEqual({
       code: 1003,
@@ -174,7 +176,7 @@ describe('contract 101: reading over WebSocket', () => {
       ['streamfs.v1', 0],
       ['streamfs.frames.v1', 16],
     ] as const) {
-      const peer = await connectTo(server.port, 'path=/s/a', { protocols: [protocol] });
+      const peer = await connectClient(server.port, 'path=/s/a', { protocols: [protocol] });
       await peer.closed;
       const binary = peer.messages.filter((message): message is string => typeof message === 'string');
       const longest = Math.max(...binary.map(({ length }) => length));
@@ -198,7 +200,7 @@ describe('contract 101: a slow WebSocket reader', () => {
     const slow = await rawPeer(server.port, '/api/v1/ws?path=/s/a&heartbeat=0');
     await waitFor(() => slow.frames().length >= 2);
     slow.socket.pause();
-    const quick = await connectTo(server.port, 'path=/s/a&on_lag=block');
+    const quick = await connectClient(server.port, 'path=/s/a&on_lag=block');
     const piece = Buffer.alloc(64 * KiB, 'p');
     const pieces = 300;
     for (let n = 0; n < pieces; n++) await server.mounts.write('/s/a', piece);

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { waitFor } from '../../e2e/harness/wait.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { start } from '../harness.ts';
 import { binary, close, frame, more, ping, pong, type RawPeer, rawPeer, text } from './wire-frames.ts';
 

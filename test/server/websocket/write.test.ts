@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { waitFor } from '../../e2e/harness/wait.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { type Running, type StartOptions, start } from '../harness.ts';
-import { connectTo, refusal } from './peer.ts';
+import { connectClient, refusal } from './peer.ts';
 import { binary, rawPeer } from './wire-frames.ts';
 
 const STREAMS: StartOptions = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -18,7 +18,7 @@ const state = async ({ call }: Running) => {
 describe('contract 101: writing over WebSocket', () => {
   it('appends each message, and acknowledges it with its end offset', async () => {
     const server = await start(STREAMS);
-    const peer = await connectTo(server.port, 'path=/s/a&mode=write&type=text/plain');
+    const peer = await connectClient(server.port, 'path=/s/a&mode=write&type=text/plain');
     for (const text of ['one', '', 'three']) peer.ws.send(Buffer.from(text));
     await peer.record('ack', 3);
     peer.ws.send('{"type":"end","status":"exit 0"}');
@@ -40,7 +40,7 @@ describe('contract 101: writing over WebSocket', () => {
 
   it('keeps a message of several chunks in one piece, between those of others', async () => {
     const server = await start(STREAMS);
-    const peers = await Promise.all(['a', 'b'].map(() => connectTo(server.port, 'path=/s/a&mode=write')));
+    const peers = await Promise.all(['a', 'b'].map(() => connectClient(server.port, 'path=/s/a&mode=write')));
     const length = 200_000;
     for (let n = 0; n < 4; n++) for (const [at, peer] of peers.entries()) peer.ws.send(Buffer.alloc(length, 'ab'[at]));
     for (const peer of peers) await peer.record('ack', 4);
@@ -72,7 +72,7 @@ describe('contract 101: writing over WebSocket', () => {
     [4000, 'open'],
   ])('with end=true ends the stream where the client closes as it should: %s', async (code, expected) => {
     const server = await start(STREAMS);
-    const peer = await connectTo(server.port, 'path=/s/a&mode=write&text=true&end=true&end_status=done');
+    const peer = await connectClient(server.port, 'path=/s/a&mode=write&text=true&end=true&end_status=done');
     peer.ws.send('words ünd more');
     await peer.record('ack');
     if (code === undefined) peer.ws.close();
@@ -93,7 +93,7 @@ describe('contract 101: writing over WebSocket', () => {
       '{"type":"end","status":"\\u0007"}',
       '{"type":"end","status":3}',
     ]) {
-      const peer = await connectTo(server.port, 'path=/s/a&mode=write');
+      const peer = await connectClient(server.port, 'path=/s/a&mode=write');
       peer.ws.send(Buffer.from('data '));
       peer.ws.send(text);
       peer.ws.send(Buffer.from('too late'));
@@ -107,7 +107,7 @@ describe('contract 101: writing over WebSocket', () => {
 
   it('refuses a message that is too long with 1009, as a whole, and counts that', async () => {
     const server = await start({ ...STREAMS, limits: { messageSize: 1000 } });
-    const peer = await connectTo(server.port, 'path=/s/a&mode=write');
+    const peer = await connectClient(server.port, 'path=/s/a&mode=write');
     peer.ws.send(Buffer.alloc(1000, 'x'));
     peer.ws.send(Buffer.alloc(1001, 'y'));
     expect(await peer.closed).toEqual({ code: 1009, reason: 'a message has at most 1000 bytes' });
@@ -117,7 +117,7 @@ describe('contract 101: writing over WebSocket', () => {
 
   it('completes messages with a newline where lines stay whole', async () => {
     const server = await start(STREAMS);
-    const peer = await connectTo(server.port, 'path=/s/a&mode=write&atomic=lines&text=true');
+    const peer = await connectClient(server.port, 'path=/s/a&mode=write&atomic=lines&text=true');
     for (const text of ['one', 'two\n', 'three\nfour']) peer.ws.send(text);
     expect(await peer.record('ack', 3)).toEqual({ type: 'ack', seq: 2, offset: 19 });
     expect(await content(server)).toBe('one\ntwo\nthree\nfour\n');
@@ -125,7 +125,7 @@ describe('contract 101: writing over WebSocket', () => {
 
   it('holds messages of a JSON stream to its rule, each by itself', async () => {
     const server = await start(STREAMS);
-    const peer = await connectTo(server.port, 'path=/s/a&mode=write&text=true&type=application/json');
+    const peer = await connectClient(server.port, 'path=/s/a&mode=write&text=true&type=application/json');
     peer.ws.send('{"n":1}');
     peer.ws.send('{"n":2}\n{"n":3}');
     peer.ws.send('no json');
@@ -137,9 +137,9 @@ describe('contract 101: writing over WebSocket', () => {
   it('makes a stream only as asked, in the generation that was asked for', async () => {
     const server = await start(STREAMS);
     expect(await refusal(server.port, 'path=/s/a&mode=write&create=false')).toMatchObject({ code: 'STREAM_NOT_FOUND' });
-    const peer = await connectTo(server.port, 'path=/s/a&mode=write&ring_buffer_size=1MB');
+    const peer = await connectClient(server.port, 'path=/s/a&mode=write&ring_buffer_size=1MB');
     const { generation } = peer.records[0] ?? (await peer.record('open'));
-    await connectTo(server.port, `path=/s/a&mode=write&generation=${generation}`);
+    await connectClient(server.port, `path=/s/a&mode=write&generation=${generation}`);
     expect(await refusal(server.port, 'path=/s/a&mode=write&generation=0123456789abcdef0123')).toMatchObject({
       ...{ status: 409, code: 'STREAM_RECREATED' },
     });
@@ -166,7 +166,7 @@ describe('contract 101: writing over WebSocket', () => {
     const slow = await rawPeer(server.port, '/api/v1/ws?path=/s/a&on_lag=block&heartbeat=0');
     await waitFor(() => slow.frames().length >= 2);
     slow.socket.pause();
-    const writer = await connectTo(server.port, 'path=/s/a&mode=write');
+    const writer = await connectClient(server.port, 'path=/s/a&mode=write');
     const messages = 800;
     const message = Buffer.alloc(32 * 1024, 'w');
     for (let n = 0; n < messages; n++) writer.ws.send(message);
@@ -195,13 +195,13 @@ describe('contract 101: exactly once over WebSocket', () => {
 
   it('a message that is sent again after a cut is acknowledged, and not appended again', async () => {
     const server = await start(STREAMS);
-    const first = await connectTo(server.port, query(''));
+    const first = await connectClient(server.port, query(''));
     for (const text of ['0,', '1,', '2,']) first.ws.send(Buffer.from(text));
     await first.record('ack', 3);
     const { generation } = first.records[0]!;
     first.ws.terminate();
     // The last two acknowledgements were lost.
-    const second = await connectTo(server.port, query(`&seq=1&generation=${generation}`));
+    const second = await connectClient(server.port, query(`&seq=1&generation=${generation}`));
     for (const text of ['1,', '2,', '3,']) second.ws.send(Buffer.from(text));
     await second.record('ack', 3);
     expect(second.records).toMatchObject([
@@ -218,17 +218,17 @@ describe('contract 101: exactly once over WebSocket', () => {
 
   it('also where the stream has ended since', async () => {
     const server = await start(STREAMS);
-    const first = await connectTo(server.port, query(''));
+    const first = await connectClient(server.port, query(''));
     first.ws.send(Buffer.from('all'));
     await first.record('ack');
     first.ws.send('{"type":"end"}');
     await first.closed;
-    const second = await connectTo(server.port, query('&seq=0'));
+    const second = await connectClient(server.port, query('&seq=0'));
     second.ws.send(Buffer.from('all'));
     expect(await second.record('ack')).toMatchObject({ seq: 0, offset: 3, repeated: true });
     second.ws.send('{"type":"end"}');
     expect((await second.closed).code).toBe(1000);
-    const third = await connectTo(server.port, query('&seq=1'));
+    const third = await connectClient(server.port, query('&seq=1'));
     third.ws.send(Buffer.from('more'));
     expect((await third.closed).code).toBe(1000);
     expect(third.records.at(-1)).toMatchObject({ type: 'end', reason: 'ended', offset: 3 });
@@ -239,14 +239,14 @@ describe('contract 101: exactly once over WebSocket', () => {
     const server = await start(STREAMS);
     expect(await refusal(server.port, query('&seq=5'))).toMatchObject({ status: 404, code: 'STREAM_NOT_FOUND' });
     await server.call('POST', '/files?path=/s/a');
-    const gap = await connectTo(server.port, query('&seq=5'));
+    const gap = await connectClient(server.port, query('&seq=5'));
     gap.ws.send(Buffer.from('x'));
     expect((await gap.closed).code).toBe(4409);
     expect(gap.records.at(-1)).toMatchObject({ code: 'PRODUCER_GAP', expected_seq: 0, received_seq: 5, seq: 5 });
-    const newer = await connectTo(server.port, 'path=/s/a&mode=write&producer=p&epoch=1');
+    const newer = await connectClient(server.port, 'path=/s/a&mode=write&producer=p&epoch=1');
     newer.ws.send(Buffer.from('new'));
     await newer.record('ack');
-    const older = await connectTo(server.port, query(''));
+    const older = await connectClient(server.port, query(''));
     older.ws.send(Buffer.from('old'));
     expect((await older.closed).code).toBe(4403);
     expect(older.records.at(-1)).toMatchObject({ code: 'PRODUCER_FENCED', epoch: 1 });

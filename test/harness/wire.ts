@@ -1,7 +1,7 @@
 /** A connection of which the test says every byte, and takes apart every byte that comes. */
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { waitFor } from './wait.ts';
+import { settled } from './wait.ts';
 
 /** An answer, taken apart. */
 export interface WireAnswer {
@@ -28,15 +28,18 @@ export class Wire {
   isReset = false;
   received = 0;
   private readonly pieces: Buffer[] = [];
+  private readonly wakers = new Set<() => void>();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (piece) => {
       this.received += piece.length;
       this.pieces.push(piece);
+      this.wake();
     });
     const over = () => {
       this.isOver = true;
+      this.wake();
     };
     socket.on('end', over);
     socket.on('close', over);
@@ -62,21 +65,30 @@ export class Wire {
 
   /** Waits for text to have come, and gives all so far. */
   async until(text: string): Promise<string> {
-    await waitFor(`${JSON.stringify(text)} on the wire`, () => this.text.includes(text) || this.isOver);
+    await this.wait(`${JSON.stringify(text)} on the wire`, () => this.text.includes(text) || this.isOver);
     if (!this.text.includes(text))
       throw new Error(`the connection ended without ${JSON.stringify(text)}: ${this.text}`);
     return this.text;
   }
 
-  /** Waits until the other side has closed. */
-  async closed(): Promise<Buffer> {
-    await waitFor('the server to close the connection', () => this.isOver);
-    return this.bytes;
+  /** Waits until the other side has closed, closes this one, and gives all that came. */
+  async closed(): Promise<string> {
+    await this.wait('the server to close the connection', () => this.isOver);
+    this.socket.end();
+    return this.text;
+  }
+
+  /** The same, and gives what came as the answer that it is. */
+  async lastAnswer(): Promise<WireAnswer> {
+    const text = await this.closed();
+    const answer = parseAnswer(this.bytes, true);
+    if (answer === undefined) throw new Error(`no answer came: ${text.slice(0, 500)}`);
+    return answer;
   }
 
   /** Waits for a complete answer. */
   async answer(): Promise<WireAnswer> {
-    return await waitFor('a complete answer', () => {
+    return await this.wait('a complete answer', () => {
       const answer = parseAnswer(this.bytes, this.isOver);
       if (this.isOver && !answer?.complete) throw new Error(`the answer broke off: ${this.text.slice(0, 500)}`);
       return answer?.complete ? answer : undefined;
@@ -85,7 +97,26 @@ export class Wire {
 
   /** Waits for the head of an answer. */
   async head(): Promise<WireAnswer> {
-    return await waitFor('the head of an answer', () => parseAnswer(this.bytes, this.isOver));
+    return await this.wait('the head of an answer', () => parseAnswer(this.bytes, this.isOver));
+  }
+
+  /** Looks again with all that comes. */
+  private async wait<T>(what: string, condition: () => T): Promise<NonNullable<T>> {
+    for (;;) {
+      const found = condition();
+      if (found) return found;
+      if (this.isOver) throw new Error(`the connection ended without ${what}: ${this.text.slice(0, 500)}`);
+      let wake = () => {};
+      const woken = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      this.wakers.add(wake);
+      await settled(what, woken).finally(() => this.wakers.delete(wake));
+    }
+  }
+
+  private wake(): void {
+    for (const wake of this.wakers) wake();
   }
 }
 

@@ -46,5 +46,6 @@ export { COUNTED_FROM } from './shared-buffers.ts';
 export { closedError, lifeDetails, RingStream } from './stream.ts';
 export type { StreamLog } from './stream-log.ts';
 export { StreamRules } from './stream-rules.ts';
+export type { StreamSum, SummedStream } from './stream-sum.ts';
 export type { BorrowedRun } from './types.ts';
 export { waitToBeWoken } from './wait.ts';

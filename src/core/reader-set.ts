@@ -18,6 +18,8 @@ export interface ReaderSetStream extends Stream {
   readonly rules: StreamRules;
   /** One of its readers was closed. */
   readerLeft(readers: ReaderSet): void;
+  /** One that had been closed has got bytes. */
+  deliveredLate(bytes: number): void;
 }
 
 export class ReaderSet implements ReaderOwner {
@@ -128,6 +130,7 @@ export class ReaderSet implements ReaderOwner {
   /** What was peeked before a reader was closed, and arrived after. */
   deliveredLate(bytes: number): void {
     this.closedBytes += bytes;
+    this.stream.deliveredLate(bytes);
   }
 
   readerClosed(reader: CursorReader): void {

@@ -14,6 +14,8 @@ const NAME_COST = 4;
 export interface MemoryUser {
   readonly name: string | undefined;
   readonly ring: Ring;
+  /** What it retains is about to become less. */
+  willChange(): void;
   readers(): Iterable<{
     /** The offset of the next byte it can be given. */
     readonly nextOffset: number;
@@ -98,6 +100,7 @@ export class StreamMemory implements MemoryHolder {
     const before = this.held;
     this.loseBelow(this.stream.ring.floor);
     if (this.held < before) return true;
+    this.stream.willChange();
     if (!this.stream.ring.dropOldest()) return false;
     this.loseBelow(this.stream.ring.floor);
     return true;

@@ -22,6 +22,7 @@ import type { Slab } from './slab.ts';
 import type { StreamLog } from './stream-log.ts';
 import { type MemoryUser, StreamMemory } from './stream-memory.ts';
 import { StreamRules } from './stream-rules.ts';
+import type { StreamSum, SummedStream } from './stream-sum.ts';
 import {
   type EndReason,
   type LagPolicy,
@@ -35,7 +36,7 @@ import { assertOffset } from './validate.ts';
 /** Of the last reader of any stream. */
 let lastReaderId = 0;
 
-export class RingStream implements ReaderSetStream, MemoryUser {
+export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   /** What its owner calls it, where somebody is to be told; nothing here depends on it. */
   readonly name: string | undefined;
   readonly generation: string;
@@ -64,6 +65,8 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   private log: StreamLog | undefined;
   /** Removed, expired or shut down, also where its writer had ended it before: nobody can come to it any more. */
   isGone = false;
+  /** Where its counts stand in a sum; undefined while they are looked up one by one, or nobody adds them up. */
+  sum: StreamSum | undefined;
 
   /** One of many streams, which share their rules. */
   constructor(own: StreamIdentity, rules: StreamRules);
@@ -76,6 +79,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     assertOffset('firstOffset', this.firstOffset);
     this.origin = options.origin;
     this.format = undefined;
+    this.sum = undefined;
     this.createdAt = options.createdAt ?? rules.now();
     this.modifiedAt = this.createdAt;
     this.memory = rules.budget === undefined ? undefined : new StreamMemory(rules.budget, this);
@@ -186,6 +190,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   }
 
   private appendChunks(bytes: Uint8Array): void {
+    if (this.sum !== undefined) this.willChange();
     if (bytes.length <= MAX_CHUNK) this.appendChunk(bytes);
     else {
       for (let at = 0; at < bytes.length; at += MAX_CHUNK) this.appendChunk(bytes.subarray(at, at + MAX_CHUNK));
@@ -293,6 +298,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   skipTo(offset: number, chunks: number): void {
     assertOffset('offset', offset);
     if (offset < this.ring.end) throw new RangeError(`a stream that ends at ${this.ring.end} cannot skip to ${offset}`);
+    this.willChange();
     this.ring.skipTo(offset, chunks);
     this.readerSet?.changed();
   }
@@ -305,6 +311,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
 
   /** Appends a chunk as it was, without a trace in any time or log: of a stream that is put together again. */
   restoreChunk(chunk: Uint8Array): void {
+    this.willChange();
     this.appendChunk(chunk);
   }
 
@@ -329,7 +336,10 @@ export class RingStream implements ReaderSetStream, MemoryUser {
     if (status !== undefined && !isEndStatus(status)) {
       throw createError('INVALID_PARAMETER', { name: 'status', reason: `it ${END_STATUS_RULE}` });
     }
-    if (reason !== 'ended') this.isGone = true;
+    if (reason !== 'ended' && !this.isGone) {
+      this.willChange();
+      this.isGone = true;
+    }
     if (this.reason === undefined) {
       this.reason = reason;
       this.status = status;
@@ -373,6 +383,7 @@ export class RingStream implements ReaderSetStream, MemoryUser {
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);
     }
     if (format !== undefined) reader.align(format, join);
+    this.willChange();
     readerSet.add(reader);
     this.keepForReaders(readerSet);
     return reader;
@@ -555,6 +566,19 @@ export class RingStream implements ReaderSetStream, MemoryUser {
   }
 
   // ── for the ring and the readers ───────────────────────────────────────────────────────────────────────────────
+
+  /** Its counts are about to change, or to change from now on. */
+  willChange(): void {
+    const { sum } = this;
+    if (sum === undefined) return;
+    this.sum = undefined;
+    sum.leave(this);
+  }
+
+  /** A reader that was closed has got what it had peeked before. */
+  deliveredLate(bytes: number): void {
+    this.sum?.deliveredLate(bytes);
+  }
 
   slabLeaves(slab: Slab): void {
     this.readerSet?.slabLeaves(slab);

@@ -12,6 +12,7 @@
 import type { Stream } from '../../core/index.ts';
 import type { Clock, PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
 import { LogThrottle } from '../../logging/index.ts';
+import { inSlices } from './slices.ts';
 import type { Entry } from './stream-table.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
@@ -44,6 +45,10 @@ export class Expiry {
   private cancel: (() => void) | undefined;
   /** When the timer is to go off. */
   private wakesAt = Number.POSITIVE_INFINITY;
+  private isSweeping = false;
+  private isStopped = false;
+  /** By the clock that never leaps; what a system clock that is set makes due earlier is found by the timer. */
+  private noneDueBefore = Number.NEGATIVE_INFINITY;
 
   constructor(idleTimeout: number, clock: Clock, logger: PluginLogger, expire: (entry: Entry) => void) {
     this.idleTimeout = idleTimeout;
@@ -72,6 +77,9 @@ export class Expiry {
       modifiedAt,
     };
     this.watched.add(entry);
+    const { expiresAt: at, timeout: idle } = entry.deadline;
+    const left = Math.min(idle === 0 ? at : idle, at - this.clock.timeOfDay());
+    this.noneDueBefore = Math.min(this.noneDueBefore, this.clock.now() + left);
     this.schedule(this.delay(entry.deadline));
   }
 
@@ -95,12 +103,19 @@ export class Expiry {
     return true;
   }
 
-  /** The same for all there are. */
+  /** The same for all there are, unless it is known that none can be due yet. */
   expireAllDue(): void {
-    for (const entry of [...this.watched]) this.expireIfDue(entry);
+    const now = this.clock.now();
+    if (now < this.noneDueBefore) return;
+    let least = Number.POSITIVE_INFINITY;
+    for (const entry of this.watched) {
+      if (!this.expireIfDue(entry)) least = Math.min(least, this.left(entry, entry.deadline!, now));
+    }
+    this.noneDueBefore = now + least;
   }
 
   stop(): void {
+    this.isStopped = true;
     this.unschedule();
     this.log.flush();
   }
@@ -121,10 +136,18 @@ export class Expiry {
 
   private sweep(): void {
     this.unschedule();
-    this.expireAllDue();
+    if (this.isSweeping) return;
+    this.isSweeping = true;
     let next = Number.POSITIVE_INFINITY;
-    for (const { deadline } of this.watched) next = Math.min(next, this.delay(deadline!));
-    if (next < Number.POSITIVE_INFINITY) this.schedule(next);
+    const rest = inSlices(this.watched, (entry) => {
+      if (!this.expireIfDue(entry)) next = Math.min(next, this.delay(entry.deadline!));
+    });
+    const finish = () => {
+      this.isSweeping = false;
+      if (next < Number.POSITIVE_INFINITY && !this.isStopped) this.schedule(next);
+    };
+    if (rest === undefined) finish();
+    else void rest.then(finish);
   }
 
   /** After how long to look at a stream again. */

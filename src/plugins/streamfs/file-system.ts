@@ -57,6 +57,7 @@ import { openProducerWriter } from './producer-writer.ts';
 import { requireMayBlock } from './reader-block.ts';
 import { README } from './readme.ts';
 import type { Settings } from './settings.ts';
+import { inSlices } from './slices.ts';
 import { SlowReaders } from './slow-readers.ts';
 import { JsonAppender, LinesAppender, StreamAppender } from './stream-appender.ts';
 import { StreamHandle } from './stream-handle.ts';
@@ -81,7 +82,9 @@ export class StreamFileSystem extends BaseFileSystem {
   private readonly logger: PluginLogger;
   private readonly context: Context;
   private readonly table = new StreamTable();
-  private readonly sums = new Totals(this.table);
+  private readonly sums = new Totals();
+  /** Bodies on their way into streams. */
+  private writerCount = 0;
   private readonly slow: SlowReaders;
   private readonly expiry: Expiry;
   private readonly forgetting: ProducerExpiry;
@@ -199,6 +202,7 @@ export class StreamFileSystem extends BaseFileSystem {
     this.table.add(entry);
     this.expiry.watch(entry, settings);
     kept.adopt(known, entry, this.ofMount);
+    this.sums.joined(stream);
     if (known.producers.size > 0 || known.forgottenTo > 0) {
       this.producersOf(entry).restore([...known.producers.values()], known.forgottenTo);
     }
@@ -260,7 +264,9 @@ export class StreamFileSystem extends BaseFileSystem {
       return;
     }
     const entries = this.table.below(path);
-    for (const entry of entries) this.drop(entry);
+    await inSlices(entries, (entry) => {
+      if (this.table.get(entry.path) === entry) this.drop(entry);
+    });
     for (const { log } of entries) await log?.whenSaved();
   }
 
@@ -294,10 +300,10 @@ export class StreamFileSystem extends BaseFileSystem {
     this.isShutDown = true;
     this.expiry.stop();
     this.forgetting.stop();
-    for (const entry of [...this.table.all()]) {
+    await inSlices(this.table.all(), (entry) => {
       endStream(entry, 'shutdown');
       this.forget(entry);
-    }
+    });
     this.table.held.clear();
     this.slow.flush();
     await this.kept?.close();
@@ -324,6 +330,7 @@ export class StreamFileSystem extends BaseFileSystem {
     this.setFormat(entry);
     this.table.add(entry);
     if (!autoCreated) this.kept?.keep(entry, this.ofMount);
+    this.sums.joined(stream);
     account?.take('streams', maxStreams);
     this.expiry.watch(entry, settings);
     this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
@@ -456,7 +463,7 @@ export class StreamFileSystem extends BaseFileSystem {
     const lines = this.linesFor(entry, options);
     const writer =
       lines === undefined ? new StreamWriter(stream, owner) : new LinesWriter(stream, owner, lines.begin());
-    entry.writers = added(entry.writers, writer);
+    this.writerCame(entry, writer);
     return this.guarded(entry, writer);
   }
 
@@ -499,7 +506,7 @@ export class StreamFileSystem extends BaseFileSystem {
     const owner = this.ownerOf(entry, () => writer);
     const writer = await openProducerWriter({ stream, producers, append, lines }, owner);
     if (!(writer instanceof StreamWriter)) return writer;
-    entry.writers = added(entry.writers, writer);
+    this.writerCame(entry, writer);
     return this.guarded(entry, writer);
   }
 
@@ -514,11 +521,22 @@ export class StreamFileSystem extends BaseFileSystem {
       end: (status) => endStream(entry, 'ended', status),
       release: () => {
         const done = writer();
-        if (done instanceof StreamWriter) entry.writers = removed(entry.writers, done);
+        if (done instanceof StreamWriter) this.writerLeft(entry, done);
         this.expiry.renew(entry);
         this.dropIfUnused(entry);
       },
     };
+  }
+
+  private writerCame(entry: Entry, writer: StreamWriter): void {
+    entry.writers = added(entry.writers, writer);
+    this.writerCount++;
+  }
+
+  private writerLeft(entry: Entry, writer: StreamWriter): void {
+    if (!entry.writers.has(writer)) return;
+    entry.writers = removed(entry.writers, writer);
+    this.writerCount--;
   }
 
   /** What keeps lines whole, where that is asked for: by the writer, or by the stream's settings. */
@@ -639,9 +657,7 @@ export class StreamFileSystem extends BaseFileSystem {
   }
 
   totals(): StreamTotals {
-    let writers = 0;
-    for (const entry of this.table.all()) writers += entry.writers.size;
-    return { ...this.sums.sum(), streams: this.table.size, writers };
+    return { ...this.sums.sum(), streams: this.table.size, writers: this.writerCount };
   }
 
   disk(): DiskTotals | undefined {
@@ -662,18 +678,37 @@ export class StreamFileSystem extends BaseFileSystem {
 
   /** README first, then by name. */
   async readDirPage(path: string, { after, limit }: DirectoryPage): Promise<FileInfo[]> {
-    if (after === undefined) this.expiry.expireAllDue();
-    if (!this.table.isDirectory(path)) {
+    if (!this.table.isDirectory(path) || this.isOver(path)) {
       if (path !== README_PATH) this.find(path);
       throw createError('NOT_A_DIRECTORY', { path });
     }
     const infos: FileInfo[] = [];
     if (path === '/' && after === undefined) infos.push(readmeInfo(README_BYTES.length));
-    const behind = path === '/' && after === README_NAME ? undefined : after;
-    for (const { path: child, entry } of this.table.children(path, behind, limit - infos.length)) {
-      infos.push(entry === undefined ? directoryInfo(child) : streamInfo(entry, this.settings.idleTimeout));
+    let behind = path === '/' && after === README_NAME ? undefined : after;
+    for (let isMore = true; isMore && this.table.isDirectory(path); ) {
+      const wanted = limit - infos.length;
+      const found = this.table.children(path, behind, wanted);
+      for (const { path: child, entry } of found) {
+        if (entry === undefined) {
+          if (!this.isOver(child)) infos.push(directoryInfo(child));
+        } else if (!this.expiry.expireIfDue(entry)) infos.push(streamInfo(entry, this.settings.idleTimeout));
+      }
+      // Some may have been over: others come in their place.
+      isMore = infos.length < limit && found.length === wanted;
+      behind = found.at(-1)?.path.slice(path === '/' ? 1 : path.length + 1);
     }
     return infos;
+  }
+
+  /** Whether a directory is there only for streams that are due, which go now. No more are looked at than needed. */
+  private isOver(directory: string): boolean {
+    if (directory === '/') return false;
+    while (this.table.isDirectory(directory)) {
+      const first = this.table.children(directory, undefined, 1)[0]!;
+      const isDue = first.entry === undefined ? this.isOver(first.path) : this.expiry.expireIfDue(first.entry);
+      if (!isDue) return false;
+    }
+    return true;
   }
 
   override async capabilities(path: string): Promise<Capabilities> {

@@ -3,7 +3,7 @@
  * thousands: each says who it is, and the table says what else there is to it.
  */
 import type { Stream, StreamObserver } from '../../core/index.ts';
-import { closedError, internalOf } from '../../core/internal.ts';
+import { closedError, internalOf, type RingStream } from '../../core/internal.ts';
 import { StreamFSError } from '../../errors/index.ts';
 import type { SlowReaders } from './slow-readers.ts';
 import type { Entry, StreamTable } from './stream-table.ts';
@@ -13,7 +13,7 @@ export interface ObserverDependencies {
   slow: SlowReaders;
   /** The path of a stream, from its name. */
   pathOf: (name: string) => string;
-  readerLeft: (stream: Stream, entry: Entry | undefined) => void;
+  readerLeft: (stream: RingStream, entry: Entry | undefined) => void;
 }
 
 export function createObserver({ table, slow, pathOf, readerLeft }: ObserverDependencies): StreamObserver {
@@ -25,7 +25,7 @@ export function createObserver({ table, slow, pathOf, readerLeft }: ObserverDepe
   return {
     gap: (stream, _reader, gap) => slow.lose(stream.name!, gap),
     tooSlow: (stream, reader, error) => slow.cutOff({ stream: stream.name!, reader, reason: error.message }),
-    readerClosed: (stream) => readerLeft(stream, entryOf(stream)),
+    readerClosed: (stream) => readerLeft(internalOf(stream), entryOf(stream)),
     // A writer that has nothing to write just now would learn of it too late, and hold up a shutdown.
     ended: (stream) => {
       for (const writer of entryOf(stream)?.writers ?? []) {

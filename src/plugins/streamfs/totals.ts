@@ -1,63 +1,91 @@
 /**
- * What the streams of a mount have come to. Streams and readers count for themselves; here they are added up when
- * asked for, and the counts of a stream are kept when it goes. So counters never go back, and nothing is counted twice.
- * For there may be thousands of streams, only those stand here that do not stand in the table any more.
+ * What the streams of a mount have come to. Streams and readers count for themselves, and nothing is added for a byte that
+ * goes by. Streams that rest stand in a sum, which a stream leaves before it changes; those that are in use are looked
+ * at one by one when somebody asks. So asking takes as long as there are streams in use, however many rest, and counters
+ * never go back when a stream is removed.
  */
-import type { Stream } from '../../core/index.ts';
+import type { StreamSum, SummedStream } from '../../core/internal.ts';
 import type { StreamTotals } from '../../fs/index.ts';
-import type { StreamTable } from './stream-table.ts';
 
-type Counters = Pick<
-  StreamTotals,
-  'receivedBytes' | 'receivedChunks' | 'deliveredBytes' | 'deliveredChunks' | 'skippedBytes' | 'skippedChunks'
->;
+export type SummedTotals = Omit<StreamTotals, 'streams' | 'writers'>;
 
-export class Totals {
-  private readonly table: StreamTable;
-  /** Those that have left the table and still have readers. */
-  private readonly leaving = new Set<Stream>();
-  /** What those came to that have no readers any more. */
-  private readonly past: Counters = {
-    ...{ receivedBytes: 0, receivedChunks: 0, deliveredBytes: 0, deliveredChunks: 0 },
-    ...{ skippedBytes: 0, skippedChunks: 0 },
+/** So many streams may be in use before it is looked which of them rest again. */
+const MIN_IN_USE = 1024;
+
+export class Totals implements StreamSum {
+  /** Of those that rest, and of all that have gone. */
+  private readonly resting: SummedTotals = {
+    ...{ readers: 0, retainedBytes: 0, maxLag: 0, receivedBytes: 0, receivedChunks: 0 },
+    ...{ deliveredBytes: 0, deliveredChunks: 0, skippedBytes: 0, skippedChunks: 0 },
   };
+  /** Those that have changed, or have readers; also those that have left the table and still have readers. */
+  private readonly inUse = new Set<SummedStream>();
+  /** How many of those there may be before they are gone through: twice as many as had to stay the last time. */
+  private maxInUse = MIN_IN_USE;
 
-  constructor(table: StreamTable) {
-    this.table = table;
+  /** A stream has come into the table, with all that keeps it. */
+  joined(stream: SummedStream): void {
+    if (isAtRest(stream)) this.rest(stream);
+    else this.inUse.add(stream);
   }
 
-  /** A stream has left the table: once. */
-  left(stream: Stream): void {
-    if (stream.readerCount > 0) this.leaving.add(stream);
-    else count(this.past, stream);
+  /** A stream has left the table: once. It had been ended before. */
+  left(stream: SummedStream): void {
+    if (stream.readerCount === 0) this.settle(stream);
   }
 
-  /** A reader has left a stream: where that was the last of one that has left the table, what is over is kept as a sum. */
-  readerLeft(stream: Stream): void {
-    if (stream.readerCount === 0 && this.leaving.delete(stream)) count(this.past, stream);
+  /** A reader has left a stream: of one that is gone nothing is held on to after its last. */
+  readerLeft(stream: SummedStream): void {
+    if (stream.isGone && stream.readerCount === 0) this.settle(stream);
   }
 
-  sum(): Omit<StreamTotals, 'streams' | 'writers'> {
-    const sum = { ...this.past, readers: 0, retainedBytes: 0, maxLag: 0 };
-    const add = (stream: Stream) => {
-      const { readers, retained, maxReaderLag } = count(sum, stream);
-      sum.readers += readers;
-      sum.retainedBytes += retained;
-      sum.maxLag = Math.max(sum.maxLag, maxReaderLag);
-    };
-    for (const { stream } of this.table.all()) add(stream);
-    for (const stream of this.leaving) add(stream);
+  leave(stream: SummedStream): void {
+    if (this.inUse.size >= this.maxInUse) this.goThrough();
+    add(this.resting, stream, -1);
+    this.inUse.add(stream);
+  }
+
+  deliveredLate(bytes: number): void {
+    this.resting.deliveredBytes += bytes;
+  }
+
+  private settle(stream: SummedStream): void {
+    if (this.inUse.delete(stream)) this.rest(stream);
+  }
+
+  private rest(stream: SummedStream): void {
+    add(this.resting, stream, 1);
+    stream.sum = this;
+  }
+
+  private goThrough(): void {
+    for (const stream of this.inUse) if (isAtRest(stream)) this.settle(stream);
+    this.maxInUse = Math.max(MIN_IN_USE, 2 * this.inUse.size);
+  }
+
+  sum(): SummedTotals {
+    this.goThrough();
+    const sum: SummedTotals = { ...this.resting };
+    for (const stream of this.inUse) add(sum, stream, 1);
     return sum;
   }
 }
 
-function count(sum: Counters, stream: Stream) {
+/** Whether nothing about it changes before it says so: what a log has yet to save becomes readable by itself. */
+function isAtRest({ endOffset, readerCount, writtenEnd }: SummedStream): boolean {
+  return readerCount === 0 && endOffset === writtenEnd;
+}
+
+function add(sum: SummedTotals, stream: SummedStream, sign: 1 | -1): void {
   const stats = stream.stats();
-  sum.receivedBytes += stats.totalWritten;
-  sum.receivedChunks += stats.totalChunks;
-  sum.deliveredBytes += stats.deliveredBytes;
-  sum.deliveredChunks += stats.deliveredChunks;
-  sum.skippedBytes += stats.skippedBytes;
-  sum.skippedChunks += stats.skippedChunks;
-  return stats;
+  sum.receivedBytes += sign * stats.totalWritten;
+  sum.receivedChunks += sign * stats.totalChunks;
+  sum.deliveredBytes += sign * stats.deliveredBytes;
+  sum.deliveredChunks += sign * stats.deliveredChunks;
+  sum.skippedBytes += sign * stats.skippedBytes;
+  sum.skippedChunks += sign * stats.skippedChunks;
+  sum.readers += sign * stats.readers;
+  // Of one that has gone nobody can read any more once its readers have left.
+  if (!stream.isGone || stats.readers > 0) sum.retainedBytes += sign * stats.retained;
+  sum.maxLag = Math.max(sum.maxLag, stats.maxReaderLag);
 }

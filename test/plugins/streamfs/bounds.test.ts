@@ -5,7 +5,7 @@ import { STREAM_COST } from '../../../src/core/stream-memory.ts';
 import { LimitCounters } from '../../../src/fs/index.ts';
 import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
 import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
-import { recordsNow } from '../../core/reading.ts';
+import { recordsNow, until } from '../../core/reading.ts';
 import { FakeClock } from '../../fs/fake-clock.ts';
 import { bytes, failure, mount, openReader, recorder } from './setup.ts';
 
@@ -49,14 +49,42 @@ describe('contract 36: idle streams', () => {
     ]);
   });
 
+  it('are in no part of a listing, nor are directories with none but those; others come in their place', async () => {
+    const { fs, clock } = withClock({ idle_timeout: '60s' });
+    const page = async (path: string, after?: string) =>
+      (await fs.readDirPage(path, { after, limit: 2 })).map(({ name }) => name);
+    for (const path of ['/a', '/b/x/1', '/b/x/2', '/b/y', '/d']) await fs.write(path, bytes('x'));
+    clock.standStill(40_000);
+    for (const path of ['/c', '/e/1', '/f']) await fs.write(path, bytes('x'));
+    clock.standStill(30_000);
+    expect(await page('/')).toEqual(['README', 'c']);
+    expect(await page('/', 'a')).toEqual(['c', 'e']);
+    expect(await page('/', 'e')).toEqual(['f']);
+    expect(await failure(fs.readDirPage('/b', { after: undefined, limit: 2 }))).toContain('STREAM_NOT_FOUND 404');
+    clock.standStill(40_000);
+    expect(await failure(fs.readDirPage('/e', { after: undefined, limit: 2 }))).toContain('STREAM_NOT_FOUND 404');
+    expect(await page('/')).toEqual(['README']);
+    expect(fs.totals().streams).toBe(0);
+  });
+
+  it('are looked at a slice at a time, and others have their turn between two', async () => {
+    const { fs, clock } = withClock({ idle_timeout: '60s' });
+    for (let n = 0; n < 3000; n++) await fs.write(`/${n}`, bytes('x'));
+    clock.standStill(60_000);
+    clock.advance(0);
+    expect(fs.totals().streams).toBe(3000 - 512);
+    await until(() => fs.totals().streams === 0);
+    expect(clock.pending).toBe(0);
+  });
+
   it('are one line of the log a second, however many go at once', async () => {
     const { fs, clock, limits, lines } = withClock({ idle_timeout: '60s' });
-    for (let n = 0; n < 1000; n++) await fs.write(`/${n}`, bytes('x'));
+    for (let n = 0; n < 500; n++) await fs.write(`/${n}`, bytes('x'));
     clock.advance(80_000);
-    expect(limits.get('idle_timeout')).toBe(1000);
+    expect(limits.get('idle_timeout')).toBe(500);
     fs.shutdown();
     const told = lines.filter(({ message }) => message === 'stream expired');
-    expect(told.map(({ facts }) => facts.count ?? 1)).toEqual([1, 999]);
+    expect(told.map(({ facts }) => facts.count ?? 1)).toEqual([1, 499]);
   });
 
   it('stay while they are touched, and while a body is on its way into them', async () => {

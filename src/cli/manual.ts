@@ -10,6 +10,7 @@ import { EXIT } from './exit-codes.ts';
 import { type CliIo, Messages } from './io.ts';
 import { buildProgram, documentedCommands } from './program.ts';
 import { VALUES } from './values.ts';
+import { VARIABLES } from './variables.ts';
 
 /**
  * All pages: the name of each file, such as `streamfs-cat.1`, and its text in the language of man(7).
@@ -46,12 +47,10 @@ function mainPage(program: Command, commands: readonly Command[], date: string):
       'VALUES',
       VALUES.map(({ name, meaning }) => entry(`\\fI${name}\\fR`, meaning)),
     ),
-    section('ENVIRONMENT', [
-      entry('\\fBSTREAMFS_URL\\fR', 'the server, where --url is not given'),
-      entry('\\fBSTREAMFS_TOKEN\\fR', 'a token, where --token-file is not given'),
-      entry('\\fBSTREAMFS_CA_FILE\\fR', 'certificates that servers are trusted by, where --ca-file is not given'),
-      entry('\\fBSTREAMFS_CONFIG\\fR', 'the configuration of serve, where --config is not given'),
-    ]),
+    section(
+      'ENVIRONMENT',
+      VARIABLES.map(({ names, meaning }) => entry(names.map((name) => `\\fB${name}\\fR`).join(', '), meaning)),
+    ),
     exitStatus(),
     section('SEE ALSO', [commands.map((command) => `.BR streamfs\\-${escaped(command.name())} (1)`).join(' ,\n')]),
   ]);

@@ -8,6 +8,7 @@ import { EXIT } from '../../src/cli/exit-codes.ts';
 import { Messages } from '../../src/cli/io.ts';
 import { buildProgram, documentedCommands } from '../../src/cli/program.ts';
 import { VALUES } from '../../src/cli/values.ts';
+import { VARIABLES } from '../../src/cli/variables.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
 import { ERRORS } from '../../src/errors/index.ts';
@@ -39,6 +40,13 @@ function exitTable(): string {
   return table(
     ['code', 'meaning'],
     Object.values(EXIT).map((exit) => [String(exit.code), exit.meaning]),
+  );
+}
+
+function variableTable(): string {
+  return table(
+    ['variable', 'meaning'],
+    VARIABLES.map(({ names, meaning }) => [names.map(code).join(', '), meaning]),
   );
 }
 
@@ -108,6 +116,7 @@ export const PIECES: Readonly<Record<string, () => string>> = {
   mounts: mountTable,
   'server keys': serverTable,
   'streamfs parameters': () => pluginTable('streamfs'),
+  variables: variableTable,
 };
 
 /** A written page with every part between `<!-- generated: NAME -->` and `<!-- end -->` made anew. */

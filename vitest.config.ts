@@ -1,12 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** What is fuzzed, soaked or benchmarked: `.ci/run` does it at length. */
-const LONG = [
-  'test/e2e/fuzz/**',
-  'test/e2e/soak.e2e.ts',
-  'test/e2e/bench.e2e.ts',
-  'test/e2e/durable-streams-configurations.e2e.ts',
-];
+const LONG = ['test/e2e/fuzz/**', 'test/e2e/soak.e2e.ts', 'test/e2e/bench.e2e.ts'];
 
 /** What waits for real time-outs, stalled peers and cut connections: `.ci/run` runs it, as many files at a time as `e2e`. */
 const FAULTS = [
@@ -17,9 +12,10 @@ const FAULTS = [
 ];
 
 /** What is tried in every way, with dozens of programs: `.ci/run` runs it. */
-const THOROUGH = ['bounds', 'cli', 'kept-streams', 'links', 'media', 'package', 'pages', 'passwords'].map(
-  (name) => `test/e2e/${name}.e2e.ts`,
-);
+const THOROUGH = [
+  ...['bounds', 'cli', 'durable-streams-configurations', 'kept-streams', 'links', 'media'],
+  ...['package', 'pages', 'passwords'],
+].map((name) => `test/e2e/${name}.e2e.ts`);
 
 /** What `npm test` tries in a browser: that the page shows streams and follows one. `.ci/run` tries all there is in it. */
 const BROWSER = ['examples', 'shell', 'sse'].map((name) => `test/browser/${name}.browser.ts`);

@@ -6,7 +6,7 @@
 export interface BackoffOptions {
   /** Milliseconds before the first try again. Default 100. */
   initial?: number | undefined;
-  /** Milliseconds at most. Default 5000. */
+  /** Milliseconds at most. Default 5000, or 5 minutes where the server names a time. */
   max?: number | undefined;
   /** The share of each wait that is left to chance, from 0 to 1. Default 0.5. */
   jitter?: number | undefined;
@@ -14,9 +14,13 @@ export interface BackoffOptions {
   attempts?: number | undefined;
 }
 
+/** A proxy may name any time. */
+const MAX_NAMED_MS = 5 * 60_000;
+
 export class Backoff {
   readonly #initial: number;
   readonly #max: number;
+  readonly #maxNamed: number;
   readonly #jitter: number;
   readonly #attempts: number;
   #made = 0;
@@ -24,6 +28,7 @@ export class Backoff {
   constructor(options: BackoffOptions = {}) {
     this.#initial = checked('initial', options.initial ?? 100, 0, 2 ** 31 - 1);
     this.#max = checked('max', options.max ?? 5000, 0, 2 ** 31 - 1);
+    this.#maxNamed = options.max ?? MAX_NAMED_MS;
     this.#jitter = checked('jitter', options.jitter ?? 0.5, 0, 1);
     this.#attempts = checked('attempts', options.attempts ?? Number.POSITIVE_INFINITY, 0, Number.POSITIVE_INFINITY);
   }
@@ -33,12 +38,17 @@ export class Backoff {
     return this.#made;
   }
 
-  /** Milliseconds to wait before the next try, or undefined when it is time to give up. */
-  next(): number | undefined {
+  /**
+   * Milliseconds to wait before the next try, or undefined when it is time to give up.
+   *
+   * @param named milliseconds that the server has named: it is at least so many, and by chance up to twice as many
+   */
+  next(named = 0): number | undefined {
     if (this.#made >= this.#attempts) return undefined;
     const full = Math.min(this.#max, this.#initial * 2 ** this.#made);
     this.#made += 1;
-    return full * (1 - this.#jitter * Math.random());
+    const own = full * (1 - this.#jitter * Math.random());
+    return Math.max(own, Math.min(this.#maxNamed, named * (1 + 2 * this.#jitter * Math.random())));
   }
 
   /** To be called on success: the next failure is a first one again. */

@@ -19,6 +19,7 @@ export interface ClientErrorFacts {
   status?: number | undefined;
   code?: ClientErrorCode | undefined;
   details?: Readonly<Record<string, unknown>> | undefined;
+  retryAfter?: number | undefined;
   cause?: unknown;
 }
 
@@ -33,12 +34,16 @@ export class StreamFSClientError extends Error {
   /** Facts beside the text: `earliest` of OFFSET_GONE, `written` of BODY_BROKE_OFF, `offset` of a cut. */
   readonly details: Readonly<Record<string, unknown>>;
 
+  /** Milliseconds after which the server says that another try may succeed; undefined where it names no time. */
+  readonly retryAfter: number | undefined;
+
   constructor(kind: ClientErrorKind, message: string, facts: ClientErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.kind = kind;
     this.status = facts.status ?? 0;
     this.code = facts.code ?? OWN_CODES[kind];
     this.details = facts.details ?? {};
+    this.retryAfter = facts.retryAfter;
   }
 }
 

@@ -117,7 +117,7 @@ class Follower {
         throw new StreamFSClientError('protocol', 'the server contradicts itself about the generation of the stream');
       }
       again = 0;
-      const wait = this.#backoff?.next();
+      const wait = this.#backoff?.next(failure.retryAfter);
       if (wait === undefined || this.#isTooLong(wait)) throw failure;
       if (this.#timeLeft() <= 0) {
         yield { type: 'end', offset: this.#cursor ?? 0, reason: 'timeout' };
@@ -299,7 +299,7 @@ class Follower {
           const record = this.#checked(frame);
           if (record === undefined) continue;
           if (record.type === 'end' && record.reason === 'shutdown' && this.#options.reconnect !== false) {
-            return this.#cut('the server shut down');
+            return this.#cut('the server shut down', undefined, frame.type === 'end' ? frame.retryAfter : undefined);
           }
           yield record;
           if (record.type === 'end') return 'done';
@@ -366,11 +366,12 @@ class Follower {
   }
 
   /** The error of a lost connection: thrown where following must not go on, else given to be waited for. */
-  #cut(reason: string, cause?: unknown): StreamFSClientError {
+  #cut(reason: string, cause?: unknown, retryAfter?: number): StreamFSClientError {
     if (this.#signal.aborted) throw this.#signal.reason;
     const at = this.#cursor === undefined ? '' : ` at offset ${this.#cursor}`;
     const error = new StreamFSClientError('cut', `the connection was cut${at}: ${reason}`, {
       details: { offset: this.#cursor, generation: this.#generation },
+      retryAfter,
       cause,
     });
     // Without a generation, what comes back cannot be told from another stream: going on could mix the two.

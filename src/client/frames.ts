@@ -9,7 +9,7 @@
  *                      └──► control: payload collected ───────► header
  *                      └──► unknown: payload skipped ─────────► header
  */
-import { FRAME_HEADER_BYTES, FRAME_TYPES, MAX_FRAME_PAYLOAD_BYTES } from '../protocol/index.ts';
+import { END_RETRY_AFTER, FRAME_HEADER_BYTES, FRAME_TYPES, MAX_FRAME_PAYLOAD_BYTES } from '../protocol/index.ts';
 import { StreamFSClientError } from './errors.ts';
 
 /** The longest reason an end frame may give, in bytes: room for reasons yet to come. */
@@ -22,7 +22,14 @@ export type Frame =
   | { type: 'gap'; offset: number; to: number; chunks: number }
   | { type: 'caught-up'; offset: number }
   /** `status` is what the writer said of how it ended. */
-  | { type: 'end'; offset: number; reason: string; status?: string | undefined }
+  | {
+      type: 'end';
+      offset: number;
+      reason: string;
+      status?: string | undefined;
+      /** Of a shutdown: after how many milliseconds to come back. */
+      retryAfter?: number | undefined;
+    }
   | { type: 'heartbeat'; offset: number };
 
 type Payload = 'pass' | 'collect' | 'skip';
@@ -128,18 +135,25 @@ export class FrameDecoder {
       case FRAME_TYPES.caughtUp:
         frames.push({ type: 'caught-up', offset });
         break;
-      case FRAME_TYPES.end: {
-        const text = new TextDecoder().decode(this.#collected);
-        const space = text.indexOf(' ');
-        if (space < 0) frames.push({ type: 'end', offset, reason: text });
-        else frames.push({ type: 'end', offset, reason: text.slice(0, space), status: text.slice(space + 1) });
+      case FRAME_TYPES.end:
+        frames.push(endFrame(offset, new TextDecoder().decode(this.#collected)));
         break;
-      }
       case FRAME_TYPES.heartbeat:
         frames.push({ type: 'heartbeat', offset });
         break;
     }
   }
+}
+
+function endFrame(offset: number, text: string): Frame {
+  const space = text.indexOf(' ');
+  if (space < 0) return { type: 'end', offset, reason: text };
+  const reason = text.slice(0, space);
+  const facts = text.slice(space + 1);
+  if (reason !== 'shutdown' || !facts.startsWith(END_RETRY_AFTER))
+    return { type: 'end', offset, reason, status: facts };
+  const retryAfter = Number(facts.slice(END_RETRY_AFTER.length));
+  return { type: 'end', offset, reason, retryAfter: retryAfter >= 0 ? retryAfter : undefined };
 }
 
 /** Eight bytes as a number; what a JavaScript number cannot hold exactly is no offset of ours. */

@@ -158,7 +158,16 @@ export async function refusal(response: FetchResponse): Promise<StreamFSClientEr
     status: response.status,
     code: typeof code === 'string' ? code : `HTTP_${response.status}`,
     details,
+    retryAfter: retryAfterOf(response),
   });
+}
+
+/** Seconds, or a date (RFC 9110 section 10.2.3), in milliseconds from now. */
+function retryAfterOf({ headers }: FetchResponse): number | undefined {
+  const value = headers.get('retry-after');
+  if (value === null) return undefined;
+  const milliseconds = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
 }
 
 /** `http://host`, `http://host/` and `http://host/api/v1` are the same server. */

@@ -284,7 +284,7 @@ export class ExactWrite {
     progress.failingSince ??= now;
     progress.wasRenewed = false;
     this.#size = Math.min(this.#most, Math.max(APPEND_SIZES.least, this.#size / 2));
-    const wait = this.#backoff.next();
+    const wait = this.#backoff.next(failure.retryAfter);
     const failingFor = now - progress.failingSince;
     if (wait === undefined || failingFor + wait > retryFor) throw this.#gaveUp(failure, failingFor);
     // To wait for one's turn among many is no failure to tell of.

@@ -60,6 +60,8 @@ export type WebSocketRecord =
       readonly skipped?: number | undefined;
       /** What the writer said of how it ended (contract 100). */
       readonly status?: string | undefined;
+      /** With `shutdown`: after how many milliseconds to come back, up to twice that. */
+      readonly retry_after_ms?: number | undefined;
     }
   /** The last record before a close frame. It has the details of the error beside these. */
   | { readonly type: 'error'; readonly code: string; readonly error: string };

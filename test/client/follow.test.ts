@@ -144,6 +144,38 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(typesOf(records)).toEqual(['open', 'reconnecting', 'recreated', 'open', 'end']);
   });
 
+  it('waits as long as a server names that shuts down or refuses, and up to twice that by chance', async () => {
+    const server = await fakeServer((_request, response) => {
+      const { length } = server.requests;
+      if (length === 2) {
+        response.writeHead(503, { 'Content-Type': 'application/json', 'Retry-After': '1' });
+        response.end(JSON.stringify({ error: 'too many readers', code: 'READER_LIMIT' }));
+        return;
+      }
+      beginFrames(response, { offset: 0, generation: 'g' });
+      response.end(length === 1 ? frame('end', 0, 'shutdown retry-after-ms=120') : frame('end', 0, 'ended'));
+    });
+    const patient = { retry: { initial: 1, jitter: 0.5 }, ...client };
+    const delays = (await collect(follow(server.url, {}, patient))).flatMap((record) =>
+      record.type === 'reconnecting' ? [record.delay] : [],
+    );
+    expect(delays).toHaveLength(2);
+    expect(delays[0]).toBeGreaterThanOrEqual(120);
+    expect(delays[0]).toBeLessThanOrEqual(240);
+    expect(delays[1]).toBeGreaterThanOrEqual(1000);
+    expect(delays[1]).toBeLessThanOrEqual(2000);
+  });
+
+  it('waits no longer than it was told to, whatever a server names', async () => {
+    const server = await fakeServer((_request, response) => {
+      beginFrames(response, { offset: 0, generation: 'g' });
+      const isFirst = server.requests.length === 1;
+      response.end(frame('end', 0, isFirst ? 'shutdown retry-after-ms=99999999' : 'ended'));
+    });
+    const records = await collect(follow(server.url, {}, client));
+    expect(records.find(({ type }) => type === 'reconnecting')).toMatchObject({ delay: QUICK.max });
+  });
+
   it('without reconnecting, a shutdown is an end and a cut is an error that says where', async () => {
     let bytes = frame('end', 0, 'shutdown');
     const server = await fakeServer((_request, response) => {

@@ -80,7 +80,7 @@ export async function* encodedContent(
   yield* opening();
   yield* runs(heldBack, true);
   yield* record(control?.caughtUp(offset, NO_STREAM));
-  yield* record(control?.end('ended', offset, NO_STREAM));
+  yield* record(control?.end({ reason: 'ended', offset, skippedBytes: 0 }, NO_STREAM));
 }
 
 /** `chunked` where it is to be said, because there is no body that would show it. */

@@ -288,10 +288,10 @@ export class Sink implements LiveRead {
     this.release();
     const { cursor: offset, skippedBytes } = reader;
     const { control } = fanout.encoding;
-    if (control !== undefined) {
-      fanout.sendControl(socket, control.end(reason, offset, fanout.stream, status, skippedBytes));
-    }
-    socket.write(fanout.transfer.last({ reason, status, offset, skippedBytes }));
+    const retryAfterMs = reason === 'shutdown' ? this.options.limits?.reads.spreadMs : undefined;
+    const summary = { reason, status, offset, skippedBytes, retryAfterMs };
+    if (control !== undefined) fanout.sendControl(socket, control.end(summary, fanout.stream));
+    socket.write(fanout.transfer.last(summary));
     if (fanout.transfer.endsConnection) socket.destroySoon();
     this.leaveQueued(queued);
     // To the figures and the log, it is the client who has left.

@@ -2,8 +2,8 @@
  * How a transport carries a body whose length is not known: HTTP/1.1 in chunks (RFC 9112 section 7.1), HTTP/1.0 until
  * the connection closes. Like an encoding it puts bytes around bytes, the same for all readers.
  */
-import { READ_TRAILERS, type ReadEndReason } from '../../protocol/index.ts';
-import type { PayloadKind } from '../encoding/index.ts';
+import { READ_TRAILERS } from '../../protocol/index.ts';
+import type { PayloadKind, ReadSummary } from '../encoding/index.ts';
 
 export interface Transfer {
   /** Its kind in the list of readers. Undefined: the name of the encoding. */
@@ -24,17 +24,6 @@ export interface Transfer {
   last(end: ReadSummary): Buffer;
   /** Whether the connection ends behind that. Else who gave the socket ends it, once the read is over. */
   readonly endsConnection: boolean;
-}
-
-/** How a read ended, for transfers that can say so after the bytes. */
-interface ReadSummary {
-  readonly reason: ReadEndReason;
-  /** What the writer said of how it ended (contract 100). */
-  readonly status?: string | undefined;
-  /** The reader's cursor at the end. */
-  readonly offset: number;
-  /** Bytes lost in gaps, from the start of the read on. */
-  readonly skippedBytes: number;
 }
 
 const EMPTY = Buffer.alloc(0);

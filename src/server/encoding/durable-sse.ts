@@ -142,7 +142,7 @@ function makeEncoding(data: DataWriter, leastCursor: number): Encoding {
     gap: () => undefined,
     caughtUp: (offset, stream) => record(stream, offset),
     heartbeat: () => HEARTBEAT,
-    end(reason, offset, stream) {
+    end({ offset, reason }, stream) {
       if (reason === 'ended') return record(stream, offset, true);
       // Regular: whoever comes back has a cursor that has moved on.
       return reason === 'timeout' ? record(stream, offset) : undefined;

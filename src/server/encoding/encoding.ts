@@ -90,6 +90,19 @@ interface BodyEncoding {
   runBytes?(offset: number, stream: EncodedStream): number;
 }
 
+/** How a read ended. */
+export interface ReadSummary {
+  readonly reason: ReadEndReason;
+  /** The reader's cursor at the end. */
+  readonly offset: number;
+  /** What the writer said of how it ended (contract 100). */
+  readonly status?: string | undefined;
+  /** Bytes lost in gaps, from the start of the read on. */
+  readonly skippedBytes: number;
+  /** After how many milliseconds the peer may come back, up to twice that; undefined: when it likes. */
+  readonly retryAfterMs?: number | undefined;
+}
+
 /** Whole records beside the data. Undefined where there is nothing to say. */
 interface ControlRecords {
   /** What every read begins with. */
@@ -99,17 +112,7 @@ interface ControlRecords {
   gap(record: GapRecord, stream: EncodedStream): Buffer | undefined;
   caughtUp(offset: number, stream: EncodedStream): Buffer | undefined;
   heartbeat(offset: number, stream: EncodedStream): Buffer | undefined;
-  /**
-   * @param status what the writer said of how it ended (contract 100)
-   * @param skippedBytes lost in gaps
-   */
-  end(
-    reason: ReadEndReason,
-    offset: number,
-    stream: EncodedStream,
-    status?: string,
-    skippedBytes?: number,
-  ): Buffer | undefined;
+  end(summary: ReadSummary, stream: EncodedStream): Buffer | undefined;
   /** What stands behind each run says whether the run reached the live end: `caughtUp` is for a read without data. */
   readonly isCaughtUpInData?: true | undefined;
 }

@@ -1,5 +1,5 @@
 /** Bytes, gaps and the end as frames, for programs (docs/protocol.md, "Frames"). */
-import { FRAME_HEADER_BYTES, FRAME_TYPES, FRAMES_MEDIA_TYPE } from '../../protocol/index.ts';
+import { END_RETRY_AFTER, FRAME_HEADER_BYTES, FRAME_TYPES, FRAMES_MEDIA_TYPE } from '../../protocol/index.ts';
 import type { Encoding } from './encoding.ts';
 
 export const frameEncoding: Encoding = {
@@ -20,8 +20,10 @@ export const frameEncoding: Encoding = {
     header: (bytes, offset) => frame(FRAME_TYPES.header, offset, Buffer.from(bytes)),
     caughtUp: (offset) => frame(FRAME_TYPES.caughtUp, offset),
     heartbeat: (offset) => frame(FRAME_TYPES.heartbeat, offset),
-    end: (reason, offset, _stream, status) =>
-      frame(FRAME_TYPES.end, offset, Buffer.from(status === undefined ? reason : `${reason} ${status}`)),
+    end: ({ offset, reason, retryAfterMs, status }) => {
+      const facts = retryAfterMs === undefined ? status : `${END_RETRY_AFTER}${retryAfterMs}`;
+      return frame(FRAME_TYPES.end, offset, Buffer.from(facts === undefined ? reason : `${reason} ${facts}`));
+    },
   },
   payload: { data: 'binary', control: 'binary' },
 };

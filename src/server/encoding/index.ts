@@ -7,7 +7,7 @@ import { sseEncoding } from './sse.ts';
 /** The first is what a read gets that asks for none. */
 export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frameEncoding, sseEncoding];
 
-export type { EncodedStream, Encoding, PayloadKind } from './encoding.ts';
+export type { EncodedStream, Encoding, PayloadKind, ReadSummary } from './encoding.ts';
 export { frameEncoding, openFrame } from './frames.ts';
 export { longestRun, sendableLength } from './hold-back.ts';
 export { rawEncoding } from './raw.ts';

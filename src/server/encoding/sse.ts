@@ -74,8 +74,14 @@ const control: Controls = {
   caughtUp: (offset, stream) => event('caught-up', idOf(stream, offset), { offset }),
   // A block without data: the page does not see it, but resumes at its id.
   heartbeat: (offset, stream) => Buffer.from(`: heartbeat\n${idOf(stream, offset)}\n`, 'latin1'),
-  end: (reason, offset, stream, status) =>
-    event('end', idOf(stream, offset), { reason, offset, ...(status === undefined ? {} : { end_status: status }) }),
+  end({ offset, reason, retryAfterMs, status }, stream) {
+    const facts = { reason, offset, ...(status === undefined ? {} : { end_status: status }) };
+    const end = event('end', idOf(stream, offset), facts);
+    if (retryAfterMs === undefined) return end;
+    // A page waits exactly as long as it is told: each is told another time.
+    const retry = RETRY_MS + Math.round(retryAfterMs * Math.random());
+    return Buffer.concat([Buffer.from(`retry: ${retry}\n`, 'latin1'), end]);
+  },
 };
 
 // ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

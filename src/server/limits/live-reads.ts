@@ -29,6 +29,11 @@ export interface LiveRead {
   stranded(): readonly Uint8Array[];
 }
 
+/** How many readers may come back in a second: a join takes some tenths of a millisecond. */
+const JOINS_PER_SECOND = 5000;
+/** Those who come back sooner wait about as long by themselves. */
+const LEAST_SPREAD_MS = 100;
+
 export class LiveReads {
   /** Reads that have been asked for and are not over. */
   count = 0;
@@ -56,6 +61,15 @@ export class LiveReads {
   leave(account: Account | undefined): void {
     account?.give('readers');
     this.count--;
+  }
+
+  /**
+   * Over how many milliseconds those who read now should spread their coming back, where the server goes; undefined where
+   * they are so few that it does not matter. It falls as they are told, so each is told a time for those behind it.
+   */
+  get spreadMs(): number | undefined {
+    const spread = Math.ceil((this.count * 1000) / JOINS_PER_SECOND);
+    return spread < LEAST_SPREAD_MS ? undefined : spread;
   }
 
   add(read: LiveRead): void {

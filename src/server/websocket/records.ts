@@ -9,6 +9,7 @@ export const recordEncoding: Encoding = {
     gap: ({ from, to, chunks }) => recordText({ type: 'gap', from, to, chunks }),
     caughtUp: (offset) => recordText({ type: 'caught-up', offset }),
     heartbeat: (offset, { endOffset }) => recordText({ type: 'heartbeat', offset, end: endOffset }),
-    end: (reason, offset, _stream, status, skipped = 0) => recordText({ type: 'end', reason, offset, skipped, status }),
+    end: ({ offset, reason, retryAfterMs, skippedBytes: skipped, status }) =>
+      recordText({ type: 'end', reason, offset, skipped, status, retry_after_ms: retryAfterMs }),
   },
 };

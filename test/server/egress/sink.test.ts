@@ -228,6 +228,19 @@ describe('sending a stream to sockets', () => {
     expect(cut).toHaveLength(1);
   });
 
+  it.each([
+    [499, 'shutdown'],
+    [12_000, 'shutdown retry-after-ms=2400'],
+  ])('with the end of a shutdown, a reader of %i is told when to come back, if that matters', async (count, text) => {
+    const stream = new RingStream({ retention: 1024, maxLag: 1024 });
+    const { near, far } = await connection();
+    const reads = new LiveReads(0, new MemoryBudget(0));
+    reads.count = count;
+    sink(stream, near, { frames: true, limits: { reads } });
+    stream.end('shutdown');
+    expect(/shutdown[^\r]*/.exec((await collect(far)).toString('latin1'))?.[0]).toBe(text);
+  });
+
   it('contract 23: the end comes after what was owed, and the connection is closed', async () => {
     const stream = new RingStream({ retention: 1024, maxLag: 1024 });
     const { near, far } = await connection();

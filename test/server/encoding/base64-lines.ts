@@ -22,7 +22,7 @@ export const base64Lines: Encoding = {
     gap: ({ from, to }, { generation }) => Buffer.from(`gap ${from} ${to} ${generation}\n`),
     caughtUp: (offset) => Buffer.from(`caught-up ${offset}\n`),
     heartbeat: (offset) => Buffer.from(`heartbeat ${offset}\n`),
-    end: (reason, offset) => Buffer.from(`end ${reason} ${offset}\n`),
+    end: ({ offset, reason }) => Buffer.from(`end ${reason} ${offset}\n`),
   },
   payload: { data: 'text', control: 'text' },
 };

@@ -267,7 +267,9 @@ describe('events of Durable Streams', () => {
     const stream = new RingStream({}, rules);
     stream.append(Buffer.from('1\n'));
     expect(ahead.control!.caughtUp(2, stream)!.toString()).toContain(`"streamCursor":"${2 ** 40}"`);
-    expect(ahead.control!.end('ended', 2, stream)!.toString()).not.toContain('Cursor');
-    expect(ahead.control!.end('removed', 2, stream)).toBeUndefined();
+    expect(ahead.control!.end({ reason: 'ended', offset: 2, skippedBytes: 0 }, stream)!.toString()).not.toContain(
+      'Cursor',
+    );
+    expect(ahead.control!.end({ reason: 'removed', offset: 2, skippedBytes: 0 }, stream)).toBeUndefined();
   });
 });

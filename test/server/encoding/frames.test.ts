@@ -26,7 +26,7 @@ describe('frames', () => {
           control.gap({ type: 'gap', from: offset, to, chunks }, STREAM),
           control.caughtUp(offset, STREAM),
           control.heartbeat(offset, STREAM),
-          control.end('too-slow', offset, STREAM),
+          control.end({ reason: 'too-slow', offset, skippedBytes: 0 }, STREAM),
         );
         expect(frames).toMatchObject([
           { type: 'data', offset, data: Buffer.from(data) },

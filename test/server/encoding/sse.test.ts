@@ -10,6 +10,23 @@ const KB = 1024;
 const rules = () => new StreamRules({ retention: 1024 * KB, maxLag: 1024 * KB });
 const { text, lines, base64 } = sseEncoding.forms!;
 
+describe('the end of a shutdown', () => {
+  it('tells pages when to come back, each another time, as they wait exactly so long', () => {
+    const end = (retryAfterMs?: number) => {
+      const summary = { reason: 'shutdown', offset: 7, skippedBytes: 0, retryAfterMs } as const;
+      return parseEventStream(text.control!.end(summary, { generation: 'a' })!);
+    };
+    expect(end().retry).toBeUndefined();
+    const times = Array.from({ length: 50 }, () => end(3000));
+    expect(new Set(times.map(({ retry }) => retry)).size).toBeGreaterThan(10);
+    for (const { events, retry } of times) {
+      expect(retry).toBeGreaterThanOrEqual(2000);
+      expect(retry).toBeLessThanOrEqual(5000);
+      expect(events).toMatchObject([{ type: 'end', lastEventId: 'a:7' }]);
+    }
+  });
+});
+
 /** All that is appended, as a reader that is always there is sent it, up to the end. */
 function encoded(encoding: Encoding, appends: readonly Uint8Array[]) {
   const stream = new RingStream({}, rules());

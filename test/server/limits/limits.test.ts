@@ -664,7 +664,13 @@ describe('contract 15: the largest offset', () => {
     const caughtUp = frameEncoding.control!.caughtUp(MAX_OFFSET, { generation: undefined })!;
     expect(
       frames.equals(
-        Buffer.concat([caughtUp, frameEncoding.control!.end('ended', MAX_OFFSET, { generation: undefined })!]),
+        Buffer.concat([
+          caughtUp,
+          frameEncoding.control!.end(
+            { reason: 'ended', offset: MAX_OFFSET, skippedBytes: 0 },
+            { generation: undefined },
+          )!,
+        ]),
       ),
     ).toBe(true);
     expect(frames.readBigUInt64BE(8)).toBe(BigInt(MAX_OFFSET));

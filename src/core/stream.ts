@@ -32,6 +32,7 @@ import {
   type ReaderStart,
 } from './types.ts';
 import { assertOffset } from './validate.ts';
+import { WholeStream } from './whole-stream.ts';
 
 /** Of the last reader of any stream. */
 let lastReaderId = 0;
@@ -403,7 +404,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
 
   private startCursor(start: ReaderStart, history?: History): number {
     const { startOffset, endOffset } = this;
-    const oldest = history === undefined ? startOffset : Math.min(startOffset, history.floor);
+    const oldest = this.oldestOffset(history);
     if ('from' in start) return start.from === 'live' ? endOffset : oldest;
     if ('lastBytes' in start) {
       assertOffset('lastBytes', start.lastBytes);
@@ -428,6 +429,26 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */
   offsetGone(offset: number, earliest = this.startOffset): StreamFSError {
     return createError('OFFSET_GONE', { offset, earliest }, { earliest });
+  }
+
+  /**
+   * The first byte that a start means, of all there is: what its log has included. Lines are looked for in memory alone.
+   *
+   * @throws as {@link openReader}
+   */
+  startInWhole(start: ReaderStart): number {
+    const history = this.log?.history;
+    const cursor = this.startCursor(start, history);
+    return Math.min(Math.max(cursor, this.oldestOffset(history)), this.endOffset);
+  }
+
+  private oldestOffset(history: History | undefined): number {
+    return history === undefined ? this.startOffset : Math.min(this.startOffset, history.floor);
+  }
+
+  /** All of it that there is, what its log has included. */
+  get whole(): WholeStream {
+    return new WholeStream(this, this.log?.history);
   }
 
   // ── chunks and lines ───────────────────────────────────────────────────────────────────────────────────────────

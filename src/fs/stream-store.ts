@@ -46,7 +46,7 @@ export interface ForkOptions {
   /** The path of the source, in the same file system. */
   source: string;
   /** Where the fork point is, in the source and in the fork; given either of them. Default: the end of the source. */
-  offset?: ((stream: StoredStream) => number) | undefined;
+  offset?: ((stream: StoredStream) => Promise<number>) | undefined;
   /** How far behind that it is: bytes, or messages of a stream of JSON. */
   beyond: number;
 }

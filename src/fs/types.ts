@@ -144,6 +144,8 @@ export interface OpenStreamOptions extends ReaderOptions, CreateOptions {
    * Default `writer`: a program that has the file system at hand may write as well.
    */
   role?: ReaderRole | undefined;
+  /** Aborted where nobody waits for the answer any more: what is looked for on a disk is given up. */
+  signal?: AbortSignal | undefined;
 }
 
 /** `link`: the reader has a signed link and no token. */
@@ -284,7 +286,7 @@ export interface FileSystem {
   openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle>;
   /** Ends a stream without removing it (contract 29); elsewhere NOT_SUPPORTED. */
   end(path: string, options?: EndOptions): Promise<void>;
-  /** The bytes a stream's ring holds now, as a content with an end (contract 34); elsewhere as `open`. */
+  /** The bytes that are kept of a stream now, as a content with an end (contract 34); elsewhere as `open`. */
   snapshot(path: string, options?: OpenStreamOptions): Promise<Snapshot>;
   capabilities(path: string): Promise<Capabilities>;
   /** Its streams for protocols that create and append in one step. Absent where a file system has none. */
@@ -298,6 +300,8 @@ export interface FileSystem {
 /** What is retained, where it lies: to be read only. `offset` is the absolute offset of its first byte. */
 export interface Snapshot {
   parts: readonly Uint8Array[];
+  /** Where not all of it lies in memory: what is read instead of `parts`, of which there are none then. Once. */
+  content?: SizedContent | undefined;
   offset: number;
   generation?: string | undefined;
   /** The stream's content type. */

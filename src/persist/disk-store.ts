@@ -392,11 +392,11 @@ export class DiskStore implements LogStore {
       return { log, fresh: undefined, change, isForSegment: false, at: 0, to: 0 };
     }
     const change: Change = emptyChange();
-    if (log.isIdentityDue) {
-      change.identity = isNew ? known.identity : { ...known.identity, generation: stream.generation };
-      if (isNew) change.floor = known.floor;
+    if (log.identitiesDue > 0) {
+      change.identity = known.identity;
+      change.floor = known.floor;
     }
-    if (log.areFactsDue) change.facts = owner.facts();
+    if (log.areFactsDue || log.identitiesDue > 0) change.facts = owner.facts();
     log.areFactsDue = false;
     const producers = owner.producers();
     if (producers !== undefined) {
@@ -531,7 +531,7 @@ export class DiskStore implements LogStore {
       return;
     }
     this.#written.add(known.id);
-    log.isIdentityDue = false;
+    if (log.identitiesDue > 0) log.identitiesDue--;
     log.isMoveDue = false;
     const before = known.reach.offset;
     if (change.floor !== undefined) {

@@ -42,8 +42,11 @@ export class LoggedStream implements StreamLog {
   readonly known: KnownStream;
   readonly stream: RingStream;
   readonly owner: StreamOwner;
-  /** What is to be written beside bytes. */
-  isIdentityDue: boolean;
+  /**
+   * What is to be written beside bytes. Who it is is written twice, with its first bytes and with what comes next: damage
+   * to one place must not take the stream.
+   */
+  identitiesDue: number;
   areFactsDue: boolean;
   areAllProducersDue = false;
   isRemoved = false;
@@ -63,7 +66,7 @@ export class LoggedStream implements StreamLog {
     this.known = known;
     this.stream = stream;
     this.owner = owner;
-    this.isIdentityDue = isNew;
+    this.identitiesDue = isNew ? 2 : 0;
     this.areFactsDue = isNew;
     this.#counted = known.reach.offset;
     this.history = store.blocks.of(known);

@@ -2,11 +2,13 @@
  * A server that keeps its streams on disk, killed under load again and again: nothing that was acknowledged is lost,
  * nothing is there twice, chunks end where they ended, and offsets mean what they meant.
  */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
+import { MB, memoryOf } from './harness/memory.ts';
 import { type ServerProcess, server, startServer } from './harness/server.ts';
 
 /** 200 for the figures of docs/reliability.md. */
@@ -226,6 +228,32 @@ describe('a server with persist, killed under load', () => {
     expect(framed.length).toBeGreaterThan(whole.length);
     expect(framed.includes(all.subarray(1_000_000, 1_000_100))).toBe(true);
   });
+
+  it('contract 107: sends long snapshots to slow readers without having them in memory', async () => {
+    const config = { persist: directory, ring_buffer_size: '1MB', channel_buffer_size: '1MB' };
+    const at = await server({ streamfs: config });
+    const part = Buffer.alloc(30_000_001, 'abcdefghijk');
+    const hash = createHash('sha256');
+    for (let n = 0; n < 8; n++) {
+      await put(at, '/streamfs/long', part);
+      hash.update(part);
+    }
+    const before = memoryOf(at.process.pid!).rss;
+    const url = at.api('/files?path=/streamfs/long&snapshot=true');
+    // They take the beginning of their answer and no more.
+    const slow = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const reader = (await fetch(url)).body!.getReader();
+        await reader.read();
+        return reader;
+      }),
+    );
+    const whole = createHash('sha256');
+    for await (const piece of (await fetch(url)).body!) whole.update(piece);
+    expect(whole.digest('hex')).toBe(hash.digest('hex'));
+    expect(memoryOf(at.process.pid!).rss - before).toBeLessThan(120 * MB);
+    for (const reader of slow) await reader.cancel();
+  }, 120_000);
 
   it('has 10,000 streams again, with few open files', async () => {
     const at = await startServer({ streamfs: mount('1s') });

@@ -162,6 +162,22 @@ describe('a log that is damaged', () => {
     await store.close();
   });
 
+  it('contract 109: knows whose bytes they are, also where those that came with its name are damaged', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    for (const part of ['1st;', '2nd;', '3rd;']) {
+      stream.append(Buffer.from(part));
+      await log.whenSaved();
+    }
+    await store.close();
+    const [, journal] = [...disk.files].find(([name]) => name.startsWith('journal/'))!;
+    journal.bytes[journal.bytes.indexOf('1st;')]! ^= 1;
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe('[hole to 4]2nd;3rd;');
+    await again.store.close();
+  });
+
   it('loses its damaged tail, and nothing else', async () => {
     const { store } = await damaged((bytes) => bytes.fill(0, bytes.indexOf('other')));
     expect(await bytesOf(store, '/a')).toBe('first second third');

@@ -12,6 +12,7 @@ import {
 } from '../../core/internal.ts';
 import { createError, limitReached } from '../../errors/index.ts';
 import {
+  type Account,
   type Appender,
   type AppendOptions,
   type ByteRange,
@@ -36,6 +37,7 @@ import {
   type StreamSettingsInForce,
   type StreamSource,
   type StreamTotals,
+  sizedContent,
   systemClock,
   type WriteOptions,
 } from '../../fs/index.ts';
@@ -44,7 +46,7 @@ import type { KnownStream } from '../../persist/index.ts';
 import { accessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
 import { startOf } from '../base/start.ts';
-import { readRange } from '../numbers.ts';
+import { checkedWhole, readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { Expiry } from './expiry.ts';
 import { directoryInfo, PLUGIN_NAME, README_NAME, readmeInfo, streamInfo } from './info.ts';
@@ -63,7 +65,7 @@ import { JsonAppender, LinesAppender, StreamAppender } from './stream-appender.t
 import { StreamHandle } from './stream-handle.ts';
 import { StreamLines, writeLines } from './stream-lines.ts';
 import { requireSameSettings, settingsInForce, settingsOfMount } from './stream-settings.ts';
-import { type MakeStream, TableStore } from './stream-store.ts';
+import { COPYING, type CopyRange, type MakeStream, TableStore } from './stream-store.ts';
 import { type Entry, endStream, StreamTable } from './stream-table.ts';
 import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
@@ -153,6 +155,12 @@ export class StreamFileSystem extends BaseFileSystem {
       isUnclaimed,
       claim: (entry, settings) => this.claim(entry, settings),
       add: (path, options, make) => this.add(path, false, options, make),
+      copy: (path, options, source, range) => this.copy(path, options, source, range),
+      enter: (entry) => {
+        this.requireRoomFor(entry.path, entry.account);
+        this.enter(entry);
+      },
+      discard: (entry) => discardCopy(entry),
       drop: (entry) => this.drop(entry),
       renew: (entry) => this.expiry.renew(entry),
       producersOf: (entry) => this.producersOf(entry),
@@ -189,6 +197,10 @@ export class StreamFileSystem extends BaseFileSystem {
 
   private async restoreStream(kept: KeptStreams, known: KnownStream, share: number): Promise<void> {
     const facts: KeptFacts = known.facts === '' ? {} : JSON.parse(known.facts);
+    if (facts.store?.isCopying === true) {
+      kept.discard(known);
+      return;
+    }
     const settings = facts.settings === undefined ? this.ofMount : { ...this.ofMount, ...facts.settings };
     const { createdAt, firstOffset, generation, origin, path } = known.identity;
     const rules = this.rulesFor(settings);
@@ -315,26 +327,62 @@ export class StreamFileSystem extends BaseFileSystem {
     { account, settings: asked }: CreateOptions,
     make: MakeStream = (identity, rules) => new RingStream(identity, rules),
   ): Entry {
-    if (this.isShutDown) throw createError('SHUTTING_DOWN');
-    this.table.requireFree(path);
+    this.requireRoomFor(path, account);
     // What could not be kept is not begun.
     if (!autoCreated) this.kept?.store.requireWritable();
     const settings = this.settingsFor(asked);
-    const { firstOffset = 0, maxStreams } = this.settings;
+    const { firstOffset = 0 } = this.settings;
+    const stream = make({ name: this.prefix + path, firstOffset }, this.rulesFor(settings));
+    const entry = newEntry({ path, stream, settings, autoCreated, account });
+    this.enter(entry);
+    return entry;
+  }
+
+  private requireRoomFor(path: string, account: Account | undefined): void {
+    if (this.isShutDown) throw createError('SHUTTING_DOWN');
+    this.table.requireFree(path);
+    const { maxStreams } = this.settings;
     if (this.table.nameCount >= maxStreams) this.expiry.expireAllDue();
     if (this.table.nameCount >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
     account?.require('streams', maxStreams);
-    const name = this.prefix + path;
-    const stream = make({ name, firstOffset }, this.rulesFor(settings));
-    const entry = newEntry({ path, stream, settings, autoCreated, account });
+  }
+
+  private enter(entry: Entry): void {
+    const { account, autoCreated, settings, stream } = entry;
     this.setFormat(entry);
     this.table.add(entry);
-    if (!autoCreated) this.kept?.keep(entry, this.ofMount);
+    if (!autoCreated && entry.log === undefined) this.kept?.keep(entry, this.ofMount);
     this.sums.joined(stream);
-    account?.take('streams', maxStreams);
+    account?.take('streams', this.settings.maxStreams);
     this.expiry.watch(entry, settings);
-    this.logger.debug('stream created', { stream: name, generation: stream.generation, autoCreated });
-    return entry;
+    this.logger.debug('stream created', { stream: stream.name, generation: stream.generation, autoCreated });
+  }
+
+  /** A copy that is not there yet for anybody else. */
+  private async copy(
+    path: string,
+    { account, settings: asked }: CreateOptions,
+    source: RingStream,
+    { from, to }: CopyRange,
+  ): Promise<Entry> {
+    const settings = this.settingsFor(asked);
+    const origin = { generation: source.generation, to, origin: source.origin };
+    const stream = new RingStream({ name: this.prefix + path, firstOffset: from, origin }, this.rulesFor(settings));
+    const entry = newEntry({ path, stream, settings, autoCreated: false, account });
+    entry.facts = COPYING;
+    this.kept?.store.requireWritable();
+    this.kept?.keep(entry, this.ofMount);
+    try {
+      for await (const chunk of source.whole.chunks(from, to)) {
+        if (this.isShutDown) throw createError('SHUTTING_DOWN');
+        await stream.write(chunk);
+      }
+      await stream.whenSaved();
+      return entry;
+    } catch (error) {
+      discardCopy(entry);
+      throw error;
+    }
   }
 
   /** Sound and video say where readers may begin, as their content type says how. */
@@ -602,9 +650,10 @@ export class StreamFileSystem extends BaseFileSystem {
     this.requireNotReadme(path);
     requireMayBlock(options, this.get(path)?.settings ?? this.ofMount);
     const entry = this.findOrAdd(path, options, true);
+    const reaching = this.kept === undefined ? options : await reachingBack(entry.stream, options);
     this.requireRoomForReader(entry);
     try {
-      const reader = entry.stream.openReader(this.kept === undefined ? options : { reachBack: true, ...options });
+      const reader = entry.stream.openReader(reaching);
       return { kind: 'live', reader, type: entry.settings.type };
     } catch (error) {
       this.dropIfUnused(entry);
@@ -618,9 +667,19 @@ export class StreamFileSystem extends BaseFileSystem {
     const { settings, stream } = this.find(path);
     if (options.generation !== undefined) stream.requireGeneration(options.generation);
     const start: ReaderStart = options.start ?? { from: 'earliest' };
+    const { generation } = stream;
+    const { type } = settings;
+    if (this.kept !== undefined) {
+      const from = await wholeStart(stream, start, options.signal);
+      // What lies on disk stays there, as long as it is kept: it is read while it is sent.
+      if (from < stream.startOffset) {
+        const content = sizedContent(stream.endOffset - from, stream.whole.pieces(from, stream.endOffset));
+        return { parts: [], content, offset: from, generation, type };
+      }
+    }
     // No spread with something behind it: docs/adr/0019-small-slabs-in-blocks.md.
     const { parts, offset } = stream.retainSnapshot(start);
-    return { parts, offset, generation: stream.generation, type: settings.type };
+    return { parts, offset, generation, type };
   }
 
   private requireRoomForReader({ stream }: Entry): void {
@@ -762,6 +821,29 @@ function isUnclaimed({ autoCreated, stream }: Entry): boolean {
 function readmeFrom(start: ReaderStart | undefined): StreamSource {
   const content = contentOfParts([README_BYTES.subarray(startOf(README_BYTES, start))]);
   return { kind: 'content', content, size: content.size };
+}
+
+function discardCopy({ log, stream }: Entry): void {
+  stream.end('removed');
+  log?.remove();
+}
+
+/** The options of a reader that begins as far back as the disk reaches. */
+async function reachingBack(stream: RingStream, options: OpenStreamOptions): Promise<OpenStreamOptions> {
+  const { reachBack = true, signal, start } = options;
+  if (!reachBack || start === undefined || !('lastLines' in start)) return { ...options, reachBack };
+  const offset = await startOfLines(stream, start.lastLines, signal);
+  return { ...options, reachBack, start: { offset, onExpired: 'skip' } };
+}
+
+function startOfLines(stream: RingStream, count: number, signal: AbortSignal | undefined): Promise<number> {
+  return stream.whole.startOfLines(checkedWhole('last_lines', count, 0), signal);
+}
+
+/** Where a snapshot begins, that of the disk included. @throws OFFSET_GONE, OFFSET_BEYOND_END, INVALID_PARAMETER */
+async function wholeStart(stream: RingStream, start: ReaderStart, signal: AbortSignal | undefined): Promise<number> {
+  if ('lastLines' in start) return startOfLines(stream, start.lastLines, signal);
+  return stream.startInWhole(start);
 }
 
 function newEntry(parts: Pick<Entry, 'path' | 'stream' | 'settings' | 'autoCreated' | 'account'>): Entry {

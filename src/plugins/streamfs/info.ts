@@ -37,7 +37,7 @@ export function streamInfo({ log, path, settings, stream }: Entry, idleTimeout: 
         active_readers: String(stats.readers),
         total_written: String(stats.totalWritten),
         total_chunks: String(stats.totalChunks),
-        start_offset: String(stats.startOffset),
+        start_offset: String(stream.whole.startOffset),
         end_offset: String(stats.endOffset),
         delivered_bytes: String(stats.deliveredBytes),
         max_lag: String(stats.maxReaderLag),

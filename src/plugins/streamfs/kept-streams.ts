@@ -3,7 +3,7 @@
  * they are made again from it.
  */
 import type { MemoryBudget } from '../../core/index.ts';
-import type { RingStream } from '../../core/internal.ts';
+import { RingStream, StreamRules } from '../../core/internal.ts';
 import type { PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
 import { bootId, DEFAULT_SIZES, DirectoryLock, DiskStore, type KnownStream, NodeDisk } from '../../persist/index.ts';
 import type { PersistSettings } from './settings.ts';
@@ -70,6 +70,15 @@ export class KeptStreams {
     entry.log = this.store.adopt(known, entry.stream, ownerOf(entry, ofMount));
   }
 
+  /** One that was found is to be there no more. */
+  discard(known: KnownStream): void {
+    const { createdAt, firstOffset, generation } = known.identity;
+    const rules = new StreamRules({ retention: 1, maxLag: 1 });
+    const stream = new RingStream({ generation, firstOffset, createdAt }, rules);
+    stream.skipTo(known.reach.offset, known.reach.chunks);
+    this.store.adopt(known, stream, { facts: () => known.facts, producers: () => undefined }).remove();
+  }
+
   /**
    * Puts the newest bytes of a stream into its ring, as they were.
    *
@@ -109,7 +118,11 @@ function factsOf({ facts, node, settings }: Entry, ofMount: StreamSettingsInForc
   for (let source = node?.source; source !== undefined; source = source.source) sources.push(source.path);
   return {
     settings: settings === ofMount ? undefined : settings,
-    store: facts === undefined ? undefined : { asked: facts.asked, fork: facts.fork, lastSeq: facts.lastSeq },
+    store: facts === undefined ? undefined : storeFactsOf(facts),
     sources: sources.length === 0 ? undefined : sources,
   };
+}
+
+function storeFactsOf({ asked, fork, isCopying, lastSeq }: StoreFacts): KeptFacts['store'] {
+  return { asked, fork, isCopying, lastSeq };
 }

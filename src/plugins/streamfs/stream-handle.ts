@@ -62,7 +62,7 @@ export class StreamHandle implements FileHandle {
       const reader = this.idleReader();
       if (reader === undefined) return this.nothing(this.options.stream.endOffset, false);
       const { offset, size } = options;
-      const found = offset === undefined ? this.next(reader, size) : this.at(offset, size);
+      const found = offset === undefined ? this.next(reader, size) : await this.at(offset, size);
       if (found !== undefined) return found;
       const left = deadline - performance.now();
       if (left <= 0) return this.nothing(offset ?? reader.cursor, false);
@@ -86,9 +86,9 @@ export class StreamHandle implements FileHandle {
   }
 
   /** Bytes at an offset; the position has nothing to do with it. */
-  private at(offset: number, size: number): HandleRead | undefined {
+  private async at(offset: number, size: number): Promise<HandleRead | undefined> {
     const { stream } = this.options;
-    const data = stream.retainAt(offset, size);
+    const data = await stream.whole.at(offset, size);
     if (data !== undefined) return { data, eof: false, offset, skipped: 0, commit: () => undefined };
     return stream.endReason === undefined ? undefined : this.nothing(offset, true);
   }
@@ -167,7 +167,8 @@ export class StreamHandle implements FileHandle {
     const target = seekTarget(offset, whence, reader?.cursor ?? stream.endOffset, stream.endOffset);
     if (target === reader?.cursor) return target;
     if (reader === undefined) {
-      if (target < stream.startOffset) throw stream.offsetGone(target);
+      const { startOffset } = stream.whole;
+      if (target < startOffset) throw stream.offsetGone(target, startOffset);
       return target;
     }
     reader.seek(target);

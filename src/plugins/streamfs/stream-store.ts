@@ -22,6 +22,11 @@ import { characterEnd } from './text.ts';
 /** Makes the stream of a new entry. */
 export type MakeStream = (identity: StreamIdentity, rules: StreamRules) => RingStream;
 
+export interface CopyRange {
+  from: number;
+  to: number;
+}
+
 /** The file system that the streams are in. */
 export interface StoreOwner {
   readonly table: StreamTable;
@@ -31,6 +36,16 @@ export interface StoreOwner {
   isUnclaimed(entry: Entry): boolean;
   claim(entry: Entry, settings: StreamSettings): void;
   add(path: string, options: CreateOptions, make: MakeStream): Entry;
+  /**
+   * Copies of a stream what its log alone has as well, as that has room. Nobody comes to the copy before {@link enter}.
+   *
+   * @throws OFFSET_GONE; nothing is left of it then
+   */
+  copy(path: string, options: CreateOptions, source: RingStream, range: CopyRange): Promise<Entry>;
+  /** Makes a copy a stream like the others. @throws as {@link add} */
+  enter(copy: Entry): void;
+  /** A copy that nobody wants any more. */
+  discard(copy: Entry): void;
   drop(entry: Entry): void;
   renew(entry: Entry): void;
   producersOf(entry: Entry): Producers;
@@ -44,7 +59,18 @@ export interface StoreFacts {
   lastSeq: string | undefined;
   /** An append that waits for a reader with the policy `block`. */
   waiting: Promise<void> | undefined;
+  /** It is to have the bytes of another, and has not got all of them yet: after a crash it never was. */
+  isCopying?: true | undefined;
 }
+
+/** Of a copy that nobody may come to yet. */
+export const COPYING: StoreFacts = {
+  asked: { ttl: undefined, expiresAt: undefined },
+  fork: undefined,
+  lastSeq: undefined,
+  waiting: undefined,
+  isCopying: true,
+};
 
 export class TableStore implements StreamStore {
   private readonly owner: StoreOwner;
@@ -76,22 +102,25 @@ export class TableStore implements StreamStore {
 
   async create(path: string, options: CreateStreamOptions): Promise<CreatedStream> {
     const { owner } = this;
-    owner.requireWritable(path);
-    const there = owner.get(path);
-    const isUnclaimed = there !== undefined && owner.isUnclaimed(there);
-    if (there !== undefined && !isUnclaimed) {
-      requireSame(there, options);
-      await there.stream.whenSaved();
-      return { stream: there.stream, settings: there.settings, isNew: false };
+    for (;;) {
+      owner.requireWritable(path);
+      const there = owner.get(path);
+      if (there !== undefined && !owner.isUnclaimed(there)) {
+        await requireSame(there, options);
+        await there.stream.whenSaved();
+        return { stream: there.stream, settings: there.settings, isNew: false };
+      }
+      if (there === undefined) this.requireFree(path);
+      const entry =
+        options.fork === undefined
+          ? this.createPlain(path, options, there)
+          : await this.createFork(path, options, options.fork);
+      // Another has come to the path, or the source has gone, while the fork was made.
+      if (entry === undefined) continue;
+      const { settings, stream } = entry;
+      await stream.whenSaved();
+      return { stream, settings, isNew: true };
     }
-    if (there === undefined) this.requireFree(path);
-    const entry =
-      options.fork === undefined
-        ? this.createPlain(path, options, there)
-        : this.createFork(path, options, options.fork, there);
-    const { settings, stream } = entry;
-    await stream.whenSaved();
-    return { stream, settings, isNew: true };
   }
 
   private requireFree(path: string): void {
@@ -126,43 +155,47 @@ export class TableStore implements StreamStore {
     return entry;
   }
 
-  private createFork(
-    path: string,
-    options: CreateStreamOptions,
-    fork: ForkOptions,
-    unclaimed: Entry | undefined,
-  ): Entry {
-    const { account, data, end, settings: asked = {} } = options;
+  private async createFork(path: string, options: CreateStreamOptions, fork: ForkOptions): Promise<Entry | undefined> {
+    const { owner } = this;
+    const there = owner.get(path);
     const source = this.sourceOf(fork);
-    const { settings: inherited } = source;
-    const { type = inherited.type } = asked;
-    if (essenceOf(type) !== essenceOf(inherited.type)) {
-      throw createError('CONTENT_TYPE_DIFFERS', { type: inherited.type, other: type });
+    const settings = settingsOfFork(source, options.settings);
+    const { type } = settings;
+    const bytes = stored(type, options.data, true);
+    const at = (await fork.offset?.(source)) ?? source.stream.endOffset;
+    const to = await beyondOf(source, at, fork.beyond);
+    const { whole } = source.stream;
+    const from = Math.min(to, isJsonType(type) ? await whole.firstLineStart() : whole.startOffset);
+    const creating = { account: options.account, settings };
+    const isReady = () => owner.get(path) === there && owner.get(fork.source) === source;
+    let entry: Entry;
+    if (from < source.stream.startOffset && from < to) {
+      requireRoom(bytes, type, settings.ringBufferSize);
+      entry = await owner.copy(path, creating, source.stream, { from, to });
+      try {
+        if (!isReady()) {
+          owner.discard(entry);
+          return undefined;
+        }
+        if (there !== undefined) owner.drop(there);
+        owner.enter(entry);
+      } catch (error) {
+        owner.discard(entry);
+        throw error;
+      }
+    } else {
+      if (!isReady()) return undefined;
+      // Its readers have asked for nothing in particular: they come again.
+      if (there !== undefined) owner.drop(there);
+      entry = owner.add(path, creating, (identity, rules) => {
+        requireRoom(bytes, type, rules.retention);
+        return forkStream(source.stream, { from, to }, identity, rules);
+      });
     }
-    const at = fork.offset?.(source) ?? source.stream.endOffset;
-    const to = beyondOf(source, at, fork.beyond);
-    const bytes = stored(type, data, true);
-    const isTimed = asked.ttl !== undefined || asked.expiresAt !== undefined;
-    const settings: StreamSettings = {
-      ringBufferSize: inherited.ringBufferSize,
-      channelBufferSize: inherited.channelBufferSize,
-      onLag: inherited.onLag,
-      readerBlock: inherited.readerBlock,
-      atomic: inherited.atomic,
-      type,
-      ttl: isTimed ? asked.ttl : inherited.ttl,
-      expiresAt: isTimed ? asked.expiresAt : inherited.expiresAt,
-    };
-    const from = isJsonType(type) ? source.stream.firstLineStart() : undefined;
-    // Its readers have asked for nothing in particular: they come again.
-    if (unclaimed !== undefined) this.owner.drop(unclaimed);
-    const entry = this.owner.add(path, { account, settings }, (identity, rules) => {
-      requireRoom(bytes, type, rules.retention);
-      return forkStream(source.stream, { from, to }, identity, rules);
-    });
     entry.node = { ...nodeOf(entry), source: nodeOf(source) };
     nodeOf(source).forks++;
-    this.begin(entry, options, { source: fork.source, at, beyond: fork.beyond }, bytes, end);
+    this.begin(entry, options, { source: fork.source, at, beyond: fork.beyond }, bytes, options.end);
+    entry.log?.factsChanged();
     return entry;
   }
 
@@ -302,11 +335,11 @@ function write({ settings, stream }: Entry, bytes: Uint8Array): void | Promise<v
   return last;
 }
 
-function beyondOf({ settings, stream }: Entry, at: number, beyond: number): number {
+async function beyondOf({ settings, stream }: Entry, at: number, beyond: number): Promise<number> {
   let to = at;
   if (isJsonType(settings.type)) {
     for (let n = 0; n < beyond && to <= stream.endOffset; n++)
-      to = to === stream.endOffset ? to + 1 : stream.lineEnd(to);
+      to = to === stream.endOffset ? to + 1 : await stream.whole.lineEnd(to);
   } else to += beyond;
   if (to <= stream.endOffset) return to;
   throw createError('INVALID_PARAMETER', {
@@ -315,8 +348,27 @@ function beyondOf({ settings, stream }: Entry, at: number, beyond: number): numb
   });
 }
 
+/** A fork has what its source has, unless it is asked for with something else. @throws CONTENT_TYPE_DIFFERS */
+function settingsOfFork({ settings: inherited }: Entry, asked: StreamSettings = {}) {
+  const { type = inherited.type } = asked;
+  if (essenceOf(type) !== essenceOf(inherited.type)) {
+    throw createError('CONTENT_TYPE_DIFFERS', { type: inherited.type, other: type });
+  }
+  const isTimed = asked.ttl !== undefined || asked.expiresAt !== undefined;
+  return {
+    ringBufferSize: inherited.ringBufferSize,
+    channelBufferSize: inherited.channelBufferSize,
+    onLag: inherited.onLag,
+    readerBlock: inherited.readerBlock,
+    atomic: inherited.atomic,
+    type,
+    ttl: isTimed ? asked.ttl : inherited.ttl,
+    expiresAt: isTimed ? asked.expiresAt : inherited.expiresAt,
+  };
+}
+
 /** @throws STREAM_SETTINGS_DIFFER, which names what differs */
-function requireSame(entry: Entry, { end, fork, settings: asked = {} }: CreateStreamOptions): void {
+async function requireSame(entry: Entry, { end, fork, settings: asked = {} }: CreateStreamOptions): Promise<void> {
   const { path, settings, stream } = entry;
   const facts = entry.facts ?? { asked: { ttl: settings.ttl, expiresAt: settings.expiresAt }, fork: undefined };
   const differences: string[] = [];
@@ -332,15 +384,15 @@ function requireSame(entry: Entry, { end, fork, settings: asked = {} }: CreateSt
   compare('fork source', facts.fork?.source, fork?.source);
   compare('fork sub-offset', facts.fork?.beyond ?? 0, fork?.beyond ?? 0);
   if (fork?.offset !== undefined && facts.fork !== undefined)
-    compare('fork offset', facts.fork.at, offsetIn(entry, fork));
+    compare('fork offset', facts.fork.at, await offsetIn(entry, fork));
   if (differences.length > 0)
     throw createError('STREAM_SETTINGS_DIFFER', { path, differences: differences.join('; ') });
 }
 
 /** Where the fork point is that is asked for; undefined where it is none of this fork. */
-function offsetIn(entry: Entry, { offset }: ForkOptions): number | undefined {
+async function offsetIn(entry: Entry, { offset }: ForkOptions): Promise<number | undefined> {
   try {
-    return offset?.(entry);
+    return await offset?.(entry);
   } catch {
     return undefined;
   }

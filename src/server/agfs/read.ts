@@ -26,7 +26,7 @@ import {
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
   optional('stream', 'boolean', 'Follow a stream live. Without it a stream is refused.', 'false'),
-  optional('snapshot', 'boolean', 'The bytes a stream retains now, as an answer with a length.', 'false'),
+  optional('snapshot', 'boolean', 'The bytes that are kept of a stream now, as an answer with a length.', 'false'),
   ...STREAM_PARAMETERS,
   JOIN,
   optional('size', 'integer', 'Of an ordinary file: at most so many bytes; negative for all.', '-1'),
@@ -129,7 +129,9 @@ async function openRead(exchange: Exchange, encoding: Encoding, more: OpenStream
   const { mounts } = server;
   const path = query.path();
   const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
-  const asked = { ...optionsOf(query, encoding, caller), join: joinOf(query, encoding), ...more };
+  const asked: OpenStreamOptions = { ...optionsOf(query, encoding, caller), join: joinOf(query, encoding), ...more };
+  // Made only for what may take long to find.
+  if (query.has('last_lines')) asked.signal = exchange.signal;
   const lastEventId = encoding.mediaType === EVENT_STREAM_MEDIA_TYPE ? lastEventIdOf(req) : undefined;
   const options = lastEventId === undefined ? asked : resumed(asked, lastEventId);
   try {
@@ -161,15 +163,16 @@ function sendNothingMore(res: ServerResponse, source: StreamSource): void {
   res.writeHead(204, READ_HEADERS).end();
 }
 
-async function openSnapshot({ query, server }: Exchange) {
-  const { parts, offset, generation, type } = await server.mounts.snapshot(query.path(), snapshotOptions(query));
+async function openSnapshot({ query, server, signal }: Exchange) {
+  const options: OpenStreamOptions = { ...snapshotOptions(query), signal };
+  const { parts, content, offset, generation, type } = await server.mounts.snapshot(query.path(), options);
   const sent = type === undefined ? undefined : sentContentType(type);
   const headers = {
     ...(sent === undefined ? CONTENT_HEADERS : { ...readHeadersFor(sent), 'Content-Type': sent }),
     [HEADERS.streamOffset]: offset,
     ...(generation === undefined ? {} : { [HEADERS.streamGeneration]: generation }),
   };
-  return { parts, content: contentOfParts(parts), headers };
+  return { parts, content: content ?? contentOfParts(parts), headers };
 }
 
 async function sendSnapshot(exchange: Exchange): Promise<void> {

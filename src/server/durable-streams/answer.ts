@@ -49,11 +49,18 @@ export function sendEmpty(res: ServerResponse, status: number, headers: Outgoing
 }
 
 /** What a refusal says in headers. */
-export function setRefusalHeaders(res: ServerResponse, error: unknown, stored: StoredStream | undefined): void {
+export async function setRefusalHeaders(
+  res: ServerResponse,
+  error: unknown,
+  stored: StoredStream | undefined,
+): Promise<void> {
   const headers: OutgoingHttpHeaders = refusalHeaders(error);
   if (stored !== undefined && isStreamFSError(error, 'STREAM_CLOSED')) Object.assign(headers, tailHeaders(stored));
   if (stored !== undefined && isStreamFSError(error, 'OFFSET_GONE', 'OFFSET_OF_ANOTHER')) {
-    headers[H.earliestOffset] = durableOffset(stored.stream, earliestOf(stored));
+    // Behind what is lost on a disk, where that is what was asked for.
+    const { earliest } = error.details as { earliest?: unknown };
+    const offset = typeof earliest === 'number' ? earliest : await earliestOf(stored);
+    headers[H.earliestOffset] = durableOffset(stored.stream, offset);
   }
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value as string | number);
 }

@@ -1,10 +1,12 @@
 /** What one answer that catches up holds: whole appends, of JSON whole messages as an array. */
-import { internalOf } from '../../core/internal.ts';
+import { internalOf, type RingStream } from '../../core/internal.ts';
+import { isStreamFSError } from '../../errors/index.ts';
 import type { StoredStream } from '../../fs/index.ts';
 import { formOf } from './form.ts';
 import { MAX_PAGE_BYTES } from './options.ts';
 
-export interface Page {
+/** Bytes that are together, as they are stored. */
+export interface Span {
   readonly from: number;
   /** The offset behind it. */
   readonly to: number;
@@ -16,20 +18,57 @@ export const EMPTY_ARRAY = Buffer.from('[]');
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;
 
-/** The page that begins at a place between appends or messages. */
-export function pageFrom({ settings, stream: published }: StoredStream, from: number): Page {
-  const stream = internalOf(published);
-  const { endOffset } = stream;
+/** The page that begins at a place between appends or messages. @throws OFFSET_GONE */
+export async function pageFrom(stored: StoredStream, from: number): Promise<Span> {
+  const span = await spanFrom(stored, from, MAX_PAGE_BYTES);
+  if (formOf(stored.settings.type) !== 'json') return span;
+  return { ...span, parts: [arrayOf(span.parts, span.to - from)] };
+}
+
+/**
+ * Whole appends or messages from a place between such: as many as are not longer than `max` together, or one.
+ *
+ * @throws OFFSET_GONE where the first of them is lost
+ */
+export async function spanFrom(
+  { settings, stream: published }: StoredStream,
+  from: number,
+  max: number,
+): Promise<Span> {
+  const { endOffset, whole } = internalOf(published);
   const isJson = formOf(settings.type) === 'json';
-  const limit = from + MAX_PAGE_BYTES;
+  const limit = from + max;
   let to = endOffset;
   if (limit < endOffset) {
-    const last = isJson ? stream.lineStart(limit) : stream.chunkStart(limit);
+    const last = await lastPlace(whole, limit, isJson);
     if (last !== undefined && last > from) to = last;
-    else to = isJson ? stream.lineEnd(from) : stream.chunkEnd(from);
+    else to = isJson ? await whole.lineEnd(from) : await whole.chunkEnd(from);
   }
-  const parts = stream.retainParts(from, to);
-  return { from, to, parts: isJson ? [arrayOf(parts, to - from)] : parts };
+  const parts: Uint8Array[] = [];
+  let at = from;
+  try {
+    for await (const piece of whole.pieces(from, to)) {
+      parts.push(piece);
+      at += piece.length;
+    }
+    return { from, to, parts };
+  } catch (error) {
+    if (!isStreamFSError(error, 'OFFSET_GONE')) throw error;
+    // What comes before a loss is given first.
+    const end = isJson ? await whole.lineStart(at) : at;
+    if (end === undefined || end <= from) throw error;
+    return { from, to: end, parts: [Buffer.concat(parts).subarray(0, end - from)] };
+  }
+}
+
+/** The last place at or before an offset; undefined where that is lost. */
+async function lastPlace(whole: RingStream['whole'], limit: number, isJson: boolean): Promise<number | undefined> {
+  try {
+    return await (isJson ? whole.lineStart(limit) : whole.chunkStart(limit));
+  } catch (error) {
+    if (!isStreamFSError(error, 'OFFSET_GONE')) throw error;
+    return undefined;
+  }
 }
 
 /** Lines as an array: a bracket before them, and a comma or the other bracket for each newline. */

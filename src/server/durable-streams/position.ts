@@ -14,24 +14,24 @@ const BEGINNING = '-1';
 export const NOW = 'now';
 
 /** The oldest place a read may begin at. */
-export function earliestOf({ settings, stream: published }: StoredStream): number {
-  const stream = internalOf(published);
+export async function earliestOf({ settings, stream }: StoredStream): Promise<number> {
+  const { whole } = internalOf(stream);
   const form = formOf(settings.type);
-  if (form === 'json') return stream.firstLineStart();
-  return form === 'text' ? firstCharacter(stream) : stream.startOffset;
+  if (form === 'json') return whole.firstLineStart();
+  return form === 'text' ? firstCharacter(whole) : whole.startOffset;
 }
 
 /** Behind what is left of a character of which the beginning has gone. */
-function firstCharacter(stream: RingStream): number {
-  const { startOffset } = stream;
+async function firstCharacter(whole: RingStream['whole']): Promise<number> {
+  const { startOffset } = whole;
   if (startOffset === 0) return 0;
   let at = startOffset;
-  while (at < startOffset + 3 && ((stream.retainAt(at, 1)?.[0] ?? 0) & 0xc0) === 0x80) at++;
+  while (at < startOffset + 3 && (((await whole.at(at, 1))?.[0] ?? 0) & 0xc0) === 0x80) at++;
   return at;
 }
 
 /** @throws INVALID_OFFSET, OFFSET_OF_ANOTHER, OFFSET_GONE */
-export function startOf(stored: StoredStream, text: string | undefined): number {
+export async function startOf(stored: StoredStream, text: string | undefined): Promise<number> {
   if (text === undefined || text === BEGINNING) return earliestOf(stored);
   if (text === NOW) return stored.stream.endOffset;
   const stream = internalOf(stored.stream);
@@ -40,16 +40,20 @@ export function startOf(stored: StoredStream, text: string | undefined): number 
   // One more than the end is what a client makes of the end.
   if (offset === endOffset || offset === endOffset + 1) return endOffset;
   if (offset > endOffset) throw invalid(text, `the stream ends at ${durableOffset(stream, endOffset)}`);
-  const earliest = earliestOf(stored);
+  const earliest = await earliestOf(stored);
   if (offset < earliest) throw createError('OFFSET_GONE', { offset, earliest }, { earliest });
   return roundedDown(stored, offset, earliest);
 }
 
 /** The place between appends or messages at or before an offset that is retained. */
-function roundedDown(stored: StoredStream, offset: number, earliest: number): number {
-  const stream = internalOf(stored.stream);
-  if (formOf(stored.settings.type) !== 'json') return Math.max(earliest, stream.chunkStart(offset));
-  return stream.lineStart(offset) ?? earliest;
+async function roundedDown({ settings, stream }: StoredStream, offset: number, earliest: number): Promise<number> {
+  const { whole } = internalOf(stream);
+  if (formOf(settings.type) !== 'json') return Math.max(earliest, await whole.chunkStart(offset));
+  const start = await whole.lineStart(offset);
+  if (start !== undefined) return start;
+  // Its message began in what was lost on the disk.
+  const next = await whole.lineEnd(offset);
+  throw createError('OFFSET_GONE', { offset, earliest: next }, { earliest: next });
 }
 
 function offsetIn({ stream }: StoredStream, text: string): number {
@@ -66,7 +70,7 @@ function offsetIn({ stream }: StoredStream, text: string): number {
  *
  * @throws INVALID_OFFSET, OFFSET_GONE
  */
-export function forkPointIn(stored: StoredStream, text: string): number {
+export async function forkPointIn(stored: StoredStream, text: string): Promise<number> {
   const offset = parseDurableOffset(text, stored.stream);
   if (typeof offset === 'string') throw invalid(text, 'it is none of the source of the fork');
   if (offset === 0) return 0;

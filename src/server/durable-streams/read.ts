@@ -17,6 +17,7 @@ import { BODY_HEADERS, isClosed, sendEmpty, setRefusalHeaders, tailHeaders } fro
 import { formOf } from './form.ts';
 import { type DurableStreamsOptions, SSE_HEARTBEAT_MS, SSE_LIFETIME_JITTER_MS, SSE_LIFETIME_MS } from './options.ts';
 import { EMPTY_ARRAY, pageFrom } from './page.ts';
+import { sendPast } from './past.ts';
 import { earliestOf, NOW, startOf } from './position.ts';
 import { type StreamTarget, targetOf } from './target.ts';
 
@@ -40,16 +41,16 @@ export async function read(exchange: Exchange, options: DurableStreamsOptions): 
   const target = targetOf(server.mounts, query.path());
   const stored = await target.store.find(target.path);
   try {
-    const from = startOf(stored, offset);
+    const from = await startOf(stored, offset);
     // Whoever only follows a link changes nothing.
     if (!isNavigation(req)) await target.store.renew(target.path);
     const one: Read = { exchange, target, stored, from, offset };
     if (live === 'sse') await follow(one, options);
     else if (live === 'long-poll') await poll(one, options.longPollTimeout);
     else if (offset === NOW) sendNow(one);
-    else await sendPage(one, {});
+    else await sendPage(one, () => ({}));
   } catch (error) {
-    if (!res.headersSent) setRefusalHeaders(res, error, stored);
+    if (!res.headersSent) await setRefusalHeaders(res, error, stored);
     throw error;
   }
 }
@@ -83,12 +84,13 @@ function sendNow({ exchange: { res }, stored }: Read): void {
     .end(body);
 }
 
+/** @param headersOf what the answer says beside that, of which it may be the last */
 async function sendPage(
   { exchange: { req, res, server }, stored, from, offset }: Read,
-  more: OutgoingHttpHeaders,
+  headersOf: (closed: boolean) => OutgoingHttpHeaders,
 ): Promise<void> {
   const { settings, stream } = stored;
-  const { to, parts } = pageFrom(stored, from);
+  const { to, parts } = await pageFrom(stored, from);
   const isTail = to === stream.endOffset;
   const closed = isTail && isClosed(stored);
   const etag = `"${stream.generation}:${from}:${to}${closed ? ':c' : ''}"`;
@@ -96,11 +98,11 @@ async function sendPage(
     ...BODY_HEADERS,
     ETag: etag,
     [H.nextOffset]: durableOffset(stream, to),
-    ...more,
+    ...headersOf(closed),
     ...(isTail ? { [H.upToDate]: 'true' } : {}),
     ...(closed ? { [H.closed]: 'true' } : {}),
     // What is there to be read does not begin where the stream did.
-    ...(offset === undefined || offset === '-1' ? trimmedHeaders(stored) : {}),
+    ...(offset === undefined || offset === '-1' ? await trimmedHeaders(stored) : {}),
   };
   if (hasCopy(req.headers['if-none-match'], etag)) {
     res.writeHead(304, headers).end();
@@ -111,8 +113,8 @@ async function sendPage(
   );
 }
 
-function trimmedHeaders(stored: StoredStream): OutgoingHttpHeaders {
-  const earliest = earliestOf(stored);
+async function trimmedHeaders(stored: StoredStream): Promise<OutgoingHttpHeaders> {
+  const earliest = await earliestOf(stored);
   return earliest === 0 ? {} : { [H.earliestOffset]: durableOffset(stored.stream, earliest) };
 }
 
@@ -128,8 +130,7 @@ async function poll(one: Read, timeout: number): Promise<void> {
     if (exchange.signal.aborted) return;
   }
   if (stream.endOffset > from) {
-    const closed = isClosed(stored) && pageFrom(stored, from).to === stream.endOffset;
-    await sendPage(one, closed ? {} : { [H.cursor]: String(nextCursor(cursor)) });
+    await sendPage(one, (closed) => (closed ? {} : { [H.cursor]: String(nextCursor(cursor)) }));
     return;
   }
   // Gone meanwhile: there is nothing to come back to.
@@ -198,7 +199,7 @@ async function openReader({ exchange, stored, target, from }: Omit<Read, 'offset
   const source = await target.fileSystem.openStream(target.path, {
     start: { offset: from },
     onLag: 'disconnect',
-    // Its events are cut where chunks in memory end.
+    // Its events are cut where chunks in memory end: what is on disk alone is sent without a reader.
     reachBack: false,
     create: false,
     generation: stored.stream.generation,
@@ -220,20 +221,26 @@ async function follow(one: Read, options: DurableStreamsOptions): Promise<void> 
   const encoding = durableSseEncoding(form, given >= currentCursor() ? given + 1 : -1);
   const account = caller?.account;
   limits.reads.enter(account);
-  let reader: Reader;
-  try {
-    reader = await openReader(one);
-  } catch (error) {
-    limits.reads.leave(account);
-    throw error;
-  }
-  exchange.isLive = true;
   const headers = {
     ...liveHeaders(encoding, req.httpVersionMinor >= 1),
     ...BODY_HEADERS,
     'Cache-Control': 'no-cache, no-store, no-transform',
     ...(form === 'base64' ? { [H.sseDataEncoding]: 'base64' } : {}),
   };
+  let reader: Reader;
+  try {
+    if (one.from < stored.stream.startOffset) {
+      exchange.isLive = true;
+      await sendPast(res, { stored, from: one.from, encoding, limits, headers });
+      limits.reads.leave(account);
+      return;
+    }
+    reader = await openReader(one);
+  } catch (error) {
+    limits.reads.leave(account);
+    throw error;
+  }
+  exchange.isLive = true;
   const lifetime = options.sseLifetime ?? SSE_LIFETIME_MS + Math.random() * SSE_LIFETIME_JITTER_MS;
   const heartbeat = options.sseHeartbeat ?? SSE_HEARTBEAT_MS;
   const sending = { heartbeat, timeout: undefined, lifetime, limits, logger };

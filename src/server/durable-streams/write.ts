@@ -64,7 +64,7 @@ function forkOf(
   if (at.fileSystem !== fileSystem) {
     throw createError('NOT_SUPPORTED', { operation: `a fork of ${source}`, plugin: 'streams of another mount' });
   }
-  const pointIn = (stored: StoredStream) => {
+  const pointIn = async (stored: StoredStream) => {
     if (forkDepth(stored.stream) >= MAX_FORK_DEPTH) {
       throw createError('INVALID_PARAMETER', {
         name: H.forkedFrom,
@@ -114,7 +114,7 @@ export async function append(exchange: Exchange): Promise<void> {
         : { [HEADERS.producerEpoch]: producer.epoch, [HEADERS.producerSeq]: producerSeq ?? producer.seq }),
     });
   } catch (error) {
-    setRefusalHeaders(res, error, isStreamFSError(error) ? stored : undefined);
+    await setRefusalHeaders(res, error, isStreamFSError(error) ? stored : undefined);
     throw error;
   }
 }

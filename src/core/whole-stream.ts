@@ -1,0 +1,233 @@
+/**
+ * A stream as far back as its log has it, for those who can wait: what the ring has no more is loaded first.
+ *
+ *     startOffset        floor of the ring        endOffset
+ *        │   block │ block │ slab │ slab │ slab       │
+ *
+ * Bytes are given as they lie, a slab at a time, so that no more of a stream than that is in memory for whoever asks.
+ */
+import type { StreamFSError } from '../errors/index.ts';
+import type { History, HistoryBlock } from './history.ts';
+import type { Ring } from './ring.ts';
+import type { Slab } from './slab.ts';
+
+/** What is looked through at once for something that lies further back. */
+const STRIDE_BYTES = 256 * 1024;
+
+const NEWLINE = 10;
+
+/** A stream, as one sees it who reads all of it. */
+export interface LongStream {
+  readonly ring: Ring;
+  readonly firstOffset: number;
+  readonly startOffset: number;
+  readonly endOffset: number;
+  /** The error for an offset that is not retained any more. */
+  offsetGone(offset: number, earliest?: number): StreamFSError;
+  /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
+  requireReachable(offset: number): void;
+  /** The offset behind the line that holds the byte at an offset that is in memory. */
+  lineEnd(offset: number): number;
+}
+
+export class WholeStream {
+  private readonly stream: LongStream;
+  private readonly history: History | undefined;
+
+  constructor(stream: LongStream, history: History | undefined) {
+    this.stream = stream;
+    this.history = history;
+  }
+
+  /** The oldest offset there is. */
+  get startOffset(): number {
+    const { startOffset } = this.stream;
+    return this.history === undefined ? startOffset : Math.min(startOffset, this.history.floor);
+  }
+
+  /**
+   * The bytes between two offsets, a piece of one slab at a time. They stay as they are for as long as something refers to
+   * them.
+   *
+   * @throws OFFSET_GONE where something between is lost, and says what comes behind that; the signal's reason
+   */
+  async *pieces(from: number, to: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    for (let at = from; at < to; ) {
+      signal?.throwIfAborted();
+      const slab = await this.slabAt(at);
+      const end = Math.min(slab.end, to);
+      yield slab.retain(at, end);
+      at = end;
+    }
+  }
+
+  /** The same, a chunk at a time, as they were written. @throws as {@link pieces} */
+  async *chunks(from: number, to: number): AsyncGenerator<Uint8Array> {
+    for (let at = from; at < to; ) {
+      const slab = await this.slabAt(at);
+      const end = slab.chunkEnd(at);
+      if (end < 0) {
+        const next = Math.min(to, await this.chunkEnd(at));
+        yield await this.bytes(at, next);
+        at = next;
+        continue;
+      }
+      yield slab.retain(at, Math.min(end, to));
+      at = end;
+    }
+  }
+
+  /** The bytes between two offsets in one piece. @throws as {@link pieces} */
+  async bytes(from: number, to: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    for await (const piece of this.pieces(from, to)) parts.push(piece);
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  }
+
+  /**
+   * The bytes at an offset: as many as lie together, at most `max`. Undefined at the end.
+   *
+   * @throws OFFSET_GONE, OFFSET_BEYOND_END
+   */
+  async at(offset: number, max: number): Promise<Uint8Array | undefined> {
+    this.stream.requireReachable(offset);
+    if (offset >= this.stream.endOffset) return undefined;
+    const slab = await this.slabAt(offset);
+    return slab.retain(offset, Math.min(slab.end, offset + max, this.stream.endOffset));
+  }
+
+  /** The slab or block with the byte at an offset before the end. @throws OFFSET_GONE */
+  private async slabAt(offset: number): Promise<Slab> {
+    const found = await this.find(offset);
+    if (found.kind === 'slab') return found.slab;
+    throw this.stream.offsetGone(offset, found.to);
+  }
+
+  private async find(offset: number): Promise<HistoryBlock> {
+    const { history, stream } = this;
+    for (;;) {
+      if (offset >= stream.ring.floor) return { kind: 'slab', slab: stream.ring.locate(offset) };
+      if (history === undefined || offset < history.floor) return { kind: 'hole', to: this.startOffset };
+      const block = history.block(offset);
+      if (block !== undefined) return block;
+      await new Promise<void>((resolve) => history.load(offset, resolve));
+    }
+  }
+
+  // ── chunks and lines ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Where the chunk begins that holds the byte at `offset`. An offset at which a chunk begins, or the end, stays.
+   *
+   * @throws OFFSET_GONE
+   */
+  async chunkStart(offset: number): Promise<number> {
+    const { startOffset } = this;
+    if (offset < startOffset) throw this.stream.offsetGone(offset, startOffset);
+    if (offset >= this.stream.endOffset) return this.stream.endOffset;
+    for (let at = offset; ; ) {
+      const slab = await this.slabAt(at);
+      const start = slab.chunkStart(at);
+      if (start >= 0) return Math.max(startOffset, start);
+      if (slab.base <= startOffset) return startOffset;
+      at = slab.base - 1;
+    }
+  }
+
+  /** The offset behind the chunk that holds the byte at `offset`; the end of the stream for its end. @throws OFFSET_GONE */
+  async chunkEnd(offset: number): Promise<number> {
+    for (let at = offset; at < this.stream.endOffset; ) {
+      const slab = await this.slabAt(at);
+      const end = slab.chunkEnd(at);
+      if (end >= 0) return end;
+      at = slab.end;
+    }
+    return this.stream.endOffset;
+  }
+
+  /**
+   * Where the line begins that holds the byte at `offset`; undefined where its beginning is no longer there.
+   *
+   * @throws OFFSET_GONE
+   */
+  async lineStart(offset: number): Promise<number | undefined> {
+    const { ring } = this.stream;
+    const { startOffset } = this;
+    const inMemory = ring.newlineBefore(ring.floor, offset);
+    if (inMemory >= startOffset) return inMemory + 1;
+    for (let to = Math.min(offset, Math.max(startOffset, ring.floor)); to > startOffset; ) {
+      const from = Math.max(startOffset, to - STRIDE_BYTES);
+      const { begin, newlines } = await this.newlines(from, to);
+      if (newlines.length > 0) return newlines.at(-1)! + 1;
+      if (begin > from) return undefined;
+      to = from;
+    }
+    return this.isLineStart(startOffset) ? startOffset : undefined;
+  }
+
+  /** Where the first line begins of which the beginning is there; the end of the stream where there is none. */
+  async firstLineStart(): Promise<number> {
+    const { startOffset } = this;
+    return this.isLineStart(startOffset) ? startOffset : this.lineEnd(startOffset);
+  }
+
+  /** The offset behind the line that holds the byte at `offset`; the end of the stream where that line has no end yet. */
+  async lineEnd(offset: number): Promise<number> {
+    for (let at = offset; at < this.stream.ring.floor; ) {
+      const slab = await this.slabAt(at);
+      const newline = slab.borrow(at, slab.end).indexOf(NEWLINE);
+      if (newline >= 0) return at + newline + 1;
+      at = slab.end;
+      if (at >= this.stream.ring.floor) return this.stream.lineEnd(at);
+    }
+    return this.stream.lineEnd(offset);
+  }
+
+  private isLineStart(offset: number): boolean {
+    const { firstOffset, ring } = this.stream;
+    return offset === firstOffset || (offset >= ring.floor && ring.isBehindNewline(offset));
+  }
+
+  /**
+   * Where the last `count` lines begin, an unfinished one included; no further back than what can be read together.
+   *
+   * @throws the signal's reason
+   */
+  async startOfLines(count: number, signal?: AbortSignal): Promise<number> {
+    const { endOffset, ring, startOffset: inMemory } = this.stream;
+    const found = ring.lastLines(count, inMemory, endOffset);
+    if (found > inMemory || this.startOffset === inMemory) return found;
+    let left = count;
+    // A newline that is the last byte begins no line.
+    for (let to = endOffset - 1; to > this.startOffset; ) {
+      const from = Math.max(this.startOffset, to - STRIDE_BYTES);
+      const { begin, newlines } = await this.newlines(from, to, signal);
+      if (newlines.length >= left) return newlines[newlines.length - left]! + 1;
+      left -= newlines.length;
+      if (begin > from) return begin;
+      to = from;
+    }
+    return this.startOffset;
+  }
+
+  /** Newlines between two offsets, from `begin` on: behind the last of what is lost between them. */
+  private async newlines(from: number, to: number, signal?: AbortSignal) {
+    let begin = from;
+    let newlines: number[] = [];
+    for (let at = from; at < to; ) {
+      signal?.throwIfAborted();
+      const found = await this.find(at);
+      if (found.kind === 'hole') {
+        newlines = [];
+        begin = Math.min(found.to, to);
+        at = begin;
+        continue;
+      }
+      const end = Math.min(found.slab.end, to);
+      const bytes = found.slab.borrow(at, end);
+      for (let n = bytes.indexOf(NEWLINE); n >= 0; n = bytes.indexOf(NEWLINE, n + 1)) newlines.push(at + n);
+      at = end;
+    }
+    return { begin, newlines };
+  }
+}

@@ -125,6 +125,16 @@ export const ERRORS = {
   },
   DISK_FORMAT: { status: 500, text: 'the directory {directory} is not used: {reason}' },
   DISK_LOCKED: { status: 500, text: 'the log in {directory} is in use by {owner}' },
+  LOG_UNAVAILABLE: {
+    status: 503,
+    text: 'the log of this mount, {log}, cannot be reached ({reason}): what is here can be read; try again',
+  },
+  LOG_FULL: {
+    status: 503,
+    text: 'the log of this mount, {log}, has no memory for more: nothing was written; what is there can be read',
+  },
+  LOG_REFUSED: { status: 500, text: 'the log {log} cannot be used: {reason}' },
+  LOG_NOT_SUPPORTED: { status: 501, text: '{operation} is not there for streams of a shared log' },
   STREAM_LIMIT: { status: 429, text: 'too many streams: {max} are allowed for each mount' },
   STREAM_READER_LIMIT: { status: 429, text: 'too many readers: {max} are allowed for each stream' },
   READER_LIMIT: { status: 503, text: 'too many readers: {max} are allowed in all' },

@@ -10,6 +10,30 @@
  * Every log passes the suite in ./contract.
  */
 import type { AppendId } from '../core/index.ts';
+import type { Logger } from '../logging/index.ts';
+
+/** What a log is made with. */
+export interface LogOptions {
+  /** Where it is, with what it needs to get in. Neither is ever to stand in a text that this gives, logs or throws. */
+  readonly url: URL;
+  /** Names this process among those that share the log; never two at a time. */
+  readonly node: string;
+  /** What the names of all that it keeps begin with. */
+  readonly prefix: string;
+  /** Milliseconds for which a call waits for a log that is away, before it is LOG_UNAVAILABLE. */
+  readonly deadline: number;
+  readonly limits: LogLimits;
+  readonly logger: Logger;
+}
+
+/** The same on all nodes. Infinity: any number. */
+export interface LogLimits {
+  readonly maxStreams: number;
+  /** Idle producers that are remembered of each stream; the one that has been idle for longest is forgotten for another. */
+  readonly maxProducers: number;
+  /** Milliseconds after which an idle producer is forgotten; 0: never. */
+  readonly producerTtl: number;
+}
 
 /** Whether the log can be reached. */
 export interface LogState {
@@ -18,6 +42,16 @@ export interface LogState {
   readonly since: number;
   /** Why it is not connected, or what it refused last; undefined where nothing is wrong. */
   readonly problem: string | undefined;
+}
+
+/** What there was to mend: counters since the start. */
+export interface LogCounters {
+  /** Calls that were repeated, because a connection was cut or the log asked for it. */
+  readonly retries: number;
+  /** Times a log that had lost its newest bytes was given them back by this node. */
+  readonly heals: number;
+  /** Times it had other bytes than this node, or another life of a stream in place of the one that had been followed. */
+  readonly forks: number;
 }
 
 /** What the log says of a stream. */
@@ -42,8 +76,12 @@ export interface LogEnd {
   readonly status: string | undefined;
 }
 
-export interface NewStream {
+export interface NewStream extends StreamTerms {
   readonly path: string;
+}
+
+/** What a stream is given at its creation, and may be given anew. */
+export interface StreamTerms {
   /** Bytes the log keeps of it: its newest. */
   readonly retention: number;
   /** Milliseconds without an append, a touch or a renewal after which it is removed; undefined: never. */
@@ -57,13 +95,24 @@ export interface NewStream {
 export interface LogBatch {
   readonly path: string;
   readonly generation: string;
-  /** At least one; none is empty; each becomes a chunk. */
+  /**
+   * Each becomes a chunk; none is empty, at most 64 KiB each and 1 MiB together. At least one, but for a producer's part: without any,
+   * the last part makes the append whole, and another changes nothing and asks what has been applied.
+   */
   readonly chunks: readonly Uint8Array[];
   /** Whose they are, where a producer numbers its appends: applied once, whichever node it comes to. */
   readonly producer: ProducerPart | undefined;
 }
 
-/** A part of a producer's append. */
+/**
+ * A part of a producer's append, by the rules of src/core/producers.ts. Of what it brings, the bytes that have been applied
+ * already are left out: an attempt begins with the first byte of the append each time, at whichever node.
+ *
+ * Refused are: PRODUCER_FENCED, PRODUCER_EPOCH_START and PRODUCER_GAP as there; PRODUCER_GAP, with `expected_seq: 0` and
+ * `forgotten_to`, also for a part that begins behind what has been applied (`from` > applied: the producer was forgotten
+ * meanwhile); PRODUCER_MISMATCH with `applied` for a last part that ends before that. A repetition of what was applied whole
+ * is answered also after the stream has ended.
+ */
 export interface ProducerPart extends AppendId {
   /** Bytes of this append that come before this part. */
   readonly from: number;
@@ -74,11 +123,18 @@ export interface ProducerPart extends AppendId {
 export interface Appended {
   /** The offset behind the last byte of the batch, or where it was appended before. */
   readonly endOffset: number;
-  /** A producer's part that had been applied already: nothing was appended. */
+  /** The producer's append had been applied whole before: nothing was appended. */
   readonly isRepeated: boolean;
+  /** Bytes of the producer's append that are applied now; 0 once it is whole, and without a producer. */
+  readonly applied: number;
+  /** The highest number of the producer that has been applied whole; -1 for none, and without a producer. */
+  readonly lastSeq: number;
 }
 
-/** What a follower is told of one life of a stream, in order, each byte once. It is a mirror's side of the log. */
+/**
+ * What a follower is told of one life of a stream, in order, each byte once. It is a mirror's side of the log. A mirror begins
+ * empty, at 0: where the log has no more what came first, it is told a gap first.
+ */
 export interface LogSink {
   /** Where the mirror ends: the offset of what comes next. */
   readonly endOffset: number;
@@ -98,9 +154,17 @@ export interface LogSink {
 }
 
 export interface LogFollower {
-  /** Settles when the mirror has all that the log had when it was asked for. */
+  /**
+   * Settles when the mirror has all that the log had when it was asked for, and also when the stream is over or the follower
+   * closed. Never rejects: while the log is away it waits.
+   */
   readonly caughtUp: Promise<void>;
   close(): void;
+}
+
+export interface StreamChange {
+  readonly modifiedAt?: number | undefined;
+  readonly terms?: StreamTerms | undefined;
 }
 
 /** One line of a listing. */
@@ -117,6 +181,7 @@ export interface Log {
   /** What it is and where, without credentials. */
   readonly name: string;
   readonly state: LogState;
+  readonly counters: LogCounters;
   /** Called when {@link state} has changed. */
   onState: (() => void) | undefined;
   /** Connects. Rejects only for what will not go away by waiting, such as wrong credentials. */
@@ -124,15 +189,27 @@ export interface Log {
   find(path: string): Promise<StreamState | undefined>;
   /** Gives the stream that is there, or makes it. @throws IS_A_DIRECTORY, NOT_A_DIRECTORY, STREAM_LIMIT */
   create(stream: NewStream): Promise<{ stream: StreamState; isNew: boolean }>;
-  /** Done when the log has it. A writer is told later: when its node's mirror has it. */
+  /**
+   * Done when the log has it and, where this node follows the stream, its follower as well. Calls may overlap: their order is
+   * the order in the stream. What comes in one turn goes out together.
+   */
   append(batch: LogBatch): Promise<Appended>;
-  /** `ended`: what is retained stays readable. Otherwise the path is free. Ending twice is harmless. */
+  /**
+   * `ended`: what is retained stays readable. Otherwise the path is free. Ending twice is harmless: the first status stays.
+   * Gives the stream as it was left.
+   *
+   * @throws STREAM_NOT_FOUND, STREAM_RECREATED
+   */
   finish(path: string, generation: string, end: LogEnd): Promise<StreamState>;
-  /** Begins its time to live anew; with `modifiedAt`, sets that as well; with `facts`, replaces them. */
-  update(path: string, generation: string, change: { modifiedAt?: number; facts?: string }): Promise<void>;
+  /**
+   * Begins its time to live anew; with `modifiedAt`, sets that as well; with `terms`, replaces those.
+   *
+   * @throws STREAM_NOT_FOUND, STREAM_RECREATED
+   */
+  update(path: string, generation: string, change: StreamChange): Promise<void>;
   /** Tells the sink all that follows its end, until the follower is closed or the stream is over. */
   follow(path: string, generation: string, sink: LogSink): LogFollower;
-  /** What lies directly in a directory, by name, behind `after`. */
+  /** What lies directly in a directory, in the order of the UTF-8 bytes of the names, behind `after`. */
   list(directory: string, after: string | undefined, limit: number): Promise<readonly LogChild[]>;
   close(): Promise<void>;
 }

@@ -47,7 +47,7 @@ describe('docs/limits.md', () => {
   it('codes of limits are in it', () => {
     const text = rows.map(({ reached }) => reached).join();
     const codes = Object.keys(ERRORS).filter((code) => /_LIMIT$|^PATH_TOO|_FULL$|TOO_LARGE$/.test(code));
-    const others = ['STREAM_FULL', 'FILE_TOO_LARGE', 'APPEND_TOO_LARGE', 'DISK_FULL'];
+    const others = ['STREAM_FULL', 'LOG_FULL', 'FILE_TOO_LARGE', 'APPEND_TOO_LARGE', 'DISK_FULL'];
     for (const code of codes.filter((one) => !others.includes(one))) expect(text).toContain(`\`${code}\``);
   });
 

@@ -16,6 +16,7 @@ const PATH: readonly ErrorCode[] = [
   ...(['IS_A_DIRECTORY', 'PERMISSION_DENIED', 'NAME_RESERVED', 'NOT_SUPPORTED'] as const),
   ...(['MOUNT_NOT_READY', 'MOUNT_FAILED', 'MOUNT_BUSY'] as const),
   ...(['DISK_FULL', 'DISK_FAILED', 'DISK_BEHIND'] as const),
+  ...(['LOG_UNAVAILABLE', 'LOG_FULL', 'LOG_NOT_SUPPORTED'] as const),
 ];
 
 const HANDLE: readonly ErrorCode[] = ['INVALID_HANDLE_ID', 'HANDLE_NOT_FOUND'];

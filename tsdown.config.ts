@@ -12,6 +12,8 @@ export default defineConfig({
     'fs/index': 'src/fs/index.ts',
     'plugins/index': 'src/plugins/index.ts',
     'plugins/contract/index': 'src/plugins/contract/index.ts',
+    'logs/index': 'src/logs/index.ts',
+    'logs/contract/index': 'src/logs/contract/index.ts',
     'server/index': 'src/server/index.ts',
     'client/index': 'src/client/index.ts',
     'cli/main': 'src/cli/main.ts',

@@ -6,7 +6,7 @@ import { Application } from 'typedoc';
 const ROOT = resolve(import.meta.dirname, '..');
 
 /** The source of each entry of the package, below src. */
-const ENTRIES = ['core/', 'fs/', 'plugins/', 'plugins/contract/', 'server/', 'client/', ''].map(
+const ENTRIES = ['core/', 'fs/', 'plugins/', 'plugins/contract/', 'logs/', 'logs/contract/', 'server/', 'client/', ''].map(
   (folder) => `src/${folder}index.ts`,
 );
 

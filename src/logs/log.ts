@@ -138,6 +138,8 @@ export interface Appended {
 export interface LogSink {
   /** Where the mirror ends: the offset of what comes next. */
   readonly endOffset: number;
+  /** Chunks that end at or before that, those of gaps included. */
+  readonly chunkCount: number;
   /** Chunks as they were appended; the first begins at {@link endOffset}. They are the receiver's to keep. */
   data(chunks: readonly Uint8Array[]): void;
   /** The bytes up to `offset` left the log before this mirror had them. @param chunks so many ended among them */

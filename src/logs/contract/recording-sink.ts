@@ -1,0 +1,99 @@
+/** A mirror's side of a log that keeps all that it was told, as a reader of the log would see it. */
+import assert from 'node:assert/strict';
+import type { LogEnd, LogSink } from '../log.ts';
+
+type Told =
+  | { readonly kind: 'chunk'; readonly offset: number; readonly text: string }
+  | { readonly kind: 'gap'; readonly from: number; readonly to: number; readonly chunks: number };
+
+export class RecordingSink implements LogSink {
+  endOffset = 0;
+  chunkCount = 0;
+  over: LogEnd | 'replaced' | undefined;
+  readonly told: Told[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  data(chunks: readonly Uint8Array[]): void {
+    assert.equal(this.over, undefined, 'data after the end');
+    for (const chunk of chunks) {
+      assert.ok(chunk.length > 0, 'an empty chunk');
+      this.told.push({ kind: 'chunk', offset: this.endOffset, text: Buffer.from(chunk).toString('latin1') });
+      this.endOffset += chunk.length;
+      this.chunkCount++;
+    }
+    this.#changed();
+  }
+
+  gap(offset: number, chunks: number): void {
+    assert.equal(this.over, undefined, 'a gap after the end');
+    assert.ok(offset > this.endOffset, `a gap to ${offset}, where the mirror ends at ${this.endOffset}`);
+    assert.ok(chunks >= 0, `a gap of ${chunks} chunks`);
+    this.told.push({ kind: 'gap', from: this.endOffset, to: offset, chunks });
+    this.endOffset = offset;
+    this.chunkCount += chunks;
+    this.#changed();
+  }
+
+  end(end: LogEnd): void {
+    assert.equal(this.over, undefined, 'a second end');
+    this.over = end;
+    this.#changed();
+  }
+
+  replaced(): void {
+    assert.equal(this.over, undefined, 'replaced after the end');
+    this.over = 'replaced';
+    this.#changed();
+  }
+
+  retained(offset: number): readonly Uint8Array[] | undefined {
+    const chunks: Uint8Array[] = [];
+    let reaches = offset === this.endOffset;
+    for (const one of this.told) {
+      if (one.kind === 'gap' || one.offset < offset) continue;
+      reaches ||= one.offset === offset;
+      chunks.push(Buffer.from(one.text, 'latin1'));
+    }
+    return reaches ? chunks : undefined;
+  }
+
+  get texts(): string[] {
+    return this.told.flatMap((one) => (one.kind === 'chunk' ? [one.text] : []));
+  }
+
+  get gaps(): Told[] {
+    return this.told.filter(({ kind }) => kind === 'gap');
+  }
+
+  /** Settles when a condition holds; rejects after ten seconds, with what was told until then. */
+  async until(what: string, holds: () => boolean): Promise<void> {
+    const deadline = setTimeout(() => this.#changed(), TEN_SECONDS_MS);
+    const end = performance.now() + TEN_SECONDS_MS;
+    try {
+      while (!holds()) {
+        assert.ok(
+          performance.now() < end,
+          `${what}: told ${JSON.stringify(this.told).slice(0, 2000)}, over: ${this.over}`,
+        );
+        await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      }
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  reaches(offset: number): Promise<void> {
+    return this.until(`the follower reaches ${offset}`, () => this.endOffset >= offset);
+  }
+
+  isOver(): Promise<void> {
+    return this.until('the follower is told the end', () => this.over !== undefined);
+  }
+
+  #changed(): void {
+    for (const go of this.#waiting) go();
+    this.#waiting.clear();
+  }
+}
+
+const TEN_SECONDS_MS = 10_000;

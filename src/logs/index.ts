@@ -1,0 +1,25 @@
+/**
+ * Logs: what decides the order of appends outside this process, so that several nodes serve the same streams. To write
+ * another: implement {@link Log}, and hold it against the suite of streamfsd/logs/contract.
+ */
+export type {
+  Appended,
+  Log,
+  LogBatch,
+  LogChild,
+  LogCounters,
+  LogEnd,
+  LogFollower,
+  LogLimits,
+  LogOptions,
+  LogSink,
+  LogState,
+  NewStream,
+  ProducerPart,
+  StreamChange,
+  StreamState,
+  StreamTerms,
+} from './log.ts';
+export { MemoryEngine } from './memory/engine.ts';
+export { MemoryLog, type MemoryLogOptions } from './memory/log.ts';
+export { Wire } from './memory/wire.ts';

@@ -1,0 +1,145 @@
+/**
+ * Feeds one mirror from the engine in memory: what is pushed where it comes next, and what is asked for where something is
+ * missing. What is pushed twice, or late, is known already by its offset.
+ */
+import type { LogFollower, LogSink } from '../log.ts';
+import type { MemoryEngine, Pushed } from './engine.ts';
+import type { Wire } from './wire.ts';
+
+export interface FollowerLog {
+  readonly engine: MemoryEngine;
+  readonly wire: Wire;
+  left(): void;
+  healed(): void;
+}
+
+export interface Followed {
+  readonly path: string;
+  readonly generation: string;
+  readonly sink: LogSink;
+}
+
+export class MemoryFollower implements LogFollower {
+  readonly caughtUp: Promise<void>;
+  readonly #log: FollowerLog;
+  readonly #followed: Followed;
+  readonly #unfollow: () => void;
+  #isOver = false;
+  #isFilling = false;
+  /** Something has come that may have to be asked for once more. */
+  #isDue = false;
+  #settle: () => void = () => undefined;
+  readonly #waiting = new Set<{ offset: number; go: () => void }>();
+
+  constructor(log: FollowerLog, followed: Followed) {
+    this.#log = log;
+    this.#followed = followed;
+    const { path, generation } = followed;
+    this.caughtUp = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#unfollow = log.engine.follow(path, generation, (message) => log.wire.push(() => this.#pushed(message)));
+  }
+
+  get endOffset(): number {
+    return this.#followed.sink.endOffset;
+  }
+
+  #pushed(message: Pushed): void {
+    if (this.#isOver) return;
+    const { sink } = this.#followed;
+    if (message.kind === 'end' || this.#isFilling || message.from > sink.endOffset) {
+      this.fill();
+      return;
+    }
+    if (message.from < sink.endOffset) return;
+    sink.data(message.chunks);
+    this.#moved();
+  }
+
+  /** Asks for all that the mirror does not have. */
+  fill(): void {
+    this.#isDue = true;
+    if (!this.#isFilling && !this.#isOver) void this.#fillAll();
+  }
+
+  async #fillAll(): Promise<void> {
+    this.#isFilling = true;
+    while (this.#isDue && !this.#isOver) {
+      this.#isDue = false;
+      try {
+        if (await this.#fillOnce()) this.#isDue = true;
+        else if (!this.#isDue) this.#settle();
+      } catch {
+        // Cut: it is asked again once the connection is up.
+        await this.#log.wire.whenUp();
+        this.#isDue = true;
+      }
+    }
+    this.#isFilling = false;
+  }
+
+  /** Gives whether there may be more. */
+  async #fillOnce(): Promise<boolean> {
+    const { path, generation, sink } = this.#followed;
+    const from = sink.endOffset;
+    const found = await this.#log.wire.call(() => this.#log.engine.read(path, generation, from));
+    if (this.#isOver || found.kind === 'nothing') return false;
+    if (found.kind === 'chunks') {
+      if (found.skipTo > sink.endOffset) sink.gap(found.skipTo, found.before - sink.chunkCount);
+      sink.data(found.chunks);
+      this.#moved();
+      return true;
+    }
+    if (found.kind === 'behind') {
+      await this.heal();
+      return true;
+    }
+    this.close();
+    if (found.kind === 'end') sink.end(found.end);
+    else sink.replaced();
+    // One that has ended can still be removed.
+    return false;
+  }
+
+  /** Gives the engine what it has lost and the mirror has. */
+  async heal(): Promise<void> {
+    const { engine, wire } = this.#log;
+    const { path, generation, sink } = this.#followed;
+    const found = await wire.call(() => engine.read(path, generation, sink.endOffset));
+    if (found.kind !== 'behind') return;
+    const chunks = sink.retained(found.endOffset);
+    if (chunks === undefined) {
+      this.close();
+      sink.replaced();
+      return;
+    }
+    await wire.call(() => engine.heal(path, generation, found.endOffset, chunks));
+    this.#log.healed();
+  }
+
+  /** Settles when the mirror has reached an offset, or the follower is over. */
+  reached(offset: number): Promise<void> {
+    if (this.#isOver || this.endOffset >= offset) return Promise.resolve();
+    this.fill();
+    return new Promise((go) => this.#waiting.add({ offset, go }));
+  }
+
+  #moved(): void {
+    for (const one of this.#waiting) {
+      if (one.offset > this.endOffset) continue;
+      this.#waiting.delete(one);
+      one.go();
+    }
+  }
+
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#unfollow();
+    this.#log.left();
+    this.#settle();
+    for (const { go } of this.#waiting) go();
+    this.#waiting.clear();
+  }
+}

@@ -6,9 +6,17 @@ import { Application } from 'typedoc';
 const ROOT = resolve(import.meta.dirname, '..');
 
 /** The source of each entry of the package, below src. */
-const ENTRIES = ['core/', 'fs/', 'plugins/', 'plugins/contract/', 'logs/', 'logs/contract/', 'server/', 'client/', ''].map(
-  (folder) => `src/${folder}index.ts`,
-);
+const ENTRIES = [
+  'core/',
+  'fs/',
+  'plugins/',
+  'plugins/contract/',
+  'logs/',
+  'logs/contract/',
+  'server/',
+  'client/',
+  '',
+].map((folder) => `src/${folder}index.ts`);
 
 /** Writes the pages into a folder, which is emptied before. */
 export async function writeApi(folder) {

@@ -229,7 +229,7 @@ describe('sending a stream to sockets', () => {
   });
 
   it.each([
-    [499, 'shutdown'],
+    [400, 'shutdown'],
     [12_000, 'shutdown retry-after-ms=2400'],
   ])('with the end of a shutdown, a reader of %i is told when to come back, if that matters', async (count, text) => {
     const stream = new RingStream({ retention: 1024, maxLag: 1024 });

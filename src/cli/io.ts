@@ -5,6 +5,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { BrokenPipeError } from './exit-codes.ts';
+import { isTerminal } from './is-terminal.ts';
 import type { OutputCheck } from './output-check.ts';
 import type { SignalHandler } from './signals.ts';
 
@@ -36,11 +37,6 @@ const MAX_WAITING = 512 * 1024;
 
 /** How often it is checked whether an output to which nothing is written is still read, in milliseconds. */
 const CHECK_INTERVAL = 1000;
-
-/** Whether a stream is a terminal. */
-export function isTerminal(stream: Readable | Writable): boolean {
-  return 'isTTY' in stream && stream.isTTY === true;
-}
 
 /** Writes to standard output in order, no faster than it is read; memory stays bounded. */
 export class Output {

@@ -9,7 +9,7 @@
 import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import type { Writable } from 'node:stream';
-import { isTerminal } from './io.ts';
+import { isTerminal } from './is-terminal.ts';
 
 /** False once nobody reads any more. A socket or terminal tells by an error of its stream instead. */
 export type OutputCheck = () => boolean;

@@ -2,7 +2,8 @@
 import { styleText } from 'node:util';
 import { WholeLines } from './child/lines.ts';
 import type { CommandContext } from './context.ts';
-import { isTerminal, printable } from './io.ts';
+import { printable } from './io.ts';
+import { isTerminal } from './is-terminal.ts';
 
 export interface TailOutput {
   /** Something of a path is about to come, even if that is nothing. */

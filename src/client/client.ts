@@ -37,7 +37,8 @@ import type {
   StreamSettings,
   Version,
 } from './types.ts';
-import { type WriteOptions, type WriteResult, type WriteSource, write } from './write.ts';
+import { write } from './write.ts';
+import type { WriteOptions, WriteResult, WriteSource } from './write-types.ts';
 
 export interface StreamFSClientOptions {
   /** The server, with or without `/api/v1`. Default `http://127.0.0.1:8080`. */

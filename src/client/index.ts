@@ -9,4 +9,4 @@ export type { EndReason, FollowOptions, FollowRecord } from './follow-types.ts';
 export { type Frame, FrameDecoder } from './frames.ts';
 export type { HandleReadOptions, HandleReadResult, OpenHandleOptions, StreamFSHandle } from './handle.ts';
 export type * from './types.ts';
-export type { WriteLoss, WriteOptions, WriteResult, WriteRetry, WriteSource } from './write.ts';
+export type { WriteLoss, WriteOptions, WriteResult, WriteRetry, WriteSource } from './write-types.ts';

@@ -18,12 +18,13 @@ import { HEADERS } from '../protocol/index.ts';
 import { Ahead, Append, MAX_APPEND_BYTES, MAX_APPEND_MS, Part } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
 import { checkEndStatus } from './checks.ts';
+import type { CountedSource } from './counted-source.ts';
 import { describeFailure, isClientError, isFinal, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { wholeHeader } from './headers.ts';
 import { settingsQuery } from './settings.ts';
 import { refusal, type Transport } from './transport.ts';
-import type { CountedSource, WriteOptions, WriteResult } from './write.ts';
+import type { WriteOptions, WriteResult } from './write-types.ts';
 
 /**
  * Bytes of an append: it grows while all goes well, and shrinks where connections do not last, to `least`. A proxy that

@@ -4,7 +4,7 @@ import { createError } from '../errors/index.ts';
 import { parseDuration } from '../units/index.ts';
 import { DEFAULT_DURABLE_STREAMS } from './defaults.ts';
 import { parseMountPath } from './mount-path.ts';
-import type { Problem } from './problems.ts';
+import type { Problem } from './problem.ts';
 import { read } from './read.ts';
 import type { DurableStreamsConfig, MountConfig } from './types.ts';
 

@@ -3,7 +3,7 @@
  * file starts this server; any other unknown name is an error, since it is more likely a slip.
  */
 import { isMapping, type KeyPath } from './document.ts';
-import type { Problem } from './problems.ts';
+import type { Problem } from './problem.ts';
 
 const FOREIGN_SECTIONS: ReadonlySet<string> = new Set(['external_plugins']);
 

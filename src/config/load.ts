@@ -14,7 +14,8 @@ import { withoutForeign } from './foreign.ts';
 import { parseDocument } from './format.ts';
 import { boundsOf } from './limits.ts';
 import { parseMountPath } from './mount-path.ts';
-import { configError, firstOf, type Problem, problemsOf, type Source, toldOf, whereText } from './problems.ts';
+import type { Problem } from './problem.ts';
+import { configError, firstOf, problemsOf, type Source, toldOf, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
 import type { Config, LinksConfig, MountConfig, TlsConfig } from './types.ts';
 

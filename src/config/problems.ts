@@ -5,12 +5,8 @@
 import type { z } from 'zod';
 import { createError, hint } from '../errors/index.ts';
 import type { KeyPath } from './document.ts';
+import type { Problem } from './problem.ts';
 import { knownKeys } from './schema.ts';
-
-export interface Problem {
-  path: KeyPath;
-  text: string;
-}
 
 /** Where a configuration comes from, as errors tell it. */
 export interface Source {

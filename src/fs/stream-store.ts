@@ -3,8 +3,8 @@
  * step. A file system that has streams offers this beside its files; both mean the same streams.
  */
 import type { AppendId, Stream } from '../core/index.ts';
+import type { CreateOptions } from './create-options.ts';
 import type { StreamSettingsInForce } from './stream-settings.ts';
-import type { CreateOptions } from './types.ts';
 
 export interface StreamStore {
   /** @throws STREAM_NOT_FOUND; STREAM_GONE for one that is gone while forks of it are there */

@@ -11,11 +11,12 @@
  */
 import type { AppendId, Reader, ReaderOptions } from '../core/index.ts';
 import type { PathCapabilities as Capabilities, Durability, FileMeta } from '../protocol/index.ts';
-import type { Account } from './account.ts';
-import type { StreamSettings, StreamSettingsInForce } from './stream-settings.ts';
+import type { CreateOptions } from './create-options.ts';
+import type { StreamSettingsInForce } from './stream-settings.ts';
 import type { StreamStore } from './stream-store.ts';
 
 export type { FileMeta, PathCapabilities as Capabilities } from '../protocol/index.ts';
+export type { CreateOptions } from './create-options.ts';
 
 /** Facts about a file or directory (contract 39, 40, 67). */
 export interface FileInfo {
@@ -28,17 +29,6 @@ export interface FileInfo {
   modTime: Date;
   isDir: boolean;
   meta: FileMeta;
-}
-
-/** What may make a file says for whom, so that it is counted: see account.ts. */
-export interface CreateOptions {
-  /** The account that the file counts for. Default: none. */
-  account?: Account | undefined;
-  /**
-   * Of a stream that is made, or that only readers have opened so far (contract 98). One that exists must have these, or
-   * it is STREAM_SETTINGS_DIFFER. What is no stream refuses any.
-   */
-  settings?: StreamSettings | undefined;
 }
 
 /** How a write is asked for. A stream ignores all of it but `create` (contract 1). */

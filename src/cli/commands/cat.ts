@@ -8,7 +8,7 @@ import {
 import type { CommandContext } from '../context.ts';
 import { EXIT, ExitError, UsageError } from '../exit-codes.ts';
 import { FollowReport } from '../following.ts';
-import { isTerminal } from '../io.ts';
+import { isTerminal } from '../is-terminal.ts';
 import { RETRY_FOR } from '../patience.ts';
 import { Progress } from '../progress.ts';
 

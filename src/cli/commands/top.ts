@@ -4,7 +4,7 @@ import type { StreamFSClient } from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
 import { InterruptedError } from '../exit-codes.ts';
 import { explained } from '../explain.ts';
-import { isTerminal } from '../io.ts';
+import { isTerminal } from '../is-terminal.ts';
 import { type Sample, takeSample } from '../top/sample.ts';
 import { Screen } from '../top/screen.ts';
 import { render, SORT_NAMES, SORTS, type Sort, type View } from '../top/view.ts';

@@ -9,29 +9,16 @@
  * told: at most a quarter of the time too late. Idle times go by a clock that never leaps, so that a system clock that is
  * set expires nothing.
  */
+
 import type { Stream } from '../../core/index.ts';
 import type { Clock, PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
 import { LogThrottle } from '../../logging/index.ts';
+import type { Deadline, Entry } from './entry.ts';
 import { inSlices } from './slices.ts';
-import type { Entry } from './stream-table.ts';
 
 /** The timer goes off at most this often and at least this often, in milliseconds. */
 const MIN_SWEEP_MS = 50;
 const MAX_SWEEP_MS = 60_000;
-
-/** When a stream is over, and what was last seen of it. */
-export interface Deadline {
-  /** Milliseconds without activity; 0: any number. */
-  timeout: number;
-  /** An open reader counts as activity. */
-  countsReaders: boolean;
-  /** Milliseconds since 1970, by the system clock; Infinity: never. */
-  expiresAt: number;
-  /** When something last happened, by the clock that never leaps. */
-  activeAt: number;
-  endOffset: number;
-  modifiedAt: number;
-}
 
 export class Expiry {
   /** Of the mount, in milliseconds; 0: none. */

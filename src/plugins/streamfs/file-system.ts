@@ -1,4 +1,5 @@
 /** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
+
 import type { AppendId, ReaderStart, StreamObserver } from '../../core/index.ts';
 import {
   added,
@@ -48,6 +49,7 @@ import { BaseFileSystem } from '../base/base-file-system.ts';
 import { startOf } from '../base/start.ts';
 import { checkedWhole, readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
+import { type Entry, endStream } from './entry.ts';
 import { Expiry } from './expiry.ts';
 import { directoryInfo, PLUGIN_NAME, README_NAME, readmeInfo, streamInfo } from './info.ts';
 import { isJsonType } from './json-text.ts';
@@ -66,7 +68,7 @@ import { StreamHandle } from './stream-handle.ts';
 import { StreamLines, writeLines } from './stream-lines.ts';
 import { requireSameSettings, settingsInForce, settingsOfMount } from './stream-settings.ts';
 import { COPYING, type CopyRange, type MakeStream, TableStore } from './stream-store.ts';
-import { type Entry, endStream, StreamTable } from './stream-table.ts';
+import { StreamTable } from './stream-table.ts';
 import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
 

@@ -1,8 +1,9 @@
 /** What stat and listings say about streams, directories and README (contract 39-42). */
+
 import type { FileInfo } from '../../fs/index.ts';
 import { baseName } from '../../fs/path.ts';
+import type { Entry } from './entry.ts';
 import { writtenSettings } from './stream-settings.ts';
-import type { Entry } from './stream-table.ts';
 
 export const PLUGIN_NAME = 'streamfs';
 export const README_NAME = 'README';

@@ -2,13 +2,13 @@
  * The streams of a mount that are kept on disk: the log they stand in, what stands there of each beside its bytes, and how
  * they are made again from it.
  */
+
 import type { MemoryBudget } from '../../core/index.ts';
 import { RingStream, StreamRules } from '../../core/internal.ts';
 import type { PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
 import { bootId, DEFAULT_SIZES, DirectoryLock, DiskStore, type KnownStream, NodeDisk } from '../../persist/index.ts';
+import type { Entry, StoreFacts } from './entry.ts';
 import type { PersistSettings } from './settings.ts';
-import type { StoreFacts } from './stream-store.ts';
-import type { Entry } from './stream-table.ts';
 
 /** What is kept of a stream for its file system. */
 export interface KeptFacts {

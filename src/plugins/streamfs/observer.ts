@@ -2,11 +2,13 @@
  * What the streams of a mount tell of themselves, and whom it concerns. One observer for all of them, since there may be
  * thousands: each says who it is, and the table says what else there is to it.
  */
+
 import type { Stream, StreamObserver } from '../../core/index.ts';
 import { closedError, internalOf, type RingStream } from '../../core/internal.ts';
 import { StreamFSError } from '../../errors/index.ts';
+import type { Entry } from './entry.ts';
 import type { SlowReaders } from './slow-readers.ts';
-import type { Entry, StreamTable } from './stream-table.ts';
+import type { StreamTable } from './stream-table.ts';
 
 export interface ObserverDependencies {
   table: StreamTable;

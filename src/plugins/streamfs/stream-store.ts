@@ -1,4 +1,5 @@
 /** Streams for protocols that create, append, number and close in one step: see the interface in fs. */
+
 import { type AppendId, MAX_CHUNK, type StreamIdentity } from '../../core/index.ts';
 import { forkStream, internalOf, type Producers, RingStream, type StreamRules } from '../../core/internal.ts';
 import { createError, isStreamFSError } from '../../errors/index.ts';
@@ -14,9 +15,10 @@ import type {
   WholeAppend,
 } from '../../fs/index.ts';
 import { OCTET_STREAM } from '../../protocol/index.ts';
+import { type Entry, endStream, type StoreFacts } from './entry.ts';
 import type { ForkNode } from './forks.ts';
 import { essenceOf, isJsonType, jsonLines } from './json-text.ts';
-import { type Entry, endStream, type StreamTable } from './stream-table.ts';
+import type { StreamTable } from './stream-table.ts';
 import { characterEnd } from './text.ts';
 
 /** Makes the stream of a new entry. */
@@ -49,18 +51,6 @@ export interface StoreOwner {
   drop(entry: Entry): void;
   renew(entry: Entry): void;
   producersOf(entry: Entry): Producers;
-}
-
-/** What a stream was asked for with, and what is remembered for this interface alone. */
-export interface StoreFacts {
-  asked: Pick<StreamSettings, 'ttl' | 'expiresAt'>;
-  fork: { source: string; at: number; beyond: number } | undefined;
-  /** The last `Stream-Seq`. */
-  lastSeq: string | undefined;
-  /** An append that waits for a reader with the policy `block`. */
-  waiting: Promise<void> | undefined;
-  /** It is to have the bytes of another, and has not got all of them yet: after a crash it never was. */
-  isCopying?: true | undefined;
 }
 
 /** Of a copy that nobody may come to yet. */

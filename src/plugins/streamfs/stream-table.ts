@@ -3,49 +3,12 @@
  *
  * A directory exists as long as a stream lies below it. A path is a stream or a directory, never both.
  */
-import type { EndReason } from '../../core/index.ts';
-import type { Producers, RingStream } from '../../core/internal.ts';
-import { createError } from '../../errors/index.ts';
-import type { Account } from '../../fs/account.ts';
-import { parentPath } from '../../fs/path.ts';
-import type { StreamSettingsInForce } from '../../fs/stream-settings.ts';
-import type { LoggedStream } from '../../persist/index.ts';
-import type { Deadline } from './expiry.ts';
-import { type ForkNode, HeldNames } from './forks.ts';
-import { SortedPaths } from './sorted-paths.ts';
-import type { StreamLines } from './stream-lines.ts';
-import type { StoreFacts } from './stream-store.ts';
-import type { StreamWriter } from './stream-writer.ts';
 
-export interface Entry {
-  readonly path: string;
-  readonly stream: RingStream;
-  /**
-   * Created by opening it for reading: removed with its last reader if it was never written (contract 36). Its first
-   * writer says what its settings are (contract 98).
-   */
-  autoCreated: boolean;
-  /** Handles that hold on to it. */
-  handles: number;
-  /** Who numbers its appends; made with the first. */
-  producers: Producers | undefined;
-  /** Lines that are to stay whole; made with the first writer that asks for it. */
-  lines: StreamLines | undefined;
-  /** Bodies on their way into it. */
-  writers: ReadonlySet<StreamWriter>;
-  /** What holds for it: its mount's own object unless it was made with others. */
-  settings: StreamSettingsInForce;
-  /** Undefined where it never expires. */
-  deadline: Deadline | undefined;
-  /** Its place among forks; made with the first fork of it, or with itself if it is one. */
-  node: ForkNode | undefined;
-  /** Of those that were made or written through the store. */
-  facts: StoreFacts | undefined;
-  /** What keeps it on disk, where that is asked for. */
-  log: LoggedStream | undefined;
-  /** Whose it counts as. */
-  readonly account: Account | undefined;
-}
+import { createError } from '../../errors/index.ts';
+import { parentPath } from '../../fs/path.ts';
+import type { Entry } from './entry.ts';
+import { HeldNames } from './forks.ts';
+import { SortedPaths } from './sorted-paths.ts';
 
 /** One line of a listing: a stream, or a directory where there is no entry. */
 export interface Child {
@@ -160,10 +123,4 @@ export class StreamTable {
 /** The directories a path lies in, innermost first, without the root. */
 function* ancestors(path: string): Generator<string> {
   for (let directory = parentPath(path); directory !== '/'; directory = parentPath(directory)) yield directory;
-}
-
-/** What writers have begun is theirs to be seen: it comes before the end. */
-export function endStream({ lines, stream }: Entry, reason: EndReason = 'ended', status?: string): void {
-  if (stream.closedBy === undefined) lines?.completeAll();
-  stream.end(reason, status);
 }

@@ -1,0 +1,56 @@
+/** Counts what passes, keeps the source's own error, and can be stopped from outside. */
+export class CountedSource {
+  sent = 0;
+  /** The error of the source itself, to be told from the connection's. */
+  failure: { error: unknown } | undefined;
+  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #onProgress: ((sent: number) => void) | undefined;
+
+  constructor(source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>, onProgress?: (sent: number) => void) {
+    this.#source = iteratorOf(source);
+    this.#onProgress = onProgress;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return {
+      next: async () => {
+        try {
+          const step = await this.#source.next();
+          if (step.done === true) return { done: true, value: undefined };
+          if (!(step.value instanceof Uint8Array)) throw new TypeError('a source must give Uint8Arrays');
+          this.sent += step.value.length;
+          this.#onProgress?.(this.sent);
+          return step;
+        } catch (error) {
+          this.failure = { error };
+          throw error;
+        }
+      },
+      return: async () => {
+        this.stop();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /** Stops reading. Not waited for: a source that is waiting for input may answer only with its next piece. */
+  stop(): void {
+    this.#source.return?.().catch(() => {});
+  }
+}
+
+/** A stream's reader is used directly, since a ReadableStream is not iterable in every browser. */
+function iteratorOf(source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>): AsyncIterator<Uint8Array> {
+  if (!('getReader' in source)) return source[Symbol.asyncIterator]();
+  const reader = source.getReader();
+  return {
+    next: async () => {
+      const step = await reader.read();
+      return step.done ? { done: true, value: undefined } : { done: false, value: step.value };
+    },
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}

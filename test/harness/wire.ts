@@ -140,17 +140,19 @@ export async function get(port: number, path: string): Promise<Wire> {
   return wire;
 }
 
-/** The first answer in `bytes`, as far as it is there; undefined while its head is not. */
-export function parseAnswer(bytes: Buffer, isOver = false): WireAnswer | undefined {
+/** The first answer in `bytes`, as far as it is there; undefined while its head is not. That to HEAD has no body. */
+export function parseAnswer(bytes: Buffer, isOver = false, isToHead = false): WireAnswer | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
   const [first = '', ...lines] = bytes.toString('latin1', 0, headEnd).split('\r\n');
-  const status = Number(first.split(' ')[1]);
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1]);
+  if (Number.isNaN(status)) throw new Error(`not an answer: ${JSON.stringify(first.slice(0, 200))}`);
   const headers = fieldsOf(lines);
   const content = bytes.subarray(headEnd + 4);
   const answer = { status, headers, chunks: [], trailers: undefined };
+  if (isToHead || status === 204 || status < 200)
+    return { ...answer, body: Buffer.alloc(0), complete: true, rest: content };
   if (headers['transfer-encoding'] === 'chunked') return { ...answer, ...parseChunks(content) };
-  if (status === 204 || status < 200) return { ...answer, body: Buffer.alloc(0), complete: true, rest: content };
   const { 'content-length': length } = headers;
   if (length === undefined) return { ...answer, body: content, complete: isOver, rest: Buffer.alloc(0) };
   const size = Number(length);

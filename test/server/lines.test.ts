@@ -1,7 +1,7 @@
 /** Lines of several writers over HTTP (contract 88). */
-import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
+import { connectTo } from '../harness/wire.ts';
 import { type Running, start } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': { fstype: 'streamfs', config: { line_timeout: '50ms' } }, '/mem': 'memfs' } };
@@ -9,14 +9,13 @@ const TARGET = '/files?path=/s/a&atomic=lines';
 
 const content = async (at: Running) => (await at.call('GET', '/files?path=/s/a&snapshot=true')).text;
 
-/** Begins a chunked body, and gives the socket. */
-function begin(at: Running, target: string, headers: string, body: string) {
-  const socket = connect(at.port, '127.0.0.1');
-  socket.on('error', () => undefined).resume();
+/** Begins a chunked body. */
+async function begin(at: Running, target: string, headers: string, body: string) {
+  const wire = await connectTo(at.port);
   const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
   const head = `Host: 127.0.0.1\r\n${headers}Transfer-Encoding: chunked`;
-  socket.write(`PUT /api/v1${target} HTTP/1.1\r\n${head}\r\n\r\n${chunk}`);
-  return socket;
+  wire.send(`PUT /api/v1${target} HTTP/1.1\r\n${head}\r\n\r\n${chunk}`);
+  return wire;
 }
 
 const PRODUCER = 'Producer-Id: p\r\nProducer-Epoch: 0\r\nProducer-Seq: 0\r\n';
@@ -40,7 +39,7 @@ describe('contract 88: atomic=lines', () => {
     [PRODUCER, 'RST'],
   ])('a writer that is gone in the middle of a line (%j, %s) has it completed', async (headers, how) => {
     const at = await start(STREAMS);
-    const socket = begin(at, TARGET, headers, 'whole\nunfin');
+    const { socket } = await begin(at, TARGET, headers, 'whole\nunfin');
     await waitFor(async () => (await content(at)) === 'whole\n');
     if (how === 'FIN') socket.destroy();
     else socket.resetAndDestroy();
@@ -51,16 +50,11 @@ describe('contract 88: atomic=lines', () => {
 
   it('a body that breaks off says that all of it is written', async () => {
     const at = await start(STREAMS);
-    const socket = connect(at.port, '127.0.0.1');
-    let answer = '';
-    socket.on('data', (bytes) => {
-      answer += bytes;
-    });
-    socket.write(`PUT /api/v1${TARGET} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nwhole\nunfin`);
+    const wire = await connectTo(at.port);
+    wire.send(`PUT /api/v1${TARGET} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nwhole\nunfin`);
     await waitFor(async () => (await content(at)) === 'whole\n');
-    socket.end();
-    await waitFor(() => answer.includes('BODY_BROKE_OFF'));
-    expect(answer).toContain('"written":11');
+    wire.socket.end();
+    expect(await wire.until('BODY_BROKE_OFF')).toContain('"written":11');
     expect(await content(at)).toBe('whole\nunfin\n');
   });
 
@@ -72,9 +66,9 @@ describe('contract 88: atomic=lines', () => {
     await at.call('PUT', `/handles/${one}/write`, { body: 'one ' });
     await at.call('PUT', `/handles/${other}/write`, { body: 'other\n' });
     await at.call('PUT', `/handles/${one}/write`, { body: 'line\n' });
-    const socket = begin(at, `/handles/${one}/write`, '', 'broken');
-    socket.end();
-    await new Promise((resolve) => socket.once('close', resolve));
+    const broken = await begin(at, `/handles/${one}/write`, '', 'broken');
+    broken.socket.end();
+    await broken.closed();
     await waitFor(async () => (await content(at)).includes('broken\n'));
     await at.call('PUT', `/handles/${one}/write`, { body: 'unfinished' });
     await at.call('DELETE', `/handles/${one}`);

@@ -1,8 +1,8 @@
 /** Appends of producers over HTTP (contract 72). */
 
-import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
+import { connectTo } from '../harness/wire.ts';
 import { type Running, start } from './harness.ts';
 
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
@@ -23,18 +23,12 @@ const content = async (at: Running) => (await at.call('GET', `${TARGET}&snapshot
 
 /** The beginning of an append whose body does not come to its end by itself. */
 async function begin(at: Running, seq: number, framing: string, text: string, id = 'p') {
-  const socket = connect(at.port, '127.0.0.1');
-  let answer = '';
-  socket.on('data', (bytes) => {
-    answer += bytes;
-  });
-  socket.on('error', () => undefined);
-  const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(answer)));
-  socket.write(
+  const wire = await connectTo(at.port);
+  wire.send(
     `PUT /api/v1${TARGET} HTTP/1.1\r\nHost: 127.0.0.1\r\nProducer-Id: ${id}\r\nProducer-Epoch: 0\r\n` +
       `Producer-Seq: ${seq}\r\n${framing}\r\n\r\n${text}`,
   );
-  return { socket, closed };
+  return wire;
 }
 
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
@@ -125,7 +119,7 @@ describe('contract 72: appends of a producer', () => {
     await put(at, 0, 'one');
     const attempt = await begin(at, 1, 'Content-Length: 6', 'two');
     attempt.socket.end();
-    expect(await attempt.closed).toContain('"written":0');
+    expect(await attempt.closed()).toContain('"written":0');
     expect(await content(at)).toBe('one');
     expect((await put(at, 1, 'twotwo')).status).toBe(200);
     expect(await content(at)).toBe('onetwotwo');
@@ -148,7 +142,7 @@ describe('contract 72: appends of a producer', () => {
     await waitFor(async () => (await content(at)) === 'onetwo');
     expect((await put(at, 0, 'onetwothree')).status).toBe(200);
     attempt.socket.end(`${chunk('three')}0\r\n\r\n`);
-    expect(await attempt.closed).toContain('PRODUCER_SUPERSEDED');
+    expect(await attempt.closed()).toContain('PRODUCER_SUPERSEDED');
     expect(await content(at)).toBe('onetwothree');
   });
 
@@ -171,7 +165,7 @@ describe('contract 72: appends of a producer', () => {
     for (const id of all) sockets.push(await begin(at, 0, 'Transfer-Encoding: chunked', chunk(id), id));
     await waitFor(async () => (await content(at)).length === 3);
     for (const { socket } of sockets) socket.end(`${chunk('.')}0\r\n\r\n`);
-    for (const { closed } of sockets) expect(await closed).toContain('HTTP/1.1 200');
+    for (const wire of sockets) expect(await wire.closed()).toContain('HTTP/1.1 200');
     expect(await content(at)).toMatch(/^[pqr]{3}\.\.\.$/);
   });
 
@@ -197,10 +191,10 @@ describe('contract 72: appends of a producer', () => {
   it('contract 89: a shutdown is told apart from an end and a removal, also in the middle of a body', async () => {
     const at = await start(STREAMS);
     const during = async (act: () => unknown) => {
-      const { closed } = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('x'));
+      const wire = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('x'));
       await waitFor(async () => (await content(at)) === 'x');
       await act();
-      const answer = await closed;
+      const answer = await wire.closed();
       const { code, reason, written } = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));
       return [answer.slice(9, 12), code, reason, written];
     };

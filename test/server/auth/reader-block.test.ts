@@ -1,8 +1,8 @@
 /** Which readers may make writers wait (contract 97). */
 import { createHash } from 'node:crypto';
-import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type Right, Tokens } from '../../../src/server/index.ts';
+import { connectTo } from '../../harness/wire.ts';
 import { type Running, start } from '../harness.ts';
 
 const token = (name: string, rights: Right[], ...paths: string[]) => ({
@@ -112,13 +112,12 @@ describe('contract 97: a reader asks for on_lag=block', () => {
     const head = (name: string) =>
       `GET /api/v1/files?path=/s/a&stream=true&on_lag=block HTTP/1.1\r\nHost: 127.0.0.1\r\n` +
       `Authorization: Bearer secret-of-${name}\r\n\r\n`;
-    const socket = connect(at.port, '127.0.0.1');
-    socket.write(head('reader'));
-    const answer = await new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(String(bytes))));
-    expect(answer).toContain('HTTP/1.1 403');
-    socket.pause();
+    const wire = await connectTo(at.port);
+    wire.send(head('reader'));
+    expect((await wire.head()).status).toBe(403);
+    wire.socket.pause();
     const body = Buffer.alloc(64 * 1024);
     for (let n = 0; n < 300; n++) await at.mounts.write('/s/a', body);
-    socket.destroy();
+    wire.socket.destroy();
   });
 });

@@ -1,7 +1,7 @@
-import { connect } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ENCODINGS } from '../../../src/server/encoding/index.ts';
+import { connectTo } from '../../harness/wire.ts';
 import { start } from '../harness.ts';
 import { base64Lines, decodeBase64Lines } from './base64-lines.ts';
 
@@ -74,14 +74,11 @@ describe('an encoding that is added to the table', () => {
   it('holds bytes back until more has come, and sends heartbeats meanwhile', async () => {
     const { call, port } = await withBase64();
     await call('PUT', '/files?path=/s/held', { body: 'abcd' });
-    const socket = connect(port, '127.0.0.1');
-    socket.write('GET /api/v1/files?path=/s/held&stream=true&format=base64-lines&heartbeat=20ms HTTP/1.0\r\n\r\n');
-    let text = '';
-    for await (const piece of socket) {
-      text += String(piece);
-      if (!text.includes('heartbeat 3') || text.includes('3:3')) continue;
-      await call('PUT', '/files?path=/s/held&end=true', { body: 'ef' });
-    }
+    const wire = await connectTo(port);
+    wire.send('GET /api/v1/files?path=/s/held&stream=true&format=base64-lines&heartbeat=20ms HTTP/1.0\r\n\r\n');
+    await wire.until('heartbeat 3');
+    await call('PUT', '/files?path=/s/held&end=true', { body: 'ef' });
+    const text = await wire.closed();
     const body = text.slice(text.indexOf('\r\n\r\n') + 4);
     expect(body.startsWith('0:3 YWJj\ncaught-up 3\nheartbeat 3\n')).toBe(true);
     expect(body.endsWith('3:3 ZGVm\nend ended 6\n')).toBe(true);

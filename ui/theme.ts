@@ -1,5 +1,5 @@
 /** Dark or light: as the system says, until it is chosen here. */
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 
 export type Theme = 'auto' | 'dark' | 'light';
 
@@ -8,15 +8,25 @@ const ORDER: readonly Theme[] = ['auto', 'dark', 'light'];
 
 export const theme = signal<Theme>(known(localStorage.getItem(KEY)));
 
+const system = matchMedia('(prefers-color-scheme: light)');
+const systemIsLight = signal(system.matches);
+system.addEventListener('change', () => {
+  systemIsLight.value = system.matches;
+});
+
+/** The colours that are in force: styles go by the attribute alone. */
+export const colours = computed<Exclude<Theme, 'auto'>>(() => {
+  if (theme.value !== 'auto') return theme.value;
+  return systemIsLight.value ? 'light' : 'dark';
+});
+
 effect(() => {
-  const { value } = theme;
-  if (value === 'auto') {
-    delete document.documentElement.dataset.theme;
-    localStorage.removeItem(KEY);
-  } else {
-    document.documentElement.dataset.theme = value;
-    localStorage.setItem(KEY, value);
-  }
+  document.documentElement.dataset.theme = colours.value;
+});
+
+effect(() => {
+  if (theme.value === 'auto') localStorage.removeItem(KEY);
+  else localStorage.setItem(KEY, theme.value);
 });
 
 export function nextTheme(): void {

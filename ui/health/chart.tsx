@@ -4,7 +4,7 @@ import type uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { History } from '../feed/history.ts';
 import { clock } from '../format.ts';
-import { theme } from '../theme.ts';
+import { colours as coloursInForce } from '../theme.ts';
 
 const HEIGHT = 96;
 const MS_PER_S = 1000;
@@ -30,7 +30,7 @@ export function Chart({ label, history, format, isBytes = false }: ChartProps) {
   const plot = useRef<uPlot | undefined>(undefined);
   const newest = useRef(history);
   newest.current = history;
-  const colours = theme.value;
+  const colours = coloursInForce.value;
 
   useEffect(() => {
     const element = box.current!;

@@ -96,7 +96,6 @@ class TerminalLink implements RecordSink {
     const { signal } = this.#leaving;
     addEventListener('message', (event) => this.#onMessage(event), { signal });
     const look = () => this.#look();
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', look, { signal });
     const theme = new MutationObserver(look);
     theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
     signal.addEventListener('abort', () => theme.disconnect());

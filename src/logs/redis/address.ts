@@ -1,0 +1,189 @@
+/**
+ * Where Redis is, as a URL says it:
+ *
+ *     redis://user:password@host:6379/0            one server, or a master that does not change
+ *     rediss://host:6380?ca=/etc/redis/ca.pem      the same, encrypted
+ *     redis://host:26379?sentinel=NAME&node=host2:26379
+ *     redis://host:6379?cluster=true&node=host2:6379
+ *
+ * Credentials may stand in files and variables instead: `password_file`, `password_env`, for Sentinel `sentinel_password_file`,
+ * `sentinel_password_env`.
+ */
+import { readFileSync } from 'node:fs';
+import { createError, hint } from '../../errors/index.ts';
+import { parseInteger } from '../../units/index.ts';
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Credentials {
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
+
+/** Certificates, as PEM. */
+export interface TlsOptions {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** The name that the certificate must have; undefined: the host's. */
+  readonly servername: string | undefined;
+}
+
+export interface RedisAddress {
+  /** With no credentials. */
+  readonly name: string;
+  readonly mode: 'server' | 'sentinel' | 'cluster';
+  /** Servers, Sentinels, or some of the cluster's nodes. */
+  readonly nodes: readonly ServerAddress[];
+  /** Of the master, where Sentinels know it. */
+  readonly master: string;
+  readonly credentials: Credentials;
+  readonly sentinelCredentials: Credentials;
+  readonly database: number;
+  readonly tls: TlsOptions | undefined;
+}
+
+const PARAMETERS = [
+  'sentinel',
+  'cluster',
+  'node',
+  'password_file',
+  'password_env',
+  'sentinel_username',
+  'sentinel_password_file',
+  'sentinel_password_env',
+  'ca',
+  'cert',
+  'key',
+  'servername',
+];
+
+const DEFAULT_PORT = 6379;
+const DEFAULT_SENTINEL_PORT = 26379;
+
+/** @throws CONFIG_INVALID; its text has nothing of what comes before the host */
+export function parseRedisUrl(url: URL, env: Readonly<Record<string, string | undefined>> = process.env): RedisAddress {
+  const parameters = url.searchParams;
+  for (const name of parameters.keys()) {
+    if (!PARAMETERS.includes(name)) throw invalid(`unknown parameter ${name} (${hint(name, PARAMETERS)})`);
+  }
+  const { protocol, hostname } = url;
+  if (protocol !== 'redis:' && protocol !== 'rediss:')
+    throw invalid(`${protocol}// is none: use redis:// or rediss://`);
+  if (hostname === '') throw invalid('a host is missing: redis://HOST:PORT');
+
+  const sentinel = parameters.get('sentinel');
+  const cluster = parameters.get('cluster');
+  if (sentinel === '') throw invalid('sentinel= needs the name of the master, such as mymaster');
+  if (cluster !== null && cluster !== 'true' && cluster !== 'false') throw invalid('cluster= is true or false');
+  if (sentinel !== null && cluster === 'true') throw invalid('sentinel= and cluster=true exclude each other');
+  const mode = sentinel !== null ? 'sentinel' : cluster === 'true' ? 'cluster' : 'server';
+  if (mode === 'server' && parameters.has('node')) throw invalid('node= is for sentinel= and cluster=true');
+
+  const defaultPort = mode === 'sentinel' ? DEFAULT_SENTINEL_PORT : DEFAULT_PORT;
+  const first = { host: unbracketed(hostname), port: url.port === '' ? defaultPort : Number(url.port) };
+  const nodes = [first, ...parameters.getAll('node').map((node) => parseNode(node, defaultPort))];
+  const database = parseDatabase(url.pathname, mode);
+  const tls = protocol === 'rediss:' ? parseTls(parameters) : undefined;
+  if (tls === undefined) {
+    for (const name of ['ca', 'cert', 'key', 'servername']) {
+      if (parameters.has(name)) throw invalid(`${name}= is for rediss://`);
+    }
+  }
+  return {
+    name: nameOf(protocol, nodes, mode, sentinel, database),
+    mode,
+    nodes,
+    master: sentinel ?? '',
+    credentials: {
+      username: url.username === '' ? undefined : decodeURIComponent(url.username),
+      password: passwordOf(url.password, 'password', parameters, env),
+    },
+    sentinelCredentials: {
+      username: parameters.get('sentinel_username') ?? undefined,
+      password: passwordOf('', 'sentinel_password', parameters, env),
+    },
+    database,
+    tls,
+  };
+}
+
+function invalid(reason: string): Error {
+  return createError('CONFIG_INVALID', { reason: `invalid address of Redis: ${reason}` });
+}
+
+function unbracketed(host: string): string {
+  return host.startsWith('[') ? host.slice(1, -1) : host;
+}
+
+function parseNode(text: string, defaultPort: number): ServerAddress {
+  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[^:@/]+)(?::(\d+))?$/.exec(text) ?? [];
+  const number = port === undefined ? defaultPort : parseInteger(port, 1);
+  if (host === undefined || number === undefined || number > 65535) throw invalid('node= is HOST:PORT');
+  return { host: unbracketed(host), port: number };
+}
+
+function parseDatabase(path: string, mode: RedisAddress['mode']): number {
+  if (path === '' || path === '/') return 0;
+  const number = parseInteger(path.slice(1));
+  if (number === undefined)
+    throw invalid('behind the host comes nothing but the number of a database, as in redis://HOST:PORT/1');
+  if (mode === 'cluster' && number !== 0) throw invalid('a cluster has no databases but 0');
+  return number;
+}
+
+function parseTls(parameters: URLSearchParams): TlsOptions {
+  const file = (name: string) => {
+    const path = parameters.get(name);
+    return path === null ? undefined : readFile(name, path);
+  };
+  return {
+    ca: file('ca'),
+    cert: file('cert'),
+    key: file('key'),
+    servername: parameters.get('servername') ?? undefined,
+  };
+}
+
+function readFile(parameter: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw invalid(`${parameter}= names a file that cannot be read: ${path} (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+function passwordOf(
+  inUrl: string,
+  parameter: string,
+  parameters: URLSearchParams,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const path = parameters.get(`${parameter}_file`);
+  const variable = parameters.get(`${parameter}_env`);
+  if ([inUrl === '' ? null : inUrl, path, variable].filter((each) => each !== null).length > 1) {
+    throw invalid(`the password is given more than once: before the host, ${parameter}_file or ${parameter}_env`);
+  }
+  if (path !== null) return readFile(`${parameter}_file`, path).replace(/\r?\n$/, '');
+  if (variable !== null) {
+    const value = env[variable];
+    if (value === undefined) throw invalid(`${parameter}_env names a variable that is not set: ${variable}`);
+    return value;
+  }
+  return inUrl === '' ? undefined : decodeURIComponent(inUrl);
+}
+
+function nameOf(
+  protocol: string,
+  nodes: readonly ServerAddress[],
+  mode: RedisAddress['mode'],
+  sentinel: string | null,
+  database: number,
+): string {
+  const hosts = nodes.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
+  const kind = mode === 'sentinel' ? ` (Sentinel, ${sentinel})` : mode === 'cluster' ? ' (Cluster)' : '';
+  return `${protocol}//${hosts}${database === 0 ? '' : `/${database}`}${kind}`;
+}

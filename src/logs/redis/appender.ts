@@ -1,0 +1,335 @@
+/**
+ * Appends of this node to one life of a stream, on their way to Redis: what comes in one turn goes out in one call, and one
+ * call is under way at a time, so that the order stays when it is repeated.
+ */
+import { producerGap } from '../../core/internal.ts';
+import { createError, type StreamFSError } from '../../errors/index.ts';
+import type { Appended, LogBatch, LogEnd, LogLimits, StreamState } from '../log.ts';
+import type { Argument, Reply } from './driver.ts';
+import type { Follower } from './follower.ts';
+import { parseState, partsOf, streamStateOf, textOf } from './replies.ts';
+import { SCRIPTS, type Script } from './scripts.ts';
+
+/** Bytes of one call. */
+const MAX_CALL_BYTES = 1024 * 1024;
+
+/** Parts of one call: each producer's batch is one, and all others that follow each other are one together. */
+const MAX_PARTS = 64;
+
+/** Milliseconds before a call is repeated because of what it was answered. */
+const AGAIN_MS = 20;
+
+const MAX_OFFSET = 2 ** 53 - 1;
+
+/** What an appender needs of its log. */
+export interface AppenderHost {
+  readonly name: string;
+  readonly limits: LogLimits;
+  readonly deadline: number;
+  keys(path: string, generation: string): string[];
+  run(script: Script, keys: readonly string[], args: readonly Argument[], deadline: number): Promise<Reply>;
+  newTag(): string;
+  follower(path: string, generation: string): Follower | undefined;
+  expire(path: string, generation: string): Promise<unknown>;
+  retried(): void;
+  /** Nothing is under way. */
+  idle(appender: Appender): void;
+}
+
+interface AppendJob {
+  readonly type: 'append';
+  readonly batch: LogBatch;
+  readonly length: number;
+  readonly until: number;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface FinishJob {
+  readonly type: 'finish';
+  readonly end: LogEnd;
+  readonly until: number;
+  readonly resolve: (state: StreamState) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Appender {
+  readonly path: string;
+  readonly generation: string;
+  readonly #host: AppenderHost;
+  readonly #keys: readonly string[];
+  readonly #queue: (AppendJob | FinishJob)[] = [];
+  #isRunning = false;
+
+  constructor(host: AppenderHost, path: string, generation: string) {
+    this.#host = host;
+    this.path = path;
+    this.generation = generation;
+    this.#keys = host.keys(path, generation);
+  }
+
+  append(batch: LogBatch): Promise<Appended> {
+    const length = batch.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    return new Promise((resolve, reject) =>
+      this.#add({ type: 'append', batch, length, until: this.#until(), resolve, reject }),
+    );
+  }
+
+  finish(end: LogEnd): Promise<StreamState> {
+    return new Promise((resolve, reject) => this.#add({ type: 'finish', end, until: this.#until(), resolve, reject }));
+  }
+
+  #until(): number {
+    return performance.now() + this.#host.deadline;
+  }
+
+  #add(job: AppendJob | FinishJob): void {
+    this.#queue.push(job);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    setImmediate(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    for (let job = this.#queue[0]; job !== undefined; job = this.#queue[0]) {
+      if (job.type === 'finish') {
+        this.#queue.shift();
+        await this.#finish(job).then(job.resolve, job.reject);
+      } else await this.#append(this.#takeJobs());
+    }
+    this.#isRunning = false;
+    this.#host.idle(this);
+  }
+
+  /** As many appends from the front of the queue as go into one call. */
+  #takeJobs(): AppendJob[] {
+    let bytes = 0;
+    let parts = 0;
+    let isPlain = false;
+    let count = 0;
+    for (const job of this.#queue) {
+      if (job.type !== 'append') break;
+      bytes += job.length;
+      const begins = job.batch.producer !== undefined || !isPlain;
+      if (begins) parts++;
+      if (count > 0 && (bytes > MAX_CALL_BYTES || parts > MAX_PARTS)) break;
+      isPlain = job.batch.producer === undefined;
+      count++;
+    }
+    return this.#queue.splice(0, count) as AppendJob[];
+  }
+
+  async #append(jobs: readonly AppendJob[]): Promise<void> {
+    const parts = partsOfJobs(jobs);
+    try {
+      const answers = await this.#send(parts, Math.max(...jobs.map((job) => job.until)));
+      for (const [n, part] of parts.entries()) settle(part, answers[n] ?? '', this);
+    } catch (error) {
+      for (const job of jobs) job.reject(error);
+    }
+  }
+
+  /** Repeats the same batch until it is answered and the mirror has it. @returns an answer for each part */
+  async #send(parts: readonly Part[], until: number): Promise<string[]> {
+    const { limits } = this.#host;
+    const tag = this.#host.newTag();
+    const numbers = [String(Math.min(limits.maxProducers, MAX_OFFSET)), String(limits.producerTtl)];
+    const args = parts.flatMap(({ bytes, lengths, producer }) => [bytes, lengths, producer]);
+    for (;;) {
+      const follower = this.#host.follower(this.path, this.generation);
+      const joined = follower?.hasJoined === true ? follower : undefined;
+      const seen = joined === undefined ? ['', ''] : [String(joined.position), joined.tag ?? ''];
+      const left = until - performance.now();
+      if (left <= 0) throw this.#unavailable('what was appended has not come back in time');
+      const reply = await this.#host.run(
+        SCRIPTS.append,
+        this.#keys,
+        [this.generation, tag, ...seen, ...numbers, ...args],
+        left,
+      );
+      const { code, rest } = partsOf(reply);
+      if (code !== 'OK') {
+        await this.#refused(code, rest, follower);
+        continue;
+      }
+      const [committed, ...answers] = textOf(rest[0]).split(';');
+      if (follower === undefined || (await this.#reached(follower, Number(committed), tag, answers, until)))
+        return answers;
+    }
+  }
+
+  /** Whether the mirror has what was answered; false: it was lost, and is to be sent again. */
+  async #reached(
+    follower: Follower,
+    end: number,
+    tag: string,
+    answers: readonly string[],
+    until: number,
+  ): Promise<boolean> {
+    const offsets = answers.filter((answer) => !answer.startsWith('!')).map((answer) => Number.parseInt(answer, 10));
+    const wait = end > 0 ? follower.waitFor(end, tag) : follower.waitFor(Math.max(0, ...offsets), undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), Math.max(0, until - performance.now()));
+    });
+    const outcome = await Promise.race([wait, late]);
+    clearTimeout(timer);
+    if (outcome === 'late') throw this.#unavailable('what was appended has not come back in time');
+    if (outcome === 'lost') this.#host.retried();
+    if (outcome === 'over' && follower.isReplaced) throw this.#recreated();
+    return outcome !== 'lost';
+  }
+
+  /** Mends what was refused so that it can be sent again. @throws where it cannot */
+  async #refused(code: string, rest: readonly Reply[], follower: Follower | undefined): Promise<void> {
+    const { path } = this;
+    switch (code) {
+      case 'RECREATED':
+        throw this.#recreated(textOf(rest[0]));
+      case 'EXPIRED':
+        await this.#host.expire(path, this.generation);
+        throw createError('STREAM_NOT_FOUND', { path });
+      case 'NOSTREAM':
+        // Without even a mark that it was removed it is lost, and made again from the mirror.
+        if (follower?.hasJoined !== true || textOf(rest[0]) !== '') throw createError('STREAM_NOT_FOUND', { path });
+        break;
+      case 'STALE':
+        throw this.#unavailable('another process calls itself as this node does');
+      default:
+    }
+    this.#host.retried();
+    if (code !== 'WAIT') await follower?.read();
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
+
+  async #finish({ end, until }: FinishJob): Promise<StreamState> {
+    for (;;) {
+      const follower = this.#host.follower(this.path, this.generation);
+      const joined = follower?.hasJoined === true ? follower : undefined;
+      const seen = joined === undefined ? ['', ''] : [String(joined.position), joined.tag ?? ''];
+      const left = until - performance.now();
+      if (left <= 0) throw this.#unavailable('it has lost bytes that this node has not been able to give back');
+      const status = end.status === undefined ? ['0', ''] : ['1', end.status];
+      const reply = await this.#host.run(
+        SCRIPTS.finish,
+        this.#keys,
+        [this.generation, end.reason, ...status, ...seen],
+        left,
+      );
+      const { code, rest } = partsOf(reply);
+      if (code === 'OK' || code === 'NOTDUE') return streamStateOf(this.path, parseState(rest[0]!));
+      if (code === 'NOSTREAM' && textOf(rest[0]).startsWith(`${this.generation} `) && end.reason !== 'ended') {
+        return this.#removedBefore(textOf(rest[0]));
+      }
+      await this.#refused(code, rest, follower);
+    }
+  }
+
+  /** The answer to a removal that was made before, such as by the same call over a connection that was cut. */
+  #removedBefore(mark: string): StreamState {
+    const [generation, end, chunks, start] = mark.split(' ');
+    const ending = mark.slice([generation, end, chunks, start].join(' ').length + 1);
+    const at = ending.indexOf('\n');
+    return {
+      path: this.path,
+      generation: generation!,
+      startOffset: Number(start),
+      endOffset: Number(end),
+      chunkCount: Number(chunks),
+      createdAt: 0,
+      modifiedAt: 0,
+      end: {
+        reason: (at < 0 ? ending : ending.slice(0, at)) as LogEnd['reason'],
+        status: at < 0 ? undefined : ending.slice(at + 1),
+      },
+      facts: '',
+    };
+  }
+
+  #unavailable(reason: string): StreamFSError {
+    return createError('LOG_UNAVAILABLE', { log: this.#host.name, reason });
+  }
+
+  #recreated(actual = 'another'): StreamFSError {
+    return createError('STREAM_RECREATED', { expected: this.generation, actual });
+  }
+}
+
+/** What the script decides at once. */
+interface Part {
+  readonly jobs: readonly AppendJob[];
+  readonly bytes: Buffer;
+  readonly lengths: string;
+  readonly producer: string;
+}
+
+function partsOfJobs(jobs: readonly AppendJob[]): Part[] {
+  const parts: Part[] = [];
+  let plain: AppendJob[] = [];
+  const flush = () => {
+    if (plain.length > 0) parts.push(partOf(plain, ''));
+    plain = [];
+  };
+  for (const job of jobs) {
+    const { producer } = job.batch;
+    if (producer === undefined) {
+      plain.push(job);
+      continue;
+    }
+    flush();
+    const { id, epoch, seq, from, isLast } = producer;
+    parts.push(partOf([job], `${epoch} ${seq} ${from} ${isLast ? 1 : 0} ${id}`));
+  }
+  flush();
+  return parts;
+}
+
+function partOf(jobs: readonly AppendJob[], producer: string): Part {
+  const chunks = jobs.flatMap((job) => job.batch.chunks);
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) {
+    return { jobs, bytes: Buffer.from(only.buffer, only.byteOffset, only.length), lengths: '', producer };
+  }
+  return { jobs, bytes: Buffer.concat(chunks), lengths: chunks.map((chunk) => chunk.length).join(','), producer };
+}
+
+function settle({ jobs }: Part, answer: string, { generation, path }: Appender): void {
+  if (answer.startsWith('!')) {
+    const error = errorOf(answer.slice(1).split(' '), jobs[0]!.batch, generation, path);
+    for (const job of jobs) job.reject(error);
+    return;
+  }
+  const [end, applied, lastSeq, isRepeated] = answer.split(' ').map(Number) as [number, number, number, number];
+  // The first of them ends where the others begin.
+  let at = end - jobs.reduce((sum, job) => sum + job.length, 0);
+  for (const job of jobs) {
+    at += job.length;
+    job.resolve({
+      endOffset: job.batch.producer === undefined ? at : end,
+      applied,
+      lastSeq,
+      isRepeated: isRepeated === 1,
+    });
+  }
+}
+
+function errorOf(words: readonly string[], batch: LogBatch, generation: string, path: string): StreamFSError {
+  const [code, first, second, third] = words;
+  const [a, b] = [Number(first), Number(second)];
+  switch (code) {
+    case 'CLOSED':
+      return createError('STREAM_CLOSED');
+    case 'FULL':
+      return createError('STREAM_FULL', { max: MAX_OFFSET });
+    case 'FENCED':
+      return createError('PRODUCER_FENCED', { epoch: a, current: b }, { epoch: b });
+    case 'START':
+      return createError('PRODUCER_EPOCH_START', { epoch: a, seq: b });
+    case 'GAP':
+      return producerGap(a, b, third === undefined ? undefined : Number(third));
+    case 'MISMATCH':
+      return createError('PRODUCER_MISMATCH', { length: a, applied: b }, { applied: b });
+    default:
+      throw new Error(`unknown answer ${code} for ${path} ${generation} ${batch.chunks.length}`);
+  }
+}

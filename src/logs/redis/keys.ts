@@ -1,0 +1,39 @@
+/** How what is kept in Redis is named. All keys of a stream have one hash tag, its path, and so lie in one slot. */
+import { randomBytes } from 'node:crypto';
+
+export class Keys {
+  readonly index: string;
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+    this.index = `${prefix}index`;
+  }
+
+  stream(path: string): string {
+    return `${this.#prefix}{${path}}`;
+  }
+
+  /** The bytes of one life of a stream, and the channel of its tail. */
+  bytes(path: string, generation: string): string {
+    return `${this.stream(path)}:${generation}`;
+  }
+
+  /** Hash, bytes, and the three of its producers. */
+  all(path: string, generation: string): string[] {
+    const stream = this.stream(path);
+    return [stream, `${stream}:${generation}`, `${stream}:p`, `${stream}:i`, `${stream}:b`];
+  }
+}
+
+/** Digits of the time in a generation: milliseconds since 1970. */
+const TIME_DIGITS = 12;
+
+/** 20 hexadecimal digits, as generations have: when it was made, then chance. */
+export function newGeneration(): string {
+  return Date.now().toString(16).padStart(TIME_DIGITS, '0') + randomBytes(4).toString('hex');
+}
+
+export function madeAt(generation: string): number {
+  return Number.parseInt(generation.slice(0, TIME_DIGITS), 16);
+}

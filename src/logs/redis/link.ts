@@ -1,0 +1,104 @@
+/** One connection to one server, made when it is asked for and again after it is lost, and known to be alive. */
+import { type Argument, ConnectionLost, type MessageListener, type RedisConnection, type Reply } from './driver.ts';
+
+/** Milliseconds between two looks at a connection. */
+const LOOK_MS = 1000;
+
+/** Milliseconds without an answer after which a connection is given up: its server may be stopped, or the network gone. */
+const SILENCE_MS = 4000;
+
+export class Link {
+  /** Called when a connection that had been made is over. */
+  onLost: ((reason: string) => void) | undefined;
+  onMoved: ((channel: string) => void) | undefined;
+  readonly #connect: () => Promise<RedisConnection>;
+  #connection: RedisConnection | undefined;
+  #connecting: Promise<RedisConnection> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Commands without an answer, and since when there is none. */
+  #pending = 0;
+  #silentSince = 0;
+  #isClosed = false;
+
+  constructor(connect: () => Promise<RedisConnection>) {
+    this.#connect = connect;
+  }
+
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** @throws ReplyError, ConnectionLost */
+  async open(): Promise<void> {
+    await this.#get();
+  }
+
+  async send(args: readonly Argument[]): Promise<Reply> {
+    const connection = this.#connection ?? (await this.#get());
+    return this.#counted(connection.send(args));
+  }
+
+  async subscribe(channels: readonly string[], onMessage: MessageListener): Promise<void> {
+    const connection = this.#connection ?? (await this.#get());
+    return this.#counted(connection.subscribe(channels, onMessage));
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    await this.#connection?.unsubscribe(channel);
+  }
+
+  /** What waits is refused; the next call connects anew. */
+  drop(reason: string): void {
+    this.#connection?.close(reason);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.drop('closed');
+  }
+
+  async #counted<T>(answer: Promise<T>): Promise<T> {
+    if (this.#pending++ === 0) this.#silentSince = performance.now();
+    try {
+      return await answer;
+    } finally {
+      this.#pending--;
+      this.#silentSince = performance.now();
+    }
+  }
+
+  async #get(): Promise<RedisConnection> {
+    if (this.#isClosed) throw new ConnectionLost('closed');
+    if (this.#connection !== undefined) return this.#connection;
+    this.#connecting ??= this.#make().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #make(): Promise<RedisConnection> {
+    const connection = await this.#connect();
+    if (this.#isClosed) {
+      connection.close();
+      throw new ConnectionLost('closed');
+    }
+    this.#connection = connection;
+    this.#pending = 0;
+    connection.onMoved = (channel) => this.onMoved?.(channel);
+    connection.onClosed = (reason) => {
+      if (this.#connection !== connection) return;
+      this.#connection = undefined;
+      clearInterval(this.#timer);
+      this.onLost?.(reason);
+    };
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#look(connection), LOOK_MS);
+    this.#timer.unref();
+    return connection;
+  }
+
+  #look(connection: RedisConnection): void {
+    if (this.#pending === 0) this.#counted(connection.send(['PING'])).catch(() => undefined);
+    else if (performance.now() - this.#silentSince > SILENCE_MS) connection.close(`no answer for ${SILENCE_MS} ms`);
+  }
+}

@@ -1,0 +1,349 @@
+/** A log on Redis or Valkey: src/logs/log.ts on the scripts of scripts.ts. What it promises, and when not: docs/cluster.md. */
+import { randomBytes } from 'node:crypto';
+import { createError } from '../../errors/index.ts';
+import { LogThrottle } from '../../logging/index.ts';
+import type {
+  Appended,
+  Log,
+  LogBatch,
+  LogChild,
+  LogCounters,
+  LogEnd,
+  LogFollower,
+  LogOptions,
+  LogSink,
+  LogState,
+  NewStream,
+  StreamChange,
+  StreamState,
+} from '../log.ts';
+import { parseRedisUrl, type RedisAddress } from './address.ts';
+import { Appender, type AppenderHost } from './appender.ts';
+import type { Argument, RedisDriver } from './driver.ts';
+import { Engine } from './engine.ts';
+import { Follower, type FollowerHost, type MirrorMemory } from './follower.ts';
+import { Keys, newGeneration } from './keys.ts';
+import { loadNodeRedis } from './node-redis.ts';
+import { type Member, Places } from './places.ts';
+import { parseState, partsOf, type StoredStream, streamStateOf, textOf } from './replies.ts';
+import { SCRIPTS, type Script } from './scripts.ts';
+import { NodeNames, Tags } from './tags.ts';
+
+/** Streams whose history is read at a time. */
+const READS_AT_A_TIME = 32;
+
+/** Streams that are looked up at a time for a listing. */
+const LOOKUPS_AT_A_TIME = 256;
+
+export class RedisLog implements Log {
+  onState: (() => void) | undefined;
+  readonly #options: LogOptions;
+  readonly #address: RedisAddress;
+  readonly #keys: Keys;
+  readonly #loadDriver: (name: string) => Promise<RedisDriver>;
+  readonly #places: Places;
+  readonly #host: FollowerHost & AppenderHost;
+  readonly #followers = new Map<string, Follower>();
+  /** The newest of each path. */
+  readonly #followersOfPaths = new Map<string, Follower>();
+  readonly #appenders = new Map<string, Appender>();
+  readonly #mirrors = new WeakMap<LogSink, MirrorMemory>();
+  readonly #names = new NodeNames();
+  readonly #since = Date.now();
+  /** Of this process alone: tags begin with it, and a process that was before must not have made any of them. */
+  readonly #instance = randomBytes(6).toString('base64url');
+  readonly #reading = new Turns(READS_AT_A_TIME);
+  readonly #trouble: LogThrottle<{ path: string; error: unknown }>;
+  #engine: Engine | undefined;
+  #batches = 0;
+  #heals = 0;
+  #forks = 0;
+  #retries = 0;
+
+  /** @throws CONFIG_INVALID */
+  constructor(options: LogOptions, loadDriver = loadNodeRedis) {
+    if (/[{}\s]/.test(options.prefix)) {
+      throw createError('CONFIG_INVALID', {
+        reason: `the prefix of a log has no braces and no white space: ${options.prefix}`,
+      });
+    }
+    this.#options = options;
+    this.#address = parseRedisUrl(options.url);
+    this.#keys = new Keys(options.prefix);
+    this.#loadDriver = loadDriver;
+    this.#trouble = new LogThrottle((count, { path, error }) => {
+      options.logger.warn('a stream could not be read from the log', { path, count, reason: (error as Error).message });
+    });
+    const run = (script: Script, keys: readonly string[], args: readonly Argument[], deadline?: number) =>
+      this.#running().run(script, keys, args, deadline);
+    this.#places = new Places(
+      { index: this.#keys.index, run, send: (key, args) => this.#running().send(key, args) },
+      async ({ path, generation }) => (await this.#state(path))?.generation === generation,
+    );
+    this.#host = {
+      name: this.#address.name,
+      limits: options.limits,
+      deadline: options.deadline,
+      memoryOf: (sink) => this.#memoryOf(sink),
+      keys: (path, generation) => this.#keys.all(path, generation),
+      run,
+      subscribe: (subscriber) => this.#running().subscribe(subscriber),
+      inTurn: (read) => this.#reading.run(read),
+      expire: (path, generation) => this.#expire(path, generation),
+      replace: (path, generation) => this.#replace(path, generation),
+      enlist: (path, generation) => this.#places.add({ path, generation }),
+      healed: () => {
+        this.#heals++;
+      },
+      forked: () => {
+        this.#forks++;
+      },
+      retried: () => {
+        this.#retries++;
+      },
+      failed: (path, error) => this.#trouble.add({ path, error }),
+      closed: (follower) => this.#forget(follower),
+      newTag: () => `${this.#instance}.${++this.#batches}`,
+      follower: (path, generation) => this.#followers.get(keyOf(path, generation)),
+      idle: (appender) => this.#appenders.delete(keyOf(appender.path, appender.generation)),
+    };
+  }
+
+  get name(): string {
+    return this.#address.name;
+  }
+
+  get state(): LogState {
+    const engine = this.#engine;
+    if (engine === undefined) return { isConnected: false, since: this.#since, problem: 'not started' };
+    const { isConnected, since, problem } = engine;
+    return { isConnected, since, problem };
+  }
+
+  get counters(): LogCounters {
+    return { retries: this.#retries + (this.#engine?.retries ?? 0), heals: this.#heals, forks: this.#forks };
+  }
+
+  async start(): Promise<void> {
+    const driver = await this.#loadDriver(this.name);
+    const engine = new Engine({
+      address: this.#address,
+      driver,
+      deadline: this.#options.deadline,
+      onState: () => this.onState?.(),
+    });
+    this.#engine = engine;
+    await engine.start();
+  }
+
+  async find(path: string): Promise<StreamState | undefined> {
+    const stored = await this.#state(path);
+    return stored === undefined ? undefined : streamStateOf(path, stored);
+  }
+
+  async create(stream: NewStream): Promise<{ stream: StreamState; isNew: boolean }> {
+    const { path } = stream;
+    const existing = await this.find(path);
+    if (existing !== undefined) return { stream: existing, isNew: false };
+    const generation = newGeneration();
+    await this.#places.reserve(path, generation, this.#options.limits.maxStreams);
+    for (;;) {
+      const args = [generation, ...termsOf(stream)];
+      const { code, rest } = partsOf(await this.#host.run(SCRIPTS.create, [this.#keys.stream(path)], args));
+      if (code === 'EXPIRED') {
+        await this.#expire(path, textOf(rest[0]));
+        continue;
+      }
+      const state = streamStateOf(path, parseState(rest[0]!));
+      // A call that was repeated finds what it made.
+      const isNew = state.generation === generation;
+      if (isNew) await this.#places.add({ path, generation });
+      else await this.#places.remove({ path, generation });
+      return { stream: state, isNew };
+    }
+  }
+
+  append(batch: LogBatch): Promise<Appended> {
+    return this.#appender(batch.path, batch.generation).append(batch);
+  }
+
+  async finish(path: string, generation: string, end: LogEnd): Promise<StreamState> {
+    const state = await this.#appender(path, generation).finish(end);
+    if (end.reason !== 'ended') await this.#places.remove({ path, generation });
+    return state;
+  }
+
+  async update(path: string, generation: string, change: StreamChange): Promise<void> {
+    const { modifiedAt, terms } = change;
+    const args = [
+      generation,
+      modifiedAt === undefined ? '' : String(modifiedAt),
+      ...(terms === undefined ? ['', '', '', '', ''] : ['1', ...termsOf(terms)]),
+    ];
+    const keys = this.#keys.all(path, generation).slice(0, 2);
+    for (;;) {
+      const { code, rest } = partsOf(await this.#host.run(SCRIPTS.update, keys, args));
+      if (code === 'OK') break;
+      if (code === 'RECREATED') {
+        throw createError('STREAM_RECREATED', { expected: generation, actual: textOf(rest[0]) });
+      }
+      if (code === 'EXPIRED') await this.#expire(path, generation);
+      const follower = this.#followers.get(keyOf(path, generation));
+      if (code !== 'NOSTREAM' || follower?.hasJoined !== true || textOf(rest[0]) !== '') {
+        throw createError('STREAM_NOT_FOUND', { path });
+      }
+      await follower.read();
+    }
+    // What it is made again with, should it be lost.
+    void this.#followers.get(keyOf(path, generation))?.read();
+  }
+
+  follow(path: string, generation: string, sink: LogSink): LogFollower {
+    const key = keyOf(path, generation);
+    this.#followers.get(key)?.close();
+    const follower = new Follower(this.#host, path, generation, sink);
+    this.#followers.set(key, follower);
+    this.#followersOfPaths.set(path, follower);
+    return follower;
+  }
+
+  async list(directory: string, after: string | undefined, limit: number): Promise<readonly LogChild[]> {
+    const found: LogChild[] = [];
+    let behind = after;
+    while (found.length < limit) {
+      const { children, isWhole } = await this.#places.list(directory, behind, limit - found.length);
+      for (let at = 0; at < children.length; at += LOOKUPS_AT_A_TIME) {
+        const page = children.slice(at, at + LOOKUPS_AT_A_TIME);
+        const states = await Promise.all(page.map((child) => this.#state(child.member.path)));
+        for (const [n, { name, member, isDirectory }] of page.entries()) {
+          const stored = states[n];
+          const isThere = stored?.generation === member.generation;
+          // Members that were left behind go as they are met; a directory of nothing else goes with the last of them.
+          if (!isThere) await this.#places.forget(member);
+          if (isDirectory ? !isThere && (await this.#isEmptied(directory, name)) : !isThere) continue;
+          if (found.at(-1)?.name === name) continue;
+          found.push({ name, stream: isDirectory ? undefined : streamStateOf(member.path, stored!) });
+        }
+      }
+      if (isWhole) break;
+      behind = children.at(-1)?.name;
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    for (const follower of [...this.#followers.values()]) follower.close();
+    this.#engine?.close();
+    this.#trouble.flush();
+  }
+
+  /** Whether nothing is in a directory any more: what was met in it is gone. */
+  async #isEmptied(directory: string, name: string): Promise<boolean> {
+    const path = `${directory === '/' ? '' : directory}/${name}`;
+    return (await this.list(path, undefined, 1)).length === 0;
+  }
+
+  #running(): Engine {
+    if (this.#engine === undefined) {
+      throw createError('LOG_UNAVAILABLE', { log: this.name, reason: 'it has not been started' });
+    }
+    return this.#engine;
+  }
+
+  /** What is at a path; a stream that the engine has lost is made again first, where this node has it. */
+  async #state(path: string): Promise<StoredStream | undefined> {
+    for (let attempt = 0; ; attempt++) {
+      const reply = await this.#host.run(SCRIPTS.state, [this.#keys.stream(path)], []);
+      const { code, rest } = partsOf(reply);
+      if (code === 'OK') return parseState(rest[0]!);
+      if (code === 'EXPIRED') {
+        await this.#expire(path, textOf(rest[0]));
+        continue;
+      }
+      const follower = this.#followersOfPaths.get(path);
+      if (follower?.hasJoined !== true || textOf(rest[0]) !== '' || attempt > 0) return undefined;
+      await follower.read();
+    }
+  }
+
+  #memoryOf(sink: LogSink): MirrorMemory {
+    let memory = this.#mirrors.get(sink);
+    if (memory === undefined) {
+      memory = { tags: new Tags(this.#names), tag: sink.endOffset === 0 ? '' : undefined, chunkCount: 0 };
+      this.#mirrors.set(sink, memory);
+    }
+    return memory;
+  }
+
+  #appender(path: string, generation: string): Appender {
+    const key = keyOf(path, generation);
+    const known = this.#appenders.get(key);
+    if (known !== undefined) return known;
+    const appender = new Appender(this.#host, path, generation);
+    this.#appenders.set(key, appender);
+    return appender;
+  }
+
+  #forget(follower: Follower): void {
+    const key = keyOf(follower.path, follower.generation);
+    if (this.#followers.get(key) === follower) this.#followers.delete(key);
+    if (this.#followersOfPaths.get(follower.path) === follower) this.#followersOfPaths.delete(follower.path);
+    this.#engine?.unsubscribe(follower);
+  }
+
+  async #expire(path: string, generation: string): Promise<{ due: number; now: number } | undefined> {
+    const keys = this.#keys.all(path, generation);
+    const args = [generation, 'expired', '0', '', '', ''];
+    const { code, rest } = partsOf(await this.#host.run(SCRIPTS.finish, keys, args));
+    if (code !== 'NOTDUE') {
+      await this.#places.remove({ path, generation });
+      return undefined;
+    }
+    const { ttl, usedAt, expiresAt, now } = parseState(rest[0]!);
+    const idle = ttl === undefined ? Number.POSITIVE_INFINITY : usedAt + ttl;
+    return { due: Math.min(idle, expiresAt ?? Number.POSITIVE_INFINITY), now };
+  }
+
+  async #replace(path: string, generation: string): Promise<void> {
+    const next: Member = { path, generation: newGeneration() };
+    const keys = [...this.#keys.all(path, generation).slice(0, 2), this.#keys.bytes(path, next.generation)];
+    await this.#places.add(next);
+    const { code } = partsOf(await this.#host.run(SCRIPTS.replace, keys, [generation, next.generation]));
+    await this.#places.remove(code === 'OK' ? { path, generation } : next);
+  }
+}
+
+function keyOf(path: string, generation: string): string {
+  return `${path}\0${generation}`;
+}
+
+function termsOf({ retention, ttl, expiresAt, facts }: Omit<NewStream, 'path'>): string[] {
+  return [
+    String(retention),
+    ttl === undefined ? '' : String(ttl),
+    expiresAt === undefined ? '' : String(expiresAt),
+    facts,
+  ];
+}
+
+/** So many at a time; the others wait for their turn. */
+class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#free--;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}

@@ -1,0 +1,524 @@
+/**
+ * What is decided in Redis: order, offsets, ends, producers and times, each in one script that runs alone.
+ *
+ * Keys of a stream have one hash tag, so they lie on one master: its hash, the Redis stream of its generation, which is also
+ * the channel of its tail, and three keys of its producers. A script touches only the keys it is given.
+ *
+ * | field of the hash | |
+ * |---|---|
+ * | `g`, `e`, `c`, `k` | generation; end offset; chunks; tag of the last batch |
+ * | `s` | offset below which the engine never had anything (a stream that was made again from a mirror) |
+ * | `r` | how it ended: reason, and after a line feed the status |
+ * | `b`, `m`, `u` | when it was made, modified, used |
+ * | `R`, `t`, `x`, `f` | retention, time to live, when it expires, facts |
+ * | `o` | to where bytes are of producers that were forgotten |
+ * | `n:NODE` | the last batch of a node: number, time, answers |
+ * | `h` | end offset to which a mirror is giving bytes back, and until when others wait for that |
+ * | `z` | alone: the stream that was here was removed: generation, end offset, chunks, retention, reason, status |
+ *
+ * An entry of the Redis stream has the id `END-0` and the fields `d` (bytes), `m` (tag, tag of the batch before, chunks of the
+ * stream with this batch, lengths of the chunks) and, where producers took part, `p`.
+ *
+ * Every answer is a list that begins with `OK` or a code: texts of error replies differ between versions. Lua's numbers are
+ * doubles, exact to 2^53, but printed with 14 digits: `num` prints them whole.
+ */
+import { createHash } from 'node:crypto';
+
+/** Milliseconds for which what remains of a removed stream is kept, so that nodes that were away tell removed from lost. */
+const TOMBSTONE_MS = 60 * 60 * 1000;
+
+/** Milliseconds for which the bytes of a removed stream are kept for nodes that are still behind. */
+const REMOVED_BYTES_MS = 60 * 1000;
+
+/** Milliseconds after its time that a stream goes by itself where no node came to tell its followers. */
+const EXPIRED_GRACE_MS = 60 * 1000;
+
+/** Milliseconds after which the last batch of a node is forgotten; it is never repeated for as long. */
+const NODE_MS = 60 * 60 * 1000;
+
+/** As in src/core/producers.ts. */
+const BROKEN_OFF_MS = 10 * 60 * 1000;
+const BROKEN_OFF_MAX = 1000;
+
+const PRELUDE = `
+local call = redis.call
+local function num(n) return string.format('%.0f', n) end
+local clock = call('TIME')
+local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+local H = {}
+local names = {'g','e','c','k','r','s','b','m','u','R','t','x','f','o','h','z'}
+local values = call('HMGET', KEYS[1], unpack(names))
+for i, name in ipairs(names) do H[name] = values[i] or nil end
+local function due()
+  local at
+  if H.x then at = tonumber(H.x) end
+  if H.t then
+    local idle = tonumber(H.u) + tonumber(H.t)
+    if not at or idle < at then at = idle end
+  end
+  return at
+end
+local function isDue()
+  local at = due()
+  return at ~= nil and at <= now
+end
+local function expireAt()
+  local at = due()
+  if not at then return end
+  for _, key in ipairs(KEYS) do call('PEXPIREAT', key, num(at + ${EXPIRED_GRACE_MS})) end
+end
+local function start()
+  local from = tonumber(H.e) - tonumber(H.R)
+  local floor = tonumber(H.s or '0')
+  if from < floor then from = floor end
+  return from
+end
+local function state()
+  return {H.g, num(start()), H.e, H.c, H.b, H.m, H.r or '', H.f, H.R, H.t or '', H.x or '', H.k or '', H.u, num(now)}
+end
+`;
+
+/** Whether the stream is there, of the generation ARGV[1], and not over its time. */
+const REQUIRE = `
+if not H.g then return {'NOSTREAM', H.z or ''} end
+if H.g ~= ARGV[1] then return {'RECREATED', H.g} end
+if isDue() then return {'EXPIRED', H.g} end
+`;
+
+/** KEYS: hash, stream, producers' records, idle producers, producers that broke off. */
+const COMMIT = `
+local function nodeOf(tag) return string.match(tag, '^(.*)%.(%d+)$') end
+local function remember(tag, answers)
+  local node, seq = nodeOf(tag)
+  local isNew = call('HSET', KEYS[1], 'n:'..node, seq..' '..num(now)..' '..answers) == 1
+  if not isNew then return end
+  local all = call('HGETALL', KEYS[1])
+  for i = 1, #all, 2 do
+    if string.sub(all[i], 1, 2) == 'n:' then
+      local at = tonumber(string.match(all[i + 1], '^%d+ (%d+)'))
+      if at and now - at > ${NODE_MS} then call('HDEL', KEYS[1], all[i]) end
+    end
+  end
+end
+local function store(id, epoch, expected, applied, at)
+  call('HSET', KEYS[3], id, num(epoch)..' '..num(expected)..' '..num(applied)..' '..num(at))
+  local isBroken = applied > 0
+  call('ZADD', KEYS[isBroken and 5 or 4], num(now), id)
+  call('ZREM', KEYS[isBroken and 4 or 5], id)
+end
+local function commit(tag, bytes, lengths, records, answers)
+  local before = H.k or ''
+  local at = num(tonumber(H.e) + #bytes)
+  local chunks = num(tonumber(H.c) + #lengths)
+  local lowest = tonumber(at) - tonumber(H.R) + 1
+  if lowest < 0 then lowest = 0 end
+  local meta = tag..' '..before..' '..chunks..' '..table.concat(lengths, ',')
+  local proof = ''
+  if #records > 0 or select(2, string.gsub(answers, ';', '')) > 1 then
+    proof = cjson.encode({r = records, a = answers})
+    call('XADD', KEYS[2], 'MINID', '~', num(lowest), at..'-0', 'd', bytes, 'm', meta, 'p', proof)
+  else
+    call('XADD', KEYS[2], 'MINID', '~', num(lowest), at..'-0', 'd', bytes, 'm', meta)
+  end
+  call('HSET', KEYS[1], 'e', at, 'c', chunks, 'k', tag, 'm', num(now))
+  remember(tag, answers)
+  for _, each in ipairs(records) do store(each[1], tonumber(each[2]), tonumber(each[3]), tonumber(each[4]), tonumber(each[5])) end
+  if H.t then
+    H.u = num(now)
+    call('HSET', KEYS[1], 'u', H.u)
+  end
+  expireAt()
+  call('SPUBLISH', KEYS[2], 'd '..at..' '..meta..' '..#proof..'\\n'..proof..bytes)
+end
+`;
+
+/** KEYS: hash. */
+const STATE = `${PRELUDE}
+if not H.g then return {'NOSTREAM', H.z or ''} end
+if isDue() then return {'EXPIRED', H.g} end
+return {'OK', state()}
+`;
+
+/** KEYS: hash. ARGV: generation, retention, time to live, when it expires, facts. */
+const CREATE = `${PRELUDE}
+if H.g then
+  if isDue() then return {'EXPIRED', H.g} end
+  return {'OK', state(), '0'}
+end
+call('DEL', KEYS[1])
+H = {g = ARGV[1], e = '0', c = '0', b = num(now), m = num(now), u = num(now), R = ARGV[2], f = ARGV[5]}
+local fields = {'g', H.g, 'e', '0', 'c', '0', 'b', H.b, 'm', H.m, 'u', H.u, 'R', H.R, 'f', H.f}
+if ARGV[3] ~= '' then H.t = ARGV[3] fields[#fields + 1] = 't' fields[#fields + 1] = H.t end
+if ARGV[4] ~= '' then H.x = ARGV[4] fields[#fields + 1] = 'x' fields[#fields + 1] = H.x end
+call('HSET', KEYS[1], unpack(fields))
+expireAt()
+return {'OK', state(), '1'}
+`;
+
+/**
+ * Makes a stream again that the engine has lost. KEYS: all five. ARGV: generation, end offset, chunks, tag, when made, when
+ * modified, retention, time to live, when it expires, facts, end offset to which bytes follow, milliseconds others wait.
+ */
+const RESTORE = `${PRELUDE}
+if H.g then return {'EXISTS', H.g} end
+if H.z then return {'NOSTREAM', H.z} end
+call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+H = {g = ARGV[1], t = ARGV[8], x = ARGV[9], u = num(now)}
+local fields = {'g', ARGV[1], 'e', ARGV[2], 'c', ARGV[3], 's', ARGV[2], 'o', ARGV[2], 'b', ARGV[5], 'm', ARGV[6], 'u', H.u,
+  'R', ARGV[7], 'f', ARGV[10], 'h', ARGV[11]..' '..num(now + tonumber(ARGV[12]))}
+if ARGV[4] ~= '' then fields[#fields + 1] = 'k' fields[#fields + 1] = ARGV[4] end
+if H.t ~= '' then fields[#fields + 1] = 't' fields[#fields + 1] = H.t else H.t = nil end
+if H.x ~= '' then fields[#fields + 1] = 'x' fields[#fields + 1] = H.x else H.x = nil end
+call('HSET', KEYS[1], unpack(fields))
+expireAt()
+return {'OK'}
+`;
+
+/**
+ * KEYS: all five. ARGV: generation, tag of the batch, end offset of the node's mirror ('' without one), its tag there ('' where
+ * it is not known), idle producers that are remembered, milliseconds they are remembered (0: for ever); then for each part its
+ * bytes, the lengths of its chunks, and '' or its producer: epoch, seq, bytes before it, 1 for the last part, id.
+ *
+ * The answer begins with the end offset of the batch, or 0 where nothing was appended; then for each part: end offset, bytes of the append that are applied, last seq, 1 where it is a repetition; or `!`
+ * and a code.
+ */
+const APPEND = `${PRELUDE}${REQUIRE}${COMMIT}
+local node, seq = nodeOf(ARGV[2])
+local last = call('HGET', KEYS[1], 'n:'..node)
+if last then
+  local number, answers = string.match(last, '^(%d+) %d+ (.*)$')
+  if tonumber(number) == tonumber(seq) then return {'OK', answers} end
+  if tonumber(number) > tonumber(seq) then return {'STALE', number} end
+end
+local e = tonumber(H.e)
+if H.h then
+  local target, to = string.match(H.h, '^(%d+) (%d+)$')
+  if e < tonumber(target) and now < tonumber(to) then return {'WAIT'} end
+  call('HDEL', KEYS[1], 'h')
+end
+if ARGV[3] ~= '' and not H.r then
+  local seen = tonumber(ARGV[3])
+  if e < seen then return {'BEHIND', H.e, H.k or ''} end
+  if e == seen and ARGV[4] ~= '' and (H.k or '') ~= ARGV[4] then return {'FORK', H.k or ''} end
+end
+
+local max, ttl = tonumber(ARGV[5]), tonumber(ARGV[6])
+local forgotten, forgottenBefore = tonumber(H.o or '0'), tonumber(H.o or '0')
+local known = {}
+local touched = {}
+local order = {}
+local function forget(id, zset)
+  local record = call('HGET', KEYS[3], id)
+  call('HDEL', KEYS[3], id)
+  call('ZREM', zset, id)
+  if not record then return end
+  local at = tonumber(string.match(record, ' (%d+)$'))
+  if at > forgotten then forgotten = at end
+end
+local function load(id)
+  if known[id] then return known[id] end
+  local record = call('HGET', KEYS[3], id)
+  if not record then return nil end
+  local epoch, expected, applied, at = string.match(record, '^(%d+) (%d+) (%d+) (%d+)$')
+  local zset, kept = KEYS[4], ttl
+  if tonumber(applied) > 0 then
+    zset = KEYS[5]
+    if ttl > 0 and kept < ${BROKEN_OFF_MS} then kept = ${BROKEN_OFF_MS} end
+  end
+  local since = call('ZSCORE', zset, id)
+  if ttl > 0 and since and now - tonumber(since) >= kept then
+    forget(id, zset)
+    return nil
+  end
+  known[id] = {tonumber(epoch), tonumber(expected), tonumber(applied), tonumber(at)}
+  return known[id]
+end
+
+local pieces = {}
+local lengths = {}
+local answers = {}
+local at = e
+local function take(bytes, list, skip)
+  if skip > 0 then bytes = string.sub(bytes, skip + 1) end
+  if #bytes == 0 then return end
+  if at + #bytes > 9007199254740991 then return 'FULL' end
+  pieces[#pieces + 1] = bytes
+  if list == '' then list = num(#bytes + skip) end
+  for length in string.gmatch(list, '%d+') do
+    local n = tonumber(length)
+    if skip >= n then skip = skip - n
+    else
+      lengths[#lengths + 1] = num(n - skip)
+      skip = 0
+    end
+  end
+  at = at + #bytes
+end
+local function part(bytes, list, producer)
+  if producer == '' then
+    if H.r then return '!CLOSED' end
+    local refused = take(bytes, list, 0)
+    if refused then return '!'..refused end
+    return num(at)..' 0 -1 0'
+  end
+  local epoch, number, from, isLast, id = string.match(producer, '^(%d+) (%d+) (%d+) (%d) (.*)$')
+  epoch, number, from = tonumber(epoch), tonumber(number), tonumber(from)
+  local record = load(id)
+  if not record then
+    if number ~= 0 then return '!GAP 0 '..num(number)..' '..num(forgotten) end
+    record = {epoch, 0, 0, 0}
+  elseif epoch < record[1] then return '!FENCED '..num(epoch)..' '..num(record[1])
+  elseif epoch > record[1] then
+    if number ~= 0 then return '!START '..num(epoch)..' '..num(number) end
+    record = {epoch, 0, 0, record[4]}
+  elseif number > record[2] then return '!GAP '..num(record[2])..' '..num(number)
+  elseif number < record[2] then return num(record[4])..' 0 '..num(record[2] - 1)..' 1'
+  end
+  if H.r then return '!CLOSED' end
+  local applied = record[3]
+  if from > applied then return '!GAP 0 '..num(number)..' '..num(forgotten) end
+  local to = from + #bytes
+  if isLast == '1' and to < applied then return '!MISMATCH '..num(to)..' '..num(applied) end
+  local skip = applied - from
+  if skip > #bytes then skip = #bytes end
+  local refused = take(bytes, list, skip)
+  if refused then return '!'..refused end
+  local changed = {record[1], record[2], applied, record[4]}
+  if to > applied then
+    changed[3] = to
+    changed[4] = at
+  end
+  if isLast == '1' then
+    changed[2] = changed[2] + 1
+    changed[3] = 0
+    if changed[4] == 0 then changed[4] = at end
+  end
+  if to > applied or isLast == '1' then
+    known[id] = changed
+    if not touched[id] then
+      touched[id] = true
+      order[#order + 1] = id
+    end
+  end
+  return num(to > applied and at or changed[4])..' '..num(changed[3])..' '..num(changed[2] - 1)..' 0'
+end
+for i = 7, #ARGV, 3 do answers[#answers + 1] = part(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+local text = num(#pieces > 0 and at or 0)..';'..table.concat(answers, ';')
+local records = {}
+for i, id in ipairs(order) do
+  local r = known[id]
+  records[i] = {id, num(r[1]), num(r[2]), num(r[3]), num(r[4])}
+end
+if #pieces > 0 then
+  commit(ARGV[2], #pieces == 1 and pieces[1] or table.concat(pieces), lengths, records, text)
+elseif #order > 0 then
+  remember(ARGV[2], text)
+  for _, id in ipairs(order) do
+    local r = known[id]
+    store(id, r[1], r[2], r[3], r[4])
+  end
+  expireAt()
+end
+if #order > 0 then
+  for z, most in pairs({[4] = max, [5] = math.max(max, ${BROKEN_OFF_MAX})}) do
+    for _ = 1, call('ZCARD', KEYS[z]) - most do
+      local oldest = call('ZRANGE', KEYS[z], 0, 0)[1]
+      if oldest then forget(oldest, KEYS[z]) end
+    end
+  end
+end
+if forgotten > forgottenBefore then call('HSET', KEYS[1], 'o', num(forgotten)) end
+return {'OK', text}
+`;
+
+/**
+ * Gives back a batch that the engine has lost, as it was. KEYS: all five. ARGV: generation, its tag, the end offset and the tag
+ * it came behind, its bytes, the lengths of its chunks, what it said of producers.
+ */
+const HEAL = `${PRELUDE}${REQUIRE}${COMMIT}
+if H.r then return {'CLOSED', H.e, H.k or ''} end
+if H.e ~= ARGV[3] then return {'MOVED', H.e, H.k or ''} end
+if (H.k or '') ~= ARGV[4] then return {'FORK', H.k or ''} end
+local lengths = {}
+for length in string.gmatch(ARGV[6], '%d+') do lengths[#lengths + 1] = length end
+local at = num(tonumber(H.e) + #ARGV[5])
+local records, answers = {}, at..';'..at..' 0 -1 0'
+if ARGV[7] ~= '' then
+  local proof = cjson.decode(ARGV[7])
+  records, answers = proof.r, proof.a
+end
+commit(ARGV[2], ARGV[5], lengths, records, answers)
+return {'OK', H.e}
+`;
+
+/**
+ * KEYS: all five. ARGV: generation, reason, '1' with a status and '0' without, status, end offset of the node's mirror ('' without
+ * one), its tag there. `expired` only where its time is over.
+ */
+const FINISH = `${PRELUDE}
+if not H.g then return {'NOSTREAM', H.z or ''} end
+if H.g ~= ARGV[1] then return {'RECREATED', H.g} end
+if ARGV[2] == 'expired' and not isDue() then return {'NOTDUE', state()} end
+local ending = ARGV[2]
+if ARGV[3] == '1' then ending = ending..'\\n'..ARGV[4] end
+if ARGV[2] == 'ended' then
+  if isDue() then return {'EXPIRED', H.g} end
+  if H.r then return {'OK', state()} end
+  if ARGV[5] ~= '' then
+    local e, seen = tonumber(H.e), tonumber(ARGV[5])
+    if e < seen then return {'BEHIND', H.e, H.k or ''} end
+    if e == seen and ARGV[6] ~= '' and (H.k or '') ~= ARGV[6] then return {'FORK', H.k or ''} end
+  end
+  call('HSET', KEYS[1], 'r', ending)
+  H.r = ending
+  call('SPUBLISH', KEYS[2], 'x '..H.e..' '..H.c..' '..(H.k or '')..'\\n'..ending)
+  return {'OK', state()}
+end
+local answer = state()
+answer[7] = ending
+call('PEXPIRE', KEYS[2], ${REMOVED_BYTES_MS})
+call('DEL', KEYS[1], KEYS[3], KEYS[4], KEYS[5])
+call('HSET', KEYS[1], 'z', H.g..' '..H.e..' '..H.c..' '..num(start())..' '..ending)
+call('PEXPIRE', KEYS[1], ${TOMBSTONE_MS})
+call('SPUBLISH', KEYS[2], 'x '..H.e..' '..H.c..' '..(H.k or '')..'\\n'..ending)
+return {'OK', answer}
+`;
+
+/** KEYS: hash, stream. ARGV: generation, '' or when it was modified, '' or '1' for other terms: retention, time to live, when it expires, facts. */
+const UPDATE = `${PRELUDE}${REQUIRE}
+H.u = num(now)
+local fields = {'u', H.u}
+if ARGV[2] ~= '' then fields[3] = 'm' fields[4] = ARGV[2] end
+if ARGV[3] ~= '' then
+  H.t, H.x = nil, nil
+  call('HDEL', KEYS[1], 't', 'x')
+  for i, name in ipairs({'R', 't', 'x', 'f'}) do
+    local value = ARGV[3 + i]
+    if value ~= '' or name == 'f' then
+      H[name] = value
+      fields[#fields + 1] = name
+      fields[#fields + 1] = value
+    end
+  end
+  for _, key in ipairs(KEYS) do call('PERSIST', key) end
+end
+call('HSET', KEYS[1], unpack(fields))
+expireAt()
+return {'OK'}
+`;
+
+/** What follows an offset. KEYS: hash, stream. ARGV: generation, offset, bytes at which a page is full. */
+const READ = `${PRELUDE}
+local from, gone
+if H.g == ARGV[1] then
+  if isDue() then return {'EXPIRED', H.g} end
+  from = start()
+else
+  if H.g then return {'RECREATED', H.g} end
+  if not H.z then return {'NOSTREAM', ''} end
+  local g, e, c, s, ending = string.match(H.z, '^(%S+) (%d+) (%d+) (%d+) (.*)$')
+  if g ~= ARGV[1] then return {'RECREATED', g} end
+  gone = {g, s, e, c, '0', '0', ending, '', '1', '', '', '', '0', num(now)}
+  from = tonumber(s)
+end
+local position = tonumber(ARGV[2])
+if position < from then position = from end
+local last, size, limit = num(position)..'-0', 0, tonumber(ARGV[3])
+local entries = {}
+while size < limit do
+  local page = call('XRANGE', KEYS[2], '('..last, '+', 'COUNT', 16)
+  for _, entry in ipairs(page) do
+    entries[#entries + 1] = entry
+    size = size + #entry[2][2] + 64
+    last = entry[1]
+  end
+  if #page < 16 then break end
+end
+return {'OK', gone or state(), entries}
+`;
+
+/**
+ * Another generation in place of one of which nodes have other bytes than the engine. KEYS: hash, stream, stream of the new
+ * generation. ARGV: generation, new generation.
+ */
+const REPLACE = `${PRELUDE}
+if not H.g then return {'NOSTREAM', H.z or ''} end
+if H.g ~= ARGV[1] then return {'RECREATED', H.g} end
+call('HSET', KEYS[1], 'g', ARGV[2])
+call('HDEL', KEYS[1], 'h')
+if call('EXISTS', KEYS[2]) == 1 then call('RENAME', KEYS[2], KEYS[3]) end
+call('SPUBLISH', KEYS[2], 'r '..ARGV[2]..'\\n')
+return {'OK'}
+`;
+
+/**
+ * The index: members in the order of their bytes, `\0a\0b\0\0GENERATION` for a stream at /a/b; so a directory comes before what
+ * is in it, and that before all else. KEYS: index. ARGV: place, generation, streams that are allowed, places of the directories above.
+ */
+const INDEX_ADD = `
+local place, own = ARGV[1], ARGV[1]..'\\0\\0'..ARGV[2]
+for i = 4, #ARGV do
+  local file = redis.call('ZRANGEBYLEX', KEYS[1], '['..ARGV[i]..'\\0\\0', '('..ARGV[i]..'\\0\\1', 'LIMIT', 0, 1)[1]
+  if file then return {'FILE', file} end
+end
+local below = redis.call('ZRANGEBYLEX', KEYS[1], '['..place..'\\0\\1', '('..place..'\\1', 'LIMIT', 0, 1)[1]
+if below then return {'DIRECTORY', below} end
+if ARGV[3] ~= '' and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then
+  local same = redis.call('ZRANGEBYLEX', KEYS[1], '['..place..'\\0\\0', '('..place..'\\0\\1', 'LIMIT', 0, 1)[1]
+  if not same then return {'LIMIT'} end
+end
+redis.call('ZADD', KEYS[1], 0, own)
+return {'OK'}
+`;
+
+/** A page of a directory. KEYS: index. ARGV: place of the directory, with a zero byte behind it; '' or the name it goes on behind; limit. */
+const INDEX_LIST = `
+local place, limit = ARGV[1], tonumber(ARGV[3])
+local from = '['..place
+if ARGV[2] ~= '' then from = from..ARGV[2]..'\\1' end
+local to = '('..string.sub(place, 1, -2)..'\\1'
+local children = {}
+local count, name = 0, nil
+while true do
+  local member = redis.call('ZRANGEBYLEX', KEYS[1], from, to, 'LIMIT', 0, 1)[1]
+  if not member then break end
+  local rest = string.sub(member, #place + 1)
+  local zero = string.find(rest, '\\0', 1, true)
+  if zero == 1 then from = '('..member
+  else
+    local next = string.sub(rest, 1, zero - 1)
+    if next ~= name then
+      if count == limit then return {children, '1'} end
+      count = count + 1
+      name = next
+    end
+    children[#children + 1] = member
+    if string.sub(rest, zero + 1, zero + 1) == '\\0' then from = '('..member
+    else from = '['..place..name..'\\1' end
+  end
+end
+return {children, '0'}
+`;
+
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+function script(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+export const SCRIPTS = {
+  state: script(STATE),
+  create: script(CREATE),
+  restore: script(RESTORE),
+  append: script(APPEND),
+  heal: script(HEAL),
+  finish: script(FINISH),
+  update: script(UPDATE),
+  read: script(READ),
+  replace: script(REPLACE),
+  indexAdd: script(INDEX_ADD),
+  indexList: script(INDEX_LIST),
+} as const;

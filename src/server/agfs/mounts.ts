@@ -37,6 +37,7 @@ export const mount: Route = {
     'CONFIG_INVALID',
     'DISK_FORMAT',
     'DISK_LOCKED',
+    'LOG_REFUSED',
   ],
   parameters: [
     field('fstype', 'string', true, 'Name of the plugin, such as `streamfs`.'),

@@ -63,6 +63,9 @@ export class FollowReport {
       case 'caught-up':
         this.hasBegun = true;
         break;
+      case 'header':
+      case 'heartbeat':
+        break;
     }
   }
 

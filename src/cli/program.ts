@@ -127,6 +127,12 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option('--offset <n>', 'start at an absolute offset', value.offset)
     .option('--last <size>', 'start with the last bytes, such as 64KB', value.size)
     .option('--last-lines <n>', 'start with the last lines', value.count)
+    .addOption(
+      new Option(
+        '--join <where>',
+        'of sound and video: boundary begins where a player can (default), any at the byte that is meant',
+      ).choices(['boundary', 'any']),
+    )
     .addOption(new Option('--on-lag <policy>', 'what happens when we read too slowly').choices(LAG_POLICIES))
     .option('--no-create', 'fail where the stream does not exist')
     .option('--no-reconnect', 'fail when the connection is cut, instead of going on where it was')

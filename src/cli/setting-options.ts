@@ -1,7 +1,7 @@
 /** The options that say what a stream is to be like which a command makes: the same for all such commands. */
 import { type Command, Option } from 'commander';
 import type { StreamSettings } from '../client/index.ts';
-import { ATOMIC, LAG_POLICIES, READER_BLOCK } from '../protocol/index.ts';
+import { ATOMIC, CONTAINERS, LAG_POLICIES, READER_BLOCK } from '../protocol/index.ts';
 import * as value from './arguments.ts';
 
 export interface SettingOptions {
@@ -11,6 +11,7 @@ export interface SettingOptions {
   readerBlock?: StreamSettings['readerBlock'] | undefined;
   atomic?: StreamSettings['atomic'] | undefined;
   type?: string | undefined;
+  container?: StreamSettings['container'] | undefined;
   /** Milliseconds. */
   ttl?: number | undefined;
 }
@@ -34,6 +35,11 @@ export function addSettingOptions(command: Command): Command {
       ),
     )
     .option('--type <content-type>', 'of a new stream: what its bytes are, such as audio/ogg or text/plain')
+    .addOption(
+      new Option('--container <format>', 'of a new stream: where readers may begin, whatever its type').choices(
+        CONTAINERS,
+      ),
+    )
     .option(
       '--ttl <duration>',
       'of a new stream: it expires when nobody writes or reads for so long, such as 10m; 0: never',
@@ -43,11 +49,11 @@ export function addSettingOptions(command: Command): Command {
 
 /** The settings that are asked for; undefined where none are. */
 export function settingsOf(options: SettingOptions): StreamSettings | undefined {
-  const { atomic, channel, onLag, readerBlock, ring, ttl, type } = options;
+  const { atomic, channel, container, onLag, readerBlock, ring, ttl, type } = options;
   const settings: StreamSettings = {
     ringBufferSize: ring,
     channelBufferSize: channel,
-    ...{ onLag, readerBlock, atomic, type, ttl },
+    ...{ onLag, readerBlock, atomic, type, container, ttl },
   };
   return Object.values(settings).every((each) => each === undefined) ? undefined : settings;
 }

@@ -12,6 +12,11 @@ export interface FollowOptions {
   last?: number | undefined;
   /** The last so many lines retained. */
   lastLines?: number | undefined;
+  /**
+   * Where the format of the stream is known: `boundary` begins where it can be understood, with a record `header` where
+   * that takes one; `any`, the default, at the byte that is meant. After a cut it goes on at the byte in any case.
+   */
+  join?: 'boundary' | 'any' | undefined;
   /** Where `offset` is no longer retained: fail with OFFSET_GONE (default), or go on from the earliest after a gap. */
   onExpired?: 'error' | 'skip' | undefined;
   /** At the first connection: fail with STREAM_RECREATED if the stream has another generation. */
@@ -52,6 +57,8 @@ export type FollowRecord =
   /** Connected, the first time or again. `offset` is the next byte's; both are unknown for what is not a stream. */
   | { type: 'open'; offset: number | undefined; generation: string | undefined }
   | { type: 'data'; offset: number; data: Uint8Array }
+  /** Only with `join: 'boundary'`: what must come before the byte at `offset`. Not a part of the stream, in no offset. */
+  | { type: 'header'; offset: number; data: Uint8Array }
   /** The bytes from `from` up to `to` are lost to this reader, of `chunks` chunks. */
   | { type: 'gap'; from: number; to: number; chunks: number }
   /** All there is has been read. Comes first at the live end, then after each gap and each connection. */

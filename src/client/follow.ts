@@ -171,7 +171,8 @@ class Follower {
   }
 
   #query(): Query {
-    const { from, offset, last, lastLines, onExpired, generation, create, onLag, heartbeat, timeout } = this.#options;
+    const { from, offset, last, lastLines, onExpired, generation, create, join, onLag, heartbeat, timeout } =
+      this.#options;
     const common = {
       path: this.#path,
       stream: true,
@@ -183,7 +184,17 @@ class Follower {
     };
     switch (this.#mode) {
       case 'start':
-        return { ...common, from, offset, last, last_lines: lastLines, on_expired: onExpired, generation, create };
+        return {
+          ...common,
+          from,
+          offset,
+          last,
+          last_lines: lastLines,
+          on_expired: onExpired,
+          generation,
+          create,
+          join,
+        };
       case 'resume':
         // create=false: a stream that is gone must be told from one that is empty.
         // A reader that would rather be cut off than lose anything must not be given a gap by the way of a cut.
@@ -195,7 +206,7 @@ class Follower {
           create: false,
         };
       case 'restart':
-        return { ...common, from: 'earliest', create };
+        return { ...common, from: 'earliest', create, join };
     }
   }
 
@@ -337,6 +348,8 @@ class Follower {
 
   /** Holds a frame to the law that each begins where the one before it ended, and makes a record of it. */
   #checked(frame: Frame): FollowRecord | undefined {
+    // It says what comes before a byte that is yet to come, behind a gap or not.
+    if (frame.type === 'header') return frame;
     this.#cursor ??= frame.offset;
     if (frame.offset !== this.#cursor) {
       const kind = frame.offset > this.#cursor ? 'leaves a hole' : 'overlaps';

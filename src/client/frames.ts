@@ -15,6 +15,9 @@ import { StreamFSClientError } from './errors.ts';
 /** The longest reason an end frame may give, in bytes: room for reasons yet to come. */
 const MAX_END_PAYLOAD = 256;
 
+/** The longest header of a format, in bytes: more than a server keeps of one. */
+const MAX_HEADER_PAYLOAD = 1024 * 1024;
+
 export type Frame =
   /** `data` is a view of the piece given to `push`. */
   | { type: 'data'; offset: number; data: Uint8Array }
@@ -30,6 +33,8 @@ export type Frame =
       /** Of a shutdown: after how many milliseconds to come back. */
       retryAfter?: number | undefined;
     }
+  /** What must come before the byte at `offset` for it to be understood; not a part of the stream. */
+  | { type: 'header'; offset: number; data: Uint8Array }
   | { type: 'heartbeat'; offset: number };
 
 type Payload = 'pass' | 'collect' | 'skip';
@@ -109,6 +114,9 @@ export class FrameDecoder {
       case FRAME_TYPES.end:
         if (this.#length > MAX_END_PAYLOAD) throw broken(`an end of ${this.#length} bytes`);
         return 'collect';
+      case FRAME_TYPES.header:
+        if (this.#length > MAX_HEADER_PAYLOAD) throw broken(`a header of ${this.#length} bytes`);
+        return 'collect';
       default:
         return 'skip';
     }
@@ -137,6 +145,9 @@ export class FrameDecoder {
         break;
       case FRAME_TYPES.end:
         frames.push(endFrame(offset, new TextDecoder().decode(this.#collected)));
+        break;
+      case FRAME_TYPES.header:
+        frames.push({ type: 'header', offset, data: this.#collected });
         break;
       case FRAME_TYPES.heartbeat:
         frames.push({ type: 'heartbeat', offset });

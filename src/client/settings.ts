@@ -3,7 +3,7 @@ import type { StreamSettings } from './types.ts';
 
 /** Undefined settings are left out by the transport. */
 export function settingsQuery(settings: StreamSettings = {}) {
-  const { atomic, channelBufferSize, onLag, readerBlock, ringBufferSize, ttl, type } = settings;
+  const { atomic, channelBufferSize, container, onLag, readerBlock, ringBufferSize, ttl, type } = settings;
   return {
     ring_buffer_size: ringBufferSize,
     channel_buffer_size: channelBufferSize,
@@ -11,6 +11,7 @@ export function settingsQuery(settings: StreamSettings = {}) {
     reader_block: readerBlock,
     atomic,
     type,
+    container,
     ttl: ttl === undefined ? undefined : `${ttl}ms`,
   };
 }

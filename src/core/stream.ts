@@ -369,8 +369,10 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
     const format = options.join === 'boundary' ? this.format : undefined;
-    // Where a format may be joined is known of what is in memory alone.
-    const history = options.reachBack === true && format === undefined ? this.log?.history : undefined;
+    const saved = options.reachBack === true ? this.log?.history : undefined;
+    // Where a format may be joined is known of what is in memory alone; its beginning needs no place to join at.
+    const needsPlace = format !== undefined && this.startCursor(start, saved) !== this.firstOffset;
+    const history = needsPlace ? undefined : saved;
     const wantedCursor = this.startCursor(start, history);
     // What is no longer retained is a gap first.
     const join = wantedCursor < this.startOffset ? undefined : format?.join(wantedCursor, this.startOffset);

@@ -1,5 +1,11 @@
 /** What a stream can be given when it is created (contract 98). What is not given is its mount's. */
-import type { Atomic, LagPolicy, ReaderBlock, StreamSettings as RequestedSettings } from '../protocol/index.ts';
+import type {
+  Atomic,
+  Container,
+  LagPolicy,
+  ReaderBlock,
+  StreamSettings as RequestedSettings,
+} from '../protocol/index.ts';
 
 export interface StreamSettings extends RequestedSettings {
   /** Any media type; see `listedContentType` for those that are sent everywhere. */
@@ -17,6 +23,8 @@ export interface StreamSettingsInForce {
   readonly atomic: Atomic;
   /** In its normal form; `application/octet-stream` where nothing is known of its bytes. */
   readonly type: string;
+  /** Where readers of it may begin. */
+  readonly container: Container;
   /** Undefined: as the mount's `idle_timeout` says, which counts writes only. */
   readonly ttl: number | undefined;
   readonly expiresAt: number | undefined;

@@ -1,7 +1,10 @@
-/** Where readers of a stream of sound or video may begin (contract 102): by its content type, or not at all. */
+/** Where readers of a stream may begin (contract 102): by its content type, as it was made to say, or anywhere. */
 import type { MemoryBudget } from '../core/index.ts';
+import type { RingStream, StreamFormat } from '../core/internal.ts';
 import { FlacWalker } from './flac.ts';
 import { type Detector, JoinPoints } from './join-points.ts';
+import { LineFormat } from './lines.ts';
+import { mjpegWalker } from './mjpeg.ts';
 import { Mp4Walker } from './mp4.ts';
 import { adtsWalker, mp3Walker } from './mpeg-audio.ts';
 import { MpegTsWalker } from './mpeg-ts.ts';
@@ -35,15 +38,28 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
   'mpeg-ts': { types: ['video/mp2t'], needsHeader: false, make: (points) => new MpegTsWalker(points) },
   mp3: { types: ['audio/mpeg'], needsHeader: false, make: mp3Walker },
   adts: { types: ['audio/aac', 'audio/aacp'], needsHeader: false, make: adtsWalker },
+  // No type says it: what browsers play it by may have parts in which scripts run.
+  mjpeg: { types: [], needsHeader: false, make: mjpegWalker },
 };
 
-/** @param retention bytes that the stream keeps */
-export function formatFor(type: string, retention: number, budget?: MemoryBudget): JoinPoints | undefined {
-  const essence = type.split(';')[0]!.trim().toLowerCase();
-  const container = Object.values(CONTAINERS).find(({ types }) => types.includes(essence));
-  if (container === undefined) return undefined;
-  const { needsHeader, make } = container;
-  return new JoinPoints(make, { needsHeader, retention, budget });
+/** The setting `container`: by the content type, or one of the formats whatever the type is, or none. */
+const BY_TYPE = 'auto';
+const LINES = 'lines';
+
+/** @param container the name of one of {@link CONTAINERS}, `lines`, `none`, or `auto` for what the type says */
+export function formatFor(
+  { type, container }: { type: string; container: string },
+  stream: RingStream,
+  budget?: MemoryBudget,
+): StreamFormat | undefined {
+  if (container === LINES) return new LineFormat(stream);
+  const found = container === BY_TYPE ? containerOf(type) : CONTAINERS[container];
+  if (found === undefined) return undefined;
+  const { needsHeader, make } = found;
+  return new JoinPoints(make, { needsHeader, retention: stream.retention, budget });
 }
 
-export type { JoinPoints } from './join-points.ts';
+function containerOf(type: string): Container | undefined {
+  const essence = type.split(';')[0]!.trim().toLowerCase();
+  return Object.values(CONTAINERS).find(({ types }) => types.includes(essence));
+}

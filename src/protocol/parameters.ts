@@ -43,6 +43,7 @@ export const QUERY_PARAMETERS = [
   'channel_buffer_size',
   'reader_block',
   'type',
+  'container',
   'ttl',
   // Lists.
   'after',

@@ -1,5 +1,5 @@
 /** What the API answers with as JSON, where server and client, or file systems and client, have to agree on it. */
-import type { Atomic, ReaderBlock } from './stream-settings.ts';
+import type { Atomic, Container, ReaderBlock } from './stream-settings.ts';
 import type { LagPolicy } from './words.ts';
 
 /** What can be done with a path (contract 77). A server may know of more than is listed. */
@@ -164,6 +164,8 @@ export interface StreamSettings {
   atomic?: Atomic | undefined;
   /** The content type, of a fixed list of harmless ones, such as `audio/ogg`. */
   type?: string | undefined;
+  /** Where readers may begin, where the type does not say: `auto` (as it says), `none`, or a format such as `mjpeg`. */
+  container?: Container | undefined;
   /** Milliseconds without a write or a reader after which it expires; 0: never. */
   ttl?: number | undefined;
 }

@@ -8,6 +8,7 @@ export type StreamSettingName =
   | 'reader_block'
   | 'atomic'
   | 'type'
+  | 'container'
   | 'ttl';
 
 /** Which readers may ask for the policy `block`. */
@@ -17,3 +18,19 @@ export type ReaderBlock = (typeof READER_BLOCK)[number];
 /** What stays whole of what several writers write. */
 export const ATOMIC = ['none', 'lines'] as const;
 export type Atomic = (typeof ATOMIC)[number];
+
+/** Where readers may begin: as the content type says, anywhere, or as one format says whatever the type is. */
+export const CONTAINERS = [
+  'auto',
+  'none',
+  'webm',
+  'mp4',
+  'ogg',
+  'flac',
+  'mpeg-ts',
+  'mp3',
+  'adts',
+  'mjpeg',
+  'lines',
+] as const;
+export type Container = (typeof CONTAINERS)[number];

@@ -43,9 +43,13 @@ export type WebSocketRecord =
       /** Undefined for a file that is no stream. */
       readonly generation?: string | undefined;
       readonly content_type: string;
+      /** Of a read: how long the header of the format is that the next record has; absent where none comes. */
+      readonly header?: number | undefined;
       /** Of a write: the number of the first message. */
       readonly seq?: number | undefined;
     }
+  /** What must come before the byte at `offset` for a decoder to understand it: bytes that do not count in any offset. */
+  | { readonly type: 'header'; readonly offset: number; readonly base64: string }
   | { readonly type: 'gap'; readonly from: number; readonly to: number; readonly chunks: number }
   | { readonly type: 'caught-up'; readonly offset: number }
   /** `end`: where the stream ends now. */

@@ -144,6 +144,26 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(typesOf(records)).toEqual(['open', 'reconnecting', 'recreated', 'open', 'end']);
   });
 
+  it('contract 102: asks for a boundary until it is there, and gives the header beside the bytes', async () => {
+    const server = await fakeServer((_request, response) => {
+      beginFrames(response, { offset: 7, generation: 'g' });
+      const isFirst = server.requests.length === 1;
+      if (isFirst) cutAfter(response, Buffer.concat([frame(7, 7, 'HEAD'), frame('data', 7, 'ab')]));
+      else response.end(Buffer.concat([gapFrame(9, 12, 1), frame(7, 12, 'HEAD'), frame('end', 12, 'ended')]));
+    });
+    const records = await collect(follow(server.url, { join: 'boundary' }, client));
+    expect(
+      records.flatMap((record) =>
+        record.type === 'header' ? [[record.offset, Buffer.from(record.data).toString()]] : [],
+      ),
+    ).toEqual([
+      [7, 'HEAD'],
+      [12, 'HEAD'],
+    ]);
+    expect(bytesOf(records)).toBe('ab');
+    expect(server.requests.map(({ query }) => query.get('join'))).toEqual(['boundary', null]);
+  });
+
   it('waits as long as a server names that shuts down or refuses, and up to twice that by chance', async () => {
     const server = await fakeServer((_request, response) => {
       const { length } = server.requests;

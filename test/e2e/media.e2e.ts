@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ServerProcess, startServer } from './harness/server.ts';
+import { MAIN, type ServerProcess, startServer } from './harness/server.ts';
 
 const HAS_FFMPEG = spawnSync('ffmpeg', ['-version']).status === 0 || process.env.CI === 'true';
 
@@ -38,6 +38,19 @@ describe.runIf(HAS_FFMPEG)('MPEG-TS of ffmpeg', () => {
     expect(status).toBe(0);
     return stderr.toString();
   }
+
+  it('contract 102: the same by cat --stream, which asks for a place to begin', () => {
+    const read = (...options: string[]) => {
+      const args = [MAIN, '-q', 'cat', '--stream', ...options, '/streamfs/tv'];
+      return spawnSync(process.execPath, args, { env: { ...process.env, STREAMFS_URL: at.url } }).stdout;
+    };
+    const decode = (input: Buffer) =>
+      spawnSync('ffmpeg', ['-v', 'error', '-i', '-', '-f', 'null', '-'], { input }).stderr.toString();
+    const joined = read();
+    expect(joined.length).toBeGreaterThan(50_000);
+    expect(decode(joined)).toBe('');
+    expect(decode(read('--join', 'any'))).not.toBe('');
+  });
 
   it('contract 102: is decoded without an error by who joins late, and not from any byte', async () => {
     expect(await decode('')).toBe('');

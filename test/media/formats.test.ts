@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
+import { RingStream } from '../../src/core/internal.ts';
 import { CONTAINERS, formatFor } from '../../src/media/index.ts';
+import { CONTAINERS as WORDS } from '../../src/protocol/index.ts';
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures', name));
 
@@ -57,6 +59,10 @@ const FORMATS: readonly {
 
 const RETENTION = 1024 * 1024;
 
+function formatOf(type: string, retention: number, budget?: MemoryBudget, container = 'auto') {
+  return formatFor({ type, container }, new RingStream({ retention, maxLag: retention }), budget);
+}
+
 /** All places to begin that are known. */
 function placesOf(format: NonNullable<ReturnType<typeof formatFor>>, end: number): number[] {
   const places: number[] = [];
@@ -67,8 +73,8 @@ function placesOf(format: NonNullable<ReturnType<typeof formatFor>>, end: number
   return places;
 }
 
-function found(type: string, pieces: readonly Uint8Array[]) {
-  const format = formatFor(type, RETENTION)!;
+function found(type: string, pieces: readonly Uint8Array[], container?: string) {
+  const format = formatOf(type, RETENTION, undefined, container)!;
   let offset = 0;
   for (const piece of pieces) {
     format.take(piece, offset);
@@ -162,21 +168,20 @@ describe.each(FORMATS.filter(({ header, type }) => header !== undefined && type 
 describe('a format', () => {
   it('is known by the content type, and of nothing else', () => {
     for (const { types } of Object.values(CONTAINERS))
-      for (const type of types) expect(formatFor(type, 1)).toBeDefined();
+      for (const type of types) expect(formatOf(type, 1)).toBeDefined();
     for (const type of ['application/octet-stream', 'text/plain', 'image/png', 'video/h264', '']) {
-      expect(formatFor(type, 1)).toBeUndefined();
+      expect(formatOf(type, 1)).toBeUndefined();
     }
-    expect(formatFor('Video/WebM; codecs="vp8"', 1)).toBeDefined();
+    expect(formatOf('Video/WebM; codecs="vp8"', 1)).toBeDefined();
   });
 
   it('never throws, never hangs and keeps little, whatever the bytes are', () => {
-    const types = Object.values(CONTAINERS).map(({ types: [type = ''] }) => type);
     fc.assert(
       fc.property(
-        fc.constantFrom(...types),
+        fc.constantFrom(...Object.keys(CONTAINERS)),
         fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 20 }),
-        (type, pieces) => {
-          found(type, pieces);
+        (container, pieces) => {
+          found('', pieces, container);
         },
       ),
       { numRuns: 500 },
@@ -190,19 +195,94 @@ describe('a format', () => {
       Buffer.alloc(1024 * 1024),
     ]);
     const budget = new MemoryBudget(8 * 1024 * 1024);
-    const format = formatFor('audio/flac', RETENTION, budget)!;
+    const format = formatOf('audio/flac', RETENTION, budget)!;
     for (let at = 0; at < endless.length; at += 10_000) format.take(endless.subarray(at, at + 10_000), at);
     expect(format.join(endless.length, 0)).toBeUndefined();
     expect(budget.used).toBe(0);
     const bytes = fixture('vp8-opus.webm');
-    const small = formatFor('video/webm', RETENTION, budget)!;
+    const small = formatOf('video/webm', RETENTION, budget)!;
     small.take(bytes, 0);
     expect(budget.used).toBe(small.join(1, 1)!.header!.length);
     small.release();
     expect(budget.used).toBe(0);
     for (let bytes = budget.limit; bytes >= 1; bytes = Math.floor(bytes / 2)) while (budget.tryTake(bytes));
-    const none = formatFor('video/webm', RETENTION, budget)!;
+    const none = formatOf('video/webm', RETENTION, budget)!;
     none.take(bytes, 0);
     expect(none.join(1, 1)).toBeUndefined();
   });
 });
+
+describe('a container that was asked for', () => {
+  it('has the formats that there are, and is asked for by the same words everywhere', () => {
+    expect(Object.keys(CONTAINERS).sort()).toEqual(WORDS.filter((word) => !/^(?:auto|none|lines)$/.test(word)).sort());
+  });
+
+  it('is looked for whatever the type is, and nothing is with none', () => {
+    const bytes = fixture('vp8-opus.webm');
+    const format = formatOf('application/octet-stream', RETENTION, undefined, 'webm')!;
+    format.take(bytes, 0);
+    expect(format.join(1, 1)?.header).toBeDefined();
+    expect(formatOf('video/webm', RETENTION, undefined, 'none')).toBeUndefined();
+  });
+
+  const pictures = fixture('pictures.mpjpeg');
+  const bare = withoutParts(pictures);
+  it.each([
+    ['in parts', pictures, (at: number) => pictures.toString('latin1', at, at + 8) === '--ffmpeg'],
+    ['one behind the other', bare, (at: number) => bare.readUInt32BE(at) >>> 8 === 0xffd8ff],
+  ])('MJPEG begins with a picture, however it is cut: %s', (_how, bytes, isStart) => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1 }), (cuts) => {
+        const format = formatOf('image/jpeg', RETENTION, undefined, 'mjpeg')!;
+        for (let at = 0, n = 0; at < bytes.length; n++) {
+          const length = cuts[n % cuts.length]!;
+          format.take(bytes.subarray(at, at + length), at);
+          at += length;
+        }
+        const places = placesOf(format, bytes.length);
+        expect(places[0]).toBe(0);
+        expect(places.length).toBeGreaterThan(2);
+        expect(places.filter((at) => !isStart(at))).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('a preview inside a picture is none', () => {
+    const preview = Buffer.concat([
+      Buffer.from('ffd8ffe1', 'hex'),
+      bare.subarray(0, 900),
+      Buffer.from('ffd9ffdb', 'hex'),
+    ]);
+    const picture = Buffer.concat([preview, Buffer.alloc(20_000, 7), Buffer.from('ffd9', 'hex')]);
+    const format = formatOf('', RETENTION, undefined, 'mjpeg')!;
+    format.take(Buffer.concat([picture, picture, picture]), 0);
+    expect(placesOf(format, 3 * picture.length)).toEqual([0, picture.length, 2 * picture.length]);
+  });
+
+  it('lines: a reader begins with a whole line, or waits for one', () => {
+    const stream = new RingStream({ retention: 100, maxLag: 100 });
+    const format = formatFor({ type: 'text/plain', container: 'lines' }, stream)!;
+    const append = (text: string) => stream.append(Buffer.from(text));
+    append('first\nsecond\nthi');
+    expect([0, 1, 6, 7, 13].map((at) => format.join(at, 0)?.offset)).toEqual([0, 6, 6, 13, 13]);
+    expect(format.join(15, 0)).toEqual({ offset: 13, header: undefined, waits: false });
+    append(`rd${'-'.repeat(200)}`);
+    expect(format.join(stream.startOffset, stream.startOffset)?.waits).toBe(true);
+    expect(format.boundaryFrom(stream.endOffset)).toBeUndefined();
+    append('\nnext');
+    expect(format.join(stream.startOffset, stream.startOffset)?.offset).toBe(stream.endOffset - 4);
+  });
+});
+
+/** The pictures of parts, without what is between them. */
+function withoutParts(parts: Buffer): Buffer {
+  const all: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const length = /content-length: *(\d+)/i.exec(parts.toString('latin1', at, at + 200))?.[1];
+    if (length === undefined) return Buffer.concat(all);
+    const from = parts.indexOf('\r\n\r\n', at) + 4;
+    at = from + Number(length);
+    all.push(parts.subarray(from, at));
+  }
+}

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parseFrames } from '../e2e/harness/frames.ts';
 import { facts, parseEventStream } from './event-source.ts';
 import { follow, type Running, start } from './harness.ts';
+import { connectClient } from './websocket/peer.ts';
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, '../media/fixtures', name));
 const WEBM = fixture('vp8-opus.webm');
@@ -14,11 +15,11 @@ const HEADER = WEBM.subarray(0, WEBM.indexOf(CLUSTER));
 const READ = (more = '') => `/files?path=/s/tv&stream=true${more}`;
 
 /** A server whose stream has lost its beginning. */
-async function late(type = 'video/webm', bytes = WEBM, ring = 8000): Promise<Running> {
+async function late(type = 'video/webm', bytes = WEBM, ring = 8000, container = 'auto'): Promise<Running> {
   const at = await start({
     mounted: { '/s': { fstype: 'streamfs', config: { ring_buffer_size: ring, channel_buffer_size: ring } } },
   });
-  await at.call('POST', `/files?path=/s/tv&type=${encodeURIComponent(type)}`);
+  await at.call('POST', `/files?path=/s/tv&type=${encodeURIComponent(type)}&container=${container}`);
   for (let from = 0; from < bytes.length; from += 777)
     await at.call('PUT', '/files?path=/s/tv', { body: bytes.subarray(from, from + 777) });
   return at;
@@ -117,5 +118,60 @@ describe('a late reader of a container', () => {
     for (const { type, offset, payload } of frames) {
       if (type === 'data') expect(all.subarray(offset, offset + payload.length).equals(payload)).toBe(true);
     }
+  });
+});
+
+describe('a stream whose type does not say what it is made of', () => {
+  it('contract 98, 102: says it by its container, which is a setting like any other', async () => {
+    const at = await late('application/octet-stream', WEBM, 8000, 'webm');
+    expect((await at.call('GET', '/stat?path=/s/tv')).text).toContain('"container":"webm"');
+    const other = await at.call('PUT', '/files?path=/s/tv&container=mp4', { body: 'x' });
+    expect([other.status, other.json().code]).toEqual([409, 'STREAM_SETTINGS_DIFFER']);
+    const none = await at.call('POST', '/files?path=/s/other&container=avi');
+    expect([none.status, none.json().error]).toEqual([400, expect.stringContaining('webm, mp4, ogg')]);
+    await end(at);
+    const answer = await at.call('GET', READ());
+    expect(answer.headers['x-stream-header']).toBe(String(HEADER.length));
+    expect(answer.body.subarray(HEADER.length, HEADER.length + 4)).toEqual(CLUSTER);
+  });
+
+  it('contract 102: lines: begins and goes on with a whole line', async () => {
+    const text = Array.from({ length: 2000 }, (_, n) => `line ${n}\n`).join('');
+    const at = await late('text/plain', Buffer.from(text), 5000, 'lines');
+    await end(at);
+    const whole = await at.call('GET', READ());
+    expect(whole.body.toString()).toMatch(/^line \d+\n/);
+    expect(text.endsWith(`\n${whole.body}`)).toBe(true);
+    expect((await at.call('GET', READ('&last=100'))).body.toString()).toMatch(/^(?:line \d+\n)+$/);
+    expect((await at.call('GET', READ('&last=100&join=any'))).body).toEqual(Buffer.from(text.slice(-100)));
+  });
+
+  it('contract 102: MJPEG: begins with a part', async () => {
+    const pictures = fixture('pictures.mpjpeg');
+    const at = await late('application/octet-stream', pictures, 50_000, 'mjpeg');
+    await end(at);
+    expect((await at.call('GET', READ())).body.subarray(0, 8).toString()).toBe('--ffmpeg');
+  });
+});
+
+describe('over WebSocket', () => {
+  it('contract 101, 102: join=boundary: the header is a record, announced by the first one, then the bytes', async () => {
+    const at = await late();
+    const peer = await connectClient(at.port, 'path=/s/tv&join=boundary');
+    await peer.record('caught-up');
+    expect(peer.records[0]).toMatchObject({ type: 'open', header: HEADER.length });
+    const { base64, offset, type } = peer.records[1] as Record<string, unknown>;
+    expect(type).toBe('header');
+    expect(Buffer.from(String(base64), 'base64')).toEqual(HEADER);
+    expect(peer.bytes()).toEqual(WEBM.subarray(Number(offset)));
+    expect(peer.bytes().subarray(0, 4)).toEqual(CLUSTER);
+  });
+
+  it('contract 101: without it every byte comes, and no header', async () => {
+    const at = await late();
+    const peer = await connectClient(at.port, 'path=/s/tv');
+    await peer.record('caught-up');
+    expect(peer.records[0]).not.toHaveProperty('header');
+    expect(peer.bytes()).toEqual(WEBM.subarray(-8000));
   });
 });

@@ -1,7 +1,7 @@
 /** Makes a stream, with settings of its own where they are given. */
 import { useRef } from 'preact/hooks';
 import type { Mount, StreamSettings } from '../../src/client/index.ts';
-import { ATOMIC, LAG_POLICIES, LISTED_CONTENT_TYPES, READER_BLOCK } from '../../src/protocol/index.ts';
+import { ATOMIC, CONTAINERS, LAG_POLICIES, LISTED_CONTENT_TYPES, READER_BLOCK } from '../../src/protocol/index.ts';
 import { parseDuration, parseSize } from '../../src/units/index.ts';
 import { Dialog } from '../dialog/dialog.tsx';
 import { useAction } from '../dialog/use-action.ts';
@@ -52,6 +52,7 @@ export function CreateDialog({ client, mounts, onClose, onCreated }: CreateDialo
             <Choice name="readerBlock" title="Who may ask for block" values={READER_BLOCK} />
             <Choice name="atomic" title="Lines of several writers" values={ATOMIC} />
             <Choice name="type" title="Content type" values={LISTED_CONTENT_TYPES} />
+            <Choice name="container" title="Readers may begin" values={CONTAINERS} />
             <Field name="ttl" title="Expires when idle for" hint="a duration, such as 90s" />
           </div>
           <p class="muted">What is left empty is as the mount says.</p>
@@ -104,6 +105,7 @@ function settingsOf(text: (name: string) => string): StreamSettings | undefined 
     readerBlock: given('readerBlock', (value) => value as StreamSettings['readerBlock']),
     atomic: given('atomic', (value) => value as StreamSettings['atomic']),
     type: given('type', String),
+    container: given('container', (value) => value as StreamSettings['container']),
     ttl: given('ttl', parseDuration),
   };
   return Object.values(settings).every((value) => value === undefined) ? undefined : settings;

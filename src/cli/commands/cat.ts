@@ -21,6 +21,7 @@ interface Options {
   offset?: number | undefined;
   last?: number | undefined;
   lastLines?: number | undefined;
+  join?: FollowOptions['join'];
   onLag?: LagPolicy | undefined;
   create: boolean;
   reconnect: boolean;
@@ -76,6 +77,7 @@ function followOptions(options: Options): FollowOptions {
   const given = Object.entries(starts).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (given.length > 1) throw new UsageError(`${given.join(' and ')} exclude each other: give only one`);
   const others = {
+    '--join': options.join,
     '--on-lag': options.onLag,
     '--no-create': !options.create,
     '--no-reconnect': !options.reconnect,
@@ -97,6 +99,8 @@ function followOptions(options: Options): FollowOptions {
     offset,
     last,
     lastLines,
+    // An offset is a place to go on at, to the byte.
+    join: options.join ?? (offset === undefined ? 'boundary' : 'any'),
     onLag: options.onLag,
     timeout: options.timeout,
     ...(options.create ? {} : { create: false }),
@@ -141,6 +145,8 @@ async function followTo(
     if (record.type === 'data') {
       report.hasBegun = true;
       progress.add(record.data.length);
+      await context.output.write(record.data, context.signal);
+    } else if (record.type === 'header') {
       await context.output.write(record.data, context.signal);
     } else if (record.type === 'end') {
       return report.end(record);

@@ -387,9 +387,9 @@ export class StreamFileSystem extends BaseFileSystem {
     }
   }
 
-  /** Sound and video say where readers may begin, as their content type says how. */
+  /** Where readers may begin, as the content type or the stream's container says. */
   private setFormat({ settings, stream }: Entry): void {
-    const format = formatFor(settings.type, stream.retention, this.context.memory);
+    const format = formatFor(settings, stream, this.context.memory);
     // Of a fork the first bytes are there already.
     if (format !== undefined && stream.totalWritten > 0) {
       let at = stream.startOffset;

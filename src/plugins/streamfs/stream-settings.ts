@@ -7,6 +7,7 @@ import { createError } from '../../errors/index.ts';
 import type { StreamSettings, StreamSettingsInForce } from '../../fs/index.ts';
 import {
   ATOMIC,
+  CONTAINERS,
   MAX_CONTENT_TYPE_LENGTH,
   normalContentType,
   READER_BLOCK,
@@ -31,6 +32,7 @@ export function settingsOfMount({
     ringBufferSize: retention,
     channelBufferSize: maxLag,
     ...{ onLag, readerBlock, atomic, type },
+    container: 'auto',
     ttl: undefined,
     expiresAt: undefined,
   };
@@ -54,6 +56,7 @@ export function settingsInForce(
     readerBlock: asked.readerBlock ?? ofMount.readerBlock,
     atomic: asked.atomic ?? ofMount.atomic,
     type: asked.type === undefined ? ofMount.type : normalContentType(asked.type)!,
+    container: asked.container ?? ofMount.container,
     ttl: asked.ttl,
     expiresAt: asked.expiresAt,
   };
@@ -83,6 +86,7 @@ function check(asked: StreamSettings, mount: Settings): void {
   checkWord('on_lag', asked.onLag, LAG_POLICIES);
   checkWord('reader_block', asked.readerBlock, READER_BLOCK);
   checkWord('atomic', asked.atomic, ATOMIC);
+  checkWord('container', asked.container, CONTAINERS);
   if (asked.type !== undefined && normalContentType(asked.type) === undefined) {
     throw invalid('type', `must be a content type such as audio/ogg, of at most ${MAX_CONTENT_TYPE_LENGTH} characters`);
   }
@@ -127,6 +131,7 @@ export function writtenSettings(settings: StreamSettingsInForce, idleTimeout: nu
     ['reader_block', settings.readerBlock],
     ['atomic', settings.atomic],
     ['type', settings.type],
+    ['container', settings.container],
     ['ttl', formatDuration(settings.ttl ?? idleTimeout)],
     ...(expiresAt === undefined ? [] : [['expires_at', new Date(expiresAt).toISOString()] as const]),
   ];

@@ -351,6 +351,7 @@ function settingsOfFork({ settings: inherited }: Entry, asked: StreamSettings = 
     onLag: inherited.onLag,
     readerBlock: inherited.readerBlock,
     atomic: inherited.atomic,
+    container: asked.container ?? inherited.container,
     type,
     ttl: isTimed ? asked.ttl : inherited.ttl,
     expiresAt: isTimed ? asked.expiresAt : inherited.expiresAt,

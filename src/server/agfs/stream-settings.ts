@@ -2,7 +2,7 @@
 import { LAG_POLICIES } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import type { StreamSettings } from '../../fs/index.ts';
-import { ATOMIC, listedContentType, READER_BLOCK } from '../../protocol/index.ts';
+import { ATOMIC, CONTAINERS, listedContentType, READER_BLOCK } from '../../protocol/index.ts';
 import type { Query } from '../http/query.ts';
 import type { RouteParameter } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
@@ -27,6 +27,13 @@ export const SETTINGS: readonly RouteParameter[] = [
     },
   ),
   optional('type', 'string', `The content type of live reads and snapshots, such as audio/ogg. ${OF_NEW}`),
+  optional(
+    'container',
+    'string',
+    `Where readers may begin: as the type says (auto), anywhere (none), or as one format says: ${CONTAINERS.slice(2).join(', ')}. ${OF_NEW}`,
+    undefined,
+    { values: CONTAINERS },
+  ),
   optional('ttl', 'duration', `The time without a write or a reader after which it expires; 0: never. ${OF_NEW}`),
 ];
 
@@ -61,6 +68,7 @@ function otherSettingsOf(query: Query): StreamSettings {
     onLag: query.oneOf('on_lag', LAG_POLICIES),
     readerBlock: query.oneOf('reader_block', READER_BLOCK),
     type: typeOf(query),
+    container: query.oneOf('container', CONTAINERS),
     ttl: query.duration('ttl'),
   };
 }

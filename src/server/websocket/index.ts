@@ -2,7 +2,7 @@
 import { createError } from '../../errors/index.ts';
 import type { QueryParameter } from '../../protocol/index.ts';
 import { LINK, optional, PATH } from '../agfs/parameters.ts';
-import { STREAM_PARAMETERS } from '../agfs/stream-options.ts';
+import { JOIN, STREAM_PARAMETERS } from '../agfs/stream-options.ts';
 import { SETTINGS } from '../agfs/stream-settings.ts';
 import { APPEND_ERRORS, PRODUCER_ERRORS, READ_ERRORS } from '../http/answers.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
@@ -22,6 +22,7 @@ const PARAMETERS: readonly RouteParameter[] = [
   PATH,
   optional('mode', 'string', '`read`: follow the path. `write`: each message is appended.', 'read', { values: MODES }),
   ...STREAM_PARAMETERS.filter(({ name }) => !OF_FORMS.has(name)),
+  JOIN,
   optional('text', 'boolean', 'With `mode=write`: text messages are data too. Else they are control records.', 'false'),
   optional('producer', 'string', 'With `mode=write`: the name of an exactly-once writer. Message n has the number n.'),
   optional('epoch', 'integer', 'With `producer`: the number of the writer’s session, from 0.'),

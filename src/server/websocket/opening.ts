@@ -26,6 +26,7 @@ export function open(
   offset: number,
   generation: string | undefined,
   type: string,
+  header?: number,
 ): void {
   socket.cork();
   acceptHandshake(exchange, handshake, {
@@ -35,7 +36,7 @@ export function open(
   socket.write(
     handshake.subprotocol === WEBSOCKET_SUBPROTOCOLS.frames
       ? messageFrame(openFrame(offset, generation, type), 'binary')
-      : recordFrame({ type: 'open', offset, generation, content_type: type }),
+      : recordFrame({ type: 'open', offset, generation, content_type: type, header }),
   );
   socket.uncork();
 }

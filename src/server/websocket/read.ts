@@ -1,8 +1,9 @@
 /** A live read over WebSocket: the reader is a sink's like any other, and its bytes are laid down once for all. */
+import { internalOf } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
 import { WEBSOCKET_SUBPROTOCOLS } from '../../protocol/index.ts';
-import { contentOffsetOf, sendingOf, streamOptions } from '../agfs/stream-options.ts';
+import { contentOffsetOf, joinOf, sendingOf, streamOptions } from '../agfs/stream-options.ts';
 import { firstOffset, type LiveSource, type Sink, startLive } from '../egress/index.ts';
 import { frameEncoding } from '../encoding/index.ts';
 import type { Exchange, UpgradeOffer } from '../http/route.ts';
@@ -18,7 +19,7 @@ export async function read(exchange: Exchange, offer: UpgradeOffer, handshake: H
   const { caller, query, server } = exchange;
   const encoding = handshake.subprotocol === WEBSOCKET_SUBPROTOCOLS.frames ? frameEncoding : recordEncoding;
   const sending = sendingOf(encoding, query, server);
-  const options = streamOptions(query, encoding, caller);
+  const options = { ...streamOptions(query, encoding, caller), join: joinOf(query, encoding) };
   const { reads } = server.limits;
   const account = caller?.account;
   reads.enter(account);
@@ -44,7 +45,7 @@ function follow({ reader, type }: LiveSource, one: WebSocketRead): void {
     leave();
     return;
   }
-  open(one, firstOffset(reader, sending.encoding), reader.stream.generation, type);
+  open(one, firstOffset(reader, sending.encoding), reader.stream.generation, type, internalOf(reader).header?.length);
   const { limits } = exchange.server;
   const user = new ReadUser(offer, sending.encoding === recordEncoding);
   const connection = new WebSocketConnection(socket, user, { limits, maxMessageBytes: 0, refusal: READS_ONLY });

@@ -7,6 +7,7 @@ export const recordEncoding: Encoding = {
   name: 'websocket',
   control: {
     gap: ({ from, to, chunks }) => recordText({ type: 'gap', from, to, chunks }),
+    header: (bytes, offset) => recordText({ type: 'header', offset, base64: Buffer.from(bytes).toString('base64') }),
     caughtUp: (offset) => recordText({ type: 'caught-up', offset }),
     heartbeat: (offset, { endOffset }) => recordText({ type: 'heartbeat', offset, end: endOffset }),
     end: ({ offset, reason, retryAfterMs, skippedBytes: skipped, status }) =>

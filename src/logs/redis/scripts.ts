@@ -28,7 +28,7 @@ import { createHash } from 'node:crypto';
 const TOMBSTONE_MS = 60 * 60 * 1000;
 
 /** Milliseconds for which the bytes of a removed stream are kept for nodes that are still behind. */
-const REMOVED_BYTES_MS = 60 * 1000;
+const REMOVED_BYTES_MS = 5000;
 
 /** Milliseconds after its time that a stream goes by itself where no node came to tell its followers. */
 const EXPIRED_GRACE_MS = 60 * 1000;

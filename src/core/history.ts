@@ -22,6 +22,8 @@ export interface History {
   readonly floor: number;
   /** The block that holds an offset, if it is loaded. */
   block(offset: number): HistoryBlock | undefined;
+  /** Behind what cannot be read at an offset, where that is known. */
+  holeEnd(offset: number): number | undefined;
   /** Loads it, and calls `done` later: never in the same turn. It is there then, at least for that turn. */
   load(offset: number, done: () => void): void;
   /** Whether the memory of the byte at an offset is the log's own all the same. */

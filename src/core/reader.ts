@@ -500,8 +500,7 @@ export class CursorReader implements Reader, LaggingReader {
     }
     if (this.window?.to !== position) this.window = new HistoryWindow(position);
     const oldest = Math.min(history.floor, floor);
-    const block = position < oldest ? undefined : history.block(position);
-    const to = position < oldest ? oldest : block?.kind === 'hole' ? Math.min(block.to, floor) : position;
+    const to = position < oldest ? oldest : Math.min(history.holeEnd(position) ?? position, floor);
     if (to > position) this.window = undefined;
     return to;
   }

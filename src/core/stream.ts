@@ -281,6 +281,12 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     this.readerSet?.changed();
   }
 
+  /** What lies below is to be read no more, although it is in memory. Readers there get a gap. */
+  forgetBelow(offset: number): void {
+    this.ring.evict(offset);
+    this.readerSet?.changed();
+  }
+
   /** What {@link whenSaved} promises; undefined where nothing keeps it elsewhere. */
   get durability(): Durability | undefined {
     return this.log?.durability;

@@ -65,12 +65,24 @@ export interface DiskTotals {
   openFiles: number;
   /** Counters, since the start. */
   writtenBytes: number;
-  syncs: number;
-  syncSeconds: number;
+  /** How long syncs took, in seconds. */
+  syncs: CountedValues;
+  /** Blocks of history that readers asked for, and those of them that were read from files for it. */
+  blocksGiven: number;
+  blocksRead: number;
   /** What the start found, and how long it took. */
   recoverySeconds: number;
   recoveredStreams: number;
   damages: number;
+}
+
+/** How many values there were up to each of some bounds. */
+export interface CountedValues {
+  /** Ascending. */
+  readonly bounds: readonly number[];
+  /** Of each bound, of the values above the bound before; then of those beyond the last. */
+  readonly counts: ArrayLike<number>;
+  readonly sum: number;
 }
 
 /** One mounted instance. */

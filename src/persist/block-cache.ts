@@ -38,6 +38,9 @@ export class BlockCache {
   readonly #ofStream = new Map<KnownStream, Set<Cached>>();
   readonly #loading = new Map<KnownStream, Map<number, (() => void)[]>>();
   #bytes = 0;
+  /** Blocks that were asked for and there, and that were read for it. */
+  given = 0;
+  read = 0;
   /** The one for which there is no room: it is there for those who wait for it. */
   #uncharged: Cached | undefined;
 
@@ -53,6 +56,10 @@ export class BlockCache {
         return known.floor.offset;
       },
       block: (offset) => this.#block(known, offset),
+      holeEnd: (offset) => {
+        const found = this.#find(known, offset)?.block;
+        return found?.kind === 'hole' ? found.to : undefined;
+      },
       load: (offset, done) => this.#load(known, offset, done),
       isHeld: (offset) => this.#find(known, offset) !== undefined,
     };
@@ -70,6 +77,7 @@ export class BlockCache {
     if (cached === undefined) return undefined;
     this.#cached.delete(cached);
     this.#cached.add(cached);
+    this.given++;
     return cached.block;
   }
 
@@ -98,6 +106,7 @@ export class BlockCache {
   async #read(known: KnownStream, offset: number): Promise<Cached | undefined> {
     await nextTurn();
     if (this.#find(known, offset) !== undefined) return undefined;
+    this.read++;
     const first = await this.#at(known, offset);
     if (first.kind === 'hole') {
       const to = Math.max(first.to.offset, offset + 1);

@@ -26,9 +26,11 @@ import { LoggedStream, type LogStore, type Round, type StreamOwner } from './log
 import { LogReading } from './reading.ts';
 import { putRecord, RECORD } from './record.ts';
 import { describeDamage, type Opening, type Recovery, recover, type StateBegin, tidy } from './recovery.ts';
+import { Retention } from './retention.ts';
 import { newRound } from './round.ts';
 import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
 import { durabilityOf, type SyncPolicy } from './sync-policy.ts';
+import type { SyncTimes } from './sync-times.ts';
 import { UnsyncedFiles } from './unsynced-files.ts';
 import {
   type Change,
@@ -38,6 +40,7 @@ import {
   type Place,
   placeBehind,
   putChange,
+  type Segment,
 } from './update.ts';
 
 export interface DiskStoreOptions {
@@ -55,6 +58,12 @@ export interface DiskStoreOptions {
   maxSegment: number;
   /** Bytes of each stream that are kept, at least. */
   retention: number;
+  /** Milliseconds for which bytes are kept. Default: for ever. */
+  maxAge?: number | undefined;
+  /** Bytes that all streams may take on disk. Default: any number. */
+  maxTotal?: number | undefined;
+  /** The time in milliseconds since 1970. Default `Date.now`. */
+  now?: (() => number) | undefined;
   /** Files that may be open at once. */
   maxFiles: number;
   /** Bytes of what has been read back that are kept for others, and what they are charged to. */
@@ -105,8 +114,9 @@ export interface DiskStats {
   segmentBytes: number;
   /** Since the start. */
   writtenBytes: number;
-  syncs: number;
-  syncSeconds: number;
+  syncs: SyncTimes;
+  blocksGiven: number;
+  blocksRead: number;
   recoverySeconds: number;
   recoveredStreams: number;
   damages: number;
@@ -151,12 +161,20 @@ export class DiskStore implements LogStore {
   #dirty = new Set<LoggedStream>();
   #moving: LoggedStream[] = [];
   #next: Round | undefined;
+  /** The last round has failed, and is tried again in other files. */
+  #isSecondTry = false;
+  /** Segments to which a write has failed: nothing more goes there. */
+  readonly #sealed = new WeakSet<Segment>();
   #running: Promise<void> | undefined;
   #roomWaiters: (() => void)[] = [];
   readonly #batch = new ByteWriter();
 
   readonly #unsynced: UnsyncedFiles;
+  readonly #retention: Retention;
   #timer: NodeJS.Timeout | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+  /** Of all files of segments that are needed. */
+  #segmentBytes = 0;
   #retry: NodeJS.Timeout | undefined;
   /** All records up to here are on the disk; and as far as the journal says so. */
   #synced: number;
@@ -225,6 +243,19 @@ export class DiskStore implements LogStore {
     for (const { number } of this.#older) if (damagedFiles.has(journalPath(number))) this.#damaged.add(number);
     this.#journal = { number: (this.#older.at(-1)?.number ?? 0) + 1, length: 0 };
     this.#openingDue = { boot: options.boot, sync: options.sync.name };
+    const {
+      maxAge = Number.POSITIVE_INFINITY,
+      maxTotal = Number.POSITIVE_INFINITY,
+      now = Date.now,
+      retention,
+    } = options;
+    this.#retention = new Retention({ retention, maxAge, maxTotal, now });
+    for (const { segments } of this.#found.values()) for (const { length } of segments) this.#segmentBytes += length;
+    const { sweepEvery } = this.#retention;
+    if (sweepEvery !== undefined) {
+      this.#sweep = setInterval(() => this.dropOld(), sweepEvery);
+      this.#sweep.unref();
+    }
     if (options.sync.name === 'interval') {
       this.#timer = setInterval(() => void this.sync().catch(() => undefined), options.sync.interval);
       this.#timer.unref();
@@ -257,16 +288,15 @@ export class DiskStore implements LogStore {
   }
 
   get stats(): DiskStats {
-    let segmentBytes = 0;
-    for (const { known } of this.#logs.values()) for (const { length } of known.segments) segmentBytes += length;
     return {
       ...this.#stats,
-      syncs: this.#unsynced.syncs,
-      syncSeconds: this.#unsynced.syncSeconds,
+      syncs: this.#unsynced.times,
+      blocksGiven: this.blocks.given,
+      blocksRead: this.blocks.read,
       state: this.fault === undefined ? 'ok' : this.fault.code === 'DISK_FULL' ? 'full' : 'failed',
       backlog: this.backlog,
       journalBytes: this.#journalBytes,
-      segmentBytes,
+      segmentBytes: this.#segmentBytes,
       openFiles: this.#pool.size,
     };
   }
@@ -341,6 +371,7 @@ export class DiskStore implements LogStore {
     while (this.fault === undefined && this.#dirty.size > 0) {
       await this.#round();
       this.#planCheckpoint();
+      this.#dropTooMuch();
       await nextTurn();
     }
   }
@@ -367,6 +398,7 @@ export class DiskStore implements LogStore {
       return false;
     }
     this.#openingDue = undefined;
+    this.#isSecondTry = false;
     this.#renewed.clear();
     this.#wholeSequence = this.#sequence;
     for (const plan of plans) this.#commit(plan, number, length);
@@ -410,19 +442,12 @@ export class DiskStore implements LogStore {
     }
     if (stream.modifiedAt !== known.modifiedAt) change.modifiedAt = stream.modifiedAt;
     const fresh = log.pending > 0 ? sourceIn(stream, known.reach) : undefined;
-    change.floor ??= this.#newFloor(known);
     const isForSegment =
       log.pending >= DIRECT_BYTES || (log.isMoveDue && known.tailBytes + log.pending > SMALL_TAIL_BYTES);
+    change.floor ??= this.#retention.floorOf(known, isForSegment || log.isMoveDue);
     const plan: Plan = { log, fresh, change, isForSegment, at: 0, to: 0 };
     if (!isForSegment && !log.isMoveDue) this.#encode(plan, fresh);
     return plan;
-  }
-
-  /** What is kept of a stream goes by whole segments: so at most one segment more is there than is asked for. */
-  #newFloor({ floor, reach, segments }: KnownStream): Place | undefined {
-    let place = floor;
-    for (const { to } of segments) if (reach.offset - to.offset >= this.#options.retention) place = to;
-    return place.offset > floor.offset ? place : undefined;
   }
 
   async #writeRound(plans: readonly Plan[]): Promise<void> {
@@ -456,9 +481,11 @@ export class DiskStore implements LogStore {
       return;
     }
     if (fresh !== undefined) sources.push(fresh);
-    const { retention } = this.#options;
-    const maxSegment = Math.min(this.#options.maxSegment, Math.max(SMALLEST_SEGMENT_BYTES, retention / 8));
-    const segments = await writeSegments(log.known, sources, { maxSegment, pool: this.#pool, salt: this.#salt });
+    const { segmentShare } = this.#retention;
+    const maxSegment = Math.min(this.#options.maxSegment, Math.max(SMALLEST_SEGMENT_BYTES, segmentShare));
+    const isStale = (last: Segment) => this.#sealed.has(last) || this.#retention.isStale(last);
+    const to = { maxSegment, isStale, pool: this.#pool, salt: this.#salt, time: log.stream.modifiedAt };
+    const segments = await writeSegments(log.known, sources, to);
     for (const { base, length } of segments) {
       const before = log.known.segmentAt(base);
       this.#unsynced.wrote(segmentPath(log.known.id, base), before === undefined);
@@ -526,7 +553,7 @@ export class DiskStore implements LogStore {
     const { at, change, log, to } = plan;
     const { known } = log;
     if (change.isRemoved) {
-      for (const { base: from } of known.segments) this.#discard(segmentPath(known.id, from));
+      this.#discard(known, known.segments);
       this.#left(log);
       return;
     }
@@ -535,7 +562,13 @@ export class DiskStore implements LogStore {
     log.isMoveDue = false;
     const before = known.reach.offset;
     if (change.floor !== undefined) {
-      for (const segment of known.dropBelow(change.floor)) this.#discard(segmentPath(known.id, segment.base));
+      this.#discard(known, known.dropBelow(change.floor));
+      this.#retention.hasGone(known);
+      // What is too old is in memory no longer than on disk.
+      if (this.#retention.isByAge) log.stream.forgetBelow(change.floor.offset);
+    }
+    for (const { base: of, length } of change.segments) {
+      this.#segmentBytes += length - (known.segmentAt(of)?.length ?? 0);
     }
     known.apply(change, { journal, position: base + at, length: to - at });
     this.backlog -= known.reach.offset - before;
@@ -544,16 +577,33 @@ export class DiskStore implements LogStore {
   #left(log: LoggedStream): void {
     log.leave();
     this.blocks.forget(log.known);
+    this.#retention.forget(log.known);
     this.#logs.delete(log.known.id);
     this.#written.delete(log.known.id);
     log.stream.logMoved();
   }
 
-  /** A file is needed no more, once that is on the disk. */
-  #discard(path: string): void {
-    this.#unsynced.discard(path);
-    this.#pool.drop(path);
-    this.reading.forget(path);
+  /** Files that are needed no more, once that is on the disk. */
+  #discard(known: KnownStream, segments: readonly Segment[]): void {
+    for (const { base, length } of segments) {
+      const path = segmentPath(known.id, base);
+      this.#segmentBytes -= length;
+      this.#unsynced.discard(path);
+      this.#pool.drop(path);
+      this.reading.forget(path);
+    }
+  }
+
+  /** Has the next round drop what is too old. */
+  dropOld(): void {
+    if (this.fault !== undefined) return;
+    for (const log of this.#retention.findOld(this.#logs.values())) log.touch();
+  }
+
+  /** The same for what is too much. */
+  #dropTooMuch(): void {
+    const total = this.#segmentBytes + this.#journalBytes;
+    for (const log of this.#retention.findTooMuch(this.#logs.values(), total)) log.touch();
   }
 
   // ── faults ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -566,14 +616,38 @@ export class DiskStore implements LogStore {
     }
     let fault = this.#faultOf(error);
     if (fault.code === 'DISK_FULL') this.#saidSynced = -1;
+    let isCut = true;
     try {
       // Nothing of it counts. What a crash finds of it all the same was appended, and not acknowledged.
       await this.#pool.use(journalPath(journal.number), 'write', (file) => file.truncate(journal.length));
     } catch (truncation) {
+      isCut = false;
       if (!isFull(truncation)) fault = this.#faultOf(truncation);
+    }
+    // What the kernel has not taken is still in memory: perhaps another file takes it. Once.
+    if (isCut && codeOf(error) === 'EIO' && !this.#isSecondTry) {
+      this.#options.logger.warn('a write to the log has failed: it is tried again in new files', {
+        error: String(error),
+      });
+      this.#isSecondTry = true;
+      for (const { known } of logs) if (known.segments.length > 0) this.#sealed.add(known.segments.at(-1)!);
+      this.#saidSynced = -1;
+      this.#beginJournal();
+      if (this.#leaving > 0) this.#leaveFrom(this.#journal.number);
+      this.#mergeInto(round);
+      return;
     }
     this.#setFault(fault);
     round.reject(fault);
+  }
+
+  /** Who waits for a round that did not come about waits for the next. */
+  #mergeInto(round: Round): void {
+    const next = this.#next;
+    this.#next = round;
+    for (const log of this.#dirty) log.round = round;
+    next?.done.catch(() => undefined);
+    if (next !== undefined) void round.done.then(next.resolve, next.reject);
   }
 
   /** Writes nothing any more: what is there may be another's. */
@@ -659,11 +733,19 @@ export class DiskStore implements LogStore {
 
   /** Begins a new journal: what still counts of the others is moved from now on. */
   #beginLeaving(): void {
-    this.#leaving = this.#journal.number + 1;
-    this.#older.push(this.#journal);
-    this.#journal = { number: this.#leaving, length: 0 };
-    this.#moving = [...this.#logs.values()].filter((log) => this.#hasOldTail(log));
+    this.#beginJournal();
+    this.#leaveFrom(this.#journal.number);
     this.#moveSome();
+  }
+
+  #beginJournal(): void {
+    this.#older.push(this.#journal);
+    this.#journal = { number: this.#journal.number + 1, length: 0 };
+  }
+
+  #leaveFrom(journal: number): void {
+    this.#leaving = journal;
+    this.#moving = [...this.#logs.values()].filter((log) => this.#hasOldTail(log));
   }
 
   #hasOldTail({ known: { tail } }: LoggedStream): boolean {
@@ -765,6 +847,7 @@ export class DiskStore implements LogStore {
   /** Writes what waits, as far as that is possible, and says that all is in order. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#sweep);
     clearTimeout(this.#retry);
     while (this.#running !== undefined) await this.#running;
     if (this.#dirty.size > 0 && this.fault?.code !== 'DISK_FAILED' && (await this.#round())) this.fault = undefined;

@@ -66,7 +66,8 @@ export class KnownStream {
     if (identity !== undefined) this.identity = identity;
     if (facts !== undefined) this.facts = facts;
     for (const segment of segments) this.#putSegment(segment);
-    if (bytes !== undefined) this.#putExtent({ from: bytes.from, to: placeBehind(bytes), ...place });
+    const time = modifiedAt ?? this.modifiedAt;
+    if (bytes !== undefined) this.#putExtent({ from: bytes.from, to: placeBehind(bytes), time, ...place });
     for (const extent of extents) this.#putExtent(extent);
     if (producers !== undefined) {
       this.forgottenTo = producers.forgottenTo;

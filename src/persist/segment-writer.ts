@@ -52,6 +52,17 @@ interface Batch {
   parts: Uint8Array[];
 }
 
+export interface SegmentsTo {
+  /** Bytes of a segment, after which another is begun. */
+  maxSegment: number;
+  /** It was begun too long ago to go on. */
+  isStale(last: Segment): boolean;
+  pool: FilePool;
+  salt: number;
+  /** When the last of the bytes was appended. */
+  time: number;
+}
+
 /**
  * Writes chunks behind the last segment, or into a new one where that is long enough or does not end where they begin.
  * Nothing of it counts before a record says so. Gives the segments that were written to.
@@ -59,16 +70,16 @@ interface Batch {
 export async function writeSegments(
   known: KnownStream,
   sources: readonly Source[],
-  { maxSegment, pool, salt }: { maxSegment: number; pool: FilePool; salt: number },
+  { isStale, maxSegment, pool, salt, time }: SegmentsTo,
 ): Promise<Segment[]> {
   const batches: Batch[] = [];
   const last = known.segments.at(-1);
   let batch: Batch | undefined =
-    last === undefined ? undefined : { segment: { ...last }, position: last.length, parts: [] };
+    last === undefined || isStale(last) ? undefined : { segment: { ...last }, position: last.length, parts: [] };
   for (const block of sources.flatMap(blocksOf)) {
     const { from } = block;
     if (batch === undefined || batch.segment.to.offset !== from.offset || batch.segment.length >= maxSegment) {
-      const segment = { base: from.offset, chunks: from.chunks, length: 0, to: from };
+      const segment = { base: from.offset, chunks: from.chunks, length: 0, to: from, time, since: time };
       batch = { segment, position: 0, parts: [] };
     }
     if (batch.parts.length === 0) batches.push(batch);
@@ -81,6 +92,7 @@ export async function writeSegments(
     segment.length += head.length;
     for (const part of data) segment.length += part.length;
     segment.to = to;
+    segment.time = time;
   }
   for (const { parts, position, segment } of batches) {
     const path = segmentPath(known.id, segment.base);

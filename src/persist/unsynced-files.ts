@@ -6,6 +6,7 @@ import { atOnce } from './at-once.ts';
 import { codeOf, type Disk } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import { DATA_DIRECTORY, JOURNAL_DIRECTORY } from './layout.ts';
+import { SyncTimes } from './sync-times.ts';
 
 /** Segments first: what a journal says of them must be true. */
 const ORDER = [DATA_DIRECTORY, JOURNAL_DIRECTORY] as const;
@@ -26,8 +27,7 @@ export class UnsyncedFiles {
   #garbage: string[] = [];
   #syncing: Promise<void> = Promise.resolve();
   /** Since the start. */
-  syncs = 0;
-  syncSeconds = 0;
+  readonly times = new SyncTimes();
 
   constructor(options: UnsyncedFilesOptions) {
     this.#options = options;
@@ -62,8 +62,7 @@ export class UnsyncedFiles {
       const garbage = this.#garbage.splice(0);
       await this.#syncFiles();
       onSynced();
-      this.syncs++;
-      this.syncSeconds += (performance.now() - began) / 1000;
+      this.times.observe((performance.now() - began) / 1000);
       for (const path of garbage) await this.#options.disk.remove(path).catch(() => undefined);
     });
   }

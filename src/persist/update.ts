@@ -6,13 +6,13 @@
  * |---|---|
  * | 1 identity | path, generation, first offset, time of creation, where it is a fork its origin (as JSON) |
  * | 2 bytes | first offset, chunks before it, number of chunks, their lengths, the bytes |
- * | 3 segment | base, chunks before it, length of its file, offset and chunks behind its last byte |
+ * | 3 segment | base, chunks before it, length of its file, offset and chunks behind its last byte, the time of that in milliseconds since 1970 |
  * | 4 producers | up to where forgotten ones have written, number of producers; of each id, epoch, expected, applied, end offset |
  * | 5 facts | what the owner of the stream keeps with it (as JSON) |
  * | 6 end | reason and status (as JSON) |
  * | 7 removed | |
  * | 8 time | of the last change, in milliseconds since 1970 |
- * | 9 extent | in the state: bytes that lie in a journal: offset and chunks before them and behind them, number of the journal, position and length of the record |
+ * | 9 extent | in the state: bytes that lie in a journal: offset and chunks before them and behind them, number of the journal, position and length of the record, the time of the last byte |
  * | 10 floor | the oldest offset kept, chunks before it |
  * | 11 reach | in the state: offset and chunks behind the last byte |
  */
@@ -57,6 +57,10 @@ export interface Segment {
   length: number;
   /** Behind its last byte. */
   to: Place;
+  /** When that was appended, in milliseconds since 1970. */
+  time: number;
+  /** When its first was, where this process has begun it. Not in the log. */
+  since?: number | undefined;
 }
 
 /** Bytes that lie in a journal. */
@@ -66,6 +70,8 @@ export interface Extent {
   readonly journal: number;
   readonly position: number;
   readonly length: number;
+  /** When the last of them was appended, in milliseconds since 1970. */
+  readonly time: number;
 }
 
 export interface LoggedEnd {
@@ -119,11 +125,11 @@ export function putChange(writer: ByteWriter, change: Change, data: readonly Uin
   if (reach !== undefined) putPlace(writer, PART.reach, reach);
   if (floor !== undefined) putPlace(writer, PART.floor, floor);
   if (facts !== undefined) putText(writer, PART.facts, facts);
-  for (const { base, chunks, length, to } of segments) {
-    putNumbers(writer, PART.segment, [base, chunks, length, to.offset, to.chunks]);
+  for (const { base, chunks, length, time, to } of segments) {
+    putNumbers(writer, PART.segment, [base, chunks, length, to.offset, to.chunks, time]);
   }
-  for (const { from, journal, length, position, to } of extents) {
-    putNumbers(writer, PART.extent, [from.offset, from.chunks, to.offset, to.chunks, journal, position, length]);
+  for (const { from, journal, length, position, time, to } of extents) {
+    putNumbers(writer, PART.extent, [from.offset, from.chunks, to.offset, to.chunks, journal, position, length, time]);
   }
   if (bytes !== undefined) putChunks(writer, bytes);
   for (const part of data) writer.data(part);
@@ -191,7 +197,7 @@ function readPart(reader: ByteReader, update: Update): void {
       break;
     case PART.segment: {
       const [base, chunks, length] = [reader.number(), reader.number(), reader.number()];
-      update.segments.push({ base, chunks, length, to: readPlace(reader) });
+      update.segments.push({ base, chunks, length, to: readPlace(reader), time: reader.number() });
       break;
     }
     case PART.producers:
@@ -216,6 +222,7 @@ function readPart(reader: ByteReader, update: Update): void {
         journal: reader.number(),
         position: reader.number(),
         length: reader.number(),
+        time: reader.number(),
       });
       break;
     case PART.floor:

@@ -24,14 +24,16 @@ const SHOWN = 64;
  * The answer is whole and from 0 to {@link MAX_DURATION}. It is rounded, but only 0 itself gives 0, since "none" and
  * "at once" are what 0 means. Negative durations, NaN, Infinity, hexadecimal, exponents and other units are
  * CONFIG_INVALID.
+ *
+ * @param max the longest, for what no timer waits for
  */
-export function parseDuration(value: string | number): number {
+export function parseDuration(value: string | number, max = MAX_DURATION): number {
   const shown = String(value).trim();
   const amount = typeof value === 'number' ? value * 1000 : millisecondsOf(shown.toLowerCase());
   if (Number.isNaN(amount) || value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) {
     throw invalid(shown, 'expected format: seconds, or a number with a unit ms/s/m/h');
   }
-  if (amount < 0 || amount > MAX_DURATION) throw invalid(shown, 'expected a duration from 0 to 576h');
+  if (amount < 0 || amount > max) throw invalid(shown, `expected a duration from 0 to ${max / MILLISECONDS.h}h`);
   if (amount === 0) return 0;
   return Math.max(1, Math.round(amount));
 }

@@ -1,7 +1,7 @@
 /** What goes wrong with a disk, and what becomes of streams, writers and readers then. */
 import { describe, expect, it } from 'vitest';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
-import { DiskStore } from '../../src/persist/disk-store.ts';
+import { DiskStore, type DiskStoreOptions } from '../../src/persist/disk-store.ts';
 import type { LoggedStream } from '../../src/persist/logged-stream.ts';
 import type { SyncPolicy } from '../../src/persist/sync-policy.ts';
 import { recorder } from '../app/recorder.ts';
@@ -11,10 +11,7 @@ import { SimulatedDisk } from './simulated-disk.ts';
 const rules = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000 });
 const always: SyncPolicy = { name: 'always', interval: 0 };
 
-async function openStore(
-  disk: SimulatedDisk,
-  sizes: { maxFiles?: number; maxJournal?: number; retention?: number } = {},
-) {
+async function openStore(disk: SimulatedDisk, sizes: Partial<DiskStoreOptions> = {}) {
   const log = recorder();
   const store = await DiskStore.open({
     ...{ disk, sync: always, boot: 'one', logger: log },
@@ -101,6 +98,46 @@ describe('a disk that is full', () => {
 });
 
 describe('a disk that fails', () => {
+  it('tries what could not be written once more in new files, and loses nothing', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    const all: string[] = [];
+    for (let n = 0; n < 6; n++) {
+      // The third write fails, and the fifth, of which one goes to a segment.
+      disk.faults.failedWrites = n === 2 || n === 4 ? 1 : 0;
+      const text = n === 4 || n === 1 ? `${n}`.repeat(70_000) : `${n};`;
+      all.push(text);
+      stream.append(Buffer.from(text));
+      await log.whenSaved();
+      expect(store.stats.state).toBe('ok');
+    }
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe(all.join(''));
+    expect(again.store.stats.damages).toBe(0);
+    await again.store.close();
+  });
+
+  it('refuses writers where that fails too, and lets readers go on', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.from('before'));
+    await log.whenSaved();
+    disk.faults.write = true;
+    stream.append(Buffer.from(' while'));
+    await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_FAILED', status: 503 });
+    expect(() => stream.append(Buffer.from('more'))).toThrow(expect.objectContaining({ code: 'DISK_FAILED' }));
+    expect(Buffer.from(stream.snapshot().data).toString()).toBe('before');
+    expect(store.stats.state).toBe('failed');
+    disk.faults.write = false;
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe('before');
+    await again.store.close();
+  });
+
   it('refuses writers for good after a sync that failed, and lets readers go on', async () => {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk);
@@ -268,6 +305,115 @@ describe('what is kept of a stream', () => {
     expect(known).toMatchObject({ floor, reach });
     expect((await bytesOf(again.store, '/a')).length).toBe(reach.offset - floor.offset);
     await again.store.close();
+  });
+});
+
+describe('what is kept for a time', () => {
+  const HOUR = 3_600_000;
+
+  /** A clock that goes on when it is told to. */
+  function clock() {
+    let now = 1_800_000_000_000;
+    return {
+      now: () => now,
+      pass: (milliseconds: number) => {
+        now += milliseconds;
+      },
+    };
+  }
+
+  function attachAt(store: DiskStore, path: string, now: () => number) {
+    const timed = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000, now });
+    const stream = new RingStream({ name: path }, timed);
+    return { stream, log: store.attach(stream, path, { facts: () => '{}', producers: () => undefined }) };
+  }
+
+  it('goes when it is too old, from disk and from memory, and readers there are told a gap', async () => {
+    const disk = new SimulatedDisk();
+    const { now, pass } = clock();
+    const { store } = await openStore(disk, { maxAge: 8 * HOUR, now });
+    const { stream, log } = attachAt(store, '/a', now);
+    const reader = stream.openReader({ reachBack: true });
+    for (let n = 0; n < 12; n++) {
+      stream.append(Buffer.alloc(n % 2 === 0 ? 100_000 : 100, String(n % 10)));
+      await log.whenSaved();
+      pass(2 * HOUR);
+      store.dropOld();
+    }
+    stream.append(Buffer.from('new'));
+    await log.whenSaved();
+    // Those of the last eight hours are there, and what came up to an hour before them.
+    const { floor, reach } = log.known;
+    const ofEightHours = 2 * 100_100 + 3;
+    expect(reach.offset - floor.offset).toBeGreaterThanOrEqual(ofEightHours);
+    expect(reach.offset - floor.offset).toBeLessThanOrEqual(ofEightHours + 100_100);
+    expect(stream.startOffset).toBe(floor.offset);
+    expect(await reader.read()).toMatchObject({ type: 'gap', from: 0, to: floor.offset });
+    pass(9 * HOUR);
+    store.dropOld();
+    await waitFor('all of it is too old', () => log.known.floor.offset === reach.offset);
+    expect(stream.startOffset).toBe(stream.endOffset);
+    await store.sync();
+    expect([...disk.files.keys()].filter((name) => name.startsWith('data/'))).toEqual([]);
+    stream.append(Buffer.from('again'));
+    await log.whenSaved();
+    await store.close();
+    const again = await openStore(disk.kill(), { maxAge: 8 * HOUR, now });
+    expect(await bytesOf(again.store, '/a')).toBe('again');
+    await again.store.close();
+  });
+
+  it('keeps its age over a restart, in segments and in journals', async () => {
+    const disk = new SimulatedDisk();
+    const { now, pass } = clock();
+    const { store } = await openStore(disk, { maxAge: 8 * HOUR, now });
+    const long = attachAt(store, '/long', now);
+    const short = attachAt(store, '/short', now);
+    for (const { stream } of [long, short]) stream.append(Buffer.alloc(stream === long.stream ? 100_000 : 100));
+    await short.log.whenSaved();
+    await store.close();
+    pass(9 * HOUR);
+    const again = await openStore(disk.kill(), { maxAge: 8 * HOUR, now });
+    const logs = [...again.store.found].map((known) => {
+      const timed = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000, now });
+      const stream = new RingStream({ name: known.identity.path }, timed);
+      stream.skipTo(known.reach.offset, known.reach.chunks);
+      stream.modifiedAt = known.modifiedAt;
+      return again.store.adopt(known, stream, { facts: () => '{}', producers: () => undefined });
+    });
+    again.store.dropOld();
+    await waitFor('both are empty', () => logs.every(({ known }) => known.floor.offset === known.reach.offset));
+    await again.store.close();
+  });
+});
+
+describe('what all streams take together', () => {
+  it('is bounded: the oldest segments go, whosever they are, and the newest stay', async () => {
+    const disk = new SimulatedDisk();
+    let time = 1;
+    const now = () => time++;
+    const { store } = await openStore(disk, { maxTotal: 3_000_000, maxSegment: 200_000, now });
+    const streams = Array.from({ length: 4 }, (_, n) => {
+      const timed = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000, now });
+      const stream = new RingStream({ name: `/${n}` }, timed);
+      return { stream, log: store.attach(stream, `/${n}`, { facts: () => '{}', producers: () => undefined }) };
+    });
+    for (let n = 0; n < 80; n++) {
+      // The first has nothing any more after a while.
+      const { stream, log } = streams[n < 20 ? n % 4 : 1 + (n % 3)]!;
+      stream.append(Buffer.alloc(100_000, String(n % 10)));
+      await log.whenSaved();
+    }
+    await waitFor('the oldest has gone', () => store.stats.segmentBytes + store.stats.journalBytes <= 3_000_000);
+    await store.sync();
+    const inFiles = [...disk.files].filter(([name]) => name.startsWith('data/'));
+    expect(inFiles.reduce((sum, [, { bytes }]) => sum + bytes.length, 0)).toBe(store.stats.segmentBytes);
+    expect(store.stats.segmentBytes).toBeGreaterThan(2_000_000);
+    expect(streams[0]!.log.known).toMatchObject({ segments: [], floor: streams[0]!.log.known.reach });
+    for (const { log } of streams.slice(1)) {
+      expect(log.known.floor.offset).toBeLessThan(log.known.reach.offset);
+    }
+    await store.close();
   });
 });
 

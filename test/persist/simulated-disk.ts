@@ -19,7 +19,9 @@ export interface Faults {
   room: number;
   /** Writes take at most so many bytes. */
   shortest: number;
-  /** Fails the next write, or sync, with EIO. */
+  /** So many of the next writes fail with EIO. */
+  failedWrites: number;
+  /** All writes, or syncs, do. */
   write: boolean;
   sync: boolean;
 }
@@ -29,6 +31,7 @@ export class SimulatedDisk implements Disk {
   readonly faults: Faults = {
     room: Number.POSITIVE_INFINITY,
     shortest: Number.POSITIVE_INFINITY,
+    failedWrites: 0,
     write: false,
     sync: false,
   };
@@ -66,7 +69,10 @@ export class SimulatedDisk implements Disk {
       write: async (parts, position) => {
         await turn();
         this.step();
-        if (faults.write) throw coded('EIO');
+        if (faults.write || faults.failedWrites > 0) {
+          faults.failedWrites--;
+          throw coded('EIO');
+        }
         const data = Buffer.concat(parts).subarray(0, Math.min(faults.shortest, faults.room));
         if (data.length === 0 && parts.some(({ length }) => length > 0)) throw coded('ENOSPC');
         const end = Math.max(inode.bytes.length, position + data.length);

@@ -25,7 +25,7 @@ export class KeptStreams {
 
   /** @throws DISK_LOCKED, DISK_FORMAT; what the disk throws */
   static async open(
-    { directory, retention, sync }: PersistSettings,
+    { directory, maxAge, maxTotal, retention, sync }: PersistSettings,
     logger: PluginLogger,
     memory: MemoryBudget | undefined,
   ): Promise<KeptStreams> {
@@ -37,7 +37,7 @@ export class KeptStreams {
       const maxBacklog = Math.min(DEFAULT_SIZES.maxBacklog, maxMemory / 8);
       store = await DiskStore.open({
         disk: new NodeDisk(directory),
-        ...{ sync, boot: bootId(), logger, retention },
+        ...{ sync, boot: bootId(), logger, retention, maxAge, maxTotal },
         ...DEFAULT_SIZES,
         maxBacklog,
         ...{ memory, maxCache: Math.min(DEFAULT_SIZES.maxCache, maxMemory / 16) },

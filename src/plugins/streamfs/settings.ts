@@ -24,11 +24,21 @@ import { readValues, sizeValue, textValue } from '../config-values.ts';
 const DEFAULT_MAX_SIZE = '1GB';
 const UNSAID = 0;
 
+/** Ten years, in milliseconds. */
+const MAX_AGE = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/** Less would hold little but journals. */
+const MIN_TOTAL_BYTES = 128 * 1024 * 1024;
+
 export interface PersistSettings {
   directory: string;
   sync: SyncPolicy;
   /** Bytes of each stream that are kept on disk. */
   retention: number;
+  /** Milliseconds for which bytes are kept; Infinity: for ever. */
+  maxAge: number;
+  /** Bytes that all streams may take on disk; Infinity for any number. */
+  maxTotal: number;
 }
 
 export interface Settings {
@@ -221,6 +231,21 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
       'With persist, how much of each stream is kept on disk; what is older goes, in whole files of up to an eighth of that',
   },
   {
+    name: 'persist_max_age',
+    type: 'string',
+    required: false,
+    default: '0s',
+    description: "With persist, after how long bytes go, from disk and from memory (e.g., '12h', '168h'); 0 for never",
+  },
+  {
+    name: 'persist_total',
+    type: 'string',
+    required: false,
+    default: '',
+    description:
+      'With persist, how much all streams of the mount may take on disk together; beyond it the oldest bytes go, of whatever stream; not given: any amount',
+  },
+  {
     name: 'mount_path',
     type: 'string',
     required: false,
@@ -294,13 +319,13 @@ function contentType(config: PluginConfig): string {
   return listed;
 }
 
-function duration(config: PluginConfig, key: string): number {
+function duration(config: PluginConfig, key: string, max?: number): number {
   const value = config[key];
   if (typeof value !== 'string' && typeof value !== 'number') {
     throw invalid(`${key} must be a duration (e.g., '500ms', '5s') or a number of seconds`);
   }
   try {
-    return parseDuration(value);
+    return parseDuration(value, max);
   } catch (error) {
     if (isStreamFSError(error)) throw invalid(`invalid ${key}: ${error.message}`);
     throw error;
@@ -321,9 +346,20 @@ function persistence(config: PluginConfig, given: PluginConfig): PersistSettings
   const directory = textValue(config, 'persist') ?? '';
   const sync = parseSyncPolicy('persist_sync', config.persist_sync);
   const retention = size(config, 'persist_retention', '10GB');
-  if (directory !== '') return { directory: resolve(directory), sync, retention };
-  if (given.persist_sync === undefined || given.persist_sync === DEFAULTS.persist_sync) return undefined;
-  throw invalid('persist_sync means nothing without persist: name the directory in which streams are kept');
+  const maxAge = duration(config, 'persist_max_age', MAX_AGE) || Number.POSITIVE_INFINITY;
+  const maxTotal = config.persist_total === '' ? Number.POSITIVE_INFINITY : size(config, 'persist_total', '100GB');
+  if (maxTotal < MIN_TOTAL_BYTES) {
+    const least = formatSize(MIN_TOTAL_BYTES);
+    throw invalid(
+      `persist_total must be at least ${least}, since journals take a part of it; got ${formatSize(maxTotal)}`,
+    );
+  }
+  if (directory !== '') return { directory: resolve(directory), sync, retention, maxAge, maxTotal };
+  for (const name of ['persist_sync', 'persist_max_age', 'persist_total']) {
+    if (given[name] === undefined || given[name] === DEFAULTS[name]) continue;
+    throw invalid(`${name} means nothing without persist: name the directory in which streams are kept`);
+  }
+  return undefined;
 }
 
 function flag(config: PluginConfig, key: string): boolean {

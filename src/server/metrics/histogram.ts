@@ -1,4 +1,5 @@
 /** Durations in fixed buckets: an array of numbers, so that to observe one allocates nothing. */
+import type { CountedValues } from '../../fs/index.ts';
 import type { Labels, Sample } from './registry.ts';
 
 export class Histogram {
@@ -21,15 +22,20 @@ export class Histogram {
     this.#sum += value;
   }
 
-  *samples(labels: Labels = {}): Generator<Sample> {
-    let count = 0;
-    for (const [at, bound] of this.#bounds.entries()) {
-      count += this.#counts[at]!;
-      yield { suffix: '_bucket', labels: { ...labels, le: String(bound) }, value: count };
-    }
-    count += this.#counts[this.#bounds.length]!;
-    yield { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: count };
-    yield { suffix: '_sum', labels, value: this.#sum };
-    yield { suffix: '_count', labels, value: count };
+  samples(labels: Labels = {}): Generator<Sample> {
+    return samplesOf({ bounds: this.#bounds, counts: this.#counts, sum: this.#sum }, labels);
   }
+}
+
+/** Of values that were counted elsewhere. */
+export function* samplesOf({ bounds, counts, sum }: CountedValues, labels: Labels): Generator<Sample> {
+  let count = 0;
+  for (const [at, bound] of bounds.entries()) {
+    count += counts[at]!;
+    yield { suffix: '_bucket', labels: { ...labels, le: String(bound) }, value: count };
+  }
+  count += counts[bounds.length]!;
+  yield { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: count };
+  yield { suffix: '_sum', labels, value: sum };
+  yield { suffix: '_count', labels, value: count };
 }

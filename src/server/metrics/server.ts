@@ -1,5 +1,6 @@
 /** What a server tells of itself: streams and readers by mount, memory, connections, limits. */
 import type { DiskTotals, StreamTotals } from '../../fs/index.ts';
+import { samplesOf } from './histogram.ts';
 import type { Metrics, Sample } from './registry.ts';
 import type { MetricsSource } from './source.ts';
 
@@ -43,7 +44,7 @@ export function describeServer(
   metrics.before(() => {
     disks = mounts.disks();
   });
-  const ofDisk = (key: Exclude<keyof DiskTotals, 'state'>) => (): Sample[] =>
+  const ofDisk = (key: Exclude<keyof DiskTotals, 'state' | 'syncs'>) => (): Sample[] =>
     disks.map(({ disk, path }) => ({ labels: { mount: path }, value: disk[key] }));
   metrics.gauge('streamfs_disk_bytes', 'What the log of a mount takes on disk, by kind of file.', () =>
     disks.flatMap(({ disk, path }) => [
@@ -70,12 +71,21 @@ export function describeServer(
     'Bytes written to journals and segments.',
     ofDisk('writtenBytes'),
   );
-  metrics.counter(
-    'streamfs_disk_syncs_total',
-    'How often written bytes were made sure to be on the disk.',
-    ofDisk('syncs'),
+  metrics.histogram(
+    'streamfs_disk_sync_seconds',
+    'How long it took to make sure that written bytes are on the disk.',
+    () => disks.flatMap(({ disk, path }) => [...samplesOf(disk.syncs, { mount: path })]),
   );
-  metrics.counter('streamfs_disk_sync_seconds_total', 'How long that took in all.', ofDisk('syncSeconds'));
+  metrics.counter(
+    'streamfs_disk_blocks_given_total',
+    'Blocks of what is on disk alone that readers were given.',
+    ofDisk('blocksGiven'),
+  );
+  metrics.counter(
+    'streamfs_disk_blocks_read_total',
+    'Those of them that had to be read, since no reader had asked for them shortly before.',
+    ofDisk('blocksRead'),
+  );
   metrics.gauge(
     'streamfs_disk_recovery_seconds',
     'How long the log took to be read when it was opened.',

@@ -102,7 +102,7 @@ describe('GET /metrics', () => {
     const bytes = (kind: string) => found[`streamfs_disk_bytes{mount="/s",kind="${kind}"}`]!;
     expect(bytes('journal') + bytes('segment')).toBeGreaterThan(100_000);
     expect(found['streamfs_disk_written_bytes_total{mount="/s"}']).toBeGreaterThan(100_000);
-    for (const name of ['syncs_total', 'sync_seconds_total', 'recovery_seconds', 'open_files']) {
+    for (const name of ['sync_seconds_count', 'sync_seconds_sum', 'recovery_seconds', 'open_files']) {
       expect(found[`streamfs_disk_${name}{mount="/s"}`], name).toBeGreaterThan(0);
     }
     expect(Object.keys(found).filter((name) => name.startsWith('streamfs_disk') && name.includes('/t'))).toEqual([]);

@@ -37,7 +37,7 @@ export async function* dumpLog({ disk, salt }: OpenedLog, path?: string): AsyncG
   for (const file of [STATE_FILE, ...journals, ...names.map((name) => `${DATA_DIRECTORY}/${name}`)]) {
     const segment = segmentOf(file.slice(DATA_DIRECTORY.length + 1));
     if (path !== undefined && segment !== undefined && paths.get(segment.stream) !== path) continue;
-    for (const record of recordsOf(file, (await readWhole(disk, file)) ?? Buffer.alloc(0), salt)) {
+    for await (const record of recordsOf(file, (await readWhole(disk, file)) ?? Buffer.alloc(0), salt)) {
       const { says, stream } = record;
       if (stream !== undefined && typeof says.path === 'string') paths.set(stream, says.path);
       const known = stream === undefined ? undefined : paths.get(stream);
@@ -46,7 +46,7 @@ export async function* dumpLog({ disk, salt }: OpenedLog, path?: string): AsyncG
   }
 }
 
-function* recordsOf(file: string, bytes: Buffer, salt: number): Generator<DumpedRecord> {
+async function* recordsOf(file: string, bytes: Buffer, salt: number): AsyncGenerator<DumpedRecord> {
   // In a segment blocks do not count up.
   if (file.startsWith(DATA_DIRECTORY)) {
     for (const piece of segmentPieces(bytes, salt)) {
@@ -54,7 +54,7 @@ function* recordsOf(file: string, bytes: Buffer, salt: number): Generator<Dumped
     }
     return;
   }
-  const { damages, end, records } = scanRecords(bytes, 0, salt);
+  const { damages, end, records } = await scanRecords(bytes, 0, salt);
   const damagedBefore = new Map(damages.map((damage) => [damage.to, damage.from]));
   for (const record of records) {
     const from = damagedBefore.get(record.position) ?? (record === records[0] && record.position > 0 ? 0 : undefined);

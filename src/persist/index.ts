@@ -5,5 +5,6 @@ export { type DumpedRecord, dumpLog, streamBytes } from './dump.ts';
 export type { KnownStream } from './known-stream.ts';
 export type { LoggedStream } from './logged-stream.ts';
 export { NodeDisk } from './node-disk.ts';
+export { Pause } from './pause.ts';
 export { describeDamage } from './recovery.ts';
 export { parseSyncPolicy, type SyncPolicy } from './sync-policy.ts';

@@ -27,6 +27,10 @@ const MAX_INDEXES = 256;
 
 /** Records of a journal are read together up to so many bytes, where no more than so many lie between two of them. */
 const TOGETHER = { bytes: 256 * 1024, between: 4 * 1024 } as const;
+/** The same of a journal that is in memory: up to so many bytes of its stream. */
+const HELD_TOGETHER_BYTES = 256 * 1024;
+/** Journals that are held in memory, in bytes. */
+const MAX_HELD_BYTES = 256 * 1024 * 1024;
 
 export type Found =
   | (LoggedChunks & { kind: 'chunks'; to: Place })
@@ -37,10 +41,36 @@ export class LogReading {
   readonly #pool: FilePool;
   readonly #salt: number;
   readonly #indexes = new Map<string, SegmentIndex>();
+  /** Journals that are in memory, while all streams are put together again. */
+  readonly #held = new Map<string, Buffer>();
 
   constructor(pool: FilePool, salt: number) {
     this.#pool = pool;
     this.#salt = salt;
+  }
+
+  /**
+   * Holds journals in memory until {@link release}: the bytes of all streams lie scattered over them, and each has a part
+   * of hardly any size.
+   */
+  async hold(journals: readonly number[]): Promise<void> {
+    let room = MAX_HELD_BYTES;
+    for (const number of journals) {
+      const path = journalPath(number);
+      const bytes = await this.#pool
+        .use(path, 'read', async (file) => {
+          const size = await file.size();
+          return size > room ? undefined : readExactly(file, 0, size);
+        })
+        .catch(() => undefined);
+      if (bytes === undefined) continue;
+      this.#held.set(path, bytes);
+      room -= bytes.length;
+    }
+  }
+
+  release(): void {
+    this.#held.clear();
   }
 
   /** The chunks that lie together around an offset from the floor of the stream to before its reach. */
@@ -48,7 +78,10 @@ export class LogReading {
     const { tail } = known;
     const behind = firstWhere(tail.length, (n) => tail[n]!.from.offset > offset);
     const extent = tail[behind - 1];
-    if (extent !== undefined && offset < extent.to.offset) return this.#inJournal(together(tail, behind - 1));
+    if (extent !== undefined && offset < extent.to.offset) {
+      const isHeld = this.#held.has(journalPath(extent.journal));
+      return this.#inJournal(together(tail, behind - 1, isHeld));
+    }
     const segment = known.segments.findLast(({ base }) => base <= offset);
     if (segment !== undefined && offset < segment.to.offset) return this.#inSegment(known.id, segment, offset);
     return { kind: 'hole', to: this.#nextPlace(known, offset) };
@@ -127,6 +160,8 @@ export class LogReading {
   }
 
   async #bytes(path: string, position: number, length: number): Promise<Buffer | undefined> {
+    const held = this.#held.get(path)?.subarray(position, position + length);
+    if (held?.length === length) return held;
     try {
       return await this.#pool.use(path, 'read', (file) => readExactly(file, position, length));
     } catch {
@@ -159,14 +194,15 @@ export class LogReading {
 }
 
 /** The extents from one on that are to be read with it: each begins where the one before it ends. */
-function together(tail: readonly Extent[], index: number): Extent[] {
+function together(tail: readonly Extent[], index: number, isHeld: boolean): Extent[] {
   const first = tail[index]!;
   const found = [first];
   for (let last = first, n = index + 1; n < tail.length; n++) {
     const next = tail[n]!;
     const between = next.position - last.position - last.length;
     if (next.journal !== first.journal || next.from.offset !== last.to.offset) break;
-    if (between > TOGETHER.between || next.position + next.length - first.position > TOGETHER.bytes) break;
+    const isFar = between > TOGETHER.between || next.position + next.length - first.position > TOGETHER.bytes;
+    if (isHeld ? next.to.offset - first.from.offset > HELD_TOGETHER_BYTES : isFar) break;
     found.push(next);
     last = next;
   }

@@ -17,6 +17,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { ByteWriter } from './byte-writer.ts';
+import { Pause } from './pause.ts';
 
 export const HEADER_BYTES = 28;
 const MAGIC = Buffer.from('SFL1', 'latin1');
@@ -140,12 +141,14 @@ export interface Scan {
  *
  * @param expected the sequence of the first; undefined: whatever it has
  */
-export function scanRecords(bytes: Buffer, from: number, salt: number, expected?: number): Scan {
+export async function scanRecords(bytes: Buffer, from: number, salt: number, expected?: number): Promise<Scan> {
   const records: FoundRecord[] = [];
   const damages: Damage[] = [];
+  const pause = new Pause();
   let next = expected;
   let end = from;
   for (;;) {
+    if (pause.isDue) await pause.take();
     const record = nextRecord(bytes, end, salt, next);
     if (record === undefined) return { records, damages, end, next: next ?? 0 };
     const { length, position, sequence } = record;

@@ -7,6 +7,7 @@
 import { type Disk, openIfThere, readExactly, readWhole } from './disk.ts';
 import { KnownStream } from './known-stream.ts';
 import { DATA_DIRECTORY, journalNumbers, journalPath, STATE_FILE, segmentOf, segmentPath } from './layout.ts';
+import { Pause } from './pause.ts';
 import { type FoundRecord, HEADER_BYTES, RECORD, type Scan, scanRecords } from './record.ts';
 import { blockAt, segmentPieces } from './segment-blocks.ts';
 import type { SyncPolicy } from './sync-policy.ts';
@@ -112,7 +113,7 @@ async function readState(disk: Disk, salt: number, recovery: Recovery): Promise<
   const begin: StateBegin = { journal: 0, position: 0, sequence: 0, nextStream: 1, opening: undefined };
   const bytes = await readWhole(disk, STATE_FILE);
   if (bytes === undefined) return begin;
-  const { damages, end, records } = scanRecords(bytes, 0, salt, 0);
+  const { damages, end, records } = await scanRecords(bytes, 0, salt, 0);
   const [first] = records;
   if (first === undefined || first.type !== RECORD.stateBegin) {
     const to = first?.position ?? bytes.length;
@@ -124,7 +125,9 @@ async function readState(disk: Disk, salt: number, recovery: Recovery): Promise<
   if (records.at(-1)!.type !== RECORD.stateEnd) {
     recovery.damages.push({ file: STATE_FILE, from: end, to: bytes.length, problem: 'its end is missing' });
   }
+  const pause = new Pause();
   for (const record of records) {
+    if (pause.isDue) await pause.take();
     if (record.type !== RECORD.state) continue;
     const update = updateOf(bytes, record);
     const known = new KnownStream(record.stream, update.identity!, update.floor!);
@@ -146,7 +149,7 @@ async function readJournals(disk: Disk, salt: number, begin: StateBegin, recover
   for (const number of numbers) {
     const bytes = (await readWhole(disk, journalPath(number))) ?? Buffer.alloc(0);
     const from = number === begin.journal ? begin.position : 0;
-    const scan = scanRecords(bytes, from, salt, expected);
+    const scan = await scanRecords(bytes, from, salt, expected);
     if (scan.records.length > 0) expected = scan.next;
     recovery.readBytes += bytes.length - from;
     scans.push({ number, bytes, scan });
@@ -182,6 +185,7 @@ class Replay {
 
   async run(): Promise<void> {
     const recovery = this.#recovery;
+    const pause = new Pause();
     let isCut = false;
     for (const { number, bytes, scan } of this.#scans) {
       if (isCut) {
@@ -203,6 +207,7 @@ class Replay {
           recovery.hasLostRecords = true;
           break;
         }
+        if (pause.isDue) await pause.take();
         await this.#apply(record, bytes, number);
         recovery.sequence = record.sequence + 1;
       }

@@ -1,9 +1,9 @@
 /** The server behind a real nginx, configured as docs/security.md has it. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../harness/port.ts';
 import { waitFor } from '../harness/wait.ts';
 import { start } from './harness/commands.ts';
 import { MB } from './harness/memory.ts';
@@ -17,14 +17,6 @@ function documented(): string {
   const [, block] = /```nginx\n([\s\S]*?)```/.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
   if (block === undefined) throw new Error('docs/security.md shows no configuration of nginx');
   return block;
-}
-
-async function freePort(): Promise<number> {
-  const one = createServer();
-  await new Promise<void>((done) => one.listen(0, '127.0.0.1', done));
-  const { port } = one.address() as { port: number };
-  await new Promise((done) => one.close(done));
-  return port;
 }
 
 /** Starts nginx before a server; gives the address of the API there. */

@@ -43,7 +43,7 @@ import {
   type WriteOptions,
 } from '../../fs/index.ts';
 import { formatFor } from '../../media/index.ts';
-import type { KnownStream } from '../../persist/index.ts';
+import { type KnownStream, Pause } from '../../persist/index.ts';
 import { accessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
 import { startOf } from '../base/start.ts';
@@ -193,7 +193,13 @@ export class StreamFileSystem extends BaseFileSystem {
     const all = [...kept.store.found];
     // Together the rings begin with half of what there is for them.
     const share = (this.context.memory?.limit ?? Number.POSITIVE_INFINITY) / 8 / Math.max(1, all.length);
-    for (const known of all) await this.restoreStream(kept, known, share);
+    const pause = new Pause();
+    await kept.store.holdJournals();
+    for (const known of all) {
+      if (pause.isDue) await pause.take();
+      await this.restoreStream(kept, known, share);
+    }
+    kept.store.reading.release();
     for (const entry of this.table.all()) this.restoreForks(entry);
   }
 

@@ -1,9 +1,9 @@
 /** A real nginx in front of a server, with a folder of its own for all it writes. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { freePort } from '../../harness/port.ts';
 import { waitFor } from '../../harness/wait.ts';
 import { start } from './commands.ts';
 
@@ -43,12 +43,4 @@ export async function nginxTo(port: number, settings = ''): Promise<{ url: strin
     );
   });
   return { url };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,0 +1,146 @@
+/** Real file systems that are full or read-only, a log that takes long to read, and files that go under a server. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RingStream, StreamRules } from '../../../src/core/internal.ts';
+import { DiskStore } from '../../../src/persist/disk-store.ts';
+import { DEFAULT_SIZES, NodeDisk } from '../../../src/persist/index.ts';
+import { freePort } from '../../harness/port.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { type ServerProcess, server } from '../harness/server.ts';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'streamfs-disks-'));
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** What to put before a command so that a directory is a file system of its own for it. */
+const withMount = (options: string, at = directory) => [
+  ...['unshare', '-Urm', 'sh', '-c'],
+  `mount -t tmpfs -o ${options} none "$0" && exec "$@"`,
+  at,
+];
+
+/** Whether this user may mount a file system for a process. @throws in CI, where the program for it has to be there */
+function canMount(): boolean {
+  if (process.env.CI === 'true') execFileSync('unshare', ['--version'], { stdio: 'ignore' });
+  try {
+    const [command = '', ...args] = withMount('size=1m', tmpdir());
+    execFileSync(command, [...args, 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const HAS_MOUNTS = canMount();
+
+async function put(at: ServerProcess, path: string, body: Buffer) {
+  const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}`), { method: 'PUT', body });
+  return { status: answer.status, text: await answer.text() };
+}
+
+async function snapshot(at: ServerProcess, path: string): Promise<Buffer> {
+  const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&snapshot=true`));
+  return Buffer.from(await answer.arrayBuffer());
+}
+
+/** Only where it can be mounted: a container may forbid that. */
+describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
+  it('that fills up refuses writers with 507, lets readers go on, and is written again when there is room', async () => {
+    const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
+    const at = await server({ streamfs: config, under: withMount('size=24m') });
+    const ready = () => fetch(at.api('/ready')).then(({ ok }) => ok);
+    await waitFor('the mount', ready);
+    const acknowledged: Buffer[] = [];
+    const part = (n: number) => Buffer.alloc(1_000_000, `${n};`);
+    let refused: Awaited<ReturnType<typeof put>> | undefined;
+    expect((await put(at, '/streamfs/spare', Buffer.alloc(6_000_000))).status).toBe(200);
+    for (let n = 0; refused === undefined; n++) {
+      const answer = await put(at, '/streamfs/a', part(n));
+      if (answer.status === 200) acknowledged.push(part(n));
+      else refused = answer;
+    }
+    expect([refused.status, refused.text]).toEqual([507, expect.stringContaining('DISK_FULL')]);
+    expect(acknowledged.length).toBeGreaterThan(10);
+    const kept = Buffer.concat(acknowledged);
+    expect((await snapshot(at, '/streamfs/a')).subarray(0, kept.length).equals(kept)).toBe(true);
+    expect((await put(at, '/streamfs/b', Buffer.from('no'))).status).toBe(507);
+    await fetch(at.api('/files?path=/streamfs/spare'), { method: 'DELETE' });
+    await waitFor('there is room', async () => (await put(at, '/streamfs/c', Buffer.from('yes'))).status === 200);
+    expect((await snapshot(at, '/streamfs/a')).subarray(0, kept.length).equals(kept)).toBe(true);
+    expect((await put(at, '/streamfs/a', Buffer.from('more'))).status).toBe(200);
+  });
+
+  it('that is read-only fails its mount, says so, and leaves the rest of the server', async () => {
+    const at = await server({ streamfs: { persist: directory }, under: withMount('ro') });
+    const report = await waitFor('the mount has failed', async () => {
+      const { mounts } = (await at.json('GET', '/mounts')) as unknown as { mounts: { path: string; error?: string }[] };
+      return mounts.find(({ error, path }) => path === '/streamfs' && error !== undefined);
+    });
+    expect(report.error).toMatch(/EROFS|read-only/);
+    expect((await fetch(at.api('/ready'))).status).toBe(503);
+    expect((await put(at, '/memfs/file', Buffer.from('x'))).status).toBe(200);
+  });
+});
+
+describe('a log that takes long to read', () => {
+  /** Of one stream that was written to in many small pieces. */
+  async function manyRecords(count: number): Promise<void> {
+    const store = await DiskStore.open({
+      ...{ disk: new NodeDisk(directory), sync: { name: 'interval', interval: 60_000 }, boot: 'one' },
+      ...{ ...DEFAULT_SIZES, maxJournal: Number.POSITIVE_INFINITY, retention: Number.POSITIVE_INFINITY },
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+    });
+    const rules = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000 });
+    const logs = Array.from({ length: 2000 }, (_, n) => {
+      const stream = new RingStream({ name: `/${n}` }, rules);
+      return { stream, log: store.attach(stream, `/${n}`, { facts: () => '{}', producers: () => undefined }) };
+    });
+    for (let n = 0; n < count; n += logs.length) {
+      for (const { stream } of logs) stream.append(Buffer.from('a line of a log\n'));
+      await Promise.all(logs.map(({ log }) => log.whenSaved()));
+    }
+    await store.close();
+  }
+
+  it('contract 76: /health answers while it is read, and /ready says that its mount is pending until it has been', async () => {
+    await manyRecords(200_000);
+    const port = await freePort();
+    const starting = server({ streamfs: { persist: directory }, port });
+    const status = (path: string) =>
+      fetch(`http://127.0.0.1:${port}/api/v1${path}`).then(
+        (answer) => answer.status,
+        () => 0,
+      );
+    await waitFor('it is there', async () => (await status('/health')) === 200);
+    expect(await status('/ready')).toBe(503);
+    const at = await starting;
+    await waitFor('the log has been read', async () => (await status('/ready')) === 200);
+    expect((await snapshot(at, '/streamfs/77')).toString()).toBe('a line of a log\n'.repeat(100));
+  });
+});
+
+describe('files that go under a server', () => {
+  it('are gaps for readers of what lay in them, and writers go on', async () => {
+    const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
+    const at = await server({ streamfs: config });
+    await waitFor('the mount', async () => (await fetch(at.api('/ready'))).ok);
+    expect((await put(at, '/streamfs/a', Buffer.alloc(5_000_000, 'x'))).status).toBe(200);
+    for (const name of readdirSync(join(directory, 'data'))) rmSync(join(directory, 'data', name));
+    expect((await put(at, '/streamfs/a', Buffer.from('more'))).status).toBe(200);
+    await fetch(at.api('/end?path=/streamfs/a'), { method: 'POST' });
+    const read = await fetch(at.api('/files?path=/streamfs/a&stream=true&from=earliest'));
+    const body = Buffer.from(await read.arrayBuffer());
+    // Those of memory are there, and perhaps what lay in a file that is still open.
+    expect(body.subarray(-4).toString()).toBe('more');
+    expect(body.length).toBeGreaterThan(250_000);
+  });
+});

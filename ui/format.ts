@@ -27,6 +27,11 @@ export function age(milliseconds: number): string {
     : `${Math.floor(milliseconds / unit[1])} ${unit[0]}`;
 }
 
+/** `0.4 s`, `12 s`, `3 min`: of a time that may be short. */
+export function seconds(milliseconds: number): string {
+  return milliseconds < 10_000 ? `${(milliseconds / 1000).toFixed(1)} s` : age(milliseconds);
+}
+
 const COUNT = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /** `12,345`. */

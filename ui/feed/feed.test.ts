@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { ReaderInfo, StreamFSClient } from '../../src/client/index.ts';
 import { sparkPath } from '../spark.tsx';
 import { EMPTY, extended } from './history.ts';
 import { Rates } from './rates.ts';
+import { ServerFeed } from './server-feed.ts';
+import { StreamsFeed } from './streams-feed.ts';
 
 describe('rates', () => {
   it('are what was added, by the time between; unknown at first, and for another life of the thing', () => {
@@ -50,5 +53,65 @@ describe('the history of a figure', () => {
     expect(history.values.at(-1)).toBe(499);
     expect(history.values.filter((value) => value === null)).toHaveLength(15);
     expect(history.times).toHaveLength(history.values.length);
+  });
+});
+
+/** Looks once, as if it were in sight. */
+async function look(feed: ServerFeed | StreamsFeed): Promise<void> {
+  await feed.look(new AbortController().signal);
+}
+
+describe('the feed of streams', () => {
+  it('asks for each directory page by page', async () => {
+    const info = (name: string, isDir = false) => ({
+      ...{ name, isDir, size: 0, mode: 0, modTime: '2026-01-01T00:00:00Z' },
+      meta: { Name: 'streamfs', Type: isDir ? 'directory' : 'stream', Content: { generation: 'g', end_offset: '1' } },
+    });
+    const pages: Record<string, { files: object[]; next?: string }> = {
+      '/s undefined': { files: [info('a'), info('d', true)], next: 'd' },
+      '/s d': { files: [info('z')] },
+      '/s/d undefined': { files: [info('b')] },
+    };
+    const asked: string[] = [];
+    const api = {
+      mounts: async () => [{ path: '/s', pluginName: 'streamfs', status: 'mounted' }],
+      listPage: async (path: string, { after }: { after?: string }) => {
+        asked.push(`${path} ${after}`);
+        return pages[`${path} ${after}`];
+      },
+    };
+    const feed = new StreamsFeed(api as unknown as StreamFSClient);
+    await look(feed);
+    expect(asked).toEqual(['/s undefined', '/s d', '/s/d undefined']);
+    expect(feed.rows.value.map(({ path }) => path)).toEqual(['/s/a', '/s/z', '/s/d/b']);
+  });
+});
+
+describe('the feed of readers', () => {
+  it('says in what time that was written which a reader is behind, where anything is', async () => {
+    const reader: Partial<ReaderInfo> = { id: 1, generation: 'g', bytes: 0, offset: 1000, lag: 0 };
+    const stats = {
+      process: { started_at: 'x', event_loop_delay_ms: 0 },
+      memory: { used: 0 },
+      totals: { received: 0, delivered: 0, skipped: 0 },
+    };
+    const api = {
+      health: async () => ({}),
+      stats: async () => stats,
+      readers: async () => ({ readers: [{ ...reader }], count: 1 }),
+    };
+    const feed = new ServerFeed(api as unknown as StreamFSClient);
+    const behind = () => feed.readers.value[0]?.behind;
+    await look(feed);
+    expect(behind()).toBeUndefined();
+    const before = performance.now();
+    reader.lag = 5000;
+    await look(feed);
+    const most = performance.now() - before + 1000;
+    // As long as it took to write these, give or take what passed between.
+    expect(behind()).toBeGreaterThan(0);
+    expect(behind()).toBeLessThan(most);
+    await look(feed);
+    expect(behind()).toBeUndefined();
   });
 });

@@ -11,6 +11,8 @@ const MAX_READERS = 5000;
 export interface ReaderRow extends ReaderInfo {
   /** Bytes a second that it is given. */
   rate: number | undefined;
+  /** Milliseconds in which what it is behind was written; undefined where nothing is being written. */
+  behind: number | undefined;
 }
 
 type Chart = 'received' | 'delivered' | 'memory' | 'delay';
@@ -34,10 +36,11 @@ export class ServerFeed {
 
   constructor(api: StreamFSClient) {
     this.#api = api;
-    this.poller = new Poller((signal) => this.#look(signal));
+    this.poller = new Poller((signal) => this.look(signal));
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  /** Asks for all of it once; the poller does it again and again. */
+  async look(signal: AbortSignal): Promise<void> {
     // Everybody may know that much.
     this.health.value = await this.#api.health();
     const stats = await this.#api.stats({ signal });
@@ -51,7 +54,10 @@ export class ServerFeed {
       const page = await this.#api.readers({ after, signal });
       const seen = performance.now();
       for (const reader of page.readers) {
-        readers.push({ ...reader, rate: this.#rates.rate(`reader ${reader.id}`, life, reader.bytes, seen) });
+        const rate = this.#rates.rate(`reader ${reader.id}`, life, reader.bytes, seen);
+        const end = reader.offset + reader.lag;
+        const written = this.#rates.rate(`end ${reader.id}`, reader.generation, end, seen);
+        readers.push({ ...reader, rate, behind: written ? (reader.lag * 1000) / written : undefined });
       }
       total = page.count;
       after = page.next;

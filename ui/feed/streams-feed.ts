@@ -1,4 +1,4 @@
-/** All streams that the caller may see, looked at again and again: directory by directory, since that is how they are told. */
+/** All streams that the caller may see, looked at again and again: directory by directory and page by page, as they are told. */
 import { signal } from '@preact/signals';
 import { isClientError, type Mount, type StreamFSClient } from '../../src/client/index.ts';
 import { EMPTY, extended, type History } from './history.ts';
@@ -24,23 +24,28 @@ export class StreamsFeed {
 
   constructor(api: StreamFSClient) {
     this.#api = api;
-    this.poller = new Poller((signal) => this.#look(signal));
+    this.poller = new Poller((signal) => this.look(signal));
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  /** Asks for all of it once; the poller does it again and again. */
+  async look(signal: AbortSignal): Promise<void> {
     const mounts = (await this.#api.mounts()).filter(({ pluginName }) => pluginName === 'streamfs');
     const rows: StreamRow[] = [];
     const directories = mounts.filter(({ status }) => status === 'mounted').map(({ path }) => path);
     const visit = async (directory: string) => {
       try {
-        const entries = await this.#api.list(directory);
-        const time = performance.now();
-        for (const info of entries) {
-          const path = `${directory === '/' ? '' : directory}/${info.name}`;
-          const row = streamRow(path, info, this.#rates, time);
-          if (row !== undefined) rows.push(row);
-          else if (info.isDir && info.meta.Name === 'streamfs') directories.push(path);
-        }
+        let after: string | undefined;
+        do {
+          const page = await this.#api.listPage(directory, { after, signal });
+          const time = performance.now();
+          for (const info of page.files) {
+            const path = `${directory === '/' ? '' : directory}/${info.name}`;
+            const row = streamRow(path, info, this.#rates, time);
+            if (row !== undefined) rows.push(row);
+            else if (info.isDir && info.meta.Name === 'streamfs') directories.push(path);
+          }
+          after = page.next;
+        } while (after !== undefined);
       } catch (error) {
         if (!isClientError(error, ...GONE)) throw error;
       }

@@ -1,6 +1,6 @@
 /** The columns of the list of readers. */
 import type { ReaderRow } from '../feed/server-feed.ts';
-import { age, rate, size } from '../format.ts';
+import { age, rate, seconds, size } from '../format.ts';
 import { streamHash } from '../hash.ts';
 import { printable } from '../printable.ts';
 import type { Column } from '../table/table.tsx';
@@ -63,7 +63,7 @@ export function readerColumns({ now, asked, onKick }: ReaderColumnContext): read
     {
       id: 'lag',
       title: 'Lag',
-      width: '130px',
+      width: '150px',
       isNumber: true,
       narrow: 'lag',
       sortBy: ({ lag }) => lag,
@@ -129,7 +129,7 @@ export function readerColumns({ now, asked, onKick }: ReaderColumnContext): read
 const STATE_CLASSES: Readonly<Record<string, string>> = { live: 'good', stalled: 'bad', 'catching-up': 'slow' };
 
 /** How much of what it may lag it does. */
-function Lag({ reader: { lag, allowed_lag: allowed } }: { reader: ReaderRow }) {
+function Lag({ reader: { allowed_lag: allowed, behind, lag } }: { reader: ReaderRow }) {
   if (lag === 0) return <span class="muted">0</span>;
   const share = allowed > 0 ? Math.min(1, lag / allowed) : 1;
   return (
@@ -143,7 +143,10 @@ function Lag({ reader: { lag, allowed_lag: allowed } }: { reader: ReaderRow }) {
         value={share}
         aria-label={`${Math.round(share * 100)} % of what it may`}
       />
-      <span class={share > 0.8 ? 'error' : 'warn'}>{size(lag)}</span>
+      <span class={share > 0.8 ? 'error' : 'warn'} title="What it is behind, and in what time that was written">
+        {size(lag)}
+        {behind === undefined || behind < 100 ? null : `, ${seconds(behind)}`}
+      </span>
     </span>
   );
 }

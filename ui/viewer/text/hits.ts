@@ -3,8 +3,6 @@ import { stripAnsi } from './ansi.ts';
 import type { LineStore } from './line-store.ts';
 import type { Matcher } from './matcher.ts';
 
-const STEP = 256;
-
 export class Hits {
   readonly #store: LineStore;
   readonly #matcher: Matcher;
@@ -27,11 +25,10 @@ export class Hits {
     if (this.#rows.length > 0 && this.#rows[0]! < first) this.#rows = this.#rows.slice(lowerBound(this.#rows, first));
     this.#next = Math.max(this.#next, first);
     while (this.#next < end) {
-      const until = Math.min(this.#next + STEP, end);
-      for (; this.#next < until; this.#next++) {
-        const row = this.#store.at(this.#next)!;
-        if (row.kind === 'line' && this.#matcher.test(stripAnsi(row.text))) this.#rows.push(this.#next);
-      }
+      const row = this.#store.at(this.#next)!;
+      if (row.kind === 'line' && this.#matcher.test(stripAnsi(row.text))) this.#rows.push(this.#next);
+      this.#next++;
+      // A long line and a long expression may take some milliseconds.
       if (performance.now() >= deadline) break;
     }
     return this.#next >= end;

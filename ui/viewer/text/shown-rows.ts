@@ -25,8 +25,6 @@ export interface ShownRows {
 }
 
 /** How many rows are looked at between two looks at the clock. */
-const STEP = 256;
-
 export class AllRows implements ShownRows {
   readonly #store: LineStore;
   #end: number;
@@ -126,8 +124,8 @@ export class FilteredRows implements ShownRows {
     this.#drop();
     this.#next = Math.max(this.#next, this.#store.first);
     while (this.#next < this.#store.end) {
-      const until = Math.min(this.#next + STEP, this.#store.end);
-      for (; this.#next < until; this.#next++) this.#look(this.#next);
+      this.#look(this.#next++);
+      // A long line and a long expression may take some milliseconds.
       if (performance.now() >= deadline) break;
     }
     this.#settled = this.end;

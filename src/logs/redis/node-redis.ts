@@ -23,10 +23,13 @@ const PACKAGE = '@redis/client';
 const VERSIONS = '^6.3.1';
 
 /** @throws LOG_REFUSED with what to install */
-export async function loadNodeRedis(name: string): Promise<RedisDriver> {
+export async function loadNodeRedis(
+  name: string,
+  load: () => Promise<Library> = () => import('@redis/client'),
+): Promise<RedisDriver> {
   let library: Library;
   try {
-    library = await import('@redis/client');
+    library = await load();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     const reason = `its driver is not installed: run npm install "${PACKAGE}@${VERSIONS}" where streamfs is installed`;

@@ -61,7 +61,7 @@ export class RedisLog implements Log {
   #retries = 0;
 
   /** @throws CONFIG_INVALID */
-  constructor(options: LogOptions, loadDriver = loadNodeRedis) {
+  constructor(options: LogOptions, loadDriver: (name: string) => Promise<RedisDriver> = (name) => loadNodeRedis(name)) {
     if (/[{}\s]/.test(options.prefix)) {
       throw createError('CONFIG_INVALID', {
         reason: `the prefix of a log has no braces and no white space: ${options.prefix}`,

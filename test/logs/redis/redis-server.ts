@@ -30,8 +30,8 @@ export interface RedisServerOptions {
   readonly port?: number | undefined;
   /** A configuration, instead of all that: for a Sentinel. */
   readonly file?: string | undefined;
-  /** What does not answer PING in plain text, such as with TLS: a line of its log that says that it is there. */
-  readonly readyLine?: RegExp | undefined;
+  /** Nothing but TLS on its port. */
+  readonly isTls?: boolean | undefined;
 }
 
 export async function freePort(): Promise<number> {
@@ -49,7 +49,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   const { program = 'redis-server', args = [] } = options;
   let child: ChildProcess;
   const start = async () => {
-    const plain = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', ...args];
+    const ports = options.isTls === true ? ['--port', '0', '--tls-port', String(port)] : ['--port', String(port)];
+    const plain = [...ports, '--bind', '127.0.0.1', '--dir', directory, '--save', '', ...args];
     const all = options.file === undefined ? plain : [options.file, '--sentinel'];
     child = spawn(program, all, { stdio: ['ignore', 'pipe', 'pipe'] });
     let log = '';
@@ -61,7 +62,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     const ready = new Promise<void>((resolve) => {
       child.stdout!.setEncoding('utf8').on('data', (text: string) => {
         log += text;
-        if ((options.readyLine ?? /Ready to accept connections|Sentinel ID is/).test(log)) resolve();
+        if (/Ready to accept connections|Sentinel ID is/.test(log)) resolve();
       });
     });
     await Promise.race([ready, ended]);

@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Log } from '../../../src/logs/log.ts';
+import { createRedisLog } from '../../../src/logs/redis/index.ts';
+import { loadNodeRedis } from '../../../src/logs/redis/node-redis.ts';
+import { Authority } from '../../tls/certificates.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
+
+const PASSWORD = 'p@ss/word';
+const told: unknown[] = [];
+const logger = { debug: tell, info: tell, warn: tell, error: tell };
+function tell(...what: unknown[]): void {
+  told.push(what);
+}
+
+function logAt(url: string, deadline = 5000): Log {
+  const limits = { maxStreams: 10, maxProducers: 10, producerTtl: 0 };
+  return createRedisLog({ url: new URL(url), node: 'n', prefix: 'sf:', deadline, limits, logger });
+}
+
+async function works(log: Log): Promise<void> {
+  await log.start();
+  try {
+    const terms = { retention: 100, ttl: undefined, expiresAt: undefined, facts: '{}' };
+    const { stream } = await log.create({ path: '/a', ...terms });
+    const append = { path: '/a', generation: stream.generation, chunks: [Buffer.from('x')], producer: undefined };
+    await log.append(append);
+    expect(log.state).toMatchObject({ isConnected: true, problem: undefined });
+  } finally {
+    await log.close();
+  }
+}
+
+describe('getting into Redis', () => {
+  let redis: RedisServer;
+  beforeAll(async () => {
+    redis = await startRedis({ args: ['--requirepass', PASSWORD] });
+  });
+  afterAll(() => redis.close());
+
+  it('works with the password, which stands nowhere', async () => {
+    const log = logAt(`redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:${redis.port}`);
+    await works(log);
+    expect(log.name).toBe(`redis://127.0.0.1:${redis.port}`);
+    expect(JSON.stringify([log.name, log.state, told])).not.toContain(PASSWORD);
+  });
+
+  it.each([
+    ['', /wants a password/],
+    [':wr0ng-secret@', /user name or password are wrong/],
+    ['wr0ng-user:wr0ng-secret@', /user name or password are wrong/],
+  ])('is refused at the start with %s, and the text has no credentials', async (credentials, reason) => {
+    const log = logAt(`redis://${credentials}127.0.0.1:${redis.port}`);
+    const error = await log.start().catch((refused: unknown) => refused);
+    expect(error).toMatchObject({ code: 'LOG_REFUSED', message: expect.stringMatching(reason) });
+    expect(`${(error as Error).message}${(error as Error).stack}${JSON.stringify(told)}`).not.toContain('wr0ng');
+  });
+
+  it('starts where nothing listens yet, and says what it waits for', async () => {
+    const log = logAt('redis://127.0.0.1:1', 300);
+    await log.start();
+    expect(log.state).toMatchObject({ isConnected: false, problem: expect.stringContaining('ECONNREFUSED') });
+    await expect(log.find('/a')).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' });
+    await log.close();
+  });
+
+  it('says what to install where the driver is missing', async () => {
+    const missing = async () => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_MODULE_NOT_FOUND' }));
+    await expect(loadNodeRedis('redis://a.test:6379', missing)).rejects.toMatchObject({
+      code: 'LOG_REFUSED',
+      message: expect.stringContaining('npm install "@redis/client@^6.3.1"'),
+    });
+  });
+});
+
+describe('Redis over TLS', () => {
+  let authority: Authority;
+  let redis: RedisServer;
+  beforeAll(async () => {
+    authority = new Authority();
+    const { certificateFile, keyFile } = authority.issue();
+    const args = [
+      '--tls-cert-file',
+      certificateFile,
+      '--tls-key-file',
+      keyFile,
+      '--tls-ca-cert-file',
+      authority.caFile,
+    ];
+    redis = await startRedis({ args: [...args, '--tls-auth-clients', 'no'], isTls: true });
+  });
+  afterAll(async () => {
+    await redis.close();
+    authority.remove();
+  });
+
+  it('works with the authority of its certificate', () =>
+    works(logAt(`rediss://127.0.0.1:${redis.port}?ca=${authority.caFile}`)));
+
+  it('is refused where the certificate is of no authority that is known', async () => {
+    const log = logAt(`rediss://127.0.0.1:${redis.port}`);
+    await expect(log.start()).rejects.toMatchObject({ code: 'LOG_REFUSED', message: expect.stringContaining('TLS') });
+  });
+});
+
+/** Valkey is tried where it is installed. */
+const programs = ['valkey-server'].filter((program) => {
+  try {
+    execFileSync(program, ['--version']);
+    return true;
+  } catch {
+    return false;
+  }
+});
+
+describe.each(programs)('%s', (program) => {
+  it('is used as Redis is', async () => {
+    const server = await startRedis({ program });
+    try {
+      await works(logAt(server.url));
+    } finally {
+      await server.close();
+    }
+  });
+});

@@ -9,7 +9,7 @@
  * | `g`, `e`, `c`, `k` | generation; end offset; chunks; tag of the last batch |
  * | `s` | offset below which the engine never had anything (a stream that was made again from a mirror) |
  * | `r` | how it ended: reason, and after a line feed the status |
- * | `b`, `m`, `u` | when it was made, modified, used |
+ * | `b`, `m`, `u` | when it was made, modified and, where it has a time to live, used |
  * | `R`, `t`, `x`, `f` | retention, time to live, when it expires, facts |
  * | `o` | to where bytes are of producers that were forgotten |
  * | `n:NODE` | the last batch of a node: number, time, answers |
@@ -74,7 +74,7 @@ local function start()
   return from
 end
 local function state()
-  return {H.g, num(start()), H.e, H.c, H.b, H.m, H.r or '', H.f, H.R, H.t or '', H.x or '', H.k or '', H.u, num(now)}
+  return {H.g, num(start()), H.e, H.c, H.b, H.m, H.r or '', H.f, H.R, H.t or '', H.x or '', H.k or '', H.u or H.m, num(now)}
 end
 `;
 
@@ -88,7 +88,10 @@ if isDue() then return {'EXPIRED', H.g} end
 /** KEYS: hash, stream, producers' records, idle producers, producers that broke off. */
 const COMMIT = `
 local function nodeOf(tag) return string.match(tag, '^(.*)%.(%d+)$') end
+local function plainAnswer(at) return at..';'..at..' 0 -1 0' end
 local function remember(tag, answers)
+  local at = string.match(answers, '^(%d+);')
+  if answers == plainAnswer(at) then answers = at end
   local node, seq = nodeOf(tag)
   local isNew = call('HSET', KEYS[1], 'n:'..node, seq..' '..num(now)..' '..answers) == 1
   if not isNew then return end
@@ -146,9 +149,12 @@ if H.g then
   return {'OK', state(), '0'}
 end
 call('DEL', KEYS[1])
-H = {g = ARGV[1], e = '0', c = '0', b = num(now), m = num(now), u = num(now), R = ARGV[2], f = ARGV[5]}
-local fields = {'g', H.g, 'e', '0', 'c', '0', 'b', H.b, 'm', H.m, 'u', H.u, 'R', H.R, 'f', H.f}
-if ARGV[3] ~= '' then H.t = ARGV[3] fields[#fields + 1] = 't' fields[#fields + 1] = H.t end
+H = {g = ARGV[1], e = '0', c = '0', b = num(now), m = num(now), R = ARGV[2], f = ARGV[5]}
+local fields = {'g', H.g, 'e', '0', 'c', '0', 'b', H.b, 'm', H.m, 'R', H.R, 'f', H.f}
+if ARGV[3] ~= '' then
+  H.t, H.u = ARGV[3], num(now)
+  for _, each in ipairs({'t', H.t, 'u', H.u}) do fields[#fields + 1] = each end
+end
 if ARGV[4] ~= '' then H.x = ARGV[4] fields[#fields + 1] = 'x' fields[#fields + 1] = H.x end
 call('HSET', KEYS[1], unpack(fields))
 expireAt()
@@ -187,7 +193,10 @@ local node, seq = nodeOf(ARGV[2])
 local last = call('HGET', KEYS[1], 'n:'..node)
 if last then
   local number, answers = string.match(last, '^(%d+) %d+ (.*)$')
-  if tonumber(number) == tonumber(seq) then return {'OK', answers} end
+  if tonumber(number) == tonumber(seq) then
+    if not string.find(answers, ';', 1, true) then answers = plainAnswer(answers) end
+    return {'OK', answers}
+  end
   if tonumber(number) > tonumber(seq) then return {'STALE', number} end
 end
 local e = tonumber(H.e)
@@ -342,7 +351,7 @@ if (H.k or '') ~= ARGV[4] then return {'FORK', H.k or ''} end
 local lengths = {}
 for length in string.gmatch(ARGV[6], '%d+') do lengths[#lengths + 1] = length end
 local at = num(tonumber(H.e) + #ARGV[5])
-local records, answers = {}, at..';'..at..' 0 -1 0'
+local records, answers = {}, plainAnswer(at)
 if ARGV[7] ~= '' then
   local proof = cjson.decode(ARGV[7])
   records, answers = proof.r, proof.a
@@ -387,7 +396,7 @@ return {'OK', answer}
 /** KEYS: hash, stream. ARGV: generation, '' or when it was modified, '' or '1' for other terms: retention, time to live, when it expires, facts. */
 const UPDATE = `${PRELUDE}${REQUIRE}
 H.u = num(now)
-local fields = {'u', H.u}
+local fields = {'f', H.f}
 if ARGV[2] ~= '' then fields[3] = 'm' fields[4] = ARGV[2] end
 if ARGV[3] ~= '' then
   H.t, H.x = nil, nil
@@ -401,6 +410,10 @@ if ARGV[3] ~= '' then
     end
   end
   for _, key in ipairs(KEYS) do call('PERSIST', key) end
+end
+if H.t then
+  fields[#fields + 1] = 'u'
+  fields[#fields + 1] = H.u
 end
 call('HSET', KEYS[1], unpack(fields))
 expireAt()

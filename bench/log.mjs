@@ -24,10 +24,10 @@ const pathOf = (n) => `${PATH}/${n}`;
 
 /** Streams of StreamFS on a log on Redis: what readers of a node are fed from. */
 async function logNode(port) {
-  const { createRedisLog } = await import('../dist/logs/index.js');
+  const { openLog } = await import('../dist/logs/index.js');
   const { Stream } = await import('../dist/core/index.js');
   const url = new URL(`redis://127.0.0.1:${port}`);
-  const log = createRedisLog({
+  const log = await openLog({
     url,
     node: String(process.pid),
     prefix: 'bench:',
@@ -246,9 +246,9 @@ async function memoryOfSmallStream() {
   const client = createClient({ RESP: 2, socket: { host: '127.0.0.1', port } });
   await client.connect();
   const before = Number(/used_memory:(\d+)/.exec(await client.sendCommand(['INFO', 'memory']))[1]);
-  const { createRedisLog } = await import('../dist/logs/index.js');
+  const { openLog } = await import('../dist/logs/index.js');
   const url = new URL(`redis://127.0.0.1:${port}`);
-  const log = createRedisLog({ url, node: 'm', prefix: 'bench:', deadline: 20_000, limits: LIMITS, logger: quiet });
+  const log = await openLog({ url, node: 'm', prefix: 'bench:', deadline: 20_000, limits: LIMITS, logger: quiet });
   await log.start();
   const count = 2000;
   for (let n = 0; n < count; n++) {

@@ -23,4 +23,3 @@ export type {
 export { MemoryEngine } from './memory/engine.ts';
 export { MemoryLog, type MemoryLogOptions } from './memory/log.ts';
 export { Wire } from './memory/wire.ts';
-export { createRedisLog } from './redis/index.ts';

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generatorKind, measure } from './cell.mjs';
+import { joinPointCosts } from './join-points.mjs';
 import { description, lookAround } from './machine.mjs';
 import { RESULTS } from './native.mjs';
 import { parseOptions, USAGE, UsageError } from './options.mjs';
@@ -71,6 +72,7 @@ async function bench() {
       }),
   }));
   if (start) rows.push(...start);
+  if (options.media) rows.push(...(await measureMedia()));
   report({
     date: new Date().toISOString(),
     machine: description(),
@@ -127,6 +129,22 @@ async function measureStart() {
       name,
       title,
       figure: 'ms',
+      better: 'less',
+      cells: [{ target: 'ours', summary: summary(ofCell), runs: ofCell }],
+    };
+  });
+}
+
+/** What looking for places to begin adds to an append of 64 KiB. */
+async function measureMedia() {
+  const costs = await joinPointCosts(ROOT, options.rounds);
+  return [...costs].map(([container, { with: looking, without }]) => {
+    const bare = median(without);
+    const ofCell = looking.map((value) => ({ value, more: { '× without': value / bare } }));
+    return {
+      name: `media-${container}`,
+      title: `appending 64 KiB of ${container}, places to begin looked for`,
+      figure: 'CPU µs',
       better: 'less',
       cells: [{ target: 'ours', summary: summary(ofCell), runs: ofCell }],
     };

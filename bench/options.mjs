@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 export const USAGE = `usage: npm run bench -- [options]
 
   --quick              the main rows for ours, plain and floor, in under two minutes
-  --only S1,S2         rows by name or by family (S1 is S1@1, S1@10, …); start is one
+  --only S1,S2         rows by name or by family (S1 is S1@1, S1@10, …); start and media are two
   --targets A,B        of: ours sse floor plain piping durable redis nats icecast nchan (default: all that are found)
   --rounds N           rounds; the table has medians (default 3, with --quick 1)
   --agfs URL           also a server of AGFS's HTTP API that runs on this machine, with /streamfs mounted
@@ -43,7 +43,7 @@ export function parseOptions(args, known) {
   }
   const { quick } = values;
   const names = list(values.only);
-  const families = new Set(known.scenarios.flatMap(({ name, family }) => [name, family]).concat('start'));
+  const families = new Set(known.scenarios.flatMap(({ name, family }) => [name, family]).concat('start', 'media'));
   for (const name of names ?? []) {
     if (!families.has(name))
       throw new UsageError(`--only: no row is called ${name}; there are ${[...families].join(' ')}`);
@@ -59,6 +59,7 @@ export function parseOptions(args, known) {
       names === undefined ? !quick || main : names.includes(name) || names.includes(family),
     ),
     start: names === undefined ? !quick : names.includes('start'),
+    media: names === undefined ? !quick : names.includes('media'),
     targets: targets && values.agfs !== undefined && !targets.includes('agfs') ? [...targets, 'agfs'] : targets,
     rounds: count(values.rounds, '--rounds') ?? (quick ? 1 : 3),
     agfsPid: count(values['agfs-pid'], '--agfs-pid'),

@@ -10,15 +10,22 @@ const EOI = Uint8Array.of(0xff, 0xd9);
 const LF = 0x0a;
 const CR = 0x0d;
 const DASH = 0x2d;
-/** What is looked at behind a picture: an empty line, and the beginning of what comes. */
-const BEHIND = 7;
-/** Places to begin are wanted every now and then: what follows one is not looked at. */
-const STRIDE_BYTES = 16 * 1024;
+/** What is looked at behind a picture: an empty line, and the headers of a part, as far as its length stands there. */
+const BEHIND = 160;
+const PART_LENGTH = /^content-length: *(\d{1,8})\r?$/im;
+/**
+ * What is not looked at behind the beginning of a picture whose length is not said: of what lay between the last two, so
+ * much. Where pictures get smaller some beginnings are passed over, and soon none any more.
+ */
+const PASSED_OVER = 3 / 4;
+const MIN_STRIDE_BYTES = 4 * 1024;
 
 class MjpegWalker extends Walker {
   protected override readonly maxHead = EOI.length + BEHIND;
   private readonly points: JoinPoints;
   private isBegun = false;
+  /** Where the last picture began. */
+  private last = 0;
 
   constructor(points: JoinPoints) {
     super();
@@ -30,7 +37,7 @@ class MjpegWalker extends Walker {
       if (bytes.length - at < BEHIND) return 0;
       this.isBegun = true;
       const start = beginning(bytes, at);
-      if (start >= 0) this.points.boundary(offset + start - at);
+      if (start >= 0) return this.found(bytes, start, at, offset);
     }
     const end = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(EOI, at);
     if (end < 0) return Math.max(0, bytes.length - 1 - at);
@@ -38,8 +45,22 @@ class MjpegWalker extends Walker {
     if (bytes.length - at < this.maxHead) return 0;
     const start = beginning(bytes, at + EOI.length);
     if (start < 0) return EOI.length;
-    this.points.boundary(offset + start - at);
-    return start - at + STRIDE_BYTES;
+    return this.found(bytes, start, at, offset);
+  }
+
+  /** A picture, or a part with one, begins at `start`. @returns how many bytes to go over from `at` on */
+  private found(bytes: Uint8Array, start: number, at: number, offset: number): number {
+    const place = offset + start - at;
+    this.points.boundary(place);
+    const distance = place - this.last;
+    this.last = place;
+    if (bytes[start] === DASH) {
+      const head = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.min(BEHIND, bytes.length - start));
+      const length = PART_LENGTH.exec(head.toString('latin1'))?.[1];
+      // Shorter than the part by its headers: the end of the picture is still to come.
+      if (length !== undefined) return start - at + Math.max(1, Number(length) - EOI.length);
+    }
+    return start - at + Math.max(MIN_STRIDE_BYTES, Math.floor(distance * PASSED_OVER));
   }
 
   protected override recorded(): void {}

@@ -34,6 +34,8 @@ import {
 import { assertOffset } from './validate.ts';
 import { WholeStream } from './whole-stream.ts';
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Of the last reader of any stream. */
 let lastReaderId = 0;
 
@@ -243,6 +245,16 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     const append = log === undefined ? (part: Uint8Array) => this.append(part) : this.passLogged(log);
     // Not by `slice`: that of a Buffer is no copy.
     return gate.pass(new Uint8Array(bytes), append);
+  }
+
+  /**
+   * Waits as {@link write} does before so many bytes, for a writer whose bytes come by another way; undefined where there is
+   * nothing to wait for.
+   */
+  whenRoom(length: number): void | Promise<void> {
+    const { readerSet } = this;
+    if (readerSet === undefined || readerSet.takesAtOnce(length)) return undefined;
+    return readerSet.gate.pass(NO_BYTES, () => undefined);
   }
 
   /** What a writer that has waited for room appends: others may have come meanwhile, so there may be none again. */

@@ -22,6 +22,7 @@ import type { PathLimits } from './path.ts';
 import type {
   ConfigParameter,
   DiskTotals,
+  LogTotals,
   Plugin,
   PluginConfig,
   PluginContext,
@@ -298,6 +299,14 @@ export class MountTable extends MountedFileSystem {
     });
   }
 
+  /** What the shared log of each mount that has one has come to, sorted by path. */
+  logs(): { path: string; log: LogTotals }[] {
+    return this.#tree.list().flatMap(({ path, instance }) => {
+      const log = instance?.log?.();
+      return log === undefined ? [] : [{ path, log }];
+    });
+  }
+
   counts(): MountCounts {
     const counts: MountCounts = { total: 0, pending: 0, mounted: 0, failed: 0 };
     for (const mount of this.#tree.list()) {
@@ -335,7 +344,18 @@ export class MountTable extends MountedFileSystem {
 }
 
 function configOf(mount: Mount): { config?: PluginConfig | undefined } {
-  return Object.keys(mount.config).length === 0 ? {} : { config: mount.config };
+  const values = Object.entries(mount.config);
+  return values.length === 0 ? {} : { config: Object.fromEntries(values.map(([key, value]) => [key, shown(value)])) };
+}
+
+/** An address is shown without the name and the password that it may hold. */
+function shown(value: unknown): unknown {
+  if (typeof value !== 'string' || !value.includes('://') || !URL.canParse(value)) return value;
+  const url = new URL(value);
+  if (url.username === '' && url.password === '') return value;
+  url.username = '';
+  url.password = '';
+  return url.href;
 }
 
 function because(code: 'PLUGIN_INVALID' | 'PLUGIN_FAILED', error: unknown): StreamFSError {

@@ -85,6 +85,32 @@ export interface CountedValues {
   readonly sum: number;
 }
 
+/** What a log that the nodes of an instance share has come to, as this node sees it. */
+export interface LogTotals {
+  /** What it is and where, without credentials. */
+  name: string;
+  /** Who this process is among those that share it. */
+  node: string;
+  isConnected: boolean;
+  /** Whether the server is not ready while it is not. */
+  isRequired: boolean;
+  /** Why it is not connected, or what it refused last. */
+  problem: string | undefined;
+  /** Streams that are followed here. */
+  mirrors: number;
+  /** Bytes that writers of this node gave and the log does not have yet. */
+  waitingBytes: number;
+  /** Counters, since the start. */
+  appendedBytes: number;
+  batches: number;
+  retries: number;
+  heals: number;
+  forks: number;
+  /** Bytes that left the log before this node had them, and how often. */
+  gaps: number;
+  gapBytes: number;
+}
+
 /** One mounted instance. */
 export interface PluginInstance {
   readonly fileSystem: FileSystem;
@@ -92,6 +118,8 @@ export interface PluginInstance {
   totals?(): StreamTotals;
   /** The same of its log on disk; undefined where it has none. */
   disk?(): DiskTotals | undefined;
+  /** The same of the log that it shares with other nodes; undefined where it has none. */
+  log?(): LogTotals | undefined;
   /** Ends every stream, wakes every reader, frees everything. Called once, at unmount or shutdown. */
   shutdown(): Promise<void>;
 }

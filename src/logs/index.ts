@@ -23,3 +23,4 @@ export type {
 export { MemoryEngine } from './memory/engine.ts';
 export { MemoryLog, type MemoryLogOptions } from './memory/log.ts';
 export { Wire } from './memory/wire.ts';
+export { isLogScheme, LOG_SCHEMES, openLog } from './schemes.ts';

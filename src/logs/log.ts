@@ -144,7 +144,7 @@ export interface LogSink {
   data(chunks: readonly Uint8Array[]): void;
   /** The bytes up to `offset` left the log before this mirror had them. @param chunks so many ended among them */
   gap(offset: number, chunks: number): void;
-  /** Nothing follows. */
+  /** No bytes follow. After `ended` it may still be told `removed` or `expired`; after these nothing. */
   end(end: LogEnd): void;
   /** The log holds another life of the path, or other bytes than this mirror has: this mirror is over. */
   replaced(): void;

@@ -71,6 +71,8 @@ export interface ReaderInfo {
 /** A part of all readers, by id. */
 export interface ReaderList {
   readers: ReaderInfo[];
+  /** Whose readers these are, where the server shares a log with others: each lists its own. */
+  node?: string | undefined;
   /** How many there are in all. */
   count: number;
   /** What to ask for as `after` to get the next part; absent at the end. */
@@ -125,6 +127,20 @@ export interface ServerStats {
   totals: { received: number; delivered: number; skipped: number };
   /** Logs on disk, of mounts that have one: bytes there, and bytes that are not written yet. */
   disks: { path: string; state: 'ok' | 'full' | 'failed'; bytes: number; backlog: number }[];
+  /**
+   * Logs that mounts share with other servers: what each is, without credentials, who this server is there, streams that are
+   * followed here, and bytes that writers wait for.
+   */
+  logs: {
+    path: string;
+    log: string;
+    node: string;
+    connected: boolean;
+    /** Why it is not connected, or what it refused last. */
+    problem?: string | undefined;
+    mirrors: number;
+    waiting: number;
+  }[];
   process: {
     /** RFC 3339. */
     started_at: string;

@@ -359,7 +359,7 @@ class HttpServer implements StreamFSServer {
     const limit = this.#limits.note(error);
     sendError(exchange, error, {
       ...headersOf(error, exchange.req.headers),
-      ...(limit === undefined ? {} : retryAfter(error as StreamFSError)),
+      ...(limit !== undefined || isOfLog(error) ? retryAfter(error as StreamFSError) : {}),
     });
   }
 
@@ -531,4 +531,9 @@ function ignore(): void {}
 function sendOptions(res: ServerResponse, allow: string, more: Record<string, string> = {}): void {
   res.writeHead(204, { ...ANSWER_HEADERS, Allow: allow, ...more });
   res.end();
+}
+
+/** A log that is away or has no memory comes back by itself. */
+function isOfLog(error: unknown): boolean {
+  return isStreamFSError(error, 'LOG_UNAVAILABLE', 'LOG_FULL');
 }

@@ -6,12 +6,10 @@ describe('the log in memory, which is the streams of one process', () => {
   const cases = logContract({
     open: async (nodes, limits) => {
       const engine = new MemoryEngine();
-      const timer = setInterval(() => engine.expireDue(), 50);
       const logs = Array.from({ length: nodes }, (_, n) => new MemoryLog({ engine, limits, node: `n${n}` }));
       return {
         logs,
         close: async () => {
-          clearInterval(timer);
           for (const log of logs) await log.close();
         },
       };

@@ -53,6 +53,8 @@ export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'ha
   /** Mount path to plugin name, or to a name and its configuration. */
   mounted?: Record<string, string | { fstype: string; config: Record<string, unknown> }>;
   plugins?: Plugin[];
+  /** In place of the plugin of that name. */
+  streamfs?: Plugin;
   maxHandles?: number;
   maxMounts?: number;
   /** Of the handles; and of the server. */
@@ -61,7 +63,7 @@ export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'ha
 }
 
 /** What servers of a test file are started with, unless a test says otherwise: see net/without-shared-reads.test.ts. */
-export const startDefaults: Pick<StartOptions, 'sharedReads'> = {};
+export const startDefaults: Pick<StartOptions, 'sharedReads' | 'streamfs'> = {};
 
 /** A server on a free port of 127.0.0.1, with a memfs at /mem; stopped after the test. */
 export async function start(options: StartOptions = {}): Promise<Running> {
@@ -72,11 +74,13 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     maxMounts = 0,
     pathLimits,
     clock,
+    streamfs,
     ...rest
-  } = options;
+  } = { ...startDefaults, ...options };
   const log: LogLine[] = [];
   const logger = recorder(log);
-  const registry = new PluginRegistry([...builtinPlugins, ...plugins]);
+  const builtin = builtinPlugins.map((plugin) => (plugin.name === streamfs?.name ? streamfs : plugin));
+  const registry = new PluginRegistry([...builtin, ...plugins]);
   const { memory, counters } = rest;
   const mounts = new MountTable({
     ...{ registry, logger, maxMounts },
@@ -101,7 +105,6 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     maxRequestBodyBytes: 1024 * 1024,
     version: { version: '9.8.7', gitCommit: 'abc1234', buildTime: '2025-01-02T03:04:05Z' },
     ...(clock === undefined ? {} : { clock }),
-    ...startDefaults,
     ...rest,
   });
   const { host, port } = await server.listen('127.0.0.1', 0);

@@ -109,7 +109,7 @@ describe('GET /openapi.json', () => {
     /** Errors of the library, the command line and routes that are none, and of connections that ask for nothing. */
     const elsewhere = [
       ...['READ_TIMEOUT', 'PLUGIN_EXISTS', 'LISTEN_FAILED', 'ROUTE_NOT_FOUND', 'METHOD_NOT_ALLOWED'],
-      ...['INVALID_MESSAGE', 'DISK_FORMAT', 'DISK_LOCKED'],
+      ...['INVALID_MESSAGE', 'DISK_FORMAT', 'DISK_LOCKED', 'LOG_REFUSED'],
     ];
     const missing = Object.keys(ERRORS).filter((code) => !named.includes(`\`${code}\``));
     expect(missing.filter((code) => !elsewhere.includes(code))).toEqual([]);

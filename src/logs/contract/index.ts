@@ -64,6 +64,7 @@ export function logContract({ cut, open }: LogContractOptions): LogContractCase[
     made('an ended stream takes no more; its history is told, then its end', 2, ended),
     made('ending twice is harmless: the first status stays', 2, endedTwice),
     made('a stream that is removed is over for its followers, and its path is free', 2, removed),
+    made('a stream that had ended is followed until it is removed', 2, removedLater),
     made('a stream that is made anew has another generation; appends to the old one are refused', 2, recreated),
     made('a producer is applied once, whichever node it comes to', 2, producerOnce),
     made("a producer's append that broke off goes on behind what was applied", 2, producerParts),
@@ -264,6 +265,17 @@ async function removed([one, other]: readonly Log[]): Promise<void> {
   assert.equal(await other!.find(PATH), undefined);
   await refused('STREAM_NOT_FOUND', other!.append(batch(PATH, generation, 'x')));
   assert.deepEqual(await other!.list('/a', undefined, 10), []);
+}
+
+async function removedLater([one, other]: readonly Log[]): Promise<void> {
+  const generation = await make(one!);
+  const sink = await followed(other!, generation);
+  await one!.append(batch(PATH, generation, 'all'));
+  await one!.finish(PATH, generation, { reason: 'ended', status: 'exit 0' });
+  await sink.isOver();
+  await one!.finish(PATH, generation, { reason: 'removed', status: undefined });
+  await sink.isGone();
+  assert.deepEqual(sink.texts, ['all']);
 }
 
 async function recreated([one, other]: readonly Log[]): Promise<void> {

@@ -48,6 +48,8 @@ interface Life {
 }
 
 const MAX_READ_BYTES = 1 << 20;
+/** What a timer can wait for. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export const NO_LIMITS: LogLimits = {
   maxStreams: Number.POSITIVE_INFINITY,
@@ -77,7 +79,7 @@ export class MemoryEngine {
     const there = this.find(path);
     if (there !== undefined) return { stream: there, isNew: false };
     if (this.isFull) throw full();
-    this.expireDue();
+    this.#expireDue();
     for (const other of this.#lives.keys()) {
       if (other.startsWith(`${path}/`)) throw createError('IS_A_DIRECTORY', { path });
       if (path.startsWith(`${other}/`)) throw createError('NOT_A_DIRECTORY', { path: other });
@@ -95,6 +97,7 @@ export class MemoryEngine {
       calls: new Map(),
     };
     this.#lives.set(path, life);
+    this.#expireLater(life);
     return { stream: stateOf(life), isNew: true };
   }
 
@@ -208,10 +211,11 @@ export class MemoryEngine {
     if (terms === undefined) return;
     if (terms.retention !== life.terms.retention) this.#remake(life, life.stream.endOffset, terms.retention);
     life.terms = terms;
+    this.#expireLater(life);
   }
 
   list(directory: string, after: string | undefined, limit: number): LogChild[] {
-    this.expireDue();
+    this.#expireDue();
     const prefix = directory === '/' ? '/' : `${directory}/`;
     const children = new Map<string, StreamState | undefined>();
     for (const life of this.#lives.values()) {
@@ -291,21 +295,23 @@ export class MemoryEngine {
 
   #get(path: string): Life | undefined {
     const life = this.#lives.get(path);
-    if (life === undefined || !this.#isDue(life)) return life;
+    if (life === undefined || this.#now() < dueAt(life)) return life;
     this.#over(life, { reason: 'expired', status: undefined });
     return undefined;
   }
 
-  /** Those of which the time is over go, and their followers are told. */
-  expireDue(): void {
-    for (const path of [...this.#lives.keys()]) this.#get(path);
+  /** Looks when it may be over, so that followers are told. */
+  #expireLater(life: Life): void {
+    const left = dueAt(life) - this.#now();
+    if (left > MAX_TIMER_MS) return;
+    const look = () => {
+      if (this.#get(life.path) === life) this.#expireLater(life);
+    };
+    setTimeout(look, Math.max(1, left)).unref();
   }
 
-  #isDue({ activeAt, terms }: Life): boolean {
-    const now = this.#now();
-    return (
-      now >= activeAt + (terms.ttl ?? Number.POSITIVE_INFINITY) || now >= (terms.expiresAt ?? Number.POSITIVE_INFINITY)
-    );
+  #expireDue(): void {
+    for (const path of [...this.#lives.keys()]) this.#get(path);
   }
 
   #lifeOf(path: string, generation: string): Life {
@@ -314,6 +320,11 @@ export class MemoryEngine {
     life.stream.requireGeneration(generation);
     return life;
   }
+}
+
+/** When it is over, unless something happens until then. */
+function dueAt({ activeAt, terms: { expiresAt, ttl } }: Life): number {
+  return Math.min(activeAt + (ttl ?? Number.POSITIVE_INFINITY), expiresAt ?? Number.POSITIVE_INFINITY);
 }
 
 function stateOf({ end, path, stream, terms }: Life): StreamState {

@@ -2,7 +2,7 @@
  * Feeds one mirror from the engine in memory: what is pushed where it comes next, and what is asked for where something is
  * missing. What is pushed twice, or late, is known already by its offset.
  */
-import type { LogFollower, LogSink } from '../log.ts';
+import type { LogEnd, LogFollower, LogSink } from '../log.ts';
 import type { MemoryEngine, Pushed } from './engine.ts';
 import type { Wire } from './wire.ts';
 
@@ -25,6 +25,8 @@ export class MemoryFollower implements LogFollower {
   readonly #followed: Followed;
   readonly #unfollow: () => void;
   #isOver = false;
+  /** How it has ended, as far as the mirror was told. */
+  #told: LogEnd['reason'] | undefined;
   #isFilling = false;
   /** Something has come that may have to be asked for once more. */
   #isDue = false;
@@ -95,11 +97,19 @@ export class MemoryFollower implements LogFollower {
       await this.heal();
       return true;
     }
-    this.close();
-    if (found.kind === 'end') sink.end(found.end);
-    else sink.replaced();
-    // One that has ended can still be removed.
+    if (found.kind === 'replaced') {
+      this.close();
+      sink.replaced();
+    } else this.#end(found.end);
     return false;
+  }
+
+  /** One that has ended can still be removed. */
+  #end(end: LogEnd): void {
+    if (this.#told === end.reason) return;
+    this.#told = end.reason;
+    if (end.reason !== 'ended') this.close();
+    this.#followed.sink.end(end);
   }
 
   /** Gives the engine what it has lost and the mirror has. */

@@ -1,12 +1,12 @@
 /** All that a file system knows of one of its streams. */
 import type { EndReason } from '../../core/index.ts';
-import type { Producers, RingStream } from '../../core/internal.ts';
+import { emptySet, type Producers, type RingStream } from '../../core/internal.ts';
 import type { Account } from '../../fs/account.ts';
 import type { StreamSettings, StreamSettingsInForce } from '../../fs/stream-settings.ts';
+import type { FileWriter } from '../../fs/types.ts';
 import type { LoggedStream } from '../../persist/index.ts';
 import type { ForkNode } from './forks.ts';
 import type { StreamLines } from './stream-lines.ts';
-import type { StreamWriter } from './stream-writer.ts';
 
 export interface Entry {
   readonly path: string;
@@ -23,7 +23,7 @@ export interface Entry {
   /** Lines that are to stay whole; made with the first writer that asks for it. */
   lines: StreamLines | undefined;
   /** Bodies on their way into it. */
-  writers: ReadonlySet<StreamWriter>;
+  writers: ReadonlySet<FileWriter>;
   /** What holds for it: its mount's own object unless it was made with others. */
   settings: StreamSettingsInForce;
   /** Undefined where it never expires. */
@@ -68,4 +68,23 @@ export interface StoreFacts {
 export function endStream({ lines, stream }: Entry, reason: EndReason = 'ended', status?: string): void {
   if (stream.closedBy === undefined) lines?.completeAll();
   stream.end(reason, status);
+}
+
+export function newEntry(parts: Pick<Entry, 'path' | 'stream' | 'settings' | 'autoCreated' | 'account'>): Entry {
+  const { account, autoCreated, path, settings, stream } = parts;
+  return {
+    path,
+    stream,
+    autoCreated,
+    handles: 0,
+    producers: undefined,
+    lines: undefined,
+    writers: emptySet(),
+    settings,
+    deadline: undefined,
+    node: undefined,
+    facts: undefined,
+    log: undefined,
+    account,
+  };
 }

@@ -3,7 +3,6 @@
 import type { AppendId, ReaderStart, StreamObserver } from '../../core/index.ts';
 import {
   added,
-  emptySet,
   lifeDetails,
   type Producers,
   producerGap,
@@ -46,12 +45,11 @@ import { formatFor } from '../../media/index.ts';
 import { type KnownStream, Pause } from '../../persist/index.ts';
 import { accessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
-import { startOf } from '../base/start.ts';
 import { checkedWhole, readRange } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
-import { type Entry, endStream } from './entry.ts';
+import { type Entry, endStream, newEntry } from './entry.ts';
 import { Expiry } from './expiry.ts';
-import { directoryInfo, PLUGIN_NAME, README_NAME, readmeInfo, streamInfo } from './info.ts';
+import { capabilitiesOf, directoryInfo, PLUGIN_NAME, README_NAME, readmeInfo, streamInfo } from './info.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines, JsonLinesWriter } from './json-writer.ts';
 import { type KeptFacts, KeptStreams } from './kept-streams.ts';
@@ -59,7 +57,7 @@ import { createObserver } from './observer.ts';
 import { ProducerExpiry } from './producer-expiry.ts';
 import { openProducerWriter } from './producer-writer.ts';
 import { requireMayBlock } from './reader-block.ts';
-import { README } from './readme.ts';
+import { README_BYTES, README_PATH, readmeFrom } from './readme-file.ts';
 import type { Settings } from './settings.ts';
 import { inSlices } from './slices.ts';
 import { SlowReaders } from './slow-readers.ts';
@@ -71,9 +69,6 @@ import { COPYING, type CopyRange, type MakeStream, TableStore } from './stream-s
 import { StreamTable } from './stream-table.ts';
 import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
-
-const README_PATH = `/${README_NAME}`;
-const README_BYTES = new TextEncoder().encode(README);
 
 /** What says whether an absent stream is made, and for whom. */
 type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account' | 'settings'>;
@@ -779,24 +774,8 @@ export class StreamFileSystem extends BaseFileSystem {
   }
 
   override async capabilities(path: string): Promise<Capabilities> {
-    const isStream = path !== README_PATH && !this.table.isDirectory(path);
-    return {
-      isAppendOnly: isStream,
-      isBroadcast: isStream,
-      isReadOnly: path === README_PATH,
-      supportsRandomWrite: false,
-      supportsTruncate: isStream,
-      supportsRename: false,
-      supportsDirectories: false,
-      supportsStreamRead: !this.table.isDirectory(path),
-      supportsStreamWrite: isStream,
-      supportsFileHandle: !this.table.isDirectory(path),
-      supportsTouch: isStream,
-      supportsSymlink: false,
-      supportsSync: !this.table.isDirectory(path),
-      isReadDestructive: false,
-      isObjectStore: false,
-    };
+    if (path === README_PATH) return capabilitiesOf('readme');
+    return capabilitiesOf(this.table.isDirectory(path) ? 'directory' : 'stream');
   }
 
   // ── what a stream does not do ──────────────────────────────────────────────────────────────────────────────────
@@ -826,11 +805,6 @@ function isUnclaimed({ autoCreated, stream }: Entry): boolean {
   return autoCreated && stream.totalWritten === 0;
 }
 
-function readmeFrom(start: ReaderStart | undefined): StreamSource {
-  const content = contentOfParts([README_BYTES.subarray(startOf(README_BYTES, start))]);
-  return { kind: 'content', content, size: content.size };
-}
-
 function discardCopy({ log, stream }: Entry): void {
   stream.end('removed');
   log?.remove();
@@ -852,23 +826,4 @@ function startOfLines(stream: RingStream, count: number, signal: AbortSignal | u
 async function wholeStart(stream: RingStream, start: ReaderStart, signal: AbortSignal | undefined): Promise<number> {
   if ('lastLines' in start) return startOfLines(stream, start.lastLines, signal);
   return stream.startInWhole(start);
-}
-
-function newEntry(parts: Pick<Entry, 'path' | 'stream' | 'settings' | 'autoCreated' | 'account'>): Entry {
-  const { account, autoCreated, path, settings, stream } = parts;
-  return {
-    path,
-    stream,
-    autoCreated,
-    handles: 0,
-    producers: undefined,
-    lines: undefined,
-    writers: emptySet(),
-    settings,
-    deadline: undefined,
-    node: undefined,
-    facts: undefined,
-    log: undefined,
-    account,
-  };
 }

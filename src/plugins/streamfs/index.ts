@@ -4,6 +4,7 @@ import { StreamFileSystem } from './file-system.ts';
 import { PLUGIN_NAME } from './info.ts';
 import { README } from './readme.ts';
 import { CONFIG_PARAMETERS, parseSettings } from './settings.ts';
+import { openShared } from './shared/instance.ts';
 
 export const streamfsPlugin: Plugin = {
   name: PLUGIN_NAME,
@@ -13,7 +14,9 @@ export const streamfsPlugin: Plugin = {
     parseSettings(config);
   },
   initialize: async (config, context) => {
-    const fileSystem = await StreamFileSystem.open(parseSettings(config), context);
+    const settings = parseSettings(config);
+    if (settings.log !== undefined) return openShared(settings, settings.log, context);
+    const fileSystem = await StreamFileSystem.open(settings, context);
     return {
       fileSystem,
       totals: () => fileSystem.totals(),

@@ -11,7 +11,7 @@ import type { SlowReaders } from './slow-readers.ts';
 import type { StreamTable } from './stream-table.ts';
 
 export interface ObserverDependencies {
-  table: StreamTable;
+  table: Pick<StreamTable, 'get'>;
   slow: SlowReaders;
   /** The path of a stream, from its name. */
   pathOf: (name: string) => string;

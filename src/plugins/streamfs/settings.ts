@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { LAG_POLICIES, type LagPolicy } from '../../core/index.ts';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { ConfigParameter, PluginConfig } from '../../fs/index.ts';
+import { isLogScheme, LOG_SCHEMES } from '../../logs/index.ts';
 import { parseSyncPolicy, type SyncPolicy } from '../../persist/index.ts';
 import {
   ATOMIC,
@@ -39,6 +40,19 @@ export interface PersistSettings {
   maxAge: number;
   /** Bytes that all streams may take on disk; Infinity for any number. */
   maxTotal: number;
+}
+
+export interface LogSettings {
+  /** With what it needs to get in: never to be printed. */
+  url: URL;
+  /** Undefined: made of the path of the mount. */
+  prefix: string | undefined;
+  /** Undefined: made of the name of the machine. */
+  node: string | undefined;
+  /** Milliseconds that is waited for it. */
+  deadline: number;
+  /** Whether the server is not ready while it cannot be reached. */
+  isRequired: boolean;
 }
 
 export interface Settings {
@@ -76,6 +90,8 @@ export interface Settings {
   lineTimeout: number;
   /** Where streams are kept on disk; undefined: in memory only. */
   persist: PersistSettings | undefined;
+  /** What decides the order of the streams for several nodes; undefined: this process alone does. */
+  log: LogSettings | undefined;
   /** The offset of the first byte of each stream. Not to be configured: for programs that go on where another was. */
   firstOffset?: number | undefined;
 }
@@ -246,6 +262,44 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
       'With persist, how much all streams of the mount may take on disk together; beyond it the oldest bytes go, of whatever stream; not given: any amount',
   },
   {
+    name: 'log',
+    type: 'string',
+    required: false,
+    default: '',
+    description:
+      "The address of a log that several servers share, which then serve the same streams (e.g., 'redis://redis.internal:6379?password_env=REDIS_PASSWORD'); not given: this server alone has them",
+  },
+  {
+    name: 'log_prefix',
+    type: 'string',
+    required: false,
+    default: '',
+    description:
+      'With log, what the names of all that is kept there begin with, the same on all servers; not given: made of the path of the mount',
+  },
+  {
+    name: 'log_node',
+    type: 'string',
+    required: false,
+    default: '',
+    description:
+      'With log, the name of this server among those that share it, of which no other has the same; not given: the name of the machine and some random digits',
+  },
+  {
+    name: 'log_deadline',
+    type: 'string',
+    required: false,
+    default: '10s',
+    description: 'With log, how long a request waits for one that is away before it is 503 LOG_UNAVAILABLE',
+  },
+  {
+    name: 'log_required',
+    type: 'boolean',
+    required: false,
+    default: 'false',
+    description: 'With log, whether GET /ready is 503 while the log cannot be reached',
+  },
+  {
     name: 'mount_path',
     type: 'string',
     required: false,
@@ -283,6 +337,7 @@ export function parseSettings(given: PluginConfig): Settings {
         producerTtl: () => duration(config, 'producer_ttl'),
         lineTimeout: () => duration(config, 'line_timeout'),
         persist: () => persistence(config, given),
+        log: () => sharedLog(config, given),
       }),
   });
   const { maxChannel, maxLag, maxRetention, retention } = settings;
@@ -360,6 +415,41 @@ function persistence(config: PluginConfig, given: PluginConfig): PersistSettings
     throw invalid(`${name} means nothing without persist: name the directory in which streams are kept`);
   }
   return undefined;
+}
+
+const LOG_KEYS = ['log_prefix', 'log_node', 'log_deadline', 'log_required'] as const;
+/** What stands in names of keys. */
+const LOG_NAME = /^[\w./-]{1,64}$/;
+
+/** No text here has the address in it: it may hold a password. */
+function sharedLog(config: PluginConfig, given: PluginConfig): LogSettings | undefined {
+  const address = textValue(config, 'log') ?? '';
+  const prefix = logName(config, 'log_prefix');
+  const node = logName(config, 'log_node');
+  const deadline = duration(config, 'log_deadline');
+  const isRequired = flag(config, 'log_required');
+  if (address === '') {
+    const named = LOG_KEYS.find((key) => given[key] !== undefined && given[key] !== DEFAULTS[key]);
+    if (named === undefined) return undefined;
+    throw invalid(`${named} means nothing without log: give the address of the log that servers share`);
+  }
+  if ((textValue(config, 'persist') ?? '') !== '') {
+    throw invalid('log and persist exclude each other: a log that servers share keeps the streams itself');
+  }
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !isLogScheme(url.protocol.slice(0, -1)) || url.hostname === '') {
+    const known = LOG_SCHEMES.map((scheme) => `${scheme}://HOST:PORT`).join(' or ');
+    throw invalid(`log must be an address such as ${known}`);
+  }
+  if (deadline === 0) throw invalid("log_deadline must be longer than 0 (e.g., '10s')");
+  return { url, prefix, node, deadline, isRequired };
+}
+
+function logName(config: PluginConfig, key: 'log_prefix' | 'log_node'): string | undefined {
+  const name = textValue(config, key) ?? '';
+  if (name === '') return undefined;
+  if (!LOG_NAME.test(name)) throw invalid(`${key} must be 1 to 64 letters, digits, or any of _ . / -`);
+  return name;
 }
 
 function flag(config: PluginConfig, key: string): boolean {

@@ -12,9 +12,17 @@ import type { Access } from '../access.ts';
 import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines } from './json-writer.ts';
-import type { Line } from './stream-lines.ts';
 
 const EMPTY = new Uint8Array(0);
+
+/** What writes for a handle, where that is not the stream itself. */
+export interface HandleWriter {
+  write(bytes: Uint8Array): void | Promise<void>;
+  /** Completes the line that has begun, if lines are kept whole. */
+  completeQuietly(): void;
+  /** The handle is closed: the same, and lets go. */
+  abandon(): void;
+}
 
 export interface StreamHandleOptions {
   path: string;
@@ -23,7 +31,7 @@ export interface StreamHandleOptions {
   type: () => string;
   access: Access;
   /** Where lines are to stay whole: the one that the handle is in the middle of. */
-  line?: Line | undefined;
+  line?: HandleWriter | undefined;
   stat: () => Promise<FileInfo>;
   /** Where it is kept on disk. */
   sync?: (() => Promise<void>) | undefined;

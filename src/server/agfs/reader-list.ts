@@ -21,7 +21,7 @@ interface Found {
   address: string | undefined;
 }
 
-type Server = Pick<ServerContext, 'limits' | 'handles'>;
+type Server = Pick<ServerContext, 'limits' | 'handles' | 'mounts'>;
 
 function* all({ limits, handles }: Server): Generator<Found> {
   const live = new Map<Reader, LiveRead>();
@@ -61,6 +61,7 @@ export function listReaders(server: Server, { path, after, limit }: ReaderQuery)
   const readers = page.map((found) => infoOf(found, server));
   return {
     readers,
+    node: server.mounts.logs()[0]?.log.node,
     count: matching.length,
     // What to ask for next, where there is more.
     ...(rest.length > page.length ? { next: readers.at(-1)!.id } : {}),

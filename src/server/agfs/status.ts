@@ -66,8 +66,11 @@ export const ready: Route = {
 
 function healthOf(server: ServerContext): Health {
   const mounts = server.mounts.counts();
-  const degraded = mounts.failed > 0;
-  const isReady = server.ready() && mounts.pending === 0 && !degraded;
+  const away = server.mounts.logs().filter(({ log }) => !log.isConnected);
+  const degraded = mounts.failed > 0 || away.length > 0;
+  // What is retained can be read without the log.
+  const isMissed = away.some(({ log }) => log.isRequired);
+  const isReady = server.ready() && mounts.pending === 0 && mounts.failed === 0 && !isMissed;
   const status = degraded ? 'degraded' : isReady ? 'healthy' : 'starting';
   return { status, ...server.version, ready: isReady, degraded, mounts };
 }
@@ -95,6 +98,9 @@ export const stats: Route = {
       totals: totalsOf(mounts.totals()),
       disks: mounts.disks().map(({ disk: { state, journalBytes, segmentBytes, backlog }, path }) => {
         return { path, state, bytes: journalBytes + segmentBytes, backlog };
+      }),
+      logs: mounts.logs().map(({ log: { name, node, isConnected, problem, mirrors, waitingBytes }, path }) => {
+        return { path, log: name, node, connected: isConnected, problem, mirrors, waiting: waitingBytes };
       }),
       process: metrics.process.summary(),
       limits: Object.fromEntries(counters.entries()),

@@ -21,6 +21,7 @@ export class AppendTarget {
   private before = '';
   private behind = '';
   private date = '';
+  private generation = '';
 
   /** @param version of all that the meaning of a head depends on */
   constructor(
@@ -58,9 +59,11 @@ export class AppendTarget {
   /** The answer to an append that has just been done. */
   answer(): string {
     const date = httpDate();
-    if (date !== this.date) {
+    const { generation } = this.appender;
+    if (date !== this.date || generation !== this.generation) {
       this.date = date;
-      [this.before, this.behind] = writtenParts(this.length, this.appender.generation, this.appender.durability);
+      this.generation = generation;
+      [this.before, this.behind] = writtenParts(this.length, generation, this.appender.durability);
     }
     return this.before + this.appender.endOffset + this.behind;
   }

@@ -1,5 +1,5 @@
 /** What a server tells of itself: streams and readers by mount, memory, connections, limits. */
-import type { DiskTotals, StreamTotals } from '../../fs/index.ts';
+import type { DiskTotals, LogTotals, StreamTotals } from '../../fs/index.ts';
 import { samplesOf } from './histogram.ts';
 import type { Metrics, Sample } from './registry.ts';
 import type { MetricsSource } from './source.ts';
@@ -93,6 +93,64 @@ export function describeServer(
   );
   metrics.gauge('streamfs_disk_recovered_streams', 'Streams that were found then.', ofDisk('recoveredStreams'));
   metrics.gauge('streamfs_disk_damages', 'Places in the log that were found damaged then.', ofDisk('damages'));
+
+  // ── logs that are shared with other servers, for each mount that has one ──────────────────────────────────────
+  let logs: { path: string; log: LogTotals }[] = [];
+  metrics.before(() => {
+    logs = mounts.logs();
+  });
+  const ofLog = (value: (log: LogTotals) => number) => (): Sample[] =>
+    logs.map(({ log, path }) => ({ labels: { mount: path, node: log.node }, value: value(log) }));
+  metrics.gauge(
+    'streamfs_log_connected',
+    'Whether the shared log can be reached.',
+    ofLog(({ isConnected }) => (isConnected ? 1 : 0)),
+  );
+  metrics.gauge(
+    'streamfs_log_mirrors',
+    'Streams that are followed here.',
+    ofLog(({ mirrors }) => mirrors),
+  );
+  metrics.gauge(
+    'streamfs_log_waiting_bytes',
+    'Bytes that writers gave and the log does not have yet.',
+    ofLog(({ waitingBytes }) => waitingBytes),
+  );
+  metrics.counter(
+    'streamfs_log_appended_bytes_total',
+    'Bytes that this server appended to the log.',
+    ofLog(({ appendedBytes }) => appendedBytes),
+  );
+  metrics.counter(
+    'streamfs_log_batches_total',
+    'Batches in which it did.',
+    ofLog(({ batches }) => batches),
+  );
+  metrics.counter(
+    'streamfs_log_retries_total',
+    'Calls of the log that were repeated.',
+    ofLog(({ retries }) => retries),
+  );
+  metrics.counter(
+    'streamfs_log_gaps_total',
+    'How often bytes left the log before this server had them.',
+    ofLog(({ gaps }) => gaps),
+  );
+  metrics.counter(
+    'streamfs_log_gap_bytes_total',
+    'How many bytes that were.',
+    ofLog(({ gapBytes }) => gapBytes),
+  );
+  metrics.counter(
+    'streamfs_log_heals_total',
+    'How often the log had lost its newest bytes and was given them back.',
+    ofLog(({ heals }) => heals),
+  );
+  metrics.counter(
+    'streamfs_log_forks_total',
+    'How often the log had other bytes than this server.',
+    ofLog(({ forks }) => forks),
+  );
 
   // ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
   metrics.gauge('streamfs_live_reads', 'Live reads that are being answered.', () => reads.count);

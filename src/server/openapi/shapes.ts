@@ -114,7 +114,7 @@ export const SHAPES: Readonly<Record<ShapeName, Schema>> = {
     ],
   },
   ReaderList: {
-    ...object({ readers: list(READER), count, next: count }, ['next']),
+    ...object({ readers: list(READER), node: text, count, next: count }, ['node', 'next']),
     examples: [{ readers: [], count: 0 }],
   },
   MountList: {
@@ -171,6 +171,11 @@ export const SHAPES: Readonly<Record<ShapeName, Schema>> = {
       ...{ streams: count, readers: count, handles: count, connections: count },
       totals: object({ received: count, delivered: count, skipped: count }),
       disks: list(object({ path: text, state: { enum: ['ok', 'full', 'failed'] }, bytes: count, backlog: count })),
+      logs: list(
+        object({ path: text, log: text, node: text, connected: flag, problem: text, mirrors: count, waiting: count }, [
+          'problem',
+        ]),
+      ),
       process: object({ started_at: time, resident: count, cpu_seconds: number, event_loop_delay_ms: number }),
       limits: { type: 'object', additionalProperties: count },
     }),
@@ -180,6 +185,7 @@ export const SHAPES: Readonly<Record<ShapeName, Schema>> = {
         ...{ streams: 1, readers: 0, handles: 0, connections: 1, limits: {} },
         totals: { received: 4096, delivered: 8192, skipped: 0 },
         disks: [{ path: '/streamfs', state: 'ok', bytes: 65536, backlog: 0 }],
+        logs: [],
         process: {
           ...{ started_at: '2030-01-02T03:04:05.678Z', resident: 52428800, cpu_seconds: 0.25 },
           event_loop_delay_ms: 1.5,

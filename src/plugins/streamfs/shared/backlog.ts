@@ -1,0 +1,31 @@
+/** Bytes that wait for the log, of one stream or of a mount: beyond so many, writers wait until some of them are there. */
+export class Backlog {
+  bytes = 0;
+  private readonly max: number;
+  private waiting: (() => void)[] = [];
+
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  get isFull(): boolean {
+    return this.bytes >= this.max;
+  }
+
+  take(bytes: number): void {
+    this.bytes += bytes;
+  }
+
+  give(bytes: number): void {
+    this.bytes -= bytes;
+    if (this.isFull) return;
+    const { waiting } = this;
+    this.waiting = [];
+    for (const go of waiting) go();
+  }
+
+  /** Settles when it may have room. */
+  whenRoom(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+}

@@ -1,0 +1,614 @@
+/**
+ * Streams as files, where a log decides their order for several nodes: what each operation means then. A path is asked of the
+ * log; readers and writers use a mirror of this node.
+ */
+import type { AppendId, ReaderStart } from '../../../core/index.ts';
+import { added, producerGap, removed } from '../../../core/internal.ts';
+import { createError, isStreamFSError, limitReached } from '../../../errors/index.ts';
+import {
+  type Appender,
+  type AppendOptions,
+  type ByteRange,
+  type Capabilities,
+  type Clock,
+  type CreateOptions,
+  contentOfParts,
+  type DirectoryPage,
+  type EndOptions,
+  type FileHandle,
+  type FileInfo,
+  type FileWriter,
+  type LogTotals,
+  type OpenHandleOptions,
+  type OpenStreamOptions,
+  type PluginContext,
+  type ProducerWriteOptions,
+  type SizedContent,
+  type Snapshot,
+  type StreamSettings,
+  type StreamSettingsInForce,
+  type StreamSource,
+  type StreamStore,
+  type StreamTotals,
+  systemClock,
+  type WriteOptions,
+} from '../../../fs/index.ts';
+import { parentPath } from '../../../fs/path.ts';
+import type { Log, LogChild, StreamState } from '../../../logs/index.ts';
+import { accessOf } from '../../access.ts';
+import { BaseFileSystem } from '../../base/base-file-system.ts';
+import { readRange } from '../../numbers.ts';
+import { ContentHandle } from '../content-handle.ts';
+import {
+  capabilitiesOf,
+  directoryInfo,
+  PLUGIN_NAME,
+  README_NAME,
+  readmeInfo,
+  statedInfo,
+  streamInfo,
+} from '../info.ts';
+import { isJsonType } from '../json-text.ts';
+import { completeJsonLines, JsonLinesWriter } from '../json-writer.ts';
+import { createObserver } from '../observer.ts';
+import { requireMayBlock } from '../reader-block.ts';
+import { README_BYTES, README_PATH, readmeFrom } from '../readme-file.ts';
+import type { Settings } from '../settings.ts';
+import { SlowReaders } from '../slow-readers.ts';
+import { type HandleWriter, StreamHandle } from '../stream-handle.ts';
+import { requireSameSettings } from '../stream-settings.ts';
+import { Totals } from '../totals.ts';
+import { WholeLinesWriter } from '../whole-lines.ts';
+import { factsOf, newStream, termsOf } from './facts.ts';
+import { LogAppender } from './log-appender.ts';
+import { LogWriter, MAX_BATCH_BYTES, RepeatedLogWriter } from './log-writer.ts';
+import type { Mirror } from './mirror.ts';
+import { Mirrors } from './mirrors.ts';
+import { Sender } from './sender.ts';
+
+/** Entries of a listing that are asked for at once. */
+const PAGE = 1000;
+
+type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
+
+export interface SharedOptions {
+  log: Log;
+  /** Who this process is among those that share the log. */
+  node: string;
+  /** Milliseconds that is waited for the log. */
+  deadline: number;
+  /** Whether the server is not ready while it cannot be reached. Default: it is. */
+  isRequired?: boolean | undefined;
+}
+
+export class SharedFileSystem extends BaseFileSystem {
+  private readonly settings: Settings;
+  private readonly context: Context;
+  private readonly log: Log;
+  private readonly node: string;
+  private readonly isRequired: boolean;
+  private readonly deadline: number;
+  private readonly sender: Sender;
+  private readonly mirrors: Mirrors;
+  private readonly sums = new Totals();
+  private readonly slow: SlowReaders;
+  private readonly clock: Clock;
+  /** Attempts of producers that this node has open: a newer one cuts them, as far as it comes to the same node. */
+  private readonly underWay = new WeakMap<Mirror, Map<string, LogWriter>>();
+
+  /** Once the log is there. @throws LOG_REFUSED */
+  static async open(
+    settings: Settings,
+    context: Context,
+    options: SharedOptions,
+    clock: Clock = systemClock,
+  ): Promise<SharedFileSystem> {
+    await options.log.start();
+    return new SharedFileSystem(settings, context, options, clock);
+  }
+
+  constructor(
+    settings: Settings,
+    context: Context,
+    { deadline, isRequired = false, log, node }: SharedOptions,
+    clock: Clock,
+  ) {
+    super(PLUGIN_NAME);
+    this.settings = settings;
+    this.context = context;
+    this.log = log;
+    this.node = node;
+    this.isRequired = isRequired;
+    this.clock = clock;
+    this.deadline = deadline;
+    this.slow = new SlowReaders(context.logger);
+    this.sender = new Sender(log, deadline);
+    const { mountPath = '/' } = context;
+    const prefix = mountPath === '/' ? '' : mountPath;
+    const observer = createObserver({
+      ...{ table: { get: (path) => this.mirrors.entry(path) }, slow: this.slow },
+      pathOf: (name) => name.slice(prefix.length),
+      readerLeft: (stream, entry) => {
+        this.sums.readerLeft(stream);
+        if (entry !== undefined) this.used(entry.path);
+      },
+    });
+    const { memory } = context;
+    this.mirrors = new Mirrors({ log, settings, deadline, clock, memory, observer, prefix, sums: this.sums });
+    log.onState = () => this.tellState();
+  }
+
+  private tellState(): void {
+    const { isConnected, problem } = this.log.state;
+    const facts = { log: this.log.name, node: this.node };
+    if (isConnected) this.context.logger.info('log connected', facts);
+    else this.context.logger.warn('log cannot be reached', { ...facts, reason: problem });
+  }
+
+  private used(path: string): void {
+    const mirror = this.mirrors.known(path);
+    if (mirror !== undefined) mirror.usedAt = this.clock.now();
+  }
+
+  // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
+
+  override async create(path: string, options: CreateOptions = {}): Promise<void> {
+    this.requireWritable(path);
+    const { stream, isNew } = await this.createInLog(path, options.settings);
+    if (isNew) return;
+    const { isUnclaimed } = factsOf(stream, this.mirrors.ofMount);
+    if (options.settings === undefined || !isUnclaimed || stream.endOffset > 0) {
+      if (options.settings !== undefined)
+        this.requireSame(path, factsOf(stream, this.mirrors.ofMount).settings, options.settings);
+      throw createError('STREAM_EXISTS', { path });
+    }
+    await this.mirrors.claim(await this.find(path), options.settings);
+  }
+
+  private createInLog(path: string, asked: StreamSettings | undefined) {
+    const { idleTimeout } = this.settings;
+    const terms = termsOf(this.mirrors.settingsFor(asked), this.mirrors.ofMount, { idleTimeout });
+    return this.log.create(newStream(path, terms));
+  }
+
+  override async remove(path: string): Promise<void> {
+    this.requireWritable(path);
+    const state = await this.log.find(path);
+    if (state !== undefined) await this.removeStream(state);
+    else if (await this.isDirectory(path)) throw createError('DIRECTORY_NOT_EMPTY', { path });
+    else throw createError('STREAM_NOT_FOUND', { path });
+  }
+
+  private async removeStream({ generation, path }: StreamState): Promise<void> {
+    await this.log.finish(path, generation, { reason: 'removed', status: undefined });
+    const mirror = this.mirrors.known(path);
+    if (mirror === undefined || mirror.stream.generation !== generation) return;
+    await mirror.until(() => false, this.deadline, this.log);
+  }
+
+  override async removeAll(path: string): Promise<void> {
+    if (path !== '/' && (await this.log.find(path)) !== undefined) return this.remove(path);
+    const children = await this.children(path);
+    if (path !== '/' && children.length === 0) throw createError('STREAM_NOT_FOUND', { path });
+    for (const { name, stream } of children) {
+      if (stream === undefined) await this.removeAll(below(path, name)).catch(unlessGone);
+      else await this.removeStream(stream).catch(unlessGone);
+    }
+  }
+
+  override async end(path: string, { status }: EndOptions = {}): Promise<void> {
+    this.requireNotReadme(path);
+    await this.sender.finish(await this.find(path), { reason: 'ended', status });
+  }
+
+  override async touch(path: string, options: CreateOptions = {}): Promise<void> {
+    this.requireWritable(path);
+    const { stream, isNew } = await this.createInLog(path, options.settings);
+    if (isNew) return;
+    if (options.settings !== undefined) await this.settle(await this.find(path), options.settings);
+    const modifiedAt = this.clock.timeOfDay();
+    await this.log.update(path, stream.generation, { modifiedAt });
+    const mirror = this.mirrors.known(path);
+    if (mirror !== undefined) mirror.stream.modifiedAt = modifiedAt;
+  }
+
+  async renew(path: string): Promise<void> {
+    this.requireNotReadme(path);
+    const mirror = await this.find(path);
+    await this.log.update(path, mirror.stream.generation, {});
+  }
+
+  async shutdown(): Promise<void> {
+    this.mirrors.shutdown();
+    this.slow.flush();
+    this.log.onState = undefined;
+    await this.log.close();
+  }
+
+  private async find(path: string, generation?: string): Promise<Mirror> {
+    const mirror = await this.mirrors.get(path, undefined, generation);
+    if (mirror !== undefined) return mirror;
+    throw createError((await this.isDirectory(path)) ? 'IS_A_DIRECTORY' : 'STREAM_NOT_FOUND', { path });
+  }
+
+  private async findOrAdd(
+    path: string,
+    {
+      create = this.settings.autoCreate,
+      generation,
+      settings,
+    }: Pick<OpenStreamOptions, 'create' | 'generation' | 'settings'>,
+    isUnclaimed: boolean,
+  ): Promise<Mirror> {
+    if (path === '/') throw createError('IS_A_DIRECTORY', { path });
+    const mirror = create
+      ? await this.mirrors.get(path, { settings, isUnclaimed }, generation)
+      : await this.find(path, generation);
+    return mirror!;
+  }
+
+  // ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async streamSettings(path: string): Promise<StreamSettingsInForce> {
+    return (await this.find(path)).entry.settings;
+  }
+
+  private requireSame(path: string, inForce: StreamSettingsInForce, asked: StreamSettings): void {
+    requireSameSettings(path, asked, inForce, this.mirrors.ofMount, this.settings);
+  }
+
+  private async settle(mirror: Mirror, asked: StreamSettings): Promise<void> {
+    if (mirror.entry.autoCreated) await this.mirrors.claim(mirror, asked);
+    else this.requireSame(mirror.entry.path, mirror.entry.settings, asked);
+  }
+
+  // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  override async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
+    const copy = new Uint8Array(data);
+    const mirror = await this.mirrorToWrite(path, options);
+    const whole = isJsonType(mirror.entry.settings.type) ? completeJsonLines(copy) : copy;
+    const writer = this.writerTo(mirror, options, undefined);
+    try {
+      await writer.write(whole);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    await writer.close();
+    return data.length;
+  }
+
+  override async openWrite(path: string, options: WriteOptions = {}): Promise<FileWriter> {
+    const mirror = await this.mirrorToWrite(path, options);
+    mirror.stream.requireOpen();
+    return this.writerTo(mirror, options, undefined);
+  }
+
+  private writerTo(
+    mirror: Mirror,
+    { atomic }: Pick<WriteOptions, 'atomic'>,
+    producer: AppendId | undefined,
+  ): FileWriter {
+    const { entry } = mirror;
+    const isJson = isJsonType(entry.settings.type);
+    const isLines = isJson || atomic === 'lines' || entry.settings.atomic === 'lines';
+    const writer = this.newWriter(mirror, isLines, producer);
+    const { memory } = this.context;
+    if (isJson) {
+      return new JsonLinesWriter(writer, { max: Math.min(entry.settings.ringBufferSize, MAX_BATCH_BYTES), memory });
+    }
+    // What a producer had begun comes again with its repetition.
+    const keepsBroken = producer === undefined;
+    return isLines ? new WholeLinesWriter(writer, { max: MAX_BATCH_BYTES, memory, keepsBroken }) : writer;
+  }
+
+  private newWriter(mirror: Mirror, isLines: boolean, producer: AppendId | undefined): LogWriter {
+    const { entry } = mirror;
+    const { sender } = this;
+    const writer = new LogWriter({
+      ...{ sender, mirror, isLines, producer },
+      onDone: (done) => {
+        entry.writers = removed(entry.writers, done);
+        if (producer !== undefined && attempts?.get(producer.id) === done) attempts.delete(producer.id);
+        this.used(entry.path);
+      },
+    });
+    entry.writers = added(entry.writers, writer);
+    const attempts = producer === undefined ? undefined : this.attemptsAt(mirror);
+    if (producer !== undefined) attempts?.set(producer.id, writer);
+    return writer;
+  }
+
+  private attemptsAt(mirror: Mirror): Map<string, LogWriter> {
+    const attempts = this.underWay.get(mirror) ?? new Map<string, LogWriter>();
+    this.underWay.set(mirror, attempts);
+    return attempts;
+  }
+
+  openAppend(path: string, options: AppendOptions = {}): Appender {
+    this.requireWritable(path);
+    const open = () => this.mirrorToWrite(path, options);
+    const known = this.mirrors.known(path);
+    return new LogAppender(this.sender, known, open, options.atomic === 'lines');
+  }
+
+  async openProducerWrite(path: string, append: AppendId, options: ProducerWriteOptions = {}): Promise<FileWriter> {
+    this.requireWritable(path);
+    const { generation } = options;
+    if (generation !== undefined) (await this.find(path, generation)).requireGeneration(generation);
+    // A stream that is not there has applied nothing: it is not made only to say so.
+    else if (append.seq !== 0 && (options.create ?? this.settings.autoCreate)) {
+      if ((await this.mirrors.get(path, undefined)) === undefined) {
+        await this.requireFree(path);
+        throw producerGap(0, append.seq);
+      }
+    }
+    const mirror = await this.mirrorToWrite(path, options);
+    await this.underWay.get(mirror)?.get(append.id)?.supersede();
+    const asked = await this.sender.append(mirror, [], { ...append, from: 0, isLast: false });
+    if (asked.isRepeated) {
+      const producer = { isRepeated: true, epoch: append.epoch, seq: asked.lastSeq };
+      return new RepeatedLogWriter(mirror, { endOffset: asked.endOffset, producer }, async (status) => {
+        await this.sender.finish(mirror, { reason: 'ended', status });
+      });
+    }
+    return this.writerTo(mirror, options, append);
+  }
+
+  /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY where the path's name cannot be a stream's */
+  private async requireFree(path: string): Promise<void> {
+    if (await this.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
+    for (let directory = parentPath(path); directory !== '/'; directory = parentPath(directory)) {
+      if ((await this.log.find(directory)) !== undefined) throw createError('NOT_A_DIRECTORY', { path: directory });
+    }
+  }
+
+  private async mirrorToWrite(
+    path: string,
+    { atomic, create, settings }: Pick<WriteOptions, 'atomic' | 'create' | 'settings'>,
+  ): Promise<Mirror> {
+    this.requireWritable(path);
+    const ofFirst = atomic === undefined ? settings : { ...settings, atomic: settings?.atomic ?? atomic };
+    const mirror = await this.findOrAdd(path, { create, settings: ofFirst }, false);
+    if (mirror.entry.autoCreated) await this.mirrors.claim(mirror, ofFirst);
+    else if (settings !== undefined) this.requireSame(path, mirror.entry.settings, settings);
+    return mirror;
+  }
+
+  private requireWritable(path: string): void {
+    if (path === '/') throw createError('IS_A_DIRECTORY', { path });
+    this.requireNotReadme(path);
+  }
+
+  private requireNotReadme(path: string): void {
+    if (path === README_PATH) throw createError('NAME_RESERVED', { path });
+    if (path.startsWith(`${README_PATH}/`)) throw createError('NOT_A_DIRECTORY', { path: README_PATH });
+  }
+
+  // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  override async read(path: string, offset: number, size: number): Promise<Uint8Array> {
+    await this.requireReadme(path);
+    return README_BYTES.subarray(...readRange(README_BYTES.length, offset, size));
+  }
+
+  async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
+    await this.requireReadme(path);
+    return contentOfParts([README_BYTES.subarray(...readRange(README_BYTES.length, offset, size))]);
+  }
+
+  private async requireReadme(path: string): Promise<void> {
+    if (path === README_PATH) return;
+    await this.find(path);
+    throw createError('USE_STREAM_MODE');
+  }
+
+  override async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
+    if (path === README_PATH) return readmeFrom(options.start);
+    this.requireNotReadme(path);
+    requireMayBlock(options, this.mirrors.known(path)?.entry.settings ?? this.mirrors.ofMount);
+    const mirror = await this.findOrAdd(path, options, true);
+    const { entry, stream } = mirror;
+    requireMayBlock(options, entry.settings);
+    this.requireRoomForReader(mirror);
+    return { kind: 'live', reader: stream.openReader(options), type: entry.settings.type };
+  }
+
+  private requireRoomForReader({ stream }: Mirror): void {
+    const { maxReaders } = this.settings;
+    if (stream.readerCount >= maxReaders) throw limitReached('STREAM_READER_LIMIT', 'stream_readers', maxReaders);
+  }
+
+  /** All that was acknowledged before, at whichever node, is in it, as long as the log can be reached. */
+  override async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
+    if (path === README_PATH) return { parts: [README_BYTES], offset: 0 };
+    const mirror = await this.find(path, options.generation);
+    const { entry, stream } = mirror;
+    if (options.generation !== undefined) mirror.requireGeneration(options.generation);
+    await this.catchUp(mirror);
+    const start: ReaderStart = options.start ?? { from: 'earliest' };
+    const { parts, offset } = stream.retainSnapshot(start);
+    return { parts, offset, generation: stream.generation, type: entry.settings.type };
+  }
+
+  private async catchUp(mirror: Mirror): Promise<void> {
+    if (!this.log.state.isConnected) return;
+    const state = await this.log.find(mirror.entry.path);
+    if (state?.generation !== mirror.stream.generation) return;
+    await mirror.until(() => mirror.endOffset >= state.endOffset, this.deadline, this.log);
+  }
+
+  override async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
+    if (path === README_PATH) return new ContentHandle(path, README_BYTES, readmeInfo(README_BYTES.length));
+    this.requireWritable(path);
+    const mirror = await this.findOrAdd(path, options, true);
+    const { entry, stream } = mirror;
+    const access = accessOf(options.flags);
+    if (access.reads) this.requireRoomForReader(mirror);
+    if (access.writes && entry.autoCreated) await this.mirrors.claim(mirror, undefined);
+    entry.handles++;
+    return new StreamHandle({
+      ...{ path, stream, access, type: () => entry.settings.type },
+      line: access.writes ? this.handleWriter(mirror, options) : undefined,
+      stat: () => this.stat(path),
+      onClose: () => {
+        entry.handles--;
+        this.used(path);
+      },
+    });
+  }
+
+  private handleWriter(mirror: Mirror, { atomic }: Pick<OpenHandleOptions, 'atomic'>): HandleWriter {
+    const { settings } = mirror.entry;
+    const isJson = isJsonType(settings.type);
+    const isLines = !isJson && (atomic === 'lines' || settings.atomic === 'lines');
+    const writer = this.newWriter(mirror, isLines || isJson, undefined);
+    const { memory } = this.context;
+    const lines = isLines
+      ? new WholeLinesWriter(writer, { max: MAX_BATCH_BYTES, memory, keepsBroken: true })
+      : undefined;
+    const quietly = (doing: void | Promise<void>) => void doing?.catch(() => undefined);
+    return {
+      write: async (bytes: Uint8Array) => {
+        await (lines ?? writer).write(bytes);
+        await writer.flush();
+      },
+      completeQuietly: () => quietly(lines?.complete()),
+      abandon: () => quietly((lines ?? writer).abort()),
+    };
+  }
+
+  /** Finds streams for other protocols; what these append in one step is not there. */
+  streams(): StreamStore {
+    const refuse = async () => {
+      throw createError('LOG_NOT_SUPPORTED', { operation: 'creating or appending by the protocol Durable Streams' });
+    };
+    return {
+      find: async (path) => {
+        const { entry, stream } = await this.find(path);
+        return { stream, settings: entry.settings };
+      },
+      create: refuse,
+      append: refuse,
+      renew: (path) => this.renew(path),
+    };
+  }
+
+  totals(): StreamTotals {
+    let writers = 0;
+    for (const { entry } of this.mirrors.all()) writers += entry.writers.size;
+    return { ...this.sums.sum(), streams: this.mirrors.size, writers };
+  }
+
+  logTotals(): LogTotals {
+    const { counters, name, state } = this.log;
+    const { appendedBytes, batches, waitingBytes } = this.sender;
+    const { gapBytes, gaps } = this.mirrors;
+    return {
+      ...{ name, node: this.node, isConnected: state.isConnected, isRequired: this.isRequired },
+      problem: state.problem,
+      ...{ appendedBytes, batches, waitingBytes, gaps, gapBytes, mirrors: this.mirrors.size },
+      ...{ retries: counters.retries, heals: counters.heals, forks: counters.forks },
+    };
+  }
+
+  // ── facts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async stat(path: string): Promise<FileInfo> {
+    if (path === README_PATH) return readmeInfo(README_BYTES.length);
+    if (path === '/') return directoryInfo(path);
+    const known = this.mirrors.known(path);
+    if (known !== undefined && !this.log.state.isConnected) return streamInfo(known.entry, this.settings.idleTimeout);
+    const state = await this.log.find(path);
+    if (state !== undefined) return this.stated(state);
+    if (await this.isDirectory(path)) return directoryInfo(path);
+    throw createError('STREAM_NOT_FOUND', { path });
+  }
+
+  /** What the log says of a stream, and what this node says of its readers. */
+  private stated(state: StreamState): FileInfo {
+    const known = this.mirrors.known(state.path);
+    const mirror = known?.stream.generation === state.generation ? known : undefined;
+    const { settings } = factsOf(state, this.mirrors.ofMount);
+    return statedInfo(state, settings, mirror?.stream, this.settings.idleTimeout);
+  }
+
+  private async isDirectory(path: string): Promise<boolean> {
+    return path === '/' || (await this.log.list(path, undefined, 1)).length > 0;
+  }
+
+  private async children(path: string): Promise<LogChild[]> {
+    const all: LogChild[] = [];
+    for (;;) {
+      const page = await this.log.list(path, all.at(-1)?.name, PAGE);
+      all.push(...page);
+      if (page.length < PAGE) return all;
+    }
+  }
+
+  async readDir(path: string): Promise<FileInfo[]> {
+    return this.listing(path, await this.children(path), true);
+  }
+
+  async readDirPage(path: string, { after, limit }: DirectoryPage): Promise<FileInfo[]> {
+    const behind = path === '/' && after === README_NAME ? undefined : after;
+    const hasReadme = path === '/' && after === undefined;
+    const wanted = limit - (hasReadme ? 1 : 0);
+    if (!Number.isFinite(wanted)) return this.readDir(path);
+    const children = wanted > 0 ? await this.log.list(path, behind, wanted) : [];
+    return this.listing(path, children, hasReadme, after === undefined);
+  }
+
+  /** README first, then by name. */
+  private async listing(
+    path: string,
+    children: readonly LogChild[],
+    hasReadme: boolean,
+    isFirst = true,
+  ): Promise<FileInfo[]> {
+    if (path !== '/' && children.length === 0 && (isFirst || !(await this.isDirectory(path)))) {
+      if (path !== README_PATH) await this.find(path);
+      throw createError('NOT_A_DIRECTORY', { path });
+    }
+    const infos = children.map(({ name, stream }) =>
+      stream === undefined ? directoryInfo(below(path, name)) : this.stated(stream),
+    );
+    return path === '/' && hasReadme ? [readmeInfo(README_BYTES.length), ...infos] : infos;
+  }
+
+  override async capabilities(path: string): Promise<Capabilities> {
+    const isDirectory =
+      this.mirrors.known(path) === undefined && path !== README_PATH && (await this.isDirectory(path));
+    return capabilitiesOf(path === README_PATH ? 'readme' : isDirectory ? 'directory' : 'stream');
+  }
+
+  // ── what a stream does not do ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Succeeds and does nothing: a shell's `>` truncates before it writes (contract 45). */
+  override async truncate(path: string): Promise<void> {
+    this.requireNotReadme(path);
+    await this.find(path);
+  }
+
+  override async mkdir(): Promise<void> {
+    throw createError('STREAM_NO_DIRECTORIES');
+  }
+
+  override async rename(): Promise<void> {
+    throw createError('STREAM_NO_RENAME');
+  }
+
+  override async chmod(): Promise<void> {
+    throw createError('STREAM_NO_CHMOD');
+  }
+}
+
+function below(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`;
+}
+
+/** Somebody else has removed it. */
+function unlessGone(error: unknown): void {
+  if (!isStreamFSError(error, 'STREAM_NOT_FOUND', 'STREAM_RECREATED')) throw error;
+}

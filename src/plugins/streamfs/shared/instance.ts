@@ -1,0 +1,35 @@
+/** A mount whose streams a log shares with other nodes. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { PluginContext, PluginInstance } from '../../../fs/index.ts';
+import { openLog } from '../../../logs/index.ts';
+import type { LogSettings, Settings } from '../settings.ts';
+import { SharedFileSystem } from './file-system.ts';
+
+/** @throws LOG_REFUSED */
+export async function openShared(
+  settings: Settings,
+  shared: LogSettings,
+  context: PluginContext,
+): Promise<PluginInstance> {
+  const { maxProducers, maxStreams, producerTtl } = settings;
+  const { deadline, isRequired, node = `${hostname()}-${randomBytes(3).toString('hex')}`, url } = shared;
+  const { prefix = defaultPrefix(context.mountPath) } = shared;
+  const limits = { maxProducers, maxStreams, producerTtl };
+  const log = await openLog({ url, node, prefix, deadline, limits, logger: context.logger });
+  return sharedInstance(await SharedFileSystem.open(settings, context, { log, node, deadline, isRequired }));
+}
+
+export function sharedInstance(fileSystem: SharedFileSystem): PluginInstance {
+  return {
+    fileSystem,
+    totals: () => fileSystem.totals(),
+    log: () => fileSystem.logTotals(),
+    shutdown: () => fileSystem.shutdown(),
+  };
+}
+
+/** The same on all servers that mount the streams at the same path. */
+function defaultPrefix(mountPath: string): string {
+  return mountPath === '/' ? 'streamfs' : `streamfs${mountPath.replaceAll(/[^\w./-]/g, '_')}`;
+}

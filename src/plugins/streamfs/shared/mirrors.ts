@@ -1,0 +1,284 @@
+/**
+ * The mirrors of a mount: made when a stream is read or written here, kept while it is and for a while after, and gone when
+ * the log says that their stream is.
+ */
+
+import type { MemoryBudget, StreamObserver } from '../../../core/index.ts';
+import { RingStream, StreamRules } from '../../../core/internal.ts';
+import { createError } from '../../../errors/index.ts';
+import type { Clock, StreamSettings, StreamSettingsInForce } from '../../../fs/index.ts';
+import type { Log, StreamState } from '../../../logs/index.ts';
+import { formatFor } from '../../../media/index.ts';
+import { type Entry, newEntry } from '../entry.ts';
+import type { Settings } from '../settings.ts';
+import { settingsInForce, settingsOfMount } from '../stream-settings.ts';
+import type { Totals } from '../totals.ts';
+import { factsOf, newStream, renewalOf, termsOf } from './facts.ts';
+import { Mirror, type MirrorOwner, unavailable } from './mirror.ts';
+
+/** How long a mirror that nobody uses is kept, and how often that is looked at, in milliseconds. */
+const LINGER_MS = 30_000;
+const MAX_SWEEP_MS = 10_000;
+const MIN_SWEEP_MS = 250;
+
+export interface MirrorsOptions {
+  log: Log;
+  settings: Settings;
+  /** Milliseconds that is waited for the log. */
+  deadline: number;
+  clock: Clock;
+  memory: MemoryBudget | undefined;
+  observer: StreamObserver;
+  sums: Totals;
+  /** What comes before a stream's path in its name. */
+  prefix: string;
+}
+
+/** How an absent stream is made; undefined: it is not. */
+export interface Creation {
+  settings: StreamSettings | undefined;
+  /** It is opened for reading only. */
+  isUnclaimed: boolean;
+}
+
+export class Mirrors implements MirrorOwner {
+  /** What holds for streams that ask for nothing else. */
+  readonly ofMount: StreamSettingsInForce;
+  /** Counters since the start: gaps, and the bytes in them, that this node has of streams it follows. */
+  gaps = 0;
+  gapBytes = 0;
+  private readonly options: MirrorsOptions;
+  private readonly rules: StreamRules;
+  private readonly open = new Map<string, Mirror>();
+  private readonly opening = new Map<string, Promise<Mirror | undefined>>();
+  private cancelSweep: (() => void) | undefined;
+  private isShutDown = false;
+
+  constructor(options: MirrorsOptions) {
+    this.options = options;
+    this.ofMount = settingsOfMount(options.settings);
+    this.rules = this.newRules(this.ofMount);
+  }
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  all(): IterableIterator<Mirror> {
+    return this.open.values();
+  }
+
+  /** The mirror of a path as it is known here: the log may know better. */
+  known(path: string): Mirror | undefined {
+    return this.open.get(path);
+  }
+
+  entry(path: string): Entry | undefined {
+    return this.open.get(path)?.entry;
+  }
+
+  settingsFor(asked: StreamSettings | undefined): StreamSettingsInForce {
+    return asked === undefined ? this.ofMount : settingsInForce(asked, this.ofMount, this.options.settings);
+  }
+
+  // ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The mirror of the stream at a path, with all that the log has of it; undefined where there is none and none is to be made.
+   *
+   * @param generation where it is asked for by that: another one that is known here may be out of date
+   * @throws LOG_UNAVAILABLE; as `Log.create`
+   */
+  async get(path: string, creation: Creation | undefined, generation?: string): Promise<Mirror | undefined> {
+    for (;;) {
+      if (this.isShutDown) throw createError('SHUTTING_DOWN');
+      const known = this.open.get(path);
+      if (known !== undefined && (await this.isCurrent(known, generation))) {
+        known.usedAt = this.options.clock.now();
+        return known;
+      }
+      const opening = this.opening.get(path);
+      if (opening === undefined) return this.openOnce(path, creation);
+      const opened = await opening.catch(() => undefined);
+      if (opened === undefined) return this.openOnce(path, creation);
+    }
+  }
+
+  private openOnce(path: string, creation: Creation | undefined): Promise<Mirror | undefined> {
+    const opening = this.make(path, creation).finally(() => {
+      if (this.opening.get(path) === opening) this.opening.delete(path);
+    });
+    this.opening.set(path, opening);
+    return opening;
+  }
+
+  /** Of another life this node may not have heard yet; what is open is told by its follower, in its order. */
+  private async isCurrent(mirror: Mirror, generation: string | undefined): Promise<boolean> {
+    if (mirror.isOver) return false;
+    const { entry, stream } = mirror;
+    const { deadline, log } = this.options;
+    if (generation === undefined || generation === stream.generation || !log.state.isConnected) return true;
+    const state = await log.find(entry.path);
+    if (state?.generation === stream.generation) return true;
+    await mirror.until(() => false, deadline, log);
+    return false;
+  }
+
+  private async make(path: string, creation: Creation | undefined): Promise<Mirror | undefined> {
+    const { clock, deadline, log, settings } = this.options;
+    let state = await log.find(path);
+    if (state === undefined) {
+      if (creation === undefined) return undefined;
+      const { isUnclaimed } = creation;
+      const { idleTimeout } = settings;
+      const terms = termsOf(this.settingsFor(creation.settings), this.ofMount, { idleTimeout, isUnclaimed });
+      state = (await log.create(newStream(path, terms))).stream;
+    }
+    const there = this.open.get(path);
+    if (there !== undefined && there.stream.generation === state.generation) return there;
+    there?.leave();
+    if (this.isShutDown) throw createError('SHUTTING_DOWN');
+    const mirror = new Mirror(this.newEntry(state), log, this, clock.now());
+    this.open.set(path, mirror);
+    this.options.sums.joined(mirror.stream);
+    this.sweepLater();
+    await within(mirror.caughtUp(), deadline, log);
+    mirror.stream.modifiedAt = state.modifiedAt;
+    return mirror;
+  }
+
+  private newEntry(state: StreamState): Entry {
+    const { generation, path, createdAt } = state;
+    const { settings, isUnclaimed } = factsOf(state, this.ofMount);
+    const name = this.options.prefix + path;
+    const stream = new RingStream({ name, generation, createdAt }, this.rulesFor(settings));
+    const entry = newEntry({
+      path,
+      stream,
+      settings,
+      autoCreated: isUnclaimed && state.endOffset === 0,
+      account: undefined,
+    });
+    this.setFormat(entry);
+    return entry;
+  }
+
+  private newRules({ channelBufferSize, onLag, ringBufferSize }: StreamSettingsInForce): StreamRules {
+    const { clock, memory, observer, settings } = this.options;
+    return new StreamRules({
+      ...{ retention: ringBufferSize, maxLag: channelBufferSize, onLag, observer },
+      blockTimeout: settings.blockTimeout,
+      now: clock.timeOfDay,
+      budget: memory,
+    });
+  }
+
+  private rulesFor(settings: StreamSettingsInForce): StreamRules {
+    return settings === this.ofMount ? this.rules : this.newRules(settings);
+  }
+
+  private setFormat({ settings, stream }: Entry): void {
+    stream.format?.release();
+    stream.format = formatFor(settings, stream, this.options.memory);
+  }
+
+  // ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A stream that only readers have opened so far is somebody's from now on, with these settings. */
+  async claim(mirror: Mirror, asked: StreamSettings | undefined): Promise<void> {
+    const settings = this.settingsFor(asked);
+    const { entry, stream } = mirror;
+    const { idleTimeout } = this.options.settings;
+    const terms = termsOf(settings, this.ofMount, { idleTimeout });
+    await this.options.log.update(entry.path, stream.generation, { terms });
+    entry.autoCreated = false;
+    this.adopt(entry, settings);
+  }
+
+  private adopt(entry: Entry, settings: StreamSettingsInForce): void {
+    const { stream } = entry;
+    entry.settings = settings;
+    if (stream.writtenEnd === 0) stream.adopt(this.rulesFor(settings));
+    this.setFormat(entry);
+  }
+
+  // ── what mirrors tell ──────────────────────────────────────────────────────────────────────────────────────────
+
+  over(mirror: Mirror): void {
+    const { path } = mirror.entry;
+    if (this.open.get(path) === mirror) {
+      this.open.delete(path);
+      this.options.sums.left(mirror.stream);
+    }
+  }
+
+  lost(bytes: number): void {
+    this.gaps++;
+    this.gapBytes += bytes;
+  }
+
+  /** Its first writer, at another node, has said what it is. */
+  claimed({ entry }: Mirror): void {
+    void this.options.log.find(entry.path).then(
+      (state) => {
+        if (state?.generation === entry.stream.generation) entry.settings = factsOf(state, this.ofMount).settings;
+      },
+      () => undefined,
+    );
+  }
+
+  formatLost({ entry }: Mirror): void {
+    this.setFormat(entry);
+  }
+
+  // ── letting go ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private sweepLater(): void {
+    if (this.cancelSweep !== undefined || this.open.size === 0) return;
+    let delay = MAX_SWEEP_MS;
+    for (const { entry } of this.open.values())
+      delay = Math.min(delay, renewalOf(entry, this.options.settings.idleTimeout));
+    this.cancelSweep = this.options.clock.schedule(() => this.sweep(), Math.max(MIN_SWEEP_MS, delay));
+  }
+
+  private sweep(): void {
+    this.cancelSweep = undefined;
+    const now = this.options.clock.now();
+    for (const mirror of [...this.open.values()]) {
+      if (mirror.isUsed) {
+        mirror.usedAt = now;
+        this.renew(mirror, now);
+      } else if (now - mirror.usedAt >= LINGER_MS) mirror.leave();
+    }
+    this.sweepLater();
+  }
+
+  /** A body that is on its way keeps its stream; readers keep those with a time to live of their own. */
+  private renew(mirror: Mirror, now: number): void {
+    const { entry, stream } = mirror;
+    const { idleTimeout } = this.options.settings;
+    const isCounted = entry.writers.size > 0 || entry.autoCreated || entry.settings.ttl !== undefined;
+    if (!isCounted || now - mirror.renewedAt < renewalOf(entry, idleTimeout)) return;
+    mirror.renewedAt = now;
+    this.options.log.update(entry.path, stream.generation, {}).catch(() => undefined);
+  }
+
+  /** Ends all of them, so that readers get the end rather than a cut. */
+  shutdown(): void {
+    this.isShutDown = true;
+    this.cancelSweep?.();
+    for (const mirror of [...this.open.values()]) mirror.leave();
+  }
+}
+
+async function within(doing: Promise<void>, milliseconds: number, log: Log): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(unavailable(log)), milliseconds);
+  });
+  try {
+    await Promise.race([doing, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,246 @@
+/** The same streams on several servers, over a log in memory (contract 106). */
+import { describe, expect, it } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
+import { follow, type Running } from '../server/harness.ts';
+import { cluster, type Node } from './shared-streams.ts';
+
+const put = ({ call }: Running, body: string, query = '', headers: Record<string, string> = {}) =>
+  call('PUT', `/files?path=/s/a${query}`, { body, headers });
+const snapshot = async ({ call }: Running, path = '/s/a') =>
+  (await call('GET', `/files?path=${path}&snapshot=true`)).text;
+const live = ({ port }: Running, query = '') => follow(port, `/files?path=/s/a&stream=true${query}`);
+
+const letter = (n: number) => String.fromCharCode(65 + n);
+
+interface Facts {
+  size: number;
+  meta: { Content: Record<string, string> };
+}
+
+async function facts({ call }: Running): Promise<Facts> {
+  return (await call('GET', '/stat?path=/s/a')).json() as unknown as Facts;
+}
+
+describe('contract 106: nodes that share a log', () => {
+  it('have the same bytes, offsets, chunks and generation of what each of them writes', async () => {
+    const { nodes } = await cluster(3);
+    const texts = Array.from({ length: 60 }, (_, n) => `<${n}:${'x'.repeat(n)}>`);
+    const answers = await Promise.all(texts.map((text, n) => put(nodes[n % 3]!, text)));
+    const [first, ...others] = await Promise.all(nodes.map((node) => snapshot(node)));
+    for (const other of others) expect(other).toBe(first);
+    expect(first).toHaveLength(texts.join('').length);
+    answers.forEach(({ headers, status }, n) => {
+      const end = Number(headers['x-stream-end-offset']);
+      expect([status, first!.slice(end - texts[n]!.length, end)]).toEqual([200, texts[n]]);
+    });
+    expect(new Set(answers.map(({ headers }) => headers['x-stream-generation'])).size).toBe(1);
+    for (const node of nodes) {
+      const { size, meta } = await facts(node);
+      expect([size, meta.Content.total_chunks]).toEqual([first!.length, '60']);
+    }
+  });
+
+  it('a reader at one gets what is written at another, as it comes, and its end with status', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'one;');
+    const reader = await live(b);
+    expect(await reader.until(4)).toBe('one;');
+    await put(a, 'two;');
+    expect(await reader.until(8)).toBe('one;two;');
+    await put(a, 'three', '&end=true&end_status=exit%203');
+    expect(await reader.end()).toBe('one;two;three');
+    expect(reader.res.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': '13' });
+    expect((await put(b, 'more')).json().code).toBe('STREAM_CLOSED');
+    expect(await snapshot(b)).toBe('one;two;three');
+  });
+
+  it('a body as long as many batches arrives whole, in pieces no other writer comes between', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    const body = Buffer.alloc(5 * 1024 * 1024, 'abcdefg').toString();
+    const reader = await live(b, '&create=true');
+    const written = await put(a, body);
+    expect([written.status, written.headers['x-stream-end-offset']]).toEqual([200, String(body.length)]);
+    expect((await reader.until(body.length)) === body).toBe(true);
+    reader.cut();
+  });
+
+  it('lines of writers at different nodes are never torn', async () => {
+    const { nodes } = await cluster(2);
+    const lines = (letter: string) => Array.from({ length: 400 }, (_, n) => `${letter.repeat(n * 3 + 1)}\n`).join('');
+    await Promise.all(nodes.map((node, n) => put(node, lines('ab'[n]!), '&atomic=lines')));
+    const found = (await snapshot(nodes[0]!)).split('\n');
+    expect(found.filter((line) => /^(a+|b+|)$/.test(line))).toHaveLength(801);
+  });
+
+  it('a node that was away meets one exact gap, and what came after', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'x'.repeat(10), '&ring_buffer_size=100&channel_buffer_size=100');
+    const reader = await live(b, '&format=frames');
+    await reader.until(20);
+    b.wire.cut();
+    for (let n = 0; n < 30; n++) await put(a, letter(n).repeat(10));
+    b.wire.restore();
+    const frames = await waitFor('the frames behind the gap', async () => {
+      const text = await reader.until(1);
+      return text.includes(letter(29).repeat(10)) ? text : undefined;
+    });
+    reader.cut();
+    const gaps = (await b.call('GET', '/metrics')).text;
+    expect(gaps).toMatch(/streamfs_log_gaps_total\{mount="\/s",node="n1"\} 1\n/);
+    expect(gaps).toMatch(/streamfs_log_gap_bytes_total\{mount="\/s",node="n1"\} 200\n/);
+    expect([19, 20].map((n) => frames.includes(letter(n).repeat(10)))).toEqual([false, true]);
+    expect(await snapshot(b)).toBe(await snapshot(a));
+    expect((await facts(b)).meta.Content.skipped_bytes).toBe('200');
+  });
+
+  it('a stream that is removed and made anew at one is another at the other; its readers there are told', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    const old = (await put(a, 'old')).headers['x-stream-generation'];
+    const reader = await live(b);
+    await reader.until(3);
+    expect((await a.call('DELETE', '/files?path=/s/a')).status).toBe(200);
+    await reader.end();
+    expect(reader.res.trailers['x-stream-end']).toBe('removed');
+    const made = await put(b, 'new');
+    expect(made.headers['x-stream-generation']).not.toBe(old);
+    expect([await snapshot(a), await snapshot(b)]).toEqual(['new', 'new']);
+    const refused = await b.call('GET', `/files?path=/s/a&stream=true&generation=${old}`);
+    expect([refused.status, refused.json().code]).toEqual([409, 'STREAM_RECREATED']);
+    await a.call('DELETE', '/files?path=/s/a');
+    await waitFor(async () => (await b.call('GET', '/stat?path=/s/a')).status === 404);
+  });
+
+  it('a writer of the old life that did not hear of it yet writes to the new one', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    await put(b, 'old');
+    b.wire.hold();
+    await a.call('DELETE', '/files?path=/s/a');
+    const made = await put(a, 'new');
+    const appender = b.mounts.tryAppend('/s/a')!;
+    const writing = appender.append(Buffer.from('er'));
+    b.wire.release();
+    await writing;
+    expect([appender.generation, appender.endOffset]).toEqual([made.headers['x-stream-generation'], 5]);
+    expect(await snapshot(a)).toBe('newer');
+  });
+
+  it('a producer goes on at another node, and is applied once', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    const as = (seq: number) => ({ 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': String(seq) });
+    expect((await put(a, 'one', '', as(0))).status).toBe(200);
+    expect((await put(b, 'two', '', as(1))).status).toBe(200);
+    const again = await put(a, 'two', '', as(1));
+    expect([again.status, again.headers['producer-seq'], again.headers['x-stream-end-offset']]).toEqual([
+      204,
+      '1',
+      '6',
+    ]);
+    expect((await put(b, 'x', '', as(3))).json()).toMatchObject({ code: 'PRODUCER_GAP', expected_seq: 2 });
+    expect(await snapshot(b)).toBe('onetwo');
+  });
+
+  it('what readers had opened first has the settings of its first writer, at whichever node', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    const reader = await live(a);
+    await put(b, '{"n":1}\n', '&type=application/json');
+    expect(await reader.until(8)).toBe('{"n":1}\n');
+    expect((await facts(a)).meta.Content.type).toBe('application/json');
+    expect((await put(a, '{"n":')).json().code).toBe('JSON_LINES_ONLY');
+    reader.cut();
+  });
+
+  it('listings show the streams of all nodes, in pages', async () => {
+    const { nodes } = await cluster(2);
+    for (let n = 0; n < 10; n++) await nodes[n % 2]!.call('PUT', `/files?path=/s/dir/${n}`, { body: 'x' });
+    const list = async (query: string) => {
+      const answer = (await nodes[0]!.call('GET', `/directories?path=/s/dir${query}`)).json() as {
+        files?: { name: string }[];
+      };
+      return answer.files?.map(({ name }) => name);
+    };
+    expect(await list('')).toEqual([...'0123456789']);
+    expect(await list('&limit=3&after=4')).toEqual(['5', '6', '7']);
+  });
+
+  it('while the log is away reads go on, writes wait and are 503 then, and all of it recovers', async () => {
+    const { nodes } = await cluster(2, { deadline: 300 });
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'one;');
+    const reader = await live(b);
+    await reader.until(4);
+    b.wire.cut();
+    expect(await snapshot(b)).toBe('one;');
+    expect((await b.call('GET', '/health')).json()).toMatchObject({ status: 'degraded', degraded: true, ready: true });
+    const refused = await put(b, 'lost');
+    expect([refused.status, refused.json().code, refused.headers['retry-after'] !== undefined]).toEqual([
+      503,
+      'LOG_UNAVAILABLE',
+      true,
+    ]);
+    expect((await b.call('PUT', '/files?path=/s/new', { body: 'x' })).json().code).toBe('LOG_UNAVAILABLE');
+    await put(a, 'two;');
+    const waiting = put(b, 'three');
+    b.wire.restore();
+    expect((await waiting).status).toBe(200);
+    expect(await reader.until(13)).toBe('one;two;three');
+    expect((await b.call('GET', '/health')).json()).toMatchObject({ status: 'healthy', degraded: false });
+    reader.cut();
+  });
+
+  it('a log without memory refuses appends, and nothing that was there is lost', async () => {
+    const { engine, nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'kept');
+    engine.isFull = true;
+    const refused = await put(b, 'too much');
+    expect([refused.status, refused.json().code]).toEqual([503, 'LOG_FULL']);
+    expect(await snapshot(b)).toBe('kept');
+    engine.isFull = false;
+    expect((await put(b, '!')).status).toBe(200);
+    expect(await snapshot(a)).toBe('kept!');
+  });
+
+  it('a log that has lost its newest bytes gets them back from a node, at their offsets', async () => {
+    const { engine, nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    for (const text of ['one;', 'two;', 'three;']) await put(a, text);
+    expect(await snapshot(b)).toBe('one;two;three;');
+    engine.lose('/a', 5);
+    await put(a, 'four');
+    expect([await snapshot(a), await snapshot(b)]).toEqual(['one;two;three;four', 'one;two;three;four']);
+    expect((await a.call('GET', '/metrics')).text).toMatch(/streamfs_log_heals_total\{mount="\/s",node="n0"\} 1\n/);
+  });
+
+  it('a node that starts anew has all that was there: bytes, offsets, producers, end', async () => {
+    const { join, nodes } = await cluster(1);
+    const as = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
+    const before = await put(nodes[0]!, 'all of it', '', as);
+    await nodes[0]!.stop();
+    const again = await join('n1');
+    expect(await snapshot(again)).toBe('all of it');
+    const repeated = await put(again, 'all of it', '', as);
+    expect([repeated.status, repeated.headers['x-stream-generation']]).toEqual([
+      204,
+      before.headers['x-stream-generation'],
+    ]);
+  });
+
+  it('readers of a node that stops are told to come back', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'x');
+    const reader = await live(b);
+    await reader.until(1);
+    await b.stop();
+    await reader.end();
+    expect(reader.res.trailers['x-stream-end']).toBe('shutdown');
+    expect((await put(a, 'y')).status).toBe(200);
+  });
+});

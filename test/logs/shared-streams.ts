@@ -1,0 +1,56 @@
+/** The plugin streamfs with its streams on a log in memory, and servers that share one: the nodes of a test. */
+import type { Plugin } from '../../src/fs/index.ts';
+import { MemoryEngine, MemoryLog, Wire } from '../../src/logs/index.ts';
+import { streamfsPlugin } from '../../src/plugins/index.ts';
+import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
+import { SharedFileSystem } from '../../src/plugins/streamfs/shared/file-system.ts';
+import { sharedInstance } from '../../src/plugins/streamfs/shared/instance.ts';
+import { type Running, type StartOptions, start } from '../server/harness.ts';
+
+const DEADLINE_MS = 5000;
+
+export interface SharedPluginOptions {
+  engine?: MemoryEngine | undefined;
+  node?: string | undefined;
+  wire?: Wire | undefined;
+  deadline?: number | undefined;
+}
+
+/** In place of streamfs: each mount has a log of its own, unless they are given an engine. */
+export function sharedPlugin({ deadline = DEADLINE_MS, engine, node = 'a', wire }: SharedPluginOptions = {}): Plugin {
+  return {
+    ...streamfsPlugin,
+    initialize: async (config, context) => {
+      const settings = parseSettings(config);
+      const { maxProducers, maxStreams, producerTtl } = settings;
+      const limits = { maxProducers, maxStreams, producerTtl };
+      const log = new MemoryLog({ engine: engine ?? new MemoryEngine(), node, wire, deadline, limits });
+      return sharedInstance(await SharedFileSystem.open(settings, context, { log, node, deadline }));
+    },
+  };
+}
+
+export interface Node extends Running {
+  readonly wire: Wire;
+}
+
+export interface Cluster {
+  readonly engine: MemoryEngine;
+  readonly nodes: readonly Node[];
+  /** Another node of the same streams, under a name. */
+  join(name: string): Promise<Node>;
+}
+
+/** Servers with a mount at /s that share its streams. */
+export async function cluster(count: number, options: StartOptions & { deadline?: number } = {}): Promise<Cluster> {
+  const { deadline, mounted, ...rest } = options;
+  const engine = new MemoryEngine();
+  const join = async (name: string): Promise<Node> => {
+    const wire = new Wire();
+    const streamfs = sharedPlugin({ engine, node: name, wire, deadline });
+    return Object.assign(await start({ ...rest, streamfs, mounted: mounted ?? { '/s': 'streamfs' } }), { wire });
+  };
+  const nodes: Node[] = [];
+  for (let n = 0; n < count; n++) nodes.push(await join(`n${n}`));
+  return { engine, nodes, join };
+}

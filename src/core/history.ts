@@ -7,8 +7,8 @@
  *
  * Blocks are slabs like any other, made once for all who read there; what is held by a reader stays as it is.
  */
+import { ChunkIndex } from './chunk-index.ts';
 import { Slab } from './slab.ts';
-import { ownMemory } from './slab-memory.ts';
 
 /** Bytes from a block's beginning to its end; or nothing, up to where there are some again. */
 export type HistoryBlock =
@@ -31,17 +31,14 @@ export interface History {
 }
 
 /**
- * A block of chunks that lie together, read from a disk.
+ * A block of chunks that lie together, read from a disk: in the memory that they were read into.
  *
  * @param chunks so many ended before it
  */
 export function historySlab(offset: number, chunks: number, lengths: readonly number[], data: Uint8Array): Slab {
-  const slab = new Slab(offset, chunks, true, data.length, ownMemory(data.length));
-  let at = 0;
-  for (const length of lengths) {
-    slab.fill(data.subarray(at, at + length), true);
-    at += length;
-  }
+  const memory = { bytes: data, chunks: new ChunkIndex(data.length), start: 0 };
+  const slab = new Slab(offset, chunks, true, data.length, memory);
+  for (const length of lengths) slab.filled(length);
   return slab;
 }
 

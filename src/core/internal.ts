@@ -43,6 +43,7 @@ export { type Attempt, type ProducerRecord, Producers, producerGap } from './pro
 export { CursorReader } from './reader.ts';
 export type { Pin } from './run.ts';
 export { COUNTED_FROM } from './shared-buffers.ts';
+export { expectLogs } from './slab-memory.ts';
 export { closedError, lifeDetails, RingStream } from './stream.ts';
 export type { StreamLog } from './stream-log.ts';
 export { StreamRules } from './stream-rules.ts';

@@ -55,13 +55,23 @@ export function takeMemory(capacity: number): SlabMemory {
   return (capacity === MAX_SLAB ? spare.pop() : undefined) ?? ownMemory(capacity);
 }
 
-/** Memory of the largest slabs that have been given back, to be filled again: at most 2.25 MiB in the whole process. */
+/**
+ * Memory of the largest slabs that have been given back, to be filled again: at most 2.25 MiB in the whole process, or 9 MiB
+ * where there is a log.
+ */
 const spare: SlabMemory[] = [];
 const MAX_POOLED_SLABS = 8;
+const MAX_POOLED_SLABS_OF_LOGS = 32;
+let maxPooled = MAX_POOLED_SLABS;
+
+/** With a log slabs leave many at a time, when what they hold has been saved. */
+export function expectLogs(): void {
+  maxPooled = MAX_POOLED_SLABS_OF_LOGS;
+}
 
 /** Nobody looks at this memory any more, and nobody will: another slab may have it. */
 export function reuseMemory(memory: SlabMemory): void {
-  if (memory.bytes.length !== MAX_SLAB || spare.length === MAX_POOLED_SLABS) return;
+  if (memory.bytes.length !== MAX_SLAB || spare.length >= maxPooled) return;
   memory.chunks.clear();
   spare.push(memory);
 }

@@ -69,6 +69,13 @@ export class Slab {
     this.chunkCount++;
   }
 
+  /** So many bytes lie there already, and are a chunk. */
+  filled(length: number): void {
+    this.used += length;
+    this.chunks.mark(this.start + this.used - 1);
+    this.chunkCount++;
+  }
+
   /** The bytes between two absolute offsets. They stay as they are for as long as something refers to them. */
   retain(from: number, to: number): Uint8Array {
     this.isRetained = true;

@@ -11,7 +11,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget } from '../core/index.ts';
 import type { RingStream } from '../core/internal.ts';
-import { newGeneration } from '../core/internal.ts';
+import { expectLogs, newGeneration } from '../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { Logger } from '../logging/index.ts';
 import type { Durability } from '../protocol/index.ts';
@@ -194,6 +194,7 @@ export class DiskStore implements LogStore {
    */
   static async open(options: DiskStoreOptions): Promise<DiskStore> {
     const began = performance.now();
+    expectLogs();
     const { disk, logger } = options;
     const salt = await openLayout(disk);
     const recovery = await recover(disk, salt);

@@ -84,6 +84,7 @@ function Overview({ client, row }: { client: PageClient; row: StreamRow }) {
         <Fact name="Largest lag" value={size(row.lag)} />
         <Fact name="Lost by readers" value={size(row.lost)} />
         <Fact name="Memory" value={size(row.memory)} />
+        {facts.disk_bytes === undefined ? null : <Fact name="On disk" value={size(Number(facts.disk_bytes))} />}
         <Fact name="Ring" value={size(Number(facts.ring_buffer_size ?? 0))} />
         <Fact name="Readers may lag" value={size(Number(facts.channel_buffer_size ?? 0))} />
         <Fact name="Too slow" value={facts.on_lag ?? ''} />

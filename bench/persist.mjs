@@ -1,0 +1,229 @@
+/**
+ * `node bench/persist.mjs`: what a log on disk costs, beside memory, in one run. Ratios of the server's CPU time and of
+ * speed; starts and memory as they are. See docs/performance.md. `--quick` takes less of everything.
+ */
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { writeConfig } from './persist-config.mjs';
+import { prepare, ROOT } from './prepare.mjs';
+import { end, freePort, GENERATOR_CORE, makeFolder, pinned, removeFolder, SERVER_CORE, start } from './processes.mjs';
+
+const IS_QUICK = process.argv.includes('--quick');
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const LONG_BYTES = IS_QUICK ? GIB / 4 : GIB;
+const HISTORY_BYTES = IS_QUICK ? GIB / 8 : GIB / 2;
+const STREAMS = IS_QUICK ? 2000 : 10_000;
+const MESSAGES = IS_QUICK ? 200_000 : 1_000_000;
+/** The kernel's unit of CPU time: a hundredth of a second on all that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
+
+/** A server, with the mount's settings. */
+async function serve(settings) {
+  const port = await freePort();
+  const file = writeConfig(makeFolder(), settings);
+  const main = join(ROOT, 'dist', 'cli', 'main.js');
+  const flags = ['serve', '--addr', `127.0.0.1:${port}`, '-c', file];
+  const began = performance.now();
+  const server = start(pinned(SERVER_CORE, [process.execPath, main, ...flags]));
+  const api = `http://127.0.0.1:${port}/api/v1`;
+  for (;;) {
+    const answer = await fetch(`${api}/ready`).catch(() => undefined);
+    await answer?.arrayBuffer();
+    if (answer?.ok) break;
+    if (server.child.exitCode !== null) throw new Error(`serve failed: ${server.output.stderr}`);
+    await delay(2);
+  }
+  const opened = /"msg":"log opened"/.test(server.output.stderr)
+    ? Number(/"milliseconds":(\d+),"msg":"log opened"/.exec(server.output.stderr)?.[1])
+    : undefined;
+  return { server, api, port, pid: server.child.pid, ready: performance.now() - began, opened };
+}
+
+function cpuOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+function peakOf(pid) {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))[1]) * 1024;
+}
+
+/** What some work takes: CPU seconds of the server, and seconds. */
+async function measure({ pid }, work) {
+  const cpu = cpuOf(pid);
+  const began = performance.now();
+  await work();
+  return { cpu: cpuOf(pid) - cpu, seconds: (performance.now() - began) / 1000 };
+}
+
+async function run(command) {
+  const { ended, output } = start(pinned(GENERATOR_CORE, command));
+  if ((await ended) !== 0) throw new Error(`${command[0]} failed: ${output.stderr}`);
+}
+
+/** Sends so many bytes to a stream in one body. */
+function upload({ api }, path, bytes) {
+  const send = `head -c ${bytes} /dev/zero | curl -sfS -T - -o /dev/null '${api}/files?path=${path}'`;
+  return run(['sh', '-c', send]);
+}
+
+/** Reads the first bytes of a stream, by so many readers at once. */
+function readers({ api }, path, count, bytes) {
+  const url = `${api}/files?path=${path}&stream=true&from=earliest`;
+  const one = `curl -sN '${url}' | head -c ${bytes} > /dev/null`;
+  return run(['sh', '-c', `for i in $(seq ${count}); do (${one}) & done; wait`]);
+}
+
+const memory = {
+  ring_buffer_size: '1100MB',
+  channel_buffer_size: '1100MB',
+  max_ring_buffer_size: '2GB',
+  max_channel_buffer_size: '2GB',
+};
+const small = { ring_buffer_size: '1MB', channel_buffer_size: '1MB' };
+const rows = [];
+function say(name, text) {
+  rows.push([name, text]);
+  process.stdout.write(`${name.padEnd(58)} ${text}\n`);
+}
+
+/** One server after the other, each with its own directory where it has one. */
+async function withServer(settings, isKept, act) {
+  const folder = isKept ? makeFolder() : undefined;
+  const at = await serve(isKept ? { ...settings, persist: folder } : settings);
+  try {
+    return await act(at, folder);
+  } finally {
+    await end(at.server);
+    if (folder !== undefined) removeFolder(folder);
+  }
+}
+
+async function longBody() {
+  const of = {};
+  for (const name of ['memory', 'disk']) {
+    of[name] = await withServer({}, name === 'disk', (at) => measure(at, () => upload(at, '/streamfs/a', LONG_BYTES)));
+  }
+  const { disk, memory: ring } = of;
+  say(
+    `PUT of ${LONG_BYTES / MIB} MiB, 1s: CPU to memory (bar 1.3)`,
+    `${(disk.cpu / ring.cpu).toFixed(2)} (${disk.cpu.toFixed(2)} s to ${ring.cpu.toFixed(2)} s)`,
+  );
+  say('– speed to memory (bar 0.9)', (ring.seconds / disk.seconds).toFixed(2));
+}
+
+/** Messages of 100 B over streams that are written to in turn, each by a body that goes on. */
+async function shortMessages() {
+  const count = 1000;
+  const each = MESSAGES / count;
+  const message = Buffer.alloc(100, 'm');
+  const of = {};
+  for (const name of ['memory', 'disk']) {
+    of[name] = await withServer(small, name === 'disk', (at) =>
+      measure(at, async () => {
+        const agent = new Agent({ maxSockets: count });
+        const bodies = Array.from({ length: count }, (_, n) => {
+          const req = request(`${at.api}/files?path=/streamfs/m/${n}`, { method: 'PUT', agent });
+          const done = new Promise((resolve, reject) => {
+            req.on('response', (res) => res.resume().on('end', resolve)).on('error', reject);
+          });
+          req.flushHeaders();
+          return { req, done };
+        });
+        for (let round = 0; round < each; round++) {
+          const waiting = [];
+          for (const { req } of bodies)
+            if (!req.write(message)) waiting.push(new Promise((ok) => req.once('drain', ok)));
+          await Promise.all(waiting);
+          await delay(0);
+        }
+        for (const { req } of bodies) req.end();
+        await Promise.all(bodies.map(({ done }) => done));
+        agent.destroy();
+      }),
+    );
+  }
+  const { disk, memory: ring } = of;
+  say(`${MESSAGES} messages of 100 B over ${count} streams, 1s: CPU to memory`, (disk.cpu / ring.cpu).toFixed(2));
+  say('– messages a CPU second to memory (bar 0.4)', (ring.cpu / disk.cpu).toFixed(2));
+  say('– speed to memory', (ring.seconds / disk.seconds).toFixed(2));
+}
+
+async function coldReads() {
+  const bars = { 1: 4, 10: 1.6, 100: 1.2 };
+  const of = { memory: {}, disk: {} };
+  for (const name of ['memory', 'disk']) {
+    const settings = name === 'disk' ? small : memory;
+    await withServer(settings, name === 'disk', async (at) => {
+      await upload(at, '/streamfs/a', HISTORY_BYTES);
+      const bytes = HISTORY_BYTES - 2 * MIB;
+      for (const count of [1, 10, 100]) {
+        const part = count === 100 ? Math.min(bytes, 128 * MIB) : bytes;
+        const { cpu } = await measure(at, () => readers(at, '/streamfs/a', count, part));
+        of[name][count] = cpu / ((part * count) / GIB);
+      }
+    });
+  }
+  for (const [count, bar] of Object.entries(bars)) {
+    const ring = of.memory[count];
+    const disk = of.disk[count];
+    say(
+      `cold reads by ${count}: CPU a GiB to the ring's (bar ${bar})`,
+      `${(disk / ring).toFixed(2)} (${disk.toFixed(2)} s to ${ring.toFixed(2)} s)`,
+    );
+  }
+}
+
+async function starts() {
+  const folder = makeFolder();
+  let at = await serve({ ...small, persist: folder });
+  const names = Array.from({ length: STREAMS }, (_, n) => `/streamfs/s/${n}`).values();
+  const body = Buffer.alloc(100, 's');
+  const worker = async () => {
+    for (const name of names)
+      await (await fetch(`${at.api}/files?path=${name}`, { method: 'PUT', body })).arrayBuffer();
+  };
+  await Promise.all(Array.from({ length: 32 }, worker));
+  for (const how of ['kill -9', 'a clean stop']) {
+    if (how === 'kill -9') {
+      at.server.child.kill('SIGKILL');
+      await at.server.ended;
+    } else await end(at.server);
+    at = await serve({ ...small, persist: folder });
+    const bar = how === 'kill -9' ? '2000' : '200';
+    say(
+      `log of ${STREAMS} streams opened after ${how}, ms (bar ${bar})`,
+      `${at.opened}; server ready after ${at.ready.toFixed(0)}`,
+    );
+  }
+  await end(at.server);
+  removeFolder(folder);
+}
+
+async function memoryOfLongBody() {
+  await withServer({ ...small }, true, async (at) => {
+    await upload(at, '/streamfs/a', HISTORY_BYTES);
+    const before = peakOf(at.pid);
+    const reading = readers(at, '/streamfs/a', 100, HISTORY_BYTES / 4);
+    await upload(at, '/streamfs/a', LONG_BYTES);
+    await reading;
+    const mib = (bytes) => (bytes / MIB).toFixed(0);
+    say(
+      `resident at most, PUT of ${LONG_BYTES / MIB} MiB beside 100 cold readers, MiB`,
+      `${mib(peakOf(at.pid))} (${mib(before)} before the readers)`,
+    );
+  });
+}
+
+prepare(false);
+const only = process.argv
+  .find((arg) => arg.startsWith('--only='))
+  ?.slice(7)
+  .split(',');
+const all = { longBody, shortMessages, coldReads, starts, memoryOfLongBody };
+for (const [name, measureRow] of Object.entries(all)) if (only === undefined || only.includes(name)) await measureRow();

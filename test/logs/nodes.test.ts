@@ -194,6 +194,54 @@ describe('contract 106: nodes that share a log', () => {
     reader.cut();
   });
 
+  it('a server that needs its log is not ready while that is away', async () => {
+    const { nodes } = await cluster(1, { isRequired: true });
+    const [a] = nodes as [Node];
+    expect((await a.call('GET', '/ready')).status).toBe(200);
+    a.wire.cut();
+    const missed = await a.call('GET', '/ready');
+    expect([missed.status, missed.json().degraded]).toEqual([503, true]);
+    a.wire.restore();
+    expect((await a.call('GET', '/ready')).status).toBe(200);
+  });
+
+  it('a reader with block makes the writers of its node wait, and nobody else', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'x', '&ring_buffer_size=64KB&channel_buffer_size=64KB');
+    const source = await b.mounts.openStream('/s/a', { onLag: 'block', start: { from: 'live' } });
+    if (source.kind !== 'live') throw new Error('not live');
+    const full = 'y'.repeat(64 * 1024);
+    await put(a, full);
+    expect((await facts(b)).size).toBe(full.length + 1);
+    let isDone = false;
+    const waiting = put(b, 'z').then((answer) => {
+      isDone = true;
+      return answer;
+    });
+    expect((await put(a, 'from the other node')).status).toBe(200);
+    expect(isDone).toBe(false);
+    await source.reader.read();
+    expect((await waiting).status).toBe(200);
+    source.reader.close();
+  });
+
+  it('lists, stats and metrics say which node they are of', async () => {
+    const { nodes } = await cluster(2);
+    const [, b] = nodes as [Node, Node];
+    await put(b, 'x');
+    expect((await b.call('GET', '/readers')).json()).toMatchObject({ node: 'n1', count: 0 });
+    const { logs } = (await b.call('GET', '/stats')).json();
+    expect(logs).toEqual([{ path: '/s', log: 'memory', node: 'n1', connected: true, mirrors: 1, waiting: 0 }]);
+    const text = (await b.call('GET', '/metrics')).text;
+    for (const line of [
+      'streamfs_log_connected{mount="/s",node="n1"} 1',
+      'streamfs_log_appended_bytes_total{mount="/s",node="n1"} 1',
+    ]) {
+      expect(text).toContain(`${line}\n`);
+    }
+  });
+
   it('a log without memory refuses appends, and nothing that was there is lost', async () => {
     const { engine, nodes } = await cluster(2);
     const [a, b] = nodes as [Node, Node];

@@ -14,10 +14,17 @@ export interface SharedPluginOptions {
   node?: string | undefined;
   wire?: Wire | undefined;
   deadline?: number | undefined;
+  isRequired?: boolean | undefined;
 }
 
 /** In place of streamfs: each mount has a log of its own, unless they are given an engine. */
-export function sharedPlugin({ deadline = DEADLINE_MS, engine, node = 'a', wire }: SharedPluginOptions = {}): Plugin {
+export function sharedPlugin({
+  deadline = DEADLINE_MS,
+  engine,
+  isRequired,
+  node = 'a',
+  wire,
+}: SharedPluginOptions = {}): Plugin {
   return {
     ...streamfsPlugin,
     initialize: async (config, context) => {
@@ -25,7 +32,7 @@ export function sharedPlugin({ deadline = DEADLINE_MS, engine, node = 'a', wire 
       const { maxProducers, maxStreams, producerTtl } = settings;
       const limits = { maxProducers, maxStreams, producerTtl };
       const log = new MemoryLog({ engine: engine ?? new MemoryEngine(), node, wire, deadline, limits });
-      return sharedInstance(await SharedFileSystem.open(settings, context, { log, node, deadline }));
+      return sharedInstance(await SharedFileSystem.open(settings, context, { log, node, deadline, isRequired }));
     },
   };
 }
@@ -42,12 +49,15 @@ export interface Cluster {
 }
 
 /** Servers with a mount at /s that share its streams. */
-export async function cluster(count: number, options: StartOptions & { deadline?: number } = {}): Promise<Cluster> {
-  const { deadline, mounted, ...rest } = options;
+export async function cluster(
+  count: number,
+  options: StartOptions & Pick<SharedPluginOptions, 'deadline' | 'isRequired'> = {},
+): Promise<Cluster> {
+  const { deadline, isRequired, mounted, ...rest } = options;
   const engine = new MemoryEngine();
   const join = async (name: string): Promise<Node> => {
     const wire = new Wire();
-    const streamfs = sharedPlugin({ engine, node: name, wire, deadline });
+    const streamfs = sharedPlugin({ engine, node: name, wire, deadline, isRequired });
     return Object.assign(await start({ ...rest, streamfs, mounted: mounted ?? { '/s': 'streamfs' } }), { wire });
   };
   const nodes: Node[] = [];

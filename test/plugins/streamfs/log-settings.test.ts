@@ -1,0 +1,71 @@
+/** The keys by which a mount shares a log with other servers (contract 106). */
+import { describe, expect, it } from 'vitest';
+import { isStreamFSError } from '../../../src/errors/index.ts';
+import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
+import { start } from '../../server/harness.ts';
+
+function refusal(config: Record<string, unknown>): string {
+  try {
+    parseSettings(config);
+  } catch (error) {
+    if (isStreamFSError(error, 'CONFIG_INVALID')) return error.message;
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+
+const LOG = 'redis://user:secret@127.0.0.1:6379/1';
+
+describe('contract 106: a log of a mount', () => {
+  it('has an address, a prefix, a name for this node, a deadline', () => {
+    const config = { log: LOG, log_prefix: 'sf/live', log_node: 'a-1', log_deadline: '3s', log_required: true };
+    const { log } = parseSettings(config);
+    expect(log).toMatchObject({ prefix: 'sf/live', node: 'a-1', deadline: 3000, isRequired: true });
+    expect(log?.url.href).toBe(LOG);
+    expect(parseSettings({}).log).toBeUndefined();
+    expect(parseSettings({ log: LOG }).log).toMatchObject({ prefix: undefined, node: undefined, deadline: 10_000 });
+  });
+
+  it('is refused beside persist, and its keys without it', () => {
+    expect(refusal({ log: LOG, persist: '/tmp/x' })).toBe(
+      'log and persist exclude each other: a log that servers share keeps the streams itself',
+    );
+    for (const [key, value] of Object.entries({
+      log_prefix: 'x',
+      log_node: 'x',
+      log_deadline: '1s',
+      log_required: true,
+    })) {
+      expect(refusal({ [key]: value })).toBe(
+        `${key} means nothing without log: give the address of the log that servers share`,
+      );
+    }
+  });
+
+  it.each(['memory://a', 'http://127.0.0.1', '127.0.0.1:6379', 'redis:', 'redis://', 'nats://user:secret@x'])(
+    'is refused where it is no address of a log there is, without saying the address: %s',
+    (log) => {
+      expect(refusal({ log })).toBe('log must be an address such as redis://HOST:PORT or rediss://HOST:PORT');
+    },
+  );
+
+  it('refuses names that cannot stand in keys, and no time at all', () => {
+    expect(refusal({ log: LOG, log_prefix: 'a b' })).toBe(
+      'log_prefix must be 1 to 64 letters, digits, or any of _ . / -',
+    );
+    expect(refusal({ log: LOG, log_node: '{a}' })).toBe('log_node must be 1 to 64 letters, digits, or any of _ . / -');
+    expect(refusal({ log: LOG, log_deadline: '0s' })).toBe("log_deadline must be longer than 0 (e.g., '10s')");
+  });
+
+  it('is shown without name and password by what lists mounts', async () => {
+    const log = LOG.replace('6379', '9');
+    const config = { log, log_deadline: '50ms' };
+    const at = await start({ mounted: { '/s': { fstype: 'streamfs', config } } });
+    for (const target of ['/mounts', '/plugins', '/stats', '/metrics', '/stat?path=/s/a']) {
+      const { text } = await at.call('GET', target);
+      expect(text).not.toMatch(/secret|user:/);
+    }
+    expect((await at.call('GET', '/mounts')).text).toContain('redis://127.0.0.1:9/1');
+    expect(JSON.stringify(at.log)).not.toMatch(/secret/);
+  });
+});

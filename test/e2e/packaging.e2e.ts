@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import packageJson from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../../src/config/index.ts';
 import { MAIN, type ServerProcess, startServer } from './harness/server.ts';
 
@@ -101,7 +102,7 @@ describe('the image', () => {
         cpSync(join(ROOT, 'dist'), inStage('dist'), { recursive: true });
       } else image[name] = rest;
     }
-    expect(args).toEqual(['STREAMFS_GIT_COMMIT=unknown']);
+    expect(args).toEqual(['STREAMFS_GIT_COMMIT=unknown', 'STREAMFS_LOG=']);
     expect(image).toMatchObject({ USER: 'node', EXPOSE: '8080' });
     const app = join(stages.image!, 'app');
     const entry = JSON.parse(image.ENTRYPOINT!) as string[];
@@ -148,6 +149,25 @@ describe('streams that outlive the container', () => {
     ]);
     expect(Object.keys(compose.volumes)).toEqual(['streams']);
     expect(instructions()).toContainEqual(['RUN', `install -d -m 0700 -o node -g node ${kept.persist}`]);
+  });
+});
+
+describe('two nodes on one log', () => {
+  it('find Redis and are found by the proxy under the names of their services, with the driver in their image', async () => {
+    const config = await loadConfig(join(ROOT, 'packaging/docker/config.cluster.yaml'));
+    const { log } = config.mounts.find(({ plugin }) => plugin === 'streamfs')!.config as { log: string };
+    const compose = parse(text('docker/compose.cluster.yaml')) as { services: Record<string, Record<string, unknown>> };
+    expect(compose.services).toHaveProperty(new URL(log).hostname);
+    const upstreams = [...text('docker/nginx.cluster.conf').matchAll(/server ([\w-]+):(\d+);/g)];
+    expect(upstreams.map(([, name]) => name)).toEqual(['node-a', 'node-b']);
+    for (const [, name, port] of upstreams) {
+      expect(Number(port)).toBe(config.server.address.port);
+      expect(compose.services[name!]).toMatchObject({ build: { args: { STREAMFS_LOG: 'redis' } }, read_only: true });
+    }
+    expect(compose.services.proxy!.ports).toEqual(['127.0.0.1:8080:8080']);
+    const [, install] = instructions().find(([, line]) => line?.includes('STREAMFS_LOG" = redis'))!;
+    const { '@redis/client': range } = packageJson.peerDependencies;
+    expect(install).toContain(`'@redis/client@${range}'`);
   });
 });
 

@@ -33,5 +33,5 @@ describe('the log on Redis', () => {
       await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
     },
   });
-  for (const { name, run } of cases) it(name, run);
+  for (const { name, run } of cases) it(`contract 106: ${name}`, run);
 });

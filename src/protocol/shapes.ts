@@ -100,6 +100,8 @@ export interface Health extends VersionInfo {
   ready: boolean;
   degraded: boolean;
   mounts: MountCounts;
+  /** Of mounts whose streams a shared log decides; undefined where there is none. */
+  logs?: { total: number; connected: number } | undefined;
 }
 
 /** What `GET /stats` says. Sizes are bytes. */

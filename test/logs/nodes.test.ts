@@ -1,5 +1,6 @@
 /** The same streams on several servers, over a log in memory (contract 106). */
 import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../fs/fake-clock.ts';
 import { waitFor } from '../harness/wait.ts';
 import { follow, type Running } from '../server/harness.ts';
 import { cluster, type Node } from './shared-streams.ts';
@@ -177,7 +178,10 @@ describe('contract 106: nodes that share a log', () => {
     await reader.until(4);
     b.wire.cut();
     expect(await snapshot(b)).toBe('one;');
-    expect((await b.call('GET', '/health')).json()).toMatchObject({ status: 'degraded', degraded: true, ready: true });
+    expect((await b.call('GET', '/health')).json()).toMatchObject({
+      ...{ status: 'degraded', degraded: true, ready: true },
+      logs: { total: 1, connected: 0 },
+    });
     const refused = await put(b, 'lost');
     expect([refused.status, refused.json().code, refused.headers['retry-after'] !== undefined]).toEqual([
       503,
@@ -190,8 +194,33 @@ describe('contract 106: nodes that share a log', () => {
     b.wire.restore();
     expect((await waiting).status).toBe(200);
     expect(await reader.until(13)).toBe('one;two;three');
-    expect((await b.call('GET', '/health')).json()).toMatchObject({ status: 'healthy', degraded: false });
+    expect((await b.call('GET', '/health')).json()).toMatchObject({
+      ...{ status: 'healthy', degraded: false },
+      logs: { total: 1, connected: 1 },
+    });
     reader.cut();
+  });
+
+  it('a stream that nobody uses is let go of after a while, but not as long as the log is away', async () => {
+    const clock = new FakeClock();
+    const { nodes } = await cluster(1, { clock, deadline: 300 });
+    const [a] = nodes as [Node];
+    const mirrors = async () => {
+      const { logs } = (await a.call('GET', '/stats')).json() as unknown as { logs: { mirrors: number }[] };
+      return logs[0]?.mirrors;
+    };
+    const pass = (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 5000) clock.advance(5000);
+    };
+    await put(a, 'one;');
+    a.wire.cut();
+    pass(120_000);
+    expect(await snapshot(a)).toBe('one;');
+    a.wire.restore();
+    expect(await mirrors()).toBe(1);
+    pass(120_000);
+    expect(await mirrors()).toBe(0);
+    expect(await snapshot(a)).toBe('one;');
   });
 
   it('a server that needs its log is not ready while that is away', async () => {

@@ -1,5 +1,5 @@
 /** The plugin streamfs with its streams on a log in memory, and servers that share one: the nodes of a test. */
-import type { Plugin } from '../../src/fs/index.ts';
+import type { Clock, Plugin } from '../../src/fs/index.ts';
 import { MemoryEngine, MemoryLog, Wire } from '../../src/logs/index.ts';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
 import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
@@ -15,10 +15,12 @@ export interface SharedPluginOptions {
   wire?: Wire | undefined;
   deadline?: number | undefined;
   isRequired?: boolean | undefined;
+  clock?: Clock | undefined;
 }
 
 /** In place of streamfs: each mount has a log of its own, unless they are given an engine. */
 export function sharedPlugin({
+  clock,
   deadline = DEADLINE_MS,
   engine,
   isRequired,
@@ -32,7 +34,8 @@ export function sharedPlugin({
       const { maxProducers, maxStreams, producerTtl } = settings;
       const limits = { maxProducers, maxStreams, producerTtl };
       const log = new MemoryLog({ engine: engine ?? new MemoryEngine(), node, wire, deadline, limits });
-      return sharedInstance(await SharedFileSystem.open(settings, context, { log, node, deadline, isRequired }));
+      const options = { log, node, deadline, isRequired };
+      return sharedInstance(await SharedFileSystem.open(settings, context, options, clock));
     },
   };
 }
@@ -51,14 +54,14 @@ export interface Cluster {
 /** Servers with a mount at /s that share its streams. */
 export async function cluster(
   count: number,
-  options: StartOptions & Pick<SharedPluginOptions, 'deadline' | 'isRequired'> = {},
+  options: StartOptions & Pick<SharedPluginOptions, 'clock' | 'deadline' | 'isRequired'> = {},
 ): Promise<Cluster> {
-  const { deadline, isRequired, mounted, ...rest } = options;
+  const { clock, deadline, isRequired, mounted, ...rest } = options;
   const engine = new MemoryEngine();
   const join = async (name: string): Promise<Node> => {
     const wire = new Wire();
-    const streamfs = sharedPlugin({ engine, node: name, wire, deadline, isRequired });
-    return Object.assign(await start({ ...rest, streamfs, mounted: mounted ?? { '/s': 'streamfs' } }), { wire });
+    const streamfs = sharedPlugin({ engine, node: name, wire, deadline, isRequired, clock });
+    return Object.assign(await start({ ...rest, clock, streamfs, mounted: mounted ?? { '/s': 'streamfs' } }), { wire });
   };
   const nodes: Node[] = [];
   for (let n = 0; n < count; n++) nodes.push(await join(`n${n}`));

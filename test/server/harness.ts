@@ -58,7 +58,7 @@ export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'ha
   maxHandles?: number;
   maxMounts?: number;
   /** Of the handles; and of the server. */
-  clock?: Clock;
+  clock?: Clock | undefined;
   pathLimits?: PathLimits;
 }
 

@@ -97,6 +97,26 @@ function Figures({ client, feed }: { client: PageClient; feed: ServerFeed }) {
         <Count name="Handles" value={count(stats.handles)} />
         <Count name="Process" value={size(process.resident)} />
         <Count name="Running for" value={age(Math.max(0, uptime))} />
+        {stats.disks.map(({ backlog, bytes, path, state }) => (
+          <div key={path}>
+            <dt>Disk of {printable(path)}</dt>
+            <dd>
+              {size(bytes)}
+              {backlog > 0 ? `, ${size(backlog)} still to be written` : ''}
+              {state === 'ok' ? null : <span class="badge slow">{state}</span>}
+            </dd>
+          </div>
+        ))}
+        {stats.logs.map(({ connected, log, path, problem: why, waiting }) => (
+          <div key={path}>
+            <dt>Log of {printable(path)}</dt>
+            <dd>
+              {printable(log)}
+              {waiting > 0 ? `, ${size(waiting)} wait for it` : ''}
+              {connected ? null : <span class="badge slow">away{why === undefined ? '' : `: ${printable(why)}`}</span>}
+            </dd>
+          </div>
+        ))}
         <div class="limits">
           <dt>Limits reached</dt>
           <dd>

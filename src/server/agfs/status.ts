@@ -66,13 +66,15 @@ export const ready: Route = {
 
 function healthOf(server: ServerContext): Health {
   const mounts = server.mounts.counts();
-  const away = server.mounts.logs().filter(({ log }) => !log.isConnected);
+  const all = server.mounts.logs();
+  const away = all.filter(({ log }) => !log.isConnected);
+  const logs = all.length === 0 ? undefined : { total: all.length, connected: all.length - away.length };
   const degraded = mounts.failed > 0 || away.length > 0;
   // What is retained can be read without the log.
   const isMissed = away.some(({ log }) => log.isRequired);
   const isReady = server.ready() && mounts.pending === 0 && mounts.failed === 0 && !isMissed;
   const status = degraded ? 'degraded' : isReady ? 'healthy' : 'starting';
-  return { status, ...server.version, ready: isReady, degraded, mounts };
+  return { status, ...server.version, ready: isReady, degraded, mounts, logs };
 }
 
 export const stats: Route = {

@@ -150,12 +150,16 @@ export const SHAPES: Readonly<Record<ShapeName, Schema>> = {
     examples: [{ service: 'StreamFS', version: '0.1.0', status: 'running' }],
   },
   Health: {
-    ...object({
-      status: { enum: ['healthy', 'starting', 'degraded'] },
-      ...VERSION,
-      ...{ ready: flag, degraded: flag },
-      mounts: object({ total: count, pending: count, mounted: count, failed: count }),
-    }),
+    ...object(
+      {
+        status: { enum: ['healthy', 'starting', 'degraded'] },
+        ...VERSION,
+        ...{ ready: flag, degraded: flag },
+        mounts: object({ total: count, pending: count, mounted: count, failed: count }),
+        logs: object({ total: count, connected: count }),
+      },
+      ['logs'],
+    ),
     examples: [
       {
         ...{ status: 'healthy', version: '0.1.0', gitCommit: '1a2b3c4', buildTime: '2030-01-02T03:04:05Z' },

@@ -243,11 +243,15 @@ export class Mirrors implements MirrorOwner {
 
   private sweep(): void {
     this.cancelSweep = undefined;
-    const now = this.options.clock.now();
+    const { clock, log } = this.options;
+    const now = clock.now();
     for (const mirror of [...this.open.values()]) {
       if (mirror.isUsed) {
         mirror.usedAt = now;
         this.renew(mirror, now);
+      } else if (!log.state.isConnected) {
+        // All that there is of a stream may be here, should the log come back without it.
+        mirror.usedAt = now;
       } else if (now - mirror.usedAt >= LINGER_MS) mirror.leave();
     }
     this.sweepLater();

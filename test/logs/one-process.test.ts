@@ -1,10 +1,14 @@
 /** What holds for the streams of one process holds for those of a shared log: its tests once more, and the contract of plugins. */
-import { describe, it } from 'vitest';
+import { afterAll, describe, it } from 'vitest';
 import { pluginContract } from '../../src/plugins/contract/index.ts';
 import { startDefaults } from '../server/harness.ts';
 import { sharedPlugin } from './shared-streams.ts';
 
 startDefaults.streamfs = sharedPlugin();
+// Other files are run in the same process.
+afterAll(() => {
+  delete startDefaults.streamfs;
+});
 
 describe('the plugin contract, kept by streams of a shared log', () => {
   const traits = { files: 'free', content: 'append-only', readOnly: '/README' } as const;

@@ -411,10 +411,15 @@ function persistence(config: PluginConfig, given: PluginConfig): PersistSettings
   }
   if (directory !== '') return { directory: resolve(directory), sync, retention, maxAge, maxTotal };
   for (const name of ['persist_sync', 'persist_max_age', 'persist_total']) {
-    if (given[name] === undefined || given[name] === DEFAULTS[name]) continue;
+    if (!isChanged(given, name)) continue;
     throw invalid(`${name} means nothing without persist: name the directory in which streams are kept`);
   }
   return undefined;
+}
+
+/** Whether a parameter has another value than its default, which is written as a user would. */
+function isChanged(given: PluginConfig, name: string): boolean {
+  return given[name] !== undefined && String(given[name]) !== DEFAULTS[name];
 }
 
 const LOG_KEYS = ['log_prefix', 'log_node', 'log_deadline', 'log_required'] as const;
@@ -429,7 +434,7 @@ function sharedLog(config: PluginConfig, given: PluginConfig): LogSettings | und
   const deadline = duration(config, 'log_deadline');
   const isRequired = flag(config, 'log_required');
   if (address === '') {
-    const named = LOG_KEYS.find((key) => given[key] !== undefined && given[key] !== DEFAULTS[key]);
+    const named = LOG_KEYS.find((key) => isChanged(given, key));
     if (named === undefined) return undefined;
     throw invalid(`${named} means nothing without log: give the address of the log that servers share`);
   }

@@ -2,10 +2,14 @@
  * The tests of the fast path, of live reads and of bodies once more, by servers whose connections are read as Node reads
  * them: what `server.shared_reads: off` gives, and a Node that does not allow the other.
  */
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { start, startDefaults } from '../harness.ts';
 
 startDefaults.sharedReads = 'off';
+// Other files are run in the same process.
+afterAll(() => {
+  delete startDefaults.sharedReads;
+});
 
 it('servers of this file read each connection into memory of its own', async () => {
   const { server } = await start();

@@ -28,6 +28,7 @@ const LIKE_MARGIN = 1.05;
 const SLACK = { callsPerRound: 2, bytes: 32, kib: 1 };
 
 const READERS = 20;
+const HEAP_PASSES = 3;
 const KIB = 1024;
 const CHUNK = Buffer.alloc(64 * KIB, 'x');
 const MESSAGE = Buffer.alloc(100, 'x');
@@ -148,13 +149,16 @@ describe('allocation for each chunk delivered', () => {
   it.each(SHAPES)('$name takes no more heap than it did', async (shape) => {
     const server = await running(startMetered());
     const { writer, readers } = await begin(shape, server);
-    // Code that is compiled by now allocates less.
+    // Code that is compiled by now allocates less; when all of it is, is the engine's affair. So the least of some counts.
     await deliver(shape, writer, readers, shape.rounds);
-    const before = await readMeter(server, 'collect');
-    const delivered = await deliver(shape, writer, readers, shape.rounds);
-    const after = await readMeter(server, 'read');
-    expect(after.collections, 'garbage was collected meanwhile, so nothing can be said').toBe(before.collections);
-    const bytes = (after.heapUsed - before.heapUsed) / delivered;
+    let bytes = Number.POSITIVE_INFINITY;
+    for (let pass = 0; pass < HEAP_PASSES; pass++) {
+      const before = await readMeter(server, 'collect');
+      const delivered = await deliver(shape, writer, readers, shape.rounds);
+      const after = await readMeter(server, 'read');
+      expect(after.collections, 'garbage was collected meanwhile, so nothing can be said').toBe(before.collections);
+      bytes = Math.min(bytes, (after.heapUsed - before.heapUsed) / delivered);
+    }
     expect(bytes).toBeGreaterThan(0);
     keeps(shape, 'bytes of heap for each chunk delivered', bytes, SLACK.bytes);
   });

@@ -92,6 +92,8 @@ export class WholeStream {
   async at(offset: number, max: number): Promise<Uint8Array | undefined> {
     this.stream.requireReachable(offset);
     if (offset >= this.stream.endOffset) return undefined;
+    // Memory may hold a little more than is retained.
+    if (offset < this.startOffset) throw this.stream.offsetGone(offset, this.startOffset);
     const slab = await this.slabAt(offset);
     return slab.retain(offset, Math.min(slab.end, offset + max, this.stream.endOffset));
   }

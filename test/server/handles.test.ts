@@ -376,4 +376,14 @@ describe('the other operations of a handle', () => {
     expect(again.res.statusCode).toBe(200);
     again.cut();
   });
+
+  it('contract 10, 53: a read at an offset that is not retained any more is refused, though memory may still hold it', async () => {
+    const config = { ring_buffer_size: 1, channel_buffer_size: 1 };
+    const { call } = await start({ mounted: { '/s': { fstype: 'streamfs', config } } });
+    await call('PUT', '/files?path=/s/a', { body: 'ah' });
+    const id = Number((await call('POST', '/handles/open?path=/s/a&flags=0')).json().handle_id);
+    const gone = await call('GET', `/handles/${id}/read?size=1&offset=0`);
+    expect([gone.status, gone.json().code, gone.json().earliest]).toEqual([410, 'OFFSET_GONE', 1]);
+    expect((await call('GET', `/handles/${id}/read?size=1&offset=1`)).text).toBe('h');
+  });
 });

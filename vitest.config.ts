@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** What is fuzzed, soaked or benchmarked: `.ci/run` does it at length. */
 const LONG = ['test/e2e/fuzz/**', 'test/e2e/soak.e2e.ts', 'test/e2e/bench.e2e.ts'];
 
-/** What waits for real time-outs, stalled peers and cut connections: `.ci/run` runs it, as many files at a time as `e2e`. */
+/** What waits for real time-outs, stalled peers and cut connections: `.ci/run` runs it. */
 const FAULTS = [
   'test/e2e/faults/**',
   'test/e2e/lasting-writers.e2e.ts',
@@ -35,6 +35,9 @@ const END_TO_END = {
 
 /** More than there are cores: the files wait for much, of programs that start and times that pass. */
 const END_TO_END_WORKERS = 3;
+
+/** Of those that wait for most of their time. */
+const WAITING_WORKERS = 4;
 
 /** A browser keeps more than a core busy. */
 const BROWSER_WORKERS = 2;
@@ -96,7 +99,7 @@ export default defineConfig({
           ...END_TO_END,
           name: 'faults',
           include: testsOf(FAULTS),
-          maxWorkers: END_TO_END_WORKERS,
+          maxWorkers: WAITING_WORKERS,
           sequence: { groupOrder: 4 },
         },
       },
@@ -105,7 +108,7 @@ export default defineConfig({
           ...END_TO_END,
           name: 'e2e-thorough',
           include: THOROUGH,
-          maxWorkers: END_TO_END_WORKERS,
+          maxWorkers: WAITING_WORKERS,
           sequence: { groupOrder: 4 },
         },
       },

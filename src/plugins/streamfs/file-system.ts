@@ -15,11 +15,9 @@ import {
   type Account,
   type Appender,
   type AppendOptions,
-  type ByteRange,
   type Capabilities,
   type Clock,
   type CreateOptions,
-  contentOfParts,
   type DirectoryPage,
   type DiskTotals,
   type EndOptions,
@@ -31,7 +29,6 @@ import {
   type PluginContext,
   type PluginLogger,
   type ProducerWriteOptions,
-  type SizedContent,
   type Snapshot,
   type StreamSettings,
   type StreamSettingsInForce,
@@ -44,12 +41,11 @@ import {
 import { formatFor } from '../../media/index.ts';
 import { type KnownStream, Pause } from '../../persist/index.ts';
 import { accessOf } from '../access.ts';
-import { BaseFileSystem } from '../base/base-file-system.ts';
-import { checkedWhole, readRange } from '../numbers.ts';
+import { checkedWhole } from '../numbers.ts';
 import { ContentHandle } from './content-handle.ts';
 import { type Entry, endStream, newEntry } from './entry.ts';
 import { Expiry } from './expiry.ts';
-import { capabilitiesOf, directoryInfo, PLUGIN_NAME, README_NAME, readmeInfo, streamInfo } from './info.ts';
+import { capabilitiesOf, directoryInfo, README_NAME, readmeInfo, streamInfo } from './info.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines, JsonLinesWriter } from './json-writer.ts';
 import { type KeptFacts, KeptStreams } from './kept-streams.ts';
@@ -62,6 +58,7 @@ import type { Settings } from './settings.ts';
 import { inSlices } from './slices.ts';
 import { SlowReaders } from './slow-readers.ts';
 import { JsonAppender, LinesAppender, StreamAppender } from './stream-appender.ts';
+import { StreamFiles } from './stream-files.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { StreamLines, writeLines } from './stream-lines.ts';
 import { requireSameSettings, settingsInForce, settingsOfMount } from './stream-settings.ts';
@@ -75,7 +72,7 @@ type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account' | 'settings'>;
 
 type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
 
-export class StreamFileSystem extends BaseFileSystem {
+export class StreamFileSystem extends StreamFiles {
   private readonly settings: Settings;
   private readonly clock: Clock;
   private readonly logger: PluginLogger;
@@ -115,7 +112,7 @@ export class StreamFileSystem extends BaseFileSystem {
   }
 
   constructor(settings: Settings, context: Context, clock: Clock = systemClock, kept?: KeptStreams) {
-    super(PLUGIN_NAME);
+    super();
     this.kept = kept;
     this.settings = settings;
     this.clock = clock;
@@ -618,34 +615,11 @@ export class StreamFileSystem extends BaseFileSystem {
     return entry;
   }
 
-  private requireWritable(path: string): void {
-    if (path === '/') throw createError('IS_A_DIRECTORY', { path });
-    this.requireNotReadme(path);
-  }
-
-  private requireNotReadme(path: string): void {
-    if (path === README_PATH) throw createError('NAME_RESERVED', { path });
-    if (path.startsWith(`${README_PATH}/`)) throw createError('NOT_A_DIRECTORY', { path: README_PATH });
-  }
-
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  override async read(path: string, offset: number, size: number): Promise<Uint8Array> {
-    this.requireReadme(path);
-    return README_BYTES.subarray(...readRange(README_BYTES.length, offset, size));
-  }
-
-  async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
-    this.requireReadme(path);
-    return contentOfParts([README_BYTES.subarray(...readRange(README_BYTES.length, offset, size))]);
-  }
-
-  /** The ring is never served as a file: who appends by reading and writing back would double it (contract 34). */
-  private requireReadme(path: string): void {
-    if (path === README_PATH) return;
+  protected requireStream(path: string): void {
     if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     this.find(path);
-    throw createError('USE_STREAM_MODE');
   }
 
   override async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
@@ -654,7 +628,7 @@ export class StreamFileSystem extends BaseFileSystem {
     requireMayBlock(options, this.get(path)?.settings ?? this.ofMount);
     const entry = this.findOrAdd(path, options, true);
     const reaching = this.kept === undefined ? options : await reachingBack(entry.stream, options);
-    this.requireRoomForReader(entry);
+    this.requireRoomForReader(entry.stream, this.settings.maxReaders);
     try {
       const reader = entry.stream.openReader(reaching);
       return { kind: 'live', reader, type: entry.settings.type };
@@ -685,17 +659,12 @@ export class StreamFileSystem extends BaseFileSystem {
     return { parts, offset, generation, type };
   }
 
-  private requireRoomForReader({ stream }: Entry): void {
-    const { maxReaders } = this.settings;
-    if (stream.readerCount >= maxReaders) throw limitReached('STREAM_READER_LIMIT', 'stream_readers', maxReaders);
-  }
-
   override async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     if (path === README_PATH) return new ContentHandle(path, README_BYTES, readmeInfo(README_BYTES.length));
     this.requireWritable(path);
     const entry = this.findOrAdd(path, options, true);
     const access = accessOf(options.flags);
-    if (access.reads) this.requireRoomForReader(entry);
+    if (access.reads) this.requireRoomForReader(entry.stream, this.settings.maxReaders);
     const line = access.writes ? this.linesFor(entry, options)?.begin() : undefined;
     entry.handles++;
     return new StreamHandle({
@@ -776,27 +745,6 @@ export class StreamFileSystem extends BaseFileSystem {
   override async capabilities(path: string): Promise<Capabilities> {
     if (path === README_PATH) return capabilitiesOf('readme');
     return capabilitiesOf(this.table.isDirectory(path) ? 'directory' : 'stream');
-  }
-
-  // ── what a stream does not do ──────────────────────────────────────────────────────────────────────────────────
-
-  /** Succeeds and does nothing: a shell's `>` truncates before it writes (contract 45). */
-  override async truncate(path: string): Promise<void> {
-    this.requireNotReadme(path);
-    if (this.table.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
-    this.find(path);
-  }
-
-  override async mkdir(): Promise<void> {
-    throw createError('STREAM_NO_DIRECTORIES');
-  }
-
-  override async rename(): Promise<void> {
-    throw createError('STREAM_NO_RENAME');
-  }
-
-  override async chmod(): Promise<void> {
-    throw createError('STREAM_NO_CHMOD');
   }
 }
 

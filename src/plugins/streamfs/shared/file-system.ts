@@ -4,15 +4,13 @@
  */
 import type { AppendId, ReaderStart } from '../../../core/index.ts';
 import { added, producerGap, removed } from '../../../core/internal.ts';
-import { createError, isStreamFSError, limitReached } from '../../../errors/index.ts';
+import { createError, isStreamFSError } from '../../../errors/index.ts';
 import {
   type Appender,
   type AppendOptions,
-  type ByteRange,
   type Capabilities,
   type Clock,
   type CreateOptions,
-  contentOfParts,
   type DirectoryPage,
   type EndOptions,
   type FileHandle,
@@ -23,7 +21,6 @@ import {
   type OpenStreamOptions,
   type PluginContext,
   type ProducerWriteOptions,
-  type SizedContent,
   type Snapshot,
   type StreamSettings,
   type StreamSettingsInForce,
@@ -36,18 +33,8 @@ import {
 import { parentPath } from '../../../fs/path.ts';
 import type { Log, LogChild, StreamState } from '../../../logs/index.ts';
 import { accessOf } from '../../access.ts';
-import { BaseFileSystem } from '../../base/base-file-system.ts';
-import { readRange } from '../../numbers.ts';
 import { ContentHandle } from '../content-handle.ts';
-import {
-  capabilitiesOf,
-  directoryInfo,
-  PLUGIN_NAME,
-  README_NAME,
-  readmeInfo,
-  statedInfo,
-  streamInfo,
-} from '../info.ts';
+import { capabilitiesOf, directoryInfo, README_NAME, readmeInfo, statedInfo, streamInfo } from '../info.ts';
 import { isJsonType } from '../json-text.ts';
 import { completeJsonLines, JsonLinesWriter } from '../json-writer.ts';
 import { createObserver } from '../observer.ts';
@@ -55,6 +42,7 @@ import { requireMayBlock } from '../reader-block.ts';
 import { README_BYTES, README_PATH, readmeFrom } from '../readme-file.ts';
 import type { Settings } from '../settings.ts';
 import { SlowReaders } from '../slow-readers.ts';
+import { StreamFiles } from '../stream-files.ts';
 import { type HandleWriter, StreamHandle } from '../stream-handle.ts';
 import { requireSameSettings } from '../stream-settings.ts';
 import { Totals } from '../totals.ts';
@@ -81,7 +69,7 @@ export interface SharedOptions {
   isRequired?: boolean | undefined;
 }
 
-export class SharedFileSystem extends BaseFileSystem {
+export class SharedFileSystem extends StreamFiles {
   private readonly settings: Settings;
   private readonly context: Context;
   private readonly log: Log;
@@ -113,7 +101,7 @@ export class SharedFileSystem extends BaseFileSystem {
     { deadline, isRequired = false, log, node }: SharedOptions,
     clock: Clock,
   ) {
-    super(PLUGIN_NAME);
+    super();
     this.settings = settings;
     this.context = context;
     this.log = log;
@@ -376,32 +364,10 @@ export class SharedFileSystem extends BaseFileSystem {
     return mirror;
   }
 
-  private requireWritable(path: string): void {
-    if (path === '/') throw createError('IS_A_DIRECTORY', { path });
-    this.requireNotReadme(path);
-  }
-
-  private requireNotReadme(path: string): void {
-    if (path === README_PATH) throw createError('NAME_RESERVED', { path });
-    if (path.startsWith(`${README_PATH}/`)) throw createError('NOT_A_DIRECTORY', { path: README_PATH });
-  }
-
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  override async read(path: string, offset: number, size: number): Promise<Uint8Array> {
-    await this.requireReadme(path);
-    return README_BYTES.subarray(...readRange(README_BYTES.length, offset, size));
-  }
-
-  async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
-    await this.requireReadme(path);
-    return contentOfParts([README_BYTES.subarray(...readRange(README_BYTES.length, offset, size))]);
-  }
-
-  private async requireReadme(path: string): Promise<void> {
-    if (path === README_PATH) return;
+  protected async requireStream(path: string): Promise<void> {
     await this.find(path);
-    throw createError('USE_STREAM_MODE');
   }
 
   override async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
@@ -411,13 +377,8 @@ export class SharedFileSystem extends BaseFileSystem {
     const mirror = await this.findOrAdd(path, options, true);
     const { entry, stream } = mirror;
     requireMayBlock(options, entry.settings);
-    this.requireRoomForReader(mirror);
+    this.requireRoomForReader(stream, this.settings.maxReaders);
     return { kind: 'live', reader: stream.openReader(options), type: entry.settings.type };
-  }
-
-  private requireRoomForReader({ stream }: Mirror): void {
-    const { maxReaders } = this.settings;
-    if (stream.readerCount >= maxReaders) throw limitReached('STREAM_READER_LIMIT', 'stream_readers', maxReaders);
   }
 
   /** All that was acknowledged before, at whichever node, is in it, as long as the log can be reached. */
@@ -445,7 +406,7 @@ export class SharedFileSystem extends BaseFileSystem {
     const mirror = await this.findOrAdd(path, options, true);
     const { entry, stream } = mirror;
     const access = accessOf(options.flags);
-    if (access.reads) this.requireRoomForReader(mirror);
+    if (access.reads) this.requireRoomForReader(stream, this.settings.maxReaders);
     if (access.writes && entry.autoCreated) await this.mirrors.claim(mirror, undefined);
     entry.handles++;
     return new StreamHandle({
@@ -581,26 +542,6 @@ export class SharedFileSystem extends BaseFileSystem {
     const isDirectory =
       this.mirrors.known(path) === undefined && path !== README_PATH && (await this.isDirectory(path));
     return capabilitiesOf(path === README_PATH ? 'readme' : isDirectory ? 'directory' : 'stream');
-  }
-
-  // ── what a stream does not do ──────────────────────────────────────────────────────────────────────────────────
-
-  /** Succeeds and does nothing: a shell's `>` truncates before it writes (contract 45). */
-  override async truncate(path: string): Promise<void> {
-    this.requireNotReadme(path);
-    await this.find(path);
-  }
-
-  override async mkdir(): Promise<void> {
-    throw createError('STREAM_NO_DIRECTORIES');
-  }
-
-  override async rename(): Promise<void> {
-    throw createError('STREAM_NO_RENAME');
-  }
-
-  override async chmod(): Promise<void> {
-    throw createError('STREAM_NO_CHMOD');
   }
 }
 

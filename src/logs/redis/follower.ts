@@ -331,26 +331,35 @@ export class Follower implements LogFollower, Subscriber {
     this.#host.forked();
   }
 
-  /** Gives back what the engine has lost, batch by batch, each behind the one it came behind. */
+  /**
+   * Gives back what the engine has lost, batch by batch, each behind the one it came behind. Several nodes do so at once and
+   * their batches mix: one that was refused was given by another, and the next of the same node may be taken. So it is a
+   * heal of each node of which anything was taken.
+   */
   async #heal(from: number, chunks: readonly Uint8Array[]): Promise<void> {
+    let isTaken = false;
+    const give = async (batch: TaggedBatch, own: readonly Uint8Array[]) => {
+      const code = await this.#give(batch, own);
+      if (code === 'OK' && !isTaken) {
+        isTaken = true;
+        this.#host.healed();
+      }
+      return code;
+    };
     const batches = this.#memory.tags.after(from);
     let next = 0;
     const given: Promise<string>[] = [];
-    let code = 'OK';
     for (const batch of batches) {
       const own: Uint8Array[] = [];
       for (let length = batch.end - batch.start; length > 0 && next < chunks.length; next++) {
         own.push(chunks[next]!);
         length -= chunks[next]!.length;
       }
-      given.push(this.#give(batch, own));
-      if (given.length < HEALS_AT_A_TIME) continue;
-      code = await firstRefusal(given.splice(0));
-      if (code !== 'OK') break;
+      given.push(give(batch, own));
+      // Where another node was first the end has moved: what is left is looked up again.
+      if (given.length >= HEALS_AT_A_TIME && (await firstRefusal(given.splice(0))) !== 'OK') return;
     }
-    const last = await firstRefusal(given);
-    if (code === 'OK' && last === 'OK') this.#host.healed();
-    // Others give the same back: who comes second is told that the end has moved, and looks again.
+    await firstRefusal(given);
   }
 
   async #give(batch: TaggedBatch, chunks: readonly Uint8Array[]): Promise<string> {

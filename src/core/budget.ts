@@ -1,14 +1,14 @@
 /**
- * One bound for the memory of many streams, and of whatever else is charged to it: pure accounting.
+ * One bound for the memory of many streams and of all else that is charged to it: pure accounting.
  *
  *     0 ├── fixed: files, bodies, streams as such ──┼── queued ──┼── history: the slabs of rings ──┤ limit
- *          refused at five eighths of the limit         an eighth     gives way: what is oldest, of those who hold most
+ *          refused at five eighths of the limit         an eighth     evicted: the oldest, of the holders with the most
  *
- * Two kinds of memory are told apart. What is *fixed* cannot be had back before its owner lets go of it, so it is asked
- * for, and refused when there is no room. *History* can always be given up, at the price that a reader who was still to
- * get it gets a gap; so an append is never refused, and never waits. What is *queued* in sockets is found out now and
- * then, and whoever finds it sees to it that it stays below an eighth. So a quarter is always left for history, and since
- * every stream is charged more than twice what its smallest slab needs, that is one slab at least for each: the limit holds exactly (docs/adr/0015-what-gives-way-first.md).
+ * *Fixed* memory cannot be reclaimed before its owner releases it, so it is asked for first and refused when there is no
+ * room. *History* can always be evicted; a reader that had not read it yet gets a gap. So an append is never refused and
+ * never waits. Memory *queued* in sockets is sampled, and the code that samples it keeps it below an eighth. So a quarter
+ * is always left for history. Every stream is charged more than twice the size of its smallest slab, so that quarter has
+ * room for at least one slab per stream, and the limit holds exactly (docs/adr/0015-what-gives-way-first.md).
  */
 
 import type { MemoryBudget } from './public.ts';
@@ -20,16 +20,16 @@ const FIXED_SHARE = 5 / 8;
 /** The least a budget can be, in bytes: below it a quarter would not hold the largest slab. */
 export const MIN_BUDGET = 2 * 1024 * 1024;
 
-/** Holders looked at for one whose oldest memory nobody is still to read, before one gives way regardless. */
+/** Holders tried, in search of one whose oldest memory no reader still has to read, before one is evicted regardless. */
 const LOOKED_AT = 8;
 
-/** Whoever holds history. What stands here is kept by the budget, but for the two questions. */
+/** A holder of history. The budget maintains its fields; the two methods are the holder's. */
 export interface MemoryHolder {
   /** Bytes it holds. */
   held: number;
   /** Which holders it is among: those that hold as much, to a factor of two. */
   level: number;
-  /** Whether somebody is still to read what it would give up next. */
+  /** Whether a reader still has to read the memory that would be evicted next. */
   isWanted(): boolean;
   /** Whether what it holds has to be saved before it can be given up. */
   isHeldBack(): boolean;
@@ -42,7 +42,7 @@ export class MemoryLedger implements MemoryBudget {
   readonly limit: number;
   /** Of the fixed memory, what several may have at once. */
   readonly shared = new ChargedBuffers(this);
-  /** Bytes of memory that its owner must let go of. */
+  /** Bytes of memory that only its owner can release. */
   fixed = 0;
   /** Bytes of history. */
   history = 0;
@@ -104,7 +104,7 @@ export class MemoryLedger implements MemoryBudget {
     this.give(cost);
   }
 
-  /** Whether so much is there without anybody giving way. */
+  /** Whether that many bytes are free without evicting anything. */
   fits(bytes: number): boolean {
     return this.used + bytes <= this.limit;
   }
@@ -121,7 +121,7 @@ export class MemoryLedger implements MemoryBudget {
     this.notePeak();
   }
 
-  /** What a holder holds has changed without anybody having been asked; {@link makeRoom} is to follow. */
+  /** A holder's size has changed without a request for room; the caller calls {@link makeRoom} next. */
   change(holder: MemoryHolder, bytes: number): void {
     this.history += bytes;
     holder.held += bytes;
@@ -134,7 +134,7 @@ export class MemoryLedger implements MemoryBudget {
     this.levels[level]!.add(holder);
   }
 
-  /** Has holders give way until there is room for so many bytes more, or nobody has anything left to give. */
+  /** Evicts history until that many bytes are free, or no history is left. */
   makeRoom(bytes = 0): void {
     while (this.used + bytes > this.limit) {
       const holder = this.next();
@@ -155,7 +155,7 @@ export class MemoryLedger implements MemoryBudget {
     holder.level = 0;
   }
 
-  /** Who gives way next: of those that hold most, in turn, rather one whose oldest memory nobody is waiting for. */
+  /** The next to be evicted from: the largest holders in turn, preferring one whose oldest memory no reader waits for. */
   private next(): MemoryHolder | undefined {
     let top = this.levels.length - 1;
     while (top > 0 && this.levels[top]!.size === 0) top--;

@@ -1,11 +1,10 @@
 /**
  * Where chunks end, as one bit per byte of the memory of slabs: bit i is set when byte i is the last of a chunk.
  *
- * A bit per byte costs a fixed eighth of the memory whatever the sizes of the writes, so that ten million tiny writes
- * are bounded like one large one (contract 12). Readers of bytes never look here; only readers of chunks, and the
- * count of what a gap has cost, do.
+ * A bit per byte costs a fixed eighth of the memory for writes of any size, so ten million tiny writes are bounded like
+ * one large one (contract 12). Only readers of chunks and the count of chunks in a gap use it; readers of bytes do not.
  */
-/** The memory an index takes over so many bytes, in bytes. */
+/** Bytes of memory that the index over `capacity` bytes takes. */
 export function indexMemory(capacity: number): number {
   return ((capacity + 31) >>> 5) * 4;
 }

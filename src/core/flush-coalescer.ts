@@ -7,7 +7,7 @@
  * or that few readers wait for, is never made to wait.
  */
 
-/** From so many readers on it is worth looking at the clock. */
+/** Number of readers from which reading the clock costs less than it saves. */
 export const COALESCE_FROM_READERS = 8;
 /** The share of the last round of sending that may be waited, and the most, in milliseconds. */
 const SHARE = 1 / 8;

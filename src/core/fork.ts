@@ -33,7 +33,7 @@ export function forkStream(
   const fork = new RingStream({ name: identity.name, firstOffset: from, origin: { generation, to, origin } }, rules);
   for (let at = from; at < to; ) {
     if (at < source.startOffset) {
-      // The copy has taken so much memory that its source had to give way.
+      // The copy took so much memory that history of its source was evicted.
       fork.end('removed');
       throw limitReached('MEMORY_LIMIT', 'memory', rules.budget?.limit ?? 0);
     }

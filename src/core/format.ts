@@ -10,7 +10,7 @@ export interface Join {
 }
 
 export interface StreamFormat {
-  /** Bytes are about to be appended. To be quick, and never to throw, whatever they are. */
+  /** Bytes are about to be appended. Must be fast, and must not throw for any bytes. */
   take(bytes: Uint8Array, offset: number): void;
   /** The first place to begin from an offset on; undefined where none is known yet. */
   boundaryFrom(offset: number): number | undefined;

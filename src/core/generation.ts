@@ -1,4 +1,4 @@
-/** Names for the lives of a path, so that a stream can be told from its predecessor (contract 29). */
+/** Identifiers for the lives of a path: they distinguish a stream from its predecessor (contract 29). */
 
 /** Filled anew for each. */
 const random = new Uint32Array(2);

@@ -1,11 +1,11 @@
 /**
- * What a stream's log has of it that its ring has no more, and a reader on its way through that.
+ * The part of a stream that only its log still has, and a reader on its way through it.
  *
  *     floor of the log            floor of the ring            end
  *        │   block │ block │ block …  │ slab │ slab │ slab       │
  *                    ▲ a reader: it holds the blocks from its position on, at most two, until it has come to the ring
  *
- * Blocks are slabs like any other, made once for all who read there; what is held by a reader stays as it is.
+ * Blocks are ordinary slabs, loaded once for all readers at the same place; a block held by a reader is never changed.
  */
 import { ChunkIndex } from './chunk-index.ts';
 import { Slab } from './slab.ts';
@@ -33,7 +33,7 @@ export interface History {
 /**
  * A block of chunks that lie together, read from a disk: in the memory that they were read into.
  *
- * @param chunks so many ended before it
+ * @param chunks number of chunks that end before it
  */
 export function historySlab(offset: number, chunks: number, lengths: readonly number[], data: Uint8Array): Slab {
   const memory = { bytes: data, chunks: new ChunkIndex(data.length), start: 0 };
@@ -69,7 +69,7 @@ export class HistoryWindow {
     return true;
   }
 
-  /** Lets go of what lies before an offset. */
+  /** Releases everything before an offset. */
   leave(offset: number): void {
     while (this.slabs.length > 0 && this.slabs[0]!.end <= offset) this.slabs.shift();
   }

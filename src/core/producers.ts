@@ -4,7 +4,7 @@
  * 1, 2, … within an epoch, and each takes effect once and in order. What is added to them is the part of the append
  * now expected that has been applied already: an append that broke off goes on behind it.
  *
- * Nothing here waits or writes. Whoever appends bytes calls {@link Attempt.took} in the same turn.
+ * Nothing here waits or writes. The code that appends the bytes calls {@link Attempt.took} in the same turn.
  */
 import { createError, limitReached, type StreamFSError } from '../errors/index.ts';
 import type { MemoryBudget } from './public.ts';
@@ -95,7 +95,7 @@ export class Attempt {
     return this.state.applied;
   }
 
-  /** So many more bytes have been appended, and the stream ends at `endOffset` now. */
+  /** `length` more bytes have been appended, and the stream now ends at `endOffset`. */
   took(length: number, endOffset: number): void {
     this.state.applied += length;
     this.state.endOffset = endOffset;
@@ -128,7 +128,7 @@ export class Attempt {
   }
 }
 
-/** Idle producers, the one idle for longest first; all of them are kept for as long, and no more than so many. */
+/** Idle producers, longest idle first. All are kept for the same time, up to a maximum number. */
 class Idle {
   private readonly states = new Set<State>();
   private readonly max: number;
@@ -162,8 +162,8 @@ class Idle {
 }
 
 /**
- * A producer with an append open is remembered whatever the limits are: it holds a connection, and of those there are
- * only so many. The limits are for those that are idle, of which nobody can know whether they come back.
+ * A producer with an open append is always remembered: it holds a connection, and connections have a limit of their own.
+ * The limits apply to idle producers, since an idle producer may never come back.
  */
 export class Producers {
   private readonly now: () => number;
@@ -176,7 +176,7 @@ export class Producers {
   private readonly brokenOff: Idle;
   /** The largest end offset of one that was forgotten: behind it nothing is of a producer that is not known any more. */
   forgottenTo = 0;
-  /** Of those that have changed since they were last asked for; undefined where nobody asks. */
+  /** Producers that have changed since they were last taken; undefined where changes are not tracked. */
   private readonly changed: Set<State> | undefined;
   private readonly onChange: ((state: State) => void) | undefined;
 

@@ -35,13 +35,13 @@ export interface Stream {
   readonly createdAt: number;
   /** When it was last written to or touched, in milliseconds since 1970. */
   readonly modifiedAt: number;
-  /** Bytes kept for readers that are still to come: the newest so many. From 1. */
+  /** Number of newest bytes kept for readers that join later. From 1. */
   readonly retention: number;
   /** Bytes that a reader may fall behind once it has caught up. From 1. */
   readonly maxLag: number;
   /** What happens to a reader that falls further behind, unless it was opened with another policy. */
   readonly onLag: LagPolicy;
-  /** The oldest offset that a new reader may start at: `retention` bytes before the end, once so many were written; later where a memory budget has run short. */
+  /** The oldest offset that a new reader may start at: `retention` bytes before the end (0 while less was written), or later where a memory budget ran short. */
   readonly startOffset: number;
   /** The offset of the next byte to be written. At most 2^53 - 1. */
   readonly endOffset: number;
@@ -137,8 +137,9 @@ export interface Stream {
 }
 
 /**
- * A reader of a stream: a cursor, and what happened to it. It has no queue, so one that is not read costs next to nothing
- * and holds up nobody. Readers come from {@link Stream.openReader} only: the server refuses other objects of this shape.
+ * A reader of a stream: a cursor and the counts of what it was given and lost. It has no queue, so a reader that is not
+ * read costs almost nothing and delays no other. Only {@link Stream.openReader} makes readers: the server refuses other
+ * objects of this shape.
  */
 export interface Reader extends AsyncIterable<ReadRecord> {
   readonly stream: Stream;
@@ -222,7 +223,7 @@ export interface StreamObserver {
 
 /** What several streams may have in common. */
 export interface StreamRulesOptions {
-  /** Bytes kept for readers that are still to come: the newest so many, exactly. A whole number from 1. */
+  /** Number of newest bytes kept for readers that join later, exact. A whole number from 1. */
   retention: number;
   /** Bytes that a reader may fall behind once it has caught up. A whole number from 1. */
   maxLag: number;
@@ -299,8 +300,8 @@ export interface StreamStats {
 }
 
 /**
- * One bound for the memory of many streams, and of whatever else is charged to it. What streams keep gives way when the
- * bound is reached; what is charged by {@link tryTake} is refused.
+ * One bound for the memory of many streams and of all else that is charged to it. When the bound is reached, history of
+ * streams is evicted, and {@link tryTake} refuses.
  *
  * @example
  * ```ts
@@ -343,8 +344,8 @@ export interface SharedBuffers {
   /** Takes over memory that its owner has been charged for. {@link release} is to follow. */
   adopt(data: Uint8Array): void;
   /**
-   * Charges for the memory behind `data`, unless somebody has it already; less than 8 KiB is not counted.
-   * {@link release} is to follow.
+   * Charges for the memory behind `data`, once for all who hold it; less than 8 KiB is not counted. Each call needs a call
+   * of {@link release}.
    *
    * @throws MEMORY_LIMIT
    */

@@ -1,6 +1,6 @@
 /**
- * The readers of a stream: who they are, whom to wake and when, whom writers wait for, and what all of them have been
- * given and have lost. Made with the first of them, since most streams of a server may never have one.
+ * The readers of a stream: which to wake and when, which of them writers wait for, and the sums of what they were given
+ * and lost. Created with the first reader, since most streams of a server may never have one.
  */
 import type { StreamFSError } from '../errors/index.ts';
 import { COALESCE_FROM_READERS, FlushCoalescer } from './flush-coalescer.ts';
@@ -63,7 +63,7 @@ export class ReaderSet implements ReaderOwner {
     if (watchesStream) this.watched = added(this.watched, reader);
   }
 
-  /** The stream has other rules: those who asked for no policy of their own follow them. */
+  /** The rules of the stream have changed: readers that asked for no policy of their own follow them. */
   adopt(rules: StreamRules): void {
     this.gate.adopt(rules);
     for (const reader of this.open) {
@@ -75,7 +75,7 @@ export class ReaderSet implements ReaderOwner {
     }
   }
 
-  /** Whether so many bytes would be written at once, without waiting for anybody. */
+  /** Whether `length` bytes could be written now without waiting for a reader. */
   takesAtOnce(length: number): boolean {
     const portion = this.open.size === 0 ? Number.POSITIVE_INFINITY : this.gate.portion;
     return length <= portion && this.gate.isOpen;

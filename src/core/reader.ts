@@ -76,7 +76,7 @@ export class CursorReader implements Reader, LaggingReader {
   skippedChunks = 0;
   /** Has caught up once since it was opened or last moved: from then on `maxLag` applies. For others to look at. */
   hasCaughtUp: boolean;
-  /** Told once when the reader is cut off while nobody reads it. */
+  /** Called once when the reader is cut off while no read is waiting. */
   onFailure: ((error: StreamFSError) => void) | undefined;
   /** For its set: where it stands in the list of those that wait. */
   place = -1;
@@ -100,7 +100,7 @@ export class CursorReader implements Reader, LaggingReader {
   private window: HistoryWindow | undefined;
   /** A gap known from the beginning: the offset asked for had gone. */
   private firstGap: GapRecord | undefined;
-  /** That gap is of bytes that had gone before anybody asked for them: not a loss of this reader's. */
+  /** The bytes of that gap had been evicted before the reader asked for them: not counted as its loss. */
   private isTrimmed = false;
   /** Where it may begin, for one that begins at boundaries; and that it has to find one before it goes on. */
   private format: StreamFormat | undefined;
@@ -262,7 +262,7 @@ export class CursorReader implements Reader, LaggingReader {
     this.wake();
   }
 
-  // ── for those who send bytes on ────────────────────────────────────────────────────────────────────────────────
+  // ── for transfers that send bytes on ───────────────────────────────────────────────────────────────────────────
 
   /**
    * What is next, without taking it: as many bytes as lie together, at most `max`; or a gap, the news of having caught
@@ -294,7 +294,7 @@ export class CursorReader implements Reader, LaggingReader {
     const readable = this.readableEnd();
     if (from >= readable) return this.atEnd();
     let to = Math.min(readable, from + max);
-    // In order: the queue lets go of what lies before the offset it is asked for.
+    // In this order: the queue releases everything before the offset that it is asked for.
     if (this.queue !== undefined || this.window !== undefined) {
       return makeRun(from, to, (offset) => this.locate(offset));
     }
@@ -313,7 +313,7 @@ export class CursorReader implements Reader, LaggingReader {
     return offset >= this.readableEnd() && (endReason !== undefined || offset < endOffset);
   }
 
-  /** Whether the ring has the byte at `offset` no more: what was borrowed of it is alive for whoever pins it alone. */
+  /** Whether the ring no longer has the byte at `offset`: then only a pin keeps borrowed memory of it alive. */
   isEvicted(offset: number): boolean {
     return offset < this.stream.ring.floor && this.history?.isHeld(offset) !== true;
   }
@@ -351,8 +351,8 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   /**
-   * For those who leave the bytes before `end` where they are until more has come, such as an unfinished line: where those
-   * are the last there are, the reader has caught up.
+   * For encodings that hold back bytes before `end` until more arrives, such as an unfinished line: where no bytes follow
+   * them, the reader has caught up.
    *
    * @returns what {@link borrowRun} would give of that at the end of the stream; undefined where it has been given
    */
@@ -364,8 +364,8 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   /**
-   * Calls `wake` once, at the end of a turn in which something was appended, or the stream or the reader ended. Ask in
-   * the turn in which {@link peek} gave nothing: what was appended in an earlier one wakes nobody.
+   * Calls `wake` once, at the end of a turn in which something was appended, or the stream or the reader ended. Call it in
+   * the turn in which {@link peek} gave nothing: an append of an earlier turn does not wake.
    */
   whenReadable(wake: () => void): void {
     if (this.waiter !== undefined) throw createError('READER_BUSY');
@@ -381,7 +381,7 @@ export class CursorReader implements Reader, LaggingReader {
     return this.readsHistory && (window?.to ?? position) < Math.min(stream.ring.floor, stream.endOffset);
   }
 
-  /** Wakes it when there is more of its history: also where what it has is not enough for who asks. */
+  /** Wakes it when more of its history is loaded, also where the caller needs more than is loaded. */
   private loadMore(history: History): void {
     this.window ??= new HistoryWindow(this.position);
     const { window } = this;
@@ -449,7 +449,7 @@ export class CursorReader implements Reader, LaggingReader {
     return error;
   }
 
-  /** Memory has run short: nothing below `floor` can be kept, whatever the policy. */
+  /** Memory has run short: nothing below `floor` can be kept under any policy. */
   lostBelow(floor: number): void {
     this.queue?.lostBelow(floor);
   }

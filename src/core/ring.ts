@@ -16,7 +16,7 @@ import type { BorrowedRun } from './types.ts';
 
 const RUNS_REMEMBERED = 4;
 
-/** Who keeps count of a ring's memory, where somebody does. */
+/** Accounts for the memory of a ring, where a budget is used. */
 export interface SlabAccount {
   /** Takes memory for a slab, and gives the capacity it may have. Slabs may leave this ring meanwhile. */
   takeSlab(wish: number): number;
@@ -24,7 +24,7 @@ export interface SlabAccount {
   settle(): void;
 }
 
-/** Whoever must look at each slab that is given back, before it is forgotten. */
+/** Gets each slab before it is evicted. */
 export interface SlabWatcher {
   slabLeaves(slab: Slab): void;
 }
@@ -41,7 +41,7 @@ export class Ring {
   end: number;
   /** Chunks ever appended. */
   chunkCount = 0;
-  /** From here on nothing leaves, whatever is asked for: it is not saved elsewhere yet. */
+  /** Nothing at or above this offset is evicted: the log has not saved it yet. */
   hold = Number.POSITIVE_INFINITY;
   private readonly watcher: SlabWatcher;
   private readonly account: SlabAccount | undefined;
@@ -134,7 +134,7 @@ export class Ring {
     return true;
   }
 
-  /** Goes on behind bytes that never were here, of which so many chunks ended. What is here is given up. */
+  /** Continues after bytes that were never in this ring, with `chunks` chunk ends among them. Drops its content. */
   skipTo(offset: number, chunks: number): void {
     for (const slab of this.slabs.splice(0)) {
       this.watcher.slabLeaves(slab);

@@ -1,7 +1,7 @@
 /**
- * Memory that several have at once, and that is charged once: a file and the answers that are sent from it, a snapshot
- * and those who are sent the same. It is given back by whoever lets go of it last: a peer that has stopped reading keeps
- * a file's memory after the file has gone.
+ * Memory that several holders share and that is charged once: a file and the answers sent from it, a snapshot and all
+ * answers of the same snapshot. It is released with its last holder: a peer that has stopped reading keeps the memory of
+ * a file after the file was removed.
  */
 import { createError } from '../errors/index.ts';
 import type { SharedBuffers } from './public.ts';
@@ -30,7 +30,7 @@ export class ChargedBuffers implements SharedBuffers {
     this.holders.set(buffer, 1);
   }
 
-  /** Charges for the memory behind `data` until {@link release}, unless somebody has it already. @throws MEMORY_LIMIT */
+  /** Charges for the memory behind `data` until {@link release}, once for all holders. @throws MEMORY_LIMIT */
   hold({ buffer }: Uint8Array): void {
     const holders = this.holders.get(buffer) ?? 0;
     if (holders === 0) {

@@ -7,9 +7,9 @@
  *
  *     │ 256 B │ 256 B │ … ten in all │ their index │
  *
- * A place in a block is never filled a second time, so that nobody has to know who still looks at it; the whole block
- * goes when the last of its slabs has. So a slab that stays alone keeps a block, which is less than a stream is charged
- * for being there, and a ring has one such slab at most, its first.
+ * A place in a block is never reused, so it does not matter who still reads it; the block is freed with the last of its
+ * slabs. So one remaining slab keeps a block alive, which is less than each stream is charged, and a ring has at most one
+ * such slab, its first.
  */
 import { ChunkIndex, indexMemory } from './chunk-index.ts';
 
@@ -23,12 +23,12 @@ const FIRST_IN_BLOCK = 10;
 /** What a block takes, in bytes. */
 export const BLOCK_MEMORY = FIRST_IN_BLOCK * slabMemory(FIRST_SLAB);
 
-/** The memory a slab of so many bytes takes with its index, in bytes. */
+/** Bytes of memory that a slab of `capacity` bytes takes with its index. */
 export function slabMemory(capacity: number): number {
   return capacity + indexMemory(capacity);
 }
 
-/** The largest slab of a ring that is meant to keep so many bytes: a quarter of them, from 1 KiB to 256 KiB. */
+/** The largest slab of a ring with this retention: a quarter of it, from 1 KiB to 256 KiB. */
 export function largestSlab(capacity: number): number {
   return Math.min(MAX_SLAB, Math.max(MIN_SLAB, powerOfTwoBelow(capacity / 4)));
 }
@@ -69,7 +69,7 @@ export function expectLogs(): void {
   maxPooled = MAX_POOLED_SLABS_OF_LOGS;
 }
 
-/** Nobody looks at this memory any more, and nobody will: another slab may have it. */
+/** This memory is not read any more: another slab may use it. */
 export function reuseMemory(memory: SlabMemory): void {
   if (memory.bytes.length !== MAX_SLAB || spare.length >= maxPooled) return;
   memory.chunks.clear();

@@ -20,9 +20,9 @@ export class Slab {
   used = 0;
   /** Chunks that end in it. */
   private chunkCount = 0;
-  /** Somebody may look at its memory for as long as they like: it must never be filled again. */
+  /** A reference to its memory of unknown lifetime was given out: it must never be reused. */
   isRetained = false;
-  /** Those who look at its memory now, and say when they are done. */
+  /** Number of pins: references to its memory that are released explicitly. */
   private pins = 0;
   private hasLeft = false;
   /** What it lies in, and where: other slabs may lie beside it. */
@@ -69,7 +69,7 @@ export class Slab {
     this.chunkCount++;
   }
 
-  /** So many bytes lie there already, and are a chunk. */
+  /** `length` bytes are in its memory already, and are one chunk. */
   filled(length: number): void {
     this.used += length;
     this.chunks.mark(this.start + this.used - 1);
@@ -98,7 +98,7 @@ export class Slab {
     if (this.hasLeft) this.recycle();
   }
 
-  /** It has left its ring. Its memory is filled again by another, once nobody may look at it any more. */
+  /** It was evicted from its ring. Its memory is reused by another slab once no reference to it is left. */
   recycle(): void {
     this.hasLeft = true;
     if (this.isRetained || this.pins > 0) return;

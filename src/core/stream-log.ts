@@ -21,17 +21,17 @@ export interface StreamLog {
    * other bytes.
    */
   readonly readable: number;
-  /** Whether readers may be told that the stream has ended: it would be so after a crash too. */
+  /** Whether readers may see that the stream has ended: the end would survive a crash. */
   readonly isEndReadable: boolean;
-  /** Below it the ring may let go of bytes. */
+  /** The ring may evict bytes below this offset. */
   readonly saved: number;
   /** False while more waits to be saved than may: writers wait, until {@link whenRoom}. True where waiting is no use. */
   readonly hasRoom: boolean;
-  /** Whether so many bytes more may be appended at once. */
+  /** Whether `length` more bytes may be appended now. */
   takesAtOnce(length: number): boolean;
   /** @throws where nothing can be saved, so that nothing must be appended */
   requireWritable(): void;
-  /** @throws the same, and where so many bytes more are too many for a writer that does not wait */
+  /** @throws the same, and where `length` more bytes are too many for a writer that does not wait */
   requireRoom(length: number): void;
   /** Something was appended, or the stream has ended: once for each time. */
   changed(): void;

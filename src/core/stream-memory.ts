@@ -40,7 +40,7 @@ export class StreamMemory implements MemoryHolder {
     if (!budget.join(this.cost)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
   }
 
-  /** The stream is nobody's any more. Twice is harmless. */
+  /** The stream has no path and no reader any more. Idempotent. */
   release(): void {
     if (this.released) return;
     this.released = true;

@@ -6,7 +6,7 @@ import type { Stream } from './public.ts';
 
 /** A stream, as a sum sees it. */
 export interface SummedStream extends Stream {
-  /** Where its counts stand in a sum; undefined while they are looked up one by one, or nobody adds them up. */
+  /** The position of its counts in a sum; undefined while they are read one by one or not added up at all. */
   sum: StreamSum | undefined;
   /** Removed, expired or shut down: nothing can be appended, and no reader opened. */
   readonly isGone: boolean;

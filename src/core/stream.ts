@@ -3,9 +3,8 @@
  *
  *     append ─► ring ─► (end of the event-loop turn) flush ─► the readers that wait
  *
- * `append` is synchronous and is the only place where order is decided: whatever was appended first is first for
- * everybody. It never looks at readers, however many there are; readers that wait are woken once per turn of the
- * event loop, however often something was appended in it.
+ * `append` is synchronous and is the only place where order is decided: all readers see the same order. It never touches
+ * readers; readers that wait are woken once per turn of the event loop, after all appends of that turn.
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
 import { type Durability, END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
@@ -40,7 +39,7 @@ const NO_BYTES = new Uint8Array(0);
 let lastReaderId = 0;
 
 export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
-  /** What its owner calls it, where somebody is to be told; nothing here depends on it. */
+  /** Its owner's name for it, for messages only. */
   readonly name: string | undefined;
   readonly generation: string;
   /** What it may have in common with others. */
@@ -66,9 +65,9 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   private status: string | undefined;
   /** What keeps it elsewhere as well. */
   private log: StreamLog | undefined;
-  /** Removed, expired or shut down, also where its writer had ended it before: nobody can come to it any more. */
+  /** Removed, expired or shut down, also where its writer had ended it before: no new reader can open it. */
   isGone = false;
-  /** Where its counts stand in a sum; undefined while they are looked up one by one, or nobody adds them up. */
+  /** The position of its counts in a sum; undefined while they are read one by one or not added up at all. */
   sum: StreamSum | undefined;
 
   /** One of many streams, which share their rules. */
@@ -104,7 +103,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     this.keepForReaders(this.readerSet);
   }
 
-  /** Bytes it keeps for those who join. */
+  /** Number of newest bytes that it keeps for readers that join later. */
   get retention(): number {
     return this.rules.retention;
   }
@@ -118,7 +117,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return this.rules.onLag;
   }
 
-  /** The oldest offset a new reader may start at: exactly `retention` bytes before the end, once so many were written. */
+  /** The oldest offset a new reader may start at: exactly `retention` bytes before the end, 0 while less was written. */
   get startOffset(): number {
     return Math.max(this.ring.floor, this.endOffset - this.rules.retention);
   }
@@ -143,7 +142,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return this.log === undefined || this.log.isEndReadable ? this.reason : undefined;
   }
 
-  /** Why no more can be written; undefined while it can. Readers may yet have to be told. */
+  /** Why nothing can be written any more; undefined while it can. Readers may not have seen the end yet. */
   get closedBy(): EndReason | undefined {
     return this.reason;
   }
@@ -171,8 +170,8 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * Appends bytes as one piece, at once, whatever readers there are, and gives the new end offset. The bytes are
-   * copied: the caller may reuse its memory. They become chunks of at most 64 KiB. No bytes: nothing happens.
+   * Appends bytes as one piece, now, without regard to readers, and returns the new end offset. The bytes are copied: the
+   * caller may reuse its memory. They become chunks of at most 64 KiB. An empty array changes nothing.
    *
    * @throws as {@link requireOpen} after the end (contract 3), STREAM_FULL beyond 2^53 - 1 (contract 15); nothing is written then
    */
@@ -217,7 +216,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     this.ring.evict(this.ring.end - this.kept);
   }
 
-  /** Readers have come or gone: keep what they may lag; beyond that nobody could ask for it. */
+  /** Readers have come or gone: keep what they may lag and the retention, and nothing more. */
   private keepForReaders(readerSet: ReaderSet): void {
     const { joinerLag, retention } = this.rules;
     this.kept = readerSet.readers.size === 0 ? retention : joinerLag + readerSet.gate.slack;
@@ -248,8 +247,8 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * Waits as {@link write} does before so many bytes, for a writer whose bytes come by another way; undefined where there is
-   * nothing to wait for.
+   * Waits as {@link write} does before `length` bytes, for a writer whose bytes arrive by another way; undefined where there
+   * is nothing to wait for.
    */
   whenRoom(length: number): void | Promise<void> {
     const { readerSet } = this;
@@ -310,9 +309,9 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * Moves the end over bytes that it never had here: they were written elsewhere, or before. Readers below get a gap.
+   * Moves the end over bytes that were never here: they were written elsewhere, or before. Readers below get a gap.
    *
-   * @param chunks so many ended among them
+   * @param chunks number of chunks that end among them
    */
   skipTo(offset: number, chunks: number): void {
     assertOffset('offset', offset);
@@ -345,8 +344,8 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * No more appends. Readers get what they are owed, then the end; history stays readable (contract 23, 29).
-   * Ending twice is harmless: the first reason and its status stay.
+   * No more appends. Readers get the bytes up to the end, then the end; history stays readable (contract 23, 29).
+   * Ending twice changes nothing: the first reason and its status stay.
    *
    * @param status what the writer says of how it ended, such as `exit 3`
    * @throws INVALID_PARAMETER for a status that is too long or has other characters than visible ASCII
@@ -370,7 +369,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     this.releaseIfGone();
   }
 
-  /** A stream whose path is gone is nobody's once its last reader has left. */
+  /** A stream whose path was removed is released with its last reader. */
   private releaseIfGone(): void {
     if (!this.isGone || this.readerCount > 0) return;
     this.memory?.release();
@@ -452,7 +451,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * The first byte that a start means, of all there is: what its log has included. Lines are looked for in memory alone.
+   * The offset that a start means, including what only its log has. Lines are searched in memory only.
    *
    * @throws as {@link openReader}
    */
@@ -532,8 +531,8 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * The bytes between two offsets that are retained, where they lie: they stay as they are for as long as anybody wants
-   * them, also where they are no longer retained by then.
+   * The bytes between two offsets that are retained, without a copy. They stay unchanged for as long as they are
+   * referenced, also after they were evicted.
    */
   retainParts(from: number, to: number): Uint8Array[] {
     const parts: Uint8Array[] = [];

@@ -37,8 +37,8 @@ export interface ReaderOptions {
   join?: 'boundary' | 'any' | undefined;
   /**
    * Reach back, where the stream is kept on disk, to what is there and not in memory any more. Until it has caught up
-   * such a reader falls behind nobody; from then on its policy applies, but that with `drop-oldest` it reads from disk
-   * what it would lose. Default false.
+   * no policy applies to such a reader; from then on its policy does, except that with `drop-oldest` it reads from disk
+   * the bytes that it would lose. Default false.
    */
   reachBack?: boolean | undefined;
 }
@@ -52,9 +52,9 @@ export interface DataRecord {
 }
 
 /**
- * Bytes as they lie in memory, which may be in several slabs, to be sent on. They are borrowed: they may change once
- * something is appended to any stream, unless they are pinned. Readers that stand at the same place are given the same
- * object, so that one who encodes it for a wire can tell that it has been done.
+ * Bytes in place, possibly in several slabs, to be sent on. They are borrowed: they may change with the next append to any
+ * stream, unless they are pinned. Readers at the same place get the same object, so that an encoding can see that it has
+ * been encoded already.
  */
 export interface BorrowedRun {
   type: 'run';

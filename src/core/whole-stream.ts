@@ -1,10 +1,10 @@
 /**
- * A stream as far back as its log has it, for those who can wait: what the ring has no more is loaded first.
+ * A stream as far back as its log has it, for callers that can wait: what the ring no longer has is loaded first.
  *
  *     startOffset        floor of the ring        endOffset
  *        │   block │ block │ slab │ slab │ slab       │
  *
- * Bytes are given as they lie, a slab at a time, so that no more of a stream than that is in memory for whoever asks.
+ * Bytes are given in place, a slab at a time, so that a caller never holds more than one slab of a stream.
  */
 import type { StreamFSError } from '../errors/index.ts';
 import type { History, HistoryBlock } from './history.ts';
@@ -16,7 +16,7 @@ const STRIDE_BYTES = 256 * 1024;
 
 const NEWLINE = 10;
 
-/** A stream, as one sees it who reads all of it. */
+/** A stream as seen by a caller that reads all of it. */
 export interface LongStream {
   readonly ring: Ring;
   readonly firstOffset: number;

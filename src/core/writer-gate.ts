@@ -72,12 +72,12 @@ export class WriterGate {
     this.roomMade();
   }
 
-  /** Lets whoever waits look again. */
+  /** Makes waiting writers check again. */
   roomMade(): void {
     if (this.release !== undefined && this.slowest() === undefined) this.release();
   }
 
-  /** The stream has ended: nobody waits any longer. What they append then is refused. */
+  /** The stream has ended: no writer waits any longer. Their appends are refused. */
   abandon(): void {
     this.abandoned = true;
     this.release?.();

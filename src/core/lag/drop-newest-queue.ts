@@ -3,13 +3,13 @@ import type { Slab } from '../slab.ts';
 /** Pieces a queue may consist of: a reader that takes a byte at a time would otherwise have one for every byte. */
 const MAX_RANGES = 1024;
 
-/** Bytes a `drop-newest` reader has queued: a range that stays readable whatever the ring evicts. */
+/** Bytes queued for a `drop-newest` reader: a range that stays readable after the ring has evicted it. */
 interface Range {
   from: number;
   to: number;
 }
 
-/** Who keeps count of the memory that queues hold, where somebody does. */
+/** Accounts for the memory that queues hold, where a budget is used. */
 export interface QueueAccount {
   heldByReaders(change: number): void;
 }
@@ -98,7 +98,7 @@ export class DropNewestQueue {
     this.release();
   }
 
-  /** Lets go of the memory held. */
+  /** Releases the memory held. */
   release(): void {
     for (const slab of this.held.splice(0)) this.letGo(slab);
   }

@@ -2,8 +2,8 @@ import { DropNewestQueue } from './drop-newest-queue.ts';
 import type { LagStrategy } from './strategy.ts';
 
 /**
- * A reader keeps as many bytes as it may lag, from its position on, and loses what is appended while those are not read;
- * it is told of the gap when it comes there. What it keeps must outlive the ring, so it is shown the slabs that leave.
+ * A reader keeps as many bytes as it may lag, from its position on, and loses what is appended while those are unread;
+ * it gets the gap when it has read them. Kept bytes must outlive the ring, so the queue takes over slabs that are evicted.
  */
 export const dropNewest: LagStrategy = {
   name: 'drop-newest',

@@ -1,6 +1,6 @@
 import type { LagStrategy } from './strategy.ts';
 
-/** A reader that is too far behind loses the oldest bytes that it has not read, and is told of the gap. */
+/** A reader that is too far behind loses its oldest unread bytes and gets a gap in their place. */
 export const dropOldest: LagStrategy = {
   name: 'drop-oldest',
   blocksWriters: false,

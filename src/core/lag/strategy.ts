@@ -34,7 +34,7 @@ export interface LagStrategy {
   readonly name: LagPolicy;
   /** Writers wait for a reader that is as far behind as it may be. */
   readonly blocksWriters: boolean;
-  /** A loss ends the reader with READER_TOO_SLOW. Otherwise the reader is told of a gap. */
+  /** A loss ends the reader with READER_TOO_SLOW. Otherwise the reader gets a gap. */
   readonly cutsOff: boolean;
   /** {@link checkLag} and {@link slabLeaves} are called for its readers. */
   readonly watchesStream: boolean;

@@ -13,7 +13,7 @@
  * | `R`, `t`, `x`, `f` | retention, time to live, when it expires, facts |
  * | `o` | to where bytes are of producers that were forgotten |
  * | `n:NODE` | the last batch of a node: number, time, answers |
- * | `h` | end offset to which a mirror is giving bytes back, and until when others wait for that |
+ * | `h` | after bytes were lost: end offset to which a mirror gives them back; until when appends wait in any case; until when they wait for that offset |
  * | `z` | alone: the stream that was here was removed: generation, end offset, chunks, retention, reason, status |
  *
  * An entry of the Redis stream has the id `END-0` and the fields `d` (bytes), `m` (tag, tag of the batch before, chunks of the
@@ -35,6 +35,12 @@ const EXPIRED_GRACE_MS = 60 * 1000;
 
 /** Milliseconds after which the last batch of a node is forgotten; it is never repeated for as long. */
 const NODE_MS = 60 * 60 * 1000;
+
+/**
+ * Milliseconds for which appends wait once a node has seen that the engine has lost bytes. Each node gives back what it has
+ * meanwhile: whichever wrote first would otherwise take the place of bytes that another one has acknowledged.
+ */
+const LOSS_WAIT_MS = 1000;
 
 /** As in src/core/producers.ts. */
 const BROKEN_OFF_MS = 10 * 60 * 1000;
@@ -83,6 +89,23 @@ const REQUIRE = `
 if not H.g then return {'NOSTREAM', H.z or ''} end
 if H.g ~= ARGV[1] then return {'RECREATED', H.g} end
 if isDue() then return {'EXPIRED', H.g} end
+`;
+
+/** Functions of what waits, and of a node at whose end offset the engine had bytes that it has lost. */
+const HOLD = `
+local function isHeld()
+  if not H.h then return false end
+  local target, always, to = string.match(H.h, '^(%d+) (%d+) (%d+)$')
+  if now < tonumber(always) or (now < tonumber(to) and tonumber(H.e) < tonumber(target)) then return true end
+  call('HDEL', KEYS[1], 'h')
+  H.h = nil
+  return false
+end
+local function holdFor(target)
+  if isHeld() then return end
+  local to = num(now + ${LOSS_WAIT_MS})
+  call('HSET', KEYS[1], 'h', num(target)..' '..to..' '..to)
+end
 `;
 
 /** KEYS: hash, stream, producers' records, idle producers, producers that broke off. */
@@ -171,7 +194,7 @@ if H.z then return {'NOSTREAM', H.z} end
 call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 H = {g = ARGV[1], t = ARGV[8], x = ARGV[9], u = num(now)}
 local fields = {'g', ARGV[1], 'e', ARGV[2], 'c', ARGV[3], 's', ARGV[2], 'o', ARGV[2], 'b', ARGV[5], 'm', ARGV[6], 'u', H.u,
-  'R', ARGV[7], 'f', ARGV[10], 'h', ARGV[11]..' '..num(now + tonumber(ARGV[12]))}
+  'R', ARGV[7], 'f', ARGV[10], 'h', ARGV[11]..' '..num(now + ${LOSS_WAIT_MS})..' '..num(now + tonumber(ARGV[12]))}
 if ARGV[4] ~= '' then fields[#fields + 1] = 'k' fields[#fields + 1] = ARGV[4] end
 if H.t ~= '' then fields[#fields + 1] = 't' fields[#fields + 1] = H.t else H.t = nil end
 if H.x ~= '' then fields[#fields + 1] = 'x' fields[#fields + 1] = H.x else H.x = nil end
@@ -188,7 +211,7 @@ return {'OK'}
  * The answer begins with the end offset of the batch, or 0 where nothing was appended; then for each part: end offset, bytes of the append that are applied, last seq, 1 where it is a repetition; or `!`
  * and a code.
  */
-const APPEND = `${PRELUDE}${REQUIRE}${COMMIT}
+const APPEND = `${PRELUDE}${REQUIRE}${HOLD}${COMMIT}
 local node, seq = nodeOf(ARGV[2])
 local last = call('HGET', KEYS[1], 'n:'..node)
 if last then
@@ -200,16 +223,13 @@ if last then
   if tonumber(number) > tonumber(seq) then return {'STALE', number} end
 end
 local e = tonumber(H.e)
-if H.h then
-  local target, to = string.match(H.h, '^(%d+) (%d+)$')
-  if e < tonumber(target) and now < tonumber(to) then return {'WAIT'} end
-  call('HDEL', KEYS[1], 'h')
+local seen = not H.r and tonumber(ARGV[3])
+if seen and e < seen then
+  holdFor(seen)
+  return {'BEHIND', H.e, H.k or ''}
 end
-if ARGV[3] ~= '' and not H.r then
-  local seen = tonumber(ARGV[3])
-  if e < seen then return {'BEHIND', H.e, H.k or ''} end
-  if e == seen and ARGV[4] ~= '' and (H.k or '') ~= ARGV[4] then return {'FORK', H.k or ''} end
-end
+if isHeld() then return {'WAIT'} end
+if seen and e == seen and ARGV[4] ~= '' and (H.k or '') ~= ARGV[4] then return {'FORK', H.k or ''} end
 
 local max, ttl = tonumber(ARGV[5]), tonumber(ARGV[6])
 local forgotten, forgottenBefore = tonumber(H.o or '0'), tonumber(H.o or '0')
@@ -364,7 +384,7 @@ return {'OK', H.e}
  * KEYS: all five. ARGV: generation, reason, '1' with a status and '0' without, status, end offset of the node's mirror ('' without
  * one), its tag there. `expired` only where its time is over.
  */
-const FINISH = `${PRELUDE}
+const FINISH = `${PRELUDE}${HOLD}
 if not H.g then return {'NOSTREAM', H.z or ''} end
 if H.g ~= ARGV[1] then return {'RECREATED', H.g} end
 if ARGV[2] == 'expired' and not isDue() then return {'NOTDUE', state()} end
@@ -375,7 +395,11 @@ if ARGV[2] == 'ended' then
   if H.r then return {'OK', state()} end
   if ARGV[5] ~= '' then
     local e, seen = tonumber(H.e), tonumber(ARGV[5])
-    if e < seen then return {'BEHIND', H.e, H.k or ''} end
+    if e < seen then
+      holdFor(seen)
+      return {'BEHIND', H.e, H.k or ''}
+    end
+    if isHeld() then return {'WAIT'} end
     if e == seen and ARGV[6] ~= '' and (H.k or '') ~= ARGV[6] then return {'FORK', H.k or ''} end
   end
   call('HSET', KEYS[1], 'r', ending)

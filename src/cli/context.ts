@@ -42,8 +42,8 @@ export class CommandContext {
   }
 
   /**
-   * Does what waits for something to write, with a signal that aborts as well when nobody reads the output any more,
-   * also where nothing comes to be written.
+   * Runs an operation that waits for something to write, with a signal that also aborts when the reader of our output is
+   * gone, even while there is nothing to write.
    */
   async whileRead<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { failed } = this.output;
@@ -58,7 +58,7 @@ export class CommandContext {
     }
   }
 
-  /** A line for whoever reads standard output. */
+  /** Writes a line to standard output. */
   async print(line: string): Promise<void> {
     await this.output.write(`${line}\n`, this.signal);
   }
@@ -117,7 +117,7 @@ export class CommandContext {
     return token.trim();
   }
 
-  /** Lets go of the client's connections. */
+  /** Closes the client's connections. */
   close(): void {
     this.#close?.();
   }

@@ -53,7 +53,7 @@ export class InterruptedError extends Error {
   }
 }
 
-/** Nobody reads our output any more. */
+/** The reader of our output is gone. */
 export class BrokenPipeError extends Error {
   override readonly name = 'BrokenPipeError';
 }
@@ -67,7 +67,7 @@ const BY_STATUS: Readonly<Record<number, keyof typeof EXIT>> = {
   410: 'refused',
 };
 
-/** Refusals of what was asked for, whatever is there: another try with the same arguments would fail in the same way. */
+/** Refusals of the arguments themselves: another try with the same arguments would fail in the same way. */
 const WRONG_ARGUMENTS: ReadonlySet<string> = new Set([
   'CONFIG_INVALID',
   'INVALID_PARAMETER',

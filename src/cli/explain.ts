@@ -1,6 +1,6 @@
 /**
- * Errors in the words of the command line. The server speaks of parameters and headers, which is right for a program that
- * sends requests; someone who typed a command needs the option, the variable or the command that helps.
+ * Errors in the terms of the command line. The server names parameters and headers, which fits a program that sends
+ * requests; the user of a command needs the option, the variable or the command that helps.
  */
 import type { CommandContext } from './context.ts';
 import { ExitError, exitOf } from './exit-codes.ts';

@@ -1,4 +1,4 @@
-/** What happens to somebody who follows a stream, told on standard error, and how that ends. */
+/** Reports on standard error what happens while a stream is followed, and how that ends. */
 import type { FollowOptions, FollowRecord } from '../client/index.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT, ExitError } from './exit-codes.ts';
@@ -7,7 +7,7 @@ import { tryingAgain } from './patience.ts';
 
 type Told = Exclude<FollowRecord, { type: 'data' | 'end' }>;
 
-/** A loss is told even to those who want quiet (contract 9). */
+/** A loss is reported even with `--quiet` (contract 9). */
 export class FollowReport {
   readonly #context: CommandContext;
   readonly #path: string;

@@ -54,7 +54,7 @@ export class Output {
 
   /**
    * Takes a piece; its memory must stay as it is. Waits only while too much is waiting already.
-   * Throws BrokenPipeError once nobody reads any more, and the signal's reason where it aborts.
+   * Throws BrokenPipeError once the reader is gone, and the signal's reason where it aborts.
    */
   async write(piece: Uint8Array | string, signal?: AbortSignal): Promise<void> {
     if (this.#failure) throw this.#failure;
@@ -124,7 +124,7 @@ export class Output {
   }
 }
 
-/** Whether an error says that there is nobody any more who reads. A terminal that was closed answers with EIO. */
+/** Whether an error means that the reader is gone. A terminal that was closed answers with EIO. */
 function isGone({ code }: NodeJS.ErrnoException, stream: Writable): boolean {
   if (code === 'EIO') return isTerminal(stream);
   return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_DESTROYED';
@@ -140,11 +140,11 @@ export class Messages {
     this.#stream = io.stderr;
     this.terminal = isTerminal(io.stderr);
     this.#colour = this.terminal && !io.env.NO_COLOR && io.env.TERM !== 'dumb';
-    // Whoever read our messages may be gone: that is no reason to stop the work.
+    // The reader of our messages may be gone: that does not stop the work.
     this.#stream.on('error', () => {});
   }
 
-  /** An error of several lines tells several things that are wrong: each is a message of its own. */
+  /** An error of several lines reports several problems: each is printed as a message of its own. */
   error(text: string): void {
     for (const line of text.trim().split(/\s*\n\s*/)) this.#line('red', line);
   }

@@ -29,7 +29,7 @@ function tellRetry(context: CommandContext, { attempt, error }: WriteRetry, retr
   if (attempt === 1 && context.chatty) context.messages.note(tryingAgain(error.message, retryFor));
 }
 
-/** A loss is told even to those who want quiet. */
+/** A loss is reported even with `--quiet`. */
 function tellLoss(context: CommandContext, path: string, { lost, doubtful, error }: WriteLoss): void {
   const { chatty, messages } = context;
   if (doubtful > 0) {

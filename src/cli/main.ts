@@ -38,7 +38,7 @@ if (code === EXIT.brokenPipe.code && process.stdout.isTTY) process.kill(process.
 
 process.exitCode = code;
 if (!signals.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-// A command that failed may leave standard input waiting for bytes that nobody wants any more.
+// A command that failed may leave a read of standard input pending.
 process.exit(code);
 
 /** What is left to be read of a file; undefined for all else. */

@@ -11,7 +11,7 @@ import process from 'node:process';
 import type { Writable } from 'node:stream';
 import { isTerminal } from './is-terminal.ts';
 
-/** False once nobody reads any more. A socket or terminal tells by an error of its stream instead. */
+/** False once the reader is gone. A socket or terminal reports that by an error of its stream instead. */
 export type OutputCheck = () => boolean;
 
 /** The check for what `fd` is; undefined for a file, which always takes more, and where there is no way to ask. */

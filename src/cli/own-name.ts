@@ -1,4 +1,4 @@
-/** How this very program is called by who types its name: for lines that are to work as they are printed. */
+/** The name this program was started by, for printed commands that work when they are pasted. */
 import { realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** Waiting until somebody reads a stream, before its first byte is written. */
+/** Waits for a reader of the stream before its first byte is written. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isClientError, type StreamFSClient } from '../client/index.ts';
 import type { CommandContext } from './context.ts';
@@ -15,7 +15,7 @@ export interface ReaderWait {
   readers: number;
 }
 
-/** `source` once so many readers are there; nothing of it is read before. */
+/** `source`, once that many readers have joined; nothing of it is read before. */
 export function onceReadersAreThere(source: AsyncIterable<Uint8Array>, wait: ReaderWait): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {

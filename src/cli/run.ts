@@ -23,7 +23,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     each.exitOverride();
     each.configureOutput({
       writeOut: (text) => io.stdout.write(text),
-      // Help that nobody asked for: what was wrong comes through outputError.
+      // Help that was not asked for: the error itself comes through outputError.
       writeErr: (text) => io.stderr.write(text),
       outputError: (text) => messages.error(text.replace(/^error: /, '')),
     });
@@ -33,7 +33,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     return exitCode();
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok.code : EXIT.usage.code;
-    // Aborting shows as whatever the operation makes of it; what counts is that it was asked for.
+    // An aborted operation may fail with any error; the signal decides the exit code.
     const failure = io.signal.aborted ? io.signal.reason : error;
     const quiet = failure instanceof BrokenPipeError || failure instanceof InterruptedError;
     if (!quiet) messages.error(failure instanceof Error ? failure.message : String(failure));

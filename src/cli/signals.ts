@@ -30,7 +30,7 @@ export class Signals {
 
   #stop(name: 'SIGINT' | 'SIGTERM'): void {
     const error = new InterruptedError(name);
-    // Asked twice: at once, whatever is still being done.
+    // A second signal ends the process at once.
     if (this.signal.aborted) process.exit(exitCodeOf(error));
     this.#stopping.abort(error);
   }

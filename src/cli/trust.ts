@@ -1,6 +1,6 @@
 /**
- * Which servers' certificates the command line trusts, and what it says of one that it does not: what to do about it,
- * since "self-signed certificate in certificate chain" helps only those who know already.
+ * Which servers' certificates the command line trusts, and its message about one that it does not: the message says what
+ * to do, which OpenSSL's "self-signed certificate in certificate chain" does not.
  */
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';

@@ -61,7 +61,7 @@ export class Ahead {
     return this.#step;
   }
 
-  /** Takes so many bytes of the piece that is there; the rest of it stays. */
+  /** Takes `length` bytes of the current piece; the rest of it stays. */
   take(length: number): void {
     const back = this.#back[0];
     if (back !== undefined) {

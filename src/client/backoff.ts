@@ -41,7 +41,7 @@ export class Backoff {
   /**
    * Milliseconds to wait before the next try, or undefined when it is time to give up.
    *
-   * @param named milliseconds that the server has named: it is at least so many, and by chance up to twice as many
+   * @param named milliseconds that the server asked for: the wait is a random time from that to twice that
    */
   next(named = 0): number | undefined {
     if (this.#made >= this.#attempts) return undefined;

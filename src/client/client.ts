@@ -46,7 +46,7 @@ export interface StreamFSClientOptions {
   token?: string | undefined;
   /** Default: the platform's. Declared as a method, so that any platform's type of `fetch` fits. */
   fetch?(url: string, init: FetchInit): Promise<FetchResponse>;
-  /** Aborts whatever this client is doing. */
+  /** Aborts all operations of this client. */
   signal?: AbortSignal | undefined;
   /** How patiently `follow` reconnects where it is not told otherwise. */
   retry?: BackoffOptions | undefined;
@@ -302,7 +302,7 @@ export class StreamFSClient {
 
   // Readers
 
-  /** Those who read, by id: of one stream, or of all below a directory or mount. `next` is there where there are more. */
+  /** Readers by id: of one stream, or of all streams below a directory or mount. `next` is set where there are more. */
   readers(options: ReadersOptions = {}): Promise<ReaderList> {
     const { path, limit, after, signal } = options;
     checkWhole('limit', limit, 1);

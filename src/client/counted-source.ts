@@ -1,7 +1,7 @@
 /** Counts what passes, keeps the source's own error, and can be stopped from outside. */
 export class CountedSource {
   sent = 0;
-  /** The error of the source itself, to be told from the connection's. */
+  /** An error of the source itself, as opposed to one of the connection. */
   failure: { error: unknown } | undefined;
   readonly #source: AsyncIterator<Uint8Array>;
   readonly #onProgress: ((sent: number) => void) | undefined;

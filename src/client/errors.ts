@@ -52,7 +52,7 @@ export function isClientError(error: unknown, ...codes: ClientErrorCode[]): erro
   return error instanceof StreamFSClientError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** The text of whatever was thrown, with the system's code where fetch hides it in a cause. */
+/** The text of a thrown value, with the system's code where fetch hides it in a cause. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? error.cause : error;

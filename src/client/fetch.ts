@@ -34,7 +34,7 @@ export interface FetchFunction {
 export interface BodyReader {
   /** The next piece, or undefined at the body's end. Rejects where the connection breaks. */
   next(): Promise<Uint8Array | undefined>;
-  /** Lets go of the rest. Harmless at any time, also twice. */
+  /** Discards the rest. May be called at any time and more than once. */
   cancel(): void;
 }
 
@@ -46,7 +46,7 @@ export function bodyReader(body: FetchResponse['body']): BodyReader {
     return {
       next: async () => (await reader.read()).value,
       cancel() {
-        // The connection may have broken already: then there is nothing left to let go of.
+        // The connection may have broken already: then there is nothing left to discard.
         reader.cancel().catch(() => {});
       },
     };

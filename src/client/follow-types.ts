@@ -8,9 +8,9 @@ export interface FollowOptions {
   from?: 'earliest' | 'live' | undefined;
   /** An absolute offset; one beyond the end waits until the stream gets there. */
   offset?: number | undefined;
-  /** The last so many bytes retained. */
+  /** Start at this many retained bytes before the end. */
   last?: number | undefined;
-  /** The last so many lines retained. */
+  /** Start at this many retained lines before the end. */
   lastLines?: number | undefined;
   /**
    * Where the format of the stream is known: `boundary` begins where it can be understood, with a record `header` where
@@ -43,8 +43,8 @@ export interface FollowOptions {
   /** Whether, or how patiently, to go on after a cut. Default true. False: a cut is an error of kind `cut`. */
   reconnect?: boolean | BackoffOptions | undefined;
   /**
-   * Wait also for the first connection, for as long as it takes or so many milliseconds. Default false: no server is an
-   * error of kind `unreachable` at once.
+   * Wait also for the first connection: true without limit, a number for that many milliseconds. Default false: no server
+   * is an error of kind `unreachable` at once.
    */
   waitForServer?: boolean | number | undefined;
   /** With `reconnect`: milliseconds of failing in a row, after the first connection, after which to give up. Default: never. */
@@ -61,7 +61,7 @@ export type FollowRecord =
   | { type: 'header'; offset: number; data: Uint8Array }
   /** The bytes from `from` up to `to` are lost to this reader, of `chunks` chunks. */
   | { type: 'gap'; from: number; to: number; chunks: number }
-  /** All there is has been read. Comes first at the live end, then after each gap and each connection. */
+  /** All bytes up to the end have been read. First at the live end, then again after each gap and each connection. */
   | { type: 'caught-up'; offset: number }
   /** Only with `heartbeats`: nothing is there to be read, and the server is alive. */
   | { type: 'heartbeat'; offset: number }

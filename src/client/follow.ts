@@ -196,7 +196,7 @@ class Follower {
           join,
         };
       case 'resume':
-        // create=false: a stream that is gone must be told from one that is empty.
+        // create=false: a stream that is gone must not look like one that is empty.
         // A reader that would rather be cut off than lose anything must not be given a gap by the way of a cut.
         return {
           ...common,
@@ -387,15 +387,15 @@ class Follower {
       retryAfter,
       cause,
     });
-    // Without a generation, what comes back cannot be told from another stream: going on could mix the two.
+    // Without a generation the stream may be another one by now: going on could mix the two.
     if (this.#options.reconnect === false || this.#generation === undefined || this.#cursor === undefined) throw error;
     return error;
   }
 }
 
 /**
- * Calls `tell` after `silence` milliseconds (0: never) unless it is told to forget it. When the time is up, what has
- * arrived meanwhile gets a last chance to be read: a process that was stopped for a while finds timer and data both due.
+ * Calls `tell` after `silence` milliseconds (0: never) unless it is cancelled. When the time is up, data that has arrived
+ * is read first: in a process that was stopped for a while, timer and data are both due.
  */
 function onSilence(silence: number, tell: () => void): () => void {
   if (silence === 0) return () => {};

@@ -55,7 +55,7 @@ export class Transport {
     return path.startsWith(`${BASE}/`) ? this.base + path.slice(BASE.length) : new URL(path, this.base).href;
   }
 
-  /** The answer, whatever its status. Rejects with what the fetch rejected with, or with the signal's reason. */
+  /** The answer, of any status. Rejects with what the fetch rejected with, or with the signal's reason. */
   async send(method: string, route: string, options: RequestOptions = {}): Promise<FetchResponse> {
     const headers: Record<string, string> = { ...options.headers };
     if (this.#authorization !== undefined) headers.authorization = this.#authorization;

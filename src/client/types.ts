@@ -80,7 +80,7 @@ export interface HandleInfo {
 export interface ReadersOptions {
   /** A stream, or a directory or mount above some. Default: all. */
   path?: string | undefined;
-  /** At most so many. Default: the server's 1000. */
+  /** Maximum number. Default: the server's 1000. */
   limit?: number | undefined;
   /** Only readers with a larger id: the `next` of the list before. */
   after?: number | undefined;

@@ -3,14 +3,14 @@
  * 72, docs/protocol.md "Exactly once"), and one that fails is sent again under its number; the server applies what it
  * has not yet.
  *
- * A producer begins with an empty append. It tells the stream's generation and end before there is anything to lose,
- * and no byte is ever in an append with the number 0, which a server that has forgotten its producer takes for a first
- * one. A server that was started anew, or has forgotten the producer, gets another producer (contract 89):
+ * A producer begins with an empty append. Its answer has the stream's generation and end before there is anything to
+ * lose, and no byte is ever in append number 0, which a server that has forgotten the producer takes for a first one. A
+ * server that was restarted, or has forgotten the producer, gets another producer (contract 89):
  *
  *     hello ──► append ──► append …              each until it is acknowledged
  *       ▲          │
  *       └──────────┴── forgotten, nothing of it applied: the same stream
- *                  └── lost with its server: a new one, and what was acknowledged is told
+ *                  └── lost with its server: a new one, and the acknowledged offset is reported
  *
  * How the source is cut into appends is written in append.ts.
  */
@@ -275,8 +275,8 @@ export class ExactWrite {
     const isRefused = failure.details.forgotten_to !== undefined;
     if (sent.length > 0 && !isRefused && !neverConnected(failure.cause)) progress.isDoubtful = true;
     const now = performance.now();
-    // Where the source is quiet, somebody who waits no longer for its next byte, or a connection that did not last, is
-    // no failure to write, however often it happens.
+    // While the source is quiet, a server that stops waiting for its next byte, or a connection that breaks, is not a
+    // failure to write, however often it happens.
     const waitedForSource = failure.kind !== 'http' || failure.status === 408 || failure.status === 504;
     if (isClientError(failure, 'BODY_TIMEOUT') || (waitedForSource && sent.isOpen && lasted >= MAX_APPEND_MS)) {
       progress.failingSince = undefined;
@@ -296,9 +296,9 @@ export class ExactWrite {
   /** Whether a failure may be over soon. */
   #isPassing(failure: StreamFSClientError): boolean {
     if (isFinal(failure)) return false;
-    // No server at first is told at once where nothing else is asked for, as by every other request.
+    // No server at the start is an error at once unless a wait was asked for, as with every other request.
     if (failure.kind === 'unreachable') return this.#wasConnected || this.#options.waitForServer === true;
-    // Somebody else makes the stream: after a restart it may take a while.
+    // The stream is created by another program, which may take a while after a restart.
     const isAwaited = this.#options.recreate === true && this.#wasMade && this.#options.generation === undefined;
     if (failure.code === 'STREAM_NOT_FOUND' && this.#generation === undefined && isAwaited) return true;
     return (

@@ -29,7 +29,7 @@ export interface ChildOptions {
   args: readonly string[];
   /** Whether it has our standard input; otherwise an empty one. */
   hasInput: boolean;
-  /** Whether its two outputs are to be told apart. */
+  /** Whether standard output and standard error are kept apart. */
   isSplit: boolean;
 }
 
@@ -83,7 +83,7 @@ export class Child {
       // The size of the terminal concerns the one that has it.
       else process.kill(name === 'SIGWINCH' ? pid : -pid, name);
     } catch {
-      // It has ended, and that is about to be told.
+      // It has ended; the event that says so is still to come.
     }
     return true;
   }

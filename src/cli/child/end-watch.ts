@@ -1,7 +1,7 @@
 /**
- * Somebody who ends the streams of a command when its `exec` cannot any more, because it was killed: a process in a session
- * of its own, which outlives ours and all that is killed with our process group. It sees on its standard input that we have
- * gone, and does nothing where it was told before that all streams are ended.
+ * A helper process that ends the streams of a command when its `exec` was killed and cannot do so. It runs in its own
+ * session, so it survives what kills our process group. Its standard input closes when we are gone; it does nothing if a
+ * message said before that all streams have ended.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { CommandContext } from '../context.ts';
@@ -31,7 +31,7 @@ export class EndWatch {
       detached: true,
       windowsHide: true,
     });
-    // Without it all is as well as long as nobody kills us.
+    // It only matters if this process is killed, so failing to start it is no error.
     this.#watcher.on('error', () => undefined);
     this.#watcher.stdin?.on('error', () => undefined);
     this.#watcher.unref();
@@ -41,7 +41,7 @@ export class EndWatch {
     this.#watcher?.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** Waits until all that was told has been handed over. */
+  /** Waits until all messages have been written to it. */
   async close(): Promise<void> {
     const input = this.#watcher?.stdin;
     if (input === undefined || input === null || input.destroyed) return;

@@ -13,7 +13,7 @@ const MAX_LEFT_BYTES = 1024 * 1024;
 const GRACE_MS = 1000;
 
 export class ChildOutput {
-  /** It is over although somebody could still write to it. */
+  /** No more is read from it although a process could still write to it. */
   isLeftOpen = false;
   readonly #source: Readable;
   readonly #fd: number | undefined;
@@ -30,7 +30,7 @@ export class ChildOutput {
     for (const name of ['end', 'close', 'error']) source.on(name, () => this.#over());
   }
 
-  /** What is there, or undefined; what comes then is told. */
+  /** What has arrived, or undefined; then the arrival of more is signalled. */
   take(): Buffer | undefined {
     return (this.#left.shift() ?? this.#source.read() ?? undefined) as Buffer | undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * What a child prints as the source of a write. Whoever wants it here too gets each piece before it is sent. When the
- * write fails the child goes on: its output is read and dropped, since it would stand still otherwise.
+ * The output of a child process as the source of a write. With `tee` each piece is handed on here before it is sent. When
+ * the write fails the child goes on: its output is read and dropped, since the child would block otherwise.
  */
 import type { Child } from './child.ts';
 import { WholeLines } from './lines.ts';
@@ -17,7 +17,7 @@ export interface ChildSourceOptions {
 
 /** The outputs of a child that go into one stream, until they and the child have ended. */
 export class ChildSource implements AsyncIterable<Uint8Array> {
-  /** Resolves once all is read of what nobody wanted any more; at once where all was wanted. */
+  /** Resolves once output that is no longer sent has been read to its end; at once where all of it was sent. */
   dropped: Promise<void> = Promise.resolve();
   readonly #child: Child;
   readonly #outputs: readonly ChildOutput[];

@@ -139,7 +139,7 @@ async function followTo(
   fromStart = false,
 ): Promise<number> {
   const report = new FollowReport(context, path, options);
-  // Whatever is missing was wanted.
+  // The missing bytes were asked for.
   report.hasBegun = fromStart;
   for await (const record of client.follow(path, options)) {
     if (record.type === 'data') {

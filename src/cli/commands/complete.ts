@@ -6,7 +6,7 @@ import { CommandContext, type GlobalOptions } from '../context.ts';
 
 /**
  * `streamfs complete -- WORD…`: what may stand in place of the last word, for the completion scripts. Silent where
- * nothing can be found out, since it writes into the line that somebody is typing.
+ * nothing can be found out, since its output appears in the line being typed.
  */
 export function complete(program: Command): (context: CommandContext, words: readonly string[]) => Promise<undefined> {
   return async (context, words) => {

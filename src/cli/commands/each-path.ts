@@ -1,4 +1,4 @@
-/** Commands that do the same to several paths: all are tried, each failure is told, and the first decides the code. */
+/** Commands that do the same to several paths: all are tried, each failure is reported, the first decides the exit code. */
 import type { CommandContext } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { explained } from '../explain.ts';

@@ -24,8 +24,8 @@ interface Options extends SettingOptions {
 }
 
 /**
- * `streamfs exec PATH -- COMMAND ARG...`: the command runs once its stream is there, and goes on also where that fails
- * later: whoever runs a command wants it done.
+ * `streamfs exec PATH -- COMMAND ARG...`: the command starts once its stream is there, and goes on if the stream fails
+ * later: the command matters more than its copy.
  */
 export async function exec(
   context: CommandContext,
@@ -117,7 +117,7 @@ class Execution {
     return end.code;
   }
 
-  /** Streams what goes to one path. A failure after the start is told; before it is thrown. */
+  /** Streams what goes to one path. A failure before the start is thrown; after it, reported. */
   async #write(
     path: string,
     started: Promise<Child>,

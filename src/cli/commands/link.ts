@@ -7,7 +7,7 @@ interface Options {
   for?: number | undefined;
 }
 
-/** `streamfs link PATH`: an address for somebody who has no token. */
+/** `streamfs link PATH`: an address that works without a token. */
 export async function link(context: CommandContext, path: string, options: Options): Promise<undefined> {
   const client = await context.client();
   const { right, for: expiresIn } = options;

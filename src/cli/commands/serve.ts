@@ -45,7 +45,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
     if (context.chatty) await greet(context, app);
     await aborted(context.signal);
   } catch (error) {
-    // Whoever started us may have closed our output; that is no reason to serve no longer, but to say nothing more.
+    // Our output may have been closed by the process that started us: serve on without printing.
     if (exitCodeOf(error) !== EXIT.brokenPipe.code) throw error;
     await aborted(context.signal);
   } finally {

@@ -105,7 +105,7 @@ class Tail {
     return all.find((code) => code !== EXIT.ok.code) ?? EXIT.ok.code;
   }
 
-  /** Of several, one that fails is told, and the others go on. */
+  /** With several paths, a failure of one is reported and the others go on. */
   async #trying(path: string, isOnly: boolean, act: () => Promise<number>): Promise<number> {
     try {
       return await act();

@@ -80,7 +80,7 @@ export async function write(context: CommandContext, path: string, options: Opti
     if (context.global.json) await context.printJson({ path, ...result });
   } finally {
     progress.stop();
-    // It may be waiting for input that nobody wants any more.
+    // It may be waiting for input that is not needed any more.
     if (!isTerminal(context.io.stdin)) context.io.stdin.destroy();
   }
 }
@@ -103,7 +103,7 @@ function settingsOfWrite(options: Options): StreamSettings | undefined {
 
 /**
  * Input piece by piece. A plain iterator rather than a generator: closing it must take effect while a read is
- * waiting, or a refusal in the middle of an idle input would be told only with the next byte.
+ * waiting, or a refusal in the middle of an idle input would be reported only with the next byte.
  */
 export function piecesOf(input: Readable): AsyncIterable<Uint8Array> {
   return {

@@ -3,7 +3,7 @@ import type { StreamFSClient } from '../../client/index.ts';
 import { printable } from '../io.ts';
 import type { Candidate, Remote } from './wanted.ts';
 
-/** How long completion may wait for the server, in milliseconds: somebody has pressed Tab, and waits. */
+/** How long completion may wait for the server, in milliseconds: the shell blocks meanwhile. */
 export const DEADLINE_MS = 500;
 
 /** What the server knows that begins with `typed`. */

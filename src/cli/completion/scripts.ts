@@ -1,6 +1,6 @@
 /**
- * What the shells have to be told. The scripts know nothing of the commands: at each Tab they ask the program, with
- * `complete`, what may stand there. So they need not be made anew for a new version.
+ * The completion scripts of the shells. They know nothing of the commands: at each Tab they ask the program, with
+ * `complete`, for the possible words. So a new version needs no new scripts.
  *
  * The program answers with a line for each word: the word, a tab and what it is. `:files` is for files of this machine.
  */

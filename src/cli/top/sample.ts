@@ -1,4 +1,4 @@
-/** What `top` shows, as the server tells it at one moment. */
+/** What `top` shows: answers of the server at one moment. */
 import type { FileInfo, ReaderInfo, StreamFSClient } from '../../client/index.ts';
 import { isClientError } from '../../client/index.ts';
 import { type StreamFacts, streamFacts } from '../stream-facts.ts';

@@ -93,18 +93,34 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
     [vitest('end-to-end tests', ['e2e', 'e2e-alone', 'browser'])],
   ];
   if (!isLong) return steps;
-  const withOthers = otherNodes.map((node) => [
+  const page = vitest('all of the page in browsers', ['browser-thorough']);
+  const withOthers = otherNodes.map((node) =>
     vitest(`with ${node}`, ['unit', 'e2e', 'e2e-alone'], { node, only: DEPEND_ON_NODE }),
-  ]);
-  // Faults wait for most of their time, so the first of the other Nodes is tried meanwhile.
-  const [first = [], ...rest] = withOthers;
+  );
   return [
     ...steps,
-    [vitest('faults, and what is tried in every way', ['e2e-thorough', 'faults']), ...first],
-    [vitest('all of the page in browsers', ['browser-thorough'])],
+    [vitest('faults, and what is tried in every way', ['e2e-thorough', 'faults'])],
+    // A browser leaves half of two cores unused: the other Nodes are tried meanwhile.
+    withOthers.length === 0 ? [page] : [page, inTurn('other Nodes', withOthers)],
     [vitest('fuzzing, load and the benchmark', ['long'])],
-    ...rest,
   ];
+}
+
+/**
+ * Stages one after the other, as one.
+ * @param {string} name
+ * @param {Stage[]} stages
+ * @returns {Stage}
+ */
+function inTurn(name, stages) {
+  return {
+    name,
+    run: (write) =>
+      runSteps(
+        stages.map((stage) => [stage]),
+        write,
+      ),
+  };
 }
 
 /**

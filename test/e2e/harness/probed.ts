@@ -27,6 +27,9 @@ const QUIET = 5;
 /** Memory that may differ though nothing was left: what was compiled meanwhile, pools that are kept. */
 const SLACK = 1024 * 1024;
 
+/** Rounds in which memory is looked at, until it has grown by less in one. */
+const ROUNDS = 3;
+
 export interface Level {
   /** By kind: what of it is alive. */
   objects: Record<string, number>;
@@ -129,15 +132,21 @@ export class ProbedServer extends ServerProcess {
   /**
    * Does something several times over, and fails unless all that it leaves behind is gone with it: connections,
    * requests, readers, streams, timers, descriptors, and memory beyond a slack. The first time does not count: it is
-   * when code is compiled and pools are filled.
+   * when code is compiled and pools are filled. Of memory the least of three rounds counts: the engine compiles when it
+   * likes, but what is left behind is left behind in each round.
    */
   async leavesNothing(fault: () => Promise<void>, times = 3): Promise<void> {
     const empty = await this.level();
     await fault();
-    const before = await this.untilAsBefore(empty);
-    for (let n = 0; n < times; n++) await fault();
-    const after = await this.untilAsBefore(before);
-    expect(after.bytes - before.bytes).toBeLessThan(SLACK);
+    let before = await this.untilAsBefore(empty);
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < ROUNDS && least >= SLACK; round++) {
+      for (let n = 0; n < times; n++) await fault();
+      const after = await this.untilAsBefore(before);
+      least = Math.min(least, after.bytes - before.bytes);
+      before = after;
+    }
+    expect(least).toBeLessThan(SLACK);
     await this.isSound();
   }
 

@@ -1,7 +1,7 @@
 /**
- * On whose account something is held: with tokens, one for each token. What a handle belongs to is an account, and stays
- * the same one when the configuration is read again with the same token. It also counts what is held, so that no token
- * can take all there is.
+ * The account that a handle, reader or stream is held on: with tokens, one for each token. It stays the same when the
+ * configuration is reloaded with the same token. It counts what is held, so that one token cannot use up a limit of the
+ * server.
  */
 import { createError } from '../errors/index.ts';
 
@@ -16,7 +16,7 @@ const COUNTED = {
 
 export type Counted = keyof typeof COUNTED;
 
-/** How many of each an account may hold: below 1 a share of what the server allows to all, from 1 on so many, 0 any number. */
+/** How many of each an account may hold: below 1 a share of the server's limit, from 1 on a number, 0 without limit. */
 export type AccountLimits = Readonly<Record<Counted, number>>;
 
 export const DEFAULT_ACCOUNT_LIMITS: AccountLimits = {

@@ -1,7 +1,7 @@
 import type { Account } from './account.ts';
 import type { StreamSettings } from './stream-settings.ts';
 
-/** What may make a file says for whom, so that it is counted: see account.ts. */
+/** An operation that may create a file names the account that it is counted on: see account.ts. */
 export interface CreateOptions {
   /** The account that the file counts for. Default: none. */
   account?: Account | undefined;

@@ -14,7 +14,7 @@ export const DEFAULT_LEASE = 60;
 /** The longest lease in seconds; a longer one asked for is cut to this. */
 export const MAX_LEASE = 300;
 
-/** After so many milliseconds without a use a handle is closed, where the table is not told otherwise. */
+/** Default of the time without a use after which a handle is closed, in milliseconds. */
 export const DEFAULT_HANDLE_IDLE = 24 * 3_600_000;
 
 /** What is known of an open handle (contract 48). */
@@ -22,7 +22,7 @@ export interface HandleInfo {
   id: number;
   /** As sent; another one once the file has been moved. */
   path: string;
-  /** Whose it is, if it is anybody's. */
+  /** The account that it is held on, if any. */
   account: Account | undefined;
   flags: number;
   /** Seconds. */

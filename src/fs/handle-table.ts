@@ -69,7 +69,7 @@ export interface OpenOptions {
   atomic?: 'lines' | undefined;
   /** Seconds, 1 or more; more than MAX_LEASE counts as that. Default {@link DEFAULT_LEASE}. */
   lease?: number | undefined;
-  /** Who opens it, for those who look at the readers. */
+  /** The client that opens it, shown in the list of readers. */
   address?: string | undefined;
   /** The account that it counts for. Default: none. */
   account?: Account | undefined;
@@ -79,7 +79,7 @@ export interface OpenOptions {
 export interface HandleReader {
   readonly id: number;
   readonly reader: Reader;
-  /** Who opened it, if that is known. */
+  /** The account that opened it, if known. */
   readonly address: string | undefined;
 }
 
@@ -243,9 +243,9 @@ export class HandleTable {
   }
 
   /**
-   * Does something with an open file. The lease starts anew, does not run while `fn` is at work, however long that
-   * waits, and starts anew when it is done (contract 60). Uses do not wait for each other, nor does closing for
-   * them (contract 55). HANDLE_NOT_FOUND, and whatever `fn` throws.
+   * Uses an open file. The lease is renewed, is suspended while `fn` runs or waits, and is renewed when `fn` is done
+   * (contract 60). Uses do not wait for each other, nor does closing wait for them (contract 55). Throws HANDLE_NOT_FOUND
+   * and what `fn` throws.
    */
   async use<T>(id: number, fn: (handle: FileHandle) => T | Promise<T>): Promise<T> {
     const entry = this.#entryOf(id);
@@ -320,7 +320,7 @@ export class HandleTable {
     await this.#closeAll(entries);
   }
 
-  /** A handle goes with its file: where that is now decides who may use it. */
+  /** A handle follows its file: the current path of the file decides who may use it. */
   #moved(from: string, to: string): void {
     for (const entry of this.#entries.values()) {
       const path = normalizePath(entry.path, NO_PATH_LIMITS);

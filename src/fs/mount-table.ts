@@ -140,8 +140,8 @@ export class MountTable extends MountedFileSystem {
   }
 
   /**
-   * Says that a mount is to be, without starting it: it is listed as pending until {@link startDeclared}. Whatever is
-   * wrong with its plugin or configuration shows there. INVALID_PATH, MOUNT_EXISTS, SHUTTING_DOWN.
+   * Declares a mount without starting it: it is listed as pending until {@link startDeclared}, which reports errors of its
+   * plugin or configuration. INVALID_PATH, MOUNT_EXISTS, SHUTTING_DOWN.
    */
   declare(fstype: string, path: string, config: PluginConfig = {}, options: MountOptions = {}): void {
     this.#declared.set(this.#reserve(fstype, path, config, options), options.where);
@@ -208,7 +208,7 @@ export class MountTable extends MountedFileSystem {
 
   /**
    * Unmounts: from this call on its paths are free; its instance shuts down, which gives every reader
-   * the end (contract 28); then the listeners are told, so that its handles go too (contract 64). Mounts that lie
+   * the end (contract 28); then the listeners are called, which close its handles (contract 64). Mounts that lie
    * inside it stay. A failed mount can be unmounted like any other.
    *
    * MOUNT_NOT_FOUND; MOUNT_BUSY while it starts or is being unmounted already. What a plugin throws when it shuts down
@@ -327,7 +327,7 @@ export class MountTable extends MountedFileSystem {
 
   async #stopAll(): Promise<void> {
     this.#declared.clear();
-    // All that runs is told at once; what is only starting is waited for, and then told.
+    // Running mounts are shut down at once; one that is still starting is awaited first.
     const running = this.#tree.list().filter((mount) => mount.status === 'mounted');
     await Promise.all(running.map((mount) => this.#stopQuietly(mount)));
     await Promise.allSettled(this.#underWay);

@@ -89,7 +89,7 @@ export interface CountedValues {
 export interface LogTotals {
   /** What it is and where, without credentials. */
   name: string;
-  /** Who this process is among those that share it. */
+  /** The name of this process among those that share the log. */
   node: string;
   isConnected: boolean;
   /** Whether the server is not ready while it is not. */

@@ -10,7 +10,7 @@ import type {
 export interface StreamSettings extends RequestedSettings {
   /** Any media type; see `listedContentType` for those that are sent everywhere. */
   type?: string | undefined;
-  /** When the stream expires whatever happens, in milliseconds since 1970. */
+  /** When the stream expires regardless of use, in milliseconds since 1970. */
   expiresAt?: number | undefined;
 }
 

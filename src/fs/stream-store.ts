@@ -1,6 +1,6 @@
 /**
- * Streams for protocols that name all there is to a stream when they create it, and that append, number and close in one
- * step. A file system that has streams offers this beside its files; both mean the same streams.
+ * Streams for protocols that give all settings of a stream when they create it, and that append, number and close in one
+ * step. A file system that has streams offers this beside its files; both are the same streams.
  */
 import type { AppendId, Stream } from '../core/index.ts';
 import type { CreateOptions } from './create-options.ts';

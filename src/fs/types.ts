@@ -95,7 +95,7 @@ export interface FileWriter {
   readonly generation?: string | undefined;
   /** Of a stream that is kept on disk: what it means that `close` is done. */
   readonly durability?: Durability | undefined;
-  /** Cuts what it takes at newlines, whatever pieces it is given. */
+  /** Cuts its input at newlines, however the input arrives. */
   readonly keepsLines?: boolean | undefined;
   /** Set for an append of a producer: what is left of a piece when its body breaks off must not be written then. */
   readonly producer?: ProducerFacts | undefined;
@@ -134,7 +134,7 @@ export interface OpenStreamOptions extends ReaderOptions, CreateOptions {
    * Default `writer`: a program that has the file system at hand may write as well.
    */
   role?: ReaderRole | undefined;
-  /** Aborted where nobody waits for the answer any more: what is looked for on a disk is given up. */
+  /** Aborted when the answer is no longer needed: a search on disk stops. */
   signal?: AbortSignal | undefined;
 }
 
@@ -181,7 +181,7 @@ export interface HandleRead {
 }
 
 export interface HandleReadOptions {
-  /** At most so many bytes, 1 or more. */
+  /** Maximum number of bytes, from 1. */
   size: number;
   /** Read at this offset, leaving the position alone; absent: at the position. */
   offset?: number | undefined;

@@ -29,8 +29,8 @@ export function textValue(config: PluginConfig, key: string): string | undefined
 }
 
 /**
- * Reads every value of a configuration, whatever the others are like, and gives them by the names of their readers. One
- * CONFIG_INVALID tells all that is wrong, one line each.
+ * Reads every value of a configuration, also after an error in another, and returns them by the names of their readers.
+ * One CONFIG_INVALID lists all problems, one line each.
  */
 export function readValues<Values extends object>(readers: { [Name in keyof Values]: () => Values[Name] }): Values {
   const values: Partial<Values> = {};

@@ -50,8 +50,8 @@ export class PathHandle extends PositionedHandle implements FileHandle {
   }
 
   /**
-   * At `offset` the position stays where it is. A handle that appends writes at the end whatever the offset, and its
-   * position moves there. @throws HANDLE_READ_ONLY
+   * With `offset` the position does not move. A handle that appends writes at the end and ignores the offset; its position
+   * moves to the end. @throws HANDLE_READ_ONLY
    */
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
     this.checkOpen();

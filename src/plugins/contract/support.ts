@@ -27,7 +27,7 @@ export interface Bench {
 
 export type Trial = (bench: Bench) => Promise<void>;
 
-/** A case that has an instance of its own, which is shut down whatever happens. */
+/** A case with its own instance, which is always shut down. */
 export function caseOf(options: ContractOptions, name: string, trial: Trial): ContractCase {
   const run = async () => {
     const instance = await newInstance(options);

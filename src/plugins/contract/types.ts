@@ -1,7 +1,7 @@
 /** What the suite has to know of a plugin, and what it gives. */
 import type { Plugin, PluginConfig } from '../../fs/index.ts';
 
-/** What kind of files a plugin has. The suite asks for nothing that a plugin does not claim here. */
+/** What kind of files a plugin has. The suite tests only what a plugin claims here. */
 export interface PluginTraits {
   /**
    * `free`: files come and go as clients wish. `fixed`: there are those there are, and no others.

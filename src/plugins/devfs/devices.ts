@@ -1,4 +1,4 @@
-/** What comes out of each device. All take whatever is written and keep none of it. */
+/** What each device gives to readers. All accept writes and discard them. */
 import { randomFill } from 'node:crypto';
 import { promisify } from 'node:util';
 

@@ -1,4 +1,4 @@
-/** What a mount of memfs can be told, read once into what the file system needs. */
+/** The configuration of a mount of memfs, parsed once. */
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import { type ConfigParameter, normalizePath, type PluginConfig } from '../../fs/index.ts';
 import { formatSize } from '../../units/index.ts';

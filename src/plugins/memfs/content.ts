@@ -71,7 +71,7 @@ export class FileContent {
     this.#size = size;
   }
 
-  /** Lets go of memory that is not needed any more. */
+  /** Releases memory that is not needed any more. */
   #shrink(size: number): void {
     const bytes = this.#bytes;
     const memory = this.#released ? undefined : this.#memory;

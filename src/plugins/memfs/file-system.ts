@@ -59,7 +59,7 @@ export class MemFileSystem extends BaseFileSystem {
 
   /**
    * Without an offset `data` becomes the whole file; with one it is written there, and what lies between the old end
-   * and it is zeros. `append` writes at the end, whatever the offset; `truncate` empties the file first.
+   * and it is zeros. `append` writes at the end and ignores the offset; `truncate` empties the file first.
    */
   override async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
     this.#checkWritable(path, options);
@@ -86,7 +86,7 @@ export class MemFileSystem extends BaseFileSystem {
     if (!node) this.#tree.checkRoomFor(path);
   }
 
-  /** Takes the content over: it becomes a file's, or is let go of. */
+  /** Takes ownership of the content: it becomes a file's or is released. */
   #store(path: string, content: FileContent, options: WriteOptions): void {
     try {
       if (this.#put(path, content, options)) return;

@@ -45,8 +45,8 @@ export class MemHandle extends PositionedHandle implements FileHandle {
   }
 
   /**
-   * At `offset` the position stays where it is. A handle that appends writes at the end whatever the offset, and its
-   * position moves there. HANDLE_READ_ONLY, FILE_TOO_LARGE.
+   * With `offset` the position does not move. A handle that appends writes at the end and ignores the offset; its position
+   * moves to the end. HANDLE_READ_ONLY, FILE_TOO_LARGE.
    */
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
     this.checkOpen();

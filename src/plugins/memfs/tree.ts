@@ -1,6 +1,6 @@
 /**
- * The files and directories of a memory file system, and how they are found. Nodes know neither their name nor their
- * parent: a rename moves one entry, whatever lies below it.
+ * The files and directories of a memory file system, and their lookup. Nodes know neither their name nor their parent: a
+ * rename moves one entry, however much lies below it.
  */
 import type { MemoryBudget } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
@@ -12,7 +12,7 @@ const NODE_COST = 512;
 
 export interface FileNode {
   readonly kind: 'file';
-  /** Another object once the whole file has been replaced: who reads the old one goes on reading that. */
+  /** Another object once the whole file has been replaced: a read of the old one goes on with the old one. */
   content: FileContent;
   /** How many refer to it: its directory, and every open handle. At 0 its memory is given back. */
   users: number;

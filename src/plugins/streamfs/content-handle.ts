@@ -1,4 +1,4 @@
-/** A handle on README: a fixed text that reads, seeks and ends, whatever flags it was opened with (contract 50). */
+/** A handle on README: a fixed text that can be read to its end and seeked in, with any open flags (contract 50). */
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import { checkedOffset, checkedWhole } from '../numbers.ts';

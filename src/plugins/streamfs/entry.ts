@@ -18,7 +18,7 @@ export interface Entry {
   autoCreated: boolean;
   /** Handles that hold on to it. */
   handles: number;
-  /** Who numbers its appends; made with the first. */
+  /** Its producers; created with the first. */
   producers: Producers | undefined;
   /** Lines that are to stay whole; made with the first writer that asks for it. */
   lines: StreamLines | undefined;

@@ -1,13 +1,12 @@
 /**
- * Streams expire: those of a mount with `idle_timeout` to which nobody has written for so long; those with a `ttl` which
- * nobody has written to or read for so long; those with an absolute time when that has come. A body that is on its way
- * counts as writing, since a live source may be quiet for days. Readers keep only streams with a `ttl` of their own: a
- * mount's `idle_timeout` is there to be rid of what readers would wait for for ever.
+ * Streams expire: those of a mount with `idle_timeout` when they were not written to for that long; those with a `ttl`
+ * when they were neither written to nor read for that long; those with an absolute time at that time. An open request
+ * body counts as writing, since a live source may be quiet for days. Reading renews only a `ttl` of the stream's own: a
+ * mount's `idle_timeout` also ends streams that readers would wait for in vain.
  *
- * What is due is found in two ways. Whoever comes to a path asks, so that nobody gets a stream that is over. And one timer
- * for all streams of a mount looks at what has changed since it last looked, so that memory is given back and readers are
- * told: at most a quarter of the time too late. Idle times go by a clock that never leaps, so that a system clock that is
- * set expires nothing.
+ * Expiry is checked in two places. Each lookup of a path checks, so an expired stream is never returned. And one timer for
+ * all streams of a mount checks what has changed since its last run, releases memory and ends readers, at most a quarter
+ * of the time late. Idle times use a monotonic clock, so setting the system clock expires nothing.
  */
 
 import type { Stream } from '../../core/index.ts';

@@ -67,7 +67,7 @@ import { StreamTable } from './stream-table.ts';
 import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
 
-/** What says whether an absent stream is made, and for whom. */
+/** Whether an absent stream is created, and on which account. */
 type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account' | 'settings'>;
 
 type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
@@ -86,7 +86,7 @@ export class StreamFileSystem extends StreamFiles {
   private readonly forgetting: ProducerExpiry;
   /** What comes before a stream's path in its name. */
   private readonly prefix: string;
-  /** What holds for streams that ask for nothing else. */
+  /** The settings of streams that ask for nothing else. */
   private readonly ofMount: StreamSettingsInForce;
   private readonly rules: StreamRules;
   private readonly observer: StreamObserver;
@@ -437,7 +437,7 @@ export class StreamFileSystem extends StreamFiles {
     requireSameSettings(path, asked, settings, this.ofMount, this.settings);
   }
 
-  /** A stream that only readers have opened so far is somebody's from now on, with these settings. */
+  /** Gives these settings to a stream that was created by a reader. */
   private claim(entry: Entry, asked: StreamSettings | undefined): void {
     const settings = this.settingsFor(asked);
     const rules = this.rulesFor(settings);
@@ -450,7 +450,7 @@ export class StreamFileSystem extends StreamFiles {
     else entry.log.factsChanged();
   }
 
-  /** Somebody comes to a stream with settings: it gets them, or has them. */
+  /** An open with settings: the stream gets them, or has the same ones already. */
   private settle(entry: Entry, asked: StreamSettings): void {
     if (isUnclaimed(entry)) this.claim(entry, asked);
     else this.requireSame(entry, asked);
@@ -604,7 +604,7 @@ export class StreamFileSystem extends StreamFiles {
   private entryToWrite(path: string, options: OpenOptions & Pick<WriteOptions, 'atomic'>): Entry {
     this.requireWritable(path);
     const { account, atomic, create, settings } = options;
-    // Whoever makes a stream, or is its first writer, says with its own `atomic` what later writers get.
+    // The `atomic` of the request that creates the stream, or is its first writer, is the default of later writers.
     const ofFirst = atomic === undefined ? settings : { ...settings, atomic: settings?.atomic ?? atomic };
     const entry = this.get(path);
     if (entry === undefined) return this.findOrAdd(path, { account, create, settings: ofFirst }, false);

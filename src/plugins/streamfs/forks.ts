@@ -1,6 +1,6 @@
 /**
- * Which streams are forks of which. A source that goes while forks of it are there leaves its name behind, so that nobody
- * takes another stream at that path for what the forks began with; the name is free again with the last of them.
+ * Which streams are forks of which. The path of a source that is removed while it has forks stays reserved, so that another
+ * stream at that path is not taken for the source of the forks; it is free again with the last of them.
  *
  *     source (gone) ◄── fork ◄── fork of the fork        each knows its source, and how many forks it has
  */

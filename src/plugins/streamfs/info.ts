@@ -68,7 +68,7 @@ export function statedInfo(
   return infoOf(path, stats, settings, idleTimeout, undefined);
 }
 
-/** Of a stream that nobody reads here. */
+/** Of a stream without readers on this node. */
 const NOTHING_READ = {
   ...{ readers: 0, deliveredBytes: 0, maxReaderLag: 0, skippedBytes: 0, skippedChunks: 0, memory: 0 },
 };

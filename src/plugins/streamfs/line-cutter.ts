@@ -74,7 +74,7 @@ export class LineCutter {
     return line;
   }
 
-  /** Lets go of what is held, and of the memory. */
+  /** Discards what is held back and releases its memory. */
   release(): void {
     this.size = 0;
     this.budget?.give(this.memory.length);

@@ -1,6 +1,6 @@
 /**
- * What the streams of a mount tell of themselves, and whom it concerns. One observer for all of them, since there may be
- * thousands: each says who it is, and the table says what else there is to it.
+ * Handles the events of all streams of a mount. One observer for all of them, since there may be thousands: each event
+ * names its stream, and the table has the rest.
  */
 
 import type { Stream, StreamObserver } from '../../core/index.ts';

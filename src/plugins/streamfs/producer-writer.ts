@@ -71,8 +71,8 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 
   /**
-   * In pieces of a chunk: each is appended whole or not at all, whatever happens meanwhile. Where one waits, so do all
-   * behind it, and the last is done when all are.
+   * In pieces of a chunk: each is appended whole or not at all. Where one waits, all behind it wait, and the last is done
+   * when all are.
    */
   private writeFrom(piece: Uint8Array, from: number): void | Promise<void> {
     let last: Promise<void> | undefined;

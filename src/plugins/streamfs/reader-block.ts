@@ -1,4 +1,4 @@
-/** Who may make writers wait: a reader with the policy `block` that stops reading stops them (contract 97). */
+/** Which readers may make writers wait: one with the policy `block` that stops reading stops them (contract 97). */
 import { createError } from '../../errors/index.ts';
 import type { OpenStreamOptions, StreamSettingsInForce } from '../../fs/index.ts';
 

@@ -58,7 +58,7 @@ export interface LogSettings {
 export interface Settings {
   /** Bytes a reader that has caught up may fall behind. */
   maxLag: number;
-  /** Bytes kept for those who join. */
+  /** Number of newest bytes kept for readers that join later. */
   retention: number;
   onLag: LagPolicy;
   /** Milliseconds writers wait for a reader with the policy `block`. */

@@ -1,6 +1,6 @@
 import { firstWhere } from '../../core/internal.ts';
 
-/** How many paths a block has before it is divided: inserting moves at most so many. */
+/** Paths in a block before it is divided: the most that an insertion moves. */
 const MAX_BLOCK = 512;
 
 /**

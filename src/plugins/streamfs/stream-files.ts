@@ -42,7 +42,7 @@ export abstract class StreamFiles extends BaseFileSystem {
     return contentOfParts([README_BYTES.subarray(...readRange(README_BYTES.length, offset, size))]);
   }
 
-  /** The ring is never served as a file: who appends by reading and writing back would double it (contract 34). */
+  /** The ring is never served as a file: a client that appends by reading and writing back would double it (contract 34). */
   private async requireReadme(path: string): Promise<void> {
     if (path === README_PATH) return;
     await this.requireStream(path);

@@ -20,7 +20,7 @@ export interface HandleWriter {
   write(bytes: Uint8Array): void | Promise<void>;
   /** Completes the line that has begun, if lines are kept whole. */
   completeQuietly(): void;
-  /** The handle is closed: the same, and lets go. */
+  /** The handle is closed: the same, and its reader is released. */
   abandon(): void;
 }
 
@@ -50,7 +50,7 @@ export class StreamHandle implements FileHandle {
   private readonly waiting = new Set<() => void>();
   /** A read from the position on its way to its client: the next waits until it is known whether it arrived. */
   private underWay: object | undefined;
-  /** Bytes lost before the position, not yet told to anybody who got the answer. */
+  /** Bytes lost before the position that no delivered answer has reported yet. */
   private skipped = 0;
   private closed = false;
 
@@ -138,7 +138,7 @@ export class StreamHandle implements FileHandle {
   /** Waits until something may have changed: new bytes, a seek, a close, a read delivered; or the time is up. */
   private async change(reader: CursorReader, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     const news = {
-      // The first that waits puts the reader on the list; whatever wakes one wakes all.
+      // The first read that waits puts the reader on the list; a wake-up wakes all of them.
       begin: (wake: () => void) => {
         this.waiting.add(wake);
         if (this.waiting.size === 1) reader.whenReadable(() => this.wake());
@@ -185,7 +185,7 @@ export class StreamHandle implements FileHandle {
     return target;
   }
 
-  /** Of a stream that is kept on disk: all that has been written is on the disk afterwards, whatever is promised otherwise. */
+  /** For a stream on disk: everything written so far is synced afterwards, with any `persist_sync`. */
   async sync(): Promise<void> {
     this.checkOpen();
     await this.options.sync?.();

@@ -31,7 +31,7 @@ export interface StreamLinesOptions {
   memory: MemoryBudget | undefined;
 }
 
-/** Who writes a line; told of each byte of its that is in the stream. */
+/** The writer of a line; called for each of its bytes that is in the stream. */
 export interface LineHolder {
   wrote(length: number): void;
 }
@@ -163,13 +163,13 @@ export class Line {
     return written;
   }
 
-  /** Its writer is gone: completes it, and lets go of it. */
+  /** Its writer is gone: completes it and releases it. */
   abandon(): void {
     this.completeQuietly();
     this.release();
   }
 
-  /** Lets go of it as it is. */
+  /** Releases it as it is. */
   release(): void {
     this.cutter.release();
     this.lines.remove(this);

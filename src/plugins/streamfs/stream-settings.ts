@@ -1,6 +1,6 @@
 /**
- * Settings of one stream (contract 98): what was asked for at its creation, checked against its mount, and laid over the
- * mount's own. A stream that asked for nothing else shares its mount's, so that thousands of them cost nothing for it.
+ * Settings of one stream (contract 98): what was asked for at its creation, checked against its mount and merged with the
+ * mount's. A stream that asked for nothing shares its mount's object, so thousands of streams cost nothing for it.
  */
 import { LAG_POLICIES } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
@@ -19,7 +19,7 @@ import type { Settings } from './settings.ts';
 /** The name of a setting on the wire, and its value as it is written there. */
 type Written = readonly [name: StreamSettingName | 'expires_at', value: string];
 
-/** What holds for the streams of a mount that ask for nothing else. */
+/** The settings of streams of a mount that ask for nothing else. */
 export function settingsOfMount({
   retention,
   maxLag,

@@ -175,7 +175,7 @@ export class TableStore implements StreamStore {
       }
     } else {
       if (!isReady()) return undefined;
-      // Its readers have asked for nothing in particular: they come again.
+      // Its readers asked for no particular stream: they reconnect.
       if (there !== undefined) owner.drop(there);
       entry = owner.add(path, creating, (identity, rules) => {
         requireRoom(bytes, type, rules.retention);
@@ -278,7 +278,7 @@ export class TableStore implements StreamStore {
     this.owner.renew(entry);
   }
 
-  /** Whether the producer's append has been applied, whatever else may be wrong with it. */
+  /** Whether the producer's append has been applied already, checked before anything else about it. */
   private isApplied(entry: Entry, producer: AppendId | undefined): boolean {
     if (producer === undefined || entry.producers === undefined) return false;
     try {

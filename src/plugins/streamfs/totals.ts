@@ -1,15 +1,14 @@
 /**
- * What the streams of a mount have come to. Streams and readers count for themselves, and nothing is added for a byte that
- * goes by. Streams that rest stand in a sum, which a stream leaves before it changes; those that are in use are looked
- * at one by one when somebody asks. So asking takes as long as there are streams in use, however many rest, and counters
- * never go back when a stream is removed.
+ * Totals over the streams of a mount. Streams and readers keep their own counts, so nothing is added per byte. Idle streams
+ * are in a sum, which a stream leaves before it changes; streams in use are added up one by one on each request. So a
+ * request costs time for streams in use only, and counters never decrease when a stream is removed.
  */
 import type { StreamSum, SummedStream } from '../../core/internal.ts';
 import type { StreamTotals } from '../../fs/index.ts';
 
 export type SummedTotals = Omit<StreamTotals, 'streams' | 'writers'>;
 
-/** So many streams may be in use before it is looked which of them rest again. */
+/** Number of streams in use above which idle ones are moved back to the sum. */
 const MIN_IN_USE = 1024;
 
 export class Totals implements StreamSum {
@@ -85,7 +84,7 @@ function add(sum: SummedTotals, stream: SummedStream, sign: 1 | -1): void {
   sum.skippedBytes += sign * stats.skippedBytes;
   sum.skippedChunks += sign * stats.skippedChunks;
   sum.readers += sign * stats.readers;
-  // Of one that has gone nobody can read any more once its readers have left.
+  // A removed stream can no longer be read once its readers have left.
   if (!stream.isGone || stats.readers > 0) sum.retainedBytes += sign * stats.retained;
   sum.maxLag = Math.max(sum.maxLag, stats.maxReaderLag);
 }

@@ -1,4 +1,4 @@
-/** Bytes that wait for the log, of one stream or of a mount: beyond so many, writers wait until some of them are there. */
+/** Bytes that wait for the log, of one stream or of a mount: above a limit writers wait until some have been written. */
 export class Backlog {
   bytes = 0;
   private readonly max: number;

@@ -61,7 +61,7 @@ type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pic
 
 export interface SharedOptions {
   log: Log;
-  /** Who this process is among those that share the log. */
+  /** The name of this process among those that share the log. */
   node: string;
   /** Milliseconds that is waited for the log. */
   deadline: number;
@@ -549,7 +549,7 @@ function below(directory: string, name: string): string {
   return directory === '/' ? `/${name}` : `${directory}/${name}`;
 }
 
-/** Somebody else has removed it. */
+/** It was removed by another request or node. */
 function unlessGone(error: unknown): void {
   if (!isStreamFSError(error, 'STREAM_NOT_FOUND', 'STREAM_RECREATED')) throw error;
 }

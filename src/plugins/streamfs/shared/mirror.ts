@@ -95,7 +95,7 @@ export class Mirror implements LogSink {
     this.changed();
   }
 
-  /** Its readers come back, and are told then that it is another. */
+  /** Its readers reconnect and then learn that it is another stream. */
   replaced(): void {
     this.leave();
   }
@@ -112,7 +112,7 @@ export class Mirror implements LogSink {
     return chunks;
   }
 
-  // ── for those who use it ───────────────────────────────────────────────────────────────────────────────────────
+  // ── for the file system ────────────────────────────────────────────────────────────────────────────────────────
 
   /** Settles when a condition holds, or the mirror is over; `deadline` milliseconds later it rejects. */
   async until(holds: () => boolean, deadline: number, log: Log): Promise<void> {

@@ -16,7 +16,7 @@ import type { Totals } from '../totals.ts';
 import { factsOf, newStream, renewalOf, termsOf } from './facts.ts';
 import { Mirror, type MirrorOwner, unavailable } from './mirror.ts';
 
-/** How long a mirror that nobody uses is kept, and how often that is looked at, in milliseconds. */
+/** How long an unused mirror is kept, and the interval of that check, in milliseconds. */
 const LINGER_MS = 30_000;
 const MAX_SWEEP_MS = 10_000;
 const MIN_SWEEP_MS = 250;
@@ -42,7 +42,7 @@ export interface Creation {
 }
 
 export class Mirrors implements MirrorOwner {
-  /** What holds for streams that ask for nothing else. */
+  /** The settings of streams that ask for nothing else. */
   readonly ofMount: StreamSettingsInForce;
   /** Counters since the start: gaps, and the bytes in them, that this node has of streams it follows. */
   gaps = 0;
@@ -112,7 +112,7 @@ export class Mirrors implements MirrorOwner {
     return opening;
   }
 
-  /** Of another life this node may not have heard yet; what is open is told by its follower, in its order. */
+  /** This node may not know of another life of the stream yet; the follower of an open stream reports it, in order. */
   private async isCurrent(mirror: Mirror, generation: string | undefined): Promise<boolean> {
     if (mirror.isOver) return false;
     const { entry, stream } = mirror;
@@ -184,7 +184,7 @@ export class Mirrors implements MirrorOwner {
 
   // ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A stream that only readers have opened so far is somebody's from now on, with these settings. */
+  /** Gives these settings to a stream that was created by a reader. */
   async claim(mirror: Mirror, asked: StreamSettings | undefined): Promise<void> {
     const settings = this.settingsFor(asked);
     const { entry, stream } = mirror;

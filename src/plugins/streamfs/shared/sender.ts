@@ -64,7 +64,7 @@ export class Sender {
     return state;
   }
 
-  /** Where the stream has been removed, on whichever node, its mirror is over first: then all that was written is told so. */
+  /** If the stream was removed on any node, its mirror ends first: then all pending writes fail with that. */
   private async orRemoved<T>(mirror: Mirror, doing: Promise<T>): Promise<T> {
     try {
       return await doing;

@@ -109,6 +109,11 @@ export class MemoryLedger implements MemoryBudget {
     return this.used + bytes <= this.limit;
   }
 
+  /** Whether one holder may take so much at once: what is free, or, where history of others is evicted for it, half of all history. */
+  canHold(bytes: number): boolean {
+    return this.fits(bytes) || bytes <= (this.limit - this.fixed - this.queued) / 2;
+  }
+
   /** What a holder may have when all that can be had is shared alike, in bytes. */
   get share(): number {
     return (this.limit - this.fixed - this.queued) / Math.max(1, this.holderCount);

@@ -31,6 +31,15 @@ export class ChunkIndex {
     this.words[position >>> 5]! |= 1 << (position & 31);
   }
 
+  /** Takes over what another knows of the bytes from `from` up to before `to`, which lie here from `at` on: both multiples of 32. */
+  copy(other: ChunkIndex, from: number, to: number, at: number): void {
+    const first = from >>> 5;
+    const whole = to >>> 5;
+    this.words.set(other.words.subarray(first, whole), at >>> 5);
+    const rest = to & 31;
+    if (rest !== 0) this.words[(at >>> 5) + whole - first]! |= other.words[whole]! & ((1 << rest) - 1);
+  }
+
   /** Whether byte `position` is the last of a chunk. */
   has(position: number): boolean {
     return (this.words[position >>> 5]! & (1 << (position & 31))) !== 0;

@@ -1,23 +1,25 @@
 /**
- * A fork: a stream that begins with the bytes of another, up to a fork point, at the same offsets. They are copied: what
- * either of the two appends, loses or forgets from then on concerns the other no more.
+ * A fork: a stream that begins with the bytes of another, up to a fork point, at the same offsets. What either of the two
+ * appends or evicts from then on does not affect the other, although they share the memory of full slabs, which never
+ * changes: see {@link Ring.beginWith}.
  */
-import { createError, limitReached } from '../errors/index.ts';
-import type { StreamIdentity } from './public.ts';
+import { createError } from '../errors/index.ts';
+import type { StreamIdentity, StreamOrigin } from './public.ts';
 import { RingStream } from './stream.ts';
 import type { StreamRules } from './stream-rules.ts';
 
-/** What is copied: the bytes from one offset to another. Default: from the oldest that is retained. */
+/** What a fork begins with: the bytes from one offset to another. Default: from the oldest that is retained. */
 export interface ForkRange {
   from?: number | undefined;
   to: number;
 }
 
 /**
- * Makes a fork. It has the chunks of its source, so that an offset that is the end of a chunk in one is so in the other.
+ * Makes a fork, at once. It has the chunks of its source, so that an offset that is the end of a chunk in one is so in the
+ * other. It is charged in full for all it begins with, shared or not.
  *
  * @throws OFFSET_GONE where the fork point is no longer retained (but for 0, which needs nothing), OFFSET_BEYOND_END
- * where it is not reached yet; MEMORY_LIMIT
+ * where it is not reached yet; MEMORY_LIMIT, and nothing has been evicted then
  */
 export function forkStream(
   source: RingStream,
@@ -26,21 +28,21 @@ export function forkStream(
   rules: StreamRules,
 ): RingStream {
   const { to } = range;
-  const { startOffset, endOffset, generation, origin } = source;
+  const { startOffset, endOffset } = source;
   if (to > endOffset) throw createError('OFFSET_BEYOND_END', { offset: to, end: endOffset }, { end: endOffset });
   if (to < startOffset && to !== 0) throw source.offsetGone(to);
   const from = Math.min(to, Math.max(startOffset, range.from ?? startOffset));
-  const fork = new RingStream({ name: identity.name, firstOffset: from, origin: { generation, to, origin } }, rules);
-  for (let at = from; at < to; ) {
-    if (at < source.startOffset) {
-      // The copy took so much memory that history of its source was evicted.
-      fork.end('removed');
-      throw limitReached('MEMORY_LIMIT', 'memory', rules.budget?.limit ?? 0);
-    }
-    const end = Math.min(to, source.chunkEnd(at));
-    const parts = source.retainParts(at, end);
-    fork.append(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
-    at = end;
+  const fork = new RingStream({ name: identity.name, firstOffset: from, origin: originOf(source, to) }, rules);
+  try {
+    fork.ring.beginWith(source.ring, to);
+  } catch (error) {
+    fork.end('removed');
+    throw error;
   }
   return fork;
+}
+
+/** What a fork knows of its source. */
+export function originOf({ generation, origin }: RingStream, to: number): StreamOrigin {
+  return { generation, to, origin };
 }

@@ -8,8 +8,8 @@
  * |---|---|---|
  * | borrow | until something is appended to any stream: the memory of a slab that has left its ring is filled again | `CursorReader.borrowRun`, which gives a `BorrowedRun`; `Slab.borrow` |
  * | pin | until the pin is released | `CursorReader.pin` of a borrowed run |
- * | retain | for as long as something refers to them: their slab is never filled again | `RingStream.retainAt`, `retainParts`, `retainSnapshot`; `Slab.retain`; also `CursorReader.peek` and `read` |
- * | copy | the receiver's own | `RingStream.snapshot`; `append` and `write` copy what they are given; `Slab.copy` |
+ * | retain | for as long as something refers to them: their slab is never filled again | `RingStream.retainAt`, `retainParts`, `retainSnapshot`; `Slab.retain`, `Slab.share`; also `CursorReader.peek` and `read` |
+ * | copy | the receiver's own | `RingStream.snapshot`; `append` and `write` copy what they are given; `Slab.copy`, `Slab.copyUpTo` |
  */
 import { ledgerOf, type MemoryLedger } from './budget.ts';
 import type { MemoryBudget, Reader, Stream } from './public.ts';
@@ -34,7 +34,7 @@ export function internalOf(published: Reader | Stream | MemoryBudget): CursorRea
 
 export type { MemoryLedger } from './budget.ts';
 export { firstWhere } from './first-where.ts';
-export { forkStream } from './fork.ts';
+export { type ForkRange, forkStream, originOf } from './fork.ts';
 export type { Join, StreamFormat } from './format.ts';
 export { newGeneration } from './generation.ts';
 export { type History, type HistoryBlock, historySlab } from './history.ts';

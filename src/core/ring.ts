@@ -22,6 +22,8 @@ export interface SlabAccount {
   takeSlab(wish: number): number;
   giveSlab(bytes: number): void;
   settle(): void;
+  /** Takes memory for slabs as they are. @throws MEMORY_LIMIT where so much is not available; nothing is evicted then */
+  takeSlabs(bytes: number): void;
 }
 
 /** Gets each slab before it is evicted. */
@@ -113,6 +115,34 @@ export class Ring {
       this.leave(first);
     }
     if (this.account !== undefined && this.slabs.length < held) this.account.settle();
+  }
+
+  /**
+   * Begins with the bytes of another from its own end, while it is empty, up to an offset. Slabs that lie there whole are in
+   * both from now on, which takes no longer for much than for little; of the last a part is copied.
+   *
+   * @throws MEMORY_LIMIT
+   */
+  beginWith(other: Ring, to: number): void {
+    const from = this.end;
+    if (from === to) return;
+    const theirs: Slab[] = [];
+    let memory = 0;
+    for (let at = from; at < to; ) {
+      const slab = other.locate(at);
+      theirs.push(slab);
+      memory += slab.byteLength;
+      at = slab.end;
+    }
+    const last = theirs.at(-1)!;
+    const isShared = last.end === to && last.free === 0 && last.chunkEnd(to - 1) === to;
+    const chunks = theirs[0]!.chunksBefore(from);
+    // Before anything is evicted: what leaves the other ring then must not be filled again.
+    const slabs = theirs.map((slab) => (slab === last && !isShared ? slab.copyUpTo(to, chunks) : slab.share(chunks)));
+    this.account?.takeSlabs(memory);
+    this.slabs = slabs;
+    this.end = to;
+    this.chunkCount += slabs.at(-1)!.chunksBefore(to);
   }
 
   get isEmpty(): boolean {

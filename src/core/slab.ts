@@ -121,6 +121,37 @@ export class Slab {
     return part;
   }
 
+  /**
+   * The same memory, in another ring as well. Only of one that is full, so that neither of the two fills it any more.
+   *
+   * @param chunks so many of those that ended before it are none of the other ring's
+   */
+  share(chunks: number): Slab {
+    const { bytes, chunks: index, start } = this;
+    this.isRetained = true;
+    const shared = new Slab(this.base, this.firstChunk - chunks, this.startsChunk, this.capacity, {
+      bytes,
+      chunks: index,
+      start,
+    });
+    shared.isRetained = true;
+    shared.used = this.used;
+    shared.chunkCount = this.chunkCount;
+    return shared;
+  }
+
+  /** One as large, with a copy of the bytes up to an offset, where a chunk ends from now on. @param chunks as {@link share} */
+  copyUpTo(to: number, chunks: number): Slab {
+    const copy = new Slab(this.base, this.firstChunk - chunks, this.startsChunk, this.capacity);
+    const length = to - this.base;
+    copy.bytes.set(this.borrow(this.base, to), copy.start);
+    copy.chunks.copy(this.chunks, this.start, this.start + length, copy.start);
+    copy.chunks.mark(copy.start + length - 1);
+    copy.used = length;
+    copy.chunkCount = copy.chunks.count(copy.start, copy.start + length);
+    return copy;
+  }
+
   /** The offset behind the chunk that holds `offset`, or -1 when that chunk goes on in the next slab. */
   chunkEnd(offset: number): number {
     const shift = this.start - this.base;

@@ -67,6 +67,13 @@ export class StreamMemory implements MemoryHolder {
     if (!this.released) this.budget.change(this, -bytes);
   }
 
+  /** Takes memory for slabs that come together. @throws MEMORY_LIMIT; nothing has been evicted then */
+  takeSlabs(bytes: number): void {
+    const { budget } = this;
+    if (!budget.canHold(bytes)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
+    budget.hold(this, bytes);
+  }
+
   /** What readers hold alone has changed. */
   heldByReaders(change: number): void {
     if (!this.released) this.budget.change(this, change);

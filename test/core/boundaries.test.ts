@@ -28,6 +28,8 @@ const pieces = fc.array(
   { minLength: 1, maxLength: 30 },
 );
 
+const keeps = fc.oneof(fc.integer({ min: 1, max: 200_000 }), fc.integer({ min: 1_000_000, max: 2_000_000 }));
+
 describe('chunks of a stream', () => {
   it('an offset inside a chunk leads to its beginning and its end, whatever has left the ring', () => {
     fc.assert(
@@ -84,28 +86,44 @@ describe('lines of a stream', () => {
 });
 
 describe('a fork', () => {
-  it('begins with the bytes of its source, in the same chunks at the same offsets', () => {
+  it('begins with the bytes and chunks of its source, whatever either of them appends and loses from then on', () => {
     fc.assert(
-      fc.property(pieces, fc.integer({ min: 1, max: 200_000 }), fc.nat(), (list, keep, at) => {
+      fc.property(pieces, pieces, pieces, keeps, fc.nat(), (before, ofSource, ofFork, keep, at) => {
         const source = new RingStream({ generation: 'aa' }, rules(keep));
-        filled(source, list);
+        const ends = filled(source, before);
         const { startOffset, endOffset } = source;
         const to = startOffset + (at % (endOffset - startOffset + 1));
+        const inherited = Buffer.from(source.snapshot().data.subarray(0, to - startOffset));
         const fork = forkStream(source, { to }, {}, rules(keep));
-        expect(fork.startOffset).toBe(startOffset);
-        expect(fork.endOffset).toBe(to);
-        expect(fork.origin).toEqual({ generation: 'aa', to, origin: undefined });
-        const inherited = source.snapshot().data.subarray(0, to - startOffset);
-        expect(Buffer.compare(fork.snapshot().data, inherited)).toBe(0);
-        for (let n = startOffset; n < to; n = source.chunkEnd(n)) {
-          expect(fork.chunkStart(n)).toBe(source.chunkStart(n));
-          expect(fork.chunkEnd(n)).toBe(Math.min(to, source.chunkEnd(n)));
+        expect(fork).toMatchObject({ startOffset, endOffset: to, origin: { generation: 'aa', to, origin: undefined } });
+        const forkEnds = [...ends.filter((end) => end < to), ...filled(fork, ofFork)];
+        filled(source, ofSource);
+        // Memory of slabs that have left is filled again by others.
+        filled(new RingStream({}, rules(keep)), [new Uint8Array(keep).fill(121), new Uint8Array(keep).fill(122)]);
+        const own = Buffer.concat(ofFork);
+        const all = Buffer.concat([inherited, own]).subarray(-keep);
+        expect(Buffer.compare(fork.snapshot().data, all)).toBe(0);
+        for (const n of [fork.startOffset, ...forkEnds.filter((end) => end >= fork.startOffset)]) {
+          expect(fork.chunkStart(n)).toBe(Math.max(fork.startOffset, forkEnds.filter((end) => end <= n).at(-1)!));
+          expect(fork.chunkEnd(n)).toBe(forkEnds.find((end) => end > n) ?? fork.endOffset);
         }
-        fork.append(Buffer.from('more'));
-        expect(source.endOffset).toBe(endOffset);
+        const chunks = new Set(forkEnds.filter((end) => end > startOffset)).size;
+        expect(fork.stats().totalChunks).toBe(chunks);
       }),
-      { numRuns: 50 },
+      { numRuns: 100 },
     );
+  });
+
+  it('of however much shares the memory of its source: no more than a slab is copied', () => {
+    const large = rules(64 * 1024 * 1024);
+    const source = new RingStream({}, large);
+    for (let n = 0; n < 1000; n++) source.append(new Uint8Array(MAX_CHUNK).fill(n));
+    source.append(Buffer.from('and a part of a slab'));
+    const before = process.memoryUsage().arrayBuffers;
+    const fork = forkStream(source, { to: source.endOffset }, {}, large);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024);
+    expect(Buffer.compare(fork.snapshot().data, source.snapshot().data)).toBe(0);
+    expect(fork.ring.byteLength).toBe(source.ring.byteLength);
   });
 
   it('is refused where its point has gone or is not reached, and needs nothing for the beginning', () => {

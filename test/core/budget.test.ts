@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LAG_POLICIES, MAX_CHUNK, MemoryBudget, MIN_BUDGET } from '../../src/core/index.ts';
-import { type CursorReader, RingStream } from '../../src/core/internal.ts';
+import { type CursorReader, forkStream, RingStream } from '../../src/core/internal.ts';
 import { STREAM_COST } from '../../src/core/stream-memory.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 import { pattern } from '../e2e/harness/pattern.ts';
@@ -50,6 +50,7 @@ type Step =
   | { do: 'append'; who: number; size: number }
   | { do: 'open'; who: number; policy: number }
   | { do: 'drain' | 'close' | 'remove'; who: number }
+  | { do: 'fork'; who: number; part: number }
   | { do: 'fix' | 'free'; size: number };
 
 const who = fc.nat({ max: 11 });
@@ -58,6 +59,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant('append' as const), who, size }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('open' as const), who, policy: fc.nat({ max: 3 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('drain' as const, 'close', 'remove'), who }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('fork' as const), who, part: fc.nat({ max: 10 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('fix' as const, 'free'), size }) },
 );
 
@@ -87,6 +89,17 @@ describe('one budget for many streams', () => {
             expect(stream.append(bytesFrom(before, one.size))).toBe(before + one.size);
             // The newest bytes are there, whoever else wanted the memory.
             if (one.size > 0) expect(stream.startOffset).toBeLessThan(stream.endOffset);
+          } else if (one.do === 'fork' && stream !== undefined && streams.length < 12) {
+            const { startOffset, endOffset, rules } = stream;
+            const to = startOffset + Math.floor(((endOffset - startOffset) * one.part) / 10);
+            const { givenUp } = budget;
+            try {
+              const fork = forkStream(stream, { to }, {}, rules);
+              expect([fork.startOffset, fork.endOffset]).toEqual([startOffset, to]);
+              streams.push(fork);
+            } catch (error) {
+              expect([isStreamFSError(error, 'MEMORY_LIMIT'), budget.givenUp]).toEqual([true, givenUp]);
+            }
           } else if (one.do === 'open' && stream !== undefined) {
             const reader = stream.openReader({ onLag: LAG_POLICIES[one.policy]! });
             readers.set(reader, { start: reader.cursor, lost: 0, read: 0 });

@@ -3,7 +3,9 @@
 import type { AppendId, ReaderStart, StreamObserver } from '../../core/index.ts';
 import {
   added,
+  forkStream,
   lifeDetails,
+  originOf,
   type Producers,
   producerGap,
   RingStream,
@@ -55,17 +57,20 @@ import { openProducerWriter } from './producer-writer.ts';
 import { requireMayBlock } from './reader-block.ts';
 import { README_BYTES, README_PATH, readmeFrom } from './readme-file.ts';
 import type { Settings } from './settings.ts';
-import { inSlices } from './slices.ts';
+import { ByteSlices, inSlices } from './slices.ts';
 import { SlowReaders } from './slow-readers.ts';
 import { JsonAppender, LinesAppender, StreamAppender } from './stream-appender.ts';
 import { StreamFiles } from './stream-files.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { StreamLines, writeLines } from './stream-lines.ts';
 import { requireSameSettings, settingsInForce, settingsOfMount } from './stream-settings.ts';
-import { COPYING, type CopyRange, type MakeStream, TableStore } from './stream-store.ts';
+import { COPYING, type ForkedRange, type MakeStream, TableStore } from './stream-store.ts';
 import { StreamTable } from './stream-table.ts';
 import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { Totals } from './totals.ts';
+
+/** What a format is given at once, in bytes. */
+const FORMAT_STEP_BYTES = 64 * 1024;
 
 /** Whether an absent stream is created, and on which account. */
 type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account' | 'settings'>;
@@ -145,16 +150,19 @@ export class StreamFileSystem extends StreamFiles {
     return new TableStore({
       table: this.table,
       get: (path) => this.get(path),
-      requireWritable: (path) => this.requireWritable(path),
+      requireWritable: (path) => {
+        if (this.isShutDown) throw createError('SHUTTING_DOWN');
+        this.requireWritable(path);
+      },
       isUnclaimed,
       claim: (entry, settings) => this.claim(entry, settings),
       add: (path, options, make) => this.add(path, false, options, make),
-      copy: (path, options, source, range) => this.copy(path, options, source, range),
+      fork: (path, options, source, range) => this.fork(path, options, source, range),
       enter: (entry) => {
         this.requireRoomFor(entry.path, entry.account);
         this.enter(entry);
       },
-      discard: (entry) => discardCopy(entry),
+      discard: discardFork,
       drop: (entry) => this.drop(entry),
       renew: (entry) => this.expiry.renew(entry),
       producersOf: (entry) => this.producersOf(entry),
@@ -211,6 +219,7 @@ export class StreamFileSystem extends StreamFiles {
     const entry = newEntry({ path, stream, settings, autoCreated: false, account: undefined });
     if (facts.store !== undefined) entry.facts = { ...facts.store, waiting: undefined };
     this.setFormat(entry);
+    await this.takeInherited(stream);
     this.table.add(entry);
     this.expiry.watch(entry, settings);
     kept.adopt(known, entry, this.ofMount);
@@ -334,6 +343,7 @@ export class StreamFileSystem extends StreamFiles {
     const { firstOffset = 0 } = this.settings;
     const stream = make({ name: this.prefix + path, firstOffset }, this.rulesFor(settings));
     const entry = newEntry({ path, stream, settings, autoCreated, account });
+    this.setFormat(entry);
     this.enter(entry);
     return entry;
   }
@@ -349,7 +359,6 @@ export class StreamFileSystem extends StreamFiles {
 
   private enter(entry: Entry): void {
     const { account, autoCreated, settings, stream } = entry;
-    this.setFormat(entry);
     this.table.add(entry);
     if (!autoCreated && entry.log === undefined) this.kept?.keep(entry, this.ofMount);
     this.sums.joined(stream);
@@ -358,45 +367,69 @@ export class StreamFileSystem extends StreamFiles {
     this.logger.debug('stream created', { stream: stream.name, generation: stream.generation, autoCreated });
   }
 
-  /** A copy that is not there yet for anybody else. */
-  private async copy(
-    path: string,
-    { account, settings: asked }: CreateOptions,
-    source: RingStream,
-    { from, to }: CopyRange,
-  ): Promise<Entry> {
-    const settings = this.settingsFor(asked);
-    const origin = { generation: source.generation, to, origin: source.origin };
-    const stream = new RingStream({ name: this.prefix + path, firstOffset: from, origin }, this.rulesFor(settings));
+  /** A fork that is not visible yet. */
+  private async fork(path: string, options: CreateOptions, source: RingStream, range: ForkedRange): Promise<Entry> {
+    const settings = this.settingsFor(options.settings);
+    const identity = { name: this.prefix + path };
+    const rules = this.rulesFor(settings);
+    const { account } = options;
+    const { kept } = this;
+    kept?.store.requireWritable();
+    const stream =
+      kept === undefined
+        ? forkStream(source, range, identity, rules)
+        : new RingStream({ ...identity, firstOffset: range.from, origin: originOf(source, range.to) }, rules);
     const entry = newEntry({ path, stream, settings, autoCreated: false, account });
-    entry.facts = COPYING;
-    this.kept?.store.requireWritable();
-    this.kept?.keep(entry, this.ofMount);
     try {
-      for await (const chunk of source.whole.chunks(from, to)) {
-        if (this.isShutDown) throw createError('SHUTTING_DOWN');
-        await stream.write(chunk);
-      }
-      await stream.whenSaved();
+      this.setFormat(entry);
+      if (kept === undefined) await this.takeInherited(stream);
+      else await this.copyInto(entry, kept, source, range);
       return entry;
     } catch (error) {
-      discardCopy(entry);
+      discardFork(entry);
       throw error;
     }
   }
 
-  /** Where readers may begin, as the content type or the stream's container says. */
+  /** To a log, and to memory, goes what the source's log has alone as well, as there is room for it. */
+  private async copyInto(
+    entry: Entry,
+    kept: KeptStreams,
+    source: RingStream,
+    { from, to }: ForkedRange,
+  ): Promise<void> {
+    const { stream } = entry;
+    entry.facts = COPYING;
+    kept.keep(entry, this.ofMount);
+    const slices = new ByteSlices();
+    for await (const chunk of source.whole.chunks(from, to)) {
+      if (this.isShutDown) throw createError('SHUTTING_DOWN');
+      await stream.write(chunk);
+      await slices.after(chunk.length);
+    }
+    await stream.whenSaved();
+  }
+
+  /** Where readers may begin, as the content type or the stream's container says: from what is appended on. */
   private setFormat({ settings, stream }: Entry): void {
-    const format = formatFor(settings, stream, this.context.memory);
-    // Of a fork the first bytes are there already.
-    if (format !== undefined && stream.totalWritten > 0) {
-      let at = stream.startOffset;
-      for (const part of stream.retainParts(at, stream.endOffset)) {
-        format.take(part, at);
-        at += part.length;
+    stream.format = formatFor(settings, stream, this.context.memory);
+  }
+
+  /** The same for what is there already, a slice at a time, before the stream is visible. */
+  private async takeInherited(stream: RingStream): Promise<void> {
+    const { format, startOffset, endOffset } = stream;
+    if (format === undefined) return;
+    const slices = new ByteSlices();
+    let at = startOffset;
+    for (const part of stream.retainParts(startOffset, endOffset)) {
+      for (let from = 0; from < part.length; from += FORMAT_STEP_BYTES) {
+        const slice = part.subarray(from, from + FORMAT_STEP_BYTES);
+        format.take(slice, at);
+        at += slice.length;
+        await slices.after(slice.length);
+        if (this.isShutDown) throw createError('SHUTTING_DOWN');
       }
     }
-    stream.format = format;
   }
 
   private drop(entry: Entry): void {
@@ -753,7 +786,7 @@ function isUnclaimed({ autoCreated, stream }: Entry): boolean {
   return autoCreated && stream.totalWritten === 0;
 }
 
-function discardCopy({ log, stream }: Entry): void {
+function discardFork({ log, stream }: Entry): void {
   stream.end('removed');
   log?.remove();
 }

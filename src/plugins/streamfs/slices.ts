@@ -1,4 +1,4 @@
-/** What concerns every stream of a mount, a slice at a time: others have their turn between two. */
+/** What takes long, a slice at a time: others have their turn between two. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Streams of a slice: to end one and forget it takes some microseconds. */
@@ -25,4 +25,22 @@ function isDone<T>(left: Iterator<T>, each: (item: T) => void): boolean {
     each(value);
   }
   return false;
+}
+
+/** Bytes of a slice: to look through them takes some milliseconds. */
+const SLICE_BYTES = 2 * 1024 * 1024;
+/** What a step costs beside its bytes, as if it had so many more. */
+const STEP_BYTES = 256;
+
+/** Work on the bytes of one stream. */
+export class ByteSlices {
+  private left = SLICE_BYTES;
+
+  /** A step with so many bytes is done. Gives what to wait for where others are to have a turn before the next. */
+  after(bytes: number): Promise<void> | undefined {
+    this.left -= bytes + STEP_BYTES;
+    if (this.left > 0) return undefined;
+    this.left = SLICE_BYTES;
+    return nextTurn();
+  }
 }

@@ -1,7 +1,7 @@
 /** Streams for protocols that create, append, number and close in one step: see the interface in fs. */
 
 import { type AppendId, MAX_CHUNK, type StreamIdentity } from '../../core/index.ts';
-import { forkStream, internalOf, type Producers, RingStream, type StreamRules } from '../../core/internal.ts';
+import { type ForkRange, internalOf, type Producers, RingStream, type StreamRules } from '../../core/internal.ts';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type {
   AppendOutcome,
@@ -18,15 +18,15 @@ import { OCTET_STREAM } from '../../protocol/index.ts';
 import { type Entry, endStream, type StoreFacts } from './entry.ts';
 import type { ForkNode } from './forks.ts';
 import { essenceOf, isJsonType, jsonLines } from './json-text.ts';
+import { ByteSlices } from './slices.ts';
 import type { StreamTable } from './stream-table.ts';
 import { characterEnd } from './text.ts';
 
 /** Makes the stream of a new entry. */
 export type MakeStream = (identity: StreamIdentity, rules: StreamRules) => RingStream;
 
-export interface CopyRange {
+export interface ForkedRange extends ForkRange {
   from: number;
-  to: number;
 }
 
 /** The file system that the streams are in. */
@@ -39,21 +39,21 @@ export interface StoreOwner {
   claim(entry: Entry, settings: StreamSettings): void;
   add(path: string, options: CreateOptions, make: MakeStream): Entry;
   /**
-   * Copies of a stream what its log alone has as well, as that has room. Nobody comes to the copy before {@link enter}.
+   * Makes a fork of a stream. It is not visible before {@link enter}, however many turns that takes.
    *
-   * @throws OFFSET_GONE; nothing is left of it then
+   * @throws OFFSET_GONE, MEMORY_LIMIT, SHUTTING_DOWN; nothing is left of it then
    */
-  copy(path: string, options: CreateOptions, source: RingStream, range: CopyRange): Promise<Entry>;
-  /** Makes a copy a stream like the others. @throws as {@link add} */
-  enter(copy: Entry): void;
-  /** A copy that nobody wants any more. */
-  discard(copy: Entry): void;
+  fork(path: string, options: CreateOptions, source: RingStream, range: ForkedRange): Promise<Entry>;
+  /** Makes a fork a stream like the others. @throws as {@link add} */
+  enter(fork: Entry): void;
+  /** A fork that is not needed after all. */
+  discard(fork: Entry): void;
   drop(entry: Entry): void;
   renew(entry: Entry): void;
   producersOf(entry: Entry): Producers;
 }
 
-/** Of a copy that nobody may come to yet. */
+/** Of a fork that is not visible yet. */
 export const COPYING: StoreFacts = {
   asked: { ttl: undefined, expiresAt: undefined },
   fork: undefined,
@@ -152,35 +152,28 @@ export class TableStore implements StreamStore {
     const settings = settingsOfFork(source, options.settings);
     const { type } = settings;
     const bytes = stored(type, options.data, true);
-    const at = (await fork.offset?.(source)) ?? source.stream.endOffset;
+    const { endOffset, whole } = source.stream;
+    const at = (await fork.offset?.(source)) ?? endOffset;
     const to = await beyondOf(source, at, fork.beyond);
-    const { whole } = source.stream;
     const from = Math.min(to, isJsonType(type) ? await whole.firstLineStart() : whole.startOffset);
+    requireRoom(bytes, type, settings.ringBufferSize);
     const creating = { account: options.account, settings };
-    const isReady = () => owner.get(path) === there && owner.get(fork.source) === source;
-    let entry: Entry;
-    if (from < source.stream.startOffset && from < to) {
-      requireRoom(bytes, type, settings.ringBufferSize);
-      entry = await owner.copy(path, creating, source.stream, { from, to });
-      try {
-        if (!isReady()) {
-          owner.discard(entry);
-          return undefined;
-        }
-        if (there !== undefined) owner.drop(there);
-        owner.enter(entry);
-      } catch (error) {
+    const entry = await owner.fork(path, creating, source.stream, { from, to }).catch((error: unknown) => {
+      // What is removed cannot be read to its end: it is as if it had been so before.
+      if (owner.get(fork.source) === source || isStreamFSError(error, 'SHUTTING_DOWN')) throw error;
+    });
+    if (entry === undefined) return undefined;
+    try {
+      if (owner.get(path) !== there || owner.get(fork.source) !== source) {
         owner.discard(entry);
-        throw error;
+        return undefined;
       }
-    } else {
-      if (!isReady()) return undefined;
       // Its readers asked for no particular stream: they reconnect.
       if (there !== undefined) owner.drop(there);
-      entry = owner.add(path, creating, (identity, rules) => {
-        requireRoom(bytes, type, rules.retention);
-        return forkStream(source.stream, { from, to }, identity, rules);
-      });
+      owner.enter(entry);
+    } catch (error) {
+      owner.discard(entry);
+      throw error;
     }
     entry.node = { ...nodeOf(entry), source: nodeOf(source) };
     nodeOf(source).forks++;
@@ -328,8 +321,12 @@ function write({ settings, stream }: Entry, bytes: Uint8Array): void | Promise<v
 async function beyondOf({ settings, stream }: Entry, at: number, beyond: number): Promise<number> {
   let to = at;
   if (isJsonType(settings.type)) {
-    for (let n = 0; n < beyond && to <= stream.endOffset; n++)
-      to = to === stream.endOffset ? to + 1 : await stream.whole.lineEnd(to);
+    const slices = new ByteSlices();
+    for (let n = 0; n < beyond && to <= stream.endOffset; n++) {
+      const next = to === stream.endOffset ? to + 1 : await stream.whole.lineEnd(to);
+      await slices.after(next - to);
+      to = next;
+    }
   } else to += beyond;
   if (to <= stream.endOffset) return to;
   throw createError('INVALID_PARAMETER', {

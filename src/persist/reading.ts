@@ -155,7 +155,7 @@ export class LogReading {
   }
 
   async #placeOf(path: string, position: number): Promise<Place | undefined> {
-    const bytes = await this.#pool.use(path, 'read', (file) => readExactly(file, position, BEGINNING_BYTES));
+    const bytes = await this.#bytes(path, position, BEGINNING_BYTES);
     return bytes === undefined ? undefined : beginningOf(bytes)?.from;
   }
 

@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { BorrowedRun, CursorReader } from '../../src/core/internal.ts';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore } from '../../src/persist/disk-store.ts';
+import { FilePool } from '../../src/persist/file-pool.ts';
+import { openLayout, segmentPath } from '../../src/persist/layout.ts';
+import { LogReading } from '../../src/persist/reading.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
 const RING = 100_000;
@@ -220,6 +223,18 @@ describe('a stream that was written to in small pieces', () => {
     const cut = await read(log);
     expect(cut.find(({ kind }) => kind === 'hole')!.to.offset).toBe(2103);
     expect(Math.max(...cut.map((part) => (part.kind === 'chunks' ? part.to.offset : 0)))).toBe(2100);
+    await store.close();
+  });
+
+  it('has a hole where a segment goes while it is read', async () => {
+    const { disk, known, store } = await written(30_000);
+    const [segment] = known.segments;
+    expect(segment).toBeDefined();
+    // No file stays open, so the file is looked for again with each read.
+    const reading = new LogReading(new FilePool(disk, 0), await openLayout(disk));
+    expect(await reading.at(known, 0)).toMatchObject({ kind: 'chunks' });
+    await disk.remove(segmentPath(known.id, segment!.base));
+    expect(await reading.at(known, 0)).toEqual({ kind: 'hole', to: expect.anything() });
     await store.close();
   });
 

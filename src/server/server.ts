@@ -100,7 +100,7 @@ export interface ServerOptions {
   memory?: MemoryBudget | undefined;
   /** Certificate and key, with which it speaks TLS and nothing else. Default: no TLS. */
   tls?: TlsOptions | undefined;
-  /** Who may do what. Default: everybody everything. */
+  /** Tokens and their rights. Default: every request may do everything. */
   tokens?: Tokens | undefined;
   /** Which names it answers to. Default: any. */
   hosts?: HostCheck | undefined;
@@ -322,7 +322,7 @@ class HttpServer implements StreamFSServer {
     if (this.#closing && connections.isIdle(socket)) socket.destroySoon();
   }
 
-  /** Whatever goes wrong in one exchange stays in it. */
+  /** An error in one exchange does not affect others. */
   async #serve(req: IncomingMessage, res: ServerResponse, rest?: Buffer): Promise<void> {
     const { socket } = req;
     if (this.#limits.connections.isRefused(socket)) return;
@@ -426,7 +426,7 @@ class HttpServer implements StreamFSServer {
     this.#hosts?.check(host, this.#tokens?.areAsked === true);
   }
 
-  /** Lets a request in, and gives whose it is where that matters. @throws UNAUTHORIZED, FORBIDDEN, LINK_INVALID, LINK_EXPIRED */
+  /** Admits a request and returns its principal where tokens are configured. @throws UNAUTHORIZED, FORBIDDEN, LINK_INVALID, LINK_EXPIRED */
   #admit(
     route: Route,
     asked: Pick<Exchange, 'query' | 'params'>,
@@ -467,8 +467,8 @@ class HttpServer implements StreamFSServer {
   }
 
   /**
-   * What the parser could not make sense of, and sockets that fail. In the middle of a body it is the body that broke
-   * off: its handler is told, keeps what has come and answers (contract 72). Otherwise the answer is given here.
+   * Input that the parser refused, and sockets that failed. In the middle of a body it is the body that broke off: its
+   * handler keeps what has arrived and answers (contract 72). Otherwise the answer is given here.
    */
   #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#exchanges.get(socket);

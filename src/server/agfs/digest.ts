@@ -9,7 +9,7 @@ import type { Exchange, Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { field } from './parameters.ts';
 
-/** Bytes hashed before others get a turn: content that is in memory would otherwise never let go. */
+/** Bytes hashed before the event loop gets a turn: content in memory would otherwise be hashed in one turn. */
 const BYTES_PER_TURN = 1024 * 1024;
 
 /** Loaded when a checksum is asked for, or when the server has been up for a moment: no start is to pay for them. */

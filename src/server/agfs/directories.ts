@@ -77,7 +77,7 @@ async function sendPage(exchange: Exchange, directory: string): Promise<void> {
   if (after === '') throw createError('INVALID_PARAMETER', { name: 'after', reason: 'must be the name of an entry' });
   const files: FileInfo[] = [];
   for (;;) {
-    // One more than fits tells whether there are more.
+    // One entry more than fits shows that there are more.
     const page = await server.mounts.readDirPage(directory, { after, limit: Math.min(TURN_ENTRIES, limit + 1) });
     files.push(...seenOf(exchange, directory, page));
     if (files.length > limit || page.length < Math.min(TURN_ENTRIES, limit + 1)) break;

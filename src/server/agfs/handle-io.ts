@@ -63,7 +63,7 @@ export const readHandle: Route = {
         return await handle.read({ ...place, timeout, signal: patience });
       } catch (error) {
         if (!patience.aborted || res.destroyed) throw error;
-        // A client that has closed its side waits for nothing new: it gets what is there, as when its time is up.
+        // A client that has closed its side waits for nothing new: it gets what has arrived, as at its timeout.
         return handle.read({ ...place, timeout: 0 });
       }
     });

@@ -148,7 +148,7 @@ async function openRead(exchange: Exchange, encoding: Encoding, more: OpenStream
   }
 }
 
-/** Whether a client that reconnects has read to the end already: then it is told to stop. */
+/** Whether a client that reconnects has read to the end already: then the answer tells it to stop. */
 function hasAll({ source, lastEventId }: OpenedRead): boolean {
   if (lastEventId === undefined) return false;
   const { offset } = lastEventId;

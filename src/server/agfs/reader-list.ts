@@ -1,6 +1,6 @@
 /**
- * Who reads: every live read, and every handle that stands somewhere in a stream. Nothing is kept for this: a reader, its
- * socket and its handle know all there is to know, and are asked for each list.
+ * The list of readers: every live read, and every handle with a position in a stream. Nothing is stored for it: each list
+ * is made from the readers, their sockets and their handles.
  */
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
@@ -47,7 +47,7 @@ export interface ReaderQuery {
   path: string | undefined;
   /** Only those with a larger id. */
   after: number;
-  /** At most so many. */
+  /** Maximum number. */
   limit: number;
 }
 
@@ -95,8 +95,8 @@ function stateOf(reader: Reader, live: LiveRead | undefined, { limits }: Server)
 }
 
 /**
- * Ends a reader: a live read with the reason `kicked`; a handle is closed. What cannot be told to a peer that takes
- * nothing is cut off a moment later. Gives what there was to be known of it.
+ * Ends a reader: a live read with the reason `kicked`; a handle is closed. A peer that takes nothing, not even the reason,
+ * is cut off a moment later. Returns the last state of the reader.
  *
  * @throws READER_NOT_FOUND
  */

@@ -1,4 +1,4 @@
-/** Who reads, and how to get rid of one of them. */
+/** Routes that list readers and end one of them. */
 
 import { createError } from '../../errors/index.ts';
 import { json, message } from '../http/answers.ts';

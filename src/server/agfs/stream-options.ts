@@ -93,7 +93,7 @@ export function joinOf(query: Query, { control }: Encoding): 'boundary' | 'any' 
   return query.oneOf('join', JOINS) ?? (control === undefined && !query.has('offset') ? 'boundary' : 'any');
 }
 
-/** Options of a live read. @param caller who asks, where anybody is asked for a token */
+/** Options of a live read. @param caller the client's rights, where tokens are configured */
 export function streamOptions(query: Query, encoding: Encoding, caller: Principal | undefined): OpenStreamOptions {
   const create = query.boolean('create');
   const onLag = query.oneOf('on_lag', LAG_POLICIES);
@@ -109,8 +109,8 @@ export function streamOptions(query: Query, encoding: Encoding, caller: Principa
 }
 
 /**
- * Options of a live read that a browser was sent to by a link or a page of any origin: it makes no stream, and no writer
- * waits for it, whatever the stream's own policy is.
+ * Options of a live read that a browser was sent to by a link or a page of any origin: it creates no stream, and no writer
+ * waits for it, under any policy of the stream.
  */
 export function navigationOptions(query: Query, encoding: Encoding, caller: Principal | undefined): OpenStreamOptions {
   const { onLag = 'drop-oldest', ...options } = streamOptions(query, encoding, caller);

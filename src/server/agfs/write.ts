@@ -14,7 +14,7 @@ import { RequestBody, receiveBody } from '../ingest/receive.ts';
 import { END_STATUS, endStatusOf, field, GENERATION, LINK, optional, PATH } from './parameters.ts';
 import { SETTINGS, settingsOfWrite } from './stream-settings.ts';
 
-/** What is told of a write. */
+/** The answer to a write. */
 const WRITTEN = [
   HEADERS.streamEndOffset,
   HEADERS.streamGeneration,

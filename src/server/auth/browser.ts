@@ -17,9 +17,9 @@ export interface HeadersOfRequest {
 const BROWSER = /^Mozilla\//;
 
 /**
- * - `nothing`: no browser, or none that can be told from a program
- * - `own page`: a page of this server asks, or the address was typed in
- * - `another page`: a page of another origin, or it does not say which
+ * - `nothing`: no browser, or one that cannot be distinguished from a program
+ * - `own page`: the request comes from a page of this server, or its address was typed in
+ * - `another page`: it comes from a page of another origin, or does not say from which
  */
 export function browserSays(headers: HeadersOfRequest): 'nothing' | 'own page' | 'another page' {
   const { origin, host, 'sec-fetch-site': site } = headers;

@@ -1,10 +1,10 @@
 /**
- * What an `Authorization` header holds, and whether it counts (contract 93). `Bearer` holds the token; `Basic`, as every
- * client makes it of `http://user:token@host`, holds the token as its password, whatever the user is called.
+ * The token in an `Authorization` header, and whether it counts (contract 93). `Bearer` holds the token; `Basic`, as every
+ * client makes it of `http://user:token@host`, holds the token as its password, with any user name.
  *
- * A browser that has once been given a password for Basic sends it by itself with every request to the server, whichever
- * page asks. So from a browser Basic counts only where it says that the server's own page asks, or that somebody typed
- * the address in. Bearer is never sent by itself: some program has put it there.
+ * A browser that was once given a password for Basic sends it with every request to the server, also for pages of other
+ * origins. So from a browser Basic counts only where the browser says that the server's own page asks, or that the address
+ * was typed in. A browser never adds Bearer by itself: a program has set it.
  */
 import { browserSays, type HeadersOfRequest, hasSignOfBrowser } from './browser.ts';
 
@@ -41,7 +41,7 @@ function isBasic(authorization: string): boolean {
   return /^Basic(?: |$)/i.test(authorization);
 }
 
-/** Whether a header may say who asks: one of Basic not where a browser may have added it for a page of another origin. */
+/** Whether a header counts: Basic does not where a browser may have added it for a page of another origin. */
 export function credentialsCount(authorization: string, headers: HeadersOfRequest): boolean {
   if (!isBasic(authorization)) return true;
   const said = browserSays(headers);

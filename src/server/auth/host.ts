@@ -1,12 +1,12 @@
 /**
- * A page of a stranger can make a browser ask a server on this machine by a name that the browser does not take for this
- * machine: one of the stranger's own that suddenly means 127.0.0.1 (DNS rebinding), the machine's own name, or an address
- * such as 0.0.0.0 that the system connects to loopback. For those a browser leaves out `Sec-Fetch-Site`, by which pages
- * of strangers are told (see origins.ts). What gives it away is the Host header: it holds that name.
+ * A page of another origin can make a browser send requests to this machine under a name that the browser does not treat
+ * as loopback: a name of the attacker's that resolves to 127.0.0.1 (DNS rebinding), the machine's own name, or an address
+ * such as 0.0.0.0 that the system connects to loopback. For those a browser omits `Sec-Fetch-Site`, by which pages of other
+ * origins are recognised (see origins.ts). The Host header still holds that name.
  *
- * So where nobody is asked for a token, a server on loopback answers only to the names that every browser knows to be
- * loopback, and to those that were configured. Where tokens are asked for, it answers to every address and to names
- * without a dot too: a request needs more than a name there.
+ * So without tokens a server on loopback answers only to the names that every browser treats as loopback, and to
+ * configured names. With tokens it also answers to every address and to names without a dot: a request then needs a token
+ * as well.
  */
 import { isIP, isIPv4 } from 'node:net';
 import { createError } from '../../errors/index.ts';

@@ -28,12 +28,12 @@ export interface LinkOptions {
 
 export const MIN_LINK_KEY_BYTES = 32;
 
-/** Shorter than this a link would be over before anybody has it, in milliseconds. */
+/** A link with a shorter life would expire before it is used, in milliseconds. */
 const MIN_LIFETIME_MS = 1000;
 const DEFAULT_LIFETIME = 3_600_000;
 const DEFAULT_MAX_LIFETIME = 24 * DEFAULT_LIFETIME;
 
-/** What is signed here is signed for nothing else, and by no other version of this form. */
+/** Domain separation: a signature of a link is valid for nothing else, and for no other version of this form. */
 const DOMAIN = 'streamfs link 1';
 
 /** A mark of 6 bytes, then the SHA-256 of 32, in base64url. */
@@ -125,7 +125,7 @@ export class Links {
   }
 }
 
-/** A path as a pattern that is for itself alone, whatever signs are in it. */
+/** A path as a pattern that matches only that path, with all its characters taken literally. */
 function only(path: string) {
   return {
     matches: (other: string) => other === path,
@@ -138,7 +138,7 @@ function derived(root: Uint8Array, what: string, hash: Buffer): Buffer {
   return createHmac('sha256', root).update(`${DOMAIN} ${what}\n`).update(hash).digest();
 }
 
-/** No part of what is signed can hold a line break, so each is told from its neighbours. */
+/** No part of the signed text can contain a line break, so the parts cannot run into each other. */
 function signatureOf({ mark, key }: Issuer, right: LinkRight, path: string, expires: string): string {
   const mac = createHmac('sha256', key).update(`${DOMAIN}\n${right}\n${expires}\n${path}`, 'utf8').digest('base64url');
   return mark + mac;

@@ -1,8 +1,8 @@
 /**
- * Navigation: a browser asks for something to show it, or to save it as a file, because somebody followed a link or typed
- * an address in, or because a page sent them there. A page of any origin can do that, again and again and without a click,
- * and sees nothing of the answers. So navigation may read, as links to streams have to work, but it changes nothing: only
- * routes that say so can be navigated to, and they create nothing for it and hold up no writer.
+ * Navigation: a browser requests a document to show or to save, because a user followed a link or typed an address, or
+ * because a page sent it there. A page of any origin can do that repeatedly and without a click, though it sees nothing of
+ * the answers. So navigation may read, since links to streams have to work, but it changes nothing: only routes that say so
+ * accept it, and for it they create nothing and block no writer.
  */
 import type { IncomingMessage } from 'node:http';
 import { createError } from '../../errors/index.ts';

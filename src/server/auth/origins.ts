@@ -1,8 +1,8 @@
 /**
- * Which pages may use the server from within a browser. A browser sends what any page asks for, also to a server on
- * its own machine that asks nobody for a token: a form or an image on a stranger's page could write to a stream, or
- * take what another client's handle was to read. But it says so, in `Sec-Fetch-Site` or at least in `Origin`, and no
- * page can keep it from that. Programs that are no browsers send neither.
+ * Which pages may use the server from within a browser. A browser sends the requests of any page, also to a server on its
+ * own machine that needs no token: a form or an image on a page of another origin could write to a stream, or consume what
+ * another client's handle would read. But a browser marks such requests, in `Sec-Fetch-Site` or at least in `Origin`, and
+ * no page can prevent that. Programs other than browsers send neither.
  */
 import type { IncomingMessage } from 'node:http';
 import { createError } from '../../errors/index.ts';

@@ -64,7 +64,7 @@ function matches(parts: readonly Part[], path: readonly string[]): boolean {
 function reaches(parts: readonly Part[], path: readonly string[]): boolean {
   for (const [index, part] of parts.entries()) {
     if (index === path.length) return true;
-    // What comes after may match whatever lies below.
+    // The rest of the pattern may match below any directory.
     if (part === '**') return true;
     if (!part.test(path[index]!)) return false;
   }

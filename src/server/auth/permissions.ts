@@ -1,10 +1,10 @@
 /**
- * What a request needs where tokens are asked for. Every route says it, so that a new one cannot be open by accident:
+ * What a request needs where tokens are configured. Every route declares it, so that a new one cannot be open by accident:
  *
- *  - `nothing`: everybody may, token or not;
+ *  - `nothing`: allowed without a token;
  *  - `read somewhere`, `admin somewhere`, `link somewhere`: a token with that right at any path at all (for a link: to read
- *    or to write). At which, the body says, which nobody else is to send; the route looks after that itself;
- *  - `token`: any token; what is answered depends on what it may see, which the route looks after itself;
+ *    or to write). The path is in the body, so the route checks it;
+ *  - `token`: any token; the answer depends on what it may see, which the route checks;
  *  - `read`, `write`, `admin`, `any`: this right, or any of them, at the path of the query;
  *  - `read or write`: to write where the query says `mode=write`, else to read, at its path;
  *  - `read handle`, `write handle`, `any handle`: the same, at the path of the handle, which must be one that exists for
@@ -49,7 +49,7 @@ interface Asked {
   handles: HandleTable;
 }
 
-/** The id in a path that names a handle. @throws INVALID_HANDLE_ID for what is no number: whose it is is another question */
+/** The id in a path that names a handle. @throws INVALID_HANDLE_ID if it is no number; its owner is checked elsewhere */
 export function handleIdOf({ id = '' }: Readonly<Record<string, string>>): number {
   if (!/^-?\d{1,20}$/.test(id)) throw createError('INVALID_HANDLE_ID', {}, { id: id.slice(0, 100) });
   return Number(id);

@@ -1,4 +1,4 @@
-/** Who sends a request, as known from its token or signed link, and which rights that gives. */
+/** The sender of a request, known from its token or signed link, and its rights. */
 import { createError } from '../../errors/index.ts';
 import {
   type Account,
@@ -85,7 +85,7 @@ export class Principal {
     throw this.#refusal([right], `${normal === '/' ? '' : normal}/**`);
   }
 
-  /** One of the rights, at whatever path. @throws FORBIDDEN */
+  /** One of the rights, at any path. @throws FORBIDDEN */
   requireSomewhere(rights: readonly Right[]): void {
     const { rights: granted } = this.#grant;
     if (!rights.some((right) => granted.has(right))) throw this.#refusal(rights, 'any path');

@@ -1,6 +1,6 @@
 /**
- * Who may do what: tokens, each with rights on patterns of paths. A token is compared by its SHA-256, with every one
- * that is configured and in constant time, so that neither what it begins with nor which it is like can be measured.
+ * Tokens, each with rights on patterns of paths. A token is compared by its SHA-256 with every configured one, in constant
+ * time, so that timing reveals neither a prefix of a token nor which one matched.
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -80,16 +80,16 @@ export class Tokens {
     this.version++;
   }
 
-  /** Whether anybody is asked for a token. */
+  /** Whether tokens are configured. */
   get areAsked(): boolean {
     return this.#entries.length > 0;
   }
 
   /**
-   * Who asks. A header alone says it, where there is one that counts; else a link may, on a route that takes links for
-   * this right.
+   * The principal of a request. A header that counts decides alone; without one a signed link does, on a route that takes
+   * links for this right.
    *
-   * @param token one that the request holds elsewhere: some program has put it there, so it alone counts
+   * @param token one that the request holds elsewhere: a program has put it there, so it alone counts
    * @throws UNAUTHORIZED, LINK_INVALID, LINK_EXPIRED
    */
   callerOf(
@@ -108,7 +108,7 @@ export class Tokens {
     return this.identify(authorization);
   }
 
-  /** Who has the token in this `Authorization` header. @throws UNAUTHORIZED */
+  /** The principal of the token in this `Authorization` header. @throws UNAUTHORIZED */
   identify(authorization: string): Principal {
     const known = this.#known.get(authorization);
     if (known !== undefined) return known;

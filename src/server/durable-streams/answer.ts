@@ -10,15 +10,15 @@ import { refusalHeaders } from '../ingest/producer-headers.ts';
 import { earliestOf } from './position.ts';
 
 /**
- * Of answers with bytes of a type that whoever made the stream has chosen: under this policy nothing of it runs, whatever
- * it is, also where somebody opens its address.
+ * For answers whose media type was chosen by the creator of the stream: under this policy no script of any type runs, also
+ * when a browser opens the address.
  */
 export const BODY_HEADERS = {
   ...READ_HEADERS,
   'Content-Security-Policy': `${READ_HEADERS['Content-Security-Policy']}; sandbox`,
 } as const;
 
-/** Only a deliberate end is told: of what was removed or has expired there is nothing more to come to. */
+/** Only a deliberate end is reported as closed: a removed or expired stream is not found. */
 export function isClosed({ stream }: StoredStream): boolean {
   return stream.endReason === 'ended';
 }

@@ -37,7 +37,7 @@ export async function sendPast(
     try {
       span = await eventFrom(stored, at);
     } catch (error) {
-      // Who comes back is told, in an answer of its own.
+      // A client that comes back gets the error in an answer of its own.
       if (!res.headersSent || !isStreamFSError(error)) throw error;
       break;
     }

@@ -42,7 +42,7 @@ export async function read(exchange: Exchange, options: DurableStreamsOptions): 
   const stored = await target.store.find(target.path);
   try {
     const from = await startOf(stored, offset);
-    // Whoever only follows a link changes nothing.
+    // Following a link changes nothing.
     if (!isNavigation(req)) await target.store.renew(target.path);
     const one: Read = { exchange, target, stored, from, offset };
     if (live === 'sse') await follow(one, options);

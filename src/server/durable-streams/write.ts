@@ -37,7 +37,7 @@ export async function create(exchange: Exchange, options: DurableStreamsOptions)
   });
 }
 
-/** What a fork is made of. Whoever makes one must be allowed to read its source. */
+/** The source of a fork. Creating a fork needs the right to read its source. */
 function forkOf(
   { caller, req, server }: Exchange,
   options: DurableStreamsOptions,

@@ -19,7 +19,7 @@ import type { Transfer } from './transfer.ts';
 const COPY_ALWAYS_UP_TO_BYTES = 4 * 1024;
 /** Runs up to this length are copied for several readers, longer ones for many. */
 const COPY_FOR_SEVERAL_UP_TO_BYTES = 64 * 1024;
-/** From so many readers on a copy costs less than it saves. */
+/** Number of readers from which a copy costs less than it saves. */
 const SEVERAL_READERS = 3;
 const MANY_READERS = 8;
 /** Runs remembered: readers that fell behind a little, together, stand at a few places. */

@@ -1,7 +1,7 @@
 /** Memory of streams that is being sent. */
 import type { SharedBuffers } from '../../core/index.ts';
 
-/** Charges for all of the memory until what is done with it is done: its stream may let go of it meanwhile. */
+/** Charges for all of the memory until the work with it is done: its stream may evict it meanwhile. */
 export async function withParts(
   parts: readonly Uint8Array[],
   held: SharedBuffers,

@@ -13,7 +13,7 @@ export interface SendOptions {
   heartbeat: number;
   /** Milliseconds after which a read that gets nothing ends; undefined: never. */
   timeout: number | undefined;
-  /** Milliseconds after which a read ends whatever it got; undefined: never. */
+  /** Milliseconds after which a read ends with what it has got; undefined: never. */
   lifetime?: number | undefined;
   logger: PluginLogger;
   limits: Limits;

@@ -3,8 +3,8 @@
  *
  *     reader.borrowRun ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
  *
- * At most one run waits in a socket: a peer that stops reading holds on to that, and its reader falls behind like
- * any other, without anybody else noticing.
+ * At most one run waits in a socket: a peer that stops reading keeps that much, and its reader falls behind like any
+ * other, without an effect on other readers.
  */
 import type { Socket } from 'node:net';
 import type { CaughtUpRecord } from '../../core/index.ts';
@@ -29,7 +29,7 @@ const MAX_HISTORY_RUN_BYTES = 4 * 1024 * 1024;
 const RUNS_PER_TURN = 4;
 /** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
 const KICK_GRACE_MS = 5000;
-/** Where bytes wait, a timeout is looked at again later and later, at most so many milliseconds: a peer may stall. */
+/** While bytes wait, a timeout is checked again after growing intervals of at most this many milliseconds. */
 const MAX_RECHECK_MS = 256;
 const EMPTY = Buffer.alloc(0);
 
@@ -39,7 +39,7 @@ export interface SinkOptions {
   readonly timeout: number | undefined;
   /** Milliseconds of silence after which a heartbeat is sent, where the encoding has one; 0: never. */
   readonly heartbeat: number;
-  /** Milliseconds after which a read ends whatever it got; undefined: never. Looked at with each heartbeat. */
+  /** Milliseconds after which a read ends with what it has got; undefined: never. Checked with each heartbeat. */
   readonly lifetime?: number | undefined;
   /** Where it is listed while it lasts, and counted afterwards; the clock that a kicked peer's time is taken by. */
   readonly limits?: { readonly reads: LiveReads; readonly clock?: Clock | undefined } | undefined;
@@ -67,7 +67,7 @@ export class Sink implements LiveRead {
   /** For the timers only: when bytes were last sent, and when anything was, by `performance.now`. */
   private lastData = 0;
   private lastSent = 0;
-  /** When it ends whatever it got, by `performance.now`. */
+  /** When it ends with what it has got, by `performance.now`. */
   private readonly endsAt: number;
   /** Bytes that the encoding holds back until more has come: no heartbeat waits for them. */
   private heldBack = 0;
@@ -294,7 +294,7 @@ export class Sink implements LiveRead {
     socket.write(fanout.transfer.last(summary));
     if (fanout.transfer.endsConnection) socket.destroySoon();
     this.leaveQueued(queued);
-    // To the figures and the log, it is the client who has left.
+    // Metrics and log count this as a client that has left.
     this.over(this.isSideClosed && reason === 'closed' ? 'cut' : reason);
   }
 

@@ -22,7 +22,7 @@ export interface Transfer {
   readonly tail: Buffer;
   /** What ends the body. */
   last(end: ReadSummary): Buffer;
-  /** Whether the connection ends behind that. Else who gave the socket ends it, once the read is over. */
+  /** Whether the connection ends after that. Otherwise the owner of the socket ends it, once the read is over. */
   readonly endsConnection: boolean;
 }
 

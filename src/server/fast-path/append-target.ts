@@ -11,7 +11,7 @@ export class AppendTarget {
   readonly length: number;
   readonly path: string;
   readonly expectsContinue: boolean;
-  /** For whom another stream is made. */
+  /** The account that a new stream is created on. */
   readonly creating: CreateOptions | undefined;
   /** With the empty line that ends it. */
   readonly head: Buffer;

@@ -11,8 +11,8 @@
  *              ▼
  *            closed
  *
- * Nothing has been done about a request that is handed over, so node:http answers it as if it had come there at first.
- * What goes wrong later, in the middle of a body, is answered here, and ends the connection.
+ * A request that is handed over has had no effect yet, so node:http answers it as if it had arrived there. An error later,
+ * in the middle of a body, is answered here and ends the connection.
  */
 import type { Socket } from 'node:net';
 import { MAX_CHUNK } from '../../core/index.ts';
@@ -372,7 +372,7 @@ export class FastPathConnection implements Upload {
     this.proceed();
   }
 
-  /** For the sweep: who is late with a head, or asks for nothing, goes. */
+  /** For the sweep: a connection that is late with a head, or idle, is closed. */
   check(now: number): void {
     const { count } = this.exchanges;
     const isHeadDue = count === 0 || this.rest.length > 0;

@@ -40,7 +40,7 @@ export async function openRead(
   return undefined;
 }
 
-/** Nobody is there any more. */
+/** The client has gone. */
 export function giveUpRead({ reader }: LiveSource, { caller }: FollowRequest, { limits }: ServerContext): void {
   reader.close();
   limits.reads.leave(caller?.account);
@@ -60,7 +60,7 @@ export function beginRead(source: LiveSource, request: FollowRequest, socket: So
   });
 }
 
-/** What the heads of live reads in an encoding begin with, of streams whose content type nobody has said. */
+/** The beginning of heads of live reads in an encoding, for streams without a content type of their own. */
 const heads = new WeakMap<Encoding, string>();
 
 function headBefore(encoding: Encoding, type: string): string {

@@ -17,11 +17,11 @@ export interface RequestHead {
   readonly accept: string | undefined;
   /** Bytes of the body; undefined for a chunked one. */
   readonly length: number | undefined;
-  /** The client waits to be told that it may send its body. */
+  /** The client waits for 100 Continue before it sends its body. */
   readonly expectsContinue: boolean;
 }
 
-/** Heads up to so many bytes are looked at here. */
+/** Longer heads, in bytes, are left to node:http. */
 export const MAX_HEAD_BYTES = 8 * 1024;
 
 const REQUEST_LINE = /^(GET|PUT) (\/[\x21-\x7e]*) HTTP\/1\.1$/;

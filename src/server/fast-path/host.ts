@@ -13,7 +13,7 @@ export interface FastPathHost {
   readonly version: number;
   /** The live read that was asked for last: a crowd asks in the same words. */
   lastFollow: KnownRequest | undefined;
-  /** Lets a request in, and gives whose it is where that matters; or throws as it would be answered. */
+  /** Admits a request and returns its principal where tokens are configured; throws the error that it is answered with. */
   admit(route: Route, query: Query, headers: HeadersOfRequest & { host: string }): Principal | undefined;
   /** Hands a connection to node:http. It does not come back. */
   handOver(socket: Socket): void;

@@ -22,7 +22,7 @@ export async function* searchFile(search: Search, path: string): AsyncGenerator<
   const splitter = new LineSplitter();
   let line = 1;
   for await (const piece of await search.fileSystem.open(path)) {
-    // Content that is in memory would otherwise never let anybody else have a turn.
+    // Content in memory would otherwise be searched in one turn of the event loop.
     await nextTurn();
     if (search.signal.aborted) return;
     for (const lines of batches(splitter.take(piece))) {

@@ -1,6 +1,6 @@
 /**
- * Lets only so many searches run at once, each in a thread of its own; the others wait their turn. One whose account has
- * as many running as it may have is passed over, so that no token can keep the others waiting.
+ * Limits the number of searches that run at once, each in a thread of its own; the others wait in order. A search whose
+ * account already runs as many as it may is passed over, so that one token cannot keep the others waiting.
  */
 import type { Account } from '../../fs/index.ts';
 

@@ -33,7 +33,7 @@ export function allowOrigin(origins: Origins, req: IncomingMessage, res: ServerR
   if (!isPreflight(req)) res.setHeader('Access-Control-Expose-Headers', EXPOSED);
 }
 
-/** What a browser is told that asks whether it may send a request; `methods` are those of the path. */
+/** The headers of the answer to a preflight request; `methods` are those of the path. */
 export function preflightHeaders(origins: Origins, req: IncomingMessage, methods: string): Record<string, string> {
   if (!isPreflight(req) || origins.listed(req) === undefined) return {};
   return {

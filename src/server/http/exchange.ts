@@ -1,7 +1,7 @@
 /**
- * One request and its answer, from the first to the last byte: what the routes see of it, who it is in the log, and
- * whether its client has gone. There is one of these for each request, and nothing else, so it is made to be cheap: what
- * few need, an id and a signal, is made when it is asked for.
+ * One request and its answer, from the first to the last byte: what the routes see of it, its fields in the log, and
+ * whether its client has gone. It is the only object made for each request, so it is cheap: an id and a signal, which few
+ * requests need, are created when asked for.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -28,8 +28,8 @@ export function nextRequestId(): string {
 }
 
 /**
- * What the log may know of a request. Only what is named here is told, never the target or a header as it came: those
- * may hold tokens and signatures.
+ * The fields of a request that may be logged. Nothing else is, in particular no target or header as it arrived: those may
+ * hold tokens and signatures.
  */
 interface RequestFacts {
   request: string;
@@ -37,7 +37,7 @@ interface RequestFacts {
   /** The route's pattern. */
   route: string;
   address: string | undefined;
-  /** What the route is told of the target: the path, an id. */
+  /** What the route found in the target: the path, an id. */
   [about: string]: string | undefined;
 }
 
@@ -78,7 +78,7 @@ export class RequestExchange implements Exchange {
     this.socket = req.socket;
     this.started = performance.now();
     const given = req.headers[REQUEST_HEADERS.requestId];
-    // Who names his requests is told the name again; to others it is told where something goes wrong.
+    // A client that sent a request id gets it back; to others the id is sent with errors only.
     if (given !== undefined && REQUEST_ID.test(given as string)) {
       this.#name = given as string;
       res.setHeader(HEADERS.requestId, this.#name);

@@ -25,7 +25,7 @@ const BYTES_PER_VALUE = 160;
 /** Bytes of text for each byte of a body at most: two for each character while it is read, two for what it is made into. */
 const BYTES_PER_TEXT_BYTE = 4;
 
-/** A body from so many bytes on is parsed in a turn of the event loop of its own. */
+/** Bodies of this many bytes or more are parsed in their own turn of the event loop. */
 const YIELD_FROM_BYTES = 8 * 1024;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What HTTP asks of a request, whatever it is for (RFC 9110 and RFC 9112), as far as node:http leaves it to its users. What
- * two servers might read in two ways is refused: a proxy in front of this one has let in what it read, not what is read here.
+ * The rules of HTTP for every request (RFC 9110 and RFC 9112) that node:http leaves to its users. A message that two
+ * servers might read differently is refused: a proxy in front of this server has checked its own reading of it.
  */
 import type { IncomingMessage } from 'node:http';
 import { createError, type StreamFSError } from '../../errors/index.ts';
@@ -9,7 +9,7 @@ import { shorten } from './shorten.ts';
 /** A name or an address, and a port. No comma, though a name could have one: it is how two headers become one. */
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+;=%-]*)(?::\d*)?$/i;
 
-/** A target as for a proxy: whose it is, and what is asked there. */
+/** A target in absolute form: its authority, and the rest. */
 const ABSOLUTE = /^(https?):\/\/([^/?#]*)/i;
 
 /** Whether a Host header may hold this. */
@@ -22,7 +22,7 @@ export function relativeTarget(target: string): string {
   return target.replace(ABSOLUTE, '');
 }
 
-/** Whom a request is for, by its Host header and by its target: each as it came, and where it says so. */
+/** The authority of a request by its Host header and by its target, each as it arrived, where it has one. */
 export interface Addressed {
   header: string | undefined;
   target: string | undefined;

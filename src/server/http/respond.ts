@@ -54,7 +54,7 @@ export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHea
   send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data.length >= COUNTED_FROM ? charged(pair, data) : data);
 }
 
-/** The bytes of a long answer, charged for until it is over: who reads it slowly keeps them. @throws MEMORY_LIMIT */
+/** The bytes of a long answer, charged until it is sent: a slow client keeps them in memory. @throws MEMORY_LIMIT */
 function charged({ res, server }: Pair, body: Uint8Array | string): Uint8Array {
   const data = typeof body === 'string' ? Buffer.from(body) : body;
   if (server === undefined || res.destroyed) return data;

@@ -88,7 +88,7 @@ export interface ServerContext {
   readonly links: Links | undefined;
 }
 
-/** An offer to go on in another protocol, WebSocket, on a connection that node:http has let go of. */
+/** A request to switch to another protocol, WebSocket, on a connection that node:http has released. */
 export interface UpgradeOffer {
   readonly socket: Socket;
   /** What has come behind the head of the request. */
@@ -107,7 +107,7 @@ export interface Exchange {
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
   /**
-   * Aborts when the client has gone, or has closed its side, which cannot be told apart: nothing new is waited for then
+   * Aborts when the client has gone or has closed its side, which look the same: no new bytes are waited for then
    * (docs/adr/0021-half-closed-connections.md).
    */
   readonly patience: AbortSignal;

@@ -22,7 +22,7 @@ export const asArrived: Cutter = { take: (bytes) => bytes, rest: () => undefined
 /** Memory in which short bodies are put together: made anew for each, it would be most of what is collected. */
 const spare: Buffer[] = [];
 const MAX_POOLED_BODIES = 16;
-/** Shorter bodies get memory of their own length: what is used again is a chunk long, whatever is in it. */
+/** Shorter bodies get memory of their own length: reused memory is always a whole chunk. */
 const POOL_FROM_BYTES = 8 * 1024;
 
 /** One piece of a length known beforehand, of at most 64 KiB. */

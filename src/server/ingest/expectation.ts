@@ -1,6 +1,6 @@
 /**
- * Clients that send `Expect: 100-continue` wait to be told that their body is wanted. 100 Continue is sent when reading
- * begins: what is refused before that is refused without a body.
+ * Clients that send `Expect: 100-continue` wait for 100 Continue before they send a body. It is sent when reading begins:
+ * a request that is refused before that never sends its body.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 

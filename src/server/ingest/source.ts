@@ -1,10 +1,10 @@
-/** A body as it comes, of whatever request, so that everything that takes bodies in is written once. */
+/** A body as it arrives, from any kind of request, so that the code that takes bodies in exists once. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isBroken } from '../net/index.ts';
 import { askForBody } from './expectation.ts';
 
-/** Who takes a body. After `end` or `broken` nothing follows. */
+/** A consumer of a body. After `end` or `broken` nothing follows. */
 export interface BodyTaker {
   /** The bytes are others after it has returned: what is wanted of them is copied. */
   data(bytes: Uint8Array): void;

@@ -1,4 +1,4 @@
-/** Bodies that are on their way, by the socket they come from, for those who look after sockets. */
+/** Bodies that are being received, by their socket, for the sweep over connections. */
 import type { Duplex } from 'node:stream';
 import type { StreamFSError } from '../../errors/index.ts';
 

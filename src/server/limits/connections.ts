@@ -236,7 +236,7 @@ export class Connections {
     this.done(socket);
   }
 
-  /** Who is asked, at each look at a connection, whether it is still in time; until {@link unattend}. */
+  /** Called at each check of a connection to decide whether it is still in time; until {@link unattend}. */
   attend(socket: Socket, attendant: ConnectionOwner): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.attendant = attendant;
@@ -261,7 +261,7 @@ export class Connections {
     connection.account = account;
   }
 
-  /** Cuts all of them, whatever they are at. */
+  /** Destroys all of them at once. */
   closeAll(): void {
     for (const socket of this.#open.keys()) socket.destroy();
   }
@@ -334,7 +334,7 @@ export class Connections {
     return this.#open.get(socket)?.exchanges === 0;
   }
 
-  /** When a connection was last seen to take something, as {@link sweep} was told the time. */
+  /** When a connection was last seen to take bytes, by the clock of {@link sweep}. */
   lastTaken(socket: Socket): number {
     return this.#open.get(socket)?.takenAt ?? 0;
   }
@@ -346,8 +346,8 @@ export class Connections {
   }
 
   /**
-   * Looks at all of them: who takes nothing, and who sends nothing. `passed` is the time since the last look in which
-   * they could do so, in milliseconds. Gives the bytes of bodies that have arrived and are not consumed yet.
+   * Checks all of them for peers that take nothing and peers that send nothing. `passed` is the time since the last check in
+   * which they could have, in milliseconds. Returns the bytes of bodies that have arrived and are not consumed yet.
    */
   sweep(passed: number): number {
     this.#time += passed;
@@ -411,7 +411,7 @@ export class Connections {
   }
 
   #checkSending(socket: Socket, connection: Connection, upload: Upload | undefined, now: number): void {
-    // Who is made to wait by the file has no part in it.
+    // A peer that waits because of the file is not at fault.
     if (connection.sentAt === 0 || socket.bytesRead !== connection.sent || upload?.isWaiting()) {
       connection.sent = socket.bytesRead;
       connection.sentAt = now;

@@ -31,7 +31,7 @@ export interface LiveRead {
 
 /** How many readers may come back in a second: a join takes some tenths of a millisecond. */
 const JOINS_PER_SECOND = 5000;
-/** Those who come back sooner wait about as long by themselves. */
+/** Clients that reconnect sooner than this wait about as long by themselves. */
 const LEAST_SPREAD_MS = 100;
 
 export class LiveReads {
@@ -64,8 +64,8 @@ export class LiveReads {
   }
 
   /**
-   * Over how many milliseconds those who read now should spread their coming back, where the server goes; undefined where
-   * they are so few that it does not matter. It falls as they are told, so each is told a time for those behind it.
+   * Milliseconds over which current readers should spread their reconnects when the server stops; undefined where they are
+   * too few to matter. It decreases with each reader that gets it, so each gets a time of its own.
    */
   get spreadMs(): number | undefined {
     const spread = Math.ceil((this.count * 1000) / JOINS_PER_SECOND);

@@ -72,7 +72,7 @@ export class ProcessMetrics {
     }, RESOLUTION_MS).unref();
   }
 
-  /** What an administrator is told at a glance. */
+  /** Figures of the process for an administrator. */
   summary(): ServerStats['process'] {
     const { user, system } = process.cpuUsage();
     return {

@@ -1,7 +1,7 @@
 /**
- * A connection on which no request will be answered any more, though it is still open. Whatever still comes is dropped
- * unread: the rest of a body, or requests, which must not be carried out (RFC 9112 section 9.6). Were it left to wait,
- * reading would stop when there is too much of it, and with that the only way to hear that the peer has gone (contract 26).
+ * A connection on which no request will be answered any more, though it is still open. Input is discarded: the rest of a
+ * body, or requests, which must not be carried out (RFC 9112 section 9.6). If it were left in the buffer, reading would
+ * stop when the buffer is full, and with it the only way to learn that the peer has gone (contract 26).
  */
 import type { Socket } from 'node:net';
 import { SharedReadSocket } from './shared-read-socket.ts';

@@ -16,7 +16,7 @@ const HIGH_WATER_MARK = 64 * 1024;
 export interface ListenerOptions {
   /** Bytes; 0 for any number. */
   headerSize: number;
-  /** Lines of headers in a request that are told of; 0 for any number. One more says that there are too many. */
+  /** Header lines of a request that node:http passes on; 0 for any number. One line more means too many. */
   headerLines: number;
   /** Milliseconds from the first byte of a connection, of its TLS if it has any, to the end of its headers; 0: for ever. */
   headerTimeout: number;
@@ -24,7 +24,7 @@ export interface ListenerOptions {
   tcpKeepAlive: number;
   /** Default: no TLS. */
   tls?: TlsOptions | undefined;
-  /** What a client is told that speaks HTTP without TLS where TLS is spoken. */
+  /** The answer to a client that speaks plain HTTP to a TLS port. */
   plainAnswer: () => string;
 }
 

@@ -26,7 +26,7 @@ export class SecureSocket extends TLSSocket {
 
   readonly #plainAnswer: () => string;
 
-  /** @param plainAnswer what a peer is told, in clear text, that speaks HTTP without TLS */
+  /** @param plainAnswer the answer, in clear text, to a peer that speaks HTTP without TLS */
   constructor(wire: Socket, secureContext: SecureContext, plainAnswer: () => string) {
     const size = { highWaterMark: wire.writableHighWaterMark };
     super(wire, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'], ...size });
@@ -35,7 +35,7 @@ export class SecureSocket extends TLSSocket {
     this.once('secure', () => {
       this.isSecure = true;
     });
-    // What is wrong after the handshake is told to the server that made a socket, and this one has none.
+    // Errors after the handshake go to the server that made a socket, and this socket has none.
     this.on('_tlsError', (error: Error) => this.destroy(error));
   }
 

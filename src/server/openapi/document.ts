@@ -1,6 +1,6 @@
 /**
  * The API as an OpenAPI document (contract 104), made from the table of routes and the error table. What OpenAPI cannot
- * say, such as what goes over a WebSocket, is told by the pages that it refers to.
+ * say, such as the messages of a WebSocket, is in the pages that it links to.
  */
 import { ERRORS, type ErrorCode } from '../../errors/index.ts';
 import { HEADER_USES, HEADERS, type HeaderName, JSON_MEDIA_TYPE, OCTET_STREAM } from '../../protocol/index.ts';
@@ -92,7 +92,7 @@ function parameterOf(parameter: RouteParameter): Json {
 }
 
 function securityOf({ link, permission }: Route): readonly Json[] {
-  // On loopback nobody is asked for a token.
+  // On loopback no token is needed.
   if (permission === 'nothing') return [{}];
   return [{}, { bearer: [] }, { basic: [] }, ...(link === undefined ? [] : [{ link: [] }])];
 }

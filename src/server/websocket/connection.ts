@@ -1,5 +1,5 @@
 /**
- * One WebSocket connection, whatever it is for: frames in, control frames out, and how it ends.
+ * One WebSocket connection, of a reader or a writer: frames in, control frames out, and the close handshake.
  *
  *     open ──► closing: our close frame is sent; the peer's is waited for, at most two seconds ──► closed
  *      └─────► closed: the peer's close frame was answered, or the peer has gone
@@ -202,10 +202,10 @@ export class WebSocketConnection implements FrameTaker {
 
   // ── how it ends ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The peer sends nothing any more. Who closes properly has sent a close frame before. */
+  /** The peer has closed its side. A proper close sends a close frame before. */
   private readonly onEnd = (): void => {
     if (this.isOpen) this.user.sideClosed();
-    // Who is still open has something to send yet, and ends behind that.
+    // A connection that is still open has bytes to send, and ends after them.
     if (!this.isOpen) this.socket.destroySoon();
   };
 

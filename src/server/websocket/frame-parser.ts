@@ -15,7 +15,7 @@ export interface CloseReason {
   readonly reason: string;
 }
 
-/** Who takes what was read. Bytes are others after it has returned: what is wanted of them is copied. */
+/** The consumer of parsed frames. Bytes are only valid until it returns: it copies what it keeps. */
 export interface FrameTaker {
   /** Takes nothing more for now: what comes next stays unread. */
   readonly isWaiting: boolean;

@@ -6,7 +6,7 @@ import type { Exchange, UpgradeOffer } from '../http/route.ts';
 import { acceptHandshake, type Handshake } from './handshake.ts';
 import { messageFrame, recordFrame } from './outgoing.ts';
 
-/** What a peer is told that sends messages on a connection that reads. */
+/** The close reason for a peer that sends messages on a connection that reads. */
 export const READS_ONLY = {
   code: CLOSE_CODES.unsupportedData,
   reason: 'this connection reads: to write, open one with mode=write',

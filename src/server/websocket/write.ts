@@ -18,7 +18,7 @@ interface Target {
   /** As the file system knows it. */
   readonly path: string;
   readonly stored: StoredStream;
-  /** Keeps the stream from expiring, and is told of its end. Undefined where that has ended already. */
+  /** Keeps the stream from expiring and is called at its end. Undefined where the stream has ended already. */
   readonly presence: FileWriter | undefined;
 }
 

@@ -100,6 +100,10 @@ export class ByteReader {
   }
 
   text(): string {
-    return this.data(this.number()).toString('utf8');
+    const length = this.number();
+    if (length > this.#end - this.at) throw new RangeError('bytes end too early');
+    const from = this.at;
+    this.at += length;
+    return this.#bytes.toString('utf8', from, this.at);
   }
 }

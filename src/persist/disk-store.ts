@@ -18,10 +18,11 @@ import type { Durability } from '../protocol/index.ts';
 import { atOnce } from './at-once.ts';
 import { BlockCache } from './block-cache.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { readClosing, writeClosing } from './closing.ts';
 import { codeOf, type Disk, isFull, replaceFile, writeAll } from './disk.ts';
 import { FilePool } from './file-pool.ts';
 import { KnownStream } from './known-stream.ts';
-import { journalPath, openLayout, STATE_FILE, segmentPath } from './layout.ts';
+import { CLOSING_FILE, journalPath, openLayout, STATE_FILE, segmentPath } from './layout.ts';
 import { LoggedStream, type LogStore, type Round, type StreamOwner } from './logged-stream.ts';
 import { LogReading } from './reading.ts';
 import { putRecord, RECORD } from './record.ts';
@@ -197,16 +198,17 @@ export class DiskStore implements LogStore {
     expectLogs();
     const { disk, logger } = options;
     const salt = await openLayout(disk);
-    const recovery = await recover(disk, salt);
+    const closed = await readClosing(disk, salt);
+    const recovery = closed ?? (await recover(disk, salt));
     for (const damage of recovery.damages) {
       logger.error('the log is damaged', { directory: disk.name, damage: describeDamage(damage) });
     }
-    await tidy(disk, recovery);
+    if (closed === undefined) await tidy(disk, recovery);
     const store = new DiskStore(options, salt, recovery);
     store.#renewGenerations(recovery);
     if (recovery.isStateDue) await store.#replaceState(store.#begin);
     // Before anything else is written; on a full disk as soon as there is room.
-    await store.#round();
+    if (await store.#round()) await store.#beginInOrder();
     const { cutBytes, damages, isClean, readBytes, streams } = recovery;
     store.#stats.recoverySeconds = (performance.now() - began) / 1000;
     store.#stats.damages = damages.length;
@@ -836,16 +838,33 @@ export class DiskStore implements LogStore {
     const put = (type: number, stream: number, body: () => void) =>
       putRecord(writer, { type, stream, sequence: sequence++ }, this.#salt, body);
     put(RECORD.stateBegin, 0, () => writer.data(Buffer.from(JSON.stringify(begin))));
-    for (const known of this.#found.values()) put(RECORD.state, known.id, () => putChange(writer, known.whole));
-    for (const log of this.#logs.values()) {
-      const { known, owner } = log;
-      if (!this.#written.has(known.id)) continue;
-      const producers = owner.producers();
-      known.keepProducers(new Set(producers?.records().map(({ id }) => id)));
-      put(RECORD.state, known.id, () => putChange(writer, known.whole));
+    for (const { known, owner } of this.#logs.values()) {
+      const records = owner.producers()?.records() ?? [];
+      // Where none is left, perhaps all were let go because the server stops: they are to be known again.
+      if (records.length > 0) known.keepProducers(new Set(records.map(({ id }) => id)));
     }
+    for (const known of this.#allKnown()) put(RECORD.state, known.id, () => putChange(writer, known.whole));
     put(RECORD.stateEnd, 0, () => undefined);
     return Buffer.from(writer.bytes);
+  }
+
+  /** All that the log knows of. */
+  *#allKnown(): Generator<KnownStream> {
+    yield* this.#found.values();
+    for (const { known } of this.#logs.values()) if (this.#written.has(known.id)) yield known;
+  }
+
+  /**
+   * That it was opened is on the disk before anything else can happen. Otherwise a power cut could leave a log that was
+   * closed in order, and what readers have been given since is gone without anybody noticing.
+   */
+  async #beginInOrder(): Promise<void> {
+    try {
+      await this.sync();
+      await this.#disk.remove(CLOSING_FILE);
+    } catch {
+      // Where that cannot be, nothing is written any more. A file that stays does not fit what is there now.
+    }
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -883,6 +902,17 @@ export class DiskStore implements LogStore {
     this.#journal.length += bytes.length;
     this.#wholeSequence = this.#sequence;
     await this.sync();
+    // Where something is damaged the next start is to look again, and say so again.
+    if (this.#stats.damages > 0) return;
+    try {
+      await writeClosing(this.#disk, this.#salt, {
+        ...{ nextStream: this.#nextStream, sequence: this.#sequence, streams: this.#allKnown() },
+        opening: { boot: this.#options.boot, sync: this.#options.sync.name },
+      });
+    } catch (error) {
+      // The next start takes longer.
+      this.#options.logger.warn('what is known of the log could not be written', { error: String(error) });
+    }
   }
 }
 

@@ -4,14 +4,17 @@
  *     FORMAT                          which version, and the salt of the checksums
  *     LOCK                            whose it is now
  *     state                           all that was known when the oldest journal began
+ *     closed                          all that was known when it was closed in order
  *     journal/0000000007.log          what has happened since, of all streams
  *     data/00000000002a-00000000000f4240.seg   bytes of stream 0x2a from offset 0xf4240 on
  */
 import { randomInt } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { createError } from '../errors/index.ts';
 import { type Disk, readWhole, replaceFile } from './disk.ts';
 
 export const STATE_FILE = 'state';
+export const CLOSING_FILE = 'closed';
 export const JOURNAL_DIRECTORY = 'journal';
 export const DATA_DIRECTORY = 'data';
 const FORMAT_FILE = 'FORMAT';
@@ -68,8 +71,13 @@ export async function readFormat(disk: Disk): Promise<number | undefined> {
   const found = await readWhole(disk, FORMAT_FILE);
   if (found === undefined) return undefined;
   const text = found.toString('utf8');
-  const match = /^streamfs-log 1\nsalt ([0-9a-f]{8})\n$/.exec(text);
-  if (match !== null) return Number.parseInt(match[1]!, 16);
+  const match = /^streamfs-log 1\nsalt ([0-9a-f]{8}) ([0-9a-f]{8})\n$/.exec(text);
+  if (match !== null) {
+    const salt = Number.parseInt(match[1]!, 16);
+    if (formatOf(salt) === text) return salt;
+    // With another salt no record would be good, and all of them would be cut off.
+    throw createError('DISK_FORMAT', { directory: disk.name, reason: 'its file FORMAT is damaged' });
+  }
   const [version = ''] = text.split('\n');
   const reason = version.startsWith('streamfs-log ')
     ? `it is a log of the version "${version.slice(0, 40)}", and this program knows "${FORMAT}": use a newer one`
@@ -95,8 +103,14 @@ async function makeLayout(disk: Disk): Promise<number> {
     });
   }
   const salt = randomInt(1, 2 ** 32 - 1);
-  await replaceFile(disk, FORMAT_FILE, [Buffer.from(`${FORMAT}\nsalt ${hex(salt, 8)}\n`)]);
+  await replaceFile(disk, FORMAT_FILE, [Buffer.from(formatOf(salt))]);
   return salt;
+}
+
+/** What the file says: the salt, and a checksum of it. */
+function formatOf(salt: number): string {
+  const digits = hex(salt, 8);
+  return `${FORMAT}\nsalt ${digits} ${hex(crc32(digits), 8)}\n`;
 }
 
 async function makeDirectories(disk: Disk): Promise<void> {

@@ -40,6 +40,8 @@ export const RECORD = {
   /** The beginning and the end of the state. */
   stateBegin: 7,
   stateEnd: 8,
+  /** All that was known when the log was closed in order. */
+  closing: 9,
 } as const;
 
 export interface Frame {

@@ -73,6 +73,8 @@ export async function writeSegments(
   { isStale, maxSegment, pool, salt, time }: SegmentsTo,
 ): Promise<Segment[]> {
   const batches: Batch[] = [];
+  // Of all blocks together: what was put in stays where it is, also when the writer grows.
+  const heads = new ByteWriter();
   const last = known.segments.at(-1);
   let batch: Batch | undefined =
     last === undefined || isStale(last) ? undefined : { segment: { ...last }, position: last.length, parts: [] };
@@ -86,9 +88,10 @@ export async function writeSegments(
     const { segment } = batch;
     const to = placeBehind(block);
     const data = block.partsOf(from.offset, to.offset);
-    const head = new ByteWriter();
-    putRecord(head, { type: RECORD.block, stream: known.id, sequence: 0 }, salt, () => putChunks(head, block), data);
-    batch.parts.push(head.bytes, ...data);
+    const frame = { type: RECORD.block, stream: known.id, sequence: 0 };
+    const at = putRecord(heads, frame, salt, () => putChunks(heads, block), data);
+    const head = heads.bytes.subarray(at);
+    batch.parts.push(head, ...data);
     segment.length += head.length;
     for (const part of data) segment.length += part.length;
     segment.to = to;

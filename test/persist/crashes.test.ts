@@ -52,6 +52,8 @@ class Machine {
   readonly pending: Promise<unknown>[] = [];
   /** What was acknowledged may be lost: it is not promised to be there. */
   private readonly isLossy: boolean;
+  /** The last process has closed the log in order. */
+  private isInOrder = false;
 
   constructor(policy: SyncPolicy, how: 'kill' | 'power', disk: SimulatedDisk) {
     this.policy = policy;
@@ -74,21 +76,27 @@ class Machine {
     // Streams that are not there must have been allowed to go.
     for (const model of this.models) {
       if (this.lives.some((live) => live.model === model)) continue;
-      if (!this.isLossy) expect(model.acknowledged === 0 || model.isRemoved, `${model.path} is gone`).toBe(true);
-      if (!this.isLossy) expect(model.isRemoved || model.seen === 0).toBe(true);
+      if (!this.mayLose) expect(model.acknowledged === 0 || model.isRemoved, `${model.path} is gone`).toBe(true);
+      if (!this.mayLose) expect(model.isRemoved || model.seen === 0).toBe(true);
     }
     this.models.splice(0, this.models.length, ...this.lives.map(({ model }) => model));
+    this.isInOrder = false;
+  }
+
+  private get mayLose(): boolean {
+    return this.isLossy && !this.isInOrder;
   }
 
   /** Compares a stream that was found with its model, which goes on from there. */
   private async check(known: KnownStream): Promise<void> {
     const model = this.models.find(({ path }) => path === known.identity.path);
     if (model === undefined) throw new Error(`${known.identity.path} was never made`);
-    if (!this.isLossy) expect(model.isRemovalAcknowledged, `${model.path} is back`).toBe(false);
+    if (!this.mayLose) expect(model.isRemovalAcknowledged, `${model.path} is back`).toBe(false);
     const { offset: reach, chunks: count } = known.reach;
-    if (!this.isLossy) expect(reach).toBeGreaterThanOrEqual(model.acknowledged);
+    if (!this.mayLose) expect(reach).toBeGreaterThanOrEqual(model.acknowledged);
+    if (this.isInOrder) expect(known.identity.generation).toBe(model.generation);
     if (known.identity.generation === model.generation) expect(reach).toBeGreaterThanOrEqual(model.seen);
-    if (!this.isLossy) expect(known.end !== undefined || !model.isEndAcknowledged).toBe(true);
+    if (!this.mayLose) expect(known.end !== undefined || !model.isEndAcknowledged).toBe(true);
     expect(known.end === undefined || model.isEnded).toBe(true);
     // The chunks up to there, and no other.
     const kept: Buffer[] = [];
@@ -224,6 +232,17 @@ class Machine {
     this.pending.push(saved.then(done, () => undefined));
   }
 
+  /** The log was closed in order: all there was is there. */
+  allIsKept(): void {
+    for (const { model } of this.lives) {
+      model.acknowledged = endOf(model);
+      if (!model.isRemoved) model.seen = model.acknowledged;
+      model.isEndAcknowledged = model.isEnded;
+      model.isRemovalAcknowledged = model.isRemoved;
+    }
+    this.isInOrder = true;
+  }
+
   /** What readers see now. */
   look(): void {
     for (const { model, stream } of this.lives) {
@@ -266,6 +285,8 @@ const life = fc.record({
   /** Operations of the disk after which all stops. */
   until: fc.integer({ min: 1, max: 150 }),
   turns: fc.integer({ min: 1, max: 6 }),
+  /** It is closed in order, and only then the process is gone, or the power. */
+  isClosed: fc.boolean(),
 });
 
 type Life = typeof life extends fc.Arbitrary<infer T> ? T : never;
@@ -277,9 +298,9 @@ async function run(policy: SyncPolicy, how: 'kill' | 'power', lives: Life[], see
     return state / 2 ** 32;
   };
   const machine = new Machine(policy, how, new SimulatedDisk());
-  for (const [index, { operations, turns, until }] of lives.entries()) {
+  for (const [index, { isClosed, operations, turns, until }] of lives.entries()) {
     await machine.open(how === 'kill' ? 'one' : `boot ${index}`);
-    machine.disk.left = until;
+    if (!isClosed) machine.disk.left = until;
     machine.create();
     for (const one of operations) {
       if (one.kind === 'create') machine.create();
@@ -294,6 +315,11 @@ async function run(policy: SyncPolicy, how: 'kill' | 'power', lives: Life[], see
     for (let turn = 0; turn < turns * 10; turn++) await aTurn();
     machine.look();
     const { disk } = machine;
+    if (isClosed) {
+      await machine.store.close();
+      machine.look();
+      machine.allIsKept();
+    }
     disk.left = 0;
     machine.disk = how === 'kill' ? disk.kill() : disk.cutPower(chance);
     await machine.store.close();

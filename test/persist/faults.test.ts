@@ -207,10 +207,11 @@ describe('a log that is damaged', () => {
       stream.append(Buffer.from(part));
       await log.whenSaved();
     }
+    const killed = disk.kill();
     await store.close();
-    const [, journal] = [...disk.files].find(([name]) => name.startsWith('journal/'))!;
+    const [, journal] = [...killed.files].find(([name]) => name.startsWith('journal/'))!;
     journal.bytes[journal.bytes.indexOf('1st;')]! ^= 1;
-    const again = await openStore(disk.kill());
+    const again = await openStore(killed);
     expect(await bytesOf(again.store, '/a')).toBe('[hole to 4]2nd;3rd;');
     await again.store.close();
   });
@@ -252,6 +253,22 @@ describe('a directory', () => {
     await expect(openStore(disk)).rejects.toMatchObject({ code: 'DISK_FORMAT' });
     expect([...disk.files].map(([name, { bytes }]) => [name, bytes.toString('hex')])).toEqual(before);
     expect(disk.operations).toBe(operations + 1);
+  });
+
+  it('is left untouched where its file FORMAT is damaged: with another salt nothing in it would be good', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    attach(store, '/a').stream.append(Buffer.from('kept'));
+    await store.close();
+    const format = disk.files.get('FORMAT')!.bytes;
+    const digit = format.indexOf('salt ') + 5;
+    const before = format[digit]!;
+    format[digit] = before === 0x30 ? 0x31 : 0x30;
+    await expect(openStore(disk.kill())).rejects.toMatchObject({ code: 'DISK_FORMAT' });
+    format[digit] = before;
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe('kept');
+    await again.store.close();
   });
 
   it('is refused where a journal is missing: nothing is made anew', async () => {

@@ -6,7 +6,7 @@
  */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,10 @@ const LIMITS = { maxStreams: 1_000_000, maxProducers: 100, producerTtl: 0 };
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 const now = () => Number(process.hrtime.bigint()) / 1e6;
+const cpuSeconds = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+};
 const pathOf = (n) => `${PATH}/${n}`;
 
 // ── the two ways ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,6 +113,7 @@ async function runNode(kind, port) {
   let latencies = [];
   let bytes = 0;
   let messages = 0;
+  let cpu = 0;
   const onData = (chunk) => {
     bytes += chunk.length;
     messages++;
@@ -154,13 +159,14 @@ async function runNode(kind, port) {
         p50: sorted[sorted.length >> 1],
         p90: sorted[Math.floor(sorted.length * 0.9)],
         p99: sorted[Math.floor(sorted.length * 0.99)],
-        cpu: process.cpuUsage(),
+        cpu: cpuSeconds() - cpu,
       };
-      [latencies, bytes, messages] = [[], 0, 0];
+      [latencies, bytes, messages, cpu] = [[], 0, 0, cpuSeconds()];
       return result;
     },
   };
   process.on('message', async ({ job, ...options }) => process.send((await jobs[job](options)) ?? {}));
+  process.on('SIGTERM', () => process.exit());
   process.send({ ready: true });
 }
 
@@ -185,12 +191,20 @@ async function startRedis() {
     child.kill('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
   });
-  return port;
+  return { port, pid: child.pid };
+}
+
+/** Seconds of CPU that a process has had, by its clock ticks of 10 ms. */
+function cpuSecondsOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function startNode(kind, port) {
-  const child = fork(fileURLToPath(import.meta.url), [kind, String(port)]);
-  process.on('exit', () => child.kill('SIGKILL'));
+  const child = fork(fileURLToPath(import.meta.url), [kind, String(port)], {
+    execArgv: process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=' + process.env.PROF] : [],
+  });
+  process.on('exit', () => child.kill(process.env.PROF ? 'SIGTERM' : 'SIGKILL'));
   await once(child, 'message');
   return async (job, options = {}) => {
     child.send({ job, ...options });
@@ -199,17 +213,18 @@ async function startNode(kind, port) {
 }
 
 async function measure(kind, { streams, job, options }) {
-  const port = await startRedis();
+  const { port, pid } = await startRedis();
   const reader = await startNode(kind, port);
   const writer = await startNode(kind, port);
   await reader('follow', { streams });
   await writer('write', { streams: Math.min(streams, 500) });
-  await reader('take');
+  await Promise.all([reader('take'), writer('take')]);
+  const engine = cpuSecondsOf(pid);
   const began = now();
   await writer(job, { ...options, streams: Math.min(streams, 500) });
   const seconds = (now() - began) / 1000;
-  const result = await reader('take');
-  return { ...result, seconds };
+  const [result, own] = await Promise.all([reader('take'), writer('take')]);
+  return { ...result, seconds, cpu: { writer: own.cpu, redis: cpuSecondsOf(pid) - engine, reader: result.cpu } };
 }
 
 const ROWS = [
@@ -231,14 +246,21 @@ const ROWS = [
   { name: 'L4 10,000 streams followed, 500/s', streams: 10_000, job: 'paced', options: { rate: 500 }, unit: 'ms' },
 ];
 
-function figureOf({ unit }, { bytes, messages, p50, p90, p99, seconds }) {
-  if (unit === 'ms') return `p50 ${p50?.toFixed(2)} p90 ${p90?.toFixed(2)} p99 ${p99?.toFixed(2)} ms`;
-  if (unit === 'MB/s') return `${(bytes / 1e6 / seconds).toFixed(0)} MB/s`;
-  return `${Math.round(messages / seconds)} messages/s`;
+function figureOf({ unit }, { bytes, messages, p50, p90, p99, seconds, cpu }) {
+  const speed =
+    unit === 'ms'
+      ? `p50 ${p50?.toFixed(2)} p90 ${p90?.toFixed(2)} p99 ${p99?.toFixed(2)} ms`
+      : unit === 'MB/s'
+        ? `${(bytes / 1e6 / seconds).toFixed(0)} MB/s`
+        : `${Math.round(messages / seconds)} messages/s`;
+  const [per, each] = unit === 'MB/s' ? ['s/GiB', bytes / 2 ** 30] : ['µs a message', messages / 1e6];
+  const parts = Object.values(cpu).map((seconds) => (seconds / each).toFixed(2));
+  const all = (cpu.writer + cpu.redis + cpu.reader) / each;
+  return `${speed}, CPU ${all.toFixed(2)} ${per} (writer, Redis, reader: ${parts.join(', ')})`;
 }
 
 async function memoryOfSmallStream() {
-  const port = await startRedis();
+  const { port } = await startRedis();
   const writer = await startNode('log', port);
   await writer('write', { streams: 1 });
   await writer('flood', { size: 100, inFlight: 0 });

@@ -97,7 +97,8 @@ export interface LogBatch {
   readonly generation: string;
   /**
    * Each becomes a chunk; none is empty, at most 64 KiB each and 1 MiB together. At least one, but for a producer's part: without any,
-   * the last part makes the append whole, and another changes nothing and asks what has been applied.
+   * the last part makes the append whole, and another changes nothing and asks what has been applied. They are the log's to keep:
+   * a follower of this node may be given the same memory.
    */
   readonly chunks: readonly Uint8Array[];
   /** Whose they are, where a producer numbers its appends: applied once, whichever node it comes to. */

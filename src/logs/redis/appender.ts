@@ -5,8 +5,10 @@
 import { producerGap } from '../../core/internal.ts';
 import { createError, type StreamFSError } from '../../errors/index.ts';
 import type { Appended, LogBatch, LogEnd, LogLimits, StreamState } from '../log.ts';
+import type { CallBuffers } from './call-buffers.ts';
 import type { Argument, Reply } from './driver.ts';
 import type { Follower } from './follower.ts';
+import { textOfLengths } from './lengths.ts';
 import { parseState, partsOf, streamStateOf, textOf } from './replies.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 
@@ -28,6 +30,7 @@ export interface AppenderHost {
   readonly deadline: number;
   keys(path: string, generation: string): string[];
   run(script: Script, keys: readonly string[], args: readonly Argument[], deadline: number): Promise<Reply>;
+  readonly buffers: CallBuffers;
   newTag(): string;
   follower(path: string, generation: string): Follower | undefined;
   expire(path: string, generation: string): Promise<unknown>;
@@ -120,10 +123,12 @@ export class Appender {
   }
 
   async #append(jobs: readonly AppendJob[]): Promise<void> {
-    const parts = partsOfJobs(jobs);
+    const parts = partsOfJobs(jobs, this.#host.buffers);
     try {
       const answers = await this.#send(parts, Math.max(...jobs.map((job) => job.until)));
       for (const [n, part] of parts.entries()) settle(part, answers[n] ?? '', this);
+      // What is answered has been sent: nothing looks at these any more.
+      for (const { bytes, chunks } of parts) if (chunks.length > 1) this.#host.buffers.give(bytes);
     } catch (error) {
       for (const job of jobs) job.reject(error);
     }
@@ -131,31 +136,58 @@ export class Appender {
 
   /** Repeats the same batch until it is answered and the mirror has it. @returns an answer for each part */
   async #send(parts: readonly Part[], until: number): Promise<string[]> {
-    const { limits } = this.#host;
     const tag = this.#host.newTag();
-    const numbers = [String(Math.min(limits.maxProducers, MAX_OFFSET)), String(limits.producerTtl)];
-    const args = parts.flatMap(({ bytes, lengths, producer }) => [bytes, lengths, producer]);
-    for (;;) {
-      const follower = this.#host.follower(this.path, this.generation);
-      const joined = follower?.hasJoined === true ? follower : undefined;
-      const seen = joined === undefined ? ['', ''] : [String(joined.position), joined.tag ?? ''];
-      const left = until - performance.now();
-      if (left <= 0) throw this.#unavailable('what was appended has not come back in time');
-      const reply = await this.#host.run(
-        SCRIPTS.append,
-        this.#keys,
-        [this.generation, tag, ...seen, ...numbers, ...args],
-        left,
-      );
-      const { code, rest } = partsOf(reply);
-      if (code !== 'OK') {
-        await this.#refused(code, rest, follower);
-        continue;
+    const chunks = parts.length === 1 ? parts[0]!.chunks : parts.flatMap((part) => part.chunks);
+    let keeper: Follower | undefined;
+    try {
+      for (;;) {
+        const follower = this.#host.follower(this.path, this.generation);
+        if (follower !== keeper) {
+          keeper?.release(tag);
+          follower?.keep(tag, chunks);
+          keeper = follower;
+        }
+        const answers = await this.#call(parts, tag, follower, until);
+        if (answers !== undefined) return answers;
       }
-      const [committed, ...answers] = textOf(rest[0]).split(';');
-      if (follower === undefined || (await this.#reached(follower, Number(committed), tag, answers, until)))
-        return answers;
+    } finally {
+      keeper?.release(tag);
     }
+  }
+
+  /** @returns undefined where it is to be sent again */
+  async #call(
+    parts: readonly Part[],
+    tag: string,
+    follower: Follower | undefined,
+    until: number,
+  ): Promise<string[] | undefined> {
+    const { limits } = this.#host;
+    const numbers = [String(Math.min(limits.maxProducers, MAX_OFFSET)), String(limits.producerTtl)];
+    const joined = follower?.hasJoined === true ? follower : undefined;
+    const seen = joined === undefined ? ['', ''] : [String(joined.position), joined.tag ?? ''];
+    const left = until - performance.now();
+    if (left <= 0) throw this.#unavailable('what was appended has not come back in time');
+    const args = parts.flatMap(({ bytes, lengths, producer }) => [bytes, lengths, producer]);
+    const reply = await this.#host.run(
+      SCRIPTS.append,
+      this.#keys,
+      [this.generation, tag, ...seen, ...numbers, ...args],
+      left,
+    );
+    const { code, rest } = partsOf(reply);
+    if (code !== 'OK') {
+      await this.#refused(code, rest, follower);
+      return undefined;
+    }
+    const [committed, ...answers] = textOf(rest[0]).split(';');
+    if (follower === undefined) return answers;
+    const end = Number(committed);
+    const chunkCount = textOf(rest[2]);
+    if (end > 0 && chunkCount !== '' && parts.length === 1 && parts[0]!.producer === '') {
+      follower.confirm({ end, tag, before: textOf(rest[1]), chunkCount: Number(chunkCount) });
+    }
+    return (await this.#reached(follower, end, tag, answers, until)) ? answers : undefined;
   }
 
   /** Whether the mirror has what was answered; false: it was lost, and is to be sent again. */
@@ -258,16 +290,18 @@ export class Appender {
 /** What the script decides at once. */
 interface Part {
   readonly jobs: readonly AppendJob[];
+  readonly chunks: readonly Uint8Array[];
   readonly bytes: Buffer;
+  /** How many chunks, and how long each is. */
   readonly lengths: string;
   readonly producer: string;
 }
 
-function partsOfJobs(jobs: readonly AppendJob[]): Part[] {
+function partsOfJobs(jobs: readonly AppendJob[], buffers: CallBuffers): Part[] {
   const parts: Part[] = [];
   let plain: AppendJob[] = [];
   const flush = () => {
-    if (plain.length > 0) parts.push(partOf(plain, ''));
+    if (plain.length > 0) parts.push(partOf(plain, '', buffers));
     plain = [];
   };
   for (const job of jobs) {
@@ -278,19 +312,21 @@ function partsOfJobs(jobs: readonly AppendJob[]): Part[] {
     }
     flush();
     const { id, epoch, seq, from, isLast } = producer;
-    parts.push(partOf([job], `${epoch} ${seq} ${from} ${isLast ? 1 : 0} ${id}`));
+    parts.push(partOf([job], `${epoch} ${seq} ${from} ${isLast ? 1 : 0} ${id}`, buffers));
   }
   flush();
   return parts;
 }
 
-function partOf(jobs: readonly AppendJob[], producer: string): Part {
-  const chunks = jobs.flatMap((job) => job.batch.chunks);
+function partOf(jobs: readonly AppendJob[], producer: string, buffers: CallBuffers): Part {
+  const chunks = jobs.length === 1 ? jobs[0]!.batch.chunks : jobs.flatMap((job) => job.batch.chunks);
+  const length = jobs.reduce((sum, job) => sum + job.length, 0);
   const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) {
-    return { jobs, bytes: Buffer.from(only.buffer, only.byteOffset, only.length), lengths: '', producer };
-  }
-  return { jobs, bytes: Buffer.concat(chunks), lengths: chunks.map((chunk) => chunk.length).join(','), producer };
+  const bytes =
+    chunks.length === 1 && only !== undefined
+      ? Buffer.from(only.buffer, only.byteOffset, only.length)
+      : buffers.concat(chunks, length);
+  return { jobs, chunks, bytes, lengths: `${chunks.length} ${textOfLengths(chunks)}`, producer };
 }
 
 function settle({ jobs }: Part, answer: string, { generation, path }: Appender): void {

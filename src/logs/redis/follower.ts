@@ -10,8 +10,12 @@
 import type { LogEnd, LogFollower, LogSink } from '../log.ts';
 import { type Argument, ConnectionLost, type Reply } from './driver.ts';
 import type { Subscriber } from './engine.ts';
+import { textOfLengths } from './lengths.ts';
+import { LongBatches } from './long-batches.ts';
 import {
   type Entry,
+  entryOfChunks,
+  type Head,
   type Message,
   parseEntry,
   parseMessage,
@@ -58,6 +62,7 @@ export interface FollowerHost {
   keys(path: string, generation: string): string[];
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply>;
   subscribe(subscriber: Subscriber): void;
+  unsubscribe(subscriber: Subscriber): void;
   /** Few streams are read at a time. */
   inTurn<T>(read: () => Promise<T>): Promise<T>;
   /** Removes what is over its time. @returns when it would be, by the clock of Redis, where it is not; and that clock */
@@ -90,6 +95,7 @@ export class Follower implements LogFollower, Subscriber {
   readonly #sink: LogSink;
   readonly #keys: readonly string[];
   readonly #memory: MirrorMemory;
+  readonly #long: LongBatches;
   #catchUp: (() => void) | undefined;
   /** What was last read of the stream; undefined before it was first read. */
   #stored: StoredStream | undefined;
@@ -117,6 +123,7 @@ export class Follower implements LogFollower, Subscriber {
     this.#keys = host.keys(path, generation);
     this.channel = this.#keys[1]!;
     this.#memory = host.memoryOf(sink);
+    this.#long = new LongBatches(this.channel, host);
     this.caughtUp = new Promise((resolve) => {
       this.#catchUp = resolve;
     });
@@ -144,16 +151,47 @@ export class Follower implements LogFollower, Subscriber {
   message(message: Buffer): void {
     if (this.#isOver) return;
     const parsed = parseMessage(message);
+    if (parsed.type === 'head') this.#meet(parsed.head);
+    else this.#receive(parsed, message.length);
+  }
+
+  /** Keeps what this node sends, until it is released: it need not come back. */
+  keep(tag: string, chunks: readonly Uint8Array[]): void {
+    this.#long.keep(tag, chunks);
+  }
+
+  release(tag: string): void {
+    this.#long.release(tag);
+  }
+
+  /** The engine has appended a batch that was kept, as it was, with no producer's part. */
+  confirm(batch: { end: number; tag: string; before: string; chunkCount: number }): void {
+    const chunks = this.#long.ownOf(batch.tag);
+    if (this.#isOver || chunks === undefined) return;
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#receive({ type: 'data', entry: entryOfChunks({ ...batch, length, proof: undefined }, chunks) }, length);
+  }
+
+  /** The head of a long batch: of one that the mirror has not got yet, the bytes are here or are read. */
+  #meet(head: Head): void {
+    if (this.#held === undefined && this.#isKnown(head)) return;
+    const entry = this.#long.entryOf(head);
+    if (entry !== undefined) this.#receive({ type: 'data', entry }, head.length);
+    else if (this.#held === undefined) void this.read();
+    else this.#isReadWanted = true;
+  }
+
+  #receive(message: Message, bytes: number): void {
     if (this.#held === undefined) {
-      this.#apply(parsed);
+      this.#apply(message);
       return;
     }
-    this.#heldBytes += message.length;
+    this.#heldBytes += bytes;
     if (this.#heldBytes > MAX_HELD_BYTES) {
       this.#held = [];
       this.#heldBytes = 0;
       this.#isReadWanted = true;
-    } else this.#held.push(parsed);
+    } else this.#held.push(message);
   }
 
   subscribed(): void {
@@ -198,10 +236,9 @@ export class Follower implements LogFollower, Subscriber {
 
   #outcomeOf(end: number, tag: string | undefined): Outcome | undefined {
     if (this.position >= end) {
-      const known = tag === undefined ? undefined : this.#memory.tags.at(end);
       // What lies further back than tags are remembered was there before.
-      if (tag === undefined || known === tag || (known === undefined && end < this.position)) return 'has';
-      return 'lost';
+      const { tags } = this.#memory;
+      return tag === undefined || tags.at(end) === tag || !tags.reachTo(end) ? 'has' : 'lost';
     }
     return this.#isOver ? 'over' : undefined;
   }
@@ -364,8 +401,8 @@ export class Follower implements LogFollower, Subscriber {
 
   async #give(batch: TaggedBatch, chunks: readonly Uint8Array[]): Promise<string> {
     const { start, tag, before, proof } = batch;
-    const lengths = chunks.map((chunk) => chunk.length).join(',');
     const bytes = Buffer.concat(chunks);
+    const lengths = `${chunks.length} ${textOfLengths(chunks)}`;
     const args = [this.generation, tag, String(start), before, bytes, lengths, proof ?? ''];
     return partsOf(await this.#host.run(SCRIPTS.heal, this.#keys, args)).code;
   }
@@ -440,16 +477,22 @@ export class Follower implements LogFollower, Subscriber {
       else void this.read();
       return;
     }
+    if (message.type === 'head') return;
     const { entry } = message;
     const { position } = this;
-    if (entry.end <= position) {
-      // Known already, then by the same tag.
-      const known = this.#memory.tags.at(entry.end);
-      if (known === undefined || known === entry.tag) return;
-      this.#isContradicted = true;
-      void this.read();
-    } else if (entry.start === position && (this.tag === undefined || this.tag === entry.before)) this.#append(entry);
+    if (this.#isKnown(entry)) return;
+    if (entry.start === position && (this.tag === undefined || this.tag === entry.before)) this.#append(entry);
     else void this.read();
+  }
+
+  /** Whether the mirror ends behind a batch already: then by the same tag. */
+  #isKnown({ end, tag }: { end: number; tag: string }): boolean {
+    if (end > this.position) return false;
+    const known = this.#memory.tags.at(end);
+    if (known === undefined || known === tag) return true;
+    this.#isContradicted = true;
+    void this.read();
+    return true;
   }
 
   /** What was read of history. @returns false where it has other bytes than the mirror at the same offsets */
@@ -478,13 +521,7 @@ export class Follower implements LogFollower, Subscriber {
   /** What of an entry is behind the mirror's end. */
   #append(entry: Entry): void {
     const { position } = this;
-    const chunks: Uint8Array[] = [];
-    let at = entry.start;
-    for (const length of entry.lengths) {
-      const end = at + length;
-      if (end > position) chunks.push(entry.bytes.subarray(Math.max(at, position) - entry.start, end - entry.start));
-      at = end;
-    }
+    const chunks = entry.start < position ? behind(entry, position) : entry.chunks;
     if (this.tag === undefined && entry.start === position && entry.before !== '') {
       this.#memory.tags.add(position, entry.before, undefined);
     }
@@ -522,6 +559,7 @@ export class Follower implements LogFollower, Subscriber {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#expiry);
+    this.#long.close();
     this.#host.closed(this);
     tell?.();
     this.#held = undefined;
@@ -561,11 +599,23 @@ export class Follower implements LogFollower, Subscriber {
 function chunksBehind(entry: Entry, offset: number): number {
   let at = entry.end;
   let count = 0;
-  for (let n = entry.lengths.length - 1; n >= 0 && at > offset; n--) {
+  for (let n = entry.chunks.length - 1; n >= 0 && at > offset; n--) {
     count++;
-    at -= entry.lengths[n]!;
+    at -= entry.chunks[n]!.length;
   }
   return count;
+}
+
+/** What of an entry is behind an offset. */
+function behind({ start, chunks }: Entry, offset: number): Uint8Array[] {
+  const left: Uint8Array[] = [];
+  let at = start;
+  for (const chunk of chunks) {
+    const end = at + chunk.length;
+    if (end > offset) left.push(at < offset ? chunk.subarray(offset - at) : chunk);
+    at = end;
+  }
+  return left;
 }
 
 async function firstRefusal(given: readonly Promise<string>[]): Promise<string> {

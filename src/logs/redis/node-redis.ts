@@ -51,7 +51,8 @@ async function connect(library: Library, options: ConnectionOptions): Promise<Re
     disableOfflineQueue: true,
     disableClientInfo: true,
     maintNotifications: 'disabled',
-    commandOptions: { typeMapping: { [library.RESP_TYPES.BLOB_STRING]: Buffer } },
+    // No time of the library's own, which costs a timer for each command: a connection that is silent is given up by link.ts.
+    commandOptions: { typeMapping: { [library.RESP_TYPES.BLOB_STRING]: Buffer }, timeout: 0 },
     ...definedOf(credentials),
   });
   const connection = new NodeRedisConnection(client as unknown as Client, library);

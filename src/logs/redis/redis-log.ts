@@ -19,6 +19,7 @@ import type {
 } from '../log.ts';
 import { parseRedisUrl, type RedisAddress } from './address.ts';
 import { Appender, type AppenderHost } from './appender.ts';
+import { CallBuffers } from './call-buffers.ts';
 import type { Argument, RedisDriver } from './driver.ts';
 import { Engine } from './engine.ts';
 import { Follower, type FollowerHost, type MirrorMemory } from './follower.ts';
@@ -88,6 +89,7 @@ export class RedisLog implements Log {
       keys: (path, generation) => this.#keys.all(path, generation),
       run,
       subscribe: (subscriber) => this.#running().subscribe(subscriber),
+      unsubscribe: (subscriber) => this.#engine?.unsubscribe(subscriber),
       inTurn: (read) => this.#reading.run(read),
       expire: (path, generation) => this.#expire(path, generation),
       replace: (path, generation) => this.#replace(path, generation),
@@ -103,6 +105,7 @@ export class RedisLog implements Log {
       },
       failed: (path, error) => this.#trouble.add({ path, error }),
       closed: (follower) => this.#forget(follower),
+      buffers: new CallBuffers(),
       newTag: () => `${this.#instance}.${++this.#batches}`,
       follower: (path, generation) => this.#followers.get(keyOf(path, generation)),
       idle: (appender) => this.#appenders.delete(keyOf(appender.path, appender.generation)),

@@ -1,8 +1,9 @@
 /** What scripts answer and publish, read. */
 import type { LogEnd, StreamState } from '../log.ts';
 import type { Reply } from './driver.ts';
+import { chunksOf } from './lengths.ts';
 
-/** Several batches may be one entry's worth of chunks: bytes that were appended together. */
+/** A batch: chunks that were appended together. */
 export interface Entry {
   readonly start: number;
   readonly end: number;
@@ -11,9 +12,18 @@ export interface Entry {
   readonly before: string;
   /** Chunks of the stream, these among them. */
   readonly chunkCount: number;
-  /** Lengths of its chunks. */
-  readonly lengths: readonly number[];
-  readonly bytes: Buffer;
+  readonly chunks: readonly Uint8Array[];
+  readonly proof: Buffer | undefined;
+}
+
+/** What is published of a long batch; its bytes come by another channel. */
+export interface Head {
+  readonly end: number;
+  readonly tag: string;
+  readonly before: string;
+  readonly chunkCount: number;
+  readonly lengths: string;
+  readonly length: number;
   readonly proof: Buffer | undefined;
 }
 
@@ -39,6 +49,7 @@ export interface StoredStream {
 
 export type Message =
   | { readonly type: 'data'; readonly entry: Entry }
+  | { readonly type: 'head'; readonly head: Head }
   | { readonly type: 'end'; readonly offset: number; readonly tag: string; readonly end: LogEnd }
   | { readonly type: 'replaced' };
 
@@ -106,38 +117,57 @@ export function streamStateOf(path: string, stored: StoredStream): StreamState {
 /** An element of what XRANGE gives: the id `END-0`, and the fields. */
 export function parseEntry(reply: Reply): Entry {
   const [id, fields] = reply as readonly [Buffer, readonly Buffer[]];
+  const bytes = fields[1]!;
+  const [tag, before, chunks, lengths] = fields[3]!.toString('latin1').split(' ') as [string, string, string, string];
   const end = Number(id.toString('latin1', 0, id.indexOf('-')));
-  return entryOf(end, fields[3]!.toString('latin1'), fields[1]!, fields[5]);
-}
-
-/** @param meta tag, tag before, chunks, lengths */
-function entryOf(end: number, meta: string, bytes: Buffer, proof: Buffer | undefined): Entry {
-  const [tag, before, chunks, lengths] = meta.split(' ') as [string, string, string, string];
-  return {
-    start: end - bytes.length,
-    end,
-    tag,
-    before,
-    chunkCount: Number(chunks),
-    lengths: lengths.split(',').map(Number),
+  return entryOf(
+    { end, tag, before, chunkCount: Number(chunks), lengths, length: bytes.length, proof: fields[5] },
     bytes,
-    proof,
-  };
+  );
 }
 
-/** `d END TAG BEFORE CHUNKS LENGTHS PROOF_LENGTH`, `x END CHUNKS TAG` or `r GENERATION`; a line feed; what belongs to it. */
+export function entryOf(head: Head, bytes: Buffer): Entry {
+  return entryOfChunks(head, chunksOf(bytes, head.lengths));
+}
+
+export function entryOfChunks(
+  { end, tag, before, chunkCount, length, proof }: Omit<Head, 'lengths'>,
+  chunks: readonly Uint8Array[],
+): Entry {
+  return { start: end - length, end, tag, before, chunkCount, chunks, proof };
+}
+
+/**
+ * `d END TAG BEFORE CHUNKS LENGTHS PROOF_LENGTH`, a line feed, and what belongs to it; `l`, with the number of bytes behind that,
+ * for a batch whose bytes are published apart; `x END CHUNKS TAG` or `r GENERATION`.
+ */
 export function parseMessage(message: Buffer): Message {
   const at = message.indexOf(LINE_FEED);
-  const head = message.toString('latin1', 0, at);
+  const words = message.toString('latin1', 0, at).split(' ');
   const body = message.subarray(at + 1);
-  const words = head.split(' ');
-  if (words[0] === 'd') {
-    const proofLength = Number(words[6]);
-    const proof = proofLength === 0 ? undefined : body.subarray(0, proofLength);
-    return {
-      type: 'data',
-      entry: entryOf(Number(words[1]), words.slice(2, 6).join(' '), body.subarray(proofLength), proof),
+  if (words[0] === 'd' || words[0] === 'l') {
+    const [type, end, tag, before, chunks, lengths, proof, long] = words as [
+      'd' | 'l',
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string?,
+    ];
+    const proofLength = Number(proof);
+    const head = {
+      end: Number(end),
+      tag,
+      before,
+      chunkCount: Number(chunks),
+      lengths,
+      length: long === undefined ? body.length - proofLength : Number(long),
+      proof: proofLength === 0 ? undefined : body.subarray(0, proofLength),
     };
+    if (type === 'l') return { type: 'head', head };
+    return { type: 'data', entry: entryOf(head, body.subarray(proofLength)) };
   }
   if (words[0] === 'x') {
     return { type: 'end', offset: Number(words[1]), tag: words[3] ?? '', end: parseEnding(body.toString()) };

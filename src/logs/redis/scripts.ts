@@ -17,7 +17,11 @@
  * | `z` | alone: the stream that was here was removed: generation, end offset, chunks, retention, reason, status |
  *
  * An entry of the Redis stream has the id `END-0` and the fields `d` (bytes), `m` (tag, tag of the batch before, chunks of the
- * stream with this batch, lengths of the chunks) and, where producers took part, `p`.
+ * stream with this batch, lengths of the chunks) and, where producers took part, `p`. Lengths are `N`, or `N*TIMES` for as many
+ * that follow each other.
+ *
+ * Short batches are published whole on the channel of the stream. Of long ones that channel gets the head only, and a channel
+ * beside it the tag and then the bytes: the node that made them has them already, and need not take them back.
  *
  * Every answer is a list that begins with `OK` or a code: texts of error replies differ between versions. Lua's numbers are
  * doubles, exact to 2^53, but printed with 14 digits: `num` prints them whole.
@@ -45,6 +49,12 @@ const LOSS_WAIT_MS = 1000;
 /** As in src/core/producers.ts. */
 const BROKEN_OFF_MS = 10 * 60 * 1000;
 const BROKEN_OFF_MAX = 1000;
+
+/** Bytes of a batch from which on its bytes are published apart from its head. More than any tag has. */
+export const LONG_BYTES = 16 * 1024;
+
+/** What the name of the channel of long batches ends with, behind that of the stream's. */
+export const LONG_CHANNEL = ':d';
 
 const PRELUDE = `
 local call = redis.call
@@ -132,13 +142,17 @@ local function store(id, epoch, expected, applied, at)
   call('ZADD', KEYS[isBroken and 5 or 4], num(now), id)
   call('ZREM', KEYS[isBroken and 4 or 5], id)
 end
-local function commit(tag, bytes, lengths, records, answers)
+local function countOf(list)
+  local count, lengths = string.match(list, '^(%d+) (.*)$')
+  return tonumber(count), lengths
+end
+local function commit(tag, bytes, lengths, count, records, answers)
   local before = H.k or ''
   local at = num(tonumber(H.e) + #bytes)
-  local chunks = num(tonumber(H.c) + #lengths)
+  local chunks = num(tonumber(H.c) + count)
   local lowest = tonumber(at) - tonumber(H.R) + 1
   if lowest < 0 then lowest = 0 end
-  local meta = tag..' '..before..' '..chunks..' '..table.concat(lengths, ',')
+  local meta = tag..' '..before..' '..chunks..' '..lengths
   local proof = ''
   if #records > 0 or select(2, string.gsub(answers, ';', '')) > 1 then
     proof = cjson.encode({r = records, a = answers})
@@ -154,7 +168,15 @@ local function commit(tag, bytes, lengths, records, answers)
     call('HSET', KEYS[1], 'u', H.u)
   end
   expireAt()
-  call('SPUBLISH', KEYS[2], 'd '..at..' '..meta..' '..#proof..'\\n'..proof..bytes)
+  if #bytes < ${LONG_BYTES} then
+    call('SPUBLISH', KEYS[2], 'd '..at..' '..meta..' '..#proof..'\\n'..proof..bytes)
+  else
+    local channel = KEYS[2]..'${LONG_CHANNEL}'
+    call('SPUBLISH', channel, tag)
+    call('SPUBLISH', channel, bytes)
+    call('SPUBLISH', KEYS[2], 'l '..at..' '..meta..' '..#proof..' '..num(#bytes)..'\\n'..proof)
+  end
+  return before, chunks
 end
 `;
 
@@ -206,10 +228,11 @@ return {'OK'}
 /**
  * KEYS: all five. ARGV: generation, tag of the batch, end offset of the node's mirror ('' without one), its tag there ('' where
  * it is not known), idle producers that are remembered, milliseconds they are remembered (0: for ever); then for each part its
- * bytes, the lengths of its chunks, and '' or its producer: epoch, seq, bytes before it, 1 for the last part, id.
+ * bytes, the number of its chunks and their lengths, and '' or its producer: epoch, seq, bytes before it, 1 for the last part, id.
  *
- * The answer begins with the end offset of the batch, or 0 where nothing was appended; then for each part: end offset, bytes of the append that are applied, last seq, 1 where it is a repetition; or `!`
- * and a code.
+ * The answer begins with the end offset of the batch, or 0 where nothing was appended; then for each part: end offset, bytes of
+ * the append that are applied, last seq, 1 where it is a repetition; or `!` and a code. Behind it, where the batch is appended
+ * by this call: the tag of the batch before it, and the chunks of the stream with it.
  */
 const APPEND = `${PRELUDE}${REQUIRE}${HOLD}${COMMIT}
 local node, seq = nodeOf(ARGV[2])
@@ -265,23 +288,38 @@ end
 
 local pieces = {}
 local lengths = {}
+local count = 0
 local answers = {}
 local at = e
+local function takeLengths(number, length)
+  if number == 0 then return end
+  lengths[#lengths + 1] = number == 1 and num(length) or num(length)..'*'..num(number)
+  count = count + number
+end
 local function take(bytes, list, skip)
   if skip > 0 then bytes = string.sub(bytes, skip + 1) end
   if #bytes == 0 then return end
   if at + #bytes > 9007199254740991 then return 'FULL' end
   pieces[#pieces + 1] = bytes
-  if list == '' then list = num(#bytes + skip) end
-  for length in string.gmatch(list, '%d+') do
-    local n = tonumber(length)
-    if skip >= n then skip = skip - n
-    else
-      lengths[#lengths + 1] = num(n - skip)
-      skip = 0
-    end
-  end
   at = at + #bytes
+  local number, each = countOf(list)
+  if skip == 0 then
+    lengths[#lengths + 1] = each
+    count = count + number
+    return
+  end
+  for length, times in string.gmatch(each, '(%d+)%*?(%d*)') do
+    local n, left = tonumber(length), tonumber(times) or 1
+    local whole = math.min(left, math.floor(skip / n))
+    skip = skip - whole * n
+    left = left - whole
+    if left > 0 and skip > 0 then
+      takeLengths(1, n - skip)
+      skip = 0
+      left = left - 1
+    end
+    takeLengths(left, n)
+  end
 end
 local function part(bytes, list, producer)
   if producer == '' then
@@ -338,8 +376,10 @@ for i, id in ipairs(order) do
   local r = known[id]
   records[i] = {id, num(r[1]), num(r[2]), num(r[3]), num(r[4])}
 end
+local before, chunks = '', ''
 if #pieces > 0 then
-  commit(ARGV[2], #pieces == 1 and pieces[1] or table.concat(pieces), lengths, records, text)
+  local bytes = #pieces == 1 and pieces[1] or table.concat(pieces)
+  before, chunks = commit(ARGV[2], bytes, table.concat(lengths, ','), count, records, text)
 elseif #order > 0 then
   remember(ARGV[2], text)
   for _, id in ipairs(order) do
@@ -357,26 +397,25 @@ if #order > 0 then
   end
 end
 if forgotten > forgottenBefore then call('HSET', KEYS[1], 'o', num(forgotten)) end
-return {'OK', text}
+return {'OK', text, before, chunks}
 `;
 
 /**
  * Gives back a batch that the engine has lost, as it was. KEYS: all five. ARGV: generation, its tag, the end offset and the tag
- * it came behind, its bytes, the lengths of its chunks, what it said of producers.
+ * it came behind, its bytes, the number of its chunks and their lengths, what it said of producers.
  */
 const HEAL = `${PRELUDE}${REQUIRE}${COMMIT}
 if H.r then return {'CLOSED', H.e, H.k or ''} end
 if H.e ~= ARGV[3] then return {'MOVED', H.e, H.k or ''} end
 if (H.k or '') ~= ARGV[4] then return {'FORK', H.k or ''} end
-local lengths = {}
-for length in string.gmatch(ARGV[6], '%d+') do lengths[#lengths + 1] = length end
+local count, lengths = countOf(ARGV[6])
 local at = num(tonumber(H.e) + #ARGV[5])
 local records, answers = {}, plainAnswer(at)
 if ARGV[7] ~= '' then
   local proof = cjson.decode(ARGV[7])
   records, answers = proof.r, proof.a
 end
-commit(ARGV[2], ARGV[5], lengths, records, answers)
+commit(ARGV[2], ARGV[5], lengths, count, records, answers)
 return {'OK', H.e}
 `;
 

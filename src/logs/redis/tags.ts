@@ -53,6 +53,11 @@ export class Tags {
     return this.#ends[index] === end ? this.#tag(index) : undefined;
   }
 
+  /** Whether each batch that ends at an offset, or behind it, is remembered. */
+  reachTo(offset: number): boolean {
+    return this.#head < this.#ends.length && offset >= this.#ends[this.#head]!;
+  }
+
   /** A batch that ends behind all others. */
   add(end: number, tag: string, proof: Buffer | undefined): void {
     const dot = tag.lastIndexOf('.');

@@ -1,6 +1,7 @@
 /**
- * Appends of this node to one life of a stream, on their way to Redis: what comes in one turn goes out in one call, and one
- * call is under way at a time, so that the order stays when it is repeated.
+ * Appends of this node to one life of a stream, on their way to Redis: what comes in one turn goes out in one call, and what
+ * comes while that is under way with the next. Only where much waits does a second call go out before the first is answered; it
+ * names the first, so that the order stays when both are repeated.
  */
 import { producerGap } from '../../core/internal.ts';
 import { createError, type StreamFSError } from '../../errors/index.ts';
@@ -17,6 +18,9 @@ const MAX_CALL_BYTES = 1024 * 1024;
 
 /** Parts of one call: each producer's batch is one, and all others that follow each other are one together. */
 const MAX_PARTS = 64;
+
+/** Bytes that wait, from which on a second call goes out beside one that is not answered. */
+const MIN_SECOND_CALL_BYTES = 256 * 1024;
 
 /** Milliseconds before a call is repeated because of what it was answered. */
 const AGAIN_MS = 20;
@@ -62,7 +66,11 @@ export class Appender {
   readonly #host: AppenderHost;
   readonly #keys: readonly string[];
   readonly #queue: (AppendJob | FinishJob)[] = [];
-  #isRunning = false;
+  #queuedBytes = 0;
+  #isScheduled = false;
+  #isFinishing = false;
+  /** Calls that are not answered, in order: two at most. */
+  readonly #underWay: Call[] = [];
 
   constructor(host: AppenderHost, path: string, generation: string) {
     this.#host = host;
@@ -88,20 +96,35 @@ export class Appender {
 
   #add(job: AppendJob | FinishJob): void {
     this.#queue.push(job);
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    setImmediate(() => void this.#run());
+    if (job.type === 'append') this.#queuedBytes += job.length;
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#advance();
+    });
   }
 
-  async #run(): Promise<void> {
-    for (let job = this.#queue[0]; job !== undefined; job = this.#queue[0]) {
-      if (job.type === 'finish') {
-        this.#queue.shift();
-        await this.#finish(job).then(job.resolve, job.reject);
-      } else await this.#append(this.#takeJobs());
+  #advance(): void {
+    for (let job = this.#queue[0]; job !== undefined && this.#mayCall(job); job = this.#queue[0]) {
+      if (job.type === 'append') void this.#append(this.#takeJobs());
+      else void this.#finishAlone(job);
     }
-    this.#isRunning = false;
-    this.#host.idle(this);
+    if (this.#queue.length === 0 && this.#underWay.length === 0 && !this.#isFinishing) this.#host.idle(this);
+  }
+
+  #mayCall(job: AppendJob | FinishJob): boolean {
+    if (this.#isFinishing) return false;
+    if (this.#underWay.length === 0) return true;
+    return job.type === 'append' && this.#underWay.length === 1 && this.#queuedBytes >= MIN_SECOND_CALL_BYTES;
+  }
+
+  async #finishAlone(job: FinishJob): Promise<void> {
+    this.#queue.shift();
+    this.#isFinishing = true;
+    await this.#finish(job).then(job.resolve, job.reject);
+    this.#isFinishing = false;
+    this.#advance();
   }
 
   /** As many appends from the front of the queue as go into one call. */
@@ -119,25 +142,32 @@ export class Appender {
       isPlain = job.batch.producer === undefined;
       count++;
     }
-    return this.#queue.splice(0, count) as AppendJob[];
+    const jobs = this.#queue.splice(0, count) as AppendJob[];
+    for (const { length } of jobs) this.#queuedBytes -= length;
+    return jobs;
   }
 
   async #append(jobs: readonly AppendJob[]): Promise<void> {
     const parts = partsOfJobs(jobs, this.#host.buffers);
+    const chunks = parts.length === 1 ? parts[0]!.chunks : parts.flatMap((part) => part.chunks);
+    const until = Math.max(...jobs.map((job) => job.until));
+    const call: Call = { tag: this.#host.newTag(), parts, chunks, until };
+    this.#underWay.push(call);
     try {
-      const answers = await this.#send(parts, Math.max(...jobs.map((job) => job.until)));
+      const answers = await this.#send(call);
       for (const [n, part] of parts.entries()) settle(part, answers[n] ?? '', this);
       // What is answered has been sent: nothing looks at these any more.
       for (const { bytes, chunks } of parts) if (chunks.length > 1) this.#host.buffers.give(bytes);
     } catch (error) {
       for (const job of jobs) job.reject(error);
     }
+    this.#underWay.splice(this.#underWay.indexOf(call), 1);
+    this.#advance();
   }
 
   /** Repeats the same batch until it is answered and the mirror has it. @returns an answer for each part */
-  async #send(parts: readonly Part[], until: number): Promise<string[]> {
-    const tag = this.#host.newTag();
-    const chunks = parts.length === 1 ? parts[0]!.chunks : parts.flatMap((part) => part.chunks);
+  async #send(call: Call): Promise<string[]> {
+    const { tag, chunks } = call;
     let keeper: Follower | undefined;
     try {
       for (;;) {
@@ -147,7 +177,7 @@ export class Appender {
           follower?.keep(tag, chunks);
           keeper = follower;
         }
-        const answers = await this.#call(parts, tag, follower, until);
+        const answers = await this.#call(call, follower);
         if (answers !== undefined) return answers;
       }
     } finally {
@@ -156,12 +186,8 @@ export class Appender {
   }
 
   /** @returns undefined where it is to be sent again */
-  async #call(
-    parts: readonly Part[],
-    tag: string,
-    follower: Follower | undefined,
-    until: number,
-  ): Promise<string[] | undefined> {
+  async #call(call: Call, follower: Follower | undefined): Promise<string[] | undefined> {
+    const { parts, tag, until } = call;
     const { limits } = this.#host;
     const numbers = [String(Math.min(limits.maxProducers, MAX_OFFSET)), String(limits.producerTtl)];
     const joined = follower?.hasJoined === true ? follower : undefined;
@@ -169,10 +195,12 @@ export class Appender {
     const left = until - performance.now();
     if (left <= 0) throw this.#unavailable('what was appended has not come back in time');
     const args = parts.flatMap(({ bytes, lengths, producer }) => [bytes, lengths, producer]);
+    const [first] = this.#underWay;
+    const behind = first === undefined || first === call ? '' : first.tag.slice(first.tag.lastIndexOf('.') + 1);
     const reply = await this.#host.run(
       SCRIPTS.append,
       this.#keys,
-      [this.generation, tag, ...seen, ...numbers, ...args],
+      [this.generation, tag, ...seen, ...numbers, behind, ...args],
       left,
     );
     const { code, rest } = partsOf(reply);
@@ -285,6 +313,14 @@ export class Appender {
   #recreated(actual = 'another'): StreamFSError {
     return createError('STREAM_RECREATED', { expected: this.generation, actual });
   }
+}
+
+/** A batch on its way. */
+interface Call {
+  readonly tag: string;
+  readonly parts: readonly Part[];
+  readonly chunks: readonly Uint8Array[];
+  readonly until: number;
 }
 
 /** What the script decides at once. */

@@ -12,7 +12,7 @@
  * | `b`, `m`, `u` | when it was made, modified and, where it has a time to live, used |
  * | `R`, `t`, `x`, `f` | retention, time to live, when it expires, facts |
  * | `o` | to where bytes are of producers that were forgotten |
- * | `n:NODE` | the last batch of a node: number, time, answers |
+ * | `n:NODE` | the last batch of a node: number, time, answers; and `|` number and answers of the one before, while its call may be repeated |
  * | `h` | after bytes were lost: end offset to which a mirror gives them back; until when appends wait in any case; until when they wait for that offset |
  * | `z` | alone: the stream that was here was removed: generation, end offset, chunks, retention, reason, status |
  *
@@ -122,11 +122,24 @@ end
 const COMMIT = `
 local function nodeOf(tag) return string.match(tag, '^(.*)%.(%d+)$') end
 local function plainAnswer(at) return at..';'..at..' 0 -1 0' end
-local function remember(tag, answers)
+local function shorter(answers)
   local at = string.match(answers, '^(%d+);')
-  if answers == plainAnswer(at) then answers = at end
+  if answers == plainAnswer(at) then return at end
+  return answers
+end
+local function whole(answers)
+  if string.find(answers, ';', 1, true) then return answers end
+  return plainAnswer(answers)
+end
+local function lastOf(node)
+  local last = call('HGET', KEYS[1], 'n:'..node)
+  if not last then return nil end
+  local number, answers, older = string.match(last, '^(%d+) %d+ ([^|]*)|?(.*)$')
+  return tonumber(number), answers, older
+end
+local function remember(tag, answers, older)
   local node, seq = nodeOf(tag)
-  local isNew = call('HSET', KEYS[1], 'n:'..node, seq..' '..num(now)..' '..answers) == 1
+  local isNew = call('HSET', KEYS[1], 'n:'..node, seq..' '..num(now)..' '..shorter(answers)..older) == 1
   if not isNew then return end
   local all = call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
@@ -146,7 +159,7 @@ local function countOf(list)
   local count, lengths = string.match(list, '^(%d+) (.*)$')
   return tonumber(count), lengths
 end
-local function commit(tag, bytes, lengths, count, records, answers)
+local function commit(tag, bytes, lengths, count, records, answers, older)
   local before = H.k or ''
   local at = num(tonumber(H.e) + #bytes)
   local chunks = num(tonumber(H.c) + count)
@@ -161,7 +174,7 @@ local function commit(tag, bytes, lengths, count, records, answers)
     call('XADD', KEYS[2], 'MINID', '~', num(lowest), at..'-0', 'd', bytes, 'm', meta)
   end
   call('HSET', KEYS[1], 'e', at, 'c', chunks, 'k', tag, 'm', num(now))
-  remember(tag, answers)
+  remember(tag, answers, older)
   for _, each in ipairs(records) do store(each[1], tonumber(each[2]), tonumber(each[3]), tonumber(each[4]), tonumber(each[5])) end
   if H.t then
     H.u = num(now)
@@ -227,8 +240,12 @@ return {'OK'}
 
 /**
  * KEYS: all five. ARGV: generation, tag of the batch, end offset of the node's mirror ('' without one), its tag there ('' where
- * it is not known), idle producers that are remembered, milliseconds they are remembered (0: for ever); then for each part its
+ * it is not known), idle producers that are remembered, milliseconds they are remembered (0: for ever), '' or the number of the
+ * batch of this node that it must come behind; then for each part its
  * bytes, the number of its chunks and their lengths, and '' or its producer: epoch, seq, bytes before it, 1 for the last part, id.
+ *
+ * A batch whose node has sent another of the stream that is not answered yet names that one's number, and is refused as EARLY
+ * unless it is appended: so they stay in order when both are repeated.
  *
  * The answer begins with the end offset of the batch, or 0 where nothing was appended; then for each part: end offset, bytes of
  * the append that are applied, last seq, 1 where it is a repetition; or `!` and a code. Behind it, where the batch is appended
@@ -236,15 +253,15 @@ return {'OK'}
  */
 const APPEND = `${PRELUDE}${REQUIRE}${HOLD}${COMMIT}
 local node, seq = nodeOf(ARGV[2])
-local last = call('HGET', KEYS[1], 'n:'..node)
-if last then
-  local number, answers = string.match(last, '^(%d+) %d+ (.*)$')
-  if tonumber(number) == tonumber(seq) then
-    if not string.find(answers, ';', 1, true) then answers = plainAnswer(answers) end
-    return {'OK', answers}
-  end
-  if tonumber(number) > tonumber(seq) then return {'STALE', number} end
+local number, lastAnswers, older = lastOf(node)
+if number == tonumber(seq) then return {'OK', whole(lastAnswers)} end
+if number and number > tonumber(seq) then
+  local olderNumber, olderAnswers = string.match(older, '^(%d+) (.*)$')
+  if tonumber(olderNumber) == tonumber(seq) then return {'OK', whole(olderAnswers)} end
+  return {'STALE', num(number)}
 end
+if ARGV[7] ~= '' and number ~= tonumber(ARGV[7]) then return {'EARLY'} end
+older = ARGV[7] ~= '' and '|'..num(number)..' '..lastAnswers or ''
 local e = tonumber(H.e)
 local seen = not H.r and tonumber(ARGV[3])
 if seen and e < seen then
@@ -369,7 +386,7 @@ local function part(bytes, list, producer)
   end
   return num(to > applied and at or changed[4])..' '..num(changed[3])..' '..num(changed[2] - 1)..' 0'
 end
-for i = 7, #ARGV, 3 do answers[#answers + 1] = part(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+for i = 8, #ARGV, 3 do answers[#answers + 1] = part(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 local text = num(#pieces > 0 and at or 0)..';'..table.concat(answers, ';')
 local records = {}
 for i, id in ipairs(order) do
@@ -379,9 +396,9 @@ end
 local before, chunks = '', ''
 if #pieces > 0 then
   local bytes = #pieces == 1 and pieces[1] or table.concat(pieces)
-  before, chunks = commit(ARGV[2], bytes, table.concat(lengths, ','), count, records, text)
+  before, chunks = commit(ARGV[2], bytes, table.concat(lengths, ','), count, records, text, older)
 elseif #order > 0 then
-  remember(ARGV[2], text)
+  remember(ARGV[2], text, older)
   for _, id in ipairs(order) do
     local r = known[id]
     store(id, r[1], r[2], r[3], r[4])
@@ -415,7 +432,10 @@ if ARGV[7] ~= '' then
   local proof = cjson.decode(ARGV[7])
   records, answers = proof.r, proof.a
 end
-commit(ARGV[2], ARGV[5], lengths, count, records, answers)
+local number, lastAnswers = lastOf((nodeOf(ARGV[2])))
+-- Its node may have two calls to repeat.
+local older = number and '|'..num(number)..' '..lastAnswers or ''
+commit(ARGV[2], ARGV[5], lengths, count, records, answers, older)
 return {'OK', H.e}
 `;
 

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { slotOf } from '../../../src/logs/redis/slots.ts';
 import { waitFor } from '../../harness/wait.ts';
 import {
   type Counts,
@@ -19,6 +20,9 @@ import { startRedis } from '../../logs/redis/redis-server.ts';
 import { startCluster, startProxy, startSentinels } from '../../logs/redis/topologies.ts';
 
 const PATH = '/live/events';
+
+/** As many as wanted: each takes some seconds. */
+const failovers = Array.from({ length: Number(process.env.STREAMFS_FAILOVERS ?? 3) }, (_, n) => n + 1);
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -134,7 +138,7 @@ describe('contract 106: a log on Redis', () => {
     expect((await log.list('/', undefined, 10)).map(({ name }) => name)).toEqual(['live', 'quiet']);
   });
 
-  it.each([1, 2, 3])('heals the replica that Sentinel promotes though it lags, run %i', async (run) => {
+  it.each(failovers)('heals the replica that Sentinel promotes though it lags, run %i', async (run) => {
     const sentinels = later(await startSentinels());
     const set = await nodesOn(sentinels.url, ['a', 'b']);
     const { counts } = await underLoad(set, async (ledger) => {
@@ -246,6 +250,26 @@ describe('contract 106: a log on Redis', () => {
     process.stdout.write(
       `log on Redis, cluster: ${JSON.stringify({ streams: 60, appends: appended.length * 20, keys })}\n`,
     );
+  });
+
+  it('loses nothing when a master of a cluster is killed and its replica takes its place', async () => {
+    const replicated = ['--min-replicas-to-write', '1', '--min-replicas-max-lag', '1'];
+    const args = [...replicated, '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
+    const cluster = later(await startCluster(3, { hasReplicas: true, args }));
+    const set = await nodesOn(cluster.url, ['a', 'b']);
+    // A slot is that of the tag alone.
+    const owner = Math.floor((slotOf(`{${PATH}}`) * cluster.servers.length) / 16384);
+    const { counts } = await underLoad(set, async (ledger) => {
+      const before = ledger.size;
+      await waitFor('appends', () => ledger.size > before + 200);
+      const killed = ledger.size;
+      await cluster.servers[owner]!.kill();
+      await waitFor('appends after the failover', () => ledger.size > killed + 300, 60_000);
+    });
+    expect(await cluster.replicas[owner]!.command('INFO', 'replication')).toContain('role:master');
+    report('Cluster failover', counts, { heals: sum(set.nodes, 'heals'), forks: sum(set.nodes, 'forks') });
+    expectNothingLost(counts);
+    expect(counts.failed).toBe(0);
   });
 
   it('refuses what Redis has no memory for, keeps what it has, and goes on when there is room', async () => {

@@ -138,29 +138,48 @@ export async function startProxy(to: number): Promise<Proxy> {
 
 export interface Cluster {
   readonly url: string;
+  /** Each has an even share of the slots, in this order. */
   readonly servers: readonly RedisServer[];
+  /** One for each of them, or none. */
+  readonly replicas: readonly RedisServer[];
   close(): Promise<void>;
 }
 
-export async function startCluster(masters: number, program?: string): Promise<Cluster> {
-  const servers = await Promise.all(
-    Array.from({ length: masters }, () =>
-      startRedis({ program, args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] }),
-    ),
-  );
+export interface ClusterOptions {
+  readonly hasReplicas?: boolean | undefined;
+  readonly args?: readonly string[] | undefined;
+}
+
+export async function startCluster(masters: number, options: ClusterOptions = {}): Promise<Cluster> {
+  const { hasReplicas = false, args = [] } = options;
+  const start = () => startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', ...args] });
+  const count = Array.from({ length: masters });
+  const servers = await Promise.all(count.map(start));
+  const replicas = hasReplicas ? await Promise.all(count.map(start)) : [];
+  const all = [...servers, ...replicas];
   const share = 16384 / masters;
   for (const [n, server] of servers.entries()) {
     const range = [Math.floor(n * share), Math.floor((n + 1) * share) - 1].map(String);
     await server.command('CLUSTER', 'ADDSLOTSRANGE', ...range);
-    await server.command('CLUSTER', 'MEET', '127.0.0.1', String(servers[0]!.port));
+  }
+  for (const server of all) await server.command('CLUSTER', 'MEET', '127.0.0.1', String(servers[0]!.port));
+  await waitFor(async () => {
+    const infos = await Promise.all(all.map((server) => server.command('CLUSTER', 'INFO')));
+    return infos.every(
+      (text) => text.includes('cluster_state:ok') && text.includes(`cluster_known_nodes:${all.length}`),
+    );
+  });
+  for (const [n, replica] of replicas.entries()) {
+    await replica.command('CLUSTER', 'REPLICATE', await servers[n]!.command('CLUSTER', 'MYID'));
   }
   await waitFor(async () => {
-    const infos = await Promise.all(servers.map((server) => server.command('CLUSTER', 'INFO')));
-    return infos.every((text) => text.includes('cluster_state:ok') && text.includes(`cluster_known_nodes:${masters}`));
+    const infos = await Promise.all(replicas.map((replica) => replica.command('INFO', 'replication')));
+    return infos.every((text) => text.includes('master_link_status:up'));
   });
   return {
-    url: `redis://127.0.0.1:${servers[0]!.port}?cluster=true`,
+    url: `redis://127.0.0.1:${servers[0]!.port}?cluster=true${all.map(({ port }) => `&node=127.0.0.1:${port}`).join('')}`,
     servers,
-    close: async () => void (await Promise.all(servers.map((server) => server.close()))),
+    replicas,
+    close: async () => void (await Promise.all(all.map((server) => server.close()))),
   };
 }

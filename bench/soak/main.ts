@@ -1,6 +1,7 @@
 /** What `npm run soak` runs: reads what is wanted, and leaves with 0 if all was well. */
 import { parseArgs } from 'node:util';
 import { crowd } from './crowd.ts';
+import { soakNodes } from './nodes.ts';
 import { soak } from './soak.ts';
 
 const MB = 1024 * 1024;
@@ -13,10 +14,12 @@ const USAGE = `usage: npm run soak -- [options]
   --rate N        MB a second that all writers write together. Default 8
   --processes N   writers, and as many readers, that are processes of the command line. Default 4
   --seed S        a whole number that chance begins with. Default: a random one
+  --nodes N       instead: so many servers on one log on Redis, which are killed, as is Redis. Of the above only --minutes,
+                  --streams (20) and --rate (2). Needs redis-server
   --crowd N       instead: so many readers, idle, then on one stream, then on 100; gives figures
 `;
 
-const NAMES = ['minutes', 'streams', 'readers', 'rate', 'processes', 'seed', 'crowd'] as const;
+const NAMES = ['minutes', 'streams', 'readers', 'rate', 'processes', 'seed', 'nodes', 'crowd'] as const;
 
 function options(): Record<(typeof NAMES)[number], number | undefined> {
   const { values } = parseArgs({
@@ -48,6 +51,11 @@ async function main(): Promise<number> {
     return 2;
   }
   if (asked.crowd !== undefined) return (await crowd(asked.crowd)) ? 0 : 1;
+  if (asked.nodes !== undefined) {
+    const { minutes = 5, nodes, streams = 20, rate = 2 } = asked;
+    process.stdout.write(`soak: ${minutes} min, ${nodes} nodes, ${streams} streams, ${rate} MB/s\n`);
+    return (await soakNodes({ seconds: minutes * 60, nodes, streams, rate: rate * MB })) ? 0 : 1;
+  }
   const {
     minutes = 5,
     streams = 200,

@@ -9,9 +9,11 @@ const ROOT = process.cwd();
 export const MAIN = join(ROOT, 'dist/cli/main.js');
 const PROBE = pathToFileURL(join(ROOT, 'test/e2e/harness/probe.mjs')).href;
 
-export async function startServer(): Promise<{ server: Process; port: number }> {
+export async function startServer(
+  config = join(ROOT, 'bench/soak/server.yaml'),
+): Promise<{ server: Process; port: number }> {
   const node = ['--expose-gc', '--disable-warning=ExperimentalWarning', '--import', PROBE];
-  const args = [...node, MAIN, 'serve', '--addr', '127.0.0.1:0', '-c', join(ROOT, 'bench/soak/server.yaml')];
+  const args = [...node, MAIN, 'serve', '--addr', '127.0.0.1:0', '-c', config];
   const server = new Process(process.execPath, args, { stdin: 'ignore', ipc: true });
   const greeting = await waitFor(
     'the server to say where it is',

@@ -3,13 +3,19 @@ import type { Clock } from '../../src/fs/index.ts';
 
 export class FakeClock implements Clock {
   #now = 1_700_000_000_000;
+  #lead = 0;
   readonly #timers = new Set<{ at: number; wake: () => void }>();
 
   now(): number {
     return this.#now;
   }
 
-  timeOfDay = (): number => this.#now;
+  timeOfDay = (): number => this.#now + this.#lead;
+
+  /** Sets the time of day, by so much from what it would be. */
+  setBy(milliseconds: number): void {
+    this.#lead += milliseconds;
+  }
 
   schedule(wake: () => void, milliseconds: number): () => void {
     const timer = { at: this.#now + milliseconds, wake };

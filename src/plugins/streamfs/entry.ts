@@ -50,6 +50,8 @@ export interface Deadline {
   activeAt: number;
   endOffset: number;
   modifiedAt: number;
+  /** By how much the system clock was ahead of that clock at the last look, in milliseconds. */
+  lead: number;
 }
 
 /** What a stream was asked for with, and what is remembered for this interface alone. */

@@ -6,7 +6,8 @@
  *
  * Expiry is checked in two places. Each lookup of a path checks, so an expired stream is never returned. And one timer for
  * all streams of a mount checks what has changed since its last run, releases memory and ends readers, at most a quarter
- * of the time late. Idle times use a monotonic clock, so setting the system clock expires nothing.
+ * of the time late. Idle times use a monotonic clock, so setting the system clock expires nothing; an absolute
+ * time is compared with the system clock.
  */
 
 import type { Stream } from '../../core/index.ts';
@@ -61,6 +62,7 @@ export class Expiry {
       activeAt: this.clock.now(),
       endOffset,
       modifiedAt,
+      lead: this.clock.timeOfDay() - this.clock.now(),
     };
     this.watched.add(entry);
     const { expiresAt: at, timeout: idle } = entry.deadline;
@@ -146,14 +148,18 @@ export class Expiry {
   private left({ stream, writers }: Entry, deadline: Deadline, now: number): number {
     const today = this.clock.timeOfDay();
     const { endOffset, modifiedAt } = stream;
+    const lead = today - now;
     const isBusy = writers.size > 0 || (deadline.countsReaders && stream.readerCount > 0);
     if (isBusy) deadline.activeAt = now;
     else if (endOffset !== deadline.endOffset || modifiedAt !== deadline.modifiedAt) {
-      // When that was, as far as the system clock can be trusted: since the last look, and not later than now.
-      deadline.activeAt = Math.min(now, Math.max(deadline.activeAt, now - Math.max(0, today - modifiedAt)));
+      // Since the last look, and not later than now. Where the system clock has been set meanwhile it is not known which of
+      // the two times it was by: the later one expires nothing too early.
+      const writtenAt = modifiedAt - Math.min(lead, deadline.lead);
+      deadline.activeAt = Math.min(now, Math.max(deadline.activeAt, writtenAt));
     }
     deadline.endOffset = endOffset;
     deadline.modifiedAt = modifiedAt;
+    deadline.lead = lead;
     const idleLeft = deadline.timeout === 0 ? Number.POSITIVE_INFINITY : deadline.activeAt + deadline.timeout - now;
     return Math.min(idleLeft, deadline.expiresAt - today);
   }

@@ -150,6 +150,7 @@ export class StreamFileSystem extends StreamFiles {
     return new TableStore({
       table: this.table,
       get: (path) => this.get(path),
+      isHeld: (path) => this.isHeld(path),
       requireWritable: (path) => {
         if (this.isShutDown) throw createError('SHUTTING_DOWN');
         this.requireWritable(path);
@@ -350,6 +351,7 @@ export class StreamFileSystem extends StreamFiles {
 
   private requireRoomFor(path: string, account: Account | undefined): void {
     if (this.isShutDown) throw createError('SHUTTING_DOWN');
+    this.isHeld(path);
     this.table.requireFree(path);
     const { maxStreams } = this.settings;
     if (this.table.nameCount >= maxStreams) this.expiry.expireAllDue();
@@ -506,6 +508,13 @@ export class StreamFileSystem extends StreamFiles {
     return entry?.deadline !== undefined && this.expiry.expireIfDue(entry) ? undefined : entry;
   }
 
+  /** Whether a stream that is gone holds the path for its forks: those that are over have gone too. */
+  private isHeld(path: string): boolean {
+    const { held } = this.table;
+    if (held.has(path)) this.expiry.expireAllDue();
+    return held.has(path);
+  }
+
   private find(path: string): Entry {
     const entry = this.get(path);
     if (entry === undefined) throw this.notFound(path);
@@ -513,7 +522,7 @@ export class StreamFileSystem extends StreamFiles {
   }
 
   private notFound(path: string) {
-    return createError(this.table.held.has(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
+    return createError(this.isHeld(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
   }
 
   private findOrAdd(path: string, options: OpenOptions, autoCreated: boolean): Entry {

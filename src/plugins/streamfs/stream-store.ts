@@ -33,6 +33,8 @@ export interface ForkedRange extends ForkRange {
 export interface StoreOwner {
   readonly table: StreamTable;
   get(path: string): Entry | undefined;
+  /** Whether a stream that is gone holds the path for its forks. */
+  isHeld(path: string): boolean;
   requireWritable(path: string): void;
   /** Whether only readers have opened it so far. */
   isUnclaimed(entry: Entry): boolean;
@@ -80,7 +82,7 @@ export class TableStore implements StreamStore {
   private entry(path: string): Entry {
     const entry = this.owner.get(path);
     if (entry !== undefined) return entry;
-    throw createError(this.owner.table.held.has(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
+    throw createError(this.owner.isHeld(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
   }
 
   /** The place of a stream among forks. */
@@ -114,6 +116,7 @@ export class TableStore implements StreamStore {
   }
 
   private requireFree(path: string): void {
+    this.owner.isHeld(path);
     try {
       this.owner.table.requireFree(path);
     } catch (error) {
@@ -185,7 +188,7 @@ export class TableStore implements StreamStore {
   private sourceOf({ source: path }: ForkOptions): Entry {
     const source = this.owner.get(path);
     if (source !== undefined) return source;
-    throw createError(this.owner.table.held.has(path) ? 'STREAM_SOURCE_GONE' : 'STREAM_NOT_FOUND', { path });
+    throw createError(this.owner.isHeld(path) ? 'STREAM_SOURCE_GONE' : 'STREAM_NOT_FOUND', { path });
   }
 
   private begin(

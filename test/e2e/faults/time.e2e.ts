@@ -68,6 +68,79 @@ describe('a clock that is set', () => {
   });
 });
 
+const STREAM = '/v1/stream';
+
+/** A request of Durable Streams. */
+async function durable(at: ProbedServer, method: string, name: string, headers: Record<string, string> = {}) {
+  const { pathname, search } = new URL(name, 'http://stream');
+  const answer = await fetch(`${at.url}${STREAM}${pathname}${search}`, { method, headers });
+  return { status: answer.status, headers: answer.headers, text: await answer.text() };
+}
+
+describe('contract 105: a time to live of Durable Streams, where the clock is set', () => {
+  const TTL_MS = 2000;
+  const inMinutes = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
+
+  it.each([
+    ['back by an hour', -HOUR],
+    ['forward by an hour', HOUR],
+  ])('%s: what is relative goes by a steady clock, what is absolute by the clock', async (_name, shift) => {
+    const at = await probed({ server: { durable_streams: { long_poll_timeout: '200ms' } } });
+    const status = async (name: string) => (await durable(at, 'HEAD', name)).status;
+    const times: Record<string, Record<string, string>> = {
+      '/read': { 'Stream-TTL': '2' },
+      '/polled': { 'Stream-TTL': '2' },
+      '/written': { 'Stream-TTL': '2' },
+      '/hour': { 'Stream-TTL': '3600' },
+      '/soon': { 'Stream-Expires-At': inMinutes(30) },
+      '/later': { 'Stream-Expires-At': inMinutes(90) },
+    };
+    for (const [name, headers] of Object.entries(times)) {
+      expect((await durable(at, 'PUT', name, { 'Content-Type': 'text/plain', ...headers })).status).toBe(201);
+    }
+    const forked = await durable(at, 'PUT', '/fork', { 'Stream-Forked-From': `${STREAM}/soon` });
+    expect(forked.status).toBe(201);
+    const cursorOf = (answer: Awaited<ReturnType<typeof durable>>) => Number(answer.headers.get('stream-cursor'));
+    const before = cursorOf(await durable(at, 'GET', '/hour?offset=now&live=long-poll'));
+    await at.shiftClock(shift);
+
+    // What has a moment is over when the clock says so, and a fork has the moment of its source.
+    const over = shift > 0 ? 404 : 200;
+    // A fork that nobody has asked for since holds the name of its source for another minute at most.
+    expect([await status('/fork'), await status('/soon'), await status('/later')]).toEqual([over, over, 200]);
+    // It says what it was given, not what is left.
+    const told = (await durable(at, 'HEAD', '/later')).headers.get('stream-expires-at');
+    expect(Date.parse(String(told))).toBe(Date.parse(times['/later']!['Stream-Expires-At']!));
+    // Caches are given a cursor that is larger than the one before, whatever the clock says.
+    const after = await durable(at, 'GET', `/hour?offset=now&live=long-poll&cursor=${before}`);
+    expect([after.status, cursorOf(after) > before]).toEqual([204, true]);
+
+    // Reads and writes renew what is relative for as long as they go on, for longer than it would live without.
+    const began = performance.now();
+    let renewed = began;
+    while (performance.now() - began < 2 * TTL_MS) {
+      renewed = performance.now();
+      const answers = [
+        await durable(at, 'GET', '/read?offset=-1'),
+        await durable(at, 'GET', '/polled?offset=now&live=long-poll'),
+        await durable(at, 'POST', '/written', { 'Stream-Closed': 'true' }),
+      ];
+      expect(answers.map((answer) => answer.status)).toEqual([200, 204, 204]);
+    }
+    // Then it is over after its time, not at once and not an hour later. HEAD renews nothing.
+    for (const name of ['/read', '/polled', '/written']) {
+      await waitFor(`${name} to be over`, async () => (await status(name)) === 404);
+      expect(performance.now() - renewed).toBeGreaterThanOrEqual(TTL_MS);
+    }
+    expect(await status('/hour')).toBe(200);
+
+    // Set right again: nothing that is over comes back, and nothing else goes.
+    await at.shiftClock(0);
+    expect(await Promise.all(['/soon', '/later', '/hour', '/read'].map(status))).toEqual([over, 200, 200, 404]);
+    await at.isSound();
+  });
+});
+
 describe('an event loop that stands still for seconds', () => {
   it('loses no byte, no reader and no request that came meanwhile, and leaves nothing behind', async () => {
     const at = await probed();

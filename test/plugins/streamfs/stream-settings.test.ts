@@ -329,6 +329,47 @@ describe('contract 98: the time to live of a stream', () => {
     expect(await isThere('/a')).toBe(false);
   });
 
+  it.each([
+    ['back', -3_600_000],
+    ['forward', 3_600_000],
+  ])(
+    'goes by a clock that is never set: the system clock %s by an hour, before a write, after it, or without one',
+    async (_, shift) => {
+      const { fs, clock, isThere } = await withClock();
+      for (const path of ['/before', '/after', '/none']) await fs.create(path, { settings: { ttl: 10_000 } });
+      clock.standStill(9000);
+      fs.openAppend('/after').append(bytes('x'));
+      clock.setBy(shift);
+      fs.openAppend('/before').append(bytes('x'));
+      clock.standStill(999);
+      expect([await isThere('/before'), await isThere('/after'), await isThere('/none')]).toEqual([true, true, true]);
+      clock.standStill(1);
+      expect([await isThere('/before'), await isThere('/after'), await isThere('/none')]).toEqual([true, true, false]);
+      clock.setBy(-2 * shift);
+      clock.standStill(8000);
+      expect([await isThere('/before'), await isThere('/after')]).toEqual([true, true]);
+      clock.standStill(10_000);
+      expect([await isThere('/before'), await isThere('/after')]).toEqual([false, false]);
+    },
+  );
+
+  it('as a moment is one of the system clock, which may be set: gone as soon as that says so, and not before', async () => {
+    const { fs, clock, isThere } = await withClock();
+    const at = clock.timeOfDay() + 60_000;
+    await fs.create('/a', { settings: { expiresAt: at } });
+    clock.setBy(-3_600_000);
+    clock.advance(120_000);
+    expect(await isThere('/a')).toBe(true);
+    clock.setBy(3_600_000);
+    expect(await isThere('/a')).toBe(false);
+    await fs.create('/a', { settings: { expiresAt: clock.timeOfDay() + 60_000 } });
+    const reader = await openReader(fs, '/a');
+    clock.setBy(61_000);
+    // Found by the timer, at most a minute later.
+    clock.advance(60_000);
+    expect(await recordsNow(reader)).toMatchObject([{ type: 'end', reason: 'expired' }]);
+  });
+
   it('does not begin anew with a look at its facts, a snapshot or a listing', async () => {
     const { fs, clock, isThere } = await withClock();
     await fs.create('/a', { settings: { ttl: 10_000 } });
@@ -383,6 +424,19 @@ describe('contract 98: the time to live of a stream', () => {
     clock.standStill(1000);
     expect(appender.isOver).toBe(true);
     expect(fs.openAppend('/a').generation).not.toBe(appender.generation);
+  });
+
+  it('of a fork that is over as well leaves the name of its source free', async () => {
+    const { fs, clock } = await withClock();
+    const store = fs.streams();
+    const options = { data: bytes('x'), end: false, settings: { ttl: 10_000 } };
+    await store.create('/a', options);
+    await store.create('/f', { ...options, fork: { source: '/a', beyond: 0 } });
+    clock.standStill(10_000);
+    await expect(store.find('/a')).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND' });
+    expect(await store.create('/a', options)).toMatchObject({ isNew: true });
+    await fs.remove('/a');
+    await fs.create('/a');
   });
 
   it('that is over makes room for another stream where there may be no more', async () => {

@@ -1,11 +1,12 @@
 /**
  * A fork: a stream that begins with the bytes of another, up to a fork point, at the same offsets. What either of the two
  * appends or evicts from then on does not affect the other, although they share the memory of full slabs, which never
- * changes: see {@link Ring.beginWith}.
+ * changes: see {@link Ring.part}.
  */
 import { createError } from '../errors/index.ts';
 import type { StreamIdentity, StreamOrigin } from './public.ts';
 import { RingStream } from './stream.ts';
+import { requireRoom } from './stream-memory.ts';
 import type { StreamRules } from './stream-rules.ts';
 
 /** What a fork begins with: the bytes from one offset to another. Default: from the oldest that is retained. */
@@ -32,13 +33,11 @@ export function forkStream(
   if (to > endOffset) throw createError('OFFSET_BEYOND_END', { offset: to, end: endOffset }, { end: endOffset });
   if (to < startOffset && to !== 0) throw source.offsetGone(to);
   const from = Math.min(to, Math.max(startOffset, range.from ?? startOffset));
+  // Before the fork is charged for: that may evict from the source.
+  const part = source.ring.part(from, to);
+  if (rules.budget !== undefined) requireRoom(rules.budget, identity.name, part.memory);
   const fork = new RingStream({ name: identity.name, firstOffset: from, origin: originOf(source, to) }, rules);
-  try {
-    fork.ring.beginWith(source.ring, to);
-  } catch (error) {
-    fork.end('removed');
-    throw error;
-  }
+  fork.ring.beginWith(part);
   return fork;
 }
 

@@ -31,6 +31,15 @@ export interface SlabWatcher {
   slabLeaves(slab: Slab): void;
 }
 
+/** Slabs for another ring, see {@link Ring.part}. */
+export interface RingPart {
+  readonly slabs: Slab[];
+  /** Bytes of memory of all of them, shared or not. */
+  readonly memory: number;
+  /** The offset behind the last byte. */
+  readonly to: number;
+}
+
 export class Ring {
   private slabs: Slab[] = [];
   /** The latest runs: what readers ask for in one turn, before the next bytes come. Undefined where there are none. */
@@ -118,31 +127,34 @@ export class Ring {
   }
 
   /**
-   * Begins with the bytes of another from its own end, while it is empty, up to an offset. Slabs that lie there whole are in
-   * both from now on, which takes no longer for much than for little; of the last a part is copied.
-   *
-   * @throws MEMORY_LIMIT
+   * The bytes between two retained offsets for another ring, without an effect on this one. Slabs that lie there whole are
+   * shared, which takes no longer for many than for few; of the last a part is copied.
    */
-  beginWith(other: Ring, to: number): void {
-    const from = this.end;
-    if (from === to) return;
-    const theirs: Slab[] = [];
+  part(from: number, to: number): RingPart {
+    const own: Slab[] = [];
     let memory = 0;
     for (let at = from; at < to; ) {
-      const slab = other.locate(at);
-      theirs.push(slab);
+      const slab = this.locate(at);
+      own.push(slab);
       memory += slab.byteLength;
       at = slab.end;
     }
-    const last = theirs.at(-1)!;
+    const last = own.at(-1);
+    if (last === undefined) return { slabs: [], memory, to };
     const isShared = last.end === to && last.free === 0 && last.chunkEnd(to - 1) === to;
-    const chunks = theirs[0]!.chunksBefore(from);
-    // Before anything is evicted: what leaves the other ring then must not be filled again.
-    const slabs = theirs.map((slab) => (slab === last && !isShared ? slab.copyUpTo(to, chunks) : slab.share(chunks)));
+    const chunks = own[0]!.chunksBefore(from);
+    const slabs = own.map((slab) => (slab === last && !isShared ? slab.copyUpTo(to, chunks) : slab.share(chunks)));
+    return { slabs, memory, to };
+  }
+
+  /** Begins with a part of another ring, which begins at this one's end, while this one is empty. */
+  beginWith({ memory, slabs, to }: RingPart): void {
+    const last = slabs.at(-1);
+    if (last === undefined) return;
     this.account?.takeSlabs(memory);
     this.slabs = slabs;
     this.end = to;
-    this.chunkCount += slabs.at(-1)!.chunksBefore(to);
+    this.chunkCount += last.chunksBefore(to);
   }
 
   get isEmpty(): boolean {

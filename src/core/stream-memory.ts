@@ -24,6 +24,19 @@ export interface MemoryUser {
   }>;
 }
 
+/**
+ * Requires that one more stream fits into a budget together with the slabs that it begins with.
+ *
+ * @throws MEMORY_LIMIT; nothing has been evicted then
+ */
+export function requireRoom(budget: MemoryLedger, name: string | undefined, bytes: number): void {
+  if (!budget.canHold(bytes + costOf(name))) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
+}
+
+function costOf(name: string | undefined): number {
+  return STREAM_COST + NAME_COST * (name?.length ?? 0);
+}
+
 export class StreamMemory implements MemoryHolder {
   held = 0;
   level = 0;
@@ -36,7 +49,7 @@ export class StreamMemory implements MemoryHolder {
   constructor(budget: MemoryLedger, stream: MemoryUser) {
     this.budget = budget;
     this.stream = stream;
-    this.cost = STREAM_COST + NAME_COST * (stream.name?.length ?? 0);
+    this.cost = costOf(stream.name);
     if (!budget.join(this.cost)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
   }
 
@@ -67,11 +80,9 @@ export class StreamMemory implements MemoryHolder {
     if (!this.released) this.budget.change(this, -bytes);
   }
 
-  /** Takes memory for slabs that come together. @throws MEMORY_LIMIT; nothing has been evicted then */
+  /** Takes memory for slabs that come together, for which there is room by {@link requireRoom}. */
   takeSlabs(bytes: number): void {
-    const { budget } = this;
-    if (!budget.canHold(bytes)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
-    budget.hold(this, bytes);
+    this.budget.hold(this, bytes);
   }
 
   /** What readers hold alone has changed. */

@@ -22,7 +22,7 @@ export interface SlabAccount {
   takeSlab(wish: number): number;
   giveSlab(bytes: number): void;
   settle(): void;
-  /** Takes memory for slabs as they are. @throws MEMORY_LIMIT where so much is not available; nothing is evicted then */
+  /** Takes memory for slabs as they are. There is room for it: the caller has checked. */
   takeSlabs(bytes: number): void;
 }
 

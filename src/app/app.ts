@@ -64,7 +64,7 @@ export interface App {
   reload(): Promise<void>;
   /**
    * Ends every stream, so that readers get the end, and closes everything (contract 28). Settles within
-   * `server.shutdown_timeout`, whatever hangs; never fails. Twice is harmless.
+   * `server.shutdown_timeout` even if a part hangs; never fails. Idempotent.
    */
   shutdown(): Promise<void>;
 }

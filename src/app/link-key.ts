@@ -25,7 +25,7 @@ async function keyOf(file: string): Promise<Buffer> {
   throw invalid(file, `has ${key.length} bytes, ${needed}`);
 }
 
-/** No more of it than can be a key, and a byte by which too much is told. */
+/** Bytes read of the file: the longest key, and one more to detect a longer file. */
 async function beginning(file: string): Promise<Buffer> {
   const handle = await open(file);
   try {

@@ -3,12 +3,12 @@ import { styleText } from 'node:util';
 
 const COLOURS = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' } as const;
 
-/** Values that need no quotes to be told from what is around them. */
+/** Values that are unambiguous without quotes. */
 const PLAIN = /^[\w./:@+-]+$/;
 
 /**
- * Makes a line out of one in JSON. A text of several lines, such as a stack, stands below it. Nothing in it can move the
- * cursor of a terminal: parts of it may come from anybody.
+ * Formats one JSON line for people. A text of several lines, such as a stack, is printed below it. Control characters are
+ * escaped, since parts of it may come from any client.
  */
 export function prettyLine(json: string, colour: boolean): string {
   const { level, time, msg, ...facts } = JSON.parse(json) as Record<string, unknown>;

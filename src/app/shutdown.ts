@@ -7,7 +7,7 @@ export interface Stoppable {
   stop(deadline: number): Promise<void>;
 }
 
-/** The part of the deadline that the parts are told; the rest is for what they cut then to be done with it. */
+/** The share of the deadline that parts of the server get; the rest is for closing what they cut off then. */
 const TOLD = 0.9;
 
 /**

@@ -1,4 +1,4 @@
-/** The part of the configuration's description that is about who may do what. */
+/** The part of the configuration's description for tokens and rights. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { createError } from '../errors/index.ts';
@@ -85,8 +85,8 @@ export interface WrittenToken extends Omit<TokenConfig, 'limits'> {
 }
 
 /**
- * The tokens, each with limits. `standard` holds for what a token's own limits do not name; of that, what nobody has
- * changed is left out for a token that is the only one: there is no other to leave room for.
+ * The tokens, each with limits. `standard` applies to limits that a token does not name. Where there is only one token, the
+ * built-in defaults among them are left out: there is no other token to leave room for.
  */
 export function tokensOf(tokens: readonly WrittenToken[], standard: TokenLimits): TokenConfig[] {
   const shared = tokens.length === 1 ? withoutDefaults(standard) : standard;

@@ -63,7 +63,7 @@ export interface BoundsConfig {
   token: TokenLimits;
 }
 
-/** Below 1 a share of what the server allows to all, from 1 on so many, 0 any number. */
+/** Below 1 a share of the server's limit, from 1 on a number, 0 without limit. */
 export interface TokenLimits {
   connections: number;
   handles: number;

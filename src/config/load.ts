@@ -171,7 +171,7 @@ function* entriesOf(plugins: Plugins): Generator<{ plugin: string | undefined; e
   }
 }
 
-/** `server:` with nothing after it is null in YAML; to the one who wrote it, it is a section without settings. */
+/** `server:` with nothing after it is null in YAML; it means a section without settings. */
 function withoutEmptySections(value: unknown): unknown {
   if (value === undefined || value === null) return {};
   if (!isMapping(value)) return value;
@@ -185,7 +185,7 @@ function withoutEmptySections(value: unknown): unknown {
 
 const OPTIONAL_SECTIONS = new Set(['limits', 'links', 'cors', 'durable_streams']);
 
-/** TLS is not among them: who names it wants it. */
+/** TLS is not among them: naming it turns it on. */
 function withoutEmptySettings(server: unknown): unknown {
   if (!isMapping(server)) return server;
   const isEmpty = ([key, value]: [string, unknown]) => value === null && OPTIONAL_SECTIONS.has(key);

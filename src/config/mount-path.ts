@@ -1,4 +1,4 @@
-/** Where something may be mounted, as far as can be told before anything is mounted. */
+/** The rules for mount paths that can be checked before anything is mounted. */
 import { createError } from '../errors/index.ts';
 
 /** Longer paths, and longer parts of them, are refused wherever paths are (in bytes of UTF-8). */

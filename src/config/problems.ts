@@ -8,7 +8,7 @@ import type { KeyPath } from './document.ts';
 import type { Problem } from './problem.ts';
 import { knownKeys } from './schema.ts';
 
-/** Where a configuration comes from, as errors tell it. */
+/** Where a configuration comes from, as named in errors. */
 export interface Source {
   /** The file's name; absent for a configuration given as an object. */
   file?: string | undefined;
@@ -45,7 +45,7 @@ export function toldOf(source: Source, problems: readonly Problem[]): string[] {
   return firstOf(lines, source);
 }
 
-/** Problems told at once: a bracket that is missing can make hundreds, more than anybody reads. */
+/** Maximum number of reported problems: a missing bracket can cause hundreds. */
 const MOST_TOLD = 20;
 
 /** The longest line, in characters: a parser may quote all the rest of the file. */
@@ -61,7 +61,7 @@ export function firstOf(lines: readonly string[], source: Source): string[] {
   return more <= 0 ? told : [...told, `${whereText(source, undefined)}: ${more} more like these`];
 }
 
-/** `streamfs.yaml:12`, without the line where nothing tells it. */
+/** `streamfs.yaml:12`, without the line where it is not known. */
 export function whereText(source: Source, line: number | undefined): string {
   const file = source.file ?? 'configuration';
   return line ? `${file}:${line}` : file;

@@ -1,6 +1,5 @@
 /**
- * The limits of a server, by the names under which errors tell them, statistics count them and the documentation lists
- * them. Names are stable; new ones may come.
+ * The limits of a server, by their names in errors, statistics and documentation. Names are stable; new ones may be added.
  */
 import { createError, type StreamFSError } from './error.ts';
 import type { ErrorCode } from './table.ts';

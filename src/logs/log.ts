@@ -86,7 +86,7 @@ export interface StreamTerms {
   readonly retention: number;
   /** Milliseconds without an append, a touch or a renewal after which it is removed; undefined: never. */
   readonly ttl: number | undefined;
-  /** When it is removed whatever happens; undefined: never. */
+  /** When it expires regardless of use; undefined: never. */
   readonly expiresAt: number | undefined;
   readonly facts: string;
 }
@@ -133,8 +133,8 @@ export interface Appended {
 }
 
 /**
- * What a follower is told of one life of a stream, in order, each byte once. It is a mirror's side of the log. A mirror begins
- * empty, at 0: where the log has no more what came first, it is told a gap first.
+ * The events of one life of a stream, in order, each byte once: a mirror's side of the log. A mirror begins empty, at 0:
+ * where the log no longer has the first bytes, the first event is a gap.
  */
 export interface LogSink {
   /** Where the mirror ends: the offset of what comes next. */
@@ -143,9 +143,9 @@ export interface LogSink {
   readonly chunkCount: number;
   /** Chunks as they were appended; the first begins at {@link endOffset}. They are the receiver's to keep. */
   data(chunks: readonly Uint8Array[]): void;
-  /** The bytes up to `offset` left the log before this mirror had them. @param chunks so many ended among them */
+  /** The bytes up to `offset` left the log before this mirror had them. @param chunks number of chunks that end among them */
   gap(offset: number, chunks: number): void;
-  /** No bytes follow. After `ended` it may still be told `removed` or `expired`; after these nothing. */
+  /** No bytes follow. `removed` or `expired` may follow `ended`; nothing follows those. */
   end(end: LogEnd): void;
   /** The log holds another life of the path, or other bytes than this mirror has: this mirror is over. */
   replaced(): void;

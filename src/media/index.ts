@@ -42,7 +42,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
   mjpeg: { types: [], needsHeader: false, make: mjpegWalker },
 };
 
-/** The setting `container`: by the content type, or one of the formats whatever the type is, or none. */
+/** The setting `container`: by the content type, or one of the formats for any content type, or none. */
 const BY_TYPE = 'auto';
 const LINES = 'lines';
 

@@ -130,7 +130,7 @@ export class JoinPoints implements StreamFormat {
     this.charge(0);
   }
 
-  /** Accounts for so many bytes in all. */
+  /** Sets the charge to this many bytes in total. */
   private charge(bytes: number): boolean {
     const more = bytes - this.charged;
     if (more > 0 && this.budget?.tryTake(more) === false) return false;

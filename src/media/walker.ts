@@ -1,6 +1,6 @@
 /**
  * Bytes that come in pieces, read as a row of units: boxes, pages, frames. A unit's head is looked at as soon as enough of
- * it has come, however it was cut; the rest of it is passed over. Whatever the bytes are, it goes on.
+ * it has arrived, however it was cut; the rest of it is skipped. It never fails, for any bytes.
  */
 const NOTHING = new Uint8Array(0);
 
@@ -50,7 +50,7 @@ export abstract class Walker {
     else if (before > 0) this.held = NOTHING;
   }
 
-  /** What comes next is looked at, whatever was to be gone over. */
+  /** The next bytes are parsed as a head, although a unit was being skipped. */
   protected reset(): void {
     this.held = NOTHING;
     this.skip = 0;

@@ -27,7 +27,7 @@ const READ = new Set([SIMPLE_BLOCK, TRACK_NUMBER, TRACK_TYPE]);
 export class WebmWalker extends RecordingWalker {
   protected override readonly maxHead = MAX_HEAD;
   private hasHeader = false;
-  /** Bytes are no elements: only a cluster or a new head can be told from them. */
+  /** The bytes are no elements: only a cluster or a new header is recognised in them. */
   private isLost = false;
   /** Numbers of the tracks of video. */
   private readonly video = new Set<number>();

@@ -1,7 +1,7 @@
 /**
- * One process for each directory. The file LOCK says whose it is; a process that has crashed has left its behind, and it
- * is taken over. Whether its owner is alive is known on the same computer; of another, or another container, only from
- * the file being touched again and again.
+ * One process per directory. The file LOCK names its owner; a lock left by a crashed process is taken over. On the same
+ * computer it is known whether the owner is alive; of an owner on another computer, or in another container, only the
+ * regularly updated modification time of the file tells that.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';

@@ -22,7 +22,7 @@ export type OpenMode =
 
 /** Paths are relative to the directory of the log, with `/`. Errors have the `code` that Node gives them. */
 export interface Disk {
-  /** What it is called where people are told. */
+  /** Its name in messages. */
   readonly name: string;
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Names in a directory. */

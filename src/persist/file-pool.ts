@@ -1,11 +1,11 @@
-/** Files that are open, of which there may be only so many: the one not used for longest is closed for another. */
+/** Open files, up to a maximum number: the least recently used one is closed for another. */
 import type { Disk, DiskFile, OpenMode } from './disk.ts';
 
 interface Pooled {
   file: Promise<DiskFile>;
   isReadOnly: boolean;
   users: number;
-  /** It is to be closed when nobody uses it any more. */
+  /** Close it when its last use ends. */
   isDropped: boolean;
 }
 
@@ -62,7 +62,7 @@ export class FilePool {
     }
   }
 
-  /** Closes a file as soon as nobody uses it. */
+  /** Closes a file as soon as it is not in use. */
   drop(path: string): void {
     const pooled = this.#files.get(path);
     if (pooled === undefined) return;

@@ -1,4 +1,4 @@
-/** What a log knows of a stream: who it is, where its bytes lie, and what else has to outlive the process. */
+/** What a log knows of a stream: its identity, where its bytes are, and what else outlives the process. */
 import type { ProducerRecord } from '../core/internal.ts';
 import {
   type Change,

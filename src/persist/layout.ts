@@ -2,7 +2,7 @@
  * Where things are in the directory of a log:
  *
  *     FORMAT                          which version, and the salt of the checksums
- *     LOCK                            whose it is now
+ *     LOCK                            the process that uses it now
  *     state                           all that was known when the oldest journal began
  *     closed                          all that was known when it was closed in order
  *     journal/0000000007.log          what has happened since, of all streams

@@ -6,7 +6,7 @@ import type { Durability } from '../protocol/index.ts';
 import type { BlockCache } from './block-cache.ts';
 import type { KnownStream } from './known-stream.ts';
 
-/** Who has the stream, and knows what else is to be kept of it. */
+/** The owner of the stream, which knows what else to save of it. */
 export interface StreamOwner {
   /** What is given back to it when the stream is put together again. */
   facts(): string;
@@ -43,8 +43,8 @@ export class LoggedStream implements StreamLog {
   readonly stream: RingStream;
   readonly owner: StreamOwner;
   /**
-   * What is to be written beside bytes. Who it is is written twice, with its first bytes and with what comes next: damage
-   * to one place must not take the stream.
+   * What is written beside bytes. The identity is written twice, with the first bytes and with the next record, so that
+   * damage in one place does not lose the stream.
    */
   identitiesDue: number;
   areFactsDue: boolean;
@@ -95,7 +95,7 @@ export class LoggedStream implements StreamLog {
     return this.stream.writtenEnd - this.known.reach.offset;
   }
 
-  /** What may wait: never so much that readers that wait for it would find that part of it has left the ring. */
+  /** Bytes that may wait to be saved: less than the ring keeps, so readers that wait for them still find them there. */
   get #limit(): number {
     const { maxLag, retention } = this.stream.rules;
     return Math.min(this.#store.maxStreamBacklog, Math.max(MAX_CHUNK, Math.min(retention, maxLag) / 2));
@@ -123,7 +123,7 @@ export class LoggedStream implements StreamLog {
 
   changed(): void {
     this.count();
-    // What ends with the process is no end that a log has to keep; it is told when the log is closed.
+    // An end by shutdown is not saved; readers get it when the log is closed.
     if (this.pending === 0 && this.stream.closedBy === 'shutdown') return;
     this.touch();
   }

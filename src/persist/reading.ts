@@ -18,16 +18,16 @@ interface SegmentIndex {
   length: number;
   froms: number[];
   positions: number[];
-  /** Settles when nobody looks through it: one at a time. */
+  /** Settles when the scan of the file is done: one at a time. */
   busy: Promise<void>;
 }
 
 /** Segments of which it is remembered where their blocks lie. */
 const MAX_INDEXES = 256;
 
-/** Records of a journal are read together up to so many bytes, where no more than so many lie between two of them. */
+/** Records of a journal are read together: up to this many bytes, with at most this many between two of them. */
 const TOGETHER = { bytes: 256 * 1024, between: 4 * 1024 } as const;
-/** The same of a journal that is in memory: up to so many bytes of its stream. */
+/** The same for a journal in memory: up to this many bytes of the stream. */
 const HELD_TOGETHER_BYTES = 256 * 1024;
 /** Journals that are held in memory, in bytes. */
 const MAX_HELD_BYTES = 256 * 1024 * 1024;
@@ -215,7 +215,7 @@ async function lookThrough(file: DiskFile, index: SegmentIndex, stream: number, 
     const bytes = Buffer.alloc(BEGINNING_BYTES);
     await file.read(bytes, position);
     const beginning = beginningOf(bytes);
-    // Behind a header that is damaged nobody can say where the next block begins.
+    // After a damaged header it is unknown where the next block begins.
     if (beginning === undefined || beginning.stream !== stream) return;
     index.froms.push(beginning.from.offset);
     index.positions.push(position);

@@ -25,7 +25,7 @@ const MAGIC_NUMBER = MAGIC.readUInt32LE(0);
 const CHECKED_FROM = 8;
 
 export const RECORD = {
-  /** A process has opened the log: what it is told by says what a crash of it may cost. */
+  /** A process has opened the log, with the sync policy that says what a crash of it may cost. */
   open: 1,
   /** What has happened to a stream in one turn. */
   update: 2,
@@ -141,7 +141,7 @@ export interface Scan {
 /**
  * All good records from a position on, also behind damaged ones.
  *
- * @param expected the sequence of the first; undefined: whatever it has
+ * @param expected the sequence of the first; undefined: any
  */
 export async function scanRecords(bytes: Buffer, from: number, salt: number, expected?: number): Promise<Scan> {
   const records: FoundRecord[] = [];

@@ -2,7 +2,7 @@
  * What a log holds, put together from its state and its journals.
  *
  * A tail that is damaged was never acknowledged, or lost to a power cut as the policy allows: it is cut. Damage before
- * what is known to have been on the disk is another thing: what is good behind it still counts, and it is told loudly.
+ * what is known to have been on the disk is different: good records after it still count, and an error is logged.
  */
 import { type Disk, openIfThere, readExactly, readWhole } from './disk.ts';
 import { KnownStream } from './known-stream.ts';
@@ -82,7 +82,7 @@ export interface Recovery {
   readBytes: number;
 }
 
-/** Whoever closed or opened a log had made sure of all that came before. */
+/** All before a record of opening or closing was synced before that record. */
 const SAYS_WHAT_IS_SYNCED: ReadonlySet<number> = new Set([RECORD.synced, RECORD.closed, RECORD.open]);
 
 interface JournalScan {

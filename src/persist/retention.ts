@@ -1,6 +1,6 @@
 /**
- * What of the streams of a log goes, and when: what a stream has beyond its size, what is too old, and the oldest of all
- * where they take too much together. Whole segments go; what lies in journals goes by its age alone, an append at a time.
+ * Retention on disk: of each stream what exceeds its size or age, and the oldest of all where the streams together exceed
+ * the total. Segments are removed whole; bytes in journals only by age, an append at a time.
  */
 import type { KnownStream } from './known-stream.ts';
 import type { LoggedStream } from './logged-stream.ts';
@@ -17,7 +17,7 @@ export interface RetentionRules {
   now: () => number;
 }
 
-/** So much of the bound on all is left when some has gone: not for each round anew. */
+/** The share of the total that is left after a removal, so that not every round removes something. */
 const LEFT_OF_TOTAL = 0.95;
 /** A stream that is written to slowly has a new segment so often while bytes grow old. */
 const SEGMENTS_OF_AN_AGE = 8;

@@ -1,6 +1,6 @@
 import type { Round } from './logged-stream.ts';
 
-/** A write that is to come, for those who wait until it is done. */
+/** A future write, awaited until it is done. */
 export function newRound(): Round {
   let resolve: () => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;
@@ -8,7 +8,7 @@ export function newRound(): Round {
     resolve = onDone;
     reject = onFailure;
   });
-  // There may be nobody who waits.
+  // It may not be awaited at all.
   done.catch(() => undefined);
   return { done, resolve, reject };
 }

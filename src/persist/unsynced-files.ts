@@ -16,7 +16,7 @@ export interface UnsyncedFilesOptions {
   pool: FilePool;
   /** @throws where nothing is to be synced any more */
   requireUsable: () => void;
-  /** A sync has failed. Gives what those who wait for it are told. */
+  /** A sync has failed. Returns the error for all who wait for it. */
   onFailure: (error: unknown) => Error;
 }
 
@@ -72,7 +72,7 @@ export class UnsyncedFiles {
     return this.#alone(() => this.#syncFiles());
   }
 
-  /** One sync at a time: who finds nothing left to sync must not think that it is done. */
+  /** One sync at a time: a caller that finds nothing left to sync must still wait for the running one. */
   #alone(work: () => Promise<void>): Promise<void> {
     const done = this.#syncing.then(work);
     this.#syncing = done.catch(() => undefined);

@@ -46,7 +46,7 @@ export type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
 export interface ReaderInfo {
   id: number;
   path: string;
-  /** `host:port` of the connection, or of who opened the handle; null where it is not known. */
+  /** `host:port` of the connection, or of the client that opened the handle; null where it is not known. */
   address: string | null;
   /** RFC 3339. */
   since: string;
@@ -110,7 +110,7 @@ export interface ServerStats {
     /** 0: none. */
     limit: number;
     used: number;
-    /** Of it, what is somebody's until they let go of it: files, bodies, streams as such. */
+    /** Of it, what only its owner can release: files, bodies, streams as such. */
     fixed: number;
     /** Of it, what streams retain, which gives way where there is no room. */
     history: number;
@@ -130,8 +130,8 @@ export interface ServerStats {
   /** Logs on disk, of mounts that have one: bytes there, and bytes that are not written yet. */
   disks: { path: string; state: 'ok' | 'full' | 'failed'; bytes: number; backlog: number }[];
   /**
-   * Logs that mounts share with other servers: what each is, without credentials, who this server is there, streams that are
-   * followed here, and bytes that writers wait for.
+   * Logs that mounts share with other servers: the address of each without credentials, the name of this node, the number of
+   * streams followed here, and the bytes that writers wait for.
    */
   logs: {
     path: string;
@@ -170,7 +170,7 @@ export interface GrepMatch {
  * this, or it is an error STREAM_SETTINGS_DIFFER, whose `differences` name what is not.
  */
 export interface StreamSettings {
-  /** Bytes kept for those who join. */
+  /** Number of newest bytes kept for readers that join later. */
   ringBufferSize?: number | undefined;
   /** Bytes that a reader which has caught up may fall behind. */
   channelBufferSize?: number | undefined;

@@ -19,7 +19,7 @@ export type ReaderBlock = (typeof READER_BLOCK)[number];
 export const ATOMIC = ['none', 'lines'] as const;
 export type Atomic = (typeof ATOMIC)[number];
 
-/** Where readers may begin: as the content type says, anywhere, or as one format says whatever the type is. */
+/** Where readers may begin: at boundaries of the content type, anywhere, or at boundaries of a given format. */
 export const CONTAINERS = [
   'auto',
   'none',

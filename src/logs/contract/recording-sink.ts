@@ -1,4 +1,4 @@
-/** A mirror's side of a log that keeps all that it was told, as a reader of the log would see it. */
+/** A mirror's side of a log that records all calls, as a reader of the log would see them. */
 import assert from 'node:assert/strict';
 import type { LogEnd, LogSink } from '../log.ts';
 
@@ -66,7 +66,7 @@ export class RecordingSink implements LogSink {
     return this.told.filter(({ kind }) => kind === 'gap');
   }
 
-  /** Settles when a condition holds; rejects after ten seconds, with what was told until then. */
+  /** Resolves when a condition holds; rejects after ten seconds with the calls so far. */
   async until(what: string, holds: () => boolean): Promise<void> {
     const deadline = setTimeout(() => this.#changed(), TEN_SECONDS_MS);
     const end = performance.now() + TEN_SECONDS_MS;
@@ -87,7 +87,7 @@ export class RecordingSink implements LogSink {
     return this.until(`the follower reaches ${offset}`, () => this.endOffset >= offset);
   }
 
-  /** Settles when it is told that the path is free. */
+  /** Resolves when the follower reports that the path is free. */
   isGone(): Promise<void> {
     return this.until(
       'the follower is told that the stream is gone',

@@ -17,7 +17,7 @@ import type {
   StreamTerms,
 } from '../log.ts';
 
-/** What is pushed to those who follow. */
+/** What is pushed to followers. */
 export type Pushed =
   | { readonly kind: 'data'; readonly from: number; readonly chunks: readonly Uint8Array[] }
   | { readonly kind: 'end' };
@@ -62,7 +62,7 @@ export class MemoryEngine {
   isFull = false;
   readonly #now: () => number;
   readonly #lives = new Map<string, Life>();
-  /** Those that were removed, by generation: who was away is told how they ended. */
+  /** Removed streams, by generation: a follower that was away learns how they ended. */
   readonly #gone = new Map<string, Life>();
 
   constructor(now: () => number = Date.now) {
@@ -271,7 +271,7 @@ export class MemoryEngine {
     this.#lives.delete(path);
   }
 
-  /** Takes back what it has lost, unless somebody has appended meanwhile. */
+  /** Takes lost bytes back, unless something was appended meanwhile. */
   heal(path: string, generation: string, endOffset: number, chunks: readonly Uint8Array[]): void {
     const life = this.#lifeOf(path, generation);
     if (life.stream.endOffset === endOffset) this.#take(life, chunks);
@@ -291,7 +291,7 @@ export class MemoryEngine {
     life.stream = stream;
   }
 
-  // ── who is there ───────────────────────────────────────────────────────────────────────────────────────────────
+  // ── directory ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   #get(path: string): Life | undefined {
     const life = this.#lives.get(path);
@@ -300,7 +300,7 @@ export class MemoryEngine {
     return undefined;
   }
 
-  /** Looks when it may be over, so that followers are told. */
+  /** Checks for expiry when it may be due, so that followers get the end. */
   #expireLater(life: Life): void {
     const left = dueAt(life) - this.#now();
     if (left > MAX_TIMER_MS) return;

@@ -25,7 +25,7 @@ export class MemoryFollower implements LogFollower {
   readonly #followed: Followed;
   readonly #unfollow: () => void;
   #isOver = false;
-  /** How it has ended, as far as the mirror was told. */
+  /** The end that the mirror has been given. */
   #told: LogEnd['reason'] | undefined;
   #isFilling = false;
   /** Something has come that may have to be asked for once more. */

@@ -68,12 +68,12 @@ export class Wire {
     this.onChange?.(true);
   }
 
-  /** Loses the next so many calls, before they are done. */
+  /** Loses this many of the next calls, before they are executed. */
   loseCalls(count: number): void {
     this.#due.lostCall += count;
   }
 
-  /** The next so many calls are done, and their answers lost. */
+  /** Executes this many of the next calls and loses their answers. */
   loseAnswers(count: number): void {
     this.#due.lostAnswer += count;
   }

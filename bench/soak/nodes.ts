@@ -4,6 +4,7 @@
  * another server with each connection. Each byte that was handed over is there once, at its offset, for all readers, under one
  * generation, and the same at all servers in the end.
  */
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +81,8 @@ class NodesSoak {
   constructor(options: NodesOptions) {
     this.options = options;
     this.written = new Array<number>(options.streams).fill(0);
+    // One listener for each writer.
+    setMaxListeners(0, this.stopping.signal);
   }
 
   fail(what: string, error: unknown): void {

@@ -78,6 +78,10 @@ export interface LogEnd {
 
 export interface NewStream extends StreamTerms {
   readonly path: string;
+  /** Its first bytes, in the step that makes it: as {@link LogBatch.chunks}. */
+  readonly chunks?: readonly Uint8Array[] | undefined;
+  /** It is made ended. */
+  readonly isEnded?: boolean | undefined;
 }
 
 /** What a stream is given at its creation, and may be given anew. */
@@ -96,13 +100,20 @@ export interface LogBatch {
   readonly path: string;
   readonly generation: string;
   /**
-   * Each becomes a chunk; none is empty, at most 64 KiB each and 1 MiB together. At least one, but for a producer's part: without any,
-   * the last part makes the append whole, and another changes nothing and asks what has been applied. They are the log's to keep:
+   * Each becomes a chunk; none is empty, at most 64 KiB each and 1 MiB together. At least one, but for an end, and for a
+   * producer's part: without any, the last part makes the append whole, and another changes nothing and asks what has been applied. They are the log's to keep:
    * a follower of this node may be given the same memory.
    */
   readonly chunks: readonly Uint8Array[];
   /** Whose they are, where a producer numbers its appends: applied once, whichever node it comes to. */
   readonly producer: ProducerPart | undefined;
+  /**
+   * Must be larger than that of the last batch of the stream that had one, byte by byte, or nothing is appended:
+   * STREAM_SEQ_ORDER.
+   */
+  readonly order?: string | undefined;
+  /** The stream ends with them, in the same step. Of one that has ended, where there are no chunks, this is harmless. */
+  readonly isEnd?: boolean | undefined;
 }
 
 /**

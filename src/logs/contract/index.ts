@@ -62,6 +62,9 @@ export function logContract({ cut, open }: LogContractOptions): LogContractCase[
     made('what is retained is exact to the byte, and so are counts', 2, retention),
     made('who was not followed for a while goes on where the mirror ends', 2, resumed),
     made('an ended stream takes no more; its history is told, then its end', 2, ended),
+    made('a stream can be made with its first bytes, and ended; who finds it there changes nothing', 2, madeWhole),
+    made('an end that comes with bytes is one step with them, for producers too', 2, endedWith),
+    made('batches with an order come in that order, or nothing is appended', 2, ordered),
     made('ending twice is harmless: the first status stays', 2, endedTwice),
     made('a stream that is removed is over for its followers, and its path is free', 2, removed),
     made('a stream that had ended is followed until it is removed', 2, removedLater),
@@ -72,6 +75,7 @@ export function logContract({ cut, open }: LogContractOptions): LogContractCase[
     made("a producer's numbers come in order: gaps, old epochs and late beginnings are refused", 1, producerRules),
     made('a repeated append is acknowledged after the end as well', 1, producerAfterEnd),
     made('listings give names in order, in pages, directories once', 2, pages),
+    made('an end, and an append that is repeated, are activity', 1, ttlOfEnds),
     made('a stream without activity for its time to live is gone; an update renews it', 2, ttl),
     made('a stream is gone when its time has come, whatever happens', 2, expiresAt),
     made('an update sets the modification time, and replaces what its creator gave it', 2, updated),
@@ -247,6 +251,50 @@ async function ended([one, other]: readonly Log[]): Promise<void> {
   assert.deepEqual((await other!.find(PATH))?.end, end);
 }
 
+async function madeWhole([one, other]: readonly Log[]): Promise<void> {
+  const chunks = [Buffer.from('first'), Buffer.from(' bytes')];
+  const wanted = { path: PATH, retention: RETENTION, ttl: undefined, expiresAt: undefined, facts: '' };
+  const { stream, isNew } = await one!.create({ ...wanted, chunks, isEnded: true });
+  assert.deepEqual([isNew, stream.endOffset, stream.chunkCount, stream.end?.reason], [true, 11, 2, 'ended']);
+  const again = await other!.create({ ...wanted, chunks: [Buffer.from('others')] });
+  assert.deepEqual([again.isNew, again.stream.endOffset], [false, 11]);
+  const sink = new RecordingSink();
+  await other!.follow(PATH, stream.generation, sink).caughtUp;
+  assert.deepEqual([sink.texts, sink.over], [['first', ' bytes'], { reason: 'ended', status: undefined }]);
+}
+
+async function endedWith([one, other]: readonly Log[]): Promise<void> {
+  const generation = await make(one!);
+  const sink = await followed(other!, generation);
+  const last = await one!.append({ ...batch(PATH, generation, 'last'), isEnd: true });
+  assert.equal(last.endOffset, 4);
+  await sink.isOver();
+  assert.deepEqual([sink.texts, sink.over], [['last'], { reason: 'ended', status: undefined }]);
+  await refused('STREAM_CLOSED', other!.append(batch(PATH, generation, 'more')));
+  await refused('STREAM_CLOSED', other!.append({ ...batch(PATH, generation, 'more'), isEnd: true }));
+  assert.equal((await other!.append({ ...batch(PATH, generation), isEnd: true })).endOffset, 4);
+  const path = '/by/a/producer';
+  const { stream } = await one!.create({ path, retention: RETENTION, ttl: undefined, expiresAt: undefined, facts: '' });
+  const producer = { id: 'p', epoch: 0, seq: 0, from: 0, isLast: true };
+  const whole = { ...batch(path, stream.generation, 'once'), producer, isEnd: true };
+  assert.equal((await one!.append(whole)).isRepeated, false);
+  assert.equal((await other!.append(whole)).isRepeated, true);
+  const found = await other!.find(path);
+  assert.deepEqual([found?.endOffset, found?.end?.reason], [4, 'ended']);
+}
+
+async function ordered([one, other]: readonly Log[]): Promise<void> {
+  const generation = await make(one!);
+  const append = (log: Log, order: string) => log.append({ ...batch(PATH, generation, order), order });
+  await append(one!, '09');
+  await refused('STREAM_SEQ_ORDER', append(other!, '09'));
+  await refused('STREAM_SEQ_ORDER', append(other!, '08;'));
+  await append(other!, '10 and more');
+  await one!.append(batch(PATH, generation, '; without'));
+  await refused('STREAM_SEQ_ORDER', append(one!, '1'));
+  assert.deepEqual((await followed(one!, generation)).texts.join(''), '0910 and more; without');
+}
+
 async function endedTwice([one, other]: readonly Log[]): Promise<void> {
   const generation = await make(one!);
   await one!.finish(PATH, generation, { reason: 'ended', status: 'first' });
@@ -383,6 +431,22 @@ async function pages([one, other]: readonly Log[]): Promise<void> {
     ['/b/1', '/b/2'],
   );
   assert.deepEqual(await other!.list('/nothing', undefined, 10), []);
+}
+
+async function ttlOfEnds([log]: readonly Log[]): Promise<void> {
+  const generation = await make(log!, { ttl: 2000 });
+  const producer = { id: 'p', epoch: 0, seq: 0, from: 0, isLast: true };
+  const uses = [
+    { ...batch(PATH, generation, 'x'), producer },
+    { ...batch(PATH, generation, 'x'), producer },
+    { ...batch(PATH, generation), isEnd: true },
+    { ...batch(PATH, generation), isEnd: true },
+  ];
+  for (const use of uses) {
+    await pause(700);
+    await log!.append(use);
+  }
+  assert.equal((await log!.find(PATH))?.end?.reason, 'ended');
 }
 
 async function ttl([one, other]: readonly Log[]): Promise<void> {

@@ -42,10 +42,14 @@ interface Life {
   readonly producers: Producers;
   end: LogEnd | undefined;
   activeAt: number;
+  /** Of the last batch that had one. */
+  order: string | undefined;
   readonly followers: Set<(message: Pushed) => void>;
   /** The last call of each node, so that one that is repeated is only answered. */
   readonly calls: Map<string, { seq: number; outcomes: readonly Outcome[] }>;
 }
+
+const ENDED: LogEnd = { reason: 'ended', status: undefined };
 
 const MAX_READ_BYTES = 1 << 20;
 /** What a timer can wait for. */
@@ -93,10 +97,13 @@ export class MemoryEngine {
       producers: new Producers({ max: maxProducers, ttl: producerTtl, now: this.#now }),
       end: undefined,
       activeAt: this.#now(),
+      order: undefined,
       followers: new Set(),
       calls: new Map(),
     };
     this.#lives.set(path, life);
+    this.#take(life, wanted.chunks ?? []);
+    if (wanted.isEnded === true) this.#over(life, ENDED);
     this.#expireLater(life);
     return { stream: stateOf(life), isNew: true };
   }
@@ -130,14 +137,27 @@ export class MemoryEngine {
     return outcomes;
   }
 
-  #appendOne(life: Life, { chunks, producer }: LogBatch): Appended {
-    if (producer !== undefined) return this.#appendPart(life, chunks, producer);
-    life.stream.requireOpen();
-    this.#take(life, chunks);
+  #appendOne(life: Life, batch: LogBatch): Appended {
+    const { isEnd, order, producer } = batch;
+    const appended = producer === undefined ? this.#appendPlain(life, batch) : this.#appendPart(life, batch, producer);
+    life.activeAt = this.#now();
+    if (appended.isRepeated) return appended;
+    life.order = order ?? life.order;
+    if (isEnd === true) this.#over(life, ENDED);
+    return appended;
+  }
+
+  #appendPlain(life: Life, { chunks, isEnd, order }: LogBatch): Appended {
+    const isEndedAgain = isEnd === true && chunks.length === 0 && life.end?.reason === 'ended';
+    if (!isEndedAgain) {
+      life.stream.requireOpen();
+      requireOrder(life, order);
+      this.#take(life, chunks);
+    }
     return { endOffset: life.stream.endOffset, isRepeated: false, applied: 0, lastSeq: -1 };
   }
 
-  #appendPart(life: Life, chunks: readonly Uint8Array[], part: ProducerPart): Appended {
+  #appendPart(life: Life, { chunks, order }: LogBatch, part: ProducerPart): Appended {
     const { producers, stream } = life;
     const { id, epoch, from, isLast } = part;
     const known = producers.records().find((one) => one.id === id);
@@ -145,6 +165,7 @@ export class MemoryEngine {
       return { endOffset: known!.endOffset, isRepeated: true, applied: 0, lastSeq: producers.lastSeq(id)! };
     }
     stream.requireOpen();
+    requireOrder(life, order);
     const current = known?.epoch === epoch ? known : undefined;
     const applied = current?.applied ?? 0;
     const length = lengthOf(chunks);
@@ -331,6 +352,11 @@ function stateOf({ end, path, stream, terms }: Life): StreamState {
   const { createdAt, endOffset, generation, modifiedAt, startOffset } = stream;
   const chunkCount = stream.stats().totalChunks;
   return { path, generation, startOffset, endOffset, chunkCount, createdAt, modifiedAt, end, facts: terms.facts };
+}
+
+function requireOrder({ order: last }: Life, order: string | undefined): void {
+  if (order === undefined || last === undefined || byBytes(order, last) > 0) return;
+  throw createError('STREAM_SEQ_ORDER', { seq: order, last });
 }
 
 function full(): StreamFSError {

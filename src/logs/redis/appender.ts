@@ -16,7 +16,7 @@ import { SCRIPTS, type Script } from './scripts.ts';
 /** Bytes of one call. */
 const MAX_CALL_BYTES = 1024 * 1024;
 
-/** Parts of one call: each producer's batch is one, and all others that follow each other are one together. */
+/** Parts of one call: each batch with a producer, an order or an end is one, and all others that follow each other are one together. */
 const MAX_PARTS = 64;
 
 /** Bytes that wait, from which on a second call goes out beside one that is not answered. */
@@ -136,10 +136,10 @@ export class Appender {
     for (const job of this.#queue) {
       if (job.type !== 'append') break;
       bytes += job.length;
-      const begins = job.batch.producer !== undefined || !isPlain;
-      if (begins) parts++;
+      const isAlone = !isPlainBatch(job.batch);
+      if (isAlone || !isPlain) parts++;
       if (count > 0 && (bytes > MAX_CALL_BYTES || parts > MAX_PARTS)) break;
-      isPlain = job.batch.producer === undefined;
+      isPlain = !isAlone;
       count++;
     }
     const jobs = this.#queue.splice(0, count) as AppendJob[];
@@ -194,7 +194,7 @@ export class Appender {
     const seen = joined === undefined ? ['', ''] : [String(joined.position), joined.tag ?? ''];
     const left = until - performance.now();
     if (left <= 0) throw this.#unavailable('what was appended has not come back in time');
-    const args = parts.flatMap(({ bytes, lengths, producer }) => [bytes, lengths, producer]);
+    const args = parts.flatMap(({ bytes, lengths, producer, more }) => [bytes, lengths, producer, more]);
     const [first] = this.#underWay;
     const behind = first === undefined || first === call ? '' : first.tag.slice(first.tag.lastIndexOf('.') + 1);
     const reply = await this.#host.run(
@@ -212,7 +212,7 @@ export class Appender {
     if (follower === undefined) return answers;
     const end = Number(committed);
     const chunkCount = textOf(rest[2]);
-    if (end > 0 && chunkCount !== '' && parts.length === 1 && parts[0]!.producer === '') {
+    if (end > 0 && chunkCount !== '' && parts.length === 1 && isPlainBatch(parts[0]!.jobs[0]!.batch)) {
       follower.confirm({ end, tag, before: textOf(rest[1]), chunkCount: Number(chunkCount) });
     }
     return (await this.#reached(follower, end, tag, answers, until)) ? answers : undefined;
@@ -331,30 +331,40 @@ interface Part {
   /** How many chunks, and how long each is. */
   readonly lengths: string;
   readonly producer: string;
+  /** Whether the stream ends with it, and its order. */
+  readonly more: string;
+}
+
+/** What can be one with those before and behind it. */
+function isPlainBatch({ isEnd, order, producer }: LogBatch): boolean {
+  return producer === undefined && order === undefined && isEnd !== true;
 }
 
 function partsOfJobs(jobs: readonly AppendJob[], buffers: CallBuffers): Part[] {
   const parts: Part[] = [];
   let plain: AppendJob[] = [];
   const flush = () => {
-    if (plain.length > 0) parts.push(partOf(plain, '', buffers));
+    if (plain.length > 0) parts.push(partOf(plain, '', '', buffers));
     plain = [];
   };
   for (const job of jobs) {
-    const { producer } = job.batch;
-    if (producer === undefined) {
+    if (isPlainBatch(job.batch)) {
       plain.push(job);
       continue;
     }
     flush();
-    const { id, epoch, seq, from, isLast } = producer;
-    parts.push(partOf([job], `${epoch} ${seq} ${from} ${isLast ? 1 : 0} ${id}`, buffers));
+    const { isEnd = false, order = '', producer } = job.batch;
+    const whose =
+      producer === undefined
+        ? ''
+        : `${producer.epoch} ${producer.seq} ${producer.from} ${producer.isLast ? 1 : 0} ${producer.id}`;
+    parts.push(partOf([job], whose, `${isEnd ? 1 : 0} ${Buffer.from(order).toString('hex')}`, buffers));
   }
   flush();
   return parts;
 }
 
-function partOf(jobs: readonly AppendJob[], producer: string, buffers: CallBuffers): Part {
+function partOf(jobs: readonly AppendJob[], producer: string, more: string, buffers: CallBuffers): Part {
   const chunks = jobs.length === 1 ? jobs[0]!.batch.chunks : jobs.flatMap((job) => job.batch.chunks);
   const length = jobs.reduce((sum, job) => sum + job.length, 0);
   const [only] = chunks;
@@ -362,7 +372,7 @@ function partOf(jobs: readonly AppendJob[], producer: string, buffers: CallBuffe
     chunks.length === 1 && only !== undefined
       ? Buffer.from(only.buffer, only.byteOffset, only.length)
       : buffers.concat(chunks, length);
-  return { jobs, chunks, bytes, lengths: `${chunks.length} ${textOfLengths(chunks)}`, producer };
+  return { jobs, chunks, bytes, lengths: `${chunks.length} ${textOfLengths(chunks)}`, producer, more };
 }
 
 function settle({ jobs }: Part, answer: string, { generation, path }: Appender): void {
@@ -391,6 +401,10 @@ function errorOf(words: readonly string[], batch: LogBatch, generation: string, 
   switch (code) {
     case 'CLOSED':
       return createError('STREAM_CLOSED');
+    case 'ORDER': {
+      const last = Buffer.from(first ?? '', 'hex').toString();
+      return createError('STREAM_SEQ_ORDER', { seq: batch.order ?? '', last });
+    }
     case 'FULL':
       return createError('STREAM_FULL', { max: MAX_OFFSET });
     case 'FENCED':

@@ -16,6 +16,7 @@ import type {
   NewStream,
   StreamChange,
   StreamState,
+  StreamTerms,
 } from '../log.ts';
 import { parseRedisUrl, type RedisAddress } from './address.ts';
 import { Appender, type AppenderHost } from './appender.ts';
@@ -24,6 +25,7 @@ import type { Argument, RedisDriver } from './driver.ts';
 import { Engine } from './engine.ts';
 import { Follower, type FollowerHost, type MirrorMemory } from './follower.ts';
 import { Keys, newGeneration } from './keys.ts';
+import { textOfLengths } from './lengths.ts';
 import { loadNodeRedis } from './node-redis.ts';
 import { type Member, Places } from './places.ts';
 import { parseState, partsOf, type StoredStream, streamStateOf, textOf } from './replies.ts';
@@ -149,10 +151,17 @@ export class RedisLog implements Log {
     const existing = await this.find(path);
     if (existing !== undefined) return { stream: existing, isNew: false };
     const generation = newGeneration();
+    const tag = this.#host.newTag();
     await this.#places.reserve(path, generation, this.#options.limits.maxStreams);
     for (;;) {
-      const args = [generation, ...termsOf(stream)];
-      const { code, rest } = partsOf(await this.#host.run(SCRIPTS.create, [this.#keys.stream(path)], args));
+      const chunks = stream.chunks ?? [];
+      const first = [
+        Buffer.concat(chunks),
+        `${chunks.length} ${textOfLengths(chunks)}`,
+        stream.isEnded === true ? '1' : '',
+      ];
+      const args = [generation, ...termsOf(stream), tag, ...first];
+      const { code, rest } = partsOf(await this.#host.run(SCRIPTS.create, this.#keys.all(path, generation), args));
       if (code === 'EXPIRED') {
         await this.#expire(path, textOf(rest[0]));
         continue;
@@ -320,7 +329,7 @@ function keyOf(path: string, generation: string): string {
   return `${path}\0${generation}`;
 }
 
-function termsOf({ retention, ttl, expiresAt, facts }: Omit<NewStream, 'path'>): string[] {
+function termsOf({ retention, ttl, expiresAt, facts }: StreamTerms): string[] {
   return [
     String(retention),
     ttl === undefined ? '' : String(ttl),

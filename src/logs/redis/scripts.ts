@@ -11,6 +11,7 @@
  * | `r` | how it ended: reason, and after a line feed the status |
  * | `b`, `m`, `u` | when it was made, modified and, where it has a time to live, used |
  * | `R`, `t`, `x`, `f` | retention, time to live, when it expires, facts |
+ * | `q` | the order of the last batch that had one, in hexadecimal |
  * | `o` | to where bytes are of producers that were forgotten |
  * | `n:NODE` | the last batch of a node: number, time, answers; and `|` number and answers of the one before, while its call may be repeated |
  * | `h` | after bytes were lost: end offset to which a mirror gives them back; until when appends wait in any case; until when they wait for that offset |
@@ -62,7 +63,7 @@ local function num(n) return string.format('%.0f', n) end
 local clock = call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 local H = {}
-local names = {'g','e','c','k','r','s','b','m','u','R','t','x','f','o','h','z'}
+local names = {'g','e','c','k','r','s','b','m','u','R','t','x','f','o','h','q','z'}
 local values = call('HMGET', KEYS[1], unpack(names))
 for i, name in ipairs(names) do H[name] = values[i] or nil end
 local function due()
@@ -159,7 +160,7 @@ local function countOf(list)
   local count, lengths = string.match(list, '^(%d+) (.*)$')
   return tonumber(count), lengths
 end
-local function commit(tag, bytes, lengths, count, records, answers, older)
+local function commit(tag, bytes, lengths, count, records, answers, older, place)
   local before = H.k or ''
   local at = num(tonumber(H.e) + #bytes)
   local chunks = num(tonumber(H.c) + count)
@@ -167,13 +168,14 @@ local function commit(tag, bytes, lengths, count, records, answers, older)
   if lowest < 0 then lowest = 0 end
   local meta = tag..' '..before..' '..chunks..' '..lengths
   local proof = ''
-  if #records > 0 or select(2, string.gsub(answers, ';', '')) > 1 then
-    proof = cjson.encode({r = records, a = answers})
+  if place or #records > 0 or select(2, string.gsub(answers, ';', '')) > 1 then
+    proof = cjson.encode({r = records, a = answers, q = place})
     call('XADD', KEYS[2], 'MINID', '~', num(lowest), at..'-0', 'd', bytes, 'm', meta, 'p', proof)
   else
     call('XADD', KEYS[2], 'MINID', '~', num(lowest), at..'-0', 'd', bytes, 'm', meta)
   end
   call('HSET', KEYS[1], 'e', at, 'c', chunks, 'k', tag, 'm', num(now))
+  if place then call('HSET', KEYS[1], 'q', place) end
   remember(tag, answers, older)
   for _, each in ipairs(records) do store(each[1], tonumber(each[2]), tonumber(each[3]), tonumber(each[4]), tonumber(each[5])) end
   if H.t then
@@ -191,6 +193,9 @@ local function commit(tag, bytes, lengths, count, records, answers, older)
   end
   return before, chunks
 end
+local function publishEnd(at, chunks, tag, ending)
+  call('SPUBLISH', KEYS[2], 'x '..at..' '..chunks..' '..tag..'\\n'..ending)
+end
 `;
 
 /** KEYS: hash. */
@@ -200,8 +205,11 @@ if isDue() then return {'EXPIRED', H.g} end
 return {'OK', state()}
 `;
 
-/** KEYS: hash. ARGV: generation, retention, time to live, when it expires, facts. */
-const CREATE = `${PRELUDE}
+/**
+ * KEYS: all five. ARGV: generation, retention, time to live, when it expires, facts; tag of its first batch, bytes, the number of
+ * its chunks and their lengths, '1' where it is made ended.
+ */
+const CREATE = `${PRELUDE}${COMMIT}
 if H.g then
   if isDue() then return {'EXPIRED', H.g} end
   return {'OK', state(), '0'}
@@ -215,6 +223,16 @@ if ARGV[3] ~= '' then
 end
 if ARGV[4] ~= '' then H.x = ARGV[4] fields[#fields + 1] = 'x' fields[#fields + 1] = H.x end
 call('HSET', KEYS[1], unpack(fields))
+if #ARGV[7] > 0 then
+  local count, lengths = countOf(ARGV[8])
+  local at = num(#ARGV[7])
+  commit(ARGV[6], ARGV[7], lengths, count, {}, plainAnswer(at), '')
+  H.e, H.c, H.k = at, num(count), ARGV[6]
+end
+if ARGV[9] == '1' then
+  H.r = 'ended'
+  call('HSET', KEYS[1], 'r', H.r)
+end
 expireAt()
 return {'OK', state(), '1'}
 `;
@@ -242,7 +260,8 @@ return {'OK'}
  * KEYS: all five. ARGV: generation, tag of the batch, end offset of the node's mirror ('' without one), its tag there ('' where
  * it is not known), idle producers that are remembered, milliseconds they are remembered (0: for ever), '' or the number of the
  * batch of this node that it must come behind; then for each part its
- * bytes, the number of its chunks and their lengths, and '' or its producer: epoch, seq, bytes before it, 1 for the last part, id.
+ * bytes, the number of its chunks and their lengths, '' or its producer: epoch, seq, bytes before it, 1 for the last part, id; and '' or 1 where the stream ends with it, 0 where it
+ * does not, and its order in hexadecimal.
  *
  * A batch whose node has sent another of the stream that is not answered yet names that one's number, and is refused as EARLY
  * unless it is appended: so they stay in order when both are repeated.
@@ -338,11 +357,35 @@ local function take(bytes, list, skip)
     takeLengths(left, n)
   end
 end
-local function part(bytes, list, producer)
+local place
+local isEnding = false
+local isUsed = false
+local function isOutOfOrder(wanted)
+  return wanted ~= '' and H.q and wanted <= H.q
+end
+local function done(ends, wanted)
+  isUsed = true
+  if wanted ~= '' then
+    H.q = wanted
+    place = wanted
+  end
+  if ends then
+    H.r = 'ended'
+    isEnding = true
+  end
+end
+local function part(bytes, list, producer, more)
+  local ends, wanted = string.sub(more, 1, 1) == '1', string.sub(more, 3)
   if producer == '' then
-    if H.r then return '!CLOSED' end
+    if H.r then
+      if not ends or #bytes > 0 or string.sub(H.r, 1, 5) ~= 'ended' then return '!CLOSED' end
+      isUsed = true
+      return num(at)..' 0 -1 0'
+    end
+    if isOutOfOrder(wanted) then return '!ORDER '..H.q end
     local refused = take(bytes, list, 0)
     if refused then return '!'..refused end
+    done(ends, wanted)
     return num(at)..' 0 -1 0'
   end
   local epoch, number, from, isLast, id = string.match(producer, '^(%d+) (%d+) (%d+) (%d) (.*)$')
@@ -356,9 +399,12 @@ local function part(bytes, list, producer)
     if number ~= 0 then return '!START '..num(epoch)..' '..num(number) end
     record = {epoch, 0, 0, record[4]}
   elseif number > record[2] then return '!GAP '..num(record[2])..' '..num(number)
-  elseif number < record[2] then return num(record[4])..' 0 '..num(record[2] - 1)..' 1'
+  elseif number < record[2] then
+    isUsed = true
+    return num(record[4])..' 0 '..num(record[2] - 1)..' 1'
   end
   if H.r then return '!CLOSED' end
+  if isOutOfOrder(wanted) then return '!ORDER '..H.q end
   local applied = record[3]
   if from > applied then return '!GAP 0 '..num(number)..' '..num(forgotten) end
   local to = from + #bytes
@@ -367,6 +413,7 @@ local function part(bytes, list, producer)
   if skip > #bytes then skip = #bytes end
   local refused = take(bytes, list, skip)
   if refused then return '!'..refused end
+  done(ends, wanted)
   local changed = {record[1], record[2], applied, record[4]}
   if to > applied then
     changed[3] = to
@@ -386,7 +433,7 @@ local function part(bytes, list, producer)
   end
   return num(to > applied and at or changed[4])..' '..num(changed[3])..' '..num(changed[2] - 1)..' 0'
 end
-for i = 8, #ARGV, 3 do answers[#answers + 1] = part(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+for i = 8, #ARGV, 4 do answers[#answers + 1] = part(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) end
 local text = num(#pieces > 0 and at or 0)..';'..table.concat(answers, ';')
 local records = {}
 for i, id in ipairs(order) do
@@ -396,7 +443,7 @@ end
 local before, chunks = '', ''
 if #pieces > 0 then
   local bytes = #pieces == 1 and pieces[1] or table.concat(pieces)
-  before, chunks = commit(ARGV[2], bytes, table.concat(lengths, ','), count, records, text, older)
+  before, chunks = commit(ARGV[2], bytes, table.concat(lengths, ','), count, records, text, older, place)
 elseif #order > 0 then
   remember(ARGV[2], text, older)
   for _, id in ipairs(order) do
@@ -414,6 +461,16 @@ if #order > 0 then
   end
 end
 if forgotten > forgottenBefore then call('HSET', KEYS[1], 'o', num(forgotten)) end
+if place and #pieces == 0 then call('HSET', KEYS[1], 'q', place) end
+if isUsed and #pieces == 0 and H.t then
+  H.u = num(now)
+  call('HSET', KEYS[1], 'u', H.u)
+  expireAt()
+end
+if isEnding then
+  call('HSET', KEYS[1], 'r', H.r)
+  publishEnd(num(at), #pieces > 0 and chunks or H.c, #pieces > 0 and ARGV[2] or H.k or '', H.r)
+end
 return {'OK', text, before, chunks}
 `;
 
@@ -427,15 +484,15 @@ if H.e ~= ARGV[3] then return {'MOVED', H.e, H.k or ''} end
 if (H.k or '') ~= ARGV[4] then return {'FORK', H.k or ''} end
 local count, lengths = countOf(ARGV[6])
 local at = num(tonumber(H.e) + #ARGV[5])
-local records, answers = {}, plainAnswer(at)
+local records, answers, place = {}, plainAnswer(at), nil
 if ARGV[7] ~= '' then
   local proof = cjson.decode(ARGV[7])
-  records, answers = proof.r, proof.a
+  records, answers, place = proof.r, proof.a, proof.q
 end
 local number, lastAnswers = lastOf((nodeOf(ARGV[2])))
 -- Its node may have two calls to repeat.
 local older = number and '|'..num(number)..' '..lastAnswers or ''
-commit(ARGV[2], ARGV[5], lengths, count, records, answers, older)
+commit(ARGV[2], ARGV[5], lengths, count, records, answers, older, place)
 return {'OK', H.e}
 `;
 

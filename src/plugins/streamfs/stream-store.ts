@@ -120,13 +120,7 @@ export class TableStore implements StreamStore {
     try {
       this.owner.table.requireFree(path);
     } catch (error) {
-      if (!isStreamFSError(error, 'IS_A_DIRECTORY', 'NOT_A_DIRECTORY', 'STREAM_GONE')) throw error;
-      const reason = {
-        IS_A_DIRECTORY: 'there are streams below it',
-        NOT_A_DIRECTORY: 'it lies below a stream',
-        STREAM_GONE: 'one that was there is gone, though forks of it are still there',
-      }[error.code as 'STREAM_GONE'];
-      throw createError('STREAM_NAME_TAKEN', { path, reason });
+      throw nameTaken(path, error);
     }
   }
 
@@ -291,8 +285,19 @@ export class TableStore implements StreamStore {
   }
 }
 
+/** What is said where the path cannot be a stream's; any other error stays. */
+export function nameTaken(path: string, error: unknown): unknown {
+  if (!isStreamFSError(error, 'IS_A_DIRECTORY', 'NOT_A_DIRECTORY', 'STREAM_GONE')) return error;
+  const reason = {
+    IS_A_DIRECTORY: 'there are streams below it',
+    NOT_A_DIRECTORY: 'it lies below a stream',
+    STREAM_GONE: 'one that was there is gone, though forks of it are still there',
+  }[error.code as 'STREAM_GONE'];
+  return createError('STREAM_NAME_TAKEN', { path, reason });
+}
+
 /** Bytes as the stream keeps them. @throws INVALID_BODY */
-function stored(type: string, data: Uint8Array, mayBeEmpty: boolean): Uint8Array {
+export function stored(type: string, data: Uint8Array, mayBeEmpty: boolean): Uint8Array {
   if (data.length === 0 || !isJsonType(type)) return data;
   const lines = jsonLines(data);
   if (lines.length === 0 && !mayBeEmpty) {
@@ -302,23 +307,32 @@ function stored(type: string, data: Uint8Array, mayBeEmpty: boolean): Uint8Array
 }
 
 /** What does not fit could never be read. */
-function requireRoom(bytes: Uint8Array, type: string, max: number): void {
+export function requireRoom(bytes: Uint8Array, type: string, max: number): void {
   if (bytes.length <= max) return;
   throw createError('APPEND_TOO_LARGE', { size: bytes.length, max }, { max, messages: isJsonType(type) });
 }
 
-/** Text longer than a chunk goes in chunks that end with a character, as far as it is any. */
 function write({ settings, stream }: Entry, bytes: Uint8Array): void | Promise<void> {
   if (bytes.length === 0) return undefined;
   if (bytes.length <= MAX_CHUNK || !settings.type.startsWith('text/')) return stream.write(bytes);
   let last: Promise<void> | undefined;
-  for (let at = 0; at < bytes.length; ) {
-    const end = characterEnd(bytes, at, Math.min(bytes.length, at + MAX_CHUNK));
+  for (const chunk of chunksOfType(settings.type, bytes)) {
     last?.catch(ignore);
-    last = stream.write(bytes.subarray(at, end)) ?? last;
-    at = end;
+    last = stream.write(chunk) ?? last;
   }
   return last;
+}
+
+/** Bytes as chunks; those of text end with a character, as far as it is any. */
+export function chunksOfType(type: string, bytes: Uint8Array): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const most = Math.min(bytes.length, at + MAX_CHUNK);
+    const end = type.startsWith('text/') ? characterEnd(bytes, at, most) : most;
+    chunks.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return chunks;
 }
 
 async function beyondOf({ settings, stream }: Entry, at: number, beyond: number): Promise<number> {
@@ -359,7 +373,10 @@ function settingsOfFork({ settings: inherited }: Entry, asked: StreamSettings = 
 }
 
 /** @throws STREAM_SETTINGS_DIFFER, which names what differs */
-async function requireSame(entry: Entry, { end, fork, settings: asked = {} }: CreateStreamOptions): Promise<void> {
+export async function requireSame(
+  entry: Entry,
+  { end, fork, settings: asked = {} }: CreateStreamOptions,
+): Promise<void> {
   const { path, settings, stream } = entry;
   const facts = entry.facts ?? { asked: { ttl: settings.ttl, expiresAt: settings.expiresAt }, fork: undefined };
   const differences: string[] = [];

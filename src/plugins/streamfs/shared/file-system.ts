@@ -49,6 +49,7 @@ import { Totals } from '../totals.ts';
 import { WholeLinesWriter } from '../whole-lines.ts';
 import { factsOf, newStream, termsOf } from './facts.ts';
 import { LogAppender } from './log-appender.ts';
+import { LogStore } from './log-store.ts';
 import { LogWriter, MAX_BATCH_BYTES, RepeatedLogWriter } from './log-writer.ts';
 import type { Mirror } from './mirror.ts';
 import { Mirrors } from './mirrors.ts';
@@ -397,7 +398,10 @@ export class SharedFileSystem extends StreamFiles {
     if (!this.log.state.isConnected) return;
     const state = await this.log.find(mirror.entry.path);
     if (state?.generation !== mirror.stream.generation) return;
-    await mirror.until(() => mirror.endOffset >= state.endOffset, this.deadline, this.log);
+    const { end, endOffset } = state;
+    const { stream } = mirror;
+    const hasAll = () => stream.endOffset >= endOffset && (end === undefined || stream.closedBy !== undefined);
+    if (!hasAll()) await mirror.until(hasAll, this.deadline, this.log);
   }
 
   override async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
@@ -440,20 +444,15 @@ export class SharedFileSystem extends StreamFiles {
     };
   }
 
-  /** Finds streams for other protocols; what these append in one step is not there. */
+  /** For protocols that create, append and close in one step. */
   streams(): StreamStore {
-    const refuse = async () => {
-      throw createError('LOG_NOT_SUPPORTED', { operation: 'creating or appending by the protocol Durable Streams' });
-    };
-    return {
-      find: async (path) => {
-        const { entry, stream } = await this.find(path);
-        return { stream, settings: entry.settings };
-      },
-      create: refuse,
-      append: refuse,
-      renew: (path) => this.renew(path),
-    };
+    return new LogStore({
+      ...{ log: this.log, sender: this.sender, mirrors: this.mirrors, deadline: this.deadline },
+      idleTimeout: this.settings.idleTimeout,
+      find: (path) => this.find(path),
+      catchUp: (mirror) => this.catchUp(mirror),
+      requireWritable: (path) => this.requireWritable(path),
+    });
   }
 
   totals(): StreamTotals {

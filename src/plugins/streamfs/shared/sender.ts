@@ -1,7 +1,7 @@
 /** What goes from this node to the log: counted, bounded, and done when the mirror has it. */
 import { closedError } from '../../../core/internal.ts';
 import { isStreamFSError } from '../../../errors/index.ts';
-import type { Appended, Log, LogEnd, ProducerPart, StreamState } from '../../../logs/index.ts';
+import type { Appended, Log, LogBatch, LogEnd, ProducerPart, StreamState } from '../../../logs/index.ts';
 import { Backlog } from './backlog.ts';
 import type { Mirror } from './mirror.ts';
 
@@ -44,16 +44,24 @@ export class Sender {
     return mirror.backlog.isFull ? mirror.backlog.whenRoom() : this.backlog.whenRoom();
   }
 
-  async append(mirror: Mirror, chunks: readonly Uint8Array[], producer: ProducerPart | undefined): Promise<Appended> {
+  /** @param terms what else is decided in the same step */
+  async append(
+    mirror: Mirror,
+    chunks: readonly Uint8Array[],
+    producer: ProducerPart | undefined,
+    terms: Pick<LogBatch, 'isEnd' | 'order'> = {},
+  ): Promise<Appended> {
     const { generation } = mirror.stream;
+    const { isEnd, order } = terms;
     this.batches++;
     const appended = await this.orRemoved(
       mirror,
-      this.log.append({ path: mirror.entry.path, generation, chunks, producer }),
+      this.log.append({ path: mirror.entry.path, generation, chunks, producer, isEnd, order }),
     );
     for (const { length } of chunks) this.appendedBytes += length;
     const { endOffset } = appended;
     if (mirror.endOffset < endOffset) await mirror.until(() => mirror.endOffset >= endOffset, this.deadline, this.log);
+    if (isEnd === true) await mirror.until(() => mirror.stream.closedBy !== undefined, this.deadline, this.log);
     return appended;
   }
 

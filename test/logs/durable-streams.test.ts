@@ -1,0 +1,111 @@
+/** Durable Streams at several nodes of one log: each request goes to another node than the one before (contract 105, 106). */
+import { describe, expect, it } from 'vitest';
+import type { Running } from '../server/harness.ts';
+import { cluster } from './shared-streams.ts';
+
+const durableStreams = { mount: '/s', prefixes: ['/api/v1x'], longPollTimeout: 50 };
+
+type Headers = Record<string, string>;
+
+/** Sends each request to the next node. */
+async function nodes(count = 2) {
+  const { nodes: all } = await cluster(count, { durableStreams });
+  let requests = 0;
+  const send = async (method: string, target: string, body?: string, headers: Headers = {}) => {
+    const node: Running = all[requests++ % count]!;
+    const answer = await node.call(method, `/api/v1x${target}`, { ...(body === undefined ? {} : { body }), headers });
+    const { 'stream-next-offset': next, 'stream-closed': closed } = answer.headers as Headers;
+    return { ...answer, next: next as string, closed };
+  };
+  const typed = (type: string, more: Headers = {}) => ({ 'Content-Type': type, ...more });
+  return { send, typed };
+}
+
+const producer = (seq: number, epoch = 0) => ({
+  'Producer-Id': 'p',
+  'Producer-Epoch': String(epoch),
+  'Producer-Seq': String(seq),
+});
+
+describe('contract 106: Durable Streams on a log', () => {
+  it('are created with their first bytes, once, and are the same at each node', async () => {
+    const { send, typed } = await nodes();
+    const created = await send('PUT', '/a', 'first', typed('text/plain'));
+    expect([created.status, created.headers['content-type']]).toEqual([201, 'text/plain']);
+    expect((await send('PUT', '/a', 'others', typed('text/plain'))).status).toBe(200);
+    const differs = await send('PUT', '/a', '', typed('application/json'));
+    expect([differs.status, differs.json().code]).toEqual([409, 'STREAM_SETTINGS_DIFFER']);
+    const { next, status } = await send('POST', '/a', ' second', typed('text/plain'));
+    expect(status).toBe(204);
+    const head = await send('HEAD', '/a');
+    expect([head.status, head.next, head.headers['content-type']]).toEqual([200, next, 'text/plain']);
+    for (let node = 0; node < 2; node++) {
+      const read = await send('GET', '/a?offset=-1');
+      expect([read.text, read.next, read.headers['stream-up-to-date']]).toEqual(['first second', next, 'true']);
+    }
+    const below = await send('PUT', '/a/b', '', typed('text/plain'));
+    expect([below.status, below.json().code]).toEqual([409, 'STREAM_NAME_TAKEN']);
+  });
+
+  it('are closed with the last bytes in one step, for all nodes, and closing again is harmless', async () => {
+    const { send, typed } = await nodes();
+    await send('PUT', '/a', '', typed('text/plain'));
+    const { closed, next } = await send('POST', '/a', 'last', typed('text/plain', { 'Stream-Closed': 'true' }));
+    expect(closed).toBe('true');
+    const refused = await send('POST', '/a', 'more', typed('text/plain'));
+    expect([refused.status, refused.json().code, refused.closed, refused.next]).toEqual([
+      409,
+      'STREAM_CLOSED',
+      'true',
+      next,
+    ]);
+    expect((await send('POST', '/a', undefined, { 'Stream-Closed': 'true' })).status).toBe(204);
+    const read = await send('GET', '/a?offset=-1');
+    expect([read.text, read.closed]).toEqual(['last', 'true']);
+    const whole = await send('PUT', '/b', 'all of it', typed('text/plain', { 'Stream-Closed': 'true' }));
+    expect([whole.status, whole.closed]).toEqual([201, 'true']);
+    expect((await send('GET', '/b?offset=-1')).text).toBe('all of it');
+  });
+
+  it('take messages of JSON whole, in the order of all nodes, and nothing else', async () => {
+    const { send, typed } = await nodes(3);
+    const json = typed('application/json');
+    await send('PUT', '/j', '[{"n":0}]', json);
+    await send('POST', '/j', '[{"n":1},{"n":2}]', json);
+    await send('POST', '/j', '{"n":3}', json);
+    for (const body of ['[]', '{"n":', '']) expect((await send('POST', '/j', body, json)).status).toBe(400);
+    const other = await send('POST', '/j', 'text', typed('text/plain'));
+    expect([other.status, other.json().code]).toEqual([409, 'CONTENT_TYPE_DIFFERS']);
+    expect((await send('GET', '/j?offset=-1')).json()).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }]);
+  });
+
+  it('apply what a producer repeats once, and refuse what is out of order, whichever node is asked', async () => {
+    const { send, typed } = await nodes();
+    await send('PUT', '/p', '', typed('text/plain'));
+    const append = (body: string, more: Headers) => send('POST', '/p', body, typed('text/plain', more));
+    expect((await append('a', producer(0))).status).toBe(200);
+    const again = await append('a', producer(0));
+    expect([again.status, again.headers['producer-seq']]).toEqual([204, '0']);
+    const gap = await append('c', producer(2));
+    expect([gap.status, gap.headers['producer-expected-seq']]).toEqual([409, '1']);
+    expect((await append('b', producer(0, 1))).status).toBe(200);
+    const fenced = await append('x', producer(1));
+    expect([fenced.status, fenced.headers['producer-epoch']]).toEqual([403, '1']);
+    expect((await append('1', { 'Stream-Seq': '0001' })).status).toBe(204);
+    const late = await append('0', { 'Stream-Seq': '0001' });
+    expect([late.status, late.json().code]).toEqual([409, 'STREAM_SEQ_ORDER']);
+    expect((await append('2', { 'Stream-Seq': '0002' })).status).toBe(204);
+    const closing = { ...producer(1, 1), 'Stream-Closed': 'true' };
+    expect((await append('!', closing)).closed).toBe('true');
+    expect((await append('!', closing)).status).toBe(204);
+    expect((await send('GET', '/p?offset=-1')).text).toBe('ab12!');
+  });
+
+  it('are not forked, and say so', async () => {
+    const { send, typed } = await nodes();
+    await send('PUT', '/a', 'source', typed('text/plain'));
+    const fork = await send('PUT', '/b', '', typed('text/plain', { 'Stream-Forked-From': '/api/v1x/a' }));
+    expect([fork.status, fork.json().code]).toEqual([501, 'LOG_NOT_SUPPORTED']);
+    expect((await send('HEAD', '/b')).status).toBe(404);
+  });
+});

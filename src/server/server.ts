@@ -160,9 +160,13 @@ class HttpServer implements StreamFSServer {
   constructor(options: ServerOptions) {
     const { limits, memory, counters, clock, logger } = options;
     const { durableStreams, uiFolder } = options;
-    const routes = [...ROUTES, ...(durableStreams === undefined ? [] : durableStreamRoutes(durableStreams))];
-    // Before the rest: the page takes the place of `/`.
-    this.#router = new Router([...(uiFolder === undefined ? [] : uiRoutes(uiFolder)), ...routes]);
+    const routes = [
+      // Before the rest: the page takes the place of `/`.
+      ...(uiFolder === undefined ? [] : uiRoutes(uiFolder)),
+      ...ROUTES,
+      ...(durableStreams === undefined ? [] : durableStreamRoutes(durableStreams)),
+    ];
+    this.#router = new Router(routes);
     this.#tokens = options.tokens;
     this.#hosts = options.hosts;
     this.#origins = options.origins ?? new Origins();

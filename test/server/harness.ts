@@ -143,7 +143,7 @@ function recorder(log: LogLine[]): PluginLogger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-const WHOLE = /^(\/|\*|\/metrics|\/(api|ui)(\/.*)?)$/;
+const WHOLE = /^(\/|\*|\/metrics|\/(api|ui)(\/[^?]*)?)(\?.*)?$/;
 
 function whole(target: string): string {
   return WHOLE.test(target) ? target : `/api/v1${target}`;

@@ -17,7 +17,8 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
   const refusals = new Refusals();
   for (const route of routes) {
     const path = pathOf(route);
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, refusals) };
+    // Of two for the same the first is the one that answers.
+    paths[path] = { [route.method.toLowerCase()]: operationOf(route, refusals), ...paths[path] };
   }
   return {
     openapi: '3.1.0',
@@ -25,7 +26,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
       title: 'StreamFS',
       version,
       description:
-        'Byte streams as files, broadcast. Every answer that is an error is JSON with a stable `code`. HEAD is answered where GET is, and OPTIONS everywhere.',
+        'Byte streams as files, broadcast. Every answer that is an error is JSON with a stable `code`. HEAD is answered where GET is, and OPTIONS everywhere. A path that is not here is answered with 404 `ROUTE_NOT_FOUND`, a method that a path has not with 405 `METHOD_NOT_ALLOWED`.',
       license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],

@@ -5,10 +5,11 @@
 import { createError } from '../../errors/index.ts';
 import { root } from '../agfs/status.ts';
 import { acceptedRanges, acceptsCoding } from '../http/accept.ts';
+import { message, type RouteAnswer } from '../http/answers.ts';
 import { hasCopy } from '../http/conditional.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import { sendBytes, sendMessage } from '../http/respond.ts';
-import type { Exchange, Route } from '../http/route.ts';
+import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { BuiltPage } from './built-page.ts';
 import { policyOf } from './policies.ts';
@@ -16,7 +17,28 @@ import { policyOf } from './policies.ts';
 /** A year: names of files that may be kept change with their content. */
 const KEPT = 'public, max-age=31536000, immutable';
 
-const COMMON = { method: 'GET', permission: 'nothing', navigable: true, parameters: [], answers: [] } as const;
+const COMMON = { method: 'GET', permission: 'nothing', navigable: true, parameters: [] } as const;
+
+const TO_PAGE = message(302, 'the page is at ui/');
+const HAS_COPY: RouteAnswer = { status: 304, description: 'It is the one that the client has (`If-None-Match`).' };
+const DOCUMENT: RouteAnswer = {
+  status: 200,
+  description: 'A document of the page.',
+  content: { 'text/html': 'text' },
+};
+const ASSET: RouteAnswer = {
+  status: 200,
+  description: 'The file, compressed where the client takes that.',
+  content: { 'text/*': 'bytes', 'image/*': 'bytes', 'font/*': 'bytes', 'application/*': 'bytes' },
+};
+const NAME: RouteParameter = {
+  name: 'name',
+  in: 'path',
+  type: 'string',
+  required: true,
+  description: 'The name of a file that was built with the page.',
+};
+const FILE = { parameters: [NAME], errors: ['ROUTE_NOT_FOUND'] } as const;
 
 /** @param folder with the built page */
 export function uiRoutes(folder: string): readonly Route[] {
@@ -26,6 +48,7 @@ export function uiRoutes(folder: string): readonly Route[] {
       ...COMMON,
       pattern: '/',
       summary: 'Sends a browser to the page, and tells programs what this is.',
+      answers: [...root.answers, TO_PAGE],
       async handle(exchange) {
         vary(exchange, 'Accept');
         if (wantsPage(exchange.req.headers.accept)) redirect(exchange, 'ui/');
@@ -35,7 +58,9 @@ export function uiRoutes(folder: string): readonly Route[] {
     {
       ...COMMON,
       pattern: '/ui/',
-      summary: 'The page: streams, what is in them, who reads them.',
+      summary: 'The page: streams, what is in them, who reads them. Without the slash it leads here.',
+      answers: [DOCUMENT, TO_PAGE, HAS_COPY],
+      errors: ['ROUTE_NOT_FOUND'],
       async handle(exchange) {
         // Addresses within the page are relative to the slash at the end.
         if (/^[^?]*\/$/.test(exchange.req.url ?? '')) await send(exchange, page, 'index.html');
@@ -44,14 +69,18 @@ export function uiRoutes(folder: string): readonly Route[] {
     },
     {
       ...COMMON,
+      ...FILE,
       pattern: '/ui/:name',
       summary: 'A further document of the page.',
+      answers: [{ ...ASSET, content: { ...DOCUMENT.content, ...ASSET.content } }, HAS_COPY],
       handle: (exchange) => send(exchange, page, exchange.params.name ?? ''),
     },
     {
       ...COMMON,
+      ...FILE,
       pattern: '/ui/assets/:name',
       summary: 'Scripts and styles of the page.',
+      answers: [ASSET, HAS_COPY],
       handle: (exchange) => send(exchange, page, `assets/${exchange.params.name}`),
     },
   ];

@@ -5,7 +5,7 @@ export const USAGE = `usage: npm run bench -- [options]
 
   --quick              the main rows for ours, plain and floor, in under two minutes
   --only S1,S2         rows by name or by family (S1 is S1@1, S1@10, …); start and media are two
-  --targets A,B        of: ours sse floor plain piping durable redis nats icecast nchan (default: all that are found)
+  --targets A,B        of: ours sse ours-durable websocket floor plain piping durable redis nats icecast nchan (default: all that are found)
   --rounds N           rounds; the table has medians (default 3, with --quick 1)
   --agfs URL           also a server of AGFS's HTTP API that runs on this machine, with /streamfs mounted
   --agfs-pid PID       its process, for CPU time and memory

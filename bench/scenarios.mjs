@@ -25,6 +25,7 @@ const delivered = {
   figure: 'delivered/s',
   better: 'more',
   of: (run, { size }) => run.deliveredBytes / size / run.seconds,
+  more: (run, { size }) => ({ 'CPU µs/delivery': (run.serverCpu / (run.deliveredBytes / size)) * 1e6 }),
 };
 const speed = {
   figure: 'MiB/s',

@@ -182,6 +182,27 @@ const durable = {
 };
 
 /** @type {Target} */
+const oursDurable = {
+  ...ours,
+  name: 'ours-durable',
+  note: 'StreamFS by Durable Streams: it takes a body whole, so there is a POST for each message; read by server-sent events',
+  does: ['S1', 'S2', 'S3', 'S6'],
+  prepare: async (port) => {
+    const made = await fetch(`http://127.0.0.1:${port}/v1/stream/bench0`, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'text/plain' },
+    });
+    if (!made.ok) throw new Error(`StreamFS answered ${made.status}`);
+  },
+  protocol: ({ size, mode }) => ({
+    read: `GET /v1/stream/bench0?offset=${mode === 'join' ? '-1' : 'now'}&live=sse HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n`,
+    framing: 'scan',
+    before: `POST /v1/stream/bench0 HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Type: text/plain\\r\\nContent-Length: ${size}\\r\\n\\r\\n`,
+    answer: 'HTTP/1.1 2',
+  }),
+};
+
+/** @type {Target} */
 const redis = {
   name: 'redis',
   note: 'Redis PUBLISH and SUBSCRIBE: no history',
@@ -324,4 +345,4 @@ export function agfsTarget(url, pid) {
 }
 
 /** @type {Target[]} */
-export const TARGETS = [ours, sse, websocket, floor, plain, piping, durable, redis, nats, icecast, nchan];
+export const TARGETS = [ours, sse, oursDurable, websocket, floor, plain, piping, durable, redis, nats, icecast, nchan];

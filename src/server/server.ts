@@ -256,6 +256,11 @@ class HttpServer implements StreamFSServer {
       get version() {
         return mounts.version + (tokens?.version ?? 0);
       },
+      find: (target) => {
+        const { segments, pathname, query } = parseTarget(target);
+        const { route, params } = this.#router.find('GET', pathname, segments);
+        return { route, query: route.pathOf === undefined ? query : query.withPath(route.pathOf(params)) };
+      },
       admit: (route, query, headers) => {
         this.#checkHost(headers.host);
         return this.#admit(route, { query, params: {} }, headers);

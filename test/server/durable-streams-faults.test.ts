@@ -168,6 +168,69 @@ describe('Durable Streams: what it shares with every request', () => {
     expect((await call('GET', `/api/v1x/b?${query}`)).status).toBeGreaterThanOrEqual(401);
   });
 
+  it.each([
+    ['text', 'text/plain', 'a b'],
+    ['JSON', 'application/json', '[1,2]'],
+    ['bytes', 'application/octet-stream', 'a b'],
+  ])(
+    'contract 105: a live read of %s is answered alike with and without node:http, errors too',
+    async (_, type, body) => {
+      const { call, port } = await withStreams();
+      const headers = { 'Content-Type': type };
+      await call('PUT', '/api/v1x/a', { body, headers: { ...headers, 'Stream-Closed': 'true' } });
+      await call('PUT', '/api/v1x/open', { headers });
+      const ask = async (target: string, field: string) => {
+        const connection = await connectTo(port);
+        connection.send(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n${field}\r\n`);
+        return connection.closed();
+      };
+      /** What an answer says, whatever the order of its headers, and without what differs from one to the next. */
+      const told = (answer: string) => {
+        const [head = '', ...rest] = answer.split('\r\n\r\n');
+        const fields = head.split('\r\n').filter((line) => !/^(Date|X-Request-Id|Keep-Alive):/i.test(line));
+        return { fields: fields.map((line) => line.toLowerCase()).sort(), rest };
+      };
+      const offset = String((await call('HEAD', '/api/v1x/a')).headers['stream-next-offset']);
+      const targets = [
+        'a?offset=-1',
+        'a?offset=now',
+        `a?offset=${offset}`,
+        'a?offset=-1&cursor=99999999',
+        'b?offset=-1',
+      ];
+      targets.push('a?offset=x', `open?offset=${offset}`, 'a?offset=', 'a?', '__ds/a?offset=-1', '%2e%2e/a?offset=-1');
+      for (const target of targets) {
+        const one = `/v1/stream/${target}&live=sse`;
+        const plain = told(await ask(one, 'Connection: close\r\n'));
+        // A header that only node:http takes.
+        const other = told(await ask(one, 'Connection: close\r\nX-Any: thing\r\n'));
+        expect([target, plain]).toEqual([target, other]);
+      }
+    },
+  );
+
+  it('contract 105: what is read without node:http is let in, counted, listed and limited like any other read', async () => {
+    const hash = createHash('sha256').update('secret').digest('hex');
+    const tokens = new Tokens([{ name: 't', sha256: hash, paths: ['/**'], rights: ['read', 'write', 'admin'] }]);
+    const { call, port } = await withStreams({ tokens });
+    const auth = { Authorization: 'Bearer secret' };
+    await call('PUT', '/api/v1x/a', { headers: { ...TEXT, ...auth } });
+    const ask = async (field: string) => {
+      const connection = await connectTo(port);
+      connection.send(`GET /v1/stream/a?offset=-1&live=sse HTTP/1.1\r\nHost: localhost\r\n${field}\r\n`);
+      return connection;
+    };
+    expect(await (await ask('Connection: close\r\n')).closed()).toMatch(/^HTTP\/1\.1 401/);
+    const connection = await ask('Authorization: Bearer secret\r\n');
+    const readers = async () =>
+      (await call('GET', '/readers', { headers: auth })).json().readers as unknown as object[];
+    while ((await readers()).length < 1) await nextTurn();
+    expect(await readers()).toMatchObject([{ path: '/s/a', kind: 'durable-streams-sse' }]);
+    await call('DELETE', '/api/v1x/a', { headers: auth });
+    expect(await connection.closed()).not.toContain('streamClosed');
+    while ((await readers()).length > 0) await nextTurn();
+  });
+
   it('contract 105: an HTTP/1.0 client reads server-sent events until the connection closes', async () => {
     const { call, port } = await withStreams();
     await call('PUT', '/api/v1x/a', { body: 'one', headers: { ...TEXT, 'Stream-Closed': 'true' } });

@@ -5,8 +5,9 @@
 import { EVENT_STREAM_MEDIA_TYPE } from '../../protocol/index.ts';
 import { APPEND_ERRORS, BYTES, PRODUCER_ERRORS } from '../http/answers.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
+import type { DurableReadRoute } from './live.ts';
 import type { DurableStreamsOptions } from './options.ts';
-import { describe, MODES, read } from './read.ts';
+import { describe, MODES, openLive, read } from './read.ts';
 import { pathOfStream } from './target.ts';
 import { append, create, remove } from './write.ts';
 
@@ -43,9 +44,9 @@ const WRITE_ERRORS = [
   ...(['OFFSET_OF_ANOTHER', 'OFFSET_BEYOND_END', 'INVALID_BODY'] as const),
 ];
 
-export function durableStreamRoutes(options: DurableStreamsOptions): readonly Route[] {
+export function durableStreamRoutes(options: DurableStreamsOptions): readonly (Route | DurableReadRoute)[] {
   const pathOf = ({ rest = '' }: Readonly<Record<string, string>>) => pathOfStream(rest, options);
-  return options.prefixes.flatMap((prefix): readonly Route[] => {
+  return options.prefixes.flatMap((prefix): readonly (Route | DurableReadRoute)[] => {
     const pattern = `${prefix}/*`;
     return [
       {
@@ -107,8 +108,9 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Ro
         navigable: true,
         parameters: READ_PARAMETERS,
         handle: (exchange) => read(exchange, options),
+        openLive: (query, caller, server) => openLive(query, caller, server, options),
         head: describe,
-      },
+      } satisfies DurableReadRoute,
       {
         method: 'DELETE',
         pattern,
@@ -123,4 +125,5 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Ro
   });
 }
 
+export { type DurableReadRoute, isDurableRead } from './live.ts';
 export type { DurableStreamsOptions } from './options.ts';

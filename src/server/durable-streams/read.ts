@@ -4,18 +4,19 @@ import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
 import { internalOf, waitToBeWoken } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
-import { contentOfParts, type StoredStream } from '../../fs/index.ts';
+import { type Account, contentOfParts, type StoredStream } from '../../fs/index.ts';
 import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
-import { isNavigation } from '../auth/index.ts';
-import { liveHeaders, sendReader, sendSized, withParts } from '../egress/index.ts';
-import { currentCursor, cursorOf, nextCursor } from '../encoding/durable-cursor.ts';
+import { isNavigation, type Principal } from '../auth/index.ts';
+import { sendReader, sendSized, withParts } from '../egress/index.ts';
+import { nextCursor } from '../encoding/durable-cursor.ts';
 import { durableOffset } from '../encoding/durable-offsets.ts';
-import { durableSseEncoding } from '../encoding/durable-sse.ts';
 import { hasCopy } from '../http/conditional.ts';
-import type { Exchange } from '../http/route.ts';
+import type { Query } from '../http/query.ts';
+import type { Exchange, ServerContext } from '../http/route.ts';
 import { BODY_HEADERS, isClosed, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import { formOf } from './form.ts';
-import { type DurableStreamsOptions, SSE_HEARTBEAT_MS, SSE_LIFETIME_JITTER_MS, SSE_LIFETIME_MS } from './options.ts';
+import { type LiveAnswer, liveFormOf } from './live.ts';
+import type { DurableStreamsOptions } from './options.ts';
 import { EMPTY_ARRAY, pageFrom } from './page.ts';
 import { sendPast } from './past.ts';
 import { earliestOf, NOW, startOf } from './position.ts';
@@ -160,7 +161,7 @@ async function waitForMore({ exchange, stored, target, from }: Read, timeout: nu
   if (exchange.patience.aborted) giveUp();
   let isKicked = false;
   try {
-    reader = await openReader({ exchange, stored, target, from });
+    reader = await openReader({ stored, target, from }, account);
     const inner = internalOf(reader);
     const waiting = {
       reader: inner,
@@ -195,7 +196,10 @@ async function waitForMore({ exchange, stored, target, from }: Read, timeout: nu
 const NOTHING_SHARED = { recent: () => [], forget: () => undefined };
 
 /** A reader that is cut off rather than skips: the protocol has no way to say that something was lost. */
-async function openReader({ exchange, stored, target, from }: Omit<Read, 'offset'>): Promise<Reader> {
+async function openReader(
+  { stored, target, from }: Pick<Read, 'stored' | 'target' | 'from'>,
+  account: Account | undefined,
+): Promise<Reader> {
   const source = await target.fileSystem.openStream(target.path, {
     start: { offset: from },
     onLag: 'disconnect',
@@ -203,7 +207,7 @@ async function openReader({ exchange, stored, target, from }: Omit<Read, 'offset
     reachBack: false,
     create: false,
     generation: stored.stream.generation,
-    account: exchange.caller?.account,
+    account,
   });
   if (source.kind === 'live') return source.reader;
   throw createError('STREAM_NOT_FOUND', { path: target.path });
@@ -214,19 +218,16 @@ async function openReader({ exchange, stored, target, from }: Omit<Read, 'offset
 async function follow(one: Read, options: DurableStreamsOptions): Promise<void> {
   const { exchange, stored } = one;
   const { caller, query, req, res, server } = exchange;
-  const { limits, logger } = server;
-  const form = formOf(stored.settings.type);
-  const given = cursorOf(query.text('cursor'));
-  // A client that is ahead of time has cursors that go on from its own.
-  const encoding = durableSseEncoding(form, given >= currentCursor() ? given + 1 : -1);
+  const { limits } = server;
+  const { encoding, headers, sending } = liveFormOf(
+    stored,
+    query.text('cursor'),
+    req.httpVersionMinor >= 1,
+    server,
+    options,
+  );
   const account = caller?.account;
   limits.reads.enter(account);
-  const headers = {
-    ...liveHeaders(encoding, req.httpVersionMinor >= 1),
-    ...BODY_HEADERS,
-    'Cache-Control': 'no-cache, no-store, no-transform',
-    ...(form === 'base64' ? { [H.sseDataEncoding]: 'base64' } : {}),
-  };
   let reader: Reader;
   try {
     if (one.from < stored.stream.startOffset) {
@@ -235,14 +236,29 @@ async function follow(one: Read, options: DurableStreamsOptions): Promise<void> 
       limits.reads.leave(account);
       return;
     }
-    reader = await openReader(one);
+    reader = await openReader(one, account);
   } catch (error) {
     limits.reads.leave(account);
     throw error;
   }
   exchange.isLive = true;
-  const lifetime = options.sseLifetime ?? SSE_LIFETIME_MS + Math.random() * SSE_LIFETIME_JITTER_MS;
-  const heartbeat = options.sseHeartbeat ?? SSE_HEARTBEAT_MS;
-  const sending = { heartbeat, timeout: undefined, lifetime, limits, logger };
   sendReader(req, res, { reader, encoding }, headers, sending, () => limits.reads.leave(account));
+}
+
+/** The same for the fast path, which has no exchange: see {@link DurableReadRoute}. */
+export async function openLive(
+  query: Query,
+  caller: Principal | undefined,
+  server: ServerContext,
+  options: DurableStreamsOptions,
+): Promise<LiveAnswer | undefined> {
+  const offset = query.text('offset');
+  if (offset === undefined || query.oneOf('live', MODES) !== 'sse') return undefined;
+  const target = targetOf(server.mounts, query.path());
+  const stored = await target.store.find(target.path);
+  const from = await startOf(stored, offset);
+  if (from < stored.stream.startOffset) return undefined;
+  await target.store.renew(target.path);
+  const reader = await openReader({ stored, target, from }, caller?.account);
+  return { reader, ...liveFormOf(stored, query.text('cursor'), true, server, options) };
 }

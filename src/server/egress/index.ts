@@ -156,6 +156,6 @@ export { withParts } from './held-parts.ts';
 export { HeldText } from './held-text.ts';
 export { encodingFor, type SendOptions } from './options.ts';
 export { writePiece } from './pieces.ts';
-export { Sink } from './sink.ts';
+export { Sink, type SinkOptions } from './sink.ts';
 export { sendSized } from './sized.ts';
 export { chunkedTransfer, type Transfer } from './transfer.ts';

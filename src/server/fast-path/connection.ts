@@ -321,7 +321,7 @@ export class FastPathConnection implements Upload {
       this.leave();
       socket.on('error', ignore);
       takeFrom(socket, ignore);
-      beginRead(source, request, socket, exchanges);
+      beginRead(source, request, context, socket, exchanges);
       socket.resume();
     }
   }

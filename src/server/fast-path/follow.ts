@@ -1,7 +1,9 @@
-/** A live read that is answered without node:http: of its request nothing is kept while it lasts. */
+/** Live reads that are answered without node:http: of their requests nothing is kept while they last. */
 import type { Socket } from 'node:net';
-import type { StreamSource } from '../../fs/index.ts';
+import type { OpenStreamOptions } from '../../fs/index.ts';
 import { HEADERS, OCTET_STREAM } from '../../protocol/index.ts';
+import type { Principal } from '../auth/index.ts';
+import type { DurableReadRoute } from '../durable-streams/index.ts';
 import {
   chunkedTransfer,
   encodingFor,
@@ -9,54 +11,76 @@ import {
   formatHeader,
   type LiveSource,
   liveHeaders,
+  type SendOptions,
   startLive,
 } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
+import type { Query } from '../http/query.ts';
 import { headLines, httpDate } from '../http/response-text.ts';
 import type { ServerContext } from '../http/route.ts';
 import type { RequestLog } from './request-log.ts';
-import type { FollowRequest } from './requests.ts';
+import type { FollowRequest, OpenRead } from './requests.ts';
 
-/** Opens the stream; undefined where it could not be, or where there is no live stream to follow. */
-export async function openRead(
-  { path, open, caller }: FollowRequest,
-  { limits, mounts }: ServerContext,
-): Promise<LiveSource | undefined> {
+/** Opens a read; undefined where that is not possible, or where there is no live stream to follow. */
+export async function openRead(request: FollowRequest, { limits }: ServerContext): Promise<OpenRead | undefined> {
   const { reads } = limits;
-  let source: StreamSource;
+  const account = request.caller?.account;
   try {
-    reads.enter(caller?.account);
+    reads.enter(account);
   } catch {
     return undefined;
   }
-  try {
-    source = await mounts.openStream(path, open);
-  } catch {
-    reads.leave(caller?.account);
-    return undefined;
-  }
-  if (source.kind === 'live') return source;
-  reads.leave(caller?.account);
-  return undefined;
+  const open = await request.open().catch(ignore);
+  if (open === undefined) reads.leave(account);
+  return open;
 }
 
-/** The client has gone. */
-export function giveUpRead({ reader }: LiveSource, { caller }: FollowRequest, { limits }: ServerContext): void {
+/** What a read of a file is, once it is open. */
+export async function openFile(
+  path: string,
+  open: OpenStreamOptions,
+  send: SendOptions,
+  { mounts }: ServerContext,
+): Promise<OpenRead | undefined> {
+  const source = await mounts.openStream(path, open);
+  if (source.kind !== 'live') return undefined;
+  const encoding = encodingFor(send.encoding, source.type);
+  return { reader: source.reader, encoding, head: headOf(source, encoding), sending: send };
+}
+
+/** The same of a read by Durable Streams. */
+export async function openDurable(
+  route: DurableReadRoute,
+  query: Query,
+  caller: Principal | undefined,
+  server: ServerContext,
+): Promise<OpenRead | undefined> {
+  const answer = await route.openLive(query, caller, server);
+  if (answer === undefined) return undefined;
+  const { encoding, headers, reader, sending } = answer;
+  return { reader, encoding, head: headLines(200, headers), sending };
+}
+
+/** The client has gone meanwhile. */
+export function giveUpRead({ reader }: OpenRead, { caller }: FollowRequest, { limits }: ServerContext): void {
   reader.close();
   limits.reads.leave(caller?.account);
 }
 
 /** Answers. The socket is the read's from here on. */
-export function beginRead(source: LiveSource, request: FollowRequest, socket: Socket, exchanges: RequestLog): void {
-  const { reader, type } = source;
-  const { send, caller } = request;
-  const encoding = encodingFor(send.encoding, type);
-  const { reads } = send.limits;
+export function beginRead(
+  { reader, encoding, head, sending }: OpenRead,
+  { caller, route }: FollowRequest,
+  { limits }: ServerContext,
+  socket: Socket,
+  exchanges: RequestLog,
+): void {
+  const { reads } = limits;
   const account = caller?.account;
-  socket.write(headOf(source, encoding), 'latin1');
-  startLive(socket, { reader, encoding }, chunkedTransfer, send, () => {
+  socket.write(`${head}Date: ${httpDate()}\r\n\r\n`, 'latin1');
+  startLive(socket, { reader, encoding }, chunkedTransfer, sending, () => {
     reads.leave(account);
-    exchanges.followed();
+    exchanges.followed(route);
   });
 }
 
@@ -76,5 +100,9 @@ function headBefore(encoding: Encoding, type: string): string {
 function headOf({ reader, type }: LiveSource, encoding: Encoding): string {
   const format = Object.entries(formatHeader(reader, encoding)).map(([name, value]) => `${name}: ${value}\r\n`);
   const place = `${HEADERS.streamOffset}: ${firstOffset(reader, encoding)}\r\n${HEADERS.streamGeneration}: ${reader.stream.generation}\r\n`;
-  return `${headBefore(encoding, type)}${place}${format.join('')}Date: ${httpDate()}\r\n\r\n`;
+  return `${headBefore(encoding, type)}${place}${format.join('')}`;
+}
+
+function ignore(): undefined {
+  return undefined;
 }

@@ -1,7 +1,6 @@
 /** The requests of a direct connection, as the rest of the server knows of them: that it is busy, and what was answered. */
 import type { Socket } from 'node:net';
 import { writes } from '../../logging/index.ts';
-import { readFile } from '../agfs/read.ts';
 import { writeFile } from '../agfs/write.ts';
 import { logRequest, nextRequestId } from '../http/exchange.ts';
 import type { Route } from '../http/route.ts';
@@ -54,9 +53,9 @@ export class RequestLog {
   }
 
   /** A live read is over. Its duration is in no histogram: it says how long the client listened, not how fast the server is. */
-  followed(): void {
+  followed(route: Route): void {
     this.server.done(this.socket);
-    this.log(readFile, 200, performance.now() - this.began);
+    this.log(route, 200, performance.now() - this.began);
   }
 
   private log({ method, pattern: route }: Route, status: number, milliseconds: number): void {

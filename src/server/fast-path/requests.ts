@@ -1,7 +1,9 @@
 /** The two kinds of requests that are served here, as their heads were read. */
-import type { OpenStreamOptions } from '../../fs/index.ts';
+import type { Reader } from '../../core/index.ts';
 import type { Principal } from '../auth/index.ts';
-import type { SendOptions } from '../egress/index.ts';
+import type { SinkOptions } from '../egress/index.ts';
+import type { Encoding } from '../encoding/index.ts';
+import type { Route } from '../http/route.ts';
 import type { RequestHead } from './head.ts';
 
 export interface AppendRequest {
@@ -11,12 +13,23 @@ export interface AppendRequest {
   readonly caller: Principal | undefined;
 }
 
+/** A live read of either protocol. */
 export interface FollowRequest {
   readonly kind: 'follow';
+  readonly route: Route;
   readonly path: string;
-  readonly open: OpenStreamOptions;
-  readonly send: SendOptions;
   readonly caller: Principal | undefined;
+  /** @returns undefined where it is node:http's after all @throws where node:http answers with an error */
+  open(): Promise<OpenRead | undefined>;
+}
+
+/** A live read that is open, and what is sent of it. */
+export interface OpenRead {
+  readonly reader: Reader;
+  readonly encoding: Encoding;
+  /** The head of the answer but for its date. */
+  readonly head: string;
+  readonly sending: SinkOptions;
 }
 
 /** What a head has been found to ask for. */

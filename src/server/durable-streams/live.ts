@@ -1,0 +1,64 @@
+/**
+ * A live read over server-sent events, once it is open: node:http answers it from its route, and the fast path without an
+ * exchange, so that nothing of the request is kept for as long as the read lasts.
+ */
+import type { Reader } from '../../core/index.ts';
+import type { StoredStream } from '../../fs/index.ts';
+import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
+import type { Principal } from '../auth/index.ts';
+import { liveHeaders, type SinkOptions } from '../egress/index.ts';
+import { currentCursor, cursorOf } from '../encoding/durable-cursor.ts';
+import { durableSseEncoding } from '../encoding/durable-sse.ts';
+import type { Encoding } from '../encoding/index.ts';
+import type { Query } from '../http/query.ts';
+import type { Route, ServerContext } from '../http/route.ts';
+import { BODY_HEADERS } from './answer.ts';
+import { formOf } from './form.ts';
+import { type DurableStreamsOptions, SSE_HEARTBEAT_MS, SSE_LIFETIME_JITTER_MS, SSE_LIFETIME_MS } from './options.ts';
+
+/** The route of reads, which can be opened without an exchange. */
+export interface DurableReadRoute extends Route {
+  /**
+   * @returns undefined where it is no live read that memory alone can answer
+   * @throws what the answer would be an error for
+   */
+  openLive(query: Query, caller: Principal | undefined, server: ServerContext): Promise<LiveAnswer | undefined>;
+}
+
+export function isDurableRead(route: Route): route is DurableReadRoute {
+  return 'openLive' in route;
+}
+
+/** An open read, and what is sent of it. */
+export interface LiveAnswer extends LiveForm {
+  readonly reader: Reader;
+}
+
+export interface LiveForm {
+  readonly encoding: Encoding;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly sending: SinkOptions;
+}
+
+/** How a stream is sent. @param chunked whether the client speaks HTTP/1.1 */
+export function liveFormOf(
+  { settings }: StoredStream,
+  cursor: string | undefined,
+  chunked: boolean,
+  { limits, logger }: Pick<ServerContext, 'limits' | 'logger'>,
+  options: DurableStreamsOptions,
+): LiveForm {
+  const form = formOf(settings.type);
+  const given = cursorOf(cursor);
+  // A client that is ahead of time has cursors that go on from its own.
+  const encoding = durableSseEncoding(form, given >= currentCursor() ? given + 1 : -1);
+  const headers = {
+    ...liveHeaders(encoding, chunked),
+    ...BODY_HEADERS,
+    'Cache-Control': 'no-cache, no-store, no-transform',
+    ...(form === 'base64' ? { [H.sseDataEncoding]: 'base64' } : {}),
+  };
+  const lifetime = options.sseLifetime ?? SSE_LIFETIME_MS + Math.random() * SSE_LIFETIME_JITTER_MS;
+  const heartbeat = options.sseHeartbeat ?? SSE_HEARTBEAT_MS;
+  return { encoding, headers, sending: { heartbeat, timeout: undefined, lifetime, limits, logger } };
+}

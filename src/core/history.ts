@@ -5,7 +5,8 @@
  *        │   block │ block │ block …  │ slab │ slab │ slab       │
  *                    ▲ a reader: it holds the blocks from its position on, at most two, until it has come to the ring
  *
- * Blocks are ordinary slabs, loaded once for all readers at the same place; a block held by a reader is never changed.
+ * Blocks are ordinary slabs, loaded once for all readers at the same place; a block held by a reader is pinned, and is never
+ * changed while it is.
  */
 import { ChunkIndex } from './chunk-index.ts';
 import { Slab } from './slab.ts';
@@ -64,6 +65,7 @@ export class HistoryWindow {
     if (block === undefined) return false;
     this.endsInHole = block.kind === 'hole';
     if (block.kind === 'hole') return true;
+    block.slab.pin();
     this.slabs.push(block.slab);
     this.to = block.slab.end;
     return true;
@@ -71,7 +73,12 @@ export class HistoryWindow {
 
   /** Releases everything before an offset. */
   leave(offset: number): void {
-    while (this.slabs.length > 0 && this.slabs[0]!.end <= offset) this.slabs.shift();
+    while (this.slabs.length > 0 && this.slabs[0]!.end <= offset) this.slabs.shift()!.unpin();
+  }
+
+  /** Releases all of them. */
+  release(): void {
+    for (const slab of this.slabs.splice(0)) slab.unpin();
   }
 
   locate(offset: number): Slab | undefined {

@@ -255,6 +255,7 @@ export class CursorReader implements Reader, LaggingReader {
     if (this.closed) return;
     this.closed = true;
     this.peeked = undefined;
+    this.window?.release();
     this.window = undefined;
     this.queue?.release();
     this.queue = undefined;
@@ -408,6 +409,7 @@ export class CursorReader implements Reader, LaggingReader {
     assertOffset('offset', offset);
     if (offset < this.oldest) throw this.stream.offsetGone(offset, this.oldest);
     this.stream.requireReachable(offset);
+    this.window?.release();
     this.window = undefined;
     this.firstGap = undefined;
     this.peeked = undefined;

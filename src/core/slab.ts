@@ -98,6 +98,11 @@ export class Slab {
     if (this.hasLeft) this.recycle();
   }
 
+  /** No reference to its memory lasts beyond the turn. */
+  get isUnused(): boolean {
+    return !this.isRetained && this.pins === 0;
+  }
+
   /** It was evicted from its ring. Its memory is reused by another slab once no reference to it is left. */
   recycle(): void {
     this.hasLeft = true;

@@ -4,7 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget } from '../core/index.ts';
-import { type History, type HistoryBlock, historySlab } from '../core/internal.ts';
+import { firstWhere, type History, type HistoryBlock, historySlab } from '../core/internal.ts';
+import { BlockMemory } from './block-memory.ts';
 import type { KnownStream } from './known-stream.ts';
 import type { Found, LogReading } from './reading.ts';
 
@@ -20,6 +21,8 @@ interface Cached {
   to: number;
   block: HistoryBlock;
   bytes: number;
+  /** What it was read into, where that can be read into again. */
+  memory: Buffer | undefined;
   /** What the budget has been charged. */
   charged: number;
 }
@@ -35,7 +38,9 @@ export class BlockCache {
   readonly #memory: MemoryBudget | undefined;
   /** Least recently used first. */
   readonly #cached = new Set<Cached>();
-  readonly #ofStream = new Map<KnownStream, Set<Cached>>();
+  /** By where they begin. */
+  readonly #ofStream = new Map<KnownStream, Cached[]>();
+  readonly #spare = new BlockMemory();
   readonly #loading = new Map<KnownStream, Map<number, (() => void)[]>>();
   #bytes = 0;
   /** Blocks that were asked for and there, and that were read for it. */
@@ -66,10 +71,10 @@ export class BlockCache {
   }
 
   #find(known: KnownStream, offset: number): Cached | undefined {
-    for (const cached of this.#ofStream.get(known) ?? []) {
-      if (offset >= cached.from && offset < cached.to) return cached;
-    }
-    return undefined;
+    const blocks = this.#ofStream.get(known);
+    if (blocks === undefined) return undefined;
+    const cached = blocks[firstWhere(blocks.length, (n) => blocks[n]!.from > offset) - 1];
+    return cached !== undefined && offset < cached.to ? cached : undefined;
   }
 
   #block(known: KnownStream, offset: number): HistoryBlock | undefined {
@@ -110,14 +115,27 @@ export class BlockCache {
     const first = await this.#at(known, offset);
     if (first.kind === 'hole') {
       const to = Math.max(first.to.offset, offset + 1);
-      return { known, from: offset, to, block: { kind: 'hole', to }, bytes: HOLE_BYTES, charged: 0 };
+      return { known, from: offset, to, block: { kind: 'hole', to }, bytes: HOLE_BYTES, charged: 0, memory: undefined };
+    }
+    if (first.memory !== undefined) {
+      const slab = historySlab(first.from.offset, first.from.chunks, first.lengths, first.data);
+      const bytes = slab.byteLength + first.memory.length - first.data.length;
+      return {
+        known,
+        from: slab.base,
+        to: slab.end,
+        block: { kind: 'slab', slab },
+        bytes,
+        charged: 0,
+        memory: first.memory,
+      };
     }
     const parts = [first.data];
     const lengths = [...first.lengths];
     let { offset: to } = first.to;
     while (to - first.from.offset < JOINED_BYTES && to < known.reach.offset) {
       const next = await this.#at(known, to);
-      if (next.kind === 'hole' || next.from.offset !== to) break;
+      if (next.kind === 'hole' || next.memory !== undefined || next.from.offset !== to) break;
       parts.push(next.data);
       for (const length of next.lengths) lengths.push(length);
       to = next.to.offset;
@@ -125,12 +143,12 @@ export class BlockCache {
     const data = parts.length === 1 ? first.data : Buffer.concat(parts);
     const { chunks, offset: from } = first.from;
     const slab = historySlab(from, chunks, lengths, data);
-    return { known, from, to, block: { kind: 'slab', slab }, bytes: slab.byteLength, charged: 0 };
+    return { known, from, to, block: { kind: 'slab', slab }, bytes: slab.byteLength, charged: 0, memory: undefined };
   }
 
   /** What lies in a journal may have been moved while it was read. */
   async #at(known: KnownStream, offset: number): Promise<Found> {
-    const found = await this.#reading.at(known, offset);
+    const found = await this.#reading.at(known, offset, this.#spare.take);
     return found.kind === 'chunks' ? found : this.#reading.at(known, offset);
   }
 
@@ -151,9 +169,10 @@ export class BlockCache {
     else this.#uncharged = cached;
     this.#bytes += cached.bytes;
     this.#cached.add(cached);
-    const ofStream = this.#ofStream.get(cached.known);
-    if (ofStream === undefined) this.#ofStream.set(cached.known, new Set([cached]));
-    else ofStream.add(cached);
+    const blocks = this.#ofStream.get(cached.known) ?? [];
+    this.#ofStream.set(cached.known, blocks);
+    const at = firstWhere(blocks.length, (n) => blocks[n]!.from >= cached.from);
+    blocks.splice(at, 0, cached);
   }
 
   #drop(cached: Cached): void {
@@ -161,9 +180,10 @@ export class BlockCache {
     if (this.#uncharged === cached) this.#uncharged = undefined;
     this.#bytes -= cached.bytes;
     if (cached.charged > 0) this.#memory?.give(cached.charged);
-    const ofStream = this.#ofStream.get(cached.known);
-    ofStream?.delete(cached);
-    if (ofStream?.size === 0) this.#ofStream.delete(cached.known);
+    const blocks = this.#ofStream.get(cached.known)!;
+    blocks.splice(blocks.indexOf(cached), 1);
+    if (blocks.length === 0) this.#ofStream.delete(cached.known);
+    if (cached.memory !== undefined && cached.block.kind === 'slab') this.#spare.give(cached.memory, cached.block.slab);
   }
 
   /** A stream is in the log no more. */

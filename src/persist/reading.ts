@@ -33,7 +33,12 @@ const HELD_TOGETHER_BYTES = 256 * 1024;
 const MAX_HELD_BYTES = 256 * 1024 * 1024;
 
 export type Found =
-  | (LoggedChunks & { kind: 'chunks'; to: Place })
+  | (LoggedChunks & {
+      kind: 'chunks';
+      to: Place;
+      /** What it was read into, where it is a block of a segment. */
+      memory?: Buffer | undefined;
+    })
   /** Nothing can be read up to there: it is damaged, or was lost. */
   | { kind: 'hole'; to: Place };
 
@@ -73,8 +78,12 @@ export class LogReading {
     this.#held.clear();
   }
 
-  /** The chunks that lie together around an offset from the floor of the stream to before its reach. */
-  async at(known: KnownStream, offset: number): Promise<Found> {
+  /**
+   * The chunks that lie together around an offset from the floor of the stream to before its reach.
+   *
+   * @param take gives memory of at least so many bytes for a block
+   */
+  async at(known: KnownStream, offset: number, take: (length: number) => Buffer = newMemory): Promise<Found> {
     const { tail } = known;
     const behind = firstWhere(tail.length, (n) => tail[n]!.from.offset > offset);
     const extent = tail[behind - 1];
@@ -83,7 +92,7 @@ export class LogReading {
       return this.#inJournal(together(tail, behind - 1, isHeld));
     }
     const segment = known.segments.findLast(({ base }) => base <= offset);
-    if (segment !== undefined && offset < segment.to.offset) return this.#inSegment(known.id, segment, offset);
+    if (segment !== undefined && offset < segment.to.offset) return this.#inSegment(known.id, segment, offset, take);
     return { kind: 'hole', to: this.#nextPlace(known, offset) };
   }
 
@@ -128,7 +137,7 @@ export class LogReading {
     return tail.find(({ from }) => from.offset > offset)?.from ?? reach;
   }
 
-  async #inSegment(stream: number, segment: Segment, offset: number): Promise<Found> {
+  async #inSegment(stream: number, segment: Segment, offset: number, take: (length: number) => Buffer): Promise<Found> {
     const path = segmentPath(stream, segment.base);
     let index: SegmentIndex;
     try {
@@ -141,7 +150,8 @@ export class LogReading {
     const position = index.positions[at];
     if (position === undefined) return { kind: 'hole', to: { offset: next, chunks: segment.chunks } };
     const end = index.positions[at + 1] ?? segment.length;
-    const bytes = await this.#bytes(path, position, end - position);
+    const memory = take(end - position);
+    const bytes = await this.#block(path, position, memory.subarray(0, end - position));
     const record = bytes === undefined ? undefined : recordAt(bytes, 0, this.#salt);
     const chunks = record?.length === end - position ? blockAt(bytes!, record, stream) : undefined;
     if (chunks === undefined) {
@@ -151,7 +161,17 @@ export class LogReading {
       return { kind: 'hole', to: behind ?? segment.to };
     }
     const to = placeBehind(chunks);
-    return offset < to.offset ? { kind: 'chunks', ...chunks, to } : { kind: 'hole', to: segment.to };
+    return offset < to.offset ? { kind: 'chunks', ...chunks, to, memory } : { kind: 'hole', to: segment.to };
+  }
+
+  async #block(path: string, position: number, into: Buffer): Promise<Buffer | undefined> {
+    try {
+      const length = await this.#pool.use(path, 'read', (file) => file.read(into, position));
+      return length === into.length ? into : undefined;
+    } catch {
+      // The file is not there any more, or the disk cannot read it.
+      return undefined;
+    }
   }
 
   async #placeOf(path: string, position: number): Promise<Place | undefined> {
@@ -191,6 +211,10 @@ export class LogReading {
   forget(path: string): void {
     this.#indexes.delete(path);
   }
+}
+
+function newMemory(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(length);
 }
 
 /** The extents from one on that are to be read with it: each begins where the one before it ends. */

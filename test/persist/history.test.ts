@@ -1,4 +1,5 @@
 /** Readers of bytes that the ring has no more: they come from disk, and join the live end without a gap or a repetition. */
+import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { BorrowedRun, CursorReader } from '../../src/core/internal.ts';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
@@ -9,6 +10,8 @@ import { LogReading } from '../../src/persist/reading.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
 const RING = 100_000;
+/** What readers join anywhere in. All of it is in memory here, some ten times. */
+const JOINED_BYTES = Number(process.env.STREAMFS_JOINED_BYTES ?? 6_000_000);
 const rules = new StreamRules({ retention: RING, maxLag: RING });
 
 async function openStore(disk: SimulatedDisk, maxCache = 400_000, maxJournal = 100_000) {
@@ -104,6 +107,42 @@ describe('a reader that reaches back', () => {
       await store.close();
     }
   }, 60_000);
+
+  it('gets the same bytes in memory that is read into again and again, from anywhere and at any speed', async () => {
+    // A cache of a few blocks, of which readers far from each other drop one another's.
+    const store = await DiskStore.open({
+      ...{ disk: new SimulatedDisk(), sync: { name: 'interval', interval: 60_000 }, boot: 'one' },
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      ...{ maxStreamBacklog: 4_000_000, maxBacklog: 4_000_000, maxJournal: 100_000, maxSegment: 2_000_000 },
+      ...{ maxFiles: 8, retention: Number.POSITIVE_INFINITY, maxCache: 900_000 },
+    });
+    const large = new StreamRules({ retention: 2_000_000, maxLag: 2_000_000 });
+    const stream = new RingStream({ name: '/a' }, large);
+    const log = store.attach(stream, '/a', { facts: () => '{}', producers: () => undefined });
+    const written: Buffer[] = [];
+    for (let left = JOINED_BYTES; left > 0; ) {
+      const data = randomBytes(Math.min(left, random(700_000)));
+      left -= data.length;
+      written.push(data);
+      await stream.write(data);
+    }
+    const all = Buffer.concat(written);
+    const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+    const readers = Array.from({ length: 8 }, (_, n) => {
+      const offset = n === 0 ? 0 : random(all.length - 1);
+      const reader = stream.openReader({ start: { offset }, reachBack: true });
+      return { offset, read: n % 2 === 0 ? byRun(reader) : byChunk(reader) };
+    });
+    await log.whenSaved();
+    stream.end();
+    for (const { offset, read } of readers) {
+      const { bytes, gaps } = await read;
+      expect({ gaps, length: bytes.length }).toEqual({ gaps: 0, length: all.length - offset });
+      expect(digest(bytes)).toBe(digest(all.subarray(offset)));
+    }
+    expect(store.stats.blocksRead).toBeGreaterThan((2 * all.length) / 262_144);
+    await store.close();
+  }, 600_000);
 
   it('begins at any offset that is kept, and at none that is not', async () => {
     const store = await openStore(new SimulatedDisk());

@@ -1,8 +1,9 @@
 /**
- * `node bench/log.mjs`: a writer on one node, a reader on another, and the log between them on Redis; beside it, in the same
- * run, plain Redis Streams with a consumer that blocks, over the same driver. Needs the built package and `redis-server`.
+ * `node bench/log.mjs [ROW]`: a writer on one node, readers on another, and between them a log on Redis; beside it, in the same
+ * run, plain Redis Streams and NATS JetStream with a consumer for each reader (log-ways.mjs). Needs the built package,
+ * `redis-server` and, for that column, `nats-server`.
  *
- * Every figure is of this machine at this moment: what counts is the ratio of the two columns.
+ * Every figure is of this machine at this moment: what counts are ratios, and of those the ones of CPU time.
  */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,11 +12,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LIMITS, quiet, WAYS } from './log-ways.mjs';
 
 const SECONDS = 4;
 const PATH = '/bench';
-const LIMITS = { maxStreams: 1_000_000, maxProducers: 100, producerTtl: 0 };
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 const cpuSeconds = () => {
@@ -24,92 +24,10 @@ const cpuSeconds = () => {
 };
 const pathOf = (n) => `${PATH}/${n}`;
 
-// ── the two ways ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Streams of StreamFS on a log on Redis: what readers of a node are fed from. */
-async function logNode(port) {
-  const { openLog } = await import('../dist/logs/index.js');
-  const { Stream } = await import('../dist/core/index.js');
-  const url = new URL(`redis://127.0.0.1:${port}`);
-  const log = await openLog({
-    url,
-    node: String(process.pid),
-    prefix: 'bench:',
-    deadline: 20_000,
-    limits: LIMITS,
-    logger: quiet,
-  });
-  await log.start();
-  const generations = new Map();
-  const open = async (path, onData) => {
-    const terms = { retention: 8 << 20, ttl: undefined, expiresAt: undefined, facts: '{}' };
-    const { stream } = await log.create({ path, ...terms });
-    generations.set(path, stream.generation);
-    const ring = new Stream({ retention: 8 << 20, maxLag: 8 << 20 });
-    const sink = {
-      get endOffset() {
-        return ring.endOffset;
-      },
-      data(chunks) {
-        for (const chunk of chunks) ring.append(chunk);
-        if (onData !== undefined) for (const chunk of chunks) onData(chunk);
-      },
-      gap() {},
-      end() {},
-      replaced() {},
-      retained: () => undefined,
-    };
-    await log.follow(path, stream.generation, sink).caughtUp;
-  };
-  const append = (path, bytes) =>
-    log.append({ path, generation: generations.get(path), chunks: [bytes], producer: undefined });
-  return { open, append };
-}
-
-/** The same with XADD, and XREAD for a reader: no ring, no offsets, no readers but this one. */
-async function plainNode(port) {
-  const { createClient, RESP_TYPES } = await import('@redis/client');
-  const connect = async () => {
-    const options = {
-      RESP: 2,
-      socket: { host: '127.0.0.1', port },
-      commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
-    };
-    const client = createClient(options);
-    client.on('error', () => {});
-    await client.connect();
-    return client;
-  };
-  const writer = await connect();
-  const last = new Map();
-  const open = async (path, onData) => {
-    last.set(`plain:${path}`, '$');
-    if (onData === undefined || last.size > 1) return;
-    const reader = await connect();
-    const loop = async () => {
-      for (;;) {
-        const keys = [...last.keys()];
-        const ids = keys.map((key) => last.get(key));
-        const reply = await reader.sendCommand(['XREAD', 'COUNT', '1000', 'BLOCK', '1000', 'STREAMS', ...keys, ...ids]);
-        for (const [key, entries] of reply ?? []) {
-          for (const [id, [, bytes]] of entries) {
-            last.set(String(key), String(id));
-            onData(bytes);
-          }
-        }
-      }
-    };
-    loop().catch(() => {});
-  };
-  const append = (path, bytes) =>
-    writer.sendCommand(['XADD', `plain:${path}`, 'MAXLEN', '~', '100000', '*', 'd', bytes]);
-  return { open, append };
-}
-
 // ── what a node does ─────────────────────────────────────────────────────────────────────────────────────────────
 
 async function runNode(kind, port) {
-  const node = await (kind === 'log' ? logNode : plainNode)(port);
+  const node = await WAYS[kind].join(port);
   let latencies = [];
   let bytes = 0;
   let messages = 0;
@@ -121,10 +39,10 @@ async function runNode(kind, port) {
     if (at > 0) latencies.push(now() - at);
   };
   const jobs = {
-    follow: async ({ streams }) => {
+    follow: async ({ readers, streams }) => {
       for (let n = 0; n < streams; n += 200) {
         await Promise.all(
-          Array.from({ length: Math.min(200, streams - n) }, (_, k) => node.open(pathOf(n + k), onData)),
+          Array.from({ length: Math.min(200, streams - n) }, (_, k) => node.open(pathOf(n + k), onData, readers)),
         );
       }
     },
@@ -166,7 +84,6 @@ async function runNode(kind, port) {
     },
   };
   process.on('message', async ({ job, ...options }) => process.send((await jobs[job](options)) ?? {}));
-  process.on('SIGTERM', () => process.exit());
   process.send({ ready: true });
 }
 
@@ -180,18 +97,27 @@ async function freePort() {
   return port;
 }
 
-async function startRedis() {
+async function startEngine({ command, ready }) {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'streamfs-bench-'));
-  const args = ['--port', String(port), '--dir', directory, '--save', '', '--stream-node-max-bytes', '256'];
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const text of child.stdout) if (String(text).includes('Ready to accept')) break;
-  child.stdout.resume();
+  const [program, ...args] = command(String(port), directory);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  await new Promise((resolve, reject) => {
+    let log = '';
+    const look = (text) => {
+      log += text;
+      if (log.includes(ready)) resolve();
+    };
+    child.stdout.on('data', look);
+    child.stderr.on('data', look);
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`${program} ended: ${log.slice(-500)}`)));
+  });
   process.on('exit', () => {
     child.kill('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
   });
-  return { port, pid: child.pid };
+  return { port, pid: child.pid, stop: () => child.kill('SIGKILL') };
 }
 
 /** Seconds of CPU that a process has had, by its clock ticks of 10 ms. */
@@ -201,22 +127,21 @@ function cpuSecondsOf(pid) {
 }
 
 async function startNode(kind, port) {
-  const child = fork(fileURLToPath(import.meta.url), [kind, String(port)], {
-    execArgv: process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=' + process.env.PROF] : [],
-  });
-  process.on('exit', () => child.kill(process.env.PROF ? 'SIGTERM' : 'SIGKILL'));
+  const child = fork(fileURLToPath(import.meta.url), [kind, String(port)]);
+  process.on('exit', () => child.kill('SIGKILL'));
   await once(child, 'message');
-  return async (job, options = {}) => {
+  const ask = async (job, options = {}) => {
     child.send({ job, ...options });
     return (await once(child, 'message'))[0];
   };
+  return Object.assign(ask, { stop: () => child.kill('SIGKILL') });
 }
 
-async function measure(kind, { streams, job, options }) {
-  const { port, pid } = await startRedis();
+async function measure(kind, { streams, readers, job, options }) {
+  const { port, pid, stop } = await startEngine(WAYS[kind]);
   const reader = await startNode(kind, port);
   const writer = await startNode(kind, port);
-  await reader('follow', { streams });
+  await reader('follow', { streams, readers });
   await writer('write', { streams: Math.min(streams, 500) });
   await Promise.all([reader('take'), writer('take')]);
   const engine = cpuSecondsOf(pid);
@@ -224,26 +149,55 @@ async function measure(kind, { streams, job, options }) {
   await writer(job, { ...options, streams: Math.min(streams, 500) });
   const seconds = (now() - began) / 1000;
   const [result, own] = await Promise.all([reader('take'), writer('take')]);
-  return { ...result, seconds, cpu: { writer: own.cpu, redis: cpuSecondsOf(pid) - engine, reader: result.cpu } };
+  const engineCpu = cpuSecondsOf(pid) - engine;
+  for (const one of [reader, writer]) one.stop();
+  stop();
+  return { ...result, seconds, cpu: { writer: own.cpu, engine: engineCpu, reader: result.cpu } };
 }
+
+const costOf = ({ cpu }) => cpu.writer + cpu.engine + cpu.reader;
 
 const ROWS = [
   {
     name: 'L1 100 B, 500/s, append on one node to reader on another',
     streams: 1,
+    readers: 1,
     job: 'paced',
     options: { rate: 500 },
     unit: 'ms',
   },
-  { name: 'L2 64 KiB, 64 at a time', streams: 1, job: 'flood', options: { size: 65536, inFlight: 64 }, unit: 'MB/s' },
+  {
+    name: 'L2 64 KiB, 64 at a time',
+    streams: 1,
+    readers: 1,
+    job: 'flood',
+    options: { size: 65536, inFlight: 64 },
+    unit: 'MB/s',
+  },
   {
     name: 'L3 100 B, 1,000 at a time',
     streams: 1,
+    readers: 1,
     job: 'flood',
     options: { size: 100, inFlight: 1000 },
     unit: 'messages/s',
   },
-  { name: 'L4 10,000 streams followed, 500/s', streams: 10_000, job: 'paced', options: { rate: 500 }, unit: 'ms' },
+  {
+    name: 'L4 10,000 streams followed, 500/s',
+    streams: 10_000,
+    readers: 1,
+    job: 'paced',
+    options: { rate: 500 },
+    unit: 'ms',
+  },
+  {
+    name: 'L6 64 KiB to 20 readers on one node, 16 at a time',
+    streams: 1,
+    readers: 20,
+    job: 'flood',
+    options: { size: 65536, inFlight: 16 },
+    unit: 'MB/s',
+  },
 ];
 
 function figureOf({ unit }, { bytes, messages, p50, p90, p99, seconds, cpu }) {
@@ -255,12 +209,11 @@ function figureOf({ unit }, { bytes, messages, p50, p90, p99, seconds, cpu }) {
         : `${Math.round(messages / seconds)} messages/s`;
   const [per, each] = unit === 'MB/s' ? ['s/GiB', bytes / 2 ** 30] : ['µs a message', messages / 1e6];
   const parts = Object.values(cpu).map((seconds) => (seconds / each).toFixed(2));
-  const all = (cpu.writer + cpu.redis + cpu.reader) / each;
-  return `${speed}, CPU ${all.toFixed(2)} ${per} (writer, Redis, reader: ${parts.join(', ')})`;
+  return `${speed}, CPU ${(costOf({ cpu }) / each).toFixed(2)} ${per} (writer, engine, readers: ${parts.join(', ')})`;
 }
 
 async function memoryOfSmallStream() {
-  const { port } = await startRedis();
+  const { port } = await startEngine(WAYS.log);
   const writer = await startNode('log', port);
   await writer('write', { streams: 1 });
   await writer('flood', { size: 100, inFlight: 0 });
@@ -301,17 +254,21 @@ else {
   const only = kind;
   for (const row of ROWS) {
     if (only !== undefined && !row.name.startsWith(only)) continue;
-    const log = await measure('log', row);
-    const plain = await measure('plain', row);
-    const value = (result) =>
-      row.unit === 'ms'
-        ? result.p50
-        : row.unit === 'MB/s'
-          ? result.bytes / result.seconds
-          : result.messages / result.seconds;
-    process.stdout.write(
-      `${row.name}: log ${figureOf(row, log)}; plain Redis Streams ${figureOf(row, plain)}; ratio ${(value(log) / value(plain)).toFixed(2)}\n`,
-    );
+    const results = new Map();
+    for (const way of Object.keys(WAYS)) {
+      try {
+        results.set(way, await measure(way, row));
+      } catch (error) {
+        process.stdout.write(`${row.name}: ${way} is left out: ${error.message}\n`);
+      }
+    }
+    const log = results.get('log');
+    const each = ({ bytes, messages }) => (row.unit === 'MB/s' ? bytes : messages);
+    for (const [way, result] of results) {
+      const cost = costOf(result) / each(result) / (costOf(log) / each(log));
+      const more = way === 'log' ? '' : `; ${cost.toFixed(2)} of the CPU time of the log`;
+      process.stdout.write(`${row.name}: ${WAYS[way].title} ${figureOf(row, result)}${more}\n`);
+    }
   }
   if (only === undefined || only === 'L5')
     process.stdout.write(`L5 a stream of one chunk of 100 B: ${await memoryOfSmallStream()}\n`);

@@ -13,14 +13,14 @@ import { textOfLengths } from './lengths.ts';
 import { parseState, partsOf, streamStateOf, textOf } from './replies.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 
-/** Bytes of one call. */
-const MAX_CALL_BYTES = 1024 * 1024;
+/** Bytes of one call, unless one batch has more. Longer ones cost each byte more, at both ends: their memory is in no cache. */
+const MAX_CALL_BYTES = 256 * 1024;
 
 /** Parts of one call: each batch with a producer, an order or an end is one, and all others that follow each other are one together. */
 const MAX_PARTS = 64;
 
 /** Bytes that wait, from which on a second call goes out beside one that is not answered. */
-const MIN_SECOND_CALL_BYTES = 256 * 1024;
+const MIN_SECOND_CALL_BYTES = MAX_CALL_BYTES;
 
 /** Milliseconds before a call is repeated because of what it was answered. */
 const AGAIN_MS = 20;

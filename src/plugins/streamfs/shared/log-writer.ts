@@ -13,6 +13,8 @@ const NEWLINE = 10;
 
 /** The most that is appended together. */
 export const MAX_BATCH_BYTES = 1024 * 1024;
+/** Where several pieces go together, no more than this: longer batches cost each byte more. */
+const GROUP_BYTES = 256 * 1024;
 /** Bytes of one body that may wait, beside what is on its way. */
 const MAX_BODY_BACKLOG_BYTES = MAX_BATCH_BYTES;
 
@@ -271,7 +273,7 @@ function nextUnits(units: Unit[]): Unit[] {
   let bytes = 0;
   let count = 0;
   for (const { length } of units) {
-    if (count > 0 && bytes + length > MAX_BATCH_BYTES) break;
+    if (count > 0 && bytes + length > GROUP_BYTES) break;
     bytes += length;
     count++;
   }

@@ -34,10 +34,16 @@ export const generatorKind = () => (buildNative('generator') === undefined ? 'no
 export async function measure(target, scenario) {
   const folder = makeFolder();
   let server;
+  let beside;
   try {
     const port = target.port ?? (await freePort());
+    const besidePort = await freePort();
+    if (target.beside !== undefined) {
+      beside = start(pinned(GENERATOR_CORE, target.beside(besidePort, folder)));
+      await whenListening(besidePort, beside);
+    }
     if (target.command !== undefined) {
-      server = start(pinned(SERVER_CORE, target.command(port, folder)));
+      server = start(pinned(SERVER_CORE, target.command(port, folder, besidePort)));
       await whenListening(port, server);
       await target.prepare?.(port);
       await delay(SETTLE);
@@ -50,6 +56,7 @@ export async function measure(target, scenario) {
     return { invalid: error.message };
   } finally {
     if (server !== undefined) await end(server);
+    if (beside !== undefined) await end(beside);
     removeFolder(folder);
   }
 }

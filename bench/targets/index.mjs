@@ -18,7 +18,9 @@ const ROOT = dirname(BENCH);
  * @property {string} note what to know beside its figures
  * @property {string[]} does the families of scenarios that it takes part in
  * @property {() => string | undefined} missing why it cannot be measured here; undefined when it can
- * @property {(port: number, folder: string) => string[]} [command] starts a server of its own; without it there is one
+ * @property {(port: number, folder: string, beside: number) => string[]} [command] starts a server of its own; without it
+ *   there is one
+ * @property {(port: number, folder: string) => string[]} [beside] starts what its server needs, whose cost is not counted
  * @property {number} [port] of a server that is there already
  * @property {number} [pid] of that server
  * @property {(port: number) => Promise<void>} [prepare] makes the stream
@@ -85,6 +87,22 @@ const ours = {
   missing: () => undefined,
   command: (port) => [process.execPath, join(ROOT, 'dist', 'cli', 'main.js'), 'serve', '--addr', `127.0.0.1:${port}`],
   protocol: agfs(),
+};
+
+/** @type {Target} */
+const log = {
+  ...ours,
+  name: 'log',
+  note: 'StreamFS with its streams on a log on Redis, whose own cost is not counted',
+  does: ['S1', 'S2c', 'S6'],
+  missing: () => missingProgram('redis-server', 'apt-get install redis-server'),
+  beside: (port, folder) => ['redis-server', '--port', String(port), '--dir', folder, '--save', ''],
+  command: (port, folder, redis) => {
+    const file = join(folder, 'log.json');
+    const config = { log: `redis://127.0.0.1:${redis}` };
+    writeFileSync(file, JSON.stringify({ plugins: { streamfs: { path: '/streamfs', config } } }));
+    return [...ours.command(port), '-c', file];
+  },
 };
 
 /** @type {Target} */
@@ -345,4 +363,18 @@ export function agfsTarget(url, pid) {
 }
 
 /** @type {Target[]} */
-export const TARGETS = [ours, sse, oursDurable, websocket, floor, plain, piping, durable, redis, nats, icecast, nchan];
+export const TARGETS = [
+  ours,
+  log,
+  sse,
+  oursDurable,
+  websocket,
+  floor,
+  plain,
+  piping,
+  durable,
+  redis,
+  nats,
+  icecast,
+  nchan,
+];

@@ -44,10 +44,13 @@ export class FlacWalker extends RecordingWalker {
   private restart(): void {
     this.reset();
     this.state = 'nothing';
+    this.sync = undefined;
   }
 
   protected override readonly maxHead = MAX_FRAME_HEAD;
   private state: 'nothing' | 'metadata' | 'frames' = 'nothing';
+  /** The two bytes with which all frames of this life begin: whether blocks are of one size is the same for all. */
+  private sync: Buffer | undefined;
 
   protected override parse(bytes: Uint8Array, at: number, offset: number): number {
     if (bytes.length - at < 4) return 0;
@@ -71,11 +74,18 @@ export class FlacWalker extends RecordingWalker {
       if (length > 0) {
         this.endHeader();
         this.points.boundary(offset);
+        this.sync ??= Buffer.of(0xff, bytes[at + 1]!);
         return STRIDE_BYTES;
       }
     }
-    const next = bytes.indexOf(0xff, at + 1);
-    return (next < 0 ? bytes.length : next) - at;
+    if (this.sync === undefined) {
+      const next = bytes.indexOf(0xff, at + 1);
+      return (next < 0 ? bytes.length : next) - at;
+    }
+    const next = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(this.sync, at + 1);
+    if (next >= 0) return next - at;
+    // Of the last byte it is not yet known what follows.
+    return Math.max(1, bytes.length - (bytes.at(-1) === 0xff ? 1 : 0) - at);
   }
 }
 

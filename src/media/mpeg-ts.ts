@@ -88,17 +88,11 @@ export class MpegTsWalker extends Walker {
   protected override recorded(): void {}
 }
 
-/** How long the packets are, one behind the other, in which nothing begins. */
+/** How long the packets are, one behind the other, in which nothing begins. The one behind the first begins as one does. */
 function lengthOfRest(bytes: Uint8Array, at: number): number {
+  const last = bytes.length - PACKET;
   let next = at + PACKET;
-  while (
-    next + PACKET < bytes.length &&
-    bytes[next] === SYNC &&
-    bytes[next + PACKET] === SYNC &&
-    (bytes[next + 1]! & 0x40) === 0
-  ) {
-    next += PACKET;
-  }
+  while (next < last && (bytes[next + 1]! & 0x40) === 0 && bytes[next + PACKET] === SYNC) next += PACKET;
   return next - at;
 }
 

@@ -26,6 +26,11 @@ const DEFAULT_SORT: Sort = { column: 'path', descending: false };
 /** Directories that are folded: they stay so while one looks into a stream. */
 const closed = signal<ReadonlySet<string>>(new Set());
 
+/** Of a list that is filtered, also how many there are in all. */
+function howMany(shown: number, all: number): string {
+  return shown === all ? count(all) : `${count(shown)} of ${count(all)}`;
+}
+
 export function StreamsView({ client, feed }: { client: PageClient; feed: StreamsFeed }) {
   useEffect(() => feed.poller.use(), [feed]);
   const [shown, setShown] = useState<string>();
@@ -57,7 +62,7 @@ export function StreamsView({ client, feed }: { client: PageClient; feed: Stream
     <div class="fill streams">
       <div class="toolbar">
         <h1>
-          Streams <span class="muted">{isFirst ? '' : count(rows.length)}</span>
+          Streams <span class="muted">{isFirst ? '' : howMany(matching.length, rows.length)}</span>
         </h1>
         <FilterField
           label="Filter streams by words of their path, type or state"

@@ -29,6 +29,24 @@ export function viewOfBytes(sniffed: Sniffed): ViewName {
   }
 }
 
+/** What the setting `container` says of the bytes, by its values; others say nothing. */
+const CONTAINERS = new Map<string, Sniffed>([
+  ['webm', { kind: 'video', type: 'video/webm' }],
+  ['mp4', { kind: 'video', type: 'video/mp4' }],
+  ['mpeg-ts', { kind: 'video', type: 'video/mp2t' }],
+  ['ogg', { kind: 'audio', type: 'audio/ogg' }],
+  ['flac', { kind: 'audio', type: 'audio/flac' }],
+  ['mp3', { kind: 'audio', type: 'audio/mpeg' }],
+  ['adts', { kind: 'audio', type: 'audio/aac' }],
+  ['mjpeg', { kind: 'image', type: 'multipart/x-mixed-replace' }],
+  ['lines', { kind: 'text' }],
+]);
+
+/** What a stream is known to be without a look at its bytes, which a late reader may find in mid-picture. */
+export function sniffedOfContainer(container: string | undefined): Sniffed | undefined {
+  return CONTAINERS.get(container ?? '');
+}
+
 /** The `charset` of a type. */
 export function charsetOf(type: string | undefined): string | undefined {
   return /;\s*charset="?([^";\s]+)/i.exec(type ?? '')?.[1];

@@ -7,7 +7,7 @@ import { here, replaceState } from '../routing.ts';
 import type { PageClient } from '../session/page-client.ts';
 import { token } from '../session/token.ts';
 import { SNIFFED_BYTES, type Sniffed, sniff } from './bytes/sniff.ts';
-import { viewOfBytes, viewOfType } from './choose-view.ts';
+import { sniffedOfContainer, viewOfBytes, viewOfType } from './choose-view.ts';
 import { ConnectionLine } from './connection/connection-line.tsx';
 import type { ReadingFacts } from './connection/reading.ts';
 import { HexView } from './hex/hex-view.tsx';
@@ -154,14 +154,16 @@ function laidOut<T extends Partial<ViewState>>(state: T): T {
   return state.isUnfolded === undefined ? state : { ...state, isUnfolded: !state.isUnfolded };
 }
 
-/** The type that was declared, and what the bytes look like where it says nothing. */
+/** What was declared of a stream, and what its bytes look like where that says nothing. */
 async function findOut(client: PageClient, path: string, mayAsk: boolean, signal: AbortSignal): Promise<Found> {
   let type: string | undefined;
+  let declared: Sniffed | undefined;
   if (mayAsk) {
     const { meta } = await client.api.stat(path);
     type = meta.Content?.type;
+    declared = sniffedOfContainer(meta.Content?.container);
   }
-  if (viewOfType(type) !== undefined) return { type, sniffed: undefined };
+  if (viewOfType(type) !== undefined || declared !== undefined) return { type, sniffed: declared };
   const head = await firstBytes(client, path, signal);
   return { type, sniffed: head.length === 0 ? undefined : sniff(head) };
 }

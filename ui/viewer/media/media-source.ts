@@ -11,32 +11,39 @@ export interface MediaPlan {
   parameters: AddressParameters;
 }
 
-/**
- * Players need a few seconds at once: from the live end alone they start late and stutter. So much of formats in which a
- * player finds its way from anywhere.
- */
-const RECENT: Readonly<Record<string, string>> = {
-  'audio/mpeg': '96KB',
-  'audio/aac': '96KB',
-  'audio/aacp': '96KB',
-  'video/mp2t': '1MB',
-};
+/** Players need a few seconds at once: from the live end alone they start late and stutter. */
+const FEW_SECONDS: Readonly<Record<string, string>> = { 'audio/flac': '512KB', 'audio/x-flac': '512KB' };
+const FEW_SECONDS_OF_SOUND = '96KB';
+const FEW_SECONDS_OF_VIDEO = '1MB';
 
-export function mediaPlan(declared: string | undefined, sniffed: Sniffed | undefined, start: Start): MediaPlan {
+/** Formats in which a player finds its way from anywhere: of these a few seconds are enough to begin with. */
+const WITHOUT_HEADER = new Set(['audio/mpeg', 'audio/aac', 'audio/aacp', 'video/mp2t']);
+
+/** @param isAgain what plays is to go on at the newest, whatever it began with */
+export function mediaPlan(
+  declared: string | undefined,
+  sniffed: Sniffed | undefined,
+  start: Start,
+  isAgain = false,
+): MediaPlan {
   const isDeclared = /^(?:audio|video)\//i.test(declared ?? '');
   const type = isDeclared ? declared! : sniffed !== undefined && 'type' in sniffed ? sniffed.type : 'video/mp4';
   const essence = type.split(';')[0]!.trim().toLowerCase();
   return {
     isSound: essence.startsWith('audio/'),
     isTransportStream: essence === 'video/mp2t',
-    parameters: { stream: true, ...startParameters(essence, start) },
+    parameters: { stream: true, ...(isAgain ? { last: fewSeconds(essence) } : startParameters(essence, start)) },
   };
+}
+
+function fewSeconds(essence: string): string {
+  return FEW_SECONDS[essence] ?? (essence.startsWith('audio/') ? FEW_SECONDS_OF_SOUND : FEW_SECONDS_OF_VIDEO);
 }
 
 function startParameters(essence: string, start: Start): AddressParameters {
   switch (start.type) {
     case 'recent':
-      return { last: RECENT[essence] };
+      return { last: WITHOUT_HEADER.has(essence) ? fewSeconds(essence) : undefined };
     case 'earliest':
     case 'live':
       return { from: start.type };

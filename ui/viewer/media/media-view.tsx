@@ -4,14 +4,18 @@
  */
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { count } from '../../format.ts';
 import type { Sniffed } from '../bytes/sniff.ts';
 import type { Phase, ReadingFacts } from '../connection/reading.ts';
 import type { Source } from '../source.ts';
 import type { ViewState } from '../view-state.ts';
 import { mediaPlan } from './media-source.ts';
+import { Standstill } from './standstill.ts';
 
 /** Without a picture or a sound for so long, something is wrong. */
 const PATIENCE_MS = 5000;
+/** How often it is looked whether a player stands still. */
+const LOOK_MS = 500;
 
 const MEDIA_ERRORS: Readonly<Record<number, string>> = {
   1: 'playing was given up',
@@ -28,9 +32,14 @@ export interface MediaViewProps {
 
 export function MediaView({ change, sniffed, source }: MediaViewProps) {
   const player = useRef<HTMLVideoElement>(null);
-  const plan = useMemo(() => mediaPlan(source.type, sniffed, source.start), []);
   const [problem, setProblem] = useState<string>();
   const [attempt, setAttempt] = useState(0);
+  /** How often it was begun anew because it did not go on. */
+  const [renewals, setRenewals] = useState(0);
+  const plan = useMemo(
+    () => mediaPlan(source.type, sniffed, source.start, attempt + renewals > 0),
+    [attempt, renewals],
+  );
   const [isMuted, setMuted] = useState(false);
   const facts = useMemo(() => signal<ReadingFacts>(factsOf({ kind: 'connecting' })), []);
 
@@ -44,9 +53,26 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
     };
     const on = (name: keyof HTMLMediaElementEventMap, work: () => void) =>
       element.addEventListener(name, work, { signal: left });
+    const standstill = new Standstill(performance.now());
+    let received = 0;
+    let failure: string | undefined;
+    const onReceived = () => {
+      received += 1;
+    };
+    const look = () => {
+      const { currentTime: time, ended, paused } = element;
+      const hasFailed = failure !== undefined;
+      const state = { time, received, hasFailed, isStopped: ended || (paused && !hasFailed) };
+      if (standstill.look(state, performance.now())) setRenewals((known) => known + 1);
+      else if (failure !== undefined && !standstill.hasPlayed) {
+        setProblem(failure);
+        become({ kind: 'refused', why: failure, code: 'MEDIA' });
+      }
+    };
+    const looking = setInterval(look, LOOK_MS);
     const fail = (why: string) => {
-      setProblem(why);
-      become({ kind: 'refused', why, code: 'MEDIA' });
+      failure = why;
+      look();
     };
     become({ kind: 'connecting' });
     setProblem(undefined);
@@ -59,6 +85,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
       );
     };
     watch();
+    on('progress', onReceived);
     on('loadedmetadata', () => become({ kind: 'buffering' }));
     on('waiting', () => {
       become({ kind: 'buffering' });
@@ -94,7 +121,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
       if (plan.isTransportStream) {
         const { playTransportStream } = await import('./transport-stream.ts');
         if (left.aborted) return;
-        stop = playTransportStream(element, address, fail);
+        stop = playTransportStream(element, address, { onFailure: fail, onReceived });
       } else element.src = address;
       await play();
     };
@@ -102,9 +129,10 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
     return () => {
       leaving.abort();
       clearTimeout(patience);
+      clearInterval(looking);
       stop();
     };
-  }, [attempt]);
+  }, [attempt, renewals]);
 
   const label = `Playing ${source.path}`;
   return (
@@ -135,6 +163,11 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
           To the live end
         </button>
       </div>
+      {renewals === 0 || problem !== undefined ? null : (
+        <p class="muted" role="status" data-testid="renewals">
+          {`begun anew at the live end ${renewals === 1 ? 'once' : `${count(renewals)} times`}, since it did not go on: bytes were lost`}
+        </p>
+      )}
       {problem === undefined ? null : (
         <div role="alert" class="player-problem">
           <p>{problem}</p>

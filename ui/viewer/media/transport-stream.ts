@@ -1,11 +1,16 @@
 /** MPEG-TS by mpegts.js, which is loaded when it is needed. */
 import mpegts from 'mpegts.js';
 
+export interface TransportStreamEvents {
+  onReceived: () => void;
+  onFailure: (why: string) => void;
+}
+
 /** Gives what ends it. */
 export function playTransportStream(
   element: HTMLMediaElement,
   address: string,
-  onFailure: (why: string) => void,
+  { onFailure, onReceived }: TransportStreamEvents,
 ): () => void {
   mpegts.LoggingControl.enableAll = false;
   const player = mpegts.createPlayer(
@@ -19,6 +24,9 @@ export function playTransportStream(
     },
   );
   player.on(mpegts.Events.ERROR, (type: string, detail: string) => onFailure(`${type}: ${detail}`));
+  player.on(mpegts.Events.STATISTICS_INFO, ({ speed }: { speed?: number | undefined }) => {
+    if (speed !== undefined && speed > 0) onReceived();
+  });
   player.attachMediaElement(element);
   player.load();
   return () => player.destroy();

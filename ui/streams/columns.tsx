@@ -150,12 +150,10 @@ function Name({ line, onToggle }: { line: Line; onToggle: (path: string) => void
   const { path, name, depth, directory } = line;
   const indent = { paddingInlineStart: `${depth * 18}px` };
   if (directory === undefined) {
-    const base = name.lastIndexOf('/') + 1;
     return (
       <bdi style={indent}>
         <a class="stream-name" href={streamHash(path)} tabIndex={-1} title={printable(path)}>
-          <span class="stream-directory">{printable(name.slice(0, base))}</span>
-          <span class="stream-base">{printable(name.slice(base))}</span>
+          {printable(name)}
         </a>
       </bdi>
     );

@@ -42,6 +42,9 @@ const WAITING_WORKERS = 4;
 /** A browser keeps more than a core busy. */
 const BROWSER_WORKERS = 2;
 
+/** Of all that is tried in browsers: players and pages wait for much. */
+const THOROUGH_BROWSER_WORKERS = 3;
+
 /** Patterns of test files, from patterns that may name a whole folder. */
 function testsOf(patterns: readonly string[]): string[] {
   return patterns.map((each) => each.replace(/\*\*$/, '**/*.e2e.ts'));
@@ -118,7 +121,7 @@ export default defineConfig({
           name: 'browser-thorough',
           include: ['test/browser/**/*.browser.ts'],
           exclude: BROWSER,
-          maxWorkers: BROWSER_WORKERS,
+          maxWorkers: THOROUGH_BROWSER_WORKERS,
           sequence: { groupOrder: 5 },
         },
       },

@@ -9,8 +9,8 @@
 
 /** Pieces longer than this are used again; shorter ones share a block, which lives until the last of them was sent. */
 const POOL_FROM_BYTES = 16 * 1024;
-/** The length of memory that is used again, in bytes: the longest run, and what goes around it. */
-const POOLED_BYTES = 256 * 1024 + 64;
+/** The length of memory that is used again, in bytes: the longest run, and what it mostly becomes as lines of an event. */
+const POOLED_BYTES = 512 * 1024;
 /** The most memory kept for use again: more is in use at once only while many sockets lag. */
 const MAX_POOLED_BUFFERS = 8;
 

@@ -13,7 +13,7 @@ import { isStreamFSError } from '../../errors/index.ts';
 import { type Clock, type PluginLogger, systemClock } from '../../fs/index.ts';
 import { writes } from '../../logging/index.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
-import { longestRun } from '../encoding/index.ts';
+import { longestRun, usualRun } from '../encoding/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
 import { PooledBuffer } from './buffer-pool.ts';
 import type { Fanout } from './fanout.ts';
@@ -221,9 +221,12 @@ export class Sink implements LiveRead {
   private next() {
     try {
       const { encoding, stream } = this.shared;
-      // A transformed run may end anywhere: some of it may be held back.
       if (encoding.body !== undefined) {
-        return this.reader.borrowRun(longestRun(encoding, this.reader.nextOffset, stream), false);
+        const record = this.reader.borrowRun(usualRun(encoding, this.reader.nextOffset), false);
+        if (record?.type !== 'run' || record.length === this.reader.lag || this.sendableLength(record) > 0)
+          return record;
+        // What must not be divided is longer.
+        return this.reader.borrowRun(longestRun(encoding, record.offset, stream), false);
       }
       return this.reader.borrowRun(
         Math.min(this.shared.maxRunBytes, this.isInHistory ? MAX_HISTORY_RUN_BYTES : MAX_RUN_BYTES),

@@ -16,6 +16,7 @@ import type { EncodedStream, Encoding } from './encoding.ts';
 import {
   base64Length,
   bytesBetween,
+  inOnePiece,
   maxDataLinesLength,
   unfinishedBytes,
   writeBase64,
@@ -39,7 +40,7 @@ const BASE64_DATA = Buffer.from('event: data\ndata:');
 const HEARTBEAT = Buffer.from(': heartbeat\n\n');
 
 /** How the data of an event is written; what goes before and behind it is the same for all. */
-type DataWriter = Pick<NonNullable<Encoding['body']>, 'maxLength' | 'usable' | 'runBytes'> & {
+type DataWriter = Pick<NonNullable<Encoding['body']>, 'maxLength' | 'usable' | 'longestRun'> & {
   write(target: Buffer, at: number, run: BorrowedRun, length: number): number;
 };
 
@@ -47,7 +48,7 @@ const text: DataWriter = {
   maxLength: ({ parts }, length) => DATA.length + maxDataLinesLength(parts, length) + 1,
   write(target, at, { parts }, length) {
     target.set(DATA, at);
-    const end = at + DATA.length + writeDataLines(target, at + DATA.length, parts, length);
+    const end = writeDataLines(target, at + DATA.length, inOnePiece(parts, length), 0, length);
     target[end] = NEWLINE;
     return end + 1 - at;
   },
@@ -87,7 +88,7 @@ const json: DataWriter = {
     return 0;
   },
   /** A message is never divided, however long it is. */
-  runBytes(offset, stream) {
+  longestRun(offset, stream) {
     const { endOffset, ring } = streamOf(stream);
     if (endOffset - offset <= MAX_RUN_BYTES || offset < ring.floor) return MAX_RUN_BYTES;
     return Math.max(MAX_RUN_BYTES, ring.newlineFrom(offset) + 1 - offset);
@@ -163,7 +164,7 @@ function makeEncoding(data: DataWriter, leastCursor: number): Encoding {
         return written + target.write(control(streamOf(stream), run.offset + length), at + written, 'latin1');
       },
       usable: data.usable,
-      ...(data.runBytes === undefined ? {} : { runBytes: data.runBytes }),
+      ...(data.longestRun === undefined ? {} : { longestRun: data.longestRun }),
     },
     control: controls,
     payload: { data: 'text', control: 'text' },

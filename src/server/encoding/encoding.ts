@@ -23,7 +23,7 @@ export interface Encoding {
   readonly name: string;
   /** The `Content-Type` of the answer; asked for by `Accept` as well, but for the default encoding. */
   readonly mediaType: string;
-  /** The longest run it is given at once, in bytes. Infinity: as long as the server sends them. */
+  /** The longest run that it is given as a rule, in bytes. Infinity: as long as the server sends them. */
   readonly maxRunBytes: number;
   /** The most bytes `writeHead` writes. */
   readonly maxHeadBytes: number;
@@ -80,14 +80,14 @@ interface BodyEncoding {
   encode(target: Buffer, at: number, run: BorrowedRun, length: number, stream: EncodedStream): number;
   /**
    * How many bytes of the run can be encoded before more has come: an incomplete character or line is held back. Not
-   * asked where no byte follows. 0 for a run of `maxRunBytes` means that it is encoded whole.
+   * asked where no byte follows. 0 for a run that is as long as `longestRun` says means that it is encoded whole.
    */
   usable(run: BorrowedRun, stream: EncodedStream): number;
   /**
-   * The longest run it is given at `offset`, in bytes, where something that must not be divided may be longer than
+   * The longest run that it may be given at `offset`, in bytes, where something that must not be divided is longer than
    * `maxRunBytes`. Absent: `maxRunBytes` everywhere.
    */
-  runBytes?(offset: number, stream: EncodedStream): number;
+  longestRun?(offset: number, stream: EncodedStream): number;
 }
 
 /** How a read ended. */

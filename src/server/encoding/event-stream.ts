@@ -3,67 +3,94 @@
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
-const FIELD = Buffer.from('data:');
-/** Of a line that begins with a space: whoever reads it takes one away. */
-const FIELD_BEFORE_SPACE = Buffer.from('data: ');
+const ZERO = 48;
+const FIELD = Buffer.from('data:', 'latin1');
+/** Digits are made of integers below this one: larger ones are not integers to the machine. */
+const LOW_DIGITS = 1e9;
 
-/** The most bytes that text becomes as lines of data, each with a line end behind it. */
-export function maxDataLinesLength(parts: readonly Uint8Array[], length: number): number {
-  let lines = 1;
+/** How often a byte occurs in the first `length` bytes of a run. */
+export function countByte(byte: number, parts: readonly Uint8Array[], length: number): number {
+  let count = 0;
   let left = length;
   for (const part of parts) {
-    const bytes = part.subarray(0, left);
+    const bytes = left < part.length ? part.subarray(0, left) : part;
     left -= bytes.length;
-    for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) lines++;
-    for (let at = bytes.indexOf(CR); at >= 0; at = bytes.indexOf(CR, at + 1)) lines++;
+    for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1)) count++;
   }
-  return length + lines * (FIELD_BEFORE_SPACE.length + 1);
+  return count;
+}
+
+/** The most bytes that `length` bytes of text with so many line ends become as lines of data, each with a line end behind it. */
+export function dataLinesLength(length: number, lineEnds: number): number {
+  return length + (lineEnds + 1) * (FIELD.length + 2);
+}
+
+/** The most bytes that the first `length` bytes of a run of text become as lines of data. */
+export function maxDataLinesLength(parts: readonly Uint8Array[], length: number): number {
+  return dataLinesLength(length, countByte(LF, parts, length) + countByte(CR, parts, length));
 }
 
 /**
- * Writes the first `length` bytes of text as lines of data: a line ends with CR, LF or both, and is read with LF.
+ * Writes the text between two places as lines of data: a line ends with CR, LF or both, and is read with LF. What ends
+ * with a line end has an empty line behind it.
  *
- * @returns how many bytes were written to `target` from `at` on
+ * @returns where the next byte goes
  */
-export function writeDataLines(target: Buffer, at: number, parts: readonly Uint8Array[], length: number): number {
+export function writeDataLines(target: Buffer, at: number, bytes: Uint8Array, from: number, end: number): number {
   let to = at;
-  let left = length;
-  let isBegun = false;
-  /** The last byte was a CR: a LF behind it ends no other line. */
-  let isBehindCr = false;
-  const begin = (first: number | undefined) => {
-    const field = first === SPACE ? FIELD_BEFORE_SPACE : FIELD;
-    target.set(field, to);
-    to += field.length;
-    isBegun = true;
-  };
-  for (const part of parts) {
-    const bytes = part.subarray(0, left);
-    left -= bytes.length;
-    let carriageReturn = bytes.indexOf(CR);
-    for (let from = isBehindCr && bytes[0] === LF ? 1 : 0; from < bytes.length; ) {
-      const newline = bytes.indexOf(LF, from);
-      if (carriageReturn >= 0 && carriageReturn < from) carriageReturn = bytes.indexOf(CR, from);
-      const end = firstOf(newline, carriageReturn, bytes.length);
-      if (!isBegun) begin(bytes[from]);
-      target.set(bytes.subarray(from, end), to);
-      to += end - from;
-      if (end === bytes.length) break;
-      target[to++] = LF;
-      isBegun = false;
-      from = end + (bytes[end] === CR && bytes[end + 1] === LF ? 2 : 1);
-    }
-    if (bytes.length > 0) isBehindCr = bytes.at(-1) === CR;
+  let carriageReturn = before(bytes.indexOf(CR, from), end);
+  for (let begin = from; ; ) {
+    if (carriageReturn < begin) carriageReturn = before(bytes.indexOf(CR, begin), end);
+    const lineEnd = Math.min(before(bytes.indexOf(LF, begin), end), carriageReturn);
+    to = writeDataLine(target, to, bytes, begin, lineEnd);
+    if (lineEnd === end) return to;
+    begin = lineEnd + (bytes[lineEnd] === CR && lineEnd + 1 < end && bytes[lineEnd + 1] === LF ? 2 : 1);
   }
-  // What ends with a line end has an empty line behind it.
-  if (!isBegun) begin(undefined);
-  target[to++] = LF;
-  return to - at;
 }
 
-function firstOf(one: number, other: number, none: number): number {
-  if (one < 0) return other < 0 ? none : other;
-  return other < 0 ? one : Math.min(one, other);
+/** Writes one line of data: text that has no line end. Gives where the next byte goes. */
+export function writeDataLine(target: Buffer, at: number, bytes: Uint8Array, from: number, end: number): number {
+  let to = writeBytes(target, at, FIELD);
+  // The reader takes one space away.
+  if (from < end && bytes[from] === SPACE) target[to++] = SPACE;
+  if (from < end) target.set(bytes.subarray(from, end), to);
+  to += end - from;
+  target[to++] = LF;
+  return to;
+}
+
+/** An index that was found before `end`, or `end`. */
+function before(found: number, end: number): number {
+  return found < 0 || found > end ? end : found;
+}
+
+/** Copies a few bytes. Gives where the next one goes. */
+export function writeBytes(target: Buffer, at: number, bytes: Uint8Array): number {
+  for (let n = 0; n < bytes.length; n++) target[at + n] = bytes[n]!;
+  return at + bytes.length;
+}
+
+/** Writes an integer from 0 to `Number.MAX_SAFE_INTEGER` in decimal digits. Gives where the next byte goes. */
+export function writeInteger(target: Buffer, at: number, value: number): number {
+  if (value < LOW_DIGITS) return writeDigits(target, at, value, digitsOf(value));
+  const high = Math.floor(value / LOW_DIGITS);
+  return writeDigits(target, writeDigits(target, at, high, digitsOf(high)), value - high * LOW_DIGITS, 9);
+}
+
+function writeDigits(target: Buffer, at: number, value: number, digits: number): number {
+  let rest = value;
+  for (let n = at + digits - 1; n >= at; n--) {
+    const tenth = (rest / 10) | 0;
+    target[n] = ZERO + rest - tenth * 10;
+    rest = tenth;
+  }
+  return at + digits;
+}
+
+function digitsOf(value: number): number {
+  let digits = 1;
+  for (let limit = 10; limit <= value; limit *= 10) digits++;
+  return digits;
 }
 
 /** How many bytes at the end of text are the beginning of a character of UTF-8: 0 to 3. `text` has its last four. */
@@ -88,11 +115,23 @@ export function bytesBetween(parts: readonly Uint8Array[], from: number, to: num
   return Uint8Array.from(found);
 }
 
-/** The first `length` bytes of a run in one piece: a view of its only part, or a copy. */
+/** The longest copy that is made in memory used again, in bytes. */
+const SCRATCH_BYTES = 256 * 1024;
+let scratch: Buffer | undefined;
+
+/** The first `length` bytes of a run in one piece: a view of its only part, or a copy that is good until the next call. */
 export function inOnePiece(parts: readonly Uint8Array[], length: number): Buffer {
   const [first] = parts;
   if (parts.length === 1 && first !== undefined) return Buffer.from(first.buffer, first.byteOffset, length);
-  return Buffer.concat(parts, length);
+  if (length > SCRATCH_BYTES) return Buffer.concat(parts, length);
+  scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  let to = 0;
+  for (const part of parts) {
+    if (to === length) break;
+    scratch.set(length - to < part.length ? part.subarray(0, length - to) : part, to);
+    to = Math.min(length, to + part.length);
+  }
+  return scratch.subarray(0, length);
 }
 
 /** How many bytes `length` bytes are in base64. */

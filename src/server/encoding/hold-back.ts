@@ -5,13 +5,22 @@
 import type { BorrowedRun } from '../../core/internal.ts';
 import type { EncodedStream, Encoding } from './encoding.ts';
 
-/** The longest run that is transformed at once, in bytes: what comes of it is laid down in memory that is used again. */
+/** The longest run that is transformed at once as a rule, in bytes: what becomes of it is laid down in memory used again. */
 export const MAX_TRANSFORMED_BYTES = 256 * 1024;
 
-/** The longest run that an encoding is given at `offset`, in bytes. */
-export function longestRun({ body, maxRunBytes }: Encoding, offset: number, stream: EncodedStream): number {
+/**
+ * How much an encoding is given at `offset` as a rule, in bytes. A run that is transformed ends at the same places whatever
+ * it began at, while more is there: so readers that lag come together again, and are sent what was made once.
+ */
+export function usualRun({ body, maxRunBytes }: Encoding, offset: number): number {
   if (body === undefined) return maxRunBytes;
-  return body.runBytes?.(offset, stream) ?? Math.min(maxRunBytes, MAX_TRANSFORMED_BYTES);
+  const longest = Math.min(maxRunBytes, MAX_TRANSFORMED_BYTES);
+  return longest - ((offset + longest) % Math.ceil(longest / 2));
+}
+
+/** How much an encoding may be given at `offset`, in bytes, where it can send nothing of the usual run. */
+export function longestRun(encoding: Encoding, offset: number, stream: EncodedStream): number {
+  return encoding.body?.longestRun?.(offset, stream) ?? Math.min(encoding.maxRunBytes, MAX_TRANSFORMED_BYTES);
 }
 
 /**
@@ -20,13 +29,8 @@ export function longestRun({ body, maxRunBytes }: Encoding, offset: number, stre
  * @param isLast no byte will follow those of the run
  * @returns 0 where the encoding waits for more
  */
-export function sendableLength(
-  { body, maxRunBytes }: Encoding,
-  run: BorrowedRun,
-  isLast: boolean,
-  stream: EncodedStream,
-): number {
-  if (body === undefined || isLast) return run.length;
-  const usable = body.usable(run, stream);
-  return usable === 0 && run.length >= Math.min(maxRunBytes, MAX_TRANSFORMED_BYTES) ? run.length : usable;
+export function sendableLength(encoding: Encoding, run: BorrowedRun, isLast: boolean, stream: EncodedStream): number {
+  if (encoding.body === undefined || isLast) return run.length;
+  const usable = encoding.body.usable(run, stream);
+  return usable === 0 && run.length >= longestRun(encoding, run.offset, stream) ? run.length : usable;
 }

@@ -9,5 +9,5 @@ export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frame
 
 export type { EncodedStream, Encoding, PayloadKind, ReadSummary } from './encoding.ts';
 export { frameEncoding, openFrame } from './frames.ts';
-export { longestRun, sendableLength } from './hold-back.ts';
+export { longestRun, sendableLength, usualRun } from './hold-back.ts';
 export { rawEncoding } from './raw.ts';

@@ -12,11 +12,16 @@ import type { EncodedStream, Encoding } from './encoding.ts';
 import {
   base64Length,
   bytesBetween,
+  countByte,
+  dataLinesLength,
   inOnePiece,
   maxDataLinesLength,
   unfinishedBytes,
   writeBase64,
+  writeBytes,
+  writeDataLine,
   writeDataLines,
+  writeInteger,
 } from './event-stream.ts';
 import { MAX_TRANSFORMED_BYTES } from './hold-back.ts';
 
@@ -99,7 +104,7 @@ const text: Body = {
   maxLength: ({ parts }, length, stream) => maxIdLength(stream) + maxDataLinesLength(parts, length) + 1,
   encode(target, at, { offset, parts }, length, stream) {
     let to = at + target.write(idOf(stream, offset + length), at, 'latin1');
-    to += writeDataLines(target, to, parts, length);
+    to = writeDataLines(target, to, inOnePiece(parts, length), 0, length);
     target[to++] = LF;
     return to - at;
   },
@@ -122,24 +127,24 @@ const base64: Body = {
 
 const lines: Body = {
   maxLength({ parts }, length, stream) {
-    let count = 1;
-    for (const part of parts) {
-      for (let at = part.indexOf(LF); at >= 0; at = part.indexOf(LF, at + 1)) count++;
-    }
-    return count * (maxIdLength(stream) + 1) + maxDataLinesLength(parts, length);
+    const newlines = countByte(LF, parts, length);
+    const lineEnds = newlines + countByte(CR, parts, length);
+    return (newlines + 1) * (maxIdLength(stream) + 1) + dataLinesLength(length, lineEnds);
   },
   encode(target, at, { offset, parts }, length, stream) {
     const bytes = inOnePiece(parts, length);
     const id = Buffer.from(idStart(stream), 'latin1');
+    // Others than those before a newline divide the data of an event.
+    const hasCarriageReturns = bytes.indexOf(CR) >= 0;
     let to = at;
     for (let from = 0; from < length; ) {
       const newline = bytes.indexOf(LF, from);
       const end = newline < 0 ? length : newline + 1;
-      target.set(id, to);
-      to += id.length;
-      to += target.write(String(offset + end), to, 'latin1');
+      to = writeBytes(target, to, id);
+      to = writeInteger(target, to, offset + end);
       target[to++] = LF;
-      to += writeDataLines(target, to, [bytes.subarray(from, contentEnd(bytes, from, end))], end - from);
+      if (hasCarriageReturns) to = writeDataLines(target, to, bytes, from, contentEnd(bytes, from, end));
+      else to = writeDataLine(target, to, bytes, from, newline < 0 ? length : newline);
       target[to++] = LF;
       from = end;
     }
@@ -156,6 +161,7 @@ const lines: Body = {
     // A line that is longer than a run goes out in several events.
     return length < MAX_TRANSFORMED_BYTES ? 0 : length - heldAtEnd(parts, length);
   },
+  longestRun: () => MAX_TRANSFORMED_BYTES,
 };
 
 /** Where a line ends that begins at `from` and has its newline before `end`, if it has one: without it, and the CR before. */

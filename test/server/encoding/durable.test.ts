@@ -10,7 +10,12 @@ import {
 import { currentCursor, cursorOf, nextCursor } from '../../../src/server/encoding/durable-cursor.ts';
 import { durableOffset, parseDurableOffset, ZERO_OFFSET } from '../../../src/server/encoding/durable-offsets.ts';
 import { type DurableSseForm, durableSseEncoding } from '../../../src/server/encoding/durable-sse.ts';
-import { maxDataLinesLength, unfinishedBytes, writeDataLines } from '../../../src/server/encoding/event-stream.ts';
+import {
+  inOnePiece,
+  maxDataLinesLength,
+  unfinishedBytes,
+  writeDataLines,
+} from '../../../src/server/encoding/event-stream.ts';
 import type { EncodedStream } from '../../../src/server/encoding/index.ts';
 
 const rules = new StreamRules({ retention: 4 * 1024 * 1024, maxLag: 4 * 1024 * 1024 });
@@ -42,7 +47,7 @@ function pump(reader: CursorReader, form: DurableSseForm): string {
   const { stream } = reader;
   let sent = '';
   for (;;) {
-    const record = reader.borrowRun(body!.runBytes?.(reader.nextOffset, stream) ?? 128 * 1024, false);
+    const record = reader.borrowRun(body!.longestRun?.(reader.nextOffset, stream) ?? 128 * 1024, false);
     if (record?.type === 'caught-up') continue;
     if (record?.type !== 'run') return sent;
     const length = reader.isLastBefore(record.offset + record.length) ? record.length : body!.usable(record, stream);
@@ -124,7 +129,7 @@ describe('lines of data', () => {
         const parts = pieces.map((piece) => Buffer.from(piece));
         const length = parts.reduce((sum, part) => sum + part.length, 0);
         const target = Buffer.alloc(maxDataLinesLength(parts, length));
-        const written = target.subarray(0, writeDataLines(target, 0, parts, length)).toString();
+        const written = target.subarray(0, writeDataLines(target, 0, inOnePiece(parts, length), 0, length)).toString();
         expect(written).toMatch(/^(data:[^\r\n]*\n)+$/);
         expect(eventsOf(`event:x\n${written}\n`)[0]!.data).toBe(pieces.join('').replace(/\r\n?/g, '\n'));
       }),

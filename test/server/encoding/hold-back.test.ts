@@ -6,7 +6,7 @@ import { RingStream } from '../../../src/core/internal.ts';
 import { joinFanout } from '../../../src/server/egress/fanout.ts';
 import { Sink } from '../../../src/server/egress/sink.ts';
 import { closeTransfer } from '../../../src/server/egress/transfer.ts';
-import { type Encoding, sendableLength } from '../../../src/server/encoding/index.ts';
+import { ENCODINGS, type Encoding, sendableLength, usualRun } from '../../../src/server/encoding/index.ts';
 import { base64Lines, decodeBase64Lines } from './base64-lines.ts';
 
 let server: Server;
@@ -110,5 +110,62 @@ describe('bytes that an encoding holds back', () => {
     expect(sendableLength(unbounded, run(256 * 1024 - 1), false, stream)).toBe(0);
     expect(sendableLength(unbounded, run(256 * 1024), false, stream)).toBe(256 * 1024);
     expect(sendableLength(base64Lines, run(5), false, stream)).toBe(3);
+  });
+});
+
+describe('runs that are transformed', () => {
+  const lines = ENCODINGS.find(({ name }) => name === 'sse')!.forms!.lines;
+
+  it('end at the same places for readers that lag, wherever they began', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 2 ** 45 }), fc.nat({ max: 300_000 }), (offset, behind) => {
+        const end = offset + usualRun(lines, offset);
+        expect(end).toBeGreaterThan(offset + lines.maxRunBytes / 2);
+        expect(end).toBeLessThanOrEqual(offset + lines.maxRunBytes);
+        let other = offset - Math.min(offset, behind);
+        while (other < end) other += usualRun(lines, other);
+        expect(other).toBe(end + (other > end ? lines.maxRunBytes / 2 : 0));
+      }),
+    );
+  });
+
+  it('come together for readers that began at different places, and are longer where a line is', async () => {
+    const stream = new RingStream({ retention: 8 * 1024 * 1024, maxLag: 8 * 1024 * 1024 });
+    const longLine = `${'x'.repeat(200_000)}\n`;
+    const shortLine = `${'y'.repeat(89)}\n`;
+    for (let n = 0; n < 4; n++) stream.append(Buffer.from(longLine));
+    const begin = stream.endOffset;
+    for (let n = 0; n < 8_000; n++) stream.append(Buffer.from(shortLine));
+    const encodedAt = new Set<number>();
+    const counting: Encoding = {
+      ...lines,
+      body: {
+        ...lines.body!,
+        encode(target, at, run, length, of) {
+          if (run.offset >= begin + 5 * shortLine.length) encodedAt.add(run.offset);
+          return lines.body!.encode(target, at, run, length, of);
+        },
+      },
+    };
+    const received: Promise<string>[] = [];
+    for (const offset of [0, 1, 2, 3, 4].map((n) => begin + n * shortLine.length)) {
+      const socket = await connection();
+      const reader = stream.openReader({ start: { offset } });
+      const fanout = joinFanout(stream, counting, closeTransfer);
+      new Sink(reader, socket.near, fanout, { timeout: undefined, heartbeat: 0 }, () => undefined).pump();
+      received.push(socket.received);
+    }
+    const socket = await connection();
+    const reader = stream.openReader({ start: { offset: 0 } });
+    const fanout = joinFanout(stream, counting, closeTransfer);
+    new Sink(reader, socket.near, fanout, { timeout: undefined, heartbeat: 0 }, () => undefined).pump();
+    stream.end();
+    for (const [n, text] of (await Promise.all(received)).entries()) {
+      expect(text.match(/^data:y{89}$/gm)).toHaveLength(8_000 - n);
+    }
+    const whole = await socket.received;
+    expect(whole.match(/^data:x{200000}$/gm)).toHaveLength(4);
+    expect(whole.match(/^data:y{89}$/gm)).toHaveLength(8_000);
+    expect(encodedAt.size).toBeLessThanOrEqual(Math.ceil((8_000 * shortLine.length) / (lines.maxRunBytes / 2)));
   });
 });

@@ -3,6 +3,7 @@
  * step. A file system that has streams offers this beside its files; both are the same streams.
  */
 import type { AppendId, Stream } from '../core/index.ts';
+import type { Appender } from './appender.ts';
 import type { CreateOptions } from './create-options.ts';
 import type { StreamSettingsInForce } from './stream-settings.ts';
 
@@ -25,8 +26,19 @@ export interface StreamStore {
    * `Producers.isRepeated`
    */
   append(path: string, append: WholeAppend): Promise<AppendOutcome>;
+  /**
+   * A stream that is there, for appends that are bytes of its content type and nothing else: no producer, no order, no end.
+   * What {@link append} would refuse it for, or has more to do about, is undefined. Absent where every append takes its
+   * way.
+   */
+  appender?(path: string, type: string): StoreAppender | undefined;
   /** Something was read: its time to live begins anew. */
   renew(path: string): Promise<void>;
+}
+
+/** Its `append` also throws what {@link StreamStore.append} throws for the bytes. */
+export interface StoreAppender extends Appender {
+  readonly stream: Stream;
 }
 
 export interface StoredStream {

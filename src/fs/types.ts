@@ -11,11 +11,13 @@
  */
 import type { AppendId, Reader, ReaderOptions } from '../core/index.ts';
 import type { PathCapabilities as Capabilities, Durability, FileMeta } from '../protocol/index.ts';
+import type { Appender } from './appender.ts';
 import type { CreateOptions } from './create-options.ts';
 import type { StreamSettingsInForce } from './stream-settings.ts';
 import type { StreamStore } from './stream-store.ts';
 
 export type { FileMeta, PathCapabilities as Capabilities } from '../protocol/index.ts';
+export type { Appender } from './appender.ts';
 export type { CreateOptions } from './create-options.ts';
 
 /** Facts about a file or directory (contract 39, 40, 67). */
@@ -103,26 +105,6 @@ export interface FileWriter {
   close(options?: CloseOptions): Promise<void>;
   /** The body broke off: keep what has come if the file can (streams do, contract 72), else undo. */
   abort(): Promise<void>;
-}
-
-/**
- * A place to append at, for many small appends. It holds nothing and needs no closing: unlike a
- * {@link FileWriter} it keeps no stream from expiring, and may be left at any time.
- */
-export interface Appender {
-  /**
-   * Appends one piece, as {@link FileWriter.write} does.
-   *
-   * @throws STREAM_CLOSED, STREAM_FULL; nothing is written then
-   */
-  append(piece: Uint8Array): void | Promise<void>;
-  /** The stream's end offset now. */
-  readonly endOffset: number;
-  readonly generation: string;
-  /** Of a stream that is kept on disk: what it means that an append is done. */
-  readonly durability?: Durability | undefined;
-  /** Nothing more can be appended here, but perhaps at the same path: another has to be asked for. */
-  readonly isOver: boolean;
 }
 
 /** How a stream is opened for reading. */

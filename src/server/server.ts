@@ -256,9 +256,9 @@ class HttpServer implements StreamFSServer {
       get version() {
         return mounts.version + (tokens?.version ?? 0);
       },
-      find: (target) => {
+      find: (method, target) => {
         const { segments, pathname, query } = parseTarget(target);
-        const { route, params } = this.#router.find('GET', pathname, segments);
+        const { route, params } = this.#router.find(method, pathname, segments);
         return { route, query: route.pathOf === undefined ? query : query.withPath(route.pathOf(params)) };
       },
       admit: (route, query, headers) => {

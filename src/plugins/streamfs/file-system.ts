@@ -166,6 +166,7 @@ export class StreamFileSystem extends StreamFiles {
       discard: discardFork,
       drop: (entry) => this.drop(entry),
       renew: (entry) => this.expiry.renew(entry),
+      expireIfDue: (entry) => this.expiry.expireIfDue(entry),
       producersOf: (entry) => this.producersOf(entry),
     });
   }

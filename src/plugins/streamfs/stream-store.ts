@@ -9,8 +9,10 @@ import type {
   CreateOptions,
   CreateStreamOptions,
   ForkOptions,
+  StoreAppender,
   StoredStream,
   StreamSettings,
+  StreamSettingsInForce,
   StreamStore,
   WholeAppend,
 } from '../../fs/index.ts';
@@ -21,6 +23,7 @@ import { essenceOf, isJsonType, jsonLines } from './json-text.ts';
 import { ByteSlices } from './slices.ts';
 import type { StreamTable } from './stream-table.ts';
 import { characterEnd } from './text.ts';
+import { WholeAppender } from './whole-appender.ts';
 
 /** Makes the stream of a new entry. */
 export type MakeStream = (identity: StreamIdentity, rules: StreamRules) => RingStream;
@@ -52,6 +55,8 @@ export interface StoreOwner {
   discard(fork: Entry): void;
   drop(entry: Entry): void;
   renew(entry: Entry): void;
+  /** Whether a stream is over for want of activity: it goes then. */
+  expireIfDue(entry: Entry): boolean;
   producersOf(entry: Entry): Producers;
 }
 
@@ -206,6 +211,15 @@ export class TableStore implements StreamStore {
     return outcome;
   }
 
+  appender(path: string, type: string): StoreAppender | undefined {
+    const { owner } = this;
+    const entry = owner.get(path);
+    if (entry === undefined || owner.isUnclaimed(entry)) return undefined;
+    if (essenceOf(type) !== essenceOf(entry.settings.type)) return undefined;
+    const appender = new WholeAppender(entry, writeWhole, owner.expireIfDue);
+    return appender.isOver ? undefined : appender;
+  }
+
   private async appendInMemory(path: string, append: WholeAppend): Promise<AppendOutcome> {
     let entry = this.entry(path);
     // One after the other, also where one has to wait: what is applied is known before the next is looked at.
@@ -235,8 +249,7 @@ export class TableStore implements StreamStore {
     const { seq } = append;
     const last = entry.facts?.lastSeq;
     if (seq !== undefined && last !== undefined && seq <= last) throw createError('STREAM_SEQ_ORDER', { seq, last });
-    const bytes = stored(settings.type, append.data, false);
-    requireRoom(bytes, settings.type, settings.ringBufferSize);
+    const bytes = storedWhole(settings, append.data);
     await this.apply(entry, append, bytes);
     return this.outcome(entry, producer, false);
   }
@@ -304,6 +317,17 @@ export function stored(type: string, data: Uint8Array, mayBeEmpty: boolean): Uin
     throw createError('INVALID_BODY', { reason: 'an empty array has no messages: leave it out, or append some' });
   }
   return lines;
+}
+
+/** The same of an append, whatever it is. @throws INVALID_BODY, APPEND_TOO_LARGE */
+function storedWhole({ ringBufferSize, type }: StreamSettingsInForce, data: Uint8Array): Uint8Array {
+  const bytes = stored(type, data, false);
+  requireRoom(bytes, type, ringBufferSize);
+  return bytes;
+}
+
+function writeWhole(entry: Entry, data: Uint8Array): void | Promise<void> {
+  return write(entry, storedWhole(entry.settings, data));
 }
 
 /** What does not fit could never be read. */

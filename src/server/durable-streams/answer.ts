@@ -19,7 +19,7 @@ export const BODY_HEADERS = {
 } as const;
 
 /** Only a deliberate end is reported as closed: a removed or expired stream is not found. */
-export function isClosed({ stream }: StoredStream): boolean {
+export function isClosed({ stream }: Pick<StoredStream, 'stream'>): boolean {
   return stream.endReason === 'ended';
 }
 
@@ -33,9 +33,15 @@ export function tailHeaders(stored: StoredStream): OutgoingHttpHeaders {
 }
 
 /** What an acknowledgement of a write means, where its stream is kept on disk. */
-export function durabilityHeader({ stream }: StoredStream): OutgoingHttpHeaders {
+export function durabilityHeader({ stream }: Pick<StoredStream, 'stream'>): Record<string, string> {
   const { durability } = internalOf(stream);
   return durability === undefined ? {} : { [HEADERS.streamDurable]: durability };
+}
+
+/** Of the header {@link DURABLE_HEADERS.nextOffset} as a text: its value, and {@link tailHeaders} behind it. */
+export function tailValue(stored: Pick<StoredStream, 'stream'>): string {
+  const offset = durableOffset(stored.stream, stored.stream.endOffset);
+  return isClosed(stored) ? `${offset}\r\n${H.closed}: true` : offset;
 }
 
 export function sendEmpty(res: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {

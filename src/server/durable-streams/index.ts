@@ -9,7 +9,7 @@ import type { DurableReadRoute } from './live.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { describe, MODES, openLive, read } from './read.ts';
 import { pathOfStream } from './target.ts';
-import { append, create, remove } from './write.ts';
+import { append, create, type DurableAppendRoute, openAppend, remove } from './write.ts';
 
 const READ_PARAMETERS: readonly RouteParameter[] = [
   {
@@ -44,9 +44,11 @@ const WRITE_ERRORS = [
   ...(['OFFSET_OF_ANOTHER', 'OFFSET_BEYOND_END', 'INVALID_BODY'] as const),
 ];
 
-export function durableStreamRoutes(options: DurableStreamsOptions): readonly (Route | DurableReadRoute)[] {
+type DurableRoute = Route | DurableReadRoute | DurableAppendRoute;
+
+export function durableStreamRoutes(options: DurableStreamsOptions): readonly DurableRoute[] {
   const pathOf = ({ rest = '' }: Readonly<Record<string, string>>) => pathOfStream(rest, options);
-  return options.prefixes.flatMap((prefix): readonly (Route | DurableReadRoute)[] => {
+  return options.prefixes.flatMap((prefix): readonly DurableRoute[] => {
     const pattern = `${prefix}/*`;
     return [
       {
@@ -78,7 +80,8 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly (R
         body: 'content',
         parameters: [],
         handle: append,
-      },
+        openAppend,
+      } satisfies DurableAppendRoute,
       {
         method: 'GET',
         pattern,
@@ -125,5 +128,7 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly (R
   });
 }
 
+export { durabilityHeader, tailValue } from './answer.ts';
 export { type DurableReadRoute, isDurableRead } from './live.ts';
 export type { DurableStreamsOptions } from './options.ts';
+export { isDurableAppend } from './write.ts';

@@ -5,9 +5,9 @@ import type { AppendId } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
 import { jsonLimit } from '../http/json-body.ts';
-import type { Exchange } from '../http/route.ts';
+import type { Exchange, ServerContext } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
-import { bodyTooLarge, gatherBody } from '../http/whole-body.ts';
+import { type BodyLimits, bodyTooLarge, gatherBody } from '../http/whole-body.ts';
 import { appendIdOf, type ProducerIdRule } from '../ingest/producer-headers.ts';
 import { formOf } from './form.ts';
 
@@ -56,11 +56,16 @@ export function producerOf(headers: IncomingHttpHeaders): AppendId | undefined {
   return appendIdOf(headers, ANY_PRODUCER_ID);
 }
 
+/** How long a body of a content type may be. */
+export function bodyLimit(type: string, server: ServerContext): Pick<BodyLimits, 'size' | 'limit'> {
+  return formOf(type) === 'json' ? jsonLimit(server, true) : { size: server.maxRequestBodyBytes, limit: 'body_size' };
+}
+
 /** The whole body, charged for until the answer is over. @throws BODY_TOO_LARGE, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT */
 export async function bodyOf({ req, res, server }: Exchange): Promise<Uint8Array> {
   const { memory, values } = server.limits;
-  const isJson = formOf(req.headers['content-type'] ?? '') === 'json';
-  const limits = isJson ? jsonLimit(server, true) : ({ size: server.maxRequestBodyBytes, limit: 'body_size' } as const);
+  const type = req.headers['content-type'] ?? '';
+  const limits = bodyLimit(type, server);
   if (Number(req.headers['content-length'] ?? 0) > limits.size) {
     throw bodyTooLarge({ ...limits, idle: 0, memory });
   }
@@ -78,7 +83,7 @@ export async function bodyOf({ req, res, server }: Exchange): Promise<Uint8Array
   else res.once('close', release);
   const gathered = await gatherBody(req, { ...limits, idle: values.bodyTimeout, memory }, charge);
   // What takes long is done in a turn of its own.
-  if (isJson && gathered.length > 64 * 1024) await nextTurn();
+  if (formOf(type) === 'json' && gathered.length > 64 * 1024) await nextTurn();
   return gathered.bytes;
 }
 

@@ -1,15 +1,15 @@
 /** Creating, appending to, closing and removing streams. */
 import type { TLSSocket } from 'node:tls';
 import { createError, isStreamFSError } from '../../errors/index.ts';
-import type { ForkOptions, StoredStream } from '../../fs/index.ts';
+import type { ForkOptions, StoreAppender, StoredStream } from '../../fs/index.ts';
 import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
 import { forkDepth, isDurableOffset, MAX_FORK_DEPTH } from '../encoding/durable-offsets.ts';
 import { relativeTarget } from '../http/message-rules.ts';
-import type { Exchange } from '../http/route.ts';
+import type { Exchange, Route, ServerContext } from '../http/route.ts';
 import { durabilityHeader, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { forkPointIn } from './position.ts';
-import { asksToClose, bodyOf, headerOf, lifetimeOf, producerOf, wholeOf } from './request.ts';
+import { asksToClose, bodyLimit, bodyOf, headerOf, lifetimeOf, producerOf, wholeOf } from './request.ts';
 import { pathOfSource, type StreamTarget, targetOf } from './target.ts';
 
 /** To live for no time at all is to live for so short a time: to a stream, 0 would mean for ever. */
@@ -32,7 +32,7 @@ export async function create(exchange: Exchange, options: DurableStreamsOptions)
   sendEmpty(res, isNew ? 201 : 200, {
     'Content-Type': settings.type,
     ...tailHeaders({ settings, stream }),
-    ...durabilityHeader({ settings, stream }),
+    ...durabilityHeader({ stream }),
     ...(isNew ? { Location: locationOf(exchange) } : {}),
   });
 }
@@ -117,6 +117,32 @@ export async function append(exchange: Exchange): Promise<void> {
     await setRefusalHeaders(res, error, isStreamFSError(error) ? stored : undefined);
     throw error;
   }
+}
+
+/** The route of appends, which can be done without an exchange. */
+export interface DurableAppendRoute extends Route {
+  /**
+   * Where appends go that are nothing but a body of a content type and a length, which is not 0.
+   *
+   * @returns undefined where only {@link append} knows what to answer @throws where it answers with an error
+   */
+  openAppend(append: PlainAppend, server: ServerContext): StoreAppender | undefined;
+}
+
+export interface PlainAppend {
+  readonly path: string;
+  readonly type: string;
+  readonly length: number;
+}
+
+export function isDurableAppend(route: Route): route is DurableAppendRoute {
+  return 'openAppend' in route;
+}
+
+export function openAppend({ length, path, type }: PlainAppend, server: ServerContext): StoreAppender | undefined {
+  if (length > bodyLimit(type, server).size) return undefined;
+  const target = targetOf(server.mounts, path);
+  return target.store.appender?.(target.path, type);
 }
 
 export async function remove({ query, res, server }: Exchange): Promise<void> {

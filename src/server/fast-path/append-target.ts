@@ -3,69 +3,59 @@
  * the same head again and again: what it means is worked out once, and each further one is only compared.
  */
 import { createError } from '../../errors/index.ts';
-import type { Appender, CreateOptions, MountTable } from '../../fs/index.ts';
-import { httpDate, writtenParts } from '../http/response-text.ts';
+import { httpDate } from '../http/response-text.ts';
+import type { AppendRequest, OpenAppend } from './requests.ts';
 
 export class AppendTarget {
-  readonly headLength: number;
+  readonly request: AppendRequest;
   readonly length: number;
-  readonly path: string;
-  readonly expectsContinue: boolean;
-  /** The account that a new stream is created on. */
-  readonly creating: CreateOptions | undefined;
   /** With the empty line that ends it. */
   readonly head: Buffer;
-  private appender: Appender;
+  private open: OpenAppend;
   private readonly version: number;
-  /** What stands before and behind the end offset in an answer. */
   private before = '';
   private behind = '';
   private date = '';
   private generation = '';
 
-  /** @param version of all that the meaning of a head depends on */
-  constructor(
-    {
-      head,
-      length,
-      path,
-      expectsContinue,
-      creating,
-    }: Pick<AppendTarget, 'head' | 'length' | 'path' | 'expectsContinue' | 'creating'>,
-    appender: Appender,
-    version: number,
-  ) {
+  /**
+   * @param length of its bodies
+   * @param version of all that the meaning of a head depends on
+   */
+  constructor(request: AppendRequest, head: Buffer, length: number, open: OpenAppend, version: number) {
+    this.request = request;
     this.head = head;
-    this.headLength = head.length;
     this.length = length;
-    this.path = path;
-    this.expectsContinue = expectsContinue;
-    this.creating = creating;
-    this.appender = appender;
+    this.open = open;
     this.version = version;
   }
 
   /** Whether the same head stands at a position, and still means the same. */
   isAt(bytes: Buffer, at: number, version: number): boolean {
-    const end = at + this.headLength;
+    const end = at + this.head.length;
     return end <= bytes.length && this.version === version && this.head.compare(bytes, at, end) === 0;
+  }
+
+  get expectsContinue(): boolean {
+    return this.request.head.expectsContinue;
   }
 
   /** Whether 100 Continue must not be sent: the stream has ended, so the body would be refused. */
   get isRefused(): boolean {
-    return this.expectsContinue && this.appender.isOver;
+    return this.expectsContinue && this.open.appender.isOver;
   }
 
   /** The answer to an append that has just been done. */
   answer(): string {
+    const { open } = this;
     const date = httpDate();
-    const { generation } = this.appender;
+    const { generation } = open.appender;
     if (date !== this.date || generation !== this.generation) {
       this.date = date;
       this.generation = generation;
-      [this.before, this.behind] = writtenParts(this.length, generation, this.appender.durability);
+      [this.before, this.behind] = open.around(this.length);
     }
-    return this.before + this.appender.endOffset + this.behind;
+    return this.before + open.end() + this.behind;
   }
 
   /**
@@ -73,13 +63,27 @@ export class AppendTarget {
    *
    * @throws what there is to be said of the path, and what `append` throws; nothing is written then
    */
-  append(piece: Uint8Array, mounts: Pick<MountTable, 'tryAppend'>): void | Promise<void> {
-    if (this.appender.isOver) {
-      const appender = mounts.tryAppend(this.path, this.creating);
-      if (appender === undefined) throw createError('STREAM_CLOSED');
-      this.appender = appender;
+  append(piece: Uint8Array): void | Promise<void> {
+    if (this.open.appender.isOver) {
+      const open = this.request.open();
+      if (open === undefined) throw createError('STREAM_CLOSED');
+      this.open = open;
       this.date = '';
     }
-    return this.appender.append(piece);
+    return this.open.appender.append(piece);
+  }
+
+  /**
+   * Appends what has come of a body that will not be whole, if the protocol wants that (contract 72).
+   *
+   * @returns how many bytes it is
+   * @throws as {@link append}
+   */
+  appendPart(piece: Uint8Array): number {
+    if (!this.request.takesParts) return 0;
+    this.append(piece)?.catch(ignore);
+    return piece.length;
   }
 }
+
+function ignore(): void {}

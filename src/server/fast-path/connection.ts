@@ -17,7 +17,7 @@
 import type { Socket } from 'node:net';
 import { MAX_CHUNK } from '../../core/index.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
-import type { Appender, FileWriter } from '../../fs/index.ts';
+import type { FileWriter } from '../../fs/index.ts';
 import type { Principal } from '../auth/index.ts';
 import { GIVEN_UP } from '../http/exchange.ts';
 import { requestTimeout, stackOf } from '../http/respond.ts';
@@ -31,7 +31,7 @@ import type { FastPathHost } from './host.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { requestOf } from './parse-request.ts';
 import { RequestLog } from './request-log.ts';
-import type { AppendRequest, FollowRequest } from './requests.ts';
+import type { AppendRequest, FollowRequest, OpenAppend } from './requests.ts';
 import { ResponseBuffer } from './response-buffer.ts';
 import { ShortBody } from './short-body.ts';
 import { UploadBody } from './upload-body.ts';
@@ -49,7 +49,6 @@ const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const REFUSED_LINGER_MS = 2000;
 
 export class FastPathConnection implements Upload {
-  readonly isForStream = true;
   private readonly socket: Socket;
   private readonly server: FastPathHost;
   private readonly exchanges: RequestLog;
@@ -128,7 +127,7 @@ export class FastPathConnection implements Upload {
   private takeHead(bytes: Buffer, at: number): number {
     const { target, server } = this;
     if (target?.isAt(bytes, at, server.version) && !server.isClosing && !target.isRefused) {
-      return this.beginBody(target, bytes, at + target.headLength);
+      return this.beginBody(target, bytes, at + target.head.length);
     }
     const length = bytes.subarray(at, at + MAX_HEAD_BYTES).indexOf(HEAD_END);
     if (length < 0) {
@@ -144,18 +143,11 @@ export class FastPathConnection implements Upload {
       void this.follow(request, raw);
       return bodyAt;
     }
-    const appender = this.appenderFor(request);
-    if (appender === undefined) return this.handOver(bytes, at);
+    const open = openAppend(request);
+    if (open === undefined) return this.handOver(bytes, at);
     const { length: size, expectsContinue } = request.head;
     if (size !== undefined && size <= MAX_CHUNK) {
-      const parts = {
-        head: raw,
-        length: size,
-        path: request.path,
-        expectsContinue,
-        creating: request.caller?.creating,
-      };
-      this.target = new AppendTarget(parts, appender, server.version);
+      this.target = new AppendTarget(request, raw, size, open, server.version);
       return this.beginBody(this.target, bytes, bodyAt);
     }
     this.target = undefined;
@@ -171,15 +163,6 @@ export class FastPathConnection implements Upload {
       return true;
     } catch {
       return false;
-    }
-  }
-
-  /** Undefined where something is wrong with the path: the route that is asked instead meets it again, and says so. */
-  private appenderFor({ path, caller }: AppendRequest): Appender | undefined {
-    try {
-      return this.server.context.mounts.tryAppend(path, caller?.creating);
-    } catch {
-      return undefined;
     }
   }
 
@@ -209,7 +192,7 @@ export class FastPathConnection implements Upload {
 
   private beginBody(target: AppendTarget, bytes: Buffer, at: number): number {
     this.state = 'body';
-    this.exchanges.path = target.path;
+    this.exchanges.begin(target.request);
     this.body = new ShortBody(target.length);
     if (target.expectsContinue && at === bytes.length) this.answers.add(CONTINUE);
     return at;
@@ -224,7 +207,7 @@ export class FastPathConnection implements Upload {
     this.state = 'head';
     let waiting: void | Promise<void>;
     try {
-      waiting = target.append(body.piece, this.server.context.mounts);
+      waiting = target.append(body.piece);
     } catch (error) {
       this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0, error);
       body.release();
@@ -233,21 +216,22 @@ export class FastPathConnection implements Upload {
     body.release();
     if (waiting === undefined) {
       this.answers.add(target.answer());
-      this.exchanges.answered(200);
+      this.exchanges.answered(target.request.status);
     } else {
       this.wait();
       const answer = () => {
         this.answers.add(target.answer());
-        this.done();
+        this.done(target.request.status);
       };
       waiting.then(answer, (error) => this.refuse(error));
     }
     return at;
   }
 
-  private async receive({ path, head, caller }: AppendRequest, raw: Buffer, isAsked: boolean): Promise<void> {
-    this.exchanges.path = path;
+  private async receive(request: AppendRequest, raw: Buffer, isAsked: boolean): Promise<void> {
+    this.exchanges.begin(request);
     const { socket } = this;
+    const { path, head, caller } = request;
     let writer: FileWriter;
     try {
       writer = await this.server.context.mounts.openWrite(path, caller?.creating);
@@ -265,7 +249,7 @@ export class FastPathConnection implements Upload {
       const written = await received;
       const parts = writtenParts(written, writer.generation!, writer.durability);
       this.answers.add(parts.join(String(writer.endOffset)));
-      this.done();
+      this.done(request.status);
     } catch (error) {
       this.refuse(error);
     }
@@ -280,6 +264,11 @@ export class FastPathConnection implements Upload {
     if (this.state === 'upload') this.state = 'busy';
     else this.socket.destroySoon();
     return at;
+  }
+
+  /** Of a body that is appended as it comes; one that has to be whole is given less time to stand still. */
+  get isForStream(): boolean {
+    return this.target?.request.takesParts !== false;
   }
 
   isWaiting(): boolean {
@@ -300,8 +289,7 @@ export class FastPathConnection implements Upload {
     this.body!.release();
     if (part === undefined) return 0;
     try {
-      this.target!.append(part, this.server.context.mounts)?.catch(ignore);
-      return part.length;
+      return this.target!.appendPart(part);
     } catch {
       return 0;
     }
@@ -317,7 +305,7 @@ export class FastPathConnection implements Upload {
       if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
     } else if (this.isGone) giveUpRead(source, request, context);
     else {
-      exchanges.follow(request.path);
+      exchanges.follow(request);
       this.leave();
       socket.on('error', ignore);
       takeFrom(socket, ignore);
@@ -336,8 +324,8 @@ export class FastPathConnection implements Upload {
   }
 
   /** What was waited for has happened, and its answer is there. */
-  private done(): void {
-    this.exchanges.answered(200);
+  private done(status: number): void {
+    this.exchanges.answered(status);
     if (this.isGone) return;
     this.state = 'head';
     this.upload = undefined;
@@ -420,6 +408,15 @@ export class FastPathConnection implements Upload {
     takeNoMore(socket, this.onData);
     socket.off('end', this.onEnd).off('close', this.onClose).off('error', ignore);
     this.server.context.limits.connections.unattend(socket);
+  }
+}
+
+/** Undefined where something is wrong with the path: the route that is asked instead meets it again, and says so. */
+function openAppend(request: AppendRequest): OpenAppend | undefined {
+  try {
+    return request.open();
+  } catch {
+    return undefined;
   }
 }
 

@@ -70,7 +70,7 @@ export function giveUpRead({ reader }: OpenRead, { caller }: FollowRequest, { li
 /** Answers. The socket is the read's from here on. */
 export function beginRead(
   { reader, encoding, head, sending }: OpenRead,
-  { caller, route }: FollowRequest,
+  { caller }: FollowRequest,
   { limits }: ServerContext,
   socket: Socket,
   exchanges: RequestLog,
@@ -80,7 +80,7 @@ export function beginRead(
   socket.write(`${head}Date: ${httpDate()}\r\n\r\n`, 'latin1');
   startLive(socket, { reader, encoding }, chunkedTransfer, sending, () => {
     reads.leave(account);
-    exchanges.followed(route);
+    exchanges.followed();
   });
 }
 

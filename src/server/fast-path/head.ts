@@ -1,5 +1,5 @@
 /**
- * Reads the head of a request, if it is one of the few that are served directly: a PUT or a GET that says nothing which
+ * Reads the head of a request, if it is one of the few that are served directly: a PUT, POST or GET that says nothing which
  * would need more thought. What is not written exactly as RFC 9112 has it, names a header twice, or has a header that is
  * not in the list below, is none: node:http gets it as it came. So nothing is decided here about a request that two
  * servers might read in two ways.
@@ -8,13 +8,14 @@
 import { isHost } from '../http/message-rules.ts';
 
 export interface RequestHead {
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'POST';
   /** As sent. */
   readonly target: string;
   readonly host: string;
   readonly authorization: string | undefined;
   readonly 'user-agent': string | undefined;
   readonly accept: string | undefined;
+  readonly 'content-type': string | undefined;
   /** Bytes of the body; undefined for a chunked one. */
   readonly length: number | undefined;
   /** The client waits for 100 Continue before it sends its body. */
@@ -24,7 +25,7 @@ export interface RequestHead {
 /** Longer heads, in bytes, are left to node:http. */
 export const MAX_HEAD_BYTES = 8 * 1024;
 
-const REQUEST_LINE = /^(GET|PUT) (\/[\x21-\x7e]*) HTTP\/1\.1$/;
+const REQUEST_LINE = /^(GET|PUT|POST) (\/[\x21-\x7e]*) HTTP\/1\.1$/;
 /**
  * A name, and a value of visible characters, spaces and tabs, without those at its ends. A tab behind the value is left to
  * node:http, which refuses one behind a length and takes it behind anything else.
@@ -33,22 +34,25 @@ const FIELD = /^([\w!#$%&'*+.^`|~-]+):[ \t]*((?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x2
 
 /** Headers that say nothing to us. */
 const WITHOUT_MEANING = [
-  ...['user-agent', 'accept-encoding', 'accept-language', 'content-type', 'cache-control', 'pragma'],
+  ...['user-agent', 'accept-encoding', 'accept-language', 'cache-control', 'pragma'],
   // What players send with every request: a stream has no parts to choose from, and no titles.
   ...['range', 'icy-metadata', 'referer'],
 ];
 const KNOWN: ReadonlySet<string> = new Set([
   ...WITHOUT_MEANING,
-  ...['host', 'authorization', 'accept', 'connection', 'content-length', 'transfer-encoding', 'expect'],
+  ...['host', 'authorization', 'accept', 'connection', 'content-type', 'content-length', 'transfer-encoding', 'expect'],
 ]);
 
 /** How the heads begin that are looked at here. */
-const BEGINNINGS = ['GET /', 'PUT /'].map((text) => Buffer.from(text));
+const BEGINNINGS = ['GET /', 'PUT /', 'POST /'].map((text) => Buffer.from(text));
 
 /** Whether what stands at a position, however little, may become such a head. */
 export function isHeadBegun(bytes: Buffer, at: number): boolean {
-  const length = Math.min(BEGINNINGS[0]!.length, bytes.length - at);
-  if (!BEGINNINGS.some((beginning) => beginning.compare(bytes, at, at + length, 0, length) === 0)) return false;
+  const isBegun = (beginning: Buffer) => {
+    const length = Math.min(beginning.length, bytes.length - at);
+    return beginning.compare(bytes, at, at + length, 0, length) === 0;
+  };
+  if (!BEGINNINGS.some(isBegun)) return false;
   return endsLinesRight(bytes, at);
 }
 
@@ -81,7 +85,7 @@ export function readHead(text: string): RequestHead | undefined {
   }
   const host = fields.get('host');
   if (host === undefined || host === '' || !isHost(host)) return undefined;
-  const framing = method === 'PUT' ? bodyOf(fields) : noBody(fields);
+  const framing = method === 'GET' ? noBody(fields) : bodyOf(fields);
   if (framing === undefined) return undefined;
   return {
     method: method as RequestHead['method'],
@@ -92,6 +96,7 @@ export function readHead(text: string): RequestHead | undefined {
     authorization: fields.get('authorization'),
     'user-agent': fields.get('user-agent'),
     accept: fields.get('accept'),
+    'content-type': fields.get('content-type'),
   };
 }
 

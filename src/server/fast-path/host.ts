@@ -19,6 +19,6 @@ export interface FastPathHost {
   handOver(socket: Socket): void;
   /** An exchange of a connection is over. */
   done(socket: Socket): void;
-  /** The route that a GET is for, and its query. @throws where there is none */
-  find(target: string): { route: Route; query: Query };
+  /** The route that a request is for, and its query. @throws where there is none */
+  find(method: string, target: string): { route: Route; query: Query };
 }

@@ -1,10 +1,12 @@
 /** What a head that can be served directly asks for. */
+import { MAX_CHUNK } from '../../core/index.ts';
 import type { QueryParameter } from '../../protocol/index.ts';
 import { readFile } from '../agfs/read.ts';
 import { joinOf, sendOptions, streamOptions } from '../agfs/stream-options.ts';
 import { writeFile } from '../agfs/write.ts';
-import { isDurableRead } from '../durable-streams/index.ts';
+import { isDurableAppend, isDurableRead } from '../durable-streams/index.ts';
 import { parseTarget } from '../http/target.ts';
+import { openDurableAppend, openFileAppend } from './appends.ts';
 import { openDurable, openFile } from './follow.ts';
 import { type RequestHead, readHead } from './head.ts';
 import type { FastPathHost } from './host.ts';
@@ -35,8 +37,8 @@ const FOLLOW_PARAMETERS = new Set<QueryParameter>([
   'heartbeat',
 ]);
 
-/** The same of Durable Streams: without those of signed links, which are over at a time of their own. */
-const DURABLE_PARAMETERS = new Set<QueryParameter>(['path', 'offset', 'live', 'cursor']);
+/** The same of Durable Streams. A read: without those of signed links, which are over at a time of their own. */
+const DURABLE_READ_PARAMETERS = new Set<QueryParameter>(['path', 'offset', 'live', 'cursor']);
 
 /**
  * The request that a head is, let in; undefined where it is node:http's, which answers all that is wrong with one as
@@ -49,34 +51,55 @@ export function requestOf(text: string, server: FastPathHost): AppendRequest | F
   const head = readHead(text);
   if (head === undefined) return undefined;
   try {
-    if (!head.target.startsWith(PREFIX)) {
-      const request = head.method === 'GET' && LIVE_SSE.test(head.target) ? durableRead(head, server) : undefined;
-      if (request !== undefined) server.lastFollow = { head: text, version, request };
-      return request;
+    const isFile = head.target.startsWith(PREFIX);
+    if (head.method !== 'GET') {
+      if (head.length === 0) return undefined;
+      return isFile ? fileAppend(head, server) : durableAppend(head, server);
     }
-    const { query } = parseTarget(head.target);
-    if (head.method === 'PUT') {
-      if (head.length === 0 || !query.hasOnly(APPEND_PARAMETERS)) return undefined;
-      const caller = server.admit(writeFile, query, head);
-      return { kind: 'append', path: query.path(), head, caller };
-    }
-    if (!query.hasOnly(FOLLOW_PARAMETERS) || query.boolean('stream') !== true) return undefined;
-    const caller = server.admit(readFile, query, head);
-    const send = sendOptions(head.accept, query, server.context);
-    const options = { ...streamOptions(query, send.encoding, caller), join: joinOf(query, send.encoding) };
-    const path = query.path();
-    const open = () => openFile(path, options, send, server.context);
-    const request: FollowRequest = { kind: 'follow', route: readFile, path, caller, open };
-    server.lastFollow = { head: text, version, request };
+    const request = isFile ? fileRead(head, server) : durableRead(head, server);
+    if (request !== undefined) server.lastFollow = { head: text, version, request };
     return request;
   } catch {
     return undefined;
   }
 }
 
+function fileAppend(head: RequestHead, server: FastPathHost): AppendRequest | undefined {
+  const { query } = parseTarget(head.target);
+  if (head.method !== 'PUT' || !query.hasOnly(APPEND_PARAMETERS)) return undefined;
+  const caller = server.admit(writeFile, query, head);
+  const path = query.path();
+  const open = () => openFileAppend(path, caller, server.context);
+  return { kind: 'append', route: writeFile, path, head, caller, status: 200, takesParts: true, open };
+}
+
+/** One of a whole body, which is no longer than is kept until it is whole. */
+function durableAppend(head: RequestHead, server: FastPathHost): AppendRequest | undefined {
+  const { length, 'content-type': type } = head;
+  if (head.method !== 'POST' || type === undefined || length === undefined || length > MAX_CHUNK) return undefined;
+  const { route, query } = server.find(head.method, head.target);
+  if (!isDurableAppend(route) || !query.hasOnly(APPEND_PARAMETERS)) return undefined;
+  const caller = server.admit(route, query, head);
+  const path = query.path();
+  const open = () => openDurableAppend(route.openAppend({ path, type, length }, server.context));
+  return { kind: 'append', route, path, head, caller, status: 204, takesParts: false, open };
+}
+
+function fileRead(head: RequestHead, server: FastPathHost): FollowRequest | undefined {
+  const { query } = parseTarget(head.target);
+  if (!query.hasOnly(FOLLOW_PARAMETERS) || query.boolean('stream') !== true) return undefined;
+  const caller = server.admit(readFile, query, head);
+  const send = sendOptions(head.accept, query, server.context);
+  const options = { ...streamOptions(query, send.encoding, caller), join: joinOf(query, send.encoding) };
+  const path = query.path();
+  const open = () => openFile(path, options, send, server.context);
+  return { kind: 'follow', route: readFile, path, caller, open };
+}
+
 function durableRead(head: RequestHead, server: FastPathHost): FollowRequest | undefined {
-  const { route, query } = server.find(head.target);
-  if (!isDurableRead(route) || !query.hasOnly(DURABLE_PARAMETERS)) return undefined;
+  if (!LIVE_SSE.test(head.target)) return undefined;
+  const { route, query } = server.find(head.method, head.target);
+  if (!isDurableRead(route) || !query.hasOnly(DURABLE_READ_PARAMETERS)) return undefined;
   const caller = server.admit(route, query, head);
   const open = () => openDurable(route, query, caller, server.context);
   return { kind: 'follow', route, path: query.path(), caller, open };

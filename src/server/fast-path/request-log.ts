@@ -5,11 +5,13 @@ import { writeFile } from '../agfs/write.ts';
 import { logRequest, nextRequestId } from '../http/exchange.ts';
 import type { Route } from '../http/route.ts';
 import type { FastPathHost } from './host.ts';
+import type { AppendRequest, FollowRequest } from './requests.ts';
 
 export class RequestLog {
   /** How many were answered. */
   count = 0;
-  /** Of the request that is being served: its path, and when it was begun with, by `performance.now`. */
+  /** Of the request that is being served: its route and path, and when it was begun with, by `performance.now`. */
+  private route: Route = writeFile;
   path = '';
   began = performance.now();
   private readonly socket: Socket;
@@ -37,9 +39,15 @@ export class RequestLog {
     this.server.done(this.socket);
   }
 
-  /** It stays busy until {@link followed}. */
-  follow(path: string): void {
+  /** What is served from here on. */
+  begin({ path, route }: Pick<AppendRequest, 'path' | 'route'>): void {
     this.path = path;
+    this.route = route;
+  }
+
+  /** It stays busy until {@link followed}. */
+  follow(request: FollowRequest): void {
+    this.begin(request);
     this.isBusy = false;
   }
 
@@ -48,20 +56,21 @@ export class RequestLog {
     const { metrics, limits } = this.server.context;
     if (++this.count === 1) limits.connections.spoke(this.socket);
     const milliseconds = performance.now() - this.began;
-    metrics.requests.observe(writeFile, status, milliseconds);
-    this.log(writeFile, status, milliseconds);
+    metrics.requests.observe(this.route, status, milliseconds);
+    this.log(status, milliseconds);
   }
 
   /** A live read is over. Its duration is in no histogram: it says how long the client listened, not how fast the server is. */
-  followed(route: Route): void {
+  followed(): void {
     this.server.done(this.socket);
-    this.log(route, 200, performance.now() - this.began);
+    this.log(200, performance.now() - this.began);
   }
 
-  private log({ method, pattern: route }: Route, status: number, milliseconds: number): void {
+  private log(status: number, milliseconds: number): void {
     const { logger } = this.server.context;
     if (!writes(logger, 'debug')) return;
     const { address, path } = this;
+    const { method, pattern: route } = this.route;
     logRequest(logger, { request: nextRequestId(), method, route, address, path }, status, milliseconds);
   }
 }

@@ -44,18 +44,30 @@ export function writtenParts(
   durability: Durability | undefined,
 ): [before: string, behind: string] {
   const body = `${JSON.stringify({ message: `Written ${written} bytes` })}\n`;
-  const text = headText(200, {
+  const [before, behind] = aroundValue(200, HEADERS.streamEndOffset, {
     'Content-Type': JSON_MEDIA_TYPE,
     [HEADERS.streamGeneration]: generation,
     ...(durability === undefined ? {} : { [HEADERS.streamDurable]: durability }),
     'Content-Length': body.length,
+  });
+  return [before, behind + body];
+}
+
+/** The head of an answer after which the connection is kept, split before and after the value of one of its headers. */
+export function aroundValue(
+  status: number,
+  name: string,
+  headers: Readonly<Record<string, string | number>>,
+): [before: string, behind: string] {
+  const text = headText(status, {
+    ...headers,
     Connection: 'keep-alive',
     'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,
     // The last, or each such object would have a hidden class of its own (docs/adr/0019-small-slabs-in-blocks.md).
     ...ANSWER_HEADERS,
   });
   const end = text.indexOf('\r\n') + 2;
-  return [`${text.slice(0, end)}${HEADERS.streamEndOffset}: `, `\r\n${text.slice(end)}${body}`];
+  return [`${text.slice(0, end)}${name}: `, `\r\n${text.slice(end)}`];
 }
 
 let dateSecond = 0;

@@ -426,6 +426,22 @@ describe('contract 98: the time to live of a stream', () => {
     expect(fs.openAppend('/a').generation).not.toBe(appender.generation);
   });
 
+  it('begins anew with each append of a protocol that appends bodies whole, and is looked at before', async () => {
+    const { fs, clock, isThere } = await withClock();
+    const store = fs.streams();
+    await store.create('/a', { data: bytes(''), end: false, settings: { type: 'text/plain', ttl: 10_000 } });
+    const appender = store.appender('/a', 'Text/Plain')!;
+    for (let n = 0; n < 3; n++) {
+      clock.standStill(9000);
+      expect(appender.isOver).toBe(false);
+      appender.append(bytes('x'));
+    }
+    clock.standStill(9000);
+    expect(await isThere('/a')).toBe(true);
+    clock.standStill(1000);
+    expect([appender.isOver, store.appender('/a', 'text/plain')]).toEqual([true, undefined]);
+  });
+
   it('of a fork that is over as well leaves the name of its source free', async () => {
     const { fs, clock } = await withClock();
     const store = fs.streams();

@@ -11,12 +11,16 @@ function head(...lines: string[]): string {
 }
 
 describe('a head that is served directly', () => {
-  it('is a PUT with a length, or chunked', () => {
+  it('is a PUT or POST with a length, or chunked', () => {
     const put = readHead(head(PUT, 'Host: a:1', 'Content-Length: 100', 'Content-Type: text/plain', 'User-Agent: x y'));
     expect(put).toEqual({
       ...{ method: 'PUT', target: '/api/v1/files?path=/s/a', host: 'a:1', length: 100, expectsContinue: false },
-      ...{ authorization: undefined, 'user-agent': 'x y', accept: undefined },
+      ...{ authorization: undefined, 'user-agent': 'x y', accept: undefined, 'content-type': 'text/plain' },
     });
+    const post = readHead(
+      head('POST /v1/stream/a HTTP/1.1', 'Host: a', 'Content-Type: text/plain', 'Content-Length: 3'),
+    );
+    expect(post).toMatchObject({ method: 'POST', length: 3, 'content-type': 'text/plain' });
     const chunked = readHead(head(PUT, 'host:a', 'transfer-encoding:\t Chunked ', 'Expect: 100-continue'));
     expect(chunked).toMatchObject({ length: undefined, expectsContinue: true, host: 'a' });
   });
@@ -34,7 +38,7 @@ describe('a head that is served directly', () => {
   });
 
   it.each([
-    ['another method', head('POST /a HTTP/1.1', 'Host: a', 'Content-Length: 1')],
+    ['another method', head('PATCH /a HTTP/1.1', 'Host: a', 'Content-Length: 1')],
     ['a method in small letters', head('put /a HTTP/1.1', 'Host: a', 'Content-Length: 1')],
     ['another version', head('GET /a HTTP/1.0', 'Host: a')],
     ['an absolute target', head('GET http://a/b HTTP/1.1', 'Host: a')],
@@ -66,9 +70,9 @@ describe('a head that is served directly', () => {
   });
 
   it('is known by its first bytes, however few have come', () => {
-    for (const text of ['G', 'GET', 'GET /', 'PUT /x', 'P'])
+    for (const text of ['G', 'GET', 'GET /', 'PUT /x', 'P', 'PO', 'POST', 'POST /x'])
       expect(isHeadBegun(Buffer.from(`..${text}`), 2)).toBe(true);
-    for (const text of ['POST', 'PO', 'get /', '\r\n', 'GET *', '\x16\x03']) {
+    for (const text of ['POST*', 'PATCH', 'PA', 'get /', '\r\n', 'GET *', '\x16\x03']) {
       expect(isHeadBegun(Buffer.from(text), 0)).toBe(false);
     }
   });
@@ -89,13 +93,14 @@ describe('a head that is served directly', () => {
       'Transfer-Encoding: chunked',
       'Expect: 100-continue',
       'Accept: x',
+      'Content-Type: a/b; c=d',
     );
     const odd = fc.tuple(name, oneOf(':', ': ', ':\t', ' :', ''), value).map((parts) => parts.join(''));
     const line = fc.oneof({ weight: 4, arbitrary: right }, odd);
     const mostly = <T>(right: T, ...others: T[]) =>
       fc.oneof({ weight: 9, arbitrary: fc.constant(right) }, fc.constantFrom(...others));
     const first = fc.tuple(
-      oneOf('PUT', 'GET'),
+      oneOf('PUT', 'GET', 'POST'),
       mostly(' ', '  '),
       mostly('/a?b=c', '/', '*', '/\xff'),
       mostly(' HTTP/1.1', ' HTTP/1.0', ''),
@@ -120,6 +125,7 @@ describe('a head that is served directly', () => {
         });
         expect(headers.accept).toBe(read.accept);
         expect(headers.authorization).toBe(read.authorization);
+        expect(headers['content-type']).toBe(read['content-type']);
         expect(Number(headers['content-length'] ?? Number.NaN)).toBe(
           read.method === 'GET' ? Number.NaN : (read.length ?? Number.NaN),
         );

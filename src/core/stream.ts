@@ -545,6 +545,23 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return parts;
   }
 
+  /** The oldest offset in memory: below {@link startOffset} where readers need more than is retained. */
+  get oldestHeld(): number {
+    return this.ring.floor;
+  }
+
+  /** The bytes between two offsets that are held, where they lie: good until the next append. */
+  borrowParts(from: number, to: number): Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    for (let at = from; at < to; ) {
+      const slab = this.ring.locate(at);
+      const end = Math.min(slab.end, to);
+      parts.push(slab.borrow(at, end));
+      at = end;
+    }
+    return parts;
+  }
+
   /** A copy of the bytes retained from a start on (contract 34). */
   snapshot(start: ReaderStart = { from: 'earliest' }): { data: Uint8Array; offset: number } {
     const { parts, offset } = this.partsFrom(start, (slab, at, to) => slab.borrow(at, to));

@@ -1,10 +1,32 @@
-/** FLAC (RFC 9639): `fLaC` and blocks of metadata, then frames, each with a checksum of its head. */
+/**
+ * FLAC (RFC 9639): `fLaC` and blocks of metadata, then frames, each with a number and a checksum of its head, but without a
+ * length. To look through all bytes for frames and for another `fLaC` costs more than the append itself should, so a frame
+ * is looked for every {@link STEP_BYTES}. Its number says whether another life can have begun since the one before: numbers
+ * begin anew with each. Only where one can have, the bytes between are searched, in the ring.
+ */
+import type { RingStream } from '../core/internal.ts';
+import type { JoinPoints } from './join-points.ts';
 import { RecordingWalker, uint32 } from './recording-walker.ts';
 
-const MARK = 0x664c6143;
+const MARK = Buffer.from('fLaC');
+const MARK_NUMBER = uint32(MARK, 0);
 const LAST_BLOCK = 0x80;
 /** Sync code, sizes, up to 7 bytes of a number, up to 4 of sizes, the checksum. */
 const MAX_FRAME_HEAD = 16;
+/** A head, a constant of four bits, a checksum. */
+const MIN_FRAME_BYTES = 10;
+/** Where blocks have different sizes frames are numbered by their first sample. */
+const MAX_FRAME_SAMPLES = 65_535;
+
+/** From a frame to where the next is looked for: the shorter, the sooner a number is too high for another life. */
+const SHORT_STEP_BYTES = 16 * 1024;
+const STEP_BYTES = 64 * 1024;
+/** A frame is found behind a step: by so much what is gone over may be longer. */
+const STEP_MARGIN = 1.25;
+/** How far before the end a frame is looked for when a reader asks where to begin. */
+const NEAR_BYTES = SHORT_STEP_BYTES;
+/** What is gone over must still be in the ring when it is to be searched: a step is this part of it at most. */
+const STEPS_IN_RING = 4;
 
 const CRC8 = Uint8Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
@@ -12,94 +34,268 @@ const CRC8 = Uint8Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** Bytes that are gone over behind a frame: places to begin are wanted every now and then. */
-const STRIDE_BYTES = 16 * 1024;
-/** The mark, and the head of the block that must follow it, as far as all have it. */
-const BEGINNING = Buffer.from('fLaC');
+type HeldBytes = Pick<RingStream, 'retention' | 'oldestHeld' | 'borrowParts'>;
 
 export class FlacWalker extends RecordingWalker {
-  /** The last bytes, in which the mark may have begun. */
-  private tail = new Uint8Array(0);
-
-  /** A mark is looked for everywhere, also in what is gone over. */
-  override take(bytes: Uint8Array, offset: number): void {
-    const { tail } = this;
-    const seam = Buffer.concat([tail, bytes.subarray(0, BEGINNING.length - 1)]).indexOf(BEGINNING);
-    if (this.state === 'frames' && seam >= 0) {
-      this.restart();
-      super.take(tail.subarray(seam), offset - tail.length + seam);
-    }
-    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    let from = 0;
-    for (let mark = all.indexOf(BEGINNING); mark >= 0; mark = all.indexOf(BEGINNING, mark + 1)) {
-      super.take(bytes.subarray(from, mark), offset + from);
-      if (this.state === 'frames') this.restart();
-      from = mark;
-    }
-    super.take(bytes.subarray(from), offset + from);
-    const keep = BEGINNING.length - 1;
-    this.tail = bytes.length >= keep ? bytes.slice(-keep) : Uint8Array.from([...tail, ...bytes].slice(-keep));
-  }
-
-  private restart(): void {
-    this.reset();
-    this.state = 'nothing';
-    this.sync = undefined;
-  }
-
   protected override readonly maxHead = MAX_FRAME_HEAD;
-  private state: 'nothing' | 'metadata' | 'frames' = 'nothing';
-  /** The two bytes with which all frames of this life begin: whether blocks are of one size is the same for all. */
-  private sync: Buffer | undefined;
+  private readonly stream: HeldBytes;
+  private readonly maxStepBytes: number;
+  private stepBytes = 0;
+  /** `frames`: the first frame behind the metadata is looked for; `stepping`: it was found. */
+  private state: 'nothing' | 'metadata' | 'frames' | 'stepping' = 'nothing';
+  private end = 0;
+  /** The newest frame: where it begins, and its number. */
+  private frame = 0;
+  private number = 0;
+  /** The two bytes with which all frames of this life begin. */
+  private sync = Buffer.alloc(2);
+  /** Its number is one that another life could have reached within a step. */
+  private isYoung = true;
+  /** Where the next frame is looked for. */
+  private due = 0;
+  /** The beginning of what may be a frame's head, from `due` on. */
+  private headStart: Uint8Array = new Uint8Array(0);
+  /** No mark begins before. */
+  private searchedTo = 0;
+
+  constructor(points: JoinPoints, stream: HeldBytes) {
+    super(points);
+    this.stream = stream;
+    this.maxStepBytes = Math.min(STEP_BYTES, Math.floor(stream.retention / STEPS_IN_RING));
+  }
+
+  override take(bytes: Uint8Array, offset: number): void {
+    if (this.state !== 'stepping') {
+      this.takeAll(bytes, offset);
+      return;
+    }
+    const isMissing = offset !== this.end;
+    this.end = offset + bytes.length;
+    if (isMissing) this.skipTo(offset);
+    // It would have to be searched later anyway, when it is not at hand any more.
+    if (this.isYoung && !this.requireNoMark(this.end, bytes, offset)) return;
+    if (this.end <= this.due) return;
+    this.step(bytes, offset);
+  }
+
+  /** A reader asks where it may begin: what was gone over may have more than is known. */
+  settle(): void {
+    if (this.state !== 'stepping') return;
+    this.requireNoMark(this.end);
+    if (this.state !== 'stepping') return;
+    const from = Math.max(this.frame + 1, this.end - NEAR_BYTES, this.stream.oldestHeld);
+    if (from >= this.end) return;
+    this.due = from;
+    this.headStart = new Uint8Array(0);
+    this.step(Buffer.concat(this.stream.borrowParts(from, this.end)), from);
+  }
+
+  // ── the beginning, of which every byte is looked at ──────────────────────────────────────────────────────────────
+
+  private takeAll(bytes: Uint8Array, offset: number): void {
+    super.take(bytes, offset);
+    this.end = offset + bytes.length;
+    if (this.state !== 'stepping') return;
+    this.reset();
+    const from = Math.max(0, this.frame + 1 - offset);
+    const mark = view(bytes).indexOf(MARK, from);
+    this.searchedTo = Math.max(this.frame, this.end - MARK.length + 1);
+    if (mark >= 0) {
+      this.state = 'nothing';
+      this.takeAll(bytes.subarray(mark), offset + mark);
+    } else this.step(bytes, offset);
+  }
+
+  protected override begins(bytes: Uint8Array): boolean {
+    return bytes.length >= MARK.length && uint32(bytes, 0) === MARK_NUMBER;
+  }
+
+  protected override restarted(): void {
+    this.state = 'nothing';
+  }
+
+  protected override lost(): void {
+    super.lost();
+    this.state = 'nothing';
+  }
 
   protected override parse(bytes: Uint8Array, at: number, offset: number): number {
-    if (bytes.length - at < 4) return 0;
-    if (uint32(bytes, at) === MARK && this.state !== 'metadata') {
+    if (bytes.length - at < MARK.length) return 0;
+    if (uint32(bytes, at) === MARK_NUMBER) {
       this.beginHeader(offset);
       this.state = 'metadata';
-      return 4;
+      return MARK.length;
     }
     if (this.state === 'metadata') {
       const length = uint32(bytes, at) & 0xffffff;
       if ((bytes[at]! & LAST_BLOCK) !== 0) this.state = 'frames';
       return 4 + length;
     }
-    return this.frame(bytes, at, offset);
-  }
-
-  private frame(bytes: Uint8Array, at: number, offset: number): number {
-    if (this.state === 'frames' && bytes[at] === 0xff && (bytes[at + 1]! & 0xfe) === 0xf8) {
+    if (this.state === 'nothing') {
+      const mark = view(bytes).indexOf(MARK, at + 1);
+      return (mark < 0 ? Math.max(at + 1, bytes.length - MARK.length + 1) : mark) - at;
+    }
+    if (isSync(bytes, at)) {
       if (bytes.length - at < MAX_FRAME_HEAD) return 0;
-      const length = frameHead(bytes, at);
-      if (length > 0) {
+      if (isFrameHead(bytes, at)) {
         this.endHeader();
-        this.points.boundary(offset);
-        this.sync ??= Buffer.of(0xff, bytes[at + 1]!);
-        return STRIDE_BYTES;
+        this.state = 'stepping';
+        this.sync = Buffer.of(0xff, bytes[at + 1]!);
+        this.found(offset, frameNumber(bytes, at));
+        return Number.MAX_SAFE_INTEGER;
       }
     }
-    if (this.sync === undefined) {
-      const next = bytes.indexOf(0xff, at + 1);
-      return (next < 0 ? bytes.length : next) - at;
+    let next = at + 1;
+    while (next < bytes.length && bytes[next] !== 0xff && bytes[next] !== MARK[0]) next++;
+    return next - at;
+  }
+
+  // ── from frame to frame ──────────────────────────────────────────────────────────────────────────────────────────
+
+  private found(offset: number, number: number): void {
+    this.points.boundary(offset);
+    this.moveTo(offset, number);
+  }
+
+  private moveTo(offset: number, number: number): void {
+    this.frame = offset;
+    this.number = number;
+    const isSettled = number > this.mostFrames(STEP_MARGIN * STEP_BYTES);
+    this.stepBytes = Math.min(this.maxStepBytes, isSettled ? STEP_BYTES : SHORT_STEP_BYTES);
+    this.isYoung = number <= this.mostFrames(STEP_MARGIN * this.stepBytes);
+    this.due = offset + this.stepBytes;
+    this.headStart = new Uint8Array(0);
+  }
+
+  /** Bytes are missing before this offset. */
+  private skipTo(offset: number): void {
+    this.searchedTo = offset;
+    this.due = offset;
+    this.headStart = new Uint8Array(0);
+  }
+
+  /** Looks for frames in bytes of which those from `due` on matter. */
+  private step(given: Uint8Array, givenAt: number): void {
+    const { headStart } = this;
+    const bytes = view(headStart.length === 0 ? given : Buffer.concat([headStart, given]));
+    const offset = givenAt - headStart.length;
+    const end = offset + bytes.length;
+    while (this.due < end) {
+      const at = bytes.indexOf(this.sync, Math.max(0, this.due - offset));
+      if (at < 0) {
+        // Of the last byte it is not yet known what follows.
+        this.wait(bytes, bytes.at(-1) === 0xff ? bytes.length - 1 : bytes.length, offset);
+        break;
+      }
+      if (bytes.length - at < MAX_FRAME_HEAD) {
+        this.wait(bytes, at, offset);
+        break;
+      }
+      if (!isFrameHead(bytes, at)) this.due = offset + at + 1;
+      else if (!this.meet(offset + at, frameNumber(bytes, at), given, givenAt)) return;
     }
-    const next = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(this.sync, at + 1);
-    if (next >= 0) return next - at;
-    // Of the last byte it is not yet known what follows.
-    return Math.max(1, bytes.length - (bytes.at(-1) === 0xff ? 1 : 0) - at);
+    if (end - this.searchedTo > 2 * this.stepBytes) this.requireNoMark(end, given, givenAt);
+  }
+
+  private wait(bytes: Uint8Array, at: number, offset: number): void {
+    this.due = offset + at;
+    this.headStart = bytes.slice(at);
+  }
+
+  /** By how much numbers can grow within so many bytes. */
+  private mostFrames(bytes: number): number {
+    return (bytes / MIN_FRAME_BYTES) * (this.sync[1]! & 1 ? MAX_FRAME_SAMPLES : 1);
+  }
+
+  /** @returns false where it is of another life, which has been begun with */
+  private meet(offset: number, number: number, given: Uint8Array, givenAt: number): boolean {
+    const follows = number > this.number && number - this.number <= this.mostFrames(offset - this.frame);
+    const mayBeAnother = offset > this.searchedTo && number <= this.mostFrames(offset - this.searchedTo);
+    if ((mayBeAnother || !follows) && !this.requireNoMark(offset, given, givenAt)) return false;
+    this.searchedTo = Math.max(this.searchedTo, offset);
+    if (follows) this.found(offset, number);
+    // Read out of what is no frame, or behind bytes that were left out: the next one will say.
+    else this.moveTo(offset, number);
+    return true;
+  }
+
+  /**
+   * Searches what was gone over, up to an offset, and begins anew at the first mark there is.
+   *
+   * @param given what is about to be appended, from `givenAt` on
+   * @returns whether there is none
+   */
+  private requireNoMark(to: number, given?: Uint8Array, givenAt = this.end): boolean {
+    const from = Math.max(this.searchedTo, this.stream.oldestHeld);
+    const parts = from < givenAt ? this.stream.borrowParts(from, givenAt) : [];
+    if (given !== undefined) parts.push(given);
+    const mark = indexOfMark(parts, Math.min(from, givenAt));
+    if (mark < 0 || mark >= to) {
+      this.searchedTo = Math.max(this.searchedTo, to - MARK.length + 1);
+      return true;
+    }
+    this.state = 'nothing';
+    let at = Math.min(from, givenAt);
+    for (const part of parts) {
+      const skipped = Math.max(0, mark - at);
+      if (skipped < part.length) this.take(part.subarray(skipped), at + skipped);
+      at += part.length;
+    }
+    return false;
   }
 }
 
-/** The length of a frame's head, whose checksum is right; 0 where it is none. */
-function frameHead(bytes: Uint8Array, at: number): number {
+/** The offset of the first mark in bytes that lie one behind the other from an offset on, or -1. */
+function indexOfMark(parts: readonly Uint8Array[], offset: number): number {
+  const beyond = MARK.length - 1;
+  let at = offset;
+  let tail = Buffer.alloc(0);
+  for (const part of parts) {
+    const seam = Buffer.concat([tail, part.subarray(0, beyond)]).indexOf(MARK);
+    if (seam >= 0) return at - tail.length + seam;
+    const found = view(part).indexOf(MARK);
+    if (found >= 0) return at + found;
+    tail = Buffer.concat([tail, part.subarray(-beyond)]).subarray(-beyond);
+    at += part.length;
+  }
+  return -1;
+}
+
+function view(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function isSync(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0xff && (bytes[at + 1]! & 0xfe) === 0xf8;
+}
+
+/** The number has as many bytes as there are ones at its beginning, as in UTF-8; one where there is none. */
+function numberBytes(first: number): number {
+  return first < 0x80 ? 1 : Math.clz32(~(first << 24));
+}
+
+/** Whether a frame's head begins behind a sync code: whether its checksum is right. */
+function isFrameHead(bytes: Uint8Array, at: number): boolean {
   const block = bytes[at + 2]! >> 4;
   const rate = bytes[at + 2]! & 15;
   const first = bytes[at + 4]!;
-  if (block === 0 || rate === 15 || (bytes[at + 3]! & 1) !== 0 || first === 0xff || (first & 0xc0) === 0x80) return 0;
-  // As in UTF-8, the ones at its beginning say how many bytes the number has.
-  const number = first < 0x80 ? 1 : Math.clz32(~(first << 24));
+  if (block === 0 || rate === 15 || (bytes[at + 3]! & 1) !== 0 || first === 0xff || (first & 0xc0) === 0x80)
+    return false;
   const length =
-    4 + number + (block === 6 ? 1 : block === 7 ? 2 : 0) + (rate === 12 ? 1 : rate === 13 || rate === 14 ? 2 : 0);
+    4 +
+    numberBytes(first) +
+    (block === 6 ? 1 : block === 7 ? 2 : 0) +
+    (rate === 12 ? 1 : rate === 13 || rate === 14 ? 2 : 0);
   let crc = 0;
   for (let n = 0; n < length; n++) crc = CRC8[crc ^ bytes[at + n]!]!;
-  return crc === bytes[at + length] ? length + 1 : 0;
+  return crc === bytes[at + length];
+}
+
+/** The number of a frame, or of its first sample. */
+function frameNumber(bytes: Uint8Array, at: number): number {
+  const first = bytes[at + 4]!;
+  const count = numberBytes(first);
+  let number = count === 1 ? first : first & (0x7f >> count);
+  for (let n = 1; n < count; n++) number = number * 64 + (bytes[at + 4 + n]! & 0x3f);
+  return number;
 }

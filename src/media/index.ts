@@ -15,7 +15,7 @@ interface Container {
   readonly types: readonly string[];
   /** Whether nothing can be understood without it. */
   readonly needsHeader: boolean;
-  make(points: JoinPoints): Detector;
+  make(points: JoinPoints, stream: RingStream): Detector;
 }
 
 export const CONTAINERS: Readonly<Record<string, Container>> = {
@@ -34,7 +34,11 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     needsHeader: true,
     make: (points) => new OggWalker(points),
   },
-  flac: { types: ['audio/flac', 'audio/x-flac'], needsHeader: true, make: (points) => new FlacWalker(points) },
+  flac: {
+    types: ['audio/flac', 'audio/x-flac'],
+    needsHeader: true,
+    make: (points, stream) => new FlacWalker(points, stream),
+  },
   'mpeg-ts': { types: ['video/mp2t'], needsHeader: false, make: (points) => new MpegTsWalker(points) },
   mp3: { types: ['audio/mpeg'], needsHeader: false, make: mp3Walker },
   adts: { types: ['audio/aac', 'audio/aacp'], needsHeader: false, make: adtsWalker },
@@ -56,7 +60,7 @@ export function formatFor(
   const found = container === BY_TYPE ? containerOf(type) : CONTAINERS[container];
   if (found === undefined) return undefined;
   const { needsHeader, make } = found;
-  return new JoinPoints(make, { needsHeader, retention: stream.retention, budget });
+  return new JoinPoints((points) => make(points, stream), { needsHeader, retention: stream.retention, budget });
 }
 
 function containerOf(type: string): Container | undefined {

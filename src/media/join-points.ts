@@ -12,6 +12,8 @@ const BOUNDARIES = 256;
 
 export interface Detector {
   take(bytes: Uint8Array, offset: number): void;
+  /** A reader asks: what is known is to be as new as it can be. */
+  settle?(): void;
 }
 
 export class JoinPoints implements StreamFormat {
@@ -56,14 +58,19 @@ export class JoinPoints implements StreamFormat {
     this.newest = -1;
   }
 
+  /** The rest of the header that has begun will not come. */
+  abandon(): void {
+    this.release();
+    this.begun = -1;
+  }
+
   /** Bytes of the header that has begun. @returns false where it is too long, or there is no memory for it */
   record(bytes: Uint8Array, from: number, to: number): boolean {
     const wanted = this.built + to - from;
     if (wanted > this.building.length) {
       const room = Math.max(1024, this.building.length * 2, wanted);
       if (wanted > MAX_HEADER_BYTES || !this.charge(room)) {
-        this.release();
-        this.begun = -1;
+        this.abandon();
         return false;
       }
       const larger = new Uint8Array(room);
@@ -102,6 +109,7 @@ export class JoinPoints implements StreamFormat {
   // ── for readers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   boundaryFrom(offset: number): number | undefined {
+    this.detector.settle?.();
     if (this.begun >= offset) return this.begun;
     const { boundaries } = this;
     const found = boundaries[firstWhere(boundaries.length, (n) => boundaries[n]! >= offset)];
@@ -109,6 +117,7 @@ export class JoinPoints implements StreamFormat {
   }
 
   join(wanted: number, start: number): Join | undefined {
+    this.detector.settle?.();
     const { begun, header, newest } = this;
     if (this.needsHeader && begun < 0) return undefined;
     if (this.needsHeader && header === undefined) {
@@ -121,6 +130,7 @@ export class JoinPoints implements StreamFormat {
   }
 
   headerLost(from: number, to: number): Uint8Array | undefined {
+    this.detector.settle?.();
     return this.begun >= from && this.begun < to ? this.header : undefined;
   }
 

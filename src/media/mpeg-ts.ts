@@ -8,6 +8,8 @@ import { Walker } from './walker.ts';
 const PACKET = 188;
 const SYNC = 0x47;
 const NO_PID = -1;
+/** In a packet's second byte: something begins in it, such as a frame or a table. */
+const PAYLOAD_STARTS = 0x40;
 /** MPEG 1 and 2, MPEG 4, H.264, H.265, H.266, AVS, VC-1. */
 const VIDEO = new Set([0x01, 0x02, 0x10, 0x1b, 0x24, 0x33, 0x42, 0xea]);
 
@@ -19,6 +21,8 @@ export class MpegTsWalker extends Walker {
   private isVideo = false;
   private pat: Uint8Array | undefined;
   private pmt: Uint8Array | undefined;
+  /** A packet begins here, as far as is known: where something begins in it, its sync byte is looked at again. */
+  private isInStep = false;
 
   constructor(points: JoinPoints) {
     super();
@@ -26,18 +30,28 @@ export class MpegTsWalker extends Walker {
   }
 
   protected override parse(bytes: Uint8Array, at: number, offset: number): number {
+    if (this.isInStep) {
+      const rest = lengthOfRest(bytes, at);
+      if (rest > 0 || bytes.length - at < 2) return rest;
+    }
     if (bytes[at] !== SYNC) {
+      this.isInStep = false;
       const next = bytes.indexOf(SYNC, at);
       return (next < 0 ? bytes.length : next) - at;
     }
     if (bytes.length - at <= PACKET) return 0;
-    if (bytes[at + PACKET] !== SYNC) return 1;
-    if ((bytes[at + 1]! & 0x40) === 0) return lengthOfRest(bytes, at);
+    this.isInStep = bytes[at + PACKET] === SYNC;
+    if (!this.isInStep) return 1;
+    if ((bytes[at + 1]! & PAYLOAD_STARTS) === 0) return PACKET;
     const pid = ((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!;
     if (pid === 0) this.takePat(bytes.subarray(at, at + PACKET));
     else if (pid === this.pmtPid) this.takePmt(bytes.subarray(at, at + PACKET));
     else if (pid === this.mainPid && (!this.isVideo || isRandomAccess(bytes, at))) this.points.boundary(offset);
     return PACKET;
+  }
+
+  protected override lost(): void {
+    this.isInStep = false;
   }
 
   private takePat(packet: Uint8Array): void {
@@ -88,12 +102,12 @@ export class MpegTsWalker extends Walker {
   protected override recorded(): void {}
 }
 
-/** How long the packets are, one behind the other, in which nothing begins. The one behind the first begins as one does. */
+/** How long the packets are, one behind the other, in which nothing begins. One byte of each is looked at. */
 function lengthOfRest(bytes: Uint8Array, at: number): number {
-  const last = bytes.length - PACKET;
-  let next = at + PACKET;
-  while (next < last && (bytes[next + 1]! & 0x40) === 0 && bytes[next + PACKET] === SYNC) next += PACKET;
-  return next - at;
+  const end = bytes.length;
+  let next = at + 1;
+  while (next < end && (bytes[next]! & PAYLOAD_STARTS) === 0) next += PACKET;
+  return next - 1 - at;
 }
 
 /** Whether a packet is as it was, but for its counter. */

@@ -22,16 +22,18 @@ export class OggWalker extends RecordingWalker {
   private hasHeader = false;
   private onlyBeginnings = false;
 
+  protected override begins(bytes: Uint8Array): boolean {
+    return isPage(bytes, 0) && (bytes[5]! & BEGINS) !== 0;
+  }
+
+  protected override restarted(): void {
+    this.onlyBeginnings = false;
+  }
+
   protected override parse(bytes: Uint8Array, at: number, offset: number): number {
     const rest = bytes.length - at;
     if (rest < PAGE_HEAD) return 0;
-    if (
-      bytes[at] !== 0x4f ||
-      bytes[at + 1] !== 0x67 ||
-      bytes[at + 2] !== 0x67 ||
-      bytes[at + 3] !== 0x53 ||
-      bytes[at + 4] !== 0
-    ) {
+    if (!isPage(bytes, at)) {
       const next = bytes.indexOf(0x4f, at + 1);
       return (next < 0 ? bytes.length : next) - at;
     }
@@ -69,6 +71,16 @@ export class OggWalker extends RecordingWalker {
     }
     return length;
   }
+}
+
+function isPage(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at] === 0x4f &&
+    bytes[at + 1] === 0x67 &&
+    bytes[at + 2] === 0x67 &&
+    bytes[at + 3] === 0x53 &&
+    bytes[at + 4] === 0
+  );
 }
 
 function headerPackets(bytes: Uint8Array, at: number): number {

@@ -16,6 +16,13 @@ export abstract class RecordingWalker extends Walker {
     this.isRecording = true;
   }
 
+  /** A header that is not whole is none. */
+  protected override lost(): void {
+    if (!this.isRecording) return;
+    this.isRecording = false;
+    this.points.abandon();
+  }
+
   protected endHeader(): void {
     if (!this.isRecording) return;
     this.isRecording = false;

@@ -13,6 +13,8 @@ export abstract class Walker {
   private held: Uint8Array = NOTHING;
   /** Bytes to go over. */
   private skip = 0;
+  /** Where the next bytes are expected. */
+  private next = -1;
 
   /**
    * Looks at the bytes from `at` on, of which the first lies at `offset`. What it decides must not depend on how many there
@@ -25,7 +27,27 @@ export abstract class Walker {
   /** Bytes between two positions that were gone over while recording. */
   protected abstract recorded(bytes: Uint8Array, from: number, to: number): void;
 
+  /** Whether the format begins with these bytes. */
+  protected begins(_bytes: Uint8Array): boolean {
+    return false;
+  }
+
+  /** What comes next begins with a unit. */
+  protected restarted(): void {}
+
+  /** Bytes are missing before those that come next: they may begin within a unit. */
+  protected lost(): void {}
+
   take(bytes: Uint8Array, offset: number): void {
+    if (offset !== this.next) {
+      this.reset();
+      if (this.next >= 0) this.lost();
+    } else if ((this.skip > 0 || this.held.length > 0) && this.begins(bytes)) {
+      // A source that was cut within a unit has been started again: its rest will not come.
+      this.reset();
+      this.restarted();
+    }
+    this.next = offset + bytes.length;
     const { held } = this;
     const before = held.length;
     const total = before + bytes.length;
@@ -33,10 +55,11 @@ export abstract class Walker {
     let at = Math.min(this.skip, total);
     this.skip -= at;
     if (this.isRecording) this.record(held, bytes, 0, at);
+    const seam = at < before ? this.seam(held, bytes) : NOTHING;
     while (at < total) {
       let length: number;
       if (at >= before) length = this.parse(bytes, at - before, base + at);
-      else length = this.parse(this.window(held, at, bytes), 0, base + at);
+      else length = this.parse(seam, at, base + at);
       if (length === 0) {
         if (total - at < this.maxHead) break;
         length = 1;
@@ -46,7 +69,7 @@ export abstract class Walker {
       at += here;
       this.skip = length - here;
     }
-    if (at < total) this.held = at < before ? this.window(held, at, bytes) : bytes.slice(at - before);
+    if (at < total) this.held = at < before ? seam.slice(at) : bytes.slice(at - before);
     else if (before > 0) this.held = NOTHING;
   }
 
@@ -56,12 +79,12 @@ export abstract class Walker {
     this.skip = 0;
   }
 
-  private window(held: Uint8Array, at: number, bytes: Uint8Array): Uint8Array {
-    const rest = held.length - at;
+  /** What was held, and as many of the bytes behind it as a head there may need. */
+  private seam(held: Uint8Array, bytes: Uint8Array): Uint8Array {
     const more = Math.min(bytes.length, this.maxHead);
-    const joined = new Uint8Array(rest + more);
-    joined.set(held.subarray(at));
-    joined.set(bytes.subarray(0, more), rest);
+    const joined = new Uint8Array(held.length + more);
+    joined.set(held);
+    joined.set(bytes.subarray(0, more), held.length);
     return joined;
   }
 

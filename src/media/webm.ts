@@ -2,7 +2,7 @@
  * WebM and Matroska (RFC 9559): an EBML head, a segment with facts and tracks, then clusters. A reader begins at a cluster
  * whose first block of video is a key frame; at any where there is no video.
  */
-import { RecordingWalker } from './recording-walker.ts';
+import { RecordingWalker, uint32 } from './recording-walker.ts';
 
 const EBML = 0x1a45dfa3;
 const SEGMENT = 0x18538067;
@@ -21,6 +21,14 @@ const UNKNOWN = -1;
 
 /** What is entered rather than gone over. */
 const ENTERED = new Set([SEGMENT, CLUSTER, TRACKS, TRACK]);
+/** What stands beside clusters and in them: of anything else the bytes are no elements behind the header. */
+const BEHIND_HEADER = new Set([
+  ...[EBML, SEGMENT, CLUSTER, TRACKS, SIMPLE_BLOCK],
+  // Groups of blocks and encrypted blocks, times and sizes, silent tracks, filling and checksums.
+  ...[0xa0, 0xaf, 0xe7, 0xa7, 0xab, 0x5854, 0xec, 0xbf],
+  // Tables of contents, facts, cues, chapters, attachments, tags.
+  ...[0x114d9b74, 0x1549a966, 0x1c53bb6b, 0x1043a770, 0x1941a469, 0x1254c367],
+]);
 /** What is looked into. */
 const READ = new Set([SIMPLE_BLOCK, TRACK_NUMBER, TRACK_TYPE]);
 
@@ -36,6 +44,15 @@ export class WebmWalker extends RecordingWalker {
   /** The cluster of which it is not yet known whether a reader may begin there; -1: none. */
   private cluster = -1;
 
+  protected override begins(bytes: Uint8Array): boolean {
+    return bytes.length >= 4 && uint32(bytes, 0) === EBML;
+  }
+
+  protected override lost(): void {
+    super.lost();
+    this.isLost = true;
+  }
+
   protected override parse(bytes: Uint8Array, at: number, offset: number): number {
     const idLength = vintLength(bytes[at]!);
     // Nothing begins with a zero, nor with an id of more than four bytes: what was lost is found by the next cluster.
@@ -49,6 +66,7 @@ export class WebmWalker extends RecordingWalker {
     for (let n = 0; n < idLength; n++) id = id * 256 + bytes[at + n]!;
     const size = vint(bytes, at + idLength, sizeLength);
     if (this.isLost && id !== CLUSTER && id !== EBML) return this.search(bytes, at);
+    if (!this.isRecording && !BEHIND_HEADER.has(id)) return this.search(bytes, at);
     if (READ.has(id) && bytes.length - at < head + Math.min(size, MAX_CONTENT)) return 0;
     this.isLost = false;
     this.element(id, bytes, at + head, size, offset);

@@ -73,15 +73,13 @@ function placesOf(format: NonNullable<ReturnType<typeof formatFor>>, end: number
   return places;
 }
 
-function found(type: string, pieces: readonly Uint8Array[], container?: string) {
-  const format = formatOf(type, RETENTION, undefined, container)!;
-  let offset = 0;
-  for (const piece of pieces) {
-    format.take(piece, offset);
-    offset += piece.length;
-  }
-  const { header, offset: first } = format.join(offset, 0) ?? {};
-  return { format, places: placesOf(format, offset), header, first };
+function found(type: string, pieces: readonly Uint8Array[], container = 'auto', retention = RETENTION) {
+  const stream = new RingStream({ retention, maxLag: retention });
+  const format = formatFor({ type, container }, stream)!;
+  stream.format = format;
+  for (const piece of pieces) stream.append(piece);
+  const { header, offset: first } = format.join(stream.endOffset, 0) ?? {};
+  return { format, places: placesOf(format, stream.endOffset), header, first };
 }
 
 /** Bytes cut at positions. */
@@ -162,6 +160,20 @@ describe.each(FORMATS.filter(({ header, type }) => header !== undefined && type 
       expect(format.headerLost(bytes.length - 1, bytes.length + 10)).toEqual(header);
       expect(format.headerLost(0, bytes.length)).toBeUndefined();
     });
+
+    it('contract 102: a source that was killed in the middle and started again begins anew, wherever it was cut', () => {
+      fc.assert(
+        fc.property(fc.integer({ min: 1, max: bytes.length - 1 }), (killedAt) => {
+          const { format, header, places } = found(type, [bytes.subarray(0, killedAt), bytes]);
+          const whole = found(type, [bytes]);
+          expect(format.boundaryFrom(0)).toBe(killedAt);
+          expect(format.headerLost(0, killedAt + 1)).toEqual(whole.header);
+          expect(header).toEqual(whole.header);
+          expect(places).toEqual(whole.places.map((at) => at + killedAt));
+        }),
+        { numRuns: 50 },
+      );
+    });
   },
 );
 
@@ -209,6 +221,104 @@ describe('a format', () => {
     const none = formatOf('video/webm', RETENTION, budget)!;
     none.take(bytes, 0);
     expect(none.join(1, 1)).toBeUndefined();
+  });
+});
+
+/** CRC-8 with the polynomial x^8 + x^2 + x + 1. */
+function crc8(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x80 ? ((crc << 1) ^ 0x07) & 0xff : (crc << 1) & 0xff;
+  }
+  return crc;
+}
+
+/** A frame of this many bytes, at least 20, of anything behind its head. */
+function flacFrame(number: number, size: number): Buffer {
+  const frame = Buffer.alloc(size);
+  for (let at = 0; at < size; at++) frame[at] = (at * 197 + number * 31 + ((at * at) >> 7)) & 0xff;
+  const digits = number < 0x80 ? [number] : [];
+  if (number >= 0x80 && number < 0x800) digits.push(0xc0 | (number >> 6), 0x80 | (number & 0x3f));
+  if (number >= 0x800) digits.push(0xe0 | (number >> 12), 0x80 | ((number >> 6) & 0x3f), 0x80 | (number & 0x3f));
+  const head = Buffer.from([0xff, 0xf8, 0xc9, 0x18, ...digits]);
+  head.copy(frame);
+  frame[head.length] = crc8(head);
+  return frame;
+}
+
+/** A header with `padding` bytes of metadata, and frames of these sizes. */
+function flacLife(padding: number, sizes: readonly number[]): { bytes: Buffer; header: Buffer; frames: number[] } {
+  const head = Buffer.alloc(4 + 4 + 34 + 4 + padding);
+  head.write('fLaC\0\0\0\x22', 'latin1');
+  head.writeUInt32BE(0x81000000 + padding, 4 + 4 + 34);
+  const frames: number[] = [];
+  let at = head.length;
+  for (const size of sizes) {
+    frames.push(at);
+    at += size;
+  }
+  return { bytes: Buffer.concat([head, ...sizes.map((size, n) => flacFrame(n, size))]), header: head, frames };
+}
+
+describe('FLAC of which not all is looked at', () => {
+  const life = fc
+    .tuple(
+      fc.nat({ max: 300 }),
+      fc.oneof(
+        // Silence and noise, short and long.
+        fc.tuple(fc.constantFrom(20, 40, 300), fc.integer({ min: 1, max: 12_000 })),
+        fc.tuple(fc.integer({ min: 2000, max: 20_000 }), fc.integer({ min: 1, max: 30 })),
+      ),
+    )
+    .map(([padding, [size, count]]) => flacLife(padding, new Array(count).fill(size)));
+
+  it('contract 102: a header in mid-stream is found, wherever it is, however long the lives before and behind it are', () => {
+    fc.assert(
+      fc.property(
+        fc.array(life, { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 20, max: 65_536 }),
+        fc.constantFrom(RETENTION, 40_000),
+        (lives, step, retention) => {
+          const bytes = Buffer.concat(lives.map((each) => each.bytes));
+          const last = lives.at(-1)!;
+          const begun = bytes.length - last.bytes.length;
+          const pieces = Array.from({ length: Math.ceil(bytes.length / step) }, (_, n) =>
+            bytes.subarray(n * step, (n + 1) * step),
+          );
+          const { format, places } = found('audio/flac', pieces, 'auto', retention);
+          expect(format.boundaryFrom(0)).toBe(begun);
+          expect(Buffer.from(format.headerLost(begun, begun + 1)!).equals(last.header)).toBe(true);
+          const frames = new Set(last.frames.map((at) => at + begun));
+          expect(places.slice(1).filter((at) => !frames.has(at))).toEqual([]);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('has a place to begin every 64 KiB, and one near the end', () => {
+    const { bytes, frames } = flacLife(0, new Array(3000).fill(700));
+    const { places } = found('audio/flac', [bytes], 'auto', 4 * 1024 * 1024);
+    expect(places[0]).toBe(0);
+    const gaps = places.slice(1).map((at, n) => at - places[n]!);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(64 * 1024 + 700);
+    expect(bytes.length - places.at(-1)!).toBeLessThanOrEqual(16 * 1024);
+    expect(places.slice(1).every((at) => frames.includes(at))).toBe(true);
+  });
+
+  it('goes on behind bytes that are missing', () => {
+    const { bytes, header, frames } = flacLife(0, new Array(400).fill(1000));
+    const stream = new RingStream({ retention: RETENTION, maxLag: RETENTION });
+    const format = formatFor({ type: 'audio/flac', container: 'auto' }, stream)!;
+    stream.format = format;
+    stream.append(bytes.subarray(0, 100_000));
+    stream.skipTo(150_000, 0);
+    stream.append(bytes.subarray(150_000));
+    const { offset, header: given } = format.join(stream.endOffset, 0)!;
+    expect(offset).toBeGreaterThan(bytes.length - 16 * 1024 - 1);
+    expect(frames).toContain(offset);
+    expect(Buffer.from(given!)).toEqual(header);
   });
 });
 

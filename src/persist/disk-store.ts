@@ -22,11 +22,19 @@ import { readClosing, writeClosing } from './closing.ts';
 import { codeOf, type Disk, isFull, replaceFile, writeAll } from './disk.ts';
 import { FilePool } from './file-pool.ts';
 import { KnownStream } from './known-stream.ts';
-import { CLOSING_FILE, journalPath, openLayout, STATE_FILE, segmentPath } from './layout.ts';
+import { CLOSING_FILE, journalOf, journalPath, openLayout, STATE_FILE, segmentOfPath, segmentPath } from './layout.ts';
 import { LoggedStream, type LogStore, type Round, type StreamOwner } from './logged-stream.ts';
-import { LogReading } from './reading.ts';
+import { type DamageListener, LogReading } from './reading.ts';
 import { putRecord, RECORD } from './record.ts';
-import { describeDamage, type Opening, type Recovery, recover, type StateBegin, tidy } from './recovery.ts';
+import {
+  describeDamage,
+  type LogDamage,
+  type Opening,
+  type Recovery,
+  recover,
+  type StateBegin,
+  tidy,
+} from './recovery.ts';
 import { Retention } from './retention.ts';
 import { newRound } from './round.ts';
 import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
@@ -124,7 +132,7 @@ export interface DiskStats {
   openFiles: number;
 }
 
-export class DiskStore implements LogStore {
+export class DiskStore implements LogStore, DamageListener {
   readonly readsAhead: boolean;
   readonly durability: Durability;
   readonly maxBacklog: number;
@@ -153,6 +161,8 @@ export class DiskStore implements LogStore {
   /** Older journals, of which something may still count. */
   readonly #older: Journal[];
   readonly #damaged = new Set<number>();
+  /** The state or a journal is damaged: the next start is to read them, and say so again. */
+  #mustLookAgain: boolean;
   /** Journals below it are on their way out; 0: none is. */
   #leaving = 0;
   #checkpoint: Promise<void> | undefined;
@@ -200,18 +210,15 @@ export class DiskStore implements LogStore {
     const salt = await openLayout(disk);
     const closed = await readClosing(disk, salt);
     const recovery = closed ?? (await recover(disk, salt));
-    for (const damage of recovery.damages) {
-      logger.error('the log is damaged', { directory: disk.name, damage: describeDamage(damage) });
-    }
     if (closed === undefined) await tidy(disk, recovery);
     const store = new DiskStore(options, salt, recovery);
+    for (const damage of recovery.damages) store.damaged(damage);
     store.#renewGenerations(recovery);
     if (recovery.isStateDue) await store.#replaceState(store.#begin);
     // Before anything else is written; on a full disk as soon as there is room.
     if (await store.#round()) await store.#beginInOrder();
-    const { cutBytes, damages, isClean, readBytes, streams } = recovery;
+    const { cutBytes, isClean, readBytes, streams } = recovery;
     store.#stats.recoverySeconds = (performance.now() - began) / 1000;
-    store.#stats.damages = damages.length;
     store.#stats.recoveredStreams = streams.size;
     const facts = { directory: disk.name, streams: streams.size, clean: isClean, journalBytes: readBytes, cutBytes };
     logger.info('log opened', { ...facts, milliseconds: Math.round(store.#stats.recoverySeconds * 1000) });
@@ -233,7 +240,7 @@ export class DiskStore implements LogStore {
         if (this.fault?.code === 'DISK_FAILED') throw this.fault;
       },
     });
-    this.reading = new LogReading(this.#pool, salt);
+    this.reading = new LogReading(this.#pool, salt, this);
     this.blocks = new BlockCache(this.reading, options);
     this.#found = recovery.streams;
     this.#nextStream = recovery.nextStream;
@@ -242,8 +249,7 @@ export class DiskStore implements LogStore {
     this.#synced = recovery.sequence - 1;
     this.#saidSynced = this.#synced;
     this.#older = [...recovery.older.map((number) => ({ number, length: 0 })), ...recovery.journals];
-    const damagedFiles = new Set(recovery.damages.map(({ file }) => file));
-    for (const { number } of this.#older) if (damagedFiles.has(journalPath(number))) this.#damaged.add(number);
+    this.#mustLookAgain = recovery.damages.length > 0;
     this.#journal = { number: (this.#older.at(-1)?.number ?? 0) + 1, length: 0 };
     this.#openingDue = { boot: options.boot, sync: options.sync.name };
     const {
@@ -614,6 +620,27 @@ export class DiskStore implements LogStore {
     for (const log of this.#retention.findTooMuch(this.#logs.values(), total)) log.touch();
   }
 
+  isNeeded(file: string): boolean {
+    const journal = journalOf(file);
+    if (journal !== undefined) {
+      return journal === this.#journal.number || this.#older.some(({ number }) => number === journal);
+    }
+    const segment = segmentOfPath(file);
+    if (segment === undefined) return false;
+    const known = this.#logs.get(segment.stream)?.known ?? this.#found.get(segment.stream);
+    return known?.segmentAt(segment.base) !== undefined;
+  }
+
+  damaged(damage: LogDamage): void {
+    const journal = journalOf(damage.file);
+    if (journal !== undefined) {
+      this.#damaged.add(journal);
+      this.#mustLookAgain = true;
+    }
+    this.#stats.damages++;
+    this.#options.logger.error('the log is damaged', { directory: this.#disk.name, damage: describeDamage(damage) });
+  }
+
   // ── faults ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #failed(error: unknown, round: Round, logs: LoggedStream[], journal: Journal): Promise<void> {
@@ -902,8 +929,7 @@ export class DiskStore implements LogStore {
     this.#journal.length += bytes.length;
     this.#wholeSequence = this.#sequence;
     await this.sync();
-    // Where something is damaged the next start is to look again, and say so again.
-    if (this.#stats.damages > 0) return;
+    if (this.#mustLookAgain) return;
     try {
       await writeClosing(this.#disk, this.#salt, {
         ...{ nextStream: this.#nextStream, sequence: this.#sequence, streams: this.#allKnown() },

@@ -28,11 +28,16 @@ export function journalPath(number: number): string {
 /** The numbers of the journals there are, in order. */
 export async function journalNumbers(disk: Disk): Promise<number[]> {
   const names = await disk.list(JOURNAL_DIRECTORY);
-  const numbers = names.flatMap((name) => {
-    const match = /^(\d{10})\.log$/.exec(name);
-    return match === null ? [] : [Number(match[1])];
-  });
+  const numbers = names
+    .map((name) => journalOf(`${JOURNAL_DIRECTORY}/${name}`))
+    .filter((number) => number !== undefined);
   return numbers.sort((a, b) => a - b);
+}
+
+/** The number of the journal at a path; undefined where that is none. */
+export function journalOf(path: string): number | undefined {
+  const match = /^journal\/(\d{10})\.log$/.exec(path);
+  return match === null ? undefined : Number(match[1]);
 }
 
 export function segmentPath(stream: number, base: number): string {
@@ -44,6 +49,12 @@ export function segmentOf(name: string): { stream: number; base: number } | unde
   const match = /^([0-9a-f]{12})-([0-9a-f]{16})\.seg$/.exec(name);
   if (match === null) return undefined;
   return { stream: Number.parseInt(match[1]!, 16), base: Number.parseInt(match[2]!, 16) };
+}
+
+/** The same for a path. */
+export function segmentOfPath(path: string): { stream: number; base: number } | undefined {
+  const prefix = `${DATA_DIRECTORY}/`;
+  return path.startsWith(prefix) ? segmentOf(path.slice(prefix.length)) : undefined;
 }
 
 function hex(number: number, digits: number): string {

@@ -1,26 +1,14 @@
 /** Reading a stream's bytes back from where they lie. */
 import { firstWhere } from '../core/internal.ts';
-import { ByteReader } from './byte-writer.ts';
-import { type DiskFile, readExactly } from './disk.ts';
+import { codeOf, readExactly } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
 import { journalPath, segmentPath } from './layout.ts';
-import { HEADER_BYTES, headerAt, isRecord, RECORD, recordAt } from './record.ts';
+import { HEADER_BYTES, isRecord, recordAt } from './record.ts';
+import type { LogDamage } from './recovery.ts';
 import { blockAt } from './segment-blocks.ts';
+import { SegmentIndex } from './segment-index.ts';
 import { type Extent, type LoggedChunks, type Place, placeBehind, readUpdate, type Segment } from './update.ts';
-
-/** What is read of a block to find out where it begins in its stream. */
-const BEGINNING_BYTES = HEADER_BYTES + 20;
-
-/** Where blocks lie in a segment. */
-interface SegmentIndex {
-  /** As far as the file has been looked through. */
-  length: number;
-  froms: number[];
-  positions: number[];
-  /** Settles when the scan of the file is done: one at a time. */
-  busy: Promise<void>;
-}
 
 /** Segments of which it is remembered where their blocks lie. */
 const MAX_INDEXES = 256;
@@ -42,16 +30,28 @@ export type Found =
   /** Nothing can be read up to there: it is damaged, or was lost. */
   | { kind: 'hole'; to: Place };
 
+/** Gets to know of what cannot be read as it was written. */
+export interface DamageListener {
+  /** Whether a file is still to be there: a reader may come late to one that has been removed. */
+  isNeeded(file: string): boolean;
+  /** Once for each place. */
+  damaged(damage: LogDamage): void;
+}
+
 export class LogReading {
   readonly #pool: FilePool;
   readonly #salt: number;
+  readonly #listener: DamageListener | undefined;
   readonly #indexes = new Map<string, SegmentIndex>();
+  /** What has been told, by file: the positions; -1 for the file as a whole. */
+  readonly #told = new Map<string, Set<number>>();
   /** Journals that are in memory, while all streams are put together again. */
   readonly #held = new Map<string, Buffer>();
 
-  constructor(pool: FilePool, salt: number) {
+  constructor(pool: FilePool, salt: number, listener?: DamageListener) {
     this.#pool = pool;
     this.#salt = salt;
+    this.#listener = listener;
   }
 
   /**
@@ -119,13 +119,18 @@ export class LogReading {
   async #chunksOf(extents: readonly Extent[]): Promise<LoggedChunks[]> {
     const { journal, position: start } = extents[0]!;
     const last = extents.at(-1)!;
-    const bytes = await this.#bytes(journalPath(journal), start, last.position + last.length - start);
+    const path = journalPath(journal);
     const found: LoggedChunks[] = [];
+    const bytes = await this.#journalBytes(path, start, last.position + last.length - start, extents.length === 1);
     if (bytes === undefined) return found;
-    for (const { length, position } of extents) {
+    for (const { from, length, position, to } of extents) {
       const record = bytes.subarray(position - start, position - start + length);
       const chunks = isRecord(record, this.#salt) ? readUpdate(record, HEADER_BYTES, length).bytes : undefined;
-      if (chunks === undefined) break;
+      if (chunks === undefined) {
+        const problem = `damaged: offsets ${from.offset} to ${to.offset} of a stream`;
+        this.#tell({ file: path, from: position, to: position + length, problem });
+        break;
+      }
       found.push(chunks);
     }
     return found;
@@ -142,67 +147,67 @@ export class LogReading {
     let index: SegmentIndex;
     try {
       index = await this.#index(path, stream, segment);
-    } catch {
+    } catch (error) {
+      this.#tellUnreadable(path, 0, segment.length, error);
       return { kind: 'hole', to: segment.to };
     }
-    const at = firstWhere(index.froms.length, (n) => index.froms[n]! > offset) - 1;
-    const next = index.froms[at + 1] ?? segment.to.offset;
-    const position = index.positions[at];
-    if (position === undefined) return { kind: 'hole', to: { offset: next, chunks: segment.chunks } };
-    const end = index.positions[at + 1] ?? segment.length;
-    const memory = take(end - position);
-    const bytes = await this.#block(path, position, memory.subarray(0, end - position));
-    const record = bytes === undefined ? undefined : recordAt(bytes, 0, this.#salt);
-    const chunks = record?.length === end - position ? blockAt(bytes!, record, stream) : undefined;
-    if (chunks === undefined) {
-      // How many chunks it had is said by the block behind it, or by the segment.
-      const behind =
-        index.froms[at + 1] === undefined ? segment.to : await this.#placeOf(path, index.positions[at + 1]!);
-      return { kind: 'hole', to: behind ?? segment.to };
+    for (;;) {
+      const at = index.find(offset);
+      const block = index.at(at);
+      const next = index.at(at + 1)?.from ?? segment.to;
+      if (block === undefined) return { kind: 'hole', to: next };
+      const { length, position } = block;
+      const memory = take(length);
+      const bytes = await this.#blockBytes(path, position, memory.subarray(0, length));
+      if (bytes === undefined) return { kind: 'hole', to: next };
+      const record = recordAt(bytes, 0, this.#salt);
+      const chunks = record?.length === length ? blockAt(bytes, record, stream) : undefined;
+      if (chunks !== undefined) {
+        const to = placeBehind(chunks);
+        return offset < to.offset ? { kind: 'chunks', ...chunks, to, memory } : { kind: 'hole', to: next };
+      }
+      // Where it begins was part of what is damaged: perhaps the one before it reaches to the offset.
+      index.drop(block);
     }
-    const to = placeBehind(chunks);
-    return offset < to.offset ? { kind: 'chunks', ...chunks, to, memory } : { kind: 'hole', to: segment.to };
   }
 
-  async #block(path: string, position: number, into: Buffer): Promise<Buffer | undefined> {
+  async #blockBytes(path: string, position: number, into: Buffer): Promise<Buffer | undefined> {
     try {
       const length = await this.#pool.use(path, 'read', (file) => file.read(into, position));
-      return length === into.length ? into : undefined;
-    } catch {
-      // The file is not there any more, or the disk cannot read it.
-      return undefined;
+      if (length === into.length) return into;
+      this.#tellShorter(path, position, into.length);
+    } catch (error) {
+      this.#tellUnreadable(path, position, into.length, error);
     }
+    return undefined;
   }
 
-  async #placeOf(path: string, position: number): Promise<Place | undefined> {
-    const bytes = await this.#bytes(path, position, BEGINNING_BYTES);
-    return bytes === undefined ? undefined : beginningOf(bytes)?.from;
-  }
-
-  async #bytes(path: string, position: number, length: number): Promise<Buffer | undefined> {
+  async #journalBytes(path: string, position: number, length: number, isWanted: boolean): Promise<Buffer | undefined> {
     const held = this.#held.get(path)?.subarray(position, position + length);
     if (held?.length === length) return held;
     try {
-      return await this.#pool.use(path, 'read', (file) => readExactly(file, position, length));
-    } catch {
-      // The file is not there any more, or the disk cannot read it.
-      return undefined;
+      const bytes = await this.#pool.use(path, 'read', (file) => readExactly(file, position, length));
+      if (bytes !== undefined) return bytes;
+      // Of several the first is tried alone.
+      if (isWanted) this.#tellShorter(path, position, length);
+    } catch (error) {
+      if (isWanted) this.#tellUnreadable(path, position, length, error);
     }
+    return undefined;
   }
 
   async #index(path: string, stream: number, segment: Segment): Promise<SegmentIndex> {
     let index = this.#indexes.get(path);
     if (index === undefined) {
-      index = { length: 0, froms: [], positions: [], busy: Promise.resolve() };
+      index = new SegmentIndex(stream, this.#salt, (from, to) => {
+        const problem = `damaged: bytes of the stream from offset ${segment.base} on`;
+        this.#tell({ file: path, from, to, problem });
+      });
       if (this.#indexes.size >= MAX_INDEXES) this.#indexes.delete(this.#indexes.keys().next().value!);
       this.#indexes.set(path, index);
     }
-    if (index.length < segment.length) {
-      const known = index;
-      known.busy = known.busy
-        .catch(() => undefined)
-        .then(() => this.#pool.use(path, 'read', (file) => lookThrough(file, known, stream, segment.length)));
-      await known.busy;
+    if (!index.isKnownTo(segment.length)) {
+      await index.lookThrough(segment.length, (work) => this.#pool.use(path, 'read', work));
     }
     return index;
   }
@@ -210,6 +215,37 @@ export class LogReading {
   /** A file is gone, or has been cut. */
   forget(path: string): void {
     this.#indexes.delete(path);
+    this.#told.delete(path);
+  }
+
+  // ── what cannot be read ────────────────────────────────────────────────────────────────────────────────────────
+
+  #tellShorter(file: string, position: number, length: number): void {
+    this.#tell({ file, from: position, to: position + length, problem: 'missing: the file has become shorter' });
+  }
+
+  #tellUnreadable(file: string, position: number, length: number, error: unknown): void {
+    const code = codeOf(error);
+    if (code === 'ENOENT') this.#tell({ file, problem: 'the whole file is missing' });
+    else
+      this.#tell({
+        file,
+        from: position,
+        to: position + length,
+        problem: `it cannot be read (${code ?? String(error)})`,
+      });
+  }
+
+  #tell(damage: LogDamage): void {
+    const { file, from = -1 } = damage;
+    let told = this.#told.get(file);
+    if (told?.has(from) || this.#listener?.isNeeded(file) !== true) return;
+    if (told === undefined) {
+      told = new Set();
+      this.#told.set(file, told);
+    }
+    told.add(from);
+    this.#listener.damaged(damage);
   }
 }
 
@@ -231,27 +267,4 @@ function together(tail: readonly Extent[], index: number, isHeld: boolean): Exte
     last = next;
   }
   return found;
-}
-
-async function lookThrough(file: DiskFile, index: SegmentIndex, stream: number, length: number): Promise<void> {
-  while (index.length < length) {
-    const position = index.length;
-    const bytes = Buffer.alloc(BEGINNING_BYTES);
-    await file.read(bytes, position);
-    const beginning = beginningOf(bytes);
-    // After a damaged header it is unknown where the next block begins.
-    if (beginning === undefined || beginning.stream !== stream) return;
-    index.froms.push(beginning.from.offset);
-    index.positions.push(position);
-    index.length = position + beginning.length;
-  }
-}
-
-function beginningOf(bytes: Buffer): { stream: number; length: number; from: Place } | undefined {
-  const header = headerAt(bytes, 0);
-  if (header === undefined || header.type !== RECORD.block) return undefined;
-  // The number of the part comes first.
-  const reader = new ByteReader(bytes, HEADER_BYTES + 1);
-  const from = { offset: reader.number(), chunks: reader.number() };
-  return { stream: header.stream, length: header.length, from };
 }

@@ -92,7 +92,11 @@ export function describeServer(
     ofDisk('recoverySeconds'),
   );
   metrics.gauge('streamfs_disk_recovered_streams', 'Streams that were found then.', ofDisk('recoveredStreams'));
-  metrics.gauge('streamfs_disk_damages', 'Places in the log that were found damaged then.', ofDisk('damages'));
+  metrics.gauge(
+    'streamfs_disk_damages',
+    'Places in the log that were found damaged, at the start and since.',
+    ofDisk('damages'),
+  );
 
   // ── logs that are shared with other servers, for each mount that has one ──────────────────────────────────────
   let logs: { path: string; log: LogTotals }[] = [];

@@ -175,10 +175,7 @@ async function natsClient(port) {
 }
 
 const redis = {
-  command: (port, directory) => [
-    ...['redis-server', '--port', port, '--dir', directory],
-    ...['--save', '', '--stream-node-max-bytes', '128'],
-  ],
+  command: (port, directory) => ['redis-server', '--port', port, '--dir', directory, '--save', ''],
   ready: 'Ready to accept',
 };
 

@@ -14,6 +14,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LIMITS, quiet, WAYS } from './log-ways.mjs';
 
+// Each engine and each node is ended with this process.
+process.setMaxListeners(0);
+
 const SECONDS = 4;
 const PATH = '/bench';
 
@@ -212,40 +215,44 @@ function figureOf({ unit }, { bytes, messages, p50, p90, p99, seconds, cpu }) {
   return `${speed}, CPU ${(costOf({ cpu }) / each).toFixed(2)} ${per} (writer, engine, readers: ${parts.join(', ')})`;
 }
 
-async function memoryOfSmallStream() {
-  const { port } = await startEngine(WAYS.log);
-  const writer = await startNode('log', port);
-  await writer('write', { streams: 1 });
-  await writer('flood', { size: 100, inFlight: 0 });
+/** @param settings of Redis, beside those of all rows */
+async function memoryOfStream(chunks, settings) {
+  const { command, ready } = WAYS.log;
+  const { port, stop } = await startEngine({ ready, command: (...args) => [...command(...args), ...settings] });
   const { createClient } = await import('@redis/client');
   const client = createClient({ RESP: 2, socket: { host: '127.0.0.1', port } });
   await client.connect();
-  const before = Number(/used_memory:(\d+)/.exec(await client.sendCommand(['INFO', 'memory']))[1]);
+  const usedMemory = async () => Number(/used_memory:(\d+)/.exec(await client.sendCommand(['INFO', 'memory']))[1]);
+  const before = await usedMemory();
   const { openLog } = await import('../dist/logs/index.js');
   const url = new URL(`redis://127.0.0.1:${port}`);
   const log = await openLog({ url, node: 'm', prefix: 'bench:', deadline: 20_000, limits: LIMITS, logger: quiet });
   await log.start();
-  const count = 2000;
-  for (let n = 0; n < count; n++) {
+  const count = 10_000;
+  const make = async (n) => {
+    const path = `/small/${n}`;
     const terms = { retention: 6 << 20, ttl: undefined, expiresAt: undefined, facts: '{}' };
-    const { stream } = await log.create({ path: `/small/${n}`, ...terms });
-    await log.append({
-      path: `/small/${n}`,
-      generation: stream.generation,
-      chunks: [Buffer.alloc(100)],
-      producer: undefined,
-    });
-  }
-  const after = Number(/used_memory:(\d+)/.exec(await client.sendCommand(['INFO', 'memory']))[1]);
-  const keys = (await client.sendCommand(['KEYS', '*{/small/7}*'])).map(String);
-  const each = [];
-  for (const key of keys)
-    each.push(
-      `${key.split('}')[1].slice(0, 1) === ':' ? 'stream' : 'hash'} ${await client.sendCommand(['MEMORY', 'USAGE', key])}`,
-    );
+    const { generation } = (await log.create({ path, ...terms })).stream;
+    for (let k = 0; k < chunks; k++) {
+      await log.append({ path, generation, chunks: [Buffer.alloc(100)], producer: undefined });
+    }
+  };
+  for (let n = 0; n < count; n += 100) await Promise.all(Array.from({ length: 100 }, (_, k) => make(n + k)));
+  const bytes = Math.round(((await usedMemory()) - before) / count);
   await log.close();
   client.destroy();
-  return `${Math.round((after - before) / count)} bytes of used_memory for each stream (keys: ${each.join(', ')})`;
+  stop();
+  return `${bytes} bytes`;
+}
+
+async function memoryRow() {
+  const small = ['--stream-node-max-bytes', '512'];
+  const [one, ten, tenSmall] = [
+    await memoryOfStream(1, []),
+    await memoryOfStream(10, []),
+    await memoryOfStream(10, small),
+  ];
+  return `L5 memory of Redis for each stream, index and all: one chunk of 100 B ${one}; ten, each appended alone, ${ten}; the same with ${small[0].slice(2)} ${small[1]} ${tenSmall}`;
 }
 
 const [kind, port] = process.argv.slice(2);
@@ -270,7 +277,6 @@ else {
       process.stdout.write(`${row.name}: ${WAYS[way].title} ${figureOf(row, result)}${more}\n`);
     }
   }
-  if (only === undefined || only === 'L5')
-    process.stdout.write(`L5 a stream of one chunk of 100 B: ${await memoryOfSmallStream()}\n`);
+  if (only === undefined || only === 'L5') process.stdout.write(`${await memoryRow()}\n`);
   process.exit(0);
 }

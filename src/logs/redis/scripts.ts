@@ -14,12 +14,17 @@
  * | `q` | the order of the last batch that had one, in hexadecimal |
  * | `o` | to where bytes are of producers that were forgotten |
  * | `n:NODE` | the last batch of a node: number, time, answers; and `|` number and answers of the one before, while its call may be repeated |
+ * | `i`, `0` to `7` | while the stream is small: the length of all its entries, and they themselves in pieces |
  * | `h` | after bytes were lost: end offset to which a mirror gives them back; until when appends wait in any case; until when they wait for that offset |
  * | `z` | alone: the stream that was here was removed: generation, end offset, chunks, retention, reason, status |
  *
  * An entry of the Redis stream has the id `END-0` and the fields `d` (bytes), `m` (tag, tag of the batch before, chunks of the
  * stream with this batch, lengths of the chunks) and, where producers took part, `p`. Lengths are `N`, or `N*TIMES` for as many
  * that follow each other.
+ *
+ * The entries of a small stream lie in its hash, since a Redis stream takes 270 bytes before there is anything in it: one behind
+ * the other, each with the lengths of `m`, `p` and `d` before them, and cut into pieces that a small hash holds without growing
+ * large (hash-max-listpack-value). They move to the Redis stream together, once they have outgrown this.
  *
  * Short batches are published whole on the channel of the stream. Of long ones that channel gets the head only, and a channel
  * beside it the tag and then the bytes: the node that made them has them already, and need not take them back.
@@ -51,6 +56,12 @@ const LOSS_WAIT_MS = 1000;
 const BROKEN_OFF_MS = 10 * 60 * 1000;
 const BROKEN_OFF_MAX = 1000;
 
+/** Bytes of the entries of a stream, and what belongs to them, up to which they lie in its hash. */
+const SMALL_BYTES = 512;
+
+/** Bytes of one piece of them: what Redis keeps in a small hash unless it is told otherwise. */
+const PIECE_BYTES = 64;
+
 /** Bytes of a batch from which on its bytes are published apart from its head. More than any tag has. */
 export const LONG_BYTES = 16 * 1024;
 
@@ -63,7 +74,7 @@ local function num(n) return string.format('%.0f', n) end
 local clock = call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 local H = {}
-local names = {'g','e','c','k','r','s','b','m','u','R','t','x','f','o','h','q','z'}
+local names = {'g','e','c','k','r','s','b','m','u','R','t','x','f','o','h','q','z','i'}
 local values = call('HMGET', KEYS[1], unpack(names))
 for i, name in ipairs(names) do H[name] = values[i] or nil end
 local function due()
@@ -119,8 +130,60 @@ local function holdFor(target)
 end
 `;
 
+/** Where entries are. KEYS: hash, stream. */
+const ENTRIES = `
+local function pieces(from, to)
+  local names = {}
+  for i = from, to do names[#names + 1] = num(i) end
+  return names
+end
+local function lastPiece(length) return math.floor((length - 1) / ${PIECE_BYTES}) end
+local function eachSmall(tell)
+  if not H.i then return end
+  local all = table.concat(call('HMGET', KEYS[1], unpack(pieces(0, lastPiece(tonumber(H.i))))))
+  local at, position = 1, tonumber(H.s or '0')
+  while at <= #all do
+    local meta, proof, bytes
+    meta, proof, bytes, at = struct.unpack('>HHH', all, at)
+    local first, second = at + meta, at + meta + proof
+    position = position + bytes
+    tell(position, string.sub(all, at, first - 1), string.sub(all, first, second - 1), string.sub(all, second, second + bytes - 1))
+    at = second + bytes
+  end
+end
+local function fieldsOf(meta, proof, bytes)
+  if proof == '' then return {'d', bytes, 'm', meta} end
+  return {'d', bytes, 'm', meta, 'p', proof}
+end
+local function makeLarge()
+  if not H.i then return end
+  eachSmall(function(position, meta, proof, bytes)
+    call('XADD', KEYS[2], num(position)..'-0', unpack(fieldsOf(meta, proof, bytes)))
+  end)
+  call('HDEL', KEYS[1], 'i', unpack(pieces(0, lastPiece(tonumber(H.i)))))
+  H.i = nil
+end
+local function addSmall(at, meta, proof, bytes)
+  local from = H.s or '0'
+  local length = tonumber(H.i or '0')
+  local whole = length + 6 + #meta + #proof + #bytes
+  if not (H.i or H.e == from) or whole > ${SMALL_BYTES} or at - tonumber(from) > tonumber(H.R) then return false end
+  local entry = struct.pack('>HHH', #meta, #proof, #bytes)..meta..proof..bytes
+  local piece = math.floor(length / ${PIECE_BYTES})
+  if length % ${PIECE_BYTES} > 0 then entry = call('HGET', KEYS[1], num(piece))..entry end
+  local fields = {'i', num(whole)}
+  for i, name in ipairs(pieces(piece, lastPiece(whole))) do
+    fields[#fields + 1] = name
+    fields[#fields + 1] = string.sub(entry, (i - 1) * ${PIECE_BYTES} + 1, i * ${PIECE_BYTES})
+  end
+  call('HSET', KEYS[1], unpack(fields))
+  H.i = num(whole)
+  return true
+end
+`;
+
 /** KEYS: hash, stream, producers' records, idle producers, producers that broke off. */
-const COMMIT = `
+const COMMIT = `${ENTRIES}
 local function nodeOf(tag) return string.match(tag, '^(.*)%.(%d+)$') end
 local function plainAnswer(at) return at..';'..at..' 0 -1 0' end
 local function shorter(answers)
@@ -170,9 +233,10 @@ local function commit(tag, bytes, lengths, count, records, answers, older, place
   local proof = ''
   if place or #records > 0 or select(2, string.gsub(answers, ';', '')) > 1 then
     proof = cjson.encode({r = records, a = answers, q = place})
-    call('XADD', KEYS[2], 'MINID', '~', num(lowest), at..'-0', 'd', bytes, 'm', meta, 'p', proof)
-  else
-    call('XADD', KEYS[2], 'MINID', '~', num(lowest), at..'-0', 'd', bytes, 'm', meta)
+  end
+  if not addSmall(tonumber(at), meta, proof, bytes) then
+    makeLarge()
+    call('XADD', KEYS[2], 'MINID', '~', num(lowest), at..'-0', unpack(fieldsOf(meta, proof, bytes)))
   end
   call('HSET', KEYS[1], 'e', at, 'c', chunks, 'k', tag, 'm', num(now))
   if place then call('HSET', KEYS[1], 'q', place) end
@@ -500,7 +564,7 @@ return {'OK', H.e}
  * KEYS: all five. ARGV: generation, reason, '1' with a status and '0' without, status, end offset of the node's mirror ('' without
  * one), its tag there. `expired` only where its time is over.
  */
-const FINISH = `${PRELUDE}${HOLD}
+const FINISH = `${PRELUDE}${HOLD}${ENTRIES}
 if not H.g then return {'NOSTREAM', H.z or ''} end
 if H.g ~= ARGV[1] then return {'RECREATED', H.g} end
 if ARGV[2] == 'expired' and not isDue() then return {'NOTDUE', state()} end
@@ -525,6 +589,7 @@ if ARGV[2] == 'ended' then
 end
 local answer = state()
 answer[7] = ending
+makeLarge()
 call('PEXPIRE', KEYS[2], ${REMOVED_BYTES_MS})
 call('DEL', KEYS[1], KEYS[3], KEYS[4], KEYS[5])
 call('HSET', KEYS[1], 'z', H.g..' '..H.e..' '..H.c..' '..num(start())..' '..ending)
@@ -561,7 +626,7 @@ return {'OK'}
 `;
 
 /** What follows an offset. KEYS: hash, stream. ARGV: generation, offset, bytes at which a page is full. */
-const READ = `${PRELUDE}
+const READ = `${PRELUDE}${ENTRIES}
 local from, gone
 if H.g == ARGV[1] then
   if isDue() then return {'EXPIRED', H.g} end
@@ -578,7 +643,10 @@ local position = tonumber(ARGV[2])
 if position < from then position = from end
 local last, size, limit = num(position)..'-0', 0, tonumber(ARGV[3])
 local entries = {}
-while size < limit do
+eachSmall(function(at, meta, proof, bytes)
+  if at > position then entries[#entries + 1] = {num(at)..'-0', fieldsOf(meta, proof, bytes)} end
+end)
+while not H.i and size < limit do
   local page = call('XRANGE', KEYS[2], '('..last, '+', 'COUNT', 16)
   for _, entry in ipairs(page) do
     entries[#entries + 1] = entry

@@ -17,10 +17,13 @@ const THOROUGH = [
   ...['package', 'pages', 'passwords'],
 ].map((name) => `test/e2e/${name}.e2e.ts`);
 
-/** What `npm test` tries in a browser: that the page shows streams and follows one. `.ci/run` tries all there is in it. */
-const BROWSER = ['examples', 'shell', 'sse'].map((name) => `test/browser/${name}.browser.ts`);
+/** What takes long for what a change can break in it: `.ci/run` runs it. */
+const UNIT_THOROUGH = ['test/docs/api.test.ts', 'test/server/net/without-shared-reads.test.ts'];
 
-/** What compares figures with recorded ones: nothing runs beside it. */
+/** What `npm test` tries in a browser: that the page shows streams and follows one. `.ci/run` tries all there is in it. */
+const BROWSER = ['examples', 'shell'].map((name) => `test/browser/${name}.browser.ts`);
+
+/** What compares figures with recorded ones: nothing runs beside it. `.ci/run` runs it. */
 const ALONE = ['test/e2e/cost.e2e.ts'];
 
 /** Far longer than anything takes: a deadline only turns a hang into a failure, also where a machine has much else to do. */
@@ -63,7 +66,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts', 'ui/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', ...UNIT_THOROUGH],
           ...DEADLINES,
           maxWorkers: 2,
           isolate: false,
@@ -81,6 +84,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'unit-thorough',
+          include: UNIT_THOROUGH,
+          ...DEADLINES,
+          maxWorkers: WAITING_WORKERS,
+          isolate: false,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        test: {
           ...END_TO_END,
           name: 'browser',
           include: BROWSER,
@@ -94,7 +107,7 @@ export default defineConfig({
           name: 'e2e-alone',
           include: ALONE,
           fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 7 },
         },
       },
       {

@@ -92,19 +92,19 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
       buildAndPackage,
       vitest('unit tests', ['unit']),
     ],
-    [vitest('end-to-end tests', ['e2e', 'e2e-alone', 'browser'])],
+    [vitest('end-to-end tests', ['e2e', 'browser'])],
   ];
   if (!isLong) return steps;
   const page = vitest('all of the page in browsers', ['browser-thorough']);
   const withOthers = otherNodes.map((node) =>
-    vitest(`with ${node}`, ['unit', 'e2e', 'e2e-alone'], { node, only: DEPEND_ON_NODE }),
+    vitest(`with ${node}`, ['unit', 'e2e'], { node, only: DEPEND_ON_NODE }),
   );
   return [
     ...steps,
-    [vitest('faults, and what is tried in every way', ['e2e-thorough', 'faults'])],
+    [vitest('faults, and what is tried in every way', ['unit-thorough', 'e2e-thorough', 'faults'])],
     // A browser leaves half of two cores unused: the other Nodes are tried meanwhile.
     withOthers.length === 0 ? [page] : [page, inTurn('other Nodes', withOthers)],
-    [vitest('fuzzing, load and the benchmark', ['long'])],
+    [vitest('fuzzing, load, the benchmark and its baseline', ['long', 'e2e-alone'])],
   ];
 }
 

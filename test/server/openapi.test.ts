@@ -402,7 +402,7 @@ describe('the server and its description', () => {
           const fault = faultOf(document, operation, answer, invalid);
           if (fault !== undefined) throw new Error(`${asked.method} ${asked.target} ${asked.body ?? ''}: ${fault}`);
         }),
-        { numRuns: 40 },
+        { numRuns: 15 },
       );
     }
   });
@@ -436,7 +436,7 @@ describe('the server and its description', () => {
       for (const [method, operation] of Object.entries(methods)) {
         await fc.assert(
           fc.asyncProperty(requestOf(path, method, operation), (asked) => ask(asked, operation)),
-          { numRuns: 10 },
+          { numRuns: 4 },
         );
       }
       // With a token that may, all would be taken away that the next request is about; and a live read needs an end.
@@ -456,7 +456,7 @@ describe('the server and its description', () => {
             methods[method === 'HEAD' ? 'get' : method.toLowerCase()],
           );
         }),
-        { numRuns: 20 },
+        { numRuns: 8 },
       );
     }
   });

@@ -6,7 +6,7 @@
 import { createError } from '../errors/index.ts';
 import type { StreamIdentity, StreamOrigin } from './public.ts';
 import { RingStream } from './stream.ts';
-import { requireRoom } from './stream-memory.ts';
+import { requireMemoryFor } from './stream-memory.ts';
 import type { StreamRules } from './stream-rules.ts';
 
 /** What a fork begins with: the bytes from one offset to another. Default: from the oldest that is retained. */
@@ -35,7 +35,7 @@ export function forkStream(
   const from = Math.min(to, Math.max(startOffset, range.from ?? startOffset));
   // Before the fork is charged for: that may evict from the source.
   const part = source.ring.part(from, to);
-  if (rules.budget !== undefined) requireRoom(rules.budget, identity.name, part.memory);
+  if (rules.budget !== undefined) requireMemoryFor(rules.budget, identity.name, part.memory);
   const fork = new RingStream({ name: identity.name, firstOffset: from, origin: originOf(source, to) }, rules);
   fork.ring.beginWith(part);
   return fork;

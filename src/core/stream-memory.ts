@@ -29,7 +29,7 @@ export interface MemoryUser {
  *
  * @throws MEMORY_LIMIT; nothing has been evicted then
  */
-export function requireRoom(budget: MemoryLedger, name: string | undefined, bytes: number): void {
+export function requireMemoryFor(budget: MemoryLedger, name: string | undefined, bytes: number): void {
   if (!budget.canHold(bytes + costOf(name))) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
 }
 
@@ -80,7 +80,7 @@ export class StreamMemory implements MemoryHolder {
     if (!this.released) this.budget.change(this, -bytes);
   }
 
-  /** Takes memory for slabs that come together, for which there is room by {@link requireRoom}. */
+  /** Takes memory for slabs that come together, for which there is room by {@link requireMemoryFor}. */
   takeSlabs(bytes: number): void {
     this.budget.hold(this, bytes);
   }

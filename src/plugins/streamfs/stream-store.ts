@@ -136,11 +136,11 @@ export class TableStore implements StreamStore {
     let entry = unclaimed;
     if (entry === undefined) {
       entry = this.owner.add(path, { account, settings }, (identity, rules) => {
-        requireRoom(bytes, settings.type, rules.retention);
+        requireFitsRing(bytes, settings.type, rules.retention);
         return new RingStream(identity, rules);
       });
     } else {
-      requireRoom(bytes, settings.type, settings.ringBufferSize ?? entry.settings.ringBufferSize);
+      requireFitsRing(bytes, settings.type, settings.ringBufferSize ?? entry.settings.ringBufferSize);
       this.owner.claim(entry, settings);
     }
     this.begin(entry, options, undefined, bytes, end);
@@ -158,7 +158,7 @@ export class TableStore implements StreamStore {
     const at = (await fork.offset?.(source)) ?? endOffset;
     const to = await beyondOf(source, at, fork.beyond);
     const from = Math.min(to, isJsonType(type) ? await whole.firstLineStart() : whole.startOffset);
-    requireRoom(bytes, type, settings.ringBufferSize);
+    requireFitsRing(bytes, type, settings.ringBufferSize);
     const creating = { account: options.account, settings };
     const entry = await owner.fork(path, creating, source.stream, { from, to }).catch((error: unknown) => {
       // What is removed cannot be read to its end: it is as if it had been so before.
@@ -322,7 +322,7 @@ export function stored(type: string, data: Uint8Array, mayBeEmpty: boolean): Uin
 /** The same of an append, whatever it is. @throws INVALID_BODY, APPEND_TOO_LARGE */
 function storedWhole({ ringBufferSize, type }: StreamSettingsInForce, data: Uint8Array): Uint8Array {
   const bytes = stored(type, data, false);
-  requireRoom(bytes, type, ringBufferSize);
+  requireFitsRing(bytes, type, ringBufferSize);
   return bytes;
 }
 
@@ -331,7 +331,7 @@ function writeWhole(entry: Entry, data: Uint8Array): void | Promise<void> {
 }
 
 /** What does not fit could never be read. */
-export function requireRoom(bytes: Uint8Array, type: string, max: number): void {
+export function requireFitsRing(bytes: Uint8Array, type: string, max: number): void {
   if (bytes.length <= max) return;
   throw createError('APPEND_TOO_LARGE', { size: bytes.length, max }, { max, messages: isJsonType(type) });
 }

@@ -15,7 +15,7 @@ import type {
 import type { Appended, Log, StreamState } from '../../../logs/index.ts';
 import { OCTET_STREAM } from '../../../protocol/index.ts';
 import { essenceOf } from '../json-text.ts';
-import { chunksOfType, nameTaken, requireRoom, requireSame, stored } from '../stream-store.ts';
+import { chunksOfType, nameTaken, requireFitsRing, requireSame, stored } from '../stream-store.ts';
 import { factsOf, newStream, termsOf } from './facts.ts';
 import { MAX_BATCH_BYTES } from './log-writer.ts';
 import type { Mirror } from './mirror.ts';
@@ -142,7 +142,7 @@ export class LogStore implements StreamStore {
     mayBeEmpty: boolean,
   ): Uint8Array[] {
     const bytes = stored(type, data, mayBeEmpty);
-    requireRoom(bytes, type, Math.min(ringBufferSize, MAX_BATCH_BYTES));
+    requireFitsRing(bytes, type, Math.min(ringBufferSize, MAX_BATCH_BYTES));
     // The log keeps what it is given, while the body may lie in memory that is used again.
     return chunksOfType(type, new Uint8Array(bytes));
   }

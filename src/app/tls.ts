@@ -72,7 +72,7 @@ function keyOf(pem: string, file: string) {
   }
   if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(pem)) {
     throw createError('CONFIG_INVALID', {
-      reason: `it is encrypted, and nobody is there to be asked for its password: decrypt it with openssl pkey -in ${file} -out NEW`,
+      reason: `it is encrypted, and a server cannot ask for its password: decrypt it with openssl pkey -in ${file} -out NEW`,
     });
   }
   return createPrivateKey(pem);

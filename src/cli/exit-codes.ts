@@ -22,7 +22,7 @@ export const EXIT = {
   notExecutable: { code: 126, meaning: 'exec: its command cannot be run; otherwise exec ends as its command does' },
   commandNotFound: { code: 127, meaning: 'exec: there is no such command' },
   interrupted: { code: 130, meaning: 'SIGINT' },
-  brokenPipe: { code: 141, meaning: 'whoever read our output has gone; says nothing' },
+  brokenPipe: { code: 141, meaning: 'the program that reads the output has gone; says nothing' },
   terminated: { code: 143, meaning: 'SIGTERM' },
 } as const;
 

@@ -79,7 +79,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .addOption(
       new Option('--log-format <format>', 'how the log looks (default: as configured, else auto)').choices(LOG_FORMATS),
     )
-    .option('--no-auth', 'listen off loopback although nobody is asked for a token')
+    .option('--no-auth', 'listen off loopback although no token is asked for')
     .option('--print-sample-config', 'print a commented configuration and exit')
     .action(run(async () => (await import('./commands/serve.ts')).serve));
 

@@ -42,7 +42,7 @@ export function addSettingOptions(command: Command): Command {
     )
     .option(
       '--ttl <duration>',
-      'of a new stream: it expires when nobody writes or reads for so long, such as 10m; 0: never',
+      'of a new stream: it expires when it is not written or read for so long, such as 10m; 0: never',
       value.patience,
     );
 }

@@ -28,7 +28,7 @@ export async function readCaFile(file: string): Promise<string> {
 }
 
 const NOT_TRUSTED =
-  'its certificate is signed by nobody that is trusted here: name the file with the certificate of who signed it with --ca-file or STREAMFS_CA_FILE';
+  'its certificate is not signed by an authority that is trusted here: name the file with the certificate of the one that signed it with --ca-file or STREAMFS_CA_FILE';
 
 const TOLD: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: NOT_TRUSTED,

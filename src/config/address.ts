@@ -56,7 +56,7 @@ export function refuseExposure(address: Address, isMeant: boolean): void {
   if (isMeant || isLoopback(address.host)) return;
   throw createError('CONFIG_INVALID', {
     reason:
-      `refusing to listen on ${formatAddress(address)}: others could reach it, and it asks nobody for a token ` +
+      `refusing to listen on ${formatAddress(address)}: others could reach it, and it asks for no token ` +
       `(configure server.tokens, listen on 127.0.0.1:${address.port}, or allow it with server.no_auth: true or --no-auth)`,
   });
 }

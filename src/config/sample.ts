@@ -32,13 +32,13 @@ const SERVER = `# StreamFS configuration. Everything in it is the default: keep 
 
 server:
   # HOST:PORT, an IPv6 host in brackets. :PORT alone is loopback. An address that others can reach is refused
-  # unless there are tokens, or no_auth says that nobody needs to be asked for one.
+  # unless there are tokens, or no_auth says that none is to be asked for.
   address: ${DEFAULT_SERVER.address}
   no_auth: ${DEFAULT_SERVER.no_auth}
   # A page for browsers at /ui/, to which / sends them. false turns it off.
   ui: ${DEFAULT_SERVER.ui}
   # Who may do what: each {name, token or token_sha256, rights: [read, write, admin], paths: ["/streamfs/**"]}. With
-  # tokens, everybody is asked for one; without, nobody is.
+  # tokens, every request needs one; without, none does.
   tokens: []
   # Signed links are good for one path without a token, for a while. They are signed with what is in key_file, 32 bytes
   # or more; without one they end with the process.

@@ -1,5 +1,5 @@
 /**
- * Memory that blocks of a segment are read into, and read into again when nobody looks at it any more: otherwise each block
+ * Memory that blocks of a segment are read into, and read into again when it is not looked at any more: otherwise each block
  * would be another quarter of a megabyte that the kernel has to hand out and the garbage collector to find.
  */
 import type { HistoryBlock } from '../core/internal.ts';
@@ -27,7 +27,7 @@ export class BlockMemory {
   /** What a slab has lain in that is in the cache no more. */
   give(memory: Buffer, slab: Slab): void {
     if (memory.length !== MEMORY_BYTES) return;
-    // Whoever was given the slab in this turn may be about to look at it.
+    // What was given the slab in this turn may be about to look at it.
     setImmediate(() => {
       if (slab.isRetained) return;
       if (this.#spare.length >= MAX_SPARE) this.#spare.shift();

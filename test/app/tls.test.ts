@@ -78,7 +78,7 @@ describe('certificate and key', () => {
       'an encrypted key',
       'key',
       () => authority.encrypted(certificate),
-      'it is encrypted, and nobody is there to be asked',
+      'it is encrypted, and a server cannot ask for its password',
     ],
     [
       'the key of another certificate',

@@ -19,6 +19,7 @@ export async function link(context: CommandContext, path: string, options: Optio
     await context.printJson(made);
     return;
   }
-  if (context.chatty) context.messages.note(`whoever has it can ${made.right} ${made.path} until ${made.expires_at}`);
+  if (context.chatty)
+    context.messages.note(`everybody who has it can ${made.right} ${made.path} until ${made.expires_at}`);
   await context.print(printable(made.url));
 }

@@ -35,7 +35,7 @@ export interface RedisConnection {
   /** Sharded channels; of a cluster, all in one slot. */
   subscribe(channels: readonly string[], onMessage: MessageListener): Promise<void>;
   unsubscribe(channel: string): Promise<void>;
-  /** Called once, when it is over, whoever ended it. */
+  /** Called once, when it is over, whichever side ended it. */
   onClosed: ((reason: string) => void) | undefined;
   /** The server ended a subscription: the channel lies elsewhere now. */
   onMoved: ((channel: string) => void) | undefined;

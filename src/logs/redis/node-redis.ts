@@ -88,7 +88,7 @@ async function within(timeout: number, connected: Promise<unknown>): Promise<voi
   }
 }
 
-/** Errors of the library say where it was connected to, never as whom. */
+/** Errors of the library say where it was connected to, never with which credentials. */
 function asOurs(error: unknown, library: Library): Error {
   if (error instanceof ReplyError || error instanceof ConnectionLost) return error;
   if (error instanceof library.ErrorReply) return new ReplyError(error.message);

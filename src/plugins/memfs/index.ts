@@ -27,7 +27,7 @@ WHAT IT DOES
 
 WHAT IT DOES NOT
 
-  Symbolic links. Streams: a file has an end, and nobody follows it live.
+  Symbolic links. Streams: a file has an end, and is not followed live.
 `;
 
 export const memfsPlugin: Plugin = {

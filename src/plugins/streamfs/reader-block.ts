@@ -13,7 +13,7 @@ export function requireMayBlock(
 ): void {
   if (onLag !== 'block' || settings.onLag === 'block') return;
   const { readerBlock } = settings;
-  if (role === 'link') throw refused('nobody may do through a link');
+  if (role === 'link') throw refused('is not allowed through a link');
   if (readerBlock === 'never') throw refused('this stream allows to no reader (reader_block: never)');
   if (readerBlock === 'writers' && role !== 'writer') {
     throw refused('this stream allows only to those who may also write there (reader_block: writers)');

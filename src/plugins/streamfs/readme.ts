@@ -72,7 +72,7 @@ MEMORY
 
 TROUBLESHOOTING
   "use stream mode for reading stream files": use cat --stream, or stream=true.
-  A reader ends: the stream was ended or removed, or the server went down; or nobody had written for idle_timeout.
+  A reader ends: the stream was ended or removed, or the server went down; or nothing was written for idle_timeout.
   It is cut where it has taken nothing of what is sent to it for the server's stall_timeout.
   "stream is closed": it was ended. Remove it, then write again: it gets a new generation.
   Gaps: the reader, or the network to it, is slower than the writer. Raise channel_buffer_size, or write less.

@@ -145,7 +145,7 @@ function makeEncoding(data: DataWriter, leastCursor: number): Encoding {
     heartbeat: () => HEARTBEAT,
     end({ offset, reason }, stream) {
       if (reason === 'ended') return record(stream, offset, true);
-      // Regular: whoever comes back has a cursor that has moved on.
+      // Regular: a client that comes back has a cursor that has moved on.
       return reason === 'timeout' ? record(stream, offset) : undefined;
     },
     isCaughtUpInData: true,

@@ -87,6 +87,7 @@ function judge(facts, scenario, options) {
   const problems = [];
   if (facts.error) problems.push(facts.error);
   if (facts.refusal) problems.push(`refused: ${facts.refusal.trim().slice(0, 60)}`);
+  if (facts.refused > 0) problems.push(`${facts.refused} readers refused`);
   if (facts.lostBytes > options.holdsBack * options.readers) problems.push(`lost ${facts.lostBytes} bytes`);
   // Where bytes stand around each message, a counting reader cannot tell them from a message that has begun.
   const slack = options.overhead > 0 ? options.size * options.readers : 0;

@@ -16,6 +16,7 @@ import {
   machineLines,
   markdownTables,
   median,
+  readersAlone,
   spreadOf,
   summary,
   terminalTable,
@@ -71,6 +72,7 @@ async function bench() {
         return { target: target.name, summary: summary(ofCell), runs: ofCell };
       }),
   }));
+  rows.push(...readersAlone(rows, 'S1', (name) => Number(name.split('@')[1])));
   if (start) rows.push(...start);
   if (options.media) rows.push(...(await measureMedia()));
   report({

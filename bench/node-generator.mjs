@@ -109,6 +109,7 @@ class Reader {
     const at = this.#head.indexOf(readyMark);
     if (at < 0) return;
     this.ready = true;
+    if (/^HTTP\/1\.\d [3-5]/.test(this.#head.toString('latin1', 0, 12))) refused++;
     this.#body(this.#head.subarray(at + readyMark.length));
     this.#head = Buffer.alloc(0);
   }
@@ -194,6 +195,7 @@ class Reader {
 let sent = 0;
 let answered = 0;
 let refusal = '';
+let refused = 0;
 
 class Writer {
   pending = 0;
@@ -313,6 +315,7 @@ function facts(from, to) {
       disordered: found.disordered,
       refusal: answer.length > 0 && answered === 0 ? refusal : '',
     },
+    refused,
     stray: options.framing === 'scan' || overhead > 0 ? 0 : found.stray,
   };
 }

@@ -35,6 +35,31 @@ export function summary(runs) {
   };
 }
 
+/**
+ * What a reader costs beside what writing costs: of a row with N readers and the one with one, both of one round,
+ * (cost of N - cost of one) / (N - 1). Rows of the same kind that have both.
+ */
+export function readersAlone(rows, family, readersOf) {
+  const first = rows.find(({ name }) => name === `${family}@1`);
+  if (first === undefined) return [];
+  return rows
+    .filter((row) => row.name.startsWith(`${family}@`) && readersOf(row.name) > 1)
+    .map((row) => {
+      const readers = readersOf(row.name);
+      const cells = row.cells.map(({ target, runs }) => {
+        const one = first.cells.find((cell) => cell.target === target)?.runs ?? [];
+        const ofCell = runs.map(({ value }, round) => {
+          const alone = one[round]?.value;
+          if (value === undefined || alone === undefined) return { invalid: 'no figure of one of the two rows' };
+          return { value: (readers * value - alone) / (readers - 1) };
+        });
+        return { target, summary: summary(ofCell), runs: ofCell };
+      });
+      const { figure, better } = row;
+      return { name: `${row.name} - @1`, title: `each of ${readers - 1} readers more than one`, figure, better, cells };
+    });
+}
+
 /** The largest and the median spread of the rounds: (max - min) / median. */
 export function spreadOf(cells) {
   const spreads = cells.filter((cell) => cell.summary.rounds > 1).map(({ summary: s }) => (s.max - s.min) / s.median);

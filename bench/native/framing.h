@@ -59,6 +59,7 @@ typedef struct {
   uint64_t left;       // of the chunk or frame
   unsigned char frame[10];  // the head of a frame, as far as it has come
   int left_out;        // the frame is no data
+  int head_bytes;      // that have come
   uint64_t length;     // of the chunk whose length is being read
   int extension;       // behind the length's digits
   uint64_t payload;    // bytes
@@ -69,7 +70,13 @@ typedef struct {
   int64_t last[MAX_WRITERS];
 } Reader;
 
-static uint64_t corrupt, disordered, stray;
+static uint64_t corrupt, disordered, stray, refused;
+
+// Whether a head is HTTP's and says neither success nor an upgrade, by what has come of it.
+static void look_at_head(const Reader *r) {
+  static const char http[] = "HTTP/1.";
+  if (r->head_bytes >= 10 && memcmp(r->frame, http, sizeof http - 1) == 0 && r->frame[9] > '2') refused++;
+}
 
 static uint64_t hexadecimal(const unsigned char *digits, int count) {
   uint64_t value = 0;
@@ -154,10 +161,12 @@ static void feed(Reader *r, const unsigned char *bytes, size_t count) {
     switch (r->state) {
       case HEAD:
         i++;
+        if (r->head_bytes < 10) r->frame[r->head_bytes++] = byte;
         r->matched = byte == (unsigned char)ready_mark[r->matched] ? r->matched + 1 : byte == (unsigned char)ready_mark[0];
         if (ready_mark[r->matched] == 0) {
           r->state = is_measured() ? LENGTH : DATA;
           r->matched = 0;
+          look_at_head(r);
           r->ready_at = now * 1e-9;
         }
         break;

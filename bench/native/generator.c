@@ -431,8 +431,8 @@ static void fanout(void) {
   for (int i = 0; i < writer_count && finish.length; i++) send(writers[i].fd, finish.bytes, finish.length, MSG_DONTWAIT | MSG_NOSIGNAL);
   printf("{\"mode\":\"fanout\",\"sent\":%lu,\"sentInTime\":%lu,\"deliveredBytes\":%lu,", (unsigned long)sent,
          (unsigned long)(end.sent - start.sent), (unsigned long)(end.payload - start.payload));
-  printf("\"lostBytes\":%lu,\"extraBytes\":%lu,\"corrupt\":%lu,\"disordered\":%lu,\"stray\":%lu,\"closed\":%d,\"refusal\":\"%s\",",
-         (unsigned long)lost, (unsigned long)extra, (unsigned long)corrupt, (unsigned long)disordered, strays(), closed,
+  printf("\"lostBytes\":%lu,\"extraBytes\":%lu,\"corrupt\":%lu,\"disordered\":%lu,\"stray\":%lu,\"closed\":%d,\"refused\":%lu,\"refusal\":\"%s\",",
+         (unsigned long)lost, (unsigned long)extra, (unsigned long)corrupt, (unsigned long)disordered, strays(), closed, (unsigned long)refused,
          *answer && !answered ? refusal : "");
   printf("\"latency\":{\"samples\":%lu,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f},", (unsigned long)samples, quantile(0.5),
          quantile(0.99), quantile(0.999), longest / 1e3);
@@ -545,7 +545,7 @@ static void idle(void) {
   Snapshot start = snapshot();
   long changes = churn_seconds > 0 ? churn() : 0;
   Snapshot end = snapshot();
-  printf("{\"mode\":\"idle\",\"ready\":%d,\"closed\":%d,\"kibPerReader\":%.3f,\"tcpKibPerReader\":%.3f,\"changes\":%ld,", ready, closed,
+  printf("{\"mode\":\"idle\",\"ready\":%d,\"closed\":%d,\"refused\":%lu,\"kibPerReader\":%.3f,\"tcpKibPerReader\":%.3f,\"changes\":%ld,", ready, closed, (unsigned long)refused,
          (double)(rss - rss_before) / reader_count, (double)(tcp - tcp_before) / reader_count, changes);
   print_facts(start, end);
   printf("}\n");

@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildNative } from '../native.mjs';
 
@@ -77,6 +78,15 @@ function missingProgram(name, hint) {
   }
 }
 
+/** A server listens before its mounts have started; until then requests for them are refused. */
+async function whenReady(port) {
+  for (let attempt = 0; attempt < 400; attempt++) {
+    if ((await fetch(`http://127.0.0.1:${port}/api/v1/ready`)).ok) return;
+    await delay(25);
+  }
+  throw new Error('StreamFS is not ready after ten seconds');
+}
+
 const node = (script) => (port) => [process.execPath, script, String(port)];
 
 /** @type {Target} */
@@ -86,6 +96,7 @@ const ours = {
   does: EVERYTHING,
   missing: () => undefined,
   command: (port) => [process.execPath, join(ROOT, 'dist', 'cli', 'main.js'), 'serve', '--addr', `127.0.0.1:${port}`],
+  prepare: whenReady,
   protocol: agfs(),
 };
 

@@ -167,18 +167,10 @@ export class FastPathConnection implements Upload {
   }
 
   /**
-   * Gives the connection to node:http, which goes on with the bytes from `at`.
-   *
-   * @param error what is wrong with the request, where that is known
+   * Gives the connection to node:http, which goes on with the bytes from `at`. What the client sends has not ended, as far as
+   * is known here: a socket that is paused does not read on.
    */
-  private handOver(bytes: Buffer, at: number, error?: unknown): number {
-    // Inside TLS the end of what a client sends can come while its request is looked into; nothing can be put before that.
-    if (this.socket.readableEnded) {
-      this.refuse(
-        error ?? createError('BAD_REQUEST', { reason: 'the connection was closed before this could be answered' }),
-      );
-      return at;
-    }
+  private handOver(bytes: Buffer, at: number): number {
     this.settle();
     this.leave();
     const { socket } = this;
@@ -208,8 +200,9 @@ export class FastPathConnection implements Upload {
     let waiting: void | Promise<void>;
     try {
       waiting = target.append(body.piece);
-    } catch (error) {
-      this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0, error);
+    } catch {
+      // It is met again there, and answered.
+      this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0);
       body.release();
       return at;
     }
@@ -235,8 +228,8 @@ export class FastPathConnection implements Upload {
     let writer: FileWriter;
     try {
       writer = await this.server.context.mounts.openWrite(path, caller?.creating);
-    } catch (error) {
-      if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0, error);
+    } catch {
+      if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
       return;
     }
     if (this.isGone) return writer.abort();

@@ -39,6 +39,16 @@ export class SecureSocket extends TLSSocket {
     this.on('_tlsError', (error: Error) => this.destroy(error));
   }
 
+  /**
+   * The end of what is read waits while the socket is paused, as it does without TLS: it comes with the last bytes, of which
+   * some may still be looked at.
+   */
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk !== null || !this.isPaused()) return super.push(chunk, encoding);
+    this.once('resume', () => this.push(null));
+    return false;
+  }
+
   override _destroy(error: Error | null, done: Done): void {
     if (this.isSecure || !isPlainHttp(error) || !this.wire.writable) {
       super._destroy(error, done);

@@ -4,8 +4,10 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
+import { Wire } from '../../../src/logs/index.ts';
 import { CONNECTION_BYTES, TLS_BYTES } from '../../../src/server/limits/connections.ts';
 import { waitFor } from '../../harness/wait.ts';
+import { sharedPlugin } from '../../logs/shared-streams.ts';
 import { Authority, type Certificate } from '../../tls/certificates.ts';
 import { type Running, type StartOptions, start } from '../harness.ts';
 
@@ -23,6 +25,9 @@ const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 function secure(options: StartOptions = {}): Promise<Running> {
   return start({ ...STREAMS, tls: certificate, ...options });
 }
+
+const append = 'PUT /api/v1/files?path=/s/one HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na';
+const longBody = `PUT /api/v1/files?path=/s/one HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n${'b'.repeat(100_000)}`;
 
 interface Peer {
   socket: TLSSocket;
@@ -71,6 +76,29 @@ describe('a server with a certificate', () => {
     }
     expect(one.text()).toMatch(/^HTTP\/1.1 200 OK\r\n/);
     one.socket.destroy();
+  });
+
+  it.each([
+    { next: 'another append', request: append, status: 200 },
+    {
+      next: 'a request of another kind',
+      request: 'GET /api/v1/stat?path=/s/one HTTP/1.1\r\nHost: x\r\n\r\n',
+      status: 200,
+    },
+    { next: 'a request that fails', request: 'GET /api/v1/stat?path=/s/two HTTP/1.1\r\nHost: x\r\n\r\n', status: 404 },
+    { next: 'a long body', request: longBody, status: 200 },
+  ])('answers $next that came before the client had closed its side, behind an append that waits', async (row) => {
+    const wire = new Wire();
+    const { port } = await secure({ streamfs: sharedPlugin({ wire }), mounted: { '/s': 'streamfs' } });
+    const one = await peer(port, { allowHalfOpen: true } as ConnectionOptions);
+    wire.hold();
+    one.socket.end(append + row.request);
+    // By then the server has read all that the first has sent, its end included.
+    for (let n = 0; n < 3; n++) expect((await get(port, '/version')).status).toBe(200);
+    wire.release();
+    await one.closed;
+    const statuses = [...one.text().matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+    expect(statuses).toEqual([200, row.status]);
   });
 
   it('speaks HTTP/1.1 with those who would speak HTTP/2 too, and refuses those who would only', async () => {

@@ -55,7 +55,7 @@ export async function build({ ifNeeded = false, write } = {}) {
     STREAMFS_GIT_COMMIT: process.env.STREAMFS_GIT_COMMIT ?? gitCommit(),
     STREAMFS_BUILD_TIME: process.env.STREAMFS_BUILD_TIME ?? buildTime(),
   };
-  // Built aside and put in place when it is whole, so that whoever runs from dist meanwhile has one build or the other.
+  // Built aside and put in place when it is whole, so that a program that runs from dist meanwhile has one build or the other.
   const aside = join(CACHE, `dist-${process.pid}`);
   try {
     const code = await runTool('tsdown', ['--out-dir', aside], { env, quiet: true, write });

@@ -96,9 +96,7 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
   ];
   if (!isLong) return steps;
   const page = vitest('all of the page in browsers', ['browser-thorough']);
-  const withOthers = otherNodes.map((node) =>
-    vitest(`with ${node}`, ['unit', 'e2e'], { node, only: DEPEND_ON_NODE }),
-  );
+  const withOthers = otherNodes.map((node) => vitest(`with ${node}`, ['unit', 'e2e'], { node, only: DEPEND_ON_NODE }));
   return [
     ...steps,
     [vitest('faults, and what is tried in every way', ['unit-thorough', 'e2e-thorough', 'faults'])],

@@ -1,6 +1,6 @@
 /**
  * What is written: bytes that follow from the stream and the offset alone, so that any part of any stream can be told
- * right from wrong by whoever gets it, after any gap.
+ * right from wrong by any reader, after any gap.
  *
  * They repeat after a prime number of bytes, so that no size in use anywhere divides the period; sixteen of them in a row
  * are found at one place of it only.

@@ -40,7 +40,7 @@ async function write(run: Run, writer: number): Promise<number> {
       yield bytes.subarray(0, middle);
       await pause(run.between(0, 2000), signal);
       yield bytes.subarray(middle);
-      // Cut off before, nobody could tell what of it is applied once the server has forgotten who wrote it.
+      // Cut off before, it could not be told what of it is applied once the server has forgotten who wrote it.
       while (acknowledged === before && !signal.aborted) await pause(20, signal);
       if (signal.aborted) return;
       run.counts.silences++;

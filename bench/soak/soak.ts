@@ -88,7 +88,7 @@ export async function soak(options: Options): Promise<boolean> {
     for (const path of ['/streamfs/soak', '/lines/mixed', '/silent/all'])
       await ask(port, 'DELETE', `/files?path=${path}&recursive=true`);
     closeKept();
-    // Handles that nobody closed are closed by the server.
+    // Handles that were not closed are closed by the server.
     for (const left of await untilGone(server, before)) run.fail(`left behind in the server: ${left}`);
     if (descriptorsOf(server.pid) > descriptors)
       run.fail(`${descriptorsOf(server.pid) - descriptors} descriptors left behind`);

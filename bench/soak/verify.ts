@@ -29,7 +29,7 @@ export class Cursor {
     if (from !== this.offset || to <= from) {
       throw new WrongBytes(`stream ${this.stream}: a gap from ${from} to ${to}, where ${this.offset} is next`);
     }
-    // Before anything has come: what had gone before it was asked for, which nobody lost.
+    // Before anything has come: what had gone before it was asked for, which is no loss.
     if (this.received + this.skipped > 0) this.skipped += to - from;
     this.offset = to;
   }

@@ -118,7 +118,7 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
       await once(socket, 'connect');
       socket.on('error', () => undefined).resume();
       // That it goes on shows that the server has taken the connection: one that still waits for that when it is reset
-      // may be read at any time later, and nobody could say how much of it will come.
+      // may be read at any time later, and it could not be said how much of it will come.
       const head = 'Host: localhost\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue';
       socket.write(`PUT /api/v1/files?path=${path} HTTP/1.1\r\n${head}\r\n\r\n`);
       await once(socket, 'data');

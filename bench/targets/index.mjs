@@ -1,5 +1,5 @@
 /**
- * Whom the benchmark measures: how each is found and started, and how its protocol is said in the generator's
+ * The servers that are measured: how each is found and started, and how its protocol is said in the generator's
  * templates. What a target cannot do at all is left out of its `does`.
  */
 import { execFileSync } from 'node:child_process';
@@ -282,7 +282,7 @@ const icecast = {
   missing: () => missingProgram('icecast2', 'apt-get install icecast2'),
   command: (port, folder) => {
     const file = join(folder, 'icecast.xml');
-    // It refuses to run as root; nobody has to be able to write its logs.
+    // It refuses to run as root; the account `nobody` has to be able to write its logs.
     const root = process.getuid?.() === 0;
     const asNobody = root ? '<changeowner><user>nobody</user><group>nogroup</group></changeowner>' : '';
     if (root) chmodSync(folder, 0o777);

@@ -200,7 +200,7 @@ describe.each(Object.keys(WAYS) as Way[])('a plugin that fails %s', (way) => {
       }
       expect((await ask(app, 'DELETE', `/handles/${id}`)).status).toBe(500);
       expect((await ask(app, 'DELETE', `/handles/${id}`)).status).toBe(404);
-      // One that nobody uses, and one that goes with its mount.
+      // One that is not used, and one that goes with its mount.
       await open();
       await expect.poll(() => app.handles.size).toBe(0);
       await open();

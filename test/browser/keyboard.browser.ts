@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { server } from '../e2e/harness/server.ts';
 import { hasBrowser, openPage, useBrowser } from './harness/page.ts';
 
-/** Where pictures of the page are left, for whoever wants to look: no part of the repository. */
+/** Where pictures of the page are left, to be looked at: no part of the repository. */
 const PICTURES = resolve(import.meta.dirname, '../../node_modules/.cache/streamfs/pictures');
 
 const FIRST_LOAD_BYTES = 60 * 1024;

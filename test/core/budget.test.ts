@@ -87,7 +87,7 @@ describe('one budget for many streams', () => {
           if (one.do === 'append' && stream !== undefined) {
             const before = stream.endOffset;
             expect(stream.append(bytesFrom(before, one.size))).toBe(before + one.size);
-            // The newest bytes are there, whoever else wanted the memory.
+            // The newest bytes are there, whatever other stream wanted the memory.
             if (one.size > 0) expect(stream.startOffset).toBeLessThan(stream.endOffset);
           } else if (one.do === 'fork' && stream !== undefined && streams.length < 12) {
             const { startOffset, endOffset, rules } = stream;

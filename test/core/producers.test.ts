@@ -188,7 +188,7 @@ describe('contract 72: appends of a producer', () => {
           const last = side.attempts.at(-1);
           if (what === 'try') side.attempts.push(producers.begin(id, nothing));
           else if (what === 'write' || what === 'late') {
-            // Whoever is running appends behind what is applied; one that was cut must not.
+            // A producer that is running appends behind what is applied; one that was cut must not.
             const attempt = what === 'late' ? side.attempts[0] : last;
             if (attempt?.isRunning !== true) continue;
             for (let n = 0; n < size; n++) log[who]!.push(`${side.seq}.${attempt.applied + n}`);

@@ -1,4 +1,4 @@
-/** What is mounted where nobody configured anything, as the loader of configurations gives it. */
+/** What is mounted where nothing is configured, as the loader of configurations gives it. */
 import { defaultConfig } from '../../src/config/index.ts';
 
 export function defaultMounts(): { plugin: string; path: string }[] {

@@ -1,5 +1,5 @@
 /**
- * The reference, made from the code: nobody writes down a flag, a route, a default or a code twice, so none can be
+ * The reference, made from the code: no flag, route, default or code is written down twice, so none can be
  * wrong. `npm run docs` writes what is made here; a test fails while the committed pages say anything else.
  */
 import type { Command } from 'commander';

@@ -13,7 +13,7 @@ const content = readFileSync(FILE);
 const SHA256 = createHash('sha256').update(content).digest('hex');
 const HALF = Math.floor(content.length / 2);
 
-/** All of the file fits, so that who joins late gets it from the beginning, and nobody falls behind. */
+/** All of the file fits, so that a reader that joins late gets it from the beginning, and none falls behind. */
 const ROOMY = { ring_buffer_size: '256MB', channel_buffer_size: '256MB' };
 
 /** Writes a part of the file to a process's standard input. */

@@ -1,4 +1,4 @@
-/** Pages of strangers, in a real browser, before a server on loopback that asks nobody for a token (contract 94). */
+/** Pages of strangers, in a real browser, before a server on loopback that asks for no token (contract 94). */
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';

@@ -110,7 +110,7 @@ describe('a reader that has stopped', () => {
         held = Math.max(held, (await at.facts(PATH))?.memory ?? 0);
       },
     });
-    // Everybody but the one that stands still has all of it, and the server has let go of what nobody may ask for.
+    // Everybody but the one that stands still has all of it, and the server has let go of what cannot be asked for any more.
     const whole = patternHash([{ from: 0, to: total }]);
     for (const reader of readers) {
       expect(await reader.result()).toMatchObject({ code: 0, stderr: '' });

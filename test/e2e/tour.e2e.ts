@@ -31,7 +31,7 @@ beforeAll(async () => {
   const [installation] = under('Install');
   expect(installation?.text).toBe('npm install -g .');
   await run('bash', ['-c', installation!.text], { cwd: ROOT, env });
-  // The first block of the tour, with a port that nobody else has.
+  // The first block of the tour, with a port that nothing else uses.
   expect(under('A tour in a minute')[0]?.text).toBe('streamfs serve');
   server = spawn('streamfs', ['serve', '--addr', '127.0.0.1:0'], {
     cwd: folder,

@@ -28,7 +28,7 @@ const tokens = new Tokens(
 /** Refusals of what was sent to be let in. Others, of a path that is none say, show what was wrong with it. */
 const REFUSALS: readonly ErrorCode[] = ['UNAUTHORIZED', 'LINK_INVALID', 'LINK_EXPIRED'];
 
-/** Whom something lets in, or the code with which it is refused, in a text that repeats nothing secret of it. */
+/** The token that something lets in, or the code of the refusal, in a text that repeats nothing secret of it. */
 function outcome(act: () => Principal, ...signatures: readonly string[]): Principal | ErrorCode {
   try {
     return act();

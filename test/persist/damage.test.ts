@@ -1,4 +1,4 @@
-/** What has come to files of a log unnoticed, and is found by whoever reads there. */
+/** Damage in files of a log that is found when they are read. */
 import { describe, expect, it } from 'vitest';
 import { type CursorReader, RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore } from '../../src/persist/disk-store.ts';

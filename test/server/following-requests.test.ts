@@ -1,4 +1,4 @@
-/** What a client sends behind a request that is still being answered: bodies nobody reads, and more requests. */
+/** What a client sends behind a request that is still being answered: bodies that are not read, and more requests. */
 
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';

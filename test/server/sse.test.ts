@@ -216,7 +216,7 @@ describe('Last-Event-ID', () => {
       lastEventId: `${generation}:0`,
     });
     expect(messages(seen)).toBe('second');
-    // One that nobody has written to yet is told of as well: the page waits for its first byte.
+    // One that has not been written to yet is told of as well: the page waits for its first byte.
     await at.call('DELETE', '/files?path=/s/a');
     const empty = await until(at, '', { 'Last-Event-ID': `${previous}:9` }, ({ events }) => events.length === 2);
     expect(empty.events.map(({ type }) => type)).toEqual(['recreated', 'caught-up']);

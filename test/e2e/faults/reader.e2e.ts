@@ -124,7 +124,7 @@ describe('a reader that takes a byte at a time', () => {
       for (let n = 0; n < 8; n++) {
         await at.put(PATH, pattern(n * 2 * MB, 2 * MB));
         for (let taken = 0; taken < 50; taken++) await takeOne();
-        // Nobody waits for it.
+        // Nothing waits for it.
         await waitFor('the other to have all of it', () => fast.received >= (n + 1) * 2 * MB);
       }
       const got = Buffer.from(bytes);

@@ -106,7 +106,7 @@ describe('contract 105: a time to live of Durable Streams, where the clock is se
 
     // What has a moment is over when the clock says so, and a fork has the moment of its source.
     const over = shift > 0 ? 404 : 200;
-    // A fork that nobody has asked for since holds the name of its source for another minute at most.
+    // A fork that has not been asked for since holds the name of its source for another minute at most.
     expect([await status('/fork'), await status('/soon'), await status('/later')]).toEqual([over, over, 200]);
     // It says what it was given, not what is left.
     const told = (await durable(at, 'HEAD', '/later')).headers.get('stream-expires-at');
@@ -154,7 +154,7 @@ describe('an event loop that stands still for seconds', () => {
       const opened = await at.json('POST', `/handles/open?path=${PATH}&flags=0&lease=60`);
       const reading = at.ask('GET', `/handles/${opened.handle_id}/read?size=8000`);
       const blocked = at.block(2000);
-      // All of this comes while nobody is there to take it.
+      // All of this comes while the process stands still.
       const answers = await Promise.all([
         blocked,
         at.put(PATH, pattern(0, 8000)),

@@ -1,4 +1,4 @@
-/** Writers that die: what had come is kept, nothing else is, and nobody else notices. */
+/** Writers that die: what had come is kept, nothing else is, and no other client notices. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/wait.ts';
 import { connectTo } from '../../harness/wire.ts';

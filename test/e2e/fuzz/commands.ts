@@ -305,7 +305,7 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
   }
 }
 
-/** A handle there is, or a number that is nobody's. */
+/** A handle there is, or a number that is no handle's. */
 function handleOf(who: number, world: World): number {
   const ids = [...world.handles.keys()];
   return ids[who % (ids.length + 1)] ?? 2 ** 40;

@@ -434,7 +434,7 @@ function isPlain({ method, target, version, headers, body }: RequestCase): boole
   );
 }
 
-/** How many answers there must be; undefined where nobody can tell. */
+/** How many answers there must be; undefined where it cannot be told. */
 export function answersDue({ requests, mutations, cut }: ConnectionCase): number | undefined {
   return mutations.length === 0 && cut === undefined && requests.every(isPlain) ? requests.length : undefined;
 }

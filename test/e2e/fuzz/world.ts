@@ -33,7 +33,7 @@ export interface Producer {
 export interface Entry {
   path: string;
   stream: ModelStream;
-  /** Made by reading: gone with its last reader if nobody wrote. */
+  /** Made by reading: gone with its last reader if nothing was written. */
   auto: boolean;
   handles: number;
   /** As the server told. */

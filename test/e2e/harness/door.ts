@@ -1,4 +1,4 @@
-/** A door between a client and a server, that a test can shut on whoever goes through. */
+/** A door between a client and a server, that a test can shut on what goes through. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
@@ -6,7 +6,7 @@ export interface Door {
   readonly url: string;
   /** Cuts every connection there is; new ones may come. */
   shut(): void;
-  /** The same, and nobody gets through until it is opened. */
+  /** The same, and no connection gets through until it is opened. */
   lock(): void;
   open(): void;
 }

@@ -16,7 +16,7 @@ export interface Machine {
 export interface Cable {
   readonly left: Machine;
   readonly right: Machine;
-  /** Takes the right machine's address away: from then on nobody is there, and nobody says so. */
+  /** Takes the right machine's address away: from then on nothing answers there, not even with a refusal. */
   unplug(): void;
 }
 

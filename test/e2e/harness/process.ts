@@ -41,7 +41,7 @@ export class Process {
 
   constructor(command: string, args: readonly string[], options: ProcessOptions = {}) {
     const { stdin = 'pipe', stdout = 'pipe', keep = true, env = {}, ipc = false } = options;
-    // The environment of whoever runs the tests must not decide what they see.
+    // The environment in which the tests run must not decide what they see.
     const clean = Object.entries(process.env).filter(
       ([name]) => !/^(STREAMFS_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name),
     );

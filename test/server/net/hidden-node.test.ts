@@ -97,7 +97,7 @@ describe('a server', () => {
     const [socket] = (await once(listening, 'connection')) as [Socket];
     const written = 64 * 1024 * 1024;
     socket.write(new Uint8Array(written));
-    // Nobody reads, and no system buffers so much.
+    // The peer does not read, and no system buffers so much.
     expect(takenBySystem(socket)).toBeLessThan(written);
     expect(await hide('writeQueueSize')).toBe(true);
     expect(takenBySystem(socket)).toBe(written);

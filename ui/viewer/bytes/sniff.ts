@@ -1,5 +1,5 @@
 /**
- * What bytes are, by how they begin: for streams whose type nobody has declared. It decides only which view comes up
+ * What bytes are, by how they begin: for streams whose type was not declared. It decides only which view comes up
  * first, and with which type a player is fed.
  */
 import { isUtf8 } from './utf8.ts';

@@ -1,5 +1,5 @@
 /**
- * Keeps what a slower part has been given and has not dealt with within bounds: whoever gives waits above the one mark and
+ * Keeps what a slower part has been given and has not dealt with within bounds: the source waits above the one mark and
  * goes on below the other.
  */
 export class BackPressure {

@@ -57,6 +57,11 @@ export interface ReaderOwner {
   deliveredLate(bytes: number): void;
 }
 
+/** What sends on what a reader reads. */
+export interface ReaderWatcher {
+  readerFailed(error: StreamFSError): void;
+}
+
 export class CursorReader implements Reader, LaggingReader {
   readonly stream: ReaderStream;
   /** No other reader of this process has it. They count up, so that a later reader has a larger one. */
@@ -76,8 +81,8 @@ export class CursorReader implements Reader, LaggingReader {
   skippedChunks = 0;
   /** Has caught up once since it was opened or last moved: from then on `maxLag` applies. For others to look at. */
   hasCaughtUp: boolean;
-  /** Called once when the reader is cut off while no read is waiting. */
-  onFailure: ((error: StreamFSError) => void) | undefined;
+  /** Told once when the reader is cut off. */
+  watcher: ReaderWatcher | undefined;
   /** For its set: where it stands in the list of those that wait. */
   place = -1;
   /** What its lag strategy has made for it. */
@@ -447,7 +452,7 @@ export class CursorReader implements Reader, LaggingReader {
     this.failure = error;
     this.owner.readerFailed(this, error);
     this.close();
-    this.onFailure?.(error);
+    this.watcher?.readerFailed(error);
     return error;
   }
 

@@ -223,8 +223,10 @@ describe('disconnect', () => {
     const slow = s.openReader();
     const other = s.openReader({ onLag: 'drop-oldest' });
     let failure: string | undefined;
-    slow.onFailure = (error) => {
-      failure = error.message;
+    slow.watcher = {
+      readerFailed: (error) => {
+        failure = error.message;
+      },
     };
     append(s, '0123456789', '0123456789');
     await turn();

@@ -136,8 +136,10 @@ describe('block', () => {
       observer: { tooSlow: (_, slow, error) => told.push(`${slow === reader} ${error.message}`) },
     });
     let failure: string | undefined;
-    reader.onFailure = (error) => {
-      failure = error.code;
+    reader.watcher = {
+      readerFailed: (error) => {
+        failure = error.code;
+      },
     };
     const write = watch(s.write(bytesOf('on')));
     await turns();

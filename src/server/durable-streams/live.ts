@@ -8,7 +8,7 @@ import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
 import type { Principal } from '../auth/index.ts';
 import { liveHeaders, type SinkOptions } from '../egress/index.ts';
 import { currentCursor, cursorOf } from '../encoding/durable-cursor.ts';
-import { durableSseEncoding } from '../encoding/durable-sse.ts';
+import { type DurableSseForm, durableSseEncoding } from '../encoding/durable-sse.ts';
 import type { Encoding } from '../encoding/index.ts';
 import type { Query } from '../http/query.ts';
 import type { Route, ServerContext } from '../http/route.ts';
@@ -45,20 +45,47 @@ export function liveFormOf(
   { settings }: StoredStream,
   cursor: string | undefined,
   chunked: boolean,
-  { limits, logger }: Pick<ServerContext, 'limits' | 'logger'>,
+  server: ServerContext,
   options: DurableStreamsOptions,
 ): LiveForm {
   const form = formOf(settings.type);
   const given = cursorOf(cursor);
   // A client that is ahead of time has cursors that go on from its own.
   const encoding = durableSseEncoding(form, given >= currentCursor() ? given + 1 : -1);
-  const headers = {
-    ...liveHeaders(encoding, chunked),
+  return { encoding, headers: headersOf(form, chunked), sending: sendingOf(server, options) };
+}
+
+/** The same objects for all reads: an idle one keeps nothing of its own. */
+const headers = new Map<string, Readonly<Record<string, string>>>();
+
+function headersOf(form: DurableSseForm, chunked: boolean): Readonly<Record<string, string>> {
+  const key = `${form} ${chunked}`;
+  const known = headers.get(key);
+  if (known !== undefined) return known;
+  const made = {
+    ...liveHeaders(durableSseEncoding(form), chunked),
     ...BODY_HEADERS,
     'Cache-Control': 'no-cache, no-store, no-transform',
     ...(form === 'base64' ? { [H.sseDataEncoding]: 'base64' } : {}),
   };
-  const lifetime = options.sseLifetime ?? SSE_LIFETIME_MS + Math.random() * SSE_LIFETIME_JITTER_MS;
-  const heartbeat = options.sseHeartbeat ?? SSE_HEARTBEAT_MS;
-  return { encoding, headers, sending: { heartbeat, timeout: undefined, lifetime, limits, logger } };
+  headers.set(key, made);
+  return made;
+}
+
+const sendings = new WeakMap<ServerContext, SinkOptions>();
+
+function sendingOf(server: ServerContext, { sseHeartbeat, sseLifetime }: DurableStreamsOptions): SinkOptions {
+  let sending = sendings.get(server);
+  if (sending === undefined) {
+    sending = {
+      heartbeat: sseHeartbeat ?? SSE_HEARTBEAT_MS,
+      timeout: undefined,
+      lifetime: sseLifetime ?? SSE_LIFETIME_MS,
+      lifetimeJitter: sseLifetime === undefined ? SSE_LIFETIME_JITTER_MS : 0,
+      limits: server.limits,
+      logger: server.logger,
+    };
+    sendings.set(server, sending);
+  }
+  return sending;
 }

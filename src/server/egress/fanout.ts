@@ -44,6 +44,9 @@ export class Fanout {
   private measuredLength = 0;
   /** A reader was sent one of them since it was last asked. */
   private isInUse = false;
+  /** The control record that was written last, and as it went out: readers that come together are told the same. */
+  private record: Buffer | undefined;
+  private framed: Buffer | undefined;
 
   constructor(stream: Stream, encoding: Encoding, transfer: Transfer) {
     this.stream = stream;
@@ -123,10 +126,18 @@ export class Fanout {
   /** Writes a whole control record of the encoding, such as a gap, if there is one. */
   sendControl(socket: Socket, record: Buffer | undefined): void {
     if (record === undefined) return;
+    if (this.framed === undefined || this.record !== record) {
+      this.record = record;
+      this.framed = this.frame(record);
+    }
+    socket.write(this.framed);
+  }
+
+  private frame(record: Buffer): Buffer {
     const { encoding, transfer } = this;
     const head = Buffer.allocUnsafe(transfer.maxHeadBytes);
     const size = transfer.writeHead(head, 0, record.length, encoding.payload.control);
-    socket.write(Buffer.concat([head.subarray(0, size), record, transfer.tail]));
+    return Buffer.concat([head.subarray(0, size), record, transfer.tail]);
   }
 
   /** Writes the header of the stream's format, which is not where it lies in the stream: bytes before those at an offset. */
@@ -195,6 +206,8 @@ export class Fanout {
     this.runs.fill(undefined);
     this.encoded.fill(undefined);
     this.measured = undefined;
+    this.record = undefined;
+    this.framed = undefined;
   }
 }
 

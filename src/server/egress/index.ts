@@ -10,7 +10,7 @@ import { discardInput } from '../net/index.ts';
 import { contentHeaders, sendContent } from './content.ts';
 import { joinFanout } from './fanout.ts';
 import { encodingFor, type SendOptions, streamHeaders } from './options.ts';
-import { Sink, type SinkOptions } from './sink.ts';
+import { Sink, type SinkOptions, type SinkOwner } from './sink.ts';
 import { chunkedTransfer, closeTransfer, type Transfer } from './transfer.ts';
 
 export type LiveSource = Extract<StreamSource, { kind: 'live' }>;
@@ -82,7 +82,7 @@ export function sendReader(
   }
   // The answer has said that it is the last.
   discardInput(socket);
-  startLive(socket, beginning, req.httpVersionMinor >= 1 ? chunkedTransfer : closeTransfer, options, onOver);
+  startLive(socket, beginning, req.httpVersionMinor >= 1 ? chunkedTransfer : closeTransfer, options, { over: onOver });
 }
 
 function readerHeaders({ reader, type }: LiveSource, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
@@ -131,14 +131,14 @@ export function firstOffset(reader: Reader, encoding: Encoding): number {
  * Sends a reader's bytes to a socket, behind the head of the answer, and gives what does. From here on the socket is written directly: nothing
  * of node:http runs per run of bytes and reader.
  *
- * @param onOver called once when the answer is over, however it ends
+ * @param owner told once when the answer is over, however it ends
  */
 export function startLive(
   socket: Socket,
   { reader, encoding, recreatedFrom }: LiveBeginning,
   transfer: Transfer,
   options: SinkOptions,
-  onOver: () => void,
+  owner: SinkOwner,
 ): Sink {
   const { stream } = reader;
   const fanout = joinFanout(stream, encoding, transfer);
@@ -146,7 +146,7 @@ export function startLive(
   if (opening !== undefined) fanout.sendControl(socket, opening);
   const inner = internalOf(reader);
   fanout.sendHeader(socket, inner.header, inner.nextOffset);
-  const sink = new Sink(inner, socket, fanout, options, onOver);
+  const sink = new Sink(inner, socket, fanout, options, owner);
   sink.pump();
   return sink;
 }
@@ -156,6 +156,6 @@ export { withParts } from './held-parts.ts';
 export { HeldText } from './held-text.ts';
 export { encodingFor, type SendOptions } from './options.ts';
 export { writePiece } from './pieces.ts';
-export { Sink, type SinkOptions } from './sink.ts';
+export { Sink, type SinkOptions, type SinkOwner } from './sink.ts';
 export { sendSized } from './sized.ts';
 export { chunkedTransfer, type Transfer } from './transfer.ts';

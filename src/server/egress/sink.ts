@@ -17,6 +17,7 @@ import { longestRun, usualRun } from '../encoding/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
 import { PooledBuffer } from './buffer-pool.ts';
 import type { Fanout } from './fanout.ts';
+import { now, Ticker, type Ticking, thisMoment } from './ticker.ts';
 
 /** The most bytes given to a socket at once: one that stalls keeps alive the slabs they lie in, which are two at most. */
 const MAX_RUN_BYTES = 256 * 1024;
@@ -41,17 +42,20 @@ export interface SinkOptions {
   readonly heartbeat: number;
   /** Milliseconds after which a read ends with what it has got; undefined: never. Checked with each heartbeat. */
   readonly lifetime?: number | undefined;
+  /** How much longer it may last, at random: readers that came together come apart. Default 0. */
+  readonly lifetimeJitter?: number | undefined;
   /** Where it is listed while it lasts, and counted afterwards; the clock that a kicked peer's time is taken by. */
   readonly limits?: { readonly reads: LiveReads; readonly clock?: Clock | undefined } | undefined;
   readonly logger?: PluginLogger | undefined;
 }
 
-/** One function for all timers. */
-function tick(sink: Sink): void {
-  sink.tick();
+/** Whose a read is. */
+export interface SinkOwner {
+  /** Called once, when the read is over and the reader closed. */
+  over(end: ReadEndReason | 'cut'): void;
 }
 
-export class Sink implements LiveRead {
+export class Sink implements LiveRead, Ticking {
   readonly reader: CursorReader;
   readonly socket: Socket;
   /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
@@ -59,15 +63,16 @@ export class Sink implements LiveRead {
   private pin: Pin | undefined;
   readonly shared: Fanout;
   private readonly options: SinkOptions;
-  private readonly onOver: (end: ReadEndReason | 'cut') => void;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly owner: SinkOwner;
+  private ticker: Ticker | undefined;
+  dueAt = 0;
   private readonly period: number;
   /** The next look at a timeout that cannot be over yet. */
   private look = 1;
-  /** For the timers only: when bytes were last sent, and when anything was, by `performance.now`. */
+  /** For the timers only: when bytes were last sent, and when anything was, in milliseconds of {@link now}. */
   private lastData = 0;
   private lastSent = 0;
-  /** When it ends with what it has got, by `performance.now`. */
+  /** When it ends with what it has got, by the same clock. */
   private readonly endsAt: number;
   /** Bytes that the encoding holds back until more has come: no heartbeat waits for them. */
   private heldBack = 0;
@@ -75,32 +80,27 @@ export class Sink implements LiveRead {
   /** The peer will send nothing any more. */
   private isSideClosed: boolean;
 
-  /** @param onOver called once, when the read is over and the reader closed */
-  constructor(
-    reader: CursorReader,
-    socket: Socket,
-    fanout: Fanout,
-    options: SinkOptions,
-    onOver: (end: ReadEndReason | 'cut') => void,
-  ) {
+  constructor(reader: CursorReader, socket: Socket, fanout: Fanout, options: SinkOptions, owner: SinkOwner) {
     this.reader = reader;
     this.socket = socket;
     this.shared = fanout;
     this.options = options;
-    this.onOver = onOver;
+    this.owner = owner;
     this.isSideClosed = socket.readableEnded;
-    const { timeout = Number.POSITIVE_INFINITY, lifetime = Number.POSITIVE_INFINITY } = options;
+    const { timeout = Number.POSITIVE_INFINITY, lifetime = Number.POSITIVE_INFINITY, lifetimeJitter = 0 } = options;
     const period = Math.min(timeout, lifetime, options.heartbeat || Number.POSITIVE_INFINITY);
     this.period = period;
-    this.endsAt = lifetime === Number.POSITIVE_INFINITY ? lifetime : performance.now() + lifetime;
+    const lasts = Math.floor(lifetime + Math.random() * lifetimeJitter);
+    this.endsAt = lasts === Number.POSITIVE_INFINITY ? lasts : now() + lasts;
     if (period !== Number.POSITIVE_INFINITY) {
-      this.lastData = this.lastSent = performance.now();
-      this.timer = setTimeout(tick, period, this).unref();
+      this.lastData = this.lastSent = thisMoment();
+      this.ticker = Ticker.of(period);
+      this.ticker.add(this);
     }
     // One function for both: an idle reader has few things of its own.
     socket.on('close', this.onLeave).on('end', this.onLeave);
     options.limits?.reads.add(this);
-    reader.onFailure = () => this.finish('too-slow');
+    reader.watcher = this;
   }
 
   /** Sends what there is. Called when there is something, and when the socket has room again. */
@@ -142,7 +142,7 @@ export class Sink implements LiveRead {
             runs++;
           }
           reader.advance(length);
-          if (this.timer !== undefined) this.lastData = this.lastSent = performance.now();
+          if (this.ticker !== undefined) this.lastData = this.lastSent = thisMoment();
           break;
         }
         case 'gap':
@@ -194,6 +194,11 @@ export class Sink implements LiveRead {
     if (queued instanceof PooledBuffer) return queued.isForgotten ? [queued.bytes] : [];
     // While it is in the ring it costs nothing more.
     return reader.isEvicted(queued.offset) ? queued.parts : [];
+  }
+
+  /** The reader was cut off. */
+  readerFailed(): void {
+    this.finish('too-slow');
   }
 
   get kind(): string {
@@ -256,29 +261,30 @@ export class Sink implements LiveRead {
 
   /** The time has come to look whether anything was sent. */
   tick(): void {
-    if (this.done || this.timer === undefined) return;
+    if (this.done || this.ticker === undefined) return;
     const { timeout, heartbeat } = this.options;
-    const now = performance.now();
-    if (now >= this.endsAt) {
+    const at = now();
+    if (at >= this.endsAt) {
       this.finish('timeout');
       return;
     }
     // Bytes still queued are not silence; and nothing would watch the socket of an answer that is over.
     if (this.reader.lag > this.heldBack || this.socket.writableLength > 0) {
       this.look = Math.min(MAX_RECHECK_MS, this.look * 2);
-      this.timer = setTimeout(tick, Math.max(this.period, this.look), this).unref();
+      this.ticker = Ticker.of(Math.max(this.period, this.look));
+      this.ticker.add(this);
       return;
     }
-    if (timeout !== undefined && now - this.lastData >= timeout) {
+    if (timeout !== undefined && at - this.lastData >= timeout) {
       this.finish('timeout');
       return;
     }
     const { control } = this.shared.encoding;
-    if (control !== undefined && heartbeat > 0 && now - this.lastSent >= heartbeat) {
+    if (control !== undefined && heartbeat > 0 && at - this.lastSent >= heartbeat) {
       this.shared.sendControl(this.socket, control.heartbeat(this.reader.cursor, this.shared.stream));
-      this.lastSent = now;
+      this.lastSent = thisMoment();
     }
-    this.timer.refresh();
+    this.ticker.add(this);
   }
 
   /**
@@ -340,7 +346,7 @@ export class Sink implements LiveRead {
       const facts = { reader: id, stream: stream.name, end, cursor, bytes: receivedBytes, skipped: skippedBytes };
       logger.debug('read over', facts);
     }
-    this.onOver(end);
+    this.owner.over(end);
   }
 
   private release(): void {
@@ -349,8 +355,8 @@ export class Sink implements LiveRead {
     this.queued = undefined;
     this.pin = undefined;
     this.options.limits?.reads.delete(this);
-    clearTimeout(this.timer);
-    this.reader.onFailure = undefined;
+    this.ticker?.delete(this);
+    this.reader.watcher = undefined;
     this.reader.cancelWait();
     this.reader.close();
     this.socket.off('close', this.onLeave);

@@ -136,8 +136,13 @@ function makeEncoding(data: DataWriter, leastCursor: number): Encoding {
     const closed = isClosed ? ',"streamClosed":true' : '';
     return `event: control\ndata:{"streamNextOffset":"${durableOffset(stream, offset)}"${cursor}${isUpToDate}${closed}}\n\n`;
   };
-  const record = (stream: EncodedStream, offset: number, isClosed?: boolean) =>
-    Buffer.from(control(streamOf(stream), offset, isClosed), 'latin1');
+  let last = { text: '', bytes: Buffer.alloc(0) };
+  // Readers that come together are told the same, by the same bytes.
+  const record = (stream: EncodedStream, offset: number, isClosed?: boolean) => {
+    const text = control(streamOf(stream), offset, isClosed);
+    if (text !== last.text) last = { text, bytes: Buffer.from(text, 'latin1') };
+    return last.bytes;
+  };
   const controls: NonNullable<Encoding['control']> = {
     // Its readers are cut off rather than skip.
     gap: () => undefined,

@@ -302,7 +302,7 @@ export class FastPathConnection implements Upload {
       this.leave();
       socket.on('error', ignore);
       takeFrom(socket, ignore);
-      beginRead(source, request, context, socket, exchanges);
+      beginRead(source, socket, exchanges);
       socket.resume();
     }
   }

@@ -58,7 +58,19 @@ export async function openDurable(
   const answer = await route.openLive(query, caller, server);
   if (answer === undefined) return undefined;
   const { encoding, headers, reader, sending } = answer;
-  return { reader, encoding, head: headLines(200, headers), sending };
+  return { reader, encoding, head: headText(headers), sending };
+}
+
+/** The text of headers that many answers share. */
+const texts = new WeakMap<Readonly<Record<string, string>>, string>();
+
+function headText(headers: Readonly<Record<string, string>>): string {
+  let text = texts.get(headers);
+  if (text === undefined) {
+    text = headLines(200, headers);
+    texts.set(headers, text);
+  }
+  return text;
 }
 
 /** The client has gone meanwhile. */
@@ -68,20 +80,9 @@ export function giveUpRead({ reader }: OpenRead, { caller }: FollowRequest, { li
 }
 
 /** Answers. The socket is the read's from here on. */
-export function beginRead(
-  { reader, encoding, head, sending }: OpenRead,
-  { caller }: FollowRequest,
-  { limits }: ServerContext,
-  socket: Socket,
-  exchanges: RequestLog,
-): void {
-  const { reads } = limits;
-  const account = caller?.account;
+export function beginRead({ reader, encoding, head, sending }: OpenRead, socket: Socket, exchanges: RequestLog): void {
   socket.write(`${head}Date: ${httpDate()}\r\n\r\n`, 'latin1');
-  startLive(socket, { reader, encoding }, chunkedTransfer, sending, () => {
-    reads.leave(account);
-    exchanges.followed();
-  });
+  startLive(socket, { reader, encoding }, chunkedTransfer, sending, exchanges);
 }
 
 /** The beginning of heads of live reads in an encoding, for streams without a content type of their own. */

@@ -1,13 +1,15 @@
 /** The requests of a direct connection, as the rest of the server knows of them: that it is busy, and what was answered. */
 import type { Socket } from 'node:net';
+import type { Account } from '../../fs/index.ts';
 import { writes } from '../../logging/index.ts';
 import { writeFile } from '../agfs/write.ts';
+import type { SinkOwner } from '../egress/index.ts';
 import { logRequest, nextRequestId } from '../http/exchange.ts';
 import type { Route } from '../http/route.ts';
 import type { FastPathHost } from './host.ts';
 import type { AppendRequest, FollowRequest } from './requests.ts';
 
-export class RequestLog {
+export class RequestLog implements SinkOwner {
   /** How many were answered. */
   count = 0;
   /** Of the request that is being served: its route and path, and when it was begun with, by `performance.now`. */
@@ -19,6 +21,8 @@ export class RequestLog {
   /** For debug logs. Read at the start: `remoteAddress` is undefined after the socket has closed. */
   private readonly address: string | undefined;
   private isBusy = false;
+  /** Of a live read: whose it counts as. */
+  private account: Account | undefined;
 
   constructor(socket: Socket, server: FastPathHost) {
     this.socket = socket;
@@ -45,9 +49,10 @@ export class RequestLog {
     this.route = route;
   }
 
-  /** It stays busy until {@link followed}. */
+  /** A live read: the connection stays busy until it is {@link over}. */
   follow(request: FollowRequest): void {
     this.begin(request);
+    this.account = request.caller?.account;
     this.isBusy = false;
   }
 
@@ -61,7 +66,8 @@ export class RequestLog {
   }
 
   /** A live read is over. Its duration is in no histogram: it says how long the client listened, not how fast the server is. */
-  followed(): void {
+  over(): void {
+    this.server.context.limits.reads.leave(this.account);
     this.server.done(this.socket);
     this.log(200, performance.now() - this.began);
   }

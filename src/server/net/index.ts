@@ -5,6 +5,7 @@
  * | what | for | where | where it is missing |
  * |---|---|---|---|
  * | `_handle` of a listening server with `onconnection`, and `useUserBuffer` of a connection's handle; `new Socket({ handle, onread })` with `emitClose`, `autoDestroy`, `decodeStrings` | reads into one buffer for all connections | shared-read-socket.ts | Node makes the sockets: each read has memory of its own. Logged at the start, and the gauge `streamfs_shared_reads` is 0 |
+ * | `this` of the callback of `onread` is the socket | one function for all of those connections | shared-read-socket.ts | nothing: tests of connections fail |
  * | `_handle` of a socket with `bytesWritten`, `writeQueueSize` | how much of an answer the system has taken | socket-progress.ts | `socket.bytesWritten`: a peer that takes nothing is noticed when the socket's own buffer is full |
  * | the event `_tlsError` of a TLSSocket | why a connection failed after its handshake | secure-socket.ts | it fails without a reason |
  * | `_write`, `_writev` and `_destroy` of a TLSSocket overridden; `allBuffers` | encrypts at most 64 KiB ahead; answers plain HTTP in clear text | secure-socket.ts | nothing: tests of TLS fail |

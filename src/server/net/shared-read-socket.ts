@@ -33,7 +33,7 @@ export class SharedReadSocket extends Socket {
 
   constructor(handle: object, { highWaterMark, tcpKeepAlive }: AcceptOptions) {
     memory ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-    const onread = { buffer: memory, callback: (length: number, bytes: Buffer) => this.#received(length, bytes) };
+    const onread = { buffer: memory, callback: received };
     // The last three are what net.Socket sets in its copy of the options: set here, all copies have one hidden class.
     const settled = { emitClose: false, autoDestroy: true, decodeStrings: false };
     const options = { handle, onread, allowHalfOpen: true, highWaterMark, ...settled };
@@ -41,13 +41,15 @@ export class SharedReadSocket extends Socket {
     this.setNoDelay(true);
     if (tcpKeepAlive > 0) this.setKeepAlive(true, tcpKeepAlive);
   }
+}
 
-  #received(length: number, bytes: Buffer): boolean {
-    const part = bytes.subarray(0, length);
-    if (this.taker === undefined) return this.push(Buffer.from(part));
-    this.taker(part);
-    return true;
-  }
+/** Node calls it as a method of the socket, so that one function is enough for all. */
+function received(this: unknown, length: number, bytes: Buffer): boolean {
+  const socket = this as SharedReadSocket;
+  const part = bytes.subarray(0, length);
+  if (socket.taker === undefined) return socket.push(Buffer.from(part));
+  socket.taker(part);
+  return true;
 }
 
 /**

@@ -49,10 +49,12 @@ function follow({ reader, type }: LiveSource, one: WebSocketRead): void {
   const { limits } = exchange.server;
   const user = new ReadUser(offer, sending.encoding === recordEncoding);
   const connection = new WebSocketConnection(socket, user, { limits, maxMessageBytes: 0, refusal: READS_ONLY });
-  user.sink = startLive(socket, { reader, encoding: sending.encoding }, webSocketTransfer, sending, () => {
-    leave();
-    // Behind the last bytes a close frame has been sent.
-    if (!user.hasLeft) connection.awaitClose();
+  user.sink = startLive(socket, { reader, encoding: sending.encoding }, webSocketTransfer, sending, {
+    over: () => {
+      leave();
+      // Behind the last bytes a close frame has been sent.
+      if (!user.hasLeft) connection.awaitClose();
+    },
   });
   connection.begin(offer.rest);
 }

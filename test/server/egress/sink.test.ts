@@ -43,7 +43,7 @@ function sink(
   const reader = stream.openReader();
   const done = vi.fn();
   const fanout = joinFanout(stream, encoding, options.transfer ?? (options.frames ? chunkedTransfer : closeTransfer));
-  new Sink(reader, socket, fanout, { timeout: undefined, heartbeat: 0, ...options }, done).pump();
+  new Sink(reader, socket, fanout, { timeout: undefined, heartbeat: 0, ...options }, { over: done }).pump();
   return { reader, done, fanout };
 }
 
@@ -279,11 +279,12 @@ describe('sending a stream to sockets', () => {
     const looks = vi.spyOn(globalThis, 'setTimeout');
     onTestFinished(() => looks.mockRestore());
     const { done, reader } = sink(stream, near, { timeout: 0 });
-    while (looks.mock.calls.length < 6) await turn();
+    const longest = () => Math.max(...looks.mock.calls.map(([, milliseconds]) => Number(milliseconds)));
+    while (longest() < 32) await turn();
     expect(done).not.toHaveBeenCalled();
     expect(near.writableLength).toBeGreaterThanOrEqual(taken);
-    const waits = looks.mock.calls.map(([, milliseconds]) => milliseconds);
-    expect(waits).toEqual([0, 2, 4, 8, 16, 32]);
+    // After 0, 2, 4, 8, 16 and 32 milliseconds; where a timer was early, the rest is waited for as well.
+    expect(looks.mock.calls.length).toBeLessThan(20);
     stream.append(Buffer.from('the last'));
     const got = await collect(far);
     expect(got.subarray(-8).toString()).toBe('the last');
@@ -308,7 +309,7 @@ describe('sending a stream to sockets', () => {
       const closed = connections.map(({ near, far }) => {
         const reader = stream.openReader();
         const fanout = joinFanout(stream, frameEncoding, closeTransfer);
-        new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, () => undefined).pump();
+        new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, { over: () => undefined }).pump();
         return { reader, far };
       });
       // The first stands still from the beginning, the others read on.

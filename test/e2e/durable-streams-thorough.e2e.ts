@@ -1,0 +1,14 @@
+/** What the unit tests of Durable Streams do in part, whole. */
+import { describe, it } from 'vitest';
+import { cutAppends } from '../server/durable-cuts.ts';
+import { checkHistories } from '../server/durable-histories.ts';
+
+describe('Durable Streams, thoroughly', () => {
+  it('contract 105: an append whose connection is cut, at every byte, is there whole or not at all, and once after a repetition', async () => {
+    await cutAppends(1);
+  });
+
+  it('contract 105: long-polling, server-sent events and catching up, all at once, give what was appended, once and in order', async () => {
+    await checkHistories(60);
+  });
+});

@@ -132,12 +132,58 @@ describe('Durable Streams: what the reference gets wrong', () => {
     expect([repeated.status, repeated.headers['stream-closed']]).toEqual([204, 'true']);
   });
 
-  it('refuses a stream below another', async () => {
+  it('contract 37, 38, 105: refuses a stream beside one below it, whichever protocol made the first', async () => {
+    const running = await withStreams();
+    const { put, post, get, send } = client(running);
+    const { call } = running;
+    const file = (path: string) => call('PUT', `/files?path=/s${path}`, { body: 'agfs' });
+    await put('/x', 'text/plain', 'stream');
+    await put('/d/e', 'text/plain', 'below');
+    const codes = [await put('/x/y', 'text/plain'), await put('/d', 'text/plain')];
+    expect(codes.map(({ status, json }) => [status, json().code])).toEqual([
+      [409, 'STREAM_NAME_TAKEN'],
+      [409, 'STREAM_NAME_TAKEN'],
+    ]);
+    expect(codes.map(({ json }) => json().error)).toEqual([
+      expect.stringContaining('it lies below a stream'),
+      expect.stringContaining('there are streams below it'),
+    ]);
+    // AGFS says what contract 37 says, and neither has changed anything.
+    const files = [await file('/x/y'), await file('/d')];
+    expect(files.map(({ status, json }) => [status, json().code])).toEqual([
+      [400, 'NOT_A_DIRECTORY'],
+      [400, 'IS_A_DIRECTORY'],
+    ]);
+    for (const target of ['/x/y', '/d']) {
+      const missing = [await get(target), await post(target, 'text/plain', 'x'), await send('DELETE', target)];
+      expect(missing.map(({ status }) => status)).toEqual([404, 404, 404]);
+    }
+    expect([(await get('/x')).text, (await get('/d/e')).text]).toEqual(['stream', 'below']);
+    // The other way: what AGFS made is no place for a stream of this protocol.
+    await file('/f');
+    await file('/g/h');
+    expect([(await put('/f/a', 'text/plain')).status, (await put('/g', 'text/plain')).status]).toEqual([409, 409]);
+    // A name is free when what stood in its way has gone.
+    await send('DELETE', '/x');
+    await send('DELETE', '/d/e');
+    expect([(await put('/x/y', 'text/plain')).status, (await put('/d', 'text/plain')).status]).toEqual([201, 201]);
+  });
+
+  it('refuses times and numbers that are none, and says what would be right', async () => {
     const { put } = client(await withStreams());
-    await put('/x', 'text/plain');
-    expect([(await put('/x/y', 'text/plain')).status, (await put('/d/e', 'text/plain')).status]).toEqual([409, 201]);
-    const below = await put('/d', 'text/plain');
-    expect([below.status, below.json().code]).toEqual([409, 'STREAM_NAME_TAKEN']);
+    const create = async (headers: Record<string, string>) => {
+      const { status, text } = await put(`/n${Math.random()}`, 'text/plain', '', headers);
+      return status === 201 ? 201 : text;
+    };
+    for (const ttl of ['0', '1', '99999999999', '9007199254740']) expect(await create({ 'Stream-TTL': ttl })).toBe(201);
+    for (const ttl of ['00', '1.5', '-1', '1e3', 'abc', '9007199254741', '99999999999999999999'])
+      expect(await create({ 'Stream-TTL': ttl })).toContain('from 0 to 9007199254740 in plain digits');
+    for (const time of ['2030-02-28T23:59:59Z', '2032-02-29T00:00:00.5+02:00', '2030-12-31t00:00:00z'])
+      expect(await create({ 'Stream-Expires-At': time })).toBe(201);
+    for (const time of ['2030-02-29T00:00:00Z', '2030-02-30T12:00:00Z', '2030-04-31T00:00:00Z', '2030-13-01T00:00:00Z'])
+      expect(await create({ 'Stream-Expires-At': time })).toContain('must be a time such as');
+    for (const time of ['2030-01-01T24:00:00Z', '2030-01-01', '2030-01-00T00:00:00Z', '2030-01-01T00:00:00', 'soon'])
+      expect(await create({ 'Stream-Expires-At': time })).toContain('must be a time such as');
   });
 });
 

@@ -36,12 +36,16 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+/** U+FEFF, in UTF-8. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
 const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
 /** What may stand behind a backslash, but for `u`. */
 const ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
 
 /**
- * The messages of a body, as lines. The outermost array is opened: each of its values is a message.
+ * The messages of a body, as lines. The outermost array is opened: each of its values is a message. A byte order mark before
+ * it is left out, as RFC 8259 allows.
  *
  * @throws INVALID_BODY for what is no JSON
  */
@@ -58,7 +62,7 @@ export function jsonLines(body: Uint8Array): Uint8Array {
     length += to - from;
     lines[length++] = NEWLINE;
   };
-  let at = skipSpace(body, 0);
+  let at = skipSpace(body, BYTE_ORDER_MARK.every((byte, n) => body[n] === byte) ? BYTE_ORDER_MARK.length : 0);
   if (body[at] !== OPEN_ARRAY) {
     const end = valueEnd(body, at);
     put(at, end);

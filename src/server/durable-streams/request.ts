@@ -13,8 +13,10 @@ import { formOf } from './form.ts';
 
 const ANY_PRODUCER_ID: ProducerIdRule = { pattern: /^.{1,256}$/su, text: '1 to 256 characters' };
 const WHOLE = /^(?:0|[1-9]\d*)$/;
+/** The largest number of seconds that is exact as milliseconds. */
+const MAX_WHOLE = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
 /** RFC 3339 section 5.6. */
-const TIMESTAMP = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+const TIMESTAMP = /^(\d{4}-\d\d)-(\d\d)[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name.toLowerCase()];
@@ -38,17 +40,19 @@ export function lifetimeOf(headers: IncomingHttpHeaders): { ttl: number | undefi
 }
 
 function timeOf(text: string): number {
-  const time = TIMESTAMP.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time) || time < 0)
+  const [, month, day] = TIMESTAMP.exec(text) ?? [];
+  const time = day === undefined ? Number.NaN : Date.parse(text);
+  // A day that its month has not is taken for one of the next.
+  const isDay = new Date(`${month}-${day}T00:00:00Z`).getUTCDate() === Number(day);
+  if (Number.isNaN(time) || time < 0 || !isDay)
     throw invalid(H.expiresAt, `must be a time such as 2026-11-26T12:00:00Z, got ${shorten(text)}`);
   return time;
 }
 
-/** A whole number that a thousand of still is one. */
 export function wholeOf(name: string, text: string): number {
   const number = Number(text);
-  if (WHOLE.test(text) && Number.isSafeInteger(number * 1000)) return number;
-  throw invalid(name, `must be a whole number from 0 in plain digits, got ${shorten(text)}`);
+  if (WHOLE.test(text) && number <= MAX_WHOLE) return number;
+  throw invalid(name, `must be a whole number from 0 to ${MAX_WHOLE} in plain digits, got ${shorten(text)}`);
 }
 
 /** The append of a producer, whose name may be any text here. @throws PRODUCER_HEADERS */

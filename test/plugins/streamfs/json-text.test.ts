@@ -34,6 +34,13 @@ describe('JSON bodies', () => {
     expect(linesOf('"é\\n"')).toBe('"é\\n"\n');
   });
 
+  it('may begin with a byte order mark, which is no part of a message', () => {
+    expect(linesOf('\ufeff[1, "\ufeff"]')).toBe('1\n"\ufeff"\n');
+    expect(linesOf('\ufeff {}')).toBe('{}\n');
+    for (const text of ['\ufeff', '\ufeff\ufeff1', ' \ufeff1', '[\ufeff1]'])
+      expect(() => linesOf(text)).toThrow('JSON');
+  });
+
   it('mean the same as JSON.parse says, and are refused where it refuses', () => {
     const text = fc.oneof(
       spaced.value,

@@ -169,6 +169,14 @@ describe('Durable Streams: what the reference gets wrong', () => {
     expect([(await put('/x/y', 'text/plain')).status, (await put('/d', 'text/plain')).status]).toEqual([201, 201]);
   });
 
+  it('takes an empty Content-Type for none', async () => {
+    const { send, post } = client(await withStreams());
+    const created = await send('PUT', '/a', { headers: { 'Content-Type': '' }, body: 'abc' });
+    expect([created.status, created.headers['content-type']]).toEqual([201, 'application/octet-stream']);
+    const { status, text } = await post('/a', '', 'abc');
+    expect([status, text]).toEqual([400, expect.stringContaining('it is missing')]);
+  });
+
   it('refuses times and numbers that are none, and says what would be right', async () => {
     const { put } = client(await withStreams());
     const create = async (headers: Record<string, string>) => {

@@ -23,6 +23,11 @@ export function headerOf(headers: IncomingHttpHeaders, name: string): string | u
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
+/** Undefined also for an empty one, which is none. */
+export function typeOf(headers: IncomingHttpHeaders): string | undefined {
+  return headers['content-type'] || undefined;
+}
+
 /** Of any value but `true` it is as if it were not there. */
 export function asksToClose(headers: IncomingHttpHeaders): boolean {
   return headerOf(headers, H.closed)?.toLowerCase() === 'true';
@@ -68,7 +73,7 @@ export function bodyLimit(type: string, server: ServerContext): Pick<BodyLimits,
 /** The whole body, charged for until the answer is over. @throws BODY_TOO_LARGE, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT */
 export async function bodyOf({ req, res, server }: Exchange): Promise<Uint8Array> {
   const { memory, values } = server.limits;
-  const type = req.headers['content-type'] ?? '';
+  const type = typeOf(req.headers) ?? '';
   const limits = bodyLimit(type, server);
   if (Number(req.headers['content-length'] ?? 0) > limits.size) {
     throw bodyTooLarge({ ...limits, idle: 0, memory });

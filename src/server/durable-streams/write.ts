@@ -9,7 +9,7 @@ import type { Exchange, Route, ServerContext } from '../http/route.ts';
 import { durabilityHeader, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { forkPointIn } from './position.ts';
-import { asksToClose, bodyLimit, bodyOf, headerOf, lifetimeOf, producerOf, wholeOf } from './request.ts';
+import { asksToClose, bodyLimit, bodyOf, headerOf, lifetimeOf, producerOf, typeOf, wholeOf } from './request.ts';
 import { pathOfSource, type StreamTarget, targetOf } from './target.ts';
 
 /** To live for no time at all is to live for so short a time: to a stream, 0 would mean for ever. */
@@ -24,7 +24,7 @@ export async function create(exchange: Exchange, options: DurableStreamsOptions)
   const data = await bodyOf(exchange);
   const { settings, stream, isNew } = await target.store.create(target.path, {
     account: caller?.account,
-    settings: { type: headers['content-type'], ttl: ttl === 0 ? SOON_MS : ttl, expiresAt },
+    settings: { type: typeOf(headers), ttl: ttl === 0 ? SOON_MS : ttl, expiresAt },
     data,
     end: asksToClose(headers),
     fork,
@@ -96,7 +96,7 @@ export async function append(exchange: Exchange): Promise<void> {
       reason: `it is empty: append something, or send ${H.closed}: true to close the stream`,
     });
   }
-  const type = data.length === 0 ? undefined : headers['content-type'];
+  const type = data.length === 0 ? undefined : typeOf(headers);
   if (data.length > 0 && type === undefined) {
     throw createError('INVALID_PARAMETER', {
       name: 'Content-Type',

@@ -76,7 +76,8 @@ function fileAppend(head: RequestHead, server: FastPathHost): AppendRequest | un
 /** One of a whole body, which is no longer than is kept until it is whole. */
 function durableAppend(head: RequestHead, server: FastPathHost): AppendRequest | undefined {
   const { length, 'content-type': type } = head;
-  if (head.method !== 'POST' || type === undefined || length === undefined || length > MAX_CHUNK) return undefined;
+  // An empty type is node:http's as well: it is none.
+  if (head.method !== 'POST' || !type || length === undefined || length > MAX_CHUNK) return undefined;
   const { route, query } = server.find(head.method, head.target);
   if (!isDurableAppend(route) || !query.hasOnly(APPEND_PARAMETERS)) return undefined;
   const caller = server.admit(route, query, head);

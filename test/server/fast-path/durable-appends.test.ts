@@ -75,6 +75,7 @@ describe('an append of Durable Streams that is served directly', () => {
       ['a', 'text/plain', 'abc'],
       ['a', 'TEXT/Plain; charset=utf-8', 'abc'],
       ['a', 'application/json', '1'],
+      ['a', '', 'abc'],
       ['a', 'text/plain', ''],
       ['a', 'text/plain', 'x'.repeat(4 * KB)],
       ['a', 'text/plain', 'x'.repeat(4 * KB + 1)],

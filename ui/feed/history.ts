@@ -18,11 +18,34 @@ const KEPT = 150;
 /** Two samples that are further apart have a hole between them. */
 const HOLE_MS = 6000;
 
-/** The history with one more value; undefined: it was asked for, and is not known. */
-export function extended({ times, values }: History, time: number, value: number | undefined): History {
+/** One that is added to where it is. */
+export interface GrowingHistory extends History {
+  readonly times: number[];
+  readonly values: (number | null)[];
+}
+
+export function newHistory(): GrowingHistory {
+  return { times: [], values: [] };
+}
+
+/** Adds a value; undefined: it was asked for, and is not known. */
+export function remember({ times, values }: GrowingHistory, time: number, value: number | undefined): void {
   const last = times.at(-1);
-  const hole = last !== undefined && time - last > HOLE_MS;
-  const nextTimes = hole ? [...times, last + 1, time] : [...times, time];
-  const nextValues = hole ? [...values, null, value ?? null] : [...values, value ?? null];
-  return { times: nextTimes.slice(-KEPT), values: nextValues.slice(-KEPT) };
+  if (last !== undefined && time - last > HOLE_MS) {
+    times.push(last + 1);
+    values.push(null);
+  }
+  times.push(time);
+  values.push(value ?? null);
+  while (times.length > KEPT) {
+    times.shift();
+    values.shift();
+  }
+}
+
+/** Another history, with one more value: for what is told by a signal. */
+export function extended({ times, values }: History, time: number, value: number | undefined): History {
+  const next: GrowingHistory = { times: [...times], values: [...values] };
+  remember(next, time, value);
+  return next;
 }

@@ -52,3 +52,19 @@ export function streamRow(path: string, info: FileInfo, rates: Rates, time: numb
     facts,
   };
 }
+
+/** Whether a row says what another does, facts that are not shown in the list included. */
+export function isSameRow(a: StreamRow, b: StreamRow): boolean {
+  return (
+    a.incoming === b.incoming &&
+    a.outgoing === b.outgoing &&
+    a.writtenAt === b.writtenAt &&
+    a.size === b.size &&
+    isSameRecord(a.facts, b.facts)
+  );
+}
+
+function isSameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}

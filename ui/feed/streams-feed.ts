@@ -1,10 +1,10 @@
 /** All streams that the caller may see, looked at again and again: directory by directory and page by page, as they are told. */
-import { signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 import { isClientError, type Mount, type StreamFSClient } from '../../src/client/index.ts';
-import { EMPTY, extended, type History } from './history.ts';
+import { type GrowingHistory, type History, newHistory, remember } from './history.ts';
 import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
-import { type StreamRow, streamRow } from './stream-row.ts';
+import { isSameRow, type StreamRow, streamRow } from './stream-row.ts';
 
 /** Lists that are asked for at the same time: the page has few connections. */
 const PARALLEL = 2;
@@ -17,7 +17,10 @@ export class StreamsFeed {
   /** Mounts that have streams, by their paths. */
   readonly mounts = signal<readonly Mount[]>([]);
   /** Bytes a second that came in, by path. */
-  readonly activity = new Map<string, History>();
+  get activity(): ReadonlyMap<string, History> {
+    return this.#activity;
+  }
+  readonly #activity = new Map<string, GrowingHistory>();
   readonly poller: Poller;
   readonly #api: StreamFSClient;
   readonly #rates = new Rates();
@@ -55,9 +58,22 @@ export class StreamsFeed {
       await Promise.all(directories.splice(0, PARALLEL).map(visit));
     }
     this.#rates.turn();
-    this.mounts.value = mounts;
     this.#remember(rows);
-    this.rows.value = rows;
+    batch(() => {
+      this.mounts.value = mounts;
+      this.#show(rows);
+    });
+  }
+
+  /** Rows that are as they were stay the same objects, so that nothing of them is rendered again. */
+  #show(rows: readonly StreamRow[]): void {
+    const before = this.rows.peek();
+    const known = new Map(before.map((row) => [row.path, row]));
+    const next = rows.map((row) => {
+      const old = known.get(row.path);
+      return old !== undefined && isSameRow(old, row) ? old : row;
+    });
+    if (next.length !== before.length || next.some((row, at) => row !== before[at])) this.rows.value = next;
   }
 
   #remember(rows: readonly StreamRow[]): void {
@@ -65,10 +81,12 @@ export class StreamsFeed {
     const present = new Set<string>();
     for (const { path, incoming } of rows) {
       present.add(path);
-      this.activity.set(path, extended(this.activity.get(path) ?? EMPTY, now, incoming));
+      const history = this.#activity.get(path) ?? newHistory();
+      this.#activity.set(path, history);
+      remember(history, now, incoming);
     }
-    for (const path of this.activity.keys()) {
-      if (!present.has(path)) this.activity.delete(path);
+    for (const path of this.#activity.keys()) {
+      if (!present.has(path)) this.#activity.delete(path);
     }
   }
 }

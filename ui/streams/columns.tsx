@@ -1,6 +1,8 @@
 /** The columns of the list of streams. */
+
+import type { ReadonlySignal } from '@preact/signals';
 import { OCTET_STREAM } from '../../src/protocol/index.ts';
-import type { History } from '../feed/history.ts';
+import type { StreamsFeed } from '../feed/streams-feed.ts';
 import { age, count, rate, size } from '../format.ts';
 import { streamHash } from '../hash.ts';
 import { printable } from '../printable.ts';
@@ -12,14 +14,14 @@ import type { Line } from './lines.ts';
 const DISTINCT = -8;
 
 export interface ColumnContext {
-  /** Milliseconds since 1970, by the server's clock. */
-  now: number;
-  activity: ReadonlyMap<string, History>;
+  feed: StreamsFeed;
+  /** Milliseconds since 1970, by the server's clock, when the list was looked at. */
+  now: ReadonlySignal<number>;
   onToggle: (path: string) => void;
   onDetails: (line: Line) => void;
 }
 
-export function streamColumns({ now, activity, onToggle, onDetails }: ColumnContext): readonly Column<Line>[] {
+export function streamColumns({ feed, now, onToggle, onDetails }: ColumnContext): readonly Column<Line>[] {
   return [
     {
       id: 'path',
@@ -41,7 +43,7 @@ export function streamColumns({ now, activity, onToggle, onDetails }: ColumnCont
       title: 'Activity',
       width: '96px',
       from: 1240,
-      render: ({ path, directory }) => (directory === undefined ? <Spark history={activity.get(path)} /> : null),
+      render: ({ path, directory }) => (directory === undefined ? <Activity feed={feed} path={path} /> : null),
     },
     {
       id: 'incoming',
@@ -104,7 +106,7 @@ export function streamColumns({ now, activity, onToggle, onDetails }: ColumnCont
       isNumber: true,
       narrow: '',
       sortBy: ({ writtenAt }) => writtenAt,
-      render: ({ writtenAt }) => <span>{writtenAt === 0 ? '' : age(Math.max(0, now - writtenAt))}</span>,
+      render: ({ writtenAt }) => (writtenAt === 0 ? null : <Age since={writtenAt} now={now} />),
     },
     {
       id: 'type',
@@ -183,6 +185,16 @@ function State({ line: { state, endStatus, directory, readers, incoming } }: { l
   return (
     <span class={isActive ? 'badge good' : 'badge quiet'}>{isActive ? 'live' : readers > 0 ? 'read' : 'idle'}</span>
   );
+}
+
+function Activity({ feed, path }: { feed: StreamsFeed; path: string }) {
+  // Each look adds to it.
+  feed.poller.updatedAt.value;
+  return <Spark history={feed.activity.get(path)} />;
+}
+
+function Age({ since, now }: { since: number; now: ReadonlySignal<number> }) {
+  return <span>{age(Math.max(0, now.value - since))}</span>;
 }
 
 function Type({ type }: { type: string }) {

@@ -1,6 +1,6 @@
 /** All streams, live. */
-import { signal } from '@preact/signals';
-import { useEffect, useState } from 'preact/hooks';
+import { signal, useComputed } from '@preact/signals';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import './streams.css';
 import { Copyable } from '../dialog/copyable.tsx';
 import type { StreamRow } from '../feed/stream-row.ts';
@@ -42,12 +42,9 @@ export function StreamsView({ client, feed }: { client: PageClient; feed: Stream
   const isTree = state.get('as') === 'tree';
   const sort = sortOf(state);
 
-  const columns = streamColumns({
-    now: Date.now() + client.watch.clockAhead,
-    activity: feed.activity,
-    onToggle: toggle,
-    onDetails: ({ path }) => setShown(path),
-  });
+  const now = useComputed(() => (feed.poller.updatedAt.value ?? 0) + client.watch.clockAhead);
+  const showDetails = ({ path }: Line) => setShown(path);
+  const columns = useMemo(() => streamColumns({ feed, now, onToggle: toggle, onDetails: showDetails }), [feed, now]);
   const keyOf = columns.find(({ id }) => id === sort.column)?.sortBy as ((row: StreamRow) => string) | undefined;
   const order = { keyOf: keyOf ?? (({ path }: StreamRow) => path), descending: sort.descending };
   const matching = filtered(rows, filter);
@@ -57,7 +54,7 @@ export function StreamsView({ client, feed }: { client: PageClient; feed: Stream
     else toggle(line.path);
   };
   const shownRow = shown === undefined ? undefined : rows.find(({ path }) => path === shown);
-  const isFirst = feed.poller.updatedAt.value === undefined;
+  const isFirst = useComputed(() => feed.poller.updatedAt.value === undefined).value;
   return (
     <div class="fill streams">
       <div class="toolbar">
@@ -95,7 +92,7 @@ export function StreamsView({ client, feed }: { client: PageClient; feed: Stream
         sort={sort}
         onSort={setSort}
         onOpen={open}
-        onDetails={({ path }) => setShown(path)}
+        onDetails={showDetails}
         empty={
           isFirst ? null : rows.length > 0 ? (
             <p class="nothing">

@@ -23,8 +23,21 @@ export function filtered(rows: readonly StreamRow[], text: string): readonly Str
   return rows.filter(({ path, type, state }) => isAsked(`${path}\n${type}\n${state}`));
 }
 
+/** Lines of streams as they were made before: the same row makes the same line, which is not rendered again. */
+const inList = new WeakMap<StreamRow, Line>();
+const inTree = new WeakMap<StreamRow, Line>();
+
+function lineOf(row: StreamRow, known: WeakMap<StreamRow, Line>, name: string, depth: number): Line {
+  let line = known.get(row);
+  if (line === undefined) {
+    line = { ...row, name, depth, directory: undefined };
+    known.set(row, line);
+  }
+  return line;
+}
+
 export function listLines(rows: readonly StreamRow[], { keyOf, descending }: Order): Line[] {
-  return sorted(rows, keyOf, descending).map((row) => ({ ...row, name: row.path, depth: 0, directory: undefined }));
+  return sorted(rows, keyOf, descending).map((row) => lineOf(row, inList, row.path, 0));
 }
 
 /** @param closed paths of directories that are folded */
@@ -62,7 +75,8 @@ function unfold(
   )) {
     const isOpen = group !== undefined && !closed.has(row.path);
     const name = row.path.slice(directory.length + 1);
-    lines.push({ ...row, name, depth, directory: group === undefined ? undefined : { count: group.length, isOpen } });
+    if (group === undefined) lines.push(lineOf(row, inTree, name, depth));
+    else lines.push({ ...row, name, depth, directory: { count: group.length, isOpen } });
     if (group !== undefined && isOpen) unfold(group, row.path, depth + 1, order, closed, lines);
   }
 }

@@ -1,11 +1,13 @@
 /**
  * A table of any length, of which only the rows that can be seen are there. Rows are as high as each other; on a narrow
- * screen a row is its first column and, below it, the few that matter most.
+ * screen a row is its first column and, below it, the few that matter most. Each stands at a place of its own, so that
+ * scrolling draws only what comes into sight.
  */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import './table.css';
 import { isNarrow } from '../narrow.ts';
+import { Row } from './row.tsx';
 import type { Sort, SortKey } from './sort.ts';
 import { rowWindow, scrollTo } from './window.ts';
 
@@ -21,11 +23,13 @@ export interface Column<Row> {
   narrow?: string | undefined;
   /** What it is sorted by; without it, it is not. */
   sortBy?: ((row: Row) => SortKey) | undefined;
+  /** What changes while the row does not, such as by the time, is a component of its own, which reads a signal. */
   render(row: Row): ComponentChildren;
 }
 
 export interface TableProps<Row> {
   label: string;
+  /** While they are the same, a row that is the same is not rendered again. */
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   keyOf: (row: Row) => string;
@@ -44,60 +48,73 @@ const NARROW_ROW = 64;
 
 export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, onDetails, empty }: TableProps<Row>) {
   const box = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 600, width: 1200 });
+  const narrow = isNarrow.value;
+  const rowHeight = narrow ? NARROW_ROW : ROW;
+  const count = rows.length;
+  const [view, setView] = useState<View>({ first: 0, end: 0, width: 1200 });
   /** The key of the row that has the focus, or would have it. */
   const [active, setActive] = useState<string | undefined>(undefined);
   const wantsFocus = useRef(false);
-  const narrow = isNarrow.value;
-  const rowHeight = narrow ? NARROW_ROW : ROW;
-  const shown = columns.filter((column, index) =>
-    narrow ? index === 0 || column.narrow !== undefined : view.width >= (column.from ?? 0),
+  const { width } = view;
+  const shown = useMemo(
+    () =>
+      columns.filter((column, index) =>
+        narrow ? index === 0 || column.narrow !== undefined : width >= (column.from ?? 0),
+      ),
+    [columns, narrow, width],
   );
+  const tracks = narrow ? undefined : shown.map((column) => column.width).join(' ');
 
+  const look = () => {
+    const { scrollTop, clientHeight, clientWidth } = box.current!;
+    const next = { ...rowWindow(scrollTop, clientHeight, rowHeight, count), width: clientWidth };
+    setView((before) => (isSame(before, next) ? before : next));
+  };
+  const latestLook = useRef(look);
+  latestLook.current = look;
+  useLayoutEffect(look, [rowHeight, count]);
   useLayoutEffect(() => {
-    const element = box.current!;
-    const measure = () => setView(viewOf(element));
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
+    const observer = new ResizeObserver(() => latestLook.current());
+    observer.observe(box.current!);
     return () => observer.disconnect();
   }, []);
 
-  const { first, end } = rowWindow(view.top, view.height, rowHeight, rows.length);
+  const end = Math.min(view.end, count);
+  const first = Math.min(view.first, end);
   const activeIndex = Math.max(0, active === undefined ? 0 : rows.findIndex((row) => keyOf(row) === active));
 
-  useEffect(() => {
+  // At once: later, it would be the effect of the render before that sees the wish, while the old row is the active one.
+  useLayoutEffect(() => {
     if (!wantsFocus.current) return;
     wantsFocus.current = false;
     box.current?.querySelector<HTMLElement>('[data-active]')?.focus({ preventScroll: true });
   });
 
   const move = (to: number) => {
-    const index = Math.max(0, Math.min(rows.length - 1, to));
+    const index = Math.max(0, Math.min(count - 1, to));
     const row = rows[index];
     if (row === undefined) return;
     const element = box.current!;
     element.scrollTop = scrollTo(index, element.scrollTop, element.clientHeight, rowHeight);
     wantsFocus.current = true;
-    setView(viewOf(element));
+    look();
     setActive(keyOf(row));
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = Math.max(1, Math.floor(view.height / rowHeight) - 1);
-    const to = destination(event.key, activeIndex, page, rows.length);
+    const page = Math.max(1, Math.floor(box.current!.clientHeight / rowHeight) - 1);
+    const to = destination(event.key, activeIndex, page, count);
     if (to === undefined) return;
     event.preventDefault();
     move(to);
   };
 
-  const tracks = narrow ? undefined : { gridTemplateColumns: shown.map(({ width }) => width).join(' ') };
   return (
-    <div class={narrow ? 'table narrow' : 'table'} role="table" aria-label={label} aria-rowcount={rows.length + 1}>
+    <div class={narrow ? 'table narrow' : 'table'} role="table" aria-label={label} aria-rowcount={count + 1}>
       {narrow ? null : (
         <div class="table-head" role="rowgroup">
-          <div class="table-row" role="row" aria-rowindex={1} style={tracks}>
+          <div class="table-row" role="row" aria-rowindex={1} style={{ gridTemplateColumns: tracks }}>
             {shown.map((column) => (
               <Heading key={column.id} column={column} sort={sort} onSort={onSort} />
             ))}
@@ -108,58 +125,42 @@ export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, 
         class="table-body"
         ref={box}
         role="rowgroup"
-        onScroll={(event) => setView(viewOf(event.currentTarget))}
+        // Where the row that has the keys was scrolled out of sight, they come here.
+        tabIndex={activeIndex >= first && activeIndex < end ? undefined : 0}
+        onScroll={look}
         onKeyDown={onKeyDown}
       >
-        {rows.length === 0 ? empty : null}
-        <div class="table-space" style={{ height: `${rows.length * rowHeight}px` }}>
-          <div class="table-window" style={{ transform: `translateY(${first * rowHeight}px)` }}>
-            {rows.slice(first, end).map((row, at) => {
-              const index = first + at;
-              const isActive = index === activeIndex;
-              return (
-                <div
-                  class="table-row"
-                  role="row"
-                  key={keyOf(row)}
-                  aria-rowindex={index + 2}
-                  style={{ ...tracks, height: `${rowHeight}px` }}
-                  tabIndex={isActive ? 0 : -1}
-                  data-active={isActive ? '' : undefined}
-                  onFocus={() => setActive(keyOf(row))}
-                  onKeyDown={(event) => {
-                    if (event.target !== event.currentTarget) return;
-                    if (event.key === 'Enter') onOpen?.(row);
-                    if (event.key === 'i') onDetails?.(row);
-                  }}
-                  onClick={(event) => {
-                    if (!(event.target as Element).closest('a, button') && getSelection()?.type !== 'Range')
-                      onOpen?.(row);
-                  }}
-                >
-                  {shown.map((column) => (
-                    <div
-                      key={column.id}
-                      role="cell"
-                      class={column.isNumber ? 'number' : ''}
-                      data-column={column.id}
-                      data-title={column.narrow}
-                    >
-                      {column.render(row)}
-                    </div>
-                  ))}
-                </div>
-              );
-            })}
-          </div>
+        {count === 0 ? empty : null}
+        <div class="table-space" role="presentation" style={{ height: `${count * rowHeight}px` }}>
+          {rows.slice(first, end).map((row, at) => (
+            <Row
+              key={keyOf(row)}
+              row={row}
+              rowKey={keyOf(row)}
+              index={first + at}
+              isActive={first + at === activeIndex}
+              columns={shown}
+              tracks={tracks}
+              height={rowHeight}
+              onFocus={setActive}
+              onOpen={onOpen}
+              onDetails={onDetails}
+            />
+          ))}
         </div>
       </div>
     </div>
   );
 }
 
-function viewOf({ scrollTop, clientHeight, clientWidth }: HTMLElement) {
-  return { top: scrollTop, height: clientHeight, width: clientWidth };
+interface View {
+  first: number;
+  end: number;
+  width: number;
+}
+
+function isSame(a: View, b: View): boolean {
+  return a.first === b.first && a.end === b.end && a.width === b.width;
 }
 
 function Heading<Row>({ column, sort, onSort }: { column: Column<Row>; sort: Sort; onSort: (sort: Sort) => void }) {

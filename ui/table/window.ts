@@ -2,6 +2,8 @@
 
 /** Rows beyond each edge, so that scrolling a little shows no hole. */
 const OVERSCAN = 6;
+/** Rows that come and go together, so that not each step of scrolling changes which are there. */
+const STEP = 4;
 
 export interface RowWindow {
   first: number;
@@ -10,8 +12,10 @@ export interface RowWindow {
 }
 
 export function rowWindow(scrollTop: number, height: number, rowHeight: number, count: number): RowWindow {
-  const first = Math.max(0, Math.floor(scrollTop / rowHeight) - OVERSCAN);
-  const end = Math.min(count, Math.ceil((scrollTop + height) / rowHeight) + OVERSCAN);
+  const above = Math.floor(scrollTop / rowHeight) - OVERSCAN;
+  const below = Math.ceil((scrollTop + height) / rowHeight) + OVERSCAN;
+  const first = Math.max(0, Math.floor(above / STEP) * STEP);
+  const end = Math.min(count, Math.ceil(below / STEP) * STEP);
   return { first: Math.min(first, Math.max(0, end)), end };
 }
 

@@ -10,6 +10,18 @@ const PICTURES = resolve(import.meta.dirname, '../../node_modules/.cache/streamf
 
 const FIRST_LOAD_BYTES = 60 * 1024;
 
+const TOKEN = 'a-token-for-tests-0123456789';
+
+/** Whether all that stands in the bar is in sight, and none of it in two lines. */
+const BAR = `{
+  const shown = [...document.querySelectorAll('.bar a, .bar button')].map((each) => each.getBoundingClientRect());
+  ({
+    isWithin: shown.every(({ right }) => right <= innerWidth),
+    isOneLine: shown.every(({ height }) => height <= document.querySelector('.bar').clientHeight) &&
+      [...document.querySelectorAll('.bar-end button')].every((each) => each.getClientRects().length <= 1 && each.clientHeight < 40),
+  })
+}`;
+
 describe.runIf(hasBrowser)('the page by keys alone', () => {
   useBrowser();
 
@@ -87,15 +99,21 @@ describe.runIf(hasBrowser)('at every width', () => {
   useBrowser();
 
   it.each([360, 1440])('fits its views into %d pixels, in light and dark', async (width) => {
-    const at = await server();
+    const tokens = [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }];
+    const at = await server({ server: { tokens } });
     for (const name of ['build/log', 'build/a-name-that-is-longer-than-any-that-one-would-want-to-read', 'radio']) {
-      await at.put(`/streamfs/${name}`, '2026-11-26T17:00:00Z INFO a line of a log\n'.repeat(60));
+      await fetch(at.api(`/files?path=/streamfs/${name}`), {
+        method: 'PUT',
+        body: '2026-11-26T17:00:00Z INFO a line of a log\n'.repeat(60),
+        headers: { Authorization: `Bearer ${TOKEN}` },
+      });
     }
     mkdirSync(PICTURES, { recursive: true });
     for (const colorScheme of ['dark', 'light'] as const) {
-      const page = await openPage(at, { size: { width, height: 800 }, context: { colorScheme } });
+      const page = await openPage(at, { size: { width, height: 800 }, context: { colorScheme }, token: TOKEN });
       const fits = async (name: string) => {
         expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+        expect(await page.evaluate(BAR)).toEqual({ isWithin: true, isOneLine: true });
         await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
       };
       await page.getByRole('link', { name: '/streamfs/radio' }).waitFor();

@@ -136,7 +136,7 @@ function Summary({ feed }: { feed: StreamsFeed }) {
   if (problem.value !== undefined) {
     return (
       <p class="error summary" role="alert">
-        {printable(problem.value.message)}
+        {printable(problem.value.message).replace(/[.!?]?$/, '.')}
         {updatedAt.value === undefined ? '' : ` What is shown is from ${clock(updatedAt.value)}.`}
       </p>
     );

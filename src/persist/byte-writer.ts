@@ -2,9 +2,19 @@
 
 const FIRST_CAPACITY = 4096;
 
+/** The longest that {@link ByteWriter.number} may write. */
+const LONGEST_NUMBER_BYTES = 8;
+
 export class ByteWriter {
-  #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+  #buffer: Buffer;
+  /** The same memory, for numbers of a fixed length. */
+  #view: DataView;
   #length = 0;
+
+  constructor(capacity = FIRST_CAPACITY) {
+    this.#buffer = Buffer.allocUnsafeSlow(capacity);
+    this.#view = viewOf(this.#buffer);
+  }
 
   get length(): number {
     return this.#length;
@@ -15,6 +25,11 @@ export class ByteWriter {
     return this.#buffer.subarray(0, this.#length);
   }
 
+  /** What has been put in from a position on; good as {@link bytes} is. */
+  from(at: number): Buffer {
+    return this.#buffer.subarray(at, this.#length);
+  }
+
   clear(): void {
     this.#length = 0;
   }
@@ -22,14 +37,16 @@ export class ByteWriter {
   /** Makes room, and gives where it begins: the caller fills it. */
   reserve(length: number): number {
     const at = this.#length;
-    const needed = at + length;
-    if (needed > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
-      this.#buffer.copy(larger, 0, 0, at);
-      this.#buffer = larger;
-    }
-    this.#length = needed;
+    if (at + length > this.#buffer.length) this.#grow(at + length);
+    this.#length = at + length;
     return at;
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+    this.#view = viewOf(larger);
   }
 
   byte(value: number): void {
@@ -39,12 +56,32 @@ export class ByteWriter {
 
   /** A whole number from 0 to 2^53 - 1: seven bits a byte, the lowest first. */
   number(value: number): void {
+    let at = this.#length;
+    if (at + LONGEST_NUMBER_BYTES > this.#buffer.length) this.#grow(at + LONGEST_NUMBER_BYTES);
+    const buffer = this.#buffer;
     let rest = value;
     while (rest >= 128) {
-      this.byte((rest % 128) | 128);
+      buffer[at++] = (rest % 128) | 128;
       rest = Math.floor(rest / 128);
     }
-    this.byte(rest);
+    buffer[at++] = rest;
+    this.#length = at;
+  }
+
+  /** Puts a whole number of 16 bits where there is room for it, the lowest byte first. */
+  setUint16(at: number, value: number): void {
+    this.#view.setUint16(at, value, true);
+  }
+
+  /** The same of 32 bits. */
+  setUint32(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+  }
+
+  /** And of 48 bits. */
+  setUint48(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+    this.#view.setUint16(at + 4, value / 2 ** 32, true);
   }
 
   data(bytes: Uint8Array): void {
@@ -57,6 +94,10 @@ export class ByteWriter {
     this.number(bytes.length);
     this.data(bytes);
   }
+}
+
+function viewOf({ buffer, byteLength, byteOffset }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Reads what a {@link ByteWriter} wrote. @throws RangeError beyond the end: the bytes are not what they should be */

@@ -47,7 +47,7 @@ function putStream(writer: ByteWriter, id: number, change: Change): void {
   writer.number(id);
   const at = writer.reserve(LENGTH_BYTES);
   putChange(writer, change);
-  writer.bytes.writeUInt32LE(writer.length - at - LENGTH_BYTES, at);
+  writer.setUint32(at, writer.length - at - LENGTH_BYTES);
 }
 
 function* inParts({ whole }: KnownStream): Generator<Change> {

@@ -65,18 +65,17 @@ export function putRecord(
 ): number {
   const at = writer.reserve(HEADER_BYTES);
   body();
-  const record = writer.bytes.subarray(at);
-  let { length } = record;
+  let length = writer.length - at;
   for (const part of rest) length += part.length;
-  record.fill(0, 0, HEADER_BYTES);
-  record.writeUInt32LE(MAGIC_NUMBER, 0);
-  record.writeUInt32LE(length, 8);
-  record[12] = type;
-  record.writeUIntLE(stream, 14, 6);
-  record.writeUIntLE(sequence, 20, 6);
-  let checksum = crc32(record.subarray(CHECKED_FROM), salt);
+  writer.setUint32(at, MAGIC_NUMBER);
+  writer.setUint32(at + 8, length);
+  writer.setUint32(at + 12, type);
+  writer.setUint48(at + 14, stream);
+  writer.setUint48(at + 20, sequence);
+  writer.setUint16(at + 26, 0);
+  let checksum = crc32(writer.from(at + CHECKED_FROM), salt);
   for (const part of rest) checksum = crc32(part, checksum);
-  record.writeUInt32LE(checksum, 4);
+  writer.setUint32(at + 4, checksum);
   return at;
 }
 

@@ -70,38 +70,54 @@ export interface SegmentsTo {
 export async function writeSegments(
   known: KnownStream,
   sources: readonly Source[],
-  { isStale, maxSegment, pool, salt, time }: SegmentsTo,
+  to: SegmentsTo,
 ): Promise<Segment[]> {
+  const batches = layOut(known, sources, to);
+  for (const { parts, position, segment } of batches) {
+    const path = segmentPath(known.id, segment.base);
+    await to.pool.use(path, 'write', (file) => writeAll(file, parts, position));
+  }
+  return batches.map(({ segment }) => segment);
+}
+
+function layOut(
+  known: KnownStream,
+  sources: readonly Source[],
+  { isStale, maxSegment, salt, time }: SegmentsTo,
+): Batch[] {
   const batches: Batch[] = [];
   // Of all blocks together: what was put in stays where it is, also when the writer grows.
   const heads = new ByteWriter();
   const last = known.segments.at(-1);
   let batch: Batch | undefined =
     last === undefined || isStale(last) ? undefined : { segment: { ...last }, position: last.length, parts: [] };
-  for (const block of sources.flatMap(blocksOf)) {
-    const { from } = block;
-    if (batch === undefined || batch.segment.to.offset !== from.offset || batch.segment.length >= maxSegment) {
-      const segment = { base: from.offset, chunks: from.chunks, length: 0, to: from, time, since: time };
-      batch = { segment, position: 0, parts: [] };
+  for (const source of sources) {
+    for (const block of blocksOf(source)) {
+      const { from } = block;
+      if (batch === undefined || batch.segment.to.offset !== from.offset || batch.segment.length >= maxSegment) {
+        const segment = { base: from.offset, chunks: from.chunks, length: 0, to: from, time, since: time };
+        batch = { segment, position: 0, parts: [] };
+      }
+      if (batch.parts.length === 0) batches.push(batch);
+      putBlock(batch, block, known.id, heads, salt);
+      batch.segment.time = time;
     }
-    if (batch.parts.length === 0) batches.push(batch);
-    const { segment } = batch;
-    const to = placeBehind(block);
-    const data = block.partsOf(from.offset, to.offset);
-    const frame = { type: RECORD.block, stream: known.id, sequence: 0 };
-    const at = putRecord(heads, frame, salt, () => putChunks(heads, block), data);
-    const head = heads.bytes.subarray(at);
-    batch.parts.push(head, ...data);
-    segment.length += head.length;
-    for (const part of data) segment.length += part.length;
-    segment.to = to;
-    segment.time = time;
   }
-  for (const { parts, position, segment } of batches) {
-    const path = segmentPath(known.id, segment.base);
-    await pool.use(path, 'write', (file) => writeAll(file, parts, position));
+  return batches;
+}
+
+function putBlock({ parts, segment }: Batch, block: Source, stream: number, heads: ByteWriter, salt: number): void {
+  const to = placeBehind(block);
+  const data = block.partsOf(block.from.offset, to.offset);
+  const at = putRecord(heads, { type: RECORD.block, stream, sequence: 0 }, salt, () => putChunks(heads, block), data);
+  const head = heads.from(at);
+  parts.push(head);
+  segment.length += head.length;
+  for (const part of data) {
+    parts.push(part);
+    segment.length += part.length;
   }
-  return batches.map(({ segment }) => segment);
+  segment.to = to;
 }
 
 function blocksOf({ from, lengths, partsOf }: Source): Source[] {

@@ -56,29 +56,19 @@ export class BlockCache {
   }
 
   of(known: KnownStream): History {
-    return {
-      get floor() {
-        return known.floor.offset;
-      },
-      block: (offset) => this.#block(known, offset),
-      holeEnd: (offset) => {
-        const found = this.#find(known, offset)?.block;
-        return found?.kind === 'hole' ? found.to : undefined;
-      },
-      load: (offset, done) => this.#load(known, offset, done),
-      isHeld: (offset) => this.#find(known, offset) !== undefined,
-    };
+    return new CachedHistory(this, known);
   }
 
-  #find(known: KnownStream, offset: number): Cached | undefined {
+  /** Where an offset of a stream lies in what is kept; undefined: nowhere. */
+  find(known: KnownStream, offset: number): Cached | undefined {
     const blocks = this.#ofStream.get(known);
     if (blocks === undefined) return undefined;
     const cached = blocks[firstWhere(blocks.length, (n) => blocks[n]!.from > offset) - 1];
     return cached !== undefined && offset < cached.to ? cached : undefined;
   }
 
-  #block(known: KnownStream, offset: number): HistoryBlock | undefined {
-    const cached = this.#find(known, offset);
+  block(known: KnownStream, offset: number): HistoryBlock | undefined {
+    const cached = this.find(known, offset);
     if (cached === undefined) return undefined;
     this.#cached.delete(cached);
     this.#cached.add(cached);
@@ -86,7 +76,7 @@ export class BlockCache {
     return cached.block;
   }
 
-  #load(known: KnownStream, offset: number, done: () => void): void {
+  load(known: KnownStream, offset: number, done: () => void): void {
     let ofStream = this.#loading.get(known);
     if (ofStream === undefined) {
       ofStream = new Map();
@@ -110,7 +100,7 @@ export class BlockCache {
   /** Never in the turn in which it is asked for. */
   async #read(known: KnownStream, offset: number): Promise<Cached | undefined> {
     await nextTurn();
-    if (this.#find(known, offset) !== undefined) return undefined;
+    if (this.find(known, offset) !== undefined) return undefined;
     this.read++;
     const first = await this.#at(known, offset);
     if (first.kind === 'hole') {
@@ -193,5 +183,37 @@ export class BlockCache {
 
   clear(): void {
     for (const cached of [...this.#cached]) this.#drop(cached);
+  }
+}
+
+/** What a stream had before its ring, by way of the cache. */
+class CachedHistory implements History {
+  readonly #cache: BlockCache;
+  readonly #known: KnownStream;
+
+  constructor(cache: BlockCache, known: KnownStream) {
+    this.#cache = cache;
+    this.#known = known;
+  }
+
+  get floor(): number {
+    return this.#known.floor.offset;
+  }
+
+  block(offset: number): HistoryBlock | undefined {
+    return this.#cache.block(this.#known, offset);
+  }
+
+  holeEnd(offset: number): number | undefined {
+    const found = this.#cache.find(this.#known, offset)?.block;
+    return found?.kind === 'hole' ? found.to : undefined;
+  }
+
+  load(offset: number, done: () => void): void {
+    this.#cache.load(this.#known, offset, done);
+  }
+
+  isHeld(offset: number): boolean {
+    return this.#cache.find(this.#known, offset) !== undefined;
   }
 }

@@ -291,11 +291,6 @@ export class DiskStore implements LogStore, DamageListener {
       this.#options.logger.warn('streams may have lost their last bytes: they go on as others', facts);
   }
 
-  /** Before what was found is put together again: what all streams have in journals is in memory for it. */
-  async holdJournals(): Promise<void> {
-    await this.reading.hold([...this.#older, this.#journal].map(({ number }) => number));
-  }
-
   /** What was found, for its owner to make streams of: each is to be adopted. */
   get found(): Iterable<KnownStream> {
     return this.#found.values();

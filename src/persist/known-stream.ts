@@ -32,7 +32,8 @@ export class KnownStream {
   end: LoggedEnd | undefined;
   modifiedAt: number;
   forgottenTo = 0;
-  readonly producers = new Map<string, ProducerRecord>();
+  /** Made with the first. */
+  #producers: Map<string, ProducerRecord> | undefined;
 
   constructor(id: number, identity: LoggedIdentity, start: Place) {
     this.id = id;
@@ -40,6 +41,10 @@ export class KnownStream {
     this.floor = start;
     this.reach = start;
     this.modifiedAt = identity.createdAt;
+  }
+
+  get producers(): ProducerRecord[] {
+    return this.#producers === undefined ? [] : [...this.#producers.values()];
   }
 
   /** The segment of which the first byte lies at an offset. */
@@ -71,7 +76,8 @@ export class KnownStream {
     for (const extent of extents) this.#putExtent(extent);
     if (producers !== undefined) {
       this.forgottenTo = producers.forgottenTo;
-      for (const record of producers.records) this.producers.set(record.id, record);
+      this.#producers ??= new Map();
+      for (const record of producers.records) this.#producers.set(record.id, record);
     }
     if (end !== undefined) this.end = end;
     if (modifiedAt !== undefined) this.modifiedAt = modifiedAt;
@@ -108,13 +114,13 @@ export class KnownStream {
 
   /** Forgets producers that are not remembered any more. */
   keepProducers(ids: ReadonlySet<string>): void {
-    for (const id of this.producers.keys()) if (!ids.has(id)) this.producers.delete(id);
+    for (const id of this.#producers?.keys() ?? []) if (!ids.has(id)) this.#producers?.delete(id);
   }
 
   /** All of it. */
   get whole(): Change {
     const { end, facts, floor, forgottenTo, identity, modifiedAt, reach, segments, tail } = this;
-    const records = [...this.producers.values()];
+    const records = this.producers;
     return {
       ...{ identity, reach, floor, segments, extents: tail, facts, end, modifiedAt, isRemoved: false },
       producers: records.length > 0 || forgottenTo > 0 ? { forgottenTo, records } : undefined,

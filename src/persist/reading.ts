@@ -15,10 +15,6 @@ const MAX_INDEXES = 256;
 
 /** Records of a journal are read together: up to this many bytes, with at most this many between two of them. */
 const TOGETHER = { bytes: 256 * 1024, between: 4 * 1024 } as const;
-/** The same for a journal in memory: up to this many bytes of the stream. */
-const HELD_TOGETHER_BYTES = 256 * 1024;
-/** Journals that are held in memory, in bytes. */
-const MAX_HELD_BYTES = 256 * 1024 * 1024;
 
 export type Found =
   | (LoggedChunks & {
@@ -45,37 +41,11 @@ export class LogReading {
   readonly #indexes = new Map<string, SegmentIndex>();
   /** What has been told, by file: the positions; -1 for the file as a whole. */
   readonly #told = new Map<string, Set<number>>();
-  /** Journals that are in memory, while all streams are put together again. */
-  readonly #held = new Map<string, Buffer>();
 
   constructor(pool: FilePool, salt: number, listener?: DamageListener) {
     this.#pool = pool;
     this.#salt = salt;
     this.#listener = listener;
-  }
-
-  /**
-   * Holds journals in memory until {@link release}: the bytes of all streams lie scattered over them, and each has a part
-   * of hardly any size.
-   */
-  async hold(journals: readonly number[]): Promise<void> {
-    let room = MAX_HELD_BYTES;
-    for (const number of journals) {
-      const path = journalPath(number);
-      const bytes = await this.#pool
-        .use(path, 'read', async (file) => {
-          const size = await file.size();
-          return size > room ? undefined : readExactly(file, 0, size);
-        })
-        .catch(() => undefined);
-      if (bytes === undefined) continue;
-      this.#held.set(path, bytes);
-      room -= bytes.length;
-    }
-  }
-
-  release(): void {
-    this.#held.clear();
   }
 
   /**
@@ -88,8 +58,7 @@ export class LogReading {
     const behind = firstWhere(tail.length, (n) => tail[n]!.from.offset > offset);
     const extent = tail[behind - 1];
     if (extent !== undefined && offset < extent.to.offset) {
-      const isHeld = this.#held.has(journalPath(extent.journal));
-      return this.#inJournal(together(tail, behind - 1, isHeld));
+      return this.#inJournal(together(tail, behind - 1));
     }
     const segment = known.segments.findLast(({ base }) => base <= offset);
     if (segment !== undefined && offset < segment.to.offset) return this.#inSegment(known.id, segment, offset, take);
@@ -183,8 +152,6 @@ export class LogReading {
   }
 
   async #journalBytes(path: string, position: number, length: number, isWanted: boolean): Promise<Buffer | undefined> {
-    const held = this.#held.get(path)?.subarray(position, position + length);
-    if (held?.length === length) return held;
     try {
       const bytes = await this.#pool.use(path, 'read', (file) => readExactly(file, position, length));
       if (bytes !== undefined) return bytes;
@@ -254,7 +221,7 @@ function newMemory(length: number): Buffer {
 }
 
 /** The extents from one on that are to be read with it: each begins where the one before it ends. */
-function together(tail: readonly Extent[], index: number, isHeld: boolean): Extent[] {
+function together(tail: readonly Extent[], index: number): Extent[] {
   const first = tail[index]!;
   const found = [first];
   for (let last = first, n = index + 1; n < tail.length; n++) {
@@ -262,7 +229,7 @@ function together(tail: readonly Extent[], index: number, isHeld: boolean): Exte
     const between = next.position - last.position - last.length;
     if (next.journal !== first.journal || next.from.offset !== last.to.offset) break;
     const isFar = between > TOGETHER.between || next.position + next.length - first.position > TOGETHER.bytes;
-    if (isHeld ? next.to.offset - first.from.offset > HELD_TOGETHER_BYTES : isFar) break;
+    if (isFar) break;
     found.push(next);
     last = next;
   }

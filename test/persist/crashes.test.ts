@@ -123,7 +123,7 @@ class Machine {
       at = found.to.offset;
     }
     const expected = model.producers.get(reach) ?? new Map();
-    expect([...known.producers.values()].sort(byId)).toEqual([...expected.values()].sort(byId));
+    expect([...known.producers].sort(byId)).toEqual([...expected.values()].sort(byId));
     model.chunks = kept;
     model.generation = known.identity.generation;
     model.acknowledged = reach;
@@ -134,8 +134,8 @@ class Machine {
     for (const offset of [...model.producers.keys()]) if (offset > reach) model.producers.delete(offset);
     if (known.end !== undefined) stream.end(known.end.reason);
     const live = this.live(model, stream, (owner) => this.store.adopt(known, stream, owner));
-    live.producers.restore([...known.producers.values()], known.forgottenTo);
-    for (const { id, expected: seq } of known.producers.values()) live.seqs.set(id, seq);
+    live.producers.restore([...known.producers], known.forgottenTo);
+    for (const { id, expected: seq } of known.producers) live.seqs.set(id, seq);
   }
 
   private live(

@@ -10,6 +10,7 @@ import {
   producerGap,
   RingStream,
   removed,
+  type StreamFormat,
   StreamRules,
 } from '../../core/internal.ts';
 import { createError, limitReached } from '../../errors/index.ts';
@@ -192,44 +193,60 @@ export class StreamFileSystem extends StreamFiles {
   // ── streams that were kept on disk ─────────────────────────────────────────────────────────────────────────────
 
   private async restore(kept: KeptStreams): Promise<void> {
-    const all = [...kept.store.found];
-    // Together the rings begin with half of what there is for them.
-    const share = (this.context.memory?.limit ?? Number.POSITIVE_INFINITY) / 8 / Math.max(1, all.length);
     const pause = new Pause();
-    await kept.store.holdJournals();
-    for (const known of all) {
+    const formatted: { entry: Entry; format: StreamFormat; known: KnownStream }[] = [];
+    for (const known of [...kept.store.found]) {
       if (pause.isDue) await pause.take();
-      await this.restoreStream(kept, known, share);
+      const entry = this.makeAgain(kept, known);
+      if (entry === undefined) continue;
+      const format = formatFor(entry.settings, entry.stream, this.context.memory);
+      if (format === undefined) this.putBack(kept, known, entry);
+      else formatted.push({ entry, format, known });
     }
-    kept.store.reading.release();
+    // Where readers may begin is known of what is in memory: together they begin with half of what there is for rings.
+    const share = (this.context.memory?.limit ?? Number.POSITIVE_INFINITY) / 8 / Math.max(1, formatted.length);
+    for (const { entry, format, known } of formatted) {
+      const { stream } = entry;
+      await kept.fill(known, stream, Math.min(stream.retention, share));
+      stream.format = format;
+      await this.takeInherited(stream);
+      this.putBack(kept, known, entry);
+    }
     for (const entry of this.table.all()) this.restoreForks(entry);
   }
 
-  private async restoreStream(kept: KeptStreams, known: KnownStream, share: number): Promise<void> {
+  /** A stream that was found, without its bytes; undefined where it is to be there no more. */
+  private makeAgain(kept: KeptStreams, known: KnownStream): Entry | undefined {
     const facts: KeptFacts = known.facts === '' ? {} : JSON.parse(known.facts);
     if (facts.store?.isCopying === true) {
       kept.discard(known);
-      return;
+      return undefined;
     }
     const settings = facts.settings === undefined ? this.ofMount : { ...this.ofMount, ...facts.settings };
     const { createdAt, firstOffset, generation, origin, path } = known.identity;
     const rules = this.rulesFor(settings);
     const stream = new RingStream({ name: this.prefix + path, generation, firstOffset, origin, createdAt }, rules);
-    await kept.fill(known, stream, Math.min(rules.retention, share));
-    stream.modifiedAt = known.modifiedAt;
-    if (known.end !== undefined) stream.end(known.end.reason, known.end.status);
     const entry = newEntry({ path, stream, settings, autoCreated: false, account: undefined });
     if (facts.store !== undefined) entry.facts = { ...facts.store, waiting: undefined };
-    this.setFormat(entry);
-    await this.takeInherited(stream);
+    if (facts.sources !== undefined) this.restored.set(entry, facts.sources);
+    return entry;
+  }
+
+  /** It is served from now on: what its ring does not have is read from disk when somebody wants it. */
+  private putBack(kept: KeptStreams, known: KnownStream, entry: Entry): void {
+    const { settings, stream } = entry;
+    const { chunks, offset } = known.reach;
+    if (stream.writtenEnd < offset || stream.ring.isEmpty) {
+      stream.skipTo(offset, chunks - stream.chunksAt(stream.writtenEnd));
+    }
+    stream.modifiedAt = known.modifiedAt;
+    if (known.end !== undefined) stream.end(known.end.reason, known.end.status);
     this.table.add(entry);
     this.expiry.watch(entry, settings);
     kept.adopt(known, entry, this.ofMount);
     this.sums.joined(stream);
-    if (known.producers.size > 0 || known.forgottenTo > 0) {
-      this.producersOf(entry).restore([...known.producers.values()], known.forgottenTo);
-    }
-    if (facts.sources !== undefined) this.restored.set(entry, facts.sources);
+    const { forgottenTo, producers } = known;
+    if (producers.length > 0 || forgottenTo > 0) this.producersOf(entry).restore(producers, forgottenTo);
   }
 
   /** Forks that were found, with the paths of their sources. */

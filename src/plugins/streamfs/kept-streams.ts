@@ -103,9 +103,6 @@ export class KeptStreams {
       }
       at = found.to.offset;
     }
-    if (stream.writtenEnd < reach.offset || !isBegun) {
-      stream.skipTo(reach.offset, reach.chunks - stream.chunksAt(stream.writtenEnd));
-    }
   }
 }
 

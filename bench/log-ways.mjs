@@ -1,6 +1,5 @@
 /** What bench/log.mjs compares: how a node joins, makes and follows a stream, and appends to one. */
-import { once } from 'node:events';
-import { connect } from 'node:net';
+import { natsClient, requestJetStream } from './nats-client.mjs';
 
 /** Bytes that each of them keeps of a stream. */
 const RETENTION = 8 << 20;
@@ -98,12 +97,7 @@ async function joinRedis(port) {
 /** Streams of JetStream in memory, with a consumer for each reader that is pushed to: what is needed of its protocol. */
 async function joinJetStream(port) {
   const client = await natsClient(port);
-  const ask = async (subject, body) => {
-    const answer = JSON.parse(
-      (await client.request(`$JS.API.${subject}`, Buffer.from(JSON.stringify(body)))).toString(),
-    );
-    if (answer.error !== undefined && answer.error.err_code !== 10058) throw new Error(answer.error.description);
-  };
+  const ask = (subject, body) => requestJetStream(client, subject, body);
   const config = { name: 'B', subjects: ['b.>'], storage: 'memory', retention: 'limits', discard: 'old' };
   await ask('STREAM.CREATE.B', { ...config, max_bytes: RETENTION });
   let isFollowed = false;
@@ -120,58 +114,6 @@ async function joinJetStream(port) {
   };
   const append = (path, bytes) => client.request(`b${path.replaceAll('/', '.')}`, bytes);
   return { open, append };
-}
-
-/** NATS' text protocol. */
-async function natsClient(port) {
-  const socket = connect(port, '127.0.0.1');
-  await once(socket, 'connect');
-  const listeners = new Map();
-  const waiting = new Map();
-  let sid = 0;
-  let asked = 0;
-  let held = Buffer.alloc(0);
-  const answers = `i.${process.pid}.${Math.random().toString(36).slice(2)}`;
-  const take = (data) => {
-    held = held.length === 0 ? data : Buffer.concat([held, data]);
-    for (;;) {
-      const at = held.indexOf('\r\n');
-      if (at < 0) return;
-      const words = held.toString('latin1', 0, at).split(' ');
-      if (words[0] === 'MSG') {
-        const length = Number(words.at(-1));
-        const end = at + 2 + length + 2;
-        if (held.length < end) return;
-        listeners.get(words[2])(held.subarray(at + 2, end - 2), words[1]);
-        held = held.subarray(end);
-        continue;
-      }
-      if (words[0] === 'PING') socket.write('PONG\r\n');
-      if (words[0] === '-ERR') throw new Error(words.join(' '));
-      held = held.subarray(at + 2);
-    }
-  };
-  socket.on('data', take);
-  socket.write('CONNECT {"verbose":false,"pedantic":false}\r\n');
-  const subscribe = (subject, onData) => {
-    listeners.set(String(++sid), onData);
-    socket.write(`SUB ${subject} ${sid}\r\n`);
-  };
-  subscribe(`${answers}.*`, (bytes, subject) => {
-    const number = Number(subject.slice(answers.length + 1));
-    waiting.get(number)?.(bytes);
-    waiting.delete(number);
-  });
-  const request = (subject, bytes) =>
-    new Promise((resolve) => {
-      waiting.set(++asked, resolve);
-      socket.cork();
-      socket.write(`PUB ${subject} ${answers}.${asked} ${bytes.length}\r\n`);
-      socket.write(bytes);
-      socket.write('\r\n');
-      process.nextTick(() => socket.uncork());
-    });
-  return { subscribe, request };
 }
 
 const redis = {

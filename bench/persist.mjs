@@ -7,8 +7,19 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeConfig } from './persist-config.mjs';
+import { PEERS } from './persist-peers.mjs';
 import { prepare, ROOT } from './prepare.mjs';
-import { end, freePort, GENERATOR_CORE, makeFolder, pinned, removeFolder, SERVER_CORE, start } from './processes.mjs';
+import {
+  end,
+  freePort,
+  GENERATOR_CORE,
+  makeFolder,
+  pinned,
+  removeFolder,
+  SERVER_CORE,
+  start,
+  whenListening,
+} from './processes.mjs';
 
 const IS_QUICK = process.argv.includes('--quick');
 const MIB = 1024 * 1024;
@@ -253,10 +264,65 @@ async function memoryOfLongBody() {
   });
 }
 
-prepare(false);
+/** So many messages of a size, so many of them under way at a time, each of them acknowledged; then all are read back. */
+async function withPeer({ command, join: enter }, { count, inFlight, size }) {
+  const port = await freePort();
+  const folder = makeFolder();
+  const server = start(pinned(SERVER_CORE, command(port, folder)));
+  try {
+    await whenListening(port, server);
+    const at = { pid: server.child.pid };
+    const client = await enter(port, inFlight);
+    const message = Buffer.alloc(size, 'm');
+    const write = async (messages) => {
+      let left = messages;
+      const worker = async () => {
+        while (left-- > 0) await client.append(message);
+      };
+      await Promise.all(Array.from({ length: inFlight }, worker));
+    };
+    const warmed = Math.floor(count / 10);
+    await write(warmed);
+    const written = await measure(at, () => write(count));
+    const bytes = (count + warmed) * size;
+    let length;
+    const read = await measure(at, async () => {
+      length = await client.readAll(bytes);
+    });
+    if (length !== bytes) throw new Error(`${length} bytes were read of ${bytes}`);
+    client.close();
+    return { written, read, bytes };
+  } finally {
+    await end(server);
+    removeFolder(folder);
+  }
+}
+
+async function peers() {
+  const scale = IS_QUICK ? 0.2 : 1;
+  const loads = [
+    { name: '100 B, 256 at a time', size: 100, count: 50_000 * scale, inFlight: 256 },
+    { name: '64 KiB, 16 at a time', size: 64 * 1024, count: 4000 * scale, inFlight: 16 },
+  ];
+  for (const load of loads) {
+    for (const [name, peer] of Object.entries(PEERS)) {
+      try {
+        const { bytes, read, written } = await withPeer(peer, load);
+        const each = `${((written.cpu / load.count) * 1e6).toFixed(0)} µs of CPU a message`;
+        const rate = `${Math.round(load.count / written.seconds)} messages/s`;
+        const back = `read back ${(read.cpu / (bytes / GIB)).toFixed(2)} s of CPU a GiB, ${(bytes / MIB / read.seconds).toFixed(0)} MiB/s`;
+        say(`${load.name}: ${name}`, `${rate}, ${each}; ${back}`);
+      } catch (error) {
+        say(`${load.name}: ${name}`, `left out: ${error.message.split('\n')[0]}`);
+      }
+    }
+  }
+}
+
 const only = process.argv
   .find((arg) => arg.startsWith('--only='))
   ?.slice(7)
   .split(',');
-const all = { longBody, shortMessages, coldReads, starts, memoryOfLongBody };
+const all = { longBody, shortMessages, coldReads, starts, memoryOfLongBody, peers };
+prepare(only === undefined || only.includes('peers'));
 for (const [name, measureRow] of Object.entries(all)) if (only === undefined || only.includes(name)) await measureRow();

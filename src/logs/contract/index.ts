@@ -75,6 +75,7 @@ export function logContract({ cut, open }: LogContractOptions): LogContractCase[
     made("a producer's numbers come in order: gaps, old epochs and late beginnings are refused", 1, producerRules),
     made('a repeated append is acknowledged after the end as well', 1, producerAfterEnd),
     made('listings give names in order, in pages, directories once', 2, pages),
+    made('pages of any length together are the listing, with directories of many streams in it', 2, pagesTogether),
     made('an end, and an append that is repeated, are activity', 1, ttlOfEnds),
     made('a stream without activity for its time to live is gone; an update renews it', 2, ttl),
     made('a stream is gone when its time has come, whatever happens', 2, expiresAt),
@@ -431,6 +432,23 @@ async function pages([one, other]: readonly Log[]): Promise<void> {
     ['/b/1', '/b/2'],
   );
   assert.deepEqual(await other!.list('/nothing', undefined, 10), []);
+}
+
+async function pagesTogether([one, other]: readonly Log[]): Promise<void> {
+  const at = (n: number) => String(n).padStart(3, '0');
+  const streams = Array.from({ length: 150 }, (_, n) => `/${at(2 * n)}`);
+  const inside = [1, 151].flatMap((n) => Array.from({ length: 90 }, (_, k) => `/${at(n)}/${at(k)}`));
+  await Promise.all([...streams, ...inside].map((path) => one!.create(fresh(path))));
+  const all = [...streams.map((path) => path.slice(1)), '001', '151'].sort();
+  for (const limit of [1, 7, 64, 65, 1000]) {
+    const found: string[] = [];
+    for (;;) {
+      const page = await other!.list('/', found.at(-1), limit);
+      found.push(...page.map(({ name }) => name));
+      if (page.length < limit) break;
+    }
+    assert.deepEqual(found, all);
+  }
 }
 
 async function ttlOfEnds([log]: readonly Log[]): Promise<void> {

@@ -21,7 +21,7 @@ import type {
 import { parseRedisUrl, type RedisAddress } from './address.ts';
 import { Appender, type AppenderHost } from './appender.ts';
 import { CallBuffers } from './call-buffers.ts';
-import type { Argument, RedisDriver } from './driver.ts';
+import type { Argument, RedisDriver, Reply } from './driver.ts';
 import { Engine } from './engine.ts';
 import { Follower, type FollowerHost, type MirrorMemory } from './follower.ts';
 import { Keys, newGeneration } from './keys.ts';
@@ -35,8 +35,8 @@ import { NodeNames, Tags } from './tags.ts';
 /** Streams whose history is read at a time. */
 const READS_AT_A_TIME = 32;
 
-/** Streams that are looked up at a time for a listing. */
-const LOOKUPS_AT_A_TIME = 256;
+/** Streams that are looked up together for a listing, where all are on one server. More would hold up others there. */
+const LOOKUPS_AT_A_TIME = 128;
 
 export class RedisLog implements Log {
   onState: (() => void) | undefined;
@@ -224,18 +224,15 @@ export class RedisLog implements Log {
     let behind = after;
     while (found.length < limit) {
       const { children, isWhole } = await this.#places.list(directory, behind, limit - found.length);
-      for (let at = 0; at < children.length; at += LOOKUPS_AT_A_TIME) {
-        const page = children.slice(at, at + LOOKUPS_AT_A_TIME);
-        const states = await Promise.all(page.map((child) => this.#state(child.member.path)));
-        for (const [n, { name, member, isDirectory }] of page.entries()) {
-          const stored = states[n];
-          const isThere = stored?.generation === member.generation;
-          // Members that were left behind go as they are met; a directory of nothing else goes with the last of them.
-          if (!isThere) await this.#places.forget(member);
-          if (isDirectory ? !isThere && (await this.#isEmptied(directory, name)) : !isThere) continue;
-          if (found.at(-1)?.name === name) continue;
-          found.push({ name, stream: isDirectory ? undefined : streamStateOf(member.path, stored!) });
-        }
+      const states = await this.#states(children.map(({ member }) => member.path));
+      for (const [n, { name, member, isDirectory }] of children.entries()) {
+        const stored = states[n];
+        const isThere = stored?.generation === member.generation;
+        // Members that were left behind go as they are met; a directory of nothing else goes with the last of them.
+        if (!isThere) await this.#places.forget(member);
+        if (isDirectory ? !isThere && (await this.#isEmptied(directory, name)) : !isThere) continue;
+        if (found.at(-1)?.name === name) continue;
+        found.push({ name, stream: isDirectory ? undefined : streamStateOf(member.path, stored!) });
       }
       if (isWhole) break;
       behind = children.at(-1)?.name;
@@ -276,6 +273,28 @@ export class RedisLog implements Log {
       if (follower?.hasJoined !== true || textOf(rest[0]) !== '' || attempt > 0) return undefined;
       await follower.read();
     }
+  }
+
+  /** As {@link #state}, of several. In a cluster their keys are not in one slot, and each is asked for by itself. */
+  async #states(paths: readonly string[]): Promise<readonly (StoredStream | undefined)[]> {
+    if (this.#address.mode === 'cluster') return Promise.all(paths.map((path) => this.#state(path)));
+    const groups: Promise<(StoredStream | undefined)[]>[] = [];
+    for (let at = 0; at < paths.length; at += LOOKUPS_AT_A_TIME) {
+      groups.push(this.#statesTogether(paths.slice(at, at + LOOKUPS_AT_A_TIME)));
+    }
+    return (await Promise.all(groups)).flat();
+  }
+
+  async #statesTogether(paths: readonly string[]): Promise<(StoredStream | undefined)[]> {
+    const keys = paths.map((path) => this.#keys.stream(path));
+    const replies = (await this.#host.run(SCRIPTS.states, keys, [])) as readonly Reply[];
+    return Promise.all(
+      replies.map((reply, n) => {
+        const { code, rest } = partsOf(reply);
+        // What is lost or over its time is mended, and then not there.
+        return code === 'OK' ? parseState(rest[0]!) : this.#state(paths[n]!);
+      }),
+    );
   }
 
   #memoryOf(sink: LogSink): MirrorMemory {

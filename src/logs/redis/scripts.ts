@@ -73,10 +73,14 @@ local call = redis.call
 local function num(n) return string.format('%.0f', n) end
 local clock = call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
-local H = {}
+local H
 local names = {'g','e','c','k','r','s','b','m','u','R','t','x','f','o','h','q','z','i'}
-local values = call('HMGET', KEYS[1], unpack(names))
-for i, name in ipairs(names) do H[name] = values[i] or nil end
+local function look(key)
+  H = {}
+  local values = call('HMGET', key, unpack(names))
+  for i, name in ipairs(names) do H[name] = values[i] or nil end
+end
+look(KEYS[1])
 local function due()
   local at
   if H.x then at = tonumber(H.x) end
@@ -267,6 +271,18 @@ const STATE = `${PRELUDE}
 if not H.g then return {'NOSTREAM', H.z or ''} end
 if isDue() then return {'EXPIRED', H.g} end
 return {'OK', state()}
+`;
+
+/** KEYS: hashes, of as many streams. What STATE answers, for each. */
+const STATES = `${PRELUDE}
+local found = {}
+for i, key in ipairs(KEYS) do
+  if i > 1 then look(key) end
+  if not H.g then found[i] = {'NOSTREAM', H.z or ''}
+  elseif isDue() then found[i] = {'EXPIRED', H.g}
+  else found[i] = {'OK', state()} end
+end
+return found
 `;
 
 /**
@@ -692,6 +708,9 @@ redis.call('ZADD', KEYS[1], 0, own)
 return {'OK'}
 `;
 
+/** Members of the index that are looked up together. */
+const INDEX_BLOCK = 64;
+
 /** A page of a directory. KEYS: index. ARGV: place of the directory, with a zero byte behind it; '' or the name it goes on behind; limit. */
 const INDEX_LIST = `
 local place, limit = ARGV[1], tonumber(ARGV[3])
@@ -700,9 +719,15 @@ if ARGV[2] ~= '' then from = from..ARGV[2]..'\\1' end
 local to = '('..string.sub(place, 1, -2)..'\\1'
 local children = {}
 local count, name = 0, nil
+local block, at = {}, 1
 while true do
-  local member = redis.call('ZRANGEBYLEX', KEYS[1], from, to, 'LIMIT', 0, 1)[1]
+  if at > #block then
+    block = redis.call('ZRANGEBYLEX', KEYS[1], from, to, 'LIMIT', 0, math.min(${INDEX_BLOCK}, limit - count + 1))
+    at = 1
+  end
+  local member = block[at]
   if not member then break end
+  at = at + 1
   local rest = string.sub(member, #place + 1)
   local zero = string.find(rest, '\\0', 1, true)
   if zero == 1 then from = '('..member
@@ -715,7 +740,11 @@ while true do
     end
     children[#children + 1] = member
     if string.sub(rest, zero + 1, zero + 1) == '\\0' then from = '('..member
-    else from = '['..place..name..'\\1' end
+    else
+      from = '['..place..name..'\\1'
+      local inside = place..name..'\\0'
+      while block[at] and string.sub(block[at], 1, #inside) == inside do at = at + 1 end
+    end
   end
 end
 return {children, '0'}
@@ -732,6 +761,7 @@ function script(text: string): Script {
 
 export const SCRIPTS = {
   state: script(STATE),
+  states: script(STATES),
   create: script(CREATE),
   restore: script(RESTORE),
   append: script(APPEND),

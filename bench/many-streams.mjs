@@ -39,7 +39,8 @@ async function serve({ streams, redis }) {
   const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   loop.enable();
   process.on('message', () => {
-    process.send({ longest: loop.max / 1e6, resident: process.memoryUsage().rss });
+    const { user, system } = process.cpuUsage();
+    process.send({ longest: loop.max / 1e6, resident: process.memoryUsage().rss, cpu: (user + system) / 1000 });
     loop.reset();
   });
   process.send({ url: app.url });
@@ -88,7 +89,7 @@ async function measure({ streams, redis }) {
   for (const [name, target] of rows) {
     // The first of each compiles what they run.
     for (let n = 0; n < 3; n++) await (await fetch(`${url}${target(n)}`)).text();
-    await state();
+    const before = await state();
     const times = [];
     let bytes = 0;
     for (let n = 0; n < ROUNDS; n++) {
@@ -98,10 +99,11 @@ async function measure({ streams, redis }) {
       bytes = (await response.arrayBuffer()).byteLength;
       times.push(performance.now() - from);
     }
-    const { longest } = await state();
+    const { longest, cpu } = await state();
+    const each = (cpu - before.cpu) / ROUNDS;
     times.sort((a, b) => a - b);
     say(
-      `${name}: ${times[ROUNDS >> 1].toFixed(1)} ms (${times[0].toFixed(1)} to ${times.at(-1).toFixed(1)}), ${bytes} bytes; the event loop stood still for ${longest.toFixed(1)} ms at most`,
+      `${name}: ${times[ROUNDS >> 1].toFixed(1)} ms (${times[0].toFixed(1)} to ${times.at(-1).toFixed(1)}), CPU ${each.toFixed(1)} ms, ${bytes} bytes; the event loop stood still for ${longest.toFixed(1)} ms at most`,
     );
   }
   child.kill('SIGKILL');

@@ -1,9 +1,10 @@
 /** The same streams on several servers, over a log in memory (contract 106). */
 import { describe, expect, it } from 'vitest';
+import { Wire } from '../../src/logs/index.ts';
 import { FakeClock } from '../fs/fake-clock.ts';
 import { waitFor } from '../harness/wait.ts';
-import { follow, type Running } from '../server/harness.ts';
-import { cluster, type Node } from './shared-streams.ts';
+import { follow, type Running, start } from '../server/harness.ts';
+import { cluster, type Node, sharedPlugin } from './shared-streams.ts';
 
 const put = ({ call }: Running, body: string, query = '', headers: Record<string, string> = {}) =>
   call('PUT', `/files?path=/s/a${query}`, { body, headers });
@@ -39,6 +40,15 @@ describe('contract 106: nodes that share a log', () => {
       const { size, meta } = await facts(node);
       expect([size, meta.Content.total_chunks]).toEqual([first!.length, '60']);
     }
+  });
+
+  it('one whose log cannot be reached when it starts says so in its log, and goes on when it can', async () => {
+    const wire = new Wire();
+    wire.cut();
+    const node = await start({ streamfs: sharedPlugin({ wire }), mounted: { '/s': 'streamfs' } });
+    expect(node.log.filter(({ message }) => message === 'log cannot be reached')).toHaveLength(1);
+    wire.restore();
+    expect((await put(node, 'one;')).status).toBe(200);
   });
 
   it('a reader at one gets what is written at another, as it comes, and its end with status', async () => {

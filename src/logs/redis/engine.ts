@@ -43,6 +43,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   NOAUTH: 'it wants a password, and none is given',
   WRONGPASS: 'user name or password are wrong',
   NOPERM: 'the user may not run what is needed: see docs/cluster.md',
+  READONLY:
+    'it is a replica, which takes no writes: give the address of the master, or of Sentinels with sentinel=NAME',
 };
 
 /** What happens on a channel. */

@@ -60,7 +60,7 @@ async function connect(library: Library, options: ConnectionOptions): Promise<Re
     await within(timeout, client.connect());
   } catch (error) {
     connection.close();
-    throw asOurs(error, library);
+    throw notReady(asOurs(error, library), options);
   }
   return connection;
 }
@@ -86,6 +86,13 @@ async function within(timeout: number, connected: Promise<unknown>): Promise<voi
     clearTimeout(timer);
     connected.catch(() => undefined);
   }
+}
+
+/** Where a server speaks TLS and is not asked to, or the other way round, it closes the connection or says nothing. */
+function notReady(error: Error, { tls }: ConnectionOptions): Error {
+  if (!(error instanceof ConnectionLost) || /^[A-Z0-9_]+$/.test(error.message)) return error;
+  const question = tls === undefined ? 'is it TLS that it speaks: rediss://?' : 'does it speak TLS at this port?';
+  return new ConnectionLost(`it accepts connections and does not answer as Redis does (${error.message}); ${question}`);
 }
 
 /** Errors of the library say where it was connected to, never with which credentials. */

@@ -64,6 +64,30 @@ describe('getting into Redis', () => {
     await log.close();
   });
 
+  it('says so where the server is a replica', async () => {
+    const master = await startRedis();
+    const replica = await startRedis({ args: ['--replicaof', `127.0.0.1 ${master.port}`] });
+    const log = logAt(replica.url, 300);
+    await log.start();
+    const terms = { retention: 1000, ttl: undefined, expiresAt: undefined, facts: '{}' };
+    await expect(log.create({ path: '/a', ...terms })).rejects.toMatchObject({
+      code: 'LOG_UNAVAILABLE',
+      message: expect.stringContaining('it is a replica, which takes no writes'),
+    });
+    await log.close();
+    await replica.close();
+    await master.close();
+  });
+
+  it('says so where the port speaks no TLS, and where it speaks nothing else', async () => {
+    const plain = await startRedis();
+    const encrypted = logAt(plain.url.replace('redis:', 'rediss:'), 300);
+    await encrypted.start();
+    expect(encrypted.state.problem).toContain('does it speak TLS at this port?');
+    await encrypted.close();
+    await plain.close();
+  });
+
   it('says what to install where the driver is missing', async () => {
     const missing = async () => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_MODULE_NOT_FOUND' }));
     await expect(loadNodeRedis('redis://a.test:6379', missing)).rejects.toMatchObject({

@@ -93,7 +93,9 @@ export class SharedFileSystem extends StreamFiles {
     clock: Clock = systemClock,
   ): Promise<SharedFileSystem> {
     await options.log.start();
-    return new SharedFileSystem(settings, context, options, clock);
+    const fileSystem = new SharedFileSystem(settings, context, options, clock);
+    if (!options.log.state.isConnected) fileSystem.tellState();
+    return fileSystem;
   }
 
   constructor(

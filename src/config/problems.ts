@@ -96,8 +96,9 @@ function problemsOfIssue(issue: Issue, base: KeyPath, root: unknown): Problem[] 
   return [{ path, text: textOf(issue, value) }];
 }
 
+/** Of a form that is one value, such as false, any other is as wrong as another type. */
 function isWrongType(issue: Issue): boolean {
-  return issue.code === 'invalid_type' && issue.path.length === 0;
+  return (issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.path.length === 0;
 }
 
 function textOf(issue: Issue, value: unknown): string {

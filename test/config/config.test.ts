@@ -421,6 +421,14 @@ streamfs = [
     ['plugins: {streamfs: {config: [1]}}', 'c.yaml:1: plugins.streamfs.config: must be a mapping, not a list'],
     ['server: {address: 8080}', 'c.yaml:1: server.address: must be a text, not 8080'],
     [
+      'server: {durable_streams: {prefixes: [/v1/stream, /api/x]}}',
+      'c.yaml:1: server.durable_streams.prefixes[1]: invalid prefix: "/api/x" (the server has paths of its own below /api)',
+    ],
+    [
+      'server: {durable_streams: true}',
+      'c.yaml:1: server.durable_streams: must be false, or a section with mount, prefixes and long_poll_timeout, not true',
+    ],
+    [
       'server: {max_request_body_bytes: true}',
       "c.yaml:1: server.max_request_body_bytes: must be a size string (e.g., '64MB') or number, not true",
     ],

@@ -60,8 +60,12 @@ function keyRows(section: string, of: Properties): string[][] {
   return Object.entries(property(of)).flatMap(([key, facts]) => {
     const name = `${section}.${key}`;
     if ('properties' in facts) return keyRows(name, facts as unknown as Properties);
-    const shown = String(facts.default ?? '');
-    return [[code(name), shown === '' ? '' : code(shown), textOf(facts)]];
+    const { anyOf = [] } = facts as Partial<Alternatives>;
+    // A section that may also be turned off.
+    const mapping = anyOf.find((one) => 'properties' in one);
+    const shown = mapping === undefined ? String(facts.default ?? '') : '';
+    const own = [code(name), shown === '' ? '' : code(shown), textOf(facts)];
+    return mapping === undefined ? [own] : [own, ...keyRows(name, mapping as unknown as Properties)];
   });
 }
 

@@ -249,13 +249,18 @@ export class FlacWalker extends RecordingWalker {
 function indexOfMark(parts: readonly Uint8Array[], offset: number): number {
   const beyond = MARK.length - 1;
   let at = offset;
-  let tail = Buffer.alloc(0);
+  /** The last four bytes, as one number. */
+  let newest = 0;
   for (const part of parts) {
-    const seam = Buffer.concat([tail, part.subarray(0, beyond)]).indexOf(MARK);
-    if (seam >= 0) return at - tail.length + seam;
-    const found = view(part).indexOf(MARK);
-    if (found >= 0) return at + found;
-    tail = Buffer.concat([tail, part.subarray(-beyond)]).subarray(-beyond);
+    for (let n = 0; n < Math.min(beyond, part.length); n++) {
+      newest = ((newest << 8) | part[n]!) >>> 0;
+      if (newest === MARK_NUMBER) return at + n - beyond;
+    }
+    if (part.length > beyond) {
+      const found = view(part).indexOf(MARK);
+      if (found >= 0) return at + found;
+      newest = uint32(part, part.length - MARK.length);
+    }
     at += part.length;
   }
   return -1;

@@ -35,6 +35,7 @@ import {
   type StateBegin,
   tidy,
 } from './recovery.ts';
+import { giveReserve, takeReserve } from './reserve.ts';
 import { Retention } from './retention.ts';
 import { newRound } from './round.ts';
 import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
@@ -216,7 +217,10 @@ export class DiskStore implements LogStore, DamageListener {
     store.#renewGenerations(recovery);
     if (recovery.isStateDue) await store.#replaceState(store.#begin);
     // Before anything else is written; on a full disk as soon as there is room.
-    if (await store.#round()) await store.#beginInOrder();
+    if (await store.#round()) {
+      await store.#beginInOrder();
+      await takeReserve(disk);
+    }
     const { cutBytes, isClean, readBytes, streams } = recovery;
     store.#stats.recoverySeconds = (performance.now() - began) / 1000;
     store.#stats.recoveredStreams = streams.size;
@@ -713,8 +717,12 @@ export class DiskStore implements LogStore, DamageListener {
     if (this.fault?.code !== 'DISK_FULL' || this.#running !== undefined) return;
     this.#running = (async () => {
       const removed = [...this.#dirty].some(({ isRemoved }) => isRemoved);
-      if (removed && (await this.#round(({ isRemoved }) => isRemoved))) await this.sync();
+      if (removed) {
+        await giveReserve(this.#disk);
+        if (await this.#round(({ isRemoved }) => isRemoved)) await this.sync();
+      }
       if (!(await this.#round())) return;
+      await takeReserve(this.#disk);
       this.fault = undefined;
       this.#options.logger.info('the log can be written again', { directory: this.#disk.name });
       this.#wakeWriters();

@@ -5,6 +5,7 @@
  *     LOCK                            the process that uses it now
  *     state                           all that was known when the oldest journal began
  *     closed                          all that was known when it was closed in order
+ *     reserve                         room that is given back when the disk is full
  *     journal/0000000007.log          what has happened since, of all streams
  *     data/00000000002a-00000000000f4240.seg   bytes of stream 0x2a from offset 0xf4240 on
  */
@@ -15,6 +16,7 @@ import { type Disk, readWhole, replaceFile } from './disk.ts';
 
 export const STATE_FILE = 'state';
 export const CLOSING_FILE = 'closed';
+export const RESERVE_FILE = 'reserve';
 export const JOURNAL_DIRECTORY = 'journal';
 export const DATA_DIRECTORY = 'data';
 const FORMAT_FILE = 'FORMAT';

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore, type DiskStoreOptions } from '../../src/persist/disk-store.ts';
+import { RESERVE_FILE } from '../../src/persist/layout.ts';
 import type { LoggedStream } from '../../src/persist/logged-stream.ts';
 import type { SyncPolicy } from '../../src/persist/sync-policy.ts';
 import { recorder } from '../app/recorder.ts';
@@ -93,6 +94,32 @@ describe('a disk that is full', () => {
     large.log.remove();
     await waitFor('there is room', () => store.stats.state === 'ok');
     expect(small.stream.endOffset).toBe(5000);
+    await store.close();
+  });
+});
+
+describe('a disk without a byte of room', () => {
+  it('lets streams be removed, also after a start on it, which makes room', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const large = attach(store, '/large');
+    large.stream.append(Buffer.alloc(150_000));
+    await large.log.whenSaved();
+    const killed = disk.kill();
+    killed.faults.room = 0;
+    const again = await openStore(killed);
+    expect(again.store.stats.state).toBe('full');
+    const [known] = again.store.found;
+    const stream = new RingStream({ name: '/large' }, rules);
+    stream.skipTo(known!.reach.offset, known!.reach.chunks);
+    const log = again.store.adopt(known!, stream, { facts: () => '{}', producers: () => undefined });
+    stream.end('removed');
+    log.remove();
+    await waitFor('there is room', () => again.store.stats.state === 'ok');
+    expect([...killed.files.keys()].filter((name) => name.startsWith('data/'))).toEqual([]);
+    // For the next time.
+    expect(killed.files.get(RESERVE_FILE)?.bytes.length).toBe(128 * 1024);
+    await again.store.close();
     await store.close();
   });
 });

@@ -55,6 +55,9 @@ export type Message =
 
 const LINE_FEED = 10;
 
+/** As many words as a reply is known to have. */
+type Words<N extends number, T extends string[] = []> = T['length'] extends N ? T : Words<N, [...T, string]>;
+
 /** The first word of an answer and what follows it. */
 export function partsOf(reply: Reply): { code: string; rest: readonly Reply[] } {
   const [code, ...rest] = reply as readonly Reply[];
@@ -75,22 +78,7 @@ function parseEnding(text: string): LogEnd {
 export function parseState(reply: Reply): StoredStream {
   const [generation, start, end, chunks, created, modified, ending, facts, retention, ttl, expires, tag, used, now] = (
     reply as readonly Reply[]
-  ).map(textOf) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+  ).map(textOf) as Words<14>;
   return {
     generation,
     startOffset: Number(start),
@@ -118,7 +106,7 @@ export function streamStateOf(path: string, stored: StoredStream): StreamState {
 export function parseEntry(reply: Reply): Entry {
   const [id, fields] = reply as readonly [Buffer, readonly Buffer[]];
   const bytes = fields[1]!;
-  const [tag, before, chunks, lengths] = fields[3]!.toString('latin1').split(' ') as [string, string, string, string];
+  const [tag, before, chunks, lengths] = fields[3]!.toString('latin1').split(' ') as Words<4>;
   const end = Number(id.toString('latin1', 0, id.indexOf('-')));
   return entryOf(
     { end, tag, before, chunkCount: Number(chunks), lengths, length: bytes.length, proof: fields[5] },
@@ -146,16 +134,7 @@ export function parseMessage(message: Buffer): Message {
   const words = message.toString('latin1', 0, at).split(' ');
   const body = message.subarray(at + 1);
   if (words[0] === 'd' || words[0] === 'l') {
-    const [type, end, tag, before, chunks, lengths, proof, long] = words as [
-      'd' | 'l',
-      string,
-      string,
-      string,
-      string,
-      string,
-      string,
-      string?,
-    ];
+    const [type, end, tag, before, chunks, lengths, proof, long] = words as [...Words<7>, string?];
     const proofLength = Number(proof);
     const head = {
       end: Number(end),

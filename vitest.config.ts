@@ -40,7 +40,7 @@ const END_TO_END = {
 const END_TO_END_WORKERS = 3;
 
 /** Of those that wait for most of their time. */
-const WAITING_WORKERS = 5;
+const WAITING_WORKERS = 4;
 
 /** Fuzzing keeps a core busy, the benchmark waits for what it starts. */
 const LONG_WORKERS = 2;

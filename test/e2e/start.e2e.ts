@@ -11,8 +11,12 @@ import { waitFor } from '../harness/wait.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const running: ChildProcess[] = [];
 
-afterEach(() => {
-  for (const child of running.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+// Not by SIGKILL: npm could not hand that on to the server that it runs.
+afterEach(async () => {
+  for (const child of running.splice(0)) {
+    child.kill('SIGTERM');
+    await exitOf(child);
+  }
 });
 
 interface Started {

@@ -535,14 +535,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
    * referenced, also after they were evicted.
    */
   retainParts(from: number, to: number): Uint8Array[] {
-    const parts: Uint8Array[] = [];
-    for (let at = from; at < to; ) {
-      const slab = this.ring.locate(at);
-      const end = Math.min(slab.end, to);
-      parts.push(slab.retain(at, end));
-      at = end;
-    }
-    return parts;
+    return this.partsBetween(from, to, (slab, at, end) => slab.retain(at, end));
   }
 
   /** The oldest offset in memory: below {@link startOffset} where readers need more than is retained. */
@@ -552,11 +545,15 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
 
   /** The bytes between two offsets that are held, where they lie: good until the next append. */
   borrowParts(from: number, to: number): Uint8Array[] {
+    return this.partsBetween(from, to, (slab, at, end) => slab.borrow(at, end));
+  }
+
+  private partsBetween(from: number, to: number, take: (slab: Slab, at: number, end: number) => Uint8Array) {
     const parts: Uint8Array[] = [];
     for (let at = from; at < to; ) {
       const slab = this.ring.locate(at);
       const end = Math.min(slab.end, to);
-      parts.push(slab.borrow(at, end));
+      parts.push(take(slab, at, end));
       at = end;
     }
     return parts;
@@ -582,14 +579,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   private partsFrom(start: ReaderStart, take: (slab: Slab, at: number, to: number) => Uint8Array) {
     const { endOffset } = this;
     const offset = Math.min(Math.max(this.startCursor(start), this.startOffset), endOffset);
-    const parts: Uint8Array[] = [];
-    for (let at = offset; at < endOffset; ) {
-      const slab = this.ring.locate(at);
-      const to = Math.min(slab.end, endOffset);
-      parts.push(take(slab, at, to));
-      at = to;
-    }
-    return { parts, offset };
+    return { parts: this.partsBetween(offset, endOffset, take), offset };
   }
 
   stats(): StreamStats {

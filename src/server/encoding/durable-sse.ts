@@ -16,9 +16,11 @@ import type { EncodedStream, Encoding } from './encoding.ts';
 import {
   base64Length,
   bytesBetween,
+  copyParts,
   inOnePiece,
   maxDataLinesLength,
   unfinishedBytes,
+  wholeLinesLength,
   writeBase64,
   writeDataLines,
 } from './event-stream.ts';
@@ -63,10 +65,10 @@ const text: DataWriter = {
 
 const json: DataWriter = {
   maxLength: (_run, length) => JSON_DATA.length + length + 3,
-  write(target, at, run, length) {
+  write(target, at, { parts }, length) {
     target.set(JSON_DATA, at);
     const begin = at + JSON_DATA.length;
-    copyRun(target, begin, run, length);
+    copyParts(target, begin, parts, length);
     const end = begin + length;
     const body = target.subarray(begin, end);
     for (let n = body.indexOf(NEWLINE); n >= 0; n = body.indexOf(NEWLINE, n + 1)) body[n] = COMMA;
@@ -78,15 +80,7 @@ const json: DataWriter = {
     target[last + 2] = NEWLINE;
     return last + 3 - at;
   },
-  usable({ parts, length }) {
-    let end = length;
-    for (const part of parts.toReversed()) {
-      end -= part.length;
-      const at = part.lastIndexOf(NEWLINE);
-      if (at >= 0) return end + at + 1;
-    }
-    return 0;
-  },
+  usable: ({ parts, length }) => wholeLinesLength(parts, length),
   /** A message is never divided, however long it is. */
   longestRun(offset, stream) {
     const { endOffset, ring } = streamOf(stream);
@@ -196,14 +190,4 @@ function isInsideCharacter(run: BorrowedRun, length: number): boolean {
   if (unfinishedBytes(before) === 0) return false;
   const next = bytesBetween(run.parts, length, length + 1)[0];
   return next === undefined || (next & 0xc0) === 0x80;
-}
-
-function copyRun(target: Buffer, at: number, { parts }: BorrowedRun, length: number): void {
-  let done = 0;
-  for (const part of parts) {
-    if (done === length) break;
-    const bytes = part.subarray(0, length - done);
-    target.set(bytes, at + done);
-    done += bytes.length;
-  }
 }

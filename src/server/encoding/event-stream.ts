@@ -37,14 +37,16 @@ export function maxDataLinesLength(parts: readonly Uint8Array[], length: number)
  * @returns where the next byte goes
  */
 export function writeDataLines(target: Buffer, at: number, bytes: Uint8Array, from: number, end: number): number {
+  // Neither is looked for beyond the end.
+  const text = bytes.subarray(from, end);
   let to = at;
-  let carriageReturn = before(bytes.indexOf(CR, from), end);
-  for (let begin = from; ; ) {
-    if (carriageReturn < begin) carriageReturn = before(bytes.indexOf(CR, begin), end);
-    const lineEnd = Math.min(before(bytes.indexOf(LF, begin), end), carriageReturn);
-    to = writeDataLine(target, to, bytes, begin, lineEnd);
-    if (lineEnd === end) return to;
-    begin = lineEnd + (bytes[lineEnd] === CR && lineEnd + 1 < end && bytes[lineEnd + 1] === LF ? 2 : 1);
+  let carriageReturn = 0;
+  for (let begin = 0; ; ) {
+    if (carriageReturn <= begin) carriageReturn = indexOrEnd(text, CR, begin);
+    const lineEnd = Math.min(indexOrEnd(text, LF, begin), carriageReturn);
+    to = writeDataLine(target, to, text, begin, lineEnd);
+    if (lineEnd === text.length) return to;
+    begin = lineEnd + (text[lineEnd] === CR && text[lineEnd + 1] === LF ? 2 : 1);
   }
 }
 
@@ -59,9 +61,9 @@ export function writeDataLine(target: Buffer, at: number, bytes: Uint8Array, fro
   return to;
 }
 
-/** An index that was found before `end`, or `end`. */
-function before(found: number, end: number): number {
-  return found < 0 || found > end ? end : found;
+function indexOrEnd(bytes: Uint8Array, byte: number, from: number): number {
+  const found = bytes.indexOf(byte, from);
+  return found < 0 ? bytes.length : found;
 }
 
 /** Copies a few bytes. Gives where the next one goes. */
@@ -125,13 +127,31 @@ export function inOnePiece(parts: readonly Uint8Array[], length: number): Buffer
   if (parts.length === 1 && first !== undefined) return Buffer.from(first.buffer, first.byteOffset, length);
   if (length > SCRATCH_BYTES) return Buffer.concat(parts, length);
   scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-  let to = 0;
-  for (const part of parts) {
-    if (to === length) break;
-    scratch.set(length - to < part.length ? part.subarray(0, length - to) : part, to);
-    to = Math.min(length, to + part.length);
-  }
+  copyParts(scratch, 0, parts, length);
   return scratch.subarray(0, length);
+}
+
+/** Copies the first `length` bytes of a run. */
+export function copyParts(target: Buffer, at: number, parts: readonly Uint8Array[], length: number): void {
+  let done = 0;
+  for (const part of parts) {
+    if (done === length) break;
+    const bytes = length - done < part.length ? part.subarray(0, length - done) : part;
+    target.set(bytes, at + done);
+    done += bytes.length;
+  }
+}
+
+/** How many bytes of a run are whole lines: up to its last newline; 0 where it has none. */
+export function wholeLinesLength(parts: readonly Uint8Array[], length: number): number {
+  let end = length;
+  for (let n = parts.length - 1; n >= 0; n--) {
+    const part = parts[n]!;
+    end -= part.length;
+    const at = part.lastIndexOf(LF);
+    if (at >= 0) return end + at + 1;
+  }
+  return 0;
 }
 
 /** How many bytes `length` bytes are in base64. */

@@ -17,6 +17,7 @@ import {
   inOnePiece,
   maxDataLinesLength,
   unfinishedBytes,
+  wholeLinesLength,
   writeBase64,
   writeBytes,
   writeDataLine,
@@ -151,15 +152,9 @@ const lines: Body = {
     return to - at;
   },
   usable({ parts, length }) {
-    let end = length;
-    for (let n = parts.length - 1; n >= 0; n--) {
-      const part = parts[n]!;
-      end -= part.length;
-      const at = part.lastIndexOf(LF);
-      if (at >= 0) return end + at + 1;
-    }
+    const whole = wholeLinesLength(parts, length);
     // A line that is longer than a run goes out in several events.
-    return length < MAX_TRANSFORMED_BYTES ? 0 : length - heldAtEnd(parts, length);
+    return whole > 0 || length < MAX_TRANSFORMED_BYTES ? whole : length - heldAtEnd(parts, length);
   },
   longestRun: () => MAX_TRANSFORMED_BYTES,
 };

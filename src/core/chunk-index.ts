@@ -72,13 +72,17 @@ export class ChunkIndex {
     return position >= from ? position : -1;
   }
 
-  /** Chunks of which the last byte lies from `from`, a multiple of 32, up to before `to`. */
+  /** Chunks of which the last byte lies from `from` up to before `to`. */
   count(from: number, to: number): number {
-    const whole = to >>> 5;
-    let total = 0;
-    for (let index = from >>> 5; index < whole; index++) total += popCount(this.words[index]!);
-    const rest = to & 31;
-    return rest === 0 ? total : total + popCount(this.words[whole]! & ((1 << rest) - 1));
+    if (to <= from) return 0;
+    const first = from >>> 5;
+    const last = (to - 1) >>> 5;
+    const fromFirst = -1 << (from & 31);
+    const upToLast = -1 >>> (31 - ((to - 1) & 31));
+    if (first === last) return popCount(this.words[first]! & fromFirst & upToLast);
+    let total = popCount(this.words[first]! & fromFirst) + popCount(this.words[last]! & upToLast);
+    for (let index = first + 1; index < last; index++) total += popCount(this.words[index]!);
+    return total;
   }
 }
 

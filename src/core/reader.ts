@@ -334,7 +334,7 @@ export class CursorReader implements Reader, LaggingReader {
    * what was peeked counts as delivered all the same.
    */
   advance(length: number): void {
-    const { stream, peeked, chunksBefore } = this;
+    const { stream, peeked, chunksBefore, position: from } = this;
     this.peeked = undefined;
     this.position += length;
     this.receivedBytes += length;
@@ -349,6 +349,9 @@ export class CursorReader implements Reader, LaggingReader {
       const inWindow = this.window?.locate(this.position - 1);
       const slab = known ? peeked : (inWindow ?? (stream.ring.isEmpty ? undefined : this.locate(this.position - 1)));
       if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
+      // Counted from where it stood: from the slab's beginning, chunks read one by one would cost its length each.
+      else if (chunksBefore !== UNKNOWN && from >= slab.base)
+        this.chunksBefore += slab.chunksBetween(from, this.position);
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
     if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);

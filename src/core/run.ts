@@ -37,14 +37,23 @@ export class Pin {
 
 /** The rest of the chunk that holds `from`, up to `readable`: a view, or a copy where it lies across slabs. */
 export function chunkAt(from: number, readable: number, locate: Locate): Uint8Array {
+  const first = locate(from);
+  const end = chunkEndIn(first, from, readable);
+  if (end > 0) return first.retain(from, end);
   const parts: Uint8Array[] = [];
   for (let at = from; at < readable; ) {
     const slab = locate(at);
-    const chunkEnd = slab.chunkEnd(at);
-    const to = Math.min(chunkEnd < 0 ? slab.end : chunkEnd, readable);
-    parts.push(slab.retain(at, to));
+    const chunkEnd = chunkEndIn(slab, at, readable);
+    parts.push(slab.retain(at, chunkEnd > 0 ? chunkEnd : slab.end));
     if (chunkEnd > 0) break;
-    at = to;
+    at = slab.end;
   }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  return Buffer.concat(parts);
+}
+
+/** Where what can be read of the chunk at `at` ends, if that is in this slab; else -1. */
+function chunkEndIn(slab: Slab, at: number, readable: number): number {
+  const chunkEnd = slab.chunkEnd(at);
+  if (chunkEnd > 0) return Math.min(chunkEnd, readable);
+  return slab.end >= readable ? readable : -1;
 }

@@ -180,6 +180,12 @@ export class Slab {
   /** Chunks that ended at or before `offset`, since the stream's creation. */
   chunksBefore(offset: number): number {
     if (offset === this.end) return this.firstChunk + this.chunkCount;
-    return this.firstChunk + this.chunks.count(this.start, this.start + offset - this.base);
+    return this.firstChunk + this.chunksBetween(this.base, offset);
+  }
+
+  /** Chunks that ended behind `from` and at or before `to`. */
+  chunksBetween(from: number, to: number): number {
+    const shift = this.start - this.base;
+    return this.chunks.count(from + shift, to + shift);
   }
 }

@@ -110,7 +110,7 @@ describe.runIf(hasBrowser)('at every width', () => {
     }
     mkdirSync(PICTURES, { recursive: true });
     for (const colorScheme of ['dark', 'light'] as const) {
-      const page = await openPage(at, { size: { width, height: 800 }, context: { colorScheme }, token: TOKEN });
+      const page = await openPage(at, { size: { width, height: 800 }, colorScheme, token: TOKEN });
       const fits = async (name: string) => {
         expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
         expect(await page.evaluate(BAR)).toEqual({ isWithin: true, isOneLine: true });

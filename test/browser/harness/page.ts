@@ -2,22 +2,33 @@
  * The page of a built server in Chromium. Whatever a page complains about (an error of a script, one on its console, a
  * violation of its policy) fails the test that opened it, unless the test says that it expects it.
  */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { startBrowser } from '../../e2e/harness/browser.ts';
 
 export { hasBrowser } from '../../e2e/harness/browser.ts';
 
-let browser: Browser | undefined;
+/** One process draws all pages: to start one for each would take longer than most of what is tried in them. */
+const ONE_PROCESS = ['--renderer-process-limit=1', '--disable-site-isolation-trials'];
 
-/** To be called in a `describe` that opens pages: they share one browser. */
+let browser: Browser | undefined;
+let context: BrowserContext | undefined;
+
+/**
+ * To be called in a `describe` that opens pages: they share one browser, and what a browser keeps of a site. The page keeps
+ * its state for each tab and for each origin, and each server has an origin of its own.
+ */
 export function useBrowser(): void {
   beforeAll(async () => {
-    browser = await startBrowser();
+    browser = await startBrowser([], ONE_PROCESS);
+    context = await browser.newContext();
+    // It keeps the process that draws alive between the pages.
+    await context.newPage();
   });
   afterAll(async () => {
     await browser?.close();
     browser = undefined;
+    context = undefined;
   });
 }
 
@@ -30,7 +41,8 @@ export interface PageOptions {
   size?: { width: number; height: number };
   /** Given to the tab before the page is loaded. */
   token?: string;
-  context?: BrowserContextOptions;
+  /** Default light. */
+  colorScheme?: 'dark' | 'light';
   /** Complaints that belong to what is tested, such as of requests that are refused. */
   expected?: readonly RegExp[];
 }
@@ -39,12 +51,13 @@ export interface PageOptions {
 export const REFUSED = /Failed to load resource: the server responded with a status of 4\d\d/;
 export const UNREACHABLE = /Failed to load resource: net::ERR_|net::ERR_(CONNECTION|INCOMPLETE|EMPTY)/;
 
-/** Opens the page of a server in a context of its own; it is closed with the test. */
+/** Opens the page of a server in a tab of its own; it is closed with the test. */
 export async function openPage(server: { url: string }, options: PageOptions = {}): Promise<Page> {
-  const { at = '', size = { width: 1440, height: 900 }, token, expected = [] } = options;
-  if (browser === undefined) throw new Error('call useBrowser in the describe');
-  const context = await browser.newContext({ viewport: size, ...options.context });
+  const { at = '', size = { width: 1440, height: 900 }, token, colorScheme = 'light', expected = [] } = options;
+  if (context === undefined) throw new Error('call useBrowser in the describe');
   const page = await context.newPage();
+  await page.setViewportSize(size);
+  await page.emulateMedia({ colorScheme });
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
@@ -56,7 +69,7 @@ export async function openPage(server: { url: string }, options: PageOptions = {
   if (token !== undefined)
     await page.addInitScript(`sessionStorage.setItem('streamfs.token', ${JSON.stringify(token)})`);
   onTestFinished(async () => {
-    await context.close();
+    await page.close();
     expect(complaints.filter((text) => !expected.some((pattern) => pattern.test(text)))).toEqual([]);
   });
   await page.goto(options.address ?? `${server.url}/ui/${at}`);

@@ -34,11 +34,16 @@ const executablePath = installed();
 export const hasBrowser = executablePath !== undefined || process.env.CI !== undefined;
 if (!hasBrowser) process.stdout.write('skipped: nothing is tried in a browser, chromium is not installed\n');
 
-/** The caller closes it. @param resolve names that are to mean 127.0.0.1 */
-export async function startBrowser(resolve: readonly string[] = []): Promise<Browser> {
+/**
+ * The caller closes it.
+ *
+ * @param resolve names that are to mean 127.0.0.1
+ * @param more of Chromium's arguments
+ */
+export async function startBrowser(resolve: readonly string[] = [], more: readonly string[] = []): Promise<Browser> {
   if (executablePath === undefined) throw new Error('chromium is needed for this, and is not installed');
   const rules = resolve.map((name) => `MAP ${name} 127.0.0.1`).join(', ');
-  const args = [...ARGUMENTS, ...(rules === '' ? [] : [`--host-resolver-rules=${rules}`])];
+  const args = [...ARGUMENTS, ...more, ...(rules === '' ? [] : [`--host-resolver-rules=${rules}`])];
   return await chromium.launch({ executablePath, args });
 }
 

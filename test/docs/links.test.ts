@@ -37,6 +37,10 @@ describe('links in the pages', () => {
     expect(fault('docs/protocol.md', '../../elsewhere')).toBe('it leaves the project');
   });
 
+  it.each(allPages())('of $path were merged whole: no marks of a conflict stand in it', ({ text }) => {
+    expect(text.match(/^(?:<{7}|>{7}) .*$/gm) ?? []).toEqual([]);
+  });
+
   it('reach every page from README', () => {
     const reached = new Set<string>();
     const visit = (path: string) => {

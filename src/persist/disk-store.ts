@@ -711,8 +711,25 @@ export class DiskStore implements LogStore, DamageListener {
     this.#retry.unref();
   }
 
+  /**
+   * Takes streams out of the log though it cannot be written: on a full disk there is room kept for that.
+   *
+   * @throws why that cannot be written either: none of them is taken out then
+   */
+  async removeDespiteFault(logs: readonly LoggedStream[]): Promise<void> {
+    const areThere = () => logs.some(({ isGone }) => !isGone);
+    // An attempt that is under way may have begun without them.
+    if (this.#running !== undefined) await this.#running;
+    if (areThere() && this.fault?.code === 'DISK_FULL') await (this.#running ?? this.#tryAgain());
+    if (!areThere()) return;
+    // There is room again, and they go as any other.
+    if (this.fault === undefined) await Promise.all(logs.map((log) => log.whenSaved()));
+    else throw this.fault;
+  }
+
   /** Looks whether there is room again: what takes least and frees most comes first. */
   async #tryAgain(): Promise<void> {
+    clearTimeout(this.#retry);
     this.#retry = undefined;
     if (this.fault?.code !== 'DISK_FULL' || this.#running !== undefined) return;
     this.#running = (async () => {

@@ -52,6 +52,10 @@ export class LoggedStream implements StreamLog {
   isRemoved = false;
   /** It is in the log no more. */
   isGone = false;
+  /** Told in the turn in which the log has it no more: until then it is to be as it was. */
+  #whenGone: (() => void) | undefined;
+  /** So many wait for that. */
+  #askedToGo = 0;
   /** Its bytes are to be moved out of the oldest journals. */
   isMoveDue = false;
   /** The write that what has changed last is part of. */
@@ -82,7 +86,7 @@ export class LoggedStream implements StreamLog {
 
   get isEndReadable(): boolean {
     if (this.isGone || this.#store.readsAhead) return true;
-    if (this.isRemoved && this.#store.fault !== undefined) return true;
+    if (this.isRemoved && this.#whenGone === undefined && this.#store.fault !== undefined) return true;
     return this.stream.closedBy === 'ended' ? this.known.end !== undefined : this.#store.isClosed;
   }
 
@@ -139,10 +143,23 @@ export class LoggedStream implements StreamLog {
     this.touch();
   }
 
-  /** It is to be in the log no more. */
-  remove(): void {
+  /**
+   * It is to be in the log no more.
+   *
+   * @param whenGone called in the turn in which that is so
+   */
+  remove(whenGone?: () => void): void {
     this.isRemoved = true;
+    if (whenGone !== undefined) this.#askedToGo++;
+    this.#whenGone = whenGone;
     this.touch();
+  }
+
+  /** It stays, where that it is removed could not be written and nobody has been told so. */
+  stay(): void {
+    if (this.isGone || this.#whenGone === undefined || --this.#askedToGo > 0) return;
+    this.isRemoved = false;
+    this.#whenGone = undefined;
   }
 
   /** Counts what has been appended. */
@@ -156,6 +173,7 @@ export class LoggedStream implements StreamLog {
   leave(): void {
     this.#store.backlog -= Math.max(0, this.#counted - this.known.reach.offset);
     this.isGone = true;
+    this.#whenGone?.();
   }
 
   whenRoom(wake: () => void): void {

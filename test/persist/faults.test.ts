@@ -124,6 +124,86 @@ describe('a disk without a byte of room', () => {
   });
 });
 
+describe('a stream that is to be removed while the log cannot be written', () => {
+  /** A log with one stream that is on the disk, with nothing kept back for removals unless that is wanted. */
+  async function withOne({ reserve = true } = {}) {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { log, stream } = attach(store, '/a');
+    stream.append(Buffer.from('kept'));
+    await log.whenSaved();
+    if (!reserve) await disk.remove(RESERVE_FILE);
+    return { disk, store, log, stream };
+  }
+
+  async function fill(disk: SimulatedDisk, { log, stream }: { log: LoggedStream; stream: RingStream }) {
+    disk.faults.room = 0;
+    stream.append(Buffer.from(' more'));
+    await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_FULL' });
+  }
+
+  it('goes at once on a full disk, by the room that is kept for that', async () => {
+    const { disk, log, store, stream } = await withOne();
+    await fill(disk, { log, stream });
+    let isTold = false;
+    log.remove(() => {
+      isTold = true;
+    });
+    expect(stream.closedBy, 'before it is written').toBeUndefined();
+    await store.removeDespiteFault([log]);
+    expect(isTold).toBe(true);
+    const again = await openStore(disk.kill());
+    expect([...again.store.found]).toEqual([]);
+    await store.close();
+    await again.store.close();
+  });
+
+  it('stays as it was where that cannot be written either, also once there is room', async () => {
+    const { disk, log, store, stream } = await withOne({ reserve: false });
+    await fill(disk, { log, stream });
+    log.remove(() => expect.unreachable('it is told to be gone'));
+    await expect(store.removeDespiteFault([log])).rejects.toMatchObject({ code: 'DISK_FULL' });
+    log.stay();
+    disk.faults.room = Number.POSITIVE_INFINITY;
+    await waitFor('the disk is used again', () => store.stats.state === 'ok');
+    stream.append(Buffer.from(' again'));
+    await log.whenSaved();
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe('kept more again');
+    await again.store.close();
+  });
+
+  it('stays where two ask for that and one is refused first', async () => {
+    const { disk, log, store, stream } = await withOne({ reserve: false });
+    await fill(disk, { log, stream });
+    const gone: string[] = [];
+    const ask = async (who: string) => {
+      log.remove(() => gone.push(who));
+      await store.removeDespiteFault([log]).finally(() => log.stay());
+    };
+    const both = await Promise.allSettled([ask('one'), ask('other')]);
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    disk.faults.room = Number.POSITIVE_INFINITY;
+    await waitFor('the disk is used again', () => store.stats.state === 'ok');
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect([gone, await bytesOf(again.store, '/a')]).toEqual([[], 'kept more']);
+    await again.store.close();
+  });
+
+  it('stays on a disk that has failed', async () => {
+    const { disk, log, store, stream } = await withOne();
+    disk.faults.sync = true;
+    stream.append(Buffer.from(' bad'));
+    await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_FAILED' });
+    log.remove(() => expect.unreachable('it is told to be gone'));
+    await expect(store.removeDespiteFault([log])).rejects.toMatchObject({ code: 'DISK_FAILED', status: 503 });
+    log.stay();
+    await store.close();
+  });
+});
+
 describe('a disk that fails', () => {
   it('tries what could not be written once more in new files, and loses nothing', async () => {
     const disk = new SimulatedDisk();
@@ -186,8 +266,8 @@ describe('a disk that fails', () => {
 
   it('takes a part of each write, and gets all of it', async () => {
     const disk = new SimulatedDisk();
-    disk.faults.shortest = 7;
     const { store } = await openStore(disk);
+    disk.faults.shortest = 7;
     const { stream, log } = attach(store, '/a');
     stream.append(Buffer.from('a text that is longer than what is taken at once'));
     await log.whenSaved();

@@ -13,7 +13,7 @@ import {
   type StreamFormat,
   StreamRules,
 } from '../../core/internal.ts';
-import { createError, limitReached } from '../../errors/index.ts';
+import { createError, isStreamFSError, limitReached } from '../../errors/index.ts';
 import {
   type Account,
   type Appender,
@@ -293,8 +293,7 @@ export class StreamFileSystem extends StreamFiles {
       if (path !== '/' && this.table.isDirectory(path)) throw createError('DIRECTORY_NOT_EMPTY', { path });
       throw this.notFound(path);
     }
-    this.drop(entry);
-    await entry.log?.whenSaved();
+    await this.removeEach([entry]);
   }
 
   /** Remove; of a directory, all streams below it. */
@@ -303,17 +302,46 @@ export class StreamFileSystem extends StreamFiles {
       await this.remove(path);
       return;
     }
-    const entries = this.table.below(path);
-    await inSlices(entries, (entry) => {
-      if (this.table.get(entry.path) === entry) this.drop(entry);
-    });
-    for (const { log } of entries) await log?.whenSaved();
+    await this.removeEach(this.table.below(path));
+  }
+
+  /**
+   * With a log that cannot be written, a stream goes when the log has it no more, and stays where that cannot be: an error
+   * says that nothing was removed.
+   */
+  private async removeEach(entries: readonly Entry[]): Promise<void> {
+    const { kept } = this;
+    const isThere = (entry: Entry) => this.table.get(entry.path) === entry;
+    const drop = (entry: Entry) => {
+      if (isThere(entry)) this.drop(entry);
+    };
+    if (kept?.store.fault === undefined) await inSlices(entries, drop);
+    else {
+      await inSlices(entries, (entry) => {
+        if (!isThere(entry)) return;
+        if (entry.log === undefined) drop(entry);
+        else entry.log.remove(() => drop(entry));
+      });
+    }
+    const logs = entries.map(({ log }) => log).filter((log) => log !== undefined);
+    try {
+      if (kept?.store.fault === undefined) for (const log of logs) await log.whenSaved();
+    } catch (error) {
+      // The disk has become full with just that.
+      if (!isStreamFSError(error, 'DISK_FULL')) throw error;
+    }
+    if (kept?.store.fault === undefined) return;
+    try {
+      await kept.store.removeDespiteFault(logs);
+    } finally {
+      for (const log of logs) log.stay();
+    }
   }
 
   override async end(path: string, { status }: EndOptions = {}): Promise<void> {
     this.requireNotReadme(path);
     const entry = this.find(path);
-    endStream(entry, 'ended', status);
+    endKept(entry, status);
     await entry.stream.whenSaved();
   }
 
@@ -322,6 +350,7 @@ export class StreamFileSystem extends StreamFiles {
     const entry = this.get(path);
     if (entry === undefined) await this.add(path, false, options).stream.whenSaved();
     else {
+      entry.log?.requireWritable();
       if (options.settings !== undefined) this.settle(entry, options.settings);
       entry.stream.touch();
       entry.log?.touch();
@@ -492,6 +521,7 @@ export class StreamFileSystem extends StreamFiles {
 
   /** Gives these settings to a stream that was created by a reader. */
   private claim(entry: Entry, asked: StreamSettings | undefined): void {
+    this.kept?.store.requireWritable();
     const settings = this.settingsFor(asked);
     const rules = this.rulesFor(settings);
     if (rules !== entry.stream.rules) entry.stream.adopt(rules);
@@ -626,7 +656,7 @@ export class StreamFileSystem extends StreamFiles {
 
   private ownerOf(entry: Entry, writer: () => FileWriter): WriterOwner {
     return {
-      end: (status) => endStream(entry, 'ended', status),
+      end: (status) => endKept(entry, status),
       release: () => {
         const done = writer();
         if (done instanceof StreamWriter) this.writerLeft(entry, done);
@@ -811,6 +841,12 @@ export class StreamFileSystem extends StreamFiles {
 /** Only readers have opened it so far. */
 function isUnclaimed({ autoCreated, stream }: Entry): boolean {
   return autoCreated && stream.totalWritten === 0;
+}
+
+/** @throws where it could not be kept that it has ended: it has not then */
+function endKept(entry: Entry, status: string | undefined): void {
+  if (entry.stream.closedBy === undefined) entry.log?.requireWritable();
+  endStream(entry, 'ended', status);
 }
 
 function discardFork({ log, stream }: Entry): void {

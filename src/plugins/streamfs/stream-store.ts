@@ -257,6 +257,8 @@ export class TableStore implements StreamStore {
   /** All in one turn, unless a reader with the policy `block` has writers wait. */
   private async apply(entry: Entry, { end, producer, seq }: WholeAppend, bytes: Uint8Array): Promise<void> {
     const { stream } = entry;
+    // Without bytes nothing else asks.
+    if (bytes.length === 0) entry.log?.requireWritable();
     const attempt = producer === undefined ? undefined : this.owner.producersOf(entry).begin(producer, ignore);
     const facts = factsOf(entry);
     try {

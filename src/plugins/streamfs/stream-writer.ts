@@ -41,7 +41,12 @@ export class StreamWriter implements FileWriter {
   }
 
   async close({ end = false, endStatus }: CloseOptions = {}): Promise<void> {
-    if (end) this.owner?.end(endStatus);
+    try {
+      if (end) this.owner?.end(endStatus);
+    } catch (error) {
+      this.done();
+      throw error;
+    }
     const saved = this.stream.whenSaved();
     if (saved === undefined) this.done();
     else await this.doneWhen(saved);

@@ -79,6 +79,38 @@ describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
     expect((await put(at, '/streamfs/a', Buffer.from('more'))).status).toBe(200);
   });
 
+  it('that is full takes removals, and all else that is refused has not happened, then or later', async () => {
+    const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
+    const at = await server({ streamfs: config, under: withMount('size=12m') });
+    await waitFor('the mount', () => fetch(at.api('/ready')).then(({ ok }) => ok));
+    const ask = async (method: string, target: string, headers: Record<string, string> = {}) => {
+      const answer = await fetch(at.api(target), { method, headers });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    const names = ['a', 'b', 'c', 'd/1', 'd/2', 'd/3'];
+    for (const name of names) expect((await put(at, `/streamfs/${name}`, Buffer.from(name))).status).toBe(200);
+    const before = await at.facts('/streamfs/a');
+    // Ten times, so that nothing but room decides: what is refused is refused again.
+    for (let n = 0; n < 10; n++) {
+      while ((await put(at, '/streamfs/fill', Buffer.alloc(1_000_000))).status === 200);
+      expect(await ask('POST', '/end?path=/streamfs/a')).toBe(507);
+      expect(await ask('PUT', '/files?path=/streamfs/a&end=true')).toBe(507);
+      expect(await ask('POST', '/touch?path=/streamfs/a')).toBe(507);
+      expect(await ask('POST', '/files?path=/streamfs/new')).toBe(507);
+      expect(await at.facts('/streamfs/a')).toEqual(before);
+      expect(await at.facts('/streamfs/new')).toBeUndefined();
+    }
+    // While nothing else makes room, and the disk is without a byte of it.
+    expect(await ask('DELETE', '/files?path=/streamfs/b')).toBe(200);
+    expect(await at.facts('/streamfs/b')).toBeUndefined();
+    expect(await ask('DELETE', '/files?path=/streamfs/d&recursive=true')).toBe(200);
+    expect(await ask('DELETE', '/files?path=/streamfs/fill')).toBe(200);
+    expect((await put(at, '/streamfs/c', Buffer.from('more'))).status).toBe(200);
+    expect(await at.facts('/streamfs/a')).toEqual(before);
+    expect((await snapshot(at, '/streamfs/a')).toString()).toBe('a');
+  });
+
   it('that is read-only fails its mount, says so, and leaves the rest of the server', async () => {
     const at = await server({ streamfs: { persist: directory }, under: withMount('ro') });
     const report = await waitFor('the mount has failed', async () => {

@@ -14,7 +14,7 @@ describe('the address of a view', () => {
     expect([path, state.get('view'), state.get('q')]).toEqual(['/streamfs/a', 'hex', 'a&b=c']);
   });
 
-  it('takes what somebody typed as it stands, where it is encoded wrongly', () => {
+  it('takes typed text as it stands, where it is encoded wrongly', () => {
     expect(parseHash('#/s/streamfs/100%')).toMatchObject({ place: 'stream', path: '/streamfs/100%' });
   });
 

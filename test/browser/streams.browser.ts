@@ -172,7 +172,7 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     expect(await at.facts('/streamfs/x')).toBeUndefined();
   });
 
-  it('says that the plain address is the link, where nobody is asked for a token', async () => {
+  it('says that the plain address is the link, where no token is asked for', async () => {
     const at = await server();
     await at.put('/streamfs/x', 'bytes');
     const page = await openPage(at, { expected: [REFUSED] });
@@ -182,7 +182,7 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     await page.getByText('asks nobody for a token').waitFor();
   });
 
-  it('makes a link, with which the page shows that stream to somebody without a token', async () => {
+  it('makes a link, with which the page shows that stream to a visitor without a token', async () => {
     const TOKEN = 'a-token-for-tests-0123456789';
     const tokens = [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }];
     const at = await server({ server: { tokens } });

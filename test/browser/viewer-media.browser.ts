@@ -101,7 +101,7 @@ describe.runIf(hasBrowser && hasFfmpeg)('a stream that plays in the viewer', () 
     await plays(page);
   });
 
-  it('as its bytes are, where nobody has declared a type', async () => {
+  it('as its bytes are, where no type was declared', async () => {
     const at = await server({ streamfs: { ring_buffer_size: '16MB' } });
     await at.put('/streamfs/x', FORMATS['video/webm']!());
     const page = await openPage(at, { at: '#/s/streamfs/x' });

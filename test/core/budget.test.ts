@@ -154,7 +154,7 @@ describe('one budget for many streams', () => {
     expect(budget.givenUp).toBeGreaterThan(0);
   });
 
-  it('takes what has been read before what somebody is still to read', () => {
+  it('takes what has been read before what a reader is still to read', () => {
     const budget = new MemoryBudget(4 * MB);
     const make = () => new RingStream({ retention: 2 * MB, maxLag: 2 * MB, budget });
     const [wanted, read, third] = [make(), make(), make()];

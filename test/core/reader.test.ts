@@ -722,7 +722,7 @@ describe('no loose ends', () => {
     expect(s.readerCount).toBe(1);
   });
 
-  it('leaves no rejection unhandled: readers closed, cut off and timed out with nobody waiting', async () => {
+  it('leaves no rejection unhandled: readers closed, cut off and timed out while no read is awaited', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
     process.on('unhandledRejection', note);

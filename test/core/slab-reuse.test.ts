@@ -19,14 +19,14 @@ function streamOf(letter: string): RingStream {
 const isAll = (letter: string) => (bytes: Uint8Array) => bytes.every((byte) => byte === letter.charCodeAt(0));
 
 describe('memory that is filled again', () => {
-  it('is that of slabs which nobody may look at any more', () => {
+  it('is that of slabs which no reader may look at any more', () => {
     const stream = streamOf('a');
     const run = stream.openReader().borrowRun(256 * KiB);
     overrun(stream);
     expect(run?.type === 'run' && run.parts.some(isAll('z'))).toBe(true);
   });
 
-  it('is that of a run which somebody has pinned, but only when it is released', () => {
+  it('is that of a run which a reader has pinned, but only when it is released', () => {
     const stream = streamOf('a');
     const reader = stream.openReader();
     const run = reader.borrowRun(700 * KiB);

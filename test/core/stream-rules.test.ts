@@ -45,8 +45,8 @@ describe('streams that share their rules', () => {
   });
 });
 
-describe('a stream that nobody has read yet', () => {
-  it('has lost nothing, delivered nothing, holds nobody up, and may end', () => {
+describe('a stream that has not been read yet', () => {
+  it('has lost nothing, delivered nothing, delays no writer, and may end', () => {
     const stream = new RingStream({ retention: 8, maxLag: 4, onLag: 'block' });
     expect([...stream.readers()]).toEqual([]);
     expect(stream.write(Buffer.alloc(1_000_000))).toBeUndefined();

@@ -88,7 +88,7 @@ describe('appending', () => {
     expect(s.stats()).toMatchObject({ createdAt: 1000, modifiedAt: 3000 });
   });
 
-  it('contract 14: no bytes: nothing is stored, nobody is woken, and no time moves', async () => {
+  it('contract 14: no bytes: nothing is stored, no reader is woken, and no time moves', async () => {
     let time = 1000;
     const s = stream({ now: () => time });
     const reader = s.openReader();
@@ -226,7 +226,7 @@ describe('fan-out', () => {
     expect(data).toMatchObject({ type: 'data', offset: 115 });
   });
 
-  it('contract 11: thousands of readers come and go amid appends, and nobody else misses a byte', async () => {
+  it('contract 11: thousands of readers come and go amid appends, and no other reader misses a byte', async () => {
     const s = stream({ retention: 64 * KB, maxLag: 64 * KB });
     const steady = [s.openReader(), s.openReader()];
     const followed = steady.map(async (reader) => {
@@ -267,7 +267,7 @@ describe('fan-out', () => {
     for (const bytes of await Promise.all(followed)) expect(bytes).toEqual(expected);
   });
 
-  it('contract 11: readers that come and go from within the waking of others miss nothing and wake nobody twice', async () => {
+  it('contract 11: readers that come and go from within the waking of others miss nothing and wake no reader twice', async () => {
     const s = stream();
     const readers = Array.from({ length: 10 }, () => s.openReader());
     const woken: number[] = [];
@@ -534,7 +534,7 @@ describe('snapshots', () => {
 });
 
 describe('reading at an offset, without a reader', () => {
-  it('contract 56: gives what lies there, moves nobody, and names the earliest where it has gone', async () => {
+  it('contract 56: gives what lies there, moves no reader, and names the earliest where it has gone', async () => {
     const s = stream({ retention: 5000, maxLag: 5000 });
     const written: Uint8Array[] = [];
     for (let i = 0; i < 100; i++) {

@@ -53,7 +53,7 @@ describe('block', () => {
     expect(reader).toMatchObject({ skippedBytes: 0, receivedBytes: 25 });
   });
 
-  it('contract 4, 20: where nobody asks for it, a write does not wait', async () => {
+  it('contract 4, 20: where no reader asks for it, a write does not wait', async () => {
     const s = stream();
     s.openReader({ onLag: 'drop-oldest' });
     for (let i = 0; i < 100; i++) expect(s.write(bytesOf('0123456789'))).toBeUndefined();

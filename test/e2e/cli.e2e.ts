@@ -111,7 +111,7 @@ describe('in a pipe', () => {
     expect(peak).toBeLessThan(256 * MB);
   });
 
-  it('output that nobody takes away takes no memory', async () => {
+  it('output that is not read takes no memory', async () => {
     const one = await server({ streamfs: { ring_buffer_size: '256MB', channel_buffer_size: '256MB' } });
     await one.put('/streamfs/much', Buffer.alloc(200 * MB));
     // A pipe that is full: the shell holds it open and reads nothing.

@@ -179,7 +179,7 @@ describe('memory', () => {
     keeps({ name: 'S6' }, 'KiB for each idle reader', each, SLACK.kib);
   });
 
-  it('contract 7, 16: a reader that never reads costs no more than the ring and a slice, and holds up nobody', async () => {
+  it('contract 7, 16: a reader that never reads costs no more than the ring and a slice, and delays no other reader', async () => {
     const server = await running(startServer());
     const readers = await Readers.open(server.port, 'live', 2);
     const writer = await Writer.open(server.port);

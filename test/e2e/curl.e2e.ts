@@ -397,7 +397,7 @@ describe('curl: the server', () => {
     });
   });
 
-  it('contract 79: makes no links where nobody is asked for a token', async () => {
+  it('contract 79: makes no links where no token is asked for', async () => {
     const [status, body] = await seen(ask('POST /api/v1/links', '', ...json({ path: '/streamfs/any' })));
     expect([status, body.code]).toEqual([409, 'NO_LINKS']);
     expect((await ask('POST /api/v1/links', '', ...json({}))).json.error).toBe('path is required');
@@ -496,7 +496,7 @@ describe('curl: the server', () => {
     expect([read.status, read.text, read.headers['transfer-encoding']]).toEqual([200, 'old times', undefined]);
   });
 
-  it('contract 42, 43: serves README in parts, as a stream, and lets nobody change it', async () => {
+  it('contract 42, 43: serves README in parts, as a stream, and refuses every change to it', async () => {
     const whole = await curl([at.api('/files?path=/streamfs/README')]);
     const { text } = whole;
     expect(text).toContain('ring_buffer_size');

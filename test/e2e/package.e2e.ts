@@ -126,7 +126,7 @@ describe('the installed package', () => {
     expect(heavy).toEqual([]);
   });
 
-  it('has types for a client in a browser, where nobody knows Node', () => {
+  it('has types for a client in a browser, without types of Node', () => {
     const code = `
       import { type FetchFunction, StreamFSClient } from 'streamfsd/client';
       export const clientOf = (other: FetchFunction): StreamFSClient => new StreamFSClient({ url: location.origin, fetch: other });

@@ -93,7 +93,7 @@ async function stalledReader(at: ServerProcess, parameters = ''): Promise<Wire> 
 }
 
 describe('a reader that has stopped', () => {
-  it('contract 7, 8, 9, 16: costs nobody else anything, and learns exactly what it has lost', async () => {
+  it('contract 7, 8, 9, 16: costs no other reader anything, and learns exactly what it has lost', async () => {
     const total = 200 * MB;
     const at = await server();
     const readers = [1, 2].map(() => streamfs(at.url, ['cat', '--stream', PATH], { keep: false }));
@@ -187,7 +187,7 @@ describe('what a slow reader may ask for', () => {
     expect(gaps.at(-1)!.to).toBe(total);
   });
 
-  it('contract 16, 20: on_lag=disconnect cuts it off while it still stands, and nobody else, and tells it when it reads on', async () => {
+  it('contract 16, 20: on_lag=disconnect cuts it off while it still stands, and no other, and tells it when it reads on', async () => {
     const total = 48 * MB;
     const at = await server();
     const other = streamfs(at.url, ['cat', '--stream', PATH], { keep: false });

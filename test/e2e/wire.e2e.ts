@@ -433,7 +433,7 @@ describe('what is no proper request', () => {
     expect(await wire.answer()).toMatchObject({ status: 200 });
   });
 
-  it('hundreds of connections that say nothing hold up nobody', async () => {
+  it('hundreds of connections that send nothing delay no other', async () => {
     const silent = await Promise.all(Array.from({ length: 300 }, () => connectTo(at.port)));
     const path = freshPath();
     await at.put(path, pattern(0, MB));

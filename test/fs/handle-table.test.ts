@@ -326,7 +326,7 @@ describe('leases', () => {
   });
 });
 
-describe('handles that nobody uses', () => {
+describe('unused handles', () => {
   it('contract 60: are closed after a day, unless told otherwise, and the log says so', async () => {
     const { lines, logger } = infoLog();
     const table = await tableWith({ logger });

@@ -211,7 +211,7 @@ describe('contract 106: nodes that share a log', () => {
     reader.cut();
   });
 
-  it('a stream that nobody uses is let go of after a while, but not as long as the log is away', async () => {
+  it('an unused stream is dropped after a while, but not as long as the log is away', async () => {
     const clock = new FakeClock();
     const { nodes } = await cluster(1, { clock, deadline: 300 });
     const [a] = nodes as [Node];
@@ -244,7 +244,7 @@ describe('contract 106: nodes that share a log', () => {
     expect((await a.call('GET', '/ready')).status).toBe(200);
   });
 
-  it('a reader with block makes the writers of its node wait, and nobody else', async () => {
+  it('a reader with block makes the writers of its node wait, and no others', async () => {
     const { nodes } = await cluster(2);
     const [a, b] = nodes as [Node, Node];
     await put(a, 'x', '&ring_buffer_size=64KB&channel_buffer_size=64KB');

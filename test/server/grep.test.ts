@@ -91,7 +91,7 @@ describe('POST /grep', () => {
     expect(await refused({ path: '/dev/zero', pattern: 'x' })).toEqual([501, 'grep not supported by devfs']);
   });
 
-  it('a pattern that would run for years is stopped, and holds up nobody meanwhile', async () => {
+  it('a pattern that would run for years is stopped, and delays no other request meanwhile', async () => {
     const { post, call } = await withFiles({ '/mem/a': `${'a'.repeat(60)}!` }, { grepTimeLimit: 700 });
     const search = post('/grep', { path: '/mem/a', pattern: '^(a+)+$' });
     let over = false;
@@ -197,7 +197,7 @@ describe('a matcher', () => {
     await matcher.close();
   });
 
-  it('that is closed lets go of whoever waits for it', async () => {
+  it('that is closed rejects what waits for it', async () => {
     const matcher = new Matcher({ source: '^(a+)+$', flags: '' }, 60_000);
     const waiting = matcher.match([`${'a'.repeat(60)}!`]);
     const refused = expect(waiting).rejects.toThrow('the search was given up');

@@ -166,7 +166,7 @@ describe('reading a handle', () => {
     expect([read.text, read.headers['x-stream-offset']]).toEqual(['abc', '0']);
   });
 
-  it('contract 55: a read that waits holds up nobody, and closing ends it', async () => {
+  it('contract 55: a read that waits delays no other request, and closing ends it', async () => {
     const server = await start(STREAMS);
     const id = await open(server, '/s/live', '&flags=2');
     const waiting = server.call('GET', `/handles/${id}/read?timeout=20s`);

@@ -118,7 +118,7 @@ describe('GET /readers', () => {
 });
 
 describe('DELETE /readers/ID', () => {
-  it('ends a live read with the reason in its trailer or end frame, and nobody else', async () => {
+  it('ends a live read with the reason in its trailer or end frame, and no other read', async () => {
     const at = await streams();
     await at.call('PUT', '/files?path=/s/a', { body: 'abc' });
     const [raw, framed, stays] = [
@@ -178,7 +178,7 @@ describe('DELETE /readers/ID', () => {
     expect((await at.call('DELETE', `/readers/${id}`)).json()).toMatchObject({ code: 'READER_NOT_FOUND' });
   });
 
-  it('refuses what is no number, and numbers that nobody has', async () => {
+  it('refuses what is no number, and numbers that no reader has', async () => {
     const at = await streams();
     expect((await at.call('DELETE', '/readers/7x')).json()).toMatchObject({ code: 'INVALID_PARAMETER' });
     expect((await at.call('DELETE', '/readers/123456789')).json()).toEqual({

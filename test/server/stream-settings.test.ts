@@ -184,7 +184,7 @@ describe('contract 99: the content type of a stream', () => {
     live.cut();
   });
 
-  it('is bytes where nobody has said one, whatever the type of a body', async () => {
+  it('is bytes where none was declared, whatever the type of a body', async () => {
     const at = await start(STREAMS);
     await at.call('PUT', '/files?path=/s/a', { body: '<script>', headers: { 'Content-Type': 'text/html' } });
     expect(await factsOf(at, '/s/a')).toMatchObject({ type: 'application/octet-stream' });

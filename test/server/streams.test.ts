@@ -203,7 +203,7 @@ describe('following a stream', () => {
     expect((await server.call('PUT', '/files?path=/s/README', { body: 'x' })).status).toBe(403);
   });
 
-  it('an endless device that is streamed holds up nobody', async () => {
+  it('an endless device that is streamed delays no other reader', async () => {
     const server = await start({ mounted: { '/dev': 'devfs' } });
     const live = await follow(server.port, '/files?path=/dev/zero&stream=true');
     await live.until(1_000_000);

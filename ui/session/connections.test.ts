@@ -24,7 +24,7 @@ describe('the connections of the page', () => {
     expect(got).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('are not waited for by what was given up, which takes the place of nobody', async () => {
+  it('are not waited for by what was given up, which takes no place', async () => {
     const connections = new Connections(1);
     const release = await connections.take(undefined);
     const leaving = new AbortController();

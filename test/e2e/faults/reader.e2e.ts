@@ -145,7 +145,7 @@ describe('a thousand readers that connect and vanish', () => {
   const READERS = 1000;
   const AT_ONCE = 50;
 
-  it('contract 11, 26: while writers write, take no byte from anybody and leave nothing', async () => {
+  it('contract 11, 26: while writers write, take no byte from other readers and leave nothing', async () => {
     const at = await probed();
     const steady: Wire[] = [];
     await at.leavesNothing(async () => {

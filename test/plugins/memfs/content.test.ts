@@ -56,7 +56,7 @@ describe('the content of a file in memory', () => {
     );
   });
 
-  it('copies a file only when bytes that somebody views are written', () => {
+  it('copies a file only when bytes that a reader views are written', () => {
     const content = new FileContent(1024);
     content.write(new Uint8Array(100), 0);
     content.write(new Uint8Array(50), 100);

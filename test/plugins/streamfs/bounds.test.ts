@@ -22,7 +22,7 @@ function withClock(config: Record<string, unknown>) {
 }
 
 describe('contract 36: idle streams', () => {
-  it('expire when nobody has written for the idle timeout; readers get what is left, then the end', async () => {
+  it('expire when not written to for the idle timeout; readers get what is left, then the end', async () => {
     const { fs, clock, limits, lines, names } = withClock({ idle_timeout: '60s' });
     await fs.write('/a', bytes('abc'));
     await fs.write('/b', bytes('x'));
@@ -141,7 +141,7 @@ describe('limits of a mount', () => {
     await fs.create('/c');
   });
 
-  it('contract 36: an auto-created stream that nobody wrote to makes room with its last reader', async () => {
+  it('contract 36: an auto-created stream that was not written to makes room with its last reader', async () => {
     const { fs } = await mount({ max_streams: 1 });
     const reader = await openReader(fs, '/a');
     reader.close();

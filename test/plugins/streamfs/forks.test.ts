@@ -199,7 +199,7 @@ describe('a fork of a stream in memory', () => {
     expect(isWhole(await contentOf(value!))).toBe(true);
   });
 
-  it('contract 95, 105: is refused where it is more than half of the memory for streams, and nobody loses anything', async () => {
+  it('contract 95, 105: is refused where it is more than half of the memory for streams, and no stream loses anything', async () => {
     const memory = new MemoryBudget(20 * MB);
     const fs = await start(kind, memory);
     const source = await filled(fs, kind);

@@ -283,7 +283,7 @@ describe('bounds of a mount for the settings of its streams', () => {
 });
 
 describe('contract 98: the time to live of a stream', () => {
-  it('is over when nobody has written or read for so long: whoever comes then finds nothing, at once', async () => {
+  it('expires when it was neither written nor read for its ttl: it is not found from then on, at once', async () => {
     const { fs, clock, isThere } = await withClock();
     await fs.create('/a', { settings: { ttl: 10_000 } });
     clock.standStill(9999);
@@ -382,7 +382,7 @@ describe('contract 98: the time to live of a stream', () => {
     expect(await isThere('/a')).toBe(false);
   });
 
-  it('gives the memory back without anybody coming, at most a quarter of it late', async () => {
+  it('gives the memory back without another request, at most a quarter of it late', async () => {
     const { fs, clock } = await withClock();
     await fs.create('/a', { settings: { ttl: 60_000 } });
     expect(clock.pending).toBe(1);

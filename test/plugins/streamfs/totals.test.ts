@@ -145,7 +145,7 @@ describe('the totals of a mount', () => {
     expect(fs.totals()).toMatchObject({ deliveredBytes: 3, receivedBytes: 3 });
   });
 
-  it('are right where memory is short and streams that nobody writes to give way', async () => {
+  it('are right where memory is short and streams that are not written to give way', async () => {
     const mount = new Counted(
       { ring_buffer_size: '1MB', channel_buffer_size: '64KB' },
       new MemoryBudget(2 * 1024 * 1024),

@@ -75,7 +75,7 @@ describe('contract 96: a handle belongs to the token that opened it', () => {
     expect(await listed('owner')).toEqual([]);
   });
 
-  it('stays its own when tokens are read again, also under another name, and is nobody else’s after that', async () => {
+  it('stays its own when tokens are read again, also under another name, and belongs to no other token after that', async () => {
     const { call, tokens, open, listed } = await world();
     const id = await open('owner');
     tokens.replace(ALL);
@@ -132,7 +132,7 @@ describe('contract 96: a handle belongs to the token that opened it', () => {
     expect((await call('GET', '/handles')).json().count).toBe(1);
   });
 
-  it('one that was opened when nobody was asked for a token is for admins', async () => {
+  it('one that was opened when no token was asked for is for admins', async () => {
     const tokens = new Tokens([]);
     const { call } = await start({ mounted: { '/s': 'streamfs' }, tokens });
     const { handle_id: id } = (await call('POST', '/handles/open?path=/s/a&flags=2')).json();

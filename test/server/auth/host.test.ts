@@ -48,7 +48,7 @@ const MISSPELT = [
 
 const STRANGERS = ['stranger.example', 'stranger.example:8080', '127.0.0.1.stranger.example'];
 
-describe('contract 94: on loopback, where nobody is asked for a token', () => {
+describe('contract 94: on loopback, where no token is asked for', () => {
   it.each(LOOPBACK)('%s is answered', async (host) => {
     expect(await statuses(host)).toMatchObject({ health: 200, write: 200 });
   });

@@ -357,7 +357,7 @@ describe('asking for a link', () => {
     expect((await make(running, { path: '/s/open/a', expires_in: 61 })).error).toContain('1s to 1m');
   });
 
-  it('is refused where nobody is asked for a token: the plain address does', async () => {
+  it('is refused where no token is asked for: the plain address does', async () => {
     for (const tokens of [undefined, new Tokens([])]) {
       const { post, call } = await start(tokens === undefined ? {} : { tokens });
       const answer = await post('/links', { path: '/mem/f' });

@@ -73,11 +73,11 @@ describe('contract 97: a reader asks for on_lag=block', () => {
     expect([await asked('reader'), await asked('both')]).toEqual([403, 200]);
   });
 
-  it('where nobody is asked for a token everybody may', async () => {
+  it('where no token is asked for every client may', async () => {
     expect(await ask(await running({}, false), undefined)).toBe(200);
   });
 
-  it('through a signed link nobody may, whatever the mount allows', async () => {
+  it('through a signed link no client may, whatever the mount allows', async () => {
     for (const readerBlock of ['always', 'writers']) {
       const at = await running({ reader_block: readerBlock });
       const answer = await at.call('POST', '/links', {

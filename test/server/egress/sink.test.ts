@@ -120,7 +120,7 @@ describe('sending a stream to sockets', () => {
     expect(write).toHaveBeenCalled();
   });
 
-  it('contract 16: a peer that does not read holds on to one run, and nobody else notices', async () => {
+  it('contract 16: a peer that does not read holds on to one run, and no other reader is affected', async () => {
     const size = 4 * 1024 * KiB;
     const stream = new RingStream({ retention: size, maxLag: size });
     const stalled = await connection();

@@ -271,7 +271,7 @@ describe('a connection that is served directly', () => {
     expect(await none.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*"written":0/);
   });
 
-  it('reads no more requests while nobody takes the answers', async () => {
+  it('reads no more requests while the answers are not read', async () => {
     const server = await counted();
     const one = await connectTo(server.port);
     one.socket.pause();

@@ -51,7 +51,7 @@ describe('a parameter', () => {
     expect(() => query('size=1&size=1').integer('size')).toThrow('invalid size parameter: given more than once');
   });
 
-  it('that nobody asks for is ignored, even malformed or twice', () => {
+  it('that no handler reads is ignored, even malformed or twice', () => {
     expect(query('path=/a&_=1&_=2&x').path()).toBe('/a');
   });
 

@@ -243,7 +243,7 @@ describe('a client that asks before it sends its body', () => {
   });
 });
 
-describe('a body that nobody reads', () => {
+describe('a body that is not read', () => {
   const json = { 'Content-Type': 'application/json' };
   it.each([
     ['POST', '/files?path=/s/new', 'PUT /api/v1/files'],

@@ -53,7 +53,7 @@ describe('a connection', () => {
     expect(await slow.closed()).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"REQUEST_TIMEOUT"/);
   });
 
-  it('that ends in the middle of a small body nobody wanted is closed, though the answer was to keep it', async () => {
+  it('that ends in the middle of an unread small body is closed, though the answer was to keep it', async () => {
     const server = await start(STREAMS);
     const one = await connectTo(server.port);
     one.send('POST /api/v1/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1');
@@ -62,7 +62,7 @@ describe('a connection', () => {
     expect(await one.closed()).toContain('Connection: keep-alive');
   });
 
-  it('is kept for more requests, also after a small body nobody wanted', async () => {
+  it('is kept for more requests, also after a small body that was not read', async () => {
     const server = await start();
     const one = await connectTo(server.port);
     one.send('POST /api/v1/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello');
@@ -112,7 +112,7 @@ describe('a connection', () => {
     expect(text).toContain('BODY_BROKE_OFF');
   });
 
-  it('drops what comes behind a request that is answered live, which nobody may send', async () => {
+  it('drops what comes behind a request that is answered live, which no client may send', async () => {
     const server = await start(STREAMS);
     const odd = await connectTo(server.port);
     odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -175,8 +175,8 @@ const buggyPlugin: Plugin = {
   },
 };
 
-describe('an error nobody foresaw', () => {
-  it('contract 73: is a 500 that gives nothing away, is logged whole, and harms nobody else', async () => {
+describe('an unexpected error', () => {
+  it('contract 73: is a 500 that gives nothing away, is logged whole, and affects no other request', async () => {
     const server = await start({ plugins: [buggyPlugin], mounted: { '/bug': 'buggyfs', '/mem': 'memfs' } });
     const answer = await server.call('GET', '/stat?path=/bug/a');
     expect([answer.status, answer.json()]).toEqual([500, { error: 'internal error', code: 'INTERNAL' }]);
@@ -238,7 +238,7 @@ describe('the log', () => {
     ]);
   });
 
-  it('puts together no facts of lines that nobody writes', async () => {
+  it('puts together no facts of log lines that are not written', async () => {
     const server = await start();
     const asked: string[] = [];
     const { log } = server;

@@ -438,7 +438,7 @@ describe('memory of bodies that are only partly here', () => {
     for (const one of slow) one.socket.destroy();
   });
 
-  it('that nobody reads yet, behind a request that takes its time, counts too', async () => {
+  it('that is not read yet, behind a request that takes its time, counts too', async () => {
     const clock = new FakeClock();
     const { server, memory } = await bounded({}, { ...STREAMS, clock });
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();

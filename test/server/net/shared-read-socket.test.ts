@@ -42,7 +42,7 @@ describe('a socket that shares the memory it is read into', () => {
     for (const { socket } of writers) socket.destroy();
   });
 
-  it('is a stream like any other for whoever takes the connection from node:http', async () => {
+  it('is a stream like any other for code that takes the connection from node:http', async () => {
     const server = await start();
     server.server.http.on('upgrade', (_, socket: Duplex) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');

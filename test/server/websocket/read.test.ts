@@ -195,7 +195,7 @@ async function facts({ call }: Awaited<ReturnType<typeof start>>): Promise<{ gen
 }
 
 describe('contract 101: a slow WebSocket reader', () => {
-  it('holds up nobody, and is told to the byte what it has lost', { timeout: 60_000 }, async () => {
+  it('delays no other reader, and is told to the byte what it has lost', { timeout: 60_000 }, async () => {
     const server = await start(small());
     const slow = await rawPeer(server.port, '/api/v1/ws?path=/s/a&heartbeat=0');
     await waitFor(() => slow.frames().length >= 2);

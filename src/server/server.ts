@@ -27,7 +27,7 @@ import { type DurableStreamsOptions, durableStreamRoutes } from './durable-strea
 import { ENCODINGS, type Encoding } from './encoding/index.ts';
 import { FastPathConnection } from './fast-path/connection.ts';
 import type { FastPathHost } from './fast-path/host.ts';
-import { allowOrigin, preflightHeaders } from './http/cors.ts';
+import { allowOrigin, preflightHeaders, varyLine } from './http/cors.ts';
 import { logRequest, RequestExchange } from './http/exchange.ts';
 import { ANSWER_HEADERS } from './http/headers.ts';
 import { addressedTo, checkMessage } from './http/message-rules.ts';
@@ -172,7 +172,7 @@ class HttpServer implements StreamFSServer {
     this.#origins = options.origins ?? new Origins();
     this.#limits = new Limits({
       logger,
-      answer: errorText,
+      answer: (error) => errorText(error, varyLine(this.#origins)),
       limits,
       memory,
       counters,
@@ -195,7 +195,7 @@ class HttpServer implements StreamFSServer {
       }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE_MS, sharedReads = 'auto' } = options;
-    const plainAnswer = () => errorText(createError('BAD_REQUEST', { reason: NO_TLS }));
+    const plainAnswer = () => errorText(createError('BAD_REQUEST', { reason: NO_TLS }), varyLine(this.#origins));
     this.http = createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls: options.tls, plainAnswer });
     // What is asked for most is served without node:http, which gets all others.
     this.#connections = takeConnections(this.http, { tcpKeepAlive, sharedReads }, (socket) => {
@@ -246,6 +246,7 @@ class HttpServer implements StreamFSServer {
   #fastPathHost(): FastPathHost {
     const { mounts } = this.#context;
     const tokens = this.#tokens;
+    const origins = this.#origins;
     const isClosing = () => this.#closing;
     return {
       context: this.#context,
@@ -254,7 +255,10 @@ class HttpServer implements StreamFSServer {
         return isClosing();
       },
       get version() {
-        return mounts.version + (tokens?.version ?? 0);
+        return mounts.version + (tokens?.version ?? 0) + origins.version;
+      },
+      get varyLine() {
+        return varyLine(origins);
       },
       find: (method, target) => {
         const { segments, pathname, query } = parseTarget(target);
@@ -349,6 +353,7 @@ class HttpServer implements StreamFSServer {
       this.#limits.connections.release(socket, res, waits);
       this.#over(exchange);
     });
+    allowOrigin(this.#origins, req, res);
     try {
       // One after the other: what an answer is does not depend on what was sent behind its request.
       if (waits || refusal !== undefined) await exchange.turn(refusal);
@@ -386,7 +391,6 @@ class HttpServer implements StreamFSServer {
 
   async #route(exchange: RequestExchange): Promise<void> {
     const { req, res } = exchange;
-    allowOrigin(this.#origins, req, res);
     if (this.#closing) {
       res.setHeader('Connection', 'close');
       throw createError('SHUTTING_DOWN');
@@ -505,7 +509,7 @@ class HttpServer implements StreamFSServer {
   /** Answers with an error in place of all that a connection may still ask for. */
   #refuseAll(socket: Duplex, refusal: StreamFSError): void {
     this.#limits.note(refusal);
-    socket.end(errorText(refusal), () => (socket as Socket).destroySoon());
+    socket.end(errorText(refusal, varyLine(this.#origins)), () => (socket as Socket).destroySoon());
   }
 
   /** Does something about a connection that node:http has given up, once all before it is answered. */

@@ -10,6 +10,8 @@ import { isAt } from './browser.ts';
 
 export class Origins {
   #listed: ReadonlySet<string> = new Set();
+  /** Another one whenever the list is. */
+  version = 0;
 
   /** @param listed origins as browsers send them, such as `https://app.example` */
   constructor(listed: readonly string[] = []) {
@@ -19,6 +21,7 @@ export class Origins {
   /** From now on these, and no others. */
   replace(listed: readonly string[]): void {
     this.#listed = new Set(listed);
+    this.version++;
   }
 
   /** Whether there are any beside the server's own. */

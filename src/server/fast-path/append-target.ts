@@ -45,15 +45,15 @@ export class AppendTarget {
     return this.expectsContinue && this.open.appender.isOver;
   }
 
-  /** The answer to an append that has just been done. */
-  answer(): string {
+  /** The answer to an append that has just been done. @param vary the same for as long as {@link isAt} its version */
+  answer(vary: string): string {
     const { open } = this;
     const date = httpDate();
     const { generation } = open.appender;
     if (date !== this.date || generation !== this.generation) {
       this.date = date;
       this.generation = generation;
-      [this.before, this.behind] = open.around(this.length);
+      [this.before, this.behind] = open.around(this.length, vary);
     }
     return this.before + open.end() + this.behind;
   }

@@ -17,7 +17,7 @@ export function openFileAppend(
   if (appender === undefined) return undefined;
   return {
     appender,
-    around: (length) => writtenParts(length, appender.generation, appender.durability),
+    around: (length, vary) => writtenParts(length, appender.generation, appender.durability, vary),
     end: () => String(appender.endOffset),
   };
 }
@@ -27,7 +27,7 @@ export function openDurableAppend(appender: StoreAppender | undefined): OpenAppe
   if (appender === undefined) return undefined;
   return {
     appender,
-    around: () => aroundValue(204, DURABLE_HEADERS.nextOffset, durabilityHeader(appender)),
+    around: (_length, vary) => aroundValue(204, DURABLE_HEADERS.nextOffset, durabilityHeader(appender), vary),
     end: () => tailValue(appender),
   };
 }

@@ -191,6 +191,7 @@ export class FastPathConnection implements Upload {
   }
 
   private takeBody(bytes: Buffer, from: number): number {
+    const { server } = this;
     const target = this.target!;
     const body = this.body!;
     const at = body.take(bytes, from);
@@ -208,12 +209,12 @@ export class FastPathConnection implements Upload {
     }
     body.release();
     if (waiting === undefined) {
-      this.answers.add(target.answer());
+      this.answers.add(target.answer(server.varyLine));
       this.exchanges.answered(target.request.status);
     } else {
       this.wait();
       const answer = () => {
-        this.answers.add(target.answer());
+        this.answers.add(target.answer(server.varyLine));
         this.done(target.request.status);
       };
       waiting.then(answer, (error) => this.refuse(error));
@@ -240,7 +241,7 @@ export class FastPathConnection implements Upload {
       const received = receiveBody(this.upload, writer);
       this.proceed();
       const written = await received;
-      const parts = writtenParts(written, writer.generation!, writer.durability);
+      const parts = writtenParts(written, writer.generation!, writer.durability, this.server.varyLine);
       this.answers.add(parts.join(String(writer.endOffset)));
       this.done(request.status);
     } catch (error) {
@@ -292,7 +293,7 @@ export class FastPathConnection implements Upload {
 
   private async follow(request: FollowRequest, raw: Buffer): Promise<void> {
     const { socket, exchanges } = this;
-    const { context } = this.server;
+    const { context, varyLine } = this.server;
     const source = await openRead(request, context);
     if (source === undefined) {
       if (!this.isGone) this.handOver(Buffer.concat([raw, this.rest]), 0);
@@ -302,7 +303,7 @@ export class FastPathConnection implements Upload {
       this.leave();
       socket.on('error', ignore);
       takeFrom(socket, ignore);
-      beginRead(source, socket, exchanges);
+      beginRead(source, socket, exchanges, varyLine);
       socket.resume();
     }
   }
@@ -341,7 +342,7 @@ export class FastPathConnection implements Upload {
     if (this.state !== 'head') this.exchanges.answered(known.status);
     this.state = 'refused';
     untrack(socket);
-    this.answers.add(errorText(known));
+    this.answers.add(errorText(known, server.varyLine));
     this.answers.sendLast();
     if (upload === undefined || upload.isOver || upload.isBroken) {
       socket.destroySoon();

@@ -79,9 +79,14 @@ export function giveUpRead({ reader }: OpenRead, { caller }: FollowRequest, { li
   limits.reads.leave(caller?.account);
 }
 
-/** Answers. The socket is the read's from here on. */
-export function beginRead({ reader, encoding, head, sending }: OpenRead, socket: Socket, exchanges: RequestLog): void {
-  socket.write(`${head}Date: ${httpDate()}\r\n\r\n`, 'latin1');
+/** Answers. The socket is the read's from here on. @param vary a line of the head */
+export function beginRead(
+  { reader, encoding, head, sending }: OpenRead,
+  socket: Socket,
+  exchanges: RequestLog,
+  vary: string,
+): void {
+  socket.write(`${head}${vary}Date: ${httpDate()}\r\n\r\n`, 'latin1');
   startLive(socket, { reader, encoding }, chunkedTransfer, sending, exchanges);
 }
 

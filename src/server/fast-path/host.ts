@@ -11,6 +11,8 @@ export interface FastPathHost {
   readonly isClosing: boolean;
   /** Another one whenever what was found out about a request may no longer hold for the next one like it. */
   readonly version: number;
+  /** The line about origins that every answer has; empty where there are none but the server's own. */
+  readonly varyLine: string;
   /** The live read that was asked for last: a crowd asks in the same words. */
   lastFollow: KnownRequest | undefined;
   /** Admits a request and returns its principal where tokens are configured; throws the error that it is answered with. */

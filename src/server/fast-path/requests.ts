@@ -24,8 +24,8 @@ export interface AppendRequest {
 /** Where bodies go, and what a protocol answers. */
 export interface OpenAppend {
   readonly appender: Appender;
-  /** The answer to an append of `length` bytes, before and behind {@link end}: made once a second. */
-  around(length: number): readonly [before: string, behind: string];
+  /** The answer to an append of `length` bytes, before and behind {@link end}: made once a second. @param vary a line of it */
+  around(length: number, vary: string): readonly [before: string, behind: string];
   /** What stands between them: where the stream ends now. */
   end(): string;
 }

@@ -23,10 +23,18 @@ const EXPOSED = ['Allow', 'Retry-After', 'WWW-Authenticate', ...headersIn('answe
 /** How long a browser may cache the answer to a preflight, in seconds: a change of the origins takes effect that late. */
 const MAX_AGE = '600';
 
+/** What a cache must compare before it gives an answer to another page: the answer to each has other headers. */
+const VARY = 'Origin';
+
+/** The same of an answer that is written as text, to a request of no page or of one that is not known. */
+export function varyLine(origins: Origins): string {
+  return origins.areListed ? `Vary: ${VARY}\r\n` : '';
+}
+
 /** Before anything is answered, so that refusals can be read as well. */
 export function allowOrigin(origins: Origins, req: IncomingMessage, res: ServerResponse): void {
   if (!origins.areListed) return;
-  res.setHeader('Vary', 'Origin');
+  res.setHeader('Vary', VARY);
   const origin = origins.listed(req);
   if (origin === undefined) return;
   res.setHeader('Access-Control-Allow-Origin', origin);

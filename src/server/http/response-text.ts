@@ -15,20 +15,24 @@ export function headLines(status: number, headers: Readonly<Record<string, strin
 }
 
 /** The head of an answer, with the empty line that ends it. */
-function headText(status: number, headers: Readonly<Record<string, string | number>>): string {
-  return `${headLines(status, headers)}Date: ${httpDate()}\r\n\r\n`;
+function headText(status: number, headers: Readonly<Record<string, string | number>>, vary: string): string {
+  return `${headLines(status, headers)}${vary}Date: ${httpDate()}\r\n\r\n`;
 }
 
-/** An error, after which the connection is closed. */
-export function errorText(error: StreamFSError): string {
+/** An error, after which the connection is closed. @param vary what `varyLine` says */
+export function errorText(error: StreamFSError, vary: string): string {
   const body = `${JSON.stringify(errorBody(error))}\n`;
-  const head = headText(error.status, {
-    ...ANSWER_HEADERS,
-    'Content-Type': JSON_MEDIA_TYPE,
-    ...retryAfter(error),
-    'Content-Length': Buffer.byteLength(body),
-    Connection: 'close',
-  });
+  const head = headText(
+    error.status,
+    {
+      ...ANSWER_HEADERS,
+      'Content-Type': JSON_MEDIA_TYPE,
+      ...retryAfter(error),
+      'Content-Length': Buffer.byteLength(body),
+      Connection: 'close',
+    },
+    vary,
+  );
   return head + body;
 }
 
@@ -42,14 +46,20 @@ export function writtenParts(
   written: number,
   generation: string,
   durability: Durability | undefined,
+  vary: string,
 ): [before: string, behind: string] {
   const body = `${JSON.stringify({ message: `Written ${written} bytes` })}\n`;
-  const [before, behind] = aroundValue(200, HEADERS.streamEndOffset, {
-    'Content-Type': JSON_MEDIA_TYPE,
-    [HEADERS.streamGeneration]: generation,
-    ...(durability === undefined ? {} : { [HEADERS.streamDurable]: durability }),
-    'Content-Length': body.length,
-  });
+  const [before, behind] = aroundValue(
+    200,
+    HEADERS.streamEndOffset,
+    {
+      'Content-Type': JSON_MEDIA_TYPE,
+      [HEADERS.streamGeneration]: generation,
+      ...(durability === undefined ? {} : { [HEADERS.streamDurable]: durability }),
+      'Content-Length': body.length,
+    },
+    vary,
+  );
   return [before, behind + body];
 }
 
@@ -58,14 +68,19 @@ export function aroundValue(
   status: number,
   name: string,
   headers: Readonly<Record<string, string | number>>,
+  vary: string,
 ): [before: string, behind: string] {
-  const text = headText(status, {
-    ...headers,
-    Connection: 'keep-alive',
-    'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,
-    // The last, or each such object would have a hidden class of its own (docs/adr/0019-small-slabs-in-blocks.md).
-    ...ANSWER_HEADERS,
-  });
+  const text = headText(
+    status,
+    {
+      ...headers,
+      Connection: 'keep-alive',
+      'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,
+      // The last, or each such object would have a hidden class of its own (docs/adr/0019-small-slabs-in-blocks.md).
+      ...ANSWER_HEADERS,
+    },
+    vary,
+  );
   const end = text.indexOf('\r\n') + 2;
   return [`${text.slice(0, end)}${name}: `, `\r\n${text.slice(end)}`];
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { HEADERS } from '../../../src/protocol/index.ts';
 import { Origins, ROUTES, Tokens } from '../../../src/server/index.ts';
+import { connectTo } from '../../harness/wire.ts';
 import { follow, start } from '../harness.ts';
 
 const APP = 'https://app.example';
@@ -186,6 +187,70 @@ describe('pages of listed origins', () => {
     expect((await call('GET', '/version', { headers: { origin: APP } })).status).toBe(403);
     const other = await call('GET', '/version', { headers: { origin: 'https://other.example' } });
     expect(other.headers['access-control-allow-origin']).toBe('https://other.example');
+  });
+
+  it('are not mixed up by caches: every answer says that it differs by origin, also one to a program', async () => {
+    const origins = new Origins([APP]);
+    const durableStreams = { mount: '/s', prefixes: ['/v1/stream'], longPollTimeout: 10 };
+    const { mounts, port } = await start({ mounted: STREAMS, origins, durableStreams });
+    await mounts.write('/s/log', Buffer.from('x'));
+    const send = (request: string, body = '', more = '') =>
+      `${request} HTTP/1.1\r\nHost: x\r\n${body === '' ? '' : `Content-Length: ${body.length}\r\n`}${more}\r\n${body}`;
+    const plain = 'Content-Type: text/plain\r\n';
+    const requests: [status: number, request: string][] = [
+      [200, send('PUT /api/v1/files?path=/s/log', 'x')],
+      [200, send('PUT /api/v1/files?path=/s/log', 'x'.repeat(100_000))],
+      [200, send('GET /api/v1/files?path=/s/log&stream=true')],
+      [200, send('GET /api/v1/files?path=/s/log&stream=true&format=sse')],
+      [200, send('GET /api/v1/files?path=/s/log&stream=true', '', 'X-Any: thing\r\n')],
+      [200, send('GET /api/v1/files?path=/s/log&snapshot=true')],
+      [404, send('GET /api/v1/files?path=/s/none&stream=true&create=false')],
+      [201, send('PUT /v1/stream/new', 'x', plain)],
+      [204, send('POST /v1/stream/log', 'x', 'Content-Type: application/octet-stream\r\n')],
+      [204, send('POST /v1/stream/log', 'x', 'Content-Type: application/octet-stream\r\nX-Any: thing\r\n')],
+      [409, send('POST /v1/stream/log', 'x', plain)],
+      [200, send('GET /v1/stream/log?offset=-1&live=sse')],
+      [200, send('GET /v1/stream/log?offset=-1&live=sse', '', 'X-Any: thing\r\n')],
+      [200, send('GET /v1/stream/log?offset=-1&live=long-poll')],
+      [204, send('GET /v1/stream/log?offset=now&live=long-poll')],
+      [200, send('GET /v1/stream/log')],
+      [304, send('GET /v1/stream/log', '', 'If-None-Match: *\r\n')],
+      [304, send('GET /api/v1/openapi.json', '', 'If-None-Match: *\r\n')],
+      [400, send('GET /v1/stream/log?offset=x&live=sse')],
+      [404, send('GET /v1/stream/none?offset=-1&live=sse')],
+      [200, send('HEAD /v1/stream/log')],
+      [204, send('OPTIONS /v1/stream/log')],
+      [403, send('GET /v1/stream/log', '', 'Origin: https://evil.example\r\n')],
+      [400, 'GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n'],
+      [400, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ];
+    const seen = async (request: string) => {
+      const one = await connectTo(port);
+      one.send(request);
+      const [head = ''] = (await one.until('\r\n\r\n')).split('\r\n\r\n');
+      one.socket.destroy();
+      return { status: Number(head.split(' ')[1]), vary: head.match(/^vary: .*$/gim) };
+    };
+    for (const [status, request] of requests) {
+      expect([request.slice(0, 200), await seen(request)]).toEqual([
+        request.slice(0, 200),
+        { status, vary: ['Vary: Origin'] },
+      ]);
+    }
+    // A body that breaks off in the middle is answered by the fast path itself.
+    const cut = await connectTo(port);
+    cut.send('PUT /api/v1/files?path=/s/log HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx');
+    cut.socket.end();
+    expect(await cut.closed()).toMatch(/^HTTP\/1.1 400 .*\r\nVary: Origin\r\n/s);
+    // An answer that is made once for many is made anew.
+    const one = await connectTo(port);
+    one.send(send('PUT /api/v1/files?path=/s/log', 'x'));
+    expect(await one.until('bytes')).toContain('Vary: Origin');
+    origins.replace([]);
+    one.send(send('PUT /api/v1/files?path=/s/log', 'x'));
+    await one.until('bytes"}\nHTTP/1.1 200');
+    expect(one.text.match(/Vary/g)).toHaveLength(1);
+    one.socket.destroy();
   });
 
   it('may read every header that the server has of its own', async () => {

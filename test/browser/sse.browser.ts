@@ -1,4 +1,7 @@
-/** The `EventSource` of a real browser, in a page of another origin: how it goes on after cuts (contract 101). */
+/**
+ * Pages of another origin in a real browser: how their `EventSource` goes on after cuts (contract 101), and how they use
+ * Durable Streams by `fetch` (contract 105).
+ */
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -50,7 +53,34 @@ function account(seen: readonly Seen[]): { lines: string[]; skipped: number } {
   return { lines, skipped };
 }
 
-describe.runIf(hasBrowser)('EventSource', () => {
+/** Creates, appends and reads in every mode, as a program in a page does, and gives what it has seen. */
+const USE_DURABLE_STREAMS = `async (address) => {
+  const seen = [];
+  const ask = async (more, init) => {
+    const answer = await fetch(address + more, init);
+    const headers = Object.fromEntries([...answer.headers].filter(([name]) => !/^(cache|content)-/.test(name)));
+    const text = answer.status === 200 && !more.includes('sse') ? await answer.text() : '';
+    seen.push([answer.status, text, ...Object.keys(headers).sort()].join(' ').trim());
+    return { answer, offset: headers['stream-next-offset'], etag: headers.etag };
+  };
+  const type = { 'Content-Type': 'application/json' };
+  await ask('', { method: 'PUT', headers: { ...type, 'Stream-TTL': '3600' } });
+  const by = { 'Producer-Id': 'page', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
+  await ask('', { method: 'POST', headers: { ...type, ...by, 'Stream-Seq': '1' }, body: '{"n":1}' });
+  const { etag, offset } = await ask('?offset=-1');
+  await ask('?offset=-1', { headers: { 'If-None-Match': etag }, cache: 'no-store' });
+  const waiting = ask('?offset=' + offset + '&live=long-poll');
+  const { answer } = await ask('?offset=' + offset + '&live=sse');
+  await ask('', { method: 'POST', headers: { ...type, 'Stream-Closed': 'true' }, body: '{"n":2}' });
+  await waiting;
+  const events = await answer.text();
+  await ask('', { method: 'HEAD' });
+  await ask('', { method: 'DELETE' });
+  await ask('?offset=-1');
+  return { seen, events };
+}`;
+
+describe.runIf(hasBrowser)('a page of another origin', () => {
   let chromium: Browser;
   beforeAll(async () => {
     chromium = await startBrowser();
@@ -140,5 +170,30 @@ describe.runIf(hasBrowser)('EventSource', () => {
     await waitFor('what came next', async () => (await shown()).endsWith('Once upon a time ü'));
     await at.json('POST', '/end?path=/streamfs/chat');
     await waitFor('the end', async () => (await page.evaluate<number>('chat.readyState')) === 2);
+  });
+
+  it('contract 105: uses Durable Streams by fetch and sees its headers; one that is not listed can do nothing', async () => {
+    const { at, page } = await world();
+    const use = (one: ServerProcess) =>
+      page.evaluate<{ seen: string[]; events: string }>(
+        `(${USE_DURABLE_STREAMS})('${one.url}/v1/stream/chat').catch((error) => ({ seen: [], events: error.name }))`,
+      );
+    const { seen, events } = await use(at);
+    expect(seen).toEqual([
+      '201  location stream-next-offset',
+      '200  producer-epoch producer-seq stream-next-offset',
+      '200 [{"n":1}] etag stream-next-offset stream-up-to-date',
+      '304  etag stream-next-offset stream-up-to-date',
+      '200',
+      '204  stream-closed stream-next-offset',
+      '200 [{"n":2}] etag stream-closed stream-next-offset stream-up-to-date',
+      '200  stream-closed stream-next-offset stream-ttl',
+      '204',
+      '404  x-request-id',
+    ]);
+    expect(events).toContain('event: data\ndata:[{"n":2}]');
+    const stranger = await server();
+    expect(await use(stranger)).toEqual({ seen: [], events: 'TypeError' });
+    expect(await stranger.facts('/streamfs/chat')).toBeUndefined();
   });
 });

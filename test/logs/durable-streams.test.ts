@@ -18,7 +18,7 @@ async function nodes(count = 2) {
     return { ...answer, next: next as string, closed };
   };
   const typed = (type: string, more: Headers = {}) => ({ 'Content-Type': type, ...more });
-  return { send, typed };
+  return { send, typed, call: all[0]!.call };
 }
 
 const producer = (seq: number, epoch = 0) => ({
@@ -65,6 +65,15 @@ describe('contract 106: Durable Streams on a log', () => {
     const whole = await send('PUT', '/b', 'all of it', typed('text/plain', { 'Stream-Closed': 'true' }));
     expect([whole.status, whole.closed]).toEqual([201, 'true']);
     expect((await send('GET', '/b?offset=-1')).text).toBe('all of it');
+  });
+
+  it('contract 88: complete an append with a newline where their lines are kept whole', async () => {
+    const { call, send, typed } = await nodes();
+    await call('POST', '/files?path=/s/a&atomic=lines&type=text%2Fplain');
+    await send('POST', '/a', 'one\ntwo', typed('text/plain'));
+    await send('POST', '/a', 'three\n', typed('text/plain'));
+    await send('POST', '/a', 'four', typed('text/plain', { 'Stream-Closed': 'true' }));
+    expect((await send('GET', '/a')).text).toBe('one\ntwo\nthree\nfour\n');
   });
 
   it('take messages of JSON whole, in the order of all nodes, and nothing else', async () => {

@@ -104,6 +104,63 @@ describe('Durable Streams: offsets', () => {
   });
 });
 
+describe('Durable Streams: the source of a fork', () => {
+  it('contract 105: is told by its path or by an address of this server, in any spelling', async () => {
+    const { put, get } = client(await withStreams());
+    await put('/a%2Fb', 'text/plain', 'abc');
+    await put('/%C3%BC', 'text/plain', 'abc');
+    const sources: [source: string, host?: string][] = [
+      ['/v1/stream/a/b'],
+      ['/v1/stream/a%2Fb'],
+      ['/api/v1x/a/b?offset=-1#top'],
+      ['/v1/stream/%C3%BC'],
+      ['http://files.example:8080/v1/stream/a/b', 'files.example:8080'],
+      ['HTTP://Files.example:8080/api/v1x/a%2Fb?offset=-1', 'files.EXAMPLE:8080'],
+      ['http://files.example/v1/stream/a/b', 'files.example:80'],
+      // TLS ends at a proxy.
+      ['https://files.example/v1/stream/a/b', 'files.example'],
+      ['https://files.example:443/v1/stream/a/b', 'files.example'],
+      ['http://me:secret@files.example/v1/stream/a/b', 'files.example'],
+      ['http://[::1]:8080/v1/stream/a/b', '[::1]:8080'],
+    ];
+    for (const [n, [source, host]] of sources.entries()) {
+      const headers = { 'Stream-Forked-From': source, ...(host === undefined ? {} : { Host: host }) };
+      const { status, text } = await put(`/f${n}`, 'text/plain', '', headers);
+      expect([source, status, text]).toEqual([source, 201, '']);
+      expect((await get(`/f${n}`)).text).toBe('abc');
+    }
+    // All spellings mean the same stream.
+    expect((await put('/f0', 'text/plain', '', { 'Stream-Forked-From': '/api/v1x/a%2fb/' })).status).toBe(200);
+  });
+
+  it('contract 105: is refused where it is of another server or no stream, with what would be right', async () => {
+    const { put } = client(await withStreams());
+    await put('/a', 'text/plain', 'abc');
+    const cases: [source: string, status: number, says: string][] = [
+      ['http://other.example/v1/stream/a', 400, 'one of this server, which is files.example:8080'],
+      ['http://files.example/v1/stream/a', 400, 'not of files.example;'],
+      ['http://files.example:8081/v1/stream/a', 400, 'not of files.example:8081;'],
+      ['http://me:secret@other.example/v1/stream/a', 400, 'not of other.example;'],
+      ['http:///v1/stream/a', 400, 'one of this server'],
+      ['http://files.example:8080', 400, 'must begin with'],
+      ['http://files.example:8080/elsewhere/a', 400, 'must begin with /api/v1x/ or /v1/stream/'],
+      ['//files.example:8080/v1/stream/a', 400, 'must begin with'],
+      ['ftp://files.example:8080/v1/stream/a', 400, 'must begin with'],
+      ['a', 400, 'must begin with'],
+      ['', 400, 'must begin with'],
+      ['/v1/stream/', 404, 'stream not found'],
+      ['/v1/stream/%zz', 400, 'percent-encoding'],
+      ['http://files.example:8080/v1/stream/none', 404, 'stream not found: /none'],
+    ];
+    for (const [source, status, says] of cases) {
+      const headers = { 'Stream-Forked-From': source, Host: 'files.example:8080' };
+      const answer = await put('/f', 'text/plain', '', headers);
+      expect([source, answer.status, answer.text]).toEqual([source, status, expect.stringContaining(says)]);
+      expect(answer.text).not.toContain('secret');
+    }
+  });
+});
+
 describe('Durable Streams: what the reference gets wrong', () => {
   it('keeps spaces at the beginning of text, numbers as they were written, and closes in any case', async () => {
     const running = await withStreams();
@@ -313,6 +370,41 @@ describe('Durable Streams: one stream, two protocols', () => {
     await call('DELETE', '/files?path=/s/log');
     expect((await get('/log')).status).toBe(404);
     expect([(await put('/README', 'text/plain')).status, (await get('/README')).status]).toEqual([403, 404]);
+  });
+
+  it('contract 88, 105: a stream that keeps lines whole completes appends and first contents too, and only there', async () => {
+    const running = await withStreams({}, { atomic: 'lines' });
+    const { put, post, get, send } = client(running);
+    const added = await put('/a', 'text/plain', 'first');
+    expect(added.next.endsWith('0006')).toBe(true);
+    // Off the socket, by node:http, by a producer, repeated, and with the end.
+    expect((await post('/a', 'text/plain', 'second')).next.endsWith('0013')).toBe(true);
+    expect((await post('/a', 'text/plain', 'whole\n')).next.endsWith('0019')).toBe(true);
+    const by = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
+    for (const status of [200, 204]) {
+      const { next, ...answer } = await post('/a', 'text/plain', 'two\nlines', by);
+      expect([answer.status, next.slice(-4)]).toEqual([status, '0029']);
+    }
+    expect((await send('POST', '/a', { headers: { 'Stream-Closed': 'true' } })).next.endsWith('0029')).toBe(true);
+    expect((await get('/a')).text).toBe('first\nsecond\nwhole\ntwo\nlines\n');
+    const fork = { 'Stream-Forked-From': '/v1/stream/a' };
+    await put('/fork', 'text/plain', 'own', fork);
+    expect((await get(`/fork?offset=${added.next}`)).text).toBe('second\nwhole\ntwo\nlines\nown\n');
+    await put('/json', 'application/json', '{"a":1}');
+    expect((await get('/json')).text).toBe('[{"a":1}]');
+    // A line that is too long to be held does not run into them.
+    await put('/long', 'text/plain');
+    const handle = (await running.call('POST', '/handles/open?path=/s/long&flags=1')).json().handle_id as string;
+    await running.call('PUT', `/handles/${handle}/write`, { body: 'x'.repeat(70_000) });
+    await post('/long', 'text/plain', 'a line');
+    await running.call('DELETE', `/handles/${handle}`);
+    expect((await get('/long')).text).toMatch(/^x{65536}\na line\nx{4464}\n$/);
+    // It is the newline for which there is no room.
+    await running.call('POST', '/files?path=/s/small&ring_buffer_size=4096');
+    expect((await post('/small', 'application/octet-stream', 'x'.repeat(4096))).json().code).toBe('APPEND_TOO_LARGE');
+    await running.call('POST', '/files?path=/s/bytes&atomic=none');
+    await post('/bytes', 'application/octet-stream', 'as it is');
+    expect((await get('/bytes')).text).toBe('as it is');
   });
 
   it('contract 105: a source that is gone holds its name until its last fork goes, for AGFS too', async () => {

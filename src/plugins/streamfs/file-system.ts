@@ -158,6 +158,8 @@ export class StreamFileSystem extends StreamFiles {
       },
       isUnclaimed,
       claim: (entry, settings) => this.claim(entry, settings),
+      settingsFor: (asked) => this.settingsFor(asked),
+      linesOf: (entry) => this.linesFor(entry, {}),
       add: (path, options, make) => this.add(path, false, options, make),
       fork: (path, options, source, range) => this.fork(path, options, source, range),
       enter: (entry) => {

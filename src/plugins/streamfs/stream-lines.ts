@@ -219,10 +219,10 @@ export class ProducerLine extends Line {
 }
 
 /** Lines that are all there; their last is completed. */
-export async function writeLines(line: Line, data: Uint8Array): Promise<void> {
+export function writeLines(line: Line, data: Uint8Array): void | Promise<void> {
   try {
     const waiting = line.write(data);
-    await (line.complete() ?? waiting);
+    return line.complete() ?? waiting;
   } finally {
     line.release();
   }

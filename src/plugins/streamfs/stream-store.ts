@@ -20,13 +20,20 @@ import { OCTET_STREAM } from '../../protocol/index.ts';
 import { type Entry, endStream, type StoreFacts } from './entry.ts';
 import type { ForkNode } from './forks.ts';
 import { essenceOf, isJsonType, jsonLines } from './json-text.ts';
+import { NEWLINE } from './line-cutter.ts';
 import { ByteSlices } from './slices.ts';
+import { type StreamLines, writeLines } from './stream-lines.ts';
 import type { StreamTable } from './stream-table.ts';
 import { characterEnd } from './text.ts';
 import { WholeAppender } from './whole-appender.ts';
 
 /** Makes the stream of a new entry. */
 export type MakeStream = (identity: StreamIdentity, rules: StreamRules) => RingStream;
+
+/** What of its settings decides how a stream keeps bytes. */
+type KeptAs = Pick<StreamSettingsInForce, 'atomic' | 'type'>;
+
+const NEWLINE_ALONE = Uint8Array.of(NEWLINE);
 
 export interface ForkedRange extends ForkRange {
   from: number;
@@ -42,6 +49,9 @@ export interface StoreOwner {
   /** Whether only readers have opened it so far. */
   isUnclaimed(entry: Entry): boolean;
   claim(entry: Entry, settings: StreamSettings): void;
+  settingsFor(asked: StreamSettings): StreamSettingsInForce;
+  /** What keeps lines whole at a stream, where its settings say so. */
+  linesOf(entry: Entry): StreamLines | undefined;
   add(path: string, options: CreateOptions, make: MakeStream): Entry;
   /**
    * Makes a fork of a stream. It is not visible before {@link enter}, however many turns that takes.
@@ -132,17 +142,13 @@ export class TableStore implements StreamStore {
   private createPlain(path: string, options: CreateStreamOptions, unclaimed: Entry | undefined): Entry {
     const { account, data, end } = options;
     const settings = { ...options.settings, type: options.settings?.type ?? OCTET_STREAM };
-    const bytes = stored(settings.type, data, true);
+    const inForce = this.owner.settingsFor(settings);
+    const bytes = stored(inForce, data, true);
+    requireFitsRing(bytes, inForce.type, inForce.ringBufferSize);
     let entry = unclaimed;
     if (entry === undefined) {
-      entry = this.owner.add(path, { account, settings }, (identity, rules) => {
-        requireFitsRing(bytes, settings.type, rules.retention);
-        return new RingStream(identity, rules);
-      });
-    } else {
-      requireFitsRing(bytes, settings.type, settings.ringBufferSize ?? entry.settings.ringBufferSize);
-      this.owner.claim(entry, settings);
-    }
+      entry = this.owner.add(path, { account, settings }, (identity, rules) => new RingStream(identity, rules));
+    } else this.owner.claim(entry, settings);
     this.begin(entry, options, undefined, bytes, end);
     return entry;
   }
@@ -153,7 +159,7 @@ export class TableStore implements StreamStore {
     const source = this.sourceOf(fork);
     const settings = settingsOfFork(source, options.settings);
     const { type } = settings;
-    const bytes = stored(type, options.data, true);
+    const bytes = stored(settings, options.data, true);
     const { endOffset, whole } = source.stream;
     const at = (await fork.offset?.(source)) ?? endOffset;
     const to = await beyondOf(source, at, fork.beyond);
@@ -216,7 +222,7 @@ export class TableStore implements StreamStore {
     const entry = owner.get(path);
     if (entry === undefined || owner.isUnclaimed(entry)) return undefined;
     if (essenceOf(type) !== essenceOf(entry.settings.type)) return undefined;
-    const appender = new WholeAppender(entry, writeWhole, owner.expireIfDue);
+    const appender = new WholeAppender(entry, this.writeWhole, owner.expireIfDue);
     return appender.isOver ? undefined : appender;
   }
 
@@ -262,7 +268,7 @@ export class TableStore implements StreamStore {
     const attempt = producer === undefined ? undefined : this.owner.producersOf(entry).begin(producer, ignore);
     const facts = factsOf(entry);
     try {
-      const waiting = write(entry, bytes);
+      const waiting = this.write(entry, bytes);
       if (waiting !== undefined) {
         facts.waiting = waiting;
         await waiting;
@@ -281,6 +287,25 @@ export class TableStore implements StreamStore {
     }
     if (end) endStream(entry);
     this.owner.renew(entry);
+  }
+
+  private readonly writeWhole = (entry: Entry, data: Uint8Array): void | Promise<void> =>
+    this.write(entry, storedWhole(entry.settings, data));
+
+  private write(entry: Entry, bytes: Uint8Array): void | Promise<void> {
+    const { settings, stream } = entry;
+    if (bytes.length === 0) return undefined;
+    if (settings.atomic === 'lines') {
+      const lines = this.owner.linesOf(entry);
+      if (lines !== undefined) return writeLines(lines.begin(), bytes);
+    }
+    if (bytes.length <= MAX_CHUNK || !settings.type.startsWith('text/')) return stream.write(bytes);
+    let last: Promise<void> | undefined;
+    for (const chunk of chunksOfType(settings.type, bytes)) {
+      last?.catch(ignore);
+      last = stream.write(chunk) ?? last;
+    }
+    return last;
   }
 
   /** Whether the producer's append has been applied already, checked before anything else about it. */
@@ -311,9 +336,12 @@ export function nameTaken(path: string, error: unknown): unknown {
   return createError('STREAM_NAME_TAKEN', { path, reason });
 }
 
-/** Bytes as the stream keeps them. @throws INVALID_BODY */
-export function stored(type: string, data: Uint8Array, mayBeEmpty: boolean): Uint8Array {
-  if (data.length === 0 || !isJsonType(type)) return data;
+/** Bytes as the stream keeps them: of one of which lines stay whole, the last is completed. @throws INVALID_BODY */
+export function stored({ atomic, type }: KeptAs, data: Uint8Array, mayBeEmpty: boolean): Uint8Array {
+  if (data.length === 0) return data;
+  if (!isJsonType(type)) {
+    return atomic === 'lines' && data.at(-1) !== NEWLINE ? Buffer.concat([data, NEWLINE_ALONE]) : data;
+  }
   const lines = jsonLines(data);
   if (lines.length === 0 && !mayBeEmpty) {
     throw createError('INVALID_BODY', { reason: 'an empty array has no messages: leave it out, or append some' });
@@ -322,31 +350,16 @@ export function stored(type: string, data: Uint8Array, mayBeEmpty: boolean): Uin
 }
 
 /** The same of an append, whatever it is. @throws INVALID_BODY, APPEND_TOO_LARGE */
-function storedWhole({ ringBufferSize, type }: StreamSettingsInForce, data: Uint8Array): Uint8Array {
-  const bytes = stored(type, data, false);
-  requireFitsRing(bytes, type, ringBufferSize);
+function storedWhole(settings: StreamSettingsInForce, data: Uint8Array): Uint8Array {
+  const bytes = stored(settings, data, false);
+  requireFitsRing(bytes, settings.type, settings.ringBufferSize);
   return bytes;
-}
-
-function writeWhole(entry: Entry, data: Uint8Array): void | Promise<void> {
-  return write(entry, storedWhole(entry.settings, data));
 }
 
 /** What does not fit could never be read. */
 export function requireFitsRing(bytes: Uint8Array, type: string, max: number): void {
   if (bytes.length <= max) return;
   throw createError('APPEND_TOO_LARGE', { size: bytes.length, max }, { max, messages: isJsonType(type) });
-}
-
-function write({ settings, stream }: Entry, bytes: Uint8Array): void | Promise<void> {
-  if (bytes.length === 0) return undefined;
-  if (bytes.length <= MAX_CHUNK || !settings.type.startsWith('text/')) return stream.write(bytes);
-  let last: Promise<void> | undefined;
-  for (const chunk of chunksOfType(settings.type, bytes)) {
-    last?.catch(ignore);
-    last = stream.write(chunk) ?? last;
-  }
-  return last;
 }
 
 /** Bytes as chunks; those of text end with a character, as far as it is any. */

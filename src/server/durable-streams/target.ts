@@ -2,6 +2,7 @@
 import { createError } from '../../errors/index.ts';
 import { type FileSystem, joinPath, type MountTable, type StreamStore } from '../../fs/index.ts';
 import { DURABLE_HEADERS } from '../../protocol/index.ts';
+import { hostOfAddress, plainHost, relativeTarget } from '../http/message-rules.ts';
 import { shorten } from '../http/shorten.ts';
 import type { DurableStreamsOptions } from './options.ts';
 
@@ -16,9 +17,15 @@ export function pathOfStream(rest: string, { mount }: DurableStreamsOptions): st
   return joinPath(mount, rest);
 }
 
-/** The path of the stream that `Stream-Forked-From` names, as it stands in an address. @throws INVALID_PARAMETER */
-export function pathOfSource(text: string, options: DurableStreamsOptions): string {
-  const [address] = text.split('?') as [string];
+/**
+ * The path of the stream that `Stream-Forked-From` names: an address of this server, or its path alone.
+ *
+ * @param own the host that the request was sent to, by which this server is told from others
+ * @throws INVALID_PARAMETER
+ */
+export function pathOfSource(text: string, own: string | undefined, options: DurableStreamsOptions): string {
+  requireOwn(text, own);
+  const address = relativeTarget(text).split(/[?#]/)[0]!;
   const prefix = options.prefixes.find((one) => address.startsWith(`${one}/`));
   if (prefix === undefined) {
     throw invalidSource(
@@ -31,6 +38,16 @@ export function pathOfSource(text: string, options: DurableStreamsOptions): stri
     if (error instanceof URIError) throw invalidSource(`malformed percent-encoding: ${shorten(text)}`);
     throw error;
   }
+}
+
+/** The scheme is not compared: TLS may end at a proxy. */
+function requireOwn(text: string, own: string | undefined): void {
+  const named = hostOfAddress(text);
+  if (named === undefined) return;
+  const { host, scheme } = named;
+  if (own !== undefined && plainHost(host, scheme) === plainHost(own, scheme)) return;
+  const here = own === undefined ? '' : `, which is ${shorten(own)} to this request`;
+  throw invalidSource(`the stream must be one of this server${here}, not of ${shorten(host)}; its path alone will do`);
 }
 
 function invalidSource(reason: string) {

@@ -58,7 +58,7 @@ function forkOf(
     });
   }
   const number = beyond === undefined ? 0 : wholeOf(H.forkSubOffset, beyond);
-  const source = pathOfSource(from, options);
+  const source = pathOfSource(from, req.headers.host, options);
   caller?.require(['read'], source);
   const at = server.mounts.resolve(source);
   if (at.fileSystem !== fileSystem) {

@@ -22,6 +22,13 @@ export function relativeTarget(target: string): string {
   return target.replace(ABSOLUTE, '');
 }
 
+/** The scheme and the host of an absolute address; undefined where it is none, but a path. */
+export function hostOfAddress(address: string): { scheme: string; host: string } | undefined {
+  const [, scheme, authority] = ABSOLUTE.exec(address) ?? [];
+  // A name and a password before it are the client's own business.
+  return scheme === undefined ? undefined : { scheme, host: authority!.slice(authority!.lastIndexOf('@') + 1) };
+}
+
 /** The authority of a request by its Host header and by its target, each as it arrived, where it has one. */
 export interface Addressed {
   header: string | undefined;
@@ -50,7 +57,7 @@ function checkAddressed({ header, target }: Addressed, scheme: string): void {
 }
 
 /** A host without the port that goes without saying. */
-function plainHost(host: string, scheme: string): string {
+export function plainHost(host: string, scheme: string): string {
   const [, name, port] = /^(.*?)(?::(\d*))?$/.exec(host.toLowerCase())!;
   const usual = scheme.toLowerCase() === 'https' ? '443' : '80';
   return port === undefined || port === '' || port === usual ? name! : `${name}:${Number(port)}`;

@@ -9,6 +9,7 @@ import type {
   CreateStreamOptions,
   StoredStream,
   StreamSettings,
+  StreamSettingsInForce,
   StreamStore,
   WholeAppend,
 } from '../../../fs/index.ts';
@@ -138,10 +139,11 @@ export class LogStore implements StreamStore {
 
   private chunksOf(
     data: Uint8Array,
-    { ringBufferSize, type }: { ringBufferSize: number; type: string },
+    settings: Pick<StreamSettingsInForce, 'atomic' | 'ringBufferSize' | 'type'>,
     mayBeEmpty: boolean,
   ): Uint8Array[] {
-    const bytes = stored(type, data, mayBeEmpty);
+    const { ringBufferSize, type } = settings;
+    const bytes = stored(settings, data, mayBeEmpty);
     requireFitsRing(bytes, type, Math.min(ringBufferSize, MAX_BATCH_BYTES));
     // The log keeps what it is given, while the body may lie in memory that is used again.
     return chunksOfType(type, new Uint8Array(bytes));

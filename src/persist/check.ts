@@ -69,13 +69,16 @@ export async function openToRead(directory: string): Promise<OpenedLog> {
  * @throws DISK_FORMAT for records of a newer version; what the disk throws
  */
 export async function checkLog({ disk, salt }: OpenedLog): Promise<LogReport> {
-  let recovery: Pick<Recovery, 'streams' | 'journals' | 'cutBytes' | 'damages' | 'isClean' | 'hasLostRecords'>;
+  let recovery: Pick<Recovery, 'streams' | 'journals' | 'cutBytes' | 'damages' | 'missing' | 'isClean'>;
+  let hasLostRecords = false;
   try {
-    recovery = await recoverKnown({ disk, salt });
+    const found = await recoverKnown({ disk, salt });
+    ({ hasLostRecords } = found);
+    recovery = found;
   } catch (error) {
     if (!(error instanceof LogUnusableError)) throw error;
     const damages = [error.damage];
-    recovery = { streams: new Map(), journals: [], cutBytes: 0, damages, isClean: false, hasLostRecords: false };
+    recovery = { streams: new Map(), journals: [], cutBytes: 0, damages, missing: [], isClean: false };
   }
   const { cutBytes, damages, isClean, streams } = recovery;
   const report: LogReport = {
@@ -89,9 +92,9 @@ export async function checkLog({ disk, salt }: OpenedLog): Promise<LogReport> {
     },
     checkpoint: await checkpointOf(disk),
     cutBytes,
-    damages: [...damages],
+    damages: [...damages, ...recovery.missing.map(droppedByStart)],
   };
-  if (recovery.hasLostRecords) report.damages.push(await lostRecords(disk, recovery));
+  if (hasLostRecords) report.damages.push(...(await lostRecords(disk, recovery)));
   const check = new StreamCheck(disk, salt, report);
   for (const known of streams.values()) await check.stream(known);
   const strays = await sizesOf(disk, DATA_DIRECTORY, (name) => !isKnown(streams, name));
@@ -126,17 +129,19 @@ export async function recoverKnown({ disk, salt }: OpenedLog): Promise<Recovery>
   }
 }
 
+function droppedByStart({ file, problem }: LogDamage): LogDamage {
+  return { file, problem: `${problem} are dropped by the next start` };
+}
+
 /** Where the journal stops to count though good records follow. */
-async function lostRecords(disk: Disk, { journals }: Pick<Recovery, 'journals'>): Promise<LogDamage> {
+async function lostRecords(disk: Disk, { journals }: Pick<Recovery, 'journals'>): Promise<LogDamage[]> {
   for (const { length, number } of journals) {
     const file = journalPath(number);
     const { size } = await stat(join(disk.name, file));
     const problem = 'damaged before it was known to be on the disk: what follows is dropped by the next start';
-    if (size > length) return { file, from: length, to: size, problem };
+    if (size > length) return [{ file, from: length, to: size, problem }];
   }
-  const problem =
-    'the journal speaks of bytes in segments that are not there: what follows of those streams is dropped';
-  return { file: DATA_DIRECTORY, problem };
+  return [];
 }
 
 async function namesIn(disk: Disk, directory: string): Promise<string[] | undefined> {

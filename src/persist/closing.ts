@@ -97,7 +97,7 @@ export async function readClosing(disk: Disk, salt: number): Promise<Recovery | 
   }
   return {
     ...{ streams, nextStream, sequence, journals, older: [], lastOpening: opening, isClean: true, unsynced: [] },
-    ...{ damages: [], cutBytes: 0, isStateDue: false, hasLostRecords: false, readBytes: bytes.length },
+    ...{ damages: [], missing: [], cutBytes: 0, isStateDue: false, hasLostRecords: false, readBytes: bytes.length },
   };
 }
 

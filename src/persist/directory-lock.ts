@@ -49,16 +49,17 @@ export class DirectoryLock {
   readonly #path: string;
   readonly #owner: Owner;
   readonly #timer: NodeJS.Timeout;
-  readonly #onLost: () => void;
+  readonly #onLost: (reason: string) => void;
 
   /**
    * Takes the directory. Where it looks as if another process had it that cannot be asked, waits some seconds to see
    * whether that is alive.
    *
-   * @param onLost called where another process has taken it, which thinks that this one is dead
+   * @param onLost called where it cannot be kept, with why: another process has taken it, which thinks that this one is
+   * dead, or it is gone
    * @throws DISK_LOCKED; what the disk throws
    */
-  static async take(directory: string, onLost: () => void): Promise<DirectoryLock> {
+  static async take(directory: string, onLost: (reason: string) => void): Promise<DirectoryLock> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, LOCK_FILE);
     const { pid } = process;
@@ -74,7 +75,7 @@ export class DirectoryLock {
     return new DirectoryLock(path, owner, onLost);
   }
 
-  private constructor(path: string, owner: Owner, onLost: () => void) {
+  private constructor(path: string, owner: Owner, onLost: (reason: string) => void) {
     this.#path = path;
     this.#owner = owner;
     this.#onLost = onLost;
@@ -86,11 +87,26 @@ export class DirectoryLock {
     const found = await readOwner(this.#path).catch(() => undefined);
     if (found !== undefined && found.id !== this.#owner.id) {
       clearInterval(this.#timer);
-      this.#onLost();
+      this.#onLost('another process has taken its directory');
       return;
     }
     const now = new Date();
-    await utimes(this.#path, now, now).catch(() => undefined);
+    try {
+      await utimes(this.#path, now, now);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') await this.#makeAgain();
+    }
+  }
+
+  /** Somebody has removed the file. Where another process has made it since, the next look finds that. */
+  async #makeAgain(): Promise<void> {
+    try {
+      await make(this.#path, this.#owner);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') return;
+      clearInterval(this.#timer);
+      this.#onLost('its directory has been removed');
+    }
   }
 
   async release(): Promise<void> {

@@ -19,7 +19,7 @@ import { atOnce } from './at-once.ts';
 import { BlockCache } from './block-cache.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { readClosing, writeClosing } from './closing.ts';
-import { codeOf, type Disk, isFull, replaceFile, writeAll } from './disk.ts';
+import { codeOf, type Disk, isFull, replaceFile, writeAll, writeBehind } from './disk.ts';
 import { FilePool } from './file-pool.ts';
 import { KnownStream } from './known-stream.ts';
 import { CLOSING_FILE, journalOf, journalPath, openLayout, STATE_FILE, segmentOfPath, segmentPath } from './layout.ts';
@@ -211,6 +211,8 @@ export class DiskStore implements LogStore, DamageListener {
     const salt = await openLayout(disk);
     const closed = await readClosing(disk, salt);
     const recovery = closed ?? (await recover(disk, salt));
+    // Without a power cut all that was written is there: what is missing was taken.
+    if (options.boot !== '' && recovery.lastOpening?.boot === options.boot) recovery.damages.push(...recovery.missing);
     if (closed === undefined) await tidy(disk, recovery);
     const store = new DiskStore(options, salt, recovery);
     for (const damage of recovery.damages) store.damaged(damage);
@@ -474,7 +476,7 @@ export class DiskStore implements LogStore, DamageListener {
     const { length } = this.#journal;
     // A journal that another follows must be whole: so all that is on the disk is always a beginning of all there was.
     if (isAlways || length === 0) await this.#unsynced.syncFiles();
-    await this.#pool.use(path, 'write', (file) => writeAll(file, [bytes], length));
+    await this.#pool.use(path, length > 0 ? 'change' : 'write', (file) => writeBehind(file, path, [bytes], length));
     // Only now: a sync that is under way may have passed over it.
     this.#unsynced.wrote(path, length === 0);
     if (isAlways) await this.sync(this.#sequence - 1);
@@ -498,7 +500,12 @@ export class DiskStore implements LogStore, DamageListener {
     const maxSegment = Math.min(this.#options.maxSegment, Math.max(SMALLEST_SEGMENT_BYTES, segmentShare));
     const isStale = (last: Segment) => this.#sealed.has(last) || this.#retention.isStale(last);
     const to = { maxSegment, isStale, pool: this.#pool, salt: this.#salt, time: log.stream.modifiedAt };
-    const segments = await writeSegments(log.known, sources, to);
+    const segments = await writeSegments(log.known, sources, to).catch((error: unknown) => {
+      const last = log.known.segments.at(-1);
+      if (codeOf(error) !== 'ENOENT' || last === undefined || this.#sealed.has(last)) throw error;
+      this.#segmentRemoved(log.known, last);
+      return writeSegments(log.known, sources, to);
+    });
     for (const { base, length } of segments) {
       const before = log.known.segmentAt(base);
       this.#unsynced.wrote(segmentPath(log.known.id, base), before === undefined);
@@ -506,6 +513,14 @@ export class DiskStore implements LogStore, DamageListener {
     }
     plan.change.segments = segments;
     this.#encode(plan, undefined);
+  }
+
+  /** Somebody has removed it: what lay in it is lost, and nothing more goes there. */
+  #segmentRemoved({ id }: KnownStream, segment: Segment): void {
+    const file = segmentPath(id, segment.base);
+    this.#sealed.add(segment);
+    this.#pool.drop(file);
+    this.damaged({ file, problem: 'the whole file is missing' });
   }
 
   /** What of a stream lies in journals. What cannot be read is lost. */
@@ -693,6 +708,9 @@ export class DiskStore implements LogStore, DamageListener {
     if (isStreamFSError(error, 'DISK_FAILED')) return error;
     const directory = this.#disk.name;
     if (isFull(error)) return createError('DISK_FULL', { directory });
+    if (codeOf(error) === 'ENOENT') {
+      return createError('DISK_FAILED', { directory, reason: 'a file of it, or all of it, has been removed' });
+    }
     const reason = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
     return createError('DISK_FAILED', { directory, reason });
   }

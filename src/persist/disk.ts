@@ -9,6 +9,8 @@ export interface DiskFile {
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
   size(): Promise<number>;
+  /** Whether it is in a directory still: what is written to a file that was removed goes with its last user. */
+  hasName(): boolean;
   close(): Promise<void>;
 }
 
@@ -17,6 +19,8 @@ export type OpenMode =
   | 'read'
   /** To read and write; made where it is absent. */
   | 'write'
+  /** To read and write; it must be there. */
+  | 'change'
   /** To write; it must not be there yet. */
   | 'make';
 
@@ -47,6 +51,21 @@ export async function writeAll(file: DiskFile, parts: readonly Uint8Array[], pos
     // A disk that takes nothing and says nothing.
     if (written === 0) throw Object.assign(new Error('the disk takes no more bytes'), { code: 'ENOSPC' });
   }
+}
+
+/**
+ * The same behind what a file has already.
+ *
+ * @throws ENOENT where the file has been removed meanwhile
+ */
+export async function writeBehind(
+  file: DiskFile,
+  path: string,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<number> {
+  if (position > 0 && !file.hasName()) throw Object.assign(new Error(`${path} has been removed`), { code: 'ENOENT' });
+  return writeAll(file, parts, position);
 }
 
 function without(parts: readonly Uint8Array[], length: number): readonly Uint8Array[] {

@@ -104,6 +104,9 @@ async function makeLayout(disk: Disk): Promise<number> {
     (name) => name !== LOCK_FILE && !name.endsWith('.new') && name !== 'lost+found',
   );
   const isBegun = names.every((name) => name === JOURNAL_DIRECTORY || name === DATA_DIRECTORY);
+  if (names.some((name) => name === STATE_FILE || name === CLOSING_FILE || name === RESERVE_FILE)) {
+    throw createError('DISK_FORMAT', { directory: disk.name, reason: 'it is a log, and its file FORMAT is missing' });
+  }
   if (!isBegun) {
     const reason = `it holds other files (such as ${names[0]}), and no log`;
     throw createError('DISK_FORMAT', { directory: disk.name, reason });

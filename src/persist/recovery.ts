@@ -6,7 +6,15 @@
  */
 import { type Disk, openIfThere, readExactly, readWhole } from './disk.ts';
 import { KnownStream } from './known-stream.ts';
-import { DATA_DIRECTORY, journalNumbers, journalPath, STATE_FILE, segmentOf, segmentPath } from './layout.ts';
+import {
+  CLOSING_FILE,
+  DATA_DIRECTORY,
+  journalNumbers,
+  journalPath,
+  STATE_FILE,
+  segmentOf,
+  segmentPath,
+} from './layout.ts';
 import { Pause } from './pause.ts';
 import { type FoundRecord, HEADER_BYTES, RECORD, type Scan, scanRecords } from './record.ts';
 import { blockAt, segmentPieces } from './segment-blocks.ts';
@@ -72,6 +80,8 @@ export interface Recovery {
   unsynced: { stream: number; base: number }[];
   /** What was found to be wrong. */
   damages: LogDamage[];
+  /** Segments that have not all that a record says, of what was not known to be on the disk. A power cut may do that. */
+  missing: LogDamage[];
   /** Bytes at the end of a journal that were no good. */
   cutBytes: number;
   /** A stream was cut though its journal was not: only a new state makes that last. */
@@ -94,7 +104,16 @@ interface JournalScan {
 export async function recover(disk: Disk, salt: number): Promise<Recovery> {
   const recovery: Recovery = {
     ...{ streams: new Map(), nextStream: 1, sequence: 0, journals: [], lastOpening: undefined, isClean: true },
-    ...{ unsynced: [], damages: [], cutBytes: 0, hasLostRecords: false, readBytes: 0, isStateDue: false, older: [] },
+    ...{
+      unsynced: [],
+      damages: [],
+      missing: [],
+      cutBytes: 0,
+      hasLostRecords: false,
+      readBytes: 0,
+      isStateDue: false,
+      older: [],
+    },
   };
   const begin = await readState(disk, salt, recovery);
   recovery.nextStream = begin.nextStream;
@@ -140,9 +159,11 @@ async function readState(disk: Disk, salt: number, recovery: Recovery): Promise<
 /** @throws LogUnusableError where the state names a journal that is not there: nothing is made anew in its place */
 async function readJournals(disk: Disk, salt: number, begin: StateBegin, recovery: Recovery): Promise<JournalScan[]> {
   const numbers = (await journalNumbers(disk)).filter((number) => number >= begin.journal);
-  if (begin.journal > 0 && numbers[0] !== begin.journal) {
-    const file = journalPath(begin.journal);
-    throw new LogUnusableError({ file, problem: 'the whole file is missing' });
+  // Without a state the first journal says all there is, unless there is nothing yet.
+  const first = Math.max(1, begin.journal);
+  const isBegun = begin.journal > 0 || numbers.length > 0 || (await holdsMore(disk));
+  if (isBegun && numbers[0] !== first) {
+    throw new LogUnusableError({ file: journalPath(first), problem: 'the whole file is missing' });
   }
   const scans: JournalScan[] = [];
   let expected: number | undefined = begin.journal > 0 ? begin.sequence : undefined;
@@ -155,6 +176,12 @@ async function readJournals(disk: Disk, salt: number, begin: StateBegin, recover
     scans.push({ number, bytes, scan });
   }
   return scans;
+}
+
+/** Whether there are files that are made only when there is a journal. */
+async function holdsMore(disk: Disk): Promise<boolean> {
+  if ((await disk.list('')).includes(CLOSING_FILE)) return true;
+  return (await disk.list(DATA_DIRECTORY)).some((name) => segmentOf(name) !== undefined);
 }
 
 /** Applies what journals say, in order. */
@@ -231,8 +258,11 @@ class Replay {
     if (this.#cut.has(record.stream)) return;
     const known = this.#streamOf(record, update, journalPath(journal));
     if (known === undefined) return;
-    if (record.sequence > this.#synced && !(await this.#hasSegments(known, update))) {
+    const missing = record.sequence > this.#synced ? await this.#missing(known, update) : undefined;
+    if (missing !== undefined) {
       this.#cut.add(record.stream);
+      const problem = `not what the journal says: bytes of ${known.identity.path} from offset ${known.reach.offset} on`;
+      recovery.missing.push({ file: segmentPath(known.id, missing.base), problem });
       recovery.hasLostRecords = true;
       recovery.isStateDue = true;
       return;
@@ -258,13 +288,13 @@ class Replay {
     return known;
   }
 
-  /** Whether what a record says of segments is true: their bytes may have been lost while the record was not. */
-  async #hasSegments(known: KnownStream, update: Update): Promise<boolean> {
+  /** A segment that is not as a record says: its bytes may have been lost while the record was not. */
+  async #missing(known: KnownStream, update: Update): Promise<Segment | undefined> {
     for (const segment of update.segments) {
       const before = known.segmentAt(segment.base)?.length ?? 0;
-      if (!(await this.#isWhole(known.id, segment, before))) return false;
+      if (!(await this.#isWhole(known.id, segment, before))) return segment;
     }
-    return true;
+    return undefined;
   }
 
   async #isWhole(stream: number, { base, length }: Segment, from: number): Promise<boolean> {
@@ -283,7 +313,7 @@ class Replay {
   }
 }
 
-/** Cuts files to what is known of them, and removes segments that nothing knows of. What is damaged is left as it is. */
+/** Cuts files to what is known of them, and removes segments that nothing knows of. What is damaged is kept, as `.damaged`. */
 export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
   for (const { length, number } of recovery.journals) {
     const file = await disk.open(journalPath(number), 'write');
@@ -300,13 +330,22 @@ export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
     await file?.sync().finally(() => file.close());
   }
   await disk.syncDirectory(DATA_DIRECTORY);
-  if (recovery.damages.length > 0) return;
-  for (const name of await disk.list(DATA_DIRECTORY)) {
-    const segment = segmentOf(name);
-    if (segment === undefined) continue;
-    const known = recovery.streams.get(segment.stream);
-    if (known?.segmentAt(segment.base) === undefined) await disk.remove(`${DATA_DIRECTORY}/${name}`);
+  if (recovery.damages.length > 0) {
+    const damaged = new Set(recovery.damages.map(({ file }) => file));
+    for (const name of await disk.list(DATA_DIRECTORY)) {
+      const path = `${DATA_DIRECTORY}/${name}`;
+      if (damaged.has(path) && !isKnown(recovery, name)) await disk.rename(path, `${path}.damaged`);
+    }
+    return;
   }
+  for (const name of await disk.list(DATA_DIRECTORY)) {
+    if (segmentOf(name) !== undefined && !isKnown(recovery, name)) await disk.remove(`${DATA_DIRECTORY}/${name}`);
+  }
+}
+
+function isKnown({ streams }: Recovery, name: string): boolean {
+  const segment = segmentOf(name);
+  return segment !== undefined && streams.get(segment.stream)?.segmentAt(segment.base) !== undefined;
 }
 
 function problemOf(from: number, to: number): string {

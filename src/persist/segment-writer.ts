@@ -1,7 +1,7 @@
 /** Bytes of one stream into its segments: blocks of up to 256 KiB, cut where chunks end. */
 import type { RingStream } from '../core/internal.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { writeAll } from './disk.ts';
+import { type OpenMode, writeBehind } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
 import { segmentPath } from './layout.ts';
@@ -66,6 +66,8 @@ export interface SegmentsTo {
 /**
  * Writes chunks behind the last segment, or into a new one where that is long enough or does not end where they begin.
  * Nothing of it counts before a record says so. Gives the segments that were written to.
+ *
+ * @throws ENOENT where the last segment, or the directory, has been removed
  */
 export async function writeSegments(
   known: KnownStream,
@@ -75,7 +77,8 @@ export async function writeSegments(
   const batches = layOut(known, sources, to);
   for (const { parts, position, segment } of batches) {
     const path = segmentPath(known.id, segment.base);
-    await to.pool.use(path, 'write', (file) => writeAll(file, parts, position));
+    const mode: OpenMode = position > 0 ? 'change' : 'write';
+    await to.pool.use(path, mode, (file) => writeBehind(file, path, parts, position));
   }
   return batches.map(({ segment }) => segment);
 }

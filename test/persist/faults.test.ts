@@ -278,6 +278,88 @@ describe('a disk that fails', () => {
   });
 });
 
+describe('files that somebody removes while they are written to', () => {
+  it('refuses writers where a journal is gone: nothing is acknowledged that is in no file', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { log, stream } = attach(store, '/a');
+    stream.append(Buffer.from('kept'));
+    await log.whenSaved();
+    await disk.remove('journal/0000000001.log');
+    stream.append(Buffer.from(' lost'));
+    await expect(log.whenSaved()).rejects.toMatchObject({
+      code: 'DISK_FAILED',
+      message: expect.stringContaining('removed'),
+    });
+    expect([...disk.files.keys()].filter((name) => name.startsWith('journal/'))).toEqual([]);
+    await store.close();
+  });
+
+  it('begins another segment where that of a stream is gone, and says once which', async () => {
+    const disk = new SimulatedDisk();
+    const { log: lines, store } = await openStore(disk);
+    const { log, stream } = attach(store, '/a');
+    stream.append(Buffer.alloc(70_000, 'x'));
+    await log.whenSaved();
+    const [segment = ''] = [...disk.files.keys()].filter((name) => name.startsWith('data/'));
+    await disk.remove(segment);
+    for (const byte of ['y', 'z']) {
+      stream.append(Buffer.alloc(70_000, byte));
+      await log.whenSaved();
+    }
+    const told = lines.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts.damage);
+    expect(told).toEqual([`${segment}: the whole file is missing`]);
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe(`[hole to 70000]${'y'.repeat(70_000)}${'z'.repeat(70_000)}`);
+    await again.store.close();
+  });
+});
+
+describe('segments that are not as the journal says', () => {
+  /** Two streams with a segment each, of a log that was killed before it had said what is on the disk. */
+  async function twoSegments() {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk, { sync: { name: 'interval', interval: 60_000 } });
+    for (const path of ['/a', '/b']) {
+      const { log, stream } = attach(store, path);
+      stream.append(Buffer.alloc(70_000, path));
+      await log.whenSaved();
+    }
+    const killed = disk.kill();
+    const names = [...killed.files.keys()].filter((name) => name.startsWith('data/')).sort();
+    return { killed, names, close: () => store.close() };
+  }
+
+  it('are damage where the kernel has lived on: they are named, and kept aside', async () => {
+    const { close, killed, names } = await twoSegments();
+    const [first = '', second = ''] = names;
+    await killed.rename(first, 'aside');
+    await killed.rename(second, first);
+    await killed.rename('aside', second);
+    const { log, store } = await openStore(killed);
+    const told = log.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts.damage);
+    expect(told).toEqual([
+      `${first}: not what the journal says: bytes of /a from offset 0 on`,
+      `${second}: not what the journal says: bytes of /b from offset 0 on`,
+    ]);
+    const kept = [...killed.files.keys()].filter((name) => name.startsWith('data/')).sort();
+    expect(kept).toEqual([`${first}.damaged`, `${second}.damaged`]);
+    await store.close();
+    await close();
+  });
+
+  it('are what a power cut may leave otherwise', async () => {
+    const { close, killed, names } = await twoSegments();
+    await killed.remove(names[0]!);
+    const { log, store } = await openStore(killed, { boot: 'another' });
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(await bytesOf(store, '/b')).toHaveLength(70_000);
+    await store.close();
+    await close();
+  });
+});
+
 describe('a log that is damaged', () => {
   async function damaged(damage: (bytes: Buffer) => void) {
     const disk = new SimulatedDisk();
@@ -391,6 +473,30 @@ describe('a directory', () => {
     const next = disk.kill();
     for (const name of [...next.files.keys()]) if (name.startsWith('journal/')) await next.remove(name);
     await expect(openStore(next)).rejects.toThrow(/journal\/\d+\.log: the whole file is missing/);
+  });
+
+  it('is refused without its first journal where there was something in it, and nothing is removed', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.alloc(70_000));
+    await log.whenSaved();
+    const killed = disk.kill();
+    await store.close();
+    const closed = disk.kill();
+    for (const each of [killed, closed]) {
+      await each.remove('journal/0000000001.log');
+      const before = [...each.files.keys()];
+      await expect(openStore(each)).rejects.toThrow('journal/0000000001.log: the whole file is missing');
+      expect([...each.files.keys()]).toEqual(before);
+    }
+  });
+
+  it('is refused as a log without FORMAT where it has other files of one', async () => {
+    const disk = new SimulatedDisk();
+    await (await openStore(disk)).store.close();
+    await disk.remove('FORMAT');
+    await expect(openStore(disk)).rejects.toThrow('its file FORMAT is missing');
   });
 
   it('keeps few files open, however many streams have segments', async () => {

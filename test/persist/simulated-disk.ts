@@ -55,7 +55,7 @@ export class SimulatedDisk implements Disk {
     this.step();
     let inode = this.names.get(path);
     if (inode === undefined) {
-      if (mode === 'read') throw coded('ENOENT');
+      if (mode === 'read' || mode === 'change') throw coded('ENOENT');
       inode = { bytes: Buffer.alloc(0), durable: Buffer.alloc(0) };
       this.names.set(path, inode);
     } else if (mode === 'make') throw coded('EEXIST');
@@ -104,6 +104,7 @@ export class SimulatedDisk implements Disk {
         inode.bytes = Buffer.from(inode.bytes.subarray(0, length));
       },
       size: async () => inode.bytes.length,
+      hasName: () => [...this.names.values()].includes(inode),
       close: async () => {
         this.openFiles--;
       },

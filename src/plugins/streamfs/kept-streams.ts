@@ -30,7 +30,7 @@ export class KeptStreams {
     memory: MemoryBudget | undefined,
   ): Promise<KeptStreams> {
     let store: DiskStore | undefined;
-    const lock = await DirectoryLock.take(directory, () => store?.giveUp('another process has taken its directory'));
+    const lock = await DirectoryLock.take(directory, (reason) => store?.giveUp(reason));
     try {
       const maxMemory = memory?.limit ?? Number.POSITIVE_INFINITY;
       // What waits to be written cannot give way to anything: all of it must fit beside what can.

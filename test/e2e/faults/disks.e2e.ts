@@ -1,6 +1,6 @@
 /** Real file systems that are full or read-only, a log that takes long to read, and files that go under a server. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -174,5 +174,39 @@ describe('files that go under a server', () => {
     // Those of memory are there, and perhaps what lay in a file that is still open.
     expect(body.subarray(-4).toString()).toBe('more');
     expect(body.length).toBeGreaterThan(250_000);
+  });
+
+  it('are no place to acknowledge anything in: of a directory that is removed, or moved away, writers are told', async () => {
+    for (const takeAway of [
+      () => rmSync(directory, { recursive: true }),
+      () => renameSync(directory, `${directory}.moved`),
+    ]) {
+      const at = await server({ streamfs: { persist: directory } });
+      await waitFor('the mount', async () => (await fetch(at.api('/ready'))).ok);
+      expect((await put(at, '/streamfs/a', Buffer.from('kept'))).status).toBe(200);
+      takeAway();
+      const refused = await waitFor('it is refused', async () => {
+        const answer = await put(at, '/streamfs/a', Buffer.from('more'));
+        return answer.status === 200 ? undefined : answer;
+      });
+      expect([refused.status, refused.text]).toEqual([503, expect.stringMatching(/DISK_FAILED.*|.*removed/s)]);
+      expect((await snapshot(at, '/streamfs/a')).subarray(0, 4).toString()).toBe('kept');
+      expect((await put(at, '/memfs/file', Buffer.from('x'))).status).toBe(200);
+      await at.stop();
+      expect(existsSync(directory)).toBe(false);
+      rmSync(`${directory}.moved`, { recursive: true, force: true });
+    }
+  });
+
+  it('is no matter where it is LOCK alone: it is made again', async () => {
+    const at = await server({ streamfs: { persist: directory } });
+    await waitFor('the mount', async () => (await fetch(at.api('/ready'))).ok);
+    const lock = join(directory, 'LOCK');
+    const before = readFileSync(lock, 'utf8');
+    rmSync(lock);
+    await waitFor('it is there again', () => existsSync(lock) && readFileSync(lock, 'utf8') === before);
+    expect((await put(at, '/streamfs/a', Buffer.from('x'))).status).toBe(200);
+    const other = await server({ streamfs: { persist: directory } });
+    await waitFor('it is refused', async () => (await put(other, '/streamfs/a', Buffer.from('x'))).status === 503);
   });
 });

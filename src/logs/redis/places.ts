@@ -82,11 +82,14 @@ export class Places {
     const args = [place, after ?? '', String(Math.min(limit, PAGE))];
     const reply = await this.#host.run(SCRIPTS.indexList, [this.#host.index], args);
     const [members, isMore] = reply as readonly [readonly Buffer[], Buffer];
-    const depth = place.split('\0').length - 2;
-    const children = members.map((text): Child => {
-      const member = memberOf(text);
-      const names = member.path.slice(1).split('/');
-      return { name: names[depth]!, member, isDirectory: names.length > depth + 1 };
+    const prefix = directory === '/' ? '/' : `${directory}/`;
+    const children = members.map((member): Child => {
+      const text = member.toString();
+      const at = text.indexOf('\0', place.length);
+      const name = text.slice(place.length, at);
+      return text[at + 1] === '\0'
+        ? { name, member: { path: prefix + name, generation: text.slice(at + 2) }, isDirectory: false }
+        : { name, member: memberOf(member), isDirectory: true };
     });
     return { children, isWhole: String(isMore) !== '1' };
   }

@@ -21,7 +21,7 @@ import type {
 import { parseRedisUrl, type RedisAddress } from './address.ts';
 import { Appender, type AppenderHost } from './appender.ts';
 import { CallBuffers } from './call-buffers.ts';
-import type { Argument, RedisDriver, Reply } from './driver.ts';
+import type { Argument, RedisDriver } from './driver.ts';
 import { Engine } from './engine.ts';
 import { Follower, type FollowerHost, type MirrorMemory } from './follower.ts';
 import { Keys, newGeneration } from './keys.ts';
@@ -287,14 +287,11 @@ export class RedisLog implements Log {
 
   async #statesTogether(paths: readonly string[]): Promise<(StoredStream | undefined)[]> {
     const keys = paths.map((path) => this.#keys.stream(path));
-    const replies = (await this.#host.run(SCRIPTS.states, keys, [])) as readonly Reply[];
-    return Promise.all(
-      replies.map((reply, n) => {
-        const { code, rest } = partsOf(reply);
-        // What is lost or over its time is mended, and then not there.
-        return code === 'OK' ? parseState(rest[0]!) : this.#state(paths[n]!);
-      }),
-    );
+    const replies = (await this.#host.run(SCRIPTS.states, keys, [])) as readonly Buffer[];
+    const states = replies.map((reply) => (reply.length === 0 ? undefined : parseState(reply)));
+    // What is lost or over its time is mended, and then not there.
+    for (const [n, path] of paths.entries()) states[n] ??= await this.#state(path);
+    return states;
   }
 
   #memoryOf(sink: LogSink): MirrorMemory {

@@ -75,10 +75,14 @@ function parseEnding(text: string): LogEnd {
   return { reason, status: at < 0 ? undefined : text.slice(at + 1) };
 }
 
+/** `GENERATION START END CHUNKS MADE MODIFIED RETENTION TTL EXPIRES TAG USED NOW FACTS_LENGTH`, a line feed, the facts, the ending. */
 export function parseState(reply: Reply): StoredStream {
-  const [generation, start, end, chunks, created, modified, ending, facts, retention, ttl, expires, tag, used, now] = (
-    reply as readonly Reply[]
-  ).map(textOf) as Words<14>;
+  const text = reply as Buffer;
+  const at = text.indexOf(LINE_FEED);
+  const [generation, start, end, chunks, created, modified, retention, ttl, expires, tag, used, now, length] = text
+    .toString('latin1', 0, at)
+    .split(' ') as Words<13>;
+  const endingAt = at + 1 + Number(length);
   return {
     generation,
     startOffset: Number(start),
@@ -86,8 +90,8 @@ export function parseState(reply: Reply): StoredStream {
     chunkCount: Number(chunks),
     createdAt: Number(created),
     modifiedAt: Number(modified),
-    end: ending === '' ? undefined : parseEnding(ending),
-    facts,
+    end: endingAt === text.length ? undefined : parseEnding(text.toString('utf8', endingAt)),
+    facts: text.toString('utf8', at + 1, endingAt),
     retention: Number(retention),
     ttl: ttl === '' ? undefined : Number(ttl),
     expiresAt: expires === '' ? undefined : Number(expires),

@@ -29,8 +29,9 @@
  * Short batches are published whole on the channel of the stream. Of long ones that channel gets the head only, and a channel
  * beside it the tag and then the bytes: the node that made them has them already, and need not take them back.
  *
- * Every answer is a list that begins with `OK` or a code: texts of error replies differ between versions. Lua's numbers are
- * doubles, exact to 2^53, but printed with 14 digits: `num` prints them whole.
+ * Every answer is a list that begins with `OK` or a code: texts of error replies differ between versions. What a stream is comes
+ * as one text, since each element of an answer costs more to read than its bytes: words, the length of the facts among them, a line
+ * feed, the facts and how it ended. Lua's numbers are doubles, exact to 2^53, but printed with 14 digits: `num` prints them whole.
  */
 import { createHash } from 'node:crypto';
 
@@ -105,8 +106,12 @@ local function start()
   if from < floor then from = floor end
   return from
 end
+local function stateOf(words, facts, ending)
+  return table.concat(words, ' ')..' '..num(#facts)..'\\n'..facts..ending
+end
 local function state()
-  return {H.g, num(start()), H.e, H.c, H.b, H.m, H.r or '', H.f, H.R, H.t or '', H.x or '', H.k or '', H.u or H.m, num(now)}
+  local words = {H.g, num(start()), H.e, H.c, H.b, H.m, H.R, H.t or '', H.x or '', H.k or '', H.u or H.m, num(now)}
+  return stateOf(words, H.f, H.r or '')
 end
 `;
 
@@ -273,14 +278,12 @@ if isDue() then return {'EXPIRED', H.g} end
 return {'OK', state()}
 `;
 
-/** KEYS: hashes, of as many streams. What STATE answers, for each. */
+/** KEYS: hashes, of as many streams. For each its state, or nothing where STATE would not answer `OK`. */
 const STATES = `${PRELUDE}
 local found = {}
 for i, key in ipairs(KEYS) do
   if i > 1 then look(key) end
-  if not H.g then found[i] = {'NOSTREAM', H.z or ''}
-  elseif isDue() then found[i] = {'EXPIRED', H.g}
-  else found[i] = {'OK', state()} end
+  found[i] = H.g and not isDue() and state() or ''
 end
 return found
 `;
@@ -603,8 +606,8 @@ if ARGV[2] == 'ended' then
   call('SPUBLISH', KEYS[2], 'x '..H.e..' '..H.c..' '..(H.k or '')..'\\n'..ending)
   return {'OK', state()}
 end
+H.r = ending
 local answer = state()
-answer[7] = ending
 makeLarge()
 call('PEXPIRE', KEYS[2], ${REMOVED_BYTES_MS})
 call('DEL', KEYS[1], KEYS[3], KEYS[4], KEYS[5])
@@ -652,7 +655,7 @@ else
   if not H.z then return {'NOSTREAM', ''} end
   local g, e, c, s, ending = string.match(H.z, '^(%S+) (%d+) (%d+) (%d+) (.*)$')
   if g ~= ARGV[1] then return {'RECREATED', g} end
-  gone = {g, s, e, c, '0', '0', ending, '', '1', '', '', '', '0', num(now)}
+  gone = stateOf({g, s, e, c, '0', '0', '1', '', '', '', '0', num(now)}, '', ending)
   from = tonumber(s)
 end
 local position = tonumber(ARGV[2])

@@ -5,7 +5,7 @@ import type { Capabilities, FileInfo, StreamSettingsInForce } from '../../fs/ind
 import { baseName } from '../../fs/path.ts';
 import type { StreamState } from '../../logs/index.ts';
 import type { Entry } from './entry.ts';
-import { writtenSettings } from './stream-settings.ts';
+import { type WrittenSettings, writtenSettings } from './stream-settings.ts';
 
 export const PLUGIN_NAME = 'streamfs';
 export const README_NAME = 'README';
@@ -46,6 +46,19 @@ export function capabilitiesOf(what: 'stream' | 'directory' | 'readme'): Capabil
   };
 }
 
+/** What a stream is, whoever keeps it. */
+type Life = Pick<StreamStats, 'generation' | 'startOffset' | 'endOffset' | 'totalWritten' | 'totalChunks'> &
+  Pick<StreamStats, 'modifiedAt' | 'ended' | 'endStatus'>;
+
+/** What readers on this node have got of it. */
+type Reading = Pick<StreamStats, 'readers' | 'deliveredBytes' | 'maxReaderLag' | 'memory'> &
+  Pick<StreamStats, 'skippedBytes' | 'skippedChunks'>;
+
+/** Of a stream without readers on this node. */
+const NOTHING_READ: Reading = {
+  ...{ readers: 0, deliveredBytes: 0, maxReaderLag: 0, skippedBytes: 0, skippedChunks: 0, memory: 0 },
+};
+
 /**
  * What a log says of a stream, with what there is of its readers here.
  *
@@ -53,72 +66,77 @@ export function capabilitiesOf(what: 'stream' | 'directory' | 'readme'): Capabil
  * @param idleTimeout the mount's, in milliseconds
  */
 export function statedInfo(
-  state: StreamState,
+  { chunkCount, end, endOffset, generation, modifiedAt, path, startOffset }: StreamState,
   settings: StreamSettingsInForce,
   mirror: RingStream | undefined,
   idleTimeout: number,
 ): FileInfo {
-  const { chunkCount, end, endOffset, generation, modifiedAt, path, startOffset } = state;
-  const own = mirror?.stats() ?? NOTHING_READ;
-  const stats = {
-    ...own,
-    ...{ generation, startOffset, endOffset, modifiedAt, totalWritten: endOffset, totalChunks: chunkCount },
+  const life: Life = {
+    ...{ generation, startOffset, endOffset, totalWritten: endOffset, totalChunks: chunkCount, modifiedAt },
     ...{ ended: end?.reason, endStatus: end?.status },
   };
-  return infoOf(path, stats, settings, idleTimeout, undefined);
+  return infoOf(path, life, startOffset, mirror?.stats() ?? NOTHING_READ, settings, idleTimeout, undefined);
 }
-
-/** Of a stream without readers on this node. */
-const NOTHING_READ = {
-  ...{ readers: 0, deliveredBytes: 0, maxReaderLag: 0, skippedBytes: 0, skippedChunks: 0, memory: 0 },
-};
 
 /** @param idleTimeout the mount's, in milliseconds */
 export function streamInfo({ log, path, settings, stream }: Entry, idleTimeout: number): FileInfo {
+  const stats = stream.stats();
   // A copy on disk reaches further back than the ring.
-  const stats = { ...stream.stats(), startOffset: stream.whole.startOffset };
-  return infoOf(path, stats, settings, idleTimeout, log?.known.diskBytes);
+  return infoOf(path, stats, stream.whole.startOffset, stats, settings, idleTimeout, log?.known.diskBytes);
 }
 
-type Told = Pick<
-  StreamStats,
-  | ('generation' | 'startOffset' | 'endOffset' | 'totalWritten' | 'totalChunks' | 'modifiedAt' | 'ended' | 'endStatus')
-  | ('readers' | 'deliveredBytes' | 'maxReaderLag' | 'skippedBytes' | 'skippedChunks' | 'memory')
->;
-
+/** Listings say this of thousands of streams: facts are added by name, in the order in which they are shown. */
 function infoOf(
   path: string,
-  stats: Told,
+  life: Life,
+  startOffset: number,
+  reading: Reading,
   settings: StreamSettingsInForce,
   idleTimeout: number,
   diskBytes: number | undefined,
 ): FileInfo {
-  return {
-    name: baseName(path),
-    size: stats.totalWritten,
-    mode: 0o644,
-    modTime: new Date(stats.modifiedAt),
-    isDir: false,
-    meta: {
-      Name: PLUGIN_NAME,
-      Type: 'stream',
-      Content: {
-        active_readers: String(stats.readers),
-        total_written: String(stats.totalWritten),
-        total_chunks: String(stats.totalChunks),
-        start_offset: String(stats.startOffset),
-        end_offset: String(stats.endOffset),
-        delivered_bytes: String(stats.deliveredBytes),
-        max_lag: String(stats.maxReaderLag),
-        skipped_bytes: String(stats.skippedBytes),
-        skipped_chunks: String(stats.skippedChunks),
-        memory: String(stats.memory),
-        ...(diskBytes === undefined ? {} : { disk_bytes: String(diskBytes) }),
-        generation: stats.generation,
-        state: stats.ended ?? 'open',
-        ...(stats.endStatus === undefined ? {} : { end_status: stats.endStatus }),
-        ...Object.fromEntries(writtenSettings(settings, idleTimeout)),
-      },
-    },
+  const facts: Record<string, string> = {
+    active_readers: String(reading.readers),
+    total_written: String(life.totalWritten),
+    total_chunks: String(life.totalChunks),
+    start_offset: String(startOffset),
+    end_offset: String(life.endOffset),
+    delivered_bytes: String(reading.deliveredBytes),
+    max_lag: String(reading.maxReaderLag),
+    skipped_bytes: String(reading.skippedBytes),
+    skipped_chunks: String(reading.skippedChunks),
+    memory: String(reading.memory),
   };
+  if (diskBytes !== undefined) facts.disk_bytes = String(diskBytes);
+  facts.generation = life.generation;
+  facts.state = life.ended ?? 'open';
+  if (life.endStatus !== undefined) facts.end_status = life.endStatus;
+  addSettings(facts, settingsText(settings, idleTimeout));
+  return {
+    ...{ name: baseName(path), size: life.totalWritten, mode: 0o644, modTime: new Date(life.modifiedAt), isDir: false },
+    meta: { Name: PLUGIN_NAME, Type: 'stream', Content: facts },
+  };
+}
+
+function addSettings(facts: Record<string, string>, written: WrittenSettings): void {
+  facts.ring_buffer_size = written.ring_buffer_size;
+  facts.channel_buffer_size = written.channel_buffer_size;
+  facts.on_lag = written.on_lag;
+  facts.reader_block = written.reader_block;
+  facts.atomic = written.atomic;
+  facts.type = written.type;
+  facts.container = written.container;
+  facts.ttl = written.ttl;
+  if (written.expires_at !== undefined) facts.expires_at = written.expires_at;
+}
+
+/** Settings are shared by many streams, and written once. */
+const settingsTexts = new WeakMap<StreamSettingsInForce, { idleTimeout: number; written: WrittenSettings }>();
+
+function settingsText(settings: StreamSettingsInForce, idleTimeout: number): WrittenSettings {
+  const known = settingsTexts.get(settings);
+  if (known?.idleTimeout === idleTimeout) return known.written;
+  const written = writtenSettings(settings, idleTimeout);
+  settingsTexts.set(settings, { idleTimeout, written });
+  return written;
 }

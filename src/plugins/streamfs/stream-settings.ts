@@ -16,8 +16,10 @@ import {
 import { formatDuration, formatSize, isIntegerFrom } from '../../units/index.ts';
 import type { Settings } from './settings.ts';
 
-/** The name of a setting on the wire, and its value as it is written there. */
-type Written = readonly [name: StreamSettingName | 'expires_at', value: string];
+/** Settings by their names on the wire, as they are written there. */
+export type WrittenSettings = Readonly<Record<StreamSettingName, string>> & {
+  readonly expires_at: string | undefined;
+};
 
 /** The settings of streams of a mount that ask for nothing else. */
 export function settingsOfMount({
@@ -122,19 +124,19 @@ function invalid(name: string, reason: string) {
 }
 
 /** Settings as facts of a stream, and as a query that asks for the same. Exact: they read back to what they are. */
-export function writtenSettings(settings: StreamSettingsInForce, idleTimeout: number): readonly Written[] {
+export function writtenSettings(settings: StreamSettingsInForce, idleTimeout: number): WrittenSettings {
   const { expiresAt } = settings;
-  return [
-    ['ring_buffer_size', String(settings.ringBufferSize)],
-    ['channel_buffer_size', String(settings.channelBufferSize)],
-    ['on_lag', settings.onLag],
-    ['reader_block', settings.readerBlock],
-    ['atomic', settings.atomic],
-    ['type', settings.type],
-    ['container', settings.container],
-    ['ttl', formatDuration(settings.ttl ?? idleTimeout)],
-    ...(expiresAt === undefined ? [] : [['expires_at', new Date(expiresAt).toISOString()] as const]),
-  ];
+  return {
+    ring_buffer_size: String(settings.ringBufferSize),
+    channel_buffer_size: String(settings.channelBufferSize),
+    on_lag: settings.onLag,
+    reader_block: settings.readerBlock,
+    atomic: settings.atomic,
+    type: settings.type,
+    container: settings.container,
+    ttl: formatDuration(settings.ttl ?? idleTimeout),
+    expires_at: expiresAt === undefined ? undefined : new Date(expiresAt).toISOString(),
+  };
 }
 
 /** A setting that was asked for and is another. */
@@ -157,12 +159,14 @@ export function requireSameSettings(
   mount: Settings,
 ): void {
   const wanted = settingsInForce(asked, ofMount, mount);
-  const there = new Map(writtenSettings(inForce, mount.idleTimeout));
+  const there = writtenSettings(inForce, mount.idleTimeout);
   const named = new Set(Object.entries(asked).flatMap(([key, value]) => (value === undefined ? [] : [wireName(key)])));
-  const differences = writtenSettings(wanted, mount.idleTimeout).flatMap(([setting, value]): SettingDifference[] => {
-    const now = there.get(setting) ?? 'none';
-    return named.has(setting) && now !== value ? [{ setting, value: now, asked: value }] : [];
-  });
+  const differences = Object.entries(writtenSettings(wanted, mount.idleTimeout)).flatMap(
+    ([setting, value]): SettingDifference[] => {
+      const now = there[setting as keyof WrittenSettings] ?? 'none';
+      return named.has(setting) && value !== undefined && now !== value ? [{ setting, value: now, asked: value }] : [];
+    },
+  );
   if (differences.length === 0) return;
   const told = differences.map(({ setting, value, asked: other }) => `${setting} is ${value}, not ${other}`).join('; ');
   throw createError('STREAM_SETTINGS_DIFFER', { path, differences: told }, { differences });

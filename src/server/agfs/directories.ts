@@ -4,7 +4,7 @@ import { createError } from '../../errors/index.ts';
 import { type FileInfo, joinPath } from '../../fs/index.ts';
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { type Principal, RIGHTS } from '../auth/index.ts';
-import { withParts, writePiece } from '../egress/index.ts';
+import { HeldText, withParts, writePiece } from '../egress/index.ts';
 import { json, message } from '../http/answers.ts';
 import { headersFor } from '../http/headers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
@@ -16,6 +16,8 @@ const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 10_000;
 /** Entries that are looked up and written in one turn. */
 const TURN_ENTRIES = 1000;
+/** Entries that become text together. A long text lies in memory of its own, which costs more to make than the text does. */
+const PIECE_ENTRIES = 50;
 
 export const listDirectory: Route = {
   method: 'GET',
@@ -86,7 +88,7 @@ async function sendPage(exchange: Exchange, directory: string): Promise<void> {
   }
   const shown = files.slice(0, limit);
   const next = files.length > limit ? shown.at(-1)?.name : undefined;
-  sendJson(exchange, 200, { files: shown.map(fileInfo), next });
+  sendFiles(exchange, shown, next);
 }
 
 /** A long listing is written as it is looked up, so that no turn is long and it is never in memory as a whole. */
@@ -95,19 +97,19 @@ async function sendAll(exchange: Exchange, directory: string): Promise<void> {
   const parts = server.mounts.readDirInParts(directory, TURN_ENTRIES);
   const read = async () => {
     const { value } = await parts.next();
-    return value === undefined ? undefined : seenOf(exchange, directory, value).map(fileInfo);
+    return value === undefined ? undefined : seenOf(exchange, directory, value);
   };
   let files = (await read()) ?? [];
   let next = await read();
   if (next === undefined) {
-    sendJson(exchange, 200, { files });
+    sendFiles(exchange, files, undefined);
     return;
   }
   res.writeHead(200, { ...headersFor(exchange.req.method), 'Content-Type': JSON_MEDIA_TYPE });
   let before = '{"files":[';
   for (; ; files = next, next = await read()) {
-    if (files.length > 0) {
-      await sendPart(exchange, before + JSON.stringify(files).slice(1, -1));
+    for (const text of piecesOf(files, before)) {
+      await sendPart(exchange, text);
       before = ',';
     }
     if (res.destroyed) return;
@@ -121,6 +123,33 @@ async function sendAll(exchange: Exchange, directory: string): Promise<void> {
 async function sendPart({ res, server }: Exchange, text: string): Promise<void> {
   const part = Buffer.from(text);
   await withParts([part], server.limits.held, () => writePiece(res, part));
+}
+
+/** Charged for until it has been sent: a slow client keeps it in memory. @throws MEMORY_LIMIT */
+function sendFiles(exchange: Exchange, files: readonly FileInfo[], next: string | undefined): void {
+  if (files.length <= PIECE_ENTRIES) {
+    sendJson(exchange, 200, { files: files.map(fileInfo), next });
+    return;
+  }
+  const { req, res, server } = exchange;
+  if (res.destroyed) return;
+  const text = new HeldText(server.limits.held);
+  res.once('close', () => text.release());
+  for (const piece of piecesOf(files, '{"files":[')) text.add(piece);
+  text.add(next === undefined ? ']}\n' : `],"next":${JSON.stringify(next)}}\n`);
+  const pieces = text.pieces();
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  res.writeHead(200, { ...headersFor(req.method), 'Content-Type': JSON_MEDIA_TYPE, 'Content-Length': length });
+  for (const piece of pieces) res.write(piece);
+  res.end();
+}
+
+/** The entries with commas between them, behind `before`. */
+function* piecesOf(files: readonly FileInfo[], before: string): Generator<string> {
+  for (let at = 0; at < files.length; at += PIECE_ENTRIES) {
+    const text = JSON.stringify(files.slice(at, at + PIECE_ENTRIES).map(fileInfo)).slice(1, -1);
+    yield (at === 0 ? before : ',') + text;
+  }
 }
 
 /** Names are news too: of what is not theirs, callers see only the directories that lead to what is. */

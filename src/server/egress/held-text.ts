@@ -26,8 +26,13 @@ export class HeldText {
 
   /** All that was added. */
   content(): SizedContent {
+    return contentOfParts(this.pieces());
+  }
+
+  /** All that was added, as it lies in memory. */
+  pieces(): readonly Uint8Array[] {
     this.flush();
-    return contentOfParts(this.parts);
+    return this.parts;
   }
 
   /** Its memory is not needed any more. */

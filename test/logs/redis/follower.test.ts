@@ -34,13 +34,13 @@ async function follow() {
   const subscribed: string[] = [];
   const memory = { tags: new Tags(new NodeNames()), tag: '', chunkCount: 0 };
   let reads = 0;
-  const state = [GENERATION, '0', '0', '0', '1', '1', '', '{}', '1000000', '', '', '', '1', '1'];
+  const state = `${GENERATION} 0 0 0 1 1 1000000    1 1 2\n{}`;
   const host: FollowerHost = {
     memoryOf: () => memory,
     keys: (path, generation) => [`{${path}}`, `{${path}}:${generation}`],
     run: async () => {
       reads++;
-      return ['OK', state.map((text) => Buffer.from(text)), []] as Reply;
+      return ['OK', Buffer.from(state), []] as Reply;
     },
     subscribe: ({ channel }: Subscriber) => void subscribed.push(channel),
     unsubscribe: ({ channel }: Subscriber) => void subscribed.splice(subscribed.indexOf(channel), 1),

@@ -12,12 +12,16 @@ interface Facts {
   unclaimed?: true | undefined;
 }
 
+/** Of a stream with the settings of its mount. */
+const NO_FACTS = JSON.stringify({});
+
 export interface KnownFacts {
   readonly settings: StreamSettingsInForce;
   readonly isUnclaimed: boolean;
 }
 
 export function factsOf({ facts }: Pick<StreamState, 'facts'>, ofMount: StreamSettingsInForce): KnownFacts {
+  if (facts === NO_FACTS) return { settings: ofMount, isUnclaimed: false };
   const known: Facts = facts === '' ? {} : JSON.parse(facts);
   const settings = known.settings === undefined ? ofMount : { ...ofMount, ...known.settings };
   return { settings, isUnclaimed: known.unclaimed === true };

@@ -17,10 +17,13 @@ export const DURABLE_HEADERS = {
 
 const H = DURABLE_HEADERS;
 
-/** Headers that requests may have, and that answers may have, for pages of other origins. */
-export const DURABLE_REQUEST_HEADERS: readonly string[] = [
-  ...['If-None-Match', H.seq, H.ttl, H.expiresAt, H.closed, H.forkedFrom, H.forkOffset, H.forkSubOffset],
+/** Headers of requests that say one thing. */
+export const DURABLE_SINGLE_HEADERS: readonly string[] = [
+  ...[H.seq, H.ttl, H.expiresAt, H.closed, H.forkedFrom, H.forkOffset, H.forkSubOffset],
 ];
+
+/** Headers that requests may have, and that answers may have, for pages of other origins. */
+export const DURABLE_REQUEST_HEADERS: readonly string[] = ['If-None-Match', ...DURABLE_SINGLE_HEADERS];
 export const DURABLE_ANSWER_HEADERS: readonly string[] = [
   ...['ETag', 'Location', H.nextOffset, H.cursor, H.upToDate, H.closed, H.sseDataEncoding, H.ttl, H.expiresAt],
   H.earliestOffset,

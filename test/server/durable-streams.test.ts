@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Origins, Tokens } from '../../src/server/index.ts';
+import { connectTo } from '../harness/wire.ts';
 import { follow, type Running, type StartOptions, start } from './harness.ts';
 
 const durableStreams = { mount: '/s', prefixes: ['/api/v1x', '/v1/stream'], longPollTimeout: 50 };
@@ -176,13 +177,16 @@ describe('Durable Streams: what the reference gets wrong', () => {
     expect((await get('/j')).text).toBe('[12345678901234567890,1.10,{"a":1e400}]');
   });
 
-  it('tells the next offset on every acknowledgement, repeated ones too', async () => {
+  it('tells the next offset on every acknowledgement, repeated ones too, and where another append came first', async () => {
     const { put, post } = client(await withStreams());
     await put('/p', 'text/plain');
     const headers = { 'Producer-Id': 'a name', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
     const first = await post('/p', 'text/plain', 'once', headers);
     const second = await post('/p', 'text/plain', 'once', headers);
     expect([first.status, second.status, second.next]).toEqual([200, 204, first.next]);
+    const { next: now } = await post('/p', 'text/plain', 'x', { 'Stream-Seq': '5' });
+    const late = await post('/p', 'text/plain', 'y', { 'Stream-Seq': '5' });
+    expect([late.status, late.json().code, late.next]).toEqual([409, 'STREAM_SEQ_ORDER', now]);
     const end = { ...headers, 'Producer-Seq': '1', 'Stream-Closed': 'true' };
     await post('/p', 'text/plain', 'twice', end);
     const repeated = await post('/p', 'text/plain', 'twice', end);
@@ -232,6 +236,38 @@ describe('Durable Streams: what the reference gets wrong', () => {
     expect([created.status, created.headers['content-type']]).toEqual([201, 'application/octet-stream']);
     const { status, text } = await post('/a', '', 'abc');
     expect([status, text]).toEqual([400, expect.stringContaining('it is missing')]);
+  });
+
+  it('refuses a header that is given twice, whatever it says, and a content type that is none, by its name', async () => {
+    const { port, call } = await withStreams();
+    const { put } = client({ call } as Running);
+    await put('/a', 'text/plain');
+    const cases: [method: string, header: string, value: string][] = [
+      ['POST', 'Stream-Closed', 'true'],
+      ['POST', 'Stream-Seq', '1'],
+      ['POST', 'Producer-Id', 'p'],
+      ['POST', 'Content-Type', 'text/plain'],
+      ['PUT', 'Content-Type', 'text/plain'],
+      ['PUT', 'Stream-Closed', 'true'],
+      ['PUT', 'Stream-TTL', '60'],
+      ['PUT', 'Stream-Forked-From', '/v1/stream/a'],
+    ];
+    for (const [method, name, value] of cases) {
+      const one = await connectTo(port);
+      const type = name === 'Content-Type' ? '' : 'Content-Type: text/plain\r\n';
+      const twice = `${name}: ${value}\r\n${name.toLowerCase()}: ${value}\r\n`;
+      one.send(`${method} /v1/stream/a HTTP/1.1\r\nHost: x\r\n${type}${twice}Content-Length: 1\r\n\r\nx`);
+      expect(await one.until('}\n')).toMatch(
+        new RegExp(`^HTTP/1.1 400 .*invalid ${name} parameter: given more than`, 's'),
+      );
+      one.socket.destroy();
+    }
+    expect((await call('GET', '/api/v1x/a')).text).toBe('');
+    const wrong = await put('/b', 'nonsense');
+    expect([wrong.status, wrong.text]).toEqual([
+      400,
+      expect.stringContaining('invalid Content-Type parameter: must be'),
+    ]);
   });
 
   it('refuses times and numbers that are none, and says what would be right', async () => {

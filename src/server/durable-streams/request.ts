@@ -1,9 +1,15 @@
 /** What requests say in their headers, and their bodies. */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AppendId } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
-import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
+import {
+  DURABLE_SINGLE_HEADERS,
+  DURABLE_HEADERS as H,
+  HEADERS,
+  MAX_CONTENT_TYPE_LENGTH,
+  normalContentType,
+} from '../../protocol/index.ts';
 import { jsonLimit } from '../http/json-body.ts';
 import type { Exchange, ServerContext } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
@@ -18,6 +24,24 @@ const MAX_WHOLE = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
 /** RFC 3339 section 5.6. */
 const TIMESTAMP = /^(\d{4}-\d\d)-(\d\d)[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
+/** Headers that mean one thing each: node:http joins those that are given twice, or takes the first. */
+const SINGLE = new Map(
+  [...DURABLE_SINGLE_HEADERS, 'Content-Type', HEADERS.producerId, HEADERS.producerEpoch, HEADERS.producerSeq].map(
+    (name) => [name.toLowerCase(), name],
+  ),
+);
+
+/** A header that is given twice says two things, also where they are the same. @throws INVALID_PARAMETER */
+export function requireSingleHeaders({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): void {
+  const seen = new Set<string>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = SINGLE.get(rawHeaders[at]!.toLowerCase());
+    if (name === undefined) continue;
+    if (seen.has(name)) throw invalid(name, 'given more than once');
+    seen.add(name);
+  }
+}
+
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name.toLowerCase()];
   return Array.isArray(value) ? value.join(', ') : value;
@@ -26,6 +50,16 @@ export function headerOf(headers: IncomingHttpHeaders, name: string): string | u
 /** Undefined also for an empty one, which is none. */
 export function typeOf(headers: IncomingHttpHeaders): string | undefined {
   return headers['content-type'] || undefined;
+}
+
+/** The same of a stream that is made. @throws INVALID_PARAMETER */
+export function typeToCreate(headers: IncomingHttpHeaders): string | undefined {
+  const type = typeOf(headers);
+  if (type === undefined || normalContentType(type) !== undefined) return type;
+  throw invalid(
+    'Content-Type',
+    `must be one such as text/plain, of at most ${MAX_CONTENT_TYPE_LENGTH} characters, got ${shorten(type)}`,
+  );
 }
 
 /** Of any value but `true` it is as if it were not there. */

@@ -9,7 +9,18 @@ import type { Exchange, Route, ServerContext } from '../http/route.ts';
 import { durabilityHeader, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { forkPointIn } from './position.ts';
-import { asksToClose, bodyLimit, bodyOf, headerOf, lifetimeOf, producerOf, typeOf, wholeOf } from './request.ts';
+import {
+  asksToClose,
+  bodyLimit,
+  bodyOf,
+  headerOf,
+  lifetimeOf,
+  producerOf,
+  requireSingleHeaders,
+  typeOf,
+  typeToCreate,
+  wholeOf,
+} from './request.ts';
 import { pathOfSource, type StreamTarget, targetOf } from './target.ts';
 
 /** To live for no time at all is to live for so short a time: to a stream, 0 would mean for ever. */
@@ -17,14 +28,16 @@ const SOON_MS = 1;
 
 export async function create(exchange: Exchange, options: DurableStreamsOptions): Promise<void> {
   const { caller, query, req, res, server } = exchange;
+  requireSingleHeaders(req);
   const { headers } = req;
   const target = targetOf(server.mounts, query.path());
   const { ttl, expiresAt } = lifetimeOf(headers);
+  const type = typeToCreate(headers);
   const fork = forkOf(exchange, options, target);
   const data = await bodyOf(exchange);
   const { settings, stream, isNew } = await target.store.create(target.path, {
     account: caller?.account,
-    settings: { type: typeOf(headers), ttl: ttl === 0 ? SOON_MS : ttl, expiresAt },
+    settings: { type, ttl: ttl === 0 ? SOON_MS : ttl, expiresAt },
     data,
     end: asksToClose(headers),
     fork,
@@ -85,6 +98,7 @@ function locationOf({ req }: Exchange): string {
 
 export async function append(exchange: Exchange): Promise<void> {
   const { query, req, res, server } = exchange;
+  requireSingleHeaders(req);
   const { headers } = req;
   const producer = producerOf(headers);
   const data = await bodyOf(exchange);

@@ -21,6 +21,9 @@ const PAUSE_MS = { first: 20, longest: 250 } as const;
 /** Milliseconds between two looks at whether all is well. */
 const LOOK_MS = 500;
 
+/** Milliseconds between two looks at what is set on the servers. */
+const SETTINGS_MS = 30_000;
+
 /** What goes away by waiting, asking another server or both. */
 const TRANSIENT = [
   'LOADING',
@@ -38,13 +41,23 @@ const TRANSIENT = [
 /** After these the server may not be the one to ask. */
 const ELSEWHERE = ['READONLY', 'NOREPLICAS', 'MASTERDOWN', 'CLUSTERDOWN', 'LOADING'];
 
-/** What waiting does not mend. */
-const REFUSED: Readonly<Record<string, string>> = {
+/** A server that answers so may say nothing of it to a question, nor to PING. */
+const REFUSES_WRITES = [...ELSEWHERE, 'MISCONF'];
+
+/** What refusals mean, in words of ours: what is wrong, and what would be right. */
+const MEANING: Readonly<Record<string, string>> = {
   NOAUTH: 'it wants a password, and none is given',
   WRONGPASS: 'user name or password are wrong',
-  NOPERM: 'the user may not run what is needed: see docs/cluster.md',
+  NOPERM: 'the user may not run what is needed, or not on these keys and channels: see docs/cluster.md',
   READONLY:
     'it is a replica, which takes no writes: give the address of the master, or of Sentinels with sentinel=NAME',
+  DENIED: 'it is in protected mode and takes nothing from other machines: give it a password (requirepass), or a user',
+  LOADING: 'it reads what it has saved, and takes nothing before it is done',
+  MISCONF: 'it cannot save what it has, and so takes no writes: its log and disk say why (INFO persistence)',
+  NOREPLICAS: 'no replica follows it, and it takes no writes without (min-replicas-to-write)',
+  MASTERDOWN: 'it is a replica whose master is away',
+  CLUSTERDOWN:
+    'the cluster is down: slots of it lie on no master that is there (redis-cli --cluster check, CLUSTER ADDSLOTS)',
 };
 
 /** What happens on a channel. */
@@ -67,9 +80,13 @@ interface Server {
 export interface EngineOptions {
   readonly address: RedisAddress;
   readonly driver: RedisDriver;
+  /** A key and a script on it that shows whether appends would be taken, and changes nothing. */
+  readonly probe: { readonly key: string; readonly script: Script };
   /** Milliseconds for which a call is repeated. */
   readonly deadline: number;
   readonly onState: () => void;
+  /** Something is set in a way that loses streams, or could not be looked at. */
+  readonly onWarning: (reason: string) => void;
 }
 
 export class Engine {
@@ -83,6 +100,12 @@ export class Engine {
   readonly #subscribers = new Map<string, Subscriber>();
   #isClosed = false;
   #watching: NodeJS.Timeout | undefined;
+  /** What is wrong with the servers' settings. */
+  #unsafe: string | undefined;
+  #settingsSeenAt = Number.NEGATIVE_INFINITY;
+  #hasSaidUnseen = false;
+  /** It has refused a write, and not taken any since. */
+  #refusesWrites = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -101,7 +124,9 @@ export class Engine {
       if (Array.isArray(answer) && (answer[0] === null || (Array.isArray(answer[0]) && answer[0].length === 0))) {
         throw this.#refused('it has no sharded pub/sub: Redis from 7.0 or Valkey is needed');
       }
+      await this.#probe();
       this.#isUp();
+      await this.#lookAtSettings();
     } catch (error) {
       const reason = refusalOf(error);
       if (reason !== undefined) {
@@ -109,7 +134,7 @@ export class Engine {
         throw this.#refused(reason);
       }
       if (!isOfRedis(error)) throw error;
-      this.#isDown(error.message);
+      this.#isDown(reasonOf(error));
     }
     this.#watch();
   }
@@ -174,7 +199,7 @@ export class Engine {
       try {
         const server = this.#serverAt(redirected?.address ?? (await this.#topology.serverOf(slot)));
         const reply = await ask(server.commands, redirected?.isAsking ?? false);
-        this.#isUp();
+        if (!this.#refusesWrites) this.#isUp();
         return reply;
       } catch (error) {
         if (!isOfRedis(error)) throw error;
@@ -198,16 +223,17 @@ export class Engine {
       this.#isDown(error.message);
       return undefined;
     }
-    const redirection = /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(error.message);
-    if (redirection !== null) {
+    const redirection = redirectionOf(error);
+    if (redirection !== undefined) {
       const address = { host: redirection[2]!.replace(/^\[(.*)\]$/, '$1'), port: Number(redirection[3]) };
       // A node that does not know its own name gives the port alone.
       if (address.host === '') return undefined;
       if (redirection[1] === 'MOVED') this.#topology.moved(slot, address);
       return { address, isAsking: redirection[1] === 'ASK' };
     }
-    if (ELSEWHERE.includes(error.code)) {
-      this.#topology.doubt();
+    if (ELSEWHERE.includes(error.code)) this.#topology.doubt();
+    if (REFUSES_WRITES.includes(error.code)) {
+      this.#refusesWrites = true;
       this.#isDown(reasonOf(error));
     }
     return undefined;
@@ -324,19 +350,64 @@ export class Engine {
         server.commands.drop('another server has taken its place');
         server.tail.drop('another server has taken its place');
       }
-      if (this.isConnected) return;
-      await Promise.all(now.map((address) => this.#serverAt(address).commands.send(['PING'])));
-      this.#isUp();
+      if (!this.isConnected) {
+        await Promise.all(now.map((address) => this.#serverAt(address).commands.send(['PING'])));
+        await this.#probe();
+        this.#isUp();
+      }
+      if (performance.now() - this.#settingsSeenAt > SETTINGS_MS) await this.#lookAtSettings();
     } catch (error) {
       if (!isOfRedis(error)) throw error;
       this.#isDown(reasonOf(error));
     }
   }
 
+  /** @throws ReplyError where appends would be refused */
+  async #probe(): Promise<void> {
+    const { key, script } = this.#options.probe;
+    const { commands } = this.#serverAt(await this.#topology.serverOf(slotOf(key)));
+    try {
+      await commands.send(['EVAL', script.text, '1', key]);
+      this.#refusesWrites = false;
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      if (redirectionOf(error) !== undefined) this.#topology.doubt();
+      else {
+        this.#refusesWrites = true;
+        throw error;
+      }
+    }
+  }
+
+  /** Settings can be changed at any time, and a server that has taken over has its own. */
+  async #lookAtSettings(): Promise<void> {
+    try {
+      const servers = await this.#topology.servers();
+      const told = await Promise.all(servers.map((at) => this.#serverAt(at).commands.send(['INFO', 'memory'])));
+      this.#settingsSeenAt = performance.now();
+      const policy = told.map(evictionOf).find((each) => each !== undefined);
+      const unsafe =
+        policy === undefined
+          ? undefined
+          : `it evicts keys when its memory is full (maxmemory-policy ${policy}), and with them streams: set noeviction`;
+      if (unsafe !== undefined && unsafe !== this.#unsafe) this.#options.onWarning(unsafe);
+      this.#unsafe = unsafe;
+      if (this.isConnected) this.problem = unsafe;
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      this.#settingsSeenAt = performance.now();
+      if (this.#hasSaidUnseen) return;
+      this.#hasSaidUnseen = true;
+      this.#options.onWarning(
+        'whether it evicts keys could not be looked at (INFO memory is refused): maxmemory-policy has to be noeviction',
+      );
+    }
+  }
+
   #isUp(): void {
     if (this.isConnected) return;
     this.isConnected = true;
-    this.problem = undefined;
+    this.problem = this.#unsafe;
     this.since = Date.now();
     this.#options.onState();
   }
@@ -346,6 +417,7 @@ export class Engine {
     const wasConnected = this.isConnected;
     this.isConnected = false;
     this.problem = problem;
+    this.#settingsSeenAt = Number.NEGATIVE_INFINITY;
     if (!wasConnected) return;
     this.since = Date.now();
     this.#options.onState();
@@ -364,13 +436,24 @@ function isOfRedis(error: unknown): error is ReplyError | ConnectionLost {
   return error instanceof ReplyError || error instanceof ConnectionLost;
 }
 
+function redirectionOf({ message }: ReplyError): RegExpExecArray | undefined {
+  return /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(message) ?? undefined;
+}
+
 function isTransient(error: ReplyError | ConnectionLost): boolean {
   return error instanceof ConnectionLost || TRANSIENT.includes(error.code);
 }
 
 /** What the server said, in the words that are ours where they might name a user. */
 function reasonOf(error: ReplyError | ConnectionLost): string {
-  return (error instanceof ReplyError && REFUSED[error.code]) || error.message;
+  return (error instanceof ReplyError && MEANING[error.code]) || error.message;
+}
+
+/** The policy by which a server gives up keys, where it may. Without a bound of its memory it never does. */
+function evictionOf(info: Reply): string | undefined {
+  const [, bound] = /^maxmemory:(\d+)/m.exec(String(info)) ?? [];
+  const [, policy] = /^maxmemory_policy:(\S+)/m.exec(String(info)) ?? [];
+  return bound === '0' || policy === 'noeviction' ? undefined : policy;
 }
 
 function refusalOf(error: unknown): string | undefined {

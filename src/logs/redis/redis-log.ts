@@ -134,8 +134,10 @@ export class RedisLog implements Log {
     const engine = new Engine({
       address: this.#address,
       driver,
+      probe: { key: this.#keys.index, script: SCRIPTS.probe },
       deadline: this.#options.deadline,
       onState: () => this.onState?.(),
+      onWarning: (reason) => this.#options.logger.warn('log is not safe', { log: this.name, reason }),
     });
     this.#engine = engine;
     await engine.start();

@@ -711,6 +711,13 @@ redis.call('ZADD', KEYS[1], 0, own)
 return {'OK'}
 `;
 
+/** Whether a write and a publication would be taken. KEYS: index. */
+const PROBE = `
+redis.call('ZREM', KEYS[1], '')
+redis.call('SPUBLISH', KEYS[1], '')
+return 'OK'
+`;
+
 /** Members of the index that are looked up together. */
 const INDEX_BLOCK = 64;
 
@@ -773,6 +780,7 @@ export const SCRIPTS = {
   update: script(UPDATE),
   read: script(READ),
   replace: script(REPLACE),
+  probe: script(PROBE),
   indexAdd: script(INDEX_ADD),
   indexList: script(INDEX_LIST),
 } as const;

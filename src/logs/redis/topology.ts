@@ -1,6 +1,6 @@
 /** Which server has a slot: always the same, the master that Sentinels know, or a node of a cluster. */
 import type { RedisAddress, ServerAddress } from './address.ts';
-import { ConnectionLost, type Reply } from './driver.ts';
+import { ConnectionLost, type Reply, ReplyError } from './driver.ts';
 import type { Link } from './link.ts';
 
 export interface Topology {
@@ -133,7 +133,9 @@ class ClusterTopology implements Topology {
     const server = this.#slots[slot];
     if (server === undefined) {
       this.doubt();
-      throw new ConnectionLost(`no node of the cluster has slot ${slot}`);
+      throw new ConnectionLost(
+        `no node of the cluster has slot ${slot}: redis-cli --cluster check says which are missing`,
+      );
     }
     return server;
   }
@@ -168,8 +170,14 @@ class ClusterTopology implements Topology {
 
   async #ask(): Promise<void> {
     const slots = await this.#guides.ask(async (link, { host }) => {
-      const reply = await link.send(['CLUSTER', 'SLOTS']);
-      return Array.isArray(reply) && reply.length > 0 ? slotsOf(reply as readonly Reply[], host) : undefined;
+      const reply = await link.send(['CLUSTER', 'SLOTS']).catch((error: unknown) => {
+        if (!(error instanceof ReplyError)) throw error;
+        throw new ConnectionLost(`${error.message}; where it is no cluster, leave out cluster=true`);
+      });
+      if (!Array.isArray(reply)) return undefined;
+      if (reply.length === 0)
+        throw new ConnectionLost('no slots are assigned yet: redis-cli --cluster create does that');
+      return slotsOf(reply as readonly Reply[], host);
     }, 'no node of the cluster says where the slots are');
     this.#slots = slots;
     this.#isSure = true;

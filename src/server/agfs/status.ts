@@ -69,7 +69,7 @@ function healthOf(server: ServerContext): Health {
   const all = server.mounts.logs();
   const away = all.filter(({ log }) => !log.isConnected);
   const logs = all.length === 0 ? undefined : { total: all.length, connected: all.length - away.length };
-  const degraded = mounts.failed > 0 || away.length > 0;
+  const degraded = mounts.failed > 0 || all.some(({ log }) => log.problem !== undefined);
   // What is retained can be read without the log.
   const isMissed = away.some(({ log }) => log.isRequired);
   const isReady = server.ready() && mounts.pending === 0 && mounts.failed === 0 && !isMissed;

@@ -74,6 +74,9 @@ describe('getting into Redis', () => {
       code: 'LOG_UNAVAILABLE',
       message: expect.stringContaining('it is a replica, which takes no writes'),
     });
+    // A question that it answers does not make it a log.
+    expect(await log.find('/a')).toBeUndefined();
+    expect(log.state).toMatchObject({ isConnected: false, problem: expect.stringContaining('it is a replica') });
     await log.close();
     await replica.close();
     await master.close();
@@ -86,6 +89,72 @@ describe('getting into Redis', () => {
     expect(encrypted.state.problem).toContain('does it speak TLS at this port?');
     await encrypted.close();
     await plain.close();
+  });
+
+  it.each([
+    ['keys', '~other:* &* +@all'],
+    ['channels', '~* resetchannels +@all'],
+    ['scripts', '~* &* +@all -@scripting'],
+  ])('is refused at the start where the user may not use the %s', async (_, rights) => {
+    const server = await startRedis({ args: ['--user', 'default', 'on', 'nopass', ...rights.split(' ')] });
+    const log = logAt(server.url, 300);
+    await expect(log.start()).rejects.toMatchObject({ code: 'LOG_REFUSED' });
+    await server.close();
+  });
+
+  it('warns, and is not without a problem, where keys are evicted, until that is set right', async () => {
+    told.length = 0;
+    const server = await startRedis({ args: ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'] });
+    const log = logAt(server.url);
+    await log.start();
+    const problem = expect.stringContaining('maxmemory-policy allkeys-lru), and with them streams: set noeviction');
+    expect(log.state).toMatchObject({ isConnected: true, problem });
+    expect(told).toContainEqual(['log is not safe', expect.objectContaining({ reason: problem })]);
+    await log.close();
+    await server.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    await works(logAt(server.url));
+    await server.close();
+  });
+
+  it('works where INFO is forbidden, and says that eviction could not be looked at', async () => {
+    told.length = 0;
+    const rights = ['on', 'nopass', '~*', '&*', '+@all', '-info', '-config'];
+    const server = await startRedis({ args: ['--user', 'default', ...rights] });
+    await works(logAt(server.url));
+    const said = told.filter((each) => JSON.stringify(each).includes('could not be looked at'));
+    expect(said).toHaveLength(1);
+    await server.close();
+  });
+
+  it('says that no slots are assigned, and where there is no cluster at all', async () => {
+    const empty = await startRedis({ args: ['--cluster-enabled', 'yes'] });
+    const plain = await startRedis();
+    for (const [server, problem] of [
+      [empty, 'redis-cli --cluster create'],
+      [plain, 'leave out cluster=true'],
+    ] as const) {
+      const log = logAt(`${server.url}?cluster=true`, 300);
+      await log.start();
+      expect(log.state).toMatchObject({ isConnected: false, problem: expect.stringContaining(problem) });
+      await log.close();
+      await server.close();
+    }
+  });
+
+  it('is not connected while a server takes no writes, though it answers, and is again when it does', async () => {
+    const server = await startRedis();
+    const log = logAt(server.url, 300);
+    await log.start();
+    const terms = { retention: 1000, ttl: undefined, expiresAt: undefined, facts: '{}' };
+    await server.command('CONFIG', 'SET', 'min-replicas-to-write', '1');
+    const refused = { code: 'LOG_UNAVAILABLE', message: expect.stringContaining('no replica follows it') };
+    await expect(log.create({ path: '/a', ...terms })).rejects.toMatchObject(refused);
+    expect(await log.find('/a')).toBeUndefined();
+    expect(log.state.isConnected).toBe(false);
+    await server.command('CONFIG', 'SET', 'min-replicas-to-write', '0');
+    await expect.poll(() => log.state.isConnected, { timeout: 5000 }).toBe(true);
+    await log.close();
+    await server.close();
   });
 
   it('says what to install where the driver is missing', async () => {

@@ -38,8 +38,11 @@ const WITHOUT_MEANING = [
   // What players send with every request: a stream has no parts to choose from, and no titles.
   ...['range', 'icy-metadata', 'referer'],
 ];
+/** Without the other headers of its kind it is of Node's `fetch`: a browser says as well which page asks. */
+const FETCH_MODE = 'sec-fetch-mode';
 const KNOWN: ReadonlySet<string> = new Set([
   ...WITHOUT_MEANING,
+  FETCH_MODE,
   ...['host', 'authorization', 'accept', 'connection', 'content-type', 'content-length', 'transfer-encoding', 'expect'],
 ]);
 
@@ -83,6 +86,7 @@ export function readHead(text: string): RequestHead | undefined {
     if (!KNOWN.has(key) || fields.has(key)) return undefined;
     fields.set(key, value);
   }
+  if ((fields.get(FETCH_MODE) ?? 'cors') !== 'cors') return undefined;
   const host = fields.get('host');
   if (host === undefined || host === '' || !isHost(host)) return undefined;
   const framing = method === 'GET' ? noBody(fields) : bodyOf(fields);

@@ -65,6 +65,20 @@ describe('an append of Durable Streams that is served directly', () => {
     one.socket.destroy();
   });
 
+  it('contract 105: is that of a program by fetch of Node too, and so is its live read', async () => {
+    const server = await counted();
+    const url = `http://127.0.0.1:${server.port}/v1/stream/a`;
+    const headers = { 'Content-Type': 'text/plain' };
+    await server.call('PUT', '/api/v1x/a', { headers });
+    const before = server.seen();
+    const live = await fetch(`${url}?offset=-1&live=sse`);
+    const append = await fetch(url, { method: 'POST', headers, body: 'hello' });
+    expect([live.status, append.status]).toEqual([200, 204]);
+    await server.mounts.remove('/s/a');
+    expect(await live.text()).toContain('data:hello');
+    expect(server.seen()).toBe(before);
+  });
+
   it('contract 105: is answered as node:http answers it, errors too', async () => {
     const memory: StartOptions = { maxRequestBodyBytes: 4 * KB, maxJsonBodyBytes: 200 };
     const server = await counted(memory);

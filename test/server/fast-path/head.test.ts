@@ -47,6 +47,8 @@ describe('a head that is served directly', () => {
     ['an empty Host', head('GET /a HTTP/1.1', 'Host:')],
     ['a header twice', head('GET /a HTTP/1.1', 'Host: a', 'host: b')],
     ['a header it does not know', head('GET /a HTTP/1.1', 'Host: a', 'Origin: http://evil')],
+    ['a browser that is sent here', head('GET /a HTTP/1.1', 'Host: a', 'Sec-Fetch-Mode: navigate')],
+    ['a page of a browser', head('GET /a HTTP/1.1', 'Host: a', 'Sec-Fetch-Mode: cors', 'Sec-Fetch-Site: same-origin')],
     ['a name with a space behind it', head('GET /a HTTP/1.1', 'Host : a')],
     ['a tab behind a value', head(PUT, 'Host: a', 'Content-Length: 5\t')],
     ['a folded value', head('GET /a HTTP/1.1', 'Host: a', ' b')],

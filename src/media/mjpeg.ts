@@ -10,9 +10,15 @@ const EOI = Uint8Array.of(0xff, 0xd9);
 const LF = 0x0a;
 const CR = 0x0d;
 const DASH = 0x2d;
+const SPACE = 0x20;
 /** What is looked at behind a picture: an empty line, and the headers of a part, as far as its length stands there. */
 const BEHIND = 160;
-const PART_LENGTH = /^content-length: *(\d{1,8})\r?$/im;
+const LENGTH_NAME = Buffer.from('content-length:', 'latin1');
+const MAX_LENGTH_DIGITS = 8;
+/** By so much the end of a picture may come before its part says, such as where line ends are counted with it. */
+const LENGTH_SLACK = 16;
+/** Where the end of a picture is near it is found sooner without a view of the bytes. */
+const NEAR_BYTES = 64;
 /**
  * What is not looked at behind the beginning of a picture whose length is not said: of what lay between the last two, so
  * much. Where pictures get smaller some beginnings are passed over, and soon none any more.
@@ -39,7 +45,7 @@ class MjpegWalker extends Walker {
       const start = beginning(bytes, at);
       if (start >= 0) return this.found(bytes, start, at, offset);
     }
-    const end = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(EOI, at);
+    const end = indexOfEoi(bytes, at);
     if (end < 0) return Math.max(0, bytes.length - 1 - at);
     if (end > at) return end - at;
     if (bytes.length - at < this.maxHead) return 0;
@@ -55,15 +61,50 @@ class MjpegWalker extends Walker {
     const distance = place - this.last;
     this.last = place;
     if (bytes[start] === DASH) {
-      const head = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.min(BEHIND, bytes.length - start));
-      const length = PART_LENGTH.exec(head.toString('latin1'))?.[1];
-      // Shorter than the part by its headers: the end of the picture is still to come.
-      if (length !== undefined) return start - at + Math.max(1, Number(length) - EOI.length);
+      const end = partEnd(bytes, start);
+      if (end >= 0) return Math.max(start + 1, end - EOI.length - LENGTH_SLACK) - at;
     }
     return start - at + Math.max(MIN_STRIDE_BYTES, Math.floor(distance * PASSED_OVER));
   }
 
   protected override recorded(): void {}
+}
+
+function indexOfEoi(bytes: Uint8Array, from: number): number {
+  const near = Math.min(from + NEAR_BYTES, bytes.length - 1);
+  for (let at = from; at < near; at++) if (bytes[at] === EOI[0] && bytes[at + 1] === EOI[1]) return at;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(EOI, near);
+}
+
+/** Where a part ends by what its headers say, as far as they are looked at; -1 where they do not. */
+function partEnd(bytes: Uint8Array, start: number): number {
+  const end = Math.min(bytes.length, start + BEHIND);
+  let length = -1;
+  let line = start;
+  for (let at = start; at < end; at++) {
+    if (bytes[at] !== LF) continue;
+    const lineEnd = at > line && bytes[at - 1] === CR ? at - 1 : at;
+    if (lineEnd === line) return length < 0 ? -1 : at + 1 + length;
+    if (length < 0) length = lengthIn(bytes, line, lineEnd);
+    line = at + 1;
+  }
+  // Its headers go on: they are part of what is gone over.
+  return length < 0 ? -1 : start + length;
+}
+
+/** What a line says of the length of its part; -1 where it is another line. */
+function lengthIn(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  for (const letter of LENGTH_NAME) if (((bytes[at++] ?? 0) | 0x20) !== (letter | 0x20)) return -1;
+  while (bytes[at] === SPACE) at++;
+  if (at === end || end - at > MAX_LENGTH_DIGITS) return -1;
+  let length = 0;
+  for (; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    length = length * 10 + digit;
+  }
+  return length;
 }
 
 /** Where a picture or a part begins, behind an empty line or not; -1 where none does. */

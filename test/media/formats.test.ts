@@ -370,6 +370,27 @@ describe('a container that was asked for', () => {
     expect(placesOf(format, 3 * picture.length)).toEqual([0, picture.length, 2 * picture.length]);
   });
 
+  it.each([
+    ['as it is', (length: number) => `Content-Length: ${length}\r\n\r\n`],
+    ['with the line end behind it', (length: number) => `Content-Length: ${length + 2}\r\n\r\n`],
+    ['too short', (length: number) => `Content-Length: ${Math.floor(length / 2)}\r\n\r\n`],
+    ['in small letters, with line feeds alone', (length: number) => `content-length:${length}\n\n`],
+    ['with headers behind it', (length: number) => `Content-Length: ${length}\r\nX: ${'x'.repeat(200)}\r\n\r\n`],
+    ['as what is none', () => 'Content-Length: 12x\r\n\r\n'],
+    ['not at all', () => '\r\n'],
+  ])('every part with a picture is found where its length is said %s', (_, head) => {
+    const picture = Buffer.concat([Buffer.from('ffd8ffdb', 'hex'), Buffer.alloc(9000, 7), Buffer.from('ffd9', 'hex')]);
+    const part = Buffer.concat([
+      Buffer.from(`--x\r\nContent-Type: image/jpeg\r\n${head(picture.length)}`),
+      picture,
+      Buffer.from('\r\n'),
+    ]);
+    const format = formatOf('', RETENTION, undefined, 'mjpeg')!;
+    format.take(Buffer.concat(Array.from({ length: 12 }, () => part)), 0);
+    const expected = Array.from({ length: 12 }, (__, n) => n * part.length);
+    expect(placesOf(format, 12 * part.length)).toEqual(expected);
+  });
+
   it('lines: a reader begins with a whole line, or waits for one', () => {
     const stream = new RingStream({ retention: 100, maxLag: 100 });
     const format = formatFor({ type: 'text/plain', container: 'lines' }, stream)!;

@@ -25,6 +25,12 @@ const WATCH = `{
   });
   watching.observe(document.querySelector('.table-space'), { subtree: true, childList: true, characterData: true, attributes: true });
 }`;
+/** Names of streams that are not all in sight. */
+const NAMES_CUT = `[...document.querySelectorAll('.stream-name')].filter((link) => {
+  const leaf = link.lastElementChild ?? link;
+  const cell = link.closest('[role=cell]').getBoundingClientRect();
+  return leaf.scrollWidth > leaf.clientWidth + 1 || leaf.getBoundingClientRect().right > cell.right + 1;
+}).map((link) => link.textContent)`;
 const CHANGED = '[...changed]';
 
 describe.runIf(hasBrowser)('the list of streams', () => {
@@ -117,11 +123,16 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     expect(await page.evaluate<number>('added')).toBeLessThanOrEqual(12);
   });
 
-  it('folds directories of its tree, and adds up what is below them', async () => {
+  it('shows names in full where paths do not fit, folds directories of its tree, and adds up what is below them', async () => {
     const at = await server();
-    await create(at, '/streamfs/a/one', '/streamfs/a/two', '/streamfs/b');
+    const deep = `/streamfs/c/${'directory/'.repeat(12)}leaf-at-the-end`;
+    await create(at, '/streamfs/a/one', '/streamfs/a/two', '/streamfs/b', '/streamfs/c/x', deep);
     const page = await openPage(at);
+    await row(page, deep).waitFor();
+    expect(await page.evaluate(NAMES_CUT)).toEqual([]);
     await page.getByRole('button', { name: 'Tree' }).click();
+    await page.getByRole('link', { name: 'leaf-at-the-end', exact: true }).waitFor();
+    expect(await page.evaluate(NAMES_CUT)).toEqual([]);
     const folder = page.getByRole('button', { name: 'a/', exact: true });
     await expect.poll(() => folder.getAttribute('aria-expanded')).toBe('true');
     await page.getByRole('link', { name: 'one' }).waitFor();

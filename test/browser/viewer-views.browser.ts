@@ -210,11 +210,14 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     const at = await server();
     const page = await openPage(at, { at: '#/s/streamfs/none', expected: [REFUSED] });
     await expect.poll(() => phase(page)).toBe('refused');
-    expect(await page.getByTestId('reading').textContent()).toContain('not found');
+    expect(await page.getByTestId('reading').textContent()).toContain('there is no stream with this name');
     await page.getByRole('button', { name: 'Create it and wait' }).click();
     await expect.poll(() => phase(page)).toBe('live');
-    await at.put('/streamfs/none', 'there it is\n');
+    await page.getByText('Nothing has been written yet.').waitFor();
+    await at.put('/streamfs/none', 'there it is\nand more');
     await page.getByText('there it is').first().waitFor();
+    expect(await page.getByText('Nothing has been written yet.').count()).toBe(0);
+    await expect.poll(() => page.getByTestId('log-status').textContent()).toBe('2 lines');
   });
 
   it('are shared by an address that works without a token, for that one stream, and downloaded whole', async () => {

@@ -1,8 +1,10 @@
 /** The server behind a real nginx, configured as docs/security.md has it. */
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import WebSocket from 'ws';
 import { freePort } from '../harness/port.ts';
 import { waitFor } from '../harness/wait.ts';
 import { start } from './harness/commands.ts';
@@ -19,20 +21,29 @@ function documented(): string {
   return block;
 }
 
-/** Starts nginx before a server; gives the address of the API there. */
-async function proxied(at: ServerProcess): Promise<string> {
+/** The same below a path of another site, as the document says. */
+function below(path: string, configuration: string): string {
+  return configuration.replaceAll(
+    /location (\S*) \{\n(\s*proxy_pass [^;]*);/g,
+    (_, location: string, pass: string) => `location ${path}${location} {\n${pass}${location};`,
+  );
+}
+
+/** Starts nginx before a server, below a path; gives the address of the API there. */
+async function proxied(at: ServerProcess, path = ''): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-nginx-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const port = await freePort();
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`);
-  const location = documented().replace('127.0.0.1:8080', `127.0.0.1:${at.port}`);
+  const block = path === '' ? documented() : below(path, documented());
+  const location = block.replaceAll('127.0.0.1:8080', `127.0.0.1:${at.port}`);
   const lines = [
     ...['daemon off;', 'pid nginx.pid;', 'error_log stderr;', 'master_process off;', 'events {}'],
     `http { access_log off; ${paths.join(' ')} server { listen 127.0.0.1:${port};\n${location}} }`,
   ];
   writeFileSync(join(folder, 'nginx.conf'), lines.join('\n'));
   const nginx = start('nginx', ['-p', folder, '-e', 'stderr', '-c', 'nginx.conf']);
-  const url = `http://127.0.0.1:${port}/api/v1`;
+  const url = `http://127.0.0.1:${port}${path}/api/v1`;
   await waitFor('nginx', async () => {
     if (!nginx.isRunning) throw new Error(nginx.stderr.text);
     return fetch(`${url}/health`).then(
@@ -74,6 +85,29 @@ describe('behind nginx, configured as documented', () => {
     await at.untilReaders('/streamfs/big', 1);
     await reader.end();
     await at.untilReaders('/streamfs/big', 0);
+  });
+
+  it('WebSockets read and write, and the page and what it leads to are there, also below a path of another site', async () => {
+    const at = await server();
+    for (const path of ['', '/tv']) {
+      const url = await proxied(at, path);
+      const address = `${url.replace('http:', 'ws:')}/ws?path=/streamfs/log${path.slice(1)}`;
+      const reader = new WebSocket(address);
+      const seen: string[] = [];
+      reader.on('message', (data, isBinary) => isBinary && seen.push(String(data)));
+      await once(reader, 'open');
+      const writer = new WebSocket(`${address}&mode=write`);
+      await once(writer, 'open');
+      writer.send(Buffer.from('through nginx\n'));
+      await waitFor('what was written', () => seen.join('') === 'through nginx\n');
+      for (const each of [reader, writer]) each.terminate();
+
+      const root = url.slice(0, -'/api/v1'.length);
+      const page = await fetch(`${root}/`, { headers: { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' } });
+      expect(page.url).toBe(`${root}/ui/`);
+      const [, script] = /src="([^"]+)"/.exec(await page.text()) ?? [];
+      expect((await fetch(new URL(script!, page.url))).status).toBe(200);
+    }
   });
 
   it('a raw reader can tell a server that was killed from an end', async () => {

@@ -150,18 +150,21 @@ export function streamColumns({ feed, now, onToggle, onDetails }: ColumnContext)
 
 function Name({ line, onToggle }: { line: Line; onToggle: (path: string) => void }) {
   const { path, name, depth, directory } = line;
-  const indent = { paddingInlineStart: `${depth * 18}px` };
   if (directory === undefined) {
+    // Names share their beginnings: where there is no room, the directories are cut before what tells streams apart.
+    const leafAt = name.lastIndexOf('/') + 1;
+    const whole = printable(path);
     return (
-      <bdi style={indent}>
-        <a class="stream-name" href={streamHash(path)} tabIndex={-1} title={printable(path)}>
-          {printable(name)}
+      <bdi class={depth === 0 ? '' : 'stream-leaf-line'} style={indent(depth)}>
+        <a class="stream-name" href={streamHash(path)} tabIndex={-1} title={whole} aria-label={printable(name)}>
+          {leafAt === 0 ? null : <span class="stream-directory">{printable(name.slice(0, leafAt))}</span>}
+          <span class="stream-leaf">{printable(name.slice(leafAt))}</span>
         </a>
       </bdi>
     );
   }
   return (
-    <bdi style={indent}>
+    <bdi class="directory-line" style={indent(depth)}>
       <button
         type="button"
         class="quiet fold"
@@ -171,15 +174,25 @@ function Name({ line, onToggle }: { line: Line; onToggle: (path: string) => void
       >
         <span aria-hidden="true">{directory.isOpen ? '▾' : '▸'}</span> {printable(name)}/
       </button>
-      <span class="muted"> {count(directory.count)}</span>
+      <span class="muted">{count(directory.count)}</span>
     </bdi>
   );
+}
+
+/** However deep it lies, half of the column is left for its name. */
+function indent(depth: number) {
+  return { paddingInlineStart: depth === 0 ? undefined : `min(${depth * 18}px, 50%)` };
 }
 
 function State({ line: { state, endStatus, directory, readers, incoming } }: { line: Line }) {
   if (directory !== undefined) return null;
   if (state !== 'open') {
-    return <span class="badge">{endStatus === undefined ? state : `${state}: ${printable(endStatus)}`}</span>;
+    const text = endStatus === undefined ? state : `${state}: ${printable(endStatus)}`;
+    return (
+      <span class="badge" title={text}>
+        {text}
+      </span>
+    );
   }
   const isActive = (incoming ?? 0) >= 0.5;
   return (
@@ -198,5 +211,9 @@ function Age({ since, now }: { since: number; now: ReadonlySignal<number> }) {
 }
 
 function Type({ type }: { type: string }) {
-  return <span class="muted">{type === OCTET_STREAM ? 'bytes' : printable(type)}</span>;
+  return (
+    <span class="muted" title={printable(type)}>
+      {type === OCTET_STREAM ? 'bytes' : printable(type)}
+    </span>
+  );
 }

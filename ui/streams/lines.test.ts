@@ -27,6 +27,20 @@ describe('the list of streams', () => {
     for (const way of [true, false]) expect(listLines(ROWS, order(way)).at(-1)?.path).toBe('/s/a');
   });
 
+  it('as a tree has one line for directories that have nothing but the next in them', () => {
+    const rows = [row('/s/a/b/c/x'), row('/s/a/b/c/y'), row('/s/ab/z')];
+    const lines = treeLines(rows, byPath, new Set());
+    expect(lines.map(({ name, depth }) => `${' '.repeat(depth)}${name}`)).toEqual([
+      's',
+      ' a/b/c',
+      '  x',
+      '  y',
+      ' ab',
+      '  z',
+    ]);
+    expect(treeLines(rows, byPath, new Set(['/s/a/b/c'])).map(({ name }) => name)).toEqual(['s', 'a/b/c', 'ab', 'z']);
+  });
+
   it('as a tree has directories with what is below them, which can be folded', () => {
     const open = treeLines(ROWS, byPath, new Set());
     expect(open.map(({ name, depth }) => `${' '.repeat(depth)}${name}`)).toEqual([

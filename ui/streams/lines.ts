@@ -67,7 +67,8 @@ function unfold(
       else group.push(row);
     }
   }
-  const sums = [...groups].map(([path, group]) => ({ sum: total(path, group), group }));
+  // A directory with nothing in it but another is one line with it.
+  const sums = [...groups].map(([path, group]) => ({ sum: total(commonDirectory(group, path), group), group }));
   for (const { row, group } of sorted(
     [...sums.map(({ sum, group }) => ({ row: sum, group })), ...here.map((row) => ({ row, group: undefined }))],
     (each) => order.keyOf(each.row),
@@ -78,6 +79,19 @@ function unfold(
     if (group === undefined) lines.push(lineOf(row, inTree, name, depth));
     else lines.push({ ...row, name, depth, directory: { count: group.length, isOpen } });
     if (group !== undefined && isOpen) unfold(group, row.path, depth + 1, order, closed, lines);
+  }
+}
+
+/** The deepest directory that all are in, which are in one. */
+function commonDirectory(rows: readonly StreamRow[], directory: string): string {
+  const [first, ...others] = rows as [StreamRow, ...StreamRow[]];
+  let common = directory;
+  for (;;) {
+    const slash = first.path.indexOf('/', common.length + 1);
+    if (slash < 0) return common;
+    const next = first.path.slice(0, slash + 1);
+    if (!others.every(({ path }) => path.startsWith(next))) return common;
+    common = next.slice(0, -1);
   }
 }
 

@@ -29,7 +29,7 @@ export function StreamPage({ path, client }: { path: string; client: PageClient 
       <a href="#/" aria-label="All streams">
         ←
       </a>
-      <bdi>
+      <bdi title={printable(path)}>
         {parts.map((part, at) => (
           <span key={at} class={at === parts.length - 1 ? '' : 'muted'}>
             /{printable(part)}

@@ -3,9 +3,28 @@ import { OCTET_STREAM } from '../../src/protocol/index.ts';
 import type { Sniffed } from './bytes/sniff.ts';
 import type { ViewName } from './view-state.ts';
 
+export function viewFor(type: string | undefined, sniffed: Sniffed): ViewName {
+  // Plain text is what a program prints, also one that moves about the screen.
+  if (isPlainText(type) && sniffed.kind === 'terminal') return 'terminal';
+  return viewOfType(type) ?? viewOfBytes(sniffed);
+}
+
+/** Whether the bytes need not be looked at. */
+export function isSettledByType(type: string | undefined): boolean {
+  return viewOfType(type) !== undefined && !isPlainText(type);
+}
+
+function essenceOf(type: string | undefined): string {
+  return (type ?? '').split(';')[0]!.trim().toLowerCase();
+}
+
+function isPlainText(type: string | undefined): boolean {
+  return essenceOf(type) === 'text/plain';
+}
+
 /** Undefined where the type says nothing. */
-export function viewOfType(type: string | undefined): ViewName | undefined {
-  const essence = (type ?? '').split(';')[0]!.trim().toLowerCase();
+function viewOfType(type: string | undefined): ViewName | undefined {
+  const essence = essenceOf(type);
   if (essence === '' || essence === OCTET_STREAM) return undefined;
   if (essence === 'application/json') return 'json';
   if (essence.startsWith('image/') || essence === 'multipart/x-mixed-replace') return 'image';
@@ -13,7 +32,7 @@ export function viewOfType(type: string | undefined): ViewName | undefined {
   return essence.startsWith('text/') || /json|ndjson/.test(essence) ? 'log' : undefined;
 }
 
-export function viewOfBytes(sniffed: Sniffed): ViewName {
+function viewOfBytes(sniffed: Sniffed): ViewName {
   switch (sniffed.kind) {
     case 'text':
       return 'log';

@@ -7,9 +7,9 @@ import { here, replaceState } from '../routing.ts';
 import type { PageClient } from '../session/page-client.ts';
 import { token } from '../session/token.ts';
 import { SNIFFED_BYTES, type Sniffed, sniff } from './bytes/sniff.ts';
-import { sniffedOfContainer, viewOfBytes, viewOfType } from './choose-view.ts';
+import { isSettledByType, sniffedOfContainer, viewFor } from './choose-view.ts';
 import { ConnectionLine } from './connection/connection-line.tsx';
-import type { ReadingFacts } from './connection/reading.ts';
+import { isNotThere, type ReadingFacts } from './connection/reading.ts';
 import { HexView } from './hex/hex-view.tsx';
 import { ImageView } from './image/image-view.tsx';
 import { LogView } from './log/log-view.tsx';
@@ -60,8 +60,7 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
     setFound((known) => (known?.sniffed === undefined ? { type: known?.type, sniffed: sniff(bytes) } : known));
   }, []);
 
-  const auto =
-    found === undefined ? undefined : (viewOfType(found.type) ?? viewOfBytes(found.sniffed ?? sniff(NO_BYTES)));
+  const auto = found === undefined ? undefined : viewFor(found.type, found.sniffed ?? sniff(NO_BYTES));
   const view = state.view ?? auto;
   const source: Source | undefined =
     found === undefined
@@ -87,7 +86,7 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
           <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: attempt.create })}>
             Read again
           </button>
-          {refused.kind === 'refused' && NOT_THERE.has(refused.code) ? (
+          {refused.kind === 'refused' && isNotThere(refused) ? (
             <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: true })}>
               Create it and wait
             </button>
@@ -114,7 +113,6 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
 }
 
 const NO_BYTES = new Uint8Array(0);
-const NOT_THERE = new Set(['NOT_FOUND', 'STREAM_NOT_FOUND']);
 
 interface ViewProps {
   view: ViewName;
@@ -163,7 +161,7 @@ async function findOut(client: PageClient, path: string, mayAsk: boolean, signal
     type = meta.Content?.type;
     declared = sniffedOfContainer(meta.Content?.container);
   }
-  if (viewOfType(type) !== undefined || declared !== undefined) return { type, sniffed: declared };
+  if (isSettledByType(type) || declared !== undefined) return { type, sniffed: declared };
   const head = await firstBytes(client, path, signal);
   return { type, sniffed: head.length === 0 ? undefined : sniff(head) };
 }

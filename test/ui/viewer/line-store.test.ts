@@ -30,6 +30,18 @@ describe('the rows that are kept', () => {
     expect(store.at(30_000)).toBeUndefined();
   });
 
+  it('are counted as lines where they are lines: not what happened between them, but what is not complete', () => {
+    const store = new LineStore({ rows: 4, bytes: 1_000_000 });
+    store.push(gap);
+    store.push(line('one'));
+    expect(store.lines).toBe(1);
+    store.partial = line('tw');
+    expect(store.lines).toBe(2);
+    store.partial = undefined;
+    for (let i = 0; i < 4; i++) store.push(line('more'));
+    expect([store.lines, store.first]).toEqual([4, 2]);
+  });
+
   it('are as many as the bytes allow, and at least one', () => {
     const store = new LineStore({ rows: 1000, bytes: 10_000 });
     for (let i = 0; i < 100; i++) store.push(line('x'.repeat(900)));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sniff } from '../../../ui/viewer/bytes/sniff.ts';
-import { charsetOf, viewOfBytes, viewOfType } from '../../../ui/viewer/choose-view.ts';
+import { charsetOf, isSettledByType, viewFor } from '../../../ui/viewer/choose-view.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 const latin1 = (value: string) => Uint8Array.from(value, (character) => character.charCodeAt(0));
@@ -73,8 +73,8 @@ describe('what bytes are, by how they begin', () => {
 
 describe('the view a stream comes up in', () => {
   it.each([
-    [undefined, undefined],
-    ['application/octet-stream', undefined],
+    [undefined, 'hex'],
+    ['application/octet-stream', 'hex'],
     ['text/plain; charset=utf-8', 'log'],
     ['application/x-ndjson', 'log'],
     ['application/jsonl', 'log'],
@@ -83,16 +83,26 @@ describe('the view a stream comes up in', () => {
     ['multipart/x-mixed-replace;boundary=x', 'image'],
     ['audio/mpeg', 'media'],
     ['Video/WebM; codecs=vp8', 'media'],
-    ['application/pdf', undefined],
+    ['application/pdf', 'hex'],
   ])('of type %s is %s', (type, view) => {
-    expect(viewOfType(type)).toBe(view);
+    expect(viewFor(type, { kind: 'binary' })).toBe(view);
   });
 
   it('is by the bytes where no type says it', () => {
-    expect(viewOfBytes({ kind: 'binary' })).toBe('hex');
-    expect(viewOfBytes({ kind: 'audio', type: 'audio/ogg' })).toBe('media');
-    expect(viewOfBytes({ kind: 'terminal' })).toBe('terminal');
+    expect(viewFor(undefined, { kind: 'binary' })).toBe('hex');
+    expect(viewFor(undefined, { kind: 'audio', type: 'audio/ogg' })).toBe('media');
+    expect(viewFor(undefined, { kind: 'terminal' })).toBe('terminal');
     expect(charsetOf('text/plain; charset="ISO-8859-1"')).toBe('ISO-8859-1');
     expect(charsetOf('text/plain')).toBeUndefined();
+  });
+
+  it('is the terminal for plain text that moves about the screen, and for no other type', () => {
+    expect(viewFor('text/plain; charset=utf-8', { kind: 'terminal' })).toBe('terminal');
+    expect(viewFor('text/csv', { kind: 'terminal' })).toBe('log');
+    expect([isSettledByType('text/plain'), isSettledByType('text/csv'), isSettledByType(undefined)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
   });
 });

@@ -42,6 +42,13 @@ const END_REASONS: Readonly<Record<string, string>> = {
   shutdown: 'the server stopped',
 };
 
+const NOT_THERE = new Set(['NOT_FOUND', 'STREAM_NOT_FOUND']);
+
+/** Whether a read was refused because there is no such stream. */
+export function isNotThere({ code }: Phase & { kind: 'refused' }): boolean {
+  return NOT_THERE.has(code);
+}
+
 export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): ReadingText {
   if (silentFor !== undefined && (phase.kind === 'live' || phase.kind === 'history')) {
     return { state: 'silent', detail: `nothing from the server for ${Math.floor(silentFor / 1000)} s`, tone: 'bad' };
@@ -70,6 +77,8 @@ export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): 
       };
     }
     case 'refused':
-      return { state: 'refused', detail: phase.why, tone: 'bad' };
+      return isNotThere(phase)
+        ? { state: 'not there', detail: 'there is no stream with this name', tone: 'bad' }
+        : { state: 'refused', detail: phase.why, tone: 'bad' };
   }
 }

@@ -2,10 +2,12 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { size } from '../../format.ts';
 import { HexRows, hexText } from '../bytes/hex-rows.ts';
+import { NothingYet } from '../connection/nothing-yet.tsx';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type ListContent, VirtualList } from '../list/virtual-list.ts';
 import { gapText } from '../log/row-text.ts';
 import { type Source, useReading } from '../source.ts';
+import { listenToViewKeys } from '../view-keys.ts';
 
 /** As in viewer.css. */
 const ROW_PX = 18;
@@ -78,16 +80,14 @@ export function HexView({ source }: { source: Source }) {
     });
     list.current = made;
     const ticking = setInterval(() => setKept(content.rows.bytes), 250);
-    const onKey = ({ key, target }: KeyboardEvent) => {
-      if (target instanceof Element && target.closest('input, select, textarea, button, dialog') !== null) return;
-      if (key === 'g') made.scrollTo(content.first);
-      else if (key === 'G') made.setFollowing(true);
-      else if (key === ' ') made.setFollowing(!made.isFollowing);
-    };
-    document.addEventListener('keydown', onKey);
+    const unlisten = listenToViewKeys({
+      g: () => made.scrollTo(content.first),
+      G: () => made.setFollowing(true),
+      ' ': () => made.setFollowing(!made.isFollowing),
+    });
     return () => {
       clearInterval(ticking);
-      document.removeEventListener('keydown', onKey);
+      unlisten();
       made.stop();
     };
   }, []);
@@ -96,6 +96,7 @@ export function HexView({ source }: { source: Source }) {
     <>
       <div class="log-frame">
         <div ref={box} class="list hex" data-testid="hex" />
+        {kept === 0 ? <NothingYet reading={source.reading} /> : null}
         {isFollowing ? null : (
           <button type="button" class="pill" data-testid="pill" onClick={() => list.current?.setFollowing(true)}>
             To the end <span aria-hidden="true">↓</span>

@@ -20,6 +20,8 @@ export interface LogStatus {
   /** Lines at the beginning that are no longer kept. */
   droppedLines: number;
   lines: number;
+  /** Nothing is shown: no line, and nothing that happened. */
+  isEmpty: boolean;
   lostBytes: number;
   hits: number;
   /** Which hit one is at, from 1 on. */
@@ -309,7 +311,8 @@ export class LogList {
       isFollowing,
       newLines: isFollowing ? 0 : Math.max(0, store.end - Math.max(this.#leftAt, store.first)),
       droppedLines: store.first,
-      lines: store.end - store.first,
+      lines: store.lines,
+      isEmpty: store.end === store.first && store.partial === undefined,
       lostBytes: store.lostBytes,
       hits: this.#hits?.count ?? 0,
       hit: this.#content.current === undefined ? 0 : (this.#hits?.ordinalOf(this.#content.current) ?? 0),

@@ -2,10 +2,12 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { counted } from '../../format.ts';
 import { charsetOf } from '../choose-view.ts';
+import { NothingYet } from '../connection/nothing-yet.tsx';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type Source, useReading } from '../source.ts';
 import { JsonSplitter } from '../text/json-splitter.ts';
 import { LineSplitter } from '../text/line-splitter.ts';
+import { listenToViewKeys } from '../view-keys.ts';
 import type { ViewState } from '../view-state.ts';
 import { LogList, type LogStatus, statusText } from './log-list.ts';
 import { SearchBar } from './search-bar.tsx';
@@ -24,6 +26,7 @@ const NOTHING: LogStatus = {
   newLines: 0,
   droppedLines: 0,
   lines: 0,
+  isEmpty: true,
   lostBytes: 0,
   hits: 0,
   hit: 0,
@@ -68,14 +71,17 @@ export function LogView({ change, isJson, onFirstBytes, source, state }: LogView
   ]);
 
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const action = isTyping(event) ? undefined : KEYS[event.key];
-      if (action === undefined || event.ctrlKey || event.metaKey || event.altKey || list.current === undefined) return;
-      event.preventDefault();
-      ACTIONS[action](list.current);
+    const on = (action: (each: LogList) => void) => () => {
+      if (list.current !== undefined) action(list.current);
     };
-    document.addEventListener('keydown', onKey);
-    return () => document.removeEventListener('keydown', onKey);
+    return listenToViewKeys({
+      n: on((each) => each.toHit(1)),
+      N: on((each) => each.toHit(-1)),
+      ' ': on((each) => each.toggleFollowing()),
+      g: on((each) => each.toFirst()),
+      G: on((each) => each.follow()),
+      o: on((each) => each.toggleFold()),
+    });
   }, []);
 
   return (
@@ -90,6 +96,7 @@ export function LogView({ change, isJson, onFirstBytes, source, state }: LogView
       />
       <div class="log-frame">
         <div ref={box} class="list log" data-testid="log" />
+        {status.isEmpty ? <NothingYet reading={source.reading} /> : null}
         {status.isFollowing ? null : (
           <button type="button" class="pill" data-testid="pill" onClick={() => list.current?.follow()}>
             {status.newLines > 0 ? `${counted(status.newLines, 'new line')} ` : 'To the end '}
@@ -127,31 +134,6 @@ export function LogView({ change, isJson, onFirstBytes, source, state }: LogView
       </p>
     </>
   );
-}
-
-const ACTIONS = {
-  next: (list: LogList) => list.toHit(1),
-  previous: (list: LogList) => list.toHit(-1),
-  pause: (list: LogList) => list.toggleFollowing(),
-  first: (list: LogList) => list.toFirst(),
-  end: (list: LogList) => list.follow(),
-  fold: (list: LogList) => list.toggleFold(),
-};
-
-const KEYS: Readonly<Record<string, keyof typeof ACTIONS>> = {
-  n: 'next',
-  N: 'previous',
-  ' ': 'pause',
-  g: 'first',
-  G: 'end',
-  o: 'fold',
-};
-
-/** A key that is meant for a field, or that presses a button. */
-function isTyping({ key, target }: KeyboardEvent): boolean {
-  if (!(target instanceof Element)) return false;
-  if (target.closest('input:not([type=checkbox]), textarea, select, dialog') !== null) return true;
-  return key === ' ' && target.closest('button, a, summary, [role=button], input') !== null;
 }
 
 async function copy(text: string): Promise<void> {

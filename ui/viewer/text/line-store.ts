@@ -23,6 +23,8 @@ export class LineStore {
   #head = 0;
   #bytes = 0;
   #lostBytes = 0;
+  /** Rows that are no lines: what happened between them. */
+  #others = 0;
   #partial: LineRow | undefined;
 
   constructor(limits: StoreLimits = STORE_LIMITS) {
@@ -41,6 +43,11 @@ export class LineStore {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Lines that are kept, the one that is not complete among them. */
+  get lines(): number {
+    return this.end - this.first - this.#others + (this.#partial === undefined ? 0 : 1);
   }
 
   /** Bytes that gaps have taken, since the beginning. */
@@ -67,9 +74,12 @@ export class LineStore {
     this.#rows.push(row);
     this.#bytes += sizeOf(row);
     if (row.kind === 'gap') this.#lostBytes += row.to - row.from;
+    if (row.kind !== 'line') this.#others += 1;
     while (this.#rows.length - this.#head > this.#limits.rows || this.#bytes > this.#limits.bytes) {
       if (this.#rows.length - this.#head <= 1) break;
-      this.#bytes -= sizeOf(this.#rows[this.#head]!);
+      const dropped = this.#rows[this.#head]!;
+      this.#bytes -= sizeOf(dropped);
+      if (dropped.kind !== 'line') this.#others -= 1;
       // The array keeps its place until it is worth moving: the row itself goes now.
       this.#rows[this.#head] = DROPPED;
       this.#head += 1;

@@ -1,0 +1,21 @@
+/** Keys of a view, wherever in the page the focus is but where a key means something else. */
+
+/** To be used as an effect. @param keys what each does, by `KeyboardEvent.key` */
+export function listenToViewKeys(keys: Readonly<Record<string, () => void>>): () => void {
+  const onKey = (event: KeyboardEvent) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isMeantForElement(event)) return;
+    const action = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
+    if (action === undefined) return;
+    event.preventDefault();
+    action();
+  };
+  document.addEventListener('keydown', onKey);
+  return () => document.removeEventListener('keydown', onKey);
+}
+
+/** A key that goes into a field, or that presses a button. */
+function isMeantForElement({ key, target }: KeyboardEvent): boolean {
+  if (!(target instanceof Element)) return false;
+  if (target.closest('input:not([type=checkbox]), textarea, select, dialog') !== null) return true;
+  return key === ' ' && target.closest('button, a, summary, [role=button], input') !== null;
+}

@@ -152,13 +152,24 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     await expect.poll(() => rows.count()).toBe(2);
   });
 
-  it('show a terminal, in which what a program moves about is where it was moved to', async () => {
+  it('show a terminal, in which what a program moves about is where it was moved to, and which keeps no key to itself', async () => {
     const at = await server();
     await at.put('/streamfs/x', '\x1b[2J\x1b[H\x1b[5;10Hmoved here\x1b[1;1Hfirst');
     const page = await opened(at, '/streamfs/x');
     const rows = page.frameLocator('iframe').locator('.xterm-rows > div');
     await expect.poll(() => rows.nth(0).textContent()).toMatch(/^first/);
     await expect.poll(() => rows.nth(4).textContent()).toMatch(/^ {9}moved here/);
+    const focused = () => page.evaluate('document.activeElement?.tagName');
+    await page.getByTestId('terminal').click();
+    await expect.poll(focused).toBe('IFRAME');
+    await page.keyboard.press('Shift+Tab');
+    await expect.poll(focused).toBe('SELECT');
+    await page.getByTestId('terminal').click();
+    await page.keyboard.press('/');
+    await expect.poll(focused).toBe('INPUT');
+    await page.getByTestId('terminal').click();
+    await page.keyboard.press('Escape');
+    await page.getByRole('heading', { name: /^Streams/ }).waitFor();
   });
 
   it('hold a stream back that is faster than the terminal', async () => {

@@ -35,6 +35,23 @@ terminal.loadAddon(fit);
 terminal.loadAddon(search);
 terminal.open(element);
 
+/** Keys that scroll: nothing is typed into it. All others are the browser's, such as Tab, or the page's. */
+const SCROLLING: Readonly<Record<string, () => void>> = {
+  ArrowUp: () => terminal.scrollLines(-1),
+  ArrowDown: () => terminal.scrollLines(1),
+  PageUp: () => terminal.scrollPages(-1),
+  PageDown: () => terminal.scrollPages(1),
+  Home: () => terminal.scrollToTop(),
+  End: () => terminal.scrollToBottom(),
+};
+
+terminal.attachCustomKeyEventHandler(({ altKey, ctrlKey, key, metaKey, type }) => {
+  if (type !== 'keydown' || altKey || ctrlKey || metaKey) return false;
+  if (Object.hasOwn(SCROLLING, key)) SCROLLING[key]!();
+  else if (key !== 'Tab') tell({ type: 'key', key });
+  return false;
+});
+
 let size: { columns: number; rows: number } | undefined;
 let seen = 0;
 

@@ -14,4 +14,6 @@ export type ToTerminal =
 export type FromTerminal =
   | { type: 'ready' }
   | { type: 'written'; bytes: number }
-  | { type: 'sized'; columns: number; rows: number };
+  | { type: 'sized'; columns: number; rows: number }
+  /** A key that was pressed in the terminal and may be one of the page's, as `KeyboardEvent.key`. */
+  | { type: 'key'; key: string };

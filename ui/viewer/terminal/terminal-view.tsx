@@ -73,6 +73,11 @@ export function TerminalView({ source }: { source: Source }) {
   );
 }
 
+/** What the page would have got of a key that was pressed in the terminal's document. */
+function pressed(key: string): KeyboardEvent {
+  return new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
+}
+
 /** The page's end of what goes to and from the terminal's document. */
 class TerminalLink implements RecordSink {
   readonly #pressure = new BackPressure(PAUSE_ABOVE_BYTES, GO_ON_BELOW_BYTES);
@@ -149,6 +154,7 @@ class TerminalLink implements RecordSink {
     if (origin !== location.origin || source !== this.#frame?.contentWindow) return;
     if (data.type === 'written') this.#pressure.done(data.bytes);
     else if (data.type === 'sized') this.#onSized(data.columns, data.rows);
+    else if (data.type === 'key') this.#frame.dispatchEvent(pressed(data.key));
     else {
       this.#isReady = true;
       this.#look();

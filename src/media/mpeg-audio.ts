@@ -46,9 +46,12 @@ class FrameWalker extends Walker {
   protected override readonly maxHead: number;
   private readonly frameLength: FrameLength;
   private readonly points: JoinPoints;
+  /** Frames mostly are as long as each other. */
+  private readonly isEven: boolean;
 
-  constructor(points: JoinPoints, frameLength: FrameLength, maxFrame: number) {
+  constructor(points: JoinPoints, frameLength: FrameLength, maxFrame: number, isEven: boolean) {
     super();
+    this.isEven = isEven;
     this.points = points;
     this.frameLength = frameLength;
     this.maxHead = maxFrame + HEAD;
@@ -69,11 +72,14 @@ class FrameWalker extends Walker {
     if (this.frameLength(bytes, at + length) === 0) return 1;
     this.points.boundary(offset);
     // Places to begin are wanted every now and then: the frames between are not looked at.
-    return Math.max(length, STRIDE_BYTES);
+    if (!this.isEven) return Math.max(length, STRIDE_BYTES);
+    // Where they are as long as this one, or shorter by a byte of padding, a frame begins shortly behind.
+    const shortest = length - 1;
+    return Math.ceil(STRIDE_BYTES / shortest) * shortest;
   }
 
   protected override recorded(): void {}
 }
 
-export const mp3Walker = (points: JoinPoints) => new FrameWalker(points, mp3Frame, 2884);
-export const adtsWalker = (points: JoinPoints) => new FrameWalker(points, adtsFrame, 8191);
+export const mp3Walker = (points: JoinPoints) => new FrameWalker(points, mp3Frame, 2884, true);
+export const adtsWalker = (points: JoinPoints) => new FrameWalker(points, adtsFrame, 8191, false);

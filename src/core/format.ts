@@ -14,6 +14,11 @@ export interface StreamFormat {
   take(bytes: Uint8Array, offset: number): void;
   /** The first place to begin from an offset on; undefined where none is known yet. */
   boundaryFrom(offset: number): number | undefined;
+  /**
+   * The same where places are found by looking at the bytes, in what only the stream's log has. Places that were found as
+   * the bytes came are known without that.
+   */
+  boundaryInHistory?(offset: number): Promise<number>;
   /** @param wanted where a reader would begin otherwise @param start the oldest offset retained */
   join(wanted: number, start: number): Join | undefined;
   /** Its memory is not needed any more. */

@@ -387,17 +387,16 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     const start = options.start ?? { from: 'earliest' };
     const format = options.join === 'boundary' ? this.format : undefined;
     const saved = options.reachBack === true ? this.log?.history : undefined;
-    // Where a format may be joined is known of what is in memory alone; its beginning needs no place to join at.
-    const needsPlace = format !== undefined && this.startCursor(start, saved) !== this.firstOffset;
-    const history = needsPlace ? undefined : saved;
-    const wantedCursor = this.startCursor(start, history);
-    // What is no longer retained is a gap first.
-    const join = wantedCursor < this.startOffset ? undefined : format?.join(wantedCursor, this.startOffset);
+    const oldest = this.oldestOffset(saved);
+    const wantedCursor = this.startCursor(start, saved);
+    // What is no longer retained is a gap first; the beginning of a format needs no place to join at.
+    const isBeginning = wantedCursor === this.firstOffset && wantedCursor < this.startOffset;
+    const join = wantedCursor < oldest || isBeginning ? undefined : format?.join(wantedCursor, oldest);
     const cursor = join?.offset ?? wantedCursor;
     const { onLag } = options;
     const strategy = lagStrategyOf(onLag ?? this.rules.onLag);
     const readerSet = this.readersOrNone();
-    const reader = new CursorReader(this, readerSet, ++lastReaderId, strategy, onLag !== undefined, cursor, history);
+    const reader = new CursorReader(this, readerSet, ++lastReaderId, strategy, onLag !== undefined, cursor, saved);
     if (options.reportTrimmed === true) {
       const wanted = this.wantedOffset(start);
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);

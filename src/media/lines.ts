@@ -1,7 +1,7 @@
-/** Text of which each line can be read by itself: readers begin with a whole line. Found in the ring when it is asked for. */
+/** Text of which each line can be read by itself: readers begin with a whole line. Found when it is asked for. */
 import type { Join, RingStream, StreamFormat } from '../core/internal.ts';
 
-type LinesOfStream = Pick<RingStream, 'startOffset' | 'endOffset' | 'lineStart' | 'lineEnd'>;
+type LinesOfStream = Pick<RingStream, 'startOffset' | 'endOffset' | 'lineStart' | 'lineEnd' | 'whole'>;
 
 export class LineFormat implements StreamFormat {
   private readonly stream: LinesOfStream;
@@ -21,7 +21,14 @@ export class LineFormat implements StreamFormat {
     return stream.lineStart(next) === next ? next : undefined;
   }
 
+  async boundaryInHistory(offset: number): Promise<number> {
+    const { whole } = this.stream;
+    return (await whole.lineStart(offset)) === offset ? offset : whole.lineEnd(offset);
+  }
+
   join(wanted: number): Join {
+    // It was looked for where that takes a look at the disk.
+    if (wanted < this.stream.startOffset) return { offset: wanted, header: undefined, waits: false };
     const offset = this.boundaryFrom(wanted) ?? this.stream.lineStart(this.stream.endOffset);
     return { offset: offset ?? wanted, header: undefined, waits: offset === undefined };
   }

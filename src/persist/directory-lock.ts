@@ -50,6 +50,8 @@ export class DirectoryLock {
   readonly #owner: Owner;
   readonly #timer: NodeJS.Timeout;
   readonly #onLost: (reason: string) => void;
+  /** It was not there at the last look. */
+  #isMissing = false;
 
   /**
    * Takes the directory. Where it looks as if another process had it that cannot be asked, waits some seconds to see
@@ -93,8 +95,12 @@ export class DirectoryLock {
     const now = new Date();
     try {
       await utimes(this.#path, now, now);
+      this.#isMissing = false;
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') await this.#makeAgain();
+      if (codeOf(error) !== 'ENOENT') return;
+      // Whoever removes all of the directory just now is not to find a file in it again.
+      if (this.#isMissing) await this.#makeAgain();
+      this.#isMissing = true;
     }
   }
 

@@ -203,7 +203,7 @@ describe('a server with persist, killed under load', () => {
       // What is lost, there twice or cut has failed the test.
       if (IS_LONG) process.stdout.write(`persist_sync ${sync}: ${KILLS} kills, ${acknowledged} appends acknowledged\n`);
     },
-    1_800_000,
+    Math.max(1_800_000, KILLS * 60_000),
   );
 
   it('says what an acknowledgement means, and where it is kept', async () => {

@@ -73,6 +73,16 @@ function damage(text: string): void {
   throw new Error(`${text} is in no file`);
 }
 
+/** One of the recordings, longer than the ring by far: its parts again and again, behind one header. */
+function recording(name: string): Buffer {
+  const once = readFileSync(join(import.meta.dirname, '../media/fixtures', name));
+  const end = once.lastIndexOf('mfra');
+  const from = Math.max(0, once.indexOf('moof') - 4);
+  const parts = once.subarray(from, end < 0 ? once.length : end - 4);
+  const again = Array.from({ length: Math.ceil(400_000 / parts.length) }, () => parts);
+  return Buffer.concat([once.subarray(0, from), ...again]);
+}
+
 describe('reads of what memory has no more', () => {
   it('contract 107: a snapshot has all that is kept, from the beginning and from anywhere', async () => {
     const at = await withDisk();
@@ -101,6 +111,52 @@ describe('reads of what memory has no more', () => {
       const wanted = LINES.slice(LINES.length - Math.min(count, LINES.length)).join('');
       expectSame((await at.call('GET', `/files?path=/s/long&snapshot=true&last_lines=${count}`)).text, wanted);
       expectSame((await at.call('GET', `/files?path=/s/long&stream=true&last_lines=${count}`)).text, wanted);
+    }
+  });
+
+  it('contract 107: a reader of lines joins at whole ones that only the disk has', async () => {
+    const at = await withDisk();
+    await at.call('POST', '/files?path=/s/long&type=text/plain&container=lines');
+    await written(at);
+    await at.call('POST', '/end?path=/s/long');
+    const read = async (query: string) => (await at.call('GET', `/files?path=/s/long&stream=true&${query}`)).text;
+    expectSame(await read('from=earliest'), ALL);
+    for (const back of [500_000, 300_001, 70_003]) {
+      const wanted = ALL.slice(-back);
+      const isWhole = ALL.at(-back - 1) === '\n';
+      expectSame(await read(`last=${back}`), isWhole ? wanted : wanted.slice(wanted.indexOf('\n') + 1));
+    }
+    expectSame(await read('offset=1003&join=boundary'), ALL.slice(ALL.indexOf('\n', 1003) + 1));
+    expectSame(await read('last_lines=5000'), LINES.slice(-5000).join(''));
+  });
+
+  it('contract 107: a player joins at places that only the disk has, with the header of the format', async () => {
+    const at = await withDisk();
+    for (const [name, type] of [
+      ['h264-aac.mp4', 'video/mp4'],
+      ['sine.mp3', 'audio/mpeg'],
+      ['h264-aac.m2ts', 'video/mp2t'],
+      ['sine.aac', 'audio/aac'],
+    ] as const) {
+      const all = recording(name);
+      const path = `/s/${name}`;
+      await at.call('POST', `/files?path=${path}&type=${type}`);
+      for (let from = 0; from < all.length; from += 50_000) {
+        await at.call('PUT', `/files?path=${path}`, { body: all.subarray(from, from + 50_000) });
+      }
+      await at.call('POST', `/end?path=${path}`);
+      const { stream } = await inner(at, `/${name}`);
+      const wanted = all.length - 3 * 65_536;
+      const answer = await fetch(
+        `http://${at.host}:${at.port}/api/v1/files?path=${path}&stream=true&last=${3 * 65_536}`,
+      );
+      const body = Buffer.from(await answer.arrayBuffer());
+      const offset = Number(answer.headers.get('x-stream-offset'));
+      const header = Number(answer.headers.get('x-stream-header') ?? 0);
+      expect(offset, name).toBeGreaterThanOrEqual(wanted);
+      expect(offset, `${name} joins on the disk`).toBeLessThan(stream.startOffset);
+      expect(stream.format?.boundaryFrom(offset), `${name} joins at a place to begin`).toBe(offset);
+      expect(body.subarray(header).equals(all.subarray(offset)), name).toBe(true);
     }
   });
 

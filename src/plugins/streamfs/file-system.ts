@@ -858,7 +858,13 @@ function discardFork({ log, stream }: Entry): void {
 
 /** The options of a reader that begins as far back as the disk reaches. */
 async function reachingBack(stream: RingStream, options: OpenStreamOptions): Promise<OpenStreamOptions> {
-  const { reachBack = true, signal, start } = options;
+  const { join, reachBack = true, signal, start } = options;
+  const { format } = stream;
+  if (reachBack && join === 'boundary' && format?.boundaryInHistory !== undefined) {
+    const wanted = await wholeStart(stream, start ?? { from: 'earliest' }, signal);
+    const offset = wanted < stream.startOffset ? await format.boundaryInHistory(wanted) : wanted;
+    return { ...options, reachBack, start: { offset, onExpired: 'skip' } };
+  }
   if (!reachBack || start === undefined || !('lastLines' in start)) return { ...options, reachBack };
   const offset = await startOfLines(stream, start.lastLines, signal);
   return { ...options, reachBack, start: { offset, onExpired: 'skip' } };

@@ -21,6 +21,7 @@ export {
 } from './mount-table.ts';
 export type { MountStatus } from './mount-tree.ts';
 export type { RenameListener, ResolvedPath } from './mounted-file-system.ts';
+export { openAppender } from './open-appender.ts';
 export {
   baseName,
   DEFAULT_PATH_LIMITS,

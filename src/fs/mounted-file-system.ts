@@ -9,6 +9,7 @@
 import type { AppendId } from '../core/index.ts';
 import { createError, isStreamFSError } from '../errors/index.ts';
 import type { Mount, MountTree } from './mount-tree.ts';
+import { openAppender } from './open-appender.ts';
 import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInside } from './path.ts';
 import type { StreamSettingsInForce } from './stream-settings.ts';
 import type {
@@ -317,7 +318,7 @@ export class MountedFileSystem implements FileSystem {
   /** Undefined where the file system of the path has no streams. */
   tryAppend(path: string, options?: CreateOptions): Appender | undefined {
     const at = this.resolve(path);
-    return at.fileSystem.openAppend?.(at.path, options);
+    return openAppender(at.fileSystem, at.path, options);
   }
 
   async openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource> {

@@ -54,6 +54,8 @@ export class FrameParser {
   private readonly head = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES);
   private headLength = 0;
   private headNeeded = 2;
+  /** Which part of the head ends there. */
+  private headPart: 'start' | 'length' | 'mask' = 'start';
   /** Of the frame whose payload comes: what it is, how much is missing, and how much has come. */
   private opcode = 0;
   private isFinal = false;
@@ -95,14 +97,9 @@ export class FrameParser {
     let at = from;
     while (this.headLength < this.headNeeded && at < bytes.length) head[this.headLength++] = bytes[at++]!;
     if (this.headLength < this.headNeeded) return at;
-    if (this.headNeeded === 2) {
-      this.readStart(head[0]!, head[1]!);
-      return at;
-    }
-    this.missing = this.payloadLength();
-    this.headLength = 0;
-    this.headNeeded = 2;
-    this.beginPayload();
+    if (this.headPart === 'start') this.readStart(head[0]!, head[1]!);
+    else if (this.headPart === 'length') this.readLength();
+    else this.beginPayload();
     return at;
   }
 
@@ -119,7 +116,24 @@ export class FrameParser {
     this.opcode = opcode;
     this.isFinal = isFinal;
     const extended = length === LENGTH_64 ? 8 : length === LENGTH_16 ? 2 : 0;
-    this.headNeeded = 2 + extended + MASK_BYTES;
+    if (extended === 0) {
+      this.readLength();
+      return;
+    }
+    this.headPart = 'length';
+    this.headNeeded = 2 + extended;
+  }
+
+  /** What is too long is refused without waiting for more of it. */
+  private readLength(): void {
+    this.missing = this.payloadLength();
+    const refusal = this.opcode < FIRST_CONTROL_OPCODE ? this.refusal() : undefined;
+    if (refusal !== undefined) {
+      this.fail(refusal);
+      return;
+    }
+    this.headPart = 'mask';
+    this.headNeeded = this.headLength + MASK_BYTES;
   }
 
   private mistake(opcode: number, isFinal: boolean, reserved: number, isMasked: boolean, length: number) {
@@ -146,15 +160,12 @@ export class FrameParser {
   }
 
   private beginPayload(): void {
+    this.headPart = 'start';
+    this.headLength = 0;
+    this.headNeeded = 2;
     this.phase = 0;
-    if (this.opcode < FIRST_CONTROL_OPCODE) {
-      const refusal = this.refusal();
-      if (refusal !== undefined) {
-        this.fail(refusal);
-        return;
-      }
-      if (this.opcode !== OPCODES.continuation) this.messageOpcode = this.opcode;
-    }
+    const isControl = this.opcode >= FIRST_CONTROL_OPCODE;
+    if (!isControl && this.opcode !== OPCODES.continuation) this.messageOpcode = this.opcode;
     if (this.missing === 0) this.endFrame(undefined);
     else this.isInPayload = true;
   }

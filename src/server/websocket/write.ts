@@ -3,7 +3,7 @@
  * 101). Messages are taken one after the other; while the stream makes its writers wait, nothing is read from the socket.
  */
 import { createError, isStreamFSError, StreamFSError } from '../../errors/index.ts';
-import type { Appender, FileSystem, FileWriter, StoredStream } from '../../fs/index.ts';
+import { type Appender, type FileSystem, type FileWriter, openAppender, type StoredStream } from '../../fs/index.ts';
 import { CLOSE_CODES, END_STATUS_RULE, isEndStatus, WEBSOCKET_SUBPROTOCOLS } from '../../protocol/index.ts';
 import { stackOf } from '../http/respond.ts';
 import type { Exchange, UpgradeOffer } from '../http/route.ts';
@@ -120,7 +120,7 @@ class MessageWriter implements ConnectionUser {
   private append(bytes: Buffer): void | Promise<void> {
     const { fileSystem, path, stored } = this.target;
     const { atomic } = this.request;
-    this.appender ??= fileSystem.openAppend?.(path, { ...this.exchange.caller?.creating, atomic, create: false });
+    this.appender ??= openAppender(fileSystem, path, { ...this.exchange.caller?.creating, atomic, create: false });
     const { appender } = this;
     if (appender === undefined || appender.generation !== stored.stream.generation) throw createError('STREAM_CLOSED');
     const waiting = bytes.length === 0 ? undefined : appender.append(bytes);

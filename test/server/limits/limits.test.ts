@@ -492,17 +492,20 @@ describe('memory that runs short', () => {
     expect(memory.given_up).toBeGreaterThan(MB);
   });
 
-  it('is charged with a long listing while it is sent', async () => {
+  it.each([
+    // A part of it waits for each client, however long it is.
+    ['a whole listing, a part at a time', '', MB / 16],
+    ['a page of a listing', '&limit=2000', 2 * MB],
+  ])('is charged with %s, while it is sent', async (_, page, least) => {
     const { server, memory } = await bounded({});
     for (let n = 0; n < 2000; n++) await server.mounts.create(`/s/${String(n).padEnd(250, 'x')}`);
     const before = memory.fixed;
-    // Each has a part of 1,000 entries waiting, however long the listing is.
     const all = await Promise.all(Array.from({ length: 4 }, () => connectTo(server.port)));
     for (const stalled of all) {
       stalled.socket.pause();
-      stalled.send('GET /api/v1/directories?path=/s HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40));
+      stalled.send(`GET /api/v1/directories?path=/s${page} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(40));
     }
-    await waitFor(() => memory.fixed > before + 2 * MB);
+    await waitFor(() => memory.fixed > before + least);
     for (const stalled of all) stalled.socket.destroy();
     await waitFor(() => memory.fixed === before);
   });

@@ -1,0 +1,16 @@
+import type { Appender } from './appender.ts';
+import type { AppendOptions, FileSystem } from './types.ts';
+
+/**
+ * Opens a place to append at; undefined where the file system has no streams.
+ *
+ * @throws TypeError where a plugin opens it asynchronously, whatever comes of that
+ */
+export function openAppender(fileSystem: FileSystem, path: string, options?: AppendOptions): Appender | undefined {
+  const appender: Appender | Promise<unknown> | undefined = fileSystem.openAppend?.(path, options);
+  if (!(appender instanceof Promise)) return appender;
+  appender.catch(ignore);
+  throw new TypeError('openAppend of a file system must give an appender at once, not a promise');
+}
+
+function ignore(): void {}

@@ -476,6 +476,8 @@ export class CursorReader implements Reader, LaggingReader {
       if (this.isTrimmed) return gap;
       return this.lose(gap);
     }
+    // Caught up with the bytes of its last block, it follows the ring from here on.
+    if (!this.readsHistory && this.window?.isEmpty) this.window = undefined;
     const due = this.readsHistory ? this.resumeInHistory(this.history!) : this.lagStrategy.resumeOffset(this);
     if (due > this.position) {
       if (this.lagStrategy.cutsOff && !this.readsHistory) throw this.cutOff();

@@ -192,6 +192,34 @@ describe('a reader that reaches back', () => {
     await store.close();
   });
 
+  it.each(['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const)(
+    'that comes from disk to the live end in one run follows from there on, with %s',
+    async (onLag) => {
+      const store = await openStore(new SimulatedDisk());
+      const { stream } = attach(store);
+      for (let n = 0; n < 10; n++) await stream.write(Buffer.alloc(15_000, 'x'));
+      await stream.whenSaved();
+      expect(stream.startOffset).toBeGreaterThan(0);
+      const reader = stream.openReader({ reachBack: true, onLag });
+      for (let record = reader.borrowRun(1_000_000); record?.type !== 'caught-up'; ) {
+        if (record?.type === 'run') reader.advance(record.length);
+        else await new Promise<void>((resolve) => reader.whenReadable(resolve));
+        record = reader.borrowRun(1_000_000);
+      }
+      for (let n = 0; n < 20; n++) {
+        await stream.write(Buffer.alloc(20_000, 'y'));
+        await stream.whenSaved();
+        const record = reader.borrowRun(1_000_000);
+        expect(record).toMatchObject({ type: 'run', offset: 150_000 + n * 20_000, length: 20_000 });
+        reader.advance(20_000);
+      }
+      stream.end();
+      await stream.whenSaved();
+      expect(reader.borrowRun(1)?.type).toBe('end');
+      await store.close();
+    },
+  );
+
   it('loses nothing to a slow pace unless it has asked for another policy', async () => {
     const store = await openStore(new SimulatedDisk());
     const { stream } = attach(store);

@@ -617,7 +617,6 @@ export class DiskStore implements LogStore, DamageListener {
       const path = segmentPath(known.id, base);
       this.#segmentBytes -= length;
       this.#unsynced.discard(path);
-      this.#pool.drop(path);
       this.reading.forget(path);
     }
   }
@@ -869,11 +868,11 @@ export class DiskStore implements LogStore, DamageListener {
     for (const journal of old) {
       const path = journalPath(journal.number);
       this.#unsynced.forget(path);
-      this.#pool.drop(path);
       this.#older.splice(this.#older.indexOf(journal), 1);
       const isDamaged = this.#damaged.has(journal.number);
       const gone = isDamaged ? this.#disk.rename(path, `${path}.damaged`) : this.#disk.remove(path);
       await gone.catch(() => undefined);
+      this.#pool.drop(path);
     }
   }
 

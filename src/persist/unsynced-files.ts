@@ -56,6 +56,7 @@ export class UnsyncedFiles {
 
   /** @param onSynced called in between: all is on the disk, and what is not needed still there */
   sync(onSynced: () => void): Promise<void> {
+    const { disk, pool } = this.#options;
     return this.#alone(async () => {
       if (this.#files.size === 0 && this.#garbage.length === 0) return;
       const began = performance.now();
@@ -63,7 +64,11 @@ export class UnsyncedFiles {
       await this.#syncFiles();
       onSynced();
       this.times.observe((performance.now() - began) / 1000);
-      for (const path of garbage) await this.#options.disk.remove(path).catch(() => undefined);
+      for (const path of garbage) {
+        await disk.remove(path).catch(() => undefined);
+        // Not before: what syncs or reads it meanwhile would have opened it again, and its bytes would stay on the disk.
+        pool.drop(path);
+      }
     });
   }
 

@@ -512,6 +512,22 @@ describe('a directory', () => {
     await store.close();
     expect(disk.openFiles).toBe(0);
   });
+
+  it('keeps no file open that is removed, though it is read between its stream’s removal and its own', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.alloc(70_000));
+    await log.whenSaved();
+    const { known } = log;
+    log.remove();
+    await log.whenSaved();
+    await store.reading.at(known, 0);
+    await store.sync();
+    expect([...disk.files.keys()].filter((name) => name.startsWith('data/'))).toEqual([]);
+    expect(disk.openFiles).toBe([...disk.files.keys()].filter((name) => name.startsWith('journal/')).length);
+    await store.close();
+  });
 });
 
 describe('what is kept of a stream', () => {

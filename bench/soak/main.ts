@@ -14,6 +14,7 @@ const USAGE = `usage: npm run soak -- [options]
   --rate N        MB a second that all writers write together. Default 8
   --processes N   writers, and as many readers, that are processes of the command line. Default 4
   --seed S        a whole number that chance begins with. Default: a random one
+  --persist       mounts keep their streams on disk, 4 MB of each: restarts lose nothing then
   --nodes N       instead: so many servers on one log on Redis, which are killed, as is Redis. Of the above only --minutes,
                   --streams (20) and --rate (2). Needs redis-server
   --crowd N       instead: so many readers, idle, then on one stream, then on 100; gives figures
@@ -21,13 +22,14 @@ const USAGE = `usage: npm run soak -- [options]
 
 const NAMES = ['minutes', 'streams', 'readers', 'rate', 'processes', 'seed', 'nodes', 'crowd'] as const;
 
-function options(): Record<(typeof NAMES)[number], number | undefined> {
-  const { values } = parseArgs({
-    options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])) as Record<
-      (typeof NAMES)[number],
-      { type: 'string' }
-    >,
-  });
+type Numbers = Record<(typeof NAMES)[number], number | undefined>;
+
+function options(): Numbers & { persist: boolean } {
+  const numeric = Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])) as Record<
+    (typeof NAMES)[number],
+    { type: 'string' }
+  >;
+  const { values } = parseArgs({ options: { ...numeric, persist: { type: 'boolean', default: false } } });
   const numbers = NAMES.map((name) => {
     const text = values[name];
     if (text === undefined) return [name, undefined];
@@ -39,7 +41,7 @@ function options(): Record<(typeof NAMES)[number], number | undefined> {
     }
     return [name, number];
   });
-  return Object.fromEntries(numbers) as Record<(typeof NAMES)[number], number | undefined>;
+  return { ...(Object.fromEntries(numbers) as Numbers), persist: values.persist };
 }
 
 async function main(): Promise<number> {
@@ -63,8 +65,12 @@ async function main(): Promise<number> {
     rate = 8,
     processes = 4,
     seed = Math.floor(Math.random() * 2 ** 31),
+    persist,
   } = asked;
-  process.stdout.write(`soak: ${minutes} min, ${streams} streams, ${readers} readers, ${rate} MB/s, seed ${seed}\n`);
+  const kept = persist ? ', kept on disk' : '';
+  process.stdout.write(
+    `soak: ${minutes} min, ${streams} streams${kept}, ${readers} readers, ${rate} MB/s, seed ${seed}\n`,
+  );
   const wanted = {
     seconds: minutes * 60,
     streams,
@@ -72,6 +78,7 @@ async function main(): Promise<number> {
     rate: rate * MB,
     processes: Math.min(processes, streams),
     seed,
+    persist,
   };
   return (await soak(wanted)) ? 0 : 1;
 }

@@ -1,9 +1,19 @@
 /** Figures of a soak as they come, and waiting with an end. */
 import { readdirSync } from 'node:fs';
-import type { Run } from './run.ts';
+import { pause, type Run } from './run.ts';
 import { median, megabytes, type SoakSample } from './samples.ts';
 
 export const descriptorsOf = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
+
+/** How many more descriptors a process has than before, when it has had time to close them: files of a log go with a sync. */
+export async function descriptorsLeft(pid: number, before: number): Promise<number> {
+  const until = performance.now() + 10_000;
+  for (;;) {
+    const more = descriptorsOf(pid) - before;
+    if (more <= 0 || performance.now() > until) return Math.max(0, more);
+    await pause(100);
+  }
+}
 
 export function report(run: Run, samples: readonly SoakSample[]): void {
   const { counts } = run;

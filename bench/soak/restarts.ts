@@ -1,7 +1,7 @@
 /**
  * A second server, which is ended and started again under load, by SIGTERM and by SIGKILL in turns (contract 89). What was
  * acknowledged is never sent twice, what went with the old process is told in bytes, and what each of them holds is a part
- * of the source, in order and without a hole.
+ * of the source, in order and without a hole. Where streams are kept on disk nothing goes: it is one stream over all lives.
  */
 import { createNodeFetch } from '../../src/cli/node-fetch.ts';
 import { StreamFSClient, type WriteLoss } from '../../src/client/index.ts';
@@ -9,7 +9,7 @@ import { acknowledgedFetch } from './acknowledged.ts';
 import { content, isContent } from './content.ts';
 import { startProxy } from './proxy.ts';
 import { pause, type Run } from './run.ts';
-import { startServer } from './server.ts';
+import { KeptServer, startServer } from './server.ts';
 import { WrongBytes } from './verify.ts';
 
 const PATH = '/streamfs/restarts';
@@ -21,7 +21,8 @@ const RECONNECT = { initial: 20, max: 500 };
 
 export async function restarts(run: Run): Promise<void> {
   await run.guard('restarts', async () => {
-    let { server, port } = await startServer();
+    const kept = run.options.persist ? new KeptServer() : undefined;
+    let { server, port } = await startServer(kept?.config);
     const proxy = await startProxy(() => port);
     try {
       const source = new Source(run, proxy.port);
@@ -38,13 +39,14 @@ export async function restarts(run: Run): Promise<void> {
         if (signal === 'SIGTERM' && code !== 0) throw new Error(`a server left with ${code} on SIGTERM`);
         if (stderr !== '') throw new Error(`a server said: ${stderr.slice(0, 2000)}`);
         await pause(run.between(0, 1000));
-        ({ server, port } = await startServer());
+        ({ server, port } = await startServer(kept?.config));
         run.counts[signal]++;
       }
       await work;
     } finally {
       proxy.close();
       await server.end();
+      kept?.remove();
     }
   });
 }
@@ -100,6 +102,7 @@ class Source {
 
   /** What the writer tells of a restart must be what was seen acknowledged, to the byte. */
   private lost({ lost, doubtful, written }: WriteLoss): void {
+    if (this.run.options.persist) this.run.fail(`restarts: ${lost} bytes lost of a stream that is kept on disk`);
     if (written !== this.acknowledged || lost !== written - this.start || doubtful !== 0) {
       const told = `${lost} lost, ${doubtful} doubtful, ${written} written`;
       this.run.fail(`restarts: told of ${told}, where ${this.start} to ${this.acknowledged} was acknowledged`);
@@ -116,6 +119,7 @@ class Source {
     for await (const record of client.follow(PATH, { reconnect: RECONNECT, waitForServer: true })) {
       if (record.type === 'open') generation ??= record.generation;
       else if (record.type === 'recreated') {
+        if (this.run.options.persist) throw new WrongBytes('told of another life of a stream that is kept on disk');
         if (record.lastOffset !== offset) throw new WrongBytes(`read to ${offset}, told ${record.lastOffset}`);
         ({ generation } = record);
         offset = 0;

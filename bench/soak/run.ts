@@ -11,6 +11,8 @@ export interface Options {
   /** Processes of the command line that write, and as many that read. */
   processes: number;
   seed: number;
+  /** Whether streams are kept on disk: then a server that is killed loses nothing. */
+  persist: boolean;
 }
 
 /** What readers and writers need beside the run. */

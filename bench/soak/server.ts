@@ -1,6 +1,9 @@
 /** The server under test: the built one, as a process of its own, with the probe of the tests in it. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { parse } from 'yaml';
 import { Process } from '../../test/e2e/harness/process.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 
@@ -9,9 +12,42 @@ const ROOT = process.cwd();
 export const MAIN = join(ROOT, 'dist/cli/main.js');
 const PROBE = pathToFileURL(join(ROOT, 'test/e2e/harness/probe.mjs')).href;
 
-export async function startServer(
-  config = join(ROOT, 'bench/soak/server.yaml'),
-): Promise<{ server: Process; port: number }> {
+const IN_MEMORY = join(ROOT, 'bench/soak/server.yaml');
+
+/** What is kept of a stream on disk: so little that it goes while readers are in it, and far more than rings hold. */
+const PERSIST_RETENTION = '4MB';
+
+/** Bounds the cache of what is read from disk, which would go on filling for as long as a short run takes. */
+const MAX_MEMORY = '256MB';
+
+/** The configuration of a server whose mounts of streams are kept in a folder of their own. */
+export class KeptServer {
+  readonly config: string;
+  private readonly folder = mkdtempSync(join(tmpdir(), 'streamfs-soak-'));
+
+  constructor() {
+    const server = parse(readFileSync(IN_MEMORY, 'utf8')) as ServerConfig;
+    server.server.max_memory = MAX_MEMORY;
+    for (const { path, config } of server.plugins.streamfs) {
+      config.persist = join(this.folder, path);
+      config.persist_retention = PERSIST_RETENTION;
+      mkdirSync(config.persist);
+    }
+    this.config = join(this.folder, 'server.json');
+    writeFileSync(this.config, JSON.stringify(server));
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+interface ServerConfig {
+  server: Record<string, unknown>;
+  plugins: { streamfs: { path: string; config: Record<string, unknown> & { persist?: string } }[] };
+}
+
+export async function startServer(config = IN_MEMORY): Promise<{ server: Process; port: number }> {
   const node = ['--expose-gc', '--disable-warning=ExperimentalWarning', '--import', PROBE];
   const args = [...node, MAIN, 'serve', '--addr', '127.0.0.1:0', '-c', config];
   const server = new Process(process.execPath, args, { stdin: 'ignore', ipc: true });

@@ -4,11 +4,11 @@ import { startCutter } from './cutter.ts';
 import { ask, closeKept } from './http.ts';
 import { mixedLines } from './mixed-lines.ts';
 import { read, readerKind, shortLives } from './readers.ts';
-import { descriptorsOf, report, within } from './report.ts';
+import { descriptorsLeft, descriptorsOf, report, within } from './report.ts';
 import { restarts } from './restarts.ts';
 import { type Options, pause, Run } from './run.ts';
 import { type SoakSample, sample, trend } from './samples.ts';
-import { type Level, MAIN, startServer, untilGone } from './server.ts';
+import { KeptServer, type Level, MAIN, startServer, untilGone } from './server.ts';
 import { silentWriters } from './silent.ts';
 import { write, writerKind } from './writers.ts';
 
@@ -17,7 +17,8 @@ const DRAINING = 60_000;
 
 /** Runs one, and gives whether all was well. */
 export async function soak(options: Options): Promise<boolean> {
-  const { server, port } = await startServer();
+  const kept = options.persist ? new KeptServer() : undefined;
+  const { server, port } = await startServer(kept?.config);
   const run = new Run(options, server, port);
   const samples: SoakSample[] = [];
   try {
@@ -90,14 +91,15 @@ export async function soak(options: Options): Promise<boolean> {
     closeKept();
     // Handles that were not closed are closed by the server.
     for (const left of await untilGone(server, before)) run.fail(`left behind in the server: ${left}`);
-    if (descriptorsOf(server.pid) > descriptors)
-      run.fail(`${descriptorsOf(server.pid) - descriptors} descriptors left behind`);
+    const unclosed = await descriptorsLeft(server.pid, descriptors);
+    if (unclosed > 0) run.fail(`${unclosed} descriptors left behind`);
     const log = server.stderr.text;
     if (log !== '') run.fail(`the server logged: ${log.slice(0, 2000)}`);
   } catch (error) {
     run.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
   } finally {
     await server.end();
+    kept?.remove();
   }
   for (const failure of run.failures) process.stdout.write(`FAILED: ${failure}\n`);
   process.stdout.write(run.failures.length === 0 ? 'soak: passed\n' : `soak: failed (seed ${options.seed})\n`);

@@ -175,12 +175,16 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
   },
 };
 
-/** How long a stream is when nothing more comes from a connection that was reset: the same twice, a moment apart. */
+/**
+ * How long a stream is when nothing more comes from a connection that was reset: the same twice, a moment apart. Asked by an
+ * append of nothing: what is shown of a stream that is kept on disk is what has been written there.
+ */
 async function settledLength(run: Run, path: string): Promise<number> {
   let last = -1;
   for (;;) {
-    const { body, status } = await ask(run.port, 'GET', `/stat?path=${path}`);
-    const now = status === 404 ? 0 : (JSON.parse(body.toString()) as { size: number }).size;
+    const { headers, status } = await ask(run.port, 'PUT', `/files?path=${path}`, '');
+    if (status !== 200) throw new Error(`an append of nothing answered ${status}`);
+    const now = Number(headers.get('x-stream-end-offset'));
     if (now === last) return now;
     last = now;
     await pause(30);

@@ -290,7 +290,7 @@ function faultOf(
   const { content } = response;
   if (content === undefined) return answer.body.length === 0 ? undefined : `a body is not documented: ${answer.text}`;
   const type = (answer.headers['content-type'] ?? 'none').split(';')[0]!;
-  const media = content[type] ?? content[`${type.split('/')[0]}/*`];
+  const media = content[type] ?? content[`${type.split('/')[0]}/*`] ?? content['*/*'];
   if (media === undefined) return `${type} is not documented for ${answer.status}: ${answer.text.slice(0, 200)}`;
   if (media.schema === undefined || type !== 'application/json') return undefined;
   return invalid(media.schema, answer.json());

@@ -6,7 +6,6 @@ import {
   HEADERS,
   type HeaderName,
   JSON_MEDIA_TYPE,
-  OCTET_STREAM,
 } from '../../protocol/index.ts';
 
 /** The shapes of JSON answers, by their names in the document. */
@@ -53,11 +52,8 @@ export function message(status: number, text: string, headers?: readonly HeaderN
   return { status, description: `\`${text}\``, content: { [JSON_MEDIA_TYPE]: 'Message' }, headers };
 }
 
-/** A live read, or what else the bytes of a path are answered with: as they are, under the stream's content type. */
-export const BYTES: Content = {
-  [OCTET_STREAM]: 'bytes',
-  ...Object.fromEntries(['text/*', 'audio/*', 'video/*', 'image/*', 'application/*'].map((type) => [type, 'bytes'])),
-};
+/** A live read, or what else the bytes of a path are answered with: as they are, under the stream's content type, which may be any. */
+export const BYTES: Content = { '*/*': 'bytes' };
 
 export const LIVE: Content = { ...BYTES, [FRAMES_MEDIA_TYPE]: 'bytes', [EVENT_STREAM_MEDIA_TYPE]: 'text' };
 

@@ -1,5 +1,5 @@
 /** The server under test: the built one, as a process of its own, with the probe of the tests in it. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -31,7 +31,6 @@ export class KeptServer {
     for (const { path, config } of server.plugins.streamfs) {
       config.persist = join(this.folder, path);
       config.persist_retention = PERSIST_RETENTION;
-      mkdirSync(config.persist);
     }
     this.config = join(this.folder, 'server.json');
     writeFileSync(this.config, JSON.stringify(server));

@@ -19,7 +19,7 @@ import {
 } from './layout.ts';
 import { NodeDisk } from './node-disk.ts';
 import { isRecord } from './record.ts';
-import { type LogDamage, LogUnusableError, type Recovery, recover } from './recovery.ts';
+import { isKnownSegment, type LogDamage, LogUnusableError, type Recovery, recover } from './recovery.ts';
 import { blockAt, segmentPieces } from './segment-blocks.ts';
 import { type Extent, placeBehind, type Segment } from './update.ts';
 
@@ -97,16 +97,10 @@ export async function checkLog({ disk, salt }: OpenedLog): Promise<LogReport> {
   if (hasLostRecords) report.damages.push(...(await lostRecords(disk, recovery)));
   const check = new StreamCheck(disk, salt, report);
   for (const known of streams.values()) await check.stream(known);
-  const strays = await sizesOf(disk, DATA_DIRECTORY, (name) => !isKnown(streams, name));
+  const strays = await sizesOf(disk, DATA_DIRECTORY, (name) => !isKnownSegment(streams, name));
   report.files.leftovers.count += strays.count;
   report.files.leftovers.bytes += strays.bytes;
   return report;
-}
-
-function isKnown(streams: Recovery['streams'], name: string): boolean {
-  const segment = segmentOf(name);
-  if (segment === undefined) return false;
-  return streams.get(segment.stream)?.segmentAt(segment.base) !== undefined;
 }
 
 /**

@@ -334,16 +334,18 @@ export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
     const damaged = new Set(recovery.damages.map(({ file }) => file));
     for (const name of await disk.list(DATA_DIRECTORY)) {
       const path = `${DATA_DIRECTORY}/${name}`;
-      if (damaged.has(path) && !isKnown(recovery, name)) await disk.rename(path, `${path}.damaged`);
+      if (damaged.has(path) && !isKnownSegment(recovery.streams, name)) await disk.rename(path, `${path}.damaged`);
     }
     return;
   }
   for (const name of await disk.list(DATA_DIRECTORY)) {
-    if (segmentOf(name) !== undefined && !isKnown(recovery, name)) await disk.remove(`${DATA_DIRECTORY}/${name}`);
+    if (segmentOf(name) !== undefined && !isKnownSegment(recovery.streams, name))
+      await disk.remove(`${DATA_DIRECTORY}/${name}`);
   }
 }
 
-function isKnown({ streams }: Recovery, name: string): boolean {
+/** Whether a name in the directory of segments is that of one that a stream has. */
+export function isKnownSegment(streams: Recovery['streams'], name: string): boolean {
   const segment = segmentOf(name);
   return segment !== undefined && streams.get(segment.stream)?.segmentAt(segment.base) !== undefined;
 }

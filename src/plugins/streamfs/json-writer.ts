@@ -4,14 +4,13 @@
  */
 import type { FileWriter } from '../../fs/index.ts';
 import { requireJsonLines } from './json-text.ts';
+import { completeLastLine } from './line-cutter.ts';
 import { type WholeLinesOptions, WholeLinesWriter } from './whole-lines.ts';
-
-const NEWLINE = 10;
 
 /** Bytes that are written at once: whole lines, the last completed. @throws JSON_LINES_ONLY */
 export function completeJsonLines(data: Uint8Array): Uint8Array {
   requireJsonLines(data);
-  return data.length === 0 || data.at(-1) === NEWLINE ? data : Buffer.concat([data, Uint8Array.of(NEWLINE)]);
+  return completeLastLine(data);
 }
 
 /** The same for a body that comes in pieces. */

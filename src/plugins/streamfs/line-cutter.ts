@@ -17,6 +17,12 @@ const KEPT = 4096;
 export type PutPiece = (piece: Uint8Array, isWhole: boolean) => void;
 
 const EMPTY = new Uint8Array(0);
+export const NEWLINE_ALONE = Uint8Array.of(NEWLINE);
+
+/** Bytes that are written at once, with a newline behind the last line where it has none. */
+export function completeLastLine(bytes: Uint8Array): Uint8Array {
+  return bytes.length === 0 || bytes.at(-1) === NEWLINE ? bytes : Buffer.concat([bytes, NEWLINE_ALONE]);
+}
 
 export class LineCutter {
   private readonly budget: MemoryBudget | undefined;

@@ -16,12 +16,10 @@
 import type { MemoryBudget, Stream } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
 import type { Clock } from '../../fs/index.ts';
-import { LineCutter, NEWLINE } from './line-cutter.ts';
+import { LineCutter, NEWLINE_ALONE } from './line-cutter.ts';
 
 /** What a line is charged beside the bytes held: itself, its places in tables, a timer. */
 const LINE_COST = 512;
-
-const NEWLINE_ALONE = Uint8Array.of(NEWLINE);
 
 export interface StreamLinesOptions {
   stream: Stream;

@@ -20,7 +20,7 @@ import { OCTET_STREAM } from '../../protocol/index.ts';
 import { type Entry, endStream, type StoreFacts } from './entry.ts';
 import type { ForkNode } from './forks.ts';
 import { essenceOf, isJsonType, jsonLines } from './json-text.ts';
-import { NEWLINE } from './line-cutter.ts';
+import { completeLastLine } from './line-cutter.ts';
 import { ByteSlices } from './slices.ts';
 import { type StreamLines, writeLines } from './stream-lines.ts';
 import type { StreamTable } from './stream-table.ts';
@@ -32,8 +32,6 @@ export type MakeStream = (identity: StreamIdentity, rules: StreamRules) => RingS
 
 /** What of its settings decides how a stream keeps bytes. */
 type KeptAs = Pick<StreamSettingsInForce, 'atomic' | 'type'>;
-
-const NEWLINE_ALONE = Uint8Array.of(NEWLINE);
 
 export interface ForkedRange extends ForkRange {
   from: number;
@@ -340,7 +338,7 @@ export function nameTaken(path: string, error: unknown): unknown {
 export function stored({ atomic, type }: KeptAs, data: Uint8Array, mayBeEmpty: boolean): Uint8Array {
   if (data.length === 0) return data;
   if (!isJsonType(type)) {
-    return atomic === 'lines' && data.at(-1) !== NEWLINE ? Buffer.concat([data, NEWLINE_ALONE]) : data;
+    return atomic === 'lines' ? completeLastLine(data) : data;
   }
   const lines = jsonLines(data);
   if (lines.length === 0 && !mayBeEmpty) {

@@ -6,8 +6,7 @@ import type { MemoryBudget } from '../../core/index.ts';
 import { createError, limitReached } from '../../errors/index.ts';
 import type { CloseOptions, FileWriter, ProducerFacts } from '../../fs/index.ts';
 import type { Durability } from '../../protocol/index.ts';
-
-const NEWLINE = 10;
+import { NEWLINE, NEWLINE_ALONE } from './line-cutter.ts';
 
 export interface WholeLinesOptions {
   /** The longest line, in bytes. */
@@ -90,7 +89,7 @@ export class WholeLinesWriter implements FileWriter {
   complete(): void | Promise<void> {
     if (this.held === 0) return undefined;
     this.added++;
-    return this.write(Uint8Array.of(NEWLINE));
+    return this.write(NEWLINE_ALONE);
   }
 
   async close(options: CloseOptions = {}): Promise<void> {

@@ -4,11 +4,10 @@ import { isStreamFSError } from '../../../errors/index.ts';
 import type { Appender } from '../../../fs/index.ts';
 import { isJsonType } from '../json-text.ts';
 import { completeJsonLines } from '../json-writer.ts';
+import { completeLastLine } from '../line-cutter.ts';
 import { chunksOf } from './log-writer.ts';
 import type { Mirror } from './mirror.ts';
 import type { Sender } from './sender.ts';
-
-const NEWLINE = 10;
 
 export class LogAppender implements Appender {
   endOffset = 0;
@@ -73,7 +72,6 @@ export class LogAppender implements Appender {
 
   private wholeLines({ entry: { settings } }: Mirror, piece: Uint8Array): Uint8Array {
     if (isJsonType(settings.type)) return completeJsonLines(piece);
-    if (!this.isLines && settings.atomic !== 'lines') return piece;
-    return piece.length === 0 || piece.at(-1) === NEWLINE ? piece : Buffer.concat([piece, Uint8Array.of(NEWLINE)]);
+    return this.isLines || settings.atomic === 'lines' ? completeLastLine(piece) : piece;
   }
 }

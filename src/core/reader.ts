@@ -476,8 +476,9 @@ export class CursorReader implements Reader, LaggingReader {
       if (this.isTrimmed) return gap;
       return this.lose(gap);
     }
-    // Caught up with the bytes of its last block, it follows the ring from here on.
-    if (!this.readsHistory && this.window?.isEmpty) this.window = undefined;
+    // All that was loaded is read: in the ring, and where nothing more is read from disk, it has no use.
+    if (this.window?.isEmpty && (this.position >= this.stream.ring.floor || !this.readsHistory))
+      this.window = undefined;
     const due = this.readsHistory ? this.resumeInHistory(this.history!) : this.lagStrategy.resumeOffset(this);
     if (due > this.position) {
       if (this.lagStrategy.cutsOff && !this.readsHistory) throw this.cutOff();
@@ -506,10 +507,7 @@ export class CursorReader implements Reader, LaggingReader {
     const { position, stream } = this;
     const { floor } = stream.ring;
     if (this.window !== undefined && !this.window.isEmpty) return position;
-    if (position >= floor) {
-      this.window = undefined;
-      return position;
-    }
+    if (position >= floor) return position;
     if (this.window?.to !== position) this.window = new HistoryWindow(position);
     const oldest = Math.min(history.floor, floor);
     const to = position < oldest ? oldest : Math.min(history.holeEnd(position) ?? position, floor);

@@ -37,16 +37,16 @@ export class Pin {
 
 /** The rest of the chunk that holds `from`, up to `readable`: a view, or a copy where it lies across slabs. */
 export function chunkAt(from: number, readable: number, locate: Locate): Uint8Array {
-  const first = locate(from);
-  const end = chunkEndIn(first, from, readable);
-  if (end > 0) return first.retain(from, end);
-  const parts: Uint8Array[] = [];
-  for (let at = from; at < readable; ) {
-    const slab = locate(at);
-    const chunkEnd = chunkEndIn(slab, at, readable);
-    parts.push(slab.retain(at, chunkEnd > 0 ? chunkEnd : slab.end));
-    if (chunkEnd > 0) break;
-    at = slab.end;
+  let slab = locate(from);
+  let end = chunkEndIn(slab, from, readable);
+  // Most chunks lie in one slab.
+  if (end > 0) return slab.retain(from, end);
+  const parts = [slab.retain(from, slab.end)];
+  while (end < 0) {
+    const at = slab.end;
+    slab = locate(at);
+    end = chunkEndIn(slab, at, readable);
+    parts.push(slab.retain(at, end > 0 ? end : slab.end));
   }
   return Buffer.concat(parts);
 }

@@ -13,6 +13,7 @@ export class AppendTarget {
   readonly head: Buffer;
   private open: OpenAppend;
   private readonly version: number;
+  private readonly vary: string;
   private before = '';
   private behind = '';
   private date = '';
@@ -20,14 +21,16 @@ export class AppendTarget {
 
   /**
    * @param length of its bodies
-   * @param version of all that the meaning of a head depends on
+   * @param version of all that the meaning of a head, and its answer, depend on
+   * @param vary a line of the answer
    */
-  constructor(request: AppendRequest, head: Buffer, length: number, open: OpenAppend, version: number) {
+  constructor(request: AppendRequest, head: Buffer, length: number, open: OpenAppend, version: number, vary: string) {
     this.request = request;
     this.head = head;
     this.length = length;
     this.open = open;
     this.version = version;
+    this.vary = vary;
   }
 
   /** Whether the same head stands at a position, and still means the same. */
@@ -45,15 +48,15 @@ export class AppendTarget {
     return this.expectsContinue && this.open.appender.isOver;
   }
 
-  /** The answer to an append that has just been done. @param vary the same for as long as {@link isAt} its version */
-  answer(vary: string): string {
+  /** The answer to an append that has just been done. */
+  answer(): string {
     const { open } = this;
     const date = httpDate();
     const { generation } = open.appender;
     if (date !== this.date || generation !== this.generation) {
       this.date = date;
       this.generation = generation;
-      [this.before, this.behind] = open.around(this.length, vary);
+      [this.before, this.behind] = open.around(this.length, this.vary);
     }
     return this.before + open.end() + this.behind;
   }

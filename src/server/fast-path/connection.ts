@@ -147,7 +147,7 @@ export class FastPathConnection implements Upload {
     if (open === undefined) return this.handOver(bytes, at);
     const { length: size, expectsContinue } = request.head;
     if (size !== undefined && size <= MAX_CHUNK) {
-      this.target = new AppendTarget(request, raw, size, open, server.version);
+      this.target = new AppendTarget(request, raw, size, open, server.version, server.varyLine);
       return this.beginBody(this.target, bytes, bodyAt);
     }
     this.target = undefined;
@@ -191,7 +191,6 @@ export class FastPathConnection implements Upload {
   }
 
   private takeBody(bytes: Buffer, from: number): number {
-    const { server } = this;
     const target = this.target!;
     const body = this.body!;
     const at = body.take(bytes, from);
@@ -209,12 +208,12 @@ export class FastPathConnection implements Upload {
     }
     body.release();
     if (waiting === undefined) {
-      this.answers.add(target.answer(server.varyLine));
+      this.answers.add(target.answer());
       this.exchanges.answered(target.request.status);
     } else {
       this.wait();
       const answer = () => {
-        this.answers.add(target.answer(server.varyLine));
+        this.answers.add(target.answer());
         this.done(target.request.status);
       };
       waiting.then(answer, (error) => this.refuse(error));

@@ -4,7 +4,7 @@ import { createError } from '../../errors/index.ts';
 import { type FileInfo, joinPath } from '../../fs/index.ts';
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { type Principal, RIGHTS } from '../auth/index.ts';
-import { HeldText, withParts, writePiece } from '../egress/index.ts';
+import { HeldText, sendSized, withParts, writePiece } from '../egress/index.ts';
 import { json, message } from '../http/answers.ts';
 import { headersFor } from '../http/headers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
@@ -88,7 +88,7 @@ async function sendPage(exchange: Exchange, directory: string): Promise<void> {
   }
   const shown = files.slice(0, limit);
   const next = files.length > limit ? shown.at(-1)?.name : undefined;
-  sendFiles(exchange, shown, next);
+  await sendFiles(exchange, shown, next);
 }
 
 /** A long listing is written as it is looked up, so that no turn is long and it is never in memory as a whole. */
@@ -102,7 +102,7 @@ async function sendAll(exchange: Exchange, directory: string): Promise<void> {
   let files = (await read()) ?? [];
   let next = await read();
   if (next === undefined) {
-    sendFiles(exchange, files, undefined);
+    await sendFiles(exchange, files, undefined);
     return;
   }
   res.writeHead(200, { ...headersFor(exchange.req.method), 'Content-Type': JSON_MEDIA_TYPE });
@@ -126,22 +126,21 @@ async function sendPart({ res, server }: Exchange, text: string): Promise<void> 
 }
 
 /** Charged for until it has been sent: a slow client keeps it in memory. @throws MEMORY_LIMIT */
-function sendFiles(exchange: Exchange, files: readonly FileInfo[], next: string | undefined): void {
+async function sendFiles(exchange: Exchange, files: readonly FileInfo[], next: string | undefined): Promise<void> {
   if (files.length <= PIECE_ENTRIES) {
     sendJson(exchange, 200, { files: files.map(fileInfo), next });
     return;
   }
   const { req, res, server } = exchange;
-  if (res.destroyed) return;
   const text = new HeldText(server.limits.held);
-  res.once('close', () => text.release());
-  for (const piece of piecesOf(files, '{"files":[')) text.add(piece);
-  text.add(next === undefined ? ']}\n' : `],"next":${JSON.stringify(next)}}\n`);
-  const pieces = text.pieces();
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  res.writeHead(200, { ...headersFor(req.method), 'Content-Type': JSON_MEDIA_TYPE, 'Content-Length': length });
-  for (const piece of pieces) res.write(piece);
-  res.end();
+  try {
+    for (const piece of piecesOf(files, '{"files":[')) text.add(piece);
+    text.add(next === undefined ? ']}\n' : `],"next":${JSON.stringify(next)}}\n`);
+    const headers = { ...headersFor(req.method), 'Content-Type': JSON_MEDIA_TYPE };
+    await sendSized(res, text.content(), server.limits, headers);
+  } finally {
+    text.release();
+  }
 }
 
 /** The entries with commas between them, behind `before`. */

@@ -26,13 +26,8 @@ export class HeldText {
 
   /** All that was added. */
   content(): SizedContent {
-    return contentOfParts(this.pieces());
-  }
-
-  /** All that was added, as it lies in memory. */
-  pieces(): readonly Uint8Array[] {
     this.flush();
-    return this.parts;
+    return contentOfParts(this.parts);
   }
 
   /** Its memory is not needed any more. */

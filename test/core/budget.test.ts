@@ -8,6 +8,8 @@ import { pattern } from '../e2e/harness/pattern.ts';
 import { codeOf } from './reading.ts';
 
 const MB = 1024 * 1024;
+/** What is no history may take at most so much, the cost of each stream among it. */
+const MAX_FIXED = (MIN_BUDGET * 5) / 8;
 
 /** What streams and their readers hold, found out from them rather than from the budget. */
 function heldBy(streams: Iterable<RingStream>): number {
@@ -80,7 +82,9 @@ describe('one budget for many streams', () => {
         };
         for (const one of steps) {
           if ('who' in one && streams.length <= one.who && one.do === 'append' && streams.length < 12) {
-            streams.push(new RingStream({ retention: MB, maxLag: MB / 2, budget }));
+            const create = () => new RingStream({ retention: MB, maxLag: MB / 2, budget });
+            if (budget.fixed + STREAM_COST <= MAX_FIXED) streams.push(create());
+            else expect(await codeOf(async () => void create())).toBe('MEMORY_LIMIT');
           }
           const stream = 'who' in one ? streams[one.who % Math.max(1, streams.length)] : undefined;
           const chosen = 'who' in one ? [...readers.keys()][one.who] : undefined;

@@ -3,9 +3,10 @@
  * the one before has failed.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { ROOT } from './run.mjs';
 
-/** @typedef {{ passed: number, failed: number }} Count */
+/** @typedef {{ passed: number, failed: number, failures: string[] }} Count `failures` names what failed, one text each */
 /** @typedef {(text: string | Uint8Array) => unknown} Write */
 /** @typedef {{ name: string, run: (write: Write) => Promise<Count> }} Stage */
 /**
@@ -27,8 +28,16 @@ const DEPEND_ON_NODE = [
   ...['wire', 'tour', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
 ];
 
-/** @type {Count} */
-const FAILED = { passed: 0, failed: 1 };
+/** How much of what a failed test says is said again at the end. */
+const FAILURE_LINES = 12;
+const FAILURE_COLUMNS = 200;
+
+/**
+ * The count of a stage that failed as a whole.
+ * @param {string} name
+ * @returns {Count}
+ */
+const failedStage = (name) => ({ passed: 0, failed: 1, failures: [name] });
 
 /**
  * @param {{ isLong?: boolean, otherNodes?: string[] }} options whether what takes longer comes behind the rest, and the
@@ -59,10 +68,12 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
         text = readFileSync(report, 'utf8');
       } catch {
         write('vitest left no report\n');
-        return FAILED;
+        return failedStage(`${name}: vitest left no report`);
       }
-      const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(text);
-      return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+      const { numPassedTests, numFailedTests, testResults = [] } = JSON.parse(text);
+      const failures = testResults.flatMap(failuresOf).map((failure) => `${name}: ${failure}`);
+      if (code === 0 || numFailedTests > 0) return { passed: numPassedTests, failed: numFailedTests, failures };
+      return { passed: numPassedTests, failed: 1, failures: [...failures, `${name}: ${OUTSIDE_TESTS}`] };
     },
   });
 
@@ -106,6 +117,43 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
   ];
 }
 
+/** What a report of vitest says of an error that belongs to no test. */
+const OUTSIDE_TESTS = 'an error outside its tests: see its output';
+
+/**
+ * The tests of a file that failed, each with the beginning of what it said; the file, where it did not load.
+ * @param {{ name: string, status: string, message?: string, assertionResults: { fullName: string, status: string, failureMessages?: string[] }[] }} file
+ *   an entry of `testResults` in a JSON report
+ */
+function failuresOf({ name, status, message = '', assertionResults }) {
+  const file = relative(ROOT, name);
+  const tests = assertionResults
+    .filter((test) => test.status === 'failed')
+    .map((test) => `${file} > ${test.fullName}\n${beginningOf(test.failureMessages?.[0] ?? '')}`);
+  return tests.length === 0 && status === 'failed' ? [`${file}\n${beginningOf(message)}`] : tests;
+}
+
+/** @param {string} text */
+function beginningOf(text) {
+  const lines = text.split('\n').slice(0, FAILURE_LINES);
+  return lines.map((line) => `    ${line.slice(0, FAILURE_COLUMNS)}`).join('\n');
+}
+
+/** @returns {Count} */
+function noTests() {
+  return { passed: 0, failed: 0, failures: [] };
+}
+
+/**
+ * @param {Count} total
+ * @param {Count} count
+ */
+function add(total, { passed, failed, failures }) {
+  total.passed += passed;
+  total.failed += failed;
+  total.failures.push(...failures);
+}
+
 /**
  * Stages one after the other, as one.
  * @param {string} name
@@ -130,7 +178,10 @@ function inTurn(name, stages) {
  * @returns {Stage}
  */
 function check(name, run) {
-  return { name, run: async (write) => ((await run(write)) === 0 ? { passed: 1, failed: 0 } : FAILED) };
+  return {
+    name,
+    run: async (write) => ((await run(write)) === 0 ? { passed: 1, failed: 0, failures: [] } : failedStage(name)),
+  };
 }
 
 /**
@@ -140,12 +191,11 @@ function check(name, run) {
  * @returns {Promise<Count>}
  */
 export async function runSteps(steps, write) {
-  const total = { passed: 0, failed: 0 };
+  const total = noTests();
   for (const stages of steps) {
-    const { passed, failed } = await runStep(stages, write);
-    total.passed += passed;
-    total.failed += failed;
-    if (failed > 0) {
+    const count = await runStep(stages, write);
+    add(total, count);
+    if (count.failed > 0) {
       write('\nstopped: what comes after a step that failed is not run\n');
       break;
     }
@@ -161,7 +211,7 @@ export async function runSteps(steps, write) {
  * @returns {Promise<Count>}
  */
 async function runStep(stages, print) {
-  const total = { passed: 0, failed: 0 };
+  const total = noTests();
   await Promise.all(
     stages.map(async ({ name, run }) => {
       const began = performance.now();
@@ -169,7 +219,7 @@ async function runStep(stages, print) {
       const kept = [];
       if (isAlone) print(`\n── ${name}\n`);
       const write = isAlone ? print : (text) => kept.push(Buffer.from(text));
-      let count = FAILED;
+      let count = failedStage(name);
       try {
         count = await run(write);
       } catch (error) {
@@ -178,8 +228,7 @@ async function runStep(stages, print) {
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       write(`── ${name}: ${count.failed === 0 ? 'passed' : 'FAILED'} in ${seconds} s\n`);
       if (!isAlone) print(Buffer.concat([Buffer.from(`\n── ${name}\n`), ...kept]));
-      total.passed += count.passed;
-      total.failed += count.failed;
+      add(total, count);
     }),
   );
   return total;

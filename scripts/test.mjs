@@ -18,7 +18,8 @@ import { runSteps, stepsOf } from './stages.mjs';
 endWithNpm();
 
 const folder = mkdtempSync(join(tmpdir(), 'streamfs-test-'));
-let count = { passed: 0, failed: 1 };
+/** @type {import('./stages.mjs').Count} */
+let count = { passed: 0, failed: 1, failures: [] };
 try {
   const { values } = parseArgs({ options: { long: { type: 'boolean' } } });
   const otherNodes = (process.env.STREAMFS_OTHER_NODES ?? '').split(delimiter).filter(Boolean);
@@ -28,6 +29,8 @@ try {
   process.stdout.write(`\nstopped: ${error instanceof Error ? error.stack : error}\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+  // Once more at the end: of a long run often only that is kept.
+  for (const failure of count.failures) process.stdout.write(`\nfailed: ${failure}\n`);
   process.stdout.write(`\n${count.passed} passed, ${count.failed} failed\n`);
   process.exitCode = count.failed === 0 ? 0 : 1;
 }

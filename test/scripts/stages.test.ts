@@ -26,7 +26,7 @@ interface Options {
 /** The scripts are no part of what the compiler looks at. */
 interface Stages {
   stepsOf(options: Options, tools: Tools): unknown[][];
-  runSteps(steps: unknown[][], write: Write): Promise<{ passed: number; failed: number }>;
+  runSteps(steps: unknown[][], write: Write): Promise<{ passed: number; failed: number; failures: string[] }>;
 }
 const { runSteps, stepsOf } = (await import(pathToFileURL(join(SCRIPTS, 'stages.mjs')).href)) as Stages;
 
@@ -41,7 +41,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 interface Behaviour {
   code?: number;
   /** What vitest reports; null: it leaves no report. */
-  report?: { numPassedTests: number; numFailedTests: number } | null;
+  report?: { numPassedTests: number; numFailedTests: number; testResults?: object[] } | null;
   throws?: string;
 }
 
@@ -71,10 +71,10 @@ async function npmTest(behaviours: Record<string, Behaviour>, options: Options =
     runToolWith: (node, name, args, { write = () => {} } = {}) =>
       tool(node === process.execPath ? name : `${name} of ${node}`, args, write),
   });
-  const { passed, failed } = await runSteps(steps, (text) => {
+  const { passed, failed, failures } = await runSteps(steps, (text) => {
     stdout += text;
   });
-  return { passed, failed, stdout, ran };
+  return { passed, failed, failures, stdout, ran };
 }
 
 describe('npm test', () => {
@@ -113,6 +113,38 @@ describe('npm test', () => {
     ['vitest is killed after it has reported', { code: 137 }, { passed: 15, failed: 1 }],
   ])('fails when %s', async (_what, unit, count) => {
     expect(await npmTest({ 'vitest unit': unit })).toMatchObject(count);
+  });
+
+  it('names each test that failed with what it said, each file that did not load, and each stage that failed', async () => {
+    const file = (name: string) => resolve(SCRIPTS, '../test', name);
+    const testResults = [
+      {
+        name: file('a.test.ts'),
+        status: 'failed',
+        message: '',
+        assertionResults: [
+          { fullName: 'a works', status: 'passed', failureMessages: [] },
+          { fullName: 'a ends', status: 'failed', failureMessages: ['expected 1 to be 2\n    at a.test.ts:3'] },
+        ],
+      },
+      { name: file('b.test.ts'), status: 'failed', message: 'cannot find ./c.js', assertionResults: [] },
+    ];
+    const report = { numPassedTests: 1, numFailedTests: 2, testResults };
+    const { failures } = await npmTest({
+      'vitest unit': { code: 1, report },
+      knip: { code: 1 },
+      tsc: { throws: 'no tsc' },
+    });
+    expect(failures.toSorted()).toEqual([
+      'types',
+      'unit tests: test/a.test.ts > a ends\n    expected 1 to be 2\n        at a.test.ts:3',
+      'unit tests: test/b.test.ts\n    cannot find ./c.js',
+      'unused code and dependencies',
+    ]);
+    expect((await npmTest({ 'vitest e2e': { code: 1 } })).failures).toEqual([
+      'end-to-end tests: an error outside its tests: see its output',
+    ]);
+    expect((await npmTest({})).failures).toEqual([]);
   });
 
   it('fails when a later stage does, and when nothing can be installed', async () => {

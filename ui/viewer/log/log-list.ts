@@ -56,6 +56,7 @@ export class LogList {
   #leftAt = 0;
   #isDue = false;
   #toldAt = 0;
+  #toldEmpty = true;
   #telling: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
   /** Whether the first hit is to be shown as soon as there is one. */
@@ -299,12 +300,15 @@ export class LogList {
   #say(isUrgent: boolean): void {
     const now = performance.now();
     clearTimeout(this.#telling);
-    if (!isUrgent && now - this.#toldAt < TELL_MS) {
+    const { store } = this.model;
+    const isEmpty = store.end === store.first && store.partial === undefined;
+    // What stands in place of lines goes in the frame in which the first one comes.
+    if (!isUrgent && isEmpty === this.#toldEmpty && now - this.#toldAt < TELL_MS) {
       this.#telling = setTimeout(() => this.#say(true), TELL_MS);
       return;
     }
     this.#toldAt = now;
-    const { store } = this.model;
+    this.#toldEmpty = isEmpty;
     const { isFollowing } = this.#list;
     const { selected } = this.#content;
     this.#tell({
@@ -312,7 +316,7 @@ export class LogList {
       newLines: isFollowing ? 0 : Math.max(0, store.end - Math.max(this.#leftAt, store.first)),
       droppedLines: store.first,
       lines: store.lines,
-      isEmpty: store.end === store.first && store.partial === undefined,
+      isEmpty,
       lostBytes: store.lostBytes,
       hits: this.#hits?.count ?? 0,
       hit: this.#content.current === undefined ? 0 : (this.#hits?.ordinalOf(this.#content.current) ?? 0),

@@ -29,6 +29,7 @@ export function defaultConfig(): Config {
         mount: DEFAULT_MOUNTS.find(({ plugin }) => plugin === 'streamfs')!.path,
         prefixes: [...DEFAULT_DURABLE_STREAMS.prefixes],
         longPollTimeout: parseDuration(DEFAULT_DURABLE_STREAMS.long_poll_timeout),
+        publicOrigins: [],
       },
       bounds: defaultBounds(),
     },

@@ -7,6 +7,7 @@ import { parseMountPath } from './mount-path.ts';
 import type { Problem } from './problem.ts';
 import { read } from './read.ts';
 import type { DurableStreamsConfig, MountConfig } from './types.ts';
+import { originOf } from './wire-schema.ts';
 
 /** What the server has at these paths itself. */
 const RESERVED = ['api', 'metrics', 'ui'];
@@ -26,12 +27,18 @@ export const durableStreams = z.strictObject({
   long_poll_timeout: read(z.union([z.string(), z.number()]), waitOf)
     .prefault(DEFAULT_DURABLE_STREAMS.long_poll_timeout)
     .describe('How long a long poll waits for something to come, from 10ms to 5m.'),
+  public_origins: z
+    .array(read(z.string(), originOf))
+    .prefault([])
+    .describe(
+      'Origins under which clients reach this server through proxies that change Host, such as https://streams.example. `Stream-Forked-From` may name them; `Location` names the first.',
+    ),
 });
 
 /** Key of `server`. */
 export const durableStreamsSetting = z
   .union([z.literal(false), durableStreams], {
-    error: () => 'must be false, or a section with mount, prefixes and long_poll_timeout',
+    error: () => 'must be false, or a section with mount, prefixes, long_poll_timeout and public_origins',
   })
   .prefault({})
   .describe('Durable Streams, a second protocol over the streams of one mount; false turns it off.');
@@ -60,7 +67,7 @@ export function durableStreamsOf(
   mounts: readonly MountConfig[],
 ): DurableStreamsConfig | Problem | undefined {
   if (written === false) return undefined;
-  const { long_poll_timeout: longPollTimeout, prefixes } = written;
+  const { long_poll_timeout: longPollTimeout, prefixes, public_origins: publicOrigins } = written;
   const mount = written.mount ?? mounts.find(({ plugin }) => plugin === 'streamfs')?.path;
   if (mount === undefined) return undefined;
   if (!mounts.some(({ path }) => path === mount)) {
@@ -69,5 +76,5 @@ export function durableStreamsOf(
       text: `nothing is mounted at ${mount}: name the path of a streamfs mount`,
     };
   }
-  return { mount, prefixes, longPollTimeout };
+  return { mount, prefixes, longPollTimeout, publicOrigins };
 }

@@ -55,6 +55,8 @@ server:
     # mount: /streamfs
     prefixes: [${DEFAULT_DURABLE_STREAMS.prefixes.join(', ')}]
     long_poll_timeout: ${DEFAULT_DURABLE_STREAMS.long_poll_timeout}
+    # Origins under which clients reach this server through proxies that change Host, such as https://streams.example.
+    public_origins: []
   # Names that a server on loopback answers to beside 127.0.0.0/8, [::1] and localhost.
   allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}

@@ -48,6 +48,8 @@ export interface DurableStreamsConfig {
   prefixes: readonly string[];
   /** Milliseconds. */
   longPollTimeout: number;
+  /** Under which clients reach this server through proxies that change `Host`. */
+  publicOrigins: readonly string[];
 }
 
 export interface LinksConfig {

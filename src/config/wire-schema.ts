@@ -28,11 +28,11 @@ export const wire = {
   cors: cors.prefault({}).describe('Pages of other origins.'),
 };
 
-/** An origin as browsers send it: anything else would never be equal to one. */
-function originOf(text: string): string {
+/** An origin in its normal form, as browsers send it: anything else would never be equal to one. */
+export function originOf(text: string): string {
   const { origin, protocol } = parsed(text);
   if (text.includes('*')) {
-    throw invalid(text, 'patterns are not allowed: they would let in pages that were not meant; name each origin');
+    throw invalid(text, 'patterns are not allowed: they would match origins that were not meant; name each origin');
   }
   if (origin === text && (protocol === 'http:' || protocol === 'https:')) return origin;
   if (protocol === 'http:' || protocol === 'https:') throw invalid(text, `expected ${origin}`);

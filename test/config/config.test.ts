@@ -425,8 +425,12 @@ streamfs = [
       'c.yaml:1: server.durable_streams.prefixes[1]: invalid prefix: "/api/x" (the server has paths of its own below /api)',
     ],
     [
+      'server: {durable_streams: {public_origins: [streams.example/tv]}}',
+      'c.yaml:1: server.durable_streams.public_origins[0]: invalid origin: "streams.example/tv" (expected scheme, host and port, such as https://app.example or http://localhost:5173)',
+    ],
+    [
       'server: {durable_streams: true}',
-      'c.yaml:1: server.durable_streams: must be false, or a section with mount, prefixes and long_poll_timeout, not true',
+      'c.yaml:1: server.durable_streams: must be false, or a section with mount, prefixes, long_poll_timeout and public_origins, not true',
     ],
     [
       'server: {max_request_body_bytes: true}',

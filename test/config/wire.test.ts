@@ -47,7 +47,7 @@ describe('server.cors.origins', () => {
   });
 
   it.each([
-    ['*', 'patterns are not allowed: they would let in pages that were not meant; name each origin'],
+    ['*', 'patterns are not allowed: they would match origins that were not meant; name each origin'],
     ['https://app.example/', 'expected https://app.example'],
     ['https://app.example/page', 'expected https://app.example'],
     ['https://App.Example:443', 'expected https://app.example'],

@@ -162,6 +162,44 @@ describe('Durable Streams: the source of a fork', () => {
   });
 });
 
+describe('Durable Streams: behind a proxy that changes Host', () => {
+  const publicOrigins = ['https://streams.example', 'http://streams.internal:8443'];
+  const HOST = '127.0.0.1:8080';
+
+  it('contract 105: a source of a configured origin is a stream of this server, one of any other origin is not', async () => {
+    const { put, get } = client(await withStreams({ durableStreams: { ...durableStreams, publicOrigins } }));
+    await put('/a', 'text/plain', 'abc');
+    const fork = (n: string, source: string, headers = {}) =>
+      put(n, 'text/plain', '', { Host: HOST, 'Stream-Forked-From': source, ...headers });
+    for (const [n, origin] of [...publicOrigins, 'http://Streams.Example:80', `http://${HOST}`].entries()) {
+      const { status, text } = await fork(`/f${n}`, `${origin}/v1/stream/a`);
+      expect([origin, status, text]).toEqual([origin, 201, '']);
+      expect((await get(`/f${n}`)).text).toBe('abc');
+    }
+    for (const origin of ['https://streams.example:8443', 'http://streams.internal', 'https://a.streams.example']) {
+      // What the client says of a proxy changes nothing.
+      const refused = await fork('/g', `${origin}/v1/stream/a`, {
+        'X-Forwarded-Host': origin.split('/')[2]!,
+        Forwarded: `host=${origin.split('/')[2]}`,
+      });
+      expect([origin, refused.status]).toEqual([origin, 400]);
+      expect(refused.text).toContain('server.durable_streams.public_origins');
+    }
+    expect((await get('/g')).status).toBe(404);
+  });
+
+  it('contract 105: a created stream is at the configured origin that was asked, or else at the first of them', async () => {
+    const { put } = client(await withStreams({ durableStreams: { ...durableStreams, publicOrigins } }));
+    const at = async (name: string, host: string) =>
+      (await put(name, 'text/plain', '', { Host: host })).headers.location;
+    expect(await at('/a', HOST)).toBe('https://streams.example/api/v1x/a');
+    expect(await at('/b', 'Streams.Internal:8443')).toBe('http://streams.internal:8443/api/v1x/b');
+    const without = client(await withStreams());
+    const { headers } = await without.put('/a', 'text/plain', '', { Host: HOST });
+    expect(headers.location).toBe(`http://${HOST}/api/v1x/a`);
+  });
+});
+
 describe('Durable Streams: what the reference gets wrong', () => {
   it('keeps spaces at the beginning of text, numbers as they were written, and closes in any case', async () => {
     const running = await withStreams();

@@ -5,6 +5,8 @@ export interface DurableStreamsOptions {
   readonly prefixes: readonly string[];
   /** How long a long poll waits for something to come, in milliseconds. */
   readonly longPollTimeout: number;
+  /** Origins of this server beside the host of a request, the preferred one first. */
+  readonly publicOrigins?: readonly string[] | undefined;
   /** How long an answer with server-sent events lasts, in milliseconds: 60 s to 75 s unless given. */
   readonly sseLifetime?: number | undefined;
   /** Silence after which such an answer is sent a comment, in milliseconds; 15 s unless given. */

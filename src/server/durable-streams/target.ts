@@ -20,11 +20,11 @@ export function pathOfStream(rest: string, { mount }: DurableStreamsOptions): st
 /**
  * The path of the stream that `Stream-Forked-From` names: an address of this server, or its path alone.
  *
- * @param own the host that the request was sent to, by which this server is told from others
+ * @param host that the request was sent to
  * @throws INVALID_PARAMETER
  */
-export function pathOfSource(text: string, own: string | undefined, options: DurableStreamsOptions): string {
-  requireOwn(text, own);
+export function pathOfSource(text: string, host: string | undefined, options: DurableStreamsOptions): string {
+  requireOwn(text, host, options);
   const address = relativeTarget(text).split(/[?#]/)[0]!;
   const prefix = options.prefixes.find((one) => address.startsWith(`${one}/`));
   if (prefix === undefined) {
@@ -40,14 +40,37 @@ export function pathOfSource(text: string, own: string | undefined, options: Dur
   }
 }
 
-/** The scheme is not compared: TLS may end at a proxy. */
-function requireOwn(text: string, own: string | undefined): void {
+/**
+ * This server is the host that a request names, and the origins that its configuration names: what a proxy says of the
+ * client's own request (`X-Forwarded-Host`) any client can say.
+ */
+function requireOwn(text: string, own: string | undefined, options: DurableStreamsOptions): void {
   const named = hostOfAddress(text);
   if (named === undefined) return;
-  const { host, scheme } = named;
-  if (own !== undefined && plainHost(host, scheme) === plainHost(own, scheme)) return;
+  if ([own, ...publicHosts(options)].some((host) => host !== undefined && isSameHost(named, host))) return;
   const here = own === undefined ? '' : `, which is ${shorten(own)} to this request`;
-  throw invalidSource(`the stream must be one of this server${here}, not of ${shorten(host)}; its path alone will do`);
+  throw invalidSource(
+    `the stream must be one of this server${here}, not of ${shorten(named.host)}; its path alone will do, and server.durable_streams.public_origins names other origins of this server`,
+  );
+}
+
+function publicHosts({ publicOrigins = [] }: DurableStreamsOptions): string[] {
+  return publicOrigins.map((origin) => hostOfAddress(origin)!.host);
+}
+
+/** The scheme is not compared: TLS may end at a proxy. */
+function isSameHost({ host, scheme }: { host: string; scheme: string }, other: string): boolean {
+  return plainHost(host, scheme) === plainHost(other, scheme);
+}
+
+/** The origin that a stream's address begins with in answers to requests to a host. */
+export function originOf(
+  scheme: 'http' | 'https',
+  host: string,
+  { publicOrigins = [] }: Pick<DurableStreamsOptions, 'publicOrigins'>,
+): string {
+  const same = publicOrigins.find((origin) => hostOfAddress(origin)?.host === host.toLowerCase());
+  return same ?? publicOrigins[0] ?? `${scheme}://${host}`;
 }
 
 function invalidSource(reason: string) {

@@ -21,7 +21,7 @@ import {
   typeToCreate,
   wholeOf,
 } from './request.ts';
-import { pathOfSource, type StreamTarget, targetOf } from './target.ts';
+import { originOf, pathOfSource, type StreamTarget, targetOf } from './target.ts';
 
 /** To live for no time at all is to live for so short a time: to a stream, 0 would mean for ever. */
 const SOON_MS = 1;
@@ -46,7 +46,7 @@ export async function create(exchange: Exchange, options: DurableStreamsOptions)
     'Content-Type': settings.type,
     ...tailHeaders({ settings, stream }),
     ...durabilityHeader({ stream }),
-    ...(isNew ? { Location: locationOf(exchange) } : {}),
+    ...(isNew ? { Location: locationOf(exchange, options) } : {}),
   });
 }
 
@@ -89,11 +89,11 @@ function forkOf(
   return { source: at.path, offset: offset === undefined ? undefined : pointIn, beyond: number };
 }
 
-function locationOf({ req }: Exchange): string {
+function locationOf({ req }: Exchange, options: DurableStreamsOptions): string {
   const scheme = (req.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http';
   const { localAddress, localPort } = req.socket;
   const host = req.headers.host ?? `${localAddress}:${localPort}`;
-  return `${scheme}://${host}${relativeTarget(req.url ?? '/').split('?')[0]}`;
+  return originOf(scheme, host, options) + relativeTarget(req.url ?? '/').split('?')[0];
 }
 
 export async function append(exchange: Exchange): Promise<void> {

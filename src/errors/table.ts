@@ -45,6 +45,10 @@ export const ERRORS = {
     text: 'the source of the fork is gone, though forks of it are still there: {path}',
   },
   STREAM_SEQ_ORDER: { status: 409, text: 'Stream-Seq {seq} must be larger, byte by byte, than the last: {last}' },
+  EXPECTED_OFFSET: {
+    status: 409,
+    text: 'Expected offset conflict: the stream does not end where Stream-Expected-Offset says, but {end} bytes from its beginning',
+  },
   CONTENT_TYPE_DIFFERS: { status: 409, text: 'the stream has the content type {type}, not {other}' },
   APPEND_TOO_LARGE: {
     status: 413,
@@ -192,6 +196,7 @@ export const ERRORS = {
     status: 415,
     text: 'content coding {coding} is not supported: send the bytes themselves, without Content-Encoding',
   },
+  PRECONDITION_FAILED: { status: 412, text: 'the condition {name} does not hold: {reason}' },
   EXPECTATION_FAILED: { status: 417, text: 'expectation {expectation} is not known: 100-continue is the only one' },
   UPGRADE_REQUIRED: { status: 426, text: 'upgrade required: {reason}' },
   ROUTE_NOT_FOUND: { status: 404, text: 'not found: no route {method} {route}' },

@@ -22,8 +22,8 @@ export interface StreamStore {
    * Appends bytes whole, or nothing of them; the end of the stream, a producer's number and the order of appends are
    * part of the same step.
    *
-   * @throws as {@link find}; STREAM_CLOSED, CONTENT_TYPE_DIFFERS, STREAM_SEQ_ORDER, APPEND_TOO_LARGE, INVALID_BODY; as
-   * `Producers.isRepeated`
+   * @throws as {@link find}; STREAM_CLOSED, CONTENT_TYPE_DIFFERS, STREAM_SEQ_ORDER, EXPECTED_OFFSET, APPEND_TOO_LARGE, INVALID_BODY;
+   * as `Producers.isRepeated`
    */
   append(path: string, append: WholeAppend): Promise<AppendOutcome>;
   /**
@@ -77,6 +77,8 @@ export interface WholeAppend {
   producer: AppendId | undefined;
   /** Must be larger than that of the last append that had one, byte by byte. */
   seq: string | undefined;
+  /** Where the stream must end for it to be appended, given the stream; undefined: at no place of this one. */
+  expectedEnd?: ((stream: Stream) => number | undefined) | undefined;
 }
 
 export interface AppendOutcome extends StoredStream {

@@ -112,6 +112,8 @@ export interface LogBatch {
    * STREAM_SEQ_ORDER.
    */
   readonly order?: string | undefined;
+  /** Where the stream must end before them, or nothing is appended: EXPECTED_OFFSET. Of what a producer repeats nothing is asked. */
+  readonly expectedEnd?: number | undefined;
   /** The stream ends with them, in the same step. Of one that has ended, where there are no chunks, this is harmless. */
   readonly isEnd?: boolean | undefined;
 }

@@ -5,6 +5,7 @@ export const DURABLE_HEADERS = {
   closed: 'Stream-Closed',
   cursor: 'Stream-Cursor',
   seq: 'Stream-Seq',
+  expectedOffset: 'Stream-Expected-Offset',
   ttl: 'Stream-TTL',
   expiresAt: 'Stream-Expires-At',
   forkedFrom: 'Stream-Forked-From',
@@ -19,7 +20,7 @@ const H = DURABLE_HEADERS;
 
 /** Headers of requests that say one thing. */
 export const DURABLE_SINGLE_HEADERS: readonly string[] = [
-  ...[H.seq, H.ttl, H.expiresAt, H.closed, H.forkedFrom, H.forkOffset, H.forkSubOffset],
+  ...[H.seq, H.expectedOffset, H.ttl, H.expiresAt, H.closed, H.forkedFrom, H.forkOffset, H.forkSubOffset],
 ];
 
 /** Headers that requests may have, and that answers may have, for pages of other origins. */

@@ -110,6 +110,24 @@ describe('contract 106: Durable Streams on a log', () => {
     expect((await send('GET', '/p?offset=-1')).text).toBe('ab12!');
   });
 
+  it('are appended to where that is expected to be the end, or not at all, whichever node is asked', async () => {
+    const { send, typed } = await nodes();
+    const { next: empty } = await send('PUT', '/e', '', typed('text/plain'));
+    const append = (offset: string, more: Headers = {}) =>
+      send('POST', '/e', 'a', typed('text/plain', { 'Stream-Expected-Offset': offset, ...more }));
+    const all = await Promise.all(Array.from({ length: 6 }, () => append(empty)));
+    expect(all.map(({ status }) => status).sort()).toEqual([204, 409, 409, 409, 409, 409]);
+    const tail = (await send('HEAD', '/e')).next;
+    const late = await append(empty);
+    expect([late.json().code, late.next, late.closed]).toEqual(['EXPECTED_OFFSET', tail, undefined]);
+    const first = await append(tail, producer(0));
+    expect([first.status, (await append(tail, producer(0))).status]).toEqual([200, 204]);
+    await send('DELETE', '/e');
+    const { next: again } = await send('PUT', '/e', 'aa', typed('text/plain'));
+    expect((await append(first.next)).json().code).toBe('EXPECTED_OFFSET');
+    expect((await append(again)).status).toBe(204);
+  });
+
   it('are not forked, and say so', async () => {
     const { send, typed } = await nodes();
     await send('PUT', '/a', 'source', typed('text/plain'));

@@ -1,6 +1,7 @@
 /** Durable Streams beside what its public suite asks for (contract 105): see docs/durable-streams.md. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { internalOf } from '../../src/core/internal.ts';
 import { Origins, Tokens } from '../../src/server/index.ts';
 import { connectTo } from '../harness/wire.ts';
 import { follow, type Running, type StartOptions, start } from './harness.ts';
@@ -30,6 +31,8 @@ function client({ call }: Running) {
     get: (target: string, headers = {}) => send('GET', target, { headers }),
   };
 }
+
+const bytes = (text: string) => new TextEncoder().encode(text);
 
 const added = (offset: string, n: number) => {
   const [life, bytes] = offset.split('_');
@@ -323,6 +326,158 @@ describe('Durable Streams: what the reference gets wrong', () => {
       expect(await create({ 'Stream-Expires-At': time })).toContain('must be a time such as');
     for (const time of ['2030-01-01T24:00:00Z', '2030-01-01', '2030-01-00T00:00:00Z', '2030-01-01T00:00:00', 'soon'])
       expect(await create({ 'Stream-Expires-At': time })).toContain('must be a time such as');
+  });
+});
+
+describe('Durable Streams: appends that expect where the stream ends', () => {
+  const expecting = (offset: string, more = {}) => ({ 'Stream-Expected-Offset': offset, ...more });
+  const ZERO = '0000000000000000_0000000000000000';
+
+  it.each([
+    ['text/plain', 'a', 'b'],
+    ['application/json', '{"n":1}', '[2,3]'],
+    ['application/octet-stream', '\x00', '\x01'],
+  ])(
+    'contract 105: of %s are appended at just that end; any other end is 409, with the offset it has',
+    async (type, a, b) => {
+      const { put, post, get } = client(await withStreams());
+      const { next: empty } = await put('/a', type);
+      const { status, next: one } = await post('/a', type, a, expecting(empty));
+      expect(status).toBe(204);
+      const { next: two } = await post('/a', type, b, expecting(one));
+      const { text } = await get('/a');
+      const others = [empty, ZERO, one, added(two, 1), added(two, -1), '9999999999999999_9999999999999999'];
+      for (const offset of others) {
+        for (const more of [{}, { 'Stream-Closed': 'true' }]) {
+          const late = await post('/a', type, b, expecting(offset, more));
+          expect([offset, late.status, late.json().code, late.next]).toEqual([offset, 409, 'EXPECTED_OFFSET', two]);
+          expect(late.headers['stream-closed']).toBeUndefined();
+        }
+        expect((await post('/a', type, '', expecting(offset, { 'Stream-Closed': 'true' }))).status).toBe(409);
+      }
+      expect((await get('/a')).text).toBe(text);
+      const last = await post('/a', type, a, expecting(two, { 'Stream-Closed': 'true' }));
+      expect([last.status, last.headers['stream-closed']]).toEqual([204, 'true']);
+      const closed = await post('/a', type, a, expecting(last.next));
+      expect([closed.json().code, closed.headers['stream-closed']]).toEqual(['STREAM_CLOSED', 'true']);
+      // Nothing is written by closing again.
+      expect((await post('/a', type, '', expecting(one, { 'Stream-Closed': 'true' }))).status).toBe(204);
+    },
+  );
+
+  it('contract 105: one of any number that expect the same end is appended, also among appends that expect nothing', async () => {
+    const { put, post, get } = client(await withStreams());
+    const { next } = await put('/a', 'text/plain');
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => post('/a', 'text/plain', `${n};`, expecting(next))),
+    );
+    expect(all.filter(({ status }) => status === 204)).toHaveLength(1);
+    expect((await get('/a')).text).toBe(`${all.findIndex(({ status }) => status === 204)};`);
+  });
+
+  it('contract 105: what a producer repeats is told as such first, Stream-Seq holds as well', async () => {
+    const { put, post, get } = client(await withStreams());
+    const { next: empty } = await put('/a', 'text/plain');
+    const producer = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
+    expect((await post('/a', 'text/plain', 'a', expecting(empty, { ...producer, 'Stream-Seq': '1' }))).status).toBe(
+      200,
+    );
+    const again = await post('/a', 'text/plain', 'a', expecting(empty, producer));
+    expect([again.status, again.headers['producer-seq']]).toEqual([204, '0']);
+    const moved = await post('/a', 'text/plain', 'b', expecting(empty, { ...producer, 'Producer-Seq': '1' }));
+    expect(moved.json().code).toBe('EXPECTED_OFFSET');
+    const order = await post('/a', 'text/plain', 'b', expecting(again.next, { 'Stream-Seq': '1' }));
+    expect([order.json().code, order.next]).toEqual(['STREAM_SEQ_ORDER', again.next]);
+    // What was refused has taken no number of either.
+    const next = { ...producer, 'Producer-Seq': '1', 'Stream-Seq': '2' };
+    expect((await post('/a', 'text/plain', 'b', expecting(again.next, next))).status).toBe(200);
+    expect((await get('/a')).text).toBe('ab');
+  });
+
+  it('contract 105: an offset of a stream that was removed, or of the source of a fork, is not the end of another', async () => {
+    const { put, post, send } = client(await withStreams());
+    await put('/a', 'text/plain', 'abc');
+    const { next: fork } = await put('/f', 'text/plain', '', { 'Stream-Forked-From': '/v1/stream/a' });
+    const { next: ofFork } = await post('/f', 'text/plain', 'x', expecting(fork));
+    const { next: ofSource } = await post('/a', 'text/plain', 'y', expecting(fork));
+    expect((await post('/f', 'text/plain', 'z', expecting(ofSource))).json().code).toBe('EXPECTED_OFFSET');
+    expect((await post('/a', 'text/plain', 'z', expecting(ofFork))).json().code).toBe('EXPECTED_OFFSET');
+    await send('DELETE', '/a');
+    await send('DELETE', '/f');
+    await put('/a', 'text/plain', 'abcd');
+    expect((await post('/a', 'text/plain', 'z', expecting(ofSource))).json().code).toBe('EXPECTED_OFFSET');
+  });
+
+  it('contract 20, 105: what waits for a slow reader comes before, and moves the end', async () => {
+    const { mounts } = await withStreams({}, { channel_buffer_size: '10B' });
+    const { fileSystem, path } = mounts.resolve('/s/a');
+    const store = fileSystem.streams!()!;
+    await store.create(path, { data: bytes(''), end: false, settings: { type: 'text/plain' } });
+    const source = await fileSystem.openStream(path, { start: { from: 'live' }, onLag: 'block' });
+    if (source.kind !== 'live') throw new TypeError('no live stream');
+    const append = (text: string, expectedEnd?: () => number) =>
+      store.append(path, {
+        data: bytes(text),
+        type: 'text/plain',
+        end: false,
+        producer: undefined,
+        seq: undefined,
+        expectedEnd,
+      });
+    await append('0123456789', () => 0);
+    const before = internalOf(source.reader.stream).write(bytes('before;'));
+    expect(before).toBeInstanceOf(Promise);
+    const late = append('late;', () => 10).catch(({ code }) => code);
+    source.reader.close();
+    await before;
+    expect([await late, source.reader.stream.endOffset]).toEqual(['EXPECTED_OFFSET', 17]);
+  });
+});
+
+describe('Durable Streams: conditions', () => {
+  it('contract 105: that are not looked at are refused, and nothing is done', async () => {
+    const { put, send, get } = client(await withStreams());
+    const { next } = await put('/a', 'text/plain', 'abc');
+    const { etag = '' } = (await get('/a')).headers;
+    const cases: [method: string, header: string, value: string][] = [
+      ['POST', 'If-Match', etag],
+      ['POST', 'If-Match', `"${next}"`],
+      ['POST', 'If-None-Match', '*'],
+      ['POST', 'Content-Range', 'bytes 0-2/3'],
+      ['PUT', 'If-Match', etag],
+      ['PUT', 'If-None-Match', etag],
+      ['PUT', 'Stream-Expected-Offset', next],
+      ['PUT', 'Content-Range', 'bytes 0-2/3'],
+      ['DELETE', 'If-Match', etag],
+      ['DELETE', 'If-None-Match', etag],
+      ['DELETE', 'Stream-Expected-Offset', next],
+    ];
+    for (const [method, header, value] of cases) {
+      const target = method === 'PUT' ? '/b' : '/a';
+      const body = method === 'DELETE' ? {} : { body: 'def', type: 'text/plain' };
+      const { status, text } = await send(method, target, { ...body, headers: { [header]: value } });
+      expect([method, header, status]).toEqual([method, header, 400]);
+      expect(text).toContain(header);
+    }
+    for (const value of ['', '-1', 'now', '12', `"${next}"`, `${next},${next}`]) {
+      const headers = { 'Stream-Expected-Offset': value };
+      const { status, json } = await send('POST', '/a', { type: 'text/plain', body: 'def', headers });
+      expect([value, status, json().code]).toEqual([value, 400, 'INVALID_OFFSET']);
+    }
+    expect((await get('/a')).text).toBe('abc');
+    expect((await get('/b')).status).toBe(404);
+  });
+
+  it('contract 105: If-None-Match: * creates a stream, and is 412 where one is there', async () => {
+    const { put, get } = client(await withStreams());
+    const onlyNew = { 'If-None-Match': ' * ' };
+    expect((await put('/a', 'text/plain', 'abc', onlyNew)).status).toBe(201);
+    for (const type of ['text/plain', 'application/json']) {
+      const there = await put('/a', type, '[1]', onlyNew);
+      expect([there.status, there.json().code]).toEqual([412, 'PRECONDITION_FAILED']);
+    }
+    expect((await put('/a', 'text/plain', 'def')).status).toBe(200);
+    expect((await get('/a')).text).toBe('abc');
   });
 });
 

@@ -65,6 +65,7 @@ export function logContract({ cut, open }: LogContractOptions): LogContractCase[
     made('a stream can be made with its first bytes, and ended; who finds it there changes nothing', 2, madeWhole),
     made('an end that comes with bytes is one step with them, for producers too', 2, endedWith),
     made('batches with an order come in that order, or nothing is appended', 2, ordered),
+    made('batches that expect an end are appended there, or not at all', 2, expected),
     made('ending twice is harmless: the first status stays', 2, endedTwice),
     made('a stream that is removed is over for its followers, and its path is free', 2, removed),
     made('a stream that had ended is followed until it is removed', 2, removedLater),
@@ -294,6 +295,26 @@ async function ordered([one, other]: readonly Log[]): Promise<void> {
   await one!.append(batch(PATH, generation, '; without'));
   await refused('STREAM_SEQ_ORDER', append(one!, '1'));
   assert.deepEqual((await followed(one!, generation)).texts.join(''), '0910 and more; without');
+}
+
+async function expected([one, other]: readonly Log[]): Promise<void> {
+  const generation = await make(one!);
+  const append = (log: Log, expectedEnd: number, more: Partial<LogBatch> = {}) =>
+    log.append({ ...batch(PATH, generation, 'abc'), expectedEnd, ...more });
+  assert.equal((await append(one!, 0)).endOffset, 3);
+  for (const end of [0, 2, 4, -1]) await refused('EXPECTED_OFFSET', append(other!, end));
+  // Of any number that expect the same end, one is appended.
+  const all = await Promise.allSettled([append(one!, 3), append(other!, 3), append(one!, 3), append(other!, 3)]);
+  assert.equal(all.filter(({ status }) => status === 'fulfilled').length, 1);
+  // What has been applied is answered as such, and not asked where the stream ended.
+  const producer = { id: 'p', epoch: 0, seq: 0, from: 0, isLast: true };
+  await refused('EXPECTED_OFFSET', append(one!, 3, { producer }));
+  assert.equal((await append(other!, 6, { producer })).isRepeated, false);
+  assert.equal((await append(one!, 6, { producer })).isRepeated, true);
+  await refused('EXPECTED_OFFSET', append(one!, 6, { isEnd: true }));
+  await refused('EXPECTED_OFFSET', append(one!, 6, { isEnd: true, chunks: [] }));
+  assert.equal((await append(one!, 9, { isEnd: true })).endOffset, 12);
+  await refused('STREAM_CLOSED', append(other!, 12));
 }
 
 async function endedTwice([one, other]: readonly Log[]): Promise<void> {

@@ -147,17 +147,18 @@ export class MemoryEngine {
     return appended;
   }
 
-  #appendPlain(life: Life, { chunks, isEnd, order }: LogBatch): Appended {
+  #appendPlain(life: Life, { chunks, expectedEnd, isEnd, order }: LogBatch): Appended {
     const isEndedAgain = isEnd === true && chunks.length === 0 && life.end?.reason === 'ended';
     if (!isEndedAgain) {
       life.stream.requireOpen();
       requireOrder(life, order);
+      requireEnd(life, expectedEnd);
       this.#take(life, chunks);
     }
     return { endOffset: life.stream.endOffset, isRepeated: false, applied: 0, lastSeq: -1 };
   }
 
-  #appendPart(life: Life, { chunks, order }: LogBatch, part: ProducerPart): Appended {
+  #appendPart(life: Life, { chunks, expectedEnd, order }: LogBatch, part: ProducerPart): Appended {
     const { producers, stream } = life;
     const { id, epoch, from, isLast } = part;
     const known = producers.records().find((one) => one.id === id);
@@ -166,6 +167,7 @@ export class MemoryEngine {
     }
     stream.requireOpen();
     requireOrder(life, order);
+    requireEnd(life, expectedEnd);
     const current = known?.epoch === epoch ? known : undefined;
     const applied = current?.applied ?? 0;
     const length = lengthOf(chunks);
@@ -357,6 +359,10 @@ function stateOf({ end, path, stream, terms }: Life): StreamState {
 function requireOrder({ order: last }: Life, order: string | undefined): void {
   if (order === undefined || last === undefined || byBytes(order, last) > 0) return;
   throw createError('STREAM_SEQ_ORDER', { seq: order, last });
+}
+
+function requireEnd({ stream: { endOffset } }: Life, expected: number | undefined): void {
+  if (expected !== undefined && expected !== endOffset) throw createError('EXPECTED_OFFSET', { end: endOffset });
 }
 
 function full(): StreamFSError {

@@ -16,7 +16,7 @@ import { SCRIPTS, type Script } from './scripts.ts';
 /** Bytes of one call, unless one batch has more. Longer ones cost each byte more, at both ends: their memory is in no cache. */
 const MAX_CALL_BYTES = 256 * 1024;
 
-/** Parts of one call: each batch with a producer, an order or an end is one, and all others that follow each other are one together. */
+/** Parts of one call: each batch with a producer, an order, an expected end or an end is one, and all others that follow each other are one together. */
 const MAX_PARTS = 64;
 
 /** Bytes that wait, from which on a second call goes out beside one that is not answered. */
@@ -331,13 +331,13 @@ interface Part {
   /** How many chunks, and how long each is. */
   readonly lengths: string;
   readonly producer: string;
-  /** Whether the stream ends with it, and its order. */
+  /** Whether the stream ends with it, its order, and where the stream must end before it. */
   readonly more: string;
 }
 
 /** What can be one with those before and behind it. */
-function isPlainBatch({ isEnd, order, producer }: LogBatch): boolean {
-  return producer === undefined && order === undefined && isEnd !== true;
+function isPlainBatch({ expectedEnd, isEnd, order, producer }: LogBatch): boolean {
+  return producer === undefined && order === undefined && expectedEnd === undefined && isEnd !== true;
 }
 
 function partsOfJobs(jobs: readonly AppendJob[], buffers: CallBuffers): Part[] {
@@ -353,12 +353,13 @@ function partsOfJobs(jobs: readonly AppendJob[], buffers: CallBuffers): Part[] {
       continue;
     }
     flush();
-    const { isEnd = false, order = '', producer } = job.batch;
+    const { expectedEnd = '', isEnd = false, order = '', producer } = job.batch;
     const whose =
       producer === undefined
         ? ''
         : `${producer.epoch} ${producer.seq} ${producer.from} ${producer.isLast ? 1 : 0} ${producer.id}`;
-    parts.push(partOf([job], whose, `${isEnd ? 1 : 0} ${Buffer.from(order).toString('hex')}`, buffers));
+    const more = `${isEnd ? 1 : 0} ${Buffer.from(order).toString('hex')} ${expectedEnd}`;
+    parts.push(partOf([job], whose, more, buffers));
   }
   flush();
   return parts;
@@ -405,6 +406,8 @@ function errorOf(words: readonly string[], batch: LogBatch, generation: string, 
       const last = Buffer.from(first ?? '', 'hex').toString();
       return createError('STREAM_SEQ_ORDER', { seq: batch.order ?? '', last });
     }
+    case 'EXPECTED':
+      return createError('EXPECTED_OFFSET', { end: a });
     case 'FULL':
       return createError('STREAM_FULL', { max: MAX_OFFSET });
     case 'FENCED':

@@ -344,7 +344,7 @@ return {'OK'}
  * it is not known), idle producers that are remembered, milliseconds they are remembered (0: for ever), '' or the number of the
  * batch of this node that it must come behind; then for each part its
  * bytes, the number of its chunks and their lengths, '' or its producer: epoch, seq, bytes before it, 1 for the last part, id; and '' or 1 where the stream ends with it, 0 where it
- * does not, and its order in hexadecimal.
+ * does not, its order in hexadecimal, and where the stream must end before it.
  *
  * A batch whose node has sent another of the stream that is not answered yet names that one's number, and is refused as EARLY
  * unless it is appended: so they stay in order when both are repeated.
@@ -446,6 +446,9 @@ local isUsed = false
 local function isOutOfOrder(wanted)
   return wanted ~= '' and H.q and wanted <= H.q
 end
+local function isMoved(expected)
+  return expected ~= '' and tonumber(expected) ~= at
+end
 local function done(ends, wanted)
   isUsed = true
   if wanted ~= '' then
@@ -458,7 +461,9 @@ local function done(ends, wanted)
   end
 end
 local function part(bytes, list, producer, more)
-  local ends, wanted = string.sub(more, 1, 1) == '1', string.sub(more, 3)
+  local flag, wanted, expected = string.match(more, '^(%d) (%x*) (.*)$')
+  local ends = flag == '1'
+  wanted, expected = wanted or '', expected or ''
   if producer == '' then
     if H.r then
       if not ends or #bytes > 0 or string.sub(H.r, 1, 5) ~= 'ended' then return '!CLOSED' end
@@ -466,6 +471,7 @@ local function part(bytes, list, producer, more)
       return num(at)..' 0 -1 0'
     end
     if isOutOfOrder(wanted) then return '!ORDER '..H.q end
+    if isMoved(expected) then return '!EXPECTED '..num(at) end
     local refused = take(bytes, list, 0)
     if refused then return '!'..refused end
     done(ends, wanted)
@@ -488,6 +494,7 @@ local function part(bytes, list, producer, more)
   end
   if H.r then return '!CLOSED' end
   if isOutOfOrder(wanted) then return '!ORDER '..H.q end
+  if isMoved(expected) then return '!EXPECTED '..num(at) end
   local applied = record[3]
   if from > applied then return '!GAP 0 '..num(number)..' '..num(forgotten) end
   local to = from + #bytes

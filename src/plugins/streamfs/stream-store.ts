@@ -227,8 +227,8 @@ export class TableStore implements StreamStore {
   private async appendInMemory(path: string, append: WholeAppend): Promise<AppendOutcome> {
     let entry = this.entry(path);
     // One after the other, also where one has to wait: what is applied is known before the next is looked at.
-    while (entry.facts?.waiting !== undefined) {
-      await entry.facts.waiting.catch(ignore);
+    for (let before = whatIsBefore(entry, append); before !== undefined; before = whatIsBefore(entry, append)) {
+      await before.catch(ignore);
       entry = this.entry(path);
     }
     if (this.owner.isUnclaimed(entry)) this.owner.claim(entry, { type: append.type });
@@ -253,6 +253,11 @@ export class TableStore implements StreamStore {
     const { seq } = append;
     const last = entry.facts?.lastSeq;
     if (seq !== undefined && last !== undefined && seq <= last) throw createError('STREAM_SEQ_ORDER', { seq, last });
+    if (append.expectedEnd !== undefined && append.expectedEnd(stream) !== stream.writtenEnd) {
+      // So that what is said of the end is what it was compared with.
+      await stream.whenSaved();
+      throw createError('EXPECTED_OFFSET', { end: stream.endOffset });
+    }
     const bytes = storedWhole(settings, append.data);
     await this.apply(entry, append, bytes);
     return this.outcome(entry, producer, false);
@@ -446,6 +451,13 @@ async function offsetIn(entry: Entry, { offset }: ForkOptions): Promise<number |
 function nodeOf(entry: Entry): ForkNode {
   entry.node ??= { path: entry.path, source: undefined, forks: 0, account: entry.account };
   return entry.node;
+}
+
+/** What waits already, and would be written between the look at an append and the append. */
+function whatIsBefore({ facts, stream }: Entry, { expectedEnd }: WholeAppend): Promise<void> | undefined {
+  if (facts?.waiting !== undefined) return facts.waiting;
+  // Appends that are no step of this store wait at the stream alone.
+  return expectedEnd === undefined ? undefined : (stream.whenRoom(1) ?? undefined);
 }
 
 function factsOf(entry: Entry): StoreFacts {

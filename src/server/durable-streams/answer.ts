@@ -61,7 +61,7 @@ export async function setRefusalHeaders(
   stored: StoredStream | undefined,
 ): Promise<void> {
   const headers: OutgoingHttpHeaders = refusalHeaders(error);
-  if (stored !== undefined && isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SEQ_ORDER'))
+  if (stored !== undefined && isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SEQ_ORDER', 'EXPECTED_OFFSET'))
     Object.assign(headers, tailHeaders(stored));
   if (stored !== undefined && isStreamFSError(error, 'OFFSET_GONE', 'OFFSET_OF_ANOTHER')) {
     // Behind what is lost on a disk, where that is what was asked for.

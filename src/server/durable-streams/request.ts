@@ -1,7 +1,7 @@
 /** What requests say in their headers, and their bodies. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { AppendId } from '../../core/index.ts';
+import type { AppendId, Stream } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import {
   DURABLE_SINGLE_HEADERS,
@@ -10,6 +10,7 @@ import {
   MAX_CONTENT_TYPE_LENGTH,
   normalContentType,
 } from '../../protocol/index.ts';
+import { givenDurableOffset, isDurableOffset } from '../encoding/durable-offsets.ts';
 import { jsonLimit } from '../http/json-body.ts';
 import type { Exchange, ServerContext } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
@@ -97,6 +98,39 @@ export function wholeOf(name: string, text: string): number {
 /** The append of a producer, whose name may be any text here. @throws PRODUCER_HEADERS */
 export function producerOf(headers: IncomingHttpHeaders): AppendId | undefined {
   return appendIdOf(headers, ANY_PRODUCER_ID);
+}
+
+/** Where a stream must end for an append to it, as the request gives it. @throws INVALID_OFFSET */
+export function expectedEndOf(headers: IncomingHttpHeaders): ((stream: Stream) => number | undefined) | undefined {
+  const text = headerOf(headers, H.expectedOffset);
+  if (text === undefined) return undefined;
+  if (isDurableOffset(text)) return (stream) => givenDurableOffset(text, stream);
+  throw createError('INVALID_OFFSET', {
+    offset: JSON.stringify(shorten(text)),
+    reason: `${H.expectedOffset} is one that this server gave as ${H.nextOffset}`,
+  });
+}
+
+/** Conditions that a request may have; all that is not known of it is refused, since it would be as if they held. */
+const CONDITIONS = {
+  'If-Match': { instead: `an append may have ${H.expectedOffset}` },
+  'If-None-Match': { instead: 'it may be * where a stream is created, and a tag where one is read' },
+  [H.expectedOffset]: { instead: 'it is for appends' },
+  'Content-Range': { instead: 'a body is appended as a whole' },
+} as const;
+
+/**
+ * What a write may not be sent with.
+ *
+ * @param known the conditions that are looked at
+ * @throws INVALID_PARAMETER
+ */
+export function refuseConditions(headers: IncomingHttpHeaders, known: readonly (keyof typeof CONDITIONS)[]): void {
+  for (const [name, { instead }] of Object.entries(CONDITIONS)) {
+    const value = headerOf(headers, name);
+    if (value === undefined || (known as readonly string[]).includes(name)) continue;
+    throw invalid(name, `it is not looked at here: ${instead}`);
+  }
 }
 
 /** How long a body of a content type may be. */

@@ -1,4 +1,5 @@
 /** Creating, appending to, closing and removing streams. */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { ForkOptions, StoreAppender, StoredStream } from '../../fs/index.ts';
@@ -13,9 +14,11 @@ import {
   asksToClose,
   bodyLimit,
   bodyOf,
+  expectedEndOf,
   headerOf,
   lifetimeOf,
   producerOf,
+  refuseConditions,
   requireSingleHeaders,
   typeOf,
   typeToCreate,
@@ -30,24 +33,40 @@ export async function create(exchange: Exchange, options: DurableStreamsOptions)
   const { caller, query, req, res, server } = exchange;
   requireSingleHeaders(req);
   const { headers } = req;
+  const onlyNew = asksForNew(headers);
   const target = targetOf(server.mounts, query.path());
   const { ttl, expiresAt } = lifetimeOf(headers);
   const type = typeToCreate(headers);
   const fork = forkOf(exchange, options, target);
   const data = await bodyOf(exchange);
-  const { settings, stream, isNew } = await target.store.create(target.path, {
+  const asked = {
     account: caller?.account,
     settings: { type, ttl: ttl === 0 ? SOON_MS : ttl, expiresAt },
     data,
     end: asksToClose(headers),
     fork,
+  };
+  const { settings, stream, isNew } = await target.store.create(target.path, asked).catch((error: unknown) => {
+    throw onlyNew && isStreamFSError(error, 'STREAM_SETTINGS_DIFFER') ? isThere(target.path) : error;
   });
+  if (onlyNew && !isNew) throw isThere(target.path);
   sendEmpty(res, isNew ? 201 : 200, {
     'Content-Type': settings.type,
     ...tailHeaders({ settings, stream }),
     ...durabilityHeader({ stream }),
     ...(isNew ? { Location: locationOf(exchange, options) } : {}),
   });
+}
+
+/** Whether a stream that is there already will not do. @throws INVALID_PARAMETER */
+function asksForNew(headers: IncomingHttpHeaders): boolean {
+  const isNew = headers['if-none-match']?.trim() === '*';
+  refuseConditions(headers, isNew ? ['If-None-Match'] : []);
+  return isNew;
+}
+
+function isThere(path: string) {
+  return createError('PRECONDITION_FAILED', { name: 'If-None-Match: *', reason: `${path} is there` });
 }
 
 /** The source of a fork. Creating a fork needs the right to read its source. */
@@ -100,7 +119,9 @@ export async function append(exchange: Exchange): Promise<void> {
   const { query, req, res, server } = exchange;
   requireSingleHeaders(req);
   const { headers } = req;
+  refuseConditions(headers, [H.expectedOffset]);
   const producer = producerOf(headers);
+  const expectedEnd = expectedEndOf(headers);
   const data = await bodyOf(exchange);
   const { store, path } = targetOf(server.mounts, query.path());
   const stored = await store.find(path);
@@ -118,7 +139,7 @@ export async function append(exchange: Exchange): Promise<void> {
     });
   }
   try {
-    const outcome = await store.append(path, { data, type, end, producer, seq: headerOf(headers, H.seq) });
+    const outcome = await store.append(path, { data, type, end, producer, seq: headerOf(headers, H.seq), expectedEnd });
     const { isRepeated, producerSeq } = outcome;
     sendEmpty(res, producer === undefined || isRepeated || data.length === 0 ? 204 : 200, {
       ...tailHeaders(outcome),
@@ -159,7 +180,8 @@ export function openAppend({ length, path, type }: PlainAppend, server: ServerCo
   return target.store.appender?.(target.path, type);
 }
 
-export async function remove({ query, res, server }: Exchange): Promise<void> {
+export async function remove({ query, req, res, server }: Exchange): Promise<void> {
+  refuseConditions(req.headers, []);
   const { store, path } = targetOf(server.mounts, query.path());
   await store.find(path);
   await server.mounts.remove(query.path());

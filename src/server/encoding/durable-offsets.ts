@@ -53,6 +53,13 @@ export function parseDurableOffset(text: string, stream: Stream): number | 'malf
   return 'another life';
 }
 
+/** Which offset of a stream a text is given out as, to the letter; undefined where it is none of this stream. */
+export function givenDurableOffset(text: string, stream: Stream): number | undefined {
+  if (text === ZERO_OFFSET) return 0;
+  const offset = Number(text.slice(DIGITS + 1));
+  return Number.isSafeInteger(offset) && durableOffset(stream, offset) === text ? offset : undefined;
+}
+
 export function isDurableOffset(text: string): boolean {
   return /^\d{16}_\d{16}$/.test(text);
 }

@@ -23,6 +23,9 @@ import type { Mirror } from './mirror.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Sender } from './sender.ts';
 
+/** Where no stream ends. */
+const NOWHERE = -1;
+
 export interface LogStoreOptions {
   log: Log;
   sender: Sender;
@@ -105,7 +108,8 @@ export class LogStore implements StreamStore {
       return await this.appendTo(mirror, append);
     } catch (error) {
       // It was removed by another node, which this one had not heard yet: the path may be another's now.
-      if (!isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SHUT_DOWN')) throw error;
+      const isRefused = isStreamFSError(error, 'STREAM_SEQ_ORDER', 'EXPECTED_OFFSET');
+      if (!isRefused && !isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SHUT_DOWN')) throw error;
       if (mirror.isOver) return this.appendTo(await this.options.find(path), append);
       // What is said of the refusal is where the stream ended.
       await this.options.catchUp(mirror);
@@ -115,7 +119,7 @@ export class LogStore implements StreamStore {
 
   private async appendTo(mirror: Mirror, append: WholeAppend): Promise<AppendOutcome> {
     const { mirrors, sender } = this.options;
-    const { data, end, seq, type } = append;
+    const { data, end, expectedEnd, seq, type } = append;
     const { entry, stream } = mirror;
     if (entry.autoCreated) await mirrors.claim(mirror, { type });
     if (type !== undefined && stream.closedBy === undefined && essenceOf(type) !== essenceOf(entry.settings.type)) {
@@ -123,13 +127,18 @@ export class LogStore implements StreamStore {
     }
     const chunks = this.chunksOf(data, entry.settings, false);
     const producer = append.producer === undefined ? undefined : { ...append.producer, from: 0, isLast: true };
+    const terms = {
+      isEnd: end,
+      order: seq,
+      expectedEnd: expectedEnd === undefined ? undefined : (expectedEnd(stream) ?? NOWHERE),
+    };
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     await stream.whenRoom(length);
     while (sender.isFull(mirror)) await sender.whenRoom(mirror);
     sender.took(mirror, length);
     let appended: Appended;
     try {
-      appended = await sender.append(mirror, chunks, producer, { isEnd: end, order: seq });
+      appended = await sender.append(mirror, chunks, producer, terms);
     } finally {
       sender.gave(mirror, length);
     }

@@ -49,14 +49,14 @@ export class Sender {
     mirror: Mirror,
     chunks: readonly Uint8Array[],
     producer: ProducerPart | undefined,
-    terms: Pick<LogBatch, 'isEnd' | 'order'> = {},
+    terms: Pick<LogBatch, 'expectedEnd' | 'isEnd' | 'order'> = {},
   ): Promise<Appended> {
     const { generation } = mirror.stream;
-    const { isEnd, order } = terms;
+    const { expectedEnd, isEnd, order } = terms;
     this.batches++;
     const appended = await this.orRemoved(
       mirror,
-      this.log.append({ path: mirror.entry.path, generation, chunks, producer, isEnd, order }),
+      this.log.append({ path: mirror.entry.path, generation, chunks, producer, isEnd, order, expectedEnd }),
     );
     for (const { length } of chunks) this.appendedBytes += length;
     const { endOffset } = appended;

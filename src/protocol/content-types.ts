@@ -98,7 +98,7 @@ export function isMediaContentType(type: string): boolean {
   return /^(?:audio|video|image)\//.test(type);
 }
 
-const UTF8_CHARSETS: readonly string[] = ['utf-8', 'us-ascii'];
+const UTF8_CHARSETS: readonly string[] = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
 
 /** Whether what has this type is text in UTF-8, as far as the type says. */
 export function isUtf8ContentType(type: string): boolean {

@@ -434,6 +434,66 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
   });
 });
 
+describe('Durable Streams: text of other charsets', () => {
+  const sseData = (text: string) => [...text.matchAll(/^event: data\ndata:(.*)$/gm)].map(([, data]) => data).join('');
+  /** Byte by byte: an answer as text would be UTF-8 already. */
+  const octets = Uint8Array.from({ length: 256 }, (_, n) => n);
+
+  it.each([
+    'text/plain; charset=iso-8859-1',
+    'text/plain; charset=utf-16',
+    'TEXT/Plain;CHARSET="ISO-8859-1"',
+    'text/html; charset="Windows-1252"',
+    'text/csv; header=present; charset=shift_jis',
+    'text/plain; charset=of-our-own',
+  ])('contract 105: %s is sent byte for byte: over server-sent events in base64, which a header says', async (type) => {
+    const running = await withStreams();
+    const { send, post, get } = client(running);
+    const { status, headers } = await send('PUT', '/a', { type, body: octets });
+    expect(status).toBe(201);
+    await post('/a', type, octets.subarray(128), { 'Stream-Closed': 'true' });
+    const sse = await get('/a?offset=-1&live=sse');
+    expect([sse.status, sse.headers['stream-sse-data-encoding']]).toEqual([200, 'base64']);
+    const all = Buffer.concat([octets, octets.subarray(128)]);
+    expect(Buffer.from(sseData(sse.text), 'base64').equals(all)).toBe(true);
+    const page = await running.call('GET', '/api/v1x/a');
+    expect([page.headers['content-type'], page.body.equals(all)]).toEqual([headers['content-type'], true]);
+  });
+
+  it('contract 105: what has left the ring is counted in bytes, not in characters of UTF-8', async () => {
+    const running = await withStreams({}, { ring_buffer_size: '4B' });
+    const { send, post } = client(running);
+    await send('PUT', '/a', { type: 'text/plain; charset=iso-8859-1', body: new Uint8Array([65, 0xa0]) });
+    await post('/a', 'text/plain', new Uint8Array([0x80, 0x81, 66]));
+    expect((await running.call('GET', '/api/v1x/a')).body).toEqual(Buffer.from([0xa0, 0x80, 0x81, 66]));
+  });
+
+  it.each([
+    'text/plain; charset=UTF-8',
+    'text/plain;charset="utf-8"',
+    'text/plain; charset=utf8',
+    'Text/Plain; charset=US-ASCII',
+  ])('contract 105: %s is text over server-sent events', async (type) => {
+    const { put, get } = client(await withStreams());
+    await put('/a', type, 'é', { 'Stream-Closed': 'true' });
+    const sse = await get('/a?offset=-1&live=sse');
+    expect([sse.headers['stream-sse-data-encoding'], sseData(sse.text)]).toEqual([undefined, 'é']);
+  });
+
+  it('contract 105: bytes that are no UTF-8 stay as they are in text of UTF-8, and hold nothing up for good', async () => {
+    const running = await withStreams();
+    const { send, post, get } = client(running);
+    const broken = new Uint8Array([0xff, 0xc3, 0x28, 0xe2, 0x82]);
+    await send('PUT', '/a', { type: 'text/plain', body: broken });
+    await post('/a', 'text/plain', '!', { 'Stream-Closed': 'true' });
+    const sse = await running.call('GET', '/api/v1x/a?offset=-1&live=sse');
+    const [begin, end] = ['event: data\ndata:', '!\n\nevent: control'];
+    expect(sse.body.indexOf(Buffer.concat([Buffer.from(begin), broken, Buffer.from(end)]))).toBe(0);
+    expect((await running.call('GET', '/api/v1x/a')).body).toEqual(Buffer.concat([broken, Buffer.from('!')]));
+    expect((await get('/a?offset=-1&live=sse')).text).toContain('"streamClosed":true');
+  });
+});
+
 describe('Durable Streams: conditions', () => {
   it('contract 105: that are not looked at are refused, and nothing is done', async () => {
     const { put, send, get } = client(await withStreams());

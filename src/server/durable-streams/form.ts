@@ -1,9 +1,12 @@
 /** What is done with the bytes of a stream, by its content type. */
-import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
+import { isUtf8ContentType, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import type { DurableSseForm } from '../encoding/durable-sse.ts';
 
 export function formOf(type: string): DurableSseForm {
-  const essence = type.split(';')[0]!.trim().toLowerCase();
-  if (essence === JSON_MEDIA_TYPE) return 'json';
-  return essence.startsWith('text/') ? 'text' : 'base64';
+  const [essence = '', ...parameters] = type.split(';');
+  const name = essence.trim().toLowerCase();
+  if (name === JSON_MEDIA_TYPE) return 'json';
+  if (!name.startsWith('text/')) return 'base64';
+  // Events are in UTF-8: text in another charset would come out as other characters.
+  return parameters.length === 0 || isUtf8ContentType(type) ? 'text' : 'base64';
 }

@@ -45,11 +45,16 @@ it('contract 105: the client’s live readers get every message of its producer,
 it('contract 105: bytes and text arrive over server-sent events as they were appended', async () => {
   const at = await server();
   const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, n) => (n * 7) % 256));
-  const octets = await DurableStream.create({ url: at('octets'), contentType: 'application/octet-stream' });
-  await octets.append(bytes);
-  await octets.close();
-  const received = await all((await readStream({ url: at('octets'), offset: '-1', live: 'sse' })).bodyStream());
-  expect(Buffer.concat(received).equals(bytes)).toBe(true);
+  for (const [name, contentType] of [
+    ['octets', 'application/octet-stream'],
+    ['latin', 'text/plain; charset=iso-8859-1'],
+  ] as const) {
+    const octets = await DurableStream.create({ url: at(name), contentType });
+    await octets.append(bytes);
+    await octets.close();
+    const received = await all((await readStream({ url: at(name), offset: '-1', live: 'sse' })).bodyStream());
+    expect([name, Buffer.concat(received).equals(bytes)]).toEqual([name, true]);
+  }
   const text = await DurableStream.create({ url: at('tokens'), contentType: 'text/plain' });
   const live = readStream({ url: at('tokens'), offset: '-1', live: 'sse' }).then((answer) => all(answer.textStream()));
   const euro = Buffer.from('€');
@@ -57,6 +62,33 @@ it('contract 105: bytes and text arrive over server-sent events as they were app
     await text.append(piece);
   await text.close();
   expect((await live).join('')).toBe('Hello world and\n é€');
+});
+
+it('contract 105: clients that decide by what they have read append one behind the other, and lose nothing', async () => {
+  const at = await server();
+  const url = at('counter');
+  await DurableStream.create({ url, contentType: 'application/json' });
+  /** Appends the number of messages there are: read, decide, append where nothing has come meanwhile. */
+  const count = async () => {
+    for (;;) {
+      const answer = await readStream<number>({ url, offset: '-1', live: false });
+      const known = await answer.json();
+      const { status } = await fetch(url, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'Stream-Expected-Offset': answer.offset },
+        body: String(known.length),
+      });
+      if (status === 204) return;
+      expect(status).toBe(409);
+    }
+  };
+  await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      for (let n = 0; n < 10; n++) await count();
+    }),
+  );
+  const numbers = await (await readStream<number>({ url, offset: '-1', live: false })).json();
+  expect(numbers).toEqual(Array.from({ length: 40 }, (_, n) => n));
 });
 
 it('contract 105: an offset that has left the ring is an error of the client in every mode, and -1 works', async () => {

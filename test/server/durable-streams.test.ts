@@ -320,11 +320,20 @@ describe('Durable Streams: what the reference gets wrong', () => {
     for (const ttl of ['0', '1', '99999999999', '9007199254740']) expect(await create({ 'Stream-TTL': ttl })).toBe(201);
     for (const ttl of ['00', '1.5', '-1', '1e3', 'abc', '9007199254741', '99999999999999999999'])
       expect(await create({ 'Stream-TTL': ttl })).toContain('from 0 to 9007199254740 in plain digits');
-    for (const time of ['2030-02-28T23:59:59Z', '2032-02-29T00:00:00.5+02:00', '2030-12-31t00:00:00z'])
+    const leap = ['2030-12-31T23:59:60Z', '2030-12-31t15:59:60.25-08:00'];
+    for (const time of ['2030-02-28T23:59:59Z', '2032-02-29T00:00:00.5+02:00', '2030-12-31t00:00:00z', ...leap])
       expect(await create({ 'Stream-Expires-At': time })).toBe(201);
     for (const time of ['2030-02-29T00:00:00Z', '2030-02-30T12:00:00Z', '2030-04-31T00:00:00Z', '2030-13-01T00:00:00Z'])
       expect(await create({ 'Stream-Expires-At': time })).toContain('must be a time such as');
-    for (const time of ['2030-01-01T24:00:00Z', '2030-01-01', '2030-01-00T00:00:00Z', '2030-01-01T00:00:00', 'soon'])
+    for (const time of [
+      '2030-01-01T24:00:00Z',
+      '2030-01-01T00:60:00Z',
+      '2030-01-01T00:00:61Z',
+      '2030-01-01',
+      '2030-01-00T00:00:00Z',
+      '2030-01-01T00:00:00',
+      'soon',
+    ])
       expect(await create({ 'Stream-Expires-At': time })).toContain('must be a time such as');
   });
 });

@@ -22,8 +22,9 @@ const ANY_PRODUCER_ID: ProducerIdRule = { pattern: /^.{1,256}$/su, text: '1 to 2
 const WHOLE = /^(?:0|[1-9]\d*)$/;
 /** The largest number of seconds that is exact as milliseconds. */
 const MAX_WHOLE = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
-/** RFC 3339 section 5.6. */
-const TIMESTAMP = /^(\d{4}-\d\d)-(\d\d)[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+/** RFC 3339 section 5.6: the month, the day, and a leap second. */
+const TIMESTAMP = /^(\d{4}-\d\d)-(\d\d)[Tt](?:[01]\d|2[0-3]):\d\d:(?:[0-5]\d|(60))(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+const SECOND_MS = 1000;
 
 /** Headers that mean one thing each: node:http joins those that are given twice, or takes the first. */
 const SINGLE = new Map(
@@ -80,8 +81,10 @@ export function lifetimeOf(headers: IncomingHttpHeaders): { ttl: number | undefi
 }
 
 function timeOf(text: string): number {
-  const [, month, day] = TIMESTAMP.exec(text) ?? [];
-  const time = day === undefined ? Number.NaN : Date.parse(text);
+  const [, month, day, leap] = TIMESTAMP.exec(text) ?? [];
+  let time = Number.NaN;
+  if (leap !== undefined) time = Date.parse(text.replace(/:60(?=[.Zz+-])/, ':59')) + SECOND_MS;
+  else if (day !== undefined) time = Date.parse(text);
   // A day that its month has not is taken for one of the next.
   const isDay = new Date(`${month}-${day}T00:00:00Z`).getUTCDate() === Number(day);
   if (Number.isNaN(time) || time < 0 || !isDay)

@@ -28,6 +28,11 @@ export interface Entry {
   settings: StreamSettingsInForce;
   /** Undefined where it never expires. */
   deadline: Deadline | undefined;
+  /**
+   * When it was last in use, in milliseconds since 1970, as far as its log was told so; 0: it was not. Its last write the
+   * log knows anyway.
+   */
+  activeAt: number;
   /** Its place among forks; made with the first fork of it, or with itself if it is one. */
   node: ForkNode | undefined;
   /** Of those that were made or written through the store. */
@@ -84,6 +89,7 @@ export function newEntry(parts: Pick<Entry, 'path' | 'stream' | 'settings' | 'au
     writers: emptySet(),
     settings,
     deadline: undefined,
+    activeAt: 0,
     node: undefined,
     facts: undefined,
     log: undefined,

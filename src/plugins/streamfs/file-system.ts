@@ -133,7 +133,7 @@ export class StreamFileSystem extends StreamFiles {
       readerLeft: (stream, entry) => {
         this.sums.readerLeft(stream);
         if (entry === undefined) return;
-        this.expiry.renew(entry);
+        this.expiry.wasRead(entry);
         this.dropIfUnused(entry);
       },
     });
@@ -169,6 +169,7 @@ export class StreamFileSystem extends StreamFiles {
       discard: discardFork,
       drop: (entry) => this.drop(entry),
       renew: (entry) => this.expiry.renew(entry),
+      wasRead: (entry) => this.expiry.wasRead(entry),
       expireIfDue: (entry) => this.expiry.expireIfDue(entry),
       producersOf: (entry) => this.producersOf(entry),
     });
@@ -196,15 +197,24 @@ export class StreamFileSystem extends StreamFiles {
 
   private async restore(kept: KeptStreams): Promise<void> {
     const pause = new Pause();
+    let expired = 0;
     const formatted: { entry: Entry; format: StreamFormat; known: KnownStream }[] = [];
     for (const known of [...kept.store.found]) {
       if (pause.isDue) await pause.take();
       const entry = this.makeAgain(kept, known);
       if (entry === undefined) continue;
+      if (this.expiry.isOver(entry.settings, Math.max(known.modifiedAt, entry.activeAt))) {
+        kept.discard(known);
+        this.restored.delete(entry);
+        this.countExpired(entry.settings);
+        expired++;
+        continue;
+      }
       const format = formatFor(entry.settings, entry.stream, this.context.memory);
       if (format === undefined) this.putBack(kept, known, entry);
       else formatted.push({ entry, format, known });
     }
+    if (expired > 0) this.logger.info('streams expired while there was no server', { streams: expired });
     // Where readers may begin is known of what is in memory: together they begin with half of what there is for rings.
     const share = (this.context.memory?.limit ?? Number.POSITIVE_INFINITY) / 8 / Math.max(1, formatted.length);
     for (const { entry, format, known } of formatted) {
@@ -231,6 +241,7 @@ export class StreamFileSystem extends StreamFiles {
     const entry = newEntry({ path, stream, settings, autoCreated: false, account: undefined });
     if (facts.store !== undefined) entry.facts = { ...facts.store, waiting: undefined };
     if (facts.sources !== undefined) this.restored.set(entry, facts.sources);
+    entry.activeAt = facts.activeAt ?? 0;
     return entry;
   }
 
@@ -244,7 +255,7 @@ export class StreamFileSystem extends StreamFiles {
     stream.modifiedAt = known.modifiedAt;
     if (known.end !== undefined) stream.end(known.end.reason, known.end.status);
     this.table.add(entry);
-    this.expiry.watch(entry, settings);
+    this.expiry.watch(entry, settings, Math.max(known.modifiedAt, entry.activeAt));
     kept.adopt(known, entry, this.ofMount);
     this.sums.joined(stream);
     const { forgottenTo, producers } = known;
@@ -363,7 +374,7 @@ export class StreamFileSystem extends StreamFiles {
 
   async renew(path: string): Promise<void> {
     this.requireNotReadme(path);
-    this.expiry.renew(this.find(path));
+    this.expiry.wasRead(this.find(path));
   }
 
   /** Ends every stream, so that readers get the end rather than a cut (contract 28). Those kept on disk stay there. */
@@ -372,6 +383,7 @@ export class StreamFileSystem extends StreamFiles {
     this.expiry.stop();
     this.forgetting.stop();
     await inSlices(this.table.all(), (entry) => {
+      this.expiry.tellUse(entry);
       endStream(entry, 'shutdown');
       this.forget(entry);
     });
@@ -504,10 +516,13 @@ export class StreamFileSystem extends StreamFiles {
 
   /** It is over: its readers get the end, and the path is free again. */
   private expire(entry: Entry): void {
-    const { expiresAt, ttl } = entry.settings;
     endStream(entry, 'expired');
     entry.log?.remove();
     this.forget(entry);
+    this.countExpired(entry.settings);
+  }
+
+  private countExpired({ expiresAt, ttl }: StreamSettingsInForce): void {
     if (ttl === undefined && expiresAt === undefined) this.context.limits?.hit('idle_timeout');
   }
 

@@ -15,6 +15,8 @@ export interface KeptFacts {
   /** Where they are not its mount's: what is not given is left out. */
   settings?: Partial<StreamSettingsInForce> | undefined;
   store?: Omit<StoreFacts, 'waiting'> | undefined;
+  /** When it was last in use, where that was not a write: in milliseconds since 1970. */
+  activeAt?: number | undefined;
   /** Of a fork: the paths of its source, of the source of that, and so on. */
   sources?: string[] | undefined;
 }
@@ -110,13 +112,14 @@ function ownerOf(entry: Entry, ofMount: StreamSettingsInForce) {
   return { facts: () => JSON.stringify(factsOf(entry, ofMount)), producers: () => entry.producers };
 }
 
-function factsOf({ facts, node, settings }: Entry, ofMount: StreamSettingsInForce): KeptFacts {
+function factsOf({ activeAt, facts, node, settings, stream }: Entry, ofMount: StreamSettingsInForce): KeptFacts {
   const sources: string[] = [];
   for (let source = node?.source; source !== undefined; source = source.source) sources.push(source.path);
   return {
     settings: settings === ofMount ? undefined : settings,
     store: facts === undefined ? undefined : storeFactsOf(facts),
     sources: sources.length === 0 ? undefined : sources,
+    activeAt: activeAt > stream.modifiedAt ? activeAt : undefined,
   };
 }
 

@@ -63,6 +63,7 @@ export interface StoreOwner {
   discard(fork: Entry): void;
   drop(entry: Entry): void;
   renew(entry: Entry): void;
+  wasRead(entry: Entry): void;
   /** Whether a stream is over for want of activity: it goes then. */
   expireIfDue(entry: Entry): boolean;
   producersOf(entry: Entry): Producers;
@@ -89,7 +90,7 @@ export class TableStore implements StreamStore {
   }
 
   async renew(path: string): Promise<void> {
-    this.owner.renew(this.entry(path));
+    this.owner.wasRead(this.entry(path));
   }
 
   private entry(path: string): Entry {

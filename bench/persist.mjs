@@ -55,9 +55,10 @@ async function serve(settings) {
   return { server, api, port, pid: server.child.pid, ready: performance.now() - began, opened };
 }
 
-function cpuOf(pid) {
+/** CPU seconds of a process, in it and in the kernel for it. */
+function timesOf(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  return { user: Number(fields[11]) / TICKS_PER_SECOND, system: Number(fields[12]) / TICKS_PER_SECOND };
 }
 
 function peakOf(pid) {
@@ -66,10 +67,12 @@ function peakOf(pid) {
 
 /** What some work takes: CPU seconds of the server, and seconds. */
 async function measure({ pid }, work) {
-  const cpu = cpuOf(pid);
+  const before = timesOf(pid);
   const began = performance.now();
   await work();
-  return { cpu: cpuOf(pid) - cpu, seconds: (performance.now() - began) / 1000 };
+  const after = timesOf(pid);
+  const [user, system] = [after.user - before.user, after.system - before.system];
+  return { cpu: user + system, user, system, seconds: (performance.now() - began) / 1000 };
 }
 
 async function run(command) {
@@ -156,6 +159,8 @@ async function longBody() {
     `PUT of ${LONG_BYTES / MIB} MiB, 1s: CPU to memory (bar 1.3)`,
     `${(disk.cpu / ring.cpu).toFixed(2)} (${disk.cpu.toFixed(2)} s to ${ring.cpu.toFixed(2)} s)`,
   );
+  const split = ({ system, user }) => `${user.toFixed(2)} + ${system.toFixed(2)} s`;
+  say('– user and system, with the log and in memory', `${split(disk)}, ${split(ring)}`);
   say('– speed to memory (bar 0.9)', (ring.seconds / disk.seconds).toFixed(2));
   say('– CPU of writing as much to the page cache alone, s', floor.toFixed(2));
   say('– CPU to memory with that', (disk.cpu / (ring.cpu + floor)).toFixed(2));

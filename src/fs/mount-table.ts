@@ -348,10 +348,15 @@ function configOf(mount: Mount): { config?: PluginConfig | undefined } {
   return values.length === 0 ? {} : { config: Object.fromEntries(values.map(([key, value]) => [key, shown(value)])) };
 }
 
-/** An address is shown without the name and the password that it may hold. */
+/**
+ * An address is shown without the name and the password that it may hold. Where it cannot be told which part they are, such as
+ * with a password in which a `/` is not escaped, nothing behind its scheme is shown.
+ */
 function shown(value: unknown): unknown {
-  if (typeof value !== 'string' || !value.includes('://') || !URL.canParse(value)) return value;
-  const url = new URL(value);
+  const [, scheme] = (typeof value === 'string' && /^\s*([a-z][a-z0-9+.-]*):\/\//i.exec(value)) || [];
+  if (typeof value !== 'string' || scheme === undefined) return value;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || `${url.pathname}${url.search}${url.hash}`.includes('@')) return `${scheme}://…`;
   if (url.username === '' && url.password === '') return value;
   url.username = '';
   url.password = '';

@@ -67,6 +67,7 @@ const DEFAULT_SENTINEL_PORT = 26379;
 /** @throws CONFIG_INVALID; its text has nothing of what comes before the host */
 export function parseRedisUrl(url: URL, env: Readonly<Record<string, string | undefined>> = process.env): RedisAddress {
   const parameters = url.searchParams;
+  if (hasLostCredentials(url)) throw invalid(ESCAPES);
   for (const name of parameters.keys()) {
     if (!PARAMETERS.includes(name)) throw invalid(`unknown parameter ${name} (${hint(name, PARAMETERS)})`);
   }
@@ -99,7 +100,7 @@ export function parseRedisUrl(url: URL, env: Readonly<Record<string, string | un
     nodes,
     master: sentinel ?? '',
     credentials: {
-      username: url.username === '' ? undefined : decodeURIComponent(url.username),
+      username: url.username === '' ? undefined : unescaped(url.username),
       password: passwordOf(url.password, 'password', parameters, env),
     },
     sentinelCredentials: {
@@ -173,7 +174,22 @@ function passwordOf(
     if (value === undefined) throw invalid(`${parameter}_env names a variable that is not set: ${variable}`);
     return value;
   }
-  return inUrl === '' ? undefined : decodeURIComponent(inUrl);
+  return inUrl === '' ? undefined : unescaped(inUrl);
+}
+
+const ESCAPES = 'in a user name or a password, / ? # @ and % are %2F %3F %23 %40 and %25';
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw invalid(ESCAPES);
+  }
+}
+
+/** Whether a part of the password stands behind what was taken for the host, since a character of it is not escaped. */
+function hasLostCredentials({ hash, pathname, searchParams }: URL): boolean {
+  return `${pathname}${hash}`.includes('@') || [...searchParams.keys()].some((name) => name.includes('@'));
 }
 
 function nameOf(

@@ -446,6 +446,9 @@ function isTransient(error: ReplyError | ConnectionLost): boolean {
 
 /** What the server said, in the words that are ours where they might name a user. */
 function reasonOf(error: ReplyError | ConnectionLost): string {
+  if (error instanceof ReplyError && error.message.includes('without any password configured')) {
+    return 'it asks for no password, and one is given: is it the server that is meant?';
+  }
   return (error instanceof ReplyError && MEANING[error.code]) || error.message;
 }
 

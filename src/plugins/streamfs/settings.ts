@@ -444,7 +444,8 @@ function sharedLog(config: PluginConfig, given: PluginConfig): LogSettings | und
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !isLogScheme(url.protocol.slice(0, -1)) || url.hostname === '') {
     const known = LOG_SCHEMES.map((scheme) => `${scheme}://HOST:PORT`).join(' or ');
-    throw invalid(`log must be an address such as ${known}`);
+    const escaped = address.includes('@') ? '; in a password, / ? # @ and % are %2F %3F %23 %40 and %25' : '';
+    throw invalid(`log must be an address such as ${known}${escaped}`);
   }
   if (deadline === 0) throw invalid("log_deadline must be longer than 0 (e.g., '10s')");
   return { url, prefix, node, deadline, isRequired };

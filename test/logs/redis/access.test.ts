@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Log } from '../../../src/logs/log.ts';
 import { createRedisLog } from '../../../src/logs/redis/index.ts';
 import { loadNodeRedis } from '../../../src/logs/redis/node-redis.ts';
 import { Authority } from '../../tls/certificates.ts';
+import { TestMirror } from './nodes.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
 const PASSWORD = 'p@ss/word';
@@ -54,6 +56,41 @@ describe('getting into Redis', () => {
     const error = await log.start().catch((refused: unknown) => refused);
     expect(error).toMatchObject({ code: 'LOG_REFUSED', message: expect.stringMatching(reason) });
     expect(`${(error as Error).message}${(error as Error).stack}${JSON.stringify(told)}`).not.toContain('wr0ng');
+  });
+
+  it('is refused with a password where the server asks for none', async () => {
+    const open = await startRedis();
+    const error = await logAt(open.url.replace('//', '//:wr0ng@'))
+      .start()
+      .catch((refused: unknown) => refused);
+    expect(error).toMatchObject({ code: 'LOG_REFUSED', message: expect.stringContaining('it asks for no password') });
+    await open.close();
+  });
+
+  it('needs no more rights than the page about several nodes names', async () => {
+    const page = readFileSync(new URL('../../../docs/cluster.md', import.meta.url), 'utf8');
+    const told = /The user needs these commands: ([^;]*);/.exec(page)![1]!;
+    const commands = [...told.matchAll(/`([A-Z]+)`/g)].map(([, name]) => `+${name!.toLowerCase()}`);
+    const names = ['~sf:index', '~sf:{*', '&sf:index', '&sf:{*'];
+    const rights = ['on', 'nopass', 'resetkeys', 'resetchannels', '-@all', ...names, ...commands];
+    const server = await startRedis({ args: ['--user', 'default', ...rights] });
+    const log = logAt(server.url);
+    await log.start();
+    const terms = { retention: 100, ttl: 60_000, expiresAt: undefined, facts: '{}' };
+    const { stream } = await log.create({ path: '/d/a', ...terms });
+    const { generation } = stream;
+    const producer = { id: 'p', epoch: 0, seq: 0, from: 0, isLast: true };
+    await log.append({ path: '/d/a', generation, chunks: [Buffer.alloc(20_000)], producer });
+    await log.update('/d/a', generation, { terms });
+    const sink = new TestMirror(generation, 100);
+    await log.follow('/d/a', generation, sink).caughtUp;
+    expect(sink.endOffset).toBe(20_000);
+    expect((await log.list('/', undefined, 10)).map(({ name }) => name)).toEqual(['d']);
+    await log.finish('/d/a', generation, { reason: 'removed', status: undefined });
+    expect(await log.find('/d/a')).toBeUndefined();
+    expect(log.state.isConnected).toBe(true);
+    await log.close();
+    await server.close();
   });
 
   it('starts where nothing listens yet, and says what it waits for', async () => {

@@ -84,6 +84,10 @@ describe('the address of Redis', () => {
     ['redis://:secret@a.test?password_env=P', /given more than once/],
     ['redis://:secret@a.test?password_env=P&x=y', /unknown parameter x/],
     ['redis://a.test?password_env=NOT_SET', /not set: NOT_SET/],
+    ['redis://me:12/secret@a.test', /in a user name or a password, \/ \? # @ and % are %2F/],
+    ['redis://me:12#secret@a.test', /in a user name or a password/],
+    ['redis://me:12?secret@a.test', /in a user name or a password/],
+    ['redis://me:secret%zz@a.test', /in a user name or a password/],
     ['http://:secret@a.test', /use redis:\/\/ or rediss:\/\//],
   ])('refuses %s and says what would be right, without credentials', (url, reason) => {
     const refused = () => parse(url);

@@ -1,7 +1,11 @@
 /** The keys by which a mount shares a log with other servers (contract 106). */
 import { describe, expect, it } from 'vitest';
+import { startApp } from '../../../src/app/index.ts';
 import { isStreamFSError } from '../../../src/errors/index.ts';
 import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
+import { defaultPrefix } from '../../../src/plugins/streamfs/shared/instance.ts';
+import { recorder } from '../../app/recorder.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { start } from '../../server/harness.ts';
 
 function refusal(config: Record<string, unknown>): string {
@@ -26,6 +30,31 @@ describe('contract 106: a log of a mount', () => {
     expect(parseSettings({ log: LOG }).log).toMatchObject({ prefix: undefined, node: undefined, deadline: 10_000 });
   });
 
+  it.each([
+    'redis://:se/cret@127.0.0.1:6379',
+    'redis://me:12/cret@127.0.0.1:6379',
+    'redis://me:12#cret@127.0.0.1:6379',
+    'redis://:cret',
+  ])('shows nothing of an address in which the password is not escaped, such as %s', async (address) => {
+    const config = { plugins: { streamfs: { path: '/x', config: { log: address } } } };
+    const logger = recorder();
+    const app = await startApp({ address: '127.0.0.1:0', config, logger });
+    const listing = async () => (await fetch(`${app.url}/api/v1/mounts`)).text();
+    await waitFor('the mount to have failed', async () => (await listing()).includes('"failed"'));
+    const told = `${await listing()}${JSON.stringify(logger.lines)}`;
+    await app.shutdown();
+    expect(told).toContain('"log":"redis://…"');
+    expect(told).not.toContain('cret');
+  });
+
+  it('keeps the streams of each mount under names of their own, where no prefix is given', () => {
+    const paths = ['/', '/a', '/a b', '/a_b', '/a/b', '/ä', '/ö', '/a{', '/a}', '/a%7B', '/a%20b'];
+    const prefixes = paths.map(defaultPrefix);
+    expect(new Set(prefixes).size).toBe(paths.length);
+    for (const prefix of prefixes) expect(prefix).toMatch(/^streamfs[^{}\s]*$/);
+    expect(prefixes.slice(0, 2)).toEqual(['streamfs', 'streamfs/a']);
+  });
+
   it('is refused beside persist, and its keys without it', () => {
     expect(refusal({ log: LOG, persist: '/tmp/x' })).toBe(
       'log and persist exclude each other: a log that servers share keeps the streams itself',
@@ -45,7 +74,11 @@ describe('contract 106: a log of a mount', () => {
   it.each(['memory://a', 'http://127.0.0.1', '127.0.0.1:6379', 'redis:', 'redis://', 'nats://user:secret@x'])(
     'is refused where it is no address of a log there is, without saying the address: %s',
     (log) => {
-      expect(refusal({ log })).toBe('log must be an address such as redis://HOST:PORT or rediss://HOST:PORT');
+      const told = refusal({ log });
+      expect(told).toMatch(
+        /^log must be an address such as redis:\/\/HOST:PORT or rediss:\/\/HOST:PORT(; in a password.*)?$/,
+      );
+      expect(told).not.toContain('secret');
     },
   );
 

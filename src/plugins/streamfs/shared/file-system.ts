@@ -64,6 +64,8 @@ export interface SharedOptions {
   log: Log;
   /** The name of this process among those that share the log. */
   node: string;
+  /** What the names of all that the log keeps begin with, where it is to be told. */
+  prefix?: string | undefined;
   /** Milliseconds that is waited for the log. */
   deadline: number;
   /** Whether the server is not ready while it cannot be reached. Default: it is. */
@@ -75,6 +77,7 @@ export class SharedFileSystem extends StreamFiles {
   private readonly context: Context;
   private readonly log: Log;
   private readonly node: string;
+  private readonly prefix: string | undefined;
   private readonly isRequired: boolean;
   private readonly deadline: number;
   private readonly sender: Sender;
@@ -94,14 +97,14 @@ export class SharedFileSystem extends StreamFiles {
   ): Promise<SharedFileSystem> {
     await options.log.start();
     const fileSystem = new SharedFileSystem(settings, context, options, clock);
-    if (!options.log.state.isConnected) fileSystem.tellState();
+    fileSystem.tellState();
     return fileSystem;
   }
 
   constructor(
     settings: Settings,
     context: Context,
-    { deadline, isRequired = false, log, node }: SharedOptions,
+    { deadline, isRequired = false, log, node, prefix: keyPrefix }: SharedOptions,
     clock: Clock,
   ) {
     super();
@@ -109,6 +112,7 @@ export class SharedFileSystem extends StreamFiles {
     this.context = context;
     this.log = log;
     this.node = node;
+    this.prefix = keyPrefix;
     this.isRequired = isRequired;
     this.clock = clock;
     this.deadline = deadline;
@@ -131,7 +135,11 @@ export class SharedFileSystem extends StreamFiles {
 
   private tellState(): void {
     const { isConnected, problem } = this.log.state;
-    const facts = { log: this.log.name, node: this.node };
+    const facts = {
+      log: this.log.name,
+      node: this.node,
+      ...(this.prefix === undefined ? {} : { prefix: this.prefix }),
+    };
     if (isConnected) this.context.logger.info('log connected', facts);
     else this.context.logger.warn('log cannot be reached', { ...facts, reason: problem });
   }

@@ -17,7 +17,7 @@ export async function openShared(
   const { prefix = defaultPrefix(context.mountPath) } = shared;
   const limits = { maxProducers, maxStreams, producerTtl };
   const log = await openLog({ url, node, prefix, deadline, limits, logger: context.logger });
-  return sharedInstance(await SharedFileSystem.open(settings, context, { log, node, deadline, isRequired }));
+  return sharedInstance(await SharedFileSystem.open(settings, context, { log, node, prefix, deadline, isRequired }));
 }
 
 export function sharedInstance(fileSystem: SharedFileSystem): PluginInstance {
@@ -29,7 +29,8 @@ export function sharedInstance(fileSystem: SharedFileSystem): PluginInstance {
   };
 }
 
-/** The same on all servers that mount the streams at the same path. */
-function defaultPrefix(mountPath: string): string {
-  return mountPath === '/' ? 'streamfs' : `streamfs${mountPath.replaceAll(/[^\w./-]/g, '_')}`;
+/** The same on all servers that mount the streams at the same path, and another for each path. */
+export function defaultPrefix(mountPath: string): string {
+  if (mountPath === '/') return 'streamfs';
+  return `streamfs${Buffer.from(mountPath).toString().split('/').map(encodeURIComponent).join('/')}`;
 }

@@ -14,6 +14,11 @@ const live = ({ port }: Running, query = '') => follow(port, `/files?path=/s/a&s
 
 const letter = (n: number) => String.fromCharCode(65 + n);
 
+interface ListedFacts {
+  name: string;
+  meta: { Content: Record<string, string> };
+}
+
 interface Facts {
   size: number;
   meta: { Content: Record<string, string> };
@@ -154,6 +159,30 @@ describe('contract 106: nodes that share a log', () => {
     ]);
     expect((await put(b, 'x', '', as(3))).json()).toMatchObject({ code: 'PRODUCER_GAP', expected_seq: 2 });
     expect(await snapshot(b)).toBe('onetwo');
+  });
+
+  it('shows the settings a stream was made with at each node, also where the mounts there have others', async () => {
+    const { join } = await cluster(0);
+    const plain = await join('plain', {});
+    const own = { ring_buffer_size: '100KB', channel_buffer_size: '50KB', on_lag: 'disconnect', type: 'text/plain' };
+    const other = await join('other', { ...own, idle_timeout: '1h', atomic: 'lines' });
+    await put(other, 'x');
+    const settingsAt = async ({ call }: Running) => {
+      const listing = (await call('GET', '/directories?path=/s')).json() as unknown as { files: ListedFacts[] };
+      const { Content } = (await facts({ call } as Running)).meta;
+      const listed = listing.files.find(({ name }) => name === 'a')!.meta.Content;
+      const names = [...Object.keys(own), 'atomic', 'ttl'];
+      return [Content, listed].map((each) => names.map((name) => each[name]));
+    };
+    const made = ['102400', '51200', 'disconnect', 'text/plain', 'lines', '1h'];
+    expect(await settingsAt(other)).toEqual([made, made]);
+    expect(await settingsAt(plain)).toEqual([made, made]);
+    // They hold as well: what is retained is what its settings say.
+    for (let n = 0; n < 3; n++) await put(plain, 'y'.repeat(60_000));
+    for (const node of [plain, other]) expect((await snapshot(node)).length).toBe(102_400);
+    // Asked for as they are, they are no others.
+    expect((await put(plain, 'z', '&ring_buffer_size=100KB&ttl=1h')).status).toBe(200);
+    expect((await put(other, 'z', '&ring_buffer_size=6MB')).status).toBe(409);
   });
 
   it('what readers had opened first has the settings of its first writer, at whichever node', async () => {

@@ -47,8 +47,8 @@ export interface Node extends Running {
 export interface Cluster {
   readonly engine: MemoryEngine;
   readonly nodes: readonly Node[];
-  /** Another node of the same streams, under a name. */
-  join(name: string): Promise<Node>;
+  /** Another node of the same streams, under a name. @param config of its mount; default: that of the others */
+  join(name: string, config?: Record<string, unknown>): Promise<Node>;
 }
 
 /** Servers with a mount at /s that share its streams. */
@@ -58,10 +58,11 @@ export async function cluster(
 ): Promise<Cluster> {
   const { clock, deadline, isRequired, mounted, ...rest } = options;
   const engine = new MemoryEngine();
-  const join = async (name: string): Promise<Node> => {
+  const join = async (name: string, config?: Record<string, unknown>): Promise<Node> => {
     const wire = new Wire();
     const streamfs = sharedPlugin({ engine, node: name, wire, deadline, isRequired, clock });
-    return Object.assign(await start({ ...rest, clock, streamfs, mounted: mounted ?? { '/s': 'streamfs' } }), { wire });
+    const own = config === undefined ? (mounted ?? { '/s': 'streamfs' }) : { '/s': { fstype: 'streamfs', config } };
+    return Object.assign(await start({ ...rest, clock, streamfs, mounted: own }), { wire });
   };
   const nodes: Node[] = [];
   for (let n = 0; n < count; n++) nodes.push(await join(`n${n}`));

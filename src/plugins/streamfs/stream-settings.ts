@@ -149,6 +149,7 @@ type SettingDifference = {
 /**
  * Holds what is asked for against what holds.
  *
+ * @param idleTimeout of the stream, in milliseconds, where its mount had another when it was made
  * @throws STREAM_SETTINGS_DIFFER, which names each that differs; as {@link settingsInForce} for what makes no sense
  */
 export function requireSameSettings(
@@ -157,9 +158,10 @@ export function requireSameSettings(
   inForce: StreamSettingsInForce,
   ofMount: StreamSettingsInForce,
   mount: Settings,
+  idleTimeout = mount.idleTimeout,
 ): void {
   const wanted = settingsInForce(asked, ofMount, mount);
-  const there = writtenSettings(inForce, mount.idleTimeout);
+  const there = writtenSettings(inForce, idleTimeout);
   const named = new Set(Object.entries(asked).flatMap(([key, value]) => (value === undefined ? [] : [wireName(key)])));
   const differences = Object.entries(writtenSettings(wanted, mount.idleTimeout)).flatMap(
     ([setting, value]): SettingDifference[] => {

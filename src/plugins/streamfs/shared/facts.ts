@@ -1,40 +1,76 @@
-/** What a log keeps of a stream for its file system, beside its bytes. */
+/**
+ * What a log keeps of a stream for its file system, beside its bytes. Its settings are the stream's own, whatever the mounts of
+ * other nodes say: of them stands there what differs from {@link LEFT_OUT}, so that most streams need nothing.
+ */
 import type { StreamSettingsInForce } from '../../../fs/index.ts';
 import type { NewStream, StreamState, StreamTerms } from '../../../logs/index.ts';
+import { OCTET_STREAM } from '../../../protocol/index.ts';
 
 /** How long a stream that only readers have opened is kept without any, in milliseconds: any node may have the last. */
 const UNCLAIMED_TTL_MS = 60_000;
 
+/** What settings are that are left out. Never to be changed: it is so in all logs there are. */
+const LEFT_OUT: StreamSettingsInForce = {
+  ringBufferSize: 6 * 1024 * 1024,
+  channelBufferSize: 6 * 1024 * 1024,
+  onLag: 'drop-oldest',
+  readerBlock: 'writers',
+  atomic: 'none',
+  type: OCTET_STREAM,
+  container: 'auto',
+  ttl: undefined,
+  expiresAt: undefined,
+};
+
 interface Facts {
-  /** Where they are not its mount's. */
-  settings?: StreamSettingsInForce | undefined;
+  /** Where they are not those that are left out. */
+  settings?: Partial<StreamSettingsInForce> | undefined;
+  /** Milliseconds it lives without use where its settings say nothing of that: its mount's, where it was made; left out: 0. */
+  idle?: number | undefined;
   /** Only readers have opened it so far. */
   unclaimed?: true | undefined;
 }
 
-/** Of a stream with the settings of its mount. */
-const NO_FACTS = JSON.stringify({});
-
 export interface KnownFacts {
   readonly settings: StreamSettingsInForce;
+  /** Milliseconds without use after which it is removed where its settings do not say; 0: never. */
+  readonly idleTimeout: number;
   readonly isUnclaimed: boolean;
 }
 
-export function factsOf({ facts }: Pick<StreamState, 'facts'>, ofMount: StreamSettingsInForce): KnownFacts {
-  if (facts === NO_FACTS) return { settings: ofMount, isUnclaimed: false };
-  const known: Facts = facts === '' ? {} : JSON.parse(facts);
-  const settings = known.settings === undefined ? ofMount : { ...ofMount, ...known.settings };
-  return { settings, isUnclaimed: known.unclaimed === true };
+/** Facts of most streams are the same few texts. */
+const read = new Map<string, KnownFacts>();
+const MAX_READ = 1000;
+
+export function factsOf({ facts }: Pick<StreamState, 'facts'>): KnownFacts {
+  const known = read.get(facts);
+  if (known !== undefined) return known;
+  const { idle = 0, settings, unclaimed }: Facts = facts === '' ? {} : JSON.parse(facts);
+  const found = {
+    settings: settings === undefined ? LEFT_OUT : { ...LEFT_OUT, ...settings },
+    idleTimeout: idle,
+    isUnclaimed: unclaimed === true,
+  };
+  if (read.size >= MAX_READ) read.clear();
+  read.set(facts, found);
+  return found;
+}
+
+function withoutLeftOut(settings: StreamSettingsInForce): Partial<StreamSettingsInForce> | undefined {
+  const left = Object.entries(settings).filter(
+    ([name, value]) => value !== LEFT_OUT[name as keyof StreamSettingsInForce],
+  );
+  return left.length === 0 ? undefined : Object.fromEntries(left);
 }
 
 /** @param idleTimeout the mount's, in milliseconds; 0: none */
 export function termsOf(
   settings: StreamSettingsInForce,
-  ofMount: StreamSettingsInForce,
   { idleTimeout, isUnclaimed = false }: { idleTimeout: number; isUnclaimed?: boolean },
 ): StreamTerms {
   const facts: Facts = {
-    settings: settings === ofMount ? undefined : settings,
+    settings: withoutLeftOut(settings),
+    idle: idleTimeout === 0 ? undefined : idleTimeout,
     unclaimed: isUnclaimed ? true : undefined,
   };
   const ttl = settings.ttl ?? idleTimeout;

@@ -155,10 +155,9 @@ export class SharedFileSystem extends StreamFiles {
     this.requireWritable(path);
     const { stream, isNew } = await this.createInLog(path, options.settings);
     if (isNew) return;
-    const { isUnclaimed } = factsOf(stream, this.mirrors.ofMount);
+    const { idleTimeout, isUnclaimed, settings } = factsOf(stream);
     if (options.settings === undefined || !isUnclaimed || stream.endOffset > 0) {
-      if (options.settings !== undefined)
-        this.requireSame(path, factsOf(stream, this.mirrors.ofMount).settings, options.settings);
+      if (options.settings !== undefined) this.requireSame(path, settings, idleTimeout, options.settings);
       throw createError('STREAM_EXISTS', { path });
     }
     await this.mirrors.claim(await this.find(path), options.settings);
@@ -166,7 +165,7 @@ export class SharedFileSystem extends StreamFiles {
 
   private createInLog(path: string, asked: StreamSettings | undefined) {
     const { idleTimeout } = this.settings;
-    const terms = termsOf(this.mirrors.settingsFor(asked), this.mirrors.ofMount, { idleTimeout });
+    const terms = termsOf(this.mirrors.settingsFor(asked), { idleTimeout });
     return this.log.create(newStream(path, terms));
   }
 
@@ -252,13 +251,13 @@ export class SharedFileSystem extends StreamFiles {
     return (await this.find(path)).entry.settings;
   }
 
-  private requireSame(path: string, inForce: StreamSettingsInForce, asked: StreamSettings): void {
-    requireSameSettings(path, asked, inForce, this.mirrors.ofMount, this.settings);
+  private requireSame(path: string, inForce: StreamSettingsInForce, idleTimeout: number, asked: StreamSettings): void {
+    requireSameSettings(path, asked, inForce, this.mirrors.ofMount, this.settings, idleTimeout);
   }
 
   private async settle(mirror: Mirror, asked: StreamSettings): Promise<void> {
     if (mirror.entry.autoCreated) await this.mirrors.claim(mirror, asked);
-    else this.requireSame(mirror.entry.path, mirror.entry.settings, asked);
+    else this.requireSame(mirror.entry.path, mirror.entry.settings, mirror.idleTimeout, asked);
   }
 
   // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -371,7 +370,7 @@ export class SharedFileSystem extends StreamFiles {
     const ofFirst = atomic === undefined ? settings : { ...settings, atomic: settings?.atomic ?? atomic };
     const mirror = await this.findOrAdd(path, { create, settings: ofFirst }, false);
     if (mirror.entry.autoCreated) await this.mirrors.claim(mirror, ofFirst);
-    else if (settings !== undefined) this.requireSame(path, mirror.entry.settings, settings);
+    else if (settings !== undefined) this.requireSame(path, mirror.entry.settings, mirror.idleTimeout, settings);
     return mirror;
   }
 
@@ -489,7 +488,7 @@ export class SharedFileSystem extends StreamFiles {
     if (path === README_PATH) return readmeInfo(README_BYTES.length);
     if (path === '/') return directoryInfo(path);
     const known = this.mirrors.known(path);
-    if (known !== undefined && !this.log.state.isConnected) return streamInfo(known.entry, this.settings.idleTimeout);
+    if (known !== undefined && !this.log.state.isConnected) return streamInfo(known.entry, known.idleTimeout);
     const state = await this.log.find(path);
     if (state !== undefined) return this.stated(state);
     if (await this.isDirectory(path)) return directoryInfo(path);
@@ -500,8 +499,8 @@ export class SharedFileSystem extends StreamFiles {
   private stated(state: StreamState): FileInfo {
     const known = this.mirrors.known(state.path);
     const mirror = known?.stream.generation === state.generation ? known : undefined;
-    const { settings } = factsOf(state, this.mirrors.ofMount);
-    return statedInfo(state, settings, mirror?.stream, this.settings.idleTimeout);
+    const { idleTimeout, settings } = factsOf(state);
+    return statedInfo(state, settings, mirror?.stream, idleTimeout);
   }
 
   private async isDirectory(path: string): Promise<boolean> {

@@ -79,7 +79,7 @@ export class LogStore implements StreamStore {
     const { idleTimeout, log, mirrors } = this.options;
     const inForce = mirrors.settingsFor(settings);
     const chunks = this.chunksOf(data, inForce, true);
-    const terms = termsOf(inForce, mirrors.ofMount, { idleTimeout });
+    const terms = termsOf(inForce, { idleTimeout });
     try {
       return await log.create({ ...newStream(path, terms), chunks, isEnded: end });
     } catch (error) {
@@ -95,7 +95,7 @@ export class LogStore implements StreamStore {
     settings: StreamSettings,
   ): Promise<boolean> {
     const { mirrors, sender } = this.options;
-    if (!factsOf(state, mirrors.ofMount).isUnclaimed || state.endOffset > 0) return false;
+    if (!factsOf(state).isUnclaimed || state.endOffset > 0) return false;
     await mirrors.claim(mirror, settings);
     const chunks = this.chunksOf(data, mirror.entry.settings, true);
     if (chunks.length > 0 || end) await sender.append(mirror, chunks, undefined, { isEnd: end });

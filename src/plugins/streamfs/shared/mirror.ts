@@ -28,13 +28,16 @@ export class Mirror implements LogSink {
   /** When it was last used, and when the log last heard that it is, by the clock that never leaps. */
   usedAt: number;
   renewedAt: number;
+  /** As in the facts of its stream. */
+  idleTimeout: number;
   private readonly owner: MirrorOwner;
   private readonly follower: LogFollower;
   private isCaughtUp = false;
   private waiting = new Set<() => void>();
 
-  constructor(entry: Entry, log: Log, owner: MirrorOwner, now: number) {
+  constructor(entry: Entry, idleTimeout: number, log: Log, owner: MirrorOwner, now: number) {
     this.entry = entry;
+    this.idleTimeout = idleTimeout;
     this.owner = owner;
     this.usedAt = now;
     this.renewedAt = now;

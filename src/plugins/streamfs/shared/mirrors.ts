@@ -48,7 +48,8 @@ export class Mirrors implements MirrorOwner {
   gaps = 0;
   gapBytes = 0;
   private readonly options: MirrorsOptions;
-  private readonly rules: StreamRules;
+  /** One for all streams of the same settings. */
+  private readonly rules = new WeakMap<StreamSettingsInForce, StreamRules>();
   private readonly open = new Map<string, Mirror>();
   private readonly opening = new Map<string, Promise<Mirror | undefined>>();
   private cancelSweep: (() => void) | undefined;
@@ -57,7 +58,6 @@ export class Mirrors implements MirrorOwner {
   constructor(options: MirrorsOptions) {
     this.options = options;
     this.ofMount = settingsOfMount(options.settings);
-    this.rules = this.newRules(this.ofMount);
   }
 
   get size(): number {
@@ -131,14 +131,14 @@ export class Mirrors implements MirrorOwner {
       if (creation === undefined) return undefined;
       const { isUnclaimed } = creation;
       const { idleTimeout } = settings;
-      const terms = termsOf(this.settingsFor(creation.settings), this.ofMount, { idleTimeout, isUnclaimed });
+      const terms = termsOf(this.settingsFor(creation.settings), { idleTimeout, isUnclaimed });
       state = (await log.create(newStream(path, terms))).stream;
     }
     const there = this.open.get(path);
     if (there !== undefined && there.stream.generation === state.generation) return there;
     there?.leave();
     if (this.isShutDown) throw createError('SHUTTING_DOWN');
-    const mirror = new Mirror(this.newEntry(state), log, this, clock.now());
+    const mirror = new Mirror(this.newEntry(state), factsOf(state).idleTimeout, log, this, clock.now());
     this.open.set(path, mirror);
     this.options.sums.joined(mirror.stream);
     this.sweepLater();
@@ -149,7 +149,7 @@ export class Mirrors implements MirrorOwner {
 
   private newEntry(state: StreamState): Entry {
     const { generation, path, createdAt } = state;
-    const { settings, isUnclaimed } = factsOf(state, this.ofMount);
+    const { settings, isUnclaimed } = factsOf(state);
     const name = this.options.prefix + path;
     const stream = new RingStream({ name, generation, createdAt }, this.rulesFor(settings));
     const entry = newEntry({
@@ -174,7 +174,12 @@ export class Mirrors implements MirrorOwner {
   }
 
   private rulesFor(settings: StreamSettingsInForce): StreamRules {
-    return settings === this.ofMount ? this.rules : this.newRules(settings);
+    let rules = this.rules.get(settings);
+    if (rules === undefined) {
+      rules = this.newRules(settings);
+      this.rules.set(settings, rules);
+    }
+    return rules;
   }
 
   private setFormat({ settings, stream }: Entry): void {
@@ -189,9 +194,10 @@ export class Mirrors implements MirrorOwner {
     const settings = this.settingsFor(asked);
     const { entry, stream } = mirror;
     const { idleTimeout } = this.options.settings;
-    const terms = termsOf(settings, this.ofMount, { idleTimeout });
+    const terms = termsOf(settings, { idleTimeout });
     await this.options.log.update(entry.path, stream.generation, { terms });
     entry.autoCreated = false;
+    mirror.idleTimeout = idleTimeout;
     this.adopt(entry, settings);
   }
 
@@ -218,10 +224,14 @@ export class Mirrors implements MirrorOwner {
   }
 
   /** Its first writer, at another node, has said what it is. */
-  claimed({ entry }: Mirror): void {
+  claimed(mirror: Mirror): void {
+    const { entry } = mirror;
     void this.options.log.find(entry.path).then(
       (state) => {
-        if (state?.generation === entry.stream.generation) entry.settings = factsOf(state, this.ofMount).settings;
+        if (state?.generation !== entry.stream.generation) return;
+        const { idleTimeout, settings } = factsOf(state);
+        mirror.idleTimeout = idleTimeout;
+        entry.settings = settings;
       },
       () => undefined,
     );
@@ -236,8 +246,7 @@ export class Mirrors implements MirrorOwner {
   private sweepLater(): void {
     if (this.cancelSweep !== undefined || this.open.size === 0) return;
     let delay = MAX_SWEEP_MS;
-    for (const { entry } of this.open.values())
-      delay = Math.min(delay, renewalOf(entry, this.options.settings.idleTimeout));
+    for (const { entry, idleTimeout } of this.open.values()) delay = Math.min(delay, renewalOf(entry, idleTimeout));
     this.cancelSweep = this.options.clock.schedule(() => this.sweep(), Math.max(MIN_SWEEP_MS, delay));
   }
 
@@ -259,8 +268,7 @@ export class Mirrors implements MirrorOwner {
 
   /** A body that is on its way keeps its stream; readers keep those with a time to live of their own. */
   private renew(mirror: Mirror, now: number): void {
-    const { entry, stream } = mirror;
-    const { idleTimeout } = this.options.settings;
+    const { entry, idleTimeout, stream } = mirror;
     const isCounted = entry.writers.size > 0 || entry.autoCreated || entry.settings.ttl !== undefined;
     if (!isCounted || now - mirror.renewedAt < renewalOf(entry, idleTimeout)) return;
     mirror.renewedAt = now;

@@ -4,6 +4,7 @@
  */
 import type { FetchFunction, FetchResponse } from '../../src/client/index.ts';
 import type { Connections } from './connections.ts';
+import { answerWithWholePath } from './whole-path.ts';
 
 export interface SignedLink {
   path: string;
@@ -42,7 +43,7 @@ export function createPageFetch({ connections, token, link, onAnswer, onFailure 
       throw error;
     }
     onAnswer(answer.status);
-    return observed(answer, release, fail);
+    return observed(answer, url, release, fail);
   };
 }
 
@@ -57,7 +58,7 @@ function signed(url: string, link: SignedLink | undefined): string {
 }
 
 /** The same answer, whose connection is given back when its body is over. */
-function observed(answer: Response, release: () => void, fail: (error: unknown) => void): FetchResponse {
+function observed(answer: Response, url: string, release: () => void, fail: (error: unknown) => void): FetchResponse {
   const whole = async <T>(body: Promise<T>): Promise<T> => {
     try {
       const value = await body;
@@ -77,7 +78,10 @@ function observed(answer: Response, release: () => void, fail: (error: unknown) 
     get body() {
       return body === null ? null : passing(body, release, fail);
     },
-    text: () => whole(answer.text()),
+    text: async () => {
+      const text = await whole(answer.text());
+      return answer.ok ? text : answerWithWholePath(text, url);
+    },
     arrayBuffer: () => whole(answer.arrayBuffer()),
   };
 }

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { answerWithWholePath, withWholePath } from './whole-path.ts';
+
+describe('a path in an error', () => {
+  it.each([
+    ['stream not found: /live', '/streamfs/live', 'stream not found: /streamfs/live'],
+    ['stream /a/b exists with other settings: ttl', '/s/a/b', 'stream /s/a/b exists with other settings: ttl'],
+    [
+      'no stream can be made at /a: it is a directory',
+      '/deep/mount/a',
+      'no stream can be made at /deep/mount/a: it is a directory',
+    ],
+    ['stream already exists: /a/a', '/a/a/a', 'stream already exists: /a/a/a'],
+    ['permission denied: /it is "$&" is reserved', '/s/it is "$&"', 'permission denied: /s/it is "$&" is reserved'],
+  ])('is named as a whole: %s', (text, path, expected) => {
+    expect(withWholePath(text, path)).toBe(expected);
+  });
+
+  it.each([
+    ['stream not found: /streamfs/live', '/streamfs/live'],
+    ['the log in /var/live-2 is full', '/streamfs/live'],
+    ['the log in /var/live is full', '/streamfs/live'],
+    ['stream is closed', '/streamfs/live'],
+    ['no mount at path: /', '/streamfs/'],
+  ])('is left alone where it is whole, or another: %s', (text, path) => {
+    expect(withWholePath(text, path)).toBe(text);
+  });
+
+  it('is found in what the server answers, and only there', () => {
+    const address = 'http://h/api/v1/files?path=%2Fstreamfs%2Fa';
+    const answer = { error: 'stream already exists: /a', code: 'STREAM_EXISTS' };
+    expect(JSON.parse(answerWithWholePath(JSON.stringify(answer), address))).toEqual({
+      ...answer,
+      error: 'stream already exists: /streamfs/a',
+    });
+    for (const other of ['<h1>502</h1>', '[1]', 'null', '{"error":7}']) {
+      expect(answerWithWholePath(other, address)).toBe(other);
+    }
+    expect(answerWithWholePath('{"error":"x: /a"}', 'http://h/api/v1/links')).toBe('{"error":"x: /a"}');
+  });
+});

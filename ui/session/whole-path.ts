@@ -1,0 +1,40 @@
+/**
+ * The server names paths in its errors as the mount knows them (docs/protocol.md): `stream not found: /live`. Who looks at
+ * the page knows whole paths alone, such as `/streamfs/live`.
+ */
+
+/** An error's text, in which what is named below the mount of a path is named by the whole path. */
+export function withWholePath(text: string, path: string): string {
+  if (text.includes(path)) return text;
+  for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) {
+    const below = path.slice(at);
+    if (below === '/') break;
+    const found = placeOf(below, text);
+    if (found >= 0) return text.slice(0, found) + path + text.slice(found + below.length);
+  }
+  return text;
+}
+
+/** The same, of an answer as it came; what is no error of the server stays as it is. */
+export function answerWithWholePath(answer: string, address: string): string {
+  const path = new URL(address).searchParams.get('path');
+  if (path === null) return answer;
+  try {
+    const body: unknown = JSON.parse(answer);
+    if (typeof body !== 'object' || body === null || !('error' in body) || typeof body.error !== 'string')
+      return answer;
+    return JSON.stringify({ ...body, error: withWholePath(body.error, path) });
+  } catch {
+    return answer;
+  }
+}
+
+/** Where a path stands in a text as a word of its own, or -1. */
+function placeOf(path: string, text: string): number {
+  for (let at = text.indexOf(path); at >= 0; at = text.indexOf(path, at + 1)) {
+    const before = text[at - 1] ?? ' ';
+    const behind = text[at + path.length] ?? ' ';
+    if (before === ' ' && /[\s:;,.)]/.test(behind)) return at;
+  }
+  return -1;
+}

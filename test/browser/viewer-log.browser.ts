@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { doorTo } from '../e2e/harness/door.ts';
 import { type ServerProcess, server } from '../e2e/harness/server.ts';
-import { hasBrowser, openPage, REFUSED, UNREACHABLE, useBrowser } from './harness/page.ts';
+import { hasBrowser, openPage, type PageOptions, REFUSED, UNREACHABLE, useBrowser } from './harness/page.ts';
 
 const lines = (from: number, to: number, text = 'line') =>
   Array.from({ length: to - from }, (_, i) => `${text} ${from + i}\n`).join('');
@@ -50,8 +50,8 @@ async function untilStill(page: Page): Promise<number> {
   return top;
 }
 
-async function opened(at: ServerProcess, path: string, query = ''): Promise<Page> {
-  const page = await openPage(at, { at: `#/s${path}${query}` });
+async function opened(at: ServerProcess, path: string, query = '', options: PageOptions = {}): Promise<Page> {
+  const page = await openPage(at, { ...options, at: `#/s${path}${query}` });
   await expect.poll(() => phase(page)).toBe('live');
   return page;
 }
@@ -314,6 +314,40 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     await expect.poll(() => texts(page).then((all) => all[0])).toBe('0  end of 0');
     await page.keyboard.press('Shift+G');
     await expect.poll(lastIsInSight).toEqual([true, true]);
+  });
+
+  it('wraps long lines on a narrow screen, between words, and what happened between them too, unless that is turned off', async () => {
+    const at = await server({ streamfs: { ring_buffer_size: '16KB', channel_buffer_size: '16KB' } });
+    const words = 'request to a service took longer than it may have taken ';
+    await at.put(
+      '/streamfs/app',
+      Array.from({ length: 300 }, (_, i) => `${i} ${words.repeat(i % 5)}end of ${i}\n`).join(''),
+    );
+    const page = await opened(at, '/streamfs/app', '?offset=5', { size: { width: 360, height: 740 } });
+    const isCut = () => log(page).evaluate((list) => list.scrollWidth > list.clientWidth);
+    const lastIsInSight = () =>
+      log(page).evaluate(
+        (list) =>
+          list.querySelector('.row:last-child')!.getBoundingClientRect().bottom <=
+          list.getBoundingClientRect().bottom + 1,
+      );
+    await page.getByText('end of 299').waitFor();
+    expect(await isCut()).toBe(false);
+    await expect.poll(lastIsInSight).toBe(true);
+    await page.keyboard.press('g');
+    await log(page).locator('.row.notice').waitFor();
+    // Rows lie below each other, however high each is.
+    const overlaps = () =>
+      log(page).evaluate((list) => {
+        const boxes = [...list.querySelectorAll('.row')].map((row) => row.getBoundingClientRect());
+        return boxes.filter((box, n) => n > 0 && box.top < boxes[n - 1]!.bottom - 1).length;
+      });
+    expect(await overlaps()).toBe(0);
+    expect(await isCut()).toBe(false);
+    await page.getByLabel('How to search and show lines').click();
+    await page.getByRole('button', { name: 'Wrap long lines' }).click();
+    await expect.poll(() => page.url()).toMatch(/wrap=0$/);
+    await expect.poll(isCut).toBe(true);
   });
 
   it('shows when lines were received, and starts at a selected line', async () => {

@@ -33,7 +33,9 @@ const RECENT_BYTES = 8 * 1024 * 1024;
 const DEFAULT_CONTEXT = 2;
 const MAX_CONTEXT = 50;
 
-export function parseViewState(query: URLSearchParams): ViewState {
+/** @param isNarrow whether long lines are wrapped where nothing is said: on a telephone most of them are too long */
+export function parseViewState(query: URLSearchParams, isNarrow: boolean): ViewState {
+  const wrap = query.get('wrap');
   const context = wholeNumber(query.get('context'));
   return {
     view: oneOf(VIEWS, query.get('view')),
@@ -48,13 +50,13 @@ export function parseViewState(query: URLSearchParams): ViewState {
     isFiltered: query.get('filter') === '1',
     context: context === undefined ? DEFAULT_CONTEXT : Math.min(context, MAX_CONTEXT),
     times: oneOf(TIMES, query.get('time')) ?? 'off',
-    isWrapped: query.get('wrap') === '1',
+    isWrapped: wrap === '1' || (isNarrow && wrap !== '0'),
     isUnfolded: query.get('unfold') === '1',
   };
 }
 
 /** What to write to the address: `undefined` takes a name away, since what goes without saying is not said. */
-export function viewStateQuery(state: ViewState): Record<string, string | undefined> {
+export function viewStateQuery(state: ViewState, isNarrow: boolean): Record<string, string | undefined> {
   const { context, isFiltered, isUnfolded, isWrapped, search, start, times, view } = state;
   const flag = (on: boolean) => (on ? '1' : undefined);
   return {
@@ -68,7 +70,7 @@ export function viewStateQuery(state: ViewState): Record<string, string | undefi
     filter: flag(isFiltered),
     context: context === DEFAULT_CONTEXT ? undefined : String(context),
     time: times === 'off' ? undefined : times,
-    wrap: flag(isWrapped),
+    wrap: isWrapped === isNarrow ? undefined : isWrapped ? '1' : '0',
     unfold: flag(isUnfolded),
   };
 }

@@ -4,6 +4,7 @@ import { useRef, useState } from 'preact/hooks';
 import { useAction } from '../dialog/use-action.ts';
 import { Failure } from '../failure.tsx';
 import { streamHash } from '../hash.ts';
+import { isNarrow } from '../narrow.ts';
 import type { PageClient } from '../session/page-client.ts';
 import { Menu } from './menu.tsx';
 import { VIEWS, type ViewName, type ViewState, viewStateQuery } from './view-state.ts';
@@ -161,7 +162,9 @@ async function download(client: PageClient, path: string): Promise<void> {
 async function sharedAddress(client: PageClient, path: string, state: ViewState): Promise<string> {
   const readable = new URL(await client.addressOf(path)).searchParams;
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(viewStateQuery(state))) if (value !== undefined) query.set(name, value);
+  for (const [name, value] of Object.entries(viewStateQuery(state, isNarrow.peek()))) {
+    if (value !== undefined) query.set(name, value);
+  }
   for (const name of ['expires', 'signature']) {
     const value = readable.get(name);
     if (value !== null) query.set(name, value);

@@ -3,6 +3,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { isNarrow } from '../narrow.ts';
 import { here, replaceState } from '../routing.ts';
 import type { PageClient } from '../session/page-client.ts';
 import { token } from '../session/token.ts';
@@ -36,11 +37,11 @@ export interface ViewerProps {
 }
 
 export function Viewer({ actions, client, heading, path }: ViewerProps) {
-  const state = parseViewState(here.value.state);
+  const state = parseViewState(here.value.state, isNarrow.value);
   const [found, setFound] = useState<Found>();
   const [attempt, setAttempt] = useState({ number: 0, create: false });
   const reading = useMemo<Signal<Signal<ReadingFacts> | undefined>>(() => signal(undefined), []);
-  const mayAsk = client.link?.path !== path || token.peek() !== undefined;
+  const mayAsk = client.link.value?.path !== path || token.peek() !== undefined;
 
   useEffect(() => {
     const leaving = new AbortController();
@@ -53,7 +54,8 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
   }, [client, path, attempt.number]);
 
   const change = useCallback((part: Partial<ViewState>) => {
-    replaceState(viewStateQuery({ ...parseViewState(here.peek().state), ...part }));
+    const narrow = isNarrow.peek();
+    replaceState(viewStateQuery({ ...parseViewState(here.peek().state, narrow), ...part }, narrow));
   }, []);
   const onFirstBytes = useCallback((bytes: Uint8Array) => {
     // Only of a stream about which nothing is known yet: it was empty.

@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { textOfReading } from '../../../ui/viewer/connection/reading.ts';
 import { followStart, parseViewState, viewStateQuery } from '../../../ui/viewer/view-state.ts';
 
-const parse = (query: string) => parseViewState(new URLSearchParams(query));
-const query = (text: string) =>
+const parse = (query: string, isNarrow = false) => parseViewState(new URLSearchParams(query), isNarrow);
+const query = (text: string, isNarrow = false) =>
   new URLSearchParams(
-    Object.entries(viewStateQuery(parse(text))).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    Object.entries(viewStateQuery(parse(text, isNarrow), isNarrow)).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
   ).toString();
 
 describe('the state of the view in the address', () => {
@@ -30,6 +32,17 @@ describe('the state of the view in the address', () => {
     'token=abc',
   ])('that makes no sense is as if it were not there: %j', (text) => {
     expect(query(text)).toBe('');
+  });
+
+  it('wraps long lines on a narrow screen unless it says otherwise, and says only what does not go without saying', () => {
+    expect([parse('', true), parse('wrap=0', true), parse('wrap=1', true)].map((state) => state.isWrapped)).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect([parse(''), parse('wrap=0'), parse('wrap=1')].map((state) => state.isWrapped)).toEqual([false, false, true]);
+    expect([query('', true), query('wrap=0', true), query('wrap=1', true)]).toEqual(['', 'wrap=0', '']);
+    expect(query('wrap=0')).toBe('');
   });
 
   it('asks the stream for where it begins', () => {

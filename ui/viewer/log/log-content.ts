@@ -83,8 +83,10 @@ export class LogContent implements ListContent {
   }
 
   isMeasured(place: number): boolean {
+    // What happened between lines is wrapped as well.
+    if (this.isWrapped) return true;
     const row = this.#lineAt(place);
-    return row !== undefined && (this.isWrapped || this.#isOpen(this.#numberOf(place), row));
+    return row !== undefined && this.#isOpen(this.#numberOf(place), row);
   }
 
   keyOf(place: number, from: number, to: number): unknown {

@@ -327,9 +327,10 @@ export class LogList {
   }
 }
 
-const RULER = '0'.repeat(100);
+/** Not wider than any list: it would make that scroll sideways. */
+const RULER = '0'.repeat(20);
 
-/** As wide as a hundred characters, out of sight. */
+/** As wide as so many characters, out of sight. */
 function ruler(list: HTMLElement): HTMLElement {
   const element = document.createElement('div');
   element.className = 'list-ruler';

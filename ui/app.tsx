@@ -22,7 +22,9 @@ interface Feeds {
 }
 
 export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
-  const { place } = here.value;
+  const { path, place } = here.value;
+  // One who has a link needs no token for what it is for.
+  const isLinked = place === 'stream' && client.link.value?.path === path;
   const [isHelpShown, setHelpShown] = useState(false);
   useEffect(() => listenToKeys(() => setHelpShown(true)), []);
   return (
@@ -62,7 +64,7 @@ export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
         </div>
       </header>
       <main id="main" tabIndex={-1}>
-        {isTokenWanted.value ? <TokenBox /> : <Content client={client} feeds={feeds} />}
+        {isTokenWanted.value && !isLinked ? <TokenBox /> : <Content client={client} feeds={feeds} />}
       </main>
       {isHelpShown ? <HelpDialog onClose={() => setHelpShown(false)} /> : null}
     </>

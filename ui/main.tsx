@@ -2,6 +2,7 @@
 import './style/tokens.css';
 import './style/base.css';
 import './style/shell.css';
+import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { ServerFeed } from './feed/server-feed.ts';
@@ -12,10 +13,14 @@ import { PageClient } from './session/page-client.ts';
 // The page is at <base>/ui/, wherever a proxy may have put that.
 const client = new PageClient(new URL('..', location.href.split('#')[0]).href.replace(/\/$/, ''));
 
-// A shared address brings what makes one path readable without a token.
-const { path, state } = here.peek();
-const [expires, signature] = [state.get('expires'), state.get('signature')];
-if (path !== '' && expires !== null && signature !== null) client.link = { path, expires, signature };
+// A shared address brings what makes one path readable without a token, also where it is opened in a tab that has the page.
+effect(() => {
+  const { path, state } = here.value;
+  const [expires, signature] = [state.get('expires'), state.get('signature')];
+  if (path !== '' && expires !== null && signature !== null && client.link.peek()?.signature !== signature) {
+    client.link.value = { path, expires, signature };
+  }
+});
 
 client.watch.start();
 const feeds = { streams: new StreamsFeed(client.api), server: new ServerFeed(client.api) };

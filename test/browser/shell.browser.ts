@@ -41,10 +41,19 @@ describe.runIf(hasBrowser)('the page', () => {
     const asked: string[] = [];
     const page = await openPage(at, { expected: [REFUSED] });
     page.on('request', (request) => asked.push(request.url()));
+    for (const [typed, said] of [
+      ['', 'type the token first'],
+      ['two words', 'a token has no spaces'],
+    ] as const) {
+      await page.getByRole('textbox', { name: 'Token' }).fill(typed);
+      await page.keyboard.press('Enter');
+      await page.getByRole('alert').filter({ hasText: said }).waitFor();
+    }
     await page.getByRole('textbox', { name: 'Token' }).fill('not-the-token');
     await page.keyboard.press('Enter');
     await page.getByText('does not know the token').waitFor();
-    await page.getByRole('textbox', { name: 'Token' }).fill(TOKEN);
+    // One can go on typing at once.
+    await page.keyboard.type(TOKEN);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: /^Streams/ }).waitFor();
     // What it says to type works here too.

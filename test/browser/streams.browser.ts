@@ -148,6 +148,11 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     await page.getByRole('textbox', { name: 'Path' }).fill('/nowhere/x');
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByRole('alert').filter({ hasText: '/nowhere/x' }).waitFor();
+    // By the path that was typed, though the server names what is below the mount.
+    await create(at, '/streamfs/old');
+    await page.getByRole('textbox', { name: 'Path' }).fill('/streamfs/old');
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByText('stream already exists: /streamfs/old', { exact: true }).waitFor();
     await page.getByRole('textbox', { name: 'Path' }).fill('/streamfs/news');
     await page.getByText('Settings of its own').click();
     await page.getByLabel('Kept for those who join').fill('64KB');
@@ -211,6 +216,35 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     const guest = await openPage(at, { at: new URL(link!).hash });
     await guest.getByText('for guests').first().waitFor();
     expect(await guest.getByRole('button', { name: 'Write', exact: true }).count()).toBe(0);
+  });
+
+  it('shows a visitor what a link is for, also after a look at what takes a token, and by a second link', async () => {
+    const TOKEN = 'a-token-for-tests-0123456789';
+    const tokens = [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }];
+    const at = await server({ server: { tokens } });
+    const headers = { Authorization: `Bearer ${TOKEN}` };
+    const hashOf = async (path: string) => {
+      await fetch(at.api(`/files?path=${path}`), { method: 'PUT', body: `bytes of ${path}\n`, headers });
+      const answer = await fetch(at.api('/links'), { method: 'POST', body: JSON.stringify({ path }), headers });
+      const { url } = (await answer.json()) as { url: string };
+      const { searchParams } = new URL(url, at.url);
+      const [expires = '', signature = ''] = [searchParams.get('expires'), searchParams.get('signature')].map(String);
+      const link = new URLSearchParams({ expires, signature });
+      return `#/s${path}?${link}`;
+    };
+    const [one, two] = [await hashOf('/streamfs/one'), await hashOf('/streamfs/two')];
+    const page = await openPage(at, { at: one, expected: [REFUSED] });
+    await page.getByText('bytes of /streamfs/one').first().waitFor();
+    await page.getByRole('link', { name: 'Streams', exact: true }).click();
+    await page.getByRole('textbox', { name: 'Token' }).waitFor();
+    await page.goBack();
+    await page.getByText('bytes of /streamfs/one').first().waitFor();
+    await page.evaluate(`location.hash = ${JSON.stringify(one.replace(/signature=.*/, 'signature=x'))}`);
+    await page.getByText('this link is not valid').waitFor();
+    await page.evaluate(`location.hash = ${JSON.stringify(two)}`);
+    await page.getByText('bytes of /streamfs/two').first().waitFor();
+    await page.evaluate(`location.hash = ${JSON.stringify(one)}`);
+    await page.getByText('bytes of /streamfs/one').first().waitFor();
   });
 
   it('writes a line and a file, with what the server said where it refuses', async () => {

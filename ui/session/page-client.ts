@@ -1,4 +1,5 @@
 /** What the page asks of the server through the published client, and the few things that only a page needs. */
+import { signal } from '@preact/signals';
 import { isClientError, StreamFSClient } from '../../src/client/index.ts';
 import { Connections } from './connections.ts';
 import { createPageFetch, type SignedLink } from './page-fetch.ts';
@@ -17,7 +18,7 @@ export class PageClient {
   readonly api: StreamFSClient;
   readonly watch: ServerWatch;
   /** Makes one path readable without a token: of a page that was opened by a shared address. */
-  link: SignedLink | undefined;
+  readonly link = signal<SignedLink | undefined>(undefined);
   /** The address of the server, with whatever a proxy has before it, without a slash at its end. */
   readonly origin: string;
   readonly #base: string;
@@ -36,7 +37,7 @@ export class PageClient {
     const fetchOfPage = createPageFetch({
       connections: new Connections(),
       token: () => token.peek(),
-      link: () => this.link,
+      link: () => this.link.peek(),
       onAnswer: (status) => {
         this.watch.answered();
         if (status === UNAUTHORIZED) isTokenWanted.value = true;
@@ -77,9 +78,10 @@ export class PageClient {
 
   #unsigned(path: string): string {
     const query = new URLSearchParams({ path });
-    if (this.link?.path === path) {
-      query.set('expires', this.link.expires);
-      query.set('signature', this.link.signature);
+    const link = this.link.peek();
+    if (link?.path === path) {
+      query.set('expires', link.expires);
+      query.set('signature', link.signature);
     }
     return `${this.#base}/files?${query}`;
   }

@@ -1,37 +1,50 @@
 /** Asks for a token where the server wants one. */
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Failure } from '../failure.tsx';
 import { giveToken, token } from './token.ts';
+
+const NONE = 'Paste or type the token first.';
+const NOT_ONE = 'That is no token: a token has no spaces, and only letters, digits and signs of ASCII.';
+const REFUSED =
+  'The server does not know the token that was given. It may have a letter too many or too few, or has been taken away.';
 
 export function TokenBox() {
   const input = useRef<HTMLInputElement>(null);
-  const wasRefused = token.value !== undefined;
+  const [problem, setProblem] = useState(token.value === undefined ? undefined : REFUSED);
+  // Browsers heed `autofocus` once for each page, and this comes again where a token is refused.
+  useEffect(() => input.current?.focus(), []);
   const submit = (event: Event) => {
     event.preventDefault();
     const value = input.current?.value.trim() ?? '';
-    if (/^[\x21-\x7e]+$/.test(value)) giveToken(value);
-    else input.current?.focus();
+    if (/^[\x21-\x7e]+$/.test(value)) return giveToken(value);
+    setProblem(value === '' ? NONE : NOT_ONE);
+    input.current?.focus();
   };
   return (
     <section class="token-box" aria-labelledby="token-title">
       <h1 id="token-title">This server asks for a token</h1>
       <p>
-        Tokens stand in the server’s configuration under <code>server.tokens</code>. It is kept in this tab until you
-        close it, sent with each request, and never part of an address.
+        Whoever runs it gives you one: tokens stand in its configuration under <code>server.tokens</code>. This tab
+        keeps yours until you close it, and sends it with each request; it is never part of an address. Another tab asks
+        again.
       </p>
       <form onSubmit={submit}>
         <label>
           Token
-          <input ref={input} type="password" name="token" autocomplete="off" autofocus spellcheck={false} />
+          <input
+            ref={input}
+            type="password"
+            name="token"
+            autocomplete="off"
+            spellcheck={false}
+            aria-invalid={problem !== undefined}
+          />
         </label>
         <button type="submit" class="primary">
           Go on
         </button>
       </form>
-      {wasRefused ? (
-        <p class="error" role="alert">
-          The server does not know the token that was given.
-        </p>
-      ) : null}
+      <Failure error={problem} />
     </section>
   );
 }

@@ -39,6 +39,7 @@ export function CreateDialog({ client, mounts, onClose, onCreated }: CreateDialo
             class="mono"
             defaultValue={`${prefix === '/' ? '' : prefix}/`}
             required
+            autofocus
             spellcheck={false}
           />
           <small>Directories come with the names: /streamfs/build/log lies in /streamfs/build.</small>

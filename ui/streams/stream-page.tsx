@@ -23,7 +23,8 @@ export function StreamPage({ path, client }: { path: string; client: PageClient 
       if (found !== undefined) setRow(found);
     });
   // A link is good for the content alone.
-  const isGuest = client.link !== undefined && token.value === undefined;
+  const link = client.link.value?.path === path ? client.link.value : undefined;
+  const isGuest = link !== undefined && token.value === undefined;
   const heading = (
     <h1 class="mono crumbs" aria-label={printable(path)}>
       <a href="#/" aria-label="All streams">
@@ -51,7 +52,8 @@ export function StreamPage({ path, client }: { path: string; client: PageClient 
   return (
     <div class="fill stream-page">
       <Failure error={action.error} />
-      <Viewer key={path} path={path} client={client} heading={heading} actions={actions} />
+      {/* Another link to the same path may do what the one before could not. */}
+      <Viewer key={`${link?.signature} ${path}`} path={path} client={client} heading={heading} actions={actions} />
       {row === undefined ? null : (
         <DetailsDialog client={client} row={row} onClose={() => setRow(undefined)} onChanged={() => undefined} />
       )}

@@ -70,6 +70,7 @@ export function WriteForm({ client, path, onWritten }: WriteFormProps) {
           <span>Text</span>
           <textarea
             rows={2}
+            autofocus
             value={text}
             spellcheck={false}
             class="mono"

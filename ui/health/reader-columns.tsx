@@ -3,7 +3,7 @@ import type { ReaderRow } from '../feed/server-feed.ts';
 import { age, rate, seconds, size } from '../format.ts';
 import { streamHash } from '../hash.ts';
 import { printable } from '../printable.ts';
-import type { Column } from '../table/table.tsx';
+import type { Column } from '../table/column.ts';
 
 export interface ReaderColumnContext {
   /** Milliseconds since 1970, by the server's clock. */

@@ -7,7 +7,7 @@ import { age, count, rate, size } from '../format.ts';
 import { streamHash } from '../hash.ts';
 import { printable } from '../printable.ts';
 import { Spark } from '../spark.tsx';
-import type { Column } from '../table/table.tsx';
+import type { Column } from '../table/column.ts';
 import type { Line } from './lines.ts';
 
 /** What a generation begins with is the same for all of a server; this many of its last characters tell streams apart. */

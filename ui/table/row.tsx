@@ -1,6 +1,6 @@
 /** A row of a table. It is rendered again only where what it shows has changed: rows are values, and new ones where they are. */
 import { Component } from 'preact';
-import type { Column } from './table.tsx';
+import type { Column } from './column.ts';
 
 export interface RowProps<Row> {
   row: Row;

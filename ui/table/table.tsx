@@ -7,25 +7,10 @@ import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import './table.css';
 import { isNarrow } from '../narrow.ts';
+import type { Column } from './column.ts';
 import { Row } from './row.tsx';
-import type { Sort, SortKey } from './sort.ts';
+import type { Sort } from './sort.ts';
 import { rowWindow, scrollTo } from './window.ts';
-
-export interface Column<Row> {
-  id: string;
-  title: string;
-  /** A track of the grid, such as `minmax(0, 2fr)` or `90px`. */
-  width: string;
-  isNumber?: boolean | undefined;
-  /** Left out where the table is narrower than this, in pixels. */
-  from?: number | undefined;
-  /** Shown on narrow screens too, with this before it. */
-  narrow?: string | undefined;
-  /** What it is sorted by; without it, it is not. */
-  sortBy?: ((row: Row) => SortKey) | undefined;
-  /** What changes while the row does not, such as by the time, is a component of its own, which reads a signal. */
-  render(row: Row): ComponentChildren;
-}
 
 export interface TableProps<Row> {
   label: string;

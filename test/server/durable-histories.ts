@@ -35,7 +35,7 @@ interface ModelStream {
 
 type Step =
   | { kind: 'create'; name: number; form: Form; content: string[] }
-  | { kind: 'append'; name: number; content: string[]; repeat: boolean; close: boolean }
+  | { kind: 'append'; name: number; content: string[]; repeat: boolean; close: boolean; expects: number | undefined }
   | { kind: 'close'; name: number }
   | { kind: 'remove'; name: number }
   | { kind: 'fork'; name: number; from: number; at: number };
@@ -64,6 +64,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       content,
       repeat: fc.boolean(),
       close: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+      // Behind how many pieces of the stream it is to be appended.
+      expects: fc.option(fc.nat({ max: 6 }), { nil: undefined }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('close' as const), name }) },
@@ -105,7 +107,12 @@ class World {
       case 'append':
         return this.#append(known, `n${one.name}`, one);
       case 'close':
-        return this.#append(known, `n${one.name}`, { content: [], repeat: false, close: true });
+        return this.#append(known, `n${one.name}`, {
+          content: [],
+          repeat: false,
+          close: true,
+          expects: undefined,
+        });
       case 'remove':
         return this.#remove(known, `n${one.name}`);
       case 'fork':
@@ -140,12 +147,15 @@ class World {
   async #append(
     known: ModelStream | undefined,
     target: string,
-    { content: each, repeat, close }: { content: string[]; repeat: boolean; close: boolean },
+    { content: each, repeat, close, expects }: Omit<Extract<Step, { kind: 'append' }>, 'kind' | 'name'>,
   ): Promise<void> {
     const of = known?.form ?? 'bytes';
     const headers: Record<string, string> = close ? { 'Stream-Closed': 'true' } : {};
     if (repeat)
       Object.assign(headers, { 'Producer-Id': `p${++this.#seq}`, 'Producer-Epoch': '0', 'Producer-Seq': '0' });
+    const end = known?.pieces.at(-1);
+    const expected = expects === undefined ? undefined : known?.pieces[expects];
+    if (expected !== undefined) headers['Stream-Expected-Offset'] = expected.next;
     const parts = { body: bodyOf(of, each), type: FORMS[of], headers };
     if (each.length === 0) parts.body = '';
     const answer = await this.#call('POST', target, parts);
@@ -156,6 +166,10 @@ class World {
     if (known.closed) {
       // To close what is closed is no error unless there is something to append.
       expect(answer.status).toBe(each.length === 0 ? 204 : 409);
+      return;
+    }
+    if (expected !== undefined && expected !== end) {
+      expect([answer.status, answer.next]).toEqual([409, end?.next]);
       return;
     }
     expect([200, 204]).toContain(answer.status);

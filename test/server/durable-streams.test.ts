@@ -1,6 +1,9 @@
 /** Durable Streams beside what its public suite asks for (contract 105): see docs/durable-streams.md. */
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { internalOf } from '../../src/core/internal.ts';
 import { Origins, Tokens } from '../../src/server/index.ts';
 import { connectTo } from '../harness/wire.ts';
@@ -374,14 +377,26 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
     },
   );
 
-  it('contract 105: one of any number that expect the same end is appended, also among appends that expect nothing', async () => {
-    const { put, post, get } = client(await withStreams());
-    const { next } = await put('/a', 'text/plain');
-    const all = await Promise.all(
-      Array.from({ length: 20 }, (_, n) => post('/a', 'text/plain', `${n};`, expecting(next))),
-    );
-    expect(all.filter(({ status }) => status === 204)).toHaveLength(1);
-    expect((await get('/a')).text).toBe(`${all.findIndex(({ status }) => status === 204)};`);
+  it('contract 105: one of any number that expect the same end is appended, in memory and on disk; the others are told the end it made', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'durable-expected-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    for (const config of [{}, { persist: directory, persist_sync: 'always' }]) {
+      const { stop, ...running } = await withStreams({}, config);
+      const { put, post, get } = client(running as Running);
+      let { next } = await put('/a', 'text/plain');
+      let text = '';
+      for (let round = 0; round < 3; round++) {
+        const append = (n: number) => post('/a', 'text/plain', `${n};`, expecting(next));
+        const all = await Promise.all(Array.from({ length: 10 }, (_, n) => append(n)));
+        const won = all.findIndex(({ status }) => status === 204);
+        text += `${won};`;
+        const ends = all.map(({ status, next: end }) => [status, end]);
+        expect(ends).toEqual(all.map((_, n) => [n === won ? 204 : 409, all[won]!.next]));
+        next = all[won]!.next;
+      }
+      expect((await get('/a')).text).toBe(text);
+      await stop();
+    }
   });
 
   it('contract 105: what a producer repeats is told as such first, Stream-Seq holds as well', async () => {

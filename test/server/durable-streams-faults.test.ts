@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { HostCheck, Tokens } from '../../src/server/index.ts';
+import { waitFor } from '../harness/wait.ts';
 import { connectTo } from '../harness/wire.ts';
 import { cutAppends } from './durable-cuts.ts';
 import { follow, type StartOptions, start } from './harness.ts';
@@ -215,6 +216,18 @@ describe('Durable Streams: what it shares with every request', () => {
       'event: data\ndata:a\ndata:b\ndata:c\n\n',
     );
     expect((await call('GET', '/api/v1x/a')).text).toBe('a\rb\r\nc');
+  });
+
+  it('contract 105: a CRLF that two appends cut comes as two line feeds to who reads them one by one', async () => {
+    const { call, port } = await withStreams();
+    await call('PUT', '/api/v1x/a', { headers: TEXT });
+    const live = await follow(port, '/api/v1x/a?offset=-1&live=sse');
+    await call('POST', '/api/v1x/a', { body: 'a\r', headers: TEXT });
+    await waitFor(async () => (await live.until(0)).includes('event: data\ndata:a\ndata:\n\n'));
+    await call('POST', '/api/v1x/a', { body: '\nb', headers: { ...TEXT, 'Stream-Closed': 'true' } });
+    expect(await live.end()).toContain('event: data\ndata:\ndata:b\n\n');
+    expect((await call('GET', '/api/v1x/a')).text).toBe('a\r\nb');
+    expect((await call('GET', '/api/v1x/a?offset=-1&live=sse')).text).toContain('event: data\ndata:a\ndata:b\n\n');
   });
 });
 

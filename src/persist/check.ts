@@ -178,9 +178,8 @@ class StreamCheck {
     this.#report = report;
   }
 
-  async stream({ floor, id, identity, reach, segments, tail }: KnownStream): Promise<void> {
+  async stream({ floor, id, label: of, reach, segments, tail }: KnownStream): Promise<void> {
     let good = 0;
-    const of = `stream ${id} (${identity.path})`;
     for (const segment of segments) good += await this.#segment(segment, id, of, floor.offset);
     for (const extent of tail) good += await this.#extent(extent, of, floor.offset);
     this.#report.bytes.retained += good;

@@ -516,11 +516,11 @@ export class DiskStore implements LogStore, DamageListener {
   }
 
   /** Somebody has removed it: what lay in it is lost, and nothing more goes there. */
-  #segmentRemoved({ id }: KnownStream, segment: Segment): void {
+  #segmentRemoved({ id, label }: KnownStream, segment: Segment): void {
     const file = segmentPath(id, segment.base);
     this.#sealed.add(segment);
     this.#pool.drop(file);
-    this.damaged({ file, problem: 'the whole file is missing' });
+    this.damaged({ file, problem: `the whole file is missing, of ${label}` });
   }
 
   /** What of a stream lies in journals. What cannot be read is lost. */

@@ -43,6 +43,11 @@ export class KnownStream {
     this.modifiedAt = identity.createdAt;
   }
 
+  /** As messages about the log say which it is. */
+  get label(): string {
+    return `stream ${this.id} (${this.identity.path})`;
+  }
+
   get producers(): ProducerRecord[] {
     return this.#producers === undefined ? [] : [...this.#producers.values()];
   }

@@ -58,19 +58,19 @@ export class LogReading {
     const behind = firstWhere(tail.length, (n) => tail[n]!.from.offset > offset);
     const extent = tail[behind - 1];
     if (extent !== undefined && offset < extent.to.offset) {
-      return this.#inJournal(together(tail, behind - 1));
+      return this.#inJournal(known, together(tail, behind - 1));
     }
     const segment = known.segments.findLast(({ base }) => base <= offset);
-    if (segment !== undefined && offset < segment.to.offset) return this.#inSegment(known.id, segment, offset, take);
+    if (segment !== undefined && offset < segment.to.offset) return this.#inSegment(known, segment, offset, take);
     return { kind: 'hole', to: this.#nextPlace(known, offset) };
   }
 
   /** A stream that is written to in small pieces has a record for each: one read is for as many as lie close together. */
-  async #inJournal(extents: readonly Extent[]): Promise<Found> {
+  async #inJournal(known: KnownStream, extents: readonly Extent[]): Promise<Found> {
     const first = extents[0]!;
-    let chunks = await this.#chunksOf(extents);
+    let chunks = await this.#chunksOf(known, extents);
     // Where that cannot be read, perhaps it is not the first of them that cannot.
-    if (chunks.length === 0 && extents.length > 1) chunks = await this.#chunksOf([first]);
+    if (chunks.length === 0 && extents.length > 1) chunks = await this.#chunksOf(known, [first]);
     if (chunks.length === 0) return { kind: 'hole', to: first.to };
     const { from, lengths, data } = chunks[0]!;
     const { to } = extents[chunks.length - 1]!;
@@ -85,18 +85,19 @@ export class LogReading {
   }
 
   /** What records say that follow one another, up to the first that is damaged. */
-  async #chunksOf(extents: readonly Extent[]): Promise<LoggedChunks[]> {
+  async #chunksOf(known: KnownStream, extents: readonly Extent[]): Promise<LoggedChunks[]> {
     const { journal, position: start } = extents[0]!;
     const last = extents.at(-1)!;
     const path = journalPath(journal);
     const found: LoggedChunks[] = [];
-    const bytes = await this.#journalBytes(path, start, last.position + last.length - start, extents.length === 1);
+    const length = last.position + last.length - start;
+    const bytes = await this.#bytesOf(known, path, start, length, extents.length === 1);
     if (bytes === undefined) return found;
     for (const { from, length, position, to } of extents) {
       const record = bytes.subarray(position - start, position - start + length);
       const chunks = isRecord(record, this.#salt) ? readUpdate(record, HEADER_BYTES, length).bytes : undefined;
       if (chunks === undefined) {
-        const problem = `damaged: offsets ${from.offset} to ${to.offset} of a stream`;
+        const problem = `damaged: offsets ${from.offset} to ${to.offset}, of ${known.label}`;
         this.#tell({ file: path, from: position, to: position + length, problem });
         break;
       }
@@ -111,13 +112,19 @@ export class LogReading {
     return tail.find(({ from }) => from.offset > offset)?.from ?? reach;
   }
 
-  async #inSegment(stream: number, segment: Segment, offset: number, take: (length: number) => Buffer): Promise<Found> {
-    const path = segmentPath(stream, segment.base);
+  async #inSegment(
+    known: KnownStream,
+    segment: Segment,
+    offset: number,
+    take: (length: number) => Buffer,
+  ): Promise<Found> {
+    const { id } = known;
+    const path = segmentPath(id, segment.base);
     let index: SegmentIndex;
     try {
-      index = await this.#index(path, stream, segment);
+      index = await this.#index(path, known, segment);
     } catch (error) {
-      this.#tellUnreadable(path, 0, segment.length, error);
+      this.#tellUnreadable(known, path, 0, segment.length, error);
       return { kind: 'hole', to: segment.to };
     }
     for (;;) {
@@ -127,10 +134,10 @@ export class LogReading {
       if (block === undefined) return { kind: 'hole', to: next };
       const { length, position } = block;
       const memory = take(length);
-      const bytes = await this.#blockBytes(path, position, memory.subarray(0, length));
+      const bytes = await this.#blockBytes(known, path, position, memory.subarray(0, length));
       if (bytes === undefined) return { kind: 'hole', to: next };
       const record = recordAt(bytes, 0, this.#salt);
-      const chunks = record?.length === length ? blockAt(bytes, record, stream) : undefined;
+      const chunks = record?.length === length ? blockAt(bytes, record, id) : undefined;
       if (chunks !== undefined) {
         const to = placeBehind(chunks);
         return offset < to.offset ? { kind: 'chunks', ...chunks, to, memory } : { kind: 'hole', to: next };
@@ -140,34 +147,40 @@ export class LogReading {
     }
   }
 
-  async #blockBytes(path: string, position: number, into: Buffer): Promise<Buffer | undefined> {
+  async #blockBytes(known: KnownStream, path: string, position: number, into: Buffer): Promise<Buffer | undefined> {
     try {
       const length = await this.#pool.use(path, 'read', (file) => file.read(into, position));
       if (length === into.length) return into;
-      this.#tellShorter(path, position, into.length);
+      this.#tellShorter(known, path, position, into.length);
     } catch (error) {
-      this.#tellUnreadable(path, position, into.length, error);
+      this.#tellUnreadable(known, path, position, into.length, error);
     }
     return undefined;
   }
 
-  async #journalBytes(path: string, position: number, length: number, isWanted: boolean): Promise<Buffer | undefined> {
+  async #bytesOf(
+    known: KnownStream,
+    path: string,
+    position: number,
+    length: number,
+    isWanted: boolean,
+  ): Promise<Buffer | undefined> {
     try {
       const bytes = await this.#pool.use(path, 'read', (file) => readExactly(file, position, length));
       if (bytes !== undefined) return bytes;
       // Of several the first is tried alone.
-      if (isWanted) this.#tellShorter(path, position, length);
+      if (isWanted) this.#tellShorter(known, path, position, length);
     } catch (error) {
-      if (isWanted) this.#tellUnreadable(path, position, length, error);
+      if (isWanted) this.#tellUnreadable(known, path, position, length, error);
     }
     return undefined;
   }
 
-  async #index(path: string, stream: number, segment: Segment): Promise<SegmentIndex> {
+  async #index(path: string, known: KnownStream, segment: Segment): Promise<SegmentIndex> {
     let index = this.#indexes.get(path);
     if (index === undefined) {
-      index = new SegmentIndex(stream, this.#salt, (from, to) => {
-        const problem = `damaged: bytes of the stream from offset ${segment.base} on`;
+      index = new SegmentIndex(known.id, segment.base, this.#salt, (from, to, offset) => {
+        const problem = `damaged: from offset ${offset} on, of ${known.label}`;
         this.#tell({ file: path, from, to, problem });
       });
       if (this.#indexes.size >= MAX_INDEXES) this.#indexes.delete(this.#indexes.keys().next().value!);
@@ -187,19 +200,20 @@ export class LogReading {
 
   // ── what cannot be read ────────────────────────────────────────────────────────────────────────────────────────
 
-  #tellShorter(file: string, position: number, length: number): void {
-    this.#tell({ file, from: position, to: position + length, problem: 'missing: the file has become shorter' });
+  #tellShorter(known: KnownStream, file: string, position: number, length: number): void {
+    const problem = `missing: the file has become shorter, of ${known.label}`;
+    this.#tell({ file, from: position, to: position + length, problem });
   }
 
-  #tellUnreadable(file: string, position: number, length: number, error: unknown): void {
+  #tellUnreadable(known: KnownStream, file: string, position: number, length: number, error: unknown): void {
     const code = codeOf(error);
-    if (code === 'ENOENT') this.#tell({ file, problem: 'the whole file is missing' });
+    if (code === 'ENOENT') this.#tell({ file, problem: `the whole file is missing, of ${known.label}` });
     else
       this.#tell({
         file,
         from: position,
         to: position + length,
-        problem: `it cannot be read (${code ?? String(error)})`,
+        problem: `it cannot be read (${code ?? String(error)}), of ${known.label}`,
       });
   }
 

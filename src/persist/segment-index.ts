@@ -6,7 +6,7 @@ import { firstWhere } from '../core/internal.ts';
 import { ByteReader } from './byte-writer.ts';
 import { type DiskFile, readExactly } from './disk.ts';
 import { HEADER_BYTES, headerAt, isRecord, nextRecord, RECORD } from './record.ts';
-import type { Place } from './update.ts';
+import { type Place, placeBehind, readUpdate } from './update.ts';
 
 /** What is read of a block to find out where it begins in its stream: the header, the number of a part, two numbers. */
 const BEGINNING_BYTES = HEADER_BYTES + 20;
@@ -21,11 +21,13 @@ export interface BlockPlace {
   length: number;
 }
 
-/** Bytes of the file, from one position to another, that are no good block. */
-export type TellDamage = (from: number, to: number) => void;
+/** Bytes of the file, from one position to another, that are no good block, and the offset where those of the stream begin. */
+export type TellDamage = (from: number, to: number, offset: number) => void;
 
 export class SegmentIndex {
   readonly #stream: number;
+  /** The offset of the first byte. */
+  readonly #base: number;
   readonly #salt: number;
   readonly #tellDamage: TellDamage;
   // Of each block; numbers in arrays take a fraction of what objects do.
@@ -38,8 +40,9 @@ export class SegmentIndex {
   /** Settles when that is done: one at a time. */
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(stream: number, salt: number, tellDamage: TellDamage) {
+  constructor(stream: number, base: number, salt: number, tellDamage: TellDamage) {
     this.#stream = stream;
+    this.#base = base;
     this.#salt = salt;
     this.#tellDamage = tellDamage;
   }
@@ -57,12 +60,12 @@ export class SegmentIndex {
   }
 
   /** A block turned out to be damaged: nothing is looked for in it any more. */
-  drop({ position, length }: BlockPlace): void {
+  drop({ from, position, length }: BlockPlace): void {
     const index = this.#positions.indexOf(position);
     // Another that read it at the same time has done so.
     if (index < 0) return;
     for (const of of [this.#offsets, this.#chunks, this.#positions, this.#lengths]) of.splice(index, 1);
-    this.#tellDamage(position, position + length);
+    this.#tellDamage(position, position + length, from.offset);
   }
 
   isKnownTo(length: number): boolean {
@@ -104,18 +107,27 @@ export class SegmentIndex {
   /** Goes on with the next good block. Perhaps it was the header before that said something wrong. */
   async #skipDamage(file: DiskFile, limit: number): Promise<void> {
     let damagedFrom = this.#length;
+    let behind = await this.#behindLast(file);
     const last = this.at(this.#positions.length - 1);
-    if (last !== undefined) {
-      const bytes = await readExactly(file, last.position, last.length);
-      if (bytes === undefined || !isRecord(bytes, this.#salt)) {
-        for (const of of [this.#offsets, this.#chunks, this.#positions, this.#lengths]) of.pop();
-        damagedFrom = last.position;
-      }
+    if (last !== undefined && behind === undefined) {
+      for (const of of [this.#offsets, this.#chunks, this.#positions, this.#lengths]) of.pop();
+      damagedFrom = last.position;
+      behind = await this.#behindLast(file);
     }
     const next = await this.#search(file, damagedFrom + 1, limit);
     if (next === undefined) this.#length = limit;
     else this.#push(next);
-    this.#tellDamage(damagedFrom, next?.position ?? limit);
+    this.#tellDamage(damagedFrom, next?.position ?? limit, behind ?? last?.from.offset ?? this.#base);
+  }
+
+  /** Where the last block ends in its stream, if that is good. */
+  async #behindLast(file: DiskFile): Promise<number | undefined> {
+    const last = this.at(this.#positions.length - 1);
+    if (last === undefined) return this.#base;
+    const bytes = await readExactly(file, last.position, last.length);
+    if (bytes === undefined || !isRecord(bytes, this.#salt)) return undefined;
+    const chunks = readUpdate(bytes, HEADER_BYTES, bytes.length).bytes;
+    return chunks === undefined ? undefined : placeBehind(chunks).offset;
   }
 
   async #search(file: DiskFile, start: number, limit: number): Promise<FoundBlock | undefined> {

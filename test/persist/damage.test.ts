@@ -95,6 +95,7 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     const [, from, to] = /bytes (\d+) to (\d+): damaged/.exec(damages[0]!)!;
     expect(damages).toHaveLength(1);
     expect(damages[0]).toContain(file);
+    expect(damages[0]).toContain(`: from offset ${2 * BLOCK} on, of stream 1 (/a)`);
     expect([Number(from) < place + 5000, Number(to) > place + 5000]).toEqual([true, true]);
     expect(Number(to) - Number(from)).toBeLessThan(BLOCK + 100);
   });
@@ -108,7 +109,8 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     const from = BLOCKS * BLOCK + 2 * PIECE;
     expect(gaps).toEqual([[from, from + PIECE]]);
     expect(received.length).toBe(total - PIECE);
-    expect(damages).toEqual([expect.stringContaining(`${file}: bytes ${position} to ${position + tail[2]!.length}: `)]);
+    const place = `bytes ${position} to ${position + tail[2]!.length}`;
+    expect(damages).toEqual([`${file}: ${place}: damaged: offsets ${from} to ${from + PIECE}, of stream 1 (/a)`]);
   });
 
   it.each([
@@ -127,6 +129,7 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     expect(gaps).toEqual([[3 * BLOCK, 4 * BLOCK]]);
     expect(receivedChunks).toBe(BLOCKS - 1 + PIECES);
     expect(damages).toEqual([expect.stringContaining(`${file}: bytes ${at} to `)]);
+    expect(damages).toEqual([expect.stringContaining(`damaged: from offset ${3 * BLOCK} on, of stream 1 (/a)`)]);
   });
 
   it('is found in each of several places, at both ends too', async () => {

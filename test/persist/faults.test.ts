@@ -308,7 +308,7 @@ describe('files that somebody removes while they are written to', () => {
       await log.whenSaved();
     }
     const told = lines.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts.damage);
-    expect(told).toEqual([`${segment}: the whole file is missing`]);
+    expect(told).toEqual([`${segment}: the whole file is missing, of stream 1 (/a)`]);
     await store.close();
     const again = await openStore(disk.kill());
     expect(await bytesOf(again.store, '/a')).toBe(`[hole to 70000]${'y'.repeat(70_000)}${'z'.repeat(70_000)}`);

@@ -100,7 +100,9 @@ export class CursorReader implements Reader, LaggingReader {
   /** Where the bytes lie that were peeked and not yet taken: the ring may give that slab back before they are. */
   private peeked: Slab | undefined;
   /** What its stream has on disk, where it reaches back that far. */
-  private readonly history: History | undefined;
+  private history: History | undefined;
+  /** It reads what its stream has on disk, also where that comes after it. */
+  readonly reachesBack: boolean;
   /** What it holds of that. */
   private window: HistoryWindow | undefined;
   /** A gap known from the beginning: the offset asked for had gone. */
@@ -125,9 +127,11 @@ export class CursorReader implements Reader, LaggingReader {
     lagStrategy: LagStrategy,
     hasOwnPolicy: boolean,
     cursor: number,
+    reachesBack = false,
     history?: History,
   ) {
     this.stream = stream;
+    this.reachesBack = reachesBack;
     this.history = history;
     this.owner = owner;
     this.id = id;
@@ -144,6 +148,11 @@ export class CursorReader implements Reader, LaggingReader {
     this.hasCaughtUp = this.position >= stream.endOffset;
     this.queue = lagStrategy.createQueue(this.position, stream.memory);
     this.chunksBefore = this.chunksAt(this.position);
+  }
+
+  /** Its stream is kept on disk from now on: a reader that came before is served from there like others. */
+  historyCame(history: History): void {
+    if (this.reachesBack) this.history = history;
   }
 
   /** Has it begin with a gap from `from` on, which does not count as skipped. Before anything is read. */

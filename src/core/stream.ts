@@ -279,7 +279,9 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   attachLog(log: StreamLog): void {
     this.log = log;
     this.ring.hold = log.saved;
-    if (this.readerSet !== undefined) this.readerSet.gate.log = log;
+    if (this.readerSet === undefined) return;
+    this.readerSet.gate.log = log;
+    for (const reader of this.readerSet.readers) reader.historyCame(log.history);
   }
 
   /** What its log says of it has changed: what is saved, what may be read, or whether it has ended for readers. */
@@ -386,7 +388,8 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
     const format = options.join === 'boundary' ? this.format : undefined;
-    const saved = options.reachBack === true ? this.log?.history : undefined;
+    const reachesBack = options.reachBack === true;
+    const saved = reachesBack ? this.log?.history : undefined;
     const oldest = this.oldestOffset(saved);
     const wantedCursor = this.startCursor(start, saved);
     // What is no longer retained is a gap first; the beginning of a format needs no place to join at.
@@ -396,7 +399,9 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     const { onLag } = options;
     const strategy = lagStrategyOf(onLag ?? this.rules.onLag);
     const readerSet = this.readersOrNone();
-    const reader = new CursorReader(this, readerSet, ++lastReaderId, strategy, onLag !== undefined, cursor, saved);
+    const hasOwnPolicy = onLag !== undefined;
+    const id = ++lastReaderId;
+    const reader = new CursorReader(this, readerSet, id, strategy, hasOwnPolicy, cursor, reachesBack, saved);
     if (options.reportTrimmed === true) {
       const wanted = this.wantedOffset(start);
       if (wanted !== undefined && wanted < cursor) reader.reportTrimmed(wanted);

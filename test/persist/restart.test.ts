@@ -152,6 +152,23 @@ describe('streams that are kept on disk', () => {
     await expect(start()).rejects.toMatchObject({ code: 'DISK_LOCKED' });
   });
 
+  it('contract 107: lose no byte to a reader that came before their first writer, however slow it is', async () => {
+    const fs = await start({ ring_buffer_size: '64KB', channel_buffer_size: '64KB' });
+    const source = await fs.openStream('/early');
+    if (source.kind !== 'live') throw new Error('no stream');
+    const parts = Array.from({ length: 50 }, (_, n) => Buffer.alloc(10_000, n));
+    for (const part of parts) await fs.write('/early', part);
+    await fs.end('/early');
+    const records = [];
+    const received: Buffer[] = [];
+    for await (const record of source.reader) {
+      records.push(record.type);
+      if (record.type === 'data') received.push(Buffer.from(record.data));
+    }
+    expect(records).not.toContain('gap');
+    expect(Buffer.concat(received).equals(Buffer.concat(parts))).toBe(true);
+  });
+
   it('are not made where only readers have come', async () => {
     let fs = await start();
     const source = await fs.openStream('/read');

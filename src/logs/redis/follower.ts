@@ -416,12 +416,8 @@ export class Follower implements LogFollower, Subscriber {
     }
     const from = this.#restorableFrom();
     const { createdAt, modifiedAt, retention, ttl, expiresAt, facts } = stored;
-    if (expiresAt !== undefined && expiresAt <= Date.now()) {
-      this.#over({ reason: 'expired', status: undefined });
-      return false;
-    }
     const before = this.#memory.chunkCount - (this.#sink.retained(from)?.length ?? 0);
-    await this.#host.run(SCRIPTS.restore, this.#keys, [
+    const reply = await this.#host.run(SCRIPTS.restore, this.#keys, [
       this.generation,
       String(from),
       String(before),
@@ -435,6 +431,10 @@ export class Follower implements LogFollower, Subscriber {
       String(this.position),
       String(RESTORE_WAIT_MS),
     ]);
+    if (partsOf(reply).code === 'EXPIRED') {
+      this.#over({ reason: 'expired', status: undefined });
+      return false;
+    }
     this.#host.healed();
     await this.#host.enlist(this.path, this.generation);
     return true;

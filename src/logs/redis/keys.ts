@@ -29,9 +29,9 @@ export class Keys {
 /** Digits of the time in a generation: milliseconds since 1970. */
 const TIME_DIGITS = 12;
 
-/** 20 hexadecimal digits, as generations have: when it was made, then chance. */
-export function newGeneration(): string {
-  return Date.now().toString(16).padStart(TIME_DIGITS, '0') + randomBytes(4).toString('hex');
+/** 20 hexadecimal digits, as generations have: when it was made, then chance. @param now by the clock of Redis */
+export function newGeneration(now: number): string {
+  return now.toString(16).padStart(TIME_DIGITS, '0') + randomBytes(4).toString('hex');
 }
 
 export function madeAt(generation: string): number {

@@ -9,7 +9,7 @@
 import { createError, limitReached } from '../../errors/index.ts';
 import type { Argument, Reply } from './driver.ts';
 import { madeAt } from './keys.ts';
-import { partsOf } from './replies.ts';
+import { partsOf, textOf } from './replies.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 
 /** Milliseconds after which a member is left behind whose stream is not there: it is not just being made. */
@@ -58,7 +58,7 @@ export class Places {
       if (code === 'OK') return;
       if (code === 'LIMIT') throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
       const member = memberOf(rest[0] as Buffer);
-      if (await this.#isLeftBehind(member)) await this.remove(member);
+      if (await this.#isLeftBehind(member, Number(textOf(rest[1])))) await this.remove(member);
       else if (code === 'FILE') throw createError('NOT_A_DIRECTORY', { path: member.path });
       else throw createError('IS_A_DIRECTORY', { path });
     }
@@ -77,11 +77,11 @@ export class Places {
     directory: string,
     after: string | undefined,
     limit: number,
-  ): Promise<{ children: Child[]; isWhole: boolean }> {
+  ): Promise<{ children: Child[]; isWhole: boolean; now: number }> {
     const place = `${placeOf(directory === '/' ? '' : directory)}\0`;
     const args = [place, after ?? '', String(Math.min(limit, PAGE))];
     const reply = await this.#host.run(SCRIPTS.indexList, [this.#host.index], args);
-    const [members, isMore] = reply as readonly [readonly Buffer[], Buffer];
+    const [members, isMore, now] = reply as readonly [readonly Buffer[], Buffer, Buffer];
     const prefix = directory === '/' ? '/' : `${directory}/`;
     const children = members.map((member): Child => {
       const text = member.toString();
@@ -91,23 +91,23 @@ export class Places {
         ? { name, member: { path: prefix + name, generation: text.slice(at + 2) }, isDirectory: false }
         : { name, member: memberOf(member), isDirectory: true };
     });
-    return { children, isWhole: String(isMore) !== '1' };
+    return { children, isWhole: String(isMore) !== '1', now: Number(String(now)) };
   }
 
-  /** Removes the member of a stream that is not there. @returns false where it may just be being made */
-  async forget(member: Member): Promise<boolean> {
-    if (!isOld(member)) return false;
+  /** Removes the member of a stream that is not there. @param now by the clock of Redis @returns false where it may just be being made */
+  async forget(member: Member, now: number): Promise<boolean> {
+    if (!isOld(member, now)) return false;
     await this.remove(member);
     return true;
   }
 
-  async #isLeftBehind(member: Member): Promise<boolean> {
-    return isOld(member) && !(await this.#isThere(member));
+  async #isLeftBehind(member: Member, now: number): Promise<boolean> {
+    return isOld(member, now) && !(await this.#isThere(member));
   }
 }
 
-function isOld({ generation }: Member): boolean {
-  return Date.now() - madeAt(generation) > LEFT_BEHIND_MS;
+function isOld({ generation }: Member, now: number): boolean {
+  return now - madeAt(generation) > LEFT_BEHIND_MS;
 }
 
 function placeOf(path: string): string {

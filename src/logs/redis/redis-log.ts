@@ -150,9 +150,9 @@ export class RedisLog implements Log {
 
   async create(stream: NewStream): Promise<{ stream: StreamState; isNew: boolean }> {
     const { path } = stream;
-    const existing = await this.find(path);
-    if (existing !== undefined) return { stream: existing, isNew: false };
-    const generation = newGeneration();
+    const { now, stored } = await this.#look(path);
+    if (stored !== undefined) return { stream: streamStateOf(path, stored), isNew: false };
+    const generation = newGeneration(now);
     const tag = this.#host.newTag();
     await this.#places.reserve(path, generation, this.#options.limits.maxStreams);
     for (;;) {
@@ -225,13 +225,13 @@ export class RedisLog implements Log {
     const found: LogChild[] = [];
     let behind = after;
     while (found.length < limit) {
-      const { children, isWhole } = await this.#places.list(directory, behind, limit - found.length);
+      const { children, isWhole, now } = await this.#places.list(directory, behind, limit - found.length);
       const states = await this.#states(children.map(({ member }) => member.path));
       for (const [n, { name, member, isDirectory }] of children.entries()) {
         const stored = states[n];
         const isThere = stored?.generation === member.generation;
         // Members that were left behind go as they are met; a directory of nothing else goes with the last of them.
-        if (!isThere) await this.#places.forget(member);
+        if (!isThere) await this.#places.forget(member, now);
         if (isDirectory ? !isThere && (await this.#isEmptied(directory, name)) : !isThere) continue;
         if (found.at(-1)?.name === name) continue;
         found.push({ name, stream: isDirectory ? undefined : streamStateOf(member.path, stored!) });
@@ -263,16 +263,26 @@ export class RedisLog implements Log {
 
   /** What is at a path; a stream that the engine has lost is made again first, where this node has it. */
   async #state(path: string): Promise<StoredStream | undefined> {
+    return (await this.#look(path)).stored;
+  }
+
+  /** As {@link #state}, with the time by the clock of Redis. */
+  async #look(path: string): Promise<{ stored: StoredStream | undefined; now: number }> {
     for (let attempt = 0; ; attempt++) {
       const reply = await this.#host.run(SCRIPTS.state, [this.#keys.stream(path)], []);
       const { code, rest } = partsOf(reply);
-      if (code === 'OK') return parseState(rest[0]!);
+      if (code === 'OK') {
+        const stored = parseState(rest[0]!);
+        return { stored, now: stored.now };
+      }
       if (code === 'EXPIRED') {
         await this.#expire(path, textOf(rest[0]));
         continue;
       }
       const follower = this.#followersOfPaths.get(path);
-      if (follower?.hasJoined !== true || textOf(rest[0]) !== '' || attempt > 0) return undefined;
+      if (follower?.hasJoined !== true || textOf(rest[0]) !== '' || attempt > 0) {
+        return { stored: undefined, now: Number(textOf(rest[1])) };
+      }
       await follower.read();
     }
   }
@@ -335,7 +345,8 @@ export class RedisLog implements Log {
   }
 
   async #replace(path: string, generation: string): Promise<void> {
-    const next: Member = { path, generation: newGeneration() };
+    const [seconds] = (await this.#running().send(this.#keys.stream(path), ['TIME'])) as readonly Buffer[];
+    const next: Member = { path, generation: newGeneration(Number(String(seconds)) * 1000) };
     const keys = [...this.#keys.all(path, generation).slice(0, 2), this.#keys.bytes(path, next.generation)];
     await this.#places.add(next);
     const { code } = partsOf(await this.#host.run(SCRIPTS.replace, keys, [generation, next.generation]));

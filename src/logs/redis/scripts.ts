@@ -69,11 +69,15 @@ export const LONG_BYTES = 16 * 1024;
 /** What the name of the channel of long batches ends with, behind that of the stream's. */
 export const LONG_CHANNEL = ':d';
 
-const PRELUDE = `
+/** The one clock of all nodes: theirs differ. */
+const CLOCK = `
 local call = redis.call
 local function num(n) return string.format('%.0f', n) end
 local clock = call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+`;
+
+const PRELUDE = `${CLOCK}
 local H
 local names = {'g','e','c','k','r','s','b','m','u','R','t','x','f','o','h','q','z','i'}
 local function look(key)
@@ -273,7 +277,7 @@ end
 
 /** KEYS: hash. */
 const STATE = `${PRELUDE}
-if not H.g then return {'NOSTREAM', H.z or ''} end
+if not H.g then return {'NOSTREAM', H.z or '', num(now)} end
 if isDue() then return {'EXPIRED', H.g} end
 return {'OK', state()}
 `;
@@ -327,6 +331,7 @@ return {'OK', state(), '1'}
 const RESTORE = `${PRELUDE}
 if H.g then return {'EXISTS', H.g} end
 if H.z then return {'NOSTREAM', H.z} end
+if ARGV[9] ~= '' and tonumber(ARGV[9]) <= now then return {'EXPIRED'} end
 call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 H = {g = ARGV[1], t = ARGV[8], x = ARGV[9], u = num(now)}
 local fields = {'g', ARGV[1], 'e', ARGV[2], 'c', ARGV[3], 's', ARGV[2], 'o', ARGV[2], 'b', ARGV[5], 'm', ARGV[6], 'u', H.u,
@@ -700,16 +705,16 @@ return {'OK'}
 
 /**
  * The index: members in the order of their bytes, `\0a\0b\0\0GENERATION` for a stream at /a/b; so a directory comes before what
- * is in it, and that before all else. KEYS: index. ARGV: place, generation, streams that are allowed, places of the directories above.
+ * is in it, and that before all else. What was found to be in the way comes with the time. KEYS: index. ARGV: place, generation, streams that are allowed, places of the directories above.
  */
-const INDEX_ADD = `
+const INDEX_ADD = `${CLOCK}
 local place, own = ARGV[1], ARGV[1]..'\\0\\0'..ARGV[2]
 for i = 4, #ARGV do
   local file = redis.call('ZRANGEBYLEX', KEYS[1], '['..ARGV[i]..'\\0\\0', '('..ARGV[i]..'\\0\\1', 'LIMIT', 0, 1)[1]
-  if file then return {'FILE', file} end
+  if file then return {'FILE', file, num(now)} end
 end
 local below = redis.call('ZRANGEBYLEX', KEYS[1], '['..place..'\\0\\1', '('..place..'\\1', 'LIMIT', 0, 1)[1]
-if below then return {'DIRECTORY', below} end
+if below then return {'DIRECTORY', below, num(now)} end
 if ARGV[3] ~= '' and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then
   local same = redis.call('ZRANGEBYLEX', KEYS[1], '['..place..'\\0\\0', '('..place..'\\0\\1', 'LIMIT', 0, 1)[1]
   if not same then return {'LIMIT'} end
@@ -728,8 +733,8 @@ return 'OK'
 /** Members of the index that are looked up together. */
 const INDEX_BLOCK = 64;
 
-/** A page of a directory. KEYS: index. ARGV: place of the directory, with a zero byte behind it; '' or the name it goes on behind; limit. */
-const INDEX_LIST = `
+/** A page of a directory, and the time. KEYS: index. ARGV: place of the directory, with a zero byte behind it; '' or the name it goes on behind; limit. */
+const INDEX_LIST = `${CLOCK}
 local place, limit = ARGV[1], tonumber(ARGV[3])
 local from = '['..place
 if ARGV[2] ~= '' then from = from..ARGV[2]..'\\1' end
@@ -751,7 +756,7 @@ while true do
   else
     local next = string.sub(rest, 1, zero - 1)
     if next ~= name then
-      if count == limit then return {children, '1'} end
+      if count == limit then return {children, '1', num(now)} end
       count = count + 1
       name = next
     end
@@ -764,7 +769,7 @@ while true do
     end
   end
 end
-return {children, '0'}
+return {children, '0', num(now)}
 `;
 
 export interface Script {

@@ -12,6 +12,7 @@ import { MB } from './harness/memory.ts';
 import { isPattern, pattern } from './harness/pattern.ts';
 import { type ServerProcess, server } from './harness/server.ts';
 
+const CLUSTER = resolve(import.meta.dirname, '../../packaging/docker/nginx.cluster.conf');
 const DOCUMENT = resolve(import.meta.dirname, '../../docs/security.md');
 
 /** The configuration that the document shows. */
@@ -118,5 +119,37 @@ describe('behind nginx, configured as documented', () => {
     await reader.stdout.until('here');
     at.process.kill('SIGKILL');
     expect((await reader.exited).code).not.toBe(0);
+  });
+
+  it('contract 101: the configuration for several nodes passes on requests, live reads and WebSockets', async () => {
+    const at = await server();
+    const folder = mkdtempSync(join(tmpdir(), 'streamfs-nginx-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const port = await freePort();
+    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`);
+    const configuration = readFileSync(CLUSTER, 'utf8')
+      .replaceAll(/server node-[ab]:8080;/g, `server 127.0.0.1:${at.port};`)
+      .replace('listen 8080;', `listen 127.0.0.1:${port};`)
+      .replace('http {', `http { access_log off; ${paths.join(' ')}`);
+    const file = join(folder, 'nginx.conf');
+    writeFileSync(file, `daemon off; master_process off; pid nginx.pid;\n${configuration}`);
+    start('nginx', ['-p', folder, '-c', file, '-e', 'stderr']);
+    const api = `127.0.0.1:${port}/api/v1`;
+    await waitFor('nginx', () =>
+      fetch(`http://${api}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+    const reader = new WebSocket(`ws://${api}/ws?path=/streamfs/a`);
+    const seen: string[] = [];
+    reader.on('message', (data, isBinary) => isBinary && seen.push(String(data)));
+    await once(reader, 'open');
+    const raw = start('curl', ['-sSN', `http://${api}/files?path=/streamfs/a&stream=true`]);
+    await at.untilReaders('/streamfs/a', 2);
+    await fetch(`http://${api}/files?path=/streamfs/a`, { method: 'PUT', body: 'through nginx\n' });
+    await raw.stdout.until('through nginx\n');
+    await waitFor('what was written', () => seen.join('') === 'through nginx\n');
+    reader.terminate();
   });
 });

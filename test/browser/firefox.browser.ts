@@ -39,4 +39,31 @@ describe.runIf(hasFirefox)('the page in Firefox', () => {
     expect(complaints).toEqual([]);
     await page.close();
   });
+
+  it('draws scrollbars in colours of the page, and begins JSON behind its mark on a narrow screen', async () => {
+    const at = await server();
+    const value = JSON.stringify({ time: '2026-09-21T14:15:20.000Z', level: 'info', message: 'x'.repeat(200) });
+    await at.put('/streamfs/log', `a line\n${value}\n`);
+    const page = await firefox.newPage();
+    await page.setViewport({ width: 360, height: 740 });
+    await page.goto(`${at.url}/ui/#/s/streamfs/log`);
+    // From the middle of the mark to that of the first character behind it, in pixels.
+    const distance = `(() => {
+      const mark = document.querySelector('.row .fold-mark');
+      if (mark === null) return undefined;
+      const range = document.createRange();
+      range.setStart(mark.nextSibling, 0);
+      range.setEnd(mark.nextSibling, 1);
+      const middle = ({ bottom, top }) => (bottom + top) / 2;
+      return Math.abs(middle(mark.getBoundingClientRect()) - middle(range.getBoundingClientRect()));
+    })()`;
+    await expect.poll(() => page.evaluate(distance)).toBeLessThan(9);
+    const colours = (of: string) => page.evaluate(`getComputedStyle(${of}).scrollbarColor`);
+    expect(await colours('document.querySelector("[data-testid=log]")')).not.toBe('auto');
+    await page.evaluate(`location.hash += '?view=terminal'`);
+    const viewport = 'document.querySelector("iframe")?.contentDocument?.querySelector(".xterm-viewport")';
+    await expect.poll(() => page.evaluate(`${viewport} != null`)).toBe(true);
+    expect(await colours(viewport)).not.toBe('auto');
+    await page.close();
+  });
 });

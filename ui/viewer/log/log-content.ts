@@ -140,7 +140,10 @@ export class LogContent implements ListContent {
     const isJson = row.cutBytes === 0 && looksLikeJson(text);
     const laidOut = isJson && this.#isOpen(number, row) ? this.#layOut(row, text) : undefined;
     const parts: (Node | string)[] = [];
-    if (isJson) parts.push(foldMark(laidOut !== undefined));
+    if (isJson) {
+      element.classList.add('json');
+      parts.push(foldMark(laidOut !== undefined));
+    }
     if (laidOut !== undefined) {
       element.classList.add('unfolded');
       element.style.height = `${laidOut.length * ROW_PX}px`;

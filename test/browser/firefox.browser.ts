@@ -1,6 +1,9 @@
 /** The page in Firefox: that it works there as well. What it does in all is tried in Chromium. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { site } from '../e2e/harness/browser.ts';
 import { server } from '../e2e/harness/server.ts';
 import { hasFirefox, startFirefox } from './harness/firefox.ts';
 
@@ -66,4 +69,43 @@ describe.runIf(hasFirefox)('the page in Firefox', () => {
     expect(await colours(viewport)).not.toBe('auto');
     await page.close();
   });
+
+  it.each([true, false])(
+    'lets a page of another origin play, follow and write, where that is listed: %s',
+    async (isListed) => {
+      const origin = `http://127.0.0.1:${await site('<!doctype html><title>a page</title>')}`;
+      const at = await server(isListed ? { server: { cors: { origins: [origin] } } } : {});
+      await at.json('POST', '/files?path=/streamfs/radio&type=audio/mpeg');
+      await at.put('/streamfs/radio', readFileSync(join(import.meta.dirname, '../media/fixtures/sine.mp3')));
+      // It is short: a player waits for more of it unless it is told that this is all.
+      await at.json('POST', '/end?path=/streamfs/radio');
+      await at.put('/streamfs/log', 'a line\n');
+      const page = await firefox.newPage();
+      await page.goto(origin);
+      const socket = `${at.url.replace('http', 'ws')}/api/v1/ws?path=`;
+      await page.evaluate(`{
+      window.seen = {};
+      const audio = Object.assign(document.createElement('audio'), { crossOrigin: 'anonymous', muted: true });
+      audio.src = ${JSON.stringify(at.api('/files?path=/streamfs/radio&stream=true'))};
+      audio.addEventListener('timeupdate', () => { if (audio.currentTime > 0.5) seen.audio = 'plays'; });
+      audio.addEventListener('error', () => { seen.audio = 'fails'; });
+      audio.play().catch(() => {});
+      const source = new EventSource(${JSON.stringify(at.api('/files?path=/streamfs/log&stream=true&format=sse&lines=true'))});
+      source.onmessage = ({ data }) => { seen.event = data; };
+      source.onerror = () => { seen.event ??= 'fails'; };
+      const reading = new WebSocket('${socket}/streamfs/log', ['streamfs.v1']);
+      reading.onmessage = async ({ data }) => { if (typeof data !== 'string') seen.message = await data.text(); };
+      reading.onclose = () => { seen.message ??= 'fails'; };
+      const writing = new WebSocket('${socket}/streamfs/new&mode=write', ['streamfs.v1']);
+      writing.onopen = () => writing.send(new TextEncoder().encode('written'));
+      writing.onmessage = ({ data }) => { if (JSON.parse(data).type === 'ack') seen.written = JSON.parse(data).offset; };
+      writing.onclose = () => { seen.written ??= 'fails'; };
+    }`);
+      const expected = isListed
+        ? { audio: 'plays', event: 'a line', message: 'a line\n', written: 7 }
+        : { audio: 'fails', event: 'fails', message: 'fails', written: 'fails' };
+      await expect.poll(() => page.evaluate('seen')).toEqual(expected);
+      await page.close();
+    },
+  );
 });

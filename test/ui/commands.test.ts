@@ -23,6 +23,8 @@ describe('commands for a stream', () => {
     expect(last('audio/ogg')).toMatch(/^<audio /);
     expect(last('image/png')).toMatch(/^<img /);
     expect(last('text/plain')).not.toContain('<');
+    // Without it, nothing shows in a page of another origin.
+    for (const type of ['video/webm', 'audio/ogg', 'image/png']) expect(last(type)).toContain(' crossorigin ');
   });
 
   it.each(["/s/it's", '/s/$(touch x)', '/s/a b;c', '/s/`x`', '/s/"><script>alert(1)</script>', '/s/\\', '/s/!x'])(

@@ -59,10 +59,13 @@ export function quoted(text: string): string {
   return /^[\w/.:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** A page of another origin needs the attribute, and that its origin is listed. */
 function elementFor(type: string): ((address: string) => string) | undefined {
-  if (type.startsWith('video/')) return (address) => `<video src="${address}" controls autoplay muted></video>`;
-  if (type.startsWith('audio/')) return (address) => `<audio src="${address}" controls></audio>`;
-  if (type.startsWith('image/') || type.startsWith('multipart/')) return (address) => `<img src="${address}" alt="">`;
+  if (type.startsWith('video/'))
+    return (address) => `<video src="${address}" crossorigin controls autoplay muted></video>`;
+  if (type.startsWith('audio/')) return (address) => `<audio src="${address}" crossorigin controls></audio>`;
+  if (type.startsWith('image/') || type.startsWith('multipart/'))
+    return (address) => `<img src="${address}" crossorigin alt="">`;
   return undefined;
 }
 

@@ -124,7 +124,13 @@ describe('pages of listed origins', () => {
       ...['Authorization', 'Content-Type', 'If-None-Match', 'Last-Event-ID'],
       ...['Producer-Epoch', 'Producer-Id', 'Producer-Seq'],
       // Of Durable Streams.
-      ...['Stream-Closed', 'Stream-Expected-Offset', 'Stream-Expires-At', 'Stream-Fork-Offset', 'Stream-Fork-Sub-Offset'],
+      ...[
+        'Stream-Closed',
+        'Stream-Expected-Offset',
+        'Stream-Expires-At',
+        'Stream-Fork-Offset',
+        'Stream-Fork-Sub-Offset',
+      ],
       ...['Stream-Forked-From', 'Stream-Seq', 'Stream-TTL', 'X-Request-Id'],
     ]);
     expect(answer.headers['access-control-allow-credentials']).toBeUndefined();

@@ -1,6 +1,7 @@
 /** Listings in parts, and long ones as a whole. */
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { StreamFileSystem } from '../../src/plugins/streamfs/file-system.ts';
 import { Tokens } from '../../src/server/index.ts';
 import { start } from './harness.ts';
 
@@ -99,5 +100,26 @@ describe('a long listing', () => {
     expect([page.files.length, page.next]).toEqual([3000, many[2998]]);
     const head = await call('HEAD', '/directories?path=/s');
     expect([head.status, head.text]).toEqual([200, '']);
+  });
+});
+
+describe('a page of a listing', () => {
+  it.each([
+    [1, 2],
+    [1000, 1001],
+    [1500, 1501],
+  ])('of %i looks up one entry more, and no others', async (limit, most) => {
+    const { call, mounts } = await start({ mounted: { '/s': 'streamfs' } });
+    for (let n = 0; n < 2100; n++) await mounts.write(`/s/${String(n).padStart(5, '0')}`, new Uint8Array(1));
+    const page = vi.spyOn(StreamFileSystem.prototype, 'readDirPage');
+    const answer = (await call('GET', `/directories?path=/s&limit=${limit}&after=00009`)).json() as unknown as {
+      files: { name: string }[];
+      next?: string;
+    };
+    const lookedUp = (await Promise.all(page.mock.results.map(({ value }) => value))) as unknown[][];
+    page.mockRestore();
+    expect([answer.files.length, answer.files[0]!.name]).toEqual([limit, '00010']);
+    expect(answer.next).toBe(answer.files.at(-1)!.name);
+    expect(lookedUp.reduce((sum, { length }) => sum + length, 0)).toBe(most);
   });
 });

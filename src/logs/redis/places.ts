@@ -15,8 +15,8 @@ import { SCRIPTS, type Script } from './scripts.ts';
 /** Milliseconds after which a member is left behind whose stream is not there: it is not just being made. */
 const LEFT_BEHIND_MS = 60_000;
 
-/** Streams that are looked up at a time. */
-const PAGE = 1000;
+/** Streams that are looked up at a time: a page of a listing of 1,000, and the one that shows that there are more. */
+const PAGE = 1001;
 
 export interface PlacesHost {
   readonly index: string;

@@ -79,10 +79,11 @@ async function sendPage(exchange: Exchange, directory: string): Promise<void> {
   if (after === '') throw createError('INVALID_PARAMETER', { name: 'after', reason: 'must be the name of an entry' });
   const files: FileInfo[] = [];
   for (;;) {
-    // One entry more than fits shows that there are more.
-    const page = await server.mounts.readDirPage(directory, { after, limit: Math.min(TURN_ENTRIES, limit + 1) });
+    // One entry more than fits shows that there are more; it is looked up with the others.
+    const wanted = Math.min(TURN_ENTRIES + 1, limit + 1 - files.length);
+    const page = await server.mounts.readDirPage(directory, { after, limit: wanted });
     files.push(...seenOf(exchange, directory, page));
-    if (files.length > limit || page.length < Math.min(TURN_ENTRIES, limit + 1)) break;
+    if (files.length > limit || page.length < wanted) break;
     after = page.at(-1)?.name;
     await nextTurn();
   }

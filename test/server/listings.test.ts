@@ -1,7 +1,6 @@
 /** Listings in parts, and long ones as a whole. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
-import { StreamFileSystem } from '../../src/plugins/streamfs/file-system.ts';
 import { Tokens } from '../../src/server/index.ts';
 import { start } from './harness.ts';
 
@@ -111,7 +110,7 @@ describe('a page of a listing', () => {
   ])('of %i looks up one entry more, and no others', async (limit, most) => {
     const { call, mounts } = await start({ mounted: { '/s': 'streamfs' } });
     for (let n = 0; n < 2100; n++) await mounts.write(`/s/${String(n).padStart(5, '0')}`, new Uint8Array(1));
-    const page = vi.spyOn(StreamFileSystem.prototype, 'readDirPage');
+    const page = vi.spyOn(mounts, 'readDirPage');
     const answer = (await call('GET', `/directories?path=/s&limit=${limit}&after=00009`)).json() as unknown as {
       files: { name: string }[];
       next?: string;

@@ -58,6 +58,8 @@ export interface StreamTotals {
 export interface DiskTotals {
   /** Whether it can be written: `full` goes away by itself, `failed` with a start. */
   state: 'ok' | 'full' | 'failed';
+  /** Why it cannot be written; undefined where it can. */
+  problem: string | undefined;
   /** Bytes that were appended and are not written yet. */
   backlog: number;
   journalBytes: number;

@@ -119,6 +119,8 @@ interface Journal {
 /** What can be told of a log. */
 export interface DiskStats {
   state: 'ok' | 'full' | 'failed';
+  /** Why it cannot be written, where it cannot. */
+  problem: string | undefined;
   backlog: number;
   journalBytes: number;
   segmentBytes: number;
@@ -309,6 +311,7 @@ export class DiskStore implements LogStore, DamageListener {
       blocksGiven: this.blocks.given,
       blocksRead: this.blocks.read,
       state: this.fault === undefined ? 'ok' : this.fault.code === 'DISK_FULL' ? 'full' : 'failed',
+      problem: this.fault?.message,
       backlog: this.backlog,
       journalBytes: this.#journalBytes,
       segmentBytes: this.#segmentBytes,

@@ -100,6 +100,8 @@ export interface Health extends VersionInfo {
   ready: boolean;
   degraded: boolean;
   mounts: MountCounts;
+  /** Of mounts that keep their streams on disk, those that cannot write there; undefined where none does. */
+  disks?: { total: number; full: number; failed: number } | undefined;
   /** Of mounts whose streams a shared log decides; undefined where there is none. */
   logs?: { total: number; connected: number } | undefined;
 }
@@ -128,7 +130,14 @@ export interface ServerStats {
   /** Bytes of all streams since the start: appended, given to readers, lost by them. */
   totals: { received: number; delivered: number; skipped: number };
   /** Logs on disk, of mounts that have one: bytes there, and bytes that are not written yet. */
-  disks: { path: string; state: 'ok' | 'full' | 'failed'; bytes: number; backlog: number }[];
+  disks: {
+    path: string;
+    state: 'ok' | 'full' | 'failed';
+    /** Why it cannot be written. */
+    problem?: string | undefined;
+    bytes: number;
+    backlog: number;
+  }[];
   /**
    * Logs that mounts share with other servers: the address of each without credentials, the name of this node, the number of
    * streams followed here, and the bytes that writers wait for.

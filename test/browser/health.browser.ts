@@ -1,4 +1,7 @@
 /** Readers and health, and what a token that may see less is shown. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { server } from '../e2e/harness/server.ts';
 import { hasBrowser, openPage, REFUSED, useBrowser } from './harness/page.ts';
@@ -39,6 +42,24 @@ describe.runIf(hasBrowser)('readers and health', () => {
     expect(asked).toBeLessThanOrEqual(1);
     await page.evaluate(`globalThis.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))`);
     await expect.poll(() => asked).toBeGreaterThan(2);
+  });
+
+  it('says that a disk cannot be written, and why', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'streamfs-health-'));
+    const at = await server({ streamfs: { persist: directory } });
+    const write = () => fetch(at.api('/files?path=/streamfs/a'), { method: 'PUT', body: 'bytes' });
+    await expect.poll(async () => (await write()).status).toBe(200);
+    const page = await openPage(at, { at: '#/health' });
+    await page.getByText('healthy').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    rmSync(directory, { recursive: true });
+    await expect.poll(async () => (await write()).status).toBe(503);
+    await page.getByRole('heading', { name: 'Health degraded' }).waitFor();
+    await page.getByText('1 of 1 disks failed').waitFor();
+    await page
+      .getByRole('alert')
+      .filter({ hasText: /^Disk of \/streamfs: .* has been removed/ })
+      .waitFor();
   });
 
   it('shows a token what it may see, and says what it may not and why', async () => {

@@ -239,6 +239,18 @@ describe('commands', () => {
     });
     expect(await cli(['health'], { url: starting.url }).code).toBe(EXIT.failed.code);
   });
+
+  it('contract 76: health prints which disks cannot be written, and succeeds while it is ready', async () => {
+    const { url } = await fakeServer((_request, response) => {
+      const mounts = { total: 3, pending: 0, mounted: 3, failed: 0 };
+      const disks = { total: 3, full: 1, failed: 1 };
+      response.end(JSON.stringify({ status: 'degraded', version: '1', ready: true, degraded: true, mounts, disks }));
+    });
+    const degraded = cli(['health'], { url });
+    expect(await degraded.code).toBe(0);
+    expect(degraded.out()).toContain('status: degraded\nready: yes\n');
+    expect(degraded.out()).toContain('\ndisks: 1 of 3 can be written, 1 full, 1 failed\n');
+  });
 });
 
 /** A configuration that keeps the log of a test's server to errors. */

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import './health.css';
+import type { Health, ServerStats } from '../../src/client/index.ts';
 import type { ServerFeed } from '../feed/server-feed.ts';
 import { age, clock, count, rate, size } from '../format.ts';
 import { printable } from '../printable.ts';
@@ -28,6 +29,7 @@ export function HealthView({ client, feed }: { client: PageClient; feed: ServerF
       {health === undefined ? null : (
         <p class="muted summary">
           StreamFS {health.version} ({health.gitCommit}) · {health.mounts.mounted} of {health.mounts.total} mounts
+          {disksOf(health)}
         </p>
       )}
       {problem.value === undefined ? null : problem.value.isForbidden ? (
@@ -46,6 +48,17 @@ export function HealthView({ client, feed }: { client: PageClient; feed: ServerF
   );
 }
 
+/** Which of the disks cannot be written: also for those who may not see the figures. */
+function disksOf({ disks }: Health): string {
+  if (disks === undefined) return '';
+  const { failed, full, total } = disks;
+  const told = [
+    full === 0 ? '' : ` · ${full} of ${total} disks full`,
+    failed === 0 ? '' : ` · ${failed} of ${total} disks failed`,
+  ];
+  return told.join('');
+}
+
 function Figures({ client, feed }: { client: PageClient; feed: ServerFeed }) {
   const stats = feed.stats.value;
   if (stats === undefined) return null;
@@ -56,6 +69,7 @@ function Figures({ client, feed }: { client: PageClient; feed: ServerFeed }) {
   const share = memory.limit > 0 ? memory.used / memory.limit : undefined;
   return (
     <>
+      <Problems stats={stats} />
       <div class="tiles">
         <Tile
           title="In"
@@ -102,18 +116,18 @@ function Figures({ client, feed }: { client: PageClient; feed: ServerFeed }) {
             <dt>Disk of {printable(path)}</dt>
             <dd>
               {size(bytes)}
-              {backlog > 0 ? `, ${size(backlog)} still to be written` : ''}
-              {state === 'ok' ? null : <span class="badge slow">{state}</span>}
+              {backlog > 0 ? `, ${size(backlog)} still to be written` : ''}{' '}
+              {state === 'ok' ? null : <span class={state === 'full' ? 'badge slow' : 'badge bad'}>{state}</span>}
             </dd>
           </div>
         ))}
-        {stats.logs.map(({ connected, log, path, problem: why, waiting }) => (
+        {stats.logs.map(({ connected, log, path, waiting }) => (
           <div key={path}>
             <dt>Log of {printable(path)}</dt>
             <dd>
               {printable(log)}
               {waiting > 0 ? `, ${size(waiting)} wait for it` : ''}
-              {connected ? null : <span class="badge slow">away{why === undefined ? '' : `: ${printable(why)}`}</span>}
+              {connected ? null : <span class="badge slow">away</span>}
             </dd>
           </div>
         ))}
@@ -132,6 +146,19 @@ function Figures({ client, feed }: { client: PageClient; feed: ServerFeed }) {
       </dl>
       <Readers client={client} feed={feed} />
     </>
+  );
+}
+
+/** Why streams of a mount cannot be written, or are not safe. */
+function Problems({ stats: { disks, logs } }: { stats: ServerStats }) {
+  const ofDisks = disks.map(({ path, problem }) => ({ what: `Disk of ${path}`, problem }));
+  const ofLogs = logs.map(({ path, problem }) => ({ what: `Log of ${path}`, problem }));
+  return [...ofDisks, ...ofLogs].map(({ problem, what }) =>
+    problem === undefined ? null : (
+      <p class="error" role="alert" key={what}>
+        {printable(what)}: {printable(problem)}
+      </p>
+    ),
   );
 }
 

@@ -8,13 +8,17 @@ export async function health(context: CommandContext): Promise<number> {
   if (context.global.json) {
     await context.printJson(answer);
   } else {
-    const { logs, mounts } = answer;
+    const { disks, logs, mounts } = answer;
     await context.print(`status: ${answer.status}`);
     await context.print(`ready: ${answer.ready ? 'yes' : 'no'}`);
     await context.print(`version: ${answer.version}`);
     await context.print(
       `mounts: ${mounts.mounted} of ${mounts.total} mounted, ${mounts.pending} pending, ${mounts.failed} failed`,
     );
+    if (disks !== undefined) {
+      const { failed, full, total } = disks;
+      await context.print(`disks: ${total - full - failed} of ${total} can be written, ${full} full, ${failed} failed`);
+    }
     if (logs !== undefined) await context.print(`shared logs: ${logs.connected} of ${logs.total} connected`);
   }
   return answer.ready ? EXIT.ok.code : EXIT.failed.code;

@@ -1,5 +1,6 @@
 /** What the server says about itself: alive, ready, which version, what it can do (contract 76, 77). */
 
+import type { DiskTotals, LogTotals } from '../../fs/index.ts';
 import { type Health, JSON_MEDIA_TYPE, type ServerStats } from '../../protocol/index.ts';
 import { RIGHTS } from '../auth/index.ts';
 import { json } from '../http/answers.ts';
@@ -66,15 +67,27 @@ export const ready: Route = {
 
 function healthOf(server: ServerContext): Health {
   const mounts = server.mounts.counts();
-  const all = server.mounts.logs();
-  const away = all.filter(({ log }) => !log.isConnected);
-  const logs = all.length === 0 ? undefined : { total: all.length, connected: all.length - away.length };
-  const degraded = mounts.failed > 0 || all.some(({ log }) => log.problem !== undefined);
-  // What is retained can be read without the log.
-  const isMissed = away.some(({ log }) => log.isRequired);
+  const disks = server.mounts.disks().map(({ disk }) => disk);
+  const logs = server.mounts.logs().map(({ log }) => log);
+  const cannotWrite = [...disks, ...logs].some(({ problem }) => problem !== undefined);
+  const degraded = mounts.failed > 0 || cannotWrite;
+  // What is on disk, and what is retained of a log, can be read meanwhile.
+  const isMissed = logs.some(({ isConnected, isRequired }) => isRequired && !isConnected);
   const isReady = server.ready() && mounts.pending === 0 && mounts.failed === 0 && !isMissed;
   const status = degraded ? 'degraded' : isReady ? 'healthy' : 'starting';
-  return { status, ...server.version, ready: isReady, degraded, mounts, logs };
+  const facts = { status, ...server.version, ready: isReady, degraded, mounts };
+  return { ...facts, disks: diskCounts(disks), logs: logCounts(logs) };
+}
+
+function diskCounts(disks: readonly DiskTotals[]): Health['disks'] {
+  if (disks.length === 0) return undefined;
+  const count = (wanted: DiskTotals['state']) => disks.filter(({ state }) => state === wanted).length;
+  return { total: disks.length, full: count('full'), failed: count('failed') };
+}
+
+function logCounts(logs: readonly LogTotals[]): Health['logs'] {
+  if (logs.length === 0) return undefined;
+  return { total: logs.length, connected: logs.filter(({ isConnected }) => isConnected).length };
 }
 
 export const stats: Route = {
@@ -98,8 +111,8 @@ export const stats: Route = {
       handles: handles.size,
       connections: connections.size,
       totals: totalsOf(mounts.totals()),
-      disks: mounts.disks().map(({ disk: { state, journalBytes, segmentBytes, backlog }, path }) => {
-        return { path, state, bytes: journalBytes + segmentBytes, backlog };
+      disks: mounts.disks().map(({ disk: { state, problem, journalBytes, segmentBytes, backlog }, path }) => {
+        return { path, state, problem, bytes: journalBytes + segmentBytes, backlog };
       }),
       logs: mounts.logs().map(({ log: { name, node, isConnected, problem, mirrors, waitingBytes }, path }) => {
         return { path, log: name, node, connected: isConnected, problem, mirrors, waiting: waitingBytes };

@@ -44,7 +44,7 @@ export function describeServer(
   metrics.before(() => {
     disks = mounts.disks();
   });
-  const ofDisk = (key: Exclude<keyof DiskTotals, 'state' | 'syncs'>) => (): Sample[] =>
+  const ofDisk = (key: Exclude<keyof DiskTotals, 'state' | 'problem' | 'syncs'>) => (): Sample[] =>
     disks.map(({ disk, path }) => ({ labels: { mount: path }, value: disk[key] }));
   metrics.gauge('streamfs_disk_bytes', 'What the log of a mount takes on disk, by kind of file.', () =>
     disks.flatMap(({ disk, path }) => [

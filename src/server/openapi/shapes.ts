@@ -156,9 +156,10 @@ export const SHAPES: Readonly<Record<ShapeName, Schema>> = {
         ...VERSION,
         ...{ ready: flag, degraded: flag },
         mounts: object({ total: count, pending: count, mounted: count, failed: count }),
+        disks: object({ total: count, full: count, failed: count }),
         logs: object({ total: count, connected: count }),
       },
-      ['logs'],
+      ['disks', 'logs'],
     ),
     examples: [
       {
@@ -174,7 +175,11 @@ export const SHAPES: Readonly<Record<ShapeName, Schema>> = {
       }),
       ...{ streams: count, readers: count, handles: count, connections: count },
       totals: object({ received: count, delivered: count, skipped: count }),
-      disks: list(object({ path: text, state: { enum: ['ok', 'full', 'failed'] }, bytes: count, backlog: count })),
+      disks: list(
+        object({ path: text, state: { enum: ['ok', 'full', 'failed'] }, problem: text, bytes: count, backlog: count }, [
+          'problem',
+        ]),
+      ),
       logs: list(
         object({ path: text, log: text, node: text, connected: flag, problem: text, mirrors: count, waiting: count }, [
           'problem',

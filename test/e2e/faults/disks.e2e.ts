@@ -9,6 +9,7 @@ import { DiskStore } from '../../../src/persist/disk-store.ts';
 import { DEFAULT_SIZES, NodeDisk } from '../../../src/persist/index.ts';
 import { freePort } from '../../harness/port.ts';
 import { waitFor } from '../../harness/wait.ts';
+import { runStreamfs } from '../harness/commands.ts';
 import { type ServerProcess, server } from '../harness/server.ts';
 
 let directory: string;
@@ -73,8 +74,12 @@ describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
     const kept = Buffer.concat(acknowledged);
     expect((await snapshot(at, '/streamfs/a')).subarray(0, kept.length).equals(kept)).toBe(true);
     expect((await put(at, '/streamfs/b', Buffer.from('no'))).status).toBe(507);
+    const degraded = await runStreamfs(at.url, ['health']);
+    expect([degraded.code, degraded.stdout]).toEqual([0, expect.stringContaining('status: degraded\n')]);
+    expect(degraded.stdout).toContain('disks: 0 of 1 can be written, 1 full, 0 failed\n');
     await fetch(at.api('/files?path=/streamfs/spare'), { method: 'DELETE' });
     await waitFor('there is room', async () => (await put(at, '/streamfs/c', Buffer.from('yes'))).status === 200);
+    expect(await at.json('GET', '/health')).toMatchObject({ status: 'healthy', disks: { total: 1, full: 0 } });
     expect((await snapshot(at, '/streamfs/a')).subarray(0, kept.length).equals(kept)).toBe(true);
     expect((await put(at, '/streamfs/a', Buffer.from('more'))).status).toBe(200);
   });

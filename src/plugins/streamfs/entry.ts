@@ -77,6 +77,18 @@ export function endStream({ lines, stream }: Entry, reason: EndReason = 'ended',
   stream.end(reason, status);
 }
 
+/** @throws where it could not be kept that it has ended: it has not then */
+export function endKept(entry: Entry, status: string | undefined): void {
+  if (entry.stream.closedBy === undefined) entry.log?.requireWritable();
+  endStream(entry, 'ended', status);
+}
+
+/** Its place among forks. */
+export function nodeOf(entry: Entry): ForkNode {
+  entry.node ??= { path: entry.path, source: undefined, forks: 0, account: entry.account };
+  return entry.node;
+}
+
 export function newEntry(parts: Pick<Entry, 'path' | 'stream' | 'settings' | 'autoCreated' | 'account'>): Entry {
   const { account, autoCreated, path, settings, stream } = parts;
   return {

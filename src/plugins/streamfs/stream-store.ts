@@ -17,8 +17,7 @@ import type {
   WholeAppend,
 } from '../../fs/index.ts';
 import { OCTET_STREAM } from '../../protocol/index.ts';
-import { type Entry, endStream, type StoreFacts } from './entry.ts';
-import type { ForkNode } from './forks.ts';
+import { type Entry, endStream, nodeOf, type StoreFacts } from './entry.ts';
 import { essenceOf, isJsonType, jsonLines } from './json-text.ts';
 import { completeLastLine } from './line-cutter.ts';
 import { ByteSlices } from './slices.ts';
@@ -97,11 +96,6 @@ export class TableStore implements StreamStore {
     const entry = this.owner.get(path);
     if (entry !== undefined) return entry;
     throw createError(this.owner.isHeld(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
-  }
-
-  /** The place of a stream among forks. */
-  nodeOf(entry: Entry): ForkNode {
-    return nodeOf(entry);
   }
 
   // ── creating ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -447,11 +441,6 @@ async function offsetIn(entry: Entry, { offset }: ForkOptions): Promise<number |
   } catch {
     return undefined;
   }
-}
-
-function nodeOf(entry: Entry): ForkNode {
-  entry.node ??= { path: entry.path, source: undefined, forks: 0, account: entry.account };
-  return entry.node;
 }
 
 /** What waits already, and would be written between the look at an append and the append. */

@@ -1,0 +1,33 @@
+/** Where a read begins of a stream that has more on disk than in its ring. */
+import type { ReaderStart } from '../../core/index.ts';
+import type { RingStream } from '../../core/internal.ts';
+import type { OpenStreamOptions } from '../../fs/index.ts';
+import { checkedWhole } from '../numbers.ts';
+
+/** The options of a reader that begins as far back as the disk reaches. */
+export async function reachingBack(stream: RingStream, options: OpenStreamOptions): Promise<OpenStreamOptions> {
+  const { join, reachBack = true, signal, start } = options;
+  const { format } = stream;
+  if (reachBack && join === 'boundary' && format?.boundaryInHistory !== undefined) {
+    const wanted = await wholeStart(stream, start ?? { from: 'earliest' }, signal);
+    const offset = wanted < stream.startOffset ? await format.boundaryInHistory(wanted) : wanted;
+    return { ...options, reachBack, start: { offset, onExpired: 'skip' } };
+  }
+  if (!reachBack || start === undefined || !('lastLines' in start)) return { ...options, reachBack };
+  const offset = await startOfLines(stream, start.lastLines, signal);
+  return { ...options, reachBack, start: { offset, onExpired: 'skip' } };
+}
+
+/** Where a snapshot begins, that of the disk included. @throws OFFSET_GONE, OFFSET_BEYOND_END, INVALID_PARAMETER */
+export async function wholeStart(
+  stream: RingStream,
+  start: ReaderStart,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if ('lastLines' in start) return startOfLines(stream, start.lastLines, signal);
+  return stream.startInWhole(start);
+}
+
+function startOfLines(stream: RingStream, count: number, signal: AbortSignal | undefined): Promise<number> {
+  return stream.whole.startOfLines(checkedWhole('last_lines', count, 0), signal);
+}

@@ -44,7 +44,6 @@ import type { Settings } from '../settings.ts';
 import { SlowReaders } from '../slow-readers.ts';
 import { StreamFiles } from '../stream-files.ts';
 import { type HandleWriter, StreamHandle } from '../stream-handle.ts';
-import { requireSameSettings } from '../stream-settings.ts';
 import { Totals } from '../totals.ts';
 import { WholeLinesWriter } from '../whole-lines.ts';
 import { factsOf, newStream, termsOf } from './facts.ts';
@@ -165,7 +164,7 @@ export class SharedFileSystem extends StreamFiles {
 
   private createInLog(path: string, asked: StreamSettings | undefined) {
     const { idleTimeout } = this.settings;
-    const terms = termsOf(this.mirrors.settingsFor(asked), { idleTimeout });
+    const terms = termsOf(this.mirrors.rules.settingsFor(asked), { idleTimeout });
     return this.log.create(newStream(path, terms));
   }
 
@@ -252,7 +251,7 @@ export class SharedFileSystem extends StreamFiles {
   }
 
   private requireSame(path: string, inForce: StreamSettingsInForce, idleTimeout: number, asked: StreamSettings): void {
-    requireSameSettings(path, asked, inForce, this.mirrors.ofMount, this.settings, idleTimeout);
+    this.mirrors.rules.requireSame(path, asked, inForce, idleTimeout);
   }
 
   private async settle(mirror: Mirror, asked: StreamSettings): Promise<void> {
@@ -383,7 +382,7 @@ export class SharedFileSystem extends StreamFiles {
   override async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
     if (path === README_PATH) return readmeFrom(options.start);
     this.requireNotReadme(path);
-    requireMayBlock(options, this.mirrors.known(path)?.entry.settings ?? this.mirrors.ofMount);
+    requireMayBlock(options, this.mirrors.known(path)?.entry.settings ?? this.mirrors.rules.ofMount);
     const mirror = await this.findOrAdd(path, options, true);
     const { entry, stream } = mirror;
     requireMayBlock(options, entry.settings);

@@ -77,7 +77,7 @@ export class LogStore implements StreamStore {
 
   private async createInLog(path: string, { data, end }: CreateStreamOptions, settings: StreamSettings) {
     const { idleTimeout, log, mirrors } = this.options;
-    const inForce = mirrors.settingsFor(settings);
+    const inForce = mirrors.rules.settingsFor(settings);
     const chunks = this.chunksOf(data, inForce, true);
     const terms = termsOf(inForce, { idleTimeout });
     try {

@@ -4,14 +4,14 @@
  */
 
 import type { MemoryBudget, StreamObserver } from '../../../core/index.ts';
-import { RingStream, StreamRules } from '../../../core/internal.ts';
+import { RingStream } from '../../../core/internal.ts';
 import { createError } from '../../../errors/index.ts';
 import type { Clock, StreamSettings, StreamSettingsInForce } from '../../../fs/index.ts';
 import type { Log, StreamState } from '../../../logs/index.ts';
-import { formatFor } from '../../../media/index.ts';
 import { type Entry, newEntry } from '../entry.ts';
+import { setFormat } from '../formats.ts';
+import { MountRules } from '../mount-rules.ts';
 import type { Settings } from '../settings.ts';
-import { settingsInForce, settingsOfMount } from '../stream-settings.ts';
 import type { Totals } from '../totals.ts';
 import { factsOf, newStream, renewalOf, termsOf } from './facts.ts';
 import { Mirror, type MirrorOwner, unavailable } from './mirror.ts';
@@ -42,14 +42,11 @@ export interface Creation {
 }
 
 export class Mirrors implements MirrorOwner {
-  /** The settings of streams that ask for nothing else. */
-  readonly ofMount: StreamSettingsInForce;
+  readonly rules: MountRules;
   /** Counters since the start: gaps, and the bytes in them, that this node has of streams it follows. */
   gaps = 0;
   gapBytes = 0;
   private readonly options: MirrorsOptions;
-  /** One for all streams of the same settings. */
-  private readonly rules = new WeakMap<StreamSettingsInForce, StreamRules>();
   private readonly open = new Map<string, Mirror>();
   private readonly opening = new Map<string, Promise<Mirror | undefined>>();
   private cancelSweep: (() => void) | undefined;
@@ -57,7 +54,7 @@ export class Mirrors implements MirrorOwner {
 
   constructor(options: MirrorsOptions) {
     this.options = options;
-    this.ofMount = settingsOfMount(options.settings);
+    this.rules = new MountRules(options);
   }
 
   get size(): number {
@@ -75,10 +72,6 @@ export class Mirrors implements MirrorOwner {
 
   entry(path: string): Entry | undefined {
     return this.open.get(path)?.entry;
-  }
-
-  settingsFor(asked: StreamSettings | undefined): StreamSettingsInForce {
-    return asked === undefined ? this.ofMount : settingsInForce(asked, this.ofMount, this.options.settings);
   }
 
   // ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +124,7 @@ export class Mirrors implements MirrorOwner {
       if (creation === undefined) return undefined;
       const { isUnclaimed } = creation;
       const { idleTimeout } = settings;
-      const terms = termsOf(this.settingsFor(creation.settings), { idleTimeout, isUnclaimed });
+      const terms = termsOf(this.rules.settingsFor(creation.settings), { idleTimeout, isUnclaimed });
       state = (await log.create(newStream(path, terms))).stream;
     }
     const there = this.open.get(path);
@@ -151,7 +144,7 @@ export class Mirrors implements MirrorOwner {
     const { generation, path, createdAt } = state;
     const { settings, isUnclaimed } = factsOf(state);
     const name = this.options.prefix + path;
-    const stream = new RingStream({ name, generation, createdAt }, this.rulesFor(settings));
+    const stream = new RingStream({ name, generation, createdAt }, this.rules.rulesFor(settings));
     const entry = newEntry({
       path,
       stream,
@@ -159,39 +152,15 @@ export class Mirrors implements MirrorOwner {
       autoCreated: isUnclaimed && state.endOffset === 0,
       account: undefined,
     });
-    this.setFormat(entry);
+    setFormat(entry, this.options.memory);
     return entry;
-  }
-
-  private newRules({ channelBufferSize, onLag, ringBufferSize }: StreamSettingsInForce): StreamRules {
-    const { clock, memory, observer, settings } = this.options;
-    return new StreamRules({
-      ...{ retention: ringBufferSize, maxLag: channelBufferSize, onLag, observer },
-      blockTimeout: settings.blockTimeout,
-      now: clock.timeOfDay,
-      budget: memory,
-    });
-  }
-
-  private rulesFor(settings: StreamSettingsInForce): StreamRules {
-    let rules = this.rules.get(settings);
-    if (rules === undefined) {
-      rules = this.newRules(settings);
-      this.rules.set(settings, rules);
-    }
-    return rules;
-  }
-
-  private setFormat({ settings, stream }: Entry): void {
-    stream.format?.release();
-    stream.format = formatFor(settings, stream, this.options.memory);
   }
 
   // ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Gives these settings to a stream that was created by a reader. */
   async claim(mirror: Mirror, asked: StreamSettings | undefined): Promise<void> {
-    const settings = this.settingsFor(asked);
+    const settings = this.rules.settingsFor(asked);
     const { entry, stream } = mirror;
     const { idleTimeout } = this.options.settings;
     const terms = termsOf(settings, { idleTimeout });
@@ -204,8 +173,8 @@ export class Mirrors implements MirrorOwner {
   private adopt(entry: Entry, settings: StreamSettingsInForce): void {
     const { stream } = entry;
     entry.settings = settings;
-    if (stream.writtenEnd === 0) stream.adopt(this.rulesFor(settings));
-    this.setFormat(entry);
+    if (stream.writtenEnd === 0) stream.adopt(this.rules.rulesFor(settings));
+    setFormat(entry, this.options.memory);
   }
 
   // ── what mirrors tell ──────────────────────────────────────────────────────────────────────────────────────────
@@ -238,7 +207,7 @@ export class Mirrors implements MirrorOwner {
   }
 
   formatLost({ entry }: Mirror): void {
-    this.setFormat(entry);
+    setFormat(entry, this.options.memory);
   }
 
   // ── letting go ─────────────────────────────────────────────────────────────────────────────────────────────────

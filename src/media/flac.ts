@@ -1,15 +1,18 @@
 /**
  * FLAC (RFC 9639): `fLaC` and blocks of metadata, then frames, each with a number and a checksum of its head, but without a
  * length. To look through all bytes for frames and for another `fLaC` costs more than the append itself should, so a frame
- * is looked for every {@link STEP_BYTES}. Its number says whether another life can have begun since the one before: numbers
- * begin anew with each. Only where one can have, the bytes between are searched, in the ring.
+ * is looked for every {@link STEP_BYTES} at most. Its number says whether another life can have begun since the one before:
+ * numbers begin anew with each. So steps grow with the numbers, and a young life, in which numbers prove nothing, is
+ * searched as it comes. Where a number that was met proves nothing, the bytes between are searched in the ring.
  */
 import type { RingStream } from '../core/internal.ts';
 import type { JoinPoints } from './join-points.ts';
 import { RecordingWalker, uint32 } from './recording-walker.ts';
+import { bufferOf } from './walker.ts';
 
 const MARK = Buffer.from('fLaC');
 const MARK_NUMBER = uint32(MARK, 0);
+const MARK_END = MARK[MARK.length - 1]!;
 const LAST_BLOCK = 0x80;
 /** Sync code, sizes, up to 7 bytes of a number, up to 4 of sizes, the checksum. */
 const MAX_FRAME_HEAD = 16;
@@ -17,14 +20,17 @@ const MAX_FRAME_HEAD = 16;
 const MIN_FRAME_BYTES = 10;
 /** Where blocks have different sizes frames are numbered by their first sample. */
 const MAX_FRAME_SAMPLES = 65_535;
+const USUAL_FRAME_SAMPLES = 4096;
 
-/** From a frame to where the next is looked for: the shorter, the sooner a number is too high for another life. */
-const SHORT_STEP_BYTES = 16 * 1024;
+/** From a frame to where the next is looked for. With steps that are shorter than the shortest, a search costs no more. */
+const SHORTEST_STEP_BYTES = 8 * 1024;
 const STEP_BYTES = 64 * 1024;
-/** A frame is found behind a step: by so much what is gone over may be longer. */
-const STEP_MARGIN = 1.25;
+/** A frame is found behind a step: what is gone over may be longer by so many frames, of which sizes differ. */
+const STEP_MARGIN_FRAMES = 1.5;
 /** How far before the end a frame is looked for when a reader asks where to begin. */
-const NEAR_BYTES = SHORT_STEP_BYTES;
+const NEAR_BYTES = 16 * 1024;
+/** What is gone over without a frame before it is searched, in steps. */
+const MAX_STEPS_WITHOUT_FRAME = 2;
 /** What is gone over must still be in the ring when it is to be searched: a step is this part of it at most. */
 const STEPS_IN_RING = 4;
 
@@ -33,6 +39,8 @@ const CRC8 = Uint8Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) crc = crc & 0x80 ? ((crc << 1) ^ 0x07) & 0xff : (crc << 1) & 0xff;
   return crc;
 });
+
+const NOTHING = new Uint8Array(0);
 
 type HeldBytes = Pick<RingStream, 'retention' | 'oldestHeld' | 'borrowParts'>;
 
@@ -49,12 +57,12 @@ export class FlacWalker extends RecordingWalker {
   private number = 0;
   /** The two bytes with which all frames of this life begin. */
   private sync = Buffer.alloc(2);
-  /** Its number is one that another life could have reached within a step. */
+  /** Numbers are too low to prove anything: another life could have reached them within the shortest step. */
   private isYoung = true;
   /** Where the next frame is looked for. */
   private due = 0;
   /** The beginning of what may be a frame's head, from `due` on. */
-  private headStart: Uint8Array = new Uint8Array(0);
+  private headStart: Uint8Array = NOTHING;
   /** No mark begins before. */
   private searchedTo = 0;
 
@@ -86,7 +94,7 @@ export class FlacWalker extends RecordingWalker {
     const from = Math.max(this.frame + 1, this.end - NEAR_BYTES, this.stream.oldestHeld);
     if (from >= this.end) return;
     this.due = from;
-    this.headStart = new Uint8Array(0);
+    this.headStart = NOTHING;
     this.step(Buffer.concat(this.stream.borrowParts(from, this.end)), from);
   }
 
@@ -98,7 +106,7 @@ export class FlacWalker extends RecordingWalker {
     if (this.state !== 'stepping') return;
     this.reset();
     const from = Math.max(0, this.frame + 1 - offset);
-    const mark = view(bytes).indexOf(MARK, from);
+    const mark = bufferOf(bytes).indexOf(MARK, from);
     this.searchedTo = Math.max(this.frame, this.end - MARK.length + 1);
     if (mark >= 0) {
       this.state = 'nothing';
@@ -132,7 +140,7 @@ export class FlacWalker extends RecordingWalker {
       return 4 + length;
     }
     if (this.state === 'nothing') {
-      const mark = view(bytes).indexOf(MARK, at + 1);
+      const mark = bufferOf(bytes).indexOf(MARK, at + 1);
       return (mark < 0 ? Math.max(at + 1, bytes.length - MARK.length + 1) : mark) - at;
     }
     if (isSync(bytes, at)) {
@@ -141,7 +149,8 @@ export class FlacWalker extends RecordingWalker {
         this.endHeader();
         this.state = 'stepping';
         this.sync = Buffer.of(0xff, bytes[at + 1]!);
-        this.found(offset, frameNumber(bytes, at));
+        this.points.boundary(offset);
+        this.moveTo(offset, frameNumber(bytes, at));
         return Number.MAX_SAFE_INTEGER;
       }
     }
@@ -152,32 +161,31 @@ export class FlacWalker extends RecordingWalker {
 
   // ── from frame to frame ──────────────────────────────────────────────────────────────────────────────────────────
 
-  private found(offset: number, number: number): void {
-    this.points.boundary(offset);
-    this.moveTo(offset, number);
-  }
-
-  private moveTo(offset: number, number: number): void {
+  /** @param frameBytes how long frames are at present; undefined where it is not known */
+  private moveTo(offset: number, number: number, frameBytes?: number): void {
     this.frame = offset;
     this.number = number;
-    const isSettled = number > this.mostFrames(STEP_MARGIN * STEP_BYTES);
-    this.stepBytes = Math.min(this.maxStepBytes, isSettled ? STEP_BYTES : SHORT_STEP_BYTES);
-    this.isYoung = number <= this.mostFrames(STEP_MARGIN * this.stepBytes);
+    const { maxStepBytes } = this;
+    // What lies between the frames may be as long as this, so that no other life can have come as far.
+    const proven = number / this.framesPerByte;
+    const step = frameBytes === undefined ? 0 : proven - STEP_MARGIN_FRAMES * frameBytes;
+    this.isYoung = step < Math.min(SHORTEST_STEP_BYTES, maxStepBytes);
+    this.stepBytes = this.isYoung ? maxStepBytes : Math.min(maxStepBytes, Math.floor(step));
     this.due = offset + this.stepBytes;
-    this.headStart = new Uint8Array(0);
+    this.headStart = NOTHING;
   }
 
   /** Bytes are missing before this offset. */
   private skipTo(offset: number): void {
     this.searchedTo = offset;
     this.due = offset;
-    this.headStart = new Uint8Array(0);
+    this.headStart = NOTHING;
   }
 
   /** Looks for frames in bytes of which those from `due` on matter. */
   private step(given: Uint8Array, givenAt: number): void {
     const { headStart } = this;
-    const bytes = view(headStart.length === 0 ? given : Buffer.concat([headStart, given]));
+    const bytes = bufferOf(headStart.length === 0 ? given : Buffer.concat([headStart, given]));
     const offset = givenAt - headStart.length;
     const end = offset + bytes.length;
     while (this.due < end) {
@@ -194,7 +202,7 @@ export class FlacWalker extends RecordingWalker {
       if (!isFrameHead(bytes, at)) this.due = offset + at + 1;
       else if (!this.meet(offset + at, frameNumber(bytes, at), given, givenAt)) return;
     }
-    if (end - this.searchedTo > 2 * this.stepBytes) this.requireNoMark(end, given, givenAt);
+    if (end - this.searchedTo > MAX_STEPS_WITHOUT_FRAME * this.maxStepBytes) this.requireNoMark(end, given, givenAt);
   }
 
   private wait(bytes: Uint8Array, at: number, offset: number): void {
@@ -202,18 +210,28 @@ export class FlacWalker extends RecordingWalker {
     this.headStart = bytes.slice(at);
   }
 
-  /** By how much numbers can grow within so many bytes. */
-  private mostFrames(bytes: number): number {
-    return (bytes / MIN_FRAME_BYTES) * (this.sync[1]! & 1 ? MAX_FRAME_SAMPLES : 1);
+  private get isBySample(): boolean {
+    return (this.sync[1]! & 1) !== 0;
+  }
+
+  /** By how much numbers grow at most. */
+  private get framesPerByte(): number {
+    return (this.isBySample ? MAX_FRAME_SAMPLES : 1) / MIN_FRAME_BYTES;
   }
 
   /** @returns false where it is of another life, which has been begun with */
   private meet(offset: number, number: number, given: Uint8Array, givenAt: number): boolean {
-    const follows = number > this.number && number - this.number <= this.mostFrames(offset - this.frame);
-    const mayBeAnother = offset > this.searchedTo && number <= this.mostFrames(offset - this.searchedTo);
+    const { framesPerByte } = this;
+    const bytes = offset - this.frame;
+    const frames = number - this.number;
+    const follows = frames > 0 && frames <= bytes * framesPerByte;
+    const mayBeAnother = offset > this.searchedTo && number <= (offset - this.searchedTo) * framesPerByte;
     if ((mayBeAnother || !follows) && !this.requireNoMark(offset, given, givenAt)) return false;
     this.searchedTo = Math.max(this.searchedTo, offset);
-    if (follows) this.found(offset, number);
+    if (follows) {
+      this.points.boundary(offset);
+      this.moveTo(offset, number, (bytes / frames) * (this.isBySample ? USUAL_FRAME_SAMPLES : 1));
+    }
     // Read out of what is no frame, or behind bytes that were left out: the next one will say.
     else this.moveTo(offset, number);
     return true;
@@ -227,15 +245,17 @@ export class FlacWalker extends RecordingWalker {
    */
   private requireNoMark(to: number, given?: Uint8Array, givenAt = this.end): boolean {
     const from = Math.max(this.searchedTo, this.stream.oldestHeld);
-    const parts = from < givenAt ? this.stream.borrowParts(from, givenAt) : [];
+    const isGiven = given !== undefined && (from >= givenAt || (givenAt - from < MARK.length && !mayEndMark(given)));
+    const begin = isGiven ? givenAt : from;
+    const parts = begin < givenAt ? this.stream.borrowParts(begin, givenAt) : [];
     if (given !== undefined) parts.push(given);
-    const mark = indexOfMark(parts, Math.min(from, givenAt));
+    const mark = indexOfMark(parts, begin);
     if (mark < 0 || mark >= to) {
       this.searchedTo = Math.max(this.searchedTo, to - MARK.length + 1);
       return true;
     }
     this.state = 'nothing';
-    let at = Math.min(from, givenAt);
+    let at = begin;
     for (const part of parts) {
       const skipped = Math.max(0, mark - at);
       if (skipped < part.length) this.take(part.subarray(skipped), at + skipped);
@@ -257,7 +277,7 @@ function indexOfMark(parts: readonly Uint8Array[], offset: number): number {
       if (newest === MARK_NUMBER) return at + n - beyond;
     }
     if (part.length > beyond) {
-      const found = view(part).indexOf(MARK);
+      const found = bufferOf(part).indexOf(MARK);
       if (found >= 0) return at + found;
       newest = uint32(part, part.length - MARK.length);
     }
@@ -266,8 +286,9 @@ function indexOfMark(parts: readonly Uint8Array[], offset: number): number {
   return -1;
 }
 
-function view(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+/** Whether a mark that begins before these bytes may end in them. */
+function mayEndMark(bytes: Uint8Array): boolean {
+  return bytes.length < MARK.length || bytes[0] === MARK_END || bytes[1] === MARK_END || bytes[2] === MARK_END;
 }
 
 function isSync(bytes: Uint8Array, at: number): boolean {

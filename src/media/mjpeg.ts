@@ -4,7 +4,7 @@
  * cannot contain; that of a preview inside a picture is followed by neither a picture nor a part.
  */
 import type { JoinPoints } from './join-points.ts';
-import { Walker } from './walker.ts';
+import { bufferOf, Walker } from './walker.ts';
 
 const EOI = Uint8Array.of(0xff, 0xd9);
 const LF = 0x0a;
@@ -73,7 +73,7 @@ class MjpegWalker extends Walker {
 function indexOfEoi(bytes: Uint8Array, from: number): number {
   const near = Math.min(from + NEAR_BYTES, bytes.length - 1);
   for (let at = from; at < near; at++) if (bytes[at] === EOI[0] && bytes[at + 1] === EOI[1]) return at;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(EOI, near);
+  return bufferOf(bytes).indexOf(EOI, near);
 }
 
 /** Where a part ends by what its headers say, as far as they are looked at; -1 where they do not. */

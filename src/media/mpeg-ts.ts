@@ -10,6 +10,8 @@ const SYNC = 0x47;
 const NO_PID = -1;
 /** In a packet's second byte: something begins in it, such as a frame or a table. */
 const PAYLOAD_STARTS = 0x40;
+/** In its fourth byte: how many packets of its kind came before, modulo 16. */
+const COUNTER = 0x0f;
 /** MPEG 1 and 2, MPEG 4, H.264, H.265, H.266, AVS, VC-1. */
 const VIDEO = new Set([0x01, 0x02, 0x10, 0x1b, 0x24, 0x33, 0x42, 0xea]);
 
@@ -19,8 +21,8 @@ export class MpegTsWalker extends Walker {
   private pmtPid = NO_PID;
   private mainPid = NO_PID;
   private isVideo = false;
-  private pat: Uint8Array | undefined;
-  private pmt: Uint8Array | undefined;
+  private pat: Buffer | undefined;
+  private pmt: Buffer | undefined;
   /** A packet begins here, as far as is known: where something begins in it, its sync byte is looked at again. */
   private isInStep = false;
 
@@ -44,9 +46,11 @@ export class MpegTsWalker extends Walker {
     if (!this.isInStep) return 1;
     if ((bytes[at + 1]! & PAYLOAD_STARTS) === 0) return PACKET;
     const pid = ((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!;
-    if (pid === 0) this.takePat(bytes.subarray(at, at + PACKET));
-    else if (pid === this.pmtPid) this.takePmt(bytes.subarray(at, at + PACKET));
-    else if (pid === this.mainPid && (!this.isVideo || isRandomAccess(bytes, at))) this.points.boundary(offset);
+    if (pid === 0) {
+      if (!isSame(this.pat, bytes, at)) this.takePat(bytes.subarray(at, at + PACKET));
+    } else if (pid === this.pmtPid) {
+      if (!isSame(this.pmt, bytes, at)) this.takePmt(bytes.subarray(at, at + PACKET));
+    } else if (pid === this.mainPid && (!this.isVideo || isRandomAccess(bytes, at))) this.points.boundary(offset);
     return PACKET;
   }
 
@@ -62,8 +66,7 @@ export class MpegTsWalker extends Walker {
       const program = (packet[n]! << 8) | packet[n + 1]!;
       if (program === 0) continue;
       this.pmtPid = ((packet[n + 2]! & 0x1f) << 8) | packet[n + 3]!;
-      if (isSame(this.pat, packet)) return;
-      this.pat = packet.slice();
+      this.pat = Buffer.from(packet);
       this.tablesSeen();
       return;
     }
@@ -84,8 +87,7 @@ export class MpegTsWalker extends Walker {
     }
     this.isVideo = video !== NO_PID;
     this.mainPid = this.isVideo ? video : other;
-    if (isSame(this.pmt, packet)) return;
-    this.pmt = packet.slice();
+    this.pmt = Buffer.from(packet);
     this.tablesSeen();
   }
 
@@ -110,10 +112,11 @@ function lengthOfRest(bytes: Uint8Array, at: number): number {
   return next - 1 - at;
 }
 
-/** Whether a packet is as it was, but for its counter. */
-function isSame(known: Uint8Array | undefined, packet: Uint8Array): boolean {
-  if (known === undefined || known[1] !== packet[1] || known[2] !== packet[2]) return false;
-  return Buffer.compare(known.subarray(4), packet.subarray(4)) === 0;
+/** Whether a packet is as it was, but for its counter. Tables come ten times a second, and hardly ever change. */
+function isSame(known: Buffer | undefined, bytes: Uint8Array, at: number): boolean {
+  if (known === undefined || known[1] !== bytes[at + 1] || known[2] !== bytes[at + 2]) return false;
+  if ((known[3]! ^ bytes[at + 3]!) & ~COUNTER) return false;
+  return known.compare(bytes, at + 4, at + PACKET, 4) === 0;
 }
 
 /** Whether a packet has an adaptation field that says so. */

@@ -4,6 +4,11 @@
  */
 const NOTHING = new Uint8Array(0);
 
+/** The same memory as a buffer, in which Node searches. */
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 export abstract class Walker {
   /** The most bytes that {@link parse} may want to see before it decides. */
   protected abstract readonly maxHead: number;

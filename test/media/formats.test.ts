@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { RingStream } from '../../src/core/internal.ts';
 import { CONTAINERS, formatFor } from '../../src/media/index.ts';
@@ -58,6 +58,7 @@ const FORMATS: readonly {
 ];
 
 const RETENTION = 1024 * 1024;
+const CHUNK = 64 * 1024;
 
 function formatOf(type: string, retention: number, budget?: MemoryBudget, container = 'auto') {
   return formatFor({ type, container }, new RingStream({ retention, maxLag: retention }), budget);
@@ -234,7 +235,7 @@ function crc8(bytes: Uint8Array): number {
   return crc;
 }
 
-/** A frame of this many bytes, at least 20, of anything behind its head. */
+/** A frame of this many bytes, at least 10, of anything behind its head. */
 function flacFrame(number: number, size: number): Buffer {
   const frame = Buffer.alloc(size);
   for (let at = 0; at < size; at++) frame[at] = (at * 197 + number * 31 + ((at * at) >> 7)) & 0xff;
@@ -267,16 +268,28 @@ describe('FLAC of which not all is looked at', () => {
       fc.nat({ max: 300 }),
       fc.oneof(
         // Silence and noise, short and long.
-        fc.tuple(fc.constantFrom(20, 40, 300), fc.integer({ min: 1, max: 12_000 })),
+        fc.tuple(fc.constantFrom(10, 20, 40, 300), fc.integer({ min: 1, max: 12_000 })),
         fc.tuple(fc.integer({ min: 2000, max: 20_000 }), fc.integer({ min: 1, max: 30 })),
       ),
     )
     .map(([padding, [size, count]]) => flacLife(padding, new Array(count).fill(size)));
+  /** Silence before sound and between: the numbers of a life get high in few bytes, and then grow slowly. */
+  const changingLife = fc
+    .array(
+      fc.oneof(
+        fc.integer({ min: 1, max: 6000 }).map((count) => new Array<number>(count).fill(10)),
+        fc.tuple(fc.integer({ min: 300, max: 20_000 }), fc.integer({ min: 1, max: 40 })).map(([size, count]) => {
+          return Array.from({ length: count }, (_, n) => Math.floor(size * (1 - (n % 5) / 8)));
+        }),
+      ),
+      { minLength: 1, maxLength: 4 },
+    )
+    .map((sizes) => flacLife(0, sizes.flat()));
 
   it('contract 102: a header in mid-stream is found, wherever it is, however long the lives before and behind it are', () => {
     fc.assert(
       fc.property(
-        fc.array(life, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.oneof(life, changingLife), { minLength: 1, maxLength: 4 }),
         fc.integer({ min: 20, max: 65_536 }),
         fc.constantFrom(RETENTION, 40_000),
         (lives, step, retention) => {
@@ -307,6 +320,30 @@ describe('FLAC of which not all is looked at', () => {
     expect(places.slice(1).every((at) => frames.includes(at))).toBe(true);
   });
 
+  it('searches a life for another header only while its numbers are low', () => {
+    const { bytes, frames } = flacLife(0, new Array(9000).fill(700));
+    const stream = new RingStream({ retention: RETENTION, maxLag: RETENTION });
+    const format = formatFor({ type: 'audio/flac', container: 'auto' }, stream)!;
+    stream.format = format;
+    const searched = vi.spyOn(Buffer.prototype, 'indexOf');
+    const searches: number[] = [];
+    try {
+      for (let at = 0; at < bytes.length; at += CHUNK) {
+        searched.mockClear();
+        stream.append(bytes.subarray(at, at + CHUNK));
+        searches.push(
+          searched.mock.calls.filter(([what]) => Buffer.isBuffer(what) && what.toString() === 'fLaC').length,
+        );
+      }
+    } finally {
+      searched.mockRestore();
+    }
+    // Where a frame has a number of 924 or more, so many frames of at least 10 bytes are longer than a step and a frame.
+    const grownUp = Math.ceil(frames[924]! / CHUNK) + 1;
+    expect(searches.slice(0, grownUp - 2).every((count) => count === 1)).toBe(true);
+    expect(searches.slice(grownUp)).toEqual(searches.slice(grownUp).map(() => 0));
+  });
+
   it('goes on behind bytes that are missing', () => {
     const { bytes, header, frames } = flacLife(0, new Array(400).fill(1000));
     const stream = new RingStream({ retention: RETENTION, maxLag: RETENTION });
@@ -333,6 +370,37 @@ describe('a container that was asked for', () => {
     format.take(bytes, 0);
     expect(format.join(1, 1)?.header).toBeDefined();
     expect(formatOf('video/webm', RETENTION, undefined, 'none')).toBeUndefined();
+  });
+
+  it('MPEG-TS: the tables that came last are the header, whatever of them has changed', () => {
+    const bytes = fixture('h264-aac.m2ts');
+    const whole = Buffer.from(found('video/mp2t', [bytes]).header!);
+    /** The first of a table's packets of which all but the counter is as in the header. */
+    const again = (table: number, copy: Buffer, from: number): number => {
+      const packet = whole.subarray(table * 188, (table + 1) * 188);
+      for (let at = from; at < copy.length; at += 188) {
+        if (
+          copy.readUIntBE(at, 3) === packet.readUIntBE(0, 3) &&
+          copy.subarray(at + 4, at + 188).equals(packet.subarray(4))
+        )
+          return at;
+      }
+      throw new Error('The table does not come again');
+    };
+    const secondOf = (table: number) => again(table, bytes, again(table, bytes, 0) + 188);
+    for (const table of [0, 1]) {
+      for (const position of [10, 187]) {
+        const changed = Buffer.from(bytes);
+        const at = secondOf(table);
+        changed[at + position]! ^= 1;
+        const upTo = changed.subarray(0, at + 2 * 188);
+        const header = Buffer.from(found('video/mp2t', [upTo]).header!);
+        expect(header.subarray(table * 188, (table + 1) * 188)).toEqual(changed.subarray(at, at + 188));
+        const counted = Buffer.from(bytes);
+        counted[at + 3]! ^= 5;
+        expect(Buffer.from(found('video/mp2t', [counted]).header!)).toEqual(whole);
+      }
+    }
   });
 
   const pictures = fixture('pictures.mpjpeg');

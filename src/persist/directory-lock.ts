@@ -4,7 +4,7 @@
  * regularly updated modification time of the file tells that.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { open, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createError } from '../errors/index.ts';
 import { codeOf, isFull } from './disk.ts';
 import { LOCK_FILE } from './layout.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /** How often the owner touches the file, and after how long without that an owner elsewhere counts as dead. */
 const TOUCHED_EVERY_MS = 2000;
@@ -62,7 +63,7 @@ export class DirectoryLock {
    * @throws DISK_LOCKED; what the disk throws
    */
   static async take(directory: string, onLost: (reason: string) => void): Promise<DirectoryLock> {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     const path = join(directory, LOCK_FILE);
     const { pid } = process;
     const owner: Owner = { id: randomUUID(), pid, started: startOf(pid), boot: bootId(), host: hostname() };

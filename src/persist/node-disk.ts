@@ -1,12 +1,12 @@
 /** A directory of this computer, for a log. */
 import { fstatSync } from 'node:fs';
-import { constants, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disk, DiskFile, OpenMode } from './disk.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /** What is in a log concerns its owner alone. */
 const FILE_MODE = 0o600;
-const DIRECTORY_MODE = 0o700;
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY,
@@ -81,7 +81,7 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await mkdir(join(this.name, path), { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(join(this.name, path));
   }
 
   async rename(from: string, to: string): Promise<void> {

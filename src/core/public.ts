@@ -66,7 +66,7 @@ export interface Stream {
    * nothing happens.
    *
    * @throws STREAM_CLOSED after the end, STREAM_SHUT_DOWN after an end with the reason `shutdown`, STREAM_FULL where the
-   * end offset would pass 2^53 - 1; nothing is written then
+   * end offset would pass 2^53 - 1, TypeError for what is no array of bytes, such as a text; nothing is written then
    */
   append(bytes: Uint8Array): number;
 

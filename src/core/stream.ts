@@ -30,7 +30,7 @@ import {
   type ReaderOptions,
   type ReaderStart,
 } from './types.ts';
-import { assertOffset } from './validate.ts';
+import { assertBytes, assertFrom, assertOffset } from './validate.ts';
 import { WholeStream } from './whole-stream.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -176,6 +176,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
    * @throws as {@link requireOpen} after the end (contract 3), STREAM_FULL beyond 2^53 - 1 (contract 15); nothing is written then
    */
   append(bytes: Uint8Array): number {
+    assertBytes(bytes);
     this.requireOpen();
     const { readerSet, ring, log } = this;
     if (bytes.length === 0) return ring.end;
@@ -238,6 +239,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
       this.append(bytes);
       return undefined;
     }
+    assertBytes(bytes);
     this.requireOpen();
     if (bytes.length > MAX_OFFSET - this.ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
     const { gate } = this.readersOrNone();
@@ -428,7 +430,10 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   private startCursor(start: ReaderStart, history?: History): number {
     const { startOffset, endOffset } = this;
     const oldest = this.oldestOffset(history);
-    if ('from' in start) return start.from === 'live' ? endOffset : oldest;
+    if ('from' in start) {
+      assertFrom(start.from);
+      return start.from === 'live' ? endOffset : oldest;
+    }
     if ('lastBytes' in start) {
       assertOffset('lastBytes', start.lastBytes);
       return Math.max(oldest, endOffset - start.lastBytes);

@@ -12,10 +12,26 @@ export function assertOffset(name: string, value: number): void {
   });
 }
 
+/** @throws INVALID_PARAMETER unless `from` is `earliest` or `live` */
+export function assertFrom(from: string): void {
+  if (from === 'earliest' || from === 'live') return;
+  throw createError('INVALID_PARAMETER', { name: 'from', reason: `it must be earliest or live, not ${from}` });
+}
+
 /** A size in bytes of which there must be some. */
 export function assertPositive(name: string, value: number): number {
   if (!isIntegerFrom(1, value)) {
     throw new RangeError(`${name} must be a whole number of bytes from 1, not ${value}`);
   }
   return value;
+}
+
+/**
+ * What a program without types could give in place of bytes would be appended as something else, or as nothing.
+ *
+ * @throws TypeError unless `bytes` has elements of one byte. Not by `instanceof`: another realm has a Uint8Array of its own
+ */
+export function assertBytes(bytes: Uint8Array): void {
+  if (ArrayBuffer.isView(bytes) && bytes.BYTES_PER_ELEMENT === 1) return;
+  throw new TypeError('bytes must be a Uint8Array; for a text use new TextEncoder().encode(text)');
 }

@@ -319,6 +319,11 @@ describe('where to start', () => {
       expect(reader.cursor).toBe(0);
       reader.close();
     }
+    for (const from of ['sideways', 'offset', undefined]) {
+      const start = { from: from as 'live' };
+      expect(() => s.openReader({ start })).toThrow(/from .*earliest or live/);
+      expect(() => s.snapshot(start)).toThrow(/from .*earliest or live/);
+    }
     expect(s.readerCount).toBe(0);
   });
 });

@@ -18,6 +18,30 @@ describe('appending', () => {
     expect(Buffer.from(s.snapshot().data).toString()).toBe('abcde');
   });
 
+  it.each([
+    ['a text', 'abc'],
+    ['a number', 5],
+    ['nothing', undefined],
+    ['null', null],
+    ['an array', [1, 2]],
+  ] as const)('%s is refused, and nothing is written', (_name, value) => {
+    const s = stream();
+    expect(() => s.append(value as unknown as Uint8Array)).toThrow(/^bytes must be a Uint8Array/);
+    expect(() => s.write(value as unknown as Uint8Array)).toThrow(TypeError);
+    expect(s.endOffset).toBe(0);
+  });
+
+  it('memory that is no array of bytes is refused, and so it is while writers wait for a reader', () => {
+    const s = stream({ onLag: 'block' });
+    s.openReader();
+    s.append(new Uint8Array(1000));
+    for (const value of [new ArrayBuffer(3), new Uint16Array(3), new DataView(new ArrayBuffer(3))]) {
+      expect(() => s.append(value as unknown as Uint8Array)).toThrow(TypeError);
+      expect(() => s.write(value as unknown as Uint8Array)).toThrow(TypeError);
+    }
+    expect(s.endOffset).toBe(1000);
+  });
+
   it('contract 2: the caller may reuse its memory as soon as an append returns', async () => {
     const s = stream();
     const reader = s.openReader();

@@ -24,11 +24,16 @@ const RECORDING = process.env.STREAMFS_RECORD_BASELINE === '1';
 const MARGIN = 1.5;
 /** How much more than the shape that it is like. */
 const LIKE_MARGIN = 1.05;
-/** What differs by chance: how a write was cut on its way, and a few objects. */
-const SLACK = { callsPerRound: 2, bytes: 32, kib: 1 };
+/**
+ * What differs by chance: how a write was cut on its way, and a few objects. For a shape that is like another also what is made
+ * once a round for all readers, such as the head of a frame.
+ */
+const SLACK = { callsPerRound: 2, bytes: 32, bytesPerRound: 2048, kib: 1 };
 
 const READERS = 20;
-const HEAP_PASSES = 3;
+/** Passes in a row that give no less than one before: all code is compiled by then. And at most so many. */
+const SETTLED_PASSES = 8;
+const MAX_PASSES = 60;
 const KIB = 1024;
 const CHUNK = Buffer.alloc(64 * KIB, 'x');
 const MESSAGE = Buffer.alloc(100, 'x');
@@ -47,9 +52,9 @@ interface Shape {
 const SHAPES: Shape[] = [
   { name: 'S1', message: CHUNK, together: 1, rounds: 100, chunked: false },
   { name: 'S2', message: MESSAGE, together: 32, rounds: 100, chunked: false },
-  { name: 'S2c', message: MESSAGE, together: 256, rounds: 100, chunked: true },
+  { name: 'S2c', message: MESSAGE, together: 256, rounds: 25, chunked: true },
   { name: 'WebSocket S1', like: 'S1', message: CHUNK, together: 1, rounds: 100, chunked: false },
-  { name: 'WebSocket S2c', like: 'S2c', message: MESSAGE, together: 256, rounds: 100, chunked: true },
+  { name: 'WebSocket S2c', like: 'S2c', message: MESSAGE, together: 256, rounds: 25, chunked: true },
 ];
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
@@ -149,18 +154,22 @@ describe('allocation for each chunk delivered', () => {
   it.each(SHAPES)('$name takes no more heap than it did', async (shape) => {
     const server = await running(startMetered());
     const { writer, readers } = await begin(shape, server);
-    // Code that is compiled by now allocates less; when all of it is, is the engine's affair. So the least of some counts.
-    await deliver(shape, writer, readers, shape.rounds);
+    // Compiled code allocates less; when the engine compiles it, and how much of it, is its own affair. So the least of counts
+    // that no longer get less.
     let bytes = Number.POSITIVE_INFINITY;
-    for (let pass = 0; pass < HEAP_PASSES; pass++) {
+    let leastAt = 0;
+    for (let pass = 0; pass < MAX_PASSES && pass - leastAt <= SETTLED_PASSES; pass++) {
       const before = await readMeter(server, 'collect');
       const delivered = await deliver(shape, writer, readers, shape.rounds);
       const after = await readMeter(server, 'read');
       expect(after.collections, 'garbage was collected meanwhile, so nothing can be said').toBe(before.collections);
-      bytes = Math.min(bytes, (after.heapUsed - before.heapUsed) / delivered);
+      const counted = (after.heapUsed - before.heapUsed) / delivered;
+      if (counted < bytes) leastAt = pass;
+      bytes = Math.min(bytes, counted);
     }
     expect(bytes).toBeGreaterThan(0);
-    keeps(shape, 'bytes of heap for each chunk delivered', bytes, SLACK.bytes);
+    const perRound = shape.like === undefined ? 0 : SLACK.bytesPerRound / (shape.together * READERS);
+    keeps(shape, 'bytes of heap for each chunk delivered', bytes, SLACK.bytes + perRound);
   });
 });
 

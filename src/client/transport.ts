@@ -184,6 +184,9 @@ function normalizeBase(url: string): string {
   if (parsed.username !== '' || parsed.password !== '') {
     throw new TypeError('invalid url: give the token by the token option, not in the url');
   }
+  if (parsed.search !== '' || parsed.hash !== '') {
+    throw new TypeError(`invalid url ${url}: it is that of the server, without what begins with ? or #`);
+  }
   const path = parsed.pathname.replace(/\/+$/, '');
   return parsed.origin + (path.endsWith(BASE) ? path : path + BASE);
 }

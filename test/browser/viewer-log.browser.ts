@@ -231,6 +231,37 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     expect((await texts(page)).join('\n')).toContain('a new stream has this path');
   });
 
+  it('says that its stream was removed, and goes on with the next one of this name by itself, again and again', async () => {
+    const at = await server();
+    await at.put('/streamfs/app', 'of life 0\n');
+    const page = await opened(at, '/streamfs/app', '?from=earliest', { expected: [REFUSED] });
+    for (const life of [1, 2]) {
+      await at.json('DELETE', '/files?path=/streamfs/app');
+      await expect.poll(() => phase(page)).toBe('gone');
+      expect(await page.getByTestId('reading').textContent()).toContain('waiting for another stream with this name');
+      expect(await page.getByRole('button', { name: 'Read again' }).count()).toBe(0);
+      // It is waited for, not made.
+      await page.waitForResponse((response) => response.status() === 404 && response.url().includes('stream=true'));
+      await at.put('/streamfs/app', `of life ${life}\n`);
+      await page.getByText(`of life ${life}`).waitFor();
+      await expect.poll(() => phase(page)).toBe('live');
+    }
+    await at.put('/streamfs/app', 'and more\n');
+    await page.getByText('and more').waitFor();
+    const next = 'a new stream has this path; the one before was read up to offset 10';
+    const removed = 'the stream was removed at offset 10';
+    expect(await texts(page)).toEqual([
+      'of life 0',
+      removed,
+      next,
+      'of life 1',
+      removed,
+      next,
+      'of life 2',
+      'and more',
+    ]);
+  });
+
   it('says that nothing comes, where the server is there and silent', async () => {
     const at = await server();
     await at.put('/streamfs/app', 'hello\n');

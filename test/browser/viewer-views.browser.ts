@@ -172,6 +172,20 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     await page.getByRole('heading', { name: /^Streams/ }).waitFor();
   });
 
+  it('show the next stream of a name in the terminal where one was removed', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', '\x1b[2J\x1b[Hof the first life');
+    const page = await openPage(at, { at: '#/s/streamfs/x', expected: [REFUSED] });
+    const screen = page.frameLocator('iframe').locator('.xterm-rows');
+    await expect.poll(() => screen.textContent()).toContain('of the first life');
+    await at.json('DELETE', '/files?path=/streamfs/x');
+    await expect.poll(() => screen.textContent()).toContain('the stream was removed');
+    await at.put('/streamfs/x', 'of the second life');
+    await expect.poll(() => screen.textContent()).toMatch(/a new stream has this path.*of the second life/);
+    expect(await screen.textContent()).not.toContain('of the first life');
+    await expect.poll(() => phase(page)).toBe('live');
+  });
+
   it('hold a stream back that is faster than the terminal', async () => {
     const at = await server({ streamfs: { ring_buffer_size: '16MB', channel_buffer_size: '16MB' } });
     const line = `\x1b[3${1}m${'many words of a flood '.repeat(4)}\x1b[0m\r\n`;
@@ -206,6 +220,21 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     );
     await expect.poll(size).toBe(60);
     await page.getByText('picture 2 · 60 × 30').waitFor();
+  });
+
+  it('say at once that there is no picture, and why, and offer other ways after a while', async () => {
+    const at = await server();
+    await at.json('POST', '/files?path=/streamfs/x');
+    const page = await openPage(at, { at: '#/s/streamfs/x?view=image' });
+    await page.getByText('Nothing has been written yet.').waitFor();
+    await at.put('/streamfs/x', 'no picture at all\n');
+    await page.getByText('Looking for a picture in what comes').waitFor();
+    expect(await page.getByText('Nothing has been written yet.').count()).toBe(0);
+    await page.getByRole('alert').getByRole('button', { name: 'Show bytes' }).waitFor();
+    expect(await page.getByText('Looking for a picture').count()).toBe(0);
+    await at.put('/streamfs/x', png(40, 30));
+    await page.getByText('picture 1 · 40 × 30').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
   });
 
   it('say what is wrong where nothing plays, and offer other ways', async () => {

@@ -67,7 +67,12 @@ describe('what a read is doing', () => {
       ],
       [{ kind: 'reconnecting', until: 900, attempt: 2, why: 'cut' }, 'reconnecting', 'cut'],
       [{ kind: 'ended', reason: 'ended', status: 'exit 3' }, 'ended', 'its writer ended it: exit 3'],
-      [{ kind: 'ended', reason: 'removed' }, 'ended', 'it was removed'],
+      [{ kind: 'gone', reason: 'removed' }, 'removed', 'waiting for another stream with this name'],
+      [
+        { kind: 'gone', reason: 'expired' },
+        'removed',
+        'it was unused for too long; waiting for another stream with this name',
+      ],
       [{ kind: 'refused', why: 'no right', code: 'FORBIDDEN' }, 'refused', 'no right'],
     ] as const;
     for (const [phase, state, detail] of phases) {

@@ -16,6 +16,7 @@ function textFor(facts: ReadingFacts | undefined): string | undefined {
       : 'Nothing has come yet. What is written from now on shows here.';
   }
   if (phase.kind === 'ended') return 'It ended, and there is nothing of it to show.';
+  if (phase.kind === 'gone') return 'It was removed. Another stream with this name shows here as soon as there is one.';
   if (phase.kind === 'refused' && isNotThere(phase)) {
     return 'There is no stream with this name. It may have been removed, or is yet to be made.';
   }

@@ -1,11 +1,12 @@
 /**
- * One read of a stream, from its first connection to its end, and what it is doing all the while. Records go to a sink,
- * one at a time: where it needs longer, the next one waits, and with it the server.
+ * One read of a stream, from its first connection to its end, and what it is doing all the while. Where the stream was
+ * removed it goes on with the next one that has its name. Records go to a sink, one at a time: where it needs longer, the
+ * next one waits, and with it the server.
  */
 import { signal } from '@preact/signals';
 import { type FollowOptions, type FollowRecord, isClientError } from '../../../src/client/index.ts';
 import type { PageClient } from '../../session/page-client.ts';
-import type { Phase, ReadingFacts } from './reading.ts';
+import { type GoneReason, NOT_THERE, type Phase, type ReadingFacts } from './reading.ts';
 
 export interface RecordSink {
   /** A promise where the next record shall wait. */
@@ -22,6 +23,10 @@ const SILENCE_MS = 2 * HEARTBEAT_MS;
 const WORK_MS = 10;
 
 const ASK_FOR_END_MS = 2000;
+
+/** How often another stream is looked for where one was removed. */
+const LOOK_AGAIN_MS = 1000;
+
 const TICK_MS = 250;
 
 export interface SessionOptions {
@@ -47,6 +52,7 @@ export class ReadingSession {
   readonly #leaving = new AbortController();
   #phase: Phase = { kind: 'connecting' };
   #offset: number | undefined;
+  #generation: string | undefined;
   #streamEnd: number | undefined;
   /** Since when something is waited for from the server; undefined while the page itself is busy. */
   #waitingSince: number | undefined;
@@ -70,33 +76,10 @@ export class ReadingSession {
   }
 
   async #run(): Promise<void> {
-    const { client, create, path, sink, start } = this.#options;
+    const { create, start } = this.#options;
     try {
-      const records = client.api.follow(path, {
-        ...start,
-        create,
-        heartbeat: HEARTBEAT_MS,
-        heartbeats: true,
-        waitForServer: true,
-        signal: this.#leaving.signal,
-      });
-      let worked = performance.now();
-      while (true) {
-        this.#waitingSince = performance.now();
-        const { done, value: record } = await records.next();
-        this.#waitingSince = undefined;
-        if (done === true) return;
-        this.#note(record);
-        const wait = sink.take(record, Date.now());
-        if (wait !== undefined) {
-          await wait;
-          worked = performance.now();
-        } else if (performance.now() - worked > WORK_MS) {
-          await new Promise((resolve) => setTimeout(resolve));
-          worked = performance.now();
-        }
-        if (this.#leaving.signal.aborted) return;
-      }
+      let gone = await this.#follow({ ...start, create });
+      while (gone !== undefined && !this.#leaving.signal.aborted) gone = await this.#followNext(gone);
     } catch (error) {
       if (this.#leaving.signal.aborted) return;
       const why = error instanceof Error ? error.message : String(error);
@@ -104,10 +87,64 @@ export class ReadingSession {
     }
   }
 
+  /** @returns why its stream is not there any more; undefined where it ended otherwise */
+  async #follow(start: FollowOptions, previous?: string): Promise<GoneReason | undefined> {
+    const records = this.#options.client.api.follow(this.#options.path, {
+      ...start,
+      heartbeat: HEARTBEAT_MS,
+      heartbeats: true,
+      waitForServer: true,
+      signal: this.#leaving.signal,
+    });
+    let before = previous;
+    let worked = performance.now();
+    while (true) {
+      this.#waitingSince = performance.now();
+      const { done, value: record } = await records.next();
+      this.#waitingSince = undefined;
+      if (done === true) return undefined;
+      if (record.type === 'open' && before !== undefined) {
+        const { generation = '' } = record;
+        await this.#give({ type: 'recreated', previous: before, generation, lastOffset: this.#offset ?? 0 });
+        before = undefined;
+      }
+      const wait = this.#give(record);
+      if (wait !== undefined) {
+        await wait;
+        worked = performance.now();
+      } else if (performance.now() - worked > WORK_MS) {
+        await new Promise((resolve) => setTimeout(resolve));
+        worked = performance.now();
+      }
+      if (this.#leaving.signal.aborted) return undefined;
+      if (record.type === 'end' && isGone(record.reason)) return record.reason;
+    }
+  }
+
+  /** Waits for another stream with the name of one that is gone, and reads all of it. */
+  async #followNext(gone: GoneReason): Promise<GoneReason | undefined> {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    if (document.hidden || this.#leaving.signal.aborted) return gone;
+    try {
+      return await this.#follow({ from: 'earliest', create: false }, this.#generation ?? '');
+    } catch (error) {
+      if (!isClientError(error) || !NOT_THERE.includes(error.code)) throw error;
+      // The server may have been gone meanwhile.
+      this.#become({ kind: 'gone', reason: gone });
+      return gone;
+    }
+  }
+
+  #give(record: FollowRecord): Promise<void> | undefined {
+    this.#note(record);
+    return this.#options.sink.take(record, Date.now());
+  }
+
   #note(record: FollowRecord): void {
     switch (record.type) {
       case 'open':
         this.#offset = record.offset;
+        this.#generation = record.generation;
         this.#become({ kind: 'history' });
         break;
       case 'data':
@@ -139,7 +176,8 @@ export class ReadingSession {
         return;
       case 'end':
         this.#offset = record.offset;
-        this.#become({ kind: 'ended', reason: record.reason, status: record.status });
+        if (isGone(record.reason)) this.#become({ kind: 'gone', reason: record.reason });
+        else this.#become({ kind: 'ended', reason: record.reason, status: record.status });
         break;
     }
   }
@@ -170,4 +208,8 @@ export class ReadingSession {
       // What the connection is doing says so in its own way.
     }
   }
+}
+
+function isGone(reason: string): reason is GoneReason {
+  return reason === 'removed' || reason === 'expired';
 }

@@ -3,8 +3,11 @@
  * the stream is. Silence is never taken for a live connection.
  *
  *     connecting ──open──► history ──caught-up──► live ──cut──► reconnecting ──open──► history …
- *         └──refused                                └──end──► ended
+ *         └──refused                                └──end──► ended, or gone ──another──► history …
  */
+
+/** Why a stream is not there any more. */
+export type GoneReason = 'removed' | 'expired';
 
 export type Phase =
   | { kind: 'connecting' }
@@ -15,6 +18,8 @@ export type Phase =
   | { kind: 'buffering' }
   | { kind: 'reconnecting'; until: number; attempt: number; why: string }
   | { kind: 'ended'; reason: string; status?: string | undefined }
+  /** Its stream is not there any more; another one with its name is waited for. */
+  | { kind: 'gone'; reason: GoneReason }
   | { kind: 'refused'; why: string; code: string };
 
 export interface ReadingFacts {
@@ -36,17 +41,17 @@ export interface ReadingText {
 
 const END_REASONS: Readonly<Record<string, string>> = {
   ended: 'its writer ended it',
-  removed: 'it was removed',
   expired: 'it was unused for too long',
   timeout: 'nothing came for as long as was asked',
   shutdown: 'the server stopped',
 };
 
-const NOT_THERE = new Set(['NOT_FOUND', 'STREAM_NOT_FOUND']);
+/** Codes of errors: there is no such stream. */
+export const NOT_THERE: readonly string[] = ['NOT_FOUND', 'STREAM_NOT_FOUND'];
 
 /** Whether a read was refused because there is no such stream. */
 export function isNotThere({ code }: Phase & { kind: 'refused' }): boolean {
-  return NOT_THERE.has(code);
+  return NOT_THERE.includes(code);
 }
 
 export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): ReadingText {
@@ -75,6 +80,10 @@ export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): 
         detail: phase.status === undefined ? reason : `${reason}: ${phase.status}`,
         tone: 'over',
       };
+    }
+    case 'gone': {
+      const detail = phase.reason === 'removed' ? '' : `${END_REASONS[phase.reason]}; `;
+      return { state: 'removed', detail: `${detail}waiting for another stream with this name`, tone: 'busy' };
     }
     case 'refused':
       return isNotThere(phase)

@@ -5,6 +5,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { count, size } from '../../format.ts';
 import { type FoundImage, ImageSplitter } from '../bytes/image-splitter.ts';
+import { NothingYet } from '../connection/nothing-yet.tsx';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type Source, useReading } from '../source.ts';
 import type { ViewState } from '../view-state.ts';
@@ -24,6 +25,8 @@ export function ImageView({ change, source }: { source: Source; change: (change:
   const image = useRef<HTMLImageElement>(null);
   const [shown, setShown] = useState<Shown>();
   const [problem, setProblem] = useState<string>();
+  /** Nothing at all has come. */
+  const [isEmpty, setEmpty] = useState(true);
   const sink = useMemo<RecordSink & { stop(): void }>(() => {
     const splitter = new ImageSplitter();
     let found = 0;
@@ -63,6 +66,7 @@ export function ImageView({ change, source }: { source: Source; change: (change:
     return {
       take(record) {
         if (record.type !== 'data') return undefined;
+        setEmpty(false);
         for (const picture of splitter.push(record.offset, record.data)) {
           found += 1;
           latest = picture;
@@ -96,6 +100,15 @@ export function ImageView({ change, source }: { source: Source; change: (change:
           {`picture ${count(shown.count)} · ${shown.width} × ${shown.height} · ${shown.type.slice(6)} · ${size(shown.bytes)}`}
         </p>
       )}
+      {shown === undefined && problem === undefined ? (
+        isEmpty ? (
+          <NothingYet reading={source.reading} />
+        ) : (
+          <p class="nothing-yet" role="status">
+            Looking for a picture in what comes …
+          </p>
+        )
+      ) : null}
       {problem === undefined || shown !== undefined ? null : (
         <p role="alert">
           {problem}{' '}

@@ -136,6 +136,30 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     await expect.poll(() => rows.nth(1).textContent()).toContain('10 11 12 13 41 42');
   });
 
+  it('show eight bytes a row where sixteen do not fit, so that nothing is beside the screen', async () => {
+    const at = await server();
+    await at.put(
+      '/streamfs/x',
+      Uint8Array.from({ length: 20 }, (_, i) => i + 0x40),
+    );
+    const page = await opened(at, '/streamfs/x', '?view=hex', { size: { width: 360, height: 740 } });
+    const rows = page.getByTestId('hex').locator('.row');
+    const narrow = [
+      '40 41 42 43  44 45 46 47  @ABCDEFG',
+      '48 49 4a 4b  4c 4d 4e 4f  HIJKLMNO',
+      '50 51 52 53               PQRS    ',
+    ];
+    await expect.poll(() => rows.allTextContents()).toEqual(narrow);
+    expect(await rows.nth(1).getAttribute('data-offset')).toBe('00000008');
+    expect(await page.getByTestId('hex').evaluate((list) => list.scrollWidth - list.clientWidth)).toBe(0);
+    await page.setViewportSize({ width: 900, height: 740 });
+    await expect.poll(() => rows.count()).toBe(2);
+    expect(await rows.first().textContent()).toContain('47  48 49');
+    expect(await page.getByTestId('hex').evaluate((list) => list.scrollWidth - list.clientWidth)).toBe(0);
+    await page.setViewportSize({ width: 360, height: 740 });
+    await expect.poll(() => rows.allTextContents()).toEqual(narrow);
+  });
+
   it('lay out JSON, one value after the other, with numbers as they were written', async () => {
     const at = await server();
     await at.put('/streamfs/x', '{\n "id": 12345678901234567890,\n "x": [1.0, {}]\n}\n{"b":2}\n');

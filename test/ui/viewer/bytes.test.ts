@@ -3,48 +3,57 @@ import { describe, expect, it } from 'vitest';
 import { HexRows, hexText } from '../../../ui/viewer/bytes/hex-rows.ts';
 import { ImageSplitter } from '../../../ui/viewer/bytes/image-splitter.ts';
 
-describe('bytes in rows of sixteen', () => {
+describe('bytes in rows of sixteen or eight', () => {
   it('stand at their offsets, with a row where some are missing, whatever the pieces', () => {
     const step = fc.record({
       skip: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 100 })),
       length: fc.integer({ min: 1, max: 70 }),
     });
+    const rowBytes = fc.tuple(fc.constantFrom(8, 16), fc.constantFrom(8, 16));
     fc.assert(
-      fc.property(fc.nat(40), fc.array(step, { minLength: 1, maxLength: 30 }), (start, steps) => {
-        const rows = new HexRows();
-        const known = new Map<number, number>();
-        let offset = start;
-        let gaps = 0;
-        for (const [i, { skip, length }] of steps.entries()) {
-          if (skip > 0 && i > 0) gaps += 1;
-          offset += skip;
-          const data = Uint8Array.from({ length }, (_, at) => (offset + at) % 251);
-          rows.append(offset, data);
-          for (const [at, byte] of data.entries()) known.set(offset + at, byte);
-          offset += length;
-        }
-        const seen = new Map<number, number>();
-        let seenGaps = 0;
-        for (let row = rows.first; row < rows.end; row++) {
-          const found = rows.at(row)!;
-          if (found.type === 'gap') {
-            seenGaps += 1;
-            continue;
+      fc.property(
+        fc.nat(40),
+        fc.array(step, { minLength: 1, maxLength: 30 }),
+        rowBytes,
+        (start, steps, [before, after]) => {
+          const rows = new HexRows();
+          rows.setRowBytes(before);
+          const known = new Map<number, number>();
+          let offset = start;
+          let gaps = 0;
+          for (const [i, { skip, length }] of steps.entries()) {
+            if (skip > 0 && i > 0) gaps += 1;
+            offset += skip;
+            const data = Uint8Array.from({ length }, (_, at) => (offset + at) % 251);
+            rows.append(offset, data);
+            for (const [at, byte] of data.entries()) known.set(offset + at, byte);
+            offset += length;
           }
-          expect(found.offset % 16).toBe(0);
-          expect(found.column + found.bytes.length).toBeLessThanOrEqual(16);
-          for (const [at, byte] of found.bytes.entries()) seen.set(found.offset + found.column + at, byte);
-          expect(rows.rowOf(found.offset + found.column)).toBe(row);
-        }
-        expect([...seen]).toEqual([...known]);
-        expect(seenGaps).toBe(gaps);
-        expect(rows.at(rows.end)).toBeUndefined();
-      }),
+          rows.setRowBytes(after);
+          const seen = new Map<number, number>();
+          let seenGaps = 0;
+          for (let row = rows.first; row < rows.end; row++) {
+            const found = rows.at(row)!;
+            if (found.type === 'gap') {
+              seenGaps += 1;
+              continue;
+            }
+            expect(found.offset % after).toBe(0);
+            expect(found.column + found.bytes.length).toBeLessThanOrEqual(after);
+            for (const [at, byte] of found.bytes.entries()) seen.set(found.offset + found.column + at, byte);
+            expect(rows.rowOf(found.offset + found.column)).toBe(row);
+          }
+          expect([...seen]).toEqual([...known]);
+          expect(seenGaps).toBe(gaps);
+          expect(rows.at(rows.end)).toBeUndefined();
+        },
+      ),
     );
   });
 
-  it('are kept up to a limit: the oldest go, and rows keep their numbers', () => {
+  it.each([8, 16] as const)('are kept up to a limit: the oldest go, and rows of %i keep their numbers', (rowBytes) => {
     const rows = new HexRows(200_000);
+    rows.setRowBytes(rowBytes);
     const piece = new Uint8Array(10_007).fill(7);
     for (let i = 0; i < 100; i++) rows.append(3 + i * piece.length + (i >= 50 ? 1000 : 0), piece);
     expect(rows.bytes).toBeLessThanOrEqual(200_000);

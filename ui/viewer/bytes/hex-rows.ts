@@ -1,8 +1,9 @@
 /**
- * Bytes as rows of sixteen, at their offsets in the stream, within a number of bytes: older ones are dropped. Where bytes
+ * Bytes as rows of sixteen, or of eight where no more fit, at their offsets in the stream, within a number of bytes: older ones are dropped. Where bytes
  * are missing between two that are there, a row says so.
  */
-const HEX_ROW_BYTES = 16;
+export const HEX_ROW_BYTES = { wide: 16, narrow: 8 } as const;
+export type HexRowBytes = (typeof HEX_ROW_BYTES)[keyof typeof HEX_ROW_BYTES];
 
 const HEX_LIMIT_BYTES = 4 * 1024 * 1024;
 
@@ -16,7 +17,7 @@ export type HexRow =
 interface Part {
   from: number;
   to: number;
-  /** Blocks of 64 KiB; the first begins at a multiple of 16. */
+  /** Blocks of 64 KiB; the first begins at a multiple of a row's bytes, whichever that is. */
   base: number;
   blocks: Uint8Array[];
   /** The number of its first row, and whether that is a gap before it. */
@@ -29,6 +30,7 @@ export class HexRows {
   readonly #parts: Part[] = [];
   #bytes = 0;
   #first = 0;
+  #rowBytes: HexRowBytes = HEX_ROW_BYTES.wide;
 
   constructor(limit = HEX_LIMIT_BYTES) {
     this.#limit = limit;
@@ -40,12 +42,26 @@ export class HexRows {
 
   get end(): number {
     const last = this.#parts.at(-1);
-    return last === undefined ? this.#first : last.firstRow + rowsOf(last);
+    return last === undefined ? this.#first : last.firstRow + this.#rowsOf(last);
   }
 
   /** Of what is kept. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  get rowBytes(): HexRowBytes {
+    return this.#rowBytes;
+  }
+
+  /** All that is kept is other rows from now on, with numbers of their own. */
+  setRowBytes(rowBytes: HexRowBytes): void {
+    this.#rowBytes = rowBytes;
+    let row = this.#first;
+    for (const part of this.#parts) {
+      part.firstRow = row;
+      row += this.#rowsOf(part);
+    }
   }
 
   /** `data` is copied. What does not follow the last byte comes after a gap. */
@@ -55,7 +71,7 @@ export class HexRows {
     if (last === undefined || last.to !== offset) {
       const gap = last !== undefined && offset > last.to ? { from: last.to, to: offset } : undefined;
       const firstRow = this.end;
-      last = { from: offset, to: offset, base: offset - (offset % HEX_ROW_BYTES), blocks: [], firstRow, gap };
+      last = { from: offset, to: offset, base: offset - (offset % HEX_ROW_BYTES.wide), blocks: [], firstRow, gap };
       this.#parts.push(last);
     }
     this.#bytes += data.length;
@@ -80,17 +96,16 @@ export class HexRows {
 
   at(row: number): HexRow | undefined {
     const part = this.#parts.findLast(({ firstRow }) => firstRow <= row);
-    if (part === undefined || row < this.#first || row >= part.firstRow + rowsOf(part)) return undefined;
+    if (part === undefined || row < this.#first || row >= part.firstRow + this.#rowsOf(part)) return undefined;
     let index = row - part.firstRow;
     if (part.gap !== undefined) {
       if (index === 0) return { type: 'gap', ...part.gap };
       index -= 1;
     }
-    const aligned = part.from - (part.from % HEX_ROW_BYTES);
-    const offset = aligned + index * HEX_ROW_BYTES;
+    const offset = part.from - (part.from % this.#rowBytes) + index * this.#rowBytes;
     const from = Math.max(offset, part.from);
-    const to = Math.min(offset + HEX_ROW_BYTES, part.to);
-    // A row does not go over the end of a block, as both begin at a multiple of 16.
+    const to = Math.min(offset + this.#rowBytes, part.to);
+    // A row does not go over the end of a block, as both begin at a multiple of a row's bytes.
     const at = from - part.base;
     const block = part.blocks[Math.floor(at / BLOCK_BYTES)]!;
     const bytes = block.subarray(at % BLOCK_BYTES, (at % BLOCK_BYTES) + to - from);
@@ -101,8 +116,8 @@ export class HexRows {
   rowOf(offset: number): number {
     const part = this.#parts.findLast(({ from }) => from <= offset);
     if (part === undefined) return this.#first;
-    const aligned = part.from - (part.from % HEX_ROW_BYTES);
-    const index = Math.floor((Math.min(offset, part.to - 1) - aligned) / HEX_ROW_BYTES);
+    const aligned = part.from - (part.from % this.#rowBytes);
+    const index = Math.floor((Math.min(offset, part.to - 1) - aligned) / this.#rowBytes);
     return part.firstRow + index + (part.gap === undefined ? 0 : 1);
   }
 
@@ -120,27 +135,31 @@ export class HexRows {
       part.blocks.shift();
       part.base += BLOCK_BYTES;
       this.#bytes -= part.base - part.from;
-      part.firstRow += Math.ceil((part.base - (part.from - (part.from % HEX_ROW_BYTES))) / HEX_ROW_BYTES);
+      part.firstRow += Math.ceil((part.base - (part.from - (part.from % this.#rowBytes))) / this.#rowBytes);
       if (part.gap !== undefined) part.firstRow += 1;
       part.gap = undefined;
       part.from = part.base;
       this.#first = part.firstRow;
     }
   }
-}
 
-function rowsOf({ from, gap, to }: Part): number {
-  const aligned = from - (from % HEX_ROW_BYTES);
-  return Math.ceil((to - aligned) / HEX_ROW_BYTES) + (gap === undefined ? 0 : 1);
+  #rowsOf({ from, gap, to }: Part): number {
+    const aligned = from - (from % this.#rowBytes);
+    return Math.ceil((to - aligned) / this.#rowBytes) + (gap === undefined ? 0 : 1);
+  }
 }
 
 /** `00 01 02 …` with a wider space in the middle, and the same as characters. */
-export function hexText(column: number, bytes: Uint8Array): { hex: string; characters: string } {
+export function hexText(
+  column: number,
+  bytes: Uint8Array,
+  rowBytes: HexRowBytes = HEX_ROW_BYTES.wide,
+): { hex: string; characters: string } {
   let hex = '';
   let characters = '';
-  for (let i = 0; i < HEX_ROW_BYTES; i++) {
+  for (let i = 0; i < rowBytes; i++) {
     const byte = i < column ? undefined : bytes[i - column];
-    if (i > 0) hex += i === HEX_ROW_BYTES / 2 ? '  ' : ' ';
+    if (i > 0) hex += i === rowBytes / 2 ? '  ' : ' ';
     hex += byte === undefined ? '  ' : byte.toString(16).padStart(2, '0');
     characters += byte === undefined ? ' ' : byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·';
   }

@@ -1,7 +1,7 @@
 /** A stream as bytes: offset, two digits each, and characters. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { size } from '../../format.ts';
-import { HexRows, hexText } from '../bytes/hex-rows.ts';
+import { HEX_ROW_BYTES, HexRows, hexText } from '../bytes/hex-rows.ts';
 import { NothingYet } from '../connection/nothing-yet.tsx';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type ListContent, VirtualList } from '../list/virtual-list.ts';
@@ -11,6 +11,12 @@ import { listenToViewKeys } from '../view-keys.ts';
 
 /** As in viewer.css. */
 const ROW_PX = 18;
+
+/** An offset, sixteen bytes and their characters, with the spaces between them. */
+const WIDE_COLUMNS = 76;
+const RULER_COLUMNS = 20;
+/** What stands beside a row, as in viewer.css. */
+const BESIDE_ROW_PX = 23;
 
 class HexContent implements ListContent {
   readonly rows = new HexRows();
@@ -38,7 +44,7 @@ class HexContent implements ListContent {
 
   keyOf(row: number): unknown {
     const found = this.rows.at(row);
-    return found?.type === 'bytes' ? found.bytes.length : 'gap';
+    return found?.type === 'bytes' ? `${this.rows.rowBytes} ${found.bytes.length}` : 'gap';
   }
 
   draw(element: HTMLElement, row: number): void {
@@ -50,7 +56,7 @@ class HexContent implements ListContent {
       element.textContent = gapText({ ...found, chunks: 0 });
       return;
     }
-    const { characters, hex } = hexText(found.column, found.bytes);
+    const { characters, hex } = hexText(found.column, found.bytes, this.rows.rowBytes);
     element.dataset.offset = found.offset.toString(16).padStart(8, '0');
     element.textContent = `${hex}  ${characters}`;
   }
@@ -79,6 +85,8 @@ export function HexView({ source }: { source: Source }) {
       onFollowing: setFollowing,
     });
     list.current = made;
+    const fitting = new ResizeObserver(() => fitRow(made, content.rows));
+    fitting.observe(made.element);
     const ticking = setInterval(() => setKept(content.rows.bytes), 250);
     const unlisten = listenToViewKeys({
       g: () => made.scrollTo(content.first),
@@ -88,6 +96,7 @@ export function HexView({ source }: { source: Source }) {
     return () => {
       clearInterval(ticking);
       unlisten();
+      fitting.disconnect();
       made.stop();
     };
   }, []);
@@ -106,4 +115,29 @@ export function HexView({ source }: { source: Source }) {
       <p class="log-status muted">{size(kept)} kept</p>
     </>
   );
+}
+
+/** Rows of as many bytes as fit beside each other; what is read stays in sight. */
+function fitRow(list: VirtualList, rows: HexRows): void {
+  const { element } = list;
+  const needed = WIDE_COLUMNS * columnWidth(element) + BESIDE_ROW_PX;
+  const rowBytes = element.clientWidth < needed ? HEX_ROW_BYTES.narrow : HEX_ROW_BYTES.wide;
+  if (rowBytes === rows.rowBytes) return;
+  const top = rows.at(rows.first + Math.floor(element.scrollTop / ROW_PX));
+  const { isFollowing } = list;
+  rows.setRowBytes(rowBytes);
+  element.classList.toggle('narrow', rowBytes === HEX_ROW_BYTES.narrow);
+  list.resetHeights();
+  if (!isFollowing && top?.type === 'bytes') list.scrollTo(rows.rowOf(top.offset + top.column));
+}
+
+/** How wide a character is, in pixels. */
+function columnWidth(element: HTMLElement): number {
+  const ruler = document.createElement('span');
+  ruler.className = 'list-ruler';
+  ruler.textContent = '0'.repeat(RULER_COLUMNS);
+  element.append(ruler);
+  const { width } = ruler.getBoundingClientRect();
+  ruler.remove();
+  return width / RULER_COLUMNS;
 }

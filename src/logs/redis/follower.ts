@@ -56,6 +56,22 @@ export interface MirrorMemory {
   chunkCount: number;
 }
 
+/** What has happened to a stream whose bytes the engine has lost. */
+export interface Mended {
+  readonly path: string;
+  /** From which on the engine had lost them. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** A stream of which this node and the engine had different bytes. */
+export interface Forked {
+  readonly path: string;
+  /** Where what this node had ends, and where what the engine has. */
+  readonly nodeEnd: number;
+  readonly logEnd: number;
+}
+
 /** What a follower needs of its log. */
 export interface FollowerHost {
   memoryOf(sink: LogSink): MirrorMemory;
@@ -70,8 +86,14 @@ export interface FollowerHost {
   replace(path: string, generation: string): Promise<void>;
   /** A stream that was made again is listed again. */
   enlist(path: string, generation: string): Promise<void>;
+  /** Counts a heal: this node begins to give back what the engine has lost. */
   healed(): void;
-  forked(): void;
+  /** The engine has lost bytes of a stream, and got these back from this node. */
+  gaveBack(what: Mended): void;
+  /** The engine has lost a stream, which is made again with what this node has of it. */
+  restored(what: Mended): void;
+  /** The engine has other bytes than this node, and the stream gets another generation. */
+  forked(what: Forked): void;
   /** Reading failed, and is tried again. */
   failed(path: string, error: unknown): void;
   closed(follower: Follower): void;
@@ -312,7 +334,7 @@ export class Follower implements LogFollower, Subscriber {
       if (!isSame) continue;
       const position = this.position;
       if (this.#isContradicted || !this.#take((rest[1] as readonly Reply[]).map(parseEntry), stored.startOffset)) {
-        await this.#fork();
+        await this.#fork(stored.endOffset);
         continue;
       }
       if (this.#isOver) return;
@@ -358,14 +380,15 @@ export class Follower implements LogFollower, Subscriber {
         return false;
       }
     }
-    await this.#fork();
+    await this.#fork(end);
     return false;
   }
 
   /** Another generation for what the engine has; this mirror is over, as the next look shows. */
-  async #fork(): Promise<void> {
+  async #fork(logEnd: number): Promise<void> {
+    const nodeEnd = this.position;
     await this.#host.replace(this.path, this.generation);
-    this.#host.forked();
+    this.#host.forked({ path: this.path, nodeEnd, logEnd });
   }
 
   /**
@@ -374,16 +397,31 @@ export class Follower implements LogFollower, Subscriber {
    * heal of each node of which anything was taken.
    */
   async #heal(from: number, chunks: readonly Uint8Array[]): Promise<void> {
-    let isTaken = false;
+    let bytes = 0;
+    let offset = 0;
     const give = async (batch: TaggedBatch, own: readonly Uint8Array[]) => {
       const code = await this.#give(batch, own);
-      if (code === 'OK' && !isTaken) {
-        isTaken = true;
-        this.#host.healed();
+      if (code === 'OK') {
+        if (bytes === 0) {
+          offset = batch.start;
+          this.#host.healed();
+        }
+        bytes += batch.end - batch.start;
       }
       return code;
     };
-    const batches = this.#memory.tags.after(from);
+    try {
+      await this.#giveAll(this.#memory.tags.after(from), chunks, give);
+    } finally {
+      if (bytes > 0) this.#host.gaveBack({ path: this.path, offset, bytes });
+    }
+  }
+
+  async #giveAll(
+    batches: Iterable<TaggedBatch>,
+    chunks: readonly Uint8Array[],
+    give: (batch: TaggedBatch, own: readonly Uint8Array[]) => Promise<string>,
+  ): Promise<void> {
     let next = 0;
     const given: Promise<string>[] = [];
     for (const batch of batches) {
@@ -436,6 +474,7 @@ export class Follower implements LogFollower, Subscriber {
       return false;
     }
     this.#host.healed();
+    this.#host.restored({ path: this.path, offset: from, bytes: this.position - from });
     await this.#host.enlist(this.path, this.generation);
     return true;
   }

@@ -23,7 +23,7 @@ import { Appender, type AppenderHost } from './appender.ts';
 import { CallBuffers } from './call-buffers.ts';
 import type { Argument, RedisDriver } from './driver.ts';
 import { Engine } from './engine.ts';
-import { Follower, type FollowerHost, type MirrorMemory } from './follower.ts';
+import { Follower, type FollowerHost, type Forked, type Mended, type MirrorMemory } from './follower.ts';
 import { Keys, newGeneration } from './keys.ts';
 import { textOfLengths } from './lengths.ts';
 import { loadNodeRedis } from './node-redis.ts';
@@ -57,6 +57,9 @@ export class RedisLog implements Log {
   readonly #instance = randomBytes(6).toString('base64url');
   readonly #reading = new Turns(READS_AT_A_TIME);
   readonly #trouble: LogThrottle<{ path: string; error: unknown }>;
+  readonly #gaveBack: LogThrottle<Mended>;
+  readonly #restored: LogThrottle<Mended>;
+  readonly #forked: LogThrottle<Forked>;
   #engine: Engine | undefined;
   #batches = 0;
   #heals = 0;
@@ -76,6 +79,20 @@ export class RedisLog implements Log {
     this.#loadDriver = loadDriver;
     this.#trouble = new LogThrottle((count, { path, error }) => {
       options.logger.warn('a stream could not be read from the log', { path, count, reason: (error as Error).message });
+    });
+    this.#gaveBack = new LogThrottle((count, { path, offset, bytes }) => {
+      options.logger.warn('the log had lost bytes, and got them back', { path, offset, bytes, count });
+    });
+    this.#restored = new LogThrottle((count, { path, offset, bytes }) => {
+      options.logger.warn('the log had lost a stream, and it is made again', { path, offset, bytes, count });
+    });
+    this.#forked = new LogThrottle((count, { path, nodeEnd, logEnd }) => {
+      options.logger.warn('the log has other bytes than this node had: the stream gets another generation', {
+        path,
+        node_end: nodeEnd,
+        log_end: logEnd,
+        count,
+      });
     });
     const run = (script: Script, keys: readonly string[], args: readonly Argument[], deadline?: number) =>
       this.#running().run(script, keys, args, deadline);
@@ -99,8 +116,11 @@ export class RedisLog implements Log {
       healed: () => {
         this.#heals++;
       },
-      forked: () => {
+      gaveBack: (what) => this.#gaveBack.add(what),
+      restored: (what) => this.#restored.add(what),
+      forked: (what) => {
         this.#forks++;
+        this.#forked.add(what);
       },
       retried: () => {
         this.#retries++;
@@ -245,7 +265,7 @@ export class RedisLog implements Log {
   async close(): Promise<void> {
     for (const follower of [...this.#followers.values()]) follower.close();
     this.#engine?.close();
-    this.#trouble.flush();
+    for (const throttle of [this.#trouble, this.#gaveBack, this.#restored, this.#forked]) throttle.flush();
   }
 
   /** Whether nothing is in a directory any more: what was met in it is gone. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { LogEnd, LogSink } from '../../../src/logs/log.ts';
 import type { Reply } from '../../../src/logs/redis/driver.ts';
 import type { Subscriber } from '../../../src/logs/redis/engine.ts';
-import { Follower, type FollowerHost } from '../../../src/logs/redis/follower.ts';
+import { Follower, type FollowerHost, type Forked } from '../../../src/logs/redis/follower.ts';
 import { NodeNames, Tags } from '../../../src/logs/redis/tags.ts';
 
 const GENERATION = '0193abcdef01deadbeef';
@@ -34,34 +34,51 @@ async function follow() {
   const subscribed: string[] = [];
   const memory = { tags: new Tags(new NodeNames()), tag: '', chunkCount: 0 };
   let reads = 0;
-  const state = `${GENERATION} 0 0 0 1 1 1000000    1 1 2\n{}`;
+  const forks: Forked[] = [];
+  let state = `${GENERATION} 0 0 0 1 1 1000000    1 1 2\n{}`;
   const host: FollowerHost = {
     memoryOf: () => memory,
     keys: (path, generation) => [`{${path}}`, `{${path}}:${generation}`],
     run: async () => {
       reads++;
+      if (state === '') return [Buffer.from('RECREATED'), Buffer.from('another')];
       return ['OK', Buffer.from(state), []] as Reply;
     },
     subscribe: ({ channel }: Subscriber) => void subscribed.push(channel),
     unsubscribe: ({ channel }: Subscriber) => void subscribed.splice(subscribed.indexOf(channel), 1),
     inTurn: (read) => read(),
     expire: async () => undefined,
-    replace: async () => undefined,
+    replace: async () => {
+      state = '';
+    },
     enlist: async () => undefined,
     healed: () => undefined,
-    forked: () => undefined,
+    gaveBack: () => undefined,
+    restored: () => undefined,
+    forked: (what) => void forks.push(what),
     failed: () => undefined,
     closed: () => undefined,
   };
   const follower = new Follower(host, '/s', GENERATION, sink);
   follower.subscribed();
   await follower.caughtUp;
-  return { follower, sink, subscribed, readings: () => reads };
+  const tells = (next: string) => {
+    state = next;
+  };
+  return { follower, sink, subscribed, forks, tells, readings: () => reads };
 }
 
 const published = (head: string, bytes = '') => Buffer.from(`${head}\n${bytes}`);
 
 describe('a follower', () => {
+  it('says where both end when the engine has another batch at the offset of its own', async () => {
+    const { follower, forks, tells } = await follow();
+    follower.message(published('d 4 other.1  1 4 0', 'abcd'));
+    tells(`${GENERATION} 0 4 1 1 1 1000000  strange.1  1 1 2\n{}`);
+    await follower.read();
+    expect(forks).toEqual([{ path: '/s', nodeEnd: 4, logEnd: 4 }]);
+  });
+
   it('takes a batch for lost where the mirror has other batches at its offsets, though it ends behind it', async () => {
     const { follower } = await follow();
     follower.message(published('d 4 other.1  1 4 0', 'abcd'));

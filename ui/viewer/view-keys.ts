@@ -16,6 +16,8 @@ export function listenToViewKeys(keys: Readonly<Record<string, () => void>>): ()
 /** A key that goes into a field, or that presses a button. */
 function isMeantForElement({ key, target }: KeyboardEvent): boolean {
   if (!(target instanceof Element)) return false;
+  // A dialog that is closed keeps the focus until the next frame.
+  if (target.closest('dialog')?.open === false) return false;
   if (target.closest('input:not([type=checkbox]), textarea, select, dialog') !== null) return true;
   return key === ' ' && target.closest('button, a, summary, [role=button], input') !== null;
 }

@@ -117,7 +117,7 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
   ];
 }
 
-/** What a report of vitest says of an error that belongs to no test. */
+/** Named in place of a test where vitest failed and no test did. */
 const OUTSIDE_TESTS = 'an error outside its tests: see its output';
 
 /**

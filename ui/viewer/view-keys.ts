@@ -17,7 +17,8 @@ export function listenToViewKeys(keys: Readonly<Record<string, () => void>>): ()
 function isMeantForElement({ key, target }: KeyboardEvent): boolean {
   if (!(target instanceof Element)) return false;
   // A dialog that is closed keeps the focus until the next frame.
-  if (target.closest('dialog')?.open === false) return false;
-  if (target.closest('input:not([type=checkbox]), textarea, select, dialog') !== null) return true;
+  const dialog = target.closest('dialog');
+  if (dialog !== null) return dialog.open;
+  if (target.closest('input:not([type=checkbox]), textarea, select') !== null) return true;
   return key === ' ' && target.closest('button, a, summary, [role=button], input') !== null;
 }

@@ -64,7 +64,7 @@ function isSameHost({ host, scheme }: { host: string; scheme: string }, other: s
 }
 
 /** The origin that a stream's address begins with in answers to requests to a host. */
-export function originOf(
+export function addressOriginOf(
   scheme: 'http' | 'https',
   host: string,
   { publicOrigins = [] }: Pick<DurableStreamsOptions, 'publicOrigins'>,

@@ -24,7 +24,7 @@ import {
   typeToCreate,
   wholeOf,
 } from './request.ts';
-import { originOf, pathOfSource, type StreamTarget, targetOf } from './target.ts';
+import { addressOriginOf, pathOfSource, type StreamTarget, targetOf } from './target.ts';
 
 /** To live for no time at all is to live for so short a time: to a stream, 0 would mean for ever. */
 const SOON_MS = 1;
@@ -112,7 +112,7 @@ function locationOf({ req }: Exchange, options: DurableStreamsOptions): string {
   const scheme = (req.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http';
   const { localAddress, localPort } = req.socket;
   const host = req.headers.host ?? `${localAddress}:${localPort}`;
-  return originOf(scheme, host, options) + relativeTarget(req.url ?? '/').split('?')[0];
+  return addressOriginOf(scheme, host, options) + relativeTarget(req.url ?? '/').split('?')[0];
 }
 
 export async function append(exchange: Exchange): Promise<void> {

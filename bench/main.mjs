@@ -23,7 +23,7 @@ import {
 } from './report.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 import { startTimes } from './start-time.mjs';
-import { agfsTarget, TARGETS } from './targets/index.mjs';
+import { agfsTarget, beforeTarget, TARGETS } from './targets/index.mjs';
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const DOCUMENT = join(ROOT, 'docs', 'performance.md');
@@ -90,7 +90,11 @@ async function bench() {
 }
 
 function chooseTargets() {
-  const all = options.agfs === undefined ? TARGETS : [...TARGETS, agfsTarget(options.agfs, options.agfsPid)];
+  const all = [
+    ...TARGETS,
+    ...(options.before === undefined ? [] : [beforeTarget(options.before)]),
+    ...(options.agfs === undefined ? [] : [agfsTarget(options.agfs, options.agfsPid)]),
+  ];
   const wanted = all.filter(({ name }) => options.targets === undefined || options.targets.includes(name));
   const found = wanted.map((target) => ({ target, reason: target.missing() }));
   return {

@@ -7,6 +7,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --only S1,S2         rows by name or by family (S1 is S1@1, S1@10, …); start and media are two
   --targets A,B        of: ours sse ours-durable websocket floor plain piping durable redis nats icecast nchan (default: all that are found)
   --rounds N           rounds; the table has medians (default 3, with --quick 1)
+  --before DIR         also another build of StreamFS, as the target 'before': a checkout in which npm run build was run
   --agfs URL           also a server of AGFS's HTTP API that runs on this machine, with /streamfs mounted
   --agfs-pid PID       its process, for CPU time and memory
   --markdown           the tables in Markdown on stdout
@@ -30,6 +31,7 @@ export function parseOptions(args, known) {
         only: { type: 'string' },
         targets: { type: 'string' },
         rounds: { type: 'string' },
+        before: { type: 'string' },
         agfs: { type: 'string' },
         'agfs-pid': { type: 'string' },
         markdown: { type: 'boolean', default: false },
@@ -49,7 +51,9 @@ export function parseOptions(args, known) {
       throw new UsageError(`--only: no row is called ${name}; there are ${[...families].join(' ')}`);
   }
   const targets = list(values.targets) ?? (quick ? ['ours', 'floor', 'plain'] : undefined);
-  const targetNames = values.agfs === undefined ? known.targets : [...known.targets, 'agfs'];
+  /** Targets that have an option of their own, which is reason enough to measure them. */
+  const optional = ['before', 'agfs'].filter((name) => values[name] !== undefined);
+  const targetNames = [...known.targets, ...optional];
   for (const name of targets ?? []) {
     if (!targetNames.includes(name)) throw new UsageError(`--targets: ${name} is none of ${targetNames.join(' ')}`);
   }
@@ -60,7 +64,7 @@ export function parseOptions(args, known) {
     ),
     start: names === undefined ? !quick : names.includes('start'),
     media: names === undefined ? !quick : names.includes('media'),
-    targets: targets && values.agfs !== undefined && !targets.includes('agfs') ? [...targets, 'agfs'] : targets,
+    targets: targets && [...new Set([...targets, ...optional])],
     rounds: count(values.rounds, '--rounds') ?? (quick ? 1 : 3),
     agfsPid: count(values['agfs-pid'], '--agfs-pid'),
   };

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildNative } from '../native.mjs';
@@ -95,10 +95,29 @@ const ours = {
   note: 'StreamFS with its defaults',
   does: EVERYTHING,
   missing: () => undefined,
-  command: (port) => [process.execPath, join(ROOT, 'dist', 'cli', 'main.js'), 'serve', '--addr', `127.0.0.1:${port}`],
+  command: serve(ROOT),
   prepare: whenReady,
   protocol: agfs(),
 };
+
+/** The command that starts the StreamFS built in a checkout. */
+function serve(checkout) {
+  return (port) => [process.execPath, join(checkout, 'dist', 'cli', 'main.js'), 'serve', '--addr', `127.0.0.1:${port}`];
+}
+
+/** Another build of StreamFS, to compare a change with what was there before it. */
+export function beforeTarget(checkout) {
+  return {
+    ...ours,
+    name: 'before',
+    note: 'another build of StreamFS',
+    missing: () =>
+      existsSync(join(checkout, 'dist', 'cli', 'main.js'))
+        ? undefined
+        : `${checkout} has not been built (npm run build)`,
+    command: serve(resolve(checkout)),
+  };
+}
 
 /** @type {Target} */
 const log = {

@@ -358,9 +358,8 @@ export class CursorReader implements Reader, LaggingReader {
       const inWindow = this.window?.locate(this.position - 1);
       const slab = known ? peeked : (inWindow ?? (stream.ring.isEmpty ? undefined : this.locate(this.position - 1)));
       if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
-      // Counted from where it stood: from the slab's beginning, chunks read one by one would cost its length each.
-      else if (chunksBefore !== UNKNOWN && from >= slab.base)
-        this.chunksBefore += slab.chunksBetween(from, this.position);
+      // From the start of the slab, counting after each chunk would cost the length of the slab each time.
+      else if (chunksBefore !== UNKNOWN) this.chunksBefore = slab.chunksBefore(this.position, from, chunksBefore);
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
     if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);

@@ -20,6 +20,9 @@ export class Slab {
   used = 0;
   /** Chunks that end in it. */
   private chunkCount = 0;
+  /** The last answer of {@link chunksBefore} for an offset before the end, and that offset. */
+  private countedTo = -1;
+  private countedChunks = 0;
   /** A reference to its memory of unknown lifetime was given out: it must never be reused. */
   isRetained = false;
   /** Number of pins: references to its memory that are released explicitly. */
@@ -177,15 +180,22 @@ export class Slab {
     return offset === this.base ? this.startsChunk : this.chunks.has(this.start + offset - this.base - 1);
   }
 
-  /** Chunks that ended at or before `offset`, since the stream's creation. */
-  chunksBefore(offset: number): number {
+  /**
+   * Chunks that ended at or before `offset`, since the stream's creation. The last answer is kept: of readers at the
+   * same place, only the first has them counted.
+   *
+   * @param from where the caller knows the answer already: counting starts there, if it is in this slab
+   * @param chunksBeforeFrom the answer for `from`
+   */
+  chunksBefore(offset: number, from = this.base, chunksBeforeFrom = this.firstChunk): number {
     if (offset === this.end) return this.firstChunk + this.chunkCount;
-    return this.firstChunk + this.chunksBetween(this.base, offset);
-  }
-
-  /** Chunks that ended behind `from` and at or before `to`. */
-  chunksBetween(from: number, to: number): number {
+    if (offset === this.countedTo) return this.countedChunks;
+    const isInside = from >= this.base && from <= offset;
+    const start = isInside ? from : this.base;
     const shift = this.start - this.base;
-    return this.chunks.count(from + shift, to + shift);
+    this.countedChunks =
+      (isInside ? chunksBeforeFrom : this.firstChunk) + this.chunks.count(start + shift, offset + shift);
+    this.countedTo = offset;
+    return this.countedChunks;
   }
 }

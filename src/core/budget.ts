@@ -8,7 +8,8 @@
  * room. *History* can always be evicted; a reader that had not read it yet gets a gap. So an append is never refused and
  * never waits. Memory *queued* in sockets is sampled, and the code that samples it keeps it below an eighth. So a quarter
  * is always left for history. Every stream is charged more than twice the size of its smallest slab, so that quarter has
- * room for at least one slab per stream, and the limit holds exactly (docs/adr/0015-what-gives-way-first.md).
+ * room for at least one slab per stream, and the limit holds exactly
+ * (docs/adr/0015-evict-history-under-memory-pressure.md).
  */
 
 import type { MemoryBudget } from './public.ts';

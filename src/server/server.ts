@@ -89,7 +89,7 @@ export interface ServerOptions {
   tcpKeepAlive?: number | undefined;
   /**
    * Whether connections are read into one shared buffer, for half the cost of much writing: `auto`, the default, where
-   * Node allows it (docs/adr/0018-shared-read-buffer.md); `off` never.
+   * Node allows it (docs/adr/0018-share-one-read-buffer.md); `off` never.
    */
   sharedReads?: SharedReads | undefined;
   /** The longest a search may take, in milliseconds. Default 10,000. */

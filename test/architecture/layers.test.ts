@@ -54,7 +54,7 @@ const SERVER_UNITS = [
   'index.ts',
 ];
 
-/** Where classes are of objects that a server has thousands of: docs/adr/0027-private-members.md. */
+/** Where classes are of objects that a server has thousands of: docs/adr/0027-use-hash-names-for-private-members.md. */
 const MADE_BY_THE_THOUSAND = [
   'core',
   'media',

@@ -1,7 +1,7 @@
 /**
  * What happens to a reader that falls behind by more than it may: what a lag policy decides (contract 20;
- * docs/adr/0002-what-a-slow-reader-loses.md). A strategy is one object for all readers with that policy; what it
- * remembers of one is a field of the reader, its queue.
+ * docs/adr/0002-apply-a-lag-policy-to-slow-readers.md). A strategy is one object for all readers with that policy; what
+ * it remembers of one is a field of the reader, its queue.
  *
  * A reader that has caught up once may lag `maxLag` bytes; one still on its way through history may lag by all that is
  * kept. Nothing here runs when bytes are appended: what a reader has lost follows from where it stands and where the

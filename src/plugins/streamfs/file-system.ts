@@ -502,7 +502,7 @@ export class StreamFileSystem extends StreamFiles {
         return { parts: [], content, offset: from, generation, type };
       }
     }
-    // No spread with something behind it: docs/adr/0019-small-slabs-in-blocks.md.
+    // No spread with something behind it: docs/adr/0019-put-small-slabs-in-blocks.md.
     const { parts, offset } = stream.retainSnapshot(start);
     return { parts, offset, generation, type };
   }

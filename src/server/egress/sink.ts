@@ -325,7 +325,7 @@ export class Sink implements LiveRead, Ticking {
 
   /**
    * The peer is gone: so is its reader, at once (contract 26). Or it has closed its side, and may be gone as well: it gets
-   * what is there, and nothing is waited for any more (docs/adr/0021-half-closed-connections.md).
+   * what is there, and nothing is waited for any more (docs/adr/0021-finish-half-closed-connections.md).
    */
   private readonly onLeave = (): void => {
     if (this.done) return;

@@ -1,6 +1,6 @@
 /**
  * A connection that is served directly: from its socket's bytes to the stream and back, for as long as it asks for nothing
- * but appends and live reads (docs/adr/0014-hot-requests-directly.md).
+ * but appends and live reads (docs/adr/0014-serve-appends-and-live-reads-without-node-http.md).
  *
  *               ┌──────────── answered ◄────────────┐
  *               ▼                                   │

@@ -76,7 +76,7 @@ export function aroundValue(
       ...headers,
       Connection: 'keep-alive',
       'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,
-      // The last, or each such object would have a hidden class of its own (docs/adr/0019-small-slabs-in-blocks.md).
+      // The last, or each such object would have a hidden class of its own (docs/adr/0019-put-small-slabs-in-blocks.md).
       ...ANSWER_HEADERS,
     },
     vary,

@@ -108,7 +108,7 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /**
    * Aborts when the client has gone or has closed its side, which look the same: no new bytes are waited for then
-   * (docs/adr/0021-half-closed-connections.md).
+   * (docs/adr/0021-finish-half-closed-connections.md).
    */
   readonly patience: AbortSignal;
   readonly server: ServerContext;

@@ -118,7 +118,7 @@ export class Connections {
       this.#refuse(socket, error);
       return false;
     }
-    // No spreads: with them each would take four times the memory (docs/adr/0019-small-slabs-in-blocks.md).
+    // No spreads: with them each would take four times the memory (docs/adr/0019-put-small-slabs-in-blocks.md).
     this.#open.set(socket, {
       exchanges: 0,
       served: false,

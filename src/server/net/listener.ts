@@ -49,7 +49,7 @@ export function createListener(listener: ListenerOptions): Server {
   // It leaves out those beyond without a word: with one more than is allowed, the server sees that there were too many.
   server.maxHeadersCount = headerLines === 0 ? 0 : headerLines + 1;
   // A client may close its sending side after its last request: it still gets its answers
-  // (docs/adr/0021-half-closed-connections.md). Node has no option for that, only this property.
+  // (docs/adr/0021-finish-half-closed-connections.md). Node has no option for that, only this property.
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   return server;
 }

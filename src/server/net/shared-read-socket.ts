@@ -1,5 +1,5 @@
 /**
- * A socket whose bytes are read into memory that all such sockets share (docs/adr/0018-shared-read-buffer.md).
+ * A socket whose bytes are read into memory that all such sockets share (docs/adr/0018-share-one-read-buffer.md).
  *
  * Node makes new memory for each read of an ordinary socket. Where much is written, collecting it is what a server does
  * most. Here the bytes are valid until the call returns, and the callee copies what it keeps: a stream does so anyway.

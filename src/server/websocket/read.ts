@@ -79,7 +79,7 @@ class ReadUser implements ConnectionUser {
     this.sink?.stop();
   }
 
-  /** The sink hears of it by itself: what is there is still sent (docs/adr/0021-half-closed-connections.md). */
+  /** The sink hears of it by itself: what is there is still sent (docs/adr/0021-finish-half-closed-connections.md). */
   sideClosed(): void {}
 
   check(): void {

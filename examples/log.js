@@ -1,4 +1,4 @@
-/** The last lines of a log and those that come; lost bytes show where they are missing. */
+/** Shows the last lines of a log and follows it; losses are shown where they happened. */
 import { StreamFSClient } from 'streamfsd/client';
 import { pathOr, server, showState } from './settings.js';
 
@@ -9,7 +9,7 @@ const log = document.getElementById('log');
 const decoder = new TextDecoder();
 let rest = '';
 
-/** Text of a stream only ever becomes text. */
+/** Uses `textContent`, so content of the stream never becomes markup. */
 function add(text, className = '') {
   const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
   const line = document.createElement('div');

@@ -10,7 +10,7 @@ const TYPES = {
 };
 const DIST = join(import.meta.dirname, '..', 'dist');
 
-/** What may be asked for: the pages and their scripts, and the modules of the client. No path of a request is made a path of a file. */
+/** All files served: the pages with their scripts, and the modules of the client. A request path is never turned into a file path. */
 const files = new Map();
 for (const name of readdirSync(import.meta.dirname)) {
   if (extname(name) in TYPES) files.set(`/${name}`, join(import.meta.dirname, name));

@@ -1,11 +1,11 @@
-/** What the address of a page may say, and what the page shows of its connection. */
+/** The query parameters of a page, and the display of its connection state. */
 const query = new URLSearchParams(location.search);
 
 export const server = query.get('server') ?? 'http://localhost:8080';
 
 export const pathOr = (path) => query.get('path') ?? path;
 
-/** What a record of `follow` means for who watches. */
+/** Shows the connection state that a record of `follow` implies. */
 export function showState(record) {
   const state = document.getElementById('state');
   if (record.type === 'open') state.textContent = 'reading';

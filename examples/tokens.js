@@ -1,6 +1,6 @@
 /**
- * The answer of a language model, as it comes. What has been read is kept with the tab together with the offset of the next
- * byte and the generation of the stream, so a page that is loaded again asks for just the rest.
+ * Shows the answer of a language model as it arrives. The text read so far is kept in session storage together with the offset
+ * of the next byte and the generation of the stream, so a reloaded page requests only the rest.
  */
 import { isClientError, StreamFSClient } from 'streamfsd/client';
 import { pathOr, server, showState } from './settings.js';
@@ -11,7 +11,7 @@ const client = new StreamFSClient({ url: server });
 const answer = document.getElementById('answer');
 const encoder = new TextEncoder();
 
-/** Gives why it ended. */
+/** Returns the reason for which the stream ended. */
 async function read(known) {
   let { text, offset, generation } = known;
   let decoder = new TextDecoder();
@@ -27,7 +27,7 @@ async function read(known) {
       const piece = decoder.decode(record.data, { stream: true });
       text += piece;
       answer.append(piece);
-      // Of a character that is not complete nothing is kept: the rest begins with it.
+      // Counts complete characters only: after a reload, reading resumes at the start of an incomplete one.
       offset += encoder.encode(piece).length;
       sessionStorage.setItem(KEY, JSON.stringify({ text, offset, generation }));
     } else if (record.type === 'gap') {
@@ -45,10 +45,10 @@ const NOTHING = { text: '', offset: 0, generation: undefined };
 let known = JSON.parse(sessionStorage.getItem(KEY)) ?? NOTHING;
 while (true) {
   try {
-    // Removed: the next answer will have this path.
+    // After a removal, the next answer will have the same path.
     if ((await read(known)) !== 'removed') break;
   } catch (error) {
-    // What is known is of another answer.
+    // The stored text belongs to an earlier answer.
     if (!isClientError(error, 'STREAM_RECREATED')) throw error;
   }
   known = NOTHING;

@@ -1,10 +1,10 @@
 /** Stands in for a language model: writes an answer word by word. `node examples/tokens.mjs [SERVER]`, after `npm run build`. */
 import { StreamFSClient } from 'streamfsd/client';
 
-const ANSWER = `A stream is a file that only grows, and of which the beginning may be gone. Whoever reads it says where to begin,
-gets what is there, and then what comes. If the connection breaks, or the page is loaded again, the reader says which byte is
-next, and nothing is told twice. That is all there is to it: the model writes as fast as it thinks, every tab reads along, and
-no one has to keep a list of who has seen what. Naïve, perhaps; but it works in the café as well as in the data centre. ✓`;
+const ANSWER = `A stream is a file that only grows, and whose beginning may have been dropped. A reader chooses where to begin,
+gets the retained bytes, and then new ones as they arrive. If the connection breaks, or the page is reloaded, the reader asks for
+the next byte, and receives nothing twice. The model writes at its own speed, every tab follows, and the server keeps no record of
+who has read what. Naïve, perhaps; but it works in the café as well as in the data centre. ✓`;
 
 const WORD_MS = 120;
 

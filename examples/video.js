@@ -1,4 +1,4 @@
-/** Live video by the browser's own player: the address of a stream is all that it needs. */
+/** Plays live video in the browser's own player, which needs only the address of a stream. */
 import { pathOr, server } from './settings.js';
 
 const video = document.getElementById('video');
@@ -6,7 +6,7 @@ const state = document.getElementById('state');
 const address = new URL('/api/v1/files', server);
 address.search = new URLSearchParams({ path: pathOr('/streamfs/tv'), stream: 'true' });
 
-/** A player that has failed, or that a cut has left behind, does not come back by itself. */
+/** A player that has failed or lost its connection does not retry by itself. */
 const AGAIN_MS = 2000;
 
 function play() {

@@ -1,6 +1,6 @@
 /**
- * The clients of AGFS, as their sources have it (contract, section G): what each of them sends, and what it makes of
- * the answer.
+ * The clients of AGFS, according to their sources (contract, section G): the requests of each, and how it interprets
+ * the answers.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled, waitFor } from '../harness/wait.ts';
@@ -24,10 +24,10 @@ interface Info {
   meta: { Name: string; Type: string; Content: Record<string, string> | null };
 }
 
-/** RFC 3339 with a fraction: what Go's time.RFC3339Nano reads. */
+/** RFC 3339 with a fraction, as Go's time.RFC3339Nano parses it. */
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
-/** Reads an answer that goes on, until the text is there. */
+/** Reads a streaming answer until the text has arrived. */
 async function readUntil(res: AsyncIterable<unknown>, text: string): Promise<string> {
   let all = '';
   const reading = (async () => {
@@ -41,7 +41,7 @@ async function readUntil(res: AsyncIterable<unknown>, text: string): Promise<str
 }
 
 describe('pyagfs', () => {
-  /** Raises for a status of 400 or more, with the server's own words; 501 is a type of its own. */
+  /** Raises for a status of 400 or more, with the server's error text; 501 has its own type. */
   const said = (answer: SdkAnswer): string => {
     expect(answer.status).toBeGreaterThanOrEqual(400);
     expect(answer.json.error).not.toBe('');
@@ -65,7 +65,7 @@ describe('pyagfs', () => {
     const sdk = pythonSdk(at.url);
     const mount = { json: { fstype: 'memfs', path: '/memfs_e2e', config: {} } };
     expect(ok(await sdk.call('POST', '/mount', {}, mount))).toEqual({ message: 'plugin mounted' });
-    // Its fixtures take this one for a mount that an earlier run has left.
+    // The SDK's fixtures interpret this error as a mount left by an earlier run.
     const again = await sdk.call('POST', '/mount', {}, mount);
     expect([again.status, said(again)]).toEqual([409, 'AGFSClientError: mount already exists: /memfs_e2e']);
     const root = ok(await sdk.call('GET', '/directories', path('/'))).files as Info[];
@@ -240,7 +240,7 @@ describe('pyagfs', () => {
 });
 
 describe('the Go SDK', () => {
-  /** What it makes of an answer: an error with the status and the server's words; 501 is ErrNotSupported. */
+  /** How the SDK interprets an answer: an error with the status and the server's error text; 501 is ErrNotSupported. */
   const failure = (answer: SdkAnswer): string | undefined => {
     if (answer.status >= 200 && answer.status < 300) return undefined;
     if (answer.status === 501) return 'ErrNotSupported';
@@ -260,7 +260,7 @@ describe('the Go SDK', () => {
       expect(Number.isNaN(Date.parse(info.modTime))).toBe(false);
       expect(Number.isInteger(info.mode) && Number.isInteger(info.size)).toBe(true);
       expect(Object.keys(info.meta).sort()).toEqual(['Content', 'Name', 'Type']);
-      // A map from strings to strings, where there is one.
+      // `Content`, if present, maps strings to strings.
       expect(Object.values(info.meta.Content ?? {}).every((value) => typeof value === 'string')).toBe(true);
     }
     expect(stat).toMatchObject({ name: 'go', size: 21, mode: 0o644, isDir: false });
@@ -295,7 +295,7 @@ describe('the Go SDK', () => {
     expect(
       failure(await sdk.call('POST', '/rename', { path: '/streamfs/go new' }, { json: { newPath: '/streamfs/n' } })),
     ).toBe('ErrNotSupported');
-    // FUSE hands on what it got from the kernel: the bits for the kind of file are in it.
+    // FUSE passes on the mode from the kernel, which includes the file type bits.
     expect(failure(await sdk.call('POST', '/chmod', { path: '/streamfs/go new' }, { json: { mode: 0o100644 } }))).toBe(
       'ErrNotSupported',
     );
@@ -349,7 +349,7 @@ describe('the Go SDK', () => {
 });
 
 describe('agfs-fuse', () => {
-  /** What the kernel asks for when a program opens a path for reading: a handle, and at once its stream. */
+  /** The kernel's requests when a program opens a path for reading: a handle, then its stream. */
   async function openToRead(sdk: Sdk, path: string) {
     const { handle_id: id } = (await sdk.call('POST', '/handles/open', { path, flags: '0', mode: '644' })).json;
     const stream = await settled('the headers of an idle stream', sdk.open('GET', `/handles/${id}/stream`));
@@ -371,7 +371,7 @@ describe('agfs-fuse', () => {
     const path = '/streamfs/fuse close';
     for (const streamFirst of [true, false]) {
       const { id, stream } = await openToRead(sdk, path);
-      // It may tell of the end, or of a cut of its own making.
+      // It may report the end, or the connection that the test itself has closed.
       stream.on('error', () => undefined).resume();
       const over = new Promise<void>((resolve) => stream.once('close', () => resolve()));
       if (streamFirst) stream.destroy();
@@ -389,7 +389,10 @@ describe('agfs-fuse', () => {
     expect((await sdk.call('POST', '/files', { path })).status).toBe(201);
     for (const text of ['first\n', 'second\n']) {
       expect((await sdk.call('POST', '/truncate', { path, size: '0' })).status).toBe(200);
-      // O_WRONLY | O_CREAT | O_EXCL | O_TRUNC, as the SDK counts them; the mode is the kernel's. Each file begins at 0.
+      // O_WRONLY
+      // O_CREAT
+      // O_EXCL
+      // O_TRUNC in the SDK's encoding; the mode is the kernel's. Each file begins at 0.
       const query = { path, flags: String(1 | 64 | 128 | 512), mode: '100644' };
       const { handle_id: id } = (await sdk.call('POST', '/handles/open', query)).json;
       const written = await sdk.call(
@@ -469,7 +472,7 @@ describe('agfs-fuse', () => {
 });
 
 describe('agfs-shell', () => {
-  /** `cat`: always as a stream first, and as a file where that is refused. */
+  /** `cat`: always as a stream first, and as a file if that is refused. */
   async function cat(sdk: Sdk, path: string) {
     const streamed = await sdk.open('GET', '/files', { path, stream: 'true' });
     if (streamed.statusCode === 200) return streamed;
@@ -477,7 +480,7 @@ describe('agfs-shell', () => {
     return await sdk.open('GET', '/files', { path });
   }
 
-  /** `>>`: reads what is there as a file, takes an error for an empty one, and writes both back. */
+  /** `>>`: reads the existing content as a file, treats an error as an empty file, and writes both back. */
   async function append(sdk: Sdk, path: string, text: string) {
     const existing = await sdk.call('GET', '/files', { path });
     const before = existing.status < 400 ? existing.body : Buffer.alloc(0);

@@ -22,7 +22,7 @@ interface Result {
   rows: { name: string; cells: { target: string; runs: { value?: number; invalid?: string; port?: number }[] }[] }[];
 }
 
-/** Runs the benchmark and gives what it wrote for programs. */
+/** Runs the benchmark and returns its machine-readable output. */
 async function bench(args: string[], env: Record<string, string> = {}): Promise<Result> {
   const { stderr } = await promisify(execFile)(process.execPath, [MAIN, ...args], {
     cwd: ROOT,
@@ -34,7 +34,7 @@ async function bench(args: string[], env: Record<string, string> = {}): Promise<
   return result;
 }
 
-/** A server that forwards what is written to all readers as `change` has it. */
+/** A server that forwards written bytes to all readers, modified by `change`. */
 async function relay(change: (bytes: Buffer) => Buffer): Promise<string> {
   const readers: ServerResponse[] = [];
   server = createServer((req, res) => {
@@ -64,13 +64,13 @@ describe('the benchmark', () => {
     const env: Record<string, string> = generator === 'node' ? { STREAMFS_BENCH_NATIVE: '0' } : {};
 
     it('measures ours, counts every byte at the readers, and leaves nothing behind', async () => {
-      // Of its own: another run of the benchmark may have folders in the usual one.
+      // A separate folder, since another run of the benchmark may have folders in the usual one.
       const folder = await mkdtemp(join(tmpdir(), 'streamfs-test-bench-'));
       const { rows } = await bench(['--only', 'S2', '--targets', 'ours', '--rounds', '1'], { ...env, TMPDIR: folder });
       const run = rows[0]!.cells[0]!.runs[0]!;
       expect(run).toMatchObject({ lostBytes: 0, extraBytes: 0, corrupt: 0, disordered: 0, stray: 0 });
       expect(run.value).toBeGreaterThan(0);
-      // Throws where something is in it.
+      // Throws if the folder is not empty.
       await rmdir(folder);
     });
 

@@ -1,4 +1,4 @@
-/** Bounds of a real process: memory, descriptors, peers that take nothing. */
+/** Bounds of a real process: memory, descriptors, stalled peers. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -20,7 +20,7 @@ interface Stats {
 const statsOf = async (at: ServerProcess) => (await at.json('GET', '/stats')) as unknown as Stats;
 const descriptors = (at: ServerProcess) => readdirSync(`/proc/${at.process.pid}/fd`).length;
 
-/** Connections to a server, of which some may be refused. Closed with the test. */
+/** Opens connections to a server, some of which may be refused. They are closed with the test. */
 async function manyTo(at: ServerProcess, count: number, send = ''): Promise<Socket[]> {
   const sockets: Socket[] = [];
   onTestFinished(() => {
@@ -51,7 +51,7 @@ describe('one bound for all memory', () => {
     const before = at.memory().rss;
     const piece = MB;
     const rounds = 5;
-    // Readers that begin with the first byte, and read on only when all has been written.
+    // Readers that start at the first byte, and continue reading only after everything has been written.
     const paths = Array.from({ length: 200 }, (_, n) => `/streamfs/${n}`);
     const client = new StreamFSClient({ url: at.url });
     const handles = await Promise.all(paths.slice(0, 5).map((path) => client.openHandle(path)));
@@ -65,7 +65,7 @@ describe('one bound for all memory', () => {
     expect(stats.memory.limit).toBe(limit);
     expect(stats.memory.peak).toBeLessThanOrEqual(limit);
     expect(stats.memory.given_up).toBeGreaterThan(800 * MB);
-    // A gigabyte went through; all rings together would hold more than that. What is beside the bound is the program.
+    // A gigabyte was written; all rings together would exceed the bound. The margin is for the program itself.
     expect(at.memory().peak - before).toBeLessThan(limit + 96 * MB);
     for (const [n, handle] of handles.entries()) {
       const path = paths[n]!;
@@ -76,7 +76,7 @@ describe('one bound for all memory', () => {
       const skipped = rounds * piece - body.length;
       expect(Number(headers['x-stream-offset'])).toBe(skipped);
       expect(body.equals(pattern(0, rounds * piece).subarray(skipped))).toBe(true);
-      // Each has a share, and not all that it wrote.
+      // Each keeps a share, but not everything that it wrote.
       expect(body.length).toBeGreaterThan(32 * 1024);
       const answer = await fetch(at.api(`/handles/${handle.id}/read?size=1`));
       expect(Number(answer.headers.get('x-stream-skipped'))).toBe(skipped);
@@ -93,7 +93,7 @@ describe('contract 27: peers that take nothing', () => {
     const slow = stalled.pop()!;
     await at.untilReaders('/streamfs/live', 20);
     for (const socket of stalled) socket.pause();
-    // Takes what has come every 100 ms, and nothing in between.
+    // Reads what has arrived every 100 ms, and nothing in between.
     let taken = 0;
     slow.pause();
     const sips = setInterval(() => {
@@ -136,7 +136,7 @@ describe('descriptors that run out', () => {
     const following = agent.follow('/streamfs/live')[Symbol.asyncIterator]();
     const first = following.next();
     await at.untilReaders('/streamfs/live', 1);
-    // Everything that is loaded later on has to be there by now: with no descriptor left it never would be.
+    // Everything loaded lazily must be loaded by now: without a free descriptor it could not be.
     await waitFor('the server to have settled', async () => {
       const { memory } = await statsOf(at);
       return (
@@ -146,7 +146,7 @@ describe('descriptors that run out', () => {
     const idle = descriptors(at);
     const sockets = await manyTo(at, 300, READ);
     await waitFor('all descriptors to be in use', () => descriptors(at) >= 155);
-    // A writer in the same place as before is served all the while.
+    // A writer at the same path as before is served throughout.
     const spent = cpuOf(at);
     await waitFor('those beyond to be closed', () => sockets.filter((socket) => socket.closed).length > 100);
     for (const socket of sockets) socket.destroy();
@@ -165,7 +165,7 @@ describe('descriptors that run out', () => {
   });
 });
 
-/** Ticks of the processor, of which a second has a hundred. */
+/** CPU time in clock ticks, of which there are a hundred per second. */
 function cpuOf(at: ServerProcess): number {
   const fields = readFileSync(`/proc/${at.process.pid}/stat`, 'utf8').split(' ');
   return Number(fields[13]) + Number(fields[14]);

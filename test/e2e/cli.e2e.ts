@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => at.stop());
 
-/** A line of shell, with `streamfs` in it as it would be on the PATH. */
+/** Runs a shell line in which `streamfs` is on the PATH. */
 function shell(line: string, env: Record<string, string> = {}) {
   const program = `streamfs() { '${process.execPath}' '${MAIN}' "$@"; }\nset -o pipefail\n${line}`;
   return start('bash', ['-c', program], { stdin: 'ignore', env: { STREAMFS_URL: at.url, ...env } });
@@ -76,7 +76,7 @@ describe('in a pipe', () => {
 
   it('a socket that is closed ends it on a stream where nothing more comes', async () => {
     await at.put('/streamfs/unread', 'a');
-    // What Node gives a child as its standard output is a socket.
+    // Node gives a child a socket as its standard output.
     const child = spawn(process.execPath, [MAIN, 'cat', '--stream', '/streamfs/unread'], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, STREAMFS_URL: at.url },
@@ -114,7 +114,7 @@ describe('in a pipe', () => {
   it('output that is not read takes no memory', async () => {
     const one = await server({ streamfs: { ring_buffer_size: '256MB', channel_buffer_size: '256MB' } });
     await one.put('/streamfs/much', Buffer.alloc(200 * MB));
-    // A pipe that is full: the shell holds it open and reads nothing.
+    // A full pipe: the shell holds it open and reads nothing.
     const child = start(
       'bash',
       ['-c', `exec 3< <(exec '${process.execPath}' '${MAIN}' cat --stream /streamfs/much); echo $!; read -r line`],
@@ -171,7 +171,7 @@ describe('exit codes', () => {
     }
     const result = await runStreamfs(at.url, args, 'input');
     expect([result.code, result.stderr]).toEqual([code, expect.stringContaining(told)]);
-    // One line says what was wrong, and nothing of how we are made.
+    // One line says what was wrong, without internals.
     expect(result.stderr).not.toMatch(/\n\s+at |node:internal|undefined/);
     if (code !== 0) expect(result.stdout).toBe('');
   });
@@ -189,7 +189,7 @@ describe('exit codes', () => {
       child.kill(signal);
       expect(await child.result()).toMatchObject({ code, signal: null, stderr: '' });
     }
-    // What had been written stays.
+    // Bytes written before stay.
     expect(await at.facts(path)).toMatchObject({ written: 16, readers: 0, state: 'open' });
   });
 
@@ -272,7 +272,7 @@ describe('what it prints', () => {
     const file = join(folder(), 'completion');
     writeFileSync(file, stdout);
     expect(await start(name, ['-n', file]).result()).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
-    // It completes as it is meant to, in a real shell.
+    // Completion works in a real shell.
     const line = `source '${file}'; COMP_WORDS=(streamfs un); COMP_CWORD=1; COMP_LINE='streamfs un'; COMP_POINT=11; $(complete -p streamfs | sed -E 's/.*-F ([^ ]+).*/\\1/'); echo "\${COMPREPLY[*]}"`;
     expect((await shell(line).result()).stdout).toContain('unmount');
   });

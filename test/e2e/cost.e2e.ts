@@ -1,5 +1,5 @@
 /**
- * Keeps what the fan-out costs, without a clock: system calls and bytes of heap for each chunk delivered, in the shapes
+ * Guards the cost of the fan-out without measuring time: system calls and heap bytes for each chunk delivered, in the shapes
  * of the benchmark's rows S1, S2 and S2c, and the memory of S5 and S6. The figures are recorded in bench/baseline.json.
  */
 import { spawnSync } from 'node:child_process';
@@ -20,18 +20,18 @@ import {
 
 const BASELINE = resolve(import.meta.dirname, '../../bench/baseline.json');
 const RECORDING = process.env.STREAMFS_RECORD_BASELINE === '1';
-/** How much more than recorded is still the same. */
+/** A figure up to this many times the recorded one passes. */
 const MARGIN = 1.5;
-/** How much more than the shape that it is like. */
+/** The same factor, compared with the shape named in `like`. */
 const LIKE_MARGIN = 1.05;
 /**
- * What differs by chance: how a write was cut on its way, and a few objects. For a shape that is like another also what is made
- * once a round for all readers, such as the head of a frame.
+ * Allowed random differences: how a write was split in transit, and a few objects. For a shape with `like`, also what is
+ * allocated once a round for all readers, such as the head of a frame.
  */
 const SLACK = { callsPerRound: 2, bytes: 32, bytesPerRound: 2048, kib: 1 };
 
 const READERS = 20;
-/** Passes in a row that give no less than one before: all code is compiled by then. And at most so many. */
+/** Measurement stops after this many passes without a new minimum, when all code is compiled; `MAX_PASSES` bounds them. */
 const SETTLED_PASSES = 8;
 const MAX_PASSES = 60;
 const KIB = 1024;
@@ -40,12 +40,12 @@ const MESSAGE = Buffer.alloc(100, 'x');
 
 interface Shape {
   name: string;
-  /** Messages that go out together, and how often. */
+  /** Messages sent together, and how often. */
   together: number;
   rounds: number;
   message: Buffer;
   chunked: boolean;
-  /** Read over WebSocket: it must cost next to nothing more than the shape it is like. */
+  /** The shape to compare with: reading over WebSocket must cost next to nothing more. */
   like?: string;
 }
 
@@ -88,7 +88,9 @@ async function running(server: Promise<RunningServer>): Promise<RunningServer> {
   return started;
 }
 
-/** Compares with what is recorded, or records; or with what the shape that this one is like has just cost. */
+/**
+ * Compares a figure with the recorded one, or records it; or compares it with the figure just measured for the shape in `like`.
+ */
 function keeps({ name: shape, like }: Pick<Shape, 'name' | 'like'>, what: string, value: number, slack: number): void {
   if (like !== undefined) {
     const other = measured[`${like} ${what}`];
@@ -106,7 +108,7 @@ function keeps({ name: shape, like }: Pick<Shape, 'name' | 'like'>, what: string
   ).toBeLessThanOrEqual(Math.max(known! * MARGIN, known! + slack));
 }
 
-/** Writes a shape's messages in lockstep, and gives how many were delivered. */
+/** Writes a shape's messages in lockstep, and returns how many were delivered. */
 async function deliver(shape: Shape, writer: Writer, readers: Readers, rounds: number): Promise<number> {
   for (let round = 0; round < rounds; round++) {
     await readers.each(shape.message.length * shape.together, () => {
@@ -125,7 +127,7 @@ async function begin(shape: Shape, server: RunningServer): Promise<{ writer: Wri
 }
 
 describe.skipIf(!hasStrace)('system calls for each chunk delivered', () => {
-  /** A server under strace that delivers so many rounds: all its calls, those of starting and connecting included. */
+  /** System calls of a server under strace that delivers this many rounds, those of startup and connecting included. */
   async function calls(shape: Shape, rounds: number): Promise<{ reads: number; writes: number; delivered: number }> {
     const table = join(folder, `${shape.name}-${rounds}`);
     const server = await running(startTraced(table));
@@ -142,7 +144,7 @@ describe.skipIf(!hasStrace)('system calls for each chunk delivered', () => {
     const delivered = many.delivered - few.delivered;
     const writes = (many.writes - few.writes) / delivered;
     const reads = (many.reads - few.reads) / delivered;
-    // It has counted: each round reaches each reader by one write at least.
+    // A sanity check of the counting: each round takes at least one write for each reader.
     expect(writes).toBeGreaterThanOrEqual(0.9 / shape.together);
     const slack = SLACK.callsPerRound / (shape.together * READERS);
     keeps(shape, 'write calls for each chunk delivered', writes, slack);
@@ -154,8 +156,8 @@ describe('allocation for each chunk delivered', () => {
   it.each(SHAPES)('$name takes no more heap than it did', async (shape) => {
     const server = await running(startMetered());
     const { writer, readers } = await begin(shape, server);
-    // Compiled code allocates less; when the engine compiles it, and how much of it, is its own affair. So the least of counts
-    // that no longer get less.
+    // Compiled code allocates less, and the engine decides when to compile how much. So the result is the minimum, once
+    // further passes do not lower it.
     let bytes = Number.POSITIVE_INFINITY;
     let leastAt = 0;
     for (let pass = 0; pass < MAX_PASSES && pass - leastAt <= SETTLED_PASSES; pass++) {
@@ -180,7 +182,7 @@ describe('memory', () => {
     const open = async (readers: number) => {
       for (let i = 0; i < readers; i++) await openRawReader(server.port, 'idle');
     };
-    // The first ones pay for what all share.
+    // The first streams pay for shared structures.
     await open(100);
     const before = await residentKiB(server);
     await open(count);
@@ -201,7 +203,7 @@ describe('memory', () => {
     await mib(96);
     const more = ((await residentKiB(server)) - before) / KIB;
     stalled.destroy();
-    // The ring is 6 MiB; the rest is room for garbage that was not collected yet. Queued for the reader it were 96.
+    // The ring is 6 MiB; the rest is room for garbage. If data were queued for the reader, this would be 96.
     expect(more).toBeLessThan(32);
   });
 });

@@ -15,10 +15,10 @@ beforeAll(async () => {
 
 afterAll(() => at.stop());
 
-/** Routes that a test has asked for, as the table names them. */
+/** Routes that tests have requested, as named in the route table. */
 const asked = new Set<string>();
 
-/** Asks for a route of the table: its method and pattern, the values of its pattern and its query. */
+/** Requests a route of the table: its method and pattern, the values of its pattern and its query. */
 function ask(route: string, query: string, ...args: readonly string[]) {
   return askFor(route, {}, query, args);
 }

@@ -9,7 +9,7 @@ async function server(streamfs: Record<string, string> = {}) {
   return (name: string) => `${running.url}/v1/stream/${name}`;
 }
 
-/** All that comes until the stream is closed. */
+/** All items until the stream is closed. */
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const item of items) found.push(item);
@@ -68,7 +68,7 @@ it('contract 105: clients that decide by what they have read append one behind t
   const at = await server();
   const url = at('counter');
   await DurableStream.create({ url, contentType: 'application/json' });
-  /** Appends the number of messages there are: read, decide, append where nothing has come meanwhile. */
+  /** Appends the number of messages: reads, decides, and appends only if nothing was appended meanwhile. */
   const count = async () => {
     for (;;) {
       const answer = await readStream<number>({ url, offset: '-1', live: false });

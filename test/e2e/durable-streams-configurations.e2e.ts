@@ -1,4 +1,4 @@
-/** The conformance suite of Durable Streams over servers that are configured otherwise (contract 105): it takes long. */
+/** The conformance suite of Durable Streams on servers with other configurations (contract 105). Slow. */
 import { createHash } from 'node:crypto';
 import { runConformanceTests } from '@durable-streams/server-conformance-tests';
 import { afterAll, beforeAll, describe } from 'vitest';
@@ -7,10 +7,10 @@ import { type ServerOptions, type ServerProcess, startServer } from './harness/s
 
 const TOKEN = 'token-of-the-suite';
 
-/** The suite sleeps through a part of a time to live of a second: where a machine stalls for as long, a test of it fails. */
+/** The suite sleeps through a part of a ttl of one second: if the machine stalls for that long, one of its tests fails. */
 const SUITE_RETRIES = 2;
 
-/** The suite sends no token: what it sends is given one on its way. */
+/** The suite sends no token: this wrapper adds one to its requests. */
 function withToken(send: typeof fetch): typeof fetch {
   return (input, init = {}) => {
     const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined));

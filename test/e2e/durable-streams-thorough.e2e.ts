@@ -1,4 +1,4 @@
-/** What the unit tests of Durable Streams do in part, whole. */
+/** The complete runs of tests of which the unit tests of Durable Streams run a part. */
 import { describe, it } from 'vitest';
 import { cutAppends } from '../server/durable-cuts.ts';
 import { checkHistories } from '../server/durable-histories.ts';

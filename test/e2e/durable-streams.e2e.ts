@@ -3,7 +3,7 @@ import { runConformanceTests } from '@durable-streams/server-conformance-tests';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type ServerProcess, startServer } from './harness/server.ts';
 
-/** The address of another server, to hold the suite against that. */
+/** The address of another server to run the suite against. */
 const OTHER = process.env.CONFORMANCE_TEST_URL ?? '';
 
 describe('contract 105: the conformance suite of Durable Streams', () => {

@@ -11,7 +11,7 @@ import { type ServerProcess, server, startServer } from './harness/server.ts';
 const PATH = '/streamfs/live';
 const STREAM = `/files?path=${PATH}&stream=true`;
 
-/** Appends a piece of the pattern every few milliseconds, for as long as the server takes it. */
+/** Appends a piece of the pattern every few milliseconds, until the server refuses it. */
 async function steadyWriter(at: ServerProcess): Promise<{ wire: Wire; stop: () => void }> {
   const wire = await connectTo(at.port);
   wire.send(`PUT /api/v1/files?path=${PATH} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`);
@@ -27,7 +27,7 @@ async function steadyWriter(at: ServerProcess): Promise<{ wire: Wire; stop: () =
   return { wire, stop: () => clearInterval(timer) };
 }
 
-/** Readers of both kinds, each with something read already. */
+/** Raw and framed readers, each of which has already read something. */
 async function manyReaders(at: ServerProcess, each: number): Promise<{ raw: Wire[]; framed: Wire[] }> {
   const open = (parameters: string) =>
     Promise.all(Array.from({ length: each }, () => get(at.port, STREAM + parameters)));
@@ -38,7 +38,7 @@ async function manyReaders(at: ServerProcess, each: number): Promise<{ raw: Wire
   return { raw, framed };
 }
 
-/** Every reader got all up to one and the same offset, and was told that this is the end and why. */
+/** Every reader received everything up to the same offset, and then the end with its reason. */
 async function expectProperEnd({ raw, framed }: { raw: Wire[]; framed: Wire[] }, reason: string): Promise<void> {
   const ends = new Set<number>();
   for (const wire of raw) {
@@ -78,7 +78,7 @@ describe('the end of a server', () => {
       }
       expect(await at.process.result()).toMatchObject({ code: 0, signal: null });
       await expect(connectTo(at.port)).rejects.toThrow('ECONNREFUSED');
-      // The writer is told too, rather than cut off.
+      // The writer gets an answer, too, instead of a broken connection.
       await writer.wire.closed();
       const refused = parseAnswer(writer.wire.bytes, true);
       expect(refused).toMatchObject({ status: 503, complete: true });
@@ -142,7 +142,7 @@ describe('the end of a server with a writer that has nothing to say', () => {
     await writer.write('so far');
     await reader.stdout.until('so far');
     at.process.kill('SIGTERM');
-    // The reader has its end at once, whatever the writer does.
+    // The reader gets its end at once, whatever the writer does.
     expect(await reader.result()).toMatchObject({
       code: 6,
       stderr: expect.stringContaining('the server shut down at offset 6'),
@@ -170,7 +170,7 @@ describe('the end of a mount', () => {
       writer.stop();
     }
     expect(await at.json('GET', `/handles/${handle}`)).toMatchObject({ status: 404, error: 'not found' });
-    // It can come back, and is a new one.
+    // The mount can be mounted again, as a new one.
     await at.json('POST', '/mount', { fstype: 'streamfs', path: '/streamfs', config: {} });
     expect(await at.json('GET', `/stat?path=${PATH}`)).toMatchObject({ status: 404, error: 'stream not found: /live' });
   });
@@ -278,7 +278,7 @@ describe('a reader that was killed', () => {
     for (const [index, reader] of readers.entries()) {
       reader.kill('SIGKILL');
       await settled('the reader to be gone', reader.exited);
-      // The stream was made by opening it: it goes with the last of them (contract 36).
+      // The stream was created by opening it, so it is removed with the last reader (contract 36).
       const left = readers.length - 1 - index;
       await waitFor(`${left} readers`, async () => ((await at.facts(PATH))?.readers ?? 0) === left);
     }

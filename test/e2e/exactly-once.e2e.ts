@@ -1,4 +1,4 @@
-/** Contract 72: a writer whose connections are cut loses and doubles nothing, seen from a reader. */
+/** Contract 72: a writer whose connections are cut loses and duplicates nothing, as seen by a reader. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
@@ -23,7 +23,7 @@ describe('contract 72: write --stream over connections that break', () => {
       const length = Math.min(all.length - sent, 1 + Math.floor(Math.random() * 2 * MB));
       writer.stdin.write(all.subarray(sent, sent + length));
       sent += length;
-      // Some of what was sent has arrived, and some is on its way.
+      // At this point some of the sent bytes have arrived, and some are in flight.
       const goal = Math.floor(sent - Math.random() * length);
       await waitFor(`${goal} bytes`, async () => ((await at.facts(PATH))?.written ?? 0) >= goal);
       door.shut();

@@ -1,4 +1,4 @@
-/** `streamfs exec` as users run it: real commands, signals, and what is left when it is killed (contract 100). */
+/** `streamfs exec` as users run it: real commands, signals, and the state after it is killed (contract 100). */
 import { spawn } from 'node:child_process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
@@ -7,7 +7,7 @@ import { MAIN, type ServerProcess, server } from './harness/server.ts';
 
 const PATH = '/streamfs/run';
 
-/** What a stream holds, and how it ended. */
+/** The content of a stream, and how it ended. */
 async function left(at: ServerProcess, path = PATH) {
   const answer = await fetch(at.api(`/files?path=${path}&snapshot=true`));
   const { meta } = await at.json('GET', `/stat?path=${path}`);
@@ -56,7 +56,7 @@ describe('streamfs exec', () => {
     running.kill(name);
     expect(await running.result()).toMatchObject({ code: 5, stderr: '' });
     const { text, ...end } = await left(at);
-    // Its `sleep` gets it as well, and some shells say so.
+    // `sleep` gets the signal as well, and some shells report that.
     expect(text.split('\n').filter((line) => line === 'got')).toEqual(['got']);
     expect(end).toEqual({ state: 'ended', status: 'exit 5' });
   });
@@ -74,7 +74,7 @@ describe('streamfs exec', () => {
     'contract 100: SIGKILL of %s leaves an ended stream',
     async (who) => {
       const at = await server();
-      // In a group of its own, so that the group can be killed.
+      // In a separate process group, so that the group can be killed.
       const child = spawn(process.execPath, [MAIN, 'exec', PATH, '--', 'sh', '-c', 'echo ready; exec sleep 1000'], {
         env: { ...process.env, STREAMFS_URL: at.url },
         stdio: 'ignore',
@@ -170,7 +170,7 @@ describe('streamfs exec', () => {
   });
 });
 
-/** The pid of a process below another one. */
+/** The pid of a descendant of a process. */
 async function childOf(pid: number, name: string): Promise<number | undefined> {
   const ps = spawn('ps', ['-eo', 'pid=,ppid=,comm='], { stdio: ['ignore', 'pipe', 'ignore'] });
   let text = '';

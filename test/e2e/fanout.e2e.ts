@@ -7,13 +7,13 @@ import { MB } from './harness/memory.ts';
 import type { Process } from './harness/process.ts';
 import { type ServerProcess, server } from './harness/server.ts';
 
-/** A real file with something to it: the Node that runs this, about 100 MB. */
+/** A real file with varied content: the Node binary that runs this, about 100 MB. */
 const FILE = process.execPath;
 const content = readFileSync(FILE);
 const SHA256 = createHash('sha256').update(content).digest('hex');
 const HALF = Math.floor(content.length / 2);
 
-/** All of the file fits, so that a reader that joins late gets it from the beginning, and none falls behind. */
+/** The whole file fits, so that a late joiner gets it from the beginning, and no reader falls behind. */
 const ROOMY = { ring_buffer_size: '256MB', channel_buffer_size: '256MB' };
 
 /** Writes a part of the file to a process's standard input. */
@@ -21,7 +21,7 @@ async function feed(writer: Process, start: number, end: number): Promise<void> 
   for await (const piece of createReadStream(FILE, { start, end: end - 1 })) await writer.write(piece as Buffer);
 }
 
-/** The file through a stream: two readers are there before it, one joins when half of it has passed. */
+/** Sends the file through a stream: two readers are connected before it, one joins when half of it has been sent. */
 async function broadcast(
   at: ServerProcess,
   path: string,
@@ -107,11 +107,11 @@ describe('a source that trickles', () => {
     for (let line = 0; line < LINES; line++) {
       const written = performance.now();
       await writer.write(`line ${line}\n`);
-      // The writer's input stays open: whatever holds a line back holds it back for good.
+      // The writer's input stays open: anything that holds a line back would hold it back for ever.
       for (const reader of readers) await reader.stdout.until(`line ${line}\n`);
       if (line > 0) latencies.push(performance.now() - written);
     }
-    // A timer that holds lines back would do so with every one; a busy machine does so with some.
+    // A timer that holds lines back would delay every one; a busy machine delays only some.
     expect(Math.min(...latencies)).toBeLessThan(1000);
     expect(readers.map((reader) => reader.stdout.text.split('\n').length - 1)).toEqual([LINES, LINES]);
   });

@@ -1,4 +1,4 @@
-/** `nc -N`, which closes its side behind what it sends. */
+/** `nc -N`, which closes its sending side after its input. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { start } from './harness/commands.ts';
 import { MB } from './harness/memory.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(() => at.stop());
 
-/** What nc prints of the answer to a request. */
+/** The answer to a request, as printed by nc. */
 async function nc(target: string, flags: string): Promise<{ head: string; body: Buffer }> {
   const request = `GET /api/v1${target} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n`;
   const child = start('sh', ['-c', `printf '${request}' | nc ${flags} 127.0.0.1 ${at.port}`]);

@@ -1,6 +1,6 @@
 /**
- * A server that keeps its streams on disk, killed under load again and again: nothing that was acknowledged is lost,
- * nothing is there twice, chunks end where they ended, and offsets mean what they meant.
+ * A server with streams on disk, killed repeatedly under load: no acknowledged append is lost or duplicated, and chunk
+ * boundaries and offsets stay the same.
  */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { type ServerProcess, server, startServer } from './harness/server.ts';
 
 /** 200 for the figures of docs/reliability.md. */
 const KILLS = Number(process.env.STREAMFS_KILLS ?? 5);
-/** With many kills what is written between two of them is less: all of it is compared after each. */
+/** With many kills, less is written between two of them: all of it is compared after each. */
 const IS_LONG = KILLS > 20;
 
 let directory: string;
@@ -31,14 +31,14 @@ const mount = (persist_sync: string) => ({
   ...{ ring_buffer_size: '64MB', channel_buffer_size: '64MB' },
 });
 
-/** A writer of one stream: it writes one message after the other, each with its number in it. */
+/** A writer of one stream, which writes numbered messages one after the other. */
 interface Load {
   path: string;
-  /** Sends a message, and gives the end offset that it was acknowledged with. */
+  /** Sends a message, and returns the end offset of its acknowledgement. */
   send(at: ServerProcess, message: Buffer, number: number): Promise<number>;
-  /** It sends again what was not acknowledged, and is there once. */
+  /** Whether it resends unacknowledged messages, each of which must exist once. */
   isExact: boolean;
-  /** Messages that were acknowledged, with where they end. */
+  /** Acknowledged messages with their end offsets. */
   acknowledged: { message: Buffer; end: number }[];
   sent: number;
   sizes: () => number;
@@ -108,12 +108,12 @@ async function contentOf(at: ServerProcess, path: string): Promise<Buffer> {
   return Buffer.from(await answer.arrayBuffer());
 }
 
-/** @param unanswered the message that was under way when the server was killed */
+/** @param unanswered the message in flight when the server was killed */
 async function check(load: Load, at: ServerProcess, unanswered: Buffer = Buffer.alloc(0)): Promise<void> {
   const content = await contentOf(at, load.path);
   for (const { end, message } of load.acknowledged) {
     const found = content.subarray(end - message.length, end);
-    // A repeated append is acknowledged with where the stream ends by then.
+    // A repeated append is acknowledged with the current end of the stream.
     const isThere = found.equals(message) || (load.isExact && content.includes(message));
     expect(isThere, `${load.path}: what was acknowledged at ${end}`).toBe(true);
   }
@@ -123,15 +123,15 @@ async function check(load: Load, at: ServerProcess, unanswered: Buffer = Buffer.
     .slice(0, -1)
     .map((line) => Number(/#(\d+);/.exec(line)?.[1]));
   expect(numbers, `${load.path}: each once, and in order`).toEqual([...new Set(numbers)].sort((a, b) => a - b));
-  // A message that is appended in one turn is whole. A longer one is appended as it comes: of one that broke off its
-  // beginning is there (contract 72), behind which its producer goes on.
+  // A message that is appended in one turn is complete. A longer one is appended as it arrives: if it broke off, its
+  // beginning exists (contract 72), after which its producer continues.
   const rest = content.subarray(content.lastIndexOf(10) + 1);
   if (load.sizes === small) expect(rest.length, `${load.path}: a message is cut`).toBe(0);
   else if (load.isExact)
     expect(unanswered.subarray(0, rest.length).equals(rest), `${load.path}: a message is cut`).toBe(true);
   if (load.isExact) expect(numbers.length - load.acknowledged.length).toBeLessThanOrEqual(1);
   const { meta } = await at.json('GET', `/stat?path=${encodeURIComponent(load.path)}`);
-  // A message that is longer than a chunk is several; each of the last begins with its message.
+  // A message longer than a chunk is several chunks; the first of them begins with the message.
   const { Content } = meta as { Content: Record<string, string> };
   const chunks = content
     .toString('latin1')
@@ -141,14 +141,14 @@ async function check(load: Load, at: ServerProcess, unanswered: Buffer = Buffer.
   if (load.sizes === small) expect(Number(Content.total_chunks)).toBe(chunks);
 }
 
-/** What a reader gets until the server is gone. */
+/** Everything a reader receives until the server is gone. */
 async function follow(at: ServerProcess, path: string): Promise<Buffer> {
   const parts: Buffer[] = [];
   try {
     const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&stream=true&from=earliest`));
     for await (const part of answer.body!) parts.push(Buffer.from(part));
   } catch {
-    // As it was meant to be.
+    // The connection was cut, as intended.
   }
   return Buffer.concat(parts);
 }
@@ -200,7 +200,7 @@ describe('a server with persist, killed under load', () => {
       for (const load of all) await check(load, last, pending.get(load));
       await last.stop();
       const acknowledged = all.reduce((sum, one) => sum + one.acknowledged.length, 0);
-      // What is lost, there twice or cut has failed the test.
+      // Losses, duplicates and truncations have failed the test by now.
       if (IS_LONG) process.stdout.write(`persist_sync ${sync}: ${KILLS} kills, ${acknowledged} appends acknowledged\n`);
     },
     Math.max(1_800_000, KILLS * 60_000),
@@ -252,7 +252,7 @@ describe('a server with persist, killed under load', () => {
     }
     const before = memoryOf(at.process.pid!).rss;
     const url = at.api('/files?path=/streamfs/long&snapshot=true');
-    // They take the beginning of their answer and no more.
+    // They read the beginning of their answer and no more.
     const slow = await Promise.all(
       Array.from({ length: 10 }, async () => {
         const reader = (await fetch(url)).body!.getReader();

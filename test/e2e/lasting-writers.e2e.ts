@@ -1,4 +1,4 @@
-/** Contract 89: a writer outlives everything but a deliberate end or removal, and says what was lost meanwhile. */
+/** Contract 89: a writer survives everything but a deliberate end or removal, and reports what was lost meanwhile. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
@@ -17,7 +17,7 @@ async function content(at: ServerProcess): Promise<Buffer> {
   return Buffer.from(await answer.arrayBuffer());
 }
 
-/** A server whose place is free again: its port, for one that is started later. */
+/** A server that is stopped again: its port is free for one that is started later. */
 async function portOfNoServer(): Promise<{ port: number; url: string }> {
   const at = await server();
   await at.stop();
@@ -31,7 +31,7 @@ describe('contract 89: a writer that is quiet', () => {
     for (const text of ['a\n', 'b\n', 'c\n', 'd\n']) {
       writer.stdin.write(text);
       await waitFor(text, async () => (await content(at)).toString().endsWith(text));
-      // Longer than its time to live behind the end of the append, which is closed after a second.
+      // Longer than its ttl after the end of the append, which is closed after a second.
       await pause(1600);
     }
     writer.stdin.end();
@@ -88,7 +88,7 @@ describe('contract 89: a server that comes later', () => {
       const writer = write(at.url);
       await writer.write('before\n');
       await at.untilWritten(PATH, 7);
-      // The first append is closed a second after its first byte; the next is open once that is acknowledged.
+      // The first append is closed a second after its first byte; the next is open once that one is acknowledged.
       await pause(1500);
       at.process.kill(signal);
       await at.process.exited;

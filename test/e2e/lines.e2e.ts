@@ -1,4 +1,4 @@
-/** Contract 88: lines of several command lines in one stream, in their default mode, as their users run them. */
+/** Contract 88: lines of several command lines in one stream, in their default mode, as users run them. */
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
 import { runStreamfs, streamfs } from './harness/commands.ts';
@@ -11,7 +11,7 @@ const WRITE = ['write', '--stream', '--atomic', 'lines', '-q', PATH];
 const snapshot = async (at: { url: string }) =>
   (await fetch(`${at.url}/api/v1/files?path=${PATH}&snapshot=true`)).text();
 
-/** A pause of the source: it is longer than the time after which an append is closed. */
+/** A pause of the source, longer than the time after which an append is closed. */
 async function pause(): Promise<void> {
   const begun = performance.now();
   await waitFor('a pause', () => performance.now() - begun > 1500);
@@ -56,7 +56,7 @@ describe('contract 88: write --stream --atomic lines', () => {
     );
     const writers = sources.map(() => streamfs(door.url, WRITE));
     let cuts = 0;
-    // As a program with a buffer of 4 KiB writes: no block ends where a line does.
+    // As a program with a buffer of 4 KiB writes: blocks do not end at line ends.
     const BLOCK = 4096;
     const longest = Math.max(...sources.map(({ length }) => length));
     for (let from = 0; from < longest; from += BLOCK) {
@@ -66,7 +66,7 @@ describe('contract 88: write --stream --atomic lines', () => {
       }
       if ((from / BLOCK) % 25 !== 24) continue;
       const sent = sources.reduce((sum, { length }) => sum + Math.min(length, from + BLOCK), 0);
-      // Some of what was sent has arrived, and each writer is in the middle of a line.
+      // Some of the sent bytes have arrived, and each writer is in the middle of a line.
       await at.untilWritten(PATH, sent - 3 * BLOCK - 2000);
       door.shut();
       cuts += 1;

@@ -1,4 +1,4 @@
-/** Signed links as people use them: made by our command line, used by curl, which knows nothing of them. */
+/** Signed links as people use them: made by the command line, used by curl, which knows nothing of them. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ interface Setup {
   write(parts?: { names?: readonly string[]; keyFile?: boolean }): void;
 }
 
-/** A configuration with tokens, which a test can change. */
+/** A configuration with tokens that a test can change. */
 function setup(): Setup {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-links-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,7 +35,7 @@ function setup(): Setup {
 
 const serve = ({ config }: Setup, port = 0) => server({ port, serve: ['-c', config] });
 
-/** What `streamfs link` prints. */
+/** The output of `streamfs link`. */
 async function link(at: ServerProcess, path: string, ...args: readonly string[]): Promise<string> {
   const env = { STREAMFS_TOKEN: token('camera') };
   const { code, stdout, stderr } = await streamfs(at.url, ['link', ...args, path], { env }).result();
@@ -43,7 +43,7 @@ async function link(at: ServerProcess, path: string, ...args: readonly string[])
   return stdout.trim();
 }
 
-/** What an address answers, and no more of it than that. */
+/** The status of an address, with its text or its error code. */
 async function answered(url: string): Promise<[number, unknown]> {
   const { status, text } = await curl([`${url}&timeout=0`]);
   return [status, status === 200 ? text : (JSON.parse(text) as { code: string }).code];
@@ -64,7 +64,7 @@ describe('signed links, with curl', () => {
     const last = await curl(['-T', '-', `${writing}&end=true`], 'two\n');
     expect(last.status).toBe(200);
     expect(await reader.result()).toMatchObject({ code: 0, stdout: 'one\ntwo\n' });
-    // A player that comes back goes on where it was.
+    // A player that reconnects resumes where it was.
     expect((await curl([`${reading}&offset=4`])).text).toBe('two\n');
     expect((await curl(['-I', reading])).status).toBe(200);
   });

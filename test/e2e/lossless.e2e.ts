@@ -1,4 +1,4 @@
-/** Moving a file whole: every byte to every reader, at the speed of the slowest, with the server's memory bounded. */
+/** Lossless file transfer: every byte to every reader, at the speed of the slowest, with the server's memory bounded. */
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { server, startServer } from './harness/server.ts';
 const PATH = '/streamfs/file';
 const SIZE = 100 * MB;
 
-/** A file of so many bytes of the pattern, open for reading. */
+/** A file with this many bytes of the pattern, open for reading. */
 function fileOfPattern(bytes: number): number {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-lossless-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -39,7 +39,7 @@ describe('write --lossless --end --readers 3', () => {
     const [, , last] = readers;
     await last!.stdout.untilLength(MB);
     last!.kill('SIGSTOP');
-    // It is as far behind as a reader may be, and everybody waits for it.
+    // The reader is as far behind as it may be, and everybody waits for it.
     await waitFor('the writer to wait for it', async () => ((await at.facts(PATH))?.lag ?? 0) >= 6 * MB);
     last!.kill('SIGCONT');
     const ended = await Promise.all([writer, ...readers].map((each) => each.result()));

@@ -1,4 +1,4 @@
-/** What ffmpeg makes, read late by ffmpeg (contract 102). */
+/** Media made by ffmpeg, read late by ffmpeg (contract 102). */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ describe.runIf(HAS_FFMPEG)('MPEG-TS of ffmpeg', () => {
     await at.stop();
   });
 
-  /** What ffmpeg says of a stream that a late reader gets. */
+  /** ffmpeg's report on a stream as a late joiner receives it. */
   async function decode(query: string): Promise<string> {
     const answer = await fetch(`${at.url}/api/v1/files?path=/streamfs/tv&stream=true${query}`);
     expect(Number(answer.headers.get('x-stream-offset'))).toBeGreaterThan(0);

@@ -7,7 +7,7 @@ import { probed } from './harness/probed.ts';
 import { distModule, server } from './harness/server.ts';
 import { Tap } from './harness/tap.ts';
 
-/** Runs a module of its own in a Node of its own; `Stream` is the built core's. Gives what it prints, as JSON. */
+/** Runs a module in a separate Node process; `Stream` is the built core's. Returns its output, parsed as JSON. */
 async function inProcess<T>(
   code: string,
   ...flags: string[]
@@ -32,14 +32,14 @@ interface Growth {
   retained: number;
 }
 
-/** A function of the child: what the process has more than before, when all that can be collected has been. */
+/** A function for the child: the growth of the process's memory, after a full collection. */
 const MEASURE = `
   const take = () => { gc(); gc(); const { rss, heapUsed, arrayBuffers } = process.memoryUsage(); return { rss, heapUsed, arrayBuffers }; };
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   const fill = async (stream, count, piece) => {
     for (let n = 0; n < count; n++) { stream.append(piece); if (n % 20000 === 0) await turn(); }
   };
-  // Everything is compiled and every pool is there before the measuring begins.
+  // Everything is compiled and every pool is filled before the measurement begins.
   await fill(new Stream({ retention: MB, maxLag: MB }), 300000, Buffer.alloc(10));
   const before = take();
   const measure = (stream) => {
@@ -63,8 +63,8 @@ describe('a ring of 6 MB', () => {
     expect(printed.retained).toBe(RING);
     expect(printed.memory).toBeLessThanOrEqual(2 * RING);
     expect(printed.buffers + printed.heap).toBeLessThanOrEqual(2 * RING);
-    // Slabs that were given back may still wait to be collected, or be the allocator's. Chunks of their own would take
-    // a gigabyte.
+    // Released slabs may not be collected yet, or may be kept by the allocator. A separate allocation for each chunk would
+    // take a gigabyte.
     expect(printed.rss).toBeLessThanOrEqual(16 * RING);
   });
 
@@ -105,7 +105,7 @@ describe('a process', () => {
     ['an iteration', '(async () => { for await (const record of reader) print(record.type); })();'],
     ['a wake-up', 'reader.whenReadable(() => print("woken"));'],
   ])('contract 22: that has nothing to do but %s that waits ends by itself', async (_name, wait) => {
-    // The news of having caught up comes at once; what comes after it never does.
+    // The caught-up record arrives at once; the next one never does.
     const { code, printed } = await inProcess<string>(`
       const reader = new Stream({ retention: MB, maxLag: MB }).openReader();
       reader.peek();
@@ -135,7 +135,7 @@ describe('a server', () => {
       }
       expect(read.sha256).toBe(expected);
     }
-    // All of them are still open, and stand at the end. A copy each would be 240 MB.
+    // All of them are still open, at the end. A copy for each would be 240 MB.
     for (const id of ids) {
       expect(await at.json('POST', `/handles/${id}/seek?offset=0&whence=1`)).toMatchObject({ position: ring });
     }
@@ -147,14 +147,14 @@ describe('a server', () => {
     const write = async (name: string, count: number) => {
       for (let n = 0; n < count; n++) await at.put(`/streamfs/${name}${n}`, Buffer.alloc(100, 'x'));
     };
-    // The first ones pay for what all share.
+    // The first streams pay for shared structures.
     await write('first', 200);
     const before = await at.level();
     const streams = 2000;
     await write('idle', streams);
     const after = await at.level();
     expect(after.objects.Stream! - before.objects.Stream!).toBe(streams);
-    // It measures 1.7 KB, of which 288 bytes are the slab. With memory of its own for each and what only readers need, 2.4.
+    // Measured: 1.7 KB, of which the slab is 288 bytes. With separate memory for each and reader structures, 2.4.
     expect((after.bytes - before.bytes) / streams).toBeLessThan(2200);
   });
 

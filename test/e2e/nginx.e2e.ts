@@ -1,4 +1,4 @@
-/** The server behind a real nginx, configured as docs/security.md has it. */
+/** The server behind a real nginx, configured as in docs/security.md. */
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { type ServerProcess, server } from './harness/server.ts';
 const CLUSTER = resolve(import.meta.dirname, '../../packaging/docker/nginx.cluster.conf');
 const DOCUMENT = resolve(import.meta.dirname, '../../docs/security.md');
 
-/** The configuration that the document shows. */
+/** The configuration shown in the document. */
 function documented(): string {
   const [, block] = /```nginx\n([\s\S]*?)```/.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
   if (block === undefined) throw new Error('docs/security.md shows no configuration of nginx');
@@ -30,7 +30,7 @@ function below(path: string, configuration: string): string {
   );
 }
 
-/** Starts nginx before a server, below a path; gives the address of the API there. */
+/** Starts nginx in front of a server, below a path; returns the address of the API there. */
 async function proxied(at: ServerProcess, path = ''): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-nginx-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

@@ -10,7 +10,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** A project that has installed the package as it would be published, and nothing else. */
+/** A project in which only the package is installed, as it would be published. */
 let project: string;
 let installed: string;
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(project, { recursive: true, force: true }));
 
-/** Runs a module in the project and gives what it writes. */
+/** Runs a module in the project and returns its output. */
 async function evaluate(code: string): Promise<string> {
   const file = join(project, 'main.mjs');
   await writeFile(file, code);
@@ -35,7 +35,7 @@ async function evaluate(code: string): Promise<string> {
   return stdout;
 }
 
-/** Every file that comes with `entry`, before anything is asked of it, with what it imports from elsewhere. */
+/** All files loaded with `entry`, before any call, with the packages they import. */
 async function staticGraph(entry: string): Promise<{ files: string[]; packages: string[] }> {
   const files = new Set<string>();
   const packages = new Set<string>();
@@ -150,7 +150,7 @@ describe('the installed package', () => {
   });
 });
 
-/** What the compiler has to say of a file in the project, the package's own declarations included. */
+/** The compiler's errors for a file in the project, the package's own declarations included. */
 function typeErrors(name: string, code: string, options: ts.CompilerOptions): string[] {
   const file = join(project, name);
   ts.sys.writeFile(file, code);

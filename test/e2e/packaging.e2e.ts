@@ -21,7 +21,7 @@ import { MAIN, type ServerProcess, startServer } from './harness/server.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const text = (path: string) => readFileSync(join(ROOT, 'packaging', path), 'utf8');
 const has = (program: string) => spawnSync(program, ['--version']).error === undefined;
-/** Runs a program that CI must have, and gives what it says; elsewhere it may be missing. */
+/** Runs a program that CI must have, and returns its output; elsewhere it may be missing. */
 function said(program: string, args: readonly string[], cwd = ROOT): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(program, args, { cwd, encoding: 'utf8' });
   return { status, output: stdout + stderr };
@@ -40,7 +40,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The instructions of the Dockerfile, lines that go on put together. */
+/** The instructions of the Dockerfile, with continuation lines joined. */
 function instructions(): [name: string, rest: string][] {
   return text('docker/Dockerfile')
     .replace(/\\\n/g, ' ')
@@ -64,7 +64,7 @@ describe('the image', () => {
   });
 
   it('has what its steps put together: a program that runs, and a health check that tells a server from none', () => {
-    // The stages as folders. What npm installs there is what lies here, so that nothing is loaded anew.
+    // The stages as folders. The local node_modules replaces what npm would install, so that nothing is downloaded.
     const stages: Record<string, string> = {};
     let at = '';
     let args: string[] = [];
@@ -94,7 +94,7 @@ describe('the image', () => {
         expect(rest).toContain('--ignore-scripts');
         symlinkSync(join(ROOT, 'node_modules'), inStage('node_modules'));
       } else if (name === 'RUN' && at === 'build') {
-        // The build that lies here is the one that the step would make again.
+        // The local build is the one that this step would make.
         expect(rest).toContain(' node scripts/build.mjs');
         for (const input of ['scripts/build.mjs', 'src/cli/main.ts', 'tsconfig.json', 'tsdown.config.ts']) {
           expect(existsSync(inStage(input)), input).toBe(true);
@@ -192,7 +192,7 @@ describe('the systemd unit', () => {
     expect(config.server.address).toMatchObject({ host: '127.0.0.1', port: 8080 });
     expect(config.mounts.map(({ plugin }) => plugin)).toContain('streamfs');
     if (!has('systemd-analyze') && process.env.CI !== 'true') return;
-    // The program lies elsewhere here. All else is as it is.
+    // The program's path differs here; everything else is unchanged.
     const file = join(folder, 'streamfs.service');
     chmodded(MAIN);
     writeFileSync(file, unit.replace(start[1]!, MAIN).replace('Documentation=man:streamfs(1)\n', ''));
@@ -228,7 +228,7 @@ describe('metrics', () => {
   }
 
   it('that alerts and dashboard speak of are those of the server', async () => {
-    // One request before, so that the metrics of requests have been counted.
+    // A request first, so that the metrics of requests exist.
     await fetch(`${server.url}/api/v1/version`);
     const names = await known();
     const rules = parse(text('prometheus/alerts.yml')) as { groups: { rules: { expr: string }[] }[] };

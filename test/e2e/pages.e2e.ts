@@ -1,4 +1,4 @@
-/** Pages of strangers, in a real browser, before a server on loopback that asks for no token (contract 94). */
+/** Pages of other origins, in a real browser, with a server on loopback without tokens (contract 94). */
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
@@ -8,11 +8,11 @@ import { type ServerProcess, server } from './harness/server.ts';
 const PATH = '/streamfs/secret';
 const SECRET = 'what the handle was to read';
 
-/** Of the machine, of a stranger who makes it mean 127.0.0.1, and of this machine as browsers do not know it. */
+/** The machine's name, a foreign name that resolves to 127.0.0.1, and a loopback address that browsers do not know as such. */
 const NAMES = ['devbox', 'stranger.example'];
 const HOSTS = ['127.0.0.1', 'localhost', '0.0.0.0', '[::ffff:127.0.0.1]', ...NAMES];
 
-/** Every way in which a page can have something fetched, as a script that is given `url`. */
+/** Every way in which a page can cause a fetch, as a script that is given `url`. */
 const ELEMENTS: Record<string, string> = {
   image: 'new Image().src = url',
   script: "add('script', { src: url })",
@@ -25,14 +25,14 @@ const ELEMENTS: Record<string, string> = {
   fetch: "fetch(url, { mode: 'no-cors' }).catch(() => {})",
 };
 
-/** Every way in which a page can send its browser elsewhere, or have it save something. */
+/** Every way in which a page can navigate its browser, or make it save something. */
 const NAVIGATIONS: Record<string, string> = {
   location: 'location.href = url',
   download: "add('a', { href: url, download: 'x' }).click()",
   link: "add('a', { href: url, rel: 'noreferrer' }).click()",
   refresh: "add('meta', { httpEquiv: 'refresh', content: '0;url=' + url })",
   form: "add('form', { action: url.split('?')[0] }).submit()",
-  // The last: its requests would be taken for those of another.
+  // The last one, because its requests would be attributed to the next.
   repeated: 'setInterval(() => { location.href = url + Math.random() }, 50)',
 };
 
@@ -48,7 +48,7 @@ async function world() {
   return { at, read, port: await site(PAGE) };
 }
 
-/** What the handle has to read, for the program whose it is. */
+/** What the handle has left to read, for the program that owns it. */
 async function rest(at: ServerProcess, read: string): Promise<string> {
   return await (await fetch(`${at.url}${read}size=-1`)).text();
 }
@@ -57,7 +57,7 @@ const answers = (at: ServerProcess) => at.logged('request').length;
 
 describe.runIf(hasBrowser)('contract 94: a page of a stranger, in Chromium', () => {
   let chromium: Browser;
-  /** For pages that stay where they are: to make a context takes longer than all that is done with a page of it. */
+  /** For pages that do not navigate: creating a context takes longer than everything done with a page of it. */
   let context: BrowserContext;
   beforeAll(async () => {
     chromium = await startBrowser(NAMES);
@@ -80,7 +80,7 @@ describe.runIf(hasBrowser)('contract 94: a page of a stranger, in Chromium', () 
 
   it.each(HOSTS)('takes nothing of a handle by where it sends its browser, on %s', async (host) => {
     const { at, read, port } = await world();
-    // Closed together: a page that has gone elsewhere may take another of its context with it.
+    // Closed together: a page that has navigated may take another page of its context with it.
     const pages = await chromium.newContext();
     for (const [name, script] of Object.entries(NAVIGATIONS)) {
       const page = await pages.newPage();

@@ -1,7 +1,6 @@
 /**
- * A browser that sends a token by itself, as the password of Basic (contract 93). The server never asks a browser for
- * one, but a proxy before it may: then the browser sends what it was given with every request to that origin, whichever
- * page asks.
+ * A browser that sends a token by itself, as the password of Basic (contract 93). The server never asks a browser for one, but a
+ * proxy in front of it may: then the browser sends the password with every request to that origin, whichever page asks.
  */
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -48,7 +47,7 @@ interface Passed {
   status: number;
 }
 
-/** A proxy that asks for a password once, at a page of its own, and sends everything else on as it came. */
+/** A proxy that asks for a password once, on its own page, and passes everything else on unchanged. */
 async function proxy(at: ServerProcess): Promise<{ port: number; passed: readonly Passed[] }> {
   const passed: Passed[] = [];
   const door = createServer((req, res) => {
@@ -79,7 +78,7 @@ async function proxy(at: ServerProcess): Promise<{ port: number; passed: readonl
   return { port: (door.address() as AddressInfo).port, passed };
 }
 
-/** What a page of another origin may try, as a script that is given `url` and `write`. */
+/** Requests that a page of another origin may try, as a script that is given `url` and `write`. */
 const ATTEMPTS: Record<string, string> = {
   image: 'new Image().src = url',
   script: "add('script', { src: url })",
@@ -142,7 +141,7 @@ describe.runIf(hasBrowser)('contract 93: a password that Chromium remembers', ()
       await waitFor(`the request of ${name}`, () => asked().length > 0);
       for (const { status } of asked()) expect([name, [401, 403].includes(status)]).toEqual([name, true]);
     }
-    // Or this would show nothing.
+    // A check that the browser did send the password, without which the test would show nothing.
     expect(passed.some(({ hadPassword }) => hadPassword)).toBe(true);
     expect((await ask('GET', `/handles/${id}/read?timeout=0`)).text).toBe(SECRET);
     expect((await ask('GET', '/stat?path=/streamfs/theirs')).status).toBe(404);

@@ -37,7 +37,7 @@ function declarationsOf(entry: string): string[] {
   return [...files];
 }
 
-/** Every class of the core: what programs see of one is an interface of another name. */
+/** Every class of the core: its published form is an interface with another name. */
 const classes = readdirSync(CORE, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .flatMap((name) => parse(join(CORE, name)).statements.filter(ts.isClassDeclaration))

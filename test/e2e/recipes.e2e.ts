@@ -21,7 +21,7 @@ import { page, ROOT } from '../docs/pages.ts';
 import { waitFor } from '../harness/wait.ts';
 import { MAIN, type ServerProcess, startServer } from './harness/server.ts';
 
-/** The blocks of README's recipes: of shell, as lines. */
+/** The blocks of README's recipes; those of shell are split into lines. */
 const RECIPES = blocksOf(page('README.md').text).filter((block) => block.under.includes('Recipes'));
 
 let server: ServerProcess;
@@ -37,14 +37,14 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const child of children) {
-    // Each is the leader of a group: a recipe is a pipe of several programs.
+    // Each is a process group leader: a recipe is a pipeline of several programs.
     if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL');
   }
   await server?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder of a machine that takes part. */
+/** A folder that stands for one of the machines. */
 function machine(name: string, files: Record<string, string | Buffer> = {}): string {
   const at = join(folder, name);
   mkdirSync(at, { recursive: true });
@@ -52,7 +52,7 @@ function machine(name: string, files: Record<string, string | Buffer> = {}): str
   return at;
 }
 
-/** A program that stands for one that is not here. */
+/** A substitute for a program that is not installed here. */
 function standIn(name: string, script: string): void {
   const file = join(folder, 'bin', name);
   writeFileSync(file, `#!/bin/sh\n${script}\n`);
@@ -76,7 +76,7 @@ function type(line: string, cwd: string) {
   return { said, over };
 }
 
-/** The lines of the recipe in which `word` is. */
+/** The lines of the recipe that contains `word`. */
 function recipe(word: string): string[] {
   const block = RECIPES.find(({ language, text }) => language === 'sh' && text.includes(word));
   expect(block, word).toBeDefined();
@@ -141,7 +141,7 @@ describe('the recipes in README', () => {
     standIn('mpv', 'cat > played');
     const at = machine('video', { 'in.mp4': randomBytes(5_000_000) });
     type(write!, at);
-    // Late: the ring is smaller than what has been sent.
+    // A late joiner: the ring is smaller than what has been sent.
     await waitFor(async () => (await fetch(`${server.url}/api/v1/stat?path=/streamfs/tv`)).ok);
     await server.untilWritten('/streamfs/tv', 5_000_000);
     const reading = type(read!, at);
@@ -157,7 +157,7 @@ describe('the recipes in README', () => {
     mkdirSync(join(at, 'node_modules'));
     symlinkSync(ROOT, join(at, 'node_modules', packageJson.name));
     const sample = RECIPES.find(({ language }) => language === 'js')!.text.replace('http://127.0.0.1:8080', server.url);
-    // What a tab keeps over a reload is a file here, and what the page shows another.
+    // Session storage and the page's content are files here.
     const tab = `import { readFileSync, writeFileSync, existsSync } from 'node:fs';
       globalThis.sessionStorage = {
         get chat() { return existsSync('kept') ? readFileSync('kept', 'utf8') : undefined; },

@@ -11,10 +11,10 @@ const PATH = '/streamfs/live';
 const STREAM = `/files?path=${PATH}&stream=true`;
 const PIECE = 2 * MB;
 
-/** What a stream may take (README): the larger of ring and channel, three blocks more, an eighth for finding chunks. */
+/** The bound on a stream's memory (README): the larger of ring and channel, three blocks more, an eighth for the chunk index. */
 const BOUND = ((6 * MB + 3 * 256 * 1024) * 9) / 8;
 
-/** What the process may take beyond what it has when it starts: a stream, what lies in sockets, what is not collected yet. */
+/** How much the process may grow after startup: a stream, data queued in sockets, garbage. */
 const PROCESS_BOUND = 96 * MB;
 
 interface Lost {
@@ -22,7 +22,7 @@ interface Lost {
   to: number;
 }
 
-/** The gaps that `cat --stream` told of. */
+/** The gaps reported by `cat --stream`. */
 function lossesIn(stderr: string): Lost[] {
   return [...stderr.matchAll(/lost (\d+) bytes, offsets (\d+) to (\d+), of \d+ chunks/g)].map((match) => {
     const [, bytes, first, last] = match.map(Number);
@@ -31,7 +31,7 @@ function lossesIn(stderr: string): Lost[] {
   });
 }
 
-/** What is left of the stream without the gaps. */
+/** The parts of the stream outside the gaps. */
 function without(gaps: readonly Lost[], end: number): Lost[] {
   let at = 0;
   const parts: Lost[] = [];
@@ -43,14 +43,14 @@ function without(gaps: readonly Lost[], end: number): Lost[] {
 }
 
 interface Paced {
-  /** Waits until those who are to keep up have so many bytes. Default: until they are written. */
+  /** Waits until the readers that must keep up have this many bytes. Default: until they are written. */
   keepUp?: (bytes: number) => Promise<unknown>;
   afterEach?: () => Promise<void>;
-  /** Whether the stream ends behind the last byte. Default true. */
+  /** Whether the stream ends after the last byte. Default true. */
   end?: boolean;
 }
 
-/** Writes the pattern up to `total`, each piece when those who are to keep up have the one before. */
+/** Writes the pattern up to `total`, each piece when the readers that must keep up have the one before. */
 async function writePaced(at: ServerProcess, total: number, options: Paced = {}): Promise<void> {
   const { keepUp = (bytes) => at.untilWritten(PATH, bytes), end = true } = options;
   const writer = streamfs(at.url, ['write', '--stream', ...(end ? ['--end'] : []), PATH]);
@@ -63,7 +63,7 @@ async function writePaced(at: ServerProcess, total: number, options: Paced = {})
   expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
 }
 
-/** Takes apart a framed read, and holds every frame to its place and content. */
+/** Parses a framed read, and checks the offset and content of every frame. */
 function followFrames(body: Buffer): { gaps: Lost[]; caughtUp: number[]; end: string; cursor: number } {
   const gaps: Lost[] = [];
   const caughtUp: number[] = [];
@@ -84,7 +84,7 @@ function followFrames(body: Buffer): { gaps: Lost[]; caughtUp: number[]; end: st
   return { gaps, caughtUp, end, cursor };
 }
 
-/** A reader that asks and then takes nothing off its socket. */
+/** A reader that sends its request and then reads nothing. */
 async function stalledReader(at: ServerProcess, parameters = ''): Promise<Wire> {
   const wire = await get(at.port, `${STREAM}${parameters}`);
   await wire.head();
@@ -110,7 +110,7 @@ describe('a reader that has stopped', () => {
         held = Math.max(held, (await at.facts(PATH))?.memory ?? 0);
       },
     });
-    // Everybody but the one that stands still has all of it, and the server has let go of what cannot be asked for any more.
+    // Everybody but the stalled reader has everything, and the server has released what can no longer be requested.
     const whole = patternHash([{ from: 0, to: total }]);
     for (const reader of readers) {
       expect(await reader.result()).toMatchObject({ code: 0, stderr: '' });
@@ -147,7 +147,7 @@ describe('a reader that has stopped', () => {
     const skipped = Number(answer!.trailers!['x-stream-skipped']);
     expect(skipped).toBeGreaterThan(0);
     expect(answer!.body.length + skipped).toBe(total);
-    // What it has is the beginning and the end.
+    // It has the beginning and the end.
     const from = answer!.body.length - 6 * MB;
     expect(isPattern(answer!.body.subarray(0, from), 0)).toBe(true);
     expect(isPattern(answer!.body.subarray(from), total - 6 * MB)).toBe(true);
@@ -167,7 +167,7 @@ describe('a reader that has stopped', () => {
     const { gaps, caughtUp, end, cursor } = followFrames((await stalled.lastAnswer()).body);
     expect({ end, cursor, gaps: gaps.length }).toEqual({ end: 'ended', cursor: total, gaps: 1 });
     expect(gaps[0]!.to - gaps[0]!.from).toBeGreaterThan(0);
-    // At the beginning, and again behind the gap.
+    // At the beginning, and again after the gap.
     expect(caughtUp).toEqual([0, total]);
     expect(await at.facts(PATH)).toMatchObject({ skipped: gaps[0]!.to - gaps[0]!.from });
   });
@@ -182,7 +182,7 @@ describe('what a slow reader may ask for', () => {
     stalled.socket.resume();
     const { gaps, end, cursor } = followFrames((await stalled.lastAnswer()).body);
     expect({ end, cursor }).toEqual({ end: 'ended', cursor: total });
-    // All of the oldest, and nothing of the newest.
+    // All of the oldest bytes, and nothing of the newest.
     expect(gaps[0]!.from).toBeGreaterThanOrEqual(6 * MB);
     expect(gaps.at(-1)!.to).toBe(total);
   });
@@ -236,7 +236,7 @@ describe('what a slow reader may ask for', () => {
     const writer = streamfs(at.url, ['write', '--stream', '--end', PATH]);
     writer.stdin.write(pattern(0, total));
     writer.stdin.end();
-    // Held up: what the reader has not taken can only lie in its socket, its channel, and the writer's.
+    // The writer waits: bytes that the reader has not taken can only be in its socket, its channel, and the writer's.
     await at.untilWritten(PATH, 6 * MB);
     let last = -1;
     await waitFor('the writer to stand still', async () => {
@@ -285,7 +285,7 @@ describe('a thousand readers that have stopped', () => {
     await at.untilReaders(PATH, count);
     const idle = at.memory().rss;
     await writePaced(at, total);
-    // Each holds on to a slice at most, mostly shared with others; queues of their own would be 6 MB each.
+    // Each keeps a slice at most, mostly shared with others; separate queues would take 6 MB each.
     const { rss } = at.memory();
     expect(rss - idle).toBeLessThan(PROCESS_BOUND + count * 64 * 1024);
     expect((await at.facts(PATH))!.memory).toBeLessThanOrEqual(BOUND);
@@ -298,14 +298,14 @@ describe('a thousand readers that have stopped', () => {
     await at.put(PATH, pattern(0, PIECE));
     const idle = at.memory().rss;
     for (let n = 1; n <= count; n++) {
-      // Each begins where the ones before it have not been.
+      // Each begins at an offset where no earlier one was.
       await stalledReader(at, '&from=live');
       await at.put(PATH, pattern(n * PIECE, PIECE));
     }
     await at.untilReaders(PATH, count);
     const lag = (await at.facts(PATH))!.lag;
     expect(lag).toBeGreaterThan(100 * MB);
-    // Half a megabyte, which the system has not taken yet.
+    // Half a megabyte each that the system has not accepted yet.
     expect(at.memory().rss - idle).toBeLessThan(PROCESS_BOUND + count * 512 * 1024);
   });
 });

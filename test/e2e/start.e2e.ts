@@ -11,7 +11,7 @@ import { waitFor } from '../harness/wait.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const running: ChildProcess[] = [];
 
-// Not by SIGKILL: npm could not hand that on to the server that it runs.
+// Not by SIGKILL: npm could not pass that on to its server.
 afterEach(async () => {
   for (const child of running.splice(0)) {
     child.kill('SIGTERM');
@@ -22,13 +22,13 @@ afterEach(async () => {
 interface Started {
   child: ChildProcess;
   url: string;
-  /** What it wrote to stderr until now. */
+  /** Its stderr so far. */
   log(): string;
-  /** What it wrote to both until now. */
+  /** Its output so far, of both streams. */
   output(): string;
 }
 
-/** Starts a server and waits until it says where it is. */
+/** Starts a server and waits until it prints its address. */
 async function start(command: string, args: string[]): Promise<Started> {
   const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   running.push(child);

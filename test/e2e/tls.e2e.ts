@@ -1,4 +1,4 @@
-/** TLS with programs as users have them: curl, our own command line, and SIGHUP. */
+/** TLS with the usual programs: curl, the command line, and SIGHUP. */
 import { once } from 'node:events';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ it('curl writes, follows and ends a stream over TLS, byte for byte', async () =>
     const piece = Buffer.from(`${line} ${'x'.repeat(line)}\n`);
     sent.push(piece);
     await writer.write(piece);
-    // The first line is there before the second is written: nothing waits for the end.
+    // The first line arrives before the second is written: nothing waits for the end.
     if (line === 0) await waitFor('the first line', () => reader.stdout.text.includes('\n'));
   }
   writer.stdin.end();

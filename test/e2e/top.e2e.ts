@@ -6,7 +6,7 @@ import { start } from './harness/commands.ts';
 import { ScreenText } from './harness/screen.ts';
 import { MAIN, server } from './harness/server.ts';
 
-/** Runs `streamfs top` on a terminal of 80 x 24; `before` is what was there before it begins. */
+/** Runs `streamfs top` on a terminal of 80 x 24; `before` is on the screen before it starts. */
 function onTerminal(url: string, ...options: string[]) {
   const top = `${process.execPath} ${MAIN} top --interval 200ms ${options.join(' ')}`;
   const script = `stty rows 24 cols 80; tty; ${top}; echo "code $?"; stty -a`;

@@ -18,7 +18,7 @@ const SHOWN_URL = 'http://127.0.0.1:8080';
 
 let server: ChildProcess;
 let url: string;
-/** Where the package can be imported by its name, and is installed as README says. */
+/** A folder in which the package can be imported by its name, and is installed as README says. */
 let folder: string;
 let env: NodeJS.ProcessEnv;
 
@@ -31,7 +31,7 @@ beforeAll(async () => {
   const [installation] = under('Install');
   expect(installation?.text).toBe('npm install -g .');
   await run('bash', ['-c', installation!.text], { cwd: ROOT, env });
-  // The first block of the tour, with a port that nothing else uses.
+  // The first block of the tour, on a free port.
   expect(under('A tour in a minute')[0]?.text).toBe('streamfs serve');
   server = spawn('streamfs', ['serve', '--addr', '127.0.0.1:0'], {
     cwd: folder,
@@ -79,7 +79,7 @@ describe('the installation and the tour in README', () => {
   it('runs as it is written, and shows what it says', async () => {
     const steps = stepsOf(under('A tour in a minute').slice(1));
     expect(steps.length).toBeGreaterThan(3);
-    // One shell for all of it, as its reader has one.
+    // One shell for everything, as a reader of the tour has.
     const mark = '--- step ---';
     const script = steps
       .map((step) => `${step.script}\necho '${mark}'\n`)

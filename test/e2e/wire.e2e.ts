@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 afterAll(() => at.stop());
 
-// Whatever a client did, the server lives, answers others, and has seen no bug of its own.
+// Whatever a client did, the server runs, answers others, and has logged no bug.
 afterEach(async () => {
   expect(await at.json('GET', '/health')).toMatchObject({ status: 'healthy' });
   expect(at.process.isRunning).toBe(true);
@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 let streams = 0;
-/** A path that no other test knows. */
+/** A path that no other test uses. */
 const freshPath = () => `/streamfs/s${++streams}`;
 
 const putHead = (path: string, headers: string) =>
@@ -217,7 +217,7 @@ describe('the pieces of a body', () => {
     for (const wire of writers) wire.send(putHead(path, `Content-Length: ${length}`));
     for (let byte = 0; byte < length; byte++) {
       for (const [index, wire] of writers.entries()) wire.send('abcd'[index]!);
-      // Each byte a packet of its own.
+      // Each byte is a separate packet.
       await new Promise((resolve) => setImmediate(resolve));
     }
     for (const wire of writers) expect((await wire.answer()).status).toBe(200);
@@ -272,7 +272,7 @@ describe('the pieces of a body', () => {
     const sent = [0, 0, 0];
     while (sent.some((done, index) => done < bodies[index]!.length)) {
       for (const [index, wire] of writers.entries()) {
-        // Cut anywhere, a different length each time.
+        // Cut anywhere, with a different length each time.
         const size = 1 + ((sent[index]! * 31 + index * 17) % 61);
         const part = bodies[index]!.slice(sent[index]!, sent[index]! + size);
         sent[index] = sent[index]! + part.length;
@@ -286,7 +286,7 @@ describe('the pieces of a body', () => {
     }
     const lines = (await snapshot(path)).toString().trimEnd().split('\n');
     expect(lines.length).toBe(3 * count);
-    // Each writer's lines are whole and in order.
+    // Each writer's lines are complete and in order.
     for (const [index, own] of expected.entries()) {
       expect(lines.filter((line) => line.startsWith('xyz'[index]!))).toEqual(own);
     }

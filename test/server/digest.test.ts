@@ -22,7 +22,7 @@ describe('POST /digest', () => {
     await call('PUT', '/files?path=/mem/a', { body: content });
     const digestOf = async (algorithm: string) => (await post('/digest', { algorithm, path: '/mem/a' })).json().digest;
     expect(await digestOf('md5')).toBe(createHash('md5').update(content).digest('hex'));
-    // Of inputs over 240 bytes the low half of the 128-bit hash is the 64-bit hash.
+    // For inputs over 240 bytes, the low half of the 128-bit hash is the 64-bit hash.
     expect(await digestOf('xxh3')).toBe(await xxhash3(content));
   });
 

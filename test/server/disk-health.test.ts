@@ -1,4 +1,4 @@
-/** What health says of mounts whose streams are kept on disk, when the disk is full, fails, and can be written again. */
+/** The health of mounts with streams on disk, when the disk is full, fails, and can be written again. */
 import { describe, expect, it } from 'vitest';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import type { Plugin } from '../../src/fs/index.ts';
@@ -10,7 +10,7 @@ import { waitFor } from '../harness/wait.ts';
 import { SimulatedDisk } from '../persist/simulated-disk.ts';
 import { start } from './harness.ts';
 
-/** A server of which one mount says what a log on a simulated disk has come to. */
+/** A server with a mount that reports the state of a log on a simulated disk. */
 async function serverOnDisk() {
   const disk = new SimulatedDisk();
   const store = await DiskStore.open({

@@ -1,4 +1,4 @@
-/** Appends of Durable Streams whose connection is cut on the way (contract 105). */
+/** Appends of Durable Streams whose connection is cut during the request (contract 105). */
 import { expect } from 'vitest';
 import { connectTo } from '../harness/wire.ts';
 import { type Running, start } from './harness.ts';
@@ -6,10 +6,10 @@ import { type Running, start } from './harness.ts';
 const BODY = '{"text":"é"}';
 const TYPE = 'application/json';
 const PRODUCER = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
-/** How many are under way at once: each waits for its connection to be closed. */
+/** How many are in flight at once: each waits for its connection to be closed. */
 const AT_ONCE = 8;
 
-/** The request of an append: of a producer node:http serves it, of nobody the fast path does. */
+/** The request of an append: node:http serves it with a producer, the fast path without. */
 function requestOf(name: string, headers: Record<string, string>): Buffer {
   const lines = Object.entries(headers).map(([field, value]) => `${field}: ${value}\r\n`);
   return Buffer.from(
@@ -18,7 +18,7 @@ function requestOf(name: string, headers: Record<string, string>): Buffer {
   );
 }
 
-/** Cuts appends behind every `step`th byte, and the last two, in both ways that a client can go. */
+/** Cuts appends after every `step`th byte, and the last two, in both ways that a client can disconnect. */
 export async function cutAppends(step: number): Promise<void> {
   const running = await start({
     mounted: { '/s': 'streamfs' },
@@ -58,7 +58,7 @@ async function cutOne(
   }
   const whole = JSON.stringify([JSON.parse(BODY)]);
   const { text } = await call('GET', `/api/v1x/${name}`);
-  // What was not sent whole is not there in part; the rest may be on its way yet.
+  // An incomplete append leaves no part of itself; a complete one may still be in flight.
   expect([name, text]).toEqual([name, cut < bytes.length || text === '[]' ? '[]' : whole]);
   if (headers === PRODUCER) {
     const again = await call('POST', `/api/v1x/${name}`, { body: BODY, headers: { ...type, ...headers } });

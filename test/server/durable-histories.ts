@@ -1,7 +1,7 @@
 /**
- * Durable Streams against a naive model (contract 105): random histories of creating, appending, closing, forking and
- * removing, each stream followed meanwhile by long-polling, by server-sent events and by catching up after each step, and
- * read from its beginning at the end.
+ * Durable Streams compared with a naive model (contract 105): random histories of creating, appending, closing, forking and
+ * removing. Each stream is followed meanwhile by long-polling, by server-sent events and by catching up after each step, and read
+ * from its beginning at the end.
  */
 import fc from 'fast-check';
 import { expect } from 'vitest';
@@ -10,7 +10,7 @@ import { type Running, start } from './harness.ts';
 const FORMS = { bytes: 'application/octet-stream', text: 'text/plain', json: 'application/json' } as const;
 type Form = keyof typeof FORMS;
 
-/** An acknowledged append: its messages, or its bytes, and the offset behind it. */
+/** An acknowledged append: its messages, or its bytes, and the offset after it. */
 interface Piece {
   readonly content: readonly string[];
   readonly next: string;
@@ -18,7 +18,7 @@ interface Piece {
 
 interface Follower {
   readonly mode: 'long-poll' | 'sse' | 'catch-up';
-  /** What it got, once the stream is closed or gone. */
+  /** The data received, once the stream is closed or removed. */
   readonly done: Promise<{ content: string[]; closed: boolean }>;
 }
 
@@ -42,7 +42,7 @@ type Step =
 
 const NAMES = 4;
 const name = fc.nat({ max: NAMES - 1 });
-/** Characters of one to four bytes, what ends a line, and what JSON escapes; binary comes as Latin-1. */
+/** Characters of one to four bytes, line ends, and characters that JSON escapes; binary is Latin-1. */
 const unit = fc.constantFrom('a', ' ', '\n', '"', '\\', 'é', '€', '𝄞', '0', ',', '[', 'data: ', '\u2028');
 const content = fc.array(fc.string({ unit, minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 3 });
 const form = fc.constantFrom<Form>('bytes', 'text', 'json');
@@ -64,7 +64,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       content,
       repeat: fc.boolean(),
       close: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
-      // Behind how many pieces of the stream it is to be appended.
+      // The expected number of pieces before the append.
       expects: fc.option(fc.nat({ max: 6 }), { nil: undefined }),
     }),
   },
@@ -76,7 +76,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** The messages of JSON, or the pieces of anything else, as a reader must find them: one text. */
+/** The messages of JSON, or the pieces of any other form, as a reader must receive them: one text. */
 const joined = (pieces: readonly Piece[], of: Form): string =>
   of === 'json'
     ? JSON.stringify(pieces.flatMap(({ content: each }) => each))
@@ -88,10 +88,10 @@ const bodyOf = (of: Form, each: readonly string[]): string => (of === 'json' ? J
 class World {
   readonly #running: Running;
   readonly #streams = new Map<string, ModelStream>();
-  /** Those that are gone but keep their name, since forks of them are there, and all that ever were. */
+  /** Removed streams that keep their name because they have forks, and all earlier ones. */
   readonly all: ModelStream[] = [];
   #seq = 0;
-  /** Those that wait for the next step. */
+  /** Callbacks of readers that wait for the next step. */
   #waiting: (() => void)[] = [];
 
   constructor(running: Running) {
@@ -127,7 +127,7 @@ class World {
       type: FORMS[of],
     });
     if (known !== undefined) {
-      // The same stream once more is no error, and changes nothing. A fork is another, and a name that forks hold is not free.
+      // Creating the same stream again is no error, and changes nothing. A fork is another stream, and a name with forks is not free.
       expect([target, answer.status]).toEqual([
         target,
         !known.removed && known.form === of && !known.closed && known.source === undefined ? 200 : 409,
@@ -164,7 +164,7 @@ class World {
       return;
     }
     if (known.closed) {
-      // To close what is closed is no error unless there is something to append.
+      // Closing a closed stream is no error unless there is something to append.
       expect(answer.status).toBe(each.length === 0 ? 204 : 409);
       return;
     }
@@ -191,7 +191,7 @@ class World {
     this.#release(known);
   }
 
-  /** A name is free when the stream and all its forks are gone. */
+  /** A name is free when the stream and all its forks are removed. */
   #release(one: ModelStream): void {
     if (!one.removed || one.forks > 0) return;
     this.#streams.delete(one.name);
@@ -225,7 +225,7 @@ class World {
     this.#streams.set(one.name, one);
     this.all.push(one);
     const { port } = this.#running;
-    // A reader that asks only after the name has gone to another stream would follow that one.
+    // A reader that asks only after the name belongs to another stream would follow that one.
     await new Promise<void>((resolve) => {
       one.followers.push(follower('long-poll', pollAll(port, one, resolve)));
     });
@@ -252,7 +252,7 @@ class World {
     for (const wake of waiting) wake();
   }
 
-  /** Closes what is open, then compares what each reader got with the model. */
+  /** Closes open streams, then compares the data of each reader with the model. */
   async check(): Promise<void> {
     for (const one of this.#streams.values()) {
       if (one.removed) continue;
@@ -266,13 +266,13 @@ class World {
     }
     for (const one of this.all) {
       for (const { mode, done } of one.followers) {
-        // Nothing more will happen: the last look is now.
+        // Nothing more will happen: this is the final read.
         this.#wakeAll();
         const { content: got, closed } = await done;
         const all = joined(one.pieces, one.form);
         const text = joinedContent(got, one.form);
         if (!one.removed) expect([one.name, mode, text, closed]).toEqual([one.name, mode, all, true]);
-        // Of a stream that was removed each reader has a beginning.
+        // Of a removed stream, each reader has a prefix.
         else
           expect(
             one.form === 'json'
@@ -296,7 +296,7 @@ class World {
   }
 }
 
-/** A reader that fails where the history has failed already is no second error. */
+/** If the history has failed already, a failing reader is not a second error. */
 function follower(mode: Follower['mode'], done: Follower['done']): Follower {
   done.catch(() => undefined);
   return { mode, done };
@@ -306,7 +306,7 @@ const urlOf = (port: number, { name: target }: ModelStream, query: string) =>
   `http://127.0.0.1:${port}/v1/stream/${target}${query}`;
 const contentOf = (text: string, of: Form): string[] => (of === 'json' ? (JSON.parse(text) as string[]) : [text]);
 
-/** Follows by long-polling, from the beginning until the stream is closed or gone. */
+/** Follows by long-polling, from the beginning until the stream is closed or removed. */
 async function pollAll(
   port: number,
   one: ModelStream,
@@ -324,7 +324,7 @@ async function pollAll(
   }
 }
 
-/** Catches up whenever something may have happened, at the same time as what happens next. */
+/** Catches up whenever something may have happened, concurrently with the next step. */
 async function catchUp(
   port: number,
   one: ModelStream,
@@ -346,7 +346,7 @@ async function catchUp(
   }
 }
 
-/** Follows by server-sent events, and comes back where an answer ends. */
+/** Follows by server-sent events, and reconnects when an answer ends. */
 async function eventsOf(
   port: number,
   one: ModelStream,
@@ -392,7 +392,7 @@ async function pagesOf(port: number, one: ModelStream): Promise<string[]> {
   }
 }
 
-/** Compares the server with the model, in so many histories. */
+/** Compares the server with the model, in this many histories. */
 export async function checkHistories(numRuns: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {

@@ -1,4 +1,4 @@
-/** Durable Streams where something breaks: connections, servers, memory (contract 105). */
+/** Durable Streams with faults: connections, servers, memory (contract 105). */
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ const TEXT = { 'Content-Type': 'text/plain' };
 
 describe('Durable Streams: a connection that is cut', () => {
   it('contract 105: an append whose connection is cut is there whole or not at all, and once after a repetition', async () => {
-    // At every byte: test/e2e/durable-streams-thorough.e2e.ts.
+    // For every byte: test/e2e/durable-streams-thorough.e2e.ts.
     await cutAppends(23);
   });
 
@@ -152,7 +152,7 @@ describe('Durable Streams: what it shares with every request', () => {
         connection.send(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n${field}\r\n`);
         return connection.closed();
       };
-      /** What an answer says, whatever the order of its headers, and without what differs from one to the next. */
+      /** The content of an answer, independent of the order of its headers, without values that differ between answers. */
       const told = (answer: string) => {
         const [head = '', ...rest] = answer.split('\r\n\r\n');
         const fields = head.split('\r\n').filter((line) => !/^(Date|X-Request-Id|Keep-Alive):/i.test(line));
@@ -170,7 +170,7 @@ describe('Durable Streams: what it shares with every request', () => {
       for (const target of targets) {
         const one = `/v1/stream/${target}&live=sse`;
         const plain = told(await ask(one, 'Connection: close\r\n'));
-        // A header that only node:http takes.
+        // A header that makes node:http serve the request.
         const other = told(await ask(one, 'Connection: close\r\nX-Any: thing\r\n'));
         expect([target, plain]).toEqual([target, other]);
       }

@@ -1,4 +1,4 @@
-/** Durable Streams beside what its public suite asks for (contract 105): see docs/durable-streams.md. */
+/** Durable Streams, beyond the cases of its public suite (contract 105): see docs/durable-streams.md. */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const withStreams = (options: StartOptions = {}, config: Record<string, unknown>
 
 type Parts = { body?: string | Uint8Array; headers?: Record<string, string>; type?: string };
 
-/** Requests below the prefix, and what their answers say. */
+/** Requests below the prefix, and the content of their answers. */
 function client({ call }: Running) {
   const send = async (method: string, target: string, { type, headers = {}, body }: Parts = {}) => {
     const answer = await call(method, `/api/v1x${target}`, {
@@ -124,7 +124,7 @@ describe('Durable Streams: the source of a fork', () => {
       ['http://files.example:8080/v1/stream/a/b', 'files.example:8080'],
       ['HTTP://Files.example:8080/api/v1x/a%2Fb?offset=-1', 'files.EXAMPLE:8080'],
       ['http://files.example/v1/stream/a/b', 'files.example:80'],
-      // TLS ends at a proxy.
+      // TLS is terminated by a proxy.
       ['https://files.example/v1/stream/a/b', 'files.example'],
       ['https://files.example:443/v1/stream/a/b', 'files.example'],
       ['http://me:secret@files.example/v1/stream/a/b', 'files.example'],
@@ -136,7 +136,7 @@ describe('Durable Streams: the source of a fork', () => {
       expect([source, status, text]).toEqual([source, 201, '']);
       expect((await get(`/f${n}`)).text).toBe('abc');
     }
-    // All spellings mean the same stream.
+    // All spellings name the same stream.
     expect((await put('/f0', 'text/plain', '', { 'Stream-Forked-From': '/api/v1x/a%2fb/' })).status).toBe(200);
   });
 
@@ -183,7 +183,7 @@ describe('Durable Streams: behind a proxy that changes Host', () => {
       expect((await get(`/f${n}`)).text).toBe('abc');
     }
     for (const origin of ['https://streams.example:8443', 'http://streams.internal', 'https://a.streams.example']) {
-      // What the client says of a proxy changes nothing.
+      // Headers in which a client claims a proxy have no effect.
       const refused = await fork('/g', `${origin}/v1/stream/a`, {
         'X-Forwarded-Host': origin.split('/')[2]!,
         Forwarded: `host=${origin.split('/')[2]}`,
@@ -253,7 +253,7 @@ describe('Durable Streams: what the reference gets wrong', () => {
       expect.stringContaining('it lies below a stream'),
       expect.stringContaining('there are streams below it'),
     ]);
-    // AGFS says what contract 37 says, and neither has changed anything.
+    // AGFS answers as contract 37 says, and neither request has changed anything.
     const files = [await file('/x/y'), await file('/d')];
     expect(files.map(({ status, json }) => [status, json().code])).toEqual([
       [400, 'NOT_A_DIRECTORY'],
@@ -264,11 +264,11 @@ describe('Durable Streams: what the reference gets wrong', () => {
       expect(missing.map(({ status }) => status)).toEqual([404, 404, 404]);
     }
     expect([(await get('/x')).text, (await get('/d/e')).text]).toEqual(['stream', 'below']);
-    // The other way: what AGFS made is no place for a stream of this protocol.
+    // The reverse: a file made through AGFS cannot contain a stream of this protocol.
     await file('/f');
     await file('/g/h');
     expect([(await put('/f/a', 'text/plain')).status, (await put('/g', 'text/plain')).status]).toEqual([409, 409]);
-    // A name is free when what stood in its way has gone.
+    // A name is free when the conflicting file is removed.
     await send('DELETE', '/x');
     await send('DELETE', '/d/e');
     expect([(await put('/x/y', 'text/plain')).status, (await put('/d', 'text/plain')).status]).toEqual([201, 201]);
@@ -372,7 +372,7 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
       expect([last.status, last.headers['stream-closed']]).toEqual([204, 'true']);
       const closed = await post('/a', type, a, expecting(last.next));
       expect([closed.json().code, closed.headers['stream-closed']]).toEqual(['STREAM_CLOSED', 'true']);
-      // Nothing is written by closing again.
+      // Closing again writes nothing.
       expect((await post('/a', type, '', expecting(one, { 'Stream-Closed': 'true' }))).status).toBe(204);
     },
   );
@@ -412,7 +412,7 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
     expect(moved.json().code).toBe('EXPECTED_OFFSET');
     const order = await post('/a', 'text/plain', 'b', expecting(again.next, { 'Stream-Seq': '1' }));
     expect([order.json().code, order.next]).toEqual(['STREAM_SEQ_ORDER', again.next]);
-    // What was refused has taken no number of either.
+    // A refused append uses no sequence number either.
     const next = { ...producer, 'Producer-Seq': '1', 'Stream-Seq': '2' };
     expect((await post('/a', 'text/plain', 'b', expecting(again.next, next))).status).toBe(200);
     expect((await get('/a')).text).toBe('ab');
@@ -460,7 +460,7 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
 
 describe('Durable Streams: text of other charsets', () => {
   const sseData = (text: string) => [...text.matchAll(/^event: data\ndata:(.*)$/gm)].map(([, data]) => data).join('');
-  /** Byte by byte: an answer as text would be UTF-8 already. */
+  /** Raw bytes: an answer as text would already be decoded as UTF-8. */
   const octets = Uint8Array.from({ length: 256 }, (_, n) => n);
 
   it.each([
@@ -690,7 +690,7 @@ describe('Durable Streams: one stream, two protocols', () => {
     const { put, post, get, send } = client(running);
     const added = await put('/a', 'text/plain', 'first');
     expect(added.next.endsWith('0006')).toBe(true);
-    // Off the socket, by node:http, by a producer, repeated, and with the end.
+    // From the socket, by node:http, by a producer, repeated, and with the end.
     expect((await post('/a', 'text/plain', 'second')).next.endsWith('0013')).toBe(true);
     expect((await post('/a', 'text/plain', 'whole\n')).next.endsWith('0019')).toBe(true);
     const by = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
@@ -705,14 +705,14 @@ describe('Durable Streams: one stream, two protocols', () => {
     expect((await get(`/fork?offset=${added.next}`)).text).toBe('second\nwhole\ntwo\nlines\nown\n');
     await put('/json', 'application/json', '{"a":1}');
     expect((await get('/json')).text).toBe('[{"a":1}]');
-    // A line that is too long to be held does not run into them.
+    // A line that is too long to be held is not joined with them.
     await put('/long', 'text/plain');
     const handle = (await running.call('POST', '/handles/open?path=/s/long&flags=1')).json().handle_id as string;
     await running.call('PUT', `/handles/${handle}/write`, { body: 'x'.repeat(70_000) });
     await post('/long', 'text/plain', 'a line');
     await running.call('DELETE', `/handles/${handle}`);
     expect((await get('/long')).text).toMatch(/^x{65536}\na line\nx{4464}\n$/);
-    // It is the newline for which there is no room.
+    // There is no room for the newline.
     await running.call('POST', '/files?path=/s/small&ring_buffer_size=4096');
     expect((await post('/small', 'application/octet-stream', 'x'.repeat(4096))).json().code).toBe('APPEND_TOO_LARGE');
     await running.call('POST', '/files?path=/s/bytes&atomic=none');

@@ -1,4 +1,4 @@
-/** What a client sends behind a request that is still being answered: bodies that are not read, and more requests. */
+/** Data that a client sends after a request that is still being answered: unread bodies, and further requests. */
 
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
@@ -26,7 +26,7 @@ describe('what comes behind a request that is answered live', () => {
     one.send(LIVE);
     one.send(rest);
     await one.until('HTTP/1.1 200');
-    // Whatever came with it: it is one reader, and it is served.
+    // Whatever was sent with it, there is one reader, and it is served.
     await waitFor(() => readersOf(server) === 1);
     await server.call('PUT', '/files?path=/s/live', { body: 'here' });
     await one.until('here');
@@ -95,14 +95,14 @@ describe('requests that are sent without waiting for answers', () => {
     const first = `GET /api/v1/handles/${id}/read?timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n`;
     const patient = await connectTo(server.port);
     patient.send(first + version.repeat(MAX_WAITING));
-    // Each costs something while it waits.
+    // Each is charged while it waits.
     await waitFor(() => memory.fixed > opened + MAX_WAITING * 1024);
     const greedy = await connectTo(server.port);
     greedy.send(first + version.repeat(MAX_WAITING + 500));
     await waitFor(async () => (await server.call('GET', '/stats')).json().connections === 3);
     expect(memory.fixed).toBeLessThan(opened + 3 * MAX_WAITING * 4096);
     await server.call('PUT', '/files?path=/s/a', { body: 'x' });
-    // One of the two readers of the handle gets that, the other what comes next.
+    // One of the two readers of the handle gets these bytes, the other the next ones.
     await server.call('PUT', '/files?path=/s/a', { body: 'y' });
     const text = await greedy.closed();
     expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(1 + MAX_WAITING);

@@ -181,7 +181,7 @@ describe('patterns', () => {
   });
 
   it('have a largest length', () => {
-    // Each is a table that is put together in the server's own thread: hundreds would hold up everybody.
+    // Each is a table that is built in the server's own thread: hundreds would block everybody.
     expect(() => parsePattern('\\p{L}'.repeat(33), false)).toThrow('it has 33 properties such as \\p{L}, at most 32');
     expect(parsePattern('\\P{L}'.repeat(32), false).flags).toBe('u');
     expect(() => parsePattern('a'.repeat(4097), false)).toThrow(

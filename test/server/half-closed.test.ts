@@ -1,4 +1,4 @@
-/** Clients that close their side once they have sent all they have to say, as `nc -N` does, and those who may have gone. */
+/** Clients that close their sending side after their requests, as `nc -N` does, and clients that may have disconnected. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -22,7 +22,7 @@ beforeAll(() => {
 });
 afterAll(() => authority.remove());
 
-/** Both ways a socket comes to the server. */
+/** Both kinds of sockets of the server. */
 const WIRES = ['plain', 'TLS'] as const;
 type WireKind = (typeof WIRES)[number];
 
@@ -44,7 +44,7 @@ async function open(kind: WireKind, { port }: Running): Promise<Socket> {
   return socket;
 }
 
-/** Sends requests, closes its side, and takes what comes only once the server has seen that; gives all of it. */
+/** Sends requests, closes its sending side, and reads only once the server has noticed that; returns everything. */
 async function ask(kind: WireKind, server: Running, requests: string): Promise<Buffer> {
   const socket = await open(kind, server);
   socket.pause().end(requests);
@@ -181,7 +181,7 @@ describe.each(WIRES)('a client that has closed its side, %s', (kind) => {
       limits: { stallTimeout: 200 },
       mounted: { '/s': large, '/mem': 'memfs' },
     });
-    // More than the systems between them keep.
+    // More than the kernel's buffers between them hold.
     for (let n = 0; n < 30; n++) await server.mounts.write('/s/a', Buffer.alloc(MB));
     await server.mounts.end('/s/a');
     await server.mounts.write('/mem/a', Buffer.alloc(30 * MB));

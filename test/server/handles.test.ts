@@ -147,19 +147,19 @@ describe('reading a handle', () => {
   });
 
   it('contract 54: a client that goes away while it waits loses nothing', async () => {
-    // Later at each look, so that two accesses are never at the same time.
+    // The clock advances at each look, so that two accesses are never at the same time.
     let time = systemClock.now();
     const clock = { ...systemClock, now: () => (time += 1) };
     const server = await start({ ...STREAMS, clock });
     const id = await open(server, '/s/live');
     const gone = await connectTo(server.port);
     gone.send(`GET /api/v1/handles/${id}/read?timeout=20s HTTP/1.1\r\nHost: x\r\n\r\n`);
-    // A use going on moves the expiry; once it does, the read is waiting.
+    // A use in progress moves the expiry; once it does, the read is waiting.
     const lastAccess = server.handles.get(id).lastAccess.getTime();
     await waitFor(() => server.handles.get(id).lastAccess.getTime() > lastAccess);
     const waitingSince = server.handles.get(id).lastAccess.getTime();
     gone.socket.destroy();
-    // The end of a use is an access as well: the read has been given up, twenty seconds early.
+    // The end of a use is an access as well: the read was given up, twenty seconds early.
     await waitFor(() => server.handles.get(id).lastAccess.getTime() > waitingSince);
     await write(server, '/s/live', 'abc');
     const read = await server.call('GET', `/handles/${id}/read`);

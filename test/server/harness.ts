@@ -1,4 +1,4 @@
-/** A server with its mounts, on a real socket, and the two ways tests talk to it: requests, and bytes. */
+/** A server with its mounts, on a real socket, and two ways to use it in tests: requests, and raw bytes. */
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
 import { onTestFinished } from 'vitest';
 import {
@@ -25,7 +25,7 @@ interface Answer {
   trailers: NodeJS.Dict<string>;
   body: Buffer;
   text: string;
-  /** The body as JSON. Throws where it is none. */
+  /** The body as JSON. Throws if it is not JSON. */
   json: () => Record<string, unknown> & { error?: string; code?: string; message?: string };
 }
 
@@ -42,7 +42,7 @@ export interface Running {
   port: number;
   log: LogLine[];
   logger: PluginLogger;
-  /** `target` is taken below /api/v1 unless it is given whole. */
+  /** `target` is below /api/v1 unless it is complete. */
   call: (method: string, target: string, parts?: RequestParts) => Promise<Answer>;
   /** Sends a JSON body. */
   post: (target: string, json: unknown) => Promise<Answer>;
@@ -53,16 +53,16 @@ export interface StartOptions extends Partial<Omit<ServerOptions, 'mounts' | 'ha
   /** Mount path to plugin name, or to a name and its configuration. */
   mounted?: Record<string, string | { fstype: string; config: Record<string, unknown> }>;
   plugins?: Plugin[];
-  /** In place of the plugin of that name. */
+  /** Replaces the plugin of that name. */
   streamfs?: Plugin;
   maxHandles?: number;
   maxMounts?: number;
-  /** Of the handles; and of the server. */
+  /** The clock of the handles and of the server. */
   clock?: Clock | undefined;
   pathLimits?: PathLimits;
 }
 
-/** What servers of a test file are started with, unless a test says otherwise: see net/without-shared-reads.test.ts. */
+/** Default options for the servers of a test file: see net/without-shared-reads.test.ts. */
 export const startDefaults: Pick<StartOptions, 'sharedReads' | 'streamfs'> = {};
 
 /** A server on a free port of 127.0.0.1, with a memfs at /mem; stopped after the test. */
@@ -178,18 +178,18 @@ async function collect(res: IncomingMessage): Promise<Answer> {
   };
 }
 
-/** An answer whose body is read as it comes. */
+/** An answer whose body is read as it arrives. */
 export interface Live {
   res: IncomingMessage;
-  /** Waits until so many bytes have come, and gives all so far. */
+  /** Waits until this many bytes have arrived, and returns everything so far. */
   until: (bytes: number) => Promise<string>;
-  /** Waits for the end, and gives all. */
+  /** Waits for the end, and returns everything. */
   end: () => Promise<string>;
-  /** Goes away. */
+  /** Disconnects. */
   cut: () => void;
 }
 
-/** Begins a request and gives its answer as soon as the headers are there. */
+/** Sends a request and returns its answer as soon as the headers have arrived. */
 export function follow(port: number, target: string, headers: Record<string, string> = {}): Promise<Live> {
   return new Promise((resolve, reject) => {
     const req = httpRequest(optionsOf(port, 'GET', target, headers), (res) => resolve(live(res, () => req.destroy())));

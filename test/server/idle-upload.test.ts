@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
 import { type Running, start } from './harness.ts';
 
-/** A body that has sent `abc` and nothing since. Gives its answer when there is one. */
+/** A body that has sent `abc` and nothing since. Returns its answer when there is one. */
 async function idleUpload({ host, port }: Running): Promise<{ status: number; body: unknown }> {
   const path = '/api/v1/files?path=/s/live';
   const upload = request({ host, port, path, method: 'PUT', headers: { 'Transfer-Encoding': 'chunked' } });
@@ -17,7 +17,7 @@ async function idleUpload({ host, port }: Running): Promise<{ status: number; bo
   return { status: res.statusCode ?? 0, body };
 }
 
-/** Until the server has what was sent. */
+/** Waits until the server has received the bytes. */
 async function untilWritten({ call }: Running): Promise<void> {
   await waitFor(async () => (await call('GET', '/stat?path=/s/live')).json().size === 3);
 }

@@ -6,7 +6,7 @@ import { follow, start } from './harness.ts';
 const MB = 1024 * 1024;
 const MOUNTED = { '/mem': 'memfs', '/dev': 'devfs', '/s': 'streamfs' };
 
-/** A server of which files, bodies and answers may take five eighths of 16 MB. */
+/** A server whose files, bodies and answers may take five eighths of 16 MB. */
 async function tight() {
   const memory = new MemoryBudget(16 * MB);
   const server = await start({ mounted: MOUNTED, memory, maxRequestBodyBytes: 64 * MB });

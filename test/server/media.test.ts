@@ -1,4 +1,4 @@
-/** Joining sound and video (contract 102): what a player is sent that comes late, or has lost something. */
+/** Joining audio and video (contract 102): what a player receives that joins late, or has lost something. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -77,7 +77,7 @@ describe('a late reader of a container', () => {
     expect([header?.offset, WEBM.subarray(data!.offset, data!.offset + 4)]).toEqual([data!.offset, CLUSTER]);
     const events = facts(parseEventStream((await at.call('GET', READ('&format=sse&join=boundary'))).body));
     expect(Buffer.from(String(events.find(([type]) => type === 'header')?.[1].base64), 'base64')).toEqual(HEADER);
-    // Programs that go by offsets get every byte, unless they ask.
+    // Programs that use offsets get every byte, unless they ask otherwise.
     const plain = parseFrames((await at.call('GET', READ('&format=frames'))).body);
     expect(plain.some(({ type }) => type === 'header')).toBe(false);
   });
@@ -102,7 +102,7 @@ describe('a late reader of a container', () => {
 
   it('contract 102: one that lost bytes goes on at the next boundary', async () => {
     const at = await late('video/webm', WEBM, 8000);
-    // It reads nothing while the ring goes on, and the system keeps little for it.
+    // It reads nothing while the ring moves on, and the kernel buffers little for it.
     const live = await follow(at.port, READ('&format=frames&join=boundary'));
     live.res.pause();
     live.res.socket.pause();

@@ -1,4 +1,4 @@
-/** The description of the API (contract 104): right by itself, and what the server does. */
+/** The OpenAPI document (contract 104): valid by itself, and consistent with the server. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -110,7 +110,7 @@ describe('GET /openapi.json', () => {
   it('contract 104: names every error that a request can come to', async () => {
     const { document } = await described();
     const named = JSON.stringify(document);
-    /** Errors of the library, the command line and routes that are none, and of connections that ask for nothing. */
+    /** Errors of the library, the command line and other entry points, and of connections without a request. */
     const elsewhere = [
       ...['READ_TIMEOUT', 'PLUGIN_EXISTS', 'LISTEN_FAILED', 'ROUTE_NOT_FOUND', 'METHOD_NOT_ALLOWED'],
       ...['INVALID_MESSAGE', 'DISK_FORMAT', 'DISK_LOCKED', 'LOG_REFUSED'],
@@ -180,7 +180,7 @@ interface Asked {
   body: string | undefined;
 }
 
-/** Paths of what there is, and of what there is not. */
+/** Paths of existing and absent files. */
 const PATHS = [
   ...['/s/log', '/s/ended', '/s/new', '/s/README', '/mem/file', '/mem/dir', '/mem/none', '/dev/null'],
   ...['/', '/s', '/none', 'relative', '/s/../x', '/mem/dir/deep'],
@@ -203,7 +203,7 @@ function rightOf(name: string, { type, enum: words, minimum, maximum }: Schema):
   return fc.constantFrom('x', 'a b', 'é');
 }
 
-/** What cannot be right. */
+/** Invalid values. */
 function brokenOf({ type, enum: words, minimum }: Schema): fc.Arbitrary<string> {
   const has = (one: string) => type === one || (Array.isArray(type) && type.includes(one));
   if (words !== undefined) return fc.constantFrom('nonsense', '', words[0]!.toUpperCase());
@@ -215,7 +215,7 @@ function brokenOf({ type, enum: words, minimum }: Schema): fc.Arbitrary<string> 
   return fc.constantFrom('', '\u0000', 'x'.repeat(5000));
 }
 
-/** A request made from the document, with at most one parameter that is wrong, missing or given twice. */
+/** A request generated from the document, with at most one parameter that is wrong, missing or repeated. */
 function requestOf(path: string, method: string, operation: Operation): fc.Arbitrary<Asked> {
   const { parameters, requestBody } = operation;
   const json = requestBody?.content['application/json']?.schema;
@@ -229,7 +229,7 @@ function requestOf(path: string, method: string, operation: Operation): fc.Arbit
       given: fc.tuple(...optionals),
       values: fc.tuple(...values),
       broken: fc.tuple(...broken),
-      /** Beyond the last: nothing is. A path that is wrong is another route. */
+      /** Beyond the last one, no parameter is wrong. A wrong path would be another route. */
       wrong: fc.nat({ max: parameters.length * 2 }).filter((n) => parameters[n]?.in !== 'path'),
       how: fc.constantFrom('wrong', 'missing', 'twice'),
       fields: fc.record(
@@ -258,7 +258,7 @@ function requestOf(path: string, method: string, operation: Operation): fc.Arbit
         else if (given[n] || n === wrong) query.append(name, value);
         if (n === wrong && how === 'twice' && place === 'query') query.append(name, value);
       }
-      // A live read that nothing ends would wait for ever.
+      // A live read without a timeout would wait for ever.
       if (!query.has('timeout') && parameters.some(({ name }) => name === 'timeout')) query.append('timeout', '5ms');
       if (query.get('live') === 'sse') query.set('live', 'long-poll');
       const headers: Record<string, string> = { Accept: accept };
@@ -277,7 +277,7 @@ function requestOf(path: string, method: string, operation: Operation): fc.Arbit
     });
 }
 
-/** What is documented for an answer, or what is wrong with it. */
+/** The documentation of an answer, or how the answer deviates. */
 function faultOf(
   { components }: Document,
   operation: Operation,
@@ -305,7 +305,7 @@ async function prepare(at: Running) {
   for (const path of ['/s/log', '/mem/file']) await at.call('POST', `/handles/open?path=${path}&flags=2`);
 }
 
-/** Whatever a client may send, whether the document has it or not. */
+/** All methods that a client may send, documented or not. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'];
 const ODD_BODIES = [
   '',
@@ -348,7 +348,7 @@ const oddRequest: fc.Arbitrary<Odd> = fc.record({
   body: fc.constantFrom(...ODD_BODIES),
 });
 
-/** What a path answers with to a method that the document does not have for it. */
+/** The answer of a path to a method that the document does not list for it. */
 function faultOfOther(method: string, { headers, status, text, ...answer }: Awaited<ReturnType<Running['call']>>) {
   if (method === 'OPTIONS' && status === 204) return headers.allow === undefined ? 'no Allow' : undefined;
   const refused = new Map([
@@ -359,7 +359,7 @@ function faultOfOther(method: string, { headers, status, text, ...answer }: Awai
   return method === 'HEAD' || answer.json().code === refused.get(status) ? undefined : text;
 }
 
-/** A server with all that it can answer, tokens and the page included, and the credentials of those who ask. */
+/** A server with all features, tokens and the page included, and the credentials of its callers. */
 async function guarded() {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-openapi-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -439,7 +439,7 @@ describe('the server and its description', () => {
           { numRuns: 4 },
         );
       }
-      // With a token that may, all would be taken away that the next request is about; and a live read needs an end.
+      // An admin's request would remove what the next request needs; and a live read needs an end.
       const odd = oddRequest.filter(({ query }) => authorization !== 'Bearer everything' || !query.includes('live'));
       await fc.assert(
         fc.asyncProperty(odd, async ({ accept, body, contentType, method, query }) => {

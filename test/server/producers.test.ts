@@ -21,7 +21,7 @@ function put(
 
 const content = async (at: Running) => (await at.call('GET', `${TARGET}&snapshot=true`)).text;
 
-/** The beginning of an append whose body does not come to its end by itself. */
+/** The beginning of an append whose body does not end by itself. */
 async function begin(at: Running, seq: number, framing: string, text: string, id = 'p') {
   const wire = await connectTo(at.port);
   wire.send(

@@ -1,4 +1,4 @@
-/** Server-sent events of the AGFS API (contract 101): what a page is told, and how it goes on after a cut. */
+/** Server-sent events of the AGFS API (contract 101): what a page receives, and how it resumes after a broken connection. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -15,13 +15,13 @@ const streams = (config: Record<string, unknown> = {}, options: StartOptions = {
 
 const READ = (more = '', path = '/s/a') => `/files?path=${path}&stream=true${more}`;
 
-/** An answer to its end. */
+/** A complete answer. */
 async function read(at: Running, more = '', headers: Record<string, string> = {}, path?: string) {
   const answer = await at.call('GET', READ(more, path), { headers: { ...EVENTS, ...headers } });
   return { ...answer, ...parseEventStream(answer.body) };
 }
 
-/** What has come of an answer that goes on, once that is all that is waited for. */
+/** The data of a continuing answer, once `done` accepts it. */
 async function until(at: Running, more: string, headers: Record<string, string>, done: (so: ParsedEvents) => boolean) {
   const live = await follow(at.port, READ(more), { ...EVENTS, ...headers });
   const parsed = () => parseEventStream(Buffer.from(text, 'latin1'));
@@ -117,7 +117,7 @@ describe('a read as server-sent events', () => {
         ...{ type: 'message', data },
         lastEventId: `${generation}:${[4, 9, 10, 20][n]}`,
       })),
-      // What its writer has left unfinished comes with the end.
+      // The line that its writer has left unfinished comes with the end.
       { type: 'message', data: 'unfinished', lastEventId: `${generation}:30` },
       { type: 'end', data: '{"reason":"ended","offset":30,"end_status":"exit 3"}', lastEventId: `${generation}:30` },
     ]);
@@ -196,7 +196,7 @@ describe('Last-Event-ID', () => {
     expect(messages(plain)).toBe('789');
     const none = await until(at, '&offset=8', { 'Last-Event-ID': '' }, (so) => messages(so).length >= 2);
     expect(messages(none)).toBe('89');
-    // Means nothing to other forms.
+    // Has no meaning for other encodings.
     const raw = await follow(at.port, READ('&offset=8'), { 'Last-Event-ID': '2' });
     expect(await raw.until(2)).toBe('89');
     raw.cut();
@@ -216,7 +216,7 @@ describe('Last-Event-ID', () => {
       lastEventId: `${generation}:0`,
     });
     expect(messages(seen)).toBe('second');
-    // One that has not been written to yet is told of as well: the page waits for its first byte.
+    // A stream that has not been written to is reported as well: the page waits for its first byte.
     await at.call('DELETE', '/files?path=/s/a');
     const empty = await until(at, '', { 'Last-Event-ID': `${previous}:9` }, ({ events }) => events.length === 2);
     expect(empty.events.map(({ type }) => type)).toEqual(['recreated', 'caught-up']);
@@ -247,7 +247,7 @@ describe('Last-Event-ID', () => {
     const beyond = await read(at, '', { 'Last-Event-ID': '99' });
     expect([beyond.status, beyond.json().code]).toEqual([416, 'OFFSET_BEYOND_END']);
     expect(messages(await read(at, '', { 'Last-Event-ID': `${generation}:2` }))).toBe('l');
-    // Without an id it is a read like any other, which ends at once.
+    // Without an id it is an ordinary read, which ends at once.
     expect(facts(await read(at, '&from=live'))).toEqual([['end', { reason: 'ended', offset: 3 }]]);
     expect((await at.call('GET', '/readers')).json().count).toBe(0);
     await put(at, 'file', '', '/mem/f');
@@ -287,13 +287,13 @@ describe('Last-Event-ID', () => {
         async (steps, more) => {
           const path = `/s/p${run++}`;
           await at.call('POST', `/files?path=${path}&type=text/plain`);
-          /** Bytes by what they are: a line of the alphabet says its own offset. */
+          /** Bytes by their offset: a line of the alphabet identifies its own offset. */
           const byte = (offset: number) => (offset % 7 === 6 ? 0x0a : 0x61 + (offset % 26));
           let end = 0;
           let id = '';
           let received = 0;
           let skipped = 0;
-          /** What a connection has brought, up to the last whole event. */
+          /** The data of a connection, up to the last complete event. */
           const take = (bytes: Buffer) => {
             const { events, lastEventId } = parseEventStream(bytes, id);
             for (const { type, data, lastEventId: at } of events) {
@@ -320,7 +320,7 @@ describe('Last-Event-ID', () => {
             await put(at, Buffer.from(Array.from({ length: append }, (_, n) => byte(end + n))), '', path);
             end += append;
             if (!cut) continue;
-            // Anywhere: what has come is what the page has, whatever was on its way.
+            // Cut anywhere: the page has what has arrived, whatever was in flight.
             const text = await live.until(1);
             live.cut();
             take(Buffer.from(text, 'latin1'));

@@ -35,7 +35,7 @@ describe('contract 98: settings of a stream', () => {
     const made = await at.call(method, `${target}&${ALL}`, method === 'PUT' ? { body: 'x\n' } : {});
     expect(made.status).toBe(status);
     expect(await factsOf(at, '/s/a')).toMatchObject(FACTS);
-    // A writer that comes again after a restart names them again.
+    // A writer that reconnects after a restart repeats the settings.
     expect((await at.call('PUT', `/files?path=/s/a&${ALL}`, { body: 'y\n' })).status).toBe(200);
     expect((await at.call('PUT', '/files?path=/s/a', { body: 'z' })).status).toBe(200);
   });
@@ -96,7 +96,7 @@ describe('contract 98: settings of a stream', () => {
     expect((await at.call('GET', '/files?path=/s/a&snapshot=true')).text).toBe(`one\ntwo\n${long}\n`);
     const refused = await at.call('PUT', '/files?path=/s/a&atomic=none', { body: 'x' });
     expect([refused.status, refused.json().code]).toEqual([409, 'STREAM_SETTINGS_DIFFER']);
-    // Of a stream without, a writer may keep its own lines.
+    // On a stream without the setting, a writer may keep its own lines.
     await at.call('PUT', '/files?path=/s/b', { body: 'one' });
     expect((await at.call('PUT', '/files?path=/s/b&atomic=lines', { body: 'two' })).status).toBe(200);
     expect((await at.call('GET', '/files?path=/s/b&snapshot=true')).text).toBe('onetwo\n');
@@ -168,7 +168,7 @@ describe('contract 99: the content type of a stream', () => {
         });
       }
     }
-    // A form of its own has a type of its own.
+    // Another encoding has its own content type.
     const framed = await at.call('GET', '/files?path=/s/a&stream=true&format=frames');
     expect(framed.headers['content-type']).toBe('application/vnd.streamfs.frames');
   });

@@ -70,7 +70,7 @@ describe('following a stream', () => {
       const gap = first?.type === 'gap' ? `${first.offset}-${first.payload.readBigUInt64BE(0)}` : undefined;
       return [answer.headers['x-stream-offset'], gap, answer.trailers['x-stream-skipped']];
     };
-    // Not a loss of the reader's: it had gone before it was asked for.
+    // Not a loss of the reader: the bytes were dropped before it opened.
     expect(await read('format=frames')).toEqual(['0', '0-6', '0']);
     expect(await read('from=earliest&format=frames')).toEqual(['0', '0-6', '0']);
     expect(await read('last=5&format=frames')).toEqual(['5', '5-6', '0']);

@@ -1,4 +1,4 @@
-/** How the built page is served: from a folder that stands in for the build. */
+/** Serving the built page, from a folder that stands in for the build. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const SCRIPT = `console.log(${JSON.stringify('x'.repeat(500))})`;
 const HTML = '<!doctype html><title>the page</title>';
 const BROWSER = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 
-/** A built page of a document and a script, beside a file that the manifest does not name. */
+/** A built page with a document and a script, next to a file that is not in the manifest. */
 async function served(options: StartOptions = {}): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-ui-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

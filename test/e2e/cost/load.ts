@@ -1,6 +1,6 @@
 /**
- * Load in lockstep: the next write goes out when every reader has all of the one before. What that costs the server
- * does not depend on how fast anything is.
+ * Load in lockstep: the next write is sent when every reader has received the one before. So its cost to the server does not
+ * depend on the speed of anything.
  */
 import { once } from 'node:events';
 import { get } from 'node:http';
@@ -9,7 +9,7 @@ import WebSocket from 'ws';
 
 const target = (stream: string) => `/api/v1/files?path=/streamfs/${stream}`;
 
-/** Readers of one stream that count what they get. */
+/** Readers of one stream that count the bytes they receive. */
 export class Readers {
   private readonly received: number[] = [];
   private expected = 0;
@@ -24,7 +24,7 @@ export class Readers {
         ws.on('message', (data: Buffer, isBinary) => {
           if (isBinary) readers.took(index, data.length);
         });
-        // The server is stopped under them.
+        // The server is stopped while the readers are connected.
         ws.on('error', () => undefined);
         await once(ws, 'open');
         continue;
@@ -32,7 +32,7 @@ export class Readers {
       const request = get({ host: '127.0.0.1', port, path: `${target(stream)}&stream=true`, agent: false });
       const [answer] = await once(request, 'response');
       answer.on('data', (bytes: Uint8Array) => readers.took(index, bytes.length));
-      // The server is stopped under them.
+      // The server is stopped while the readers are connected.
       answer.on('error', () => undefined);
     }
     return readers;
@@ -44,7 +44,7 @@ export class Readers {
     if (this.received.every((received) => received === this.expected)) this.onAll?.();
   }
 
-  /** Lets `bytes` more be written, and waits until every reader has them. */
+  /** Writes `bytes` more bytes, and waits until every reader has received them. */
   async each(bytes: number, write: () => void): Promise<void> {
     this.expected += bytes;
     const all = new Promise<void>((resolve) => {
@@ -55,13 +55,13 @@ export class Readers {
   }
 }
 
-/** A connection that writes: one request for each message, or one for all of them. */
+/** A connection that writes: one request for each message, or one for all messages. */
 export class Writer {
   private readonly socket: Socket;
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    // Answers are of no interest: that the readers have everything says more.
+    // Answers are ignored: the readers show that the writes succeeded.
     socket.resume().on('error', () => undefined);
   }
 
@@ -71,7 +71,7 @@ export class Writer {
     return new Writer(socket);
   }
 
-  /** So many requests in one go. */
+  /** Sends `count` requests at once. */
   put(stream: string, message: Uint8Array, count = 1): void {
     const head = `PUT ${target(stream)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${message.length}\r\n\r\n`;
     const request = Buffer.concat([Buffer.from(head), message]);
@@ -82,7 +82,7 @@ export class Writer {
     this.socket.write(`PUT ${target(stream)} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`);
   }
 
-  /** So many HTTP chunks in one go. */
+  /** Sends `count` HTTP chunks at once. */
   chunks(message: Uint8Array, count = 1): void {
     const head = `${message.length.toString(16)}\r\n`;
     const chunk = Buffer.concat([Buffer.from(head), message, Buffer.from('\r\n')]);
@@ -94,7 +94,7 @@ export class Writer {
   }
 }
 
-/** A connected reader that has got its answer's head. It reads on only when it is told to. */
+/** A connected reader that has received the head of its answer. It reads on only when it is resumed. */
 export async function openRawReader(port: number, stream: string): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');

@@ -1,7 +1,6 @@
 /**
- * Loaded into a server before its own code (`node --import`), for the cost guard: tells over the IPC channel how much
- * the heap holds and how often garbage was collected. While nothing is collected, what the heap gained is what was
- * allocated.
+ * Loaded into a server before its own code (`node --import`), for the cost test: reports over the IPC channel the heap size
+ * and the number of garbage collections. While nothing is collected, the growth of the heap is the number of bytes allocated.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 
@@ -12,7 +11,7 @@ new PerformanceObserver((list) => {
 
 process.on('message', (command) => {
   if (command === 'collect') globalThis.gc();
-  // Later: the observer is told of a collection after it.
+  // Deferred, because the observer is notified only after a collection.
   setTimeout(() => process.send({ heapUsed: process.memoryUsage().heapUsed, collections }), 50);
 });
 process.channel.unref();

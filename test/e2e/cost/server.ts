@@ -1,4 +1,4 @@
-/** Starts the built server as a process of its own, plain, under strace, or with a meter in it. */
+/** Starts the built server as a separate process: plain, under strace, or with a heap meter. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -11,7 +11,7 @@ const SERVE = [join(ROOT, 'dist/cli/main.js'), 'serve', '--addr', '127.0.0.1:0']
 export interface RunningServer {
   readonly port: number;
   readonly child: ChildProcess;
-  /** Ends it and waits until it is gone. */
+  /** Ends it and waits for its exit. */
   stop(): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ export function startServer(): Promise<RunningServer> {
   return started(process.execPath, SERVE);
 }
 
-/** strace passes a SIGTERM on to the server, and writes its table when that is gone. */
+/** strace forwards SIGTERM to the server, and writes its table when the server has exited. */
 export function startTraced(table: string): Promise<RunningServer> {
   return started('strace', [
     '-f',
@@ -62,7 +62,7 @@ export function startTraced(table: string): Promise<RunningServer> {
   ]);
 }
 
-/** A server whose young heap is so large that it collects nothing during a short load. */
+/** A server whose young generation is so large that nothing is collected during a short load. */
 export function startMetered(): Promise<RunningServer> {
   const meter = pathToFileURL(join(import.meta.dirname, 'meter.mjs')).href;
   const heap = ['--expose-gc', '--min-semi-space-size=512', '--max-semi-space-size=512'];
@@ -78,7 +78,7 @@ export async function readMeter(
   return (await answer)[0] as { heapUsed: number; collections: number };
 }
 
-/** Calls of each system call, from the table of `strace -c`. */
+/** The number of calls of each system call, from the table of `strace -c`. */
 export async function countsOf(table: string): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const line of (await readFile(table, 'utf8')).split('\n')) {

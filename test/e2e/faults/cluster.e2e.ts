@@ -1,4 +1,4 @@
-/** Whole servers on one Redis, as users run them, and what becomes of what they were told (contract 106). */
+/** Whole servers on one Redis, as users run them, and the durability of acknowledged writes (contract 106). */
 import { expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../../harness/wait.ts';
 import { type RedisServer, startRedis } from '../../logs/redis/redis-server.ts';
@@ -12,7 +12,7 @@ async function redis(...args: string[]): Promise<RedisServer> {
   return one;
 }
 
-/** What survives a crash of Redis, whenever it comes. */
+/** Redis settings with which writes survive a crash at any time. */
 const KEPT = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 function node(log: RedisServer, options: { port?: number; settings?: Record<string, string> } = {}) {
@@ -20,7 +20,7 @@ function node(log: RedisServer, options: { port?: number; settings?: Record<stri
   return server({ ...(port === undefined ? {} : { port }), streamfs: { log: log.url, ...settings } });
 }
 
-/** What a server retains of a stream. */
+/** The bytes that a server retains of a stream. */
 async function retained(at: ServerProcess, path: string): Promise<Buffer> {
   const answer = await fetch(at.api(`/files?path=${path}&snapshot=true`));
   expect(answer.status).toBe(200);
@@ -59,7 +59,7 @@ it('contract 106: a node that is killed takes nothing with it: what it acknowled
   await writing;
   const lines = (await retained(other, '/streamfs/lines')).toString().split('\n').slice(0, -1);
   expect(lines.slice(0, acknowledged.length)).toEqual(acknowledged);
-  // One may have been applied whose acknowledgement did not come.
+  // One append may have been applied without its acknowledgement arriving.
   expect(lines.length - acknowledged.length).toBeLessThanOrEqual(1);
   await runStreamfs(other.url, ['end', '/streamfs/lines']);
   expect((await reader.result()).stdout.split('\n').slice(0, -1)).toEqual(lines);

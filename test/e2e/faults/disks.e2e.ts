@@ -1,4 +1,4 @@
-/** Real file systems that are full or read-only, a log that takes long to read, and files that go under a server. */
+/** Full and read-only file systems, a log that takes long to read, and files that are removed under a running server. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,14 +22,14 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** What to put before a command so that a directory is a file system of its own for it. */
+/** A command prefix that gives the command its own file system at a directory. */
 const withMount = (options: string, at = directory) => [
   ...['unshare', '-Urm', 'sh', '-c'],
   `mount -t tmpfs -o ${options} none "$0" && exec "$@"`,
   at,
 ];
 
-/** Whether this user may mount a file system for a process. @throws in CI, where the program for it has to be there */
+/** Whether this user may mount a file system for a process. @throws in CI, where the program for it has to exist */
 function canMount(): boolean {
   if (process.env.CI === 'true') execFileSync('unshare', ['--version'], { stdio: 'ignore' });
   try {
@@ -53,7 +53,7 @@ async function snapshot(at: ServerProcess, path: string): Promise<Buffer> {
   return Buffer.from(await answer.arrayBuffer());
 }
 
-/** Only where it can be mounted: a container may forbid that. */
+/** Only where mounting is possible: a container may forbid it. */
 describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
   it('that fills up refuses writers with 507, lets readers go on, and is written again when there is room', async () => {
     const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
@@ -96,7 +96,7 @@ describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
     const names = ['a', 'b', 'c', 'd/1', 'd/2', 'd/3'];
     for (const name of names) expect((await put(at, `/streamfs/${name}`, Buffer.from(name))).status).toBe(200);
     const before = await at.facts('/streamfs/a');
-    // Ten times, so that nothing but room decides: what is refused is refused again.
+    // Ten times, so that only the free space decides: a refused write is refused again.
     for (let n = 0; n < 10; n++) {
       while ((await put(at, '/streamfs/fill', Buffer.alloc(1_000_000))).status === 200);
       expect(await ask('POST', '/end?path=/streamfs/a')).toBe(507);
@@ -106,7 +106,7 @@ describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
       expect(await at.facts('/streamfs/a')).toEqual(before);
       expect(await at.facts('/streamfs/new')).toBeUndefined();
     }
-    // While nothing else makes room, and the disk is without a byte of it.
+    // While nothing else frees space, and the disk has not a byte left.
     expect(await ask('DELETE', '/files?path=/streamfs/b')).toBe(200);
     expect(await at.facts('/streamfs/b')).toBeUndefined();
     expect(await ask('DELETE', '/files?path=/streamfs/d&recursive=true')).toBe(200);
@@ -129,7 +129,7 @@ describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
 });
 
 describe('a log that takes long to read', () => {
-  /** Of one stream that was written to in many small pieces. */
+  /** Writes one stream in many small appends. */
   async function manyRecords(count: number): Promise<void> {
     const store = await DiskStore.open({
       ...{ disk: new NodeDisk(directory), sync: { name: 'interval', interval: 60_000 }, boot: 'one' },
@@ -176,7 +176,7 @@ describe('files that go under a server', () => {
     await fetch(at.api('/end?path=/streamfs/a'), { method: 'POST' });
     const read = await fetch(at.api('/files?path=/streamfs/a&stream=true&from=earliest'));
     const body = Buffer.from(await read.arrayBuffer());
-    // Those of memory are there, and perhaps what lay in a file that is still open.
+    // Bytes in memory can be read, and perhaps bytes in a file that is still open.
     expect(body.subarray(-4).toString()).toBe('more');
     expect(body.length).toBeGreaterThan(250_000);
   });

@@ -1,7 +1,4 @@
-/**
- * Peers whose address is gone without a word: no FIN, no reset, nothing. Only who asks finds out (TCP keepalive), or who
- * sends and gets no acknowledgement.
- */
+/** Peers whose address disappears without a FIN or a reset. Only a probe (TCP keepalive) or unacknowledged data reveals it. */
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/wait.ts';
 import { start } from '../harness/commands.ts';
@@ -11,7 +8,7 @@ import { type ProbedServer, probed } from '../harness/probed.ts';
 
 const PATH = '/streamfs/live';
 
-/** Asks the server from its own machine. */
+/** Queries the server from its own machine. */
 async function facts(at: ProbedServer, machine: Machine): Promise<Record<string, string> | undefined> {
   const [command = '', ...args] = machine.run;
   const url = `http://127.0.0.1:${at.port}/api/v1/stat?path=${PATH}`;
@@ -19,7 +16,7 @@ async function facts(at: ProbedServer, machine: Machine): Promise<Record<string,
   return (JSON.parse(stdout) as { meta?: { Content: Record<string, string> } }).meta?.Content;
 }
 
-// A machine that gives no namespaces cannot lose an address; CI runs as root and has them.
+// Without network namespaces no address can be removed; CI runs as root and has them.
 describe.runIf(canHaveNamespaces())('a peer whose address is gone', () => {
   it('contract 26: is gone itself after server.tcp_keepalive and ten seconds, reader or writer', async () => {
     const { left, right, unplug } = cable();
@@ -46,7 +43,7 @@ describe.runIf(canHaveNamespaces())('a peer whose address is gone', () => {
     expect(await facts(at, left)).toMatchObject({ active_readers: '2', total_written: '5' });
     unplug();
     await waitFor('the readers to be gone', async () => (await facts(at, left))?.active_readers === '0');
-    // The writer's body has broken off, and its connection is over too.
+    // The writer's body is incomplete, and its connection is closed too.
     await waitFor('nothing of them to be left', async () => {
       const { objects } = await at.process.ask<{ objects: Record<string, number> }>('level');
       return ['Socket', 'Reader', 'IncomingMessage', 'ServerResponse'].every(
@@ -69,7 +66,7 @@ describe.runIf(canHaveNamespaces())('a peer whose address is gone', () => {
     reader.stdin.write(`GET /api/v1/files?path=${PATH}&stream=true HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await waitFor('the reader', async () => (await facts(at, left))?.active_readers === '1');
     unplug();
-    // More than all buffers on the way take.
+    // More than all buffers between the two hold.
     const [command = '', ...args] = left.run;
     const put = `head -c 16000000 /dev/zero | curl -sS -T - 'http://127.0.0.1:${at.port}/api/v1/files?path=${PATH}'`;
     expect((await start(command, [...args, 'sh', '-c', put]).result()).stdout).toContain('Written 16000000 bytes');

@@ -1,4 +1,4 @@
-/** Readers that die, stop, vanish by the thousand or read a byte at a time. */
+/** Readers that die, stop reading, vanish by the thousand or read a byte at a time. */
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/wait.ts';
 import { connectTo, get, type Wire } from '../../harness/wire.ts';
@@ -12,7 +12,7 @@ const PATH = '/streamfs/live';
 const STREAM = `/files?path=${PATH}&stream=true`;
 const REQUEST = `GET /api/v1${STREAM} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-/** Writes the pattern in pieces as readers take it, then goes on with `end`. */
+/** Writes the pattern in pieces as readers take it, then continues with `end`. */
 async function writePieces(at: ProbedServer, from: number, pieces: number, size: number): Promise<void> {
   for (let n = 0; n < pieces; n++) await at.put(PATH, pattern(from + n * size, size));
 }
@@ -54,7 +54,7 @@ describe('a reader that is killed', () => {
 });
 
 describe('a reader that has stopped, with little of what waits for it in its socket', () => {
-  // One that only closes its side could still read on: it is let go as any other that takes nothing (contract 27).
+  // A reader that only closes its sending side could still read: it is removed like any other stalled one (contract 27).
   it.each([
     ['end', { stall_timeout: '1s' }],
     ['destroy', {}],
@@ -65,7 +65,7 @@ describe('a reader that has stopped, with little of what waits for it in its soc
       const wire = await get(at.port, STREAM);
       await wire.head();
       wire.socket.pause();
-      // Less than a socket takes before it says that it is full, until the reader falls behind.
+      // Less than a socket accepts before it reports that it is full, until the reader falls behind.
       await at.put(PATH, pattern(0, 32_000));
       for (let n = 1; (await at.facts(PATH))!.lag < 100_000; n++) await at.put(PATH, pattern(n * 32_000, 32_000));
       wire.socket[leave]();
@@ -124,7 +124,7 @@ describe('a reader that takes a byte at a time', () => {
       for (let n = 0; n < 8; n++) {
         await at.put(PATH, pattern(n * 2 * MB, 2 * MB));
         for (let taken = 0; taken < 50; taken++) await takeOne();
-        // Nothing waits for it.
+        // Nothing waits for the stopped reader.
         await waitFor('the other to have all of it', () => fast.received >= (n + 1) * 2 * MB);
       }
       const got = Buffer.from(bytes);
@@ -167,7 +167,7 @@ describe('a thousand readers that connect and vanish', () => {
           const n = group + index;
           const format = n % 2 === 0 ? 'raw' : 'frames';
           const wire = await get(at.port, `/files?path=${paths[n % 4]}&stream=true&format=${format}`);
-          // Some before their answer, some in the middle of it.
+          // Some disconnect before their answer, some in the middle of it.
           if (n % 3 !== 0) await wire.head();
           wire.socket[ways[(n % 7) % 3]!]();
           if ((n % 7) % 3 === 0) wire.socket.resume();

@@ -1,6 +1,6 @@
 /**
- * What happens to Redis, and what the nodes of a log on it make of that: whatever was acknowledged is there, once, at the
- * offset it was told, the same on all nodes. Each test says in its output what it has counted.
+ * Failures of Redis, and the recovery of the nodes of a log on it: every acknowledged append exists, once, at its acknowledged
+ * offset, identically on all nodes. Each test prints its counts.
  */
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ import { startCluster, startProxy, startSentinels } from '../../logs/redis/topol
 
 const PATH = '/live/events';
 
-/** As many as wanted: each takes some seconds. */
+/** The number of failovers can be set: each takes some seconds. */
 const failovers = Array.from({ length: Number(process.env.STREAMFS_FAILOVERS ?? 3) }, (_, n) => n + 1);
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -34,14 +34,14 @@ function later<T extends { close(): Promise<unknown> }>(resource: T): T {
   return resource;
 }
 
-/** Nodes that share a log that nothing else uses. */
+/** Nodes that share a log used by nothing else. */
 async function nodesOn(url: string, names: readonly string[], options: { deadline?: number; retention?: number } = {}) {
   const prefix = `${randomUUID()}:`;
   const start = async (name: string) => later(await TestNode.start({ url, prefix, name, ...options }));
   return { nodes: await Promise.all(names.map(start)), start };
 }
 
-/** Writers on all nodes until `during` is done; then what came of it, also for a node that joins last. */
+/** Runs writers on all nodes until `during` is done, then checks the outcome, also on a node that joins last. */
 async function underLoad(
   { nodes, start }: Awaited<ReturnType<typeof nodesOn>>,
   during: (ledger: Ledger) => Promise<void>,
@@ -132,7 +132,7 @@ describe('contract 106: a log on Redis', () => {
     report('killed, without AOF', counts, { heals: sum(set.nodes, 'heals'), forks: sum(set.nodes, 'forks') });
     expectNothingLost(counts);
     expect(sum(set.nodes, 'heals')).toBeGreaterThan(0);
-    // A stream that nothing is written to is there again as well, with its generation and its chunks, and is listed.
+    // An idle stream is restored as well, with its generation and its chunks, and is listed.
     const found = await waitFor(() => log.find('/quiet'));
     expect([found.generation, found.endOffset, found.chunkCount]).toEqual([generation, 4, 1]);
     expect((await log.list('/', undefined, 10)).map(({ name }) => name)).toEqual(['live', 'quiet']);
@@ -172,7 +172,7 @@ describe('contract 106: a log on Redis', () => {
     await append(asleep, 'both have this;');
     await redis.command('SAVE');
     await append(asleep, 'lost to the engine');
-    // Of one node no connection comes through while Redis loses its newest bytes and another node writes.
+    // One node has no connection while Redis loses its newest bytes and another node writes.
     proxy.refuse();
     await redis.kill();
     await redis.restart();
@@ -214,7 +214,7 @@ describe('contract 106: a log on Redis', () => {
     proxy.resume();
     await writeTo(62 << 20, 'after');
     await waitFor(() => behind.endOffset === own.endOffset);
-    // What stood in buffers when it was stopped may come before the gap.
+    // Data that was buffered when the reader was stopped may come before the gap.
     expect(behind.gaps.length).toBe(1);
     const [gap] = behind.gaps;
     expect(gap!.from).toBeGreaterThanOrEqual(from);
@@ -257,7 +257,7 @@ describe('contract 106: a log on Redis', () => {
     const args = [...replicated, '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
     const cluster = later(await startCluster(3, { hasReplicas: true, args }));
     const set = await nodesOn(cluster.url, ['a', 'b']);
-    // A slot is that of the tag alone.
+    // The tag alone determines the slot.
     const owner = Math.floor((slotOf(`{${PATH}}`) * cluster.servers.length) / 16384);
     const { counts } = await underLoad(set, async (ledger) => {
       const before = ledger.size;
@@ -267,7 +267,7 @@ describe('contract 106: a log on Redis', () => {
       await waitFor('the replica to be a master', async () =>
         (await cluster.replicas[owner]!.command('INFO', 'replication')).includes('role:master'),
       );
-      // Nothing is taken until a replica has it as well: the one that was the master becomes that.
+      // Writes are refused until there is a replica: the former master becomes one.
       await cluster.servers[owner]!.restart();
       await waitFor('appends after the failover', () => ledger.size > killed + 300);
     });
@@ -290,7 +290,7 @@ describe('contract 106: a log on Redis', () => {
     const counts = count(ledger, mirrors);
     report('out of memory', counts, { bytes: kept.endOffset });
     expectNothingLost(counts);
-    // Removing needs no memory, and makes room.
+    // Removal needs no memory, and frees some.
     await two.log.finish(PATH, kept.generation, { reason: 'removed', status: undefined });
     await waitFor('the end on all nodes', () => mirrors.every((mirror) => mirror.end_?.reason === 'removed'));
     const write1000 = async () => {
@@ -321,7 +321,7 @@ describe('contract 106: a log on Redis', () => {
       seen.add(mirror.generation);
       await waitFor('appends', () => mirror.endOffset > 500 || mirror.end_ !== undefined);
       await node.log.finish(PATH, mirror.generation, { reason: 'removed', status: undefined });
-      // On all nodes, or the next would remove the same life again.
+      // On all nodes, or the next would remove the same generation again.
       const mirrorsOfLife = () =>
         nodes.map((each) => each.mirrors.get(PATH)).filter((each) => each?.generation === mirror.generation);
       await waitFor('the end on all nodes', () => mirrorsOfLife().every((each) => each?.end_ !== undefined));

@@ -1,4 +1,4 @@
-/** The server goes, asked or not, while many are at work with it. */
+/** The server stops, gracefully or not, while many clients use it. */
 import { describe, expect, it } from 'vitest';
 import { settled, waitFor } from '../../harness/wait.ts';
 import { connectTo, get, type Wire } from '../../harness/wire.ts';
@@ -8,7 +8,7 @@ import { isPattern, pattern } from '../harness/pattern.ts';
 import { distModule, type ServerProcess, server } from '../harness/server.ts';
 
 const PATH = '/streamfs/live';
-/** Soon and often, so that the test is not mostly waiting. */
+/** Short and frequent, so that the test does not mostly wait. */
 const RECONNECT = { initial: 20, max: 100 };
 
 async function readers(at: ServerProcess, count: number, query = ''): Promise<Wire[]> {
@@ -28,7 +28,7 @@ describe('SIGTERM', () => {
     const at = await server({ server: { shutdown_timeout: '20s' } });
     await at.put(PATH, pattern(0, 80_000));
     const all = await readers(at, 3000);
-    // The last bytes are hardly out when it is told to go.
+    // SIGTERM follows right after the last bytes.
     await at.put(PATH, pattern(80_000, 8000));
     at.process.kill('SIGTERM');
     expect(await settled('the server to leave', at.process.exited)).toEqual({ code: 0, signal: null });

@@ -1,4 +1,4 @@
-/** Time goes wrong: the clock is set, or the process stands still for seconds. */
+/** Clock faults: the clock is set, or the process is blocked for seconds. */
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/wait.ts';
 import { get, parseAnswer } from '../../harness/wire.ts';
@@ -12,7 +12,7 @@ const HOUR = 3_600_000;
 const modTime = async (at: ProbedServer, path = PATH) =>
   Date.parse(String((await at.json('GET', `/stat?path=${path}`)).modTime));
 
-/** A handle, as `GET /handles/ID` tells of it. */
+/** A handle, as reported by `GET /handles/ID`. */
 const handle = async (at: ProbedServer, id: number) => {
   const facts = await at.json('GET', `/handles/${id}`);
   return { status: facts.status, left: Date.parse(String(facts.expires_at)) - Date.parse(String(facts.last_access)) };
@@ -34,11 +34,11 @@ describe('a clock that is set', () => {
     const written = await modTime(at);
     await at.shiftClock(shift);
 
-    // A lease that had an hour's worth of it left has it still; an idle handle is closed when it would have been.
+    // A lease with an hour left keeps it; an idle handle is closed when it was due.
     expect(await handle(at, long)).toEqual({ status: 200, left: 60_000 });
     await waitFor('the idle handle to be closed', async () => (await handle(at, short)).status === 404);
     expect(await handle(at, long)).toMatchObject({ status: 200 });
-    // A read that ends after a second of silence does, neither at once nor never.
+    // A read that ends after a second of silence still does, neither at once nor never.
     expect(await timed.lastAnswer()).toMatchObject({
       complete: true,
       trailers: { 'x-stream-end': 'timeout', 'x-stream-end-offset': '8000' },
@@ -47,19 +47,19 @@ describe('a clock that is set', () => {
     const before = beats();
     await waitFor('heartbeats to go on', () => beats() > before + 2);
 
-    // What was written before was written then; what is written now says what the clock says.
+    // Earlier writes keep their time; new writes get the time of the clock.
     expect(await modTime(at)).toBe(written);
     await at.put(PATH, pattern(8000, 8000));
     expect((await modTime(at)) - written - shift).toBeGreaterThanOrEqual(0);
     expect((await modTime(at)) - written - shift).toBeLessThan(HOUR / 2);
     await waitFor('the reader to have it', () => framed.received > 16_000);
-    // The framed read, and the handle that is left.
+    // The framed read, and the remaining handle.
     expect(await at.facts(PATH)).toMatchObject({ written: 16_000, readers: 2, state: 'open' });
     expect(await at.json('GET', `/handles/${long}/stat`)).toMatchObject({ status: 200, size: 16_000 });
     await at.json('POST', `/handles/${long}/seek?offset=8000`);
     const { bytes } = await at.ask('GET', `/handles/${long}/read?size=8000`);
     expect([bytes.length > 0, isPattern(bytes, 8000)]).toEqual([true, true]);
-    // A stream made now is as old as the clock says, and works like any other.
+    // A new stream gets the time of the clock, and works like any other.
     await at.put('/streamfs/new', 'x');
     expect((await modTime(at, '/streamfs/new')) - written - shift).toBeLessThan(HOUR / 2);
     framed.socket.destroy();
@@ -104,18 +104,18 @@ describe('contract 105: a time to live of Durable Streams, where the clock is se
     const before = cursorOf(await durable(at, 'GET', '/hour?offset=now&live=long-poll'));
     await at.shiftClock(shift);
 
-    // What has a moment is over when the clock says so, and a fork has the moment of its source.
+    // Streams with an absolute time expire by the clock, and a fork has the time of its source.
     const over = shift > 0 ? 404 : 200;
-    // A fork that has not been asked for since holds the name of its source for another minute at most.
+    // A fork that has not been accessed since keeps the name of its source in use for another minute at most.
     expect([await status('/fork'), await status('/soon'), await status('/later')]).toEqual([over, over, 200]);
-    // It says what it was given, not what is left.
+    // The header has the configured ttl, not the remaining one.
     const told = (await durable(at, 'HEAD', '/later')).headers.get('stream-expires-at');
     expect(Date.parse(String(told))).toBe(Date.parse(times['/later']!['Stream-Expires-At']!));
-    // Caches are given a cursor that is larger than the one before, whatever the clock says.
+    // The cursor for caches is always larger than the one before, whatever the clock says.
     const after = await durable(at, 'GET', `/hour?offset=now&live=long-poll&cursor=${before}`);
     expect([after.status, cursorOf(after) > before]).toEqual([204, true]);
 
-    // Reads and writes renew what is relative for as long as they go on, for longer than it would live without.
+    // Reads and writes renew a relative ttl for as long as they continue, beyond the ttl itself.
     const began = performance.now();
     let renewed = began;
     while (performance.now() - began < 2 * TTL_MS) {
@@ -127,14 +127,14 @@ describe('contract 105: a time to live of Durable Streams, where the clock is se
       ];
       expect(answers.map((answer) => answer.status)).toEqual([200, 204, 204]);
     }
-    // Then it is over after its time, not at once and not an hour later. HEAD renews nothing.
+    // Then it expires after its ttl, not at once and not an hour later. HEAD renews nothing.
     for (const name of ['/read', '/polled', '/written']) {
       await waitFor(`${name} to be over`, async () => (await status(name)) === 404);
       expect(performance.now() - renewed).toBeGreaterThanOrEqual(TTL_MS);
     }
     expect(await status('/hour')).toBe(200);
 
-    // Set right again: nothing that is over comes back, and nothing else goes.
+    // The clock is set right again: nothing expired returns, and nothing else expires.
     await at.shiftClock(0);
     expect(await Promise.all(['/soon', '/later', '/hour', '/read'].map(status))).toEqual([over, 200, 200, 404]);
     await at.isSound();
@@ -154,7 +154,7 @@ describe('an event loop that stands still for seconds', () => {
       const opened = await at.json('POST', `/handles/open?path=${PATH}&flags=0&lease=60`);
       const reading = at.ask('GET', `/handles/${opened.handle_id}/read?size=8000`);
       const blocked = at.block(2000);
-      // All of this comes while the process stands still.
+      // All of these requests arrive while the process is blocked.
       const answers = await Promise.all([
         blocked,
         at.put(PATH, pattern(0, 8000)),

@@ -1,4 +1,4 @@
-/** Writers that die: what had come is kept, nothing else is, and no other client notices. */
+/** Writers that die: received bytes are kept, nothing else is, and no other client is affected. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/wait.ts';
 import { connectTo } from '../../harness/wire.ts';
@@ -45,13 +45,13 @@ describe('a writer that is killed', () => {
     ],
   ];
 
-  /** One that sends so much and dies; what it has written is on a path of its own. */
+  /** A writer that sends `sent` and dies; it writes to its own path. */
   async function dies(sent: string, kept: string, seen = kept.length): Promise<void> {
     const quiet = await at.quietDescriptors();
     const writer = peer(at.port);
     if (sent !== '') await writer.write(sent);
     await waitFor('the writer to be there', () => descriptorsOf(at.process.pid) > quiet);
-    // What was sent has come in; of a short body nothing is written before it is whole.
+    // The server has received what was sent; a short body is not written before it is complete.
     if (kept !== '') await at.untilWritten(PATH, seen);
     writer.kill('SIGKILL');
     await writer.exited;
@@ -62,7 +62,7 @@ describe('a writer that is killed', () => {
       return;
     }
     expect(await at.facts(PATH)).toMatchObject({ state: 'open', readers: 0, written: kept.length });
-    // The next one goes on behind it.
+    // The next writer appends after it.
     await at.put(PATH, ' world');
     expect(await snapshot()).toBe(`${kept} world`);
     await at.json('DELETE', `/files?path=${PATH}`);
@@ -121,7 +121,7 @@ describe('slow writers', () => {
       for (const wire of slow) wire.send(beginning);
       for (let round = 0; round < 5; round++) {
         for (const wire of slow) wire.send('x');
-        // Everybody else is served as ever.
+        // All other clients are served as before.
         await at.put(PATH, pattern(round * 8000, 8000));
       }
       expect((await at.ask('GET', `/files?path=${PATH}&snapshot=true`)).bytes.equals(pattern(0, 40_000))).toBe(true);

@@ -1,15 +1,15 @@
-/** Holds all that came over a connection to what a server may say, whatever it was asked. */
+/** Checks everything received on a connection against what a server may send, whatever it was asked. */
 import { ERRORS, type ErrorCode } from '../../../src/errors/index.ts';
 import { parseAnswer, type WireAnswer } from '../../harness/wire.ts';
 
-/** Of answers that are no errors. */
+/** Statuses of answers that are not errors. */
 const KNOWN = new Set([100, 101, 200, 201, 204, 206, 302, 304]);
 
 /**
- * How many complete answers there are in `bytes`, and whether one said that none would follow. Throws where they are no
- * answers, or not such as the protocol has.
+ * Counts the complete answers in `bytes`, and reports whether one of them announced that none would follow. Throws for
+ * anything that is not an answer, or not an answer of the protocol.
  *
- * @param methods of the requests, in order: an answer to HEAD has no body; none where they are not known
+ * @param methods of the requests, in order, since an answer to HEAD has no body; empty if they are not known
  */
 export function checkAnswers(bytes: Buffer, methods: readonly string[]): { count: number; closes: boolean } {
   let rest = bytes;
@@ -27,19 +27,19 @@ export function checkAnswers(bytes: Buffer, methods: readonly string[]): { count
   return { count, closes };
 }
 
-/** Whether another head comes right behind the first: a request to HEAD may have been repeated by a mutation. */
+/** Whether another head follows directly after the first: a mutation may have repeated a HEAD request. */
 function isFollowedByAnswer(bytes: Buffer): boolean {
   const end = bytes.indexOf('\r\n\r\n');
   return end >= 0 && bytes.toString('latin1', end + 4, end + 13) === 'HTTP/1.1 ';
 }
 
 function checkOne({ status, headers, body }: WireAnswer, isHead: boolean): void {
-  // 500 is for bugs of our own.
+  // 500 is reserved for bugs.
   if (status < 400 ? !KNOWN.has(status) : status === 500) {
     throw new Error(`an answer with ${status}: ${body.toString().slice(0, 300)}`);
   }
   if (status < 400 || isHead) return;
-  // Refusing an expectation is node's own, and has no body.
+  // Node itself refuses an expectation, without a body.
   if (status === 417) return;
   const type = headers['content-type'];
   if (type !== 'application/json') throw new Error(`an error ${status} of the type ${type}`);

@@ -1,4 +1,4 @@
-/** The commands of the model-based test: each does one thing to the server and to the model, and compares. */
+/** The commands of the model-based test: each applies one operation to the server and to the model, and compares. */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import type fc from 'fast-check';
 import { expect } from 'vitest';
@@ -12,7 +12,7 @@ interface Answer {
   body: Buffer;
 }
 
-/** The server, over one connection that is kept. */
+/** The server, over one persistent connection. */
 export class Real {
   private readonly base: URL;
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -51,14 +51,14 @@ export class Real {
   }
 }
 
-/** A start, with an offset as a part of what there is, a little beyond it included. */
+/** A start, with its offset as a fraction of the stream's length, slightly beyond the end included. */
 export type StartCase =
   | { by: 'from'; from: 'earliest' | 'live' }
   | { by: 'offset'; at: number; skip: boolean }
   | { by: 'last'; count: number }
   | { by: 'last_lines'; count: number };
 
-/** One thing done. `who` is reduced to a handle there is or was; `path` is whole. */
+/** One operation. `who` is reduced to an open or closed handle; `path` is complete. */
 export type Step =
   | { do: 'mount'; path: string; newest: boolean; retention: number; maxLag: number }
   | { do: 'unmount' | 'create' | 'touch' | 'truncate' | 'mkdir' | 'stat' | 'list' | 'end'; path: string }
@@ -95,7 +95,7 @@ export class StepCommand implements fc.AsyncCommand<World, Real> {
   }
 }
 
-/** What the model gives, or how it refuses. */
+/** The model's result, or its refusal. */
 function attempt<T>(act: () => T): T | Refusal {
   try {
     return act();
@@ -105,7 +105,7 @@ function attempt<T>(act: () => T): T | Refusal {
   }
 }
 
-/** Holds an answer to a refusal; says whether it was one. */
+/** Compares an answer with a refusal; returns whether it was expected to be one. */
 function refused(answer: Answer, expected: unknown, success: number): expected is Refusal {
   if (!(expected instanceof Refusal)) {
     expect([answer.status, answer.status === success ? '' : answer.body.toString()]).toEqual([success, '']);
@@ -305,7 +305,7 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
   }
 }
 
-/** A handle there is, or a number that is no handle's. */
+/** An existing handle, or a number that belongs to none. */
 function handleOf(who: number, world: World): number {
   const ids = [...world.handles.keys()];
   return ids[who % (ids.length + 1)] ?? 2 ** 40;
@@ -328,13 +328,13 @@ function startOf(one: StartCase, entry: unknown): { start: ReaderStart; query: s
   return { start: { offset, onExpired }, query: `offset=${offset}&on_expired=${onExpired}` };
 }
 
-/** The oldest byte that a start means, retained or not; undefined where the start does not say. */
+/** The oldest byte that a start refers to, retained or not; undefined if the start names none. */
 function oldestMeant(start: ReaderStart, end: number): number | undefined {
   if ('from' in start) return start.from === 'earliest' ? 0 : undefined;
   return 'lastBytes' in start ? Math.max(0, end - start.lastBytes) : undefined;
 }
 
-/** A live read of all that is there: every byte, gap and notice in its place. */
+/** A live read of everything retained: every byte, gap and notice in its place. */
 async function playRead(step: Step & { do: 'read' }, world: World, real: Real): Promise<void> {
   const { path, create, frames } = step;
   const start = startOf(
@@ -373,7 +373,7 @@ async function playRead(step: Step & { do: 'read' }, world: World, real: Real): 
   expect(body.equals(Buffer.concat(parts))).toBe(true);
 }
 
-/** Frames as words, data that follows data as one. */
+/** Frames as words, with successive data merged. */
 function noticesOf(body: Buffer): string[] {
   const notices: string[] = [];
   let last: { from: number; to: number } | undefined;
@@ -427,7 +427,7 @@ async function playHandleRead(step: Step & { do: 'handle read' }, world: World, 
     expect(told).toEqual({ offset: stream.end, eof: 'false', skipped: 0, length: 0 });
     return;
   }
-  /** Some of the bytes from `from` on, at least one. */
+  /** Compares some of the bytes from `from` on, at least one. */
   const expectBytes = (from: number, to: number, skipped: number) => {
     expect(told).toMatchObject({ offset: from, eof: 'false', skipped });
     expect(told.length).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 /**
- * Requests of every kind: made from the table of routes, so that a new route or parameter is fuzzed without a word
- * here; with values that are right, wrong and absurd; with bodies that are what they say, and not.
+ * Requests of every kind, generated from the route table, so that a new route or parameter is fuzzed without a change here;
+ * with valid, invalid and absurd values, and with bodies that are well-formed or not.
  */
 import fc from 'fast-check';
 import type { RouteParameter } from '../../../src/server/http/route.ts';
@@ -16,11 +16,11 @@ interface RequestCase {
 
 type BodyCase =
   | { kind: 'none' }
-  /** `declared` more or less than there is, in bytes. */
+  /** `declared` is the difference to the real length, in bytes. */
   | { kind: 'length'; bytes: string; declared: number }
   | { kind: 'chunked'; pieces: readonly string[]; broken: string | undefined };
 
-/** Something done to the bytes of a connection after all. */
+/** A change to the final bytes of a connection. */
 type Mutation =
   | { do: 'flip'; at: number; to: number }
   | { do: 'drop'; at: number; count: number }
@@ -30,11 +30,11 @@ type Mutation =
 export interface ConnectionCase {
   requests: readonly RequestCase[];
   mutations: readonly Mutation[];
-  /** Where to cut, as a part of the whole; undefined: nowhere. */
+  /** Where to cut, as a fraction of the whole; undefined: nowhere. */
   cut: number | undefined;
-  /** How to go. */
+  /** How to disconnect. */
   leave: 'end' | 'destroy' | 'resetAndDestroy';
-  /** Sizes of the writes, in turn; empty: all in one. */
+  /** Sizes of the successive writes; empty: everything in one. */
   writes: readonly number[];
 }
 
@@ -136,7 +136,7 @@ const value = (parameter: RouteParameter): fc.Arbitrary<string> => {
   );
 };
 
-/** A lone surrogate cannot be encoded: it goes out as it would from a careless client. */
+/** A lone surrogate cannot be encoded: it is sent as a careless client would send it. */
 function encode(text: string): string {
   try {
     return encodeURIComponent(text);
@@ -145,7 +145,7 @@ function encode(text: string): string {
   }
 }
 
-/** `name=value` of some of the parameters; those that must be there nearly always are. */
+/** `name=value` for some of the parameters, and nearly always for the required ones. */
 function queryOf(parameters: readonly RouteParameter[]): fc.Arbitrary<string> {
   const parts = parameters.map((parameter) => {
     const given = value(parameter).map((text) => [`${parameter.name}=${encode(text)}`]);
@@ -171,7 +171,7 @@ const TEXTS = [
   'v'.repeat(300_000),
 ];
 
-/** A field of JSON: mostly of its type, sometimes of another. */
+/** A JSON field: mostly of its type, sometimes of another. */
 function fieldOf(parameter: RouteParameter): fc.Arbitrary<[string, unknown][]> {
   const odd = fc.constantFrom<unknown>(null, 1, -1.5, true, [], {}, 'text', [[[]]], 1e308);
   const right = value(parameter).map((text): unknown => {
@@ -209,7 +209,7 @@ function jsonOf(parameters: readonly RouteParameter[]): fc.Arbitrary<string> {
   return fc.oneof({ weight: 8, arbitrary: object }, { weight: 1, arbitrary: odd });
 }
 
-/** Ways to break the chunked encoding, put behind the pieces. */
+/** Ways to break the chunked encoding, appended to the pieces. */
 const BROKEN = [
   'zz\r\n',
   '-1\r\n',
@@ -257,7 +257,7 @@ function bodyOf(content: fc.Arbitrary<string>): fc.Arbitrary<BodyCase> {
   );
 }
 
-/** What the server answers to; to any other name it says 403. */
+/** The host that the server accepts; any other name is 403. */
 const HOST = 'Host: localhost';
 
 const HEADERS = [
@@ -291,7 +291,7 @@ const HEADERS = [
   'X-Request-Id: fuzz-1',
 ];
 
-/** What a client of ours would send for a route, more or less. */
+/** A request that the client of this package would send for a route, more or less. */
 function requestFor(route: (typeof ROUTES)[number]): fc.Arbitrary<RequestCase> {
   const of = (place: RouteParameter['in']) => route.parameters.filter((parameter) => parameter.in === place);
   const id = fc.constantFrom('1', '2', '3', '4', '0', '-1', 'x', '99999999999999999999', '%31');
@@ -405,7 +405,7 @@ function bytesOf({ method, target, version, headers, body }: RequestCase): Buffe
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${content}`);
 }
 
-/** What goes over a connection, mutated and cut. */
+/** The bytes sent over a connection, mutated and cut. */
 export function wireBytes({ requests, mutations, cut }: ConnectionCase): Buffer {
   let bytes: Buffer = Buffer.concat(requests.map(bytesOf));
   for (const one of mutations) {
@@ -419,7 +419,7 @@ export function wireBytes({ requests, mutations, cut }: ConnectionCase): Buffer 
   return cut === undefined ? bytes : bytes.subarray(0, Math.floor(cut * bytes.length));
 }
 
-/** Whether nothing about a request is out of order, and its answer has an end. */
+/** Whether a request is entirely valid, and its answer has an end. */
 function isPlain({ method, target, version, headers, body }: RequestCase): boolean {
   const declared = body.kind !== 'length' || body.declared === 0;
   const whole = body.kind !== 'chunked' || body.broken === undefined;
@@ -434,7 +434,7 @@ function isPlain({ method, target, version, headers, body }: RequestCase): boole
   );
 }
 
-/** How many answers there must be; undefined where it cannot be told. */
+/** How many answers are required; undefined if that cannot be determined. */
 export function answersDue({ requests, mutations, cut }: ConnectionCase): number | undefined {
   return mutations.length === 0 && cut === undefined && requests.every(isPlain) ? requests.length : undefined;
 }

@@ -1,4 +1,4 @@
-/** The HTTP surface under anything a client may send. */
+/** The HTTP interface, with any input that a client may send. */
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
@@ -8,13 +8,13 @@ import { type Level, type ProbedServer, startProbed } from '../harness/probed.ts
 import { checkAnswers } from './answers.ts';
 import { answersDue, type ConnectionCase, connection, wireBytes } from './grammar.ts';
 
-/** Silence after which a connection that owes no known number of answers is left, in milliseconds. */
+/** Silence after which a connection is closed if its number of answers is not known, in milliseconds. */
 const SILENCE = 15;
 
-/** How long a server may take to close what its client has left: longer than it waits for an unwanted body. */
+/** How long a server may take to close a connection whose client has left: longer than it waits for an unwanted body. */
 const CLOSING = 10_000;
 
-/** Memory of the server's process that it may take, whatever it is sent. */
+/** The bound on the memory of the server's process, whatever it receives. */
 const MEMORY = 500 * MB;
 
 let at: ProbedServer;
@@ -25,13 +25,13 @@ beforeAll(async () => {
     server: { max_request_body_bytes: '256KB', log_level: 'error' },
     streamfs: { ring_buffer_size: '64KB', channel_buffer_size: '64KB', block_timeout: '50ms' },
   });
-  // What is only there once something has been asked.
+  // Creates what exists only after a first request.
   for (let n = 0; n < 3; n++) await reset();
   fresh = await at.level();
 });
 afterAll(() => at.stop());
 
-/** Makes every mount anew, so that a case that fails does so by itself. */
+/** Recreates every mount, so that each case fails on its own. */
 async function reset(): Promise<void> {
   const { mounts } = (await at.json('GET', '/mounts')) as unknown as { mounts: { path: string }[] };
   for (const { path } of mounts) await at.json('POST', '/unmount', { path });
@@ -43,7 +43,7 @@ async function reset(): Promise<void> {
   expect(await at.json('POST', '/mount', { fstype: 'devfs', path: '/dev' })).toMatchObject({ status: 200 });
 }
 
-/** Sends a case and leaves as it says; gives all that came. Rejects where the server neither answers nor closes. */
+/** Sends a case and disconnects as it says; returns everything received. Rejects if the server neither answers nor closes. */
 function play(one: ConnectionCase): Promise<Buffer> {
   const bytes = wireBytes(one);
   const due = answersDue(one);
@@ -77,7 +77,7 @@ function play(one: ConnectionCase): Promise<Buffer> {
       }, CLOSING);
       socket[one.leave]();
     };
-    /** With answers due, silence means nothing. */
+    /** While answers are due, silence means nothing. */
     const wait = () => {
       clearTimeout(timer);
       const answered = due !== undefined && Buffer.concat(pieces).toString('latin1').split('HTTP/1.1 ').length > due;
@@ -86,7 +86,7 @@ function play(one: ConnectionCase): Promise<Buffer> {
     };
     socket.on('data', (piece) => {
       pieces.push(piece);
-      // A device that never ends is left soon.
+      // Reading of an endless device stops early.
       if (Buffer.concat(pieces).length > MB) leave();
       else wait();
     });

@@ -1,4 +1,4 @@
-/** Streams, handles and mounts of a real server, held to a model that says plainly what they must do. */
+/** Streams, handles and mounts of a real server, compared with a model that states plainly what they must do. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { fuzz } from '../../fuzz/budget.ts';
@@ -15,13 +15,13 @@ beforeAll(async () => {
 });
 afterAll(() => at.stop());
 
-/** Takes every mount away. */
+/** Removes every mount. */
 async function clear(): Promise<void> {
   const { mounts } = (await at.json('GET', '/mounts')) as unknown as { mounts: { path: string }[] };
   for (const { path } of mounts) await at.json('POST', '/unmount', { path });
 }
 
-/** A mount inside another, whose name is also one that a stream of the outer might have; directories; siblings. */
+/** A mount inside another, with a name that a stream of the outer one could have; directories; siblings. */
 const MOUNTS = ['/s', '/s/in', '/t', '/v/w'];
 const PATHS = [
   '/s/a',
@@ -43,7 +43,7 @@ const any = fc.constantFrom(...PATHS, ...DIRECTORIES);
 const who = fc.nat({ max: 5 });
 const size = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constantFrom(1, 1024, 5000));
 const part = fc.double({ min: 0, max: 1, noNaN: true });
-/** Text with lines in it, each place different from the next; sometimes more than fits any ring here. */
+/** Text with lines in it, different at each position; sometimes larger than any ring here. */
 const text = fc
   .record({
     length: fc.oneof({ weight: 5, arbitrary: fc.nat({ max: 120 }) }, fc.nat({ max: 9000 })),

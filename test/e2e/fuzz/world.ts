@@ -1,6 +1,6 @@
 /**
- * What a server of streams must do, said as plainly as it can be: mounts, paths, streams and handles as maps of each
- * other, every stream a {@link ModelStream}. The model-based test holds a real server to it, over the wire.
+ * A plain model of a server of streams: mounts, paths, streams and handles as maps, every stream a {@link ModelStream}.
+ * The model-based test compares a real server with it, over the wire.
  */
 import type { ReaderStart } from '../../../src/core/index.ts';
 import { ModelReader, ModelStream } from '../../core/model.ts';
@@ -9,7 +9,7 @@ import { ModelReader, ModelStream } from '../../core/model.ts';
 export class Refusal {
   readonly status: number;
   readonly code: string;
-  /** The number of the append that was expected. */
+  /** The number of the expected append. */
   readonly expected: number | undefined;
 
   constructor(status: number, code: string, expected?: number) {
@@ -23,7 +23,7 @@ const refuse = (status: number, code: string, expected?: number): never => {
   throw new Refusal(status, code, expected);
 };
 
-/** What an append is known by. */
+/** The identity of an append. */
 export interface Producer {
   id: string;
   epoch: number;
@@ -33,12 +33,12 @@ export interface Producer {
 export interface Entry {
   path: string;
   stream: ModelStream;
-  /** Made by reading: gone with its last reader if nothing was written. */
+  /** Created by reading: removed with its last reader if nothing was written. */
   auto: boolean;
   handles: number;
-  /** As the server told. */
+  /** As reported by the server. */
   generation: string | undefined;
-  /** The epoch of each producer, and the append expected in it. */
+  /** The epoch of each producer, and the next append expected in it. */
   producers: Map<string, { epoch: number; expected: number }>;
 }
 
@@ -53,7 +53,7 @@ export interface HandleModel {
   entry: Entry;
   reader: ModelReader | undefined;
   writes: boolean;
-  /** Bytes lost before the position, not yet told. */
+  /** Bytes lost before the position, not yet reported. */
   skipped: number;
 }
 
@@ -132,7 +132,7 @@ export class World {
 
   private drop(mount: MountModel, entry: Entry): void {
     entry.stream.ended ??= 'removed';
-    // Its path may be another's by now.
+    // Its path may belong to another stream by now.
     if (mount.entries.get(entry.path) === entry) mount.entries.delete(entry.path);
   }
 
@@ -158,7 +158,7 @@ export class World {
     return entry;
   }
 
-  /** A numbered append: applied once, whatever else is asked. */
+  /** A numbered append, applied once, whatever else is requested. */
   appendOnce(
     path: string,
     { id, epoch, seq }: Producer,
@@ -222,7 +222,7 @@ export class World {
     for (const one of [...mount.entries.values()]) if (one.path.startsWith(`${inside}/`)) this.drop(mount, one);
   }
 
-  /** What stat finds: a stream, or a directory as undefined. */
+  /** The result of stat: a stream, or undefined for a directory. */
   stat(path: string): Entry | undefined {
     const found = this.covering(path);
     if (found === undefined) {
@@ -234,7 +234,7 @@ export class World {
     return this.find(mount, inside);
   }
 
-  /** The names in a directory, with whether each is a directory, in any order. README is in every mount. */
+  /** The names in a directory, and whether each is a directory, in any order. README is in every mount. */
   list(path: string): Map<string, boolean> {
     const names = new Map<string, boolean>();
     const found = this.covering(path);
@@ -269,7 +269,7 @@ export class World {
     return at;
   }
 
-  /** A live read that ends when nothing is left: gives its reader, to be held against what comes, then closed. */
+  /** A live read that ends when nothing is left: returns its reader, which is compared with the data received and then closed. */
   openStream(
     path: string,
     start: ReaderStart,
@@ -310,7 +310,7 @@ export class World {
     return { mount, entry, reader, writes: !reads || (flags & 2) !== 0, skipped: 0 };
   }
 
-  /** The handle a number stands for. */
+  /** The handle with this number. */
   handle(id: number): HandleModel {
     return this.handles.get(id) ?? refuse(404, 'HANDLE_NOT_FOUND');
   }

@@ -1,4 +1,4 @@
-/** A real browser: the Chromium of the system, with a profile of its own. */
+/** A real browser: the system's Chromium, with a separate profile. */
 
 import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:http';
@@ -9,13 +9,13 @@ import { onTestFinished } from 'vitest';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** Nothing but what a test does is to happen in it; the sandbox of its own needs rights that a container lacks. */
+/** Disables everything that the test does not control; Chromium's sandbox needs rights that a container lacks. */
 const ARGUMENTS = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
   ...['--disable-background-networking', '--disable-component-update'],
 ];
 
-/** Where the system has one. */
+/** The path of an installed browser. */
 function installed(): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter);
   return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find((file) => {
@@ -35,10 +35,10 @@ export const hasBrowser = executablePath !== undefined || process.env.CI !== und
 if (!hasBrowser) process.stdout.write('skipped: nothing is tried in a browser, chromium is not installed\n');
 
 /**
- * The caller closes it.
+ * Starts a browser, which the caller closes.
  *
- * @param resolve names that are to mean 127.0.0.1
- * @param more of Chromium's arguments
+ * @param resolve names to resolve to 127.0.0.1
+ * @param more further arguments of Chromium
  */
 export async function startBrowser(resolve: readonly string[] = [], more: readonly string[] = []): Promise<Browser> {
   if (executablePath === undefined) throw new Error('chromium is needed for this, and is not installed');
@@ -47,7 +47,7 @@ export async function startBrowser(resolve: readonly string[] = [], more: readon
   return await chromium.launch({ executablePath, args });
 }
 
-/** A web server that answers everything with one page. Gives its port on 127.0.0.1. */
+/** A web server that answers every request with one page. Returns its port on 127.0.0.1. */
 export async function site(html: string): Promise<number> {
   const server = createServer((_req, res) => res.writeHead(200, { 'Content-Type': 'text/html' }).end(html));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,4 +1,4 @@
-/** Programs a test runs: our own command line, from dist, and those of the system. Ended with the test. */
+/** Programs that a test runs: the built command line, and those of the system. They are ended with the test. */
 import { onTestFinished } from 'vitest';
 import { Process, type ProcessOptions } from './process.ts';
 import { MAIN } from './server.ts';
@@ -10,12 +10,12 @@ export function start(command: string, args: readonly string[], options: Process
   return child;
 }
 
-/** Starts our command line. */
+/** Starts the built command line. */
 export function streamfs(url: string, args: readonly string[], options: ProcessOptions = {}): Process {
   return start(process.execPath, [MAIN, ...args], { ...options, env: { STREAMFS_URL: url, ...options.env } });
 }
 
-/** Runs our command line to its end, with `input` as its standard input. */
+/** Runs the built command line to its end, with `input` as its standard input. */
 export async function runStreamfs(url: string, args: readonly string[], input: string | Uint8Array = '') {
   const child = streamfs(url, args);
   child.stdin.end(input);

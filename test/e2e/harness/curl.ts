@@ -1,4 +1,4 @@
-/** curl as people use it, with its answer taken apart. */
+/** Runs curl as people use it, and parses its output. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,13 +8,13 @@ import { start } from './commands.ts';
 export interface CurlAnswer {
   status: number;
   version: string;
-  /** Names in small letters. */
+  /** Names in lower case. */
   headers: Record<string, string>;
   body: Buffer;
   text: string;
-  /** The body as JSON; throws where it is none. */
+  /** The body as JSON; throws if it is not JSON. */
   json: Record<string, unknown>;
-  /** Answers that came before, such as 100. */
+  /** Statuses of earlier answers, such as 100. */
   before: number[];
 }
 

@@ -1,12 +1,12 @@
-/** A door between a client and a server, that a test can shut on what goes through. */
+/** A proxy between a client and a server whose connections a test can cut. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 export interface Door {
   readonly url: string;
-  /** Cuts every connection there is; new ones may come. */
+  /** Cuts every current connection; new ones are accepted. */
   shut(): void;
-  /** The same, and no connection gets through until it is opened. */
+  /** The same, and refuses new connections until it is opened. */
   lock(): void;
   open(): void;
 }

@@ -1,4 +1,4 @@
-/** Whether ffmpeg is there to make media with. In CI it is, or tests fail. */
+/** Whether ffmpeg is installed. CI must have it, or tests fail. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 

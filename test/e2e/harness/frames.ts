@@ -1,4 +1,4 @@
-/** Takes apart a framed body, independently of our client: docs/protocol.md, "Frames". */
+/** Parses a framed body, independently of the client in src: docs/protocol.md, "Frames". */
 
 export interface WireFrame {
   type: 'data' | 'gap' | 'caught-up' | 'end' | 'heartbeat' | 'open' | 'header';
@@ -9,7 +9,7 @@ export interface WireFrame {
 const TYPES = [undefined, 'data', 'gap', 'caught-up', 'end', 'heartbeat', 'open', 'header'] as const;
 const HEADER = 16;
 
-/** The whole frames in `bytes`. */
+/** The complete frames in `bytes`. */
 export function parseFrames(bytes: Buffer): WireFrame[] {
   const frames: WireFrame[] = [];
   for (let at = 0; at + HEADER <= bytes.length; ) {

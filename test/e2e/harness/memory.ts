@@ -1,9 +1,9 @@
-/** What the system says of a process's memory. */
+/** The memory of a process according to the system. */
 import { readFileSync } from 'node:fs';
 
 export const MB = 1024 * 1024;
 
-/** Bytes a process has in memory now, and had at most. */
+/** Resident bytes of a process now, and at its peak. */
 export function memoryOf(pid: number): { rss: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);

@@ -1,6 +1,6 @@
 /**
- * Two machines with a cable between them: network namespaces of a test's own. Nothing else on this machine sees them,
- * and they are gone with the test. Needs root; {@link canHaveNamespaces} says whether there is.
+ * Two machines with a cable between them: network namespaces that only this test sees, removed with the test. Needs root;
+ * {@link canHaveNamespaces} says whether they are available.
  */
 import { execFileSync } from 'node:child_process';
 import { onTestFinished } from 'vitest';
@@ -9,18 +9,18 @@ const ip = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', '
 
 export interface Machine {
   readonly address: string;
-  /** What to put before a command, so that it runs there. */
+  /** A command prefix that runs the command there. */
   readonly run: readonly string[];
 }
 
 export interface Cable {
   readonly left: Machine;
   readonly right: Machine;
-  /** Takes the right machine's address away: from then on nothing answers there, not even with a refusal. */
+  /** Removes the right machine's address: from then on nothing there answers, not even with a refusal. */
   unplug(): void;
 }
 
-/** Whether this user of this machine may make namespaces. @throws in CI, where the program for it has to be there */
+/** Whether this user of this machine may create namespaces. @throws in CI, where the program for it has to exist */
 export function canHaveNamespaces(): boolean {
   if (process.env.CI === 'true') execFileSync('ip', ['-V'], { stdio: 'ignore' });
   const name = `streamfs-try-${process.pid}`;

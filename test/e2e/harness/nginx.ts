@@ -1,4 +1,4 @@
-/** A real nginx in front of a server, with a folder of its own for all it writes. */
+/** A real nginx in front of a server, with a separate folder for all its files. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,10 +9,10 @@ import { start } from './commands.ts';
 
 const PROGRAM = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find((path) => existsSync(path));
 
-/** Whether there is one; in CI there must be. */
+/** Whether nginx is installed; in CI it must be. */
 export const HAS_NGINX = PROGRAM !== undefined || process.env.CI === 'true';
 
-/** Starts one, as a single process, that passes everything on to a port. `settings` are directives of its location. */
+/** Starts nginx as a single process that proxies to a port. `settings` are directives of its location. */
 export async function nginxTo(port: number, settings = ''): Promise<{ url: string }> {
   if (PROGRAM === undefined) throw new Error('nginx is not installed');
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-nginx-'));

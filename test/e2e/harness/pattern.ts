@@ -1,6 +1,6 @@
 /**
- * Bytes of which each place can be told from every other: every eight are their own offset. So what a reader got shows
- * by itself which part of the stream it is.
+ * Bytes that identify their position: every eight bytes are their own offset. So the received bytes show which part of the
+ * stream they are.
  */
 import { createHash } from 'node:crypto';
 import { endianness } from 'node:os';
@@ -11,7 +11,7 @@ const PIECE = 1024 * 1024;
 /** The bytes of the pattern from `offset` on; both are multiples of 8. */
 export function pattern(offset: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
-  // As the processor has them, and turned round all at once: tests make gigabytes of this.
+  // In native byte order first, then swapped all at once: tests make gigabytes of this.
   const halves = new Uint32Array(bytes.buffer, bytes.byteOffset, length / 4);
   for (let at = 0, place = offset; at < halves.length; at += 2, place += WORD) {
     halves[at] = place / 2 ** 32;
@@ -34,7 +34,7 @@ export function patternHash(parts: readonly { from: number; to: number }[]): str
   return hash.digest('hex');
 }
 
-/** Whether bytes are those of the pattern from `offset` on. Bounds are any offsets. */
+/** Whether bytes equal the pattern from `offset` on. Bounds are any offsets. */
 export function isPattern(bytes: Buffer, offset: number): boolean {
   const start = offset - (offset % WORD);
   const before = offset - start;

@@ -1,4 +1,4 @@
-/** A client that is a process of its own and knows nothing of HTTP: what it is told goes out, what comes is kept. */
+/** A client in a separate process that knows nothing of HTTP: it sends its input, and keeps what it receives. */
 import { start } from './commands.ts';
 import type { Process } from './process.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Loaded into a server before its own code (`node --expose-gc --import`), to look into it and to do to it what the
- * world does: answers over the IPC channel, so that no connection and no route of the server is touched.
+ * Loaded into a server before its own code (`node --expose-gc --import`), to inspect it and to inject faults: answers over the
+ * IPC channel, so that it uses no connection and no route of the server.
  */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
@@ -13,7 +13,7 @@ const idle = setTimeout(() => undefined, 0);
 const Timeout = idle.constructor;
 clearTimeout(idle);
 
-// Readers are published as an interface.
+// Readers are published only as an interface, so their class is taken from an instance.
 const reader = new Stream({ retention: 1, maxLag: 1 }).openReader();
 const Reader = reader.constructor;
 reader.close();
@@ -21,8 +21,8 @@ reader.close();
 const KINDS = Object.entries({ Socket, IncomingMessage, ServerResponse, Timeout, Reader, Stream });
 
 /**
- * What all counted kinds inherit from here. To look for one kind walks the whole heap and takes a tenth of a second, so
- * they are looked for together, as what inherits from this; each says its kind when it is shown.
+ * A common prototype of all counted kinds. A heap query walks the whole heap and takes a tenth of a second, so one query
+ * finds all instances; each reports its kind when it is inspected.
  */
 class Counted {}
 const shownAs = (kind, name) => Object.defineProperty(kind.prototype, inspect.custom, { value: () => name });
@@ -34,7 +34,7 @@ for (const [name, kind] of KINDS) {
   if (top !== Counted.prototype) Object.setPrototypeOf(top, Counted.prototype);
 }
 
-/** How many of each kind are alive. */
+/** The number of live objects of each kind. */
 function countObjects() {
   const objects = Object.fromEntries(KINDS.map(([name]) => [name, 0]));
   for (const name of queryObjects(Counted, { format: 'summary' })) {
@@ -46,41 +46,41 @@ function countObjects() {
 const delay = monitorEventLoopDelay({ resolution: 10 });
 delay.enable();
 
-/** From the beginning, since a stream keeps the function it was given. */
+/** Captured at startup, since a stream keeps the function it was given. */
 const RealDate = Date;
 const systemNow = Date.now;
 let shifted = 0;
 Date.now = () => systemNow() + shifted;
 
 const COMMANDS = {
-  /** What is alive: objects of the kinds above, and bytes, when all that can be collected has been. */
+  /** What is alive after a full collection: objects of the counted kinds, and bytes. */
   async level() {
     for (let n = 0; n < 3; n++) {
       globalThis.gc();
-      // What is waiting to be told that it is closed has its turn.
+      // Lets pending close notifications run.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    // Node keeps a timer for the date of its answers, which is there for a part of each second. Writing a head makes it
-    // where it is not, so that each look counts exactly one: from here to the last count nothing is awaited, so it cannot
-    // fire in between. The answer itself is of a counted kind, and collected.
+    // Node keeps a timer for the date of its answers, which exists for a part of each second. Writing a head creates it if it does
+    // not exist, so that each query counts exactly one: nothing is awaited from here to the last count, so the timer cannot fire
+    // in between. The answer itself is of a counted kind, and collected.
     new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1 }).writeHead(200);
     globalThis.gc();
     const objects = countObjects();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return { objects, bytes: heapUsed + arrayBuffers };
   },
-  /** Bytes now, nothing collected; delays of the event loop since it was last asked, in milliseconds. */
+  /** Current bytes without a collection; event loop delays since the last sample, in milliseconds. */
   sample() {
     const { heapUsed, external, arrayBuffers } = process.memoryUsage();
     const answer = { heapUsed, external, arrayBuffers, p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 };
     delay.reset();
     return answer;
   },
-  /** Does nothing at all for so many milliseconds. */
+  /** Blocks the event loop for this many milliseconds. */
   block(milliseconds) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
   },
-  /** Sets the clock by so many milliseconds: what the system says of the time of day, and nothing else. */
+  /** Shifts the system clock as seen by the process by this many milliseconds, and nothing else. */
   shift(milliseconds) {
     shifted = milliseconds;
     globalThis.Date = class SetDate extends RealDate {

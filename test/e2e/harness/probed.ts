@@ -1,6 +1,6 @@
 /**
- * A server that can be looked into, for tests that ask what a fault has left behind: objects that are still alive,
- * descriptors, memory. Its own requests leave nothing: each has a connection that is closed.
+ * A server that can be inspected, for tests of what a fault leaves behind: live objects, descriptors, memory. Its own
+ * requests leave nothing: each uses a connection that is closed.
  */
 import { readdirSync } from 'node:fs';
 import { request } from 'node:http';
@@ -18,20 +18,20 @@ const PROBE = [
   pathToFileURL(resolve(import.meta.dirname, 'probe.mjs')).href,
 ];
 
-/** How long what is over may take to be gone. */
+/** How long released objects may take to disappear. */
 const GONE = 20_000;
 
-/** Looks in a row, some milliseconds apart, that show the same. */
+/** Successive samples, some milliseconds apart, that must be equal. */
 const QUIET = 5;
 
-/** Memory that may differ though nothing was left: what was compiled meanwhile, pools that are kept. */
+/** Memory that may differ without a leak: newly compiled code, pools that are kept. */
 const SLACK = 1024 * 1024;
 
-/** Rounds in which memory is looked at, until it has grown by less in one. */
+/** At most this many rounds of memory measurement, until memory has grown by less in one. */
 const ROUNDS = 3;
 
 export interface Level {
-  /** By kind: what of it is alive. */
+  /** The number of live objects by kind. */
   objects: Record<string, number>;
   descriptors: number;
   handles: number;
@@ -43,7 +43,7 @@ export interface Sample {
   heapUsed: number;
   external: number;
   arrayBuffers: number;
-  /** Delays of the event loop since the last sample, in milliseconds. */
+  /** Event loop delays since the last sample, in milliseconds. */
   p99: number;
   max: number;
 }
@@ -69,7 +69,7 @@ export class ProbedServer extends ServerProcess {
     if (status !== 200) throw new Error(`${status}: ${bytes}`);
   }
 
-  /** One request on a connection of its own, which is over with it. */
+  /** One request on a separate connection, which is closed afterwards. */
   ask(method: string, path: string, body?: string | Uint8Array): Promise<{ status: number; bytes: Buffer }> {
     return new Promise((done, failed) => {
       const headers = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
@@ -88,17 +88,17 @@ export class ProbedServer extends ServerProcess {
     return this.process.ask<Sample>('sample');
   }
 
-  /** Holds up its event loop. Settles when that goes on. */
+  /** Blocks its event loop. Settles when that continues. */
   block(milliseconds: number): Promise<void> {
     return this.process.ask('block', milliseconds);
   }
 
-  /** Sets its clock by so much from what the system says. */
+  /** Shifts its clock relative to the system's. */
   shiftClock(milliseconds: number): Promise<void> {
     return this.process.ask('shift', milliseconds);
   }
 
-  /** Its descriptors, once connections that are being closed are: the same for a while. */
+  /** The number of its descriptors once closing connections are gone: when it is stable for a while. */
   async quietDescriptors(): Promise<number> {
     let count = -1;
     let same = 0;
@@ -117,7 +117,7 @@ export class ProbedServer extends ServerProcess {
     return { objects, descriptors: descriptorsOf(this.process.pid), handles: Number(count), bytes };
   }
 
-  /** Waits until nothing is there that was not there before, and gives what there is. */
+  /** Waits until nothing is left that was not there before, and returns the level. */
   async untilAsBefore(before: Level): Promise<Level> {
     const until = performance.now() + GONE;
     for (;;) {
@@ -130,10 +130,9 @@ export class ProbedServer extends ServerProcess {
   }
 
   /**
-   * Does something several times over, and fails unless all that it leaves behind is gone with it: connections,
-   * requests, readers, streams, timers, descriptors, and memory beyond a slack. The first time does not count: it is
-   * when code is compiled and pools are filled. Of memory the least of three rounds counts: the engine compiles when it
-   * likes, but what is left behind is left behind in each round.
+   * Repeats something, and fails unless everything it creates is released: connections, requests, readers, streams, timers,
+   * descriptors, and memory beyond a slack. The first run is a warm-up, in which code is compiled and pools are filled. For memory
+   * the least growth of three rounds counts: the engine compiles at any time, but a leak occurs in each round.
    */
   async leavesNothing(fault: () => Promise<void>, times = 3): Promise<void> {
     const empty = await this.level();
@@ -150,7 +149,7 @@ export class ProbedServer extends ServerProcess {
     await this.isSound();
   }
 
-  /** It answers, and has met no bug of its own. */
+  /** It answers, and has logged no bug. */
   async isSound(): Promise<void> {
     expect(await this.json('GET', '/health')).toMatchObject({ status: 'healthy', degraded: false });
     expect([...this.logged('request failed'), ...this.logged('answering failed')]).toEqual([]);

@@ -1,5 +1,5 @@
 /**
- * Real processes of a test. Each is ended by its own pid when its test is over, however that went, and at the latest
+ * Real processes of a test. Each is ended by its own pid when its test is over, whatever the result, and at the latest
  * with the test runner itself.
  */
 import { type ChildProcessByStdio, type SpawnOptions, spawn } from 'node:child_process';
@@ -13,14 +13,14 @@ export interface Exit {
 }
 
 export interface ProcessOptions {
-  /** A file descriptor to read from; default: a pipe the test writes to. */
+  /** A file descriptor to read from; default: a pipe that the test writes to. */
   stdin?: number | 'pipe' | 'ignore';
-  /** A file descriptor to write to; default: a pipe that is read all the time. */
+  /** A file descriptor to write to; default: a pipe that is read continuously. */
   stdout?: number;
-  /** Whether what is written to standard output is kept, and not only counted and hashed. Default true. */
+  /** Whether standard output is kept, in addition to being counted and hashed. Default true. */
   keep?: boolean;
   env?: Record<string, string>;
-  /** Whether it can be asked things over a channel of its own ({@link Process.ask}). Default false. */
+  /** Whether it can be queried over an IPC channel ({@link Process.ask}). Default false. */
   ipc?: boolean;
 }
 
@@ -41,7 +41,7 @@ export class Process {
 
   constructor(command: string, args: readonly string[], options: ProcessOptions = {}) {
     const { stdin = 'pipe', stdout = 'pipe', keep = true, env = {}, ipc = false } = options;
-    // The environment in which the tests run must not decide what they see.
+    // The environment of the test run must not affect the tests.
     const clean = Object.entries(process.env).filter(
       ([name]) => !/^(STREAMFS_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name),
     );
@@ -52,7 +52,7 @@ export class Process {
     this.stdout = new Tap(this.child.stdout, keep);
     this.stderr = new Tap(this.child.stderr, true);
     running.add(this);
-    // A process that has gone does not take its input; the test sees how it went.
+    // A process that has exited does not take its input; the test sees its exit code.
     this.child.stdin?.on('error', () => undefined);
     this.exited = new Promise((resolve, reject) => {
       this.child.once('error', reject);
@@ -91,7 +91,7 @@ export class Process {
     });
   }
 
-  /** Asks it over its channel, and gives its answer. */
+  /** Sends a query over its channel, and returns its answer. */
   async ask<T>(command: string, value?: number): Promise<T> {
     const id = ++this.questions;
     const answer = new Promise<T>((resolve, reject) => {
@@ -113,7 +113,7 @@ export class Process {
     if (!this.isOver) this.child.kill(signal);
   }
 
-  /** How it went, with all its output. */
+  /** Its exit, with all its output. */
   async result(): Promise<Exit & { stdout: string; stderr: string }> {
     const exit = await settled(`process ${this.pid} to end; it said: ${this.stderr.text}`, this.exited);
     return { ...exit, stdout: this.stdout.text, stderr: this.stderr.text };
@@ -121,7 +121,7 @@ export class Process {
 
   /** Ends it at once. */
   async end(): Promise<void> {
-    // A process that was stopped takes a SIGKILL as well.
+    // SIGKILL works for a stopped process as well.
     this.kill('SIGKILL');
     await this.exited.catch(() => undefined);
   }

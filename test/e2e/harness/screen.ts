@@ -1,9 +1,9 @@
-/** The text of a terminal's screen, from what a program has printed on it: as much of a terminal as our own output uses. */
+/** The text on a terminal's screen after a program's output: implements the escape sequences that our own output uses. */
 
 const PART = /\p{Cc}\[(\??)([\d;]*)([A-Za-z])|[\s\S]/gu;
 
 export class ScreenText {
-  /** Whether the other screen is shown, which leaves the first as it was. */
+  /** Whether the alternate screen is shown, which leaves the first unchanged. */
   isOther = false;
   isCursorShown = true;
   isWrapping = true;
@@ -23,7 +23,7 @@ export class ScreenText {
     return this.lines.map((line) => line.trimEnd()).join('\n');
   }
 
-  /** Shows what was printed. */
+  /** Processes output. */
   print(output: string): this {
     for (const [part, isPrivate, parameter, letter] of output.matchAll(PART)) {
       if (letter !== undefined) this.obey(isPrivate === '?', parameter ?? '', letter);

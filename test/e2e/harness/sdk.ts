@@ -1,6 +1,6 @@
 /**
- * Requests as the clients of AGFS make them: their headers, their way of writing queries and bodies, one connection
- * that is kept. What they do with the answers is in the tests.
+ * Requests as the clients of AGFS make them: their headers, their encoding of queries and bodies, one persistent connection.
+ * How they interpret the answers is in the tests.
  */
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { onTestFinished } from 'vitest';
@@ -10,11 +10,11 @@ export interface SdkAnswer {
   headers: IncomingMessage['headers'];
   body: Buffer;
   text: string;
-  /** The body as JSON; throws where it is none, as the clients do. */
+  /** The body as JSON; throws if it is not JSON, as the clients do. */
   json: Record<string, unknown> & { error?: string; message?: string };
 }
 
-/** A body: none, bytes, something that becomes JSON, or pieces of unknown number. */
+/** A body: none, bytes, a value sent as JSON, or pieces of unknown number. */
 export type SdkBody = Uint8Array | { json: unknown } | { pieces: Iterable<string> } | undefined;
 
 export class Sdk {
@@ -25,8 +25,8 @@ export class Sdk {
   private readonly sortsQuery: boolean;
 
   /**
-   * @param bodyType what every body is said to be; undefined: only JSON says what it is
-   * @param sortsQuery whether names in a query come in order, as Go writes them
+   * @param bodyType the content type of every body; undefined: only JSON bodies have one
+   * @param sortsQuery whether query names are sorted, as in Go
    */
   constructor(url: string, headers: Record<string, string>, bodyType: string | undefined, sortsQuery: boolean) {
     this.base = new URL(url);
@@ -36,7 +36,7 @@ export class Sdk {
     onTestFinished(() => this.agent.destroy());
   }
 
-  /** Asks, and gives the whole answer. */
+  /** Sends a request, and returns the whole answer. */
   async call(
     method: string,
     path: string,
@@ -59,7 +59,7 @@ export class Sdk {
     };
   }
 
-  /** Asks, and gives the answer as soon as its head is there. */
+  /** Sends a request, and returns the answer as soon as its head has arrived. */
   open(
     method: string,
     path: string,
@@ -103,7 +103,7 @@ export function pythonSdk(url: string): Sdk {
   return new Sdk(url, headers, undefined, false);
 }
 
-/** Go's net/http, as the Go SDK and the FUSE client use it: every body is said to be JSON. */
+/** Go's net/http, as the Go SDK and the FUSE client use it: every body is declared to be JSON. */
 export function goSdk(url: string): Sdk {
   return new Sdk(url, { 'User-Agent': 'Go-http-client/1.1', 'Accept-Encoding': 'gzip' }, 'application/json', true);
 }

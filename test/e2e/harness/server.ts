@@ -1,4 +1,4 @@
-/** A server as users run it: its own process, made from dist, on a free port of 127.0.0.1. */
+/** A server as users run it: a separate process, run from dist, on a free port of 127.0.0.1. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -17,9 +17,9 @@ export function distModule(path: string): string {
 }
 
 export interface ServerOptions {
-  /** Of the mount at /streamfs. */
+  /** Settings of the mount at /streamfs. */
   streamfs?: Record<string, string | number | boolean>;
-  /** Of the `server` section. */
+  /** Settings of the `server` section. */
   server?: Record<string, unknown>;
   /** Default: a free one. */
   port?: number;
@@ -31,7 +31,7 @@ export interface ServerOptions {
   under?: readonly string[];
   /** Where to listen. Default 127.0.0.1. */
   host?: string;
-  /** More flags of `streamfs serve`. */
+  /** Further flags of `streamfs serve`. */
   serve?: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export interface StreamFacts {
   written: number;
   memory: number;
   skipped: number;
-  /** The largest of its readers'. */
+  /** The largest lag of its readers. */
   lag: number;
   generation: string;
   state: string;
@@ -60,19 +60,19 @@ export class ServerProcess {
     this.folder = folder;
   }
 
-  /** The address of a request; `path` is taken below /api/v1. */
+  /** The URL of a request; `path` is below /api/v1. */
   api(path: string): string {
     return `${this.url}/api/v1${path}`;
   }
 
-  /** Asks for JSON, whatever the status. */
+  /** Requests JSON, whatever the status. */
   async json(method: string, path: string, body?: unknown): Promise<{ status: number } & Record<string, unknown>> {
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
     const answer = await fetch(this.api(path), init);
     return { status: answer.status, ...((await answer.json()) as Record<string, unknown>) };
   }
 
-  /** Appends through a request of its own. */
+  /** Appends through a separate request. */
   async put(path: string, body: string | Uint8Array): Promise<void> {
     const answer = await fetch(this.api(`/files?path=${encodeURIComponent(path)}`), { method: 'PUT', body });
     if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
@@ -94,17 +94,17 @@ export class ServerProcess {
     };
   }
 
-  /** Waits until a stream has so many readers. */
+  /** Waits until a stream has this many readers. */
   async untilReaders(path: string, count: number): Promise<void> {
     await waitFor(`${count} readers of ${path}`, async () => ((await this.facts(path))?.readers ?? 0) === count);
   }
 
-  /** Waits until so many bytes have been written to a stream, which 0 bytes make as well. */
+  /** Waits until this many bytes have been written to a stream; a write of 0 bytes also creates it. */
   async untilWritten(path: string, bytes: number): Promise<void> {
     await waitFor(`${bytes} bytes in ${path}`, async () => ((await this.facts(path))?.written ?? -1) >= bytes);
   }
 
-  /** The lines of the log with a message. */
+  /** The log lines with a message. */
   logged(message: string): Record<string, unknown>[] {
     const lines = this.process.stderr.text.split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === message);
@@ -125,14 +125,14 @@ export function startServer(options: ServerOptions = {}): Promise<ServerProcess>
   return startServerAs(ServerProcess, options);
 }
 
-/** The same, as a class with more to it. */
+/** The same, with a subclass. */
 export async function startServerAs<T extends ServerProcess>(
   Kind: new (child: Process, url: string, folder: string) => T,
   options: ServerOptions = {},
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-e2e-'));
   const file = join(folder, 'server.yaml');
-  // YAML reads JSON.
+  // YAML is a superset of JSON.
   const config = {
     server: options.server ?? {},
     plugins: { streamfs: { config: options.streamfs ?? {} }, memfs: {}, devfs: { path: '/dev' } },
@@ -155,7 +155,7 @@ export async function startServerAs<T extends ServerProcess>(
   }
 }
 
-/** Starts a server that is stopped with the test that runs. */
+/** Starts a server that is stopped with the current test. */
 export async function server(options: ServerOptions = {}): Promise<ServerProcess> {
   const one = await startServer(options);
   onTestFinished(() => one.stop());

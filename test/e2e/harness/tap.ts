@@ -1,4 +1,4 @@
-/** Takes all that a stream gives as it comes: counted, hashed and, where it is wanted, kept. */
+/** Consumes a Node stream as data arrives: counts it, hashes it and, on request, keeps it. */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { waitFor } from '../../harness/wait.ts';
@@ -6,9 +6,9 @@ import { waitFor } from '../../harness/wait.ts';
 export class Tap {
   length = 0;
   isOver = false;
-  /** Told of each piece. */
+  /** Called for each piece. */
   onPiece: ((piece: Buffer) => void) | undefined;
-  /** Told once for each line that has come. */
+  /** Called once for each complete line. */
   onLine: (() => void) | undefined;
   private readonly hash = createHash('sha256');
   private readonly pieces: Buffer[] = [];
@@ -32,7 +32,7 @@ export class Tap {
     for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) this.onLine();
   }
 
-  /** All that came so far. */
+  /** All bytes received so far. */
   get bytes(): Buffer {
     const whole = Buffer.concat(this.pieces);
     this.pieces.splice(0, this.pieces.length, whole);
@@ -43,17 +43,17 @@ export class Tap {
     return this.bytes.toString();
   }
 
-  /** Of all that came so far. */
+  /** The hash of everything received so far. */
   get sha256(): string {
     return this.hash.copy().digest('hex');
   }
 
-  /** Waits until so many bytes have come. */
+  /** Waits until this many bytes have arrived. */
   async untilLength(length: number): Promise<void> {
     await waitFor(`${length} bytes, of which ${this.length} had come`, () => this.length >= length);
   }
 
-  /** Waits until the text has come, and gives all so far. */
+  /** Waits until the text has arrived, and returns everything received so far. */
   async until(text: string | RegExp): Promise<string> {
     const has = () => (typeof text === 'string' ? this.text.includes(text) : text.test(this.text));
     await waitFor(`${text} in the output`, () => has() || this.isOver);

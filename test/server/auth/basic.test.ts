@@ -28,7 +28,7 @@ async function world() {
   return { ...running, tokens, id };
 }
 
-/** The lines of an answer's head that offer a way to log in. */
+/** The lines of an answer's head that offer an authentication scheme. */
 async function challenges(port: number, request: string): Promise<string[]> {
   const peer = await connectTo(port);
   peer.send(request);
@@ -149,7 +149,7 @@ describe('contract 93: what a 401 offers', () => {
 });
 
 describe('contract 93: a password that a browser sends by itself', () => {
-  /** As browsers say that a page of another origin asks, or a page that they say nothing of. */
+  /** Requests that browsers mark as coming from a page of another origin, or do not mark at all. */
   const OTHERS = [
     { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
     { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'script' },

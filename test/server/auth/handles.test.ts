@@ -89,7 +89,7 @@ describe('contract 96: a handle belongs to the token that opened it', () => {
     tokens.replace([peer!]);
     expect((await call('GET', `/handles/${id}`, as('peer'))).status).toBe(404);
     expect((await call('GET', `/handles/${id}`, as('owner'))).status).toBe(401);
-    // What it may do no more it does no more, not through a handle either.
+    // A revoked right does not apply through a handle either.
     tokens.replace([{ ...owner!, rights: ['read'] }, peer!]);
     expect((await call('PUT', `/handles/${id}/write`, as('owner', 'x'))).status).toBe(404);
   });

@@ -15,7 +15,7 @@ const tokens = () =>
     },
   ]);
 
-/** The status of requests by each of two ways: one that node:http serves, and one that is served without it. */
+/** The status of a request on each path: one served by node:http, and one served without it. */
 async function statuses(host: string, allowed: string[] = [], asked?: Tokens) {
   const hosts = new HostCheck(allowed);
   const { call } = await start({
@@ -33,7 +33,7 @@ const LOOPBACK = [
   ...['localhost', 'LOCALHOST:1', 'localhost:8080', 'app.localhost', 'a.b.localhost:80'],
 ];
 
-/** Names by which a browser does not take a server for one of this machine, though its system connects them to it. */
+/** Names that browsers do not treat as loopback, though the system resolves them to this machine. */
 const UNTRUSTED = [
   ...['0.0.0.0', '0.0.0.0:8080', '[::]:8080', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]:80', '[0:0:0:0:0:ffff:127.0.0.1]'],
   ...['devbox', 'DEVBOX:8080', 'devbox.local', '10.1.2.3', '192.168.1.2:80', '[fe80::1]'],

@@ -47,7 +47,7 @@ async function make({ call }: Pick<Running, 'call'>, body: unknown, who = 'owner
   return { status: answer.status, ...(answer.json() as unknown as Made & { error?: string; code?: string }) };
 }
 
-/** The address of a link with some of its parameters changed; null leaves one out. */
+/** The address of a link with some of its parameters changed; null omits one. */
 function changed(url: string, changes: Record<string, string | null>): string {
   const [route, query] = url.split('?');
   const parameters = new URLSearchParams(query);
@@ -125,7 +125,7 @@ describe('a signed link', () => {
       for (const query of [reading, writing]) {
         const live = pattern === '/api/v1/files' ? '&timeout=0' : '';
         const answer = await running.call(method, `${pattern.replace(':id', '1')}?${query}${live}`);
-        // What is missing is the offer to go on as WebSocket, and no right.
+        // Only the offer to upgrade to WebSocket is missing, not the right.
         const isLetIn = answer.status < 400 || answer.json().code === 'UPGRADE_REQUIRED';
         if (isLetIn) taken.push(`${method} ${pattern} ${permission}`);
         else expect(['UNAUTHORIZED', 'LINK_INVALID']).toContain(answer.json().code);
@@ -168,7 +168,7 @@ describe('a signed link', () => {
       403,
       { code: 'LINK_EXPIRED', error: 'this link has expired: ask for a new one' },
     ]);
-    // Of one that was never good it is not told when it would have been over.
+    // For a link that was never valid, the expiry is not reported.
     expect((await call('GET', changed(url, { signature: 'A'.repeat(51) }))).json().code).toBe('LINK_INVALID');
   });
 
@@ -193,7 +193,7 @@ describe('a signed link', () => {
     const expires = Number(own.get('expires'));
     const last = mine.at(-1)!;
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-    /** The same 32 bytes, to who reads it as base64url. */
+    /** The same 32 bytes for a base64url decoder. */
     const twin = mine.slice(0, -1) + alphabet[alphabet.indexOf(last) ^ 1];
     expect(Buffer.from(twin.slice(8), 'base64url')).toEqual(Buffer.from(mine.slice(8), 'base64url'));
     const answers = new Set<string>();

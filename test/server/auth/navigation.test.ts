@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ROUTES } from '../../../src/server/index.ts';
 import { follow, start } from '../harness.ts';
 
-/** What browsers send when they are sent somewhere: by a link on a page, by hand, by an old or unusual way. */
+/** The headers of browser navigations: by a link on a page, by the address bar, by an old or unusual browser. */
 const NAVIGATIONS = [
   { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' },
   { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-user': '?1' },

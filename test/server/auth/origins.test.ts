@@ -123,7 +123,7 @@ describe('pages of listed origins', () => {
     expect(answer.headers['access-control-allow-headers']?.split(', ').sort()).toEqual([
       ...['Authorization', 'Content-Type', 'If-None-Match', 'Last-Event-ID'],
       ...['Producer-Epoch', 'Producer-Id', 'Producer-Seq'],
-      // Of Durable Streams.
+      // Requests of Durable Streams.
       ...[
         'Stream-Closed',
         'Stream-Expected-Offset',
@@ -248,7 +248,7 @@ describe('pages of listed origins', () => {
     cut.send('PUT /api/v1/files?path=/s/log HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx');
     cut.socket.end();
     expect(await cut.closed()).toMatch(/^HTTP\/1.1 400 .*\r\nVary: Origin\r\n/s);
-    // An answer that is made once for many is made anew.
+    // An answer that is encoded once for many readers is encoded again.
     const one = await connectTo(port);
     one.send(send('PUT /api/v1/files?path=/s/log', 'x'));
     expect(await one.until('bytes')).toContain('Vary: Origin');
@@ -267,7 +267,7 @@ describe('pages of listed origins', () => {
     const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
     const named = sources.flatMap((name) => {
       const text = readFileSync(join(folder, name), 'utf8');
-      // As a header that is set: a key of an object, or an argument.
+      // Headers that are set: as a key of an object, or as an argument.
       return [...text.matchAll(/(?:\[HEADERS\.(\w+)\]:|setHeader\(HEADERS\.(\w+))/g)].map(
         (match) => HEADERS[(match[1] ?? match[2]) as keyof typeof HEADERS],
       );

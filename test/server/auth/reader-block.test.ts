@@ -25,7 +25,7 @@ async function running(config: Record<string, unknown> = {}, areAsked = true): P
 
 const READ = '/files?path=/s/a&stream=true&timeout=1ms';
 
-/** The status and code that a live read with `on_lag=block` gets. */
+/** The status and code of a live read with `on_lag=block`. */
 async function ask({ call }: Running, name: string | undefined, target = `${READ}&on_lag=block`) {
   const headers = name === undefined ? {} : { authorization: `Bearer secret-of-${name}` };
   const answer = await call('GET', target, { headers });

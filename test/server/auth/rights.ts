@@ -1,4 +1,4 @@
-/** Tokens for tests: what each is called says what is sent for it. */
+/** Tokens for tests: the name of each is its secret. */
 import { createHash } from 'node:crypto';
 import type { Right, TokenOptions } from '../../../src/server/index.ts';
 
@@ -6,7 +6,7 @@ export function token(name: string, rights: Right[], ...paths: string[]): TokenO
   return { name, sha256: createHash('sha256').update(`secret-of-${name}`).digest('hex'), rights, paths };
 }
 
-/** A request of a token, with a body that is sent as it is or as JSON. */
+/** A request with a token, with a body that is sent unchanged or as JSON. */
 export function as(name: string, body?: string | object) {
   return {
     headers: { authorization: `Bearer secret-of-${name}` },

@@ -56,7 +56,7 @@ describe('contract 96: limits of a token', () => {
     ['GET', '/files?path=/s/PATH&stream=true&timeout=1ms'],
   ])('on streams, however they are made: %s %s', async (method, target) => {
     const { call } = await world();
-    // By an open that made it, a stream is gone when it is closed: what is written to stays.
+    // A stream created by an open is removed when that is closed; a stream that was written to stays.
     const make = async (path: string, who = 'greedy') => {
       const body = method === 'PUT' || target.startsWith('/write') ? 'x' : undefined;
       return call(method, target.replace('PATH', path), as(who, body));
@@ -127,7 +127,7 @@ describe('contract 96: limits of a token', () => {
       await idle.until('Written');
       const busy = [await connectTo(port), await connectTo(port), await connectTo(port)];
       for (const one of busy) one.send(put('/s/a', 100_000));
-      // The third of them takes the place of the idle one.
+      // The third of them replaces the idle one.
       await idle.closed();
       const refused = await connectTo(port);
       refused.send(put('/s/a'));

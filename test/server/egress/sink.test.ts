@@ -14,7 +14,7 @@ import { waitFor } from '../../harness/wait.ts';
 const KiB = 1024;
 const open: { server: Server; sockets: Socket[] }[] = [];
 
-/** A real connection on the loopback: what the server writes on `near`, the peer may read on `far`. */
+/** A real connection on the loopback: what the server writes to `near`, the peer can read from `far`. */
 async function connection(): Promise<{ near: Socket; far: Socket }> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -55,13 +55,13 @@ async function collect(socket: Socket): Promise<Buffer> {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Bytes that each tell their offset from all others near them, made once for all tests. */
+/** Bytes that identify their offset among their neighbours, made once for all tests. */
 const CONTENT = Buffer.alloc(17 * 1024 * KiB);
 for (let at = 0; at < CONTENT.length; at++) CONTENT[at] = ((at >>> 16) * 31 + (at >>> 8) * 7 + at) & 0xff;
 
 const contentFrom = (offset: number, length: number) => CONTENT.subarray(offset, offset + length);
 
-/** Takes frames out of what has come, and counts those that do not hold the bytes of their offset, and all bytes received. */
+/** Parses received frames, and counts the wrong ones, which do not hold the bytes of their offset, and all bytes received. */
 function checkFrames(all: Buffer): { received: number; wrong: number } {
   let received = 0;
   let wrong = 0;
@@ -136,14 +136,14 @@ describe('sending a stream to sockets', () => {
     for (let written = 0; written < total; written += 64 * KiB) {
       stream.append(Buffer.alloc(64 * KiB, written / (64 * KiB)));
       await turn();
-      // The good one is given the time to keep up: a writer this fast would outrun anybody.
+      // The normal reader is given time to keep up: a writer this fast would outrun any reader.
       while (fast.reader.lag > size / 2) await turn();
     }
     await waitFor(() => received === total);
     expect(fast.reader.skippedBytes).toBe(0);
     expect(stalled.near.writableLength).toBeLessThanOrEqual(256 * KiB);
     expect(slow.reader.lag).toBeGreaterThan(size);
-    // Now it reads: what was on its way, then a gap, then what is left; received + skipped = written.
+    // It continues reading: data in flight, then a gap, then the retained rest; received + skipped = written.
     const rest = collect(stalled.far);
     stream.end();
     const got = await rest;
@@ -183,7 +183,7 @@ describe('sending a stream to sockets', () => {
       stream.append(Buffer.alloc(64 * KiB));
       await waitFor(() => done.mock.calls.length > 0);
       expect(done).toHaveBeenCalledWith('too-slow');
-      // Its reader is gone at once, and what waits for it counts as memory.
+      // Its reader is removed at once, and its queued data counts as memory.
       expect(stream.readerCount).toBe(0);
       expect([...reads]).toEqual([]);
       const counted = vi.fn();
@@ -283,7 +283,7 @@ describe('sending a stream to sockets', () => {
     while (longest() < 32) await turn();
     expect(done).not.toHaveBeenCalled();
     expect(near.writableLength).toBeGreaterThanOrEqual(taken);
-    // After 0, 2, 4, 8, 16 and 32 milliseconds; where a timer was early, the rest is waited for as well.
+    // After 0, 2, 4, 8, 16 and 32 milliseconds; if a timer was early, the rest is waited for as well.
     expect(looks.mock.calls.length).toBeLessThan(20);
     stream.append(Buffer.from('the last'));
     const got = await collect(far);
@@ -312,7 +312,7 @@ describe('sending a stream to sockets', () => {
         new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, { over: () => undefined }).pump();
         return { reader, far };
       });
-      // The first stands still from the beginning, the others read on.
+      // The first reads nothing from the beginning, the others read on.
       const others = closed.slice(1).map(({ far }) => collect(far));
       for (let n = 0; n < 350; n++) {
         stream.append(contentFrom(stream.endOffset, 48 * KiB));

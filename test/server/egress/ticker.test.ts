@@ -6,7 +6,7 @@ function fakeTime(): void {
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** Notes when it is called, and may do something then. */
+/** Records when it is called, and may then act. */
 function ticking(calls: [string, number][], name: string, act: (one: Ticking) => void = () => undefined): Ticking {
   const one: Ticking = {
     dueAt: 0,

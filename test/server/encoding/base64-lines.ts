@@ -1,7 +1,7 @@
 /**
- * An encoding for tests only, with all that one may need: `OFFSET:LENGTH BASE64\n` for each run. Bytes are transformed,
- * heads vary in length, there is a tail, and what does not fill three bytes is held back, so that only the last line of
- * a contiguous part has padding.
+ * An encoding for tests only, with everything that an encoding may need: `OFFSET:LENGTH BASE64\n` for each run. Bytes are
+ * transformed, heads vary in length, there is a tail, and bytes that do not fill a group of three are held back, so that only
+ * the last line of a contiguous part has padding.
  */
 import type { Encoding } from '../../../src/server/encoding/index.ts';
 
@@ -27,7 +27,7 @@ export const base64Lines: Encoding = {
   payload: { data: 'text', control: 'text' },
 };
 
-/** The data of an answer with the offset it begins at; throws where lines do not follow each other. */
+/** The data of an answer with its start offset; throws if lines are not contiguous. */
 export function decodeBase64Lines(text: string): { offset: number; data: Buffer; records: string[]; lines: number } {
   const parts: Buffer[] = [];
   const records: string[] = [];

@@ -25,7 +25,7 @@ interface Event {
   data: string;
 }
 
-/** The events of a text, read as a browser reads them. */
+/** The events of a text, parsed as by a browser. */
 function eventsOf(text: string): Event[] {
   return text
     .split('\n\n')
@@ -41,7 +41,7 @@ function eventsOf(text: string): Event[] {
     });
 }
 
-/** Sends what there is as a sink would, and gives what was sent. */
+/** Sends everything available as a sink would, and returns what was sent. */
 function pump(reader: CursorReader, form: DurableSseForm): string {
   const { body } = durableSseEncoding(form);
   const { stream } = reader;
@@ -81,7 +81,7 @@ describe('offsets of Durable Streams', () => {
             expect(text).toMatch(/^\d{16}_\d{16}$/);
             expect(parseDurableOffset(text, stream)).toBe(n);
             expect(parseDurableOffset(text, other)).toBe('another life');
-            // What a client has added one to.
+            // An offset that a client has incremented.
             const [life, bytes] = text.split('_');
             expect(parseDurableOffset(`${life}_${String(Number(bytes) + 1).padStart(16, '0')}`, stream)).toBe(n + 1);
           }
@@ -150,7 +150,7 @@ describe('lines of data', () => {
   });
 });
 
-/** What events carry: their data joined, and whether offsets and order are as they should be. */
+/** The content of events: their data joined, and whether offsets and order are correct. */
 function carried(text: string, stream: RingStream, join: (data: string[]) => string): string {
   const events = eventsOf(text);
   const data: string[] = [];

@@ -22,7 +22,7 @@ afterAll(() => {
   server.close();
 });
 
-/** A connection on the loopback, and all that its peer will have received when it is closed. */
+/** A connection on the loopback, and everything that its peer has received when it is closed. */
 async function connection(): Promise<{ near: Socket; received: Promise<string> }> {
   const far = connect(port, '127.0.0.1');
   const [near] = (await once(server, 'connection')) as [Socket];
@@ -37,7 +37,7 @@ async function connection(): Promise<{ near: Socket; received: Promise<string> }
   };
 }
 
-/** What happens to a stream, one after the other. */
+/** The successive events of a stream. */
 type Step = { append: number } | { join: number } | 'turn';
 
 const steps = fc.array(
@@ -56,7 +56,7 @@ describe('bytes that an encoding holds back', () => {
     await fc.assert(
       fc.asyncProperty(
         steps,
-        // Those that join in the turn of the end, and those that join later; each begins so many bytes before the end.
+        // Readers that join in the turn of the end, and readers that join later; each begins this many bytes before the end.
         fc.array(fc.nat({ max: 7 }), { minLength: 1, maxLength: 3 }),
         fc.array(fc.nat({ max: 7 }), { maxLength: 2 }),
         async (before, atEnd, later) => {

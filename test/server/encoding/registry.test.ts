@@ -5,7 +5,7 @@ import { connectTo } from '../../harness/wire.ts';
 import { start } from '../harness.ts';
 import { base64Lines, decodeBase64Lines } from './base64-lines.ts';
 
-/** A server that has one more encoding than those built in: a file, and this line. */
+/** A server with one more encoding than those built in: a file, and this line. */
 const withBase64 = () =>
   start({ mounted: { '/s': 'streamfs', '/mem': 'memfs' }, encodings: [...ENCODINGS, base64Lines] });
 

@@ -1,4 +1,4 @@
-/** Bytes as server-sent events: what a page puts together of them. */
+/** Bytes as server-sent events, and what a page assembles from them. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RingStream, StreamRules } from '../../../src/core/internal.ts';
@@ -27,7 +27,7 @@ describe('the end of a shutdown', () => {
   });
 });
 
-/** All that is appended, as a reader that is always there is sent it, up to the end. */
+/** Everything appended, as sent to a reader that is always connected, up to the end. */
 function encoded(encoding: Encoding, appends: readonly Uint8Array[]) {
   const stream = new RingStream({}, rules());
   const reader = stream.openReader();
@@ -55,7 +55,7 @@ function encoded(encoding: Encoding, appends: readonly Uint8Array[]) {
   return { ...parseEventStream(Buffer.concat(sent)), stream };
 }
 
-/** What a page can be told of text: every line end is a LF. */
+/** Text as a page receives it: every line end is a LF. */
 const withLf = (bytes: Uint8Array) => new TextDecoder().decode(bytes).replace(/\r\n?/g, '\n');
 
 const piece = fc.oneof(
@@ -93,7 +93,7 @@ describe('server-sent events', () => {
         const asSeen = (line: string) => line.replace(/\r$/, '').replace(/\r/g, '\n');
         expect(events.slice(0, expected.length).map(({ data }) => data)).toEqual(expected.map(asSeen));
         expect(messages({ events: events.slice(expected.length) })).toBe(last.replace(/\r/g, '\n'));
-        // Each id is where the line ends, so that a page resumes with the next.
+        // Each id is the offset of the line's end, so that a page resumes with the next line.
         let offset = 0;
         for (const [n, line] of expected.entries()) {
           offset += Buffer.byteLength(line) + 1;
@@ -146,7 +146,7 @@ describe('server-sent events', () => {
     ['application/json', text],
     ['application/x-ndjson', text],
     ['application/problem+json', text],
-    // Events are UTF-8 and nothing else.
+    // Events are always UTF-8.
     ['text/plain; charset=iso-8859-1', base64],
     ['text/plain; charset=utf-16le', base64],
     ['application/octet-stream', base64],

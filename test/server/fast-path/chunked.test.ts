@@ -6,11 +6,11 @@ import { readByNode } from './node-parser.ts';
 interface Decoded {
   body: Buffer;
   state: 'over' | 'broken' | 'more';
-  /** Bytes read. */
+  /** The number of bytes read. */
   read: number;
 }
 
-/** Decodes bytes that come in pieces that end at `cuts`. */
+/** Decodes bytes in pieces that end at `cuts`. */
 function decode(bytes: Uint8Array, cuts: readonly number[] = []): Decoded {
   const decoder = new ChunkedDecoder();
   const body: Uint8Array[] = [];

@@ -9,7 +9,7 @@ import { follow, type Running, start } from '../harness.ts';
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 const KB = 1024;
 
-/** A server, and how many requests node:http has seen of it. */
+/** A server, and the number of its requests that node:http has served. */
 async function counted(options: Parameters<typeof start>[0] = STREAMS): Promise<Running & { seen: () => number }> {
   const server = await start(options);
   let seen = 0;
@@ -21,7 +21,7 @@ function put(path: string, body: string, more = ''): string {
   return `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
 }
 
-/** Of an answer, all but what depends on when and where it was given. */
+/** An answer without values that depend on time and place. */
 function shape(text: string): string[] {
   const [head = '', body = ''] = text.split('\r\n\r\n');
   const lines = head.split('\r\n').map((line) => line.replace(/^((Date|X-Stream-\S+):).*/, '$1'));
@@ -35,7 +35,7 @@ function shape(text: string): string[] {
   ];
 }
 
-/** A server, and a reader of its stream /s/a for which writers wait when it lags so far. */
+/** A server, and a reader of its stream /s/a that makes writers wait when it lags by `size`. */
 async function waitedFor(size: string): Promise<{ server: Running; reader: Reader }> {
   const small = { fstype: 'streamfs', config: { ring_buffer_size: size, channel_buffer_size: size } };
   const server = await start({ mounted: { '/s': small } });
@@ -197,7 +197,7 @@ describe('a connection that is served directly', () => {
     const one = await connectTo(server.port);
     one.send(['x', 'y', 'z'].map((letter) => put('/s/a', letter.repeat(64 * KB))).join(''));
     await answers(one, 1);
-    // What waits must not be in memory that others are read into meanwhile.
+    // Waiting bytes must not be in memory that other connections are read into.
     const other = await connectTo(server.port);
     other.send(put('/s/b', 'o'.repeat(64 * KB)).repeat(5));
     await answers(other, 5);
@@ -278,7 +278,7 @@ describe('a connection that is served directly', () => {
     const request = put('/s/a', 'abc');
     const full = 64 * 1024 * 1024;
     let sent = 0;
-    // Until its socket is full and stays so: the server takes nothing any more.
+    // Until its socket is full and stays so: the server reads no more.
     for (let quiet = 0; sent < full && quiet < 200; ) {
       if (one.socket.writableNeedDrain) {
         quiet++;
@@ -363,7 +363,7 @@ describe('a connection that is served directly', () => {
     expect(received).toBe(bodies.join(''));
     const bytes = copied.mock.calls.reduce((sum, [what]) => sum + (what instanceof Uint8Array ? what.length : 0), 0);
     copied.mockRestore();
-    // All of it came to some 400 KB; copying what is left each time a body waits came to 35 MB.
+    // Copying took some 400 KB in all; copying the remainder each time a body waits took 35 MB.
     expect(bytes).toBeLessThan(8 * 1024 * KB);
     reader.close();
     one.socket.destroy();

@@ -1,4 +1,4 @@
-/** Appends of Durable Streams that are answered without node:http: they mean what they mean there (contract 105). */
+/** Appends of Durable Streams that are answered without node:http, with the same results as by it (contract 105). */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Tokens } from '../../../src/server/index.ts';
@@ -9,7 +9,7 @@ import { type Running, type StartOptions, start } from '../harness.ts';
 const durableStreams = { mount: '/s', prefixes: ['/v1/stream', '/api/v1x'], longPollTimeout: 50 };
 const KB = 1024;
 
-/** A server, and how many requests node:http has seen of it. */
+/** A server, and the number of its requests that node:http has served. */
 async function counted(options: StartOptions = {}): Promise<Running & { seen: () => number }> {
   const server = await start({ mounted: { '/s': 'streamfs' }, durableStreams, ...options });
   let seen = 0;
@@ -21,7 +21,7 @@ function post(name: string, type: string, body: string | Buffer, more = ''): str
   return `POST /v1/stream/${name} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${more}\r\n${body}`;
 }
 
-/** What an answer says, whatever the order of its headers, and without what differs from one to the next. */
+/** The content of an answer, independent of the order of its headers, without values that differ between answers. */
 function told(answer: string): string[] {
   const [head = '', body = ''] = answer.split('\r\n\r\n');
   const left = head.split('\r\n').filter((line) => !/^(Date|X-Request-Id|Stream-Next-Offset):/i.test(line));
@@ -120,11 +120,11 @@ describe('an append of Durable Streams that is served directly', () => {
     await call('DELETE', '/api/v1x/held');
     for (const [name, type, body] of cases) {
       const ours = told(await answerTo(port, post(name, type, body)));
-      // A header that only node:http takes.
+      // A header that makes node:http serve the request.
       const theirs = told(await answerTo(port, post(name, type, body, 'X-Any: thing\r\n')));
       expect([name, type, ours]).toEqual([name, type, theirs]);
     }
-    // What was appended was so both ways.
+    // Both ways have appended.
     const text = (await call('GET', '/api/v1x/a')).text;
     expect(text).toBe(`abcabcabcabc${'x'.repeat(8 * KB)}abcabcabcabc`);
     expect((await call('GET', '/api/v1x/j')).text).toBe(
@@ -192,7 +192,7 @@ describe('an append of Durable Streams that is served directly', () => {
     const last = call('POST', '/api/v1x/a', { headers: { ...headers, 'Stream-Closed': 'true' }, body: 'last' });
     await waitFor(() => server.seen() === 3);
     const late = answerTo(port, post('a', 'text/plain', 'late'));
-    // What comes of the one that waits is not known yet: that is for node:http to find out.
+    // The outcome of the waiting append is not known yet: node:http has to determine it.
     await waitFor(() => server.seen() === 4);
     let received = '';
     for await (const record of source.reader) {

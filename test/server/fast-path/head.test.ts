@@ -136,7 +136,7 @@ describe('a head that is served directly', () => {
       }),
       { numRuns: 3000 },
     );
-    // Or little would have been compared. It is about 550.
+    // A check that enough was compared. It is about 550.
     expect(ours).toBeGreaterThan(100);
   });
 });

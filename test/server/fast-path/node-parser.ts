@@ -1,4 +1,4 @@
-/** What node:http makes of bytes: what ours are held to. */
+/** How node:http parses bytes: the reference for our parser. */
 import { createServer, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 
@@ -12,11 +12,11 @@ interface NodeRequest {
 
 export interface NodeReading {
   requests: NodeRequest[];
-  /** What came was no HTTP, from some byte on. */
+  /** From some byte on, the input was not HTTP. */
   isBroken: boolean;
 }
 
-/** A connection without a network: what is pushed into it has come from a client. */
+/** A connection without a network: pushed bytes count as received from a client. */
 class Pipe extends Duplex {
   override _read(): void {}
   override _write(_bytes: Buffer, _encoding: string, done: () => void): void {
@@ -24,7 +24,7 @@ class Pipe extends Duplex {
   }
 }
 
-/** Reads bytes as the server does, to their end. */
+/** Parses bytes as the server does, to their end. */
 export async function readByNode(bytes: Uint8Array): Promise<NodeReading> {
   const reading: NodeReading = { requests: [], isBroken: false };
   const server = createServer({ requireHostHeader: false }, (req, res) => {
@@ -49,7 +49,7 @@ export async function readByNode(bytes: Uint8Array): Promise<NodeReading> {
   const pipe = new Pipe();
   server.emit('connection', pipe);
   pipe.push(bytes);
-  // The parser is fed within the next turn; what it says of these bytes it says at once.
+  // The parser is fed within the next turn, and reports on these bytes at once.
   for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
   pipe.destroy();
   return reading;

@@ -20,7 +20,7 @@ describe('what a client accepts', () => {
     ['application/vnd.streamfs.frames;q=0.5, text/event-stream', 'text/event-stream'],
     ['text/event-stream, application/vnd.streamfs.frames', 'application/vnd.streamfs.frames'],
     ['application/vnd.streamfs.frames', 'application/vnd.streamfs.frames'],
-    // Bytes as they are, where they are wanted more, or where nothing of ours is named.
+    // Raw bytes, if they are preferred, or if none of our types is named.
     ['text/event-stream;q=0.5, */*', standard],
     ['text/event-stream;q=0.5, application/*;q=0.6', standard],
     ['text/event-stream;q=0.5, application/octet-stream', standard],

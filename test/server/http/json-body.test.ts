@@ -16,7 +16,7 @@ afterEach(async () => {
   await new Promise((resolve) => http.close(resolve));
 });
 
-/** A request with these headers and so much of its body. */
+/** A request with these headers and a part of its body. */
 async function requestWith(headers: string, body: string): Promise<IncomingMessage> {
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const begun = new Promise<IncomingMessage>((resolve) => http.once('request', resolve));
@@ -66,7 +66,7 @@ describe('reading a JSON body', () => {
     await waitFor(() => budget.fixed >= text.length - 1);
     connection?.send('}');
     const { charged } = await reading;
-    // Each of the empty arrays takes more than its three bytes do.
+    // Each of the empty arrays takes more memory than its three bytes.
     expect(charged).toBeGreaterThan(5000 * 64);
     expect(budget.fixed).toBe(charged);
     memory.give(charged);

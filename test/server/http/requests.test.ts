@@ -1,4 +1,4 @@
-/** What HTTP asks of requests, on both ways into the server: the one for appends and live reads, and node:http's. */
+/** HTTP's requirements for requests, on both paths into the server: the fast path, and node:http's. */
 import { describe, expect, it } from 'vitest';
 import { connectTo, type Wire } from '../../harness/wire.ts';
 import { type Running, start } from '../harness.ts';
@@ -6,7 +6,7 @@ import { type Running, start } from '../harness.ts';
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 
-/** A request; what is PUT to a stream and says nothing unusual is served without node:http. */
+/** A request; a plain PUT to a stream is served without node:http. */
 function request(line: string, headers: string, body = ''): string {
   return `${line} HTTP/1.1\r\nHost: x\r\n${headers}\r\n${body}`;
 }
@@ -21,13 +21,13 @@ interface Said {
   error: string;
 }
 
-/** Sends bytes, and gives the first answer that is not 100; the connection goes then. */
+/** Sends bytes, and returns the first answer other than 100; the connection is then closed. */
 async function answerTo(server: Running, ...packets: string[]): Promise<Said> {
   const one = await connectTo(server.port);
   one.socket.setNoDelay(true);
   for (const packet of packets) {
     one.send(Buffer.from(packet, 'latin1'));
-    // A turn of the event loop, in which the server, of the same process, reads it by itself.
+    // Turns of the event loop in which the server, in the same process, reads each packet by itself.
     for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
   return said(one);
@@ -206,7 +206,7 @@ describe('a client that asks before it sends its body', () => {
     const text = await one.until('}\n');
     expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(text).toContain('X-Content-Type-Options: nosniff');
-    // Whether the body will come is not known: what comes next may be it, or a request.
+    // It is not known whether the body will follow: the next bytes may be it, or a request.
     expect(text).toContain('Connection: close');
     one.socket.destroy();
   });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asArrived, type Cutter, fixedLength } from '../../../src/server/ingest/cutter.ts';
 
-/** All pieces a cutter makes of the parts of a body. */
+/** All pieces that a cutter makes from the parts of a body. */
 function cut(pieces: Cutter, parts: Uint8Array[]): Buffer[] {
   const made: Buffer[] = [];
   for (const part of parts) {
@@ -14,7 +14,7 @@ function cut(pieces: Cutter, parts: Uint8Array[]): Buffer[] {
   return made;
 }
 
-/** A body and the way the network cut it. */
+/** A body and how the network split it. */
 const bodies = fc
   .array(fc.stringMatching(/^[ab\n]{1,40}$/), { minLength: 1, maxLength: 12 })
   .map((parts) => parts.map((part) => Buffer.from(part)));

@@ -300,7 +300,7 @@ describe('closing the server', () => {
   it('contract 28: ends connections that never said anything', async () => {
     const server = await start();
     const silent = await connectTo(server.port);
-    // Connections are accepted in the order in which they come.
+    // Connections are accepted in the order of their arrival.
     const later = await connectTo(server.port);
     later.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n');
     await later.until('"version"');

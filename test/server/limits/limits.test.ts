@@ -18,7 +18,7 @@ const MB = 1024 * 1024;
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 const VERSION = 'GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n';
 
-/** A server with its memory and its counters, to be looked into. */
+/** A server with access to its memory and its counters. */
 async function bounded(limits: StartOptions['limits'], options: StartOptions = STREAMS) {
   const memory = new MemoryBudget(0);
   const counters = new LimitCounters();
@@ -26,7 +26,7 @@ async function bounded(limits: StartOptions['limits'], options: StartOptions = S
   return { server, memory, counters };
 }
 
-/** What `GET /stats` says. */
+/** The answer of `GET /stats`. */
 async function stats({ call }: Running): Promise<Record<string, number> & { limits: Record<string, number> }> {
   return (await call('GET', '/stats')).json() as never;
 }
@@ -35,7 +35,7 @@ const NOTHING = { recent: () => [], forget: () => undefined };
 
 const jsonOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, unknown>;
 
-/** An answer that comes before the body of its request is whole. The server would wait for the rest for a while. */
+/** An answer that comes before the body of its request is complete. The server would wait for the rest for a while. */
 async function refusalOf(upload: Wire): Promise<string> {
   const answer = await upload.until('}');
   upload.socket.destroy();
@@ -44,7 +44,7 @@ async function refusalOf(upload: Wire): Promise<string> {
 
 const SECOND = 1000;
 
-/** Waits for what the server finds when it looks at its connections once a second: lets seconds go by. */
+/** Advances the clock until the server's sweep, once a second, has found the condition. */
 async function lookingUntil(clock: FakeClock, condition: () => boolean): Promise<void> {
   await waitFor('what the next looks find', () => {
     clock.advance(SECOND);
@@ -201,7 +201,7 @@ describe('a body that stands still', () => {
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n');
     upload.send(Buffer.alloc(1_000_000, 'x'));
     await waitFor(() => reader.lag >= 64 * 1024);
-    // Another that is to blame goes meanwhile.
+    // Meanwhile another connection that is at fault goes.
     const idle = await begin(server, '/files?path=/s/other');
     await refusalOf(idle);
     expect(upload.socket.destroyed).toBe(false);
@@ -286,7 +286,7 @@ describe('contract 27: a peer that takes nothing', () => {
     slow.socket.pause();
     slow.send('GET /api/v1/files?path=/mem/big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     await waitFor(async () => (await stats(server)).connections === 2);
-    // The server has seen that something waits for it.
+    // The server has noticed that data is queued for the peer.
     clock.advance(100);
     clock.standStill(1500);
     clock.advance(0);
@@ -310,7 +310,7 @@ describe('contract 27: a peer that takes nothing', () => {
 });
 
 describe('memory that stays because it waits in sockets', () => {
-  /** A read of which so many buffers of a megabyte are in the ring no more. */
+  /** A read of several buffers of a megabyte that are no longer in the ring. */
   const read = (...buffers: Uint8Array[]) =>
     ({ socket: {} as Socket, stranded: () => buffers, shared: NOTHING }) as unknown as LiveRead;
 
@@ -385,7 +385,7 @@ describe('memory of what was laid down for many readers', () => {
     const readers = await Promise.all(
       Array.from({ length: 10 }, () => follow(server.port, '/files?path=/s/a&stream=true')),
     );
-    // Until the look once a second has seen it.
+    // Until the sweep has measured it.
     while (memory.queued < 128 * 1024) {
       await server.call('PUT', '/files?path=/s/a', { body: Buffer.alloc(MB) });
       clock.advance(SECOND);
@@ -493,7 +493,7 @@ describe('memory that runs short', () => {
   });
 
   it.each([
-    // A part of it waits for each client, however long it is.
+    // Each client has a part of it queued, however long it is.
     ['a whole listing, a part at a time', '', MB / 16],
     ['a page of a listing', '&limit=2000', 2 * MB],
   ])('is charged with %s, while it is sent', async (_, page, least) => {
@@ -521,7 +521,7 @@ describe('memory that runs short', () => {
       await server.mounts.write('/mem/big', new Uint8Array(MB));
       const before = memory.fixed;
       const one = await connectTo(server.port);
-      // With an id of its own a request is not served directly: behind one that is, nothing waits.
+      // A request with an id is not served by the fast path; behind one that is, nothing waits.
       for (const each of ['/files?path=/s/a&stream=true', target]) {
         one.send(`GET /api/v1${each} HTTP/1.1\r\nHost: x\r\nX-Request-Id: 1\r\n\r\n`);
       }
@@ -626,7 +626,7 @@ describe('readers and mounts', () => {
       expect((await server.call('POST', `/handles/open?path=${path}&flags=2&create=false`)).status).toBe(404);
       expect((await server.call('POST', `/handles/open?path=${path}&flags=2&create=true`)).status).toBe(200);
     }
-    // Where it does not say, a stream is made and an ordinary file is not (contract 35, 91).
+    // By default a stream is created and an ordinary file is not (contract 35, 91).
     expect((await server.call('POST', '/handles/open?path=/s/b&flags=2')).status).toBe(200);
     expect((await server.call('POST', '/handles/open?path=/mem/b&flags=2')).status).toBe(404);
   });
@@ -651,7 +651,7 @@ describe('contract 15: the largest offset', () => {
     expect(first.headers['x-stream-end-offset']).toBe(String(MAX_OFFSET - 40));
     const refused = await put(41);
     expect([refused.status, refused.json()]).toMatchObject([409, { code: 'STREAM_FULL' }]);
-    // What fits is still taken: the stream is full at the last byte, not before.
+    // An append that fits is still accepted: the stream is full at the last byte, not before.
     expect((await put(40)).headers['x-stream-end-offset']).toBe('9007199254740991');
     expect((await put(1)).status).toBe(409);
     expect((await put(0)).status).toBe(200);

@@ -1,4 +1,4 @@
-/** The reader that holds our metrics to the format must itself refuse what is wrong. */
+/** The parser that checks our metrics must itself refuse invalid input. */
 import { describe, expect, it } from 'vitest';
 import { parseExposition } from './exposition.ts';
 

@@ -1,11 +1,11 @@
 /**
- * Reads the text format of Prometheus (version 0.0.4) as strictly as `promtool check metrics`, and more: what it may be is
- * written down here, and everything else is an error. So the text is held to the format also where promtool is not there.
+ * Parses the Prometheus text format (version 0.0.4) as strictly as `promtool check metrics`, and more: everything that is not
+ * listed here is an error. So the format is checked even where promtool is not installed.
  */
 export interface ParsedMetric {
   type: string;
   help: string;
-  /** By name and labels as they stand, such as `x_bucket{le="1"}`. */
+  /** By name and labels as written, such as `x_bucket{le="1"}`. */
   samples: Map<string, number>;
 }
 
@@ -61,7 +61,7 @@ export function parseExposition(text: string): Map<string, ParsedMetric> {
   return metrics;
 }
 
-/** Buckets grow with their bounds, end with +Inf, and that is the count. */
+/** Buckets grow with their bounds, end with +Inf, and the last one equals the count. */
 function checkHistogram(name: string, samples: ReadonlyMap<string, number>): void {
   const series = new Map<string, { le: number; value: number }[]>();
   for (const [sample, value] of samples) {

@@ -15,7 +15,7 @@ import { parseExposition } from './exposition.ts';
 
 const MB = 1024 * 1024;
 
-/** What a server tells, by name and labels. Fails where the text is not what it must be. */
+/** The metrics of a server, by name and labels. Fails if the text is invalid. */
 async function scrape(at: Running): Promise<Record<string, number>> {
   const { text } = await at.call('GET', '/metrics');
   return Object.fromEntries([...parseExposition(text).values()].flatMap(({ samples }) => [...samples]));
@@ -48,7 +48,7 @@ describe('GET /metrics', () => {
     };
     const first = await scrape(at);
     expect(first).toMatchObject({ ...expected, 'streamfs_readers{mount="/s"}': 3, streamfs_live_reads: 3 });
-    // However the long body was cut: each reader was given the last byte of every chunk.
+    // However the long body was cut: each reader received the last byte of every chunk.
     const chunks = first['streamfs_received_chunks_total{mount="/s"}']!;
     expect(chunks).toBeGreaterThanOrEqual(4);
     expect(first['streamfs_delivered_chunks_total{mount="/s"}']).toBe(3 * chunks);
@@ -183,7 +183,7 @@ describe('GET /metrics', () => {
     expect(found.process_max_fds).toBeGreaterThan(found.process_open_fds!);
     expect(Math.abs(found.process_start_time_seconds! - Date.now() / 1000)).toBeLessThan(24 * 3600);
     expect(Object.keys(found).find((key) => key.startsWith('streamfs_build_info{version="9.8.7"'))).toBeDefined();
-    // Held up for longer than any bucket but the last ones reaches.
+    // Blocked for longer than all but the last buckets.
     const before = found[`${name}_bucket{le="0.25"}`]!;
     const slow = found[`${name}_count`]! - before;
     const until = performance.now() + 600;

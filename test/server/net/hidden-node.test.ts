@@ -1,4 +1,4 @@
-/** A Node without what it does not document: the server notices by itself, says so once, and serves. */
+/** A Node without its undocumented interfaces: the server detects this, logs it once, and serves. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ afterEach(() => {
   for (const undo of restore.splice(0)) undo();
 });
 
-/** The class of Node's own objects for connections and for what listens, and those it is made from. */
+/** The prototypes of Node's handles for connections and listeners, and those they inherit from. */
 async function handlePrototypes(): Promise<object[]> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -27,12 +27,12 @@ async function handlePrototypes(): Promise<object[]> {
   return chain.slice(1);
 }
 
-/** Takes a property away from all handles until the test is over. False where there was none. */
+/** Hides a property of all handles until the test is over. False if it does not exist. */
 async function hide(name: string): Promise<boolean> {
   const chain = await handlePrototypes();
   const owner = chain.find((prototype) => Object.hasOwn(prototype, name));
   if (owner === undefined) return false;
-  // What cannot be deleted is hidden by the class that is nearest to the object.
+  // A property that cannot be deleted is hidden by one on the prototype nearest to the object.
   const [nearest = owner] = chain;
   const described = Object.getOwnPropertyDescriptor(nearest, name);
   Object.defineProperty(nearest, name, { value: undefined, configurable: true });
@@ -43,7 +43,7 @@ async function hide(name: string): Promise<boolean> {
   return true;
 }
 
-/** Appends, follows live, and takes part in a body by node:http: the ways that bytes come in and out. */
+/** Appends, follows live, and sends a body by node:http: all ways in and out. */
 async function servesAll(server: Awaited<ReturnType<typeof start>>): Promise<void> {
   const reader = await connectTo(server.port);
   reader.send('GET /api/v1/files?path=/s/a&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -97,7 +97,7 @@ describe('a server', () => {
     const [socket] = (await once(listening, 'connection')) as [Socket];
     const written = 64 * 1024 * 1024;
     socket.write(new Uint8Array(written));
-    // The peer does not read, and no system buffers so much.
+    // The peer does not read, and no system buffers this much.
     expect(takenBySystem(socket)).toBeLessThan(written);
     expect(await hide('writeQueueSize')).toBe(true);
     expect(takenBySystem(socket)).toBe(written);

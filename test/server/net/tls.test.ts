@@ -47,7 +47,7 @@ async function peer(port: number, options: ConnectionOptions = {}): Promise<Peer
   return { socket, text: () => text, closed };
 }
 
-/** A connection that says nothing, or what it is told to. */
+/** A connection that sends nothing, or only what the test writes. */
 function silent(port: number): Socket {
   return connectTcp({ port, host: '127.0.0.1' })
     .on('error', () => undefined)
@@ -93,7 +93,7 @@ describe('a server with a certificate', () => {
     const one = await peer(port, { allowHalfOpen: true } as ConnectionOptions);
     wire.hold();
     one.socket.end(append + row.request);
-    // By then the server has read all that the first has sent, its end included.
+    // By then the server has read everything of the first one, its end included.
     for (let n = 0; n < 3; n++) expect((await get(port, '/version')).status).toBe(200);
     wire.release();
     await one.closed;
@@ -264,7 +264,7 @@ describe('live reads inside TLS', () => {
       await new Promise(setImmediate);
     }
     expect(most).toBeGreaterThan(0);
-    // 64 KiB, and what TLS puts around them.
+    // 64 KiB, and the overhead of TLS.
     expect(most).toBeLessThan(72 * 1024);
     one.socket.destroy();
   });
@@ -272,7 +272,7 @@ describe('live reads inside TLS', () => {
   it('what is encrypted for one that takes nothing is counted as waiting, though its history is there still', async () => {
     const memory = new MemoryBudget(64 * 1024 * 1024);
     const mounted = { '/s': { fstype: 'streamfs', config: { ring_buffer_size: '32MB' } } };
-    // Connections are looked at four times in the shortest of the timeouts.
+    // Connections are checked four times in the shortest of the timeouts.
     const { port, mounts } = await secure({ memory, mounted, limits: { bodyTimeout: 40 } });
     const one = await peer(port);
     one.socket.pause();

@@ -1,12 +1,12 @@
 /**
- * The tests of the fast path, of live reads and of bodies once more, by servers whose connections are read as Node reads
- * them: what `server.shared_reads: off` gives, and a Node that does not allow the other.
+ * Repeats the tests of the fast path, of live reads and of bodies with servers that read their connections as Node does: with
+ * `server.shared_reads: off`, or on a Node that does not support shared reads.
  */
 import { afterAll, expect, it } from 'vitest';
 import { start, startDefaults } from '../harness.ts';
 
 startDefaults.sharedReads = 'off';
-// Other files are run in the same process.
+// Other files run in the same process.
 afterAll(() => {
   delete startDefaults.sharedReads;
 });
@@ -16,7 +16,7 @@ it('servers of this file read each connection into memory of its own', async () 
   expect(server.metrics.text()).toContain('streamfs_shared_reads 0\n');
 });
 
-// Files share a process, and with it modules: only by another name is a file that was run there before run again.
+// Files share a process and its modules: a file that has run in it is run again only under another name.
 for (const file of [
   '../fast-path/connection.test.ts',
   '../streams.test.ts',

@@ -171,7 +171,7 @@ describe('contract 101: the checks of every request', () => {
   it('hold for its Origin, which is all that stands between a page of a stranger and a server without tokens', async () => {
     const origins = new Origins(['https://app.example']);
     const { call, port } = await start({ ...STREAMS, origins });
-    // What Chromium sends, what Firefox sends, and a sandboxed frame.
+    // The handshakes of Chromium, of Firefox, and of a sandboxed frame.
     for (const headers of [
       { origin: 'https://evil.example' },
       { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'websocket' },
@@ -209,7 +209,7 @@ describe('contract 101: the checks of every request', () => {
     ]) {
       expect(await refusal(port, 'path=/s/a', { protocols })).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
     }
-    // A page puts it there; a browser may have added the other by itself.
+    // The page sends the subprotocol; the browser may have added the other by itself.
     const both = { protocols: ['streamfs.v1', secret('reader')], headers: { authorization: 'Basic eDp5' } };
     await connectClient(port, 'path=/s/a', both);
     expect(await refusal(port, 'path=/s/a&token=secret-of-reader')).toMatchObject({ status: 401 });
@@ -261,7 +261,7 @@ describe('contract 101: the checks of every request', () => {
     expect(await refusal(port, 'path=/s/a')).toMatchObject({ status: 503, code: 'READER_LIMIT' });
     await connectClient(port, 'path=/s/a&mode=write');
     await connectClient(port, 'path=/s/a&mode=write');
-    // None of the three is idle, so none makes room.
+    // None of the three is idle, so none is closed to make room.
     expect(await refusal(port, 'path=/s/a&mode=write')).toMatchObject({ status: 503, code: 'CONNECTION_LIMIT' });
     first.ws.close();
     await first.closed;

@@ -1,4 +1,4 @@
-/** What may happen while a WebSocket is open, and how it ends. */
+/** Events during an open WebSocket, and how it ends. */
 import { describe, expect, it } from 'vitest';
 import { Tokens } from '../../../src/server/index.ts';
 import { FakeClock } from '../../fs/fake-clock.ts';

@@ -1,4 +1,4 @@
-/** A WebSocket client for tests, which remembers all that came. */
+/** A WebSocket client for tests that records everything it receives. */
 import { onTestFinished } from 'vitest';
 import WebSocket, { type ClientOptions } from 'ws';
 import { waitFor } from '../../harness/wait.ts';
@@ -9,13 +9,13 @@ export interface Peer {
   readonly ws: WebSocket;
   /** Records, without the bytes. */
   readonly records: Entry[];
-  /** What came, in order: records, and binary messages as Latin-1. */
+  /** Everything received, in order: records, and binary messages as Latin-1. */
   readonly messages: (Entry | string)[];
-  /** All binary messages together. */
+  /** All binary messages joined. */
   bytes: () => Buffer;
-  /** Waits for a record of this type, and gives it. */
+  /** Waits for a record of this type, and returns it. */
   record: (type: string, count?: number) => Promise<Entry>;
-  /** Waits for so many bytes. */
+  /** Waits for this many bytes. */
   until: (length: number) => Promise<Buffer>;
   closed: Promise<{ code: number; reason: string }>;
 }
@@ -25,7 +25,7 @@ export interface PeerOptions extends ClientOptions {
   scheme?: 'ws' | 'wss';
 }
 
-/** Connects. Rejects where the server answers with anything but 101. */
+/** Connects. Rejects if the server answers with anything but 101. */
 export async function connectClient(port: number, query: string, options: PeerOptions = {}): Promise<Peer> {
   const peer = peerOf(port, query, options);
   await new Promise<void>((resolve, reject) => peer.ws.once('open', resolve).once('error', reject));
@@ -68,7 +68,7 @@ function peerOf(port: number, query: string, options: PeerOptions = {}): Peer {
   };
 }
 
-/** What a handshake is answered with that is refused. */
+/** The answer to a refused handshake. */
 export function refusal(port: number, query: string, options: PeerOptions = {}): Promise<Record<string, unknown>> {
   const { ws } = peerOf(port, query, options);
   return new Promise((resolve, reject) => {

@@ -253,7 +253,7 @@ describe('contract 101: a slow WebSocket reader', () => {
     const count = 5000;
     const pings = Buffer.concat(Array.from({ length: count }, (_, n) => ping(String(n))));
     await new Promise<void>((resolve) => peer.socket.write(pings, () => resolve()));
-    // Turns in which the server reads them.
+    // Requests during which the server reads the messages.
     for (let n = 0; n < 50; n++) await call('GET', '/version');
     peer.socket.resume();
     const pongs = () => peer.frames().filter(({ opcode }) => opcode === 10);

@@ -1,6 +1,6 @@
 /**
- * Cases by the sections of RFC 6455, as bytes: each is sent to this server, which writes what comes to a stream, and to the
- * server of `ws` as a control, which shows that the cases mean what they are taken to mean.
+ * Cases by the sections of RFC 6455, as bytes. Each is sent to this server, which writes the messages to a stream, and to the
+ * server of `ws` as a control, which shows that the cases mean what they are assumed to mean.
  */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -12,20 +12,20 @@ import { binary, close, frame, more, ping, pong, type RawPeer, rawPeer, text } f
 
 const LIMIT_BYTES = 70_000;
 
-/** What a case comes to. */
+/** The expected result of a case. */
 interface Outcome {
-  /** What was taken as messages. */
+  /** The messages received. */
   messages: string[];
   /** Payloads of pongs. */
   pongs: string[];
-  /** The code of the server's close frame, 0 for one without; undefined where it goes on. */
+  /** The code of the server's close frame, 0 for one without; undefined if the connection stays open. */
   close: number | undefined;
 }
 
 interface Case {
   section: string;
   name: string;
-  /** Each is a packet of its own. */
+  /** Each buffer is a separate packet. */
   packets: Buffer[];
   messages?: string[];
   pongs?: string[];
@@ -245,12 +245,12 @@ interface Subject {
   connect: () => Promise<{ peer: RawPeer; messages: () => Promise<string[]> }>;
 }
 
-/** Sends a case, and waits until the server has closed or has answered a ping behind it. */
+/** Sends a case, and waits until the server has closed or has answered a ping after it. */
 async function run({ packets }: Case, subject: Subject): Promise<Outcome> {
   const { peer, messages } = await subject.connect();
   for (const packet of packets) {
     peer.send(packet);
-    // Small packets that are sent at once may come as one: each is on its way before the next.
+    // Small packets that are sent at once may be received as one: each is sent before the next.
     if (packets.length > 1) await new Promise((resolve) => setImmediate(resolve));
   }
   peer.send(ping('the end'));
@@ -269,7 +269,7 @@ async function run({ packets }: Case, subject: Subject): Promise<Outcome> {
   };
 }
 
-/** This server, each connection with a stream of its own; what became a message is told by its acknowledgements. */
+/** This server, with a separate stream for each connection; acknowledgements show what became a message. */
 async function ours(): Promise<Subject> {
   const server = await start({ mounted: { '/s': 'streamfs' }, limits: { messageSize: LIMIT_BYTES } });
   let count = 0;

@@ -1,4 +1,4 @@
-/** Frames as bytes, for tests that say each bit; and reading what a server sends. */
+/** Frames as bytes, for tests that choose each bit; and a parser of the server's frames. */
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
@@ -14,13 +14,13 @@ export interface FrameParts {
   reserved?: number;
   /** Undefined: none. */
   mask?: readonly number[] | undefined;
-  /** How the length is written, in bytes. Default: as short as it can be. */
+  /** The length of the length field, in bytes. Default: the shortest possible. */
   lengthBytes?: 0 | 2 | 8;
-  /** What is said of the length, where that is not true. */
+  /** The declared length, if it is not the real one. */
   length?: bigint;
 }
 
-/** What a client sends. */
+/** A client's frame. */
 export function frame(parts: FrameParts): Buffer {
   const { opcode, payload = '', final = true, reserved = 0 } = parts;
   const mask = 'mask' in parts ? parts.mask : [0x37, 0xfa, 0x21, 0x3d];
@@ -57,7 +57,7 @@ interface ReceivedFrame {
   payload: Buffer;
 }
 
-/** The whole frames at the beginning of what a server has sent. Throws where one is masked or has reserved bits. */
+/** The complete frames at the beginning of the server's data. Throws if one is masked or has reserved bits. */
 function readFrames(bytes: Buffer): ReceivedFrame[] {
   const frames: ReceivedFrame[] = [];
   for (let at = 0; at + 2 <= bytes.length; ) {
@@ -78,16 +78,16 @@ function readFrames(bytes: Buffer): ReceivedFrame[] {
 export interface RawPeer {
   socket: Socket;
   send: (bytes: Uint8Array) => void;
-  /** The head of the answer to the handshake. */
+  /** The head of the handshake's answer. */
   head: () => string;
   frames: () => ReceivedFrame[];
-  /** The server has closed its side, or all. */
+  /** The server has closed its sending side, or the connection. */
   isClosed: () => boolean;
 }
 
 export const HANDSHAKE_KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** A connection whose handshake is written by hand; settles when its answer has come. */
+/** A connection with a hand-written handshake; settles when its answer has arrived. */
 export async function rawPeer(
   port: number,
   target: string,

@@ -170,7 +170,7 @@ describe('contract 101: writing over WebSocket', () => {
     const messages = 800;
     const message = Buffer.alloc(32 * 1024, 'w');
     for (let n = 0; n < messages; n++) writer.ws.send(message);
-    // What it may keep: the kernel's buffers of both connections, and next to nothing of its own.
+    // It may keep the kernel's buffers of both connections, and next to nothing of its own.
     await waitFor('the writer to be held up', async () => {
       const { lag } = ((await server.call('GET', '/readers')).json() as unknown as { readers: { lag: number }[] })
         .readers[0]!;
@@ -211,7 +211,7 @@ describe('contract 101: exactly once over WebSocket', () => {
       { type: 'ack', seq: 3, offset: 8 },
     ]);
     expect(await content(server)).toBe('0,1,2,3,');
-    // What HTTP has appended and what WebSocket has are of one row.
+    // Appends over HTTP and over WebSocket share one sequence.
     const headers = { 'producer-id': 'p', 'producer-epoch': '0', 'producer-seq': '3' };
     expect((await server.call('PUT', '/files?path=/s/a', { body: '3,', headers })).status).toBe(204);
   });

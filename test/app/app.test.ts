@@ -25,7 +25,7 @@ async function get(app: { url: string }, path: string): Promise<{ status: number
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-/** A memfs whose start, or stop, waits until the test lets it go on. */
+/** A memfs whose start, or stop, waits until the test releases it. */
 function heldPlugin(when: 'initialize' | 'shutdown'): { plugin: Plugin; reached: Promise<void>; release(): void } {
   let reach: (() => void) | undefined;
   let release: (() => void) | undefined;
@@ -148,7 +148,7 @@ describe('an app', () => {
         degraded: true,
         mounts: { total: 4, pending: 0, mounted: 2, failed: 2 },
       });
-      // One line for each thing that is wrong, and each is told once.
+      // One line for each fault, each reported once.
       const errors = logger.lines
         .filter(({ level }) => level === 'error')
         .map(({ message }) => message)
@@ -244,7 +244,7 @@ describe('an app that cannot start', () => {
       await writeFile(configFile, TOKENS('bravo'));
       await app.reload();
       expect([await statusFor(app, 'alpha'), await statusFor(app, 'bravo')]).toEqual([401, 200]);
-      // Neither nonsense nor a file without tokens opens the door.
+      // Neither an invalid file nor one without tokens turns access control off.
       for (const text of ['server: [', 'server: {address: 0.0.0.0:0}']) {
         await writeFile(configFile, text);
         await expect(app.reload()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });

@@ -1,4 +1,4 @@
-/** A plugin that fails in everything it does, in every way there is: it fails alone. */
+/** A plugin that fails in every method, in every way: nothing else fails. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { type App, startApp } from '../../src/app/index.ts';
 import { type FileHandle, type FileSystem, type FileWriter, type Plugin, sizedContent } from '../../src/fs/index.ts';
@@ -20,10 +20,10 @@ const WAYS = {
 
 type Way = keyof typeof WAYS;
 
-/** An object every method of which fails, but for those given. */
+/** An object whose methods all fail, except the given ones. */
 function failing<T extends object>(way: Way, sound: Partial<T> = {}): T {
   return new Proxy(sound, {
-    // A promise is told by its `then`: what fails must not look like one.
+    // A promise is recognised by its `then`: the failing object must not look like one.
     get: (target, name) => (name === 'then' ? undefined : (Reflect.get(target, name) ?? WAYS[way])),
   }) as T;
 }
@@ -112,12 +112,12 @@ const REQUESTS: [method: string, path: string, body?: string][] = [
 ];
 
 describe.each(Object.keys(WAYS) as Way[])('a plugin that fails %s', (way) => {
-  /** Runs what a test does, and fails where an error went astray meanwhile. */
+  /** Runs a test, and fails if there was an unhandled error meanwhile. */
   async function undisturbed(test: () => Promise<void>): Promise<void> {
     process.on('unhandledRejection', onStray).on('uncaughtException', onStray);
     try {
       await test();
-      // A rejection is found unhandled when the turn in which it came is over.
+      // An unhandled rejection is reported at the end of its turn.
       await new Promise((resolve) => setTimeout(resolve, 30));
       expect(stray.splice(0)).toEqual([]);
     } finally {
@@ -140,7 +140,7 @@ describe.each(Object.keys(WAYS) as Way[])('a plugin that fails %s', (way) => {
         expect([method, path, status]).toEqual([method, path, 500]);
         if (method !== 'HEAD') expect(JSON.parse(text)).toEqual({ error: 'internal error', code: 'INTERNAL' });
       }
-      // Said in the log, in full, each time; the client learns nothing of it.
+      // Logged in full, each time; the client learns nothing of it.
       expect(logger.lines.filter(({ message }) => message === 'request failed').length).toBe(REQUESTS.length);
       expect(app.handles.size).toBe(0);
       await othersWork(app);
@@ -200,7 +200,7 @@ describe.each(Object.keys(WAYS) as Way[])('a plugin that fails %s', (way) => {
       }
       expect((await ask(app, 'DELETE', `/handles/${id}`)).status).toBe(500);
       expect((await ask(app, 'DELETE', `/handles/${id}`)).status).toBe(404);
-      // One that is not used, and one that goes with its mount.
+      // One that is not used, and one that is closed with its mount.
       await open();
       await expect.poll(() => app.handles.size).toBe(0);
       await open();

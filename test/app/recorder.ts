@@ -6,7 +6,7 @@ export interface LogLine {
   facts: Record<string, unknown>;
 }
 
-/** A logger that keeps its lines. */
+/** A logger that records its lines. */
 export function recorder(): PluginLogger & { lines: LogLine[] } {
   const lines: LogLine[] = [];
   const at =

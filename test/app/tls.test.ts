@@ -26,7 +26,7 @@ function get(url: string, path: string, headers: Record<string, string> = {}): P
   });
 }
 
-/** A server with its configuration and its certificate beside each other. */
+/** A server whose configuration and certificate are in the same folder. */
 async function served(server: Record<string, unknown> = {}) {
   const configFile = join(authority.folder, 'server.yaml');
   const put = ({ certificateFile, keyFile }: Certificate) => {

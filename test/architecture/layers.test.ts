@@ -6,7 +6,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 
 const SRC = resolve(import.meta.dirname, '../../src');
 
-/** What each layer may import of ours. Imports of types count like all others: a layer that names another knows it. */
+/** The layers that each layer may import. Imports of types count like all others: a layer that names another knows it. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   logging: [],
@@ -25,14 +25,14 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   cli: ['client', 'app', 'config', 'persist', 'errors', 'units', 'protocol'],
 };
 
-/** The page, a program of its own beside src, and what it may import of that. */
+/** The page, a separate program next to src, and the parts of src that it may import. */
 const UI = resolve(SRC, '../ui');
 const LAYERS_OF_UI: readonly string[] = ['client', 'errors', 'units', 'protocol'];
 
-/** What may know the inside of the core; all else uses what is published. */
+/** The layers that may import the core's internals; all others use the published interfaces. */
 const CORE_INTERNALS = { file: 'core/internal.ts', layers: ['media', 'persist', 'logs', 'plugins', 'server'] };
 
-/** Units of the server (a folder, or a file beside them), in the order of dependency: each may import those before it. */
+/** Units of the server (a folder, or a file next to them), in the order of dependency: each may import those before it. */
 const SERVER_UNITS = [
   'net',
   'auth',
@@ -54,7 +54,7 @@ const SERVER_UNITS = [
   'index.ts',
 ];
 
-/** Where classes are of objects that a server has thousands of: docs/adr/0027-use-hash-names-for-private-members.md. */
+/** Folders whose classes have thousands of instances in a server: docs/adr/0027-private-members.md. */
 const MADE_BY_THE_THOUSAND = [
   'core',
   'media',
@@ -73,12 +73,12 @@ interface Source {
   layer: string;
   /** As written. */
   imports: readonly string[];
-  /** Those of them that are there at run time too: two files may know each other's types. */
+  /** Imports that exist at run time too: two files may know each other's types. */
   running: readonly string[];
   privates: PrivateMembers;
 }
 
-/** Private members of classes, by how they are spelled: `#x`, `private x`. */
+/** Private members of classes, by their spelling: `#x`, `private x`. */
 interface PrivateMembers {
   hashes: readonly string[];
   keywords: readonly string[];
@@ -98,7 +98,7 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
     };
   });
 
-/** What is imported or exported on other than for types alone. A dynamic import runs later, so it makes no cycle. */
+/** Imports and re-exports other than for types alone. A dynamic import runs later, so it makes no cycle. */
 function runningImports(name: string, text: string): string[] {
   return ts.createSourceFile(name, text, ts.ScriptTarget.Latest).statements.flatMap((statement) => {
     if (ts.isImportDeclaration(statement)) {
@@ -125,7 +125,7 @@ function privateMembers(name: string, text: string): PrivateMembers {
   return { hashes, keywords };
 }
 
-/** The file of ours that an import means, relative to src; undefined for a package. */
+/** The imported file, relative to src; undefined for a package. */
 function targetOf(source: Source, specifier: string): string | undefined {
   if (!specifier.startsWith('.')) return undefined;
   return relative(SRC, resolve(SRC, dirname(source.path), specifier))
@@ -247,7 +247,7 @@ describe('the architecture', () => {
   });
 });
 
-/** Every cycle, as the path around it, found from the file where the walk met it first. */
+/** Every cycle, as the path around it, from the file where the walk first met it. */
 function cycles(among: readonly Source[], importsOf: (source: Source) => readonly string[]): string[] {
   const graph = new Map(
     among.map((source) => [

@@ -1,17 +1,17 @@
-/** What is used of Node without its being documented stands in one folder, and in the list at the head of its index. */
+/** All use of undocumented Node internals is in one folder, and in the list at the head of its index. */
 import { describe, expect, it } from 'vitest';
 import { sources } from '../docs/pages.ts';
 
 const FOLDER = 'src/server/net/';
 
-/** Each finds names that Node does not document, or documented ones in an undocumented use, with the name as a group. */
+/** Each finds undocumented names of Node, or documented ones in an undocumented use, with the name as a group. */
 const UNDOCUMENTED: readonly RegExp[] = [
   // Members that begin with _, of any object: read, called, destructured, overridden, listened to.
   /\.(_[a-z]\w*)/g,
   /\{\s*(_[a-z]\w*)\??\s*:/g,
   /\boverride (_[a-z]\w*|emit|listeners)\b/g,
   /\.(?:on|once|off|emit)\(\s*'(_\w+)'/g,
-  // Of sockets, servers and answers.
+  // Members of sockets, servers and answers.
   /\b(onconnection|useUserBuffer|emitClose|decodeStrings|allBuffers|httpAllowHalfOpen|writeQueueSize)\b/g,
   /\.(listeners)\('connection'\)/g,
   /\b(?:res|response)\.(socket) (?:===|!==) (?:null|undefined)/g,
@@ -20,7 +20,7 @@ const UNDOCUMENTED: readonly RegExp[] = [
   /\b(?:res|response)\.(assignSocket|detachSocket)\(/g,
   /\b(?:req|request)\.(complete) =[^=]/g,
   /\b(?:req|request)\.(push)\(/g,
-  // Node's inside by other ways.
+  // Other ways to Node's internals.
   /\bprocess\.(binding|_\w+)\b/g,
   /\b(internalBinding)\b/g,
   /\.(parser)\b(?=[.\s]*(?:\.|=|\())/g,

@@ -1,4 +1,4 @@
-/** What goes over the wire is named in src/protocol, and nowhere else. */
+/** Names on the wire are defined in src/protocol, and nowhere else. */
 import { describe, expect, it } from 'vitest';
 import { HEADERS } from '../../src/protocol/index.ts';
 import { sources } from '../docs/pages.ts';
@@ -14,7 +14,7 @@ const found = (pattern: RegExp) =>
 describe('names on the wire', () => {
   it('headers of this protocol, and those that begin with X-, are in no literal', () => {
     expect(elsewhere.length).toBeGreaterThan(200);
-    // At the beginning of a literal, or of a line of one: texts for people may name a header in the middle of a sentence.
+    // At the beginning of a literal, or of a line of one: messages for people may name a header in the middle of a sentence.
     expect(found(/['"`](?:[^'"`\n]*\\n)?(?:x|producer)-[a-z-]+/gi)).toEqual([]);
     const names = Object.values(HEADERS).join('|');
     expect(found(new RegExp(`(?:['"\`]|\\\\n)(?:${names})\\b`, 'gi'))).toEqual([]);

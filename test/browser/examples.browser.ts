@@ -1,4 +1,4 @@
-/** The pages of examples/, as their README says: of another origin than the server, with the built client. */
+/** The pages of examples/, as their README describes: from a different origin than the server's, with the built client. */
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -31,7 +31,7 @@ describe.runIf(hasBrowser)('an example', () => {
     const page = await open('tokens.html');
     const answer = page.locator('#answer');
     await expect.poll(() => answer.textContent()).toBe('Naïve, ');
-    // Half of a character, then the page is loaded again: it is neither lost nor doubled.
+    // Half of a character, then a reload: the character is neither lost nor duplicated.
     const accent = new TextEncoder().encode('é');
     await at.put('/streamfs/answer', accent.subarray(0, 1));
     const asked = page.waitForRequest((request) => request.url().includes('offset='));

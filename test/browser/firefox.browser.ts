@@ -1,4 +1,4 @@
-/** The page in Firefox: that it works there as well. What it does in all is tried in Chromium. */
+/** The page works in Firefox too. Its complete tests run in Chromium. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'puppeteer-core';
@@ -34,7 +34,7 @@ describe.runIf(hasFirefox)('the page in Firefox', () => {
     await expect.poll(state, { timeout: 3000 }).toBe('gone');
     const again = await server({ port: at.port });
     await expect.poll(state).toBe('ok');
-    // It is another stream at the same path: what was there stays, and what it has comes once.
+    // A new stream at the same path: the rows of the old one stay, and each of its own appears once.
     await again.put('/streamfs/log', 'line 4\n');
     await expect.poll(text).toContain('line 4');
     const shown = (await text()).match(/line \d/g);
@@ -50,7 +50,7 @@ describe.runIf(hasFirefox)('the page in Firefox', () => {
     const page = await firefox.newPage();
     await page.setViewport({ width: 360, height: 740 });
     await page.goto(`${at.url}/ui/#/s/streamfs/log`);
-    // From the middle of the mark to that of the first character behind it, in pixels.
+    // From the middle of the mark to that of the first character after it, in pixels.
     const distance = `(() => {
       const mark = document.querySelector('.row .fold-mark');
       if (mark === null) return undefined;
@@ -77,7 +77,7 @@ describe.runIf(hasFirefox)('the page in Firefox', () => {
       const at = await server(isListed ? { server: { cors: { origins: [origin] } } } : {});
       await at.json('POST', '/files?path=/streamfs/radio&type=audio/mpeg');
       await at.put('/streamfs/radio', readFileSync(join(import.meta.dirname, '../media/fixtures/sine.mp3')));
-      // It is short: a player waits for more of it unless it is told that this is all.
+      // It is short: a player waits for more data unless it knows that the stream has ended.
       await at.json('POST', '/end?path=/streamfs/radio');
       await at.put('/streamfs/log', 'a line\n');
       const page = await firefox.newPage();

@@ -1,4 +1,4 @@
-/** Readers and health, and what a token that may see less is shown. */
+/** Readers and health, and the page's view with a token that has fewer rights. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ describe.runIf(hasBrowser)('readers and health', () => {
     for (const title of ['In', 'Out', 'Event loop']) {
       expect(await page.getByRole('region', { name: title, exact: true }).locator('canvas').count()).toBe(1);
     }
-    // What it asks while it is hidden: nothing.
+    // While it is hidden, it sends no requests.
     await page.evaluate(`Object.defineProperty(document, 'hidden', { get: () => globalThis.isHidden, configurable: true });
       globalThis.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))`);
     let asked = 0;
@@ -80,7 +80,7 @@ describe.runIf(hasBrowser)('readers and health', () => {
     const told = page.getByRole('alert');
     await told.filter({ hasText: 'admin' }).waitFor();
     await page.getByText('healthy').waitFor();
-    // It does not ask again for what it was refused.
+    // It does not repeat refused requests.
     let asked = 0;
     page.on('request', (request) => (request.url().includes('/stats') ? asked++ : 0));
     await page.evaluate('new Promise((resolve) => setTimeout(resolve, 3000))');

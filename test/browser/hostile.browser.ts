@@ -1,9 +1,9 @@
-/** Names, facts and bytes that would be code, or would look like something else, in every view (contract 103). */
+/** Names, facts and bytes that contain code, or that imitate something else, in every view (contract 103). */
 import { describe, expect, it } from 'vitest';
 import { type ServerProcess, server } from '../e2e/harness/server.ts';
 import { hasBrowser, openPage, REFUSED, useBrowser } from './harness/page.ts';
 
-/** What runs if any of these is taken for code. */
+/** Runs if any of these is treated as code. */
 const RUN = 'globalThis.ran=1';
 
 const CORPUS = [
@@ -54,7 +54,7 @@ describe.runIf(hasBrowser)('what is hostile', () => {
     const ran = () => page.evaluate('globalThis.ran');
     await page.getByRole('heading', { name: `Streams ${made.length}` }).waitFor();
     expect(await page.locator('main img, main iframe, main script').count()).toBe(0);
-    // Nothing that turns the order of letters around is left to do so.
+    // No character that changes the writing direction is left.
     expect(await page.locator('main').textContent()).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/);
     await page.getByRole('button', { name: 'Tree' }).click();
     await page.getByRole('button', { name: 'streamfs/x/', exact: true }).waitFor();

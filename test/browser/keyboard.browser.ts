@@ -1,18 +1,18 @@
-/** The page by keys alone, on a narrow screen, and what it costs to open it. */
+/** The page with the keyboard alone, on a narrow screen, and the cost of opening it. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { server } from '../e2e/harness/server.ts';
 import { hasBrowser, openPage, useBrowser } from './harness/page.ts';
 
-/** Where pictures of the page are left, to be looked at: no part of the repository. */
+/** Screenshots of the page for inspection, outside the repository. */
 const PICTURES = resolve(import.meta.dirname, '../../node_modules/.cache/streamfs/pictures');
 
 const FIRST_LOAD_BYTES = 60 * 1024;
 
 const TOKEN = 'a-token-for-tests-0123456789';
 
-/** Whether all that stands in the bar is in sight, and none of it in two lines. */
+/** Whether everything in the bar is visible, on one line. */
 const BAR = `{
   const shown = [...document.querySelectorAll('.bar a, .bar button')].map((each) => each.getBoundingClientRect());
   ({

@@ -1,6 +1,6 @@
 /**
  * Formats × browsers × joining early, late and after a gap (contract 102), in the viewer of the page: ffmpeg as the source,
- * Chromium and Firefox as players. The table in docs/media.md says the same.
+ * Chromium and Firefox as players. The table in docs/media.md shows the results.
  */
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,15 +11,15 @@ import { waitFor } from '../harness/wait.ts';
 import { hasFirefox, startFirefox } from './harness/firefox.ts';
 
 /**
- * Seconds of each source: those until it plays, at most so many; then, until LOST, those that come at once, so that most of
- * them are lost; then the rest.
+ * Seconds of each source: first those until it plays, at most this many; then, until LOST, those that arrive at once, so that most
+ * of them are lost; then the rest.
  */
 const PLAYED = 9;
 const LOST = 18;
 const TOTAL = 60;
 /** Seconds that a stream retains. */
 const RETAINED = 3;
-/** Of a write: a player that reads at all keeps up. */
+/** The size of a write: a player that reads at all keeps up. */
 const PIECE_BYTES = 1500;
 
 /** Red, then blue; noisy, so that each second has about as many bytes. */
@@ -33,7 +33,7 @@ const H264 = '-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 10 -b:v 80k -c:
 
 interface Format {
   type: string;
-  /** What a browser is asked whether it can play it; undefined for pictures, which all can show. */
+  /** The type passed to `canPlayType`; undefined for pictures, which all browsers can show. */
   codecs?: string;
   container?: string;
   made: readonly string[];
@@ -83,7 +83,7 @@ function sourceOf(name: string): Buffer {
   return stdout;
 }
 
-/** What is asked of a page; playwright's and puppeteer's have it alike. */
+/** The methods of a page that both playwright and puppeteer have. */
 interface Tab {
   goto(address: string): Promise<unknown>;
   evaluate(script: string): Promise<unknown>;
@@ -95,7 +95,7 @@ interface AnyBrowser {
   close(): Promise<void>;
 }
 
-/** Counts in the page how many seconds were played, and looks at what is shown. The player runs fast, so that it is over soon. */
+/** Counts in the page how many seconds were played, and samples the picture. The player runs fast, to keep the test short. */
 const WATCH = `{
   const drawing = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   window.look = { played: 0, before: undefined, blue: false, last: 0, at: performance.now() };
@@ -107,9 +107,9 @@ const WATCH = `{
       const passed = (performance.now() - look.at) / 1000;
       look.last = shown.currentTime;
       look.at += passed * 1000;
-      // Begun anew, at what is newest.
+      // Restarted at the newest data.
       if (step < -0.5) look.before = look.played;
-      // A jump is not played.
+      // A jump is not playback.
       if (step > 0 && step < passed * shown.playbackRate + 0.5) look.played += step;
       if (shown.className === 'sound') shown.defaultPlaybackRate = shown.playbackRate = 4;
     } else look.played = Number(/picture (\\d+)/.exec(document.body.textContent)?.[1] ?? 0) / 5;
@@ -121,16 +121,16 @@ const WATCH = `{
 }`;
 
 interface Look {
-  /** Seconds. */
+  /** Seconds played. */
   played: number;
-  /** What was played before the page has begun it anew. */
+  /** Seconds played before the page restarted the player. */
   before?: number;
   blue: boolean;
 }
 
 /**
- * A pair takes a quarter of a minute, and those that the page begins anew go by seconds in which nothing is played, which a
- * machine with other work has by itself. So `STREAMFS_MEDIA=all` tries all of them, and otherwise some are tried that go on.
+ * A pair takes a quarter of a minute. Whether the page restarts a player depends on seconds without playback, which a busy machine
+ * causes by itself. So `STREAMFS_MEDIA=all` runs all pairs, and otherwise some that continue without a restart.
  */
 const isAll = process.env.STREAMFS_MEDIA === 'all';
 const SOME = { Chromium: ['WebM', 'MP3', 'MJPEG'], Firefox: ['MP3', 'MJPEG'] } as const;
@@ -163,7 +163,7 @@ describe.runIf(hasFfmpeg).each(BROWSERS)('sound and video in %s', (_name, isTher
     return { tab, look: async () => (await tab.evaluate('look')) as Look };
   }
 
-  /** Whether this browser says that it can play a format; what it says is all that there is to go by. */
+  /** Whether this browser claims to play a format, which is all that a test can know. */
   async function saysItPlays({ codecs }: Format, tab: Tab): Promise<boolean> {
     if (codecs === undefined) return true;
     const answer = await tab.evaluate(`document.createElement('video').canPlayType(${JSON.stringify(codecs)})`);
@@ -192,7 +192,7 @@ describe.runIf(hasFfmpeg).each(BROWSERS)('sound and video in %s', (_name, isTher
       }
       await at.untilReaders(path, 1);
       let written = 0;
-      // How much a player wants before it begins, or goes on, is its own affair: the source is one that goes on.
+      // How much data a player needs before it starts or continues is up to the player, so the source continues.
       const writeNext = async (end: number) => {
         const next = Math.min(written + PIECE_BYTES, end);
         if (next > written) await at.put(path, bytes.subarray(written, next));
@@ -207,7 +207,7 @@ describe.runIf(hasFfmpeg).each(BROWSERS)('sound and video in %s', (_name, isTher
       const { skipped } = (await at.facts(path))!;
       expect(skipped).toBeGreaterThan(0);
       written = second(LOST);
-      // What can be played without anything from behind the gap.
+      // The part that can be played without anything from after the gap.
       const before = ((second(LOST) - skipped) * TOTAL) / bytes.length;
       const isSound = format.type.startsWith('audio/');
       const goesOn = ({ blue, played, ...begun }: Look) =>

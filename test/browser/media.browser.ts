@@ -1,4 +1,4 @@
-/** Players that come late (contract 102): a real browser, and a stream that has lost its beginning. */
+/** Late joining players (contract 102): a real browser, and a stream that has lost its beginning. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
@@ -8,7 +8,7 @@ import { server } from '../e2e/harness/server.ts';
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, '../media/fixtures', name));
 
-/** Each with the bytes that are kept of it: less than half. */
+/** Each with the number of bytes retained: less than half. */
 const FORMATS: readonly [type: string, file: string, ring: number][] = [
   ['video/webm', 'vp8-opus.webm', 9_000],
   ['video/mp4', 'h264-aac.mp4', 18_000],

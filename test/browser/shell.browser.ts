@@ -1,4 +1,4 @@
-/** The page as it comes from the server, and the frame around its views. */
+/** The page as the server sends it, and the frame around its views. */
 import { describe, expect, it } from 'vitest';
 import { server } from '../e2e/harness/server.ts';
 import { hasBrowser, openPage, REFUSED, UNREACHABLE, useBrowser } from './harness/page.ts';
@@ -52,11 +52,11 @@ describe.runIf(hasBrowser)('the page', () => {
     await page.getByRole('textbox', { name: 'Token' }).fill('not-the-token');
     await page.keyboard.press('Enter');
     await page.getByText('does not know the token').waitFor();
-    // One can go on typing at once.
+    // The user can type at once.
     await page.keyboard.type(TOKEN);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: /^Streams/ }).waitFor();
-    // What it says to type works here too.
+    // The command that it suggests works here too.
     await page.getByText('date | curl -T - -H "Authorization: Bearer $STREAMFS_TOKEN" ').waitFor();
     expect(asked.filter((url) => url.includes(TOKEN))).toEqual([]);
     expect(page.url()).not.toContain(TOKEN);

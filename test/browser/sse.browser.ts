@@ -1,6 +1,6 @@
 /**
- * Pages of another origin in a real browser: how their `EventSource` goes on after cuts (contract 101), and how they use
- * Durable Streams by `fetch` (contract 105).
+ * Pages of another origin in a real browser: how their `EventSource` resumes after broken connections (contract 101), and how they
+ * use Durable Streams by `fetch` (contract 105).
  */
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
@@ -17,7 +17,7 @@ interface Seen {
   id: string;
 }
 
-/** Follows an address, and keeps all that comes of it. */
+/** Follows an address, and records everything received. */
 const PAGE = `<!doctype html><title>a page</title><script>
   const seen = [];
   let source;
@@ -42,7 +42,7 @@ async function kickAll(at: ServerProcess): Promise<void> {
   for (const { id } of readers) await at.json('DELETE', `/readers/${id}`);
 }
 
-/** What a page has: each message by where it lies in the stream, and what it was told that it lost. */
+/** The data of a page: each message by its offset in the stream, and the reported losses. */
 function account(seen: readonly Seen[]): { lines: string[]; skipped: number } {
   const lines: string[] = [];
   let skipped = 0;
@@ -53,7 +53,7 @@ function account(seen: readonly Seen[]): { lines: string[]; skipped: number } {
   return { lines, skipped };
 }
 
-/** Creates, appends and reads in every mode, as a program in a page does, and gives what it has seen. */
+/** Creates, appends and reads in every mode, as a program in a page does, and returns what it has seen. */
 const USE_DURABLE_STREAMS = `async (address) => {
   const seen = [];
   const ask = async (more, init) => {
@@ -110,7 +110,7 @@ describe.runIf(hasBrowser)('a page of another origin', () => {
       }
     }
     await at.json('POST', `/end?path=${PATH}&end_status=exit%200`);
-    // It does not close by itself: it comes back, and is told not to.
+    // It does not close by itself: it reconnects, and the server tells it not to.
     await expect.poll(() => state(page)).toBe(2);
     const seen = await seenBy(page);
     expect(account(seen)).toEqual({ lines, skipped: 0 });
@@ -127,7 +127,7 @@ describe.runIf(hasBrowser)('a page of another origin', () => {
     await kickAll(at);
     await at.untilReaders(PATH, 0);
     const line = `${'x'.repeat(99)}\n`;
-    // In one request: the browser comes back after two seconds.
+    // In one request: the browser reconnects after two seconds.
     await at.put(PATH, line.repeat(100));
     await at.untilReaders(PATH, 1);
     await at.json('POST', `/end?path=${PATH}`);

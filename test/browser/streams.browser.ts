@@ -1,4 +1,4 @@
-/** The list of streams, and what is done from it. */
+/** The list of streams, and its actions. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { type ServerProcess, server } from '../e2e/harness/server.ts';
@@ -11,7 +11,7 @@ async function create(at: ServerProcess, ...paths: string[]): Promise<void> {
   for (const path of paths) await at.json('POST', `/files?path=${encodeURIComponent(path)}`);
 }
 
-/** From now on: which rows change, but for when they were last written to, and how many are put in. */
+/** Records from now on which rows change (except for the age of the last write), and how many are inserted. */
 const WATCH = `{
   globalThis.changed = new Set(); globalThis.added = 0; globalThis.watching?.disconnect();
   globalThis.watching = new MutationObserver((records) => {
@@ -25,7 +25,7 @@ const WATCH = `{
   });
   watching.observe(document.querySelector('.table-space'), { subtree: true, childList: true, characterData: true, attributes: true });
 }`;
-/** Names of streams that are not all in sight. */
+/** Names of streams that are not entirely visible. */
 const NAMES_CUT = `[...document.querySelectorAll('.stream-name')].filter((link) => {
   const leaf = link.lastElementChild ?? link;
   const cell = link.closest('[role=cell]').getBoundingClientRect();
@@ -55,7 +55,7 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     const reading = await fetch(at.api('/files?path=/streamfs/live&stream=true'));
     const live = row(page, '/streamfs/live');
     await expect.poll(() => live.locator('[data-column=readers]').textContent()).toBe('1');
-    // Bytes each time it is looked at: a rate comes of it.
+    // Bytes at each refresh, which result in a rate.
     await expect
       .poll(async () => {
         await at.put('/streamfs/live', 'x'.repeat(100_000));
@@ -98,7 +98,7 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     const at = await server();
     const name = (n: number) => `/streamfs/s${String(n).padStart(3, '0')}`;
     await create(at, ...Array.from({ length: 200 }, (_, n) => name(n)));
-    // Narrower than the column with what was a while ago, which changes all the time.
+    // Narrower than the column for ages, which change all the time.
     const page = await openPage(at, { size: { width: 1200, height: 900 } });
     await page.getByRole('heading', { name: 'Streams 200' }).waitFor();
     const incoming = (n: number) => row(page, name(n)).locator('[data-column=incoming]').textContent();
@@ -118,7 +118,7 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     await page.evaluate(WATCH);
     await page.evaluate(`document.querySelector('.table-body').scrollTop += 38 * 8`);
     await row(page, name(72)).waitFor();
-    // Nothing in rows that stay; eight come, a few at a time.
+    // No change in rows that stay; eight are added, a few at a time.
     expect(await page.evaluate(CHANGED)).toEqual([]);
     expect(await page.evaluate<number>('added')).toBeLessThanOrEqual(12);
   });
@@ -148,7 +148,7 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     await page.getByRole('textbox', { name: 'Path' }).fill('/nowhere/x');
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByRole('alert').filter({ hasText: '/nowhere/x' }).waitFor();
-    // By the path that was typed, though the server names what is below the mount.
+    // By the path that was typed, though the server's text names the path below the mount.
     await create(at, '/streamfs/old');
     await page.getByRole('textbox', { name: 'Path' }).fill('/streamfs/old');
     await page.getByRole('button', { name: 'Create' }).click();

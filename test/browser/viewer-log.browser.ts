@@ -1,4 +1,4 @@
-/** The viewer as a log: what it shows of a stream, how it follows, how one finds things in it. */
+/** The log viewer: rows, following, and searching. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { doorTo } from '../e2e/harness/door.ts';
@@ -14,10 +14,10 @@ const phase = (page: Page) => page.getByTestId('reading').getAttribute('data-pha
 const isAtEnd = (page: Page) =>
   log(page).evaluate((list) => list.scrollTop + list.clientHeight >= list.scrollHeight - 4);
 
-/** The texts of rows in sight. */
+/** The texts of visible rows. */
 const texts = (page: Page) => rows(page).allTextContents();
 
-/** All rows there are, as they are copied: from the first to the last by a click and a click with shift. */
+/** All rows, copied by selecting the first with a click and the last with shift-click. */
 async function allRows(page: Page): Promise<string[]> {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await page.keyboard.press('g');
@@ -34,7 +34,7 @@ async function allRows(page: Page): Promise<string[]> {
   return text.split('\n').slice(0, -1);
 }
 
-/** Waits until it no longer scrolls, and gives where it is. */
+/** Waits until it no longer scrolls, and returns the position. */
 async function untilStill(page: Page): Promise<number> {
   let top = -1;
   await expect
@@ -94,7 +94,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     await page.mouse.wheel(0, -2000);
     await page.getByTestId('pill').waitFor();
     await expect.poll(() => isAtEnd(page)).toBe(false);
-    // What it is scrolled to stays, while more comes than fits on a screen.
+    // The scroll position stays, while more arrives than fits on a screen.
     const top = await untilStill(page);
     const before = await texts(page);
     await at.put('/streamfs/app', lines(600, 900));
@@ -180,7 +180,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
       .exec(all[gap]!)!
       .map((text) => text.replaceAll(',', ''));
     expect(Number(from)).toBe(written);
-    // The first line after it is the rest of one, from just that offset on.
+    // The first line after it is the remainder of one, from exactly that offset on.
     const rest = all.slice(gap + 1).join('\n');
     expect(rest.length + 1).toBe(end - Number(to));
     expect(all.at(-1)).toBe('line 5999');
@@ -240,7 +240,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
       await expect.poll(() => phase(page)).toBe('gone');
       expect(await page.getByTestId('reading').textContent()).toContain('waiting for another stream with this name');
       expect(await page.getByRole('button', { name: 'Read again' }).count()).toBe(0);
-      // It is waited for, not made.
+      // It is waited for, not created.
       await page.waitForResponse((response) => response.status() === 404 && response.url().includes('stream=true'));
       await at.put('/streamfs/app', `of life ${life}\n`);
       await page.getByText(`of life ${life}`).waitFor();
@@ -303,7 +303,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
       expect(await current()).toContain('needle');
       expect(await log(page).locator('.row.current mark').textContent()).toBe('needle');
     }
-    // Keys that come faster than the list is drawn: it shows the hit of the last one.
+    // Keys faster than the list is drawn: it shows the match of the last one.
     await page.evaluate(`(async () => {
       for (const key of ['n', 'N']) document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
       for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
@@ -328,7 +328,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     await page.getByText('line 145', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Wrap long lines' }).click();
     await expect.poll(() => page.url()).toMatch(/#\/s\/streamfs\/app\?q=needle&context=1&wrap=1$/);
-    // The hit is still there, among all lines.
+    // The match is still selected, among all lines.
     await page.reload();
     await expect.poll(() => page.getByTestId('hits').textContent()).toMatch(/2$/);
     await expect.poll(() => rows(page).count()).toBeGreaterThan(20);
@@ -375,7 +375,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     await expect.poll(lastIsInSight).toBe(true);
     await page.keyboard.press('g');
     await log(page).locator('.row.notice').waitFor();
-    // Rows lie below each other, however high each is.
+    // Rows do not overlap, whatever their heights.
     const overlaps = () =>
       log(page).evaluate((list) => {
         const boxes = [...list.querySelectorAll('.row')].map((row) => row.getBoundingClientRect());

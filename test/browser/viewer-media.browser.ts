@@ -74,7 +74,7 @@ const FORMATS: Readonly<Record<string, () => Buffer>> = {
 const time = (page: Page) =>
   page.getByTestId('player').evaluate((media) => ('currentTime' in media ? Number(media.currentTime) : 0));
 
-/** That the page says that it plays, and the time goes on. Nothing more is written: a player that is at the end waits again. */
+/** Checks that the page says that it plays, and that the time advances. After the last write, a player at the end waits again. */
 async function plays(page: Page): Promise<void> {
   const saying = page.locator('[data-testid="reading"][data-phase="playing"]').waitFor();
   await Promise.all([saying, expect.poll(() => time(page)).toBeGreaterThan(1)]);

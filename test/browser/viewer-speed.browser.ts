@@ -1,6 +1,6 @@
 /**
- * How a log of 100,000 lines feels that gets 6,000 more a second: the figures are printed, and what must hold whatever the
- * machine is, how many elements and how much memory, is tested.
+ * The responsiveness of a log of 100,000 lines that gets 6,000 more a second. Timings are printed; the number of elements and the
+ * memory, which do not depend on the machine, are tested.
  */
 import { describe, expect, it } from 'vitest';
 import { server } from '../e2e/harness/server.ts';
@@ -18,7 +18,7 @@ const text = (from: number, count: number) =>
       `2026-11-26T08:00:00.000Z ${i % 9 === 0 ? '\x1b[31mERROR\x1b[0m' : 'INFO'} line ${from + i} lorem ipsum dolor sit amet\n`,
   ).join('');
 
-/** Runs in the page: times between frames until it is told to stop. */
+/** Runs in the page: records the times between frames until it is stopped. */
 const MEASURE = `globalThis.frames = []; globalThis.measuring = true;
 { let last = performance.now();
   const frame = (now) => { frames.push(now - last); last = now; if (measuring) requestAnimationFrame(frame); };
@@ -30,7 +30,7 @@ function summary(frames: number[]): string {
   const sorted = [...frames].sort((a, b) => a - b);
   const at = (share: number) =>
     (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
-  // Of what most took: whatever the machine draws in a second, these are those that were late.
+  // Compared with the median: whatever the frame rate of the machine, these frames were late.
   const late = frames.filter((each) => each > 1.5 * Number(at(0.5))).length;
   const share = ((100 * late) / Math.max(1, frames.length)).toFixed(1);
   return `${frames.length} frames, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms, late ${share} %`;
@@ -85,7 +85,7 @@ describe.runIf(hasBrowser)('a long and fast log in the viewer', () => {
       `100,000 lines, following ${LINES_PER_SECOND} a second: ${summary(following)}\n` +
         `60 jumps: ${summary(jumping)}\nheap: ${megabytes(before)} before, ${megabytes(after)} after\n`,
     );
-    // Lines that are dropped are given back: as many are kept as before.
+    // Dropped lines are released: as many are kept as before.
     expect(await status.textContent()).toContain('100,000 lines');
     expect(after).toBeLessThan(before * 1.5 + 10e6);
     expect(after).toBeLessThan(120e6);

@@ -1,4 +1,4 @@
-/** The viewer's other views, what it is safe against, and what can be done with a stream as a whole. */
+/** The viewer's other views, its protection against hostile content, and the actions on a whole stream. */
 import { readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
@@ -16,7 +16,7 @@ async function opened(at: ServerProcess, path: string, query = '', options: Para
   return page;
 }
 
-/** What scripts would be run by, if anything of a stream became markup. */
+/** Texts that would run scripts if anything of a stream became markup. */
 const HOSTILE = [
   '<img src=x onerror="globalThis.hacked=1">',
   '<script>globalThis.hacked=1</script>',
@@ -225,7 +225,7 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
       })
       .toContain('the very end');
     expect(most).toBeGreaterThan(0);
-    // A piece more than the mark at which it stops.
+    // One piece more than the limit at which it stops.
     expect(most).toBeLessThanOrEqual(288 * 1024);
   });
 

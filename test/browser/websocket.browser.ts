@@ -1,4 +1,4 @@
-/** The WebSocket of real browsers: in a page of another origin, and in one of a stranger (contract 101). */
+/** The WebSocket of real browsers: in a page of a listed origin, and in one of an unlisted origin (contract 101). */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hasBrowser, site, startBrowser } from '../e2e/harness/browser.ts';
@@ -8,7 +8,7 @@ import { hasFirefox, startFirefox } from './harness/firefox.ts';
 
 const PATH = '/streamfs/log';
 
-/** Reads with exact resume, as docs/websocket.md has it; and writes what is to be appended once. */
+/** Reads with exact resume, as in docs/websocket.md; and writes each append once. */
 const PAGE = `<!doctype html><title>a page</title><script>
   const seen = { records: [], text: '', closes: [], protocol: '' };
   let at, generation, socket;
@@ -64,7 +64,7 @@ async function world() {
   return { origin, at: await server({ server: { cors: { origins: [origin] } } }) };
 }
 
-/** Follows, is thrown out again and again, and has every byte once; then writes. */
+/** Follows, is kicked repeatedly, and has every byte once; then writes. */
 async function readsAndWrites(page: AnyPage, at: ServerProcess): Promise<void> {
   await page.evaluate(`follow('${address(at)}')`);
   let text = '';
@@ -96,7 +96,7 @@ async function readsAndWrites(page: AnyPage, at: ServerProcess): Promise<void> {
   expect(await written.text()).toBe('one two three');
 }
 
-/** What a page of another origin gets of a server that has not listed it: nothing. */
+/** A page of an unlisted origin gets nothing of the server. */
 async function isRefused(page: AnyPage, at: ServerProcess): Promise<void> {
   await page.evaluate(`follow('${address(at)}')`);
   await waitFor('the refusal', async () => (await seenBy(page)).closes.length > 0);

@@ -253,7 +253,7 @@ describe('commands', () => {
   });
 });
 
-/** A configuration that keeps the log of a test's server to errors. */
+/** A configuration that limits the log of a test's server to errors. */
 async function quietConfig(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'streamfs-cli-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -315,7 +315,7 @@ describe('serve', () => {
       await rm(folder, { recursive: true });
     });
     process.chdir(folder);
-    /** What is mounted. */
+    /** The mounts. */
     const served = async (...args: string[]) => {
       const server = cli(['serve', '--addr', '127.0.0.1:0', ...args]);
       await expect.poll(server.out).toMatch(/listening on http:\S+/);

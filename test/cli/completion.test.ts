@@ -11,7 +11,7 @@ import { cli, realServer } from './harness.ts';
 
 const execute = promisify(execFile);
 
-/** What may stand in place of the last word, by the program itself. */
+/** The completions of the last word, according to the program itself. */
 async function words(typed: readonly string[], url = 'http://127.0.0.1:1'): Promise<string[]> {
   const run = cli(['complete', '--', ...typed], { url });
   expect(await run.code).toBe(0);
@@ -103,7 +103,7 @@ describe('completion', () => {
 describe('completion in the shells', () => {
   let folder: string;
 
-  /** A program that answers as `complete` does, with what it was asked in a file. */
+  /** A program that answers as `complete` does, and records its arguments in a file. */
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'streamfs-completion-'));
     await mkdir(join(folder, 'bin'));
@@ -129,7 +129,7 @@ describe('completion in the shells', () => {
 
   const asked = async () => (await readFile(join(folder, 'asked'), 'utf8')).split('\n').slice(0, -1);
 
-  /** Whether the shell is here. CI has them all. */
+  /** Whether the shell is installed. CI has them all. */
   const has = (shell: string) => spawnSync(shell, ['--version']).error === undefined || process.env.CI === 'true';
 
   const byBash = async (...line: string[]) =>

@@ -1,4 +1,4 @@
-/** One run of the command line inside the test: its own streams, environment and signals, the real code. */
+/** One run of the command line inside the test: the real code, with its own streams, environment and signals. */
 import { PassThrough, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { type AppOptions, startApp } from '../../src/app/index.ts';
@@ -6,7 +6,7 @@ import { InterruptedError } from '../../src/cli/exit-codes.ts';
 import type { CliIo } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
 
-/** Takes all that is written to it, and shows it as it grows. */
+/** Records everything written to it. */
 class Capture extends Writable {
   readonly pieces: Buffer[] = [];
   isTTY?: boolean;
@@ -30,14 +30,14 @@ export interface CliRun {
   stdin: PassThrough;
   stdout: Writable;
   err: Capture;
-  /** Standard output so far; empty where the test gave its own. */
+  /** Standard output so far; empty if the test passed its own. */
   out(): string;
   outBytes(): Buffer;
   interrupt(signal: 'SIGINT' | 'SIGTERM'): void;
 }
 
 export interface CliOptions {
-  /** Standard input, whole. Without it the test writes to `stdin` itself. */
+  /** The complete standard input. Without it the test writes to `stdin` itself. */
   input?: string | Uint8Array;
   url?: string;
   env?: Record<string, string>;
@@ -48,7 +48,7 @@ export interface CliOptions {
   outputCheck?: CliIo['outputCheck'];
 }
 
-/** Starts the command line with `argv`; a run that is left waiting is interrupted with the test. */
+/** Starts the command line with `argv`; a run that is still waiting is interrupted with the test. */
 export function cli(argv: string[], options: CliOptions = {}): CliRun {
   const stdin = Object.assign(new PassThrough(), options.inIsTerminal ? { isTTY: true } : {});
   const captured = new Capture();

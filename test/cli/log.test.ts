@@ -1,4 +1,4 @@
-/** `streamfs log` on real directories, whole and damaged. */
+/** `streamfs log` on real directories, intact and damaged. */
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const start = () => StreamFileSystem.open(parseSettings({ persist: directory }), { logger: recorder() });
 
-/** A log with short and long streams, one of which has ended, closed in order. */
+/** A log with short and long streams, one of which has ended, closed cleanly. */
 async function makeLog(): Promise<void> {
   const fs = await start();
   for (const part of ['one ', 'two ', 'three']) await fs.write('/short', Buffer.from(part));
@@ -348,7 +348,7 @@ describe('log', () => {
       ['long', 300_000],
       ['short', 13],
     ]);
-    // After a start all of it is on disk alone.
+    // After startup all of it is only on disk.
     const { content } = await restored.snapshot('/short');
     const parts: Uint8Array[] = [];
     for await (const part of content!) parts.push(part);

@@ -4,7 +4,7 @@ import { StreamFSClient } from '../../src/client/index.ts';
 import { beginFrames, fakeServer, frame, refuse } from '../client/fake-server.ts';
 import { type CliOptions, cli, realServer } from './harness.ts';
 
-/** What a command says on standard error, and its exit code. */
+/** The standard error of a command, and its exit code. */
 async function said(argv: string[], options: CliOptions): Promise<[message: string, code: number]> {
   const run = cli(argv, { input: 'x', ...options });
   const code = await run.code;
@@ -124,7 +124,7 @@ describe('errors in the words of the command line', () => {
       expect(message).toContain(text);
       expect(code).toBe(EXIT.usage.code);
     }
-    // What is there forbids it: the arguments are right.
+    // An existing mount forbids it: the arguments are valid.
     expect(await said(['mount', 'streamfs', '/streamfs'], { url })).toEqual([expect.any(String), EXIT.refused.code]);
   });
 

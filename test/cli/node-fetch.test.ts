@@ -9,7 +9,7 @@ afterAll(() => fetch.close());
 
 const MIB = 1024 * 1024;
 
-/** Long enough for an unthrottled transfer of tens of MiB: so many round trips to the same server. */
+/** As many round trips to the same server as take long enough for an unthrottled transfer of tens of MiB. */
 async function manyRoundTrips(url: string): Promise<void> {
   for (let i = 0; i < 200; i++) await (await fetch(`${url}/ping`, { method: 'GET', headers: {} })).text();
 }
@@ -123,7 +123,7 @@ describe('fetch over node:http', () => {
         let given = false;
         return {
           async next() {
-            // After its first piece this source has nothing to say, and would wait for ever.
+            // After its first piece this source sends nothing, and would wait for ever.
             if (given) await stopped;
             given = true;
             return { done: false, value: Buffer.from('piece') };

@@ -1,4 +1,4 @@
-/** Settings of a stream, and moving things whole, by the command line (contract 90, 98, 99). */
+/** Settings of a stream, and lossless file transfer, by the command line (contract 90, 98, 99). */
 import { randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';

@@ -325,7 +325,7 @@ describe('standard output', () => {
     function open() {}
     const reader = cli(['cat', '/big'], { url: server.url, stdout });
     await expect.poll(() => received).toBeGreaterThan(0);
-    // Time enough for all of it to come, were it asked for.
+    // Enough time for all of it to arrive, if it were requested.
     const client = new StreamFSClient({ url: server.url });
     for (let i = 0; i < 200; i++) await client.health();
     expect(sent).toBeLessThan(total / 2);
@@ -448,7 +448,7 @@ describe('progress', () => {
     expect(progressLine(1.5 * MiB, 6 * MiB, MiB / 2, 3)).toBe('1.5MB of 6.0MB, 25%  512.0KB/s  0:03, 0:09 left');
     expect(progressLine(MiB, 7201 * MiB, MiB, 61)).toBe('1.0MB of 7.0GB, 0%  1.0MB/s  1:01, 2:00:00 left');
     expect(progressLine(0, 6 * MiB, 0, 1)).toBe('0B of 6.0MB, 0%  0B/s  0:01');
-    // Not known, or more came than there was.
+    // Unknown, or more was sent than expected.
     for (const total of [undefined, MiB]) expect(progressLine(2 * MiB, total, MiB, 2)).toBe('2.0MB  1.0MB/s  0:02');
   });
 

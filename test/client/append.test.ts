@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Ahead, Append, endOfPart, MAX_APPEND_BYTES, MAX_APPEND_MS } from '../../src/client/append.ts';
 
-/** The appends a source is cut into, as the bytes of each. */
+/** The appends into which a source is cut, as the bytes of each. */
 async function appendsOf(pieces: Uint8Array[], size: number, lines: boolean): Promise<string[]> {
   const ahead = new Ahead(given(pieces));
   const appends: string[] = [];

@@ -4,7 +4,7 @@ import { fakeServer, refuse } from './fake-server.ts';
 
 type Call = (client: StreamFSClient) => Promise<unknown>;
 
-/** Each method, the request it must make, and what it makes of the answer. */
+/** Each method, the request it must make, and the result it derives from the answer. */
 const calls: [string, Call, { method: string; target: string; json?: unknown; answer: unknown; gives: unknown }][] = [
   ['health', (c) => c.health(), { method: 'GET', target: '/health', answer: { ready: true }, gives: { ready: true } }],
   ['ready', (c) => c.ready(), { method: 'GET', target: '/ready', answer: {}, gives: true }],

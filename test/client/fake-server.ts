@@ -1,4 +1,4 @@
-/** A server that does exactly what a test says, on a real socket: cuts, refusals and frames at the byte. */
+/** A server that does exactly what a test says, on a real socket: cuts, refusals and frames, to the byte. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,14 +14,14 @@ export interface FakeServer {
   close(): Promise<void>;
 }
 
-/** Starts a server that `handler` answers for; it is closed with the test. */
+/** Starts a server whose requests `handler` answers; it is closed with the test. */
 export async function fakeServer(handler: Handler): Promise<FakeServer> {
   const requests: FakeServer['requests'] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://fake');
     const { method = '', headers } = request;
     requests.push({ method, path: url.pathname, query: url.searchParams, headers });
-    // A client that goes away is no error of the test's.
+    // A disconnecting client is not an error of the test.
     response.on('error', () => {});
     request.on('error', () => {});
     handler(request, response, url.searchParams);
@@ -83,7 +83,7 @@ export function refuse(response: ServerResponse, status: number, code: string, m
   response.end(JSON.stringify({ error: `refused with ${code}`, code, ...more }));
 }
 
-/** Sends `bytes`, then breaks the connection off without the last chunk. */
+/** Sends `bytes`, then breaks the connection without the last chunk. */
 export function cutAfter(response: ServerResponse, bytes: Uint8Array): void {
   if (bytes.length === 0) response.socket?.end();
   else response.write(bytes, () => response.socket?.destroy());

@@ -11,7 +11,7 @@ function split(bytes: Buffer, at: readonly number[]): Buffer[] {
   return cuts.slice(1).map((end, index) => bytes.subarray(cuts[index], end));
 }
 
-/** Frames with neighbouring parts of data joined: what they mean, however they were cut. */
+/** Frames with adjacent data merged: their meaning, however they were cut. */
 function meaning(frames: readonly Frame[]): unknown[] {
   const joined: { type: string; offset: number; hex?: string; [key: string]: unknown }[] = [];
   let end = -1;

@@ -1,4 +1,4 @@
-/** What a writer makes of the answers that are about who it is, and of those of somebody on the way (contract 89). */
+/** How a writer handles refusals of its identity, and those of intermediaries (contract 89). */
 import { describe, expect, it } from 'vitest';
 import { createNodeFetch } from '../../src/cli/node-fetch.ts';
 import { StreamFSClient, type WriteLoss, type WriteOptions } from '../../src/client/index.ts';
@@ -25,7 +25,7 @@ async function writing(handler: Handler, options: WriteOptions = {}, endOffset =
   return { at, result, losses, ids };
 }
 
-/** Answers when the body has come. */
+/** Answers when the body has arrived. */
 const whole = (request: Parameters<Handler>[0], act: () => void) => request.resume().once('end', act);
 
 describe('contract 89: a producer that the server has forgotten', () => {

@@ -13,7 +13,7 @@ async function realServer(): Promise<string> {
   return app.url;
 }
 
-/** A way to the server that breaks each connection off after some bytes of answer, until it is told to let be. */
+/** A proxy that breaks each connection after some bytes of answer, until it is told to stop. */
 async function breakingProxy(target: string, bytes: () => number) {
   const sockets = new Set<Socket>();
   let closed = false;
@@ -123,7 +123,7 @@ describe('client with a real server', () => {
     const records = new StreamFSClient({ url: proxy.url, retry: { initial: 1, max: 5 } }).follow('/streamfs/x');
     expect(await records.next()).toMatchObject({ value: { type: 'open', generation: first.generation } });
     expect(await records.next()).toMatchObject({ value: { type: 'data', offset: 0 } });
-    // Its end does not get through: the reader only sees that the connection is gone.
+    // Its end does not get through: the reader only sees a broken connection.
     proxy.close();
     await writer.remove('/streamfs/x');
     const second = await writer.write('/streamfs/x', 'new', { end: true });
@@ -298,7 +298,7 @@ describe('client with a real server', () => {
 
 describe('contract 72: writing with reconnect', () => {
   it('a source that is quiet for longer than the server waits for a body is not given up, and loses nothing', async () => {
-    // An append is over after a second. The next has nothing to send yet, not even its head.
+    // An append ends after a second. The next has nothing to send yet, not even its head.
     const limits = { stream_body_timeout: '60ms', limits: { header_timeout: '1200ms' } };
     const app = await startApp({
       config: { server: { address: '127.0.0.1:0', ...limits }, plugins: { streamfs: {} } },
@@ -353,7 +353,7 @@ describe('contract 72: writing with reconnect', () => {
       },
     });
     for (let n = 1; n <= 2; n++) {
-      // How long it lasted is what this is about.
+      // The duration of the silence is the point of this test.
       await new Promise((resolve) => setTimeout(resolve, 1200));
       proxy.close();
       proxy.open();

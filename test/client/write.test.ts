@@ -3,7 +3,7 @@ import { createNodeFetch } from '../../src/cli/node-fetch.ts';
 import { StreamFSClient, type StreamFSClientOptions } from '../../src/client/index.ts';
 import { fakeServer, refuse } from './fake-server.ts';
 
-/** A source that gives what it is told to, when it is told to, and knows whether it was closed. */
+/** A source that yields on command, and records whether it was closed. */
 class ManualSource implements AsyncIterable<Uint8Array> {
   closed = false;
   readonly #given: Uint8Array[] = [];
@@ -78,7 +78,7 @@ describe.each(fetches)('writing, over %s', (_, options) => {
     const server = await fakeServer((request, response) => {
       request.on('data', (piece) => {
         received += piece;
-        // Each piece is answered for by the next: if they were held back, this would never finish.
+        // Each piece is triggered by the one before: if they were held back, this would never finish.
         if (received === 'one') source.give('two');
         if (received === 'onetwo') source.end();
       });

@@ -13,7 +13,7 @@ import {
 } from '../../src/config/index.ts';
 import { StreamFSError } from '../../src/errors/index.ts';
 
-/** The error a text gives, line by line. */
+/** The error for a text, line by line. */
 function refusal(text: string, file = 'c.yaml'): string[] {
   try {
     parseConfig(text, file);

@@ -1,4 +1,4 @@
-/** Where chunks and lines begin and end, and forks, which keep them: held against a plain list of what was appended. */
+/** Chunk and line boundaries, and forks, which preserve them: compared with a plain list of the appends. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_CHUNK, MemoryBudget } from '../../src/core/index.ts';
@@ -7,7 +7,7 @@ import { forkStream, RingStream, StreamRules } from '../../src/core/internal.ts'
 const rules = (retention: number, budget?: MemoryBudget) =>
   new StreamRules({ retention, maxLag: retention, ...(budget === undefined ? {} : { budget }) });
 
-/** Appends pieces, and gives every offset at which a chunk begins or ends. */
+/** Appends pieces, and returns every offset at which a chunk begins or ends. */
 function filled(stream: RingStream, pieces: readonly Uint8Array[]): number[] {
   const ends = [stream.endOffset];
   for (const piece of pieces) {
@@ -69,10 +69,10 @@ describe('lines of a stream', () => {
         const all = list.join('');
         const { startOffset, endOffset } = stream;
         const first = stream.firstLineStart();
-        // One line that is retained whole may be left out, where nothing says any more that it is a line's beginning.
+        // One retained line may be omitted, if nothing indicates any more that its first byte begins a line.
         const known = [startOffset, endOffset, startOffset + all.slice(startOffset).indexOf('\n') + 1];
         expect(known).toContain(first);
-        // There is none: the line that goes on at the end has begun too early.
+        // There is none: the line that continues at the end begins too early.
         if (first === endOffset && !all.endsWith('\n')) return;
         for (let n = first; n <= endOffset; n++) {
           expect(stream.lineStart(n)).toBe(all.slice(0, n).lastIndexOf('\n') + 1);
@@ -98,7 +98,7 @@ describe('a fork', () => {
         expect(fork).toMatchObject({ startOffset, endOffset: to, origin: { generation: 'aa', to, origin: undefined } });
         const forkEnds = [...ends.filter((end) => end < to), ...filled(fork, ofFork)];
         filled(source, ofSource);
-        // Memory of slabs that have left is filled again by others.
+        // The memory of slabs that have left is reused by others.
         filled(new RingStream({}, rules(keep)), [new Uint8Array(keep).fill(121), new Uint8Array(keep).fill(122)]);
         const own = Buffer.concat(ofFork);
         const all = Buffer.concat([inherited, own]).subarray(-keep);

@@ -8,10 +8,10 @@ import { pattern } from '../e2e/harness/pattern.ts';
 import { codeOf } from './reading.ts';
 
 const MB = 1024 * 1024;
-/** What is no history may take at most so much, the cost of each stream among it. */
+/** The bound for everything that is not history, including the cost of each stream. */
 const MAX_FIXED = (MIN_BUDGET * 5) / 8;
 
-/** What streams and their readers hold, found out from them rather than from the budget. */
+/** The memory of streams and their readers, computed from them instead of the budget. */
 function heldBy(streams: Iterable<RingStream>): number {
   let sum = 0;
   for (const stream of streams) {
@@ -21,7 +21,7 @@ function heldBy(streams: Iterable<RingStream>): number {
   return sum;
 }
 
-/** Reads all there is now, and says what was lost. Every byte of a stream is its offset, by the pattern. */
+/** Reads everything available, and returns what was lost. The pattern identifies the offset of every byte. */
 function drain(reader: CursorReader): { lost: number; read: number } {
   const seen = { lost: 0, read: 0 };
   let at = reader.cursor;
@@ -91,7 +91,7 @@ describe('one budget for many streams', () => {
           if (one.do === 'append' && stream !== undefined) {
             const before = stream.endOffset;
             expect(stream.append(bytesFrom(before, one.size))).toBe(before + one.size);
-            // The newest bytes are there, whatever other stream wanted the memory.
+            // The newest bytes are retained, whatever other stream wanted the memory.
             if (one.size > 0) expect(stream.startOffset).toBeLessThan(stream.endOffset);
           } else if (one.do === 'fork' && stream !== undefined && streams.length < 12) {
             const { startOffset, endOffset, rules } = stream;
@@ -115,7 +115,7 @@ describe('one budget for many streams', () => {
               sum.read += read;
               expect(sum.start + sum.lost + sum.read).toBe(chosen.stream.endOffset);
             });
-            // Who asked to be cut off rather than lose something is.
+            // A reader that asked to be disconnected rather than lose data is disconnected.
             if (code !== 'no error') {
               expect(code).toMatch(/READER_TOO_SLOW|READER_CLOSED/);
               expect(['disconnect', 'block']).toContain(chosen.policy);
@@ -204,7 +204,7 @@ describe('one budget for many streams', () => {
       stream.append(Buffer.from('x'));
       expect(stream.stats().retained).toBe(1);
     }
-    // All of them at once, each with its one byte.
+    // All of them exist at once, each with its one byte.
     expect(streams.every((stream) => stream.stats().retained === 1)).toBe(true);
     streams[0]!.end('removed');
     make();

@@ -38,7 +38,7 @@ describe('what readers were given', () => {
     }
     await readNow(reader);
     for (let i = 0; i < 10; i++) s.append(bytes('abcdef'));
-    // 60 bytes came, 20 may be had: six chunks and the most of another are lost.
+    // 60 bytes were appended, 20 may be read: six chunks and most of another are lost.
     await readNow(reader);
     expect(reader).toMatchObject({ skippedBytes: 40, skippedChunks: 7, receivedBytes: 30, receivedChunks: 5 });
   });

@@ -11,7 +11,7 @@ describe('when readers of a busy stream are woken', () => {
   });
   afterEach(() => vi.restoreAllMocks());
 
-  /** A pace whose last round, to a hundred readers, took so many milliseconds and has just ended. */
+  /** A coalescer whose last round, to a hundred readers, took this many milliseconds and has just ended. */
   function busy(ms: number): FlushCoalescer {
     const pace = new FlushCoalescer();
     pace.round(100, () => {

@@ -99,7 +99,7 @@ describe('drop-newest', () => {
     s.append(new Uint8Array(4 * KB).fill(1));
     s.append(new Uint8Array(10 * MB).fill(2));
     await reader.read();
-    // 4 KiB of room were made: so much of what comes next stays as well.
+    // Reading has freed 4 KiB: that much of the next append stays as well.
     s.append(new Uint8Array(4 * KB).fill(3));
     s.append(new Uint8Array(10 * MB).fill(4));
     const records = await recordsNow(reader);
@@ -116,7 +116,7 @@ describe('drop-newest', () => {
     const s = stream('drop-newest', { retention: 40, maxLag: 10 });
     for (let i = 0; i < 4; i++) append(s, `history ${i}.`);
     const reader = s.openReader();
-    // A joiner may queue what is retained and a slab more, here 40 and 1024 bytes.
+    // A late joiner may queue what is retained and a slab more, here 40 and 1024 bytes.
     const slab = 'f'.repeat(1024);
     append(s, slab, 'lost: full');
     await reader.read();
@@ -128,7 +128,7 @@ describe('drop-newest', () => {
   });
 
   it('contract 16: a reader that keeps falling behind holds what it has queued, not all the memory around it', async () => {
-    // It takes a little, then a lot flows by: what it has queued is scattered over everything that was ever written.
+    // It reads a little, then much is appended: its queue is scattered over everything ever written.
     const s = stream('drop-newest', { retention: MB, maxLag: MB });
     const reader = s.openReader();
     await readNow(reader);
@@ -139,7 +139,7 @@ describe('drop-newest', () => {
       if (record?.type === 'data') reader.advance(record.data.length);
       s.append(flood);
     }
-    // At most what it may queue, a slab that is in use at either end, and the index.
+    // At most its queue, a slab in use at either end, and the index.
     expect(reader.heldMemory).toBeGreaterThan(0);
     expect(reader.heldMemory).toBeLessThanOrEqual((2 * MB + 2 * 256 * KB) * (9 / 8));
     reader.close();
@@ -170,7 +170,7 @@ describe('drop-newest', () => {
     }
     expect(new Set(got).size).toBe(got.length);
     expect(reader.receivedBytes + reader.skippedBytes).toBe(reader.cursor);
-    // A byte taken is room for one that comes next: 16 from the beginning, then the first of each hundred.
+    // A byte read makes room for one appended: 16 from the beginning, then the first of each hundred.
     expect(got.slice(0, 20)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 116, 216, 316]);
   });
 });
@@ -186,7 +186,7 @@ describe('the queue of drop-newest', () => {
       s.append(written.at(-1)!);
     };
     write(16 * KB, 1);
-    // A byte taken, a byte queued, the rest of what comes lost: a piece for every byte, were there no limit.
+    // A byte read, a byte queued, the rest of the append lost: without the limit, a piece for every byte.
     for (let round = 0; round < 3000; round++) {
       reader.peek(1);
       reader.advance(1);

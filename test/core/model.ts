@@ -1,6 +1,6 @@
 /**
- * What a stream and its readers must do, said as plainly as it can be: the whole history in one array, every policy
- * worked out again from the beginning, no memory given back. Property tests hold the core to it.
+ * A plain model of a stream and its readers: the whole history in one array, every policy recomputed from the beginning, no
+ * memory released. Property tests compare the core with it.
  */
 import type { LagPolicy, ReaderStart, ReadRecord } from '../../src/core/index.ts';
 import { MAX_CHUNK } from '../../src/core/index.ts';
@@ -16,7 +16,7 @@ interface Run {
   to: number;
 }
 
-/** What a read must give: exactly a record, or at least some of the bytes of a run. */
+/** The required result of a read: exactly a record, or at least some of the bytes of a run. */
 export type Expected = Exclude<ReadRecord, { type: 'data' }> | ({ type: 'data' } & Run) | undefined;
 
 export class ModelStream {
@@ -25,9 +25,9 @@ export class ModelStream {
   /** All bytes ever appended. */
   private bytes = Buffer.alloc(1024);
   end = 0;
-  /** Offsets behind each chunk. */
+  /** The offset after each chunk. */
   readonly chunkEnds: number[] = [];
-  /** The oldest byte that any reader could still ask for. */
+  /** The oldest byte that any reader could still request. */
   floor = 0;
   ended: 'ended' | 'removed' | 'shutdown' | undefined;
   skippedBytes = 0;
@@ -41,14 +41,14 @@ export class ModelStream {
     return Math.max(0, this.end - this.limits.retention);
   }
 
-  /** Bytes that must be kept: what is promised to those who join, and what readers are allowed to lag. */
+  /** Bytes that must be kept: the retention for late joiners, and the allowed lag of readers. */
   get kept(): number {
     if (this.readers.size === 0) return this.limits.retention;
     const blocks = [...this.readers].some((reader) => reader.policy === 'block');
     return this.widest + (blocks ? MAX_CHUNK : 0);
   }
 
-  /** What a reader on its way through history may lag: a slab more than is retained. */
+  /** The allowed lag of a reader on its way through history: a slab more than is retained. */
   get widest(): number {
     const { retention, maxLag } = this.limits;
     const slab = 2 ** Math.floor(Math.log2(Math.max(1, Math.max(retention, maxLag) / 4)));
@@ -71,7 +71,7 @@ export class ModelStream {
     return this.bytes.subarray(from, to);
   }
 
-  /** Chunks that have a byte in the run. */
+  /** Chunks with at least one byte in the run. */
   chunksIn(from: number, to: number): number {
     let count = 0;
     let start = 0;
@@ -100,7 +100,7 @@ export class ModelStream {
     return start.offset;
   }
 
-  /** A reader leaves: with the last of them goes what only readers needed. */
+  /** A reader leaves: with the last one, bytes that only readers needed are released. */
   leave(reader: ModelReader): void {
     if (this.readers.delete(reader) && this.readers.size === 0) {
       this.floor = Math.max(this.floor, this.end - this.limits.retention);
@@ -115,14 +115,14 @@ export class ModelReader {
   skippedBytes = 0;
   skippedChunks = 0;
   failed = false;
-  /** Where the cursor would stand if nothing had ever been delivered or lost: moved by seeks only. */
+  /** The position of the cursor if nothing had ever been delivered or lost: only seeks move it. */
   origin: number;
   live = false;
   private announced = false;
-  /** Whether chunks before the cursor can be counted: not while it stands beyond the end. */
+  /** Whether chunks before the cursor can be counted: not while it is beyond the end. */
   private countable = true;
   private firstGap: Run | undefined;
-  /** `drop-newest` only: what it has queued. */
+  /** `drop-newest` only: its queued bytes. */
   private queue: Run[] = [];
   private readonly stream: ModelStream;
 
@@ -167,7 +167,7 @@ export class ModelReader {
     else this.queue.push({ from: start, to: start + taken });
   }
 
-  /** The end of a turn of the event loop: a `disconnect` reader that is too far behind is cut off. */
+  /** The end of a turn of the event loop: a `disconnect` reader that is too far behind is disconnected. */
   turn(): void {
     if (this.policy === 'disconnect' && this.lag > this.allowed) this.cut();
   }
@@ -185,12 +185,12 @@ export class ModelReader {
     this.settleAt(offset);
   }
 
-  /** The offset up to which bytes can be read now; at the cursor there is nothing. */
+  /** The offset up to which bytes can be read now; equal to the cursor if there are none. */
   private readableTo(): number {
     return this.policy === 'drop-newest' ? (this.queue[0]?.to ?? this.cursor) : this.stream.end;
   }
 
-  /** Where reading must go on: the cursor, or beyond it where bytes were lost. */
+  /** Where reading must continue: the cursor, or beyond it if bytes were lost. */
   private resume(): number {
     const { stream } = this;
     switch (this.policy) {
@@ -203,7 +203,7 @@ export class ModelReader {
     }
   }
 
-  /** What a read must give, or 'cut off'. Takes everything but bytes, like the reader. */
+  /** The required result of a read, or 'cut off'. Consumes everything but bytes, like the reader. */
   next(chunkwise: boolean): Expected | 'cut off' {
     if (this.failed) return 'cut off';
     if (this.firstGap !== undefined) {

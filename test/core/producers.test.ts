@@ -72,7 +72,7 @@ describe('contract 72: appends of a producer', () => {
     const producers = table({ max: 2, onLimit });
     for (const id of ['a', 'b', 'c']) apply(producers, { id, epoch: 0, seq: 0 });
     expect([producers.lastSeq('a'), producers.lastSeq('b'), producers.lastSeq('c')]).toEqual([undefined, 0, 0]);
-    // It was used again, and so is the last to go.
+    // It was used again, so it is the last to be forgotten.
     apply(producers, { id: 'b', epoch: 0, seq: 1 });
     apply(producers, { id: 'd', epoch: 0, seq: 0 });
     expect([producers.size, producers.lastSeq('b'), producers.lastSeq('c')]).toEqual([2, 1, undefined]);
@@ -84,13 +84,13 @@ describe('contract 72: appends of a producer', () => {
     const producers = table({ max: 2, ttl: 100, now: () => now });
     const ids = ['a', 'b', 'c', 'd', 'e'];
     for (const id of ids) apply(producers, { id, epoch: 0, seq: 0 });
-    // The two that are remembered, and three that begin anew.
+    // The two that are remembered, and three that start over.
     const open = ids.map((id) => producers.begin({ id, epoch: 0, seq: producers.lastSeq(id) === 0 ? 1 : 0 }, nothing));
     now = 10_000;
     producers.forgetIdle();
     for (const attempt of open) attempt.complete();
     expect(ids.map((id) => producers.lastSeq(id))).toEqual([undefined, undefined, undefined, 1, 1]);
-    // It is from the end of the append that a producer is idle.
+    // A producer is idle from the end of its append on.
     now += 99;
     expect(producers.isRepeated({ id: 'e', epoch: 0, seq: 2 })).toBe(false);
     now += 1;
@@ -188,7 +188,7 @@ describe('contract 72: appends of a producer', () => {
           const last = side.attempts.at(-1);
           if (what === 'try') side.attempts.push(producers.begin(id, nothing));
           else if (what === 'write' || what === 'late') {
-            // A producer that is running appends behind what is applied; one that was cut must not.
+            // A running producer appends after what is applied; one that was disconnected must not.
             const attempt = what === 'late' ? side.attempts[0] : last;
             if (attempt?.isRunning !== true) continue;
             for (let n = 0; n < size; n++) log[who]!.push(`${side.seq}.${attempt.applied + n}`);

@@ -1,6 +1,6 @@
 /**
- * The laws of the core, held against a naive model (model.ts) under random interleavings of everything that can be done
- * to a stream. Small sizes cross every limit of a reader; large ones cross the borders of chunks and slabs as well.
+ * The invariants of the core, compared with a naive model (model.ts) under random interleavings of all operations on a stream.
+ * Small sizes cross every limit of a reader; large ones cross the boundaries of chunks and slabs as well.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { isStreamFSError } from '../../src/errors/index.ts';
 import { type Expected, ModelReader, ModelStream } from './model.ts';
 import { codeOf, recordsNow, turn } from './reading.ts';
 
-/** One thing done to a stream. Numbers are reduced to what is there: `who` to a reader, `at` to an offset. */
+/** One operation on a stream. Numbers are reduced to existing objects: `who` to a reader, `at` to an offset. */
 type Step =
   | { do: 'append'; size: number; seed: number }
   | { do: 'open'; start: 'earliest' | 'live' | 'offset' | 'skip' | 'bytes' | 'lines'; at: number; policy: number }
@@ -24,7 +24,7 @@ type Step =
   | { do: 'turn' }
   | { do: 'end' };
 
-/** `expect(…).toBe(…)`, of which there would be a million that hold: each takes some microseconds. */
+/** `expect(…).toBe(…)`, called about a million times with success: each call of that takes some microseconds. */
 function same(actual: unknown, expected: unknown): void {
   if (!Object.is(actual, expected)) expect(actual).toBe(expected);
 }
@@ -91,7 +91,7 @@ function stepArbitrary(sizes: Sizes): fc.Arbitrary<Step> {
   );
 }
 
-/** Bytes that differ from place to place, with newlines among them. */
+/** Bytes that differ by position, with newlines among them. */
 function content(size: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let i = 0; i < size; i++) {
@@ -153,7 +153,7 @@ class Pair {
         while (await this.read(pair.real, pair.model));
         return;
       case 'peek, append, advance': {
-        // What `drop-newest` loses while bytes are on their way is not laid down to the byte: see below.
+        // What `drop-newest` loses while bytes are in flight is not specified to the byte: see below.
         if (pair.model.policy === 'drop-newest') return;
         const length = this.peek(pair.real, pair.model, undefined, 1, false, () => this.append(step.size, step.seed));
         expect(length).toBeGreaterThanOrEqual(0);
@@ -208,7 +208,7 @@ class Pair {
     this.readers.push({ real, model });
   }
 
-  /** One chunk read; true while there is more to come. */
+  /** Reads one chunk; returns true while there is more to come. */
   private async read(real: CursorReader, model: ModelReader): Promise<boolean> {
     const expected = model.next(true);
     let record: Awaited<ReturnType<CursorReader['read']>>;
@@ -247,7 +247,7 @@ class Pair {
     const length = Math.max(1, Math.floor(record.data.length * part));
     const copy = Buffer.from(record.data);
     meanwhile();
-    // What is on its way to a socket never changes, whatever happens to the stream.
+    // Bytes in flight to a socket never change, whatever happens to the stream.
     expect(Buffer.compare(record.data, copy)).toBe(0);
     pin?.release();
     real.advance(length);
@@ -282,7 +282,7 @@ class Pair {
     model.seek(offset);
   }
 
-  /** What must hold at every moment. */
+  /** Invariants at every moment. */
   check(): void {
     const { stream, model } = this;
     const stats = stream.stats();
@@ -302,13 +302,13 @@ class Pair {
       same(reader.real.receivedBytes, reader.model.received);
       same(reader.real.skippedBytes, reader.model.skippedBytes);
       same(reader.real.skippedChunks, reader.model.skippedChunks);
-      // Conservation: what was delivered and what was lost are all there was.
+      // Conservation: delivered and lost bytes add up to the appended ones.
       same(reader.real.receivedBytes + reader.real.skippedBytes, reader.real.cursor - reader.model.origin);
       same(reader.real.lag, reader.model.lag);
       if (!reader.model.failed) maxLag = Math.max(maxLag, reader.real.lag);
     }
     same(stats.maxReaderLag, maxLag);
-    // Memory: what is kept, a slab at each end that is partly in use, and a bit per byte.
+    // Memory: retained bytes, a partly used slab at each end, and a bit per byte.
     if (model.readers.size === 0) this.widestKept = stream.retention;
     this.widestKept = Math.max(this.widestKept, model.kept);
     expect(stats.memory).toBeLessThanOrEqual((this.widestKept + 2 * this.slabSize) * (9 / 8));
@@ -386,7 +386,7 @@ describe('drop-newest, with bytes on their way while others arrive', () => {
           for (const record of rest) follow(record);
           expect(at).toBe(stream.endOffset);
           expect(reader.receivedBytes + reader.skippedBytes).toBe(stream.totalWritten);
-          // With all the time in the world it would have got this much at least.
+          // With unlimited time it would have received at least this much.
           expect(reader.receivedBytes).toBeGreaterThanOrEqual(Math.min(stream.totalWritten, maxLag));
         },
       ),
@@ -403,7 +403,7 @@ describe('writers that wait, and readers of every policy, at their own pace', ()
     policy: fc.constantFrom<LagPolicy>(...LAG_POLICIES),
     /** Turns between two reads. */
     pace: fc.nat({ max: 3 }),
-    /** Turns before it comes, and reads after which it leaves. */
+    /** Turns before it joins, and reads after which it leaves. */
     comes: fc.nat({ max: 5 }),
     leaves: fc.option(fc.nat({ max: 30 })),
   });
@@ -454,7 +454,7 @@ describe('writers that wait, and readers of every policy, at their own pace', ()
                 for (let i = 0; i < pace; i++) await turn();
               }
             });
-            // Only who asked for it is cut off; who blocks and reads on never is.
+            // Only readers with `disconnect` are disconnected; a reader with `block` that reads on never is.
             if (policy !== 'disconnect') expect(code).toBe('no error');
             else if (code !== 'no error') expect(code).toBe('READER_TOO_SLOW');
             if (policy === 'disconnect' || policy === 'block') expect(reader.skippedBytes).toBe(0);
@@ -475,7 +475,7 @@ describe('writers that wait, and readers of every policy, at their own pace', ()
               expect(Buffer.compare(data, bytes.subarray(offset, offset + data.length))).toBe(0);
             }
           }
-          // Each piece lies in one place, whole.
+          // Each piece is contiguous and complete.
           for (const piece of pieces) {
             if (piece.length === 0) continue;
             const from = bytes.indexOf(piece[0]!);

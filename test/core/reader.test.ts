@@ -20,7 +20,7 @@ function stream(options: Partial<ConstructorParameters<typeof RingStream>[0]> = 
   return new RingStream({ retention: 1000, maxLag: 1000, ...options });
 }
 
-// Time passes when a test says so, and every timer that is left can be counted, those too that keep nothing alive.
+// The test controls the time, and every remaining timer can be counted, including those that keep nothing alive.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 });
@@ -28,7 +28,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A signal, and how many listen to it. */
+/** A signal, and the number of its listeners. */
 function countedSignal(): { abort: (reason?: unknown) => void; signal: AbortSignal; listeners: () => number } {
   const controller = new AbortController();
   const { signal } = controller;
@@ -67,7 +67,7 @@ describe('history, then live', () => {
     s.append(new Uint8Array(1000));
     expect((await readNow(reader)).slice(0, 2)).toEqual(['0123456789', 'C']);
     expect(reader.skippedBytes).toBe(0);
-    // The promise to those who join is as exact as before.
+    // The retention for late joiners is as exact as before.
     expect(s.startOffset).toBe(s.endOffset - 10);
   });
 
@@ -127,7 +127,7 @@ describe('the cursor', () => {
     for (let round = 0; round < 50; round++) {
       for (let i = 0; i < 10; i++) append(s, `${round}.${i} `);
       const reader = s.openReader({ start: { offset } });
-      // Each time it is cut after a few bytes, in the middle of a chunk.
+      // Each read is cut after a few bytes, in the middle of a chunk.
       for (let taken = 0; taken < 41; ) {
         const record = reader.peek(7);
         if (record?.type !== 'data') break;
@@ -425,7 +425,7 @@ describe('reading chunks', () => {
     await readNow(reader);
     const before = active();
     const reading = reader.read({ timeout: 60_000 });
-    // Only what keeps the process alive is listed as active.
+    // Only resources that keep the process alive are listed as active.
     expect(active()).toBe(before);
     reader.close();
     await expect(reading).rejects.toMatchObject({ code: 'READER_CLOSED' });
@@ -625,7 +625,7 @@ describe('sending bytes on', () => {
     expect((reader.peek(2) as { data: Uint8Array }).data.length).toBe(2);
     reader.advance(2);
     expect(reader).toMatchObject({ cursor: 2, receivedBytes: 2 });
-    // The rest of a chunk of which a part was taken.
+    // The remainder of a chunk that was read in part.
     expect(await readNow(reader)).toEqual(['c', 'def', '<caught-up 6>']);
   });
 
@@ -647,13 +647,13 @@ describe('sending bytes on', () => {
       const s = stream({ retention: 5000, maxLag: 5000 });
       const reader = s.openReader();
       for (let i = 0; i < 3; i++) s.append(new Uint8Array(700));
-      // The second chunk lies across the end of the first slab, at 1024.
+      // The second chunk crosses the end of the first slab, at 1024.
       await reader.read();
       if (peeks) reader.peek();
       await reader.read();
       expect(reader.cursor).toBe(1400);
       for (let i = 0; i < 20; i++) s.append(new Uint8Array(700));
-      // The stream ends at 16,100: lost is what lies between 1400 and 11,100, in 14 chunks.
+      // The stream ends at 16,100: lost are the bytes from 1400 to 11,100, in 14 chunks.
       expect((await recordsNow(reader))[0]).toEqual({ type: 'gap', from: 1400, to: 11_100, chunks: 14 });
     }
   });
@@ -663,7 +663,7 @@ describe('sending bytes on', () => {
     const reader = s.openReader();
     for (let i = 0; i < 8; i++) s.append(new Uint8Array(700));
     s.append(new Uint8Array(424));
-    // The first slab ends at 1024, in the second chunk: of that the first half was lost.
+    // The first slab ends at 1024, in the second chunk, whose first half was lost.
     expect((await recordsNow(reader))[0]).toEqual({ type: 'gap', from: 0, to: 1024, chunks: 2 });
   });
 
@@ -708,7 +708,7 @@ describe('no loose ends', () => {
         reader.whenReadable(() => undefined);
       }
       const first = readers.shift()!;
-      // From the front, from the back and from the middle of those that wait; the first stays.
+      // From the front, the back and the middle of the waiting ones; the first stays.
       for (const at of [0, -1, 20]) readers.splice(at, 1)[0]!.close();
       while (readers.length > 0) readers.pop()!.close();
       return first;

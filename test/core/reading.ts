@@ -1,4 +1,4 @@
-/** What tests of the core do over and over: write text, read what there is, let a turn of the event loop pass. */
+/** Helpers for tests of the core: write text, read what is available, wait for a turn of the event loop. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Reader, ReadRecord, Stream } from '../../src/core/index.ts';
@@ -29,7 +29,7 @@ export function show(record: ReadRecord): string {
   }
 }
 
-/** All records there are now, up to and with the end. */
+/** All records available now, up to and with the end. */
 export async function recordsNow(reader: Reader): Promise<ReadRecord[]> {
   const records: ReadRecord[] = [];
   for (;;) {
@@ -48,18 +48,18 @@ export async function readNow(reader: Reader): Promise<string[]> {
   return (await recordsNow(reader)).map(show);
 }
 
-/** The bytes there are now, gaps and news left out. */
+/** The bytes available now, without gaps and notices. */
 export async function bytesNow(reader: Reader): Promise<Buffer> {
   const records = await recordsNow(reader);
   return Buffer.concat(records.flatMap((record) => (record.type === 'data' ? [record.data] : [])));
 }
 
-/** Lets everything that is due in this turn of the event loop happen. */
+/** Waits until everything due in this turn of the event loop has happened. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Waits for a condition; the test's own time limit is the only one. */
+/** Waits for a condition; only the test's own timeout limits it. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await turn();
 }
@@ -74,7 +74,7 @@ export async function codeOf(act: () => unknown): Promise<string> {
   return 'no error';
 }
 
-/** Frees all that nothing refers to any more. */
+/** Collects all garbage. */
 export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();

@@ -11,7 +11,7 @@ function streams(count: number): RingStream[] {
   return Array.from({ length: count }, () => new RingStream({ retention: 64 * KiB, maxLag: 64 * KiB }));
 }
 
-/** What lies behind the first bytes of each stream. */
+/** The memory that holds the first bytes of each stream. */
 function memoryOf(all: readonly RingStream[]): ArrayBufferLike[] {
   return all.map((stream) => stream.retainAt(stream.startOffset, 1)!.buffer);
 }
@@ -21,7 +21,7 @@ describe('the smallest slabs', () => {
     const all = streams(1000);
     for (const stream of all) stream.append(Buffer.alloc(100));
     const blocks = new Set(memoryOf(all));
-    // One more where the first was begun by another.
+    // One more, if an earlier stream began the first block.
     expect(blocks.size).toBeLessThanOrEqual(101);
     const counted = all.reduce((sum, stream) => sum + stream.stats().memory, 0);
     for (const { byteLength } of blocks) expect(byteLength * 100).toBe(counted);
@@ -31,7 +31,7 @@ describe('the smallest slabs', () => {
     const all = streams(100);
     for (const stream of all) stream.append(Buffer.alloc(100));
     for (const { byteLength } of memoryOf(all)) expect(byteLength).toBe(BLOCK_MEMORY);
-    // What a stream takes itself is under 1 KiB.
+    // A stream itself takes less than 1 KiB.
     expect(BLOCK_MEMORY + KiB).toBeLessThanOrEqual(STREAM_COST + FIRST_SLAB);
   });
 
@@ -46,7 +46,7 @@ describe('the smallest slabs', () => {
     const reader = stream!.openReader({ onLag: 'drop-newest' });
     stream!.append(Buffer.alloc(FIRST_SLAB));
     stream!.append(Buffer.alloc(KiB));
-    // What is left of the second slab is as large as a first one.
+    // The rest of the second slab is as large as a first one.
     reader.advance(KiB);
     for (let n = 0; n < 200; n++) stream!.append(Buffer.alloc(KiB));
     const record = reader.peek();
@@ -85,7 +85,7 @@ describe('the smallest slabs', () => {
       reader.advance(5 * (1 + (who % 10)) + (who % 10));
       expect(reader.receivedChunks).toBe(5);
       stream.append(Buffer.alloc(64 * KiB * 4));
-      // Of the four chunks of this, two are lost, and a part of the third.
+      // Of its four chunks, two are lost, and a part of the third.
       expect(reader.peek()).toMatchObject({ type: 'gap', chunks: 25 - 5 + 3 });
     }
   });

@@ -4,7 +4,7 @@ import { RingStream } from '../../src/core/internal.ts';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Fills the ring over and over: every slab that may be filled again will have been. */
+/** Overwrites the ring repeatedly: every reusable slab has then been reused. */
 function overrun(stream: RingStream): void {
   const other = Buffer.alloc(64 * KiB, 'z');
   for (let n = 0; n < 256; n++) stream.append(other);
@@ -37,7 +37,7 @@ describe('memory that is filled again', () => {
     one.release();
     overrun(stream);
     expect(run.parts.every(isAll('a'))).toBe(true);
-    // Only so much memory is kept to be filled again: these take all of it, and those what has come since.
+    // Only a bounded amount of memory is kept for reuse: these streams take all of it, and the later ones what was released since.
     const before = ['y', 'y', 'y'].map(streamOf);
     other.release();
     const after = ['z', 'z', 'z'].map(streamOf);

@@ -20,7 +20,7 @@ describe('streams that share their rules', () => {
     expect(one.stats()).toEqual(alone.stats());
     expect(one.stats()).toMatchObject({ startOffset: 103, endOffset: 111, createdAt: 42, generation: 'g' });
     for (const reader of readers) expect(await readNow(reader)).toEqual(['defghijk', '<caught-up 111>']);
-    // The second append is more than one that has caught up may lag.
+    // The second append is more than a reader that has caught up may lag.
     for (const stream of [one, alone]) append(stream, 'lmnop');
     await turn();
     for (const reader of readers) expect(await codeOf(() => reader.read())).toBe('READER_TOO_SLOW');

@@ -227,7 +227,7 @@ describe('fan-out', () => {
     const second = s.openReader();
     for (let i = 0; i < 5; i++) append(s, 'abcdef');
     expect(s.skippedBytes).toBe(0);
-    // 20 bytes of 6 each: three chunks, and a part of the fourth.
+    // 20 bytes of chunks of 6: three chunks, and a part of the fourth.
     expect(await readNow(first)).toEqual(['<gap 0-20 4>', 'cdef', 'abcdef', '<caught-up 30>']);
     expect(first).toMatchObject({ receivedBytes: 10, skippedBytes: 20, skippedChunks: 4 });
     append(s, 'abcdef');
@@ -277,7 +277,7 @@ describe('fan-out', () => {
         s.append(bytes);
       }
       if (i % 7 === 0) {
-        // Some leave while bytes are on their way to them, some before the next turn, some within it.
+        // Some leave while bytes are in flight to them, some before the next turn, some within it.
         for (const leaving of visitors.splice(0, 5)) leaving.close();
         if (i % 2 === 0) await turn();
       }
@@ -299,7 +299,7 @@ describe('fan-out', () => {
       await readNow(reader);
       reader.whenReadable(() => {
         woken.push(index + 1);
-        // The second closes itself, its neighbours before and behind it, and opens another.
+        // The second closes itself and its neighbours, and opens another.
         if (index === 1) {
           for (const neighbour of readers.slice(0, 3)) neighbour.close();
           s.openReader().whenReadable(() => woken.push(11));
@@ -308,7 +308,7 @@ describe('fan-out', () => {
     }
     append(s, 'x');
     await turn();
-    // The third was closed while it waited: that wakes it, once.
+    // The third was closed while it waited, which wakes it once.
     expect(woken.filter((id) => id === 3)).toHaveLength(1);
     expect(woken.filter((id) => id <= 10).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     append(s, 'y');
@@ -347,7 +347,7 @@ describe('retention and memory', () => {
     for (let i = 0; i < 3_000_000; i++) s.append(bytes);
     const after = process.memoryUsage();
     const grown = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
-    // Three million objects would be 100 MB. Slabs given back and not yet collected are in this figure.
+    // Three million objects would take 100 MB. This figure includes released slabs that are not collected yet.
     expect(grown).toBeLessThan(60 * MB);
     expect(s.stats().memory).toBeLessThan(1.25 * 6 * MB);
   });
@@ -380,10 +380,10 @@ describe('retention and memory', () => {
         s.openReader({ start: { from: i % 2 ? 'live' : 'earliest' } }),
       );
       for (let i = 0; i < 20 * MB; i += 50_000) s.append(new Uint8Array(50_000));
-      // Two slabs of at most 256 KiB are partly in use; an eighth is the index of chunks.
+      // Two slabs of at most 256 KiB are partly used; an eighth is the chunk index.
       expect(s.stats().memory).toBeLessThanOrEqual((4 * MB + 2 * 256 * KB) * (9 / 8));
       for (const reader of readers) reader.close();
-      // What only readers needed goes with the last of them.
+      // Bytes that only readers needed are released with the last of them.
       expect(s.stats().memory).toBeLessThanOrEqual((retention + 2 * 256 * KB) * (9 / 8));
     }
   });

@@ -4,7 +4,7 @@ import { append, bytesNow, bytesOf, codeOf, readNow, turn, until } from './readi
 
 const KB = 1024;
 const MB = 1024 * KB;
-// Time passes when a test says so, and every timer that is left can be counted.
+// The test controls the time, and every remaining timer can be counted.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 });
@@ -25,7 +25,7 @@ function watch(write: void | Promise<void>): { done: boolean } {
   return state;
 }
 
-/** Lets several turns pass: what has not happened then does not happen by itself. */
+/** Waits several turns: what has not happened then does not happen by itself. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn();
 }
@@ -195,7 +195,7 @@ describe('block', () => {
     const s = stream({ retention: 100, maxLag: 10 });
     for (let i = 0; i < 9; i++) append(s, '0123456789');
     const reader = s.openReader();
-    // What is retained, and a slab more: 100 and 1024 bytes.
+    // The retention and a slab more: 100 and 1024 bytes.
     expect(s.write(new Uint8Array(1034))).toBeUndefined();
     const write = watch(s.write(bytesOf('x')));
     await turns();

@@ -16,7 +16,7 @@ import { runSample } from './run-sample.ts';
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** What an example may import. Its servers do not log. */
+/** The modules that an example may import. Its servers do not log. */
 const modules = {
   streamfsd: {
     ...streamfsd,

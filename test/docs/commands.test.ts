@@ -5,7 +5,7 @@ import { allPages, page } from './pages.ts';
 import { commands } from './reference.ts';
 import { callsOf } from './shell.ts';
 
-/** Parses without doing anything; throws where the command line would refuse. */
+/** Parses without executing anything; throws if the command line would refuse. */
 async function parse(words: readonly string[]): Promise<void> {
   const program = commands();
   for (const each of [program, ...program.commands]) each.exitOverride().configureOutput({ writeErr: () => {} });

@@ -5,9 +5,9 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { ROOT } from './pages.ts';
 
 /**
- * What the compiler says of modules, given by name, that import the package as users do.
+ * The compiler's errors for modules, given by name, that import the package as users do.
  *
- * @param types what those imports mean: the sources, or the declaration files that were built, which may be older
+ * @param types the meaning of those imports: the sources, or the built declaration files, which may be older
  */
 export function typeErrors(
   modules: Readonly<Record<string, string>>,
@@ -46,7 +46,7 @@ export function typeErrors(
   });
 }
 
-/** The source of each entry of the package, by the name it is imported by. */
+/** The source of each entry of the package, by its import name. */
 function sourcesOfEntries(): Record<string, string[]> {
   return Object.fromEntries(
     Object.entries(packageJson.exports).flatMap(([path, target]) => {

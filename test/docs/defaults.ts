@@ -1,4 +1,4 @@
-/** What is mounted where nothing is configured, as the loader of configurations gives it. */
+/** The default mounts, as the configuration loader returns them. */
 import { defaultConfig } from '../../src/config/index.ts';
 
 export function defaultMounts(): { plugin: string; path: string }[] {

@@ -5,7 +5,7 @@ import { PIECES, reference, withPieces } from './reference.ts';
 
 const marksOf = (text: string) => [...text.matchAll(/<!-- generated: ([\w ]+) -->/g)].map((match) => match[1]!);
 
-/** Written pages with tables that are made from the code. */
+/** Written pages with generated tables. */
 const pages = allPages().filter(({ text }) => marksOf(text).length > 0);
 
 // `npm run docs` writes these pages: it runs this file with -u.

@@ -38,7 +38,7 @@ describe('docs/glossary.md', () => {
       .flatMap((match) => match[1]!.split(', '))
       .filter((word) => word !== 'word');
     expect(protocol.length).toBeGreaterThan(8);
-    // Said in both, with the same meaning: the protocol needs it without a file.
+    // In both, with the same meaning: the protocol needs it without a file.
     expect(rows.map(({ word }) => word).filter((word) => protocol.includes(word))).toEqual(['chunk']);
   });
 });

@@ -9,7 +9,7 @@ function linksOf(markdown: string): string[] {
   return [...proseOf(markdown).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!);
 }
 
-/** What is wrong with a link, or undefined. */
+/** The fault of a link, or undefined. */
 function fault(from: string, link: string): string | undefined {
   if (/^[a-z]+:/.test(link)) return 'it leaves the project';
   const [path = '', anchor] = link.split('#');

@@ -1,6 +1,6 @@
-/** The little of Markdown that the generated pages are made of, and that the tests read from written ones. */
+/** The part of Markdown that the generated pages use, and that the tests parse in written ones. */
 
-/** A table. Cells may hold Markdown; what would break a row is escaped. */
+/** A table. Cells may contain Markdown; characters that would break a row are escaped. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
   return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
@@ -14,7 +14,7 @@ export function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** What stands in angle brackets is text here, not HTML. */
+/** Escapes angle brackets, so that they are text, not HTML. */
 export function plain(text: string): string {
   return text.replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
@@ -22,7 +22,7 @@ export function plain(text: string): string {
 export interface Block {
   language: string;
   text: string;
-  /** The headings it stands under, outermost first. */
+  /** The headings above it, outermost first. */
   under: readonly string[];
 }
 
@@ -52,12 +52,12 @@ export function proseOf(markdown: string): string {
   return markdown.replace(/^```[\s\S]*?^```$/gm, '');
 }
 
-/** What stands between backticks outside blocks. */
+/** Code between backticks, outside blocks. */
 export function codeSpans(markdown: string): string[] {
   return [...proseOf(markdown).matchAll(/`([^`\n]+)`/g)].map((match) => match[1]!);
 }
 
-/** The anchor a heading gets where Markdown is shown: small letters, no punctuation, hyphens for spaces. */
+/** The anchor of a heading on GitHub: lower case, no punctuation, hyphens for spaces. */
 export function anchorOf(heading: string): string {
   return heading
     .toLowerCase()

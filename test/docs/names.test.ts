@@ -7,7 +7,7 @@ import { ERRORS } from '../../src/errors/index.ts';
 import { blocksOf, codeSpans } from './markdown.ts';
 import { allPages, page, ROOT, sources } from './pages.ts';
 
-/** Variables of the environment that the command line reads. */
+/** Environment variables that the command line reads. */
 const variables = new Set(
   sources('src/cli').flatMap(({ text }) => [...text.matchAll(/\benv\.([A-Z_]+)/g)].map((match) => match[1]!)),
 );

@@ -1,4 +1,4 @@
-/** The written pages, as tests read them. */
+/** The written pages, for tests. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 
@@ -14,7 +14,7 @@ export function page(path: string): Page {
   return { path, text: readFileSync(join(ROOT, path), 'utf8') };
 }
 
-/** Pages made from the types, of which nothing is written by hand. */
+/** Pages generated from the types, entirely. */
 const API = 'docs/api/';
 
 function below(folder: string): string[] {
@@ -27,13 +27,13 @@ export function apiPages(): Page[] {
   return below('docs/api').sort().map(page);
 }
 
-/** README and its kin, and all below docs that is written. */
+/** README and the other pages in the root, and all written pages below docs. */
 export function allPages(): Page[] {
   const written = below('docs').filter((path) => !path.startsWith(API));
   return ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...written.sort()].map(page);
 }
 
-/** Sources of a part of the program, as paths from the root with their texts. */
+/** Sources below a folder, as paths from the root with their texts. */
 export function sources(folder: string): Page[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))

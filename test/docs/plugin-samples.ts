@@ -1,4 +1,4 @@
-/** The code of docs/plugins.md, under the names of files by which its parts import each other. */
+/** The code of docs/plugins.md, under the file names by which its parts import each other. */
 import { blocksOf } from './markdown.ts';
 import { page } from './pages.ts';
 

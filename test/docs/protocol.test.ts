@@ -10,7 +10,7 @@ import { codeSpans, proseOf } from './markdown.ts';
 import { allPages, page, sources } from './pages.ts';
 
 const PROTOCOL = page('docs/protocol.md').text;
-/** Without the second protocol, which has a page of its own. */
+/** Without the second protocol, which has its own page. */
 const SERVER = sources('src/server').filter(({ path }) => !path.includes('durable-streams'));
 
 /** Query parameters that a route describes. */
@@ -18,7 +18,7 @@ const described = new Set(
   ROUTES.flatMap((route) => route.parameters.filter((each) => each.in === 'query').map((each) => each.name)),
 );
 
-/** Query parameters that the server's code asks for. */
+/** Query parameters that the server's code reads. */
 const read = new Set(
   SERVER.flatMap(({ text }) =>
     [...text.matchAll(/\bquery\.(?:text|boolean|integer|size|duration|oneOf|mode)\(\s*'(\w+)'/g)].map(
@@ -34,7 +34,7 @@ const mentioned = new Set(
   ),
 );
 
-/** Those with a value, which can be nothing but parameters. */
+/** Names with a value, which can only be parameters. */
 const given = [...PROTOCOL.matchAll(/[`?&]([a-z_]+)=[^`]/g)].map((match) => match[1]!);
 
 describe('docs/protocol.md', () => {
@@ -66,7 +66,7 @@ describe('docs/protocol.md', () => {
         .parameters.filter((each) => each.in === 'query')
         .map((each) => each.name);
     const unique = (names: string[]) => [...new Set(names)].sort();
-    // What tells the three ways of reading apart stands in headings, what files alone take in their own section.
+    // Parameters that select the kind of read are in headings; those of files alone are in their own section.
     const elsewhere = ['path', 'stream', 'snapshot', 'size'];
     const reading = section('### Reading a stream', '### Frames');
     expect(unique(rows(reading))).toEqual(unique(queryOf('GET', '/files')).filter((name) => !elsewhere.includes(name)));

@@ -1,6 +1,6 @@
 /**
- * The reference, made from the code: no flag, route, default or code is written down twice, so none can be
- * wrong. `npm run docs` writes what is made here; a test fails while the committed pages say anything else.
+ * Generates the reference from the code: no flag, route, default or code is written down twice, so none can be wrong.
+ * `npm run docs` writes the result; a test fails while the committed pages differ.
  */
 import type { Command } from 'commander';
 import { EXAMPLES } from '../../src/cli/examples.ts';
@@ -50,12 +50,12 @@ function variableTable(): string {
   );
 }
 
-/** Keys of `server`, from the schema that checks them. */
+/** Keys of `server`, from the schema that validates them. */
 function serverTable(): string {
   return table(['key', 'default', 'meaning'], keyRows('server', property(schema(), 'server')));
 }
 
-/** A line for each key, also for those of the sections within. */
+/** A line for each key, also for those of nested sections. */
 function keyRows(section: string, of: Properties): string[][] {
   return Object.entries(property(of)).flatMap(([key, facts]) => {
     const name = `${section}.${key}`;
@@ -112,7 +112,7 @@ function headerTable(): string {
   return table(['header', 'in', 'meaning'], rows);
 }
 
-/** The parts of written pages that are made, by the name between their marks. */
+/** The generated parts of written pages, by the name in their marks. */
 export const PIECES: Readonly<Record<string, () => string>> = {
   commands: commandTable,
   'exit codes': exitTable,
@@ -123,7 +123,7 @@ export const PIECES: Readonly<Record<string, () => string>> = {
   variables: variableTable,
 };
 
-/** A written page with every part between `<!-- generated: NAME -->` and `<!-- end -->` made anew. */
+/** A written page with every part between `<!-- generated: NAME -->` and `<!-- end -->` regenerated. */
 export function withPieces(markdown: string): string {
   return markdown.replace(/<!-- generated: ([\w ]+) -->\n[\s\S]*?<!-- end -->/g, (_, name: string) => {
     const make = PIECES[name];
@@ -317,7 +317,7 @@ function textOf({ description = '', enum: values }: Facts): string {
 
 // ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What a plugin's own text says it is. */
+/** The description in a plugin's own readme. */
 function firstLine(name: string): string {
   const line = builtinPlugins.find((plugin) => plugin.name === name)?.readme.split('\n')[0] ?? '';
   return line.slice(line.indexOf(' - ') + 3);

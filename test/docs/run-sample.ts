@@ -1,10 +1,10 @@
-/** Runs a TypeScript sample of the pages, with what it imports handed in. */
+/** Runs a TypeScript sample of the pages with the given modules. */
 import ts from 'typescript';
 
 /**
- * Gives what the sample exports.
+ * Returns the exports of the sample.
  *
- * @param modules what each specifier of an import stands for
+ * @param modules the module for each import specifier
  */
 export async function runSample(
   text: string,
@@ -20,7 +20,7 @@ export async function runSample(
     return found;
   };
   const exported: Record<string, unknown> = {};
-  // Samples may await, which a function of CommonJS may not.
+  // Samples may use top-level await, which CommonJS does not allow.
   const body = `return (async () => {${outputText}\n})();`;
   const run = new Function('require', 'exports', ...Object.keys(globals), body);
   await run(load, exported, ...Object.values(globals));

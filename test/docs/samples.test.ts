@@ -8,20 +8,20 @@ import { allPages, apiPages, page } from './pages.ts';
 import { pluginSamples } from './plugin-samples.ts';
 
 const CONFIGURATION = page('docs/configuration.md').text;
-/** Those of the page on plugins import each other, so they have names: see plugin-samples.ts. */
+/** The samples of the page on plugins import each other, so they have names: see plugin-samples.ts. */
 const samples = [...allPages(), ...apiPages()].flatMap(({ path, text }) =>
   (path === 'docs/plugins.md' ? [] : blocksOf(text))
     .filter((block) => block.language === 'ts')
     .map((block) => ({ path, text: block.text })),
 );
 
-/** What the published types of the core show in their comments. */
+/** The examples in the comments of the core's published types. */
 const examples = [...page('src/core/public.ts').text.matchAll(/@example\n\s*\* ```ts\n(.*?)```/gs)].map(([, lines]) =>
   lines!.replace(/^\s*\* ?/gm, ''),
 );
 
 describe('what the pages show', () => {
-  // One program for all pages: most of the time goes into the types of the package.
+  // One program for all pages: most of the time is spent on the types of the package.
   it('TypeScript holds against the types of the package', { timeout: 180_000 }, () => {
     expect(samples.length).toBeGreaterThan(2);
     const modules = Object.fromEntries(samples.map((sample, index) => [`sample${index}.mts`, sample.text]));

@@ -1,4 +1,4 @@
-/** The shell in the pages, taken apart just far enough to find our own commands in it. */
+/** Parses the shell in the pages just far enough to find our own commands in it. */
 import { blocksOf } from './markdown.ts';
 
 /** The words of every call of `program` in a page's shell blocks. */
@@ -13,7 +13,7 @@ export function callsOf(program: string, markdown: string): string[][] {
 const TOKEN =
   /(?<comment>#.*)|\d*>&\d|(?<redirect>\d*[<>]+)|(?<between>[|&;()]+)|"(?<double>[^"]*)"|'(?<single>[^']*)'|(?<word>[^\s|&;()<>"'#]+)/g;
 
-/** The commands of a line, as words without quotes; redirections and comments are left out. */
+/** The commands of a line, as words without quotes; redirections and comments are omitted. */
 function commandsOf(line: string): string[][] {
   const commands: string[][] = [[]];
   let isTarget = false;
@@ -23,6 +23,6 @@ function commandsOf(line: string): string[][] {
     else if (text !== undefined && !isTarget) commands.at(-1)!.push(text);
     isTarget = groups.redirect !== undefined;
   }
-  // A function's name and parentheses are no call of it.
+  // A function's name and parentheses are not a call of it.
   return commands.filter((command, index) => command.length > 0 && !(index === 0 && line.includes(`${command[0]}()`)));
 }

@@ -1,4 +1,4 @@
-/** An outside for the command line that says nothing and hears nothing: the tree of commands is all that is wanted. */
+/** Input and output for the command line that discard everything: only the command tree is needed. */
 import { PassThrough, Writable } from 'node:stream';
 import type { CliIo } from '../../src/cli/io.ts';
 

@@ -1,4 +1,4 @@
-/** The programs of docs/websocket.md run, and its tables are those of the code. */
+/** The programs of docs/websocket.md run, and its tables match the code. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { CLOSE_CODES, TOKEN_SUBPROTOCOL_PREFIX, WEBSOCKET_SUBPROTOCOLS } from '../../src/protocol/index.ts';
@@ -18,7 +18,7 @@ const AsyncFunction = (async () => undefined).constructor as new (
   ...source: string[]
 ) => (...given: unknown[]) => Promise<{ ws: WebSocket }>;
 
-/** Runs a program of the page against a server with a stream; gives what it prints. */
+/** Runs a program of the page with a server that has a stream; returns its output. */
 async function run(program: string | undefined, options: StartOptions = {}) {
   const server = await start({ mounted: { '/streamfs': 'streamfs' }, ...options });
   const printed: unknown[] = [];

@@ -8,7 +8,7 @@ import { type ServerProcess, server } from './harness/server.ts';
 const PATH = '/streamfs/secret';
 const SECRET = 'what the handle was to read';
 
-/** The machine's name, a foreign name that resolves to 127.0.0.1, and a loopback address that browsers do not know as such. */
+/** The machine's name, and a foreign name that resolves to 127.0.0.1. */
 const NAMES = ['devbox', 'stranger.example'];
 const HOSTS = ['127.0.0.1', 'localhost', '0.0.0.0', '[::ffff:127.0.0.1]', ...NAMES];
 

@@ -12,7 +12,7 @@ export class FakeClock implements Clock {
 
   timeOfDay = (): number => this.#now + this.#lead;
 
-  /** Sets the time of day, by so much from what it would be. */
+  /** Shifts the time of day by this much. */
   setBy(milliseconds: number): void {
     this.#lead += milliseconds;
   }
@@ -23,17 +23,17 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** Timers waiting to go off. */
+  /** The number of pending timers. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Time goes by in which the event loop stands still: timers go off when it next moves on. */
+  /** Time passes while the event loop is blocked: timers fire when it next runs. */
   standStill(milliseconds: number): void {
     this.#now += milliseconds;
   }
 
-  /** Moves on, and has every timer go off at its time. */
+  /** Advances the time, and fires every timer when it is due. */
   advance(milliseconds: number): void {
     const until = this.#now + milliseconds;
     for (;;) {

@@ -1,4 +1,4 @@
-/** A plugin whose start and stop a test decides, around the files of memfs. */
+/** A plugin whose start and stop a test controls, with the files of memfs. */
 import type { FileSystem, Plugin, PluginConfig } from '../../src/fs/index.ts';
 import { memfsPlugin } from '../../src/plugins/memfs/index.ts';
 
@@ -45,7 +45,7 @@ export function fakePlugin(options: FakeOptions = {}): FakePlugin {
   };
 }
 
-/** A promise to be settled from outside. */
+/** A promise that is settled from outside. */
 export function gate(): { opened: Promise<void>; open: () => void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {

@@ -31,7 +31,7 @@ async function tableWith(options: Partial<HandleTableOptions> = {}, ...plugins: 
   return new HandleTable({ mounts, clock, ...options });
 }
 
-/** A plugin whose handles tell when they are closed. */
+/** A plugin whose handles report when they are closed. */
 function watchedPlugin(closed: string[], onClose?: () => Promise<void> | void) {
   const openHandle = async (path: string) =>
     ({
@@ -140,7 +140,7 @@ describe('opening', () => {
   });
 });
 
-/** A logger that keeps what is said at info. */
+/** A logger that records messages of level info. */
 function infoLog() {
   const lines: unknown[] = [];
   const logger = {
@@ -175,7 +175,7 @@ describe('leases', () => {
     clock.advance(1000);
     await table.use(1, () => 1);
     clock.advance(4999);
-    // The lease of b is over, that of a is not.
+    // The lease of b has expired, that of a has not.
     await table.open('/w/d', READ);
     expect(closed).toEqual(['/b']);
     expect(lines).toEqual([

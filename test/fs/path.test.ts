@@ -30,7 +30,7 @@ const reasonOf = (path: string): string => {
   }
 };
 
-/** Parts that are good as they are. */
+/** Valid, normalised parts. */
 const part = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
   .filter((text) => !/[/\p{Cc}\p{Cs}]/u.test(text) && text !== '.' && text !== '..');

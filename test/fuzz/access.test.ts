@@ -1,4 +1,4 @@
-/** Headers and links that strangers send: who is let in by them. */
+/** Arbitrary headers and links, and who gets in with them. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
@@ -11,7 +11,7 @@ import { fuzz } from './budget.ts';
 
 const NOW = 1_900_000_000_000;
 
-/** Texts of tokens, some of them beginnings and spellings of each other. */
+/** Secrets of tokens, some of them prefixes and variants of each other. */
 const SECRETS = ['abcdefghijklmnop', 'abcdefghijklmnopq', 'ABCDEFGHIJKLMNOP', 'bearer-bearer-16', '!"#$%&()*+,-./:;<'];
 
 const configured = (secret: string, paths: readonly string[], rights: readonly Right[] = RIGHTS) => ({
@@ -25,10 +25,10 @@ const tokens = new Tokens(
   { now: () => NOW },
 );
 
-/** Refusals of what was sent to be let in. Others, of a path that is none say, show what was wrong with it. */
+/** Refusals of credentials. Other errors, such as that of an invalid path, may show their input. */
 const REFUSALS: readonly ErrorCode[] = ['UNAUTHORIZED', 'LINK_INVALID', 'LINK_EXPIRED'];
 
-/** The token that something lets in, or the code of the refusal, in a text that repeats nothing secret of it. */
+/** The token that is accepted, or the code of the refusal, whose text must contain no secret of the input. */
 function outcome(act: () => Principal, ...signatures: readonly string[]): Principal | ErrorCode {
   try {
     return act();
@@ -66,7 +66,7 @@ const header = fc.oneof(
     .map(([scheme, user, password, odd]) => scheme + Buffer.from(`${user}:${password}`).toString('base64') + odd),
 );
 
-/** Read in another way than the server does: scheme, spaces, token, spaces; or scheme, spaces, a pair in base64. */
+/** A parser that works differently from the server's: scheme, spaces, token, spaces; or scheme, spaces, a pair in base64. */
 function named(text: string): string | undefined {
   if (text.slice(0, 6).toLowerCase() === 'basic ') {
     const base64 = text.slice(6).replace(/^ +| +$/g, '');
@@ -84,7 +84,7 @@ function named(text: string): string | undefined {
 const path = fc.constantFrom('/s/a', '/s/a/b', '/s/*', '/s/ü & = ? # +', '/', '/s/a%2Fb', '/s/..a');
 const right = fc.constantFrom<LinkRight>('read', 'write');
 
-/** One thing done to the address of a link. */
+/** One change to the address of a link. */
 const mutation = fc.oneof(
   fc.record({ at: fc.nat(400), put: fc.string({ unit: 'binary', minLength: 1, maxLength: 2 }), cut: fc.nat(2) }),
   fc.record({
@@ -136,7 +136,7 @@ describe('what strangers send to be let in', () => {
           }, good);
           const result = admitted(bad);
           if (typeof result === 'string') continue;
-          // What was let in all the same must say the same: then it was changed where that means nothing.
+          // If it is accepted all the same, it must mean the same: then the change was without effect.
           const { query } = parseTarget(`/f?${bad}`);
           expect([query.text('expires'), query.text('signature'), normalizePath(query.path())]).toEqual([
             String(expires),

@@ -1,22 +1,22 @@
 /**
- * How long to fuzz, and from which seed. In the tests: a few seconds with a seed that never changes, so that a change
- * is held to what held before, and a few with a fresh one, so that every run looks at something new. `npm run fuzz` gives
- * a time and a seed of its own through the environment.
+ * How long to fuzz, and from which seed. In the tests: a few seconds with a fixed seed, so that a change is compared with what
+ * passed before, and a few with a fresh one, so that every run covers something new. `npm run fuzz` sets a time and a seed
+ * through the environment.
  */
 import fc from 'fast-check';
 import { it } from 'vitest';
 
-/** Cases from one seed; then the next seed is taken. Few enough that a failure is found again in seconds. */
+/** Cases from one seed before the next seed is taken. Few enough that a failure is reproduced in seconds. */
 const CASES = 25;
 
-/** How long a failing case may be made smaller, in milliseconds. */
+/** How long a failing case may be shrunk, in milliseconds. */
 const SHRINKING = 20_000;
 
 const FIXED = 20_250_101;
 
 const { FUZZ_SECONDS, FUZZ_SEED, FUZZ_ONLY } = process.env;
 
-/** In the tests a target gets its seconds, in two halves; else it gets its share of the time given, or all of it. */
+/** In the tests a target gets its seconds, in two halves; otherwise its share of the given time, or all of it. */
 function plans(share: number): { seed: number; milliseconds: number }[] {
   if (FUZZ_SECONDS !== undefined) {
     const seed = FUZZ_SEED === undefined ? fresh() : Number(FUZZ_SEED);
@@ -32,10 +32,10 @@ export const SHARES = { http: 8, model: 8, config: 3, frames: 2, websocket: 2, s
 const TOTAL = Object.values(SHARES).reduce((sum, share) => sum + share, 0);
 
 /**
- * Tests a property until its time is up. A failure says the seed with which `npm run fuzz -- --seed` finds it again at
- * once, and the smallest case that was found.
+ * Tests a property until its time is up. A failure prints the smallest case found, and the seed with which `npm run fuzz -- --seed`
+ * reproduces it.
  *
- * @param after run at the end of each time, to see what is left
+ * @param after run at the end of each time, to check what is left
  */
 export function fuzz<T>(
   what: string,
@@ -69,7 +69,7 @@ export function fuzz<T>(
   }
 }
 
-/** Long rows of one sign tell no more than their length. */
+/** Long repetitions of one character are only shown by their length. */
 function shorten(text: string): string {
   return text.replace(/(.)\1{60,}/gs, (row, sign: string) => `${sign}×${row.length}`);
 }

@@ -1,4 +1,4 @@
-/** Configuration files as people break them: a configuration that can be used, or an error that says where. */
+/** Configuration files, broken as people break them: the result is a usable configuration, or an error that says where. */
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { sampleConfig } from '../../src/app/index.ts';
@@ -45,7 +45,7 @@ path = """
 /files"""
 `;
 
-/** What is put in, or in the place of something: what means something to a parser, and values that are absurd. */
+/** Inserted, or replacing something: text that means something to a parser, and absurd values. */
 const TOKENS = [
   ...[
     '\n',
@@ -166,7 +166,7 @@ function edited(text: string, edits: readonly Edit[]): string {
   }, text);
 }
 
-/** Holds a configuration to what the rest of the program takes for granted. */
+/** Checks what the rest of the program assumes about a configuration. */
 function checkUsable({ server, mounts }: Config): void {
   expect(server.address.port).toBeGreaterThanOrEqual(0);
   expect(server.address.port).toBeLessThanOrEqual(65_535);

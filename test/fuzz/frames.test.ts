@@ -1,7 +1,7 @@
 /**
- * A framed stream that is damaged: the client says so, or all that it gives is right. Only where a type or a length is wrong, or
- * bytes are missing in the middle of a frame, can it take bytes for what they are not, until the next header tells; then
- * too there is no good end, but where whole frames were taken for the missing bytes.
+ * A damaged framed stream: the client reports the damage, or everything it returns is right. Only if a type or a length is
+ * wrong, or bytes are missing in the middle of a frame, can it misinterpret bytes, until the next header. Even then there is no
+ * clean end, unless whole frames were taken for the missing bytes.
  */
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
@@ -13,7 +13,7 @@ import { fuzz } from './budget.ts';
 
 const HEADER = 16;
 
-/** Frames that follow each other; data is the pattern, so that every byte says where it belongs. */
+/** Successive frames; data is the pattern, so that every byte identifies its offset. */
 const stream = fc
   .record({
     first: fc.nat({ max: 1000 }),
@@ -35,7 +35,7 @@ const stream = fc
     return { frames, from: first * 8, to: at };
   });
 
-/** Damage to the header of one frame, or to where frames begin and end. */
+/** Damage to the header of one frame, or to the frame boundaries. */
 const damage = fc.oneof(
   fc.record({
     do: fc.constant('header' as const),
@@ -94,7 +94,7 @@ describe('a framed stream', () => {
           last = record;
           if (record.type === 'data') {
             expect(record.offset).toBe(cursor);
-            // Misplaced bytes are those of another place, as the pattern shows.
+            // Misplaced bytes are those of another offset, as the pattern shows.
             const start = record.offset - (record.offset % 8);
             const whole = pattern(start, Math.ceil((record.data.length + 8) / 8) * 8);
             const place = record.offset - start;
@@ -106,9 +106,9 @@ describe('a framed stream', () => {
             gaps++;
           }
         }
-        // The end of the damaged stream is one that follows from what came before it.
+        // The end of the damaged stream is consistent with what came before it.
         expect(last).toMatchObject({ type: 'end', offset: cursor });
-        // Unless just as many bytes as are missing were whole frames, and taken for them.
+        // Unless exactly as many bytes as are missing were whole frames, and were taken for them.
         if (one.do !== 'cut') expect(wrong).toBe(0);
         if (one.do === 'none') expect(cursor).toBe(to);
       } catch (error) {

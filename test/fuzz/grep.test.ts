@@ -1,4 +1,4 @@
-/** Patterns from anybody: matches, or an error; in time, and without holding up anybody else. */
+/** Arbitrary patterns: matches, or an error; in time, and without blocking anybody else. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { HandleTable, MountTable, PluginRegistry } from '../../src/fs/index.ts';

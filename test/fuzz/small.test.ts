@@ -1,4 +1,4 @@
-/** Sizes, durations, modes, paths and request targets from any text. */
+/** Sizes, durations, modes, paths and request targets parsed from any text. */
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { isStreamFSError } from '../../src/errors/index.ts';
@@ -7,7 +7,7 @@ import { parseTarget } from '../../src/server/http/target.ts';
 import { formatDuration, MAX_DURATION, MAX_SIZE, parseDuration, parseMode, parseSize } from '../../src/units/index.ts';
 import { fuzz } from './budget.ts';
 
-/** What a reader gives, or undefined where it refuses with an error of that code, in a text of a sensible length. */
+/** The result of a parser, or undefined if it refuses with an error of that code, in a text of a sensible length. */
 function read<T>(
   code: 'CONFIG_INVALID' | 'INVALID_PATH' | 'INVALID_PARAMETER' | 'BAD_REQUEST',
   act: () => T,
@@ -46,7 +46,7 @@ const measure = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }),
 );
 
-/** Exactly, with integers of any length: thousandths of the smallest unit. Undefined for what is no such text. */
+/** Parsed exactly, with integers of any length: thousandths of the smallest unit. Undefined for an invalid text. */
 function exact(text: string, units: Record<string, bigint>): bigint | undefined {
   const match = /^(-?)(\d+)(?:\.(\d+))?[ \t]*([a-z]*)$/.exec(text.trim().toLowerCase());
   const unit = units[match?.[4] ?? '?'];
@@ -84,7 +84,7 @@ const part = fc.oneof(
 );
 const path = fc.array(part, { maxLength: 12 }).map((parts) => parts.join('/'));
 
-/** Without halves of characters, which UTF-8 cannot say. */
+/** Without lone surrogates, which UTF-8 cannot represent. */
 const wellFormed = (text: string) => Buffer.from(text).toString();
 
 describe('texts that say how much, how long or where', () => {
@@ -98,7 +98,7 @@ describe('texts that say how much, how long or where', () => {
       const time = read('CONFIG_INVALID', () => parseDuration(text));
       const wanted = exact(text, DURATIONS);
       if (wanted === undefined || wanted < 0n || wanted > BigInt(MAX_DURATION) * 1000n) {
-        // A fraction too small for thousandths may still be there.
+        // A fraction too small for thousandths may still be left.
         if (wanted !== 0n) expect([text, time]).toEqual([text, undefined]);
       } else {
         expect(Math.abs(Number(wanted) / 1000 - time!)).toBeLessThanOrEqual(time === 1 ? 1 : 0.51);

@@ -1,4 +1,6 @@
-/** What reads the frames of clients, against the receiver of `ws`: the same bytes, however they are cut, mean the same to both. */
+/**
+ * The parser of client frames, compared with the receiver of `ws`: the same bytes, however they are cut, mean the same to both.
+ */
 
 import type { Writable } from 'node:stream';
 import fc from 'fast-check';
@@ -32,10 +34,10 @@ function ours(packets: readonly Buffer[]): Event[] {
   return events;
 }
 
-/** Its types leave it out. */
+/** Its types omit it. */
 const { Receiver } = ws as unknown as { Receiver: new (options: Record<string, unknown>) => Writable };
 
-/** The same of `ws`, which tells the code of an error by a symbol. */
+/** The same for `ws`, which identifies an error's code by a symbol. */
 async function theirs(packets: readonly Buffer[]): Promise<Event[]> {
   const events: Event[] = [];
   const receiver = new Receiver({ isServer: true, maxPayload: MAX_MESSAGE_BYTES, allowSynchronousEvents: true });
@@ -93,7 +95,7 @@ const BYTES = fc
   )
   .map((frames) => Buffer.concat(frames));
 
-/** Some bytes of it changed. */
+/** Some of its bytes are changed. */
 const SPOILT = fc.tuple(BYTES, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 })).map(([bytes, changes]) => {
   const spoilt = Buffer.from(bytes);
   for (const [at, byte] of changes) spoilt[at % spoilt.length] = byte;

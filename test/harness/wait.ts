@@ -1,15 +1,15 @@
-/** Waiting for what must come about. A test waits for the thing itself, never for a time in which it should have come. */
+/** Waiting for events. A test waits for the event itself, never for the time in which it should have happened. */
 
-/** Far longer than anything takes: the deadline only turns a hang into a failure that says what was waited for. */
+/** Far longer than anything takes: the deadline only turns a hang into a failure that says what was awaited. */
 const DEADLINE_MS = 60_000;
-/** Soon at first, since most things have come about by then; later seldom, since to look takes time from what is waited for. */
+/** Short at first, since most things have happened by then; later longer, since checking takes CPU time from the awaited work. */
 const FIRST_INTERVAL_MS = 2;
 const LONGEST_INTERVAL_MS = 50;
 
 /**
- * Looks until `condition` gives something true, and gives that.
+ * Polls until `condition` returns a truthy value, and returns that.
  *
- * @param what what is waited for, where the condition does not say it
+ * @param what what is awaited, if the condition does not say it
  */
 export function waitFor<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>>;
 export function waitFor<T>(what: string, condition: () => T | Promise<T>, deadline?: number): Promise<NonNullable<T>>;
@@ -30,7 +30,7 @@ export async function waitFor<T>(
   }
 }
 
-/** The same for a promise: fails with `what` where it does not settle in time. */
+/** The same for a promise: fails with `what` if it does not settle in time. */
 export async function settled<T>(what: string, promise: Promise<T>, deadline = DEADLINE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

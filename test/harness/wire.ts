@@ -1,30 +1,30 @@
-/** A connection of which the test says every byte, and takes apart every byte that comes. */
+/** A connection on which the test chooses every byte sent, and parses every byte received. */
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { settled } from './wait.ts';
 
-/** An answer, taken apart. */
+/** A parsed answer. */
 export interface WireAnswer {
   status: number;
-  /** Names in small letters. */
+  /** Names in lower case. */
   headers: Record<string, string>;
-  /** The body without what chunks put around it. */
+  /** The body without chunked framing. */
   body: Buffer;
-  /** The sizes of the chunks, where the answer is chunked. */
+  /** The sizes of the chunks, if the answer is chunked. */
   chunks: number[];
-  /** Names in small letters; only there once the last chunk has come. */
+  /** Names in lower case; present once the last chunk has arrived. */
   trailers: Record<string, string> | undefined;
-  /** Whether all of it is there. */
+  /** Whether the answer is complete. */
   complete: boolean;
-  /** What came behind it. */
+  /** The bytes after it. */
   rest: Buffer;
 }
 
 export class Wire {
   readonly socket: Socket;
-  /** The other side has ended or broken the connection. */
+  /** The other side has closed or reset the connection. */
   isOver = false;
-  /** It broke it. */
+  /** It has reset the connection. */
   isReset = false;
   received = 0;
   private readonly pieces: Buffer[] = [];
@@ -63,7 +63,7 @@ export class Wire {
     this.socket.write(bytes);
   }
 
-  /** Waits for text to have come, and gives all so far. */
+  /** Waits until the text has arrived, and returns everything so far. */
   async until(text: string): Promise<string> {
     await this.wait(`${JSON.stringify(text)} on the wire`, () => this.text.includes(text) || this.isOver);
     if (!this.text.includes(text))
@@ -71,14 +71,14 @@ export class Wire {
     return this.text;
   }
 
-  /** Waits until the other side has closed, closes this one, and gives all that came. */
+  /** Waits until the other side has closed, closes this one, and returns everything received. */
   async closed(): Promise<string> {
     await this.wait('the server to close the connection', () => this.isOver);
     this.socket.end();
     return this.text;
   }
 
-  /** The same, and gives what came as the answer that it is. */
+  /** The same, with the received bytes parsed as an answer. */
   async lastAnswer(): Promise<WireAnswer> {
     const text = await this.closed();
     const answer = parseAnswer(this.bytes, true);
@@ -100,7 +100,7 @@ export class Wire {
     return await this.wait('the head of an answer', () => parseAnswer(this.bytes, this.isOver));
   }
 
-  /** Looks again with all that comes. */
+  /** Checks the condition again whenever data arrives. */
   private async wait<T>(what: string, condition: () => T): Promise<NonNullable<T>> {
     for (;;) {
       const found = condition();
@@ -133,14 +133,14 @@ export async function connectTo(port: number): Promise<Wire> {
   return wire;
 }
 
-/** Connects and asks for a path below /api/v1. */
+/** Connects and requests a path below /api/v1. */
 export async function get(port: number, path: string): Promise<Wire> {
   const wire = await connectTo(port);
   wire.send(`GET /api/v1${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   return wire;
 }
 
-/** The first answer in `bytes`, as far as it is there; undefined while its head is not. That to HEAD has no body. */
+/** The first answer in `bytes`, as far as it has arrived; undefined without a complete head. An answer to HEAD has no body. */
 export function parseAnswer(bytes: Buffer, isOver = false, isToHead = false): WireAnswer | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
@@ -169,7 +169,7 @@ function fieldsOf(lines: readonly string[]): Record<string, string> {
   );
 }
 
-/** Takes apart a chunked body, and throws where it is not well formed. */
+/** Parses a chunked body, and throws if it is malformed. */
 function parseChunks(content: Buffer): Pick<WireAnswer, 'body' | 'chunks' | 'trailers' | 'complete' | 'rest'> {
   const chunks: number[] = [];
   const parts: Buffer[] = [];

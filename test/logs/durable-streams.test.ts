@@ -1,4 +1,4 @@
-/** Durable Streams at several nodes of one log: each request goes to another node than the one before (contract 105, 106). */
+/** Durable Streams on several nodes of one log: each request goes to a different node than the one before (contract 105, 106). */
 import { describe, expect, it } from 'vitest';
 import type { Running } from '../server/harness.ts';
 import { cluster } from './shared-streams.ts';

@@ -1,4 +1,4 @@
-/** A mirror, fed by a log over a connection to which anything happens (contract 106). */
+/** A mirror that is fed by a log over an arbitrarily failing connection (contract 106). */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CursorReader, RingStream } from '../../src/core/internal.ts';
@@ -40,16 +40,16 @@ const steps = fc.array(
   { maxLength: 60 },
 );
 
-/** All that one life of the stream was given, and a mirror of it with a reader. */
+/** All bytes of one generation of the stream, and a mirror of it with a reader. */
 interface Life {
   readonly generation: string;
   readonly bytes: number[];
-  /** The offset behind each chunk. */
+  /** The offset after each chunk. */
   readonly ends: number[];
   readonly mirror: Mirror;
   readonly reader: CursorReader;
   readonly got: { from: number; to: number; data: Uint8Array | undefined }[];
-  /** What it ended with, and what it may have been told instead: of one that was removed soon after, only that. */
+  /** How it ended, and what the mirror may receive instead: for a stream removed soon after, only the removal. */
   over: 'removed' | 'ended' | undefined;
   isRemoved: boolean;
   end: string | undefined;
@@ -153,7 +153,7 @@ class Trial {
     this.engine.append('a', this.next, [{ path: PATH, generation: life.generation, chunks, producer: undefined }], 0);
   }
 
-  /** All faults are over: each mirror gets what the log has. */
+  /** All faults are over: each mirror catches up with the log. */
   async settle(): Promise<void> {
     this.wire.release();
     this.wire.cut();

@@ -1,4 +1,4 @@
-/** The same streams on several servers, over a log in memory (contract 106). */
+/** The same streams on several servers, over an in-memory log (contract 106). */
 import { describe, expect, it } from 'vitest';
 import { Wire } from '../../src/logs/index.ts';
 import { FakeClock } from '../fs/fake-clock.ts';
@@ -177,10 +177,10 @@ describe('contract 106: nodes that share a log', () => {
     const made = ['102400', '51200', 'disconnect', 'text/plain', 'lines', '1h'];
     expect(await settingsAt(other)).toEqual([made, made]);
     expect(await settingsAt(plain)).toEqual([made, made]);
-    // They hold as well: what is retained is what its settings say.
+    // They take effect as well: the retained bytes match the settings.
     for (let n = 0; n < 3; n++) await put(plain, 'y'.repeat(60_000));
     for (const node of [plain, other]) expect((await snapshot(node)).length).toBe(102_400);
-    // Asked for as they are, they are no others.
+    // The same settings do not differ.
     expect((await put(plain, 'z', '&ring_buffer_size=100KB&ttl=1h')).status).toBe(200);
     expect((await put(other, 'z', '&ring_buffer_size=6MB')).status).toBe(409);
   });

@@ -1,11 +1,11 @@
-/** What holds for the streams of one process holds for those of a shared log: its tests once more, and the contract of plugins. */
+/** Streams of a shared log keep the promises of in-process streams: repeats their tests, and the plugin contract. */
 import { afterAll, describe, it } from 'vitest';
 import { pluginContract } from '../../src/plugins/contract/index.ts';
 import { startDefaults } from '../server/harness.ts';
 import { sharedPlugin } from './shared-streams.ts';
 
 startDefaults.streamfs = sharedPlugin();
-// Other files are run in the same process.
+// Other files run in the same process.
 afterAll(() => {
   delete startDefaults.streamfs;
 });
@@ -15,7 +15,7 @@ describe('the plugin contract, kept by streams of a shared log', () => {
   for (const { name, run } of pluginContract({ plugin: sharedPlugin(), traits })) it(name, run);
 });
 
-// Files share a process, and with it modules: only by another name is a file that was run there before run again.
+// Files share a process and its modules: a file that has run in it is run again only under another name.
 for (const file of [
   '../server/streams.test.ts',
   '../server/handles.test.ts',

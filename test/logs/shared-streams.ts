@@ -1,4 +1,4 @@
-/** The plugin streamfs with its streams on a log in memory, and servers that share one: the nodes of a test. */
+/** The plugin streamfs with its streams on an in-memory log, and servers that share one: the nodes of a test. */
 import type { Clock, Plugin } from '../../src/fs/index.ts';
 import { MemoryEngine, MemoryLog, Wire } from '../../src/logs/index.ts';
 import { streamfsPlugin } from '../../src/plugins/index.ts';
@@ -18,7 +18,7 @@ export interface SharedPluginOptions {
   clock?: Clock | undefined;
 }
 
-/** In place of streamfs: each mount has a log of its own, unless they are given an engine. */
+/** Replaces streamfs: each mount has a separate log, unless they share an engine. */
 export function sharedPlugin({
   clock,
   deadline = DEADLINE_MS,

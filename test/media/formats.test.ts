@@ -1,4 +1,4 @@
-/** Where readers may begin (contract 102): found in what ffmpeg makes, however it is cut, and in anything else. */
+/** Join points (contract 102): found in the output of ffmpeg, however it is cut, and in arbitrary bytes. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -10,7 +10,7 @@ import { CONTAINERS as WORDS } from '../../src/protocol/index.ts';
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures', name));
 
-/** Each with how a place to begin looks, and how long the header is where there is one. */
+/** Each with the bytes of a join point, and the length of the header if the format has one. */
 const FORMATS: readonly {
   type: string;
   file: string;
@@ -64,7 +64,7 @@ function formatOf(type: string, retention: number, budget?: MemoryBudget, contai
   return formatFor({ type, container }, new RingStream({ retention, maxLag: retention }), budget);
 }
 
-/** All places to begin that are known. */
+/** All known join points. */
 function placesOf(format: NonNullable<ReturnType<typeof formatFor>>, end: number): number[] {
   const places: number[] = [];
   for (let at: number | undefined = 0; at !== undefined && at < end; ) {
@@ -155,7 +155,7 @@ describe.each(FORMATS.filter(({ header, type }) => header !== undefined && type 
 
     it('contract 102: a header in mid-stream begins anew', () => {
       const { format, header } = found(type, [bytes, bytes]);
-      // All that was before is another format's: who wants it begins with the new one.
+      // Everything before belongs to another format's header: a reader that wants it begins with the new one.
       expect(format.boundaryFrom(0)).toBe(bytes.length);
       expect(format.join(0, 0)).toEqual({ offset: bytes.length, header: undefined, waits: false });
       expect(format.headerLost(bytes.length - 1, bytes.length + 10)).toEqual(header);
@@ -235,7 +235,7 @@ function crc8(bytes: Uint8Array): number {
   return crc;
 }
 
-/** A frame of this many bytes, at least 10, of anything behind its head. */
+/** A frame of this many bytes, at least 10, with arbitrary bytes after its head. */
 function flacFrame(number: number, size: number): Buffer {
   const frame = Buffer.alloc(size);
   for (let at = 0; at < size; at++) frame[at] = (at * 197 + number * 31 + ((at * at) >> 7)) & 0xff;
@@ -273,7 +273,7 @@ describe('FLAC of which not all is looked at', () => {
       ),
     )
     .map(([padding, [size, count]]) => flacLife(padding, new Array(count).fill(size)));
-  /** Silence before sound and between: the numbers of a life get high in few bytes, and then grow slowly. */
+  /** Silence before and between sound: frame numbers grow high in few bytes, and then grow slowly. */
   const changingLife = fc
     .array(
       fc.oneof(
@@ -338,7 +338,7 @@ describe('FLAC of which not all is looked at', () => {
     } finally {
       searched.mockRestore();
     }
-    // Where a frame has a number of 924 or more, so many frames of at least 10 bytes are longer than a step and a frame.
+    // If a frame has a number of 924 or more, that many frames of at least 10 bytes are longer than a step and a frame.
     const grownUp = Math.ceil(frames[924]! / CHUNK) + 1;
     expect(searches.slice(0, grownUp - 2).every((count) => count === 1)).toBe(true);
     expect(searches.slice(grownUp)).toEqual(searches.slice(grownUp).map(() => 0));
@@ -375,7 +375,7 @@ describe('a container that was asked for', () => {
   it('MPEG-TS: the tables that came last are the header, whatever of them has changed', () => {
     const bytes = fixture('h264-aac.m2ts');
     const whole = Buffer.from(found('video/mp2t', [bytes]).header!);
-    /** The first of a table's packets of which all but the counter is as in the header. */
+    /** The first packet of a table that is identical to that of the header except for the counter. */
     const again = (table: number, copy: Buffer, from: number): number => {
       const packet = whole.subarray(table * 188, (table + 1) * 188);
       for (let at = from; at < copy.length; at += 188) {
@@ -474,7 +474,7 @@ describe('a container that was asked for', () => {
   });
 });
 
-/** The pictures of parts, without what is between them. */
+/** The pictures of the parts, without the bytes between them. */
 function withoutParts(parts: Buffer): Buffer {
   const all: Buffer[] = [];
   for (let at = 0; ; ) {

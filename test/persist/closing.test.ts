@@ -1,4 +1,4 @@
-/** What a start reads after a clean stop, and that it believes it only where it holds. */
+/** What startup reads after a clean shutdown, and that it checks it before using it. */
 import { describe, expect, it } from 'vitest';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore } from '../../src/persist/disk-store.ts';
@@ -17,7 +17,7 @@ async function open(disk: SimulatedDisk) {
   return { store, logger };
 }
 
-/** Two streams, one of them with many short parts in journals, and a clean stop. */
+/** Two streams, one of them with many short parts in journals, and a clean shutdown. */
 async function closedLog(parts = 10): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk();
   const { store } = await open(disk);
@@ -34,7 +34,7 @@ async function closedLog(parts = 10): Promise<SimulatedDisk> {
   return disk.kill();
 }
 
-/** All there is to know of what was found, with its bytes. */
+/** Everything known about the recovered streams, with their bytes. */
 async function contentOf(store: DiskStore) {
   const content = [];
   for (const known of store.found) {
@@ -64,7 +64,7 @@ describe('a log that was closed in order', () => {
     const other = disk.kill();
     await other.remove(CLOSING_FILE);
     const fromJournals = await contentAt(other);
-    // What the journals hold does not matter to the start any more.
+    // Startup no longer depends on the contents of the journals.
     const journal = bytesOf(disk, journalPath(1));
     const { store } = await open(disk);
     const { reads } = disk;

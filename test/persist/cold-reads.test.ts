@@ -1,4 +1,4 @@
-/** Every way to read a stream that is kept on disk reaches back to what is there, also where memory has it no more. */
+/** Every way of reading a stream on disk reaches back to everything there, even if memory no longer holds it. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const withDisk = (options: { memory?: MemoryBudget } = {}) =>
     ...{ durableStreams, maxRequestBodyBytes: 8 * 1024 * 1024, ...options },
   });
 
-/** Lines of different lengths, longer together than the ring by far. */
+/** Lines of different lengths, in total much longer than the ring. */
 const line = (n: number) => `line ${n} ${'.'.repeat(n % 300)}\n`;
 const LINES = Array.from({ length: 6000 }, (_, n) => line(n));
 const ALL = LINES.join('');
@@ -49,7 +49,7 @@ async function inner(at: Running, path: string) {
   return { stream: internalOf(source.reader.stream) };
 }
 
-/** Without all of it where it is not: only what is told apart. */
+/** Compares large texts, and shows only where they differ. */
 function expectSame(actual: string, wanted: string): void {
   let at = 0;
   while (at < wanted.length && actual[at] === wanted[at]) at++;
@@ -57,7 +57,7 @@ function expectSame(actual: string, wanted: string): void {
   expect(around(actual)).toEqual(around(wanted));
 }
 
-/** Turns one bit of a segment that holds a text, or of a journal. */
+/** Flips one bit of a segment that contains a text, or of a journal. */
 function damage(text: string): void {
   for (const folder of ['data', 'journal']) {
     for (const name of readdirSync(join(directory, folder))) {
@@ -73,7 +73,7 @@ function damage(text: string): void {
   throw new Error(`${text} is in no file`);
 }
 
-/** One of the recordings, longer than the ring by far: its parts again and again, behind one header. */
+/** One of the recordings, much longer than the ring: its parts repeated after one header. */
 function recording(name: string): Buffer {
   const once = readFileSync(join(import.meta.dirname, '../media/fixtures', name));
   const end = once.lastIndexOf('mfra');
@@ -194,7 +194,7 @@ describe('reads of what memory has no more', () => {
   it('contract 105, 107: events of Durable Streams come from the disk, and go on in memory when their client comes back', async () => {
     const at = await withDisk();
     await at.call('PUT', '/api/v1x/text', { headers: { 'Content-Type': 'text/plain' } });
-    // Characters of which the writer sends the bytes apart.
+    // Multi-byte characters whose bytes the writer sends separately.
     const letters = Buffer.from('žluťoučký kůň '.repeat(15_000));
     for (let n = 0; n < letters.length; n += 10_001) {
       const body = letters.subarray(n, n + 10_001);
@@ -280,7 +280,7 @@ describe('what is lost on the disk', () => {
   });
 });
 
-/** Stops a server, and damages one of the appends of its stream. Gives where that lies. */
+/** Stops a server, and damages one of the appends of its stream. Returns its position. */
 async function damagedAppend(at: Running): Promise<{ from: number; to: number }> {
   await at.stop();
   const from = LINES.slice(0, 1000).join('').length;
@@ -299,7 +299,7 @@ async function* pages(at: Running, path: string, live: string) {
   }
 }
 
-/** All that is sent as events to a client that comes back until the stream is closed. */
+/** Everything sent as events to a client that reconnects until the stream is closed. */
 async function events(at: Running, path: string) {
   let offset = '-1';
   let answers = 0;

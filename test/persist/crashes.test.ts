@@ -1,7 +1,7 @@
 /**
- * Crashes at any point, against a model: after each the log must hold what was acknowledged, and nothing that was not
- * appended; chunks end where they ended, producers stand where their bytes do, and no offset that a reader was given means
- * other bytes than before.
+ * Crashes at any point, compared with a model. After each crash the log must hold what was acknowledged, and nothing that was not
+ * appended; chunks end where they ended, producers agree with their bytes, and no offset that a reader received has other bytes
+ * than before.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -15,16 +15,16 @@ import { SimulatedDisk } from './simulated-disk.ts';
 
 const RULES = { retention: 300_000, maxLag: 300_000 };
 
-/** What is known of a stream from outside. */
+/** What an observer knows about a stream. */
 interface Model {
   path: string;
   generation: string;
   chunks: Buffer[];
-  /** Where each producer stood when the stream ended at an offset. */
+  /** The position of each producer when the stream ended at an offset. */
   producers: Map<number, Map<string, ProducerRecord>>;
-  /** The least that must be there after a crash. */
+  /** The minimum end offset after a crash. */
   acknowledged: number;
-  /** The most that a reader has been told of. */
+  /** The largest offset that a reader has seen. */
   seen: number;
   isEnded: boolean;
   isEndAcknowledged: boolean;
@@ -50,9 +50,9 @@ class Machine {
   readonly policy: SyncPolicy;
   private next = 0;
   readonly pending: Promise<unknown>[] = [];
-  /** What was acknowledged may be lost: it is not promised to be there. */
+  /** Whether acknowledged bytes may be lost, because durability is not promised. */
   private readonly isLossy: boolean;
-  /** The last process has closed the log in order. */
+  /** The last process has closed the log cleanly. */
   private isInOrder = false;
 
   constructor(policy: SyncPolicy, how: 'kill' | 'power', disk: SimulatedDisk) {
@@ -73,7 +73,7 @@ class Machine {
     });
     this.lives = [];
     for (const known of [...this.store.found]) await this.check(known);
-    // Streams that are not there must have been allowed to go.
+    // Streams that are missing must have been allowed to be removed.
     for (const model of this.models) {
       if (this.lives.some((live) => live.model === model)) continue;
       if (!this.mayLose) expect(model.acknowledged === 0 || model.isRemoved, `${model.path} is gone`).toBe(true);
@@ -87,7 +87,7 @@ class Machine {
     return this.isLossy && !this.isInOrder;
   }
 
-  /** Compares a stream that was found with its model, which goes on from there. */
+  /** Compares a recovered stream with its model, which continues from there. */
   private async check(known: KnownStream): Promise<void> {
     const model = this.models.find(({ path }) => path === known.identity.path);
     if (model === undefined) throw new Error(`${known.identity.path} was never made`);
@@ -98,7 +98,7 @@ class Machine {
     if (known.identity.generation === model.generation) expect(reach).toBeGreaterThanOrEqual(model.seen);
     if (!this.mayLose) expect(known.end !== undefined || !model.isEndAcknowledged).toBe(true);
     expect(known.end === undefined || model.isEnded).toBe(true);
-    // The chunks up to there, and no other.
+    // The chunks up to there, and no others.
     const kept: Buffer[] = [];
     let end = 0;
     for (const chunk of model.chunks) {
@@ -232,7 +232,7 @@ class Machine {
     this.pending.push(saved.then(done, () => undefined));
   }
 
-  /** The log was closed in order: all there was is there. */
+  /** The log was closed cleanly: everything exists. */
   allIsKept(): void {
     for (const { model } of this.lives) {
       model.acknowledged = endOf(model);
@@ -282,10 +282,10 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 
 const life = fc.record({
   operations: fc.array(operation, { minLength: 5, maxLength: 60 }),
-  /** Operations of the disk after which all stops. */
+  /** Operations of the disk after which everything stops. */
   until: fc.integer({ min: 1, max: 150 }),
   turns: fc.integer({ min: 1, max: 6 }),
-  /** It is closed in order, and only then the process is gone, or the power. */
+  /** It is closed cleanly before the process or the power is gone. */
   isClosed: fc.boolean(),
 });
 
@@ -311,7 +311,7 @@ async function run(policy: SyncPolicy, how: 'kill' | 'power', lives: Life[], see
       else for (let turn = 0; turn < turns * 4; turn++) await aTurn();
       machine.look();
     }
-    // As far as it comes.
+    // As far as it gets.
     for (let turn = 0; turn < turns * 10; turn++) await aTurn();
     machine.look();
     const { disk } = machine;
@@ -323,7 +323,7 @@ async function run(policy: SyncPolicy, how: 'kill' | 'power', lives: Life[], see
     disk.left = 0;
     machine.disk = how === 'kill' ? disk.kill() : disk.cutPower(chance);
     await machine.store.close();
-    // What was acknowledged before the crash is; what comes after it is no acknowledgement.
+    // Acknowledgements before the crash count; later ones do not.
     await Promise.all(machine.pending.splice(0));
   }
   machine.disk.left = Number.POSITIVE_INFINITY;

@@ -1,4 +1,4 @@
-/** Damage in files of a log that is found when they are read. */
+/** Damage in files of a log, detected when they are read. */
 import { describe, expect, it } from 'vitest';
 import { type CursorReader, RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore } from '../../src/persist/disk-store.ts';
@@ -6,10 +6,10 @@ import { CLOSING_FILE, segmentPath } from '../../src/persist/layout.ts';
 import { recorder } from '../app/recorder.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
-/** So little that nothing of what was found is read for it. */
+/** So small that startup reads no bytes of the recovered streams for it. */
 const rules = new StreamRules({ retention: 1, maxLag: 1_000_000 });
 const OWNER = { facts: () => '{}', producers: () => undefined };
-/** A block of its own each, since each is written on its own. */
+/** A separate block each, since each is written separately. */
 const BLOCK = 65_536;
 const BLOCKS = 6;
 const PIECE = 100;
@@ -24,7 +24,7 @@ async function open(disk: SimulatedDisk) {
   return { store, damages: () => logger.lines.filter(({ message }) => message === 'the log is damaged') };
 }
 
-/** A stream of some blocks in a segment, and behind them of some short appends in a journal; then a clean stop. */
+/** A stream of some blocks in a segment, and after them some short appends in a journal; then a clean shutdown. */
 async function closedLog() {
   const disk = new SimulatedDisk();
   const { store } = await open(disk);
@@ -46,7 +46,7 @@ async function closedLog() {
   return { disk: killed, tail, file, segment: segments[0]!, bytes: killed.files.get(file)!.bytes };
 }
 
-/** A reader of all that is on disk, and what it got. */
+/** A reader of everything on disk, and its results. */
 async function readAll(store: DiskStore, stream?: RingStream) {
   let of = stream;
   if (of === undefined) {
@@ -60,7 +60,7 @@ async function readAll(store: DiskStore, stream?: RingStream) {
   const gaps: number[][] = [];
   const parts: Buffer[] = [];
   for await (const record of reader) {
-    // Holes that adjoin may be one gap, where they are known already.
+    // Adjacent holes may be reported as one gap if they are already known.
     if (record.type === 'gap' && gaps.at(-1)?.[1] === record.from) gaps.at(-1)![1] = record.to;
     else if (record.type === 'gap') gaps.push([record.from, record.to]);
     if (record.type === 'data') parts.push(Buffer.from(record.data));
@@ -68,7 +68,7 @@ async function readAll(store: DiskStore, stream?: RingStream) {
   return { stream: of, gaps, received: Buffer.concat(parts), receivedChunks: reader.receivedChunks };
 }
 
-/** Reads it all twice. */
+/** Reads everything twice. */
 async function readTwice(disk: SimulatedDisk) {
   const { store, damages } = await open(disk);
   expect(store.stats.damages).toBe(0);

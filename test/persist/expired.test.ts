@@ -1,4 +1,4 @@
-/** Streams of a mount that are kept on disk, and whose time goes on while there is no server. */
+/** Streams on disk whose ttl continues while the server is down. */
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ async function start(config: Record<string, unknown> = {}): Promise<StreamFileSy
   return fs;
 }
 
-/** So much time without a server; by the system clock more or less than that where it is set meanwhile. */
+/** A period without a server; by the system clock it is longer or shorter if the clock is set meanwhile. */
 async function away(fs: StreamFileSystem, milliseconds: number, config?: Record<string, unknown>) {
   open = open.filter((one) => one !== fs);
   await fs.shutdown();
@@ -48,7 +48,7 @@ async function away(fs: StreamFileSystem, milliseconds: number, config?: Record<
   return start(config);
 }
 
-/** The same after a kill: what is on disk at this moment. */
+/** The same after a kill: with what is on disk at this moment. */
 async function killed(fs: StreamFileSystem, milliseconds: number, config?: Record<string, unknown>) {
   const copy = join(root, String(open.length));
   await cp(directory, copy, { recursive: true });
@@ -74,7 +74,7 @@ async function reader(fs: StreamFileSystem, path: string): Promise<Reader> {
   return source.reader;
 }
 
-/** Waits for what the timer of the file system has had written. */
+/** Waits until the file system's timer has saved its state. */
 async function saved(fs: StreamFileSystem, path: string): Promise<void> {
   await fs.create(`${path}-saved`);
   await fs.remove(`${path}-saved`);
@@ -107,7 +107,7 @@ describe('a stream that is kept on disk and whose time runs out while there is n
       facts: { streams: 1 },
     });
     await waitFor(async () => (await readdir(join(directory, 'data'))).length === 0);
-    // Its path is free for another.
+    // Its path is free for another stream.
     await fs.write('/d/over', bytes('new'));
     expect((await fs.stat('/d/over')).size).toBe(3);
   });
@@ -223,7 +223,7 @@ describe('a stream with a time to live that is kept on disk', () => {
   it('has its log told of one read once, and of a reader that stays four times in its time at most', async () => {
     const fs = await start();
     await fs.write('/b', bytes('another'));
-    /** Bytes written in an hour in which another stream is touched once a minute. */
+    /** The bytes written in an hour in which another stream is touched once a minute. */
     const writtenInAnHour = async () => {
       const before = fs.disk()!.writtenBytes;
       for (let minute = 0; minute < 60; minute++) {

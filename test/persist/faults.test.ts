@@ -1,4 +1,4 @@
-/** What goes wrong with a disk, and what becomes of streams, writers and readers then. */
+/** Disk faults, and their effect on streams, writers and readers. */
 import { describe, expect, it } from 'vitest';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore, type DiskStoreOptions } from '../../src/persist/disk-store.ts';
@@ -117,7 +117,7 @@ describe('a disk without a byte of room', () => {
     log.remove();
     await waitFor('there is room', () => again.store.stats.state === 'ok');
     expect([...killed.files.keys()].filter((name) => name.startsWith('data/'))).toEqual([]);
-    // For the next time.
+    // Available for the next time.
     expect(killed.files.get(RESERVE_FILE)?.bytes.length).toBe(128 * 1024);
     await again.store.close();
     await store.close();
@@ -125,7 +125,7 @@ describe('a disk without a byte of room', () => {
 });
 
 describe('a stream that is to be removed while the log cannot be written', () => {
-  /** A log with one stream that is on the disk, with nothing kept back for removals unless that is wanted. */
+  /** A log with one stream on the disk, without a reserve for removals if `reserve` is false. */
   async function withOne({ reserve = true } = {}) {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk);
@@ -211,7 +211,7 @@ describe('a disk that fails', () => {
     const { stream, log } = attach(store, '/a');
     const all: string[] = [];
     for (let n = 0; n < 6; n++) {
-      // The third write fails, and the fifth, of which one goes to a segment.
+      // The third write fails, and the fifth, one of which goes to a segment.
       disk.faults.failedWrites = n === 2 || n === 4 ? 1 : 0;
       const text = n === 4 || n === 1 ? `${n}`.repeat(70_000) : `${n};`;
       all.push(text);
@@ -317,7 +317,7 @@ describe('files that somebody removes while they are written to', () => {
 });
 
 describe('segments that are not as the journal says', () => {
-  /** Two streams with a segment each, of a log that was killed before it had said what is on the disk. */
+  /** Two streams with a segment each, of a log that was killed before it recorded what is on the disk. */
   async function twoSegments() {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk, { sync: { name: 'interval', interval: 60_000 } });
@@ -419,7 +419,7 @@ describe('a log that is damaged', () => {
     stream.append(Buffer.from('one'));
     await log.whenSaved();
     const [, journal] = [...disk.files].find(([name]) => name.startsWith('journal/'))!;
-    // Of another log, or made up: the same in all but the salt.
+    // Of another log, or forged: identical except for the salt.
     const record = Buffer.from(journal.bytes.subarray(0, 200));
     stream.append(Buffer.concat([Buffer.alloc(40, 'x'), record]));
     await log.whenSaved();
@@ -557,7 +557,7 @@ describe('what is kept of a stream', () => {
 describe('what is kept for a time', () => {
   const HOUR = 3_600_000;
 
-  /** A clock that goes on when it is told to. */
+  /** A clock that advances on command. */
   function clock() {
     let now = 1_800_000_000_000;
     return {
@@ -588,7 +588,7 @@ describe('what is kept for a time', () => {
     }
     stream.append(Buffer.from('new'));
     await log.whenSaved();
-    // Those of the last eight hours are there, and what came up to an hour before them.
+    // Those of the last eight hours are there, and those of up to an hour before them.
     const { floor, reach } = log.known;
     const ofEightHours = 2 * 100_100 + 3;
     expect(reach.offset - floor.offset).toBeGreaterThanOrEqual(ofEightHours);
@@ -645,7 +645,7 @@ describe('what all streams take together', () => {
       return { stream, log: store.attach(stream, `/${n}`, { facts: () => '{}', producers: () => undefined }) };
     });
     for (let n = 0; n < 80; n++) {
-      // The first has nothing any more after a while.
+      // The first stream has no bytes left after a while.
       const { stream, log } = streams[n < 20 ? n % 4 : 1 + (n % 3)]!;
       stream.append(Buffer.alloc(100_000, String(n % 10)));
       await log.whenSaved();

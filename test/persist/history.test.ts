@@ -1,4 +1,4 @@
-/** Readers of bytes that the ring has no more: they come from disk, and join the live end without a gap or a repetition. */
+/** Readers of bytes that the ring no longer holds: they read from disk, and join the live end without a gap or a repetition. */
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { BorrowedRun, CursorReader } from '../../src/core/internal.ts';
@@ -10,7 +10,7 @@ import { LogReading } from '../../src/persist/reading.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
 const RING = 100_000;
-/** What readers join anywhere in. All of it is in memory here, some ten times. */
+/** The range in which readers join. All of it is in memory here, about ten times. */
 const JOINED_BYTES = Number(process.env.STREAMFS_JOINED_BYTES ?? 6_000_000);
 const rules = new StreamRules({ retention: RING, maxLag: RING });
 
@@ -31,7 +31,7 @@ function attach(store: DiskStore, path = '/a') {
 const random = (max: number) => 1 + Math.floor(Math.random() * max);
 const aTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Everything a reader gets, chunk by chunk. */
+/** Everything a reader receives, chunk by chunk. */
 async function byChunk(reader: CursorReader): Promise<{ bytes: Buffer; lengths: number[]; gaps: number }> {
   const parts: Buffer[] = [];
   let gaps = 0;
@@ -43,7 +43,7 @@ async function byChunk(reader: CursorReader): Promise<{ bytes: Buffer; lengths: 
   return { bytes: Buffer.concat(parts), lengths: parts.map(({ length }) => length), gaps };
 }
 
-/** The same as a sink takes it: runs, which it may hold for a while, or not take at all before more has come. */
+/** The same as a sink reads it: in runs, which it may hold for a while, or not take before more has arrived. */
 async function byRun(reader: CursorReader): Promise<{ bytes: Buffer; gaps: number }> {
   const parts: Buffer[] = [];
   let gaps = 0;
@@ -59,7 +59,7 @@ async function byRun(reader: CursorReader): Promise<{ bytes: Buffer; gaps: numbe
     }
     if (record.type !== 'run') continue;
     const length = record.length < wants ? record.length : random(record.length);
-    // As an encoding that waits for the end of a line does.
+    // Like an encoding that waits for the end of a line.
     wants = Math.random() < 0.2 ? random(5000) : 0;
     const pin = reader.pin(record);
     reader.advance(length);
@@ -109,7 +109,7 @@ describe('a reader that reaches back', () => {
   }, 60_000);
 
   it('gets the same bytes in memory that is read into again and again, from anywhere and at any speed', async () => {
-    // A cache of a few blocks, of which readers far from each other drop one another's.
+    // A cache of a few blocks, in which distant readers evict each other's blocks.
     const store = await DiskStore.open({
       ...{ disk: new SimulatedDisk(), sync: { name: 'interval', interval: 60_000 }, boot: 'one' },
       logger: { debug() {}, info() {}, warn() {}, error() {} },
@@ -128,7 +128,7 @@ describe('a reader that reaches back', () => {
     }
     const all = Buffer.concat(written);
     const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-    // So many that blocks are read anew for certain, though some begin in the ring and some read what another has just read.
+    // So many that blocks are certainly read again, though some begin in the ring and some share blocks with others.
     const readers = Array.from({ length: 24 }, (_, n) => {
       const offset = n === 0 ? 0 : random(all.length - 1);
       const reader = stream.openReader({ start: { offset }, reachBack: true });
@@ -156,7 +156,7 @@ describe('a reader that reaches back', () => {
     expect(bytes.length).toBe(385_000);
     expect(bytes.subarray(0, 6000).toString()).toBe('1'.repeat(5000) + '2'.repeat(1000));
     expect(reader.receivedChunks).toBe(39);
-    // Without asking for it, it is as it is in memory.
+    // By default, reading is as in memory.
     expect(() => stream.openReader({ start: { offset: 15_000 } })).toThrow(
       expect.objectContaining({ code: 'OFFSET_GONE' }),
     );
@@ -183,7 +183,7 @@ describe('a reader that reaches back', () => {
     const records = [];
     for await (const record of reader) records.push(record);
     const gaps = records.filter(({ type }) => type === 'gap');
-    // A block that was written on its own.
+    // A block that was written separately.
     expect(gaps).toHaveLength(1);
     const [gap] = gaps as { from: number; to: number }[];
     expect([gap!.from, gap!.to]).toEqual([70_000, 135_536]);
@@ -241,7 +241,7 @@ describe('a reader that reaches back', () => {
 });
 
 describe('a stream that was written to in small pieces', () => {
-  /** One of 3 bytes a round, with the rounds of another stream between. */
+  /** A stream with 3 bytes a round, with the rounds of another stream between them. */
   async function written(maxJournal: number) {
     const disk = new SimulatedDisk();
     const store = await openStore(disk, 400_000, maxJournal);
@@ -298,7 +298,7 @@ describe('a stream that was written to in small pieces', () => {
     const { disk, known, store } = await written(30_000);
     const [segment] = known.segments;
     expect(segment).toBeDefined();
-    // No file stays open, so the file is looked for again with each read.
+    // No file stays open, so each read looks the file up again.
     const reading = new LogReading(new FilePool(disk, 0), await openLayout(disk));
     expect(await reading.at(known, 0)).toMatchObject({ kind: 'chunks' });
     await disk.remove(segmentPath(known.id, segment!.base));

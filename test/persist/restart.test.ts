@@ -1,4 +1,4 @@
-/** Streams of a mount that are kept on disk, over restarts of their file system. */
+/** Streams on disk, over restarts of their file system. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ async function stop(fs: StreamFileSystem): Promise<void> {
 }
 
 const bytes = (text: string) => Buffer.from(text);
-/** What is in memory, or what is read from disk instead. */
+/** The contents, from memory or from disk. */
 async function textOf({ content = contentOfParts([]), parts }: Snapshot): Promise<string> {
   const all = [...parts];
   for await (const piece of content) all.push(piece);
@@ -63,7 +63,7 @@ describe('streams that are kept on disk', () => {
     const after = await streamAt(fs, '/a');
     expect(after).toMatchObject({ createdAt, generation, modifiedAt, endOffset: 20, totalWritten: 20 });
     expect(after.whole.startOffset).toBe(0);
-    // Nothing of it is in memory before somebody reads it.
+    // None of it is in memory before somebody reads it.
     expect(after.stats().memory).toBe(0);
     const chunks = [];
     for await (const chunk of after.whole.chunks(0, 20)) chunks.push(Buffer.from(chunk).toString());

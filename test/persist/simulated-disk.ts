@@ -1,6 +1,6 @@
 /**
- * A disk in memory that behaves as badly as one may: what was not synced is lost, torn at sectors or kept, name by name and
- * sector by sector, when the power goes; writes are short, and fail.
+ * An in-memory disk that behaves as badly as permitted: on power loss, unsynced data is lost, torn at sectors or kept, name by name
+ * and sector by sector; writes are short, and fail.
  */
 import type { Disk, DiskFile, OpenMode } from '../../src/persist/disk.ts';
 
@@ -13,15 +13,15 @@ interface Inode {
   durable: Buffer;
 }
 
-/** What goes wrong with the next writes and syncs. */
+/** Faults of the next writes and syncs. */
 export interface Faults {
   /** Bytes that may still be written; then ENOSPC. */
   room: number;
-  /** Writes take at most so many bytes. */
+  /** Writes accept at most this many bytes. */
   shortest: number;
-  /** So many of the next writes fail with EIO. */
+  /** This many of the next writes fail with EIO. */
   failedWrites: number;
-  /** All writes, or syncs, do. */
+  /** All writes, or syncs, fail. */
   write: boolean;
   sync: boolean;
 }
@@ -150,7 +150,7 @@ export class SimulatedDisk implements Disk {
     return this.names;
   }
 
-  /** The process was killed: the kernel lives, and keeps all that was written. */
+  /** The process was killed: the kernel lives, and keeps everything written. */
   kill(): SimulatedDisk {
     const next = new SimulatedDisk();
     next.names = new Map(this.names);
@@ -159,10 +159,9 @@ export class SimulatedDisk implements Disk {
   }
 
   /**
-   * The power goes: of what was not synced each sector, each name and the length of each file is as it was, or as it
-   * came to be.
+   * Power loss: each unsynced sector, each name and the length of each file has its old or its new state.
    *
-   * @param chance a number from 0 to below 1, another each time
+   * @param chance a number from 0 to below 1, a different one at each call
    */
   cutPower(chance: () => number): SimulatedDisk {
     const next = new SimulatedDisk();
@@ -180,7 +179,7 @@ export class SimulatedDisk implements Disk {
 }
 
 function tornOf(durable: Buffer, bytes: Buffer, chance: () => number): Buffer {
-  // The length goes its own way: behind what has been written there are zeros.
+  // The length is independent: after the written part there are zeros.
   const length =
     chance() < 0.5 ? bytes.length : durable.length + Math.floor(chance() * Math.max(0, bytes.length - durable.length));
   const torn = Buffer.alloc(length);
@@ -196,7 +195,7 @@ function coded(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** Others have their turn between an operation and its effect. */
+/** Others may run between an operation and its effect. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -1,4 +1,4 @@
-/** The base classes for plugins, where the contract suite does not look. */
+/** The base classes for plugins, beyond the cases of the contract suite. */
 import { describe, expect, it } from 'vitest';
 import { createError } from '../../src/errors/index.ts';
 import { type ByteRange, contentOfParts, type FileInfo, type FileWriter } from '../../src/fs/index.ts';
@@ -7,7 +7,7 @@ import { bytes, contentOf, text } from './instance.ts';
 
 const ALL = 'one\ntwo\nthree\n';
 
-/** Two files, `/a` and `/b`, and only what must be written. */
+/** Two files, `/a` and `/b`, with only the required methods. */
 class SmallFileSystem extends BaseFileSystem {
   constructor() {
     super('smallfs');

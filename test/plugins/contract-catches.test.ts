@@ -1,4 +1,4 @@
-/** The contract suite itself: it must notice a plugin that does not keep it. */
+/** The contract suite itself: it must detect a plugin that violates it. */
 import { describe, expect, it } from 'vitest';
 import type { Capabilities, FileSystem, Plugin, PluginInstance } from '../../src/fs/index.ts';
 import { type ContractOptions, pluginContract } from '../../src/plugins/contract/index.ts';
@@ -10,7 +10,7 @@ interface Fault {
   /** Changes methods of the file system. */
   fs?: (fs: FileSystem) => Partial<FileSystem>;
   shutdown?: (instance: PluginInstance) => Promise<void>;
-  /** A word of the case that must notice. */
+  /** A word in the name of the case that must detect it. */
   noticedBy: string;
 }
 
@@ -163,7 +163,7 @@ describe('the plugin contract notices a plugin that', () => {
         const cases = pluginContract({ plugin: lying, traits }).filter(({ name }) => name.includes('capabilities'));
         if ((await failedCases(cases)).length === 0) unnoticed.push(key);
       }
-      // Whether objects are replaced as a whole shows in no method; what is discarded cannot be read twice.
+      // No method shows whether objects are replaced as a whole; discarded bytes cannot be read twice.
       const cannotBeSeen = traits.content === 'discarded' ? ['isReadDestructive', 'isObjectStore'] : ['isObjectStore'];
       expect(unnoticed.filter((key) => !cannotBeSeen.includes(key))).toEqual([]);
     });

@@ -1,4 +1,4 @@
-/** What the tests of plugins share. */
+/** Shared by the tests of plugins. */
 import type { FileSystem, Plugin, PluginConfig, PluginLogger, StreamSource } from '../../src/fs/index.ts';
 
 const SILENT: PluginLogger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -11,7 +11,7 @@ export async function fileSystemOf(plugin: Plugin, config: PluginConfig = {}): P
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 
-/** All of a content that ends. */
+/** All bytes of a finite content. */
 export async function contentOf(source: StreamSource | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   if ('kind' in source && source.kind === 'live') throw new TypeError('a live stream has no end');
   const pieces: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** What `npm test` makes of its stages: however one fails, the whole must fail. */
+/** How `npm test` combines its stages: if any of them fails, the whole must fail. */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ interface Options {
   isLong?: boolean;
   otherNodes?: string[];
 }
-/** The scripts are no part of what the compiler looks at. */
+/** The compiler does not check the scripts. */
 interface Stages {
   stepsOf(options: Options, tools: Tools): unknown[][];
   runSteps(steps: unknown[][], write: Write): Promise<{ passed: number; failed: number; failures: string[] }>;
@@ -40,19 +40,19 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 interface Behaviour {
   code?: number;
-  /** What vitest reports; null: it leaves no report. */
+  /** The report of vitest; null: none. */
   report?: { numPassedTests: number; numFailedTests: number; testResults?: object[] } | null;
   throws?: string;
 }
 
-/** Runs the stages with stand-ins for the tools: each succeeds, unless something else is said of it, by name or project. */
+/** Runs the stages with stand-ins for the tools: each succeeds unless configured otherwise, by name or project. */
 async function npmTest(behaviours: Record<string, Behaviour>, options: Options = {}) {
   const ran: string[] = [];
   const tool = async (name: string, args: readonly string[], write: Write) => {
     const project = args[args.indexOf('--project') + 1];
     const { code = 0, report, throws } = behaviours[`${name} ${project}`] ?? behaviours[name] ?? {};
     write(`${name} begins\n`);
-    // Everything that runs beside it has its turn.
+    // Lets everything that runs concurrently take its turn.
     for (let turn = 0; turn < 3; turn++) await new Promise((next) => setImmediate(next));
     write(`${name} ends\n`);
     ran.push(name);
@@ -161,7 +161,7 @@ describe('npm test', () => {
 });
 
 describe('npm test as a process', () => {
-  /** A project of which the tools do what is said, as real processes: by default, nothing, and succeed. */
+  /** A project whose tools are stand-ins, as real processes: by default they do nothing and succeed. */
   async function project(tools: Record<string, string>): Promise<void> {
     await cp(SCRIPTS, join(folder, 'scripts'), { recursive: true });
     await mkdir(join(folder, 'node_modules/.bin'), { recursive: true });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const SCRIPTS = resolve(import.meta.dirname, '../../scripts');
 
-/** What stands for tsdown: builds a program that says what it was built from and what it was asked. */
+/** Stands in for tsdown: builds a program that prints its source and its arguments. */
 const BUILDER = `
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 const out = process.argv[process.argv.indexOf('--out-dir') + 1];
@@ -17,7 +17,7 @@ writeFileSync(out + '/cli/manual.js', 'export const manualPages = () => new Map(
 writeFileSync(out + '/cli/main.js', 'console.log(JSON.stringify([' + JSON.stringify(source) + ', ...process.argv.slice(2)])); process.exitCode = 42;');
 `;
 
-/** What stands for vite: a page of one document. */
+/** Stands in for vite: a page of one document. */
 const PAGE_BUILDER = `
 import { mkdirSync, writeFileSync } from 'node:fs';
 const out = process.argv[process.argv.indexOf('--outDir') + 1];
@@ -25,7 +25,7 @@ mkdirSync(out);
 writeFileSync(out + '/index.html', '<!doctype html>');
 `;
 
-/** What stands for npm: a lock inside node_modules like the one outside. */
+/** Stands in for npm: a lock inside node_modules like the one outside. */
 const INSTALLER = `#!/bin/sh
 echo "npm $*" >> npm.log
 mkdir -p node_modules/.bin
@@ -65,7 +65,7 @@ function write(name: string, text: string): Promise<void> {
   return writeFile(join(project, name), text);
 }
 
-/** Runs the script as a user does, with our stand-in before the real npm, which these tests may be run by. */
+/** Runs the script as a user does, with the stand-in before the real npm, which may be running these tests. */
 function start(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const env = { ...process.env, npm_execpath: '', PATH: `${join(project, 'bin')}:${process.env.PATH}` };
   return new Promise((done) => {

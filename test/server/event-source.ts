@@ -1,6 +1,6 @@
 /**
- * The parser of an `EventSource`, written after WHATWG HTML section 9.2.6 and sharing nothing with the server: what a page
- * would see of an answer.
+ * The parser of an `EventSource`, after WHATWG HTML section 9.2.6, independent of the server's code: what a page would receive
+ * from an answer.
  */
 
 interface PageEvent {
@@ -16,14 +16,14 @@ export interface ParsedEvents {
   comments: string[];
 }
 
-/** @param lastEventId what an earlier connection left */
+/** @param lastEventId from an earlier connection */
 export function parseEventStream(bytes: Uint8Array, lastEventId = ''): ParsedEvents {
   const text = new TextDecoder().decode(bytes);
   const parsed: ParsedEvents = { events: [], lastEventId, retry: undefined, comments: [] };
   let idBuffer = lastEventId;
   let data: string[] = [];
   let type = '';
-  // What stands behind the last line end is no line, and a block without an empty line behind it is no event.
+  // Text after the last line end is not a line, and a block without a following empty line is not an event.
   const lines = text.split(/\r\n|\r|\n/).slice(0, -1);
   for (const line of lines) {
     if (line === '') {
@@ -50,7 +50,7 @@ export function parseEventStream(bytes: Uint8Array, lastEventId = ''): ParsedEve
   return parsed;
 }
 
-/** The data of all messages, one behind the other. */
+/** The data of all messages, joined. */
 export function messages({ events }: Pick<ParsedEvents, 'events'>): string {
   return events
     .filter(({ type }) => type === 'message')
@@ -58,7 +58,7 @@ export function messages({ events }: Pick<ParsedEvents, 'events'>): string {
     .join('');
 }
 
-/** The events that are no messages, each with its facts. */
+/** The events other than messages, each with its facts. */
 export function facts({ events }: Pick<ParsedEvents, 'events'>): [type: string, facts: Record<string, unknown>][] {
   return events.filter(({ type }) => type !== 'message').map(({ type, data }) => [type, JSON.parse(data)]);
 }

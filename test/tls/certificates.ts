@@ -1,4 +1,4 @@
-/** Certificates for tests, made by the openssl program: an authority, and certificates of its for 127.0.0.1 and localhost. */
+/** Certificates for tests, made with openssl: an authority, and its certificates for 127.0.0.1 and localhost. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 
 export interface Certificate {
-  /** Files, and what is in them. */
+  /** Files, and their contents. */
   certificateFile: string;
   keyFile: string;
   certificate: string;
@@ -34,7 +34,7 @@ export class Authority {
     this.ca = readFileSync(this.caFile, 'utf8');
   }
 
-  /** A certificate for this machine, with a key of its own. */
+  /** A certificate for this machine, with a separate key. */
   issue(names = 'IP:127.0.0.1,DNS:localhost', days = 2): Certificate {
     const name = `server-${++this.#issued}`;
     const [keyFile, request, certificateFile] = [`${name}.key`, `${name}.csr`, `${name}.pem`].map((file) =>
@@ -50,7 +50,7 @@ export class Authority {
     return { certificateFile, keyFile, certificate, key: text };
   }
 
-  /** The fingerprint of the certificate that a server here shows now, which must be one of this authority's. */
+  /** The fingerprint of the certificate that a local server shows now, which must be one of this authority's. */
   async fingerprintAt(port: number): Promise<string> {
     const socket = connect({ port, host: '127.0.0.1', ca: this.ca });
     await once(socket, 'secureConnect');
@@ -65,7 +65,7 @@ export class Authority {
     return `${keyFile}.encrypted`;
   }
 
-  /** Writes a file beside the others. */
+  /** Writes a file next to the others. */
   write(name: string, text: string): string {
     writeFileSync(this.#file(name), text);
     return this.#file(name);

@@ -23,7 +23,7 @@ describe('commands for a stream', () => {
     expect(last('audio/ogg')).toMatch(/^<audio /);
     expect(last('image/png')).toMatch(/^<img /);
     expect(last('text/plain')).not.toContain('<');
-    // Without it, nothing shows in a page of another origin.
+    // Without it, a page of another origin shows nothing.
     for (const type of ['video/webm', 'audio/ogg', 'image/png']) expect(last(type)).toContain(' crossorigin ');
   });
 

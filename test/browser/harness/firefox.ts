@@ -1,4 +1,4 @@
-/** The page in Firefox, which playwright cannot drive as Debian has it: by puppeteer, over WebDriver BiDi. */
+/** The page in Firefox: playwright cannot drive Debian's Firefox, so puppeteer does, over WebDriver BiDi. */
 import { existsSync } from 'node:fs';
 import puppeteer, { type Browser } from 'puppeteer-core';
 
@@ -8,13 +8,13 @@ const EXECUTABLE = '/usr/bin/firefox-esr';
 export const hasFirefox = existsSync(EXECUTABLE) || process.env.CI !== undefined;
 if (!hasFirefox) process.stdout.write('skipped: nothing is tried in Firefox, firefox-esr is not installed\n');
 
-/** The caller closes it. */
+/** Starts a browser, which the caller closes. */
 export async function startFirefox(): Promise<Browser> {
   return await puppeteer.launch({
     browser: 'firefox',
     executablePath: EXECUTABLE,
     headless: true,
-    // Nothing but what a test does is to happen in it.
+    // Disables everything that the test does not control.
     extraPrefsFirefox: { 'app.update.disabledForTesting': true, 'media.autoplay.default': 0 },
   });
 }

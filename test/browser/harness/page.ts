@@ -1,6 +1,6 @@
 /**
- * The page of a built server in Chromium. Whatever a page complains about (an error of a script, one on its console, a
- * violation of its policy) fails the test that opened it, unless the test says that it expects it.
+ * The page of a built server in Chromium. Any complaint of a page (a script error, a console error, a violation of its policy)
+ * fails the test that opened it, unless the test expects it.
  */
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
@@ -8,21 +8,21 @@ import { startBrowser } from '../../e2e/harness/browser.ts';
 
 export { hasBrowser } from '../../e2e/harness/browser.ts';
 
-/** One process draws all pages: to start one for each would take longer than most of what is tried in them. */
+/** One process renders all pages: starting one for each would take longer than most tests. */
 const ONE_PROCESS = ['--renderer-process-limit=1', '--disable-site-isolation-trials'];
 
 let browser: Browser | undefined;
 let context: BrowserContext | undefined;
 
 /**
- * To be called in a `describe` that opens pages: they share one browser, and what a browser keeps of a site. The page keeps
- * its state for each tab and for each origin, and each server has an origin of its own.
+ * Call this in a `describe` that opens pages: they share one browser and its storage. The page keeps its state for each tab and
+ * for each origin, and each server has a different origin.
  */
 export function useBrowser(): void {
   beforeAll(async () => {
     browser = await startBrowser([], ONE_PROCESS);
     context = await browser.newContext();
-    // It keeps the process that draws alive between the pages.
+    // Keeps the renderer process alive between the pages.
     await context.newPage();
   });
   afterAll(async () => {
@@ -33,9 +33,9 @@ export function useBrowser(): void {
 }
 
 export interface PageOptions {
-  /** Behind `/ui/`, such as `#/health`. */
+  /** The part after `/ui/`, such as `#/health`. */
   at?: string;
-  /** A whole address, of another page than the server's. */
+  /** A complete address, of another page than the server's. */
   address?: string;
   /** Default 1440 × 900. */
   size?: { width: number; height: number };
@@ -43,15 +43,15 @@ export interface PageOptions {
   token?: string;
   /** Default light. */
   colorScheme?: 'dark' | 'light';
-  /** Complaints that belong to what is tested, such as of requests that are refused. */
+  /** Complaints that belong to the test, such as those about refused requests. */
   expected?: readonly RegExp[];
 }
 
-/** What Chromium says on the console of an answer with an error, and of a server that is gone. */
+/** Chromium's console messages for an error answer, and for a server that is gone. */
 export const REFUSED = /Failed to load resource: the server responded with a status of 4\d\d/;
 export const UNREACHABLE = /Failed to load resource: net::ERR_|net::ERR_(CONNECTION|INCOMPLETE|EMPTY)/;
 
-/** Opens the page of a server in a tab of its own; it is closed with the test. */
+/** Opens the page of a server in a separate tab, which is closed with the test. */
 export async function openPage(server: { url: string }, options: PageOptions = {}): Promise<Page> {
   const { at = '', size = { width: 1440, height: 900 }, token, colorScheme = 'light', expected = [] } = options;
   if (context === undefined) throw new Error('call useBrowser in the describe');

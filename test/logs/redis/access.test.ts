@@ -111,7 +111,7 @@ describe('getting into Redis', () => {
       code: 'LOG_UNAVAILABLE',
       message: expect.stringContaining('it is a replica, which takes no writes'),
     });
-    // A question that it answers does not make it a log.
+    // An answer to one query does not make it a log.
     expect(await log.find('/a')).toBeUndefined();
     expect(log.state).toMatchObject({ isConnected: false, problem: expect.stringContaining('it is a replica') });
     await log.close();
@@ -233,7 +233,7 @@ describe('Redis over TLS', () => {
   });
 });
 
-/** Valkey is tried where it is installed. */
+/** Valkey is tested if it is installed. */
 const programs = ['valkey-server'].filter((program) => {
   try {
     execFileSync(program, ['--version']);

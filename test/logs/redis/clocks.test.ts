@@ -1,4 +1,4 @@
-/** Nodes whose clocks are wrong: what depends on a time goes by the clock of Redis. */
+/** Nodes with wrong clocks: everything that depends on time uses the clock of Redis. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { waitFor } from '../../harness/wait.ts';
@@ -40,7 +40,7 @@ describe('contract 106: a node whose clock is wrong', () => {
     expect(await node.log.list('/', undefined, 10)).toEqual([]);
     expect(await members()).toMatch(/new/);
     expect(await members()).not.toMatch(/old/);
-    // It is not made a directory either.
+    // It does not become a directory either.
     await expect(node.log.create({ path: '/new/b', ...TERMS })).rejects.toMatchObject({ code: 'NOT_A_DIRECTORY' });
     await node.close();
   });

@@ -1,4 +1,4 @@
-/** What a follower makes of what it is told, without an engine. */
+/** How a follower processes messages, without an engine. */
 import { describe, expect, it } from 'vitest';
 import type { LogEnd, LogSink } from '../../../src/logs/log.ts';
 import type { Reply } from '../../../src/logs/redis/driver.ts';
@@ -28,7 +28,7 @@ class Sink implements LogSink {
   }
 }
 
-/** A follower of a stream that the engine says is empty each time it is asked. */
+/** A follower of a stream that the engine reports as empty. */
 async function follow() {
   const sink = new Sink();
   const subscribed: string[] = [];

@@ -1,4 +1,4 @@
-/** Nodes of a log without a server around them, and what shows that nothing was lost, doubled or moved. */
+/** Nodes of a log without servers, and checks that nothing was lost, duplicated or moved. */
 import { expect } from 'vitest';
 import type { Log, LogEnd, LogFollower, LogSink } from '../../../src/logs/log.ts';
 import { createRedisLog } from '../../../src/logs/redis/index.ts';
@@ -73,7 +73,7 @@ export class TestMirror implements LogSink {
     return this.chunks[0]?.offset ?? this.endOffset;
   }
 
-  /** What it has, from an offset on. */
+  /** Its bytes from an offset on. */
   bytesFrom(offset: number): Buffer {
     return Buffer.concat(this.chunks.map(({ bytes }) => bytes)).subarray(offset - this.startOffset);
   }
@@ -103,7 +103,7 @@ export class TestNode {
     return node;
   }
 
-  /** Follows a stream, which is made where it is not there; again where another life has taken its place. */
+  /** Follows a stream, which is created if it is absent; follows again if a new generation has replaced it. */
   open(path: string): Promise<TestMirror> {
     const opening = this.#opening.get(path) ?? this.#open(path).finally(() => this.#opening.delete(path));
     this.#opening.set(path, opening);
@@ -135,10 +135,10 @@ interface Written {
   readonly end: number;
 }
 
-/** What writers were told. */
+/** The acknowledgements of writers. */
 export class Ledger {
   readonly acknowledged: Written[] = [];
-  /** Of which it is not known whether they took effect. */
+  /** Appends of which it is not known whether they took effect. */
   readonly failed = new Map<string, string>();
   longestMs = 0;
 
@@ -159,7 +159,7 @@ export interface WriterOptions {
   readonly pause?: number | undefined;
 }
 
-/** Appends one message after another, each once, of lengths that differ. */
+/** Appends one message after another, each once, of different lengths. */
 export async function write({ node, path, name, ledger, size = 100, until, pause }: WriterOptions): Promise<void> {
   for (let n = 0; !until(); n++) {
     const id = `${name}#${n}`;
@@ -191,7 +191,7 @@ export interface Counts {
   readonly longestMs: number;
 }
 
-/** Holds what was acknowledged against what the mirrors have, which are all of one stream that retains everything. */
+/** Compares acknowledged messages with the mirrors, which all follow one stream that retains everything. */
 export function count(ledger: Ledger, mirrors: readonly TestMirror[]): Counts {
   const [first] = mirrors;
   const found = new Map<string, number[]>();
@@ -225,7 +225,7 @@ export function count(ledger: Ledger, mirrors: readonly TestMirror[]): Counts {
   };
 }
 
-/** What a run has shown, for who reads the output. */
+/** Prints the results of a run. */
 export function report(fault: string, counts: Counts, more: Record<string, unknown> = {}): void {
   process.stdout.write(`log on Redis, ${fault}: ${JSON.stringify({ ...counts, ...more })}\n`);
 }

@@ -1,4 +1,4 @@
-/** Real servers for tests: each on a port of its own, ended by its own pid. */
+/** Real servers for tests: each on a separate port, ended by its own pid. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -10,27 +10,27 @@ export interface RedisServer {
   readonly port: number;
   readonly url: string;
   readonly pid: number;
-  /** Sends a command by itself, and gives the answer as text. */
+  /** Sends a single command, and returns the answer as text. */
   command(...args: string[]): Promise<string>;
   /** Ends it, as a crash would. */
   kill(): Promise<void>;
-  /** Starts it again, on the same port and directory. */
+  /** Restarts it, on the same port and directory. */
   restart(): Promise<void>;
   stop(): void;
   resume(): void;
-  /** Ends it and removes what it left. */
+  /** Ends it and removes its files. */
   close(): Promise<void>;
 }
 
 export interface RedisServerOptions {
   /** Default: `redis-server`. */
   readonly program?: string | undefined;
-  /** Beside port, directory and `--save ''`. */
+  /** In addition to port, directory and `--save ''`. */
   readonly args?: readonly string[] | undefined;
   readonly port?: number | undefined;
-  /** A configuration, instead of all that: for a Sentinel. */
+  /** A configuration file instead of all that: for a Sentinel. */
   readonly file?: string | undefined;
-  /** Nothing but TLS on its port. */
+  /** Accepts only TLS on its port. */
   readonly isTls?: boolean | undefined;
 }
 
@@ -92,15 +92,15 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   };
 }
 
-/** One command over a connection of its own; the answer as it came, without the marks of short ones. */
+/** Sends one command over a separate connection; returns the raw answer, without the marks of short ones. */
 async function command(port: number, words: readonly string[]): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   const chunks: Buffer[] = [];
   socket.on('data', (chunk) => chunks.push(chunk));
   const text = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('');
-  // Redis answers what came before it closes its side; Sentinels know no QUIT.
+  // Redis answers before it closes its side; Sentinels do not know QUIT.
   socket.end(`*${words.length}\r\n${text}`);
-  // What kills connections may kill this one.
+  // A command that kills connections may kill this one.
   socket.on('error', () => undefined);
   await new Promise((resolve) => socket.once('close', resolve));
   const answer = Buffer.concat(chunks).toString();

@@ -1,4 +1,4 @@
-/** Where the entries of a stream lie in Redis while there are few of them, and that no reader can tell the difference. */
+/** Where Redis stores the entries of a stream while there are few of them; readers cannot tell the difference. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisLog } from '../../../src/logs/redis/index.ts';

@@ -10,12 +10,12 @@ export interface Sentinels {
   readonly url: string;
   readonly master: RedisServer;
   readonly replica: RedisServer;
-  /** From now on the replica is told nothing more by the master. */
+  /** From now on the replica receives nothing more from the master. */
   holdReplication(): void;
   close(): Promise<void>;
 }
 
-/** A master, a replica that is fed through a proxy, and three Sentinels that fail over after a second. */
+/** A master, a replica that replicates through a proxy, and three Sentinels that fail over after a second. */
 export async function startSentinels(args: readonly string[] = []): Promise<Sentinels> {
   const common = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', ...args];
   const master = await startRedis({ args: common });
@@ -64,18 +64,18 @@ export async function startSentinels(args: readonly string[] = []): Promise<Sent
 
 export interface Proxy {
   readonly port: number;
-  /** From now on nothing that comes from the other side is handed on. */
+  /** From now on, data from the other side is not forwarded. */
   hold(): void;
-  /** Hands nothing on in either direction until `resume`, as a machine does that is stopped: buffers fill. */
+  /** Forwards nothing in either direction until `resume`, like a stopped machine: buffers fill. */
   pause(): void;
   resume(): void;
-  /** Cuts all connections, and takes no other until `accept`. */
+  /** Cuts all connections, and accepts no others until `accept`. */
   refuse(): void;
   accept(): void;
   close(): Promise<void>;
 }
 
-/** Hands connections on to a port of this machine. */
+/** Forwards connections to a port of this machine. */
 export async function startProxy(to: number): Promise<Proxy> {
   let isHeld = false;
   let isPaused = false;
@@ -138,9 +138,9 @@ export async function startProxy(to: number): Promise<Proxy> {
 
 export interface Cluster {
   readonly url: string;
-  /** Each has an even share of the slots, in this order. */
+  /** Each has an equal share of the slots, in this order. */
   readonly servers: readonly RedisServer[];
-  /** One for each of them, or none. */
+  /** One for each server, or none. */
   readonly replicas: readonly RedisServer[];
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { FileContent } from '../../../src/plugins/memfs/content.ts';
 
 const MAX = 400;
 
-/** What a file does, on an array of numbers. */
+/** A model of a file, on an array of numbers. */
 class Model {
   bytes: number[] = [];
 

@@ -263,7 +263,7 @@ describe('handles of memfs', () => {
     await expect(fs.openHandle('/f', { flags: 2 | 32, mode: 0, create: true })).rejects.toThrow('already exists');
     await fs.mkdir('/d', 0o755);
     await expect(fs.openHandle('/d', { flags: 2 | 16 | 32, mode: 0 })).rejects.toThrow('directory already exists: /d');
-    // Alone it means nothing, and 128 is what agfs-fuse sends for a file that it has just made.
+    // Alone it has no effect, and agfs-fuse sends 128 for a file that it has just created.
     for (const flags of [2 | 32, 2 | 16, 1 | 64 | 128]) await (await open(flags)).close();
   });
 

@@ -13,7 +13,7 @@ async function mounted(memory: MemoryBudget): Promise<{ fs: FileSystem; shutdown
   return { fs: instance.fileSystem, shutdown: () => instance.shutdown() };
 }
 
-/** Whether it was done, or there was no room for it; anything else is passed on. */
+/** Whether the action succeeded, or there was no room for it; rethrows anything else. */
 async function fits(action: Promise<unknown>): Promise<boolean> {
   try {
     await action;

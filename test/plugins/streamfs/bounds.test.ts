@@ -11,7 +11,7 @@ import { bytes, failure, mount, openReader, recorder } from './setup.ts';
 
 const MB = 1024 * 1024;
 
-/** A mount with a clock to be moved. */
+/** A mount with a clock that the test moves. */
 function withClock(config: Record<string, unknown>) {
   const clock = new FakeClock();
   const limits = new LimitCounters();
@@ -39,7 +39,7 @@ describe('contract 36: idle streams', () => {
     clock.advance(60_000);
     expect(await names()).toEqual([]);
     expect(limits.get('idle_timeout')).toBe(2);
-    // At most a line a second: what is left is said at the end.
+    // At most one line a second: the rest is reported at the end.
     const told = () => lines.filter(({ message }) => message === 'stream expired').map(({ facts }) => facts);
     expect(told()).toHaveLength(1);
     fs.shutdown();
@@ -94,7 +94,7 @@ describe('contract 36: idle streams', () => {
     for (let n = 0; n < 10; n++) {
       clock.advance(40_000);
       await fs.touch('/touched');
-      // The time of day may stand still; what was seen of a stream is what counts.
+      // The time of day may stand still; the time of the last use counts.
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     expect(await names()).toEqual(['open', 'touched']);
@@ -219,7 +219,7 @@ describe('the memory of a mount', () => {
     clock.advance(20 * 60_000);
     expect(memory.fixed).toBe(gone);
     expect(clock.pending).toBe(0);
-    // Nothing is remembered of a stream that is gone, a timer least of all.
+    // Nothing of a removed stream is remembered, in particular no timer.
     await append('/c', 'p');
     expect(clock.pending).toBe(1);
     await fs.remove('/c');

@@ -1,4 +1,4 @@
-/** Forks of streams that are large: how they are made, and what happens meanwhile (contract 105). */
+/** Forks of large streams: how they are made, and concurrent operations (contract 105). */
 import { cpSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Where making a fork takes many turns: bytes on disk, and bytes in memory in which places to begin are looked for. */
+/** Streams whose fork takes many turns: bytes on disk, and bytes in memory that are scanned for join points. */
 const KINDS = [
   { name: 'on disk', type: 'application/octet-stream', config: { ring_buffer_size: '1MB', persist: true } },
   { name: 'in memory', type: 'audio/mpeg', config: { ring_buffer_size: '64MB' } },
@@ -54,7 +54,7 @@ const forkOptions = (kind: Pick<Kind, 'type'>, source = '/source') => ({
   fork: { source, beyond: 0 },
 });
 
-/** A stream at /source, of which every byte is known from its offset. */
+/** A stream at /source, whose bytes are a function of their offset. */
 async function filled(fs: StreamFileSystem, kind: Kind, size = SIZE) {
   const { stream } = await fs.streams().create('/source', options(kind));
   for (let at = 0; at < size; at += MAX_CHUNK) await fs.write('/source', pattern(at, MAX_CHUNK));
@@ -67,10 +67,10 @@ async function contentOf({ stream }: Pick<CreatedStream, 'stream'>): Promise<Buf
   return Buffer.from(await whole.bytes(whole.startOffset, endOffset));
 }
 
-/** Whether it is the pattern from the first byte to one before `size`. */
+/** Whether it is the pattern from the first byte up to `size`. */
 const isWhole = (content: Buffer, size = SIZE) => Buffer.compare(content, pattern(0, size)) === 0;
 
-/** Counts turns of the event loop until something is done, with something done in each. */
+/** Counts turns of the event loop until the work is done, and runs `each` in each of them. */
 async function inTurns<T>(work: Promise<T>, each: (turn: number) => Promise<void> | void) {
   let isDone = false;
   const result = work.then(
@@ -97,12 +97,12 @@ describe.each(KINDS)('a fork of a stream that is long, $name', (kind) => {
     const { value } = await inTurns(store.create('/fork', forkOptions(kind)), async (turn) => {
       const isListed = (await fs.readDir('/')).some(({ name }) => name === 'fork');
       const found = await store.find('/fork').catch(() => undefined);
-      // Not before it is whole.
+      // Not before it is complete.
       if (isListed || found !== undefined) expect(found?.stream.endOffset).toBe(SIZE);
       else unseen++;
       if (turn < 4) await fs.write('/source', pattern(SIZE + turn * MAX_CHUNK, MAX_CHUNK));
     });
-    // 2 MiB in a turn, at most.
+    // At most 2 MiB in a turn.
 
     expect(unseen).toBeGreaterThan(SIZE / MB / 2 - 2);
     expect(source.endOffset).toBe(SIZE + 4 * MAX_CHUNK);
@@ -126,7 +126,7 @@ describe.each(KINDS)('a fork of a stream that is long, $name', (kind) => {
     expect(error).toMatchObject({ code: 'STREAM_NOT_FOUND' });
     expect((await fs.readDir('/')).map(({ name }) => name)).toEqual(['README']);
     expect(memory).toMatchObject({ history: 0, holderCount: 0 });
-    // Nor is the name of the source held.
+    // The name of the source is free as well.
     await fs.streams().create('/source', options(kind));
   });
 
@@ -208,7 +208,7 @@ describe('a fork of a stream in memory', () => {
     await expect(refused).rejects.toMatchObject({ code: 'MEMORY_LIMIT' });
     expect(memory).toMatchObject({ history, holderCount, givenUp });
     expect(isWhole(await contentOf({ stream: source }))).toBe(true);
-    // A part of it may be had.
+    // A part of it may exist.
     const fork = { source: '/source', beyond: 1, offset: async () => 4 * MB - 1 };
     const { stream } = await fs.streams().create('/part', { ...options(kind), fork });
     expect(isWhole(await contentOf({ stream }), 4 * MB)).toBe(true);

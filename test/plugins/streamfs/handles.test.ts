@@ -6,7 +6,7 @@ const READ = { flags: 0, mode: 0o644 };
 const WRITE = { flags: 1, mode: 0o644 };
 const BOTH = { flags: 2, mode: 0o644 };
 
-/** Reads and says that it was delivered. */
+/** Reads, and reports the delivery. */
 async function take(handle: FileHandle, size = 100, timeout = 0): Promise<string> {
   const read = await handle.read({ size, timeout });
   read.commit();
@@ -62,7 +62,7 @@ describe('handles', () => {
     expect(last).toMatchObject({ eof: true, offset: size - 4 });
     expect(last.data.length).toBe(4);
     expect(await failure(handle.write(bytes('x')))).toBe('STREAM_NOT_INITIALIZED 403 stream not initialized');
-    // A seek has the last word on the position, also over a read that is delivered after it.
+    // A seek decides the position, even over a read that is delivered after it.
     await handle.seek(0, 0);
     const late = await handle.read({ size: 8, timeout: 0 });
     await handle.seek(3, 0);

@@ -6,9 +6,9 @@ import { recorder } from './setup.ts';
 
 const STREAMS = 8192;
 
-/** Bytes of V8's heap, and of its array buffers, once all that could be freed has been. */
+/** Bytes of V8's heap and of its array buffers, after a full collection. */
 function memory(): { heap: number; buffers: number } {
-  // What one collection finds may free more in the next.
+  // Objects freed by one collection may free more in the next.
   for (let n = 0; n < 3; n++) collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return { heap: heapUsed, buffers: arrayBuffers };

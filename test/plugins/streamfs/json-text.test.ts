@@ -4,7 +4,7 @@ import { jsonLines, requireJsonLines } from '../../../src/plugins/streamfs/json-
 
 const linesOf = (text: string | Uint8Array) => Buffer.from(jsonLines(Buffer.from(text))).toString();
 
-/** A JSON text with space of any kind wherever there may be some. */
+/** A JSON text with whitespace of any kind wherever it is allowed. */
 const spaced = fc.letrec<{ value: string; space: string }>((tie) => ({
   space: fc.string({ unit: fc.constantFrom(' ', '\n', '\r', '\t'), maxLength: 3 }),
   value: fc.oneof(

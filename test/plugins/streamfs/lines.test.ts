@@ -21,7 +21,7 @@ const content = async (fs: FileSystem, path = '/a') => text(Buffer.concat((await
 const attempt = (fs: FileSystem, seq: number, epoch = 0): Promise<FileWriter> =>
   fs.openProducerWrite!('/a', { id: 'p', epoch, seq }, LINES);
 
-/** Writers, each with the parts it writes, and the order in which they write them. */
+/** Writers, each with the parts it writes, and the order in which they write. */
 const writers = fc.array(fc.array(fc.stringMatching(/^[xyz]{0,6}\n?[xyz]{0,6}$/), { maxLength: 8 }), {
   minLength: 1,
   maxLength: 4,
@@ -192,7 +192,7 @@ describe('contract 88: unfinished lines of a producer', () => {
     expect(await content(fs)).toBe('one\n');
     clock.advance(1);
     expect(await content(fs)).toBe('one\nhalf\n');
-    // Should it come back all the same, the line is given whole.
+    // If it returns all the same, the complete line is written.
     const again = await attempt(fs, 0);
     await again.write(bytes('one\nhalf and half\n'));
     await again.close();
@@ -257,7 +257,7 @@ describe('contract 88: unfinished lines of a producer', () => {
 });
 
 describe('contract 95: what keeping lines whole costs', () => {
-  /** Bytes that are copied from one place in memory to another while `work` is done. */
+  /** Bytes copied within memory during `work`. */
   async function copied(work: () => Promise<void>): Promise<number> {
     let sum = 0;
     const set = Uint8Array.prototype.set;

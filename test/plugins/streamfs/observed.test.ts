@@ -61,7 +61,7 @@ describe('the totals of a mount', () => {
     await fs.remove('/a');
     await writer.close();
     other.close();
-    // Its reader is still there, and may take more of it.
+    // Its reader is still open, and may read more of it.
     const counted = { receivedBytes: 20, receivedChunks: 2, deliveredBytes: 10, deliveredChunks: 1, skippedBytes: 10 };
     expect(instance.totals!()).toMatchObject({ ...counted, streams: 1, readers: 1, writers: 0 });
     reader.close();

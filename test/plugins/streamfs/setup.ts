@@ -1,4 +1,4 @@
-/** A mounted streamfs without a server, and the small steps its tests are made of. */
+/** A mounted streamfs without a server, and helpers for its tests. */
 import { type CursorReader, internalOf } from '../../../src/core/internal.ts';
 import { StreamFSError } from '../../../src/errors/index.ts';
 import type { FileSystem, PluginConfig, PluginInstance, PluginLogger } from '../../../src/fs/index.ts';
@@ -38,7 +38,7 @@ export async function openReader(fs: FileSystem, path: string, options = {}): Pr
   return internalOf(source.reader);
 }
 
-/** The error an action fails with, as `CODE text`. */
+/** The error with which an action fails, as `CODE text`. */
 export async function failure(action: Promise<unknown>): Promise<string> {
   try {
     await action;

@@ -27,7 +27,7 @@ describe('sorted paths', () => {
 
   it('stay in order over many blocks, whatever the order they come and go in', () => {
     const paths = new SortedPaths();
-    // 7919 and 5000 have no common divisor: each number comes once, in no order.
+    // 7919 and 5000 are coprime: each number comes once, unordered.
     const names = Array.from({ length: 5000 }, (_, n) => String((n * 7919) % 5000).padStart(4, '0'));
     for (const name of names) paths.add(name);
     for (const name of names) if (Number(name) % 3 !== 0) paths.delete(name);

@@ -22,7 +22,7 @@ const ALL: StreamSettings = {
   ttl: 90_000,
 };
 
-/** The facts of a stream that are its settings. */
+/** The facts of a stream that are settings. */
 const FACTS = {
   ring_buffer_size: String(2 * MB),
   channel_buffer_size: String(MB),
@@ -365,7 +365,7 @@ describe('contract 98: the time to live of a stream', () => {
     await fs.create('/a', { settings: { expiresAt: clock.timeOfDay() + 60_000 } });
     const reader = await openReader(fs, '/a');
     clock.setBy(61_000);
-    // Found by the timer, at most a minute later.
+    // The timer detects it at most a minute later.
     clock.advance(60_000);
     expect(await recordsNow(reader)).toMatchObject([{ type: 'end', reason: 'expired' }]);
   });

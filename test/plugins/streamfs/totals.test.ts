@@ -8,11 +8,11 @@ import { bytes, openReader, recorder } from './setup.ts';
 
 const PATHS = ['/a', '/b', '/c/d', '/c/e'];
 
-/** A mount, and every stream that there ever was in it, each of which is asked for what it has come to. */
+/** A mount, and every stream that ever existed in it, whose counters are read one by one. */
 class Counted {
   readonly fs: StreamFileSystem;
   readonly readers: CursorReader[] = [];
-  /** Peeked by a reader that has been closed since, and not taken yet. */
+  /** Peeked by a reader that has been closed since, and not advanced yet. */
   readonly late: { reader: CursorReader; length: number }[] = [];
   private readonly known = new Map<string, RingStream>();
   private readonly all = new Set<RingStream>();
@@ -28,7 +28,7 @@ class Counted {
     this.all.add(inside);
   }
 
-  /** The same as the mount says, added up anew. */
+  /** The same totals, summed from scratch. */
   naive() {
     const sum = {
       ...{ streams: 0, readers: 0, writers: 0, retainedBytes: 0, maxLag: 0, receivedBytes: 0, receivedChunks: 0 },

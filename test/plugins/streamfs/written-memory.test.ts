@@ -77,7 +77,7 @@ describe('contract 2: the memory of a write may be used again as soon as it has 
 
   it.each(cases)('%s of %s, also while a reader makes its writer wait', async (way, _, make) => {
     const { write, read } = await ways[way]!();
-    // Until it has caught up a reader may fall further behind.
+    // Until it has caught up, a reader may fall further behind.
     const caughtUp = read();
     const writes: unknown[] = [];
     for (let n = 0; n < 40; n++) {

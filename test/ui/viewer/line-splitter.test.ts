@@ -6,7 +6,7 @@ import type { LineRow } from '../../../ui/viewer/text/rows.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** All rows of `bytes` given in pieces of these lengths, the last of which is repeated. */
+/** All rows of `bytes`, fed in pieces of these lengths, the last of which is repeated. */
 function split(bytes: Uint8Array, lengths: readonly number[] = [bytes.length], offset = 0): LineRow[] {
   const splitter = new LineSplitter();
   const rows: LineRow[] = [];

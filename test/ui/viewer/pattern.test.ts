@@ -52,7 +52,7 @@ describe('expressions of a search', () => {
   it('find what the browser finds, from any place on', () => {
     fc.assert(
       fc.property(source, text, fc.constantFrom('u' as const, 'iu' as const), (written, line, flags) => {
-        // A browser finds \\B inside a character that takes two units.
+        // A browser finds \\B inside a character of two code units.
         if (written.includes('\\B') && line.includes('😀')) return;
         let theirs: RegExp;
         try {
@@ -65,7 +65,7 @@ describe('expressions of a search', () => {
         const expected = found === null ? undefined : [found.index, found.index + found[0].length];
         expect(ours.find(line, 0)).toEqual(expected);
         expect(ours.test(line)).toBe(found !== null);
-        // From a place inside a character a browser goes back to its beginning.
+        // From a position inside a character a browser goes back to its beginning.
         if (expected === undefined || line.includes('😀') || theirs.lastIndex === expected[0]) return;
         const second = theirs.exec(line);
         const next = second === null ? undefined : [second.index, second.index + second[0].length];

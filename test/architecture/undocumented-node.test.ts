@@ -37,7 +37,7 @@ const uses: Use[] = sources('src').flatMap(({ path, text }) => {
   return UNDOCUMENTED.flatMap((pattern) => [...code.matchAll(pattern)].map((match) => ({ path, name: match[1]! })));
 });
 
-describe('what Node does not document', () => {
+describe('undocumented Node internals', () => {
   it('is used in src/server/net and nowhere else', () => {
     expect(uses.filter(({ path }) => !path.startsWith(FOLDER))).toEqual([]);
   });

@@ -40,7 +40,7 @@ async function fill(at: ServerProcess): Promise<string[]> {
   return made;
 }
 
-describe.runIf(hasBrowser)('what is hostile', () => {
+describe.runIf(hasBrowser)('hostile content', () => {
   useBrowser();
 
   it('contract 103: is shown as text in the list, the tree, dialogs, health and the viewer, and never runs', async () => {

@@ -118,7 +118,7 @@ describe.runIf(hasBrowser)('a page of another origin', () => {
     expect(seen.filter(({ data }) => data.includes('kicked')).length).toBeGreaterThan(0);
   });
 
-  it('contract 101: what was lost while it was away is a gap: received and skipped is all that was appended', async () => {
+  it('contract 101: bytes lost while it was disconnected are a gap: received and skipped bytes add up to the appended ones', async () => {
     const { at, page } = await world({ ring_buffer_size: '4KB', channel_buffer_size: '4KB' });
     await follow(page, at, 'encoding=text', false);
     await at.untilReaders(PATH, 1);
@@ -137,7 +137,7 @@ describe.runIf(hasBrowser)('a page of another origin', () => {
     expect(lines.join('').length + skipped).toBe('first\n'.length + 100 * line.length);
   });
 
-  it('contract 101: is told that the stream is another one where the server was started anew', async () => {
+  it('contract 101: receives a new generation of the stream after a restart of the server', async () => {
     const { at, page, start } = await world();
     await follow(page, at, 'lines=true&from=live', true);
     await at.untilReaders(PATH, 1);

@@ -162,7 +162,7 @@ describe('fetch over node:http', () => {
     expect(sockets.size).toBe(2);
   });
 
-  it('what changes something is not sent twice', async () => {
+  it('a request that changes something is not sent twice', async () => {
     const server = await fakeServer((request, response) => {
       if (request.method === 'PUT') request.socket.destroy();
       else response.end('ok');

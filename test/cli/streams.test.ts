@@ -14,7 +14,7 @@ async function endOffset(url: string, path: string): Promise<number> {
 }
 
 describe('write and cat', () => {
-  it('contract 85: what is written to a stream comes out, binary clean, and cat ends with it', async () => {
+  it('contract 85: bytes written to a stream come out unchanged, and cat ends with the stream', async () => {
     const { url } = await realServer();
     const bytes = randomBytes(300_001);
     const reader = cli(['cat', '--stream', '/streamfs/x'], { url });
@@ -221,7 +221,7 @@ describe('write and cat', () => {
     }
   });
 
-  it('contract 90: what is lost at a cut is a failure, also where the reader had begun behind older bytes', async () => {
+  it('contract 90: a loss at a reconnect is a failure, also if the reader had begun after older bytes', async () => {
     const server = await fakeServer((_request, response, query) => {
       const offset = Number(query.get('offset') ?? 0);
       beginFrames(response, { offset, generation: 'g' });

@@ -96,7 +96,7 @@ describe('tail', () => {
     expect(run.err.text).toMatch(/begins at offset 10: .*\n.*lost 10 bytes, offsets 11 to 20/);
   });
 
-  it('contract 89: goes on over a server that is started anew', async () => {
+  it('contract 89: continues after a restart of the server', async () => {
     const first = await realServer();
     const port = new URL(first.url).port;
     await new StreamFSClient({ url: first.url }).write('/streamfs/a', 'one\n');

@@ -26,7 +26,7 @@ const sample = (streams: number, slow: number): Sample => ({
   slow: Array.from({ length: slow }, (_, n) => reader(n + 1)),
 });
 
-describe('what top shows', () => {
+describe('the output of top', () => {
   it.each([
     [80, 24],
     [40, 10],

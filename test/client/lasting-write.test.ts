@@ -118,7 +118,7 @@ describe('contract 89: a stream that is gone', () => {
   });
 });
 
-describe('what passes and what does not', () => {
+describe('transient and permanent failures', () => {
   it('contract 28: a server that is shutting down is waited for', async () => {
     let asked = 0;
     const { result } = await writing((request, response) =>

@@ -115,7 +115,7 @@ describe('client with a real server', () => {
     });
   });
 
-  it('contract 29: a stream that is made anew while the reader is away shows as recreated', async () => {
+  it('contract 29: a stream that is created again while the reader is disconnected shows as recreated', async () => {
     const url = await realServer();
     const writer = new StreamFSClient({ url });
     const first = await writer.write('/streamfs/x', 'old');

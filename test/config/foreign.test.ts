@@ -57,7 +57,7 @@ external_plugins:
   wasm: {instance_pool_size: 10}
 `;
 
-describe('what exists in AGFS only', () => {
+describe('settings that only AGFS has', () => {
   it('contract 92: is left out with a warning that says where it is, and the rest holds', () => {
     const config = parseConfig(OF_AGFS, 'c.yaml');
     expect(config.mounts.map(({ path }) => path)).toEqual(['/memfs', '/streamfs', '/dev']);

@@ -6,7 +6,7 @@ import { readNow } from './reading.ts';
 const bytes = (text: string) => new TextEncoder().encode(text);
 const make = (options = {}) => new RingStream({ retention: 1000, maxLag: 20, ...options });
 
-describe('what readers were given', () => {
+describe('delivered bytes', () => {
   it('is counted in bytes and chunks, over the readers there are and those that have left', async () => {
     const s = make();
     const [stays, leaves] = [s.openReader(), s.openReader()];

@@ -51,7 +51,7 @@ describe('when readers of a busy stream are woken', () => {
     expect(busy(4).waits(100, 256 * KiB)).toBe(false);
   });
 
-  it('each round waits anew', () => {
+  it('each round waits again', () => {
     const pace = busy(4);
     expect(pace.waits(100, 10)).toBe(true);
     pace.round(100, () => {

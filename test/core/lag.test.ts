@@ -64,7 +64,7 @@ describe('drop-oldest', () => {
 });
 
 describe('drop-newest', () => {
-  it('contract 20: what is queued stays, what arrives while the queue is full is lost', async () => {
+  it('contract 20: queued bytes stay, bytes that arrive while the queue is full are lost', async () => {
     const s = stream('drop-newest');
     const reader = s.openReader();
     await readNow(reader);

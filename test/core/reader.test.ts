@@ -188,7 +188,7 @@ describe('where to start', () => {
     return bytes.toString();
   }
 
-  it('contract 90: what had gone before a reader came is told where that is asked for, and is no loss of its', async () => {
+  it('contract 90: bytes dropped before a reader joined are reported on request, and do not count as its loss', async () => {
     const gap = vi.fn();
     const s = stream({ retention: 8, maxLag: 8, observer: { gap } });
     append(s, 'abcdefgh', 'ijkl');
@@ -629,7 +629,7 @@ describe('sending bytes on', () => {
     expect(await readNow(reader)).toEqual(['c', 'def', '<caught-up 6>']);
   });
 
-  it('contract 54: what was peeked counts as delivered even when its memory was given back before advance', async () => {
+  it('contract 54: peeked bytes count as delivered even if their memory was released before advance', async () => {
     const s = stream({ retention: 100, maxLag: 100 });
     append(s, 'abcdefgh');
     const reader = s.openReader();

@@ -340,7 +340,7 @@ describe('retention and memory', () => {
     expect(Math.max(peak, s.stats().memory)).toBeLessThan(1.25 * 6 * MB);
   });
 
-  it('contract 12: that memory is real: the heap grows no further than the ring says', () => {
+  it('contract 12: the reported memory is real: the heap grows no further than the ring says', () => {
     const s = stream({ retention: 6 * MB, maxLag: 6 * MB });
     const bytes = bytesOf('0123456789');
     const before = process.memoryUsage();

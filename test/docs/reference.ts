@@ -138,7 +138,7 @@ export function reference(): string {
   return `${[
     '# Reference',
     '<!-- Made from the code by `npm run docs`. Do not edit. -->',
-    'Every command, key, parameter, route, code and limit of this version. What they are for is told in the pages on [the command line](command-line.md), [configuration](configuration.md) and [the protocol](protocol.md).',
+    'Every command, key, parameter, route, code and limit of this version. Their purpose is explained in [the command line](command-line.md), [configuration](configuration.md) and [the protocol](protocol.md).',
     commandLine(),
     configuration(),
     plugins(),
@@ -153,7 +153,7 @@ function commandLine(): string {
   const program = commands();
   const parts = [
     '## Command line',
-    'Options of every command:',
+    'Options of all commands:',
     optionTable(program),
     ...documentedCommands(program).flatMap((command) => [
       `### ${code(`streamfs ${command.name()}`)}`,
@@ -201,9 +201,9 @@ function configuration(): string {
     '## Configuration',
     'A file in YAML or TOML. Sizes are bytes, or a number with a unit B, KB, MB, GB or TB (1 KB = 1024 bytes). Durations are seconds, or a number with a unit ms, s, m or h.',
     serverTable(),
-    '`plugins` maps the name of a plugin to one instance or to a list of them, or is a list of instances that say their plugin with `plugin` or `name`. An instance:',
+    '`plugins` maps the name of a plugin to one instance or to a list of them, or is a list of instances that name their plugin with `plugin` or `name`. An instance:',
     instanceTable(),
-    'Without `plugins`, this is mounted:',
+    'Without `plugins`, these are mounted:',
     mountTable(),
   ].join('\n\n');
 }
@@ -254,7 +254,7 @@ function errors(): string {
   const rows = Object.entries(ERRORS).map(([name, { status, text }]) => [code(name), String(status), code(text)]);
   return [
     '## Error codes',
-    'An error is `{"error": "text", "code": "CODE"}` with the status of the code. What stands in braces is filled in.',
+    'An error is `{"error": "text", "code": "CODE"}` with the status of the code. Placeholders in braces are filled in.',
     table(['code', 'status', 'text'], rows),
   ].join('\n\n');
 }
@@ -268,7 +268,7 @@ function contentTypes(): string {
   );
   return [
     '## Content types',
-    'What the setting `type` of a stream may be:',
+    'Allowed values of the setting `type` of a stream:',
     rows.map((row) => `- ${row}`).join('\n'),
   ].join('\n\n');
 }

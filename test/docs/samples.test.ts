@@ -20,7 +20,7 @@ const examples = [...page('src/core/public.ts').text.matchAll(/@example\n\s*\* `
   lines!.replace(/^\s*\* ?/gm, ''),
 );
 
-describe('what the pages show', () => {
+describe('samples in the pages', () => {
   // One program for all pages: most of the time is spent on the types of the package.
   it('TypeScript holds against the types of the package', { timeout: 180_000 }, () => {
     expect(samples.length).toBeGreaterThan(2);

@@ -225,7 +225,7 @@ describe('exit codes', () => {
   });
 });
 
-describe('what it prints', () => {
+describe('the output', () => {
   it('ls and stat, for people and with --json for programs', async () => {
     const one = await server();
     await one.put('/streamfs/b', '12345');

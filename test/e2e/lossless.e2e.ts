@@ -51,7 +51,7 @@ describe('write --lossless --end --readers 3', () => {
   });
 });
 
-describe('a writer whose server is started anew', () => {
+describe('a writer whose server is restarted', () => {
   it('contract 98: makes the stream again as it was', async () => {
     const first = await startServer();
     const writer = streamfs(first.url, ['write', '--ring', '2MB', '--type', 'audio/ogg', PATH]);

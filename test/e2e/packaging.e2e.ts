@@ -63,7 +63,7 @@ describe('the image', () => {
     }
   });
 
-  it('has what its steps put together: a program that runs, and a health check that tells a server from none', () => {
+  it('contains the result of its steps: a program that runs, and a health check that fails without a server', () => {
     // The stages as folders. The local node_modules replaces what npm would install, so that nothing is downloaded.
     const stages: Record<string, string> = {};
     let at = '';
@@ -227,7 +227,7 @@ describe('metrics', () => {
     );
   }
 
-  it('that alerts and dashboard speak of are those of the server', async () => {
+  it('that alerts and dashboard use exist in the server', async () => {
     // A request first, so that the metrics of requests exist.
     await fetch(`${server.url}/api/v1/version`);
     const names = await known();

@@ -173,7 +173,7 @@ describe('a reader that has stopped', () => {
   });
 });
 
-describe('what a slow reader may ask for', () => {
+describe('the policies of a slow reader', () => {
   it('contract 20: on_lag=drop-newest keeps what it has queued, and loses what came meanwhile', async () => {
     const total = 48 * MB;
     const at = await server();

@@ -325,7 +325,7 @@ describe('the pieces of a body', () => {
   });
 });
 
-describe('what is no proper request', () => {
+describe('an invalid request', () => {
   it.each([
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 400],
     ['binary rubbish', Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]), 400],

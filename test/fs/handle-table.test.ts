@@ -209,7 +209,7 @@ describe('leases', () => {
     expect(table.size).toBe(5);
   });
 
-  it('contract 60: what cannot be opened takes the place of none', async () => {
+  it('contract 60: an open that fails closes no handle to make room', async () => {
     const table = await tableWith({ max: 1 });
     await table.open('/m/f', { ...READ, lease: 1 });
     clock.advance(1000);
@@ -317,7 +317,7 @@ describe('leases', () => {
     );
   });
 
-  it('contract 60: renew starts the lease anew, also at another length', async () => {
+  it('contract 60: renew restarts the lease, also with another length', async () => {
     const table = await tableWith();
     await table.open('/m/f', { ...READ, lease: 100 });
     clock.advance(90_000);

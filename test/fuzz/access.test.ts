@@ -95,7 +95,7 @@ const mutation = fc.oneof(
   fc.record({ at: fc.nat(400), put: fc.constant(''), cut: fc.integer({ min: 1, max: 60 }) }),
 );
 
-describe('what strangers send to be let in', () => {
+describe('forged credentials', () => {
   fuzz('lets in just who has a token, or an unchanged link', 'access', () =>
     fc.property(
       fc.array(header, { maxLength: 5 }),

@@ -112,7 +112,7 @@ describe('contract 106: nodes that share a log', () => {
     expect((await facts(b)).meta.Content.skipped_bytes).toBe('200');
   });
 
-  it('a stream that is removed and made anew at one is another at the other; its readers there are told', async () => {
+  it('a stream that is removed and created again at one node has another generation at the other, whose readers receive it', async () => {
     const { nodes } = await cluster(2);
     const [a, b] = nodes as [Node, Node];
     const old = (await put(a, 'old')).headers['x-stream-generation'];
@@ -185,7 +185,7 @@ describe('contract 106: nodes that share a log', () => {
     expect((await put(other, 'z', '&ring_buffer_size=6MB')).status).toBe(409);
   });
 
-  it('what readers had opened first has the settings of its first writer, at whichever node', async () => {
+  it('a stream that readers had opened first gets the settings of its first writer, at whichever node', async () => {
     const { nodes } = await cluster(2);
     const [a, b] = nodes as [Node, Node];
     const reader = await live(a);
@@ -334,7 +334,7 @@ describe('contract 106: nodes that share a log', () => {
     expect((await a.call('GET', '/metrics')).text).toMatch(/streamfs_log_heals_total\{mount="\/s",node="n0"\} 1\n/);
   });
 
-  it('a node that starts anew has all that was there: bytes, offsets, producers, end', async () => {
+  it('a restarted node has everything from before: bytes, offsets, producers, end', async () => {
     const { join, nodes } = await cluster(1);
     const as = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
     const before = await put(nodes[0]!, 'all of it', '', as);

@@ -153,7 +153,7 @@ describe.each(FORMATS.filter(({ header, type }) => header !== undefined && type 
   ({ type, file }) => {
     const bytes = fixture(file);
 
-    it('contract 102: a header in mid-stream begins anew', () => {
+    it('contract 102: a header in mid-stream starts over', () => {
       const { format, header } = found(type, [bytes, bytes]);
       // Everything before belongs to another format's header: a reader that wants it begins with the new one.
       expect(format.boundaryFrom(0)).toBe(bytes.length);
@@ -162,7 +162,7 @@ describe.each(FORMATS.filter(({ header, type }) => header !== undefined && type 
       expect(format.headerLost(0, bytes.length)).toBeUndefined();
     });
 
-    it('contract 102: a source that was killed in the middle and started again begins anew, wherever it was cut', () => {
+    it('contract 102: a source that was killed and restarted starts over, wherever it was cut', () => {
       fc.assert(
         fc.property(fc.integer({ min: 1, max: bytes.length - 1 }), (killedAt) => {
           const { format, header, places } = found(type, [bytes.subarray(0, killedAt), bytes]);

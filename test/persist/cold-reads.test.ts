@@ -250,7 +250,7 @@ describe('reads of what memory has no more', () => {
   });
 });
 
-describe('what is lost on the disk', () => {
+describe('bytes lost on the disk', () => {
   it('contract 109: a snapshot that would begin with it is refused, and one that comes to it is cut', async () => {
     const before = await withDisk();
     await written(before);

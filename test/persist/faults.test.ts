@@ -460,7 +460,7 @@ describe('a directory', () => {
     await again.store.close();
   });
 
-  it('is refused where a journal is missing: nothing is made anew', async () => {
+  it('is refused if a journal is missing: no new log is created', async () => {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk, { maxJournal: 1000 });
     const { stream, log } = attach(store, '/a');
@@ -530,7 +530,7 @@ describe('a directory', () => {
   });
 });
 
-describe('what is kept of a stream', () => {
+describe('the retention of a stream', () => {
   it('is as much as asked for and at most a segment more; older segments go', async () => {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk, { retention: 600_000 });
@@ -554,7 +554,7 @@ describe('what is kept of a stream', () => {
   });
 });
 
-describe('what is kept for a time', () => {
+describe('retention by age', () => {
   const HOUR = 3_600_000;
 
   /** A clock that advances on command. */
@@ -633,7 +633,7 @@ describe('what is kept for a time', () => {
   });
 });
 
-describe('what all streams take together', () => {
+describe('the total size of all streams', () => {
   it('is bounded: the oldest segments go, whosever they are, and the newest stay', async () => {
     const disk = new SimulatedDisk();
     let time = 1;
@@ -663,7 +663,7 @@ describe('what all streams take together', () => {
   });
 });
 
-describe('what waits to be written', () => {
+describe('pending writes', () => {
   it('is bounded: a writer that can wait does, and one that cannot is refused', async () => {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk);

@@ -26,7 +26,7 @@ describe('POST /digest', () => {
     expect(await digestOf('xxh3')).toBe(await xxhash3(content));
   });
 
-  it('what cannot be digested is refused', async () => {
+  it('a path that cannot be digested is refused', async () => {
     const { post } = await start({ mounted: { '/mem': 'memfs', '/dev': 'devfs' } });
     const refused = async (json: unknown) => {
       const answer = await post('/digest', json);

@@ -177,7 +177,7 @@ describe('Durable Streams: what it shares with every request', () => {
     },
   );
 
-  it('contract 105: what is read without node:http is let in, counted, listed and limited like any other read', async () => {
+  it('contract 105: a read without node:http is authorised, counted, listed and limited like any other', async () => {
     const hash = createHash('sha256').update('secret').digest('hex');
     const tokens = new Tokens([{ name: 't', sha256: hash, paths: ['/**'], rights: ['read', 'write', 'admin'] }]);
     const { call, port } = await withStreams({ tokens });

@@ -43,7 +43,7 @@ const added = (offset: string, n: number) => {
 };
 
 describe('Durable Streams: offsets', () => {
-  it('contract 105: what has left the ring is 410 in every mode, with the earliest there is, and -1 gives what is there', async () => {
+  it('contract 105: an offset that has left the ring is 410 in every mode, with the earliest retained, and -1 reads what is retained', async () => {
     const { put, post, get } = client(await withStreams({}, { ring_buffer_size: '10B' }));
     const { next: first } = await put('/a', 'application/octet-stream', 'abcdefgh');
     await post('/a', 'application/octet-stream', '12345678');
@@ -399,7 +399,7 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
     }
   });
 
-  it('contract 105: what a producer repeats is told as such first, Stream-Seq holds as well', async () => {
+  it('contract 105: a repeated append of a producer is recognised before the expected offset is checked; Stream-Seq is checked too', async () => {
     const { put, post, get } = client(await withStreams());
     const { next: empty } = await put('/a', 'text/plain');
     const producer = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
@@ -432,7 +432,7 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
     expect((await post('/a', 'text/plain', 'z', expecting(ofSource))).json().code).toBe('EXPECTED_OFFSET');
   });
 
-  it('contract 20, 105: what waits for a slow reader comes before, and moves the end', async () => {
+  it('contract 20, 105: appends that wait for a slow reader come first, and move the end', async () => {
     const { mounts } = await withStreams({}, { channel_buffer_size: '10B' });
     const { fileSystem, path } = mounts.resolve('/s/a');
     const store = fileSystem.streams!()!;
@@ -484,7 +484,7 @@ describe('Durable Streams: text of other charsets', () => {
     expect([page.headers['content-type'], page.body.equals(all)]).toEqual([headers['content-type'], true]);
   });
 
-  it('contract 105: what has left the ring is counted in bytes, not in characters of UTF-8', async () => {
+  it('contract 105: the part that has left the ring is counted in bytes, not in characters of UTF-8', async () => {
     const running = await withStreams({}, { ring_buffer_size: '4B' });
     const { send, post } = client(running);
     await send('PUT', '/a', { type: 'text/plain; charset=iso-8859-1', body: new Uint8Array([65, 0xa0]) });

@@ -15,7 +15,7 @@ const readersOf = ({ mounts }: Running) => mounts.totals()[0]!.totals.readers;
 const put = (path: string, body: string) =>
   `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 
-describe('what comes behind a request that is answered live', () => {
+describe('requests after a live read', () => {
   it.each([
     ['what is no request', `\r\n${'x'.repeat(1_000_000)}`],
     ['a write that is not all there', `\r\n${put('/s/other', 'x'.repeat(9_000_000)).slice(0, 1_000_000)}`],

@@ -63,7 +63,7 @@ describe('POST /grep', () => {
     ]);
   });
 
-  it('what cannot be searched is refused with the texts of the original', async () => {
+  it('a path that cannot be searched is refused with the texts of the original', async () => {
     const { post } = await withFiles({ '/mem/a': 'x' });
     const refused = async (json: unknown) => {
       const answer = await post('/grep', json);

@@ -59,7 +59,7 @@ describe('opening a handle', () => {
     });
   });
 
-  it('contract 60: renew starts the lease anew', async () => {
+  it('contract 60: renew restarts the lease', async () => {
     const server = await start(STREAMS);
     const id = await open(server, '/s/a');
     expect((await server.call('POST', `/handles/${id}/renew?lease=120`)).json()).toMatchObject({

@@ -59,7 +59,7 @@ describe('JSON bodies', () => {
     expect((await call('POST', '/write?path=/mem/f', { body: 'x'.repeat(5000) })).status).toBe(200);
   });
 
-  it('contract 95: what is parsed is charged for until the answer is over', async () => {
+  it('contract 95: parsed JSON is charged until the answer is complete', async () => {
     const memory = new MemoryBudget(8 * MB);
     const { post } = await start({ memory });
     const before = memory.fixed;
@@ -68,7 +68,7 @@ describe('JSON bodies', () => {
     expect(memory.peak).toBeGreaterThan(9000 * 100);
   });
 
-  it('contract 95: those that are on their way are charged for: one too many is refused, and its memory is free', async () => {
+  it('contract 95: bodies in transit are charged: one too many is refused, and its memory is released', async () => {
     const memory = new MemoryBudget(16 * MB);
     const { port } = await start({ memory });
     const body = JSON.stringify({ algorithm: 'md5', path: '/mem/f', rest: 'x'.repeat(MB - 100) });

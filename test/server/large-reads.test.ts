@@ -45,7 +45,7 @@ describe('reads of more than there is memory for', () => {
     expect((await call('POST', '/digest', { body: '{"algorithm":"md5","path":"/mem/f"}' })).status).toBe(200);
   });
 
-  it('contract 95: who has stopped reading a file keeps its memory charged when it has gone, and no client after it', async () => {
+  it('contract 95: a client that has stopped reading a removed file keeps its memory charged, until the client has gone', async () => {
     const { call, memory, port, put } = await tight();
     await put('/mem/f', 6 * MB);
     const reader = await follow(port, '/files?path=/mem/f');

@@ -202,7 +202,7 @@ describe('Last-Event-ID', () => {
     raw.cut();
   });
 
-  it('contract 101: of another life of the stream it is told so, and begins with the earliest', async () => {
+  it('contract 101: receives the new generation of the stream, and begins with the earliest byte', async () => {
     const at = await streams();
     await put(at, 'the first life', PLAIN);
     const previous = await generationOf(at);
@@ -339,7 +339,7 @@ describe('Last-Event-ID', () => {
   });
 });
 
-describe('what holds for every request', () => {
+describe('every request', () => {
   it('contract 101: readers are listed as what they are, and end when they are kicked', async () => {
     const at = await streams();
     await put(at, 'x', PLAIN);

@@ -137,7 +137,7 @@ describe('mounts', () => {
     expect((await call('GET', '/stat?path=/second/a')).status).toBe(404);
   });
 
-  it('contract 74: what cannot be mounted or unmounted is refused with the texts of the original', async () => {
+  it('contract 74: an invalid mount or unmount is refused with the texts of the original', async () => {
     const { post } = await start();
     const refused = async (target: string, json: unknown) => {
       const answer = await post(target, json);

@@ -323,7 +323,7 @@ describe('writing a stream', () => {
     expect(Content).not.toHaveProperty('end_status');
   });
 
-  it('contract 3, 32: what a stream cannot do is 501 with the texts of the original', async () => {
+  it('contract 3, 32: operations that streams do not support are 501 with the texts of the original', async () => {
     const server = await start(STREAMS);
     await server.call('POST', '/files?path=/s/live');
     const text = async (answer: Promise<{ status: number; json: () => { error?: string } }>) => {

@@ -22,7 +22,7 @@ describe('a mode written as text', () => {
     expect(parseMode('292')).toBe(0o444);
   });
 
-  it('what can be both is octal where that makes sense as permissions', () => {
+  it('an ambiguous mode is octal if that makes sense as permissions', () => {
     expect(parseMode('511')).toBe(0o511);
     expect(parseMode('777')).toBe(0o777);
   });

@@ -143,7 +143,7 @@ describe('formatSize', () => {
     expect(formatSize(bytes)).toBe(text);
   });
 
-  it('contract 83: what is printed reads back to within the rounding', () => {
+  it('contract 83: printed sizes parse back to within the rounding', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: MAX_SIZE }), (bytes) => {
         const back = parseSize(formatSize(bytes));

@@ -65,7 +65,7 @@ it('contract 106: a node that is killed takes nothing with it: what it acknowled
   expect((await reader.result()).stdout.split('\n').slice(0, -1)).toEqual(lines);
 });
 
-it('contract 106: a writer and a reader go on when their node is started anew, as if it had blinked', async () => {
+it('contract 106: a writer and a reader continue without loss when their node is restarted', async () => {
   const log = await redis();
   const other = await node(log);
   let here = await node(log);

@@ -84,7 +84,7 @@ describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
     expect((await put(at, '/streamfs/a', Buffer.from('more'))).status).toBe(200);
   });
 
-  it('that is full takes removals, and all else that is refused has not happened, then or later', async () => {
+  it('that is full accepts removals, and refused requests have no effect, then or later', async () => {
     const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
     const at = await server({ streamfs: config, under: withMount('size=12m') });
     await waitFor('the mount', () => fetch(at.api('/ready')).then(({ ok }) => ok));

@@ -305,7 +305,7 @@ describe('contract 106: a log on Redis', () => {
     );
   });
 
-  it('keeps lives of a path apart while it is removed and made anew under load', async () => {
+  it('keeps generations of a path apart while it is removed and created again under load', async () => {
     const redis = later(await startRedis());
     const { nodes } = await nodesOn(redis.url, ['a', 'b', 'c']);
     const ledgers = nodes.map(() => new Ledger());

@@ -64,7 +64,7 @@ describe('SIGTERM', () => {
 });
 
 describe('SIGKILL, and another start on the same port', () => {
-  it('contract 19, 29: clients that follow go on by themselves, and are told that it is another life of the stream', async () => {
+  it('contract 19, 29: followers reconnect by themselves, and receive the new generation of the stream', async () => {
     const first = await server();
     const { port } = first;
     const { StreamFSClient } = (await import(

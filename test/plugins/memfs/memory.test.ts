@@ -37,7 +37,7 @@ describe('memfs within a budget', () => {
     expect(await fits(fs.write('/b', new Uint8Array(KB * KB)))).toBe(true);
   });
 
-  it('contract 95: what is appended bit by bit costs few copies, also where memory runs short', async () => {
+  it('contract 95: many small appends cost few copies, also when memory runs short', async () => {
     const { fs } = await mounted(new MemoryBudget(2 * KB * KB));
     const handle = await fs.openHandle('/a', { flags: 1 | 16, mode: 0o644 });
     const piece = new Uint8Array(64);

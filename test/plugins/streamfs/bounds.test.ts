@@ -103,7 +103,7 @@ describe('contract 36: idle streams', () => {
     expect(await names()).toEqual([]);
   });
 
-  it('never expire by default, and one timer is all there is for any number of them', async () => {
+  it('never expire by default, and any number of them share one timer', async () => {
     const never = withClock({});
     await never.fs.create('/a');
     expect(never.clock.pending).toBe(0);

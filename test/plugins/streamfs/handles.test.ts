@@ -90,7 +90,7 @@ describe('handles', () => {
     expect(await handle.read({ size: 10, timeout: 60_000 })).toMatchObject({ eof: true, offset: 7 });
   });
 
-  it('contract 54: what was not delivered is read again, by the next read and not before', async () => {
+  it('contract 54: undelivered bytes are read again, by the next read and not before', async () => {
     const { fs } = await mount();
     await fs.write('/a', bytes('abcdef'));
     const handle = await fs.openHandle('/a', READ);

@@ -256,7 +256,7 @@ describe('contract 88: unfinished lines of a producer', () => {
   });
 });
 
-describe('contract 95: what keeping lines whole costs', () => {
+describe('contract 95: the cost of keeping lines whole', () => {
   /** Bytes copied within memory during `work`. */
   async function copied(work: () => Promise<void>): Promise<number> {
     let sum = 0;
@@ -294,7 +294,7 @@ describe('contract 95: what keeping lines whole costs', () => {
     expect(sum).toBeLessThan(8 * size);
   });
 
-  it('what does not fit into the memory of the server is refused', async () => {
+  it('lines that do not fit into the memory of the server are refused', async () => {
     const memory = new MemoryBudget(2 * 1024 * KB);
     const { fs } = files({ ring_buffer_size: '64KB', channel_buffer_size: '64KB' }, memory);
     const half = Buffer.alloc(60 * KB, 'x');

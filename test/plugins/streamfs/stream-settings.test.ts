@@ -88,7 +88,7 @@ describe('contract 98: settings of a stream', () => {
     expect(await factsOf(fs, '/b')).toMatchObject({ ...common, type: 'text/csv' });
   });
 
-  it('are what the stream goes by: what it keeps, and how far a reader may fall behind', async () => {
+  it('take effect: its retention, and how far a reader may fall behind', async () => {
     const { fs } = await mount();
     await fs.create('/a', { settings: { ringBufferSize: 10 * KB, channelBufferSize: 3 * KB, onLag: 'disconnect' } });
     const reader = await openReader(fs, '/a');
@@ -107,7 +107,7 @@ describe('contract 98: settings of a stream', () => {
     expect(text((await fs.snapshot('/a')).parts[0]!)).toBe('x\ny\nz\n');
   });
 
-  it('that are others than those of a stream that exists are refused, each by name, and nothing is written', async () => {
+  it('that differ from those of an existing stream are refused, each by name, and nothing is written', async () => {
     const { fs } = await mount();
     await fs.write('/a', bytes('x'), { settings: { ringBufferSize: 2 * MB } });
     const asked: StreamSettings = { ringBufferSize: MB, channelBufferSize: 6 * MB, type: 'text/csv', ttl: 1000 };
@@ -294,7 +294,7 @@ describe('contract 98: the time to live of a stream', () => {
     expect(await factsOf(fs, '/a')).toMatchObject({ total_written: '1', ttl: '20s' });
   });
 
-  it('begins anew with a write, a touch, the end of a body, the last of a reader, and a renewal', async () => {
+  it('restarts with a write, a touch, the end of a body, the close of the last reader, and a renewal', async () => {
     const { fs, clock, isThere } = await withClock();
     const settings = { ttl: 10_000 };
     await fs.create('/a', { settings });
@@ -370,7 +370,7 @@ describe('contract 98: the time to live of a stream', () => {
     expect(await recordsNow(reader)).toMatchObject([{ type: 'end', reason: 'expired' }]);
   });
 
-  it('does not begin anew with a look at its facts, a snapshot or a listing', async () => {
+  it('does not restart with a stat, a snapshot or a listing', async () => {
     const { fs, clock, isThere } = await withClock();
     await fs.create('/a', { settings: { ttl: 10_000 } });
     clock.standStill(6000);
@@ -426,7 +426,7 @@ describe('contract 98: the time to live of a stream', () => {
     expect(fs.openAppend('/a').generation).not.toBe(appender.generation);
   });
 
-  it('begins anew with each append of a protocol that appends bodies whole, and is looked at before', async () => {
+  it('restarts with each append of a protocol that appends complete bodies, and is checked before', async () => {
     const { fs, clock, isThere } = await withClock();
     const store = fs.streams();
     await store.create('/a', { data: bytes(''), end: false, settings: { type: 'text/plain', ttl: 10_000 } });

@@ -161,7 +161,7 @@ describe('the totals of a mount', () => {
     expect(mount.fs.totals()).toEqual(mount.naive());
   });
 
-  it('look at no stream that rests, and at those of a moment ago once', async () => {
+  it('read no idle stream, and recently used ones once', async () => {
     const mount = new Counted({ max_streams: 5000 });
     let looks = 0;
     for (let n = 0; n < 3000; n++) {

@@ -110,7 +110,7 @@ describe('contract 93: a token as the password of Basic', () => {
   });
 });
 
-describe('contract 93: what a 401 offers', () => {
+describe('contract 93: the schemes that a 401 offers', () => {
   const REQUESTS = [
     'GET /api/v1/stat?path=/s/there',
     'GET /api/v1/files?path=/s/there&stream=true',

@@ -54,7 +54,7 @@ describe('patterns of paths', () => {
     );
   });
 
-  it('what it covers, it is for, and for all below', () => {
+  it('that covers a path also matches everything below it', () => {
     const starred = fc.array(fc.oneof(part, fc.constantFrom('*', '**')), { maxLength: 4 });
     fc.assert(
       fc.property(starred, parts, parts, (pattern, path, below) => {

@@ -95,7 +95,7 @@ describe('sending a stream to sockets', () => {
     }
   });
 
-  it('contract 17: who is on the way through history is sent longer runs of the stream’s own memory', async () => {
+  it('contract 17: a reader on its way through history is sent longer runs of the stream’s own memory', async () => {
     const size = 9 * 1024 * KiB;
     const stream = new RingStream({ retention: size, maxLag: size });
     for (let at = 0; at < size; at += 64 * KiB) {
@@ -199,7 +199,7 @@ describe('sending a stream to sockets', () => {
     },
   );
 
-  it('contract 27: what waits for a peer after its read is over counts as memory, and is cut where there is none', async () => {
+  it('contract 27: data queued after the end of a read counts as memory, and its connection is cut if there is none', async () => {
     const budget = new MemoryBudget(MIN_BUDGET);
     const stream = new RingStream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
     const { near } = await connection();

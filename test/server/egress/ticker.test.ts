@@ -38,7 +38,7 @@ describe('waiting for a period', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('begins anew for one that waits already, and never calls one that was taken away', () => {
+  it('restarts the wait of an entry that waits already, and never calls a removed one', () => {
     fakeTime();
     const begin = performance.now();
     const calls: [string, number][] = [];

@@ -15,7 +15,7 @@ function decode(...parts: (Uint8Array | undefined)[]) {
 }
 
 describe('frames', () => {
-  it('contract 9, 30: what the server lays down is what the client reads, for any offset', () => {
+  it('contract 9, 30: the client parses the frames that the server encodes, for any offset', () => {
     fc.assert(
       fc.property(offsets, fc.uint8Array({ minLength: 1, maxLength: 50 }), fc.nat(), (offset, data, chunks) => {
         const head = Buffer.alloc(frameEncoding.maxHeadBytes);

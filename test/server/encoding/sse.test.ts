@@ -72,7 +72,7 @@ const cutText = fc
   });
 
 describe('server-sent events', () => {
-  it('contract 101: text is put together again whatever it is and however it is cut, but for line ends, which are all LF', () => {
+  it('contract 101: any text is reassembled however it is cut, except that all line ends become LF', () => {
     fc.assert(
       fc.property(cutText, ({ bytes, appends }) => {
         const parsed = encoded(text, appends);
@@ -104,7 +104,7 @@ describe('server-sent events', () => {
     );
   });
 
-  it('contract 101: any bytes are put together again from base64', () => {
+  it('contract 101: any bytes are reassembled from base64', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 6 }), (appends) => {
         const { events } = encoded(base64, appends);

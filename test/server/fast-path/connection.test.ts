@@ -165,7 +165,7 @@ describe('a connection that is served directly', () => {
     one.socket.destroy();
   });
 
-  it('contract 3, 33: looks anew when its stream has ended or gone', async () => {
+  it('contract 3, 33: looks its stream up again when it has ended or was removed', async () => {
     const server = await counted();
     const one = await connectTo(server.port);
     one.send(put('/s/a', 'abc'));
@@ -180,7 +180,7 @@ describe('a connection that is served directly', () => {
     one.socket.destroy();
   });
 
-  it('contract 75: looks anew when another mount has taken its path', async () => {
+  it('contract 75: looks its stream up again when another mount has taken its path', async () => {
     const server = await counted();
     const one = await connectTo(server.port);
     one.send(put('/s/deep/a', 'abc'));
@@ -312,7 +312,7 @@ describe('a connection that is served directly', () => {
     one.socket.destroy();
   });
 
-  it('contract 79: reads the same words anew when tokens have changed', async () => {
+  it('contract 79: checks the same credentials again when tokens have changed', async () => {
     const key = 'a-token-of-some-length';
     const readable = (paths: string[]): TokenOptions[] => [
       { name: 'reader', sha256: createHash('sha256').update(key).digest('hex'), rights: ['read'], paths },

@@ -154,7 +154,7 @@ describe('an append of Durable Streams that is served directly', () => {
     expect((await call('GET', '/api/v1x/a')).text).toBe('beforexxxxxxxxxx');
   });
 
-  it('contract 105: looks anew when its stream has been closed, removed, or created with another type', async () => {
+  it('contract 105: looks its stream up again when it has been closed, removed, or created with another type', async () => {
     const server = await counted();
     const { call, port } = server;
     const created = (type: string) => call('PUT', '/api/v1x/a', { headers: { 'Content-Type': type } });

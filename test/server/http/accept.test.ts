@@ -6,7 +6,7 @@ const standard = 'application/octet-stream';
 const others = ['application/vnd.streamfs.frames', 'text/event-stream'];
 const preferred = (accept: string) => preferredType(accept, standard, others);
 
-describe('what a client accepts', () => {
+describe('the Accept header', () => {
   it.each([
     ['text/event-stream', 'text/event-stream'],
     ['TEXT/Event-Stream', 'text/event-stream'],

@@ -129,7 +129,7 @@ describe('a head that could be read in two ways', () => {
     expect(answer).toMatchObject({ status: 400, error: expect.stringContaining(hint) });
   });
 
-  it('that says whom it is for in the same way twice is right', async () => {
+  it('whose target and Host name the same server is accepted', async () => {
     const server = await start(STREAMS);
     for (const target of ['http://x', 'HTTP://X', 'http://x:80', 'http://x:']) {
       const one = await connectTo(server.port);
@@ -329,7 +329,7 @@ describe('the content of a body', () => {
   );
 });
 
-describe('what is no HTTP', () => {
+describe('input that is not HTTP', () => {
   it('but TLS is told that there is none here', async () => {
     const server = await start();
     const hello = '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03';

@@ -20,7 +20,7 @@ const bodies = fc
   .map((parts) => parts.map((part) => Buffer.from(part)));
 
 describe('pieces of a body', () => {
-  it('contract 10: what arrived together is a piece', () => {
+  it('contract 10: bytes that arrived together are one piece', () => {
     fc.assert(
       fc.property(bodies, (parts) => {
         expect(cut(asArrived, parts)).toEqual(parts);

@@ -356,7 +356,7 @@ describe('memory that stays because it waits in sockets', () => {
   });
 });
 
-describe('memory of what was laid down for many readers', () => {
+describe('memory of encoded runs for many readers', () => {
   it('counts as what waits, once, and is forgotten where there is no room for it', () => {
     const memory = new MemoryBudget(16 * MB);
     const reads = new LiveReads(0, memory);
@@ -438,7 +438,7 @@ describe('memory of bodies that are only partly here', () => {
     for (const one of slow) one.socket.destroy();
   });
 
-  it('that is not read yet, behind a request that takes its time, counts too', async () => {
+  it('that is not read yet, after a slow request, counts too', async () => {
     const clock = new FakeClock();
     const { server, memory } = await bounded({}, { ...STREAMS, clock });
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();

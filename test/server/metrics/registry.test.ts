@@ -25,7 +25,7 @@ describe('the text for Prometheus', () => {
     );
   });
 
-  it('escapes what stands in labels and helps, and writes infinities as Prometheus does', () => {
+  it('escapes labels and helps, and writes infinities as Prometheus does', () => {
     const metrics = new Metrics();
     metrics.gauge('a', 'One \\ two\nthree "four".', () => [{ labels: { path: 'a"b\\c\nd' }, value: Infinity }]);
     metrics.gauge('b', 'Small and less.', () => [{ value: 1e-9 }, { labels: { x: '' }, value: -Infinity }]);
@@ -78,7 +78,7 @@ describe('a histogram', () => {
   });
 });
 
-describe('the reader of the format, which these tests go by', () => {
+describe('the parser of the format that these tests use', () => {
   const head = '# HELP a_total A.\n# TYPE a_total counter\n';
   it.each([
     ['an end that is missing', `${head}a_total 1`],

@@ -269,7 +269,7 @@ describe('live reads inside TLS', () => {
     one.socket.destroy();
   });
 
-  it('what is encrypted for one that takes nothing is counted as waiting, though its history is there still', async () => {
+  it('data encrypted for a stalled reader counts as queued, even while it is still in the history', async () => {
     const memory = new MemoryBudget(64 * 1024 * 1024);
     const mounted = { '/s': { fstype: 'streamfs', config: { ring_buffer_size: '32MB' } } };
     // Connections are checked four times in the shortest of the timeouts.

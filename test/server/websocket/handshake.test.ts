@@ -117,7 +117,7 @@ describe('contract 101: a handshake', () => {
   });
 });
 
-describe('what is no offer of WebSocket', () => {
+describe('a request that is not a WebSocket handshake', () => {
   it.each([
     ['no offer at all', '', 426],
     [

@@ -263,7 +263,7 @@ describe('contract 101: a slow WebSocket reader', () => {
   });
 });
 
-describe('contract 101: what is sent over WebSocket', () => {
+describe('contract 101: messages sent over WebSocket', () => {
   async function connections(count: number): Promise<{ near: Socket; written: Buffer[] }[]> {
     const server = createServer();
     server.listen(0, '127.0.0.1');

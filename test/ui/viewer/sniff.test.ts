@@ -24,7 +24,7 @@ function adts(frames: number): Uint8Array {
   return bytes;
 }
 
-describe('what bytes are, by how they begin', () => {
+describe('the type of bytes, by their beginning', () => {
   it.each([
     ['PNG', latin1('\x89PNG\r\n\x1a\n\0\0'), { kind: 'image', type: 'image/png' }],
     ['JPEG', latin1('\xff\xd8\xff\xe0\0\x10JFIF'), { kind: 'image', type: 'image/jpeg' }],

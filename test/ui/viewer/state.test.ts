@@ -53,7 +53,7 @@ describe('the state of the view in the address', () => {
   });
 });
 
-describe('what a read is doing', () => {
+describe('the state of a read', () => {
   const facts = { silentFor: undefined, offset: 10, lag: 0 };
   it('is said in a word, with the reason', () => {
     const phases = [

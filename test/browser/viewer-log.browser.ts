@@ -1,7 +1,7 @@
 /** The log viewer: rows, following, and searching. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { doorTo } from '../e2e/harness/door.ts';
+import { cuttableProxyTo } from '../e2e/harness/cuttable-proxy.ts';
 import { type ServerProcess, server } from '../e2e/harness/server.ts';
 import { hasBrowser, openPage, type PageOptions, REFUSED, UNREACHABLE, useBrowser } from './harness/page.ts';
 
@@ -156,20 +156,20 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
 
   it('shows a loss where it happened, counts it, and says where it starts', async () => {
     const at = await server({ streamfs: { ring_buffer_size: '16KB', channel_buffer_size: '16KB' } });
-    const door = await doorTo(at.port);
+    const proxy = await cuttableProxyTo(at.port);
     await at.put('/streamfs/app', lines(0, 3000));
     const { written } = (await at.facts('/streamfs/app'))!;
-    const page = await openPage(door, { at: '#/s/streamfs/app?offset=0', expected: [UNREACHABLE] });
+    const page = await openPage(proxy, { at: '#/s/streamfs/app?offset=0', expected: [UNREACHABLE] });
     await expect.poll(() => phase(page)).toBe('live');
     await page.keyboard.press('g');
     await expect.poll(() => texts(page).then((all) => all[0])).toMatch(/^starts at offset [\d,]+: what was before/);
     await page.keyboard.press('Shift+G');
 
-    door.lock();
+    proxy.refuse();
     await expect.poll(() => phase(page)).toBe('reconnecting');
     await at.put('/streamfs/app', lines(3000, 6000));
     const end = (await at.facts('/streamfs/app'))!.written;
-    door.open();
+    proxy.accept();
     await expect.poll(() => phase(page)).toBe('live');
     await expect.poll(() => page.getByTestId('log-status').textContent()).toContain('lost');
     const all = await allRows(page);
@@ -188,20 +188,20 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
 
   it('doubles and loses no line over cuts', async () => {
     const at = await server();
-    const door = await doorTo(at.port);
+    const proxy = await cuttableProxyTo(at.port);
     await at.put('/streamfs/app', lines(0, 10));
-    const page = await openPage(door, { at: '#/s/streamfs/app', expected: [UNREACHABLE] });
+    const page = await openPage(proxy, { at: '#/s/streamfs/app', expected: [UNREACHABLE] });
     await expect.poll(() => phase(page)).toBe('live');
     for (let round = 0; round < 3; round++) {
       await at.put('/streamfs/app', lines(10 + round * 200, 110 + round * 200));
-      door.lock();
+      proxy.refuse();
       await expect.poll(() => phase(page)).toBe('reconnecting');
       await page
         .getByText(/^reconnecting/)
         .first()
         .waitFor();
       await at.put('/streamfs/app', lines(110 + round * 200, 210 + round * 200));
-      door.open();
+      proxy.accept();
       await expect.poll(() => phase(page)).toBe('live');
     }
     await expect.poll(() => texts(page).then((all) => all.at(-1))).toBe('line 609');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { settled, waitFor } from '../harness/wait.ts';
 import { connectTo, get, parseAnswer, type Wire } from '../harness/wire.ts';
 import { start, streamfs } from './harness/commands.ts';
-import { doorTo } from './harness/door.ts';
+import { cuttableProxyTo } from './harness/cuttable-proxy.ts';
 import { parseFrames } from './harness/frames.ts';
 import { MB } from './harness/memory.ts';
 import { isPattern, pattern } from './harness/pattern.ts';
@@ -250,13 +250,13 @@ describe('a server that was killed', () => {
 describe('a connection that was cut', () => {
   it('contract 19: costs a reader no byte and repeats none, though the writer goes on', async () => {
     const at = await server();
-    const door = await doorTo(at.port);
-    const reader = streamfs(door.url, ['cat', '--stream', PATH]);
+    const proxy = await cuttableProxyTo(at.port);
+    const reader = streamfs(proxy.url, ['cat', '--stream', PATH]);
     const piece = 256 * 1024;
     for (let offset = 0; offset < 8 * piece; offset += piece) {
       await at.put(PATH, pattern(offset, piece));
       if (offset % (2 * piece) === 0) await reader.stdout.untilLength(offset + 1);
-      door.shut();
+      proxy.cutAll();
     }
     await reader.stdout.untilLength(8 * piece);
     await at.json('POST', `/end?path=${PATH}`);

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
 import { streamfs } from './harness/commands.ts';
-import { doorTo } from './harness/door.ts';
+import { cuttableProxyTo } from './harness/cuttable-proxy.ts';
 import { HAS_NGINX, nginxTo } from './harness/nginx.ts';
 import { isPattern, pattern } from './harness/pattern.ts';
 import { type ServerProcess, server } from './harness/server.ts';
@@ -60,11 +60,11 @@ describe('contract 89: a writer that is quiet', () => {
 
   it('and is cut off in the middle of an append for longer than that loses and doubles nothing', async () => {
     const at = await server({ streamfs: { max_producers: 1, producer_ttl: '100ms' } });
-    const door = await doorTo(at.port);
-    const writer = streamfs(door.url, ['write', '--stream', '--quiet', PATH]);
+    const proxy = await cuttableProxyTo(at.port);
+    const writer = streamfs(proxy.url, ['write', '--stream', '--quiet', PATH]);
     await writer.write(pattern(0, 100_000));
     await at.untilWritten(PATH, 100_000);
-    door.lock();
+    proxy.refuse();
     for (let n = 0; n < 5; n++) {
       const other = streamfs(at.url, ['write', '--stream', '/streamfs/live'], { env: {} });
       other.stdin.end();
@@ -73,7 +73,7 @@ describe('contract 89: a writer that is quiet', () => {
     await writer.write(pattern(100_000, 100_000));
     writer.stdin.end();
     await pause(500);
-    door.open();
+    proxy.accept();
     expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
     const all = await content(at);
     expect([all.length, isPattern(all, 0)]).toEqual([200_000, true]);
@@ -161,14 +161,14 @@ describe('contract 89: a server that comes later', () => {
     await at.json('POST', `/end?path=${PATH}`);
     expect(await ended.result()).toMatchObject({ code: 4, stderr: 'streamfs: stream is closed\n' });
     await at.json('DELETE', `/files?path=${PATH}`);
-    const door = await doorTo(at.port);
-    const removed = write(door.url);
+    const proxy = await cuttableProxyTo(at.port);
+    const removed = write(proxy.url);
     await removed.write('x');
     await at.untilWritten(PATH, 1);
     await pause(1500);
-    door.lock();
+    proxy.refuse();
     await at.json('DELETE', `/files?path=${PATH}`);
-    door.open();
+    proxy.accept();
     const { code, stderr } = await removed.result();
     expect(code).toBe(3);
     expect(stderr).toMatch(/is gone, because it was removed or has expired: 1 bytes had been written to it/);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
 import { runStreamfs, streamfs } from './harness/commands.ts';
-import { doorTo } from './harness/door.ts';
+import { cuttableProxyTo } from './harness/cuttable-proxy.ts';
 import { server } from './harness/server.ts';
 
 const PATH = '/streamfs/lines';
@@ -47,14 +47,14 @@ describe('contract 88: write --stream --atomic lines', () => {
     const at = await server({
       streamfs: { ring_buffer_size: '64MB', channel_buffer_size: '64MB', line_timeout: '1h' },
     });
-    const door = await doorTo(at.port);
+    const proxy = await cuttableProxyTo(at.port);
     const LINES = 3000;
     const sources = ['a', 'b', 'c'].map((name) =>
       Buffer.from(
         Array.from({ length: LINES }, (_, n) => `${name}-${n}-${name.repeat(1 + ((n * 37) % 400))}\n`).join(''),
       ),
     );
-    const writers = sources.map(() => streamfs(door.url, WRITE));
+    const writers = sources.map(() => streamfs(proxy.url, WRITE));
     let cuts = 0;
     // As a program with a buffer of 4 KiB writes: blocks do not end at line ends.
     const BLOCK = 4096;
@@ -68,7 +68,7 @@ describe('contract 88: write --stream --atomic lines', () => {
       const sent = sources.reduce((sum, { length }) => sum + Math.min(length, from + BLOCK), 0);
       // Some of the sent bytes have arrived, and each writer is in the middle of a line.
       await at.untilWritten(PATH, sent - 3 * BLOCK - 2000);
-      door.shut();
+      proxy.cutAll();
       cuts += 1;
     }
     for (const writer of writers) writer.stdin.end();

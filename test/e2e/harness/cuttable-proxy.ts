@@ -2,16 +2,16 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-export interface Door {
+export interface CuttableProxy {
   readonly url: string;
   /** Cuts every current connection; new ones are accepted. */
-  shut(): void;
-  /** The same, and refuses new connections until it is opened. */
-  lock(): void;
-  open(): void;
+  cutAll(): void;
+  /** The same, and refuses new connections until `accept`. */
+  refuse(): void;
+  accept(): void;
 }
 
-export async function doorTo(port: number): Promise<Door> {
+export async function cuttableProxyTo(port: number): Promise<CuttableProxy> {
   const through = new Set<Socket>();
   const keep = (socket: Socket, other: Socket) => {
     through.add(socket);
@@ -22,9 +22,9 @@ export async function doorTo(port: number): Promise<Door> {
         other.destroy();
       });
   };
-  let isLocked = false;
+  let isRefusing = false;
   const server = createServer((near) => {
-    if (isLocked) {
+    if (isRefusing) {
       near.destroy();
       return;
     }
@@ -34,19 +34,19 @@ export async function doorTo(port: number): Promise<Door> {
     near.pipe(far).pipe(near);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const shut = () => {
+  const cutAll = () => {
     for (const socket of through) socket.destroy();
   };
   onTestFinished(() => {
-    shut();
+    cutAll();
     server.close();
   });
-  const lock = () => {
-    isLocked = true;
-    shut();
+  const refuse = () => {
+    isRefusing = true;
+    cutAll();
   };
-  const open = () => {
-    isLocked = false;
+  const accept = () => {
+    isRefusing = false;
   };
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, shut, lock, open };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cutAll, refuse, accept };
 }

@@ -42,7 +42,7 @@ describe('the key of signed links', () => {
     expect(JSON.stringify(error)).not.toContain('secret');
   });
 
-  it('must be a file that can be read, or there is no start', async () => {
+  it('must be a readable file, or startup fails', async () => {
     const none = join(folder, 'none');
     const starting = startApp({ config: { server: { links: { key_file: none } } }, address: '127.0.0.1:0' });
     await expect(starting).rejects.toThrow(`server.links.key_file: ${none} cannot be read (ENOENT)`);

@@ -46,7 +46,7 @@ async function served(server: Record<string, unknown> = {}) {
 }
 
 describe('certificate and key', () => {
-  it('are read from beside the configuration, and make it https', async () => {
+  it('are found next to the configuration, and make it https', async () => {
     const { app } = await served();
     expect(app.url).toBe(`https://127.0.0.1:${app.address.port}`);
     expect(await get(app.url, '/health')).toBe(200);

@@ -102,7 +102,7 @@ describe('errors in the words of the command line', () => {
     expect(code).toBe(EXIT.failed.code);
   });
 
-  it('mounting with several wrong parameters tells of each in a line of its own', async () => {
+  it('mounting with several wrong parameters reports each on a separate line', async () => {
     const { url } = await realServer();
     const [message, code] = await said(['mount', 'streamfs', '/x', 'ring_buffer_size=0', 'on_lag=never'], { url });
     expect(message.split('\n')).toEqual([

@@ -143,7 +143,7 @@ describe('write and cat', () => {
     expect(reader.err.text).toBe('streamfs: /streamfs/x: removed at offset 3\n');
   });
 
-  it('contract 100: how its writer ended is told, and is no failure of the reader', async () => {
+  it('contract 100: the status of the writer is printed, and is not a failure of the reader', async () => {
     const { url } = await realServer();
     await new StreamFSClient({ url }).write('/streamfs/x', 'abc', { end: true, endStatus: 'exit 3' });
     const reader = cli(['cat', '--stream', '/streamfs/x'], { url });
@@ -233,7 +233,7 @@ describe('write and cat', () => {
     expect(reader.err.text).toMatch(/begins at offset 3: the 3 bytes before .*\n.*lost 2 bytes, offsets 3 to 4/);
   });
 
-  it('--timeout 0 prints what is there and stops, with nothing to complain about', async () => {
+  it('--timeout 0 prints what is retained and exits, without a warning', async () => {
     const { url } = await realServer();
     const bytes = randomBytes(3_000_000);
     await cli(['write', '--stream', '/streamfs/x'], { url, input: bytes }).code;
@@ -246,7 +246,7 @@ describe('write and cat', () => {
     expect(await cli(['cat', '--timeout', '0', '/streamfs/x'], { url }).code).toBe(EXIT.usage.code);
   });
 
-  it('--timeout 0 goes over a cut, and still prints all that is there', async () => {
+  it('--timeout 0 reconnects, and still prints everything retained', async () => {
     const server = await fakeServer((_request, response, query) => {
       expect(query.get('timeout')).toBe('0');
       const offset = Number(query.get('offset') ?? 0);

@@ -144,7 +144,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(typesOf(records)).toEqual(['open', 'reconnecting', 'recreated', 'open', 'end']);
   });
 
-  it('contract 102: asks for a boundary until it is there, and gives the header beside the bytes', async () => {
+  it('contract 102: asks for a boundary until it exists, and returns the header separately from the bytes', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 7, generation: 'g' });
       const isFirst = server.requests.length === 1;

@@ -385,7 +385,7 @@ streamfs = [
     expect(refusal('server:\n  {a: b}: 1\n')).toEqual([expect.stringMatching(/^c\.yaml:2: invalid YAML: .*strings/)]);
   });
 
-  it('do nothing to a terminal, whatever stands in the file', () => {
+  it('contain no terminal control sequences, whatever the file contains', () => {
     expect(refusal('"\\x1b[2Jserver": 1\n')).toEqual([
       expect.stringMatching(/^c\.yaml:1: \\x1b\[2Jserver: unknown key/),
     ]);

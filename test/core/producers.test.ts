@@ -142,7 +142,7 @@ describe('contract 72: appends of a producer', () => {
     expect([gap('p', 1), gap('new', 5), gap('r', 5)]).toEqual([20, 20, undefined]);
   });
 
-  it('are charged for; where there is no room the one idle for longest goes, and none is refused but where all are writing', () => {
+  it('are charged; if there is no room the one idle for longest is forgotten, and none is refused unless all are writing', () => {
     const memory = new MemoryBudget(MIN_BUDGET);
     const producers = table({ max: Number.POSITIVE_INFINITY, memory });
     const room = Math.floor((MIN_BUDGET * 5) / 8 / PRODUCER_COST);

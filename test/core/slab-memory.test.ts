@@ -41,7 +41,7 @@ describe('the smallest slabs', () => {
     expect(memoryOf([stream!])[0]!.byteLength).toBeGreaterThan(BLOCK_MEMORY);
   });
 
-  it('of a reader that holds parts of many are copies, which keep nothing beside them', () => {
+  it('of a reader that holds parts of many are copies, which keep no other memory alive', () => {
     const [stream] = streams(1);
     const reader = stream!.openReader({ onLag: 'drop-newest' });
     stream!.append(Buffer.alloc(FIRST_SLAB));

@@ -558,7 +558,7 @@ describe('snapshots', () => {
 });
 
 describe('reading at an offset, without a reader', () => {
-  it('contract 56: gives what lies there, moves no reader, and names the earliest where it has gone', async () => {
+  it('contract 56: returns the bytes at an offset, moves no reader, and names the earliest if they are gone', async () => {
     const s = stream({ retention: 5000, maxLag: 5000 });
     const written: Uint8Array[] = [];
     for (let i = 0; i < 100; i++) {

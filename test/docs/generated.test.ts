@@ -18,7 +18,7 @@ describe('generated pages (npm run docs)', () => {
     await expect(withPieces(text)).toMatchFileSnapshot(join(ROOT, path));
   });
 
-  it('every piece that is made stands in one page, and no mark is left open', () => {
+  it('every generated piece is in one page, and no mark is left open', () => {
     expect(pages.flatMap(({ text }) => marksOf(text)).sort()).toEqual(Object.keys(PIECES).sort());
     for (const { path, text } of pages) {
       expect(text.match(/<!-- end -->/g), path).toHaveLength(marksOf(text).length);

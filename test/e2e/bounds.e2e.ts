@@ -114,7 +114,7 @@ describe('descriptors that run out', () => {
   const limited = (limits: Record<string, number>) =>
     server({ server: { limits } as never, under: ['prlimit', '--nofile=160'] });
 
-  it('are not used up by connections: one too many is told so, and others find room when some have gone', async () => {
+  it('are not used up by connections: one too many is refused, and others are accepted when some have closed', async () => {
     const at = await limited({});
     const sockets = await manyTo(at, 150, READ);
     await at.process.stderr.until('connections refused');

@@ -235,7 +235,7 @@ describe('a server that was killed', () => {
     expect(stderr).toMatch(/this is a new stream, generation \w+ after \w+, of which 18 bytes had been reached/);
   });
 
-  it('contract 19: is a failure of its own for a reader that is not to come back', async () => {
+  it('contract 19: is a distinct failure for a reader that must not reconnect', async () => {
     const at = await server();
     const reader = streamfs(at.url, ['cat', '--stream', '--no-reconnect', PATH]);
     await at.put(PATH, 'half');

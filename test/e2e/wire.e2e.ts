@@ -381,7 +381,7 @@ describe('an invalid request', () => {
     }
   });
 
-  it('a client that vanishes in the middle of its headers, its body or its answer is no matter', async () => {
+  it('a client that vanishes in the middle of its headers, its body or its answer affects nothing else', async () => {
     for (const bytes of [
       '',
       'G',

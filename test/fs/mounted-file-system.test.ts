@@ -110,7 +110,7 @@ describe('directories of mounts', () => {
     await expect(table.stat('/a')).rejects.toThrow(code('NOTHING_MOUNTED'));
   });
 
-  it('shows a mount in the listing of the mount it lies in, in place of what it hides', async () => {
+  it('lists a nested mount in its parent mount, in place of the entry it hides', async () => {
     await table.mount('memfs', '/m', { init_dirs: ['/dir', '/hidden'] });
     await table.mount('memfs', '/m/hidden');
     await table.mount('memfs', '/m/dir/deep/down');

@@ -130,7 +130,7 @@ describe('contract 106: nodes that share a log', () => {
     await waitFor(async () => (await b.call('GET', '/stat?path=/s/a')).status === 404);
   });
 
-  it('a writer of the old life that did not hear of it yet writes to the new one', async () => {
+  it('a writer of the old generation that has not received the removal yet writes to the new one', async () => {
     const { nodes } = await cluster(2);
     const [a, b] = nodes as [Node, Node];
     await put(b, 'old');

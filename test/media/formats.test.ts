@@ -286,7 +286,7 @@ describe('FLAC of which not all is looked at', () => {
     )
     .map((sizes) => flacLife(0, sizes.flat()));
 
-  it('contract 102: a header in mid-stream is found, wherever it is, however long the lives before and behind it are', () => {
+  it('contract 102: a header in mid-stream is found, wherever it is, however long the parts before and after it are', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof(life, changingLife), { minLength: 1, maxLength: 4 }),
@@ -320,7 +320,7 @@ describe('FLAC of which not all is looked at', () => {
     expect(places.slice(1).every((at) => frames.includes(at))).toBe(true);
   });
 
-  it('searches a life for another header only while its numbers are low', () => {
+  it('searches for another header only while frame numbers are low', () => {
     const { bytes, frames } = flacLife(0, new Array(9000).fill(700));
     const stream = new RingStream({ retention: RETENTION, maxLag: RETENTION });
     const format = formatFor({ type: 'audio/flac', container: 'auto' }, stream)!;

@@ -80,7 +80,7 @@ async function saved(fs: StreamFileSystem, path: string): Promise<void> {
   await fs.remove(`${path}-saved`);
 }
 
-describe('a stream that is kept on disk and whose time runs out while there is no server', () => {
+describe('a stream on disk that expires while the server is down', () => {
   it('is not there any more: not for reads, listings, stat, counts, nor on disk', async () => {
     let fs = await start();
     await create(fs, '/d/over', { ttl: HOUR });
@@ -185,7 +185,7 @@ describe('a stream with a time to live that is kept on disk', () => {
     }
   });
 
-  it('that is being read lives as long after a kill as it would have, and a quarter more at most', async () => {
+  it('that is being read keeps its lifetime after a kill, and a quarter more at most', async () => {
     let fs = await start();
     await create(fs, '/a', { ttl: HOUR });
     await reader(fs, '/a');

@@ -377,7 +377,7 @@ describe('a log that is damaged', () => {
     return openStore(disk.kill());
   }
 
-  it('loses what is damaged in the middle, says so, and keeps what lies around it', async () => {
+  it('loses a damaged part in the middle, reports it, and keeps everything around it', async () => {
     const { log, store } = await damaged((bytes) => {
       bytes[bytes.indexOf('second')]! ^= 1;
     });

@@ -279,7 +279,7 @@ describe('a stream that was written to in small pieces', () => {
     await store.close();
   });
 
-  it('loses what is damaged of it, and nothing that lies around that', async () => {
+  it('loses its damaged part, and nothing around it', async () => {
     const log = await written(10_000_000);
     const { disk, known, store } = log;
     const [, journal] = [...disk.files].find(([name]) => name.startsWith('journal/'))!;
@@ -306,7 +306,7 @@ describe('a stream that was written to in small pieces', () => {
     await store.close();
   });
 
-  it('is whole where what lies in journals has moved into segments', async () => {
+  it('is complete after its bytes have moved from journals into segments', async () => {
     const log = await written(30_000);
     const { known, pieces, store } = log;
     expect(known.segments).not.toHaveLength(0);

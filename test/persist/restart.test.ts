@@ -120,7 +120,7 @@ describe('streams that are kept on disk', () => {
     expect(await textOf(await fs.snapshot('/p'))).toBe('half and the rest');
   });
 
-  it('keep what is long in segments, and what lies around it', async () => {
+  it('keep long appends in segments, and the appends around them', async () => {
     let fs = await start();
     const long = Buffer.alloc(300_000, 'abcdefghij');
     await fs.write('/long', bytes('short'));

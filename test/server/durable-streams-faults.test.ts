@@ -41,7 +41,7 @@ describe('Durable Streams: a connection that is cut', () => {
     expect(Buffer.concat(got).toString()).toBe('before');
   });
 
-  it.each(['long-poll', 'sse'])('contract 105: a %s reader that goes away is no reader any more', async (mode) => {
+  it.each(['long-poll', 'sse'])('contract 105: a %s reader that disconnects is removed', async (mode) => {
     const { call, port } = await withStreams({ durableStreams: { ...durableStreams, longPollTimeout: 60_000 } });
     await call('PUT', '/api/v1x/a', { headers: TEXT });
     const readers = async () => (await call('GET', '/readers')).json().readers as unknown as unknown[];

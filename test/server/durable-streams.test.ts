@@ -93,7 +93,7 @@ describe('Durable Streams: offsets', () => {
     expect((await get(`/j?offset=${added(line, -1)}`)).text).toBe('[2]');
   });
 
-  it('contract 105: a fork keeps the offsets and the boundaries of its source, and its own life', async () => {
+  it('contract 105: a fork keeps the offsets and boundaries of its source, and has a separate lifetime', async () => {
     const { put, post, get, send } = client(await withStreams());
     const { next: one } = await put('/a', 'text/plain', 'abc');
     const { next: two } = await post('/a', 'text/plain', 'def');
@@ -237,7 +237,7 @@ describe('Durable Streams: what the reference gets wrong', () => {
     expect([repeated.status, repeated.headers['stream-closed']]).toEqual([204, 'true']);
   });
 
-  it('contract 37, 38, 105: refuses a stream beside one below it, whichever protocol made the first', async () => {
+  it('contract 37, 38, 105: refuses a stream whose path is a directory of another, whichever protocol made the first', async () => {
     const running = await withStreams();
     const { put, post, get, send } = client(running);
     const { call } = running;
@@ -504,7 +504,7 @@ describe('Durable Streams: text of other charsets', () => {
     expect([sse.headers['stream-sse-data-encoding'], sseData(sse.text)]).toEqual([undefined, 'é']);
   });
 
-  it('contract 105: bytes that are no UTF-8 stay as they are in text of UTF-8, and hold nothing up for good', async () => {
+  it('contract 105: invalid UTF-8 is passed on unchanged in text, and holds nothing back for ever', async () => {
     const running = await withStreams();
     const { send, post, get } = client(running);
     const broken = new Uint8Array([0xff, 0xc3, 0x28, 0xe2, 0x82]);

@@ -23,7 +23,7 @@ describe('files', () => {
     expect((await call('GET', '/files?path=/mem/a')).status).toBe(404);
   });
 
-  it('contract 73: creating what is there is 409', async () => {
+  it('contract 73: creating an existing file is 409', async () => {
     const { call } = await start();
     await call('POST', '/files?path=/mem/a');
     const again = await call('POST', '/files?path=/mem/a');

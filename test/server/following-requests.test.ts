@@ -84,7 +84,7 @@ describe('requests that are sent without waiting for answers', () => {
     expect(await one.closed()).toContain('BODY_BROKE_OFF');
   });
 
-  it('are no more than so many: a connection with one more is answered so far, told so, and closed', async () => {
+  it('are limited: a connection with one too many gets the answers before it, a refusal, and is closed', async () => {
     const memory = new MemoryBudget(64 * 1024 * 1024);
     const counters = new LimitCounters();
     const server = await start({ ...STREAMS, memory, counters });

@@ -134,7 +134,7 @@ describe.each(WIRES)('a client that has closed its side, %s', (kind) => {
     }
   });
 
-  it('contract 26: follows nothing, as it may have gone: it gets what is there, and the end', async () => {
+  it('contract 26: does not wait for more data, as it may have disconnected: it gets what is retained, and the end', async () => {
     const server = await begin(kind);
     await fill(server, false);
     for (const [version, headers] of [

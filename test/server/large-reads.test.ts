@@ -30,7 +30,7 @@ describe('reads of more than there is memory for', () => {
     expect(memory.peak).toBeLessThan(2 * MB);
   });
 
-  it('contract 95: a file of memfs is sent from where it lies, whole and in part, however many read it', async () => {
+  it('contract 95: a file of memfs is sent from its own memory, whole and in part, however many read it', async () => {
     const { call, memory, put } = await tight();
     await put('/mem/f', 6 * MB);
     const used = memory.fixed;
@@ -69,7 +69,7 @@ describe('reads of more than there is memory for', () => {
     expect((await call('GET', `/files?path=/mem/f&offset=${3 * MB}&size=4`)).text).toBe('newx');
   });
 
-  it('contract 95: a snapshot is sent from where it lies, and charged once however many take it', async () => {
+  it("contract 95: a snapshot is sent from the stream's memory, and charged once however many read it", async () => {
     const { call, memory, put } = await tight();
     await put('/s/a', 6 * MB);
     const answers = await times(12, () => call('GET', '/files?path=/s/a&snapshot=true'));

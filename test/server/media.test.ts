@@ -67,7 +67,7 @@ describe('a late reader of a container', () => {
     ]);
   });
 
-  it('contract 102: with frames and events the header is a record of its own', async () => {
+  it('contract 102: with frames and events the header is a separate record', async () => {
     const at = await late();
     await end(at);
     const framed = parseFrames((await at.call('GET', READ('&format=frames&join=boundary'))).body);

@@ -82,7 +82,7 @@ describe('a read as server-sent events', () => {
     );
   });
 
-  it('contract 101: bytes that are no text come in base64, by the type of their stream or as it is asked for', async () => {
+  it('contract 101: bytes other than text are sent in base64, by the type of their stream or on request', async () => {
     const at = await streams();
     const bytes = Buffer.from([0, 255, 10, 13, 32, 200]);
     await put(at, bytes, '&end=true');
@@ -138,7 +138,7 @@ describe('a read as server-sent events', () => {
     expect(facts(none).at(-1)).toEqual(['end', { reason: 'timeout', offset: 4 }]);
   });
 
-  it('what is no stream is sent to its end, and goes on where the page was cut off', async () => {
+  it('a file that is not a stream is sent to its end, and resumes where the page was disconnected', async () => {
     const at = await streams();
     await put(at, 'a file\nof text', '', '/mem/f');
     const whole = await read(at, '&encoding=text', {}, '/mem/f');
@@ -224,7 +224,7 @@ describe('Last-Event-ID', () => {
     expect([absent.status, absent.json().code]).toEqual([404, 'STREAM_NOT_FOUND']);
   });
 
-  it('contract 101: what is no longer retained is a gap, up to the earliest there is', async () => {
+  it('contract 101: an offset that is no longer retained gives a gap up to the earliest retained byte', async () => {
     const at = await streams({ ring_buffer_size: '10B', channel_buffer_size: '10B' });
     await put(at, 'x'.repeat(100), PLAIN);
     const generation = await generationOf(at);

@@ -85,7 +85,7 @@ describe('the page at /ui/', () => {
     expect((await at.call('GET', '/ui/', { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
   });
 
-  it('is sent in a coding that the browser takes, each with a tag of its own', async () => {
+  it('is sent in a content coding that the browser accepts, each with its own tag', async () => {
     const at = await served();
     const as = (coding: string) =>
       at.call('GET', '/ui/assets/main-1a2b.js', { headers: { 'accept-encoding': coding } });

@@ -54,7 +54,7 @@ async function snapshot(at: ServerProcess, path: string): Promise<Buffer> {
 }
 
 /** Only where mounting is possible: a container may forbid it. */
-describe.runIf(HAS_MOUNTS)('a file system of its own', () => {
+describe.runIf(HAS_MOUNTS)('a separate file system', () => {
   it('that fills up refuses writers with 507, lets readers go on, and is written again when there is room', async () => {
     const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
     const at = await server({ streamfs: config, under: withMount('size=24m') });
@@ -165,7 +165,7 @@ describe('a log that takes long to read', () => {
   });
 });
 
-describe('files that go under a server', () => {
+describe('files removed under a running server', () => {
   it('are gaps for readers of what lay in them, and writers go on', async () => {
     const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
     const at = await server({ streamfs: config });
@@ -181,7 +181,7 @@ describe('files that go under a server', () => {
     expect(body.length).toBeGreaterThan(250_000);
   });
 
-  it('are no place to acknowledge anything in: of a directory that is removed, or moved away, writers are told', async () => {
+  it('fail writers when their directory is removed or moved away: nothing is acknowledged', async () => {
     for (const takeAway of [
       () => rmSync(directory, { recursive: true }),
       () => renameSync(directory, `${directory}.moved`),
@@ -203,7 +203,7 @@ describe('files that go under a server', () => {
     }
   });
 
-  it('is no matter where it is LOCK alone: it is made again', async () => {
+  it('do not matter if only LOCK is removed: it is created again', async () => {
     const at = await server({ streamfs: { persist: directory } });
     await waitFor('the mount', async () => (await fetch(at.api('/ready'))).ok);
     const lock = join(directory, 'LOCK');

@@ -24,7 +24,7 @@ describe('directories of memfs', () => {
     expect(await fs.stat('/d/a')).toMatchObject({ mode: 0o644, meta: { Name: 'memfs', Type: 'file', Content: null } });
   });
 
-  it('are needed for what lies in them', async () => {
+  it('are required for the files in them', async () => {
     for (const call of [
       fs.create('/no/x'),
       fs.mkdir('/no/x', 0o755),
@@ -52,7 +52,7 @@ describe('directories of memfs', () => {
     await expect(fs.mkdir('/', 0o755)).rejects.toThrow('directory already exists: /');
   });
 
-  it('are removed when empty, or with all that lies in them', async () => {
+  it('are removed when empty, or recursively', async () => {
     await fs.mkdir('/d', 0o755);
     await fs.create('/d/f');
     await expect(fs.remove('/d')).rejects.toThrow('directory not empty: /d');
@@ -74,7 +74,7 @@ describe('directories of memfs', () => {
 });
 
 describe('renaming in memfs', () => {
-  it('moves files and directories with all that lies in them', async () => {
+  it('moves files, and directories with their contents', async () => {
     await fs.mkdir('/a', 0o755);
     await fs.mkdir('/a/b', 0o755);
     await fs.write('/a/b/f', bytes('x'));
@@ -95,7 +95,7 @@ describe('renaming in memfs', () => {
     expect(await names('/ab')).toEqual(['a']);
   });
 
-  it('never replaces what is there, and to its own name does nothing', async () => {
+  it('never replaces an existing file, and to its own name does nothing', async () => {
     await fs.write('/a', bytes('a'));
     await fs.write('/b', bytes('b'));
     await expect(fs.rename('/a', '/b')).rejects.toThrow('file already exists: /b');
@@ -255,7 +255,7 @@ describe('handles of memfs', () => {
     await expect(fs.openHandle('/h', { flags: 0, mode: 0o640, create: true })).rejects.toThrow('file not found: /h');
   });
 
-  it('contract 91: an exclusive create refuses what is there, and makes what is not', async () => {
+  it('contract 91: an exclusive create refuses an existing file, and creates an absent one', async () => {
     await (await open(2 | 16 | 32)).close();
     for (const flags of [2 | 16 | 32, 1 | 16 | 32 | 64, 16 | 32]) {
       await expect(open(flags)).rejects.toMatchObject({ code: 'FILE_EXISTS', message: 'file already exists: /f' });

@@ -25,7 +25,7 @@ async function fits(action: Promise<unknown>): Promise<boolean> {
 }
 
 describe('memfs within a budget', () => {
-  it('refuses what there is no room for, and leaves the file as it was', async () => {
+  it('refuses a write without room, and leaves the file unchanged', async () => {
     const { fs } = await mounted(new MemoryBudget(2 * KB * KB));
     expect(await fits(fs.write('/a', new Uint8Array(KB * KB)))).toBe(true);
     expect(await fits(fs.write('/b', new Uint8Array(KB * KB)))).toBe(false);

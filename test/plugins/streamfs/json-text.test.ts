@@ -89,7 +89,7 @@ describe('JSON bodies', () => {
 });
 
 describe('lines of JSON', () => {
-  it('are refused where one is no message, with its number', () => {
+  it('are refused if one is not a message, with its number', () => {
     requireJsonLines(Buffer.from('{"a":1}\r\n [1]\n"x"'));
     expect(() => requireJsonLines(Buffer.from('1\n2 3\n'))).toThrow('line 2 of what was to be written is none');
     expect(() => requireJsonLines(Buffer.from('1\n\n2\n'))).toThrow('line 2');

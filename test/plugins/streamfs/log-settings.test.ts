@@ -55,7 +55,7 @@ describe('contract 106: a log of a mount', () => {
     expect(prefixes.slice(0, 2)).toEqual(['streamfs', 'streamfs/a']);
   });
 
-  it('is refused beside persist, and its keys without it', () => {
+  it('is refused together with persist, and its keys without it', () => {
     expect(refusal({ log: LOG, persist: '/tmp/x' })).toBe(
       'log and persist exclude each other: a log that servers share keeps the streams itself',
     );

@@ -242,7 +242,7 @@ describe('contract 98: settings of a stream', () => {
     await both.fs.create('/a', { settings: { ringBufferSize: MB } });
   });
 
-  it('mean nothing to what is no stream, which says so', async () => {
+  it('are refused for anything but a stream', async () => {
     const mounts = new MountTable({ registry: new PluginRegistry([memfsPlugin, streamfsPlugin]) });
     await mounts.mount('memfs', '/mem');
     await mounts.mount('streamfs', '/s');

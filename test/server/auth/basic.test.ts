@@ -101,7 +101,7 @@ describe('contract 93: a token as the password of Basic', () => {
     reading.cut();
   });
 
-  it('is no longer good once the token is taken away', async () => {
+  it('is no longer valid once the token is removed', async () => {
     const { call, tokens } = await world();
     const headers = { authorization: basic('x', TOKEN) };
     expect((await call('GET', '/stat?path=/s/there', { headers })).status).toBe(200);

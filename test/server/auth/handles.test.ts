@@ -36,7 +36,7 @@ async function world() {
 const HANDLE_ROUTES = ROUTES.filter(({ pattern }) => pattern.startsWith('/api/v1/handles/:id'));
 
 describe('contract 96: a handle belongs to the token that opened it', () => {
-  it.each(['peer', 'reader', 'elsewhere'])('for %s there is none, on every route, in every spelling', async (who) => {
+  it.each(['peer', 'reader', 'elsewhere'])('does not exist for %s, on every route, in every spelling', async (who) => {
     const { call, open, listed } = await world();
     const id = await open('owner');
     expect(HANDLE_ROUTES.length).toBeGreaterThan(9);

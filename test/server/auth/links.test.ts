@@ -146,7 +146,7 @@ describe('a signed link', () => {
     expect(await status('')).toBe(400);
   });
 
-  it('to a path with stars in it is no pattern', async () => {
+  it('to a path with asterisks is not a pattern', async () => {
     const running = await guarded();
     const { url } = await make(running, { path: '/s/open/*' });
     expect((await running.call('GET', changed(url, SNAPSHOT))).json().code).toBe('STREAM_NOT_FOUND');
@@ -235,7 +235,7 @@ describe('a signed link', () => {
     expect((await call('GET', changed(url, { ...SNAPSHOT, signature: null }))).json().code).toBe('UNAUTHORIZED');
   });
 
-  it('does not count beside a header, which is looked at alone', async () => {
+  it('is ignored if there is an Authorization header', async () => {
     const running = await guarded();
     const { call } = running;
     const { url } = await make(running, { path: '/s/closed' });

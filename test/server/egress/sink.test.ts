@@ -153,7 +153,7 @@ describe('sending a stream to sockets', () => {
     expect(slow.done).toHaveBeenCalledWith('ended');
   });
 
-  it('contract 26: a peer that is gone is no reader any more, without a write', async () => {
+  it('contract 26: the reader of a disconnected peer is removed without a write', async () => {
     const stream = new RingStream({ retention: 100, maxLag: 100 });
     const { near, far } = await connection();
     const { done } = sink(stream, near);

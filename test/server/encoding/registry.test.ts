@@ -30,7 +30,7 @@ describe('an encoding that is added to the table', () => {
     expect((await post('/touch?path=/s/b', {})).status).toBe(200);
   });
 
-  it('encodes what is no stream as well, with what it holds back at the end', async () => {
+  it('encodes ordinary files as well, with the bytes held back at the end', async () => {
     const { call } = await withBase64();
     const body = Buffer.alloc(200_000, 'abcdefg');
     await call('PUT', '/files?path=/mem/f', { body });

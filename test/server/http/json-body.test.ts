@@ -85,7 +85,7 @@ describe('reading a JSON body', () => {
     expect([budget.fixed, listeners(req)]).toEqual([0, 0]);
   });
 
-  it('contract 95: has a bound of its own for what lies in the heap, however much memory there is', async () => {
+  it('contract 95: has a separate bound on heap memory, however much memory there is', async () => {
     const memory = new HeapMemory(new MemoryBudget(0), 64 * 1024);
     const text = JSON.stringify({ a: 'x'.repeat(20_000) });
     const req = await requestWith(`Content-Length: ${text.length}`, text);

@@ -10,7 +10,7 @@ function valuesIn(value: unknown): number {
 }
 
 describe('looking over JSON before it is parsed', () => {
-  it('contract 95: refuses what lies too deep, and takes what does not', () => {
+  it('contract 95: refuses values that are nested too deep, and accepts others', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
     expect(() => scan(nested(MAX_DEPTH))).not.toThrow();
     expect(() => scan(nested(MAX_DEPTH + 1))).toThrow(`more than ${MAX_DEPTH} arrays and objects within each other`);

@@ -330,7 +330,7 @@ describe('the content of a body', () => {
 });
 
 describe('input that is not HTTP', () => {
-  it('but TLS is told that there is none here', async () => {
+  it('but TLS gets an answer that says that this port has none', async () => {
     const server = await start();
     const hello = '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03';
     expect(await answerTo(server, hello)).toMatchObject({ status: 400, error: expect.stringContaining('TLS') });

@@ -357,7 +357,7 @@ describe('memory that stays because it waits in sockets', () => {
 });
 
 describe('memory of encoded runs for many readers', () => {
-  it('counts as what waits, once, and is forgotten where there is no room for it', () => {
+  it('counts as queued, once, and is released if there is no room for it', () => {
     const memory = new MemoryBudget(16 * MB);
     const reads = new LiveReads(0, memory);
     const laid = [new Uint8Array(MB), new Uint8Array(MB / 2)];
@@ -533,7 +533,7 @@ describe('memory that runs short', () => {
     },
   );
 
-  it('refuses an answer that would not fit beside the others with 503, and a body of JSON', async () => {
+  it('refuses an answer that does not fit in addition to the others with 503, and a body of JSON', async () => {
     const { server } = await tight();
     await server.mounts.write('/mem/a', new Uint8Array(1.4 * MB));
     await server.mounts.write('/s/a', new Uint8Array(1.5 * MB));

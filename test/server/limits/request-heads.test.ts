@@ -67,7 +67,7 @@ describe('header lines', () => {
 });
 
 describe('requests that wait', () => {
-  it('contract 95: are charged for their heads, and refused in their turn where there is no memory', async () => {
+  it('contract 95: are charged for their heads, and refused in their turn if there is no memory', async () => {
     const memory = new MemoryBudget(2 * MB);
     const server = await start({ mounted: { '/s': 'streamfs' }, memory });
     const client = await held(server.port, server.call);

@@ -178,7 +178,7 @@ describe('bounds of a server with a certificate', () => {
     expect(came).toBe(0);
   });
 
-  it('connections are counted before the handshake, and the one too many is told so inside TLS', async () => {
+  it('connections are counted before the handshake, and one too many gets its refusal inside TLS', async () => {
     const { port, server } = await secure({ limits: { connections: 1 } });
     const connected = once(server.http, 'connection');
     const first = silent(port);
@@ -245,7 +245,7 @@ describe('live reads inside TLS', () => {
     while ((await readers()) !== '0') await new Promise(setImmediate);
   });
 
-  it('one that takes nothing is cut after stall_timeout, and has held no more than a piece beside its run', async () => {
+  it('a stalled one is cut after stall_timeout, and has held no more than a piece in addition to its run', async () => {
     const memory = new MemoryBudget(64 * 1024 * 1024);
     const { port, mounts, server } = await secure({ memory, limits: { stallTimeout: 200 } });
     const connected = once(server.http, 'connection');

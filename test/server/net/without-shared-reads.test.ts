@@ -11,7 +11,7 @@ afterAll(() => {
   delete startDefaults.sharedReads;
 });
 
-it('servers of this file read each connection into memory of its own', async () => {
+it('servers of this file read each connection into separate memory', async () => {
   const { server } = await start();
   expect(server.metrics.text()).toContain('streamfs_shared_reads 0\n');
 });

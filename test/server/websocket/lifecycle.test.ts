@@ -165,7 +165,7 @@ describe('contract 101: an open WebSocket', () => {
     await waitFor(async () => (await server.call('GET', '/readers')).json().count === 0);
   });
 
-  it('whose client closes its side without a word gets what is there, and an end', async () => {
+  it('whose client closes its sending side without a close frame gets what is retained, and the end', async () => {
     const server = await start(STREAMS);
     await server.call('PUT', '/files?path=/s/a', { body: 'what is there' });
     const peer = await rawPeer(server.port, '/api/v1/ws?path=/s/a');

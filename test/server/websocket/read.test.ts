@@ -129,7 +129,7 @@ describe('contract 101: reading over WebSocket', () => {
     expect(Buffer.from(await live.end(), 'latin1')[0]).toBe(1);
   });
 
-  it('sends what is no stream to its end, and a device for as long as it is wanted', async () => {
+  it('sends an ordinary file to its end, and a device until the client closes', async () => {
     const server = await start(STREAMS);
     await server.call('PUT', '/files?path=/mem/a', { body: 'all of it' });
     const peer = await connectClient(server.port, 'path=/mem/a');
@@ -224,7 +224,7 @@ describe('contract 101: a slow WebSocket reader', () => {
     expect(JSON.parse(end!.payload.toString())).toEqual({ type: 'end', reason: 'ended', offset: at, skipped });
   });
 
-  it('with disconnect is told so and closed with 1013', async () => {
+  it('with disconnect receives the reason and is closed with 1013', async () => {
     const server = await start(small());
     const slow = await rawPeer(server.port, '/api/v1/ws?path=/s/a&heartbeat=0&on_lag=disconnect');
     await waitFor(() => slow.frames().length >= 2);

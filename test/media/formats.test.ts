@@ -155,7 +155,7 @@ describe.each(FORMATS.filter(({ header, type }) => header !== undefined && type 
 
     it('contract 102: a header in mid-stream starts over', () => {
       const { format, header } = found(type, [bytes, bytes]);
-      // Everything before belongs to another format's header: a reader that wants it begins with the new one.
+      // Everything before belongs to an older header: a reader that asks for it begins at the new one.
       expect(format.boundaryFrom(0)).toBe(bytes.length);
       expect(format.join(0, 0)).toEqual({ offset: bytes.length, header: undefined, waits: false });
       expect(format.headerLost(bytes.length - 1, bytes.length + 10)).toEqual(header);

@@ -201,7 +201,7 @@ describe('a body that stands still', () => {
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n');
     upload.send(Buffer.alloc(1_000_000, 'x'));
     await waitFor(() => reader.lag >= 64 * 1024);
-    // Meanwhile another connection that is at fault goes.
+    // Meanwhile another connection, which has stalled by itself, is closed.
     const idle = await begin(server, '/files?path=/s/other');
     await refusalOf(idle);
     expect(upload.socket.destroyed).toBe(false);

@@ -138,7 +138,7 @@ describe.skipIf(!hasStrace)('system calls for each chunk delivered', () => {
     return { reads: counts.read ?? 0, writes: (counts.write ?? 0) + (counts.writev ?? 0), delivered };
   }
 
-  it.each(SHAPES)('contract 2: $name shares one encoded slice among its readers, with one write each', async (shape) => {
+  it.each(SHAPES)('contract 2: $name shares one encoded slice among its readers, a write each', async (shape) => {
     const few = await calls(shape, 10);
     const many = await calls(shape, 10 + shape.rounds);
     const delivered = many.delivered - few.delivered;

@@ -54,7 +54,7 @@ const SERVER_UNITS = [
   'index.ts',
 ];
 
-/** Folders whose classes have thousands of instances in a server: docs/adr/0027-private-members.md. */
+/** Folders whose classes have thousands of instances in a server: docs/adr/0027-use-hash-names-for-private-members.md. */
 const MADE_BY_THE_THOUSAND = [
   'core',
   'media',

@@ -1,4 +1,4 @@
-/** The table of routes below `/api/v1`: the API, in one place. The order is the documentation's. */
+/** The table of routes below `/api/v1`, which is the whole API, in the order of the documentation. */
 import { AGFS_ROUTES } from './agfs/index.ts';
 import type { Route } from './http/route.ts';
 import { openApi } from './openapi/index.ts';

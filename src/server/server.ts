@@ -1,6 +1,6 @@
 /**
- * The HTTP server: sockets in, routes out. It knows how connections begin, fail and end; what is asked and answered
- * on them is the routes'.
+ * The HTTP server: sockets in, routes out. It handles how connections begin, fail and end; the routes handle requests
+ * and responses.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -30,7 +30,7 @@ import type { FastPathHost } from './fast-path/host.ts';
 import { allowOrigin, preflightHeaders, varyLine } from './http/cors.ts';
 import { logRequest, RequestExchange } from './http/exchange.ts';
 import { ANSWER_HEADERS } from './http/headers.ts';
-import { addressedTo, checkMessage } from './http/message-rules.ts';
+import { authoritiesOf, checkMessage } from './http/message-rules.ts';
 import { refusalOf } from './http/parser-refusal.ts';
 import { retryAfter, sendError } from './http/respond.ts';
 import { canAnswer, errorText } from './http/response-text.ts';
@@ -59,18 +59,18 @@ import { ROUTES } from './routes.ts';
 import { uiRoutes } from './ui/index.ts';
 import { offersWebSocket, UPGRADE_HEADERS } from './websocket/index.ts';
 
-/** The longest a search may take, in milliseconds, where the server is not told otherwise. */
+/** Maximum duration of a search by default, in milliseconds. */
 const DEFAULT_GREP_TIME_LIMIT = 10_000;
 
-/** The longest JSON body, in bytes, where the server is not told otherwise. */
+/** Maximum length of a JSON body by default, in bytes. */
 const DEFAULT_MAX_JSON = 1024 * 1024;
 
-/** Delay after `listen` before the code for digests is loaded, in milliseconds: the first requests come first. */
+/** Delay after `listen` before the digest code is loaded, in milliseconds, so that it does not delay first requests. */
 const DIGEST_PRELOAD_DELAY_MS = 1000;
 
 /**
- * Silence after which a peer is asked whether it is still there, in milliseconds. One that is gone without a word does
- * not answer, and ten seconds later its connection is over: the system's own two hours would keep dead readers as long.
+ * Silence after which the system sends keep-alive probes, in milliseconds. A peer that has vanished does not answer,
+ * and ten seconds later its connection is closed. The system's default of two hours would keep dead readers that long.
  */
 const TCP_KEEPALIVE_MS = 30_000;
 
@@ -78,65 +78,66 @@ export interface ServerOptions {
   mounts: MountTable;
   handles: HandleTable;
   logger: PluginLogger;
-  /** The largest body for a file that is not a stream, in bytes (contract 70). */
+  /** Maximum length of a body for a file that is not a stream, in bytes (contract 70). */
   maxRequestBodyBytes: number;
-  /** The largest JSON body, in bytes; one that is written may be four times as long. Default 1 MiB. */
+  /** Maximum length of a JSON body, in bytes; one with content may be four times as long. Default 1 MiB. */
   maxJsonBodyBytes?: number | undefined;
   version: VersionInfo;
-  /** Whether the process wants traffic (`GET /ready`). Default: always; the mounts have their own say. */
+  /** Whether the process accepts traffic (`GET /ready`). Default: always. The mounts also affect readiness. */
   ready?: (() => boolean) | undefined;
-  /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. Default 30,000. */
+  /** Milliseconds of silence after which the system sends a keep-alive probe; 0: never. Default 30,000. */
   tcpKeepAlive?: number | undefined;
   /**
-   * Whether connections are read into one shared buffer, for half the cost of much writing: `auto`, the default, where
+   * Whether connections are read into one shared buffer, which halves the cost of many appends: `auto`, the default, if
    * Node allows it (docs/adr/0018-share-one-read-buffer.md); `off` never.
    */
   sharedReads?: SharedReads | undefined;
-  /** The longest a search may take, in milliseconds. Default 10,000. */
+  /** Maximum duration of a search, in milliseconds. Default 10,000. */
   grepTimeLimit?: number | undefined;
-  /** Those that are not given are at their defaults. */
+  /** Those that are absent have their defaults. */
   limits?: Partial<ServerLimits> | undefined;
-  /** What answers and bodies are charged to, as the mounts are. Default: a budget without a limit. */
+  /** The budget that responses and bodies are charged to, like the mounts. Default: a budget without a limit. */
   memory?: MemoryBudget | undefined;
-  /** Certificate and key, with which it speaks TLS and nothing else. Default: no TLS. */
+  /** Certificate and key. With them the server speaks only TLS. Default: no TLS. */
   tls?: TlsOptions | undefined;
   /** Tokens and their rights. Default: every request may do everything. */
   tokens?: Tokens | undefined;
-  /** Which names it answers to. Default: any. */
+  /** The host names that the server answers to. Default: any. */
   hosts?: HostCheck | undefined;
-  /** Which pages may use it beside its own. Default: none. */
+  /** The origins whose pages may use the server, in addition to its own. Default: none. */
   origins?: Origins | undefined;
-  /** The forms a live read can be asked for in; the first is the default. Default: raw bytes and frames. */
+  /** The encodings of live reads; the first is the default. Default: raw bytes, frames and server-sent events. */
   encodings?: readonly [Encoding, ...Encoding[]] | undefined;
-  /** Streams that are served as Durable Streams too. Default: none. */
+  /** Streams that are also served as Durable Streams. Default: none. */
   durableStreams?: DurableStreamsOptions | undefined;
   /** The folder with the built page, which is served at `/ui/`. Default: there is no page. */
   uiFolder?: string | undefined;
-  /** Where it is counted how often a limit was reached. Default: counters of its own. */
+  /** Counts how often each limit was reached. Default: separate counters. */
   counters?: LimitCounters | undefined;
-  /** What connections are looked at by, once a second. Default: the system's. */
+  /** The clock of the sweep. Default: the system clock. */
   clock?: Clock | undefined;
 }
 
 export interface StreamFSServer {
-  /** Listens; port 0 takes a free one. Rejects with the system's error, such as EADDRINUSE. */
+  /** Listens; port 0 picks a free one. Rejects with the system's error, such as EADDRINUSE. */
   listen(host: string, port: number): Promise<{ host: string; port: number }>;
   /**
-   * Takes no more connections, ends idle ones, and waits until those at work are done, at most `deadlineMs`; what is
-   * left then is cut. Live reads end when the mounts shut down, which is the caller's to do.
+   * Graceful shutdown: accepts no more connections, closes idle ones, and waits for exchanges in progress, at most
+   * `deadlineMs`; the rest is then disconnected. Live reads end when the caller shuts down the mounts.
    */
   close(deadlineMs: number): Promise<void>;
   /**
-   * New connections get this certificate; those that are there go on. For a server that was made with one. @throws what
-   * OpenSSL has against it; then nothing has changed
+   * Uses this certificate for new connections; existing ones continue. Only for a server that was created with TLS.
+   *
+   * @throws the error of OpenSSL; the previous certificate then stays in use
    */
   replaceTls(tls: TlsOptions): void;
   readonly http: Server;
-  /** What `GET /metrics` tells; a program may add its own. */
+  /** The metrics of `GET /metrics`; a program may add its own. */
   readonly metrics: Metrics;
 }
 
-/** A server for the mounts and handles given. It does not listen yet. */
+/** Creates a server for the given mounts and handles. It does not listen yet. */
 export function createServer(options: ServerOptions): StreamFSServer {
   return new HttpServer(options);
 }
@@ -145,7 +146,7 @@ class HttpServer implements StreamFSServer {
   readonly http: Server;
   readonly #context: ServerContext;
   readonly #router: Router;
-  /** The newest exchange of each connection: the one a broken body belongs to. */
+  /** The newest exchange of each connection: a broken body belongs to it. */
   readonly #exchanges = new WeakMap<Duplex, RequestExchange>();
   readonly #limits: Limits;
   readonly #tokens: Tokens | undefined;
@@ -161,7 +162,7 @@ class HttpServer implements StreamFSServer {
     const { limits, memory, counters, clock, logger } = options;
     const { durableStreams, uiFolder } = options;
     const routes = [
-      // Before the rest: the page takes the place of `/`.
+      // Before the others: the page replaces `/`.
       ...(uiFolder === undefined ? [] : uiRoutes(uiFolder)),
       ...ROUTES,
       ...(durableStreams === undefined ? [] : durableStreamRoutes(durableStreams)),
@@ -197,7 +198,7 @@ class HttpServer implements StreamFSServer {
     const { tcpKeepAlive = TCP_KEEPALIVE_MS, sharedReads = 'auto' } = options;
     const plainAnswer = () => errorText(createError('BAD_REQUEST', { reason: NO_TLS }), varyLine(this.#origins));
     this.http = createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls: options.tls, plainAnswer });
-    // What is asked for most is served without node:http, which gets all others.
+    // The most frequent requests are served without node:http, which gets all others.
     this.#connections = takeConnections(this.http, { tcpKeepAlive, sharedReads }, (socket) => {
       if (this.#limits.connections.accept(socket)) new FastPathConnection(socket, this.#fastPath);
     });
@@ -214,7 +215,7 @@ class HttpServer implements StreamFSServer {
     };
     this.http.on('request', (req, res) => serve(req, res));
     this.http.on('checkContinue', serveExpecting).on('checkExpectation', serveExpecting);
-    // A program that listens too has another protocol to offer.
+    // Other upgrade listeners of the program may handle other protocols.
     this.http.on('upgrade', (req, socket: Socket, rest) => {
       const isForUs = this.#takesOffer(req);
       if (!isForUs && this.http.listenerCount('upgrade') > 1) return;
@@ -283,7 +284,7 @@ class HttpServer implements StreamFSServer {
       this.http.once('error', reject);
       this.http.listen({ host, port }, () => {
         this.http.off('error', reject);
-        // Descriptors may run out later: those that cannot be had are refused, and the others go on.
+        // Later errors, such as a lack of file descriptors, only affect connections that cannot be accepted.
         this.http.on('error', this.#onError);
         this.#logReads();
         this.#limits.start();
@@ -298,14 +299,14 @@ class HttpServer implements StreamFSServer {
     });
   }
 
-  /** A new version of Node must not double the cost of reads unnoticed. */
+  /** Warns without shared reads, because a new version of Node must not double the cost of reads unnoticed. */
   #logReads(): void {
     const { logger } = this.#context;
     const { reads } = this.#connections;
     if (reads === 'off') logger.info('reads are not shared', { reason: 'server.shared_reads is off' });
     if (reads === 'unavailable') {
       const reason = `Node ${process.versions.node} does not allow it`;
-      logger.warn('reads are not shared: much writing costs twice as much', { reason });
+      logger.warn('reads are not shared: appends cost up to twice as much', { reason });
     }
   }
 
@@ -328,7 +329,7 @@ class HttpServer implements StreamFSServer {
     clearTimeout(this.#preparing);
   }
 
-  /** A connection that is busy no more goes when the server does. */
+  /** When the server is closing, a connection is closed as soon as it is idle. */
   #done(socket: Socket): void {
     const { connections } = this.#limits;
     connections.done(socket);
@@ -345,7 +346,7 @@ class HttpServer implements StreamFSServer {
     this.#limits.connections.busy(socket, req);
     const waits = isQueued(res);
     const refusal = this.#limits.connections.charge(socket, req, res);
-    // A peer that goes away is no error of ours; the handlers hear of it by `close` and the signal.
+    // A disconnected peer is not an error of the server; handlers learn of it from `close` and the signal.
     req.on('error', ignore);
     res.on('error', ignore);
     res.on('close', () => {
@@ -355,8 +356,8 @@ class HttpServer implements StreamFSServer {
     });
     allowOrigin(this.#origins, req, res);
     try {
-      // One after the other: what an answer is does not depend on what was sent behind its request.
-      if (waits || refusal !== undefined) await exchange.turn(refusal);
+      // One after the other: a response must not depend on requests that were sent after its own.
+      if (waits || refusal !== undefined) await exchange.waitForTurn(refusal);
       if (!exchange.isOver) await this.#route(exchange);
     } catch (error) {
       this.#fail(exchange, error);
@@ -366,22 +367,22 @@ class HttpServer implements StreamFSServer {
 
   #fail(exchange: RequestExchange, error: unknown): void {
     const { logger } = this.#context;
-    if (exchange.isGivenUp && !isStreamFSError(error)) {
+    if (exchange.isAborted && !isStreamFSError(error)) {
       if (writes(logger, 'debug')) logger.debug('request given up', { ...exchange.facts(), error: String(error) });
       return;
     }
-    const limit = this.#limits.note(error);
+    const limit = this.#limits.countRefusal(error);
     sendError(exchange, error, {
       ...headersOf(error, exchange.req.headers),
       ...(limit !== undefined || isOfLog(error) ? retryAfter(error as StreamFSError) : {}),
     });
   }
 
-  /** The answer is complete, or the client has gone. */
+  /** The response is complete, or the client has disconnected. */
   #over(exchange: RequestExchange): void {
     exchange.isOver = true;
     const { res, socket, status } = exchange;
-    if (!res.writableFinished) exchange.giveUp();
+    if (!res.writableFinished) exchange.abort();
     this.#done(socket);
     const milliseconds = performance.now() - exchange.started;
     const { logger, metrics } = this.#context;
@@ -395,10 +396,10 @@ class HttpServer implements StreamFSServer {
       res.setHeader('Connection', 'close');
       throw createError('SHUTTING_DOWN');
     }
-    const addressed = addressedTo(req);
-    this.#checkHost(addressed.header);
-    this.#checkHost(addressed.target);
-    checkMessage(req, addressed);
+    const authorities = authoritiesOf(req);
+    this.#checkHost(authorities.header);
+    this.#checkHost(authorities.target);
+    checkMessage(req, authorities);
     const method = req.method ?? 'GET';
     if (method === 'OPTIONS' && req.url === '*') return sendOptions(res, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
     const { segments, pathname, query: asked } = parseTarget(req.url ?? '/');
@@ -425,7 +426,7 @@ class HttpServer implements StreamFSServer {
     else await route.handle(exchange);
   }
 
-  /** Counts a connection to whose its request is. @throws TOKEN_LIMIT; it is the last request on the connection then */
+  /** Counts the connection for the account of its request. @throws TOKEN_LIMIT, after which the connection closes */
   #claim({ socket, res }: RequestExchange, caller: Principal | undefined): void {
     try {
       this.#limits.connections.claim(socket, caller?.account);
@@ -439,7 +440,10 @@ class HttpServer implements StreamFSServer {
     this.#hosts?.check(host, this.#tokens?.areAsked === true);
   }
 
-  /** Admits a request and returns its principal where tokens are configured. @throws UNAUTHORIZED, FORBIDDEN, LINK_INVALID, LINK_EXPIRED */
+  /**
+   * Admits a request and returns its principal, if tokens are configured. @throws UNAUTHORIZED, FORBIDDEN,
+   * LINK_INVALID, LINK_EXPIRED
+   */
   #admit(
     route: Route,
     asked: Pick<Exchange, 'query' | 'params'>,
@@ -454,8 +458,8 @@ class HttpServer implements StreamFSServer {
   }
 
   /**
-   * Looks again whether a caller would be let in: a token may be taken away, a link's time be over. Costs next to nothing
-   * while nothing has changed.
+   * Returns a function that checks whether the caller would still be admitted: a token may have been removed, or a link
+   * expired. It costs next to nothing while nothing has changed.
    */
   #readmission(caller: Principal | undefined, admit: () => void): () => void {
     const tokens = this.#tokens;
@@ -468,7 +472,7 @@ class HttpServer implements StreamFSServer {
     };
   }
 
-  /** Whether a request offers what its route takes. */
+  /** Whether the route of a request accepts the upgrade that the request offers. */
   #takesOffer(req: IncomingMessage): boolean {
     if (!offersWebSocket(req)) return false;
     try {
@@ -480,15 +484,15 @@ class HttpServer implements StreamFSServer {
   }
 
   /**
-   * Input that the parser refused, and sockets that failed. In the middle of a body it is the body that broke off: its
-   * handler keeps what has arrived and answers (contract 72). Otherwise the answer is given here.
+   * Handles input that the parser rejected, and failed sockets. In the middle of a body, the body has broken off: its
+   * handler keeps the received bytes and answers (contract 72). Otherwise the error is answered here.
    */
   #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#exchanges.get(socket);
     if (exchange && isBroken(exchange.req)) return;
     if (exchange && !exchange.req.complete && !exchange.res.writableEnded) {
       breakBody(exchange.req);
-      // Nothing can follow on this connection, also where an answer that has begun says that it is kept.
+      // No request can follow on this connection, even if the response in progress announces keep-alive.
       discardInput(socket as Socket);
       exchange.res.once('finish', () => (socket as Socket).destroySoon());
       return;
@@ -498,7 +502,7 @@ class HttpServer implements StreamFSServer {
       return;
     }
     if (exchange !== undefined && !exchange.res.writableFinished) {
-      // It comes behind the answers to what was right, of which this is the last.
+      // The error is answered after the responses to the valid requests before it.
       discardInput(socket as Socket);
       exchange.res.once('finish', () => this.#refuse(error, socket));
       return;
@@ -506,13 +510,13 @@ class HttpServer implements StreamFSServer {
     this.#refuseAll(socket, refusalOf(error, this.#limits.values));
   }
 
-  /** Answers with an error in place of all that a connection may still ask for. */
+  /** Responds with an error to everything that may still arrive on a connection. */
   #refuseAll(socket: Duplex, refusal: StreamFSError): void {
-    this.#limits.note(refusal);
+    this.#limits.countRefusal(refusal);
     socket.end(errorText(refusal, varyLine(this.#origins)), () => (socket as Socket).destroySoon());
   }
 
-  /** Does something about a connection that node:http has given up, once all before it is answered. */
+  /** Runs `act` on a connection that node:http has released, once all earlier requests have been answered. */
   #afterAnswers(socket: Socket, act: () => void): void {
     const exchange = this.#exchanges.get(socket);
     socket.on('error', ignore).setTimeout(0);
@@ -525,7 +529,7 @@ class HttpServer implements StreamFSServer {
   }
 }
 
-/** What HTTP wants said beside some errors. */
+/** The headers that HTTP requires with some errors. */
 function headersOf(error: unknown, headers: HeadersOfRequest): OutgoingHttpHeaders {
   if (isStreamFSError(error, 'METHOD_NOT_ALLOWED')) return { Allow: String(error.details.allow) };
   if (isStreamFSError(error, 'UNAUTHORIZED')) return { 'WWW-Authenticate': challengesFor(headers) };
@@ -533,11 +537,11 @@ function headersOf(error: unknown, headers: HeadersOfRequest): OutgoingHttpHeade
   return {};
 }
 
-/** What plain HTTP is answered with where TLS is spoken. */
-const NO_TLS = 'this is HTTP without TLS, and the server speaks TLS here: use https://';
+/** The reason for refusing plain HTTP on a TLS port. */
+const NO_TLS = 'this is HTTP without TLS, and the server speaks TLS on this port: use https://';
 
-/** What CONNECT is answered with. */
-const NO_PROXY = 'CONNECT is for proxies, and this server is none';
+/** The reason for refusing CONNECT. */
+const NO_PROXY = 'CONNECT is for proxies, and this server is not a proxy';
 
 function ignore(): void {}
 
@@ -546,7 +550,7 @@ function sendOptions(res: ServerResponse, allow: string, more: Record<string, st
   res.end();
 }
 
-/** A log that is away or has no memory comes back by itself. */
+/** A log that is unreachable or out of memory may recover by itself. */
 function isOfLog(error: unknown): boolean {
   return isStreamFSError(error, 'LOG_UNAVAILABLE', 'LOG_FULL');
 }

@@ -104,7 +104,7 @@ describe('contract 27: peers that take nothing', () => {
     await waitFor('19 to be cut', async () => (await statsOf(at)).limits.stall_timeout === 19);
     await at.untilReaders('/streamfs/live', 1);
     expect(taken).toBeGreaterThan(0);
-    const lines = () => at.logged('connections cut that take nothing');
+    const lines = () => at.logged('stalled connections closed');
     await waitFor('all to be told', () => lines().reduce((sum, line) => sum + Number(line.count), 0) === 19);
     expect(lines().length).toBeLessThan(5);
   });

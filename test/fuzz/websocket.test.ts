@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import * as ws from 'ws';
-import { FrameParser, type FrameTaker } from '../../src/server/websocket/frame-parser.ts';
+import { type FrameHandler, FrameParser } from '../../src/server/websocket/frame-parser.ts';
 import { frame, OPCODES } from '../server/websocket/wire-frames.ts';
 import { fuzz } from './budget.ts';
 
@@ -21,7 +21,7 @@ type Event =
 
 function ours(packets: readonly Buffer[]): Event[] {
   const events: Event[] = [];
-  const taker: FrameTaker = {
+  const handler: FrameHandler = {
     isWaiting: false,
     message: (bytes, isText) => void events.push(['message', isText, bytes.toString('hex')]),
     ping: (payload) => void events.push(['ping', payload.toString('hex')]),
@@ -29,7 +29,7 @@ function ours(packets: readonly Buffer[]): Event[] {
     closed: (code) => void events.push(['close', code]),
     failed: ({ code }) => void events.push(['failed', code]),
   };
-  const parser = new FrameParser(taker, { maxMessageBytes: MAX_MESSAGE_BYTES });
+  const parser = new FrameParser(handler, { maxMessageBytes: MAX_MESSAGE_BYTES });
   for (const packet of packets) expect(parser.take(Buffer.from(packet))).toBe(packet.length);
   return events;
 }

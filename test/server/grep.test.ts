@@ -200,7 +200,7 @@ describe('a matcher', () => {
   it('that is closed rejects what waits for it', async () => {
     const matcher = new Matcher({ source: '^(a+)+$', flags: '' }, 60_000);
     const waiting = matcher.match([`${'a'.repeat(60)}!`]);
-    const refused = expect(waiting).rejects.toThrow('the search was given up');
+    const refused = expect(waiting).rejects.toThrow('the search was cancelled');
     await matcher.close();
     await refused;
   });

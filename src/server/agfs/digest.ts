@@ -1,4 +1,4 @@
-/** Checksums of files, computed here so that the content need not travel. */
+/** Checksums of files, computed on the server so that clients need not download the content. */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
@@ -9,18 +9,18 @@ import type { Exchange, Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { field } from './parameters.ts';
 
-/** Bytes hashed before the event loop gets a turn: content in memory would otherwise be hashed in one turn. */
+/** Bytes hashed before yielding to the event loop: content in memory would otherwise be hashed in a single turn. */
 const BYTES_PER_TURN = 1024 * 1024;
 
-/** Loaded when a checksum is asked for, or when the server has been up for a moment: no start is to pay for them. */
+/** Imported on first use, or shortly after startup, so that the import does not delay startup. */
 const load = {
   md5: async () => (await import('hash-wasm/dist/md5.umd.min.js')).default,
   xxh3: async () => (await import('hash-wasm/dist/xxhash128.umd.min.js')).default,
 };
 
 /**
- * Loads what checksums need. To be called while there are descriptors: Node remembers for ever that a module could not be
- * loaded, so a server that ran out of them once would never again give a checksum.
+ * Imports the hash modules. Call it while file descriptors are available: Node caches a failed import for the life of
+ * the process, so a server that once ran out of descriptors could never compute a checksum again.
  */
 export async function prepareDigest(): Promise<void> {
   await Promise.all([load.md5(), load.xxh3()]);
@@ -28,7 +28,7 @@ export async function prepareDigest(): Promise<void> {
 
 const ALGORITHMS = {
   md5: { create: async () => (await load.md5()).createMD5(), shown: (digest: string) => digest },
-  // The original answers with the low half of the 128-bit hash, which is written high half first.
+  // AGFS returns the low half of the 128-bit hash; the digest is written high half first.
   xxh3: { create: async () => (await load.xxh3()).createXXHash128(), shown: (digest: string) => digest.slice(16) },
 } as const;
 
@@ -65,7 +65,7 @@ function isAlgorithm(name: string): name is keyof typeof ALGORITHMS {
 
 async function digestOf({ server, signal }: Exchange, path: string, algorithm: keyof typeof ALGORITHMS) {
   const info = await server.mounts.stat(path);
-  // Some devices never end.
+  // Some devices have no end.
   if (info.meta.Type === 'device') throw createError('NOT_SUPPORTED', { operation: 'digest', plugin: info.meta.Name });
   const content = await server.mounts.open(path);
   const hash = await ALGORITHMS[algorithm].create();

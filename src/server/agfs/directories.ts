@@ -1,4 +1,4 @@
-/** Directories, under the names the original has for them: two for listing, two for making. */
+/** Directories, under both names that AGFS has for each route: two for listing, two for creating. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError } from '../../errors/index.ts';
 import { type FileInfo, joinPath } from '../../fs/index.ts';
@@ -11,12 +11,12 @@ import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
 
-/** Entries in one answer that was asked for in parts, unless more or fewer are asked for; and at most. */
+/** Entries in one page of a paged listing: the default and the maximum. */
 const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 10_000;
-/** Entries that are looked up and written in one turn. */
+/** Entries looked up and serialised in one turn of the event loop. */
 const TURN_ENTRIES = 1000;
-/** Entries that become text together. A long text lies in memory of its own, which costs more to make than the text does. */
+/** Entries serialised into one string: a longer string would need an allocation of its own, which costs more. */
 const PIECE_ENTRIES = 50;
 
 export const listDirectory: Route = {
@@ -24,18 +24,18 @@ export const listDirectory: Route = {
   pattern: '/api/v1/directories',
   summary: 'Lists a directory.',
   permission: 'token',
-  answers: [json(200, 'FileList', 'What is in it, by name.')],
+  answers: [json(200, 'FileList', 'The entries, sorted by name.')],
   navigable: true,
   parameters: [
     optional('path', 'string', 'Absolute path of the directory.', '/'),
     optional(
       'limit',
       'integer',
-      `At most so many entries, 1 to ${MAX_LIMIT}; \`next\` is there where more follow. Default: all, or ${DEFAULT_LIMIT} with \`after\`.`,
+      `Maximum number of entries, 1 to ${MAX_LIMIT}; the response has \`next\` if there are more. Default: all, or ${DEFAULT_LIMIT} with \`after\`.`,
       undefined,
       { min: 1, max: MAX_LIMIT },
     ),
-    optional('after', 'string', 'Only what comes behind the entry of this name: the `next` of the answer before.'),
+    optional('after', 'string', 'Only entries after this name: the `next` of the previous response.'),
   ],
   handle: list,
 };
@@ -49,7 +49,7 @@ export const listAlias: Route = {
 export const makeDirectory: Route = {
   method: 'POST',
   pattern: '/api/v1/directories',
-  summary: 'Makes a directory.',
+  summary: 'Creates a directory.',
   permission: 'write',
   answers: [message(201, 'directory created')],
   errors: ['STREAM_NO_DIRECTORIES', 'DIRECTORY_EXISTS', 'FILE_EXISTS', 'STORAGE_FULL'],
@@ -79,10 +79,10 @@ async function sendPage(exchange: Exchange, directory: string): Promise<void> {
   if (after === '') throw createError('INVALID_PARAMETER', { name: 'after', reason: 'must be the name of an entry' });
   const files: FileInfo[] = [];
   for (;;) {
-    // One entry more than fits shows that there are more; it is looked up with the others.
+    // One extra entry shows whether there are more; it is looked up with the others.
     const wanted = Math.min(TURN_ENTRIES + 1, limit + 1 - files.length);
     const page = await server.mounts.readDirPage(directory, { after, limit: wanted });
-    files.push(...seenOf(exchange, directory, page));
+    files.push(...visibleEntries(exchange, directory, page));
     if (files.length > limit || page.length < wanted) break;
     after = page.at(-1)?.name;
     await nextTurn();
@@ -92,13 +92,13 @@ async function sendPage(exchange: Exchange, directory: string): Promise<void> {
   await sendFiles(exchange, shown, next);
 }
 
-/** A long listing is written as it is looked up, so that no turn is long and it is never in memory as a whole. */
+/** Writes a long listing while it is looked up: no turn is long, and the listing is never in memory as a whole. */
 async function sendAll(exchange: Exchange, directory: string): Promise<void> {
   const { res, server } = exchange;
   const parts = server.mounts.readDirInParts(directory, TURN_ENTRIES);
   const read = async () => {
     const { value } = await parts.next();
-    return value === undefined ? undefined : seenOf(exchange, directory, value);
+    return value === undefined ? undefined : visibleEntries(exchange, directory, value);
   };
   let files = (await read()) ?? [];
   let next = await read();
@@ -120,13 +120,13 @@ async function sendAll(exchange: Exchange, directory: string): Promise<void> {
   res.end(`${before === ',' ? '' : before}]}\n`);
 }
 
-/** Sends a part, which is charged for until it has been taken. @throws MEMORY_LIMIT */
+/** Sends one part; its memory is charged until the socket has taken it. @throws MEMORY_LIMIT */
 async function sendPart({ res, server }: Exchange, text: string): Promise<void> {
   const part = Buffer.from(text);
   await withParts([part], server.limits.held, () => writePiece(res, part));
 }
 
-/** Charged for until it has been sent: a slow client keeps it in memory. @throws MEMORY_LIMIT */
+/** The memory is charged until it has been sent, because a slow client keeps it alive. @throws MEMORY_LIMIT */
 async function sendFiles(exchange: Exchange, files: readonly FileInfo[], next: string | undefined): Promise<void> {
   if (files.length <= PIECE_ENTRIES) {
     sendJson(exchange, 200, { files: files.map(fileInfo), next });
@@ -144,7 +144,7 @@ async function sendFiles(exchange: Exchange, files: readonly FileInfo[], next: s
   }
 }
 
-/** The entries with commas between them, behind `before`. */
+/** The entries as JSON, separated by commas, after `before`. */
 function* piecesOf(files: readonly FileInfo[], before: string): Generator<string> {
   for (let at = 0; at < files.length; at += PIECE_ENTRIES) {
     const text = JSON.stringify(files.slice(at, at + PIECE_ENTRIES).map(fileInfo)).slice(1, -1);
@@ -152,12 +152,12 @@ function* piecesOf(files: readonly FileInfo[], before: string): Generator<string
   }
 }
 
-/** Names are news too: of what is not theirs, callers see only the directories that lead to what is. */
-function seenOf({ caller }: Exchange, directory: string, entries: readonly FileInfo[]): FileInfo[] {
-  return caller === undefined ? [...entries] : entries.filter((entry) => isSeen(caller, directory, entry));
+/** Entry names are confidential too: a caller sees its own entries, and the directories that lead to them. */
+function visibleEntries({ caller }: Exchange, directory: string, entries: readonly FileInfo[]): FileInfo[] {
+  return caller === undefined ? [...entries] : entries.filter((entry) => isVisible(caller, directory, entry));
 }
 
-function isSeen(caller: Principal, directory: string, { name, isDir }: FileInfo): boolean {
+function isVisible(caller: Principal, directory: string, { name, isDir }: FileInfo): boolean {
   const path = joinPath(directory, `/${name}`);
   return isDir ? caller.reaches(path) : caller.may(RIGHTS, path);
 }

@@ -24,11 +24,11 @@ export const createFile: Route = {
 export const removeFile: Route = {
   method: 'DELETE',
   pattern: '/api/v1/files',
-  summary: 'Removes a file or directory. A stream ends first: its readers get what is left, then the end.',
+  summary: 'Removes a file or directory. A stream ends first: its readers get the remaining bytes, then the end.',
   permission: 'admin',
   answers: [message(200, 'deleted')],
   errors: ['DIRECTORY_NOT_EMPTY', 'ROOT_IS_FIXED', 'MOUNT_IS_FIXED'],
-  parameters: [PATH, optional('recursive', 'boolean', 'Remove a directory with all that is in it.', 'false')],
+  parameters: [PATH, optional('recursive', 'boolean', 'Remove a directory with everything in it.', 'false')],
   handle: remove,
 };
 

@@ -15,33 +15,39 @@ import { errorBody } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { field } from './parameters.ts';
 
-/** Searches at once, of all servers in a process. Each takes a thread. */
+/** Concurrent searches, for all servers of the process. Each uses a thread. */
 const slots = new Slots(2);
 
-/** Matches, and characters of them, that one answer can hold where they are not streamed. */
+/** Maximum number of matches, and of characters in them, in one response that is not streamed. */
 const MAX_COLLECTED = 100_000;
 const MAX_COLLECTED_LENGTH = 32 * 1024 * 1024;
 
 export const grep: Route = {
   method: 'POST',
   pattern: '/api/v1/grep',
-  summary: 'Searches a file, or a directory and all below it, for lines that match a regular expression.',
+  summary: 'Searches a file, or a directory tree, for lines that match a regular expression.',
   permission: 'read somewhere',
   answers: [
     {
       status: 200,
-      description: 'The matches; with `stream` a JSON text a line, and a summary behind them.',
+      description: 'The matches; with `stream` one JSON text per line, then a summary.',
       content: { [JSON_MEDIA_TYPE]: 'Matches', [NDJSON_MEDIA_TYPE]: 'text' },
     },
   ],
   errors: ['INVALID_PATTERN', 'GREP_NEEDS_RECURSIVE', 'GREP_TOO_SLOW', 'USE_STREAM_MODE'],
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or directory.'),
-    field('pattern', 'string', true, 'A regular expression, as JavaScript has them; `(?i)` may stand before it.'),
+    field('pattern', 'string', true, 'A regular expression, in JavaScript syntax; may begin with `(?i)`.'),
     field('recursive', 'boolean', false, 'Search a directory. Streams and devices in it are skipped.', 'false'),
-    field('case_insensitive', 'boolean', false, 'Take capitals and small letters for the same.', 'false'),
-    field('stream', 'boolean', false, 'Send each match as it is found, one JSON text a line, then a summary.', 'false'),
-    field('limit', 'integer', false, 'Stop after so many matches; 0 for no limit.', '0', { min: 0 }),
+    field('case_insensitive', 'boolean', false, 'Ignore case.', 'false'),
+    field(
+      'stream',
+      'boolean',
+      false,
+      'Send each match as it is found, one JSON text per line, then a summary.',
+      'false',
+    ),
+    field('limit', 'integer', false, 'Stop after this many matches; 0 for no limit.', '0', { min: 0 }),
   ],
   async handle(exchange) {
     const { signal } = exchange;
@@ -92,8 +98,8 @@ async function withSearch(exchange: Exchange, pattern: Pattern, act: (search: Se
 }
 
 /**
- * All matches in one answer. It is put together in pieces, each charged for when it is there, and sent when the search is
- * over: a client that reads slowly holds up no other's.
+ * Sends all matches in one response. The text is assembled in pieces, each charged when it is added, and sent after the
+ * search: a client that reads slowly does not hold up the searches of others.
  */
 async function sendCollected(
   { res, server }: Exchange,

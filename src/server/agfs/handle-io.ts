@@ -1,4 +1,4 @@
-/** Bytes in and out of a handle. The care here is for clients that go away half way (contract 52, 54). */
+/** Reading and writing through a handle, also for clients that disconnect half way (contract 52, 54). */
 
 import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
 import { HEADERS } from '../../protocol/index.ts';
@@ -13,24 +13,24 @@ import { optional } from './parameters.ts';
 
 const DEFAULT_READ = 4096;
 
-/** What `size=-1`, everything, comes to: one answer's worth. */
+/** The length that `size=-1` (everything) stands for, in bytes. */
 const READ_ALL = 1024 * 1024;
 
-/** The most one read may ask for, in bytes. */
+/** The maximum length of one read, in bytes. */
 const MAX_READ = 64 * 1024 * 1024;
 
-/** How long a read waits where there is nothing, in milliseconds (contract 52). */
+/** How long a read waits for bytes, in milliseconds (contract 52). */
 const DEFAULT_WAIT = 30_000;
 
 export const readHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/read',
-  summary: 'Reads from the position, or at `offset`; waits where there is nothing yet.',
+  summary: 'Reads from the position, or at `offset`; waits if there are no bytes yet.',
   permission: 'read handle',
   answers: [
     {
       status: 200,
-      description: 'The bytes, none where the time is up or the end was reached.',
+      description: 'The bytes; none after a timeout or at the end.',
       content: BYTES,
       headers: [HEADERS.bytesRead, HEADERS.eof, HEADERS.streamOffset, HEADERS.streamSkipped],
     },
@@ -41,17 +41,23 @@ export const readHandle: Route = {
     optional(
       'size',
       'integer',
-      'At most so many bytes, up to 64 MiB; -1 for up to 1 MiB. A device gives up to 1 MiB.',
+      'Maximum number of bytes, up to 64 MiB; -1 for up to 1 MiB. A device gives up to 1 MiB.',
       '4096',
       { min: -1, max: MAX_READ },
     ),
-    optional('offset', 'integer', 'Read there and leave the position alone. Default: at the position.', undefined, {
-      min: 0,
-    }),
-    optional('timeout', 'duration', 'How long to wait where there is nothing; 0 does not wait.', '30s'),
+    optional(
+      'offset',
+      'integer',
+      'Read at this offset without moving the position. Default: at the position.',
+      undefined,
+      {
+        min: 0,
+      },
+    ),
+    optional('timeout', 'duration', 'How long to wait for bytes; 0 does not wait.', '30s'),
   ],
   async handle(exchange) {
-    const { res, query, server, patience } = exchange;
+    const { res, query, server, waitSignal } = exchange;
     const id = handleId(exchange);
     const size = readSize(exchange);
     const offset = query.integer('offset', { min: 0 });
@@ -60,15 +66,16 @@ export const readHandle: Route = {
     const read = await server.handles.use(id, async (handle) => {
       if (size === 0) return nothing(offset);
       try {
-        return await handle.read({ ...place, timeout, signal: patience });
+        return await handle.read({ ...place, timeout, signal: waitSignal });
       } catch (error) {
-        if (!patience.aborted || res.destroyed) throw error;
-        // A client that has closed its side waits for nothing new: it gets what has arrived, as at its timeout.
+        if (!waitSignal.aborted || res.destroyed) throw error;
+        // A client that has closed its side does not wait for new bytes: it gets those that have arrived, as after a
+        // timeout.
         return handle.read({ ...place, timeout: 0 });
       }
     });
-    // The position moves when the bytes are on their way, not when they were found: a client that has gone away in
-    // the meantime finds them again (contract 54).
+    // The position moves when the bytes have been sent, not when they were read: a client that disconnects in between
+    // can read them again (contract 54).
     try {
       sendBytes(exchange, read.data, readHeaders(read));
     } catch (error) {
@@ -79,7 +86,7 @@ export const readHandle: Route = {
     res.once('close', () => read.commit(false));
     if (res.destroyed) read.commit(false);
   },
-  /** What a read that does not wait would give. The position stays where it is. */
+  /** Describes a read that does not wait. The position does not move. */
   async head(exchange) {
     const { res, query, server } = exchange;
     const size = readSize(exchange);
@@ -103,7 +110,7 @@ function readHeaders(read: HandleRead) {
   };
 }
 
-/** What a read of no bytes gives: there is nothing to wait for, so the handle is not asked. */
+/** The result of a read of 0 bytes: it never waits, so the handle is not asked. */
 function nothing(offset: number | undefined): HandleRead {
   return { data: new Uint8Array(0), eof: false, offset: offset ?? 0, skipped: 0, commit() {} };
 }
@@ -118,7 +125,7 @@ export const writeHandle: Route = {
   pattern: '/api/v1/handles/:id/write',
   summary: 'Writes the body at the position, or at `offset`. A stream appends, whatever the offset.',
   permission: 'write handle',
-  answers: [json(200, 'HandleWrite', 'What was written, and where the position is.')],
+  answers: [json(200, 'HandleWrite', 'The number of bytes written, and the position.')],
   errors: ['HANDLE_READ_ONLY', 'STREAM_NOT_INITIALIZED', ...APPEND_ERRORS],
   body: 'content',
   parameters: [
@@ -139,7 +146,7 @@ export const writeHandle: Route = {
   },
 };
 
-/** A handle as a writer of pieces: the first goes where it was asked to go, the others follow it. */
+/** Writes pieces to a handle: the first at the requested offset, each further one after the previous. */
 class HandleWriter implements FileWriter {
   readonly #handle: FileHandle;
   readonly #offset: number | undefined;
@@ -162,7 +169,9 @@ class HandleWriter implements FileWriter {
     this.#position = position;
   }
 
-  /** The position after the body. An empty body asks by writing nothing, which also finds out whether one may. */
+  /**
+   * The position after the body. For an empty body, a write of no bytes finds it, and checks that writes are allowed.
+   */
   async position(): Promise<number> {
     if (this.#position === undefined) await this.write(new Uint8Array(0));
     return this.#position!;
@@ -171,7 +180,7 @@ class HandleWriter implements FileWriter {
   /** The handle stays open. */
   async close(): Promise<void> {}
 
-  /** What has been written is written; what comes next is another line. */
+  /** Written bytes stay. The next write begins a new line. */
   async abort(): Promise<void> {
     await this.#handle.completeLine?.();
   }

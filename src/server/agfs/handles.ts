@@ -1,4 +1,6 @@
-/** Open files over HTTP (contract 48 to 65). Ids and leases are the handle table's; what a file does is its plugin's. */
+/**
+ * Open files over HTTP (contract 48 to 65). The handle table has the ids and leases, the plugin the file operations.
+ */
 
 import { createError } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
@@ -16,7 +18,7 @@ export const HANDLE_ID: RouteParameter = {
   in: 'path',
   type: 'integer',
   required: true,
-  description: 'The number that opening the handle gave.',
+  description: 'The number returned when the handle was opened.',
 };
 
 const MAX_FLAGS = 2 ** 31 - 1;
@@ -24,7 +26,7 @@ const MAX_FLAGS = 2 ** 31 - 1;
 const LEASE = optional(
   'lease',
   'integer',
-  'Seconds for which the handle is sure to stay open unused, 1 to 300; more counts as 300.',
+  'Seconds that the handle stays open without being used, 1 to 300; larger values count as 300.',
   '60',
   { min: 1 },
 );
@@ -32,7 +34,7 @@ const LEASE = optional(
 export const openHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/open',
-  summary: 'Opens a file for reads and writes that belong together. A stream is created where absent.',
+  summary: 'Opens a file for reads and writes that belong together. An absent stream is created.',
   permission: 'token',
   answers: [json(200, 'Handle', 'The handle.')],
   errors: [...CREATION_ERRORS, 'HANDLE_LIMIT', 'READER_LIMIT', 'STREAM_READER_LIMIT'],
@@ -41,7 +43,7 @@ export const openHandle: Route = {
     optional(
       'flags',
       'integer',
-      '0 reads, 1 writes, 2 does both. For ordinary files 8 and 1024 append, 16 creates, 32 with 16 wants a new file. Other bits mean nothing.',
+      '0 reads, 1 writes, 2 does both. For ordinary files 8 and 1024 append, 16 creates, 32 with 16 requires a new file. Other bits mean nothing.',
       '0',
       { min: 0, max: MAX_FLAGS },
     ),
@@ -54,7 +56,7 @@ export const openHandle: Route = {
     optional(
       'atomic',
       'string',
-      '`lines`: as for a write, over all writes to the handle, until it is closed.',
+      '`lines`: as for a write, across all writes to the handle until it is closed.',
       undefined,
       {
         values: ['lines'],
@@ -88,14 +90,14 @@ export const openHandle: Route = {
 export const listHandles: Route = {
   method: 'GET',
   pattern: '/api/v1/handles',
-  summary: 'Lists the open handles: with tokens, those that exist for the token.',
+  summary: 'Lists the open handles: with tokens, those visible to the token.',
   permission: 'token',
-  answers: [json(200, 'HandleList', 'The handles, and how many there may be.')],
+  answers: [json(200, 'HandleList', 'The handles, and their maximum number.')],
   parameters: [],
   async handle(exchange) {
     const { caller, server } = exchange;
     const { handles } = server;
-    const seen = handles.list().filter((info) => caller?.knows(info) ?? true);
+    const seen = handles.list().filter((info) => caller?.canSee(info) ?? true);
     const open = seen.map(handleInfo);
     sendJson(exchange, 200, { handles: open, count: open.length, max: handles.max });
   },
@@ -104,7 +106,7 @@ export const listHandles: Route = {
 export const getHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id',
-  summary: 'What is known of a handle. Looking does not renew it.',
+  summary: 'Describes a handle, without renewing its lease.',
   permission: 'any handle',
   answers: [json(200, 'Handle', 'The handle.')],
   parameters: [HANDLE_ID],
@@ -116,7 +118,7 @@ export const getHandle: Route = {
 export const closeHandle: Route = {
   method: 'DELETE',
   pattern: '/api/v1/handles/:id',
-  summary: 'Closes a handle; reads that wait on it end at once.',
+  summary: 'Closes a handle; waiting reads end at once.',
   permission: 'any handle',
   answers: [message(200, 'handle closed')],
   parameters: [HANDLE_ID],
@@ -129,10 +131,10 @@ export const closeHandle: Route = {
 export const renewHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/renew',
-  summary: 'Starts the lease of a handle anew.',
+  summary: 'Renews the lease of a handle.',
   permission: 'any handle',
   answers: [json(200, 'Handle', 'The handle.')],
-  parameters: [HANDLE_ID, { ...LEASE, description: `${LEASE.description} Default: as it is.` }],
+  parameters: [HANDLE_ID, { ...LEASE, description: `${LEASE.description} Default: unchanged.` }],
   async handle(exchange) {
     const { query, server } = exchange;
     const id = handleId(exchange);
@@ -145,11 +147,17 @@ export const seekHandle: Route = {
   pattern: '/api/v1/handles/:id/seek',
   summary: "Moves the position of a handle. Positions are the stream's absolute offsets.",
   permission: 'any handle',
-  answers: [json(200, 'Position', 'Where it is now.')],
+  answers: [json(200, 'Position', 'The new position.')],
   errors: ['NEGATIVE_OFFSET', 'INVALID_WHENCE', ...START_ERRORS],
   parameters: [
     HANDLE_ID,
-    { name: 'offset', in: 'query', type: 'integer', required: true, description: 'Where to, counted from `whence`.' },
+    {
+      name: 'offset',
+      in: 'query',
+      type: 'integer',
+      required: true,
+      description: 'The new position, relative to `whence`.',
+    },
     optional('whence', 'integer', '0 the start, 1 the position, 2 the end.', '0', { min: 0, max: 2 }),
   ],
   async handle(exchange) {
@@ -167,7 +175,7 @@ export const seekHandle: Route = {
 export const syncHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/sync',
-  summary: 'Makes sure that what was written is where readers find it.',
+  summary: 'Makes sure that readers can see the written bytes.',
   permission: 'any handle',
   answers: [message(200, 'synced')],
   parameters: [HANDLE_ID],
@@ -180,9 +188,9 @@ export const syncHandle: Route = {
 export const statHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/stat',
-  summary: 'The facts of the open file.',
+  summary: 'The metadata of the open file.',
   permission: 'any handle',
-  answers: [json(200, 'FileInfo', 'The facts.')],
+  answers: [json(200, 'FileInfo', 'The metadata.')],
   parameters: [HANDLE_ID],
   async handle(exchange) {
     const info = await exchange.server.handles.use(handleId(exchange), (handle) => handle.stat());
@@ -193,7 +201,7 @@ export const statHandle: Route = {
 export const truncateHandle: Route = {
   method: 'POST',
   pattern: '/api/v1/handles/:id/truncate',
-  summary: 'Cuts or extends the open file. On a stream it does nothing.',
+  summary: 'Truncates or extends the open file. On a stream it does nothing.',
   permission: 'write handle',
   answers: [message(200, 'truncated')],
   errors: ['HANDLE_READ_ONLY', 'FILE_TOO_LARGE', 'STORAGE_FULL'],
@@ -214,7 +222,7 @@ export const truncateHandle: Route = {
 export const streamHandle: Route = {
   method: 'GET',
   pattern: '/api/v1/handles/:id/stream',
-  summary: 'Follows the open file live from its position. One at a time: a second is 409 HANDLE_BUSY.',
+  summary: 'Follows the open file live from its position. Only one read at a time: a second gets 409 HANDLE_BUSY.',
   permission: 'read handle',
   answers: [{ status: 200, description: 'The bytes from the position on.', content: LIVE, headers: PLACE }],
   errors: ['HANDLE_BUSY', ...READ_ERRORS],
@@ -228,7 +236,7 @@ export const streamHandle: Route = {
     const reading = server.handles.use(id, async (handle) => {
       const source = await handle.stream();
       exchange.isLive = source.kind === 'live';
-      // The lease is held for as long as the answer goes on.
+      // The handle stays in use, so its lease cannot expire, until the response ends.
       await new Promise<void>((resolve, reject) => {
         sendSource(req, res, source, sending, resolve).catch(reject);
       });
@@ -248,7 +256,7 @@ export function handleId({ params }: Exchange): number {
   return handleIdOf(params);
 }
 
-/** `handle_id` and `id`: the SDKs disagree (contract 63). */
+/** `handle_id` and `id`: the SDKs use different names (contract 63). */
 function handleInfo(info: HandleInfo): Record<string, unknown> {
   return {
     handle_id: info.id,

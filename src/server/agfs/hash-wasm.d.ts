@@ -1,4 +1,4 @@
-/** The library's files of one algorithm each: the whole of it is ten times as large, and none of the rest is needed. */
+/** The files of the library for one algorithm each: the whole library is ten times as large. */
 declare module 'hash-wasm/dist/md5.umd.min.js' {
   const library: Pick<typeof import('hash-wasm'), 'createMD5'>;
   export default library;

@@ -1,4 +1,4 @@
-/** The routes of the AGFS API. The order is the documentation's. */
+/** The routes of the AGFS API, in the order of the documentation. */
 import type { Route } from '../http/route.ts';
 import { digest } from './digest.ts';
 import { listAlias, listDirectory, makeAlias, makeDirectory } from './directories.ts';

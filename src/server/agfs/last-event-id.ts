@@ -1,6 +1,6 @@
 /**
- * What a page says that reconnects: the id of the last event it has got (WHATWG HTML, "Server-sent events"). It is
- * `GENERATION:OFFSET` as this server gives ids out, or an offset alone.
+ * `Last-Event-ID`: the id of the last event that a reconnecting page has received (WHATWG HTML, "Server-sent events").
+ * It is `GENERATION:OFFSET`, the form of the ids that this server sends, or an offset alone.
  */
 import type { IncomingMessage } from 'node:http';
 import { createError } from '../../errors/index.ts';
@@ -17,7 +17,7 @@ const ID = /^(?:([\x21-\x39\x3b-\x7e]{1,128}):)?(\d{1,16})$/;
 /** @throws INVALID_LAST_EVENT_ID */
 export function lastEventIdOf({ headers }: Pick<IncomingMessage, 'headers'>): LastEventId | undefined {
   const text = headers['last-event-id'] as string | undefined;
-  // A page without one sends none, or an empty one.
+  // A page that has received no id sends no header, or an empty one.
   if (text === undefined || text === '') return undefined;
   const [, generation, digits] = ID.exec(text) ?? [];
   const offset = Number(digits);
@@ -25,7 +25,7 @@ export function lastEventIdOf({ headers }: Pick<IncomingMessage, 'headers'>): La
   throw createError('INVALID_LAST_EVENT_ID', { id: shorten(text) });
 }
 
-/** Where a read goes on: what the URL says of its start is what it said at first, and counts no more. */
+/** Options that resume a read. The id overrides the start in the URL, which was that of the first connection. */
 export function resumed(options: OpenStreamOptions, { generation, offset }: LastEventId): OpenStreamOptions {
   return {
     ...options,
@@ -34,7 +34,7 @@ export function resumed(options: OpenStreamOptions, { generation, offset }: Last
   };
 }
 
-/** All that there is of the stream that stands in place of the one that was asked for. */
+/** Options that read the new stream at this path from its earliest retained byte. */
 export function restarted(options: OpenStreamOptions): OpenStreamOptions {
   return { ...options, start: { from: 'earliest' }, generation: undefined };
 }

@@ -1,4 +1,4 @@
-/** Making signed links. What they are worth is looked at in access/links.ts, when one is used. */
+/** Creates signed links. `auth/links.ts` verifies a link when it is used. */
 
 import { createError } from '../../errors/index.ts';
 import { LINK_RIGHTS } from '../auth/index.ts';
@@ -11,18 +11,20 @@ import { field } from './parameters.ts';
 export const createLink: Route = {
   method: 'POST',
   pattern: '/api/v1/links',
-  summary: 'Makes an address that is good for a while to read or write one path without a token.',
+  summary: 'Makes a URL that allows reading or writing one path without a token for a limited time.',
   permission: 'link somewhere',
   answers: [json(200, 'Link', 'The link, without the name of the server.')],
   errors: ['NO_LINKS'],
   parameters: [
     field('path', 'string', true, 'Absolute path of the file or stream. It need not exist.'),
-    field('right', 'string', false, '`read` or `write`; who asks must have it there.', 'read', { values: LINK_RIGHTS }),
+    field('right', 'string', false, '`read` or `write`; the token must have this right at the path.', 'read', {
+      values: LINK_RIGHTS,
+    }),
     field(
       'expires_in',
       'duration',
       false,
-      'How long it is good: seconds, or a text such as `"5m"`; 1s to `server.links.max_lifetime`.',
+      'How long the link is valid: seconds, or a text such as `"5m"`; 1s to `server.links.max_lifetime`.',
       '1h',
     ),
   ],
@@ -36,7 +38,7 @@ export const createLink: Route = {
     if (caller === undefined || links === undefined) throw createError('NO_LINKS');
     caller.require([right], path);
     const { expires, signature } = links.sign(caller, right, path, lifetime);
-    // Slashes may stand in a query as they are, and are easier to read.
+    // A query may contain unencoded slashes, which are easier to read.
     const named = `path=${encodeURIComponent(path).replaceAll('%2F', '/')}${right === 'read' ? '&stream=true' : ''}`;
     sendJson(exchange, 200, {
       url: `/api/v1/files?${named}&expires=${expires}&signature=${signature}`,

@@ -1,4 +1,4 @@
-/** Facts about a file, and changing them. */
+/** Reads and changes the metadata of files. */
 
 import { createError } from '../../errors/index.ts';
 import { modeOfNumber, parseMode } from '../../units/index.ts';
@@ -12,9 +12,9 @@ import { field, PATH } from './parameters.ts';
 export const stat: Route = {
   method: 'GET',
   pattern: '/api/v1/stat',
-  summary: 'The facts of a file, stream or directory.',
+  summary: 'The metadata of a file, stream or directory.',
   permission: 'any',
-  answers: [json(200, 'FileInfo', 'The facts.')],
+  answers: [json(200, 'FileInfo', 'The metadata.')],
   navigable: true,
   parameters: [PATH],
   async handle(exchange) {
@@ -25,7 +25,8 @@ export const stat: Route = {
 export const rename: Route = {
   method: 'POST',
   pattern: '/api/v1/rename',
-  summary: 'Gives a file or directory another path within its mount; of a directory, all below it needs the right too.',
+  summary:
+    'Gives a file or directory another path within its mount; for a directory, the right is needed for everything below it too.',
   permission: 'admin',
   answers: [message(200, 'renamed')],
   errors: [
@@ -49,7 +50,7 @@ export const rename: Route = {
   },
 };
 
-/** A directory moves with all below it, which must be theirs: where it was, and where it comes to be. */
+/** A directory moves with everything below it, so the caller needs the right for the whole old and new subtree. */
 async function requireMove({ caller, server }: Exchange, from: string, to: string): Promise<void> {
   if (caller === undefined) return;
   caller.require(['admin'], to);
@@ -90,13 +91,13 @@ const SIZE_PARAMETER: RouteParameter = {
   type: 'integer',
   required: true,
   min: 0,
-  description: 'The new length in bytes. A stream takes it and stays as it is.',
+  description: 'The new length in bytes. Accepted for a stream, without effect.',
 };
 
 export const truncate: Route = {
   method: 'POST',
   pattern: '/api/v1/truncate',
-  summary: 'Cuts or extends a file. On a stream it does nothing, since it is append only.',
+  summary: 'Truncates or extends a file. On a stream it does nothing, since streams are append-only.',
   permission: 'write',
   answers: [message(200, 'truncated')],
   errors: ['FILE_TOO_LARGE', 'STORAGE_FULL'],
@@ -114,7 +115,7 @@ export const truncate: Route = {
 export const touch: Route = {
   method: 'POST',
   pattern: '/api/v1/touch',
-  summary: 'Creates a file, or sets its time of change to now.',
+  summary: 'Creates a file, or sets its modification time to now.',
   permission: 'write',
   answers: [message(200, 'touched')],
   errors: CREATION_ERRORS,
@@ -129,11 +130,11 @@ export const touch: Route = {
 export const symlink: Route = {
   method: 'POST',
   pattern: '/api/v1/symlink',
-  summary: 'Makes a symbolic link, where the file system has such; else 501.',
+  summary: 'Makes a symbolic link, if the file system supports them; else 501.',
   permission: 'write',
   answers: [message(201, 'symlink created')],
   errors: ['FILE_EXISTS', 'STORAGE_FULL'],
-  parameters: [PATH, field('target', 'string', true, 'What the link points to.')],
+  parameters: [PATH, field('target', 'string', true, 'The path that the link points to.')],
   async handle(exchange) {
     const { query, server } = exchange;
     const path = query.path();
@@ -146,9 +147,9 @@ export const symlink: Route = {
 export const readlink: Route = {
   method: 'GET',
   pattern: '/api/v1/readlink',
-  summary: 'What a symbolic link points to, where the file system has such; else 501.',
+  summary: 'The target of a symbolic link, if the file system supports them; else 501.',
   permission: 'any',
-  answers: [json(200, 'Target', 'What it points to.')],
+  answers: [json(200, 'Target', 'The target.')],
   navigable: true,
   parameters: [PATH],
   async handle(exchange) {

@@ -1,4 +1,4 @@
-/** What is measured, as text for Prometheus. At the root, where it looks for it, and below the base as everything else. */
+/** Metrics in the Prometheus text format: at `/metrics`, where Prometheus looks, and below `/api/v1`. */
 
 import { sendBytes } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
@@ -12,9 +12,9 @@ async function handle(exchange: Exchange): Promise<void> {
 export const metrics: Route = {
   method: 'GET',
   pattern: '/metrics',
-  summary: 'What is measured, as text for Prometheus.',
+  summary: 'The metrics, in the Prometheus text format.',
   permission: 'admin server',
-  answers: [{ status: 200, description: 'The figures.', content: { 'text/plain': 'text' } }],
+  answers: [{ status: 200, description: 'The metrics.', content: { 'text/plain': 'text' } }],
   navigable: true,
   parameters: [],
   handle,

@@ -1,4 +1,4 @@
-/** Mounts and plugins (contract 74). Plugins are built in: nothing here loads code (contract 79). */
+/** Mounts and plugins (contract 74). All plugins are built in: no route loads code (contract 79). */
 
 import { createError } from '../../errors/index.ts';
 import { json, message } from '../http/answers.ts';
@@ -10,7 +10,7 @@ import { field } from './parameters.ts';
 export const listMounts: Route = {
   method: 'GET',
   pattern: '/api/v1/mounts',
-  summary: 'Lists the mounts, also those that are pending or have failed.',
+  summary: 'Lists the mounts, including those that are pending or have failed.',
   permission: 'token',
   answers: [json(200, 'MountList', 'The mounts.')],
   navigable: true,
@@ -58,7 +58,7 @@ export const mount: Route = {
 export const unmount: Route = {
   method: 'POST',
   pattern: '/api/v1/unmount',
-  summary: 'Takes a mount away: its streams end, its handles are closed.',
+  summary: 'Removes a mount: its streams end, its handles are closed.',
   permission: 'admin somewhere',
   answers: [message(200, 'plugin unmounted')],
   errors: ['MOUNT_NOT_FOUND'],
@@ -76,7 +76,7 @@ export const unmount: Route = {
 export const listPlugins: Route = {
   method: 'GET',
   pattern: '/api/v1/plugins',
-  summary: 'Lists the plugins, where they are mounted and which parameters they take.',
+  summary: 'Lists the plugins, with their mounts and parameters.',
   permission: 'admin server',
   answers: [json(200, 'PluginList', 'The plugins.')],
   navigable: true,

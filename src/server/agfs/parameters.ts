@@ -1,4 +1,4 @@
-/** Parameters that several routes share, so that they are described once. */
+/** Parameters that several routes share. */
 import { createError } from '../../errors/index.ts';
 import { END_STATUS_RULE, isEndStatus, type QueryParameter } from '../../protocol/index.ts';
 import type { Query } from '../http/query.ts';
@@ -20,11 +20,11 @@ export const GENERATION: RouteParameter = {
   description: 'Refuse with 409 STREAM_RECREATED if the stream is not this generation.',
 };
 
-/** What is said of how a stream ends (contract 100). */
+/** The parameter that says how a stream ended (contract 100). */
 export const END_STATUS = optional(
   'end_status',
   'string',
-  `Where the stream ends: how its writer did, such as \`exit 3\`. It ${END_STATUS_RULE}.`,
+  `With the end of the stream: the result of its writer, such as \`exit 3\`. It ${END_STATUS_RULE}.`,
 );
 
 /** @throws INVALID_PARAMETER */
@@ -34,16 +34,16 @@ export function endStatusOf(query: Query): string | undefined {
   throw createError('INVALID_PARAMETER', { name: 'end_status', reason: END_STATUS_RULE });
 }
 
-/** What a link has beside its path; see links.ts in access. */
+/** The parameters of a signed link, in addition to its path; see `auth/links.ts`. */
 export const LINK: readonly RouteParameter[] = [
-  optional('expires', 'integer', 'Of a link: until when it is good, in seconds since 1970.'),
-  optional('signature', 'string', 'Of a link: what makes it good without a token. It counts where no token is sent.'),
+  optional('expires', 'integer', 'Of a link: the time at which it expires, in seconds since 1970.'),
+  optional('signature', 'string', 'Of a link: its signature. Ignored if the request has a token.'),
 ];
 
-/** What a value may be, beside its type. */
+/** Constraints on a value, in addition to its type. */
 type Range = Pick<RouteParameter, 'values' | 'min' | 'max'>;
 
-/** A query parameter that may be left out. */
+/** An optional query parameter. */
 export function optional(
   name: QueryParameter,
   type: RouteParameter['type'],

@@ -1,4 +1,4 @@
-/** `GET /files`: three ways to read. Live, as a snapshot of what is retained, or as an ordinary file. */
+/** `GET /files` reads in three ways: live, as a snapshot of the retained bytes, or as an ordinary file. */
 
 import type { ServerResponse } from 'node:http';
 import { createError, isStreamFSError } from '../../errors/index.ts';
@@ -25,11 +25,11 @@ import {
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
-  optional('stream', 'boolean', 'Follow a stream live. Without it a stream is refused.', 'false'),
-  optional('snapshot', 'boolean', 'The bytes that are kept of a stream now, as an answer with a length.', 'false'),
+  optional('stream', 'boolean', 'Follow a stream live. Reading a stream without it is refused.', 'false'),
+  optional('snapshot', 'boolean', 'The retained bytes of a stream, as a response with a length.', 'false'),
   ...STREAM_PARAMETERS,
   JOIN,
-  optional('size', 'integer', 'Of an ordinary file: at most so many bytes; negative for all.', '-1'),
+  optional('size', 'integer', 'Of an ordinary file: maximum number of bytes; negative for all.', '-1'),
   ...LINK,
 ];
 
@@ -40,7 +40,7 @@ export const readFile: Route = {
   permission: 'read',
   answers: [
     { status: 200, description: 'The bytes, live, as a snapshot or as a file.', content: LIVE, headers: PLACE },
-    { status: 204, description: 'Server-sent events: all of a stream that has ended was received before.' },
+    { status: 204, description: 'Server-sent events: the stream has ended, and the client has all of it.' },
   ],
   errors: READ_ERRORS,
   link: 'read',
@@ -88,16 +88,16 @@ async function follow(exchange: Exchange): Promise<void> {
     throw error;
   }
   const { source, facts } = opened;
-  if (hasAll(opened)) {
+  if (hasReadToEnd(opened)) {
     reads.leave(account);
-    sendNothingMore(res, source);
+    sendNoContent(res, source);
     return;
   }
   exchange.isLive = source.kind === 'live';
   await sendSource(req, res, source, sending, () => reads.leave(account), facts);
 }
 
-/** What a live read would begin with. Its reader is closed at once, and a stream that is absent is not made for it. */
+/** The headers of a live read. Its reader is closed at once, and an absent stream is not created. */
 async function describeStream(exchange: Exchange): Promise<void> {
   const { req, res, query, server, caller } = exchange;
   const { encoding } = sendOptions(req.headers.accept, query, server);
@@ -107,7 +107,7 @@ async function describeStream(exchange: Exchange): Promise<void> {
   try {
     const opened = await openRead(exchange, encoding, { create: false });
     const { source, facts } = opened;
-    if (hasAll(opened)) sendNothingMore(res, source);
+    if (hasReadToEnd(opened)) sendNoContent(res, source);
     else {
       res.writeHead(200, sourceHeaders(source, encoding, req.httpVersionMinor >= 1, facts)).end();
       if (source.kind === 'live') source.reader.close();
@@ -119,7 +119,7 @@ async function describeStream(exchange: Exchange): Promise<void> {
 
 interface OpenedRead {
   readonly source: StreamSource;
-  /** Where the client says that it has read up to. */
+  /** The position up to which the client has read. */
   readonly lastEventId: LastEventId | undefined;
   readonly facts: ReadFacts;
 }
@@ -130,7 +130,7 @@ async function openRead(exchange: Exchange, encoding: Encoding, more: OpenStream
   const path = query.path();
   const optionsOf = isNavigation(req) ? navigationOptions : streamOptions;
   const asked: OpenStreamOptions = { ...optionsOf(query, encoding, caller), join: joinOf(query, encoding), ...more };
-  // Made only for what may take long to find.
+  // The signal is created only for a start that may take long to find.
   if (query.has('last_lines')) asked.signal = exchange.signal;
   const lastEventId = encoding.mediaType === EVENT_STREAM_MEDIA_TYPE ? lastEventIdOf(req) : undefined;
   const options = lastEventId === undefined ? asked : resumed(asked, lastEventId);
@@ -148,8 +148,8 @@ async function openRead(exchange: Exchange, encoding: Encoding, more: OpenStream
   }
 }
 
-/** Whether a client that reconnects has read to the end already: then the answer tells it to stop. */
-function hasAll({ source, lastEventId }: OpenedRead): boolean {
+/** Whether a reconnecting client has already read to the end; the response then tells it to stop. */
+function hasReadToEnd({ source, lastEventId }: OpenedRead): boolean {
   if (lastEventId === undefined) return false;
   const { offset } = lastEventId;
   if (source.kind === 'content') return source.size === 0 && offset > 0;
@@ -157,8 +157,8 @@ function hasAll({ source, lastEventId }: OpenedRead): boolean {
   return endReason !== undefined && offset >= endOffset;
 }
 
-/** An `EventSource` that gets 204 does not come back. */
-function sendNothingMore(res: ServerResponse, source: StreamSource): void {
+/** An `EventSource` that gets 204 does not reconnect. */
+function sendNoContent(res: ServerResponse, source: StreamSource): void {
   if (source.kind === 'live') source.reader.close();
   res.writeHead(204, READ_HEADERS).end();
 }
@@ -186,7 +186,7 @@ async function describeSnapshot(exchange: Exchange): Promise<void> {
   exchange.res.writeHead(200, { ...headers, 'Content-Length': content.size }).end();
 }
 
-/** Offset and size as the original reads them: negative offsets are 0, negative sizes everything (contract 42). */
+/** Offset and size with the rules of AGFS: a negative offset is 0, a negative size means everything (contract 42). */
 function openFile({ query, server }: Exchange): Promise<SizedContent> {
   return server.mounts.open(query.path(), {
     offset: query.integer('offset') ?? 0,

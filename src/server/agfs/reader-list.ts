@@ -1,6 +1,6 @@
 /**
- * The list of readers: every live read, and every handle with a position in a stream. Nothing is stored for it: each list
- * is made from the readers, their sockets and their handles.
+ * The list of readers: every live read, and every handle with a position in a stream. Nothing is stored for it: each
+ * list is built from the current readers, sockets and handles.
  */
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
@@ -10,11 +10,11 @@ import type { ReaderInfo, ReaderList, ReaderState } from '../../protocol/index.t
 import type { ServerContext } from '../http/route.ts';
 import type { LiveRead } from '../limits/live-reads.ts';
 
-/** For how long a peer must have taken nothing to be called stalled, in milliseconds: more than one look at it. */
+/** Milliseconds without progress after which a peer is called stalled: longer than the interval of the sweep. */
 const STALLED_AFTER_MS = 2000;
 
-/** One reader, and the ways there are to it. */
-interface Found {
+/** One reader, with its connection and its handle, if any. */
+interface ReaderEntry {
   reader: Reader;
   live: LiveRead | undefined;
   handle: number | undefined;
@@ -23,7 +23,7 @@ interface Found {
 
 type Server = Pick<ServerContext, 'limits' | 'handles' | 'mounts'>;
 
-function* all({ limits, handles }: Server): Generator<Found> {
+function* allReaders({ limits, handles }: Server): Generator<ReaderEntry> {
   const live = new Map<Reader, LiveRead>();
   for (const read of limits.reads) live.set(read.reader, read);
   for (const { id, reader, address } of handles.readers()) {
@@ -36,14 +36,14 @@ function* all({ limits, handles }: Server): Generator<Found> {
   }
 }
 
-/** Where a socket's other end is, as `host:port`. */
+/** The remote address of a socket, as `host:port`. */
 export function addressOf({ remoteAddress, remotePort, remoteFamily }: Socket): string | undefined {
   if (remoteAddress === undefined) return undefined;
   return remoteFamily === 'IPv6' ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
 }
 
 export interface ReaderQuery {
-  /** Normalised: readers of this path and of what lies below it. Default: all. */
+  /** Normalised: readers of this path and of everything below it. Default: all. */
   path: string | undefined;
   /** Only those with a larger id. */
   after: number;
@@ -51,9 +51,9 @@ export interface ReaderQuery {
   limit: number;
 }
 
-/** The readers by id, from the oldest on. `count` is how many there are of which these are a part. */
+/** The readers in order of their ids. `count` is the number of all matching readers, on this page or not. */
 export function listReaders(server: Server, { path, after, limit }: ReaderQuery): ReaderList {
-  const matching = [...all(server)].filter(({ reader }) => {
+  const matching = [...allReaders(server)].filter(({ reader }) => {
     return path === undefined || isWithin(reader.stream.name ?? '', path);
   });
   const rest = matching.filter(({ reader }) => reader.id > after).sort((a, b) => a.reader.id - b.reader.id);
@@ -63,12 +63,12 @@ export function listReaders(server: Server, { path, after, limit }: ReaderQuery)
     readers,
     node: server.mounts.logs()[0]?.log.node,
     count: matching.length,
-    // What to ask for next, where there is more.
+    // Where the next page begins, if there is one.
     ...(rest.length > page.length ? { next: readers.at(-1)!.id } : {}),
   };
 }
 
-function infoOf({ reader, live, handle, address }: Found, server: Server): ReaderInfo {
+function infoOf({ reader, live, handle, address }: ReaderEntry, server: Server): ReaderInfo {
   return {
     id: reader.id,
     path: reader.stream.name ?? '',
@@ -89,19 +89,19 @@ function infoOf({ reader, live, handle, address }: Found, server: Server): Reade
 }
 
 function stateOf(reader: Reader, live: LiveRead | undefined, { limits }: Server): ReaderState {
-  if (live !== undefined && limits.connections.standsStillFor(live.socket) >= STALLED_AFTER_MS) return 'stalled';
+  if (live !== undefined && limits.connections.stalledForMs(live.socket) >= STALLED_AFTER_MS) return 'stalled';
   if (reader.stream.endReason !== undefined) return 'ending';
   return reader.hasCaughtUp ? 'live' : 'catching-up';
 }
 
 /**
- * Ends a reader: a live read with the reason `kicked`; a handle is closed. A peer that takes nothing, not even the reason,
- * is cut off a moment later. Returns the last state of the reader.
+ * Ends a reader: a live read ends with the reason `kicked`, a handle is closed. A peer that takes no bytes, not even
+ * the reason, is disconnected a moment later. Returns the last state of the reader.
  *
  * @throws READER_NOT_FOUND
  */
 export async function kickReader(server: Server, id: number): Promise<ReaderInfo> {
-  for (const found of all(server)) {
+  for (const found of allReaders(server)) {
     if (found.reader.id !== id) continue;
     const info = infoOf(found, server);
     found.live?.kick();

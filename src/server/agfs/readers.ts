@@ -1,4 +1,4 @@
-/** Routes that list readers and end one of them. */
+/** Routes that list readers, and end one of them. */
 
 import { createError } from '../../errors/index.ts';
 import { json, message } from '../http/answers.ts';
@@ -8,24 +8,26 @@ import { shorten } from '../http/shorten.ts';
 import { optional } from './parameters.ts';
 import { kickReader, listReaders } from './reader-list.ts';
 
-/** Readers in one answer, unless more or fewer are asked for; and at most. */
+/** Readers in one response: the default and the maximum. */
 const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 10_000;
 
 export const readers: Route = {
   method: 'GET',
   pattern: '/api/v1/readers',
-  summary: 'Lists those who read: where each stands, how far it is behind, what it got and what it lost.',
+  summary: 'Lists the readers: the position, the lag, and the bytes received and lost by each.',
   permission: 'admin server',
   answers: [json(200, 'ReaderList', 'The readers, by id.')],
   navigable: true,
   parameters: [
     optional('path', 'string', 'Only readers of this stream, or of those below this directory or mount. Default: all.'),
-    optional('limit', 'integer', `At most so many, 1 to ${MAX_LIMIT}.`, String(DEFAULT_LIMIT), {
+    optional('limit', 'integer', `Maximum number of readers, 1 to ${MAX_LIMIT}.`, String(DEFAULT_LIMIT), {
       min: 1,
       max: MAX_LIMIT,
     }),
-    optional('after', 'integer', 'Only those with a larger id: the `next` of the answer before.', '0', { min: 0 }),
+    optional('after', 'integer', 'Only readers with a larger id: the `next` of the previous response.', '0', {
+      min: 0,
+    }),
   ],
   async handle(exchange) {
     const { query, server } = exchange;
@@ -39,7 +41,7 @@ export const readers: Route = {
 export const kick: Route = {
   method: 'DELETE',
   pattern: '/api/v1/readers/:id',
-  summary: 'Ends a read with the reason `kicked`; a handle that reads is closed.',
+  summary: 'Ends a read with the reason `kicked`; a handle with a reader is closed.',
   permission: 'admin server',
   answers: [message(200, 'reader kicked')],
   errors: ['READER_NOT_FOUND'],
@@ -50,7 +52,7 @@ export const kick: Route = {
       type: 'integer',
       required: true,
       min: 0,
-      description: 'The number that the list of readers gives.',
+      description: 'The id from the list of readers.',
     },
   ],
   async handle(exchange) {

@@ -1,4 +1,4 @@
-/** What the server says about itself: alive, ready, which version, what it can do (contract 76, 77). */
+/** The state of the server: liveness, readiness, version and capabilities (contract 76, 77). */
 
 import type { DiskTotals, LogTotals } from '../../fs/index.ts';
 import { type Health, JSON_MEDIA_TYPE, type ServerStats } from '../../protocol/index.ts';
@@ -8,7 +8,7 @@ import { sendJson } from '../http/respond.ts';
 import type { Route, ServerContext } from '../http/route.ts';
 import { optional } from './parameters.ts';
 
-/** What clients may ask of any server of this kind. The first five are the original's. */
+/** Features that clients can query of any AGFS server. AGFS defines the first five. */
 export const FEATURES = [
   'handlefs',
   'grep',
@@ -27,9 +27,9 @@ export const FEATURES = [
 export const root: Route = {
   method: 'GET',
   pattern: '/',
-  summary: 'Says what this is.',
+  summary: 'Identifies the service.',
   permission: 'nothing',
-  answers: [json(200, 'Service', 'What this is.')],
+  answers: [json(200, 'Service', 'The service.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -41,9 +41,9 @@ export const root: Route = {
 export const health: Route = {
   method: 'GET',
   pattern: '/api/v1/health',
-  summary: 'Whether the server is alive, with its version and mounts. Always 200.',
+  summary: 'Liveness, with the version and the mounts. Always 200.',
   permission: 'nothing',
-  answers: [json(200, 'Health', 'It is alive.')],
+  answers: [json(200, 'Health', 'The server is alive.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -56,7 +56,10 @@ export const ready: Route = {
   pattern: '/api/v1/ready',
   summary: 'As /health, with 503 until every mount has started.',
   permission: 'nothing',
-  answers: [json(200, 'Health', 'It wants traffic.'), json(503, 'Health', 'It does not, yet or any more.')],
+  answers: [
+    json(200, 'Health', 'The server accepts traffic.'),
+    json(503, 'Health', 'The server is starting, stopping or unable to serve.'),
+  ],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -71,7 +74,7 @@ function healthOf(server: ServerContext): Health {
   const logs = server.mounts.logs().map(({ log }) => log);
   const cannotWrite = [...disks, ...logs].some(({ problem }) => problem !== undefined);
   const degraded = mounts.failed > 0 || cannotWrite;
-  // What is on disk, and what is retained of a log, can be read meanwhile.
+  // A disk or a log that cannot be written does not affect readiness: stored and retained bytes stay readable.
   const isMissed = logs.some(({ isConnected, isRequired }) => isRequired && !isConnected);
   const isReady = server.ready() && mounts.pending === 0 && mounts.failed === 0 && !isMissed;
   const status = degraded ? 'degraded' : isReady ? 'healthy' : 'starting';
@@ -93,7 +96,7 @@ function logCounts(logs: readonly LogTotals[]): Health['logs'] {
 export const stats: Route = {
   method: 'GET',
   pattern: '/api/v1/stats',
-  summary: 'What is in use of what there may be, and how often each limit was reached.',
+  summary: 'What is in use, the limits, and how often each limit was reached.',
   permission: 'admin server',
   answers: [json(200, 'ServerStats', 'What is in use.')],
   navigable: true,
@@ -102,7 +105,7 @@ export const stats: Route = {
     const { limits, handles, metrics, mounts } = exchange.server;
     const { memory, connections, reads, counters } = limits;
     const { used, fixed, history, queued, peak } = memory;
-    // JSON has no infinity: 0 is for no limit, as in the configuration.
+    // JSON has no infinity: 0 means no limit, as in the configuration.
     const limit = Number.isFinite(memory.limit) ? memory.limit : 0;
     const report: ServerStats = {
       memory: { limit, used, fixed, history, queued, peak, given_up: memory.givenUp },
@@ -139,7 +142,7 @@ export const version: Route = {
   pattern: '/api/v1/version',
   summary: 'The version of the server.',
   permission: 'nothing',
-  answers: [json(200, 'Version', 'Which build it is.')],
+  answers: [json(200, 'Version', 'The version and the build.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {
@@ -150,17 +153,17 @@ export const version: Route = {
 export const capabilities: Route = {
   method: 'GET',
   pattern: '/api/v1/capabilities',
-  summary: 'What the server can do, or with a path what can be done with that path.',
+  summary: 'The features of the server, or with `path` the operations that this path supports.',
   permission: 'token',
   answers: [
     {
       status: 200,
-      description: 'Without a path the features of the server, with one what can be done with it.',
+      description: 'The features of the server; with `path`, the operations that the path supports.',
       content: { [JSON_MEDIA_TYPE]: ['Features', 'PathCapabilities'] },
     },
   ],
   navigable: true,
-  parameters: [optional('path', 'string', 'Absolute path of a file, which need not exist.')],
+  parameters: [optional('path', 'string', 'Absolute path of a file. It need not exist.')],
   async handle(exchange) {
     const { query, server } = exchange;
     if (query.has('path')) exchange.caller?.require(RIGHTS, query.path());

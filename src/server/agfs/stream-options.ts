@@ -15,20 +15,20 @@ const FROM = ['earliest', 'live'] as const;
 const ON_EXPIRED = ['error', 'skip'] as const;
 const FORMS = ['text', 'base64'] as const;
 
-/** What a live read looks like, of a path or a handle. */
+/** The format of a live read, of a path or a handle. */
 export const FORM_PARAMETERS: readonly RouteParameter[] = [
-  optional('timeout', 'duration', 'End the answer when nothing has come for so long. Default: wait for ever.'),
+  optional('timeout', 'duration', 'End the response after this long without data. Default: never.'),
   optional(
     'format',
     'string',
-    '`raw` bytes; `frames`, which carry offsets, gaps and the end; `sse`: server-sent events. Default: as `Accept` says.',
+    '`raw` bytes; `frames`, which carry offsets, gaps and the end; `sse`: server-sent events. Default: the media type that `Accept` prefers.',
     'raw',
     { values: ENCODINGS.map(({ name }) => name) },
   ),
   optional(
     'encoding',
     'string',
-    "With `format=sse`: `text`, or `base64` for bytes of any kind. Default: as the stream's content type says.",
+    "With `format=sse`: `text`, or `base64` for bytes of any kind. Default: by the stream's content type.",
     undefined,
     { values: FORMS },
   ),
@@ -36,7 +36,7 @@ export const FORM_PARAMETERS: readonly RouteParameter[] = [
   optional(
     'heartbeat',
     'duration',
-    'With `frames` and `sse`: a heartbeat when nothing was sent for so long; 0 for none.',
+    'With `frames` and `sse`: send a heartbeat after this long without data; 0 for none.',
     '15s',
   ),
 ];
@@ -45,16 +45,16 @@ const SNAPSHOT_PARAMETERS: readonly RouteParameter[] = [
   optional(
     'offset',
     'integer',
-    'Start at an absolute offset; one beyond the end waits, or is 416 where the stream has ended.',
+    'Start at an absolute offset; a read beyond the end waits, or gets 416 if the stream has ended.',
     undefined,
     { min: 0 },
   ),
-  optional('last', 'size', 'Start with the last so many bytes retained, or all if there are fewer.'),
-  optional('last_lines', 'integer', 'Start with the last so many lines retained.', undefined, { min: 0 }),
+  optional('last', 'size', 'Start with this many of the last retained bytes, or all if there are fewer.'),
+  optional('last_lines', 'integer', 'Start with this many of the last retained lines.', undefined, { min: 0 }),
   optional(
     'on_expired',
     'string',
-    'Where `offset` is no longer retained: `error` (410 OFFSET_GONE) or `skip` to the earliest and report a gap.',
+    'If `offset` is no longer retained: `error` (410 OFFSET_GONE), or `skip` to the earliest byte and report a gap.',
     'error',
     { values: ON_EXPIRED },
   ),
@@ -62,7 +62,7 @@ const SNAPSHOT_PARAMETERS: readonly RouteParameter[] = [
 ];
 
 export const STREAM_PARAMETERS: readonly RouteParameter[] = [
-  optional('from', 'string', '`earliest`: all that is retained, then live. `live`: only what comes next.', 'earliest', {
+  optional('from', 'string', '`earliest`: everything retained, then live. `live`: only new bytes.', 'earliest', {
     values: FROM,
   }),
   ...SNAPSHOT_PARAMETERS,
@@ -82,18 +82,18 @@ const JOINS = ['boundary', 'any'] as const;
 export const JOIN = optional(
   'join',
   'string',
-  'Of sound and video: `boundary` begins where a player can, behind the header of the format; `any` at the byte that is ' +
-    'meant. Default: `boundary` for raw bytes without an `offset`, else `any`.',
+  'Of sound and video: `boundary` begins where a player can, after the header of the format; `any` at the exact ' +
+    'byte. Default: `boundary` for raw bytes without an `offset`, else `any`.',
   undefined,
   { values: JOINS },
 );
 
-/** Whether a read begins where the format of the bytes can be understood. An offset is a place to go on at, to the byte. */
+/** Whether a read begins where a decoder of the format can begin. A read with an offset resumes at that exact byte. */
 export function joinOf(query: Query, { control }: Encoding): 'boundary' | 'any' {
   return query.oneOf('join', JOINS) ?? (control === undefined && !query.has('offset') ? 'boundary' : 'any');
 }
 
-/** Options of a live read. @param caller the client's rights, where tokens are configured */
+/** Options of a live read. @param caller the client's rights, if tokens are configured */
 export function streamOptions(query: Query, encoding: Encoding, caller: Principal | undefined): OpenStreamOptions {
   const create = query.boolean('create');
   const onLag = query.oneOf('on_lag', LAG_POLICIES);
@@ -109,28 +109,29 @@ export function streamOptions(query: Query, encoding: Encoding, caller: Principa
 }
 
 /**
- * Options of a live read that a browser was sent to by a link or a page of any origin: it creates no stream, and no writer
- * waits for it, under any policy of the stream.
+ * Options of a live read by navigation, which any page can cause: it creates no stream, and no writer waits for it,
+ * whatever the policy of the stream.
  */
 export function navigationOptions(query: Query, encoding: Encoding, caller: Principal | undefined): OpenStreamOptions {
   const { onLag = 'drop-oldest', ...options } = streamOptions(query, encoding, caller);
   if (onLag === 'block') {
     throw createError('INVALID_PARAMETER', {
       name: 'on_lag',
-      reason: 'a browser that was sent here by a link may not make writers wait: leave it out, or ask with a program',
+      reason:
+        'a browser that follows a link may not make writers wait: leave it out, or send the request from a program',
     });
   }
   return { ...options, onLag, create: false };
 }
 
-/** Options of a snapshot: where it starts, and of which generation it must be. */
+/** Options of a snapshot: its start, and the generation that the stream must have. */
 export function snapshotOptions(query: Query): OpenStreamOptions {
   const start = readerStart(query);
   const generation = query.text('generation');
   return { start, generation };
 }
 
-/** Where a content that is no stream begins in its file. */
+/** The offset at which content that is not a stream begins in its file. */
 export function contentOffsetOf({ start }: OpenStreamOptions): number {
   return start !== undefined && 'offset' in start ? start.offset : 0;
 }
@@ -154,12 +155,12 @@ function readerStart(query: Query): ReaderStart | undefined {
   return lastLines === undefined ? undefined : { lastLines };
 }
 
-/** How what is streamed is sent. `format` wins over the header `Accept`. */
+/** How a stream is sent. `format` takes precedence over the `Accept` header. */
 export function sendOptions(accept: string | undefined, query: Query, server: ServerContext): SendOptions {
   return sendingOf(formOf(encodingOf(accept, query, server.encodings), query), query, server);
 }
 
-/** The same in an encoding that is known. */
+/** The same for a known encoding. */
 export function sendingOf(
   encoding: Encoding,
   query: Query,
@@ -175,7 +176,7 @@ export function sendingOf(
   };
 }
 
-/** The encoding that `format` names, else the one that `Accept` wants most, else the default. */
+/** The encoding that `format` names, else the one that `Accept` prefers, else the default. */
 function encodingOf(accept: string | undefined, query: Query, encodings: ServerContext['encodings']): Encoding {
   const [standard, ...others] = encodings;
   const asked = query.oneOf(
@@ -189,7 +190,7 @@ function encodingOf(accept: string | undefined, query: Query, encodings: ServerC
   return others.find(({ mediaType }) => mediaType === type) ?? standard;
 }
 
-/** The form of an encoding that is asked for by `encoding` or `lines`; without them the stream's content type decides. */
+/** The form of an encoding that `encoding` or `lines` selects. By default the stream's content type decides. */
 function formOf(asked: Encoding, query: Query): Encoding {
   const form = query.oneOf('encoding', FORMS);
   const lines = query.boolean('lines');

@@ -1,4 +1,4 @@
-/** The parameters that give a stream its settings, shared by all that may make one (contract 98, 99). */
+/** The parameters that set a stream's settings, shared by all routes that may create one (contract 98, 99). */
 import { LAG_POLICIES } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import type { StreamSettings } from '../../fs/index.ts';
@@ -8,19 +8,25 @@ import type { RouteParameter } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { optional } from './parameters.ts';
 
-const OF_NEW = "Of a stream that is made: see [settings](protocol.md#settings-of-a-stream). Default: the mount's.";
+const OF_NEW = "Of a new stream: see [settings](protocol.md#settings-of-a-stream). Default: the mount's.";
 
-/** All but `atomic`, which a write has a meaning of its own for. */
+/** All except `atomic`, which has another meaning for a write. */
 export const SETTINGS: readonly RouteParameter[] = [
-  optional('ring_buffer_size', 'size', `How many bytes are kept for those who join. ${OF_NEW}`),
+  optional('ring_buffer_size', 'size', `How many bytes are retained for late joiners. ${OF_NEW}`),
   optional('channel_buffer_size', 'size', `How far a reader may fall behind, in bytes. ${OF_NEW}`),
-  optional('on_lag', 'string', `What happens to one that does: ${LAG_POLICIES.join(', ')}. ${OF_NEW}`, undefined, {
-    values: LAG_POLICIES,
-  }),
+  optional(
+    'on_lag',
+    'string',
+    `What happens to a reader that falls too far behind: ${LAG_POLICIES.join(', ')}. ${OF_NEW}`,
+    undefined,
+    {
+      values: LAG_POLICIES,
+    },
+  ),
   optional(
     'reader_block',
     'string',
-    `Which readers may ask for block: ${READER_BLOCK.join(', ')}. ${OF_NEW}`,
+    `Which readers may ask for the policy block: ${READER_BLOCK.join(', ')}. ${OF_NEW}`,
     undefined,
     {
       values: READER_BLOCK,
@@ -30,22 +36,26 @@ export const SETTINGS: readonly RouteParameter[] = [
   optional(
     'container',
     'string',
-    `Where readers may begin: as the type says (auto), anywhere (none), or as one format says: ${CONTAINERS.slice(2).join(', ')}. ${OF_NEW}`,
+    `Where readers may begin: by the content type (auto), anywhere (none), or by one format: ${CONTAINERS.slice(2).join(', ')}. ${OF_NEW}`,
     undefined,
     { values: CONTAINERS },
   ),
-  optional('ttl', 'duration', `The time without a write or a reader after which it expires; 0: never. ${OF_NEW}`),
+  optional(
+    'ttl',
+    'duration',
+    `The time without writes and readers after which the stream expires; 0: never. ${OF_NEW}`,
+  ),
 ];
 
 export const ATOMIC_SETTING = optional(
   'atomic',
   'string',
-  `What stays whole of what several writers write: ${ATOMIC.join(', ')}. ${OF_NEW}`,
+  `The unit of a write that is never interleaved with other writers: ${ATOMIC.join(', ')}. ${OF_NEW}`,
   undefined,
   { values: ATOMIC },
 );
 
-/** What is asked for, `atomic` included; undefined where nothing is. @throws INVALID_PARAMETER */
+/** The requested settings, including `atomic`; undefined if there are none. @throws INVALID_PARAMETER */
 export function settingsOf(query: Query): StreamSettings | undefined {
   const settings: StreamSettings = {
     ...otherSettingsOf(query),
@@ -54,7 +64,7 @@ export function settingsOf(query: Query): StreamSettings | undefined {
   return isEmpty(settings) ? undefined : settings;
 }
 
-/** The same of a write, where `atomic=lines` asks nothing of a stream that is there: it is for this writer. */
+/** The settings requested by a write, where `atomic=lines` applies to this writer and not to an existing stream. */
 export function settingsOfWrite(query: Query): StreamSettings | undefined {
   const atomic = query.oneOf('atomic', ATOMIC);
   const settings: StreamSettings = { ...otherSettingsOf(query), atomic: atomic === 'lines' ? undefined : atomic };

@@ -1,4 +1,4 @@
-/** Everything that puts bytes into a file: `PUT /files`, `POST /write`; and `POST /end`, after which none may come. */
+/** Writing to files with `PUT /files` and `POST /write`, and ending streams with `POST /end`. */
 
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, StreamSettings, WriteOptions } from '../../fs/index.ts';
@@ -14,7 +14,7 @@ import { RequestBody, receiveBody } from '../ingest/receive.ts';
 import { END_STATUS, endStatusOf, field, GENERATION, LINK, optional, PATH } from './parameters.ts';
 import { SETTINGS, settingsOfWrite } from './stream-settings.ts';
 
-/** The answer to a write. */
+/** Headers of a response to a write. */
 const WRITTEN = [
   HEADERS.streamEndOffset,
   HEADERS.streamGeneration,
@@ -24,21 +24,21 @@ const WRITTEN = [
 
 const ANSWERS: readonly RouteAnswer[] = [
   message(200, 'Written N bytes', WRITTEN),
-  { status: 204, description: 'An append of a producer that was applied before.', headers: WRITTEN },
+  { status: 204, description: 'The append of this producer had already been applied.', headers: WRITTEN },
 ];
 const ERRORS = [...APPEND_ERRORS, ...PRODUCER_ERRORS];
 
 const ATOMIC_OF_WRITER =
-  '`lines`: lines of several writers of a stream never mix; one that is left unfinished is completed with a newline. ' +
-  'A stream that is made has it as a setting, for those who say nothing. `none` wants a stream without.';
+  '`lines`: lines of several writers of a stream never mix; an unfinished line is completed with a newline. ' +
+  'A new stream gets it as its setting, the default for all writers. `none` requires a stream without it.';
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
-  optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount says.'),
+  optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount is configured.'),
   optional(
     'offset',
     'integer',
-    'Where to write into an ordinary file, keeping the rest of it. A stream appends all the same.',
+    'Where to write into an ordinary file, whose other bytes stay. A stream appends in any case.',
     undefined,
     { min: 0 },
   ),
@@ -52,7 +52,8 @@ const PARAMETERS: readonly RouteParameter[] = [
 export const writeFile: Route = {
   method: 'PUT',
   pattern: '/api/v1/files',
-  summary: 'Writes the body, raw whatever its type: appends to a stream as it arrives, replaces an ordinary file.',
+  summary:
+    'Writes the raw body, whatever its type: appends it to a stream as it arrives, or replaces an ordinary file.',
   permission: 'write',
   answers: ANSWERS,
   errors: ERRORS,
@@ -69,10 +70,7 @@ export const write: Route = {
   permission: 'write',
   answers: ANSWERS,
   errors: ERRORS,
-  parameters: [
-    ...PARAMETERS,
-    field('data', 'string', false, 'The text to write, as UTF-8. Only where the body is JSON.'),
-  ],
+  parameters: [...PARAMETERS, field('data', 'string', false, 'The text to write, as UTF-8. Only with a JSON body.')],
   body: 'content',
   handle: (exchange) => (isJson(exchange.req) ? writeText(exchange) : writeRaw(exchange)),
 };
@@ -80,7 +78,7 @@ export const write: Route = {
 export const end: Route = {
   method: 'POST',
   pattern: '/api/v1/end',
-  summary: 'Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless.',
+  summary: 'Ends a stream: readers get the remaining bytes, then the end; retained bytes stay readable. Idempotent.',
   permission: 'admin',
   answers: [message(200, 'ended')],
   parameters: [PATH, END_STATUS],
@@ -94,9 +92,9 @@ export const end: Route = {
 
 interface WriteRequest {
   path: string;
-  /** Undefined: as the mount says. */
+  /** Undefined: as the mount is configured. */
   create: boolean | undefined;
-  /** Undefined: the body becomes the whole file. */
+  /** Undefined: the body replaces the whole file. */
   offset: number | undefined;
   end: boolean;
   endStatus: string | undefined;
@@ -114,7 +112,7 @@ function writeRequest({ query }: Exchange): WriteRequest {
   }
   return {
     path: query.path(),
-    // A stream that would be created here has a new generation, which no client can have named.
+    // A stream created by this request would have a new generation, which the client cannot have named.
     create: generation === undefined ? query.boolean('create') : false,
     offset: query.integer('offset', { min: 0 }),
     end,
@@ -139,7 +137,7 @@ async function writeRaw(exchange: Exchange): Promise<void> {
 
 async function writeText(exchange: Exchange): Promise<void> {
   const request = writeRequest(exchange);
-  // Where nothing can be written, nothing need be sent.
+  // Fails before the client has to send a body that cannot be written.
   await exchange.server.mounts.capabilities(request.path);
   const body = await jsonOf(exchange, true);
   const text = body.text('data');
@@ -189,7 +187,7 @@ function answer(exchange: Exchange, writer: FileWriter, written: number): void {
     ...(durability === undefined ? {} : { [HEADERS.streamDurable]: durability }),
     ...(producer === undefined ? {} : producerHeaders(producer)),
   };
-  // Its body has been read to the end.
+  // The body has been read to its end.
   if (producer?.isRepeated) exchange.res.writeHead(204, { ...ANSWER_HEADERS, ...headers }).end();
   else sendMessage(exchange, 200, `Written ${written} bytes`, headers);
 }

@@ -1,19 +1,20 @@
 /**
- * The token in an `Authorization` header, and whether it counts (contract 93). `Bearer` holds the token; `Basic`, as every
- * client makes it of `http://user:token@host`, holds the token as its password, with any user name.
+ * The token in an `Authorization` header, and whether the header is accepted (contract 93). `Bearer` holds the token.
+ * `Basic`, as every client builds it from `http://user:token@host`, holds the token as its password, with any user
+ * name.
  *
- * A browser that was once given a password for Basic sends it with every request to the server, also for pages of other
- * origins. So from a browser Basic counts only where the browser says that the server's own page asks, or that the address
- * was typed in. A browser never adds Bearer by itself: a program has set it.
+ * A browser that was given a Basic password once sends it with every request to the server, including requests from
+ * pages of other origins. So Basic from a browser is accepted only if the browser says that the server's own page asks,
+ * or that the user typed the address. A browser never adds Bearer by itself: a program has set it.
  */
-import { browserSays, type HeadersOfRequest, hasSignOfBrowser } from './browser.ts';
+import { type HeadersOfRequest, initiatorOf, looksLikeBrowser } from './browser.ts';
 
-/** How long user and token may be together, as sent. */
+/** The maximum length of user name and token together, in base64. */
 const MAX_BASIC_LENGTH = 8192;
 
 export type Credentials =
   | { readonly kind: 'token'; readonly token: string | Uint8Array }
-  /** There is a header, but no token in it. */
+  /** There is a header, but it holds no token. */
   | { readonly kind: 'unusable'; readonly reason: string };
 
 const NO_BASIC_TOKEN = 'Authorization: Basic must hold USER:TOKEN in base64, with the token as the password';
@@ -29,7 +30,7 @@ export function readCredentials(authorization: string): Credentials {
   return { kind: 'token', token: password };
 }
 
-/** The bytes behind the first colon: a user name holds none, a password may. */
+/** The bytes after the first colon: a password may contain colons, a user name may not. */
 function passwordOf(base64: string): Uint8Array | undefined {
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(base64)) return undefined;
   const pair = Buffer.from(base64, 'base64');
@@ -41,21 +42,21 @@ function isBasic(authorization: string): boolean {
   return /^Basic(?: |$)/i.test(authorization);
 }
 
-/** Whether a header counts: Basic does not where a browser may have added it for a page of another origin. */
+/** Whether a header is accepted: Basic is not, if a browser may have added it for a page of another origin. */
 export function credentialsCount(authorization: string, headers: HeadersOfRequest): boolean {
   if (!isBasic(authorization)) return true;
-  const said = browserSays(headers);
+  const said = initiatorOf(headers);
   return said === 'nothing' || said === 'own page';
 }
 
 export const TOKEN_NEEDED = 'a token is needed, as Authorization: Bearer TOKEN, or as the password of Basic';
 export const BASIC_NOT_FROM_PAGES =
-  'passwords that a browser sends by itself count only for pages of this server: send Authorization: Bearer TOKEN';
+  'passwords that a browser sends by itself are accepted only from pages of this server: send Authorization: Bearer TOKEN';
 
 /**
- * What a 401 says can be sent. Basic is offered to programs that wait for that before they send what they have, such as
- * ffmpeg. A browser is not told: it would open its own box for a password, whichever page had asked.
+ * The schemes that a 401 offers. Basic is offered to programs that send credentials only after a challenge, such as
+ * ffmpeg. Browsers are not offered Basic: they would open their password dialog, whichever page had asked.
  */
 export function challengesFor(headers: HeadersOfRequest): string[] {
-  return hasSignOfBrowser(headers) ? ['Bearer'] : ['Bearer', 'Basic realm="StreamFS", charset="UTF-8"'];
+  return looksLikeBrowser(headers) ? ['Bearer'] : ['Bearer', 'Basic realm="StreamFS", charset="UTF-8"'];
 }

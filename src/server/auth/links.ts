@@ -1,10 +1,11 @@
 /**
- * Signed links: addresses that carry one right at one path for a while, for players and browsers that cannot send a
- * token. Nothing is remembered of a link: it is good for as long as its signature is right, its time is not over, and
- * the token that made it is still there and still has the right. So taking the token away takes its links away.
+ * Signed links: URLs that carry one right at one path for a limited time, for players and browsers that cannot send a
+ * token. The server stores nothing for a link. A link is valid while its signature is correct, its time has not
+ * expired, and the token that made it still exists and still has the right. So removing a token revokes its links.
  *
- * Each token signs with a key of its own, made from the key of the server and the token's hash: a token that is replaced
- * under the same name leaves no links behind. Which token it was, a link tells by a mark that means something only here.
+ * Each token signs with its own key, derived from the server's key and the token's hash: replacing a token under the
+ * same name revokes the old token's links. A link identifies its token by a mark that has no meaning outside this
+ * server.
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -18,32 +19,32 @@ export const LINK_RIGHTS = ['read', 'write'] as const satisfies readonly Right[]
 export type LinkRight = (typeof LINK_RIGHTS)[number];
 
 export interface LinkOptions {
-  /** What links are signed with, at least {@link MIN_LINK_KEY_BYTES} bytes. Default: random, so they end with the process. */
+  /** The signing key, at least {@link MIN_LINK_KEY_BYTES} bytes. Default: random, so links end with the process. */
   key?: Uint8Array | undefined;
-  /** The longest a link may be good, in milliseconds. Default: a day. */
+  /** The maximum lifetime of a link, in milliseconds. Default: a day. */
   maxLifetime?: number | undefined;
-  /** Milliseconds since 1970, the same before and after a restart. Default: the system's clock. */
+  /** Milliseconds since 1970, continuous across restarts. Default: the system clock. */
   now?: (() => number) | undefined;
 }
 
 export const MIN_LINK_KEY_BYTES = 32;
 
-/** A link with a shorter life would expire before it is used, in milliseconds. */
+/** The minimum lifetime, in milliseconds: a shorter-lived link would expire before it is used. */
 const MIN_LIFETIME_MS = 1000;
 const DEFAULT_LIFETIME = 3_600_000;
 const DEFAULT_MAX_LIFETIME = 24 * DEFAULT_LIFETIME;
 
-/** Domain separation: a signature of a link is valid for nothing else, and for no other version of this form. */
+/** Domain separation: a signature of a link is valid for nothing else, and for no other version of this scheme. */
 const DOMAIN = 'streamfs link 1';
 
-/** A mark of 6 bytes, then the SHA-256 of 32, in base64url. */
+/** A mark of 6 bytes, then a SHA-256 HMAC of 32 bytes, in base64url. */
 const SIGNATURE = /^([\w-]{8})[\w-]{43}$/;
 const MARK_BYTES = 6;
 
-/** Seconds since 1970, in the one way that we write them. */
+/** Seconds since 1970, in their only accepted form. */
 const EXPIRES = /^[1-9]\d{0,11}$/;
 
-/** A token that can make links, with the key that they are signed with. */
+/** A token that can make links, and its signing key. */
 interface Issuer {
   readonly caller: Principal;
   readonly mark: string;
@@ -57,7 +58,7 @@ export interface SignedLink {
 }
 
 export class Links {
-  /** Where no key was given. It stays when the configuration is read again. */
+  /** Used if no key is configured. It survives a reload of the configuration. */
   readonly #ownKey = randomBytes(MIN_LINK_KEY_BYTES);
   readonly #pathLimits: PathLimits;
   #options: LinkOptions = {};
@@ -68,7 +69,7 @@ export class Links {
     this.#pathLimits = pathLimits;
   }
 
-  /** From now on links of these, and of no others. @throws RangeError for a key that is too short */
+  /** Accepts links of these tokens only from now on. @throws RangeError for a key that is too short */
   replace(tokens: readonly { hash: Buffer; caller: Principal }[], options: LinkOptions = this.#options): void {
     const { key: root = this.#ownKey } = options;
     if (root.length < MIN_LINK_KEY_BYTES)
@@ -85,10 +86,10 @@ export class Links {
   }
 
   /**
-   * Signs a link to a path, which must be normal. That the caller has the right there is for the caller of this to see.
+   * Signs a link to a normalised path. The caller of this method must have checked the right at the path.
    *
-   * @param lifetime milliseconds; default: an hour, or the longest there may be if that is less
-   * @throws INVALID_BODY for a lifetime that may not be, UNAUTHORIZED where the token has gone meanwhile
+   * @param lifetime milliseconds; default: an hour, or the maximum if that is shorter
+   * @throws INVALID_BODY for a lifetime out of range, UNAUTHORIZED if the token was removed meanwhile
    */
   sign(caller: Principal, right: LinkRight, path: string, lifetime?: number): SignedLink {
     const most = this.#options.maxLifetime ?? DEFAULT_MAX_LIFETIME;
@@ -103,7 +104,7 @@ export class Links {
     return { expires, signature: signatureOf(issuer, right, path, String(expires)) };
   }
 
-  /** The principal of a link: it has the link's right at the link's path, and no other. @throws LINK_INVALID, LINK_EXPIRED */
+  /** The principal of a link: it has only the link's right, at the link's path. @throws LINK_INVALID, LINK_EXPIRED */
   admit(right: LinkRight, query: RequestParameters): Principal {
     const path = normalizePath(query.path(), this.#pathLimits);
     const signature = query.text('signature') ?? '';
@@ -111,12 +112,12 @@ export class Links {
     const issuer = this.#byMark.get(SIGNATURE.exec(signature)?.[1] ?? '');
     if (issuer === undefined || !EXPIRES.test(expires)) throw createError('LINK_INVALID');
     const expected = signatureOf(issuer, right, path, expires);
-    // As texts: the last sign of one has bits to spare, by which two would mean the same bytes.
+    // Compared as text: the last base64url character has unused bits, so different texts can decode to the same bytes.
     if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) throw createError('LINK_INVALID');
     if (Number(expires) * 1000 <= this.#now()) throw createError('LINK_EXPIRED');
     if (!issuer.caller.may([right], path)) throw createError('LINK_INVALID');
     const { name, account } = issuer.caller;
-    const grant: Grant = { rights: new Set([right]), patterns: [only(path)], isLink: true };
+    const grant: Grant = { rights: new Set([right]), patterns: [exactly(path)], isLink: true };
     return new Principal(`a link of ${name}`, grant, account, this.#pathLimits);
   }
 
@@ -125,8 +126,8 @@ export class Links {
   }
 }
 
-/** A path as a pattern that matches only that path, with all its characters taken literally. */
-function only(path: string) {
+/** A pattern that matches only this path, with all its characters taken literally. */
+function exactly(path: string) {
   return {
     matches: (other: string) => other === path,
     reaches: (other: string) => isWithin(path, other),
@@ -138,7 +139,7 @@ function derived(root: Uint8Array, what: string, hash: Buffer): Buffer {
   return createHmac('sha256', root).update(`${DOMAIN} ${what}\n`).update(hash).digest();
 }
 
-/** No part of the signed text can contain a line break, so the parts cannot run into each other. */
+/** No part of the signed text can contain a line break, so the parts cannot be confused. */
 function signatureOf({ mark, key }: Issuer, right: LinkRight, path: string, expires: string): string {
   const mac = createHmac('sha256', key).update(`${DOMAIN}\n${right}\n${expires}\n${path}`, 'utf8').digest('base64url');
   return mark + mac;

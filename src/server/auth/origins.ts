@@ -1,16 +1,16 @@
 /**
- * Which pages may use the server from within a browser. A browser sends the requests of any page, also to a server on its
- * own machine that needs no token: a form or an image on a page of another origin could write to a stream, or consume what
- * another client's handle would read. But a browser marks such requests, in `Sec-Fetch-Site` or at least in `Origin`, and
+ * Which pages may use the server from a browser. A browser sends the requests of any page, even to a server on its own
+ * machine that needs no token: a form or an image on a page of another origin could write to a stream, or consume bytes
+ * meant for another client's handle. But a browser marks such requests with `Sec-Fetch-Site` or at least `Origin`, and
  * no page can prevent that. Programs other than browsers send neither.
  */
 import type { IncomingMessage } from 'node:http';
 import { createError } from '../../errors/index.ts';
-import { isAt } from './browser.ts';
+import { isOriginOfHost } from './browser.ts';
 
 export class Origins {
   #listed: ReadonlySet<string> = new Set();
-  /** Another one whenever the list is. */
+  /** Changes whenever the list does. */
   version = 0;
 
   /** @param listed origins as browsers send them, such as `https://app.example` */
@@ -18,34 +18,34 @@ export class Origins {
     this.replace(listed);
   }
 
-  /** From now on these, and no others. */
+  /** Replaces the list. */
   replace(listed: readonly string[]): void {
     this.#listed = new Set(listed);
     this.version++;
   }
 
-  /** Whether there are any beside the server's own. */
+  /** Whether other origins than the server's own are listed. */
   get areListed(): boolean {
     return this.#listed.size > 0;
   }
 
-  /** The origin of the page that asks, if it is one of those that were listed. */
+  /** The origin of the requesting page, if it is listed. */
   listed({ headers: { origin } }: IncomingMessage): string | undefined {
     return origin !== undefined && this.#listed.has(origin) ? origin : undefined;
   }
 
-  /** @throws ORIGIN_REFUSED for what a page asks that is neither the server's own nor listed */
+  /** @throws ORIGIN_REFUSED for a request from a page that is neither the server's own nor listed */
   check(req: IncomingMessage): void {
     const { origin, host, 'sec-fetch-site': site } = req.headers;
     if (origin === undefined && site === undefined) return;
-    if (this.listed(req) !== undefined || isShown(req)) return;
-    // `none`: the address was typed in. A proxy may have changed Host, so what the browser says counts for more.
-    const isOwn = site === undefined ? isAt(origin!, host) : site === 'same-origin' || site === 'none';
+    if (this.listed(req) !== undefined || isDocumentNavigation(req)) return;
+    // `none`: the user typed the address. A proxy may have changed Host, so Sec-Fetch-Site takes precedence.
+    const isOwn = site === undefined ? isOriginOfHost(origin!, host) : site === 'same-origin' || site === 'none';
     if (!isOwn) throw createError('ORIGIN_REFUSED', { origin: (origin ?? 'another site').slice(0, 100) });
   }
 }
 
-/** Whether the request is a navigation: the answer replaces the page with the link, which cannot read it. */
-function isShown({ method, headers }: IncomingMessage): boolean {
+/** Whether the request is a navigation: the response replaces the page, which cannot read it. */
+function isDocumentNavigation({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }

@@ -1,14 +1,15 @@
 /**
- * What a request needs where tokens are configured. Every route declares it, so that a new one cannot be open by accident:
+ * The permission that a request needs if tokens are configured. Every route declares one, so that a new route cannot be
+ * open by accident:
  *
  *  - `nothing`: allowed without a token;
- *  - `read somewhere`, `admin somewhere`, `link somewhere`: a token with that right at any path at all (for a link: to read
- *    or to write). The path is in the body, so the route checks it;
- *  - `token`: any token; the answer depends on what it may see, which the route checks;
+ *  - `read somewhere`, `admin somewhere`, `link somewhere`: a token with that right at any path (for a link: read or write).
+ *    The path is in the body, so the route checks it;
+ *  - `token`: any token; the response depends on what the token may see, which the route checks;
  *  - `read`, `write`, `admin`, `any`: this right, or any of them, at the path of the query;
- *  - `read or write`: to write where the query says `mode=write`, else to read, at its path;
- *  - `read handle`, `write handle`, `any handle`: the same, at the path of the handle, which must be one that exists for
- *    them ({@link Principal.knows}): else it is answered as if there were none;
+ *  - `read or write`: write if the query has `mode=write`, else read, at its path;
+ *  - `read handle`, `write handle`, `any handle`: the same, at the path of the handle, which must be visible to the caller
+ *    ({@link Principal.canSee}): otherwise the response is the same as for a handle that does not exist;
  *  - `admin server`: the right `admin` at `/` and everything below.
  */
 
@@ -43,20 +44,20 @@ function rightOfMode(query: RequestParameters): LinkRight {
   return query.text('mode') === 'write' ? 'write' : 'read';
 }
 
-interface Asked {
+interface RequestFacts {
   query: RequestParameters;
   params: Readonly<Record<string, string>>;
   handles: HandleTable;
 }
 
-/** The id in a path that names a handle. @throws INVALID_HANDLE_ID if it is no number; its owner is checked elsewhere */
+/** The id in the path of a handle. @throws INVALID_HANDLE_ID if it is not a number; its owner is checked elsewhere */
 export function handleIdOf({ id = '' }: Readonly<Record<string, string>>): number {
   if (!/^-?\d{1,20}$/.test(id)) throw createError('INVALID_HANDLE_ID', {}, { id: id.slice(0, 100) });
   return Number(id);
 }
 
-/** @throws FORBIDDEN, HANDLE_NOT_FOUND; and as the query and the handle table do for paths and handles that are none */
-export function requireFor(needs: Permission, caller: Principal, { query, params, handles }: Asked): void {
+/** @throws FORBIDDEN, HANDLE_NOT_FOUND, and the errors of the query and the handle table for invalid paths and ids */
+export function requireFor(needs: Permission, caller: Principal, { query, params, handles }: RequestFacts): void {
   switch (needs) {
     case 'nothing':
     case 'token':
@@ -74,7 +75,7 @@ export function requireFor(needs: Permission, caller: Principal, { query, params
       caller.requireBelow('admin', '/');
       return;
     case 'admin':
-      // What is removed with all that is in it must be theirs to remove.
+      // A recursive removal needs the right for everything that it removes.
       if (query.boolean('recursive') === true) caller.requireBelow('admin', query.path());
       else caller.require(['admin'], query.path());
       return;
@@ -90,7 +91,7 @@ export function requireFor(needs: Permission, caller: Principal, { query, params
       return;
     default: {
       const info = handles.get(handleIdOf(params));
-      if (!caller.knows(info)) throw createError('HANDLE_NOT_FOUND');
+      if (!caller.canSee(info)) throw createError('HANDLE_NOT_FOUND');
       caller.require(needs === 'any handle' ? RIGHTS : [needs === 'read handle' ? 'read' : 'write'], info.path);
     }
   }

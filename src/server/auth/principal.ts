@@ -1,4 +1,4 @@
-/** The sender of a request, known from its token or signed link, and its rights. */
+/** The sender of a request, identified by its token or signed link, and its rights. */
 import { createError } from '../../errors/index.ts';
 import {
   type Account,
@@ -17,20 +17,20 @@ export type Right = (typeof RIGHTS)[number];
 export interface Grant {
   readonly rights: ReadonlySet<Right>;
   readonly patterns: readonly Pick<PathPattern, 'matches' | 'reaches' | 'covers'>[];
-  /** It is that of a signed link. */
+  /** The grant of a signed link. */
   readonly isLink?: true | undefined;
 }
 
 export class Principal {
   readonly name: string;
-  /** What is theirs is theirs by this: of a link it is that of the token that made it. */
+  /** The account that owns the principal's handles and streams: for a link, that of the token that made it. */
   readonly account: Account;
-  /** For what they make. */
+  /** Options for everything that the principal creates. */
   readonly creating: CreateOptions;
   readonly #grant: Grant;
   readonly #limits: PathLimits;
 
-  /** @param limits how long paths may be: as for the mounts */
+  /** @param limits maximum lengths of paths, the same as for the mounts */
   constructor(name: string, grant: Grant, account: Account, limits: PathLimits = DEFAULT_PATH_LIMITS) {
     this.name = name;
     this.account = account;
@@ -39,12 +39,12 @@ export class Principal {
     this.#limits = limits;
   }
 
-  /** Whether they have a signed link, and no token. */
+  /** Whether the principal comes from a signed link. */
   get hasLink(): boolean {
     return this.#grant.isLink === true;
   }
 
-  /** Whether one of the rights is theirs at this path. */
+  /** Whether the principal has one of the rights at this path. */
   may(rights: readonly Right[], path: string): boolean {
     const { rights: granted, patterns } = this.#grant;
     if (!rights.some((right) => granted.has(right))) return false;
@@ -58,26 +58,26 @@ export class Principal {
     return this.may(['write'], path) ? 'writer' : 'reader';
   }
 
-  /** Whether they may see that there is such a directory, or such a file: something is theirs at it or below. */
+  /** Whether the principal may see that this directory or file exists: it has a right there or below. */
   reaches(path: string): boolean {
     const normal = normalizePath(path, this.#limits);
     return this.#grant.patterns.some((pattern) => pattern.reaches(normal));
   }
 
   /**
-   * Whether there is such a handle for them: one of their own, while anything is theirs at its path, or one at whose path
-   * they may do as `admin`.
+   * Whether the handle is visible to the principal: its own handle, while it has any right at the handle's path, or any
+   * handle at a path where it has `admin`.
    */
-  knows({ account, path }: Pick<HandleInfo, 'account' | 'path'>): boolean {
+  canSee({ account, path }: Pick<HandleInfo, 'account' | 'path'>): boolean {
     return this.may(account === this.account ? RIGHTS : ['admin'], path);
   }
 
-  /** @throws FORBIDDEN, which says nothing of whether the path exists */
+  /** @throws FORBIDDEN, which does not reveal whether the path exists */
   require(rights: readonly Right[], path: string): void {
     if (!this.may(rights, path)) throw this.#refusal(rights, path);
   }
 
-  /** The right at this path and at all below. @throws FORBIDDEN */
+  /** Requires the right at this path and at everything below. @throws FORBIDDEN */
   requireBelow(right: Right, path: string): void {
     const normal = normalizePath(path, this.#limits);
     const { rights, patterns } = this.#grant;
@@ -85,13 +85,13 @@ export class Principal {
     throw this.#refusal([right], `${normal === '/' ? '' : normal}/**`);
   }
 
-  /** One of the rights, at any path. @throws FORBIDDEN */
+  /** Requires one of the rights at any path. @throws FORBIDDEN */
   requireSomewhere(rights: readonly Right[]): void {
     const { rights: granted } = this.#grant;
     if (!rights.some((right) => granted.has(right))) throw this.#refusal(rights, 'any path');
   }
 
-  /** @throws FORBIDDEN where nothing at this path, or below it, is theirs */
+  /** @throws FORBIDDEN if the principal has no right at this path or below it */
   requireReach(path: string): void {
     if (!this.reaches(path)) throw this.#refusal(RIGHTS, path);
   }

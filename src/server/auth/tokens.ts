@@ -1,5 +1,5 @@
 /**
- * Tokens, each with rights on patterns of paths. A token is compared by its SHA-256 with every configured one, in constant
+ * Tokens, each with rights on path patterns. The SHA-256 of a token is compared with every configured one in constant
  * time, so that timing reveals neither a prefix of a token nor which one matched.
  */
 
@@ -20,20 +20,20 @@ import { PathPattern } from './pattern.ts';
 import { type Grant, Principal, type Right } from './principal.ts';
 
 export interface TokenOptions {
-  /** What it is called in errors and logs. */
+  /** The name of the token in errors and logs. */
   name: string;
   /** SHA-256 of the token, 64 hexadecimal digits. */
   sha256: string;
   rights: readonly Right[];
   /** Patterns of paths; see pattern.ts. */
   paths: readonly string[];
-  /** How much of everything it may hold. Default: {@link DEFAULT_ACCOUNT_LIMITS}. */
+  /** The limits of the token's account. Default: {@link DEFAULT_ACCOUNT_LIMITS}. */
   limits?: Partial<AccountLimits> | undefined;
 }
 
-/** Headers that were looked at, so that hashing happens once for each and not for each request. */
+/** Number of cached headers: a token is hashed once, not for each request. */
 const MAX_REMEMBERED = 1000;
-/** Longer ones are not remembered: a password of Basic has a name of any length before it. */
+/** Longer headers are not cached: a Basic password can follow a user name of any length. */
 const MAX_REMEMBERED_LENGTH = 512;
 
 function sha256(token: string | Uint8Array): Buffer {
@@ -42,15 +42,15 @@ function sha256(token: string | Uint8Array): Buffer {
 
 export class Tokens {
   #entries: readonly { hash: Buffer; caller: Principal }[] = [];
-  /** By the hash of the token, so that a token is the same one when the configuration is read again. */
+  /** By the hash of the token, so that a token keeps its account when the configuration is reloaded. */
   #accounts: ReadonlyMap<string, Account> = new Map();
   readonly #pathLimits: PathLimits;
   readonly #known = new Map<string, Principal>();
-  /** Another one whenever tokens have changed. */
+  /** Changes whenever the tokens do. */
   version = 0;
   readonly links: Links;
 
-  /** @param pathLimits how long paths may be: as for the mounts */
+  /** @param pathLimits maximum lengths of paths, the same as for the mounts */
   constructor(tokens: readonly TokenOptions[], links?: LinkOptions, pathLimits: PathLimits = DEFAULT_PATH_LIMITS) {
     this.#pathLimits = pathLimits;
     this.links = new Links(pathLimits);
@@ -58,9 +58,9 @@ export class Tokens {
   }
 
   /**
-   * From now on these, and no others, and links that these have made. Requests that have been let in go on.
+   * Accepts only these tokens from now on, and links made with them. Requests already admitted continue.
    *
-   * @param links how links are made; default: as before
+   * @param links how links are signed; default: as before
    */
   replace(tokens: readonly TokenOptions[], links?: LinkOptions): void {
     const accounts = new Map<string, Account>();
@@ -86,10 +86,10 @@ export class Tokens {
   }
 
   /**
-   * The principal of a request. A header that counts decides alone; without one a signed link does, on a route that takes
-   * links for this right.
+   * The principal of a request. A header that is accepted decides alone. Without one a signed link decides, on a route
+   * that accepts links for this right.
    *
-   * @param token one that the request holds elsewhere: a program has put it there, so it alone counts
+   * @param token a token from elsewhere in the request: only a program can have put it there, so it alone decides
    * @throws UNAUTHORIZED, LINK_INVALID, LINK_EXPIRED
    */
   callerOf(

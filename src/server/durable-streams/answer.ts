@@ -1,4 +1,4 @@
-/** What answers say of a stream. */
+/** Headers of responses about a stream. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { internalOf } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
@@ -10,20 +10,20 @@ import { refusalHeaders } from '../ingest/producer-headers.ts';
 import { earliestOf } from './position.ts';
 
 /**
- * For answers whose media type was chosen by the creator of the stream: under this policy no script of any type runs, also
- * when a browser opens the address.
+ * For responses whose media type was chosen by the creator of the stream: under this policy no script runs, whatever
+ * the type, even if a browser opens the URL.
  */
 export const BODY_HEADERS = {
   ...READ_HEADERS,
   'Content-Security-Policy': `${READ_HEADERS['Content-Security-Policy']}; sandbox`,
 } as const;
 
-/** Only a deliberate end is reported as closed: a removed or expired stream is not found. */
+/** Only a deliberate end is reported as closed: a removed or expired stream is reported as not found. */
 export function isClosed({ stream }: Pick<StoredStream, 'stream'>): boolean {
   return stream.endReason === 'ended';
 }
 
-/** Where a stream ends, and whether for good. */
+/** The offset of the tail, and whether the stream is closed. */
 export function tailHeaders(stored: StoredStream): OutgoingHttpHeaders {
   const { stream } = stored;
   return {
@@ -32,13 +32,13 @@ export function tailHeaders(stored: StoredStream): OutgoingHttpHeaders {
   };
 }
 
-/** What an acknowledgement of a write means, where its stream is kept on disk. */
+/** The durability of an acknowledged write, if the stream is kept on disk. */
 export function durabilityHeader({ stream }: Pick<StoredStream, 'stream'>): Record<string, string> {
   const { durability } = internalOf(stream);
   return durability === undefined ? {} : { [HEADERS.streamDurable]: durability };
 }
 
-/** Of the header {@link DURABLE_HEADERS.nextOffset} as a text: its value, and {@link tailHeaders} behind it. */
+/** The value of the header {@link DURABLE_HEADERS.nextOffset} as text, followed by the other {@link tailHeaders}. */
 export function tailValue(stored: Pick<StoredStream, 'stream'>): string {
   const offset = durableOffset(stored.stream, stored.stream.endOffset);
   return isClosed(stored) ? `${offset}\r\n${H.closed}: true` : offset;
@@ -54,7 +54,7 @@ export function sendEmpty(res: ServerResponse, status: number, headers: Outgoing
     .end();
 }
 
-/** What a refusal says in headers. */
+/** Sets the headers that belong to a refusal. */
 export async function setRefusalHeaders(
   res: ServerResponse,
   error: unknown,
@@ -64,7 +64,7 @@ export async function setRefusalHeaders(
   if (stored !== undefined && isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SEQ_ORDER', 'EXPECTED_OFFSET'))
     Object.assign(headers, tailHeaders(stored));
   if (stored !== undefined && isStreamFSError(error, 'OFFSET_GONE', 'OFFSET_OF_ANOTHER')) {
-    // Behind what is lost on a disk, where that is what was asked for.
+    // The offset after the bytes lost on disk, if the request asked for lost bytes.
     const { earliest } = error.details as { earliest?: unknown };
     const offset = typeof earliest === 'number' ? earliest : await earliestOf(stored);
     headers[H.earliestOffset] = durableOffset(stored.stream, offset);

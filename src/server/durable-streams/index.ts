@@ -1,6 +1,6 @@
 /**
- * Durable Streams, a second protocol over the same streams: an address is a stream. Its routes are those of one mount,
- * below each prefix that is configured.
+ * Durable Streams, a second protocol over the same streams: each URL is a stream. Its routes serve one mount, below
+ * each configured prefix.
  */
 import { EVENT_STREAM_MEDIA_TYPE } from '../../protocol/index.ts';
 import { APPEND_ERRORS, BYTES, PRODUCER_ERRORS } from '../http/answers.ts';
@@ -18,7 +18,7 @@ const READ_PARAMETERS: readonly RouteParameter[] = [
     type: 'string',
     required: false,
     default: '-1',
-    description: 'Where to begin: an offset that an answer gave, `-1` for all that is retained, `now` for the end.',
+    description: 'Where to begin: an offset from a response, `-1` for everything retained, `now` for the end.',
   },
   {
     name: 'live',
@@ -26,14 +26,14 @@ const READ_PARAMETERS: readonly RouteParameter[] = [
     type: 'string',
     required: false,
     values: MODES,
-    description: '`long-poll`: wait for what comes next; `sse`: all that comes, as server-sent events.',
+    description: '`long-poll`: wait for the next bytes; `sse`: follow live, as server-sent events.',
   },
   {
     name: 'cursor',
     in: 'query',
     type: 'string',
     required: false,
-    description: 'With `live`: the last cursor that an answer gave.',
+    description: 'With `live`: the last cursor from a response.',
   },
 ];
 
@@ -55,10 +55,10 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Du
         method: 'PUT',
         pattern,
         pathOf,
-        summary: 'Creates a stream, or finds that it is there as it is asked for.',
+        summary: 'Creates a stream, or confirms that it exists with the same settings.',
         permission: 'write',
         answers: [
-          { status: 200, description: 'It is there, as it is asked for.' },
+          { status: 200, description: 'It exists, with the same settings.' },
           { status: 201, description: 'It was created.' },
         ],
         errors: WRITE_ERRORS,
@@ -70,7 +70,7 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Du
         method: 'POST',
         pattern,
         pathOf,
-        summary: 'Appends the body, and closes the stream where it is asked to.',
+        summary: 'Appends the body, and closes the stream if requested.',
         permission: 'write',
         answers: [
           { status: 200, description: 'The append of a producer was applied.' },
@@ -86,16 +86,16 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Du
         method: 'GET',
         pattern,
         pathOf,
-        summary: 'Reads from an offset on: a page, or live.',
+        summary: 'Reads from an offset: a page, or live.',
         permission: 'read',
         answers: [
           {
             status: 200,
-            description: 'A page, or what comes.',
+            description: 'A page, or events.',
             content: { ...BYTES, [EVENT_STREAM_MEDIA_TYPE]: 'text' },
           },
-          { status: 204, description: 'A long poll: nothing has come, or nothing more will.' },
-          { status: 304, description: 'The page is the one that the client has.' },
+          { status: 204, description: 'A long poll: no bytes until the timeout, or the stream is closed.' },
+          { status: 304, description: 'The client already has this page.' },
         ],
         errors: [
           'OFFSET_GONE',

@@ -1,6 +1,6 @@
 /**
- * A live read over server-sent events, once it is open: node:http answers it from its route, and the fast path without an
- * exchange, so that nothing of the request is kept for as long as the read lasts.
+ * A live read over server-sent events, once it is open. node:http answers it from its route, the fast path without an
+ * exchange, so that nothing of the request stays in memory for the duration of the read.
  */
 import type { Reader } from '../../core/index.ts';
 import type { StoredStream } from '../../fs/index.ts';
@@ -19,8 +19,8 @@ import { type DurableStreamsOptions, SSE_HEARTBEAT_MS, SSE_LIFETIME_JITTER_MS, S
 /** The route of reads, which can be opened without an exchange. */
 export interface DurableReadRoute extends Route {
   /**
-   * @returns undefined where it is no live read that memory alone can answer
-   * @throws what the answer would be an error for
+   * @returns undefined for a request that is not a live read, or that needs bytes from disk
+   * @throws the error to answer with
    */
   openLive(query: Query, caller: Principal | undefined, server: ServerContext): Promise<LiveAnswer | undefined>;
 }
@@ -29,7 +29,7 @@ export function isDurableRead(route: Route): route is DurableReadRoute {
   return 'openLive' in route;
 }
 
-/** An open read, and what is sent of it. */
+/** An open read, and how it is sent. */
 export interface LiveAnswer extends LiveForm {
   readonly reader: Reader;
 }
@@ -50,12 +50,12 @@ export function liveFormOf(
 ): LiveForm {
   const form = formOf(settings.type);
   const given = cursorOf(cursor);
-  // A client that is ahead of time has cursors that go on from its own.
+  // A client whose cursor is ahead of the current time gets cursors that continue from its own.
   const encoding = durableSseEncoding(form, given >= currentCursor() ? given + 1 : -1);
   return { encoding, headers: headersOf(form, chunked), sending: sendingOf(server, options) };
 }
 
-/** The same objects for all reads: an idle one keeps nothing of its own. */
+/** Shared by all reads, so that an idle read needs no objects for this. */
 const headers = new Map<string, Readonly<Record<string, string>>>();
 
 function headersOf(form: DurableSseForm, chunked: boolean): Readonly<Record<string, string>> {

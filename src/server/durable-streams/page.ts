@@ -1,14 +1,14 @@
-/** What one answer that catches up holds: whole appends, of JSON whole messages as an array. */
+/** The content of one catch-up response: whole appends, or for JSON whole messages as an array. */
 import { internalOf, type RingStream } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import type { StoredStream } from '../../fs/index.ts';
 import { formOf } from './form.ts';
 import { MAX_PAGE_BYTES } from './options.ts';
 
-/** Bytes that are together, as they are stored. */
+/** A range of stored bytes. */
 export interface Span {
   readonly from: number;
-  /** The offset behind it. */
+  /** The offset after the last byte. */
   readonly to: number;
   readonly parts: readonly Uint8Array[];
 }
@@ -18,7 +18,7 @@ export const EMPTY_ARRAY = Buffer.from('[]');
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;
 
-/** The page that begins at a place between appends or messages. @throws OFFSET_GONE */
+/** The page that begins between two appends or messages. @throws OFFSET_GONE */
 export async function pageFrom(stored: StoredStream, from: number): Promise<Span> {
   const span = await spanFrom(stored, from, MAX_PAGE_BYTES);
   if (formOf(stored.settings.type) !== 'json') return span;
@@ -26,9 +26,9 @@ export async function pageFrom(stored: StoredStream, from: number): Promise<Span
 }
 
 /**
- * Whole appends or messages from a place between such: as many as are not longer than `max` together, or one.
+ * Whole appends or messages, beginning between two of them: as many as fit into `max` bytes, but at least one.
  *
- * @throws OFFSET_GONE where the first of them is lost
+ * @throws OFFSET_GONE if the first of them is lost
  */
 export async function spanFrom(
   { settings, stream: published }: StoredStream,
@@ -40,7 +40,7 @@ export async function spanFrom(
   const limit = from + max;
   let to = endOffset;
   if (limit < endOffset) {
-    const last = await lastPlace(whole, limit, isJson);
+    const last = await lastBoundary(whole, limit, isJson);
     if (last !== undefined && last > from) to = last;
     else to = isJson ? await whole.lineEnd(from) : await whole.chunkEnd(from);
   }
@@ -54,15 +54,15 @@ export async function spanFrom(
     return { from, to, parts };
   } catch (error) {
     if (!isStreamFSError(error, 'OFFSET_GONE')) throw error;
-    // What comes before a loss is given first.
+    // The bytes before a loss are returned first.
     const end = isJson ? await whole.lineStart(at) : at;
     if (end === undefined || end <= from) throw error;
     return { from, to: end, parts: [Buffer.concat(parts).subarray(0, end - from)] };
   }
 }
 
-/** The last place at or before an offset; undefined where that is lost. */
-async function lastPlace(whole: RingStream['whole'], limit: number, isJson: boolean): Promise<number | undefined> {
+/** The last boundary at or before an offset; undefined if that range is lost. */
+async function lastBoundary(whole: RingStream['whole'], limit: number, isJson: boolean): Promise<number | undefined> {
   try {
     return await (isJson ? whole.lineStart(limit) : whole.chunkStart(limit));
   } catch (error) {
@@ -71,7 +71,7 @@ async function lastPlace(whole: RingStream['whole'], limit: number, isJson: bool
   }
 }
 
-/** Lines as an array: a bracket before them, and a comma or the other bracket for each newline. */
+/** Lines as an array: a bracket before them, and a comma or the closing bracket for each newline. */
 function arrayOf(parts: readonly Uint8Array[], length: number): Uint8Array {
   if (length === 0) return EMPTY_ARRAY;
   const array = Buffer.allocUnsafe(length + 1);

@@ -1,7 +1,7 @@
 /**
- * Where a read begins. Offsets that are given out lie between appends, of JSON between messages; what comes in is rounded
- * down to such a place, since clients do arithmetic on offsets. No read begins behind what it asked for: what is no longer
- * retained is refused.
+ * Where a read begins. Offsets in responses lie between appends, or for JSON between messages. Offsets in requests are
+ * rounded down to such a boundary, since clients do arithmetic on offsets. A read never begins after the requested
+ * offset: an offset that is no longer retained is refused.
  */
 import { internalOf, type RingStream } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
@@ -13,7 +13,7 @@ import { formOf } from './form.ts';
 const BEGINNING = '-1';
 export const NOW = 'now';
 
-/** The oldest place a read may begin at. */
+/** The oldest offset at which a read may begin. */
 export async function earliestOf({ settings, stream }: StoredStream): Promise<number> {
   const { whole } = internalOf(stream);
   const form = formOf(settings.type);
@@ -21,7 +21,7 @@ export async function earliestOf({ settings, stream }: StoredStream): Promise<nu
   return form === 'text' ? firstCharacter(whole) : whole.startOffset;
 }
 
-/** Behind what is left of a character of which the beginning has gone. */
+/** The offset after the rest of a character whose first bytes are no longer retained. */
 async function firstCharacter(whole: RingStream['whole']): Promise<number> {
   const { startOffset } = whole;
   if (startOffset === 0) return 0;
@@ -37,7 +37,7 @@ export async function startOf(stored: StoredStream, text: string | undefined): P
   const stream = internalOf(stored.stream);
   const { endOffset } = stream;
   const offset = offsetIn(stored, text);
-  // One more than the end is what a client makes of the end.
+  // A client that increments the end offset means the end.
   if (offset === endOffset || offset === endOffset + 1) return endOffset;
   if (offset > endOffset) throw invalid(text, `the stream ends at ${durableOffset(stream, endOffset)}`);
   const earliest = await earliestOf(stored);
@@ -45,34 +45,34 @@ export async function startOf(stored: StoredStream, text: string | undefined): P
   return roundedDown(stored, offset, earliest);
 }
 
-/** The place between appends or messages at or before an offset that is retained. */
+/** The boundary between appends or messages at or before a retained offset. */
 async function roundedDown({ settings, stream }: StoredStream, offset: number, earliest: number): Promise<number> {
   const { whole } = internalOf(stream);
   if (formOf(settings.type) !== 'json') return Math.max(earliest, await whole.chunkStart(offset));
   const start = await whole.lineStart(offset);
   if (start !== undefined) return start;
-  // Its message began in what was lost on the disk.
+  // The beginning of its message was lost on disk.
   const next = await whole.lineEnd(offset);
   throw createError('OFFSET_GONE', { offset, earliest: next }, { earliest: next });
 }
 
 function offsetIn({ stream }: StoredStream, text: string): number {
   const offset = parseDurableOffset(text, stream);
-  if (offset === 'malformed') throw invalid(text, 'expected one that this server gave, -1 or now');
-  if (offset === 'another life') {
+  if (offset === 'malformed') throw invalid(text, 'expected an offset from this server, -1 or now');
+  if (offset === 'another generation') {
     throw createError('OFFSET_OF_ANOTHER', { offset: shorten(text), earliest: BEGINNING });
   }
   return offset;
 }
 
 /**
- * A fork point in its source. Nothing is retained of what lies before the beginning, so that is always there.
+ * The offset of a fork point in its source. Offset 0 is always valid, because no bytes before it need to be retained.
  *
  * @throws INVALID_OFFSET, OFFSET_GONE
  */
 export async function forkPointIn(stored: StoredStream, text: string): Promise<number> {
   const offset = parseDurableOffset(text, stored.stream);
-  if (typeof offset === 'string') throw invalid(text, 'it is none of the source of the fork');
+  if (typeof offset === 'string') throw invalid(text, 'it is not an offset of the source stream');
   if (offset === 0) return 0;
   return startOf(stored, text);
 }

@@ -1,4 +1,4 @@
-/** Reading: what is there, what comes next, and all that comes from now on. */
+/** Reads: catch-up, long poll and server-sent events. */
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
@@ -10,27 +10,27 @@ import { isNavigation, type Principal } from '../auth/index.ts';
 import { sendReader, sendSized, withParts } from '../egress/index.ts';
 import { nextCursor } from '../encoding/durable-cursor.ts';
 import { durableOffset } from '../encoding/durable-offsets.ts';
-import { hasCopy } from '../http/conditional.ts';
+import { etagMatches } from '../http/conditional.ts';
 import type { Query } from '../http/query.ts';
 import type { Exchange, ServerContext } from '../http/route.ts';
 import { BODY_HEADERS, isClosed, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import { formOf } from './form.ts';
+import { sendHistory } from './history.ts';
 import { type LiveAnswer, liveFormOf } from './live.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { EMPTY_ARRAY, pageFrom } from './page.ts';
-import { sendPast } from './past.ts';
 import { earliestOf, NOW, startOf } from './position.ts';
 import { type StreamTarget, targetOf } from './target.ts';
 
 export const MODES = ['long-poll', 'sse'] as const;
 
-/** One read, once it is known where it begins. */
+/** One read, once its start is known. */
 interface Read {
   readonly exchange: Exchange;
   readonly target: StreamTarget;
   readonly stored: StoredStream;
   readonly from: number;
-  /** As the request gave it. */
+  /** As given in the request. */
   readonly offset: string | undefined;
 }
 
@@ -43,7 +43,7 @@ export async function read(exchange: Exchange, options: DurableStreamsOptions): 
   const stored = await target.store.find(target.path);
   try {
     const from = await startOf(stored, offset);
-    // Following a link changes nothing.
+    // Navigation changes nothing, so it does not renew the expiry.
     if (!isNavigation(req)) await target.store.renew(target.path);
     const one: Read = { exchange, target, stored, from, offset };
     if (live === 'sse') await follow(one, options);
@@ -56,7 +56,7 @@ export async function read(exchange: Exchange, options: DurableStreamsOptions): 
   }
 }
 
-/** What HEAD says: it neither waits nor counts as a read. */
+/** HEAD neither waits nor counts as a read. */
 export async function describe({ query, res, server }: Exchange): Promise<void> {
   const { store, path } = targetOf(server.mounts, query.path());
   const stored = await store.find(path);
@@ -85,7 +85,7 @@ function sendNow({ exchange: { res }, stored }: Read): void {
     .end(body);
 }
 
-/** @param headersOf what the answer says beside that, of which it may be the last */
+/** @param headersOf additional headers, depending on whether the page ends at the end of a closed stream */
 async function sendPage(
   { exchange: { req, res, server }, stored, from, offset }: Read,
   headersOf: (closed: boolean) => OutgoingHttpHeaders,
@@ -102,10 +102,10 @@ async function sendPage(
     ...headersOf(closed),
     ...(isTail ? { [H.upToDate]: 'true' } : {}),
     ...(closed ? { [H.closed]: 'true' } : {}),
-    // What is there to be read does not begin where the stream did.
+    // Tells a client that reads from the beginning where the retained bytes begin.
     ...(offset === undefined || offset === '-1' ? await trimmedHeaders(stored) : {}),
   };
-  if (hasCopy(req.headers['if-none-match'], etag)) {
+  if (etagMatches(req.headers['if-none-match'], etag)) {
     res.writeHead(304, headers).end();
     return;
   }
@@ -134,7 +134,7 @@ async function poll(one: Read, timeout: number): Promise<void> {
     await sendPage(one, (closed) => (closed ? {} : { [H.cursor]: String(nextCursor(cursor)) }));
     return;
   }
-  // Gone meanwhile: there is nothing to come back to.
+  // The stream was removed meanwhile: there is nothing to reconnect to.
   if (stream.endReason !== undefined && !isClosed(stored)) {
     throw stream.endReason === 'shutdown'
       ? createError('SHUTTING_DOWN')
@@ -148,7 +148,7 @@ async function poll(one: Read, timeout: number): Promise<void> {
   });
 }
 
-/** Waits until something has been appended, the stream has ended or the time is up. It is a reader meanwhile. */
+/** Waits until something is appended, the stream ends or the time is up. The client counts as a reader meanwhile. */
 async function waitForMore({ exchange, stored, target, from }: Read, timeout: number): Promise<void> {
   const { caller, req, server } = exchange;
   const { reads } = server.limits;
@@ -157,8 +157,8 @@ async function waitForMore({ exchange, stored, target, from }: Read, timeout: nu
   let reader: Reader | undefined;
   const stop = new AbortController();
   const giveUp = () => stop.abort();
-  exchange.patience.addEventListener('abort', giveUp, { once: true });
-  if (exchange.patience.aborted) giveUp();
+  exchange.waitSignal.addEventListener('abort', giveUp, { once: true });
+  if (exchange.waitSignal.aborted) giveUp();
   let isKicked = false;
   try {
     reader = await openReader({ stored, target, from }, account);
@@ -172,21 +172,21 @@ async function waitForMore({ exchange, stored, target, from }: Read, timeout: nu
         giveUp();
       },
       shared: NOTHING_SHARED,
-      stranded: () => [],
+      socketOnlyMemory: () => [],
     };
     exchange.isLive = true;
     reads.add(waiting);
     try {
       if (stored.stream.endOffset > from || stored.stream.endReason !== undefined) return;
-      const news = { begin: (wake: () => void) => inner.whenReadable(wake), end: () => void inner.cancelWait() };
-      await waitToBeWoken(news, timeout, stop.signal).catch((error: unknown) => {
+      const readable = { begin: (wake: () => void) => inner.whenReadable(wake), end: () => void inner.cancelWait() };
+      await waitToBeWoken(readable, timeout, stop.signal).catch((error: unknown) => {
         if (!stop.signal.aborted) throw error;
       });
     } finally {
       reads.delete(waiting);
     }
   } finally {
-    exchange.patience.removeEventListener('abort', giveUp);
+    exchange.waitSignal.removeEventListener('abort', giveUp);
     reader?.close();
     reads.leave(account);
   }
@@ -195,7 +195,7 @@ async function waitForMore({ exchange, stored, target, from }: Read, timeout: nu
 
 const NOTHING_SHARED = { recent: () => [], forget: () => undefined };
 
-/** A reader that is cut off rather than skips: the protocol has no way to say that something was lost. */
+/** A reader that is disconnected rather than skips: the protocol cannot report a gap. */
 async function openReader(
   { stored, target, from }: Pick<Read, 'stored' | 'target' | 'from'>,
   account: Account | undefined,
@@ -203,7 +203,7 @@ async function openReader(
   const source = await target.fileSystem.openStream(target.path, {
     start: { offset: from },
     onLag: 'disconnect',
-    // Its events are cut where chunks in memory end: what is on disk alone is sent without a reader.
+    // Its events end at chunks that are in memory. Bytes that are only on disk are sent without a reader.
     reachBack: false,
     create: false,
     generation: stored.stream.generation,
@@ -232,7 +232,7 @@ async function follow(one: Read, options: DurableStreamsOptions): Promise<void> 
   try {
     if (one.from < stored.stream.startOffset) {
       exchange.isLive = true;
-      await sendPast(res, { stored, from: one.from, encoding, limits, headers });
+      await sendHistory(res, { stored, from: one.from, encoding, limits, headers });
       limits.reads.leave(account);
       return;
     }
@@ -245,7 +245,7 @@ async function follow(one: Read, options: DurableStreamsOptions): Promise<void> 
   sendReader(req, res, { reader, encoding }, headers, sending, () => limits.reads.leave(account));
 }
 
-/** The same for the fast path, which has no exchange: see {@link DurableReadRoute}. */
+/** Opens a live read for the fast path, which has no exchange: see {@link DurableReadRoute}. */
 export async function openLive(
   query: Query,
   caller: Principal | undefined,

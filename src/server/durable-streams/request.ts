@@ -1,4 +1,4 @@
-/** What requests say in their headers, and their bodies. */
+/** Parses and checks the headers and bodies of requests. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AppendId, Stream } from '../../core/index.ts';
@@ -14,26 +14,26 @@ import { givenDurableOffset, isDurableOffset } from '../encoding/durable-offsets
 import { jsonLimit } from '../http/json-body.ts';
 import type { Exchange, ServerContext } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
-import { type BodyLimits, bodyTooLarge, gatherBody } from '../http/whole-body.ts';
+import { type BodyLimits, bodyTooLarge, bufferBody } from '../http/whole-body.ts';
 import { appendIdOf, type ProducerIdRule } from '../ingest/producer-headers.ts';
 import { formOf } from './form.ts';
 
 const ANY_PRODUCER_ID: ProducerIdRule = { pattern: /^.{1,256}$/su, text: '1 to 256 characters' };
-const WHOLE = /^(?:0|[1-9]\d*)$/;
+const WHOLE_NUMBER = /^(?:0|[1-9]\d*)$/;
 /** The largest number of seconds that is exact as milliseconds. */
-const MAX_WHOLE = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
+const MAX_WHOLE_NUMBER = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
 /** RFC 3339 section 5.6: the month, the day, and a leap second. */
 const TIMESTAMP = /^(\d{4}-\d\d)-(\d\d)[Tt](?:[01]\d|2[0-3]):\d\d:(?:[0-5]\d|(60))(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 const SECOND_MS = 1000;
 
-/** Headers that mean one thing each: node:http joins those that are given twice, or takes the first. */
+/** Headers that may occur only once: node:http joins repeated ones, or takes the first. */
 const SINGLE = new Map(
   [...DURABLE_SINGLE_HEADERS, 'Content-Type', HEADERS.producerId, HEADERS.producerEpoch, HEADERS.producerSeq].map(
     (name) => [name.toLowerCase(), name],
   ),
 );
 
-/** A header that is given twice says two things, also where they are the same. @throws INVALID_PARAMETER */
+/** A header that is given twice is ambiguous, even if both values are the same. @throws INVALID_PARAMETER */
 export function requireSingleHeaders({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): void {
   const seen = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -49,12 +49,12 @@ export function headerOf(headers: IncomingHttpHeaders, name: string): string | u
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** Undefined also for an empty one, which is none. */
+/** Undefined also for an empty header. */
 export function typeOf(headers: IncomingHttpHeaders): string | undefined {
   return headers['content-type'] || undefined;
 }
 
-/** The same of a stream that is made. @throws INVALID_PARAMETER */
+/** The content type of a stream that is created. @throws INVALID_PARAMETER */
 export function typeToCreate(headers: IncomingHttpHeaders): string | undefined {
   const type = typeOf(headers);
   if (type === undefined || normalContentType(type) !== undefined) return type;
@@ -64,7 +64,7 @@ export function typeToCreate(headers: IncomingHttpHeaders): string | undefined {
   );
 }
 
-/** Of any value but `true` it is as if it were not there. */
+/** A value other than `true` is treated as an absent header. */
 export function asksToClose(headers: IncomingHttpHeaders): boolean {
   return headerOf(headers, H.closed)?.toLowerCase() === 'true';
 }
@@ -75,7 +75,7 @@ export function lifetimeOf(headers: IncomingHttpHeaders): { ttl: number | undefi
   const expiresAt = headerOf(headers, H.expiresAt);
   if (ttl !== undefined && expiresAt !== undefined) throw invalid(H.ttl, `give it or ${H.expiresAt}, not both`);
   return {
-    ttl: ttl === undefined ? undefined : wholeOf(H.ttl, ttl) * 1000,
+    ttl: ttl === undefined ? undefined : wholeNumberOf(H.ttl, ttl) * 1000,
     expiresAt: expiresAt === undefined ? undefined : timeOf(expiresAt),
   };
 }
@@ -85,63 +85,66 @@ function timeOf(text: string): number {
   let time = Number.NaN;
   if (leap !== undefined) time = Date.parse(text.replace(/:60(?=[.Zz+-])/, ':59')) + SECOND_MS;
   else if (day !== undefined) time = Date.parse(text);
-  // A day that its month has not is taken for one of the next.
+  // Date.parse accepts a day that the month does not have as one of the next month.
   const isDay = new Date(`${month}-${day}T00:00:00Z`).getUTCDate() === Number(day);
   if (Number.isNaN(time) || time < 0 || !isDay)
     throw invalid(H.expiresAt, `must be a time such as 2026-11-26T12:00:00Z, got ${shorten(text)}`);
   return time;
 }
 
-export function wholeOf(name: string, text: string): number {
+export function wholeNumberOf(name: string, text: string): number {
   const number = Number(text);
-  if (WHOLE.test(text) && number <= MAX_WHOLE) return number;
-  throw invalid(name, `must be a whole number from 0 to ${MAX_WHOLE} in plain digits, got ${shorten(text)}`);
+  if (WHOLE_NUMBER.test(text) && number <= MAX_WHOLE_NUMBER) return number;
+  throw invalid(name, `must be a whole number from 0 to ${MAX_WHOLE_NUMBER} in plain digits, got ${shorten(text)}`);
 }
 
-/** The append of a producer, whose name may be any text here. @throws PRODUCER_HEADERS */
+/** The append id of a producer, whose name may be any text here. @throws PRODUCER_HEADERS */
 export function producerOf(headers: IncomingHttpHeaders): AppendId | undefined {
   return appendIdOf(headers, ANY_PRODUCER_ID);
 }
 
-/** Where a stream must end for an append to it, as the request gives it. @throws INVALID_OFFSET */
+/** The end offset that the stream must have for this append, as given in the request. @throws INVALID_OFFSET */
 export function expectedEndOf(headers: IncomingHttpHeaders): ((stream: Stream) => number | undefined) | undefined {
   const text = headerOf(headers, H.expectedOffset);
   if (text === undefined) return undefined;
   if (isDurableOffset(text)) return (stream) => givenDurableOffset(text, stream);
   throw createError('INVALID_OFFSET', {
     offset: JSON.stringify(shorten(text)),
-    reason: `${H.expectedOffset} is one that this server gave as ${H.nextOffset}`,
+    reason: `${H.expectedOffset} must be an offset that this server returned as ${H.nextOffset}`,
   });
 }
 
-/** Conditions that a request may have; all that is not known of it is refused, since it would be as if they held. */
+/** Conditional headers. Those that a route does not support are refused, since ignoring one would treat it as met. */
 const CONDITIONS = {
-  'If-Match': { instead: `an append may have ${H.expectedOffset}` },
-  'If-None-Match': { instead: 'it may be * where a stream is created, and a tag where one is read' },
+  'If-Match': { instead: `use ${H.expectedOffset} for an append` },
+  'If-None-Match': { instead: 'use * to create a stream, and an ETag to read one' },
   [H.expectedOffset]: { instead: 'it is for appends' },
   'Content-Range': { instead: 'a body is appended as a whole' },
 } as const;
 
 /**
- * What a write may not be sent with.
+ * Refuses conditional headers that this write does not support.
  *
- * @param known the conditions that are looked at
+ * @param known the conditions that the caller checks
  * @throws INVALID_PARAMETER
  */
 export function refuseConditions(headers: IncomingHttpHeaders, known: readonly (keyof typeof CONDITIONS)[]): void {
   for (const [name, { instead }] of Object.entries(CONDITIONS)) {
     const value = headerOf(headers, name);
     if (value === undefined || (known as readonly string[]).includes(name)) continue;
-    throw invalid(name, `it is not looked at here: ${instead}`);
+    throw invalid(name, `it is not supported here: ${instead}`);
   }
 }
 
-/** How long a body of a content type may be. */
+/** The maximum length of a body of this content type. */
 export function bodyLimit(type: string, server: ServerContext): Pick<BodyLimits, 'size' | 'limit'> {
   return formOf(type) === 'json' ? jsonLimit(server, true) : { size: server.maxRequestBodyBytes, limit: 'body_size' };
 }
 
-/** The whole body, charged for until the answer is over. @throws BODY_TOO_LARGE, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT */
+/**
+ * The whole body, charged until the response is over. @throws BODY_TOO_LARGE, BODY_BROKE_OFF, BODY_TIMEOUT,
+ * MEMORY_LIMIT
+ */
 export async function bodyOf({ req, res, server }: Exchange): Promise<Uint8Array> {
   const { memory, values } = server.limits;
   const type = typeOf(req.headers) ?? '';
@@ -161,8 +164,8 @@ export async function bodyOf({ req, res, server }: Exchange): Promise<Uint8Array
   };
   if (res.destroyed) release();
   else res.once('close', release);
-  const gathered = await gatherBody(req, { ...limits, idle: values.bodyTimeout, memory }, charge);
-  // What takes long is done in a turn of its own.
+  const gathered = await bufferBody(req, { ...limits, idle: values.bodyTimeout, memory }, charge);
+  // A long body is parsed in a separate turn of the event loop.
   if (formOf(type) === 'json' && gathered.length > 64 * 1024) await nextTurn();
   return gathered.bytes;
 }

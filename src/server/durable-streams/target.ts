@@ -1,15 +1,15 @@
-/** From addresses to paths: which stream a request means. */
+/** Maps URLs to paths of streams. */
 import { createError } from '../../errors/index.ts';
 import { type FileSystem, joinPath, type MountTable, type StreamStore } from '../../fs/index.ts';
 import { DURABLE_HEADERS } from '../../protocol/index.ts';
-import { hostOfAddress, plainHost, relativeTarget } from '../http/message-rules.ts';
+import { hostOfAddress, relativeTarget, withoutDefaultPort } from '../http/message-rules.ts';
 import { shorten } from '../http/shorten.ts';
 import type { DurableStreamsOptions } from './options.ts';
 
-/** What the protocol keeps for subscriptions. */
+/** A name that the protocol reserves for subscriptions. */
 const RESERVED = '__ds';
 
-/** The path of the stream that has these parts of an address behind the prefix; `%2F` is a slash. */
+/** The path of the stream for the rest of a URL after the prefix; `%2F` is a slash. */
 export function pathOfStream(rest: string, { mount }: DurableStreamsOptions): string {
   if (rest === RESERVED || rest.startsWith(`${RESERVED}/`)) {
     throw createError('NOT_SUPPORTED', { operation: 'subscriptions (__ds)', plugin: 'this server' });
@@ -18,13 +18,13 @@ export function pathOfStream(rest: string, { mount }: DurableStreamsOptions): st
 }
 
 /**
- * The path of the stream that `Stream-Forked-From` names: an address of this server, or its path alone.
+ * The path of the stream that `Stream-Forked-From` names: a URL of this server, or only its path.
  *
- * @param host that the request was sent to
+ * @param host the host that the request was sent to
  * @throws INVALID_PARAMETER
  */
 export function pathOfSource(text: string, host: string | undefined, options: DurableStreamsOptions): string {
-  requireOwn(text, host, options);
+  requireThisServer(text, host, options);
   const address = relativeTarget(text).split(/[?#]/)[0]!;
   const prefix = options.prefixes.find((one) => address.startsWith(`${one}/`));
   if (prefix === undefined) {
@@ -41,10 +41,10 @@ export function pathOfSource(text: string, host: string | undefined, options: Du
 }
 
 /**
- * This server is the host that a request names, and the origins that its configuration names: what a proxy says of the
- * client's own request (`X-Forwarded-Host`) any client can say.
+ * This server is the Host of the request and the configured origins. The headers in which a proxy reports the client's
+ * original host (`X-Forwarded-Host`) do not count, because any client can send them.
  */
-function requireOwn(text: string, own: string | undefined, options: DurableStreamsOptions): void {
+function requireThisServer(text: string, own: string | undefined, options: DurableStreamsOptions): void {
   const named = hostOfAddress(text);
   if (named === undefined) return;
   if ([own, ...publicHosts(options)].some((host) => host !== undefined && isSameHost(named, host))) return;
@@ -58,12 +58,12 @@ function publicHosts({ publicOrigins = [] }: DurableStreamsOptions): string[] {
   return publicOrigins.map((origin) => hostOfAddress(origin)!.host);
 }
 
-/** The scheme is not compared: TLS may end at a proxy. */
+/** The scheme is not compared, because TLS may end at a proxy. */
 function isSameHost({ host, scheme }: { host: string; scheme: string }, other: string): boolean {
-  return plainHost(host, scheme) === plainHost(other, scheme);
+  return withoutDefaultPort(host, scheme) === withoutDefaultPort(other, scheme);
 }
 
-/** The origin that a stream's address begins with in answers to requests to a host. */
+/** The origin of a stream's URL in responses to requests for a host. */
 export function addressOriginOf(
   scheme: 'http' | 'https',
   host: string,
@@ -77,14 +77,14 @@ function invalidSource(reason: string) {
   return createError('INVALID_PARAMETER', { name: DURABLE_HEADERS.forkedFrom, reason });
 }
 
-/** The streams that a path belongs to, and the path as they know it. */
+/** The store that a path belongs to, and the path within it. */
 export interface StreamTarget {
   readonly store: StreamStore;
   readonly fileSystem: FileSystem;
   readonly path: string;
 }
 
-/** @throws as `resolve` of the mounts; NOT_SUPPORTED where there are no streams */
+/** @throws as `resolve` of the mounts; NOT_SUPPORTED if the file system has no streams */
 export function targetOf(mounts: MountTable, path: string): StreamTarget {
   const at = mounts.resolve(path);
   const store = at.fileSystem.streams?.();

@@ -1,4 +1,4 @@
-/** Creating, appending to, closing and removing streams. */
+/** Creates, appends to, closes and removes streams. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { createError, isStreamFSError } from '../../errors/index.ts';
@@ -22,12 +22,12 @@ import {
   requireSingleHeaders,
   typeOf,
   typeToCreate,
-  wholeOf,
+  wholeNumberOf,
 } from './request.ts';
 import { addressOriginOf, pathOfSource, type StreamTarget, targetOf } from './target.ts';
 
-/** To live for no time at all is to live for so short a time: to a stream, 0 would mean for ever. */
-const SOON_MS = 1;
+/** The ttl used for a requested ttl of 0, since 0 means no expiry to a stream. */
+const MIN_TTL_MS = 1;
 
 export async function create(exchange: Exchange, options: DurableStreamsOptions): Promise<void> {
   const { caller, query, req, res, server } = exchange;
@@ -41,15 +41,15 @@ export async function create(exchange: Exchange, options: DurableStreamsOptions)
   const data = await bodyOf(exchange);
   const asked = {
     account: caller?.account,
-    settings: { type, ttl: ttl === 0 ? SOON_MS : ttl, expiresAt },
+    settings: { type, ttl: ttl === 0 ? MIN_TTL_MS : ttl, expiresAt },
     data,
     end: asksToClose(headers),
     fork,
   };
   const { settings, stream, isNew } = await target.store.create(target.path, asked).catch((error: unknown) => {
-    throw onlyNew && isStreamFSError(error, 'STREAM_SETTINGS_DIFFER') ? isThere(target.path) : error;
+    throw onlyNew && isStreamFSError(error, 'STREAM_SETTINGS_DIFFER') ? alreadyExists(target.path) : error;
   });
-  if (onlyNew && !isNew) throw isThere(target.path);
+  if (onlyNew && !isNew) throw alreadyExists(target.path);
   sendEmpty(res, isNew ? 201 : 200, {
     'Content-Type': settings.type,
     ...tailHeaders({ settings, stream }),
@@ -58,15 +58,15 @@ export async function create(exchange: Exchange, options: DurableStreamsOptions)
   });
 }
 
-/** Whether a stream that is there already will not do. @throws INVALID_PARAMETER */
+/** Whether the stream must not exist yet. @throws INVALID_PARAMETER */
 function asksForNew(headers: IncomingHttpHeaders): boolean {
   const isNew = headers['if-none-match']?.trim() === '*';
   refuseConditions(headers, isNew ? ['If-None-Match'] : []);
   return isNew;
 }
 
-function isThere(path: string) {
-  return createError('PRECONDITION_FAILED', { name: 'If-None-Match: *', reason: `${path} is there` });
+function alreadyExists(path: string) {
+  return createError('PRECONDITION_FAILED', { name: 'If-None-Match: *', reason: `${path} exists` });
 }
 
 /** The source of a fork. Creating a fork needs the right to read its source. */
@@ -86,10 +86,10 @@ function forkOf(
   if (offset !== undefined && !isDurableOffset(offset)) {
     throw createError('INVALID_OFFSET', {
       offset: JSON.stringify(offset.slice(0, 64)),
-      reason: 'expected one that this server gave',
+      reason: 'expected an offset from this server',
     });
   }
-  const number = beyond === undefined ? 0 : wholeOf(H.forkSubOffset, beyond);
+  const number = beyond === undefined ? 0 : wholeNumberOf(H.forkSubOffset, beyond);
   const source = pathOfSource(from, req.headers.host, options);
   caller?.require(['read'], source);
   const at = server.mounts.resolve(source);
@@ -154,12 +154,13 @@ export async function append(exchange: Exchange): Promise<void> {
   }
 }
 
-/** The route of appends, which can be done without an exchange. */
+/** The route of appends, which can be processed without an exchange. */
 export interface DurableAppendRoute extends Route {
   /**
-   * Where appends go that are nothing but a body of a content type and a length, which is not 0.
+   * The appender for an append that has nothing but a body, with a content type and a length greater than 0.
    *
-   * @returns undefined where only {@link append} knows what to answer @throws where it answers with an error
+   * @returns undefined if only {@link append} can process it
+   * @throws the error to answer with
    */
   openAppend(append: PlainAppend, server: ServerContext): StoreAppender | undefined;
 }

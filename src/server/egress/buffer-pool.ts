@@ -1,17 +1,17 @@
 /**
- * Memory in which runs are laid down for many sockets. Long pieces are used again: making a quarter of a megabyte anew
- * for every turn of the event loop would keep the garbage collector busy with nothing else.
+ * Memory into which runs are encoded for many sockets. Large buffers are reused: allocating a quarter of a megabyte in
+ * every turn of the event loop would keep the garbage collector busy.
  *
- * A buffer is reused when no reader will send it any more and every socket has passed on what it was given of it:
- * the first is the fan-out's to say (`forget`), the second the sinks' (`pin` while bytes wait in a socket, `unpin`
- * after). A socket that goes away with bytes in it never unpins: its piece is left to the collector.
+ * A buffer is reused when no reader will send it any more and every socket has flushed the bytes it was given. The
+ * fan-out reports the first (`forget`), the sinks the second (`pin` while bytes wait in a socket, `unpin` after). A
+ * socket that closes with bytes in it never unpins: its buffer is left to the garbage collector.
  */
 
-/** Pieces longer than this are used again; shorter ones share a block, which lives until the last of them was sent. */
+/** Longer buffers are pooled; shorter ones share a block, which lives until the last of them has been sent. */
 const POOL_FROM_BYTES = 16 * 1024;
-/** The length of memory that is used again, in bytes: the longest run, and what it mostly becomes as lines of an event. */
+/** The size of a pooled buffer, in bytes: enough for the longest run, and usually for its event lines. */
 const POOLED_BYTES = 512 * 1024;
-/** The most memory kept for use again: more is in use at once only while many sockets lag. */
+/** Maximum number of spare buffers: more are in use at once only while many sockets lag. */
 const MAX_POOLED_BUFFERS = 8;
 
 const spare: Buffer[] = [];
@@ -20,7 +20,7 @@ const BLOCK_BYTES = 64 * 1024;
 let block = Buffer.alloc(0);
 let blockUsed = 0;
 
-/** Up to `size` bytes of a shared block, for what is short and soon sent. */
+/** Up to `size` bytes of a shared block, for short-lived small buffers. */
 export function takeFromBlock(size: number): Buffer {
   if (size > POOL_FROM_BYTES) return Buffer.allocUnsafeSlow(size);
   if (blockUsed + size > block.length) {
@@ -33,11 +33,11 @@ export function takeFromBlock(size: number): Buffer {
 }
 
 export class PooledBuffer {
-  /** What is sent. */
+  /** The bytes to send. */
   bytes: Buffer;
   private readonly memory: Buffer | undefined;
   private pins = 0;
-  /** No reader will send it any more: only the sockets it waits in keep it. */
+  /** No reader will send it any more: only the sockets in which its bytes wait keep it alive. */
   isForgotten = false;
 
   constructor(size: number) {
@@ -53,7 +53,7 @@ export class PooledBuffer {
     this.pins++;
   }
 
-  /** They do no more: the system has them. */
+  /** The socket has handed the bytes to the system. */
   unpin(): void {
     this.pins--;
     this.reuse();

@@ -1,4 +1,4 @@
-/** Sends a content that has an end (a file, README, /dev/zero) as a stream, in the form that was asked for. */
+/** Sends content that has an end (a file, README, /dev/zero) as a stream, in the requested encoding. */
 import type { ServerResponse } from 'node:http';
 import type { BorrowedRun } from '../../core/internal.ts';
 import { HEADERS } from '../../protocol/index.ts';
@@ -9,7 +9,7 @@ import { HeldPiece, writePiece } from './pieces.ts';
 const EMPTY = new Uint8Array(0);
 const NO_STREAM: EncodedStream = { generation: undefined };
 
-/** @param from the offset that the content begins at in its file */
+/** @param from the offset at which the content begins in its file */
 export async function sendContent(
   res: ServerResponse,
   content: AsyncIterable<Uint8Array>,
@@ -32,9 +32,9 @@ interface EncodedPiece {
 }
 
 /**
- * A content in an encoding, with the records before and behind it, in pieces that are to be sent one after the other.
+ * Encodes content, with the records before and after it, into pieces to be sent in this order.
  *
- * @throws MEMORY_LIMIT, and what the content throws
+ * @throws MEMORY_LIMIT, and the errors of the content
  */
 export async function* encodedContent(
   content: AsyncIterable<Uint8Array>,
@@ -45,7 +45,7 @@ export async function* encodedContent(
   const { payload, control } = encoding;
   let offset = from;
   let isBegun = false;
-  /** Bytes that the encoding holds back until more has come. */
+  /** Bytes that the encoding holds back until more have arrived. */
   let heldBack: Uint8Array = EMPTY;
   function* record(bytes: Uint8Array | undefined): Generator<EncodedPiece> {
     if (bytes !== undefined) yield { bytes, payload: payload.control };
@@ -83,7 +83,7 @@ export async function* encodedContent(
   yield* record(control?.end({ reason: 'ended', offset, skippedBytes: 0 }, NO_STREAM));
 }
 
-/** `chunked` where it is to be said, because there is no body that would show it. */
+/** @param chunked adds the header `Transfer-Encoding: chunked`, for responses to HEAD, where Node does not set it */
 export function contentHeaders(encoding: Encoding, chunked: boolean, from = 0): Record<string, string> {
   const headers = { ...streamHeaders(encoding), [HEADERS.streamOffset]: String(from) };
   return chunked ? { ...headers, 'Transfer-Encoding': 'chunked' } : headers;

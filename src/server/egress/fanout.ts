@@ -1,12 +1,13 @@
 /**
- * One stream to many sockets: what a run of its bytes looks like on the wire is made once, and all readers that stand at
- * the same place are sent the same memory.
+ * One stream to many sockets: a run is encoded for the wire once, and all readers at the same offset are sent the same
+ * memory.
  *
  *     run (bytes of slabs) ─► [ transfer head │ encoding head │ body │ encoding tail │ transfer tail ] ─► socket, socket, …
  *                               └───────────────── made once, in one buffer ────────────────┘
  *
- * That costs a copy. It is worth it when several readers share it, or when it is small. A long run that is sent as it is
- * goes out from the slabs themselves, with its head before it and its tails behind, in one system call.
+ * The encoding costs a copy. That pays off if several readers share it, or if the run is short. A long run that needs
+ * no transformation is sent from the slabs themselves, with its head before it and its tails after it, in one system
+ * call.
  */
 import type { Socket } from 'node:net';
 import type { Stream } from '../../core/index.ts';
@@ -15,36 +16,36 @@ import { type Encoding, sendableLength } from '../encoding/index.ts';
 import { PooledBuffer, takeFromBlock } from './buffer-pool.ts';
 import type { Transfer } from './transfer.ts';
 
-/** Runs up to this length are copied even for one reader: one write is cheaper than three pieces. */
+/** Runs up to this length are copied even for one reader: one write is cheaper than three. */
 const COPY_ALWAYS_UP_TO_BYTES = 4 * 1024;
 /** Runs up to this length are copied for several readers, longer ones for many. */
 const COPY_FOR_SEVERAL_UP_TO_BYTES = 64 * 1024;
 /** Number of readers from which a copy costs less than it saves. */
 const SEVERAL_READERS = 3;
 const MANY_READERS = 8;
-/** Runs remembered: readers that fell behind a little, together, stand at a few places. */
+/** Number of cached runs: readers that have fallen behind together stand at a few different offsets. */
 const REMEMBERED_RUNS = 4;
 
-/** A way of sending a stream: all its readers with the same encoding and transfer share it. */
+/** One way of sending a stream, shared by all its readers with the same encoding and transfer. */
 export class Fanout {
   readonly encoding: Encoding;
   readonly transfer: Transfer;
   readonly stream: Stream;
-  /** The longest run that it sends at once, in bytes. */
+  /** The longest run that is sent at once, in bytes. */
   readonly maxRunBytes: number;
-  /** Sockets that use it now. */
+  /** Number of sockets that use it. */
   users = 0;
   private readonly runs: (BorrowedRun | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
   private readonly encoded: (PooledBuffer | undefined)[] = new Array(REMEMBERED_RUNS).fill(undefined);
   /** How many bytes of each run are encoded. */
   private readonly lengths: number[] = new Array(REMEMBERED_RUNS).fill(0);
   private newest = 0;
-  /** The run last asked about, and how much of it could be sent. */
+  /** The run last measured, and how much of it could be sent. */
   private measured: BorrowedRun | undefined;
   private measuredLength = 0;
-  /** A reader was sent one of them since it was last asked. */
+  /** A cached buffer was sent to a reader since the last call of `recent`. */
   private isInUse = false;
-  /** The control record that was written last, and as it went out: readers that come together are told the same. */
+  /** The last control record, and its framed form: readers that join together are sent the same record. */
   private record: Buffer | undefined;
   private framed: Buffer | undefined;
 
@@ -55,7 +56,7 @@ export class Fanout {
     this.maxRunBytes = Math.min(encoding.maxRunBytes, transfer.maxRunBytes);
   }
 
-  /** What its readers are called in the list of readers. */
+  /** The kind of its readers in the list of readers. */
   get kind(): string {
     return this.transfer.kind ?? this.encoding.name;
   }
@@ -63,11 +64,11 @@ export class Fanout {
   /**
    * Writes the first `length` bytes of a run to a socket.
    *
-   * @returns the buffer that was written, which others are sent too; undefined: the run's own memory was
+   * @returns the buffer that was written, which other readers share; undefined if the run's own memory was sent
    */
   send(socket: Socket, run: BorrowedRun, length: number): PooledBuffer | undefined {
     const at = this.runs.indexOf(run);
-    // What was held back of a run goes out with it once its stream has ended: then it is encoded anew.
+    // Bytes of a run that were held back go out once the stream has ended: the run is then encoded again.
     const known = at >= 0 && this.lengths[at] === length ? at : -1;
     if (known >= 0 || this.shouldCopy(length)) {
       this.isInUse = true;
@@ -80,7 +81,7 @@ export class Fanout {
   }
 
   /**
-   * How many bytes of a run go out now, where the encoding may hold some back.
+   * How many bytes of a run can be sent now, since the encoding may hold some back.
    *
    * @param isLast no byte will follow those of the run
    */
@@ -93,7 +94,7 @@ export class Fanout {
     return this.measuredLength;
   }
 
-  /** Writes a whole run from its own memory: for a reader that is not likely to be at the same place as others. */
+  /** Writes a whole run from its own memory, for a reader that is unlikely to share it with others. */
   sendAlone(socket: Socket, run: BorrowedRun): void {
     const { encoding, transfer } = this;
     socket.cork();
@@ -123,7 +124,7 @@ export class Fanout {
     return buffer;
   }
 
-  /** Writes a whole control record of the encoding, such as a gap, if there is one. */
+  /** Writes a control record of the encoding, such as a gap, if there is one. */
   sendControl(socket: Socket, record: Buffer | undefined): void {
     if (record === undefined) return;
     if (this.framed === undefined || this.record !== record) {
@@ -140,7 +141,9 @@ export class Fanout {
     return Buffer.concat([head.subarray(0, size), record, transfer.tail]);
   }
 
-  /** Writes the header of the stream's format, which is not where it lies in the stream: bytes before those at an offset. */
+  /**
+   * Writes the header of the stream's format, which is stored elsewhere in the stream, before the bytes at an offset.
+   */
   sendHeader(socket: Socket, header: Uint8Array | undefined, offset: number): void {
     if (header === undefined) return;
     const { control } = this.encoding;
@@ -181,7 +184,7 @@ export class Fanout {
     return buffer;
   }
 
-  /** Writes the transfer's head right before the payload, which begins at `maxHeadBytes`. Gives where it begins. */
+  /** Writes the transfer's head directly before the payload at `maxHeadBytes`. Returns where the head begins. */
   private writeTransferHead(bytes: Buffer, length: number): number {
     const { encoding, transfer } = this;
     const size = transfer.writeHead(bytes, 0, length, encoding.payload.data);
@@ -190,7 +193,7 @@ export class Fanout {
     return begin;
   }
 
-  /** A socket uses it no more; with the last one nothing is remembered. */
+  /** A socket no longer uses it; after the last one the cache is cleared. */
   leave(): void {
     if (--this.users === 0) this.forget();
   }

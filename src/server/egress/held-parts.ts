@@ -1,7 +1,7 @@
-/** Memory of streams that is being sent. */
+/** Charges for stream memory while it is being sent. */
 import type { SharedBuffers } from '../../core/index.ts';
 
-/** Charges for all of the memory until the work with it is done: its stream may evict it meanwhile. */
+/** Charges for all parts until `act` is done, because the stream may evict them meanwhile. */
 export async function withParts(
   parts: readonly Uint8Array[],
   held: SharedBuffers,

@@ -1,4 +1,4 @@
-/** A long text that is put together before its answer can begin, in pieces that are charged for as they come. */
+/** A long text that is assembled before its response can begin, in pieces that are charged as they are added. */
 import type { SharedBuffers } from '../../core/index.ts';
 import { BLOCK_BYTES, contentOfParts, type SizedContent } from '../../fs/index.ts';
 
@@ -24,13 +24,13 @@ export class HeldText {
     this.parts.push(part);
   }
 
-  /** All that was added. */
+  /** Everything that was added. */
   content(): SizedContent {
     this.flush();
     return contentOfParts(this.parts);
   }
 
-  /** Its memory is not needed any more. */
+  /** Releases the memory. */
   release(): void {
     for (const part of this.parts.splice(0)) this.held.release(part);
   }

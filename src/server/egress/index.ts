@@ -1,4 +1,4 @@
-/** Sends what a path streams as the answer to a request: a live reader, or a content that has an end. */
+/** Sends a path as the response to a request: a live reader, or content that has an end. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader } from '../../core/index.ts';
@@ -15,74 +15,76 @@ import { chunkedTransfer, closeTransfer, type Transfer } from './transfer.ts';
 
 export type LiveSource = Extract<StreamSource, { kind: 'live' }>;
 
-/** A live read that begins. */
+/** The start of a live read. */
 export interface LiveBeginning {
   readonly reader: Reader;
   readonly encoding: Encoding;
-  /** The generation that was asked for, where the stream is another one by now. */
+  /** The requested generation, if the stream has been recreated since. */
   readonly recreatedFrom?: string | undefined;
 }
 
-/** What is known of a read beside its source. */
+/** Facts about a read, in addition to its source. */
 export interface ReadFacts {
-  /** Where a content that is no stream begins in its file. Default 0. */
+  /** The offset at which content that is not a stream begins in its file. Default 0. */
   readonly contentOffset?: number | undefined;
   /** See {@link LiveBeginning}. */
   readonly recreatedFrom?: string | undefined;
 }
 
-/** The names of the trailers, announced by the head of the answer (RFC 9110 section 6.6.2). */
+/** The names of the trailers, announced in the head of the response (RFC 9110 section 6.6.2). */
 const TRAILERS = Object.values(READ_TRAILERS).join(', ');
 
 /**
- * Answers with the source. Settles once a live read has begun, so that nothing of its request is kept for as long as it
- * lasts: of thousands of idle readers that would be most of the memory.
+ * Responds with the source. Settles once a live read has begun, so that nothing of its request stays in memory for the
+ * duration of the read: for thousands of idle readers that would be most of the memory.
  *
- * @param onOver called once when the answer is over, however it ends
+ * @param onEnded called once when the response has ended, for whatever reason
  */
 export async function sendSource(
   req: IncomingMessage,
   res: ServerResponse,
   source: StreamSource,
   options: SendOptions,
-  onOver: () => void = () => undefined,
+  onEnded: () => void = () => undefined,
   { contentOffset, recreatedFrom }: ReadFacts = {},
 ): Promise<void> {
   if (source.kind === 'live') {
     const { reader, type } = source;
     const encoding = encodingFor(options.encoding, type);
     const headers = readerHeaders(source, encoding, req.httpVersionMinor >= 1);
-    sendReader(req, res, { reader, encoding, recreatedFrom }, headers, options, onOver);
+    sendReader(req, res, { reader, encoding, recreatedFrom }, headers, options, onEnded);
     return;
   }
   try {
     await sendContent(res, source.content, options, contentOffset);
   } finally {
-    onOver();
+    onEnded();
   }
 }
 
-/** Answers with all that a reader reads, under headers that say that the answer is the last on its connection. */
+/** Responds with everything that a reader reads. The headers must say that the connection closes after the response. */
 export function sendReader(
   req: IncomingMessage,
   res: ServerResponse,
   beginning: LiveBeginning,
   headers: OutgoingHttpHeaders,
   options: SinkOptions,
-  onOver: () => void,
+  onEnded: () => void,
 ): void {
   res.writeHead(200, headers);
-  // At once, also on an idle stream (contract 69).
+  // At once, even on an idle stream (contract 69).
   res.flushHeaders();
   const { socket } = res;
   if (socket === null || socket.destroyed) {
     beginning.reader.close();
-    onOver();
+    onEnded();
     return;
   }
-  // The answer has said that it is the last.
+  // The response has announced that the connection closes.
   discardInput(socket);
-  startLive(socket, beginning, req.httpVersionMinor >= 1 ? chunkedTransfer : closeTransfer, options, { over: onOver });
+  startLive(socket, beginning, req.httpVersionMinor >= 1 ? chunkedTransfer : closeTransfer, options, {
+    readEnded: onEnded,
+  });
 }
 
 function readerHeaders({ reader, type }: LiveSource, encoding: Encoding, chunked: boolean): OutgoingHttpHeaders {
@@ -94,7 +96,7 @@ function readerHeaders({ reader, type }: LiveSource, encoding: Encoding, chunked
   };
 }
 
-/** The headers of an answer with a source, in an encoding as it was asked for. `chunked` where the client speaks HTTP/1.1. */
+/** Headers of a response with a source, in the requested encoding. @param chunked whether the client speaks HTTP/1.1 */
 export function sourceHeaders(
   source: StreamSource,
   encoding: Encoding,
@@ -105,7 +107,7 @@ export function sourceHeaders(
   return contentHeaders(encodingFor(encoding), chunked, contentOffset);
 }
 
-/** Headers of all live reads of streams with a content type. `chunked` where the client speaks HTTP/1.1. */
+/** Headers of all live reads of streams with a content type. @param chunked whether the client speaks HTTP/1.1 */
 export function liveHeaders(encoding: Encoding, chunked: boolean, type?: string): Record<string, string> {
   return {
     ...streamHeaders(encoding, type),
@@ -114,7 +116,7 @@ export function liveHeaders(encoding: Encoding, chunked: boolean, type?: string)
   };
 }
 
-/** How many bytes of the format's header come before the stream's own, where they are not told from them. */
+/** The length of the format's header that precedes the stream's bytes, in encodings that do not mark it. */
 export function formatHeader(reader: Reader, encoding: Encoding): Record<string, string> {
   const { header } = internalOf(reader);
   return header === undefined || encoding.control !== undefined
@@ -122,16 +124,16 @@ export function formatHeader(reader: Reader, encoding: Encoding): Record<string,
     : { [HEADERS.streamHeader]: String(header.length) };
 }
 
-/** Where a live read begins. An encoding that cannot show the gap it may begin with begins behind it. */
+/** The first offset of a live read: after an initial gap, if the encoding cannot report gaps. */
 export function firstOffset(reader: Reader, encoding: Encoding): number {
   return encoding.control === undefined ? reader.nextOffset : reader.cursor;
 }
 
 /**
- * Sends a reader's bytes to a socket, behind the head of the answer, and gives what does. From here on the socket is written directly: nothing
- * of node:http runs per run of bytes and reader.
+ * Starts sending a reader's bytes to a socket, after the head of the response. From here on the socket is written
+ * directly: no code of node:http runs per run of bytes and reader.
  *
- * @param owner told once when the answer is over, however it ends
+ * @param owner notified once when the response has ended, for whatever reason
  */
 export function startLive(
   socket: Socket,

@@ -1,4 +1,4 @@
-/** How an answer that streams was asked for, and the headers it begins with. */
+/** How a stream was requested, and the headers its response begins with. */
 
 import type { PluginLogger } from '../../fs/index.ts';
 import { COMMON_HEADERS, OCTET_STREAM } from '../../protocol/index.ts';
@@ -7,27 +7,27 @@ import { readHeadersFor, sentContentType } from '../http/headers.ts';
 import type { Limits } from '../limits/index.ts';
 
 export interface SendOptions {
-  /** As it was asked for; see {@link encodingFor}. */
+  /** The requested encoding; see {@link encodingFor}. */
   encoding: Encoding;
-  /** Milliseconds of silence after which a heartbeat is sent; 0: never, as where the encoding has none. */
+  /** Milliseconds of silence after which a heartbeat is sent; 0: never, also if the encoding has no heartbeat. */
   heartbeat: number;
-  /** Milliseconds after which a read that gets nothing ends; undefined: never. */
+  /** Milliseconds without data after which a read ends; undefined: never. */
   timeout: number | undefined;
-  /** Milliseconds after which a read ends with what it has got; undefined: never. */
+  /** Milliseconds after which a read ends even while data arrives; undefined: never. */
   lifetime?: number | undefined;
   logger: PluginLogger;
   limits: Limits;
 }
 
-/** The encoding of bytes with a content type: an encoding that was asked for may have several forms. */
+/** The encoding for a content type: the requested encoding may have several forms. */
 export function encodingFor(encoding: Encoding, type: string = OCTET_STREAM): Encoding {
   return encoding.forms?.forType(type) ?? encoding;
 }
 
 /**
- * Headers of every answer that streams (contract 68, 99).
+ * Headers of every streaming response (contract 68, 99).
  *
- * @param type the stream's content type, which is that of the answer where the bytes go out as they are
+ * @param type the stream's content type, which the response has if the encoding sends the bytes unchanged
  */
 export function streamHeaders({ mediaType, headers }: Encoding, type: string = OCTET_STREAM): Record<string, string> {
   const sent = mediaType === OCTET_STREAM ? sentContentType(type) : mediaType;

@@ -1,9 +1,9 @@
-/** Writing an answer piece by piece: one at a time is on its way, and is charged for. */
+/** Writes a response in pieces: one is in flight at a time, and its memory is charged. */
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { SharedBuffers } from '../../core/index.ts';
 
-/** Writes, and waits until there is room again or the peer has gone. */
+/** Writes, then waits until the socket has room again or has closed. */
 export async function writePiece(to: Writable, bytes: Uint8Array): Promise<void> {
   if (to.write(bytes) || to.destroyed) return;
   const waiting = new AbortController();
@@ -12,7 +12,7 @@ export async function writePiece(to: Writable, bytes: Uint8Array): Promise<void>
   waiting.abort();
 }
 
-/** The memory of the piece that is being sent. All of a file may be kept for one piece of it. */
+/** Charges for the piece being sent, because a single piece may keep the memory of a whole file alive. */
 export class HeldPiece {
   private readonly held: SharedBuffers;
   private piece: Uint8Array | undefined;
@@ -21,10 +21,10 @@ export class HeldPiece {
     this.held = held;
   }
 
-  /** Charges for a piece in place of the one before. @throws MEMORY_LIMIT, and then for neither */
+  /** Charges for a piece instead of the previous one. @throws MEMORY_LIMIT, after which neither is charged */
   take(piece: Uint8Array): void {
     if (piece.buffer === this.piece?.buffer) return;
-    // First, so that a piece as long as the one before always has room.
+    // Released first, so that a piece no longer than the previous one always has room.
     this.release();
     this.held.hold(piece);
     this.piece = piece;

@@ -1,10 +1,10 @@
 /**
  * One reader's socket: the only place that writes the bytes of a live read.
  *
- *     reader.borrowRun ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or nothing is left (wake)
+ *     reader.borrowRun ─► fanout.send ─► reader.advance ─► … until the socket is full (drain) or no bytes are left (wake)
  *
- * At most one run waits in a socket: a peer that stops reading keeps that much, and its reader falls behind like any
- * other, without an effect on other readers.
+ * At most one run waits in a socket. If the peer stops reading, only that run is kept for it. Its reader falls behind
+ * like any other, without an effect on other readers.
  */
 import type { Socket } from 'node:net';
 import type { CaughtUpRecord } from '../../core/index.ts';
@@ -17,48 +17,48 @@ import { longestRun, usualRun } from '../encoding/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
 import { PooledBuffer } from './buffer-pool.ts';
 import type { Fanout } from './fanout.ts';
-import { now, Ticker, type Ticking, thisMoment } from './ticker.ts';
+import { now, nowRoundedUp, Ticker, type Ticking } from './ticker.ts';
 
-/** The most bytes given to a socket at once: one that stalls keeps alive the slabs they lie in, which are two at most. */
+/** The most bytes given to a socket at once: a stalled socket keeps the slabs they are stored in alive, at most two. */
 const MAX_RUN_BYTES = 256 * 1024;
 /**
- * The same on the way through history: there a reader is alone, and gets on faster by longer sends. As much as the
- * system keeps for a socket by default.
+ * The same for a cold read through history, where a reader is alone and longer writes are faster. It matches the
+ * default send buffer that the system keeps for a socket.
  */
 const MAX_HISTORY_RUN_BYTES = 4 * 1024 * 1024;
-/** Runs sent in one go before other sockets get their turn; one of history is as much. */
+/** Runs sent before other sockets get their turn; one run of history counts as all of them. */
 const RUNS_PER_TURN = 4;
-/** How long a peer that is kicked has to take in what was sent before, and the end, in milliseconds. */
+/** How long a kicked peer has to receive the bytes already sent and the end, in milliseconds. */
 const KICK_GRACE_MS = 5000;
-/** While bytes wait, a timeout is checked again after growing intervals of at most this many milliseconds. */
+/** While bytes wait, a timeout is rechecked at growing intervals of at most this many milliseconds. */
 const MAX_RECHECK_MS = 256;
 const EMPTY = Buffer.alloc(0);
 
-/** Of all reads that were asked for alike. */
+/** Options shared by all reads with the same request. */
 export interface SinkOptions {
-  /** Milliseconds after which a read that got nothing ends; undefined: never. */
+  /** Milliseconds without data after which a read ends; undefined: never. */
   readonly timeout: number | undefined;
-  /** Milliseconds of silence after which a heartbeat is sent, where the encoding has one; 0: never. */
+  /** Milliseconds of silence after which a heartbeat is sent, if the encoding has one; 0: never. */
   readonly heartbeat: number;
-  /** Milliseconds after which a read ends with what it has got; undefined: never. Checked with each heartbeat. */
+  /** Milliseconds after which a read ends even while data arrives; undefined: never. Checked with each heartbeat. */
   readonly lifetime?: number | undefined;
-  /** How much longer it may last, at random: readers that came together come apart. Default 0. */
+  /** Maximum random addition to the lifetime, which spreads out readers that connected together. Default 0. */
   readonly lifetimeJitter?: number | undefined;
-  /** Where it is listed while it lasts, and counted afterwards; the clock that a kicked peer's time is taken by. */
+  /** Lists the read while it lasts, and counts it afterwards; the clock measures the grace period of a kicked peer. */
   readonly limits?: { readonly reads: LiveReads; readonly clock?: Clock | undefined } | undefined;
   readonly logger?: PluginLogger | undefined;
 }
 
-/** Whose a read is. */
+/** The owner of a read. */
 export interface SinkOwner {
   /** Called once, when the read is over and the reader closed. */
-  over(end: ReadEndReason | 'cut'): void;
+  readEnded(end: ReadEndReason | 'cut'): void;
 }
 
 export class Sink implements LiveRead, Ticking {
   readonly reader: CursorReader;
   readonly socket: Socket;
-  /** What waits in the socket, while something does: a piece others are sent too, or the run's own memory. */
+  /** The memory that waits in the socket, if any: a buffer shared with other readers, or the run's own memory. */
   private queued: PooledBuffer | BorrowedRun | undefined;
   private pin: Pin | undefined;
   readonly shared: Fanout;
@@ -67,17 +67,17 @@ export class Sink implements LiveRead, Ticking {
   private ticker: Ticker | undefined;
   dueAt = 0;
   private readonly period: number;
-  /** The next look at a timeout that cannot be over yet. */
-  private look = 1;
-  /** For the timers only: when bytes were last sent, and when anything was, in milliseconds of {@link now}. */
+  /** Milliseconds until the next check of a timeout that cannot have expired yet. */
+  private recheckMs = 1;
+  /** Used only by the timers: when data was last sent, and when anything was, in milliseconds of {@link now}. */
   private lastData = 0;
   private lastSent = 0;
-  /** When it ends with what it has got, by the same clock. */
+  /** When the read ends even while data arrives, by the same clock. */
   private readonly endsAt: number;
-  /** Bytes that the encoding holds back until more has come: no heartbeat waits for them. */
+  /** Number of bytes that the encoding holds back until more arrive: they do not delay a heartbeat. */
   private heldBack = 0;
   private done = false;
-  /** The peer will send nothing any more. */
+  /** The peer has closed its sending side. */
   private isSideClosed: boolean;
 
   constructor(reader: CursorReader, socket: Socket, fanout: Fanout, options: SinkOptions, owner: SinkOwner) {
@@ -90,20 +90,20 @@ export class Sink implements LiveRead, Ticking {
     const { timeout = Number.POSITIVE_INFINITY, lifetime = Number.POSITIVE_INFINITY, lifetimeJitter = 0 } = options;
     const period = Math.min(timeout, lifetime, options.heartbeat || Number.POSITIVE_INFINITY);
     this.period = period;
-    const lasts = Math.floor(lifetime + Math.random() * lifetimeJitter);
-    this.endsAt = lasts === Number.POSITIVE_INFINITY ? lasts : now() + lasts;
+    const durationMs = Math.floor(lifetime + Math.random() * lifetimeJitter);
+    this.endsAt = durationMs === Number.POSITIVE_INFINITY ? durationMs : now() + durationMs;
     if (period !== Number.POSITIVE_INFINITY) {
-      this.lastData = this.lastSent = thisMoment();
+      this.lastData = this.lastSent = nowRoundedUp();
       this.ticker = Ticker.of(period);
       this.ticker.add(this);
     }
-    // One function for both: an idle reader has few things of its own.
+    // One function for both events, so that an idle reader needs fewer objects.
     socket.on('close', this.onLeave).on('end', this.onLeave);
     options.limits?.reads.add(this);
     reader.watcher = this;
   }
 
-  /** Sends what there is. Called when there is something, and when the socket has room again. */
+  /** Sends what is readable. Called when bytes arrive, and when the socket has room again. */
   readonly pump = (): void => {
     const { reader, socket, shared: fanout } = this;
     const { body, control } = fanout.encoding;
@@ -112,7 +112,7 @@ export class Sink implements LiveRead, Ticking {
         this.waitForRoom();
         return;
       }
-      if (this.queued !== undefined) this.letGo();
+      if (this.queued !== undefined) this.releaseQueued();
       if (runs === RUNS_PER_TURN) {
         setImmediate(this.pump);
         return;
@@ -128,8 +128,8 @@ export class Sink implements LiveRead, Ticking {
         case 'run': {
           const length = body === undefined ? record.length : this.sendableLength(record);
           if (length === 0) {
-            const news = reader.announceCaughtUp(record.offset + record.length);
-            if (news !== undefined) this.sendCaughtUp(news);
+            const caughtUp = reader.announceCaughtUp(record.offset + record.length);
+            if (caughtUp !== undefined) this.sendCaughtUp(caughtUp);
             reader.whenReadable(this.pump);
             return;
           }
@@ -142,7 +142,7 @@ export class Sink implements LiveRead, Ticking {
             runs++;
           }
           reader.advance(length);
-          if (this.ticker !== undefined) this.lastData = this.lastSent = thisMoment();
+          if (this.ticker !== undefined) this.lastData = this.lastSent = nowRoundedUp();
           break;
         }
         case 'gap':
@@ -166,14 +166,14 @@ export class Sink implements LiveRead, Ticking {
     fanout.sendControl(this.socket, control.caughtUp(offset, fanout.stream));
   }
 
-  /** How many bytes of a run go out now. What is held back waits for the bytes that follow it. */
+  /** How many bytes of a run are sent now. Bytes held back wait for those that follow them. */
   private sendableLength(run: BorrowedRun): number {
     const length = this.shared.sendableLength(run, this.reader.isLastBefore(run.offset + run.length));
     this.heldBack = length === 0 ? run.length : 0;
     return length;
   }
 
-  /** Remembers what the system has not taken yet. */
+  /** Keeps the memory of bytes that the system has not taken yet. */
   private hold(sent: PooledBuffer | BorrowedRun): void {
     if (this.socket.writableLength === 0) return;
     this.queued = sent;
@@ -181,22 +181,22 @@ export class Sink implements LiveRead, Ticking {
     else this.pin = this.reader.pin(sent);
   }
 
-  private letGo(): void {
+  private releaseQueued(): void {
     if (this.queued instanceof PooledBuffer) this.queued.unpin();
     this.pin?.release();
     this.pin = undefined;
     this.queued = undefined;
   }
 
-  stranded(): readonly Uint8Array[] {
+  socketOnlyMemory(): readonly Uint8Array[] {
     const { queued, reader } = this;
     if (queued === undefined) return [];
     if (queued instanceof PooledBuffer) return queued.isForgotten ? [queued.bytes] : [];
-    // While it is in the ring it costs nothing more.
+    // In the ring its memory is already charged.
     return reader.isEvicted(queued.offset) ? queued.parts : [];
   }
 
-  /** The reader was cut off. */
+  /** The reader was disconnected because it was too slow. */
   readerFailed(): void {
     this.finish('too-slow');
   }
@@ -216,13 +216,13 @@ export class Sink implements LiveRead, Ticking {
     );
   }
 
-  /** It has come late and is far from where the others are. */
+  /** The reader is a late joiner and far from the live end. */
   private get isInHistory(): boolean {
     const { reader } = this;
     return !reader.hasCaughtUp && reader.lag > MAX_RUN_BYTES;
   }
 
-  /** What is next; ends the read where the reader can go no further. */
+  /** The next record. Ends the read if the reader cannot continue. */
   private next() {
     try {
       const { encoding, stream } = this.shared;
@@ -230,7 +230,7 @@ export class Sink implements LiveRead, Ticking {
         const record = this.reader.borrowRun(usualRun(encoding, this.reader.nextOffset), false);
         if (record?.type !== 'run' || record.length === this.reader.lag || this.sendableLength(record) > 0)
           return record;
-        // What must not be divided is longer.
+        // A unit that must not be divided is longer than the usual run.
         return this.reader.borrowRun(longestRun(encoding, record.offset, stream), false);
       }
       return this.reader.borrowRun(
@@ -238,7 +238,7 @@ export class Sink implements LiveRead, Ticking {
       );
     } catch (error) {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
-      // Its handle was closed, or the mount is gone.
+      // Its handle was closed, or its mount was removed.
       else if (isStreamFSError(error, 'READER_CLOSED')) this.finish('closed');
       else throw error;
       return undefined;
@@ -246,9 +246,9 @@ export class Sink implements LiveRead, Ticking {
   }
 
   /**
-   * A socket says that it has room only after a write that filled it up; of a smaller one, the next write tells. One that
-   * is being destroyed still counts what waited in it, and refuses writes at once, before anything else has its turn: to
-   * ask it again and again would hold up everything, its own `close` included.
+   * A socket emits `drain` only after a write that filled it up; after a smaller one, the callback of the next write is
+   * used. A socket that is being destroyed still counts its waiting bytes, and fails writes immediately, before any
+   * other event is handled: retrying in a loop would block the event loop, including the socket's own `close`.
    */
   private waitForRoom(): void {
     if (this.socket.writableNeedDrain) this.socket.once('drain', this.pump);
@@ -259,7 +259,7 @@ export class Sink implements LiveRead, Ticking {
     }
   }
 
-  /** The time has come to look whether anything was sent. */
+  /** Called when the timer is due: ends the read, or sends a heartbeat. */
   tick(): void {
     if (this.done || this.ticker === undefined) return;
     const { timeout, heartbeat } = this.options;
@@ -268,10 +268,10 @@ export class Sink implements LiveRead, Ticking {
       this.finish('timeout');
       return;
     }
-    // Bytes still queued are not silence; and nothing would watch the socket of an answer that is over.
+    // Queued bytes are not silence, and after the response has ended nothing would watch the socket.
     if (this.reader.lag > this.heldBack || this.socket.writableLength > 0) {
-      this.look = Math.min(MAX_RECHECK_MS, this.look * 2);
-      this.ticker = Ticker.of(Math.max(this.period, this.look));
+      this.recheckMs = Math.min(MAX_RECHECK_MS, this.recheckMs * 2);
+      this.ticker = Ticker.of(Math.max(this.period, this.recheckMs));
       this.ticker.add(this);
       return;
     }
@@ -282,14 +282,14 @@ export class Sink implements LiveRead, Ticking {
     const { control } = this.shared.encoding;
     if (control !== undefined && heartbeat > 0 && at - this.lastSent >= heartbeat) {
       this.shared.sendControl(this.socket, control.heartbeat(this.reader.cursor, this.shared.stream));
-      this.lastSent = thisMoment();
+      this.lastSent = nowRoundedUp();
     }
     this.ticker.add(this);
   }
 
   /**
-   * Ends the answer as it should be ended, behind what waits in the socket. The reader is closed at once; the peer may
-   * take its time to take in the rest, as long as it takes any (`stall_timeout`) and there is memory.
+   * Ends the response cleanly, after the bytes that wait in the socket. The reader is closed at once. The peer may take
+   * its time to receive the rest, as long as it makes progress (`stall_timeout`) and there is memory.
    */
   private finish(reason: ReadEndReason, status?: string): void {
     if (this.done) return;
@@ -303,20 +303,20 @@ export class Sink implements LiveRead, Ticking {
     socket.write(fanout.transfer.last(summary));
     if (fanout.transfer.endsConnection) socket.destroySoon();
     this.leaveQueued(queued);
-    // Metrics and log count this as a client that has left.
-    this.over(this.isSideClosed && reason === 'closed' ? 'cut' : reason);
+    // Metrics and the log count this as a client that has disconnected.
+    this.reportEnd(this.isSideClosed && reason === 'closed' ? 'cut' : reason);
   }
 
-  /** The peer has said that it wants no more. What waits in the socket is still sent, and nothing behind it. */
+  /** The peer has ended the read. Bytes that wait in the socket are still sent, and no others. */
   stop(): void {
     if (this.done) return;
     const { queued } = this;
     this.release();
     this.leaveQueued(queued);
-    this.over('cut');
+    this.reportEnd('cut');
   }
 
-  /** What waits in the socket of a read that is over is memory like any other until its peer has taken it. */
+  /** Memory that waits in the socket stays charged after the end of the read, until the peer has taken it. */
   private leaveQueued(queued: PooledBuffer | BorrowedRun | undefined): void {
     if (queued === undefined || this.socket.writableLength === 0) return;
     this.queued = queued;
@@ -324,21 +324,22 @@ export class Sink implements LiveRead, Ticking {
   }
 
   /**
-   * The peer is gone: so is its reader, at once (contract 26). Or it has closed its side, and may be gone as well: it gets
-   * what is there, and nothing is waited for any more (docs/adr/0021-finish-half-closed-connections.md).
+   * If the peer has disconnected, its reader is closed at once (contract 26). If it has only closed its sending side,
+   * it may have disconnected too: it gets the available bytes, and the read does not wait for more
+   * (docs/adr/0021-finish-half-closed-connections.md).
    */
   private readonly onLeave = (): void => {
     if (this.done) return;
     if (this.socket.destroyed) {
       this.release();
-      this.over('cut');
+      this.reportEnd('cut');
       return;
     }
     this.isSideClosed = true;
     if (this.reader.cancelWait()) this.finish('closed');
   };
 
-  private over(end: ReadEndReason | 'cut'): void {
+  private reportEnd(end: ReadEndReason | 'cut'): void {
     const { limits, logger } = this.options;
     limits?.reads.ended(end);
     if (logger !== undefined && writes(logger, 'debug')) {
@@ -346,12 +347,12 @@ export class Sink implements LiveRead, Ticking {
       const facts = { reader: id, stream: stream.name, end, cursor, bytes: receivedBytes, skipped: skippedBytes };
       logger.debug('read over', facts);
     }
-    this.owner.over(end);
+    this.owner.readEnded(end);
   }
 
   private release(): void {
     this.done = true;
-    // What still waits in the socket stays pinned: its memory must not be used again.
+    // Bytes that still wait in the socket stay pinned: their memory must not be reused.
     this.queued = undefined;
     this.pin = undefined;
     this.options.limits?.reads.delete(this);

@@ -1,16 +1,16 @@
-/** Sends a content of a known length as an ordinary answer, piece by piece: no more of it is made than can be sent. */
+/** Sends content of a known length as an ordinary response. Each piece is produced only when it can be sent. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SizedContent } from '../../fs/index.ts';
 import type { Limits } from '../limits/index.ts';
 import { HeldPiece, writePiece } from './pieces.ts';
 
-/** Bytes sent before others get a turn: a peer that takes them as fast as they come would otherwise be the only one. */
+/** Bytes sent before other requests get a turn: a peer that reads fast would otherwise block them. */
 const BYTES_PER_TURN = 1024 * 1024;
 
 /**
- * @param headers all but the length
- * @throws MEMORY_LIMIT, and what the content throws. Once the answer has begun, that cuts it
+ * @param headers all except the length
+ * @throws MEMORY_LIMIT, and the errors of the content. Once the response has begun, an error cuts the connection
  */
 export async function sendSized(
   res: ServerResponse,
@@ -36,8 +36,8 @@ export async function sendSized(
   } finally {
     holding.release();
   }
-  // Less than was said is shown by a cut.
-  if (sent !== content.size) throw new Error(`a content of ${content.size} bytes has ended after ${sent}`);
+  // A response that is shorter than announced is cut, so that the client sees the failure.
+  if (sent !== content.size) throw new Error(`content of ${content.size} bytes ended after ${sent}`);
   if (!res.headersSent) begin(res, content.size, headers);
   res.end();
 }

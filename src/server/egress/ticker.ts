@@ -1,21 +1,21 @@
 /**
- * One timer for all that wait for the same period: thousands of idle reads do. Each is a place in a set, where a timer of its
- * own would take some 200 bytes.
+ * One timer for all that wait for the same period, as thousands of idle reads do. Each costs one set entry, where a
+ * timer of its own would cost some 200 bytes.
  */
 
 export interface Ticking {
-  /** For its ticker: when it is due, by {@link now}. */
+  /** Set by the ticker: when it is due, in milliseconds of {@link now}. */
   dueAt: number;
   tick(): void;
 }
 
-/** Milliseconds of the clock that never leaps, as whole numbers: unlike fractions they take no memory of their own. */
+/** Milliseconds of the monotonic clock, rounded down. Integers need no heap memory, unlike fractions. */
 export function now(): number {
   return Math.floor(performance.now());
 }
 
-/** The same of something that happens now: what is measured from it is never too long. */
-export function thisMoment(): number {
+/** The same rounded up, for the time of an event: durations measured from it are never too long. */
+export function nowRoundedUp(): number {
   return Math.ceil(performance.now());
 }
 
@@ -37,9 +37,9 @@ export class Ticker {
     return tickers.get(period) ?? new Ticker(period);
   }
 
-  /** Has it called once, a period from now. One that waits already waits anew. */
+  /** Calls `one.tick` once, a period from now. If it is already waiting, its period starts again. */
   add(one: Ticking): void {
-    one.dueAt = thisMoment() + this.period;
+    one.dueAt = nowRoundedUp() + this.period;
     this.waiting.delete(one);
     this.waiting.add(one);
     if (this.timer === undefined && !this.isFiring) this.schedule(one);

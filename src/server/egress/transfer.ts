@@ -1,28 +1,28 @@
 /**
- * How a transport carries a body whose length is not known: HTTP/1.1 in chunks (RFC 9112 section 7.1), HTTP/1.0 until
- * the connection closes. Like an encoding it puts bytes around bytes, the same for all readers.
+ * How a transport carries a body of unknown length: HTTP/1.1 in chunks (RFC 9112 section 7.1), HTTP/1.0 until the
+ * connection closes. Like an encoding it adds framing bytes, the same for all readers.
  */
 import { READ_TRAILERS } from '../../protocol/index.ts';
 import type { PayloadKind, ReadSummary } from '../encoding/index.ts';
 
 export interface Transfer {
-  /** Its kind in the list of readers. Undefined: the name of the encoding. */
+  /** The kind of its reads in the list of readers. Undefined: the name of the encoding. */
   readonly kind: string | undefined;
-  /** The longest run it carries at once, in bytes. Infinity: as long as the server sends them. */
+  /** The longest run that it carries at once, in bytes. Infinity: no limit. */
   readonly maxRunBytes: number;
-  /** The most bytes `writeHead` writes. */
+  /** Maximum number of bytes that `writeHead` writes. */
   readonly maxHeadBytes: number;
   /**
-   * Writes what comes before `length` bytes.
+   * Writes the bytes that precede `length` bytes.
    *
-   * @param payload what those bytes are, for transports that tell text from binary
+   * @param payload the kind of those bytes, for transports that distinguish text from binary
    * @returns how many bytes were written to `target` from `at` on
    */
   writeHead(target: Buffer, at: number, length: number, payload: PayloadKind): number;
   readonly tail: Buffer;
-  /** What ends the body. */
+  /** The bytes that end the body. */
   last(end: ReadSummary): Buffer;
-  /** Whether the connection ends after that. Otherwise the owner of the socket ends it, once the read is over. */
+  /** Whether the connection ends after the body. Otherwise the socket's owner ends it, once the read is over. */
   readonly endsConnection: boolean;
 }
 
@@ -32,7 +32,7 @@ const CRLF = Buffer.from('\r\n');
 export const chunkedTransfer: Transfer = {
   kind: undefined,
   maxRunBytes: Number.POSITIVE_INFINITY,
-  // Eight hexadecimal digits and a line end: more than any run is long.
+  // Eight hexadecimal digits and a line end: enough for any run.
   maxHeadBytes: 10,
   writeHead: (target, at, length) => target.write(`${length.toString(16)}\r\n`, at, 'latin1'),
   tail: CRLF,
@@ -46,7 +46,7 @@ export const chunkedTransfer: Transfer = {
   endsConnection: true,
 };
 
-/** HTTP/1.0: the bytes as they are; the end is the end of the connection. */
+/** HTTP/1.0: the bytes unchanged; the connection closes at the end. */
 export const closeTransfer: Transfer = {
   kind: undefined,
   maxRunBytes: Number.POSITIVE_INFINITY,

@@ -1,12 +1,12 @@
 /**
- * A live read as Durable Streams sends it over server-sent events: pairs of an event with data and an event that says
- * where that ends.
+ * A live read over server-sent events in the format of Durable Streams: pairs of a data event and a control event with
+ * the offset after it.
  *
- *     event: data        the bytes of one or more appends: text as it is, messages of JSON as an array, all else in base64
+ *     event: data        the bytes of one or more appends: text unchanged, JSON messages as an array, all else in base64
  *     event: control     the next offset; whether that is the live end; a cursor for caches
  *
- * Offsets that are told lie between appends, of JSON between messages: what is longer than a run goes out in one, and
- * text whose last append ends inside a character waits for the rest of it.
+ * Offsets in control events lie between appends, for JSON between messages. A unit that is longer than a run is sent as
+ * a whole, and text whose last append ends inside a character waits for the rest of the character.
  */
 import { type BorrowedRun, RingStream } from '../../core/internal.ts';
 import { EVENT_STREAM_MEDIA_TYPE } from '../../protocol/index.ts';
@@ -28,7 +28,7 @@ import {
 export type DurableSseForm = 'text' | 'json' | 'base64';
 
 const MAX_RUN_BYTES = 128 * 1024;
-/** The most bytes of a control event. */
+/** Maximum length of a control event, in bytes. */
 const MAX_CONTROL_BYTES = 256;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -41,7 +41,7 @@ const JSON_DATA = Buffer.from('event: data\ndata:[');
 const BASE64_DATA = Buffer.from('event: data\ndata:');
 const HEARTBEAT = Buffer.from(': heartbeat\n\n');
 
-/** How the data of an event is written; what goes before and behind it is the same for all. */
+/** Writes the data of an event; the parts before and after it are the same for all forms. */
 type DataWriter = Pick<NonNullable<Encoding['body']>, 'maxLength' | 'usable' | 'longestRun'> & {
   write(target: Buffer, at: number, run: BorrowedRun, length: number): number;
 };
@@ -72,7 +72,7 @@ const json: DataWriter = {
     const end = begin + length;
     const body = target.subarray(begin, end);
     for (let n = body.indexOf(NEWLINE); n >= 0; n = body.indexOf(NEWLINE, n + 1)) body[n] = COMMA;
-    // Of lines that were written as such: to an event it would be a line end.
+    // A carriage return before the newline would end a line of the event.
     for (let n = body.indexOf(RETURN); n >= 0; n = body.indexOf(RETURN, n + 1)) body[n] = SPACE;
     const last = body.at(-1) === COMMA ? end - 1 : end;
     target[last] = CLOSE_ARRAY;
@@ -104,14 +104,14 @@ const base64: DataWriter = {
 
 const WRITERS: Readonly<Record<DurableSseForm, DataWriter>> = { text, json, base64 };
 
-/** Encodings are shared by all readers that get the same cursors: nearly all. */
+/** Encodings are shared by all readers that get the same cursors, which is nearly all of them. */
 const shared = new Map<string, Encoding>();
 const MAX_SHARED = 64;
 
 /**
  * The encoding of a read.
  *
- * @param leastCursor no cursor that is told is smaller; -1: they are as old as the time is
+ * @param leastCursor the smallest cursor that is sent; -1: always the current cursor
  */
 export function durableSseEncoding(form: DurableSseForm, leastCursor = -1): Encoding {
   const key = `${form} ${leastCursor}`;
@@ -131,20 +131,20 @@ function makeEncoding(data: DataWriter, leastCursor: number): Encoding {
     return `event: control\ndata:{"streamNextOffset":"${durableOffset(stream, offset)}"${cursor}${isUpToDate}${closed}}\n\n`;
   };
   let last = { text: '', bytes: Buffer.alloc(0) };
-  // Readers that come together are told the same, by the same bytes.
+  // Readers that join together are sent the same buffer.
   const record = (stream: EncodedStream, offset: number, isClosed?: boolean) => {
     const text = control(streamOf(stream), offset, isClosed);
     if (text !== last.text) last = { text, bytes: Buffer.from(text, 'latin1') };
     return last.bytes;
   };
   const controls: NonNullable<Encoding['control']> = {
-    // Its readers are cut off rather than skip.
+    // Its readers are disconnected rather than skip.
     gap: () => undefined,
     caughtUp: (offset, stream) => record(stream, offset),
     heartbeat: () => HEARTBEAT,
     end({ offset, reason }, stream) {
       if (reason === 'ended') return record(stream, offset, true);
-      // Regular: a client that comes back has a cursor that has moved on.
+      // A regular end: the client reconnects with a cursor that has advanced.
       return reason === 'timeout' ? record(stream, offset) : undefined;
     },
     isCaughtUpInData: true,
@@ -170,13 +170,13 @@ function makeEncoding(data: DataWriter, leastCursor: number): Encoding {
   };
 }
 
-/** Nothing but streams has offsets to tell. */
+/** Only streams have the offsets that this encoding sends. */
 function streamOf(stream: EncodedStream): RingStream {
   if (stream instanceof RingStream) return stream;
   throw new TypeError('only streams are sent in this encoding');
 }
 
-/** The part of a run that ends where a chunk does; all of it where that is inside the chunk it begins with. */
+/** The part of a run up to its last chunk boundary; the whole run if it ends inside its first chunk. */
 function wholeChunks({ offset, length }: BorrowedRun, ring: RingStream['ring']): number {
   const end = offset + length;
   if (end >= ring.end) return length;
@@ -184,7 +184,7 @@ function wholeChunks({ offset, length }: BorrowedRun, ring: RingStream['ring']):
   return whole > 0 ? whole : length;
 }
 
-/** Whether the first `length` bytes of a run end inside a character, as far as the rest of it does not say otherwise. */
+/** Whether the first `length` bytes of a run end inside a character, as far as the rest of the run shows. */
 function isInsideCharacter(run: BorrowedRun, length: number): boolean {
   const before = bytesBetween(run.parts, Math.max(0, length - 4), length);
   if (unfinishedBytes(before) === 0) return false;

@@ -1,76 +1,76 @@
 /**
- * What a live read looks like on the wire: what is put around and in place of the bytes of a stream.
+ * The format of a live read on the wire: the bytes that frame or replace those of a stream.
  *
- * Everything an encoding writes depends on the stream's bytes and their offsets only, never on the reader. So what was
- * encoded once is sent to all readers that stand at the same place.
+ * The output of an encoding depends only on the stream's bytes and their offsets, never on the reader. So a run is
+ * encoded once and sent to all readers at the same offset.
  *
- * To add one: a file beside raw.ts with an object of this type, and its line in index.ts.
+ * To add an encoding: a file next to raw.ts with an object of this type, and a line in index.ts.
  */
 import type { GapRecord } from '../../core/index.ts';
 import type { BorrowedRun } from '../../core/internal.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
 
-/** What an encoding may say of the stream beside its bytes. */
+/** What an encoding may know of a stream, in addition to its bytes. */
 export interface EncodedStream {
-  /** Undefined for a content that is no stream, such as a file. */
+  /** Undefined for content that is not a stream, such as a file. */
   readonly generation: string | undefined;
-  /** Where it ends now; undefined where nothing is known of that. */
+  /** The current end; undefined if it is unknown. */
   readonly endOffset?: number | undefined;
 }
 
 export interface Encoding {
-  /** The value of the parameter `format` that asks for it, and its kind in the list of readers. */
+  /** The value of the parameter `format` that selects it, and its kind in the list of readers. */
   readonly name: string;
-  /** The `Content-Type` of the answer; asked for by `Accept` as well, but for the default encoding. */
+  /** The `Content-Type` of the response. Except for the default encoding, it can also be requested with `Accept`. */
   readonly mediaType: string;
-  /** The longest run that it is given as a rule, in bytes. Infinity: as long as the server sends them. */
+  /** The longest run that it is usually given, in bytes. Infinity: no limit. */
   readonly maxRunBytes: number;
-  /** The most bytes `writeHead` writes. */
+  /** Maximum number of bytes that `writeHead` writes. */
   readonly maxHeadBytes: number;
   /**
-   * Writes what comes before `length` bytes of the stream that begin at `offset`.
+   * Writes the bytes that precede `length` bytes of the stream, which begin at `offset`.
    *
    * @returns how many bytes were written to `target` from `at` on
    */
   writeHead(target: Buffer, at: number, offset: number, length: number, stream: EncodedStream): number;
-  /** What comes after each run. */
+  /** The bytes that follow each run. */
   readonly tail: Buffer;
-  /** How the bytes are transformed. Undefined: they go out as they are. */
+  /** How the bytes are transformed. Undefined: they are sent unchanged. */
   readonly body: BodyEncoding | undefined;
-  /** Undefined where the encoding has no way to say anything beside the bytes, such as a gap. */
+  /** Undefined if the encoding can report nothing besides the bytes, such as a gap. */
   readonly control: ControlRecords | undefined;
-  /** What a message transport, such as WebSocket, is to carry data and control records as. */
+  /** The kinds of message that carry data and control records on a message transport, such as WebSocket. */
   readonly payload: { readonly data: PayloadKind; readonly control: PayloadKind };
-  /** Headers of the answer beside those of every live read. */
+  /** Headers of the response, in addition to those of every live read. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** It has several forms: which of them a read gets. Absent: this one. */
+  /** The forms of the encoding, of which a read gets one. Absent: this object is the only form. */
   readonly forms?: EncodingForms | undefined;
 }
 
-/** The forms of an encoding that does not write all bytes alike. */
+/** The forms of an encoding that depends on the content type. */
 interface EncodingForms {
-  /** The form for streams with a content type, where none was asked for. */
+  /** The form for a content type, if none was requested. */
   forType(type: string): Encoding;
-  /** The form that the parameter `encoding` asks for. */
+  /** The form selected by the parameter `encoding`. */
   readonly text: Encoding;
   readonly base64: Encoding;
-  /** The form that `lines=true` asks for. */
+  /** The form selected by `lines=true`. */
   readonly lines: Encoding;
 }
 
-/** Where a read begins. */
+/** The start of a read. */
 interface ReadBeginning {
   /** The reader's cursor. */
   readonly offset: number;
-  /** The generation that was asked for, where the stream is another one by now. */
+  /** The requested generation, if the stream has been recreated since. */
   readonly recreatedFrom: string | undefined;
 }
 
 export type PayloadKind = 'binary' | 'text';
 
-/** A transformation of a stream's bytes that needs nothing but the run it is given. */
+/** A transformation of a stream's bytes that needs only the current run. */
 interface BodyEncoding {
-  /** The most bytes that the first `length` bytes of a run can become. */
+  /** Maximum length of the encoded form of the first `length` bytes of a run. */
   maxLength(run: BorrowedRun, length: number, stream: EncodedStream): number;
   /**
    * Encodes the first `length` bytes of a run.
@@ -79,12 +79,13 @@ interface BodyEncoding {
    */
   encode(target: Buffer, at: number, run: BorrowedRun, length: number, stream: EncodedStream): number;
   /**
-   * How many bytes of the run can be encoded before more has come: an incomplete character or line is held back. Not
-   * asked where no byte follows. 0 for a run that is as long as `longestRun` says means that it is encoded whole.
+   * How many bytes of the run can be encoded before more arrive: an incomplete character or line is held back. Not
+   * called if no byte follows. If it returns 0 for a run that is as long as `longestRun` allows, the whole run is
+   * encoded.
    */
   usable(run: BorrowedRun, stream: EncodedStream): number;
   /**
-   * The longest run that it may be given at `offset`, in bytes, where something that must not be divided is longer than
+   * The longest run that it may be given at `offset`, in bytes, if a unit that must not be divided is longer than
    * `maxRunBytes`. Absent: `maxRunBytes` everywhere.
    */
   longestRun?(offset: number, stream: EncodedStream): number;
@@ -95,24 +96,24 @@ export interface ReadSummary {
   readonly reason: ReadEndReason;
   /** The reader's cursor at the end. */
   readonly offset: number;
-  /** What the writer said of how it ended (contract 100). */
+  /** The result that the writer reported (contract 100). */
   readonly status?: string | undefined;
-  /** Bytes lost in gaps, from the start of the read on. */
+  /** Bytes lost in gaps since the start of the read. */
   readonly skippedBytes: number;
-  /** After how many milliseconds the peer may come back, up to twice that; undefined: when it likes. */
+  /** The minimum time in milliseconds before the peer may reconnect, up to twice that; undefined: no restriction. */
   readonly retryAfterMs?: number | undefined;
 }
 
-/** Whole records beside the data. Undefined where there is nothing to say. */
+/** Control records between the data. Undefined if there is nothing to report. */
 interface ControlRecords {
-  /** What every read begins with. */
+  /** The record that every read begins with. */
   begin?(beginning: ReadBeginning, stream: EncodedStream): Buffer | undefined;
-  /** What must be known of the stream's format to understand the bytes from an offset on. Absent: it is not told. */
+  /** The part of the stream's format that is needed to decode the bytes from an offset on. Absent: not sent. */
   header?(bytes: Uint8Array, offset: number, stream: EncodedStream): Buffer | undefined;
   gap(record: GapRecord, stream: EncodedStream): Buffer | undefined;
   caughtUp(offset: number, stream: EncodedStream): Buffer | undefined;
   heartbeat(offset: number, stream: EncodedStream): Buffer | undefined;
   end(summary: ReadSummary, stream: EncodedStream): Buffer | undefined;
-  /** What stands behind each run says whether the run reached the live end: `caughtUp` is for a read without data. */
+  /** The bytes after each run report the live end, so `caughtUp` is sent only for a read without data. */
   readonly isCaughtUpInData?: true | undefined;
 }

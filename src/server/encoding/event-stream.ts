@@ -1,11 +1,11 @@
-/** Bytes as the lines of an event (WHATWG HTML, "Server-sent events"): what a line of it is, and how it is written. */
+/** Writes bytes as the data lines of an event (WHATWG HTML, "Server-sent events"). */
 
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
 const ZERO = 48;
 const FIELD = Buffer.from('data:', 'latin1');
-/** Digits are made of integers below this one: larger ones are not integers to the machine. */
+/** Digits are computed from integers below this one, which V8 represents as machine integers. */
 const LOW_DIGITS = 1e9;
 
 /** How often a byte occurs in the first `length` bytes of a run. */
@@ -20,24 +20,24 @@ export function countByte(byte: number, parts: readonly Uint8Array[], length: nu
   return count;
 }
 
-/** The most bytes that `length` bytes of text with so many line ends become as lines of data, each with a line end behind it. */
+/** Maximum length of text with this many line ends as data lines, each with a line end of its own. */
 export function dataLinesLength(length: number, lineEnds: number): number {
   return length + (lineEnds + 1) * (FIELD.length + 2);
 }
 
-/** The most bytes that the first `length` bytes of a run of text become as lines of data. */
+/** Maximum length of the first `length` bytes of a run of text as data lines. */
 export function maxDataLinesLength(parts: readonly Uint8Array[], length: number): number {
   return dataLinesLength(length, countByte(LF, parts, length) + countByte(CR, parts, length));
 }
 
 /**
- * Writes the text between two places as lines of data: a line ends with CR, LF or both, and is read with LF. What ends
- * with a line end has an empty line behind it.
+ * Writes a range of text as data lines. Lines end with CR, LF or both; the receiver reads each as LF. Text that ends
+ * with a line end gets an empty last line.
  *
  * @returns where the next byte goes
  */
 export function writeDataLines(target: Buffer, at: number, bytes: Uint8Array, from: number, end: number): number {
-  // Neither is looked for beyond the end.
+  // So that neither search runs past the end.
   const text = bytes.subarray(from, end);
   let to = at;
   let carriageReturn = 0;
@@ -50,10 +50,10 @@ export function writeDataLines(target: Buffer, at: number, bytes: Uint8Array, fr
   }
 }
 
-/** Writes one line of data: text that has no line end. Gives where the next byte goes. */
+/** Writes one data line, whose text has no line end. Returns where the next byte goes. */
 export function writeDataLine(target: Buffer, at: number, bytes: Uint8Array, from: number, end: number): number {
   let to = writeBytes(target, at, FIELD);
-  // The reader takes one space away.
+  // The receiver removes one space after the colon.
   if (from < end && bytes[from] === SPACE) target[to++] = SPACE;
   if (from < end) target.set(bytes.subarray(from, end), to);
   to += end - from;
@@ -66,13 +66,13 @@ function indexOrEnd(bytes: Uint8Array, byte: number, from: number): number {
   return found < 0 ? bytes.length : found;
 }
 
-/** Copies a few bytes. Gives where the next one goes. */
+/** Copies a few bytes. Returns where the next one goes. */
 export function writeBytes(target: Buffer, at: number, bytes: Uint8Array): number {
   for (let n = 0; n < bytes.length; n++) target[at + n] = bytes[n]!;
   return at + bytes.length;
 }
 
-/** Writes an integer from 0 to `Number.MAX_SAFE_INTEGER` in decimal digits. Gives where the next byte goes. */
+/** Writes an integer from 0 to `Number.MAX_SAFE_INTEGER` in decimal digits. Returns where the next byte goes. */
 export function writeInteger(target: Buffer, at: number, value: number): number {
   if (value < LOW_DIGITS) return writeDigits(target, at, value, digitsOf(value));
   const high = Math.floor(value / LOW_DIGITS);
@@ -95,7 +95,7 @@ function digitsOf(value: number): number {
   return digits;
 }
 
-/** How many bytes at the end of text are the beginning of a character of UTF-8: 0 to 3. `text` has its last four. */
+/** How many bytes at the end of `text` begin an incomplete UTF-8 character: 0 to 3. The last four bytes suffice. */
 export function unfinishedBytes(text: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, text.length); back++) {
     const byte = text[text.length - back]!;
@@ -106,7 +106,7 @@ export function unfinishedBytes(text: Uint8Array): number {
   return 0;
 }
 
-/** A few bytes of a run, copied. */
+/** A copy of a few bytes of a run. */
 export function bytesBetween(parts: readonly Uint8Array[], from: number, to: number): Uint8Array {
   const found: number[] = [];
   let base = 0;
@@ -117,11 +117,11 @@ export function bytesBetween(parts: readonly Uint8Array[], from: number, to: num
   return Uint8Array.from(found);
 }
 
-/** The longest copy that is made in memory used again, in bytes. */
+/** The longest copy that uses the shared scratch buffer, in bytes. */
 const SCRATCH_BYTES = 256 * 1024;
 let scratch: Buffer | undefined;
 
-/** The first `length` bytes of a run in one piece: a view of its only part, or a copy that is good until the next call. */
+/** The first `length` bytes of a run in one buffer: a view of its only part, or a copy valid until the next call. */
 export function inOnePiece(parts: readonly Uint8Array[], length: number): Buffer {
   const [first] = parts;
   if (parts.length === 1 && first !== undefined) return Buffer.from(first.buffer, first.byteOffset, length);
@@ -142,7 +142,7 @@ export function copyParts(target: Buffer, at: number, parts: readonly Uint8Array
   }
 }
 
-/** How many bytes of a run are whole lines: up to its last newline; 0 where it has none. */
+/** How many bytes of a run are complete lines: up to its last newline; 0 if it has none. */
 export function wholeLinesLength(parts: readonly Uint8Array[], length: number): number {
   let end = length;
   for (let n = parts.length - 1; n >= 0; n--) {
@@ -154,7 +154,7 @@ export function wholeLinesLength(parts: readonly Uint8Array[], length: number): 
   return 0;
 }
 
-/** How many bytes `length` bytes are in base64. */
+/** The length of `length` bytes in base64. */
 export function base64Length(length: number): number {
   return Math.ceil(length / 3) * 4;
 }

@@ -29,8 +29,8 @@ export const frameEncoding: Encoding = {
 };
 
 /**
- * What a framed read over WebSocket begins with, where headers of the answer cannot be seen: the generation, empty for what
- * is no stream, a space, and the content type.
+ * The first frame of a framed read over WebSocket, where clients cannot see response headers: the generation (empty for
+ * content that is not a stream), a space, and the content type.
  */
 export function openFrame(offset: number, generation: string | undefined, type: string): Buffer {
   return frame(FRAME_TYPES.open, offset, Buffer.from(`${generation ?? ''} ${type}`));

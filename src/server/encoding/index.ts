@@ -1,10 +1,10 @@
-/** The encodings that a live read can be asked for in. */
+/** The encodings of a live read. */
 import type { Encoding } from './encoding.ts';
 import { frameEncoding } from './frames.ts';
 import { rawEncoding } from './raw.ts';
 import { sseEncoding } from './sse.ts';
 
-/** The first is what a read gets that asks for none. */
+/** The first is the default. */
 export const ENCODINGS: readonly [Encoding, ...Encoding[]] = [rawEncoding, frameEncoding, sseEncoding];
 
 export type { EncodedStream, Encoding, PayloadKind, ReadSummary } from './encoding.ts';

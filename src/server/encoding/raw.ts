@@ -1,4 +1,4 @@
-/** The bytes alone, as they were written. Gaps and the end are told by the trailers of the answer. */
+/** The bytes of the stream, unchanged. The trailers of the response report gaps and the end. */
 import { OCTET_STREAM } from '../../protocol/index.ts';
 import type { Encoding } from './encoding.ts';
 

@@ -1,11 +1,11 @@
 /**
- * A live read as server-sent events, for pages that have an `EventSource` (docs/sse.md).
+ * A live read as server-sent events, for pages with an `EventSource` (docs/sse.md).
  *
- *     id: GENERATION:OFFSET      where the bytes of the event end: what a page resumes at (`Last-Event-ID`)
- *     data: …                    the bytes: text as it is, all else in base64
+ *     id: GENERATION:OFFSET      the offset after the event's bytes, from which a page resumes (`Last-Event-ID`)
+ *     data: …                    the bytes: text unchanged, all else in base64
  *
- * Gaps, the live end and the end are events of their own. There are three forms: text as it comes, text line by line, and
- * base64. All are laid down once for all readers at the same place, as ids depend on nothing but stream and offset.
+ * Gaps, the live end and the end are separate events. There are three forms: text as it arrives, text line by line, and
+ * base64. Each is encoded once for all readers at the same offset, as ids depend only on stream and offset.
  */
 import { DURABLE_HEADERS, EVENT_STREAM_MEDIA_TYPE, isUtf8ContentType } from '../../protocol/index.ts';
 import type { EncodedStream, Encoding } from './encoding.ts';
@@ -30,7 +30,7 @@ import { MAX_TRANSFORMED_BYTES } from './hold-back.ts';
 const RETRY_MS = 2000;
 /** The longest run of text or base64, in bytes. */
 const MAX_RUN_BYTES = 128 * 1024;
-/** The most digits of an offset. */
+/** Maximum number of digits of an offset. */
 const MAX_OFFSET_DIGITS = 16;
 
 const LF = 0x0a;
@@ -44,29 +44,29 @@ type Controls = NonNullable<Encoding['control']>;
 
 // ── ids ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The id line of what ends at an offset. What is no stream has no generation. */
+/** The id line for an offset. Content that is not a stream has no generation. */
 function idOf(stream: EncodedStream, offset: number): string {
   return `${idStart(stream)}${offset}\n`;
 }
 
-/** All of an id line up to the offset. */
+/** The id line up to the offset. */
 function idStart({ generation }: EncodedStream): string {
   return generation === undefined ? 'id: ' : `id: ${generation}:`;
 }
 
-/** The most bytes of an id line. */
+/** Maximum length of an id line, in bytes. */
 function maxIdLength(stream: EncodedStream): number {
   return idStart(stream).length + MAX_OFFSET_DIGITS + 1;
 }
 
-// ── records beside the data ──────────────────────────────────────────────────────────────────────────────────────────
+// ── control records ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 function event(name: string, id: string, facts: Readonly<Record<string, unknown>>): Buffer {
   return Buffer.from(`event: ${name}\n${id}data: ${JSON.stringify(facts)}\n\n`, 'latin1');
 }
 
 const control: Controls = {
-  /** With an id, so that a page which is cut off before the first byte comes back to this place. */
+  /** Has an id, so that a page that is disconnected before the first byte resumes here. */
   begin({ offset, recreatedFrom }, stream) {
     const id = idOf(stream, offset);
     const opening = Buffer.from(`retry: ${RETRY_MS}\n: open\n${id}\n`, 'latin1');
@@ -78,13 +78,13 @@ const control: Controls = {
   header: (bytes, offset, stream) =>
     event('header', idOf(stream, offset), { offset, base64: Buffer.from(bytes).toString('base64') }),
   caughtUp: (offset, stream) => event('caught-up', idOf(stream, offset), { offset }),
-  // A block without data: the page does not see it, but resumes at its id.
+  // A block without data: the page gets no event, but resumes from its id.
   heartbeat: (offset, stream) => Buffer.from(`: heartbeat\n${idOf(stream, offset)}\n`, 'latin1'),
   end({ offset, reason, retryAfterMs, status }, stream) {
     const facts = { reason, offset, ...(status === undefined ? {} : { end_status: status }) };
     const end = event('end', idOf(stream, offset), facts);
     if (retryAfterMs === undefined) return end;
-    // A page waits exactly as long as it is told: each is told another time.
+    // A page waits exactly the given time, so each page is given a different one.
     const retry = RETRY_MS + Math.round(retryAfterMs * Math.random());
     return Buffer.concat([Buffer.from(`retry: ${retry}\n`, 'latin1'), end]);
   },
@@ -92,7 +92,7 @@ const control: Controls = {
 
 // ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What is held back at the end of text: the beginning of a character, or a CR that a LF may follow. */
+/** The number of bytes held back at the end of text: an incomplete character, or a CR that an LF may follow. */
 function heldAtEnd(parts: readonly Uint8Array[], length: number): number {
   const last = parts.at(-1);
   const byte = last?.[last.length - 1];
@@ -135,7 +135,7 @@ const lines: Body = {
   encode(target, at, { offset, parts }, length, stream) {
     const bytes = inOnePiece(parts, length);
     const id = Buffer.from(idStart(stream), 'latin1');
-    // Others than those before a newline divide the data of an event.
+    // CRs that are not followed by a newline end data lines, but not the event.
     const hasCarriageReturns = bytes.indexOf(CR) >= 0;
     let to = at;
     for (let from = 0; from < length; ) {
@@ -153,13 +153,13 @@ const lines: Body = {
   },
   usable({ parts, length }) {
     const whole = wholeLinesLength(parts, length);
-    // A line that is longer than a run goes out in several events.
+    // A line that is longer than a run is sent in several events.
     return whole > 0 || length < MAX_TRANSFORMED_BYTES ? whole : length - heldAtEnd(parts, length);
   },
   longestRun: () => MAX_TRANSFORMED_BYTES,
 };
 
-/** Where a line ends that begins at `from` and has its newline before `end`, if it has one: without it, and the CR before. */
+/** The end of the line's content before `end`: without a newline, and without a CR before the newline. */
 function contentEnd(bytes: Uint8Array, from: number, end: number): number {
   let to = end;
   if (to > from && bytes[to - 1] === LF) to--;
@@ -188,7 +188,7 @@ const textForm = form(text, MAX_RUN_BYTES);
 const linesForm = form(lines, MAX_TRANSFORMED_BYTES);
 const base64Form = form(base64, MAX_RUN_BYTES, { ...HEADERS, [DURABLE_HEADERS.sseDataEncoding]: 'base64' });
 
-/** Text or base64, as the stream's content type is text or not. */
+/** Text or base64, depending on the stream's content type. */
 export const sseEncoding: Encoding = {
   ...base64Form,
   forms: {

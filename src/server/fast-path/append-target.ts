@@ -1,6 +1,6 @@
 /**
- * Where the short bodies of a connection go, and how they are answered. A client that writes message by message sends one and
- * the same head again and again: what it means is worked out once, and each further one is only compared.
+ * The target of the short appends of a connection, and their responses. A client that writes message by message sends
+ * the same head again and again: the head is parsed once, and each further head is only compared with it.
  */
 import { createError } from '../../errors/index.ts';
 import { httpDate } from '../http/response-text.ts';
@@ -14,15 +14,15 @@ export class AppendTarget {
   private open: OpenAppend;
   private readonly version: number;
   private readonly vary: string;
-  private before = '';
-  private behind = '';
+  private prefix = '';
+  private suffix = '';
   private date = '';
   private generation = '';
 
   /**
-   * @param length of its bodies
-   * @param version of all that the meaning of a head, and its answer, depend on
-   * @param vary a line of the answer
+   * @param length length of each body, in bytes
+   * @param version version of everything that the meaning of a head, and its response, depend on
+   * @param vary the `Vary` line of the response, or empty
    */
   constructor(request: AppendRequest, head: Buffer, length: number, open: OpenAppend, version: number, vary: string) {
     this.request = request;
@@ -33,7 +33,7 @@ export class AppendTarget {
     this.vary = vary;
   }
 
-  /** Whether the same head stands at a position, and still means the same. */
+  /** Whether the same head begins at a position, and is still valid. */
   isAt(bytes: Buffer, at: number, version: number): boolean {
     const end = at + this.head.length;
     return end <= bytes.length && this.version === version && this.head.compare(bytes, at, end) === 0;
@@ -43,12 +43,12 @@ export class AppendTarget {
     return this.request.head.expectsContinue;
   }
 
-  /** Whether 100 Continue must not be sent: the stream has ended, so the body would be refused. */
+  /** Whether 100 Continue must not be sent, because the stream has ended and the body would be refused. */
   get isRefused(): boolean {
     return this.expectsContinue && this.open.appender.isOver;
   }
 
-  /** The answer to an append that has just been done. */
+  /** The response to the append that was just completed. */
   answer(): string {
     const { open } = this;
     const date = httpDate();
@@ -56,15 +56,15 @@ export class AppendTarget {
     if (date !== this.date || generation !== this.generation) {
       this.date = date;
       this.generation = generation;
-      [this.before, this.behind] = open.around(this.length, this.vary);
+      [this.prefix, this.suffix] = open.responseParts(this.length, this.vary);
     }
-    return this.before + open.end() + this.behind;
+    return this.prefix + open.endOffset() + this.suffix;
   }
 
   /**
-   * Appends a body: to the stream that was found, or where that has ended to another at the same path.
+   * Appends a body to the stream, or if that has ended to a new one at the same path.
    *
-   * @throws what there is to be said of the path, and what `append` throws; nothing is written then
+   * @throws the error for the path, or that of `append`; nothing has been written then
    */
   append(piece: Uint8Array): void | Promise<void> {
     if (this.open.appender.isOver) {
@@ -77,13 +77,13 @@ export class AppendTarget {
   }
 
   /**
-   * Appends what has come of a body that will not be whole, if the protocol wants that (contract 72).
+   * Appends the part of an incomplete body that has arrived, if the protocol keeps it (contract 72).
    *
-   * @returns how many bytes it is
+   * @returns the number of bytes
    * @throws as {@link append}
    */
   appendPart(piece: Uint8Array): number {
-    if (!this.request.takesParts) return 0;
+    if (!this.request.keepsPartialBody) return 0;
     this.append(piece)?.catch(ignore);
     return piece.length;
   }

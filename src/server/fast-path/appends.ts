@@ -1,9 +1,9 @@
-/** Where short bodies of either protocol go, and the texts that answer them. */
+/** The targets of short appends of either protocol, and the texts of their responses. */
 import type { StoreAppender } from '../../fs/index.ts';
 import { DURABLE_HEADERS } from '../../protocol/index.ts';
 import type { Principal } from '../auth/index.ts';
 import { durabilityHeader, tailValue } from '../durable-streams/index.ts';
-import { aroundValue, writtenParts } from '../http/response-text.ts';
+import { splitAtValue, writtenParts } from '../http/response-text.ts';
 import type { ServerContext } from '../http/route.ts';
 import type { OpenAppend } from './requests.ts';
 
@@ -17,8 +17,8 @@ export function openFileAppend(
   if (appender === undefined) return undefined;
   return {
     appender,
-    around: (length, vary) => writtenParts(length, appender.generation, appender.durability, vary),
-    end: () => String(appender.endOffset),
+    responseParts: (length, vary) => writtenParts(length, appender.generation, appender.durability, vary),
+    endOffset: () => String(appender.endOffset),
   };
 }
 
@@ -27,7 +27,7 @@ export function openDurableAppend(appender: StoreAppender | undefined): OpenAppe
   if (appender === undefined) return undefined;
   return {
     appender,
-    around: (_length, vary) => aroundValue(204, DURABLE_HEADERS.nextOffset, durabilityHeader(appender), vary),
-    end: () => tailValue(appender),
+    responseParts: (_length, vary) => splitAtValue(204, DURABLE_HEADERS.nextOffset, durabilityHeader(appender), vary),
+    endOffset: () => tailValue(appender),
   };
 }

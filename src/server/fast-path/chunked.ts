@@ -1,11 +1,11 @@
 /**
- * Takes the chunked transfer coding off a body as it comes (RFC 9112 section 7.1): extensions and trailers are read over,
- * what is not exactly as it should be is refused.
+ * Decodes the chunked transfer coding of a body as it arrives (RFC 9112 section 7.1). Extensions and trailers are
+ * ignored; malformed framing is refused.
  *
  *     size [; extension] CRLF data CRLF … 0 CRLF [trailer CRLF …] CRLF
  */
 
-/** What comes next. */
+/** The expected next byte. */
 type State =
   | 'size'
   | 'digits'
@@ -17,12 +17,12 @@ type State =
   | Trailer
   | 'over'
   | 'broken';
-/** Behind the last chunk: a line begins, goes on with its name or its value, or ends. */
+/** After the last chunk: at the beginning of a line, in its name or its value, or at its end. */
 type Trailer = 'line' | 'name' | 'value' | 'line end' | 'last LF';
 
-/** Digits of a size: more than any body has bytes, and exact as a number. */
+/** Maximum number of size digits: more than any body needs, and exact as a number. */
 const MAX_SIZE_DIGITS = 13;
-/** Bytes of all extensions and trailers of a body: they are nothing to us. */
+/** Maximum number of bytes of all ignored extensions and trailers of a body. */
 const MAX_FRAMING_BYTES = 16 * 1024;
 
 const CR = 13;
@@ -34,24 +34,24 @@ const TAB = 9;
 
 export class ChunkedDecoder {
   private state: State = 'size';
-  /** Of the chunk: digits of its size that have come, and bytes that are still to come. */
+  /** Of the current chunk: the size digits so far, and the bytes still to come. */
   private digits = 0;
   private left = 0;
-  private beside = 0;
+  private ignoredBytes = 0;
 
   /** The body is complete. */
   get isOver(): boolean {
     return this.state === 'over';
   }
 
-  /** It can never be. */
+  /** The framing is malformed, so the body can never be complete. */
   get isBroken(): boolean {
     return this.state === 'broken';
   }
 
   /**
-   * Reads on from `at` until it has a piece of the body, or nothing is left. Gives the position of what it has not read:
-   * `piece` is what lies before that.
+   * Reads from `from` until it has a piece of the body or no bytes are left. Returns the position of the first unread
+   * byte; the last `piece` bytes before it are the piece.
    */
   next(bytes: Uint8Array, from: number): number {
     let at = from;
@@ -72,7 +72,7 @@ export class ChunkedDecoder {
     return at;
   }
 
-  /** The length of the piece that ends where {@link next} has stopped; 0 for none. */
+  /** The length of the piece that ends where {@link next} stopped; 0 for none. */
   piece = 0;
 
   /** The state after a byte that is not data. */
@@ -84,10 +84,10 @@ export class ChunkedDecoder {
         return this.digit(byte) ? 'digits' : 'broken';
       case 'digits':
         if (byte === CR) return 'size end';
-        if (byte === SEMICOLON || byte === SPACE || byte === TAB) return this.passOver(byte, 'extension');
+        if (byte === SEMICOLON || byte === SPACE || byte === TAB) return this.ignore(byte, 'extension');
         return this.digit(byte) ? 'digits' : 'broken';
       case 'extension':
-        return byte === CR ? 'size end' : this.passOver(byte, 'extension');
+        return byte === CR ? 'size end' : this.ignore(byte, 'extension');
       case 'size end':
         if (byte !== LF) return 'broken';
         return this.left === 0 ? 'line' : 'data';
@@ -96,12 +96,12 @@ export class ChunkedDecoder {
       case 'data LF':
         return byte === LF ? 'size' : 'broken';
       case 'line':
-        return byte === CR ? 'last LF' : isNameByte(byte) ? this.passOver(byte, 'name') : 'broken';
+        return byte === CR ? 'last LF' : isNameByte(byte) ? this.ignore(byte, 'name') : 'broken';
       case 'name':
-        if (byte === COLON) return this.passOver(byte, 'value');
-        return isNameByte(byte) ? this.passOver(byte, 'name') : 'broken';
+        if (byte === COLON) return this.ignore(byte, 'value');
+        return isNameByte(byte) ? this.ignore(byte, 'name') : 'broken';
       case 'value':
-        return byte === CR ? 'line end' : this.passOver(byte, 'value');
+        return byte === CR ? 'line end' : this.ignore(byte, 'value');
       case 'line end':
         return byte === LF ? 'line' : 'broken';
       case 'last LF':
@@ -119,14 +119,14 @@ export class ChunkedDecoder {
     return true;
   }
 
-  /** A byte of an ignored part: any but CR and LF, which other parsers may take as the end of a line. */
-  private passOver(byte: number, state: State): State {
+  /** Accepts a byte of an ignored part: any except CR and LF, which other parsers may take as the end of a line. */
+  private ignore(byte: number, state: State): State {
     const isText = byte >= SPACE ? byte !== 127 : byte === TAB;
-    return isText && ++this.beside <= MAX_FRAMING_BYTES ? state : 'broken';
+    return isText && ++this.ignoredBytes <= MAX_FRAMING_BYTES ? state : 'broken';
   }
 }
 
-/** Whether a byte may be part of a header's name (RFC 9110 section 5.6.2). */
+/** Whether a byte may be part of a header name (RFC 9110 section 5.6.2). */
 function isNameByte(byte: number): boolean {
   return byte < 128 && /[\w!#$%&'*+.^`|~-]/.test(String.fromCharCode(byte));
 }

@@ -1,29 +1,29 @@
 /**
- * A connection that is served directly: from its socket's bytes to the stream and back, for as long as it asks for nothing
- * but appends and live reads (docs/adr/0014-serve-appends-and-live-reads-without-node-http.md).
+ * A connection that is served directly, from its socket's bytes to the stream and back, as long as it requests only
+ * appends and live reads (docs/adr/0014-serve-appends-and-live-reads-without-node-http.md).
  *
  *               ┌──────────── answered ◄────────────┐
  *               ▼                                   │
- *     ──────► head ──► body, short: kept until whole, then appended
- *              │ ├───► upload, long: given on as it comes ──► answered
- *              │ ├───► live read: the sink owns the socket from here on
+ *     ──────► head ──► body, short: buffered until complete, then appended
+ *              │ ├───► upload, long: passed on as it arrives ──► answered
+ *              │ ├───► live read: from here on the sink owns the socket
  *              │ └───► anything else, and anything invalid: handed to node:http, from this head on
  *              ▼
  *            closed
  *
- * A request that is handed over has had no effect yet, so node:http answers it as if it had arrived there. An error later,
- * in the middle of a body, is answered here and ends the connection.
+ * A request that is handed over has had no effect yet, so node:http answers it as if it had arrived there. A later
+ * error, in the middle of a body, is answered here and ends the connection.
  */
 import type { Socket } from 'node:net';
 import { MAX_CHUNK } from '../../core/index.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
 import type { Principal } from '../auth/index.ts';
-import { GIVEN_UP } from '../http/exchange.ts';
+import { CLIENT_CLOSED_REQUEST } from '../http/exchange.ts';
 import { requestTimeout, stackOf } from '../http/respond.ts';
 import { canAnswer, errorText, writtenParts } from '../http/response-text.ts';
 import { bodyBrokeOff, receiveBody, track, type Upload, untrack } from '../ingest/receive.ts';
-import { KEEP_ALIVE_TIMEOUT_MS, takeFrom, takeNoMore } from '../net/index.ts';
+import { clearConsumer, KEEP_ALIVE_TIMEOUT_MS, setConsumer } from '../net/index.ts';
 import { AppendTarget } from './append-target.ts';
 import { beginRead, giveUpRead, openRead } from './follow.ts';
 import { isHeadBegun, MAX_HEAD_BYTES } from './head.ts';
@@ -37,7 +37,7 @@ import { ShortBody } from './short-body.ts';
 import { UploadBody } from './upload-body.ts';
 
 /**
- * `busy`: something is waited for, and nothing is read; `refused`: what comes is dropped until the client has gone;
+ * `busy`: waits for an operation, and reads nothing; `refused`: discards input until the client has disconnected;
  * `left`: handed to node:http or to a sink, or closed.
  */
 type State = 'head' | 'body' | 'upload' | 'busy' | 'refused' | 'left';
@@ -45,7 +45,7 @@ type State = 'head' | 'body' | 'upload' | 'busy' | 'refused' | 'left';
 const EMPTY = Buffer.alloc(0);
 const HEAD_END = Buffer.from('\r\n\r\n');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
-/** How long a refused client may still send, in milliseconds. */
+/** How long a refused client may keep sending, in milliseconds. */
 const REFUSED_LINGER_MS = 2000;
 
 export class FastPathConnection implements Upload {
@@ -53,23 +53,23 @@ export class FastPathConnection implements Upload {
   private readonly server: FastPathHost;
   private readonly exchanges: RequestLog;
   private state: State = 'head';
-  /** What has come and has not been looked at. */
+  /** Bytes that have arrived and are not processed yet. */
   private rest: Buffer = EMPTY;
   private readonly answers: ResponseBuffer;
-  /** Where the last short body went. */
+  /** The target of the last short body. */
   private target: AppendTarget | undefined;
   private body: ShortBody | undefined;
   private upload: UploadBody | undefined;
-  private readonly patience = new IdleTimer();
+  private readonly idleTimer = new IdleTimer();
 
   constructor(socket: Socket, server: FastPathHost) {
     this.socket = socket;
     this.server = server;
     this.exchanges = new RequestLog(socket, server);
     this.answers = new ResponseBuffer(socket, this.proceed);
-    takeFrom(socket, this.onData);
+    setConsumer(socket, this.onData);
     socket.on('end', this.onEnd).on('close', this.onClose).on('error', ignore);
-    server.context.limits.connections.attend(socket, this);
+    server.context.limits.connections.setOwner(socket, this);
   }
 
   // ── bytes in, answers out ──────────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +79,7 @@ export class FastPathConnection implements Upload {
     else this.take(Buffer.concat([this.rest, bytes]), true);
   };
 
-  /** @param isOurs false where what the bytes lie in is read into again */
+  /** @param isOurs false if the memory of the bytes will be reused */
   private take(bytes: Buffer, isOurs: boolean): void {
     this.rest = EMPTY;
     this.exchanges.began = performance.now();
@@ -93,14 +93,14 @@ export class FastPathConnection implements Upload {
     if (this.state === 'left') return;
     if (at < bytes.length) {
       const rest = bytes.subarray(at);
-      // Where little is left, what it lay in is not kept for it.
+      // A small rest is copied, so that it does not keep a large buffer alive.
       this.rest = isOurs && rest.length > at ? rest : Buffer.from(rest);
     }
     this.settle();
     if (!this.isReading) this.socket.pause();
   }
 
-  /** Goes on with what has come, after something was waited for. */
+  /** Continues with buffered bytes, after a wait. */
   private readonly proceed = (): void => {
     if (this.rest.length > 0 && this.isReading) this.take(this.rest, true);
     if (this.isReading) this.socket.resume();
@@ -112,7 +112,7 @@ export class FastPathConnection implements Upload {
     return this.state !== 'upload' || !this.upload!.isPaused;
   }
 
-  /** Sends the answers there are; only then the connection may be idle. */
+  /** Sends the pending responses; only then the connection may count as idle. */
   private settle(): void {
     this.answers.send();
     if (this.state === 'head') this.exchanges.idle();
@@ -156,7 +156,7 @@ export class FastPathConnection implements Upload {
     return bodyAt;
   }
 
-  /** Counts the connection to whose the request is; false where that may have no more: node:http's way says so. */
+  /** Counts the connection for the account. False if the account may have no more: then node:http refuses it. */
   private claim(caller: Principal | undefined): boolean {
     try {
       this.server.context.limits.connections.claim(this.socket, caller?.account);
@@ -167,8 +167,8 @@ export class FastPathConnection implements Upload {
   }
 
   /**
-   * Gives the connection to node:http, which goes on with the bytes from `at`. What the client sends has not ended, as far as
-   * is known here: a socket that is paused does not read on.
+   * Hands the connection to node:http, which continues with the bytes from `at`. The end of the client's input cannot
+   * have been seen here, because a paused socket does not read.
    */
   private handOver(bytes: Buffer, at: number): number {
     this.settle();
@@ -201,7 +201,7 @@ export class FastPathConnection implements Upload {
     try {
       waiting = target.append(body.piece);
     } catch {
-      // It is met again there, and answered.
+      // node:http runs into the same error, and answers it.
       this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0);
       body.release();
       return at;
@@ -248,7 +248,7 @@ export class FastPathConnection implements Upload {
     }
   }
 
-  /** Reads on in a long body; what comes of one that was refused is dropped. */
+  /** Continues reading a long body; the rest of a refused body is discarded. */
   private takeUpload(bytes: Buffer, from: number): number {
     const { upload } = this;
     if (upload === undefined || upload.isBroken) return bytes.length;
@@ -259,9 +259,9 @@ export class FastPathConnection implements Upload {
     return at;
   }
 
-  /** Of a body that is appended as it comes; one that has to be whole is given less time to stand still. */
+  /** Whether the body is appended as it arrives; a body that must be complete first may stall for less time. */
   get isForStream(): boolean {
-    return this.target?.request.takesParts !== false;
+    return this.target?.request.keepsPartialBody !== false;
   }
 
   isWaiting(): boolean {
@@ -272,11 +272,11 @@ export class FastPathConnection implements Upload {
     this.refuse(bodyBrokeOff(this.keepPart()));
   }
 
-  giveUp(why: (written: number) => StreamFSError): void {
+  abort(why: (written: number) => StreamFSError): void {
     this.refuse(why(this.keepPart()));
   }
 
-  /** Appends what has come of a short body that will not be whole (contract 72). Gives how much that was. */
+  /** Appends the received part of an incomplete short body (contract 72). Returns its length. */
   private keepPart(): number {
     const part = this.body!.part();
     this.body!.release();
@@ -301,7 +301,7 @@ export class FastPathConnection implements Upload {
       exchanges.follow(request);
       this.leave();
       socket.on('error', ignore);
-      takeFrom(socket, ignore);
+      setConsumer(socket, ignore);
       beginRead(source, socket, exchanges, varyLine);
       socket.resume();
     }
@@ -309,14 +309,14 @@ export class FastPathConnection implements Upload {
 
   // ── how requests and connections end ───────────────────────────────────────────────────────────────────────────
 
-  /** Nothing is read until something has happened. */
+  /** Reads nothing until a pending operation has completed. */
   private wait(): void {
     this.state = 'busy';
     this.exchanges.busy();
     this.socket.pause();
   }
 
-  /** What was waited for has happened, and its answer is there. */
+  /** The pending operation has completed, and its response is buffered. */
   private done(status: number): void {
     this.exchanges.answered(status);
     if (this.isGone) return;
@@ -326,17 +326,17 @@ export class FastPathConnection implements Upload {
     this.proceed();
   }
 
-  /** Answers with an error, after which nothing is served any more. */
+  /** Answers with an error and stops serving the connection. */
   private refuse(error: unknown): void {
     if (this.isGone) {
-      this.exchanges.answered(GIVEN_UP);
+      this.exchanges.answered(CLIENT_CLOSED_REQUEST);
       return;
     }
     const { socket, upload, server } = this;
     const { limits, logger } = server.context;
     const known = isStreamFSError(error) ? error : createError('INTERNAL');
     if (known !== error) logger.error('request failed', { path: this.exchanges.path, error: stackOf(error) });
-    limits.note(known);
+    limits.countRefusal(known);
     if (!canAnswer(socket)) return void socket.destroy();
     if (this.state !== 'head') this.exchanges.answered(known.status);
     this.state = 'refused';
@@ -347,24 +347,24 @@ export class FastPathConnection implements Upload {
       socket.destroySoon();
       return;
     }
-    // Closing at once would make the client's system throw away the answer it has just got.
+    // Closing at once could make the client's system discard the response it has just received.
     const timer = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
     socket.once('close', () => clearTimeout(timer));
     this.proceed();
   }
 
-  /** For the sweep: a connection that is late with a head, or idle, is closed. */
+  /** Called by the sweep: closes a connection that is idle, or late with a head. */
   check(now: number): void {
     const { count } = this.exchanges;
     const isHeadDue = count === 0 || this.rest.length > 0;
-    const waited = this.patience.waitedFor(`${this.state} ${count} ${isHeadDue}`, now);
+    const waited = this.idleTimer.waitedFor(`${this.state} ${count} ${isHeadDue}`, now);
     if (this.state !== 'head') return;
     const { headerTimeout } = this.server.context.limits.values;
     if (!isHeadDue && waited >= KEEP_ALIVE_TIMEOUT_MS) this.socket.destroySoon();
     else if (isHeadDue && headerTimeout > 0 && waited >= headerTimeout) this.refuse(requestTimeout(headerTimeout));
   }
 
-  /** Bytes that are kept until more comes, or something has happened. */
+  /** Bytes that are buffered until more arrive, or an operation completes. */
   held(): number {
     return this.rest.length + (this.body?.held ?? 0);
   }
@@ -388,23 +388,23 @@ export class FastPathConnection implements Upload {
     this.leave();
     if (state === 'body') {
       this.keepPart();
-      this.exchanges.answered(GIVEN_UP);
+      this.exchanges.answered(CLIENT_CLOSED_REQUEST);
     } else if (state === 'upload') this.upload!.cut();
   };
 
-  /** The socket is not ours any more. */
+  /** The socket no longer belongs to this connection. */
   private leave(): void {
     const { socket } = this;
     this.state = 'left';
     untrack(socket);
     this.exchanges.idle();
-    takeNoMore(socket, this.onData);
+    clearConsumer(socket, this.onData);
     socket.off('end', this.onEnd).off('close', this.onClose).off('error', ignore);
-    this.server.context.limits.connections.unattend(socket);
+    this.server.context.limits.connections.clearOwner(socket);
   }
 }
 
-/** Undefined where something is wrong with the path: the route that is asked instead meets it again, and says so. */
+/** Undefined if the path is invalid: the route that handles the request instead reports the error. */
 function openAppend(request: AppendRequest): OpenAppend | undefined {
   try {
     return request.open();

@@ -1,4 +1,4 @@
-/** Live reads that are answered without node:http: of their requests nothing is kept while they last. */
+/** Live reads that are served without node:http, so that nothing of the request stays in memory while they last. */
 import type { Socket } from 'node:net';
 import type { OpenStreamOptions } from '../../fs/index.ts';
 import { HEADERS, OCTET_STREAM } from '../../protocol/index.ts';
@@ -21,7 +21,7 @@ import type { ServerContext } from '../http/route.ts';
 import type { RequestLog } from './request-log.ts';
 import type { FollowRequest, OpenRead } from './requests.ts';
 
-/** Opens a read; undefined where that is not possible, or where there is no live stream to follow. */
+/** Opens a read; undefined if that fails, or if there is no live stream to follow. */
 export async function openRead(request: FollowRequest, { limits }: ServerContext): Promise<OpenRead | undefined> {
   const { reads } = limits;
   const account = request.caller?.account;
@@ -35,7 +35,7 @@ export async function openRead(request: FollowRequest, { limits }: ServerContext
   return open;
 }
 
-/** What a read of a file is, once it is open. */
+/** Opens a live read of a file. */
 export async function openFile(
   path: string,
   open: OpenStreamOptions,
@@ -48,7 +48,7 @@ export async function openFile(
   return { reader: source.reader, encoding, head: headOf(source, encoding), sending: send };
 }
 
-/** The same of a read by Durable Streams. */
+/** Opens a live read by Durable Streams. */
 export async function openDurable(
   route: DurableReadRoute,
   query: Query,
@@ -61,7 +61,7 @@ export async function openDurable(
   return { reader, encoding, head: headText(headers), sending };
 }
 
-/** The text of headers that many answers share. */
+/** The text of headers that many responses share. */
 const texts = new WeakMap<Readonly<Record<string, string>>, string>();
 
 function headText(headers: Readonly<Record<string, string>>): string {
@@ -73,13 +73,13 @@ function headText(headers: Readonly<Record<string, string>>): string {
   return text;
 }
 
-/** The client has gone meanwhile. */
+/** Closes a read whose client has disconnected meanwhile. */
 export function giveUpRead({ reader }: OpenRead, { caller }: FollowRequest, { limits }: ServerContext): void {
   reader.close();
   limits.reads.leave(caller?.account);
 }
 
-/** Answers. The socket is the read's from here on. @param vary a line of the head */
+/** Begins the response. The read owns the socket from here on. @param vary the `Vary` line of the head, or empty */
 export function beginRead(
   { reader, encoding, head, sending }: OpenRead,
   socket: Socket,
@@ -90,7 +90,7 @@ export function beginRead(
   startLive(socket, { reader, encoding }, chunkedTransfer, sending, exchanges);
 }
 
-/** The beginning of heads of live reads in an encoding, for streams without a content type of their own. */
+/** Cached first parts of heads of live reads by encoding, for streams without a content type of their own. */
 const heads = new WeakMap<Encoding, string>();
 
 function headBefore(encoding: Encoding, type: string): string {

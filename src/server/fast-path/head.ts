@@ -1,8 +1,7 @@
 /**
- * Reads the head of a request, if it is one of the few that are served directly: a PUT, POST or GET that says nothing which
- * would need more thought. What is not written exactly as RFC 9112 has it, names a header twice, or has a header that is
- * not in the list below, is none: node:http gets it as it came. So nothing is decided here about a request that two
- * servers might read in two ways.
+ * Parses the head of a request, if it is one of the few that are served directly: a PUT, POST or GET with nothing
+ * unusual in it. A head that deviates from RFC 9112, repeats a header, or has a header that is not in the list below is
+ * passed to node:http unchanged. So requests that two servers might parse differently are never interpreted here.
  */
 
 import { isHost } from '../http/message-rules.ts';
@@ -16,7 +15,7 @@ export interface RequestHead {
   readonly 'user-agent': string | undefined;
   readonly accept: string | undefined;
   readonly 'content-type': string | undefined;
-  /** Bytes of the body; undefined for a chunked one. */
+  /** Length of the body in bytes; undefined for a chunked one. */
   readonly length: number | undefined;
   /** The client waits for 100 Continue before it sends its body. */
   readonly expectsContinue: boolean;
@@ -27,29 +26,29 @@ export const MAX_HEAD_BYTES = 8 * 1024;
 
 const REQUEST_LINE = /^(GET|PUT|POST) (\/[\x21-\x7e]*) HTTP\/1\.1$/;
 /**
- * A name, and a value of visible characters, spaces and tabs, without those at its ends. A tab behind the value is left to
- * node:http, which refuses one behind a length and takes it behind anything else.
+ * A name, and a value of visible characters, spaces and tabs, without those at its ends. A tab after the value is left
+ * to node:http, which rejects it after a length and accepts it after anything else.
  */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+):[ \t]*((?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?) *$/;
 
-/** Headers that say nothing to us. */
-const WITHOUT_MEANING = [
+/** Headers that are ignored. */
+const IGNORED = [
   ...['user-agent', 'accept-encoding', 'accept-language', 'cache-control', 'pragma'],
-  // What players send with every request: a stream has no parts to choose from, and no titles.
+  // Players send these with every request: a stream has no ranges to choose from, and no titles.
   ...['range', 'icy-metadata', 'referer'],
 ];
-/** Without the other headers of its kind it is of Node's `fetch`: a browser says as well which page asks. */
+/** Sent without the other Sec-Fetch headers by Node's `fetch`; a browser sends the others as well. */
 const FETCH_MODE = 'sec-fetch-mode';
 const KNOWN: ReadonlySet<string> = new Set([
-  ...WITHOUT_MEANING,
+  ...IGNORED,
   FETCH_MODE,
   ...['host', 'authorization', 'accept', 'connection', 'content-type', 'content-length', 'transfer-encoding', 'expect'],
 ]);
 
-/** How the heads begin that are looked at here. */
+/** The beginnings of the heads that are parsed here. */
 const BEGINNINGS = ['GET /', 'PUT /', 'POST /'].map((text) => Buffer.from(text));
 
-/** Whether what stands at a position, however little, may become such a head. */
+/** Whether the bytes at a position, however few, may become such a head. */
 export function isHeadBegun(bytes: Buffer, at: number): boolean {
   const isBegun = (beginning: Buffer) => {
     const length = Math.min(beginning.length, bytes.length - at);
@@ -62,7 +61,7 @@ export function isHeadBegun(bytes: Buffer, at: number): boolean {
 const CR = 13;
 const LF = 10;
 
-/** Whether CR and LF stand only side by side, as far as can be seen: where they do not, no end of a head may ever come. */
+/** Whether CR and LF occur only together so far: otherwise the end of the head may never arrive. */
 function endsLinesRight(bytes: Buffer, from: number): boolean {
   for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
     if (bytes[at - 1] !== CR) return false;
@@ -73,7 +72,7 @@ function endsLinesRight(bytes: Buffer, from: number): boolean {
   return true;
 }
 
-/** @param text all of a head but for the empty line that ends it */
+/** @param text a head without the empty line that ends it */
 export function readHead(text: string): RequestHead | undefined {
   const lines = text.split('\r\n');
   const [, method, target] = REQUEST_LINE.exec(lines[0]!) ?? [];
@@ -107,7 +106,7 @@ export function readHead(text: string): RequestHead | undefined {
 type Framing = Pick<RequestHead, 'length' | 'expectsContinue'>;
 
 function bodyOf(fields: ReadonlyMap<string, string>): Framing | undefined {
-  // A connection that is to be closed afterwards gains nothing here.
+  // A connection that closes after the request gains nothing here.
   if ((fields.get('connection') ?? 'keep-alive').toLowerCase() !== 'keep-alive') return undefined;
   const expect = fields.get('expect')?.toLowerCase();
   if (expect !== undefined && expect !== '100-continue') return undefined;

@@ -1,26 +1,26 @@
-/** What the direct way needs of the server it belongs to. */
+/** What the fast path needs of its server. */
 import type { Socket } from 'node:net';
 import type { HeadersOfRequest, Principal } from '../auth/index.ts';
 import type { Query } from '../http/query.ts';
 import type { Route, ServerContext } from '../http/route.ts';
-import type { KnownRequest } from './requests.ts';
+import type { CachedRequest } from './requests.ts';
 
 export interface FastPathHost {
   readonly context: ServerContext;
-  /** No new requests are served. */
+  /** No new requests are accepted. */
   readonly isClosing: boolean;
-  /** Another one whenever what was found out about a request may no longer hold for the next one like it. */
+  /** Changes whenever a cached decision about a request may no longer be valid for the next one. */
   readonly version: number;
-  /** The line about origins that every answer has; empty where there are none but the server's own. */
+  /** The `Vary` line of every response; empty if no origins are listed. */
   readonly varyLine: string;
-  /** The live read that was asked for last: a crowd asks in the same words. */
-  lastFollow: KnownRequest | undefined;
-  /** Admits a request and returns its principal where tokens are configured; throws the error that it is answered with. */
+  /** The most recent live read: many clients send exactly the same head. */
+  lastFollow: CachedRequest | undefined;
+  /** Admits a request and returns its principal, if tokens are configured. @throws the error to answer with */
   admit(route: Route, query: Query, headers: HeadersOfRequest & { host: string }): Principal | undefined;
-  /** Hands a connection to node:http. It does not come back. */
+  /** Hands a connection to node:http, for good. */
   handOver(socket: Socket): void;
-  /** An exchange of a connection is over. */
+  /** A request of a connection has been answered. */
   done(socket: Socket): void;
-  /** The route that a request is for, and its query. @throws where there is none */
+  /** The route for a request, and its query. @throws if there is none */
   find(method: string, target: string): { route: Route; query: Query };
 }

@@ -3,7 +3,7 @@ export class IdleTimer {
   private awaited = '';
   private since = 0;
 
-  /** Milliseconds, by the clock that `now` is of; 0 where it is something new. */
+  /** Milliseconds since `what` last changed, by the clock of `now`; 0 if it has just changed. */
   waitedFor(what: string, now: number): number {
     if (what !== this.awaited) {
       this.awaited = what;

@@ -1,4 +1,4 @@
-/** What a head that can be served directly asks for. */
+/** Maps a head that can be served directly to a request. */
 import { MAX_CHUNK } from '../../core/index.ts';
 import type { QueryParameter } from '../../protocol/index.ts';
 import { readFile } from '../agfs/read.ts';
@@ -13,10 +13,10 @@ import type { FastPathHost } from './host.ts';
 import type { AppendRequest, FollowRequest } from './requests.ts';
 
 const PREFIX = '/api/v1/files?';
-/** What a live read by Durable Streams says in its query. */
+/** The query parameter of a live read by Durable Streams. */
 const LIVE_SSE = /[?&]live=sse(?:&|$)/;
 
-/** What an append and a live read may say. Other parameters mean something that is not done here. */
+/** The parameters that are supported here. Requests with others are left to node:http. */
 const APPEND_PARAMETERS = new Set<QueryParameter>(['path']);
 const FOLLOW_PARAMETERS = new Set<QueryParameter>([
   'path',
@@ -37,12 +37,12 @@ const FOLLOW_PARAMETERS = new Set<QueryParameter>([
   'heartbeat',
 ]);
 
-/** The same of Durable Streams. A read: without those of signed links, which are over at a time of their own. */
+/** Signed links are not supported here, because they expire independently of `version`. */
 const DURABLE_READ_PARAMETERS = new Set<QueryParameter>(['path', 'offset', 'live', 'cursor']);
 
 /**
- * The request that a head is, let in; undefined where it is node:http's, which answers all that is wrong with one as
- * well: nothing has been done yet.
+ * The request for a head, already admitted. Undefined if node:http has to handle it, which includes every kind of
+ * error: nothing has been done yet.
  */
 export function requestOf(text: string, server: FastPathHost): AppendRequest | FollowRequest | undefined {
   if (server.isClosing) return undefined;
@@ -70,20 +70,20 @@ function fileAppend(head: RequestHead, server: FastPathHost): AppendRequest | un
   const caller = server.admit(writeFile, query, head);
   const path = query.path();
   const open = () => openFileAppend(path, caller, server.context);
-  return { kind: 'append', route: writeFile, path, head, caller, status: 200, takesParts: true, open };
+  return { kind: 'append', route: writeFile, path, head, caller, status: 200, keepsPartialBody: true, open };
 }
 
-/** One of a whole body, which is no longer than is kept until it is whole. */
+/** The body must be complete before it is appended, so only bodies short enough to be buffered are served here. */
 function durableAppend(head: RequestHead, server: FastPathHost): AppendRequest | undefined {
   const { length, 'content-type': type } = head;
-  // An empty type is node:http's as well: it is none.
+  // An empty type counts as missing, and is left to node:http.
   if (head.method !== 'POST' || !type || length === undefined || length > MAX_CHUNK) return undefined;
   const { route, query } = server.find(head.method, head.target);
   if (!isDurableAppend(route) || !query.hasOnly(APPEND_PARAMETERS)) return undefined;
   const caller = server.admit(route, query, head);
   const path = query.path();
   const open = () => openDurableAppend(route.openAppend({ path, type, length }, server.context));
-  return { kind: 'append', route, path, head, caller, status: 204, takesParts: false, open };
+  return { kind: 'append', route, path, head, caller, status: 204, keepsPartialBody: false, open };
 }
 
 function fileRead(head: RequestHead, server: FastPathHost): FollowRequest | undefined {

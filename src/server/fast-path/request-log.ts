@@ -1,4 +1,4 @@
-/** The requests of a direct connection, as the rest of the server knows of them: that it is busy, and what was answered. */
+/** Reports the requests of a direct connection to the rest of the server: whether it is busy, and what was answered. */
 import type { Socket } from 'node:net';
 import type { Account } from '../../fs/index.ts';
 import { writes } from '../../logging/index.ts';
@@ -10,9 +10,9 @@ import type { FastPathHost } from './host.ts';
 import type { AppendRequest, FollowRequest } from './requests.ts';
 
 export class RequestLog implements SinkOwner {
-  /** How many were answered. */
+  /** Number of answered requests. */
   count = 0;
-  /** Of the request that is being served: its route and path, and when it was begun with, by `performance.now`. */
+  /** Of the current request: its route and path, and its start by `performance.now`. */
   private route: Route = writeFile;
   path = '';
   began = performance.now();
@@ -21,7 +21,7 @@ export class RequestLog implements SinkOwner {
   /** For debug logs. Read at the start: `remoteAddress` is undefined after the socket has closed. */
   private readonly address: string | undefined;
   private isBusy = false;
-  /** Of a live read: whose it counts as. */
+  /** The account that a live read counts for. */
   private account: Account | undefined;
 
   constructor(socket: Socket, server: FastPathHost) {
@@ -30,7 +30,7 @@ export class RequestLog implements SinkOwner {
     if (writes(server.context.logger, 'debug')) this.address = socket.remoteAddress;
   }
 
-  /** A request is not answered yet, and more of it has to come or to happen. */
+  /** A request is not answered yet, and waits for more input or for an operation. */
   busy(): void {
     if (this.isBusy) return;
     this.isBusy = true;
@@ -43,30 +43,30 @@ export class RequestLog implements SinkOwner {
     this.server.done(this.socket);
   }
 
-  /** What is served from here on. */
+  /** A request begins. */
   begin({ path, route }: Pick<AppendRequest, 'path' | 'route'>): void {
     this.path = path;
     this.route = route;
   }
 
-  /** A live read: the connection stays busy until it is {@link over}. */
+  /** A live read begins: the connection stays busy until it is {@link readEnded}. */
   follow(request: FollowRequest): void {
     this.begin(request);
     this.account = request.caller?.account;
     this.isBusy = false;
   }
 
-  /** An append was answered, or its client is gone. */
+  /** An append was answered, or its client has disconnected. */
   answered(status: number): void {
     const { metrics, limits } = this.server.context;
-    if (++this.count === 1) limits.connections.spoke(this.socket);
+    if (++this.count === 1) limits.connections.markServed(this.socket);
     const milliseconds = performance.now() - this.began;
     metrics.requests.observe(this.route, status, milliseconds);
     this.log(status, milliseconds);
   }
 
-  /** A live read is over. Its duration is in no histogram: it says how long the client listened, not how fast the server is. */
-  over(): void {
+  /** A live read has ended. No histogram records its duration, which depends on the client, not on the server. */
+  readEnded(): void {
     this.server.context.limits.reads.leave(this.account);
     this.server.done(this.socket);
     this.log(200, performance.now() - this.began);

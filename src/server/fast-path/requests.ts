@@ -1,4 +1,4 @@
-/** The two kinds of requests that are served here, as their heads were read. Either may be of any protocol. */
+/** The two kinds of requests that are served directly, for either protocol. */
 import type { Reader } from '../../core/index.ts';
 import type { Appender } from '../../fs/index.ts';
 import type { Principal } from '../auth/index.ts';
@@ -13,21 +13,27 @@ export interface AppendRequest {
   readonly path: string;
   readonly head: RequestHead;
   readonly caller: Principal | undefined;
-  /** Of the answer to an append that is done. */
+  /** The status of a successful response. */
   readonly status: number;
-  /** What has come of a body that breaks off stays. A protocol that says no has short bodies alone served here. */
-  readonly takesParts: boolean;
-  /** @returns undefined where node:http has to look into it @throws where it answers with an error */
+  /** Whether the received part of an incomplete body is appended. If not, only short bodies are served here. */
+  readonly keepsPartialBody: boolean;
+  /**
+   * @returns undefined if node:http has to handle it
+   * @throws the error that node:http will answer with
+   */
   open(): OpenAppend | undefined;
 }
 
-/** Where bodies go, and what a protocol answers. */
+/** The target of appends, and a protocol's response to them. */
 export interface OpenAppend {
   readonly appender: Appender;
-  /** The answer to an append of `length` bytes, before and behind {@link end}: made once a second. @param vary a line of it */
-  around(length: number, vary: string): readonly [before: string, behind: string];
-  /** What stands between them: where the stream ends now. */
-  end(): string;
+  /**
+   * The response to an append of `length` bytes, split before and after {@link endOffset}; rebuilt once a second.
+   * @param vary the `Vary` line, or empty
+   */
+  responseParts(length: number, vary: string): readonly [before: string, after: string];
+  /** The text between the two parts: the current end offset. */
+  endOffset(): string;
 }
 
 export interface FollowRequest {
@@ -35,23 +41,26 @@ export interface FollowRequest {
   readonly route: Route;
   readonly path: string;
   readonly caller: Principal | undefined;
-  /** @returns undefined where it is node:http's after all @throws where node:http answers with an error */
+  /**
+   * @returns undefined if node:http has to handle it
+   * @throws the error that node:http will answer with
+   */
   open(): Promise<OpenRead | undefined>;
 }
 
-/** A live read that is open, and what is sent of it. */
+/** A live read that is open, and how it is sent. */
 export interface OpenRead {
   readonly reader: Reader;
   readonly encoding: Encoding;
-  /** The head of the answer but for its date. */
+  /** The head of the response without its date. */
   readonly head: string;
   readonly sending: SinkOptions;
 }
 
-/** What a head has been found to ask for. */
-export interface KnownRequest {
+/** A head and the request that it was parsed into. */
+export interface CachedRequest {
   readonly head: string;
-  /** Of all that its meaning depends on. */
+  /** The version of everything that its meaning depends on. */
   readonly version: number;
   readonly request: FollowRequest;
 }

@@ -1,4 +1,4 @@
-/** Answers of a direct connection: those to all that came in one read go out together. */
+/** Buffers the responses of a direct connection: those to all requests of one read are sent together. */
 import type { Socket } from 'node:net';
 
 export class ResponseBuffer {
@@ -7,7 +7,7 @@ export class ResponseBuffer {
   private text = '';
   private isBlocked = false;
 
-  /** @param onTaken called when answers that had to wait have been taken by the client */
+  /** @param onTaken called when the client has taken responses that had to wait */
   constructor(socket: Socket, onTaken: () => void) {
     this.socket = socket;
     this.onTaken = onTaken;
@@ -17,7 +17,7 @@ export class ResponseBuffer {
     this.text += text;
   }
 
-  /** Answers wait for the client to take them: it gets no more until it has. */
+  /** Responses wait for the client to read them; no more are sent until then. */
   get areWaiting(): boolean {
     return this.isBlocked;
   }
@@ -36,7 +36,7 @@ export class ResponseBuffer {
     });
   }
 
-  /** Sends what is buffered, without waiting for more: it was the last answer. */
+  /** Sends the last response, without waiting for the client to read it. */
   sendLast(): void {
     this.send();
     this.isBlocked = false;

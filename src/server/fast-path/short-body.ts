@@ -1,12 +1,12 @@
-/** A body of up to 64 KiB, kept until it is whole: it is appended in one piece (contract 10). */
+/** A body of up to 64 KiB, buffered until it is complete, because it is appended in one piece (contract 10). */
 import { type Cutter, fixedLength } from '../ingest/cutter.ts';
 
 export class ShortBody {
-  /** Bytes that are still to come. */
+  /** Number of bytes still to come. */
   private left: number;
   private readonly length: number;
   private pieces: Cutter | undefined;
-  /** The body, once it is whole. */
+  /** The body, once it is complete. */
   piece: Uint8Array | undefined;
 
   constructor(length: number) {
@@ -14,7 +14,7 @@ export class ShortBody {
     this.left = length;
   }
 
-  /** Reads on from `from`, and gives where it has stopped. */
+  /** Reads from `from`. Returns the position of the first unread byte. */
   take(bytes: Buffer, from: number): number {
     const end = Math.min(from + this.left, bytes.length);
     const part = bytes.subarray(from, end);
@@ -27,18 +27,18 @@ export class ShortBody {
     return end;
   }
 
-  /** Memory that is kept until more comes, in bytes. */
+  /** Memory that is held until more bytes arrive, in bytes. */
   get held(): number {
     return this.pieces?.held ?? 0;
   }
 
-  /** What has come of a body that will not be whole. */
+  /** The received part of an incomplete body. */
   part(): Uint8Array | undefined {
     const part = this.pieces?.rest();
     return part === undefined ? undefined : Buffer.from(part);
   }
 
-  /** Its memory is not needed any more. */
+  /** Releases the memory. */
   release(): void {
     this.pieces?.release();
     this.pieces = undefined;

@@ -1,6 +1,6 @@
-/** The body of a request that is served directly and too long to be kept until it is whole: given on as it comes. */
+/** The body of a directly served request that is too long to be buffered: passed on as it arrives. */
 import type { Socket } from 'node:net';
-import type { BodySource, BodyTaker } from '../ingest/source.ts';
+import type { BodyConsumer, BodySource } from '../ingest/source.ts';
 import { ChunkedDecoder } from './chunked.ts';
 
 export class UploadBody implements BodySource {
@@ -8,16 +8,16 @@ export class UploadBody implements BodySource {
   readonly length: number | undefined;
   /** The consumer has asked for a pause. */
   isPaused = false;
-  /** All of it has arrived, consumed or not. */
+  /** The whole body has arrived, consumed or not. */
   isOver = false;
-  /** It is not encoded as it should be: what comes is no body any more, nor anything else. */
+  /** The framing is malformed, so further bytes cannot be interpreted. */
   isBroken = false;
   private readonly decoder: ChunkedDecoder | undefined;
   private readonly onResume: () => void;
   private left: number;
-  private taker: BodyTaker | undefined;
+  private consumer: BodyConsumer | undefined;
 
-  /** @param onResume called when more can be taken, after a pause */
+  /** @param onResume called when the consumer can take more, after a pause */
   constructor(socket: Socket, length: number | undefined, onResume: () => void) {
     this.socket = socket;
     this.length = length;
@@ -26,13 +26,13 @@ export class UploadBody implements BodySource {
     this.onResume = onResume;
   }
 
-  start(taker: BodyTaker): void {
-    this.taker = taker;
+  start(consumer: BodyConsumer): void {
+    this.consumer = consumer;
   }
 
-  /** What comes from now on is read over. */
+  /** Discards everything that arrives from now on. */
   stop(): void {
-    this.taker = undefined;
+    this.consumer = undefined;
     if (this.isPaused) this.resume();
   }
 
@@ -45,7 +45,7 @@ export class UploadBody implements BodySource {
     this.onResume();
   }
 
-  /** Reads on from `at`, up to the end of the body or a pause; gives the position of what it has not read. */
+  /** Reads from `from`, up to the end of the body or a pause. Returns the position of the first unread byte. */
   take(bytes: Buffer, from: number): number {
     let at = from;
     while (at < bytes.length && !this.isPaused && !this.isOver && !this.isBroken) {
@@ -58,27 +58,27 @@ export class UploadBody implements BodySource {
     const length = Math.min(this.left, bytes.length - at);
     this.left -= length;
     this.isOver = this.left === 0;
-    this.taker?.data(length === bytes.length ? bytes : bytes.subarray(at, at + length));
-    if (this.isOver) this.taker?.end();
+    this.consumer?.data(length === bytes.length ? bytes : bytes.subarray(at, at + length));
+    if (this.isOver) this.consumer?.end();
     return at + length;
   }
 
   private takeChunked(bytes: Buffer, from: number, decoder: ChunkedDecoder): number {
     const at = decoder.next(bytes, from);
-    if (decoder.piece > 0) this.taker?.data(bytes.subarray(at - decoder.piece, at));
+    if (decoder.piece > 0) this.consumer?.data(bytes.subarray(at - decoder.piece, at));
     if (decoder.isOver) {
       this.isOver = true;
-      this.taker?.end();
+      this.consumer?.end();
     } else if (decoder.isBroken) {
       this.isBroken = true;
-      this.taker?.broken();
+      this.consumer?.broken();
     }
     return at;
   }
 
-  /** Nothing more will come. */
+  /** The connection was closed: no more bytes will arrive. */
   cut(): void {
     this.isBroken = true;
-    this.taker?.broken();
+    this.consumer?.broken();
   }
 }

@@ -1,9 +1,8 @@
 /**
- * Cuts content that comes in pieces into lines. A line is what stands before a newline, without it and without a
+ * Splits content that arrives in pieces into lines. A line is the text before a newline, without the newline and a
  * carriage return before it; an unfinished last line counts, an empty one after the last newline does not.
  *
- * Of a line longer than {@link MAX_LINE} the beginning stands for the whole, so that a file without newlines takes
- * no more memory than one line.
+ * A line longer than {@link MAX_LINE} is truncated, so that a file without newlines takes no more memory than one line.
  */
 import { StringDecoder } from 'node:string_decoder';
 
@@ -22,12 +21,12 @@ export class LineSplitter {
       parts[0] = this.#rest + parts[0]!;
       this.#rest = '';
     }
-    // One more than is shown, so that a carriage return at the limit is not taken for the end of a line.
+    // One character more than is shown, so that a carriage return at the limit is not taken for the end of the line.
     if (this.#rest.length <= MAX_LINE) this.#rest = (this.#rest + last).slice(0, MAX_LINE + 1);
     return parts.map(finished);
   }
 
-  /** The last line, where the content did not end in a newline. */
+  /** The last line, if the content did not end in a newline. */
   end(): string[] {
     const last = this.#rest + this.#decoder.end();
     this.#rest = '';

@@ -1,18 +1,18 @@
 /**
- * Runs a client's regular expression where it can do no harm. JavaScript's engine backtracks: `(a+)+$` on thirty
- * characters can take minutes, and nothing in the same thread can stop it. So lines are matched in a worker thread,
- * which is killed when the time is up; the server's own thread, and every stream on it, goes on.
+ * Isolates a client's regular expression. JavaScript's engine backtracks: `(a+)+$` on thirty characters can take
+ * minutes, and nothing in the same thread can stop it. So lines are matched in a worker thread, which is terminated
+ * when the time is up; the server's own thread, and every stream on it, is not blocked.
  */
 import { Worker } from 'node:worker_threads';
 import { createError } from '../../errors/index.ts';
 import type { Pattern } from './pattern.ts';
 
-/** Memory a worker may take, in MB; a pattern cannot need more than a few. */
+/** Maximum heap of a worker, in MB; a pattern needs no more than a few. */
 const WORKER_MEMORY = 64;
 
 /**
- * The worker's whole program. It is text, not a file, so that it runs the same from the sources and from the built
- * package. It is given lines and answers with the indices of those that match.
+ * The worker's whole program. It is inlined as text, so that it works the same from the sources and from the built
+ * package. It receives lines and replies with the indices of those that match.
  */
 const PROGRAM = `
 const { parentPort, workerData } = require('node:worker_threads');
@@ -50,7 +50,7 @@ export class Matcher {
     });
     this.#worker.unref();
     this.#worker.on('message', (found: number[]) => this.#settle((pending) => pending.resolve(found)));
-    // Some patterns are found to be too large, or to take too much memory, only when they are first tried.
+    // Some patterns fail only when they are first used, because they are too large or need too much memory.
     this.#worker.on('error', (error) => this.#fail(createError('INVALID_PATTERN', { reason: error.message })));
     this.#timer = setTimeout(() => this.#fail(this.#tooSlow()), timeLimit);
   }
@@ -64,16 +64,16 @@ export class Matcher {
     });
   }
 
-  /** GREP_TOO_SLOW when the time is up, also where nothing was matched: walking a large tree takes time too. */
+  /** Throws GREP_TOO_SLOW when the time is up, even if nothing is being matched: walking a large tree takes time. */
   check(): void {
     if (!this.#failure && performance.now() > this.#deadline) this.#fail(this.#tooSlow());
     if (this.#failure) throw this.#failure;
   }
 
-  /** Ends the worker, in the middle of a match if need be. */
+  /** Terminates the worker, even in the middle of a match. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#fail(new DOMException('the search was given up', 'AbortError'));
+    this.#fail(new DOMException('the search was cancelled', 'AbortError'));
     await this.#worker.terminate();
   }
 

@@ -1,22 +1,22 @@
 /**
- * Patterns as clients of the original send them, made into JavaScript's regular expressions.
+ * Translates the patterns of AGFS clients into JavaScript regular expressions.
  *
- * They are read in Unicode mode where that accepts them. It is stricter than Go about escapes that mean themselves,
- * such as `\-` or `\"`; a pattern it refuses only for that is read without it.
+ * They are compiled in Unicode mode if possible. Unicode mode is stricter than Go about unnecessary escapes, such as
+ * `\-` or `\"`; a pattern that it rejects only for those is compiled without it.
  */
 import { createError } from '../../errors/index.ts';
 
 /** The longest pattern, in characters. */
 const MAX_PATTERN = 4096;
 
-/** Properties of Unicode, such as `\p{L}`, in one pattern: each is a table that is put together when it is read. */
+/** Maximum number of Unicode properties, such as `\p{L}`, in one pattern: compiling each builds a table. */
 const MAX_PROPERTIES = 32;
 const PROPERTY = /\\p\{/gi;
 
-/** Flags at the beginning, as Go and Python write them: `(?i)error`. */
+/** Flags at the beginning, in the syntax of Go and Python: `(?i)error`. */
 const INLINE_FLAGS = /^\(\?([ims]+)\)/;
 
-/** What means something else, or nothing, outside Unicode mode; such a pattern is never read there. */
+/** Syntax with a different meaning outside Unicode mode; patterns with it are never compiled without it. */
 const ONLY_UNICODE = /\\[pP]\{|\\u\{/;
 
 export interface Pattern {
@@ -24,7 +24,7 @@ export interface Pattern {
   flags: string;
 }
 
-/** Checks a pattern. INVALID_PATTERN says what is wrong with it. */
+/** Checks a pattern. @throws INVALID_PATTERN with the reason */
 export function parsePattern(text: string, caseInsensitive: boolean): Pattern {
   if (text.length > MAX_PATTERN) {
     throw createError('INVALID_PATTERN', {

@@ -1,4 +1,4 @@
-/** Looks through a file, or a tree of files, for lines that match. What cannot be read is skipped in a tree. */
+/** Searches a file, or a tree of files, for lines that match. In a tree, unreadable files are skipped. */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isStreamFSError } from '../../errors/index.ts';
@@ -14,10 +14,10 @@ export interface Search {
   signal: AbortSignal;
 }
 
-/** Lines sent to the matcher at once; the fewer, the sooner matches come. */
+/** Lines sent to the matcher at once; with fewer, matches are found sooner. */
 const BATCH = 1000;
 
-/** The matches in one file, in order. `path` is shown as it was given. */
+/** The matches in one file, in order. `path` is reported as it was given. */
 export async function* searchFile(search: Search, path: string): AsyncGenerator<GrepMatch> {
   const splitter = new LineSplitter();
   let line = 1;
@@ -45,9 +45,9 @@ function* batches(lines: string[]): Generator<string[]> {
   for (let at = 0; at < lines.length; at += BATCH) yield lines.slice(at, at + BATCH);
 }
 
-/** The matches in all files below a directory, in the order it lists them. Streams and devices have no end: skipped. */
+/** The matches in all files below a directory, in listing order. Streams and devices have no end, and are skipped. */
 export async function* searchTree(search: Search, directory: string): AsyncGenerator<GrepMatch> {
-  // How long a path may be is the file system's to say.
+  // The file system enforces its own limits on paths.
   const root = normalizePath(directory, { length: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY });
   for (const entry of await search.fileSystem.readDir(root)) {
     if (search.signal.aborted) return;
@@ -57,7 +57,7 @@ export async function* searchTree(search: Search, directory: string): AsyncGener
       if (entry.isDir) yield* searchTree(search, path);
       else if (!isEndless(entry)) yield* searchFile(search, path);
     } catch (error) {
-      // Where the matcher has failed there is no going on.
+      // If the matcher has failed, the search cannot continue.
       search.matcher.check();
       if (!isStreamFSError(error)) throw error;
       search.logger.debug('search skipped a file', { path, error: error.message });

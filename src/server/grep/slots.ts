@@ -1,6 +1,6 @@
 /**
- * Limits the number of searches that run at once, each in a thread of its own; the others wait in order. A search whose
- * account already runs as many as it may is passed over, so that one token cannot keep the others waiting.
+ * Limits the number of concurrent searches, each of which uses a thread; the others wait in order. A search is passed
+ * over while its account already runs its maximum, so that one token cannot block the others.
  */
 import type { Account } from '../../fs/index.ts';
 
@@ -20,9 +20,9 @@ export class Slots {
   }
 
   /**
-   * Runs `work` when a slot is free. A caller that gave up while waiting does not run at all.
+   * Runs `work` when a slot is free. If the caller aborts while waiting, `work` does not run.
    *
-   * @param onPassedOver called where it waits for another search of the same account
+   * @param onPassedOver called if it waits for another search of the same account
    */
   async run(
     signal: AbortSignal,
@@ -39,7 +39,7 @@ export class Slots {
     } finally {
       account?.give('searches');
       this.#free += 1;
-      this.#letIn();
+      this.#admit();
     }
   }
 
@@ -50,8 +50,8 @@ export class Slots {
     return true;
   }
 
-  /** Those that may run now, in the order in which they came. */
-  #letIn(): void {
+  /** Admits those that may run now, in the order of their arrival. */
+  #admit(): void {
     for (let at = 0; at < this.#waiting.length && this.#free > 0; ) {
       const { account, resolve } = this.#waiting[at]!;
       if (this.#enter(account)) {

@@ -1,14 +1,14 @@
-/** What a client accepts (RFC 9110 sections 12.5.1 and 12.5.3). */
+/** Content negotiation (RFC 9110 sections 12.5.1 and 12.5.3). */
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAMETER = `[ \\t]*;[ \\t]*(${TOKEN})=(${TOKEN}|"(?:[^"\\\\]|\\\\.)*")`;
 const RANGE = new RegExp(`^(${TOKEN}/${TOKEN})((?:${PARAMETER})*)$`);
 const WEIGHT = new RegExp(`[ \\t]*;[ \\t]*q=(${TOKEN}|"(?:[^"\\\\]|\\\\.)*")`, 'i');
 const QUALITY = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
-/** Members of a list: commas in quoted values divide nothing. */
+/** Members of a list: commas in quoted values do not separate members. */
 const MEMBERS = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
 
-/** How much a client wants each media range that it names, from 0 to 1, ranges in lower case and without parameters. */
+/** The weight of each media range in `Accept`, from 0 to 1. Ranges are in lower case and without parameters. */
 export function acceptedRanges(accept: string): ReadonlyMap<string, number> {
   const ranges = new Map<string, number>();
   for (const member of accept.match(MEMBERS) ?? []) {
@@ -21,8 +21,8 @@ export function acceptedRanges(accept: string): ReadonlyMap<string, number> {
 }
 
 /**
- * The media type to answer with: of those that are named, the one that is wanted most, the first of several; the standard
- * one where that is wanted more, and where nothing else is named. So what accepts everything gets the standard.
+ * The media type of the response: among the named types, the first with the highest weight. The default type, if its
+ * weight is higher or no other type is named. So a client that accepts everything gets the default.
  */
 export function preferredType(accept: string, standard: string, others: readonly string[]): string {
   const ranges = acceptedRanges(accept);
@@ -32,7 +32,7 @@ export function preferredType(accept: string, standard: string, others: readonly
   let isNamed = false;
   for (const type of others) {
     const wanted = ranges.get(type) ?? 0;
-    // What is named comes before what is only allowed.
+    // A named type takes precedence over one that only a wildcard allows.
     if (wanted === 0 || wanted < quality || (wanted === quality && isNamed)) continue;
     best = type;
     quality = wanted;
@@ -41,7 +41,7 @@ export function preferredType(accept: string, standard: string, others: readonly
   return best;
 }
 
-/** Whether `Accept-Encoding` takes this coding; a weight of 0 is a refusal. */
+/** Whether `Accept-Encoding` accepts this coding; a weight of 0 excludes it. */
 export function acceptsCoding(header: string | undefined, coding: string): boolean {
   return (header ?? '').split(',').some((part) => {
     const [name = '', ...parameters] = part.split(';').map((each) => each.trim().toLowerCase());

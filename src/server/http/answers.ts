@@ -1,4 +1,4 @@
-/** What a route may answer with, as its description says it. The document of the API is made from it (server/openapi). */
+/** The responses that a route declares. The OpenAPI document is generated from them (server/openapi). */
 import type { ErrorCode } from '../../errors/index.ts';
 import {
   EVENT_STREAM_MEDIA_TYPE,
@@ -8,7 +8,7 @@ import {
   JSON_MEDIA_TYPE,
 } from '../../protocol/index.ts';
 
-/** The shapes of JSON answers, by their names in the document. */
+/** The names of JSON response schemas in the OpenAPI document. */
 export type ShapeName =
   | 'Message'
   | 'FileInfo'
@@ -32,13 +32,13 @@ export type ShapeName =
   | 'PathCapabilities'
   | 'OpenApi';
 
-/** What a body is, by its media type: JSON of a shape or one of several, or bytes. */
+/** A body, by media type: JSON with one of several schemas, or bytes. */
 type Content = Readonly<Record<string, ShapeName | readonly ShapeName[] | 'bytes' | 'text'>>;
 
 export interface RouteAnswer {
   readonly status: number;
   readonly description: string;
-  /** Absent: there is no body. */
+  /** Absent: the response has no body. */
   readonly content?: Content | undefined;
   readonly headers?: readonly HeaderName[] | undefined;
 }
@@ -52,15 +52,15 @@ export function message(status: number, text: string, headers?: readonly HeaderN
   return { status, description: `\`${text}\``, content: { [JSON_MEDIA_TYPE]: 'Message' }, headers };
 }
 
-/** A live read, or what else the bytes of a path are answered with: as they are, under the stream's content type, which may be any. */
+/** A live read, or any other response with the bytes of a path: unchanged, under the stream's content type. */
 export const BYTES: Content = { '*/*': 'bytes' };
 
 export const LIVE: Content = { ...BYTES, [FRAMES_MEDIA_TYPE]: 'bytes', [EVENT_STREAM_MEDIA_TYPE]: 'text' };
 
-/** Of a read that goes on from where a stream was found. */
+/** Headers of a read that begins at a position in a stream. */
 export const PLACE: readonly HeaderName[] = [HEADERS.streamOffset, HEADERS.streamGeneration];
 
-// What may be refused, for each kind of thing that a route does. What any request may be refused for is added to it.
+// The errors of each kind of operation. The errors that every request can get are added to them.
 
 export const CREATION_ERRORS: readonly ErrorCode[] = [
   ...(['STREAM_LIMIT', 'STREAM_SETTINGS_DIFFER', 'SETTINGS_NOT_SUPPORTED', 'STREAM_NAME_TAKEN'] as const),

@@ -1,12 +1,12 @@
 /**
- * What lets pages of listed origins read answers (CORS). Without listed origins no answer has any of these headers.
- * Tokens are sent by a page itself, never by its browser on its own, so `Access-Control-Allow-Credentials` is never sent.
+ * The CORS headers that let pages of listed origins read responses. Without listed origins no response has any of them.
+ * A page itself sends the token, never its browser automatically, so `Access-Control-Allow-Credentials` is never sent.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DURABLE_ANSWER_HEADERS, DURABLE_REQUEST_HEADERS, headersIn } from '../../protocol/index.ts';
 import type { Origins } from '../auth/index.ts';
 
-/** Headers of requests that mean something to us, or that clients of streams send. */
+/** Request headers that the server reads, or that clients of streams send. */
 const ALLOWED = [
   'Authorization',
   'Content-Type',
@@ -15,23 +15,23 @@ const ALLOWED = [
   ...DURABLE_REQUEST_HEADERS,
 ].join(', ');
 
-/** Headers of answers that a page may read, beside those that it always may. */
+/** Response headers that a page may read, in addition to the CORS-safelisted ones. */
 const EXPOSED = ['Allow', 'Retry-After', 'WWW-Authenticate', ...headersIn('answer'), ...DURABLE_ANSWER_HEADERS].join(
   ', ',
 );
 
-/** How long a browser may cache the answer to a preflight, in seconds: a change of the origins takes effect that late. */
+/** How long a browser may cache the response to a preflight, in seconds. It delays changes of the origins. */
 const MAX_AGE = '600';
 
-/** What a cache must compare before it gives an answer to another page: the answer to each has other headers. */
+/** Responses differ by origin, so caches must not reuse one for another page. */
 const VARY = 'Origin';
 
-/** The same of an answer that is written as text, to a request of no page or of one that is not known. */
+/** The same as text, for a response to a request without a listed origin. */
 export function varyLine(origins: Origins): string {
   return origins.areListed ? `Vary: ${VARY}\r\n` : '';
 }
 
-/** Before anything is answered, so that refusals can be read as well. */
+/** Called before any response is sent, so that pages can read refusals as well. */
 export function allowOrigin(origins: Origins, req: IncomingMessage, res: ServerResponse): void {
   if (!origins.areListed) return;
   res.setHeader('Vary', VARY);
@@ -41,7 +41,7 @@ export function allowOrigin(origins: Origins, req: IncomingMessage, res: ServerR
   if (!isPreflight(req)) res.setHeader('Access-Control-Expose-Headers', EXPOSED);
 }
 
-/** The headers of the answer to a preflight request; `methods` are those of the path. */
+/** The headers of the response to a preflight request. @param methods the methods of the path */
 export function preflightHeaders(origins: Origins, req: IncomingMessage, methods: string): Record<string, string> {
   if (!isPreflight(req) || origins.listed(req) === undefined) return {};
   return {

@@ -1,7 +1,6 @@
 /**
- * One request and its answer, from the first to the last byte: what the routes see of it, its fields in the log, and
- * whether its client has gone. It is the only object made for each request, so it is cheap: an id and a signal, which few
- * requests need, are created when asked for.
+ * One request and its response: what the routes see of it, its log fields, and whether its client has disconnected. One
+ * is created for each request, so it must be cheap: an id and a signal, which few requests need, are created on demand.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -15,21 +14,21 @@ import { untilTurn } from '../net/index.ts';
 import type { Query } from './query.ts';
 import type { Exchange, Route, ServerContext, UpgradeOffer } from './route.ts';
 
-/** What a client may call its request: what is safe in a header and a log, and no longer than an id has to be. */
+/** A valid request id from a client: safe in a header and a log, and of bounded length. */
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 
-/** Ids of ours: the process by its start, and a number. */
+/** Generated ids consist of the start time of the process and a number. */
 const PREFIX = Math.floor(performance.timeOrigin).toString(36);
 let lastId = 0;
 
-/** An id for a request that has none. */
+/** A generated id, for a request without one. */
 export function nextRequestId(): string {
   return `${PREFIX}-${(++lastId).toString(36)}`;
 }
 
 /**
- * The fields of a request that may be logged. Nothing else is, in particular no target or header as it arrived: those may
- * hold tokens and signatures.
+ * The fields of a request that may be logged. Targets and headers are never logged as received, because they may hold
+ * tokens and signatures.
  */
 interface RequestFacts {
   request: string;
@@ -37,17 +36,17 @@ interface RequestFacts {
   /** The route's pattern. */
   route: string;
   address: string | undefined;
-  /** What the route found in the target: the path, an id. */
+  /** Parameters that the route found in the target: the path, an id. */
   [about: string]: string | undefined;
 }
 
-/** Tells the log of a request that is over; the caller has asked whether it wants to know. */
+/** Logs a finished request. The caller has checked that the log level is enabled. */
 export function logRequest(logger: PluginLogger, facts: RequestFacts, status: number, milliseconds: number): void {
   logger.debug('request', { ...facts, status, ms: Math.round(milliseconds * 1000) / 1000 });
 }
 
-/** A request whose client went away before it had an answer, in the figures: the number other servers use for it. */
-export const GIVEN_UP = 499;
+/** The status in the metrics of a request whose client disconnected before the response, as in other servers. */
+export const CLIENT_CLOSED_REQUEST = 499;
 
 export class RequestExchange implements Exchange {
   readonly req: IncomingMessage;
@@ -57,16 +56,16 @@ export class RequestExchange implements Exchange {
   /** By `performance.now`. */
   readonly started: number;
   route: Route | undefined;
-  /** Undefined before the target was read, and once a handler has done with it: a live read may last for days. */
+  /** Undefined before the target is parsed, and after the handler is done, because a live read may last for days. */
   #asked: Pick<Exchange, 'query' | 'params'> | undefined;
   caller: Principal | undefined;
   isLive = false;
   offer: UpgradeOffer | undefined;
-  /** The client went away before its answer was complete. */
-  isGivenUp = false;
+  /** The client disconnected before its response was complete. */
+  isAborted = false;
   isOver = false;
-  /** What it is about, for the log; only where the log wants to know. */
-  about: Readonly<Record<string, string>> | undefined;
+  /** Log fields from the target; set only if the log level is enabled. */
+  logFields: Readonly<Record<string, string>> | undefined;
   #controller: AbortController | undefined;
   #waiting: AbortController | undefined;
   #name: string | undefined;
@@ -78,7 +77,7 @@ export class RequestExchange implements Exchange {
     this.socket = req.socket;
     this.started = performance.now();
     const given = req.headers[REQUEST_HEADERS.requestId];
-    // A client that sent a request id gets it back; to others the id is sent with errors only.
+    // A client that sent a request id gets it back; otherwise the id is sent only with errors.
     if (given !== undefined && REQUEST_ID.test(given as string)) {
       this.#name = given as string;
       res.setHeader(HEADERS.requestId, this.#name);
@@ -93,7 +92,7 @@ export class RequestExchange implements Exchange {
     return this.#asked!.params;
   }
 
-  /** Its id: the one the client gave it, or one of ours. */
+  /** The id of the request: the client's, or a generated one. */
   get id(): string {
     this.#name ??= nextRequestId();
     return this.#name;
@@ -101,11 +100,11 @@ export class RequestExchange implements Exchange {
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
-    if (this.isGivenUp) this.#controller.abort();
+    if (this.isAborted) this.#controller.abort();
     return this.#controller.signal;
   }
 
-  get patience(): AbortSignal {
+  get waitSignal(): AbortSignal {
     if (this.#waiting === undefined) {
       const waiting = new AbortController();
       const stop = () => waiting.abort();
@@ -116,17 +115,17 @@ export class RequestExchange implements Exchange {
         socket.off('end', stop);
         stop();
       });
-      if (socket.readableEnded || this.isGivenUp) stop();
+      if (socket.readableEnded || this.isAborted) stop();
     }
     return this.#waiting.signal;
   }
 
   /**
-   * Settles when the answers before this one are out, or the client has gone.
+   * Settles when the responses before this one have been sent, or the client has disconnected.
    *
-   * @throws what it is to be refused with: then it is the last on its connection
+   * @throws `refusal`, after which the connection closes
    */
-  async turn(refusal: StreamFSError | undefined): Promise<void> {
+  async waitForTurn(refusal: StreamFSError | undefined): Promise<void> {
     const { res } = this;
     await untilTurn(res);
     if (refusal !== undefined) {
@@ -135,13 +134,13 @@ export class RequestExchange implements Exchange {
     }
   }
 
-  /** The client has gone. */
-  giveUp(): void {
-    this.isGivenUp = true;
+  /** Called when the client has disconnected. */
+  abort(): void {
+    this.isAborted = true;
     this.#controller?.abort();
   }
 
-  /** The route for it is known. */
+  /** Called when the route is known. */
   begin(route: Route, params: Readonly<Record<string, string>>, query: Query, caller: Principal | undefined): void {
     this.route = route;
     this.caller = caller;
@@ -149,28 +148,28 @@ export class RequestExchange implements Exchange {
     if (!writes(this.server.logger, 'debug')) return;
     const path = query.has('path') ? { path: query.first('path') } : {};
     const { remoteAddress: address } = this.socket;
-    this.about = { ...(address === undefined ? {} : { address }), ...path, ...params };
+    this.logFields = { ...(address === undefined ? {} : { address }), ...path, ...params };
   }
 
-  /** The handler is done with it. */
+  /** Called when the handler is done, so that the query and the parameters can be garbage-collected. */
   forget(): void {
     this.#asked = undefined;
   }
 
-  /** The status that was answered. */
+  /** The status of the response. */
   get status(): number {
-    return this.res.headersSent ? this.res.statusCode : GIVEN_UP;
+    return this.res.headersSent ? this.res.statusCode : CLIENT_CLOSED_REQUEST;
   }
 
   facts(): RequestFacts {
-    const { req, route, socket, about } = this;
+    const { req, route, socket, logFields } = this;
     return {
       request: this.id,
       method: req.method,
       route: route?.pattern ?? 'none',
-      // Of a connection that is gone the system does not know it any more.
+      // Undefined after the socket has closed.
       address: socket.remoteAddress,
-      ...about,
+      ...logFields,
     };
   }
 }

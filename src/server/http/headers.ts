@@ -1,15 +1,12 @@
-/**
- * Headers that answers have because of browsers. They are objects made once: what a request costs for them is what it
- * takes to send them.
- */
+/** Response headers that protect browsers. They are constant objects, so that they cost nothing per request. */
 import { COMMON_HEADERS, isMediaContentType, listedContentType, OCTET_STREAM } from '../../protocol/index.ts';
 
-/** Of every answer: bytes are what the Content-Type says, and nothing that a browser would rather see in them. */
+/** For every response: browsers must not guess another type than the Content-Type. */
 export const ANSWER_HEADERS = { [COMMON_HEADERS.contentTypeOptions]: 'nosniff' } as const;
 
 /**
- * Of answers to GET and HEAD, which a browser may keep, show and embed: it is to do none of that. Answers to other
- * methods cannot be embedded, and are not kept; a write of a few bytes is not to be answered with many.
+ * For responses to GET and HEAD, which a browser must neither cache, interpret nor embed. Responses to other methods
+ * cannot be embedded and are not cached, so they do without these headers, which would be longer than a short write.
  */
 export const READ_HEADERS = {
   ...ANSWER_HEADERS,
@@ -19,23 +16,23 @@ export const READ_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 } as const;
 
-/** The same where the answer is sound, video or an image: a browser that is sent to it plays or shows it, and runs nothing. */
+/** The same for sound, video and images: a browser that navigates to one plays or shows it, and runs no scripts. */
 const MEDIA_HEADERS = {
   ...READ_HEADERS,
   'Content-Security-Policy': "default-src 'none'; img-src 'self'; media-src 'self'; frame-ancestors 'none'",
 } as const;
 
-/** The type that the bytes of a stream are sent with: its own if it is listed (contract 99). */
+/** The content type that the bytes of a stream are sent with: its own if it is listed (contract 99). */
 export function sentContentType(type: string): string {
   return listedContentType(type) ?? OCTET_STREAM;
 }
 
-/** Headers of an answer with a content type of the list. */
+/** Headers of a response with a listed content type. */
 export function readHeadersFor(type: string): typeof READ_HEADERS | typeof MEDIA_HEADERS {
   return isMediaContentType(type) ? MEDIA_HEADERS : READ_HEADERS;
 }
 
-/** Of every answer that is the content of a file (contract 68). */
+/** For every response with the content of a file (contract 68). */
 export const CONTENT_HEADERS = { 'Content-Type': OCTET_STREAM, ...READ_HEADERS } as const;
 
 export function headersFor(method: string | undefined): typeof ANSWER_HEADERS {

@@ -1,6 +1,6 @@
 /**
- * JSON bodies: small, limited, checked field by field. Bodies that are content (PUT) are not read here: they stream
- * through `ingest`.
+ * JSON bodies: small, limited, checked field by field. Bodies that are file content (PUT) are not read here: they
+ * stream through `ingest`.
  */
 import type { IncomingMessage } from 'node:http';
 import { createError, isStreamFSError, limitReached } from '../../errors/index.ts';
@@ -9,18 +9,19 @@ import { kindOf, readJson } from './json-read.ts';
 import type { Exchange } from './route.ts';
 import { shorten } from './shorten.ts';
 
-/** Refuses a body that says it is longer than `limit` bytes, before any of it is read (contract 70). */
+/** Refuses a body whose Content-Length exceeds `limit` bytes, before any of it is read (contract 70). */
 function checkContentLength(req: IncomingMessage, limit: number): void {
   if (Number(req.headers['content-length'] ?? 0) > limit) throw limitReached('BODY_TOO_LARGE', 'body_size', limit);
 }
 
 /**
- * The limit for a body that is written to `path`, once it is known not to be over it already: streams take bodies of
- * any length, other files must hold what they are given (contract 70). Undefined: none, or none that could be reached.
+ * The limit for a body that is written to `path`: streams take bodies of any length, other files must store the body
+ * (contract 70). Undefined: no limit, or the Content-Length is within it.
+ * @throws BODY_TOO_LARGE if the Content-Length exceeds it
  */
 export async function bodyLimit({ req, server }: Exchange, path: string): Promise<number | undefined> {
   const limit = server.maxRequestBodyBytes;
-  // Node's parser holds a body to the length it declares, so there is nothing to ask the file about.
+  // Node's parser enforces the Content-Length, so the file need not be asked.
   if (Number(req.headers['content-length'] ?? Number.NaN) <= limit) return undefined;
   const { isAppendOnly } = await server.mounts.capabilities(path);
   if (isAppendOnly) return undefined;
@@ -28,10 +29,10 @@ export async function bodyLimit({ req, server }: Exchange, path: string): Promis
   return limit;
 }
 
-/** How many times as long as other JSON a body may be that is content: the `data` of a write, messages of a stream. */
+/** How many times longer than other JSON a body with content may be: the `data` of a write, messages of a stream. */
 const DATA_SHARE = 4;
 
-/** What a body of JSON may have: what holds for every body holds for these as well (contract 70). */
+/** The limit for a JSON body. The limit for all bodies applies as well (contract 70). */
 export function jsonLimit(
   { maxJsonBodyBytes, maxRequestBodyBytes }: Exchange['server'],
   isData: boolean,
@@ -42,10 +43,10 @@ export function jsonLimit(
     : { size: maxRequestBodyBytes, limit: 'body_size' };
 }
 
-/** Half of a character: UTF-8 cannot say it. */
+/** Half of a surrogate pair, which UTF-8 cannot represent. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** Reads the JSON body of a request, within the limits of the server. It is charged for until the answer is over. */
+/** Reads the JSON body of a request within the server's limits. Its memory is charged until the response is over. */
 export async function jsonOf({ req, res, server }: Exchange, isData = false): Promise<Fields> {
   const { values, heap: memory } = server.limits;
   const { size, limit } = jsonLimit(server, isData);
@@ -55,7 +56,7 @@ export async function jsonOf({ req, res, server }: Exchange, isData = false): Pr
   return new Fields(value);
 }
 
-/** The fields of a JSON object, read by type. `null` counts as absent, as Go clients write it. */
+/** The fields of a JSON object, read by type. `null` counts as absent, because Go clients send it for absent fields. */
 export class Fields {
   readonly #values: Readonly<Record<string, unknown>>;
 
@@ -63,7 +64,7 @@ export class Fields {
     this.#values = values;
   }
 
-  /** A text that must be there; an empty one is PARAMETER_REQUIRED, as in `newPath is required`. */
+  /** A required string; a missing or empty one is PARAMETER_REQUIRED, as in `newPath is required`. */
   requiredText(name: string): string {
     const value = this.text(name);
     if (value === undefined || value === '') throw createError('PARAMETER_REQUIRED', { name });
@@ -75,7 +76,7 @@ export class Fields {
     if (value === undefined) return undefined;
     if (typeof value !== 'string') throw mistyped(name, 'a string', value);
     if (LONE_SURROGATE.test(value)) {
-      throw invalid(`"${name}" holds half of a character: \\ud800 to \\udfff mean something in pairs only`);
+      throw invalid(`"${name}" holds half of a character: \\ud800 to \\udfff are valid only in pairs`);
     }
     return value;
   }
@@ -86,7 +87,7 @@ export class Fields {
     throw mistyped(name, 'true or false', value);
   }
 
-  /** A whole number from `min` to `max`. */
+  /** An integer from `min` to `max`. */
   integer(name: string, min: number, max: number): number | undefined {
     const value = this.value(name);
     if (value === undefined) return undefined;
@@ -97,7 +98,7 @@ export class Fields {
     return value;
   }
 
-  /** One of a few words. */
+  /** One of the given words. */
   oneOf<T extends string>(name: string, words: readonly T[]): T | undefined {
     const value = this.text(name);
     const word = words.find((candidate) => candidate === value);
@@ -105,7 +106,7 @@ export class Fields {
     throw invalid(`"${name}" must be one of ${words.join(', ')}; not ${shorten(value)}`);
   }
 
-  /** Milliseconds of a number of seconds, or of a text such as "5m". */
+  /** Milliseconds, from a number of seconds or a string such as "5m". */
   duration(name: string): number | undefined {
     const value = this.value(name);
     if (value === undefined) return undefined;

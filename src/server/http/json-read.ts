@@ -1,35 +1,35 @@
 /**
- * Reads the JSON body of a request: small, and charged for what it takes. What is too long is refused before it comes,
- * what is too much for its length before it is parsed.
+ * Reads a small JSON body, and charges for its memory. A body that is too long is refused before it is read, and one
+ * with too many values before it is parsed.
  */
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { HeapMemory } from '../limits/heap-memory.ts';
 import { scanJson } from './json-scan.ts';
-import { type BodyLimits, bodyTooLarge, gatherBody } from './whole-body.ts';
+import { type BodyLimits, bodyTooLarge, bufferBody } from './whole-body.ts';
 
-/** What bounds a JSON body. */
+/** The limits of a JSON body. */
 export interface JsonLimits extends BodyLimits {
   memory: HeapMemory;
 }
 
-/** What was read, and the memory charged for it, to be released once it is not used any more. */
+/** The parsed body, and the memory charged for it, which must be released when the body is no longer used. */
 export interface JsonBody {
   readonly value: Readonly<Record<string, unknown>>;
   readonly charged: number;
 }
 
-/** What a value takes at most, in bytes: an object of one field with a name that no other has. */
+/** Maximum memory of one parsed value, in bytes: an object with one field whose name is unique. */
 const BYTES_PER_VALUE = 160;
-/** Bytes of text for each byte of a body at most: two for each character while it is read, two for what it is made into. */
+/** Maximum memory of text per byte of a body: two for each character while it is parsed, two in the result. */
 const BYTES_PER_TEXT_BYTE = 4;
 
-/** Bodies of this many bytes or more are parsed in their own turn of the event loop. */
+/** Bodies of this many bytes or more are parsed in a separate turn of the event loop. */
 const YIELD_FROM_BYTES = 8 * 1024;
 
 /**
- * Reads a JSON object. After an error the rest of the body is still in the socket: the answer sees to it.
+ * Reads a JSON object. After an error the rest of the body is still unread; sending the response discards it.
  *
  * @throws BODY_TOO_LARGE, INVALID_BODY, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT
  */
@@ -43,7 +43,7 @@ export async function readJson(req: IncomingMessage, limits: JsonLimits): Promis
     return true;
   };
   try {
-    const gathered = await gatherBody(req, limits, charge);
+    const gathered = await bufferBody(req, limits, charge);
     const { bytes, length } = gathered;
     if (length >= YIELD_FROM_BYTES) await ownTurn();
     const parsed = BYTES_PER_TEXT_BYTE * length + BYTES_PER_VALUE * scanJson(bytes);
@@ -59,7 +59,7 @@ export async function readJson(req: IncomingMessage, limits: JsonLimits): Promis
 
 let lastTurn: Promise<unknown> = Promise.resolve();
 
-/** One after the other: many bodies that have come at once hold up nothing for longer than one of them would. */
+/** Turns are serialised: many bodies that arrive at once block the event loop no longer than one of them. */
 function ownTurn(): Promise<unknown> {
   lastTurn = lastTurn.then(() => nextTurn());
   return lastTurn;

@@ -1,14 +1,14 @@
 /**
- * Looks over a JSON text before it is parsed. What parsing takes depends on how many values there are, not on how many
- * bytes: a megabyte of `[],[],…` becomes twenty, and holds up the event loop for that long. Our requests have a handful
- * of fields, and the configuration of a mount a few dozen; what has thousands is refused.
+ * Checks a JSON text before it is parsed. The cost of parsing depends on the number of values, not of bytes: a megabyte
+ * of `[],[],…` takes twenty in memory, and blocks the event loop accordingly. Requests have a handful of fields, and
+ * the configuration of a mount a few dozen; a text with thousands is refused.
  */
 import { createError, type StreamFSError } from '../../errors/index.ts';
 import { shorten } from './shorten.ts';
 
-/** How deep arrays and objects may lie in each other, the outermost included. */
+/** Maximum nesting depth of arrays and objects, including the outermost. */
 export const MAX_DEPTH = 32;
-/** Values in all, those within others included. */
+/** Maximum number of values, including nested ones. */
 export const MAX_VALUES = 10_000;
 
 const QUOTE = 0x22;
@@ -21,16 +21,16 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Gives how many values a text has. What is no JSON is not looked for: parsing finds it.
+ * Counts the values of a text. Syntax errors are left to the parser.
  *
- * @throws INVALID_BODY for too many values, too deep ones, and a field of the outermost object that is given twice:
+ * @throws INVALID_BODY for too many values, too deep nesting, and a duplicate field of the outermost object, because
  * parsers differ in which of the two they take
  */
 export function scanJson(bytes: Buffer): number {
   const names = new Set<string>();
   let values = 0;
   let depth = 0;
-  /** The last byte that is neither space nor within a string, and the last string of the outermost object. */
+  /** The last byte that is neither whitespace nor within a string, and the last string of the outermost object. */
   let last = 0;
   let start = 0;
   let end = 0;
@@ -54,7 +54,7 @@ export function scanJson(bytes: Buffer): number {
       case CLOSE_ARRAY:
       case CLOSE_OBJECT:
         depth--;
-        // Counted as if there were something in it.
+        // An empty array or object was counted as if it had a value.
         if (last === OPEN_ARRAY || last === OPEN_OBJECT) values--;
         break;
       case COLON:
@@ -77,7 +77,7 @@ export function scanJson(bytes: Buffer): number {
   return values + 1;
 }
 
-/** Where the string that begins at `from` ends: its quote, or the last byte where there is none. */
+/** The end of the string that begins at `from`: its quote, or the last byte if there is none. */
 function closingQuote(bytes: Buffer, from: number): number {
   for (let at = from; at < bytes.length; at++) {
     const byte = bytes[at]!;
@@ -87,7 +87,7 @@ function closingQuote(bytes: Buffer, from: number): number {
   return bytes.length - 1;
 }
 
-/** A name however it is written: `"p\u0061th"` is `"path"`. */
+/** A name with its escapes decoded: `"p\u0061th"` is `"path"`. */
 function nameOf(bytes: Buffer, start: number, end: number): string {
   const text = bytes.toString('utf8', start, end);
   if (!text.includes('\\')) return text.slice(1, -1);

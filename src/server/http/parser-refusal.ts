@@ -1,23 +1,23 @@
-/** What node:http's parser could not read, as an error that says what would be right. */
+/** Turns an error of node:http's parser into one that says how to correct the request. */
 
 import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
 import type { ServerLimits } from '../limits/index.ts';
 import { requestTimeout } from './respond.ts';
 
 interface ParserError extends NodeJS.ErrnoException {
-  /** The bytes that were being read, and how many of them were right. */
+  /** The bytes that were being parsed, and how many of them were valid. */
   rawPacket?: Buffer | undefined;
   bytesParsed?: number | undefined;
 }
 
-const LINES = 'every line must end in CR LF, also the first and the empty one behind the headers';
+const LINES = 'every line must end in CR LF, including the first and the empty one after the headers';
 const HEADER =
   'a header must be written as "Name: value", without a space before the colon, on one line, without control characters, and end in CR LF';
-const LENGTH = 'Content-Length must be one whole number, and may not stand beside Transfer-Encoding';
+const LENGTH = 'Content-Length must be one whole number, and is not allowed together with Transfer-Encoding';
 
 const REASONS: Readonly<Record<string, string>> = {
   HPE_INVALID_METHOD: 'it does not begin with a method that HTTP has',
-  HPE_INVALID_CONSTANT: 'behind the target must come " HTTP/1.1"; a space in the target is written %20',
+  HPE_INVALID_CONSTANT: 'the target must be followed by " HTTP/1.1"; a space in the target is written %20',
   HPE_INVALID_VERSION: 'its first line must end in " HTTP/1.1", CR and LF',
   HPE_CR_EXPECTED: LINES,
   HPE_LF_EXPECTED: LINES,
@@ -25,20 +25,20 @@ const REASONS: Readonly<Record<string, string>> = {
   HPE_INVALID_HEADER_TOKEN: HEADER,
   HPE_INVALID_CONTENT_LENGTH: LENGTH,
   HPE_UNEXPECTED_CONTENT_LENGTH: LENGTH,
-  HPE_INVALID_TRANSFER_ENCODING: 'Transfer-Encoding must be "chunked", once, and without Content-Length beside it',
-  HPE_PAUSED_H2_UPGRADE: 'it is HTTP/2, and HTTP/1.1 is spoken here',
+  HPE_INVALID_TRANSFER_ENCODING: 'Transfer-Encoding must be "chunked", once, and without Content-Length',
+  HPE_PAUSED_H2_UPGRADE: 'it is HTTP/2, and this server speaks HTTP/1.1',
   HPE_INVALID_EOF_STATE: 'the connection was closed in the middle of it',
-  HPE_CLOSED_CONNECTION: 'it comes behind a request that was to be the last on its connection',
+  HPE_CLOSED_CONNECTION: 'it follows a request that closes the connection',
 };
 
-/** The first byte of TLS: a record of its handshake. */
+/** The first byte of a TLS handshake record. */
 const TLS_HANDSHAKE = 0x16;
 
 export function refusalOf(error: ParserError, { headerSize, headerTimeout }: ServerLimits): StreamFSError {
   const { code = '', rawPacket } = error;
   switch (code) {
     case 'HPE_HEADER_OVERFLOW': {
-      // The first line alone is too much: what is too long is the path.
+      // If the first line alone exceeds the limit, the path is too long.
       const line = rawPacket?.subarray(0, headerSize);
       const isPath = line !== undefined && line.length === headerSize && !line.includes('\n');
       return limitReached(isPath ? 'PATH_TOO_LONG' : 'HEADERS_TOO_LARGE', 'header_size', headerSize);
@@ -62,5 +62,5 @@ function mistake({ code = '', rawPacket, bytesParsed = 0 }: ParserError): string
   if (byte !== undefined && byte >= 0x80) {
     return 'its target holds letters beyond ASCII; percent-encode their UTF-8, such as %C3%A4 for ä';
   }
-  return 'its target must be a path, with all other signs percent-encoded, such as %20 for a space';
+  return 'its target must be a path, with all other characters percent-encoded, such as %20 for a space';
 }

@@ -1,6 +1,6 @@
 /**
- * The parameters of a query, read by type. Each reader checks its value and says, by name, what was wrong and what
- * would be right. Unknown parameters are ignored: clients of the original may send more than we know.
+ * The parameters of a query, read by type. Each method checks the value; its error names the parameter, what was wrong
+ * and what would be right. Unknown parameters are ignored, because clients of AGFS may send others.
  */
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { QueryParameter } from '../../protocol/index.ts';
@@ -23,7 +23,7 @@ export class Query {
     }
   }
 
-  /** The same with another path. */
+  /** A copy with another path. */
   withPath(path: string): Query {
     const query = new Query([]);
     for (const [name, values] of this.#values) query.#values.set(name, values);
@@ -35,18 +35,18 @@ export class Query {
     return this.#values.has(name);
   }
 
-  /** Whether nothing else is given. */
+  /** Whether all parameters are among `names`. */
   hasOnly(names: ReadonlySet<string>): boolean {
     for (const name of this.#values.keys()) if (!names.has(name)) return false;
     return true;
   }
 
-  /** The value as it was sent, or the first of several: for the log, which refuses nothing. */
+  /** The value as received, or the first of several: for the log, which must not fail. */
   first(name: QueryParameter): string {
     return this.#values.get(name)?.[0] ?? '';
   }
 
-  /** The value, not empty; undefined where absent. Given twice it is refused: which of them was meant? */
+  /** The value, never empty; undefined if absent. A repeated parameter is ambiguous, and refused. */
   text(name: QueryParameter): string | undefined {
     const values = this.#values.get(name);
     if (!values) return undefined;
@@ -56,7 +56,7 @@ export class Query {
     return value;
   }
 
-  /** The path, as sent. Absent or empty is PATH_REQUIRED (contract 66). */
+  /** The path, as received. Absent or empty is PATH_REQUIRED (contract 66). */
   path(): string {
     if (this.#values.get('path')?.every((value) => value === '') ?? true) throw createError('PATH_REQUIRED');
     return this.text('path')!;
@@ -71,7 +71,7 @@ export class Query {
     throw invalid(name, `must be true or false, got ${shorten(value)}`);
   }
 
-  /** A whole number in plain decimal digits, exact as a JavaScript number and within `range` (contract 59). */
+  /** An integer in plain decimal digits, exact as a JavaScript number and within `range` (contract 59). */
   integer(name: QueryParameter, range: IntegerRange = {}): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -87,16 +87,16 @@ export class Query {
   size(name: QueryParameter): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
-    return value === '0' ? 0 : measured(name, () => parseSize(value));
+    return value === '0' ? 0 : withName(name, () => parseSize(value));
   }
 
   /** Milliseconds of a duration such as `30`, `500ms`, `5m`. */
   duration(name: QueryParameter): number | undefined {
     const value = this.text(name);
-    return value === undefined ? undefined : measured(name, () => parseDuration(value));
+    return value === undefined ? undefined : withName(name, () => parseDuration(value));
   }
 
-  /** One of a few words. */
+  /** One of the given words. */
   oneOf<T extends string>(name: QueryParameter, words: readonly T[]): T | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -112,8 +112,8 @@ export class Query {
   }
 }
 
-/** Runs a reader of units, whose errors know nothing of parameters, and names the parameter. */
-function measured(name: string, read: () => number): number {
+/** Calls a parser of units, whose errors do not name the parameter, and adds the name. */
+function withName(name: string, read: () => number): number {
   try {
     return read();
   } catch (error) {

@@ -1,9 +1,9 @@
 /**
- * Every answer that is not a stream is written here: JSON, messages, errors, bytes.
+ * Writes every response that is not a stream: JSON, messages, errors, bytes.
  *
- * An answer may be due while the client still sends (a body that is too large, a stream that has ended). Closing the
- * connection then would make the client's kernel throw away the answer it had received. So the answer goes out whole,
- * what still comes is read and dropped for a moment, and only then the exchange ends.
+ * A response may be due while the client still sends (a body that is too large, a stream that has ended). Closing the
+ * connection then could make the client's kernel discard the response it has received. So the whole response is sent,
+ * further input is read and discarded for a moment, and only then the exchange ends.
  */
 
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
@@ -12,29 +12,29 @@ import { createError, isStreamFSError, type StreamFSError } from '../../errors/i
 import type { FileInfo } from '../../fs/index.ts';
 import { writes } from '../../logging/index.ts';
 import { HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
-import { waitsToBeAsked } from '../ingest/expectation.ts';
+import { awaitsContinue } from '../ingest/expectation.ts';
 import { isBroken } from '../net/index.ts';
 import type { RequestExchange } from './exchange.ts';
 import { CONTENT_HEADERS, headersFor } from './headers.ts';
 import { hasBody } from './message-rules.ts';
 import type { ServerContext } from './route.ts';
 
-/** How long the rest of an unwanted body is read and dropped, in milliseconds. */
+/** How long the rest of an unwanted body is read and discarded, in milliseconds. */
 const MAX_LINGER_MS = 2000;
 
-/** A body this small is read to its end, so that its connection can be used again. */
+/** A body this small is read to its end, so that the connection can be reused. */
 const SMALL_BODY_BYTES = 64 * 1024;
 
-/** The two halves of an exchange. */
+/** A request and its response. */
 export interface Pair {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  /** Where long answers are charged. */
+  /** Where the memory of long responses is charged. */
   readonly server?: Pick<ServerContext, 'limits'> | undefined;
 }
 
 export function sendJson(pair: Pair, status: number, value: unknown, headers: OutgoingHttpHeaders = {}): void {
-  // A text, not bytes: node:http then sends it in one piece with the head.
+  // A string, not bytes: node:http then sends it in one piece with the head.
   const body = `${JSON.stringify(value)}\n`;
   send(
     pair,
@@ -49,12 +49,12 @@ export function sendMessage(pair: Pair, status: number, message: string, headers
   sendJson(pair, status, { message }, headers);
 }
 
-/** Raw bytes of known length, charged for until they are sent. @throws MEMORY_LIMIT */
+/** Raw bytes of known length, charged until they are sent. @throws MEMORY_LIMIT */
 export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHeaders = {}): void {
   send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data.length >= COUNTED_FROM ? charged(pair, data) : data);
 }
 
-/** The bytes of a long answer, charged until it is sent: a slow client keeps them in memory. @throws MEMORY_LIMIT */
+/** The bytes of a long response, charged until a client, however slow, has taken them. @throws MEMORY_LIMIT */
 function charged({ res, server }: Pair, body: Uint8Array | string): Uint8Array {
   const data = typeof body === 'string' ? Buffer.from(body) : body;
   if (server === undefined || res.destroyed) return data;
@@ -65,9 +65,9 @@ function charged({ res, server }: Pair, body: Uint8Array | string): Uint8Array {
 }
 
 /**
- * Answers with an error (contract 66, 73): status and code from the table, details beside the text. What is not of
- * the table is our own bug: it is logged whole, and the client learns only that it happened. Once the answer has
- * begun, an error can only be shown by cutting the connection.
+ * Responds with an error (contract 66, 73): status and code from the table, details next to the text. An error that is
+ * not in the table is a bug of the server: it is logged in full, and the client gets INTERNAL. Once the response has
+ * begun, an error can only be shown by closing the connection.
  */
 export function sendError(exchange: RequestExchange, error: unknown, headers: OutgoingHttpHeaders = {}): void {
   const { res } = exchange;
@@ -77,7 +77,7 @@ export function sendError(exchange: RequestExchange, error: unknown, headers: Ou
   if (res.destroyed || res.writableEnded) return;
   if (res.headersSent) {
     if (writes(logger, 'debug')) {
-      logger.debug('answer cut off by an error', { ...exchange.facts(), error: stackOf(error) });
+      logger.debug('response cut off by an error', { ...exchange.facts(), error: stackOf(error) });
     }
     res.destroy();
     return;
@@ -86,12 +86,14 @@ export function sendError(exchange: RequestExchange, error: unknown, headers: Ou
   sendJson(exchange, answered.status, errorBody(answered), { ...headers, [HEADERS.requestId]: exchange.id });
 }
 
-/** The JSON of an error: its details cannot displace its text and code. */
+/** The JSON of an error: its details cannot overwrite its text and code. */
 export function errorBody(error: StreamFSError): Record<string, unknown> {
   return { ...error.details, error: error.message, code: error.code };
 }
 
-/** A file's facts as clients read them (contract 67): the time as RFC 3339 with a fraction, the mode as a number. */
+/**
+ * The metadata of a file as clients read it (contract 67): the time as RFC 3339 with a fraction, the mode as a number.
+ */
 export function fileInfo(info: FileInfo): Record<string, unknown> {
   return {
     name: info.name,
@@ -107,7 +109,7 @@ function send(pair: Pair, status: number, headers: OutgoingHttpHeaders, body: Ui
   const { req, res } = pair;
   const pending = hasBody(req) && !req.complete;
   const reusable = pending
-    ? Number(req.headers['content-length']) <= SMALL_BODY_BYTES && !waitsToBeAsked(req)
+    ? Number(req.headers['content-length']) <= SMALL_BODY_BYTES && !awaitsContinue(req)
     : !isBroken(req);
   res.writeHead(status, {
     ...headersFor(req.method),
@@ -135,15 +137,15 @@ function endWithRequest(req: IncomingMessage, res: ServerResponse): void {
   req.on('end', finish).on('close', finish).on('error', finish).resume();
 }
 
-/** Headers did not come in time. */
+/** The headers of a request did not arrive in time. */
 export function requestTimeout(milliseconds: number): StreamFSError {
   const seconds = milliseconds / 1000;
   return createError('REQUEST_TIMEOUT', { seconds }, { limit: 'header_timeout', max: seconds });
 }
 
-/** When it may be worth another try: what is refused because too much is going on may be free in a moment. */
+/** The `Retry-After` header of a refusal because of load, which may succeed a moment later. */
 export function retryAfter(error: StreamFSError): Record<string, string> {
-  // A mount that has failed does not come by itself.
+  // A mount that has failed does not recover by itself.
   if (error.code === 'MOUNT_FAILED') return {};
   return error.status === 503 || error.status === 429 ? { 'Retry-After': '1' } : {};
 }

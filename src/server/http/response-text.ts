@@ -1,4 +1,4 @@
-/** Answers as texts, for sockets on which node:http writes nothing: it has not read the request, or could not. */
+/** Responses as text, for sockets on which node:http writes nothing, because it has not parsed the request. */
 
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -8,18 +8,18 @@ import { KEEP_ALIVE_TIMEOUT_MS, SecureSocket } from '../net/index.ts';
 import { ANSWER_HEADERS } from './headers.ts';
 import { errorBody, retryAfter } from './respond.ts';
 
-/** The lines that an answer begins with. */
+/** The first lines of a response. */
 export function headLines(status: number, headers: Readonly<Record<string, string | number>>): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
 }
 
-/** The head of an answer, with the empty line that ends it. */
+/** The head of a response, with the empty line that ends it. */
 function headText(status: number, headers: Readonly<Record<string, string | number>>, vary: string): string {
   return `${headLines(status, headers)}${vary}Date: ${httpDate()}\r\n\r\n`;
 }
 
-/** An error, after which the connection is closed. @param vary what `varyLine` says */
+/** An error response, after which the connection is closed. @param vary the result of `varyLine` */
 export function errorText(error: StreamFSError, vary: string): string {
   const body = `${JSON.stringify(errorBody(error))}\n`;
   const head = headText(
@@ -36,20 +36,20 @@ export function errorText(error: StreamFSError, vary: string): string {
   return head + body;
 }
 
-/** Whether an answer would reach the peer: one that has not come to the end of its handshake gets none. */
+/** Whether a response would reach the peer: during a TLS handshake it would not. */
 export function canAnswer(socket: Duplex): boolean {
   return socket.writable && !(socket instanceof SecureSocket && !socket.isSecure);
 }
 
-/** The answer to a write, split before and after the end offset, so that it is made once for many writes. */
+/** The response to a write, split before and after the end offset, so that it can be reused for many writes. */
 export function writtenParts(
   written: number,
   generation: string,
   durability: Durability | undefined,
   vary: string,
-): [before: string, behind: string] {
+): [before: string, after: string] {
   const body = `${JSON.stringify({ message: `Written ${written} bytes` })}\n`;
-  const [before, behind] = aroundValue(
+  const [before, after] = splitAtValue(
     200,
     HEADERS.streamEndOffset,
     {
@@ -60,23 +60,23 @@ export function writtenParts(
     },
     vary,
   );
-  return [before, behind + body];
+  return [before, after + body];
 }
 
-/** The head of an answer after which the connection is kept, split before and after the value of one of its headers. */
-export function aroundValue(
+/** The head of a response that keeps the connection open, split before and after the value of one of its headers. */
+export function splitAtValue(
   status: number,
   name: string,
   headers: Readonly<Record<string, string | number>>,
   vary: string,
-): [before: string, behind: string] {
+): [before: string, after: string] {
   const text = headText(
     status,
     {
       ...headers,
       Connection: 'keep-alive',
       'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,
-      // The last, or each such object would have a hidden class of its own (docs/adr/0019-put-small-slabs-in-blocks.md).
+      // Last, or each such object would have a hidden class of its own (docs/adr/0019-put-small-slabs-in-blocks.md).
       ...ANSWER_HEADERS,
     },
     vary,
@@ -88,7 +88,7 @@ export function aroundValue(
 let dateSecond = 0;
 let dateText = '';
 
-/** The time as HTTP writes it (RFC 9110 section 5.6.7), made once a second. */
+/** The time in the format of HTTP (RFC 9110 section 5.6.7), formatted once a second. */
 export function httpDate(): string {
   const second = Math.floor(Date.now() / 1000);
   if (second !== dateSecond) {

@@ -1,6 +1,6 @@
 /**
- * What a route is. The table of them ({@link ROUTES} in routes.ts) is the one description of the API: the
- * router serves from it and the documentation is made from it.
+ * The definition of a route. The table of routes ({@link ROUTES} in routes.ts) is the only description of the API: the
+ * router serves from it, and the documentation is generated from it.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -19,70 +19,70 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 export interface RouteParameter {
   name: string;
-  /** Where it stands: in the path, the query, or as a field of a JSON body. */
+  /** Its location: in the path, the query, or as a field of a JSON body. */
   in: 'path' | 'query' | 'body';
   type: 'string' | 'integer' | 'boolean' | 'size' | 'duration' | 'mode' | 'object';
   required: boolean;
-  /** The words that it may be, if it is one of a few. */
+  /** The allowed words, if it is one of a few. */
   values?: readonly string[] | undefined;
-  /** Of an integer. */
+  /** The range of an integer. */
   min?: number | undefined;
   max?: number | undefined;
-  /** What it is where it is not given, as a client would write it. */
+  /** The value if it is absent, as a client would write it. */
   default?: string | undefined;
   description: string;
 }
 
 export interface Route {
   readonly method: Method;
-  /** An absolute path; `:id` stands for one part, `*` at its end for one or more, which are the parameter `rest`. */
+  /** An absolute path; `:id` stands for one segment, `*` at its end for one or more, which are the parameter `rest`. */
   readonly pattern: string;
   /** One sentence. */
   readonly summary: string;
   readonly parameters: readonly RouteParameter[];
-  /** What it answers where nothing is wrong, each status once. */
+  /** The successful responses, each status once. */
   readonly answers: readonly RouteAnswer[];
-  /** What it may refuse, beside what any request may be refused for. */
+  /** The errors of this route, in addition to those of every request. */
   readonly errors?: readonly ErrorCode[] | undefined;
-  /** What a body is to it, where it has no fields to read: the content of a file, or nothing. Default: it takes none. */
+  /** How a body without fields is treated: as the content of a file, or ignored. Default: the route takes no body. */
   readonly body?: 'content' | 'ignored' | undefined;
-  /** What to do instead of sending a body, where it takes none. Default: see unused-body.ts. */
+  /** What the error for an unexpected body suggests instead. Default: see unused-body.ts. */
   readonly insteadOfBody?: string | undefined;
-  /** What the caller must be allowed to do, where tokens are required. */
+  /** The permission that the caller needs, if tokens are required. */
   readonly permission: Permission;
-  /** The right that a signed link to the path must carry to be taken here in place of a token. Default: none is. */
+  /** The right of a signed link that the route accepts in place of a token. Default: links are not accepted. */
   readonly link?: LinkPermission | undefined;
-  /** Whether a browser may be sent here by a link or by a page of any origin: it reads, and changes nothing. Default: no. */
+  /** Whether a browser may navigate here from a page of any origin: the route only reads. Default: no. */
   readonly navigable?: true | undefined;
-  /** It takes an offer to go on as WebSocket. Default: the request is answered as if it had offered nothing. */
+  /** Whether the route accepts an upgrade to WebSocket. Default: the offer is ignored. */
   readonly takesOffer?: true | undefined;
-  /** The path of the file that is asked for, where it does not stand in the query: as if it did. */
+  /** The path of the requested file, if it is not in the query. It is then added to the query. */
   pathOf?(params: Readonly<Record<string, string>>): string;
   handle(exchange: Exchange): Promise<void>;
-  /** Answers HEAD where running `handle` without sending its body would change something or never end. */
+  /** Handles HEAD, where calling `handle` without sending its body would change something or never end. */
   head?(exchange: Exchange): Promise<void>;
 }
 
-/** What the server was made of, as handlers see it. */
+/** The parts of the server that handlers use. */
 export interface ServerContext {
   readonly mounts: MountTable;
   readonly handles: HandleTable;
   readonly logger: PluginLogger;
-  /** The largest body for a file that is not a stream, in bytes (contract 70). */
+  /** Maximum length of a body for a file that is not a stream, in bytes (contract 70). */
   readonly maxRequestBodyBytes: number;
-  /** The largest JSON body, in bytes (contract 95). */
+  /** Maximum length of a JSON body, in bytes (contract 95). */
   readonly maxJsonBodyBytes: number;
   readonly version: VersionInfo;
-  /** Whether the process wants traffic; the mounts have their own say in readiness. */
+  /** Whether the process accepts traffic. The state of the mounts also affects readiness. */
   ready(): boolean;
-  /** The longest a search may take, in milliseconds. */
+  /** Maximum duration of a search, in milliseconds. */
   readonly grepTimeLimit: number;
-  /** The forms a live read can be asked for in; the first is the default. */
+  /** The encodings of a live read; the first is the default. */
   readonly encodings: readonly [Encoding, ...Encoding[]];
-  /** Memory, limits, and how often they were reached. */
+  /** Memory, limits, and how often each was reached. */
   readonly limits: Limits;
   readonly metrics: ServerMetrics;
-  /** All that is served, as it is described. */
+  /** All routes that are served. */
   readonly routes: readonly Route[];
   /** Undefined on a server without tokens. */
   readonly links: Links | undefined;
@@ -91,33 +91,33 @@ export interface ServerContext {
 /** A request to switch to another protocol, WebSocket, on a connection that node:http has released. */
 export interface UpgradeOffer {
   readonly socket: Socket;
-  /** What has come behind the head of the request. */
+  /** Bytes that followed the head of the request. */
   readonly rest: Buffer;
-  /** Throws as the same request would be refused now, where its token or link is good no more. */
+  /** Checks the permission again. @throws the error for a new request, if the token or link is no longer valid */
   requireStillAdmitted: () => void;
 }
 
-/** One request and its answer. */
+/** One request and its response. */
 export interface Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly query: Query;
-  /** The parts of the path that the pattern names. */
+  /** The named segments of the path. */
   readonly params: Readonly<Record<string, string>>;
-  /** Aborts when the client goes away before the answer is complete. */
+  /** Aborts when the client disconnects before the response is complete. */
   readonly signal: AbortSignal;
   /**
-   * Aborts when the client has gone or has closed its side, which look the same: no new bytes are waited for then
-   * (docs/adr/0021-finish-half-closed-connections.md).
+   * Aborts when the client has disconnected or has closed its sending side, which cannot be distinguished: the exchange
+   * then waits for no new bytes (docs/adr/0021-finish-half-closed-connections.md).
    */
-  readonly patience: AbortSignal;
+  readonly waitSignal: AbortSignal;
   readonly server: ServerContext;
-  /** Whose token it is; undefined where none is required. */
+  /** The principal of the request; undefined if no token is required. */
   readonly caller: Principal | undefined;
-  /** What the request offers to go on with. Undefined for nearly all, and for offers that are not taken. */
+  /** The protocol upgrade that the client offers. Undefined without an offer, and for offers that are ignored. */
   readonly offer: UpgradeOffer | undefined;
   /** Its id in the log. */
   readonly id: string;
-  /** To be set where the answer goes on for as long as its stream: how long that takes says nothing of the server. */
+  /** Set if the response lasts as long as its stream, so that its duration says nothing about the server. */
   isLive: boolean;
 }

@@ -1,25 +1,25 @@
 /**
- * Finds the route of a request. Paths that are written out are looked up; the few with a named part are compared part
- * by part. A part that is written out wins over one that is named (`/handles/open` over `/handles/:id`), and both win over
- * any number of parts.
+ * Finds the route of a request. Literal paths are looked up in a map; the few with a named segment are compared segment
+ * by segment. A literal segment takes precedence over a named one (`/handles/open` over `/handles/:id`), and both over
+ * `*`.
  */
 import { createError } from '../../errors/index.ts';
 import type { Route } from './route.ts';
 import { shorten } from './shorten.ts';
 
-export interface Found {
+export interface RouteMatch {
   route: Route;
   params: Readonly<Record<string, string>>;
 }
 
-/** Joins parts to a key: no part of a path that a router knows holds this. */
-const BETWEEN = '\0';
+/** Joins segments to a key: a segment of a route cannot contain this character. */
+const SEPARATOR = '\0';
 
-/** Stands for all parts that are left, at least one. */
+/** Stands for all remaining segments, at least one. */
 const REST = '*';
 
 export class Router {
-  readonly #literal = new Map<string, Found[]>();
+  readonly #literal = new Map<string, RouteMatch[]>();
   readonly #named: { route: Route; parts: readonly string[] }[] = [];
 
   constructor(routes: readonly Route[]) {
@@ -27,15 +27,18 @@ export class Router {
       const parts = route.pattern.split('/').filter((part) => part !== '');
       if (parts.some((part) => part.startsWith(':')) || parts.at(-1) === REST) this.#named.push({ route, parts });
       else {
-        const key = parts.join(BETWEEN);
+        const key = parts.join(SEPARATOR);
         const known = this.#literal.get(key) ?? [];
         this.#literal.set(key, [...known, { route, params: {} }]);
       }
     }
   }
 
-  /** The route for a method and path; HEAD finds GET's. ROUTE_NOT_FOUND or METHOD_NOT_ALLOWED (contract 66, 78). */
-  find(method: string, pathname: string, segments: readonly string[]): Found {
+  /**
+   * The route for a method and path; HEAD uses that of GET. @throws ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED (contract 66,
+   * 78)
+   */
+  find(method: string, pathname: string, segments: readonly string[]): RouteMatch {
     const wanted = method === 'HEAD' ? 'GET' : method;
     const matches = this.#matches(segments);
     const found = matches.find(({ route }) => route.method === wanted);
@@ -44,18 +47,18 @@ export class Router {
     throw createError('ROUTE_NOT_FOUND', { method, route: shorten(pathname) });
   }
 
-  /** What `Allow` says for a path, or undefined where there is no such path. */
+  /** The value of `Allow` for a path, or undefined if there is no such path. */
   allowed(segments: readonly string[]): string | undefined {
     const matches = this.#matches(segments);
     return matches.length === 0 ? undefined : allowOf(matches);
   }
 
-  #matches(segments: readonly string[]): readonly Found[] {
-    return this.#literal.get(segments.join(BETWEEN)) ?? this.#matchesNamed(segments);
+  #matches(segments: readonly string[]): readonly RouteMatch[] {
+    return this.#literal.get(segments.join(SEPARATOR)) ?? this.#matchesNamed(segments);
   }
 
-  #matchesNamed(segments: readonly string[]): Found[] {
-    const found: Found[] = [];
+  #matchesNamed(segments: readonly string[]): RouteMatch[] {
+    const found: RouteMatch[] = [];
     for (const { route, parts } of this.#named) {
       const params = match(parts, segments);
       if (params) found.push({ route, params });
@@ -81,7 +84,7 @@ function matchRest(parts: readonly string[], segments: readonly string[]): Recor
   return { rest: segments.slice(parts.length).join('/') };
 }
 
-function allowOf(matches: readonly Found[]): string {
+function allowOf(matches: readonly RouteMatch[]): string {
   const methods = new Set<string>(matches.map(({ route }) => route.method));
   if (methods.has('GET')) methods.add('HEAD');
   return [...methods, 'OPTIONS'].join(', ');

@@ -1,6 +1,6 @@
 /**
- * The target of a request, taken apart by hand: `new URL` would repair what it is given (`..`, `//`, bad escapes),
- * and a path must reach the file system, or be refused, exactly as it was sent.
+ * Parses the target of a request without `new URL`, which would repair it (`..`, `//`, bad escapes): a path must reach
+ * the file system, or be refused, exactly as it was sent.
  */
 import { createError } from '../../errors/index.ts';
 import { relativeTarget } from './message-rules.ts';
@@ -8,17 +8,17 @@ import { Query } from './query.ts';
 import { shorten } from './shorten.ts';
 
 export interface Target {
-  /** Decoded parts of the path before `?`; a trailing slash adds none. `/api/v1/files` is `['api','v1','files']`. */
+  /** Decoded segments of the path before `?`; a trailing slash adds none. `/api/v1/files` is `['api','v1','files']`. */
   segments: string[];
-  /** The path as sent, for messages and logs. */
+  /** The path as received, for messages and logs. */
   pathname: string;
   query: Query;
 }
 
-/** No part of a path that is asked for here has one, and what passes them on may read them as an end. */
+/** No valid path has control characters, and programs downstream may take them as an end. */
 const CONTROL = /\p{Cc}/u;
 
-/** Reads a request target. Malformed escapes are BAD_REQUEST. Absolute targets (as sent to a proxy) are accepted. */
+/** Parses a request target. Malformed escapes are BAD_REQUEST. Absolute targets (as sent to a proxy) are accepted. */
 export function parseTarget(url: string): Target {
   const relative = relativeTarget(url);
   const mark = relative.indexOf('?');
@@ -42,7 +42,7 @@ function pairs(text: string): [string, string][] {
     const equals = part.indexOf('=');
     const name = equals < 0 ? part : part.slice(0, equals);
     const value = equals < 0 ? '' : part.slice(equals + 1);
-    // In a query `+` is a space, as every SDK of the original writes it.
+    // In a query `+` is a space; all AGFS SDKs write it so.
     found.push([decode(name.replaceAll('+', ' '), 'query'), decode(value.replaceAll('+', ' '), 'query')]);
   }
   return found;

@@ -1,6 +1,6 @@
 /**
- * Bodies where they are of no use. What would be thrown away is refused, since the client meant something by it; nothing,
- * written as an empty JSON value, is what some clients send with every request.
+ * Request bodies on routes that take none. A body with content is refused rather than ignored, since the client meant
+ * something by it. An empty JSON value is accepted, because some clients send one with every request.
  */
 
 import type { IncomingMessage } from 'node:http';
@@ -13,21 +13,21 @@ import { hasBody } from './message-rules.ts';
 import type { Route } from './route.ts';
 import { shorten } from './shorten.ts';
 
-/** Bytes that are read to find out whether a body says anything. */
+/** Maximum number of bytes that are read to find out whether a body is empty. */
 const MAX_READ_BYTES = 64;
 
-const NOTHING = /^\s*(?:\{\s*\}|\[\s*\]|null)?\s*$/;
+const EMPTY_VALUE = /^\s*(?:\{\s*\}|\[\s*\]|null)?\s*$/;
 
 const IDENTITY = /^\s*identity\s*(?:,\s*identity\s*)*$/i;
 
-/** Whether the type of a request is JSON. */
+/** Whether the content type of a request is JSON. */
 export function isJson(req: IncomingMessage): boolean {
   return (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === JSON_MEDIA_TYPE;
 }
 
 /**
- * @param idle milliseconds for which a body may stand still; 0: for ever
- * @throws CONTENT_CODING, BODY_NOT_USED; BODY_BROKE_OFF and BODY_TIMEOUT where it has to be looked at
+ * @param idle milliseconds for which a body may stall; 0: for ever
+ * @throws CONTENT_CODING, BODY_NOT_USED; BODY_BROKE_OFF and BODY_TIMEOUT if the body has to be read
  */
 export async function checkBody(req: IncomingMessage, route: Route, idle: number): Promise<void> {
   if (!hasBody(req)) return;
@@ -36,8 +36,8 @@ export async function checkBody(req: IncomingMessage, route: Route, idle: number
   if (takesBody(route)) return;
   const length = req.headers['content-length'];
   const isShort = length === undefined || (isJson(req) && Number(length) <= MAX_READ_BYTES);
-  if (!isShort || !(await saysNothing(req, idle))) {
-    throw createError('BODY_NOT_USED', { hint: route.insteadOfBody ?? 'its parameters stand in the query' });
+  if (!isShort || !(await isEmptyBody(req, idle))) {
+    throw createError('BODY_NOT_USED', { hint: route.insteadOfBody ?? 'send its parameters in the query' });
   }
 }
 
@@ -45,8 +45,8 @@ function takesBody({ body, parameters }: Route): boolean {
   return body !== undefined || parameters.some((parameter) => parameter.in === 'body');
 }
 
-/** Reads a body until it says something. */
-function saysNothing(req: IncomingMessage, idle: number): Promise<boolean> {
+/** Reads a body until it is known whether it is empty. */
+function isEmptyBody(req: IncomingMessage, idle: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     let text = '';
     const settle = (act: () => void) => {
@@ -61,7 +61,7 @@ function saysNothing(req: IncomingMessage, idle: number): Promise<boolean> {
       if (text.length > MAX_READ_BYTES || !isJson(req)) settle(() => resolve(false));
     };
     const onBreak = () => failed(bodyBrokeOff(0));
-    const onEnd = () => (isBroken(req) ? onBreak() : settle(() => resolve(NOTHING.test(text))));
+    const onEnd = () => (isBroken(req) ? onBreak() : settle(() => resolve(EMPTY_VALUE.test(text))));
     const timer = idle === 0 ? undefined : setTimeout(() => failed(bodyTimeout(idle, 0)), idle);
     askForBody(req);
     req.on('data', onData).on('end', onEnd).on('close', onBreak);

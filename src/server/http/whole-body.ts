@@ -1,44 +1,45 @@
-/** Reads a body that has to be whole before anything can be done with it, into memory that is charged for as it comes. */
+/** Reads a body that must be complete before it is processed, into memory that is charged as it arrives. */
 import type { IncomingMessage } from 'node:http';
 import { createError, type LimitName, limitReached, type StreamFSError } from '../../errors/index.ts';
 import { askForBody } from '../ingest/expectation.ts';
 import { bodyTimeout } from '../ingest/receive.ts';
 import { isBroken } from '../net/index.ts';
-import { Gathered } from './gathered.ts';
+import { BodyBuffer } from './body-buffer.ts';
 
 export interface BodyLimits {
-  /** Bytes. */
+  /** Maximum length in bytes. */
   size: number;
-  /** Which limit that is. */
+  /** The name of that limit. */
   limit: LimitName;
-  /** Milliseconds it may stand still: it is a few bytes, only a broken client stops in it. 0: for ever. */
+  /** Milliseconds for which the body may stall: it is short, so only a broken client stalls. 0: for ever. */
   idle: number;
-  /** What it is charged to, as far as errors name it. */
+  /** The memory that it is charged to, for errors. */
   memory: { readonly limit: number };
 }
 
 /**
- * @param charge asked before memory is taken, for the difference: whether there is room for it
- * @throws BODY_TOO_LARGE, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT. The rest of the body is still in the socket then
+ * @param charge called with the number of additional bytes before memory is allocated; returns whether there is room
+ * for them
+ * @throws BODY_TOO_LARGE, BODY_BROKE_OFF, BODY_TIMEOUT, MEMORY_LIMIT. The rest of the body is then still unread
  */
-export function gatherBody(
+export function bufferBody(
   req: IncomingMessage,
   limits: BodyLimits,
   charge: (bytes: number) => boolean,
-): Promise<Gathered> {
+): Promise<BodyBuffer> {
   const { size, idle, memory } = limits;
   return new Promise((resolve, reject) => {
-    const gathered = new Gathered(size, charge);
+    const buffer = new BodyBuffer(size, charge);
     const settle = (error?: StreamFSError) => {
       clearTimeout(timer);
       req.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak).pause();
       if (error) reject(error);
-      else resolve(gathered);
+      else resolve(buffer);
     };
     const onData = (piece: Buffer) => {
       timer?.refresh();
-      if (gathered.length + piece.length > size) settle(bodyTooLarge(limits));
-      else if (!gathered.add(piece)) settle(limitReached('MEMORY_LIMIT', 'memory', memory.limit));
+      if (buffer.length + piece.length > size) settle(bodyTooLarge(limits));
+      else if (!buffer.add(piece)) settle(limitReached('MEMORY_LIMIT', 'memory', memory.limit));
     };
     const onEnd = () => (isBroken(req) ? onBreak() : settle());
     const onBreak = () => settle(createError('BODY_BROKE_OFF', { written: 0 }, { written: 0 }));

@@ -1,31 +1,31 @@
 /**
- * Cuts an incoming body into pieces: the units that never mix with another writer's (contract 10).
+ * Cuts a request body into pieces, the units that are never interleaved with those of another writer (contract 10).
  *
- *  - `asArrived`: each piece is what arrived together;
- *  - `whole`: a short body is one piece, however the network cut it.
+ *  - `asArrived`: each piece is what one read of the socket returned;
+ *  - `fixedLength`: a short body is one piece, however the network split it.
  */
 import { MAX_CHUNK } from '../../core/index.ts';
 
 export interface Cutter {
-  /** What can be written now that `bytes` have come; undefined when there is nothing yet. */
+  /** The bytes to write now that `bytes` have arrived; undefined if there are none yet. */
   take(bytes: Uint8Array): Uint8Array | undefined;
-  /** What is left at the end, or when the body broke off. */
+  /** The remaining bytes at the end, or when the body broke off. */
   rest(): Uint8Array | undefined;
-  /** Memory that is kept until more comes, in bytes. */
+  /** Memory that is held until more bytes arrive, in bytes. */
   readonly held: number;
-  /** The body is over and its last piece written: memory that was lent for it may be used again. */
+  /** The body is over and its last piece written: its memory may be reused. */
   release(): void;
 }
 
 export const asArrived: Cutter = { take: (bytes) => bytes, rest: () => undefined, held: 0, release: () => undefined };
 
-/** Memory in which short bodies are put together: made anew for each, it would be most of what is collected. */
+/** Pooled memory in which short bodies are assembled: allocated for each body, it would be most of the garbage. */
 const spare: Buffer[] = [];
 const MAX_POOLED_BODIES = 16;
-/** Shorter bodies get memory of their own length: reused memory is always a whole chunk. */
+/** Shorter bodies get memory of their own length: pooled memory always has the size of a chunk. */
 const POOL_FROM_BYTES = 8 * 1024;
 
-/** One piece of a length known beforehand, of at most 64 KiB. */
+/** One piece of a known length, at most 64 KiB. */
 export function fixedLength(length: number): Cutter {
   let memory: Buffer | undefined;
   let size = 0;

@@ -1,6 +1,6 @@
 /**
- * The headers by which a producer makes its appends safe to repeat, and those it is answered with: names and rules
- * are those of the Durable Streams protocol, "Idempotent Producers" (contract 72).
+ * The headers that make a producer's appends idempotent, in requests and responses: their names and rules are those of
+ * the Durable Streams protocol, "Idempotent Producers" (contract 72).
  */
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
@@ -12,10 +12,10 @@ import { parseInteger } from '../../units/index.ts';
 
 const NAMES = [HEADERS.producerId, HEADERS.producerEpoch, HEADERS.producerSeq] as const;
 
-/** What a protocol lets producers be called. */
+/** The rule of a protocol for the ids of producers. */
 export interface ProducerIdRule {
   readonly pattern: RegExp;
-  /** What `pattern` asks for, in words. */
+  /** The rule in words. */
   readonly text: string;
 }
 
@@ -25,7 +25,7 @@ export const PRODUCER_ID: ProducerIdRule = {
 };
 
 /**
- * The append a request is, or undefined if it says nothing of a producer.
+ * The append id of a request, or undefined if it has no producer headers.
  *
  * @throws PRODUCER_HEADERS
  */
@@ -37,16 +37,16 @@ export function appendIdOf(headers: IncomingHttpHeaders, idRule = PRODUCER_ID): 
   if (id === undefined || epoch === undefined || seq === undefined) {
     const missing = NAMES.filter((name) => headers[name.toLowerCase()] === undefined);
     throw invalid(
-      `${NAMES.join(', ')} come together: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
+      `${NAMES.join(', ')} must be sent together: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
     );
   }
   if (typeof id !== 'string' || !idRule.pattern.test(id)) {
     throw invalid(`${HEADERS.producerId} must be ${idRule.text}`);
   }
-  return { id, epoch: whole(HEADERS.producerEpoch, epoch), seq: whole(HEADERS.producerSeq, seq) };
+  return { id, epoch: wholeNumber(HEADERS.producerEpoch, epoch), seq: wholeNumber(HEADERS.producerSeq, seq) };
 }
 
-function whole(name: string, text: string | string[]): number {
+function wholeNumber(name: string, text: string | string[]): number {
   const value = typeof text === 'string' && text.length <= 16 ? parseInteger(text) : undefined;
   if (value !== undefined) return value;
   throw invalid(`${name} must be a whole number from 0 to 2^53 - 1`);
@@ -60,7 +60,7 @@ export function producerHeaders({ epoch, seq }: ProducerFacts): OutgoingHttpHead
   return { [HEADERS.producerEpoch]: epoch, [HEADERS.producerSeq]: seq };
 }
 
-/** What a refusal says in headers beside its JSON. */
+/** The headers of a refusal, in addition to its JSON. */
 export function refusalHeaders(error: unknown): OutgoingHttpHeaders {
   if (isStreamFSError(error, 'PRODUCER_FENCED')) return { [HEADERS.producerEpoch]: Number(error.details.epoch) };
   if (!isStreamFSError(error, 'PRODUCER_GAP')) return {};

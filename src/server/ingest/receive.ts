@@ -1,6 +1,6 @@
 /**
- * Takes the body of a request into a file, as it comes: no piece waits for the next, and no more of the body is held
- * than one piece (contract 70). Reading stops while the file asks its writer to wait.
+ * Writes the body of a request to a file as it arrives: no piece waits for the next, and at most one piece of the body
+ * is held (contract 70). Reading stops while the file's writer has to wait.
  */
 import { MAX_CHUNK } from '../../core/index.ts';
 import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
@@ -10,21 +10,21 @@ import type { BodySource } from './source.ts';
 import { track, untrack } from './uploads.ts';
 
 export interface ReceiveOptions {
-  /** End the stream behind the last byte. A body that breaks off does not end it. */
+  /** End the stream after the last byte. A body that breaks off does not end it. */
   end?: boolean | undefined;
-  /** With `end`: what the writer says of how it ended. */
+  /** With `end`: the result that the writer reports. */
   endStatus?: string | undefined;
-  /** The largest body in bytes; undefined: none. */
+  /** Maximum length of the body in bytes; undefined: none. */
   limit?: number | undefined;
-  /** Whether it may stand still as long as one for a stream may. Default: if it is for a stream. */
+  /** Whether the body may stall for as long as one for a stream. Default: whether it is for a stream. */
   live?: boolean | undefined;
 }
 
 /**
- * Reads the whole body into `writer`, closes it, and gives the number of bytes. What arrived before a failure stays
- * written where the file can keep it (contract 72).
+ * Reads the whole body into `writer`, closes it, and returns the number of bytes. Bytes that arrived before a failure
+ * stay written if the file can keep them (contract 72).
  *
- * @throws BODY_BROKE_OFF and BODY_TIMEOUT with `written`, BODY_TOO_LARGE, or what the writer throws
+ * @throws BODY_BROKE_OFF and BODY_TIMEOUT with `written`, BODY_TOO_LARGE, or the errors of the writer
  */
 export async function receiveBody(body: BodySource, writer: FileWriter, options: ReceiveOptions = {}): Promise<number> {
   try {
@@ -43,7 +43,7 @@ function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Pr
   const { socket } = body;
   let arrived = 0;
   return new Promise((resolve, reject) => {
-    /** The last piece, while the file makes its writer wait. */
+    /** The write of the last piece, while the writer has to wait. */
     let pending: Promise<void> | undefined;
     const settle = (act: () => void) => {
       body.stop();
@@ -73,10 +73,10 @@ function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Pr
         body.resume();
       }, failed);
     };
-    /** The body is over, and whole unless it broke off: writes what is left of it, then does `act`. */
+    /** The body is over, and complete unless it broke off: writes the rest of it, then calls `act`. */
     const finish = (act: () => void, isWhole = false) => {
       try {
-        // What is left of an append that will be repeated comes with its repetition, in one piece.
+        // The rest of an incomplete producer append is dropped: the producer repeats the append, in one piece.
         if (isWhole || writer.producer === undefined) write(pieces.rest());
       } catch (error) {
         return failed(error);
@@ -89,7 +89,7 @@ function pour(body: BodySource, writer: FileWriter, options: ReceiveOptions): Pr
       isForStream: options.live ?? writer.generation !== undefined,
       isWaiting: () => pending !== undefined,
       held: () => pieces.held,
-      giveUp: (why) => finish(() => reject(why(writer.written))),
+      abort: (why) => finish(() => reject(why(writer.written))),
     });
     writer.onStop = failed;
     body.start({ data, end: () => finish(resolve, true), broken });
@@ -105,7 +105,7 @@ export function bodyTimeout(milliseconds: number, written: number): StreamFSErro
   return createError('BODY_TIMEOUT', { seconds }, { limit: 'body_timeout', max: seconds, written });
 }
 
-/** How the body is to be cut: whole if it is short and says so, unless its writer cuts it at newlines. */
+/** How the body is cut: a short body of known length is one piece, unless its writer cuts at newlines. */
 function piecesOf({ length = 0 }: BodySource, { keepsLines = false }: FileWriter): Cutter {
   return !keepsLines && length > 0 && length <= MAX_CHUNK ? fixedLength(length) : asArrived;
 }

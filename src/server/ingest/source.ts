@@ -1,37 +1,37 @@
-/** A body as it arrives, from any kind of request, so that the code that takes bodies in exists once. */
+/** A request body as it arrives, from node:http or the fast path, so that the code that consumes bodies exists once. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isBroken } from '../net/index.ts';
 import { askForBody } from './expectation.ts';
 
-/** A consumer of a body. After `end` or `broken` nothing follows. */
-export interface BodyTaker {
-  /** The bytes are others after it has returned: what is wanted of them is copied. */
+/** A consumer of a body. Nothing follows `end` or `broken`. */
+export interface BodyConsumer {
+  /** The bytes are valid only during the call: bytes that are needed later must be copied. */
   data(bytes: Uint8Array): void;
-  /** It is complete. */
+  /** The body is complete. */
   end(): void;
-  /** It will never be. */
+  /** The body broke off, and will never be complete. */
   broken(): void;
 }
 
 export interface BodySource {
   readonly socket: Duplex;
-  /** How many bytes it says it has; undefined where it does not say. */
+  /** The declared length in bytes; undefined if there is none. */
   readonly length: number | undefined;
-  /** Begins to give the body. */
-  start(taker: BodyTaker): void;
-  /** Gives nothing any more. */
+  /** Starts to deliver the body. */
+  start(consumer: BodyConsumer): void;
+  /** Stops delivering. */
   stop(): void;
   pause(): void;
   resume(): void;
 }
 
-/** The body of a request that node:http has read. */
+/** The body of a request that node:http has parsed. */
 export class RequestBody implements BodySource {
   readonly socket: Duplex;
   readonly length: number | undefined;
   readonly #req: IncomingMessage;
-  #taker: BodyTaker | undefined;
+  #consumer: BodyConsumer | undefined;
 
   constructor(req: IncomingMessage) {
     this.#req = req;
@@ -40,15 +40,15 @@ export class RequestBody implements BodySource {
     this.length = length === undefined ? undefined : Number(length);
   }
 
-  start(taker: BodyTaker): void {
-    this.#taker = taker;
+  start(consumer: BodyConsumer): void {
+    this.#consumer = consumer;
     askForBody(this.#req);
     this.#req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onBreak).on('error', this.#onBreak);
   }
 
   stop(): void {
     this.#req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onBreak).off('error', this.#onBreak);
-    // A request whose socket breaks may still raise an error after we have gone.
+    // A request whose socket breaks may still emit an error later.
     this.#req.on('error', () => undefined);
   }
 
@@ -60,12 +60,12 @@ export class RequestBody implements BodySource {
     this.#req.resume();
   }
 
-  readonly #onData = (bytes: Uint8Array): void => this.#taker?.data(bytes);
+  readonly #onData = (bytes: Uint8Array): void => this.#consumer?.data(bytes);
   readonly #onEnd = (): void => {
-    if (isBroken(this.#req)) this.#taker?.broken();
-    else this.#taker?.end();
+    if (isBroken(this.#req)) this.#consumer?.broken();
+    else this.#consumer?.end();
   };
   readonly #onBreak = (): void => {
-    if (!this.#req.complete) this.#taker?.broken();
+    if (!this.#req.complete) this.#consumer?.broken();
   };
 }

@@ -1,17 +1,17 @@
-/** Bodies that are being received, by their socket, for the sweep over connections. */
+/** Bodies that are being received, by socket, for the sweep. */
 import type { Duplex } from 'node:stream';
 import type { StreamFSError } from '../../errors/index.ts';
 
-/** A body on its way into a file, as it is seen from outside. */
+/** A body that is being written to a file, as the sweep sees it. */
 export interface Upload {
   /** Whether it is appended to a stream. */
   readonly isForStream: boolean;
-  /** Whether the file makes its writer wait just now. */
+  /** Whether the file's writer has to wait. */
   isWaiting(): boolean;
-  /** Bytes of it that are kept until more comes. */
+  /** Bytes that are held until more arrive. */
   held(): number;
-  /** Ends it with an error, made from how much was written. */
-  giveUp(why: (written: number) => StreamFSError): void;
+  /** Ends it with an error, which is built from the number of bytes written. */
+  abort(why: (written: number) => StreamFSError): void;
 }
 
 const underWay = new WeakMap<Duplex, Upload>();

@@ -1,12 +1,12 @@
 /**
- * The connections of a server: how many there may be, what they are at, and which of them stand still.
+ * The connections of a server: their maximum number, their state, and which of them stall.
  *
- * Nothing is done for a connection while it works. Once a second all are looked at, by one timer for all, and it is seen
- * from the counters of the sockets which have moved.
+ * Nothing is done for a connection while it makes progress. Once a second, one timer checks all connections, and their
+ * socket counters show which have moved.
  *
- * Beyond the limit a connection that has had its answers and waits for a next request goes first; only where there is
- * none the new one is refused. It gets an answer that says so, and a moment to read it: a few at a time, and beyond
- * those it is closed without a word, so that a flood costs next to nothing.
+ * Beyond the limit, an idle connection, which has had its responses and waits for a next request, is closed first. Only
+ * if there is none, the new connection is refused. It gets a response with the reason, and a moment to read it. Only a
+ * few connections at a time get that; others are closed immediately, so that a flood costs next to nothing.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -19,65 +19,65 @@ import { INCOMING_SHARE, type ServerLimits } from './defaults.ts';
 import { headCost } from './head-cost.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
-/** What a connection is charged: what node:http and the system's library keep for it, and a reader's cursor. */
+/** The memory charged for a connection: for node:http, libuv, and a reader's cursor. */
 export const CONNECTION_BYTES = 16 * 1024;
-/** What it is charged beside that where there is TLS around it. */
+/** The additional charge for TLS. */
 export const TLS_BYTES = 48 * 1024;
 
-/** What a request is charged beside its head that waits for the answers before its own, in bytes. */
+/** The charge for a pipelined request in addition to its head, in bytes. */
 const WAITING_REQUEST_BYTES = 4 * 1024;
-/** The part of a head that is in what its connection is charged, where the request does not wait, in bytes. */
+/** The part of a head that the charge for the connection covers, if the request is not pipelined, in bytes. */
 const COVERED_HEAD_BYTES = 8 * 1024;
 
-/** Refused connections that are given time to read their answer, and how long, in milliseconds. */
+/** How many refused connections get time to read their response, and how long, in milliseconds. */
 const MAX_LINGERING = 16;
-const TURNED_AWAY_LINGER_MS = 500;
+const REFUSED_LINGER_MS = 500;
 
 interface Connection {
-  /** Exchanges it is busy with. node:http takes one that never spoke for busy. */
+  /** Exchanges in progress. node:http considers a connection without a request busy. */
   exchanges: number;
   /** Whether it has had a request. */
   served: boolean;
-  /** Where it is counted, if addresses are. */
+  /** The address that it is counted for, if addresses are counted. */
   readonly address: string | undefined;
-  /** What the budget is charged for it, in bytes. */
+  /** The memory charged for it, in bytes. */
   readonly cost: number;
-  /** What it had taken, and when that was last seen to change, while something waits to be sent. */
+  /** The bytes taken by the system, and when that last changed, while bytes wait to be sent. */
   taken: number;
   takenAt: number;
-  /** What requests are charged that wait for the answers before theirs, or have long heads. */
+  /** Charges for pipelined requests, and for long heads. */
   charged: Map<ServerResponse, number> | undefined;
-  /** Requests that wait for the answers before theirs. */
+  /** Requests that wait for the responses before theirs. */
   waiting: number;
-  /** The last request that came. */
+  /** The most recent request. */
   newest: IncomingMessage | undefined;
-  /** What it had sent of a body, and when that was last seen to change. */
+  /** The body bytes received, and when that last changed. */
   sent: number;
   sentAt: number;
-  /** Looks after its own timeouts. */
-  attendant: ConnectionOwner | undefined;
-  /** Whose its newest request was, where tokens are asked for. */
+  /** Enforces its own timeouts. */
+  owner: ConnectionOwner | undefined;
+  /** The account of the most recent request, if tokens are required. */
   account: Account | undefined;
 }
 
-/** What serves a connection and has timeouts of its own: asked at each sweep. */
+/** The object that serves a connection and enforces timeouts of its own: asked at each sweep. */
 interface ConnectionOwner {
-  /** Bytes that have come and wait for it. */
+  /** Bytes that have arrived and are not processed yet. */
   held(): number;
-  /** `now` is in milliseconds, of a clock that stands still while the event loop does. */
+  /** @param now milliseconds, of a clock that stops while the event loop is blocked */
   check(now: number): void;
 }
 
 export interface ConnectionsOptions {
   limits: ServerLimits;
   memory: MemoryBudget;
-  /** What requests say lies there. */
+  /** The memory that parsed requests are charged to. */
   heap: HeapMemory;
-  /** The answer to a connection that is refused. */
+  /** The response to a refused connection. */
   answer: (error: StreamFSError) => string;
-  /** Told of each that is refused. */
+  /** Called for each refused connection. */
   onRefused: (error: StreamFSError) => void;
-  /** Told of each that is cut because it takes nothing; how many bytes waited for it. */
+  /** Called for each connection closed because it stalls, with the number of bytes that waited for its peer. */
   onStalled: (socket: Socket, queued: number) => void;
 }
 
@@ -87,13 +87,13 @@ export class Connections {
   readonly #addresses = new Map<string, number>();
   readonly #lingering = new Set<Socket>();
   #onNone: (() => void) | undefined;
-  /** Those of which too many requests wait. */
+  /** Connections with too many pipelined requests. */
   readonly #full = new Set<Socket>();
-  /** The time at the last look, in milliseconds: of a clock that stands still while the event loop does. */
+  /** The time of the last sweep, in milliseconds, of a clock that stops while the event loop is blocked. */
   #time = 1;
-  /** Some connection may be idle: one has finished an exchange since none was found. */
+  /** A connection may be idle: one has finished an exchange since the last unsuccessful search. */
   #mayBeIdle = false;
-  /** One function for all sockets: a thousand that wait would have a thousand. */
+  /** One function shared by all sockets, to save memory. */
   readonly #onClose: (this: Socket) => void;
 
   constructor(options: ConnectionsOptions) {
@@ -108,7 +108,7 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** A connection has come: it is counted until it closes; or refused, and false. */
+  /** Accepts a new connection, which is counted until it closes. Returns false if it was refused. */
   accept(socket: Socket): boolean {
     const { limits } = this.#options;
     const address = limits.connectionsPerAddress > 0 ? (socket.remoteAddress ?? '') : undefined;
@@ -118,7 +118,7 @@ export class Connections {
       this.#refuse(socket, error);
       return false;
     }
-    // No spreads: with them each would take four times the memory (docs/adr/0019-put-small-slabs-in-blocks.md).
+    // No object spread: with it each entry would take four times the memory (docs/adr/0019-put-small-slabs-in-blocks.md).
     this.#open.set(socket, {
       exchanges: 0,
       served: false,
@@ -131,7 +131,7 @@ export class Connections {
       newest: undefined,
       sent: 0,
       sentAt: 0,
-      attendant: undefined,
+      owner: undefined,
       account: undefined,
     });
     if (address !== undefined) this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + 1);
@@ -176,7 +176,7 @@ export class Connections {
     else this.#addresses.set(address, left);
   }
 
-  /** Closes the connection that has been there longest of those, or of an account's, that wait for a next request. */
+  /** Closes the oldest idle connection, of all or of an account. */
   #dropIdle(account?: Account): boolean {
     if (!this.#mayBeIdle) return false;
     for (const [socket, connection] of this.#open) {
@@ -198,7 +198,7 @@ export class Connections {
       return;
     }
     this.#lingering.add(socket);
-    const timer = setTimeout(() => socket.destroy(), TURNED_AWAY_LINGER_MS);
+    const timer = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
     socket.once('close', () => {
       clearTimeout(timer);
       this.#lingering.delete(socket);
@@ -206,12 +206,12 @@ export class Connections {
     socket.end(this.#options.answer(error));
   }
 
-  /** Whether nothing more is taken from a connection: it was refused, or too many of its requests wait. */
+  /** Whether input from a connection is discarded: it was refused, or has too many pipelined requests. */
   isRefused(socket: Socket): boolean {
     return (this.#lingering.size > 0 && this.#lingering.has(socket)) || (this.#full.size > 0 && this.#full.has(socket));
   }
 
-  /** A request has come on a connection, one of node:http's or of another's; {@link done} is to follow. */
+  /** A request has arrived, on node:http or the fast path. {@link done} must follow. */
   busy(socket: Socket, req?: IncomingMessage): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
@@ -230,26 +230,28 @@ export class Connections {
     this.#mayBeIdle = true;
   }
 
-  /** A connection has had its first answer: from now on it is idle when it is not busy. */
-  spoke(socket: Socket): void {
+  /** A connection has had its first response: from now on it is idle when it is not busy. */
+  markServed(socket: Socket): void {
     this.busy(socket);
     this.done(socket);
   }
 
-  /** Called at each check of a connection to decide whether it is still in time; until {@link unattend}. */
-  attend(socket: Socket, attendant: ConnectionOwner): void {
+  /** Registers the owner that each sweep asks to check its timeouts; until {@link clearOwner}. */
+  setOwner(socket: Socket, owner: ConnectionOwner): void {
     const connection = this.#open.get(socket);
-    if (connection !== undefined) connection.attendant = attendant;
+    if (connection !== undefined) connection.owner = owner;
   }
 
-  unattend(socket: Socket): void {
+  clearOwner(socket: Socket): void {
     const connection = this.#open.get(socket);
-    if (connection !== undefined) connection.attendant = undefined;
+    if (connection !== undefined) connection.owner = undefined;
   }
 
   /**
-   * Counts a connection to the account that its newest request is on. Where that may have no more, the one of its own goes
-   * that has been there longest of those that wait for a next request. @throws TOKEN_LIMIT where there is none
+   * Counts a connection for the account of its newest request. If the account may have no more, its oldest idle
+   * connection is closed.
+   *
+   * @throws TOKEN_LIMIT if none is idle
    */
   claim(socket: Socket, account: Account | undefined): void {
     const connection = this.#open.get(socket);
@@ -261,15 +263,15 @@ export class Connections {
     connection.account = account;
   }
 
-  /** Destroys all of them at once. */
+  /** Destroys all connections at once. */
   closeAll(): void {
     for (const socket of this.#open.keys()) socket.destroy();
   }
 
   /**
-   * Charges for what is kept of a request until it has been answered; {@link release} is to follow. Where there are too
-   * many header lines in it, too many wait, or there is no memory, it gives the refusal that this one is to be answered
-   * with, in its turn and as the last: what comes behind it is dropped.
+   * Charges for the memory of a request until it has been answered; {@link release} must follow. If the request has too
+   * many header lines, too many are pipelined, or there is no memory, returns a refusal. The request must be answered
+   * with that in its turn, and the input after it is discarded.
    */
   charge(socket: Socket, req: IncomingMessage, res: ServerResponse): StreamFSError | undefined {
     const connection = this.#open.get(socket);
@@ -305,7 +307,7 @@ export class Connections {
     return cost > 0 && !heap.tryTake(cost) ? memoryLimit(heap.limit) : undefined;
   }
 
-  /** A request that was charged for is over. */
+  /** A charged request is over. */
   release(socket: Socket, res: ServerResponse, wasWaiting: boolean): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
@@ -316,12 +318,12 @@ export class Connections {
     this.#options.heap.give(bytes);
   }
 
-  /** Closes what is not busy, once it has sent what it still has to. */
+  /** Closes idle connections, once they have sent their pending bytes. */
   closeIdle(): void {
     for (const [socket, { exchanges }] of this.#open) if (exchanges === 0) socket.destroySoon();
   }
 
-  /** Settles when there is none any more, those that were refused left aside. */
+  /** Settles when no connection is open, not counting refused ones. */
   whenNone(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -334,20 +336,22 @@ export class Connections {
     return this.#open.get(socket)?.exchanges === 0;
   }
 
-  /** When a connection was last seen to take bytes, by the clock of {@link sweep}. */
+  /** When the system last took bytes of a connection, by the clock of {@link sweep}. */
   lastTaken(socket: Socket): number {
     return this.#open.get(socket)?.takenAt ?? 0;
   }
 
-  /** For how long its peer has taken nothing although something waits, in milliseconds, to a look's exactness. */
-  standsStillFor(socket: Socket): number {
+  /** How long the peer has taken no bytes while some wait, in milliseconds, with the resolution of the sweep. */
+  stalledForMs(socket: Socket): number {
     const since = socket.writableLength === 0 ? 0 : this.lastTaken(socket);
     return since === 0 ? 0 : this.#time - since;
   }
 
   /**
-   * Checks all of them for peers that take nothing and peers that send nothing. `passed` is the time since the last check in
-   * which they could have, in milliseconds. Returns the bytes of bodies that have arrived and are not consumed yet.
+   * Checks all connections for peers that take no bytes, and peers that send none.
+   *
+   * @param passed the time since the last sweep in which peers could make progress, in milliseconds
+   * @returns the bytes of bodies that have arrived and are not consumed yet
    */
   sweep(passed: number): number {
     this.#time += passed;
@@ -357,12 +361,12 @@ export class Connections {
     for (const [socket, connection] of this.#open) {
       if (socket.writableLength === 0) connection.takenAt = 0;
       else this.#checkTaking(socket, connection, now);
-      connection.attendant?.check(now);
+      connection.owner?.check(now);
       if (connection.exchanges === 0) continue;
       const upload = uploadOf(socket);
-      const { newest, attendant } = connection;
-      const beside = attendant === upload ? 0 : (attendant?.held() ?? 0);
-      const bytes = (upload?.held() ?? 0) + (newest?.readableLength ?? 0) + beside;
+      const { newest, owner } = connection;
+      const ownerBytes = owner === upload ? 0 : (owner?.held() ?? 0);
+      const bytes = (upload?.held() ?? 0) + (newest?.readableLength ?? 0) + ownerBytes;
       if (upload === undefined && bytes === 0) connection.sentAt = 0;
       else this.#checkSending(socket, connection, upload, now);
       if (bytes === 0) continue;
@@ -371,7 +375,7 @@ export class Connections {
     }
     const most = this.#options.memory.limit * INCOMING_SHARE;
     if (sum <= most) return sum;
-    // Those that have sent nothing for longest go first.
+    // Those that have sent nothing for the longest time are refused first.
     const oldest = [...incoming].sort(([, a], [, b]) => a.connection.sentAt - b.connection.sentAt);
     for (const [socket, { bytes }] of oldest) {
       if (sum <= most) break;
@@ -381,12 +385,12 @@ export class Connections {
     return sum;
   }
 
-  /** There is no memory for a body that is only partly here. */
+  /** Refuses a body that has arrived only in part, for lack of memory. */
   #refuseBody(socket: Socket): void {
     const { memory, onRefused } = this.#options;
     const upload = uploadOf(socket);
     const error = (written: number) => memoryLimit(memory.limit, written);
-    if (upload !== undefined) upload.giveUp(error);
+    if (upload !== undefined) upload.abort(error);
     else {
       onRefused(error(0));
       socket.destroy();
@@ -404,14 +408,14 @@ export class Connections {
     if (stallTimeout > 0 && now - connection.takenAt >= stallTimeout) this.cutStalled(socket);
   }
 
-  /** Cuts a connection whose peer takes nothing; its reader and all that waits for it go with it. */
+  /** Closes a connection whose peer takes no bytes, with its reader and all memory that waits for it. */
   cutStalled(socket: Socket): void {
     this.#options.onStalled(socket, socket.writableLength);
     socket.destroy();
   }
 
   #checkSending(socket: Socket, connection: Connection, upload: Upload | undefined, now: number): void {
-    // A peer that waits because of the file is not at fault.
+    // A peer that waits for the file's writer is not stalled.
     if (connection.sentAt === 0 || socket.bytesRead !== connection.sent || upload?.isWaiting()) {
       connection.sent = socket.bytesRead;
       connection.sentAt = now;
@@ -420,7 +424,7 @@ export class Connections {
     if (upload === undefined) return;
     const { limits } = this.#options;
     const timeout = upload.isForStream ? limits.streamBodyTimeout : limits.bodyTimeout;
-    if (timeout > 0 && now - connection.sentAt >= timeout) upload.giveUp((written) => bodyTimeout(timeout, written));
+    if (timeout > 0 && now - connection.sentAt >= timeout) upload.abort((written) => bodyTimeout(timeout, written));
   }
 }
 

@@ -1,26 +1,26 @@
-/** What a server allows before it refuses, where it is not told otherwise. 0 is for no limit, everywhere. */
+/** The limits of a server, and their defaults. For all of them 0 means no limit. */
 export interface ServerLimits {
-  /** Connections at once. */
+  /** Concurrent connections. */
   connections: number;
-  /** Connections at once from one address. */
+  /** Concurrent connections from one address. */
   connectionsPerAddress: number;
-  /** Requests that may wait on one connection for the answers before theirs. */
+  /** Pipelined requests on one connection that wait for the responses before theirs. */
   waitingRequests: number;
-  /** Live reads at once, of all streams. */
+  /** Concurrent live reads, of all streams. */
   readers: number;
-  /** The request line and the headers of a request, in bytes. */
+  /** Size of the request line and the headers, in bytes. */
   headerSize: number;
-  /** Lines of headers of a request. */
+  /** Number of header lines of a request. */
   headerLines: number;
-  /** How long they may take to come, in milliseconds. */
+  /** How long the headers may take to arrive, in milliseconds. */
   headerTimeout: number;
-  /** A message over WebSocket that is written, in bytes. */
+  /** Length of a WebSocket message from a client, in bytes. */
   messageSize: number;
-  /** How long a body that is JSON, or for an ordinary file, may stand still, in milliseconds. */
+  /** How long a body that is JSON, or for an ordinary file, may stall, in milliseconds. */
   bodyTimeout: number;
-  /** The same for a body that is appended to a stream. A live source may be quiet for days. */
+  /** The same for a body that is appended to a stream. A live source may be silent for days. */
   streamBodyTimeout: number;
-  /** How long a peer may take nothing of what is sent to it, in milliseconds. */
+  /** How long a peer may take none of the bytes sent to it, in milliseconds. */
   stallTimeout: number;
 }
 
@@ -38,8 +38,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   stallTimeout: 300_000,
 };
 
-/** The part of the memory that bodies may take that have arrived and are not consumed yet: half of what may wait in sockets. */
+/** The share of the memory for bodies that have arrived and are not consumed yet: half of that for sockets. */
 export const INCOMING_SHARE = 1 / 16;
 
-/** The part of the memory that all that waits in sockets may take, in either direction. */
+/** The share of the memory for bytes that wait in sockets, in either direction. */
 export const QUEUED_SHARE = 1 / 8;

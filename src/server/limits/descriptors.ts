@@ -1,17 +1,17 @@
-/** File descriptors of this process, where the system tells (Linux). */
+/** File descriptors of this process, on systems that report them (Linux). */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** How many are open. */
+/** Number of open descriptors. */
 export function openDescriptors(): number | undefined {
   try {
-    // Listing them takes one.
+    // Listing them opens one.
     return readdirSync('/proc/self/fd').length - 1;
   } catch {
     return undefined;
   }
 }
 
-/** How many there may be. */
+/** Maximum number of descriptors. */
 export function descriptorLimit(): number | undefined {
   try {
     const soft = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];

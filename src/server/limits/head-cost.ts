@@ -1,12 +1,12 @@
-/** What a request keeps of JavaScript's heap by its head alone, until it has been answered. */
+/** The heap memory of a request's head, until the request has been answered. */
 import type { IncomingMessage } from 'node:http';
 
-/** For each header line, in bytes: two texts, their places in a list, and in an object by name. */
+/** Per header line, in bytes: two strings, their slots in an array, and in an object by name. */
 const BYTES_PER_HEADER_LINE = 100;
-/** For each byte of it: a name is kept as it came and in small letters. */
+/** Per byte of the head: a name is stored as received and in lower case. */
 const BYTES_PER_HEADER_BYTE = 2;
 
-/** Bytes. */
+/** In bytes. */
 export function headCost({ rawHeaders, url }: IncomingMessage): number {
   let length = url?.length ?? 0;
   for (const text of rawHeaders) length += text.length;

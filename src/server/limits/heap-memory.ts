@@ -1,12 +1,12 @@
 /**
- * Memory that lies in JavaScript's own heap: what requests say, and what is made of it. V8 ends the process where the
- * heap is full, and its size has nothing to do with what the machine has; so beside the bound of all memory, this kind
- * has one of its own.
+ * Memory in the JavaScript heap: received requests, and objects built from them. V8 terminates the process when the
+ * heap is full, and the heap size does not depend on the memory of the machine. So this kind of memory has a limit of
+ * its own, in addition to the limit for all memory.
  */
 import { getHeapStatistics } from 'node:v8';
 import type { MemoryBudget } from '../../core/index.ts';
 
-/** The part of the heap that may be taken by what clients send. */
+/** The share of the heap for data from clients. */
 const HEAP_SHARE = 1 / 4;
 
 export class HeapMemory {
@@ -14,18 +14,18 @@ export class HeapMemory {
   readonly #most: number;
   #taken = 0;
 
-  /** @param heapSize of the largest heap there may be, in bytes. Default: as V8 was started */
+  /** @param heapSize maximum size of the heap in bytes; default: V8's limit */
   constructor(memory: MemoryBudget, heapSize: number = getHeapStatistics().heap_size_limit) {
     this.#memory = memory;
     this.#most = Math.floor(heapSize * HEAP_SHARE);
   }
 
-  /** Bytes, as refusals name them: whichever of the two bounds is less. */
+  /** The smaller of the two limits in bytes, as refusals report it. */
   get limit(): number {
     return Math.min(this.#memory.limit, this.#most);
   }
 
-  /** Takes it; false where there is no room, and then nothing was taken. */
+  /** Charges for bytes. Returns false, without a charge, if there is no room. */
   tryTake(bytes: number): boolean {
     if (this.#taken + bytes > this.#most || !this.#memory.tryTake(bytes)) return false;
     this.#taken += bytes;

@@ -1,4 +1,4 @@
-/** All that bounds a server, put together: memory, connections, reads, and the one timer that looks after them. */
+/** All limits of a server: memory, connections, reads, and the one timer that enforces them. */
 import type { Socket } from 'node:net';
 import { MemoryBudget, type SharedBuffers } from '../../core/index.ts';
 import { isStreamFSError, type LimitName, type StreamFSError } from '../../errors/index.ts';
@@ -9,14 +9,14 @@ import { DEFAULT_LIMITS, type ServerLimits } from './defaults.ts';
 import { HeapMemory } from './heap-memory.ts';
 import { LiveReads } from './live-reads.ts';
 
-/** How often connections are looked at, in milliseconds, unless a timeout is too short for that. */
+/** Interval of the sweep, in milliseconds, unless a timeout requires a shorter one. */
 const SWEEP_INTERVAL_MS = 1000;
 
 export interface BoundsOptions {
   limits?: Partial<ServerLimits> | undefined;
   memory?: MemoryBudget | undefined;
   counters?: LimitCounters | undefined;
-  /** What connections are looked at by. Default: the system's. */
+  /** The clock of the sweep. Default: the system clock. */
   clock?: Clock | undefined;
   logger: PluginLogger;
   answer: (error: StreamFSError) => string;
@@ -29,9 +29,9 @@ export class Limits {
   readonly counters: LimitCounters;
   readonly connections: Connections;
   readonly reads: LiveReads;
-  /** What answers have of the memory while they are sent. */
+  /** Memory of responses while they are sent. */
   readonly held: SharedBuffers;
-  /** Of the memory, the part that lies in JavaScript's heap. */
+  /** The part of the memory that is in the JavaScript heap. */
   readonly heap: HeapMemory;
   readonly clock: Clock;
   readonly #logger: PluginLogger;
@@ -52,7 +52,7 @@ export class Limits {
       this.#logger.warn('connections refused', { count, reason: error.message }),
     );
     const stalled = new LogThrottle((count, queued: number) =>
-      this.#logger.warn('connections cut that take nothing', { count, queuedByTheLast: queued }),
+      this.#logger.warn('stalled connections closed', { count, queuedByTheLast: queued }),
     );
     this.connections = new Connections({
       limits: this.values,
@@ -60,7 +60,7 @@ export class Limits {
       heap: this.heap,
       answer,
       onRefused: (error) => {
-        this.note(error);
+        this.countRefusal(error);
         refused.add(error);
       },
       onStalled: (_socket, queued) => {
@@ -70,7 +70,7 @@ export class Limits {
     });
   }
 
-  /** Begins to look after connections. Keeps no process alive. */
+  /** Starts the sweep. Its timer does not keep the process alive. */
   start(): void {
     const { stallTimeout, bodyTimeout, streamBodyTimeout, headerTimeout } = this.values;
     const shortest = Math.min(
@@ -95,7 +95,8 @@ export class Limits {
 
   #sweep(): void {
     const { connections } = this;
-    // After a blocked event loop, peers could not be served either: timers must run before peers are judged.
+    // After the event loop was blocked, peers could not make progress either, so only a bounded time counts against
+    // them.
     const now = this.clock.now();
     const passed = Math.min(now - this.#lookedAt, 2 * this.#period);
     this.#lookedAt = now;
@@ -104,8 +105,8 @@ export class Limits {
     this.reads.settle(since, (socket) => connections.cutStalled(socket), incoming);
   }
 
-  /** Counts a refusal, and gives the limit it is for, if it is for one. */
-  note(error: unknown): LimitName | undefined {
+  /** Counts a refusal, and returns the limit that it is for, if any. */
+  countRefusal(error: unknown): LimitName | undefined {
     if (!isStreamFSError(error)) return undefined;
     const limit = error.details.limit as LimitName | undefined;
     if (limit !== undefined) this.counters.hit(limit);

@@ -1,4 +1,4 @@
-/** The reads under way: how many there may be, and the memory that only those keep alive whose peers do not read. */
+/** The live reads in progress: their maximum number, and the memory kept only because their peers do not read. */
 import type { Socket } from 'node:net';
 import type { MemoryBudget, Reader } from '../../core/index.ts';
 import { internalOf, type MemoryLedger } from '../../core/internal.ts';
@@ -7,51 +7,51 @@ import type { Account } from '../../fs/index.ts';
 import { encryptedBytes } from '../net/index.ts';
 import { QUEUED_SHARE } from './defaults.ts';
 
-/** What several reads are sent, as it is seen from here. */
+/** The cached buffers that several reads share. */
 interface SharedRuns {
-  /** Drops encoded bytes kept for readers still behind that no reader has used since the last call. */
+  /** Returns the cached buffers. Clears the cache first, if no reader has used it since the last call. */
   recent(): readonly Uint8Array[];
-  /** Remembers nothing of it any more. */
+  /** Clears the cache. */
   forget(): void;
 }
 
-/** A live read, as it is seen from here. */
+/** A live read, as the limits see it. */
 export interface LiveRead {
   readonly reader: Reader;
   readonly socket: Socket;
-  /** Its encoding, or its transport where that says more. */
+  /** Its encoding, or its transport if that is more specific. */
   readonly kind: string;
-  /** Ends it with the reason `kicked`. A peer that does not take that in within a moment is cut. */
+  /** Ends it with the reason `kicked`. A peer that does not receive that within a moment is disconnected. */
   kick(): void;
-  /** What it shares with others that are sent the same. */
+  /** The buffers that it shares with other reads. */
   readonly shared: SharedRuns;
-  /** What waits in its socket and is kept for that alone: the ring has it no more, or it is a copy. */
-  stranded(): readonly Uint8Array[];
+  /** Memory that is kept only because it waits in this socket: evicted from the ring, or a copy. */
+  socketOnlyMemory(): readonly Uint8Array[];
 }
 
-/** How many readers may come back in a second: a join takes some tenths of a millisecond. */
+/** How many readers can reconnect per second: a join takes some tenths of a millisecond. */
 const JOINS_PER_SECOND = 5000;
-/** Clients that reconnect sooner than this wait about as long by themselves. */
-const LEAST_SPREAD_MS = 100;
+/** Clients wait about this long before they reconnect anyway. */
+const MIN_SPREAD_MS = 100;
 
 export class LiveReads {
-  /** Reads that have been asked for and are not over. */
+  /** Reads that have been requested and are not over. */
   count = 0;
   readonly #max: number;
   readonly #memory: MemoryLedger;
   readonly #reads = new Set<LiveRead>();
-  /** Those that are over, and of which something still waits in the socket. */
+  /** Reads that are over, but still have bytes in their sockets. */
   readonly #draining = new Set<LiveRead>();
-  /** How often a read ended for each reason. */
+  /** How often a read ended, by reason. */
   readonly #ends = new Map<string, number>();
 
-  /** @param max 0 for any number */
+  /** @param max 0 for no limit */
   constructor(max: number, memory: MemoryBudget) {
     this.#max = max || Number.POSITIVE_INFINITY;
     this.#memory = internalOf(memory);
   }
 
-  /** One more, on an account if it is on one's; {@link leave} is to follow, once. @throws READER_LIMIT, TOKEN_LIMIT */
+  /** Counts a read, also for its account if any. {@link leave} must follow, once. @throws READER_LIMIT, TOKEN_LIMIT */
   enter(account: Account | undefined): void {
     if (this.count >= this.#max) throw limitReached('READER_LIMIT', 'readers', this.#max);
     account?.take('readers', this.#max);
@@ -64,12 +64,12 @@ export class LiveReads {
   }
 
   /**
-   * Milliseconds over which current readers should spread their reconnects when the server stops; undefined where they are
-   * too few to matter. It decreases with each reader that gets it, so each gets a time of its own.
+   * Milliseconds over which the current readers should spread their reconnects when the server stops; undefined if
+   * there are too few to matter. It decreases with each reader that ends, so each gets a different time.
    */
   get spreadMs(): number | undefined {
     const spread = Math.ceil((this.count * 1000) / JOINS_PER_SECOND);
-    return spread < LEAST_SPREAD_MS ? undefined : spread;
+    return spread < MIN_SPREAD_MS ? undefined : spread;
   }
 
   add(read: LiveRead): void {
@@ -80,7 +80,7 @@ export class LiveReads {
     this.#reads.delete(read);
   }
 
-  /** A read is over, but for what its peer has yet to take: until then that is memory like any other. */
+  /** A read is over, but bytes wait in its socket: their memory stays charged until the peer has taken them. */
   drain(read: LiveRead): void {
     this.#draining.add(read);
     read.socket.once('close', () => this.#draining.delete(read));
@@ -90,7 +90,7 @@ export class LiveReads {
     return this.#reads.values();
   }
 
-  /** A read is over; `cut` where its peer has gone before it ended. */
+  /** Counts a read that is over. @param reason `cut` if its peer disconnected before the end */
   ended(reason: string): void {
     this.#ends.set(reason, (this.#ends.get(reason) ?? 0) + 1);
   }
@@ -100,21 +100,21 @@ export class LiveReads {
   }
 
   /**
-   * Finds out how much memory stays only because it waits in sockets, and tells the budget. Beyond an eighth of that
-   * the reads are cut that have stood still longest, however long their timeout.
+   * Measures the memory that is kept only because it waits in sockets, and reports it to the budget. Beyond an eighth
+   * of the budget, the reads that have stalled for the longest time are disconnected, whatever their timeout.
    *
    * @param incoming bytes of that eighth that wait in the other direction
    */
-  settle(standsStillSince: (socket: Socket) => number, cut: (socket: Socket) => void, incoming = 0): void {
+  settle(lastProgressOf: (socket: Socket) => number, cut: (socket: Socket) => void, incoming = 0): void {
     const most = this.#memory.limit * QUEUED_SHARE - incoming;
-    const stranded: { read: LiveRead; parts: readonly Uint8Array[]; encrypted: number }[] = [];
+    const waiting: { read: LiveRead; parts: readonly Uint8Array[]; encrypted: number }[] = [];
     const holders = new Map<ArrayBufferLike, number>();
     let bytes = 0;
     for (const read of [...this.#reads, ...this.#draining]) {
-      const parts = read.stranded();
+      const parts = read.socketOnlyMemory();
       const encrypted = encryptedBytes(read.socket);
       if (parts.length === 0 && encrypted === 0) continue;
-      stranded.push({ read, parts, encrypted });
+      waiting.push({ read, parts, encrypted });
       bytes += encrypted;
       for (const { buffer } of parts) {
         const count = holders.get(buffer) ?? 0;
@@ -123,8 +123,8 @@ export class LiveReads {
       }
     }
     if (bytes > most) {
-      stranded.sort((a, b) => standsStillSince(a.read.socket) - standsStillSince(b.read.socket));
-      for (const { read, parts, encrypted } of stranded) {
+      waiting.sort((a, b) => lastProgressOf(a.read.socket) - lastProgressOf(b.read.socket));
+      for (const { read, parts, encrypted } of waiting) {
         if (bytes <= most) break;
         bytes -= encrypted;
         for (const { buffer } of parts) {
@@ -135,14 +135,14 @@ export class LiveReads {
         cut(read.socket);
       }
     }
-    this.#memory.setQueued(incoming + bytes + this.#remembered(holders, most - bytes));
+    this.#memory.setQueued(incoming + bytes + this.#cachedBytes(holders, most - bytes));
   }
 
   /**
-   * Bytes that were laid down for many, are not counted yet, and are kept in case another reader comes to the same
-   * place. What no reader used within a second is dropped; and all of it, where there is no room for it.
+   * Bytes of cached runs that are not counted yet, kept in case another reader comes to the same offset. Those that no
+   * reader has used for a second are dropped; all are, if there is no room for them.
    */
-  #remembered(counted: ReadonlyMap<ArrayBufferLike, number>, room: number): number {
+  #cachedBytes(counted: ReadonlyMap<ArrayBufferLike, number>, room: number): number {
     const shared = new Set<LiveRead['shared']>();
     for (const read of this.#reads) shared.add(read.shared);
     const buffers = new Set<ArrayBufferLike>();

@@ -1,10 +1,10 @@
-/** Durations in fixed buckets: an array of numbers, so that to observe one allocates nothing. */
+/** Durations in fixed buckets: a typed array, so that an observation allocates nothing. */
 import type { CountedValues } from '../../fs/index.ts';
 import type { Labels, Sample } from './registry.ts';
 
 export class Histogram {
   readonly #bounds: readonly number[];
-  /** How many fell into each bucket, the last being for those beyond all bounds. */
+  /** Number of values in each bucket; the last is for those beyond all bounds. */
   readonly #counts: Float64Array;
   #sum = 0;
 
@@ -27,7 +27,7 @@ export class Histogram {
   }
 }
 
-/** Of values that were counted elsewhere. */
+/** Samples of values that were counted elsewhere. */
 export function* samplesOf({ bounds, counts, sum }: CountedValues, labels: Labels): Generator<Sample> {
   let count = 0;
   for (const [at, bound] of bounds.entries()) {

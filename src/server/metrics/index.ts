@@ -1,4 +1,4 @@
-/** Everything a server measures, put together. Others register theirs with {@link ServerMetrics.registry}. */
+/** All metrics of a server. Other parts register theirs with {@link ServerMetrics.registry}. */
 import { ProcessMetrics } from './process.ts';
 import { Metrics } from './registry.ts';
 import { RequestMetrics } from './requests.ts';

@@ -1,7 +1,6 @@
 /**
- * What the process itself uses, under the names that Prometheus' own libraries use, and how long its event loop is held
- * up. The longest delay of each second goes into a histogram: so any number of lookers see the same, and none takes it
- * away from another.
+ * Resource usage of the process, under the names that Prometheus' client libraries use, and the delay of its event
+ * loop. The longest delay of each second goes into a histogram, so that several scrapers see the same values.
  */
 import type { ServerStats } from '../../protocol/index.ts';
 import { descriptorLimit, openDescriptors } from '../limits/descriptors.ts';
@@ -11,7 +10,7 @@ import type { Metrics } from './registry.ts';
 /** Upper bounds in seconds. */
 const DELAYS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
-/** Milliseconds between two looks at the event loop: shorter delays than this may go unseen. */
+/** Milliseconds between two checks of the event loop: shorter delays may be missed. */
 const RESOLUTION_MS = 20;
 const PERIOD_MS = 1000;
 
@@ -32,7 +31,7 @@ export class ProcessMetrics {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1e6;
     });
-    metrics.gauge('process_resident_memory_bytes', 'Memory of the process in the machine.', () => memory.now.rss);
+    metrics.gauge('process_resident_memory_bytes', 'Resident memory of the process.', () => memory.now.rss);
     metrics.gauge('nodejs_heap_size_used_bytes', 'The part of the heap that is in use.', () => memory.now.heapUsed);
     metrics.gauge('nodejs_heap_size_total_bytes', 'The size of the heap.', () => memory.now.heapTotal);
     metrics.gauge(
@@ -41,7 +40,7 @@ export class ProcessMetrics {
       () => memory.now.external,
     );
     metrics.gauge('process_open_fds', 'Open file descriptors.', () => openDescriptors() ?? []);
-    metrics.gauge('process_max_fds', 'The most file descriptors there may be.', () => descriptorLimit() ?? []);
+    metrics.gauge('process_max_fds', 'Maximum number of open file descriptors.', () => descriptorLimit() ?? []);
     metrics.gauge(
       'process_start_time_seconds',
       'When the process started, in seconds since 1970.',
@@ -50,10 +49,10 @@ export class ProcessMetrics {
   }
 
   /**
-   * Begins to watch the event loop. Keeps no process alive.
+   * Starts measuring the event loop delay. The timer does not keep the process alive.
    *
-   * A timer of our own, and not `monitorEventLoopDelay`: that forgets when it last looked each time it is reset, and so
-   * misses a delay that begins right after.
+   * `monitorEventLoopDelay` is not used: each reset discards the time of its last check, so it misses a delay that
+   * begins right after.
    */
   start(): void {
     if (this.#timer !== undefined) return;
@@ -72,7 +71,7 @@ export class ProcessMetrics {
     }, RESOLUTION_MS).unref();
   }
 
-  /** Figures of the process for an administrator. */
+  /** Facts about the process for an administrator. */
   summary(): ServerStats['process'] {
     const { user, system } = process.cpuUsage();
     return {

@@ -1,15 +1,15 @@
 /**
- * What can be measured of a server, and its text for Prometheus (exposition format 0.0.4).
+ * The metrics of a server, and their text for Prometheus (exposition format 0.0.4).
  *
- * Nothing is pushed: each part registers once what a value is and how to read it, and is asked at
- * each scrape. What is counted anyway costs nothing more that way. Names follow Prometheus' conventions: base units,
- * `_total` for what only grows.
+ * Nothing is pushed: each part registers once how to read a value, and is called at each scrape. So values that are
+ * counted anyway cost nothing more. Names follow Prometheus' conventions: base units, `_total` for values that only
+ * grow.
  */
 export type Labels = Readonly<Record<string, string>>;
 
 type MetricType = 'counter' | 'gauge' | 'histogram';
 
-/** One line: a value, its labels, and for parts of a histogram what comes behind the name (`_bucket`). */
+/** One line: a value, its labels, and for parts of a histogram the suffix of the name (`_bucket`). */
 export interface Sample {
   value: number;
   labels?: Labels | undefined;
@@ -22,60 +22,60 @@ export interface Metric {
   readonly help: string;
 }
 
-/** The value now, or one for each set of labels. */
-type Ask = () => number | Iterable<Sample>;
+/** The current value, or one for each set of labels. */
+type ReadValue = () => number | Iterable<Sample>;
 
 const NAME = /^[a-z_][a-z0-9_]*$/;
 
 export class Metrics {
-  readonly #metrics = new Map<string, Metric & { ask: Ask }>();
-  /** What counters were last: one may be read from things that move a little while they are read. */
+  readonly #metrics = new Map<string, Metric & { read: ReadValue }>();
+  /** Called before each scrape. */
   readonly #before: (() => void)[] = [];
 
   /** A value that goes up and down. */
-  gauge(name: string, help: string, ask: Ask): void {
-    this.#add({ name, type: 'gauge', help, ask });
+  gauge(name: string, help: string, read: ReadValue): void {
+    this.#add({ name, type: 'gauge', help, read });
   }
 
-  /** A value that only grows, from 0 at the start. Its name ends in `_total`. */
-  counter(name: string, help: string, ask: Ask): void {
-    if (!name.endsWith('_total')) throw new RangeError(`the name of a counter ends in _total: ${name}`);
-    this.#add({ name, type: 'counter', help, ask });
+  /** A value that only grows, from 0 at startup. Its name ends in `_total`. */
+  counter(name: string, help: string, read: ReadValue): void {
+    if (!name.endsWith('_total')) throw new RangeError(`the name of a counter must end in _total: ${name}`);
+    this.#add({ name, type: 'counter', help, read });
   }
 
   /** Values in buckets: see {@link Histogram.samples}. */
-  histogram(name: string, help: string, ask: () => Iterable<Sample>): void {
-    this.#add({ name, type: 'histogram', help, ask });
+  histogram(name: string, help: string, read: () => Iterable<Sample>): void {
+    this.#add({ name, type: 'histogram', help, read });
   }
 
-  /** Called before a text is made: for what several metrics are read from. */
+  /** Registers a function that is called before each scrape, for data that several metrics are read from. */
   before(refresh: () => void): void {
     this.#before.push(refresh);
   }
 
-  #add(metric: Metric & { ask: Ask }): void {
+  #add(metric: Metric & { read: ReadValue }): void {
     const { name, help } = metric;
     if (!NAME.test(name)) throw new RangeError(`not the name of a metric: ${name}`);
-    if (this.#metrics.has(name)) throw new RangeError(`there is a metric of that name already: ${name}`);
+    if (this.#metrics.has(name)) throw new RangeError(`a metric of that name already exists: ${name}`);
     if (help === '') throw new RangeError(`${name} needs a help text`);
     this.#metrics.set(name, metric);
   }
 
-  /** All that are registered. */
+  /** All registered metrics. */
   list(): Metric[] {
     return [...this.#metrics.values()];
   }
 
-  /** The values now, as text. */
+  /** The current values as text. */
   text(): string {
     for (const refresh of this.#before) refresh();
     const lines: string[] = [];
-    for (const { name, type, help, ask } of this.#metrics.values()) {
-      const found = ask();
+    for (const { name, type, help, read } of this.#metrics.values()) {
+      const found = read();
       const samples = typeof found === 'number' ? [{ value: found }] : found;
       const at = lines.length;
       for (const sample of samples) lines.push(lineOf(name, sample));
-      // One that has nothing to tell just now is left out whole.
+      // A metric without samples is left out entirely.
       if (lines.length > at) lines.splice(at, 0, `# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`);
     }
     return `${lines.join('\n')}\n`;

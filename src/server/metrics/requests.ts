@@ -1,11 +1,11 @@
 /**
- * Requests and how long they took, by route and class of status. Which histogram is meant is found by counting, not by
- * putting labels together: this runs for every request.
+ * Durations of requests, by route and class of status. The histogram is found by index, without building labels,
+ * because this runs for every request.
  */
 import { Histogram } from './histogram.ts';
 import type { Metrics, Sample } from './registry.ts';
 
-/** What names a route in the labels. The same object is the same route. */
+/** The identity of a route in the labels: the same object is the same route. */
 interface Route {
   readonly method: string;
   readonly pattern: string;
@@ -14,15 +14,15 @@ interface Route {
 /** Upper bounds in seconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
-/** Of requests for which there is no route. */
+/** The label of requests that match no route. */
 const NO_ROUTE = 'none';
 
-/** Of one route: a histogram for each class of status, made when it is first needed. */
+/** The histograms of one route, one for each class of status, created on first use. */
 type Classes = (Histogram | undefined)[];
 
 export class RequestMetrics {
   readonly #routes = new Map<Route | undefined, Classes>();
-  /** Of the last request: the next one often is for the same route. */
+  /** The route of the last request: the next request is often for the same one. */
   #lastRoute: Route | undefined;
   #lastClasses: Classes = [];
 
@@ -30,12 +30,12 @@ export class RequestMetrics {
     this.#routes.set(undefined, this.#lastClasses);
     metrics.histogram(
       'streamfs_http_request_duration_seconds',
-      'Time from a request to the end of its answer, by route and class of status. Live reads are not among them.',
+      'Time from a request to the end of its response, by route and class of status. Live reads are not included.',
       () => this.#samples(),
     );
   }
 
-  /** A request is over. */
+  /** Records a finished request. */
   observe(route: Route | undefined, status: number, milliseconds: number): void {
     if (route !== this.#lastRoute) {
       this.#lastRoute = route;

@@ -1,4 +1,4 @@
-/** What a server tells of itself: streams and readers by mount, memory, connections, limits. */
+/** The metrics of a server: streams and readers by mount, memory, connections, limits. */
 import type { DiskTotals, LogTotals, StreamTotals } from '../../fs/index.ts';
 import { samplesOf } from './histogram.ts';
 import type { Metrics, Sample } from './registry.ts';
@@ -24,18 +24,18 @@ export function describeServer(
   metrics.counter('streamfs_delivered_bytes_total', 'Bytes given to readers.', each('deliveredBytes'));
   metrics.counter(
     'streamfs_delivered_chunks_total',
-    'Chunks of which readers were given the last byte.',
+    'Chunks whose last byte was given to readers.',
     each('deliveredChunks'),
   );
   metrics.counter('streamfs_skipped_bytes_total', 'Bytes that readers lost by being too slow.', each('skippedBytes'));
   metrics.counter(
     'streamfs_skipped_chunks_total',
-    'Chunks of which readers lost something, where the ring still knew.',
+    'Chunks of which readers lost bytes, as far as the ring still had their boundaries.',
     each('skippedChunks'),
   );
   metrics.gauge('streamfs_streams', 'Streams.', each('streams'));
   metrics.gauge('streamfs_readers', 'Readers of streams, handles included.', each('readers'));
-  metrics.gauge('streamfs_writers', 'Bodies on their way into streams.', each('writers'));
+  metrics.gauge('streamfs_writers', 'Bodies that are being appended to streams.', each('writers'));
   metrics.gauge('streamfs_retained_bytes', 'Bytes of streams that can be read again.', each('retainedBytes'));
   metrics.gauge('streamfs_reader_lag_max_bytes', 'How far the slowest reader is behind.', each('maxLag'));
 
@@ -46,7 +46,7 @@ export function describeServer(
   });
   const ofDisk = (key: Exclude<keyof DiskTotals, 'state' | 'problem' | 'syncs'>) => (): Sample[] =>
     disks.map(({ disk, path }) => ({ labels: { mount: path }, value: disk[key] }));
-  metrics.gauge('streamfs_disk_bytes', 'What the log of a mount takes on disk, by kind of file.', () =>
+  metrics.gauge('streamfs_disk_bytes', 'Size of the log of a mount on disk, by kind of file.', () =>
     disks.flatMap(({ disk, path }) => [
       { labels: { mount: path, kind: 'journal' }, value: disk.journalBytes },
       { labels: { mount: path, kind: 'segment' }, value: disk.segmentBytes },
@@ -54,7 +54,7 @@ export function describeServer(
   );
   metrics.gauge(
     'streamfs_disk_backlog_bytes',
-    'Bytes that were appended and are not written to disk yet.',
+    'Bytes that are appended but not yet written to disk.',
     ofDisk('backlog'),
   );
   metrics.gauge(
@@ -71,32 +71,26 @@ export function describeServer(
     'Bytes written to journals and segments.',
     ofDisk('writtenBytes'),
   );
-  metrics.histogram(
-    'streamfs_disk_sync_seconds',
-    'How long it took to make sure that written bytes are on the disk.',
-    () => disks.flatMap(({ disk, path }) => [...samplesOf(disk.syncs, { mount: path })]),
+  metrics.histogram('streamfs_disk_sync_seconds', 'Duration of an fsync of the log.', () =>
+    disks.flatMap(({ disk, path }) => [...samplesOf(disk.syncs, { mount: path })]),
   );
   metrics.counter(
     'streamfs_disk_blocks_given_total',
-    'Blocks of what is on disk alone that readers were given.',
+    'Blocks given to readers from bytes that are only on disk.',
     ofDisk('blocksGiven'),
   );
   metrics.counter(
     'streamfs_disk_blocks_read_total',
-    'Those of them that had to be read, since no reader had asked for them shortly before.',
+    'Of these, the blocks that had to be read from disk because they were not cached.',
     ofDisk('blocksRead'),
   );
   metrics.gauge(
     'streamfs_disk_recovery_seconds',
-    'How long the log took to be read when it was opened.',
+    'Duration of the recovery when the log was opened.',
     ofDisk('recoverySeconds'),
   );
-  metrics.gauge('streamfs_disk_recovered_streams', 'Streams that were found then.', ofDisk('recoveredStreams'));
-  metrics.gauge(
-    'streamfs_disk_damages',
-    'Places in the log that were found damaged, at the start and since.',
-    ofDisk('damages'),
-  );
+  metrics.gauge('streamfs_disk_recovered_streams', 'Streams found during recovery.', ofDisk('recoveredStreams'));
+  metrics.gauge('streamfs_disk_damages', 'Damaged places found in the log, at startup and since.', ofDisk('damages'));
 
   // ── logs that are shared with other servers, for each mount that has one ──────────────────────────────────────
   let logs: { path: string; log: LogTotals }[] = [];
@@ -112,12 +106,12 @@ export function describeServer(
   );
   metrics.gauge(
     'streamfs_log_mirrors',
-    'Streams that are followed here.',
+    'Streams that this server mirrors.',
     ofLog(({ mirrors }) => mirrors),
   );
   metrics.gauge(
     'streamfs_log_waiting_bytes',
-    'Bytes that writers gave and the log does not have yet.',
+    'Bytes from writers that are not in the log yet.',
     ofLog(({ waitingBytes }) => waitingBytes),
   );
   metrics.counter(
@@ -127,12 +121,12 @@ export function describeServer(
   );
   metrics.counter(
     'streamfs_log_batches_total',
-    'Batches in which it did.',
+    'Batches that this server appended to the log.',
     ofLog(({ batches }) => batches),
   );
   metrics.counter(
     'streamfs_log_retries_total',
-    'Calls of the log that were repeated.',
+    'Retried calls to the log.',
     ofLog(({ retries }) => retries),
   );
   metrics.counter(
@@ -142,12 +136,12 @@ export function describeServer(
   );
   metrics.counter(
     'streamfs_log_gap_bytes_total',
-    'How many bytes that were.',
+    'Bytes that left the log before this server had them.',
     ofLog(({ gapBytes }) => gapBytes),
   );
   metrics.counter(
     'streamfs_log_heals_total',
-    'How often the log had lost its newest bytes and was given them back.',
+    'How often this server restored bytes that the log had lost.',
     ofLog(({ heals }) => heals),
   );
   metrics.counter(
@@ -157,8 +151,8 @@ export function describeServer(
   );
 
   // ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
-  metrics.gauge('streamfs_live_reads', 'Live reads that are being answered.', () => reads.count);
-  metrics.counter('streamfs_live_reads_total', 'Live reads that are over, by the reason for which they ended.', () =>
+  metrics.gauge('streamfs_live_reads', 'Live reads in progress.', () => reads.count);
+  metrics.counter('streamfs_live_reads_total', 'Finished live reads, by the reason of their end.', () =>
     [...reads.ends()].map(([end, value]) => ({ labels: { end }, value })),
   );
   metrics.gauge('streamfs_handles', 'Open handles.', () => handles.size);
@@ -177,17 +171,17 @@ export function describeServer(
   );
 
   // ── memory ────────────────────────────────────────────────────────────────────────────────────────────────────
-  metrics.gauge('streamfs_memory_limit_bytes', 'What max_memory allows; +Inf for no bound.', () => memory.limit);
-  metrics.gauge('streamfs_memory_used_bytes', 'Memory in use, by kind: what waits in sockets is queued.', () => [
+  metrics.gauge('streamfs_memory_limit_bytes', 'The value of max_memory; +Inf for no limit.', () => memory.limit);
+  metrics.gauge('streamfs_memory_used_bytes', 'Memory in use, by kind; queued: waiting in sockets.', () => [
     ...(['fixed', 'history', 'queued'] as const).map((kind) => ({ labels: { kind }, value: memory[kind] })),
   ]);
-  metrics.gauge('streamfs_memory_peak_bytes', 'The most memory that was ever in use.', () => memory.peak);
+  metrics.gauge('streamfs_memory_peak_bytes', 'Peak memory in use.', () => memory.peak);
   metrics.counter(
     'streamfs_memory_given_up_bytes_total',
-    'History that was given up for want of memory.',
+    'History that was evicted because of the memory limit.',
     () => memory.givenUp,
   );
-  metrics.gauge('streamfs_build_info', 'Which build this is; always 1.', () => [
+  metrics.gauge('streamfs_build_info', 'The version of the build; always 1.', () => [
     { labels: { version: version.version, commit: version.gitCommit, node: process.versions.node }, value: 1 },
   ]);
 }

@@ -1,4 +1,4 @@
-/** The parts of a server that its metrics are read from at each scrape. */
+/** The parts of a server whose metrics are read at each scrape. */
 import type { HandleTable, MountTable } from '../../fs/index.ts';
 import type { Limits } from '../limits/index.ts';
 

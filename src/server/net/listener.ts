@@ -1,30 +1,30 @@
-/** What listens: node:http's server, with TLS or without. Everything behind it is the same for both. */
+/** Creates the listening server: node:http's, with TLS or without. The rest of the server is the same for both. */
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { SecureHttpServer, type TlsOptions } from './secure-server.ts';
 import { shareReads } from './shared-read-socket.ts';
 
-/** Milliseconds after which a connection without a request is closed: longer than clients and proxies keep theirs. */
+/** Milliseconds after which an idle connection is closed: longer than the keep-alive of clients and proxies. */
 export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
-/** The largest headers where none are too large for the configuration, in bytes. */
+/** The value of node:http's header limit if the configuration has none, in bytes. */
 const NO_HEADER_LIMIT = 2 ** 31 - 1;
 
-/** Bytes a socket takes in or gives out before it is asked to wait: one chunk. */
+/** Bytes that a socket buffers in either direction before it applies backpressure: one chunk. */
 const HIGH_WATER_MARK = 64 * 1024;
 
 export interface ListenerOptions {
-  /** Bytes; 0 for any number. */
+  /** In bytes; 0 for no limit. */
   headerSize: number;
-  /** Header lines of a request that node:http passes on; 0 for any number. One line more means too many. */
+  /** Maximum number of header lines; 0 for no limit. node:http passes on one more, to show that there are too many. */
   headerLines: number;
-  /** Milliseconds from the first byte of a connection, of its TLS if it has any, to the end of its headers; 0: for ever. */
+  /** Milliseconds from the first byte of a connection, including TLS, to the end of the headers; 0: no limit. */
   headerTimeout: number;
-  /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. */
+  /** Milliseconds of silence after which the system sends a keep-alive probe; 0: never. */
   tcpKeepAlive: number;
   /** Default: no TLS. */
   tls?: TlsOptions | undefined;
-  /** The answer to a client that speaks plain HTTP to a TLS port. */
+  /** The response to a client that speaks plain HTTP to a TLS port. */
   plainAnswer: () => string;
 }
 
@@ -34,7 +34,7 @@ export function createListener(listener: ListenerOptions): Server {
     // A live upload may last for days; headers may not.
     requestTimeout: 0,
     headersTimeout: headerTimeout,
-    // It looks only so often whether headers are late.
+    // node:http checks for late headers at this interval.
     connectionsCheckingInterval: Math.max(10, Math.min(1000, Math.ceil((headerTimeout || 4000) / 4))),
     maxHeaderSize: headerSize || NO_HEADER_LIMIT,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -42,19 +42,19 @@ export function createListener(listener: ListenerOptions): Server {
     noDelay: true,
     keepAlive: tcpKeepAlive > 0,
     keepAliveInitialDelay: tcpKeepAlive,
-    // It is asked for where requests are routed, where the refusal is JSON like any other.
+    // Checked when requests are routed, where the refusal is JSON like any other.
     requireHostHeader: false,
   };
   const server = tls === undefined ? createServer(options) : new SecureHttpServer(options, tls, plainAnswer);
-  // It leaves out those beyond without a word: with one more than is allowed, the server sees that there were too many.
+  // node:http silently drops header lines beyond this number: one more than allowed shows that there were too many.
   server.maxHeadersCount = headerLines === 0 ? 0 : headerLines + 1;
-  // A client may close its sending side after its last request: it still gets its answers
+  // A client may close its sending side after its last request: it still gets its responses
   // (docs/adr/0021-finish-half-closed-connections.md). Node has no option for that, only this property.
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   return server;
 }
 
-/** Whether connections are read into one shared buffer: where Node allows it, or never. */
+/** Whether connections are read into one shared buffer: if Node allows it, or never. */
 export type SharedReads = 'auto' | 'off';
 
 export interface ConnectionOptions {
@@ -67,13 +67,13 @@ export interface Connections {
   /** Hands a connection to node:http. */
   toHttp(socket: Socket): void;
   /**
-   * How connections are read, once the server listens: `shared`, into one buffer; else each into memory of its own,
-   * because it is TLS, because that was asked for, or because this version of Node does not allow the other.
+   * How connections are read, once the server listens: `shared`, into one buffer; otherwise each into memory of its
+   * own, because of TLS, because of the option `off`, or because this version of Node does not allow shared reads.
    */
   readonly reads: 'shared' | 'tls' | 'off' | 'unavailable';
 }
 
-/** Gives a server's connections to `take` before node:http sees them. */
+/** Passes a server's connections to `take` before node:http sees them. */
 export function takeConnections(
   server: Server,
   { tcpKeepAlive, sharedReads }: ConnectionOptions,

@@ -1,15 +1,15 @@
 /**
- * Answers whose turn has not come: a client may send requests without waiting, and node:http gives the connection to one
- * answer at a time. It does not say which answer that is, other than by the answer's `socket`.
+ * Responses that wait for their turn: a client may pipeline requests, and node:http gives the connection to one
+ * response at a time. The only sign of whose turn it is is the response's `socket`.
  */
 import type { ServerResponse } from 'node:http';
 
-/** Whether other answers of the connection come before this one. */
+/** Whether other responses of the connection come before this one. */
 export function isQueued(res: ServerResponse): boolean {
   return res.socket === null;
 }
 
-/** Settles when it is the answer's turn, or the answer was closed. */
+/** Settles when it is the response's turn, or the response was closed. */
 export async function untilTurn(res: ServerResponse): Promise<void> {
   if (!isQueued(res) || res.destroyed) return;
   await new Promise<void>((resolve) => {
@@ -22,8 +22,8 @@ export async function untilTurn(res: ServerResponse): Promise<void> {
 }
 
 /**
- * Closes an answer whose connection is gone before its turn. node:http closes only the answer whose turn it is: the others
- * would wait for ever, with all they hold.
+ * Closes a response whose connection has closed before its turn. node:http closes only the response whose turn it is:
+ * the others would wait for ever, with all memory that they hold.
  */
 export function closeQueued(res: ServerResponse): void {
   if (!isQueued(res)) return;

@@ -1,7 +1,7 @@
 /**
- * An HTTP server whose connections speak TLS. It is node:http's server, which is handed each connection with TLS around
- * it the moment it comes. node:https would hand it over after the handshake: until then it would not be counted, not be
- * timed, and not be the same socket.
+ * An HTTP server whose connections use TLS. It is node:http's server, which gets each connection wrapped in TLS as soon
+ * as it is accepted. node:https would pass it on only after the handshake: until then it would not be counted, have no
+ * timeout, and not be the same socket.
  */
 import { constants } from 'node:crypto';
 import { Server as HttpServer, type ServerOptions } from 'node:http';
@@ -11,19 +11,19 @@ import { SecureSocket } from './secure-socket.ts';
 
 /** Certificate and private key, as PEM. */
 export interface TlsOptions {
-  /** The server's own certificate, and behind it those that lead to one that clients trust. */
+  /** The server's certificate, followed by its intermediate certificates. */
   certificate: string;
   key: string;
 }
 
-/** Everything that is not TLS: see node:http. */
+/** An HTTP server over TLS; for everything else see node:http. */
 export class SecureHttpServer extends HttpServer {
   #context: SecureContext;
   readonly #plainAnswer: () => string;
 
   /**
    * @param plainAnswer see {@link SecureSocket}
-   * @throws where OpenSSL does not take the certificate or the key
+   * @throws if OpenSSL rejects the certificate or the key
    */
   constructor(options: ServerOptions, tls: TlsOptions, plainAnswer: () => string) {
     super(options);
@@ -31,7 +31,7 @@ export class SecureHttpServer extends HttpServer {
     this.#context = secureContextOf(tls);
   }
 
-  /** New connections get this certificate; those that are there go on. @throws as the constructor does */
+  /** Uses this certificate for new connections; existing ones continue. @throws as the constructor */
   replace(tls: TlsOptions): void {
     this.#context = secureContextOf(tls);
   }
@@ -52,7 +52,7 @@ export class SecureHttpServer extends HttpServer {
 /** Renegotiation is off: it lets a peer cause handshakes at no cost of its own, and TLS 1.3 has none. */
 const SECURE_OPTIONS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
 
-/** @throws what OpenSSL has against them */
+/** @throws the error of OpenSSL for an invalid certificate or key */
 export function checkTls(tls: TlsOptions): void {
   secureContextOf(tls);
 }

@@ -1,13 +1,13 @@
 /**
- * One connection inside TLS, from its first byte on: all that counts, bounds and answers connections sees this socket
- * and no other, before the handshake as well as after it.
+ * One connection with TLS, from its first byte on: everything that counts, limits and serves connections sees only this
+ * socket, before the handshake as well as after it.
  */
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 
 /**
- * The most that is encrypted ahead, in bytes. OpenSSL takes all it is given at once and keeps a second, encrypted copy
- * of it until the system has it: a peer that has stopped reading a long answer would double its memory.
+ * The most bytes that are encrypted ahead. OpenSSL takes all bytes at once, and keeps a second, encrypted copy until
+ * the system has taken it: a peer that stops reading a long response would double its memory.
  */
 const MAX_ENCRYPT_BYTES = 64 * 1024;
 
@@ -19,14 +19,14 @@ interface Queued {
 type Done = (error?: Error | null) => void;
 
 export class SecureSocket extends TLSSocket {
-  /** The connection below: what it has sent is encrypted. */
+  /** The underlying TCP connection, which carries the encrypted bytes. */
   readonly wire: Socket;
   /** Whether the handshake is done. */
   isSecure = false;
 
   readonly #plainAnswer: () => string;
 
-  /** @param plainAnswer the answer, in clear text, to a peer that speaks HTTP without TLS */
+  /** @param plainAnswer the response, in clear text, to a peer that speaks HTTP without TLS */
   constructor(wire: Socket, secureContext: SecureContext, plainAnswer: () => string) {
     const size = { highWaterMark: wire.writableHighWaterMark };
     super(wire, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'], ...size });
@@ -35,13 +35,13 @@ export class SecureSocket extends TLSSocket {
     this.once('secure', () => {
       this.isSecure = true;
     });
-    // Errors after the handshake go to the server that made a socket, and this socket has none.
+    // Node reports errors after the handshake to the server that created the socket, and this socket has none.
     this.on('_tlsError', (error: Error) => this.destroy(error));
   }
 
   /**
-   * The end of what is read waits while the socket is paused, as it does without TLS: it comes with the last bytes, of which
-   * some may still be looked at.
+   * Delays the end of the input while the socket is paused, as without TLS: it arrives together with the last bytes,
+   * which may still be in processing.
    */
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk !== null || !this.isPaused()) return super.push(chunk, encoding);
@@ -54,7 +54,7 @@ export class SecureSocket extends TLSSocket {
       super._destroy(error, done);
       return;
     }
-    // Nothing has been encrypted yet, and nothing will be: the connection below takes the answer as it is.
+    // Nothing has been encrypted, so the underlying connection can carry the response in clear text.
     this.wire.write(this.#plainAnswer(), () => super._destroy(error, done));
   }
 
@@ -72,7 +72,7 @@ export class SecureSocket extends TLSSocket {
     else this.#inPieces(chunks, done);
   }
 
-  /** The next piece is encrypted when the system has the one before. */
+  /** Each piece is encrypted when the system has taken the previous one. */
   #inPieces(chunks: readonly Queued[], done: Done): void {
     const pieces = piecesOf(chunks);
     const next: Done = (error) => {
@@ -103,18 +103,18 @@ function* piecesOf(chunks: readonly Queued[]): Generator<{ chunk: Uint8Array; en
   if (piece.length > 0) yield piece;
 }
 
-/** What OpenSSL says of a first message that is a request, or no message of TLS at all. */
+/** The errors of OpenSSL for a first message that is an HTTP request, or not TLS at all. */
 function isPlainHttp(error: Error | null): boolean {
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
   return code === 'ERR_SSL_HTTP_REQUEST' || code === 'ERR_SSL_WRONG_VERSION_NUMBER';
 }
 
-/** Whether there is TLS around a connection. */
+/** Whether a connection uses TLS. */
 export function isEncrypted(socket: Socket): boolean {
   return socket instanceof SecureSocket;
 }
 
-/** Where the bytes of a connection leave this program: below TLS, where there is TLS. */
+/** The socket through which the bytes of a connection leave the process: below TLS, if there is TLS. */
 export function wireOf(socket: Socket): Socket {
   return socket instanceof SecureSocket ? socket.wire : socket;
 }

@@ -1,40 +1,41 @@
 /**
  * A socket whose bytes are read into memory that all such sockets share (docs/adr/0018-share-one-read-buffer.md).
  *
- * Node makes new memory for each read of an ordinary socket. Where much is written, collecting it is what a server does
- * most. Here the bytes are valid until the call returns, and the callee copies what it keeps: a stream does so anyway.
+ * Node allocates memory for each read of an ordinary socket. With many appends, garbage collection then dominates the
+ * load. Here the bytes are valid only during the call, and the callee copies the bytes that it keeps, as a stream does
+ * anyway.
  */
 import { type Server, Socket } from 'node:net';
 
-/** What one read may bring: more is in several. */
+/** Maximum length of one read. */
 const READ_BUFFER_BYTES = 256 * 1024;
 
 let memory: Buffer | undefined;
 
-/** What takes the bytes; they are others after it has returned. */
-type Taker = (bytes: Buffer) => void;
+/** Consumes the bytes, which are valid only during the call. */
+type Consumer = (bytes: Buffer) => void;
 
-/** What sockets are like that a server makes. */
+/** Options of accepted sockets. */
 export interface AcceptOptions {
-  /** Bytes a socket gives out before it asks to wait. */
+  /** Bytes that a socket buffers before it applies backpressure. */
   highWaterMark: number;
-  /** Milliseconds of silence after which the system asks a peer whether it is there; 0: never. */
+  /** Milliseconds of silence after which the system sends a keep-alive probe; 0: never. */
   tcpKeepAlive: number;
 }
 
-/** Node's own object for what listens. It calls this with each connection; it has no documented name. */
+/** Node's internal handle of a listening server, which calls this undocumented function for each connection. */
 interface Listening {
   onconnection?: ((this: Listening, error: number, accepted: object | undefined) => void) | undefined;
 }
 
 export class SharedReadSocket extends Socket {
-  /** Without one, this is a socket like all others. */
-  taker: Taker | undefined;
+  /** Undefined: behaves like an ordinary socket. */
+  consumer: Consumer | undefined;
 
   constructor(handle: object, { highWaterMark, tcpKeepAlive }: AcceptOptions) {
     memory ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
     const onread = { buffer: memory, callback: received };
-    // The last three are what net.Socket sets in its copy of the options: set here, all copies have one hidden class.
+    // net.Socket sets the last three in its copy of the options: with them set here, all copies share one hidden class.
     const settled = { emitClose: false, autoDestroy: true, decodeStrings: false };
     const options = { handle, onread, allowHalfOpen: true, highWaterMark, ...settled };
     super(options as ConstructorParameters<typeof Socket>[0]);
@@ -43,24 +44,24 @@ export class SharedReadSocket extends Socket {
   }
 }
 
-/** Node calls it as a method of the socket, so that one function is enough for all. */
+/** Node calls it as a method of the socket, so that all sockets share one function. */
 function received(this: unknown, length: number, bytes: Buffer): boolean {
   const socket = this as SharedReadSocket;
   const part = bytes.subarray(0, length);
-  if (socket.taker === undefined) return socket.push(Buffer.from(part));
-  socket.taker(part);
+  if (socket.consumer === undefined) return socket.push(Buffer.from(part));
+  socket.consumer(part);
   return true;
 }
 
 /**
- * Makes a SharedReadSocket of each connection that a server accepts from now on, and gives it to `take` in place of the
- * event `connection`. To be called when the server listens. False where this version of Node does not allow it: nothing is
- * changed then.
+ * Makes a SharedReadSocket of each connection that a server accepts from now on, and passes it to `take` instead of
+ * emitting `connection`. Call it when the server listens. Returns false, and changes nothing, if this version of Node
+ * does not allow it.
  */
 export function shareReads(server: Server, options: AcceptOptions, take: (socket: Socket) => void): boolean {
   const { _handle: listening } = server as { _handle?: Listening | null | undefined };
   const usual = listening?.onconnection;
-  // Connections have handles of the same class as what listens.
+  // The handles of connections have the same class as that of the server.
   if (!listening || typeof usual !== 'function' || !isUsable(listening)) return false;
   listening.onconnection = (error, accepted) => {
     if (error || !isUsable(accepted)) usual.call(listening, error, accepted);
@@ -73,13 +74,13 @@ function isUsable(handle: object | undefined): handle is object {
   return typeof (handle as { useUserBuffer?: unknown } | undefined)?.useUserBuffer === 'function';
 }
 
-/** Has what comes on a socket given to `taker`. */
-export function takeFrom(socket: Socket, taker: Taker): void {
-  if (socket instanceof SharedReadSocket) socket.taker = taker;
-  else socket.on('data', taker);
+/** Passes the bytes of a socket to `consumer`. */
+export function setConsumer(socket: Socket, consumer: Consumer): void {
+  if (socket instanceof SharedReadSocket) socket.consumer = consumer;
+  else socket.on('data', consumer);
 }
 
-export function takeNoMore(socket: Socket, taker: Taker): void {
-  if (socket instanceof SharedReadSocket) socket.taker = undefined;
-  else socket.off('data', taker);
+export function clearConsumer(socket: Socket, consumer: Consumer): void {
+  if (socket instanceof SharedReadSocket) socket.consumer = undefined;
+  else socket.off('data', consumer);
 }

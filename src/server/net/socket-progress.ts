@@ -1,8 +1,8 @@
-/** How far the bytes of a connection have come on their way out of this process. */
+/** Progress of the outgoing bytes of a connection. */
 import type { Socket } from 'node:net';
 import { SecureSocket, wireOf } from './secure-socket.ts';
 
-/** Node's own object for an open connection; see index.ts. */
+/** Node's internal handle of an open connection; see index.ts. */
 interface Handle {
   bytesWritten?: number | undefined;
   writeQueueSize?: number | undefined;
@@ -13,8 +13,8 @@ function handleOf(socket: Socket): Handle | null | undefined {
 }
 
 /**
- * Bytes of a connection that the operating system has taken. It takes more as the peer's system makes room, which it
- * does in steps (docs/limits.md): what the peer's program has read cannot be seen from here any better.
+ * Bytes of a connection that the operating system has taken. It takes more when the peer's system makes room, in steps
+ * (docs/limits.md). How much the peer's program has read is not visible any more precisely.
  */
 export function takenBySystem(socket: Socket): number {
   const wire = wireOf(socket);
@@ -22,7 +22,7 @@ export function takenBySystem(socket: Socket): number {
   return (handle?.bytesWritten ?? wire.bytesWritten) - (handle?.writeQueueSize ?? 0);
 }
 
-/** Bytes of a connection that are encrypted and not yet with the system: memory beside what was written to it. */
+/** Encrypted bytes of a connection that the system has not taken: memory in addition to the plain bytes. */
 export function encryptedBytes(socket: Socket): number {
   return socket instanceof SecureSocket ? (handleOf(socket)?.writeQueueSize ?? 0) : 0;
 }

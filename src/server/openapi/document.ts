@@ -1,6 +1,6 @@
 /**
- * The API as an OpenAPI document (contract 104), made from the table of routes and the error table. What OpenAPI cannot
- * say, such as the messages of a WebSocket, is in the pages that it links to.
+ * The API as an OpenAPI document (contract 104), generated from the table of routes and the error table. Facts that
+ * OpenAPI cannot express, such as the messages of a WebSocket, are in the linked pages.
  */
 import { ERRORS, type ErrorCode } from '../../errors/index.ts';
 import { HEADER_USES, HEADERS, type HeaderName, JSON_MEDIA_TYPE, OCTET_STREAM } from '../../protocol/index.ts';
@@ -17,7 +17,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
   const refusals = new Refusals();
   for (const route of routes) {
     const path = pathOf(route);
-    // Of two for the same the first is the one that answers.
+    // If two routes have the same path and method, the first is the one that answers.
     paths[path] = { [route.method.toLowerCase()]: operationOf(route, refusals), ...paths[path] };
   }
   return {
@@ -26,7 +26,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
       title: 'StreamFS',
       version,
       description:
-        'Byte streams as files, broadcast. Every answer that is an error is JSON with a stable `code`. HEAD is answered where GET is, and OPTIONS everywhere. A path that is not here is answered with 404 `ROUTE_NOT_FOUND`, a method that a path has not with 405 `METHOD_NOT_ALLOWED`.',
+        'Byte streams as files, broadcast. Every error response is JSON with a stable `code`. Every GET route also answers HEAD, and every path OPTIONS. An unknown path gets 404 `ROUTE_NOT_FOUND`, an unsupported method 405 `METHOD_NOT_ALLOWED`.',
       license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -36,7 +36,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
       responses: refusals.responses,
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
-        basic: { type: 'http', scheme: 'basic', description: 'The token is the password; the user may be any.' },
+        basic: { type: 'http', scheme: 'basic', description: 'The token is the password; any user name is accepted.' },
         link: { type: 'apiKey', in: 'query', name: 'signature', description: 'A signed link: POST /api/v1/links.' },
       },
     },
@@ -53,7 +53,7 @@ const ERROR: Json = {
   examples: [{ error: 'stream not found: /log', code: 'STREAM_NOT_FOUND' }],
 };
 
-/** `:id` is `{id}`; the rest of a path is one parameter, in which slashes may stand. */
+/** `:id` becomes `{id}`; the rest of a path is one parameter, which may contain slashes. */
 function pathOf({ pattern }: Route): string {
   return pattern.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{rest}');
 }
@@ -63,7 +63,7 @@ const REST: RouteParameter = {
   in: 'path',
   type: 'string',
   required: true,
-  description: 'The path of the stream in its mount. Slashes may stand as they are.',
+  description: 'The path of the stream in its mount. Slashes need not be encoded.',
 };
 
 function operationOf(route: Route, refusals: Refusals): Json {
@@ -80,7 +80,7 @@ function operationOf(route: Route, refusals: Refusals): Json {
     operationId: `${method.toLowerCase()}${pattern.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase()).replace(/\W/g, '')}`,
     summary,
     security: securityOf(route),
-    ...(permission === 'nothing' ? {} : { description: `Permission, where tokens are asked for: ${permission}.` }),
+    ...(permission === 'nothing' ? {} : { description: `Permission, if tokens are required: ${permission}.` }),
     parameters: given.flatMap((one) => (one.in === 'body' ? [] : [parameterOf(one)])),
     ...bodyOf(route),
     responses,
@@ -149,7 +149,7 @@ function headersOf(names: readonly HeaderName[]): Json {
   );
 }
 
-/** A status that says two things, such as whether the server is ready and that it refuses. */
+/** A status with two meanings, such as the 503 of readiness, which can also be an error. */
 function withError(answer: RouteAnswer, codes: readonly ErrorCode[]): Json {
   const { content = {} } = answer;
   const media = content[JSON_MEDIA_TYPE];

@@ -1,19 +1,19 @@
-/** `GET /api/v1/openapi.json`: the description of the API for tools, made once (contract 104). */
+/** `GET /api/v1/openapi.json`: the description of the API for tools, generated once (contract 104). */
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { json } from '../http/answers.ts';
-import { hasCopy, tagOf } from '../http/conditional.ts';
+import { etagMatches, tagOf } from '../http/conditional.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import { sendBytes } from '../http/respond.ts';
 import type { Route } from '../http/route.ts';
 import { openApiDocument } from './document.ts';
 
-interface Made {
+interface OpenApiFile {
   readonly bytes: Buffer;
   readonly etag: string;
 }
 
-/** By the routes that it describes: of each server one. */
-const made = new WeakMap<readonly Route[], Made>();
+/** Cached by the routes of a server. */
+const files = new WeakMap<readonly Route[], OpenApiFile>();
 
 export const openApi: Route = {
   method: 'GET',
@@ -22,7 +22,7 @@ export const openApi: Route = {
   permission: 'nothing',
   answers: [
     json(200, 'OpenApi', 'The document.'),
-    { status: 304, description: 'It is the one that the client has (`If-None-Match`).' },
+    { status: 304, description: 'The client already has it (`If-None-Match`).' },
   ],
   navigable: true,
   parameters: [],
@@ -30,17 +30,17 @@ export const openApi: Route = {
     const { req, res, server } = exchange;
     const { bytes, etag } = documentOf(server.routes, server.version.version);
     const headers = { 'Content-Type': JSON_MEDIA_TYPE, 'Cache-Control': 'no-cache', ETag: etag };
-    if (hasCopy(req.headers['if-none-match'], etag)) res.writeHead(304, { ...READ_HEADERS, ...headers }).end();
+    if (etagMatches(req.headers['if-none-match'], etag)) res.writeHead(304, { ...READ_HEADERS, ...headers }).end();
     else sendBytes(exchange, bytes, headers);
   },
 };
 
-function documentOf(routes: readonly Route[], version: string): Made {
-  let one = made.get(routes);
+function documentOf(routes: readonly Route[], version: string): OpenApiFile {
+  let one = files.get(routes);
   if (one === undefined) {
     const bytes = Buffer.from(`${JSON.stringify(openApiDocument(routes, version), null, 1)}\n`);
     one = { bytes, etag: `"${tagOf(bytes)}"` };
-    made.set(routes, one);
+    files.set(routes, one);
   }
   return one;
 }

@@ -57,7 +57,7 @@ function baseOf(type: RouteParameter['type']): Schema {
   }
 }
 
-/** A default, which is written as a client would. */
+/** A default value, from the form in which a client would write it. */
 function defaultOf(type: RouteParameter['type'], standard: string): unknown {
   if (type === 'integer') return Number(standard);
   if (type === 'boolean') return standard === 'true';

@@ -1,4 +1,4 @@
-/** What each route may refuse: what any request may be refused for, what follows from its description, and its own. */
+/** The errors of each route: those of every request, those that follow from its description, and its own. */
 import { ERRORS, type ErrorCode } from '../../errors/index.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
 
@@ -23,12 +23,12 @@ const HANDLE: readonly ErrorCode[] = ['INVALID_HANDLE_ID', 'HANDLE_NOT_FOUND'];
 
 const JSON_BODY: readonly ErrorCode[] = ['INVALID_BODY', 'BODY_TOO_LARGE', 'PARAMETER_REQUIRED'];
 
-/** A parameter of the query that must be there, beside the path, which has an error of its own. */
-function isAsked({ in: place, name, required }: RouteParameter): boolean {
+/** A required query parameter, other than the path, which has an error of its own. */
+function isRequiredInQuery({ in: place, name, required }: RouteParameter): boolean {
   return required && place === 'query' && name !== 'path';
 }
 
-/** By status, in order. */
+/** The codes by status, in ascending order. */
 export function refusalsOf(route: Route): ReadonlyMap<number, readonly ErrorCode[]> {
   const { errors = [], link, parameters, permission } = route;
   const has = (place: string, name?: string) =>
@@ -39,7 +39,7 @@ export function refusalsOf(route: Route): ReadonlyMap<number, readonly ErrorCode
     ...(permission === 'nothing' ? [] : (['UNAUTHORIZED', 'FORBIDDEN'] as const)),
     ...(link === undefined ? [] : (['LINK_INVALID', 'LINK_EXPIRED'] as const)),
     ...(has('query', 'path') ? (['PATH_REQUIRED'] as const) : []),
-    ...(parameters.some(isAsked) ? (['PARAMETER_REQUIRED'] as const) : []),
+    ...(parameters.some(isRequiredInQuery) ? (['PARAMETER_REQUIRED'] as const) : []),
     ...(has('query', 'path') || has('body', 'path') || isOfHandle || route.pathOf !== undefined ? PATH : []),
     ...(isOfHandle ? HANDLE : []),
     ...(has('body') ? JSON_BODY : []),

@@ -1,4 +1,6 @@
-/** The shapes of JSON answers, as JSON Schema 2020-12, each with an example. A test holds them against what is answered. */
+/**
+ * The schemas of JSON responses, in JSON Schema 2020-12, with examples. A test validates real responses against them.
+ */
 import { LAG_POLICIES } from '../../protocol/index.ts';
 import type { ShapeName } from '../http/answers.ts';
 
@@ -10,7 +12,7 @@ const count = { type: 'integer', minimum: 0 };
 const number = { type: 'number', minimum: 0 };
 const time = { type: 'string', format: 'date-time' };
 
-/** All properties are there, but for those that are optional. Further ones may come with a later version. */
+/** All properties are required, except those in `optional`. A later version may add others. */
 function object(properties: Readonly<Record<string, unknown>>, optional: readonly string[] = []): Schema {
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: 'object', properties, required };

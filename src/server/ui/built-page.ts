@@ -1,22 +1,22 @@
 /**
- * The page as the build left it: a folder with a manifest. Only what the manifest names is ever read, once, when the page
- * is first asked for; a name that comes in a request is looked up among those and never made into a path of a file.
+ * The built page: a folder with a manifest. Only files in the manifest are read, once, when the page is first
+ * requested. A name in a request is looked up among them, and never turned into a file path.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tagOf } from '../http/conditional.ts';
 
-/** Codings in which the build leaves each file, with what its name ends in then. The first that a browser takes is sent. */
+/** Content codings of each built file, with their file extensions. The first that a browser accepts is sent. */
 const CODINGS = { br: '.br', gzip: '.gz' } as const;
 
 const MANIFEST = 'manifest.json';
 
-/** What the build says of a file. */
+/** The facts about a file in the manifest. */
 interface ManifestEntry {
-  /** Below the page's address, such as `assets/main-1a2b3c.js`. */
+  /** Relative to the URL of the page, such as `assets/main-1a2b3c.js`. */
   readonly name: string;
   readonly type: string;
-  /** Its name changes with its content. */
+  /** The name contains a hash of the content. */
   readonly hashed: boolean;
 }
 
@@ -43,7 +43,7 @@ export class BuiltPage {
   /** The file of that name, if the manifest has it. */
   async file(name: string): Promise<PageFile | undefined> {
     this.#files ??= readPage(this.#folder).catch((error: unknown) => {
-      // It may be that a build was just being put in place.
+      // Allows a retry, since a build may have been in progress.
       this.#files = undefined;
       throw error;
     });
@@ -64,8 +64,8 @@ async function readPage(folder: string): Promise<ReadonlyMap<string, PageFile>> 
           return { coding, bytes, etag: `"${tag}-${coding}"` };
         }),
       );
-      const worthIt = encoded.filter(({ bytes }) => bytes.length < plain.length);
-      return { ...entry, variants: [...worthIt, { coding: undefined, bytes: plain, etag: `"${tag}"` }] };
+      const smaller = encoded.filter(({ bytes }) => bytes.length < plain.length);
+      return { ...entry, variants: [...smaller, { coding: undefined, bytes: plain, etag: `"${tag}"` }] };
     }),
   );
   return new Map(files.map((file) => [file.name, file]));

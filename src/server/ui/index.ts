@@ -1,12 +1,12 @@
 /**
- * The page at `/ui/`: files that were built with the package and are served from memory (contract 103). It needs no token,
- * since it holds nothing: what it shows it asks the API for, with the token that its user gives it.
+ * The page at `/ui/`: files that were built with the package and are served from memory (contract 103). It needs no
+ * token, since it contains no data: it gets its data from the API, with the token that its user enters.
  */
 import { createError } from '../../errors/index.ts';
 import { root } from '../agfs/status.ts';
 import { acceptedRanges, acceptsCoding } from '../http/accept.ts';
 import { message, type RouteAnswer } from '../http/answers.ts';
-import { hasCopy } from '../http/conditional.ts';
+import { etagMatches } from '../http/conditional.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import { sendBytes, sendMessage } from '../http/respond.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
@@ -14,13 +14,13 @@ import { shorten } from '../http/shorten.ts';
 import { BuiltPage } from './built-page.ts';
 import { policyOf } from './policies.ts';
 
-/** A year: names of files that may be kept change with their content. */
-const KEPT = 'public, max-age=31536000, immutable';
+/** A year: the name of a cacheable file changes with its content. */
+const CACHE_FOREVER = 'public, max-age=31536000, immutable';
 
 const COMMON = { method: 'GET', permission: 'nothing', navigable: true, parameters: [] } as const;
 
-const TO_PAGE = message(302, 'the page is at ui/');
-const HAS_COPY: RouteAnswer = { status: 304, description: 'It is the one that the client has (`If-None-Match`).' };
+const REDIRECT = message(302, 'the page is at ui/');
+const NOT_MODIFIED: RouteAnswer = { status: 304, description: 'The client already has it (`If-None-Match`).' };
 const DOCUMENT: RouteAnswer = {
   status: 200,
   description: 'A document of the page.',
@@ -28,7 +28,7 @@ const DOCUMENT: RouteAnswer = {
 };
 const ASSET: RouteAnswer = {
   status: 200,
-  description: 'The file, compressed where the client takes that.',
+  description: 'The file, compressed if the client accepts that.',
   content: { 'text/*': 'bytes', 'image/*': 'bytes', 'font/*': 'bytes', 'application/*': 'bytes' },
 };
 const NAME: RouteParameter = {
@@ -40,15 +40,15 @@ const NAME: RouteParameter = {
 };
 const FILE = { parameters: [NAME], errors: ['ROUTE_NOT_FOUND'] } as const;
 
-/** @param folder with the built page */
+/** @param folder the folder with the built page */
 export function uiRoutes(folder: string): readonly Route[] {
   const page = new BuiltPage(folder);
   return [
     {
       ...COMMON,
       pattern: '/',
-      summary: 'Sends a browser to the page, and tells programs what this is.',
-      answers: [...root.answers, TO_PAGE],
+      summary: 'Redirects a browser to the page, and identifies the service to programs.',
+      answers: [...root.answers, REDIRECT],
       async handle(exchange) {
         vary(exchange, 'Accept');
         if (wantsPage(exchange.req.headers.accept)) redirect(exchange, 'ui/');
@@ -58,11 +58,11 @@ export function uiRoutes(folder: string): readonly Route[] {
     {
       ...COMMON,
       pattern: '/ui/',
-      summary: 'The page: streams, what is in them, who reads them. Without the slash it leads here.',
-      answers: [DOCUMENT, TO_PAGE, HAS_COPY],
+      summary: 'The page: streams, their contents and their readers. Without the slash, redirects here.',
+      answers: [DOCUMENT, REDIRECT, NOT_MODIFIED],
       errors: ['ROUTE_NOT_FOUND'],
       async handle(exchange) {
-        // Addresses within the page are relative to the slash at the end.
+        // URLs within the page are relative to the trailing slash.
         if (/^[^?]*\/$/.test(exchange.req.url ?? '')) await send(exchange, page, 'index.html');
         else redirect(exchange, 'ui/');
       },
@@ -71,8 +71,8 @@ export function uiRoutes(folder: string): readonly Route[] {
       ...COMMON,
       ...FILE,
       pattern: '/ui/:name',
-      summary: 'A further document of the page.',
-      answers: [{ ...ASSET, content: { ...DOCUMENT.content, ...ASSET.content } }, HAS_COPY],
+      summary: 'Another document of the page.',
+      answers: [{ ...ASSET, content: { ...DOCUMENT.content, ...ASSET.content } }, NOT_MODIFIED],
       handle: (exchange) => send(exchange, page, exchange.params.name ?? ''),
     },
     {
@@ -80,18 +80,18 @@ export function uiRoutes(folder: string): readonly Route[] {
       ...FILE,
       pattern: '/ui/assets/:name',
       summary: 'Scripts and styles of the page.',
-      answers: [ASSET, HAS_COPY],
+      answers: [ASSET, NOT_MODIFIED],
       handle: (exchange) => send(exchange, page, `assets/${exchange.params.name}`),
     },
   ];
 }
 
-/** Whether it is a browser that asks for a document: a program that takes anything gets what is for programs. */
+/** Whether a browser requests a document: a program that accepts any type gets the JSON response. */
 function wantsPage(accept = ''): boolean {
   return (acceptedRanges(accept).get('text/html') ?? 0) > 0;
 }
 
-/** Seen from the address that was asked for: a proxy may have the server below a path of its own. */
+/** The location is relative to the requested URL, because a proxy may serve the server below a path of its own. */
 function redirect(exchange: Exchange, to: string): void {
   sendMessage(exchange, 302, `the page is at ${to}`, { Location: to });
 }
@@ -107,15 +107,15 @@ async function send({ req, res }: Exchange, page: BuiltPage, name: string): Prom
   const headers = {
     ...READ_HEADERS,
     'Content-Security-Policy': policyOf(name),
-    'Cache-Control': file.hashed ? KEPT : 'no-cache',
+    'Cache-Control': file.hashed ? CACHE_FOREVER : 'no-cache',
     ETag: etag,
   };
-  if (hasCopy(copy, etag)) {
+  if (etagMatches(copy, etag)) {
     res.writeHead(304, headers).end();
     return;
   }
   const coded = coding === undefined ? {} : { 'Content-Encoding': coding };
-  // Without the server, which would charge for bytes that are there once for all.
+  // Without `server`, which would charge for bytes that are in memory anyway.
   sendBytes({ req, res }, bytes, { ...headers, ...coded, 'Content-Type': file.type });
 }
 

@@ -1,6 +1,6 @@
-/** What documents of the page may do in a browser: run its own scripts, ask its own server, and nothing else. */
+/** Content security policies of the page: its documents may run their own scripts, and access their own server. */
 
-/** Directives that hold for every document of the page. */
+/** Directives of every document of the page. */
 const COMMON = {
   'default-src': "'none'",
   'script-src': "'self'",
@@ -8,11 +8,11 @@ const COMMON = {
   'base-uri': "'none'",
   'form-action': "'none'",
   'require-trusted-types-for': "'script'",
-  // No policy of trusted types can be made: nothing in the page turns a text into markup or code.
+  // No trusted types policy can be created: nothing in the page turns text into markup or code.
   'trusted-types': "'none'",
 };
 
-/** Of the page itself. */
+/** The policy of the page itself. */
 const PAGE = policy({
   ...COMMON,
   'style-src': "'self'",
@@ -22,7 +22,7 @@ const PAGE = policy({
   'frame-ancestors': "'none'",
 });
 
-/** The terminal makes style elements, so it is a document of its own, which nothing but the page may show in a frame. */
+/** The terminal creates style elements, so it is a separate document, which only the page may show in a frame. */
 const TERMINAL = policy({
   ...COMMON,
   'style-src': "'self' 'unsafe-inline'",
@@ -30,7 +30,7 @@ const TERMINAL = policy({
   'frame-ancestors': "'self'",
 });
 
-/** Of files that are no documents: opened by themselves they are text or an image. */
+/** The policy of files that are not documents: opened directly they are text or an image. */
 const ASSET = "default-src 'none'; frame-ancestors 'none'";
 
 export function policyOf(name: string): string {

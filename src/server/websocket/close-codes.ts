@@ -1,4 +1,4 @@
-/** Which close code says what: for programs that look at nothing else. The record before it says it in full. */
+/** Close codes of ends and errors, for programs that look only at the code. The record before it has the details. */
 import type { StreamFSError } from '../../errors/index.ts';
 import { CLOSE_CODES, type ReadEndReason } from '../../protocol/index.ts';
 
@@ -19,7 +19,7 @@ export function closeCodeOf(reason: ReadEndReason): number {
   return OF_REASONS[reason];
 }
 
-/** The code for an error that HTTP would have answered with a status. */
+/** The close code for an error that HTTP would report as a status. */
 export function closeCodeOfError({ code, status }: StreamFSError): number {
   if (code === 'UNAUTHORIZED' || code === 'FORBIDDEN' || code === 'LINK_INVALID' || code === 'LINK_EXPIRED')
     return C.policy;

@@ -1,61 +1,65 @@
 /**
  * One WebSocket connection, of a reader or a writer: frames in, control frames out, and the close handshake.
  *
- *     open ──► closing: our close frame is sent; the peer's is waited for, at most two seconds ──► closed
- *      └─────► closed: the peer's close frame was answered, or the peer has gone
+ *     open ──► closing: our close frame is sent; waits for the peer's, at most two seconds ──► closed
+ *      └─────► closed: the peer's close frame was answered, or the peer has disconnected
  *
- * Each frame is written to the socket in one go, so that those of a read and those of this file never mix.
+ * Each frame is written to the socket in one call, so that frames of a read and frames of this file are never
+ * interleaved.
  */
 import type { Socket } from 'node:net';
 import type { StreamFSError } from '../../errors/index.ts';
 import { CLOSE_CODES, type WebSocketRecord } from '../../protocol/index.ts';
 import type { Limits } from '../limits/index.ts';
-import { takeFrom } from '../net/index.ts';
+import { setConsumer } from '../net/index.ts';
 import { closeCodeOfError } from './close-codes.ts';
-import { type CloseReason, FrameParser, type FrameTaker } from './frame-parser.ts';
-import { closeFrame, errorRecord, PING_FRAME, pongFrame, recordFrame } from './outgoing.ts';
+import { type CloseReason, type FrameHandler, FrameParser } from './frame-parser.ts';
+import { closeFrame, errorRecord, PING_FRAME, pongFrame, recordFrame } from './frame-writer.ts';
 
-/** How long a peer may be silent before it is asked whether it is there, in milliseconds. */
+/** Interval between pings, in milliseconds. */
 const PING_INTERVAL_MS = 30_000;
-/** Pings that may stay without an answer. */
+/** Pings that may stay unanswered. */
 const MAX_MISSED_PONGS = 2;
-/** How long the peer's close frame is waited for, in milliseconds. */
+/** How long to wait for the peer's close frame, in milliseconds. */
 const CLOSE_WAIT_MS = 2000;
 
 const EMPTY = Buffer.alloc(0);
 
-/** What a connection is for. */
+/** The user of a connection: a read or a write. */
 export interface ConnectionUser {
-  /** Takes a message, whose bytes are others after it has returned. Nothing more is read until a promise has settled. */
+  /** Handles a message, whose bytes are valid only during the call. Reading pauses until a returned promise settles. */
   message(bytes: Buffer, isText: boolean): void | Promise<void>;
-  /** Nothing may be sent any more. The peer's close code, 1005 where it gave none, 1006 where it did not close. At most once. */
-  left(code: number): void;
-  /** The peer sends nothing any more, though it has not closed. It may still be sent something. */
-  sideClosed(): void;
-  /** Looked at once a second. */
+  /**
+   * Nothing may be sent any more. The code is the peer's, 1005 if it gave none, 1006 if it did not close. Called at most
+   * once.
+   */
+  closed(code: number): void;
+  /** The peer has closed its sending side without a close frame. It can still receive. */
+  halfClosed(): void;
+  /** Called once a second. */
   check(): void;
 }
 
 export interface ConnectionOptions {
   readonly limits: Limits;
   readonly maxMessageBytes: number;
-  /** What messages are refused with, where none are wanted. */
+  /** The reason for refusing messages, if none are accepted. */
   readonly refusal?: CloseReason | undefined;
 }
 
-export class WebSocketConnection implements FrameTaker {
+export class WebSocketConnection implements FrameHandler {
   readonly socket: Socket;
   private readonly limits: Limits;
   private readonly user: ConnectionUser;
   private readonly frames: FrameParser;
   private state: 'open' | 'closing' | 'closed' = 'open';
-  /** What has come and has not been read, while something is waited for. */
+  /** Bytes that have arrived and are not parsed yet, while an operation is in progress. */
   private rest = EMPTY;
-  /** A message has been taken and is not done with. */
+  /** A message is being handled. */
   isWaiting = false;
-  /** The answer to the newest ping, while the socket is full: one is enough (RFC 6455 section 5.5.3). */
-  private owedPong: Buffer | undefined;
-  /** By the clock of {@link check}, which stands still while the event loop does. */
+  /** The response to the newest ping, while the socket is full: one is enough (RFC 6455 section 5.5.3). */
+  private pendingPong: Buffer | undefined;
+  /** By the clock of {@link check}, which stops while the event loop is blocked. */
   private nextPing = 0;
   private missedPongs = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -67,13 +71,13 @@ export class WebSocketConnection implements FrameTaker {
     this.frames = new FrameParser(this, { maxMessageBytes, refusal });
   }
 
-  /** Begins to read, from what had come behind the handshake on. */
+  /** Begins to read, starting with the bytes that followed the handshake. */
   begin(first: Buffer): void {
     const { socket, limits } = this;
     socket.on('end', this.onEnd).on('close', this.onClose);
-    limits.connections.attend(socket, this);
+    limits.connections.setOwner(socket, this);
     const buffered = (socket.read() as Buffer | null) ?? EMPTY;
-    takeFrom(socket, this.onData);
+    setConsumer(socket, this.onData);
     if (first.length + buffered.length > 0) this.take(Buffer.concat([first, buffered]));
     if (!this.isWaiting) socket.resume();
     if (socket.readableEnded) this.onEnd();
@@ -88,11 +92,11 @@ export class WebSocketConnection implements FrameTaker {
   private take(bytes: Buffer): void {
     this.rest = EMPTY;
     this.missedPongs = 0;
-    // What is said in answer goes out together.
+    // Responses to all frames of one read are sent together.
     this.socket.cork();
     const used = this.frames.take(bytes);
     this.socket.uncork();
-    // It lies in memory that is read into again.
+    // The bytes are in a read buffer that will be reused.
     if (used < bytes.length) this.rest = Buffer.from(bytes.subarray(used));
     if (this.isWaiting) this.socket.pause();
   }
@@ -103,18 +107,18 @@ export class WebSocketConnection implements FrameTaker {
     if (done === undefined) this.waitForRoom();
     else {
       this.isWaiting = true;
-      void done.finally(this.goOn);
+      void done.finally(this.proceed);
     }
   }
 
-  /** Where the peer does not take in what it is answered, nothing more is read of it. */
+  /** Stops reading while the peer does not take the responses. */
   private waitForRoom(): void {
     if (!this.socket.writableNeedDrain) return;
     this.isWaiting = true;
-    this.socket.once('drain', this.goOn);
+    this.socket.once('drain', this.proceed);
   }
 
-  private readonly goOn = (): void => {
+  private readonly proceed = (): void => {
     this.isWaiting = false;
     if (this.state === 'closed') return;
     if (this.rest.length > 0) this.take(this.rest);
@@ -123,26 +127,26 @@ export class WebSocketConnection implements FrameTaker {
 
   ping(payload: Buffer): void {
     if (this.state !== 'open') return;
-    const isOwed = this.owedPong !== undefined;
+    const isPending = this.pendingPong !== undefined;
     const pong = pongFrame(payload);
     if (!this.socket.writableNeedDrain) {
       this.socket.write(pong);
       return;
     }
-    this.owedPong = pong;
-    if (!isOwed) this.socket.once('drain', this.sendOwedPong);
+    this.pendingPong = pong;
+    if (!isPending) this.socket.once('drain', this.sendPendingPong);
   }
 
-  private readonly sendOwedPong = (): void => {
-    if (this.owedPong !== undefined && this.state === 'open') this.socket.write(this.owedPong);
-    this.owedPong = undefined;
+  private readonly sendPendingPong = (): void => {
+    if (this.pendingPong !== undefined && this.state === 'open') this.socket.write(this.pendingPong);
+    this.pendingPong = undefined;
   };
 
   pong(): void {}
 
   closed(code: number): void {
     if (this.state === 'open') {
-      this.user.left(code);
+      this.user.closed(code);
       this.socket.write(closeFrame(code));
     }
     this.state = 'closed';
@@ -151,11 +155,11 @@ export class WebSocketConnection implements FrameTaker {
 
   failed({ code, reason }: CloseReason): void {
     if (this.state === 'open') {
-      this.user.left(CLOSE_CODES.abnormal);
+      this.user.closed(CLOSE_CODES.abnormal);
       if (code === CLOSE_CODES.tooBig) this.limits.counters.hit('message_size');
       this.close(code, reason);
     }
-    // Its close frame would not be understood either: it sees the end of the connection.
+    // The peer's close frame could not be parsed either, so the connection is ended.
     this.socket.end();
   }
 
@@ -169,10 +173,10 @@ export class WebSocketConnection implements FrameTaker {
     if (this.isOpen) this.socket.write(recordFrame(record));
   }
 
-  /** Closes with an error, as HTTP would have answered with it. */
+  /** Closes with an error, the one that HTTP would have responded with. */
   refuse(error: StreamFSError): void {
     if (!this.isOpen) return;
-    this.limits.note(error);
+    this.limits.countRefusal(error);
     this.send(errorRecord(error));
     this.close(closeCodeOfError(error), error.message);
   }
@@ -192,44 +196,46 @@ export class WebSocketConnection implements FrameTaker {
       socket.destroySoon();
       return;
     }
-    // The peer may take its time to take in what comes before, as long as it takes any.
+    // The timeout starts when the bytes before it have been sent: the peer may take its time as long as it makes
+    // progress.
     socket.write(EMPTY, () => {
       if (this.state === 'closing') this.timer = setTimeout(() => socket.destroy(), CLOSE_WAIT_MS);
     });
-    // A message that is waited for no more must not keep the peer's close frame from being read.
-    if (this.isWaiting) this.goOn();
+    // An abandoned message must not prevent the peer's close frame from being read.
+    if (this.isWaiting) this.proceed();
   }
 
   // ── how it ends ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The peer has closed its side. A proper close sends a close frame before. */
+  /** The peer has closed its sending side. A proper close sends a close frame before. */
   private readonly onEnd = (): void => {
-    if (this.isOpen) this.user.sideClosed();
+    if (this.isOpen) this.user.halfClosed();
     // A connection that is still open has bytes to send, and ends after them.
     if (!this.isOpen) this.socket.destroySoon();
   };
 
   private readonly onClose = (): void => {
     clearTimeout(this.timer);
-    this.limits.connections.unattend(this.socket);
-    this.socket.off('drain', this.goOn).off('drain', this.sendOwedPong);
+    this.limits.connections.clearOwner(this.socket);
+    this.socket.off('drain', this.proceed).off('drain', this.sendPendingPong);
     const wasOpen = this.isOpen;
     this.state = 'closed';
-    if (wasOpen) this.user.left(CLOSE_CODES.abnormal);
+    if (wasOpen) this.user.closed(CLOSE_CODES.abnormal);
   };
 
-  /** For the sweep: bytes that have come and wait. */
+  /** For the sweep: bytes that have arrived and are not processed yet. */
   held(): number {
     return this.rest.length + this.frames.held;
   }
 
-  /** For the sweep: asks a silent peer whether it is still there, and cuts one that does not answer. */
+  /** For the sweep: pings a silent peer, and disconnects one that does not answer. */
   check(now: number): void {
     if (!this.isOpen) return;
     this.user.check();
     if (!this.isOpen) return;
     if (this.nextPing === 0) this.nextPing = now + PING_INTERVAL_MS;
-    // What waits in the socket must be taken first; a peer that takes nothing is cut for that. And one that is made to wait is not heard.
+    // Waiting bytes must be taken first; a peer that takes none is disconnected for that. While reading is paused,
+    // pongs cannot arrive.
     if (now < this.nextPing || this.isWaiting || this.socket.writableLength > 0) return;
     if (this.missedPongs >= MAX_MISSED_PONGS) {
       this.socket.destroy();

@@ -1,20 +1,20 @@
-/** A content that has an end (a file, README, /dev/zero) over WebSocket, in the form of a live read. */
+/** Sends content that has an end (a file, README, /dev/zero) over WebSocket, in the format of a live read. */
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import { CLOSE_CODES, OCTET_STREAM } from '../../protocol/index.ts';
 import { encodedContent, writePiece } from '../egress/index.ts';
 import { type ConnectionUser, WebSocketConnection } from './connection.ts';
+import { messageFrame } from './frame-writer.ts';
 import { open, READS_ONLY, type WebSocketRead } from './opening.ts';
-import { messageFrame } from './outgoing.ts';
 
-/** It goes on by itself, and looks at its connection for each piece. */
+/** The loop below needs no events: it checks the connection before each piece. */
 const NO_USER: ConnectionUser = {
   message: () => undefined,
-  left: () => undefined,
-  sideClosed: () => undefined,
+  closed: () => undefined,
+  halfClosed: () => undefined,
   check: () => undefined,
 };
 
-/** @param from the offset that the content begins at in its file */
+/** @param from the offset at which the content begins in its file */
 export async function sendContent(content: AsyncIterable<Uint8Array>, from: number, one: WebSocketRead): Promise<void> {
   const { exchange, offer, sending, leave } = one;
   const { limits, logger } = exchange.server;

@@ -1,8 +1,8 @@
 /**
- * Reads what a client sends (RFC 6455 section 5), however its bytes are cut. Masks are taken off in place. A message that
- * has come as one frame in one piece is given out where it lies; any other is put together first.
+ * Parses the frames of a client (RFC 6455 section 5), however the network splits them. Payloads are unmasked in place.
+ * A message that arrives as one frame in one piece is passed on without a copy; any other is assembled first.
  *
- *     head (2–14 bytes) ──► data: message, whole ──────────► head
+ *     head (2–14 bytes) ──► data: message, complete ───────► head
  *                      └──► control: at most 125 bytes ────► head
  */
 import { isUtf8 } from 'node:buffer';
@@ -15,23 +15,23 @@ export interface CloseReason {
   readonly reason: string;
 }
 
-/** The consumer of parsed frames. Bytes are only valid until it returns: it copies what it keeps. */
-export interface FrameTaker {
-  /** Takes nothing more for now: what comes next stays unread. */
+/** The consumer of parsed frames. Bytes are valid only during the call: it must copy the bytes that it keeps. */
+export interface FrameHandler {
+  /** Pauses parsing: further bytes stay unread. */
   readonly isWaiting: boolean;
   message(bytes: Buffer, isText: boolean): void;
   ping(payload: Buffer): void;
   pong(): void;
-  /** The peer's close frame; `code` is 1005 where it has none. Nothing follows. */
+  /** The peer's close frame; `code` is 1005 if it has none. Nothing follows. */
   closed(code: number): void;
-  /** What the peer sends makes no sense, or is not wanted: nothing follows. */
+  /** The peer violated the protocol, or sent a message that is not accepted. Nothing follows. */
   failed(why: CloseReason): void;
 }
 
 export interface ParserOptions {
-  /** The longest message, in bytes. */
+  /** Maximum length of a message, in bytes. */
   readonly maxMessageBytes: number;
-  /** What a message is refused with, where none is wanted. */
+  /** The reason for refusing messages, if none are accepted. */
   readonly refusal?: CloseReason | undefined;
 }
 
@@ -48,42 +48,42 @@ const MASK_BYTES = 4;
 const MAX_HEAD_BYTES = 14;
 
 export class FrameParser {
-  private readonly taker: FrameTaker;
+  private readonly handler: FrameHandler;
   private readonly options: ParserOptions;
-  /** The head of a frame, as far as it has come, and how long it is as far as is known. */
+  /** The head of a frame, as far as it has arrived, and its length as far as is known. */
   private readonly head = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES);
   private headLength = 0;
   private headNeeded = 2;
-  /** Which part of the head ends there. */
+  /** The part of the head that ends at `headNeeded`. */
   private headPart: 'start' | 'length' | 'mask' = 'start';
-  /** Of the frame whose payload comes: what it is, how much is missing, and how much has come. */
+  /** The current frame: its opcode, the payload bytes still to come, and those that have arrived. */
   private opcode = 0;
   private isFinal = false;
   private missing = 0;
   private phase = 0;
   private isInPayload = false;
-  /** The message that has begun: its opcode, and what has come of it. */
+  /** The current message: its opcode, and its bytes so far. */
   private messageOpcode = 0;
   private readonly message: MessageBuffer;
   private readonly control = Buffer.allocUnsafeSlow(MAX_CONTROL_BYTES);
   private controlLength = 0;
   private isOver = false;
 
-  constructor(taker: FrameTaker, options: ParserOptions) {
-    this.taker = taker;
+  constructor(handler: FrameHandler, options: ParserOptions) {
+    this.handler = handler;
     this.options = options;
     this.message = new MessageBuffer(options.maxMessageBytes);
   }
 
-  /** Bytes that are kept of a message that is not complete. */
+  /** Memory held for an incomplete message, in bytes. */
   get held(): number {
     return this.message.capacity;
   }
 
-  /** Reads on. Gives how many bytes were used: less than all where the taker waits. */
+  /** Parses bytes. Returns how many were used: fewer than all if the handler waits. */
   take(bytes: Buffer): number {
     let at = 0;
-    while (at < bytes.length && !this.taker.isWaiting) {
+    while (at < bytes.length && !this.handler.isWaiting) {
       if (this.isOver) return bytes.length;
       at = this.isInPayload ? this.takePayload(bytes, at) : this.takeHead(bytes, at);
     }
@@ -103,7 +103,7 @@ export class FrameParser {
     return at;
   }
 
-  /** The first two bytes say what it is, and how long the head is. */
+  /** The first two bytes determine the kind of frame and the length of the head. */
   private readStart(first: number, second: number): void {
     const opcode = first & 0x0f;
     const isFinal = (first & FIN) !== 0;
@@ -124,7 +124,7 @@ export class FrameParser {
     this.headNeeded = 2 + extended;
   }
 
-  /** What is too long is refused without waiting for more of it. */
+  /** A message that is too long is refused before its payload arrives. */
   private readLength(): void {
     this.missing = this.payloadLength();
     const refusal = this.opcode < FIRST_CONTROL_OPCODE ? this.refusal() : undefined;
@@ -150,7 +150,7 @@ export class FrameParser {
     return isContinued ? 'the message before has not ended' : undefined;
   }
 
-  /** In bytes; 0 to 2^64 - 1, beyond 2^53 not exact. */
+  /** In bytes; 0 to 2^64 - 1, not exact beyond 2^53. */
   private payloadLength(): number {
     const { head } = this;
     const short = head[1]! & ~MASKED;
@@ -170,7 +170,7 @@ export class FrameParser {
     else this.isInPayload = true;
   }
 
-  /** What is wrong with the length of a frame of a message, or with there being one. */
+  /** The reason to refuse a data frame: its length, or that no messages are accepted. */
   private refusal(): CloseReason | undefined {
     const { maxMessageBytes, refusal } = this.options;
     if (refusal !== undefined || this.message.length + this.missing <= maxMessageBytes) return refusal;
@@ -197,14 +197,14 @@ export class FrameParser {
     return at + length;
   }
 
-  /** The head stays as it is until the next one begins. */
+  /** The head is not overwritten until the next one begins. */
   private maskKey(): Uint8Array {
     const short = this.head[1]! & ~MASKED;
     const at = short === LENGTH_64 ? 10 : short === LENGTH_16 ? 4 : 2;
     return this.head.subarray(at, at + MASK_BYTES);
   }
 
-  /** @param whole the message, where it is this frame and has not been put together */
+  /** @param whole the message, if it is this single frame and was not assembled */
   private endFrame(whole: Buffer | undefined): void {
     this.isInPayload = false;
     if (this.opcode >= FIRST_CONTROL_OPCODE) this.endControl();
@@ -216,15 +216,15 @@ export class FrameParser {
     this.messageOpcode = 0;
     if (isText && !isUtf8(message)) {
       this.fail({ code: CLOSE_CODES.invalidText, reason: 'a text message must be UTF-8' });
-    } else this.taker.message(message, isText);
+    } else this.handler.message(message, isText);
     this.message.clear();
   }
 
   private endControl(): void {
     const payload = this.control.subarray(0, this.controlLength);
     this.controlLength = 0;
-    if (this.opcode === OPCODES.ping) this.taker.ping(payload);
-    else if (this.opcode === OPCODES.pong) this.taker.pong();
+    if (this.opcode === OPCODES.ping) this.handler.ping(payload);
+    else if (this.opcode === OPCODES.pong) this.handler.pong();
     else this.endAll(payload);
   }
 
@@ -235,27 +235,27 @@ export class FrameParser {
       return;
     }
     this.isOver = true;
-    this.taker.closed(payload.length === 0 ? CLOSE_CODES.none : payload.readUInt16BE(0));
+    this.handler.closed(payload.length === 0 ? CLOSE_CODES.none : payload.readUInt16BE(0));
   }
 
   private fail(why: CloseReason): void {
     this.isOver = true;
     this.message.clear();
-    this.taker.failed(why);
+    this.handler.failed(why);
   }
 }
 
 function mistakeInClose(payload: Buffer): CloseReason | undefined {
   const { protocolError, invalidText } = CLOSE_CODES;
   if (payload.length === 0) return undefined;
-  if (payload.length === 1) return { code: protocolError, reason: 'a close frame has no half of a code' };
+  if (payload.length === 1) return { code: protocolError, reason: 'a close frame must not have half of a code' };
   const code = payload.readUInt16BE(0);
-  if (!isCloseCode(code)) return { code: protocolError, reason: `${code} is no code to be sent in a close frame` };
+  if (!isCloseCode(code)) return { code: protocolError, reason: `${code} is not a valid code for a close frame` };
   if (isUtf8(payload.subarray(2))) return undefined;
   return { code: invalidText, reason: 'the reason of a close must be UTF-8' };
 }
 
-/** Codes that may be sent: those that are registered, and those for libraries and applications (section 7.4.2). */
+/** Codes that may be sent: registered ones, and those for libraries and applications (section 7.4.2). */
 function isCloseCode(code: number): boolean {
   if (code >= 3000) return code <= 4999;
   return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);

@@ -1,4 +1,4 @@
-/** The opening handshake (RFC 6455 section 4.2). Its request has passed all checks that other requests pass. */
+/** The opening handshake (RFC 6455 section 4.2). Its request has passed the checks of every request. */
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { createError } from '../../errors/index.ts';
@@ -13,17 +13,17 @@ type Subprotocol = (typeof WEBSOCKET_SUBPROTOCOLS)[keyof typeof WEBSOCKET_SUBPRO
 export interface Handshake {
   readonly key: string;
   readonly subprotocol: Subprotocol;
-  /** Whether the client has offered it: else it is not answered with. */
+  /** Whether the client has offered it. Otherwise the response does not name it. */
   readonly isOffered: boolean;
 }
 
-/** What makes the answer that of a server which has read this request (section 1.3). */
+/** The constant with which a server proves that it understands the handshake (section 1.3). */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const VERSION = '13';
 /** Sixteen bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
-/** Whether a request offers to go on as WebSocket. All others are answered as if they had offered nothing. */
+/** Whether a request offers to upgrade to WebSocket. All others are answered without an upgrade. */
 export function offersWebSocket(req: IncomingMessage): boolean {
   const { method, headers, httpVersion } = req;
   if (method !== 'GET' || httpVersion !== '1.1' || hasBody(req)) return false;
@@ -45,16 +45,16 @@ export function readHandshake(headers: IncomingHttpHeaders): Handshake {
   const offered = offeredSubprotocols(headers['sec-websocket-protocol']);
   const known: readonly string[] = Object.values(WEBSOCKET_SUBPROTOCOLS);
   const subprotocol = offered.find((name) => known.includes(name)) as Subprotocol | undefined;
-  // A browser gives up where it has offered some and is answered with none.
+  // A browser fails the connection if it offered subprotocols and the server selects none.
   if (subprotocol === undefined && headers['sec-websocket-protocol'] !== undefined) {
     throw createError('BAD_REQUEST', {
-      reason: `none of the subprotocols is spoken here: offer ${known.join(' or ')}, or none at all`,
+      reason: `none of the subprotocols is supported: offer ${known.join(' or ')}, or none at all`,
     });
   }
   return { key, subprotocol: subprotocol ?? WEBSOCKET_SUBPROTOCOLS.records, isOffered: subprotocol !== undefined };
 }
 
-/** Answers that the connection goes on as WebSocket. */
+/** Responds that the connection continues as WebSocket. */
 export function acceptHandshake({ res }: Exchange, handshake: Handshake, headers: OutgoingHttpHeaders): void {
   const { key, subprotocol, isOffered } = handshake;
   res.writeHead(101, {
@@ -69,7 +69,7 @@ export function acceptHandshake({ res }: Exchange, handshake: Handshake, headers
   res.flushHeaders();
 }
 
-/** What a refusal says in headers to clients that could go on as WebSocket. */
+/** The headers of a refusal, for clients that could upgrade to WebSocket. */
 export const UPGRADE_HEADERS: OutgoingHttpHeaders = {
   Upgrade: 'websocket',
   Connection: 'Upgrade, close',

@@ -1,4 +1,4 @@
-/** WebSocket: one address, at which a connection reads or writes one path (contract 101). */
+/** WebSocket: one URL, at which a connection reads or writes one path (contract 101). */
 import { createError } from '../../errors/index.ts';
 import type { QueryParameter } from '../../protocol/index.ts';
 import { LINK, optional, PATH } from '../agfs/parameters.ts';
@@ -12,24 +12,33 @@ import { write } from './write.ts';
 
 const MODES = ['read', 'write'] as const;
 
-/** The form of a read is chosen by the subprotocol. */
-const OF_FORMS: ReadonlySet<string> = new Set<QueryParameter>(['format', 'encoding', 'lines']);
+/** Parameters that do not apply, because the subprotocol determines the encoding. */
+const ENCODING_PARAMETERS: ReadonlySet<string> = new Set<QueryParameter>(['format', 'encoding', 'lines']);
 
-/** The settings that have the name of a parameter of a read. */
+/** The settings that have the same name as a parameter of a read. */
 const SHARED_NAMES: ReadonlySet<string> = new Set(STREAM_PARAMETERS.map(({ name }) => name));
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
   optional('mode', 'string', '`read`: follow the path. `write`: each message is appended.', 'read', { values: MODES }),
-  ...STREAM_PARAMETERS.filter(({ name }) => !OF_FORMS.has(name)),
+  ...STREAM_PARAMETERS.filter(({ name }) => !ENCODING_PARAMETERS.has(name)),
   JOIN,
-  optional('text', 'boolean', 'With `mode=write`: text messages are data too. Else they are control records.', 'false'),
-  optional('producer', 'string', 'With `mode=write`: the name of an exactly-once writer. Message n has the number n.'),
-  optional('epoch', 'integer', 'With `producer`: the number of the writer’s session, from 0.'),
-  optional('seq', 'integer', 'With `producer`: the number of the first message.', '0'),
+  optional(
+    'text',
+    'boolean',
+    'With `mode=write`: text messages are data too. Otherwise they are control records.',
+    'false',
+  ),
+  optional(
+    'producer',
+    'string',
+    'With `mode=write`: the id of an idempotent producer. Its messages are numbered consecutively.',
+  ),
+  optional('epoch', 'integer', 'With `producer`: the epoch of the producer, from 0.'),
+  optional('seq', 'integer', 'With `producer`: the sequence number of the first message.', '0'),
   optional('end', 'boolean', 'With `mode=write`: end the stream when the client closes with 1000.', 'false'),
-  optional('end_status', 'string', 'With `end`: how its writer ended, such as `exit 3`.'),
-  optional('atomic', 'string', 'With `mode=write`: as of a write. Each message is completed with a newline.'),
+  optional('end_status', 'string', 'With `end`: the result of the writer, such as `exit 3`.'),
+  optional('atomic', 'string', 'With `mode=write`: as for a write. Each message is completed with a newline.'),
   ...SETTINGS.filter(({ name }) => !SHARED_NAMES.has(name)),
   ...LINK,
 ];
@@ -37,10 +46,10 @@ const PARAMETERS: readonly RouteParameter[] = [
 export const webSocket: Route = {
   method: 'GET',
   pattern: '/api/v1/ws',
-  summary: 'Goes on as WebSocket: follows a stream, or appends each message to it.',
+  summary: 'Upgrades to WebSocket: follows a stream, or appends each message to it.',
   permission: 'read or write',
   link: 'read or write',
-  answers: [{ status: 101, description: 'WebSocket from here on.' }],
+  answers: [{ status: 101, description: 'The connection continues as WebSocket.' }],
   errors: ['UPGRADE_REQUIRED', ...READ_ERRORS, ...APPEND_ERRORS, ...PRODUCER_ERRORS],
   takesOffer: true,
   parameters: PARAMETERS,
@@ -50,7 +59,7 @@ export const webSocket: Route = {
     if (offer === undefined) {
       throw createError('UPGRADE_REQUIRED', {
         reason:
-          'this address speaks WebSocket: use a WebSocket client, with ws:// or wss:// in place of http:// or https://',
+          'this URL speaks WebSocket: use a WebSocket client, with ws:// or wss:// in place of http:// or https://',
       });
     }
     const handshake = readHandshake(req.headers);

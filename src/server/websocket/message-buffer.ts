@@ -1,6 +1,6 @@
-/** Where a message is put together that comes in several pieces. What is kept is at most twice what has come. */
+/** Assembles a message that arrives in several pieces. Its memory is at most twice the bytes that have arrived. */
 
-const SMALLEST_BYTES = 1024;
+const MIN_CAPACITY_BYTES = 1024;
 const EMPTY = Buffer.alloc(0);
 
 export class MessageBuffer {
@@ -12,17 +12,17 @@ export class MessageBuffer {
     this.max = max;
   }
 
-  /** Memory that is kept, in bytes. */
+  /** Allocated memory, in bytes. */
   get capacity(): number {
     return this.memory.length;
   }
 
-  /** The caller has made sure that it stays within the most there may be. */
+  /** The caller must have checked that the part fits into the maximum length. */
   add(part: Uint8Array): void {
     const needed = this.length + part.length;
     if (needed > this.memory.length) {
       const grown = Buffer.allocUnsafeSlow(
-        Math.min(this.max, Math.max(SMALLEST_BYTES, 2 * this.memory.length, needed)),
+        Math.min(this.max, Math.max(MIN_CAPACITY_BYTES, 2 * this.memory.length, needed)),
       );
       grown.set(this.memory.subarray(0, this.length));
       this.memory = grown;
@@ -31,7 +31,7 @@ export class MessageBuffer {
     this.length = needed;
   }
 
-  /** All of it, until the next is added. */
+  /** All bytes, valid until the next call of `add`. */
   bytes(): Buffer {
     return this.memory.subarray(0, this.length);
   }

@@ -1,10 +1,10 @@
-/** How a read begins: the answer to the handshake, and the record that says where the bytes begin. */
+/** The start of a read: the response to the handshake, and the record with the first offset. */
 import { CLOSE_CODES, HEADERS, WEBSOCKET_SUBPROTOCOLS } from '../../protocol/index.ts';
 import type { SendOptions } from '../egress/index.ts';
 import { openFrame } from '../encoding/index.ts';
 import type { Exchange, UpgradeOffer } from '../http/route.ts';
+import { messageFrame, recordFrame } from './frame-writer.ts';
 import { acceptHandshake, type Handshake } from './handshake.ts';
-import { messageFrame, recordFrame } from './outgoing.ts';
 
 /** The close reason for a peer that sends messages on a connection that reads. */
 export const READS_ONLY = {
@@ -17,7 +17,7 @@ export interface WebSocketRead {
   readonly offer: UpgradeOffer;
   readonly handshake: Handshake;
   readonly sending: SendOptions;
-  /** The read is over. */
+  /** Called when the read is over. */
   readonly leave: () => void;
 }
 

@@ -1,4 +1,4 @@
-/** A live read over WebSocket: the reader is a sink's like any other, and its bytes are laid down once for all. */
+/** A live read over WebSocket: a sink serves the reader as usual, and runs are encoded once for all readers. */
 import { internalOf } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import type { StreamSource } from '../../fs/index.ts';
@@ -9,9 +9,9 @@ import { frameEncoding } from '../encoding/index.ts';
 import type { Exchange, UpgradeOffer } from '../http/route.ts';
 import { type ConnectionUser, WebSocketConnection } from './connection.ts';
 import { sendContent } from './content.ts';
+import { errorRecord, recordFrame } from './frame-writer.ts';
 import type { Handshake } from './handshake.ts';
 import { open, READS_ONLY, type WebSocketRead } from './opening.ts';
-import { errorRecord, recordFrame } from './outgoing.ts';
 import { recordEncoding } from './records.ts';
 import { webSocketTransfer } from './transfer.ts';
 
@@ -50,20 +50,20 @@ function follow({ reader, type }: LiveSource, one: WebSocketRead): void {
   const user = new ReadUser(offer, sending.encoding === recordEncoding);
   const connection = new WebSocketConnection(socket, user, { limits, maxMessageBytes: 0, refusal: READS_ONLY });
   user.sink = startLive(socket, { reader, encoding: sending.encoding }, webSocketTransfer, sending, {
-    over: () => {
+    readEnded: () => {
       leave();
-      // Behind the last bytes a close frame has been sent.
-      if (!user.hasLeft) connection.awaitClose();
+      // A close frame has been sent after the last bytes.
+      if (!user.isClosed) connection.awaitClose();
     },
   });
   connection.begin(offer.rest);
 }
 
-/** What happens to a read that is not the sink's. */
+/** Handles the events of a connection that do not belong to the sink. */
 class ReadUser implements ConnectionUser {
   sink: Sink | undefined;
-  /** Nothing may be sent any more, or the peer has gone. */
-  hasLeft = false;
+  /** Nothing may be sent any more, or the peer has disconnected. */
+  isClosed = false;
   private readonly offer: UpgradeOffer;
   private readonly hasRecords: boolean;
 
@@ -74,13 +74,13 @@ class ReadUser implements ConnectionUser {
 
   message(): void {}
 
-  left(): void {
-    this.hasLeft = true;
+  closed(): void {
+    this.isClosed = true;
     this.sink?.stop();
   }
 
-  /** The sink hears of it by itself: what is there is still sent (docs/adr/0021-finish-half-closed-connections.md). */
-  sideClosed(): void {}
+  /** The sink notices it itself: available bytes are still sent (docs/adr/0021-finish-half-closed-connections.md). */
+  halfClosed(): void {}
 
   check(): void {
     try {

@@ -1,6 +1,6 @@
-/** The form of a read in `streamfs.v1`: bytes as they are, and control records as JSON texts between them. */
+/** The encoding of a read in `streamfs.v1`: the bytes unchanged, with control records as JSON texts between them. */
 import { type Encoding, rawEncoding } from '../encoding/index.ts';
-import { recordText } from './outgoing.ts';
+import { recordText } from './frame-writer.ts';
 
 export const recordEncoding: Encoding = {
   ...rawEncoding,

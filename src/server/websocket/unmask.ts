@@ -1,9 +1,9 @@
-/** Masks of what clients send (RFC 6455 section 5.3). */
+/** Unmasks the payloads of clients (RFC 6455 section 5.3). */
 
 const WORD_BYTES = 4;
 
 /**
- * Takes the mask off, in place.
+ * Unmasks bytes in place.
  *
  * @param key the four bytes of the mask
  * @param phase how many bytes of the payload came before these
@@ -15,9 +15,9 @@ export function unmask(bytes: Uint8Array, key: Uint8Array, phase: number): void 
   for (; at < aligned; at++) bytes[at]! ^= key[(phase + at) & 3]!;
   const words = (length - at) >>> 2;
   if (words > 0) {
-    // The mask as it falls on a word here, in the byte order of this machine.
-    const turned = Uint8Array.of(0, 1, 2, 3).map((n) => key[(phase + at + n) & 3]!);
-    const mask = new Uint32Array(turned.buffer)[0]!;
+    // The mask rotated to the current phase, as a word in the byte order of this machine.
+    const rotated = Uint8Array.of(0, 1, 2, 3).map((n) => key[(phase + at + n) & 3]!);
+    const mask = new Uint32Array(rotated.buffer)[0]!;
     const view = new Uint32Array(bytes.buffer, bytes.byteOffset + at, words);
     for (let n = 0; n < words; n++) view[n]! ^= mask;
     at += words * WORD_BYTES;

@@ -1,4 +1,4 @@
-/** What a connection that writes is asked for with. */
+/** The parameters of a connection that writes. */
 import { createError } from '../../errors/index.ts';
 import type { StreamSettings } from '../../fs/index.ts';
 import { ATOMIC } from '../../protocol/index.ts';
@@ -9,19 +9,19 @@ import { PRODUCER_ID } from '../ingest/producer-headers.ts';
 
 export interface WriteRequest {
   readonly path: string;
-  /** Undefined: as the mount says. */
+  /** Undefined: as the mount is configured. */
   readonly create: boolean | undefined;
   readonly generation: string | undefined;
   readonly settings: StreamSettings | undefined;
   readonly atomic: 'lines' | undefined;
   /** Text messages are data. */
   readonly text: boolean;
-  /** The stream ends when the peer closes as it should. */
+  /** The stream ends when the peer closes cleanly. */
   readonly end: boolean;
   readonly endStatus: string | undefined;
-  /** Undefined: nothing is numbered. */
+  /** Undefined: messages are not numbered. */
   readonly producer: { readonly id: string; readonly epoch: number } | undefined;
-  /** The number of the first message. */
+  /** The sequence number of the first message. */
   readonly seq: number;
 }
 
@@ -36,7 +36,7 @@ export function writeRequestOf(query: Query): WriteRequest {
   if (seq !== undefined && producer === undefined) throw invalid('seq', 'needs producer and epoch');
   return {
     path: query.path(),
-    // A stream that would be created here has a new generation, which no client can have named.
+    // A stream created by this request would have a new generation, which the client cannot have named.
     create: generation === undefined ? query.boolean('create') : false,
     generation,
     settings: settingsOfWrite(query),

@@ -1,6 +1,7 @@
 /**
- * Writing over WebSocket: each message is what the body of one PUT would be, and is appended whole or not at all (contract
- * 101). Messages are taken one after the other; while the stream makes its writers wait, nothing is read from the socket.
+ * Writing over WebSocket: each message corresponds to the body of one PUT, and is appended as a whole or not at all
+ * (contract 101). Messages are handled one after the other; while the stream makes its writers wait, the socket is not
+ * read.
  */
 import { createError, isStreamFSError, StreamFSError } from '../../errors/index.ts';
 import { type Appender, type FileSystem, type FileWriter, openAppender, type StoredStream } from '../../fs/index.ts';
@@ -12,20 +13,20 @@ import { type ConnectionUser, WebSocketConnection } from './connection.ts';
 import { acceptHandshake, type Handshake } from './handshake.ts';
 import { type WriteRequest, writeRequestOf } from './write-request.ts';
 
-/** Where messages go. */
+/** The stream that messages are appended to. */
 interface Target {
   readonly fileSystem: FileSystem;
-  /** As the file system knows it. */
+  /** The path within the file system. */
   readonly path: string;
   readonly stored: StoredStream;
-  /** Keeps the stream from expiring and is called at its end. Undefined where the stream has ended already. */
+  /** A writer that keeps the stream from expiring and is notified of its end. Undefined if the stream has ended. */
   readonly presence: FileWriter | undefined;
 }
 
 export async function write(exchange: Exchange, offer: UpgradeOffer, handshake: Handshake): Promise<void> {
   const { limits } = exchange.server;
   if (handshake.subprotocol !== WEBSOCKET_SUBPROTOCOLS.records) {
-    throw createError('BAD_REQUEST', { reason: `with mode=write ${WEBSOCKET_SUBPROTOCOLS.records} is spoken` });
+    throw createError('BAD_REQUEST', { reason: `with mode=write ${WEBSOCKET_SUBPROTOCOLS.records} is required` });
   }
   const request = writeRequestOf(exchange.query);
   const target = await openTarget(exchange, request);
@@ -41,10 +42,10 @@ export async function write(exchange: Exchange, offer: UpgradeOffer, handshake: 
   );
 }
 
-/** Where messages may have any length: no buffer is longer. */
+/** Used if messages may have any length: no buffer can be longer. */
 const MAX_LENGTH = 2 ** 31 - 1;
 
-/** @throws NOT_SUPPORTED for what is no stream; as a write does, STREAM_RECREATED included */
+/** @throws NOT_SUPPORTED for a file that is not a stream; otherwise as a write, including STREAM_RECREATED */
 async function openTarget(exchange: Exchange, request: WriteRequest): Promise<Target> {
   const { caller, server } = exchange;
   const { generation, producer, seq, create, settings, atomic } = request;
@@ -52,13 +53,13 @@ async function openTarget(exchange: Exchange, request: WriteRequest): Promise<Ta
   const store = fileSystem.streams?.();
   if (store === undefined)
     throw createError('NOT_SUPPORTED', { operation: 'writing over WebSocket', plugin: mountPath });
-  // A stream that is not there has applied nothing: it is not made only to say so.
+  // With `seq` above 0 the stream must exist: a new stream would only be created to report a sequence gap.
   const options = { ...caller?.creating, settings, atomic, create: seq > 0 ? false : create };
   let presence: FileWriter | undefined;
   try {
     presence = await fileSystem.openWrite(path, options);
   } catch (error) {
-    // What a producer has appended is acknowledged after the end as well.
+    // Appends of a producer that were applied before are acknowledged even after the end.
     if (producer === undefined || !isStreamFSError(error, 'STREAM_CLOSED')) throw error;
   }
   const actual = presence?.generation;
@@ -77,7 +78,7 @@ class MessageWriter implements ConnectionUser {
   private readonly request: WriteRequest;
   private connection: WebSocketConnection | undefined;
   private appender: Appender | undefined;
-  /** The number of the next message. */
+  /** The sequence number of the next message. */
   private seq: number;
   private isOver = false;
 
@@ -131,7 +132,7 @@ class MessageWriter implements ConnectionUser {
     );
   }
 
-  /** The message is the append with its number, which is applied once however often it is sent. */
+  /** Appends a message under its sequence number, so that it is applied once however often it is sent. */
   private async appendOnce(bytes: Buffer, { id, epoch }: NonNullable<WriteRequest['producer']>): Promise<void> {
     const { fileSystem, path, stored } = this.target;
     const { atomic } = this.request;
@@ -156,7 +157,7 @@ class MessageWriter implements ConnectionUser {
     this.connection!.send({ type: 'ack', seq: this.seq++, offset, repeated });
   }
 
-  /** `{"type": "end"}`, perhaps with a `status`. */
+  /** `{"type": "end"}`, with an optional `status`. */
   private control(text: string): void | Promise<void> {
     const status = endOf(text);
     const { presence } = this.target;
@@ -191,21 +192,21 @@ class MessageWriter implements ConnectionUser {
     if (known !== error) {
       this.exchange.server.logger.error('request failed', { path: this.request.path, error: stackOf(error) });
     }
-    // Which message it was; those before it are acknowledged.
+    // The error has the number of the failed message; the messages before it are acknowledged.
     const { code, message, details } = known;
     this.connection!.refuse(new StreamFSError(code, message, { ...details, seq: this.seq }));
     this.leave(false);
   }
 
-  left(code: number): void {
+  closed(code: number): void {
     if (this.isOver) return;
     this.isOver = true;
     this.leave(this.request.end && (code === CLOSE_CODES.normal || code === CLOSE_CODES.none));
   }
 
-  /** What has come of a message that is not whole is not appended. */
-  sideClosed(): void {
-    this.left(CLOSE_CODES.abnormal);
+  /** An incomplete message is not appended. */
+  halfClosed(): void {
+    this.closed(CLOSE_CODES.abnormal);
     this.connection!.close(CLOSE_CODES.normal, 'closed');
   }
 
@@ -229,7 +230,7 @@ class MessageWriter implements ConnectionUser {
   }
 }
 
-/** The status of an end. @throws INVALID_MESSAGE for what is no end */
+/** The status of an end record. @throws INVALID_MESSAGE for any other text */
 function endOf(text: string): string | undefined {
   let value: unknown;
   try {

@@ -62,7 +62,7 @@ describe('contract 94: a browser that is sent here by a link, a page or an addre
     const asked = await call('GET', '/files?path=/b/a&stream=true&on_lag=block', { headers: headers! });
     expect([asked.status, asked.json().error]).toEqual([
       400,
-      'invalid on_lag parameter: a browser that was sent here by a link may not make writers wait: leave it out, or ask with a program',
+      'invalid on_lag parameter: a browser that follows a link may not make writers wait: leave it out, or send the request from a program',
     ]);
     const live = await follow(port, '/files?path=/b/a&stream=true', headers);
     await live.until(5);

@@ -27,7 +27,7 @@ describe('patterns of paths', () => {
   });
 
   it('** as part of a part is refused, and so is a path that is not absolute', () => {
-    expect(() => new PathPattern('/a**')).toThrow(/whole parts/);
+    expect(() => new PathPattern('/a**')).toThrow(/whole segments/);
     expect(() => new PathPattern('a')).toThrow(/begins with \//);
   });
 

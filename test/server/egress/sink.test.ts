@@ -43,7 +43,7 @@ function sink(
   const reader = stream.openReader();
   const done = vi.fn();
   const fanout = joinFanout(stream, encoding, options.transfer ?? (options.frames ? chunkedTransfer : closeTransfer));
-  new Sink(reader, socket, fanout, { timeout: undefined, heartbeat: 0, ...options }, { over: done }).pump();
+  new Sink(reader, socket, fanout, { timeout: undefined, heartbeat: 0, ...options }, { readEnded: done }).pump();
   return { reader, done, fanout };
 }
 
@@ -309,7 +309,7 @@ describe('sending a stream to sockets', () => {
       const closed = connections.map(({ near, far }) => {
         const reader = stream.openReader();
         const fanout = joinFanout(stream, frameEncoding, closeTransfer);
-        new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, { over: () => undefined }).pump();
+        new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, { readEnded: () => undefined }).pump();
         return { reader, far };
       });
       // The first reads nothing from the beginning, the others read on.

@@ -80,8 +80,8 @@ describe('offsets of Durable Streams', () => {
           for (const [n, text] of all.entries()) {
             expect(text).toMatch(/^\d{16}_\d{16}$/);
             expect(parseDurableOffset(text, stream)).toBe(n);
-            expect(parseDurableOffset(text, other)).toBe('another life');
-            // An offset that a client has incremented.
+            expect(parseDurableOffset(text, other)).toBe('another generation');
+            // What a client has added one to.
             const [life, bytes] = text.split('_');
             expect(parseDurableOffset(`${life}_${String(Number(bytes) + 1).padStart(16, '0')}`, stream)).toBe(n + 1);
           }
@@ -94,9 +94,9 @@ describe('offsets of Durable Streams', () => {
     const stream = new RingStream({}, rules);
     stream.append(new Uint8Array(10));
     expect(parseDurableOffset(ZERO_OFFSET, stream)).toBe(0);
-    expect(parseDurableOffset('9999999999999999_9999999999999999', stream)).toBe('another life');
+    expect(parseDurableOffset('9999999999999999_9999999999999999', stream)).toBe('another generation');
     expect(parseDurableOffset(`${durableOffset(stream, 0).slice(0, 16)}_9999999999999999`, stream)).toBe(
-      'another life',
+      'another generation',
     );
     for (const text of ['', '-1', 'now', '0', '0_0', ZERO_OFFSET.slice(1), ` ${ZERO_OFFSET}`, `${ZERO_OFFSET}\n`]) {
       expect(parseDurableOffset(text, stream)).toBe('malformed');

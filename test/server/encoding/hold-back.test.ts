@@ -70,7 +70,7 @@ describe('bytes that an encoding holds back', () => {
             const { near, received } = sockets[readers.length]!;
             const reader = stream.openReader({ start: { offset: begin } });
             const fanout = joinFanout(stream, base64Lines, closeTransfer);
-            new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, { over: () => undefined }).pump();
+            new Sink(reader, near, fanout, { timeout: undefined, heartbeat: 0 }, { readEnded: () => undefined }).pump();
             readers.push({ begin, received });
           };
           for (const step of before) {
@@ -152,13 +152,19 @@ describe('runs that are transformed', () => {
       const socket = await connection();
       const reader = stream.openReader({ start: { offset } });
       const fanout = joinFanout(stream, counting, closeTransfer);
-      new Sink(reader, socket.near, fanout, { timeout: undefined, heartbeat: 0 }, { over: () => undefined }).pump();
+      new Sink(
+        reader,
+        socket.near,
+        fanout,
+        { timeout: undefined, heartbeat: 0 },
+        { readEnded: () => undefined },
+      ).pump();
       received.push(socket.received);
     }
     const socket = await connection();
     const reader = stream.openReader({ start: { offset: 0 } });
     const fanout = joinFanout(stream, counting, closeTransfer);
-    new Sink(reader, socket.near, fanout, { timeout: undefined, heartbeat: 0 }, { over: () => undefined }).pump();
+    new Sink(reader, socket.near, fanout, { timeout: undefined, heartbeat: 0 }, { readEnded: () => undefined }).pump();
     stream.end();
     for (const [n, text] of (await Promise.all(received)).entries()) {
       expect(text.match(/^data:y{89}$/gm)).toHaveLength(8_000 - n);

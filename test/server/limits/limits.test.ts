@@ -231,7 +231,7 @@ describe('contract 27: a peer that takes nothing', () => {
     await fill(server, '/s/live', 3);
     expect(good.res.destroyed).toBe(false);
     expect(idle.res.destroyed).toBe(false);
-    expect(server.log.find(({ message }) => message === 'connections cut that take nothing')).toMatchObject({
+    expect(server.log.find(({ message }) => message === 'stalled connections closed')).toMatchObject({
       level: 'warn',
       facts: { count: 1 },
     });
@@ -312,7 +312,7 @@ describe('contract 27: a peer that takes nothing', () => {
 describe('memory that stays because it waits in sockets', () => {
   /** A read of several buffers of a megabyte that are no longer in the ring. */
   const read = (...buffers: Uint8Array[]) =>
-    ({ socket: {} as Socket, stranded: () => buffers, shared: NOTHING }) as unknown as LiveRead;
+    ({ socket: {} as Socket, socketOnlyMemory: () => buffers, shared: NOTHING }) as unknown as LiveRead;
 
   it('is counted once, however many wait for it', () => {
     const memory = new MemoryBudget(64 * MB);
@@ -362,8 +362,8 @@ describe('memory of encoded runs for many readers', () => {
     const reads = new LiveReads(0, memory);
     const laid = [new Uint8Array(MB), new Uint8Array(MB / 2)];
     const shared = { recent: () => laid, forget: vi.fn() };
-    const one = { socket: {} as Socket, stranded: () => [laid[0]!], shared } as unknown as LiveRead;
-    const other = { socket: {} as Socket, stranded: () => [], shared } as unknown as LiveRead;
+    const one = { socket: {} as Socket, socketOnlyMemory: () => [laid[0]!], shared } as unknown as LiveRead;
+    const other = { socket: {} as Socket, socketOnlyMemory: () => [], shared } as unknown as LiveRead;
     for (const read of [one, other]) reads.add(read);
     const settle = (incoming: number) =>
       reads.settle(

@@ -83,7 +83,7 @@ describe('a server', () => {
     expect(server.log.filter(({ message }) => message.startsWith('reads'))).toEqual([
       {
         level: 'warn',
-        message: 'reads are not shared: much writing costs twice as much',
+        message: 'reads are not shared: appends cost up to twice as much',
         facts: { reason: `Node ${process.versions.node} does not allow it` },
       },
     ]);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { SharedReadSocket, shareReads, takeFrom } from '../../../src/server/net/shared-read-socket.ts';
+import { SharedReadSocket, setConsumer, shareReads } from '../../../src/server/net/shared-read-socket.ts';
 import { waitFor } from '../../harness/wait.ts';
 import { connectTo } from '../../harness/wire.ts';
 import { start } from '../harness.ts';
@@ -77,7 +77,7 @@ describe('a socket that shares the memory it is read into', () => {
     expect(socket.writableHighWaterMark).toBe(OPTIONS.highWaterMark);
     expect(socket.remotePort).toBe(client.localPort);
     let got = '';
-    takeFrom(socket, (bytes) => {
+    setConsumer(socket, (bytes) => {
       got += bytes.toString();
     });
     const ended = once(socket, 'end');

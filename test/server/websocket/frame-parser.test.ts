@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FrameParser, type FrameTaker } from '../../../src/server/websocket/frame-parser.ts';
+import { type FrameHandler, FrameParser } from '../../../src/server/websocket/frame-parser.ts';
 import { unmask } from '../../../src/server/websocket/unmask.ts';
 import { frame, OPCODES } from './wire-frames.ts';
 
 describe('the parser of frames', () => {
-  it('stops in front of what its taker does not want yet, and reads on from there', () => {
+  it('stops in front of what its handler does not want yet, and reads on from there', () => {
     const taken: string[] = [];
     let isWaiting = false;
-    const taker: FrameTaker = {
+    const handler: FrameHandler = {
       get isWaiting() {
         return isWaiting;
       },
@@ -21,7 +21,7 @@ describe('the parser of frames', () => {
       closed: () => undefined,
       failed: ({ reason }) => expect.fail(reason),
     };
-    const parser = new FrameParser(taker, { maxMessageBytes: 100 });
+    const parser = new FrameParser(handler, { maxMessageBytes: 100 });
     const frames = ['one', 'two', 'three'].map((payload) => frame({ opcode: OPCODES.binary, payload }));
     const bytes = Buffer.concat(frames);
     let at = 0;
@@ -36,7 +36,7 @@ describe('the parser of frames', () => {
 
   it('keeps of a message that is not complete at most twice what has come, and of a head next to nothing', () => {
     const nothing = () => undefined;
-    const taker = {
+    const handler = {
       isWaiting: false,
       message: nothing,
       ping: nothing,
@@ -44,7 +44,7 @@ describe('the parser of frames', () => {
       closed: nothing,
       failed: nothing,
     };
-    const parser = new FrameParser(taker, { maxMessageBytes: 2 ** 24 });
+    const parser = new FrameParser(handler, { maxMessageBytes: 2 ** 24 });
     const bytes = frame({ opcode: OPCODES.binary, payload: Buffer.alloc(10_000) });
     parser.take(bytes.subarray(0, 8));
     expect(parser.held).toBe(0);

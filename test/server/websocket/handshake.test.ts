@@ -133,7 +133,7 @@ describe('a request that is not a WebSocket handshake', () => {
     one.send(`GET ${TARGET} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`);
     await one.until('"code"');
     expect(one.text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-    if (status === 426) expect(one.text).toContain('"error":"upgrade required: this address speaks WebSocket');
+    if (status === 426) expect(one.text).toContain('"error":"upgrade required: this URL speaks WebSocket');
     one.socket.destroy();
   });
 

@@ -298,7 +298,9 @@ describe('contract 101: messages sent over WebSocket', () => {
     const peers = await connections(10);
     for (const { near } of peers) {
       const options = { encoding, heartbeat: 0, timeout: undefined, limits, logger: silent };
-      startLive(near, { reader: stream.openReader(), encoding }, webSocketTransfer, options, { over: () => undefined });
+      startLive(near, { reader: stream.openReader(), encoding }, webSocketTransfer, options, {
+        readEnded: () => undefined,
+      });
     }
     await waitFor('all to have caught up', () => peers.every(({ written }) => written.length > 0));
     for (const length of [100, 1000, 64 * KiB]) {

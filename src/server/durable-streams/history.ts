@@ -1,6 +1,7 @@
 /**
- * What comes before memory, over server-sent events: read from disk as it is sent, without a reader. Where that has come
- * to memory the answer ends, as it does from time to time: its client comes back, and goes on there.
+ * Cold reads over server-sent events: the bytes before the ring are read from disk as they are sent, without a reader.
+ * When the read reaches the ring the response ends, as every such response does from time to time: the client
+ * reconnects and continues there.
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { internalOf, type RingStream } from '../../core/internal.ts';
@@ -13,12 +14,12 @@ import type { Limits } from '../limits/index.ts';
 import { formOf } from './form.ts';
 import { type Span, spanFrom } from './page.ts';
 
-/** The most bytes of an event, unless what may not be divided is longer. */
+/** Maximum length of an event, in bytes, unless a single append or message is longer. */
 const MAX_EVENT_BYTES = 128 * 1024;
-/** Appends that are put together so that an event of text ends with a character, if that is any. */
+/** Maximum number of further appends that are added to a text event so that it does not end inside a character. */
 const MAX_JOINED = 8;
 
-export interface PastRead {
+export interface HistoryRead {
   readonly stored: StoredStream;
   readonly from: number;
   readonly encoding: Encoding;
@@ -26,10 +27,10 @@ export interface PastRead {
   readonly limits: Limits;
 }
 
-/** @throws OFFSET_GONE, MEMORY_LIMIT where nothing could be sent */
-export async function sendPast(
+/** @throws OFFSET_GONE, MEMORY_LIMIT if nothing has been sent yet */
+export async function sendHistory(
   res: ServerResponse,
-  { encoding, from, headers, limits, stored }: PastRead,
+  { encoding, from, headers, limits, stored }: HistoryRead,
 ): Promise<void> {
   const stream = internalOf(stored.stream);
   for (let at = from; at < stream.startOffset && !res.destroyed; ) {
@@ -37,7 +38,7 @@ export async function sendPast(
     try {
       span = await eventFrom(stored, at);
     } catch (error) {
-      // A client that comes back gets the error in an answer of its own.
+      // A client that reconnects gets the error as its response.
       if (!res.headersSent || !isStreamFSError(error)) throw error;
       break;
     }

@@ -1,4 +1,4 @@
-/** What the server sends: frames without a mask, each a whole message (RFC 6455 section 5.2). */
+/** The frames that the server sends: unmasked, each a complete message (RFC 6455 section 5.2). */
 import type { StreamFSError } from '../../errors/index.ts';
 import { CLOSE_CODES, type WebSocketRecord } from '../../protocol/index.ts';
 import type { PayloadKind } from '../encoding/index.ts';
@@ -6,13 +6,13 @@ import { errorBody } from '../http/respond.ts';
 
 const FIRST_BYTES = { text: 0x81, binary: 0x82, close: 0x88, ping: 0x89, pong: 0x8a } as const;
 
-/** The most bytes of a head. */
+/** Maximum length of a head, in bytes. */
 export const MAX_HEAD_BYTES = 10;
 
-/** The longest reason of a close frame, in bytes: a control frame has 125, two of them are its code. */
+/** Maximum length of the reason in a close frame, in bytes: a control frame has 125, two of them are its code. */
 const MAX_REASON_BYTES = 123;
 
-/** Writes the head of a message, and gives its length. */
+/** Writes the head of a message. Returns its length. */
 export function writeMessageHead(target: Buffer, at: number, length: number, kind: PayloadKind): number {
   target[at] = FIRST_BYTES[kind];
   if (length < 126) {
@@ -37,7 +37,7 @@ export function messageFrame(payload: Uint8Array, kind: PayloadKind): Buffer {
   return frame.subarray(0, size + payload.length);
 }
 
-/** The JSON of a record, as a message holds it. */
+/** The JSON of a record, as the payload of a message. */
 export function recordText(record: WebSocketRecord): Buffer {
   return Buffer.from(JSON.stringify(record));
 }
@@ -46,7 +46,7 @@ export function recordFrame(record: WebSocketRecord): Buffer {
   return messageFrame(recordText(record), 'text');
 }
 
-/** An error as a record: its text and code, with its details beside them. */
+/** An error as a record: its text and code, with its details next to them. */
 export function errorRecord(error: StreamFSError): WebSocketRecord {
   return { ...errorBody(error), type: 'error', code: error.code, error: error.message };
 }
@@ -61,7 +61,7 @@ export function pongFrame(payload: Uint8Array): Buffer {
   return controlFrame(FIRST_BYTES.pong, payload);
 }
 
-/** As many whole characters of a text as a reason may have. */
+/** The text truncated to the maximum length of a reason, at a character boundary. */
 function shortened(text: Buffer): Buffer {
   if (text.length <= MAX_REASON_BYTES) return text;
   let end = MAX_REASON_BYTES;
@@ -69,7 +69,7 @@ function shortened(text: Buffer): Buffer {
   return text.subarray(0, end);
 }
 
-/** A close frame; with 1005 one without a code. */
+/** A close frame; without a code for 1005. */
 export function closeFrame(code: number, reason = ''): Buffer {
   if (code === CLOSE_CODES.none) return controlFrame(FIRST_BYTES.close, new Uint8Array(0));
   const text = shortened(Buffer.from(reason));

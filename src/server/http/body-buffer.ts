@@ -1,17 +1,18 @@
-/** A body that has to be whole before anything can be done with it: put together as it comes, in memory that grows. */
+/** A growing buffer for a body that must be complete before it is processed. */
 
-/** What the first piece makes room for, in bytes. */
+/** The initial capacity, in bytes. */
 const FIRST_BYTES = 1024;
 
-export class Gathered {
+export class BodyBuffer {
   readonly #most: number;
   readonly #charge: (bytes: number) => boolean;
   #bytes: Buffer = Buffer.alloc(0);
   #length = 0;
 
   /**
-   * @param most bytes it may have
-   * @param charge asked before memory is taken, for the difference: whether there is room for it
+   * @param most maximum length in bytes
+   * @param charge called with the number of additional bytes before memory is allocated; returns whether there is room
+   * for them
    */
   constructor(most: number, charge: (bytes: number) => boolean) {
     this.#most = most;
@@ -22,7 +23,7 @@ export class Gathered {
     return this.#length;
   }
 
-  /** Memory it takes, in bytes. */
+  /** Allocated memory, in bytes. */
   get capacity(): number {
     return this.#bytes.length;
   }
@@ -31,7 +32,7 @@ export class Gathered {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Adds a copy of a piece, which must fit; false where there is no memory for it. */
+  /** Adds a copy of a piece that fits into the maximum length; returns false if there is no memory for it. */
   add(piece: Uint8Array): boolean {
     const length = this.#length + piece.length;
     if (length > this.#bytes.length && !this.#grow(length)) return false;

@@ -1,18 +1,18 @@
 /**
- * What has been read back from a log, for all who read there: blocks by the bytes they take, never by time. A block that is
- * dropped lives on for the readers that hold it.
+ * Cache of blocks read back from a log, shared by all readers. Its size is limited in bytes; blocks do not expire by
+ * time. A dropped block stays valid for the readers that hold it.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget } from '../core/index.ts';
 import { firstWhere, type History, type HistoryBlock, historySlab } from '../core/internal.ts';
 import { BlockMemory } from './block-memory.ts';
 import type { KnownStream } from './known-stream.ts';
-import type { Found, LogReading } from './reading.ts';
+import type { Found, LogReader } from './log-reader.ts';
 
-/** Short parts of a journal are put together to as much as this. */
+/** Short parts of a journal are merged into blocks of up to this size. */
 const JOINED_BYTES = 64 * 1024;
 
-/** What a hole is charged: itself, and its places in tables. */
+/** Charge for a hole: the object and its table entries. */
 const HOLE_BYTES = 128;
 
 interface Cached {
@@ -21,9 +21,9 @@ interface Cached {
   to: number;
   block: HistoryBlock;
   bytes: number;
-  /** What it was read into, where that can be read into again. */
+  /** The buffer that the block was read into, if it can be reused. */
   memory: Buffer | undefined;
-  /** What the budget has been charged. */
+  /** Bytes charged to the budget. */
   charged: number;
 }
 
@@ -33,24 +33,27 @@ export interface BlockCacheOptions {
 }
 
 export class BlockCache {
-  readonly #reading: LogReading;
+  readonly #reader: LogReader;
   readonly #max: number;
   readonly #memory: MemoryBudget | undefined;
   /** Least recently used first. */
   readonly #cached = new Set<Cached>();
-  /** By where they begin. */
+  /** Sorted by start offset. */
   readonly #ofStream = new Map<KnownStream, Cached[]>();
   readonly #spare = new BlockMemory();
   readonly #loading = new Map<KnownStream, Map<number, (() => void)[]>>();
   #bytes = 0;
-  /** Blocks that were asked for and there, and that were read for it. */
-  given = 0;
-  read = 0;
-  /** The one for which there is no room: it is there for those who wait for it. */
+  /** Cache hits and misses. */
+  hits = 0;
+  misses = 0;
+  /**
+   * The block for which the budget had no room. It is kept until the next block arrives, for the readers that wait for
+   * it.
+   */
   #uncharged: Cached | undefined;
 
-  constructor(reading: LogReading, { maxCache, memory }: BlockCacheOptions) {
-    this.#reading = reading;
+  constructor(reader: LogReader, { maxCache, memory }: BlockCacheOptions) {
+    this.#reader = reader;
     this.#max = maxCache;
     this.#memory = memory;
   }
@@ -59,7 +62,7 @@ export class BlockCache {
     return new CachedHistory(this, known);
   }
 
-  /** Where an offset of a stream lies in what is kept; undefined: nowhere. */
+  /** The cached block that contains an offset of a stream, if any. */
   find(known: KnownStream, offset: number): Cached | undefined {
     const blocks = this.#ofStream.get(known);
     if (blocks === undefined) return undefined;
@@ -72,7 +75,7 @@ export class BlockCache {
     if (cached === undefined) return undefined;
     this.#cached.delete(cached);
     this.#cached.add(cached);
-    this.given++;
+    this.hits++;
     return cached.block;
   }
 
@@ -97,11 +100,11 @@ export class BlockCache {
     });
   }
 
-  /** Never in the turn in which it is asked for. */
+  /** Always asynchronous: never completes in the turn of the call. */
   async #read(known: KnownStream, offset: number): Promise<Cached | undefined> {
     await nextTurn();
     if (this.find(known, offset) !== undefined) return undefined;
-    this.read++;
+    this.misses++;
     const first = await this.#at(known, offset);
     if (first.kind === 'hole') {
       const to = Math.max(first.to.offset, offset + 1);
@@ -136,10 +139,10 @@ export class BlockCache {
     return { known, from, to, block: { kind: 'slab', slab }, bytes: slab.byteLength, charged: 0, memory: undefined };
   }
 
-  /** What lies in a journal may have been moved while it was read. */
+  /** Bytes in a journal may have been moved while they were read. */
   async #at(known: KnownStream, offset: number): Promise<Found> {
-    const found = await this.#reading.at(known, offset, this.#spare.take);
-    return found.kind === 'chunks' ? found : this.#reading.at(known, offset);
+    const found = await this.#reader.at(known, offset, this.#spare.take);
+    return found.kind === 'chunks' ? found : this.#reader.at(known, offset);
   }
 
   #keep(cached: Cached): void {
@@ -176,7 +179,7 @@ export class BlockCache {
     if (cached.memory !== undefined && cached.block.kind === 'slab') this.#spare.give(cached.memory, cached.block.slab);
   }
 
-  /** A stream is in the log no more. */
+  /** Called when a stream has been removed from the log. */
   forget(known: KnownStream): void {
     for (const cached of [...(this.#ofStream.get(known) ?? [])]) this.#drop(cached);
   }
@@ -186,7 +189,7 @@ export class BlockCache {
   }
 }
 
-/** What a stream had before its ring, by way of the cache. */
+/** The history of a stream before its ring, read through the cache. */
 class CachedHistory implements History {
   readonly #cache: BlockCache;
   readonly #known: KnownStream;

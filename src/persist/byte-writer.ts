@@ -1,13 +1,13 @@
-/** Bytes that are put together before they are written: whole numbers as short as they are, text, and other bytes. */
+/** A buffer for encoding records: variable-length integers, text and raw bytes. */
 
 const FIRST_CAPACITY = 4096;
 
-/** The longest that {@link ByteWriter.number} may write. */
+/** The maximum size of a number written by {@link ByteWriter.number}. */
 const LONGEST_NUMBER_BYTES = 8;
 
 export class ByteWriter {
   #buffer: Buffer;
-  /** The same memory, for numbers of a fixed length. */
+  /** A view of the same memory, for fixed-length numbers. */
   #view: DataView;
   #length = 0;
 
@@ -20,12 +20,12 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** What has been put in so far; good until more is, or it is cleared. */
+  /** The bytes written so far. Valid until the next write or clear. */
   get bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** What has been put in from a position on; good as {@link bytes} is. */
+  /** The bytes written from a position on. Valid as long as {@link bytes}. */
   from(at: number): Buffer {
     return this.#buffer.subarray(at, this.#length);
   }
@@ -34,7 +34,7 @@ export class ByteWriter {
     this.#length = 0;
   }
 
-  /** Makes room, and gives where it begins: the caller fills it. */
+  /** Reserves space for the caller to fill, and returns its position. */
   reserve(length: number): number {
     const at = this.#length;
     if (at + length > this.#buffer.length) this.#grow(at + length);
@@ -54,7 +54,7 @@ export class ByteWriter {
     this.#buffer[at] = value;
   }
 
-  /** A whole number from 0 to 2^53 - 1: seven bits a byte, the lowest first. */
+  /** Writes an integer from 0 to 2^53 - 1: seven bits per byte, lowest first. */
   number(value: number): void {
     let at = this.#length;
     if (at + LONGEST_NUMBER_BYTES > this.#buffer.length) this.#grow(at + LONGEST_NUMBER_BYTES);
@@ -68,17 +68,17 @@ export class ByteWriter {
     this.#length = at;
   }
 
-  /** Puts a whole number of 16 bits where there is room for it, the lowest byte first. */
+  /** Writes a 16-bit integer into reserved space, little-endian. */
   setUint16(at: number, value: number): void {
     this.#view.setUint16(at, value, true);
   }
 
-  /** The same of 32 bits. */
+  /** Writes a 32-bit integer into reserved space, little-endian. */
   setUint32(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
   }
 
-  /** And of 48 bits. */
+  /** Writes a 48-bit integer into reserved space, little-endian. */
   setUint48(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
     this.#view.setUint16(at + 4, value / 2 ** 32, true);
@@ -100,7 +100,11 @@ function viewOf({ buffer, byteLength, byteOffset }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** Reads what a {@link ByteWriter} wrote. @throws RangeError beyond the end: the bytes are not what they should be */
+/**
+ * Decodes the output of a {@link ByteWriter}.
+ *
+ * @throws RangeError when reading beyond the end: the bytes are invalid
+ */
 export class ByteReader {
   readonly #bytes: Buffer;
   at: number;

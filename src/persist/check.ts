@@ -1,12 +1,12 @@
 /**
- * Looks through a log that no server uses, and changes nothing in it: what a start would find, and beyond that every
- * block of every segment, which a start does not read.
+ * Checks a log that no server uses, without changing it: performs the recovery of a startup, and also reads every block
+ * of every segment, which a startup does not.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createError } from '../errors/index.ts';
-import { userOf } from './directory-lock.ts';
-import { codeOf, type Disk, openIfThere, readExactly } from './disk.ts';
+import { lockOwner } from './directory-lock.ts';
+import { codeOf, type Disk, openIfExists, readExactly } from './disk.ts';
 import type { KnownStream } from './known-stream.ts';
 import {
   DATA_DIRECTORY,
@@ -21,43 +21,45 @@ import { NodeDisk } from './node-disk.ts';
 import { isRecord } from './record.ts';
 import { isKnownSegment, type LogDamage, LogUnusableError, type Recovery, recover } from './recovery.ts';
 import { blockAt, segmentPieces } from './segment-blocks.ts';
-import { type Extent, placeBehind, type Segment } from './update.ts';
+import { type Extent, endPlace, type Segment } from './update.ts';
 
 export interface LogReport {
-  /** It was closed in order; otherwise its process was killed, or uses it still. */
+  /** The log was closed cleanly. Otherwise its process was killed, or is still running. */
   isClean: boolean;
   streams: { count: number; ended: number };
-  /** Bytes of streams that can be read, and of those that were lost to damage. */
+  /** Bytes of streams that are readable, and bytes lost to damage. */
   bytes: { retained: number; lost: number };
   files: {
     journals: { count: number; bytes: number };
     segments: { count: number; bytes: number };
-    /** Segments that nothing speaks of, which the next start removes, and journals that were set aside. */
+    /** Segments that no stream refers to, which the next startup removes, and damaged journals that were set aside. */
     leftovers: { count: number; bytes: number };
   };
-  /** When the state was written, and how long it is; undefined before the first time. */
+  /** When the state file was written, and its size; undefined before the first checkpoint. */
   checkpoint: { time: Date; bytes: number } | undefined;
-  /** Bytes at the end of the journal that are not whole: the next start cuts them. They were not acknowledged. */
+  /**
+   * Bytes of incomplete records at the end of the journal. The next startup truncates them; they were not acknowledged.
+   */
   cutBytes: number;
   damages: LogDamage[];
 }
 
-/** A log in a directory, to be looked at. */
+/** A log in a directory, open for inspection. */
 export interface OpenedLog {
   disk: Disk;
   salt: number;
 }
 
 /**
- * Opens the log in a directory for reading alone.
+ * Opens the log in a directory read-only.
  *
- * @throws DISK_LOCKED where a server uses it: what is read while it is written would look damaged; DISK_FORMAT; what the
- * disk throws
+ * @throws DISK_LOCKED if a server uses it: a log read while it is written would look damaged; DISK_FORMAT; errors of
+ * the disk
  */
 export async function openToRead(directory: string): Promise<OpenedLog> {
   const disk = new NodeDisk(directory);
   await disk.list('');
-  const owner = await userOf(directory);
+  const owner = await lockOwner(directory);
   if (owner !== undefined) throw createError('DISK_LOCKED', { directory, owner });
   const salt = await readFormat(disk);
   if (salt === undefined)
@@ -65,9 +67,7 @@ export async function openToRead(directory: string): Promise<OpenedLog> {
   return { disk, salt };
 }
 
-/**
- * @throws DISK_FORMAT for records of a newer version; what the disk throws
- */
+/** @throws DISK_FORMAT for records of a newer version; errors of the disk */
 export async function checkLog({ disk, salt }: OpenedLog): Promise<LogReport> {
   let recovery: Pick<Recovery, 'streams' | 'journals' | 'cutBytes' | 'damages' | 'missing' | 'isClean'>;
   let hasLostRecords = false;
@@ -104,7 +104,7 @@ export async function checkLog({ disk, salt }: OpenedLog): Promise<LogReport> {
 }
 
 /**
- * What a start would put together.
+ * Returns the result of the recovery that a startup would perform.
  *
  * @throws LogUnusableError; DISK_FORMAT for records of a newer version
  */
@@ -116,7 +116,7 @@ export async function recoverKnown({ disk, salt }: OpenedLog): Promise<Recovery>
   try {
     return await recover(disk, salt);
   } catch (error) {
-    // A record whose checksum is right, and which says what this version does not know.
+    // A record with a valid checksum and content unknown to this version.
     if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
     const reason = `a record in it is of a newer version (${error.message}): use a newer program`;
     throw createError('DISK_FORMAT', { directory: disk.name, reason });
@@ -127,12 +127,12 @@ function droppedByStart({ file, problem }: LogDamage): LogDamage {
   return { file, problem: `${problem} are dropped by the next start` };
 }
 
-/** Where the journal stops to count though good records follow. */
+/** The journal position after which valid records are ignored. */
 async function lostRecords(disk: Disk, { journals }: Pick<Recovery, 'journals'>): Promise<LogDamage[]> {
   for (const { length, number } of journals) {
     const file = journalPath(number);
     const { size } = await stat(join(disk.name, file));
-    const problem = 'damaged before it was known to be on the disk: what follows is dropped by the next start';
+    const problem = 'damaged before it was synced: the next start drops all that follows';
     if (size > length) return [{ file, from: length, to: size, problem }];
   }
   return [];
@@ -166,7 +166,7 @@ async function checkpointOf(disk: Disk): Promise<LogReport['checkpoint']> {
   }
 }
 
-/** Reads all that is kept of streams, and adds what is wrong to a report. */
+/** Reads all retained bytes of streams and adds the faults found to a report. */
 class StreamCheck {
   readonly #disk: Disk;
   readonly #salt: number;
@@ -186,13 +186,13 @@ class StreamCheck {
     this.#report.bytes.lost += reach.offset - floor.offset - good;
   }
 
-  /** Gives how many bytes of the stream are good in it. */
+  /** Returns the number of the stream's bytes that are readable in the segment. */
   async #segment({ base, length, to }: Segment, stream: number, of: string, floor: number): Promise<number> {
     const path = segmentPath(stream, base);
     const damage = (from: number, end: number, problem: string) => {
       this.#report.damages.push({ file: path, from, to: end, problem: `${problem}, of ${of}` });
     };
-    const file = await openIfThere(this.#disk, path);
+    const file = await openIfExists(this.#disk, path);
     if (file === undefined) {
       damage(0, length, `missing: offsets ${base} to ${to.offset}`);
       return 0;
@@ -214,9 +214,9 @@ class StreamCheck {
           damage(position, position + size, 'a block of another stream');
           continue;
         }
-        const behind = placeBehind(block);
-        good += Math.max(0, behind.offset - Math.max(block.from.offset, floor));
-        offset = behind.offset;
+        const end = endPlace(block);
+        good += Math.max(0, end.offset - Math.max(block.from.offset, floor));
+        offset = end.offset;
       }
       if (size < length) damage(size, length, `missing: its end, up to offset ${to.offset}`);
     } finally {
@@ -227,7 +227,7 @@ class StreamCheck {
 
   async #extent({ from, journal, length, position, to }: Extent, of: string, floor: number): Promise<number> {
     const path = journalPath(journal);
-    const file = await openIfThere(this.#disk, path);
+    const file = await openIfExists(this.#disk, path);
     const bytes = await (async () => {
       try {
         return await (file === undefined ? undefined : readExactly(file, position, length));

@@ -1,7 +1,7 @@
 /**
- * One process per directory. The file LOCK names its owner; a lock left by a crashed process is taken over. On the same
- * computer it is known whether the owner is alive; of an owner on another computer, or in another container, only the
- * regularly updated modification time of the file tells that.
+ * One process per directory. The file LOCK names its owner; a lock left by a crashed process is taken over. An owner on
+ * the same machine can be checked directly. For an owner on another machine or in another container, the only sign of
+ * life is the regularly updated modification time of the file.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -14,20 +14,20 @@ import { codeOf, isFull } from './disk.ts';
 import { LOCK_FILE } from './layout.ts';
 import { makeDirectory } from './make-directory.ts';
 
-/** How often the owner touches the file, and after how long without that an owner elsewhere counts as dead. */
+/** How often the owner touches the file, and after how long without a touch a remote owner is considered dead. */
 const TOUCHED_EVERY_MS = 2000;
 const DEAD_AFTER_MS = 10_000;
 
 interface Owner {
   id: string;
   pid: number;
-  /** When the process started, as the kernel counts; empty where that is not known. */
+  /** The start time of the process as the kernel reports it; empty if unknown. */
   started: string;
   boot: string;
   host: string;
 }
 
-/** What the running kernel calls itself; empty where that is not known. */
+/** The boot ID of the running kernel; empty if unknown. */
 export function bootId(): string {
   return readOr('/proc/sys/kernel/random/boot_id', '');
 }
@@ -40,7 +40,7 @@ function readOr(path: string, otherwise: string): string {
   }
 }
 
-/** The twenty-second field, counted from behind the name, which may have spaces in it. */
+/** The 22nd field of the file, counted from the end of the process name, which may contain spaces. */
 function startOf(pid: number): string {
   const stat = readOr(`/proc/${pid}/stat`, '');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
@@ -51,16 +51,15 @@ export class DirectoryLock {
   readonly #owner: Owner;
   readonly #timer: NodeJS.Timeout;
   readonly #onLost: (reason: string) => void;
-  /** It was not there at the last look. */
+  /** The lock file was missing at the last check. */
   #isMissing = false;
 
   /**
-   * Takes the directory. Where it looks as if another process had it that cannot be asked, waits some seconds to see
-   * whether that is alive.
+   * Takes the lock of a directory. If the owner cannot be checked directly, waits some seconds for a sign of life.
    *
-   * @param onLost called where it cannot be kept, with why: another process has taken it, which thinks that this one is
-   * dead, or it is gone
-   * @throws DISK_LOCKED; what the disk throws
+   * @param onLost called with the reason when the lock is lost: another process considered this one dead and took it,
+   * or the directory was removed
+   * @throws DISK_LOCKED; errors of the disk
    */
   static async take(directory: string, onLost: (reason: string) => void): Promise<DirectoryLock> {
     await makeDirectory(directory);
@@ -99,13 +98,13 @@ export class DirectoryLock {
       this.#isMissing = false;
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') return;
-      // Whoever removes all of the directory just now is not to find a file in it again.
+      // If the whole directory is being removed, it must not get a new file: wait for the next check.
       if (this.#isMissing) await this.#makeAgain();
       this.#isMissing = true;
     }
   }
 
-  /** Somebody has removed the file. Where another process has made it since, the next look finds that. */
+  /** Restores a lock file that was removed. If another process has created it since, the next check detects that. */
   async #makeAgain(): Promise<void> {
     try {
       await make(this.#path, this.#owner);
@@ -130,17 +129,17 @@ async function make(path: string, owner: Owner): Promise<boolean> {
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
-    // On a full disk there may be a place for the name and none for what is in it.
+    // A full disk may have room for the directory entry and none for the content.
     if (isFull(error)) return true;
     throw error;
   }
 }
 
 /**
- * The process that uses a directory; undefined where none does. Takes some seconds where its owner cannot be asked.
- * Changes nothing.
+ * The process that holds the lock of a directory; undefined if there is none. Takes some seconds for an owner that
+ * cannot be checked directly. Changes nothing.
  */
-export async function userOf(directory: string): Promise<string | undefined> {
+export async function lockOwner(directory: string): Promise<string | undefined> {
   const path = join(directory, LOCK_FILE);
   const owner = await readOwner(path);
   return owner !== undefined && (await isAlive(path, owner)) ? nameOf(owner) : undefined;
@@ -150,7 +149,7 @@ function nameOf({ host, pid }: Owner): string {
   return `process ${pid} on ${host}`;
 }
 
-/** Undefined where the file is gone again, or says nothing: its writer died, or had no room. */
+/** Undefined if the file does not exist or is incomplete: its writer died or the disk was full. */
 async function readOwner(path: string): Promise<Owner | undefined> {
   try {
     const owner: Partial<Owner> = JSON.parse(await readFile(path, 'utf8'));
@@ -164,7 +163,7 @@ async function readOwner(path: string): Promise<Owner | undefined> {
 async function isAlive(path: string, { boot, host, pid, started }: Owner): Promise<boolean> {
   if (host === hostname()) {
     if (boot !== bootId()) return false;
-    // With another start time it is another process with the same number.
+    // A different start time means another process that reuses the number.
     return isRunning(pid) && startOf(pid) === started;
   }
   const before = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
@@ -186,7 +185,10 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Of several that take over at once, one moves the file of the dead away; the others find another file, or none. */
+/**
+ * If several processes take over concurrently, one moves the dead owner's file away; the others find another file, or
+ * none.
+ */
 async function takeOver(path: string, dead: Owner | undefined, id: string): Promise<void> {
   const aside = `${path}.${id}`;
   try {
@@ -196,7 +198,7 @@ async function takeOver(path: string, dead: Owner | undefined, id: string): Prom
     throw error;
   }
   const moved = await readOwner(aside);
-  // It was another's, made in between: it gets its place back.
+  // The moved file belongs to another process that created it in between: put it back.
   if (moved !== undefined && moved.id !== dead?.id) await rename(aside, path);
   else await rm(aside, { force: true });
 }

@@ -1,12 +1,12 @@
 /**
- * The log of all streams of a mount. Whatever happens to any of them in a turn of the event loop becomes one write to the
- * journal; while that is under way the next fills up. Long bytes go straight from memory into a segment of their stream
- * first, and the journal only says so.
+ * The log of all streams of a mount. All changes of one turn of the event loop become one group commit: a single write
+ * to the journal. While it runs, the next one fills up. Long data is first written straight from the ring into a
+ * segment of its stream; the journal then only refers to it.
  *
- *     append ─► ring ─► (end of the turn) round: segments ─► journal ─► [sync] ─► readers, acknowledgements
+ *     append ─► ring ─► (end of the turn) group commit: segments ─► journal ─► [sync] ─► readers, acknowledgements
  *
- * Journals do not grow for ever: what of an old one still counts is moved, into segments or into the newest journal, a
- * little with each round; then the state is written, and the old one goes.
+ * A checkpoint bounds the size of the journals: each group commit moves some live data of the older ones into segments
+ * or into the newest journal; then the state file is written, and the older journals are removed.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget } from '../core/index.ts';
@@ -15,16 +15,16 @@ import { expectLogs, newGeneration } from '../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { Logger } from '../logging/index.ts';
 import type { Durability } from '../protocol/index.ts';
-import { atOnce } from './at-once.ts';
+import { forEachConcurrent } from './for-each-concurrent.ts';
 import { BlockCache } from './block-cache.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { readClosing, writeClosing } from './closing.ts';
-import { codeOf, type Disk, isFull, replaceFile, writeAll, writeBehind } from './disk.ts';
+import { readShutdownSnapshot, writeShutdownSnapshot } from './shutdown-snapshot.ts';
+import { codeOf, type Disk, isFull, replaceFile, writeAll, appendAt } from './disk.ts';
 import { FilePool } from './file-pool.ts';
 import { KnownStream } from './known-stream.ts';
-import { CLOSING_FILE, journalOf, journalPath, openLayout, STATE_FILE, segmentOfPath, segmentPath } from './layout.ts';
-import { LoggedStream, type LogStore, type Round, type StreamOwner } from './logged-stream.ts';
-import { type DamageListener, LogReading } from './reading.ts';
+import { SHUTDOWN_SNAPSHOT_FILE, journalOf, journalPath, openLayout, STATE_FILE, segmentOfPath, segmentPath } from './layout.ts';
+import { LoggedStream, type LogStore, type GroupCommit, type StreamOwner } from './logged-stream.ts';
+import { type DamageListener, LogReader } from './log-reader.ts';
 import { putRecord, RECORD } from './record.ts';
 import {
   describeDamage,
@@ -35,9 +35,9 @@ import {
   type StateBegin,
   tidy,
 } from './recovery.ts';
-import { giveReserve, takeReserve } from './reserve.ts';
+import { releaseReserve, allocateReserve } from './reserve.ts';
 import { Retention } from './retention.ts';
-import { newRound } from './round.ts';
+import { newGroupCommit } from './group-commit.ts';
 import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
 import { durabilityOf, type SyncPolicy } from './sync-policy.ts';
 import type { SyncTimes } from './sync-times.ts';
@@ -48,7 +48,7 @@ import {
   emptyChange,
   type LoggedIdentity,
   type Place,
-  placeBehind,
+  endPlace,
   putChange,
   type Segment,
 } from './update.ts';
@@ -56,27 +56,27 @@ import {
 export interface DiskStoreOptions {
   disk: Disk;
   sync: SyncPolicy;
-  /** What the running kernel calls itself; empty where that is not known: then each crash counts as a power cut. */
+  /** The boot ID of the running kernel; empty if unknown: then each crash counts as a power cut. */
   boot: string;
   logger: Logger;
-  /** Bytes of one stream, and of all, that may wait to be written. */
+  /** Limits of the pending bytes of one stream, and of all. */
   maxStreamBacklog: number;
   maxBacklog: number;
-  /** Bytes that journals may take before what counts of them is moved. */
+  /** Bytes of all journals after which a checkpoint begins. */
   maxJournal: number;
-  /** Bytes of a segment, after which another is begun. */
+  /** The size in bytes after which another segment begins. */
   maxSegment: number;
-  /** Bytes of each stream that are kept, at least. */
+  /** Minimum number of bytes retained for each stream. */
   retention: number;
-  /** Milliseconds for which bytes are kept. Default: for ever. */
+  /** Milliseconds for which bytes are retained. Default: for ever. */
   maxAge?: number | undefined;
-  /** Bytes that all streams may take on disk. Default: any number. */
+  /** Limit of the bytes of all streams on disk. Default: none. */
   maxTotal?: number | undefined;
   /** The time in milliseconds since 1970. Default `Date.now`. */
   now?: (() => number) | undefined;
-  /** Files that may be open at once. */
+  /** Limit of open files. */
   maxFiles: number;
-  /** Bytes of what has been read back that are kept for others, and what they are charged to. */
+  /** Size of the cache of blocks read back, and the budget that it is charged to. */
   maxCache: number;
   memory?: MemoryBudget | undefined;
 }
@@ -90,23 +90,23 @@ export const DEFAULT_SIZES = {
   maxCache: 64 * 1024 * 1024,
 } as const;
 
-/** From so many bytes in a turn on, a stream's go into its segment at once. */
+/** Pending bytes from which a stream's data is written directly to its segment. */
 const DIRECT_BYTES = 64 * 1024;
-/** A tail of so many bytes is copied from journal to journal rather than given a segment. */
+/** A tail up to this size is copied from journal to journal instead of starting a segment. */
 const SMALL_TAIL_BYTES = 4 * 1024;
-/** What a round moves beside what it writes. */
-const MOVED_IN_A_ROUND = { bytes: 4 * 1024 * 1024, streams: 256 } as const;
-/** However little of a stream is kept. */
+/** The most that a checkpoint moves per group commit. */
+const MAX_MOVED_PER_COMMIT = { bytes: 4 * 1024 * 1024, streams: 256 } as const;
+/** Lower bound of the segment size, even with a small retention. */
 const SMALLEST_SEGMENT_BYTES = 64 * 1024;
 const RETRY_MS = 1000;
-/** What a stream adds to a round. */
+/** What a stream contributes to a group commit. */
 interface Plan {
   log: LoggedStream;
-  /** Bytes that are in no file yet, and where they are. */
+  /** Bytes that are in no file yet. */
   fresh: Source | undefined;
   change: Change;
   isForSegment: boolean;
-  /** Where its record begins and ends in the batch. */
+  /** The range of its record in the batch. */
   at: number;
   to: number;
 }
@@ -116,15 +116,15 @@ interface Journal {
   length: number;
 }
 
-/** What can be told of a log. */
+/** Statistics of a log. */
 export interface DiskStats {
   state: 'ok' | 'full' | 'failed';
-  /** Why it cannot be written, where it cannot. */
+  /** Why the log is not writable; undefined if it is. */
   problem: string | undefined;
   backlog: number;
   journalBytes: number;
   segmentBytes: number;
-  /** Since the start. */
+  /** Since startup. */
   writtenBytes: number;
   syncs: SyncTimes;
   blocksGiven: number;
@@ -140,7 +140,7 @@ export class DiskStore implements LogStore, DamageListener {
   readonly durability: Durability;
   readonly maxBacklog: number;
   readonly maxStreamBacklog: number;
-  readonly reading: LogReading;
+  readonly reader: LogReader;
   readonly blocks: BlockCache;
   backlog = 0;
   isClosed = false;
@@ -152,32 +152,32 @@ export class DiskStore implements LogStore, DamageListener {
   readonly #pool: FilePool;
   readonly #logs = new Map<number, LoggedStream>();
   readonly #found: Map<number, KnownStream>;
-  /** Of those found, which go on under another generation. */
+  /** Recovered streams that continue under another generation. */
   readonly #renewed = new Set<KnownStream>();
-  /** Streams of which the log knows. */
+  /** Numbers of the streams that the log contains. */
   readonly #written = new Set<number>();
   #nextStream: number;
   #sequence: number;
-  /** Of the record behind the last round that is whole. */
-  #wholeSequence: number;
+  /** The sequence after the last complete group commit. */
+  #committedSequence: number;
   #journal: Journal;
-  /** Older journals, of which something may still count. */
+  /** Older journals, which may still contain live data. */
   readonly #older: Journal[];
   readonly #damaged = new Set<number>();
-  /** The state or a journal is damaged: the next start is to read them, and say so again. */
-  #mustLookAgain: boolean;
-  /** Journals below it are on their way out; 0: none is. */
-  #leaving = 0;
+  /** The state file or a journal is damaged: the next startup must read them, and report the damage again. */
+  #needsFullRecovery: boolean;
+  /** A checkpoint removes all journals below this number; 0: none is running. */
+  #checkpointBelow = 0;
   #checkpoint: Promise<void> | undefined;
-  /** What of the journals counted after the last checkpoint. */
+  /** Bytes of the state file and the journal after the last checkpoint. */
   #liveBytes = 0;
 
   #dirty = new Set<LoggedStream>();
   #moving: LoggedStream[] = [];
-  #next: Round | undefined;
-  /** The last round has failed, and is tried again in other files. */
+  #next: GroupCommit | undefined;
+  /** The last group commit failed and is being retried in new files. */
   #isSecondTry = false;
-  /** Segments to which a write has failed: nothing more goes there. */
+  /** Segments that get no further writes, because one has failed. */
   readonly #sealed = new WeakSet<Segment>();
   #running: Promise<void> | undefined;
   #roomWaiters: (() => void)[] = [];
@@ -187,12 +187,12 @@ export class DiskStore implements LogStore, DamageListener {
   readonly #retention: Retention;
   #timer: NodeJS.Timeout | undefined;
   #sweep: NodeJS.Timeout | undefined;
-  /** Of all files of segments that are needed. */
+  /** The length of all needed segment files. */
   #segmentBytes = 0;
   #retry: NodeJS.Timeout | undefined;
-  /** All records up to here are on the disk; and as far as the journal says so. */
+  /** The last sequence known to be synced, and the one that the journal records as synced. */
   #synced: number;
-  #saidSynced: number;
+  #recordedSynced: number;
   #openingDue: Opening | undefined;
   readonly #stats = {
     writtenBytes: 0,
@@ -202,28 +202,28 @@ export class DiskStore implements LogStore, DamageListener {
   };
 
   /**
-   * Opens the log in a directory, and puts together what it holds.
+   * Opens the log in a directory and recovers its content.
    *
-   * @throws DISK_FORMAT; what the disk throws
+   * @throws DISK_FORMAT; errors of the disk
    */
   static async open(options: DiskStoreOptions): Promise<DiskStore> {
     const began = performance.now();
     expectLogs();
     const { disk, logger } = options;
     const salt = await openLayout(disk);
-    const closed = await readClosing(disk, salt);
+    const closed = await readShutdownSnapshot(disk, salt);
     const recovery = closed ?? (await recover(disk, salt));
-    // Without a power cut all that was written is there: what is missing was taken.
+    // Without a power cut all writes survive: missing bytes have been removed by someone.
     if (options.boot !== '' && recovery.lastOpening?.boot === options.boot) recovery.damages.push(...recovery.missing);
     if (closed === undefined) await tidy(disk, recovery);
     const store = new DiskStore(options, salt, recovery);
     for (const damage of recovery.damages) store.damaged(damage);
     store.#renewGenerations(recovery);
     if (recovery.isStateDue) await store.#replaceState(store.#begin);
-    // Before anything else is written; on a full disk as soon as there is room.
-    if (await store.#round()) {
-      await store.#beginInOrder();
-      await takeReserve(disk);
+    // Before anything else is written; on a full disk, as soon as there is room.
+    if (await store.#commitGroup()) {
+      await store.#syncOpening();
+      await allocateReserve(disk);
     }
     const { cutBytes, isClean, readBytes, streams } = recovery;
     store.#stats.recoverySeconds = (performance.now() - began) / 1000;
@@ -248,16 +248,16 @@ export class DiskStore implements LogStore, DamageListener {
         if (this.fault?.code === 'DISK_FAILED') throw this.fault;
       },
     });
-    this.reading = new LogReading(this.#pool, salt, this);
-    this.blocks = new BlockCache(this.reading, options);
+    this.reader = new LogReader(this.#pool, salt, this);
+    this.blocks = new BlockCache(this.reader, options);
     this.#found = recovery.streams;
     this.#nextStream = recovery.nextStream;
     this.#sequence = recovery.sequence;
-    this.#wholeSequence = recovery.sequence;
+    this.#committedSequence = recovery.sequence;
     this.#synced = recovery.sequence - 1;
-    this.#saidSynced = this.#synced;
+    this.#recordedSynced = this.#synced;
     this.#older = [...recovery.older.map((number) => ({ number, length: 0 })), ...recovery.journals];
-    this.#mustLookAgain = recovery.damages.length > 0;
+    this.#needsFullRecovery = recovery.damages.length > 0;
     this.#journal = { number: (this.#older.at(-1)?.number ?? 0) + 1, length: 0 };
     this.#openingDue = { boot: options.boot, sync: options.sync.name };
     const {
@@ -280,12 +280,12 @@ export class DiskStore implements LogStore, DamageListener {
   }
 
   /**
-   * Where readers may have been given bytes that are lost now, offsets would come to mean other bytes: such streams go on
-   * under another generation. Of one that had ended nothing is lost, or its end would be.
+   * Gives a new generation to every stream that may have lost bytes which readers had seen: otherwise its offsets would
+   * come to denote other bytes. An ended stream has lost nothing, or its end would be missing, too.
    */
   #renewGenerations({ hasLostRecords, isClean, lastOpening }: Recovery): void {
     if (isClean) return;
-    // Where it is not known how the log was opened, not even that was written.
+    // If the sync policy of the last process is unknown, assume the weakest.
     const { boot, sync } = lastOpening ?? { boot: '', sync: 'none' };
     const isPowerCut = boot === '' || boot !== this.#options.boot;
     if (!hasLostRecords && (sync === 'always' || (sync === 'interval' && !isPowerCut))) return;
@@ -296,10 +296,10 @@ export class DiskStore implements LogStore, DamageListener {
     }
     const facts = { directory: this.#disk.name, streams: this.#renewed.size };
     if (this.#renewed.size > 0)
-      this.#options.logger.warn('streams may have lost their last bytes: they go on as others', facts);
+      this.#options.logger.warn('streams may have lost their last bytes: they continue under new generations', facts);
   }
 
-  /** What was found, for its owner to make streams of: each is to be adopted. */
+  /** The recovered streams. The owner must recreate and adopt each of them. */
   get found(): Iterable<KnownStream> {
     return this.#found.values();
   }
@@ -308,8 +308,8 @@ export class DiskStore implements LogStore, DamageListener {
     return {
       ...this.#stats,
       syncs: this.#unsynced.times,
-      blocksGiven: this.blocks.given,
-      blocksRead: this.blocks.read,
+      blocksGiven: this.blocks.hits,
+      blocksRead: this.blocks.misses,
       state: this.fault === undefined ? 'ok' : this.fault.code === 'DISK_FULL' ? 'full' : 'failed',
       problem: this.fault?.message,
       backlog: this.backlog,
@@ -325,7 +325,7 @@ export class DiskStore implements LogStore, DamageListener {
 
   // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Keeps a stream from now on, with what its ring has. */
+  /** Adds a stream to the log, with the content of its ring. */
   attach(stream: RingStream, path: string, owner: StreamOwner): LoggedStream {
     const { ring } = stream;
     const start: Place = { offset: ring.floor, chunks: ring.isEmpty ? ring.chunkCount : stream.chunksAt(ring.floor) };
@@ -340,7 +340,7 @@ export class DiskStore implements LogStore, DamageListener {
     return log;
   }
 
-  /** Goes on with a stream that was found, which has been made again. */
+  /** Continues a recovered stream, which its owner has recreated. */
   adopt(known: KnownStream, stream: RingStream, owner: StreamOwner): LoggedStream {
     const log = new LoggedStream(this, known, stream, owner, false);
     this.#found.delete(known.id);
@@ -350,16 +350,16 @@ export class DiskStore implements LogStore, DamageListener {
     return log;
   }
 
-  /** @throws where nothing can be written, so that no stream must be made */
+  /** @throws if nothing can be written, so that no stream must be created */
   requireWritable(): void {
     if (this.fault !== undefined) throw this.fault;
   }
 
   // ── for the streams ────────────────────────────────────────────────────────────────────────────────────────────
 
-  markDirty(log: LoggedStream): Round {
+  markDirty(log: LoggedStream): GroupCommit {
     this.#dirty.add(log);
-    this.#next ??= newRound();
+    this.#next ??= newGroupCommit();
     this.#schedule();
     return this.#next;
   }
@@ -384,58 +384,58 @@ export class DiskStore implements LogStore, DamageListener {
   }
 
   async #run(): Promise<void> {
-    // All of this turn first.
+    // Let the current turn finish first.
     await nextTurn();
     while (this.fault === undefined && this.#dirty.size > 0) {
-      await this.#round();
+      await this.#commitGroup();
       this.#planCheckpoint();
       this.#dropTooMuch();
       await nextTurn();
     }
   }
 
-  /** Writes what has happened to the streams since the last round. What fails is written again with the next. */
-  async #round(only?: (log: LoggedStream) => boolean): Promise<boolean> {
-    const round = this.#next ?? newRound();
+  /** Writes all changes since the last group commit. After a failure they are retried with the next one. */
+  async #commitGroup(only?: (log: LoggedStream) => boolean): Promise<boolean> {
+    const commit = this.#next ?? newGroupCommit();
     this.#next = undefined;
     let logs = [...this.#dirty];
     if (only !== undefined) logs = logs.filter(only);
     for (const log of logs) this.#dirty.delete(log);
-    if (this.#dirty.size > 0) this.#next = newRound();
-    for (const log of this.#dirty) log.round = this.#next;
+    if (this.#dirty.size > 0) this.#next = newGroupCommit();
+    for (const log of this.#dirty) log.commit = this.#next;
     this.#batch.clear();
     const sequence = this.#sequence;
     const { length, number } = this.#journal;
     this.#encodeControl();
     const plans = logs.map((log) => this.#plan(log)).filter((plan) => plan !== undefined);
     try {
-      await this.#writeRound(plans);
+      await this.#writeGroup(plans);
     } catch (error) {
       this.#sequence = sequence;
-      await this.#failed(error, round, logs, { number, length });
+      await this.#failed(error, commit, logs, { number, length });
       return false;
     }
     this.#openingDue = undefined;
     this.#isSecondTry = false;
     this.#renewed.clear();
-    this.#wholeSequence = this.#sequence;
-    for (const plan of plans) this.#commit(plan, number, length);
-    // With syncs in intervals it goes with the next.
+    this.#committedSequence = this.#sequence;
+    for (const plan of plans) this.#applyWritten(plan, number, length);
+    // With the interval policy, the next sync removes the garbage.
     if (this.#timer === undefined && this.#unsynced.hasGarbage) void this.sync().catch(() => undefined);
-    for (const log of logs) if (log.round === round) log.round = undefined;
-    round.resolve();
+    for (const log of logs) if (log.commit === commit) log.commit = undefined;
+    commit.resolve();
     for (const log of logs) log.stream.logMoved();
     this.#wakeWriters();
     return true;
   }
 
-  /** What has happened to a stream, as it is now: nothing may happen to it meanwhile. */
+  /** Takes the changes to a stream. Synchronous, so that they are consistent. */
   #plan(log: LoggedStream): Plan | undefined {
     const { known, owner, stream } = log;
     const isNew = !this.#written.has(known.id);
     if (log.isRemoved) {
       if (isNew) {
-        this.#left(log);
+        this.#forgetStream(log);
         return undefined;
       }
       const change = { ...emptyChange(), isRemoved: true };
@@ -468,31 +468,33 @@ export class DiskStore implements LogStore, DamageListener {
     return plan;
   }
 
-  async #writeRound(plans: readonly Plan[]): Promise<void> {
+  async #writeGroup(plans: readonly Plan[]): Promise<void> {
     const long = plans.filter((plan) => !plan.change.isRemoved && plan.to === 0);
-    await atOnce(long, (plan) => this.#writeLong(plan));
+    await forEachConcurrent(long, (plan) => this.#writeLong(plan));
     for (const plan of plans) if (plan.change.isRemoved) this.#encode(plan, undefined);
     const { bytes } = this.#batch;
     if (bytes.length === 0) return;
     const path = journalPath(this.#journal.number);
     const isAlways = this.#options.sync.name === 'always';
     const { length } = this.#journal;
-    // A journal that another follows must be whole: so all that is on the disk is always a beginning of all there was.
+    // A journal must be complete before the next one gets data, so that the disk always holds a prefix of the history.
     if (isAlways || length === 0) await this.#unsynced.syncFiles();
-    await this.#pool.use(path, length > 0 ? 'change' : 'write', (file) => writeBehind(file, path, [bytes], length));
-    // Only now: a sync that is under way may have passed over it.
+    await this.#pool.use(path, length > 0 ? 'change' : 'write', (file) => appendAt(file, path, [bytes], length));
+    // Only now: a sync that is running may have missed this write.
     this.#unsynced.wrote(path, length === 0);
     if (isAlways) await this.sync(this.#sequence - 1);
     this.#journal.length += bytes.length;
     this.#stats.writtenBytes += bytes.length;
   }
 
-  /** A stream of which bytes go into a segment, or move: what lies in journals comes before what is fresh. */
+  /**
+   * Writes data into a segment, or moves a tail to the newest journal. Older data from journals precedes fresh data.
+   */
   async #writeLong(plan: Plan): Promise<void> {
     const { log, fresh } = plan;
     const sources = await this.#tailOf(log);
     if (!plan.isForSegment) {
-      // A tail of several parts becomes one.
+      // Merge a tail of several parts into one.
       const [first] = sources;
       if (first === undefined) this.#encode(plan, fresh);
       else this.#encode(plan, joined(first, [...sources, ...(fresh === undefined ? [] : [fresh])]));
@@ -518,7 +520,7 @@ export class DiskStore implements LogStore, DamageListener {
     this.#encode(plan, undefined);
   }
 
-  /** Somebody has removed it: what lay in it is lost, and nothing more goes there. */
+  /** A segment was removed by someone: its bytes are lost, and it gets no further writes. */
   #segmentRemoved({ id, label }: KnownStream, segment: Segment): void {
     const file = segmentPath(id, segment.base);
     this.#sealed.add(segment);
@@ -526,16 +528,16 @@ export class DiskStore implements LogStore, DamageListener {
     this.damaged({ file, problem: `the whole file is missing, of ${label}` });
   }
 
-  /** What of a stream lies in journals. What cannot be read is lost. */
+  /** The data of a stream in journals. Unreadable data is lost. */
   async #tailOf({ known }: LoggedStream): Promise<Source[]> {
     const sources: Source[] = [];
     const lost = new Set<Extent>();
     let to = 0;
     for (const extent of known.tail) {
       const { offset } = extent.from;
-      // It came with the one before.
+      // Already read together with the previous extent.
       if (offset < to) continue;
-      const found = await this.reading.at(known, offset);
+      const found = await this.reader.at(known, offset);
       to = found.to.offset;
       if (found.kind === 'chunks') sources.push(sourceOf(found, found.data));
       else {
@@ -559,19 +561,19 @@ export class DiskStore implements LogStore, DamageListener {
     return this.#put(RECORD.update, stream, () => putChange(this.#batch, change, data));
   }
 
-  /** What the log says of itself. That it was opened stands behind generations that are new with that. */
+  /** Encodes the records about the log itself. The open record comes after the new generations that belong to it. */
   #encodeControl(): void {
     const opening = this.#openingDue;
     if (opening !== undefined) {
       for (const { id, identity } of this.#renewed) this.#encodeChange(id, { ...emptyChange(), identity });
-      this.#say(RECORD.open, { ...opening, upTo: this.#synced });
-    } else if (this.#synced > this.#saidSynced) this.#say(RECORD.synced, { upTo: this.#synced });
+      this.#putControl(RECORD.open, { ...opening, upTo: this.#synced });
+    } else if (this.#synced > this.#recordedSynced) this.#putControl(RECORD.synced, { upTo: this.#synced });
     else return;
-    this.#saidSynced = this.#synced;
+    this.#recordedSynced = this.#synced;
   }
 
-  /** What the log says of itself, as JSON. */
-  #say(type: number, body: object): void {
+  /** Writes a record about the log itself, with a JSON body. */
+  #putControl(type: number, body: object): void {
     this.#put(type, 0, () => this.#batch.data(Buffer.from(JSON.stringify(body))));
   }
 
@@ -579,13 +581,13 @@ export class DiskStore implements LogStore, DamageListener {
     return putRecord(this.#batch, { type, stream, sequence: this.#sequence++ }, this.#salt, body);
   }
 
-  /** A record is written: what it says is known. */
-  #commit(plan: Plan, journal: number, base: number): void {
+  /** Applies a change whose record has been written. */
+  #applyWritten(plan: Plan, journal: number, base: number): void {
     const { at, change, log, to } = plan;
     const { known } = log;
     if (change.isRemoved) {
       this.#discard(known, known.segments);
-      this.#left(log);
+      this.#forgetStream(log);
       return;
     }
     this.#written.add(known.id);
@@ -595,7 +597,7 @@ export class DiskStore implements LogStore, DamageListener {
     if (change.floor !== undefined) {
       this.#discard(known, known.dropBelow(change.floor));
       this.#retention.hasGone(known);
-      // What is too old is in memory no longer than on disk.
+      // Bytes that are too old are removed from memory as well.
       if (this.#retention.isByAge) log.stream.forgetBelow(change.floor.offset);
     }
     for (const { base: of, length } of change.segments) {
@@ -605,8 +607,8 @@ export class DiskStore implements LogStore, DamageListener {
     this.backlog -= known.reach.offset - before;
   }
 
-  #left(log: LoggedStream): void {
-    log.leave();
+  #forgetStream(log: LoggedStream): void {
+    log.detach();
     this.blocks.forget(log.known);
     this.#retention.forget(log.known);
     this.#logs.delete(log.known.id);
@@ -614,23 +616,23 @@ export class DiskStore implements LogStore, DamageListener {
     log.stream.logMoved();
   }
 
-  /** Files that are needed no more, once that is on the disk. */
+  /** Schedules segments for removal, once the record that makes them obsolete is synced. */
   #discard(known: KnownStream, segments: readonly Segment[]): void {
     for (const { base, length } of segments) {
       const path = segmentPath(known.id, base);
       this.#segmentBytes -= length;
       this.#unsynced.discard(path);
-      this.reading.forget(path);
+      this.reader.forget(path);
     }
   }
 
-  /** Has the next round drop what is too old. */
+  /** Has the next group commit drop bytes beyond the maximum age. */
   dropOld(): void {
     if (this.fault !== undefined) return;
     for (const log of this.#retention.findOld(this.#logs.values())) log.touch();
   }
 
-  /** The same for what is too much. */
+  /** Has the next group commit drop bytes beyond the total limit. */
   #dropTooMuch(): void {
     const total = this.#segmentBytes + this.#journalBytes;
     for (const log of this.#retention.findTooMuch(this.#logs.values(), total)) log.touch();
@@ -651,7 +653,7 @@ export class DiskStore implements LogStore, DamageListener {
     const journal = journalOf(damage.file);
     if (journal !== undefined) {
       this.#damaged.add(journal);
-      this.#mustLookAgain = true;
+      this.#needsFullRecovery = true;
     }
     this.#stats.damages++;
     this.#options.logger.error('the log is damaged', { directory: this.#disk.name, damage: describeDamage(damage) });
@@ -659,49 +661,49 @@ export class DiskStore implements LogStore, DamageListener {
 
   // ── faults ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #failed(error: unknown, round: Round, logs: LoggedStream[], journal: Journal): Promise<void> {
+  async #failed(error: unknown, commit: GroupCommit, logs: LoggedStream[], journal: Journal): Promise<void> {
     for (const log of logs) {
       log.areFactsDue = true;
       log.areAllProducersDue = true;
       if (!log.isGone) this.#dirty.add(log);
     }
     let fault = this.#faultOf(error);
-    if (fault.code === 'DISK_FULL') this.#saidSynced = -1;
+    if (fault.code === 'DISK_FULL') this.#recordedSynced = -1;
     let isCut = true;
     try {
-      // Nothing of it counts. What a crash finds of it all the same was appended, and not acknowledged.
+      // Undo the write. If a crash prevents that, recovery finds records of appends that were not acknowledged.
       await this.#pool.use(journalPath(journal.number), 'write', (file) => file.truncate(journal.length));
     } catch (truncation) {
       isCut = false;
       if (!isFull(truncation)) fault = this.#faultOf(truncation);
     }
-    // What the kernel has not taken is still in memory: perhaps another file takes it. Once.
+    // The bytes are still in memory: retry once, in new files.
     if (isCut && codeOf(error) === 'EIO' && !this.#isSecondTry) {
-      this.#options.logger.warn('a write to the log has failed: it is tried again in new files', {
+      this.#options.logger.warn('a write to the log failed: retrying in new files', {
         error: String(error),
       });
       this.#isSecondTry = true;
       for (const { known } of logs) if (known.segments.length > 0) this.#sealed.add(known.segments.at(-1)!);
-      this.#saidSynced = -1;
+      this.#recordedSynced = -1;
       this.#beginJournal();
-      if (this.#leaving > 0) this.#leaveFrom(this.#journal.number);
-      this.#mergeInto(round);
+      if (this.#checkpointBelow > 0) this.#moveTailsBelow(this.#journal.number);
+      this.#mergeInto(commit);
       return;
     }
     this.#setFault(fault);
-    round.reject(fault);
+    commit.reject(fault);
   }
 
-  /** Who waits for a round that did not come about waits for the next. */
-  #mergeInto(round: Round): void {
+  /** Merges a failed group commit into the next one, with all who wait for it. */
+  #mergeInto(commit: GroupCommit): void {
     const next = this.#next;
-    this.#next = round;
-    for (const log of this.#dirty) log.round = round;
+    this.#next = commit;
+    for (const log of this.#dirty) log.commit = commit;
     next?.done.catch(() => undefined);
-    if (next !== undefined) void round.done.then(next.resolve, next.reject);
+    if (next !== undefined) void commit.done.then(next.resolve, next.reject);
   }
 
-  /** Writes nothing any more: what is there may be another's. */
+  /** Stops all writes: the directory may belong to another process now. */
   giveUp(reason: string): void {
     this.#setFault(createError('DISK_FAILED', { directory: this.#disk.name, reason }));
   }
@@ -711,7 +713,7 @@ export class DiskStore implements LogStore, DamageListener {
     const directory = this.#disk.name;
     if (isFull(error)) return createError('DISK_FULL', { directory });
     if (codeOf(error) === 'ENOENT') {
-      return createError('DISK_FAILED', { directory, reason: 'a file of it, or all of it, has been removed' });
+      return createError('DISK_FAILED', { directory, reason: 'a file in it, or the whole directory, has been removed' });
     }
     const reason = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
     return createError('DISK_FAILED', { directory, reason });
@@ -721,10 +723,10 @@ export class DiskStore implements LogStore, DamageListener {
     const isNew = this.fault?.code !== fault.code;
     this.fault = fault;
     if (isNew) this.#options.logger.error('the log cannot be written', { code: fault.code, error: fault.message });
-    // Nobody knows when what waits will be written: whoever waits for it is told now.
+    // It is unknown when the pending changes will be written: fail their waiters now.
     this.#next?.reject(fault);
-    this.#next = newRound();
-    for (const log of this.#dirty) log.round = this.#next;
+    this.#next = newGroupCommit();
+    for (const log of this.#dirty) log.commit = this.#next;
     this.#wakeWriters();
     if (fault.code !== 'DISK_FULL' || this.isClosed) return;
     this.#retry ??= setTimeout(() => void this.#tryAgain(), RETRY_MS);
@@ -732,22 +734,22 @@ export class DiskStore implements LogStore, DamageListener {
   }
 
   /**
-   * Takes streams out of the log though it cannot be written: on a full disk there is room kept for that.
+   * Removes streams from the log although it is not writable: on a full disk, the reserve provides the space.
    *
-   * @throws why that cannot be written either: none of them is taken out then
+   * @throws why the removal cannot be written; no stream is removed then
    */
   async removeDespiteFault(logs: readonly LoggedStream[]): Promise<void> {
     const areThere = () => logs.some(({ isGone }) => !isGone);
-    // An attempt that is under way may have begun without them.
+    // A running attempt may have begun without these streams.
     if (this.#running !== undefined) await this.#running;
     if (areThere() && this.fault?.code === 'DISK_FULL') await (this.#running ?? this.#tryAgain());
     if (!areThere()) return;
-    // There is room again, and they go as any other.
+    // There is room again: the streams are removed in the normal way.
     if (this.fault === undefined) await Promise.all(logs.map((log) => log.whenSaved()));
     else throw this.fault;
   }
 
-  /** Looks whether there is room again: what takes least and frees most comes first. */
+  /** Retries writing after the disk was full. Removals come first, as they take least and free most. */
   async #tryAgain(): Promise<void> {
     clearTimeout(this.#retry);
     this.#retry = undefined;
@@ -755,11 +757,11 @@ export class DiskStore implements LogStore, DamageListener {
     this.#running = (async () => {
       const removed = [...this.#dirty].some(({ isRemoved }) => isRemoved);
       if (removed) {
-        await giveReserve(this.#disk);
-        if (await this.#round(({ isRemoved }) => isRemoved)) await this.sync();
+        await releaseReserve(this.#disk);
+        if (await this.#commitGroup(({ isRemoved }) => isRemoved)) await this.sync();
       }
-      if (!(await this.#round())) return;
-      await takeReserve(this.#disk);
+      if (!(await this.#commitGroup())) return;
+      await allocateReserve(this.#disk);
       this.fault = undefined;
       this.#options.logger.info('the log can be written again', { directory: this.#disk.name });
       this.#wakeWriters();
@@ -776,17 +778,17 @@ export class DiskStore implements LogStore, DamageListener {
   // ── syncing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Makes sure that all that is written is on the disk.
+   * Makes all completed writes durable.
    *
-   * @param upTo the sequence of the last record that is whole: a round may be under way
+   * @param upTo the last sequence to record as synced: a group commit may be running
    */
-  sync(upTo = this.#wholeSequence - 1): Promise<void> {
+  sync(upTo = this.#committedSequence - 1): Promise<void> {
     return this.#unsynced.sync(() => {
       this.#synced = Math.max(this.#synced, upTo);
     });
   }
 
-  /** The kernel may have thrown away what it could not write: nobody can know what is on the disk now. */
+  /** After a failed sync the kernel may have dropped dirty pages, so the content of the disk is unknown. */
   #syncFailed(error: unknown): Error {
     const reason = `a sync failed (${codeOf(error) ?? String(error)})`;
     const failed = createError('DISK_FAILED', { directory: this.#disk.name, reason });
@@ -794,23 +796,23 @@ export class DiskStore implements LogStore, DamageListener {
     return failed;
   }
 
-  // ── old journals ───────────────────────────────────────────────────────────────────────────────────────────────
+  // ── checkpoints ────────────────────────────────────────────────────────────────────────────────────────────────
 
   #planCheckpoint(): void {
     if (this.fault !== undefined || this.#checkpoint !== undefined) return;
-    if (this.#leaving > 0) {
-      this.#moveSome();
+    if (this.#checkpointBelow > 0) {
+      this.#moveTails();
       return;
     }
     const { maxJournal } = this.#options;
-    if (this.#journalBytes > Math.max(maxJournal, 4 * this.#liveBytes)) this.#beginLeaving();
+    if (this.#journalBytes > Math.max(maxJournal, 4 * this.#liveBytes)) this.#beginCheckpoint();
   }
 
-  /** Begins a new journal: what still counts of the others is moved from now on. */
-  #beginLeaving(): void {
+  /** Begins a new journal, and moving live data of the older ones. */
+  #beginCheckpoint(): void {
     this.#beginJournal();
-    this.#leaveFrom(this.#journal.number);
-    this.#moveSome();
+    this.#moveTailsBelow(this.#journal.number);
+    this.#moveTails();
   }
 
   #beginJournal(): void {
@@ -818,21 +820,21 @@ export class DiskStore implements LogStore, DamageListener {
     this.#journal = { number: this.#journal.number + 1, length: 0 };
   }
 
-  #leaveFrom(journal: number): void {
-    this.#leaving = journal;
+  #moveTailsBelow(journal: number): void {
+    this.#checkpointBelow = journal;
     this.#moving = [...this.#logs.values()].filter((log) => this.#hasOldTail(log));
   }
 
   #hasOldTail({ known: { tail } }: LoggedStream): boolean {
-    return tail.length > 0 && tail[0]!.journal < this.#leaving;
+    return tail.length > 0 && tail[0]!.journal < this.#checkpointBelow;
   }
 
-  /** Has the next round move some, or writes the state where all is moved. */
-  #moveSome(): void {
+  /** Has the next group commit move some tails; writes the state file once all are moved. */
+  #moveTails(): void {
     let bytes = 0;
     let streams = 0;
     for (let log = this.#moving.at(-1); log !== undefined; log = this.#moving.at(-1)) {
-      if (bytes >= MOVED_IN_A_ROUND.bytes || streams >= MOVED_IN_A_ROUND.streams) return;
+      if (bytes >= MAX_MOVED_PER_COMMIT.bytes || streams >= MAX_MOVED_PER_COMMIT.streams) return;
       this.#moving.pop();
       if (log.isGone || !this.#hasOldTail(log)) continue;
       bytes += log.known.tailBytes;
@@ -842,7 +844,7 @@ export class DiskStore implements LogStore, DamageListener {
     }
     if (streams > 0 || [...this.#dirty].some((log) => this.#hasOldTail(log))) return;
     const left = [...this.#logs.values()].filter((log) => this.#hasOldTail(log));
-    // Those whose move did not come about are tried again.
+    // Retry moves that have failed.
     if (left.length > 0) {
       this.#moving = left;
       return;
@@ -852,7 +854,7 @@ export class DiskStore implements LogStore, DamageListener {
     });
   }
 
-  /** What is known now, so that the older journals are needed no more. Rounds go on meanwhile. */
+  /** Writes the state file, so that the older journals are no longer needed. Group commits continue meanwhile. */
   async #writeState(): Promise<void> {
     const { length, number } = this.#journal;
     const old = this.#older.filter((journal) => journal.number < number);
@@ -860,14 +862,14 @@ export class DiskStore implements LogStore, DamageListener {
     try {
       size = await this.#replaceState(this.#begin);
     } catch (error) {
-      // The journals stay; it is tried again when they have grown.
+      // Keep the journals; retry when they have grown.
       this.#options.logger.warn('the state of the log could not be written', { error: String(error) });
       this.#liveBytes = this.#journalBytes;
-      this.#leaving = 0;
+      this.#checkpointBelow = 0;
       return;
     }
     this.#liveBytes = size + length;
-    this.#leaving = 0;
+    this.#checkpointBelow = 0;
     for (const journal of old) {
       const path = journalPath(journal.number);
       this.#unsynced.forget(path);
@@ -879,7 +881,7 @@ export class DiskStore implements LogStore, DamageListener {
     }
   }
 
-  /** Where journals begin that a state that is written now says nothing of. */
+  /** The journal position after which a state file written now covers no changes. */
   get #begin(): StateBegin {
     const { length, number } = this.#journal;
     return {
@@ -888,11 +890,11 @@ export class DiskStore implements LogStore, DamageListener {
     };
   }
 
-  /** Gives how long the state is. */
+  /** Writes the state file and returns its length. */
   async #replaceState(begin: StateBegin): Promise<number> {
     const state = this.#encodeState(begin);
     const journal = journalPath(begin.journal);
-    // It must be there: that a journal is missing is an error.
+    // The journal must exist: a missing journal is an error.
     await this.#pool.use(journal, 'write', async () => this.#unsynced.wrote(journal, true));
     await this.sync();
     await replaceFile(this.#disk, STATE_FILE, [state]);
@@ -907,45 +909,45 @@ export class DiskStore implements LogStore, DamageListener {
     put(RECORD.stateBegin, 0, () => writer.data(Buffer.from(JSON.stringify(begin))));
     for (const { known, owner } of this.#logs.values()) {
       const records = owner.producers()?.records() ?? [];
-      // Where none is left, perhaps all were let go because the server stops: they are to be known again.
+      // If none is left, all may have been released because the server stops: keep them for the next startup.
       if (records.length > 0) known.keepProducers(new Set(records.map(({ id }) => id)));
     }
-    for (const known of this.#allKnown()) put(RECORD.state, known.id, () => putChange(writer, known.whole));
+    for (const known of this.#allKnown()) put(RECORD.state, known.id, () => putChange(writer, known.snapshot));
     put(RECORD.stateEnd, 0, () => undefined);
     return Buffer.from(writer.bytes);
   }
 
-  /** All that the log knows of. */
+  /** All streams in the log. */
   *#allKnown(): Generator<KnownStream> {
     yield* this.#found.values();
     for (const { known } of this.#logs.values()) if (this.#written.has(known.id)) yield known;
   }
 
   /**
-   * That it was opened is on the disk before anything else can happen. Otherwise a power cut could leave a log that was
-   * closed in order, and what readers have been given since is gone without anybody noticing.
+   * Syncs the open record before anything else happens. Otherwise a power cut could leave a log that looks cleanly
+   * closed, and the loss of bytes that readers have seen since would go unnoticed.
    */
-  async #beginInOrder(): Promise<void> {
+  async #syncOpening(): Promise<void> {
     try {
       await this.sync();
-      await this.#disk.remove(CLOSING_FILE);
+      await this.#disk.remove(SHUTDOWN_SNAPSHOT_FILE);
     } catch {
-      // Where that cannot be, nothing is written any more. A file that stays does not fit what is there now.
+      // On failure, further writes fail as well. A snapshot that remains does not match the journals.
     }
   }
 
-  // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── closing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Writes what waits, as far as that is possible, and says that all is in order. */
+  /** Writes all pending changes if possible, and marks the log as cleanly closed. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     clearInterval(this.#sweep);
     clearTimeout(this.#retry);
     while (this.#running !== undefined) await this.#running;
-    if (this.#dirty.size > 0 && this.fault?.code !== 'DISK_FAILED' && (await this.#round())) this.fault = undefined;
+    if (this.#dirty.size > 0 && this.fault?.code !== 'DISK_FAILED' && (await this.#commitGroup())) this.fault = undefined;
     await this.#checkpoint;
     try {
-      if (this.fault === undefined) await this.#closeInOrder();
+      if (this.fault === undefined) await this.#closeCleanly();
     } catch (error) {
       this.#setFault(this.#faultOf(error));
     }
@@ -957,32 +959,32 @@ export class DiskStore implements LogStore, DamageListener {
     await this.#pool.closeAll();
   }
 
-  async #closeInOrder(): Promise<void> {
+  async #closeCleanly(): Promise<void> {
     await this.sync();
     this.#batch.clear();
-    this.#say(RECORD.closed, { upTo: this.#synced });
+    this.#putControl(RECORD.closed, { upTo: this.#synced });
     const path = journalPath(this.#journal.number);
     const { bytes } = this.#batch;
     const { length } = this.#journal;
     await this.#pool.use(path, 'write', (file) => writeAll(file, [bytes], length));
     this.#unsynced.wrote(path, false);
     this.#journal.length += bytes.length;
-    this.#wholeSequence = this.#sequence;
+    this.#committedSequence = this.#sequence;
     await this.sync();
-    if (this.#mustLookAgain) return;
+    if (this.#needsFullRecovery) return;
     try {
-      await writeClosing(this.#disk, this.#salt, {
+      await writeShutdownSnapshot(this.#disk, this.#salt, {
         ...{ nextStream: this.#nextStream, sequence: this.#sequence, streams: this.#allKnown() },
         opening: { boot: this.#options.boot, sync: this.#options.sync.name },
       });
     } catch (error) {
-      // The next start takes longer.
-      this.#options.logger.warn('what is known of the log could not be written', { error: String(error) });
+      // The next startup takes longer.
+      this.#options.logger.warn('the snapshot for the next startup could not be written', { error: String(error) });
     }
   }
 }
 
-/** Several that follow one another, as one. */
+/** Merges contiguous sources. */
 function joined(first: Source, sources: readonly Source[]): Source {
   return {
     from: first.from,
@@ -992,5 +994,5 @@ function joined(first: Source, sources: readonly Source[]): Source {
 }
 
 function allOf(source: Source): Uint8Array[] {
-  return source.partsOf(source.from.offset, placeBehind(source).offset);
+  return source.partsOf(source.from.offset, endPlace(source).offset);
 }

@@ -1,45 +1,48 @@
-/** What a log asks of a disk. One behind it is real; another, for tests, loses and tears what was not synced. */
+/**
+ * The disk operations that a log needs. One implementation is the real disk; one for tests loses and tears unsynced
+ * writes.
+ */
 
 export interface DiskFile {
-  /** Writes at a position, and gives how many bytes were: it may be fewer than all. */
+  /** Writes at a position and returns the number of bytes written, which may be fewer than all. */
   write(parts: readonly Uint8Array[], position: number): Promise<number>;
-  /** Reads into `into`, and gives how many bytes there were: fewer only at the end of the file. */
+  /** Fills `into` and returns the number of bytes read: fewer only at the end of the file. */
   read(into: Uint8Array, position: number): Promise<number>;
-  /** What has been written survives a power cut afterwards. The file's name does only where its directory was synced. */
+  /** Makes the written bytes survive a power cut. The file's name survives only if its directory was synced. */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
   size(): Promise<number>;
-  /** Whether it is in a directory still: what is written to a file that was removed goes with its last user. */
+  /** Whether the file still has a name: writes to a removed file are lost with its last open handle. */
   hasName(): boolean;
   close(): Promise<void>;
 }
 
 export type OpenMode =
-  /** It must be there. */
+  /** The file must exist. */
   | 'read'
-  /** To read and write; made where it is absent. */
+  /** For reading and writing; creates a missing file. */
   | 'write'
-  /** To read and write; it must be there. */
+  /** For reading and writing; the file must exist. */
   | 'change'
-  /** To write; it must not be there yet. */
+  /** For writing; the file must not exist. */
   | 'make';
 
-/** Paths are relative to the directory of the log, with `/`. Errors have the `code` that Node gives them. */
+/** Paths are relative to the directory of the log, with `/`. Errors have Node's `code`. */
 export interface Disk {
-  /** Its name in messages. */
+  /** The name used in messages. */
   readonly name: string;
   open(path: string, mode: OpenMode): Promise<DiskFile>;
-  /** Names in a directory. */
+  /** The names in a directory. */
   list(path: string): Promise<string[]>;
-  /** Makes a directory, and those it lies in. */
+  /** Creates a directory and its parents. */
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Names that were made, moved and removed in a directory survive a power cut afterwards. */
+  /** Makes created, renamed and removed names survive a power cut. */
   syncDirectory(path: string): Promise<void>;
 }
 
-/** Writes all of it, however often the disk takes a part only. */
+/** Writes all parts, repeating after partial writes. */
 export async function writeAll(file: DiskFile, parts: readonly Uint8Array[], position: number): Promise<number> {
   let rest = parts;
   let at = position;
@@ -48,17 +51,17 @@ export async function writeAll(file: DiskFile, parts: readonly Uint8Array[], pos
     at += written;
     rest = without(rest, written);
     if (rest.length === 0) return at;
-    // A disk that takes nothing and says nothing.
+    // The disk accepted nothing and reported no error.
     if (written === 0) throw Object.assign(new Error('the disk takes no more bytes'), { code: 'ENOSPC' });
   }
 }
 
 /**
- * The same behind what a file has already.
+ * Like {@link writeAll}, appending to the existing bytes of a file.
  *
- * @throws ENOENT where the file has been removed meanwhile
+ * @throws ENOENT if the file has been removed in the meantime
  */
-export async function writeBehind(
+export async function appendAt(
   file: DiskFile,
   path: string,
   parts: readonly Uint8Array[],
@@ -78,15 +81,15 @@ function without(parts: readonly Uint8Array[], length: number): readonly Uint8Ar
   return [];
 }
 
-/** The bytes of a file between two positions; undefined where it is shorter. */
+/** Reads `length` bytes of a file; returns undefined if the file is shorter. */
 export async function readExactly(file: DiskFile, position: number, length: number): Promise<Buffer | undefined> {
   const bytes = Buffer.allocUnsafeSlow(length);
   return (await file.read(bytes, position)) === length ? bytes : undefined;
 }
 
-/** A whole file; undefined where there is none. */
+/** Reads a whole file; returns undefined if it does not exist. */
 export async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> {
-  const file = await openIfThere(disk, path);
+  const file = await openIfExists(disk, path);
   if (file === undefined) return undefined;
   try {
     return await readExactly(file, 0, await file.size());
@@ -95,7 +98,7 @@ export async function readWhole(disk: Disk, path: string): Promise<Buffer | unde
   }
 }
 
-export async function openIfThere(disk: Disk, path: string): Promise<DiskFile | undefined> {
+export async function openIfExists(disk: Disk, path: string): Promise<DiskFile | undefined> {
   try {
     return await disk.open(path, 'read');
   } catch (error) {
@@ -104,7 +107,7 @@ export async function openIfThere(disk: Disk, path: string): Promise<DiskFile | 
   }
 }
 
-/** Puts a file in place of another, or of none, in one step that survives a power cut. */
+/** Creates or replaces a file atomically, so that the result survives a power cut. */
 export async function replaceFile(disk: Disk, path: string, parts: readonly Uint8Array[]): Promise<void> {
   const temporary = `${path}.new`;
   const file = await disk.open(temporary, 'write');
@@ -119,13 +122,13 @@ export async function replaceFile(disk: Disk, path: string, parts: readonly Uint
   await disk.syncDirectory('');
 }
 
-/** Node's name for what went wrong. */
+/** Node's error code. */
 export function codeOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
 
-/** There is no room, which may change by itself. */
+/** Whether the disk is full, a condition that may pass. */
 export function isFull(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'ENOSPC' || code === 'EDQUOT';

@@ -1,34 +1,34 @@
-/** What stands in a log, record by record, and the bytes of one of its streams. Changes nothing. */
+/** Lists the records of a log, and reads the bytes of one of its streams. Changes nothing. */
 import { type OpenedLog, recoverKnown } from './check.ts';
 import { readWhole } from './disk.ts';
 import { FilePool } from './file-pool.ts';
 import { DATA_DIRECTORY, journalNumbers, journalPath, STATE_FILE, segmentOf } from './layout.ts';
-import { LogReading } from './reading.ts';
+import { LogReader } from './log-reader.ts';
 import { type FoundRecord, HEADER_BYTES, RECORD, scanRecords } from './record.ts';
 import { segmentPieces } from './segment-blocks.ts';
-import { placeBehind, readUpdate, type Update } from './update.ts';
+import { endPlace, readUpdate, type Update } from './update.ts';
 
 export interface DumpedRecord {
   file: string;
   position: number;
   length: number;
-  /** Of the record; `damaged` for bytes between good ones, `unreadable` for what a newer version has written. */
+  /** The kind of record; `damaged` for bytes between valid records, `unreadable` for records of a newer version. */
   kind: keyof typeof RECORD | 'damaged' | 'unreadable';
   sequence?: number | undefined;
-  /** The number of the stream in this log, and its path where that is known. */
+  /** The number of the stream in this log, and its path if known. */
   stream?: number | undefined;
   path?: string | undefined;
-  /** What it says, as JSON can have it; of bytes only where they are. */
+  /** The content of the record as JSON. For bytes, only their location. */
   says: Readonly<Record<string, unknown>>;
 }
 
 const KINDS = new Map(Object.entries(RECORD).map(([name, type]) => [type as number, name as keyof typeof RECORD]));
 
 /**
- * All that stands in the state, the journals and the segments, file by file. A journal can say of a stream what the state
- * says once more, and of streams that are gone.
+ * Yields all records of the state file, the journals and the segments, file by file. A journal may repeat content of
+ * the state file, and may mention streams that were removed.
  *
- * @param path of a stream: only what is of streams that have had it
+ * @param path yields only records of streams that have had this path
  */
 export async function* dumpLog({ disk, salt }: OpenedLog, path?: string): AsyncGenerator<DumpedRecord> {
   const paths = new Map<number, string>();
@@ -47,7 +47,7 @@ export async function* dumpLog({ disk, salt }: OpenedLog, path?: string): AsyncG
 }
 
 async function* recordsOf(file: string, bytes: Buffer, salt: number): AsyncGenerator<DumpedRecord> {
-  // In a segment blocks do not count up.
+  // Blocks of a segment have no running sequence.
   if (file.startsWith(DATA_DIRECTORY)) {
     for (const piece of segmentPieces(bytes, salt)) {
       yield piece.kind === 'block' ? dumped(file, bytes, piece.record) : damaged(file, piece.from, piece.to);
@@ -96,7 +96,7 @@ function factsOf(update: Update): Record<string, unknown> {
     origin: identity?.origin,
     floor: floor?.offset,
     reach: reach?.offset,
-    bytes: bytes && { from: bytes.from.offset, to: placeBehind(bytes).offset, chunks: bytes.lengths.length },
+    bytes: bytes && { from: bytes.from.offset, to: endPlace(bytes).offset, chunks: bytes.lengths.length },
     segments:
       segments.length === 0
         ? undefined
@@ -114,20 +114,20 @@ function factsOf(update: Update): Record<string, unknown> {
   return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
 }
 
-/** Bytes of a stream, or a stretch of it that cannot be read. */
+/** Bytes of a stream, or an unreadable range of it. */
 type StreamPart = { data: Uint8Array } | { lostFrom: number; lostTo: number };
 
-/** What is kept of the stream at a path, oldest first; undefined where there is none. */
+/** The retained bytes of the stream at a path, oldest first; undefined if there is no such stream. */
 export async function streamBytes(log: OpenedLog, path: string): Promise<AsyncGenerator<StreamPart> | undefined> {
   const { streams } = await recoverKnown(log);
   const known = [...streams.values()].findLast(({ identity }) => identity.path === path);
   if (known === undefined) return undefined;
   const pool = new FilePool(log.disk, 8);
-  const reading = new LogReading(pool, log.salt);
+  const reader = new LogReader(pool, log.salt);
   return (async function* () {
     try {
       for (let at = known.floor.offset; at < known.reach.offset; ) {
-        const found = await reading.at(known, at);
+        const found = await reader.at(known, at);
         const to = found.to.offset;
         if (found.kind === 'hole') yield { lostFrom: at, lostTo: to };
         else yield { data: found.data.subarray(at - found.from.offset) };

@@ -24,7 +24,7 @@ export class FilePool {
     return this.#files.size;
   }
 
-  /** Does something with a file, which stays open at least until that is done. */
+  /** Runs `work` on a file, which stays open until `work` has finished. */
   async use<T>(path: string, mode: OpenMode, work: (file: DiskFile) => Promise<T>): Promise<T> {
     let pooled = this.#files.get(path);
     if (pooled?.isReadOnly && mode !== 'read') {
@@ -32,7 +32,7 @@ export class FilePool {
       pooled = undefined;
     }
     pooled ??= this.#open(path, mode);
-    // Behind the others.
+    // Mark as most recently used.
     this.#files.delete(path);
     this.#files.set(path, pooled);
     pooled.users++;

@@ -1,4 +1,4 @@
-/** What a log knows of a stream: its identity, where its bytes are, and what else outlives the process. */
+/** The state of a stream in a log: its identity, the location of its bytes, and all else that outlives the process. */
 import type { ProducerRecord } from '../core/internal.ts';
 import {
   type Change,
@@ -6,11 +6,11 @@ import {
   type LoggedEnd,
   type LoggedIdentity,
   type Place,
-  placeBehind,
+  endPlace,
   type Segment,
 } from './update.ts';
 
-/** Where a record of a journal lies. */
+/** The location of a record in a journal. */
 export interface JournalPlace {
   journal: number;
   position: number;
@@ -21,18 +21,18 @@ export class KnownStream {
   readonly id: number;
   identity: LoggedIdentity;
   facts = '';
-  /** Oldest first; each begins where the one before ends, unless something was lost between. */
+  /** Oldest first. Each begins where the previous one ends, unless bytes between them were lost. */
   segments: Segment[] = [];
-  /** Bytes that lie in journals, behind those in segments. */
+  /** Bytes in journals, which follow those in segments. */
   tail: Extent[] = [];
-  /** The oldest that is kept. */
+  /** The oldest retained place. */
   floor: Place;
-  /** Behind the last byte. */
+  /** The end of the last byte. */
   reach: Place;
   end: LoggedEnd | undefined;
   modifiedAt: number;
   forgottenTo = 0;
-  /** Made with the first. */
+  /** Created with the first producer. */
   #producers: Map<string, ProducerRecord> | undefined;
 
   constructor(id: number, identity: LoggedIdentity, start: Place) {
@@ -43,7 +43,7 @@ export class KnownStream {
     this.modifiedAt = identity.createdAt;
   }
 
-  /** As messages about the log say which it is. */
+  /** The stream's name in messages about the log. */
   get label(): string {
     return `stream ${this.id} (${this.identity.path})`;
   }
@@ -52,12 +52,12 @@ export class KnownStream {
     return this.#producers === undefined ? [] : [...this.#producers.values()];
   }
 
-  /** The segment of which the first byte lies at an offset. */
+  /** The segment that begins at an offset. */
   segmentAt(base: number): Segment | undefined {
     return this.segments.find((segment) => segment.base === base);
   }
 
-  /** What its bytes take on disk, in segments and in journals. */
+  /** Bytes used on disk, in segments and in journals. */
   get diskBytes(): number {
     let bytes = 0;
     for (const { length } of this.segments) bytes += length;
@@ -70,14 +70,14 @@ export class KnownStream {
     return first === undefined ? 0 : this.reach.offset - first.from.offset;
   }
 
-  /** Applies what a record says. Where its bytes lie in a journal, `place` says where. */
+  /** Applies an update. `place` is the location of its record, for bytes that the record contains. */
   apply(update: Change, place: JournalPlace): void {
     const { bytes, end, extents, facts, floor, identity, modifiedAt, producers, reach, segments } = update;
     if (identity !== undefined) this.identity = identity;
     if (facts !== undefined) this.facts = facts;
     for (const segment of segments) this.#putSegment(segment);
     const time = modifiedAt ?? this.modifiedAt;
-    if (bytes !== undefined) this.#putExtent({ from: bytes.from, to: placeBehind(bytes), time, ...place });
+    if (bytes !== undefined) this.#putExtent({ from: bytes.from, to: endPlace(bytes), time, ...place });
     for (const extent of extents) this.#putExtent(extent);
     if (producers !== undefined) {
       this.forgottenTo = producers.forgottenTo;
@@ -90,14 +90,14 @@ export class KnownStream {
     if (floor !== undefined) this.dropBelow(floor);
   }
 
-  /** Bytes at a place: what was known from there on lies here now. */
+  /** Adds an extent, which replaces all extents from its start on. */
   #putExtent(extent: Extent): void {
     while (this.tail.length > 0 && this.tail.at(-1)!.from.offset >= extent.from.offset) this.tail.pop();
     this.tail.push(extent);
     if (extent.to.offset > this.reach.offset) this.reach = extent.to;
   }
 
-  /** A segment has come, or has grown: what it reaches over lies in no journal any more. */
+  /** Adds a segment, or replaces it by a longer version. Extents that it covers are dropped from the tail. */
   #putSegment(segment: Segment): void {
     const last = this.segments.at(-1);
     if (last !== undefined && last.base === segment.base) this.segments.pop();
@@ -106,7 +106,7 @@ export class KnownStream {
     if (segment.to.offset > this.reach.offset) this.reach = segment.to;
   }
 
-  /** Forgets what lies below; gives the segments that are needed no more. */
+  /** Forgets all below the floor; returns the segments that are no longer needed. */
   dropBelow(floor: Place): Segment[] {
     if (floor.offset > this.floor.offset) this.floor = floor;
     const dropped: Segment[] = [];
@@ -117,13 +117,13 @@ export class KnownStream {
     return dropped;
   }
 
-  /** Forgets producers that are not remembered any more. */
+  /** Forgets all producers except the given ones. */
   keepProducers(ids: ReadonlySet<string>): void {
     for (const id of this.#producers?.keys() ?? []) if (!ids.has(id)) this.#producers?.delete(id);
   }
 
-  /** All of it. */
-  get whole(): Change {
+  /** The complete state as one change. */
+  get snapshot(): Change {
     const { end, facts, floor, forgottenTo, identity, modifiedAt, reach, segments, tail } = this;
     const records = this.producers;
     return {

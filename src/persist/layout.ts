@@ -1,12 +1,12 @@
 /**
- * Where things are in the directory of a log:
+ * Files in the directory of a log:
  *
- *     FORMAT                          which version, and the salt of the checksums
- *     LOCK                            the process that uses it now
- *     state                           all that was known when the oldest journal began
- *     closed                          all that was known when it was closed in order
- *     reserve                         room that is given back when the disk is full
- *     journal/0000000007.log          what has happened since, of all streams
+ *     FORMAT                          the format version, and the salt of the checksums
+ *     LOCK                            the process that uses the log
+ *     state                           the checkpoint: all that was known when the oldest journal began
+ *     closed                          the snapshot written at the last clean shutdown
+ *     reserve                         space that is freed when the disk is full
+ *     journal/0000000007.log          all changes since the checkpoint, of all streams
  *     data/00000000002a-00000000000f4240.seg   bytes of stream 0x2a from offset 0xf4240 on
  */
 import { randomInt } from 'node:crypto';
@@ -15,7 +15,7 @@ import { createError } from '../errors/index.ts';
 import { type Disk, readWhole, replaceFile } from './disk.ts';
 
 export const STATE_FILE = 'state';
-export const CLOSING_FILE = 'closed';
+export const SHUTDOWN_SNAPSHOT_FILE = 'closed';
 export const RESERVE_FILE = 'reserve';
 export const JOURNAL_DIRECTORY = 'journal';
 export const DATA_DIRECTORY = 'data';
@@ -27,7 +27,7 @@ export function journalPath(number: number): string {
   return `${JOURNAL_DIRECTORY}/${String(number).padStart(10, '0')}.log`;
 }
 
-/** The numbers of the journals there are, in order. */
+/** The numbers of the existing journals, ascending. */
 export async function journalNumbers(disk: Disk): Promise<number[]> {
   const names = await disk.list(JOURNAL_DIRECTORY);
   const numbers = names
@@ -36,7 +36,7 @@ export async function journalNumbers(disk: Disk): Promise<number[]> {
   return numbers.sort((a, b) => a - b);
 }
 
-/** The number of the journal at a path; undefined where that is none. */
+/** The number of the journal at a path; undefined for any other path. */
 export function journalOf(path: string): number | undefined {
   const match = /^journal\/(\d{10})\.log$/.exec(path);
   return match === null ? undefined : Number(match[1]);
@@ -46,14 +46,14 @@ export function segmentPath(stream: number, base: number): string {
   return `${DATA_DIRECTORY}/${hex(stream, 12)}-${hex(base, 16)}.seg`;
 }
 
-/** Which stream and offset a name in the data directory means; undefined for any other file. */
+/** The stream and base offset in the name of a segment file; undefined for any other file. */
 export function segmentOf(name: string): { stream: number; base: number } | undefined {
   const match = /^([0-9a-f]{12})-([0-9a-f]{16})\.seg$/.exec(name);
   if (match === null) return undefined;
   return { stream: Number.parseInt(match[1]!, 16), base: Number.parseInt(match[2]!, 16) };
 }
 
-/** The same for a path. */
+/** Like {@link segmentOf}, for a path. */
 export function segmentOfPath(path: string): { stream: number; base: number } | undefined {
   const prefix = `${DATA_DIRECTORY}/`;
   return path.startsWith(prefix) ? segmentOf(path.slice(prefix.length)) : undefined;
@@ -64,9 +64,9 @@ function hex(number: number, digits: number): string {
 }
 
 /**
- * Makes the directory a log, or finds that it is one. Gives the salt of its checksums.
+ * Opens the log in a directory, or creates one. Returns the salt of its checksums.
  *
- * @throws DISK_FORMAT for a directory that holds something else, or a log of another version: nothing is touched then
+ * @throws DISK_FORMAT for a directory with other content, or a log of another version; the directory is left unchanged
  */
 export async function openLayout(disk: Disk): Promise<number> {
   const salt = await readFormat(disk);
@@ -76,7 +76,7 @@ export async function openLayout(disk: Disk): Promise<number> {
 }
 
 /**
- * The salt of the checksums of a log that is there; undefined where the directory says of no log.
+ * The salt of the checksums of an existing log; undefined if the directory has no file FORMAT.
  *
  * @throws DISK_FORMAT for a log of another version
  */
@@ -88,13 +88,13 @@ export async function readFormat(disk: Disk): Promise<number | undefined> {
   if (match !== null) {
     const salt = Number.parseInt(match[1]!, 16);
     if (formatOf(salt) === text) return salt;
-    // With another salt no record would be good, and all of them would be cut off.
+    // With a wrong salt every record would be invalid, and all of them would be truncated.
     throw createError('DISK_FORMAT', { directory: disk.name, reason: 'its file FORMAT is damaged' });
   }
   const [version = ''] = text.split('\n');
   const reason = version.startsWith('streamfs-log ')
     ? `it is a log of the version "${version.slice(0, 40)}", and this program knows "${FORMAT}": use a newer one`
-    : 'its file FORMAT says nothing that this program knows';
+    : 'the content of its file FORMAT is unknown to this program';
   throw createError('DISK_FORMAT', { directory: disk.name, reason });
 }
 
@@ -104,7 +104,7 @@ async function makeLayout(disk: Disk): Promise<number> {
     (name) => name !== LOCK_FILE && !name.endsWith('.new') && name !== 'lost+found',
   );
   const isBegun = names.every((name) => name === JOURNAL_DIRECTORY || name === DATA_DIRECTORY);
-  if (names.some((name) => name === STATE_FILE || name === CLOSING_FILE || name === RESERVE_FILE)) {
+  if (names.some((name) => name === STATE_FILE || name === SHUTDOWN_SNAPSHOT_FILE || name === RESERVE_FILE)) {
     throw createError('DISK_FORMAT', { directory: disk.name, reason: 'it is a log, and its file FORMAT is missing' });
   }
   if (!isBegun) {
@@ -123,7 +123,7 @@ async function makeLayout(disk: Disk): Promise<number> {
   return salt;
 }
 
-/** What the file says: the salt, and a checksum of it. */
+/** The content of the file FORMAT: the salt, and a checksum of it. */
 function formatOf(salt: number): string {
   const digits = hex(salt, 8);
   return `${FORMAT}\nsalt ${digits} ${hex(crc32(digits), 8)}\n`;

@@ -1,4 +1,4 @@
-/** The log of one stream: what of it is written, what waits to be, and whether its writers may go on. */
+/** The log of one stream: tracks the bytes written and pending, and decides whether writers may continue. */
 import { MAX_CHUNK } from '../core/index.ts';
 import type { History, Producers, RingStream, StreamLog } from '../core/internal.ts';
 import { createError } from '../errors/index.ts';
@@ -6,35 +6,35 @@ import type { Durability } from '../protocol/index.ts';
 import type { BlockCache } from './block-cache.ts';
 import type { KnownStream } from './known-stream.ts';
 
-/** The owner of the stream, which knows what else to save of it. */
+/** The owner of the stream, which provides further data to save with it. */
 export interface StreamOwner {
-  /** What is given back to it when the stream is put together again. */
+  /** Data returned to the owner when the stream is restored. */
   facts(): string;
   producers(): Producers | undefined;
 }
 
-/** A write that many streams share. */
-export interface Round {
+/** A pending group commit: one write that many streams share. */
+export interface GroupCommit {
   readonly done: Promise<void>;
   resolve(): void;
   reject(error: Error): void;
 }
 
-/** The log of all streams, as one of them sees it. */
+/** The log of all streams, as seen by one of them. */
 export interface LogStore {
-  /** Readers need not wait for anything to be written. */
+  /** Readers do not wait for writes. */
   readonly readsAhead: boolean;
   readonly durability: Durability;
   readonly isClosed: boolean;
-  /** Why nothing can be written; undefined while it can. */
+  /** Why nothing can be written; undefined if writes are possible. */
   readonly fault: Error | undefined;
-  /** What has been read back. */
+  /** The cache of blocks read back. */
   readonly blocks: BlockCache;
-  /** Bytes of all streams that wait to be written. */
+  /** Pending bytes of all streams. */
   backlog: number;
   readonly maxBacklog: number;
   readonly maxStreamBacklog: number;
-  markDirty(log: LoggedStream): Round;
+  markDirty(log: LoggedStream): GroupCommit;
   whenRoom(wake: () => void): void;
 }
 
@@ -43,23 +43,23 @@ export class LoggedStream implements StreamLog {
   readonly stream: RingStream;
   readonly owner: StreamOwner;
   /**
-   * What is written beside bytes. The identity is written twice, with the first bytes and with the next record, so that
-   * damage in one place does not lose the stream.
+   * How often the identity is still to be written. It is written twice, with the first bytes and with the next record,
+   * so that damage in one place does not lose the stream.
    */
   identitiesDue: number;
   areFactsDue: boolean;
   areAllProducersDue = false;
   isRemoved = false;
-  /** It is in the log no more. */
+  /** The stream has been removed from the log. */
   isGone = false;
-  /** Told in the turn in which the log has it no more: until then it is to be as it was. */
+  /** Called in the turn in which the removal is written. Until then the stream continues as before. */
   #whenGone: (() => void) | undefined;
-  /** So many wait for that. */
-  #askedToGo = 0;
+  /** The number of callers waiting for the removal. */
+  #removalWaiters = 0;
   /** Its bytes are to be moved out of the oldest journals. */
   isMoveDue = false;
-  /** The write that what has changed last is part of. */
-  round: Round | undefined;
+  /** The group commit that includes the latest change. */
+  commit: GroupCommit | undefined;
   #counted: number;
   readonly #store: LogStore;
 
@@ -99,7 +99,10 @@ export class LoggedStream implements StreamLog {
     return this.stream.writtenEnd - this.known.reach.offset;
   }
 
-  /** Bytes that may wait to be saved: less than the ring keeps, so readers that wait for them still find them there. */
+  /**
+   * Limit of pending bytes. It is below what the ring retains, so readers waiting for these bytes still find them
+   * there.
+   */
   get #limit(): number {
     const { maxLag, retention } = this.stream.rules;
     return Math.min(this.#store.maxStreamBacklog, Math.max(MAX_CHUNK, Math.min(retention, maxLag) / 2));
@@ -132,45 +135,45 @@ export class LoggedStream implements StreamLog {
     this.touch();
   }
 
-  /** Something of it is to be written. */
+  /** Schedules the stream for the next group commit. */
   touch(): void {
-    if (!this.isGone) this.round = this.#store.markDirty(this);
+    if (!this.isGone) this.commit = this.#store.markDirty(this);
   }
 
-  /** The facts of its owner have changed. */
+  /** The owner's facts have changed. */
   factsChanged(): void {
     this.areFactsDue = true;
     this.touch();
   }
 
   /**
-   * It is to be in the log no more.
+   * Removes the stream from the log.
    *
-   * @param whenGone called in the turn in which that is so
+   * @param whenGone called in the turn in which the removal is written
    */
   remove(whenGone?: () => void): void {
     this.isRemoved = true;
-    if (whenGone !== undefined) this.#askedToGo++;
+    if (whenGone !== undefined) this.#removalWaiters++;
     this.#whenGone = whenGone;
     this.touch();
   }
 
-  /** It stays, where that it is removed could not be written and nobody has been told so. */
-  stay(): void {
-    if (this.isGone || this.#whenGone === undefined || --this.#askedToGo > 0) return;
+  /** Cancels a removal that could not be written and was not reported to anyone. */
+  cancelRemoval(): void {
+    if (this.isGone || this.#whenGone === undefined || --this.#removalWaiters > 0) return;
     this.isRemoved = false;
     this.#whenGone = undefined;
   }
 
-  /** Counts what has been appended. */
+  /** Adds newly appended bytes to the backlog. */
   count(): void {
     const end = this.stream.writtenEnd;
     this.#store.backlog += end - this.#counted;
     this.#counted = end;
   }
 
-  /** It is out of the log: nothing of it waits any more. */
-  leave(): void {
+  /** Takes the stream out of the log and its pending bytes out of the backlog. */
+  detach(): void {
     this.#store.backlog -= Math.max(0, this.#counted - this.known.reach.offset);
     this.isGone = true;
     this.#whenGone?.();
@@ -181,9 +184,9 @@ export class LoggedStream implements StreamLog {
   }
 
   whenSaved(): Promise<void> | undefined {
-    const { round } = this;
-    if (round === undefined || this.#store.readsAhead) return undefined;
+    const { commit } = this;
+    if (commit === undefined || this.#store.readsAhead) return undefined;
     const { fault } = this.#store;
-    return fault === undefined ? round.done : Promise.reject(fault);
+    return fault === undefined ? commit.done : Promise.reject(fault);
   }
 }

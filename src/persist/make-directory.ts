@@ -1,16 +1,15 @@
-/** Makes a directory, and those above it. */
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from './disk.ts';
 
-/** What is in a log concerns its owner alone. */
+/** Logs are private to their owner. */
 const DIRECTORY_MODE = 0o700;
 
 /**
- * Makes what is missing of a path. In place of the `recursive` of Node, which never returns where a directory that is
- * there lets none be made in it and says ENOENT, as `/proc` does.
+ * Creates a directory and its parents. Replaces the `recursive` option of Node, which never returns if an existing
+ * directory refuses new entries with ENOENT, as `/proc` does.
  *
- * @throws what the disk throws
+ * @throws errors of the disk
  */
 export async function makeDirectory(path: string): Promise<void> {
   try {

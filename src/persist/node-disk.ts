@@ -1,11 +1,11 @@
-/** A directory of this computer, for a log. */
+/** A local directory as the disk of a log. */
 import { fstatSync } from 'node:fs';
 import { constants, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disk, DiskFile, OpenMode } from './disk.ts';
 import { makeDirectory } from './make-directory.ts';
 
-/** What is in a log concerns its owner alone. */
+/** Logs are private to their owner. */
 const FILE_MODE = 0o600;
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
@@ -15,7 +15,7 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   make: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 };
 
-/** Parts that one system call takes. */
+/** Buffers per system call. */
 const MAX_PARTS = 512;
 
 class NodeFile implements DiskFile {
@@ -55,7 +55,7 @@ class NodeFile implements DiskFile {
     return (await this.#handle.stat()).size;
   }
 
-  /** At once: the kernel knows it without a look at the disk, and a thread would take ten times as long. */
+  /** Synchronous: the kernel answers without disk access, and the thread pool would take ten times as long. */
   hasName(): boolean {
     return fstatSync(this.#handle.fd).nlink > 0;
   }

@@ -1,16 +1,16 @@
-/** Long work that others must not have to wait for: now and then it lets them have a turn. */
+/** Lets long-running work yield to the event loop at intervals. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Work between two pauses, in milliseconds. */
+/** Milliseconds of work between two pauses. */
 const WORK_MS = 10;
-/** To ask for the time takes as long as a little of the work. */
+/** Steps between two reads of the clock, because a read costs as much as some of the work. */
 const STEPS_UNASKED = 64;
 
 export class Pause {
   #since = performance.now();
   #steps = 0;
 
-  /** To be asked at each small step of the work. */
+  /** To be checked at each small step of the work. */
   get isDue(): boolean {
     if (++this.#steps < STEPS_UNASKED) return false;
     this.#steps = 0;

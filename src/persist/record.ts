@@ -1,19 +1,19 @@
 /**
- * The frame that everything in a log stands in, in journals and in segments alike:
+ * The frame of all content of a log, in journals, segments, the state file and the shutdown snapshot:
  *
  *      0  magic     u32   "SFL1"
- *      4  checksum  u32   CRC-32 of all that follows
+ *      4  checksum  u32   CRC-32 of all bytes after it
  *      8  length    u32   of the whole record
  *     12  type      u8
  *     13  (zero)    u8
- *     14  stream    u48   its number in this log; 0 where it is about none
- *     20  sequence  u48   counts up over all journals; in a segment and in the state from 0
+ *     14  stream    u48   the number of the stream in this log, or 0
+ *     20  sequence  u48   counts up over all journals; 0 in segments, and from 0 in the state file
  *     26  (zero)    u16
  *     28  body
  *
- * A record is good where it fits, its checksum is right and its sequence comes next: so neither a tail of zeros nor what a
- * block of the disk held before is taken for one. Numbers are little-endian. The checksum begins with the salt of the log, a
- * random number: so bytes that a writer has made up to look like a record are none.
+ * A record is valid if it fits into the file, its checksum matches and its sequence is the next one. Thus neither a
+ * tail of zeros nor stale content of a disk block is taken for a record. Numbers are little-endian. The checksum is
+ * seeded with the salt of the log, a random number, so that no writer can forge a record in the bytes of a stream.
  */
 import { crc32 } from 'node:zlib';
 import type { ByteWriter } from './byte-writer.ts';
@@ -25,22 +25,22 @@ const MAGIC_NUMBER = MAGIC.readUInt32LE(0);
 const CHECKED_FROM = 8;
 
 export const RECORD = {
-  /** A process has opened the log, with the sync policy that says what a crash of it may cost. */
+  /** A process has opened the log. The sync policy determines what a crash may lose. */
   open: 1,
-  /** What has happened to a stream in one turn. */
+  /** The changes to a stream in one turn. */
   update: 2,
-  /** All up to a sequence is on the disk, not only written. */
+  /** All records up to a sequence have been synced. */
   synced: 3,
-  /** The log was closed in order. */
+  /** The log was closed cleanly. */
   closed: 4,
   /** Bytes of a stream, in a segment. */
   block: 5,
-  /** All that is known of a stream, in the state. */
+  /** The state of a stream, in the state file. */
   state: 6,
-  /** The beginning and the end of the state. */
+  /** The beginning and the end of the state file. */
   stateBegin: 7,
   stateEnd: 8,
-  /** All that was known when the log was closed in order. */
+  /** The snapshot written at a clean shutdown. */
   closing: 9,
 } as const;
 
@@ -51,10 +51,10 @@ export interface Frame {
 }
 
 /**
- * Puts a record behind what is there, and gives where it begins.
+ * Appends a record to the writer and returns its position.
  *
- * @param body puts what it says
- * @param rest what follows that, and lies elsewhere
+ * @param body writes the body
+ * @param rest further parts of the body, which are not copied into the writer
  */
 export function putRecord(
   writer: ByteWriter,
@@ -80,12 +80,12 @@ export function putRecord(
 }
 
 export interface FoundRecord extends Frame {
-  /** Where it lies in its file, and how long it is. */
+  /** Its position in the file, and its length. */
   position: number;
   length: number;
 }
 
-/** The header at a position, whether its record is good or not; undefined where there is none. */
+/** The header at a position, whether or not its record is valid; undefined if there is none. */
 export function headerAt(bytes: Buffer, at: number): (Frame & { length: number }) | undefined {
   if (at + HEADER_BYTES > bytes.length || bytes.readUInt32LE(at) !== MAGIC_NUMBER) return undefined;
   const length = bytes.readUInt32LE(at + 8);
@@ -98,7 +98,7 @@ export function headerAt(bytes: Buffer, at: number): (Frame & { length: number }
   };
 }
 
-/** The record at a position; undefined where there is none, or one that is damaged. */
+/** The valid record at a position, if any. */
 export function recordAt(bytes: Buffer, at: number, salt: number): FoundRecord | undefined {
   const header = headerAt(bytes, at);
   if (header === undefined || at + header.length > bytes.length) return undefined;
@@ -106,12 +106,12 @@ export function recordAt(bytes: Buffer, at: number, salt: number): FoundRecord |
   return checksum === bytes.readUInt32LE(at + 4) ? { ...header, position: at } : undefined;
 }
 
-/** Whether bytes are a good record from their first to their last. */
+/** Whether bytes are exactly one valid record. */
 export function isRecord(bytes: Buffer, salt: number): boolean {
   return recordAt(bytes, 0, salt)?.length === bytes.length;
 }
 
-/** The first good record from a position on, found by magic, checksum and a sequence that is not before `sequence`. */
+/** The first valid record from a position on, found by magic, checksum and a sequence of at least `sequence`. */
 export function nextRecord(bytes: Buffer, from: number, salt: number, sequence = 0): FoundRecord | undefined {
   for (let at = from; at >= 0 && at < bytes.length; at = bytes.indexOf(MAGIC, at + 1)) {
     const record = recordAt(bytes, at, salt);
@@ -123,24 +123,24 @@ export function nextRecord(bytes: Buffer, from: number, salt: number, sequence =
 interface Damage {
   from: number;
   to: number;
-  /** The sequence that was expected there. */
+  /** The sequence expected there. */
   sequence: number;
 }
 
 export interface Scan {
   records: FoundRecord[];
-  /** Places between good records. */
+  /** Ranges between valid records. */
   damages: Damage[];
-  /** Behind the last good record. */
+  /** The end of the last valid record. */
   end: number;
-  /** The sequence that comes next. */
+  /** The next sequence. */
   next: number;
 }
 
 /**
- * All good records from a position on, also behind damaged ones.
+ * Finds all valid records from a position on, including those after damaged ones.
  *
- * @param expected the sequence of the first; undefined: any
+ * @param expected the sequence of the first record; undefined for any
  */
 export async function scanRecords(bytes: Buffer, from: number, salt: number, expected?: number): Promise<Scan> {
   const records: FoundRecord[] = [];

@@ -1,13 +1,13 @@
 /**
- * What a log holds, put together from its state and its journals.
+ * Restores the content of a log from its state file and its journals.
  *
- * A tail that is damaged was never acknowledged, or lost to a power cut as the policy allows: it is cut. Damage before
- * what is known to have been on the disk is different: good records after it still count, and an error is logged.
+ * A damaged tail is truncated: it was never acknowledged, or was lost in a power cut as the sync policy allows. Damage
+ * in a part known to have been synced is different: valid records after it still count, and an error is logged.
  */
-import { type Disk, openIfThere, readExactly, readWhole } from './disk.ts';
+import { type Disk, openIfExists, readExactly, readWhole } from './disk.ts';
 import { KnownStream } from './known-stream.ts';
 import {
-  CLOSING_FILE,
+  SHUTDOWN_SNAPSHOT_FILE,
   DATA_DIRECTORY,
   journalNumbers,
   journalPath,
@@ -21,14 +21,14 @@ import { blockAt, segmentPieces } from './segment-blocks.ts';
 import type { SyncPolicy } from './sync-policy.ts';
 import { readUpdate, type Segment, type Update } from './update.ts';
 
-/** What a process says of itself when it opens a log. */
+/** Written when a process opens a log. */
 export interface Opening {
-  /** Of the running kernel; empty where that is not known. */
+  /** The boot ID of the running kernel; empty if unknown. */
   boot: string;
   sync: SyncPolicy['name'];
 }
 
-/** Where journals begin that the state knows nothing of. */
+/** The journal position up to which the state file covers the changes. */
 export interface StateBegin {
   journal: number;
   position: number;
@@ -41,20 +41,20 @@ export interface StateBegin {
 export interface LogDamage {
   /** Relative to the directory of the log. */
   file: string;
-  /** The bytes that are no good, equal where something is missing between two that are; undefined for the whole file. */
+  /** The range of damaged bytes, empty if something is missing at that position; undefined for the whole file. */
   from?: number | undefined;
   to?: number | undefined;
-  /** What it is and what is lost by it, in words. */
+  /** The damage and its consequence, in words. */
   problem: string;
 }
 
-/** In a line for people. */
+/** Formats damage for messages. */
 export function describeDamage({ file, from, problem, to }: LogDamage): string {
   if (from === undefined) return `${file}: ${problem}`;
   return `${file}: ${from === to ? `at byte ${from}` : `bytes ${from} to ${to}`}: ${problem}`;
 }
 
-/** Nothing can be put together. The files are left as they are. */
+/** Nothing can be recovered. The files are left unchanged. */
 export class LogUnusableError extends Error {
   readonly damage: LogDamage;
 
@@ -67,33 +67,33 @@ export class LogUnusableError extends Error {
 export interface Recovery {
   streams: Map<number, KnownStream>;
   nextStream: number;
-  /** Of the next record. */
+  /** The sequence of the next record. */
   sequence: number;
-  /** Journals that are needed, with how long each is. */
+  /** The journals needed, with the length of each. */
   journals: { number: number; length: number }[];
-  /** Journals before those, of which streams may still have bytes. */
+  /** Earlier journals, which may still contain bytes of streams. */
   older: number[];
-  /** How the last process had opened the log; undefined where there was none. */
+  /** How the last process opened the log; undefined if there was none. */
   lastOpening: Opening | undefined;
   isClean: boolean;
-  /** Segments that were written to since the last sync. */
+  /** Segments written since the last sync. */
   unsynced: { stream: number; base: number }[];
-  /** What was found to be wrong. */
+  /** The damage found. */
   damages: LogDamage[];
-  /** Segments that have not all that a record says, of what was not known to be on the disk. A power cut may do that. */
+  /** Segments that lack unsynced bytes which a record mentions. A power cut may cause this. */
   missing: LogDamage[];
-  /** Bytes at the end of a journal that were no good. */
+  /** Invalid bytes at the end of a journal. */
   cutBytes: number;
-  /** A stream was cut though its journal was not: only a new state makes that last. */
+  /** A stream was truncated although its journal was not: only a new state file makes that permanent. */
   isStateDue: boolean;
-  /** Good records were cut off behind a damaged one: what they said may have been read. */
+  /** Valid records after a damaged one were discarded: readers may have seen what they contained. */
   hasLostRecords: boolean;
-  /** Bytes of journals that were read. */
+  /** Bytes of journals read. */
   readBytes: number;
 }
 
-/** All before a record of opening or closing was synced before that record. */
-const SAYS_WHAT_IS_SYNCED: ReadonlySet<number> = new Set([RECORD.synced, RECORD.closed, RECORD.open]);
+/** All records before an open or closed record were synced before it was written. */
+const CONFIRMS_SYNC: ReadonlySet<number> = new Set([RECORD.synced, RECORD.closed, RECORD.open]);
 
 interface JournalScan {
   number: number;
@@ -120,7 +120,7 @@ export async function recover(disk: Disk, salt: number): Promise<Recovery> {
   recovery.sequence = begin.sequence;
   recovery.lastOpening = begin.opening;
   const scans = await readJournals(disk, salt, begin, recovery);
-  // Without a word of a process that closed it in order, it was not, unless nothing has ever been in it.
+  // Without a record of a clean close the log is not clean, unless it has never been used.
   recovery.isClean = begin.journal === 0 && scans.every(({ bytes }) => bytes.length === 0);
   await new Replay(disk, salt, recovery, scans).run();
   recovery.older = (await journalNumbers(disk)).filter((number) => number < begin.journal);
@@ -156,10 +156,10 @@ async function readState(disk: Disk, salt: number, recovery: Recovery): Promise<
   return begin;
 }
 
-/** @throws LogUnusableError where the state names a journal that is not there: nothing is made anew in its place */
+/** @throws LogUnusableError if the journal named by the state file is missing: it is not recreated */
 async function readJournals(disk: Disk, salt: number, begin: StateBegin, recovery: Recovery): Promise<JournalScan[]> {
   const numbers = (await journalNumbers(disk)).filter((number) => number >= begin.journal);
-  // Without a state the first journal says all there is, unless there is nothing yet.
+  // Without a state file the first journal must exist, unless the log is empty.
   const first = Math.max(1, begin.journal);
   const isBegun = begin.journal > 0 || numbers.length > 0 || (await holdsMore(disk));
   if (isBegun && numbers[0] !== first) {
@@ -178,21 +178,21 @@ async function readJournals(disk: Disk, salt: number, begin: StateBegin, recover
   return scans;
 }
 
-/** Whether there are files that are made only when there is a journal. */
+/** Whether files exist that are created only after a journal. */
 async function holdsMore(disk: Disk): Promise<boolean> {
-  if ((await disk.list('')).includes(CLOSING_FILE)) return true;
+  if ((await disk.list('')).includes(SHUTDOWN_SNAPSHOT_FILE)) return true;
   return (await disk.list(DATA_DIRECTORY)).some((name) => segmentOf(name) !== undefined);
 }
 
-/** Applies what journals say, in order. */
+/** Applies the records of journals, in order. */
 class Replay {
   readonly #disk: Disk;
   readonly #salt: number;
   readonly #recovery: Recovery;
   readonly #scans: JournalScan[];
-  /** All up to here is known to have been on the disk. */
+  /** All records up to this sequence are known to have been synced. */
   readonly #synced: number;
-  /** Streams of which bytes are missing: what came later is not theirs. */
+  /** Streams with missing bytes: later records of theirs are ignored. */
   readonly #cut = new Set<number>();
 
   constructor(disk: Disk, salt: number, recovery: Recovery, scans: JournalScan[]) {
@@ -203,7 +203,7 @@ class Replay {
     let synced = -1;
     for (const { bytes, scan } of scans) {
       for (const record of scan.records) {
-        if (!SAYS_WHAT_IS_SYNCED.has(record.type)) continue;
+        if (!CONFIRMS_SYNC.has(record.type)) continue;
         synced = Math.max(synced, bodyOf<{ upTo: number }>(bytes, record).upTo);
       }
     }
@@ -221,7 +221,7 @@ class Replay {
         recovery.journals.push({ number, length: 0 });
         continue;
       }
-      // Damage that a sync came after was on the disk once; other is what a power cut has left of a tail.
+      // Damage followed by a sync was on the disk once; any other damage is the remains of a tail after a power cut.
       const cut = scan.damages.find(({ sequence }) => sequence > this.#synced);
       const end = cut?.from ?? scan.end;
       isCut = cut !== undefined;
@@ -279,7 +279,7 @@ class Replay {
     const found = streams.get(record.stream);
     if (found !== undefined) return found;
     if (identity === undefined || floor === undefined) {
-      const problem = `what is known of stream ${record.stream} begins in the middle: who it is was lost`;
+      const problem = `the first records of stream ${record.stream} are missing, and with them its path`;
       damages.push({ file, from: record.position, to: record.position + record.length, problem });
       return undefined;
     }
@@ -288,7 +288,7 @@ class Replay {
     return known;
   }
 
-  /** A segment that is not as a record says: its bytes may have been lost while the record was not. */
+  /** A segment that differs from its record: its bytes may have been lost while the record was not. */
   async #missing(known: KnownStream, update: Update): Promise<Segment | undefined> {
     for (const segment of update.segments) {
       const before = known.segmentAt(segment.base)?.length ?? 0;
@@ -298,7 +298,7 @@ class Replay {
   }
 
   async #isWhole(stream: number, { base, length }: Segment, from: number): Promise<boolean> {
-    const file = await openIfThere(this.#disk, segmentPath(stream, base));
+    const file = await openIfExists(this.#disk, segmentPath(stream, base));
     if (file === undefined) return false;
     try {
       const bytes = await readExactly(file, from, length - from);
@@ -313,7 +313,10 @@ class Replay {
   }
 }
 
-/** Cuts files to what is known of them, and removes segments that nothing knows of. What is damaged is kept, as `.damaged`. */
+/**
+ * Truncates files to their known length and removes segments that no stream refers to. Damaged files are kept, renamed
+ * to `.damaged`.
+ */
 export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
   for (const { length, number } of recovery.journals) {
     const file = await disk.open(journalPath(number), 'write');
@@ -326,7 +329,7 @@ export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
   }
   for (const { base, stream } of recovery.unsynced) {
     if (recovery.streams.get(stream)?.segmentAt(base) === undefined) continue;
-    const file = await openIfThere(disk, segmentPath(stream, base));
+    const file = await openIfExists(disk, segmentPath(stream, base));
     await file?.sync().finally(() => file.close());
   }
   await disk.syncDirectory(DATA_DIRECTORY);
@@ -344,7 +347,7 @@ export async function tidy(disk: Disk, recovery: Recovery): Promise<void> {
   }
 }
 
-/** Whether a name in the directory of segments is that of one that a stream has. */
+/** Whether a name in the directory of segments belongs to a segment of a stream. */
 export function isKnownSegment(streams: Recovery['streams'], name: string): boolean {
   const segment = segmentOf(name);
   return segment !== undefined && streams.get(segment.stream)?.segmentAt(segment.base) !== undefined;

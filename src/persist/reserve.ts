@@ -1,14 +1,14 @@
-/** Room on the disk that is given back when it is full, so that what is to be removed can be written down, which makes room. */
-import { type Disk, openIfThere, writeAll } from './disk.ts';
+/** Disk space that is freed when the disk is full, so that removals, which free more space, can be written. */
+import { type Disk, openIfExists, writeAll } from './disk.ts';
 import { RESERVE_FILE } from './layout.ts';
 
-/** A few blocks of any file system: the record of a removal, and a journal for it. */
+/** A few blocks of any file system: enough for the record of a removal and a journal for it. */
 const RESERVE_BYTES = 128 * 1024;
 
-/** Where there is no room for it, there is none until there is. */
-export async function takeReserve(disk: Disk): Promise<void> {
+/** Allocates the reserve. On a full disk there is none until there is room again. */
+export async function allocateReserve(disk: Disk): Promise<void> {
   try {
-    const there = await openIfThere(disk, RESERVE_FILE);
+    const there = await openIfExists(disk, RESERVE_FILE);
     const size = await there?.size().finally(() => there.close());
     if (size === RESERVE_BYTES) return;
     const file = await disk.open(RESERVE_FILE, 'write');
@@ -18,10 +18,10 @@ export async function takeReserve(disk: Disk): Promise<void> {
       await file.close();
     }
   } catch {
-    await giveReserve(disk);
+    await releaseReserve(disk);
   }
 }
 
-export async function giveReserve(disk: Disk): Promise<void> {
+export async function releaseReserve(disk: Disk): Promise<void> {
   await disk.remove(RESERVE_FILE).catch(() => undefined);
 }

@@ -1,39 +1,39 @@
 /**
- * Retention on disk: of each stream what exceeds its size or age, and the oldest of all where the streams together exceed
- * the total. Segments are removed whole; bytes in journals only by age, an append at a time.
+ * Retention on disk: of each stream the bytes beyond its size or age limit, and the oldest of all streams if their
+ * total exceeds its limit. Segments are removed as a whole; bytes in journals only by age, one append at a time.
  */
 import type { KnownStream } from './known-stream.ts';
 import type { LoggedStream } from './logged-stream.ts';
 import type { Place, Segment } from './update.ts';
 
 export interface RetentionRules {
-  /** Bytes of each stream that are kept, at least. */
+  /** Minimum number of bytes retained for each stream. */
   retention: number;
-  /** Milliseconds after which bytes go; Infinity: never. */
+  /** Milliseconds after which bytes are removed; Infinity for never. */
   maxAge: number;
-  /** Bytes that all may take on disk; Infinity for no bound. */
+  /** Limit of the bytes of all streams on disk; Infinity for none. */
   maxTotal: number;
   /** The time in milliseconds since 1970. */
   now: () => number;
 }
 
-/** The share of the total that is left after a removal, so that not every round removes something. */
+/** The fraction of the total kept after a removal, so that not every group commit removes something. */
 const LEFT_OF_TOTAL = 0.95;
-/** A stream that is written to slowly has a new segment so often while bytes grow old. */
+/** Segments that a slowly written stream begins per maximum age. */
 const SEGMENTS_OF_AN_AGE = 8;
 const MAX_SWEEP_MS = 60_000;
 const MIN_SWEEP_MS = 50;
 
 export class Retention {
   readonly #rules: RetentionRules;
-  /** How far streams have to go, since all together take too much. */
+  /** Floors that streams have to reach because the total exceeds its limit. */
   readonly #dueFloors = new Map<KnownStream, number>();
 
   constructor(rules: RetentionRules) {
     this.#rules = rules;
   }
 
-  /** Of a segment before which another begins. */
+  /** The segment size after which another segment begins. */
   get segmentShare(): number {
     return this.#rules.retention / 8;
   }
@@ -42,14 +42,14 @@ export class Retention {
     return this.#rules.maxAge !== Number.POSITIVE_INFINITY;
   }
 
-  /** How often {@link findOld} is to be asked; undefined: never. */
+  /** How often {@link findOld} is to be called, in milliseconds; undefined for never. */
   get sweepEvery(): number | undefined {
     const { maxAge } = this.#rules;
     if (!this.isByAge) return undefined;
     return Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, maxAge / 10));
   }
 
-  /** A segment that goes on for ever would never be old. */
+  /** A segment that grows for ever would never get old: after a time another one begins. */
   isStale({ since }: Segment): boolean {
     const { maxAge, now } = this.#rules;
     if (maxAge === Number.POSITIVE_INFINITY) return false;
@@ -57,9 +57,9 @@ export class Retention {
   }
 
   /**
-   * Where a stream is to begin from now on; undefined: where it did.
+   * The new floor of a stream; undefined if it does not move.
    *
-   * @param isMoving what lies in journals is on its way into segments, or the last segment may grow: both stay
+   * @param isMoving bytes in journals are being moved into segments, or the last segment may grow: both are kept
    */
   floorOf(known: KnownStream, isMoving: boolean): Place | undefined {
     const { floor, reach, segments, tail } = known;
@@ -86,18 +86,18 @@ export class Retention {
     return maxAge === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : now() - maxAge;
   }
 
-  /** What was to go has gone. */
+  /** Clears the due floor of a stream that has reached it. */
   hasGone(known: KnownStream): void {
     const due = this.#dueFloors.get(known);
     if (due !== undefined && known.floor.offset >= due) this.#dueFloors.delete(known);
   }
 
-  /** A stream is in the log no more. */
+  /** Called when a stream has been removed from the log. */
   forget(known: KnownStream): void {
     this.#dueFloors.delete(known);
   }
 
-  /** Streams of which something is too old. */
+  /** Streams with bytes older than the maximum age. */
   *findOld(logs: Iterable<LoggedStream>): Generator<LoggedStream> {
     const limit = this.#limit;
     for (const log of logs) {
@@ -107,7 +107,7 @@ export class Retention {
     }
   }
 
-  /** Streams of which the oldest is to go, so that all of them take no more than they may. */
+  /** Streams whose oldest segments must be removed to get the total below its limit. */
   findTooMuch(logs: Iterable<LoggedStream>, total: number): LoggedStream[] {
     const { maxTotal } = this.#rules;
     if (total <= maxTotal || this.#dueFloors.size > 0) return [];

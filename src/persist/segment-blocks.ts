@@ -1,13 +1,13 @@
-/** What lies in a segment: blocks, and what is damaged between them. */
+/** Iterates over the content of a segment: blocks, and damage between them. */
 import { type FoundRecord, HEADER_BYTES, nextRecord, RECORD } from './record.ts';
 import { type LoggedChunks, readUpdate } from './update.ts';
 
 export type SegmentPiece =
   | { kind: 'block'; record: FoundRecord }
-  /** Bytes that are no block. */
+  /** Bytes that are no valid block. */
   | { kind: 'damage'; from: number; to: number };
 
-/** All of a segment, in order. */
+/** All parts of a segment, in order. */
 export function* segmentPieces(bytes: Buffer, salt: number): Generator<SegmentPiece> {
   for (let at = 0; at < bytes.length; ) {
     const record = nextRecord(bytes, at, salt);
@@ -19,7 +19,7 @@ export function* segmentPieces(bytes: Buffer, salt: number): Generator<SegmentPi
   }
 }
 
-/** The chunks of a block; undefined for a record that is none of that stream. */
+/** The chunks of a block; undefined for a record that is not a block of the stream. */
 export function blockAt(bytes: Buffer, record: FoundRecord, stream: number): LoggedChunks | undefined {
   if (record.type !== RECORD.block || record.stream !== stream) return undefined;
   return readUpdate(bytes, record.position + HEADER_BYTES, record.position + record.length).bytes;

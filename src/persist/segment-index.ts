@@ -1,53 +1,53 @@
 /**
- * Where the blocks of a segment lie. Their headers are read one after the other, without the bytes behind them; where one
- * is no header, the next good block is looked for behind it, so damage costs what is damaged and nothing around it.
+ * Index of the blocks of a segment. It reads their headers one after the other, without the data. After an invalid
+ * header it searches for the next valid block, so that damage costs only the damaged bytes.
  */
 import { firstWhere } from '../core/internal.ts';
 import { ByteReader } from './byte-writer.ts';
 import { type DiskFile, readExactly } from './disk.ts';
 import { HEADER_BYTES, headerAt, isRecord, nextRecord, RECORD } from './record.ts';
-import { type Place, placeBehind, readUpdate } from './update.ts';
+import { type Place, endPlace, readUpdate } from './update.ts';
 
-/** What is read of a block to find out where it begins in its stream: the header, the number of a part, two numbers. */
+/** Bytes read of a block to find its start offset: the header, a part number and two integers. */
 const BEGINNING_BYTES = HEADER_BYTES + 20;
-/** What is searched at once for a good block, and how long one can be at most: it must not be cut by the end of that. */
+/** Bytes searched at a time for a valid block, and the maximum length of a block: searches overlap by it. */
 const SEARCHED_BYTES = 4 * 1024 * 1024;
 const LONGEST_BLOCK_BYTES = 1024 * 1024;
 
-/** A block: where it begins in its stream, and where it lies in the file. */
+/** A block: its start in the stream, and its position in the file. */
 export interface BlockPlace {
   from: Place;
   position: number;
   length: number;
 }
 
-/** Bytes of the file, from one position to another, that are no good block, and the offset where those of the stream begin. */
-export type TellDamage = (from: number, to: number, offset: number) => void;
+/** Receives a range of the file without a valid block, and the offset in the stream at which its bytes begin. */
+export type DamageReporter = (from: number, to: number, offset: number) => void;
 
 export class SegmentIndex {
   readonly #stream: number;
   /** The offset of the first byte. */
   readonly #base: number;
   readonly #salt: number;
-  readonly #tellDamage: TellDamage;
-  // Of each block; numbers in arrays take a fraction of what objects do.
+  readonly #reportDamage: DamageReporter;
+  // Per block. Arrays of numbers take a fraction of the memory of objects.
   readonly #offsets: number[] = [];
   readonly #chunks: number[] = [];
   readonly #positions: number[] = [];
   readonly #lengths: number[] = [];
-  /** As far as the file has been looked through. */
+  /** The length of the file indexed so far. */
   #length = 0;
-  /** Settles when that is done: one at a time. */
-  #looking: Promise<void> = Promise.resolve();
+  /** Settles when the current scan has finished: scans do not overlap. */
+  #scanning: Promise<void> = Promise.resolve();
 
-  constructor(stream: number, base: number, salt: number, tellDamage: TellDamage) {
+  constructor(stream: number, base: number, salt: number, reportDamage: DamageReporter) {
     this.#stream = stream;
     this.#base = base;
     this.#salt = salt;
-    this.#tellDamage = tellDamage;
+    this.#reportDamage = reportDamage;
   }
 
-  /** The number of the last block that begins at or before an offset of the stream; -1: none does. */
+  /** The index of the last block that begins at or before an offset of the stream; -1 if there is none. */
   find(offset: number): number {
     return firstWhere(this.#offsets.length, (n) => this.#offsets[n]! > offset) - 1;
   }
@@ -59,26 +59,30 @@ export class SegmentIndex {
     return { from, position, length: this.#lengths[index]! };
   }
 
-  /** A block turned out to be damaged: nothing is looked for in it any more. */
+  /** Removes a block that turned out to be damaged. */
   drop({ from, position, length }: BlockPlace): void {
     const index = this.#positions.indexOf(position);
-    // Another that read it at the same time has done so.
+    // Another reader of the block has already removed it.
     if (index < 0) return;
     for (const of of [this.#offsets, this.#chunks, this.#positions, this.#lengths]) of.splice(index, 1);
-    this.#tellDamage(position, position + length, from.offset);
+    this.#reportDamage(position, position + length, from.offset);
   }
 
   isKnownTo(length: number): boolean {
     return this.#length >= length;
   }
 
-  /** Looks through a file up to a length. @param use opens it for that */
-  lookThrough(length: number, use: (work: (file: DiskFile) => Promise<void>) => Promise<void>): Promise<void> {
-    this.#looking = this.#looking.catch(() => undefined).then(() => use((file) => this.#lookThrough(file, length)));
-    return this.#looking;
+  /**
+   * Indexes a file up to a length.
+   *
+   * @param use opens the file for the scan
+   */
+  scan(length: number, use: (work: (file: DiskFile) => Promise<void>) => Promise<void>): Promise<void> {
+    this.#scanning = this.#scanning.catch(() => undefined).then(() => use((file) => this.#scan(file, length)));
+    return this.#scanning;
   }
 
-  async #lookThrough(file: DiskFile, length: number): Promise<void> {
+  async #scan(file: DiskFile, length: number): Promise<void> {
     const bytes = Buffer.alloc(BEGINNING_BYTES);
     while (this.#length < length) {
       const read = await file.read(bytes, this.#length);
@@ -104,30 +108,30 @@ export class SegmentIndex {
     this.#length = position + length;
   }
 
-  /** Goes on with the next good block. Perhaps it was the header before that said something wrong. */
+  /** Skips to the next valid block. The previous header may have been the wrong one. */
   async #skipDamage(file: DiskFile, limit: number): Promise<void> {
     let damagedFrom = this.#length;
-    let behind = await this.#behindLast(file);
+    let end = await this.#endOfLast(file);
     const last = this.at(this.#positions.length - 1);
-    if (last !== undefined && behind === undefined) {
+    if (last !== undefined && end === undefined) {
       for (const of of [this.#offsets, this.#chunks, this.#positions, this.#lengths]) of.pop();
       damagedFrom = last.position;
-      behind = await this.#behindLast(file);
+      end = await this.#endOfLast(file);
     }
     const next = await this.#search(file, damagedFrom + 1, limit);
     if (next === undefined) this.#length = limit;
     else this.#push(next);
-    this.#tellDamage(damagedFrom, next?.position ?? limit, behind ?? last?.from.offset ?? this.#base);
+    this.#reportDamage(damagedFrom, next?.position ?? limit, end ?? last?.from.offset ?? this.#base);
   }
 
-  /** Where the last block ends in its stream, if that is good. */
-  async #behindLast(file: DiskFile): Promise<number | undefined> {
+  /** The end of the last block in its stream; undefined if that block is damaged. */
+  async #endOfLast(file: DiskFile): Promise<number | undefined> {
     const last = this.at(this.#positions.length - 1);
     if (last === undefined) return this.#base;
     const bytes = await readExactly(file, last.position, last.length);
     if (bytes === undefined || !isRecord(bytes, this.#salt)) return undefined;
     const chunks = readUpdate(bytes, HEADER_BYTES, bytes.length).bytes;
-    return chunks === undefined ? undefined : placeBehind(chunks).offset;
+    return chunks === undefined ? undefined : endPlace(chunks).offset;
   }
 
   async #search(file: DiskFile, start: number, limit: number): Promise<FoundBlock | undefined> {
@@ -154,12 +158,12 @@ function beginningOf(bytes: Buffer, position: number): FoundBlock | undefined {
   const header = headerAt(bytes, 0);
   if (header === undefined || header.type !== RECORD.block) return undefined;
   try {
-    // The number of the part comes first.
+    // Skip the part number.
     const reader = new ByteReader(bytes, HEADER_BYTES + 1);
     const from = { offset: reader.number(), chunks: reader.number() };
     return { stream: header.stream, length: header.length, from, position };
   } catch (error) {
-    // Numbers that go on beyond what was read are none.
+    // A number that exceeds the bytes read is invalid.
     if (error instanceof RangeError) return undefined;
     throw error;
   }

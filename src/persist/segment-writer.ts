@@ -1,29 +1,29 @@
-/** Bytes of one stream into its segments: blocks of up to 256 KiB, cut where chunks end. */
+/** Writes the bytes of a stream to its segments, in blocks of up to 256 KiB that end at chunk boundaries. */
 import type { RingStream } from '../core/internal.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { type OpenMode, writeBehind } from './disk.ts';
+import { type OpenMode, appendAt } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
 import { segmentPath } from './layout.ts';
 import { putRecord, RECORD } from './record.ts';
-import { type Chunks, type Place, placeBehind, putChunks, type Segment } from './update.ts';
+import { type Chunks, type Place, endPlace, putChunks, type Segment } from './update.ts';
 
-/** The longest block, unless a chunk is longer. */
+/** The maximum length of a block, unless a single chunk is longer. */
 const BLOCK_BYTES = 256 * 1024;
 
-/** Chunks, and where their bytes are now. */
+/** Chunks, and access to their bytes. */
 export interface Source extends Chunks {
-  /** The bytes between two offsets, as they lie in memory. */
+  /** The bytes between two offsets, without copying. */
   partsOf(from: number, to: number): Uint8Array[];
 }
 
-/** Chunks that lie in a buffer. */
+/** Chunks in a buffer. */
 export function sourceOf(chunks: Chunks, data: Uint8Array): Source {
   const { offset } = chunks.from;
   return { ...chunks, partsOf: (from, to) => [data.subarray(from - offset, to - offset)] };
 }
 
-/** The chunks of a stream from a place to its end, where its ring has them. */
+/** The chunks in the ring of a stream from a place to its end. */
 export function sourceIn(stream: RingStream, from: Place): Source {
   const { ring } = stream;
   const lengths: number[] = [];
@@ -45,7 +45,7 @@ export function sourceIn(stream: RingStream, from: Place): Source {
   return { from, lengths, partsOf };
 }
 
-/** What is written to one file. */
+/** The write to one file. */
 interface Batch {
   segment: Segment;
   position: number;
@@ -53,21 +53,21 @@ interface Batch {
 }
 
 export interface SegmentsTo {
-  /** Bytes of a segment, after which another is begun. */
+  /** The size in bytes after which another segment begins. */
   maxSegment: number;
-  /** It was begun too long ago to go on. */
+  /** Whether the segment is too old to grow. */
   isStale(last: Segment): boolean;
   pool: FilePool;
   salt: number;
-  /** When the last of the bytes was appended. */
+  /** The time of the last append, in milliseconds since 1970. */
   time: number;
 }
 
 /**
- * Writes chunks behind the last segment, or into a new one where that is long enough or does not end where they begin.
- * Nothing of it counts before a record says so. Gives the segments that were written to.
+ * Appends chunks to the last segment, or to a new one if the last is too long or does not end where they begin. The
+ * bytes count only after a journal record refers to them. Returns the segments written to.
  *
- * @throws ENOENT where the last segment, or the directory, has been removed
+ * @throws ENOENT if the last segment, or the directory, has been removed
  */
 export async function writeSegments(
   known: KnownStream,
@@ -78,7 +78,7 @@ export async function writeSegments(
   for (const { parts, position, segment } of batches) {
     const path = segmentPath(known.id, segment.base);
     const mode: OpenMode = position > 0 ? 'change' : 'write';
-    await to.pool.use(path, mode, (file) => writeBehind(file, path, parts, position));
+    await to.pool.use(path, mode, (file) => appendAt(file, path, parts, position));
   }
   return batches.map(({ segment }) => segment);
 }
@@ -89,7 +89,7 @@ function layOut(
   { isStale, maxSegment, salt, time }: SegmentsTo,
 ): Batch[] {
   const batches: Batch[] = [];
-  // Of all blocks together: what was put in stays where it is, also when the writer grows.
+  // Shared by all blocks. When the writer grows, earlier subarrays keep the old buffer.
   const heads = new ByteWriter();
   const last = known.segments.at(-1);
   let batch: Batch | undefined =
@@ -110,7 +110,7 @@ function layOut(
 }
 
 function putBlock({ parts, segment }: Batch, block: Source, stream: number, heads: ByteWriter, salt: number): void {
-  const to = placeBehind(block);
+  const to = endPlace(block);
   const data = block.partsOf(block.from.offset, to.offset);
   const at = putRecord(heads, { type: RECORD.block, stream, sequence: 0 }, salt, () => putChunks(heads, block), data);
   const head = heads.from(at);
@@ -132,7 +132,7 @@ function blocksOf({ from, lengths, partsOf }: Source): Source[] {
     if (ofBlock.length === 0) return;
     const block = { from: begin, lengths: ofBlock, partsOf };
     blocks.push(block);
-    begin = placeBehind(block);
+    begin = endPlace(block);
     ofBlock = [];
     length = 0;
   };

@@ -1,15 +1,15 @@
-/** When what was written is made sure to be on the disk, and so what an acknowledgement means. */
+/** The sync policy: when writes are synced to disk, and therefore what an acknowledgement means. */
 import { createError, isStreamFSError } from '../errors/index.ts';
 import type { Durability } from '../protocol/index.ts';
 import { formatDuration, parseDuration } from '../units/index.ts';
 
 export interface SyncPolicy {
   readonly name: 'none' | 'interval' | 'always';
-  /** Milliseconds between two syncs, with `interval`. */
+  /** Milliseconds between two syncs, for `interval`. */
   readonly interval: number;
 }
 
-/** What an acknowledgement means, as the header `X-Stream-Durable` says it. */
+/** The meaning of an acknowledgement, as stated in the header `X-Stream-Durable`. */
 export function durabilityOf({ name }: SyncPolicy): Durability {
   return name === 'always' ? 'synced' : name === 'interval' ? 'written' : 'none';
 }

@@ -1,6 +1,6 @@
-/** How long syncs took: counts between bounds, from which rates and quantiles can be worked out. */
+/** A histogram of sync durations. */
 
-/** In seconds. */
+/** Upper bounds of the buckets, in seconds. */
 const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
 export class SyncTimes {

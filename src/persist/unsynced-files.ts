@@ -1,22 +1,22 @@
 /**
- * What was written and is not known to be on the disk: files, directories in which files were made, and files that go once
- * it is on the disk that they are not needed.
+ * Tracks unsynced writes: files, directories with new files, and files to remove once the record that makes them
+ * obsolete is synced.
  */
-import { atOnce } from './at-once.ts';
+import { forEachConcurrent } from './for-each-concurrent.ts';
 import { codeOf, type Disk } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import { DATA_DIRECTORY, JOURNAL_DIRECTORY } from './layout.ts';
 import { SyncTimes } from './sync-times.ts';
 
-/** Segments first: what a journal says of them must be true. */
+/** Segments first: the records in a journal that refer to them must be true. */
 const ORDER = [DATA_DIRECTORY, JOURNAL_DIRECTORY] as const;
 
 export interface UnsyncedFilesOptions {
   disk: Disk;
   pool: FilePool;
-  /** @throws where nothing is to be synced any more */
+  /** @throws if nothing may be synced any more */
   requireUsable: () => void;
-  /** A sync has failed. Returns the error for all who wait for it. */
+  /** Called when a sync fails. Returns the error for all callers that wait for it. */
   onFailure: (error: unknown) => Error;
 }
 
@@ -26,7 +26,7 @@ export class UnsyncedFiles {
   readonly #directories = new Set<string>();
   #garbage: string[] = [];
   #syncing: Promise<void> = Promise.resolve();
-  /** Since the start. */
+  /** Since startup. */
   readonly times = new SyncTimes();
 
   constructor(options: UnsyncedFilesOptions) {
@@ -37,24 +37,32 @@ export class UnsyncedFiles {
     return this.#garbage.length > 0;
   }
 
-  /** A file was written to. @param isNew its name may not be on the disk either */
+  /**
+   * Marks a file as written.
+   *
+   * @param isNew whether its directory entry is unsynced, too
+   */
   wrote(path: string, isNew: boolean): void {
     this.#files.add(path);
     if (isNew) this.#directories.add(directoryOf(path));
   }
 
-  /** A file is gone, or on its way out: it need not be synced. */
+  /** A file has been removed, or is about to be: it need not be synced. */
   forget(path: string): void {
     this.#files.delete(path);
   }
 
-  /** Removes a file once it is on the disk that it is not needed. */
+  /** Removes a file once the record that makes it obsolete is synced. */
   discard(path: string): void {
     this.#garbage.push(path);
     this.forget(path);
   }
 
-  /** @param onSynced called in between: all is on the disk, and what is not needed still there */
+  /**
+   * Syncs all files, then removes the discarded ones.
+   *
+   * @param onSynced called in between: all is synced, and no discarded file has been removed yet
+   */
   sync(onSynced: () => void): Promise<void> {
     const { disk, pool } = this.#options;
     return this.#alone(async () => {
@@ -66,13 +74,14 @@ export class UnsyncedFiles {
       this.times.observe((performance.now() - began) / 1000);
       for (const path of garbage) {
         await disk.remove(path).catch(() => undefined);
-        // Not before: what syncs or reads it meanwhile would have opened it again, and its bytes would stay on the disk.
+        // Only now: an earlier drop would let a concurrent sync or read reopen the file, and its bytes would stay on
+        // the disk.
         pool.drop(path);
       }
     });
   }
 
-  /** The files alone. */
+  /** Syncs without removing discarded files. */
   syncFiles(): Promise<void> {
     return this.#alone(() => this.#syncFiles());
   }
@@ -102,11 +111,11 @@ export class UnsyncedFiles {
   }
 
   #syncAll(paths: readonly string[]): Promise<void> {
-    return atOnce(paths, async (path) => {
+    return forEachConcurrent(paths, async (path) => {
       try {
         await this.#options.pool.use(path, 'read', (file) => file.sync());
       } catch (error) {
-        // It has been removed meanwhile.
+        // The file has been removed in the meantime.
         if (codeOf(error) !== 'ENOENT') throw error;
       }
     });

@@ -1,20 +1,21 @@
 /**
- * What a record says of a stream: parts, each with a byte that says what it is. All that happened in a turn stands in one
- * record, so that a crash leaves all of it or nothing: bytes, and the producer whose append they were.
+ * The content of a record about a stream: parts, each preceded by a byte for its kind. All changes of one turn are in
+ * one record, so that a crash keeps all of them or none, for example bytes together with the producer state of their
+ * append.
  *
- * | part | what follows |
+ * | part | content |
  * |---|---|
- * | 1 identity | path, generation, first offset, time of creation, where it is a fork its origin (as JSON) |
+ * | 1 identity | path, generation, first offset, creation time, origin of a fork (as JSON) |
  * | 2 bytes | first offset, chunks before it, number of chunks, their lengths, the bytes |
- * | 3 segment | base, chunks before it, length of its file, offset and chunks behind its last byte, the time of that in milliseconds since 1970 |
- * | 4 producers | up to where forgotten ones have written, number of producers; of each id, epoch, expected, applied, end offset |
- * | 5 facts | what the owner of the stream keeps with it (as JSON) |
+ * | 3 segment | base, chunks before it, file length, end offset and the chunks before that, time of the last byte in milliseconds since 1970 |
+ * | 4 producers | highest end offset of forgotten producers, number of producers; for each: id, epoch, expected, applied, end offset |
+ * | 5 facts | data that the owner of the stream keeps with it (as JSON) |
  * | 6 end | reason and status (as JSON) |
  * | 7 removed | |
  * | 8 time | of the last change, in milliseconds since 1970 |
- * | 9 extent | in the state: bytes that lie in a journal: offset and chunks before them and behind them, number of the journal, position and length of the record, the time of the last byte |
- * | 10 floor | the oldest offset kept, chunks before it |
- * | 11 reach | in the state: offset and chunks behind the last byte |
+ * | 9 extent | only in the state file: bytes in a journal: start offset and the chunks before it, end offset and the chunks before that, number of the journal, position and length of the record, time of the last byte |
+ * | 10 floor | the oldest offset retained, chunks before it |
+ * | 11 reach | only in the state file: end offset of the last byte, chunks before it |
  */
 import type { EndReason, StreamOrigin } from '../core/index.ts';
 import type { ProducerRecord } from '../core/internal.ts';
@@ -42,35 +43,35 @@ export interface LoggedIdentity {
   origin?: StreamOrigin | undefined;
 }
 
-/** A place in a stream: an offset, and how many chunks ended before it. */
+/** A place in a stream: an offset, and the number of chunks that end at or before it. */
 export interface Place {
   offset: number;
   chunks: number;
 }
 
-/** A file of bytes of one stream. */
+/** A file with bytes of one stream. */
 export interface Segment {
-  /** Of its first byte. */
+  /** The offset of the first byte. */
   readonly base: number;
   readonly chunks: number;
-  /** Of the file, as far as it counts. */
+  /** The valid length of the file. */
   length: number;
-  /** Behind its last byte. */
+  /** The end of the last byte. */
   to: Place;
-  /** When that was appended, in milliseconds since 1970. */
+  /** When the last byte was appended, in milliseconds since 1970. */
   time: number;
-  /** When its first was, where this process has begun it. Not in the log. */
+  /** When the first byte was appended, if this process began the segment. Not persisted. */
   since?: number | undefined;
 }
 
-/** Bytes that lie in a journal. */
+/** Bytes in a journal. */
 export interface Extent {
   readonly from: Place;
   readonly to: Place;
   readonly journal: number;
   readonly position: number;
   readonly length: number;
-  /** When the last of them was appended, in milliseconds since 1970. */
+  /** When the last byte was appended, in milliseconds since 1970. */
   readonly time: number;
 }
 
@@ -79,10 +80,10 @@ export interface LoggedEnd {
   status?: string | undefined;
 }
 
-/** Chunks that lie together. */
+/** Contiguous chunks. */
 export interface Chunks {
   from: Place;
-  /** Of each chunk, in bytes. */
+  /** The length of each chunk, in bytes. */
   lengths: readonly number[];
 }
 
@@ -109,7 +110,7 @@ export interface Update {
   reach?: Place | undefined;
 }
 
-/** The same without the bytes themselves. */
+/** An update without the bytes. */
 export type Change = Omit<Update, 'bytes'> & { bytes?: Chunks | undefined };
 
 export function emptyChange(): Omit<Update, 'bytes'> {
@@ -118,7 +119,11 @@ export function emptyChange(): Omit<Update, 'bytes'> {
 
 // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** All that it says. @param data the bytes of its chunks */
+/**
+ * Encodes a change.
+ *
+ * @param data the bytes of its chunks
+ */
 export function putChange(writer: ByteWriter, change: Change, data: readonly Uint8Array[] = []): void {
   const { bytes, end, extents, facts, floor, identity, isRemoved, modifiedAt, producers, reach, segments } = change;
   if (identity !== undefined) putIdentity(writer, identity);
@@ -148,7 +153,7 @@ function putIdentity(writer: ByteWriter, { createdAt, firstOffset, generation, o
   writer.text(origin === undefined ? '' : JSON.stringify(origin));
 }
 
-/** The beginning of the part; the bytes themselves are to follow. */
+/** Encodes the start of the part; the bytes must follow. */
 export function putChunks(writer: ByteWriter, { from, lengths }: Chunks): void {
   putNumbers(writer, PART.bytes, [from.offset, from.chunks, lengths.length]);
   for (const length of lengths) writer.number(length);
@@ -178,7 +183,7 @@ function putText(writer: ByteWriter, part: number, text: string): void {
 
 // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** @throws RangeError, SyntaxError for a body that is none: its checksum was right, so a newer version has written it */
+/** @throws RangeError, SyntaxError for an invalid body: its checksum was right, so a newer version has written it */
 export function readUpdate(bytes: Buffer, from: number, to: number): Update {
   const reader = new ByteReader(bytes, from, to);
   const update: Update = emptyChange();
@@ -276,8 +281,8 @@ function readPlace(reader: ByteReader): Place {
   return { offset: reader.number(), chunks: reader.number() };
 }
 
-/** Where chunks end that begin at a place. */
-export function placeBehind({ from, lengths }: Chunks): Place {
+/** The end of contiguous chunks. */
+export function endPlace({ from, lengths }: Chunks): Place {
   let { offset } = from;
   for (const length of lengths) offset += length;
   return { offset, chunks: from.chunks + lengths.length };

@@ -24,7 +24,7 @@ interface Model {
   producers: Map<number, Map<string, ProducerRecord>>;
   /** The minimum end offset after a crash. */
   acknowledged: number;
-  /** The largest offset that a reader has seen. */
+  /** The most that a reader has been reported of. */
   seen: number;
   isEnded: boolean;
   isEndAcknowledged: boolean;
@@ -110,7 +110,7 @@ class Machine {
     expect(count).toBe(kept.length);
     const stream = new RingStream({ name: model.path, generation: known.identity.generation }, new StreamRules(RULES));
     for (let at = 0; at < reach; ) {
-      const found = await this.store.reading.at(known, at);
+      const found = await this.store.reader.at(known, at);
       if (found.kind === 'hole') throw new Error(`${model.path} has a hole from ${at} to ${found.to.offset}`);
       expect(found.from.chunks).toBe(kept.findIndex((_, i) => lengthOf(kept.slice(0, i)) === found.from.offset));
       let from = 0;

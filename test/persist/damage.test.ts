@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CursorReader, RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore } from '../../src/persist/disk-store.ts';
-import { CLOSING_FILE, segmentPath } from '../../src/persist/layout.ts';
+import { SHUTDOWN_SNAPSHOT_FILE, segmentPath } from '../../src/persist/layout.ts';
 import { recorder } from '../app/recorder.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
@@ -41,7 +41,7 @@ async function closedLog() {
   const { segments, tail } = log.known;
   await store.close();
   const killed = disk.kill();
-  expect(killed.files.has(CLOSING_FILE)).toBe(true);
+  expect(killed.files.has(SHUTDOWN_SNAPSHOT_FILE)).toBe(true);
   const file = segmentPath(log.known.id, 0);
   return { disk: killed, tail, file, segment: segments[0]!, bytes: killed.files.get(file)!.bytes };
 }
@@ -85,7 +85,7 @@ async function readTwice(disk: SimulatedDisk) {
 const total = BLOCKS * BLOCK + PIECES * PIECE;
 
 describe('contract 109: damage that came to a log after a clean stop', () => {
-  it('in a segment is told once, with file and place, and is a gap of the one block', async () => {
+  it('in a segment is reported once, with file and place, and is a gap of the one block', async () => {
     const { bytes, disk, file } = await closedLog();
     const place = bytes.indexOf('2222');
     bytes[place + 5000]! ^= 1;
@@ -100,7 +100,7 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     expect(Number(to) - Number(from)).toBeLessThan(BLOCK + 100);
   });
 
-  it('in a journal is told once, with file and place, and is a gap of the one append', async () => {
+  it('in a journal is reported once, with file and place, and is a gap of the one append', async () => {
     const { disk, tail } = await closedLog();
     const { journal, position } = tail[2]!;
     const file = `journal/${String(journal).padStart(10, '0')}.log`;
@@ -144,7 +144,7 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     expect(damages).toHaveLength(4);
   });
 
-  it('is told of a file that is missing or has become shorter', async () => {
+  it('is reported of a file that is missing or has become shorter', async () => {
     const shorter = await closedLog();
     const inode = shorter.disk.files.get(shorter.file)!;
     inode.bytes = Buffer.from(inode.bytes.subarray(0, inode.bytes.length - 10));
@@ -158,7 +158,7 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     expect(damages).toEqual([expect.stringContaining(`${absent.file}: the whole file is missing`)]);
   });
 
-  it('is not told of a file that went because its stream was removed', async () => {
+  it('is not reported of a file that went because its stream was removed', async () => {
     const { disk } = await closedLog();
     const { store, damages } = await open(disk);
     const [known] = store.found;
@@ -168,7 +168,7 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     log.remove();
     await log.whenSaved();
     await store.sync();
-    expect(await store.reading.at(known!, 0)).toMatchObject({ kind: 'hole' });
+    expect(await store.reader.at(known!, 0)).toMatchObject({ kind: 'hole' });
     expect(damages()).toEqual([]);
     await store.close();
   });

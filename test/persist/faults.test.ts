@@ -33,7 +33,7 @@ async function bytesOf(store: DiskStore, path: string): Promise<string> {
   const known = [...store.found].find(({ identity }) => identity.path === path)!;
   const parts: Buffer[] = [];
   for (let at = known.floor.offset; at < known.reach.offset; ) {
-    const found = await store.reading.at(known, at);
+    const found = await store.reader.at(known, at);
     parts.push(found.kind === 'chunks' ? found.data : Buffer.from(`[hole to ${found.to.offset}]`));
     at = found.to.offset;
   }
@@ -161,9 +161,9 @@ describe('a stream that is to be removed while the log cannot be written', () =>
   it('stays as it was where that cannot be written either, also once there is room', async () => {
     const { disk, log, store, stream } = await withOne({ reserve: false });
     await fill(disk, { log, stream });
-    log.remove(() => expect.unreachable('it is told to be gone'));
+    log.remove(() => expect.unreachable('it is reported to be gone'));
     await expect(store.removeDespiteFault([log])).rejects.toMatchObject({ code: 'DISK_FULL' });
-    log.stay();
+    log.cancelRemoval();
     disk.faults.room = Number.POSITIVE_INFINITY;
     await waitFor('the disk is used again', () => store.stats.state === 'ok');
     stream.append(Buffer.from(' again'));
@@ -180,7 +180,7 @@ describe('a stream that is to be removed while the log cannot be written', () =>
     const gone: string[] = [];
     const ask = async (who: string) => {
       log.remove(() => gone.push(who));
-      await store.removeDespiteFault([log]).finally(() => log.stay());
+      await store.removeDespiteFault([log]).finally(() => log.cancelRemoval());
     };
     const both = await Promise.allSettled([ask('one'), ask('other')]);
     expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
@@ -197,9 +197,9 @@ describe('a stream that is to be removed while the log cannot be written', () =>
     disk.faults.sync = true;
     stream.append(Buffer.from(' bad'));
     await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_FAILED' });
-    log.remove(() => expect.unreachable('it is told to be gone'));
+    log.remove(() => expect.unreachable('it is reported to be gone'));
     await expect(store.removeDespiteFault([log])).rejects.toMatchObject({ code: 'DISK_FAILED', status: 503 });
-    log.stay();
+    log.cancelRemoval();
     await store.close();
   });
 });
@@ -307,8 +307,8 @@ describe('files that somebody removes while they are written to', () => {
       stream.append(Buffer.alloc(70_000, byte));
       await log.whenSaved();
     }
-    const told = lines.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts.damage);
-    expect(told).toEqual([`${segment}: the whole file is missing, of stream 1 (/a)`]);
+    const reported = lines.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts.damage);
+    expect(reported).toEqual([`${segment}: the whole file is missing, of stream 1 (/a)`]);
     await store.close();
     const again = await openStore(disk.kill());
     expect(await bytesOf(again.store, '/a')).toBe(`[hole to 70000]${'y'.repeat(70_000)}${'z'.repeat(70_000)}`);
@@ -338,8 +338,8 @@ describe('segments that are not as the journal says', () => {
     await killed.rename(second, first);
     await killed.rename('aside', second);
     const { log, store } = await openStore(killed);
-    const told = log.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts.damage);
-    expect(told).toEqual([
+    const reported = log.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts.damage);
+    expect(reported).toEqual([
       `${first}: not what the journal says: bytes of /a from offset 0 on`,
       `${second}: not what the journal says: bytes of /b from offset 0 on`,
     ]);
@@ -522,7 +522,7 @@ describe('a directory', () => {
     const { known } = log;
     log.remove();
     await log.whenSaved();
-    await store.reading.at(known, 0);
+    await store.reader.at(known, 0);
     await store.sync();
     expect([...disk.files.keys()].filter((name) => name.startsWith('data/'))).toEqual([]);
     expect(disk.openFiles).toBe([...disk.files.keys()].filter((name) => name.startsWith('journal/')).length);
@@ -557,7 +557,7 @@ describe('the retention of a stream', () => {
 describe('retention by age', () => {
   const HOUR = 3_600_000;
 
-  /** A clock that advances on command. */
+  /** A clock that goes on when it is reported to. */
   function clock() {
     let now = 1_800_000_000_000;
     return {
@@ -574,7 +574,7 @@ describe('retention by age', () => {
     return { stream, log: store.attach(stream, path, { facts: () => '{}', producers: () => undefined }) };
   }
 
-  it('goes when it is too old, from disk and from memory, and readers there are told a gap', async () => {
+  it('goes when it is too old, from disk and from memory, and readers there are reported a gap', async () => {
     const disk = new SimulatedDisk();
     const { now, pass } = clock();
     const { store } = await openStore(disk, { maxAge: 8 * HOUR, now });

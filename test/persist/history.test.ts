@@ -6,7 +6,7 @@ import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore } from '../../src/persist/disk-store.ts';
 import { FilePool } from '../../src/persist/file-pool.ts';
 import { openLayout, segmentPath } from '../../src/persist/layout.ts';
-import { LogReading } from '../../src/persist/reading.ts';
+import { LogReader } from '../../src/persist/log-reader.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
 const RING = 100_000;
@@ -167,7 +167,7 @@ describe('a reader that reaches back', () => {
     await store.close();
   });
 
-  it('is told of a gap where something cannot be read, and goes on behind it', async () => {
+  it('is reported of a gap where something cannot be read, and goes on behind it', async () => {
     const disk = new SimulatedDisk();
     const store = await openStore(disk);
     const { stream, log } = attach(store);
@@ -260,7 +260,7 @@ describe('a stream that was written to in small pieces', () => {
   async function read({ store, known }: Awaited<ReturnType<typeof written>>) {
     const found = [];
     for (let at = 0; at < known.reach.offset; at = found.at(-1)!.to.offset)
-      found.push(await store.reading.at(known, at));
+      found.push(await store.reader.at(known, at));
     return found;
   }
 
@@ -298,11 +298,11 @@ describe('a stream that was written to in small pieces', () => {
     const { disk, known, store } = await written(30_000);
     const [segment] = known.segments;
     expect(segment).toBeDefined();
-    // No file stays open, so each read looks the file up again.
-    const reading = new LogReading(new FilePool(disk, 0), await openLayout(disk));
-    expect(await reading.at(known, 0)).toMatchObject({ kind: 'chunks' });
+    // No file stays open, so the file is looked for again with each read.
+    const reader = new LogReader(new FilePool(disk, 0), await openLayout(disk));
+    expect(await reader.at(known, 0)).toMatchObject({ kind: 'chunks' });
     await disk.remove(segmentPath(known.id, segment!.base));
-    expect(await reading.at(known, 0)).toEqual({ kind: 'hole', to: expect.anything() });
+    expect(await reader.at(known, 0)).toEqual({ kind: 'hole', to: expect.anything() });
     await store.close();
   });
 

@@ -91,7 +91,7 @@ export class KeptStreams {
     let at = Math.max(floor.offset, reach.offset - wanted);
     let isBegun = false;
     while (at < reach.offset) {
-      const found = await this.store.reading.at(known, at);
+      const found = await this.store.reader.at(known, at);
       if (found.kind === 'chunks') {
         if (!isBegun || stream.writtenEnd < found.from.offset) {
           stream.skipTo(found.from.offset, found.from.chunks - stream.chunksAt(stream.writtenEnd));

@@ -40,6 +40,6 @@ export async function removeEach(entries: readonly Entry[], options: RemovalOpti
   try {
     await store.removeDespiteFault(logs);
   } finally {
-    for (const log of logs) log.stay();
+    for (const log of logs) log.cancelRemoval();
   }
 }

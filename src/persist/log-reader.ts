@@ -1,4 +1,4 @@
-/** Reading a stream's bytes back from where they lie. */
+/** Reads the bytes of streams back from journals and segments. */
 import { firstWhere } from '../core/internal.ts';
 import { codeOf, readExactly } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
@@ -8,39 +8,39 @@ import { HEADER_BYTES, isRecord, recordAt } from './record.ts';
 import type { LogDamage } from './recovery.ts';
 import { blockAt } from './segment-blocks.ts';
 import { SegmentIndex } from './segment-index.ts';
-import { type Extent, type LoggedChunks, type Place, placeBehind, readUpdate, type Segment } from './update.ts';
+import { type Extent, type LoggedChunks, type Place, endPlace, readUpdate, type Segment } from './update.ts';
 
-/** Segments of which it is remembered where their blocks lie. */
+/** Segments whose block index is cached. */
 const MAX_INDEXES = 256;
 
-/** Records of a journal are read together: up to this many bytes, with at most this many between two of them. */
-const TOGETHER = { bytes: 256 * 1024, between: 4 * 1024 } as const;
+/** Adjacent records of a journal are read together: up to this many bytes in total, with gaps of at most this size. */
+const MERGED_READ = { maxBytes: 256 * 1024, maxGap: 4 * 1024 } as const;
 
 export type Found =
   | (LoggedChunks & {
       kind: 'chunks';
       to: Place;
-      /** What it was read into, where it is a block of a segment. */
+      /** The buffer used for a block of a segment. */
       memory?: Buffer | undefined;
     })
-  /** Nothing can be read up to there: it is damaged, or was lost. */
+  /** Nothing is readable up to `to`: the bytes are damaged or lost. */
   | { kind: 'hole'; to: Place };
 
-/** Gets to know of what cannot be read as it was written. */
+/** Receives reports of bytes that are not as they were written. */
 export interface DamageListener {
-  /** Whether a file is still to be there: a reader may come late to one that has been removed. */
+  /** Whether a file should still exist: a slow reader may ask for one that has been removed. */
   isNeeded(file: string): boolean;
-  /** Once for each place. */
+  /** Called once for each place. */
   damaged(damage: LogDamage): void;
 }
 
-export class LogReading {
+export class LogReader {
   readonly #pool: FilePool;
   readonly #salt: number;
   readonly #listener: DamageListener | undefined;
   readonly #indexes = new Map<string, SegmentIndex>();
-  /** What has been told, by file: the positions; -1 for the file as a whole. */
-  readonly #told = new Map<string, Set<number>>();
+  /** The positions reported, by file; -1 for the whole file. */
+  readonly #reported = new Map<string, Set<number>>();
 
   constructor(pool: FilePool, salt: number, listener?: DamageListener) {
     this.#pool = pool;
@@ -49,27 +49,27 @@ export class LogReading {
   }
 
   /**
-   * The chunks that lie together around an offset from the floor of the stream to before its reach.
+   * Reads the chunks stored together around an offset, which must be between the floor and the reach of the stream.
    *
-   * @param take gives memory of at least so many bytes for a block
+   * @param take allocates at least `length` bytes for a block
    */
   async at(known: KnownStream, offset: number, take: (length: number) => Buffer = newMemory): Promise<Found> {
     const { tail } = known;
-    const behind = firstWhere(tail.length, (n) => tail[n]!.from.offset > offset);
-    const extent = tail[behind - 1];
+    const next = firstWhere(tail.length, (n) => tail[n]!.from.offset > offset);
+    const extent = tail[next - 1];
     if (extent !== undefined && offset < extent.to.offset) {
-      return this.#inJournal(known, together(tail, behind - 1));
+      return this.#inJournal(known, contiguousExtents(tail, next - 1));
     }
     const segment = known.segments.findLast(({ base }) => base <= offset);
     if (segment !== undefined && offset < segment.to.offset) return this.#inSegment(known, segment, offset, take);
     return { kind: 'hole', to: this.#nextPlace(known, offset) };
   }
 
-  /** A stream that is written to in small pieces has a record for each: one read is for as many as lie close together. */
+  /** A stream with small appends has one record for each. Records that are close together are read together. */
   async #inJournal(known: KnownStream, extents: readonly Extent[]): Promise<Found> {
     const first = extents[0]!;
     let chunks = await this.#chunksOf(known, extents);
-    // Where that cannot be read, perhaps it is not the first of them that cannot.
+    // If the read fails, a later extent may be the cause: try the first one alone.
     if (chunks.length === 0 && extents.length > 1) chunks = await this.#chunksOf(known, [first]);
     if (chunks.length === 0) return { kind: 'hole', to: first.to };
     const { from, lengths, data } = chunks[0]!;
@@ -84,7 +84,7 @@ export class LogReading {
     };
   }
 
-  /** What records say that follow one another, up to the first that is damaged. */
+  /** The chunks of consecutive records, up to the first damaged one. */
   async #chunksOf(known: KnownStream, extents: readonly Extent[]): Promise<LoggedChunks[]> {
     const { journal, position: start } = extents[0]!;
     const last = extents.at(-1)!;
@@ -98,7 +98,7 @@ export class LogReading {
       const chunks = isRecord(record, this.#salt) ? readUpdate(record, HEADER_BYTES, length).bytes : undefined;
       if (chunks === undefined) {
         const problem = `damaged: offsets ${from.offset} to ${to.offset}, of ${known.label}`;
-        this.#tell({ file: path, from: position, to: position + length, problem });
+        this.#reportOnce({ file: path, from: position, to: position + length, problem });
         break;
       }
       found.push(chunks);
@@ -124,7 +124,7 @@ export class LogReading {
     try {
       index = await this.#index(path, known, segment);
     } catch (error) {
-      this.#tellUnreadable(known, path, 0, segment.length, error);
+      this.#reportUnreadable(known, path, 0, segment.length, error);
       return { kind: 'hole', to: segment.to };
     }
     for (;;) {
@@ -139,10 +139,10 @@ export class LogReading {
       const record = recordAt(bytes, 0, this.#salt);
       const chunks = record?.length === length ? blockAt(bytes, record, id) : undefined;
       if (chunks !== undefined) {
-        const to = placeBehind(chunks);
+        const to = endPlace(chunks);
         return offset < to.offset ? { kind: 'chunks', ...chunks, to, memory } : { kind: 'hole', to: next };
       }
-      // Where it begins was part of what is damaged: perhaps the one before it reaches to the offset.
+      // The start of this block was part of the damage: the previous block may contain the offset.
       index.drop(block);
     }
   }
@@ -151,9 +151,9 @@ export class LogReading {
     try {
       const length = await this.#pool.use(path, 'read', (file) => file.read(into, position));
       if (length === into.length) return into;
-      this.#tellShorter(known, path, position, into.length);
+      this.#reportShorter(known, path, position, into.length);
     } catch (error) {
-      this.#tellUnreadable(known, path, position, into.length, error);
+      this.#reportUnreadable(known, path, position, into.length, error);
     }
     return undefined;
   }
@@ -168,10 +168,10 @@ export class LogReading {
     try {
       const bytes = await this.#pool.use(path, 'read', (file) => readExactly(file, position, length));
       if (bytes !== undefined) return bytes;
-      // Of several the first is tried alone.
-      if (isWanted) this.#tellShorter(known, path, position, length);
+      // The caller retries a failed read of several extents with the first one alone.
+      if (isWanted) this.#reportShorter(known, path, position, length);
     } catch (error) {
-      if (isWanted) this.#tellUnreadable(known, path, position, length, error);
+      if (isWanted) this.#reportUnreadable(known, path, position, length, error);
     }
     return undefined;
   }
@@ -181,35 +181,35 @@ export class LogReading {
     if (index === undefined) {
       index = new SegmentIndex(known.id, segment.base, this.#salt, (from, to, offset) => {
         const problem = `damaged: from offset ${offset} on, of ${known.label}`;
-        this.#tell({ file: path, from, to, problem });
+        this.#reportOnce({ file: path, from, to, problem });
       });
       if (this.#indexes.size >= MAX_INDEXES) this.#indexes.delete(this.#indexes.keys().next().value!);
       this.#indexes.set(path, index);
     }
     if (!index.isKnownTo(segment.length)) {
-      await index.lookThrough(segment.length, (work) => this.#pool.use(path, 'read', work));
+      await index.scan(segment.length, (work) => this.#pool.use(path, 'read', work));
     }
     return index;
   }
 
-  /** A file is gone, or has been cut. */
+  /** Called when a file has been removed or truncated. */
   forget(path: string): void {
     this.#indexes.delete(path);
-    this.#told.delete(path);
+    this.#reported.delete(path);
   }
 
-  // ── what cannot be read ────────────────────────────────────────────────────────────────────────────────────────
+  // ── unreadable bytes ────────────────────────────────────────────────────────────────────────────────────────────
 
-  #tellShorter(known: KnownStream, file: string, position: number, length: number): void {
+  #reportShorter(known: KnownStream, file: string, position: number, length: number): void {
     const problem = `missing: the file has become shorter, of ${known.label}`;
-    this.#tell({ file, from: position, to: position + length, problem });
+    this.#reportOnce({ file, from: position, to: position + length, problem });
   }
 
-  #tellUnreadable(known: KnownStream, file: string, position: number, length: number, error: unknown): void {
+  #reportUnreadable(known: KnownStream, file: string, position: number, length: number, error: unknown): void {
     const code = codeOf(error);
-    if (code === 'ENOENT') this.#tell({ file, problem: `the whole file is missing, of ${known.label}` });
+    if (code === 'ENOENT') this.#reportOnce({ file, problem: `the whole file is missing, of ${known.label}` });
     else
-      this.#tell({
+      this.#reportOnce({
         file,
         from: position,
         to: position + length,
@@ -217,15 +217,15 @@ export class LogReading {
       });
   }
 
-  #tell(damage: LogDamage): void {
+  #reportOnce(damage: LogDamage): void {
     const { file, from = -1 } = damage;
-    let told = this.#told.get(file);
-    if (told?.has(from) || this.#listener?.isNeeded(file) !== true) return;
-    if (told === undefined) {
-      told = new Set();
-      this.#told.set(file, told);
+    let reported = this.#reported.get(file);
+    if (reported?.has(from) || this.#listener?.isNeeded(file) !== true) return;
+    if (reported === undefined) {
+      reported = new Set();
+      this.#reported.set(file, reported);
     }
-    told.add(from);
+    reported.add(from);
     this.#listener.damaged(damage);
   }
 }
@@ -234,15 +234,15 @@ function newMemory(length: number): Buffer {
   return Buffer.allocUnsafeSlow(length);
 }
 
-/** The extents from one on that are to be read with it: each begins where the one before it ends. */
-function together(tail: readonly Extent[], index: number): Extent[] {
+/** The extents to read together with the one at `index`: contiguous in the stream and close together in the journal. */
+function contiguousExtents(tail: readonly Extent[], index: number): Extent[] {
   const first = tail[index]!;
   const found = [first];
   for (let last = first, n = index + 1; n < tail.length; n++) {
     const next = tail[n]!;
     const between = next.position - last.position - last.length;
     if (next.journal !== first.journal || next.from.offset !== last.to.offset) break;
-    const isFar = between > TOGETHER.between || next.position + next.length - first.position > TOGETHER.bytes;
+    const isFar = between > MERGED_READ.maxGap || next.position + next.length - first.position > MERGED_READ.maxBytes;
     if (isFar) break;
     found.push(next);
     last = next;

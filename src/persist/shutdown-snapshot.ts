@@ -1,29 +1,30 @@
 /**
- * All that was known when the log was closed in order, in one file: a start reads it instead of the state and the journals,
- * as long as those are as they were. It holds nothing that they do not say. Where it is missing, damaged or of another
- * time they are read as after a crash.
+ * A snapshot of all that is known of the log, written to one file at a clean shutdown. A startup reads it instead of
+ * the state file and the journals, as long as these are unchanged. It holds no information that they lack. If it is
+ * missing, damaged or outdated, the state file and the journals are read as after a crash.
  *
- * One record: the checksum holds for all of it. Its body is what it covers (as JSON), then of each stream its number, how
- * many bytes of parts follow, and those. What one stream has in journals may be much: then it comes again with more.
+ * The file is a single record, so one checksum covers all of it. The body is a JSON description of the covered files;
+ * then, for each stream, its number, the length of its parts, and the parts. A stream with many extents in journals is
+ * split over several entries.
  */
 import { ByteReader, ByteWriter } from './byte-writer.ts';
-import { type Disk, openIfThere, readWhole, replaceFile } from './disk.ts';
+import { type Disk, openIfExists, readWhole, replaceFile } from './disk.ts';
 import { KnownStream } from './known-stream.ts';
-import { CLOSING_FILE, journalNumbers, journalPath, STATE_FILE } from './layout.ts';
+import { SHUTDOWN_SNAPSHOT_FILE, journalNumbers, journalPath, STATE_FILE } from './layout.ts';
 import { Pause } from './pause.ts';
 import { HEADER_BYTES, isRecord, putRecord, RECORD } from './record.ts';
 import type { Opening, Recovery } from './recovery.ts';
 import { type Change, emptyChange, putChange, readUpdate } from './update.ts';
 
-/** What of a stream is read at once: others have their turn in between. */
-const EXTENTS_AT_ONCE = 2048;
+/** Extents of a stream per entry. The event loop runs between entries. */
+const MAX_EXTENTS_PER_ENTRY = 2048;
 const LENGTH_BYTES = 4;
 
-/** What the file says, but for the streams. */
+/** The JSON part of the snapshot. */
 interface Covered {
-  /** All there are, each with its length. */
+  /** All existing journals with their lengths. */
   journals: { number: number; length: number }[];
-  /** The length of the state; null where there is none. */
+  /** The length of the state file; null if there is none. */
   state: number | null;
   nextStream: number;
   sequence: number;
@@ -32,15 +33,15 @@ interface Covered {
 
 export type Closed = Pick<Covered, 'nextStream' | 'sequence' | 'opening'> & { streams: Iterable<KnownStream> };
 
-/** Everything else must be on the disk. */
-export async function writeClosing(disk: Disk, salt: number, { opening, streams, ...next }: Closed): Promise<void> {
+/** Writes the snapshot. All other files must have been synced. */
+export async function writeShutdownSnapshot(disk: Disk, salt: number, { opening, streams, ...next }: Closed): Promise<void> {
   const covered: Covered = { ...(await filesOf(disk)), ...next, opening };
   const writer = new ByteWriter();
   putRecord(writer, { type: RECORD.closing, stream: 0, sequence: 0 }, salt, () => {
     writer.text(JSON.stringify(covered));
     for (const known of streams) for (const change of inParts(known)) putStream(writer, known.id, change);
   });
-  await replaceFile(disk, CLOSING_FILE, [writer.bytes]);
+  await replaceFile(disk, SHUTDOWN_SNAPSHOT_FILE, [writer.bytes]);
 }
 
 function putStream(writer: ByteWriter, id: number, change: Change): void {
@@ -50,11 +51,11 @@ function putStream(writer: ByteWriter, id: number, change: Change): void {
   writer.setUint32(at, writer.length - at - LENGTH_BYTES);
 }
 
-function* inParts({ whole }: KnownStream): Generator<Change> {
-  const { extents } = whole;
-  yield { ...whole, extents: extents.slice(0, EXTENTS_AT_ONCE) };
-  for (let at = EXTENTS_AT_ONCE; at < extents.length; at += EXTENTS_AT_ONCE) {
-    yield { ...emptyChange(), extents: extents.slice(at, at + EXTENTS_AT_ONCE) };
+function* inParts({ snapshot }: KnownStream): Generator<Change> {
+  const { extents } = snapshot;
+  yield { ...snapshot, extents: extents.slice(0, MAX_EXTENTS_PER_ENTRY) };
+  for (let at = MAX_EXTENTS_PER_ENTRY; at < extents.length; at += MAX_EXTENTS_PER_ENTRY) {
+    yield { ...emptyChange(), extents: extents.slice(at, at + MAX_EXTENTS_PER_ENTRY) };
   }
 }
 
@@ -67,14 +68,14 @@ async function filesOf(disk: Disk): Promise<Pick<Covered, 'journals' | 'state'>>
 }
 
 async function lengthOf(disk: Disk, path: string): Promise<number | undefined> {
-  const file = await openIfThere(disk, path);
+  const file = await openIfExists(disk, path);
   return file?.size().finally(() => file.close());
 }
 
-/** What was known when the log was closed; undefined where that is not said, or holds no more. */
-export async function readClosing(disk: Disk, salt: number): Promise<Recovery | undefined> {
-  const bytes = await readWhole(disk, CLOSING_FILE);
-  if (bytes === undefined || !isRecord(bytes, salt) || bytes[RECORD_TYPE_AT] !== RECORD.closing) return undefined;
+/** Reads the snapshot; returns undefined if it is missing, damaged or outdated. */
+export async function readShutdownSnapshot(disk: Disk, salt: number): Promise<Recovery | undefined> {
+  const bytes = await readWhole(disk, SHUTDOWN_SNAPSHOT_FILE);
+  if (bytes === undefined || !isRecord(bytes, salt) || bytes[TYPE_POSITION] !== RECORD.closing) return undefined;
   const reader = new ByteReader(bytes, HEADER_BYTES);
   const { journals, nextStream, opening, sequence, state }: Covered = JSON.parse(reader.text());
   const now = await filesOf(disk);
@@ -101,5 +102,5 @@ export async function readClosing(disk: Disk, salt: number): Promise<Recovery | 
   };
 }
 
-const RECORD_TYPE_AT = 12;
+const TYPE_POSITION = 12;
 const NOWHERE = { journal: 0, position: 0, length: 0 } as const;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore } from '../../src/persist/disk-store.ts';
-import { CLOSING_FILE, journalPath } from '../../src/persist/layout.ts';
+import { SHUTDOWN_SNAPSHOT_FILE, journalPath } from '../../src/persist/layout.ts';
 import { recorder } from '../app/recorder.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
@@ -40,11 +40,11 @@ async function contentOf(store: DiskStore) {
   for (const known of store.found) {
     const parts: Buffer[] = [];
     for (let at = known.floor.offset; at < known.reach.offset; ) {
-      const found = await store.reading.at(known, at);
+      const found = await store.reader.at(known, at);
       if (found.kind === 'chunks') parts.push(found.data);
       at = found.to.offset;
     }
-    content.push({ ...known.whole, id: known.id, bytes: Buffer.concat(parts).toString() });
+    content.push({ ...known.snapshot, id: known.id, bytes: Buffer.concat(parts).toString() });
   }
   return content;
 }
@@ -62,7 +62,7 @@ describe('a log that was closed in order', () => {
   it('is opened from one file, and is what its journals say', async () => {
     const disk = await closedLog(2100);
     const other = disk.kill();
-    await other.remove(CLOSING_FILE);
+    await other.remove(SHUTDOWN_SNAPSHOT_FILE);
     const fromJournals = await contentAt(other);
     // Startup no longer depends on the contents of the journals.
     const journal = bytesOf(disk, journalPath(1));
@@ -76,8 +76,8 @@ describe('a log that was closed in order', () => {
   });
 
   it.each([
-    ['is damaged', (disk: SimulatedDisk) => bytesOf(disk, CLOSING_FILE).fill(0, 300, 301)],
-    ['is empty', (disk: SimulatedDisk) => (disk.files.get(CLOSING_FILE)!.bytes = Buffer.alloc(0))],
+    ['is damaged', (disk: SimulatedDisk) => bytesOf(disk, SHUTDOWN_SNAPSHOT_FILE).fill(0, 300, 301)],
+    ['is empty', (disk: SimulatedDisk) => (disk.files.get(SHUTDOWN_SNAPSHOT_FILE)!.bytes = Buffer.alloc(0))],
     [
       'is of another time',
       (disk: SimulatedDisk) => {
@@ -103,7 +103,7 @@ describe('a log that was closed in order', () => {
     const log = store.attach(stream, '/later', { facts: () => '{}', producers: () => undefined });
     stream.append(Buffer.from('later'));
     await log.whenSaved();
-    expect(disk.files.has(CLOSING_FILE)).toBe(false);
+    expect(disk.files.has(SHUTDOWN_SNAPSHOT_FILE)).toBe(false);
     const { content } = await contentAt(disk.kill());
     expect(content.map(({ identity }) => identity!.path)).toEqual(['/a', '/b', '/later']);
     await store.close();
@@ -111,7 +111,7 @@ describe('a log that was closed in order', () => {
 
   it('tells of damage again at each start', async () => {
     const disk = await closedLog();
-    await disk.remove(CLOSING_FILE);
+    await disk.remove(SHUTDOWN_SNAPSHOT_FILE);
     bytesOf(disk, journalPath(1)).fill(0, 400, 410);
     for (let start = 0; start < 2; start++) {
       const { logger } = await contentAt(disk);

@@ -1,14 +1,14 @@
-import type { Round } from './logged-stream.ts';
+import type { GroupCommit } from './logged-stream.ts';
 
-/** A future write, awaited until it is done. */
-export function newRound(): Round {
+/** Creates a promise for a group commit, together with the functions that settle it. */
+export function newGroupCommit(): GroupCommit {
   let resolve: () => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;
   const done = new Promise<void>((onDone, onFailure) => {
     resolve = onDone;
     reject = onFailure;
   });
-  // It may not be awaited at all.
+  // The promise may have no other handlers.
   done.catch(() => undefined);
   return { done, resolve, reject };
 }

@@ -1,6 +1,6 @@
 /**
- * Logs: what decides the order of appends outside this process, so that several nodes serve the same streams. To write
- * another: implement {@link Log}, and hold it against the suite of streamfsd/logs/contract.
+ * Shared logs decide the order of appends outside this process, so that several nodes serve the same streams. To write
+ * another log: implement {@link Log}, and test it with the suite of streamfsd/logs/contract.
  */
 export type {
   Appended,

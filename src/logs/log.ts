@@ -1,11 +1,11 @@
 /**
- * What a log is: it decides the order of appends outside this process, so that any number of processes (nodes) serve the
- * same streams.
+ * The interface of a shared log. A log decides the order of appends outside this process, so that any number of
+ * processes (nodes) serve the same streams.
  *
  *     writer ─► log: order, offsets, producers ─► mirror: a local stream ─► ring ─► readers
  *
- * A node keeps a mirror of each stream that is read or written there: a local ring, fed by the log. Readers never see the
- * log. Paths are those of the mount's file system, offsets are bytes from 0, times are milliseconds since 1970.
+ * A node keeps a mirror of each stream that is read or written there: a local ring, fed by the log. Readers never see
+ * the log. Paths are those of the mount's file system, offsets are bytes from 0, times are milliseconds since 1970.
  *
  * Every log passes the suite in ./contract.
  */
@@ -14,60 +14,60 @@ import type { Logger } from '../logging/index.ts';
 
 /** What a log is made with. */
 export interface LogOptions {
-  /** Where it is, with what it needs to get in. Neither is ever to stand in a text that this gives, logs or throws. */
+  /** The address, with credentials. Credentials must not appear in any name, log message or error. */
   readonly url: URL;
-  /** Names this process among those that share the log; never two at a time. */
+  /** The name of this process among those that share the log; unique at any time. */
   readonly node: string;
-  /** What the names of all that it keeps begin with. */
+  /** Prefix of all keys and channels of the log. */
   readonly prefix: string;
-  /** Milliseconds for which a call waits for a log that is away, before it is LOG_UNAVAILABLE. */
+  /** Milliseconds for which a call waits for an unreachable log before it fails with LOG_UNAVAILABLE. */
   readonly deadline: number;
   readonly limits: LogLimits;
   readonly logger: Logger;
 }
 
-/** The same on all nodes. Infinity: any number. */
+/** The same on all nodes. Infinity means no limit. */
 export interface LogLimits {
   readonly maxStreams: number;
-  /** Idle producers that are remembered of each stream; the one that has been idle for longest is forgotten for another. */
+  /** Idle producers remembered per stream; beyond that the one idle for longest is forgotten. */
   readonly maxProducers: number;
-  /** Milliseconds after which an idle producer is forgotten; 0: never. */
+  /** Milliseconds after which an idle producer is forgotten; 0 for never. */
   readonly producerTtl: number;
 }
 
 /** Whether the log can be reached. */
 export interface LogState {
   readonly isConnected: boolean;
-  /** Since when. */
+  /** The time of the last change of `isConnected`. */
   readonly since: number;
-  /** Why it is not connected, or what it refused last; undefined where nothing is wrong. */
+  /** Why the log is not connected, or its last refusal; undefined if there is no problem. */
   readonly problem: string | undefined;
 }
 
-/** What there was to mend: counters since the start. */
+/** Counters of recovery work since startup. */
 export interface LogCounters {
-  /** Calls that were repeated, because a connection was cut or the log asked for it. */
+  /** Calls repeated because a connection was cut or the log asked for it. */
   readonly retries: number;
-  /** Times a log that had lost its newest bytes was given them back by this node. */
+  /** How often this node restored bytes that the log had lost. */
   readonly heals: number;
-  /** Times it had other bytes than this node, or another life of a stream in place of the one that had been followed. */
+  /** How often the log had other bytes than this node, or a new generation in place of the followed one. */
   readonly forks: number;
 }
 
-/** What the log says of a stream. */
+/** The state of a stream in the log. */
 export interface StreamState {
   readonly path: string;
   readonly generation: string;
-  /** The offset of the oldest byte that can be read back. */
+  /** The offset of the oldest readable byte. */
   readonly startOffset: number;
   readonly endOffset: number;
   /** Chunks ever appended. */
   readonly chunkCount: number;
   readonly createdAt: number;
   readonly modifiedAt: number;
-  /** Undefined while it may be appended to. */
+  /** Undefined while the stream accepts appends. */
   readonly end: LogEnd | undefined;
-  /** What its creator gave it: text of JSON that the log keeps and does not read. */
+  /** JSON text from the creator, which the log stores without interpreting it. */
   readonly facts: string;
 }
 
@@ -78,101 +78,109 @@ export interface LogEnd {
 
 export interface NewStream extends StreamTerms {
   readonly path: string;
-  /** Its first bytes, in the step that makes it: as {@link LogBatch.chunks}. */
+  /** The first bytes, appended atomically with the creation; see {@link LogBatch.chunks}. */
   readonly chunks?: readonly Uint8Array[] | undefined;
-  /** It is made ended. */
+  /** Creates the stream in the ended state. */
   readonly isEnded?: boolean | undefined;
 }
 
-/** What a stream is given at its creation, and may be given anew. */
+/** Settings given at the creation of a stream, which an update can replace. */
 export interface StreamTerms {
-  /** Bytes the log keeps of it: its newest. */
+  /** How many of the newest bytes the log retains. */
   readonly retention: number;
-  /** Milliseconds without an append, a touch or a renewal after which it is removed; undefined: never. */
+  /** Milliseconds without an append, a touch or a renewal after which the stream is removed; undefined for never. */
   readonly ttl: number | undefined;
-  /** When it expires regardless of use; undefined: never. */
+  /** When the stream expires regardless of use; undefined for never. */
   readonly expiresAt: number | undefined;
   readonly facts: string;
 }
 
-/** Chunks of one stream that are appended together: all or none, one behind the other. */
+/** Chunks of one stream that are appended together: all or none, contiguously. */
 export interface LogBatch {
   readonly path: string;
   readonly generation: string;
   /**
-   * Each becomes a chunk; none is empty, at most 64 KiB each and 1 MiB together. At least one, but for an end, and for a
-   * producer's part: without any, the last part makes the append whole, and another changes nothing and asks what has been applied. They are the log's to keep:
-   * a follower of this node may be given the same memory.
+   * Each becomes a chunk. None is empty; each has at most 64 KiB, all together at most 1 MiB. The list may be empty for
+   * an end and for a producer's part: an empty last part completes the append, any other empty part changes nothing and
+   * asks how much has been applied. The log owns the chunks: a follower of this node may receive the same memory.
    */
   readonly chunks: readonly Uint8Array[];
-  /** Whose they are, where a producer numbers its appends: applied once, whichever node it comes to. */
+  /** Identifies the append if its producer numbers appends: it is applied once, on whichever node it arrives. */
   readonly producer: ProducerPart | undefined;
   /**
-   * Must be larger than that of the last batch of the stream that had one, byte by byte, or nothing is appended:
-   * STREAM_SEQ_ORDER.
+   * Must be greater, byte by byte, than the order of the stream's last batch that had one. Otherwise nothing is
+   * appended: STREAM_SEQ_ORDER.
    */
   readonly order?: string | undefined;
-  /** Where the stream must end before them, or nothing is appended: EXPECTED_OFFSET. Of what a producer repeats nothing is asked. */
+  /**
+   * The end offset that the stream must have before the append. Otherwise nothing is appended: EXPECTED_OFFSET. Not
+   * checked for repetitions by a producer.
+   */
   readonly expectedEnd?: number | undefined;
-  /** The stream ends with them, in the same step. Of one that has ended, where there are no chunks, this is harmless. */
+  /** Ends the stream atomically with the append. Without chunks this is harmless on a stream that has already ended. */
   readonly isEnd?: boolean | undefined;
 }
 
 /**
- * A part of a producer's append, by the rules of src/core/producers.ts. Of what it brings, the bytes that have been applied
- * already are left out: an attempt begins with the first byte of the append each time, at whichever node.
+ * A part of a producer's append, with the rules of src/core/producers.ts. Bytes that have already been applied are
+ * skipped: each attempt starts with the first byte of the append, on whichever node.
  *
- * Refused are: PRODUCER_FENCED, PRODUCER_EPOCH_START and PRODUCER_GAP as there; PRODUCER_GAP, with `expected_seq: 0` and
- * `forgotten_to`, also for a part that begins behind what has been applied (`from` > applied: the producer was forgotten
- * meanwhile); PRODUCER_MISMATCH with `applied` for a last part that ends before that. A repetition of what was applied whole
- * is answered also after the stream has ended.
+ * Errors: PRODUCER_FENCED, PRODUCER_EPOCH_START and PRODUCER_GAP as in src/core/producers.ts. PRODUCER_GAP with
+ * `expected_seq: 0` and `forgotten_to` is also the error for a part that begins after the applied bytes (`from` >
+ * applied), because the producer was forgotten in the meantime. PRODUCER_MISMATCH with `applied` is the error for a
+ * last part that ends before the applied bytes. A repetition of a completely applied append is acknowledged even after
+ * the stream has ended.
  */
 export interface ProducerPart extends AppendId {
-  /** Bytes of this append that come before this part. */
+  /** Bytes of this append before this part. */
   readonly from: number;
-  /** Whether the append is whole with it. */
+  /** Whether this part completes the append. */
   readonly isLast: boolean;
 }
 
 export interface Appended {
-  /** The offset behind the last byte of the batch, or where it was appended before. */
+  /** The end offset of the batch, or of its earlier application. */
   readonly endOffset: number;
-  /** The producer's append had been applied whole before: nothing was appended. */
+  /** The producer's append had been applied completely before: nothing was appended. */
   readonly isRepeated: boolean;
-  /** Bytes of the producer's append that are applied now; 0 once it is whole, and without a producer. */
+  /** Applied bytes of the producer's append; 0 once it is complete, and without a producer. */
   readonly applied: number;
-  /** The highest number of the producer that has been applied whole; -1 for none, and without a producer. */
+  /** The highest sequence number of the producer that is applied completely; -1 for none, and without a producer. */
   readonly lastSeq: number;
 }
 
 /**
- * The events of one life of a stream, in order, each byte once: a mirror's side of the log. A mirror begins empty, at 0:
- * where the log no longer has the first bytes, the first event is a gap.
+ * A mirror's side of the log. It receives the events of one generation of a stream in order, each byte once. A mirror
+ * begins empty, at offset 0: if the log no longer has the first bytes, the first event is a gap.
  */
 export interface LogSink {
-  /** Where the mirror ends: the offset of what comes next. */
+  /** The end of the mirror: the offset of the next byte. */
   readonly endOffset: number;
-  /** Chunks that end at or before that, those of gaps included. */
+  /** Chunks that end at or before that offset, including those of gaps. */
   readonly chunkCount: number;
-  /** Chunks as they were appended; the first begins at {@link endOffset}. They are the receiver's to keep. */
+  /** Chunks as they were appended; the first begins at {@link endOffset}. The receiver owns them. */
   data(chunks: readonly Uint8Array[]): void;
-  /** The bytes up to `offset` left the log before this mirror had them. @param chunks number of chunks that end among them */
+  /**
+   * The bytes up to `offset` left the log before this mirror received them.
+   *
+   * @param chunks number of chunks that end in the gap
+   */
   gap(offset: number, chunks: number): void;
   /** No bytes follow. `removed` or `expired` may follow `ended`; nothing follows those. */
   end(end: LogEnd): void;
-  /** The log holds another life of the path, or other bytes than this mirror has: this mirror is over. */
+  /** The log holds another generation of the path, or other bytes than this mirror: this mirror is over. */
   replaced(): void;
   /**
-   * The chunks from `offset` to {@link endOffset}, for a log that has lost its newest bytes; undefined where the mirror
-   * does not have all of them any more.
+   * The chunks from `offset` to {@link endOffset}, for a log that has lost its newest bytes; undefined if the mirror no
+   * longer has all of them.
    */
   retained(offset: number): readonly Uint8Array[] | undefined;
 }
 
 export interface LogFollower {
   /**
-   * Settles when the mirror has all that the log had when it was asked for, and also when the stream is over or the follower
-   * closed. Never rejects: while the log is away it waits.
+   * Settles when the mirror has all bytes that the log had at the time of the call, when the stream is over, or when
+   * the follower is closed. Never rejects: while the log is unreachable it waits.
    */
   readonly caughtUp: Promise<void>;
   close(): void;
@@ -183,49 +191,53 @@ export interface StreamChange {
   readonly terms?: StreamTerms | undefined;
 }
 
-/** One line of a listing. */
+/** An entry of a listing. */
 export type LogChild =
   | { readonly name: string; readonly stream: StreamState }
   | { readonly name: string; readonly stream: undefined };
 
 /**
- * Errors are those of the table: STREAM_NOT_FOUND, STREAM_RECREATED, STREAM_CLOSED, STREAM_FULL, the producers' errors,
- * LOG_UNAVAILABLE where the log cannot be reached within its deadline, LOG_FULL where it has no memory for more. What is
- * repeated by the log itself, over a connection that was cut, is applied once.
+ * Errors are from the error table: STREAM_NOT_FOUND, STREAM_RECREATED, STREAM_CLOSED, STREAM_FULL, the producers'
+ * errors, LOG_UNAVAILABLE if the log cannot be reached within its deadline, LOG_FULL if it has no memory left. Calls
+ * that the log itself repeats after a cut connection are applied once.
  */
 export interface Log {
-  /** What it is and where, without credentials. */
+  /** The type and address of the log, without credentials. */
   readonly name: string;
   readonly state: LogState;
   readonly counters: LogCounters;
-  /** Called when {@link state} has changed. */
+  /** Called when {@link state} changes. */
   onState: (() => void) | undefined;
-  /** Connects. Rejects only for what will not go away by waiting, such as wrong credentials. */
+  /** Connects. Rejects only for problems that waiting does not solve, such as wrong credentials. */
   start(): Promise<void>;
   find(path: string): Promise<StreamState | undefined>;
-  /** Gives the stream that is there, or makes it. @throws IS_A_DIRECTORY, NOT_A_DIRECTORY, STREAM_LIMIT */
+  /**
+   * Returns the existing stream, or creates it.
+   *
+   * @throws IS_A_DIRECTORY, NOT_A_DIRECTORY, STREAM_LIMIT
+   */
   create(stream: NewStream): Promise<{ stream: StreamState; isNew: boolean }>;
   /**
-   * Done when the log has it and, where this node follows the stream, its follower as well. Calls may overlap: their order is
-   * the order in the stream. What comes in one turn goes out together.
+   * Resolves when the log has the batch and, if this node follows the stream, its follower has it, too. Concurrent
+   * calls are ordered as they were made. Calls of one turn are sent together.
    */
   append(batch: LogBatch): Promise<Appended>;
   /**
-   * `ended`: what is retained stays readable. Otherwise the path is free. Ending twice is harmless: the first status stays.
-   * Gives the stream as it was left.
+   * `ended`: retained bytes stay readable. Any other reason frees the path. Ending twice is harmless: the first status
+   * stays. Returns the final state of the stream.
    *
    * @throws STREAM_NOT_FOUND, STREAM_RECREATED
    */
   finish(path: string, generation: string, end: LogEnd): Promise<StreamState>;
   /**
-   * Begins its time to live anew; with `modifiedAt`, sets that as well; with `terms`, replaces those.
+   * Renews the time to live; sets `modifiedAt` and replaces `terms` if given.
    *
    * @throws STREAM_NOT_FOUND, STREAM_RECREATED
    */
   update(path: string, generation: string, change: StreamChange): Promise<void>;
-  /** Tells the sink all that follows its end, until the follower is closed or the stream is over. */
+  /** Feeds the sink with all events after its end, until the follower is closed or the stream is over. */
   follow(path: string, generation: string, sink: LogSink): LogFollower;
-  /** What lies directly in a directory, in the order of the UTF-8 bytes of the names, behind `after`. */
+  /** The children of a directory whose names come after `after`, ordered by the UTF-8 bytes of the names. */
   list(directory: string, after: string | undefined, limit: number): Promise<readonly LogChild[]>;
   close(): Promise<void>;
 }

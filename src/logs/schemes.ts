@@ -1,4 +1,4 @@
-/** Which log an address means: a further one is a folder here, and its line in this table. */
+/** The logs by URL scheme. Another log is a folder next to this file and a line in this table. */
 import type { Log, LogOptions } from './log.ts';
 
 const LOGS: Readonly<Record<string, (options: LogOptions) => Promise<Log>>> = {
@@ -8,7 +8,7 @@ const LOGS: Readonly<Record<string, (options: LogOptions) => Promise<Log>>> = {
 
 export const LOG_SCHEMES: readonly string[] = Object.keys(LOGS);
 
-/** The scheme of an address, without its colon. */
+/** Whether a log exists for a URL scheme, given without its colon. */
 export function isLogScheme(scheme: string): boolean {
   return Object.hasOwn(LOGS, scheme);
 }

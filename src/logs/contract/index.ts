@@ -1,5 +1,5 @@
 /**
- * What every log must do, as a list of cases that any test runner can run:
+ * The contract of a log, as test cases for any test runner:
  *
  *   for (const { name, run } of logContract({ open })) test(name, run);
  *
@@ -10,21 +10,21 @@ import { type ErrorCode, isStreamFSError } from '../../errors/index.ts';
 import type { Appended, Log, LogBatch, LogLimits, NewStream, ProducerPart, StreamState } from '../log.ts';
 import { RecordingSink } from './recording-sink.ts';
 
-/** Logs of one engine that nothing else uses. */
+/** Logs that share one engine, which nothing else uses. */
 export interface OpenedLogs {
-  /** Started; each of a node of its own. */
+  /** Started logs, each for a separate node. */
   readonly logs: readonly Log[];
-  /** Closes all of them, and what they share. */
+  /** Closes all logs and the engine. */
   close(): Promise<void>;
 }
 
 export interface LogContractOptions {
   open(nodes: number, limits: LogLimits): Promise<OpenedLogs>;
-  /** Cuts all connections of a log, which come back by themselves. Absent: what is about cuts is left out. */
+  /** Cuts all connections of a log, which reconnects by itself. If absent, the cases about cuts are skipped. */
   cut?: ((log: Log) => void | Promise<void>) | undefined;
 }
 
-/** One thing a log must do. `run` throws, with what was expected, where it does not. */
+/** One test case. `run` throws an error with the expected behaviour if the log violates it. */
 export interface LogContractCase {
   name: string;
   run(): Promise<void>;
@@ -37,7 +37,7 @@ const PATH = '/a/b';
 type Case = (logs: readonly Log[]) => Promise<void>;
 
 export function logContract({ cut, open }: LogContractOptions): LogContractCase[] {
-  const made = (name: string, nodes: number, run: Case, limits: Partial<LogLimits> = {}): LogContractCase => ({
+  const testCase = (name: string, nodes: number, run: Case, limits: Partial<LogLimits> = {}): LogContractCase => ({
     name,
     run: async () => {
       const opened = await open(nodes, { ...LIMITS, ...limits });
@@ -49,44 +49,44 @@ export function logContract({ cut, open }: LogContractOptions): LogContractCase[
     },
   });
   const cases = [
-    made('an absent stream is not found', 1, absent),
-    made('a stream that is created is found, with the facts it was given, on every node', 2, created),
-    made('all who create a path at the same time get the same generation, and one of them made it', 3, createRace),
-    made('a path is a stream or a directory, never both', 1, directories),
-    made('more streams than are allowed are refused', 1, tooMany, { maxStreams: 2 }),
-    made('followers on all nodes are told the same chunks in the same order, each once', 3, order),
-    made('each append is told its own end offset, on whichever node it is made', 2, ownOffsets),
-    made('chunks keep their boundaries, also those that are appended together', 2, boundaries),
-    made('an append is done when the follower of its node has it', 1, ownFollower),
-    made('who comes late is told all that is retained, and one gap for what was before', 2, late),
-    made('what is retained is exact to the byte, and so are counts', 2, retention),
-    made('who was not followed for a while goes on where the mirror ends', 2, resumed),
-    made('an ended stream takes no more; its history is told, then its end', 2, ended),
-    made('a stream can be made with its first bytes, and ended; who finds it there changes nothing', 2, madeWhole),
-    made('an end that comes with bytes is one step with them, for producers too', 2, endedWith),
-    made('batches with an order come in that order, or nothing is appended', 2, ordered),
-    made('batches that expect an end are appended there, or not at all', 2, expected),
-    made('ending twice is harmless: the first status stays', 2, endedTwice),
-    made('a stream that is removed is over for its followers, and its path is free', 2, removed),
-    made('a stream that had ended is followed until it is removed', 2, removedLater),
-    made('a stream that is made anew has another generation; appends to the old one are refused', 2, recreated),
-    made('a producer is applied once, whichever node it comes to', 2, producerOnce),
-    made("a producer's append that broke off goes on behind what was applied", 2, producerParts),
-    made('a part without bytes asks what is applied, or makes the append whole', 2, producerEmpty),
-    made("a producer's numbers come in order: gaps, old epochs and late beginnings are refused", 1, producerRules),
-    made('a repeated append is acknowledged after the end as well', 1, producerAfterEnd),
-    made('listings give names in order, in pages, directories once', 2, pages),
-    made('pages of any length together are the listing, with directories of many streams in it', 2, pagesTogether),
-    made('an end, and an append that is repeated, are activity', 1, ttlOfEnds),
-    made('a stream without activity for its time to live is gone; an update renews it', 2, ttl),
-    made('a stream is gone when its time has come, whatever happens', 2, expiresAt),
-    made('an update sets the modification time, and replaces what its creator gave it', 2, updated),
+    testCase('an absent stream is not found', 1, absent),
+    testCase('a stream that is created is found, with the facts it was given, on every node', 2, created),
+    testCase('concurrent creators of a path get the same generation, and one of them created it', 3, createRace),
+    testCase('a path is a stream or a directory, never both', 1, directories),
+    testCase('more streams than are allowed are refused', 1, tooMany, { maxStreams: 2 }),
+    testCase('followers on all nodes get the same chunks in the same order, each once', 3, order),
+    testCase('each append gets its own end offset, on any node', 2, ownOffsets),
+    testCase('chunks keep their boundaries, also those that are appended together', 2, boundaries),
+    testCase('an append is done when the follower of its node has it', 1, ownFollower),
+    testCase('a late follower gets all retained bytes, and one gap for the bytes before', 2, late),
+    testCase('retention and counts are exact to the byte', 2, retention),
+    testCase('a follower that was closed resumes at the end of its mirror', 2, resumed),
+    testCase('an ended stream takes no more appends; followers get its history, then its end', 2, ended),
+    testCase('a stream can be created with its first bytes, and ended; a second creation changes nothing', 2, madeWhole),
+    testCase('an end that comes with bytes is one step with them, for producers too', 2, endedWith),
+    testCase('batches with an order come in that order, or nothing is appended', 2, ordered),
+    testCase('batches that expect an end are appended there, or not at all', 2, expected),
+    testCase('ending twice is harmless: the first status stays', 2, endedTwice),
+    testCase('a removal ends the followers of a stream, and frees its path', 2, removed),
+    testCase('an ended stream is followed until it is removed', 2, removedLater),
+    testCase('a recreated stream has another generation; appends to the old one are refused', 2, recreated),
+    testCase("a producer's append is applied once, on whichever node it arrives", 2, producerOnce),
+    testCase("a producer's interrupted append continues after the applied bytes", 2, producerParts),
+    testCase('a part without bytes asks how much is applied, or completes the append', 2, producerEmpty),
+    testCase("a producer's numbers come in order: gaps, old epochs and late starts are refused", 1, producerRules),
+    testCase('a repeated append is acknowledged even after the end', 1, producerAfterEnd),
+    testCase('listings give names in order, in pages, directories once', 2, pages),
+    testCase('pages of any length add up to the listing, even with large directories', 2, pagesTogether),
+    testCase('an end and a repeated append count as activity', 1, ttlOfEnds),
+    testCase('a stream without activity for its time to live is removed; an update renews it', 2, ttl),
+    testCase('a stream is removed at its expiry time, regardless of use', 2, expiresAt),
+    testCase('an update sets the modification time, and replaces the terms of its creator', 2, updated),
   ];
   if (cut === undefined) return cases;
   return [
     ...cases,
-    made('over cuts of all connections each append is there once, at the offset it was told', 2, cutsOf(cut)),
-    made("a producer's appends are applied once over cuts", 2, producerCuts(cut)),
+    testCase('over connection cuts each append is present once, at its reported offset', 2, cutsOf(cut)),
+    testCase("a producer's appends are applied once over connection cuts", 2, producerCuts(cut)),
   ];
 }
 
@@ -145,7 +145,7 @@ async function order(logs: readonly Log[]): Promise<void> {
   const ends = (await Promise.all(appends)).map(({ endOffset }) => endOffset);
   const last = Math.max(...ends);
   await Promise.all(sinks.map((sink) => sink.reaches(last)));
-  for (const sink of sinks) assert.deepEqual(sink.told, sinks[0]!.told);
+  for (const sink of sinks) assert.deepEqual(sink.events, sinks[0]!.events);
   assert.equal(sinks[0]!.texts.length, 120);
   for (const node of numbers(3)) {
     const own = sinks[0]!.texts.filter((text) => text.startsWith(`${node}:`));
@@ -303,10 +303,10 @@ async function expected([one, other]: readonly Log[]): Promise<void> {
     log.append({ ...batch(PATH, generation, 'abc'), expectedEnd, ...more });
   assert.equal((await append(one!, 0)).endOffset, 3);
   for (const end of [0, 2, 4, -1]) await refused('EXPECTED_OFFSET', append(other!, end));
-  // Of any number that expect the same end, one is appended.
+  // Of several appends that expect the same end, exactly one succeeds.
   const all = await Promise.allSettled([append(one!, 3), append(other!, 3), append(one!, 3), append(other!, 3)]);
   assert.equal(all.filter(({ status }) => status === 'fulfilled').length, 1);
-  // What has been applied is answered as such, and not asked where the stream ended.
+  // A repeated append is acknowledged as such, whatever end it expects.
   const producer = { id: 'p', epoch: 0, seq: 0, from: 0, isLast: true };
   await refused('EXPECTED_OFFSET', append(one!, 3, { producer }));
   assert.equal((await append(other!, 6, { producer })).isRepeated, false);
@@ -418,7 +418,7 @@ async function producerRules([log]: readonly Log[]): Promise<void> {
   const fenced = await refused('PRODUCER_FENCED', part(log!, generation, { epoch: 1, seq: 0, isLast: true }, 'x'));
   assert.equal(fenced.epoch, 2);
   await refused('PRODUCER_EPOCH_START', part(log!, generation, { epoch: 3, seq: 1, isLast: true }, 'x'));
-  // Part of an append is left behind by a new epoch, and stays.
+  // The partial append of an old epoch is abandoned, and its bytes stay.
   await part(log!, generation, { epoch: 2, seq: 1 }, 'b');
   await part(log!, generation, { epoch: 3, seq: 0, isLast: true }, 'c');
   await refused('PRODUCER_FENCED', part(log!, generation, { epoch: 2, seq: 1, from: 1, isLast: true }, 'x'));
@@ -530,21 +530,21 @@ function cutsOf(cut: (log: Log) => void | Promise<void>): Case {
   return async (logs) => {
     const generation = await make(logs[0]!);
     const sinks = await Promise.all(logs.map((log) => followed(log, generation)));
-    const told: { text: string; endOffset: number }[] = [];
+    const appended: { text: string; endOffset: number }[] = [];
     const write = async (log: Log, node: number) => {
       for (const n of numbers(150)) {
         const text = `<${node}:${n}>`;
         if (n % 15 === 7) await cut(log);
-        told.push({ text, endOffset: (await log.append(batch(PATH, generation, text))).endOffset });
+        appended.push({ text, endOffset: (await log.append(batch(PATH, generation, text))).endOffset });
       }
     };
     await Promise.all(logs.map(write));
-    const end = told.reduce((sum, { text }) => sum + text.length, 0);
+    const end = appended.reduce((sum, { text }) => sum + text.length, 0);
     await Promise.all(sinks.map((sink) => sink.reaches(end)));
     for (const sink of sinks) {
       const all = sink.texts.join('');
       assert.equal(all.length, end, 'nothing is doubled');
-      for (const { text, endOffset } of told) assert.equal(all.slice(endOffset - text.length, endOffset), text);
+      for (const { text, endOffset } of appended) assert.equal(all.slice(endOffset - text.length, endOffset), text);
     }
   };
 }

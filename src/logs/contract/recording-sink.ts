@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { LogEnd, LogSink } from '../log.ts';
 
-type Told =
+type RecordedEvent =
   | { readonly kind: 'chunk'; readonly offset: number; readonly text: string }
   | { readonly kind: 'gap'; readonly from: number; readonly to: number; readonly chunks: number };
 
@@ -10,14 +10,14 @@ export class RecordingSink implements LogSink {
   endOffset = 0;
   chunkCount = 0;
   over: LogEnd | 'replaced' | undefined;
-  readonly told: Told[] = [];
+  readonly events: RecordedEvent[] = [];
   readonly #waiting = new Set<() => void>();
 
   data(chunks: readonly Uint8Array[]): void {
     assert.equal(this.over, undefined, 'data after the end');
     for (const chunk of chunks) {
       assert.ok(chunk.length > 0, 'an empty chunk');
-      this.told.push({ kind: 'chunk', offset: this.endOffset, text: Buffer.from(chunk).toString('latin1') });
+      this.events.push({ kind: 'chunk', offset: this.endOffset, text: Buffer.from(chunk).toString('latin1') });
       this.endOffset += chunk.length;
       this.chunkCount++;
     }
@@ -28,7 +28,7 @@ export class RecordingSink implements LogSink {
     assert.equal(this.over, undefined, 'a gap after the end');
     assert.ok(offset > this.endOffset, `a gap to ${offset}, where the mirror ends at ${this.endOffset}`);
     assert.ok(chunks >= 0, `a gap of ${chunks} chunks`);
-    this.told.push({ kind: 'gap', from: this.endOffset, to: offset, chunks });
+    this.events.push({ kind: 'gap', from: this.endOffset, to: offset, chunks });
     this.endOffset = offset;
     this.chunkCount += chunks;
     this.#changed();
@@ -50,7 +50,7 @@ export class RecordingSink implements LogSink {
   retained(offset: number): readonly Uint8Array[] | undefined {
     const chunks: Uint8Array[] = [];
     let reaches = offset === this.endOffset;
-    for (const one of this.told) {
+    for (const one of this.events) {
       if (one.kind === 'gap' || one.offset < offset) continue;
       reaches ||= one.offset === offset;
       chunks.push(Buffer.from(one.text, 'latin1'));
@@ -59,14 +59,14 @@ export class RecordingSink implements LogSink {
   }
 
   get texts(): string[] {
-    return this.told.flatMap((one) => (one.kind === 'chunk' ? [one.text] : []));
+    return this.events.flatMap((one) => (one.kind === 'chunk' ? [one.text] : []));
   }
 
-  get gaps(): Told[] {
-    return this.told.filter(({ kind }) => kind === 'gap');
+  get gaps(): RecordedEvent[] {
+    return this.events.filter(({ kind }) => kind === 'gap');
   }
 
-  /** Resolves when a condition holds; rejects after ten seconds with the calls so far. */
+  /** Resolves when a condition holds; rejects after ten seconds with the events so far. */
   async until(what: string, holds: () => boolean): Promise<void> {
     const deadline = setTimeout(() => this.#changed(), TEN_SECONDS_MS);
     const end = performance.now() + TEN_SECONDS_MS;
@@ -74,7 +74,7 @@ export class RecordingSink implements LogSink {
       while (!holds()) {
         assert.ok(
           performance.now() < end,
-          `${what}: told ${JSON.stringify(this.told).slice(0, 2000)}, over: ${this.over}`,
+          `${what}: got ${JSON.stringify(this.events).slice(0, 2000)}, over: ${this.over}`,
         );
         await new Promise<void>((resolve) => this.#waiting.add(resolve));
       }
@@ -90,13 +90,13 @@ export class RecordingSink implements LogSink {
   /** Resolves when the follower reports that the path is free. */
   isGone(): Promise<void> {
     return this.until(
-      'the follower is told that the stream is gone',
+      'the follower reports that the stream is gone',
       () => typeof this.over === 'object' && this.over.reason !== 'ended',
     );
   }
 
   isOver(): Promise<void> {
-    return this.until('the follower is told the end', () => this.over !== undefined);
+    return this.until('the follower reports the end', () => this.over !== undefined);
   }
 
   #changed(): void {

@@ -1,6 +1,6 @@
 /**
- * An engine in this process, for tests and for trying: what several logs, each of a node of its own, share. Each of its
- * streams is a stream of the core, so what a log promises is held against what a stream of one process does.
+ * An engine in this process, for tests and experiments, shared by several logs that each stand for a node. Its streams
+ * are streams of the core, so that shared logs are tested against the behaviour of a stream in one process.
  */
 import { newGeneration, Producers, producerGap, RingStream } from '../../core/internal.ts';
 import { createError, isStreamFSError, limitReached, type StreamFSError } from '../../errors/index.ts';
@@ -17,42 +17,42 @@ import type {
   StreamTerms,
 } from '../log.ts';
 
-/** What is pushed to followers. */
+/** Messages pushed to followers. */
 export type Pushed =
   | { readonly kind: 'data'; readonly from: number; readonly chunks: readonly Uint8Array[] }
   | { readonly kind: 'end' };
 
-/** What there is behind an offset. */
+/** The result of reading from an offset. */
 export type Found =
-  /** @property skipTo where the chunks begin, which is behind the offset where what lay between is gone */
+  /** @property skipTo the start of the chunks; it is beyond the requested offset if bytes in between are gone */
   | { readonly kind: 'chunks'; readonly skipTo: number; readonly before: number; readonly chunks: Uint8Array[] }
   | { readonly kind: 'end'; readonly end: LogEnd }
   | { readonly kind: 'nothing' }
-  /** The engine ends before it: it has lost what was there. */
+  /** The engine ends before the offset: it has lost bytes. */
   | { readonly kind: 'behind'; readonly endOffset: number }
   | { readonly kind: 'replaced' };
 
 /** The answer to each batch of a call. */
 export type Outcome = Appended | StreamFSError;
 
-interface Life {
+interface Entry {
   readonly path: string;
   stream: RingStream;
   terms: StreamTerms;
   readonly producers: Producers;
   end: LogEnd | undefined;
   activeAt: number;
-  /** Of the last batch that had one. */
+  /** The order of the last batch that had one. */
   order: string | undefined;
   readonly followers: Set<(message: Pushed) => void>;
-  /** The last call of each node, so that one that is repeated is only answered. */
+  /** The last call of each node: a repeated call gets the same answer again. */
   readonly calls: Map<string, { seq: number; outcomes: readonly Outcome[] }>;
 }
 
 const ENDED: LogEnd = { reason: 'ended', status: undefined };
 
 const MAX_READ_BYTES = 1 << 20;
-/** What a timer can wait for. */
+/** The longest delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export const NO_LIMITS: LogLimits = {
@@ -62,20 +62,20 @@ export const NO_LIMITS: LogLimits = {
 };
 
 export class MemoryEngine {
-  /** Refuses what needs memory, as an engine does that has none left. */
+  /** Simulates an engine without free memory: refuses whatever needs memory. */
   isFull = false;
   readonly #now: () => number;
-  readonly #lives = new Map<string, Life>();
-  /** Removed streams, by generation: a follower that was away learns how they ended. */
-  readonly #gone = new Map<string, Life>();
+  readonly #entries = new Map<string, Entry>();
+  /** Removed streams by generation, so that a disconnected follower still learns how they ended. */
+  readonly #gone = new Map<string, Entry>();
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
   }
 
   find(path: string): StreamState | undefined {
-    const life = this.#get(path);
-    return life === undefined ? undefined : stateOf(life);
+    const entry = this.#get(path);
+    return entry === undefined ? undefined : stateOf(entry);
   }
 
   create(wanted: NewStream, limits: LogLimits): { stream: StreamState; isNew: boolean } {
@@ -84,13 +84,13 @@ export class MemoryEngine {
     if (there !== undefined) return { stream: there, isNew: false };
     if (this.isFull) throw full();
     this.#expireDue();
-    for (const other of this.#lives.keys()) {
+    for (const other of this.#entries.keys()) {
       if (other.startsWith(`${path}/`)) throw createError('IS_A_DIRECTORY', { path });
       if (path.startsWith(`${other}/`)) throw createError('NOT_A_DIRECTORY', { path: other });
     }
     const { maxProducers, maxStreams, producerTtl } = limits;
-    if (this.#lives.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
-    const life: Life = {
+    if (this.#entries.size >= maxStreams) throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
+    const entry: Entry = {
       path,
       stream: this.#newStream(newGeneration(), wanted.retention, this.#now()),
       terms: wanted,
@@ -101,11 +101,11 @@ export class MemoryEngine {
       followers: new Set(),
       calls: new Map(),
     };
-    this.#lives.set(path, life);
-    this.#take(life, wanted.chunks ?? []);
-    if (wanted.isEnded === true) this.#over(life, ENDED);
-    this.#expireLater(life);
-    return { stream: stateOf(life), isNew: true };
+    this.#entries.set(path, entry);
+    this.#take(entry, wanted.chunks ?? []);
+    if (wanted.isEnded === true) this.#end(entry, ENDED);
+    this.#expireLater(entry);
+    return { stream: stateOf(entry), isNew: true };
   }
 
   #newStream(generation: string, retention: number, createdAt: number): RingStream {
@@ -114,60 +114,60 @@ export class MemoryEngine {
   }
 
   /**
-   * Appends batches of one stream. A call that a node repeats is answered as it was.
+   * Appends batches of one stream. A call repeated by a node gets its previous answer.
    *
-   * @param seen the highest end offset that the node knows of: where the engine ends before, it says `behind`
+   * @param seen the highest end offset that the node knows; if the engine ends before it, the result is `behind`
    */
   append(node: string, seq: number, batches: readonly LogBatch[], seen: number): readonly Outcome[] | 'behind' {
     const { path, generation } = batches[0]!;
-    const life = this.#lifeOf(path, generation);
-    const last = life.calls.get(node);
+    const entry = this.#requireEntry(path, generation);
+    const last = entry.calls.get(node);
     if (last?.seq === seq) return last.outcomes;
-    if (life.stream.endOffset < seen) return 'behind';
+    if (entry.stream.endOffset < seen) return 'behind';
     if (this.isFull) throw full();
     const outcomes = batches.map((batch): Outcome => {
       try {
-        return this.#appendOne(life, batch);
+        return this.#appendOne(entry, batch);
       } catch (error) {
         if (isStreamFSError(error)) return error;
         throw error;
       }
     });
-    life.calls.set(node, { seq, outcomes });
+    entry.calls.set(node, { seq, outcomes });
     return outcomes;
   }
 
-  #appendOne(life: Life, batch: LogBatch): Appended {
+  #appendOne(entry: Entry, batch: LogBatch): Appended {
     const { isEnd, order, producer } = batch;
-    const appended = producer === undefined ? this.#appendPlain(life, batch) : this.#appendPart(life, batch, producer);
-    life.activeAt = this.#now();
+    const appended = producer === undefined ? this.#appendPlain(entry, batch) : this.#appendPart(entry, batch, producer);
+    entry.activeAt = this.#now();
     if (appended.isRepeated) return appended;
-    life.order = order ?? life.order;
-    if (isEnd === true) this.#over(life, ENDED);
+    entry.order = order ?? entry.order;
+    if (isEnd === true) this.#end(entry, ENDED);
     return appended;
   }
 
-  #appendPlain(life: Life, { chunks, expectedEnd, isEnd, order }: LogBatch): Appended {
-    const isEndedAgain = isEnd === true && chunks.length === 0 && life.end?.reason === 'ended';
+  #appendPlain(entry: Entry, { chunks, expectedEnd, isEnd, order }: LogBatch): Appended {
+    const isEndedAgain = isEnd === true && chunks.length === 0 && entry.end?.reason === 'ended';
     if (!isEndedAgain) {
-      life.stream.requireOpen();
-      requireOrder(life, order);
-      requireEnd(life, expectedEnd);
-      this.#take(life, chunks);
+      entry.stream.requireOpen();
+      requireOrder(entry, order);
+      requireEnd(entry, expectedEnd);
+      this.#take(entry, chunks);
     }
-    return { endOffset: life.stream.endOffset, isRepeated: false, applied: 0, lastSeq: -1 };
+    return { endOffset: entry.stream.endOffset, isRepeated: false, applied: 0, lastSeq: -1 };
   }
 
-  #appendPart(life: Life, { chunks, expectedEnd, order }: LogBatch, part: ProducerPart): Appended {
-    const { producers, stream } = life;
+  #appendPart(entry: Entry, { chunks, expectedEnd, order }: LogBatch, part: ProducerPart): Appended {
+    const { producers, stream } = entry;
     const { id, epoch, from, isLast } = part;
     const known = producers.records().find((one) => one.id === id);
     if (producers.isRepeated(part)) {
       return { endOffset: known!.endOffset, isRepeated: true, applied: 0, lastSeq: producers.lastSeq(id)! };
     }
     stream.requireOpen();
-    requireOrder(life, order);
-    requireEnd(life, expectedEnd);
+    requireOrder(entry, order);
+    requireEnd(entry, expectedEnd);
     const current = known?.epoch === epoch ? known : undefined;
     const applied = current?.applied ?? 0;
     const length = lengthOf(chunks);
@@ -180,8 +180,8 @@ export class MemoryEngine {
       return { endOffset: current?.endOffset ?? stream.endOffset, isRepeated: false, applied, lastSeq };
     }
     const attempt = producers.begin(part, () => undefined);
-    const fresh = behind(chunks, applied - from);
-    this.#take(life, fresh);
+    const fresh = skipBytes(chunks, applied - from);
+    this.#take(entry, fresh);
     attempt.took(lengthOf(fresh), stream.endOffset);
     const whole = attempt.applied;
     if (isLast) attempt.complete();
@@ -194,57 +194,57 @@ export class MemoryEngine {
     };
   }
 
-  #take(life: Life, chunks: readonly Uint8Array[]): void {
-    life.activeAt = this.#now();
+  #take(entry: Entry, chunks: readonly Uint8Array[]): void {
+    entry.activeAt = this.#now();
     if (chunks.length === 0) return;
-    const from = life.stream.endOffset;
+    const from = entry.stream.endOffset;
     const kept = chunks.map((chunk) => new Uint8Array(chunk));
-    for (const chunk of kept) life.stream.append(chunk);
-    this.#push(life, { kind: 'data', from, chunks: kept });
+    for (const chunk of kept) entry.stream.append(chunk);
+    this.#push(entry, { kind: 'data', from, chunks: kept });
   }
 
-  #push({ followers }: Life, message: Pushed): void {
+  #push({ followers }: Entry, message: Pushed): void {
     for (const follower of followers) follower(message);
   }
 
   finish(path: string, generation: string, end: LogEnd): StreamState {
-    const life = this.#lifeOf(path, generation);
-    this.#over(life, end);
-    return stateOf(life);
+    const entry = this.#requireEntry(path, generation);
+    this.#end(entry, end);
+    return stateOf(entry);
   }
 
-  #over(life: Life, end: LogEnd): void {
+  #end(entry: Entry, end: LogEnd): void {
     if (end.reason === 'ended') {
-      if (life.end !== undefined) return;
-      life.end = end;
-      life.stream.end('ended', end.status);
+      if (entry.end !== undefined) return;
+      entry.end = end;
+      entry.stream.end('ended', end.status);
     } else {
-      life.end = end;
-      life.stream.end(end.reason, end.status);
-      this.#lives.delete(life.path);
-      this.#gone.set(life.stream.generation, life);
+      entry.end = end;
+      entry.stream.end(end.reason, end.status);
+      this.#entries.delete(entry.path);
+      this.#gone.set(entry.stream.generation, entry);
     }
-    this.#push(life, { kind: 'end' });
+    this.#push(entry, { kind: 'end' });
   }
 
   update(path: string, generation: string, { modifiedAt, terms }: StreamChange): void {
-    const life = this.#lifeOf(path, generation);
-    life.activeAt = this.#now();
-    if (modifiedAt !== undefined) life.stream.modifiedAt = modifiedAt;
+    const entry = this.#requireEntry(path, generation);
+    entry.activeAt = this.#now();
+    if (modifiedAt !== undefined) entry.stream.modifiedAt = modifiedAt;
     if (terms === undefined) return;
-    if (terms.retention !== life.terms.retention) this.#remake(life, life.stream.endOffset, terms.retention);
-    life.terms = terms;
-    this.#expireLater(life);
+    if (terms.retention !== entry.terms.retention) this.#rebuild(entry, entry.stream.endOffset, terms.retention);
+    entry.terms = terms;
+    this.#expireLater(entry);
   }
 
   list(directory: string, after: string | undefined, limit: number): LogChild[] {
     this.#expireDue();
     const prefix = directory === '/' ? '/' : `${directory}/`;
     const children = new Map<string, StreamState | undefined>();
-    for (const life of this.#lives.values()) {
-      if (!life.path.startsWith(prefix)) continue;
-      const [name, ...below] = life.path.slice(prefix.length).split('/');
-      children.set(name!, below.length === 0 ? stateOf(life) : undefined);
+    for (const entry of this.#entries.values()) {
+      if (!entry.path.startsWith(prefix)) continue;
+      const [name, ...below] = entry.path.slice(prefix.length).split('/');
+      children.set(name!, below.length === 0 ? stateOf(entry) : undefined);
     }
     return [...children]
       .filter(([name]) => after === undefined || byBytes(name, after) > 0)
@@ -255,19 +255,19 @@ export class MemoryEngine {
 
   // ── followers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Gives the way to stop it. */
+  /** Returns a function that stops following. */
   follow(path: string, generation: string, follower: (message: Pushed) => void): () => void {
-    const life = this.#get(path);
-    if (life?.stream.generation !== generation) return () => undefined;
-    life.followers.add(follower);
-    return () => life.followers.delete(follower);
+    const entry = this.#get(path);
+    if (entry?.stream.generation !== generation) return () => undefined;
+    entry.followers.add(follower);
+    return () => entry.followers.delete(follower);
   }
 
   read(path: string, generation: string, from: number): Found {
     const there = this.#get(path);
-    const life = there?.stream.generation === generation ? there : this.#gone.get(generation);
-    if (life === undefined) return { kind: 'replaced' };
-    const { end, stream } = life;
+    const entry = there?.stream.generation === generation ? there : this.#gone.get(generation);
+    if (entry === undefined) return { kind: 'replaced' };
+    const { end, stream } = entry;
     const { endOffset } = stream;
     if (from > endOffset) return { kind: 'behind', endOffset };
     if (from === endOffset) return end === undefined ? { kind: 'nothing' } : { kind: 'end', end };
@@ -281,27 +281,27 @@ export class MemoryEngine {
     return { kind: 'chunks', skipTo, before: stream.chunksAt(skipTo), chunks };
   }
 
-  // ── what befalls an engine ─────────────────────────────────────────────────────────────────────────────────────
+  // ── simulated faults ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Loses the newest chunks of a stream, until it ends at `endOffset` or before. */
+  /** Drops the newest chunks of a stream, until it ends at or before `endOffset`. */
   lose(path: string, endOffset: number): void {
-    const life = this.#get(path)!;
-    this.#remake(life, endOffset, life.terms.retention);
+    const entry = this.#get(path)!;
+    this.#rebuild(entry, endOffset, entry.terms.retention);
   }
 
-  /** Forgets a stream, and that it was there. */
+  /** Drops a stream without a trace. */
   forget(path: string): void {
-    this.#lives.delete(path);
+    this.#entries.delete(path);
   }
 
-  /** Takes lost bytes back, unless something was appended meanwhile. */
+  /** Appends lost bytes again, unless something else was appended in the meantime. */
   heal(path: string, generation: string, endOffset: number, chunks: readonly Uint8Array[]): void {
-    const life = this.#lifeOf(path, generation);
-    if (life.stream.endOffset === endOffset) this.#take(life, chunks);
+    const entry = this.#requireEntry(path, generation);
+    if (entry.stream.endOffset === endOffset) this.#take(entry, chunks);
   }
 
-  #remake(life: Life, endOffset: number, retention: number): void {
-    const old = life.stream;
+  #rebuild(entry: Entry, endOffset: number, retention: number): void {
+    const old = entry.stream;
     const stream = this.#newStream(old.generation, retention, old.createdAt);
     stream.skipTo(old.startOffset, old.chunksAt(old.startOffset));
     for (let at = old.startOffset; at < old.endOffset; ) {
@@ -311,57 +311,57 @@ export class MemoryEngine {
       at = to;
     }
     stream.modifiedAt = old.modifiedAt;
-    life.stream = stream;
+    entry.stream = stream;
   }
 
   // ── directory ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #get(path: string): Life | undefined {
-    const life = this.#lives.get(path);
-    if (life === undefined || this.#now() < dueAt(life)) return life;
-    this.#over(life, { reason: 'expired', status: undefined });
+  #get(path: string): Entry | undefined {
+    const entry = this.#entries.get(path);
+    if (entry === undefined || this.#now() < dueAt(entry)) return entry;
+    this.#end(entry, { reason: 'expired', status: undefined });
     return undefined;
   }
 
   /** Checks for expiry when it may be due, so that followers get the end. */
-  #expireLater(life: Life): void {
-    const left = dueAt(life) - this.#now();
+  #expireLater(entry: Entry): void {
+    const left = dueAt(entry) - this.#now();
     if (left > MAX_TIMER_MS) return;
     const look = () => {
-      if (this.#get(life.path) === life) this.#expireLater(life);
+      if (this.#get(entry.path) === entry) this.#expireLater(entry);
     };
     setTimeout(look, Math.max(1, left)).unref();
   }
 
   #expireDue(): void {
-    for (const path of [...this.#lives.keys()]) this.#get(path);
+    for (const path of [...this.#entries.keys()]) this.#get(path);
   }
 
-  #lifeOf(path: string, generation: string): Life {
-    const life = this.#get(path);
-    if (life === undefined) throw createError('STREAM_NOT_FOUND', { path });
-    life.stream.requireGeneration(generation);
-    return life;
+  #requireEntry(path: string, generation: string): Entry {
+    const entry = this.#get(path);
+    if (entry === undefined) throw createError('STREAM_NOT_FOUND', { path });
+    entry.stream.requireGeneration(generation);
+    return entry;
   }
 }
 
-/** When it is over, unless something happens until then. */
-function dueAt({ activeAt, terms: { expiresAt, ttl } }: Life): number {
+/** When the stream expires if it is not used until then. */
+function dueAt({ activeAt, terms: { expiresAt, ttl } }: Entry): number {
   return Math.min(activeAt + (ttl ?? Number.POSITIVE_INFINITY), expiresAt ?? Number.POSITIVE_INFINITY);
 }
 
-function stateOf({ end, path, stream, terms }: Life): StreamState {
+function stateOf({ end, path, stream, terms }: Entry): StreamState {
   const { createdAt, endOffset, generation, modifiedAt, startOffset } = stream;
   const chunkCount = stream.stats().totalChunks;
   return { path, generation, startOffset, endOffset, chunkCount, createdAt, modifiedAt, end, facts: terms.facts };
 }
 
-function requireOrder({ order: last }: Life, order: string | undefined): void {
+function requireOrder({ order: last }: Entry, order: string | undefined): void {
   if (order === undefined || last === undefined || byBytes(order, last) > 0) return;
   throw createError('STREAM_SEQ_ORDER', { seq: order, last });
 }
 
-function requireEnd({ stream: { endOffset } }: Life, expected: number | undefined): void {
+function requireEnd({ stream: { endOffset } }: Entry, expected: number | undefined): void {
   if (expected !== undefined && expected !== endOffset) throw createError('EXPECTED_OFFSET', { end: endOffset });
 }
 
@@ -374,7 +374,7 @@ function lengthOf(chunks: readonly Uint8Array[]): number {
 }
 
 /** The chunks without their first `skip` bytes. */
-function behind(chunks: readonly Uint8Array[], skip: number): Uint8Array[] {
+function skipBytes(chunks: readonly Uint8Array[], skip: number): Uint8Array[] {
   let left = skip;
   return chunks.flatMap((chunk) => {
     const part = chunk.subarray(Math.min(left, chunk.length));

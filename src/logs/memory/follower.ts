@@ -1,6 +1,6 @@
 /**
- * Feeds one mirror from the engine in memory: what is pushed where it comes next, and what is asked for where something is
- * missing. What is pushed twice, or late, is known already by its offset.
+ * Feeds one mirror from the engine in memory. Pushed chunks are applied if they come next; missing ones are read.
+ * Duplicate and late pushes are recognized by their offsets.
  */
 import type { LogEnd, LogFollower, LogSink } from '../log.ts';
 import type { MemoryEngine, Pushed } from './engine.ts';
@@ -25,10 +25,10 @@ export class MemoryFollower implements LogFollower {
   readonly #followed: Followed;
   readonly #unfollow: () => void;
   #isOver = false;
-  /** The end that the mirror has been given. */
-  #told: LogEnd['reason'] | undefined;
+  /** The end that the mirror has received. */
+  #deliveredEnd: LogEnd['reason'] | undefined;
   #isFilling = false;
-  /** Something has come that may have to be asked for once more. */
+  /** A push has arrived that may require another read. */
   #isDue = false;
   #settle: () => void = () => undefined;
   readonly #waiting = new Set<{ offset: number; go: () => void }>();
@@ -59,7 +59,7 @@ export class MemoryFollower implements LogFollower {
     this.#moved();
   }
 
-  /** Asks for all that the mirror does not have. */
+  /** Reads everything that the mirror lacks. */
   fill(): void {
     this.#isDue = true;
     if (!this.#isFilling && !this.#isOver) void this.#fillAll();
@@ -73,7 +73,7 @@ export class MemoryFollower implements LogFollower {
         if (await this.#fillOnce()) this.#isDue = true;
         else if (!this.#isDue) this.#settle();
       } catch {
-        // Cut: it is asked again once the connection is up.
+        // Read again once the connection is up.
         await this.#log.wire.whenUp();
         this.#isDue = true;
       }
@@ -81,7 +81,7 @@ export class MemoryFollower implements LogFollower {
     this.#isFilling = false;
   }
 
-  /** Gives whether there may be more. */
+  /** Returns whether there may be more. */
   async #fillOnce(): Promise<boolean> {
     const { path, generation, sink } = this.#followed;
     const from = sink.endOffset;
@@ -104,15 +104,15 @@ export class MemoryFollower implements LogFollower {
     return false;
   }
 
-  /** One that has ended can still be removed. */
+  /** An ended stream can still be removed. */
   #end(end: LogEnd): void {
-    if (this.#told === end.reason) return;
-    this.#told = end.reason;
+    if (this.#deliveredEnd === end.reason) return;
+    this.#deliveredEnd = end.reason;
     if (end.reason !== 'ended') this.close();
     this.#followed.sink.end(end);
   }
 
-  /** Gives the engine what it has lost and the mirror has. */
+  /** Restores bytes that the engine has lost and the mirror still has. */
   async heal(): Promise<void> {
     const { engine, wire } = this.#log;
     const { path, generation, sink } = this.#followed;

@@ -1,4 +1,4 @@
-/** A log on an engine in this process. */
+/** A log backed by an engine in this process. */
 import { createError } from '../../errors/index.ts';
 import type {
   Appended,
@@ -25,7 +25,7 @@ export interface MemoryLogOptions {
   /** Default: 10 s. */
   deadline?: number | undefined;
   limits?: LogLimits | undefined;
-  /** Default: one without faults. */
+  /** Default: a connection without faults. */
   wire?: Wire | undefined;
 }
 
@@ -37,7 +37,7 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-/** What is to be appended to one life of a stream; one call at a time. */
+/** Pending appends to one generation of a stream; one call runs at a time. */
 interface Queue {
   waiting: Waiting[];
   isBusy: boolean;
@@ -182,7 +182,7 @@ export class MemoryLog implements Log {
 
   // ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Repeats a call that was lost, as long as the deadline lets it. */
+  /** Repeats a lost call until the deadline. */
   async #call<T>(does: (engine: MemoryEngine) => T): Promise<T> {
     const until = performance.now() + this.#deadline;
     for (;;) {

@@ -1,21 +1,21 @@
 /**
- * The connection between a log and the engine in memory, and what can happen to it on command. What is asked and what is
- * pushed takes a turn of the event loop, as it would over a socket.
+ * The simulated connection between a log and the engine in memory, with faults on command. Calls and pushes take a turn
+ * of the event loop, as over a socket.
  */
 
-/** A call that did not come back: it may have been done or not. */
+/** A call failed without an answer: it may or may not have been executed. */
 export class CutError extends Error {}
 
 type Fault = 'lostCall' | 'lostAnswer' | 'lostPush' | 'doubledPush';
 
 export class Wire {
   #isUp = true;
-  /** How often each is still to happen. */
+  /** How often each fault is still to happen. */
   readonly #due: Record<Fault, number> = { lostCall: 0, lostAnswer: 0, lostPush: 0, doubledPush: 0 };
-  /** Pushes that are held back; undefined: none are. */
+  /** Pushes held back; undefined while pushes are delivered. */
   #held: (() => void)[] | undefined;
   readonly #waiting = new Set<() => void>();
-  /** Called when it is up or down. */
+  /** Called when the connection goes up or down. */
   onChange: ((isUp: boolean) => void) | undefined;
 
   get isConnected(): boolean {
@@ -46,7 +46,7 @@ export class Wire {
     return left > 0;
   }
 
-  /** Settles when it is up. */
+  /** Settles when the connection is up. */
   whenUp(): Promise<void> {
     if (this.#isUp) return turn();
     return new Promise((resolve) => this.#waiting.add(resolve));
@@ -54,7 +54,7 @@ export class Wire {
 
   // ── faults ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Cuts it: what is under way is lost, and nothing comes until {@link restore}. */
+  /** Cuts the connection: messages in flight are lost, and nothing is delivered until {@link restore}. */
   cut(): void {
     this.#isUp = false;
     this.#held = undefined;
@@ -68,12 +68,12 @@ export class Wire {
     this.onChange?.(true);
   }
 
-  /** Loses this many of the next calls, before they are executed. */
+  /** Loses the given number of calls before their execution. */
   loseCalls(count: number): void {
     this.#due.lostCall += count;
   }
 
-  /** Executes this many of the next calls and loses their answers. */
+  /** Executes the given number of calls and loses their answers. */
   loseAnswers(count: number): void {
     this.#due.lostAnswer += count;
   }
@@ -86,12 +86,12 @@ export class Wire {
     this.#due.doubledPush += count;
   }
 
-  /** Holds back what is pushed, until {@link release}. */
+  /** Holds back pushes until {@link release}. */
   hold(): void {
     this.#held ??= [];
   }
 
-  /** Delivers what is held back, in the order that `order` makes of it. */
+  /** Delivers the held pushes in the order returned by `order`. */
   release(order: (deliveries: (() => void)[]) => (() => void)[] = (all) => all): void {
     const held = this.#held ?? [];
     this.#held = undefined;

@@ -1,13 +1,13 @@
 /**
- * Where Redis is, as a URL says it:
+ * The address of Redis as a URL:
  *
- *     redis://user:password@host:6379/0            one server, or a master that does not change
+ *     redis://user:password@host:6379/0            one server, or a fixed master
  *     rediss://host:6380?ca=/etc/redis/ca.pem      the same, encrypted
  *     redis://host:26379?sentinel=NAME&node=host2:26379
  *     redis://host:6379?cluster=true&node=host2:6379
  *
- * Credentials may stand in files and variables instead: `password_file`, `password_env`, for Sentinel `sentinel_password_file`,
- * `sentinel_password_env`.
+ * Passwords may come from files and environment variables instead: `password_file`, `password_env`, and for Sentinel
+ * `sentinel_password_file`, `sentinel_password_env`.
  */
 import { readFileSync } from 'node:fs';
 import { createError, hint } from '../../errors/index.ts';
@@ -28,17 +28,17 @@ export interface TlsOptions {
   readonly ca: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
-  /** The name that the certificate must have; undefined: the host's. */
+  /** The expected name in the certificate; undefined for the host name. */
   readonly servername: string | undefined;
 }
 
 export interface RedisAddress {
-  /** With no credentials. */
+  /** Without credentials. */
   readonly name: string;
   readonly mode: 'server' | 'sentinel' | 'cluster';
   /** Servers, Sentinels, or some of the cluster's nodes. */
   readonly nodes: readonly ServerAddress[];
-  /** Of the master, where Sentinels know it. */
+  /** The name of the master that Sentinels monitor. */
   readonly master: string;
   readonly credentials: Credentials;
   readonly sentinelCredentials: Credentials;
@@ -64,7 +64,7 @@ const PARAMETERS = [
 const DEFAULT_PORT = 6379;
 const DEFAULT_SENTINEL_PORT = 26379;
 
-/** @throws CONFIG_INVALID; its text has nothing of what comes before the host */
+/** @throws CONFIG_INVALID; its text contains nothing from before the host */
 export function parseRedisUrl(url: URL, env: Readonly<Record<string, string | undefined>> = process.env): RedisAddress {
   const parameters = url.searchParams;
   if (hasLostCredentials(url)) throw invalid(ESCAPES);
@@ -73,7 +73,7 @@ export function parseRedisUrl(url: URL, env: Readonly<Record<string, string | un
   }
   const { protocol, hostname } = url;
   if (protocol !== 'redis:' && protocol !== 'rediss:')
-    throw invalid(`${protocol}// is none: use redis:// or rediss://`);
+    throw invalid(`${protocol}// is not supported: use redis:// or rediss://`);
   if (hostname === '') throw invalid('a host is missing: redis://HOST:PORT');
 
   const sentinel = parameters.get('sentinel');
@@ -131,8 +131,8 @@ function parseDatabase(path: string, mode: RedisAddress['mode']): number {
   if (path === '' || path === '/') return 0;
   const number = parseInteger(path.slice(1));
   if (number === undefined)
-    throw invalid('behind the host comes nothing but the number of a database, as in redis://HOST:PORT/1');
-  if (mode === 'cluster' && number !== 0) throw invalid('a cluster has no databases but 0');
+    throw invalid('after the host only a database number is allowed, as in redis://HOST:PORT/1');
+  if (mode === 'cluster' && number !== 0) throw invalid('a cluster has only database 0');
   return number;
 }
 
@@ -187,7 +187,7 @@ function unescaped(text: string): string {
   }
 }
 
-/** Whether a part of the password stands behind what was taken for the host, since a character of it is not escaped. */
+/** Whether part of a password ended up after the host, because one of its characters is not escaped. */
 function hasLostCredentials({ hash, pathname, searchParams }: URL): boolean {
   return `${pathname}${hash}`.includes('@') || [...searchParams.keys()].some((name) => name.includes('@'));
 }

@@ -1,7 +1,7 @@
 /**
- * Appends of this node to one life of a stream, on their way to Redis: what comes in one turn goes out in one call, and what
- * comes while that is under way with the next. Only where much waits does a second call go out before the first is answered; it
- * names the first, so that the order stays when both are repeated.
+ * Sends this node's appends to one generation of a stream to Redis. Appends of one turn go out in one call; those that
+ * arrive while it is in flight go out with the next. A second call is sent before the first is answered only if many
+ * bytes wait. It names the first call, so that the order is kept if both are repeated.
  */
 import { producerGap } from '../../core/internal.ts';
 import { createError, type StreamFSError } from '../../errors/index.ts';
@@ -13,21 +13,27 @@ import { textOfLengths } from './lengths.ts';
 import { parseState, partsOf, streamStateOf, textOf } from './replies.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 
-/** Bytes of one call, unless one batch has more. Longer ones cost each byte more, at both ends: their memory is in no cache. */
+/**
+ * Maximum bytes per call, unless a single batch has more. Longer calls cost more per byte at both ends, because they
+ * exceed the CPU caches.
+ */
 const MAX_CALL_BYTES = 256 * 1024;
 
-/** Parts of one call: each batch with a producer, an order, an expected end or an end is one, and all others that follow each other are one together. */
+/**
+ * Maximum parts per call. A batch with a producer, an order, an expected end or an end is a separate part; consecutive
+ * other batches form one part.
+ */
 const MAX_PARTS = 64;
 
-/** Bytes that wait, from which on a second call goes out beside one that is not answered. */
+/** Waiting bytes from which a second call is sent while one is in flight. */
 const MIN_SECOND_CALL_BYTES = MAX_CALL_BYTES;
 
-/** Milliseconds before a call is repeated because of what it was answered. */
-const AGAIN_MS = 20;
+/** Milliseconds before a refused call is repeated. */
+const RETRY_MS = 20;
 
 const MAX_OFFSET = 2 ** 53 - 1;
 
-/** What an appender needs of its log. */
+/** The services that an appender uses. */
 export interface AppenderHost {
   readonly name: string;
   readonly limits: LogLimits;
@@ -39,7 +45,7 @@ export interface AppenderHost {
   follower(path: string, generation: string): Follower | undefined;
   expire(path: string, generation: string): Promise<unknown>;
   retried(): void;
-  /** Nothing is under way. */
+  /** Called when nothing is in flight. */
   idle(appender: Appender): void;
 }
 
@@ -69,8 +75,8 @@ export class Appender {
   #queuedBytes = 0;
   #isScheduled = false;
   #isFinishing = false;
-  /** Calls that are not answered, in order: two at most. */
-  readonly #underWay: Call[] = [];
+  /** Unanswered calls in order, two at most. */
+  readonly #inFlight: Call[] = [];
 
   constructor(host: AppenderHost, path: string, generation: string) {
     this.#host = host;
@@ -110,13 +116,13 @@ export class Appender {
       if (job.type === 'append') void this.#append(this.#takeJobs());
       else void this.#finishAlone(job);
     }
-    if (this.#queue.length === 0 && this.#underWay.length === 0 && !this.#isFinishing) this.#host.idle(this);
+    if (this.#queue.length === 0 && this.#inFlight.length === 0 && !this.#isFinishing) this.#host.idle(this);
   }
 
   #mayCall(job: AppendJob | FinishJob): boolean {
     if (this.#isFinishing) return false;
-    if (this.#underWay.length === 0) return true;
-    return job.type === 'append' && this.#underWay.length === 1 && this.#queuedBytes >= MIN_SECOND_CALL_BYTES;
+    if (this.#inFlight.length === 0) return true;
+    return job.type === 'append' && this.#inFlight.length === 1 && this.#queuedBytes >= MIN_SECOND_CALL_BYTES;
   }
 
   async #finishAlone(job: FinishJob): Promise<void> {
@@ -127,7 +133,7 @@ export class Appender {
     this.#advance();
   }
 
-  /** As many appends from the front of the queue as go into one call. */
+  /** Takes as many appends from the front of the queue as fit into one call. */
   #takeJobs(): AppendJob[] {
     let bytes = 0;
     let parts = 0;
@@ -152,20 +158,24 @@ export class Appender {
     const chunks = parts.length === 1 ? parts[0]!.chunks : parts.flatMap((part) => part.chunks);
     const until = Math.max(...jobs.map((job) => job.until));
     const call: Call = { tag: this.#host.newTag(), parts, chunks, until };
-    this.#underWay.push(call);
+    this.#inFlight.push(call);
     try {
       const answers = await this.#send(call);
       for (const [n, part] of parts.entries()) settle(part, answers[n] ?? '', this);
-      // What is answered has been sent: nothing looks at these any more.
-      for (const { bytes, chunks } of parts) if (chunks.length > 1) this.#host.buffers.give(bytes);
+      // The call has been sent and answered: nothing reads these buffers any more.
+      for (const { bytes, chunks } of parts) if (chunks.length > 1) this.#host.buffers.release(bytes);
     } catch (error) {
       for (const job of jobs) job.reject(error);
     }
-    this.#underWay.splice(this.#underWay.indexOf(call), 1);
+    this.#inFlight.splice(this.#inFlight.indexOf(call), 1);
     this.#advance();
   }
 
-  /** Repeats the same batch until it is answered and the mirror has it. @returns an answer for each part */
+  /**
+   * Repeats a call until it is answered and the mirror has its batches.
+   *
+   * @returns an answer for each part
+   */
   async #send(call: Call): Promise<string[]> {
     const { tag, chunks } = call;
     let keeper: Follower | undefined;
@@ -185,7 +195,7 @@ export class Appender {
     }
   }
 
-  /** @returns undefined where it is to be sent again */
+  /** @returns undefined if the call must be repeated */
   async #call(call: Call, follower: Follower | undefined): Promise<string[] | undefined> {
     const { parts, tag, until } = call;
     const { limits } = this.#host;
@@ -193,14 +203,14 @@ export class Appender {
     const joined = follower?.hasJoined === true ? follower : undefined;
     const seen = joined === undefined ? ['', ''] : [String(joined.position), joined.tag ?? ''];
     const left = until - performance.now();
-    if (left <= 0) throw this.#unavailable('what was appended has not come back in time');
+    if (left <= 0) throw this.#unavailable('the append was not confirmed in time');
     const args = parts.flatMap(({ bytes, lengths, producer, more }) => [bytes, lengths, producer, more]);
-    const [first] = this.#underWay;
-    const behind = first === undefined || first === call ? '' : first.tag.slice(first.tag.lastIndexOf('.') + 1);
+    const [first] = this.#inFlight;
+    const predecessor = first === undefined || first === call ? '' : first.tag.slice(first.tag.lastIndexOf('.') + 1);
     const reply = await this.#host.run(
       SCRIPTS.append,
       this.#keys,
-      [this.generation, tag, ...seen, ...numbers, behind, ...args],
+      [this.generation, tag, ...seen, ...numbers, predecessor, ...args],
       left,
     );
     const { code, rest } = partsOf(reply);
@@ -218,7 +228,7 @@ export class Appender {
     return (await this.#reached(follower, end, tag, answers, until)) ? answers : undefined;
   }
 
-  /** Whether the mirror has what was answered; false: it was lost, and is to be sent again. */
+  /** Whether the mirror has the appended bytes; false if they were lost and must be sent again. */
   async #reached(
     follower: Follower,
     end: number,
@@ -234,13 +244,17 @@ export class Appender {
     });
     const outcome = await Promise.race([wait, late]);
     clearTimeout(timer);
-    if (outcome === 'late') throw this.#unavailable('what was appended has not come back in time');
+    if (outcome === 'late') throw this.#unavailable('the append was not confirmed in time');
     if (outcome === 'lost') this.#host.retried();
     if (outcome === 'over' && follower.isReplaced) throw this.#recreated();
     return outcome !== 'lost';
   }
 
-  /** Mends what was refused so that it can be sent again. @throws where it cannot */
+  /**
+   * Resolves the cause of a refusal, so that the call can be repeated.
+   *
+   * @throws if it cannot be repeated
+   */
   async #refused(code: string, rest: readonly Reply[], follower: Follower | undefined): Promise<void> {
     const { path } = this;
     switch (code) {
@@ -250,16 +264,16 @@ export class Appender {
         await this.#host.expire(path, this.generation);
         throw createError('STREAM_NOT_FOUND', { path });
       case 'NOSTREAM':
-        // Without even a mark that it was removed it is lost, and made again from the mirror.
+        // Without a tombstone the stream was not removed but lost, and is restored from the mirror.
         if (follower?.hasJoined !== true || textOf(rest[0]) !== '') throw createError('STREAM_NOT_FOUND', { path });
         break;
       case 'STALE':
-        throw this.#unavailable('another process calls itself as this node does');
+        throw this.#unavailable('another process uses the name of this node');
       default:
     }
     this.#host.retried();
     if (code !== 'WAIT') await follower?.read();
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 
   async #finish({ end, until }: FinishJob): Promise<StreamState> {
@@ -268,7 +282,7 @@ export class Appender {
       const joined = follower?.hasJoined === true ? follower : undefined;
       const seen = joined === undefined ? ['', ''] : [String(joined.position), joined.tag ?? ''];
       const left = until - performance.now();
-      if (left <= 0) throw this.#unavailable('it has lost bytes that this node has not been able to give back');
+      if (left <= 0) throw this.#unavailable('it has lost bytes that this node could not restore');
       const status = end.status === undefined ? ['0', ''] : ['1', end.status];
       const reply = await this.#host.run(
         SCRIPTS.finish,
@@ -285,7 +299,7 @@ export class Appender {
     }
   }
 
-  /** The answer to a removal that was made before, such as by the same call over a connection that was cut. */
+  /** The result of a removal that has already happened, such as by the same call over a connection that was cut. */
   #removedBefore(mark: string): StreamState {
     const [generation, end, chunks, start] = mark.split(' ');
     const ending = mark.slice([generation, end, chunks, start].join(' ').length + 1);
@@ -315,7 +329,7 @@ export class Appender {
   }
 }
 
-/** A batch on its way. */
+/** A call in flight. */
 interface Call {
   readonly tag: string;
   readonly parts: readonly Part[];
@@ -323,19 +337,19 @@ interface Call {
   readonly until: number;
 }
 
-/** What the script decides at once. */
+/** A part of a call, which the script accepts or refuses as a whole. */
 interface Part {
   readonly jobs: readonly AppendJob[];
   readonly chunks: readonly Uint8Array[];
   readonly bytes: Buffer;
-  /** How many chunks, and how long each is. */
+  /** The number of chunks, and their lengths. */
   readonly lengths: string;
   readonly producer: string;
-  /** Whether the stream ends with it, its order, and where the stream must end before it. */
+  /** Whether the stream ends with the part, its order, and the expected end offset. */
   readonly more: string;
 }
 
-/** What can be one with those before and behind it. */
+/** Whether a batch can be merged with its neighbours. */
 function isPlainBatch({ expectedEnd, isEnd, order, producer }: LogBatch): boolean {
   return producer === undefined && order === undefined && expectedEnd === undefined && isEnd !== true;
 }
@@ -383,7 +397,7 @@ function settle({ jobs }: Part, answer: string, { generation, path }: Appender):
     return;
   }
   const [end, applied, lastSeq, isRepeated] = answer.split(' ').map(Number) as [number, number, number, number];
-  // The first of them ends where the others begin.
+  // The first job ends where the next one begins.
   let at = end - jobs.reduce((sum, job) => sum + job.length, 0);
   for (const job of jobs) {
     at += job.length;

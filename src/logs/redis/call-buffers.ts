@@ -1,9 +1,9 @@
-/** Memory for the bytes of calls, used again: new memory of this size costs more than what is copied into it. */
+/** Reusable buffers for the bytes of calls: allocating memory of this size costs more than copying into it. */
 
-/** Bytes of each. */
+/** Bytes per buffer. */
 const BUFFER_BYTES = 1024 * 1024;
 
-/** Shorter batches take memory of Node's own pool. */
+/** Shorter batches use Node's own pool. */
 const MIN_BYTES = 32 * 1024;
 
 const MAX_FREE = 4;
@@ -11,7 +11,7 @@ const MAX_FREE = 4;
 export class CallBuffers {
   readonly #free: Buffer[] = [];
 
-  /** All chunks together. What it gives is to be given back once it has been sent, or left to be collected. */
+  /** Concatenates chunks. Release the result once it has been sent, or leave it to the garbage collector. */
   concat(chunks: readonly Uint8Array[], length: number): Buffer {
     if (length < MIN_BYTES || length > BUFFER_BYTES) return Buffer.concat(chunks, length);
     const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
@@ -23,8 +23,8 @@ export class CallBuffers {
     return buffer.subarray(0, length);
   }
 
-  /** Where it is one of these, it may be used again. */
-  give(bytes: Buffer): void {
+  /** Makes a pooled buffer available again; ignores any other buffer. */
+  release(bytes: Buffer): void {
     const { buffer } = bytes;
     if (buffer.byteLength !== BUFFER_BYTES || this.#free.length === MAX_FREE) return;
     this.#free.push(Buffer.from(buffer as ArrayBuffer));

@@ -1,13 +1,16 @@
-/** What is needed of a Redis library: connections to one server each. Which server, when again, what is repeated: see engine.ts. */
+/**
+ * The interface to a Redis library: connections to single servers. Server selection, reconnecting and repeating are in
+ * engine.ts.
+ */
 import type { Credentials, ServerAddress, TlsOptions } from './address.ts';
 
 export type Reply = Buffer | number | null | readonly Reply[];
 
 export type Argument = string | Buffer;
 
-/** Redis' refusal of a command. */
+/** An error reply of Redis. */
 export class ReplyError extends Error {
-  /** Its first word, such as MOVED or OOM. */
+  /** The first word of the error, such as MOVED or OOM. */
   readonly code: string;
 
   constructor(message: string) {
@@ -17,7 +20,7 @@ export class ReplyError extends Error {
   }
 }
 
-/** The connection went before the answer came: whether the command took effect is not known. */
+/** The connection was lost before the answer: it is unknown whether the command took effect. */
 export class ConnectionLost extends Error {}
 
 export interface ConnectionOptions {
@@ -25,19 +28,23 @@ export interface ConnectionOptions {
   readonly credentials: Credentials;
   readonly database: number;
   readonly tls: TlsOptions | undefined;
-  /** Milliseconds for it to be ready. */
+  /** Milliseconds until the connection must be ready. */
   readonly timeout: number;
 }
 
 export interface RedisConnection {
-  /** Commands go out in the order of the calls. @throws ReplyError, ConnectionLost */
+  /**
+   * Sends commands in the order of the calls.
+   *
+   * @throws ReplyError, ConnectionLost
+   */
   send(args: readonly Argument[]): Promise<Reply>;
-  /** Sharded channels; of a cluster, all in one slot. */
+  /** Subscribes to sharded channels. In a cluster all must be in one slot. */
   subscribe(channels: readonly string[], onMessage: MessageListener): Promise<void>;
   unsubscribe(channel: string): Promise<void>;
-  /** Called once, when it is over, whichever side ended it. */
+  /** Called once when the connection ends, for whatever reason. */
   onClosed: ((reason: string) => void) | undefined;
-  /** The server ended a subscription: the channel lies elsewhere now. */
+  /** The server ended a subscription, because the channel has moved to another server. */
   onMoved: ((channel: string) => void) | undefined;
   close(reason?: string): void;
 }

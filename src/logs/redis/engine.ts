@@ -1,8 +1,8 @@
 /**
- * Commands to whichever server has their key, repeated until they are answered or their time is over, and subscriptions that
- * last: over cut connections, failovers and slots that move.
+ * Sends commands to the server that has their key, repeating them until an answer or the deadline. Keeps subscriptions
+ * alive over cut connections, failovers and slot migrations.
  *
- * All that is sent may be repeated: scripts know a batch by its number, and the rest only asks.
+ * All commands may be repeated: scripts recognize a batch by its number, and all other commands only read.
  */
 import { createError } from '../../errors/index.ts';
 import type { RedisAddress, ServerAddress } from './address.ts';
@@ -12,19 +12,19 @@ import type { Script } from './scripts.ts';
 import { slotOf } from './slots.ts';
 import { createTopology, keyOf, type Topology } from './topology.ts';
 
-/** Milliseconds for a connection to be ready. */
+/** Milliseconds until a connection must be ready. */
 const CONNECT_MS = 3000;
 
-/** Milliseconds between attempts: the first, and the longest. */
+/** Milliseconds between attempts: the first, and the maximum. */
 const PAUSE_MS = { first: 20, longest: 250 } as const;
 
-/** Milliseconds between two looks at whether all is well. */
-const LOOK_MS = 500;
+/** Milliseconds between two health checks. */
+const CHECK_MS = 500;
 
-/** Milliseconds between two looks at what is set on the servers. */
+/** Milliseconds between two checks of the servers' settings. */
 const SETTINGS_MS = 30_000;
 
-/** What goes away by waiting, asking another server or both. */
+/** Errors that pass after waiting, with another server, or both. */
 const TRANSIENT = [
   'LOADING',
   'READONLY',
@@ -38,35 +38,35 @@ const TRANSIENT = [
   'ASK',
 ];
 
-/** After these the server may not be the one to ask. */
-const ELSEWHERE = ['READONLY', 'NOREPLICAS', 'MASTERDOWN', 'CLUSTERDOWN', 'LOADING'];
+/** Errors after which another server may be responsible. */
+const WRONG_SERVER = ['READONLY', 'NOREPLICAS', 'MASTERDOWN', 'CLUSTERDOWN', 'LOADING'];
 
-/** A server that answers so may say nothing of it to a question, nor to PING. */
-const REFUSES_WRITES = [...ELSEWHERE, 'MISCONF'];
+/** Errors of writes that reads and PING on the same server may not show. */
+const REFUSES_WRITES = [...WRONG_SERVER, 'MISCONF'];
 
-/** What refusals mean, in words of ours: what is wrong, and what would be right. */
-const MEANING: Readonly<Record<string, string>> = {
-  NOAUTH: 'it wants a password, and none is given',
+/** Explanations of refusals: the fault, and the remedy. */
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  NOAUTH: 'it requires a password, and none is given',
   WRONGPASS: 'user name or password are wrong',
   NOPERM: 'the user may not run what is needed, or not on these keys and channels: see docs/cluster.md',
   READONLY:
-    'it is a replica, which takes no writes: give the address of the master, or of Sentinels with sentinel=NAME',
-  DENIED: 'it is in protected mode and takes nothing from other machines: give it a password (requirepass), or a user',
-  LOADING: 'it reads what it has saved, and takes nothing before it is done',
-  MISCONF: 'it cannot save what it has, and so takes no writes: its log and disk say why (INFO persistence)',
-  NOREPLICAS: 'no replica follows it, and it takes no writes without (min-replicas-to-write)',
-  MASTERDOWN: 'it is a replica whose master is away',
+    'it is a replica, which refuses writes: give the address of the master, or of Sentinels with sentinel=NAME',
+  DENIED: 'it is in protected mode and refuses other machines: give it a password (requirepass), or a user',
+  LOADING: 'it is loading its data set and accepts commands once that is done',
+  MISCONF: 'it cannot save its data and therefore refuses writes: its log and disk show why (INFO persistence)',
+  NOREPLICAS: 'no replica follows it, and it refuses writes without one (min-replicas-to-write)',
+  MASTERDOWN: 'it is a replica whose master is unreachable',
   CLUSTERDOWN:
-    'the cluster is down: slots of it lie on no master that is there (redis-cli --cluster check, CLUSTER ADDSLOTS)',
+    'the cluster is down: some slots have no reachable master (redis-cli --cluster check, CLUSTER ADDSLOTS)',
 };
 
-/** What happens on a channel. */
+/** The subscriber of a channel. */
 export interface Subscriber {
   readonly channel: string;
   message(message: Buffer): void;
-  /** From now on every message comes; those before may have been missed. Called again whenever that was interrupted. */
+  /** From now on every message arrives; earlier ones may have been missed. Called again after each interruption. */
   subscribed(): void;
-  /** Messages are missed until it is subscribed again. */
+  /** Messages are missed until the subscription is restored. */
   interrupted(): void;
 }
 
@@ -80,12 +80,12 @@ interface Server {
 export interface EngineOptions {
   readonly address: RedisAddress;
   readonly driver: RedisDriver;
-  /** A key and a script on it that shows whether appends would be taken, and changes nothing. */
+  /** A key, and a script on it that checks whether appends would be accepted, without any change. */
   readonly probe: { readonly key: string; readonly script: Script };
   /** Milliseconds for which a call is repeated. */
   readonly deadline: number;
   readonly onState: () => void;
-  /** Something is set in a way that loses streams, or could not be looked at. */
+  /** A setting endangers streams, or could not be read. */
   readonly onWarning: (reason: string) => void;
 }
 
@@ -100,23 +100,23 @@ export class Engine {
   readonly #subscribers = new Map<string, Subscriber>();
   #isClosed = false;
   #watching: NodeJS.Timeout | undefined;
-  /** What is wrong with the servers' settings. */
+  /** The problem in the servers' settings, if any. */
   #unsafe: string | undefined;
-  #settingsSeenAt = Number.NEGATIVE_INFINITY;
-  #hasSaidUnseen = false;
-  /** It has refused a write, and not taken any since. */
+  #settingsCheckedAt = Number.NEGATIVE_INFINITY;
+  #hasWarnedUnchecked = false;
+  /** Redis has refused a write, and accepted none since. */
   #refusesWrites = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#topology = createTopology(options.address, (address) => this.#guideTo(address));
+    this.#topology = createTopology(options.address, (address) => this.#linkToSeed(address));
   }
 
   get name(): string {
     return this.#options.address.name;
   }
 
-  /** @throws LOG_REFUSED for what waiting does not mend */
+  /** @throws LOG_REFUSED for problems that waiting does not solve */
   async start(): Promise<void> {
     try {
       const [server] = await this.#topology.servers();
@@ -126,7 +126,7 @@ export class Engine {
       }
       await this.#probe();
       this.#isUp();
-      await this.#lookAtSettings();
+      await this.#checkSettings();
     } catch (error) {
       const reason = refusalOf(error);
       if (reason !== undefined) {
@@ -139,7 +139,11 @@ export class Engine {
     this.#watch();
   }
 
-  /** Runs a script where its first key lies. @throws LOG_UNAVAILABLE, LOG_FULL */
+  /**
+   * Runs a script on the server that has its first key.
+   *
+   * @throws LOG_UNAVAILABLE, LOG_FULL
+   */
   run(script: Script, keys: readonly string[], args: readonly Argument[], deadline?: number): Promise<Reply> {
     const rest: Argument[] = [String(keys.length), ...keys, ...args];
     return this.#repeat(
@@ -216,22 +220,26 @@ export class Engine {
     }
   }
 
-  /** What an error says of where things are. @returns where to ask next, where it says that */
+  /**
+   * Updates the topology after an error.
+   *
+   * @returns the server to ask next, if the error names one
+   */
   #learn(error: ReplyError | ConnectionLost, slot: number): { address: ServerAddress; isAsking: boolean } | undefined {
     if (!(error instanceof ReplyError)) {
-      this.#topology.doubt();
+      this.#topology.invalidate();
       this.#isDown(error.message);
       return undefined;
     }
     const redirection = redirectionOf(error);
     if (redirection !== undefined) {
       const address = { host: redirection[2]!.replace(/^\[(.*)\]$/, '$1'), port: Number(redirection[3]) };
-      // A node that does not know its own name gives the port alone.
+      // A node that does not know its own address sends only the port.
       if (address.host === '') return undefined;
       if (redirection[1] === 'MOVED') this.#topology.moved(slot, address);
       return { address, isAsking: redirection[1] === 'ASK' };
     }
-    if (ELSEWHERE.includes(error.code)) this.#topology.doubt();
+    if (WRONG_SERVER.includes(error.code)) this.#topology.invalidate();
     if (REFUSES_WRITES.includes(error.code)) {
       this.#refusesWrites = true;
       this.#isDown(reasonOf(error));
@@ -250,16 +258,16 @@ export class Engine {
       subscribers: new Map(),
     };
     server.commands.onLost = (reason) => {
-      this.#topology.doubt();
+      this.#topology.invalidate();
       this.#isDown(reason);
     };
     server.tail.onLost = (reason) => {
-      this.#topology.doubt();
+      this.#topology.invalidate();
       this.#isDown(reason);
       this.#reattach(server, [...server.subscribers.values()]);
     };
     server.tail.onMoved = (channel) => {
-      this.#topology.doubt();
+      this.#topology.invalidate();
       const subscriber = server.subscribers.get(channel);
       if (subscriber !== undefined) this.#reattach(server, [subscriber]);
     };
@@ -267,7 +275,7 @@ export class Engine {
     return server;
   }
 
-  #guideTo(address: ServerAddress): Link {
+  #linkToSeed(address: ServerAddress): Link {
     const { sentinelCredentials, credentials, mode, tls } = this.#options.address;
     return new Link(() =>
       this.#options.driver.connect({
@@ -284,11 +292,11 @@ export class Engine {
     const { credentials, database, tls, mode } = this.#options.address;
     const connection = await this.#options.driver.connect({ address, credentials, database, tls, timeout: CONNECT_MS });
     if (mode !== 'sentinel') return connection;
-    // A master that was, and has not been told yet, would take appends that are lost when it is.
+    // A former master that does not know of its demotion yet would accept appends that are lost later.
     const role = await connection.send(['ROLE']);
     if (Array.isArray(role) && String(role[0]) === 'master') return connection;
     connection.close();
-    throw new ConnectionLost(`${keyOf(address)} is no master`);
+    throw new ConnectionLost(`${keyOf(address)} is not a master`);
   }
 
   #reattach(server: Server, subscribers: readonly Subscriber[]): void {
@@ -298,7 +306,7 @@ export class Engine {
     }
   }
 
-  /** Subscribes where the channel lies now, for as long as that takes. */
+  /** Subscribes on the server that has the channel, retrying until it succeeds. */
   async #attach(subscriber: Subscriber): Promise<void> {
     const { channel } = subscriber;
     const slot = slotOf(channel);
@@ -315,11 +323,11 @@ export class Engine {
           void server.tail.unsubscribe(channel);
           return;
         }
-        // Another attempt may have begun, where the connection was lost right behind the answer.
+        // If the connection was lost right after the answer, another attempt may have begun.
         if (server.subscribers.get(channel) === subscriber) subscriber.subscribed();
         return;
       } catch (error) {
-        // Where it is not there any more, another attempt is under way.
+        // If the entry has been removed, another attempt is already running.
         if (server !== undefined && !server.subscribers.delete(channel)) return;
         if (!isOfRedis(error)) throw error;
         this.#learn(error, slot);
@@ -333,36 +341,38 @@ export class Engine {
     return !this.#isClosed && this.#subscribers.get(subscriber.channel) === subscriber;
   }
 
-  /** Finds out whether the log is there while nothing is asked of it, and whether another server is the master now. */
+  /**
+   * Checks periodically whether the log is reachable while no commands are sent, and whether the master has changed.
+   */
   #watch(): void {
     if (this.#isClosed) return;
-    this.#watching = setTimeout(() => void this.#look().finally(() => this.#watch()), LOOK_MS);
+    this.#watching = setTimeout(() => void this.#check().finally(() => this.#watch()), CHECK_MS);
     this.#watching.unref();
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     try {
-      if (this.#options.address.mode === 'sentinel') this.#topology.doubt();
+      if (this.#options.address.mode === 'sentinel') this.#topology.invalidate();
       const now = await this.#topology.servers();
       const keys = new Set(now.map(keyOf));
       for (const [key, server] of this.#servers) {
         if (keys.has(key)) continue;
-        server.commands.drop('another server has taken its place');
-        server.tail.drop('another server has taken its place');
+        server.commands.drop('another server has replaced it');
+        server.tail.drop('another server has replaced it');
       }
       if (!this.isConnected) {
         await Promise.all(now.map((address) => this.#serverAt(address).commands.send(['PING'])));
         await this.#probe();
         this.#isUp();
       }
-      if (performance.now() - this.#settingsSeenAt > SETTINGS_MS) await this.#lookAtSettings();
+      if (performance.now() - this.#settingsCheckedAt > SETTINGS_MS) await this.#checkSettings();
     } catch (error) {
       if (!isOfRedis(error)) throw error;
       this.#isDown(reasonOf(error));
     }
   }
 
-  /** @throws ReplyError where appends would be refused */
+  /** @throws ReplyError if appends would be refused */
   async #probe(): Promise<void> {
     const { key, script } = this.#options.probe;
     const { commands } = this.#serverAt(await this.#topology.serverOf(slotOf(key)));
@@ -371,7 +381,7 @@ export class Engine {
       this.#refusesWrites = false;
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
-      if (redirectionOf(error) !== undefined) this.#topology.doubt();
+      if (redirectionOf(error) !== undefined) this.#topology.invalidate();
       else {
         this.#refusesWrites = true;
         throw error;
@@ -379,13 +389,13 @@ export class Engine {
     }
   }
 
-  /** Settings can be changed at any time, and a server that has taken over has its own. */
-  async #lookAtSettings(): Promise<void> {
+  /** Settings can change at any time, and differ between servers after a failover. */
+  async #checkSettings(): Promise<void> {
     try {
       const servers = await this.#topology.servers();
-      const told = await Promise.all(servers.map((at) => this.#serverAt(at).commands.send(['INFO', 'memory'])));
-      this.#settingsSeenAt = performance.now();
-      const policy = told.map(evictionOf).find((each) => each !== undefined);
+      const infos = await Promise.all(servers.map((at) => this.#serverAt(at).commands.send(['INFO', 'memory'])));
+      this.#settingsCheckedAt = performance.now();
+      const policy = infos.map(evictionOf).find((each) => each !== undefined);
       const unsafe =
         policy === undefined
           ? undefined
@@ -395,9 +405,9 @@ export class Engine {
       if (this.isConnected) this.problem = unsafe;
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
-      this.#settingsSeenAt = performance.now();
-      if (this.#hasSaidUnseen) return;
-      this.#hasSaidUnseen = true;
+      this.#settingsCheckedAt = performance.now();
+      if (this.#hasWarnedUnchecked) return;
+      this.#hasWarnedUnchecked = true;
       this.#options.onWarning(
         'whether it evicts keys could not be looked at (INFO memory is refused): maxmemory-policy has to be noeviction',
       );
@@ -417,7 +427,7 @@ export class Engine {
     const wasConnected = this.isConnected;
     this.isConnected = false;
     this.problem = problem;
-    this.#settingsSeenAt = Number.NEGATIVE_INFINITY;
+    this.#settingsCheckedAt = Number.NEGATIVE_INFINITY;
     if (!wasConnected) return;
     this.since = Date.now();
     this.#options.onState();
@@ -444,15 +454,15 @@ function isTransient(error: ReplyError | ConnectionLost): boolean {
   return error instanceof ConnectionLost || TRANSIENT.includes(error.code);
 }
 
-/** What the server said, in the words that are ours where they might name a user. */
+/** The reason for users. Our explanations replace messages that might contain a user name. */
 function reasonOf(error: ReplyError | ConnectionLost): string {
   if (error instanceof ReplyError && error.message.includes('without any password configured')) {
     return 'it asks for no password, and one is given: is it the server that is meant?';
   }
-  return (error instanceof ReplyError && MEANING[error.code]) || error.message;
+  return (error instanceof ReplyError && EXPLANATIONS[error.code]) || error.message;
 }
 
-/** The policy by which a server gives up keys, where it may. Without a bound of its memory it never does. */
+/** The eviction policy of a server, if it may evict keys. Without a memory limit it never does. */
 function evictionOf(info: Reply): string | undefined {
   const [, bound] = /^maxmemory:(\d+)/m.exec(String(info)) ?? [];
   const [, policy] = /^maxmemory_policy:(\S+)/m.exec(String(info)) ?? [];

@@ -1,11 +1,11 @@
 /**
- * One stream on its way into the mirror of this node.
+ * Feeds the mirror of one stream on this node.
  *
- * The tail is pushed; what was missed is read. Subscribed first, then read, then what was pushed meanwhile is applied: so
- * nothing falls in between, and what comes twice is known by its offset and must be known by its tag too.
+ * The tail is pushed; missing data is read. The follower first subscribes, then reads, then applies the messages pushed
+ * in the meantime. So nothing is missed, and duplicates are recognized by their offset and verified by their tag.
  *
- * Where the engine is behind the mirror it has lost its newest bytes, and is given them back as they were. Where it has other
- * bytes, or such as cannot be told from others, the stream gets another generation.
+ * If the engine ends before the mirror, it has lost its newest bytes, and the mirror restores them. If the engine has
+ * other bytes, or bytes that cannot be verified, the stream gets a new generation.
  */
 import type { LogEnd, LogFollower, LogSink } from '../log.ts';
 import { type Argument, ConnectionLost, type Reply } from './driver.ts';
@@ -26,40 +26,40 @@ import {
 import { SCRIPTS, type Script } from './scripts.ts';
 import type { TaggedBatch, Tags } from './tags.ts';
 
-/** Bytes at which a page of history is full. */
+/** Size of a page of history in bytes. */
 const PAGE_BYTES = 1024 * 1024;
 
-/** Bytes of pushed messages that are held back while history is read; more are dropped, and read as well. */
+/** Limit in bytes of the pushed messages held while history is read; beyond it they are dropped and read instead. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
-/** Milliseconds that a node which cannot heal a stream leaves to others before the stream gets another generation. */
+/** Milliseconds for which a node that cannot heal a stream waits for others before the stream gets a new generation. */
 const HEAL_WAIT_MS = 3000;
 
-/** Milliseconds that nodes without a mirror wait while a stream is made again. */
+/** Milliseconds for which nodes without a mirror wait while a stream is restored. */
 const RESTORE_WAIT_MS = 5000;
 
-/** Batches given back that are under way at a time. */
-const HEALS_AT_A_TIME = 64;
+/** Maximum number of concurrent heal calls. */
+const MAX_CONCURRENT_HEALS = 64;
 
-/** Milliseconds between attempts that nothing else brings about. */
-const AGAIN_MS = 100;
+/** Milliseconds between retries. */
+const RETRY_MS = 100;
 
-/** Longest time of a timer. */
+/** The longest delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** What is known of a mirror: it may be followed again, from where it ends. */
+/** The state of a mirror that must survive a follower, so that a later follower can resume at its end. */
 export interface MirrorMemory {
   readonly tags: Tags;
-  /** Of the last batch that the mirror has; undefined where it is not known. */
+  /** The tag of the last batch in the mirror; undefined if unknown. */
   tag: string | undefined;
-  /** Chunks that ended before the mirror's end. */
+  /** Chunks that end at or before the mirror's end. */
   chunkCount: number;
 }
 
-/** What has happened to a stream whose bytes the engine has lost. */
-export interface Mended {
+/** Bytes of a stream that the engine lost and this node restored. */
+export interface Restored {
   readonly path: string;
-  /** From which on the engine had lost them. */
+  /** The offset from which on the engine had lost bytes. */
   readonly offset: number;
   readonly bytes: number;
 }
@@ -67,34 +67,38 @@ export interface Mended {
 /** A stream of which this node and the engine had different bytes. */
 export interface Forked {
   readonly path: string;
-  /** Where what this node had ends, and where what the engine has. */
+  /** The end offsets of the mirror and of the engine. */
   readonly nodeEnd: number;
   readonly logEnd: number;
 }
 
-/** What a follower needs of its log. */
+/** The services that a follower uses. */
 export interface FollowerHost {
   memoryOf(sink: LogSink): MirrorMemory;
   keys(path: string, generation: string): string[];
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply>;
   subscribe(subscriber: Subscriber): void;
   unsubscribe(subscriber: Subscriber): void;
-  /** Few streams are read at a time. */
-  inTurn<T>(read: () => Promise<T>): Promise<T>;
-  /** Removes what is over its time. @returns when it would be, by the clock of Redis, where it is not; and that clock */
+  /** Limits the number of streams read concurrently. */
+  limitReads<T>(read: () => Promise<T>): Promise<T>;
+  /**
+   * Removes an expired stream.
+   *
+   * @returns if it has not expired: when it will, and the current time, both by the clock of Redis
+   */
   expire(path: string, generation: string): Promise<{ due: number; now: number } | undefined>;
   replace(path: string, generation: string): Promise<void>;
-  /** A stream that was made again is listed again. */
+  /** Adds a restored stream to the index. */
   enlist(path: string, generation: string): Promise<void>;
-  /** Counts a heal: this node begins to give back what the engine has lost. */
+  /** Counts a heal: this node begins to restore bytes that the engine has lost. */
   healed(): void;
-  /** The engine has lost bytes of a stream, and got these back from this node. */
-  gaveBack(what: Mended): void;
-  /** The engine has lost a stream, which is made again with what this node has of it. */
-  restored(what: Mended): void;
-  /** The engine has other bytes than this node, and the stream gets another generation. */
+  /** The engine lost bytes of a stream, and got the given ones back from this node. */
+  restoredBytes(what: Restored): void;
+  /** The engine lost a whole stream, which was restored with the content of this node. */
+  restoredStream(what: Restored): void;
+  /** The engine has other bytes than this node, so the stream gets a new generation. */
   forked(what: Forked): void;
-  /** Reading failed, and is tried again. */
+  /** A read failed and will be retried. */
   failed(path: string, error: unknown): void;
   closed(follower: Follower): void;
 }
@@ -105,7 +109,10 @@ interface Wait {
   readonly settle: (outcome: Outcome) => void;
 }
 
-/** `has`: the mirror has the batch. `lost`: it has other bytes there. `over`: it gets nothing more, though it was applied. */
+/**
+ * `has`: the mirror has the batch. `lost`: it has other bytes there. `over`: it gets no more, although the batch was
+ * applied.
+ */
 type Outcome = 'has' | 'lost' | 'over';
 
 export class Follower implements LogFollower, Subscriber {
@@ -119,21 +126,21 @@ export class Follower implements LogFollower, Subscriber {
   readonly #memory: MirrorMemory;
   readonly #long: LongBatches;
   #catchUp: (() => void) | undefined;
-  /** What was last read of the stream; undefined before it was first read. */
+  /** The state of the stream at the last read; undefined before the first read. */
   #stored: StoredStream | undefined;
   #isReading = false;
   #isReadWanted = false;
-  /** While undefined, messages are applied as they come. */
+  /** Messages held until reading has finished. While undefined, messages are applied as they arrive. */
   #held: Message[] | undefined = [];
   #heldBytes = 0;
   #isOver = false;
   #hasEnded: LogEnd | undefined;
   #isReplaced = false;
-  /** A batch was pushed that is not the mirror's at its offset. */
-  #isContradicted = false;
+  /** A pushed batch conflicts with the mirror at its offset. */
+  #hasConflict = false;
   #waits: Wait[] = [];
   #readWaits: (() => void)[] = [];
-  /** Since when the engine has been behind, and this node could not mend it. */
+  /** Since when the engine has been behind without this node being able to heal it. */
   #behindSince: number | undefined;
   #expiry: NodeJS.Timeout | undefined;
 
@@ -152,7 +159,7 @@ export class Follower implements LogFollower, Subscriber {
     host.subscribe(this);
   }
 
-  /** Of the last batch that the mirror has; undefined where it is not known. */
+  /** The tag of the last batch in the mirror; undefined if unknown. */
   get tag(): string | undefined {
     return this.#memory.tag;
   }
@@ -161,7 +168,7 @@ export class Follower implements LogFollower, Subscriber {
     return this.#sink.endOffset;
   }
 
-  /** Whether it has read the stream: only then is the mirror what appends are held against. */
+  /** Whether the stream has been read: only then are appends checked against the mirror. */
   get hasJoined(): boolean {
     return this.#stored !== undefined;
   }
@@ -173,11 +180,11 @@ export class Follower implements LogFollower, Subscriber {
   message(message: Buffer): void {
     if (this.#isOver) return;
     const parsed = parseMessage(message);
-    if (parsed.type === 'head') this.#meet(parsed.head);
+    if (parsed.type === 'head') this.#receiveHead(parsed.head);
     else this.#receive(parsed, message.length);
   }
 
-  /** Keeps what this node sends, until it is released: it need not come back. */
+  /** Keeps a batch that this node sends until it is released, so that its bytes need not come back. */
   keep(tag: string, chunks: readonly Uint8Array[]): void {
     this.#long.keep(tag, chunks);
   }
@@ -186,7 +193,7 @@ export class Follower implements LogFollower, Subscriber {
     this.#long.release(tag);
   }
 
-  /** The engine has appended a batch that was kept, as it was, with no producer's part. */
+  /** Applies a kept batch that the engine has appended unchanged, without producer state. */
   confirm(batch: { end: number; tag: string; before: string; chunkCount: number }): void {
     const chunks = this.#long.ownOf(batch.tag);
     if (this.#isOver || chunks === undefined) return;
@@ -194,8 +201,8 @@ export class Follower implements LogFollower, Subscriber {
     this.#receive({ type: 'data', entry: entryOfChunks({ ...batch, length, proof: undefined }, chunks) }, length);
   }
 
-  /** The head of a long batch: of one that the mirror has not got yet, the bytes are here or are read. */
-  #meet(head: Head): void {
+  /** Handles the head of a long batch: if the mirror lacks the batch, its bytes are taken from a push or read. */
+  #receiveHead(head: Head): void {
     if (this.#held === undefined && this.#isKnown(head)) return;
     const entry = this.#long.entryOf(head);
     if (entry !== undefined) this.#receive({ type: 'data', entry }, head.length);
@@ -224,7 +231,7 @@ export class Follower implements LogFollower, Subscriber {
     this.#held ??= [];
   }
 
-  /** Settles when what the engine has now was read, and the engine mended where it must be. */
+  /** Settles when the current content of the engine has been read, and healed if necessary. */
   read(): Promise<void> {
     if (this.#isOver) return Promise.resolve();
     const done = new Promise<void>((resolve) => this.#readWaits.push(resolve));
@@ -238,8 +245,8 @@ export class Follower implements LogFollower, Subscriber {
     const outcome = this.#outcomeOf(end, tag);
     if (outcome !== undefined) return Promise.resolve(outcome);
     return new Promise((resolve) => {
-      // A push may be lost with its connection, which is noticed only later.
-      const timer = setTimeout(() => void this.read(), AGAIN_MS);
+      // A push may be lost with its connection, and the loss noticed only later.
+      const timer = setTimeout(() => void this.read(), RETRY_MS);
       timer.unref();
       this.#waits.push({
         end,
@@ -258,7 +265,7 @@ export class Follower implements LogFollower, Subscriber {
 
   #outcomeOf(end: number, tag: string | undefined): Outcome | undefined {
     if (this.position >= end) {
-      // What lies further back than tags are remembered was there before.
+      // Before the oldest known tag there is nothing to compare: such a batch arrived earlier.
       const { tags } = this.#memory;
       return tag === undefined || tags.at(end) === tag || !tags.reachTo(end) ? 'has' : 'lost';
     }
@@ -284,11 +291,12 @@ export class Follower implements LogFollower, Subscriber {
       const waits = this.#readWaits;
       this.#readWaits = [];
       try {
-        await this.#host.inTurn(() => this.#readPages());
+        await this.#host.limitReads(() => this.#readPages());
       } catch (error) {
         this.#host.failed(this.path, error);
-        // The engine is away. Subscribing again brings about the next reading, but it may be only this connection.
-        await pause(AGAIN_MS);
+        // The engine is unreachable. A new subscription would trigger the next read, but only this connection may be
+        // down.
+        await pause(RETRY_MS);
         this.#isReadWanted = true;
       }
       if (this.#isReadWanted && !this.#isOver) this.#readWaits.unshift(...waits);
@@ -305,7 +313,7 @@ export class Follower implements LogFollower, Subscriber {
     this.#heldBytes = 0;
     for (const message of held) {
       if (this.#isOver) return;
-      // Applying may have asked for another reading: what is left is part of that.
+      // Applying may have requested another read, which includes the remaining messages.
       if (this.#held !== undefined) return;
       this.#apply(message);
     }
@@ -333,7 +341,7 @@ export class Follower implements LogFollower, Subscriber {
       if (this.#isOver) return;
       if (!isSame) continue;
       const position = this.position;
-      if (this.#isContradicted || !this.#take((rest[1] as readonly Reply[]).map(parseEntry), stored.startOffset)) {
+      if (this.#hasConflict || !this.#applyHistory((rest[1] as readonly Reply[]).map(parseEntry), stored.startOffset)) {
         await this.#fork(stored.endOffset);
         continue;
       }
@@ -345,8 +353,8 @@ export class Follower implements LogFollower, Subscriber {
       if (this.position < stored.endOffset && this.position > position) continue;
       if (this.position < stored.endOffset) this.#skip(stored.endOffset, stored.chunkCount);
       if (stored.end !== undefined) this.#end(stored.end);
-      else if (this.#hasEnded !== undefined) await this.#endAgain(this.#hasEnded);
-      // What was answered before this reading, and is not in it, the engine has lost.
+      else if (this.#hasEnded !== undefined) await this.#restoreEnd(this.#hasEnded);
+      // Batches acknowledged before this read and not contained in it have been lost by the engine.
       const lost = this.#waits.filter((wait) => wait.end > this.position && waiting.includes(wait));
       this.#waits = this.#waits.filter((wait) => !lost.includes(wait));
       for (const wait of lost) wait.settle('lost');
@@ -354,7 +362,7 @@ export class Follower implements LogFollower, Subscriber {
     }
   }
 
-  /** Whether the engine has all that the mirror has. Mends it where it has not, or gives the stream another generation. */
+  /** Returns whether the engine has all that the mirror has. If not, heals it or gives the stream a new generation. */
   async #compare(stored: StoredStream, isRemoved: boolean): Promise<boolean> {
     const { endOffset: end, tag } = stored;
     if (end > this.position || isRemoved) return true;
@@ -371,12 +379,12 @@ export class Follower implements LogFollower, Subscriber {
         return false;
       }
     }
-    const isContradiction = own !== undefined && own !== tag;
-    if (!isContradiction) {
-      // Another node may know more.
+    const isConflict = own !== undefined && own !== tag;
+    if (!isConflict) {
+      // Another node may have more.
       this.#behindSince ??= performance.now();
       if (performance.now() - this.#behindSince < HEAL_WAIT_MS) {
-        await pause(AGAIN_MS);
+        await pause(RETRY_MS);
         return false;
       }
     }
@@ -384,7 +392,7 @@ export class Follower implements LogFollower, Subscriber {
     return false;
   }
 
-  /** Another generation for what the engine has; this mirror is over, as the next look shows. */
+  /** Replaces the generation. This mirror is over, which the next read detects. */
   async #fork(logEnd: number): Promise<void> {
     const nodeEnd = this.position;
     await this.#host.replace(this.path, this.generation);
@@ -392,15 +400,15 @@ export class Follower implements LogFollower, Subscriber {
   }
 
   /**
-   * Gives back what the engine has lost, batch by batch, each behind the one it came behind. Several nodes do so at once and
-   * their batches mix: one that was refused was given by another, and the next of the same node may be taken. So it is a
-   * heal of each node of which anything was taken.
+   * Restores the bytes that the engine has lost, batch by batch, each after its predecessor. Several nodes may do so
+   * concurrently, with their batches interleaved: a refused batch was restored by another node, and a later one may be
+   * accepted. Therefore each node that restored at least one batch counts a heal.
    */
   async #heal(from: number, chunks: readonly Uint8Array[]): Promise<void> {
     let bytes = 0;
     let offset = 0;
     const give = async (batch: TaggedBatch, own: readonly Uint8Array[]) => {
-      const code = await this.#give(batch, own);
+      const code = await this.#restoreBatch(batch, own);
       if (code === 'OK') {
         if (bytes === 0) {
           offset = batch.start;
@@ -411,13 +419,13 @@ export class Follower implements LogFollower, Subscriber {
       return code;
     };
     try {
-      await this.#giveAll(this.#memory.tags.after(from), chunks, give);
+      await this.#restoreAll(this.#memory.tags.after(from), chunks, give);
     } finally {
-      if (bytes > 0) this.#host.gaveBack({ path: this.path, offset, bytes });
+      if (bytes > 0) this.#host.restoredBytes({ path: this.path, offset, bytes });
     }
   }
 
-  async #giveAll(
+  async #restoreAll(
     batches: Iterable<TaggedBatch>,
     chunks: readonly Uint8Array[],
     give: (batch: TaggedBatch, own: readonly Uint8Array[]) => Promise<string>,
@@ -431,13 +439,13 @@ export class Follower implements LogFollower, Subscriber {
         length -= chunks[next]!.length;
       }
       given.push(give(batch, own));
-      // Where another node was first the end has moved: what is left is looked up again.
-      if (given.length >= HEALS_AT_A_TIME && (await firstRefusal(given.splice(0))) !== 'OK') return;
+      // If another node was faster, the end has moved: the rest is determined again.
+      if (given.length >= MAX_CONCURRENT_HEALS && (await firstRefusal(given.splice(0))) !== 'OK') return;
     }
     await firstRefusal(given);
   }
 
-  async #give(batch: TaggedBatch, chunks: readonly Uint8Array[]): Promise<string> {
+  async #restoreBatch(batch: TaggedBatch, chunks: readonly Uint8Array[]): Promise<string> {
     const { start, tag, before, proof } = batch;
     const bytes = Buffer.concat(chunks);
     const lengths = `${chunks.length} ${textOfLengths(chunks)}`;
@@ -445,7 +453,11 @@ export class Follower implements LogFollower, Subscriber {
     return partsOf(await this.#host.run(SCRIPTS.heal, this.#keys, args)).code;
   }
 
-  /** There is nothing in the engine, not even that it was removed. @returns whether to look again */
+  /**
+   * Restores a stream of which the engine has nothing, not even a tombstone.
+   *
+   * @returns whether to read again
+   */
   async #restore(): Promise<boolean> {
     const stored = this.#stored;
     if (stored === undefined) {
@@ -474,12 +486,12 @@ export class Follower implements LogFollower, Subscriber {
       return false;
     }
     this.#host.healed();
-    this.#host.restored({ path: this.path, offset: from, bytes: this.position - from });
+    this.#host.restoredStream({ path: this.path, offset: from, bytes: this.position - from });
     await this.#host.enlist(this.path, this.generation);
     return true;
   }
 
-  /** The lowest offset between batches from which on the mirror has all. */
+  /** The lowest batch boundary from which on the mirror has all bytes. */
   #restorableFrom(): number {
     const boundaries = [0, ...this.#memory.tags.boundaries()];
     let low = 0;
@@ -493,8 +505,8 @@ export class Follower implements LogFollower, Subscriber {
     return this.#sink.retained(lowest) === undefined ? this.position : lowest;
   }
 
-  /** The stream had ended, which the engine has lost. */
-  async #endAgain({ reason, status }: LogEnd): Promise<void> {
+  /** Ends the stream again after the engine has lost its end. */
+  async #restoreEnd({ reason, status }: LogEnd): Promise<void> {
     const args = [
       this.generation,
       reason,
@@ -524,31 +536,35 @@ export class Follower implements LogFollower, Subscriber {
     else void this.read();
   }
 
-  /** Whether the mirror ends behind a batch already: then by the same tag. */
+  /** Whether the mirror already contains a batch. A different tag at the same offset is a conflict. */
   #isKnown({ end, tag }: { end: number; tag: string }): boolean {
     if (end > this.position) return false;
     const known = this.#memory.tags.at(end);
     if (known === undefined || known === tag) return true;
-    this.#isContradicted = true;
+    this.#hasConflict = true;
     void this.read();
     return true;
   }
 
-  /** What was read of history. @returns false where it has other bytes than the mirror at the same offsets */
-  #take(entries: readonly Entry[], startOffset: number): boolean {
+  /**
+   * Applies a page of history.
+   *
+   * @returns false if the engine has other bytes than the mirror at the same offsets
+   */
+  #applyHistory(entries: readonly Entry[], startOffset: number): boolean {
     for (const entry of entries) {
       const { position, tag } = this;
       if (entry.end <= position) continue;
       if (entry.start > position || position < startOffset) {
         const to = Math.max(entry.start, startOffset);
-        this.#skip(to, entry.chunkCount - chunksBehind(entry, to));
+        this.#skip(to, entry.chunkCount - chunksAfter(entry, to));
       } else if (tag !== undefined && (entry.start < position || entry.before !== tag)) return false;
       this.#append(entry);
     }
     return true;
   }
 
-  /** The bytes below an offset are gone, and with them what tells where batches ended. */
+  /** Skips bytes that are gone, along with the batch boundaries below them. */
   #skip(to: number, chunkCount: number): void {
     this.#memory.tags.clear();
     this.#memory.tag = undefined;
@@ -557,10 +573,10 @@ export class Follower implements LogFollower, Subscriber {
     this.#sink.gap(to, chunks);
   }
 
-  /** What of an entry is behind the mirror's end. */
+  /** Appends the part of an entry after the mirror's end. */
   #append(entry: Entry): void {
     const { position } = this;
-    const chunks = entry.start < position ? behind(entry, position) : entry.chunks;
+    const chunks = entry.start < position ? chunksFrom(entry, position) : entry.chunks;
     if (this.tag === undefined && entry.start === position && entry.before !== '') {
       this.#memory.tags.add(position, entry.before, undefined);
     }
@@ -594,13 +610,13 @@ export class Follower implements LogFollower, Subscriber {
     this.#finish(() => this.#sink.replaced());
   }
 
-  #finish(tell?: () => void): void {
+  #finish(notify?: () => void): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#expiry);
     this.#long.close();
     this.#host.closed(this);
-    tell?.();
+    notify?.();
     this.#held = undefined;
     this.#settleWaits();
     this.#catchUp?.();
@@ -620,7 +636,7 @@ export class Follower implements LogFollower, Subscriber {
     this.#expiry.unref();
   }
 
-  /** Its time may be over: Redis decides, whose clock is the one of all nodes. */
+  /** The time may have come. Redis decides, because its clock is the reference for all nodes. */
   async #expire(): Promise<void> {
     if (this.#isOver) return;
     try {
@@ -634,8 +650,8 @@ export class Follower implements LogFollower, Subscriber {
   }
 }
 
-/** How many chunks of an entry end behind an offset. */
-function chunksBehind(entry: Entry, offset: number): number {
+/** The number of chunks of an entry that end after an offset. */
+function chunksAfter(entry: Entry, offset: number): number {
   let at = entry.end;
   let count = 0;
   for (let n = entry.chunks.length - 1; n >= 0 && at > offset; n--) {
@@ -645,8 +661,8 @@ function chunksBehind(entry: Entry, offset: number): number {
   return count;
 }
 
-/** What of an entry is behind an offset. */
-function behind({ start, chunks }: Entry, offset: number): Uint8Array[] {
+/** The part of an entry after an offset. */
+function chunksFrom({ start, chunks }: Entry, offset: number): Uint8Array[] {
   const left: Uint8Array[] = [];
   let at = start;
   for (const chunk of chunks) {

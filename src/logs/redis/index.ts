@@ -2,7 +2,7 @@
 import type { Log, LogOptions } from '../log.ts';
 import { RedisLog } from './redis-log.ts';
 
-/** @throws CONFIG_INVALID for an address that is none; what it needs beside that is found out in `start` */
+/** @throws CONFIG_INVALID for an invalid address; other problems are detected by `start` */
 export function createRedisLog(options: LogOptions): Log {
   return new RedisLog(options);
 }

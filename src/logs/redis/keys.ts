@@ -1,4 +1,4 @@
-/** How what is kept in Redis is named. All keys of a stream have one hash tag, its path, and so lie in one slot. */
+/** Names of keys in Redis. All keys of a stream have its path as hash tag, so that they are in one slot. */
 import { randomBytes } from 'node:crypto';
 
 export class Keys {
@@ -14,26 +14,30 @@ export class Keys {
     return `${this.#prefix}{${path}}`;
   }
 
-  /** The bytes of one life of a stream, and the channel of its tail. */
+  /** The bytes of one generation of a stream; also the channel of its tail. */
   bytes(path: string, generation: string): string {
     return `${this.stream(path)}:${generation}`;
   }
 
-  /** Hash, bytes, and the three of its producers. */
+  /** The stream's hash, its bytes, and the three keys of its producers. */
   all(path: string, generation: string): string[] {
     const stream = this.stream(path);
     return [stream, `${stream}:${generation}`, `${stream}:p`, `${stream}:i`, `${stream}:b`];
   }
 }
 
-/** Digits of the time in a generation: milliseconds since 1970. */
+/** Digits of the timestamp in a generation: milliseconds since 1970. */
 const TIME_DIGITS = 12;
 
-/** 20 hexadecimal digits, as generations have: when it was made, then chance. @param now by the clock of Redis */
+/**
+ * 20 hexadecimal digits, like all generations: the creation time, then a random number.
+ *
+ * @param now by the clock of Redis
+ */
 export function newGeneration(now: number): string {
   return now.toString(16).padStart(TIME_DIGITS, '0') + randomBytes(4).toString('hex');
 }
 
-export function madeAt(generation: string): number {
+export function createdAtOf(generation: string): number {
   return Number.parseInt(generation.slice(0, TIME_DIGITS), 16);
 }

@@ -1,4 +1,4 @@
-/** Lengths of chunks as text: `N` for one, `N*TIMES` for as many that follow each other, with commas between. */
+/** Lengths of chunks as text: `N` for one, `N*TIMES` for consecutive equal ones, separated by commas. */
 
 export function textOfLengths(chunks: readonly Uint8Array[]): string {
   let text = '';
@@ -13,7 +13,7 @@ export function textOfLengths(chunks: readonly Uint8Array[]): string {
   return text;
 }
 
-/** Bytes that were appended together, as the chunks they were. */
+/** Splits the bytes of a batch into its chunks. */
 export function chunksOf(bytes: Buffer, lengths: string): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   let at = 0;

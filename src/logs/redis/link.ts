@@ -1,21 +1,23 @@
-/** One connection to one server, made when it is asked for and again after it is lost, and known to be alive. */
+/** A connection to one server, opened on demand, reopened after a loss, and monitored by heartbeats. */
 import { type Argument, ConnectionLost, type MessageListener, type RedisConnection, type Reply } from './driver.ts';
 
-/** Milliseconds between two looks at a connection. */
-const LOOK_MS = 1000;
+/** Milliseconds between two heartbeats. */
+const HEARTBEAT_MS = 1000;
 
-/** Milliseconds without an answer after which a connection is given up: its server may be stopped, or the network gone. */
-const SILENCE_MS = 4000;
+/**
+ * Milliseconds without an answer after which a connection is closed: the server may be stopped, or the network down.
+ */
+const MAX_SILENCE_MS = 4000;
 
 export class Link {
-  /** Called when a connection that had been made is over. */
+  /** Called when an established connection ends. */
   onLost: ((reason: string) => void) | undefined;
   onMoved: ((channel: string) => void) | undefined;
   readonly #connect: () => Promise<RedisConnection>;
   #connection: RedisConnection | undefined;
   #connecting: Promise<RedisConnection> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Commands without an answer, and since when there is none. */
+  /** Commands without an answer, and since when there has been none. */
   #pending = 0;
   #silentSince = 0;
   #isClosed = false;
@@ -47,7 +49,7 @@ export class Link {
     await this.#connection?.unsubscribe(channel);
   }
 
-  /** What waits is refused; the next call connects anew. */
+  /** Fails pending commands; the next call reconnects. */
   drop(reason: string): void {
     this.#connection?.close(reason);
   }
@@ -92,13 +94,13 @@ export class Link {
       this.onLost?.(reason);
     };
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#look(connection), LOOK_MS);
+    this.#timer = setInterval(() => this.#heartbeat(connection), HEARTBEAT_MS);
     this.#timer.unref();
     return connection;
   }
 
-  #look(connection: RedisConnection): void {
+  #heartbeat(connection: RedisConnection): void {
     if (this.#pending === 0) this.#counted(connection.send(['PING'])).catch(() => undefined);
-    else if (performance.now() - this.#silentSince > SILENCE_MS) connection.close(`no answer for ${SILENCE_MS} ms`);
+    else if (performance.now() - this.#silentSince > MAX_SILENCE_MS) connection.close(`no answer for ${MAX_SILENCE_MS} ms`);
   }
 }

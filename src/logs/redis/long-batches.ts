@@ -1,15 +1,15 @@
 /**
- * The bytes of long batches, which are published apart from their heads: those of other nodes come by a channel that is
- * subscribed to once they are missed, those of this node it has already. So a node that alone writes to a stream takes none
- * of its bytes back.
+ * Handles the bytes of long batches, which are published separately from their heads. The bytes of other nodes arrive
+ * on a channel that is subscribed to on first need; the bytes of this node are already here. So a node that is the only
+ * writer of a stream does not receive its own bytes back.
  */
 import type { Subscriber } from './engine.ts';
 import { textOfLengths } from './lengths.ts';
 import { type Entry, entryOf, entryOfChunks, type Head } from './replies.ts';
 import { LONG_BYTES, LONG_CHANNEL } from './scripts.ts';
 
-/** Long batches of this node that follow each other, after which those of others are not awaited any more. */
-const OWN_IN_A_ROW = 64;
+/** Consecutive long batches of this node after which the channel is unsubscribed again. */
+const MAX_CONSECUTIVE_OWN = 64;
 
 export interface Subscriptions {
   subscribe(subscriber: Subscriber): void;
@@ -21,8 +21,11 @@ export class LongBatches implements Subscriber {
   readonly #subscriptions: Subscriptions;
   readonly #own = new Map<string, readonly Uint8Array[]>();
   #isSubscribed = false;
-  #ownInARow = 0;
-  /** What came last: a tag, then the bytes of that batch. Both are published in one step, so nothing comes in between. */
+  #consecutiveOwn = 0;
+  /**
+   * The last tag and the bytes of that batch. Both are published in one step, so that no other message comes between
+   * them.
+   */
   #tag = '';
   #bytes: Buffer | undefined;
 
@@ -44,15 +47,15 @@ export class LongBatches implements Subscriber {
     return this.#own.get(tag);
   }
 
-  /** The batch of a head; undefined where its bytes have not come, and are to be read. */
+  /** Returns the batch of a head; undefined if its bytes have not arrived, and must be read. */
   entryOf(head: Head): Entry | undefined {
     const own = this.#own.get(head.tag);
     if (own !== undefined && textOfLengths(own) === head.lengths) {
-      this.#ownInARow++;
-      if (this.#ownInARow > OWN_IN_A_ROW) this.close();
+      this.#consecutiveOwn++;
+      if (this.#consecutiveOwn > MAX_CONSECUTIVE_OWN) this.close();
       return entryOfChunks(head, own);
     }
-    this.#ownInARow = 0;
+    this.#consecutiveOwn = 0;
     const bytes = this.#tag === head.tag ? this.#bytes : undefined;
     this.#bytes = undefined;
     if (bytes?.length === head.length) return entryOf(head, bytes);
@@ -73,7 +76,7 @@ export class LongBatches implements Subscriber {
     this.#subscriptions.subscribe(this);
   }
 
-  // ── what is published ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── messages of the channel ────────────────────────────────────────────────────────────────────────────────────
 
   message(message: Buffer): void {
     if (message.length >= LONG_BYTES) this.#bytes = message;

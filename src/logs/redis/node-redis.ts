@@ -1,8 +1,8 @@
 /**
- * Connections by node-redis (`@redis/client`), an optional peer dependency that is loaded where a log is on Redis.
+ * Connections with node-redis (`@redis/client`), an optional peer dependency that is loaded only for a log on Redis.
  *
- * One client is one connection: reconnecting, routing and repeating are decided in engine.ts, where it is known what may be
- * repeated. RESP2, since some proxies speak nothing else, and subscriptions have connections of their own.
+ * Each client is one connection: reconnecting, routing and repeating are decided in engine.ts, which knows what may be
+ * repeated. The protocol is RESP2, because some proxies support nothing else. Subscriptions use separate connections.
  */
 import { isIP } from 'node:net';
 import { createError } from '../../errors/index.ts';
@@ -22,7 +22,7 @@ type Library = typeof import('@redis/client');
 const PACKAGE = '@redis/client';
 const VERSIONS = '^6.3.1';
 
-/** @throws LOG_REFUSED with what to install */
+/** @throws LOG_REFUSED with the install command */
 export async function loadNodeRedis(
   name: string,
   load: () => Promise<Library> = () => import('@redis/client'),
@@ -51,7 +51,7 @@ async function connect(library: Library, options: ConnectionOptions): Promise<Re
     disableOfflineQueue: true,
     disableClientInfo: true,
     maintNotifications: 'disabled',
-    // No time of the library's own, which costs a timer for each command: a connection that is silent is given up by link.ts.
+    // No timeout of the library, which would cost a timer per command: link.ts closes silent connections.
     commandOptions: { typeMapping: { [library.RESP_TYPES.BLOB_STRING]: Buffer }, timeout: 0 },
     ...definedOf(credentials),
   });
@@ -65,12 +65,12 @@ async function connect(library: Library, options: ConnectionOptions): Promise<Re
   return connection;
 }
 
-/** What is undefined is left out: the library takes `undefined` for a value. */
+/** Omits undefined options, which the library would take for values. */
 function definedOf<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** The name a certificate is asked for: addresses are none. */
+/** The server name for the certificate check: IP addresses are not sent. */
 function nameOf(host: string): string | undefined {
   return isIP(host) === 0 ? host : undefined;
 }
@@ -88,21 +88,21 @@ async function within(timeout: number, connected: Promise<unknown>): Promise<voi
   }
 }
 
-/** Where a server speaks TLS and is not asked to, or the other way round, it closes the connection or says nothing. */
+/** With TLS on one side only, the server closes the connection or stays silent. */
 function notReady(error: Error, { tls }: ConnectionOptions): Error {
   if (!(error instanceof ConnectionLost) || /^[A-Z0-9_]+$/.test(error.message)) return error;
-  const question = tls === undefined ? 'is it TLS that it speaks: rediss://?' : 'does it speak TLS at this port?';
-  return new ConnectionLost(`it accepts connections and does not answer as Redis does (${error.message}); ${question}`);
+  const question = tls === undefined ? 'does it require TLS (rediss://)?' : 'does it speak TLS at this port?';
+  return new ConnectionLost(`it accepts connections but does not answer like Redis (${error.message}); ${question}`);
 }
 
-/** Errors of the library say where it was connected to, never with which credentials. */
+/** Error messages of the library contain the address, never the credentials. */
 function asOurs(error: unknown, library: Library): Error {
   if (error instanceof ReplyError || error instanceof ConnectionLost) return error;
   if (error instanceof library.ErrorReply) return new ReplyError(error.message);
   return new ConnectionLost((error as NodeJS.ErrnoException).code ?? (error as Error).message);
 }
 
-/** What is used of a client: its own type has all commands there are, in all versions. */
+/** The part of a client that is used here. Its full type has all commands of all versions. */
 interface Client {
   on(event: string, listener: (...args: never[]) => void): unknown;
   sendCommand(args: readonly Argument[]): Promise<unknown>;

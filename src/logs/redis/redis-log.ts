@@ -1,4 +1,7 @@
-/** A log on Redis or Valkey: src/logs/log.ts on the scripts of scripts.ts. What it promises, and when not: docs/cluster.md. */
+/**
+ * A log on Redis or Valkey: implements src/logs/log.ts with the scripts of scripts.ts. For its guarantees and limits,
+ * see docs/cluster.md.
+ */
 import { randomBytes } from 'node:crypto';
 import { createError } from '../../errors/index.ts';
 import { LogThrottle } from '../../logging/index.ts';
@@ -23,20 +26,20 @@ import { Appender, type AppenderHost } from './appender.ts';
 import { CallBuffers } from './call-buffers.ts';
 import type { Argument, RedisDriver } from './driver.ts';
 import { Engine } from './engine.ts';
-import { Follower, type FollowerHost, type Forked, type Mended, type MirrorMemory } from './follower.ts';
+import { Follower, type FollowerHost, type Forked, type Restored, type MirrorMemory } from './follower.ts';
 import { Keys, newGeneration } from './keys.ts';
 import { textOfLengths } from './lengths.ts';
 import { loadNodeRedis } from './node-redis.ts';
-import { type Member, Places } from './places.ts';
+import { type Member, StreamIndex } from './stream-index.ts';
 import { parseState, partsOf, type StoredStream, streamStateOf, textOf } from './replies.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 import { NodeNames, Tags } from './tags.ts';
 
-/** Streams whose history is read at a time. */
-const READS_AT_A_TIME = 32;
+/** Streams whose history is read concurrently. */
+const MAX_CONCURRENT_READS = 32;
 
-/** Streams that are looked up together for a listing, where all are on one server. More would hold up others there. */
-const LOOKUPS_AT_A_TIME = 128;
+/** Streams per lookup call of a listing on a single server. More would block the server for too long. */
+const MAX_LOOKUPS_PER_CALL = 128;
 
 export class RedisLog implements Log {
   onState: (() => void) | undefined;
@@ -44,21 +47,21 @@ export class RedisLog implements Log {
   readonly #address: RedisAddress;
   readonly #keys: Keys;
   readonly #loadDriver: (name: string) => Promise<RedisDriver>;
-  readonly #places: Places;
+  readonly #index: StreamIndex;
   readonly #host: FollowerHost & AppenderHost;
   readonly #followers = new Map<string, Follower>();
-  /** The newest of each path. */
+  /** The newest follower of each path. */
   readonly #followersOfPaths = new Map<string, Follower>();
   readonly #appenders = new Map<string, Appender>();
   readonly #mirrors = new WeakMap<LogSink, MirrorMemory>();
   readonly #names = new NodeNames();
   readonly #since = Date.now();
-  /** Of this process alone: tags begin with it, and a process that was before must not have made any of them. */
+  /** Unique per process: all tags begin with it, so that no tag of an earlier process is reused. */
   readonly #instance = randomBytes(6).toString('base64url');
-  readonly #reading = new Turns(READS_AT_A_TIME);
+  readonly #readSlots = new Semaphore(MAX_CONCURRENT_READS);
   readonly #trouble: LogThrottle<{ path: string; error: unknown }>;
-  readonly #gaveBack: LogThrottle<Mended>;
-  readonly #restored: LogThrottle<Mended>;
+  readonly #restoredBytes: LogThrottle<Restored>;
+  readonly #restoredStreams: LogThrottle<Restored>;
   readonly #forked: LogThrottle<Forked>;
   #engine: Engine | undefined;
   #batches = 0;
@@ -80,10 +83,10 @@ export class RedisLog implements Log {
     this.#trouble = new LogThrottle((count, { path, error }) => {
       options.logger.warn('a stream could not be read from the log', { path, count, reason: (error as Error).message });
     });
-    this.#gaveBack = new LogThrottle((count, { path, offset, bytes }) => {
+    this.#restoredBytes = new LogThrottle((count, { path, offset, bytes }) => {
       options.logger.warn('the log had lost bytes, and got them back', { path, offset, bytes, count });
     });
-    this.#restored = new LogThrottle((count, { path, offset, bytes }) => {
+    this.#restoredStreams = new LogThrottle((count, { path, offset, bytes }) => {
       options.logger.warn('the log had lost a stream, and it is made again', { path, offset, bytes, count });
     });
     this.#forked = new LogThrottle((count, { path, nodeEnd, logEnd }) => {
@@ -95,9 +98,9 @@ export class RedisLog implements Log {
       });
     });
     const run = (script: Script, keys: readonly string[], args: readonly Argument[], deadline?: number) =>
-      this.#running().run(script, keys, args, deadline);
-    this.#places = new Places(
-      { index: this.#keys.index, run, send: (key, args) => this.#running().send(key, args) },
+      this.#requireEngine().run(script, keys, args, deadline);
+    this.#index = new StreamIndex(
+      { index: this.#keys.index, run, send: (key, args) => this.#requireEngine().send(key, args) },
       async ({ path, generation }) => (await this.#state(path))?.generation === generation,
     );
     this.#host = {
@@ -107,17 +110,17 @@ export class RedisLog implements Log {
       memoryOf: (sink) => this.#memoryOf(sink),
       keys: (path, generation) => this.#keys.all(path, generation),
       run,
-      subscribe: (subscriber) => this.#running().subscribe(subscriber),
+      subscribe: (subscriber) => this.#requireEngine().subscribe(subscriber),
       unsubscribe: (subscriber) => this.#engine?.unsubscribe(subscriber),
-      inTurn: (read) => this.#reading.run(read),
+      limitReads: (read) => this.#readSlots.run(read),
       expire: (path, generation) => this.#expire(path, generation),
       replace: (path, generation) => this.#replace(path, generation),
-      enlist: (path, generation) => this.#places.add({ path, generation }),
+      enlist: (path, generation) => this.#index.add({ path, generation }),
       healed: () => {
         this.#heals++;
       },
-      gaveBack: (what) => this.#gaveBack.add(what),
-      restored: (what) => this.#restored.add(what),
+      restoredBytes: (what) => this.#restoredBytes.add(what),
+      restoredStream: (what) => this.#restoredStreams.add(what),
       forked: (what) => {
         this.#forks++;
         this.#forked.add(what);
@@ -170,11 +173,11 @@ export class RedisLog implements Log {
 
   async create(stream: NewStream): Promise<{ stream: StreamState; isNew: boolean }> {
     const { path } = stream;
-    const { now, stored } = await this.#look(path);
+    const { now, stored } = await this.#lookUp(path);
     if (stored !== undefined) return { stream: streamStateOf(path, stored), isNew: false };
     const generation = newGeneration(now);
     const tag = this.#host.newTag();
-    await this.#places.reserve(path, generation, this.#options.limits.maxStreams);
+    await this.#index.reserve(path, generation, this.#options.limits.maxStreams);
     for (;;) {
       const chunks = stream.chunks ?? [];
       const first = [
@@ -189,10 +192,10 @@ export class RedisLog implements Log {
         continue;
       }
       const state = streamStateOf(path, parseState(rest[0]!));
-      // A call that was repeated finds what it made.
+      // A repeated call finds the stream that it created.
       const isNew = state.generation === generation;
-      if (isNew) await this.#places.add({ path, generation });
-      else await this.#places.remove({ path, generation });
+      if (isNew) await this.#index.add({ path, generation });
+      else await this.#index.remove({ path, generation });
       return { stream: state, isNew };
     }
   }
@@ -203,7 +206,7 @@ export class RedisLog implements Log {
 
   async finish(path: string, generation: string, end: LogEnd): Promise<StreamState> {
     const state = await this.#appender(path, generation).finish(end);
-    if (end.reason !== 'ended') await this.#places.remove({ path, generation });
+    if (end.reason !== 'ended') await this.#index.remove({ path, generation });
     return state;
   }
 
@@ -228,7 +231,7 @@ export class RedisLog implements Log {
       }
       await follower.read();
     }
-    // What it is made again with, should it be lost.
+    // Refresh the state from which the stream would be restored after a loss.
     void this.#followers.get(keyOf(path, generation))?.read();
   }
 
@@ -243,21 +246,21 @@ export class RedisLog implements Log {
 
   async list(directory: string, after: string | undefined, limit: number): Promise<readonly LogChild[]> {
     const found: LogChild[] = [];
-    let behind = after;
+    let cursor = after;
     while (found.length < limit) {
-      const { children, isWhole, now } = await this.#places.list(directory, behind, limit - found.length);
+      const { children, isWhole, now } = await this.#index.list(directory, cursor, limit - found.length);
       const states = await this.#states(children.map(({ member }) => member.path));
       for (const [n, { name, member, isDirectory }] of children.entries()) {
         const stored = states[n];
         const isThere = stored?.generation === member.generation;
-        // Members that were left behind go as they are met; a directory of nothing else goes with the last of them.
-        if (!isThere) await this.#places.forget(member, now);
+        // Orphaned members are removed when encountered; a directory with only orphans disappears with the last one.
+        if (!isThere) await this.#index.forget(member, now);
         if (isDirectory ? !isThere && (await this.#isEmptied(directory, name)) : !isThere) continue;
         if (found.at(-1)?.name === name) continue;
         found.push({ name, stream: isDirectory ? undefined : streamStateOf(member.path, stored!) });
       }
       if (isWhole) break;
-      behind = children.at(-1)?.name;
+      cursor = children.at(-1)?.name;
     }
     return found;
   }
@@ -265,29 +268,29 @@ export class RedisLog implements Log {
   async close(): Promise<void> {
     for (const follower of [...this.#followers.values()]) follower.close();
     this.#engine?.close();
-    for (const throttle of [this.#trouble, this.#gaveBack, this.#restored, this.#forked]) throttle.flush();
+    for (const throttle of [this.#trouble, this.#restoredBytes, this.#restoredStreams, this.#forked]) throttle.flush();
   }
 
-  /** Whether nothing is in a directory any more: what was met in it is gone. */
+  /** Whether a directory has become empty after its orphaned members were removed. */
   async #isEmptied(directory: string, name: string): Promise<boolean> {
     const path = `${directory === '/' ? '' : directory}/${name}`;
     return (await this.list(path, undefined, 1)).length === 0;
   }
 
-  #running(): Engine {
+  #requireEngine(): Engine {
     if (this.#engine === undefined) {
       throw createError('LOG_UNAVAILABLE', { log: this.name, reason: 'it has not been started' });
     }
     return this.#engine;
   }
 
-  /** What is at a path; a stream that the engine has lost is made again first, where this node has it. */
+  /** The state of the stream at a path. A stream that the engine has lost is first restored, if this node has it. */
   async #state(path: string): Promise<StoredStream | undefined> {
-    return (await this.#look(path)).stored;
+    return (await this.#lookUp(path)).stored;
   }
 
-  /** As {@link #state}, with the time by the clock of Redis. */
-  async #look(path: string): Promise<{ stored: StoredStream | undefined; now: number }> {
+  /** Like {@link #state}, with the time by the clock of Redis. */
+  async #lookUp(path: string): Promise<{ stored: StoredStream | undefined; now: number }> {
     for (let attempt = 0; ; attempt++) {
       const reply = await this.#host.run(SCRIPTS.state, [this.#keys.stream(path)], []);
       const { code, rest } = partsOf(reply);
@@ -307,12 +310,15 @@ export class RedisLog implements Log {
     }
   }
 
-  /** As {@link #state}, of several. In a cluster their keys are not in one slot, and each is asked for by itself. */
+  /**
+   * Like {@link #state}, for several paths. In a cluster their keys are in different slots, so each is queried
+   * separately.
+   */
   async #states(paths: readonly string[]): Promise<readonly (StoredStream | undefined)[]> {
     if (this.#address.mode === 'cluster') return Promise.all(paths.map((path) => this.#state(path)));
     const groups: Promise<(StoredStream | undefined)[]>[] = [];
-    for (let at = 0; at < paths.length; at += LOOKUPS_AT_A_TIME) {
-      groups.push(this.#statesTogether(paths.slice(at, at + LOOKUPS_AT_A_TIME)));
+    for (let at = 0; at < paths.length; at += MAX_LOOKUPS_PER_CALL) {
+      groups.push(this.#statesTogether(paths.slice(at, at + MAX_LOOKUPS_PER_CALL)));
     }
     return (await Promise.all(groups)).flat();
   }
@@ -321,7 +327,7 @@ export class RedisLog implements Log {
     const keys = paths.map((path) => this.#keys.stream(path));
     const replies = (await this.#host.run(SCRIPTS.states, keys, [])) as readonly Buffer[];
     const states = replies.map((reply) => (reply.length === 0 ? undefined : parseState(reply)));
-    // What is lost or over its time is mended, and then not there.
+    // Lost streams are restored and expired ones removed.
     for (const [n, path] of paths.entries()) states[n] ??= await this.#state(path);
     return states;
   }
@@ -356,7 +362,7 @@ export class RedisLog implements Log {
     const args = [generation, 'expired', '0', '', '', ''];
     const { code, rest } = partsOf(await this.#host.run(SCRIPTS.finish, keys, args));
     if (code !== 'NOTDUE') {
-      await this.#places.remove({ path, generation });
+      await this.#index.remove({ path, generation });
       return undefined;
     }
     const { ttl, usedAt, expiresAt, now } = parseState(rest[0]!);
@@ -365,12 +371,12 @@ export class RedisLog implements Log {
   }
 
   async #replace(path: string, generation: string): Promise<void> {
-    const [seconds] = (await this.#running().send(this.#keys.stream(path), ['TIME'])) as readonly Buffer[];
+    const [seconds] = (await this.#requireEngine().send(this.#keys.stream(path), ['TIME'])) as readonly Buffer[];
     const next: Member = { path, generation: newGeneration(Number(String(seconds)) * 1000) };
     const keys = [...this.#keys.all(path, generation).slice(0, 2), this.#keys.bytes(path, next.generation)];
-    await this.#places.add(next);
+    await this.#index.add(next);
     const { code } = partsOf(await this.#host.run(SCRIPTS.replace, keys, [generation, next.generation]));
-    await this.#places.remove(code === 'OK' ? { path, generation } : next);
+    await this.#index.remove(code === 'OK' ? { path, generation } : next);
   }
 }
 
@@ -387,8 +393,8 @@ function termsOf({ retention, ttl, expiresAt, facts }: StreamTerms): string[] {
   ];
 }
 
-/** So many at a time; the others wait for their turn. */
-class Turns {
+/** A counting semaphore. */
+class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 

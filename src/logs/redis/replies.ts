@@ -1,4 +1,4 @@
-/** What scripts answer and publish, read. */
+/** Parses the answers and messages of the scripts. */
 import type { LogEnd, StreamState } from '../log.ts';
 import type { Reply } from './driver.ts';
 import { chunksOf } from './lengths.ts';
@@ -8,15 +8,15 @@ export interface Entry {
   readonly start: number;
   readonly end: number;
   readonly tag: string;
-  /** Tag of the batch before it. */
+  /** The tag of the preceding batch. */
   readonly before: string;
-  /** Chunks of the stream, these among them. */
+  /** Chunks of the stream, including those of this batch. */
   readonly chunkCount: number;
   readonly chunks: readonly Uint8Array[];
   readonly proof: Buffer | undefined;
 }
 
-/** What is published of a long batch; its bytes come by another channel. */
+/** The published head of a long batch; its bytes arrive on another channel. */
 export interface Head {
   readonly end: number;
   readonly tag: string;
@@ -27,7 +27,7 @@ export interface Head {
   readonly proof: Buffer | undefined;
 }
 
-/** What a stream is in Redis; some of it nodes only need to make it again. */
+/** The state of a stream in Redis. Some fields are only needed to restore it. */
 export interface StoredStream {
   readonly generation: string;
   readonly startOffset: number;
@@ -40,10 +40,10 @@ export interface StoredStream {
   readonly retention: number;
   readonly ttl: number | undefined;
   readonly expiresAt: number | undefined;
-  /** Of its last batch. */
+  /** The tag of the last batch. */
   readonly tag: string;
   readonly usedAt: number;
-  /** When this was said, by the clock of Redis. */
+  /** The time of this state, by the clock of Redis. */
   readonly now: number;
 }
 
@@ -55,10 +55,10 @@ export type Message =
 
 const LINE_FEED = 10;
 
-/** As many words as a reply is known to have. */
+/** A tuple of N words. */
 type Words<N extends number, T extends string[] = []> = T['length'] extends N ? T : Words<N, [...T, string]>;
 
-/** The first word of an answer and what follows it. */
+/** Splits an answer into its first word and the rest. */
 export function partsOf(reply: Reply): { code: string; rest: readonly Reply[] } {
   const [code, ...rest] = reply as readonly Reply[];
   return { code: String(code), rest };
@@ -68,14 +68,17 @@ export function textOf(reply: Reply | undefined): string {
   return reply === undefined || reply === null ? '' : String(reply);
 }
 
-/** `reason`, or `reason`, a line feed and the status. */
+/** Parses `reason`, or `reason`, a line feed and the status. */
 function parseEnding(text: string): LogEnd {
   const at = text.indexOf('\n');
   const reason = (at < 0 ? text : text.slice(0, at)) as LogEnd['reason'];
   return { reason, status: at < 0 ? undefined : text.slice(at + 1) };
 }
 
-/** `GENERATION START END CHUNKS MADE MODIFIED RETENTION TTL EXPIRES TAG USED NOW FACTS_LENGTH`, a line feed, the facts, the ending. */
+/**
+ * Parses `GENERATION START END CHUNKS CREATED MODIFIED RETENTION TTL EXPIRES TAG USED NOW FACTS_LENGTH`, a line feed,
+ * the facts and the ending.
+ */
 export function parseState(reply: Reply): StoredStream {
   const text = reply as Buffer;
   const at = text.indexOf(LINE_FEED);
@@ -106,7 +109,7 @@ export function streamStateOf(path: string, stored: StoredStream): StreamState {
   return { path, generation, startOffset, endOffset, chunkCount, createdAt, modifiedAt, end, facts };
 }
 
-/** An element of what XRANGE gives: the id `END-0`, and the fields. */
+/** Parses an element of an XRANGE reply: the id `END-0`, and the fields. */
 export function parseEntry(reply: Reply): Entry {
   const [id, fields] = reply as readonly [Buffer, readonly Buffer[]];
   const bytes = fields[1]!;
@@ -130,8 +133,9 @@ export function entryOfChunks(
 }
 
 /**
- * `d END TAG BEFORE CHUNKS LENGTHS PROOF_LENGTH`, a line feed, and what belongs to it; `l`, with the number of bytes behind that,
- * for a batch whose bytes are published apart; `x END CHUNKS TAG` or `r GENERATION`.
+ * Parses `d END TAG BEFORE CHUNKS LENGTHS PROOF_LENGTH`, a line feed, the proof and the bytes; `l`, with the number of
+ * bytes appended to these words, for a batch whose bytes are published separately; `x END CHUNKS TAG`, or `r
+ * GENERATION`.
  */
 export function parseMessage(message: Buffer): Message {
   const at = message.indexOf(LINE_FEED);

@@ -1,75 +1,81 @@
 /**
- * What is decided in Redis: order, offsets, ends, producers and times, each in one script that runs alone.
+ * All decisions in Redis: order, offsets, ends, producers and expiry, each in one atomic script.
  *
- * Keys of a stream have one hash tag, so they lie on one master: its hash, the Redis stream of its generation, which is also
- * the channel of its tail, and three keys of its producers. A script touches only the keys it is given.
+ * The keys of a stream share one hash tag, so that they are on one master: its hash; the Redis stream of its
+ * generation, whose name is also the channel of its tail; and three keys of its producers. A script touches only the
+ * keys it receives.
  *
  * | field of the hash | |
  * |---|---|
  * | `g`, `e`, `c`, `k` | generation; end offset; chunks; tag of the last batch |
- * | `s` | offset below which the engine never had anything (a stream that was made again from a mirror) |
- * | `r` | how it ended: reason, and after a line feed the status |
- * | `b`, `m`, `u` | when it was made, modified and, where it has a time to live, used |
- * | `R`, `t`, `x`, `f` | retention, time to live, when it expires, facts |
+ * | `s` | offset below which the engine never had any bytes (a stream that was restored from a mirror) |
+ * | `r` | how the stream ended: the reason and, after a line feed, the status |
+ * | `b`, `m`, `u` | time of creation, of modification and, with a time to live, of the last use |
+ * | `R`, `t`, `x`, `f` | retention, time to live, expiry time, facts |
  * | `q` | the order of the last batch that had one, in hexadecimal |
- * | `o` | to where bytes are of producers that were forgotten |
- * | `n:NODE` | the last batch of a node: number, time, answers; and `|` number and answers of the one before, while its call may be repeated |
- * | `i`, `0` to `7` | while the stream is small: the length of all its entries, and they themselves in pieces |
- * | `h` | after bytes were lost: end offset to which a mirror gives them back; until when appends wait in any case; until when they wait for that offset |
- * | `z` | alone: the stream that was here was removed: generation, end offset, chunks, retention, reason, status |
+ * | `o` | highest end offset of producers that were forgotten |
+ * | `n:NODE` | the last batch of a node: number, time, answers; and `|` with number and answers of the batch before it, while that call may be repeated |
+ * | `i`, `0` to `7` | for a small stream: the total length of its entries, and the entries in pieces |
+ * | `h` | after a loss of bytes: the end offset up to which a mirror restores them; until when all appends wait; until when appends wait for that offset |
+ * | `z` | the only field of a tombstone: generation, end offset, chunks, start offset, reason and status of the removed stream |
  *
- * An entry of the Redis stream has the id `END-0` and the fields `d` (bytes), `m` (tag, tag of the batch before, chunks of the
- * stream with this batch, lengths of the chunks) and, where producers took part, `p`. Lengths are `N`, or `N*TIMES` for as many
- * that follow each other.
+ * An entry of the Redis stream has the id `END-0` and the fields `d` (bytes), `m` (tag, tag of the preceding batch,
+ * chunks of the stream including this batch, lengths of the chunks) and, for batches of producers, `p`. Lengths are
+ * `N`, or `N*TIMES` for consecutive equal ones.
  *
- * The entries of a small stream lie in its hash, since a Redis stream takes 270 bytes before there is anything in it: one behind
- * the other, each with the lengths of `m`, `p` and `d` before them, and cut into pieces that a small hash holds without growing
- * large (hash-max-listpack-value). They move to the Redis stream together, once they have outgrown this.
+ * The entries of a small stream are stored in its hash, because an empty Redis stream already takes 270 bytes. They are
+ * concatenated, each preceded by the lengths of `m`, `p` and `d`, and cut into pieces that fit into the compact
+ * encoding of a hash (hash-max-listpack-value). Once they outgrow the hash, all of them move to the Redis stream.
  *
- * Short batches are published whole on the channel of the stream. Of long ones that channel gets the head only, and a channel
- * beside it the tag and then the bytes: the node that made them has them already, and need not take them back.
+ * Short batches are published completely on the channel of the stream. For a long batch that channel gets only the
+ * head; a second channel gets the tag and then the bytes. The node that sent the batch already has the bytes and need
+ * not receive them.
  *
- * Every answer is a list that begins with `OK` or a code: texts of error replies differ between versions. What a stream is comes
- * as one text, since each element of an answer costs more to read than its bytes: words, the length of the facts among them, a line
- * feed, the facts and how it ended. Lua's numbers are doubles, exact to 2^53, but printed with 14 digits: `num` prints them whole.
+ * Every answer is a list that begins with `OK` or a code, because the texts of error replies differ between versions.
+ * The state of a stream is a single text, because each element of an answer costs more to parse than its bytes: words,
+ * the last of which is the length of the facts, a line feed, the facts, and how the stream ended. Lua's numbers are
+ * doubles, exact to 2^53 but printed with 14 digits; `num` prints all digits.
  */
 import { createHash } from 'node:crypto';
 
-/** Milliseconds for which what remains of a removed stream is kept, so that nodes that were away tell removed from lost. */
+/**
+ * Milliseconds for which the tombstone of a removed stream is kept, so that disconnected nodes can tell removal from
+ * loss.
+ */
 const TOMBSTONE_MS = 60 * 60 * 1000;
 
-/** Milliseconds for which the bytes of a removed stream are kept for nodes that are still behind. */
+/** Milliseconds for which the bytes of a removed stream are kept for nodes that lag behind. */
 const REMOVED_BYTES_MS = 5000;
 
-/** Milliseconds after its time that a stream goes by itself where no node came to tell its followers. */
+/** Milliseconds after its expiry at which Redis itself deletes a stream, if no node has told its followers. */
 const EXPIRED_GRACE_MS = 60 * 1000;
 
-/** Milliseconds after which the last batch of a node is forgotten; it is never repeated for as long. */
+/** Milliseconds after which the last batch of a node is forgotten; a node never repeats a call for that long. */
 const NODE_MS = 60 * 60 * 1000;
 
 /**
- * Milliseconds for which appends wait once a node has seen that the engine has lost bytes. Each node gives back what it has
- * meanwhile: whichever wrote first would otherwise take the place of bytes that another one has acknowledged.
+ * Milliseconds for which appends wait once a node has noticed a loss of bytes. In this time every node restores what it
+ * has. Otherwise the first append would take the place of bytes that another node has acknowledged.
  */
 const LOSS_WAIT_MS = 1000;
 
-/** As in src/core/producers.ts. */
+/** The same values as in src/core/producers.ts. */
 const BROKEN_OFF_MS = 10 * 60 * 1000;
 const BROKEN_OFF_MAX = 1000;
 
-/** Bytes of the entries of a stream, and what belongs to them, up to which they lie in its hash. */
+/** Maximum bytes of a stream's entries, with their metadata, in its hash. */
 const SMALL_BYTES = 512;
 
-/** Bytes of one piece of them: what Redis keeps in a small hash unless it is told otherwise. */
+/** Bytes per piece: the default limit for values in the compact encoding of a hash. */
 const PIECE_BYTES = 64;
 
-/** Bytes of a batch from which on its bytes are published apart from its head. More than any tag has. */
+/** Bytes of a batch from which its bytes are published separately. Longer than any tag. */
 export const LONG_BYTES = 16 * 1024;
 
-/** What the name of the channel of long batches ends with, behind that of the stream's. */
+/** Suffix of the stream's channel name for the channel of long batches. */
 export const LONG_CHANNEL = ':d';
 
-/** The one clock of all nodes: theirs differ. */
+/** The clock of Redis, used for all nodes because theirs differ. */
 const CLOCK = `
 local call = redis.call
 local function num(n) return string.format('%.0f', n) end
@@ -119,14 +125,14 @@ local function state()
 end
 `;
 
-/** Whether the stream is there, of the generation ARGV[1], and not over its time. */
+/** Requires that the stream exists with the generation ARGV[1], and has not expired. */
 const REQUIRE = `
 if not H.g then return {'NOSTREAM', H.z or ''} end
 if H.g ~= ARGV[1] then return {'RECREATED', H.g} end
 if isDue() then return {'EXPIRED', H.g} end
 `;
 
-/** Functions of what waits, and of a node at whose end offset the engine had bytes that it has lost. */
+/** Holds back appends after a node with a higher end offset has revealed a loss of bytes. */
 const HOLD = `
 local function isHeld()
   if not H.h then return false end
@@ -143,7 +149,7 @@ local function holdFor(target)
 end
 `;
 
-/** Where entries are. KEYS: hash, stream. */
+/** Access to the entries. KEYS: hash, stream. */
 const ENTRIES = `
 local function pieces(from, to)
   local names = {}
@@ -195,7 +201,7 @@ local function addSmall(at, meta, proof, bytes)
 end
 `;
 
-/** KEYS: hash, stream, producers' records, idle producers, producers that broke off. */
+/** KEYS: hash, stream, producers' records, idle producers, producers with an incomplete append. */
 const COMMIT = `${ENTRIES}
 local function nodeOf(tag) return string.match(tag, '^(.*)%.(%d+)$') end
 local function plainAnswer(at) return at..';'..at..' 0 -1 0' end
@@ -282,7 +288,7 @@ if isDue() then return {'EXPIRED', H.g} end
 return {'OK', state()}
 `;
 
-/** KEYS: hashes, of as many streams. For each its state, or nothing where STATE would not answer `OK`. */
+/** The states of several streams, each empty if STATE would not answer `OK`. KEYS: the hashes. */
 const STATES = `${PRELUDE}
 local found = {}
 for i, key in ipairs(KEYS) do
@@ -293,8 +299,8 @@ return found
 `;
 
 /**
- * KEYS: all five. ARGV: generation, retention, time to live, when it expires, facts; tag of its first batch, bytes, the number of
- * its chunks and their lengths, '1' where it is made ended.
+ * KEYS: all five. ARGV: generation, retention, time to live, expiry time, facts; tag of the first batch, its bytes, the
+ * number of its chunks and their lengths, '1' to create the stream ended.
  */
 const CREATE = `${PRELUDE}${COMMIT}
 if H.g then
@@ -325,8 +331,9 @@ return {'OK', state(), '1'}
 `;
 
 /**
- * Makes a stream again that the engine has lost. KEYS: all five. ARGV: generation, end offset, chunks, tag, when made, when
- * modified, retention, time to live, when it expires, facts, end offset to which bytes follow, milliseconds others wait.
+ * Restores a stream that the engine has lost. KEYS: all five. ARGV: generation, end offset, chunks, tag, creation time,
+ * modification time, retention, time to live, expiry time, facts, end offset of the bytes that follow, milliseconds for
+ * which other nodes wait.
  */
 const RESTORE = `${PRELUDE}
 if H.g then return {'EXISTS', H.g} end
@@ -345,18 +352,18 @@ return {'OK'}
 `;
 
 /**
- * KEYS: all five. ARGV: generation, tag of the batch, end offset of the node's mirror ('' without one), its tag there ('' where
- * it is not known), idle producers that are remembered, milliseconds they are remembered (0: for ever), '' or the number of the
- * batch of this node that it must come behind; then for each part its
- * bytes, the number of its chunks and their lengths, '' or its producer: epoch, seq, bytes before it, 1 for the last part, id; and '' or 1 where the stream ends with it, 0 where it
- * does not, its order in hexadecimal, and where the stream must end before it.
+ * KEYS: all five. ARGV: generation, tag of the batch, end offset of the node's mirror ('' without one), its tag there
+ * ('' if unknown), number of idle producers to remember, milliseconds to remember them (0: for ever), '' or the number
+ * of this node's batch that must precede this one. Then for each part: its bytes; the number of its chunks and their
+ * lengths; '' or its producer: epoch, seq, bytes before the part, 1 for the last part, id; '' or 1 if the stream ends
+ * with the part (else 0), its order in hexadecimal, and the expected end offset.
  *
- * A batch whose node has sent another of the stream that is not answered yet names that one's number, and is refused as EARLY
- * unless it is appended: so they stay in order when both are repeated.
+ * A batch sent while another of the same node and stream is unanswered names the number of that other batch. It is
+ * refused as EARLY unless that batch has been appended, so that both stay in order when they are repeated.
  *
- * The answer begins with the end offset of the batch, or 0 where nothing was appended; then for each part: end offset, bytes of
- * the append that are applied, last seq, 1 where it is a repetition; or `!` and a code. Behind it, where the batch is appended
- * by this call: the tag of the batch before it, and the chunks of the stream with it.
+ * The answer begins with the end offset of the batch, or 0 if nothing was appended. For each part follows: end offset,
+ * applied bytes of the append, last seq, 1 for a repetition; or `!` and a code. If this call appended the batch, two
+ * more elements follow: the tag of the preceding batch, and the chunks of the stream including this batch.
  */
 const APPEND = `${PRELUDE}${REQUIRE}${HOLD}${COMMIT}
 local node, seq = nodeOf(ARGV[2])
@@ -570,8 +577,8 @@ return {'OK', text, before, chunks}
 `;
 
 /**
- * Gives back a batch that the engine has lost, as it was. KEYS: all five. ARGV: generation, its tag, the end offset and the tag
- * it came behind, its bytes, the number of its chunks and their lengths, what it said of producers.
+ * Restores a lost batch unchanged. KEYS: all five. ARGV: generation, its tag, the end offset and the tag of its
+ * predecessor, its bytes, the number of its chunks and their lengths, its producer state.
  */
 const HEAL = `${PRELUDE}${REQUIRE}${COMMIT}
 if H.r then return {'CLOSED', H.e, H.k or ''} end
@@ -592,8 +599,8 @@ return {'OK', H.e}
 `;
 
 /**
- * KEYS: all five. ARGV: generation, reason, '1' with a status and '0' without, status, end offset of the node's mirror ('' without
- * one), its tag there. `expired` only where its time is over.
+ * KEYS: all five. ARGV: generation, reason, '1' with a status or '0' without, status, end offset of the node's mirror
+ * ('' without one), its tag there. `expired` is refused before the expiry time.
  */
 const FINISH = `${PRELUDE}${HOLD}${ENTRIES}
 if not H.g then return {'NOSTREAM', H.z or ''} end
@@ -629,7 +636,10 @@ call('SPUBLISH', KEYS[2], 'x '..H.e..' '..H.c..' '..(H.k or '')..'\\n'..ending)
 return {'OK', answer}
 `;
 
-/** KEYS: hash, stream. ARGV: generation, '' or when it was modified, '' or '1' for other terms: retention, time to live, when it expires, facts. */
+/**
+ * KEYS: hash, stream. ARGV: generation, '' or the modification time, '' or '1' for new terms: retention, time to live,
+ * expiry time, facts.
+ */
 const UPDATE = `${PRELUDE}${REQUIRE}
 H.u = num(now)
 local fields = {'f', H.f}
@@ -656,7 +666,7 @@ expireAt()
 return {'OK'}
 `;
 
-/** What follows an offset. KEYS: hash, stream. ARGV: generation, offset, bytes at which a page is full. */
+/** Reads from an offset. KEYS: hash, stream. ARGV: generation, offset, page size in bytes. */
 const READ = `${PRELUDE}${ENTRIES}
 local from, gone
 if H.g == ARGV[1] then
@@ -690,7 +700,7 @@ return {'OK', gone or state(), entries}
 `;
 
 /**
- * Another generation in place of one of which nodes have other bytes than the engine. KEYS: hash, stream, stream of the new
+ * Replaces a generation of which nodes have other bytes than the engine. KEYS: hash, stream, stream of the new
  * generation. ARGV: generation, new generation.
  */
 const REPLACE = `${PRELUDE}
@@ -704,8 +714,9 @@ return {'OK'}
 `;
 
 /**
- * The index: members in the order of their bytes, `\0a\0b\0\0GENERATION` for a stream at /a/b; so a directory comes before what
- * is in it, and that before all else. What was found to be in the way comes with the time. KEYS: index. ARGV: place, generation, streams that are allowed, places of the directories above.
+ * Adds a stream to the index. Members are ordered bytewise: `\0a\0b\0\0GENERATION` for a stream at /a/b. So a directory
+ * comes before its content, and that before all else. A conflicting member is returned with the time. KEYS: index.
+ * ARGV: place, generation, maximum number of streams, places of the directories above.
  */
 const INDEX_ADD = `${CLOCK}
 local place, own = ARGV[1], ARGV[1]..'\\0\\0'..ARGV[2]
@@ -723,17 +734,20 @@ redis.call('ZADD', KEYS[1], 0, own)
 return {'OK'}
 `;
 
-/** Whether a write and a publication would be taken. KEYS: index. */
+/** Checks whether a write and a publication would be accepted. KEYS: index. */
 const PROBE = `
 redis.call('ZREM', KEYS[1], '')
 redis.call('SPUBLISH', KEYS[1], '')
 return 'OK'
 `;
 
-/** Members of the index that are looked up together. */
+/** Members of the index fetched at a time. */
 const INDEX_BLOCK = 64;
 
-/** A page of a directory, and the time. KEYS: index. ARGV: place of the directory, with a zero byte behind it; '' or the name it goes on behind; limit. */
+/**
+ * A page of a directory, and the time. KEYS: index. ARGV: place of the directory followed by a zero byte; '' or the
+ * name after which the page begins; limit.
+ */
 const INDEX_LIST = `${CLOCK}
 local place, limit = ARGV[1], tonumber(ARGV[3])
 local from = '['..place

@@ -1,4 +1,4 @@
-/** In which of the 16,384 slots of a cluster a key lies. */
+/** Maps keys to the 16,384 slots of a cluster. */
 const SLOTS = 16384;
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
@@ -7,7 +7,10 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc & 0xffff;
 });
 
-/** CRC-16/XMODEM of the part of the key between its first braces, where there are any with something between them. */
+/**
+ * CRC-16/XMODEM of the hash tag, which is the non-empty part of the key between its first braces, or else of the whole
+ * key.
+ */
 export function slotOf(key: string): number {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);

@@ -1,9 +1,9 @@
 /**
- * The batches of a mirror, by the offsets where they end: each has a tag that no other batch ever had. Two histories that have
- * the same tag at an offset are the same up to there, since a batch is only appended behind the one it names.
+ * The batches of a mirror by end offset. Each batch has a globally unique tag. Two histories with the same tag at an
+ * offset are identical up to that offset, because a batch is only appended after the predecessor that it names.
  */
 
-/** Batches that are remembered of a stream; loss further back is not healed. */
+/** Batches remembered per stream; losses further back are not healed. */
 const MAX_BATCHES = 65_536;
 
 export interface TaggedBatch {
@@ -11,11 +11,11 @@ export interface TaggedBatch {
   readonly end: number;
   readonly tag: string;
   readonly before: string;
-  /** What it says of producers; undefined: none took part. */
+  /** The encoded producer state of the batch; undefined if no producers took part. */
   readonly proof: Buffer | undefined;
 }
 
-/** Names of nodes as small numbers: the same few stand in all tags. */
+/** Interns node names as small numbers, because all tags contain the same few names. */
 export class NodeNames {
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
@@ -35,7 +35,9 @@ export class NodeNames {
 
 export class Tags {
   readonly #names: NodeNames;
-  /** Behind `#head` all three have an element for each batch, in order. The first may be only where the others begin. */
+  /**
+   * From `#head` on, all three have one element per batch, in order. The first may only mark where the others begin.
+   */
   #ends: number[] = [];
   #nodes: number[] = [];
   #seqs: number[] = [];
@@ -46,19 +48,19 @@ export class Tags {
     this.#names = names;
   }
 
-  /** The tag of the batch that ends at an offset; '' at 0; undefined where it is not known. */
+  /** The tag of the batch that ends at an offset; '' at 0; undefined if unknown. */
   at(end: number): string | undefined {
     if (end === 0) return '';
     const index = this.#indexOf(end);
     return this.#ends[index] === end ? this.#tag(index) : undefined;
   }
 
-  /** Whether each batch that ends at an offset, or behind it, is remembered. */
+  /** Whether all batches that end at or after an offset are remembered. */
   reachTo(offset: number): boolean {
     return this.#head < this.#ends.length && offset >= this.#ends[this.#head]!;
   }
 
-  /** A batch that ends behind all others. */
+  /** Adds a batch after all others. */
   add(end: number, tag: string, proof: Buffer | undefined): void {
     const dot = tag.lastIndexOf('.');
     this.#ends.push(end);
@@ -71,7 +73,7 @@ export class Tags {
     if (this.#ends.length - this.#head > MAX_BATCHES) this.#drop(this.#head + 1);
   }
 
-  /** Forgets what ends before an offset. */
+  /** Forgets batches that end before an offset. */
   forgetBefore(offset: number): void {
     if (this.#ends[this.#head]! < offset) this.#drop(this.#indexOf(offset));
   }
@@ -84,12 +86,12 @@ export class Tags {
     this.#proofs = undefined;
   }
 
-  /** Offsets between batches, the lowest first, of which all that follows is known. */
+  /** The known batch boundaries, ascending; all batches after the first boundary are known. */
   boundaries(): number[] {
     return this.#ends.slice(this.#head);
   }
 
-  /** The batches behind an offset at which one ends, or 0. */
+  /** The batches after an offset, which must be a batch boundary or 0. */
   after(offset: number): TaggedBatch[] {
     const batches: TaggedBatch[] = [];
     let start = offset;
@@ -107,7 +109,7 @@ export class Tags {
     return `${this.#names.nameOf(this.#nodes[index]!)}.${this.#seqs[index]}`;
   }
 
-  /** The first batch that ends at an offset or behind it. */
+  /** The index of the first batch that ends at or after an offset. */
   #indexOf(offset: number): number {
     let low = this.#head;
     let high = this.#ends.length;
@@ -122,7 +124,7 @@ export class Tags {
   #drop(head: number): void {
     if (this.#proofs !== undefined) for (let n = this.#head; n < head; n++) this.#proofs.delete(this.#ends[n]!);
     this.#head = head;
-    // Moved only once half is unused, so that each element is moved once in the mean.
+    // Compacted only when half is unused, so that the amortized cost is one move per element.
     if (this.#head < 64 || this.#head * 2 < this.#ends.length) return;
     this.#ends = this.#ends.slice(this.#head);
     this.#nodes = this.#nodes.slice(this.#head);

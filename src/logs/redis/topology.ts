@@ -1,21 +1,21 @@
-/** Which server has a slot: always the same, the master that Sentinels know, or a node of a cluster. */
+/** Maps slots to servers: a fixed server, the master known to Sentinels, or the nodes of a cluster. */
 import type { RedisAddress, ServerAddress } from './address.ts';
 import { ConnectionLost, type Reply, ReplyError } from './driver.ts';
 import type { Link } from './link.ts';
 
 export interface Topology {
-  /** @throws ConnectionLost where nothing says it */
+  /** @throws ConnectionLost if no server provides the answer */
   serverOf(slot: number): Promise<ServerAddress>;
-  /** All masters that are known. */
+  /** All known masters. */
   servers(): Promise<readonly ServerAddress[]>;
-  /** What is known may be wrong: the next question is asked anew. */
-  doubt(): void;
-  /** A server has said where the slot is. */
+  /** Marks the known topology as possibly outdated: the next call queries it again. */
+  invalidate(): void;
+  /** Records the new server of a slot, from a redirection. */
   moved(slot: number, to: ServerAddress): void;
   close(): void;
 }
 
-/** Makes a link to a server that says where others are. */
+/** Creates a link to a server that knows the topology. */
 export type LinkTo = (address: ServerAddress) => Link;
 
 export function createTopology(address: RedisAddress, linkTo: LinkTo): Topology {
@@ -25,7 +25,7 @@ export function createTopology(address: RedisAddress, linkTo: LinkTo): Topology 
   return {
     serverOf: async () => server!,
     servers: async () => [server!],
-    doubt: () => undefined,
+    invalidate: () => undefined,
     moved: () => undefined,
     close: () => undefined,
   };
@@ -35,8 +35,8 @@ export function keyOf({ host, port }: ServerAddress): string {
   return `${host}:${port}`;
 }
 
-/** Asks one server after another until one answers. */
-class Guides {
+/** Servers that know the topology, asked one after another until one answers. */
+class SeedServers {
   readonly #linkTo: LinkTo;
   readonly #links = new Map<string, { address: ServerAddress; link: Link }>();
 
@@ -50,17 +50,17 @@ class Guides {
     if (!this.#links.has(key)) this.#links.set(key, { address, link: this.#linkTo(address) });
   }
 
-  /** @returns what `ask` gives first; undefined answers do not count */
+  /** @returns the first answer that is not undefined */
   async ask<T>(ask: (link: Link, address: ServerAddress) => Promise<T | undefined>, what: string): Promise<T> {
     let problem = 'none answers';
-    for (const [key, guide] of [...this.#links]) {
+    for (const [key, seed] of [...this.#links]) {
       try {
-        const answer = await ask(guide.link, guide.address);
+        const answer = await ask(seed.link, seed.address);
         if (answer !== undefined) {
-          // The one that answers is asked first the next time.
+          // Ask the server that answered first the next time.
           const others = [...this.#links].filter(([other]) => other !== key);
           this.#links.clear();
-          for (const [other, value] of [[key, guide] as const, ...others]) this.#links.set(other, value);
+          for (const [other, value] of [[key, seed] as const, ...others]) this.#links.set(other, value);
           return answer;
         }
       } catch (error) {
@@ -76,12 +76,12 @@ class Guides {
 }
 
 class SentinelTopology implements Topology {
-  readonly #guides: Guides;
+  readonly #seeds: SeedServers;
   readonly #name: string;
   #master: Promise<ServerAddress> | undefined;
 
   constructor(address: RedisAddress, linkTo: LinkTo) {
-    this.#guides = new Guides(address.nodes, linkTo);
+    this.#seeds = new SeedServers(address.nodes, linkTo);
     this.#name = address.master;
   }
 
@@ -97,20 +97,20 @@ class SentinelTopology implements Topology {
     return [await this.serverOf()];
   }
 
-  doubt(): void {
+  invalidate(): void {
     this.#master = undefined;
   }
 
   moved(): void {
-    this.doubt();
+    this.invalidate();
   }
 
   close(): void {
-    this.#guides.close();
+    this.#seeds.close();
   }
 
   #ask(): Promise<ServerAddress> {
-    return this.#guides.ask(async (link) => {
+    return this.#seeds.ask(async (link) => {
       const reply = await link.send(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.#name]);
       if (!Array.isArray(reply)) return undefined;
       return { host: String(reply[0]), port: Number(String(reply[1])) };
@@ -119,49 +119,49 @@ class SentinelTopology implements Topology {
 }
 
 class ClusterTopology implements Topology {
-  readonly #guides: Guides;
+  readonly #seeds: SeedServers;
   #slots: (ServerAddress | undefined)[] = [];
-  #isSure = false;
+  #isFresh = false;
   #asking: Promise<void> | undefined;
 
   constructor(address: RedisAddress, linkTo: LinkTo) {
-    this.#guides = new Guides(address.nodes, linkTo);
+    this.#seeds = new SeedServers(address.nodes, linkTo);
   }
 
   async serverOf(slot: number): Promise<ServerAddress> {
-    await this.#know();
+    await this.#ensureFresh();
     const server = this.#slots[slot];
     if (server === undefined) {
-      this.doubt();
+      this.invalidate();
       throw new ConnectionLost(
-        `no node of the cluster has slot ${slot}: redis-cli --cluster check says which are missing`,
+        `no node of the cluster has slot ${slot}: redis-cli --cluster check lists the missing ones`,
       );
     }
     return server;
   }
 
   async servers(): Promise<readonly ServerAddress[]> {
-    await this.#know();
+    await this.#ensureFresh();
     const known = new Map(this.#slots.filter((each) => each !== undefined).map((each) => [keyOf(each), each]));
     return [...known.values()];
   }
 
-  doubt(): void {
-    this.#isSure = false;
+  invalidate(): void {
+    this.#isFresh = false;
   }
 
   moved(slot: number, to: ServerAddress): void {
     this.#slots[slot] = to;
-    this.#guides.add(to);
-    this.doubt();
+    this.#seeds.add(to);
+    this.invalidate();
   }
 
   close(): void {
-    this.#guides.close();
+    this.#seeds.close();
   }
 
-  async #know(): Promise<void> {
-    if (this.#isSure) return;
+  async #ensureFresh(): Promise<void> {
+    if (this.#isFresh) return;
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
     });
@@ -169,23 +169,23 @@ class ClusterTopology implements Topology {
   }
 
   async #ask(): Promise<void> {
-    const slots = await this.#guides.ask(async (link, { host }) => {
+    const slots = await this.#seeds.ask(async (link, { host }) => {
       const reply = await link.send(['CLUSTER', 'SLOTS']).catch((error: unknown) => {
         if (!(error instanceof ReplyError)) throw error;
-        throw new ConnectionLost(`${error.message}; where it is no cluster, leave out cluster=true`);
+        throw new ConnectionLost(`${error.message}; if it is not a cluster, leave out cluster=true`);
       });
       if (!Array.isArray(reply)) return undefined;
       if (reply.length === 0)
         throw new ConnectionLost('no slots are assigned yet: redis-cli --cluster create does that');
       return slotsOf(reply as readonly Reply[], host);
-    }, 'no node of the cluster says where the slots are');
+    }, 'no node of the cluster reports the slots');
     this.#slots = slots;
-    this.#isSure = true;
-    for (const server of new Set(slots)) if (server !== undefined) this.#guides.add(server);
+    this.#isFresh = true;
+    for (const server of new Set(slots)) if (server !== undefined) this.#seeds.add(server);
   }
 }
 
-/** @param asked where a node that does not know its own address is */
+/** @param asked the host that was asked, used for nodes that do not know their own address */
 function slotsOf(reply: readonly Reply[], asked: string): (ServerAddress | undefined)[] {
   const slots: (ServerAddress | undefined)[] = [];
   for (const range of reply as readonly (readonly Reply[])[]) {

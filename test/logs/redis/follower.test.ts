@@ -46,15 +46,15 @@ async function follow() {
     },
     subscribe: ({ channel }: Subscriber) => void subscribed.push(channel),
     unsubscribe: ({ channel }: Subscriber) => void subscribed.splice(subscribed.indexOf(channel), 1),
-    inTurn: (read) => read(),
+    limitReads: (read) => read(),
     expire: async () => undefined,
     replace: async () => {
       state = '';
     },
     enlist: async () => undefined,
     healed: () => undefined,
-    gaveBack: () => undefined,
-    restored: () => undefined,
+    restoredBytes: () => undefined,
+    restoredStream: () => undefined,
     forked: (what) => void forks.push(what),
     failed: () => undefined,
     closed: () => undefined,

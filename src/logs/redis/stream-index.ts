@@ -1,24 +1,25 @@
 /**
- * Where streams are, in one sorted set: members in the order of their bytes, with zero bytes for slashes, so that what is in
- * a directory lies together. Behind the place of a stream come two zero bytes and its generation: a member belongs to one life
- * of a stream, and removing it never hides the next.
+ * The index of streams, a single sorted set. Its members are paths with zero bytes for slashes, ordered bytewise, so
+ * that the children of a directory are adjacent. After the path come two zero bytes and the generation: a member
+ * belongs to one generation, and removing it never hides the next one.
  *
- * The set is on one master of a cluster, streams are on others. So it is written before a stream is made and after one is
- * removed, and a member may be left whose stream is not there: where one is met that is old enough, it is removed.
+ * In a cluster the index and the streams are on different masters. Therefore a member is added before its stream is
+ * created and removed after its stream is removed, and a member without a stream may remain. Such an orphan is removed
+ * when it is encountered and old enough.
  */
 import { createError, limitReached } from '../../errors/index.ts';
 import type { Argument, Reply } from './driver.ts';
-import { madeAt } from './keys.ts';
+import { createdAtOf } from './keys.ts';
 import { partsOf, textOf } from './replies.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 
-/** Milliseconds after which a member is left behind whose stream is not there: it is not just being made. */
-const LEFT_BEHIND_MS = 60_000;
+/** Milliseconds after which a member without a stream counts as orphaned: its stream is not just being created. */
+const ORPHAN_AGE_MS = 60_000;
 
-/** Streams that are looked up at a time: a page of a listing of 1,000, and the one that shows that there are more. */
+/** Maximum page size: a listing page of 1,000 streams, plus one that shows whether there are more. */
 const PAGE = 1001;
 
-export interface PlacesHost {
+export interface StreamIndexHost {
   readonly index: string;
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply>;
   send(key: string, args: readonly Argument[]): Promise<Reply>;
@@ -29,21 +30,21 @@ export interface Member {
   readonly generation: string;
 }
 
-/** One name in a directory: of a stream, or of a directory, in which the member lies. */
+/** A name in a directory: a stream, or a directory that contains the member. */
 export interface Child {
   readonly name: string;
   readonly member: Member;
   readonly isDirectory: boolean;
 }
 
-/** Whether a stream is there, in this life. */
-export type IsThere = (member: Member) => Promise<boolean>;
+/** Whether the stream of a member exists, with the same generation. */
+export type StreamExists = (member: Member) => Promise<boolean>;
 
-export class Places {
-  readonly #host: PlacesHost;
-  readonly #isThere: IsThere;
+export class StreamIndex {
+  readonly #host: StreamIndexHost;
+  readonly #isThere: StreamExists;
 
-  constructor(host: PlacesHost, isThere: IsThere) {
+  constructor(host: StreamIndexHost, isThere: StreamExists) {
     this.#host = host;
     this.#isThere = isThere;
   }
@@ -58,7 +59,7 @@ export class Places {
       if (code === 'OK') return;
       if (code === 'LIMIT') throw limitReached('STREAM_LIMIT', 'streams', maxStreams);
       const member = memberOf(rest[0] as Buffer);
-      if (await this.#isLeftBehind(member, Number(textOf(rest[1])))) await this.remove(member);
+      if (await this.#isOrphan(member, Number(textOf(rest[1])))) await this.remove(member);
       else if (code === 'FILE') throw createError('NOT_A_DIRECTORY', { path: member.path });
       else throw createError('IS_A_DIRECTORY', { path });
     }
@@ -72,7 +73,7 @@ export class Places {
     await this.#host.send(this.#host.index, ['ZREM', this.#host.index, textOfMember(path, generation)]);
   }
 
-  /** A page of a directory, by name. What it says of streams may be over; see {@link forget}. */
+  /** A page of a directory, sorted by name. Its streams may no longer exist; see {@link forget}. */
   async list(
     directory: string,
     after: string | undefined,
@@ -94,20 +95,25 @@ export class Places {
     return { children, isWhole: String(isMore) !== '1', now: Number(String(now)) };
   }
 
-  /** Removes the member of a stream that is not there. @param now by the clock of Redis @returns false where it may just be being made */
+  /**
+   * Removes the member of a stream that does not exist.
+   *
+   * @param now by the clock of Redis
+   * @returns false if the stream may just be being created
+   */
   async forget(member: Member, now: number): Promise<boolean> {
     if (!isOld(member, now)) return false;
     await this.remove(member);
     return true;
   }
 
-  async #isLeftBehind(member: Member, now: number): Promise<boolean> {
+  async #isOrphan(member: Member, now: number): Promise<boolean> {
     return isOld(member, now) && !(await this.#isThere(member));
   }
 }
 
 function isOld({ generation }: Member, now: number): boolean {
-  return now - madeAt(generation) > LEFT_BEHIND_MS;
+  return now - createdAtOf(generation) > ORPHAN_AGE_MS;
 }
 
 function placeOf(path: string): string {

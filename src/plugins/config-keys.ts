@@ -1,11 +1,11 @@
 /**
- * A configuration with an unknown key is a mistake: every plugin refuses it in the same
- * words (contract 81), which clients of the original know.
+ * All plugins refuse unknown configuration keys, with the same message, which clients of the original know (contract
+ * 81).
  */
 import { createError } from '../errors/index.ts';
 import type { PluginConfig } from '../fs/index.ts';
 
-/** CONFIG_INVALID where `config` has keys that are not among `allowed`; names both. */
+/** Throws CONFIG_INVALID if `config` has keys that are not in `allowed`; the error names both. */
 export function refuseUnknownKeys(config: PluginConfig, allowed: readonly string[]): void {
   const unknown = Object.keys(config).filter((key) => !allowed.includes(key));
   if (unknown.length === 0) return;

@@ -1,12 +1,9 @@
-/**
- * Values of a plugin's configuration, read in one way by every plugin: the errors say which key is meant
- * (contract 81).
- */
+/** Parsers for configuration values, shared by all plugins: every error names the key (contract 81). */
 import { createError, isStreamFSError } from '../errors/index.ts';
 import type { PluginConfig } from '../fs/index.ts';
 import { parseSize } from '../units/index.ts';
 
-/** A size in bytes, or undefined where the key is absent. `example` goes into the error. CONFIG_INVALID. */
+/** A size in bytes, or undefined if the key is absent. `example` appears in the error. Throws CONFIG_INVALID. */
 export function sizeValue(config: PluginConfig, key: string, example: string): number | undefined {
   const value = config[key];
   if (value === undefined) return undefined;
@@ -21,7 +18,7 @@ export function sizeValue(config: PluginConfig, key: string, example: string): n
   }
 }
 
-/** A text, or undefined where the key is absent. CONFIG_INVALID. */
+/** A string, or undefined if the key is absent. Throws CONFIG_INVALID. */
 export function textValue(config: PluginConfig, key: string): string | undefined {
   const value = config[key];
   if (value === undefined || typeof value === 'string') return value;
@@ -29,8 +26,8 @@ export function textValue(config: PluginConfig, key: string): string | undefined
 }
 
 /**
- * Reads every value of a configuration, also after an error in another, and returns them by the names of their readers.
- * One CONFIG_INVALID lists all problems, one line each.
+ * Reads all values of a configuration, even after errors, and returns them by the names of their readers. A single
+ * CONFIG_INVALID lists all problems, one per line.
  */
 export function readValues<Values extends object>(readers: { [Name in keyof Values]: () => Values[Name] }): Values {
   const values: Partial<Values> = {};

@@ -1,4 +1,4 @@
-/** The plugins that come with StreamFS, and base classes for others. */
+/** The built-in plugins, and base classes for others. */
 import type { Plugin } from '../fs/index.ts';
 import { devfsPlugin } from './devfs/index.ts';
 import { memfsPlugin } from './memfs/index.ts';
@@ -17,5 +17,5 @@ export {
 } from './base/index.ts';
 export { devfsPlugin, memfsPlugin, streamfsPlugin };
 
-/** All of them, for a registry. */
+/** All built-in plugins, for a registry. */
 export const builtinPlugins: readonly Plugin[] = [devfsPlugin, memfsPlugin, streamfsPlugin];

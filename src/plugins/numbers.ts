@@ -1,32 +1,29 @@
-/**
- * Offsets, sizes and modes, checked before memory is taken for them (contract 59). They come from requests,
- * unchecked.
- */
+/** Validates offsets, sizes and modes from requests, before memory is allocated for them (contract 59). */
 
 import { createError } from '../errors/index.ts';
 import { isIntegerFrom } from '../units/index.ts';
 
-/** `value`, if it is a whole number from 0 to 2^53 - 1. NEGATIVE_OFFSET, INVALID_PARAMETER. */
+/** Returns `value` if it is an integer from 0 to 2^53 - 1. Throws NEGATIVE_OFFSET, INVALID_PARAMETER. */
 export function checkedOffset(value: number): number {
   if (value < 0) throw createError('NEGATIVE_OFFSET');
-  return checkedWhole('offset', value, 0);
+  return checkedInteger('offset', value, 0);
 }
 
-/** `value`, if it is a whole number from `least` to 2^53 - 1. INVALID_PARAMETER names it `name`. */
-export function checkedWhole(name: string, value: number, least: number): number {
+/** Returns `value` if it is an integer from `least` to 2^53 - 1. Throws INVALID_PARAMETER with `name`. */
+export function checkedInteger(name: string, value: number, least: number): number {
   if (isIntegerFrom(least, value)) return value;
   throw createError('INVALID_PARAMETER', { name, reason: `it must be a whole number, ${least} or more: ${value}` });
 }
 
-/** `value`, if it is permission bits: 0 to 0o7777. INVALID_PARAMETER. */
+/** Returns `value` if it consists of permission bits: 0 to 0o7777. Throws INVALID_PARAMETER. */
 export function checkedMode(value: number): number {
   if (isIntegerFrom(0, value, 0o7777)) return value;
   throw createError('INVALID_PARAMETER', { name: 'mode', reason: `it must be from 0 to 7777 octal: ${value}` });
 }
 
 /**
- * The part of `length` bytes that a read asks for: `offset` below 0 counts as 0, `size` below 0 as everything, and
- * past the end there is nothing (contract 42).
+ * The range of `length` bytes that a read covers. A negative `offset` counts as 0, a negative `size` as everything;
+ * past the end the range is empty (contract 42).
  */
 export function readRange(length: number, offset: number, size: number): [start: number, end: number] {
   if (Number.isNaN(offset)) throw createError('INVALID_PARAMETER', { name: 'offset', reason: 'it must be a number' });
@@ -36,7 +33,7 @@ export function readRange(length: number, offset: number, size: number): [start:
   return [start, end];
 }
 
-/** Where a seek leads: `whence` 0 counts from the start, 1 from `position`, 2 from `end` (contract 58). */
+/** The target of a seek: `whence` 0 counts from the start, 1 from `position`, 2 from `end` (contract 58). */
 export function seekTarget(offset: number, whence: number, position: number, end: number): number {
   const bases = [0, position, end];
   const base = bases[whence];

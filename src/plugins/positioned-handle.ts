@@ -1,6 +1,6 @@
 /**
- * What every open file with a position and an end of its own does alike: it is open until it is closed, its position
- * moves behind what was delivered, and one live read of it goes on at a time.
+ * Base class of handles on files with an end: a handle stays open until it is closed, its position advances over
+ * delivered bytes, and only one live read runs at a time.
  */
 import { createError } from '../errors/index.ts';
 import type { FileInfo, HandleRead, StreamSource } from '../fs/index.ts';
@@ -18,7 +18,7 @@ export abstract class PositionedHandle {
     this.#info = info;
   }
 
-  /** Bytes there are now: what a seek from the end counts from. */
+  /** The current size in bytes, from which a seek relative to the end counts. */
   protected abstract get size(): number;
 
   /** @throws HANDLE_NOT_FOUND */
@@ -26,10 +26,12 @@ export abstract class PositionedHandle {
     if (!this.isOpen) throw createError('HANDLE_NOT_FOUND');
   }
 
-  /** What a read at `offset` has found. One from the position moves that, once it has been delivered (contract 54). */
+  /**
+   * The result of a read at `offset`. If it started at the position, its delivery advances the position (contract 54).
+   */
   protected found(data: Uint8Array, offset: number, eof: boolean, isAtPosition: boolean): HandleRead {
     const commit = (delivered = true) => {
-      // A seek that came in between has moved the position on purpose.
+      // A seek in between has moved the position on purpose.
       if (delivered && isAtPosition && this.position === offset) this.position = offset + data.length;
     };
     return { data, eof, offset, skipped: 0, commit };
@@ -50,7 +52,11 @@ export abstract class PositionedHandle {
     return this.#info();
   }
 
-  /** Takes the handle for a live read, until its content has been read or left. @throws HANDLE_BUSY (contract 65) */
+  /**
+   * Reserves the handle for a live read, until its content has been consumed or abandoned.
+   *
+   * @throws HANDLE_BUSY (contract 65)
+   */
   protected beginStream(content: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     this.#checkIdle();
     this.#streaming = true;
@@ -75,7 +81,7 @@ export abstract class PositionedHandle {
     }
   }
 
-  /** Twice is harmless. */
+  /** Closing twice is harmless. */
   async close(): Promise<void> {
     this.isOpen = false;
   }

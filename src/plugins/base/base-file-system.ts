@@ -1,9 +1,9 @@
 /**
- * A file system to start from. A plugin extends it, says what there is with `stat`, `readDir` and `open`, and overrides
- * what it can do beside reading. What it does not override works by those three where it can, and is refused with
- * NOT_SUPPORTED where it cannot. `capabilities` follows from what is overridden. See docs/plugins.md.
+ * Base class for file systems. A plugin extends it, implements `stat`, `readDir` and `open`, and overrides what it
+ * supports besides reading. Other methods use these three where possible, and are refused with NOT_SUPPORTED otherwise.
+ * `capabilities` is derived from the overridden methods. See docs/plugins.md.
  *
- * `openProducerWrite`, `openAppend`, `streamSettings` and `renew` are absent here: they are for file systems with streams.
+ * `openProducerWrite`, `openAppend`, `streamSettings` and `renew` are absent: they are for file systems with streams.
  */
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import {
@@ -24,21 +24,21 @@ import {
   type WriteOptions,
 } from '../../fs/index.ts';
 import { fileAccessOf } from '../access.ts';
-import { checkedMode, checkedOffset, checkedWhole } from '../numbers.ts';
+import { checkedMode, checkedOffset, checkedInteger } from '../numbers.ts';
 import { bytesOf } from './bytes-of.ts';
 import { PathHandle } from './path-handle.ts';
 import { startOf } from './start.ts';
 
-/** Methods that only refuse: a file system that has one of them does not support the operation. */
+/** Methods that only throw NOT_SUPPORTED: a file system that inherits one does not support the operation. */
 const REFUSALS = new Set<unknown>();
 
-/** Marks the methods `names` of a class as refusals, so that {@link BaseFileSystem.supports} says no to them. */
+/** Marks methods of a class as refusals, for which {@link BaseFileSystem.supports} returns false. */
 export function markRefusals(prototype: FileSystem, names: readonly (keyof FileSystem)[]): void {
   for (const name of names) REFUSALS.add(prototype[name]);
 }
 
 export abstract class BaseFileSystem implements FileSystem {
-  /** In errors: `rename not supported by memfs`. */
+  /** The name in errors: `rename not supported by memfs`. */
   protected readonly pluginName: string;
 
   constructor(pluginName: string) {
@@ -48,13 +48,17 @@ export abstract class BaseFileSystem implements FileSystem {
   /** @throws FILE_NOT_FOUND, NOT_A_DIRECTORY */
   abstract stat(path: string): Promise<FileInfo>;
 
-  /** Sorted by name. @throws FILE_NOT_FOUND, NOT_A_DIRECTORY */
+  /**
+   * Sorted by name.
+   *
+   * @throws FILE_NOT_FOUND, NOT_A_DIRECTORY
+   */
   abstract readDir(path: string): Promise<FileInfo[]>;
 
   /** @throws FILE_NOT_FOUND, IS_A_DIRECTORY */
   abstract open(path: string, range?: ByteRange): Promise<SizedContent>;
 
-  // ── works by the methods above ─────────────────────────────────────────────────────────────────────────────────
+  // ── based on the methods above ─────────────────────────────────────────────────────────────────────────────────
 
   async read(path: string, offset: number, size: number): Promise<Uint8Array> {
     return bytesOf(await this.open(path, { offset, size }));
@@ -67,7 +71,7 @@ export abstract class BaseFileSystem implements FileSystem {
     return { parts: [bytes.subarray(offset)], offset };
   }
 
-  /** The file as it is now, and then the end. */
+  /** The current content of the file, followed by the end. */
   async openStream(path: string, options: OpenStreamOptions = {}): Promise<StreamSource> {
     this.#refuseGeneration(options);
     const content = await this.#contentFrom(path, options);
@@ -78,7 +82,7 @@ export abstract class BaseFileSystem implements FileSystem {
     if ('lastLines' in start) return contentOfParts((await this.snapshot(path, { start })).parts);
     if ('offset' in start) return this.open(path, { offset: checkedOffset(start.offset) });
     if ('from' in start && start.from === 'earliest') return this.open(path);
-    const last = 'lastBytes' in start ? checkedWhole('last', start.lastBytes, 0) : 0;
+    const last = 'lastBytes' in start ? checkedInteger('last', start.lastBytes, 0) : 0;
     return this.open(path, { offset: Math.max(0, (await this.stat(path)).size - last) });
   }
 
@@ -86,7 +90,7 @@ export abstract class BaseFileSystem implements FileSystem {
     if (generation !== undefined) throw this.notSupported('generation');
   }
 
-  // ── works once `openWrite` is there ────────────────────────────────────────────────────────────────────────────
+  // ── based on `openWrite` ───────────────────────────────────────────────────────────────────────────────────────
 
   async write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number> {
     // The caller may change `data` while the writer is being opened (contract 2).
@@ -108,9 +112,12 @@ export abstract class BaseFileSystem implements FileSystem {
     await writer.close();
   }
 
-  /** Reads by `open` and `stat`, writes by `write` and `truncate`. An absent file is made by `create`, with the mode by `chmod`. */
+  /**
+   * Reads with `open` and `stat`, writes with `write` and `truncate`. Creates an absent file with `create`, and sets
+   * its mode with `chmod`.
+   */
   async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
-    const access = fileAccessOf(checkedWhole('flags', options.flags, 0), options.create);
+    const access = fileAccessOf(checkedInteger('flags', options.flags, 0), options.create);
     const mode = checkedMode(options.mode);
     const info = await this.infoOf(path);
     if (info?.isDir) throw createError(access.isExclusive ? 'DIRECTORY_EXISTS' : 'IS_A_DIRECTORY', { path });
@@ -124,7 +131,7 @@ export abstract class BaseFileSystem implements FileSystem {
     return new PathHandle(this, path, access, info ?? (await this.stat(path)));
   }
 
-  /** What `stat` says, or undefined where nothing is. */
+  /** The result of `stat`, or undefined if the path does not exist. */
   protected async infoOf(path: string): Promise<FileInfo | undefined> {
     try {
       return await this.stat(path);
@@ -134,7 +141,7 @@ export abstract class BaseFileSystem implements FileSystem {
     }
   }
 
-  /** As `remove`. To be overridden where directories can have something in them. */
+  /** Same as `remove`. Override it if directories can have content. */
   async removeAll(path: string): Promise<void> {
     await this.remove(path);
   }
@@ -181,11 +188,11 @@ export abstract class BaseFileSystem implements FileSystem {
     throw this.notSupported('end');
   }
 
-  // ── what is supported ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── capabilities ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Follows from the methods that are overridden, for files that can be written at any offset. To be overridden where
-   * that is not so: `{ ...(await super.capabilities(path)), supportsRandomWrite: false }`.
+   * Derived from the overridden methods, for files that can be written at any offset. Override it otherwise:
+   * `{ ...(await super.capabilities(path)), supportsRandomWrite: false }`.
    */
   async capabilities(path: string): Promise<Capabilities> {
     const isFile = (await this.infoOf(path))?.isDir !== true;
@@ -209,7 +216,7 @@ export abstract class BaseFileSystem implements FileSystem {
     };
   }
 
-  /** Whether a method does more than refuse. */
+  /** Whether a method is implemented, not just a refusal. */
   protected supports(method: keyof FileSystem): boolean {
     return this[method as keyof this] !== undefined && !REFUSALS.has(this[method as keyof this]);
   }

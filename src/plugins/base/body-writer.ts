@@ -1,21 +1,21 @@
 /**
- * A body on its way into a file that is stored as a whole: it is gathered in memory, put where the write asks for, and
- * handed over when it is complete. One that breaks off is forgotten, so the file stays as it was.
+ * A writer for files that are stored as a whole. It collects the body in memory, places it at the requested offset, and
+ * stores the file when the body is complete. An aborted body is discarded, so the file stays unchanged.
  */
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, WriteOptions } from '../../fs/index.ts';
 import { checkedOffset } from '../numbers.ts';
 
 export interface BodyWriterOptions {
-  /** Of the plugin, for errors. */
+  /** The plugin's name, for errors. */
   pluginName: string;
-  /** Bytes that the file may have. With more it is FILE_TOO_LARGE. */
+  /** The maximum size of the file in bytes. Larger files are refused with FILE_TOO_LARGE. */
   maxBytes: number;
-  /** What `openWrite` was asked for: `offset`, `append` and `truncate` count here. */
+  /** The options of `openWrite`, of which `offset`, `append` and `truncate` are used. */
   options?: WriteOptions | undefined;
-  /** The file as it is when the body is complete; undefined where there is none. */
+  /** The content of the file when the body is complete; undefined if there is no file. */
   current(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
-  /** Stores the whole file, whose memory is the plugin's from then on. What it throws fails the write. */
+  /** Stores the whole file; the plugin owns the memory from then on. An error thrown here fails the write. */
   store(content: Uint8Array): void | Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export class BodyWriter implements FileWriter {
   #isOpen = true;
   written = 0;
 
-  /** @throws NEGATIVE_OFFSET, INVALID_PARAMETER for an offset that is none; FILE_TOO_LARGE for one beyond `maxBytes` */
+  /** @throws NEGATIVE_OFFSET, INVALID_PARAMETER for an invalid offset; FILE_TOO_LARGE for one beyond `maxBytes` */
   constructor(how: BodyWriterOptions) {
     this.#how = how;
     const { offset = -1 } = how.options ?? {};
@@ -44,12 +44,16 @@ export class BodyWriter implements FileWriter {
   write(piece: Uint8Array): void {
     if (!this.#isOpen) throw createError('WRITER_CLOSED');
     this.#requireRoom(this.written + piece.length);
-    // A copy: the caller may use the memory of the piece again (contract 2).
+    // Copy the piece, because the caller may reuse its memory (contract 2).
     this.#pieces.push(new Uint8Array(piece));
     this.written += piece.length;
   }
 
-  /** Twice is harmless. @throws NOT_SUPPORTED with `end`, and then nothing is stored; FILE_TOO_LARGE */
+  /**
+   * Closing twice is harmless.
+   *
+   * @throws NOT_SUPPORTED with `end`, without storing anything; FILE_TOO_LARGE
+   */
   async close({ end = false }: { end?: boolean | undefined } = {}): Promise<void> {
     if (!this.#isOpen) return;
     const pieces = this.#take();
@@ -58,7 +62,7 @@ export class BodyWriter implements FileWriter {
     const isKept = !truncate && (append || this.#offset >= 0);
     const before = (isKept ? await this.#how.current() : undefined) ?? new Uint8Array(0);
     const start = append ? before.length : Math.max(0, this.#offset);
-    // An empty write makes no gap of zeros before it.
+    // An empty write adds no gap of zeros.
     const size = this.written === 0 ? before.length : Math.max(before.length, start + this.written);
     this.#requireRoom(size);
     const content = new Uint8Array(size);

@@ -1,4 +1,4 @@
-/** A content as one piece of memory. */
+/** Reads a content into a single buffer. */
 import type { SizedContent } from '../../fs/index.ts';
 
 export async function bytesOf(content: SizedContent): Promise<Uint8Array> {

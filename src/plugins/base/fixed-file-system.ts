@@ -1,6 +1,7 @@
 /**
- * A file system whose files are fixed: none can be added, removed, renamed or get other permissions. A plugin says what
- * there is with `stat`, `readDir` and `open`; where its files can be written as well, it overrides `openWrite`.
+ * Base class for file systems with a fixed set of files, which cannot be added, removed, renamed or given other
+ * permissions. A plugin implements `stat`, `readDir` and `open`; if its files are writable, it also overrides
+ * `openWrite`.
  */
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, WriteOptions } from '../../fs/index.ts';
@@ -50,10 +51,10 @@ export abstract class FixedFileSystem extends BaseFileSystem {
   }
 
   /**
-   * Whether `path` is a file that a write may be meant for: for an override of `openWrite`, to begin with.
+   * Checks that `path` is a file that may be the target of a write. An override of `openWrite` should call it first.
    *
-   * @throws IS_A_DIRECTORY, FILE_EXISTS for an exclusive write, and for an absent file FILE_NOT_FOUND where it must not be
-   * made, else PERMISSION_DENIED
+   * @throws IS_A_DIRECTORY; FILE_EXISTS for an exclusive write; for an absent file FILE_NOT_FOUND if it must not be
+   * created, otherwise PERMISSION_DENIED
    */
   protected async requireWritable(path: string, options: WriteOptions = {}): Promise<void> {
     const info = await this.infoOf(path);

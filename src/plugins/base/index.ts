@@ -1,4 +1,4 @@
-/** For writers of plugins: docs/plugins.md. */
+/** The API for plugin authors: docs/plugins.md. */
 export { createError } from '../../errors/index.ts';
 export { refuseUnknownKeys } from '../config-keys.ts';
 export { readValues, sizeValue, textValue } from '../config-values.ts';

@@ -1,18 +1,20 @@
-/** An open file of a {@link BaseFileSystem}: a position, and the file system's own methods for the path. */
+/**
+ * A handle on a file of a {@link BaseFileSystem}: keeps a position, and uses the file system's methods for the path.
+ */
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, FileSystem, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { FileAccess } from '../access.ts';
-import { checkedOffset, checkedWhole } from '../numbers.ts';
+import { checkedOffset, checkedInteger } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 import { bytesOf } from './bytes-of.ts';
 
-/** The most bytes that one read gives, which may be fewer than are asked for: they are in memory before they are sent. */
+/** Maximum bytes per read, which may be fewer than requested, because they are held in memory until they are sent. */
 const MAX_READ_BYTES = 1024 * 1024;
 
 export class PathHandle extends PositionedHandle implements FileHandle {
   readonly #files: FileSystem;
   readonly #access: FileAccess;
-  /** Bytes, as of the last `stat`. */
+  /** Size in bytes at the last `stat`. */
   #size: number;
 
   constructor(files: FileSystem, path: string, access: FileAccess, info: FileInfo) {
@@ -38,10 +40,10 @@ export class PathHandle extends PositionedHandle implements FileHandle {
     return super.seek(offset, whence);
   }
 
-  /** Never waits: a file has an end. A handle that only writes reads 0 bytes (contract 51). */
+  /** Never waits, because a file has an end. A write-only handle reads 0 bytes (contract 51). */
   async read(options: HandleReadOptions): Promise<HandleRead> {
     this.checkOpen();
-    const size = Math.min(checkedWhole('size', options.size, 1), MAX_READ_BYTES);
+    const size = Math.min(checkedInteger('size', options.size, 1), MAX_READ_BYTES);
     const offset = options.offset === undefined ? this.position : checkedOffset(options.offset);
     if (!this.#access.reads) return this.found(new Uint8Array(0), offset, true, false);
     const data = await bytesOf(await this.#files.open(this.path, { offset, size }));
@@ -50,8 +52,10 @@ export class PathHandle extends PositionedHandle implements FileHandle {
   }
 
   /**
-   * With `offset` the position does not move. A handle that appends writes at the end and ignores the offset; its position
-   * moves to the end. @throws HANDLE_READ_ONLY
+   * With `offset`, the position does not move. An appending handle ignores the offset and writes at the end, where its
+   * position then is.
+   *
+   * @throws HANDLE_READ_ONLY
    */
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
     this.checkOpen();
@@ -71,7 +75,7 @@ export class PathHandle extends PositionedHandle implements FileHandle {
     await this.#files.truncate(this.path, size);
   }
 
-  /** From the position to the end of what the file holds now. The position moves with what has been taken. */
+  /** From the position to the current end of the file. The position advances over consumed bytes. */
   async stream(): Promise<StreamSource> {
     this.checkOpen();
     const range = this.#access.reads ? { offset: this.position } : { size: 0 };

@@ -1,6 +1,6 @@
 /**
- * What a plugin says it can do, held against what its methods do: each claim must work, and what is not claimed must be
- * refused with 403 or 501 and change nothing (contract 77).
+ * Compares a plugin's capabilities with the behaviour of its methods: every claimed operation must work; every other
+ * must be refused with 403 or 501 and change nothing (contract 77).
  */
 import assert from 'node:assert/strict';
 import { baseName, type Capabilities } from '../../fs/index.ts';
@@ -28,7 +28,7 @@ const KEYS = [
   'isObjectStore',
 ] as const satisfies readonly (keyof Capabilities)[];
 
-/** What only a file can support. */
+/** Capabilities that only apply to files. */
 const OF_FILES = [
   'isAppendOnly',
   'isBroadcast',
@@ -43,7 +43,7 @@ const OF_FILES = [
 type Check = (bench: Bench, can: Capabilities) => Promise<void>;
 
 export function capabilityCases(options: ContractOptions): ContractCase[] {
-  /** A case that looks at the capabilities of a file that is there. */
+  /** A case about the capabilities of an existing file. */
   const claim = (what: string, check: Check) =>
     caseOf(options, `contract 77: capabilities and methods agree: ${what}`, async (bench) => {
       await bench.makeFile();
@@ -172,7 +172,7 @@ export function capabilityCases(options: ContractOptions): ContractCase[] {
   ];
 }
 
-/** For files that can only be read. */
+/** For read-only files. */
 function readOnlyContentCases(options: ContractOptions): ContractCase[] {
   return [
     caseOf(options, 'reads the same bytes in every way', async ({ fs, path }) => {

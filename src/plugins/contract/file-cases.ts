@@ -1,4 +1,4 @@
-/** Files: how they come, take bytes, give them back and go. */
+/** Creating, writing, reading and removing files. */
 import assert from 'node:assert/strict';
 import { baseName } from '../../fs/index.ts';
 import { bytes, bytesOf, caseOf, holds, isFileInfo, names, refused, text } from './support.ts';

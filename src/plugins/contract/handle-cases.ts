@@ -1,4 +1,4 @@
-/** Open files: flags, positions, and that one user never holds up another. */
+/** Handles: flags, positions, and isolation between users. */
 import assert from 'node:assert/strict';
 import type { FileHandle } from '../../fs/index.ts';
 import { bytes, caseOf, READ_ONLY, READ_WRITE, refused, soon, text, WRITE_ONLY } from './support.ts';
@@ -81,7 +81,7 @@ function writingCases(options: ContractOptions): ContractCase[] {
   ];
 }
 
-/** For files that give back what was written. */
+/** For files that return written bytes. */
 function positionCases(options: ContractOptions): ContractCase[] {
   const opened = (name: string, trial: (handle: FileHandle) => Promise<void>) =>
     caseOf(options, name, async ({ fs, path }) => {
@@ -143,7 +143,7 @@ function positionCases(options: ContractOptions): ContractCase[] {
   ];
 }
 
-/** The next bytes, delivered. */
+/** Reads the next bytes and confirms their delivery. */
 async function take(handle: FileHandle, size: number): Promise<string> {
   const read = await handle.read({ size, timeout: 0 });
   const taken = text(read.data);
@@ -151,7 +151,7 @@ async function take(handle: FileHandle, size: number): Promise<string> {
   return taken;
 }
 
-/** The first piece; the rest is not wanted. */
+/** Returns the first piece and ignores the rest. */
 async function firstOf(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   for await (const piece of content) return piece;
   return new Uint8Array(0);

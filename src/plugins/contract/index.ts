@@ -1,11 +1,10 @@
 /**
- * What every plugin must do, as a list of cases that any test runner can run. A new file system is done when they
- * pass:
+ * The contract of a plugin, as test cases for any test runner. A new file system is complete when they pass:
  *
  *   for (const { name, run } of pluginContract({ plugin, traits })) test(name, run);
  *
- * It asks only for what a plugin's traits and capabilities claim, and works on instances of its own, each shut down after
- * its case.
+ * The cases test only what a plugin's traits and capabilities claim. Each case uses separate instances and shuts them
+ * down.
  */
 import { capabilityCases } from './capability-cases.ts';
 import { fileCases } from './file-cases.ts';
@@ -16,7 +15,9 @@ import type { ContractCase, ContractOptions } from './types.ts';
 
 export type { ContractCase, ContractOptions, PluginTraits } from './types.ts';
 
-/** The cases for a plugin. Names are unique; cases are independent and may run in any order, but one at a time. */
+/**
+ * Returns the cases for a plugin. Names are unique; cases are independent and may run in any order, but one at a time.
+ */
 export function pluginContract(options: ContractOptions): ContractCase[] {
   const { files, content, present } = options.traits;
   if (files === 'fixed' && present === undefined) throw new TypeError('traits.present is needed where files are fixed');

@@ -1,4 +1,4 @@
-/** The plugin itself: its name, its configuration, its instances, and what can be seen of them at rest. */
+/** The plugin itself: its name, configuration, instances, and the visible state of an unused instance. */
 import assert from 'node:assert/strict';
 import { baseName } from '../../fs/index.ts';
 import { bytes, caseOf, isFileInfo, names, newInstance, refused } from './support.ts';
@@ -78,7 +78,7 @@ export function interfaceCases(options: ContractOptions): ContractCase[] {
         ['readDir', () => fs.readDir(ABSENT)],
         ['openStream with create=false', () => fs.openStream(ABSENT, { create: false })],
       ];
-      // These may not be supported at all.
+      // These operations are optional.
       const changing: [string, () => Promise<unknown>][] = [
         ['remove', () => fs.remove(ABSENT)],
         ['removeAll', () => fs.removeAll(ABSENT)],

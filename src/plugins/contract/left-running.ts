@@ -1,6 +1,7 @@
 /**
- * What a piece of work leaves running: timers, sockets, watchers, processes, also those that keep no process alive
- * (contract 22). Only what was begun inside the work counts, so that a test runner's own timers do not.
+ * Detects resources that are still active after some work: timers, sockets, watchers and processes, including
+ * unreferenced ones (contract 22). Only resources created within the work count, so timers of the test runner are
+ * ignored.
  */
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -18,10 +19,10 @@ const KINDS: ReadonlySet<string> = new Set([
   'WORKER',
 ]);
 
-/** Turns of the event loop that what was closed may take to be gone. */
+/** Turns of the event loop that closed resources may take to disappear. */
 const TURNS = 100;
 
-/** Does `work`, and gives the kinds of what is still there afterwards. */
+/** Runs `work` and returns the kinds of resources that remain afterwards. */
 export async function leftRunning(work: () => Promise<void>): Promise<string[]> {
   const inside = new AsyncLocalStorage<true>();
   const alive = new Map<number, string>();

@@ -1,4 +1,4 @@
-/** The end of an instance: no reader is left waiting, and nothing is left running. */
+/** Shutdown of an instance: no reader is left waiting, and nothing keeps running. */
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { leftRunning } from './left-running.ts';
@@ -26,7 +26,7 @@ export function lifecycleCases(options: ContractOptions): ContractCase[] {
           const path = traits.present ?? '/contract-file';
           if (traits.content !== 'read-only') await fileSystem.write(path, bytes('x'));
           const handle = await fileSystem.openHandle(path, { flags: READ_ONLY, mode: MODE });
-          // It must settle, with an error where the file is gone.
+          // The call must settle, with an error if the file no longer exists.
           const waiting = handle.read({ size: 1, offset: 1, timeout: 60_000 }).catch(() => undefined);
           await instance.shutdown();
           await soon(waiting, 'a read');

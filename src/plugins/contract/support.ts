@@ -1,4 +1,4 @@
-/** What the cases share: an instance that is always shut down, waits that always end, errors looked at closely. */
+/** Helpers for the cases: instances that are always shut down, waits with a timeout, and checks of errors. */
 import assert from 'node:assert/strict';
 import { type ErrorCode, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo, FileSystem, PluginInstance, PluginLogger, StreamSource } from '../../fs/index.ts';
@@ -8,26 +8,26 @@ export const READ_ONLY = 0;
 export const WRITE_ONLY = 1;
 export const READ_WRITE = 2;
 
-/** Longer than anything a case does takes, and short enough to wait for when it hangs. In milliseconds. */
+/** Milliseconds: longer than any step of a case takes, and short enough to wait for when it hangs. */
 const PATIENCE = 5_000;
 
 const SILENT: PluginLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** What a case works with. */
+/** The environment of a case. */
 export interface Bench {
   options: ContractOptions;
   traits: PluginTraits;
   fs: FileSystem;
   instance: PluginInstance;
-  /** A file that may be written: a fresh name where files are free, else the one that is there. */
+  /** A writable file: a new name if files are free, otherwise the existing file. */
   path: string;
-  /** Where files are fixed, `path` is there already; else this makes it, empty. */
+  /** Creates `path`, empty, unless files are fixed and it already exists. */
   makeFile(): Promise<void>;
 }
 
 export type Trial = (bench: Bench) => Promise<void>;
 
-/** A case with its own instance, which is always shut down. */
+/** A case with a separate instance, which is always shut down. */
 export function caseOf(options: ContractOptions, name: string, trial: Trial): ContractCase {
   const run = async () => {
     const instance = await newInstance(options);
@@ -51,7 +51,7 @@ export async function newInstance({ plugin, config = {} }: ContractOptions): Pro
   return plugin.initialize(config, { mountPath: '/contract', logger: SILENT });
 }
 
-/** What `promise` gives, if it settles in time. */
+/** The result of `promise`, if it settles in time. */
 export async function soon<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -67,7 +67,10 @@ export async function soon<T>(promise: Promise<T>, what: string): Promise<T> {
   }
 }
 
-/** The error `promise` fails with. It must be a StreamFSError with the status, and a code if codes are given. */
+/**
+ * The error with which `promise` fails. It must be a StreamFSError with the given status and, if given, one of the
+ * codes.
+ */
 export async function refused(
   promise: Promise<unknown>,
   what: string,
@@ -95,12 +98,12 @@ export async function refused(
   return error;
 }
 
-/** Errors name paths as the plugin was given them (contract: relative to the mount). */
+/** Paths in errors are relative to the mount, as the plugin received them. */
 export function names(error: StreamFSError, path: string): void {
   assert.ok(error.message.includes(path), `the error must name ${path}: ${error.message}`);
 }
 
-/** The whole content of a source that ends; of a live one, `length` bytes of it. */
+/** The whole content of a finite source; of a live source, the first `length` bytes. */
 export async function bytesOf(source: StreamSource, length: number): Promise<Uint8Array> {
   const taken: Uint8Array[] = [];
   let size = 0;
@@ -122,7 +125,7 @@ export async function bytesOf(source: StreamSource, length: number): Promise<Uin
   return Buffer.concat(taken);
 }
 
-/** Holds a file's content against `expected`, in every way its traits allow. */
+/** Compares a file's content with `expected`, with every method that its traits allow. */
 export async function holds({ fs, traits }: Bench, path: string, expected: string): Promise<void> {
   const { size } = await fs.stat(path);
   if (traits.content === 'discarded') return;

@@ -1,34 +1,32 @@
-/** What the suite has to know of a plugin, and what it gives. */
+/** The input and output types of the suite. */
 import type { Plugin, PluginConfig } from '../../fs/index.ts';
 
-/** What kind of files a plugin has. The suite tests only what a plugin claims here. */
+/** The kind of files that a plugin has. The suite tests only what is claimed here. */
 export interface PluginTraits {
-  /**
-   * `free`: files come and go as clients wish. `fixed`: there are those there are, and no others.
-   */
+  /** `free`: clients can create and remove files. `fixed`: the set of files never changes. */
   files: 'free' | 'fixed';
   /**
-   * What becomes of bytes that are written. `random-access`: they can be read back, at any offset. `append-only`: every
-   * write appends, and only streams and snapshots give them back. `discarded`: they are gone. `read-only`: none can be
-   * written; `present` has something to be read.
+   * What happens to written bytes. `random-access`: they can be read back, at any offset. `append-only`: every write
+   * appends, and only streams and snapshots return the bytes. `discarded`: they are dropped. `read-only`: writing is
+   * refused; `present` has readable content.
    */
   content: 'random-access' | 'append-only' | 'discarded' | 'read-only';
-  /** A file that is there from the start and can be written. Needed where files are `fixed`. */
+  /** A writable file that always exists. Required if files are `fixed`. */
   present?: string | undefined;
-  /** A file that is there from the start, reads as a fixed text and cannot be written or removed. */
+  /** A file that always exists, contains a fixed text, and cannot be written or removed. */
   readOnly?: string | undefined;
-  /** A file whose stream goes on for ever by itself. */
+  /** A file whose stream never ends by itself. */
   endless?: string | undefined;
 }
 
 export interface ContractOptions {
   plugin: Plugin;
-  /** Of every instance the suite makes. Default: empty. */
+  /** The configuration of every instance created by the suite. Default: empty. */
   config?: PluginConfig | undefined;
   traits: PluginTraits;
 }
 
-/** One thing a plugin must do. `run` throws, with what was expected, where it does not. */
+/** One test case. `run` throws an error with the expected behaviour if the plugin violates it. */
 export interface ContractCase {
   name: string;
   run(): Promise<void>;

@@ -1,9 +1,9 @@
-/** What each device gives to readers. All accept writes and discard them. */
+/** The content of each device. All devices accept writes and discard them. */
 import { randomFill } from 'node:crypto';
 import { promisify } from 'node:util';
 
 export interface Device {
-  /** Whether reading ever ends: `null` is empty, the others go on for ever. */
+  /** Whether reading ends: `null` is empty, the others are endless. */
   readonly hasEnd: boolean;
   /** The next `size` bytes. */
   bytes(size: number): Promise<Uint8Array>;

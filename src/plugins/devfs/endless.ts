@@ -1,14 +1,14 @@
 /**
- * A device as a content that goes on until its reader leaves, or its mount is gone. Between two pieces the event loop has a
- * turn: a reader that takes them as fast as they come would block it.
+ * The content of a device, which continues until its reader leaves or its mount is gone. It yields to the event loop
+ * after every piece, because a fast reader would otherwise block it.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BLOCK_BYTES } from '../../fs/index.ts';
 import type { Device } from './devices.ts';
 
 /**
- * Pieces of 64 KiB, each made when it is asked for. Ends when `stopped` says so, after `size` bytes, and at once for a
- * device that has an end.
+ * Yields pieces of 64 KiB, each created on demand. Ends when `stopped` returns true, after `size` bytes, and
+ * immediately for a device that has an end.
  */
 export async function* contentOf(
   device: Device,

@@ -1,4 +1,4 @@
-/** The devices as files, which are fixed. */
+/** The devices as a fixed set of files. */
 import { createError } from '../../errors/index.ts';
 import type {
   ByteRange,
@@ -13,14 +13,14 @@ import type {
 import { baseName, parentPath, sizedContent } from '../../fs/index.ts';
 import { fileAccessOf } from '../access.ts';
 import { FixedFileSystem } from '../base/fixed-file-system.ts';
-import { checkedWhole } from '../numbers.ts';
+import { checkedInteger } from '../numbers.ts';
 import { DEVICES, type Device } from './devices.ts';
 import { contentOf } from './endless.ts';
 import { DeviceHandle } from './handle.ts';
 
 const NAME = 'devfs';
 
-/** The most bytes that one read gives. */
+/** Maximum bytes per read. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 
 export class DeviceFileSystem extends FixedFileSystem {
@@ -31,7 +31,7 @@ export class DeviceFileSystem extends FixedFileSystem {
     super(NAME);
   }
 
-  /** Ends every content that is being read. */
+  /** Ends all contents that are being read. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -64,9 +64,9 @@ export class DeviceFileSystem extends FixedFileSystem {
   }
 
   /**
-   * `size` bytes, wherever they begin; `null` is always empty. A device without an end cannot be read as a whole.
+   * Returns `size` bytes, whatever the offset; `null` is always empty. An endless device cannot be read as a whole.
    *
-   * @throws DEVICE_HAS_NO_END for a size below 0, INVALID_PARAMETER for one over 64 MiB
+   * @throws DEVICE_HAS_NO_END for a negative size, INVALID_PARAMETER for one over 64 MiB
    */
   override async open(path: string, { size: asked = -1 }: ByteRange = {}): Promise<SizedContent> {
     const device = this.#device(path);
@@ -77,7 +77,7 @@ export class DeviceFileSystem extends FixedFileSystem {
   #sizeOf(path: string, device: Device, size: number): number {
     if (device.hasEnd) return 0;
     if (size < 0) throw createError('DEVICE_HAS_NO_END', { path });
-    checkedWhole('size', size, 0);
+    checkedInteger('size', size, 0);
     if (size <= MAX_READ_BYTES) return size;
     throw createError('INVALID_PARAMETER', {
       name: 'size',
@@ -89,7 +89,7 @@ export class DeviceFileSystem extends FixedFileSystem {
     return contentOf(device, () => this.#isStopped, size);
   }
 
-  /** Goes on until the reader leaves. Where to start means nothing: every byte of a device is like the others. */
+  /** Continues until the reader leaves. The start is irrelevant, because all bytes of a device are alike. */
   override async openStream(path: string): Promise<StreamSource> {
     return { kind: 'content', content: this.#content(this.#device(path)) };
   }
@@ -101,7 +101,7 @@ export class DeviceFileSystem extends FixedFileSystem {
 
   override async truncate(path: string, size: number): Promise<void> {
     this.#device(path);
-    checkedWhole('size', size, 0);
+    checkedInteger('size', size, 0);
   }
 
   override async touch(path: string): Promise<void> {
@@ -110,7 +110,7 @@ export class DeviceFileSystem extends FixedFileSystem {
 
   override async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
     const device = this.#device(path);
-    const flags = checkedWhole('flags', options.flags, 0);
+    const flags = checkedInteger('flags', options.flags, 0);
     if (fileAccessOf(flags, options.create).isExclusive) throw createError('FILE_EXISTS', { path });
     const info = await this.stat(path);
     return new DeviceHandle(
@@ -123,7 +123,7 @@ export class DeviceFileSystem extends FixedFileSystem {
   }
 }
 
-/** Counts what it is given and keeps nothing. */
+/** Counts the bytes and discards them. */
 class DiscardingWriter implements FileWriter {
   written = 0;
   #isOpen = true;

@@ -1,20 +1,20 @@
-/** An open device. It has a position because a client may ask for one; what is read does not depend on it. */
+/** A handle on a device. It keeps a position because clients may ask for one; the content does not depend on it. */
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import { type Access, accessOf } from '../access.ts';
-import { checkedOffset, checkedWhole } from '../numbers.ts';
+import { checkedOffset, checkedInteger } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 import type { Device } from './devices.ts';
 import { contentOf } from './endless.ts';
 
-/** The most bytes one read gives, which may be fewer than are asked for: they are made before they can be sent. */
+/** Maximum bytes per read, which may be fewer than requested, because they are generated before they are sent. */
 const MAX_READ = 1024 * 1024;
 
 export class DeviceHandle extends PositionedHandle implements FileHandle {
   readonly #device: Device;
   readonly #access: Access;
   readonly #unmounted: () => boolean;
-  /** A device has no end to seek from but its beginning. */
+  /** A device has no end: seeking from the end counts from 0. */
   protected override readonly size = 0;
 
   constructor(path: string, device: Device, flags: number, info: () => FileInfo, unmounted: () => boolean) {
@@ -24,10 +24,10 @@ export class DeviceHandle extends PositionedHandle implements FileHandle {
     this.#unmounted = unmounted;
   }
 
-  /** At most {@link MAX_READ} bytes. A handle that only writes reads 0 bytes (contract 51). */
+  /** Reads at most {@link MAX_READ} bytes. A write-only handle reads 0 bytes (contract 51). */
   async read(options: HandleReadOptions): Promise<HandleRead> {
     this.checkOpen();
-    const size = Math.min(checkedWhole('size', options.size, 1), MAX_READ);
+    const size = Math.min(checkedInteger('size', options.size, 1), MAX_READ);
     const offset = options.offset === undefined ? this.position : checkedOffset(options.offset);
     if (!this.#access.reads) return { data: new Uint8Array(0), eof: true, offset, skipped: 0, commit() {} };
     const data = await this.#device.bytes(size);
@@ -44,7 +44,7 @@ export class DeviceHandle extends PositionedHandle implements FileHandle {
 
   async truncate(size: number): Promise<void> {
     this.checkOpen();
-    checkedWhole('size', size, 0);
+    checkedInteger('size', size, 0);
   }
 
   async stream(): Promise<StreamSource> {

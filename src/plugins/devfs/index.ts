@@ -1,4 +1,4 @@
-/** devfs: the devices every Unix program knows, for tests and scripts that expect a `/dev`. */
+/** devfs: the standard Unix devices, for tests and scripts that expect a `/dev`. */
 import type { Plugin } from '../../fs/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
 import { readValues, textValue } from '../config-values.ts';

@@ -1,14 +1,14 @@
-/** The configuration of a mount of memfs, parsed once. */
+/** The configuration of a memfs mount, parsed once. */
 import { createError, isStreamFSError } from '../../errors/index.ts';
 import { type ConfigParameter, normalizePath, type PluginConfig } from '../../fs/index.ts';
 import { formatSize } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
 import { readValues, sizeValue, textValue } from '../config-values.ts';
 
-/** The largest file where the configuration does not say, in bytes. */
+/** The default maximum file size in bytes. */
 const DEFAULT_MAX_FILE_SIZE = 64 * 1024 * 1024;
 
-/** The most `max_file_size` can be: a file is one buffer, and doubles when it grows. */
+/** The upper limit of `max_file_size`: a file is one buffer, which doubles when it grows. */
 const LARGEST_MAX_FILE_SIZE = 1024 ** 3;
 
 export const MEMFS_PARAMETERS: readonly ConfigParameter[] = [
@@ -38,11 +38,11 @@ export const MEMFS_PARAMETERS: readonly ConfigParameter[] = [
 export interface MemfsConfig {
   /** Normalised. */
   initDirs: readonly string[];
-  /** Bytes. */
+  /** In bytes. */
   maxFileSize: number;
 }
 
-/** CONFIG_INVALID with what is wrong and what would be right. */
+/** Throws CONFIG_INVALID with the fault and the remedy. */
 export function readConfig(config: PluginConfig): MemfsConfig {
   const names = MEMFS_PARAMETERS.map((parameter) => parameter.name);
   const { initDirs, maxFileSize } = readValues({

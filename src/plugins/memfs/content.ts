@@ -1,8 +1,8 @@
 /**
- * The bytes of one file: a buffer that grows, and views of it that stay as they are.
+ * The bytes of one file: a growing buffer, and immutable views of it.
  *
- * A view costs no copy. The bytes below `viewed` may still be read by others, so a write below it moves to a new buffer
- * first and leaves the old one to its viewers; a write above it, as in appending, needs no move.
+ * A view needs no copy. Bytes below `viewed` may still be read through views, so a write below it first moves the
+ * content to a new buffer and leaves the old one to the views. A write above it, such as an append, needs no move.
  *
  *   ├──── viewed ────┼──── size ────┼──── capacity ────┤
  *    never changed     changed in     may hold old bytes,
@@ -21,13 +21,13 @@ export class FileContent {
   readonly #memory: MemoryBudget | undefined;
   #released = false;
 
-  /** `max` is the largest size in bytes; `memory` is charged with what is held. */
+  /** `max` is the maximum size in bytes; `memory` is charged for the buffer. */
   constructor(max: number, memory?: MemoryBudget) {
     this.#max = max;
     this.#memory = memory;
   }
 
-  /** The content is not used any more: its memory is given back to the budget. Twice is harmless. */
+  /** Returns the memory to the budget when the content is no longer used. Calling it twice is harmless. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
@@ -38,19 +38,22 @@ export class FileContent {
     return this.#size;
   }
 
-  /** A copy of the bytes from `start` to before `end`, as far as there are any. */
+  /** A copy of the bytes from `start` to before `end`, limited to the size. */
   copy(start: number, end: number): Uint8Array {
     return this.#bytes.slice(Math.min(start, this.#size), Math.min(end, this.#size));
   }
 
-  /** Bytes as they are now, all unless it is said which, for as long as the view is held. To be read only. */
+  /** A read-only view of the current bytes, by default of all, which stays unchanged as long as it is held. */
   view(start = 0, end = this.#size): Uint8Array {
     const to = Math.min(end, this.#size);
     this.#viewed = Math.max(this.#viewed, to);
     return this.#bytes.subarray(Math.min(start, to), to);
   }
 
-  /** Writes a copy of `data` at `offset`; what lies between the old end and `offset` is zeros. FILE_TOO_LARGE, STORAGE_FULL. */
+  /**
+   * Writes a copy of `data` at `offset`; a gap after the old end is filled with zeros. Throws FILE_TOO_LARGE,
+   * STORAGE_FULL.
+   */
   write(data: Uint8Array, offset: number): void {
     if (data.length === 0) return;
     const end = offset + data.length;
@@ -60,7 +63,7 @@ export class FileContent {
     this.#size = Math.max(end, this.#size);
   }
 
-  /** Cuts the content off at `size`, or makes it longer with zeros. FILE_TOO_LARGE, STORAGE_FULL. */
+  /** Shortens the content to `size`, or extends it with zeros. Throws FILE_TOO_LARGE, STORAGE_FULL. */
   truncate(size: number): void {
     if (size > this.#size) {
       this.#makeWritable(this.#size, size);
@@ -71,13 +74,13 @@ export class FileContent {
     this.#size = size;
   }
 
-  /** Releases memory that is not needed any more. */
+  /** Releases memory that is no longer needed. */
   #shrink(size: number): void {
     const bytes = this.#bytes;
     const memory = this.#released ? undefined : this.#memory;
     memory?.shared.release(bytes);
     if (memory !== undefined && !memory.tryTake(size)) {
-      // Others have it still, and there is no room for more: it stays the file's as well.
+      // Views still use the old buffer and there is no room for a copy: the file keeps the old buffer, too.
       memory.shared.hold(bytes);
       return;
     }
@@ -86,7 +89,7 @@ export class FileContent {
     memory?.shared.adopt(this.#bytes);
   }
 
-  /** Makes room for `size` bytes, of which those from `start` on may be changed in place. */
+  /** Makes room for `size` bytes, and makes those from `start` on writable in place. */
   #makeWritable(start: number, size: number): void {
     if (size > this.#max) throw createError('FILE_TOO_LARGE', { size, max: this.#max });
     if (size <= this.#bytes.length && start >= this.#viewed) return;
@@ -97,8 +100,8 @@ export class FileContent {
   }
 
   /**
-   * A buffer of `wish` bytes; where memory is short, of fewer, but no fewer than `needed`. Still of as many as can be had,
-   * to a factor of two: with no more than is needed each further byte would cost a copy of the whole file.
+   * Allocates a buffer of `wish` bytes or, if memory is short, of at least `needed` bytes. It then gets as much as
+   * possible, within a factor of two: with the bare minimum, each further byte would cost a copy of the whole file.
    */
   #make(wish: number, needed: number): Uint8Array {
     const memory = this.#released ? undefined : this.#memory;
@@ -116,7 +119,7 @@ export class FileContent {
     }
   }
 
-  /** The new buffer has been charged already, while both were there. */
+  /** The new buffer has already been charged, while both existed. */
   #replace(bytes: Uint8Array): void {
     if (!this.#released) this.#memory?.shared.release(this.#bytes);
     this.#bytes = bytes;

@@ -1,6 +1,6 @@
 /**
- * A file system in memory: directories, files, handles. Everything is done in one step, between two turns of the event
- * loop, so no caller ever sees half of a change.
+ * A file system in memory: directories, files, handles. Every operation completes within one turn of the event loop, so
+ * no caller sees a partial change.
  */
 import { createError } from '../../errors/index.ts';
 import type {
@@ -18,7 +18,7 @@ import { BLOCK_BYTES, baseName, contentOfParts } from '../../fs/index.ts';
 import { fileAccessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
 import { startOf } from '../base/start.ts';
-import { checkedMode, checkedOffset, checkedWhole, readRange } from '../numbers.ts';
+import { checkedMode, checkedOffset, checkedInteger, readRange } from '../numbers.ts';
 import type { FileContent } from './content.ts';
 import { MemHandle } from './handle.ts';
 import type { FileNode, Node, Tree } from './tree.ts';
@@ -42,12 +42,12 @@ export class MemFileSystem extends BaseFileSystem {
     this.#tree.addDirectory(path, checkedMode(mode));
   }
 
-  /** DIRECTORY_NOT_EMPTY, ROOT_IS_FIXED. */
+  /** Throws DIRECTORY_NOT_EMPTY, ROOT_IS_FIXED. */
   override async remove(path: string): Promise<void> {
     this.#tree.remove(path);
   }
 
-  /** Of the root it removes all that lies below. */
+  /** For the root, removes everything below it. */
   override async removeAll(path: string): Promise<void> {
     this.#tree.removeAll(path);
   }
@@ -58,8 +58,8 @@ export class MemFileSystem extends BaseFileSystem {
   }
 
   /**
-   * Without an offset `data` becomes the whole file; with one it is written there, and what lies between the old end
-   * and it is zeros. `append` writes at the end and ignores the offset; `truncate` empties the file first.
+   * Without an offset, `data` replaces the file; with one, it is written there, and a gap after the old end is filled
+   * with zeros. `append` ignores the offset and writes at the end; `truncate` first empties the file.
    */
   override async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<number> {
     this.#checkWritable(path, options);
@@ -75,7 +75,7 @@ export class MemFileSystem extends BaseFileSystem {
     return new MemWriter(content, (whole) => this.#store(path, whole, options));
   }
 
-  /** Whether a write may begin, so that a body that cannot be stored is refused before it is sent. */
+  /** Checks whether a write may begin, so that a body that cannot be stored is refused before it is sent. */
   #checkWritable(path: string, options: WriteOptions): void {
     const { offset = -1 } = options;
     if (offset !== -1) checkedOffset(offset);
@@ -86,7 +86,7 @@ export class MemFileSystem extends BaseFileSystem {
     if (!node) this.#tree.checkRoomFor(path);
   }
 
-  /** Takes ownership of the content: it becomes a file's or is released. */
+  /** Takes ownership of the content: it becomes a file's content or is released. */
   #store(path: string, content: FileContent, options: WriteOptions): void {
     try {
       if (this.#put(path, content, options)) return;
@@ -97,7 +97,7 @@ export class MemFileSystem extends BaseFileSystem {
     content.release();
   }
 
-  /** Whether the content is now that of the file, rather than copied into it. */
+  /** Returns whether the content became the file's content, rather than being copied into it. */
   #put(path: string, content: FileContent, options: WriteOptions): boolean {
     this.#checkWritable(path, options);
     const { offset = -1 } = options;
@@ -116,7 +116,7 @@ export class MemFileSystem extends BaseFileSystem {
     return placed === content;
   }
 
-  /** The same bytes behind `offset` zeros; none where there are no bytes, as for any empty write. */
+  /** The same bytes after `offset` zeros. An empty content stays empty, as with any empty write. */
   #moved(content: FileContent, offset: number): FileContent {
     const moved = this.#tree.newContent();
     moved.write(content.view(), offset);
@@ -133,7 +133,7 @@ export class MemFileSystem extends BaseFileSystem {
     return infoOf(baseName(path), this.#tree.node(path));
   }
 
-  /** To a path that is free: a file that is there is never replaced. */
+  /** The target must be free: an existing file is never replaced. */
   override async rename(from: string, to: string): Promise<void> {
     this.#tree.move(from, to);
   }
@@ -144,7 +144,7 @@ export class MemFileSystem extends BaseFileSystem {
 
   override async truncate(path: string, size: number): Promise<void> {
     const file = this.#tree.file(path);
-    file.content.truncate(checkedWhole('size', size, 0));
+    file.content.truncate(checkedInteger('size', size, 0));
     file.modTime = new Date();
   }
 
@@ -156,11 +156,11 @@ export class MemFileSystem extends BaseFileSystem {
   override async open(path: string, { offset = 0, size = -1 }: ByteRange = {}): Promise<SizedContent> {
     const { content } = this.#tree.file(path);
     const [start, end] = readRange(content.size, offset, size);
-    // The next write below what is viewed has to move the file: of a little, a copy costs less.
+    // The next write below a view has to move the file, so small ranges are copied.
     return contentOfParts([end - start <= BLOCK_BYTES ? content.copy(start, end) : content.view(start, end)]);
   }
 
-  /** It is a view of the file's own memory: to be read only. NOT_SUPPORTED for a generation: files have none. */
+  /** Returns a read-only view of the file's memory. Throws NOT_SUPPORTED for a generation, which files do not have. */
   override async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
     const { content } = this.#tree.file(path);
     if (options.generation !== undefined) throw this.notSupported('generation');
@@ -169,9 +169,12 @@ export class MemFileSystem extends BaseFileSystem {
     return { parts: [bytes.subarray(offset)], offset };
   }
 
-  /** An absent file is created by a handle that writes and says so; else FILE_NOT_FOUND. FILE_EXISTS where it asks for a new one. */
+  /**
+   * A handle opened for writing with `create` creates an absent file; otherwise throws FILE_NOT_FOUND. Throws
+   * FILE_EXISTS for an exclusive open of an existing file.
+   */
   override async openHandle(path: string, options: OpenHandleOptions): Promise<FileHandle> {
-    const flags = checkedWhole('flags', options.flags, 0);
+    const flags = checkedInteger('flags', options.flags, 0);
     const mode = checkedMode(options.mode);
     const access = fileAccessOf(flags, options.create);
     const existing = this.#tree.find(path);

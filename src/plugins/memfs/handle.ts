@@ -1,19 +1,19 @@
 /**
- * An open file. It holds the file itself, not its path: renamed or removed, the file stays readable and writable here,
- * as on a disk.
+ * A handle on a file. It refers to the file itself, not its path: after a rename or removal the file stays readable and
+ * writable through the handle, as on a disk.
  */
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { FileAccess } from '../access.ts';
-import { checkedOffset, checkedWhole } from '../numbers.ts';
+import { checkedOffset, checkedInteger } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
-import { pieces } from './extents.ts';
-import { type FileNode, leave } from './tree.ts';
+import { pieces } from './pieces.ts';
+import { type FileNode, releaseFile } from './tree.ts';
 
 const EMPTY = new Uint8Array(0);
 
-/** A read of more bytes is given a view of the file, which the next write has to move away from. */
-const MOST_COPIED = 256 * 1024;
+/** Larger reads get a view of the file, from which the next write has to move away. */
+const MAX_COPIED_BYTES = 256 * 1024;
 
 export class MemHandle extends PositionedHandle implements FileHandle {
   readonly #file: FileNode;
@@ -30,23 +30,23 @@ export class MemHandle extends PositionedHandle implements FileHandle {
     return this.#file.content.size;
   }
 
-  /** Never waits: a file has an end. A handle that only writes reads 0 bytes (contract 51). */
+  /** Never waits, because a file has an end. A write-only handle reads 0 bytes (contract 51). */
   async read(options: HandleReadOptions): Promise<HandleRead> {
     this.checkOpen();
-    const size = checkedWhole('size', options.size, 1);
+    const size = checkedInteger('size', options.size, 1);
     const offset = options.offset === undefined ? this.position : checkedOffset(options.offset);
     if (!this.#access.reads) return { data: EMPTY, eof: true, offset, skipped: 0, commit() {} };
     const { content } = this.#file;
     const end = Math.min(offset + size, content.size);
-    // What is copied is charged for only when it is sent; what is viewed, the file is charged for.
-    const data = end - offset <= MOST_COPIED ? content.copy(offset, end) : content.view(offset, end);
+    // A copy is charged only when it is sent; a view is covered by the charge of the file.
+    const data = end - offset <= MAX_COPIED_BYTES ? content.copy(offset, end) : content.view(offset, end);
     const eof = offset + data.length >= content.size;
     return this.found(data, offset, eof, options.offset === undefined);
   }
 
   /**
-   * With `offset` the position does not move. A handle that appends writes at the end and ignores the offset; its position
-   * moves to the end. HANDLE_READ_ONLY, FILE_TOO_LARGE.
+   * With `offset`, the position does not move. An appending handle ignores the offset and writes at the end, where its
+   * position then is. Throws HANDLE_READ_ONLY, FILE_TOO_LARGE.
    */
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
     this.checkOpen();
@@ -62,16 +62,16 @@ export class MemHandle extends PositionedHandle implements FileHandle {
   async truncate(size: number): Promise<void> {
     this.checkOpen();
     if (!this.#access.writes) throw createError('HANDLE_READ_ONLY');
-    this.#file.content.truncate(checkedWhole('size', size, 0));
+    this.#file.content.truncate(checkedInteger('size', size, 0));
     this.#file.modTime = new Date();
   }
 
   override async close(): Promise<void> {
-    if (this.isOpen) leave(this.#file);
+    if (this.isOpen) releaseFile(this.#file);
     await super.close();
   }
 
-  /** From the position to the end of what the file holds now. The position moves with what has been taken. */
+  /** From the position to the current end of the file. The position advances over consumed bytes. */
   async stream(): Promise<StreamSource> {
     this.checkOpen();
     const bytes = this.#access.reads ? this.#file.content.view().subarray(this.position) : EMPTY;

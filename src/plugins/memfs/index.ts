@@ -1,6 +1,6 @@
 /**
- * memfs: ordinary files in memory, gone with their mount. It is here for clients that expect plain files beside the
- * streams, and shows that the plugin interface is not made for streams alone.
+ * memfs: ordinary files in memory, gone with their mount. It is for clients that expect plain files next to the
+ * streams, and demonstrates that the plugin interface is not limited to streams.
  */
 import type { Plugin } from '../../fs/index.ts';
 import { MEMFS_PARAMETERS, readConfig } from './config.ts';

@@ -1,20 +1,20 @@
 /**
- * The files and directories of a memory file system, and their lookup. Nodes know neither their name nor their parent: a
- * rename moves one entry, however much lies below it.
+ * The tree of files and directories. Nodes store neither their name nor their parent, so that a rename moves a single
+ * entry, however much is below it.
  */
 import type { MemoryBudget } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
 import { baseName, isWithin, parentPath, splitPath } from '../../fs/index.ts';
 import { FileContent } from './content.ts';
 
-/** What a file or a directory is charged beside its content, in bytes: its name and its place. */
+/** Bytes charged for a file or directory in addition to its content: the name and the table entry. */
 const NODE_COST = 512;
 
 export interface FileNode {
   readonly kind: 'file';
-  /** Another object once the whole file has been replaced: a read of the old one goes on with the old one. */
+  /** Replaced when the whole file is replaced: a running read continues with the old content. */
   content: FileContent;
-  /** How many refer to it: its directory, and every open handle. At 0 its memory is given back. */
+  /** References from the directory and from open handles. At 0 the memory is released. */
   users: number;
   mode: number;
   modTime: Date;
@@ -30,23 +30,23 @@ export interface DirectoryNode {
 export type Node = FileNode | DirectoryNode;
 
 export class Tree {
-  /** The largest file, in bytes. */
+  /** The maximum file size in bytes. */
   readonly maxFileSize: number;
   readonly root: DirectoryNode = newDirectory(0o755);
   readonly #memory: MemoryBudget | undefined;
 
-  /** `memory` is charged with the contents of files. */
+  /** `memory` is charged for the contents of files. */
   constructor(maxFileSize: number, memory?: MemoryBudget) {
     this.maxFileSize = maxFileSize;
     this.#memory = memory;
   }
 
-  /** A content that is in no file yet. */
+  /** Creates a content that does not belong to a file yet. */
   newContent(): FileContent {
     return new FileContent(this.maxFileSize, this.#memory);
   }
 
-  /** The node of a path, or undefined. NOT_A_DIRECTORY where the way leads through a file. */
+  /** The node at a path, or undefined. Throws NOT_A_DIRECTORY if the path leads through a file. */
   find(path: string): Node | undefined {
     let node: Node = this.root;
     let walked = '';
@@ -60,28 +60,28 @@ export class Tree {
     return node;
   }
 
-  /** FILE_NOT_FOUND, NOT_A_DIRECTORY. */
+  /** Throws FILE_NOT_FOUND, NOT_A_DIRECTORY. */
   node(path: string): Node {
     const node = this.find(path);
     if (!node) throw createError('FILE_NOT_FOUND', { path });
     return node;
   }
 
-  /** FILE_NOT_FOUND, NOT_A_DIRECTORY, IS_A_DIRECTORY. */
+  /** Throws FILE_NOT_FOUND, NOT_A_DIRECTORY, IS_A_DIRECTORY. */
   file(path: string): FileNode {
     const node = this.node(path);
     if (node.kind === 'dir') throw createError('IS_A_DIRECTORY', { path });
     return node;
   }
 
-  /** FILE_NOT_FOUND, NOT_A_DIRECTORY. */
+  /** Throws FILE_NOT_FOUND, NOT_A_DIRECTORY. */
   directory(path: string): DirectoryNode {
     const node = this.node(path);
     if (node.kind !== 'dir') throw createError('NOT_A_DIRECTORY', { path });
     return node;
   }
 
-  /** Adds an empty file. FILE_EXISTS, DIRECTORY_EXISTS, and what its directory may lack. */
+  /** Adds an empty file. Throws FILE_EXISTS, DIRECTORY_EXISTS, and the errors of looking up its directory. */
   addFile(path: string, mode = 0o644): FileNode {
     const file: FileNode = { kind: 'file', content: this.newContent(), users: 1, mode, modTime: new Date() };
     this.#add(path, file);
@@ -92,14 +92,14 @@ export class Tree {
     this.#add(path, newDirectory(mode));
   }
 
-  /** Adds a directory and those above it, where they are not there. */
+  /** Adds a directory and its missing parents. */
   addDirectories(path: string): void {
     if (this.find(path)?.kind === 'dir') return;
     this.addDirectories(parentPath(path));
     this.addDirectory(path, 0o755);
   }
 
-  /** A node comes in under a name that is free: nothing is ever replaced by the way. */
+  /** Adds a node under a free name; never replaces an existing node. */
   #add(path: string, node: Node): void {
     const existing = this.find(path);
     if (existing) throw createError(existing.kind === 'dir' ? 'DIRECTORY_EXISTS' : 'FILE_EXISTS', { path });
@@ -111,7 +111,7 @@ export class Tree {
     parent.modTime = new Date();
   }
 
-  /** Whether the directory a path is to lie in is there. FILE_NOT_FOUND, NOT_A_DIRECTORY. */
+  /** Checks that the parent directory of a path exists. Throws FILE_NOT_FOUND, NOT_A_DIRECTORY. */
   checkRoomFor(path: string): void {
     this.directory(parentPath(path));
   }
@@ -124,7 +124,7 @@ export class Tree {
     this.#detach(path);
   }
 
-  /** Removes a path with all below it. Of the root, only what lies below. */
+  /** Removes a path with everything below it. For the root, only the content is removed. */
   removeAll(path: string): void {
     const node = this.node(path);
     if (path === '/') {
@@ -135,10 +135,10 @@ export class Tree {
     this.#detach(path);
   }
 
-  /** Gives back the memory of a node and of all below it, except of files that handles still hold. */
+  /** Returns the memory of a node and everything below it to the budget, except files that handles still hold. */
   #forget(node: Node): void {
     this.#memory?.give(NODE_COST);
-    if (node.kind === 'file') leave(node);
+    if (node.kind === 'file') releaseFile(node);
     else for (const entry of node.entries.values()) this.#forget(entry);
   }
 
@@ -154,7 +154,7 @@ export class Tree {
     parent.modTime = new Date();
   }
 
-  /** Moves a file or a directory to a path that is free; to its own path it does nothing. */
+  /** Moves a file or directory to a free path; moving to the same path does nothing. */
   move(from: string, to: string): void {
     const node = this.node(from);
     if (from === '/' || to === '/') throw createError('ROOT_IS_FIXED');
@@ -167,8 +167,8 @@ export class Tree {
   }
 }
 
-/** One that held on to a file does so no more. */
-export function leave(file: FileNode): void {
+/** Drops one reference to a file. */
+export function releaseFile(file: FileNode): void {
   file.users -= 1;
   if (file.users === 0) file.content.release();
 }

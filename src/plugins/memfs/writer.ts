@@ -1,6 +1,6 @@
 /**
- * A body on its way into a file. It is gathered aside, and becomes the file's in one step when it is whole: a body
- * that breaks off leaves the file as it was, and no reader ever sees half of one.
+ * Writes a body to a file. The body is collected separately and replaces the file's content atomically when it is
+ * complete: an aborted body leaves the file unchanged, and no reader sees a partial one.
  */
 import { createError } from '../../errors/index.ts';
 import type { FileWriter } from '../../fs/index.ts';
@@ -11,7 +11,10 @@ export class MemWriter implements FileWriter {
   readonly #store: (content: FileContent) => void;
   #open = true;
 
-  /** `content` is empty and the writer's own; `store` is called once, with the whole body in it, and takes it over. */
+  /**
+   * `content` is empty and owned by the writer. `store` is called once with the complete body, and takes ownership of
+   * it.
+   */
   constructor(content: FileContent, store: (content: FileContent) => void) {
     this.#content = content;
     this.#store = store;
@@ -21,13 +24,13 @@ export class MemWriter implements FileWriter {
     return this.#content.size;
   }
 
-  /** WRITER_CLOSED, FILE_TOO_LARGE, STORAGE_FULL. */
+  /** Throws WRITER_CLOSED, FILE_TOO_LARGE, STORAGE_FULL. */
   write(piece: Uint8Array): void {
     if (!this.#open) throw createError('WRITER_CLOSED');
     this.#content.write(piece, this.#content.size);
   }
 
-  /** Twice is harmless. NOT_SUPPORTED with `end`, and then the file stays as it was. */
+  /** Closing twice is harmless. Throws NOT_SUPPORTED with `end`, leaving the file unchanged. */
   async close(options: { end?: boolean | undefined } = {}): Promise<void> {
     if (!this.#open) return;
     this.#open = false;

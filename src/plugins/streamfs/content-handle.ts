@@ -1,7 +1,7 @@
-/** A handle on README: a fixed text that can be read to its end and seeked in, with any open flags (contract 50). */
+/** A handle on README: a fixed text that supports reading and seeking, with any open flags (contract 50). */
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
-import { checkedOffset, checkedWhole } from '../numbers.ts';
+import { checkedOffset, checkedInteger } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 
 export class ContentHandle extends PositionedHandle implements FileHandle {
@@ -19,7 +19,7 @@ export class ContentHandle extends PositionedHandle implements FileHandle {
   async read({ size, offset }: HandleReadOptions): Promise<HandleRead> {
     this.checkOpen();
     const at = Math.min(offset === undefined ? this.position : checkedOffset(offset), this.content.length);
-    const data = this.content.subarray(at, at + checkedWhole('size', size, 1));
+    const data = this.content.subarray(at, at + checkedInteger('size', size, 1));
     return this.found(data, at, at + data.length === this.content.length, offset === undefined);
   }
 

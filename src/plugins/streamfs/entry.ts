@@ -1,4 +1,4 @@
-/** All that a file system knows of one of its streams. */
+/** The state that a file system keeps of one of its streams. */
 import type { EndReason } from '../../core/index.ts';
 import { emptySet, type Producers, type RingStream } from '../../core/internal.ts';
 import type { Account } from '../../fs/account.ts';
@@ -12,54 +12,54 @@ export interface Entry {
   readonly path: string;
   readonly stream: RingStream;
   /**
-   * Created by opening it for reading: removed with its last reader if it was never written (contract 36). Its first
-   * writer says what its settings are (contract 98).
+   * Created by opening it for reading: the stream is removed with its last reader if it was never written (contract
+   * 36). Its first writer determines its settings (contract 98).
    */
   autoCreated: boolean;
-  /** Handles that hold on to it. */
+  /** Number of open handles. */
   handles: number;
-  /** Its producers; created with the first. */
+  /** Created with the first producer. */
   producers: Producers | undefined;
-  /** Lines that are to stay whole; made with the first writer that asks for it. */
+  /** Created with the first writer that wants whole lines. */
   lines: StreamLines | undefined;
-  /** Bodies on their way into it. */
+  /** Writers with a running request. */
   writers: ReadonlySet<FileWriter>;
-  /** What holds for it: its mount's own object unless it was made with others. */
+  /** The settings in force: the mount's own object unless the stream was created with others. */
   settings: StreamSettingsInForce;
-  /** Undefined where it never expires. */
+  /** Undefined if the stream never expires. */
   deadline: Deadline | undefined;
   /**
-   * When it was last in use, in milliseconds since 1970, as far as its log was told so; 0: it was not. Its last write the
-   * log knows anyway.
+   * When the stream was last in use, in milliseconds since 1970, as last saved in its log; 0: never saved. The time of
+   * the last write is in the log anyway.
    */
   activeAt: number;
-  /** Its place among forks; made with the first fork of it, or with itself if it is one. */
+  /** Its node in the tree of forks; created with its first fork, or at once if it is a fork. */
   node: ForkNode | undefined;
-  /** Of those that were made or written through the store. */
+  /** Only for streams created or written through the store. */
   facts: StoreFacts | undefined;
-  /** What keeps it on disk, where that is asked for. */
+  /** Its log on disk, if the stream is persistent. */
   log: LoggedStream | undefined;
-  /** Whose it counts as. */
+  /** The account charged for the stream. */
   readonly account: Account | undefined;
 }
 
-/** When a stream is over, and what was last seen of it. */
+/** The expiry of a stream, and its state at the last check. */
 export interface Deadline {
-  /** Milliseconds without activity; 0: any number. */
+  /** Milliseconds without activity; 0 for no limit. */
   timeout: number;
   /** An open reader counts as activity. */
   countsReaders: boolean;
-  /** Milliseconds since 1970, by the system clock; Infinity: never. */
+  /** Milliseconds since 1970, by the system clock; Infinity for never. */
   expiresAt: number;
-  /** When something last happened, by the clock that never leaps. */
+  /** The time of the last activity, by the monotonic clock. */
   activeAt: number;
   endOffset: number;
   modifiedAt: number;
-  /** By how much the system clock was ahead of that clock at the last look, in milliseconds. */
+  /** How far the system clock was ahead of the monotonic clock at the last check, in milliseconds. */
   lead: number;
 }
 
-/** What a stream was asked for with, and what is remembered for this interface alone. */
+/** What the creation request asked for, and state needed only by this interface. */
 export interface StoreFacts {
   asked: Pick<StreamSettings, 'ttl' | 'expiresAt'>;
   fork: { source: string; at: number; beyond: number } | undefined;
@@ -67,23 +67,27 @@ export interface StoreFacts {
   lastSeq: string | undefined;
   /** An append that waits for a reader with the policy `block`. */
   waiting: Promise<void> | undefined;
-  /** It is to have the bytes of another, and has not got all of them yet: after a crash it never was. */
+  /** The stream is still being copied from another. After a crash it is discarded. */
   isCopying?: true | undefined;
 }
 
-/** What writers have begun is theirs to be seen: it comes before the end. */
+/** Ends a stream after completing the lines that writers have begun, so that readers get these before the end. */
 export function endStream({ lines, stream }: Entry, reason: EndReason = 'ended', status?: string): void {
   if (stream.closedBy === undefined) lines?.completeAll();
   stream.end(reason, status);
 }
 
-/** @throws where it could not be kept that it has ended: it has not then */
-export function endKept(entry: Entry, status: string | undefined): void {
+/**
+ * Ends a stream, provided that its end can be saved.
+ *
+ * @throws if the log is not writable; the stream has not ended then
+ */
+export function endDurably(entry: Entry, status: string | undefined): void {
   if (entry.stream.closedBy === undefined) entry.log?.requireWritable();
   endStream(entry, 'ended', status);
 }
 
-/** Its place among forks. */
+/** The node of a stream in the tree of forks. */
 export function nodeOf(entry: Entry): ForkNode {
   entry.node ??= { path: entry.path, source: undefined, forks: 0, account: entry.account };
   return entry.node;

@@ -1,17 +1,17 @@
 /**
- * Streams expire: those of a mount with `idle_timeout` when they were not written to for that long; those with a `ttl`
- * when they were neither written to nor read for that long; those with an absolute time at that time. An open request
- * body counts as writing, since a live source may be quiet for days. Reading renews only a `ttl` of the stream's own: a
- * mount's `idle_timeout` also ends streams that readers would wait for in vain.
+ * Expiry of streams. A stream expires after the mount's `idle_timeout` without a write, after its own `ttl` without a
+ * write or read, or at its absolute expiry time. An open request body counts as writing, since a live source may be
+ * quiet for days. Reading renews only a stream's own `ttl`: a mount's `idle_timeout` also ends streams whose readers
+ * would wait in vain.
  *
- * Expiry is checked in two places. Each lookup of a path checks, so an expired stream is never returned. And one timer for
- * all streams of a mount checks what has changed since its last run, releases memory and ends readers, at most a quarter
- * of the time late. Idle times use a monotonic clock, so setting the system clock expires nothing; an absolute
+ * Expiry is checked in two places. Each lookup of a path checks, so an expired stream is never returned. And one timer
+ * for all streams of a mount checks what has changed since its last run, releases memory and ends readers, at most a
+ * quarter of the time late. Idle times use a monotonic clock, so setting the system clock expires nothing; an absolute
  * time is compared with the system clock.
  *
- * Of a stream that is kept on disk, time goes on while the server is down. The log knows when it was last written to, and
- * is told of what else kept it. A steady clock tells nothing over a restart: by a system clock that has been set back
- * meanwhile a stream gets all of its time again, and never more.
+ * For a persistent stream, time also passes while the server is down. The log contains the time of the last write, and
+ * other activity is saved there. A monotonic clock does not survive a restart: if the system clock has been set back in
+ * the meantime, a stream gets its full time again, but never more.
  */
 
 import type { Stream } from '../../core/index.ts';
@@ -20,30 +20,30 @@ import { LogThrottle } from '../../logging/index.ts';
 import type { Deadline, Entry } from './entry.ts';
 import { inSlices } from './slices.ts';
 
-/** The timer goes off at most this often and at least this often, in milliseconds. */
+/** Bounds of the timer's period, in milliseconds. */
 const MIN_SWEEP_MS = 50;
 const MAX_SWEEP_MS = 60_000;
 
-/** How exactly the log knows when a stream was last in use: less is not worth a record. */
-const KNOWN_WITHIN_MS = 100;
-/** The log is told of a stream that stays in use at most this often. */
-const MIN_TOLD_MS = 1000;
+/** Differences below this between the actual and the saved time of last use are not worth a record. */
+const USE_PRECISION_MS = 100;
+/** Minimum interval between two records for a stream in continuous use. */
+const MIN_SAVE_INTERVAL_MS = 1000;
 
 export class Expiry {
-  /** Of the mount, in milliseconds; 0: none. */
+  /** The mount's idle timeout in milliseconds; 0 for none. */
   private readonly idleTimeout: number;
   private readonly clock: Clock;
   private readonly expire: (entry: Entry) => void;
-  /** Those that may expire. */
+  /** Streams that may expire. */
   private readonly watched = new Set<Entry>();
-  /** Thousands may go at the same time: a line a second tells of the last, and of how many. */
+  /** Thousands of streams may expire at once: at most one message per second, with the last stream and the count. */
   private readonly log: LogThrottle<Stream>;
   private cancel: (() => void) | undefined;
-  /** When the timer is to go off. */
+  /** When the timer is due. */
   private wakesAt = Number.POSITIVE_INFINITY;
   private isSweeping = false;
   private isStopped = false;
-  /** By the clock that never leaps; what a system clock that is set makes due earlier is found by the timer. */
+  /** By the monotonic clock. Setting the system clock may make a stream due earlier; the timer finds it. */
   private noneDueBefore = Number.NEGATIVE_INFINITY;
 
   constructor(idleTimeout: number, clock: Clock, logger: PluginLogger, expire: (entry: Entry) => void) {
@@ -57,9 +57,9 @@ export class Expiry {
   }
 
   /**
-   * A stream has come, or has got other settings.
+   * Begins watching a new stream, or one with changed settings.
    *
-   * @param usedAt when it was last in use, by the system clock; default: now
+   * @param usedAt the time of last use by the system clock; default: now
    */
   watch(entry: Entry, { ttl, expiresAt }: StreamSettingsInForce, usedAt = this.clock.timeOfDay()): void {
     const timeout = ttl ?? this.idleTimeout;
@@ -86,66 +86,66 @@ export class Expiry {
     this.schedule(this.delay(entry.deadline));
   }
 
-  /** Whether a stream is over that was last in use at a time of the system clock. */
+  /** Whether a stream last used at a time of the system clock has expired. */
   isOver({ ttl, expiresAt }: StreamSettingsInForce, usedAt: number): boolean {
     const timeout = ttl ?? this.idleTimeout;
     const today = this.clock.timeOfDay();
     return (timeout > 0 && today - usedAt >= timeout) || (expiresAt !== undefined && today >= expiresAt);
   }
 
-  /** A stream has gone. */
+  /** Called when a stream is gone. */
   unwatch(entry: Entry): void {
     entry.deadline = undefined;
     this.watched.delete(entry);
     if (this.watched.size === 0) this.unschedule();
   }
 
-  /** Something happened that is not seen of the stream itself: its idle time begins anew. */
+  /** Restarts the idle time after activity that does not change the stream itself. */
   renew({ deadline }: Entry): void {
     if (deadline !== undefined) deadline.activeAt = this.clock.now();
   }
 
-  /** The same for a read, which renews only a `ttl`. */
+  /** Restarts the idle time after a read, which renews only a `ttl`. */
   wasRead(entry: Entry): void {
     if (entry.deadline?.countsReaders === true) this.renew(entry);
   }
 
-  /** The server stops: the log of a stream is told when it was last in use. */
-  tellUse(entry: Entry): void {
+  /** Saves the time of last use in the log of a stream, at shutdown. */
+  saveUse(entry: Entry): void {
     const { activeAt, deadline, log, stream } = entry;
     if (log === undefined || deadline === undefined || deadline.timeout === 0) return;
     const now = this.clock.now();
     this.left(entry, deadline, now);
     const usedAt = Math.max(stream.modifiedAt, this.usedAt(deadline, now));
-    const isKnown = Math.abs(Math.max(stream.modifiedAt, activeAt) - usedAt) < KNOWN_WITHIN_MS;
-    if (!isKnown) this.tell(entry, usedAt);
+    const isKnown = Math.abs(Math.max(stream.modifiedAt, activeAt) - usedAt) < USE_PRECISION_MS;
+    if (!isKnown) this.recordUse(entry, usedAt);
   }
 
   /**
-   * The same between two runs of the timer. Of a stream that stays in use it is told ahead: after a kill it may be there up
-   * to a quarter of its time longer, and never shorter.
+   * Saves the time of last use between two runs of the timer. For a stream in continuous use a future time is saved:
+   * after a crash it may live up to a quarter of its time longer, but never shorter.
    */
-  private keepUse(entry: Entry, deadline: Deadline, now: number): void {
+  private saveUseAhead(entry: Entry, deadline: Deadline, now: number): void {
     const { activeAt, log, stream } = entry;
     if (log === undefined || deadline.timeout === 0) return;
     const usedAt = this.usedAt(deadline, now);
     const isInUse = isBusy(entry, deadline);
     const nextLook = isInUse ? this.delay(deadline) : 0;
-    if (usedAt + nextLook - Math.max(stream.modifiedAt, activeAt) < KNOWN_WITHIN_MS) return;
-    this.tell(entry, isInUse ? usedAt + Math.max(MIN_TOLD_MS, deadline.timeout / 4) : usedAt);
+    if (usedAt + nextLook - Math.max(stream.modifiedAt, activeAt) < USE_PRECISION_MS) return;
+    this.recordUse(entry, isInUse ? usedAt + Math.max(MIN_SAVE_INTERVAL_MS, deadline.timeout / 4) : usedAt);
   }
 
-  /** When a stream was last in use, by the system clock. */
+  /** The time of last use, by the system clock. */
   private usedAt({ activeAt }: Deadline, now: number): number {
     return this.clock.timeOfDay() - (now - activeAt);
   }
 
-  private tell(entry: Entry, usedAt: number): void {
+  private recordUse(entry: Entry, usedAt: number): void {
     entry.activeAt = Math.round(usedAt);
     entry.log?.factsChanged();
   }
 
-  /** Expires a stream that is due, before it is used. Gives whether it was due. */
+  /** Expires a stream if it is due. Returns whether it was. */
   expireIfDue(entry: Entry): boolean {
     if (entry.deadline === undefined || this.left(entry, entry.deadline, this.clock.now()) > 0) return false;
     this.expire(entry);
@@ -153,7 +153,7 @@ export class Expiry {
     return true;
   }
 
-  /** The same for all there are, unless it is known that none can be due yet. */
+  /** Expires all streams that are due, unless it is known that none can be due yet. */
   expireAllDue(): void {
     const now = this.clock.now();
     if (now < this.noneDueBefore) return;
@@ -192,7 +192,7 @@ export class Expiry {
     const rest = inSlices(this.watched, (entry) => {
       if (this.expireIfDue(entry)) return;
       const deadline = entry.deadline!;
-      this.keepUse(entry, deadline, this.clock.now());
+      this.saveUseAhead(entry, deadline, this.clock.now());
       next = Math.min(next, this.delay(deadline));
     });
     const finish = () => {
@@ -203,21 +203,21 @@ export class Expiry {
     else void rest.then(finish);
   }
 
-  /** After how long to look at a stream again. */
+  /** Milliseconds until the next check of a stream. */
   private delay({ timeout, expiresAt }: Deadline): number {
     const idle = timeout === 0 ? Number.POSITIVE_INFINITY : timeout / 4;
     return Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, Math.min(idle, expiresAt - this.clock.timeOfDay())));
   }
 
-  /** Milliseconds until a stream is over; 0 or less: it is. */
+  /** Milliseconds until a stream expires; 0 or less: it is due. */
   private left(entry: Entry, deadline: Deadline, now: number): number {
     const today = this.clock.timeOfDay();
     const { endOffset, modifiedAt } = entry.stream;
     const lead = today - now;
     if (isBusy(entry, deadline)) deadline.activeAt = now;
     else if (endOffset !== deadline.endOffset || modifiedAt !== deadline.modifiedAt) {
-      // Since the last look, and not later than now. Where the system clock has been set meanwhile it is not known which of
-      // the two times it was by: the later one expires nothing too early.
+      // The write happened since the last check and not after now. If the system clock has been set in the meantime, it
+      // is unknown whether that was before or after the write; the later time expires nothing too early.
       const writtenAt = modifiedAt - Math.min(lead, deadline.lead);
       deadline.activeAt = Math.min(now, Math.max(deadline.activeAt, writtenAt));
     }
@@ -229,7 +229,7 @@ export class Expiry {
   }
 }
 
-/** Whether it is in use right now. */
+/** Whether the stream is currently in use. */
 function isBusy({ stream, writers }: Entry, { countsReaders }: Deadline): boolean {
   return writers.size > 0 || (countsReaders && stream.readerCount > 0);
 }

@@ -1,4 +1,4 @@
-/** Streams as files: what each operation of a file system means for a stream (contract sections A and C). */
+/** Streams as files: the meaning of each file system operation for streams (contract sections A and C). */
 
 import type { AppendId, ReaderStart } from '../../core/index.ts';
 import { lifeDetails, producerGap, RingStream } from '../../core/internal.ts';
@@ -32,13 +32,13 @@ import {
 } from '../../fs/index.ts';
 import { accessOf } from '../access.ts';
 import { ContentHandle } from './content-handle.ts';
-import { type Entry, endKept, endStream, newEntry } from './entry.ts';
+import { type Entry, endDurably, endStream, newEntry } from './entry.ts';
 import { Expiry } from './expiry.ts';
 import { setFormat } from './formats.ts';
 import { capabilitiesOf, directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines } from './json-writer.ts';
-import { KeptStreams } from './kept-streams.ts';
+import { PersistedStreams } from './persisted-streams.ts';
 import { Listing } from './listing.ts';
 import { discardFork, type ForkMaker, makeFork } from './make-fork.ts';
 import { MountRules } from './mount-rules.ts';
@@ -60,7 +60,7 @@ import { Totals } from './totals.ts';
 import { reachingBack, wholeStart } from './whole-start.ts';
 import { Writers } from './writers.ts';
 
-/** Whether an absent stream is created, and on which account. */
+/** Whether to create an absent stream, and the account to charge. */
 type OpenOptions = Pick<OpenStreamOptions, 'create' | 'account' | 'settings'>;
 
 type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
@@ -75,33 +75,37 @@ export class StreamFileSystem extends StreamFiles {
   private readonly expiry: Expiry;
   private readonly listing: Listing;
   private readonly writers: Writers;
-  /** What comes before a stream's path in its name. */
+  /** The mount path, which precedes a stream's path in its name. */
   private readonly prefix: string;
   private readonly rules: MountRules;
   private readonly store: TableStore;
-  /** What keeps the streams on disk, where that is asked for. */
-  private readonly kept: KeptStreams | undefined;
-  /** No stream is made after the shutdown. */
+  /** The log of the streams on disk, if the mount is persistent. */
+  private readonly persisted: PersistedStreams | undefined;
+  /** After the shutdown no stream is created. */
   private isShutDown = false;
 
-  /** A file system with the streams that were kept on disk. @throws as {@link KeptStreams.open}; MEMORY_LIMIT */
+  /**
+   * Opens a file system with its persisted streams.
+   *
+   * @throws as {@link PersistedStreams.open}; MEMORY_LIMIT
+   */
   static async open(settings: Settings, context: Context, clock: Clock = systemClock): Promise<StreamFileSystem> {
     const { persist } = settings;
     if (persist === undefined) return new StreamFileSystem(settings, context, clock);
-    const kept = await KeptStreams.open(persist, context.logger, context.memory);
+    const persisted = await PersistedStreams.open(persist, context.logger, context.memory);
     try {
-      const fileSystem = new StreamFileSystem(settings, context, clock, kept);
-      await restoreStreams(kept, fileSystem.restoreTarget());
+      const fileSystem = new StreamFileSystem(settings, context, clock, persisted);
+      await restoreStreams(persisted, fileSystem.restoreTarget());
       return fileSystem;
     } catch (error) {
-      await kept.close();
+      await persisted.close();
       throw error;
     }
   }
 
-  constructor(settings: Settings, context: Context, clock: Clock = systemClock, kept?: KeptStreams) {
+  constructor(settings: Settings, context: Context, clock: Clock = systemClock, persisted?: PersistedStreams) {
     super();
-    this.kept = kept;
+    this.persisted = persisted;
     this.settings = settings;
     this.context = context;
     this.logger = context.logger;
@@ -130,18 +134,18 @@ export class StreamFileSystem extends StreamFiles {
   }
 
   private newStore(): TableStore {
-    const { kept, prefix, rules } = this;
+    const { persisted, prefix, rules } = this;
     const maker: ForkMaker = {
       prefix,
       rules,
-      kept,
+      persisted,
       memory: this.context.memory,
       requireRunning: () => this.requireRunning(),
     };
     return new TableStore({
       table: this.table,
       get: (path) => this.get(path),
-      isHeld: (path) => this.isHeld(path),
+      isReserved: (path) => this.isReserved(path),
       requireWritable: (path) => {
         this.requireRunning();
         this.requireWritable(path);
@@ -174,7 +178,7 @@ export class StreamFileSystem extends StreamFiles {
     };
   }
 
-  // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
+  // ── creating and removing ──────────────────────────────────────────────────────────────────────────────────────
 
   override async create(path: string, options: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
@@ -198,7 +202,7 @@ export class StreamFileSystem extends StreamFiles {
     await this.removeEntries([entry]);
   }
 
-  /** Remove; of a directory, all streams below it. */
+  /** Removes a stream or, for a directory, all streams below it. */
   override async removeAll(path: string): Promise<void> {
     if (path === '/' || !this.table.isDirectory(path)) {
       await this.remove(path);
@@ -209,7 +213,7 @@ export class StreamFileSystem extends StreamFiles {
 
   private removeEntries(entries: readonly Entry[]): Promise<void> {
     return removeEach(entries, {
-      store: this.kept?.store,
+      store: this.persisted?.store,
       isThere: (entry) => this.table.get(entry.path) === entry,
       drop: (entry) => this.drop(entry),
     });
@@ -218,7 +222,7 @@ export class StreamFileSystem extends StreamFiles {
   override async end(path: string, { status }: EndOptions = {}): Promise<void> {
     this.requireNotReadme(path);
     const entry = this.find(path);
-    endKept(entry, status);
+    endDurably(entry, status);
     await entry.stream.whenSaved();
   }
 
@@ -241,19 +245,22 @@ export class StreamFileSystem extends StreamFiles {
     this.expiry.wasRead(this.find(path));
   }
 
-  /** Ends every stream, so that readers get the end rather than a cut (contract 28). Those kept on disk stay there. */
+  /**
+   * Ends every stream, so that readers get an end rather than a cut connection (contract 28). Persisted streams stay on
+   * disk.
+   */
   async shutdown(): Promise<void> {
     this.isShutDown = true;
     this.expiry.stop();
     this.writers.stop();
     await inSlices(this.table.all(), (entry) => {
-      this.expiry.tellUse(entry);
+      this.expiry.saveUse(entry);
       endStream(entry, 'shutdown');
       this.forget(entry);
     });
-    this.table.held.clear();
+    this.table.reserved.clear();
     this.slow.flush();
-    await this.kept?.close();
+    await this.persisted?.close();
   }
 
   private add(
@@ -263,8 +270,8 @@ export class StreamFileSystem extends StreamFiles {
     make: MakeStream = (identity, rules) => new RingStream(identity, rules),
   ): Entry {
     this.requireRoomFor(path, account);
-    // What could not be kept is not begun.
-    if (!autoCreated) this.kept?.store.requireWritable();
+    // A stream that could not be persisted is not created.
+    if (!autoCreated) this.persisted?.store.requireWritable();
     const settings = this.rules.settingsFor(asked);
     const { firstOffset = 0 } = this.settings;
     const stream = make({ name: this.prefix + path, firstOffset }, this.rules.rulesFor(settings));
@@ -280,7 +287,7 @@ export class StreamFileSystem extends StreamFiles {
 
   private requireRoomFor(path: string, account: Account | undefined): void {
     this.requireRunning();
-    this.isHeld(path);
+    this.isReserved(path);
     this.table.requireFree(path);
     const { maxStreams } = this.settings;
     if (this.table.nameCount >= maxStreams) this.expiry.expireAllDue();
@@ -291,7 +298,7 @@ export class StreamFileSystem extends StreamFiles {
   private enter(entry: Entry): void {
     const { account, autoCreated, settings, stream } = entry;
     this.table.add(entry);
-    if (!autoCreated && entry.log === undefined) this.kept?.keep(entry, this.rules.ofMount);
+    if (!autoCreated && entry.log === undefined) this.persisted?.keep(entry, this.rules.ofMount);
     this.sums.joined(stream);
     account?.take('streams', this.settings.maxStreams);
     this.expiry.watch(entry, settings);
@@ -318,12 +325,12 @@ export class StreamFileSystem extends StreamFiles {
     this.expiry.unwatch(entry);
     this.writers.forget(entry);
     this.sums.left(entry.stream);
-    // A name that is held counts as a stream until it is not.
-    if (entry.node !== undefined) this.table.held.left(entry.node);
+    // A reserved name counts as a stream until it is released.
+    if (entry.node !== undefined) this.table.reserved.streamGone(entry.node);
     else entry.account?.give('streams');
   }
 
-  /** It is over: its readers get the end, and the path is free again. */
+  /** Expires a stream: its readers get the end, and the path becomes free. */
   private expire(entry: Entry): void {
     endStream(entry, 'expired');
     entry.log?.remove();
@@ -341,9 +348,9 @@ export class StreamFileSystem extends StreamFiles {
     this.rules.requireSame(path, asked, settings);
   }
 
-  /** Gives these settings to a stream that was created by a reader. */
+  /** Gives settings to a stream that was created by a reader. */
   private claim(entry: Entry, asked: StreamSettings | undefined): void {
-    this.kept?.store.requireWritable();
+    this.persisted?.store.requireWritable();
     const settings = this.rules.settingsFor(asked);
     const rules = this.rules.rulesFor(settings);
     if (rules !== entry.stream.rules) entry.stream.adopt(rules);
@@ -351,11 +358,11 @@ export class StreamFileSystem extends StreamFiles {
     entry.settings = settings;
     setFormat(entry, this.context.memory);
     entry.autoCreated = false;
-    if (entry.log === undefined) this.kept?.keep(entry, this.rules.ofMount);
+    if (entry.log === undefined) this.persisted?.keep(entry, this.rules.ofMount);
     else entry.log.factsChanged();
   }
 
-  /** An open with settings: the stream gets them, or has the same ones already. */
+  /** An open with settings: a stream without a writer takes them; any other must already have them. */
   private settle(entry: Entry, asked: StreamSettings): void {
     if (isUnclaimed(entry)) this.claim(entry, asked);
     else this.requireSame(entry, asked);
@@ -367,17 +374,17 @@ export class StreamFileSystem extends StreamFiles {
 
   // ── looking up ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The stream at a path, unless it is over. */
+  /** The stream at a path, unless it has expired. */
   private get(path: string): Entry | undefined {
     const entry = this.table.get(path);
     return entry?.deadline !== undefined && this.expiry.expireIfDue(entry) ? undefined : entry;
   }
 
-  /** Whether a stream that is gone holds the path for its forks: those that are over have gone too. */
-  private isHeld(path: string): boolean {
-    const { held } = this.table;
-    if (held.has(path)) this.expiry.expireAllDue();
-    return held.has(path);
+  /** Whether a removed stream reserves the path for its forks. Expired forks are removed first. */
+  private isReserved(path: string): boolean {
+    const { reserved } = this.table;
+    if (reserved.has(path)) this.expiry.expireAllDue();
+    return reserved.has(path);
   }
 
   private find(path: string): Entry {
@@ -387,7 +394,7 @@ export class StreamFileSystem extends StreamFiles {
   }
 
   private notFound(path: string) {
-    return createError(this.isHeld(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
+    return createError(this.isReserved(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
   }
 
   private findOrAdd(path: string, options: OpenOptions, autoCreated: boolean): Entry {
@@ -435,7 +442,7 @@ export class StreamFileSystem extends StreamFiles {
       stream.requireGeneration(generation);
     }
     const isCreated = this.get(path) === undefined && (options.create ?? this.settings.autoCreate);
-    // A stream that is not there has applied nothing: it is not made only to say so.
+    // A missing stream has applied nothing: it is not created just to report that.
     if (isCreated && append.seq !== 0) {
       this.table.requireFree(path);
       throw producerGap(0, append.seq);
@@ -448,11 +455,12 @@ export class StreamFileSystem extends StreamFiles {
     this.dropIfUnused(entry);
   }
 
-  /** Offset and flags mean nothing: every write appends (contract 1). */
+  /** Offset and flags are ignored: every write appends (contract 1). */
   private entryToWrite(path: string, options: OpenOptions & Pick<WriteOptions, 'atomic'>): Entry {
     this.requireWritable(path);
     const { account, atomic, create, settings } = options;
-    // The `atomic` of the request that creates the stream, or is its first writer, is the default of later writers.
+    // The `atomic` of the request that creates the stream, or of its first writer, becomes the default for later
+    // writers.
     const ofFirst = atomic === undefined ? settings : { ...settings, atomic: settings?.atomic ?? atomic };
     const entry = this.get(path);
     if (entry === undefined) return this.findOrAdd(path, { account, create, settings: ofFirst }, false);
@@ -475,7 +483,7 @@ export class StreamFileSystem extends StreamFiles {
     this.requireNotReadme(path);
     requireMayBlock(options, this.get(path)?.settings ?? this.rules.ofMount);
     const entry = this.findOrAdd(path, options, true);
-    const reaching = this.kept === undefined ? options : await reachingBack(entry.stream, options);
+    const reaching = this.persisted === undefined ? options : await reachingBack(entry.stream, options);
     this.requireRoomForReader(entry.stream, this.settings.maxReaders);
     try {
       const reader = entry.stream.openReader(reaching);
@@ -494,15 +502,15 @@ export class StreamFileSystem extends StreamFiles {
     const start: ReaderStart = options.start ?? { from: 'earliest' };
     const { generation } = stream;
     const { type } = settings;
-    if (this.kept !== undefined) {
+    if (this.persisted !== undefined) {
       const from = await wholeStart(stream, start, options.signal);
-      // What lies on disk stays there, as long as it is kept: it is read while it is sent.
+      // Bytes on disk are read while they are sent, as long as they are retained.
       if (from < stream.startOffset) {
         const content = sizedContent(stream.endOffset - from, stream.whole.pieces(from, stream.endOffset));
         return { parts: [], content, offset: from, generation, type };
       }
     }
-    // No spread with something behind it: docs/adr/0019-put-small-slabs-in-blocks.md.
+    // Do not add properties after a spread here: docs/adr/0019-small-slabs-in-blocks.md.
     const { parts, offset } = stream.retainSnapshot(start);
     return { parts, offset, generation, type };
   }
@@ -522,7 +530,7 @@ export class StreamFileSystem extends StreamFiles {
       access,
       line,
       stat: () => this.stat(path),
-      sync: this.kept === undefined ? undefined : () => this.syncAll(),
+      sync: this.persisted === undefined ? undefined : () => this.syncAll(),
       onClose: () => {
         entry.handles--;
         this.dropIfUnused(entry);
@@ -530,9 +538,9 @@ export class StreamFileSystem extends StreamFiles {
     });
   }
 
-  /** All that has been written to any stream is on the disk afterwards. */
+  /** Makes all writes to all streams durable. */
   private async syncAll(): Promise<void> {
-    await this.kept?.store.sync();
+    await this.persisted?.store.sync();
   }
 
   totals(): StreamTotals {
@@ -540,7 +548,7 @@ export class StreamFileSystem extends StreamFiles {
   }
 
   disk(): DiskTotals | undefined {
-    return this.kept?.store.stats;
+    return this.persisted?.store.stats;
   }
 
   // ── facts ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -567,7 +575,7 @@ export class StreamFileSystem extends StreamFiles {
   }
 }
 
-/** Only readers have opened it so far. */
+/** Whether only readers have opened the stream so far. */
 function isUnclaimed({ autoCreated, stream }: Entry): boolean {
   return autoCreated && stream.totalWritten === 0;
 }

@@ -1,21 +1,21 @@
 /**
- * Which streams are forks of which. The path of a source that is removed while it has forks stays reserved, so that another
- * stream at that path is not taken for the source of the forks; it is free again with the last of them.
+ * The relation between streams and their forks. If a source is removed while it has forks, its path stays reserved, so
+ * that another stream at that path is not taken for their source. The path is released with the last fork.
  *
- *     source (gone) ◄── fork ◄── fork of the fork        each knows its source, and how many forks it has
+ *     source (gone) ◄── fork ◄── fork of the fork        each knows its source and its number of forks
  */
 import type { Account } from '../../fs/index.ts';
 
 export interface ForkNode {
   readonly path: string;
   source: ForkNode | undefined;
-  /** Forks that are there, or whose names are still held. */
+  /** Forks that exist or whose names are reserved. */
   forks: number;
-  /** Whose it counts as, also while only its name is held. */
+  /** The account charged for the stream, and for its name while it is reserved. */
   readonly account: Account | undefined;
 }
 
-export class HeldNames {
+export class ReservedNames {
   private readonly nodes = new Map<string, ForkNode>();
 
   get size(): number {
@@ -26,8 +26,8 @@ export class HeldNames {
     return this.nodes.has(path);
   }
 
-  /** Holds the name of a stream that has gone before this process began: a fork of it is there. */
-  hold(path: string): ForkNode {
+  /** Reserves the name of a stream that was removed before this process started, for an existing fork of it. */
+  reserve(path: string): ForkNode {
     let node = this.nodes.get(path);
     if (node === undefined) {
       node = { path, source: undefined, forks: 0, account: undefined };
@@ -36,8 +36,8 @@ export class HeldNames {
     return node;
   }
 
-  /** A stream that is a fork, or has some, has gone. */
-  left(node: ForkNode): void {
+  /** Called when a stream that is a fork, or has forks, is gone. */
+  streamGone(node: ForkNode): void {
     if (node.forks > 0) this.nodes.set(node.path, node);
     else this.release(node);
   }
@@ -47,7 +47,7 @@ export class HeldNames {
     this.nodes.clear();
   }
 
-  /** Nothing of it is left: nor, perhaps, of what held its source's name. */
+  /** Releases a node, and the name of its source if this was the last fork. */
   private release(node: ForkNode): void {
     node.account?.give('streams');
     const { source } = node;

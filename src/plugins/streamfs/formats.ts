@@ -1,23 +1,23 @@
-/** Where readers may begin in a stream, as its content type or its container says. */
+/** Start positions for readers, determined by the content type or the container of a stream. */
 import type { MemoryBudget } from '../../core/index.ts';
 import type { RingStream } from '../../core/internal.ts';
 import { formatFor } from '../../media/index.ts';
 import type { Entry } from './entry.ts';
 import { ByteSlices } from './slices.ts';
 
-/** What a format is given at once, in bytes. */
+/** Bytes passed to a format at a time. */
 const STEP_BYTES = 64 * 1024;
 
-/** From what is appended on. */
+/** Sets the format for bytes appended from now on. */
 export function setFormat({ settings, stream }: Entry, memory: MemoryBudget | undefined): void {
   stream.format?.release();
   stream.format = formatFor(settings, stream, memory);
 }
 
 /**
- * The same for what is there already, a slice at a time, before the stream is visible.
+ * Passes the retained bytes to the format, a slice at a time, before the stream is visible.
  *
- * @param check called between slices: what it throws ends the work
+ * @param check called between slices; an error thrown here aborts the work
  */
 export async function takeRetained(stream: RingStream, check?: () => void): Promise<void> {
   const { format, startOffset, endOffset } = stream;

@@ -1,4 +1,4 @@
-/** What stat and listings say about streams, directories and README (contract 39-42). */
+/** The results of stat and listings for streams, directories and README (contract 39-42). */
 import type { StreamStats } from '../../core/index.ts';
 import type { RingStream } from '../../core/internal.ts';
 import type { Capabilities, FileInfo, StreamSettingsInForce } from '../../fs/index.ts';
@@ -10,7 +10,7 @@ import { type WrittenSettings, writtenSettings } from './stream-settings.ts';
 export const PLUGIN_NAME = 'streamfs';
 export const README_NAME = 'README';
 
-/** README never changes while the server runs, nor between its runs (contract 43). */
+/** README does not change, neither while the server runs nor across restarts (contract 43). */
 const README_TIME = new Date('2026-01-01T00:00:00.000Z');
 const START_TIME = new Date();
 
@@ -24,7 +24,7 @@ export function directoryInfo(path: string): FileInfo {
   return { name: baseName(path), size: 0, mode: 0o755, modTime: START_TIME, isDir: true, meta };
 }
 
-/** What can be done with a path of a mount of streams. */
+/** The capabilities of a path in a mount of streams. */
 export function capabilitiesOf(what: 'stream' | 'directory' | 'readme'): Capabilities {
   const isStream = what === 'stream';
   return {
@@ -46,23 +46,23 @@ export function capabilitiesOf(what: 'stream' | 'directory' | 'readme'): Capabil
   };
 }
 
-/** What a stream is, whoever keeps it. */
-type Life = Pick<StreamStats, 'generation' | 'startOffset' | 'endOffset' | 'totalWritten' | 'totalChunks'> &
+/** Facts of a stream, independent of where it is stored. */
+type StreamSummary = Pick<StreamStats, 'generation' | 'startOffset' | 'endOffset' | 'totalWritten' | 'totalChunks'> &
   Pick<StreamStats, 'modifiedAt' | 'ended' | 'endStatus'>;
 
-/** What readers on this node have got of it. */
-type Reading = Pick<StreamStats, 'readers' | 'deliveredBytes' | 'maxReaderLag' | 'memory'> &
+/** Facts of the readers on this node. */
+type ReaderSummary = Pick<StreamStats, 'readers' | 'deliveredBytes' | 'maxReaderLag' | 'memory'> &
   Pick<StreamStats, 'skippedBytes' | 'skippedChunks'>;
 
-/** Of a stream without readers on this node. */
-const NOTHING_READ: Reading = {
+/** For a stream without readers on this node. */
+const NO_READERS: ReaderSummary = {
   ...{ readers: 0, deliveredBytes: 0, maxReaderLag: 0, skippedBytes: 0, skippedChunks: 0, memory: 0 },
 };
 
 /**
- * What a log says of a stream, with what there is of its readers here.
+ * Combines the log's state of a stream with facts of the readers on this node.
  *
- * @param mirror of this node, where there is one
+ * @param mirror of this node, if there is one
  * @param idleTimeout the mount's, in milliseconds
  */
 export function statedInfo(
@@ -71,49 +71,49 @@ export function statedInfo(
   mirror: RingStream | undefined,
   idleTimeout: number,
 ): FileInfo {
-  const life: Life = {
+  const summary: StreamSummary = {
     ...{ generation, startOffset, endOffset, totalWritten: endOffset, totalChunks: chunkCount, modifiedAt },
     ...{ ended: end?.reason, endStatus: end?.status },
   };
-  return infoOf(path, life, startOffset, mirror?.stats() ?? NOTHING_READ, settings, idleTimeout, undefined);
+  return infoOf(path, summary, startOffset, mirror?.stats() ?? NO_READERS, settings, idleTimeout, undefined);
 }
 
 /** @param idleTimeout the mount's, in milliseconds */
 export function streamInfo({ log, path, settings, stream }: Entry, idleTimeout: number): FileInfo {
   const stats = stream.stats();
-  // A copy on disk reaches further back than the ring.
+  // On disk, the stream reaches further back than its ring.
   return infoOf(path, stats, stream.whole.startOffset, stats, settings, idleTimeout, log?.known.diskBytes);
 }
 
-/** Listings say this of thousands of streams: facts are added by name, in the order in which they are shown. */
+/** Called for thousands of streams per listing. Facts are added individually, in the order in which they are shown. */
 function infoOf(
   path: string,
-  life: Life,
+  summary: StreamSummary,
   startOffset: number,
-  reading: Reading,
+  readers: ReaderSummary,
   settings: StreamSettingsInForce,
   idleTimeout: number,
   diskBytes: number | undefined,
 ): FileInfo {
   const facts: Record<string, string> = {
-    active_readers: String(reading.readers),
-    total_written: String(life.totalWritten),
-    total_chunks: String(life.totalChunks),
+    active_readers: String(readers.readers),
+    total_written: String(summary.totalWritten),
+    total_chunks: String(summary.totalChunks),
     start_offset: String(startOffset),
-    end_offset: String(life.endOffset),
-    delivered_bytes: String(reading.deliveredBytes),
-    max_lag: String(reading.maxReaderLag),
-    skipped_bytes: String(reading.skippedBytes),
-    skipped_chunks: String(reading.skippedChunks),
-    memory: String(reading.memory),
+    end_offset: String(summary.endOffset),
+    delivered_bytes: String(readers.deliveredBytes),
+    max_lag: String(readers.maxReaderLag),
+    skipped_bytes: String(readers.skippedBytes),
+    skipped_chunks: String(readers.skippedChunks),
+    memory: String(readers.memory),
   };
   if (diskBytes !== undefined) facts.disk_bytes = String(diskBytes);
-  facts.generation = life.generation;
-  facts.state = life.ended ?? 'open';
-  if (life.endStatus !== undefined) facts.end_status = life.endStatus;
+  facts.generation = summary.generation;
+  facts.state = summary.ended ?? 'open';
+  if (summary.endStatus !== undefined) facts.end_status = summary.endStatus;
   addSettings(facts, settingsText(settings, idleTimeout));
   return {
-    ...{ name: baseName(path), size: life.totalWritten, mode: 0o644, modTime: new Date(life.modifiedAt), isDir: false },
+    ...{ name: baseName(path), size: summary.totalWritten, mode: 0o644, modTime: new Date(summary.modifiedAt), isDir: false },
     meta: { Name: PLUGIN_NAME, Type: 'stream', Content: facts },
   };
 }
@@ -130,7 +130,7 @@ function addSettings(facts: Record<string, string>, written: WrittenSettings): v
   if (written.expires_at !== undefined) facts.expires_at = written.expires_at;
 }
 
-/** Settings are shared by many streams, and written once. */
+/** Many streams share the same settings, which are formatted once. */
 const settingsTexts = new WeakMap<StreamSettingsInForce, { idleTimeout: number; written: WrittenSettings }>();
 
 function settingsText(settings: StreamSettingsInForce, idleTimeout: number): WrittenSettings {

@@ -1,8 +1,8 @@
 /**
- * JSON as a stream keeps it: each message is a line of its own. Text is cut, never written anew, so that numbers and
- * strings stay as they were written; a line end between the values of a message becomes a space.
+ * JSON in streams: each message is a line. Text is cut but never re-encoded, so that numbers and strings stay as they
+ * were written; a line break between the values of a message becomes a space.
  *
- * Nothing is made of the values but their bounds: what a text takes does not depend on what is in it.
+ * Values are only delimited, not built: the memory used does not depend on the content.
  */
 import { isUtf8 } from 'node:buffer';
 import { createError, type StreamFSError } from '../../errors/index.ts';
@@ -17,7 +17,7 @@ export function isJsonType(type: string): boolean {
   return essenceOf(type) === JSON_MEDIA_TYPE;
 }
 
-/** How deep arrays and objects may lie in each other. */
+/** Maximum nesting of arrays and objects. */
 const MAX_DEPTH = 1000;
 
 const NEWLINE = 0x0a;
@@ -40,18 +40,18 @@ const CLOSE_OBJECT = 0x7d;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
-/** What may stand behind a backslash, but for `u`. */
+/** Valid characters after a backslash, except `u`. */
 const ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
 
 /**
- * The messages of a body, as lines. The outermost array is opened: each of its values is a message. A byte order mark before
- * it is left out, as RFC 8259 allows.
+ * Converts a body to lines, one per message. If the outermost value is an array, each of its elements is a message. A
+ * leading byte order mark is ignored, as RFC 8259 allows.
  *
- * @throws INVALID_BODY for what is no JSON
+ * @throws INVALID_BODY for invalid JSON
  */
 export function jsonLines(body: Uint8Array): Uint8Array {
   requireUtf8(body);
-  // A message and the comma behind it are as long as its line; only a message alone gets longer, by its newline.
+  // A message and its comma are as long as its line; only a single message gets longer, by its newline.
   const lines = Buffer.allocUnsafe(body.length + 1);
   let length = 0;
   const put = (from: number, to: number) => {
@@ -88,7 +88,7 @@ export function jsonLines(body: Uint8Array): Uint8Array {
 }
 
 /**
- * Makes sure that each line is a message; the last needs no newline.
+ * Requires that each line is a message; the last needs no newline.
  *
  * @throws JSON_LINES_ONLY
  */
@@ -119,9 +119,9 @@ function skipSpace(text: Uint8Array, from: number): number {
   return at;
 }
 
-/** The offset behind the value that begins at `from`. */
+/** The end of the value that begins at `from`. */
 function valueEnd(text: Uint8Array, from: number): number {
-  /** What closes the arrays and objects around the value. */
+  /** The closing characters of the arrays and objects that enclose the value. */
   const around: number[] = [];
   let at = from;
   for (;;) {
@@ -139,14 +139,14 @@ function valueEnd(text: Uint8Array, from: number): number {
     } else at = scalarEnd(text, at);
     at = closed(text, at, around);
     if (around.length === 0) return at;
-    // Another value follows, in the innermost that is still open.
+    // Another value follows in the innermost open array or object.
     if (text[at] !== COMMA) throw unexpected(text, at, `a comma or ${String.fromCharCode(around.at(-1)!)}`);
     at = skipSpace(text, at + 1);
     if (around.at(-1) === CLOSE_OBJECT) at = nameEnd(text, at);
   }
 }
 
-/** Closes all that is closed behind a value, and gives where something else comes. */
+/** Closes all arrays and objects that end here, and returns the offset after them. */
 function closed(text: Uint8Array, from: number, around: number[]): number {
   let at = from;
   while (around.length > 0) {
@@ -158,7 +158,7 @@ function closed(text: Uint8Array, from: number, around: number[]): number {
   return at;
 }
 
-/** Where the value begins that has the name at `from`. */
+/** The start of the value whose name begins at `from`. */
 function nameEnd(text: Uint8Array, from: number): number {
   if (text[from] !== QUOTE) throw unexpected(text, from, 'a name in quotes');
   const at = skipSpace(text, stringEnd(text, from));
@@ -197,7 +197,7 @@ function numberEnd(text: Uint8Array, from: number): number {
   let at = text[from] === MINUS ? from + 1 : from;
   at = text[at] === ZERO ? at + 1 : digitsEnd(text, at);
   if (text[at] === DOT) at = digitsEnd(text, at + 1);
-  // In either case of the letter.
+  // Case-insensitive.
   if ((text[at]! | 0x20) === 0x65) {
     at++;
     if (text[at] === 0x2b || text[at] === MINUS) at++;
@@ -206,7 +206,7 @@ function numberEnd(text: Uint8Array, from: number): number {
   return at;
 }
 
-/** Behind the digits at `from`, of which there must be one. */
+/** The end of the digits at `from`; at least one is required. */
 function digitsEnd(text: Uint8Array, from: number): number {
   let at = from;
   while (isDigit(text[at])) at++;

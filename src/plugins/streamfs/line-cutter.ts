@@ -1,25 +1,25 @@
 /**
- * Cuts what one writer writes into pieces that end behind a newline, and keeps the beginning of a line until its end
- * comes. Each byte is copied a bounded number of times, however small the parts are in which it comes.
+ * Cuts the bytes of one writer into pieces that end with a newline, holding the start of an unfinished line. Each byte
+ * is copied a bounded number of times, however small the written pieces are.
  *
- * A line that does not fit into a chunk, its newline included, is given on in parts: it is never held as a whole.
+ * A line that, with its newline, exceeds a chunk is passed on in parts: it is never held as a whole.
  */
 import { MAX_CHUNK, type MemoryBudget } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
 
 export const NEWLINE = 10;
 
-/** The least memory for the beginning of a line, and the most that is kept while there is none, in bytes. */
+/** Minimum buffer for the start of a line, and the maximum kept while no line is held, in bytes. */
 const LEAST = 256;
 const KEPT = 4096;
 
-/** A piece is good until this returns. `isWhole`: it ends behind a newline. */
+/** `piece` is valid until the call returns. `isWhole`: it ends with a newline. */
 export type PutPiece = (piece: Uint8Array, isWhole: boolean) => void;
 
 const EMPTY = new Uint8Array(0);
 export const NEWLINE_ALONE = Uint8Array.of(NEWLINE);
 
-/** Bytes that are written at once, with a newline behind the last line where it has none. */
+/** Appends a newline unless the bytes end with one. */
 export function completeLastLine(bytes: Uint8Array): Uint8Array {
   return bytes.length === 0 || bytes.at(-1) === NEWLINE ? bytes : Buffer.concat([bytes, NEWLINE_ALONE]);
 }
@@ -29,19 +29,19 @@ export class LineCutter {
   private memory: Uint8Array = EMPTY;
   private size = 0;
 
-  /** @param budget charged for what is kept */
+  /** @param budget charged for held bytes */
   constructor(budget: MemoryBudget | undefined) {
     this.budget = budget;
   }
 
-  /** Bytes of a line that is not complete. */
+  /** Bytes held of an unfinished line. */
   get held(): number {
     return this.size;
   }
 
-  /** @throws MEMORY_LIMIT where there is no room for the beginning of a line, and what `put` throws */
+  /** @throws MEMORY_LIMIT if there is no room for the start of a line; errors of `put` */
   take(bytes: Uint8Array, put: PutPiece): void {
-    let at = this.size === 0 ? 0 : this.goOn(bytes, put);
+    let at = this.size === 0 ? 0 : this.continueLine(bytes, put);
     while (at < bytes.length) {
       const window = bytes.subarray(at, at + MAX_CHUNK);
       const length = window.lastIndexOf(NEWLINE) + 1;
@@ -52,8 +52,8 @@ export class LineCutter {
     }
   }
 
-  /** Puts what continues the line that is held behind it. Gives how much of `bytes` that was. */
-  private goOn(bytes: Uint8Array, put: PutPiece): number {
+  /** Continues the held line. Returns the number of bytes consumed. */
+  private continueLine(bytes: Uint8Array, put: PutPiece): number {
     const room = MAX_CHUNK - this.size;
     const window = bytes.subarray(0, room);
     const length = window.indexOf(NEWLINE) + 1;
@@ -62,7 +62,7 @@ export class LineCutter {
       this.keep(window);
       return window.length;
     }
-    // Where the line has no end within a chunk, what is held goes out as it is.
+    // If the line does not end within a chunk, the held part is passed on as it is.
     const piece = this.memory.subarray(0, this.size);
     this.size = 0;
     put(piece, length > 0);
@@ -70,7 +70,7 @@ export class LineCutter {
     return length;
   }
 
-  /** The line that is held, with a newline behind it; undefined where there is none. It is not held any more. */
+  /** Takes the held line and completes it with a newline; undefined if none is held. */
   completed(): Uint8Array | undefined {
     if (this.size === 0) return undefined;
     const line = new Uint8Array(this.size + 1);
@@ -80,7 +80,7 @@ export class LineCutter {
     return line;
   }
 
-  /** Discards what is held back and releases its memory. */
+  /** Discards the held bytes and releases their memory. */
   release(): void {
     this.size = 0;
     this.budget?.give(this.memory.length);

@@ -1,4 +1,7 @@
-/** What lies in a directory, by name. Streams that are due go when they are come across, and directories with them. */
+/**
+ * The children of a directory, by name. Streams that are due are expired on the way, and directories that become empty
+ * disappear.
+ */
 import type { DirectoryPage, FileInfo } from '../../fs/index.ts';
 import type { Expiry } from './expiry.ts';
 import { directoryInfo, README_NAME, readmeInfo, streamInfo } from './info.ts';
@@ -16,7 +19,7 @@ export class Listing {
     this.idleTimeout = idleTimeout;
   }
 
-  /** Whether there is a directory, and not only for streams that are due. */
+  /** Whether a directory exists and contains streams that are not due. */
   isDirectory(path: string): boolean {
     return this.table.isDirectory(path) && !this.isOver(path);
   }
@@ -25,23 +28,23 @@ export class Listing {
   page(path: string, { after, limit }: DirectoryPage): FileInfo[] {
     const infos: FileInfo[] = [];
     if (path === '/' && after === undefined) infos.push(readmeInfo(README_BYTES.length));
-    let behind = path === '/' && after === README_NAME ? undefined : after;
+    let cursor = path === '/' && after === README_NAME ? undefined : after;
     for (let isMore = true; isMore && this.table.isDirectory(path); ) {
       const wanted = limit - infos.length;
-      const found = this.table.children(path, behind, wanted);
+      const found = this.table.children(path, cursor, wanted);
       for (const { path: child, entry } of found) {
         if (entry === undefined) {
           if (!this.isOver(child)) infos.push(directoryInfo(child));
         } else if (!this.expiry.expireIfDue(entry)) infos.push(streamInfo(entry, this.idleTimeout));
       }
-      // Some may have been over: others come in their place.
+      // Some streams may have expired: fill up the page with others.
       isMore = infos.length < limit && found.length === wanted;
-      behind = found.at(-1)?.path.slice(path === '/' ? 1 : path.length + 1);
+      cursor = found.at(-1)?.path.slice(path === '/' ? 1 : path.length + 1);
     }
     return infos;
   }
 
-  /** Whether a directory is there only for streams that are due, which go now. No more are looked at than needed. */
+  /** Whether all streams in a directory were due. Expires them, stopping at the first that is not due. */
   private isOver(directory: string): boolean {
     if (directory === '/') return false;
     while (this.table.isDirectory(directory)) {

@@ -1,10 +1,10 @@
-/** A fork is made: it is not visible yet, and has all that it inherits once it is. */
+/** Creates a fork. It becomes visible only after it has inherited all bytes. */
 import type { MemoryBudget } from '../../core/index.ts';
 import { forkStream, originOf, RingStream } from '../../core/internal.ts';
 import type { CreateOptions } from '../../fs/index.ts';
 import { type Entry, newEntry } from './entry.ts';
 import { setFormat, takeRetained } from './formats.ts';
-import type { KeptStreams } from './kept-streams.ts';
+import type { PersistedStreams } from './persisted-streams.ts';
 import type { MountRules } from './mount-rules.ts';
 import { ByteSlices } from './slices.ts';
 import { COPYING, type ForkedRange } from './stream-store.ts';
@@ -16,27 +16,27 @@ export interface Fork {
   range: ForkedRange;
 }
 
-/** What the mount has for it. */
+/** The services of the mount. */
 export interface ForkMaker {
-  /** What comes before a stream's path in its name. */
+  /** The mount path, which precedes a stream's path in its name. */
   readonly prefix: string;
   readonly rules: MountRules;
   readonly memory: MemoryBudget | undefined;
-  /** What keeps the streams on disk, where that is asked for. */
-  readonly kept: KeptStreams | undefined;
+  /** The log of the streams on disk, if the mount is persistent. */
+  readonly persisted: PersistedStreams | undefined;
   /** @throws SHUTTING_DOWN */
   requireRunning(): void;
 }
 
-/** @throws OFFSET_GONE, MEMORY_LIMIT, SHUTTING_DOWN; nothing is left of it then */
+/** @throws OFFSET_GONE, MEMORY_LIMIT, SHUTTING_DOWN; the incomplete fork is discarded */
 export async function makeFork({ options, path, range, source }: Fork, maker: ForkMaker): Promise<Entry> {
-  const { kept, memory, prefix, rules } = maker;
+  const { persisted, memory, prefix, rules } = maker;
   const { account, settings: asked } = options;
   const settings = rules.settingsFor(asked);
   const identity = { name: prefix + path };
-  kept?.store.requireWritable();
+  persisted?.store.requireWritable();
   const stream =
-    kept === undefined
+    persisted === undefined
       ? forkStream(source, range, identity, rules.rulesFor(settings))
       : new RingStream(
           { ...identity, firstOffset: range.from, origin: originOf(source, range.to) },
@@ -45,8 +45,8 @@ export async function makeFork({ options, path, range, source }: Fork, maker: Fo
   const entry = newEntry({ path, stream, settings, autoCreated: false, account });
   try {
     setFormat(entry, memory);
-    if (kept === undefined) await takeRetained(stream, () => maker.requireRunning());
-    else await copyInto(entry, kept, { source, range }, maker);
+    if (persisted === undefined) await takeRetained(stream, () => maker.requireRunning());
+    else await copyInto(entry, persisted, { source, range }, maker);
     return entry;
   } catch (error) {
     discardFork(entry);
@@ -54,16 +54,19 @@ export async function makeFork({ options, path, range, source }: Fork, maker: Fo
   }
 }
 
-/** To a log, and to memory, goes what the source's log has alone as well, as there is room for it. */
+/**
+ * Copies the inherited bytes to the fork's log and, as far as they fit, to its ring, including those that only the
+ * source's log still has.
+ */
 async function copyInto(
   entry: Entry,
-  kept: KeptStreams,
+  persisted: PersistedStreams,
   { range, source }: Pick<Fork, 'range' | 'source'>,
   maker: ForkMaker,
 ): Promise<void> {
   const { stream } = entry;
   entry.facts = COPYING;
-  kept.keep(entry, maker.rules.ofMount);
+  persisted.keep(entry, maker.rules.ofMount);
   const slices = new ByteSlices();
   for await (const chunk of source.whole.chunks(range.from, range.to)) {
     maker.requireRunning();
@@ -73,7 +76,7 @@ async function copyInto(
   await stream.whenSaved();
 }
 
-/** It is not needed after all. */
+/** Discards a fork that is not needed. */
 export function discardFork({ log, stream }: Entry): void {
   stream.end('removed');
   log?.remove();

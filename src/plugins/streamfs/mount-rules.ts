@@ -1,6 +1,6 @@
 /**
- * What the streams of a mount are like: the settings that hold for each, and the rules that the core gets from them. Those
- * that ask for nothing else share those of the mount.
+ * The settings in force for the streams of a mount, and the rules derived from them for the core. Streams without
+ * settings of their own share the mount's objects.
  */
 import type { MemoryBudget, StreamObserver } from '../../core/index.ts';
 import { StreamRules } from '../../core/internal.ts';
@@ -9,7 +9,7 @@ import type { Settings } from './settings.ts';
 import { requireSameSettings, settingsInForce, settingsOfMount } from './stream-settings.ts';
 
 export interface MountRulesOptions {
-  /** Of the mount. */
+  /** The mount's settings. */
   settings: Settings;
   clock: Clock;
   memory: MemoryBudget | undefined;
@@ -17,7 +17,7 @@ export interface MountRulesOptions {
 }
 
 export class MountRules {
-  /** The settings of streams that ask for nothing else. */
+  /** The settings of streams that request none. */
   readonly ofMount: StreamSettingsInForce;
   private readonly options: MountRulesOptions;
   private readonly shared: StreamRules;
@@ -28,22 +28,26 @@ export class MountRules {
     this.shared = this.newRules(this.ofMount);
   }
 
-  /** The settings of a stream that is asked for with these. @throws INVALID_PARAMETER */
+  /**
+   * The settings of a stream created with the requested ones.
+   *
+   * @throws INVALID_PARAMETER
+   */
   settingsFor(asked: StreamSettings | undefined): StreamSettingsInForce {
     return asked === undefined ? this.ofMount : settingsInForce(asked, this.ofMount, this.options.settings);
   }
 
   /**
-   * That a stream is as it is asked for.
+   * Requires that a stream has the requested settings.
    *
-   * @param idleTimeout what holds for it, where it has been made by another mount
+   * @param idleTimeout the stream's idle timeout, if another mount created it
    * @throws STREAM_SETTINGS_DIFFER; INVALID_PARAMETER
    */
   requireSame(path: string, asked: StreamSettings, inForce: StreamSettingsInForce, idleTimeout?: number): void {
     requireSameSettings(path, asked, inForce, this.ofMount, this.options.settings, idleTimeout);
   }
 
-  /** The rules of a stream: those of the mount unless its settings make a difference to them. */
+  /** The rules for settings: the mount's rules unless the settings affect them. */
   rulesFor(settings: StreamSettingsInForce): StreamRules {
     const { onLag, maxLag, retention } = this.shared;
     const { channelBufferSize, ringBufferSize } = settings;

@@ -1,13 +1,13 @@
 /**
- * Producers that have been idle for too long are forgotten also where appends have stopped: what is remembered of
- * them is charged for, and a mount may have thousands of streams. One timer for all of a mount.
+ * Forgets idle producers even without further appends, because their memory is charged and a mount may have thousands
+ * of streams. One timer serves the whole mount.
  */
 import type { MemoryBudget } from '../../core/index.ts';
 import { Producers } from '../../core/internal.ts';
 import type { Clock, PluginContext } from '../../fs/index.ts';
 import type { Settings } from './settings.ts';
 
-/** The timer goes off at most this often and at least this often, in milliseconds. */
+/** Bounds of the timer's period, in milliseconds. */
 const MIN_SWEEP_MS = 50;
 const MAX_SWEEP_MS = 60_000;
 
@@ -20,7 +20,7 @@ export class ProducerExpiry {
   private readonly all = new Set<Producers>();
   private cancel: (() => void) | undefined;
 
-  /** @param context what producers are charged to, and where it is counted that there are too many */
+  /** @param context the memory budget for producers, and the counter of exceeded limits */
   constructor(settings: Settings, clock: Clock, { memory, limits }: Pick<PluginContext, 'memory' | 'limits'>) {
     const { producerTtl: ttl } = settings;
     this.settings = settings;
@@ -31,9 +31,9 @@ export class ProducerExpiry {
   }
 
   /**
-   * Those of one stream.
+   * Creates the producers of one stream.
    *
-   * @param onChange called for each change, where they are kept on disk
+   * @param onChange called on each change, if the stream is persistent
    */
   make(onChange?: () => void): Producers {
     const { clock, memory, onLimit, settings } = this;
@@ -44,14 +44,14 @@ export class ProducerExpiry {
     });
   }
 
-  /** A stream has producers. */
+  /** Begins watching the producers of a stream. */
   watch(producers: Producers): void {
     if (this.period === 0) return;
     this.all.add(producers);
     this.schedule();
   }
 
-  /** Their stream is gone. */
+  /** Called when the stream of the producers is gone. */
   drop(producers: Producers): void {
     producers.clear();
     this.all.delete(producers);

@@ -1,4 +1,4 @@
-/** A body that is an append of a producer, on its way into a stream: each byte of it is applied once (contract 72). */
+/** Writes a producer's append to a stream, applying each byte once (contract 72). */
 import { type AppendId, MAX_CHUNK } from '../../core/index.ts';
 import type { Attempt, Producers, RingStream } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
@@ -7,19 +7,19 @@ import type { Durability } from '../../protocol/index.ts';
 import type { LineHolder, ProducerLine, StreamLines } from './stream-lines.ts';
 import { StreamWriter, type WriterOwner } from './stream-writer.ts';
 
-/** Attempts whose last piece waits for a blocking reader: a newer attempt must know first what they wrote. */
-const underWay = new WeakMap<Producers, Map<string, Promise<void>>>();
+/** Attempts whose last piece waits for a blocking reader. A newer attempt must wait until their result is known. */
+const inFlight = new WeakMap<Producers, Map<string, Promise<void>>>();
 
 export interface ProducerTarget {
   stream: RingStream;
   producers: Producers;
   append: AppendId;
-  /** Where lines are to stay whole. */
+  /** Set if lines must stay whole. */
   lines: StreamLines | undefined;
 }
 
 /**
- * Opens an attempt at an append, or what acknowledges it if it has been applied already.
+ * Opens an attempt at an append, or a writer that acknowledges an append already applied.
  *
  * @throws as `Producers.begin` and `Stream.requireOpen`; MEMORY_LIMIT
  */
@@ -29,20 +29,20 @@ export async function openProducerWriter(target: ProducerTarget, owner: WriterOw
     if (producers.isRepeated(append)) return new RepeatedWriter(stream, producers, append);
     stream.requireOpen();
     producers.cut(append.id);
-    const pending = underWay.get(producers)?.get(append.id);
+    const pending = inFlight.get(producers)?.get(append.id);
     if (pending === undefined) return new ProducerWriter(target, owner);
     await pending;
   }
 }
 
-/** Takes only what no earlier attempt has applied. */
+/** Writes only bytes that no earlier attempt has applied. */
 class ProducerWriter extends StreamWriter implements LineHolder {
   readonly producer: ProducerFacts;
   readonly keepsLines: boolean;
   private readonly attempt: Attempt;
   private readonly target: ProducerTarget;
   private readonly line: ProducerLine | undefined;
-  /** Bytes at the beginning of the body that are applied already. */
+  /** Applied bytes still to be skipped at the start of the body. */
   private skip: number;
 
   constructor(target: ProducerTarget, owner: WriterOwner) {
@@ -71,8 +71,8 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 
   /**
-   * In pieces of a chunk: each is appended whole or not at all. Where one waits, all behind it wait, and the last is done
-   * when all are.
+   * Writes in chunks, each of which is appended completely or not at all. If one waits, so do all after it; the last
+   * resolves when all have been appended.
    */
   private writeFrom(piece: Uint8Array, from: number): void | Promise<void> {
     let last: Promise<void> | undefined;
@@ -88,11 +88,11 @@ class ProducerWriter extends StreamWriter implements LineHolder {
     return last;
   }
 
-  /** Another attempt waits until it is known what this one has applied. */
+  /** Makes other attempts wait until the result of this one is known. */
   private track(waiting: Promise<void>): Promise<void> {
     const { producers, append } = this.target;
-    const all = underWay.get(producers) ?? new Map<string, Promise<void>>();
-    underWay.set(producers, all);
+    const all = inFlight.get(producers) ?? new Map<string, Promise<void>>();
+    inFlight.set(producers, all);
     const settled = waiting
       .catch(() => undefined)
       .then(() => {
@@ -109,7 +109,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
     this.took(length);
   }
 
-  /** The append becomes whole, and the stream ends with it, in one step. */
+  /** Completes the append and ends the stream in one step. */
   override async close(options: CloseOptions = {}): Promise<void> {
     try {
       const { applied } = this.attempt;
@@ -137,7 +137,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 }
 
-/** Lets the body of a repeated append go by. */
+/** Discards the body of a repeated append. */
 class RepeatedWriter implements FileWriter {
   written = 0;
   endOffset: number;
@@ -158,7 +158,7 @@ class RepeatedWriter implements FileWriter {
     this.written += piece.length;
   }
 
-  /** What is acknowledged again may not be safe yet. */
+  /** The repeated append may not be durable yet. */
   async close(): Promise<void> {
     await this.stream.whenSaved();
     this.endOffset = this.stream.endOffset;

@@ -1,11 +1,14 @@
-/** Which readers may make writers wait: one with the policy `block` that stops reading stops them (contract 97). */
+/**
+ * Decides which readers may make writers wait: a reader with the policy `block` that stops reading stops the writers
+ * (contract 97).
+ */
 import { createError } from '../../errors/index.ts';
 import type { OpenStreamOptions, StreamSettingsInForce } from '../../fs/index.ts';
 
 /**
- * For a reader that asks for `block` where it is not the policy of the stream anyway.
+ * Checks a reader that requests `block` on a stream with another policy.
  *
- * @throws BLOCK_REFUSED, which says why
+ * @throws BLOCK_REFUSED with the reason
  */
 export function requireMayBlock(
   { onLag, role = 'writer' }: Pick<OpenStreamOptions, 'onLag' | 'role'>,

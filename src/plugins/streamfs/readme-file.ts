@@ -1,4 +1,4 @@
-/** README, the one file of a mount of streams that is none. */
+/** README, the only ordinary file in a mount of streams. */
 import type { ReaderStart } from '../../core/index.ts';
 import { contentOfParts, type StreamSource } from '../../fs/index.ts';
 import { startOf } from '../base/start.ts';

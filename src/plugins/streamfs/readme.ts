@@ -1,4 +1,6 @@
-/** The text of `/README` in every mount (contract 42, 86), made from the same list of parameters as the defaults. */
+/**
+ * The text of `/README` in every mount (contract 42, 86), generated from the same list of parameters as the defaults.
+ */
 import { MAX_CHUNK } from '../../core/index.ts';
 import { formatSize } from '../../units/index.ts';
 import { CONFIG_PARAMETERS } from './settings.ts';

@@ -1,6 +1,6 @@
 /**
- * Streams are removed: at once, and where the log cannot be written, when the log has them no more. What stays there stays
- * a stream: an error says that nothing was removed.
+ * Removes streams: immediately or, if the log is not writable, once the removal has been written. If that fails, the
+ * streams stay, and an error reports that nothing was removed.
  */
 import { isStreamFSError } from '../../errors/index.ts';
 import type { DiskStore } from '../../persist/index.ts';
@@ -8,9 +8,9 @@ import type { Entry } from './entry.ts';
 import { inSlices } from './slices.ts';
 
 export interface RemovalOptions {
-  /** Of those that are kept on disk. */
+  /** The log of the streams on disk, if the mount is persistent. */
   store: DiskStore | undefined;
-  /** Whether it is still there. */
+  /** Whether the stream still exists. */
   isThere: (entry: Entry) => boolean;
   drop: (entry: Entry) => void;
 }
@@ -33,7 +33,7 @@ export async function removeEach(entries: readonly Entry[], options: RemovalOpti
   try {
     if (store?.fault === undefined) for (const log of logs) await log.whenSaved();
   } catch (error) {
-    // The disk has become full with just that.
+    // This write has filled the disk.
     if (!isStreamFSError(error, 'DISK_FULL')) throw error;
   }
   if (store?.fault === undefined) return;

@@ -1,4 +1,4 @@
-/** Streams that were kept on disk are there again at the start: without their bytes, which are read when they are asked for. */
+/** Restores persisted streams at startup, without their bytes, which are read on demand. */
 import type { MemoryBudget } from '../../core/index.ts';
 import { type Producers, RingStream, type StreamFormat } from '../../core/internal.ts';
 import type { PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
@@ -7,14 +7,14 @@ import { type KnownStream, Pause } from '../../persist/index.ts';
 import { type Entry, newEntry, nodeOf } from './entry.ts';
 import type { Expiry } from './expiry.ts';
 import { takeRetained } from './formats.ts';
-import type { KeptFacts, KeptStreams } from './kept-streams.ts';
+import type { PersistedFacts, PersistedStreams } from './persisted-streams.ts';
 import type { MountRules } from './mount-rules.ts';
 import type { StreamTable } from './stream-table.ts';
 import type { Totals } from './totals.ts';
 
-/** Where they are served from. */
+/** The file system that will serve the streams. */
 export interface RestoreTarget {
-  /** What comes before a stream's path in its name. */
+  /** The mount path, which precedes a stream's path in its name. */
   readonly prefix: string;
   readonly table: StreamTable;
   readonly rules: MountRules;
@@ -23,66 +23,66 @@ export interface RestoreTarget {
   readonly memory: MemoryBudget | undefined;
   readonly logger: PluginLogger;
   producersOf(entry: Entry): Producers;
-  /** One has expired while there was no server. */
+  /** A stream expired while the server was down. */
   countExpired(settings: StreamSettingsInForce): void;
 }
 
-/** @throws MEMORY_LIMIT; what the disk throws */
-export async function restoreStreams(kept: KeptStreams, target: RestoreTarget): Promise<void> {
-  await new Restoration(kept, target).run();
+/** @throws MEMORY_LIMIT; errors of the disk */
+export async function restoreStreams(persisted: PersistedStreams, target: RestoreTarget): Promise<void> {
+  await new Restoration(persisted, target).run();
 }
 
 class Restoration {
-  private readonly kept: KeptStreams;
+  private readonly persisted: PersistedStreams;
   private readonly target: RestoreTarget;
-  /** Forks that were found, with the paths of their sources. */
+  /** The recovered forks, with the paths of their sources. */
   private readonly forks = new Map<Entry, string[]>();
 
-  constructor(kept: KeptStreams, target: RestoreTarget) {
-    this.kept = kept;
+  constructor(persisted: PersistedStreams, target: RestoreTarget) {
+    this.persisted = persisted;
     this.target = target;
   }
 
   async run(): Promise<void> {
-    const { kept } = this;
+    const { persisted } = this;
     const { expiry, logger, memory, table } = this.target;
     const pause = new Pause();
     let expired = 0;
     const formatted: { entry: Entry; format: StreamFormat; known: KnownStream }[] = [];
-    for (const known of [...kept.store.found]) {
+    for (const known of [...persisted.store.found]) {
       if (pause.isDue) await pause.take();
-      const entry = this.makeAgain(known);
+      const entry = this.recreate(known);
       if (entry === undefined) continue;
       if (expiry.isOver(entry.settings, Math.max(known.modifiedAt, entry.activeAt))) {
-        kept.discard(known);
+        persisted.discard(known);
         this.forks.delete(entry);
         this.target.countExpired(entry.settings);
         expired++;
         continue;
       }
       const format = formatFor(entry.settings, entry.stream, memory);
-      if (format === undefined) this.putBack(known, entry);
+      if (format === undefined) this.activate(known, entry);
       else formatted.push({ entry, format, known });
     }
     if (expired > 0) logger.info('streams expired while there was no server', { streams: expired });
-    // Where readers may begin is known of what is in memory: together they begin with half of what there is for rings.
+    // Start positions are only known for bytes in memory, so the streams concerned share half of the memory for rings.
     const share = (memory?.limit ?? Number.POSITIVE_INFINITY) / 8 / Math.max(1, formatted.length);
     for (const { entry, format, known } of formatted) {
       const { stream } = entry;
-      await kept.fill(known, stream, Math.min(stream.retention, share));
+      await persisted.fill(known, stream, Math.min(stream.retention, share));
       stream.format = format;
       await takeRetained(stream);
-      this.putBack(known, entry);
+      this.activate(known, entry);
     }
     for (const entry of table.all()) this.restoreForks(entry);
   }
 
-  /** A stream that was found, without its bytes; undefined where it is to be there no more. */
-  private makeAgain(known: KnownStream): Entry | undefined {
+  /** Recreates a recovered stream without its bytes; returns undefined if the stream is to be discarded. */
+  private recreate(known: KnownStream): Entry | undefined {
     const { prefix, rules } = this.target;
-    const facts: KeptFacts = known.facts === '' ? {} : JSON.parse(known.facts);
+    const facts: PersistedFacts = known.facts === '' ? {} : JSON.parse(known.facts);
     if (facts.store?.isCopying === true) {
-      this.kept.discard(known);
+      this.persisted.discard(known);
       return undefined;
     }
     const settings = facts.settings === undefined ? rules.ofMount : { ...rules.ofMount, ...facts.settings };
@@ -96,8 +96,8 @@ class Restoration {
     return entry;
   }
 
-  /** It is served from now on: what its ring does not have is read from disk when somebody wants it. */
-  private putBack(known: KnownStream, entry: Entry): void {
+  /** Makes a stream available. Bytes that its ring lacks are read from disk on demand. */
+  private activate(known: KnownStream, entry: Entry): void {
     const { expiry, rules, sums, table } = this.target;
     const { settings, stream } = entry;
     const { chunks, offset } = known.reach;
@@ -108,13 +108,13 @@ class Restoration {
     if (known.end !== undefined) stream.end(known.end.reason, known.end.status);
     table.add(entry);
     expiry.watch(entry, settings, Math.max(known.modifiedAt, entry.activeAt));
-    this.kept.adopt(known, entry, rules.ofMount);
+    this.persisted.adopt(known, entry, rules.ofMount);
     sums.joined(stream);
     const { forgottenTo, producers } = known;
     if (producers.length > 0 || forgottenTo > 0) this.target.producersOf(entry).restore(producers, forgottenTo);
   }
 
-  /** Sources that are gone hold their names as before. */
+  /** Reserves the names of sources that are gone. */
   private restoreForks(entry: Entry): void {
     const sources = this.forks.get(entry);
     if (sources === undefined) return;
@@ -125,7 +125,7 @@ class Restoration {
       if (node.source !== undefined) break;
       const there = table.get(path);
       const isThere = there !== undefined && there.stream.generation === origin?.generation;
-      const source = isThere ? nodeOf(there) : table.held.hold(path);
+      const source = isThere ? nodeOf(there) : table.reserved.reserve(path);
       source.forks++;
       node.source = source;
       node = source;

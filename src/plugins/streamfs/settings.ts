@@ -1,6 +1,6 @@
 /**
- * The configuration of a mount: one list of parameters, from which come the defaults, the checks, `GET /plugins` and
- * the table in README (contract 80-82).
+ * The configuration of a mount. One list of parameters provides the defaults, the checks, `GET /plugins` and the table
+ * in README (contract 80-82).
  */
 import { resolve } from 'node:path';
 import { LAG_POLICIES, type LagPolicy } from '../../core/index.ts';
@@ -21,78 +21,81 @@ import { formatSize, isIntegerFrom, parseDuration, parseSize } from '../../units
 import { refuseUnknownKeys } from '../config-keys.ts';
 import { readValues, sizeValue, textValue } from '../config-values.ts';
 
-/** The largest sizes a stream may be given where the configuration says nothing, or the mount's own if they are larger. */
+/** The default for the maximum sizes of a stream, unless the mount's own sizes are larger. */
 const DEFAULT_MAX_SIZE = '1GB';
-const UNSAID = 0;
+const UNSPECIFIED = 0;
 
 /** Ten years, in milliseconds. */
 const MAX_AGE = 10 * 365 * 24 * 60 * 60 * 1000;
 
-/** Less would hold little but journals. */
+/** With less, journals would take most of the space. */
 const MIN_TOTAL_BYTES = 128 * 1024 * 1024;
 
 export interface PersistSettings {
   directory: string;
   sync: SyncPolicy;
-  /** Bytes of each stream that are kept on disk. */
+  /** Bytes of each stream retained on disk. */
   retention: number;
-  /** Milliseconds for which bytes are kept; Infinity: for ever. */
+  /** Milliseconds for which bytes are retained; Infinity for ever. */
   maxAge: number;
-  /** Bytes that all streams may take on disk; Infinity for any number. */
+  /** Limit of the bytes of all streams on disk; Infinity for none. */
   maxTotal: number;
 }
 
 export interface LogSettings {
-  /** With what it needs to get in: never to be printed. */
+  /** The address, with credentials: must never be logged. */
   url: URL;
-  /** Undefined: made of the path of the mount. */
+  /** If undefined, derived from the path of the mount. */
   prefix: string | undefined;
-  /** Undefined: made of the name of the machine. */
+  /** If undefined, derived from the host name. */
   node: string | undefined;
-  /** Milliseconds that is waited for it. */
+  /** Milliseconds to wait for the log. */
   deadline: number;
-  /** Whether the server is not ready while it cannot be reached. */
+  /** Whether the server is not ready while the log is unreachable. */
   isRequired: boolean;
 }
 
 export interface Settings {
-  /** Bytes a reader that has caught up may fall behind. */
+  /** Bytes that a reader that has caught up may fall behind. */
   maxLag: number;
-  /** Number of newest bytes kept for readers that join later. */
+  /** Number of newest bytes retained for late joiners. */
   retention: number;
   onLag: LagPolicy;
-  /** Milliseconds writers wait for a reader with the policy `block`. */
+  /** Milliseconds for which writers wait for a reader with the policy `block`. */
   blockTimeout: number;
-  /** Which readers may ask for `block`: all, those that may also write there, or none. Those with a link never may. */
+  /** Which readers may request `block`: all, those that may also write, or none. Readers with a link never may. */
   readerBlock: ReaderBlock;
-  /** What stays whole of what several writers write. */
+  /** What stays whole when several writers write. */
   atomic: Atomic;
   /** The content type of live reads and snapshots. */
   type: string;
-  /** The most a stream may ask for itself as `retention` and `maxLag`, in bytes. */
+  /** The maximum `retention` and `maxLag` that a stream may request, in bytes. */
   maxRetention: number;
   maxChannel: number;
-  /** The longest `ttl` a stream may ask for, in milliseconds; 0: any, or none. */
+  /** The maximum `ttl` that a stream may request, in milliseconds; 0 for no limit. */
   maxTtl: number;
-  /** Whether opening an absent path creates it, where the request does not say. */
+  /** Whether opening an absent path creates it, unless the request decides that. */
   autoCreate: boolean;
-  /** Streams there may be at once; Infinity for any number. */
+  /** Limit of streams; Infinity for none. */
   maxStreams: number;
-  /** Readers a stream may have at once, handles that read included; Infinity for any number. */
+  /** Limit of readers per stream, including open handles; Infinity for none. */
   maxReaders: number;
-  /** Milliseconds without a write after which a stream expires; 0: never. */
+  /** Milliseconds without a write after which a stream expires; 0 for never. */
   idleTimeout: number;
-  /** Producers remembered for each stream. */
+  /** Maximum number of producers remembered per stream. */
   maxProducers: number;
-  /** Milliseconds after which an idle producer is forgotten; 0: never. */
+  /** Milliseconds after which an idle producer is forgotten; 0 for never. */
   producerTtl: number;
-  /** Milliseconds for which the unfinished line of an append that broke off waits for its repetition; 0: not at all. */
+  /** Milliseconds for which the unfinished line of an interrupted append waits for a repetition; 0 for not at all. */
   lineTimeout: number;
-  /** Where streams are kept on disk; undefined: in memory only. */
+  /** The settings of persistence; undefined: in memory only. */
   persist: PersistSettings | undefined;
-  /** What decides the order of the streams for several nodes; undefined: this process alone does. */
+  /** The shared log that orders appends of several nodes; undefined: this process is alone. */
   log: LogSettings | undefined;
-  /** The offset of the first byte of each stream. Not to be configured: for programs that go on where another was. */
+  /**
+   * The offset of the first byte of each stream. Not configurable: for programs that continue another program's
+   * streams.
+   */
   firstOffset?: number | undefined;
 }
 
@@ -348,21 +351,21 @@ export function parseSettings(given: PluginConfig): Settings {
   return Object.assign(settings, bounds);
 }
 
-/** `example` is what the original's error names (contract 81). */
+/** `example` appears in the error, as in the original (contract 81). */
 function size(config: PluginConfig, key: string, example: string): number {
   const bytes = sizeValue(config, key, example);
   if (bytes === undefined) throw invalid(`${key} is missing`);
   return bytes;
 }
 
-/** The most that a stream may be given of a size, where that is said. */
+/** The maximum of a size that a stream may request, if configured. */
 function largest(config: PluginConfig, key: string): number {
-  return config[key] === '' ? UNSAID : size(config, key, '64MB');
+  return config[key] === '' ? UNSPECIFIED : size(config, key, '64MB');
 }
 
-/** What the mount gives to each stream is never more than a stream may be given. */
+/** The mount's own size must not exceed the maximum for streams. */
 function requireWithin(name: string, own: number, most: number): number {
-  if (most === UNSAID) return Math.max(own, parseSize(DEFAULT_MAX_SIZE));
+  if (most === UNSPECIFIED) return Math.max(own, parseSize(DEFAULT_MAX_SIZE));
   if (most >= own) return most;
   throw invalid(`max_${name} must be at least ${name}, which is ${formatSize(own)}; got ${formatSize(most)}`);
 }
@@ -387,7 +390,7 @@ function duration(config: PluginConfig, key: string, max?: number): number {
   }
 }
 
-/** A number of things, of which 0 stands for any number. */
+/** An integer for which 0 means no limit. */
 function count(config: PluginConfig, key: string): number {
   const value = config[key];
   const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
@@ -417,16 +420,16 @@ function persistence(config: PluginConfig, given: PluginConfig): PersistSettings
   return undefined;
 }
 
-/** Whether a parameter has another value than its default, which is written as a user would. */
+/** Whether a parameter differs from its default, which is compared in the notation of the configuration. */
 function isChanged(given: PluginConfig, name: string): boolean {
   return given[name] !== undefined && String(given[name]) !== DEFAULTS[name];
 }
 
 const LOG_KEYS = ['log_prefix', 'log_node', 'log_deadline', 'log_required'] as const;
-/** What stands in names of keys. */
+/** Characters allowed in key names. */
 const LOG_NAME = /^[\w./-]{1,64}$/;
 
-/** No text here has the address in it: it may hold a password. */
+/** No error text contains the address, because it may include a password. */
 function sharedLog(config: PluginConfig, given: PluginConfig): LogSettings | undefined {
   const address = textValue(config, 'log') ?? '';
   const prefix = logName(config, 'log_prefix');

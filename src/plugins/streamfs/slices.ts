@@ -1,12 +1,12 @@
-/** What takes long, a slice at a time: others have their turn between two. */
+/** Splits long work into slices, yielding to the event loop between them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Streams of a slice: to end one and forget it takes some microseconds. */
+/** Streams per slice: ending and forgetting one takes some microseconds. */
 const SLICE_STREAMS = 512;
 
 /**
- * Does something with each; the first slice at once, so that a few are done when it returns, with undefined. What comes
- * and goes meanwhile `items` must bear, as sets and maps do.
+ * Calls `each` for all items. The first slice runs synchronously; if it completes the work, the result is undefined.
+ * `items` must tolerate concurrent changes, as sets and maps do.
  */
 export function inSlices<T>(items: Iterable<T>, each: (item: T) => void): Promise<void> | undefined {
   const left = items[Symbol.iterator]();
@@ -27,16 +27,16 @@ function isDone<T>(left: Iterator<T>, each: (item: T) => void): boolean {
   return false;
 }
 
-/** Bytes of a slice: to look through them takes some milliseconds. */
+/** Bytes per slice: processing them takes some milliseconds. */
 const SLICE_BYTES = 2 * 1024 * 1024;
-/** What a step costs beside its bytes, as if it had so many more. */
+/** The fixed cost of a step, expressed in bytes. */
 const STEP_BYTES = 256;
 
-/** Work on the bytes of one stream. */
+/** Counts work on the bytes of one stream. */
 export class ByteSlices {
   private left = SLICE_BYTES;
 
-  /** A step with so many bytes is done. Gives what to wait for where others are to have a turn before the next. */
+  /** Records a step over `bytes` bytes. Returns a promise to await if the event loop should run first. */
   after(bytes: number): Promise<void> | undefined {
     this.left -= bytes + STEP_BYTES;
     if (this.left > 0) return undefined;

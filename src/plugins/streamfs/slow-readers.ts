@@ -1,7 +1,7 @@
 /**
- * Tells the log of readers that are too slow: at most one line a second for all streams of a mount together, with what
- * came together meanwhile, so that a thousand slow readers fill no disk (contract 8). Which readers they are is found
- * out by asking for them; how much each stream lost stands in its facts.
+ * Logs readers that are too slow: at most one message per second for all streams of a mount, summarizing the losses in
+ * between, so that a thousand slow readers do not fill a disk (contract 8). The listing of readers identifies them; the
+ * facts of each stream contain its losses.
  */
 import type { GapRecord, Reader } from '../../core/index.ts';
 import type { PluginLogger } from '../../fs/index.ts';
@@ -18,7 +18,7 @@ export class SlowReaders {
   /** Bytes lost since the last line, by stream. */
   private readonly lost = new Map<string, number>();
   private chunks = 0;
-  private readonly losses = new LogThrottle<undefined>(() => this.tellLosses());
+  private readonly losses = new LogThrottle<undefined>(() => this.logLosses());
   private readonly cuts = new LogThrottle<Cut>((count, { stream, reader, reason }) =>
     this.logger.warn('reader cut off', { stream, reader: reader.id, reason, ...(count > 1 ? { count } : {}) }),
   );
@@ -37,8 +37,8 @@ export class SlowReaders {
     this.cuts.add(cut);
   }
 
-  /** The stream that lost most, and the sum of all. */
-  private tellLosses(): void {
+  /** Logs the stream with the largest loss, and the sum of all. */
+  private logLosses(): void {
     let [stream, most, skippedBytes] = ['', -1, 0];
     for (const [name, bytes] of this.lost) {
       skippedBytes += bytes;
@@ -51,7 +51,7 @@ export class SlowReaders {
     this.logger.warn('readers too slow', facts);
   }
 
-  /** Says at once what is left to be said. */
+  /** Logs pending messages immediately. */
   flush(): void {
     this.losses.flush();
     this.cuts.flush();

@@ -1,11 +1,11 @@
 import { firstWhere } from '../../core/internal.ts';
 
-/** Paths in a block before it is divided: the most that an insertion moves. */
+/** Maximum number of paths in a block, and so the most that an insertion moves. */
 const MAX_BLOCK = 512;
 
 /**
- * Different paths in the order of their UTF-16 units, in blocks: to add, to take out and to find where a page begins takes
- * some microseconds, also among a million.
+ * A set of paths sorted by UTF-16 code units, stored in blocks. Adding, deleting and finding the start of a page take
+ * some microseconds, even among a million paths.
  */
 export class SortedPaths {
   private readonly blocks: string[][] = [];
@@ -15,7 +15,7 @@ export class SortedPaths {
     return this.count;
   }
 
-  /** A path that is not there yet. */
+  /** Adds a path that is not in the set yet. */
   add(path: string): void {
     this.count++;
     const at = Math.min(this.blockOf(path), this.blocks.length - 1);
@@ -28,7 +28,7 @@ export class SortedPaths {
     if (block.length > MAX_BLOCK) this.blocks.splice(at + 1, 0, block.splice(MAX_BLOCK / 2));
   }
 
-  /** A path that is there. */
+  /** Deletes a path that is in the set. */
   delete(path: string): void {
     const at = this.blockOf(path);
     const block = this.blocks[at] as string[];
@@ -37,7 +37,7 @@ export class SortedPaths {
     else block.splice(placeIn(block, path), 1);
   }
 
-  /** Those behind a path, which need not be there; all of them where there is none. */
+  /** The paths after a given one, which need not be in the set; all paths if none is given. */
   *after(path: string | undefined): Generator<string> {
     let at = path === undefined ? 0 : this.blockOf(path);
     let from = 0;
@@ -52,7 +52,7 @@ export class SortedPaths {
     }
   }
 
-  /** The first block whose last path is not before `path`; the number of blocks where there is none. */
+  /** The first block whose last path is not before `path`; the number of blocks if there is none. */
   private blockOf(path: string): number {
     return firstWhere(this.blocks.length, (n) => (this.blocks[n] as string[]).at(-1)! >= path);
   }

@@ -1,4 +1,4 @@
-/** The end of a stream, for short bodies: nothing is opened and closed for each. */
+/** Appends short bodies to a stream, without opening and closing a writer for each. */
 import type { RingStream } from '../../core/internal.ts';
 import type { Appender } from '../../fs/index.ts';
 import type { Durability } from '../../protocol/index.ts';
@@ -11,7 +11,7 @@ export class StreamAppender implements Appender {
 
   private readonly isDue: () => boolean;
 
-  /** @param isDue whether the stream is over for want of activity, which it has not been told yet */
+  /** @param isDue whether the stream has expired without having been ended yet */
   constructor(stream: RingStream, isDue: () => boolean) {
     this.stream = stream;
     this.isDue = isDue;
@@ -22,7 +22,7 @@ export class StreamAppender implements Appender {
     return this.saved(this.stream.write(piece));
   }
 
-  /** Done when what was written is as safe as the stream's log promises. */
+  /** Resolves when the written bytes are as durable as the stream's log promises. */
   protected saved(waiting: void | Promise<void>): void | Promise<void> {
     const { stream } = this;
     return waiting === undefined ? stream.whenSaved() : waiting.then(() => stream.whenSaved());
@@ -41,7 +41,7 @@ export class StreamAppender implements Appender {
   }
 }
 
-/** The same at a stream of which lines stay whole: each piece ends with a line. */
+/** The same for a stream with whole lines: each piece ends with a line. */
 export class LinesAppender extends StreamAppender {
   private readonly lines: StreamLines;
 
@@ -55,7 +55,7 @@ export class LinesAppender extends StreamAppender {
   }
 }
 
-/** The same at a stream of JSON: each piece is whole messages. */
+/** The same for a JSON stream: each piece consists of whole messages. */
 export class JsonAppender extends StreamAppender {
   override append(piece: Uint8Array): void | Promise<void> {
     return this.saved(this.stream.write(completeJsonLines(piece)));

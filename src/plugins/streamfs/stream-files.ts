@@ -1,6 +1,6 @@
 /**
- * What holds for streams as files wherever they are decided: README is the one file that can be read, and what no stream
- * does is refused.
+ * Behaviour common to local and shared streams: README is the only readable file, and operations that no stream
+ * supports are refused.
  */
 import type { RingStream } from '../../core/internal.ts';
 import { createError, limitReached } from '../../errors/index.ts';
@@ -15,7 +15,7 @@ export abstract class StreamFiles extends BaseFileSystem {
     super(PLUGIN_NAME);
   }
 
-  /** @throws IS_A_DIRECTORY, STREAM_NOT_FOUND where there is no stream at the path */
+  /** @throws IS_A_DIRECTORY; STREAM_NOT_FOUND if there is no stream at the path */
   protected abstract requireStream(path: string): void | Promise<void>;
 
   protected requireWritable(path: string): void {
@@ -42,14 +42,17 @@ export abstract class StreamFiles extends BaseFileSystem {
     return contentOfParts([README_BYTES.subarray(...readRange(README_BYTES.length, offset, size))]);
   }
 
-  /** The ring is never served as a file: a client that appends by reading and writing back would double it (contract 34). */
+  /**
+   * The ring is never served as a file: a client that appends by reading and rewriting a file would duplicate the
+   * content (contract 34).
+   */
   private async requireReadme(path: string): Promise<void> {
     if (path === README_PATH) return;
     await this.requireStream(path);
     throw createError('USE_STREAM_MODE');
   }
 
-  /** Succeeds and does nothing: a shell's `>` truncates before it writes (contract 45). */
+  /** Succeeds without effect: a shell's `>` truncates before it writes (contract 45). */
   override async truncate(path: string): Promise<void> {
     this.requireNotReadme(path);
     await this.requireStream(path);

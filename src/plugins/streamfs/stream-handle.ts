@@ -1,39 +1,39 @@
 /**
- * A handle on a stream: a reader's cursor with an id, and no copy of anything (contract 57).
+ * A handle on a stream: a reader's cursor with an id, without a copy of any bytes (contract 57).
  *
- * Positions are the stream's absolute offsets (contract 56). A waiting read blocks nothing else: a seek, a close, new
- * bytes or another read's delivery wake it, and it looks again (contract 55). The position moves only when a read is
- * said to have been delivered (contract 54).
+ * Positions are absolute offsets of the stream (contract 56). A waiting read blocks nothing else: a seek, a close, new
+ * bytes or the delivery of another read wakes it to check again (contract 55). The position moves only when the
+ * delivery of a read is confirmed (contract 54).
  */
 import { type CursorReader, type RingStream, waitToBeWoken } from '../../core/internal.ts';
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { Access } from '../access.ts';
-import { checkedOffset, checkedWhole, seekTarget } from '../numbers.ts';
+import { checkedOffset, checkedInteger, seekTarget } from '../numbers.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines } from './json-writer.ts';
 
 const EMPTY = new Uint8Array(0);
 
-/** What writes for a handle, where that is not the stream itself. */
+/** The writer of a handle, if it does not write to the stream directly. */
 export interface HandleWriter {
   write(bytes: Uint8Array): void | Promise<void>;
-  /** Completes the line that has begun, if lines are kept whole. */
+  /** Completes an unfinished line, if lines are kept whole. */
   completeQuietly(): void;
-  /** The handle is closed: the same, and its reader is released. */
+  /** Called when the handle is closed: completes an unfinished line and releases the writer. */
   abandon(): void;
 }
 
 export interface StreamHandleOptions {
   path: string;
   stream: RingStream;
-  /** The stream's content type now: its first writer may come later. */
+  /** The current content type of the stream: its first writer may change it. */
   type: () => string;
   access: Access;
-  /** Where lines are to stay whole: the one that the handle is in the middle of. */
+  /** The unfinished line of the handle, if lines are kept whole. */
   line?: HandleWriter | undefined;
   stat: () => Promise<FileInfo>;
-  /** Where it is kept on disk. */
+  /** Set if the stream is persistent. */
   sync?: (() => Promise<void>) | undefined;
   /** Called once, at the first close. */
   onClose: () => void;
@@ -42,15 +42,15 @@ export interface StreamHandleOptions {
 export class StreamHandle implements FileHandle {
   readonly path: string;
   private readonly options: StreamHandleOptions;
-  /** Where the handle reads; undefined when it is not open for reading. */
+  /** The cursor of the handle; undefined if it is not open for reading. */
   reader: CursorReader | undefined;
-  /** Whether that reader is being sent as a live read. */
+  /** Whether the reader is in use by a live read. */
   private streaming = false;
-  /** Reads that wait. */
+  /** Waiting reads. */
   private readonly waiting = new Set<() => void>();
-  /** A read from the position on its way to its client: the next waits until it is known whether it arrived. */
-  private underWay: object | undefined;
-  /** Bytes lost before the position that no delivered answer has reported yet. */
+  /** A read from the position whose delivery is not confirmed yet; the next read waits for that. */
+  private inFlight: object | undefined;
+  /** Lost bytes before the position that no delivered answer has reported yet. */
   private skipped = 0;
   private closed = false;
 
@@ -61,7 +61,7 @@ export class StreamHandle implements FileHandle {
   }
 
   async read(options: HandleReadOptions): Promise<HandleRead> {
-    checkedWhole('size', options.size, 1);
+    checkedInteger('size', options.size, 1);
     if (options.offset !== undefined) checkedOffset(options.offset);
     const deadline = performance.now() + options.timeout;
     for (;;) {
@@ -78,14 +78,18 @@ export class StreamHandle implements FileHandle {
     }
   }
 
-  /** The reader, ready to be used; undefined on a handle for writing only. @throws HANDLE_BUSY during a live read */
+  /**
+   * The reader; undefined on a write-only handle.
+   *
+   * @throws HANDLE_BUSY during a live read
+   */
   private idleReader(): CursorReader | undefined {
     if (this.streaming && this.reader!.isClosed) {
-      // The live read is over: go on where it stopped.
+      // The live read is over: continue at its position.
       this.streaming = false;
       const { stream } = this.options;
       const { cursor } = this.reader!;
-      // It may have been waiting beyond the end when the stream ended.
+      // The reader may have been waiting beyond the end when the stream ended.
       const offset = stream.endReason === undefined ? cursor : Math.min(cursor, stream.endOffset);
       this.reader = stream.openReader({ start: { offset, onExpired: 'skip' }, reachBack: true });
     }
@@ -93,7 +97,7 @@ export class StreamHandle implements FileHandle {
     return this.reader;
   }
 
-  /** Bytes at an offset; the position has nothing to do with it. */
+  /** Reads at an offset, independent of the position. */
   private async at(offset: number, size: number): Promise<HandleRead | undefined> {
     const { stream } = this.options;
     const data = await stream.whole.at(offset, size);
@@ -101,9 +105,9 @@ export class StreamHandle implements FileHandle {
     return stream.endReason === undefined ? undefined : this.nothing(offset, true);
   }
 
-  /** Bytes at the position, which moves when they have been delivered. */
+  /** Reads at the position, which advances on delivery. */
   private next(reader: CursorReader, size: number): HandleRead | undefined {
-    if (this.underWay !== undefined) return undefined;
+    if (this.inFlight !== undefined) return undefined;
     let record = reader.peek(size);
     while (record?.type === 'gap' || record?.type === 'caught-up') {
       if (record.type === 'gap') this.skipped += record.to - record.from;
@@ -117,11 +121,11 @@ export class StreamHandle implements FileHandle {
     }
     const { data, offset } = record;
     const token = {};
-    this.underWay = token;
+    this.inFlight = token;
     const commit = (delivered = true) => {
-      if (this.underWay !== token) return;
-      this.underWay = undefined;
-      // A seek in between has the last word on the position.
+      if (this.inFlight !== token) return;
+      this.inFlight = undefined;
+      // A seek in between takes precedence.
       if (delivered && reader.cursor === offset) {
         reader.advance(data.length);
         this.skipped -= skipped;
@@ -135,10 +139,10 @@ export class StreamHandle implements FileHandle {
     return { data: EMPTY, eof, offset, skipped: 0, commit: () => undefined };
   }
 
-  /** Waits until something may have changed: new bytes, a seek, a close, a read delivered; or the time is up. */
+  /** Waits for a possible change (new bytes, a seek, a close, a delivered read) or the timeout. */
   private async change(reader: CursorReader, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     const news = {
-      // The first read that waits puts the reader on the list; a wake-up wakes all of them.
+      // The first waiting read registers with the reader; a wake-up wakes all of them.
       begin: (wake: () => void) => {
         this.waiting.add(wake);
         if (this.waiting.size === 1) reader.whenReadable(() => this.wake());
@@ -185,7 +189,7 @@ export class StreamHandle implements FileHandle {
     return target;
   }
 
-  /** For a stream on disk: everything written so far is synced afterwards, with any `persist_sync`. */
+  /** For a persistent stream, makes all writes so far durable, with any `persist_sync`. */
   async sync(): Promise<void> {
     this.checkOpen();
     await this.options.sync?.();
@@ -196,10 +200,10 @@ export class StreamHandle implements FileHandle {
     return this.options.stat();
   }
 
-  /** Does nothing, as on the path (contract 45). */
+  /** Does nothing, as for the path (contract 45). */
   async truncate(size: number): Promise<void> {
     this.checkOpen();
-    checkedWhole('size', size, 0);
+    checkedInteger('size', size, 0);
   }
 
   async stream(): Promise<StreamSource> {
@@ -212,7 +216,7 @@ export class StreamHandle implements FileHandle {
     this.checkOpen();
     const reader = this.idleReader();
     if (reader === undefined) return { kind: 'content', size: 0, content: nothingAtAll() };
-    if (this.waiting.size > 0 || this.underWay !== undefined) throw createError('HANDLE_BUSY');
+    if (this.waiting.size > 0 || this.inFlight !== undefined) throw createError('HANDLE_BUSY');
     return { kind: 'live', reader, type: this.options.type() };
   }
 

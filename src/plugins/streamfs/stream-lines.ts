@@ -1,42 +1,42 @@
 /**
- * Lines of several writers in one stream, kept whole (contract 88).
+ * Keeps the lines of several writers in one stream whole (contract 88).
  *
- * Each writer has a line of its own: its beginning waits there until its end comes, so only whole lines reach the
- * stream. A writer that is done in the middle of a line completes it with a newline.
+ * Each writer has a separate line, which holds the start of an unfinished line until its end arrives, so that only
+ * whole lines reach the stream. A writer that finishes in the middle of a line completes it with a newline.
  *
  *     bytes ─► line cutter ─► whole lines ─────────────────────────► stream
  *                        └──► parts of one longer than a chunk ────► stream, which is then in the middle of that line
  *
- * Where the stream is in the middle of a line, another writer's line gets a newline before it.
+ * If the stream is in the middle of a line, another writer's line gets a newline before it.
  *
- * A producer whose append broke off will most likely repeat it, from its first byte that is not applied on. So what it
- * has begun is kept for a while, and dropped when the repetition comes. A newline that is added counts for no
- * producer: it is no byte of its append.
+ * A producer usually repeats an interrupted append, from the first byte that was not applied. Its unfinished line is
+ * therefore kept for a while, and dropped when the repetition arrives. An added newline is not counted for any
+ * producer, because it is no byte of an append.
  */
 import type { MemoryBudget, Stream } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
 import type { Clock } from '../../fs/index.ts';
 import { LineCutter, NEWLINE_ALONE } from './line-cutter.ts';
 
-/** What a line is charged beside the bytes held: itself, its places in tables, a timer. */
+/** Charge for a line in addition to its held bytes: the object, table entries and a timer. */
 const LINE_COST = 512;
 
 export interface StreamLinesOptions {
   stream: Stream;
   clock: Clock;
-  /** Milliseconds for which the line of an append that broke off is kept for its repetition. */
+  /** Milliseconds for which the line of an interrupted append is kept for its repetition. */
   timeout: number;
   memory: MemoryBudget | undefined;
 }
 
-/** The writer of a line; called for each of its bytes that is in the stream. */
+/** The writer of a line; called when bytes of the line have been written to the stream. */
 export interface LineHolder {
   wrote(length: number): void;
 }
 
 export class StreamLines {
   readonly options: StreamLinesOptions;
-  /** The writer in the middle of whose line the stream ends: only of one that is longer than a chunk. */
+  /** The line in the middle of which the stream ends: only one that is longer than a chunk. */
   openLine: Line | undefined;
   private readonly lines = new Set<Line>();
   private readonly ofProducers = new Map<string, ProducerLine>();
@@ -45,14 +45,18 @@ export class StreamLines {
     this.options = options;
   }
 
-  /** A line for one writer. @throws MEMORY_LIMIT */
+  /**
+   * Begins a line for one writer.
+   *
+   * @throws MEMORY_LIMIT
+   */
   begin(holder?: LineHolder): Line {
     return this.add(new Line(this, holder));
   }
 
   /**
-   * The line of a producer of which an attempt at an append begins, behind what has been applied of it: what earlier
-   * attempts had not written comes again. Of an older epoch nothing does: what it left is completed.
+   * Begins a line for a producer's attempt at an append. Held bytes of earlier attempts with the same epoch are
+   * dropped, because they are sent again. The line of an older epoch is completed.
    *
    * @throws MEMORY_LIMIT
    */
@@ -77,17 +81,17 @@ export class StreamLines {
     return line;
   }
 
-  /** The stream is about to end: what has come of any line is written, and completed. */
+  /** Completes all lines, before the stream ends. */
   completeAll(): void {
     for (const line of [...this.lines]) line.completeQuietly();
   }
 
-  /** The stream is gone. */
+  /** Called when the stream is gone. */
   drop(): void {
     for (const line of [...this.lines]) line.release();
   }
 
-  /** For a line that is over. */
+  /** Removes a finished line. */
   remove(line: Line): void {
     if (!this.lines.delete(line)) return;
     if (line instanceof ProducerLine) this.ofProducers.delete(line.id);
@@ -96,7 +100,7 @@ export class StreamLines {
   }
 }
 
-/** The line that one writer is in the middle of. */
+/** The unfinished line of one writer. */
 export class Line {
   protected readonly lines: StreamLines;
   protected holder: LineHolder | undefined;
@@ -108,13 +112,13 @@ export class Line {
     this.cutter = new LineCutter(lines.options.memory);
   }
 
-  /** Whether part of a line has come and its end has not. */
+  /** Whether the start of a line has been written, but not its end. */
   get isBegun(): boolean {
     return this.cutter.held > 0 || this.lines.openLine === this;
   }
 
   /**
-   * Takes bytes, whose memory may be reused as soon as this returns. Waits as `Stream.write` does.
+   * Writes bytes, whose memory may be reused as soon as this returns. Waits like `Stream.write`.
    *
    * @throws as `Stream.write`; MEMORY_LIMIT
    */
@@ -126,25 +130,25 @@ export class Line {
     return last;
   }
 
-  /** Ends the line with a newline where it has begun. */
+  /** Completes an unfinished line with a newline. */
   complete(): void | Promise<void> {
     const rest = this.cutter.completed();
     if (rest !== undefined) return this.put(rest, true, rest.length - 1);
     return this.lines.openLine === this ? this.put(NEWLINE_ALONE, true, 0) : undefined;
   }
 
-  /** The same where there is no caller to get the error of a stream that is full or has ended. */
+  /** Like {@link complete}, when no caller can receive the error of a stream that is full or has ended. */
   completeQuietly(): void {
     try {
       this.complete()?.catch(ignore);
     } catch {
-      // What has begun is lost with the end that was not written.
+      // The start of the line is lost along with the missing end.
     }
   }
 
   /**
-   * One piece, of which `own` bytes are the writer's. Where it waits, so do all that come behind it, in the order in
-   * which they were put: the last is done when all are.
+   * Writes a piece, of which `own` bytes are the writer's. If it waits, so do all later pieces, in order: the last
+   * resolves when all have been written.
    */
   private put(piece: Uint8Array, isWhole: boolean, own: number): Promise<void> | undefined {
     const { lines, holder } = this;
@@ -161,20 +165,20 @@ export class Line {
     return written;
   }
 
-  /** Its writer is gone: completes it and releases it. */
+  /** Completes and releases the line of a writer that is gone. */
   abandon(): void {
     this.completeQuietly();
     this.release();
   }
 
-  /** Releases it as it is. */
+  /** Releases the line without completing it. */
   release(): void {
     this.cutter.release();
     this.lines.remove(this);
   }
 }
 
-/** The line of a producer, over all attempts at its append. */
+/** The line of a producer, across all attempts at an append. */
 export class ProducerLine extends Line {
   readonly id: string;
   readonly epoch: number;
@@ -192,14 +196,17 @@ export class ProducerLine extends Line {
     this.cutter.release();
   }
 
-  /** An attempt broke off. If it was the newest, its line waits for the next, and is completed when none comes. */
+  /**
+   * Called when an attempt was interrupted. If it was the newest, its line waits for the next attempt, and is completed
+   * if none arrives.
+   */
   keep(holder: LineHolder): void {
     if (this.holder !== holder || this.cancel !== undefined) return;
     if (!this.isBegun) {
       this.release();
       return;
     }
-    // What it writes from now on is not counted: a repetition is to give the line whole.
+    // Bytes written from now on are not counted: a repetition must send the whole line.
     this.holder = undefined;
     const { clock, timeout } = this.lines.options;
     this.cancel = clock.schedule(() => this.abandon(), timeout);
@@ -216,7 +223,7 @@ export class ProducerLine extends Line {
   }
 }
 
-/** Lines that are all there; their last is completed. */
+/** Writes complete data: the last line is completed. */
 export function writeLines(line: Line, data: Uint8Array): void | Promise<void> {
   try {
     const waiting = line.write(data);

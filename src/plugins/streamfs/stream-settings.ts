@@ -1,6 +1,7 @@
 /**
- * Settings of one stream (contract 98): what was asked for at its creation, checked against its mount and merged with the
- * mount's. A stream that asked for nothing shares its mount's object, so thousands of streams cost nothing for it.
+ * The settings of one stream (contract 98): requested at its creation, checked against the limits of the mount, and
+ * merged with the mount's settings. Streams without requested settings share the mount's object, so that thousands of
+ * them cost no memory.
  */
 import { LAG_POLICIES } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
@@ -16,12 +17,12 @@ import {
 import { formatDuration, formatSize, isIntegerFrom } from '../../units/index.ts';
 import type { Settings } from './settings.ts';
 
-/** Settings by their names on the wire, as they are written there. */
+/** Formatted settings by their wire names. */
 export type WrittenSettings = Readonly<Record<StreamSettingName, string>> & {
   readonly expires_at: string | undefined;
 };
 
-/** The settings of streams of a mount that ask for nothing else. */
+/** The settings of streams that request none. */
 export function settingsOfMount({
   retention,
   maxLag,
@@ -41,9 +42,9 @@ export function settingsOfMount({
 }
 
 /**
- * What holds for a stream that was asked for with settings: the mount's own object where that is the same.
+ * The settings in force for a stream with requested settings: the mount's own object if they are equal.
  *
- * @throws INVALID_PARAMETER for what makes no sense, is more than the mount allows, or contradicts itself
+ * @throws INVALID_PARAMETER for settings that are invalid, exceed the limits of the mount, or contradict each other
  */
 export function settingsInForce(
   asked: StreamSettings,
@@ -123,7 +124,10 @@ function invalid(name: string, reason: string) {
   return createError('INVALID_PARAMETER', { name, reason });
 }
 
-/** Settings as facts of a stream, and as a query that asks for the same. Exact: they read back to what they are. */
+/**
+ * Formats settings as facts of a stream, and as a query that requests the same settings. Parsing them yields exactly
+ * the same values.
+ */
 export function writtenSettings(settings: StreamSettingsInForce, idleTimeout: number): WrittenSettings {
   const { expiresAt } = settings;
   return {
@@ -139,7 +143,7 @@ export function writtenSettings(settings: StreamSettingsInForce, idleTimeout: nu
   };
 }
 
-/** A setting that was asked for and is another. */
+/** A requested setting that differs from the one in force. */
 type SettingDifference = {
   setting: string;
   value: string;
@@ -147,10 +151,10 @@ type SettingDifference = {
 };
 
 /**
- * Holds what is asked for against what holds.
+ * Requires that requested settings equal those in force.
  *
- * @param idleTimeout of the stream, in milliseconds, where its mount had another when it was made
- * @throws STREAM_SETTINGS_DIFFER, which names each that differs; as {@link settingsInForce} for what makes no sense
+ * @param idleTimeout the stream's, in milliseconds, if its mount had another at its creation
+ * @throws STREAM_SETTINGS_DIFFER, naming each difference; as {@link settingsInForce} for invalid settings
  */
 export function requireSameSettings(
   path: string,
@@ -170,11 +174,11 @@ export function requireSameSettings(
     },
   );
   if (differences.length === 0) return;
-  const told = differences.map(({ setting, value, asked: other }) => `${setting} is ${value}, not ${other}`).join('; ');
-  throw createError('STREAM_SETTINGS_DIFFER', { path, differences: told }, { differences });
+  const text = differences.map(({ setting, value, asked: other }) => `${setting} is ${value}, not ${other}`).join('; ');
+  throw createError('STREAM_SETTINGS_DIFFER', { path, differences: text }, { differences });
 }
 
-/** `ringBufferSize` as `ring_buffer_size`. */
+/** Converts `ringBufferSize` to `ring_buffer_size`. */
 function wireName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,4 +1,4 @@
-/** Streams for protocols that create, append, number and close in one step: see the interface in fs. */
+/** Streams for protocols that create, append, number and close atomically: implements the interface in fs. */
 
 import { type AppendId, MAX_CHUNK, type StreamIdentity } from '../../core/index.ts';
 import { type ForkRange, internalOf, type Producers, RingStream, type StreamRules } from '../../core/internal.ts';
@@ -26,49 +26,53 @@ import type { StreamTable } from './stream-table.ts';
 import { characterEnd } from './text.ts';
 import { WholeAppender } from './whole-appender.ts';
 
-/** Makes the stream of a new entry. */
+/** Creates the stream of a new entry. */
 export type MakeStream = (identity: StreamIdentity, rules: StreamRules) => RingStream;
 
-/** What of its settings decides how a stream keeps bytes. */
-type KeptAs = Pick<StreamSettingsInForce, 'atomic' | 'type'>;
+/** The settings that determine how a stream stores bytes. */
+type StorageSettings = Pick<StreamSettingsInForce, 'atomic' | 'type'>;
 
 export interface ForkedRange extends ForkRange {
   from: number;
 }
 
-/** The file system that the streams are in. */
+/** The file system that contains the streams. */
 export interface StoreOwner {
   readonly table: StreamTable;
   get(path: string): Entry | undefined;
-  /** Whether a stream that is gone holds the path for its forks. */
-  isHeld(path: string): boolean;
+  /** Whether a removed stream reserves the path for its forks. */
+  isReserved(path: string): boolean;
   requireWritable(path: string): void;
-  /** Whether only readers have opened it so far. */
+  /** Whether only readers have opened the stream so far. */
   isUnclaimed(entry: Entry): boolean;
   claim(entry: Entry, settings: StreamSettings): void;
   settingsFor(asked: StreamSettings): StreamSettingsInForce;
-  /** What keeps lines whole at a stream, where its settings say so. */
+  /** Keeps lines whole, if the settings of the stream require that. */
   linesOf(entry: Entry): StreamLines | undefined;
   add(path: string, options: CreateOptions, make: MakeStream): Entry;
   /**
-   * Makes a fork of a stream. It is not visible before {@link enter}, however many turns that takes.
+   * Creates a fork of a stream. It stays invisible until {@link enter}, however many turns the creation takes.
    *
-   * @throws OFFSET_GONE, MEMORY_LIMIT, SHUTTING_DOWN; nothing is left of it then
+   * @throws OFFSET_GONE, MEMORY_LIMIT, SHUTTING_DOWN; the incomplete fork is discarded
    */
   fork(path: string, options: CreateOptions, source: RingStream, range: ForkedRange): Promise<Entry>;
-  /** Makes a fork a stream like the others. @throws as {@link add} */
+  /**
+   * Makes a fork visible.
+   *
+   * @throws as {@link add}
+   */
   enter(fork: Entry): void;
-  /** A fork that is not needed after all. */
+  /** Discards a fork that is not needed. */
   discard(fork: Entry): void;
   drop(entry: Entry): void;
   renew(entry: Entry): void;
   wasRead(entry: Entry): void;
-  /** Whether a stream is over for want of activity: it goes then. */
+  /** Expires the stream if it is due; returns whether it was. */
   expireIfDue(entry: Entry): boolean;
   producersOf(entry: Entry): Producers;
 }
 
-/** Of a fork that is not visible yet. */
+/** The facts of a fork that is not visible yet. */
 export const COPYING: StoreFacts = {
   asked: { ttl: undefined, expiresAt: undefined },
   fork: undefined,
@@ -95,7 +99,7 @@ export class TableStore implements StreamStore {
   private entry(path: string): Entry {
     const entry = this.owner.get(path);
     if (entry !== undefined) return entry;
-    throw createError(this.owner.isHeld(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
+    throw createError(this.owner.isReserved(path) ? 'STREAM_GONE' : 'STREAM_NOT_FOUND', { path });
   }
 
   // ── creating ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,7 +119,7 @@ export class TableStore implements StreamStore {
         options.fork === undefined
           ? this.createPlain(path, options, there)
           : await this.createFork(path, options, options.fork);
-      // Another has come to the path, or the source has gone, while the fork was made.
+      // Another stream has taken the path, or the source has been removed, while the fork was created.
       if (entry === undefined) continue;
       const { settings, stream } = entry;
       await stream.whenSaved();
@@ -124,7 +128,7 @@ export class TableStore implements StreamStore {
   }
 
   private requireFree(path: string): void {
-    this.owner.isHeld(path);
+    this.owner.isReserved(path);
     try {
       this.owner.table.requireFree(path);
     } catch (error) {
@@ -155,12 +159,12 @@ export class TableStore implements StreamStore {
     const bytes = stored(settings, options.data, true);
     const { endOffset, whole } = source.stream;
     const at = (await fork.offset?.(source)) ?? endOffset;
-    const to = await beyondOf(source, at, fork.beyond);
+    const to = await forkEnd(source, at, fork.beyond);
     const from = Math.min(to, isJsonType(type) ? await whole.firstLineStart() : whole.startOffset);
     requireFitsRing(bytes, type, settings.ringBufferSize);
     const creating = { account: options.account, settings };
     const entry = await owner.fork(path, creating, source.stream, { from, to }).catch((error: unknown) => {
-      // What is removed cannot be read to its end: it is as if it had been so before.
+      // A source that was removed cannot be read to its end: treat it as if it had been removed before.
       if (owner.get(fork.source) === source || isStreamFSError(error, 'SHUTTING_DOWN')) throw error;
     });
     if (entry === undefined) return undefined;
@@ -169,7 +173,7 @@ export class TableStore implements StreamStore {
         owner.discard(entry);
         return undefined;
       }
-      // Its readers asked for no particular stream: they reconnect.
+      // Its readers requested no particular stream: they reconnect.
       if (there !== undefined) owner.drop(there);
       owner.enter(entry);
     } catch (error) {
@@ -186,7 +190,7 @@ export class TableStore implements StreamStore {
   private sourceOf({ source: path }: ForkOptions): Entry {
     const source = this.owner.get(path);
     if (source !== undefined) return source;
-    throw createError(this.owner.isHeld(path) ? 'STREAM_SOURCE_GONE' : 'STREAM_NOT_FOUND', { path });
+    throw createError(this.owner.isReserved(path) ? 'STREAM_SOURCE_GONE' : 'STREAM_NOT_FOUND', { path });
   }
 
   private begin(
@@ -221,8 +225,8 @@ export class TableStore implements StreamStore {
 
   private async appendInMemory(path: string, append: WholeAppend): Promise<AppendOutcome> {
     let entry = this.entry(path);
-    // One after the other, also where one has to wait: what is applied is known before the next is looked at.
-    for (let before = whatIsBefore(entry, append); before !== undefined; before = whatIsBefore(entry, append)) {
+    // Appends run one after the other, even if one has to wait: its result must be known before the next is checked.
+    for (let before = pendingAppend(entry, append); before !== undefined; before = pendingAppend(entry, append)) {
       await before.catch(ignore);
       entry = this.entry(path);
     }
@@ -249,7 +253,7 @@ export class TableStore implements StreamStore {
     const last = entry.facts?.lastSeq;
     if (seq !== undefined && last !== undefined && seq <= last) throw createError('STREAM_SEQ_ORDER', { seq, last });
     if (append.expectedEnd !== undefined && append.expectedEnd(stream) !== stream.writtenEnd) {
-      // So that what is said of the end is what it was compared with.
+      // Let the reported end be the one that was compared.
       await stream.whenSaved();
       throw createError('EXPECTED_OFFSET', { end: stream.endOffset });
     }
@@ -258,10 +262,10 @@ export class TableStore implements StreamStore {
     return this.outcome(entry, producer, false);
   }
 
-  /** All in one turn, unless a reader with the policy `block` has writers wait. */
+  /** Applies an append within one turn, unless writers wait for a reader with the policy `block`. */
   private async apply(entry: Entry, { end, producer, seq }: WholeAppend, bytes: Uint8Array): Promise<void> {
     const { stream } = entry;
-    // Without bytes nothing else asks.
+    // Without bytes, nothing else checks this.
     if (bytes.length === 0) entry.log?.requireWritable();
     const attempt = producer === undefined ? undefined : this.owner.producersOf(entry).begin(producer, ignore);
     const facts = factsOf(entry);
@@ -306,7 +310,7 @@ export class TableStore implements StreamStore {
     return last;
   }
 
-  /** Whether the producer's append has been applied already, checked before anything else about it. */
+  /** Whether the producer's append has already been applied; checked before anything else about it. */
   private isApplied(entry: Entry, producer: AppendId | undefined): boolean {
     if (producer === undefined || entry.producers === undefined) return false;
     try {
@@ -323,7 +327,7 @@ export class TableStore implements StreamStore {
   }
 }
 
-/** What is said where the path cannot be a stream's; any other error stays. */
+/** Converts errors about an unavailable path to STREAM_NAME_TAKEN; returns any other error unchanged. */
 export function nameTaken(path: string, error: unknown): unknown {
   if (!isStreamFSError(error, 'IS_A_DIRECTORY', 'NOT_A_DIRECTORY', 'STREAM_GONE')) return error;
   const reason = {
@@ -334,8 +338,12 @@ export function nameTaken(path: string, error: unknown): unknown {
   return createError('STREAM_NAME_TAKEN', { path, reason });
 }
 
-/** Bytes as the stream keeps them: of one of which lines stay whole, the last is completed. @throws INVALID_BODY */
-export function stored({ atomic, type }: KeptAs, data: Uint8Array, mayBeEmpty: boolean): Uint8Array {
+/**
+ * Converts data to the form in which the stream stores it; with whole lines, the last is completed.
+ *
+ * @throws INVALID_BODY
+ */
+export function stored({ atomic, type }: StorageSettings, data: Uint8Array, mayBeEmpty: boolean): Uint8Array {
   if (data.length === 0) return data;
   if (!isJsonType(type)) {
     return atomic === 'lines' ? completeLastLine(data) : data;
@@ -347,20 +355,24 @@ export function stored({ atomic, type }: KeptAs, data: Uint8Array, mayBeEmpty: b
   return lines;
 }
 
-/** The same of an append, whatever it is. @throws INVALID_BODY, APPEND_TOO_LARGE */
+/**
+ * Like {@link stored}, for an append.
+ *
+ * @throws INVALID_BODY, APPEND_TOO_LARGE
+ */
 function storedWhole(settings: StreamSettingsInForce, data: Uint8Array): Uint8Array {
   const bytes = stored(settings, data, false);
   requireFitsRing(bytes, settings.type, settings.ringBufferSize);
   return bytes;
 }
 
-/** What does not fit could never be read. */
+/** Bytes that do not fit into the ring could never be read. */
 export function requireFitsRing(bytes: Uint8Array, type: string, max: number): void {
   if (bytes.length <= max) return;
   throw createError('APPEND_TOO_LARGE', { size: bytes.length, max }, { max, messages: isJsonType(type) });
 }
 
-/** Bytes as chunks; those of text end with a character, as far as it is any. */
+/** Splits bytes into chunks; chunks of text end at character boundaries if the text is valid UTF-8. */
 export function chunksOfType(type: string, bytes: Uint8Array): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -372,7 +384,7 @@ export function chunksOfType(type: string, bytes: Uint8Array): Uint8Array[] {
   return chunks;
 }
 
-async function beyondOf({ settings, stream }: Entry, at: number, beyond: number): Promise<number> {
+async function forkEnd({ settings, stream }: Entry, at: number, beyond: number): Promise<number> {
   let to = at;
   if (isJsonType(settings.type)) {
     const slices = new ByteSlices();
@@ -389,7 +401,11 @@ async function beyondOf({ settings, stream }: Entry, at: number, beyond: number)
   });
 }
 
-/** A fork has what its source has, unless it is asked for with something else. @throws CONTENT_TYPE_DIFFERS */
+/**
+ * A fork inherits the settings of its source unless others are requested.
+ *
+ * @throws CONTENT_TYPE_DIFFERS
+ */
 function settingsOfFork({ settings: inherited }: Entry, asked: StreamSettings = {}) {
   const { type = inherited.type } = asked;
   if (essenceOf(type) !== essenceOf(inherited.type)) {
@@ -409,7 +425,7 @@ function settingsOfFork({ settings: inherited }: Entry, asked: StreamSettings = 
   };
 }
 
-/** @throws STREAM_SETTINGS_DIFFER, which names what differs */
+/** @throws STREAM_SETTINGS_DIFFER, naming the differences */
 export async function requireSame(
   entry: Entry,
   { end, fork, settings: asked = {} }: CreateStreamOptions,
@@ -434,7 +450,7 @@ export async function requireSame(
     throw createError('STREAM_SETTINGS_DIFFER', { path, differences: differences.join('; ') });
 }
 
-/** Where the fork point is that is asked for; undefined where it is none of this fork. */
+/** The requested fork point; undefined if it is none of this fork. */
 async function offsetIn(entry: Entry, { offset }: ForkOptions): Promise<number | undefined> {
   try {
     return await offset?.(entry);
@@ -443,10 +459,10 @@ async function offsetIn(entry: Entry, { offset }: ForkOptions): Promise<number |
   }
 }
 
-/** What waits already, and would be written between the look at an append and the append. */
-function whatIsBefore({ facts, stream }: Entry, { expectedEnd }: WholeAppend): Promise<void> | undefined {
+/** A pending append that would be written between the check of an append and the append itself. */
+function pendingAppend({ facts, stream }: Entry, { expectedEnd }: WholeAppend): Promise<void> | undefined {
   if (facts?.waiting !== undefined) return facts.waiting;
-  // Appends that are no step of this store wait at the stream alone.
+  // Appends from outside this store wait only at the stream.
   return expectedEnd === undefined ? undefined : (stream.whenRoom(1) ?? undefined);
 }
 

@@ -1,30 +1,30 @@
 /**
- * The streams of one mount, by path, and the directories their names make (contract 38).
+ * The streams of one mount by path, and the directories implied by their names (contract 38).
  *
- * A directory exists as long as a stream lies below it. A path is a stream or a directory, never both.
+ * A directory exists as long as there is a stream below it. A path is a stream or a directory, never both.
  */
 
 import { createError } from '../../errors/index.ts';
 import { parentPath } from '../../fs/path.ts';
 import type { Entry } from './entry.ts';
-import { HeldNames } from './forks.ts';
+import { ReservedNames } from './forks.ts';
 import { SortedPaths } from './sorted-paths.ts';
 
-/** One line of a listing: a stream, or a directory where there is no entry. */
+/** An entry of a listing: a stream, or a directory if `entry` is undefined. */
 export interface Child {
   readonly path: string;
   readonly entry: Entry | undefined;
 }
 
-/** A directory: how many streams lie anywhere below it, and what lies directly in it. */
+/** A directory: the number of streams anywhere below it, and its direct children. */
 interface Directory {
   streams: number;
   readonly children: SortedPaths;
 }
 
 export class StreamTable {
-  /** Names of streams that are gone and have forks. */
-  readonly held = new HeldNames();
+  /** Names of removed streams that still have forks. */
+  readonly reserved = new ReservedNames();
   private readonly entries = new Map<string, Entry>();
   private readonly directories = new Map<string, Directory>();
   private readonly root: Directory = { streams: 0, children: new SortedPaths() };
@@ -37,9 +37,9 @@ export class StreamTable {
     return this.entries.size;
   }
 
-  /** Names in use: of streams, and of those that are gone and have forks. */
+  /** Names in use: those of streams, and reserved ones. */
   get nameCount(): number {
-    return this.entries.size + this.held.size;
+    return this.entries.size + this.reserved.size;
   }
 
   isDirectory(path: string): boolean {
@@ -50,9 +50,9 @@ export class StreamTable {
     return this.entries.values();
   }
 
-  /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY, STREAM_GONE where the path's name cannot be a stream's */
+  /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY, STREAM_GONE if the path is not available for a stream */
   requireFree(path: string): void {
-    if (this.held.has(path)) throw createError('STREAM_GONE', { path });
+    if (this.reserved.has(path)) throw createError('STREAM_GONE', { path });
     if (this.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     for (const directory of ancestors(path)) {
       if (this.entries.has(directory)) throw createError('NOT_A_DIRECTORY', { path: directory });
@@ -78,7 +78,7 @@ export class StreamTable {
     if (child !== undefined) this.root.children.add(child);
   }
 
-  /** False where it is not there any more. */
+  /** Returns false if the entry is no longer in the table. */
   delete(entry: Entry): boolean {
     if (this.entries.get(entry.path) !== entry) return false;
     this.entries.delete(entry.path);
@@ -95,7 +95,7 @@ export class StreamTable {
     return true;
   }
 
-  /** Streams anywhere below a directory. */
+  /** All streams anywhere below a directory. */
   below(directory: string): Entry[] {
     if (directory === '/') return [...this.entries.values()];
     const found: Entry[] = [];
@@ -107,7 +107,7 @@ export class StreamTable {
     return found;
   }
 
-  /** What lies directly in a directory, by name: at most `limit`, of those behind the name `after`. */
+  /** The direct children of a directory, by name: at most `limit`, starting after the name `after`. */
   children(directory: string, after?: string, limit = Number.POSITIVE_INFINITY): Child[] {
     const { children } = directory === '/' ? this.root : (this.directories.get(directory) as Directory);
     const prefix = directory === '/' ? '/' : `${directory}/`;
@@ -120,7 +120,7 @@ export class StreamTable {
   }
 }
 
-/** The directories a path lies in, innermost first, without the root. */
+/** The directories that contain a path, innermost first, without the root. */
 function* ancestors(path: string): Generator<string> {
   for (let directory = parentPath(path); directory !== '/'; directory = parentPath(directory)) yield directory;
 }

@@ -1,14 +1,14 @@
-/** A body on its way into a stream: each piece is appended as it comes. */
+/** Writes a body to a stream: each piece is appended when it arrives. */
 import type { RingStream } from '../../core/internal.ts';
 import type { CloseOptions, FileWriter } from '../../fs/index.ts';
 import type { Durability } from '../../protocol/index.ts';
 import type { Line } from './stream-lines.ts';
 
-/** What a writer calls when it is done. */
+/** The callbacks of a writer. */
 export interface WriterOwner {
-  /** The stream is to end. */
+  /** The stream is to be ended. */
   end(status: string | undefined): void;
-  /** The writer is done; once. */
+  /** Called once when the writer is done. */
   release(): void;
 }
 
@@ -52,7 +52,7 @@ export class StreamWriter implements FileWriter {
     else await this.doneWhen(saved);
   }
 
-  /** It is on its way until what it wrote is as safe as the stream's log promises. */
+  /** The writer stays open until its bytes are as durable as the stream's log promises. */
   private async doneWhen(saved: Promise<void>): Promise<void> {
     try {
       await saved;
@@ -66,7 +66,7 @@ export class StreamWriter implements FileWriter {
     return this.stream.durability;
   }
 
-  /** What has come stays (contract 72). */
+  /** Bytes already written stay (contract 72). */
   async abort(): Promise<void> {
     this.done();
   }
@@ -78,7 +78,7 @@ export class StreamWriter implements FileWriter {
   }
 }
 
-/** The same in whole lines. What has come counts as written: if the body breaks off, its last line is completed. */
+/** Writes whole lines. Received bytes count as written: if the body is interrupted, its last line is completed. */
 export class LinesWriter extends StreamWriter {
   readonly keepsLines = true;
   private readonly line: Line;

@@ -1,6 +1,6 @@
-/** Where text may be cut: between the characters of UTF-8. */
+/** Character boundaries of UTF-8 text, at which it may be cut. */
 
-/** The last end of a character from behind `from` to `to`; `to` where the bytes before it are none. */
+/** The last character boundary after `from` and up to `to`; `to` if the bytes before it are not valid UTF-8. */
 export function characterEnd(text: Uint8Array, from: number, to: number): number {
   if (to >= text.length) return to;
   let at = to;

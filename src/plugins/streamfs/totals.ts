@@ -1,77 +1,80 @@
 /**
- * Totals over the streams of a mount. Streams and readers keep their own counts, so nothing is added per byte. Idle streams
- * are in a sum, which a stream leaves before it changes; streams in use are added up one by one on each request. So a
- * request costs time for streams in use only, and counters never decrease when a stream is removed.
+ * Totals over the streams of a mount. Streams and readers keep their own counters, so nothing is added per byte. Idle
+ * streams are included in a sum, which a stream leaves before it changes; active streams are added up on each request.
+ * So a request costs time only for active streams, and counters never decrease when a stream is removed.
  */
 import type { StreamSum, SummedStream } from '../../core/internal.ts';
 import type { StreamTotals } from '../../fs/index.ts';
 
 export type SummedTotals = Omit<StreamTotals, 'streams' | 'writers'>;
 
-/** Number of streams in use above which idle ones are moved back to the sum. */
-const MIN_IN_USE = 1024;
+/** Number of active streams above which idle ones are moved back to the sum. */
+const MIN_ACTIVE = 1024;
 
 export class Totals implements StreamSum {
-  /** Of those that rest, and of all that have gone. */
-  private readonly resting: SummedTotals = {
+  /** The sum of idle streams, and of all that are gone. */
+  private readonly idle: SummedTotals = {
     ...{ readers: 0, retainedBytes: 0, maxLag: 0, receivedBytes: 0, receivedChunks: 0 },
     ...{ deliveredBytes: 0, deliveredChunks: 0, skippedBytes: 0, skippedChunks: 0 },
   };
-  /** Those that have changed, or have readers; also those that have left the table and still have readers. */
-  private readonly inUse = new Set<SummedStream>();
-  /** How many of those there may be before they are gone through: twice as many as had to stay the last time. */
-  private maxInUse = MIN_IN_USE;
+  /** Streams that have changed or have readers, including those that have left the table and still have readers. */
+  private readonly active = new Set<SummedStream>();
+  /** The number of active streams that triggers a sweep: twice the number that remained after the last one. */
+  private maxActive = MIN_ACTIVE;
 
-  /** A stream has come into the table, with all that keeps it. */
+  /** Adds a stream that has entered the table, with everything attached to it. */
   joined(stream: SummedStream): void {
-    if (isAtRest(stream)) this.rest(stream);
-    else this.inUse.add(stream);
+    if (isIdle(stream)) this.addToIdle(stream);
+    else this.active.add(stream);
   }
 
-  /** A stream has left the table: once. It had been ended before. */
+  /** Called once when an ended stream has left the table. */
   left(stream: SummedStream): void {
     if (stream.readerCount === 0) this.settle(stream);
   }
 
-  /** A reader has left a stream: of one that is gone nothing is held on to after its last. */
+  /** Called when a reader has left a stream. A stream that is gone is dropped with its last reader. */
   readerLeft(stream: SummedStream): void {
     if (stream.isGone && stream.readerCount === 0) this.settle(stream);
   }
 
   leave(stream: SummedStream): void {
-    if (this.inUse.size >= this.maxInUse) this.goThrough();
-    add(this.resting, stream, -1);
-    this.inUse.add(stream);
+    if (this.active.size >= this.maxActive) this.sweep();
+    add(this.idle, stream, -1);
+    this.active.add(stream);
   }
 
   deliveredLate(bytes: number): void {
-    this.resting.deliveredBytes += bytes;
+    this.idle.deliveredBytes += bytes;
   }
 
   private settle(stream: SummedStream): void {
-    if (this.inUse.delete(stream)) this.rest(stream);
+    if (this.active.delete(stream)) this.addToIdle(stream);
   }
 
-  private rest(stream: SummedStream): void {
-    add(this.resting, stream, 1);
+  private addToIdle(stream: SummedStream): void {
+    add(this.idle, stream, 1);
     stream.sum = this;
   }
 
-  private goThrough(): void {
-    for (const stream of this.inUse) if (isAtRest(stream)) this.settle(stream);
-    this.maxInUse = Math.max(MIN_IN_USE, 2 * this.inUse.size);
+  private sweep(): void {
+    for (const stream of this.active) if (isIdle(stream)) this.settle(stream);
+    this.maxActive = Math.max(MIN_ACTIVE, 2 * this.active.size);
   }
 
   sum(): SummedTotals {
-    this.goThrough();
-    const sum: SummedTotals = { ...this.resting };
-    for (const stream of this.inUse) add(sum, stream, 1);
+    this.sweep();
+    const sum: SummedTotals = { ...this.idle };
+    for (const stream of this.active) add(sum, stream, 1);
     return sum;
   }
 }
 
-/** Whether nothing about it changes before it says so: what a log has yet to save becomes readable by itself. */
-function isAtRest({ endOffset, readerCount, writtenEnd }: SummedStream): boolean {
+/**
+ * Whether the stream stays unchanged until it reports a change. Bytes not yet saved by a log become readable without a
+ * report.
+ */
+function isIdle({ endOffset, readerCount, writtenEnd }: SummedStream): boolean {
   return readerCount === 0 && endOffset === writtenEnd;
 }
 
@@ -84,7 +87,7 @@ function add(sum: SummedTotals, stream: SummedStream, sign: 1 | -1): void {
   sum.skippedBytes += sign * stats.skippedBytes;
   sum.skippedChunks += sign * stats.skippedChunks;
   sum.readers += sign * stats.readers;
-  // A removed stream can no longer be read once its readers have left.
+  // The bytes of a removed stream are unreadable once its readers have left.
   if (!stream.isGone || stats.readers > 0) sum.retainedBytes += sign * stats.retained;
   sum.maxLag = Math.max(sum.maxLag, stats.maxReaderLag);
 }

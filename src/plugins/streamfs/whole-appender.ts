@@ -1,4 +1,4 @@
-/** The end of a stream, for appends that protocols with whole appends make of nothing but bytes. */
+/** Appends bodies to a stream for protocols with atomic appends, when an append consists only of bytes. */
 import type { StoreAppender } from '../../fs/index.ts';
 import type { Durability } from '../../protocol/index.ts';
 import type { Entry } from './entry.ts';
@@ -9,8 +9,8 @@ export class WholeAppender implements StoreAppender {
   private readonly write: (entry: Entry, data: Uint8Array) => void | Promise<void>;
 
   /**
-   * @param write appends a body whole, or throws
-   * @param expireIfDue whether the stream is over for want of activity, which it has not been told yet
+   * @param write appends a whole body, or throws
+   * @param expireIfDue whether the stream has expired without having been ended yet
    */
   constructor(entry: Entry, write: WholeAppender['write'], expireIfDue: WholeAppender['expireIfDue']) {
     this.entry = entry;
@@ -40,7 +40,7 @@ export class WholeAppender implements StoreAppender {
     return this.stream.durability;
   }
 
-  /** Also while another append waits that may be the last, or have a number: this one comes behind it. */
+  /** Also true while another append waits that may be the last or have a number: this one must follow it. */
   get isOver(): boolean {
     const { deadline, facts, stream } = this.entry;
     if (stream.closedBy !== undefined || facts?.waiting !== undefined) return true;

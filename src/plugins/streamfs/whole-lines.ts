@@ -1,6 +1,6 @@
 /**
- * Bodies that reach their stream in whole lines only: the beginning of a line waits here for its end. A body that ends
- * without a newline has its last line completed.
+ * Writes bodies in whole lines only: the start of a line is held until its end arrives, and an unfinished last line is
+ * completed.
  */
 import type { MemoryBudget } from '../../core/index.ts';
 import { createError, limitReached } from '../../errors/index.ts';
@@ -9,13 +9,13 @@ import type { Durability } from '../../protocol/index.ts';
 import { NEWLINE, NEWLINE_ALONE } from './line-cutter.ts';
 
 export interface WholeLinesOptions {
-  /** The longest line, in bytes. */
+  /** Maximum length of a line in bytes. */
   max: number;
-  /** What the beginning of a line is charged to. */
+  /** The budget charged for held bytes. */
   memory: MemoryBudget | undefined;
   /** Throws for lines that must not be written. */
   check?: ((lines: Uint8Array) => void) | undefined;
-  /** The last line of a body that breaks off is completed as well. Default: it is none. */
+  /** Also completes the last line of an interrupted body. By default it is dropped. */
   keepsBroken?: boolean | undefined;
 }
 
@@ -24,10 +24,10 @@ export class WholeLinesWriter implements FileWriter {
   readonly producer?: ProducerFacts | undefined;
   private readonly inner: FileWriter;
   private readonly options: WholeLinesOptions;
-  /** Of a line that is not complete. */
+  /** The parts of an unfinished line. */
   private parts: Uint8Array[] = [];
   private held = 0;
-  /** Newlines that were no bytes of the body. */
+  /** Newlines that were added to the body. */
   private added = 0;
 
   constructor(inner: FileWriter, options: WholeLinesOptions) {
@@ -85,7 +85,7 @@ export class WholeLinesWriter implements FileWriter {
     this.held = 0;
   }
 
-  /** Completes the line that has begun. */
+  /** Completes an unfinished line. */
   complete(): void | Promise<void> {
     if (this.held === 0) return undefined;
     this.added++;

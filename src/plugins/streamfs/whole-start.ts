@@ -1,10 +1,10 @@
-/** Where a read begins of a stream that has more on disk than in its ring. */
+/** The start of a read from a stream that has more on disk than in its ring. */
 import type { ReaderStart } from '../../core/index.ts';
 import type { RingStream } from '../../core/internal.ts';
 import type { OpenStreamOptions } from '../../fs/index.ts';
-import { checkedWhole } from '../numbers.ts';
+import { checkedInteger } from '../numbers.ts';
 
-/** The options of a reader that begins as far back as the disk reaches. */
+/** The options of a reader that may begin in the part that is only on disk. */
 export async function reachingBack(stream: RingStream, options: OpenStreamOptions): Promise<OpenStreamOptions> {
   const { join, reachBack = true, signal, start } = options;
   const { format } = stream;
@@ -18,7 +18,11 @@ export async function reachingBack(stream: RingStream, options: OpenStreamOption
   return { ...options, reachBack, start: { offset, onExpired: 'skip' } };
 }
 
-/** Where a snapshot begins, that of the disk included. @throws OFFSET_GONE, OFFSET_BEYOND_END, INVALID_PARAMETER */
+/**
+ * The start of a snapshot, which may be only on disk.
+ *
+ * @throws OFFSET_GONE, OFFSET_BEYOND_END, INVALID_PARAMETER
+ */
 export async function wholeStart(
   stream: RingStream,
   start: ReaderStart,
@@ -29,5 +33,5 @@ export async function wholeStart(
 }
 
 function startOfLines(stream: RingStream, count: number, signal: AbortSignal | undefined): Promise<number> {
-  return stream.whole.startOfLines(checkedWhole('last_lines', count, 0), signal);
+  return stream.whole.startOfLines(checkedInteger('last_lines', count, 0), signal);
 }

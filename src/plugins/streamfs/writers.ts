@@ -1,8 +1,8 @@
-/** Who writes to the streams of a mount: bodies on their way, the lines that they are to leave whole, and producers. */
+/** The writers of a mount's streams: request bodies, whole lines and producers. */
 import type { AppendId } from '../../core/index.ts';
 import { added, type Producers, removed } from '../../core/internal.ts';
 import type { Clock, FileWriter, PluginContext, WriteOptions } from '../../fs/index.ts';
-import { type Entry, endKept } from './entry.ts';
+import { type Entry, endDurably } from './entry.ts';
 import { isJsonType } from './json-text.ts';
 import { JsonLinesWriter } from './json-writer.ts';
 import { ProducerExpiry } from './producer-expiry.ts';
@@ -14,21 +14,21 @@ import { LinesWriter, StreamWriter, type WriterOwner } from './stream-writer.ts'
 export interface WritersOptions extends Pick<PluginContext, 'memory' | 'limits'> {
   settings: Settings;
   clock: Clock;
-  /** A writer of the stream is done. */
+  /** Called when a writer of the stream is done. */
   left: (entry: Entry) => void;
 }
 
 type LineOptions = Pick<WriteOptions, 'atomic'>;
 
 export class Writers {
-  /** Bodies on their way into streams. */
+  /** The number of open writers. */
   count = 0;
   private readonly options: WritersOptions;
-  private readonly forgetting: ProducerExpiry;
+  private readonly producerExpiry: ProducerExpiry;
 
   constructor(options: WritersOptions) {
     this.options = options;
-    this.forgetting = new ProducerExpiry(options.settings, options.clock, options);
+    this.producerExpiry = new ProducerExpiry(options.settings, options.clock, options);
   }
 
   /** @throws as `Stream.requireOpen`; MEMORY_LIMIT */
@@ -39,7 +39,7 @@ export class Writers {
     const lines = this.linesFor(entry, options);
     const writer =
       lines === undefined ? new StreamWriter(stream, owner) : new LinesWriter(stream, owner, lines.begin());
-    this.came(entry, writer);
+    this.addWriter(entry, writer);
     return this.guarded(entry, writer);
   }
 
@@ -51,30 +51,30 @@ export class Writers {
     const owner = this.ownerOf(entry, () => writer);
     const writer = await openProducerWriter({ stream, producers, append, lines }, owner);
     if (!(writer instanceof StreamWriter)) return writer;
-    this.came(entry, writer);
+    this.addWriter(entry, writer);
     return this.guarded(entry, writer);
   }
 
   producersOf(entry: Entry): Producers {
-    entry.producers ??= this.forgetting.make(entry.log === undefined ? undefined : () => entry.log?.touch());
-    this.forgetting.watch(entry.producers);
+    entry.producers ??= this.producerExpiry.make(entry.log === undefined ? undefined : () => entry.log?.touch());
+    this.producerExpiry.watch(entry.producers);
     return entry.producers;
   }
 
-  /** What keeps lines whole, where that is asked for: by the writer, or by the stream's settings. */
+  /** Keeps lines whole, if the writer or the settings of the stream require that. */
   linesFor(entry: Entry, { atomic }: LineOptions): StreamLines | undefined {
     if (isJsonType(entry.settings.type)) return undefined;
     return atomic === 'lines' || entry.settings.atomic === 'lines' ? this.linesOf(entry) : undefined;
   }
 
-  /** A stream has gone. */
+  /** Called when a stream is gone. */
   forget({ lines, producers }: Entry): void {
-    if (producers !== undefined) this.forgetting.drop(producers);
+    if (producers !== undefined) this.producerExpiry.drop(producers);
     lines?.drop();
   }
 
   stop(): void {
-    this.forgetting.stop();
+    this.producerExpiry.stop();
   }
 
   private linesOf(entry: Entry): StreamLines {
@@ -84,7 +84,7 @@ export class Writers {
     return entry.lines;
   }
 
-  /** What is written to a stream of JSON is made of whole messages. */
+  /** For a JSON stream, a writer that accepts only whole messages. */
   private guarded({ settings }: Entry, writer: FileWriter): FileWriter {
     if (!isJsonType(settings.type)) return writer;
     return new JsonLinesWriter(writer, { max: settings.ringBufferSize, memory: this.options.memory });
@@ -92,21 +92,21 @@ export class Writers {
 
   private ownerOf(entry: Entry, writer: () => FileWriter): WriterOwner {
     return {
-      end: (status) => endKept(entry, status),
+      end: (status) => endDurably(entry, status),
       release: () => {
         const done = writer();
-        if (done instanceof StreamWriter) this.left(entry, done);
+        if (done instanceof StreamWriter) this.removeWriter(entry, done);
         this.options.left(entry);
       },
     };
   }
 
-  private came(entry: Entry, writer: StreamWriter): void {
+  private addWriter(entry: Entry, writer: StreamWriter): void {
     entry.writers = added(entry.writers, writer);
     this.count++;
   }
 
-  private left(entry: Entry, writer: StreamWriter): void {
+  private removeWriter(entry: Entry, writer: StreamWriter): void {
     if (!entry.writers.has(writer)) return;
     entry.writers = removed(entry.writers, writer);
     this.count--;

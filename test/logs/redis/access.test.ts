@@ -109,7 +109,7 @@ describe('getting into Redis', () => {
     const terms = { retention: 1000, ttl: undefined, expiresAt: undefined, facts: '{}' };
     await expect(log.create({ path: '/a', ...terms })).rejects.toMatchObject({
       code: 'LOG_UNAVAILABLE',
-      message: expect.stringContaining('it is a replica, which takes no writes'),
+      message: expect.stringContaining('it is a replica, which refuses writes'),
     });
     // An answer to one query does not make it a log.
     expect(await log.find('/a')).toBeUndefined();

@@ -1,4 +1,7 @@
-/** Bytes that wait for the log, of one stream or of a mount: above a limit writers wait until some have been written. */
+/**
+ * Counts bytes that wait for the log, of one stream or of a mount: above a limit, writers wait until some have been
+ * written.
+ */
 export class Backlog {
   bytes = 0;
   private readonly max: number;
@@ -24,7 +27,7 @@ export class Backlog {
     for (const go of waiting) go();
   }
 
-  /** Settles when it may have room. */
+  /** Resolves when there may be room. */
   whenRoom(): Promise<void> {
     return new Promise((resolve) => this.waiting.push(resolve));
   }

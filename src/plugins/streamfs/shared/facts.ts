@@ -1,16 +1,17 @@
 /**
- * What a log keeps of a stream for its file system, beside its bytes. Its settings are the stream's own, whatever the mounts of
- * other nodes say: of them stands there what differs from {@link LEFT_OUT}, so that most streams need nothing.
+ * The facts that a log stores for a stream in addition to its bytes. The settings belong to the stream, independent of
+ * the mounts on other nodes. Only differences from {@link BASE_SETTINGS} are stored, so that most streams need no
+ * facts.
  */
 import type { StreamSettingsInForce } from '../../../fs/index.ts';
 import type { NewStream, StreamState, StreamTerms } from '../../../logs/index.ts';
 import { OCTET_STREAM } from '../../../protocol/index.ts';
 
-/** How long a stream that only readers have opened is kept without any, in milliseconds: any node may have the last. */
+/** Milliseconds for which a stream opened only by readers is kept without any: the last reader may be on any node. */
 const UNCLAIMED_TTL_MS = 60_000;
 
-/** What settings are that are left out. Never to be changed: it is so in all logs there are. */
-const LEFT_OUT: StreamSettingsInForce = {
+/** The settings assumed for missing ones. They must never change, because existing logs depend on them. */
+const BASE_SETTINGS: StreamSettingsInForce = {
   ringBufferSize: 6 * 1024 * 1024,
   channelBufferSize: 6 * 1024 * 1024,
   onLag: 'drop-oldest',
@@ -23,22 +24,24 @@ const LEFT_OUT: StreamSettingsInForce = {
 };
 
 interface Facts {
-  /** Where they are not those that are left out. */
+  /** Only settings that differ from {@link BASE_SETTINGS}. */
   settings?: Partial<StreamSettingsInForce> | undefined;
-  /** Milliseconds it lives without use where its settings say nothing of that: its mount's, where it was made; left out: 0. */
+  /**
+   * The idle timeout of the creating mount in milliseconds, which applies if the settings have no `ttl`; 0 is omitted.
+   */
   idle?: number | undefined;
-  /** Only readers have opened it so far. */
+  /** Only readers have opened the stream so far. */
   unclaimed?: true | undefined;
 }
 
 export interface KnownFacts {
   readonly settings: StreamSettingsInForce;
-  /** Milliseconds without use after which it is removed where its settings do not say; 0: never. */
+  /** Milliseconds without use after which the stream is removed if its settings have no `ttl`; 0 for never. */
   readonly idleTimeout: number;
   readonly isUnclaimed: boolean;
 }
 
-/** Facts of most streams are the same few texts. */
+/** Caches parsed facts, because most streams have one of a few texts. */
 const read = new Map<string, KnownFacts>();
 const MAX_READ = 1000;
 
@@ -47,7 +50,7 @@ export function factsOf({ facts }: Pick<StreamState, 'facts'>): KnownFacts {
   if (known !== undefined) return known;
   const { idle = 0, settings, unclaimed }: Facts = facts === '' ? {} : JSON.parse(facts);
   const found = {
-    settings: settings === undefined ? LEFT_OUT : { ...LEFT_OUT, ...settings },
+    settings: settings === undefined ? BASE_SETTINGS : { ...BASE_SETTINGS, ...settings },
     idleTimeout: idle,
     isUnclaimed: unclaimed === true,
   };
@@ -56,20 +59,20 @@ export function factsOf({ facts }: Pick<StreamState, 'facts'>): KnownFacts {
   return found;
 }
 
-function withoutLeftOut(settings: StreamSettingsInForce): Partial<StreamSettingsInForce> | undefined {
+function differencesFromBase(settings: StreamSettingsInForce): Partial<StreamSettingsInForce> | undefined {
   const left = Object.entries(settings).filter(
-    ([name, value]) => value !== LEFT_OUT[name as keyof StreamSettingsInForce],
+    ([name, value]) => value !== BASE_SETTINGS[name as keyof StreamSettingsInForce],
   );
   return left.length === 0 ? undefined : Object.fromEntries(left);
 }
 
-/** @param idleTimeout the mount's, in milliseconds; 0: none */
+/** @param idleTimeout the mount's, in milliseconds; 0 for none */
 export function termsOf(
   settings: StreamSettingsInForce,
   { idleTimeout, isUnclaimed = false }: { idleTimeout: number; isUnclaimed?: boolean },
 ): StreamTerms {
   const facts: Facts = {
-    settings: withoutLeftOut(settings),
+    settings: differencesFromBase(settings),
     idle: idleTimeout === 0 ? undefined : idleTimeout,
     unclaimed: isUnclaimed ? true : undefined,
   };
@@ -88,7 +91,7 @@ export function newStream(path: string, terms: StreamTerms): NewStream {
   return { path, retention, ttl, expiresAt, facts };
 }
 
-/** How often a stream with so long to live has to be renewed while it is in use, in milliseconds. */
+/** How often a stream in use has to be renewed, given its time to live, in milliseconds. */
 export function renewalOf(
   { settings, autoCreated }: { settings: StreamSettingsInForce; autoCreated: boolean },
   idleTimeout: number,

@@ -1,6 +1,6 @@
 /**
- * Streams as files, where a log decides their order for several nodes: what each operation means then. A path is asked of the
- * log; readers and writers use a mirror of this node.
+ * Streams as files, ordered by a log for several nodes: the meaning of each operation in that case. Paths are looked up
+ * in the log; readers and writers use a mirror on this node.
  */
 import type { AppendId, ReaderStart } from '../../../core/index.ts';
 import { added, producerGap, removed } from '../../../core/internal.ts';
@@ -54,7 +54,7 @@ import type { Mirror } from './mirror.ts';
 import { Mirrors } from './mirrors.ts';
 import { Sender } from './sender.ts';
 
-/** Entries of a listing that are asked for at once. */
+/** Entries of a listing requested at a time. */
 const PAGE = 1000;
 
 type Context = Pick<PluginContext, 'logger' | 'memory' | 'limits'> & Partial<Pick<PluginContext, 'mountPath'>>;
@@ -63,11 +63,11 @@ export interface SharedOptions {
   log: Log;
   /** The name of this process among those that share the log. */
   node: string;
-  /** What the names of all that the log keeps begin with, where it is to be told. */
+  /** The key prefix in the log, for log messages. */
   prefix?: string | undefined;
-  /** Milliseconds that is waited for the log. */
+  /** Milliseconds to wait for the log. */
   deadline: number;
-  /** Whether the server is not ready while it cannot be reached. Default: it is. */
+  /** Whether the server is not ready while the log is unreachable. Default: false. */
   isRequired?: boolean | undefined;
 }
 
@@ -84,10 +84,14 @@ export class SharedFileSystem extends StreamFiles {
   private readonly sums = new Totals();
   private readonly slow: SlowReaders;
   private readonly clock: Clock;
-  /** Attempts of producers that this node has open: a newer one cuts them, as far as it comes to the same node. */
-  private readonly underWay = new WeakMap<Mirror, Map<string, LogWriter>>();
+  /** Open attempts of producers on this node. A newer attempt supersedes them, if it arrives on the same node. */
+  private readonly inFlight = new WeakMap<Mirror, Map<string, LogWriter>>();
 
-  /** Once the log is there. @throws LOG_REFUSED */
+  /**
+   * Opens the file system after connecting to the log.
+   *
+   * @throws LOG_REFUSED
+   */
   static async open(
     settings: Settings,
     context: Context,
@@ -96,7 +100,7 @@ export class SharedFileSystem extends StreamFiles {
   ): Promise<SharedFileSystem> {
     await options.log.start();
     const fileSystem = new SharedFileSystem(settings, context, options, clock);
-    fileSystem.tellState();
+    fileSystem.logState();
     return fileSystem;
   }
 
@@ -129,10 +133,10 @@ export class SharedFileSystem extends StreamFiles {
     });
     const { memory } = context;
     this.mirrors = new Mirrors({ log, settings, deadline, clock, memory, observer, prefix, sums: this.sums });
-    log.onState = () => this.tellState();
+    log.onState = () => this.logState();
   }
 
-  private tellState(): void {
+  private logState(): void {
     const { isConnected, problem } = this.log.state;
     const facts = {
       log: this.log.name,
@@ -148,7 +152,7 @@ export class SharedFileSystem extends StreamFiles {
     if (mirror !== undefined) mirror.usedAt = this.clock.now();
   }
 
-  // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
+  // ── creating and removing ──────────────────────────────────────────────────────────────────────────────────────
 
   override async create(path: string, options: CreateOptions = {}): Promise<void> {
     this.requireWritable(path);
@@ -188,8 +192,8 @@ export class SharedFileSystem extends StreamFiles {
     const children = await this.children(path);
     if (path !== '/' && children.length === 0) throw createError('STREAM_NOT_FOUND', { path });
     for (const { name, stream } of children) {
-      if (stream === undefined) await this.removeAll(below(path, name)).catch(unlessGone);
-      else await this.removeStream(stream).catch(unlessGone);
+      if (stream === undefined) await this.removeAll(below(path, name)).catch(ignoreGone);
+      else await this.removeStream(stream).catch(ignoreGone);
     }
   }
 
@@ -295,7 +299,7 @@ export class SharedFileSystem extends StreamFiles {
     if (isJson) {
       return new JsonLinesWriter(writer, { max: Math.min(entry.settings.ringBufferSize, MAX_BATCH_BYTES), memory });
     }
-    // What a producer had begun comes again with its repetition.
+    // The repetition of a producer's append contains the unfinished line again.
     const keepsBroken = producer === undefined;
     return isLines ? new WholeLinesWriter(writer, { max: MAX_BATCH_BYTES, memory, keepsBroken }) : writer;
   }
@@ -318,8 +322,8 @@ export class SharedFileSystem extends StreamFiles {
   }
 
   private attemptsAt(mirror: Mirror): Map<string, LogWriter> {
-    const attempts = this.underWay.get(mirror) ?? new Map<string, LogWriter>();
-    this.underWay.set(mirror, attempts);
+    const attempts = this.inFlight.get(mirror) ?? new Map<string, LogWriter>();
+    this.inFlight.set(mirror, attempts);
     return attempts;
   }
 
@@ -334,7 +338,7 @@ export class SharedFileSystem extends StreamFiles {
     this.requireWritable(path);
     const { generation } = options;
     if (generation !== undefined) (await this.find(path, generation)).requireGeneration(generation);
-    // A stream that is not there has applied nothing: it is not made only to say so.
+    // A missing stream has applied nothing: it is not created just to report that.
     else if (append.seq !== 0 && (options.create ?? this.settings.autoCreate)) {
       if ((await this.mirrors.get(path, undefined)) === undefined) {
         await this.requireFree(path);
@@ -342,7 +346,7 @@ export class SharedFileSystem extends StreamFiles {
       }
     }
     const mirror = await this.mirrorToWrite(path, options);
-    await this.underWay.get(mirror)?.get(append.id)?.supersede();
+    await this.inFlight.get(mirror)?.get(append.id)?.supersede();
     const asked = await this.sender.append(mirror, [], { ...append, from: 0, isLast: false });
     if (asked.isRepeated) {
       const producer = { isRepeated: true, epoch: append.epoch, seq: asked.lastSeq };
@@ -353,7 +357,7 @@ export class SharedFileSystem extends StreamFiles {
     return this.writerTo(mirror, options, append);
   }
 
-  /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY where the path's name cannot be a stream's */
+  /** @throws IS_A_DIRECTORY, NOT_A_DIRECTORY if the path is not available for a stream */
   private async requireFree(path: string): Promise<void> {
     if (await this.isDirectory(path)) throw createError('IS_A_DIRECTORY', { path });
     for (let directory = parentPath(path); directory !== '/'; directory = parentPath(directory)) {
@@ -390,7 +394,7 @@ export class SharedFileSystem extends StreamFiles {
     return { kind: 'live', reader: stream.openReader(options), type: entry.settings.type };
   }
 
-  /** All that was acknowledged before, at whichever node, is in it, as long as the log can be reached. */
+  /** Contains everything acknowledged before, on any node, as long as the log is reachable. */
   override async snapshot(path: string, options: OpenStreamOptions = {}): Promise<Snapshot> {
     if (path === README_PATH) return { parts: [README_BYTES], offset: 0 };
     const mirror = await this.find(path, options.generation);
@@ -452,7 +456,7 @@ export class SharedFileSystem extends StreamFiles {
     };
   }
 
-  /** For protocols that create, append and close in one step. */
+  /** For protocols that create, append and close atomically. */
   streams(): StreamStore {
     return new LogStore({
       ...{ log: this.log, sender: this.sender, mirrors: this.mirrors, deadline: this.deadline },
@@ -494,7 +498,7 @@ export class SharedFileSystem extends StreamFiles {
     throw createError('STREAM_NOT_FOUND', { path });
   }
 
-  /** What the log says of a stream, and what this node says of its readers. */
+  /** Combines the log's state of a stream with the facts of its readers on this node. */
   private stated(state: StreamState): FileInfo {
     const known = this.mirrors.known(state.path);
     const mirror = known?.stream.generation === state.generation ? known : undefined;
@@ -520,11 +524,11 @@ export class SharedFileSystem extends StreamFiles {
   }
 
   async readDirPage(path: string, { after, limit }: DirectoryPage): Promise<FileInfo[]> {
-    const behind = path === '/' && after === README_NAME ? undefined : after;
+    const cursor = path === '/' && after === README_NAME ? undefined : after;
     const hasReadme = path === '/' && after === undefined;
     const wanted = limit - (hasReadme ? 1 : 0);
     if (!Number.isFinite(wanted)) return this.readDir(path);
-    const children = wanted > 0 ? await this.log.list(path, behind, wanted) : [];
+    const children = wanted > 0 ? await this.log.list(path, cursor, wanted) : [];
     return this.listing(path, children, hasReadme, after === undefined);
   }
 
@@ -556,7 +560,7 @@ function below(directory: string, name: string): string {
   return directory === '/' ? `/${name}` : `${directory}/${name}`;
 }
 
-/** It was removed by another request or node. */
-function unlessGone(error: unknown): void {
+/** Ignores that another request or node has removed the stream. */
+function ignoreGone(error: unknown): void {
   if (!isStreamFSError(error, 'STREAM_NOT_FOUND', 'STREAM_RECREATED')) throw error;
 }

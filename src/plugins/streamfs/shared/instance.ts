@@ -1,4 +1,4 @@
-/** A mount whose streams a log shares with other nodes. */
+/** A mount whose streams are shared with other nodes through a log. */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { PluginContext, PluginInstance } from '../../../fs/index.ts';
@@ -29,7 +29,7 @@ export function sharedInstance(fileSystem: SharedFileSystem): PluginInstance {
   };
 }
 
-/** The same on all servers that mount the streams at the same path, and another for each path. */
+/** The default prefix: identical on all servers for the same mount path, and different for each path. */
 export function defaultPrefix(mountPath: string): string {
   if (mountPath === '/') return 'streamfs';
   return `streamfs${Buffer.from(mountPath).toString().split('/').map(encodeURIComponent).join('/')}`;

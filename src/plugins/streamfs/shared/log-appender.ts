@@ -1,4 +1,4 @@
-/** The end of a shared stream, for short bodies: each is a batch of its own, and the log sends together what comes together. */
+/** Appends short bodies to a shared stream: each is a separate batch, and the log sends concurrent batches together. */
 import { closedError } from '../../../core/internal.ts';
 import { isStreamFSError } from '../../../errors/index.ts';
 import type { Appender } from '../../../fs/index.ts';
@@ -16,7 +16,7 @@ export class LogAppender implements Appender {
   private readonly open: () => Promise<Mirror>;
   private readonly isLines: boolean;
 
-  /** @param open gives the mirror of the path, which is made for it where there is none */
+  /** @param open returns the mirror of the path, creating it if there is none */
   constructor(sender: Sender, mirror: Mirror | undefined, open: () => Promise<Mirror>, isLines: boolean) {
     this.sender = sender;
     this.mirror = mirror;
@@ -25,7 +25,7 @@ export class LogAppender implements Appender {
     this.endOffset = mirror?.endOffset ?? 0;
   }
 
-  /** Empty until the first append, where there was no mirror. */
+  /** Empty until the first append, if there was no mirror. */
   get generation(): string {
     return this.mirror?.stream.generation ?? '';
   }
@@ -44,7 +44,7 @@ export class LogAppender implements Appender {
     try {
       await this.appendTo(mirror, piece);
     } catch (error) {
-      // It was removed by another node, which this one had not heard yet: the path may be another's now.
+      // Another node removed the stream, which this node did not know yet: the path may belong to another stream now.
       if (!mirror.isOver || !isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SHUT_DOWN')) throw error;
       this.mirror = await this.open();
       await this.appendTo(this.mirror, piece);

@@ -1,6 +1,6 @@
 /**
- * Streams for protocols that create, append, number and close in one step, where a log decides: each step is one of the log's, so
- * it is whole at all nodes or did not happen. Forks are not there.
+ * Streams for protocols that create, append, number and close atomically, backed by a shared log: each operation is
+ * atomic in the log, and thus on all nodes. Forks are not supported.
  */
 import { createError, isStreamFSError } from '../../../errors/index.ts';
 import type {
@@ -23,19 +23,19 @@ import type { Mirror } from './mirror.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Sender } from './sender.ts';
 
-/** Where no stream ends. */
+/** An offset at which no stream ends. */
 const NOWHERE = -1;
 
 export interface LogStoreOptions {
   log: Log;
   sender: Sender;
   mirrors: Mirrors;
-  /** Milliseconds that is waited for the log. */
+  /** Milliseconds to wait for the log. */
   deadline: number;
   idleTimeout: number;
   /** @throws STREAM_NOT_FOUND */
   find(path: string): Promise<Mirror>;
-  /** Waits until a mirror has all that was acknowledged before, at whichever node. */
+  /** Waits until a mirror has everything acknowledged before, on any node. */
   catchUp(mirror: Mirror): Promise<void>;
   requireWritable(path: string): void;
 }
@@ -87,7 +87,11 @@ export class LogStore implements StreamStore {
     }
   }
 
-  /** One that only readers have opened so far becomes what is asked for. @returns whether it was such a one */
+  /**
+   * Applies the requested settings and data to a stream that only readers have opened.
+   *
+   * @returns whether the stream was in that state
+   */
   private async claim(
     mirror: Mirror,
     state: StreamState,
@@ -107,11 +111,11 @@ export class LogStore implements StreamStore {
     try {
       return await this.appendTo(mirror, append);
     } catch (error) {
-      // It was removed by another node, which this one had not heard yet: the path may be another's now.
+      // Another node removed the stream, which this node did not know yet: the path may belong to another stream now.
       const isRefused = isStreamFSError(error, 'STREAM_SEQ_ORDER', 'EXPECTED_OFFSET');
       if (!isRefused && !isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SHUT_DOWN')) throw error;
       if (mirror.isOver) return this.appendTo(await this.options.find(path), append);
-      // What is said of the refusal is where the stream ended.
+      // The refusal reports the end of the stream, so the mirror must catch up.
       await this.options.catchUp(mirror);
       throw error;
     }
@@ -154,7 +158,7 @@ export class LogStore implements StreamStore {
     const { ringBufferSize, type } = settings;
     const bytes = stored(settings, data, mayBeEmpty);
     requireFitsRing(bytes, type, Math.min(ringBufferSize, MAX_BATCH_BYTES));
-    // The log keeps what it is given, while the body may lie in memory that is used again.
+    // The log keeps the chunks, while the memory of the body may be reused.
     return chunksOfType(type, new Uint8Array(bytes));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A body on its way into a stream that a log decides. What comes while a batch is on its way goes with the next, so a body
- * never has a hole: where a batch fails, nothing behind it is sent. It is acknowledged once this node's mirror has it.
+ * Writes a body to a shared stream. Pieces that arrive while a batch is in flight go into the next one. A body never
+ * has a hole: if a batch fails, nothing after it is sent. A body is acknowledged once this node's mirror has it.
  */
 import { type AppendId, MAX_CHUNK } from '../../../core/index.ts';
 import { createError } from '../../../errors/index.ts';
@@ -11,17 +11,17 @@ import type { Sender } from './sender.ts';
 
 const NEWLINE = 10;
 
-/** The most that is appended together. */
+/** Maximum bytes appended together. */
 export const MAX_BATCH_BYTES = 1024 * 1024;
-/** Where several pieces go together, no more than this: longer batches cost each byte more. */
+/** Limit for batches of several pieces: longer ones cost more per byte. */
 const GROUP_BYTES = 256 * 1024;
-/** Bytes of one body that may wait, beside what is on its way. */
+/** Bytes of one body that may wait, in addition to the batch in flight. */
 const MAX_BODY_BACKLOG_BYTES = MAX_BATCH_BYTES;
 
 export interface LogWriterOptions {
   sender: Sender;
   mirror: Mirror;
-  /** Whether only whole lines come, of which none may be torn: a batch ends behind a newline. */
+  /** Whether only whole lines arrive, none of which may be torn: a batch ends with a newline. */
   isLines: boolean;
   producer: AppendId | undefined;
   onDone: (writer: LogWriter) => void;
@@ -43,11 +43,11 @@ export class LogWriter implements FileWriter {
   private readonly options: LogWriterOptions;
   private units: Unit[] = [];
   private waitingBytes = 0;
-  /** Bytes of a producer's append that have been sent. */
+  /** Sent bytes of a producer's append. */
   private sent = 0;
   private isRepeated = false;
   private lastSeq: number;
-  private underWay: Promise<void> | undefined;
+  private inFlight: Promise<void> | undefined;
   private failure: unknown;
   private isDone = false;
   private wake: (() => void)[] = [];
@@ -62,12 +62,12 @@ export class LogWriter implements FileWriter {
     this.producer = producer === undefined ? undefined : producerFacts(producer, this);
   }
 
-  /** Of the last byte of the body that has been appended. */
+  /** The end offset of the last byte of the body that has been appended. */
   get endOffset(): number {
     return this.end;
   }
 
-  /** What is said of the producer's append at the end. */
+  /** The final state of the producer's append. */
   get repetition(): { isRepeated: boolean; seq: number } {
     return { isRepeated: this.isRepeated, seq: this.lastSeq };
   }
@@ -102,7 +102,7 @@ export class LogWriter implements FileWriter {
     return new Promise((resolve) => this.wake.push(resolve));
   }
 
-  /** The caller may reuse its memory: what waits is copied. */
+  /** Waiting bytes are copied, because the caller may reuse its memory. */
   private *unitsOf(piece: Uint8Array): Generator<Unit> {
     const bytes = new Uint8Array(piece);
     for (let at = 0; at < bytes.length; ) {
@@ -113,8 +113,8 @@ export class LogWriter implements FileWriter {
   }
 
   private send(): void {
-    if (this.underWay !== undefined || this.units.length === 0) return;
-    this.underWay = this.sendAll();
+    if (this.inFlight !== undefined || this.units.length === 0) return;
+    this.inFlight = this.sendAll();
   }
 
   private async sendAll(): Promise<void> {
@@ -123,7 +123,7 @@ export class LogWriter implements FileWriter {
     } catch (error) {
       this.fail(error);
     } finally {
-      this.underWay = undefined;
+      this.inFlight = undefined;
       this.sentSome();
     }
   }
@@ -167,15 +167,19 @@ export class LogWriter implements FileWriter {
     if (error instanceof Error) this.onStop?.(error);
   }
 
-  /** A newer attempt goes on in its place, once it is known what this one has applied. */
+  /** Stops in favour of a newer attempt; resolves when it is known what has been applied. */
   async supersede(): Promise<void> {
     this.fail(createError('PRODUCER_SUPERSEDED'));
-    await this.underWay;
+    await this.inFlight;
   }
 
-  /** Settles when all that was written is there. @throws what it failed with */
+  /**
+   * Resolves when everything written has been appended.
+   *
+   * @throws the error of a failed batch
+   */
   async flush(): Promise<void> {
-    while (this.underWay !== undefined) await this.underWay;
+    while (this.inFlight !== undefined) await this.inFlight;
     if (this.failure !== undefined) throw this.failure;
   }
 
@@ -183,7 +187,7 @@ export class LogWriter implements FileWriter {
     const { mirror, producer, sender } = this.options;
     try {
       await this.flush();
-      // Its last part makes a producer's append whole; what is still to be sent goes with it.
+      // The last part completes a producer's append; it includes bytes still to be sent.
       if (producer !== undefined) await this.sendBatch(true);
       if (end) await sender.finish(mirror, { reason: 'ended', status: endStatus });
     } finally {
@@ -191,12 +195,12 @@ export class LogWriter implements FileWriter {
     }
   }
 
-  /** What has come stays (contract 72). */
+  /** Bytes already written stay (contract 72). */
   async abort(): Promise<void> {
     try {
       await this.flush();
     } catch {
-      // Its caller has an error of its own to tell.
+      // The caller reports another error.
     } finally {
       this.done();
     }
@@ -209,7 +213,7 @@ export class LogWriter implements FileWriter {
   }
 }
 
-/** Lets the body of a repeated append go by. */
+/** Discards the body of a repeated append. */
 export class RepeatedLogWriter implements FileWriter {
   written = 0;
   readonly endOffset: number;
@@ -232,7 +236,7 @@ export class RepeatedLogWriter implements FileWriter {
     this.written += piece.length;
   }
 
-  /** The end that was part of the append may not have been reached before. */
+  /** The first attempt may not have ended the stream, which was part of the append. */
   async close({ end = false, endStatus }: CloseOptions = {}): Promise<void> {
     if (end) await this.finish(endStatus);
   }
@@ -240,7 +244,7 @@ export class RepeatedLogWriter implements FileWriter {
   async abort(): Promise<void> {}
 }
 
-/** What is known of a producer's append changes until its writer is closed: another attempt may have been faster. */
+/** Evaluated when the writer is closed, because another attempt may have been faster. */
 function producerFacts({ epoch }: AppendId, writer: Pick<LogWriter, 'repetition'>): ProducerFacts {
   return {
     epoch,
@@ -259,7 +263,11 @@ export function chunksOf(bytes: Uint8Array): Uint8Array[] {
   return chunks;
 }
 
-/** Where lines end that fit into a chunk together, or one that does not. @throws APPEND_TOO_LARGE for one that fits into no batch */
+/**
+ * The end of the lines that fit into a chunk together, or of a single longer line.
+ *
+ * @throws APPEND_TOO_LARGE for a line that does not fit into a batch
+ */
 function lineEnd(bytes: Uint8Array, from: number): number {
   const last = bytes.subarray(from, from + MAX_CHUNK).lastIndexOf(NEWLINE);
   if (last >= 0) return from + last + 1;

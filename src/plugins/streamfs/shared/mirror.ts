@@ -1,6 +1,6 @@
 /**
- * A stream of this node that is fed by a log: it has the order, the offsets, the chunks and the end that the log says, and
- * its own readers.
+ * A stream on this node that is fed by a log: it takes its order, offsets, chunks and end from the log, and has local
+ * readers.
  */
 import { lifeDetails, type RingStream } from '../../../core/internal.ts';
 import { createError } from '../../../errors/index.ts';
@@ -8,27 +8,27 @@ import type { Log, LogEnd, LogFollower, LogSink } from '../../../logs/index.ts';
 import type { Entry } from '../entry.ts';
 import { Backlog } from './backlog.ts';
 
-/** Bytes of one stream that may wait for the log. */
+/** Maximum bytes of one stream that may wait for the log. */
 const MAX_STREAM_BACKLOG_BYTES = 8 * 1024 * 1024;
 
 export interface MirrorOwner {
-  /** The path is free, or another's: once. */
+  /** Called once when the path is free or belongs to another stream. */
   over(mirror: Mirror): void;
-  /** Bytes that this node never had. */
+  /** Bytes that this node never received. */
   lost(bytes: number): void;
-  /** Its first byte has come; only for one that readers had opened before there was a writer. */
+  /** The first byte has arrived, on a stream that readers had opened before there was a writer. */
   claimed(mirror: Mirror): void;
-  /** What its bytes are has to be found anew: some are missing. */
+  /** Bytes are missing, so the format has to be detected again. */
   formatLost(mirror: Mirror): void;
 }
 
 export class Mirror implements LogSink {
   readonly entry: Entry;
   readonly backlog = new Backlog(MAX_STREAM_BACKLOG_BYTES);
-  /** When it was last used, and when the log last heard that it is, by the clock that never leaps. */
+  /** The times of the last use and of the last renewal in the log, by the monotonic clock. */
   usedAt: number;
   renewedAt: number;
-  /** As in the facts of its stream. */
+  /** The idle timeout from the facts of the stream. */
   idleTimeout: number;
   private readonly owner: MirrorOwner;
   private readonly follower: LogFollower;
@@ -48,7 +48,7 @@ export class Mirror implements LogSink {
     return this.entry.stream;
   }
 
-  /** The path is not its any more. */
+  /** Whether the path no longer belongs to this mirror. */
   get isOver(): boolean {
     return this.stream.isGone;
   }
@@ -58,13 +58,13 @@ export class Mirror implements LogSink {
     return stream.readerCount > 0 || writers.size > 0 || handles > 0 || this.backlog.bytes > 0;
   }
 
-  /** Settles when it has what the log had at first. */
+  /** Resolves when the mirror has the initial content of the log. */
   async caughtUp(): Promise<void> {
     await this.follower.caughtUp;
     this.isCaughtUp = true;
   }
 
-  // ── what the log tells ─────────────────────────────────────────────────────────────────────────────────────────
+  // ── events of the log ──────────────────────────────────────────────────────────────────────────────────────────
 
   get endOffset(): number {
     return this.stream.endOffset;
@@ -98,7 +98,7 @@ export class Mirror implements LogSink {
     this.changed();
   }
 
-  /** Its readers reconnect and then learn that it is another stream. */
+  /** The readers reconnect and then get the other stream. */
   replaced(): void {
     this.leave();
   }
@@ -117,7 +117,7 @@ export class Mirror implements LogSink {
 
   // ── for the file system ────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Settles when a condition holds, or the mirror is over; `deadline` milliseconds later it rejects. */
+  /** Resolves when a condition holds or the mirror is over; rejects after `deadline` milliseconds. */
   async until(holds: () => boolean, deadline: number, log: Log): Promise<void> {
     const end = performance.now() + deadline;
     while (!this.isOver && !holds()) {
@@ -140,7 +140,7 @@ export class Mirror implements LogSink {
     for (const go of waiting) go();
   }
 
-  /** Stops being fed; its readers come back. */
+  /** Stops following the log; the readers reconnect. */
   leave(): void {
     this.stream.end('shutdown');
     this.close();
@@ -152,7 +152,7 @@ export class Mirror implements LogSink {
     this.owner.over(this);
   }
 
-  /** The error for a generation that is asked for and not this one's. */
+  /** Throws if the mirror does not have the requested generation. */
   requireGeneration(generation: string): void {
     if (this.isOver) throw createError('STREAM_NOT_FOUND', { path: this.entry.path }, lifeDetails(generation));
     this.stream.requireGeneration(generation);

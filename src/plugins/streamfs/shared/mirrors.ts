@@ -1,6 +1,6 @@
 /**
- * The mirrors of a mount: made when a stream is read or written here, kept while it is and for a while after, and gone when
- * the log says that their stream is.
+ * The mirrors of a mount: created when a stream is read or written on this node, kept while it is in use and for a
+ * while after, and closed when the log reports the end of their stream.
  */
 
 import type { MemoryBudget, StreamObserver } from '../../../core/index.ts';
@@ -16,7 +16,7 @@ import type { Totals } from '../totals.ts';
 import { factsOf, newStream, renewalOf, termsOf } from './facts.ts';
 import { Mirror, type MirrorOwner, unavailable } from './mirror.ts';
 
-/** How long an unused mirror is kept, and the interval of that check, in milliseconds. */
+/** How long an unused mirror is kept, and the bounds of the check interval, in milliseconds. */
 const LINGER_MS = 30_000;
 const MAX_SWEEP_MS = 10_000;
 const MIN_SWEEP_MS = 250;
@@ -24,17 +24,17 @@ const MIN_SWEEP_MS = 250;
 export interface MirrorsOptions {
   log: Log;
   settings: Settings;
-  /** Milliseconds that is waited for the log. */
+  /** Milliseconds to wait for the log. */
   deadline: number;
   clock: Clock;
   memory: MemoryBudget | undefined;
   observer: StreamObserver;
   sums: Totals;
-  /** What comes before a stream's path in its name. */
+  /** The mount path, which precedes a stream's path in its name. */
   prefix: string;
 }
 
-/** How an absent stream is made; undefined: it is not. */
+/** How to create an absent stream. */
 export interface Creation {
   settings: StreamSettings | undefined;
   /** It is opened for reading only. */
@@ -43,7 +43,7 @@ export interface Creation {
 
 export class Mirrors implements MirrorOwner {
   readonly rules: MountRules;
-  /** Counters since the start: gaps, and the bytes in them, that this node has of streams it follows. */
+  /** Counters since startup: gaps in followed streams on this node, and their bytes. */
   gaps = 0;
   gapBytes = 0;
   private readonly options: MirrorsOptions;
@@ -65,7 +65,7 @@ export class Mirrors implements MirrorOwner {
     return this.open.values();
   }
 
-  /** The mirror of a path as it is known here: the log may know better. */
+  /** The mirror known on this node; the log may already have a newer stream at the path. */
   known(path: string): Mirror | undefined {
     return this.open.get(path);
   }
@@ -77,9 +77,10 @@ export class Mirrors implements MirrorOwner {
   // ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The mirror of the stream at a path, with all that the log has of it; undefined where there is none and none is to be made.
+   * The mirror of the stream at a path, with all bytes of the log; undefined if there is none and `creation` is
+   * undefined.
    *
-   * @param generation where it is asked for by that: another one that is known here may be out of date
+   * @param generation the requested generation: a known mirror with another one may be outdated
    * @throws LOG_UNAVAILABLE; as `Log.create`
    */
   async get(path: string, creation: Creation | undefined, generation?: string): Promise<Mirror | undefined> {
@@ -105,7 +106,10 @@ export class Mirrors implements MirrorOwner {
     return opening;
   }
 
-  /** This node may not know of another life of the stream yet; the follower of an open stream reports it, in order. */
+  /**
+   * Checks whether a mirror is up to date. A new generation may not have reached this node yet; the follower of an open
+   * stream reports it, in order.
+   */
   private async isCurrent(mirror: Mirror, generation: string | undefined): Promise<boolean> {
     if (mirror.isOver) return false;
     const { entry, stream } = mirror;
@@ -158,7 +162,7 @@ export class Mirrors implements MirrorOwner {
 
   // ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Gives these settings to a stream that was created by a reader. */
+  /** Gives settings to a stream that was created by a reader. */
   async claim(mirror: Mirror, asked: StreamSettings | undefined): Promise<void> {
     const settings = this.rules.settingsFor(asked);
     const { entry, stream } = mirror;
@@ -177,7 +181,7 @@ export class Mirrors implements MirrorOwner {
     setFormat(entry, this.options.memory);
   }
 
-  // ── what mirrors tell ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── events of mirrors ──────────────────────────────────────────────────────────────────────────────────────────
 
   over(mirror: Mirror): void {
     const { path } = mirror.entry;
@@ -192,7 +196,7 @@ export class Mirrors implements MirrorOwner {
     this.gapBytes += bytes;
   }
 
-  /** Its first writer, at another node, has said what it is. */
+  /** The first writer, on another node, has determined the settings. */
   claimed(mirror: Mirror): void {
     const { entry } = mirror;
     void this.options.log.find(entry.path).then(
@@ -210,7 +214,7 @@ export class Mirrors implements MirrorOwner {
     setFormat(entry, this.options.memory);
   }
 
-  // ── letting go ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── expiry ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private sweepLater(): void {
     if (this.cancelSweep !== undefined || this.open.size === 0) return;
@@ -228,14 +232,14 @@ export class Mirrors implements MirrorOwner {
         mirror.usedAt = now;
         this.renew(mirror, now);
       } else if (!log.state.isConnected) {
-        // All that there is of a stream may be here, should the log come back without it.
+        // Keep the mirror: if the log comes back without the stream, this node may have its only copy.
         mirror.usedAt = now;
       } else if (now - mirror.usedAt >= LINGER_MS) mirror.leave();
     }
     this.sweepLater();
   }
 
-  /** A body that is on its way keeps its stream; readers keep those with a time to live of their own. */
+  /** Open writers keep their stream alive; readers keep streams with their own time to live. */
   private renew(mirror: Mirror, now: number): void {
     const { entry, idleTimeout, stream } = mirror;
     const isCounted = entry.writers.size > 0 || entry.autoCreated || entry.settings.ttl !== undefined;
@@ -244,7 +248,7 @@ export class Mirrors implements MirrorOwner {
     this.options.log.update(entry.path, stream.generation, {}).catch(() => undefined);
   }
 
-  /** Ends all of them, so that readers get the end rather than a cut. */
+  /** Ends all mirrors, so that readers get an end rather than a cut connection. */
   shutdown(): void {
     this.isShutDown = true;
     this.cancelSweep?.();

@@ -1,22 +1,22 @@
-/** What goes from this node to the log: counted, bounded, and done when the mirror has it. */
+/** Sends batches from this node to the log: counts and bounds them, and waits until the mirror has them. */
 import { closedError } from '../../../core/internal.ts';
 import { isStreamFSError } from '../../../errors/index.ts';
 import type { Appended, Log, LogBatch, LogEnd, ProducerPart, StreamState } from '../../../logs/index.ts';
 import { Backlog } from './backlog.ts';
 import type { Mirror } from './mirror.ts';
 
-/** Bytes of a mount that may wait for the log. */
+/** Maximum bytes of a mount that may wait for the log. */
 const MAX_MOUNT_BACKLOG_BYTES = 64 * 1024 * 1024;
 
 export class Sender {
   readonly log: Log;
-  /** Counters since the start. */
+  /** Counters since startup. */
   appendedBytes = 0;
   batches = 0;
   private readonly deadline: number;
   private readonly backlog = new Backlog(MAX_MOUNT_BACKLOG_BYTES);
 
-  /** @param deadline milliseconds that a writer waits for what it wrote to be on this node */
+  /** @param deadline milliseconds for which a writer waits until its bytes have reached this node */
   constructor(log: Log, deadline: number) {
     this.log = log;
     this.deadline = deadline;
@@ -44,7 +44,7 @@ export class Sender {
     return mirror.backlog.isFull ? mirror.backlog.whenRoom() : this.backlog.whenRoom();
   }
 
-  /** @param terms what else is decided in the same step */
+  /** @param terms conditions and effects decided in the same step */
   async append(
     mirror: Mirror,
     chunks: readonly Uint8Array[],
@@ -72,7 +72,7 @@ export class Sender {
     return state;
   }
 
-  /** If the stream was removed on any node, its mirror ends first: then all pending writes fail with that. */
+  /** If a node has removed the stream, waits until its mirror has ended; then all pending writes fail with that end. */
   private async orRemoved<T>(mirror: Mirror, doing: Promise<T>): Promise<T> {
     try {
       return await doing;

@@ -1,7 +1,7 @@
-/** A content in pieces to be sent, each small enough not to delay other work. */
+/** Splits a content into pieces, each small enough to be sent without delaying other work. */
 import { BLOCK_BYTES } from '../../fs/index.ts';
 
-/** The bytes in pieces of up to 64 KiB. `onTaken` gets each piece's length once the next piece is asked for. */
+/** Yields pieces of up to 64 KiB. `onTaken` gets each piece's length once the next piece is requested. */
 export async function* pieces(bytes: Uint8Array, onTaken?: (length: number) => void): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < bytes.length; start += BLOCK_BYTES) {
     const piece = bytes.subarray(start, start + BLOCK_BYTES);

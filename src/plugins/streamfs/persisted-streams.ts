@@ -1,7 +1,4 @@
-/**
- * The streams of a mount that are kept on disk: the log they stand in, what stands there of each beside its bytes, and how
- * they are made again from it.
- */
+/** The persisted streams of a mount: their log on disk, the facts stored with each stream, and their restoration. */
 
 import type { MemoryBudget } from '../../core/index.ts';
 import { RingStream, StreamRules } from '../../core/internal.ts';
@@ -10,32 +7,32 @@ import { bootId, DEFAULT_SIZES, DirectoryLock, DiskStore, type KnownStream, Node
 import type { Entry, StoreFacts } from './entry.ts';
 import type { PersistSettings } from './settings.ts';
 
-/** What is kept of a stream for its file system. */
-export interface KeptFacts {
-  /** Where they are not its mount's: what is not given is left out. */
+/** The facts of a stream that its file system stores in the log. */
+export interface PersistedFacts {
+  /** Only settings that differ from the mount's. */
   settings?: Partial<StreamSettingsInForce> | undefined;
   store?: Omit<StoreFacts, 'waiting'> | undefined;
-  /** When it was last in use, where that was not a write: in milliseconds since 1970. */
+  /** The time of last use in milliseconds since 1970, if it was not a write. */
   activeAt?: number | undefined;
-  /** Of a fork: the paths of its source, of the source of that, and so on. */
+  /** For a fork: the paths of its source, of that stream's source, and so on. */
   sources?: string[] | undefined;
 }
 
-export class KeptStreams {
+export class PersistedStreams {
   readonly store: DiskStore;
   private readonly lock: DirectoryLock;
 
-  /** @throws DISK_LOCKED, DISK_FORMAT; what the disk throws */
+  /** @throws DISK_LOCKED, DISK_FORMAT; errors of the disk */
   static async open(
     { directory, maxAge, maxTotal, retention, sync }: PersistSettings,
     logger: PluginLogger,
     memory: MemoryBudget | undefined,
-  ): Promise<KeptStreams> {
+  ): Promise<PersistedStreams> {
     let store: DiskStore | undefined;
     const lock = await DirectoryLock.take(directory, (reason) => store?.giveUp(reason));
     try {
       const maxMemory = memory?.limit ?? Number.POSITIVE_INFINITY;
-      // What waits to be written cannot give way to anything: all of it must fit beside what can.
+      // The backlog cannot be evicted: all of it must fit next to memory that can.
       const maxBacklog = Math.min(DEFAULT_SIZES.maxBacklog, maxMemory / 8);
       store = await DiskStore.open({
         disk: new NodeDisk(directory),
@@ -45,7 +42,7 @@ export class KeptStreams {
         ...{ memory, maxCache: Math.min(DEFAULT_SIZES.maxCache, maxMemory / 16) },
         maxStreamBacklog: Math.min(DEFAULT_SIZES.maxStreamBacklog, maxBacklog),
       });
-      return new KeptStreams(store, lock);
+      return new PersistedStreams(store, lock);
     } catch (error) {
       await lock.release();
       throw error;
@@ -62,17 +59,17 @@ export class KeptStreams {
     await this.lock.release();
   }
 
-  /** Keeps a stream from now on. */
+  /** Begins persisting a stream. */
   keep(entry: Entry, ofMount: StreamSettingsInForce): void {
     entry.log = this.store.attach(entry.stream, entry.path, ownerOf(entry, ofMount));
   }
 
-  /** Goes on with one that was found. */
+  /** Continues a recovered stream. */
   adopt(known: KnownStream, entry: Entry, ofMount: StreamSettingsInForce): void {
     entry.log = this.store.adopt(known, entry.stream, ownerOf(entry, ofMount));
   }
 
-  /** One that was found is to be there no more. */
+  /** Removes a recovered stream. */
   discard(known: KnownStream): void {
     const { createdAt, firstOffset, generation } = known.identity;
     const rules = new StreamRules({ retention: 1, maxLag: 1 });
@@ -82,9 +79,9 @@ export class KeptStreams {
   }
 
   /**
-   * Puts the newest bytes of a stream into its ring, as they were.
+   * Fills the ring of a stream with its newest persisted bytes.
    *
-   * @param wanted how many of them
+   * @param wanted number of bytes
    */
   async fill(known: KnownStream, stream: RingStream, wanted: number): Promise<void> {
     const { floor, reach } = known;
@@ -112,7 +109,7 @@ function ownerOf(entry: Entry, ofMount: StreamSettingsInForce) {
   return { facts: () => JSON.stringify(factsOf(entry, ofMount)), producers: () => entry.producers };
 }
 
-function factsOf({ activeAt, facts, node, settings, stream }: Entry, ofMount: StreamSettingsInForce): KeptFacts {
+function factsOf({ activeAt, facts, node, settings, stream }: Entry, ofMount: StreamSettingsInForce): PersistedFacts {
   const sources: string[] = [];
   for (let source = node?.source; source !== undefined; source = source.source) sources.push(source.path);
   return {
@@ -123,6 +120,6 @@ function factsOf({ activeAt, facts, node, settings, stream }: Entry, ofMount: St
   };
 }
 
-function storeFactsOf({ asked, fork, isCopying, lastSeq }: StoreFacts): KeptFacts['store'] {
+function storeFactsOf({ asked, fork, isCopying, lastSeq }: StoreFacts): PersistedFacts['store'] {
   return { asked, fork, isCopying, lastSeq };
 }

@@ -103,7 +103,7 @@ describe('a stream on disk that expires while the server is down', () => {
     await expect(fs.readDir('/d')).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND' });
     expect(logger.lines).toContainEqual({
       level: 'info',
-      message: 'streams expired while there was no server',
+      message: 'streams expired while the server was down',
       facts: { streams: 1 },
     });
     await waitFor(async () => (await readdir(join(directory, 'data'))).length === 0);

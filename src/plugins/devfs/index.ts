@@ -11,10 +11,10 @@ const README = `devfs - null, zero, random and urandom
   random   reads as random bytes, without an end
   urandom  the same
 
-Whatever is written to any of them is taken and dropped. Files can be neither added nor removed.
+Writes are accepted and discarded. Files can be neither added nor removed.
 
 A device without an end cannot be read as a whole: give a size of at most 64 MiB, or use stream mode,
-which goes on until the reader leaves.
+which continues until the reader leaves.
 `;
 
 export const devfsPlugin: Plugin = {
@@ -26,7 +26,7 @@ export const devfsPlugin: Plugin = {
       type: 'string',
       required: false,
       default: '',
-      description: 'Accepted and not used: the path of the mount is what counts',
+      description: 'Accepted and ignored: the mount knows its path',
     },
   ],
   validate(config) {

@@ -17,21 +17,21 @@ export const MEMFS_PARAMETERS: readonly ConfigParameter[] = [
     type: 'array',
     required: false,
     default: '',
-    description: 'Directories made at the start, with those above them',
+    description: 'Directories created at startup, with their parents',
   },
   {
     name: 'max_file_size',
     type: 'string',
     required: false,
     default: '64MB',
-    description: 'The largest a file can grow (e.g., "64MB", or a number of bytes), at most 1GB',
+    description: 'The maximum size of a file (e.g., "64MB", or a number of bytes), at most 1GB',
   },
   {
     name: 'mount_path',
     type: 'string',
     required: false,
     default: '',
-    description: 'Accepted and not used: the path of the mount is what counts',
+    description: 'Accepted and ignored: the mount knows its path',
   },
 ];
 

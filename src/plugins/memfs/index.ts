@@ -9,21 +9,21 @@ import { Tree } from './tree.ts';
 
 const README = `memfs - files in memory
 
-Files and directories that are kept in memory and are gone when the mount is.
-Each mount has files of its own.
+Files and directories in memory, which are gone with their mount.
+Mounts do not share files.
 
 CONFIGURATION
 
-  init_dirs      directories made at the start, e.g. ["/home", "/tmp"]
-  max_file_size  the largest a file can grow, e.g. "64MB" (the default), at most 1GB
+  init_dirs      directories created at startup, e.g. ["/home", "/tmp"]
+  max_file_size  the maximum size of a file, e.g. "64MB" (the default), at most 1GB
 
 WHAT IT DOES
 
   Directories, reading and writing at any offset, append, truncate, rename, chmod, touch, handles.
   A gap between the old end of a file and a write beyond it reads as zeros.
-  A body that is written as a whole becomes the file when it is complete; one that breaks off changes nothing.
-  Who reads a file as a stream gets it as it was when the reading began.
-  Renaming to a path that is taken is refused.
+  A body that replaces a file takes effect when it is complete; an interrupted one changes nothing.
+  Reading a file as a stream returns its content at the start of the read.
+  Renaming to an existing path is refused.
 
 WHAT IT DOES NOT
 

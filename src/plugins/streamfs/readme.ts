@@ -12,15 +12,15 @@ const parameters = CONFIG_PARAMETERS.map(
 
 export const README = `StreamFS - byte streams as files, broadcast
 
-Anyone appends to a path; any number of readers follow it live. Who joins late first gets what the ring still
-holds. A slow reader never holds up the writer or the others: it loses data, and is told exactly what.
+Anyone appends to a path; any number of readers follow it live. A late joiner first gets what the ring still
+holds. A slow reader never delays the writer or other readers: it loses data, and is told exactly what.
 
 WRITE
   ffmpeg ... | streamfs write --stream /streamfs/live
   ffmpeg ... | curl -T - 'http://127.0.0.1:8080/api/v1/files?path=/streamfs/live'
-  A path that does not exist is created. Every write appends, whatever offset or flags it comes with.
-  A body with a known length of up to ${formatSize(MAX_CHUNK)} is one piece, never mixed with another writer's. Of a longer one, or one
-  of unknown length, each piece is what arrived together; atomic=lines keeps lines whole instead.
+  A path that does not exist is created. Every write appends, whatever its offset and flags.
+  A body with a known length of up to ${formatSize(MAX_CHUNK)} is one piece, never mixed with another writer's. A longer body,
+  or one of unknown length, is divided into pieces as it arrives; atomic=lines keeps lines whole instead.
 
 READ
   streamfs cat --stream /streamfs/live | mpv -
@@ -33,7 +33,7 @@ MANAGE
   streamfs ls /streamfs        streamfs stat /streamfs/live
   streamfs end /streamfs/live  no more writes; readers get what is left, then the end; history stays readable
   streamfs rm /streamfs/live   end it and forget it
-  Names may have slashes: writing /streamfs/a/b makes the directory a, which goes with its last stream.
+  Names may have slashes: writing /streamfs/a/b creates the directory a, which disappears with its last stream.
 
 CONFIGURATION
   plugins:
@@ -50,32 +50,32 @@ ${parameters}
 
 SIZES
   Live, with little delay: 256KB to 512KB for both. Recorded material, or readers that come and go: 4MB to 8MB.
-  The ring decides how much a joiner gets, the channel how far a reader may fall behind before it loses data.
+  The ring determines how much a late joiner gets, the channel how far a reader may fall behind before it loses data.
 
 WHEN A READER IS TOO SLOW (on_lag, for the mount or for one reader)
-  drop-oldest  it goes on with the oldest it is still allowed (default)
-  drop-newest  what it has queued stays, what arrives meanwhile is lost to it
+  drop-oldest  it continues at the oldest byte that it may still read (default)
+  drop-newest  it keeps what is queued, and loses what arrives in the meantime
   disconnect   it is cut off
-  block        writers wait for it, for block_timeout at most; then it is cut off
+  block        writers wait for it, for at most block_timeout; then it is cut off
   Every loss is counted: in stat, in the reader's own answer (a trailer, or a gap record) and in the log.
 
 MEMORY
-  The size shown by ls and stat is all that was ever written, not what is held.
+  The size shown by ls and stat is the total ever written, not the bytes retained.
   A stream holds at most the larger of ring and channel, and three blocks more: one so that a joiner loses nothing
   before its first read, and one at each end that is partly in use. A block is a quarter of that size, at most 256KB.
-  An eighth on top is for finding chunks. It takes memory as it fills.
+  The index of chunks takes another eighth. A stream takes memory as it fills.
   All readers share the same bytes: one more costs a few KB, however far it is behind; one whose peer has stopped
-  reading keeps alive what was given to its connection, at most 512KB. Only a reader with drop-newest
-  that has stopped keeps its own queue alive, of at most channel_buffer_size.
-  The server's max_memory bounds all streams together. Where it is reached, those that hold most give up their oldest
-  history; no write is ever refused for it, and a reader that was still to get that history is told what it has lost.
-  Nothing is on disk: streams are gone with the server. Offsets are exact up to 2^53 - 1 bytes (104 days at 1 GB/s);
-  a stream that gets there refuses further writes and has to be recreated.
+  reading retains what its connection has accepted, at most 512KB. Only a reader with drop-newest
+  that has stopped retains a queue of its own, of at most channel_buffer_size.
+  The server's max_memory bounds all streams together. When it is reached, the largest streams drop their oldest
+  history. No write is refused for that, and a reader that had yet to get that history is told what it has lost.
+  Without persist, nothing is on disk: streams are gone with the server. Offsets are exact up to
+  2^53 - 1 bytes (104 days at 1 GB/s); a stream that gets there refuses further writes and has to be recreated.
 
 TROUBLESHOOTING
   "use stream mode for reading stream files": use cat --stream, or stream=true.
   A reader ends: the stream was ended or removed, or the server went down; or nothing was written for idle_timeout.
-  It is cut where it has taken nothing of what is sent to it for the server's stall_timeout.
+  It is cut off if it accepts no data for the server's stall_timeout.
   "stream is closed": it was ended. Remove it, then write again: it gets a new generation.
   Gaps: the reader, or the network to it, is slower than the writer. Raise channel_buffer_size, or write less.
 `;

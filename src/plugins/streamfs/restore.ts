@@ -64,7 +64,7 @@ class Restoration {
       if (format === undefined) this.activate(known, entry);
       else formatted.push({ entry, format, known });
     }
-    if (expired > 0) logger.info('streams expired while there was no server', { streams: expired });
+    if (expired > 0) logger.info('streams expired while the server was down', { streams: expired });
     // Start positions are only known for bytes in memory, so the streams concerned share half of the memory for rings.
     const share = (memory?.limit ?? Number.POSITIVE_INFINITY) / 8 / Math.max(1, formatted.length);
     for (const { entry, format, known } of formatted) {

@@ -112,7 +112,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     type: 'string',
     required: false,
     default: '6MB',
-    description: "How much of each stream is kept for those who join (e.g., '1MB', '10MB')",
+    description: "How much of each stream is retained for late joiners (e.g., '1MB', '10MB')",
   },
   {
     name: 'on_lag',
@@ -135,14 +135,14 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: 'writers',
     description:
-      "Which readers may ask for 'block' where it is not the policy of the mount: always, writers (those that may also write there; all where no tokens are required), never",
+      "Which readers may request 'block' if it is not the policy of the mount: always, writers (those that may also write; all if no tokens are required), never",
   },
   {
     name: 'atomic',
     type: 'string',
     required: false,
     default: 'none',
-    description: `What stays whole of what several writers write: ${ATOMIC.join(', ')}`,
+    description: `What stays whole when several writers write: ${ATOMIC.join(', ')}`,
   },
   {
     name: 'type',
@@ -156,7 +156,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     type: 'string',
     required: false,
     default: '',
-    description: `The most that a stream may be given as its own ring_buffer_size; not given: ${DEFAULT_MAX_SIZE}, or the mount's own if that is more`,
+    description: `The maximum ring_buffer_size that a stream may request; if not given, ${DEFAULT_MAX_SIZE}, or the mount's own value if that is larger`,
   },
   {
     name: 'max_channel_buffer_size',
@@ -171,28 +171,28 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '0s',
     description:
-      "The longest that a stream may be given as its own ttl, which goes before idle_timeout (e.g., '24h'); 0 for any, or for ever",
+      "The longest ttl that a stream may request (e.g., '24h'); 0 for no limit. A ttl takes precedence over idle_timeout",
   },
   {
     name: 'auto_create',
     type: 'boolean',
     required: false,
     default: 'true',
-    description: 'Whether writing to or opening an absent path creates the stream, where the request does not say',
+    description: 'Whether writing to or opening an absent path creates the stream, unless the request decides that',
   },
   {
     name: 'max_streams',
     type: 'number',
     required: false,
     default: '10000',
-    description: 'How many streams there may be at once; 0 for any number',
+    description: 'Maximum number of streams; 0 for no limit',
   },
   {
     name: 'max_readers',
     type: 'number',
     required: false,
     default: '0',
-    description: 'How many readers a stream may have at once, open handles included; 0 for any number',
+    description: 'Maximum number of readers per stream, including open handles; 0 for no limit',
   },
   {
     name: 'idle_timeout',
@@ -207,7 +207,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '256',
     description:
-      'How many idle producers are remembered for each stream; the one idle for longest is forgotten for another',
+      'How many idle producers are remembered per stream; beyond that, the one idle for longest is forgotten',
   },
   {
     name: 'producer_ttl',
@@ -215,7 +215,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '1h',
     description:
-      "When a producer is forgotten that has had no append open for so long (e.g., '10m', '24h'); 0 for never",
+      "How long a producer without an open append is remembered (e.g., '10m', '24h'); 0 for ever",
   },
   {
     name: 'line_timeout',
@@ -223,7 +223,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '10s',
     description:
-      "With atomic=lines: how long the unfinished line of a producer whose append broke off is kept for it to come back, before it is completed with a newline (e.g., '2s', '1m')",
+      "With atomic=lines: how long the unfinished line of a producer's interrupted append is kept for a repetition, before it is completed with a newline (e.g., '2s', '1m')",
   },
   {
     name: 'persist',
@@ -231,7 +231,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '',
     description:
-      'A directory in which the streams are kept, so that they outlive the server; not given: in memory only',
+      'A directory in which the streams are stored, so that they survive a restart; if not given, they are in memory only',
   },
   {
     name: 'persist_sync',
@@ -239,7 +239,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '1s',
     description:
-      "With persist, what an acknowledged write means: always, it is on the disk; a time (e.g., '1s'), the operating system has it and it is on the disk by then; none, it is in memory and on its way",
+      "With persist, what an acknowledged write means: always, it is synced to disk; a time (e.g., '1s'), the operating system has it and syncs it within that time; none, it is in memory and will be written",
   },
   {
     name: 'persist_retention',
@@ -247,14 +247,14 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '10GB',
     description:
-      'With persist, how much of each stream is kept on disk; what is older goes, in whole files of up to an eighth of that',
+      'With persist, how much of each stream is retained on disk; older bytes are removed in files of up to an eighth of that',
   },
   {
     name: 'persist_max_age',
     type: 'string',
     required: false,
     default: '0s',
-    description: "With persist, after how long bytes go, from disk and from memory (e.g., '12h', '168h'); 0 for never",
+    description: "With persist, the age at which bytes are removed from disk and memory (e.g., '12h', '168h'); 0 for never",
   },
   {
     name: 'persist_total',
@@ -262,7 +262,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '',
     description:
-      'With persist, how much all streams of the mount may take on disk together; beyond it the oldest bytes go, of whatever stream; not given: any amount',
+      'With persist, how much all streams of the mount together may take on disk; beyond that, the oldest bytes of any stream are removed; if not given, there is no limit',
   },
   {
     name: 'log',
@@ -270,7 +270,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '',
     description:
-      "The address of a log that several servers share, which then serve the same streams (e.g., 'redis://redis.internal:6379?password_env=REDIS_PASSWORD'); not given: this server alone has them",
+      "The address of a log that several servers share to serve the same streams (e.g., 'redis://redis.internal:6379?password_env=REDIS_PASSWORD'); if not given, this server alone has its streams",
   },
   {
     name: 'log_prefix',
@@ -278,7 +278,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '',
     description:
-      'With log, what the names of all that is kept there begin with, the same on all servers; not given: made of the path of the mount',
+      'With log, the prefix of all keys there, the same on all servers; if not given, derived from the path of the mount',
   },
   {
     name: 'log_node',
@@ -286,21 +286,21 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '',
     description:
-      'With log, the name of this server among those that share it, of which no other has the same; not given: the name of the machine and some random digits',
+      'With log, the name of this server, unique among those that share the log; if not given, the host name and some random digits',
   },
   {
     name: 'log_deadline',
     type: 'string',
     required: false,
     default: '10s',
-    description: 'With log, how long a request waits for one that is away before it is 503 LOG_UNAVAILABLE',
+    description: 'With log, how long a request waits for an unreachable log before it fails with 503 LOG_UNAVAILABLE',
   },
   {
     name: 'log_required',
     type: 'boolean',
     required: false,
     default: 'false',
-    description: 'With log, whether GET /ready is 503 while the log cannot be reached',
+    description: 'With log, whether GET /ready returns 503 while the log is unreachable',
   },
   {
     name: 'mount_path',

@@ -12,7 +12,7 @@
 import type { AppendId } from '../core/index.ts';
 import type { Logger } from '../logging/index.ts';
 
-/** What a log is made with. */
+/** The options of a log. */
 export interface LogOptions {
   /** The address, with credentials. Credentials must not appear in any name, log message or error. */
   readonly url: URL;

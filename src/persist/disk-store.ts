@@ -323,7 +323,7 @@ export class DiskStore implements LogStore, DamageListener {
     return this.#older.reduce((sum, { length }) => sum + length, this.#journal.length);
   }
 
-  // ── streams come and go ────────────────────────────────────────────────────────────────────────────────────────
+  // ── adding streams ─────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Adds a stream to the log, with the content of its ring. */
   attach(stream: RingStream, path: string, owner: StreamOwner): LoggedStream {
@@ -355,7 +355,7 @@ export class DiskStore implements LogStore, DamageListener {
     if (this.fault !== undefined) throw this.fault;
   }
 
-  // ── for the streams ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── used by streams ────────────────────────────────────────────────────────────────────────────────────────────
 
   markDirty(log: LoggedStream): GroupCommit {
     this.#dirty.add(log);
@@ -374,7 +374,7 @@ export class DiskStore implements LogStore, DamageListener {
     for (const wake of woken) wake();
   }
 
-  // ── rounds ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── group commits ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #schedule(): void {
     if (this.#running !== undefined || this.isClosed || this.fault !== undefined) return;

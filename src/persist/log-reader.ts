@@ -198,7 +198,7 @@ export class LogReader {
     this.#reported.delete(path);
   }
 
-  // ── unreadable bytes ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── unreadable bytes ───────────────────────────────────────────────────────────────────────────────────────────
 
   #reportShorter(known: KnownStream, file: string, position: number, length: number): void {
     const problem = `missing: the file has become shorter, of ${known.label}`;

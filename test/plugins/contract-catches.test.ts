@@ -92,7 +92,7 @@ const faults: Fault[] = [
         return handle;
       },
     }),
-    noticedBy: 'only by what was delivered',
+    noticedBy: 'only by delivered bytes',
   },
   {
     fault: 'leaves a timer behind',
@@ -104,7 +104,7 @@ const faults: Fault[] = [
     }),
     noticedBy: 'leaves nothing running',
   },
-  { fault: 'cannot shut down twice', shutdown: onlyOnce(), noticedBy: 'twice to no harm' },
+  { fault: 'cannot shut down twice', shutdown: onlyOnce(), noticedBy: 'twice without harm' },
 ];
 
 /** A shutdown that fails the second time, for each instance. */

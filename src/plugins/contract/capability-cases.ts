@@ -190,7 +190,7 @@ function readOnlyContentCases(options: ContractOptions): ContractCase[] {
       assert.deepEqual([text(data), eof], [text(whole), true], 'by a handle');
       await handle.close();
     }),
-    caseOf(options, 'refuses to be written by a handle', async ({ fs, path }) => {
+    caseOf(options, 'refuses writes through a handle', async ({ fs, path }) => {
       const before = await fs.stat(path);
       for (const flags of [1, 2]) {
         await refused(fs.openHandle(path, { flags, mode: MODE }), `openHandle with flags ${flags}`, UNSUPPORTED);

@@ -42,7 +42,7 @@ function writingCases(options: ContractOptions): ContractCase[] {
       await writer.abort();
       await holds(bench, bench.path, 'abcdef');
     }),
-    caseOf(options, 'takes bodies larger than any buffer of its own', async (bench) => {
+    caseOf(options, 'takes bodies larger than any internal buffer', async (bench) => {
       const writer = await bench.fs.openWrite(bench.path);
       const piece = new Uint8Array(256 * 1024).fill(97);
       for (let i = 0; i < 4; i += 1) await writer.write(piece);
@@ -93,7 +93,7 @@ function freeCases(options: ContractOptions): ContractCase[] {
 
 function fixedCases(options: ContractOptions): ContractCase[] {
   return [
-    caseOf(options, 'lets no file be added', async ({ fs }) => {
+    caseOf(options, 'refuses new files', async ({ fs }) => {
       const before = await fs.readDir('/');
       await refused(fs.create('/contract-new'), 'create', 403);
       await refused(fs.write('/contract-new', bytes('x')), 'write', 403);
@@ -101,7 +101,7 @@ function fixedCases(options: ContractOptions): ContractCase[] {
       await refused(fs.touch('/contract-new'), 'touch', [403, 501]);
       assert.deepEqual(await fs.readDir('/'), before);
     }),
-    caseOf(options, 'lets no file be removed', async ({ fs, path }) => {
+    caseOf(options, 'refuses to remove files', async ({ fs, path }) => {
       await refused(fs.remove(path), 'remove', 403);
       await refused(fs.removeAll(path), 'removeAll', 403);
       await fs.stat(path);
@@ -123,25 +123,25 @@ function appendOnlyCases(options: ContractOptions): ContractCase[] {
       await refused(fs.read(path, 0, -1), 'a plain read', 400, 'USE_STREAM_MODE');
       await refused(fs.open(path), 'a plain open', 400, 'USE_STREAM_MODE');
     }),
-    caseOf(options, 'contract 45: truncates to no effect', async (bench) => {
+    caseOf(options, 'contract 45: truncates without effect', async (bench) => {
       await bench.fs.write(bench.path, bytes('a'));
       await bench.fs.truncate(bench.path, 0);
       await holds(bench, bench.path, 'a');
     }),
-    caseOf(options, 'contract 72: keeps what had come of a body that breaks off', async (bench) => {
+    caseOf(options, 'contract 72: keeps the received part of an interrupted body', async (bench) => {
       const writer = await bench.fs.openWrite(bench.path);
       await writer.write(bytes('half'));
       await writer.abort();
       await holds(bench, bench.path, 'half');
     }),
-    caseOf(options, 'contract 3, 29: an ended file takes no more, and keeps what it has', async (bench) => {
+    caseOf(options, 'contract 3, 29: an ended file takes no more writes, and keeps its content', async (bench) => {
       await bench.fs.write(bench.path, bytes('all'));
       await bench.fs.end(bench.path);
       await bench.fs.end(bench.path);
       await refused(bench.fs.write(bench.path, bytes('more')), 'a write after the end', 409, 'STREAM_CLOSED');
       await holds(bench, bench.path, 'all');
     }),
-    caseOf(options, 'contract 29: ends with its body, where that is asked for', async (bench) => {
+    caseOf(options, 'contract 29: ends with its body on request', async (bench) => {
       const writer = await bench.fs.openWrite(bench.path);
       await writer.write(bytes('all'));
       await writer.close({ end: true });
@@ -178,21 +178,21 @@ function randomAccessCases(options: ContractOptions): ContractCase[] {
       await bench.fs.write(bench.path, bytes('new'));
       await holds(bench, bench.path, 'new');
     }),
-    caseOf(options, 'keeps a file as it was when a body breaks off', async (bench) => {
+    caseOf(options, 'leaves a file unchanged when a body is interrupted', async (bench) => {
       await bench.fs.write(bench.path, bytes('old'));
       const writer = await bench.fs.openWrite(bench.path);
       await writer.write(bytes('half of the new'));
       await writer.abort();
       await holds(bench, bench.path, 'old');
     }),
-    caseOf(options, 'refuses to be ended, and keeps a file as it was when a body asks for that', async (bench) => {
+    caseOf(options, 'refuses to be ended, and leaves a file unchanged when a body requests that', async (bench) => {
       await bench.fs.write(bench.path, bytes('old'));
       const writer = await bench.fs.openWrite(bench.path);
       await writer.write(bytes('new'));
       await refused(writer.close({ end: true }), 'a close with end', 501, 'NOT_SUPPORTED');
       await holds(bench, bench.path, 'old');
     }),
-    caseOf(options, 'refuses offsets and sizes that are none', async ({ fs, path }) => {
+    caseOf(options, 'refuses invalid offsets and sizes', async ({ fs, path }) => {
       await fs.write(path, bytes('abc'));
       const can = await fs.capabilities(path);
       const wrong = can.supportsRandomWrite ? [400] : [400, 403, 501];

@@ -17,7 +17,7 @@ export function handleCases(options: ContractOptions): ContractCase[] {
     }),
     caseOf(
       options,
-      'contract 58: refuses a seek to before the start or from nowhere',
+      'contract 58: refuses a seek to before the start or with an unknown whence',
       async ({ fs, path, makeFile }) => {
         await makeFile();
         const handle = await fs.openHandle(path, { flags: READ_ONLY, mode: MODE });
@@ -30,7 +30,7 @@ export function handleCases(options: ContractOptions): ContractCase[] {
         await handle.close();
       },
     ),
-    caseOf(options, 'contract 64: closes at once, twice to no harm, and then does nothing', async (bench) => {
+    caseOf(options, 'contract 64: closes at once, twice without harm, and then does nothing', async (bench) => {
       const { fs, path } = bench;
       await bench.makeFile();
       const handle = await fs.openHandle(path, { flags: READ_ONLY, mode: MODE });
@@ -69,7 +69,7 @@ function writingCases(options: ContractOptions): ContractCase[] {
       assert.equal(data.length, 0);
       await handle.close();
     }),
-    caseOf(options, 'contract 62: says how much was written', async ({ fs, path }) => {
+    caseOf(options, 'contract 62: reports how much was written', async ({ fs, path }) => {
       const handle = await fs.openHandle(path, { flags: READ_WRITE, mode: MODE, create: true });
       assert.equal((await handle.write(bytes('abc'))).written, 3);
       const { written, position } = await handle.write(bytes('de'));
@@ -91,12 +91,12 @@ function positionCases(options: ContractOptions): ContractCase[] {
       await handle.close();
     });
   return [
-    opened('contract 52: reads what comes next, as the position moves', async (handle) => {
+    opened('contract 52: reads on from its position', async (handle) => {
       assert.equal(await take(handle, 2), 'ab');
       assert.equal(await take(handle, 3), 'cde');
       assert.equal(await take(handle, 10), 'f');
     }),
-    opened('contract 54: moves its position only by what was delivered', async (handle) => {
+    opened('contract 54: moves its position only by delivered bytes', async (handle) => {
       const lost = await handle.read({ size: 2, timeout: 0 });
       lost.commit(false);
       assert.equal(await take(handle, 4), 'abcd');
@@ -121,7 +121,7 @@ function positionCases(options: ContractOptions): ContractCase[] {
       assert.equal(await handle.seek(-5, 2), 1);
       assert.equal(await take(handle, 2), 'bc');
     }),
-    opened('contract 59: refuses offsets and seeks that are no numbers', async (handle) => {
+    opened('contract 59: refuses offsets and seeks that are not numbers', async (handle) => {
       await refused(handle.seek(Number.NaN, 0), 'a seek to NaN', 400);
       await refused(handle.seek(0.5, 0), 'a seek to half a byte', 400);
       await refused(handle.read({ size: 1, offset: -1, timeout: 0 }), 'a read at -1', [400, 410]);

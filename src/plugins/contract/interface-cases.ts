@@ -95,7 +95,7 @@ export function interfaceCases(options: ContractOptions): ContractCase[] {
       }
       await refused(fs.stat(ABSENT), 'stat afterwards', 404);
     }),
-    caseOf(options, 'contract 44: refuses to take its root for a file', async ({ fs }) => {
+    caseOf(options, 'contract 44: refuses to use its root as a file', async ({ fs }) => {
       const before = await fs.readDir('/');
       await refused(fs.write('/', bytes('x')), 'write to the root', [400, 501]);
       await refused(fs.openWrite('/'), 'openWrite of the root', [400, 501]);
@@ -105,7 +105,7 @@ export function interfaceCases(options: ContractOptions): ContractCase[] {
       await refused(fs.openHandle('/', { flags: 0, mode: 0o644 }), 'openHandle of the root', 400);
       assert.deepEqual(await fs.readDir('/'), before, 'and nothing has come of it');
     }),
-    caseOf(options, 'contract 37: says of a file that it is not a directory', async ({ fs, path, makeFile }) => {
+    caseOf(options, 'contract 37: reports that a file is not a directory', async ({ fs, path, makeFile }) => {
       await makeFile();
       const error = await refused(fs.readDir(path), 'readDir of a file', 400, 'NOT_A_DIRECTORY');
       names(error, `not a directory: ${path}`);

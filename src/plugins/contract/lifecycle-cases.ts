@@ -10,7 +10,7 @@ const MODE = 0o644;
 export function lifecycleCases(options: ContractOptions): ContractCase[] {
   const { traits } = options;
   return [
-    caseOf(options, 'contract 28: shuts down twice to no harm', async ({ fs, instance, path, makeFile }) => {
+    caseOf(options, 'contract 28: shuts down twice without harm', async ({ fs, instance, path, makeFile }) => {
       await makeFile();
       const handle = await fs.openHandle(path, { flags: READ_ONLY, mode: MODE });
       await soon(instance.shutdown(), 'shutdown');

@@ -214,7 +214,7 @@ export class Mirrors implements MirrorOwner {
     setFormat(entry, this.options.memory);
   }
 
-  // ── expiry ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── closing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private sweepLater(): void {
     if (this.cancelSweep !== undefined || this.open.size === 0) return;

@@ -184,7 +184,7 @@ describe('the plugin contract notices a plugin that', () => {
     const fault: Fault = { fault: '', fs: () => ({ create: async () => {} }), noticedBy: '' };
     const plugin = faulty(devfsPlugin, fault);
     const traits = { files: 'fixed', content: 'discarded', present: '/null' } as const;
-    expect(await failedCases(pluginContract({ plugin, traits }))).toContain('lets no file be added');
+    expect(await failedCases(pluginContract({ plugin, traits }))).toContain('refuses new files');
   });
 
   it('is not described: fixed files need one that is there', () => {

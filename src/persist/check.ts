@@ -63,7 +63,7 @@ export async function openToRead(directory: string): Promise<OpenedLog> {
   if (owner !== undefined) throw createError('DISK_LOCKED', { directory, owner });
   const salt = await readFormat(disk);
   if (salt === undefined)
-    throw createError('DISK_FORMAT', { directory, reason: 'it has no file FORMAT: it is no log' });
+    throw createError('DISK_FORMAT', { directory, reason: 'it has no file FORMAT, so it is not a log' });
   return { disk, salt };
 }
 

@@ -184,7 +184,7 @@ describe('log check', () => {
     expect(newer.err).toMatch('it is a log of the version "streamfs-log 2", and this program knows "streamfs-log 1"');
     const none = await log('check', root);
     expect(none.code).toBe(EXIT.refused.code);
-    expect(none.err).toMatch('it has no file FORMAT: it is no log');
+    expect(none.err).toMatch('it has no file FORMAT, so it is not a log');
     const absent = await log('check', join(root, 'nowhere'));
     expect(absent.code).toBe(EXIT.notFound.code);
     expect(absent.err).toMatch(`cannot read the log in ${root}/nowhere: ENOENT`);

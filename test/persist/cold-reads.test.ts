@@ -49,7 +49,7 @@ async function inner(at: Running, path: string) {
   return { stream: internalOf(source.reader.stream) };
 }
 
-/** Without all of it where it is not: only what is reported apart. */
+/** Without all of it where it is not: only what is told apart. */
 function expectSame(actual: string, wanted: string): void {
   let at = 0;
   while (at < wanted.length && actual[at] === wanted[at]) at++;

@@ -24,7 +24,7 @@ interface Model {
   producers: Map<number, Map<string, ProducerRecord>>;
   /** The minimum end offset after a crash. */
   acknowledged: number;
-  /** The most that a reader has been reported of. */
+  /** The highest offset that a reader has received. */
   seen: number;
   isEnded: boolean;
   isEndAcknowledged: boolean;

@@ -144,7 +144,7 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     expect(damages).toHaveLength(4);
   });
 
-  it('is reported of a file that is missing or has become shorter', async () => {
+  it('is reported for a file that is missing or has become shorter', async () => {
     const shorter = await closedLog();
     const inode = shorter.disk.files.get(shorter.file)!;
     inode.bytes = Buffer.from(inode.bytes.subarray(0, inode.bytes.length - 10));
@@ -158,7 +158,7 @@ describe('contract 109: damage that came to a log after a clean stop', () => {
     expect(damages).toEqual([expect.stringContaining(`${absent.file}: the whole file is missing`)]);
   });
 
-  it('is not reported of a file that went because its stream was removed', async () => {
+  it('is not reported for a file that was removed with its stream', async () => {
     const { disk } = await closedLog();
     const { store, damages } = await open(disk);
     const [known] = store.found;

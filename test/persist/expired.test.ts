@@ -220,7 +220,7 @@ describe('a stream with a time to live that is kept on disk', () => {
     expect(await names(fs)).toEqual([]);
   });
 
-  it('has its log reported of one read once, and of a reader that stays four times in its time at most', async () => {
+  it('records one read in its log once, and a reader that stays at most four times in its time', async () => {
     const fs = await start();
     await fs.write('/b', bytes('another'));
     /** The bytes written in an hour in which another stream is touched once a minute. */

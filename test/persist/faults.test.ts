@@ -161,7 +161,7 @@ describe('a stream that is to be removed while the log cannot be written', () =>
   it('stays as it was where that cannot be written either, also once there is room', async () => {
     const { disk, log, store, stream } = await withOne({ reserve: false });
     await fill(disk, { log, stream });
-    log.remove(() => expect.unreachable('it is reported to be gone'));
+    log.remove(() => expect.unreachable('it is reported as gone'));
     await expect(store.removeDespiteFault([log])).rejects.toMatchObject({ code: 'DISK_FULL' });
     log.cancelRemoval();
     disk.faults.room = Number.POSITIVE_INFINITY;
@@ -197,7 +197,7 @@ describe('a stream that is to be removed while the log cannot be written', () =>
     disk.faults.sync = true;
     stream.append(Buffer.from(' bad'));
     await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_FAILED' });
-    log.remove(() => expect.unreachable('it is reported to be gone'));
+    log.remove(() => expect.unreachable('it is reported as gone'));
     await expect(store.removeDespiteFault([log])).rejects.toMatchObject({ code: 'DISK_FAILED', status: 503 });
     log.cancelRemoval();
     await store.close();
@@ -557,7 +557,7 @@ describe('the retention of a stream', () => {
 describe('retention by age', () => {
   const HOUR = 3_600_000;
 
-  /** A clock that goes on when it is reported to. */
+  /** A clock that the test advances. */
   function clock() {
     let now = 1_800_000_000_000;
     return {
@@ -574,7 +574,7 @@ describe('retention by age', () => {
     return { stream, log: store.attach(stream, path, { facts: () => '{}', producers: () => undefined }) };
   }
 
-  it('goes when it is too old, from disk and from memory, and readers there are reported a gap', async () => {
+  it('goes when it is too old, from disk and from memory, and readers there get a gap', async () => {
     const disk = new SimulatedDisk();
     const { now, pass } = clock();
     const { store } = await openStore(disk, { maxAge: 8 * HOUR, now });

@@ -167,7 +167,7 @@ describe('a reader that reaches back', () => {
     await store.close();
   });
 
-  it('is reported of a gap where something cannot be read, and goes on behind it', async () => {
+  it('gets a gap where something cannot be read, and continues after it', async () => {
     const disk = new SimulatedDisk();
     const store = await openStore(disk);
     const { stream, log } = attach(store);

@@ -73,7 +73,7 @@ export class RedisLog implements Log {
   constructor(options: LogOptions, loadDriver: (name: string) => Promise<RedisDriver> = (name) => loadNodeRedis(name)) {
     if (/[{}\s]/.test(options.prefix)) {
       throw createError('CONFIG_INVALID', {
-        reason: `the prefix of a log has no braces and no white space: ${options.prefix}`,
+        reason: `the prefix of a log must not contain braces or white space: ${options.prefix}`,
       });
     }
     this.#options = options;

@@ -81,7 +81,7 @@ export class DeviceFileSystem extends FixedFileSystem {
     if (size <= MAX_READ_BYTES) return size;
     throw createError('INVALID_PARAMETER', {
       name: 'size',
-      reason: `at most ${MAX_READ_BYTES} bytes at once: ${size}`,
+      reason: `at most ${MAX_READ_BYTES} bytes per read: ${size}`,
     });
   }
 

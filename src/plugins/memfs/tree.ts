@@ -160,7 +160,7 @@ export class Tree {
     if (from === '/' || to === '/') throw createError('ROOT_IS_FIXED');
     if (from === to) return;
     if (isWithin(to, from))
-      throw createError('INVALID_PATH', { path: to, reason: `it lies inside ${from}, which is to move` });
+      throw createError('INVALID_PATH', { path: to, reason: `it is inside ${from}, which is being moved` });
     this.#add(to, node);
     this.#memory?.give(NODE_COST);
     this.#detach(from);

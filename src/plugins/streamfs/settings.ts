@@ -395,7 +395,7 @@ function count(config: PluginConfig, key: string): number {
   const value = config[key];
   const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
   if (!isIntegerFrom(0, number)) {
-    throw invalid(`${key} must be a whole number from 0, where 0 stands for any number`);
+    throw invalid(`${key} must be a whole number from 0, where 0 means no limit`);
   }
   return number === 0 ? Number.POSITIVE_INFINITY : number;
 }

@@ -397,7 +397,7 @@ async function forkEnd({ settings, stream }: Entry, at: number, beyond: number):
   if (to <= stream.endOffset) return to;
   throw createError('INVALID_PARAMETER', {
     name: 'Stream-Fork-Sub-Offset',
-    reason: `${beyond} behind the fork offset is beyond the end of the source`,
+    reason: `${beyond} after the fork offset is beyond the end of the source`,
   });
 }
 

@@ -41,7 +41,7 @@ describe('devfs', () => {
     await expect(fs.open('/zero')).rejects.toThrow(text);
     await expect(fs.snapshot('/zero')).rejects.toThrow(text);
     await expect(fs.read('/random', 0, 64 * 1024 * 1024 + 1)).rejects.toThrow(
-      'invalid size parameter: at most 67108864 bytes at once: 67108865',
+      'invalid size parameter: at most 67108864 bytes per read: 67108865',
     );
     for (const size of [Number.NaN, 0.5, Number.POSITIVE_INFINITY]) {
       await expect(fs.read('/zero', 0, size)).rejects.toThrow(code('INVALID_PARAMETER'));

@@ -87,7 +87,7 @@ describe('renaming in memfs', () => {
 
   it('never moves a directory into itself, nor the root', async () => {
     await fs.mkdir('/a', 0o755);
-    await expect(fs.rename('/a', '/a/b')).rejects.toThrow('invalid path /a/b: it lies inside /a, which is to move');
+    await expect(fs.rename('/a', '/a/b')).rejects.toThrow('invalid path /a/b: it is inside /a, which is being moved');
     await expect(fs.rename('/', '/a/b')).rejects.toThrow(code('ROOT_IS_FIXED'));
     await expect(fs.rename('/a', '/')).rejects.toThrow(code('ROOT_IS_FIXED'));
     await fs.mkdir('/ab', 0o755);

@@ -74,10 +74,10 @@ describe('JSON bodies', () => {
   });
 
   it('are refused with the place of what is wrong', () => {
-    expect(() => linesOf('')).toThrow('at its end JSON would have a value');
-    expect(() => linesOf('[1,]')).toThrow('at byte 3 JSON would have a value');
-    expect(() => linesOf('{"a" 1}')).toThrow('at byte 5 JSON would have a colon');
-    expect(() => linesOf('1 2')).toThrow('at byte 2 JSON would have nothing more');
+    expect(() => linesOf('')).toThrow('at its end: expected a value');
+    expect(() => linesOf('[1,]')).toThrow('at byte 3: expected a value');
+    expect(() => linesOf('{"a" 1}')).toThrow('at byte 5: expected a colon');
+    expect(() => linesOf('1 2')).toThrow('at byte 2: expected nothing more');
     expect(() => linesOf(Buffer.from([0x22, 0xff, 0x22]))).toThrow('it is not UTF-8');
     expect(() => linesOf('['.repeat(100_000))).toThrow('more than 1000 arrays and objects');
   });

@@ -270,7 +270,7 @@ export class DiskStore implements LogStore, DamageListener {
     for (const { segments } of this.#found.values()) for (const { length } of segments) this.#segmentBytes += length;
     const { sweepEvery } = this.#retention;
     if (sweepEvery !== undefined) {
-      this.#sweep = setInterval(() => this.dropOld(), sweepEvery);
+      this.#sweep = setInterval(() => this.dropExpired(), sweepEvery);
       this.#sweep.unref();
     }
     if (options.sync.name === 'interval') {
@@ -389,7 +389,7 @@ export class DiskStore implements LogStore, DamageListener {
     while (this.fault === undefined && this.#dirty.size > 0) {
       await this.#commitGroup();
       this.#planCheckpoint();
-      this.#dropTooMuch();
+      this.#dropOverTotal();
       await nextTurn();
     }
   }
@@ -596,7 +596,7 @@ export class DiskStore implements LogStore, DamageListener {
     const before = known.reach.offset;
     if (change.floor !== undefined) {
       this.#discard(known, known.dropBelow(change.floor));
-      this.#retention.hasGone(known);
+      this.#retention.clearDueFloor(known);
       // Bytes that are too old are removed from memory as well.
       if (this.#retention.isByAge) log.stream.forgetBelow(change.floor.offset);
     }
@@ -627,15 +627,15 @@ export class DiskStore implements LogStore, DamageListener {
   }
 
   /** Has the next group commit drop bytes beyond the maximum age. */
-  dropOld(): void {
+  dropExpired(): void {
     if (this.fault !== undefined) return;
-    for (const log of this.#retention.findOld(this.#logs.values())) log.touch();
+    for (const log of this.#retention.findExpired(this.#logs.values())) log.touch();
   }
 
   /** Has the next group commit drop bytes beyond the total limit. */
-  #dropTooMuch(): void {
+  #dropOverTotal(): void {
     const total = this.#segmentBytes + this.#journalBytes;
-    for (const log of this.#retention.findTooMuch(this.#logs.values(), total)) log.touch();
+    for (const log of this.#retention.findOverTotal(this.#logs.values(), total)) log.touch();
   }
 
   isNeeded(file: string): boolean {

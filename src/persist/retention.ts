@@ -42,7 +42,7 @@ export class Retention {
     return this.#rules.maxAge !== Number.POSITIVE_INFINITY;
   }
 
-  /** How often {@link findOld} is to be called, in milliseconds; undefined for never. */
+  /** How often {@link findExpired} is to be called, in milliseconds; undefined for never. */
   get sweepEvery(): number | undefined {
     const { maxAge } = this.#rules;
     if (!this.isByAge) return undefined;
@@ -87,7 +87,7 @@ export class Retention {
   }
 
   /** Clears the due floor of a stream that has reached it. */
-  hasGone(known: KnownStream): void {
+  clearDueFloor(known: KnownStream): void {
     const due = this.#dueFloors.get(known);
     if (due !== undefined && known.floor.offset >= due) this.#dueFloors.delete(known);
   }
@@ -98,7 +98,7 @@ export class Retention {
   }
 
   /** Streams with bytes older than the maximum age. */
-  *findOld(logs: Iterable<LoggedStream>): Generator<LoggedStream> {
+  *findExpired(logs: Iterable<LoggedStream>): Generator<LoggedStream> {
     const limit = this.#limit;
     for (const log of logs) {
       const { segments, tail } = log.known;
@@ -108,7 +108,7 @@ export class Retention {
   }
 
   /** Streams whose oldest segments must be removed to get the total below its limit. */
-  findTooMuch(logs: Iterable<LoggedStream>, total: number): LoggedStream[] {
+  findOverTotal(logs: Iterable<LoggedStream>, total: number): LoggedStream[] {
     const { maxTotal } = this.#rules;
     if (total <= maxTotal || this.#dueFloors.size > 0) return [];
     const oldest = [...logs].flatMap((log) => log.known.segments.map((segment) => ({ log, segment })));

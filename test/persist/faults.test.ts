@@ -584,7 +584,7 @@ describe('retention by age', () => {
       stream.append(Buffer.alloc(n % 2 === 0 ? 100_000 : 100, String(n % 10)));
       await log.whenSaved();
       pass(2 * HOUR);
-      store.dropOld();
+      store.dropExpired();
     }
     stream.append(Buffer.from('new'));
     await log.whenSaved();
@@ -596,7 +596,7 @@ describe('retention by age', () => {
     expect(stream.startOffset).toBe(floor.offset);
     expect(await reader.read()).toMatchObject({ type: 'gap', from: 0, to: floor.offset });
     pass(9 * HOUR);
-    store.dropOld();
+    store.dropExpired();
     await waitFor('all of it is too old', () => log.known.floor.offset === reach.offset);
     expect(stream.startOffset).toBe(stream.endOffset);
     await store.sync();
@@ -627,7 +627,7 @@ describe('retention by age', () => {
       stream.modifiedAt = known.modifiedAt;
       return again.store.adopt(known, stream, { facts: () => '{}', producers: () => undefined });
     });
-    again.store.dropOld();
+    again.store.dropExpired();
     await waitFor('both are empty', () => logs.every(({ known }) => known.floor.offset === known.reach.offset));
     await again.store.close();
   });

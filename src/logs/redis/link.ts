@@ -17,7 +17,7 @@ export class Link {
   #connection: RedisConnection | undefined;
   #connecting: Promise<RedisConnection> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Commands without an answer, and since when there has been none. */
+  /** The number of pending commands, and since when no answer has arrived. */
   #pending = 0;
   #silentSince = 0;
   #isClosed = false;

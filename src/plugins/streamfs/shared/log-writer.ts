@@ -244,7 +244,7 @@ export class RepeatedLogWriter implements FileWriter {
   async abort(): Promise<void> {}
 }
 
-/** Evaluated when the writer is closed, because another attempt may have been faster. */
+/** Uses getters, because the facts are final only when the writer is closed: another attempt may have been faster. */
 function producerFacts({ epoch }: AppendId, writer: Pick<LogWriter, 'repetition'>): ProducerFacts {
   return {
     epoch,

@@ -177,7 +177,7 @@ export class DiskStore implements LogStore, DamageListener {
   #next: GroupCommit | undefined;
   /** The last group commit failed and is being retried in new files. */
   #isSecondTry = false;
-  /** Segments that get no further writes, because one has failed. */
+  /** Segments that take no further writes, after a write to them has failed. */
   readonly #sealed = new WeakSet<Segment>();
   #running: Promise<void> | undefined;
   #roomWaiters: (() => void)[] = [];
@@ -808,7 +808,7 @@ export class DiskStore implements LogStore, DamageListener {
     if (this.#journalBytes > Math.max(maxJournal, 4 * this.#liveBytes)) this.#beginCheckpoint();
   }
 
-  /** Begins a new journal, and moving live data of the older ones. */
+  /** Begins a new journal, and starts moving live data out of the older ones. */
   #beginCheckpoint(): void {
     this.#beginJournal();
     this.#moveTailsBelow(this.#journal.number);
@@ -881,7 +881,7 @@ export class DiskStore implements LogStore, DamageListener {
     }
   }
 
-  /** The journal position after which a state file written now covers no changes. */
+  /** The journal position up to which a state file written now covers the changes. */
   get #begin(): StateBegin {
     const { length, number } = this.#journal;
     return {

@@ -13,7 +13,15 @@ const FAULTS = [
 
 /** What is tried in every way, with dozens of programs: `.ci/run` runs it. */
 const THOROUGH = [
-  ...['bounds', 'cli', 'durable-streams-configurations', 'durable-streams-thorough', 'persisted-streams', 'links', 'media'],
+  ...[
+    'bounds',
+    'cli',
+    'durable-streams-configurations',
+    'durable-streams-thorough',
+    'persisted-streams',
+    'links',
+    'media',
+  ],
   ...['package', 'pages', 'passwords'],
 ].map((name) => `test/e2e/${name}.e2e.ts`);
 

@@ -15,16 +15,24 @@ import { expectLogs, newGeneration } from '../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../errors/index.ts';
 import type { Logger } from '../logging/index.ts';
 import type { Durability } from '../protocol/index.ts';
-import { forEachConcurrent } from './for-each-concurrent.ts';
 import { BlockCache } from './block-cache.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { readShutdownSnapshot, writeShutdownSnapshot } from './shutdown-snapshot.ts';
-import { codeOf, type Disk, isFull, replaceFile, writeAll, appendAt } from './disk.ts';
+import { appendAt, codeOf, type Disk, isFull, replaceFile, writeAll } from './disk.ts';
 import { FilePool } from './file-pool.ts';
+import { forEachConcurrent } from './for-each-concurrent.ts';
+import { newGroupCommit } from './group-commit.ts';
 import { KnownStream } from './known-stream.ts';
-import { SHUTDOWN_SNAPSHOT_FILE, journalOf, journalPath, openLayout, STATE_FILE, segmentOfPath, segmentPath } from './layout.ts';
-import { LoggedStream, type LogStore, type GroupCommit, type StreamOwner } from './logged-stream.ts';
+import {
+  journalOf,
+  journalPath,
+  openLayout,
+  SHUTDOWN_SNAPSHOT_FILE,
+  STATE_FILE,
+  segmentOfPath,
+  segmentPath,
+} from './layout.ts';
 import { type DamageListener, LogReader } from './log-reader.ts';
+import { type GroupCommit, LoggedStream, type LogStore, type StreamOwner } from './logged-stream.ts';
 import { putRecord, RECORD } from './record.ts';
 import {
   describeDamage,
@@ -35,10 +43,10 @@ import {
   type StateBegin,
   tidy,
 } from './recovery.ts';
-import { releaseReserve, allocateReserve } from './reserve.ts';
+import { allocateReserve, releaseReserve } from './reserve.ts';
 import { Retention } from './retention.ts';
-import { newGroupCommit } from './group-commit.ts';
 import { type Source, sourceIn, sourceOf, writeSegments } from './segment-writer.ts';
+import { readShutdownSnapshot, writeShutdownSnapshot } from './shutdown-snapshot.ts';
 import { durabilityOf, type SyncPolicy } from './sync-policy.ts';
 import type { SyncTimes } from './sync-times.ts';
 import { UnsyncedFiles } from './unsynced-files.ts';
@@ -46,9 +54,9 @@ import {
   type Change,
   type Extent,
   emptyChange,
+  endPlace,
   type LoggedIdentity,
   type Place,
-  endPlace,
   putChange,
   type Segment,
 } from './update.ts';
@@ -713,7 +721,10 @@ export class DiskStore implements LogStore, DamageListener {
     const directory = this.#disk.name;
     if (isFull(error)) return createError('DISK_FULL', { directory });
     if (codeOf(error) === 'ENOENT') {
-      return createError('DISK_FAILED', { directory, reason: 'a file in it, or the whole directory, has been removed' });
+      return createError('DISK_FAILED', {
+        directory,
+        reason: 'a file in it, or the whole directory, has been removed',
+      });
     }
     const reason = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
     return createError('DISK_FAILED', { directory, reason });
@@ -944,7 +955,8 @@ export class DiskStore implements LogStore, DamageListener {
     clearInterval(this.#sweep);
     clearTimeout(this.#retry);
     while (this.#running !== undefined) await this.#running;
-    if (this.#dirty.size > 0 && this.fault?.code !== 'DISK_FAILED' && (await this.#commitGroup())) this.fault = undefined;
+    if (this.#dirty.size > 0 && this.fault?.code !== 'DISK_FAILED' && (await this.#commitGroup()))
+      this.fault = undefined;
     await this.#checkpoint;
     try {
       if (this.fault === undefined) await this.#closeCleanly();

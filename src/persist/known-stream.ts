@@ -3,10 +3,10 @@ import type { ProducerRecord } from '../core/internal.ts';
 import {
   type Change,
   type Extent,
+  endPlace,
   type LoggedEnd,
   type LoggedIdentity,
   type Place,
-  endPlace,
   type Segment,
 } from './update.ts';
 

@@ -8,7 +8,7 @@ import { HEADER_BYTES, isRecord, recordAt } from './record.ts';
 import type { LogDamage } from './recovery.ts';
 import { blockAt } from './segment-blocks.ts';
 import { SegmentIndex } from './segment-index.ts';
-import { type Extent, type LoggedChunks, type Place, endPlace, readUpdate, type Segment } from './update.ts';
+import { type Extent, endPlace, type LoggedChunks, type Place, readUpdate, type Segment } from './update.ts';
 
 /** Segments whose block index is cached. */
 const MAX_INDEXES = 256;

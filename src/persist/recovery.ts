@@ -7,10 +7,10 @@
 import { type Disk, openIfExists, readExactly, readWhole } from './disk.ts';
 import { KnownStream } from './known-stream.ts';
 import {
-  SHUTDOWN_SNAPSHOT_FILE,
   DATA_DIRECTORY,
   journalNumbers,
   journalPath,
+  SHUTDOWN_SNAPSHOT_FILE,
   STATE_FILE,
   segmentOf,
   segmentPath,

@@ -6,7 +6,7 @@ import { firstWhere } from '../core/internal.ts';
 import { ByteReader } from './byte-writer.ts';
 import { type DiskFile, readExactly } from './disk.ts';
 import { HEADER_BYTES, headerAt, isRecord, nextRecord, RECORD } from './record.ts';
-import { type Place, endPlace, readUpdate } from './update.ts';
+import { endPlace, type Place, readUpdate } from './update.ts';
 
 /** Bytes read of a block to find its start offset: the header, a part number and two integers. */
 const BEGINNING_BYTES = HEADER_BYTES + 20;

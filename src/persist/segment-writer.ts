@@ -1,12 +1,12 @@
 /** Writes the bytes of a stream to its segments, in blocks of up to 256 KiB that end at chunk boundaries. */
 import type { RingStream } from '../core/internal.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { type OpenMode, appendAt } from './disk.ts';
+import { appendAt, type OpenMode } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
 import { segmentPath } from './layout.ts';
 import { putRecord, RECORD } from './record.ts';
-import { type Chunks, type Place, endPlace, putChunks, type Segment } from './update.ts';
+import { type Chunks, endPlace, type Place, putChunks, type Segment } from './update.ts';
 
 /** The maximum length of a block, unless a single chunk is longer. */
 const BLOCK_BYTES = 256 * 1024;

@@ -10,7 +10,7 @@
 import { ByteReader, ByteWriter } from './byte-writer.ts';
 import { type Disk, openIfExists, readWhole, replaceFile } from './disk.ts';
 import { KnownStream } from './known-stream.ts';
-import { SHUTDOWN_SNAPSHOT_FILE, journalNumbers, journalPath, STATE_FILE } from './layout.ts';
+import { journalNumbers, journalPath, SHUTDOWN_SNAPSHOT_FILE, STATE_FILE } from './layout.ts';
 import { Pause } from './pause.ts';
 import { HEADER_BYTES, isRecord, putRecord, RECORD } from './record.ts';
 import type { Opening, Recovery } from './recovery.ts';
@@ -34,7 +34,11 @@ interface Covered {
 export type Closed = Pick<Covered, 'nextStream' | 'sequence' | 'opening'> & { streams: Iterable<KnownStream> };
 
 /** Writes the snapshot. All other files must have been synced. */
-export async function writeShutdownSnapshot(disk: Disk, salt: number, { opening, streams, ...next }: Closed): Promise<void> {
+export async function writeShutdownSnapshot(
+  disk: Disk,
+  salt: number,
+  { opening, streams, ...next }: Closed,
+): Promise<void> {
   const covered: Covered = { ...(await filesOf(disk)), ...next, opening };
   const writer = new ByteWriter();
   putRecord(writer, { type: RECORD.closing, stream: 0, sequence: 0 }, salt, () => {

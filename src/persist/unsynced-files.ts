@@ -2,9 +2,10 @@
  * Tracks unsynced writes: files, directories with new files, and files to remove once the record that makes them
  * obsolete is synced.
  */
-import { forEachConcurrent } from './for-each-concurrent.ts';
+
 import { codeOf, type Disk } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
+import { forEachConcurrent } from './for-each-concurrent.ts';
 import { DATA_DIRECTORY, JOURNAL_DIRECTORY } from './layout.ts';
 import { SyncTimes } from './sync-times.ts';
 

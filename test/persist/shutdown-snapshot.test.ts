@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
 import { DiskStore } from '../../src/persist/disk-store.ts';
-import { SHUTDOWN_SNAPSHOT_FILE, journalPath } from '../../src/persist/layout.ts';
+import { journalPath, SHUTDOWN_SNAPSHOT_FILE } from '../../src/persist/layout.ts';
 import { recorder } from '../app/recorder.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 

@@ -62,7 +62,11 @@ export function logContract({ cut, open }: LogContractOptions): LogContractCase[
     testCase('retention and counts are exact to the byte', 2, retention),
     testCase('a follower that was closed resumes at the end of its mirror', 2, resumed),
     testCase('an ended stream takes no more appends; followers get its history, then its end', 2, ended),
-    testCase('a stream can be created with its first bytes, and ended; a second creation changes nothing', 2, madeWhole),
+    testCase(
+      'a stream can be created with its first bytes, and ended; a second creation changes nothing',
+      2,
+      madeWhole,
+    ),
     testCase('an end that comes with bytes is one step with them, for producers too', 2, endedWith),
     testCase('batches with an order come in that order, or nothing is appended', 2, ordered),
     testCase('batches that expect an end are appended there, or not at all', 2, expected),

@@ -139,7 +139,8 @@ export class MemoryEngine {
 
   #appendOne(entry: Entry, batch: LogBatch): Appended {
     const { isEnd, order, producer } = batch;
-    const appended = producer === undefined ? this.#appendPlain(entry, batch) : this.#appendPart(entry, batch, producer);
+    const appended =
+      producer === undefined ? this.#appendPlain(entry, batch) : this.#appendPart(entry, batch, producer);
     entry.activeAt = this.#now();
     if (appended.isRepeated) return appended;
     entry.order = order ?? entry.order;

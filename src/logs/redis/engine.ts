@@ -49,15 +49,13 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   NOAUTH: 'it requires a password, and none is given',
   WRONGPASS: 'user name or password are wrong',
   NOPERM: 'the user may not run what is needed, or not on these keys and channels: see docs/cluster.md',
-  READONLY:
-    'it is a replica, which refuses writes: give the address of the master, or of Sentinels with sentinel=NAME',
+  READONLY: 'it is a replica, which refuses writes: give the address of the master, or of Sentinels with sentinel=NAME',
   DENIED: 'it is in protected mode and refuses other machines: give it a password (requirepass), or a user',
   LOADING: 'it is loading its data set and accepts commands once that is done',
   MISCONF: 'it cannot save its data and therefore refuses writes: its log and disk show why (INFO persistence)',
   NOREPLICAS: 'no replica follows it, and it refuses writes without one (min-replicas-to-write)',
   MASTERDOWN: 'it is a replica whose master is unreachable',
-  CLUSTERDOWN:
-    'the cluster is down: some slots have no reachable master (redis-cli --cluster check, CLUSTER ADDSLOTS)',
+  CLUSTERDOWN: 'the cluster is down: some slots have no reachable master (redis-cli --cluster check, CLUSTER ADDSLOTS)',
 };
 
 /** The subscriber of a channel. */

@@ -101,6 +101,7 @@ export class Link {
 
   #heartbeat(connection: RedisConnection): void {
     if (this.#pending === 0) this.#counted(connection.send(['PING'])).catch(() => undefined);
-    else if (performance.now() - this.#silentSince > MAX_SILENCE_MS) connection.close(`no answer for ${MAX_SILENCE_MS} ms`);
+    else if (performance.now() - this.#silentSince > MAX_SILENCE_MS)
+      connection.close(`no answer for ${MAX_SILENCE_MS} ms`);
   }
 }

@@ -26,13 +26,13 @@ import { Appender, type AppenderHost } from './appender.ts';
 import { CallBuffers } from './call-buffers.ts';
 import type { Argument, RedisDriver } from './driver.ts';
 import { Engine } from './engine.ts';
-import { Follower, type FollowerHost, type Forked, type Restored, type MirrorMemory } from './follower.ts';
+import { Follower, type FollowerHost, type Forked, type MirrorMemory, type Restored } from './follower.ts';
 import { Keys, newGeneration } from './keys.ts';
 import { textOfLengths } from './lengths.ts';
 import { loadNodeRedis } from './node-redis.ts';
-import { type Member, StreamIndex } from './stream-index.ts';
 import { parseState, partsOf, type StoredStream, streamStateOf, textOf } from './replies.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
+import { type Member, StreamIndex } from './stream-index.ts';
 import { NodeNames, Tags } from './tags.ts';
 
 /** Streams whose history is read concurrently. */

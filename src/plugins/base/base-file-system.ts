@@ -24,7 +24,7 @@ import {
   type WriteOptions,
 } from '../../fs/index.ts';
 import { fileAccessOf } from '../access.ts';
-import { checkedMode, checkedOffset, checkedInteger } from '../numbers.ts';
+import { checkedInteger, checkedMode, checkedOffset } from '../numbers.ts';
 import { bytesOf } from './bytes-of.ts';
 import { PathHandle } from './path-handle.ts';
 import { startOf } from './start.ts';

@@ -4,7 +4,7 @@
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, FileSystem, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { FileAccess } from '../access.ts';
-import { checkedOffset, checkedInteger } from '../numbers.ts';
+import { checkedInteger, checkedOffset } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 import { bytesOf } from './bytes-of.ts';
 

@@ -1,6 +1,6 @@
 /** Start positions for streams and snapshots of files, with the same options as for live streams (contract 25). */
 import type { ReaderStart } from '../../core/index.ts';
-import { checkedOffset, checkedInteger } from '../numbers.ts';
+import { checkedInteger, checkedOffset } from '../numbers.ts';
 
 const NEWLINE = 10;
 

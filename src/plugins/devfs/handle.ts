@@ -2,7 +2,7 @@
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import { type Access, accessOf } from '../access.ts';
-import { checkedOffset, checkedInteger } from '../numbers.ts';
+import { checkedInteger, checkedOffset } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 import type { Device } from './devices.ts';
 import { contentOf } from './endless.ts';

@@ -18,7 +18,7 @@ import { BLOCK_BYTES, baseName, contentOfParts } from '../../fs/index.ts';
 import { fileAccessOf } from '../access.ts';
 import { BaseFileSystem } from '../base/base-file-system.ts';
 import { startOf } from '../base/start.ts';
-import { checkedMode, checkedOffset, checkedInteger, readRange } from '../numbers.ts';
+import { checkedInteger, checkedMode, checkedOffset, readRange } from '../numbers.ts';
 import type { FileContent } from './content.ts';
 import { MemHandle } from './handle.ts';
 import type { FileNode, Node, Tree } from './tree.ts';

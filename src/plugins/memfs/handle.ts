@@ -5,7 +5,7 @@
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { FileAccess } from '../access.ts';
-import { checkedOffset, checkedInteger } from '../numbers.ts';
+import { checkedInteger, checkedOffset } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 import { pieces } from './pieces.ts';
 import { type FileNode, releaseFile } from './tree.ts';

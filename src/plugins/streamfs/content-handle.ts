@@ -1,7 +1,7 @@
 /** A handle on README: a fixed text that supports reading and seeking, with any open flags (contract 50). */
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
-import { checkedOffset, checkedInteger } from '../numbers.ts';
+import { checkedInteger, checkedOffset } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
 
 export class ContentHandle extends PositionedHandle implements FileHandle {

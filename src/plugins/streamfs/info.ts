@@ -113,7 +113,13 @@ function infoOf(
   if (summary.endStatus !== undefined) facts.end_status = summary.endStatus;
   addSettings(facts, settingsText(settings, idleTimeout));
   return {
-    ...{ name: baseName(path), size: summary.totalWritten, mode: 0o644, modTime: new Date(summary.modifiedAt), isDir: false },
+    ...{
+      name: baseName(path),
+      size: summary.totalWritten,
+      mode: 0o644,
+      modTime: new Date(summary.modifiedAt),
+      isDir: false,
+    },
     meta: { Name: PLUGIN_NAME, Type: 'stream', Content: facts },
   };
 }

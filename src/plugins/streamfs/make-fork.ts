@@ -4,8 +4,8 @@ import { forkStream, originOf, RingStream } from '../../core/internal.ts';
 import type { CreateOptions } from '../../fs/index.ts';
 import { type Entry, newEntry } from './entry.ts';
 import { setFormat, takeRetained } from './formats.ts';
-import type { PersistedStreams } from './persisted-streams.ts';
 import type { MountRules } from './mount-rules.ts';
+import type { PersistedStreams } from './persisted-streams.ts';
 import { ByteSlices } from './slices.ts';
 import { COPYING, type ForkedRange } from './stream-store.ts';
 

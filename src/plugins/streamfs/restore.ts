@@ -7,8 +7,8 @@ import { type KnownStream, Pause } from '../../persist/index.ts';
 import { type Entry, newEntry, nodeOf } from './entry.ts';
 import type { Expiry } from './expiry.ts';
 import { takeRetained } from './formats.ts';
-import type { PersistedFacts, PersistedStreams } from './persisted-streams.ts';
 import type { MountRules } from './mount-rules.ts';
+import type { PersistedFacts, PersistedStreams } from './persisted-streams.ts';
 import type { StreamTable } from './stream-table.ts';
 import type { Totals } from './totals.ts';
 

@@ -214,8 +214,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     type: 'string',
     required: false,
     default: '1h',
-    description:
-      "How long a producer without an open append is remembered (e.g., '10m', '24h'); 0 for ever",
+    description: "How long a producer without an open append is remembered (e.g., '10m', '24h'); 0 for ever",
   },
   {
     name: 'line_timeout',
@@ -254,7 +253,8 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     type: 'string',
     required: false,
     default: '0s',
-    description: "With persist, the age at which bytes are removed from disk and memory (e.g., '12h', '168h'); 0 for never",
+    description:
+      "With persist, the age at which bytes are removed from disk and memory (e.g., '12h', '168h'); 0 for never",
   },
   {
     name: 'persist_total',

@@ -9,7 +9,7 @@ import { type CursorReader, type RingStream, waitToBeWoken } from '../../core/in
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
 import type { Access } from '../access.ts';
-import { checkedOffset, checkedInteger, seekTarget } from '../numbers.ts';
+import { checkedInteger, checkedOffset, seekTarget } from '../numbers.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines } from './json-writer.ts';
 

@@ -131,8 +131,8 @@ function parseDatabase(path: string, mode: RedisAddress['mode']): number {
   if (path === '' || path === '/') return 0;
   const number = parseInteger(path.slice(1));
   if (number === undefined)
-    throw invalid('after the host only a database number is allowed, as in redis://HOST:PORT/1');
-  if (mode === 'cluster' && number !== 0) throw invalid('a cluster has only database 0');
+    throw invalid('after the host only the number of a database is allowed, as in redis://HOST:PORT/1');
+  if (mode === 'cluster' && number !== 0) throw invalid('a cluster has no databases except 0');
   return number;
 }
 

@@ -219,7 +219,7 @@ function isDigit(byte: number | undefined): boolean {
 }
 
 function unexpected(text: Uint8Array, at: number, wanted: string): StreamFSError {
-  return invalid(`${at < text.length ? `at byte ${at}` : 'at its end'}: expected ${wanted}`);
+  return invalid(`it is not JSON: expected ${wanted} at ${at < text.length ? `byte ${at}` : 'its end'}`);
 }
 
 function invalid(reason: string): StreamFSError {

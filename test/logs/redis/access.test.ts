@@ -48,7 +48,7 @@ describe('getting into Redis', () => {
   });
 
   it.each([
-    ['', /wants a password/],
+    ['', /requires a password/],
     [':wr0ng-secret@', /user name or password are wrong/],
     ['wr0ng-user:wr0ng-secret@', /user name or password are wrong/],
   ])('is refused at the start with %s, and the text has no credentials', async (credentials, reason) => {

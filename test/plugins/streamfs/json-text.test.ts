@@ -74,10 +74,10 @@ describe('JSON bodies', () => {
   });
 
   it('are refused with the place of what is wrong', () => {
-    expect(() => linesOf('')).toThrow('at its end: expected a value');
-    expect(() => linesOf('[1,]')).toThrow('at byte 3: expected a value');
-    expect(() => linesOf('{"a" 1}')).toThrow('at byte 5: expected a colon');
-    expect(() => linesOf('1 2')).toThrow('at byte 2: expected nothing more');
+    expect(() => linesOf('')).toThrow('it is not JSON: expected a value at its end');
+    expect(() => linesOf('[1,]')).toThrow('it is not JSON: expected a value at byte 3');
+    expect(() => linesOf('{"a" 1}')).toThrow('it is not JSON: expected a colon at byte 5');
+    expect(() => linesOf('1 2')).toThrow('it is not JSON: expected nothing more at byte 2');
     expect(() => linesOf(Buffer.from([0x22, 0xff, 0x22]))).toThrow('it is not UTF-8');
     expect(() => linesOf('['.repeat(100_000))).toThrow('more than 1000 arrays and objects');
   });

@@ -1,6 +1,6 @@
 /**
  * StreamFS as a library (contract 87): streams and readers, file systems and handles, and a server made of them.
- * The client is apart, as `streamfsd/client`, since it also runs where there is no Node.
+ * The client is separate, as `streamfsd/client`, because it also runs without Node.
  */
 export { type App, type AppOptions, startApp } from './app/index.ts';
 export type { ConfigInput } from './config/index.ts';

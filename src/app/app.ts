@@ -1,9 +1,9 @@
 /**
- * The composition root: the only place that knows all the parts. It makes them from a configuration, starts them in
- * order and stops them within a deadline. Signals, exit codes and what is printed are the command line's business.
+ * The composition root: the only module that knows all parts. It creates them from a configuration, starts them in
+ * order and stops them within a deadline. Signals, exit codes and output are the command line's business.
  *
  *   configuration ─► logger ─► registry ─► mounts ─► handles ─► server: listen ─► start the mounts
- *   shutdown:        server takes nothing new, streams end, readers get the end, what is left is cut at the deadline
+ *   shutdown:        no new requests, streams end, readers get the end, the rest is cut at the deadline
  */
 import { resolve } from 'node:path';
 import { isLoopback, parseAddress, refuseExposure } from '../config/address.ts';
@@ -28,53 +28,53 @@ export interface AppOptions {
   configFile?: string | undefined;
   /** A configuration as an object, with the keys of a file. Not together with `configFile`. Default: none. */
   config?: ConfigInput | undefined;
-  /** `HOST:PORT` or `:PORT`, instead of the configuration's. */
+  /** `HOST:PORT` or `:PORT`. Overrides the configuration. */
   address?: string | undefined;
-  /** Bytes that streams, files and bodies may take together, instead of the configuration's; 0 for no bound. */
+  /** Bytes that streams, files and bodies may use together; 0 for no limit. Overrides the configuration. */
   maxMemory?: number | undefined;
   /** Allow listening off loopback without tokens. */
   noAuth?: boolean | undefined;
-  /** How the log looks, instead of the configuration's. */
+  /** Format of the log. Overrides the configuration. */
   logFormat?: LogFormat | undefined;
-  /** Default: lines on stderr. */
+  /** Default: a logger that writes lines to stderr. */
   logger?: PluginLogger | undefined;
-  /** Kinds of file system beside the built-in ones. */
+  /** File system plugins in addition to the built-in ones. */
   plugins?: readonly Plugin[] | undefined;
-  /** Gives up the start, with the signal's reason. Afterwards it does nothing: call `shutdown`. */
+  /** Aborts the startup with the signal's reason. It has no effect after startup: call `shutdown`. */
   signal?: AbortSignal | undefined;
 }
 
 export interface App {
   /** Where the server can be reached, such as `http://127.0.0.1:8080`; `https:` with TLS. */
   readonly url: string;
-  /** Where its page is; undefined where there is none: it was turned off, or the program was bundled without it. */
+  /** Address of the web page; undefined if it is turned off, or missing because the program was bundled without it. */
   readonly pageUrl: string | undefined;
-  /** Where it listens; the port is the one the system chose where 0 was asked for. */
+  /** The address the server listens on. If port 0 was requested, this is the port the system chose. */
   readonly address: { readonly host: string; readonly port: number };
   readonly mounts: MountTable;
   readonly handles: HandleTable;
   readonly logger: PluginLogger;
   /**
-   * Reads the configuration file again, and certificate and key: its tokens and origins, and how links are made, hold
-   * from now on, for every request that comes, and the certificate for every connection that comes. What else has
-   * changed in it takes effect at the next start. A file that cannot be used changes nothing.
+   * Reads the configuration file, the certificate and its key again. Tokens, origins and link settings apply to every
+   * request from now on, the certificate to every new connection. Other changes take effect at the next start. A file
+   * that cannot be used changes nothing.
    *
    * @throws CONFIG_INVALID
    */
   reload(): Promise<void>;
   /**
    * Ends every stream, so that readers get the end, and closes everything (contract 28). Settles within
-   * `server.shutdown_timeout` even if a part hangs; never fails. Idempotent.
+   * `server.shutdown_timeout` even if a part hangs; never rejects. Idempotent.
    */
   shutdown(): Promise<void>;
 }
 
 /**
- * Starts a server. It listens, and answers `/health`, from before the mounts start; when this settles, every mount
- * has started or failed, and a failed one leaves the server running, degraded (contract 76).
+ * Starts a server. It listens, and answers `/health`, before the mounts start. When the promise settles, every mount
+ * has started or failed; a failed mount leaves the server running, but degraded (contract 76).
  *
- * @throws CONFIG_INVALID for a configuration that cannot be used or an address that is refused, LISTEN_FAILED where the
- * address is taken or cannot be had. Then nothing is left running
+ * @throws CONFIG_INVALID for a configuration that cannot be used or an address that is refused, LISTEN_FAILED if the
+ * address is in use or not available. Nothing is left running in either case
  * @example
  * ```ts
  * import { startApp } from 'streamfsd';
@@ -149,7 +149,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     tokens.replace(next.tokens, nextLinks);
     origins.replace(next.corsOrigins);
     if ((nextTls === undefined) !== (tls === undefined)) {
-      logger.warn('whether there is TLS changes at the next start', { now: tls !== undefined });
+      logger.warn('turning TLS on or off takes effect at the next start', { now: tls !== undefined });
     } else if (nextTls !== undefined) {
       server.replaceTls(nextTls);
       warnOfTime(nextTls, logger);
@@ -163,7 +163,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     });
   };
 
-  // One after the other, so that what was written last is what holds.
+  // Reloads run one after the other, so that the last one started takes effect.
   let reloading: Promise<unknown> = Promise.resolve();
   const reload = () => {
     const next = reloading.then(readAgain);
@@ -211,7 +211,7 @@ async function configFor(options: AppOptions): Promise<Config> {
   return { ...config, server: { ...config.server, address, noAuth, bounds: { ...config.server.bounds, maxMemory } } };
 }
 
-/** What was configured. The schema and the parsers are loaded only where there is something to read. */
+/** The configuration as given. The schema and the parsers are loaded only if there is something to read. */
 async function writtenConfig({ configFile, config, plugins = [] }: AppOptions): Promise<Config> {
   if (configFile === undefined && config === undefined) return defaultConfig();
   const { configOf, loadConfig } = await import('../config/load.ts');
@@ -219,7 +219,7 @@ async function writtenConfig({ configFile, config, plugins = [] }: AppOptions): 
   return configFile === undefined ? configOf(config ?? {}, own) : loadConfig(configFile, own);
 }
 
-/** Which file holds, and what of it does not exist here. */
+/** Logs which file is used, and the warnings about it. */
 function tellOfConfig({ configFile }: AppOptions, config: Config, logger: PluginLogger): void {
   if (configFile !== undefined) logger.info('configuration', { file: resolve(configFile) });
   for (const warning of config.warnings) logger.warn(warning);

@@ -1,9 +1,9 @@
-/** The limits of the server, as configured and as the system has it. */
+/** The limits of the server: the configured ones, reduced to what the system allows. */
 import type { BoundsConfig } from '../config/index.ts';
 import type { PluginLogger } from '../fs/index.ts';
 import { descriptorLimit, type ServerLimits } from '../server/index.ts';
 
-/** Descriptors that are not for connections: files, pipes, the library's own; of very few the half. */
+/** Descriptors not available for connections: files, pipes, libraries. At most half of all descriptors is reserved. */
 const RESERVED = 64;
 
 export function serverLimits({ limits, ...bounds }: Omit<BoundsConfig, 'token'>, logger: PluginLogger): ServerLimits {
@@ -23,8 +23,8 @@ export function serverLimits({ limits, ...bounds }: Omit<BoundsConfig, 'token'>,
 }
 
 /**
- * As many connections as there are descriptors for, so that one too many gets an answer: where the descriptors are all
- * used up it can only be closed.
+ * Limits connections to the available descriptors, so that one connection too many still gets an answer: without a free
+ * descriptor it could only be closed.
  */
 function connectionsFor(wanted: number, logger: PluginLogger): number {
   const descriptors = descriptorLimit() ?? Number.POSITIVE_INFINITY;

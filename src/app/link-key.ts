@@ -1,13 +1,15 @@
-/** The key of signed links, from its file: its content is in no log and no error, also where it cannot be used. */
+/**
+ * Reads the key of signed links from its file. The content never appears in a log or an error, even if it is invalid.
+ */
 import { open } from 'node:fs/promises';
 import type { LinksConfig } from '../config/index.ts';
 import { createError } from '../errors/index.ts';
 import { type LinkOptions, MIN_LINK_KEY_BYTES } from '../server/index.ts';
 
-/** More than any key has: a file that is larger is another one by mistake. */
+/** Larger than any key: a larger file is the wrong file. */
 const MAX_KEY_BYTES = 4096;
 
-/** How links are made, as configured. @throws CONFIG_INVALID for a key file that cannot be used */
+/** The link options of a configuration. @throws CONFIG_INVALID for a key file that cannot be used */
 export async function linkOptions({ keyFile, maxLifetime }: LinksConfig): Promise<LinkOptions> {
   return { maxLifetime, ...(keyFile === undefined ? {} : { key: await keyOf(keyFile) }) };
 }
@@ -17,7 +19,7 @@ async function keyOf(file: string): Promise<Buffer> {
     throw invalid(file, `cannot be read (${error.code ?? error.message})`);
   });
   if (bytes.length > MAX_KEY_BYTES) throw invalid(file, `has more than ${MAX_KEY_BYTES} bytes: is it the right file?`);
-  // Programs that write a text end it with a line break, which others leave out.
+  // Some programs end a text file with a line break, others do not.
   const end = bytes.at(-1) === 10 ? (bytes.at(-2) === 13 ? -2 : -1) : bytes.length;
   const key = bytes.subarray(0, end);
   if (key.length >= MIN_LINK_KEY_BYTES) return key;
@@ -25,7 +27,7 @@ async function keyOf(file: string): Promise<Buffer> {
   throw invalid(file, `has ${key.length} bytes, ${needed}`);
 }
 
-/** Bytes read of the file: the longest key, and one more to detect a longer file. */
+/** Reads at most the longest key and one more byte, which detects a longer file. */
 async function beginning(file: string): Promise<Buffer> {
   const handle = await open(file);
   try {

@@ -1,4 +1,4 @@
-/** Says why a server cannot listen in words that tell what to do about it. */
+/** Explains why a server cannot listen, and what to do about it. */
 import { type Address, formatAddress } from '../config/address.ts';
 import { createError } from '../errors/index.ts';
 
@@ -16,7 +16,7 @@ export function listenError(address: Address, error: unknown): Error {
   return createError('LISTEN_FAILED', { address: formatAddress(address), reason });
 }
 
-/** The address in a form that can be connected to: "every interface" is reached through loopback. */
+/** The URL of an address. A wildcard address is replaced by loopback, which can be connected to. */
 export function urlOf({ host, port }: Address, isSecure: boolean): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `${isSecure ? 'https' : 'http'}://${formatAddress({ host: reachable, port })}`;

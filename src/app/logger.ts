@@ -1,6 +1,6 @@
 /**
- * The log of a running server: lines on stderr, since stdout belongs to data; JSON for programs, or lines for people. The
- * rest of the project knows only the small interface it is given, never the library behind it.
+ * The log of a running server: lines on stderr, because stdout is for data; JSON for programs, or lines for people. The
+ * rest of the project depends only on a small interface, never on the library behind it.
  */
 import { isatty } from 'node:tty';
 import { destination, pino } from 'pino';
@@ -10,10 +10,10 @@ import { prettyLine } from './pretty-log.ts';
 
 const STDERR = 2;
 
-/** A logger that writes to stderr what is at least as important as `level`. */
+/** Creates a logger that writes messages of at least `level` to stderr. */
 export function createLogger(level: LogLevel, format: LogFormat): PluginLogger {
   const isTerminal = isatty(STDERR);
-  // Written at once, so that the last lines of a dying process are not lost.
+  // Synchronous, so that the last lines of a crashing process are not lost.
   const stderr = destination({ dest: STDERR, sync: true });
   const isPretty = format === 'pretty' || (format === 'auto' && isTerminal);
   const colour = isTerminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb';

@@ -1,4 +1,4 @@
-/** A line of the log for people: the time of day, the level, the message, then the facts as `name=value`. */
+/** Formats a log line for people: the time of day, the level, the message, then the fields as `name=value`. */
 import { styleText } from 'node:util';
 
 const COLOURS = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' } as const;
@@ -7,8 +7,8 @@ const COLOURS = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' } as
 const PLAIN = /^[\w./:@+-]+$/;
 
 /**
- * Formats one JSON line for people. A text of several lines, such as a stack, is printed below it. Control characters are
- * escaped, since parts of it may come from any client.
+ * Formats one JSON line for people. A multi-line value, such as a stack, is printed below it. Control characters are
+ * escaped, because parts of a message may come from any client.
  */
 export function prettyLine(json: string, colour: boolean): string {
   const { level, time, msg, ...facts } = JSON.parse(json) as Record<string, unknown>;
@@ -24,7 +24,7 @@ export function prettyLine(json: string, colour: boolean): string {
   return [parts.join(' '), ...below.map((line) => `  ${printable(line)}`), ''].join('\n');
 }
 
-/** Of the place where it is read, to the millisecond. */
+/** Local time, to the millisecond. */
 function timeOfDay(time: string): string {
   const date = new Date(time);
   const two = (part: number) => String(part).padStart(2, '0');

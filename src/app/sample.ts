@@ -1,4 +1,4 @@
-/** The sample configuration with the parameters of the plugins in it, from the plugins themselves. */
+/** The sample configuration, including the parameters that the plugins describe. */
 import { sampleConfig as sampleOf } from '../config/sample.ts';
 import { builtinPlugins } from '../plugins/index.ts';
 

@@ -1,18 +1,18 @@
-/** Stops the parts of a server together, and stops waiting for them at a deadline that always holds (contract 28). */
+/** Stops the parts of a server concurrently, and stops waiting for them at a fixed deadline (contract 28). */
 import type { PluginLogger } from '../fs/index.ts';
 
 export interface Stoppable {
   readonly name: string;
-  /** `deadline` is how long it may take, in milliseconds; afterwards it is not waited for. */
+  /** `deadline` is the time available, in milliseconds; after that the caller no longer waits. */
   stop(deadline: number): Promise<void>;
 }
 
-/** The share of the deadline that parts of the server get; the rest is for closing what they cut off then. */
+/** The share of the deadline that the parts get; the rest is for closing the connections that they cut off then. */
 const TOLD = 0.9;
 
 /**
- * Stops all parts at once: the server waits for its readers, and these get their end from the streams. What fails or
- * is not done in time is logged; this promise never rejects, and settles within `deadline`, in milliseconds.
+ * Stops all parts at once: the server waits for its readers, and the streams send them the end. A part that fails or is
+ * late is logged. The promise never rejects, and settles within `deadline` milliseconds.
  */
 export async function stopWithin(parts: readonly Stoppable[], deadline: number, logger: PluginLogger): Promise<void> {
   const unfinished = new Set(parts.map((part) => part.name));

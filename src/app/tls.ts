@@ -1,7 +1,4 @@
-/**
- * Reads certificate and key, and finds out whether they can be used, before they are used: no client could connect to a server
- * with the wrong ones.
- */
+/** Reads certificate and key, and checks them before use: no client could connect to a server with the wrong ones. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { TlsConfig } from '../config/index.ts';
@@ -19,17 +16,17 @@ export async function loadTls(files: TlsConfig): Promise<TlsOptions> {
     throw problem('key', files, `it is not the key of the first certificate in ${files.certificate}`);
   }
   const options = { certificate, key };
-  // OpenSSL has rules of its own, such as how long a key must be.
+  // OpenSSL has further rules, such as a minimum key length.
   parse('certificate', files, () => checkTls(options));
   return options;
 }
 
-/** Which certificate it is, for the log. */
+/** Identifies the certificate in the log. */
 export function factsOf(tls: TlsOptions | undefined): Record<string, string> {
   return tls === undefined ? {} : { certificate: new X509Certificate(tls.certificate).fingerprint256 };
 }
 
-/** Says in the log what is no reason to refuse a certificate, but will be one for clients. */
+/** Warns of a validity period for which the server accepts the certificate, but clients will reject it. */
 export function warnOfTime({ certificate }: TlsOptions, logger: PluginLogger): void {
   const { validFrom, validTo } = new X509Certificate(certificate);
   const now = Date.now();
@@ -50,7 +47,7 @@ async function text(setting: Setting, files: TlsConfig): Promise<string> {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
+  ENOENT: 'the file does not exist',
   EISDIR: 'it is a directory',
   EACCES: 'permission denied',
 };

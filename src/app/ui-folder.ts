@@ -1,6 +1,6 @@
 /**
- * Where the built page is: `dist/ui` of the package, whether this runs from its sources or from a chunk of dist. In a
- * program that was bundled it is not there.
+ * The folder of the built page: `dist/ui` of the package, whether this runs from the sources or from a chunk of dist. A
+ * bundled program does not have it.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';

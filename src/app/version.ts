@@ -1,6 +1,4 @@
-/**
- * Which build this is. The build writes commit and time in here as constants; run from the sources, they are unknown.
- */
+/** The version of this build. The build inserts commit and time as constants; in the sources they are `unknown`. */
 import packageJson from '../../package.json' with { type: 'json' };
 
 export interface Version {

@@ -57,7 +57,7 @@ describe('certificate and key', () => {
       'a certificate that is not there',
       'certificate',
       () => join(authority.folder, 'absent.pem'),
-      'there is no such file',
+      'the file does not exist',
     ],
     ['a directory', 'key', () => authority.folder, 'it is a directory'],
     ['a certificate that is none', 'certificate', () => certificate.keyFile, 'expected a certificate in PEM'],
@@ -135,7 +135,7 @@ describe('reading the configuration again', () => {
     const { app, configure, lines } = await served();
     configure({ tls: undefined });
     await app.reload();
-    expect(lines.map(({ message }) => message)).toContain('whether there is TLS changes at the next start');
+    expect(lines.map(({ message }) => message)).toContain('turning TLS on or off takes effect at the next start');
     expect(await get(app.url, '/health')).toBe(200);
   });
 });

@@ -1,19 +1,23 @@
 /**
  * How a source is cut into appends.
  *
- * An append is a long body into which pieces go as they come, so that readers have them at once. What is in it is
- * held until it is acknowledged: it is closed at a number of bytes, which bounds the memory, or a while after its first
- * byte, so that what was written is soon known to be. Without a byte it stays open: a refusal comes at once.
+ * An append is a long request body. Pieces are added to it as they arrive, so that readers get them at once. Its bytes
+ * are held until they are acknowledged. An append is closed after a number of bytes, which bounds the memory, or some
+ * time after its first byte, so that written bytes are soon acknowledged. Without a byte it stays open, and a refusal
+ * arrives at once.
  *
- * Where lines are to stay whole, an append is closed only behind a newline, however long that takes: the server
- * completes the last line of a body that ends in the middle of one, and the rest of the line would be another. Only a
- * line for which an append has no room is cut.
+ * If lines must stay whole, an append is closed only after a newline, however long that takes: the server completes an
+ * unfinished last line of a body, so the rest of that line would become a separate line. Only a line that is too long
+ * for an append is split.
  */
 
-/** The most an append holds, in bytes. */
+/** The maximum size of an append, in bytes. */
 export const MAX_APPEND_BYTES = 8 * 1024 * 1024;
 
-/** Pieces of an append: each costs memory beside its bytes. The larger number is for one that must end a line first. */
+/**
+ * Maximum number of pieces of an append: each costs memory in addition to its bytes. The larger one applies to an
+ * append that must end with a line.
+ */
 const MOST_PIECES = 16 * 1024;
 const MOST_PIECES_OF_LINES = 8 * MOST_PIECES;
 
@@ -25,16 +29,16 @@ const NEWLINE = 10;
 export interface Cut {
   /** Bytes after which an append is closed. */
   size: number;
-  /** Only behind a newline. */
+  /** Close appends only after a newline. */
   lines: boolean;
 }
 
-/** The source, one step ahead: what was read and is not taken is not lost, whichever append takes it. */
+/** The source, read one step ahead. A piece that was read but not taken is kept for the next append. */
 export class Ahead {
   #step: IteratorResult<Uint8Array> | undefined;
   #error: { error: unknown } | undefined;
   #isReading = false;
-  /** What was taken and given back: it comes before all else. */
+  /** Pieces that were taken and given back: they come first. */
   #back: Uint8Array[] = [];
   #wake: (() => void) | undefined;
   readonly #source: AsyncIterator<Uint8Array>;
@@ -47,7 +51,7 @@ export class Ahead {
     return this.#back.length === 0 && this.#step?.done === true;
   }
 
-  /** What is there, or undefined: then {@link changed} says when to look again. */
+  /** The next piece if there is one, or undefined: then wait for {@link changed}. */
   peek(): IteratorResult<Uint8Array> | undefined {
     if (this.#back[0] !== undefined) return { done: false, value: this.#back[0] };
     if (this.#error !== undefined) throw this.#error.error;
@@ -78,7 +82,7 @@ export class Ahead {
     this.#back = [...pieces, ...this.#back];
   }
 
-  /** Resolves when something may have come; one waits at a time. */
+  /** Resolves when {@link peek} may have a new result. Only one caller may wait at a time. */
   changed(): Promise<void> {
     this.wake();
     return new Promise((resolve) => {
@@ -100,25 +104,25 @@ export class Ahead {
   }
 }
 
-/** What one append consists of so far. */
+/** One append, as collected so far. */
 export class Append {
   readonly #source: Ahead;
   readonly #cut: Cut;
   readonly #pieces: Uint8Array[] = [];
-  /** It has all it is to have, but for the end of its last line. */
+  /** Size or time is reached; only the end of its last line may still be missing. */
   #isDue = false;
   #isClosed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Bytes of all pieces. */
   #held = 0;
-  /** How many of them it consists of: fewer where it was made shorter. */
+  /** How many of these bytes belong to the append: fewer than held if it was shortened. */
   #most = Number.POSITIVE_INFINITY;
 
   get length(): number {
     return Math.min(this.#held, this.#most);
   }
 
-  /** More may come into it: nothing is waiting to be acknowledged yet. */
+  /** More bytes may be added: nothing waits to be acknowledged yet. */
   get isOpen(): boolean {
     return !this.#isClosed;
   }
@@ -128,7 +132,7 @@ export class Append {
     this.#cut = cut;
   }
 
-  /** A body for one attempt: what is held, then what comes, until the append is closed. */
+  /** The body of one attempt: the bytes held, then those that arrive until the append is closed. */
   body(): AsyncIterable<Uint8Array> & { stop(): void } {
     let at = 0;
     let given = 0;
@@ -166,7 +170,7 @@ export class Append {
     return { [Symbol.asyncIterator]: () => iterator, stop };
   }
 
-  /** Takes what belongs into this append of a piece that has come. */
+  /** Adds the part of a piece that fits into this append. */
   #add(piece: Uint8Array): void {
     const { size, lines } = this.#cut;
     const room = this.#isDue ? 0 : Math.max(0, size - this.#held);
@@ -192,8 +196,8 @@ export class Append {
   }
 
   /**
-   * Makes it shorter, where it can be: at least `least` bytes and at most `most`, and where lines are to stay whole
-   * ending with one. Nothing may be added any more then.
+   * Shortens the append to at least `least` and at most `most` bytes, and to the end of a line if lines must stay
+   * whole. Returns false if that is not possible. A shortened append is closed.
    */
   shorten(least: number, most: number): boolean {
     const end = this.#cut.lines ? this.#endOfLine(least, most) : Math.min(most, this.#held);
@@ -203,7 +207,7 @@ export class Append {
     return true;
   }
 
-  /** The last place behind a newline within these bounds, or 0. */
+  /** The end of the last line within these bounds, or 0. */
   #endOfLine(least: number, most: number): number {
     let end = 0;
     let from = 0;
@@ -215,7 +219,7 @@ export class Append {
     return end >= least ? end : 0;
   }
 
-  /** It is acknowledged, or given up: what it was shortened by is the next one's. */
+  /** Called when the append is acknowledged or given up: bytes that were cut off return to the source. */
   done(): void {
     clearTimeout(this.#timer);
     let from = 0;
@@ -228,7 +232,7 @@ export class Append {
   }
 }
 
-/** One append of bytes that are all there: as an {@link Append}, but nothing is added to it. */
+/** One append of bytes that are all in memory: like {@link Append}, but nothing is added to it. */
 export class Part {
   readonly isOpen = false;
   readonly #bytes: Uint8Array;
@@ -260,14 +264,14 @@ export class Part {
   }
 }
 
-/** Where the append that begins at `at` ends, of bytes that are all there. */
+/** The end of the append that begins at `at`, for bytes that are all in memory. */
 export function endOfPart(bytes: Uint8Array, at: number, { size, lines }: Cut): number {
   return bytes.length - at <= size ? bytes.length : endIn(bytes, at, size, lines, MAX_APPEND_BYTES);
 }
 
 /**
- * Where to cut bytes from `at` on of which `room` still belong into an append: there, or where lines are to stay
- * whole behind the last newline before that, else behind the next one after it, but not more than `most` bytes on.
+ * Where to cut bytes of which `room` more, from `at` on, fit into an append: there, or, if lines must stay whole, after
+ * the last newline before that. Without one, after the next newline, but at most `most` bytes on.
  */
 function endIn(bytes: Uint8Array, at: number, room: number, lines: boolean, most: number): number {
   if (!lines) return at + room;

@@ -1,20 +1,20 @@
 /**
- * How long to wait before trying again: a little at first, twice as long each time up to a limit, and never the same
- * for everybody, so that a server coming back does not meet all its readers in the same instant.
+ * Exponential backoff with jitter: short at first, doubling up to a limit, and different for each client, so that a
+ * server that comes back does not get all its readers at the same instant.
  */
 
 export interface BackoffOptions {
-  /** Milliseconds before the first try again. Default 100. */
+  /** Milliseconds before the first retry. Default 100. */
   initial?: number | undefined;
-  /** Milliseconds at most. Default 5000, or 5 minutes where the server names a time. */
+  /** Maximum in milliseconds. Default 5000, or 5 minutes if the server names a time. */
   max?: number | undefined;
-  /** The share of each wait that is left to chance, from 0 to 1. Default 0.5. */
+  /** The random share of each wait, from 0 to 1. Default 0.5. */
   jitter?: number | undefined;
-  /** Tries in a row before giving up. Default: no limit. */
+  /** Retries in a row before giving up. Default: no limit. */
   attempts?: number | undefined;
 }
 
-/** A proxy may name any time. */
+/** Limits the time that a server or proxy may ask for. */
 const MAX_NAMED_MS = 5 * 60_000;
 
 export class Backoff {
@@ -33,15 +33,15 @@ export class Backoff {
     this.#attempts = checked('attempts', options.attempts ?? Number.POSITIVE_INFINITY, 0, Number.POSITIVE_INFINITY);
   }
 
-  /** Tries made since the last success. */
+  /** Attempts since the last success. */
   get made(): number {
     return this.#made;
   }
 
   /**
-   * Milliseconds to wait before the next try, or undefined when it is time to give up.
+   * Milliseconds to wait before the next attempt, or undefined when it is time to give up.
    *
-   * @param named milliseconds that the server asked for: the wait is a random time from that to twice that
+   * @param named milliseconds that the server asked for: the wait is a random time between that and twice that
    */
   next(named = 0): number | undefined {
     if (this.#made >= this.#attempts) return undefined;
@@ -51,7 +51,7 @@ export class Backoff {
     return Math.max(own, Math.min(this.#maxNamed, named * (1 + 2 * this.#jitter * Math.random())));
   }
 
-  /** To be called on success: the next failure is a first one again. */
+  /** Called on success: the next failure counts as the first again. */
   reset(): void {
     this.#made = 0;
   }

@@ -1,4 +1,4 @@
-/** Arguments are held to their ranges before anything is sent: a wrong one is a TypeError that says what is right. */
+/** Checks arguments before anything is sent: a wrong one is a TypeError that says what is right. */
 
 import { END_STATUS_RULE, isEndStatus } from '../protocol/index.ts';
 import { isIntegerFrom } from '../units/index.ts';
@@ -9,12 +9,12 @@ export function checkWhole(name: string, value: number | undefined, least = 0): 
   }
 }
 
-/** What a writer may say of how it ended: see protocol/words.ts. */
+/** The status a writer may give at the end: see protocol/words.ts. */
 export function checkEndStatus(name: string, value: string | undefined): void {
   if (value !== undefined && !isEndStatus(value)) throw new TypeError(`invalid ${name}: it ${END_STATUS_RULE}`);
 }
 
-/** Of several options that exclude each other, at most one may be given. */
+/** At most one of several options that exclude each other may be given. */
 export function checkOnlyOne(options: Readonly<Record<string, unknown>>): void {
   const given = Object.keys(options).filter((name) => options[name] !== undefined);
   if (given.length > 1) throw new TypeError(`${given.join(' and ')} exclude each other: give only one`);

@@ -1,6 +1,6 @@
 /**
- * The client: every call of the HTTP API as a method. It runs wherever there is a `fetch`, and holds nothing but the
- * server's address, so that it needs no closing.
+ * The client: every call of the HTTP API as a method. It runs wherever `fetch` exists. It keeps no connection open by
+ * itself, so it need not be closed.
  */
 import { HEADERS } from '../protocol/index.ts';
 import type { BackoffOptions } from './backoff.ts';
@@ -44,11 +44,11 @@ export interface StreamFSClientOptions {
   /** The server, with or without `/api/v1`. Default `http://127.0.0.1:8080`. */
   url?: string | undefined;
   token?: string | undefined;
-  /** Default: the platform's. Declared as a method, so that any platform's type of `fetch` fits. */
+  /** Default: the platform's. Declared as a method, so that the `fetch` type of any platform is assignable. */
   fetch?(url: string, init: FetchInit): Promise<FetchResponse>;
   /** Aborts all operations of this client. */
   signal?: AbortSignal | undefined;
-  /** How patiently `follow` reconnects where it is not told otherwise. */
+  /** Default of `reconnect` for `follow`. */
   retry?: BackoffOptions | undefined;
 }
 
@@ -63,7 +63,7 @@ export interface ReadOptions {
 export const DEFAULT_URL = 'http://127.0.0.1:8080';
 
 /**
- * The API of a server as methods. Refusals, cuts and servers that cannot be reached are {@link StreamFSClientError}s.
+ * The API of a server as methods. Refusals, cuts and unreachable servers are {@link StreamFSClientError}s.
  *
  * @example
  * ```ts
@@ -84,7 +84,7 @@ export class StreamFSClient {
   readonly #transport: Transport;
   readonly #retry: BackoffOptions | undefined;
 
-  /** Throws a TypeError where `url` or `token` cannot be right. */
+  /** Throws a TypeError if `url` or `token` is invalid. */
   constructor(options: StreamFSClientOptions = {}) {
     this.#transport = new Transport({
       url: options.url ?? DEFAULT_URL,
@@ -106,7 +106,7 @@ export class StreamFSClient {
     return this.#transport.json('GET', '/health');
   }
 
-  /** Whether every mount has been tried; false is the server's 503. */
+  /** Whether the startup of every mount was attempted; false stands for the server's 503. */
   async ready(): Promise<boolean> {
     let response: FetchResponse;
     try {
@@ -118,7 +118,7 @@ export class StreamFSClient {
     return response.ok;
   }
 
-  /** What is in use of what there may be, and how often each limit was reached. Needs `admin` everywhere. */
+  /** Usage compared with the limits, and how often each limit was reached. Needs `admin` everywhere. */
   stats(options: { signal?: AbortSignal | undefined } = {}): Promise<ServerStats> {
     return this.#transport.json('GET', '/stats', { signal: options.signal });
   }
@@ -127,7 +127,7 @@ export class StreamFSClient {
     return this.#transport.json('GET', '/version');
   }
 
-  /** What the server can do, or what can be done with a path. */
+  /** What the server supports, or the operations that a path supports. */
   capabilities(): Promise<ServerCapabilities>;
   capabilities(path: string): Promise<PathCapabilities>;
   capabilities(path?: string): Promise<ServerCapabilities | PathCapabilities> {
@@ -142,8 +142,8 @@ export class StreamFSClient {
   }
 
   /**
-   * A part of a listing: at most `limit` entries (1000 unless given, at most 10,000), of those behind the entry named
-   * `after`. `next` is there where more follow, and is the `after` to go on with.
+   * A part of a listing: at most `limit` entries (1000 by default, at most 10,000) that follow the entry named `after`.
+   * `next` is set if there are more: pass it as `after` to continue.
    */
   listPage(path: string, { after, limit = 1000, signal }: ListOptions = {}): Promise<FileList> {
     checkWhole('limit', limit, 1);
@@ -159,7 +159,9 @@ export class StreamFSClient {
     await this.#transport.json('POST', '/files', { query: { path, ...settingsQuery(settings) } });
   }
 
-  /** `mode` is a number of permission bits: 0o755 by default. The leading zero tells the server that it is octal. */
+  /**
+   * `mode` is a number of permission bits: 0o755 by default. It is sent with a leading zero, which marks it as octal.
+   */
   async mkdir(path: string, mode = 0o755): Promise<void> {
     checkWhole('mode', mode);
     await this.#transport.json('POST', '/directories', { query: { path, mode: `0${mode.toString(8)}` } });
@@ -170,13 +172,13 @@ export class StreamFSClient {
     await this.#transport.json('DELETE', '/files', { query: { path, recursive } });
   }
 
-  /** Ends a stream: readers get what is left, then the end; history stays readable. Twice is harmless. */
+  /** Ends a stream: readers get the remaining bytes, then the end; history stays readable. Idempotent. */
   async end(path: string, options: EndOptions = {}): Promise<void> {
     checkEndStatus('status', options.status);
     await this.#transport.json('POST', '/end', { query: { path, end_status: options.status } });
   }
 
-  /** Creates the file, or moves its modTime to now. */
+  /** Creates the file, or sets its modTime to now. */
   async touch(path: string): Promise<void> {
     await this.#transport.json('POST', '/touch', { query: { path } });
   }
@@ -223,13 +225,13 @@ export class StreamFSClient {
 
   // Content
 
-  /** A file's bytes, whole. A stream refuses with USE_STREAM_MODE: `follow` it, or take a `snapshot`. */
+  /** All bytes of a file. A stream refuses with USE_STREAM_MODE: use `follow` or `snapshot`. */
   async read(path: string, options: ReadOptions = {}): Promise<Uint8Array> {
     const { data } = await this.#transport.bytes('GET', '/files', readRequest(path, options));
     return data;
   }
 
-  /** A file's bytes piece by piece, as they come. */
+  /** The bytes of a file, piece by piece, as they arrive. */
   async *download(path: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const response = await this.#transport.request('GET', '/files', readRequest(path, options));
     yield* this.#piecesOf(response, options.signal);
@@ -254,35 +256,38 @@ export class StreamFSClient {
     }
   }
 
-  /** What a stream holds now, as one piece. */
+  /** The retained bytes of a stream, as one array. */
   async snapshot(path: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
     const { data, headers } = await this.#transport.bytes('GET', '/files', snapshotRequest(path, options));
     return { data, ...snapshotFacts({ headers }) };
   }
 
-  /** The same piece by piece, as it comes: it may be as large as the stream's ring. */
+  /**
+   * Like {@link snapshot}, but piece by piece, as the bytes arrive: a snapshot may be as large as the stream's ring.
+   */
   async openSnapshot(path: string, options: SnapshotOptions = {}): Promise<SnapshotSource> {
     const response = await this.#transport.request('GET', '/files', snapshotRequest(path, options));
     return { pieces: this.#piecesOf(response, options.signal), ...snapshotFacts(response) };
   }
 
   /**
-   * Writes a body of any length: to a stream it is appended, and reaches readers as it is sent.
+   * Writes a body of any length. To a stream it is appended, and reaches readers as it is sent.
    *
-   * A refusal (STREAM_CLOSED, …) is an error of kind `http` as soon as it comes, also in the middle of the source. A
-   * connection that breaks is one of kind `cut`: what was accepted is not known then. In a browser, only sources
-   * that are not streams can be written over HTTP/1.1.
+   * A refusal (STREAM_CLOSED, …) is an error of kind `http`, thrown as soon as it arrives, even in the middle of the
+   * source. A broken connection is an error of kind `cut`: how many bytes were accepted is then unknown. In a browser,
+   * a source that is a stream cannot be written over HTTP/1.1.
    */
   write(path: string, source: WriteSource, options: WriteOptions = {}): Promise<WriteResult> {
     return write(this.#transport, path, source, options);
   }
 
   /**
-   * Follows a stream live: its records, over cuts, until it ends. Leaving the loop closes the connection.
+   * Follows a stream live: yields its records, reconnecting after cuts, until it ends. Leaving the loop closes the
+   * connection.
    *
-   * Throws `unreachable` where there is no server at first, `http` for refusals and with READER_TOO_SLOW and, where an
-   * administrator has disconnected it, READER_KICKED: it does not come back by itself then;
-   * `cut` only where it must not or cannot reconnect, and the signal's reason when aborted.
+   * Throws `unreachable` if there is no server at first, and `http` for refusals. These include READER_TOO_SLOW and, if
+   * an administrator disconnected the reader, READER_KICKED; it does not reconnect after these. Throws `cut` only if it
+   * must not or cannot reconnect, and the signal's reason when aborted.
    */
   follow(path: string, options: FollowOptions = {}): AsyncIterableIterator<FollowRecord> {
     const patient = (options.reconnect ?? true) === true && this.#retry !== undefined;
@@ -302,7 +307,9 @@ export class StreamFSClient {
 
   // Readers
 
-  /** Readers by id: of one stream, or of all streams below a directory or mount. `next` is set where there are more. */
+  /**
+   * Lists readers by id: of one stream, or of all streams below a directory or mount. `next` is set if there are more.
+   */
   readers(options: ReadersOptions = {}): Promise<ReaderList> {
     const { path, limit, after, signal } = options;
     checkWhole('limit', limit, 1);
@@ -310,7 +317,7 @@ export class StreamFSClient {
     return this.#transport.json('GET', '/readers', { query: { path, limit, after }, signal });
   }
 
-  /** Disconnects a reader: its program gets the error READER_KICKED, or an answer with the end `kicked`. */
+  /** Disconnects a reader: its program gets the error READER_KICKED, or an answer with the end reason `kicked`. */
   async kick(id: number): Promise<void> {
     checkWhole('id', id);
     await this.#transport.json('DELETE', `/readers/${id}`);
@@ -318,7 +325,7 @@ export class StreamFSClient {
 
   // Links
 
-  /** An address that lets its bearer read, or write, this one path for a while without a token. */
+  /** Creates an address with which anyone can read, or write, this one path for a limited time without a token. */
   async createLink(path: string, options: LinkOptions = {}): Promise<Link> {
     const { right = 'read', expiresIn, signal } = options;
     checkWhole('expiresIn', expiresIn, 1000);

@@ -1,4 +1,4 @@
-/** Counts what passes, keeps the source's own error, and can be stopped from outside. */
+/** Wraps a source: counts its bytes, keeps its own error, and can be stopped from outside. */
 export class CountedSource {
   sent = 0;
   /** An error of the source itself, as opposed to one of the connection. */
@@ -33,13 +33,13 @@ export class CountedSource {
     };
   }
 
-  /** Stops reading. Not waited for: a source that is waiting for input may answer only with its next piece. */
+  /** Stops reading, without waiting: a source that is waiting for input may respond only with its next piece. */
   stop(): void {
     this.#source.return?.().catch(() => {});
   }
 }
 
-/** A stream's reader is used directly, since a ReadableStream is not iterable in every browser. */
+/** Uses the reader of a ReadableStream directly, because a ReadableStream is not iterable in every browser. */
 function iteratorOf(source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>): AsyncIterator<Uint8Array> {
   if (!('getReader' in source)) return source[Symbol.asyncIterator]();
   const reader = source.getReader();

@@ -1,8 +1,8 @@
-/** The reasons for which a read ends (docs/protocol.md): which are an end of the stream, and which are a refusal to go on. */
+/** The reasons for which a read ends (docs/protocol.md): some mean the end of the stream, the others are errors. */
 import { StreamFSClientError } from './errors.ts';
 import type { EndReason } from './follow-types.ts';
 
-/** The reason of an end frame as the end it is. Throws where the read was ended although its stream goes on. */
+/** Converts the reason of an end frame. Throws if only the read ended, while its stream goes on. */
 export function endReason(reason: string, offset: number): EndReason {
   switch (reason) {
     case 'ended':

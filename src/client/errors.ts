@@ -1,18 +1,18 @@
 /**
- * What can go wrong for a client, as one class. A program branches on `kind` (did the server refuse, was there a
- * server at all, did the connection break, did it speak nonsense) and on `code`, never on a message.
+ * Everything that can go wrong for a client, as one class. A program branches on `kind` (refused, no server, broken
+ * connection, invalid answer) and on `code`, never on a message.
  */
 import type { ErrorCode } from '../errors/index.ts';
 
 /**
  * - `http`: the server answered with a refusal; `status` and `code` say which.
  * - `unreachable`: no connection, or no answer to a request that changes nothing.
- * - `cut`: the connection broke, or ended without the end of the stream having been said.
- * - `protocol`: what came is not what the protocol allows. Reconnecting would not help.
+ * - `cut`: the connection broke, or closed without signalling the end of the stream.
+ * - `protocol`: the answer violates the protocol. Reconnecting would not help.
  */
 export type ClientErrorKind = 'http' | 'unreachable' | 'cut' | 'protocol';
 
-/** A code of the server's table, or one of the client's own; another server may send others. */
+/** A code of the server's error table, or one of the client's own; other servers may send other codes. */
 export type ClientErrorCode = ErrorCode | 'UNREACHABLE' | 'CUT' | 'PROTOCOL' | (string & {});
 
 export interface ClientErrorFacts {
@@ -28,13 +28,13 @@ const OWN_CODES = { http: 'HTTP', unreachable: 'UNREACHABLE', cut: 'CUT', protoc
 export class StreamFSClientError extends Error {
   override readonly name = 'StreamFSClientError';
   readonly kind: ClientErrorKind;
-  /** The HTTP status, or 0 where there was no answer. */
+  /** The HTTP status, or 0 if there was no answer. */
   readonly status: number;
   readonly code: ClientErrorCode;
-  /** Facts beside the text: `earliest` of OFFSET_GONE, `written` of BODY_BROKE_OFF, `offset` of a cut. */
+  /** Facts in addition to the text: `earliest` of OFFSET_GONE, `written` of BODY_BROKE_OFF, `offset` of a cut. */
   readonly details: Readonly<Record<string, unknown>>;
 
-  /** Milliseconds after which the server says that another try may succeed; undefined where it names no time. */
+  /** Milliseconds after which the server suggests another attempt; undefined if it names no time. */
   readonly retryAfter: number | undefined;
 
   constructor(kind: ClientErrorKind, message: string, facts: ClientErrorFacts = {}) {
@@ -52,7 +52,7 @@ export function isClientError(error: unknown, ...codes: ClientErrorCode[]): erro
   return error instanceof StreamFSClientError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** The text of a thrown value, with the system's code where fetch hides it in a cause. */
+/** The text of a thrown value, including the system's error code that fetch hides in a cause. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? error.cause : error;
@@ -74,7 +74,7 @@ const SYSTEM_CODES = {
   UND_ERR_SOCKET: 'connection closed',
 } as const;
 
-/** Failures before the server was sent anything of a request. */
+/** Errors that occur before any part of a request was sent. */
 const NEVER_CONNECTED = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -84,7 +84,10 @@ const NEVER_CONNECTED = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-/** The same, where no later try can do better: the server, or what is there in its place, has to be changed first. */
+/**
+ * Like {@link NEVER_CONNECTED}, but a retry cannot help until the server, or another program that answers in its place,
+ * is reconfigured.
+ */
 const NOT_TRUSTED = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'ERR_SSL_WRONG_VERSION_NUMBER',
@@ -105,14 +108,14 @@ function systemCode(error: Error): string | undefined {
   return undefined;
 }
 
-/** Whether the failure shows that no connection was made, so that the server saw nothing of the request. */
+/** Whether the failure shows that no connection was made, so that the server received nothing of the request. */
 export function neverConnected(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = systemCode(error);
   return code !== undefined && (NEVER_CONNECTED.has(code) || NOT_TRUSTED.has(code));
 }
 
-/** Whether trying again later is of no use, although the failure is of a kind that passes. */
+/** Whether retrying is useless, although failures of this kind are usually transient. */
 export function isFinal({ cause, code }: StreamFSClientError): boolean {
   if (code === 'MOUNT_FAILED') return true;
   const system = cause instanceof Error ? systemCode(cause) : undefined;

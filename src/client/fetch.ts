@@ -1,9 +1,9 @@
 /**
- * The part of `fetch` the client needs, as types of its own: the platform's fetch fits, and so does any function
- * that does this much. Also the one place that reads an answer's body, since bodies differ between platforms.
+ * The part of `fetch` that the client needs, as separate types, so that the platform's fetch and any function with this
+ * subset fit. Also the only place that reads a response body, because bodies differ between platforms.
  */
 
-/** A body: sized bytes, or bytes as they come. */
+/** A body: sized bytes, or bytes as they arrive. */
 export type FetchBody = Uint8Array | string | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 export interface FetchInit {
@@ -11,7 +11,7 @@ export interface FetchInit {
   headers: Record<string, string>;
   body?: FetchBody | undefined;
   signal?: AbortSignal | undefined;
-  /** Set with a body that streams: a platform's fetch insists on it. */
+  /** Set for a streaming body: the platform's fetch requires it. */
   duplex?: 'half' | undefined;
 }
 
@@ -26,19 +26,19 @@ export interface FetchResponse {
 
 export interface FetchFunction {
   (url: string, init: FetchInit): Promise<FetchResponse>;
-  /** True if a body may be an async iterable. A browser's fetch wants a ReadableStream. */
+  /** Whether a body may be an async iterable. A browser's fetch needs a ReadableStream. */
   readonly takesIterables?: boolean | undefined;
 }
 
 /** A body being read, piece by piece. */
 export interface BodyReader {
-  /** The next piece, or undefined at the body's end. Rejects where the connection breaks. */
+  /** The next piece, or undefined at the end of the body. Rejects if the connection breaks. */
   next(): Promise<Uint8Array | undefined>;
   /** Discards the rest. May be called at any time and more than once. */
   cancel(): void;
 }
 
-/** Reads `body` by the quickest means it has. */
+/** Reads `body` in the fastest way it supports. */
 export function bodyReader(body: FetchResponse['body']): BodyReader {
   if (body === null) return { next: async () => undefined, cancel() {} };
   if ('getReader' in body) {
@@ -46,7 +46,7 @@ export function bodyReader(body: FetchResponse['body']): BodyReader {
     return {
       next: async () => (await reader.read()).value,
       cancel() {
-        // The connection may have broken already: then there is nothing left to discard.
+        // Fails if the connection is already broken: then there is nothing left to discard.
         reader.cancel().catch(() => {});
       },
     };
@@ -63,7 +63,7 @@ export function bodyReader(body: FetchResponse['body']): BodyReader {
   };
 }
 
-/** A ReadableStream that pulls from `source` only when asked, for fetches that take nothing else. */
+/** A ReadableStream that pulls from `source` only on demand, for a fetch that accepts nothing else. */
 export function readableFrom(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(

@@ -1,7 +1,7 @@
 /**
- * Following a stream live, over cuts. A follower knows at which offset it is and which life of the path it reads, so
- * after a cut it asks for just the next byte: nothing is lost or repeated while the server still holds it, and where
- * it does not, that is said with a gap of exact size (contract 9, 19).
+ * Follows a stream live, across cuts. A follower knows its offset and the generation that it reads, so after a cut it
+ * requests the next byte: nothing is lost or repeated while the server still retains it. Otherwise the loss is reported
+ * as a gap of exact size (contract 9, 19).
  *
  *     start ──► read ──cut──► wait ──► resume at offset, same generation ──► read …
  *                                         │ another generation, or gone
@@ -21,19 +21,19 @@ import { anySignal, type Query, type Transport } from './transport.ts';
 
 const DEFAULT_HEARTBEAT = 15_000;
 
-/** How long a server may take to answer with headers, in milliseconds: it sends them at once (contract 69). */
+/** How long a server may take to answer with headers: it sends them at once (contract 69). */
 const HEAD_TIMEOUT = 30_000;
 
-/** Heartbeats that may fail to come before the connection counts as cut. */
+/** Heartbeats that may be missing before the connection counts as cut. */
 const MISSED_HEARTBEATS = 3;
 
-/** See `onSilence`, in milliseconds. */
+/** See `onSilence`. */
 const LAST_CHANCE = 250;
 
-/** Connections in a row that may be made without waiting: gone, recreated, and back again. */
+/** Connections in a row without a delay: gone, recreated, and back again. */
 const MAX_AGAIN = 4;
 
-/** Follows `path`. Options are checked here and now; connecting waits for the first `next()`. */
+/** Follows `path`. Options are checked at once; the first `next()` connects. */
 export function follow(
   transport: Transport,
   path: string,
@@ -51,8 +51,8 @@ export function follow(
 }
 
 /**
- * An async generator answers `return()` only when it next yields, which on an idle stream is never. This one is
- * aborted first, so that leaving a loop, or closing from elsewhere, takes effect at once.
+ * Makes a generator that can be closed at any time. An async generator handles `return()` only when it next yields,
+ * which on an idle stream is never. So it is aborted first, and leaving a loop takes effect at once.
  */
 function closable(
   start: (signal: AbortSignal) => AsyncGenerator<FollowRecord, void, void>,
@@ -87,12 +87,12 @@ class Follower {
   readonly #options: FollowOptions;
   readonly #signal: AbortSignal;
   readonly #backoff: Backoff | undefined;
-  /** How the next connection is asked for. */
+  /** How the next connection is requested. */
   #mode: 'start' | 'resume' | 'restart' = 'start';
-  /** The next byte's offset, once it is known. */
+  /** The offset of the next byte, once it is known. */
   #cursor: number | undefined;
   #generation: string | undefined;
-  /** When the last byte came, or when following began: by the monotonic clock. */
+  /** When the last byte arrived, or following began, by the monotonic clock. */
   #lastData = performance.now();
   #failingSince: number | undefined;
 
@@ -130,8 +130,8 @@ class Follower {
   }
 
   /**
-   * One connection from its request to its end. Gives `done` when the stream has ended, `again` when the next
-   * connection need not wait, or the error to wait for; throws what waiting cannot mend.
+   * One connection, from its request to its end. Returns `done` when the stream has ended, `again` to reconnect without
+   * a delay, or an error to reconnect after a delay. Throws errors that a retry cannot fix.
    */
   async *#connection(
     controller: AbortController,
@@ -149,7 +149,7 @@ class Follower {
       if (isFramed(response)) return yield* this.#readFrames(response, controller);
       return yield* this.#readRaw(response);
     } finally {
-      // Reached also when the caller leaves its loop: the connection must not outlive it.
+      // Also reached when the caller leaves its loop: the connection must not outlive it.
       controller.abort();
     }
   }
@@ -179,7 +179,7 @@ class Follower {
       format: 'frames',
       on_lag: onLag,
       heartbeat: heartbeat === undefined ? undefined : `${heartbeat}ms`,
-      // What is left of it: a cut does not start the waiting anew.
+      // The remaining time: a cut does not restart the timeout.
       timeout: timeout ? `${Math.max(1, Math.ceil(this.#timeLeft()))}ms` : timeout,
     };
     switch (this.#mode) {
@@ -196,8 +196,8 @@ class Follower {
           join,
         };
       case 'resume':
-        // create=false: a stream that is gone must not look like one that is empty.
-        // A reader that would rather be cut off than lose anything must not be given a gap by the way of a cut.
+        // create=false: a stream that is gone must not look like an empty one. A reader with the policy `disconnect`
+        // must not get a gap because of a cut.
         return {
           ...common,
           offset: this.#cursor,
@@ -216,7 +216,7 @@ class Follower {
     return typeof waitForServer === 'number' ? waitForServer : waitForServer ? Number.POSITIVE_INFINITY : 0;
   }
 
-  /** Whether it would have been failing for too long after another wait. */
+  /** Whether failing would exceed `retryFor` after another wait. */
   #isTooLong(wait: number): boolean {
     const now = performance.now();
     this.#failingSince ??= now;
@@ -226,11 +226,14 @@ class Follower {
 
   #timeLeft(): number {
     const { timeout } = this.#options;
-    // 0 is no waiting at the live end; how long it takes to get there is another matter.
+    // 0 means not to wait at the live end; it does not limit how long it takes to get there.
     return timeout ? timeout - (performance.now() - this.#lastData) : Number.POSITIVE_INFINITY;
   }
 
-  /** What a request that failed means: wait and try again, try otherwise at once, or give up by throwing. */
+  /**
+   * Handles a failed request: returns the error to retry after a delay, `again` to retry in another way at once, or
+   * throws.
+   */
   #judge(error: unknown): StreamFSClientError | 'again' {
     if (this.#signal.aborted) throw this.#signal.reason;
     if (!(error instanceof StreamFSClientError)) throw error;
@@ -252,18 +255,19 @@ class Follower {
     throw error;
   }
 
-  /** Takes up what the head says; `again` when it shows that the connection was asked for in the wrong way. */
+  /** Processes the head of a response; `again` if it shows that the request must be made in another way. */
   #opened(response: FetchResponse): FollowRecord[] | 'again' {
     const records: FollowRecord[] = [];
     const generation = response.headers.get(HEADERS.streamGeneration) ?? undefined;
     const offset = offsetHeader(response);
     const known = this.#generation;
     if (this.#mode === 'start') {
-      // With an offset asked for, the first frame may be a gap from there; then the header is beyond it.
+      // If an offset was requested, the first frame may be a gap that starts there; the header then names an offset
+      // after the gap.
       this.#cursor = isFramed(response) ? (this.#options.offset ?? offset) : (offset ?? 0);
       this.#generation = generation;
     } else if (generation === known) {
-      // Away for a while and back with the same life: read on where we were.
+      // The same generation is back: resume at the cursor.
       if (this.#mode === 'restart') {
         this.#mode = 'resume';
         return 'again';
@@ -321,7 +325,7 @@ class Follower {
     }
   }
 
-  /** A content that is not framed: a file read as a stream, such as a README. It has an end and cannot be resumed. */
+  /** Unframed content: a file read as a stream, such as a README. It has an end and cannot be resumed. */
   async *#readRaw(response: FetchResponse): AsyncGenerator<FollowRecord, StreamFSClientError | 'done'> {
     const reader = bodyReader(response.body);
     let offset = this.#cursor ?? 0;
@@ -346,9 +350,9 @@ class Follower {
     return 'done';
   }
 
-  /** Holds a frame to the law that each begins where the one before it ended, and makes a record of it. */
+  /** Checks that a frame begins where the previous one ended, and converts it to a record. */
   #checked(frame: Frame): FollowRecord | undefined {
-    // It says what comes before a byte that is yet to come, behind a gap or not.
+    // A header belongs to a byte that has not arrived yet, possibly after a gap.
     if (frame.type === 'header') return frame;
     this.#cursor ??= frame.offset;
     if (frame.offset !== this.#cursor) {
@@ -378,7 +382,7 @@ class Follower {
     }
   }
 
-  /** The error of a lost connection: thrown where following must not go on, else given to be waited for. */
+  /** The error of a lost connection: thrown if following must not continue, else returned for a retry. */
   #cut(reason: string, cause?: unknown, retryAfter?: number): StreamFSClientError {
     if (this.#signal.aborted) throw this.#signal.reason;
     const at = this.#cursor === undefined ? '' : ` at offset ${this.#cursor}`;
@@ -387,15 +391,15 @@ class Follower {
       retryAfter,
       cause,
     });
-    // Without a generation the stream may be another one by now: going on could mix the two.
+    // Without a generation, another stream may exist by now: continuing could mix the two.
     if (this.#options.reconnect === false || this.#generation === undefined || this.#cursor === undefined) throw error;
     return error;
   }
 }
 
 /**
- * Calls `tell` after `silence` milliseconds (0: never) unless it is cancelled. When the time is up, data that has arrived
- * is read first: in a process that was stopped for a while, timer and data are both due.
+ * Calls `callback` after `silence` milliseconds (0: never) unless it is cancelled. Data that has already arrived is
+ * read first: in a process that was suspended for a while, the timer and the data are due at the same time.
  */
 function onSilence(silence: number, tell: () => void): () => void {
   if (silence === 0) return () => {};

@@ -1,9 +1,9 @@
 /**
- * Reading frames (docs/protocol.md) out of a connection's pieces, however they are cut.
+ * Decodes frames (docs/protocol.md) from the pieces of a connection, wherever they are split.
  *
- * Payload bytes are passed on as they arrive, as views of the piece they came in: nothing is copied, a frame of
- * 16 MiB takes no memory, and what came before a cut is known to the byte. A data frame may thus be given in parts,
- * each with its own offset. The other frames are small and are given whole.
+ * Payload bytes are passed on as they arrive, as views of the piece they came in. Nothing is copied, a frame of 16 MiB
+ * takes no memory, and the bytes received before a cut are known exactly. So a data frame may be returned in parts,
+ * each with its own offset. The other frames are small and are returned whole.
  *
  *     header (16 bytes) ──► data: payload passed on ──────────► header
  *                      └──► control: payload collected ───────► header
@@ -12,28 +12,28 @@
 import { END_RETRY_AFTER, FRAME_HEADER_BYTES, FRAME_TYPES, MAX_FRAME_PAYLOAD_BYTES } from '../protocol/index.ts';
 import { StreamFSClientError } from './errors.ts';
 
-/** The longest reason an end frame may give, in bytes: room for reasons yet to come. */
+/** Maximum length of the reason of an end frame, in bytes: leaves room for future reasons. */
 const MAX_END_PAYLOAD = 256;
 
-/** The longest header of a format, in bytes: more than a server keeps of one. */
+/** Maximum length of a format header, in bytes: more than a server keeps. */
 const MAX_HEADER_PAYLOAD = 1024 * 1024;
 
 export type Frame =
   /** `data` is a view of the piece given to `push`. */
   | { type: 'data'; offset: number; data: Uint8Array }
-  /** The bytes from `offset` up to `to` were lost, of `chunks` chunks. */
+  /** The bytes from `offset` up to `to`, which were `chunks` chunks, are lost. */
   | { type: 'gap'; offset: number; to: number; chunks: number }
   | { type: 'caught-up'; offset: number }
-  /** `status` is what the writer said of how it ended. */
+  /** `status` is the status that the writer gave at the end. */
   | {
       type: 'end';
       offset: number;
       reason: string;
       status?: string | undefined;
-      /** Of a shutdown: after how many milliseconds to come back. */
+      /** With reason `shutdown`: milliseconds after which to reconnect. */
       retryAfter?: number | undefined;
     }
-  /** What must come before the byte at `offset` for it to be understood; not a part of the stream. */
+  /** Bytes that a decoder needs before the byte at `offset`; not part of the stream. */
   | { type: 'header'; offset: number; data: Uint8Array }
   | { type: 'heartbeat'; offset: number };
 
@@ -43,7 +43,7 @@ function broken(reason: string): StreamFSClientError {
   return new StreamFSClientError('protocol', `the server sent a broken frame: ${reason}`);
 }
 
-/** Turns pieces into frames. One decoder reads one answer; after an error it must not be used again. */
+/** Turns pieces into frames. One decoder reads one response, and must not be used after an error. */
 export class FrameDecoder {
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   readonly #view = new DataView(this.#header.buffer);
@@ -56,12 +56,12 @@ export class FrameDecoder {
   #treat: Payload = 'skip';
   #collected: Uint8Array = new Uint8Array(0);
 
-  /** Whether the last piece ended where a frame ends: false means that a cut now is in the middle of one. */
+  /** Whether the last piece ended at the end of a frame. If false, a cut now would be in the middle of one. */
   get atBoundary(): boolean {
     return this.#headerFill === 0;
   }
 
-  /** The frames, and parts of data frames, that `piece` completes. Throws a `protocol` error on a broken one. */
+  /** The frames, and parts of data frames, that `piece` completes. Throws a `protocol` error for an invalid frame. */
   push(piece: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     let at = 0;
@@ -99,7 +99,7 @@ export class FrameDecoder {
     this.#collected = new Uint8Array(this.#treat === 'collect' ? this.#length : 0);
   }
 
-  /** Decides what to do with the payload, and holds each known type to its length. */
+  /** Decides how to handle the payload, and checks the length of each known frame type. */
   #treatmentOf(): Payload {
     switch (this.#type) {
       case FRAME_TYPES.data:
@@ -167,7 +167,7 @@ function endFrame(offset: number, text: string): Frame {
   return { type: 'end', offset, reason, retryAfter: retryAfter >= 0 ? retryAfter : undefined };
 }
 
-/** Eight bytes as a number; what a JavaScript number cannot hold exactly is no offset of ours. */
+/** Reads eight bytes as a number. A number that JavaScript cannot represent exactly is not a valid offset. */
 function readOffset(view: DataView, at: number): number {
   const value = view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);
   if (!Number.isSafeInteger(value)) throw broken('a number beyond 2^53 - 1');

@@ -1,4 +1,4 @@
-/** An open file on the server, with a position of its own, kept alive by use (contract 48 to 65). */
+/** An open file on the server, with its own position, whose lease is extended by each use (contract 48 to 65). */
 
 import { FRAMES_MEDIA_TYPE, HEADERS, OCTET_STREAM } from '../protocol/index.ts';
 import { checkWhole } from './checks.ts';
@@ -13,16 +13,19 @@ import type { FileInfo, HandleInfo } from './types.ts';
 export interface OpenHandleOptions {
   /** 0 reads (default), 1 writes, 2 does both. */
   flags?: 0 | 1 | 2 | undefined;
-  /** Whether an absent file is created. Default: a stream is, where its mount says so; another file is not. */
+  /** Whether a missing file is created. Default: a stream is, if its mount allows it; other files are not. */
   create?: boolean | undefined;
   /** Permission bits of a file that is created. Default 0o644. */
   mode?: number | undefined;
   /**
-   * `lines`: lines of several writers of a stream never mix, however many writes a line is made of; one that is
+   * `lines`: lines of several writers of a stream never mix, even if a line is written in several calls. A line that is
    * unfinished when the handle is closed is completed with a newline.
    */
   atomic?: 'lines' | undefined;
-  /** Seconds for which the server keeps the handle open without a use: 1 to 300, default 60. Then it may need the room. */
+  /**
+   * Seconds for which the server keeps an unused handle open: 1 to 300, default 60. Then it may close the handle to
+   * make room.
+   */
   lease?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -30,13 +33,13 @@ export interface OpenHandleOptions {
 export interface HandleReadOptions {
   /** Bytes at most. Default 65 536. */
   size?: number | undefined;
-  /** Milliseconds to wait when there is nothing yet. Default: the server's 30 s. */
+  /** Milliseconds to wait if there is no data yet. Default: the server's 30 s. */
   timeout?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface HandleReadResult {
-  /** May be shorter than asked for. Empty with `eof: false` is a timeout. */
+  /** May be shorter than requested. Empty with `eof: false` means a timeout. */
   data: Uint8Array;
   /** Whether the end has been reached (contract 53). */
   eof: boolean;
@@ -57,7 +60,7 @@ export async function openHandle(
       path,
       flags: options.flags ?? 0,
       create: options.create,
-      // In octal, as every server of this protocol understands it.
+      // In octal, as every server of this protocol expects it.
       mode: options.mode === undefined ? undefined : options.mode.toString(8).padStart(4, '0'),
       lease: options.lease,
       atomic: options.atomic,
@@ -83,12 +86,12 @@ export class StreamFSHandle {
     this.#route = `/handles/${this.id}`;
   }
 
-  /** The next bytes from the position, which moves behind them. Waits for some. */
+  /** Reads the next bytes and moves the position past them. Waits until there are some. */
   read(options: HandleReadOptions = {}): Promise<HandleReadResult> {
     return this.#read(undefined, options);
   }
 
-  /** The bytes at `offset`; the position stays where it is. */
+  /** Reads the bytes at `offset`; the position does not change. */
   readAt(offset: number, options: HandleReadOptions = {}): Promise<HandleReadResult> {
     checkWhole('offset', offset);
     return this.#read(offset, options);
@@ -119,7 +122,7 @@ export class StreamFSHandle {
     return { written: answer.bytes_written, position: answer.position };
   }
 
-  /** Moves the position, and gives the new one. */
+  /** Moves the position, and returns the new one. */
   async seek(offset: number, whence: keyof typeof WHENCE = 'start'): Promise<number> {
     if (!Number.isSafeInteger(offset)) throw new TypeError(`invalid offset: ${offset} is not a whole number`);
     const query = { offset, whence: WHENCE[whence] };
@@ -139,7 +142,7 @@ export class StreamFSHandle {
     return this.#transport.json('GET', this.#route);
   }
 
-  /** Starts the lease anew, with another length where `lease` (seconds) is given. */
+  /** Renews the lease, with another length if `lease` (seconds) is given. */
   renew(lease?: number): Promise<HandleInfo> {
     checkWhole('lease', lease, 1);
     return this.#transport.json('POST', `${this.#route}/renew`, { query: { lease } });
@@ -151,13 +154,13 @@ export class StreamFSHandle {
   }
 
   /**
-   * A live read from the position, one at a time for each handle (contract 65). It is over when the file is, or the
-   * handle is closed. Throws READER_TOO_SLOW and READER_KICKED where the server ends it before, and `cut` where the
-   * connection breaks.
+   * A live read from the position, one at a time for each handle (contract 65). It ends when the file ends or the
+   * handle is closed. Throws READER_TOO_SLOW and READER_KICKED if the server ends it early, and `cut` if the connection
+   * breaks.
    */
   async *stream(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<Uint8Array, void, void> {
     const response = await this.#transport.request('GET', `${this.#route}/stream`, {
-      // Only a framed read says how it ended.
+      // Only a framed read reports how it ended.
       headers: { accept: `${FRAMES_MEDIA_TYPE}, ${OCTET_STREAM};q=0.5` },
       signal: options.signal,
     });

@@ -1,4 +1,4 @@
-/** Numbers in an answer's headers: held to what they must be, since offsets decide what is lost or repeated. */
+/** Numbers in response headers. They are validated, because offsets decide which bytes are lost or repeated. */
 
 import { FRAMES_MEDIA_TYPE, HEADERS } from '../protocol/index.ts';
 import { parseInteger } from '../units/index.ts';
@@ -9,7 +9,9 @@ export function isFramed(response: Pick<FetchResponse, 'headers'>): boolean {
   return response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() === FRAMES_MEDIA_TYPE;
 }
 
-/** The offset of the first byte to come; undefined where the server, or a browser's CORS rules, do not tell. */
+/**
+ * The offset of the first byte to come; undefined if the server does not send it, or CORS rules of a browser hide it.
+ */
 export function offsetHeader(response: { headers: { get(name: string): string | null } }): number | undefined {
   return wholeHeader(response, HEADERS.streamOffset);
 }

@@ -1,4 +1,4 @@
-/** The typed client of a StreamFS server: `streamfsd/client`. It needs a `fetch` and nothing else of its platform. */
+/** The typed client of a StreamFS server: `streamfsd/client`. It needs only `fetch` from its platform. */
 
 export { FRAMES_MEDIA_TYPE } from '../protocol/index.ts';
 export type { BackoffOptions } from './backoff.ts';

@@ -1,7 +1,7 @@
-/** Settings of a stream as a query. */
+/** Converts the settings of a stream to query parameters. */
 import type { StreamSettings } from './types.ts';
 
-/** Undefined settings are left out by the transport. */
+/** The transport omits undefined settings. */
 export function settingsQuery(settings: StreamSettings = {}) {
   const { atomic, channelBufferSize, container, onLag, readerBlock, ringBufferSize, ttl, type } = settings;
   return {

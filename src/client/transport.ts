@@ -1,12 +1,12 @@
 /**
- * One request to the server: its address, its token, its parameters, and every way it can fail made into one kind of
- * error. Methods of the client say what to ask; this says how.
+ * One request to the server: its address, its token, its parameters, and all failures converted to one class of error.
+ * Methods of the client say what to request; this module says how.
  */
 import { JSON_MEDIA_TYPE, OCTET_STREAM, type QueryParameter } from '../protocol/index.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import type { FetchBody, FetchFunction, FetchInit, FetchResponse } from './fetch.ts';
 
-/** Values left undefined are left out of the query. */
+/** Undefined values are omitted from the query. */
 export type Query = Readonly<Partial<Record<QueryParameter, string | number | boolean | undefined>>>;
 
 export interface TransportOptions {
@@ -36,7 +36,7 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.base = normalizeBase(options.url);
-    // Not bound at import: a page or a test may replace the global later, and a browser's fetch wants its receiver.
+    // Not bound at import: a page or a test may replace the global later, and a browser's fetch needs its receiver.
     this.#fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init as RequestInit));
     if (options.token !== undefined && !/^[\x21-\x7e]+$/.test(options.token)) {
       throw new TypeError('token must be one or more visible ASCII characters, without spaces or line breaks');
@@ -45,17 +45,20 @@ export class Transport {
     this.#signal = options.signal;
   }
 
-  /** Whether the fetch takes an async iterable as a body. */
+  /** Whether this fetch accepts an async iterable as a body. */
   get takesIterables(): boolean {
     return this.#fetch.takesIterables === true;
   }
 
-  /** A path as the server gives it, from where we reach the server: that may be behind a proxy, and below a prefix. */
+  /**
+   * Converts a path sent by the server to an address that is reachable from here, possibly through a proxy and below a
+   * prefix.
+   */
   addressOf(path: string): string {
     return path.startsWith(`${BASE}/`) ? this.base + path.slice(BASE.length) : new URL(path, this.base).href;
   }
 
-  /** The answer, of any status. Rejects with what the fetch rejected with, or with the signal's reason. */
+  /** The response, of any status. Rejects with the error of fetch, or with the signal's reason. */
   async send(method: string, route: string, options: RequestOptions = {}): Promise<FetchResponse> {
     const headers: Record<string, string> = { ...options.headers };
     if (this.#authorization !== undefined) headers.authorization = this.#authorization;
@@ -79,7 +82,10 @@ export class Transport {
     }
   }
 
-  /** The answer of a request that succeeded. A refusal is an `http` error, no answer an `unreachable` one. */
+  /**
+   * The response of a successful request. Throws an `http` error for a refusal, an `unreachable` one without a
+   * response.
+   */
   async request(method: string, route: string, options: RequestOptions = {}): Promise<FetchResponse> {
     let response: FetchResponse;
     try {
@@ -91,7 +97,7 @@ export class Transport {
     return response;
   }
 
-  /** The JSON of a request that succeeded. */
+  /** The JSON of a successful request. */
   async json<T>(method: string, route: string, options: RequestOptions = {}): Promise<T> {
     const response = await this.request(method, route, options);
     const text = await this.#whole(response.text(), options.signal);
@@ -103,7 +109,7 @@ export class Transport {
     }
   }
 
-  /** The bytes of a request that succeeded, with its answer's headers. */
+  /** The bytes of a successful request, with its response headers. */
   async bytes(
     method: string,
     route: string,
@@ -114,7 +120,7 @@ export class Transport {
     return { data, headers: response.headers };
   }
 
-  /** `error` as the error of a server that cannot be reached; an abort stays what it is. */
+  /** Converts `error` to an `unreachable` error; an abort is returned unchanged. */
   unreachable(error: unknown, signal?: AbortSignal): unknown {
     if (error instanceof StreamFSClientError || this.aborted(signal)) return error;
     return new StreamFSClientError('unreachable', `cannot reach ${this.base}: ${describeFailure(error)}`, {
@@ -122,7 +128,7 @@ export class Transport {
     });
   }
 
-  /** Whether the caller gave up, so that an error is its own doing. */
+  /** Whether the caller aborted, so that it caused the error itself. */
   aborted(signal?: AbortSignal): boolean {
     return signal?.aborted === true || this.#signal?.aborted === true;
   }
@@ -137,20 +143,20 @@ export class Transport {
   }
 }
 
-/** The error an answer with a refusing status stands for. */
+/** Converts a response with an error status to an error. */
 export async function refusal(response: FetchResponse): Promise<StreamFSClientError> {
   let text = '';
   try {
     text = await response.text();
   } catch {
-    // The status alone says enough.
+    // The body is unreadable; the status alone is sufficient.
   }
   let body: Record<string, unknown> = {};
   try {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed === 'object' && parsed !== null) body = parsed as Record<string, unknown>;
   } catch {
-    // A proxy's page rather than the server's JSON.
+    // The body is not the server's JSON, but for example the page of a proxy.
   }
   const { error, code, ...details } = body;
   const message = typeof error === 'string' && error !== '' ? error : `the server answered ${response.status}`;
@@ -170,7 +176,7 @@ function retryAfterOf({ headers }: FetchResponse): number | undefined {
   return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
 }
 
-/** `http://host`, `http://host/` and `http://host/api/v1` are the same server. */
+/** `http://host`, `http://host/` and `http://host/api/v1` mean the same server. */
 function normalizeBase(url: string): string {
   let parsed: URL;
   try {
@@ -200,7 +206,7 @@ function queryString(query: Query | undefined): string {
   return text === '' ? '' : `?${text}`;
 }
 
-/** One signal for several, of which any may be absent. */
+/** Combines several signals, any of which may be undefined. */
 export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
   const present = signals.filter((signal) => signal !== undefined);
   return present.length > 1 ? AbortSignal.any(present) : present[0];

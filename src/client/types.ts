@@ -1,4 +1,6 @@
-/** What the server answers with, as types. Names on the wire are kept, so that `JSON.stringify` gives the wire form. */
+/**
+ * Responses of the server, as types. They keep the names of the wire, so that `JSON.stringify` produces the wire form.
+ */
 
 import type { FileMeta } from '../protocol/index.ts';
 
@@ -18,7 +20,7 @@ export type {
 
 export interface FileInfo {
   name: string;
-  /** Bytes; for a stream the bytes ever written. */
+  /** Bytes; for a stream the total number of bytes ever written. */
   size: number;
   /** Permission bits as a number: 0o644 is 420. */
   mode: number;
@@ -28,14 +30,14 @@ export interface FileInfo {
   meta: FileMeta;
 }
 
-/** A part of the listing of a directory. */
+/** A page of the listing of a directory. */
 export interface FileList {
   files: FileInfo[];
   next?: string | undefined;
 }
 
 export interface ListOptions {
-  /** Only what comes behind the entry of this name. */
+  /** Only entries that follow the entry of this name. */
   after?: string | undefined;
   limit?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -82,28 +84,28 @@ export interface ReadersOptions {
   path?: string | undefined;
   /** Maximum number. Default: the server's 1000. */
   limit?: number | undefined;
-  /** Only readers with a larger id: the `next` of the list before. */
+  /** Only readers with a larger id: pass the `next` of the previous list. */
   after?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface EndOptions {
   /**
-   * What the writer says of how it ended, such as `exit 3`: up to 128 visible ASCII characters with single spaces between
-   * them. Readers get it with the end, and stat shows it.
+   * How the writer ended, such as `exit 3`: up to 128 visible ASCII characters with single spaces between them. Readers
+   * get it with the end, and stat shows it.
    */
   status?: string | undefined;
 }
 
 export interface LinkOptions {
-  /** What the link lets do: `read`, which is the default, or `write`. */
+  /** The right that the link grants: `read` (default) or `write`. */
   right?: 'read' | 'write' | undefined;
-  /** Milliseconds it is good, from 1000. Default: the server's hour. */
+  /** Lifetime in milliseconds, at least 1000. Default: the server's hour. */
   expiresIn?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** An address that is good for one path without a token. */
+/** An address that grants access to one path without a token. */
 export interface Link {
   url: string;
   path: string;
@@ -112,15 +114,15 @@ export interface Link {
   expires_at: string;
 }
 
-/** The bytes a stream holds now. */
+/** The retained bytes of a stream. */
 export interface SnapshotResult {
   data: Uint8Array;
-  /** Absolute offset of the first byte; undefined for a file that is no stream. */
+  /** Absolute offset of the first byte; undefined for a file that is not a stream. */
   offset: number | undefined;
   generation: string | undefined;
 }
 
-/** The same, as they come. */
+/** The same, with the bytes as they arrive. */
 export interface SnapshotSource extends Omit<SnapshotResult, 'data'> {
   pieces: AsyncIterable<Uint8Array>;
 }
@@ -131,7 +133,7 @@ export interface SnapshotOptions {
   /** Bytes. */
   last?: number | undefined;
   lastLines?: number | undefined;
-  /** Where `offset` is no longer retained: fail with OFFSET_GONE (default), or begin with the earliest. */
+  /** If `offset` is no longer retained: fail with OFFSET_GONE (default), or begin with the earliest byte. */
   onExpired?: 'error' | 'skip' | undefined;
   /** Fail with STREAM_RECREATED if the stream has another generation. */
   generation?: string | undefined;

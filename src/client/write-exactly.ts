@@ -1,18 +1,18 @@
 /**
- * Writing to a stream so that cuts neither lose nor double a byte: the source goes out as numbered appends (contract
- * 72, docs/protocol.md "Exactly once"), and one that fails is sent again under its number; the server applies what it
- * has not yet.
+ * Writes to a stream so that cuts neither lose nor duplicate a byte. The source is sent as numbered appends (contract
+ * 72, docs/protocol.md "Exactly once"). A failed append is sent again under the same number, and the server applies the
+ * part that it has not applied yet.
  *
- * A producer begins with an empty append. Its answer has the stream's generation and end before there is anything to
- * lose, and no byte is ever in append number 0, which a server that has forgotten the producer takes for a first one. A
- * server that was restarted, or has forgotten the producer, gets another producer (contract 89):
+ * A producer begins with an empty append. Its answer contains the stream's generation and end before there is anything
+ * to lose. So append number 0 never contains a byte: a server that has forgotten the producer takes number 0 for the
+ * first one. A server that was restarted, or has forgotten the producer, gets a new producer (contract 89):
  *
  *     hello ──► append ──► append …              each until it is acknowledged
  *       ▲          │
  *       └──────────┴── forgotten, nothing of it applied: the same stream
- *                  └── lost with its server: a new one, and the acknowledged offset is reported
+ *                  └── lost with its server: a new stream, and the loss of acknowledged bytes is reported
  *
- * How the source is cut into appends is written in append.ts.
+ * append.ts splits the source into appends.
  */
 import { HEADERS } from '../protocol/index.ts';
 import { Ahead, Append, MAX_APPEND_BYTES, MAX_APPEND_MS, Part } from './append.ts';
@@ -27,24 +27,24 @@ import { refusal, type Transport } from './transport.ts';
 import type { WriteOptions, WriteResult } from './write-types.ts';
 
 /**
- * Bytes of an append: it grows while all goes well, and shrinks where connections do not last, to `least`. A proxy that
- * refuses long bodies may bring it down to `smallest`; the first is one that most let pass.
+ * Sizes of an append in bytes. It grows after each success, and shrinks to `least` if connections do not last. A proxy
+ * that refuses long bodies may bring it down to `smallest`; most proxies accept `first`.
  */
 const APPEND_SIZES = { first: 512 * 1024, least: 256 * 1024, smallest: 4 * 1024, most: MAX_APPEND_BYTES } as const;
 
 const DEFAULT_RETRY_FOR_MS = 30_000;
 
-/** Refusals that may be over soon, and an append whose end the server did not see. */
+/** Refusals that may be transient, and an append whose end the server did not see. */
 const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 const TRANSIENT_CODES = ['BODY_BROKE_OFF', 'PRODUCER_SUPERSEDED'] as const;
 
-/** The stream that was written to is not there any more. */
+/** The stream that was written to no longer exists. */
 const POSITION_LOST_CODES = ['STREAM_RECREATED', 'STREAM_NOT_FOUND', 'PRODUCER_GAP'] as const;
 
-/** What is sent until it is acknowledged: the same bytes each time, unless it is made shorter. */
+/** An append that is sent until it is acknowledged: the same bytes each time, unless it is shortened. */
 interface Outgoing {
   readonly length: number;
-  /** More may come into it. */
+  /** More bytes may be added. */
   readonly isOpen: boolean;
   body(): FetchBody;
   shorten(least: number, most: number): boolean;
@@ -52,25 +52,25 @@ interface Outgoing {
 
 const NOTHING: Outgoing = { length: 0, isOpen: false, body: () => new Uint8Array(0), shorten: () => false };
 
-/** What is known of an append that is not acknowledged yet. */
+/** The state of an append that is not acknowledged yet. */
 interface Progress {
   failingSince: number | undefined;
-  /** An attempt at it, that nothing is known of, may have applied some of it. */
+  /** An attempt with unknown outcome may have applied part of it. */
   isDoubtful: boolean;
-  /** Bytes of it that are applied for certain. */
+  /** Bytes of it that are known to be applied. */
   applied: number;
-  /** Whether it was sent by another producer, without waiting, since the last failure. */
+  /** Whether it was sent by a new producer, without a delay, since the last failure. */
   wasRenewed: boolean;
 }
 
-/** @throws TypeError for what is no status */
+/** @throws TypeError for an invalid status */
 function endStatusOf(given: WriteOptions['endStatus']): string | undefined {
   const status = typeof given === 'function' ? given() : given;
   checkEndStatus('endStatus', status);
   return status;
 }
 
-/** The writing of one source, by a producer with a name of its own, or several, one after the other. */
+/** Writes one source with one producer id, or with several in succession. */
 export class ExactWrite {
   readonly #transport: Transport;
   readonly #path: string;
@@ -79,15 +79,15 @@ export class ExactWrite {
   #id = crypto.randomUUID();
   #seq = 0;
   #size: number = APPEND_SIZES.first;
-  /** As #size, where a proxy refuses more. */
+  /** Upper limit of #size: lower if a proxy refuses more. */
   #most: number = APPEND_SIZES.most;
   #written = 0;
-  /** Of them, those acknowledged by servers that are gone. */
+  /** Of these, bytes acknowledged by servers that are gone. */
   #lost = 0;
   #endOffset: number | undefined;
   #generation: string | undefined;
   #wasConnected = false;
-  /** There has been a stream to write to. */
+  /** Whether the stream has existed. */
   #wasMade = false;
 
   constructor(transport: Transport, path: string, options: WriteOptions) {
@@ -122,7 +122,7 @@ export class ExactWrite {
         }
         this.#written += append.length;
       }
-      // Which append is the last is known only when it is under way: the end has one of its own.
+      // The last append is only known once it is already being sent, so a separate, empty append ends the stream.
       if (this.#options.end === true) await this.#send(NOTHING, { isLast: () => true });
     } catch (error) {
       counted.stop();
@@ -131,7 +131,7 @@ export class ExactWrite {
     return this.#result();
   }
 
-  /** How the appends that follow are cut. */
+  /** How the next appends are cut. */
   get #cut() {
     const { atomic, settings } = this.#options;
     return { size: this.#size, lines: (atomic ?? settings?.atomic) === 'lines' };
@@ -146,7 +146,7 @@ export class ExactWrite {
     };
   }
 
-  /** Sends an append until it is acknowledged; before it the empty one, where the producer is new. */
+  /** Sends an append until it is acknowledged. A new producer sends an empty one first. */
   async #send(outgoing: Outgoing, { isLast, counted }: Sending): Promise<void> {
     const progress: Progress = { failingSince: undefined, isDoubtful: false, applied: 0, wasRenewed: false };
     for (;;) {
@@ -167,9 +167,9 @@ export class ExactWrite {
   }
 
   /**
-   * One attempt: undefined when it is acknowledged, else what failed.
+   * One attempt: returns undefined when it is acknowledged, else the failure.
    *
-   * @throws where the source failed, or the caller gave up
+   * @throws if the source failed, or the caller aborted
    */
   async #attempt(body: FetchBody, isLast: boolean, source?: CountedSource): Promise<StreamFSClientError | undefined> {
     const { atomic, create, end, endStatus, settings, signal } = this.#options;
@@ -208,13 +208,13 @@ export class ExactWrite {
   }
 
   /**
-   * Whether the next attempt need not wait, since it is made otherwise: by another producer, or with less.
+   * Whether to retry without a delay, because the next attempt differs: another producer, or fewer bytes.
    *
-   * @throws where no other attempt can do better
+   * @throws if no other attempt can succeed
    */
   #mended(failure: StreamFSClientError, sent: Outgoing, progress: Progress): boolean {
     if (failure.code === 'HTTP_413') {
-      // Not the server's own refusal, which has a code: a proxy on the way does not take a body of this length.
+      // A refusal of the server itself would have a code: this is a proxy that does not accept a body of this length.
       const most = Math.floor(sent.length / 2);
       if (most < APPEND_SIZES.smallest || !sent.shorten(progress.applied, most))
         throw this.#refusedByProxy(failure, sent.length);
@@ -224,7 +224,7 @@ export class ExactWrite {
       return true;
     }
     if (failure.code === 'PRODUCER_MISMATCH' && this.#most < APPEND_SIZES.most) {
-      // It was made shorter than what a proxy had let pass of it.
+      // The append was shortened to less than a proxy had already passed on of it.
       progress.applied = Number(failure.details.applied);
       if (sent.shorten(progress.applied, progress.applied)) return true;
     }
@@ -233,7 +233,7 @@ export class ExactWrite {
     return false;
   }
 
-  /** The server does not know this producer any more: the stream is the same, another producer goes on with it. */
+  /** The server no longer knows this producer. The stream is the same: a new producer continues with it. */
   #isForgotten(failure: StreamFSClientError, { length }: Outgoing, progress: Progress): boolean {
     const nothingIsApplied = Number(failure.details.forgotten_to) <= (this.#endOffset ?? -1);
     if (progress.isDoubtful && !nothingIsApplied) {
@@ -241,13 +241,13 @@ export class ExactWrite {
       this.#options.onLoss?.({ lost: 0, doubtful: length, written: this.#written, error: failure });
     }
     this.#renew(progress);
-    // Where it is forgotten again at once, others crowd it out: then it waits for its turn.
+    // If the new producer is also forgotten at once, other producers crowd it out: then it waits with backoff.
     const isFirst = !progress.wasRenewed;
     progress.wasRenewed = true;
     return isFirst;
   }
 
-  /** The stream has gone with the server that had it. */
+  /** The stream was lost with its server. */
   #isLost(failure: StreamFSClientError, progress: Progress): boolean {
     const { generation, onLoss, recreate } = this.#options;
     if (recreate !== true || generation !== undefined) throw this.#isGone(failure);
@@ -266,7 +266,7 @@ export class ExactWrite {
     progress.applied = 0;
   }
 
-  /** Waits until it is worth another attempt. @throws where it is not, or not any more */
+  /** Waits before the next attempt. @throws if a retry is useless, or no longer worth it */
   async #wait(failure: StreamFSClientError, sent: Outgoing, { progress, lasted }: Waiting): Promise<void> {
     const { retryFor = DEFAULT_RETRY_FOR_MS, signal, onRetry } = this.#options;
     if (!this.#isPassing(failure)) {
@@ -275,8 +275,8 @@ export class ExactWrite {
     const isRefused = failure.details.forgotten_to !== undefined;
     if (sent.length > 0 && !isRefused && !neverConnected(failure.cause)) progress.isDoubtful = true;
     const now = performance.now();
-    // While the source is quiet, a server that stops waiting for its next byte, or a connection that breaks, is not a
-    // failure to write, however often it happens.
+    // While the source is quiet, a server that stops waiting for the next byte, or a connection that breaks, does not
+    // count as a failure to write, however often it happens.
     const waitedForSource = failure.kind !== 'http' || failure.status === 408 || failure.status === 504;
     if (isClientError(failure, 'BODY_TIMEOUT') || (waitedForSource && sent.isOpen && lasted >= MAX_APPEND_MS)) {
       progress.failingSince = undefined;
@@ -288,17 +288,17 @@ export class ExactWrite {
     const wait = this.#backoff.next(failure.retryAfter);
     const failingFor = now - progress.failingSince;
     if (wait === undefined || failingFor + wait > retryFor) throw this.#gaveUp(failure, failingFor);
-    // To wait for one's turn among many is no failure to tell of.
+    // Waiting because of too many producers is not reported as a failure.
     if (!isRefused) onRetry?.({ attempt: this.#backoff.made, delay: wait, written: this.#written, error: failure });
     await delay(wait, signal);
   }
 
-  /** Whether a failure may be over soon. */
+  /** Whether a failure may be transient. */
   #isPassing(failure: StreamFSClientError): boolean {
     if (isFinal(failure)) return false;
-    // No server at the start is an error at once unless a wait was asked for, as with every other request.
+    // As with every other request, a missing server is an error at once unless waiting was requested.
     if (failure.kind === 'unreachable') return this.#wasConnected || this.#options.waitForServer === true;
-    // The stream is created by another program, which may take a while after a restart.
+    // Another program creates the stream, which may take a while after a restart.
     const isAwaited = this.#options.recreate === true && this.#wasMade && this.#options.generation === undefined;
     if (failure.code === 'STREAM_NOT_FOUND' && this.#generation === undefined && isAwaited) return true;
     return (
@@ -312,7 +312,7 @@ export class ExactWrite {
     const written = this.#written - this.#lost;
     const why =
       cause.details.server_restarted === true
-        ? `lost with its server, which was started anew: ${written} bytes that had been written to it are gone`
+        ? `lost with its server, which was restarted: ${written} bytes that had been written to it are gone`
         : `gone, because it was removed or has expired: ${written} bytes had been written to it`;
     const message = `the stream that was written to is ${why} (${cause.message})`;
     const { status, code } = cause;
@@ -321,8 +321,8 @@ export class ExactWrite {
 
   #inDoubt(cause: StreamFSClientError, length: number): StreamFSClientError {
     const message =
-      `the server has forgotten this writer in the middle of an append: ${this.#written} bytes are surely written, ` +
-      `what came behind them, up to ${length} bytes, may be in part (${cause.message})`;
+      `the server has forgotten this writer in the middle of an append: ${this.#written} bytes are written for certain, `  +
+      `the next ones, up to ${length} bytes, may be written in part (${cause.message})`;
     return new StreamFSClientError('cut', message, { details: { written: this.#written }, cause });
   }
 
@@ -342,7 +342,7 @@ export class ExactWrite {
     }
     const message =
       `gave up writing after ${seconds} seconds of trying: ${describeFailure(cause)}; ` +
-      `${this.#written} bytes are surely written, what came behind them may be in part`;
+      `${this.#written} bytes are written for certain, the next ones may be written in part`;
     return new StreamFSClientError('cut', message, { details, cause });
   }
 }
@@ -358,7 +358,7 @@ interface Waiting {
   lasted: number;
 }
 
-/** An append of a source, of which only the last attempt takes anything from it. */
+/** An append of a source. Only the body of the latest attempt reads from the source. */
 class OutgoingAppend implements Outgoing {
   readonly #append: Append;
   readonly #takesIterables: boolean;

@@ -1,6 +1,6 @@
 /**
- * Writing a body of any length. What matters is what is known when it fails: a refusal says so at once, even in the
- * middle of a source that never ends, and a cut says how much was handed over, which is not how much was accepted.
+ * Writes a body of any length. A refusal is reported at once, even in the middle of an endless source. After a cut the
+ * error says how many bytes were sent, which is not how many were accepted.
  */
 import { HEADERS } from '../protocol/index.ts';
 import { checkEndStatus, checkWhole } from './checks.ts';
@@ -32,7 +32,7 @@ export async function write(
     const exact = new ExactWrite(transport, path, options);
     return sized === undefined ? exact.source(counted!) : exact.bytes(sized);
   }
-  // Its request is sent before the source is over.
+  // The request, with its query, is sent before the source ends.
   if (typeof endStatus === 'function') throw new TypeError('endStatus as a function needs reconnect');
   const sent = () => counted?.sent ?? sized?.length ?? 0;
 
@@ -67,7 +67,7 @@ export async function write(
   try {
     await response.text();
   } catch {
-    // The head has said that all was written; the sentence for people adds nothing.
+    // The head has confirmed the write; the message in the body adds nothing.
   }
   return {
     written,

@@ -87,7 +87,7 @@ describe('contract 89: a stream that is gone', () => {
   it('with its server is made again only where that is asked for', async () => {
     const strict = await writing(gone);
     await expect(strict.result).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND', details: { written: 0 } });
-    await expect(strict.result).rejects.toThrow(/lost with its server, which was started anew/);
+    await expect(strict.result).rejects.toThrow(/lost with its server, which was restarted/);
     let lives = 0;
     const at = await fakeServer((request, response, query) => {
       if (request.headers['producer-seq'] === '0') lives += 1;

@@ -1,12 +1,10 @@
-/**
- * Where the server listens: reading an address, and refusing one that would let strangers in (contract 79).
- */
+/** The address to listen on: parsing it, and refusing one that would expose the server (contract 79). */
 import { isIP, isIPv4 } from 'node:net';
 import { createError } from '../errors/index.ts';
 
 export interface Address {
   host: string;
-  /** 0 lets the system choose. */
+  /** 0: the system chooses. */
   port: number;
 }
 
@@ -16,8 +14,8 @@ const ADDRESS = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
 
 /**
- * Reads `HOST:PORT`, with an IPv6 host in brackets. `PORT` or `:PORT` alone is loopback: to listen everywhere is said in full, as
- * `0.0.0.0:PORT` or `[::]:PORT`. Anything else is CONFIG_INVALID.
+ * Parses `HOST:PORT`, with an IPv6 host in brackets. `PORT` or `:PORT` alone means loopback; listening on all
+ * interfaces must be explicit, as `0.0.0.0:PORT` or `[::]:PORT`. Anything else is CONFIG_INVALID.
  */
 export function parseAddress(text: string): Address {
   const given = text.trim();
@@ -32,18 +30,18 @@ export function parseAddress(text: string): Address {
     return { host: ipv6, port };
   }
   if (name === '') return { host: '127.0.0.1', port };
-  // A name of digits and dots that is not an IPv4 address is a slip; resolvers would make some address of it.
+  // A name of digits and dots that is not an IPv4 address is a typo; resolvers would still make some address of it.
   const numeric = /^[\d.]+$/.test(name!);
   if (numeric ? !isIPv4(name!) : !HOST_NAME.test(name!)) throw invalid(text, FORMS);
   return { host: name!, port };
 }
 
-/** The address as text again: `127.0.0.1:8080`, `[::1]:8080`. */
+/** Formats an address: `127.0.0.1:8080`, `[::1]:8080`. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Whether only programs of this machine can connect. */
+/** Whether only programs on this machine can connect. */
 export function isLoopback(host: string): boolean {
   const name = host.toLowerCase();
   if (name === 'localhost' || name === '::1') return true;
@@ -51,12 +49,12 @@ export function isLoopback(host: string): boolean {
   return isIPv4(ipv4) && ipv4.startsWith('127.');
 }
 
-/** Throws CONFIG_INVALID for an address that others can reach, unless tokens are asked for or none are meant to be. */
+/** Throws CONFIG_INVALID for an address that others can reach, unless tokens are required or exposure was allowed. */
 export function refuseExposure(address: Address, isMeant: boolean): void {
   if (isMeant || isLoopback(address.host)) return;
   throw createError('CONFIG_INVALID', {
     reason:
-      `refusing to listen on ${formatAddress(address)}: others could reach it, and it asks for no token ` +
+      `refusing to listen on ${formatAddress(address)}: others could reach it, and it requires no token ` +
       `(configure server.tokens, listen on 127.0.0.1:${address.port}, or allow it with server.no_auth: true or --no-auth)`,
   });
 }

@@ -1,4 +1,4 @@
-/** The part of the configuration's description for tokens and rights. */
+/** The part of the configuration schema for tokens, rights and links. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { createError } from '../errors/index.ts';
@@ -76,17 +76,17 @@ export const access = {
   allowed_hosts: z
     .array(z.string().min(1))
     .prefault([])
-    .describe('Names that a server on loopback answers to beside `127.0.0.0/8`, `[::1]` and `localhost`.'),
+    .describe('Host names that a server on loopback answers to, in addition to `127.0.0.0/8`, `[::1]` and `localhost`.'),
 };
 
-/** For limits that it does not name, those of the server hold. */
+/** Limits it does not name default to those of the server. */
 export interface WrittenToken extends Omit<TokenConfig, 'limits'> {
   limits: { readonly [Name in keyof TokenLimits]?: TokenLimits[Name] | undefined };
 }
 
 /**
- * The tokens, each with limits. `standard` applies to limits that a token does not name. Where there is only one token, the
- * built-in defaults among them are left out: there is no other token to leave room for.
+ * The tokens, each with its limits. `standard` applies to limits that a token does not name. With only one token, the
+ * built-in defaults are left out: there is no other token to leave room for.
  */
 export function tokensOf(tokens: readonly WrittenToken[], standard: TokenLimits): TokenConfig[] {
   const shared = tokens.length === 1 ? withoutDefaults(standard) : standard;

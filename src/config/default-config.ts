@@ -1,6 +1,6 @@
 /**
- * The configuration of a server that was given none. Made here without the schema, so that a start without a
- * configuration file loads no parser of any; a test holds it to what the schema makes of an empty one.
+ * The configuration of a server started without one. It is built without the schema, so that a start without a
+ * configuration file loads no parser. A test compares it with the schema's result for an empty configuration.
  */
 import { parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';

@@ -1,6 +1,6 @@
 /**
- * The defaults, as a user would write them. They are written nowhere else.
- * The schema, the sample configuration and the JSON schema are made from it.
+ * The defaults, as a user would write them. This is the only place that defines them: the schema, the sample
+ * configuration and the JSON schema are derived from it.
  */
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -31,17 +31,17 @@ export const DEFAULT_LINKS = { key_file: '', max_lifetime: '24h' } as const;
 /** Of `server.durable_streams`; its mount is the first streamfs. */
 export const DEFAULT_DURABLE_STREAMS = { prefixes: ['/v1/stream'], long_poll_timeout: '30s' } as const;
 
-/** What is mounted where the configuration has no `plugins`. */
+/** What is mounted if the configuration has no `plugins`. */
 export const DEFAULT_MOUNTS = [
   { plugin: 'streamfs', path: '/streamfs' },
   { plugin: 'memfs', path: '/memfs' },
   { plugin: 'devfs', path: '/dev' },
 ] as const;
 
-/** What is mounted although `plugins` does not name it, unless something else has its path (contract 92). */
+/** Mounted even if `plugins` does not name it, unless something else has its path (contract 92). */
 export const ALWAYS_MOUNTED = DEFAULT_MOUNTS.filter(({ plugin }) => plugin === 'devfs');
 
-/** Where a plugin is mounted whose configuration names no path. */
+/** The mount path of a plugin for which the configuration names no path. */
 export function defaultPath(plugin: string): string {
   return DEFAULT_MOUNTS.find((mount) => mount.plugin === plugin)?.path ?? `/${plugin}`;
 }

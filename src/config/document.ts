@@ -1,15 +1,15 @@
-/** What a configuration text is once it is read, whichever format it was in. */
+/** A parsed configuration text, independent of its format. */
 
-/** A place in a document, key by key: `['plugins', 'streamfs', 0, 'path']`. */
+/** A path in a document, key by key: `['plugins', 'streamfs', 0, 'path']`. */
 export type KeyPath = readonly PropertyKey[];
 
 interface Document {
   value: unknown;
-  /** The line, from 1, of a key or item; of the nearest thing around it where it has none of its own. */
+  /** The line, from 1, of a key or item; if it has none, the line of the nearest enclosing key or item. */
   lineOf(path: KeyPath): number | undefined;
 }
 
-/** What is wrong with a text that is no document at all. Line from 1. */
+/** A syntax error. Line from 1. */
 interface SyntaxProblem {
   line: number | undefined;
   text: string;

@@ -1,4 +1,4 @@
-/** `server.durable_streams`: which streams are served by that protocol as well, and where. */
+/** `server.durable_streams`: which streams the Durable Streams protocol serves, and at which paths. */
 import { z } from 'zod';
 import { createError } from '../errors/index.ts';
 import { parseDuration } from '../units/index.ts';
@@ -9,10 +9,10 @@ import { read } from './read.ts';
 import type { DurableStreamsConfig, MountConfig } from './types.ts';
 import { originOf } from './wire-schema.ts';
 
-/** What the server has at these paths itself. */
+/** Paths that the server uses itself. */
 const RESERVED = ['api', 'metrics', 'ui'];
 
-/** A long poll is to end before proxies give up on it. */
+/** A long poll must end before proxies time out. */
 const MAX_WAIT_MS = 5 * 60_000;
 
 export const durableStreams = z.strictObject({
@@ -26,7 +26,7 @@ export const durableStreams = z.strictObject({
     .describe('Paths below which an address is a stream: /v1/stream/a/b is the stream /a/b of the mount.'),
   long_poll_timeout: read(z.union([z.string(), z.number()]), waitOf)
     .prefault(DEFAULT_DURABLE_STREAMS.long_poll_timeout)
-    .describe('How long a long poll waits for something to come, from 10ms to 5m.'),
+    .describe('How long a long poll waits for data, from 10ms to 5m.'),
   public_origins: z
     .array(read(z.string(), originOf))
     .prefault([])
@@ -61,7 +61,7 @@ function waitOf(value: string | number): number {
   throw createError('CONFIG_INVALID', { reason: `invalid duration: ${value} (expected 10ms to 5m)` });
 }
 
-/** What holds for these mounts. Undefined: it is turned off, or there is no streamfs. */
+/** The settings resolved for these mounts. Undefined if it is turned off, or there is no streamfs. */
 export function durableStreamsOf(
   written: z.output<typeof durableStreamsSetting>,
   mounts: readonly MountConfig[],

@@ -1,6 +1,6 @@
 /**
- * What a configuration of AGFS may hold that does not exist here. It is left out with a warning each, so that such a
- * file starts this server; any other unknown name is an error, since it is more likely a slip.
+ * Keys of an AGFS configuration that do not exist here. They are ignored with a warning each, so that such a file
+ * starts this server. Any other unknown name is an error, because it is more likely a typo.
  */
 import { isMapping, type KeyPath } from './document.ts';
 import type { Problem } from './problem.ts';
@@ -26,8 +26,8 @@ const FOREIGN_PLUGINS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The configuration without them, and a warning for each. `own` are plugins that the program brought itself: one that
- * is called like one of AGFS's is no stranger.
+ * The configuration without them, and a warning for each. `own` are plugins that the program registered itself: such a
+ * plugin may have the name of an AGFS plugin.
  */
 export function withoutForeign(value: unknown, own: readonly string[]): { value: unknown; warnings: Problem[] } {
   if (!isMapping(value)) return { value, warnings: [] };
@@ -35,7 +35,7 @@ export function withoutForeign(value: unknown, own: readonly string[]): { value:
   const kept: Record<string, unknown> = {};
   for (const [key, section] of Object.entries(value)) {
     if (FOREIGN_SECTIONS.has(key)) {
-      warnings.push({ path: [key], text: 'this section of AGFS does not exist here and is left out' });
+      warnings.push({ path: [key], text: 'this section of AGFS does not exist here and is ignored' });
     } else {
       define(kept, key, key === 'plugins' ? pluginsOf(section, own, warnings) : section);
     }
@@ -46,7 +46,7 @@ export function withoutForeign(value: unknown, own: readonly string[]): { value:
 function pluginsOf(plugins: unknown, own: readonly string[], warnings: Problem[]): unknown {
   const isForeign = (name: unknown) => typeof name === 'string' && FOREIGN_PLUGINS.has(name) && !own.includes(name);
   const tell = (path: KeyPath, name: unknown) => {
-    warnings.push({ path, text: `the plugin ${String(name)} of AGFS does not exist here and is left out` });
+    warnings.push({ path, text: `the plugin ${String(name)} of AGFS does not exist here and is ignored` });
   };
   if (Array.isArray(plugins)) {
     return plugins.map((entry: unknown, index) => {
@@ -55,7 +55,7 @@ function pluginsOf(plugins: unknown, own: readonly string[], warnings: Problem[]
       const name = entry.plugin ?? entry.name;
       if (!isForeign(name)) return withoutInstances(entry, path, warnings);
       tell(path, name);
-      // Its place is kept: the others are found by theirs.
+      // Keeps its place: the others are located by their index.
       return { plugin: name, enabled: false };
     });
   }
@@ -68,18 +68,20 @@ function pluginsOf(plugins: unknown, own: readonly string[], warnings: Problem[]
   return kept;
 }
 
-/** AGFS's sample has `instances` below a plugin; what is read, there and here, is a list in the place of the plugin. */
+/**
+ * AGFS's sample has `instances` below a plugin; but AGFS, like this server, reads a list as the value of the plugin.
+ */
 function withoutInstances(entry: unknown, path: KeyPath, warnings: Problem[]): unknown {
   if (!isMapping(entry) || !Object.hasOwn(entry, 'instances')) return entry;
   const { instances: _, ...rest } = entry;
   warnings.push({
     path: [...path, 'instances'],
-    text: 'is not read and left out: for several instances write a list of {path, config} as the value of the plugin',
+    text: 'is ignored: for several instances write a list of {path, config} as the value of the plugin',
   });
   return rest;
 }
 
-/** Assigning to `__proto__` would set no key. */
+/** Assigning to `__proto__` would not create a key. */
 function define(target: Record<string, unknown>, key: string, value: unknown): void {
   Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -1,4 +1,4 @@
-/** Which format a configuration is in: the file's name says it, or else the first line that says anything. */
+/** Detects the format of a configuration: by the file's name, else by the first significant line. */
 import type { ParseResult } from './document.ts';
 import { parseTomlDocument } from './toml.ts';
 import { parseYamlDocument } from './yaml.ts';

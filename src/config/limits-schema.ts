@@ -1,4 +1,4 @@
-/** The part of the configuration's description that is about bounds: see bounds.ts. */
+/** The part of the configuration schema for limits: see limits.ts. */
 import { z } from 'zod';
 import { createError } from '../errors/index.ts';
 import { isIntegerFrom, parseDuration, parseSize } from '../units/index.ts';
@@ -7,7 +7,7 @@ import { read } from './read.ts';
 
 const either = (message: string) => z.union([z.string(), z.number()], { error: () => message });
 
-/** A duration of which 0 means none: the parser takes 0 as it is. */
+/** A duration for which 0 means none: the parser accepts 0. */
 const duration = read(either("must be a duration string (e.g., '30s') or number of seconds"), parseDuration);
 const memory = read(either("must be a size string (e.g., '1GB'), a share ('50%') or number"), parseMemory);
 const boundedSize = read(either("must be a size string (e.g., '16KB') or number"), (value) => {
@@ -23,7 +23,7 @@ const count = read(z.number({ error: () => 'must be a whole number' }), (value) 
   throw createError('CONFIG_INVALID', { reason: `invalid number: ${value} (expected a whole number from 0)` });
 });
 
-/** What one token may hold of something: see parsePart. */
+/** A share of a limit for one token: see parsePart. */
 export const part = read(either("must be a whole number or a share (e.g., '50%')"), parsePart);
 
 const L = DEFAULT_SERVER_LIMITS;
@@ -51,16 +51,16 @@ export const limits = z.strictObject({
   path_depth: count.prefault(L.path_depth).describe('Parts a path may have. 0: any number.'),
   header_size: boundedSize
     .prefault(L.header_size)
-    .describe('The largest request line and headers of a request. 0: any size.'),
+    .describe('Maximum size of the request line and headers of a request. 0: any size.'),
   header_lines: count.prefault(L.header_lines).describe('Header lines that a request may have. 0: any number.'),
   header_timeout: duration
     .prefault(L.header_timeout)
     .describe(
-      'How long the headers of a request may take to come, and the handshake of TLS before the first. 0: for ever.',
+      'How long the headers of a request may take to arrive, and the TLS handshake before the first request. 0: for ever.',
     ),
   message_size: boundedSize
     .prefault(L.message_size)
-    .describe('The longest message that is written over WebSocket. 0: any length.'),
+    .describe('Maximum size of a message written over WebSocket. 0: any length.'),
   token_connections: part
     .prefault(L.token_connections)
     .describe('Connections of one token: a number, or a share of `connections`. 0: any number.'),
@@ -72,11 +72,11 @@ export const limits = z.strictObject({
     .describe('Live reads of one token: a number, or a share of `readers`. 0: any number.'),
   token_searches: part
     .prefault(L.token_searches)
-    .describe('Searches of one token at once, of the two there may be; more wait for their turn. 0: any number.'),
+    .describe('Searches of one token at once, of the two the server runs; more wait for their turn. 0: any number.'),
   token_streams: part
     .prefault(L.token_streams)
     .describe(
-      'Streams that one token has made: a number, or a share of the `max_streams` of the mount. 0: any number.',
+      'Streams created by one token: a number, or a share of the `max_streams` of the mount. 0: any number.',
     ),
 });
 
@@ -85,18 +85,18 @@ export const bounds = {
   max_memory: memory
     .prefault(DEFAULT_BOUNDS.max_memory)
     .describe(
-      'What streams, files and bodies may take together: a size, or a share of the memory this process may use. 0: no bound.',
+      'Memory that streams, files and bodies may use together: a size, or a share of the memory this process may use. 0: no bound.',
     ),
   stall_timeout: duration
     .prefault(DEFAULT_BOUNDS.stall_timeout)
-    .describe('How long a peer may take nothing of what is sent to it before it is cut. 0: for ever.'),
+    .describe('How long a peer may accept none of the bytes sent to it before its connection is cut. 0: for ever.'),
   body_timeout: duration
     .prefault(DEFAULT_BOUNDS.body_timeout)
-    .describe('How long a body that is JSON, or for an ordinary file, may stand still. 0: for ever.'),
+    .describe('How long a JSON body, or a body for an ordinary file, may stall. 0: for ever.'),
   stream_body_timeout: duration
     .prefault(DEFAULT_BOUNDS.stream_body_timeout)
     .describe(
       'The same for a body that is written to a stream or a handle. 0: for ever, as a live source may be quiet.',
     ),
-  limits: limits.prefault({}).describe('How much of everything there may be.'),
+  limits: limits.prefault({}).describe('Maximum numbers and sizes.'),
 };

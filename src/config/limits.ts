@@ -1,4 +1,4 @@
-/** What bounds a server: the defaults, in the words a user would write, and their form for the program. */
+/** The limits of a server: the defaults, as a user would write them, and their form for the program. */
 import { totalmem } from 'node:os';
 import { createError, isStreamFSError } from '../errors/index.ts';
 import { formatSize, isIntegerFrom, parseDuration, parseSize } from '../units/index.ts';
@@ -31,7 +31,7 @@ export const DEFAULT_SERVER_LIMITS = {
   token_streams: '50%',
 } as const;
 
-/** As the program uses it. 0 is for no limit, everywhere. */
+/** As the program uses them. 0 means no limit, everywhere. */
 export interface BoundsConfig {
   /** Bytes. */
   maxMemory: number;
@@ -59,11 +59,11 @@ export interface BoundsConfig {
     /** Bytes. */
     messageSize: number;
   };
-  /** What one token may hold of each, where its own entry does not say. */
+  /** The limits of one token, unless its own entry sets them. */
   token: TokenLimits;
 }
 
-/** Below 1 a share of the server's limit, from 1 on a number, 0 without limit. */
+/** Below 1 a share of the server's limit, from 1 on a number, 0 for no limit. */
 export interface TokenLimits {
   connections: number;
   handles: number;
@@ -72,7 +72,7 @@ export interface TokenLimits {
   streams: number;
 }
 
-/** What was written, each value read already. */
+/** The written limits, each value already parsed. */
 interface Written {
   max_memory: number;
   stall_timeout: number;
@@ -134,7 +134,7 @@ export function defaultBounds(): BoundsConfig {
   });
 }
 
-/** What one token may hold: a number, or a share of what the server allows to all, such as `50%`; 0 for any number. */
+/** The limit of one token: a number, or a share of the server's limit, such as `50%`; 0 for any number. */
 export function parsePart(value: string | number): number {
   const percent = typeof value === 'string' ? /^(\d{1,2}(?:\.\d+)?)%$/.exec(value.trim())?.[1] : undefined;
   if (percent !== undefined && Number(percent) > 0) return Number(percent) / 100;
@@ -144,10 +144,10 @@ export function parsePart(value: string | number): number {
   });
 }
 
-/** The least that can be configured, in bytes: below it the program itself takes more than all it serves. */
+/** The minimum that can be configured: below it the program itself uses more memory than all it serves. */
 const LEAST_MEMORY = 16 * 1024 * 1024;
 
-/** Bytes of a bound for memory: a size, or a share of what this process may use, such as `50%`; 0 for none. */
+/** Bytes of a memory limit: a size, or a share of the memory available to this process, such as `50%`; 0 for none. */
 export function parseMemory(value: string | number): number {
   const text = String(value).trim();
   if (text === '0') return 0;
@@ -164,7 +164,7 @@ export function parseMemory(value: string | number): number {
   return Math.max(bytes, LEAST_MEMORY);
 }
 
-/** Bytes this process may use: what its control group allows, else what the machine has. */
+/** Bytes available to this process: the limit of its control group, else the memory of the machine. */
 function availableMemory(): number {
   const machine = totalmem();
   const constrained = process.constrainedMemory();

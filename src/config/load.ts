@@ -1,5 +1,5 @@
 /**
- * From a file, a text or an object to a {@link Config}: read, checked against the schema, defaults filled in. Every
+ * Converts a file, a text or an object to a {@link Config}: parsed, checked against the schema, with defaults. Every
  * failure is one CONFIG_INVALID that names the file, the lines and the keys (contract 84).
  */
 import { readFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import { configError, firstOf, problemsOf, type Source, toldOf, whereText } from
 import { type ConfigInput, schema } from './schema.ts';
 import type { Config, LinksConfig, MountConfig, TlsConfig } from './types.ts';
 
-/** Reads a configuration file, YAML or TOML. `own`: plugins beside the built-in ones, by name. */
+/** Reads a configuration file, YAML or TOML. `own`: names of plugins in addition to the built-in ones. */
 export async function loadConfig(file: string, own: readonly string[] = []): Promise<Config> {
   let bytes: Uint8Array;
   try {
@@ -36,7 +36,7 @@ export async function loadConfig(file: string, own: readonly string[] = []): Pro
   return parseConfig(text, file, own);
 }
 
-/** Reads the text of a configuration. `file` names it in errors, and its extension tells YAML from TOML. */
+/** Parses the text of a configuration. `file` names it in errors, and its extension decides between YAML and TOML. */
 export function parseConfig(text: string, file: string, own: readonly string[] = []): Config {
   const result = parseDocument(text, file);
   if ('problems' in result) {
@@ -99,7 +99,7 @@ function filesOf({ certificate, key }: TlsConfig, source: Source): TlsConfig {
   return { certificate: beside(certificate, source), key: beside(key, source) };
 }
 
-/** Files are named as they are seen from the configuration. */
+/** File names are relative to the configuration file. */
 function beside(name: string, { file }: Source): string {
   return resolve(file === undefined ? '.' : dirname(file), name);
 }
@@ -107,7 +107,9 @@ function beside(name: string, { file }: Source): string {
 type Plugins = NonNullable<(typeof schema)['_output']['plugins']>;
 type Instance = Extract<Plugins, readonly unknown[]>[number];
 
-/** The enabled mounts, in order, and those that are always there unless they are disabled; every problem with them is reported at once. */
+/**
+ * The enabled mounts, in order, and those always mounted unless disabled. All problems with them are reported at once.
+ */
 function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
   const problems: Problem[] = [];
   const taken = new Map<string, number | undefined>();
@@ -115,7 +117,7 @@ function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
   const written = new Set<string>();
   for (const { plugin, entry, at } of entriesOf(plugins)) {
     if (plugin === undefined) {
-      problems.push({ path: at, text: "needs the name of a plugin, such as 'name: streamfs'" });
+      problems.push({ path: at, text: "the name of a plugin is missing, such as 'name: streamfs'" });
       continue;
     }
     written.add(plugin);
@@ -143,7 +145,7 @@ function mountsOf(plugins: Plugins, source: Source): MountConfig[] {
   return mounts;
 }
 
-/** Where a plugin is mounted that names no path; not every name makes one. */
+/** The mount path of a plugin that names none; not every name gives a valid path. */
 function pathOfPlugin(plugin: string, at: KeyPath, problems: Problem[]): string | undefined {
   try {
     return parseMountPath(defaultPath(plugin));
@@ -154,7 +156,7 @@ function pathOfPlugin(plugin: string, at: KeyPath, problems: Problem[]): string 
   }
 }
 
-/** Every instance, whichever of the three forms it is written in. */
+/** Every instance, in any of the three forms. */
 function* entriesOf(plugins: Plugins): Generator<{ plugin: string | undefined; entry: Instance; at: KeyPath }> {
   if (Array.isArray(plugins)) {
     for (const [index, entry] of plugins.entries()) {
@@ -171,7 +173,7 @@ function* entriesOf(plugins: Plugins): Generator<{ plugin: string | undefined; e
   }
 }
 
-/** `server:` with nothing after it is null in YAML; it means a section without settings. */
+/** `server:` with nothing after it is null in YAML; it means an empty section. */
 function withoutEmptySections(value: unknown): unknown {
   if (value === undefined || value === null) return {};
   if (!isMapping(value)) return value;
@@ -185,7 +187,7 @@ function withoutEmptySections(value: unknown): unknown {
 
 const OPTIONAL_SECTIONS = new Set(['limits', 'links', 'cors', 'durable_streams']);
 
-/** TLS is not among them: naming it turns it on. */
+/** TLS is not among them: a `tls` section turns TLS on. */
 function withoutEmptySettings(server: unknown): unknown {
   if (!isMapping(server)) return server;
   const isEmpty = ([key, value]: [string, unknown]) => value === null && OPTIONAL_SECTIONS.has(key);
@@ -207,7 +209,7 @@ function withEmptyConfig(entry: unknown): unknown {
 
 function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'ENOENT') return 'the file does not exist';
   if (code === 'EISDIR') return 'it is a directory';
   if (code === 'EACCES') return 'permission denied';
   return (error as Error).message;

@@ -1,14 +1,14 @@
-/** The rules for mount paths that can be checked before anything is mounted. */
+/** The rules for mount paths that can be checked before mounting. */
 import { createError } from '../errors/index.ts';
 
-/** Longer paths, and longer parts of them, are refused wherever paths are (in bytes of UTF-8). */
+/** Longer paths, and longer parts of paths, are refused everywhere (in bytes of UTF-8). */
 const MAX_PATH = 4096;
 const MAX_PART = 255;
 
-/** Controls, and halves of characters. */
+/** Control characters and lone surrogates. */
 const UNUSABLE = /\p{Cc}|\p{Cs}/u;
 
-/** An absolute path in its shortest spelling: `//live/` is `/live`. Anything else is CONFIG_INVALID. */
+/** An absolute path, normalised: `//live/` is `/live`. Anything else is CONFIG_INVALID. */
 export function parseMountPath(text: string): string {
   const parts = text.split('/').filter((part) => part !== '');
   const reason = !text.startsWith('/')

@@ -1,6 +1,6 @@
 /**
- * Says what is wrong with a configuration: which file, which line, which key, what stands there, and what would be
- * right. All problems at once, in the order of the file, so that they can be mended in one go.
+ * Reports what is wrong with a configuration: file, line, key, the value found, and what would be right. All problems
+ * are reported at once, in the order of the file, so that they can be fixed together.
  */
 import type { z } from 'zod';
 import { createError, hint } from '../errors/index.ts';
@@ -8,14 +8,14 @@ import type { KeyPath } from './document.ts';
 import type { Problem } from './problem.ts';
 import { knownKeys } from './schema.ts';
 
-/** Where a configuration comes from, as named in errors. */
+/** The source of a configuration, as named in errors. */
 export interface Source {
   /** The file's name; absent for a configuration given as an object. */
   file?: string | undefined;
   lineOf(path: KeyPath): number | undefined;
 }
 
-/** One CONFIG_INVALID for all problems, one line each; its details are the place of the first. */
+/** One CONFIG_INVALID for all problems, one line each; its details give the place of the first. */
 export function configError(source: Source, problems: readonly Problem[]) {
   const placed = inOrder(source, problems);
   const reason = toldOf(source, problems).join('\n');
@@ -36,7 +36,7 @@ function inOrder(source: Source, problems: readonly Problem[]) {
   return placed.sort((a, b) => a.line - b.line);
 }
 
-/** A line for each of the first problems, in the order of the file: where, which key, what. */
+/** A line for each of the first problems, in the order of the file: place, key, problem. */
 export function toldOf(source: Source, problems: readonly Problem[]): string[] {
   const lines = inOrder(source, problems).map(({ path, text, line }) => {
     const key = keyText(path);
@@ -48,10 +48,10 @@ export function toldOf(source: Source, problems: readonly Problem[]): string[] {
 /** Maximum number of reported problems: a missing bracket can cause hundreds. */
 const MOST_TOLD = 20;
 
-/** The longest line, in characters: a parser may quote all the rest of the file. */
+/** The longest line, in characters: a parser may quote the whole rest of the file. */
 const LONGEST_LINE = 800;
 
-/** The first lines, and how many more there are; what of the file is quoted in them does nothing to a terminal. */
+/** The first lines, and how many more there are. Control characters in quoted text are escaped for the terminal. */
 export function firstOf(lines: readonly string[], source: Source): string[] {
   const more = lines.length - MOST_TOLD;
   const told = lines.slice(0, MOST_TOLD).map((line) => {
@@ -61,7 +61,7 @@ export function firstOf(lines: readonly string[], source: Source): string[] {
   return more <= 0 ? told : [...told, `${whereText(source, undefined)}: ${more} more like these`];
 }
 
-/** `streamfs.yaml:12`, without the line where it is not known. */
+/** `streamfs.yaml:12`, without the line if it is unknown. */
 export function whereText(source: Source, line: number | undefined): string {
   const file = source.file ?? 'configuration';
   return line ? `${file}:${line}` : file;
@@ -87,7 +87,7 @@ function problemsOfIssue(issue: Issue, base: KeyPath, root: unknown): Problem[] 
   }
   const value = valueAt(root, path);
   if (issue.code === 'invalid_union') {
-    // The form that was meant is the one that the value has the type of.
+    // The user meant the form whose type matches the value.
     const meant = issue.errors.find((branch) => !branch.some(isWrongType));
     if (meant) return meant.flatMap((inner) => problemsOfIssue(inner, path, root));
     const text = issue.message === 'Invalid input' ? 'must be a mapping or a list' : issue.message;
@@ -96,7 +96,7 @@ function problemsOfIssue(issue: Issue, base: KeyPath, root: unknown): Problem[] 
   return [{ path, text: textOf(issue, value) }];
 }
 
-/** Of a form that is one value, such as false, any other is as wrong as another type. */
+/** For a form with fixed values, such as false, any other value counts as a wrong type. */
 function isWrongType(issue: Issue): boolean {
   return (issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.path.length === 0;
 }

@@ -1,8 +1,8 @@
-/** How a setting is read by one of our parsers. */
+/** Parses a setting with one of our own parsers. */
 import { z } from 'zod';
 import { isStreamFSError } from '../errors/index.ts';
 
-/** A setting that one of our parsers reads, its refusal told in the parser's words. */
+/** A setting that `parse` converts; its error message becomes that of the schema. */
 export function read<In extends z.ZodType, Out>(schema: In, parse: (value: z.output<In>) => Out) {
   return schema.transform((value, context): Out => {
     try {

@@ -1,6 +1,6 @@
 /**
- * A configuration to begin with: every setting at its default, with what it means. It loads back to exactly the
- * defaults; the parameters of plugins stand in it as comments, since a plugin has its own defaults.
+ * A configuration to start from: every setting with its default and its meaning. It loads back to exactly the defaults.
+ * The parameters of plugins are comments, because each plugin has its own defaults.
  */
 
 import {
@@ -14,14 +14,14 @@ import {
 } from './defaults.ts';
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS } from './limits.ts';
 
-/** A plugin's parameter, as a plugin describes it. */
+/** A parameter, as its plugin describes it. */
 interface SampleParameter {
   name: string;
   default: string;
   description: string;
 }
 
-/** The sample, in YAML. `parameters` are those of each plugin, by its name. */
+/** The sample, in YAML. `parameters` are those of each plugin, by plugin name. */
 export function sampleConfig(parameters: Readonly<Record<string, readonly SampleParameter[]>> = {}): string {
   return `${SERVER}${DEFAULT_MOUNTS.map((mount) => pluginSection(mount, parameters[mount.plugin] ?? [])).join('')}`;
 }
@@ -57,28 +57,28 @@ server:
     long_poll_timeout: ${DEFAULT_DURABLE_STREAMS.long_poll_timeout}
     # Origins under which clients reach this server through proxies that change Host, such as https://streams.example.
     public_origins: []
-  # Names that a server on loopback answers to beside 127.0.0.0/8, [::1] and localhost.
+  # Host names that a server on loopback answers to, in addition to 127.0.0.0/8, [::1] and localhost.
   allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}
   log_level: ${DEFAULT_SERVER.log_level}
   # ${LOG_FORMATS.join(', ')}: auto is for people on a terminal, else JSON.
   log_format: ${DEFAULT_SERVER.log_format}
-  # The longest body of a request. Writes to streams have no limit.
+  # Maximum size of a request body. Writes to streams have no limit.
   max_request_body_bytes: ${DEFAULT_SERVER.max_request_body_bytes}
-  # The longest body that is JSON; four times that where it is data to be written.
+  # Maximum size of a JSON body; four times that if it contains data to write.
   max_json_body_bytes: ${DEFAULT_SERVER.max_json_body_bytes}
   # How long open connections may take to finish at shutdown, before they are cut.
   shutdown_timeout: ${DEFAULT_SERVER.shutdown_timeout}
   # Silence after which a peer is asked whether it is still there; one that does not answer for 10 s is gone. 0: never.
   tcp_keepalive: ${DEFAULT_SERVER.tcp_keepalive}
   # ${SHARED_READS.join(', ')}: auto reads all connections into one shared buffer where Node allows it, which halves the cost of
-  # much writing; off gives each memory of its own.
+  # heavy writing; off gives each connection its own buffer.
   shared_reads: ${DEFAULT_SERVER.shared_reads}
-  # What streams, files and bodies may take together: a size, or a share of the memory this process may use; 0 for no
-  # bound. Where it is reached, those that hold most give up their oldest history. 0 is for no limit below as well.
+  # Memory that streams, files and bodies may use together: a size, or a share of the memory this process may use; 0 for
+  # no limit. When it is reached, the largest streams drop their oldest history. 0 means no limit below as well.
   max_memory: ${DEFAULT_BOUNDS.max_memory}
-  # How long a peer may take nothing of what is sent to it, and how long a body may stand still: one that is JSON or for
-  # an ordinary file, and one for a stream.
+  # How long a peer may accept none of the bytes sent to it, and how long a body may stall: a JSON body or one for an
+  # ordinary file, and one for a stream.
   stall_timeout: ${DEFAULT_BOUNDS.stall_timeout}
   body_timeout: ${DEFAULT_BOUNDS.body_timeout}
   stream_body_timeout: ${DEFAULT_BOUNDS.stream_body_timeout}
@@ -97,7 +97,7 @@ function pluginSection({ plugin, path }: { plugin: string; path: string }, param
   const comments = parameters.map(({ name, description, default: value }) => {
     return `      # ${oneLine(description)}\n      # ${name}: ${value === '' ? '…' : oneLine(value)}\n`;
   });
-  // Nothing behind `config:` is an empty section: a parameter that is uncommented fills it.
+  // An empty `config:` is an empty section: a parameter that is uncommented fills it.
   const config = comments.length === 0 ? 'config: {}' : 'config:';
   return `  ${plugin}:\n    enabled: true\n    path: ${path}\n    ${config}\n${comments.join('')}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The one description of a configuration file: it checks, fills in defaults, and gives the JSON schema for editors.
- * What a plugin's own `config` may hold is the plugin's business, so it passes through as it is.
+ * The only description of a configuration file: it validates, fills in defaults, and generates the JSON schema for
+ * editors. The `config` of a plugin is validated by the plugin, so it passes through unchanged.
  */
 import { z } from 'zod';
 import { createError } from '../errors/index.ts';
@@ -23,7 +23,7 @@ const duration = read(
   parseDuration,
 );
 
-/** The system counts it in whole seconds, of which it takes 32,767 at most. */
+/** The system counts it in whole seconds, at most 32,767. */
 function parseKeepAlive(milliseconds: number): number {
   if (milliseconds === 0 || (milliseconds >= 1000 && milliseconds <= 9 * 3_600_000)) return milliseconds;
   throw createError('CONFIG_INVALID', {
@@ -39,13 +39,13 @@ const server = z.strictObject({
   log_format: z
     .enum(LOG_FORMATS)
     .default(DEFAULT_SERVER.log_format)
-    .describe('How lines of the log look: JSON, or for people; auto is for people on a terminal, else JSON.'),
+    .describe('Format of the log: JSON, or for people; auto is for people on a terminal, else JSON.'),
   max_request_body_bytes: size
     .prefault(DEFAULT_SERVER.max_request_body_bytes)
-    .describe('The longest body of a request, except for writes to streams, which have no limit.'),
+    .describe('Maximum size of a request body, except for writes to streams, which have no limit.'),
   max_json_body_bytes: size
     .prefault(DEFAULT_SERVER.max_json_body_bytes)
-    .describe('The longest body that is JSON; four times that where it is data to be written.'),
+    .describe('Maximum size of a JSON body; four times that if it contains data to write.'),
   shutdown_timeout: duration
     .prefault(DEFAULT_SERVER.shutdown_timeout)
     .describe('How long open connections may take to finish at shutdown before they are cut.'),
@@ -58,7 +58,7 @@ const server = z.strictObject({
     .enum(SHARED_READS)
     .default(DEFAULT_SERVER.shared_reads)
     .describe(
-      'auto: all connections without TLS are read into one shared buffer, for half the cost of much writing, where Node allows it. off: each has memory of its own.',
+      'auto: all connections without TLS are read into one shared buffer, which halves the cost of heavy writing, where Node allows it. off: each connection has its own buffer.',
     ),
   no_auth: z
     .boolean()
@@ -83,12 +83,12 @@ const instance = z.strictObject({
   config: z.record(z.string(), z.unknown()).default({}).describe("The plugin's own parameters."),
 });
 
-/** Two instances have no default path to share. */
+/** Two instances cannot share the default path. */
 const listed = instance.extend({
   path: read(z.string(), parseMountPath).describe('Where to mount it.'),
 });
 
-/** The name of the plugin is no key here, so an item says it: as `plugin`, or in the original's way as `name`. */
+/** In a list the plugin's name is not a key, so each item gives it: as `plugin`, or, as in AGFS, as `name`. */
 const named = instance.extend({
   plugin: z.string().optional().describe('Which plugin. Default: the one called like `name`.'),
 });
@@ -101,24 +101,24 @@ export const schema = z.strictObject({
     .optional()
     .describe(
       'What is mounted: by name of the plugin, one instance or a list of them. Default: every built-in plugin. ' +
-        'devfs is mounted at /dev also where it is not named, unless `enabled: false` is said of it.',
+        'devfs is mounted at /dev even if it is not named, unless it has `enabled: false`.',
     ),
 });
 
-/** A configuration as it may be written. */
+/** A configuration as a user may write it. */
 export type ConfigInput = z.input<typeof schema>;
 
-/** Of the server. */
+/** Sections of `server`. */
 const SECTIONS = { limits, links, tls, cors, durable_streams: durableStreams };
 
-/** Which keys a mapping at `path` may have, for suggestions. */
+/** The keys that a mapping at `path` may have, for suggestions. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(schema.shape);
   if (path[0] === 'server') return Object.keys((SECTIONS[path[1] as keyof typeof SECTIONS] ?? server).shape);
   return Object.keys(typeof path[1] === 'number' ? named.shape : instance.shape);
 }
 
-/** The JSON schema of a configuration file, for editors and for the documentation. */
+/** The JSON schema of a configuration file, for editors and the documentation. */
 export function configSchema(): Record<string, unknown> {
   return { ...z.toJSONSchema(schema, { io: 'input' }), title: 'StreamFS configuration' };
 }

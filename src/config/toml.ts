@@ -1,9 +1,9 @@
 /**
- * Reads TOML. The parser tells no positions, so the lines of keys and items are found by a scan of the text, which is
- * known to be valid by then: only keys, brackets and strings matter.
+ * Parses TOML. The parser reports no positions, so a scan of the text finds the lines of keys and items. The text is
+ * already known to be valid: only keys, brackets and strings matter.
  *
- * toml-eslint-parser has positions, and was tried in its place: a key `__proto__` in a text changed Object.prototype, whole
- * numbers beyond 2^53 became others without an error, and a text of 2,000 mounts took 5.2 s in place of 0.7 s.
+ * toml-eslint-parser reports positions, and was tried instead: a key `__proto__` in a text changed Object.prototype,
+ * integers beyond 2^53 were changed without an error, and a text of 2,000 mounts took 5.2 s instead of 0.7 s.
  */
 import { parse, TomlError } from 'smol-toml';
 import type { KeyPath, ParseResult } from './document.ts';
@@ -69,19 +69,19 @@ class LineScan {
     } else if (this.#takes('{')) {
       while (!this.#isOver('}')) this.#pair(path);
     } else if (this.#string() === undefined && this.#match(/[^,\]}#\n]+/y) === '') {
-      // As above.
+      // Skips a character that is not understood, so that the scan always ends.
       this.#at += 1;
     }
   }
 
-  /** Whether a list has come to its end, which is taken then. */
+  /** Whether a list has ended; consumes its end. */
   #isOver(end: string): boolean {
     this.#skipBlank();
     if (this.#takes(',')) this.#skipBlank();
     return this.#takes(end) || this.#at >= this.#text.length;
   }
 
-  /** The parts of a key, dotted or not, with the space around them. */
+  /** The parts of a key, dotted or not, with the whitespace around them. */
   #key(): string[] {
     const parts: string[] = [];
     do {
@@ -91,13 +91,13 @@ class LineScan {
       if (quoted === undefined) parts.push(this.#match(/[A-Za-z0-9_-]*/y));
       else parts.push(quoted.startsWith('"') ? unescaped(quoted) : quoted.slice(1, -1));
       this.#skipSpace();
-      // A text that is not understood must not be scanned for ever.
+      // Skips a character that is not understood, so that the scan always ends.
       if (this.#at === start) this.#at += 1;
     } while (this.#takes('.'));
     return parts;
   }
 
-  /** A string with its quotes, of one line or several; undefined where none begins. */
+  /** A string with its quotes, single-line or multi-line; undefined if none begins here. */
   #string(): string | undefined {
     const found =
       this.#match(/"""(?:[^\\]|\\[\s\S])*?"""(?:"{1,2}(?!"))?|'''[\s\S]*?'''(?:'{1,2}(?!'))?/y) ||
@@ -127,7 +127,7 @@ class LineScan {
     return found;
   }
 
-  /** A header below an array of tables means the array's last table. */
+  /** A header below an array of tables refers to the last table of the array. */
   #resolved(path: readonly string[]): KeyPath {
     const out: PropertyKey[] = [];
     path.forEach((part, index) => {
@@ -138,7 +138,7 @@ class LineScan {
     return out;
   }
 
-  /** What a path goes through is there from its first key on. */
+  /** Every prefix of a path exists from its first key on. */
   #note(path: KeyPath): void {
     for (let length = 1; length <= path.length; length++) {
       const key = id(path.slice(0, length));
@@ -151,7 +151,7 @@ function unescaped(quoted: string): string {
   try {
     return String(JSON.parse(quoted));
   } catch {
-    // Escapes that TOML has and JSON has not: such a key is found at the line of its table.
+    // An escape that TOML has and JSON does not: the key gets the line of its table.
     return quoted.slice(1, -1);
   }
 }

@@ -1,4 +1,4 @@
-/** A configuration as the program uses it: complete, checked, in bytes and milliseconds. */
+/** A configuration as the program uses it: complete, validated, in bytes and milliseconds. */
 import type { Address } from './address.ts';
 import type { LogFormat, LogLevel, SHARED_READS } from './defaults.ts';
 import type { BoundsConfig, TokenLimits } from './limits.ts';
@@ -7,7 +7,7 @@ export interface Config {
   server: ServerConfig;
   /** In the order of the configuration. No two have the same path. */
   mounts: readonly MountConfig[];
-  /** What was left out because it exists in AGFS only, a line each. */
+  /** Settings that were ignored because they exist only in AGFS, one line each. */
   warnings: readonly string[];
 }
 
@@ -25,41 +25,41 @@ interface ServerConfig {
   sharedReads: (typeof SHARED_READS)[number];
   /** Listening off loopback is allowed without tokens. */
   noAuth: boolean;
-  /** Whether there is a page at `/ui/`. */
+  /** Whether the page at `/ui/` is served. */
   ui: boolean;
   /** Empty: requests need no token. */
   tokens: readonly TokenConfig[];
   links: LinksConfig;
-  /** Names beside addresses that a server on loopback answers to. */
+  /** Host names, in addition to loopback addresses, that a server on loopback answers to. */
   allowedHosts: readonly string[];
-  /** Absent: no TLS. */
+  /** Undefined: no TLS. */
   tls?: TlsConfig | undefined;
-  /** Origins whose pages may use the server, beside its own. */
+  /** Origins, in addition to its own, whose pages may use the server. */
   corsOrigins: readonly string[];
-  /** Undefined: it is not served. */
+  /** Undefined: not served. */
   durableStreams: DurableStreamsConfig | undefined;
-  /** Memory, timeouts, and how much of everything there may be. */
+  /** Memory, timeouts, and maximum numbers and sizes. */
   bounds: BoundsConfig;
 }
 
 export interface DurableStreamsConfig {
-  /** A mount's path. */
+  /** Path of a mount. */
   mount: string;
   prefixes: readonly string[];
   /** Milliseconds. */
   longPollTimeout: number;
-  /** Under which clients reach this server through proxies that change `Host`. */
+  /** The origins under which clients reach this server through proxies that change `Host`. */
   publicOrigins: readonly string[];
 }
 
 export interface LinksConfig {
-  /** A file that holds the key. Without one, the server makes up a key for as long as it runs. */
+  /** A file that contains the key. Without one, the server generates a key that is valid while it runs. */
   keyFile?: string | undefined;
   /** Milliseconds. */
   maxLifetime: number;
 }
 
-/** Files, as absolute paths. */
+/** Absolute paths of files. */
 export interface TlsConfig {
   certificate: string;
   key: string;
@@ -67,21 +67,21 @@ export interface TlsConfig {
 
 export interface TokenConfig {
   name: string;
-  /** SHA-256 of the token, 64 hexadecimal digits: the token itself is kept nowhere. */
+  /** SHA-256 of the token, 64 hexadecimal digits: the token itself is not stored. */
   sha256: string;
   rights: readonly ('read' | 'write' | 'admin')[];
-  /** Patterns of paths. */
+  /** Path patterns. */
   paths: readonly string[];
-  /** How much of each it may hold. */
+  /** Limits of this token. */
   limits: TokenLimits;
 }
 
 export interface MountConfig {
   plugin: string;
   path: string;
-  /** For the plugin to check: nothing but the plugin knows what may be in it. */
+  /** Checked by the plugin: only the plugin knows which keys are valid. */
   config: Readonly<Record<string, unknown>>;
-  /** What the configuration calls this instance. */
+  /** The name of this instance in the configuration. */
   name?: string | undefined;
   /** Where it was configured, as `file:line`. */
   where?: string | undefined;

@@ -1,4 +1,4 @@
-/** The part of the configuration's description that is about the wire: TLS, and the pages of others. */
+/** The part of the configuration schema for connections: TLS, and pages of other origins. */
 import { z } from 'zod';
 import { createError } from '../errors/index.ts';
 import { read } from './read.ts';
@@ -8,9 +8,9 @@ export const tls = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'The certificate, a file in PEM seen from this one, with those that lead to one that clients trust. With it and its key, the server speaks TLS.',
+      'The certificate, a PEM file, relative to this file, with its chain. With certificate and key, the server uses TLS.',
     ),
-  key: z.string().min(1).describe('Its private key, a file in PEM, not encrypted. SIGHUP reads both again.'),
+  key: z.string().min(1).describe('Its private key, a PEM file, not encrypted. SIGHUP reads both again.'),
 });
 
 export const cors = z.strictObject({
@@ -28,7 +28,7 @@ export const wire = {
   cors: cors.prefault({}).describe('Pages of other origins.'),
 };
 
-/** An origin in its normal form, as browsers send it: anything else would never be equal to one. */
+/** Accepts an origin only in its normalised form, as browsers send it: no other form would ever match. */
 export function originOf(text: string): string {
   const { origin, protocol } = parsed(text);
   if (text.includes('*')) {

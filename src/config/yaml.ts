@@ -1,4 +1,4 @@
-/** Reads YAML (and JSON, which is YAML too), keeping the line of every key. */
+/** Parses YAML (and JSON, a subset of YAML), and keeps the line of every key. */
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
 import type { KeyPath, ParseResult } from './document.ts';
 
@@ -12,7 +12,7 @@ export function parseYamlDocument(text: string): ParseResult {
   if (second)
     return { problems: [{ line: lineAt(second.range[0]), text: 'expected one YAML document, found several' }] };
 
-  // A warning is about something that will not mean what it seems to (an unknown tag, say), so it counts as well.
+  // A warning means that something has no effect as written (an unknown tag, for example), so it counts as an error.
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.length > 0) {
     return { problems: wrong.map((error) => ({ line: lineAt(error.pos[0]), text: `invalid YAML: ${error.message}` })) };
@@ -21,7 +21,7 @@ export function parseYamlDocument(text: string): ParseResult {
   try {
     value = document.toJS();
   } catch (error) {
-    // Aliases that lead nowhere, or that would unfold to an absurd size.
+    // Aliases that refer to nothing, or that would expand to an absurd size.
     return { problems: [{ line: undefined, text: `invalid YAML: ${(error as Error).message}` }] };
   }
   const lineOf = (path: KeyPath) => {
@@ -31,7 +31,7 @@ export function parseYamlDocument(text: string): ParseResult {
   return { document: { value, lineOf } };
 }
 
-/** Where a key begins, or an item of a list, or the last thing on the way there that exists. */
+/** The offset of a key or list item, or of the last existing node on the path to it. */
 function offsetOf(root: unknown, path: KeyPath): number | undefined {
   let node: unknown = root;
   let offset: number | undefined;

@@ -191,7 +191,7 @@ path = "/b"
       { plugin: 'devfs', name: 'devfs', path: '/dev', config: {}, where: 'c.yaml:4' },
     ]);
     expect(refusal('plugins:\n  - {path: /a}')).toEqual([
-      "c.yaml:2: plugins[0]: needs the name of a plugin, such as 'name: streamfs'",
+      "c.yaml:2: plugins[0]: the name of a plugin is missing, such as 'name: streamfs'",
     ]);
   });
 
@@ -549,7 +549,7 @@ describe('files', () => {
 
   it('that cannot be read are named, with the reason', async () => {
     const absent = join(folder, 'absent.yaml');
-    await expect(loadConfig(absent)).rejects.toThrow(`cannot read ${absent}: there is no such file`);
+    await expect(loadConfig(absent)).rejects.toThrow(`cannot read ${absent}: the file does not exist`);
     await expect(loadConfig(folder)).rejects.toThrow(`cannot read ${folder}: it is a directory`);
     await writeFile(join(folder, 'binary.yaml'), new Uint8Array([0xff, 0xfe, 0x00]));
     await expect(loadConfig(join(folder, 'binary.yaml'))).rejects.toMatchObject({

@@ -63,15 +63,15 @@ describe('settings that only AGFS has', () => {
     expect(config.mounts.map(({ path }) => path)).toEqual(['/memfs', '/streamfs', '/dev']);
     expect(config.server.address.port).toBe(8080);
     const plugin = (line: number, name: string) =>
-      `c.yaml:${line}: plugins.${name}: the plugin ${name} of AGFS does not exist here and is left out`;
+      `c.yaml:${line}: plugins.${name}: the plugin ${name} of AGFS does not exist here and is ignored`;
     expect(config.warnings).toEqual([
       plugin(5, 'serverinfofs'),
       plugin(12, 'kvfs'),
       plugin(13, 'hellofs'),
       plugin(14, 's3fs'),
       plugin(15, 'sqlfs'),
-      expect.stringMatching(/^c\.yaml:22: plugins\.streamfs\.instances: is not read and left out: .* write a list/),
-      'c.yaml:23: external_plugins: this section of AGFS does not exist here and is left out',
+      expect.stringMatching(/^c\.yaml:22: plugins\.streamfs\.instances: is ignored: .* write a list/),
+      'c.yaml:23: external_plugins: this section of AGFS does not exist here and is ignored',
     ]);
   });
 

@@ -1,4 +1,7 @@
-/** Values of arguments, read when they are parsed, so that a wrong one is a usage error before anything is done. */
+/**
+ * Parsers for the values of arguments, applied while the command line is parsed: a wrong value is a usage error before
+ * any work starts.
+ */
 import { InvalidArgumentError } from 'commander';
 import { parseMemory } from '../config/limits.ts';
 import { parseDuration, parseInteger, parseMode, parseSize } from '../units/index.ts';
@@ -13,23 +16,23 @@ function reading<T>(read: (text: string) => T): (text: string) => T {
   };
 }
 
-/** Bytes of `512KB`, `1.5MB`, `4096`. */
+/** Parses a size to bytes: `512KB`, `1.5MB`, `4096`. */
 export const size = reading(parseSize);
 
-/** Bytes of `1GB`, or of `50%` of what the process may use; 0 for no bound. */
+/** Parses a memory limit to bytes: `1GB`, or `50%` of the memory available to the process; 0 for no limit. */
 export const memory = reading(parseMemory);
 
-/** Milliseconds of `30` (seconds), `500ms`, `5m`; 0 would be no time at all. */
+/** Parses a duration to milliseconds: `30` (seconds), `500ms`, `5m`. 0 is refused. */
 export const duration = reading((text) => {
   const milliseconds = parseDuration(text);
   if (milliseconds === 0) throw new Error('expected more than 0');
   return milliseconds;
 });
 
-/** Milliseconds to wait for something; 0: not at all. */
+/** Parses a wait to milliseconds; 0 means not to wait. */
 export const patience = reading(parseDuration);
 
-/** Milliseconds that something is good for: less than a second would be over at once. */
+/** Parses a lifetime to milliseconds: less than a second is refused. */
 export const lifetime = reading((text) => {
   const milliseconds = parseDuration(text);
   if (milliseconds < 1000) throw new Error('expected 1s or more');
@@ -45,5 +48,5 @@ function whole(text: string, least: number): number {
 export const offset = reading((text) => whole(text, 0));
 export const count = reading((text) => whole(text, 1));
 
-/** Permission bits, as the server takes them: `755`. */
+/** Parses permission bits like the server: `755`. */
 export const mode = reading(parseMode);

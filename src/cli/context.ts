@@ -1,4 +1,4 @@
-/** What every command gets: the outside, its messages, its output, and a client when it asks for one. */
+/** The context of a command: environment, messages, output, and a client on demand. */
 import type { StreamFSClient } from '../client/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { type CliIo, type Messages, Output } from './io.ts';
@@ -31,7 +31,7 @@ export class CommandContext {
     return this.io.signal;
   }
 
-  /** Notes and progress are wanted. What was lost, and errors, are always told. */
+  /** Whether notes and progress are printed. Losses and errors are always reported. */
   get chatty(): boolean {
     return this.global.quiet !== true;
   }
@@ -42,7 +42,7 @@ export class CommandContext {
   }
 
   /**
-   * Runs an operation that waits for something to write, with a signal that also aborts when the reader of our output is
+   * Runs an operation that waits for data to write, with a signal that also aborts when the reader of our output has
    * gone, even while there is nothing to write.
    */
   async whileRead<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -51,7 +51,7 @@ export class CommandContext {
     try {
       return await work(AbortSignal.any([this.signal, failed]));
     } catch (error) {
-      // What aborting makes of an operation differs; why it was aborted does not.
+      // An aborted operation may fail with any error; the reason of the abort is the one that matters.
       throw failed.aborted ? failed.reason : error;
     } finally {
       stop();
@@ -67,13 +67,13 @@ export class CommandContext {
     await this.print(JSON.stringify(value, undefined, 2));
   }
 
-  /** Makes sure that what was printed got out: a full disk is a failure too. */
+  /** Flushes the output, so that a write error such as a full disk is a failure too. */
   async flush(): Promise<void> {
-    // A command that was stopped and ended well, as a server does, must not wait for a reader that may have gone.
+    // After a stop request, as for a server, it must not wait for a reader that may have gone.
     if (!this.signal.aborted) await this.#output?.flush(this.signal);
   }
 
-  /** The client, loaded only now: `--help` and `completion` need none. */
+  /** The client, loaded on demand: `--help` and `completion` need none. */
   client(): Promise<StreamFSClient> {
     this.#client ??= this.#makeClient();
     return this.#client;
@@ -99,13 +99,13 @@ export class CommandContext {
     }
   }
 
-  /** Where the token comes from, to name it; undefined where there is none. */
+  /** The source of the token, for messages; undefined if there is none. */
   get tokenSource(): string | undefined {
     if (this.global.tokenFile !== undefined) return `the file ${this.global.tokenFile}`;
     return this.io.env.STREAMFS_TOKEN ? 'STREAMFS_TOKEN' : undefined;
   }
 
-  /** From a file or the environment, never from the arguments: those are shown to everyone on the machine. */
+  /** From a file or the environment, never from the arguments: every user of the machine can see those. */
   async #token(): Promise<string | undefined> {
     const file = this.global.tokenFile;
     if (file === undefined) return this.io.env.STREAMFS_TOKEN || undefined;

@@ -1,9 +1,12 @@
-/** Examples of the commands, for help, the manual and the reference. Each is held to be one that the command takes. */
+/**
+ * Examples of the commands, for help, the manual and the reference. A test checks that each command accepts its
+ * examples.
+ */
 
 export interface Example {
   /** As typed in a shell. */
   line: string;
-  /** What it does, as a sentence without its full stop. */
+  /** Its effect, as a sentence without a full stop. */
   does: string;
 }
 

@@ -1,15 +1,15 @@
-/** Every exit code of the command line, and which error means which: scripts branch on these, so they are stable. */
+/** Every exit code of the command line, and the errors it stands for. Scripts branch on these, so they are stable. */
 import { isStreamFSError } from '../errors/index.ts';
 
 export const EXIT = {
   ok: { code: 0, meaning: 'done; for cat --stream and tail --follow: the stream was ended or removed' },
-  failed: { code: 1, meaning: 'any failure without a code of its own' },
+  failed: { code: 1, meaning: 'any failure without its own code' },
   usage: { code: 2, meaning: 'wrong arguments, or a wrong configuration file' },
   notFound: { code: 3, meaning: 'not found: no such path, mount or handle' },
   refused: {
     code: 4,
     meaning:
-      'refused: not permitted, or what is there forbids it (ended, exists, no longer retained); disconnected: too slow',
+      'refused: not permitted, or in conflict with the current state (ended, exists, no longer retained); disconnected: too slow',
   },
   unreachable: { code: 5, meaning: 'no server could be reached' },
   cut: { code: 6, meaning: 'the connection was cut, or the server shut down, and the work is not complete' },
@@ -17,21 +17,21 @@ export const EXIT = {
   lost: {
     code: 8,
     meaning:
-      'cat --stream, tail --follow: bytes were lost on the way, as was told; where it began does not count; log: something is damaged',
+      'cat --stream, tail --follow: bytes were lost while following, as reported, not counting those before its start; log: something is damaged',
   },
-  notExecutable: { code: 126, meaning: 'exec: its command cannot be run; otherwise exec ends as its command does' },
+  notExecutable: { code: 126, meaning: 'exec: its command cannot be run; otherwise exec exits with the status of its command' },
   commandNotFound: { code: 127, meaning: 'exec: there is no such command' },
   interrupted: { code: 130, meaning: 'SIGINT' },
-  brokenPipe: { code: 141, meaning: 'the program that reads the output has gone; says nothing' },
+  brokenPipe: { code: 141, meaning: 'the program that reads the output has gone; prints no message' },
   terminated: { code: 143, meaning: 'SIGTERM' },
 } as const;
 
-/** Wrong arguments that only a command can see. */
+/** Wrong arguments that only the command itself can detect. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** A failure that knows its exit code. */
+/** A failure with its exit code. */
 export class ExitError extends Error {
   override readonly name = 'ExitError';
   readonly exit: keyof typeof EXIT;
@@ -42,7 +42,7 @@ export class ExitError extends Error {
   }
 }
 
-/** The process was asked to stop. The reason every operation is aborted with. */
+/** The process was asked to stop. Every operation is aborted with this reason. */
 export class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
   readonly signal: 'SIGINT' | 'SIGTERM';
@@ -53,12 +53,12 @@ export class InterruptedError extends Error {
   }
 }
 
-/** The reader of our output is gone. */
+/** The reader of our output has gone. */
 export class BrokenPipeError extends Error {
   override readonly name = 'BrokenPipeError';
 }
 
-/** What a refusal's status means; statuses not listed are plain failures. */
+/** Exit codes by HTTP status; other statuses are plain failures. */
 const BY_STATUS: Readonly<Record<number, keyof typeof EXIT>> = {
   401: 'refused',
   403: 'refused',
@@ -67,7 +67,7 @@ const BY_STATUS: Readonly<Record<number, keyof typeof EXIT>> = {
   410: 'refused',
 };
 
-/** Refusals of the arguments themselves: another try with the same arguments would fail in the same way. */
+/** Refusals of the arguments themselves: a retry with the same arguments would fail in the same way. */
 const WRONG_ARGUMENTS: ReadonlySet<string> = new Set([
   'CONFIG_INVALID',
   'INVALID_PARAMETER',
@@ -78,12 +78,12 @@ const WRONG_ARGUMENTS: ReadonlySet<string> = new Set([
   'UNKNOWN_FSTYPE',
 ]);
 
-/** The exit code for what a command threw. */
+/** The exit code for an error of a command. */
 export function exitCodeOf(error: unknown): number {
   return EXIT[exitOf(error)].code;
 }
 
-/** The same by its name. */
+/** The same, by name. */
 export function exitOf(error: unknown): keyof typeof EXIT {
   if (error instanceof InterruptedError) return error.signal === 'SIGINT' ? 'interrupted' : 'terminated';
   if (error instanceof BrokenPipeError) return 'brokenPipe';
@@ -96,7 +96,7 @@ export function exitOf(error: unknown): keyof typeof EXIT {
   return WRONG_ARGUMENTS.has(error.code) ? 'usage' : (BY_STATUS[error.status] ?? 'failed');
 }
 
-/** Told by name rather than by class, so that a command that needs no client does not load it. */
+/** Checked by name rather than by class, so that a command without a client does not load it. */
 function isClientFailure(
   error: unknown,
 ): error is { kind: 'http' | 'unreachable' | 'cut' | 'protocol'; status: number; code: string } {

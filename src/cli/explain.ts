@@ -1,6 +1,6 @@
 /**
- * Errors in the terms of the command line. The server names parameters and headers, which fits a program that sends
- * requests; the user of a command needs the option, the variable or the command that helps.
+ * Errors in terms of the command line. The server names parameters and headers; the user of a command needs the option,
+ * the variable or the command that helps.
  */
 import type { CommandContext } from './context.ts';
 import { ExitError, exitOf } from './exit-codes.ts';
@@ -13,20 +13,20 @@ interface Failure {
 
 type Explain = (failure: Failure, context: CommandContext) => string | Promise<string>;
 
-/** Keeps what the server said and adds what to do. */
+/** Keeps the server's message and adds advice. */
 const withHint =
   (hint: string): Explain =>
   ({ message }) =>
     `${message}: ${hint}`;
 
-/** What is not here is clear as it is, or cannot come of a command. */
+/** Codes that are missing here have a clear message, or cannot be caused by a command. */
 const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   USE_STREAM_MODE: withHint('add --stream'),
   DEVICE_HAS_NO_END: () => 'this device has no end: add --stream, and end it with head -c or the like',
   PRODUCERS_NOT_SUPPORTED: () => 'this is not a stream: leave out --stream',
   PRODUCER_LIMIT: ({ details }) =>
     `too many writers at once: ${details.max} are allowed for each stream; --no-retry writes without being counted`,
-  STREAM_RECREATED: () => 'the stream was removed and made again meanwhile',
+  STREAM_RECREATED: () => 'the stream was removed and created again meanwhile',
   STREAM_SETTINGS_DIFFER: withHint('leave those options out to use it as it is, or remove it first: streamfs rm'),
   SETTINGS_NOT_SUPPORTED: () => 'this is not a stream: --ring, --type and the like mean nothing here',
   OFFSET_GONE: ({ message, details }) => `${message}: begin with --offset ${details.earliest}, or without --offset`,
@@ -36,8 +36,8 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
     `too slow: this reader fell too far behind and was disconnected at offset ${details.offset}; ` +
     `go on with --offset ${details.offset}, or skip what is too old with --on-lag drop-oldest`,
   READER_NOT_FOUND: withHint('see streamfs readers'),
-  STREAM_NO_DIRECTORIES: withHint('names of streams may have slashes, so none has to be made'),
-  DIRECTORY_NOT_EMPTY: withHint('add -r to remove all that is in it'),
+  STREAM_NO_DIRECTORIES: withHint('names of streams may contain slashes, so no directory is needed'),
+  DIRECTORY_NOT_EMPTY: withHint('add -r to remove it with its contents'),
   BODY_TOO_LARGE: ({ details, message }) =>
     `the input is too long for an ordinary file${details.max === undefined ? `: ${message}` : `: ${details.max} bytes are allowed`} ` +
     '(server.max_request_body_bytes); a stream has no such limit',
@@ -47,7 +47,7 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   MOUNT_IS_FIXED: withHint('see streamfs unmount'),
   UNAUTHORIZED: (_, context) =>
     context.tokenSource === undefined
-      ? 'unauthorized: this server asks for a token: set STREAMFS_TOKEN or --token-file'
+      ? 'unauthorized: this server requires a token: set STREAMFS_TOKEN or --token-file'
       : `unauthorized: this server does not know the token: check ${context.tokenSource}`,
   IS_A_DIRECTORY: () => 'this is a directory: streamfs ls lists what is in it',
   ROUTE_NOT_FOUND: async (_, context) =>
@@ -55,7 +55,7 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   INTERNAL: withHint("the server's log says more"),
 };
 
-/** `error` with a text that speaks of commands and options, and the same exit code. */
+/** Replaces the text of `error` by one about commands and options, with the same exit code. */
 export async function explained(error: unknown, context: CommandContext): Promise<unknown> {
   if (context.signal.aborted || !isFailure(error)) return error;
   const text = await textOf(error, context);
@@ -71,7 +71,7 @@ function isFailure(error: unknown): error is Error & Failure {
   return error instanceof Error && error.name === 'StreamFSClientError' && 'code' in error && 'details' in error;
 }
 
-/** A question beside the command must not hide its error by one of its own. */
+/** A failure of this extra request must not hide the error of the command. */
 async function mountsOf(context: CommandContext): Promise<string> {
   const mounts = await context
     .client()

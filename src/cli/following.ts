@@ -1,4 +1,4 @@
-/** Reports on standard error what happens while a stream is followed, and how that ends. */
+/** Reports on standard error what happens while a stream is followed, and how following ends. */
 import type { FollowOptions, FollowRecord } from '../client/index.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT, ExitError } from './exit-codes.ts';
@@ -13,9 +13,9 @@ export class FollowReport {
   readonly #path: string;
   readonly #firstWait: number;
   readonly #timeout: number | undefined;
-  /** Something of the stream was reached: a gap from now on is a loss, and not where the stream's history begins. */
+  /** Whether part of the stream was reached: a gap after that is a loss, and not the start of the retained history. */
   hasBegun = false;
-  /** Bytes lost on the way. */
+  /** Bytes lost while following. */
   lost = 0;
   #away = false;
   #wasThere = false;
@@ -40,7 +40,7 @@ export class FollowReport {
         this.lost += record.to - record.from;
         messages.warn(
           `${this.#path}: lost ${record.to - record.from} bytes, offsets ${record.from} to ${record.to - 1}` +
-            // 0: the ring does not know any more.
+            // 0: the ring no longer knows the number.
             `${record.chunks > 0 ? `, of ${record.chunks} chunks` : ''}: they are no longer held for this reader`,
         );
         break;
@@ -56,7 +56,7 @@ export class FollowReport {
         this.#away = true;
         break;
       case 'open':
-        if (this.#away) this.#note(record.offset === undefined ? 'reconnected' : `goes on at offset ${record.offset}`);
+        if (this.#away) this.#note(record.offset === undefined ? 'reconnected' : `resumed at offset ${record.offset}`);
         this.#away = false;
         this.#wasThere = true;
         break;
@@ -80,7 +80,7 @@ export class FollowReport {
   /**
    * The exit code of an end.
    *
-   * @throws ExitError where the end is a failure, or bytes were lost on the way
+   * @throws ExitError if the end is a failure, or bytes were lost
    */
   end({ offset, reason, status }: Extract<FollowRecord, { type: 'end' }>): number {
     const { chatty, messages } = this.#context;
@@ -95,11 +95,11 @@ export class FollowReport {
         break;
       case 'timeout':
         if (this.#timeout === 0) break;
-        throw new ExitError('timeout', `${this.#path}: nothing came for ${this.#timeout} ms, at offset ${offset}`);
+        throw new ExitError('timeout', `${this.#path}: no data for ${this.#timeout} ms, at offset ${offset}`);
       case 'shutdown':
         throw new ExitError('cut', `${this.#path}: the server shut down at offset ${offset}`);
     }
     if (this.lost === 0) return EXIT.ok.code;
-    throw new ExitError('lost', `${this.#path}: ${this.lost} bytes were lost on the way`);
+    throw new ExitError('lost', `${this.#path}: ${this.lost} bytes were lost`);
   }
 }

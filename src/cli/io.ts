@@ -1,5 +1,5 @@
 /**
- * What a command may touch of the outside: streams, environment and the wish to stop. Given rather than taken from
+ * The environment of a command: streams, variables and the request to stop. It is passed in rather than taken from
  * `process`, so that a command can be run, and tested, inside another program.
  */
 import type { Readable, Writable } from 'node:stream';
@@ -9,11 +9,11 @@ import { isTerminal } from './is-terminal.ts';
 import type { OutputCheck } from './output-check.ts';
 import type { SignalHandler } from './signals.ts';
 
-/** What a command can do with the process it runs in. */
+/** Access to the process that the command runs in. */
 interface OwnProcess {
-  /** The words that start this command line once more. */
+  /** The words that start this command line again. */
   readonly self: readonly string[];
-  /** Gives `handler` every signal that can be passed on, until the function it gives is called. */
+  /** Gives `handler` every signal that can be forwarded, until the returned function is called. */
   takeSignals(handler: SignalHandler): () => void;
 }
 
@@ -24,21 +24,24 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts with an InterruptedError when the process is asked to stop. */
   readonly signal: AbortSignal;
-  /** Undefined where the command line runs inside another program. */
+  /** Undefined if the command line runs inside another program. */
   readonly process?: OwnProcess | undefined;
-  /** Bytes that standard input has in all, where that is known, as of a file. */
+  /** Total number of bytes of standard input, if known, as for a file. */
   readonly inputSize?: (() => number | undefined) | undefined;
-  /** Makes the check whether standard output is still read; without it, only a write tells. */
+  /** Creates the check whether standard output is still read; without it, only a write detects that. */
   readonly outputCheck?: (() => OutputCheck | undefined) | undefined;
 }
 
-/** Bytes that may wait for a slow reader of our output. More only costs memory: the system holds some itself. */
+/**
+ * Maximum number of bytes queued for a slow reader of our output. More would only cost memory: the system buffers some
+ * itself.
+ */
 const MAX_WAITING = 512 * 1024;
 
-/** How often it is checked whether an output to which nothing is written is still read, in milliseconds. */
+/** Milliseconds between two checks whether an idle output is still read. */
 const CHECK_INTERVAL = 1000;
 
-/** Writes to standard output in order, no faster than it is read; memory stays bounded. */
+/** Writes to standard output in order, with backpressure; memory stays bounded. */
 export class Output {
   readonly #stream: Writable;
   readonly #failed = new AbortController();
@@ -53,8 +56,8 @@ export class Output {
   }
 
   /**
-   * Takes a piece; its memory must stay as it is. Waits only while too much is waiting already.
-   * Throws BrokenPipeError once the reader is gone, and the signal's reason where it aborts.
+   * Queues a piece; its memory must not change. Waits only while the queue is full. Throws BrokenPipeError once the
+   * reader has gone, and the signal's reason if it aborts.
    */
   async write(piece: Uint8Array | string, signal?: AbortSignal): Promise<void> {
     if (this.#failure) throw this.#failure;
@@ -64,12 +67,12 @@ export class Output {
     if (this.#stream.writableLength > MAX_WAITING) await this.#until(() => !this.#stream.writableNeedDrain, signal);
   }
 
-  /** Aborts, with the error, once nothing can be written any more: a command that waits for something has no use then. */
+  /** Aborts, with the error, once writing is no longer possible: a command that waits for data can then stop. */
   get failed(): AbortSignal {
     return this.#failed.signal;
   }
 
-  /** Checks now and then whether it is still read, until the function it gives is called. */
+  /** Checks periodically whether the output is still read, until the returned function is called. */
   watch(check: OutputCheck | undefined): () => void {
     if (check === undefined) return () => {};
     const timer = setInterval(() => {
@@ -78,7 +81,7 @@ export class Output {
     return () => clearInterval(timer);
   }
 
-  /** Waits until all has been handed to the system, and throws where that failed. */
+  /** Waits until everything has been handed to the system, and throws if that failed. */
   async flush(signal?: AbortSignal): Promise<void> {
     let flushed = false;
     if (!this.#failure) {
@@ -124,7 +127,7 @@ export class Output {
   }
 }
 
-/** Whether an error means that the reader is gone. A terminal that was closed answers with EIO. */
+/** Whether an error means that the reader has gone. A closed terminal reports EIO. */
 function isGone({ code }: NodeJS.ErrnoException, stream: Writable): boolean {
   if (code === 'EIO') return isTerminal(stream);
   return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_DESTROYED';
@@ -140,11 +143,11 @@ export class Messages {
     this.#stream = io.stderr;
     this.terminal = isTerminal(io.stderr);
     this.#colour = this.terminal && !io.env.NO_COLOR && io.env.TERM !== 'dumb';
-    // The reader of our messages may be gone: that does not stop the work.
+    // The reader of our messages may have gone: that does not stop the work.
     this.#stream.on('error', () => {});
   }
 
-  /** An error of several lines reports several problems: each is printed as a message of its own. */
+  /** An error text of several lines reports several problems: each is printed as a separate message. */
   error(text: string): void {
     for (const line of text.trim().split(/\s*\n\s*/)) this.#line('red', line);
   }
@@ -157,7 +160,7 @@ export class Messages {
     this.#line('dim', text);
   }
 
-  /** Text as it is, for help and progress. */
+  /** Text unchanged, for help and progress. */
   raw(text: string): void {
     this.#stream.write(text);
   }
@@ -168,14 +171,14 @@ export class Messages {
   }
 }
 
-/** Wipes a progress line that may stand where a message is about to go. */
+/** Erases a progress line that may be at the position of the next message. */
 export const CLEAR_LINE = '\r\x1b[K';
 
 function oneLine(text: string): string {
   return printable(text.trim().replace(/\s*\n\s*/g, ' '));
 }
 
-/** Text from elsewhere with nothing in it that a terminal would obey. */
+/** Text from outside, with control characters escaped, so that a terminal does not interpret it. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '\uFFFD');
 }

@@ -1,4 +1,7 @@
-/** How writers of the command line go on over cuts, restarts and servers that are not there yet (contract 89), and say so. */
+/**
+ * How writers of the command line continue after cuts, restarts and while there is no server yet (contract 89), and how
+ * they report it.
+ */
 import type { WriteLoss, WriteOptions, WriteRetry } from '../client/index.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './io.ts';
@@ -24,7 +27,7 @@ export function lastingWrite(
   };
 }
 
-/** Says once that the connection is lost, however often it is tried again. */
+/** Reports once that the connection is lost, however many retries follow. */
 function tellRetry(context: CommandContext, { attempt, error }: WriteRetry, retryFor: number): void {
   if (attempt === 1 && context.chatty) context.messages.note(tryingAgain(error.message, retryFor));
 }
@@ -34,15 +37,15 @@ function tellLoss(context: CommandContext, path: string, { lost, doubtful, error
   const { chatty, messages } = context;
   if (doubtful > 0) {
     messages.warn(
-      `${printable(path)}: the server has forgotten this writer while it was away: up to ${doubtful} bytes may be there ` +
+      `${printable(path)}: the server has forgotten this writer during the interruption: up to ${doubtful} bytes may be written ` +
         `twice (${error.message})`,
     );
   } else if (lost > 0) {
     messages.warn(
-      `${printable(path)}: the server was started anew: ${lost} bytes that it had acknowledged are lost with it, but for ` +
-        'what readers have had of them; going on with a new stream',
+      `${printable(path)}: the server was restarted: ${lost} bytes that it had acknowledged are lost, except ` +
+        'for those that readers have received; continuing with a new stream',
     );
   } else if (chatty) {
-    messages.note(`${printable(path)}: the server was started anew; going on with a new stream`);
+    messages.note(`${printable(path)}: the server was restarted; continuing with a new stream`);
   }
 }

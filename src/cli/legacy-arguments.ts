@@ -1,8 +1,11 @@
-/** The original server's flags have one dash (contract 84). They are turned into ours before anything is parsed. */
+/** AGFS flags have one dash (contract 84). They are converted to our flags before parsing. */
 
 const FLAGS = ['addr', 'print-sample-config', 'version'] as const;
 
-/** `-addr X`, `-addr=X`, `-print-sample-config` and `-version` with two dashes; all else, and all after `--`, as is. */
+/**
+ * Replaces `-addr X`, `-addr=X`, `-print-sample-config` and `-version` by the forms with two dashes. Everything else,
+ * and everything after `--`, is unchanged.
+ */
 export function legacyArguments(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
   const options = end === -1 ? argv.length : end;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The executable: ties one run of the command line to this process, its streams and its signals. */
+/** The executable: connects one run of the command line to this process, its streams and its signals. */
 import { fstatSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Readable } from 'node:stream';
@@ -10,14 +10,14 @@ import { Signals } from './signals.ts';
 
 const signals = new Signals();
 
-// An output that has gone shows where it is written to; here it only must not be thrown.
+// A write reports that the output has gone; here the error must only not be unhandled.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
 const code = await run(process.argv.slice(2), {
-  // Opening standard input has effects of its own, so only a command that reads it does.
+  // Opening standard input has side effects, so only a command that reads it opens it.
   get stdin() {
-    // Node reads a directory as an empty input, which would empty the file that is written.
+    // Node reads a directory as an empty input, which would truncate the written file.
     if (fstatSync(0).isDirectory()) return Readable.from(refuseDirectory());
     return process.stdin;
   },
@@ -33,21 +33,21 @@ const code = await run(process.argv.slice(2), {
   },
 });
 
-// Node aborts where it exits with a terminal that is gone: this ends as the terminal's hang-up does.
+// Node aborts if it exits after its terminal has gone, so the process ends itself with the terminal's SIGHUP.
 if (code === EXIT.brokenPipe.code && process.stdout.isTTY) process.kill(process.pid, 'SIGHUP');
 
 process.exitCode = code;
 if (!signals.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-// A command that failed may leave a read of standard input pending.
+// A failed command may leave a read of standard input pending.
 process.exit(code);
 
-/** What is left to be read of a file; undefined for all else. */
+/** The remaining bytes of a file; undefined for everything else. */
 function inputSize(): number | undefined {
   const facts = fstatSync(0);
   if (!facts.isFile()) return undefined;
   let position = 0;
   try {
-    // Another program may have read a part of it. Only Linux tells.
+    // Another program may have read part of it. Only Linux reports the position.
     position = Number(/^pos:\s*(\d+)/m.exec(readFileSync('/proc/self/fdinfo/0', 'utf8'))?.[1] ?? 0);
   } catch {}
   return Math.max(0, facts.size - position);

@@ -1,6 +1,6 @@
 /**
- * The manual pages, made from the tree of commands: what `man streamfs` and `man streamfs-cat` show. The build writes
- * them beside the program (scripts/build.mjs).
+ * The manual pages, generated from the tree of commands: `man streamfs` and `man streamfs-cat`. The build writes them
+ * next to the program (scripts/build.mjs).
  */
 import { PassThrough } from 'node:stream';
 import type { Argument, Command, Option } from 'commander';
@@ -13,7 +13,7 @@ import { VALUES } from './values.ts';
 import { VARIABLES } from './variables.ts';
 
 /**
- * All pages: the name of each file, such as `streamfs-cat.1`, and its text in the language of man(7).
+ * All pages: the name of each file, such as `streamfs-cat.1`, and its text in man(7) format.
  *
  * @param date of the build, as YYYY-MM-DD
  */
@@ -36,7 +36,7 @@ function mainPage(program: Command, commands: readonly Command[], date: string):
     section('SYNOPSIS', [`.B streamfs\n[\\fIoptions\\fR] \\fIcommand\\fR [\\fIarguments\\fR]`]),
     section('DESCRIPTION', [
       escaped(program.description()),
-      'Each command has a page of its own: \\fBman streamfs\\-cat\\fR.',
+      'Each command has its own page: \\fBman streamfs\\-cat\\fR.',
     ]),
     section(
       'COMMANDS',
@@ -99,7 +99,7 @@ function section(heading: string, paragraphs: readonly string[]): string {
   return [`.SH ${heading}`, first, ...others].join('\n');
 }
 
-/** A term and what it means. */
+/** A term and its meaning. */
 function entry(term: string, meaning: string): string {
   return `.TP\n${term}\n${escaped(capital(meaning))}`;
 }
@@ -132,7 +132,7 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** A text as man(7) takes it: nothing in it is a request or an escape. */
+/** Escapes a text for man(7): nothing in it is interpreted as a request or an escape. */
 function escaped(text: string): string {
   return text
     .replaceAll('\\', '\\e')

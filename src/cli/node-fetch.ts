@@ -1,14 +1,14 @@
 /**
- * The client's `fetch` over node:http. The platform's own gives up on a body that is idle for five minutes, which for
- * a live stream is no fault, and is slower on large bodies. This is the subset the client needs, no more: bodies
- * stream both ways with back-pressure, an answer may come before the request is complete, nothing times out.
+ * The client's `fetch` over node:http. The platform's own fetch gives up on a body that is idle for five minutes, which
+ * is normal for a live stream, and is slower on large bodies. This is only the subset that the client needs: bodies
+ * stream both ways with backpressure, a response may arrive before the request is complete, nothing times out.
  */
 import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { FetchBody, FetchFunction, FetchInit, FetchResponse } from '../client/index.ts';
 import { explained } from './trust.ts';
 
-/** Received bytes that may wait to be taken before the socket is paused. */
+/** Received bytes that may be queued before the socket is paused. */
 const MAX_QUEUED = 256 * 1024;
 
 export interface NodeFetch extends FetchFunction {
@@ -17,7 +17,7 @@ export interface NodeFetch extends FetchFunction {
   close(): void;
 }
 
-/** A fetch with connections of its own. `ca`: certificates in PEM of which one must have signed a server's. */
+/** A fetch with its own connections. `ca`: certificates in PEM; one of them must have signed the server's. */
 export function createNodeFetch(ca?: string): NodeFetch {
   const agents = {
     http: new Agent({ keepAlive: true }),
@@ -58,14 +58,14 @@ function exchange(url: URL, init: FetchInit, agents: Agents): Promise<FetchRespo
     const upload = new Upload(request, init.body);
 
     request.once('response', (message) => {
-      // A refusal in the middle of a body: there is no use in sending the rest.
+      // A refusal in the middle of a body: the rest need not be sent.
       if ((message.statusCode ?? 0) >= 400) upload.stop();
       resolve(new NodeResponse(message, signal, () => upload.abandon()));
     });
-    // Stays for good: an error after the answer's head is the body's to report, and must not be thrown as unhandled.
+    // Never removed: after the head of the response the body reports an error, which must not be unhandled.
     request.on('error', (error) => {
       upload.stop();
-      // A connection that was kept and had just been closed by the server: the request never got there.
+      // The server had just closed this kept-alive connection: the request never reached it.
       const stale = request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
       if (stale && init.method === 'GET' && !signal?.aborted) exchange(url, init, agents).then(resolve, reject);
       else reject(signal?.aborted ? signal.reason : (upload.failure?.error ?? explained(error, request.socket)));
@@ -83,14 +83,14 @@ function sizeOf(body: FetchBody | undefined): number | undefined {
   return body instanceof Uint8Array ? body.byteLength : undefined;
 }
 
-/** Sends a body, piece by piece, never faster than the connection takes it. */
+/** Sends a body, piece by piece, with backpressure. */
 class Upload {
   readonly #request: ClientRequest;
   readonly #body: FetchBody | undefined;
   #source: AsyncIterator<Uint8Array> | undefined;
   #complete = false;
   #stopped = false;
-  /** What the source threw: then the request is broken off, and this is why. */
+  /** The error of the source: the request is then aborted because of it. */
   failure: { error: unknown } | undefined;
 
   constructor(request: ClientRequest, body: FetchBody | undefined) {
@@ -105,7 +105,7 @@ class Upload {
       this.#request.end(body);
       return;
     }
-    // The head goes out before the first byte is there: the server may refuse at once, or create the stream.
+    // The head is sent before the first byte exists: the server may refuse at once, or create the stream.
     this.#request.flushHeaders();
     this.#source = body[Symbol.asyncIterator]();
     this.#pump(this.#source).catch((error: unknown) => {
@@ -139,14 +139,14 @@ class Upload {
     });
   }
 
-  /** Stops reading the source. What is read of the answer is not touched. */
+  /** Stops reading the source. Reading the response is not affected. */
   stop(): void {
     if (this.#stopped || this.#complete) return;
     this.#stopped = true;
     this.#source?.return?.().catch(() => {});
   }
 
-  /** Called when the answer is done with: a request that was never completed must not keep its connection. */
+  /** Called when the response is finished: a request that was never completed must not keep its connection. */
   abandon(): void {
     if (this.#complete) return;
     this.stop();
@@ -154,7 +154,7 @@ class Upload {
   }
 }
 
-/** An answer whose body is taken piece by piece, as the parser gives it: nothing is copied or joined. */
+/** A response whose body is read piece by piece, as the parser produces it, without copying. */
 class NodeResponse implements FetchResponse {
   readonly status: number;
   readonly ok: boolean;

@@ -1,26 +1,28 @@
 /**
- * Whether standard output is still read, for a command that has nothing to write and would otherwise not find out.
+ * Checks whether standard output is still read, for a command that has nothing to write and would not notice otherwise.
  *
- * A socket or a terminal tells with an empty write. A pipe tells only with poll(2): once its last reader has closed it,
- * an error is reported on the end that is written to. The only poll that Node offers is that of WASI (`poll_oneoff`), so
- * a WebAssembly module that is nothing but memory is there to call it. Where that is not to be had, a closed pipe is
- * noticed with the next write, as before.
+ * An empty write detects it for a socket or a terminal. For a pipe only poll(2) does: once the last reader has closed
+ * it, the writing end reports an error. The only poll that Node offers is that of WASI (`poll_oneoff`), which a
+ * WebAssembly module that consists only of memory is used to call. Where WASI is unavailable, a closed pipe is noticed
+ * at the next write.
  */
 import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import type { Writable } from 'node:stream';
 import { isTerminal } from './is-terminal.ts';
 
-/** False once the reader is gone. A socket or terminal reports that by an error of its stream instead. */
+/** False once the reader has gone. A socket or terminal reports that with an error of its stream instead. */
 export type OutputCheck = () => boolean;
 
-/** The check for what `fd` is; undefined for a file, which always takes more, and where there is no way to ask. */
+/**
+ * The check for the type of `fd`; undefined for a file, which can always be written, and where no check is possible.
+ */
 export function outputCheck(fd: number, stream: Writable): OutputCheck | undefined {
   const facts = fstatSync(fd);
   if (facts.isFIFO()) return pipeCheck(fd);
   if (!facts.isSocket() && !isTerminal(stream)) return undefined;
   return () => {
-    // What waits already will tell.
+    // Queued data will detect it anyway.
     if (stream.writableLength === 0 && !stream.destroyed) stream.write('');
     return true;
   };
@@ -33,7 +35,7 @@ const MEMORY_ONLY = new Uint8Array([
   ...[0x07, 0x0a, 0x01, 0x06, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 0x02, 0x00],
 ]);
 
-/** Of WASI preview 1: sizes of its records, and the values used here. */
+/** Constants of WASI preview 1: sizes of its records, and the values used here. */
 const SUBSCRIPTION_SIZE = 48;
 const EVENT_SIZE = 32;
 const CLOCK = 0;
@@ -41,15 +43,15 @@ const MONOTONIC = 1;
 const FD_WRITE = 2;
 const SUCCESS = 0;
 
-/** Where the two subscriptions, the events and their number lie in the memory. */
+/** Addresses of the two subscriptions, the events and their number in the memory. */
 const SUBSCRIPTIONS = 0;
 const EVENTS = 128;
 const COUNT = 256;
 
-/** How long to wait for an answer, in nanoseconds: a full pipe gives none. A pipe with room answers at once. */
+/** Timeout in nanoseconds: a full pipe does not become ready. A pipe with room answers at once. */
 const PATIENCE = 5_000_000n;
 
-/** The part of WebAssembly used here. Its types come with those of the browser, which are not for this layer. */
+/** The part of WebAssembly used here. Its types belong to the browser types, which this layer does not include. */
 declare const WebAssembly: {
   Module: new (code: Uint8Array) => object;
   Instance: new (module: object) => { exports: { memory: { buffer: ArrayBuffer } } };
@@ -86,7 +88,7 @@ function pipeCheck(fd: number): OutputCheck | undefined {
   }
 }
 
-/** Loads a module that Node calls experimental, without the warning: that would stand among our messages. */
+/** Loads a module that Node marks experimental, without the warning, which would appear among our messages. */
 function quietly<T>(load: () => T): T {
   const { emitWarning } = process;
   process.emitWarning = () => {};

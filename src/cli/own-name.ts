@@ -1,17 +1,17 @@
-/** The name this program was started by, for printed commands that work when they are pasted. */
+/** The name by which this program was started, so that printed commands work when pasted. */
 import { realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 
 /**
- * `streamfs` where the search path leads to this program, else `node` with the path of its file, as seen from the
- * working directory.
+ * `streamfs` if the search path leads to this program, else `node` with the path of its file, relative to the working
+ * directory.
  *
  * @param file the file of the program, as in `process.argv[1]`
  */
 export function ownName(file: string, env: NodeJS.ProcessEnv): string {
   const own = realOf(file);
   const isOnPath = (env.PATH ?? '').split(delimiter).some((folder) => {
-    // On Windows npm puts a batch file there, which leads to nothing that could be compared.
+    // On Windows npm installs a batch file, which cannot be compared with this file.
     if (process.platform === 'win32') return realOf(join(folder, 'streamfs.cmd')) !== undefined;
     return folder !== '' && own !== undefined && realOf(join(folder, 'streamfs')) === own;
   });
@@ -28,7 +28,7 @@ function realOf(path: string): string | undefined {
   }
 }
 
-/** As one word of a shell. */
+/** Quotes a word for a shell. */
 function quoted(word: string): string {
   return /^[\w./:@%+,\\-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

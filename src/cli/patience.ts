@@ -1,6 +1,6 @@
-/** How long a command tries to reach its server, and how it says so. */
+/** How long a command tries to reach its server, and the message for it. */
 
-/** Milliseconds, where it is not said otherwise. */
+/** Default in milliseconds. */
 export const RETRY_FOR = 30_000;
 
 export function tryingAgain(why: string, retryFor: number): string {

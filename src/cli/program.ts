@@ -1,6 +1,6 @@
 /**
- * The tree of commands: their names, arguments and options, from which help and completion are made. What a command
- * does is in its own file under commands/, loaded only when it is the one that was asked for.
+ * The tree of commands: their names, arguments and options, from which help and completion are generated. Each command
+ * is implemented in its own file under commands/, which is loaded only when the command runs.
  */
 
 import { Argument, Command, Option } from 'commander';
@@ -19,7 +19,7 @@ import { addSettingOptions } from './setting-options.ts';
 import { SORT_NAMES } from './top/view.ts';
 import { VALUES } from './values.ts';
 
-/** A command's work. Gives its exit code, or nothing for 0; a failure is thrown. */
+/** The implementation of a command. Returns its exit code, or undefined for 0; throws on failure. */
 type Work<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<number | undefined>;
 
 export interface Program {
@@ -32,7 +32,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
   let exitCode: number = EXIT.ok.code;
   const program = new Command('streamfs');
 
-  // Commander hands an action its arguments, then its options and itself.
+  // Commander passes an action its arguments, then its options and the command.
   const run =
     <Args extends unknown[]>(load: () => Promise<Work<Args>>) =>
     async (...given: unknown[]) => {
@@ -53,9 +53,9 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .version(version.version, '-V, --version', 'print the version')
     .option('--url <url>', 'the server (default: $STREAMFS_URL, else http://127.0.0.1:8080)')
     .option('--token-file <file>', 'read the token from a file (default: $STREAMFS_TOKEN)')
-    .option('--ca-file <file>', 'trust servers by the certificates in this file alone (default: $STREAMFS_CA_FILE)')
+    .option('--ca-file <file>', 'trust only the certificates in this file (default: $STREAMFS_CA_FILE)')
     .option('--json', 'answer in JSON, where a program would read it')
-    .option('-q, --quiet', 'no progress and no notes; errors and losses are told all the same')
+    .option('-q, --quiet', 'no progress and no notes; errors and losses are still reported')
     .helpCommand(true)
     .showSuggestionAfterError(true)
     .addHelpText('after', exitCodeHelp());
@@ -73,56 +73,56 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     )
     .option(
       '--max-memory <size>',
-      'what streams, files and bodies may take together, such as 1GB or 50% of the machine (default: as configured, else 50%)',
+      'memory that streams, files and bodies may use together, such as 1GB or 50% of the machine (default: as configured, else 50%)',
       value.memory,
     )
     .addOption(
-      new Option('--log-format <format>', 'how the log looks (default: as configured, else auto)').choices(LOG_FORMATS),
+      new Option('--log-format <format>', 'format of the log (default: as configured, else auto)').choices(LOG_FORMATS),
     )
-    .option('--no-auth', 'listen off loopback although no token is asked for')
+    .option('--no-auth', 'listen off loopback without requiring tokens')
     .option('--print-sample-config', 'print a commented configuration and exit')
     .action(run(async () => (await import('./commands/serve.ts')).serve));
 
   addSettingOptions(program.command('write'))
     .description('write standard input to a path')
     .argument('<path>', 'such as /streamfs/live')
-    .option('--stream', 'append to a stream: every piece is sent as soon as it is there')
-    .option('--lossless', 'to a stream that waits for its readers, so that they get every byte')
-    .option('--readers <n>', 'to a stream, once so many readers are there', value.count)
+    .option('--stream', 'append to a stream: every piece is sent as soon as it arrives')
+    .option('--lossless', 'write to a stream that waits for its readers, so that they get every byte')
+    .option('--readers <n>', 'write to a stream, once it has this many readers', value.count)
     .option('--end', 'end the stream after the last byte')
-    .option('--no-create', 'fail where the stream does not exist')
-    .option('--no-retry', 'fail when the connection is cut, instead of going on without losing or doubling a byte')
-    .option('--no-recreate', 'fail when the server was started anew, instead of going on with a new stream')
-    .option('--retry-for <duration>', 'give up when it has failed for so long (default: 30s)', value.duration)
-    .option('--tee', 'print it here too')
+    .option('--no-create', 'fail if the stream does not exist')
+    .option('--no-retry', 'fail when the connection is cut, instead of continuing without losing or duplicating a byte')
+    .option('--no-recreate', 'fail when the server was restarted, instead of continuing with a new stream')
+    .option('--retry-for <duration>', 'give up after failing for this long (default: 30s)', value.duration)
+    .option('--tee', 'also print the input')
     .action(run(async () => (await import('./commands/write.ts')).write));
 
   addSettingOptions(program.command('exec'))
-    .description('run a command and stream what it prints; ends as the command does')
+    .description('run a command and stream its output; exits with its status')
     .argument('<path>', 'the stream; it ends with the status of the command')
     .argument('<command>', 'behind --')
     .argument('[args...]')
-    .option('--lines', 'keep lines whole: those of its two outputs, and those of other writers')
+    .option('--lines', 'keep lines whole, across its two outputs and other writers')
     .option('--split', 'two streams, PATH.out and PATH.err')
-    .option('--tee', 'print it here too')
+    .option('--tee', 'also print the output')
     .option('--tty', 'give the command a terminal, by the program `script` of util-linux')
-    .option('--replace', 'where the stream has ended, remove it and begin another')
-    .option('--retry-for <duration>', 'give up streaming when it has failed for so long (default: 30s)', value.duration)
-    .showHelpAfterError('Options of the command stand behind --, as in: streamfs exec PATH -- COMMAND -x')
+    .option('--replace', 'if the stream has ended, remove it and create a new one')
+    .option('--retry-for <duration>', 'give up streaming after failing for this long (default: 30s)', value.duration)
+    .showHelpAfterError('Put the command and its options after --, as in: streamfs exec PATH -- COMMAND -x')
     .action(run(async () => (await import('./commands/exec.ts')).exec));
 
   program
     .command(END_WATCH, { hidden: true })
-    .description('started by exec: ends its streams when it was killed')
+    .description('started by exec: ends its streams if exec is killed')
     .action(run(async () => (await import('./commands/end-watch.ts')).endWatch));
 
   program
     .command('cat')
     .description('print a file, or with --stream follow a stream live until it ends')
     .argument('<path>')
-    .option('--stream', 'follow a stream: what is retained first, then live')
-    .option('--snapshot', 'print what a stream retains now, and stop')
-    .option('--from-start', 'start with the first byte there ever was, and fail where it is gone')
+    .option('--stream', 'follow a stream: first the retained bytes, then live')
+    .option('--snapshot', 'print the retained bytes of a stream, and stop')
+    .option('--from-start', 'start with the first byte ever written, and fail if it is no longer retained')
     .addOption(new Option('--from <where>', 'where to start').choices(['earliest', 'live']))
     .option('--offset <n>', 'start at an absolute offset', value.offset)
     .option('--last <size>', 'start with the last bytes, such as 64KB', value.size)
@@ -130,39 +130,39 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .addOption(
       new Option(
         '--join <where>',
-        'of sound and video: boundary begins where a player can (default), any at the byte that is meant',
+        'for audio and video: boundary begins where a player can start (default), any at the exact byte',
       ).choices(['boundary', 'any']),
     )
     .addOption(new Option('--on-lag <policy>', 'what happens when we read too slowly').choices(LAG_POLICIES))
-    .option('--no-create', 'fail where the stream does not exist')
-    .option('--no-reconnect', 'fail when the connection is cut, instead of going on where it was')
+    .option('--no-create', 'fail if the stream does not exist')
+    .option('--no-reconnect', 'fail when the connection is cut, instead of resuming')
     .option(
       '--retry-for <duration>',
-      'give up when it has failed for so long (default: 30s before the first connection, then never)',
+      'give up after failing for this long (default: 30s before the first connection, then never)',
       value.duration,
     )
     .option(
       '--timeout <duration>',
-      'give up when nothing has come for so long, such as 30s; 0: print what is there, and stop',
+      'give up after this long without data, such as 30s; 0: print the available data, and stop',
       value.patience,
     )
     .action(run(async () => (await import('./commands/cat.ts')).cat));
 
   program
     .command('tail')
-    .description('print the last lines of streams or files, and with --follow what comes then')
+    .description('print the last lines of streams or files, and with --follow new data')
     .argument('<path...>')
-    .option('-n, --lines <n>', 'so many lines (default: 10)', value.offset)
-    .option('-c, --bytes <size>', 'so many bytes instead, such as 64KB', value.size)
-    .option('-f, --follow', 'go on with what comes, until the streams end')
-    .option('--prefix', 'put the path before each line, instead of headings')
-    .option('--timestamps', 'put the time of its arrival before each line')
-    .option('--no-color', 'no colours on a terminal either')
-    .option('--no-create', 'with --follow: fail where a stream does not exist')
+    .option('-n, --lines <n>', 'number of lines (default: 10)', value.offset)
+    .option('-c, --bytes <size>', 'number of bytes instead, such as 64KB', value.size)
+    .option('-f, --follow', 'continue with new data, until the streams end')
+    .option('--prefix', 'print the path before each line, instead of headings')
+    .option('--timestamps', 'print the time of arrival before each line')
+    .option('--no-color', 'no colours, even on a terminal')
+    .option('--no-create', 'with --follow: fail if a stream does not exist')
     .option('--no-reconnect', 'with --follow: fail when the connection is cut')
     .option(
       '--retry-for <duration>',
-      'with --follow: give up when it has failed for so long (default: as for cat)',
+      'with --follow: give up after failing for this long (default: as for cat)',
       value.duration,
     )
     .action(run(async () => (await import('./commands/tail.ts')).tail));
@@ -171,23 +171,23 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .command('ls')
     .description('list a directory')
     .argument('[path]', 'default: /', '/')
-    .option('-l, --long', 'mode, size and time as well')
+    .option('-l, --long', 'also print mode, size and time')
     .action(run(async () => (await import('./commands/ls.ts')).ls));
 
   program
     .command('stat')
-    .description('print the facts of a path')
+    .description('print the properties of a path')
     .argument('<path>')
     .action(run(async () => (await import('./commands/stat.ts')).stat));
 
   addSettingOptions(program.command('create'))
-    .description('create streams with settings of their own, or empty files')
+    .description('create streams, optionally with settings, or empty files')
     .argument('<path...>')
     .action(run(async () => (await import('./commands/create.ts')).create));
 
   program
     .command('touch')
-    .description('create files, or move their time to now')
+    .description('create files, or set their time to now')
     .argument('<path...>')
     .action(run(async () => (await import('./commands/touch.ts')).touch));
 
@@ -195,59 +195,59 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .command('rm')
     .description('remove files; a stream is ended first')
     .argument('<path...>')
-    .option('-r, --recursive', 'directories with all that is in them')
+    .option('-r, --recursive', 'remove directories with their contents')
     .action(run(async () => (await import('./commands/rm.ts')).rm));
 
   program
     .command('end')
-    .description('end streams: no more appends; what is retained stays readable')
+    .description('end streams: no more appends; retained bytes stay readable')
     .argument('<path...>')
     .action(run(async () => (await import('./commands/end.ts')).end));
 
   program
     .command('mkdir')
-    .description('make directories, where the file system has them')
+    .description('create directories, if the file system supports them')
     .argument('<path...>')
     .option('-m, --mode <bits>', 'permission bits in octal, such as 755, or in decimal', value.mode)
     .action(run(async () => (await import('./commands/mkdir.ts')).mkdir));
 
   program
     .command('link')
-    .description('print an address that reads or writes one path for a while, without a token')
+    .description('print an address that can read or write one path for a limited time, without a token')
     .argument('<path>')
-    .addOption(new Option('--right <right>', 'what it is good for (default: read)').choices(['read', 'write']))
+    .addOption(new Option('--right <right>', 'right that it grants (default: read)').choices(['read', 'write']))
     .option(
       '--for <duration>',
-      'how long it is good, such as 5m (default: as the server says, usually 1h)',
+      'how long it is valid, such as 5m (default: as the server says, usually 1h)',
       value.lifetime,
     )
     .action(run(async () => (await import('./commands/link.ts')).link));
 
   program
     .command('readers')
-    .description('list who reads, how far behind each is, and what it has lost')
+    .description('list readers, the lag of each, and the bytes it has lost')
     .argument('[path]', 'a stream, or a directory or mount; default: all')
     .action(run(async () => (await import('./commands/readers.ts')).readers));
 
   program
     .command('top')
-    .description('watch streams and slow readers, redrawn in place; q leaves. On a pipe: one table')
+    .description('watch streams and slow readers, redrawn in place; q quits. On a pipe: one table')
     .argument('[path]', 'a stream, or a directory or mount; default: all')
     .addOption(new Option('--sort <by>', 'what comes first').choices(SORT_NAMES).default('rate'))
     .addOption(
-      new Option('--interval <duration>', 'time between two looks').argParser(value.duration).default(2000, '2s'),
+      new Option('--interval <duration>', 'time between two samples').argParser(value.duration).default(2000, '2s'),
     )
     .action(run(async () => (await import('./commands/top.ts')).top));
 
   program
     .command('kick')
-    .description('disconnect readers, by the numbers that `readers` gives')
+    .description('disconnect readers, by the ids that `readers` prints')
     .argument('<id...>')
     .action(run(async () => (await import('./commands/kick.ts')).kick));
 
   program
     .command('mounts')
-    .description('list what is mounted')
+    .description('list the mounts')
     .action(run(async () => (await import('./commands/mounts.ts')).mounts));
 
   program
@@ -266,36 +266,36 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
 
   program
     .command('health')
-    .description('ask the server how it is; fails while it is not ready')
+    .description('print the health of the server; fails while it is not ready')
     .action(run(async () => (await import('./commands/health.ts')).health));
 
   program
     .command('log')
     .description('check or print the log in a directory that no server uses; changes nothing')
     .addArgument(
-      new Argument('<action>', 'check: is it whole, what is in it; dump: its records').choices(['check', 'dump']),
+      new Argument('<action>', 'check: integrity and contents; dump: its records').choices(['check', 'dump']),
     )
-    .argument('<dir>', 'what `persist` of a mount names, or a copy of it')
-    .argument('[stream]', 'with dump: of this stream alone, by its path in the mount, such as /live')
-    .option('--raw', 'with dump and a stream: the bytes that are kept of it, and nothing else')
+    .argument('<dir>', 'the directory that `persist` of a mount names, or a copy of it')
+    .argument('[stream]', 'with dump: only this stream, by its path in the mount, such as /live')
+    .option('--raw', 'with dump and a stream: only its retained bytes')
     .action(run(async () => (await import('./commands/log.ts')).log));
 
   program
     .command('completion')
     .description('print or install completion for a shell: source <(streamfs completion bash)')
     .addArgument(new Argument('[shell]', 'default: what $SHELL names').choices(SHELLS))
-    .option('--install', 'write it where the shell finds it')
+    .option('--install', 'install it where the shell looks for it')
     .action(run(async () => (await import('./commands/completion.ts')).completion));
 
   program
     .command('complete', { hidden: true })
-    .description('asked by the completion scripts: what may stand in place of the last word')
+    .description('run by the completion scripts: possible values of the last word')
     .argument('[word...]')
     .action(run(async () => (await import('./commands/complete.ts')).complete(program)));
 
   program
     .command('options', { hidden: true })
-    .description('options that every command takes, what values may be given, and the exit codes')
+    .description('options of every command, the values they take, and the exit codes')
     .helpOption(false)
     .configureHelp({ formatHelp: () => `${optionsHelp(program)}\n` })
     .action(run(async () => async (context) => context.print(optionsHelp(program)) as Promise<undefined>));
@@ -307,7 +307,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
   return { command: program, exitCode: () => exitCode };
 }
 
-/** The commands that help, manual and reference are about: not the hidden ones, and not `help` itself. */
+/** The commands in help, manual and reference: without the hidden ones and `help` itself. */
 export function documentedCommands(program: Command): Command[] {
   const visible = program.createHelp().visibleCommands(program);
   return visible.filter((command) => command.name() !== 'help');

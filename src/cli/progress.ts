@@ -1,16 +1,16 @@
-/** How much has passed and how fast, on a terminal's last line. On anything but a terminal it says nothing. */
+/** Shows the bytes transferred and their rate on the last line of a terminal. Prints nothing elsewhere. */
 import { formatSize } from '../units/index.ts';
 import { CLEAR_LINE, type Messages } from './io.ts';
 
-/** Milliseconds between two lines. */
+/** Milliseconds between two updates. */
 const INTERVAL = 250;
 
-/** The share of the newest interval in the rate shown: enough to follow, not enough to flicker. */
+/** Weight of the newest interval in the rate shown: it follows changes without flickering. */
 const SMOOTHING = 0.3;
 
 export class Progress {
   readonly #messages: Messages;
-  /** Bytes there will be in all, where that is known. */
+  /** Total number of bytes, if known. */
   readonly #total: number | undefined;
   readonly #started = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -27,7 +27,7 @@ export class Progress {
     this.#timer.unref();
   }
 
-  /** Sets the bytes that have passed so far. */
+  /** Sets the bytes transferred so far. */
   set(bytes: number): void {
     this.#bytes = bytes;
   }
@@ -36,7 +36,7 @@ export class Progress {
     this.#bytes += bytes;
   }
 
-  /** Takes the line away; `done` leaves a last one with the mean rate. */
+  /** Removes the line; `done` leaves a final one with the mean rate. */
   stop(done?: string): void {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
@@ -59,11 +59,11 @@ export class Progress {
   }
 }
 
-/** `1.5MB of 6.0MB, 25%  512.0KB/s  0:03, 0:09 left`; without a total only what is known. Times are in seconds. */
+/** `1.5MB of 6.0MB, 25%  512.0KB/s  0:03, 0:09 left`; without a total only the known parts. Times are in seconds. */
 export function progressLine(bytes: number, total: number | undefined, rate: number, elapsed: number): string {
   const size = formatSize(bytes);
   const speed = `${formatSize(rate)}/s`;
-  // A file that grew while it was read has no total any more.
+  // A file that grew while it was read no longer has a known total.
   if (total === undefined || total < bytes || total === 0) return `${size}  ${speed}  ${clock(elapsed)}`;
   const percent = Math.floor((bytes / total) * 100);
   const left = rate < 1 ? '' : `, ${clock((total - bytes) / rate)} left`;

@@ -1,21 +1,21 @@
-/** Waits for a reader of the stream before its first byte is written. */
+/** Waits for readers of a stream before its first byte is written. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isClientError, type StreamFSClient } from '../client/index.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './io.ts';
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two polls. */
 const LOOK_MS = 100;
 
 export interface ReaderWait {
   context: CommandContext;
   client: StreamFSClient;
   path: string;
-  /** How many there must be at once. */
+  /** The number of readers to wait for. */
   readers: number;
 }
 
-/** `source`, once that many readers have joined; nothing of it is read before. */
+/** `source`, once that many readers have joined; it is not read before that. */
 export function onceReadersAreThere(source: AsyncIterable<Uint8Array>, wait: ReaderWait): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {
@@ -55,7 +55,9 @@ async function untilReadersAreThere(wait: ReaderWait, stopped: AbortSignal): Pro
   }
 }
 
-/** None where the stream, or its server, is not there for the moment: the write itself finds out what is to be said of it. */
+/**
+ * The number of readers; 0 if the stream or its server does not exist at the moment, which the write itself reports.
+ */
 async function readersOf({ client, path }: ReaderWait): Promise<number> {
   try {
     const { meta } = await client.stat(path);

@@ -1,6 +1,6 @@
 /**
- * One run of the command line, from arguments to exit code, with nothing taken from the process itself. Every way a
- * command can end comes through here: one line on standard error, and a code from the table.
+ * One run of the command line, from arguments to exit code, independent of the process. Every failure of a command is
+ * handled here: one line on standard error, and a code from the table.
  */
 import { version } from '../app/version.ts';
 import { BrokenPipeError, EXIT, exitCodeOf, InterruptedError } from './exit-codes.ts';
@@ -11,7 +11,7 @@ import { legacyArguments } from './legacy-arguments.ts';
 export async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const given = legacyArguments(argv);
   if (given.length === 1 && (given[0] === '--version' || given[0] === '-V')) {
-    // Asked by scripts at every start of theirs: answered before anything is loaded.
+    // Scripts call `--version` each time they start, so it is answered before anything is loaded.
     io.stdout.write(`${version.version}\n`);
     return EXIT.ok.code;
   }
@@ -23,7 +23,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     each.exitOverride();
     each.configureOutput({
       writeOut: (text) => io.stdout.write(text),
-      // Help that was not asked for: the error itself comes through outputError.
+      // Help printed because of an error: the error itself arrives through outputError.
       writeErr: (text) => io.stderr.write(text),
       outputError: (text) => messages.error(text.replace(/^error: /, '')),
     });

@@ -1,4 +1,4 @@
-/** The options that say what a stream is to be like which a command makes: the same for all such commands. */
+/** The options for the settings of a stream that a command creates, shared by all such commands. */
 import { type Command, Option } from 'commander';
 import type { StreamSettings } from '../client/index.ts';
 import { ATOMIC, CONTAINERS, LAG_POLICIES, READER_BLOCK } from '../protocol/index.ts';
@@ -19,10 +19,10 @@ export interface SettingOptions {
 /** Adds the options to a command. */
 export function addSettingOptions(command: Command): Command {
   return command
-    .option('--ring <size>', 'of a new stream: how much is kept for those who join, such as 64MB', value.size)
+    .option('--ring <size>', 'of a new stream: how much is retained for late joiners, such as 64MB', value.size)
     .option('--channel <size>', 'of a new stream: how far a reader may fall behind', value.size)
     .addOption(
-      new Option('--on-lag <policy>', 'of a new stream: what happens to a reader that falls behind further').choices(
+      new Option('--on-lag <policy>', 'of a new stream: what happens to a reader that lags further').choices(
         LAG_POLICIES,
       ),
     )
@@ -30,24 +30,24 @@ export function addSettingOptions(command: Command): Command {
       new Option('--reader-block <who>', 'of a new stream: which readers may make writers wait').choices(READER_BLOCK),
     )
     .addOption(
-      new Option('--atomic <what>', 'of a new stream, and for this writer: never mix lines of several writers').choices(
+      new Option('--atomic <what>', 'of a new stream, and of this writer: never mix lines of several writers').choices(
         ATOMIC,
       ),
     )
-    .option('--type <content-type>', 'of a new stream: what its bytes are, such as audio/ogg or text/plain')
+    .option('--type <content-type>', 'of a new stream: its content type, such as audio/ogg or text/plain')
     .addOption(
-      new Option('--container <format>', 'of a new stream: where readers may begin, whatever its type').choices(
+      new Option('--container <format>', 'of a new stream: format that decides where readers may begin, independent of its type').choices(
         CONTAINERS,
       ),
     )
     .option(
       '--ttl <duration>',
-      'of a new stream: it expires when it is not written or read for so long, such as 10m; 0: never',
+      'of a new stream: it expires after this long without writes or reads, such as 10m; 0: never',
       value.patience,
     );
 }
 
-/** The settings that are asked for; undefined where none are. */
+/** The settings given as options; undefined if there are none. */
 export function settingsOf(options: SettingOptions): StreamSettings | undefined {
   const { atomic, channel, container, onLag, readerBlock, ring, ttl, type } = options;
   const settings: StreamSettings = {

@@ -1,14 +1,14 @@
-/** Signals of this process: they ask a command to stop, unless it takes them to pass them on. */
+/** Signals of this process: they ask a command to stop, unless the command handles them to forward them. */
 import process from 'node:process';
 import { exitCodeOf, InterruptedError } from './exit-codes.ts';
 
-/** What a command that runs another process passes on. Windows has no others than the first three. */
+/** Signals that a command forwards to a process it runs. Windows has only the first three. */
 const PASSED_ON: readonly NodeJS.Signals[] =
   process.platform === 'win32'
     ? ['SIGINT', 'SIGTERM', 'SIGHUP']
     : ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTSTP', 'SIGCONT'];
 
-/** True where it has dealt with the signal. */
+/** Returns true if it has handled the signal. */
 export type SignalHandler = (name: NodeJS.Signals) => boolean;
 
 export class Signals {
@@ -35,7 +35,7 @@ export class Signals {
     this.#stopping.abort(error);
   }
 
-  /** Gives `handler` every signal that can be passed on, until the function it gives is called. */
+  /** Gives `handler` every signal that can be forwarded, until the returned function is called. */
   take(handler: SignalHandler): () => void {
     this.#handler = handler;
     const others = PASSED_ON.filter((name) => name !== 'SIGINT' && name !== 'SIGTERM');

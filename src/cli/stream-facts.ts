@@ -1,25 +1,25 @@
-/** What stat says of a stream, as numbers, and how ages are printed. */
+/** The properties of a stream from stat, as numbers, and the formatting of ages. */
 import type { FileInfo } from '../client/index.ts';
 
 export interface StreamFacts {
-  /** `open`, or why it has ended; with what its writer said of that. */
+  /** `open`, or the reason of the end, with the status that the writer gave. */
   state: string;
   readers: number;
   /** Bytes. */
   written: number;
   retained: number;
-  /** On the server's disk; undefined where it keeps none. */
+  /** Bytes on the server's disk; undefined if the stream is not persisted. */
   disk: number | undefined;
-  /** By all readers there ever were. */
+  /** Bytes lost by all readers so far. */
   lost: number;
-  /** The largest lag of a reader. */
+  /** The largest lag of all readers, in bytes. */
   lag: number;
   /** Milliseconds since the last write. */
   age: number;
   contentType: string;
 }
 
-/** Undefined for what is not a stream. */
+/** Undefined for a file that is not a stream. */
 export function streamFacts({ meta, modTime }: FileInfo, now = Date.now()): StreamFacts | undefined {
   const { Content: content, Type } = meta;
   if (Type !== 'stream' || content === null) return undefined;
@@ -33,7 +33,7 @@ export function streamFacts({ meta, modTime }: FileInfo, now = Date.now()): Stre
     disk: content.disk_bytes === undefined ? undefined : number('disk_bytes'),
     lost: number('skipped_bytes'),
     lag: number('max_lag'),
-    // The clock is the server's there and ours here.
+    // The server's clock and the local one may differ.
     age: Math.max(0, now - Date.parse(modTime)),
     contentType: type,
   };
@@ -45,7 +45,7 @@ const UNITS = [
   ['m', 60_000],
 ] as const;
 
-/** `5s`, `12m`, `3h`, `40d`: the largest unit that is full. */
+/** `5s`, `12m`, `3h`, `40d`: the largest unit with a whole number of at least 1. */
 export function formatAge(milliseconds: number): string {
   const unit = UNITS.find(([, size]) => milliseconds >= size);
   return unit === undefined ? `${Math.floor(milliseconds / 1000)}s` : `${Math.floor(milliseconds / unit[1])}${unit[0]}`;

@@ -1,4 +1,4 @@
-/** Rows as lines, each column as wide as its widest cell; the last is left as it is. */
+/** Formats rows as lines, each column as wide as its widest cell; the last column is not padded. */
 export function table(rows: readonly (readonly string[])[], alignRight: readonly number[] = []): string[] {
   const widths: number[] = [];
   for (const row of rows) {

@@ -1,4 +1,4 @@
-/** What is printed of several streams at a time: under headings as `tail` prints them, or line by line with what it is of. */
+/** Output of several streams at once: under headings as `tail` prints them, or line by line with the path of each. */
 import { styleText } from 'node:util';
 import { WholeLines } from './child/lines.ts';
 import type { CommandContext } from './context.ts';
@@ -6,14 +6,14 @@ import { printable } from './io.ts';
 import { isTerminal } from './is-terminal.ts';
 
 export interface TailOutput {
-  /** Something of a path is about to come, even if that is nothing. */
+  /** Output of a path is about to begin, even if there is none. */
   begin(path: string): Promise<void>;
   write(path: string, piece: Uint8Array): Promise<void>;
-  /** Nothing more comes of a path. */
+  /** No more output of a path follows. */
   end(path: string): Promise<void>;
 }
 
-/** Bytes as they come, under headings where there are several paths. */
+/** Bytes as they arrive, under headings if there are several paths. */
 export class UnderHeadings implements TailOutput {
   readonly #context: CommandContext;
   readonly #hasHeadings: boolean;
@@ -32,7 +32,7 @@ export class UnderHeadings implements TailOutput {
     if (this.#hasHeadings && path !== this.#last) {
       const heading = `${this.#last === undefined ? '' : '\n'}==> ${printable(path)} <==\n`;
       this.#last = path;
-      // In one piece: others write meanwhile.
+      // One write, because other paths write concurrently.
       await this.#context.output.write(Buffer.concat([Buffer.from(heading), piece]), this.#context.signal);
     } else if (piece.length > 0) {
       await this.#context.output.write(piece, this.#context.signal);
@@ -50,7 +50,7 @@ export interface LineMarks {
 
 const COLORS = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const;
 
-/** Whole lines, each with its path or the time before it. */
+/** Complete lines, each preceded by its path or time. */
 export class MarkedLines implements TailOutput {
   readonly #context: CommandContext;
   readonly #marks: LineMarks;
@@ -93,7 +93,7 @@ export class MarkedLines implements TailOutput {
       parts.push(mark, lines.subarray(at, end));
       at = end;
     }
-    // The end of a part of a very long line: what comes next must not look like its rest.
+    // The end of a part of a very long line: the next output must not look like its continuation.
     if (lines.at(-1) !== 10) parts.push(Buffer.from('\n'));
     await this.#context.output.write(Buffer.concat(parts), this.#context.signal);
   }

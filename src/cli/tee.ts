@@ -1,4 +1,4 @@
-/** What passes is printed here as well, for as long as it is read here; the work it is printed beside goes on in any case. */
+/** Also prints data that passes, while the output is read; the main work continues in any case. */
 import type { Writable } from 'node:stream';
 import type { CommandContext } from './context.ts';
 import { BrokenPipeError } from './exit-codes.ts';
@@ -14,7 +14,7 @@ export class Tee {
     this.#output = new Output(stream);
   }
 
-  /** Waits while too much is waiting to be read here. Rejects only where the command is asked to stop. */
+  /** Waits while the output queue is full. Rejects only if the command is asked to stop. */
   async write(piece: Uint8Array): Promise<void> {
     await this.#trying(() => this.#output.write(piece, this.#context.signal));
   }
@@ -36,7 +36,7 @@ export class Tee {
   }
 }
 
-/** The same pieces, each printed before it is given. */
+/** The same pieces, each printed before it is yielded. */
 export function teed(source: AsyncIterable<Uint8Array>, tee: Tee): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {

@@ -1,13 +1,13 @@
 /**
- * Which servers' certificates the command line trusts, and its message about one that it does not: the message says what
- * to do, which OpenSSL's "self-signed certificate in certificate chain" does not.
+ * The certificates that the command line trusts, and its message for an untrusted one. The message says what to do,
+ * unlike OpenSSL's "self-signed certificate in certificate chain".
  */
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { UsageError } from './exit-codes.ts';
 
-/** The certificates in a file, in PEM. They are trusted and no others. @throws UsageError */
+/** The certificates in a PEM file. Only these are trusted. @throws UsageError */
 export async function readCaFile(file: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`cannot read the CA file ${file}: ${error.code ?? error.message}`);
@@ -28,7 +28,7 @@ export async function readCaFile(file: string): Promise<string> {
 }
 
 const NOT_TRUSTED =
-  'its certificate is not signed by an authority that is trusted here: name the file with the certificate of the one that signed it with --ca-file or STREAMFS_CA_FILE';
+  'its certificate is not signed by a trusted authority: set --ca-file or STREAMFS_CA_FILE to a file with the certificate of that authority';
 
 const TOLD: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: NOT_TRUSTED,
@@ -38,14 +38,14 @@ const TOLD: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: NOT_TRUSTED,
   CERT_SIGNATURE_FAILURE: NOT_TRUSTED,
   CERT_HAS_EXPIRED: 'its certificate has expired: the server needs a new one',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet: is the clock of this machine right?',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: is the clock of this machine correct?',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS there: use http:// instead of https://',
 };
 
-/** The error of a connection, in words that say what to do where it is about TLS, and with a code that says as much. */
+/** The error of a connection, with a text that gives advice if it is about TLS, and a matching code. */
 export function explained(error: Error, socket: Socket | null): Error {
   const { code: given = '' } = error as NodeJS.ErrnoException;
-  // What came in the place of a handshake was none. Afterwards the same code is for a connection that went wrong.
+  // The peer did not answer the TLS handshake with TLS. Later the same code means that the connection failed.
   const isNoHandshake =
     given === 'EPROTO' && (socket as TLSSocket & { secureConnecting?: boolean | undefined })?.secureConnecting;
   const code = isNoHandshake ? 'ERR_SSL_WRONG_VERSION_NUMBER' : given;

@@ -1,18 +1,18 @@
 /** The environment variables that the command line reads. */
 
 export const VARIABLES = [
-  { names: ['STREAMFS_URL'], meaning: 'the server, where --url is not given' },
+  { names: ['STREAMFS_URL'], meaning: 'the server, if --url is not given' },
   {
     names: ['STREAMFS_TOKEN'],
-    meaning: 'a token to send as Authorization: Bearer, where --token-file is not given',
+    meaning: 'a token to send as Authorization: Bearer, if --token-file is not given',
   },
-  { names: ['STREAMFS_CA_FILE'], meaning: 'certificates by which servers are trusted, where --ca-file is not given' },
-  { names: ['STREAMFS_CONFIG'], meaning: 'the configuration of serve, where --config is not given' },
-  { names: ['PATH'], meaning: 'where serve looks whether streamfs can be typed, for the lines to try that it prints' },
-  { names: ['SHELL'], meaning: 'the command of exec --tty has it as it is here' },
+  { names: ['STREAMFS_CA_FILE'], meaning: 'trusted certificates of servers, if --ca-file is not given' },
+  { names: ['STREAMFS_CONFIG'], meaning: 'the configuration of serve, if --config is not given' },
+  { names: ['PATH'], meaning: 'used by serve to find out whether the commands it prints can begin with streamfs' },
+  { names: ['SHELL'], meaning: 'passed unchanged to the command of exec --tty' },
   {
     names: ['HOME', 'XDG_DATA_HOME', 'XDG_CONFIG_HOME', 'ZDOTDIR'],
     meaning: 'where completion --install writes',
   },
-  { names: ['NO_COLOR', 'TERM'], meaning: 'no colours where NO_COLOR is set or TERM is dumb' },
+  { names: ['NO_COLOR', 'TERM'], meaning: 'no colours if NO_COLOR is set or TERM is dumb' },
 ] as const;

@@ -145,7 +145,7 @@ describe('commands', () => {
       new RegExp(`^${url}/api/v1/files\\?path=/streamfs/x&stream=true&expires=\\d+&signature=[\\w-]+\\n$`),
     );
     expect(plain.err.text).toMatch(
-      /^streamfs: everybody who has it can read \/streamfs\/x until \d{4}-[\d-]+T[\d:.]+Z\n$/,
+      /^streamfs: anyone who has it can read \/streamfs\/x until \d{4}-[\d-]+T[\d:.]+Z\n$/,
     );
     expect((await fetch(plain.out().trim(), { method: 'HEAD' })).status).toBe(404);
     const json = cli(['link', '--for', '90s', '--json', '-q', '/streamfs/x'], { url, env });

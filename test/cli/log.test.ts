@@ -160,7 +160,7 @@ describe('log check', () => {
     const { code, out } = await log('check', directory);
     expect(code).toBe(EXIT.ok.code);
     expect(out).toMatch(/^closed +not in order/m);
-    expect(out).toMatch(/^unfinished +\d+ bytes at the end, which the next start cuts off$/m);
+    expect(out).toMatch(/^unfinished +\d+ bytes at the end, which the next start truncates$/m);
   });
 
   it('tells where a start would fail: a journal or a directory that is missing, a state without its beginning', async () => {
@@ -291,7 +291,7 @@ describe('log dump', () => {
     await change(file!, flipped(1000));
     const { bytes, code, err } = await log('dump', '--raw', directory, '/long');
     expect(code).toBe(EXIT.lost.code);
-    expect(err).toMatch('bytes 0 to 262144 cannot be read, and are left out');
+    expect(err).toMatch('bytes 0 to 262144 cannot be read, and are skipped');
     const rest = Buffer.concat([long.subarray(262_144), Buffer.alloc(100_000, 'b')]);
     expect(bytes.equals(rest)).toBe(true);
     const records = await log('dump', directory);

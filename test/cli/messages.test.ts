@@ -25,7 +25,7 @@ describe('errors in the words of the command line', () => {
   it('contract 79: a token that is missing, or not known, is asked for by the names it has here', async () => {
     const tokens = [{ name: 'tests', token: TOKEN, rights: ['read' as const], paths: ['/**'] }];
     const { url } = await realServer({ server: { tokens } });
-    const missing = 'unauthorized: this server asks for a token: set STREAMFS_TOKEN or --token-file';
+    const missing = 'unauthorized: this server requires a token: set STREAMFS_TOKEN or --token-file';
     expect(await said(['ls', '/'], { url })).toEqual([missing, EXIT.refused.code]);
     expect(await said(['write', '--stream', '/streamfs/x'], { url })).toEqual([missing, EXIT.refused.code]);
     const wrong = 'unauthorized: this server does not know the token: check STREAMFS_TOKEN';

@@ -157,7 +157,7 @@ describe('write and cat', () => {
     const { url } = await realServer();
     const reader = cli(['cat', '--stream', '--timeout', '30ms', '/streamfs/x'], { url });
     expect(await reader.code).toBe(EXIT.timeout.code);
-    expect(reader.err.text).toBe('streamfs: /streamfs/x: nothing came for 30 ms, at offset 0\n');
+    expect(reader.err.text).toBe('streamfs: /streamfs/x: no data for 30 ms, at offset 0\n');
   });
 
   it('a cut is gone over and told; with --no-reconnect it is a failure that says where', async () => {
@@ -171,7 +171,7 @@ describe('write and cat', () => {
     expect(await reader.code).toBe(0);
     expect(reader.out()).toBe('abcdef');
     expect(reader.err.text).toMatch(/^streamfs: \/s\/x: the connection was cut at offset 3: .*; reconnecting\n/);
-    expect(reader.err.text).toMatch(/\nstreamfs: \/s\/x: goes on at offset 3\n$/);
+    expect(reader.err.text).toMatch(/\nstreamfs: \/s\/x: resumed at offset 3\n$/);
     const strict = cli(['cat', '--stream', '--no-reconnect', '/s/x'], { url: server.url });
     expect(await strict.code).toBe(EXIT.cut.code);
     expect(strict.out()).toBe('abc');
@@ -194,7 +194,7 @@ describe('write and cat', () => {
     expect(reader.err.text.split('\n')).toEqual([
       'streamfs: /s/x: lost 1000 bytes, offsets 1 to 1000, of 7 chunks: they are no longer held for this reader',
       'streamfs: /s/x: lost 2 bytes, offsets 1002 to 1003: they are no longer held for this reader',
-      'streamfs: /s/x: 1002 bytes were lost on the way',
+      'streamfs: /s/x: 1002 bytes were lost',
       '',
     ]);
   });
@@ -276,7 +276,7 @@ describe('write and cat', () => {
     const writer = cli(['write', '--stream', '--retry-for', '150ms', '/s/x'], { url: server.url });
     writer.stdin.write('12345');
     expect(await writer.code).toBe(EXIT.cut.code);
-    expect(writer.err.text).toContain('0 bytes are surely written');
+    expect(writer.err.text).toContain('0 bytes are written for certain');
   });
 
   it('a regular file is written and read through, bounded by nothing here', async () => {

@@ -260,7 +260,7 @@ describe('a connection that was cut', () => {
     }
     await reader.stdout.untilLength(8 * piece);
     await at.json('POST', `/end?path=${PATH}`);
-    expect(await reader.result()).toMatchObject({ code: 0, stderr: expect.stringContaining('goes on at offset') });
+    expect(await reader.result()).toMatchObject({ code: 0, stderr: expect.stringContaining('resumed at offset') });
     expect(reader.stdout.length).toBe(8 * piece);
     expect(isPattern(reader.stdout.bytes, 0)).toBe(true);
   });

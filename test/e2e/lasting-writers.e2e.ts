@@ -100,7 +100,7 @@ describe('contract 89: a server that comes later', () => {
       expect((await content(again)).toString()).toBe('after 1\nafter 2\n');
       expect(code).toBe(0);
       expect(stderr).toMatch(/trying again for 30 s\n/);
-      expect(stderr).toMatch(/the server was started anew: 7 bytes that it had acknowledged are lost with it/);
+      expect(stderr).toMatch(/the server was restarted: 7 bytes that it had acknowledged are lost/);
     },
   );
 
@@ -136,7 +136,7 @@ describe('contract 89: a server that comes later', () => {
       const { code, stderr } = await writer.result();
       expect([again.port, code]).toEqual([at.port, 3]);
       expect(stderr).toMatch(
-        /lost with its server, which was started anew: 7 bytes that had been written to it are gone/,
+        /lost with its server, which was restarted: 7 bytes that had been written to it are gone/,
       );
     },
   );

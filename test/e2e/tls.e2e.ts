@@ -84,7 +84,7 @@ it('SIGHUP takes another certificate for new connections, keeps it where the nex
   copyFileSync(authority.issue().keyFile, join(authority.folder, used.key));
   one.process.kill('SIGHUP');
   const [line] = await waitFor('the log to say why not', () => {
-    const lines = one.logged('the configuration stays as it was');
+    const lines = one.logged('the configuration is unchanged');
     return lines.length > 0 ? lines : undefined;
   });
   expect(line?.error).toMatch(/server\.tls\.key: .*used\.key: it is not the key of the first certificate/);

@@ -1,8 +1,8 @@
 /**
- * A command that is run as a child process: its outputs, signals passed on to it, and how it ended.
+ * A command run as a child process: its outputs, the signals forwarded to it, and its exit status.
  *
- * It has a session of its own. So a signal of the terminal reaches it once, through us, and not a second time directly;
- * and signals can be passed on to all that it has started, as a terminal would.
+ * It runs in its own session. So a signal of the terminal reaches it once, forwarded by this process, and not a second
+ * time directly. Signals are forwarded to its whole process group, as a terminal would do.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { openPipe } from './pipe.ts';
 
 /** How a command ended. */
 export interface ChildEnd {
-  /** As a shell gives it: 128 and the number of the signal that ended it. */
+  /** As a shell reports it: 128 plus the number of the signal that ended it. */
   code: number;
   /** For readers: `exit 3`, `signal SIGKILL`. */
   status: string;
@@ -27,17 +27,17 @@ export interface ChildEnd {
 export interface ChildOptions {
   command: string;
   args: readonly string[];
-  /** Whether it has our standard input; otherwise an empty one. */
+  /** Whether it inherits the standard input of this process; otherwise its input is empty. */
   hasInput: boolean;
-  /** Whether standard output and standard error are kept apart. */
+  /** Whether standard output and standard error are separate. */
   isSplit: boolean;
 }
 
 export class Child {
-  /** One, or standard output and standard error. */
+  /** One output, or standard output and standard error. */
   readonly outputs: readonly ChildOutput[];
   readonly ended: Promise<ChildEnd>;
-  /** Known once it has ended. */
+  /** Set once it has ended. */
   end: ChildEnd | undefined;
   readonly #child: ChildProcess;
   #waiting: (() => void)[] = [];
@@ -74,21 +74,21 @@ export class Child {
     });
   }
 
-  /** Passes a signal on. False where there is no process to get it. */
+  /** Forwards a signal. False if there is no process to receive it. */
   signal(name: NodeJS.Signals): boolean {
     const { pid } = this.#child;
     if (this.end !== undefined || pid === undefined) return false;
     try {
       if (process.platform === 'win32') this.#child.kill(name);
-      // The size of the terminal concerns the one that has it.
+      // The size of the terminal concerns only the process that owns it.
       else process.kill(name === 'SIGWINCH' ? pid : -pid, name);
     } catch {
-      // It has ended; the event that says so is still to come.
+      // It has ended; the exit event has not been delivered yet.
     }
     return true;
   }
 
-  /** Resolves when an output may have something, or it has ended. */
+  /** Resolves when an output may have data, or the child has ended. */
   changed(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -109,7 +109,7 @@ function exited(code: number): ChildEnd {
   return { code, status: `exit ${code}` };
 }
 
-/** As shells tell a command that is not there from one that cannot be run. */
+/** Distinguishes a missing command from one that cannot be executed, as shells do. */
 function notStarted(command: string, { code, message }: NodeJS.ErrnoException): ChildEnd {
   if (code === 'ENOENT') return { ...exited(EXIT.commandNotFound.code), failure: `${command}: command not found` };
   const why = code === 'EACCES' ? 'it is not an executable file' : (code ?? message);

@@ -1,25 +1,25 @@
 /**
- * A helper process that ends the streams of a command when its `exec` was killed and cannot do so. It runs in its own
- * session, so it survives what kills our process group. Its standard input closes when we are gone; it does nothing if a
- * message said before that all streams have ended.
+ * A helper process that ends the streams of a command if `exec` is killed and cannot do so itself. It runs in its own
+ * session, so it survives a kill of the process group. Its standard input closes when `exec` dies. If a message has
+ * said that all streams have ended, it does nothing.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { CommandContext } from '../context.ts';
 import { END_WATCH } from './words.ts';
 
-/** A line on the standard input of that process. */
+/** One line on the standard input of the helper. */
 export type EndWatchMessage =
-  /** A stream that is to be ended. */
+  /** A stream to end. */
   | { path: string; generation: string | undefined }
   /** How the command ended. */
   | { status: string }
-  /** A stream that has been ended. */
+  /** A stream that has ended. */
   | { done: string };
 
 export class EndWatch {
   readonly #watcher: ChildProcess | undefined;
 
-  /** Starts it, where there is a command line to start. */
+  /** Starts the helper, if there is a command line to start. */
   constructor({ global, io }: CommandContext) {
     const [node, ...args] = io.process?.self ?? [];
     if (node === undefined) return;
@@ -31,7 +31,7 @@ export class EndWatch {
       detached: true,
       windowsHide: true,
     });
-    // It only matters if this process is killed, so failing to start it is no error.
+    // It only matters if this process is killed, so a failure to start it is ignored.
     this.#watcher.on('error', () => undefined);
     this.#watcher.stdin?.on('error', () => undefined);
     this.#watcher.unref();
@@ -41,7 +41,7 @@ export class EndWatch {
     this.#watcher?.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** Waits until all messages have been written to it. */
+  /** Waits until all messages have been written. */
   async close(): Promise<void> {
     const input = this.#watcher?.stdin;
     if (input === undefined || input === null || input.destroyed) return;

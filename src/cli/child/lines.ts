@@ -1,14 +1,14 @@
-/** Whole lines out of pieces, so that the lines of two outputs do not mix. */
+/** Assembles complete lines from pieces, so that the lines of two outputs do not mix. */
 
 const NEWLINE = 10;
-/** A line that is longer goes on in parts. */
+/** A longer line is split. */
 const MAX_HELD_BYTES = 64 * 1024;
 
 export class WholeLines {
   #held: Buffer[] = [];
   #heldBytes = 0;
 
-  /** Takes a piece, and gives the lines that are whole now, if any. */
+  /** Adds a piece, and returns the lines that are complete now, if any. */
   push(piece: Buffer): Buffer | undefined {
     const end = piece.lastIndexOf(NEWLINE) + 1;
     const isTooLong = this.#heldBytes + piece.length - end > MAX_HELD_BYTES;
@@ -25,7 +25,7 @@ export class WholeLines {
     return lines;
   }
 
-  /** What is left of a line, completed. */
+  /** The unfinished last line, completed with a newline. */
   rest(): Buffer | undefined {
     if (this.#heldBytes === 0) return undefined;
     const line = Buffer.concat([...this.#held, Buffer.of(NEWLINE)]);

@@ -1,19 +1,19 @@
 /**
- * What one output of a child process gives. It is over when every process that could write to it has gone, or when the
- * child itself has ended and what it had written has been read: a process that the child has left running in the background
- * must not keep it open for ever.
+ * The data of one output of a child process. The output ends when every process that could write to it has gone, or
+ * when the child itself has ended and its data has been read. So a background process that the child has left running
+ * cannot keep the output open for ever.
  */
 import { readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
 const READ_BYTES = 64 * 1024;
-/** The most that is read after the end of the child, in bytes: a pipe that is full, and more than that. */
+/** Maximum number of bytes read after the end of the child: more than a full pipe. */
 const MAX_LEFT_BYTES = 1024 * 1024;
-/** How long the end of an output that cannot be read to the last byte at once is waited for, in milliseconds. */
+/** How long to wait for the end of an output that cannot be drained synchronously, in milliseconds. */
 const GRACE_MS = 1000;
 
 export class ChildOutput {
-  /** No more is read from it although a process could still write to it. */
+  /** Whether reading stopped although a process could still write to it. */
   isLeftOpen = false;
   readonly #source: Readable;
   readonly #fd: number | undefined;
@@ -21,7 +21,7 @@ export class ChildOutput {
   readonly #left: Buffer[] = [];
   #hasEnded = false;
 
-  /** @param fd the pipe that `source` reads from, where that can be read without waiting */
+  /** @param fd the pipe that `source` reads from, if it can be read without blocking */
   constructor(source: Readable, fd: number | undefined, onChange: () => void) {
     this.#source = source;
     this.#fd = fd;
@@ -30,17 +30,17 @@ export class ChildOutput {
     for (const name of ['end', 'close', 'error']) source.on(name, () => this.#over());
   }
 
-  /** What has arrived, or undefined; then the arrival of more is signalled. */
+  /** The data that has arrived, or undefined; then the arrival of more is signalled. */
   take(): Buffer | undefined {
     return (this.#left.shift() ?? this.#source.read() ?? undefined) as Buffer | undefined;
   }
 
-  /** Nothing more comes. */
+  /** No more data follows. */
   get isOver(): boolean {
     return this.#hasEnded && this.#left.length === 0;
   }
 
-  /** The child has ended: reads what it has left in the pipe. */
+  /** The child has ended: drains the pipe. */
   childEnded(): void {
     if (this.#hasEnded) return;
     if (this.#fd === undefined) {
@@ -56,7 +56,7 @@ export class ChildOutput {
     this.#over();
   }
 
-  /** False where the pipe is empty and not over. */
+  /** False if the pipe is empty but not closed. */
   #readLeft(fd: number): boolean {
     for (let total = 0; total < MAX_LEFT_BYTES; ) {
       const piece = Buffer.allocUnsafe(READ_BYTES);

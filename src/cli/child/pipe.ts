@@ -1,7 +1,7 @@
 /**
- * A pipe for the output of a child process. The pipes that Node itself makes are sockets on Unix, which `/dev/stderr` of
- * a shell script cannot open, and one of them cannot be two outputs. So this is a FIFO without a name: both outputs of a
- * child may be given its one writing end, and what is printed keeps its order.
+ * A pipe for the output of a child process. The pipes that Node creates are sockets on Unix: a shell script cannot open
+ * them as `/dev/stderr`, and one of them cannot serve as two outputs. So this is an unlinked FIFO: its one writing end
+ * can serve both outputs of a child, which preserves the order of their data.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
@@ -10,18 +10,18 @@ import { join } from 'node:path';
 
 export interface Pipe {
   readonly readEnd: number;
-  /** To be closed once the child has it. */
+  /** Must be closed once the child has it. */
   readonly writeEnd: number;
 }
 
-/** Undefined where the system has none: on Windows, or where nothing can be made in the temporary directory. */
+/** Undefined if the system has no FIFOs (Windows), or the temporary directory is not writable. */
 export function openPipe(): Pipe | undefined {
   let folder: string | undefined;
   try {
     folder = mkdtempSync(join(tmpdir(), 'streamfs-'));
     const path = join(folder, 'pipe');
     execFileSync('mkfifo', ['-m', '600', path], { stdio: 'ignore' });
-    // To open it for reading without waiting comes first: then there is a reader, and writing need not wait either.
+    // Opened for reading first, without blocking: then a reader exists, and opening for writing does not block either.
     const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       return { readEnd, writeEnd: openSync(path, constants.O_WRONLY) };

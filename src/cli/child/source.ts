@@ -1,23 +1,23 @@
 /**
- * The output of a child process as the source of a write. With `tee` each piece is handed on here before it is sent. When
- * the write fails the child goes on: its output is read and dropped, since the child would block otherwise.
+ * The output of a child process as the source of a write. With `tee` each piece is printed before it is sent. If the
+ * write fails the child continues: its output is read and discarded, because the child would block otherwise.
  */
 import type { Child } from './child.ts';
 import { WholeLines } from './lines.ts';
 import type { ChildOutput } from './output.ts';
 
-/** Takes a piece of an output to print it; does not fail. */
+/** Prints a piece of an output; never rejects. */
 export type Tee = (output: ChildOutput, piece: Buffer) => Promise<void>;
 
 export interface ChildSourceOptions {
-  /** Whether lines of several outputs are kept whole. */
+  /** Whether to keep lines of several outputs whole. */
   lines: boolean;
   tee: Tee | undefined;
 }
 
 /** The outputs of a child that go into one stream, until they and the child have ended. */
 export class ChildSource implements AsyncIterable<Uint8Array> {
-  /** Resolves once output that is no longer sent has been read to its end; at once where all of it was sent. */
+  /** Resolves when discarded output has been read to its end; at once if nothing was discarded. */
   dropped: Promise<void> = Promise.resolve();
   readonly #child: Child;
   readonly #outputs: readonly ChildOutput[];
@@ -46,14 +46,14 @@ export class ChildSource implements AsyncIterable<Uint8Array> {
     };
   }
 
-  /** Reads on, for the child's sake. */
+  /** Continues to read, so that the child does not block. */
   async #drop(): Promise<void> {
     while ((await this.#pull()) !== undefined);
   }
 
   async #pull(): Promise<Uint8Array | undefined> {
     for (;;) {
-      // Before anything is looked at: what happens meanwhile must wake.
+      // Taken before the outputs are checked, so that no change in between is missed.
       const changed = this.#child.changed();
       for (const output of this.#outputs) {
         const piece = output.take();

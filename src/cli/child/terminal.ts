@@ -1,8 +1,11 @@
-/** A terminal of its own for a command, made by `script` of util-linux: programs print in colour, and ask, only on one. */
+/**
+ * A separate terminal for a command, created by `script` of util-linux: programs print in colour, and prompt, only on a
+ * terminal.
+ */
 import { execFileSync } from 'node:child_process';
 import { ExitError } from '../exit-codes.ts';
 
-/** @throws ExitError where that program is not there */
+/** @throws ExitError if that program is missing */
 export function onTerminal(
   command: string,
   args: readonly string[],
@@ -10,7 +13,8 @@ export function onTerminal(
 ): { command: string; args: string[] } {
   requireScript();
   const words = ['exec', 'env', ...(env.SHELL === undefined ? [] : [`SHELL=${env.SHELL}`]), command, ...args];
-  // It gives its command to $SHELL, which may be one that quotes otherwise; the command gets back the one there was.
+  // `script` gives its command to $SHELL, which may have other quoting rules; the command gets the original $SHELL
+  // back.
   return {
     command: 'env',
     args: ['SHELL=/bin/sh', 'script', '-q', '-e', '-f', '-c', words.map(quoted).join(' '), '/dev/null'],
@@ -22,10 +26,10 @@ function requireScript(): void {
   try {
     version = execFileSync('script', ['--version'], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' });
   } catch {
-    // Told below.
+    // Reported below.
   }
   if (version.includes('util-linux')) return;
-  throw new ExitError('failed', '--tty needs the program `script` of util-linux, which is not here: leave out --tty');
+  throw new ExitError('failed', '--tty needs the program `script` of util-linux, which is not installed: leave out --tty');
 }
 
 function quoted(word: string): string {

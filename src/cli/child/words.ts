@@ -1,5 +1,5 @@
 /** The hidden command that `exec` starts: see end-watch.ts. */
 export const END_WATCH = 'end-watch';
 
-/** What streams end with where it is not known how their command did. */
+/** The end status of streams whose command ended in an unknown way. */
 export const LOST_STATUS = 'lost';

@@ -16,7 +16,7 @@ interface Options {
   stream?: boolean | undefined;
   snapshot?: boolean | undefined;
   from?: 'earliest' | 'live' | undefined;
-  /** Insists on byte 0. */
+  /** Fail unless the read begins at byte 0. */
   fromStart?: boolean | undefined;
   offset?: number | undefined;
   last?: number | undefined;
@@ -63,7 +63,7 @@ function startIsGone(cause: StreamFSClientError): ExitError {
   return new ExitError('refused', text, { cause });
 }
 
-/** The request of `cat --stream`. Without `--stream` hardly any of its options means anything, which is said, not ignored. */
+/** The request of `cat --stream`. Without `--stream` most options are an error rather than being ignored. */
 function followOptions(options: Options): FollowOptions {
   const { from, fromStart, last, lastLines } = options;
   const offset = fromStart ? 0 : options.offset;
@@ -99,7 +99,7 @@ function followOptions(options: Options): FollowOptions {
     offset,
     last,
     lastLines,
-    // An offset is a place to go on at, to the byte.
+    // An explicit offset is a position to resume at, so it is exact to the byte.
     join: options.join ?? (offset === undefined ? 'boundary' : 'any'),
     onLag: options.onLag,
     timeout: options.timeout,
@@ -109,7 +109,7 @@ function followOptions(options: Options): FollowOptions {
   };
 }
 
-/** What the stream holds now. */
+/** The retained bytes of the stream. */
 async function* snapshotOf(client: StreamFSClient, path: string, options: Options, signal: AbortSignal) {
   const { last, lastLines } = options;
   const offset = options.fromStart ? 0 : options.offset;
@@ -139,7 +139,7 @@ async function followTo(
   fromStart = false,
 ): Promise<number> {
   const report = new FollowReport(context, path, options);
-  // The missing bytes were asked for.
+  // With --from-start, missing bytes at the beginning count as lost.
   report.hasBegun = fromStart;
   for await (const record of client.follow(path, options)) {
     if (record.type === 'data') {
@@ -154,5 +154,5 @@ async function followTo(
       report.tell(record);
     }
   }
-  throw new ExitError('cut', `${path}: following stopped before the end was said`);
+  throw new ExitError('cut', `${path}: following stopped before the end of the stream`);
 }

@@ -5,8 +5,8 @@ import { type Candidate, type Wanted, wantedAt } from '../completion/wanted.ts';
 import { CommandContext, type GlobalOptions } from '../context.ts';
 
 /**
- * `streamfs complete -- WORD…`: what may stand in place of the last word, for the completion scripts. Silent where
- * nothing can be found out, since its output appears in the line being typed.
+ * `streamfs complete -- WORD…`: possible values of the last word, for the completion scripts. Prints nothing on
+ * failure, because its output would appear in the line being typed.
  */
 export function complete(program: Command): (context: CommandContext, words: readonly string[]) => Promise<undefined> {
   return async (context, words) => {
@@ -34,7 +34,7 @@ async function ofServer(context: CommandContext, wanted: Wanted, typed: string):
   }
 }
 
-/** A word as the shell would hand it to a program, of one that is being typed: it may have a quote that is still open. */
+/** The value of a word being typed, as the shell would pass it to a program; a quote may still be open. */
 function unquoted(word: string): string {
   const quote = /^['"]/.exec(word)?.[0];
   if (quote !== undefined) return word.slice(1).replace(new RegExp(`${quote}$`), '');

@@ -2,7 +2,7 @@ import type { CommandContext } from '../context.ts';
 import { type SettingOptions, settingsOf } from '../setting-options.ts';
 import { eachPath } from './each-path.ts';
 
-/** `streamfs create PATH...`: streams with settings of their own, or empty files. */
+/** `streamfs create PATH...`: creates streams, optionally with settings, or empty files. */
 export async function create(
   context: CommandContext,
   paths: readonly string[],

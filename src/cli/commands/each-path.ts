@@ -1,4 +1,6 @@
-/** Commands that do the same to several paths: all are tried, each failure is reported, the first decides the exit code. */
+/**
+ * Applies an operation to several paths: all are tried, each failure is reported, the first one decides the exit code.
+ */
 import type { CommandContext } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { explained } from '../explain.ts';

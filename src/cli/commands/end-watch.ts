@@ -3,10 +3,13 @@ import type { EndWatchMessage } from '../child/end-watch.ts';
 import { LOST_STATUS } from '../child/words.ts';
 import type { CommandContext } from '../context.ts';
 
-/** For how long a server that cannot be reached is tried, in milliseconds. */
+/** How long to retry while the server is unreachable, in milliseconds. */
 const RETRY_FOR_MS = 10 * 60_000;
 
-/** `streamfs end-watch`, started by `exec`: ends its streams once its standard input is over, which says that `exec` is. */
+/**
+ * `streamfs end-watch`, started by `exec`: ends its streams when its standard input closes, because then `exec` has
+ * ended.
+ */
 export async function endWatch(context: CommandContext): Promise<undefined> {
   const client = await context.client();
   const owed = new Map<string, string | undefined>();

@@ -24,8 +24,8 @@ interface Options extends SettingOptions {
 }
 
 /**
- * `streamfs exec PATH -- COMMAND ARG...`: the command starts once its stream is there, and goes on if the stream fails
- * later: the command matters more than its copy.
+ * `streamfs exec PATH -- COMMAND ARG...`: starts the command once its stream exists. If the stream fails later, the
+ * command continues: it matters more than its copy.
  */
 export async function exec(
   context: CommandContext,
@@ -117,7 +117,7 @@ class Execution {
     return end.code;
   }
 
-  /** Streams what goes to one path. A failure before the start is thrown; after it, reported. */
+  /** Streams the output for one path. A failure before the start is thrown; a later one is reported. */
   async #write(
     path: string,
     started: Promise<Child>,
@@ -150,14 +150,14 @@ class Execution {
       const known = await explained(error, context);
       const what =
         this.#child.end === undefined
-          ? 'the command goes on, and what it prints is not streamed any more'
-          : 'the last of what the command printed may be missing';
+          ? 'the command continues, but its output is no longer streamed'
+          : 'the last output of the command may be missing';
       context.messages.error(`${path}: ${known instanceof Error ? known.message : known}; ${what}`);
       return undefined;
     }
   }
 
-  /** What the command prints, from its start on. */
+  /** The output of the command, from its start. */
   #source(started: Promise<Child>, n: number, tees: readonly Tee[]): AsyncIterable<Uint8Array> {
     const options = this.#options;
     return {
@@ -183,13 +183,13 @@ class Execution {
     const paths = this.#paths;
     if (failure !== undefined) context.messages.error(failure);
     if (context.chatty && outputs.some(({ isLeftOpen }) => isLeftOpen)) {
-      const left = 'the command has ended and left something running that can still print: that is not streamed';
+      const left = 'the command has ended, but a process it started can still print: that output is not streamed';
       context.messages.note(printable(`${paths.join(', ')}: ${left}`));
     }
   }
 }
 
-/** A terminal that stops us stops the command too, which would stand still anyway, once its pipe is full. */
+/** A terminal stop signal also stops the command, which would block anyway once its pipe is full. */
 function passOn(child: Child, name: NodeJS.Signals): boolean {
   if (name !== 'SIGTSTP') return child.signal(name);
   child.signal('SIGSTOP');
@@ -202,11 +202,11 @@ async function removeEnded(client: StreamFSClient, path: string): Promise<void> 
     const { meta } = await client.stat(path);
     if (meta.Content?.state === 'ended') await client.remove(path);
   } catch (error) {
-    // Where there is no server yet, there is no stream either.
+    // Without a server there is no stream either.
     if (!isClientError(error, 'STREAM_NOT_FOUND', 'UNREACHABLE')) throw error;
   }
 }
 
 function hasEnded(cause: unknown): ExitError {
-  return new ExitError('refused', 'this stream has ended: --replace begins another in its place', { cause });
+  return new ExitError('refused', 'this stream has ended: --replace creates a new one in its place', { cause });
 }

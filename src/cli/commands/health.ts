@@ -1,7 +1,7 @@
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
-/** `streamfs health`: 0 when the server says that it is ready, else 1. */
+/** `streamfs health`: exits with 0 if the server reports that it is ready, else with 1. */
 export async function health(context: CommandContext): Promise<number> {
   const client = await context.client();
   const answer = await client.health();

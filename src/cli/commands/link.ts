@@ -7,7 +7,7 @@ interface Options {
   for?: number | undefined;
 }
 
-/** `streamfs link PATH`: an address that works without a token. */
+/** `streamfs link PATH`: prints an address that works without a token. */
 export async function link(context: CommandContext, path: string, options: Options): Promise<undefined> {
   const client = await context.client();
   const { right, for: expiresIn } = options;
@@ -20,6 +20,6 @@ export async function link(context: CommandContext, path: string, options: Optio
     return;
   }
   if (context.chatty)
-    context.messages.note(`everybody who has it can ${made.right} ${made.path} until ${made.expires_at}`);
+    context.messages.note(`anyone who has it can ${made.right} ${made.path} until ${made.expires_at}`);
   await context.print(printable(made.url));
 }

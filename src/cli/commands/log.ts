@@ -20,7 +20,7 @@ interface Options {
   raw?: boolean | undefined;
 }
 
-/** `streamfs log check DIR`, `streamfs log dump [--raw] DIR [STREAM]`: a log on disk, offline. */
+/** `streamfs log check DIR`, `streamfs log dump [--raw] DIR [STREAM]`: reads a log on disk, offline. */
 export async function log(
   context: CommandContext,
   action: 'check' | 'dump',
@@ -65,7 +65,7 @@ function factsOf({ bytes, checkpoint, cutBytes, damages, files, isClean, streams
     ['state', checkpoint === undefined ? 'none yet' : `${formatSize(checkpoint.bytes)}, ${formatAge(age)} old`],
     ['closed', isClean ? 'in order' : 'not in order: its server was killed, or crashed'],
   ];
-  if (cutBytes > 0) facts.push(['unfinished', `${cutBytes} bytes at the end, which the next start cuts off`]);
+  if (cutBytes > 0) facts.push(['unfinished', `${cutBytes} bytes at the end, which the next start truncates`]);
   if (leftovers.count > 0) facts.push(['not needed', `${sizes(leftovers)}: files that no stream needs`]);
   if (bytes.lost > 0) facts.push(['lost', `${bytes.lost} (${formatSize(bytes.lost)})`]);
   facts.push(['damage', damages.length === 0 ? 'none' : String(damages.length)]);
@@ -82,7 +82,7 @@ async function dump(context: CommandContext, opened: OpenedLog, path: string | u
   }
   if (path !== undefined && count === 0) throw noStream(path);
   if (isWhole) return EXIT.ok.code;
-  context.messages.error('not all of it can be read: see the lines that say damaged or unreadable');
+  context.messages.error('some of it cannot be read: see the lines marked damaged or unreadable');
   return EXIT.lost.code;
 }
 
@@ -101,18 +101,18 @@ async function printBytes(context: CommandContext, opened: OpenedLog, path: stri
     if ('data' in part) await context.output.write(part.data, context.signal);
     else {
       isWhole = false;
-      context.messages.warn(`bytes ${part.lostFrom} to ${part.lostTo} cannot be read, and are left out`);
+      context.messages.warn(`bytes ${part.lostFrom} to ${part.lostTo} cannot be read, and are skipped`);
     }
   }
   return isWhole ? EXIT.ok.code : EXIT.lost.code;
 }
 
 function noStream(path: string): ExitError {
-  const hint = path.startsWith('/') ? 'paths are those in the mount, without its own' : `did you mean /${path}?`;
+  const hint = path.startsWith('/') ? 'paths are relative to the mount' : `did you mean /${path}?`;
   return new ExitError('notFound', `the log has no stream ${path}: ${hint}`);
 }
 
-/** What the system says of files, in the terms of the exit codes. */
+/** Maps system error codes of files to exit codes. */
 const EXITS: Readonly<Record<string, keyof typeof EXIT>> = {
   ENOENT: 'notFound',
   ENOTDIR: 'refused',
@@ -122,7 +122,7 @@ const EXITS: Readonly<Record<string, keyof typeof EXIT>> = {
 
 function asExit(error: unknown, directory: string): unknown {
   if (isStreamFSError(error, 'DISK_LOCKED')) {
-    const hint = `stop it first; where this is a copy of a running server's directory, remove its file LOCK`;
+    const hint = `stop it first; if this is a copy of a running server's directory, remove its file LOCK`;
     return new ExitError('refused', `${error.message}: ${hint}`, { cause: error });
   }
   if (isStreamFSError(error, 'DISK_FORMAT')) return new ExitError('refused', error.message, { cause: error });

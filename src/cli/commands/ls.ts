@@ -6,7 +6,7 @@ import { printable } from '../io.ts';
 import { formatAge, streamFacts } from '../stream-facts.ts';
 import { table } from '../table.ts';
 
-/** `streamfs ls [-l] [PATH]`: a directory's entries, or the file itself. */
+/** `streamfs ls [-l] [PATH]`: lists the entries of a directory, or the file itself. */
 export async function ls(
   context: CommandContext,
   path: string,
@@ -28,17 +28,17 @@ export async function ls(
   for (const line of lines) await context.print(line);
 }
 
-/** A directory's name ends with a slash. */
+/** The name, with a slash at the end for a directory. */
 function nameOf(entry: FileInfo): string {
   return printable(entry.name) + (entry.isDir && entry.name !== '/' ? '/' : '');
 }
 
 const HEADINGS = ['MODE', 'SIZE', 'STATE', 'READERS', 'RETAINED', 'DISK', 'LOST', 'AGE', 'TYPE', 'NAME'];
 const NUMBERS = ['SIZE', 'READERS', 'RETAINED', 'DISK', 'LOST', 'AGE'];
-/** Shown only where a stream is kept on disk. */
+/** Shown only if some stream is kept on disk. */
 const DISK = HEADINGS.indexOf('DISK');
 
-/** Where there are streams, what matters of them; otherwise what matters of files. */
+/** Columns of streams if there are any, else those of files. */
 function longLines(entries: readonly FileInfo[]): string[] {
   const now = Date.now();
   const rows = entries.map((entry) => ({ entry, facts: streamFacts(entry, now) }));

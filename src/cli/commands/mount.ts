@@ -20,7 +20,7 @@ export async function mount(
   await client.mount(fstype, path, parameters);
 }
 
-/** As YAML would read it: truth values and plain numbers are such, everything else is a text. */
+/** Converts a value as YAML would: booleans and plain numbers; anything else is a string. */
 function readValue(text: string): string | number | boolean {
   if (text === 'true' || text === 'false') return text === 'true';
   const number = Number(text);

@@ -2,7 +2,7 @@ import type { CommandContext } from '../context.ts';
 import { printable } from '../io.ts';
 import { table } from '../table.ts';
 
-/** `streamfs mounts`: path, kind and state of each mount, and why one failed. */
+/** `streamfs mounts`: prints path, plugin and state of each mount, and why a mount failed. */
 export async function mounts(context: CommandContext): Promise<undefined> {
   const client = await context.client();
   const list = await client.mounts();

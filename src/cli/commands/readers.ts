@@ -7,7 +7,7 @@ import { table } from '../table.ts';
 const HEADINGS = ['ID', 'PATH', 'ADDRESS', 'KIND', 'STATE', 'LAG', 'SENT', 'LOST', 'POLICY', 'SINCE'];
 const NUMBERS = ['ID', 'LAG', 'SENT', 'LOST'].map((heading) => HEADINGS.indexOf(heading));
 
-/** `streamfs readers [PATH]`: who reads, how far each is behind, and what it has lost. */
+/** `streamfs readers [PATH]`: prints who reads, each reader's lag, and the bytes it has lost. */
 export async function readers(context: CommandContext, path?: string): Promise<undefined> {
   const client = await context.client();
   const found: ReaderInfo[] = [];

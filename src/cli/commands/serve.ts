@@ -15,16 +15,16 @@ interface Options {
   printSampleConfig?: boolean | undefined;
 }
 
-/** `streamfs serve`: a server until it is asked to stop; then every stream ends properly (contract 28). */
+/** `streamfs serve`: runs a server until it is asked to stop; then every stream ends cleanly (contract 28). */
 export async function serve(context: CommandContext, options: Options): Promise<number> {
   const { sampleConfig, startApp } = await import('../../app/index.ts');
   if (options.printSampleConfig) {
     await context.output.write(sampleConfig(), context.signal);
     return EXIT.ok.code;
   }
-  if (context.global.json) throw new UsageError('serve has no --json: for a log in JSON there is --log-format json');
+  if (context.global.json) throw new UsageError('serve has no --json: use --log-format json for a log in JSON');
   const configFile = options.config ?? (context.io.env.STREAMFS_CONFIG || (await presentConfig()));
-  // SIGHUP ends a process that has no handler for it, so there is one from before the start.
+  // SIGHUP ends a process without a handler for it, so the handler is installed before startup.
   let app: App | undefined;
   let hungUp = false;
   const onHangUp = () => {
@@ -45,7 +45,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
     if (context.chatty) await greet(context, app);
     await aborted(context.signal);
   } catch (error) {
-    // Our output may have been closed by the process that started us: serve on without printing.
+    // The process that started this one may have closed its output: the server continues without printing.
     if (exitCodeOf(error) !== EXIT.brokenPipe.code) throw error;
     await aborted(context.signal);
   } finally {
@@ -55,7 +55,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
   return EXIT.ok.code;
 }
 
-/** What SIGHUP asks for. Without a file it changes nothing, and says so. */
+/** Handles SIGHUP. Without a configuration file it only logs a warning. */
 function readAgain(app: App, configFile: string | undefined): void {
   if (configFile === undefined) {
     app.logger.warn('SIGHUP is ignored: there is no configuration file to read again');
@@ -63,10 +63,10 @@ function readAgain(app: App, configFile: string | undefined): void {
   }
   app
     .reload()
-    .catch((error: unknown) => app.logger.error('the configuration stays as it was', { error: String(error) }));
+    .catch((error: unknown) => app.logger.error('the configuration is unchanged', { error: String(error) }));
 }
 
-/** Read from the working directory where no other configuration is named (contract 92). */
+/** Read from the working directory if no other configuration is named (contract 92). */
 const PRESENT_CONFIG = 'config.yaml';
 
 async function presentConfig(): Promise<string | undefined> {
@@ -75,11 +75,11 @@ async function presentConfig(): Promise<string | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
   }
-  // One that is there and cannot be read is an error of reading it.
+  // A file that exists but cannot be read is reported when it is read.
   return PRESENT_CONFIG;
 }
 
-/** Where it is and its page, and two lines to try, on a mount that works. */
+/** Prints the address, the web page, and two commands to try, on a mount that works. */
 async function greet(context: CommandContext, { url, pageUrl, mounts }: App): Promise<void> {
   await context.print(`StreamFS is listening on ${url}`);
   if (pageUrl !== undefined) await context.print(`  page:  ${pageUrl}`);
@@ -92,7 +92,7 @@ async function greet(context: CommandContext, { url, pageUrl, mounts }: App): Pr
   await context.print(`  write: date | ${name} ${at}write --stream ${path}`);
 }
 
-/** Waits for the signal. The server's own sockets keep the process alive meanwhile. */
+/** Waits for the signal. The server's sockets keep the process alive meanwhile. */
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();

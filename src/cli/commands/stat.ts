@@ -7,21 +7,21 @@ import { modeText } from './ls.ts';
 
 type Facts = [name: string, text: string][];
 
-/** The facts of a stream that belong together, by the names they have on the wire. What is in none of them comes last. */
+/** Groups of related fields of a stream, by their wire names. Fields in no group are printed last. */
 const GROUPS = [
   ['state', 'end_status', 'generation'],
   ['total_written', 'total_chunks', 'start_offset', 'end_offset', 'retained', 'memory', 'disk_bytes'],
   ['active_readers', 'delivered_bytes', 'max_lag', 'skipped_bytes', 'skipped_chunks'],
 ] as const;
 
-/** Bytes, which are shown in a larger unit as well. */
+/** Sizes in bytes, also printed in a larger unit. */
 const SIZES: ReadonlySet<string> = new Set([
   ...['size', 'total_written', 'retained', 'memory', 'disk_bytes', 'delivered_bytes', 'max_lag', 'skipped_bytes'],
   ...['ring_buffer_size', 'channel_buffer_size'],
 ]);
 const READABLE_FROM_BYTES = 1024;
 
-/** `streamfs stat PATH`: one fact a line, in groups, those of the file system under their own names. */
+/** `streamfs stat PATH`: prints one field per line, in groups; fields of the file system keep their names. */
 export async function stat(context: CommandContext, path: string): Promise<undefined> {
   const client = await context.client();
   const info = await client.stat(path);
@@ -56,7 +56,7 @@ function contentGroups(info: FileInfo): Facts[] {
   const named = GROUPS.map((names) =>
     names.flatMap((name): Facts => (content[name] === undefined ? [] : [[name, content[name]]])),
   );
-  // The content type of a stream stands under the name that it has as a setting.
+  // The content type of a stream is printed under its setting name.
   return [...named, Object.entries(content).filter(([name]) => !grouped.has(name))];
 }
 

@@ -22,7 +22,7 @@ interface Options {
 const DEFAULT_LINES = 10;
 const NEWLINE = 10;
 
-/** `streamfs tail PATH...`: each path is tried; the first failure decides the exit code. */
+/** `streamfs tail PATH...`: tries each path; the first failure decides the exit code. */
 export async function tail(context: CommandContext, given: readonly string[], options: Options): Promise<number> {
   const { paths, lines } = countOf(given, options.lines);
   const { bytes, follow, prefix = false, timestamps = false, color } = options;
@@ -50,7 +50,7 @@ export async function tail(context: CommandContext, given: readonly string[], op
   );
 }
 
-/** `tail -5 PATH`, as it is often typed: the number comes as the first path. */
+/** Accepts `tail -5 PATH`: the number is parsed as the first path. */
 function countOf(
   given: readonly string[],
   lines: number | undefined,
@@ -91,7 +91,7 @@ class Tail {
         await codes.at(-1);
         continue;
       }
-      // What there is of one is printed before the next is begun with; then all go on together.
+      // The existing data of each path is printed before the next path starts; then all paths are followed together.
       await new Promise<void>((resolve) => {
         const over = this.#trying(path, isOnly, () => this.#followOn(path, resolve));
         over.then(
@@ -105,7 +105,7 @@ class Tail {
     return all.find((code) => code !== EXIT.ok.code) ?? EXIT.ok.code;
   }
 
-  /** With several paths, a failure of one is reported and the others go on. */
+  /** With several paths, the failure of one is reported and the others continue. */
   async #trying(path: string, isOnly: boolean, act: () => Promise<number>): Promise<number> {
     try {
       return await act();
@@ -123,7 +123,7 @@ class Tail {
     const wanted = bytes === undefined ? { lastLines: Math.max(1, lines) } : { last: bytes };
     const { generation, pieces } = await this.#client.openSnapshot(path, { ...wanted, signal: this.#signal });
     await this.#output.begin(path);
-    // A file has no end of its own to begin at: it comes whole.
+    // Reading a file cannot start relative to its end: it is read from the beginning.
     const last = generation === undefined ? [lastOf(await whole(pieces), this.#options)] : pieces;
     for await (const piece of last) if (bytes !== undefined || lines > 0) await this.#output.write(path, piece);
     await this.#output.end(path);
@@ -153,7 +153,7 @@ class Tail {
     } finally {
       await output.end(path);
     }
-    throw new ExitError('cut', `${path}: following stopped before the end was said`);
+    throw new ExitError('cut', `${path}: following stopped before the end of the stream`);
   }
 }
 
@@ -174,7 +174,7 @@ async function whole(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(all);
 }
 
-/** The last lines, not counting one that is empty, or the last bytes. */
+/** The last lines, not counting an empty one at the end, or the last bytes. */
 function lastOf(data: Buffer, { bytes, lines = DEFAULT_LINES }: Options): Buffer {
   if (bytes !== undefined) return data.subarray(Math.max(0, data.length - bytes));
   let from = data.at(-1) === NEWLINE ? data.length - 1 : data.length;

@@ -15,12 +15,12 @@ interface Options {
   sort: Sort;
 }
 
-/** Between the two samples that a rate is made of, where one table is all that is wanted; in milliseconds. */
+/** Milliseconds between the two samples of a rate, if only one table is printed. */
 const RATE_MS = 1000;
-/** Of a table that no terminal limits. */
+/** Width of a table that is not on a terminal. */
 const PIPE_COLUMNS = 120;
 
-/** `streamfs top [PATH]`: redrawn in place on a terminal, one table elsewhere. */
+/** `streamfs top [PATH]`: redraws in place on a terminal, prints one table elsewhere. */
 export async function top(context: CommandContext, path: string | undefined, options: Options): Promise<undefined> {
   const client = await context.client();
   const { json } = context.global;
@@ -38,7 +38,7 @@ export async function top(context: CommandContext, path: string | undefined, opt
   }
   const view: View = { url: client.url, sort: options.sort, isReversed: false, scroll: 0 };
   const { lines } = render(sample, view, { width: PIPE_COLUMNS, height: Number.POSITIVE_INFINITY });
-  // The keys mean nothing here.
+  // Without the line of keys, which have no effect here.
   for (const line of lines.filter((_, n) => n !== 1)) await context.print(line);
 }
 
@@ -66,7 +66,7 @@ class Top {
     const context = this.#context;
     const screen = this.#screen;
     const signal = AbortSignal.any([context.signal, this.#leaving.signal]);
-    // A server that is not there is said where it can be read, not on a screen that goes.
+    // Fails before the screen is switched, so that the error stays visible.
     this.#sample = await takeSample(this.#client, this.#path, undefined, signal);
     const releases = [
       screen.onResize(() => this.#draw()),
@@ -128,7 +128,7 @@ class Top {
     if (!this.#leaving.signal.aborted) this.#draw();
   }
 
-  /** What would end or stop the process at once leaves the terminal as it was first. */
+  /** Restores the terminal before a signal ends or stops the process. */
   #onSignal(name: NodeJS.Signals): boolean {
     if (name === 'SIGHUP' || name === 'SIGQUIT') this.#leaving.abort(new InterruptedError('SIGTERM'));
     if (name === 'SIGTSTP') {

@@ -13,9 +13,9 @@ import { Tee, teed } from '../tee.ts';
 
 interface Options extends SettingOptions {
   stream?: boolean | undefined;
-  /** Its readers get every byte: it waits for them. */
+  /** Whether readers get every byte: the writer waits for them. */
   lossless?: boolean | undefined;
-  /** How many readers there must be before the first byte. */
+  /** The number of readers to wait for before the first byte. */
   readers?: number | undefined;
   end?: boolean | undefined;
   create: boolean;
@@ -30,13 +30,13 @@ interface Options extends SettingOptions {
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * `streamfs write [--stream] PATH`: standard input, as it comes and as fast as the server takes it. With `--json` the
- * result goes to standard output, which carries nothing else then.
+ * `streamfs write [--stream] PATH`: sends standard input as it arrives, as fast as the server accepts it. With `--json`
+ * the result goes to standard output, and nothing else does.
  */
 export async function write(context: CommandContext, path: string, options: Options): Promise<undefined> {
   const { lossless = false, readers } = options;
   const settings = settingsOfWrite(options);
-  // What only a stream can be asked for is written to one.
+  // Options that only streams support imply --stream.
   const isStream = options.stream || settings !== undefined || readers !== undefined;
   const only = {
     '--end': options.end,
@@ -52,7 +52,7 @@ export async function write(context: CommandContext, path: string, options: Opti
   }
   if (options.tee && context.global.json) throw new UsageError('--tee and --json exclude each other: give only one');
   const client = await context.client();
-  // On a terminal it would be written into what is being typed.
+  // On a terminal the progress would be mixed with the input being typed.
   const shown =
     context.chatty &&
     context.messages.terminal &&
@@ -62,7 +62,7 @@ export async function write(context: CommandContext, path: string, options: Opti
   const request: WriteOptions = {
     signal: context.signal,
     onProgress: (sent) => progress.set(sent),
-    // With --lossless a stream that is lost with its server is a failure: its readers would miss what was in it.
+    // With --lossless, losing the stream with its server is a failure: its readers would miss bytes.
     ...(isStream && options.retry
       ? lastingWrite(context, path, { ...options, recreate: options.recreate && !lossless })
       : {}),
@@ -80,7 +80,7 @@ export async function write(context: CommandContext, path: string, options: Opti
     if (context.global.json) await context.printJson({ path, ...result });
   } finally {
     progress.stop();
-    // It may be waiting for input that is not needed any more.
+    // It may be waiting for input that is no longer needed.
     if (!isTerminal(context.io.stdin)) context.io.stdin.destroy();
   }
 }
@@ -102,8 +102,8 @@ function settingsOfWrite(options: Options): StreamSettings | undefined {
 }
 
 /**
- * Input piece by piece. A plain iterator rather than a generator: closing it must take effect while a read is
- * waiting, or a refusal in the middle of an idle input would be reported only with the next byte.
+ * Input piece by piece. A plain iterator rather than a generator: closing it must take effect while a read is pending.
+ * Otherwise a refusal while the input is idle would be reported only with the next byte.
  */
 export function piecesOf(input: Readable): AsyncIterable<Uint8Array> {
   return {

@@ -1,13 +1,13 @@
-/** Puts a completion script where the shell looks for it. */
+/** Installs a completion script where the shell looks for it. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../exit-codes.ts';
 import { SCRIPTS, SHELLS, type Shell } from './scripts.ts';
 
-/** What all scripts of ours have in their first lines: a file with anything else is left alone. */
+/** All our scripts begin with this text: a file with any other content is not overwritten. */
 const OURS = '# Completion of streamfs for ';
 
-/** The shell that `$SHELL` names. @throws UsageError where completion knows none of that name */
+/** The shell named by `$SHELL`. @throws UsageError if completion does not support it */
 export function shellOf(env: NodeJS.ProcessEnv): Shell {
   const name = basename(env.SHELL ?? '');
   const shell = SHELLS.find((each) => each === name);
@@ -16,7 +16,7 @@ export function shellOf(env: NodeJS.ProcessEnv): Shell {
   throw new UsageError(`${which}: say which shell: ${SHELLS.map((each) => `streamfs completion ${each}`).join(', ')}`);
 }
 
-/** Installs it for the user. Gives the file, and what else is to be done. */
+/** Installs it for the user. Returns the file, and the next step for the user. */
 export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ file: string; next: string }> {
   const home = env.HOME;
   if (home === undefined || home === '') {
@@ -28,7 +28,7 @@ export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ f
     throw new UsageError(`cannot read ${file}: ${error.code ?? error.message}`);
   });
   if (present !== undefined && !present.includes(OURS)) {
-    throw new UsageError(`${file} is there and holds something else: move it away first`);
+    throw new UsageError(`${file} exists and is not a completion of streamfs: move it away first`);
   }
   try {
     await mkdir(dirname(file), { recursive: true });
@@ -49,7 +49,7 @@ const PLACES: Readonly<Record<Shell, (home: string, env: NodeJS.ProcessEnv) => {
   },
   zsh(home, env) {
     const folder = join(env.ZDOTDIR || home, '.zfunc');
-    const next = `${NEW_SHELL} Where it is not there yet, add to .zshrc: fpath+=(${folder}); autoload -Uz compinit && compinit`;
+    const next = `${NEW_SHELL} If .zshrc does not have this line yet, add it: fpath+=(${folder}); autoload -Uz compinit && compinit`;
     return { file: join(folder, '_streamfs'), next };
   },
   fish(home, env) {

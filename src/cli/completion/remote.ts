@@ -6,7 +6,7 @@ import type { Candidate, Remote } from './wanted.ts';
 /** How long completion may wait for the server, in milliseconds: the shell blocks meanwhile. */
 export const DEADLINE_MS = 500;
 
-/** What the server knows that begins with `typed`. */
+/** Names from the server that begin with `typed`. */
 export async function remoteCandidates(client: StreamFSClient, remote: Remote, typed: string): Promise<Candidate[]> {
   const found = await LOOKUPS[remote](client, typed);
   return found.filter(({ word }) => word.startsWith(typed) && printable(word) === word);

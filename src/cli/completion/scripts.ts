@@ -1,14 +1,14 @@
 /**
- * The completion scripts of the shells. They know nothing of the commands: at each Tab they ask the program, with
- * `complete`, for the possible words. So a new version needs no new scripts.
+ * The completion scripts of the shells. They contain no knowledge of the commands: at each Tab they run `complete`,
+ * which prints the possible words. So a new version needs no new scripts.
  *
- * The program answers with a line for each word: the word, a tab and what it is. `:files` is for files of this machine.
+ * `complete` prints a line for each word: the word, a tab and a description. `:files` stands for local files.
  */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export type Shell = (typeof SHELLS)[number];
 
-/** The answer that stands for files of this machine. */
+/** The output that stands for local files. */
 export const FILES = ':files';
 
 const BASH = `# Completion of streamfs for bash: source <(streamfs completion bash)

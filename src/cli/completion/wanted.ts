@@ -1,7 +1,7 @@
-/** What may stand at a place of a command line that is being typed: found out from the tree of commands. */
+/** Determines the possible words at a position of a command line being typed, from the tree of commands. */
 import type { Command, Option } from 'commander';
 
-/** A word that may stand there, and what it is. */
+/** A possible word, and its description. */
 export interface Candidate {
   word: string;
   description: string;
@@ -12,15 +12,15 @@ export type Remote = 'path' | 'mount' | 'reader' | 'plugin';
 
 export interface Wanted {
   candidates: readonly Candidate[];
-  /** Names of the server that may stand there as well. */
+  /** Kind of server names that are also possible. */
   remote?: Remote | undefined;
-  /** Files of this machine may stand there as well. */
+  /** Whether local files are also possible. */
   files: boolean;
-  /** Values of the global options before the place, by their attribute names. */
+  /** Values of the global options before the position, by their attribute names. */
   globals: Readonly<Record<string, string>>;
 }
 
-/** What each argument is, by command and the name of the argument. Others are paths, where they are called so. */
+/** The kind of each argument, by command and argument name. Other arguments are paths if their name says so. */
 const ARGUMENTS: Readonly<Record<string, Remote | 'files' | 'nothing'>> = {
   'kick id': 'reader',
   'log dir': 'files',
@@ -32,15 +32,15 @@ const ARGUMENTS: Readonly<Record<string, Remote | 'files' | 'nothing'>> = {
 /** Placeholders of options whose values are files. */
 const FILE_VALUE = /<(file|dir)>/;
 
-/** Commands that run others: behind their arguments stands anything. */
+/** Commands that run other commands: any words may follow their own arguments. */
 const RUNS_OTHERS = new Set(['exec']);
 
-/** @param words those behind the name of the program; the last is being typed, and may be empty */
+/** @param words the words after the program name; the last is being typed, and may be empty */
 export function wantedAt(program: Command, words: readonly string[]): Wanted {
   const globals: Record<string, string> = {};
   const visible = program.createHelp().visibleCommands(program);
   let command: Command | undefined;
-  /** Arguments of the command so far. */
+  /** Number of arguments so far. */
   let position = 0;
   let onlyArguments = false;
   const current = words.at(-1) ?? '';
@@ -58,7 +58,7 @@ export function wantedAt(program: Command, words: readonly string[]): Wanted {
     const [name, inline] = splitOption(word);
     const option = optionOf(program, command, name);
     if (option === undefined || !takesValue(option)) continue;
-    // The value is what is being typed.
+    // The value is being typed.
     if (inline === undefined && index === words.length - 2) return valuesOf(option, '', globals);
     const value = inline ?? words[++index]!;
     if (program.options.includes(option)) globals[option.attributeName()] = value;
@@ -114,7 +114,7 @@ function optionOf(program: Command, command: Command | undefined, name: string):
   return all.find((option) => option.long === name || option.short === name);
 }
 
-/** `--name=value` in two; a short option has its value in the next word. */
+/** Splits `--name=value`; the value of a short option is the next word. */
 function splitOption(word: string): [name: string, value: string | undefined] {
   const at = word.startsWith('--') ? word.indexOf('=') : -1;
   return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];

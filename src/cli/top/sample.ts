@@ -1,11 +1,11 @@
-/** What `top` shows: answers of the server at one moment. */
+/** The data shown by `top`: responses of the server at one moment. */
 import type { FileInfo, ReaderInfo, StreamFSClient } from '../../client/index.ts';
 import { isClientError } from '../../client/index.ts';
 import { type StreamFacts, streamFacts } from '../stream-facts.ts';
 
 export interface StreamRow extends StreamFacts {
   path: string;
-  /** Bytes a second since the sample before; 0 in the first. */
+  /** Bytes per second since the previous sample; 0 in the first. */
   rate: number;
 }
 
@@ -13,14 +13,14 @@ export interface Sample {
   /** By `performance.now`. */
   at: number;
   streams: StreamRow[];
-  /** Readers that are behind, have lost something or take nothing: the worst first. */
+  /** Readers that lag, have lost data or are stalled: the worst first. */
   slow: ReaderInfo[];
   readers: number;
 }
 
-/** Requests for directories that are under way at a time. */
+/** Directory requests in flight at once. */
 const PARALLEL = 8;
-/** Readers that are looked at; of a crowd that is larger, only the oldest. */
+/** Maximum number of readers examined; of more, only the oldest are. */
 const MAX_READERS = 5000;
 
 /** @param path a stream, directory or mount; undefined for all */
@@ -52,7 +52,7 @@ async function streamsBelow(client: StreamFSClient, path: string): Promise<[stri
   const take = (at: string, info: FileInfo) => {
     const facts = streamFacts(info, now);
     if (facts !== undefined) streams.push([at, facts]);
-    // Of other file systems nothing is shown, so nothing need be listed.
+    // Other file systems are not shown, so they need not be listed.
     else if (info.isDir && (info.meta.Name === 'streamfs' || info.meta.Name === '')) directories.push(at);
   };
   const visit = async (directory: string) => {
@@ -61,7 +61,7 @@ async function streamsBelow(client: StreamFSClient, path: string): Promise<[stri
       for (const info of await client.list(directory)) take(prefix + info.name, info);
     } catch (error) {
       if (isClientError(error, 'NOT_A_DIRECTORY')) take(directory, await client.stat(directory));
-      // It may be gone since it was listed, and a mount may have failed to start.
+      // It may have been removed since it was listed, or its mount failed to start.
       else if (directory === path || !isClientError(error, 'STREAM_NOT_FOUND', 'MOUNT_NOT_READY', 'MOUNT_FAILED')) {
         throw error;
       }

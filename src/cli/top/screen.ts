@@ -1,17 +1,17 @@
-/** A terminal that is drawn on in place, and is as it was before once that is over, however it ends. */
+/** A terminal that is drawn in place, and restored at the end, however the process ends. */
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
 import type { Size } from './view.ts';
 
-/** The other screen, no cursor, no line that goes on in the next. */
+/** Alternate screen, no cursor, no line wrap. */
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 const HOME = '\x1b[H';
 const CLEAR_TO_END_OF_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
 
-/** A key that a terminal sends as a sequence, or any other character. */
+/** A key that a terminal sends as an escape sequence, or any other character. */
 const KEYS = /\p{Cc}\[[0-9;]*[A-Za-z~]|[\s\S]/gu;
 
 const DEFAULT_SIZE: Size = { width: 80, height: 24 };
@@ -50,7 +50,7 @@ export class Screen {
     process.once('exit', this.leave);
   }
 
-  /** Twice is harmless. Written at once: the process may be about to end. */
+  /** Idempotent. Written synchronously: the process may be about to end. */
   readonly leave = (): void => {
     if (!this.#isEntered) return;
     this.#isEntered = false;
@@ -60,12 +60,12 @@ export class Screen {
       if (this.#output.fd === undefined) this.#output.write(LEAVE);
       else writeSync(this.#output.fd, LEAVE);
     } catch {
-      // The terminal is gone.
+      // The terminal has gone.
     }
   };
 
   draw(lines: readonly string[]): void {
-    // No newline behind the last: that would scroll.
+    // No newline after the last line: that would scroll.
     this.#output.write(HOME + lines.map((line) => line + CLEAR_TO_END_OF_LINE).join('\r\n') + CLEAR_BELOW);
   }
 
@@ -74,7 +74,7 @@ export class Screen {
     return () => this.#output.off('resize', listener);
   }
 
-  /** Calls `listener` with each key, until the function it gives is called. */
+  /** Calls `listener` with each key, until the returned function is called. */
   onKey(listener: (key: string) => void): () => void {
     const input = this.#input;
     if (input === undefined) return () => {};

@@ -1,11 +1,11 @@
-/** A sample as lines of text, of a width and height, or as long as it is. */
+/** Formats a sample as lines of text for a width and height, or at full length. */
 import type { ReaderInfo } from '../../client/index.ts';
 import { formatSize } from '../../units/index.ts';
 import { printable } from '../io.ts';
 import { formatAge } from '../stream-facts.ts';
 import type { Sample, StreamRow } from './sample.ts';
 
-/** What can be sorted by; each has a key. */
+/** The sort orders; each has a key. */
 export const SORTS = {
   rate: { key: 'r', of: (row: StreamRow) => row.rate },
   written: { key: 'w', of: (row: StreamRow) => row.written },
@@ -23,9 +23,9 @@ export interface View {
   sort: Sort;
   /** The other way round. */
   isReversed: boolean;
-  /** Rows of streams that are above those shown. */
+  /** Number of stream rows above the first one shown. */
   scroll: number;
-  /** What is wrong just now. */
+  /** The current problem, if any. */
   problem?: string | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface Size {
   height: number;
 }
 
-/** Slow readers shown at most, where the height is limited. */
+/** Maximum number of slow readers shown if the height is limited. */
 const MAX_SLOW = 5;
 const WIDE_FROM_COLUMNS = 100;
 
@@ -66,7 +66,7 @@ export function sorted(
   return [...streams].sort(isReversed ? (a, b) => by(b, a) : by);
 }
 
-/** The lines, none wider than the width, and how far it was possible to scroll. */
+/** The lines, none wider than the width, and the scroll position limited to the possible range. */
 export function render(sample: Sample, view: View, { width, height }: Size): { lines: string[]; scroll: number } {
   const rows = sorted(sample.streams, view);
   const slow = slowLines(
@@ -77,7 +77,7 @@ export function render(sample: Sample, view: View, { width, height }: Size): { l
   const head = [summary(sample, view), keys(view, width), ''];
   const room = Math.max(1, height - head.length - 1 - slow.length);
   const scroll = Math.max(0, Math.min(view.scroll, rows.length - room));
-  // Where not all fit, the last line says how many there are.
+  // If not all fit, the last line gives their number.
   const isCut = rows.length > room;
   const shown = isCut ? rows.slice(scroll, scroll + room - 1) : rows;
   const columns = width >= WIDE_FROM_COLUMNS ? [...COLUMNS.slice(0, 4), RETAINED, ...COLUMNS.slice(4)] : COLUMNS;
@@ -127,7 +127,7 @@ function line(path: string, cells: readonly string[], columns: readonly Column[]
   return `${shortened(printable(path), room).padEnd(room)} ${right}`;
 }
 
-/** The end of a path says more than its beginning. */
+/** Shortens a path at its beginning, because its end is more specific. */
 function shortened(path: string, room: number): string {
   return path.length <= room ? path : `…${path.slice(path.length - room + 1)}`;
 }

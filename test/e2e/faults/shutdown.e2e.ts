@@ -105,7 +105,7 @@ describe('SIGKILL, and another start on the same port', () => {
 
   it.each([
     [['--no-retry'], /reset|cut/],
-    [['--retry-for', '1s'], /gave up writing .* 0 bytes are surely written, what came behind them may be in part/],
+    [['--retry-for', '1s'], /gave up writing .* 0 bytes are written for certain, the next ones may be written in part/],
   ])('a writer is told that it was cut, and how much is surely written: %s', async (options, said) => {
     const at = await server();
     const writer = streamfs(at.url, ['write', '--stream', ...options, PATH]);

@@ -1,4 +1,4 @@
-/** The frame around every view: where one can go, what the connection to the server is doing, and the view itself. */
+/** The frame around every view: the navigation, the connection state, and the view itself. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { ServerFeed } from './feed/server-feed.ts';
@@ -23,7 +23,7 @@ interface Feeds {
 
 export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
   const { path, place } = here.value;
-  // One who has a link needs no token for what it is for.
+  // The owner of a link needs no token for the path of the link.
   const isLinked = place === 'stream' && client.link.value?.path === path;
   const [isHelpShown, setHelpShown] = useState(false);
   useEffect(() => listenToKeys(() => setHelpShown(true)), []);
@@ -51,7 +51,7 @@ export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
         <div class="bar-end">
           <ConnectionState watch={client.watch} />
           {token.value === undefined ? null : (
-            <button type="button" class="quiet" onClick={forgetToken} aria-label="Forget the token, to give another">
+            <button type="button" class="quiet" onClick={forgetToken} aria-label="Forget the token, to enter another one">
               Token ✕
             </button>
           )}

@@ -1,4 +1,4 @@
-/** Says why something did not work, also to screen readers; nothing where it did. */
+/** Shows an error, also to screen readers; renders nothing without one. */
 import { printable } from './printable.ts';
 
 export function Failure({ error }: { error: string | undefined }) {

@@ -1,4 +1,4 @@
-/** Numbers as people read them. 1 KB is 1024 bytes, as everywhere in StreamFS. */
+/** Formats numbers for people. 1 KB is 1024 bytes, as everywhere in StreamFS. */
 import { formatSize } from '../src/units/index.ts';
 
 /** `6.0 MB`, `512 B`. */
@@ -6,7 +6,7 @@ export function size(bytes: number): string {
   return formatSize(bytes).replace(/([A-Z]+)$/, ' $1');
 }
 
-/** Bytes a second; a dash where it is not known. */
+/** Bytes per second; a dash if unknown. */
 export function rate(bytesPerSecond: number | undefined): string {
   if (bytesPerSecond === undefined) return '–';
   return bytesPerSecond < 0.5 ? '0' : `${size(bytesPerSecond)}/s`;
@@ -18,7 +18,7 @@ const AGES = [
   ['min', 60_000],
 ] as const;
 
-/** `now`, `5 s`, `12 min`, `3 h`, `40 d`: the largest unit that is full. */
+/** `now`, `5 s`, `12 min`, `3 h`, `40 d`: the largest unit with a whole number of at least 1. */
 export function age(milliseconds: number): string {
   if (milliseconds < 1000) return 'now';
   const unit = AGES.find(([, each]) => milliseconds >= each);
@@ -27,7 +27,7 @@ export function age(milliseconds: number): string {
     : `${Math.floor(milliseconds / unit[1])} ${unit[0]}`;
 }
 
-/** `0.4 s`, `12 s`, `3 min`: of a time that may be short. */
+/** `0.4 s`, `12 s`, `3 min`: for durations that may be short. */
 export function seconds(milliseconds: number): string {
   return milliseconds < 10_000 ? `${(milliseconds / 1000).toFixed(1)} s` : age(milliseconds);
 }

@@ -3,7 +3,7 @@ import { parseHash, streamHash } from './hash.ts';
 
 describe('the address of a view', () => {
   it.each(['/streamfs/a', '/streamfs/a b/ü', '/streamfs/100%', '/s/?#&', "/x/<img src=x onerror='1'>", '/a/%2F'])(
-    'leads back to its path: %s',
+    'parses back to its path: %s',
     (path) => {
       expect(parseHash(streamHash(path))).toMatchObject({ place: 'stream', path });
     },
@@ -14,7 +14,7 @@ describe('the address of a view', () => {
     expect([path, state.get('view'), state.get('q')]).toEqual(['/streamfs/a', 'hex', 'a&b=c']);
   });
 
-  it('takes typed text as it stands, where it is encoded wrongly', () => {
+  it('takes text with an invalid encoding literally', () => {
     expect(parseHash('#/s/streamfs/100%')).toMatchObject({ place: 'stream', path: '/streamfs/100%' });
   });
 

@@ -1,13 +1,13 @@
 /**
- * Where the page is, as it stands behind the `#` of its address: a place, a path, and the state of the view, so that it
- * can be bookmarked and shared. A token never stands there.
+ * The location within the page, stored after the `#` of its address: a place, a path, and the state of the view, so
+ * that it can be bookmarked and shared. It never contains a token.
  */
 
 export type Place = 'streams' | 'stream' | 'health' | 'api' | 'missing';
 
 export interface Location {
   place: Place;
-  /** Of `stream`. */
+  /** Of the place `stream`. */
   path: string;
   /** The state of the view. */
   state: URLSearchParams;
@@ -28,7 +28,7 @@ export function parseHash(hash: string): Location {
   return { place: 'missing', path: address, state };
 }
 
-/** The address of a view that is not of a stream. */
+/** The address of a view other than that of a stream. */
 export function placeHash(place: Place, state: URLSearchParams): string {
   const query = state.toString();
   return `#/${place === 'streams' ? '' : place}${query === '' ? '' : `?${query}`}`;
@@ -46,7 +46,7 @@ function split(text: string, at: string): [string, string?] {
   return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
 }
 
-/** What somebody typed need not be encoded rightly. */
+/** Text typed by a user may have an invalid encoding. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -1,9 +1,9 @@
-/** The keys that the page knows. */
+/** The keyboard shortcuts of the page. */
 import { Dialog } from './dialog/dialog.tsx';
 
 const KEYS: readonly [keys: string, what: string][] = [
   ['/', 'filter or search'],
-  ['Escape', 'empty the filter, close a dialog, back to all streams'],
+  ['Escape', 'clear the filter, close a dialog, back to all streams'],
   ['↑ ↓, j k', 'move in a list'],
   ['g, G', 'to the first, to the last'],
   ['Enter', 'open a stream, fold or unfold a directory'],

@@ -1,4 +1,4 @@
-/** Keys that hold in the whole page. A view may have more; where the focus is in a field or a dialog, none hold. */
+/** Keys of the whole page. A view may add more; no key applies while the focus is in a field or a dialog. */
 import { here } from './routing.ts';
 
 /** To be used as an effect. */
@@ -9,7 +9,7 @@ export function listenToKeys(onHelp: () => void): () => void {
     if (target.closest('dialog') !== null) return;
     const search = document.querySelector<HTMLInputElement>('input[data-search]');
     if (target instanceof HTMLInputElement && target === search && event.key === 'Escape') {
-      // The browser empties it; the list is to have the focus then.
+      // The browser clears it; then the list should have the focus.
       if (search.value === '') search.blur();
       return;
     }
@@ -29,7 +29,7 @@ export function listenToKeys(onHelp: () => void): () => void {
         break;
       case 'ArrowDown':
       case 'j':
-        // From anywhere into the list.
+        // Moves the focus from anywhere into the list.
         if (target.closest('[role=table]') !== null) return;
         document.querySelector<HTMLElement>('[role=table] [data-active]')?.focus();
         break;

@@ -1,8 +1,8 @@
-/** A view that is loaded when it is first shown, so that opening the page does not cost it. */
+/** A view that is loaded when it is first shown, so that it does not slow down opening the page. */
 import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-/** @param meanwhile what stands there until it has come */
+/** @param meanwhile shown until it is loaded */
 export function lazy<Props extends object>(
   load: () => Promise<ComponentType<Props>>,
   meanwhile: (props: Props) => ComponentChildren = () => null,

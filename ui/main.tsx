@@ -1,4 +1,4 @@
-/** The page, from its parts: one client, one place to show. */
+/** The entry point: creates the client and renders the app. */
 import './style/tokens.css';
 import './style/base.css';
 import './style/shell.css';
@@ -10,10 +10,11 @@ import { StreamsFeed } from './feed/streams-feed.ts';
 import { here } from './routing.ts';
 import { PageClient } from './session/page-client.ts';
 
-// The page is at <base>/ui/, wherever a proxy may have put that.
+// The page is at <base>/ui/; a proxy may add a prefix to it.
 const client = new PageClient(new URL('..', location.href.split('#')[0]).href.replace(/\/$/, ''));
 
-// A shared address brings what makes one path readable without a token, also where it is opened in a tab that has the page.
+// A shared address contains a signature that makes one path readable without a token, even if the tab already shows the
+// page.
 effect(() => {
   const { path, state } = here.value;
   const [expires, signature] = [state.get('expires'), state.get('signature')];

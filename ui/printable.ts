@@ -1,6 +1,6 @@
 /**
- * Names as they can be shown: characters that are not seen, or that change the order of others, stand as their codes, so
- * that no name looks like another.
+ * Makes names displayable: invisible characters, and those that change the text direction, are shown as codes, so that
+ * no name looks like another.
  */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu;
 

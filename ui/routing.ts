@@ -1,4 +1,4 @@
-/** Where the page is now, and how to get elsewhere. */
+/** The current location within the page, and navigation. */
 import { computed, signal } from '@preact/signals';
 import { parseHash, placeHash, streamHash } from './hash.ts';
 
@@ -7,10 +7,10 @@ addEventListener('hashchange', () => {
   hash.value = location.hash;
 });
 
-/** Where the page is now. */
+/** The current location. */
 export const here = computed(() => parseHash(hash.value));
 
-/** Changes the state of the view in the address; going back leads to where one was before, not to the state before. */
+/** Changes the state of the view in the address without a new history entry, so that going back leaves the view. */
 export function replaceState(change: Readonly<Record<string, string | undefined>>): void {
   const { place, path, state } = here.peek();
   const next = new URLSearchParams(state);

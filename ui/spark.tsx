@@ -1,10 +1,10 @@
-/** A small line of what a figure was. Where nothing is known it is broken. */
+/** A small line chart of a figure's history, interrupted where values are unknown. */
 import type { History } from './feed/history.ts';
 
 const WIDTH = 96;
 const HEIGHT = 20;
 
-/** Time that the whole width stands for. */
+/** The time span of the whole width. */
 const SPAN_MS = 120_000;
 
 export function Spark({ history }: { history: History | undefined }) {

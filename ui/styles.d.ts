@@ -1,2 +1,2 @@
-/** Styles are put beside the scripts by the build. */
+/** The build emits styles next to the scripts. */
 declare module '*.css';

@@ -1,4 +1,4 @@
-/** Dark or light: as the system says, until it is chosen here. */
+/** Dark or light: follows the system until the user chooses one here. */
 import { computed, effect, signal } from '@preact/signals';
 
 export type Theme = 'auto' | 'dark' | 'light';
@@ -14,7 +14,7 @@ system.addEventListener('change', () => {
   systemIsLight.value = system.matches;
 });
 
-/** The colours that are in force: styles go by the attribute alone. */
+/** The effective colour scheme: it is set as an attribute, which the styles use. */
 export const colours = computed<Exclude<Theme, 'auto'>>(() => {
   if (theme.value !== 'auto') return theme.value;
   return systemIsLight.value ? 'light' : 'dark';

@@ -3,12 +3,12 @@ import { defineConfig, type Plugin } from 'vite';
 
 const PACKAGE_OF = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/;
 
-/** Leaves a list of the packages that are in the page, for their licences: see scripts/build-ui.mjs. */
+/** Writes a list of the bundled packages, for their licences: see scripts/build-ui.mjs. */
 function listPackages(): Plugin {
   const folders = new Set<string>();
   return {
     name: 'list-packages',
-    // Styles are no modules of a chunk, so this looks at what is loaded.
+    // Styles are not modules of a chunk, so this uses the parsed modules.
     moduleParsed({ id }) {
       const folder = PACKAGE_OF.exec(id)?.[1];
       if (folder !== undefined) folders.add(folder);
@@ -19,7 +19,9 @@ function listPackages(): Plugin {
   };
 }
 
-/** Builds the page; scripts/build-ui.mjs says where it goes. Addresses are relative: the server may be below a prefix. */
+/**
+ * Builds the page; scripts/build-ui.mjs sets the output folder. Addresses are relative: the server may have a prefix.
+ */
 export default defineConfig({
   root: import.meta.dirname,
   base: './',
@@ -27,7 +29,7 @@ export default defineConfig({
   plugins: [listPackages()],
   build: {
     target: 'es2023',
-    // Inlined files would be data: addresses, and scripts in the document, which the page's policy forbids.
+    // Inlined files would become data: URLs and inline scripts, which the page's content security policy forbids.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     emptyOutDir: true,

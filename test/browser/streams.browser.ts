@@ -154,8 +154,8 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByText('stream already exists: /streamfs/old', { exact: true }).waitFor();
     await page.getByRole('textbox', { name: 'Path' }).fill('/streamfs/news');
-    await page.getByText('Settings of its own').click();
-    await page.getByLabel('Kept for those who join').fill('64KB');
+    await page.getByText('Settings of this stream').click();
+    await page.getByLabel('Retained for late joiners').fill('64KB');
     await page.getByLabel('Readers may fall behind by').fill('lots');
     await page.getByLabel('Content type').selectOption('text/plain');
     await page.getByRole('button', { name: 'Create' }).click();
@@ -195,7 +195,7 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     await page.getByRole('button', { name: 'Details of /streamfs/x' }).click();
     await page.getByRole('button', { name: 'Link', exact: true }).click();
     await page.getByRole('button', { name: 'Make a link' }).click();
-    await page.getByText('asks nobody for a token').waitFor();
+    await page.getByText('requires no token').waitFor();
   });
 
   it('makes a link, with which the page shows that stream to a visitor without a token', async () => {

@@ -248,7 +248,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     }
     await at.put('/streamfs/app', 'and more\n');
     await page.getByText('and more').waitFor();
-    const next = 'a new stream has this path; the one before was read up to offset 10';
+    const next = 'a new stream has this path; the previous one was read up to offset 10';
     const removed = 'the stream was removed at offset 10';
     expect(await texts(page)).toEqual([
       'of life 0',

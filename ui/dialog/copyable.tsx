@@ -1,4 +1,4 @@
-/** A text to be copied: a command, an address. */
+/** A text with a button that copies it: a command, an address. */
 import { useRef, useState } from 'preact/hooks';
 
 export function Copyable({ label, text }: { label: string; text: string }) {
@@ -9,7 +9,8 @@ export function Copyable({ label, text }: { label: string; text: string }) {
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      // Browsers have no clipboard for pages without TLS, except on loopback; the text is selected, and this one copies that.
+      // Browsers provide the clipboard to pages without TLS only on loopback; otherwise the selected text is copied
+      // with this.
       document.execCommand('copy');
     }
     setCopied(true);

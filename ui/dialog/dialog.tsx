@@ -1,4 +1,4 @@
-/** A dialog over the page: the browser keeps the focus within it and closes it by Escape. */
+/** A modal dialog: the browser keeps the focus within it and closes it on Escape. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import './dialog.css';
@@ -18,12 +18,12 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     dialog.showModal();
     return () => {
       dialog.close();
-      // The row that it was opened from may have been drawn anew, and then it is of no use.
+      // The row that opened it may have been rendered again; its old element cannot take the focus.
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it; the click is one beside it
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it; the click is one outside it
     <dialog
       ref={element}
       aria-labelledby={id}

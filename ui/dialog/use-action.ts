@@ -1,4 +1,4 @@
-/** Something that a button does and that may fail: whether it is under way, and what the server said when it refused. */
+/** The state of a button's action: whether it is running, and the error if it failed. */
 import { useState } from 'preact/hooks';
 import { problemOf } from '../feed/poller.ts';
 

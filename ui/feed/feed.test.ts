@@ -7,7 +7,7 @@ import { ServerFeed } from './server-feed.ts';
 import { StreamsFeed } from './streams-feed.ts';
 
 describe('rates', () => {
-  it('are what was added, by the time between; unknown at first, and for another life of the thing', () => {
+  it('are the increase over the elapsed time; unknown at first, and after a change of generation', () => {
     const rates = new Rates();
     const look = (time: number, value: number, life = 'one') => {
       const rate = rates.rate('x', life, value, time);
@@ -22,7 +22,7 @@ describe('rates', () => {
     expect(look(7000, 30, 'two')).toBe(10);
   });
 
-  it('are forgotten with what they are of', () => {
+  it('are forgotten once their streams are gone', () => {
     const rates = new Rates();
     rates.rate('x', 'one', 1, 1000);
     rates.turn();
@@ -32,7 +32,7 @@ describe('rates', () => {
 });
 
 describe('the history of a figure', () => {
-  it('has a hole where nothing was asked for, which no line is drawn over', () => {
+  it('has a hole for a time without polls', () => {
     let history = EMPTY;
     for (const [time, value] of [
       [0, 1],
@@ -46,7 +46,7 @@ describe('the history of a figure', () => {
     expect(sparkPath(history).match(/M/g)).toHaveLength(2);
   });
 
-  it('has a hole where a value is not known, and keeps only the newest', () => {
+  it('has a hole for an unknown value, and keeps only the newest values', () => {
     let history = EMPTY;
     for (let at = 0; at < 500; at++) history = extended(history, at * 2000, at % 10 === 0 ? undefined : at);
     expect(history.values).toHaveLength(150);
@@ -56,7 +56,7 @@ describe('the history of a figure', () => {
   });
 });
 
-/** Looks once, as if it were in sight. */
+/** Polls once, as if the view were visible. */
 async function look(feed: ServerFeed | StreamsFeed): Promise<void> {
   await feed.look(new AbortController().signal);
 }
@@ -88,7 +88,7 @@ describe('the feed of streams', () => {
 });
 
 describe('the feed of readers', () => {
-  it('says in what time that was written which a reader is behind, where anything is', async () => {
+  it('converts the lag of a reader to the time in which those bytes were written, if any are', async () => {
     const reader: Partial<ReaderInfo> = { id: 1, generation: 'g', bytes: 0, offset: 1000, lag: 0 };
     const stats = {
       process: { started_at: 'x', event_loop_delay_ms: 0 },
@@ -108,7 +108,7 @@ describe('the feed of readers', () => {
     reader.lag = 5000;
     await look(feed);
     const most = performance.now() - before + 1000;
-    // As long as it took to write these, give or take what passed between.
+    // The time it took to write these bytes, with some tolerance.
     expect(behind()).toBeGreaterThan(0);
     expect(behind()).toBeLessThan(most);
     await look(feed);

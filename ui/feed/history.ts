@@ -1,6 +1,6 @@
 /**
- * The newest values of a figure, with the times they are of. Where nothing was asked for a while (the tab was hidden, the
- * server gone) there is a hole, and none of it is drawn over.
+ * The newest values of a figure, with their times. A time without polls (the tab was hidden, the server unreachable) is
+ * a hole, over which no line is drawn.
  */
 
 export interface History {
@@ -12,13 +12,13 @@ export interface History {
 
 export const EMPTY: History = { times: [], values: [] };
 
-/** Samples that are kept: five minutes of one every two seconds. */
+/** Number of samples kept: five minutes with one every two seconds. */
 const KEPT = 150;
 
-/** Two samples that are further apart have a hole between them. */
+/** A longer time between two samples is a hole. */
 const HOLE_MS = 6000;
 
-/** One that is added to where it is. */
+/** A history that is extended in place. */
 export interface GrowingHistory extends History {
   readonly times: number[];
   readonly values: (number | null)[];
@@ -28,7 +28,7 @@ export function newHistory(): GrowingHistory {
   return { times: [], values: [] };
 }
 
-/** Adds a value; undefined: it was asked for, and is not known. */
+/** Adds a value; undefined: it was polled, but is unknown. */
 export function remember({ times, values }: GrowingHistory, time: number, value: number | undefined): void {
   const last = times.at(-1);
   if (last !== undefined && time - last > HOLE_MS) {
@@ -43,7 +43,7 @@ export function remember({ times, values }: GrowingHistory, time: number, value:
   }
 }
 
-/** Another history, with one more value: for what is told by a signal. */
+/** A copy of a history with one more value: for histories that are held in a signal. */
 export function extended({ times, values }: History, time: number, value: number | undefined): History {
   const next: GrowingHistory = { times: [...times], values: [...values] };
   remember(next, time, value);

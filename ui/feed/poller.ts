@@ -1,14 +1,14 @@
 /**
- * Asks for something again and again while somebody looks at it: a view uses it, and the tab can be seen. A pause follows
- * each answer, so that a slow server is asked less often.
+ * Polls while a view uses the data and the tab is visible. A pause follows each response, so that a slow server is
+ * polled less often.
  */
 import { signal } from '@preact/signals';
 import { isClientError } from '../../src/client/index.ts';
 
-/** What went wrong with the newest question. */
+/** The error of the latest request. */
 export interface Problem {
   message: string;
-  /** The token does not allow it: asking again is of no use. */
+  /** The token does not allow it: retrying is useless. */
   isForbidden: boolean;
 }
 
@@ -18,7 +18,7 @@ const PAUSE_MS = 2000;
 
 export class Poller {
   readonly problem = signal<Problem | undefined>(undefined);
-  /** When the newest answer came; undefined before the first. */
+  /** When the latest response arrived; undefined before the first. */
   readonly updatedAt = signal<number | undefined>(undefined);
   readonly #ask: (signal: AbortSignal) => Promise<void>;
   #users = 0;
@@ -29,7 +29,7 @@ export class Poller {
     this.#ask = ask;
   }
 
-  /** To be used as an effect: gives what ends the use. */
+  /** To be used as an effect: returns a function that ends the use. */
   use(): () => void {
     if (this.#users++ === 0) {
       document.addEventListener('visibilitychange', this.#onVisibility);
@@ -43,7 +43,7 @@ export class Poller {
     };
   }
 
-  /** Something was changed: what is known is not true any more. */
+  /** Polls at once, because something was changed and the data is out of date. */
   refresh(): void {
     if (this.#users === 0) return;
     this.#stop();

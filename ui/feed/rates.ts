@@ -1,9 +1,9 @@
-/** Rates from counters that only grow: the difference to what was seen before, by the time between. */
+/** Rates of counters: the increase since the previous sample, divided by the elapsed time. */
 
 interface Seen {
   time: number;
   value: number;
-  /** A counter of another life of the thing begins anew. */
+  /** The generation of the counted object: a counter of another generation starts from zero. */
   life: string;
 }
 
@@ -11,7 +11,7 @@ export class Rates {
   #seen = new Map<string, Seen>();
   #next = new Map<string, Seen>();
 
-  /** Per second; undefined where nothing was seen before to compare with. */
+  /** Per second; undefined if there is no previous sample to compare with. */
   rate(name: string, life: string, value: number, time: number): number | undefined {
     const before = this.#seen.get(name);
     this.#next.set(name, { time, value, life });
@@ -19,7 +19,7 @@ export class Rates {
     return ((value - before.value) * 1000) / (time - before.time);
   }
 
-  /** All has been seen once more: what was not is forgotten. */
+  /** Ends a round of samples: counters without a sample in it are forgotten. */
   turn(): void {
     this.#seen = this.#next;
     this.#next = new Map();

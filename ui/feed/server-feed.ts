@@ -1,17 +1,17 @@
-/** How the server is and who reads, looked at again and again. What is drawn of it is kept for as long as the page is open. */
+/** Polls the health of the server and its readers. The histories for the charts are kept while the page is open. */
 import { signal } from '@preact/signals';
 import type { Health, ReaderInfo, ServerStats, StreamFSClient } from '../../src/client/index.ts';
 import { EMPTY, extended, type History } from './history.ts';
 import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
 
-/** Readers that are shown; of a crowd that is larger, only the oldest. */
+/** Maximum number of readers shown; of more, only the oldest are. */
 const MAX_READERS = 5000;
 
 export interface ReaderRow extends ReaderInfo {
-  /** Bytes a second that it is given. */
+  /** Bytes per second that the reader receives. */
   rate: number | undefined;
-  /** Milliseconds in which what it is behind was written; undefined where nothing is being written. */
+  /** Milliseconds in which the bytes of its lag were written; undefined if nothing is being written. */
   behind: number | undefined;
 }
 
@@ -21,9 +21,9 @@ export class ServerFeed {
   readonly health = signal<Health | undefined>(undefined);
   readonly stats = signal<ServerStats | undefined>(undefined);
   readonly readers = signal<readonly ReaderRow[]>([]);
-  /** How many there are in all. */
+  /** Total number of readers. */
   readonly readerCount = signal(0);
-  /** Bytes a second, bytes, milliseconds. */
+  /** Bytes per second, bytes, milliseconds. */
   readonly history = signal<Readonly<Record<Chart, History>>>({
     received: EMPTY,
     delivered: EMPTY,
@@ -39,9 +39,9 @@ export class ServerFeed {
     this.poller = new Poller((signal) => this.look(signal));
   }
 
-  /** Asks for all of it once; the poller does it again and again. */
+  /** Fetches everything once; called repeatedly by the poller. */
   async look(signal: AbortSignal): Promise<void> {
-    // Everybody may know that much.
+    // Health needs no permission.
     this.health.value = await this.#api.health();
     const stats = await this.#api.stats({ signal });
     const time = performance.now();

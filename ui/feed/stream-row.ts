@@ -1,4 +1,4 @@
-/** What the list shows of a stream. */
+/** A stream as shown in the list. */
 import type { FileInfo } from '../../src/client/index.ts';
 import type { Rates } from './rates.ts';
 
@@ -9,26 +9,26 @@ export interface StreamRow {
   retained: number;
   memory: number;
   readers: number;
-  /** Bytes: the largest of its readers'. */
+  /** Bytes: the largest lag of its readers. */
   lag: number;
-  /** Bytes, by all readers there ever were. */
+  /** Bytes lost by all its readers so far. */
   lost: number;
-  /** Bytes a second; undefined where there is nothing to compare with yet. */
+  /** Bytes per second; undefined until there is a previous sample to compare with. */
   incoming: number | undefined;
   outgoing: number | undefined;
   /** Milliseconds since 1970, by the server's clock. */
   writtenAt: number;
   type: string;
   generation: string;
-  /** `open`, or why it has ended. */
+  /** `open`, or the reason of its end. */
   state: string;
-  /** What its writer said of that. */
+  /** The status that its writer gave at the end. */
   endStatus: string | undefined;
-  /** All that the server says, by its own names. */
+  /** All properties from the server, by their own names. */
   facts: Readonly<Record<string, string>>;
 }
 
-/** Undefined for what is no stream. */
+/** Undefined for a file that is not a stream. */
 export function streamRow(path: string, info: FileInfo, rates: Rates, time: number): StreamRow | undefined {
   const { Content: facts, Type } = info.meta;
   if (Type !== 'stream' || facts === null) return undefined;
@@ -53,7 +53,7 @@ export function streamRow(path: string, info: FileInfo, rates: Rates, time: numb
   };
 }
 
-/** Whether a row says what another does, facts that are not shown in the list included. */
+/** Whether two rows are equal, including properties that the list does not show. */
 export function isSameRow(a: StreamRow, b: StreamRow): boolean {
   return (
     a.incoming === b.incoming &&

@@ -1,4 +1,4 @@
-/** All streams that the caller may see, looked at again and again: directory by directory and page by page, as they are told. */
+/** Polls all streams that the caller may see, directory by directory and page by page. */
 import { batch, signal } from '@preact/signals';
 import { isClientError, type Mount, type StreamFSClient } from '../../src/client/index.ts';
 import { type GrowingHistory, type History, newHistory, remember } from './history.ts';
@@ -6,17 +6,17 @@ import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
 import { isSameRow, type StreamRow, streamRow } from './stream-row.ts';
 
-/** Lists that are asked for at the same time: the page has few connections. */
+/** Directory listings requested concurrently: the page has few connections. */
 const PARALLEL = 2;
 
-/** What may have happened to a directory since it was listed. */
+/** Errors of a directory that has changed since its parent was listed. */
 const GONE = ['STREAM_NOT_FOUND', 'NOT_A_DIRECTORY', 'MOUNT_NOT_READY', 'MOUNT_FAILED', 'FORBIDDEN'];
 
 export class StreamsFeed {
   readonly rows = signal<readonly StreamRow[]>([]);
-  /** Mounts that have streams, by their paths. */
+  /** Mounts that contain streams, by their paths. */
   readonly mounts = signal<readonly Mount[]>([]);
-  /** Bytes a second that came in, by path. */
+  /** Bytes per second written, by path. */
   get activity(): ReadonlyMap<string, History> {
     return this.#activity;
   }
@@ -30,7 +30,7 @@ export class StreamsFeed {
     this.poller = new Poller((signal) => this.look(signal));
   }
 
-  /** Asks for all of it once; the poller does it again and again. */
+  /** Fetches everything once; called repeatedly by the poller. */
   async look(signal: AbortSignal): Promise<void> {
     const mounts = (await this.#api.mounts()).filter(({ pluginName }) => pluginName === 'streamfs');
     const rows: StreamRow[] = [];
@@ -65,7 +65,7 @@ export class StreamsFeed {
     });
   }
 
-  /** Rows that are as they were stay the same objects, so that nothing of them is rendered again. */
+  /** Unchanged rows remain the same objects, so that they are not rendered again. */
   #show(rows: readonly StreamRow[]): void {
     const before = this.rows.peek();
     const known = new Map(before.map((row) => [row.path, row]));

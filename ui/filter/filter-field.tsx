@@ -1,4 +1,4 @@
-/** The field above a list that filters it; `/` goes there. */
+/** The filter field above a list; `/` focuses it. */
 export interface FilterFieldProps {
   label: string;
   value: string;

@@ -1,4 +1,7 @@
-/** Whether a text has all the words that a filter asks for, in either case. No words: every text has them. */
+/**
+ * Returns a predicate: whether a text contains all words of a filter, ignoring case. An empty filter matches every
+ * text.
+ */
 export function hasWords(filter: string): (text: string) => boolean {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   return (text) => {

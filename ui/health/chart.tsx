@@ -1,4 +1,7 @@
-/** A figure over the last minutes. What draws it is loaded with the first of them; where nothing is known there is a hole. */
+/**
+ * A chart of a figure over the last minutes. The drawing library is loaded with the first chart; unknown values are
+ * holes.
+ */
 import { useEffect, useRef } from 'preact/hooks';
 import type uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
@@ -9,7 +12,7 @@ import { colours as coloursInForce } from '../theme.ts';
 const HEIGHT = 96;
 const MS_PER_S = 1000;
 
-/** What the whole width stands for. */
+/** The time span of the whole width. */
 const SPAN_S = 300;
 
 /** From one byte up to some TB. */
@@ -21,7 +24,7 @@ export interface ChartProps {
   label: string;
   history: History;
   format: (value: number) => string;
-  /** Its steps are those of KB, MB and so on. */
+  /** Whether its axis has steps of KB, MB and so on. */
   isBytes?: boolean | undefined;
 }
 
@@ -59,7 +62,7 @@ function dataOf({ times, values }: History): uPlot.AlignedData {
   return [times.map((time) => time / MS_PER_S), [...values]];
 }
 
-/** A canvas knows no variables of styles, so they are read, and read again where the colours are changed. */
+/** A canvas does not support CSS variables, so their values are read, and read again when the theme changes. */
 function optionsFor(
   element: Element,
   _colours: string,

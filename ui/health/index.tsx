@@ -1,4 +1,4 @@
-/** How the server is, and who reads. */
+/** The health of the server, and its readers. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import './health.css';
@@ -40,7 +40,7 @@ export function HealthView({ client, feed }: { client: PageClient; feed: ServerF
       ) : (
         <p class="error" role="alert">
           {printable(problem.value.message)}
-          {updatedAt.value === undefined ? '' : ` What is shown is from ${clock(updatedAt.value)}.`}
+          {updatedAt.value === undefined ? '' : ` The data is from ${clock(updatedAt.value)}.`}
         </p>
       )}
       <Figures client={client} feed={feed} />
@@ -48,7 +48,7 @@ export function HealthView({ client, feed }: { client: PageClient; feed: ServerF
   );
 }
 
-/** Which of the disks cannot be written: also for those who may not see the figures. */
+/** Disks that cannot be written: also shown to callers who may not see the figures. */
 function disksOf({ disks }: Health): string {
   if (disks === undefined) return '';
   const { failed, full, total } = disks;
@@ -149,7 +149,7 @@ function Figures({ client, feed }: { client: PageClient; feed: ServerFeed }) {
   );
 }
 
-/** Why streams of a mount cannot be written, or are not safe. */
+/** The reasons why streams of a mount cannot be written, or are not durable. */
 function Problems({ stats: { disks, logs } }: { stats: ServerStats }) {
   const ofDisks = disks.map(({ path, problem }) => ({ what: `Disk of ${path}`, problem }));
   const ofLogs = logs.map(({ path, problem }) => ({ what: `Log of ${path}`, problem }));

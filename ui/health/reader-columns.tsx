@@ -8,7 +8,7 @@ import type { Column } from '../table/column.ts';
 export interface ReaderColumnContext {
   /** Milliseconds since 1970, by the server's clock. */
   now: number;
-  /** The reader whose kick is to be confirmed. */
+  /** The reader whose disconnection must be confirmed. */
   asked: number | undefined;
   onKick: (id: number) => void;
 }
@@ -128,7 +128,7 @@ export function readerColumns({ now, asked, onKick }: ReaderColumnContext): read
 
 const STATE_CLASSES: Readonly<Record<string, string>> = { live: 'good', stalled: 'bad', 'catching-up': 'slow' };
 
-/** How much of what it may lag it does. */
+/** The lag as a share of the allowed lag. */
 function Lag({ reader: { allowed_lag: allowed, behind, lag } }: { reader: ReaderRow }) {
   if (lag === 0) return <span class="muted">0</span>;
   const share = allowed > 0 ? Math.min(1, lag / allowed) : 1;
@@ -141,7 +141,7 @@ function Lag({ reader: { allowed_lag: allowed, behind, lag } }: { reader: Reader
         high={0.8}
         optimum={0}
         value={share}
-        aria-label={`${Math.round(share * 100)} % of what it may`}
+        aria-label={`${Math.round(share * 100)} % of the allowed lag`}
       />
       <span class={share > 0.8 ? 'error' : 'warn'} title="What it is behind, and in what time that was written">
         {size(lag)}

@@ -1,4 +1,4 @@
-/** Who reads: who is slow, who has lost what, and how to get rid of one. */
+/** The readers: which are slow, what each has lost, and a button to disconnect one. */
 import { useState } from 'preact/hooks';
 import { Failure } from '../failure.tsx';
 import { problemOf } from '../feed/poller.ts';

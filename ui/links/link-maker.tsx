@@ -1,4 +1,4 @@
-/** Makes an address that lets somebody read or write one path for a while without a token. */
+/** Creates a signed link, with which anyone can read or write one path for a limited time without a token. */
 import { useState } from 'preact/hooks';
 import { isClientError } from '../../src/client/index.ts';
 import { Copyable } from '../dialog/copyable.tsx';
@@ -16,7 +16,7 @@ const LIFETIMES = [
 
 interface Made {
   address: string;
-  /** Of this page; only for links to read. */
+  /** Address of this page with the link; only for links that grant reading. */
   page: string | undefined;
   until: string | undefined;
 }
@@ -61,7 +61,7 @@ export function LinkMaker({ client, path }: { client: PageClient; path: string }
         <div role="status">
           <p class="muted">
             {made.until === undefined
-              ? 'This server asks nobody for a token, so the plain address is the link.'
+              ? 'This server requires no token, so the plain address is the link.'
               : `Good until ${made.until}, for this path only.`}
           </p>
           {made.page === undefined ? null : <Copyable label="For this page" text={made.page} />}

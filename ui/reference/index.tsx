@@ -1,4 +1,4 @@
-/** The API, from the document that the server makes of its own tables. */
+/** The API reference, from the OpenAPI document of the server. */
 import { useEffect, useState } from 'preact/hooks';
 import './reference.css';
 import { Failure } from '../failure.tsx';
@@ -43,7 +43,7 @@ export function ReferenceView({ client }: { client: PageClient }) {
   );
 }
 
-/** What it takes and answers is made when it is unfolded. */
+/** Parameters and responses are rendered only when the operation is unfolded. */
 function Described({ operation: { method, path, summary, description, fields, answers } }: { operation: Operation }) {
   const [isOpen, setOpen] = useState(false);
   return (

@@ -33,7 +33,7 @@ const DOCUMENT: OpenApi = {
 };
 
 describe('the reference', () => {
-  it('has every operation with its parameters, fields of its body, and answers, also those that are told elsewhere', () => {
+  it('has every operation with its parameters, fields of its body, and answers, also those that are defined elsewhere', () => {
     const [read, remove, link] = operationsOf(DOCUMENT);
     expect(read).toMatchObject({ method: 'GET', path: '/files', summary: 'Reads.' });
     expect(read?.fields).toMatchObject([

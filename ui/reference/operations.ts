@@ -1,4 +1,4 @@
-/** What the reference shows of the API, from its OpenAPI document. */
+/** Extracts the contents of the API reference from the OpenAPI document. */
 import { hasWords } from '../filter/words.ts';
 
 interface Schema {
@@ -77,7 +77,7 @@ export function operationsOf({ paths, components }: OpenApi): Operation[] {
   );
 }
 
-/** Words that all have to be in the method, path or summary. */
+/** The operations that contain all words in their method, path or summary. */
 export function matching(operations: readonly Operation[], text: string): Operation[] {
   const isAsked = hasWords(text);
   return operations.filter(({ method, path, summary }) => isAsked(`${method} ${path} ${summary}`));

@@ -1,4 +1,4 @@
-/** Says, in the bar and to screen readers, whether the server is there. */
+/** Shows whether the server is reachable, in the bar and to screen readers. */
 import { useEffect, useState } from 'preact/hooks';
 import type { ServerState, ServerWatch } from './server-state.ts';
 
@@ -20,7 +20,7 @@ const TEXTS: Record<ServerState['kind'], string> = {
   gone: 'server unreachable',
 };
 
-/** How long it has been so. Not told to screen readers, which would read it every second. */
+/** The duration of the state. Hidden from screen readers, which would read it every second. */
 function For({ since }: { since: number }) {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {

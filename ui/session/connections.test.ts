@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Connections } from './connections.ts';
 
 describe('the connections of the page', () => {
-  it('are given in the order in which they were asked for, and one more only when one is given back', async () => {
+  it('are given in the order of the requests, and at the limit only after one is released', async () => {
     const connections = new Connections(2);
     const got: string[] = [];
     const take = async (name: string) => {
@@ -17,14 +17,14 @@ describe('the connections of the page', () => {
     await Promise.resolve();
     expect(got).toEqual(['a', 'b']);
     first();
-    // Twice is harmless: it does not make one more.
+    // Releasing twice does not free another connection.
     first();
     (await third)();
     await fourth;
     expect(got).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('are not waited for by what was given up, which takes no place', async () => {
+  it('are not given to an aborted request', async () => {
     const connections = new Connections(1);
     const release = await connections.take(undefined);
     const leaving = new AbortController();

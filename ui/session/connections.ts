@@ -1,7 +1,7 @@
 /**
- * A browser opens at most six connections to a server over HTTP/1.1, and what comes seventh waits. The page takes three of
- * them for what it fetches, whatever is shown, and leaves one to an element that plays: a live read keeps its one for as
- * long as it goes on.
+ * A browser opens at most six connections to a server over HTTP/1.1; a seventh request waits. The page uses three of
+ * them for its own requests, and leaves one to a media element. A live read keeps its connection for its whole
+ * duration.
  */
 const MAX_CONNECTIONS = 3;
 
@@ -13,7 +13,7 @@ export class Connections {
     this.#free = max;
   }
 
-  /** Settles when one is free, and gives what to call, once or more often, when it is not needed any more. */
+  /** Settles when a connection is free, and returns a function that releases it, which is idempotent. */
   async take(signal: AbortSignal | undefined): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;

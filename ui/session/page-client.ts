@@ -1,4 +1,4 @@
-/** What the page asks of the server through the published client, and the few things that only a page needs. */
+/** The requests of the page, through the published client, and the few that only the page needs. */
 import { signal } from '@preact/signals';
 import { isClientError, StreamFSClient } from '../../src/client/index.ts';
 import { Connections } from './connections.ts';
@@ -6,29 +6,29 @@ import { createPageFetch, type SignedLink } from './page-fetch.ts';
 import { ServerWatch } from './server-state.ts';
 import { isTokenWanted, token } from './token.ts';
 
-/** Parameters of an address, beside the path. */
+/** Query parameters of an address, in addition to the path. */
 export type AddressParameters = Readonly<Record<string, string | number | boolean | undefined>>;
 
 const UNAUTHORIZED = 401;
 
-/** A link is made anew when the one that is there has less to go than this. */
+/** A link with less remaining time than this is renewed. */
 const RENEW_BEFORE_MS = 5 * 60_000;
 
 export class PageClient {
   readonly api: StreamFSClient;
   readonly watch: ServerWatch;
-  /** Makes one path readable without a token: of a page that was opened by a shared address. */
+  /** Makes one path readable without a token: set if the page was opened by a shared address. */
   readonly link = signal<SignedLink | undefined>(undefined);
-  /** The address of the server, with whatever a proxy has before it, without a slash at its end. */
+  /** The address of the server, including the prefix of a proxy, without a slash at its end. */
   readonly origin: string;
   readonly #base: string;
   readonly #links = new Map<string, { url: string; expires: number }>();
 
-  /** @param base the address of the server, below which `api/v1` is */
+  /** @param base the address of the server, without `api/v1` */
   constructor(base: string) {
     this.origin = base;
     const health = `${base}/api/v1/health`;
-    // Beside the connections of the page, so that it is never behind in a queue of ours.
+    // Not limited by the page's connections, so that it never waits in our own queue.
     this.watch = new ServerWatch(async (signal) => {
       const answer = await fetch(health, { signal, cache: 'no-store', credentials: 'omit' });
       await answer.text();
@@ -49,8 +49,8 @@ export class PageClient {
   }
 
   /**
-   * An address that the browser can be given for the content of a path: an element that plays, a download, a command. With
-   * tokens it is a signed link, good for an hour or the rest of one.
+   * An address for the content of a path that the browser can fetch by itself: for a media element, a download, a
+   * command. If tokens are required, it is a signed link that is valid for an hour or the rest of one.
    */
   async addressOf(path: string, parameters: AddressParameters = {}): Promise<string> {
     const address = new URL(await this.#readable(path));

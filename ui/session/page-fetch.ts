@@ -1,6 +1,6 @@
 /**
- * The fetch under everything that the page asks: it adds the token, or what makes a signed link good, keeps to the
- * connections that the page may have, and tells what became of each request.
+ * The fetch for all requests of the page: it adds the token or the signature of a link, respects the limit of
+ * connections, and reports the outcome of each request.
  */
 import type { FetchFunction, FetchResponse } from '../../src/client/index.ts';
 import type { Connections } from './connections.ts';
@@ -15,11 +15,11 @@ export interface SignedLink {
 export interface PageFetchOptions {
   connections: Connections;
   token: () => string | undefined;
-  /** Used where there is no token. */
+  /** Used if there is no token. */
   link: () => SignedLink | undefined;
-  /** A server has answered, with this status; or has sent something more. */
+  /** Called when the server has responded, with the status, or has sent more data. */
   onAnswer: (status: number) => void;
-  /** There was no answer, or it broke off; not called where the page gave up itself. */
+  /** Called if there was no response, or it was cut; not if the page aborted the request. */
   onFailure: (error: unknown) => void;
 }
 
@@ -47,7 +47,7 @@ export function createPageFetch({ connections, token, link, onAnswer, onFailure 
   };
 }
 
-/** A link is good for the content of its path, and nothing else. */
+/** A link is valid only for the content of its path. */
 function signed(url: string, link: SignedLink | undefined): string {
   if (link === undefined) return url;
   const address = new URL(url);
@@ -57,7 +57,7 @@ function signed(url: string, link: SignedLink | undefined): string {
   return address.href;
 }
 
-/** The same answer, whose connection is given back when its body is over. */
+/** The same response; its connection is released at the end of its body. */
 function observed(answer: Response, url: string, release: () => void, fail: (error: unknown) => void): FetchResponse {
   const whole = async <T>(body: Promise<T>): Promise<T> => {
     try {

@@ -1,34 +1,34 @@
 /**
- * Whether the server is there, as far as can be known: it is asked every second while the page can be seen, and every
- * answer to anything else counts too. What is shown is what was last seen to be so, never what is hoped.
+ * Whether the server is reachable, as last observed. It is polled every second while the page is visible, and every
+ * response to another request counts too.
  */
 import { signal } from '@preact/signals';
 
 export type ServerState =
   | { kind: 'connecting' }
   | { kind: 'ok' }
-  /** It was asked, and has not answered since. */
+  /** It was polled, and has not responded since. */
   | { kind: 'silent'; since: number }
-  /** No connection could be made, or it broke. */
+  /** A connection failed or broke. */
   | { kind: 'gone'; since: number };
 
 const ASK_EVERY_MS = 1000;
 
-/** An answer that takes longer shows as silence. */
+/** A response that takes longer is shown as silence. */
 const SILENCE_MS = 1000;
 
-/** After which a question counts as lost, and the next is asked. */
+/** Timeout of a poll, after which the next one starts. */
 const GIVE_UP_MS = 5000;
 
 export class ServerWatch {
   readonly state = signal<ServerState>({ kind: 'connecting' });
-  /** How far the server's clock is ahead of this one, in milliseconds. */
+  /** How far the server's clock is ahead of the local one, in milliseconds. */
   clockAhead = 0;
   readonly #ask: (signal: AbortSignal) => Promise<number>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking: AbortController | undefined;
 
-  /** @param ask asks the server, and gives what its clock says, to the second; NaN where it does not tell */
+  /** @param ask polls the server, and returns the time of its clock, in whole seconds; NaN if it sends none */
   constructor(ask: (signal: AbortSignal) => Promise<number>) {
     this.#ask = ask;
   }
@@ -40,17 +40,17 @@ export class ServerWatch {
     this.#look();
   }
 
-  /** It has answered something. */
+  /** The server has responded to a request. */
   answered(): void {
     if (this.state.peek().kind !== 'ok') this.state.value = { kind: 'ok' };
   }
 
-  /** Something has failed that was asked of it: is it still there? */
+  /** Another request has failed: polls to find out whether the server is reachable. */
   failed(): void {
     if (this.#asking === undefined) this.#look();
   }
 
-  /** Asks at once, and again and again while the page can be seen. */
+  /** Polls at once, and repeatedly while the page is visible. */
   async #look(): Promise<void> {
     clearTimeout(this.#timer);
     if (document.hidden || this.#asking !== undefined) return;
@@ -71,13 +71,13 @@ export class ServerWatch {
     this.#timer = setTimeout(() => this.#look(), ASK_EVERY_MS);
   }
 
-  /** Only a difference that is longer than what a clock in seconds and an answer that took a while can make. */
+  /** Ignores differences that a clock in whole seconds and a slow response can cause. */
   #setClock(time: number): void {
     const ahead = time + 500 - Date.now();
     this.clockAhead = Math.abs(ahead) > 3000 ? ahead : 0;
   }
 
-  /** The time stays that of the first loss. */
+  /** `since` remains the time of the first loss. */
   #lost(kind: 'silent' | 'gone', asked: number): void {
     const state = this.state.peek();
     if (state.kind === kind) return;

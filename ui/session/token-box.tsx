@@ -1,17 +1,17 @@
-/** Asks for a token where the server wants one. */
+/** Prompts for a token if the server requires one. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Failure } from '../failure.tsx';
 import { giveToken, token } from './token.ts';
 
 const NONE = 'Paste or type the token first.';
-const NOT_ONE = 'That is no token: a token has no spaces, and only letters, digits and signs of ASCII.';
+const NOT_ONE = 'This is not a token: a token consists of visible ASCII characters, without spaces.';
 const REFUSED =
-  'The server does not know the token that was given. It may have a letter too many or too few, or has been taken away.';
+  'The server does not know the token that was given. It may be mistyped, or may have been revoked.';
 
 export function TokenBox() {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState(token.value === undefined ? undefined : REFUSED);
-  // Browsers heed `autofocus` once for each page, and this comes again where a token is refused.
+  // Browsers apply `autofocus` once per page, and this is shown again after a refused token.
   useEffect(() => input.current?.focus(), []);
   const submit = (event: Event) => {
     event.preventDefault();
@@ -22,7 +22,7 @@ export function TokenBox() {
   };
   return (
     <section class="token-box" aria-labelledby="token-title">
-      <h1 id="token-title">This server asks for a token</h1>
+      <h1 id="token-title">This server requires a token</h1>
       <p>
         Whoever runs it gives you one: tokens stand in its configuration under <code>server.tokens</code>. This tab
         keeps yours until you close it, and sends it with each request; it is never part of an address. Another tab asks

@@ -1,6 +1,6 @@
 /**
- * The token that the user of this tab has given. It is kept with the tab and ends with it; it is sent as a header and
- * stands in no address.
+ * The token that the user entered in this tab. It is stored in the tab's session and ends with it. It is sent as a
+ * header, and never appears in an address.
  */
 import { signal } from '@preact/signals';
 
@@ -8,7 +8,7 @@ const KEY = 'streamfs.token';
 
 export const token = signal<string | undefined>(sessionStorage.getItem(KEY) ?? undefined);
 
-/** Whether the server has refused to answer without a token, or with this one. */
+/** Whether the server has refused a request without a token, or with this one. */
 export const isTokenWanted = signal(false);
 
 export function giveToken(value: string): void {
@@ -17,7 +17,7 @@ export function giveToken(value: string): void {
   isTokenWanted.value = false;
 }
 
-/** The next one is asked for at once. */
+/** Forgets the token, and prompts for another at once. */
 export function forgetToken(): void {
   token.value = undefined;
   sessionStorage.removeItem(KEY);

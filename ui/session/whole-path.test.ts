@@ -12,7 +12,7 @@ describe('a path in an error', () => {
     ],
     ['stream already exists: /a/a', '/a/a/a', 'stream already exists: /a/a/a'],
     ['permission denied: /it is "$&" is reserved', '/s/it is "$&"', 'permission denied: /s/it is "$&" is reserved'],
-  ])('is named as a whole: %s', (text, path, expected) => {
+  ])('becomes absolute: %s', (text, path, expected) => {
     expect(withWholePath(text, path)).toBe(expected);
   });
 
@@ -22,11 +22,11 @@ describe('a path in an error', () => {
     ['the log in /var/live is full', '/streamfs/live'],
     ['stream is closed', '/streamfs/live'],
     ['no mount at path: /', '/streamfs/'],
-  ])('is left alone where it is whole, or another: %s', (text, path) => {
+  ])('is unchanged if it is absolute, or another path: %s', (text, path) => {
     expect(withWholePath(text, path)).toBe(text);
   });
 
-  it('is found in what the server answers, and only there', () => {
+  it('is replaced in errors of the server, and nowhere else', () => {
     const address = 'http://h/api/v1/files?path=%2Fstreamfs%2Fa';
     const answer = { error: 'stream already exists: /a', code: 'STREAM_EXISTS' };
     expect(JSON.parse(answerWithWholePath(JSON.stringify(answer), address))).toEqual({

@@ -1,9 +1,9 @@
 /**
- * The server names paths in its errors as the mount knows them (docs/protocol.md): `stream not found: /live`. Who looks at
- * the page knows whole paths alone, such as `/streamfs/live`.
+ * The server's errors name paths relative to the mount (docs/protocol.md): `stream not found: /live`. Users of the page
+ * only know absolute paths, such as `/streamfs/live`.
  */
 
-/** An error's text, in which what is named below the mount of a path is named by the whole path. */
+/** The text of an error, with the path relative to its mount replaced by the absolute path. */
 export function withWholePath(text: string, path: string): string {
   if (text.includes(path)) return text;
   for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) {
@@ -15,7 +15,7 @@ export function withWholePath(text: string, path: string): string {
   return text;
 }
 
-/** The same, of an answer as it came; what is no error of the server stays as it is. */
+/** The same for a response body; anything but an error of the server is returned unchanged. */
 export function answerWithWholePath(answer: string, address: string): string {
   const path = new URL(address).searchParams.get('path');
   if (path === null) return answer;
@@ -29,7 +29,7 @@ export function answerWithWholePath(answer: string, address: string): string {
   }
 }
 
-/** Where a path stands in a text as a word of its own, or -1. */
+/** The position of a path in a text as a separate word, or -1. */
 function placeOf(path: string, text: string): number {
   for (let at = text.indexOf(path); at >= 0; at = text.indexOf(path, at + 1)) {
     const before = text[at - 1] ?? ' ';

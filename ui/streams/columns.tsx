@@ -10,12 +10,12 @@ import { Spark } from '../spark.tsx';
 import type { Column } from '../table/column.ts';
 import type { Line } from './lines.ts';
 
-/** What a generation begins with is the same for all of a server; this many of its last characters tell streams apart. */
+/** Generations of one server share a prefix; this many characters at the end distinguish streams. */
 const DISTINCT = -8;
 
 export interface ColumnContext {
   feed: StreamsFeed;
-  /** Milliseconds since 1970, by the server's clock, when the list was looked at. */
+  /** Milliseconds since 1970, by the server's clock, at the time of the latest poll. */
   now: ReadonlySignal<number>;
   onToggle: (path: string) => void;
   onDetails: (line: Line) => void;
@@ -151,7 +151,7 @@ export function streamColumns({ feed, now, onToggle, onDetails }: ColumnContext)
 function Name({ line, onToggle }: { line: Line; onToggle: (path: string) => void }) {
   const { path, name, depth, directory } = line;
   if (directory === undefined) {
-    // Names share their beginnings: where there is no room, the directories are cut before what tells streams apart.
+    // Names often share a prefix: if space is short, the directories are truncated before the last part.
     const leafAt = name.lastIndexOf('/') + 1;
     const whole = printable(path);
     return (
@@ -179,7 +179,7 @@ function Name({ line, onToggle }: { line: Line; onToggle: (path: string) => void
   );
 }
 
-/** However deep it lies, half of the column is left for its name. */
+/** At any depth, half of the column is reserved for the name. */
 function indent(depth: number) {
   return { paddingInlineStart: depth === 0 ? undefined : `min(${depth * 18}px, 50%)` };
 }
@@ -201,7 +201,7 @@ function State({ line: { state, endStatus, directory, readers, incoming } }: { l
 }
 
 function Activity({ feed, path }: { feed: StreamsFeed; path: string }) {
-  // Each look adds to it.
+  // The history changes with each poll.
   feed.poller.updatedAt.value;
   return <Spark history={feed.activity.get(path)} />;
 }

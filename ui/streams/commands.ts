@@ -1,4 +1,4 @@
-/** Commands for a stream, to be copied into a shell or a page. */
+/** Commands for a stream, to be copied into a shell or a web page. */
 import { DEFAULT_URL } from '../../src/client/index.ts';
 
 export interface Command {
@@ -8,7 +8,7 @@ export interface Command {
 
 export interface ServerContext {
   url: string;
-  /** The server asks for tokens: commands take one from the environment. */
+  /** The server requires tokens: commands take one from the environment. */
   needsToken: boolean;
 }
 
@@ -32,7 +32,7 @@ export function commandsFor(path: string, context: CommandContext): Command[] {
   return commands;
 }
 
-/** Writes what `source` prints. */
+/** A command that writes the output of `source`. */
 export function writeCommand(source: string, path: string, context: ServerContext): string {
   return `${source} | ${streamfs(context)} write --stream ${quoted(path)}`;
 }
@@ -49,17 +49,17 @@ function header({ needsToken }: ServerContext): string {
   return needsToken ? ' -H "Authorization: Bearer $STREAMFS_TOKEN"' : '';
 }
 
-/** The content of a path; slashes may stand in a query as they are, and are easier to read. */
+/** The address of the content of a path. Slashes are allowed unencoded in a query, and are easier to read. */
 export function contentAddress(url: string, path: string): string {
   return `${url}/api/v1/files?path=${encodeURIComponent(path).replaceAll('%2F', '/')}`;
 }
 
-/** As one word of a POSIX shell. */
+/** Quotes a word for a POSIX shell. */
 export function quoted(text: string): string {
   return /^[\w/.:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A page of another origin needs the attribute, and that its origin is listed. */
+/** A page of another origin needs the `crossorigin` attribute, and its origin must be configured on the server. */
 function elementFor(type: string): ((address: string) => string) | undefined {
   if (type.startsWith('video/'))
     return (address) => `<video src="${address}" crossorigin controls autoplay muted></video>`;
@@ -69,7 +69,7 @@ function elementFor(type: string): ((address: string) => string) | undefined {
   return undefined;
 }
 
-/** As the value of an attribute. */
+/** Escapes a text for an attribute value. */
 function markup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

@@ -1,4 +1,4 @@
-/** Makes a stream, with settings of its own where they are given. */
+/** Creates a stream, optionally with settings. */
 import { useRef } from 'preact/hooks';
 import type { Mount, StreamSettings } from '../../src/client/index.ts';
 import { ATOMIC, CONTAINERS, LAG_POLICIES, LISTED_CONTENT_TYPES, READER_BLOCK } from '../../src/protocol/index.ts';
@@ -42,12 +42,12 @@ export function CreateDialog({ client, mounts, onClose, onCreated }: CreateDialo
             autofocus
             spellcheck={false}
           />
-          <small>Directories come with the names: /streamfs/build/log lies in /streamfs/build.</small>
+          <small>Directories come with the names: /streamfs/build/log is in /streamfs/build.</small>
         </label>
         <details>
-          <summary>Settings of its own</summary>
+          <summary>Settings of this stream</summary>
           <div class="fields">
-            <Field name="ring" title="Kept for those who join" hint="a size, such as 8MB" />
+            <Field name="ring" title="Retained for late joiners" hint="a size, such as 8MB" />
             <Field name="channel" title="Readers may fall behind by" hint="a size, such as 1MB" />
             <Choice name="onLag" title="A reader that is too slow" values={LAG_POLICIES} />
             <Choice name="readerBlock" title="Who may ask for block" values={READER_BLOCK} />
@@ -56,7 +56,7 @@ export function CreateDialog({ client, mounts, onClose, onCreated }: CreateDialo
             <Choice name="container" title="Readers may begin" values={CONTAINERS} />
             <Field name="ttl" title="Expires when idle for" hint="a duration, such as 90s" />
           </div>
-          <p class="muted">What is left empty is as the mount says.</p>
+          <p class="muted">Empty fields use the settings of the mount.</p>
         </details>
         <Failure error={action.error} />
         <div class="buttons">
@@ -86,7 +86,7 @@ function Choice({ name, title, values }: { name: string; title: string; values: 
     <label class="field">
       <span>{title}</span>
       <select name={name}>
-        <option value="">as the mount says</option>
+        <option value="">as set for the mount</option>
         {values.map((value) => (
           <option key={value}>{value}</option>
         ))}
@@ -95,7 +95,7 @@ function Choice({ name, title, values }: { name: string; title: string; values: 
   );
 }
 
-/** @throws for sizes and durations that are none */
+/** @throws for invalid sizes and durations */
 function settingsOf(text: (name: string) => string): StreamSettings | undefined {
   const given = <T,>(name: string, read: (value: string) => T): T | undefined =>
     text(name) === '' ? undefined : read(text(name));

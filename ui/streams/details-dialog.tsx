@@ -1,4 +1,4 @@
-/** A stream: its facts, commands for it, and what can be done with it. */
+/** A stream: its properties, commands for it, and the actions on it. */
 import { useState } from 'preact/hooks';
 import { Copyable } from '../dialog/copyable.tsx';
 import { Dialog } from '../dialog/dialog.tsx';
@@ -17,7 +17,7 @@ export interface DetailsDialogProps {
   client: PageClient;
   row: StreamRow;
   onClose: () => void;
-  /** Something was done that changes the list. */
+  /** Called after an action that changes the list. */
   onChanged: () => void;
 }
 
@@ -114,7 +114,7 @@ function End({ client, row, onDone }: { client: PageClient; row: StreamRow; onDo
   const action = useAction();
   const [status, setStatus] = useState('');
   const [isDone, setDone] = useState(row.state !== 'open');
-  if (isDone) return <p role="status">It has ended. What it retains can still be read.</p>;
+  if (isDone) return <p role="status">It has ended. Its retained bytes can still be read.</p>;
   const submit = (event: Event) => {
     event.preventDefault();
     void action.run(async () => {
@@ -125,7 +125,7 @@ function End({ client, row, onDone }: { client: PageClient; row: StreamRow; onDo
   };
   return (
     <form class="dialog-form" onSubmit={submit}>
-      <p>Nothing more can be written to it then. Its {counted(row.readers, 'reader')} get what is left, and the end.</p>
+      <p>Nothing can be written to it after that. Its {counted(row.readers, 'reader')} get the remaining bytes and the end.</p>
       <label class="field">
         <span>How it ended</span>
         <input

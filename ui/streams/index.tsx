@@ -23,10 +23,10 @@ import { filtered, type Line, listLines, treeLines } from './lines.ts';
 
 const DEFAULT_SORT: Sort = { column: 'path', descending: false };
 
-/** Directories that are folded: they stay so while one looks into a stream. */
+/** Folded directories: they stay folded while a stream is open. */
 const closed = signal<ReadonlySet<string>>(new Set());
 
-/** Of a list that is filtered, also how many there are in all. */
+/** The number of streams shown, and of all streams if the list is filtered. */
 function howMany(shown: number, all: number): string {
   return shown === all ? count(all) : `${count(shown)} of ${count(all)}`;
 }
@@ -129,7 +129,7 @@ export function StreamsView({ client, feed }: { client: PageClient; feed: Stream
   );
 }
 
-/** All of it together, and how old that is where it is not from just now. */
+/** The totals, and the time of the data if it is not current. */
 function Summary({ feed }: { feed: StreamsFeed }) {
   const { problem, updatedAt } = feed.poller;
   const rows = feed.rows.value;
@@ -137,7 +137,7 @@ function Summary({ feed }: { feed: StreamsFeed }) {
     return (
       <p class="error summary" role="alert">
         {printable(problem.value.message).replace(/[.!?]?$/, '.')}
-        {updatedAt.value === undefined ? '' : ` What is shown is from ${clock(updatedAt.value)}.`}
+        {updatedAt.value === undefined ? '' : ` The data is from ${clock(updatedAt.value)}.`}
       </p>
     );
   }
@@ -167,20 +167,20 @@ interface FirstStepsProps {
   onCreate: () => void;
 }
 
-/** What there is to do where there is nothing yet. */
+/** Suggestions for an empty list. */
 function FirstSteps({ client, mount, onCreate }: FirstStepsProps) {
   if (mount === undefined) {
-    return <p class="nothing">Nothing that has streams is mounted here, or this token may see none of it.</p>;
+    return <p class="nothing">No mount with streams exists, or this token cannot see one.</p>;
   }
   const path = `${mount === '/' ? '' : mount}/hello`;
   const context = { url: client.origin, needsToken: token.value !== undefined };
   return (
     <div class="first-steps">
       <h2>There are no streams yet</h2>
-      <p>A stream is made by writing to it, or by reading it: whoever reads sees what is written from then on.</p>
+      <p>A stream is created by writing to it or by reading it: a reader sees everything written from then on.</p>
       <Copyable label="Write something, in a shell" text={writeCommand('date', path, context)} />
       <Copyable label="Or with curl" text={curlWriteCommand('date', path, context)} />
-      <Copyable label="Something that goes on" text={curlWriteCommand('ping localhost', path, context)} />
+      <Copyable label="Continuous output" text={curlWriteCommand('ping localhost', path, context)} />
       <p>It appears here as soon as it is written to.</p>
       <button type="button" onClick={onCreate}>
         Or make one here

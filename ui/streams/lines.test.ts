@@ -13,13 +13,13 @@ const byPath: Order = { keyOf: ({ path }) => path, descending: false };
 const ROWS = [row('/s/b/log', { active_readers: '2' }, 10), row('/s/a', {}, 5), row('/s/b/c/x', { max_lag: '7' }, 20)];
 
 describe('the list of streams', () => {
-  it('is in the order of a column', () => {
+  it('is sorted by a column', () => {
     expect(listLines(ROWS, byPath).map(({ path }) => path)).toEqual(['/s/a', '/s/b/c/x', '/s/b/log']);
     const bySize: Order = { keyOf: ({ size }) => size, descending: true };
     expect(listLines(ROWS, bySize).map(({ size }) => size)).toEqual([20, 10, 5]);
   });
 
-  it('has what is not known last, whichever way', () => {
+  it('has unknown values last in both directions', () => {
     const order = (descending: boolean): Order => ({
       keyOf: ({ path, size }) => (path === '/s/a' ? undefined : size),
       descending,
@@ -27,7 +27,7 @@ describe('the list of streams', () => {
     for (const way of [true, false]) expect(listLines(ROWS, order(way)).at(-1)?.path).toBe('/s/a');
   });
 
-  it('as a tree has one line for directories that have nothing but the next in them', () => {
+  it('as a tree has one line for a chain of directories with a single child', () => {
     const rows = [row('/s/a/b/c/x'), row('/s/a/b/c/y'), row('/s/ab/z')];
     const lines = treeLines(rows, byPath, new Set());
     expect(lines.map(({ name, depth }) => `${' '.repeat(depth)}${name}`)).toEqual([
@@ -41,7 +41,7 @@ describe('the list of streams', () => {
     expect(treeLines(rows, byPath, new Set(['/s/a/b/c'])).map(({ name }) => name)).toEqual(['s', 'a/b/c', 'ab', 'z']);
   });
 
-  it('as a tree has directories with what is below them, which can be folded', () => {
+  it('as a tree has directories with their contents, which can be folded', () => {
     const open = treeLines(ROWS, byPath, new Set());
     expect(open.map(({ name, depth }) => `${' '.repeat(depth)}${name}`)).toEqual([
       's',

@@ -1,11 +1,11 @@
-/** The list of streams as it is shown: all of them by a column, or as a tree of the directories that their names make. */
+/** The lines of the list of streams: flat and sorted by a column, or as a tree of the directories in their names. */
 import type { StreamRow } from '../feed/stream-row.ts';
 import { hasWords } from '../filter/words.ts';
 import { type SortKey, sorted } from '../table/sort.ts';
 
-/** A line of the table: a stream, or a directory with what is below it. */
+/** A line of the table: a stream, or a directory with the totals of its contents. */
 export interface Line extends StreamRow {
-  /** What is shown as its name. */
+  /** The displayed name. */
   name: string;
   depth: number;
   directory: { count: number; isOpen: boolean } | undefined;
@@ -16,14 +16,14 @@ export interface Order {
   descending: boolean;
 }
 
-/** Words that all have to be in the path, type or state. */
+/** The rows that contain all words in their path, type or state. */
 export function filtered(rows: readonly StreamRow[], text: string): readonly StreamRow[] {
   if (text.trim() === '') return rows;
   const isAsked = hasWords(text);
   return rows.filter(({ path, type, state }) => isAsked(`${path}\n${type}\n${state}`));
 }
 
-/** Lines of streams as they were made before: the same row makes the same line, which is not rendered again. */
+/** Cached lines: the same row gives the same line, which is not rendered again. */
 const inList = new WeakMap<StreamRow, Line>();
 const inTree = new WeakMap<StreamRow, Line>();
 
@@ -40,7 +40,7 @@ export function listLines(rows: readonly StreamRow[], { keyOf, descending }: Ord
   return sorted(rows, keyOf, descending).map((row) => lineOf(row, inList, row.path, 0));
 }
 
-/** @param closed paths of directories that are folded */
+/** @param closed paths of folded directories */
 export function treeLines(rows: readonly StreamRow[], order: Order, closed: ReadonlySet<string>): Line[] {
   const lines: Line[] = [];
   unfold(rows, '', 0, order, closed, lines);
@@ -67,7 +67,7 @@ function unfold(
       else group.push(row);
     }
   }
-  // A directory with nothing in it but another is one line with it.
+  // A directory that contains only another directory shares one line with it.
   const sums = [...groups].map(([path, group]) => ({ sum: total(commonDirectory(group, path), group), group }));
   for (const { row, group } of sorted(
     [...sums.map(({ sum, group }) => ({ row: sum, group })), ...here.map((row) => ({ row, group: undefined }))],
@@ -82,7 +82,7 @@ function unfold(
   }
 }
 
-/** The deepest directory that all are in, which are in one. */
+/** The deepest common directory of all rows, which are in the same directory. */
 function commonDirectory(rows: readonly StreamRow[], directory: string): string {
   const [first, ...others] = rows as [StreamRow, ...StreamRow[]];
   let common = directory;
@@ -95,7 +95,7 @@ function commonDirectory(rows: readonly StreamRow[], directory: string): string 
   }
 }
 
-/** What is below a directory, together. */
+/** The totals of everything below a directory. */
 function total(path: string, rows: readonly StreamRow[]): StreamRow {
   const sum: StreamRow = {
     path,

@@ -1,4 +1,4 @@
-/** One stream: where it lies, what can be done with it, and what is in it. */
+/** The page of one stream: its path, actions, and contents. */
 import { useState } from 'preact/hooks';
 import { Dialog } from '../dialog/dialog.tsx';
 import { useAction } from '../dialog/use-action.ts';
@@ -22,7 +22,7 @@ export function StreamPage({ path, client }: { path: string; client: PageClient 
       const found = streamRow(path, await client.api.stat(path), new Rates(), 0);
       if (found !== undefined) setRow(found);
     });
-  // A link is good for the content alone.
+  // A link grants access to the content only.
   const link = client.link.value?.path === path ? client.link.value : undefined;
   const isGuest = link !== undefined && token.value === undefined;
   const heading = (
@@ -52,7 +52,7 @@ export function StreamPage({ path, client }: { path: string; client: PageClient 
   return (
     <div class="fill stream-page">
       <Failure error={action.error} />
-      {/* Another link to the same path may do what the one before could not. */}
+      {/* Another link to the same path may grant access that the previous one did not. */}
       <Viewer key={`${link?.signature} ${path}`} path={path} client={client} heading={heading} actions={actions} />
       {row === undefined ? null : (
         <DetailsDialog client={client} row={row} onClose={() => setRow(undefined)} onChanged={() => undefined} />

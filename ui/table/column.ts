@@ -1,4 +1,4 @@
-/** A column of a table: its head, its width, and what stands in it of a row. */
+/** A column of a table: its header, its width, and the cell of a row. */
 import type { ComponentChildren } from 'preact';
 import type { SortKey } from './sort.ts';
 
@@ -8,12 +8,12 @@ export interface Column<Row> {
   /** A track of the grid, such as `minmax(0, 2fr)` or `90px`. */
   width: string;
   isNumber?: boolean | undefined;
-  /** Left out where the table is narrower than this, in pixels. */
+  /** Hidden if the table is narrower than this, in pixels. */
   from?: number | undefined;
-  /** Shown on narrow screens too, with this before it. */
+  /** Also shown on narrow screens, with this text before the value. */
   narrow?: string | undefined;
-  /** What it is sorted by; without it, it is not. */
+  /** The sort key; a column without it is not sortable. */
   sortBy?: ((row: Row) => SortKey) | undefined;
-  /** What changes while the row does not, such as by the time, is a component of its own, which reads a signal. */
+  /** A value that changes while the row does not, such as an age, is a separate component that reads a signal. */
   render(row: Row): ComponentChildren;
 }

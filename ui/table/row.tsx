@@ -1,15 +1,15 @@
-/** A row of a table. It is rendered again only where what it shows has changed: rows are values, and new ones where they are. */
+/** A row of a table. It is rendered again only if its data has changed: rows are immutable values. */
 import { Component } from 'preact';
 import type { Column } from './column.ts';
 
 export interface RowProps<Row> {
   row: Row;
   rowKey: string;
-  /** Its place among all rows, from 0. */
+  /** Its index among all rows, from 0. */
   index: number;
   isActive: boolean;
   columns: readonly Column<Row>[];
-  /** The tracks of its grid; undefined on a narrow screen. */
+  /** The grid tracks; undefined on a narrow screen. */
   tracks: string | undefined;
   height: number;
   onFocus: (key: string) => void;
@@ -17,7 +17,7 @@ export interface RowProps<Row> {
   onDetails: ((row: Row) => void) | undefined;
 }
 
-/** What decides how a row looks. Handlers are called as they are at the time. */
+/** The properties that affect rendering. Handlers are looked up when called. */
 const LOOKS = ['row', 'index', 'isActive', 'columns', 'tracks', 'height'] as const;
 
 export class Row<T> extends Component<RowProps<T>> {

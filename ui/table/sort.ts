@@ -1,4 +1,4 @@
-/** Sorting by a column. Rows that are equal in it stay as they were, so that a live table does not jump about. */
+/** Sorting by a column. The sort is stable, so that equal rows of a live table do not change places. */
 
 export interface Sort {
   column: string;
@@ -15,7 +15,7 @@ export function sorted<Row>(rows: readonly Row[], keyOf: (row: Row) => SortKey, 
     .map(({ row }) => row);
 }
 
-/** What is not known comes last, whichever way. */
+/** Unknown values come last in both directions. */
 function compare(a: SortKey, b: SortKey, sign: number): number {
   if (a === b) return 0;
   if (a === undefined) return 1;

@@ -1,7 +1,7 @@
 /**
- * A table of any length, of which only the rows that can be seen are there. Rows are as high as each other; on a narrow
- * screen a row is its first column and, below it, the few that matter most. Each stands at a place of its own, so that
- * scrolling draws only what comes into sight.
+ * A virtualised table of any length: only visible rows exist. All rows have the same height; on a narrow screen a row
+ * is its first column and, below it, the most important ones. Rows are positioned absolutely, so that scrolling draws
+ * only the rows that become visible.
  */
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
@@ -14,17 +14,17 @@ import { rowWindow, scrollTo } from './window.ts';
 
 export interface TableProps<Row> {
   label: string;
-  /** While they are the same, a row that is the same is not rendered again. */
+  /** A row is rendered again only if the row or the columns have changed. */
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   keyOf: (row: Row) => string;
   sort: Sort;
   onSort: (sort: Sort) => void;
-  /** Enter on a row, and a click on it. */
+  /** Called for Enter on a row, and for a click on it. */
   onOpen?: ((row: Row) => void) | undefined;
-  /** `i` on a row. */
+  /** Called for `i` on a row. */
   onDetails?: ((row: Row) => void) | undefined;
-  /** Shown in place of rows where there are none. */
+  /** Shown instead of rows if there are none. */
   empty?: ComponentChildren;
 }
 
@@ -37,7 +37,7 @@ export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, 
   const rowHeight = narrow ? NARROW_ROW : ROW;
   const count = rows.length;
   const [view, setView] = useState<View>({ first: 0, end: 0, width: 1200 });
-  /** The key of the row that has the focus, or would have it. */
+  /** The key of the row that has the focus, or would get it. */
   const [active, setActive] = useState<string | undefined>(undefined);
   const wantsFocus = useRef(false);
   const { width } = view;
@@ -68,7 +68,8 @@ export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, 
   const first = Math.min(view.first, end);
   const activeIndex = Math.max(0, active === undefined ? 0 : rows.findIndex((row) => keyOf(row) === active));
 
-  // At once: later, it would be the effect of the render before that sees the wish, while the old row is the active one.
+  // A layout effect: with a later effect, the effect of the previous render would consume the wish while the old row is
+  // still active.
   useLayoutEffect(() => {
     if (!wantsFocus.current) return;
     wantsFocus.current = false;
@@ -110,7 +111,7 @@ export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, 
         class="table-body"
         ref={box}
         role="rowgroup"
-        // Where the row that has the keys was scrolled out of sight, they come here.
+        // If the active row was scrolled out of view, the box itself receives the keys.
         tabIndex={activeIndex >= first && activeIndex < end ? undefined : 0}
         onScroll={look}
         onKeyDown={onKeyDown}
@@ -157,7 +158,7 @@ function Heading<Row>({ column, sort, onSort }: { column: Column<Row>; sort: Sor
       {sortBy === undefined ? (
         <span class={title === '' ? 'visually-hidden' : ''}>{title || 'Actions'}</span>
       ) : (
-        // The first click on a figure shows the largest; on a name, the first.
+        // The first click sorts a figure in descending order, a name in ascending order.
         <button
           type="button"
           class="quiet"

@@ -1,13 +1,13 @@
-/** Which rows of a long list are to be there, so that only those that can be seen are. */
+/** Determines which rows of a long list exist, so that only visible rows are rendered. */
 
-/** Rows beyond each edge, so that scrolling a little shows no hole. */
+/** Extra rows beyond each edge, so that scrolling a little shows no gap. */
 const OVERSCAN = 6;
-/** Rows that come and go together, so that not each step of scrolling changes which are there. */
+/** Rows are added and removed in groups of this size, so that not every scroll step changes them. */
 const STEP = 4;
 
 export interface RowWindow {
   first: number;
-  /** The one behind the last. */
+  /** The index after the last one. */
   end: number;
 }
 
@@ -19,7 +19,7 @@ export function rowWindow(scrollTop: number, height: number, rowHeight: number, 
   return { first: Math.min(first, Math.max(0, end)), end };
 }
 
-/** Where to scroll so that a row can be seen whole, moving as little as possible. */
+/** The scroll position at which a row is fully visible, with the least movement. */
 export function scrollTo(index: number, scrollTop: number, height: number, rowHeight: number): number {
   const top = index * rowHeight;
   if (top < scrollTop) return top;

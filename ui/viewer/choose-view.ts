@@ -1,15 +1,15 @@
-/** Which view a stream comes up in: as its type says, else as its bytes look. */
+/** Chooses the view in which a stream opens: by its type, else by its bytes. */
 import { OCTET_STREAM } from '../../src/protocol/index.ts';
 import type { Sniffed } from './bytes/sniff.ts';
 import type { ViewName } from './view-state.ts';
 
 export function viewFor(type: string | undefined, sniffed: Sniffed): ViewName {
-  // Plain text is what a program prints, also one that moves about the screen.
+  // Plain text is any output of a program, including output that moves the cursor.
   if (isPlainText(type) && sniffed.kind === 'terminal') return 'terminal';
   return viewOfType(type) ?? viewOfBytes(sniffed);
 }
 
-/** Whether the bytes need not be looked at. */
+/** Whether the type alone decides, so that the bytes need not be examined. */
 export function isSettledByType(type: string | undefined): boolean {
   return viewOfType(type) !== undefined && !isPlainText(type);
 }
@@ -22,7 +22,7 @@ function isPlainText(type: string | undefined): boolean {
   return essenceOf(type) === 'text/plain';
 }
 
-/** Undefined where the type says nothing. */
+/** Undefined if the type does not decide. */
 function viewOfType(type: string | undefined): ViewName | undefined {
   const essence = essenceOf(type);
   if (essence === '' || essence === OCTET_STREAM) return undefined;
@@ -48,7 +48,7 @@ function viewOfBytes(sniffed: Sniffed): ViewName {
   }
 }
 
-/** What the setting `container` says of the bytes, by its values; others say nothing. */
+/** The format for each value of the setting `container`; other values do not decide. */
 const CONTAINERS = new Map<string, Sniffed>([
   ['webm', { kind: 'video', type: 'video/webm' }],
   ['mp4', { kind: 'video', type: 'video/mp4' }],
@@ -61,7 +61,7 @@ const CONTAINERS = new Map<string, Sniffed>([
   ['lines', { kind: 'text' }],
 ]);
 
-/** What a stream is known to be without a look at its bytes, which a late reader may find in mid-picture. */
+/** The format known without examining the bytes, which a late joiner may receive from mid-picture. */
 export function sniffedOfContainer(container: string | undefined): Sniffed | undefined {
   return CONTAINERS.get(container ?? '');
 }

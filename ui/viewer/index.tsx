@@ -1,4 +1,4 @@
-/** The viewer, loaded with the first stream that is opened: the list of streams does without it. */
+/** The viewer, loaded when the first stream is opened: the list of streams does not need it. */
 import { lazy } from '../lazy.tsx';
 
 export const Viewer = lazy(

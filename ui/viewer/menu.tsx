@@ -1,4 +1,4 @@
-/** What has no room on a narrow screen stands behind a button there; on a wide one it is just there. */
+/** Controls that are behind a button on a narrow screen, and always visible on a wide one. */
 import type { ComponentChildren } from 'preact';
 import { isNarrow } from '../narrow.ts';
 

@@ -1,4 +1,4 @@
-/** What a view is given to read its stream with. */
+/** The source that a view reads its stream from. */
 import type { Signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { PageClient } from '../session/page-client.ts';
@@ -9,16 +9,16 @@ import { followStart, type Start } from './view-state.ts';
 export interface Source {
   client: PageClient;
   path: string;
-  /** The content type that was declared. */
+  /** The declared content type. */
   type: string | undefined;
   start: Start;
   mayAsk: boolean;
   create: boolean;
-  /** Where a view says what its reading is doing. */
+  /** Where a view publishes the state of its read. */
   reading: Signal<Signal<ReadingFacts> | undefined>;
 }
 
-/** Reads the source into the sink for as long as the component is there. */
+/** Reads the source into the sink while the component is mounted. */
 export function useReading(source: Source, sink: RecordSink): void {
   useEffect(() => {
     const { client, create, mayAsk, path, reading, start } = source;

@@ -1,6 +1,6 @@
-/** Keys of a view, wherever in the page the focus is but where a key means something else. */
+/** Keys of a view, active wherever the focus is, unless the focused element uses the key. */
 
-/** To be used as an effect. @param keys what each does, by `KeyboardEvent.key` */
+/** To be used as an effect. @param keys the action of each key, by `KeyboardEvent.key` */
 export function listenToViewKeys(keys: Readonly<Record<string, () => void>>): () => void {
   const onKey = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isMeantForElement(event)) return;
@@ -13,10 +13,10 @@ export function listenToViewKeys(keys: Readonly<Record<string, () => void>>): ()
   return () => document.removeEventListener('keydown', onKey);
 }
 
-/** A key that goes into a field, or that presses a button. */
+/** Whether a key is input for a field, or activates a button. */
 function isMeantForElement({ key, target }: KeyboardEvent): boolean {
   if (!(target instanceof Element)) return false;
-  // A dialog that is closed keeps the focus until the next frame.
+  // A closed dialog keeps the focus until the next frame.
   const dialog = target.closest('dialog');
   if (dialog !== null) return dialog.open;
   if (target.closest('input:not([type=checkbox]), textarea, select') !== null) return true;

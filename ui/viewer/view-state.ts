@@ -1,6 +1,6 @@
 /**
- * The state of the viewer as it stands in the address: where it begins, which view it is, what is searched for. It is
- * shared with others, so whatever is there need not make sense, and what does not is as if it were not there.
+ * The state of the viewer as stored in the address: where it begins, which view is shown, the search. Addresses are
+ * shared with others, so invalid values are ignored.
  */
 import type { FollowOptions } from '../../src/client/index.ts';
 import { NO_SEARCH, type Search } from './text/matcher.ts';
@@ -14,7 +14,7 @@ export type Times = (typeof TIMES)[number];
 export type Start = { type: 'recent' } | { type: 'earliest' } | { type: 'live' } | { type: 'offset'; offset: number };
 
 export interface ViewState {
-  /** Undefined: by the type of the stream, or by its bytes. */
+  /** Undefined: chosen by the type of the stream, or by its bytes. */
   view: ViewName | undefined;
   start: Start;
   search: Search;
@@ -23,17 +23,17 @@ export interface ViewState {
   context: number;
   times: Times;
   isWrapped: boolean;
-  /** JSON lines are laid out. */
+  /** JSON lines are unfolded. */
   isUnfolded: boolean;
 }
 
-/** What is shown of a long history where nothing else is asked for: it is there in a moment. */
+/** Default amount of history that is shown: it loads quickly. */
 const RECENT_BYTES = 8 * 1024 * 1024;
 
 const DEFAULT_CONTEXT = 2;
 const MAX_CONTEXT = 50;
 
-/** @param isNarrow whether long lines are wrapped where nothing is said: on a telephone most of them are too long */
+/** @param isNarrow whether long lines are wrapped by default: on a phone most lines are too long */
 export function parseViewState(query: URLSearchParams, isNarrow: boolean): ViewState {
   const wrap = query.get('wrap');
   const context = wholeNumber(query.get('context'));
@@ -55,7 +55,7 @@ export function parseViewState(query: URLSearchParams, isNarrow: boolean): ViewS
   };
 }
 
-/** What to write to the address: `undefined` takes a name away, since what goes without saying is not said. */
+/** The state for the address: `undefined` removes a parameter, because defaults are omitted. */
 export function viewStateQuery(state: ViewState, isNarrow: boolean): Record<string, string | undefined> {
   const { context, isFiltered, isUnfolded, isWrapped, search, start, times, view } = state;
   const flag = (on: boolean) => (on ? '1' : undefined);
@@ -75,7 +75,7 @@ export function viewStateQuery(state: ViewState, isNarrow: boolean): Record<stri
   };
 }
 
-/** How the stream is asked for it. An offset that is gone is no error: what is lost shows as a gap. */
+/** The parameters of the read. An offset that is no longer retained is not an error: the loss is shown as a gap. */
 export function followStart(start: Start): Pick<FollowOptions, 'from' | 'last' | 'offset' | 'onExpired'> {
   switch (start.type) {
     case 'recent':

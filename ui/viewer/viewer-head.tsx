@@ -1,4 +1,4 @@
-/** What is above every view: the stream, the view, where it begins, and what can be done with the whole of it. */
+/** The head above every view: the stream, the view, where it begins, and actions on the whole stream. */
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { useAction } from '../dialog/use-action.ts';
@@ -15,7 +15,7 @@ export interface ViewerHeadProps {
   heading: ComponentChildren;
   actions: ComponentChildren;
   state: ViewState;
-  /** The view that comes up by itself. */
+  /** The view chosen automatically. */
   auto: ViewName | undefined;
   change: (change: Partial<ViewState>) => void;
 }
@@ -68,7 +68,7 @@ export function ViewerHead({ actions, auto, change, client, heading, path, state
   );
 }
 
-/** Where the view begins: a choice of a few, or an offset. */
+/** Where the view begins: a few choices, or an offset. */
 function StartSelect({ change, state }: Pick<ViewerHeadProps, 'change' | 'state'>) {
   const { start } = state;
   const [isOffset, setOffset] = useState(start.type === 'offset');
@@ -150,7 +150,7 @@ function Shared({ address, onClose }: { address: string; onClose: () => void }) 
   );
 }
 
-/** All that the stream retains, as a file: the browser is told a name, and asks the server by itself. */
+/** Downloads all retained bytes as a file: the browser fetches them by itself. */
 async function download(client: PageClient, path: string): Promise<void> {
   const anchor = document.createElement('a');
   anchor.href = await client.addressOf(path, { snapshot: true });
@@ -158,7 +158,10 @@ async function download(client: PageClient, path: string): Promise<void> {
   anchor.click();
 }
 
-/** The page's address with this view. With tokens it has what makes this one path readable for a while, and no token. */
+/**
+ * The address of the page with this view. If tokens are required, it contains a signature that makes this path readable
+ * for a limited time, and no token.
+ */
 async function sharedAddress(client: PageClient, path: string, state: ViewState): Promise<string> {
   const readable = new URL(await client.addressOf(path)).searchParams;
   const query = new URLSearchParams();

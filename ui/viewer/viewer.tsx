@@ -1,4 +1,4 @@
-/** Shows what is in a stream: in the view that fits it or that was asked for, from where it was asked to begin. */
+/** Shows the contents of a stream in the requested view, or the one that fits it, from the requested start. */
 
 import { type Signal, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
@@ -21,9 +21,9 @@ import { parseViewState, type ViewName, type ViewState, viewStateQuery } from '.
 import { ViewerHead } from './viewer-head.tsx';
 import './viewer.css';
 
-/** What was found out about the stream before it is read. */
+/** Facts about the stream that are determined before it is read. */
 interface Found {
-  /** The content type that was declared. */
+  /** The declared content type. */
   type: string | undefined;
   sniffed: Sniffed | undefined;
 }
@@ -31,7 +31,7 @@ interface Found {
 export interface ViewerProps {
   path: string;
   client: PageClient;
-  /** What stands above the stream: where it lies, and what else can be done with it. */
+  /** Shown above the stream: its path, and further actions. */
   heading: ComponentChildren;
   actions: ComponentChildren;
 }
@@ -58,7 +58,7 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
     replaceState(viewStateQuery({ ...parseViewState(here.peek().state, narrow), ...part }, narrow));
   }, []);
   const onFirstBytes = useCallback((bytes: Uint8Array) => {
-    // Only of a stream about which nothing is known yet: it was empty.
+    // Only for a stream that was empty, so that nothing is known yet.
     setFound((known) => (known?.sniffed === undefined ? { type: known?.type, sniffed: sniff(bytes) } : known));
   }, []);
 
@@ -68,7 +68,7 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
     found === undefined
       ? undefined
       : { client, path, type: found.type, start: state.start, mayAsk, create: attempt.create, reading };
-  // Another start, or another view, is another read.
+  // A change of start or view begins a new read.
   const key = `${view} ${JSON.stringify(state.start)} ${attempt.number}`;
   const refused = reading.value?.value.phase;
   return (
@@ -149,12 +149,12 @@ function View({ view, source, sniffed, state, change, onFirstBytes }: ViewProps)
   }
 }
 
-/** JSON is laid out unless the address says otherwise: there the flag means the opposite. */
+/** JSON is unfolded by default: in the address the flag has the opposite meaning. */
 function laidOut<T extends Partial<ViewState>>(state: T): T {
   return state.isUnfolded === undefined ? state : { ...state, isUnfolded: !state.isUnfolded };
 }
 
-/** What was declared of a stream, and what its bytes look like where that says nothing. */
+/** The declared type, and the format detected from the bytes if there is none. */
 async function findOut(client: PageClient, path: string, mayAsk: boolean, signal: AbortSignal): Promise<Found> {
   let type: string | undefined;
   let declared: Sniffed | undefined;

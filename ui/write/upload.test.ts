@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { WriteOptions, WriteResult, WriteSource } from '../../src/client/index.ts';
 import { upload } from './upload.ts';
 
-/** Stands for the client: keeps what it is given. */
+/** A fake client that records what it receives. */
 function recorder() {
   const parts: { length: number; options: WriteOptions }[] = [];
   const write = async (_path: string, source: WriteSource, options: WriteOptions = {}): Promise<WriteResult> => {
@@ -26,7 +26,7 @@ describe('writing a file', () => {
     expect(api.parts.map(({ options }) => options.generation)).toEqual([undefined, 'g1', 'g1']);
   });
 
-  it('makes the stream also of an empty one, and stops where it is given up', async () => {
+  it('creates the stream for an empty file too, and stops when aborted', async () => {
     const api = recorder();
     const leaving = new AbortController();
     await upload(api, '/s/x', new Blob([]), { signal: leaving.signal, onProgress: () => undefined });

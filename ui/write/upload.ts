@@ -1,17 +1,17 @@
 /**
- * Writes a file into a stream part by part: over HTTP/1.1 a browser sends no body as it comes. Each part is applied exactly
- * once, also over a cut, and only to the stream that the first one went to.
+ * Writes a file into a stream part by part: over HTTP/1.1 a browser cannot stream a request body. Each part is applied
+ * exactly once, even across a cut, and only to the stream that received the first one.
  */
 import type { StreamFSClient, WriteResult } from '../../src/client/index.ts';
 
 const PART_BYTES = 2 * 1024 * 1024;
 
-/** How long it may fail in a row, in milliseconds. */
+/** How many milliseconds of consecutive failures are tolerated. */
 const PATIENCE_MS = 60_000;
 
 export interface UploadOptions {
   signal: AbortSignal;
-  /** Told the bytes that the server has acknowledged. */
+  /** Called with the number of acknowledged bytes. */
   onProgress: (written: number) => void;
 }
 

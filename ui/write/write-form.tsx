@@ -74,7 +74,7 @@ export function WriteForm({ client, path, onWritten }: WriteFormProps) {
             value={text}
             spellcheck={false}
             class="mono"
-            placeholder="a line; Enter writes it, Shift and Enter begins another"
+            placeholder="a line; Enter writes it, Shift+Enter starts another"
             onInput={(event) => setText(event.currentTarget.value)}
             onKeyDown={(event) => {
               if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) void submitText(event);
@@ -123,7 +123,7 @@ function Progress({ state, onCancel }: { state: State; onCancel: () => void }) {
     case 'done':
       return <p role="status">{size(state.written)} written.</p>;
     case 'cancelled':
-      return <p role="status">Cancelled: {size(state.written)} had been written, and stay.</p>;
+      return <p role="status">Cancelled: {size(state.written)} were written, and are kept.</p>;
     case 'failed':
       return <Failure error={state.message} />;
   }

@@ -1,6 +1,6 @@
 /**
- * Bytes as rows of sixteen, or of eight where no more fit, at their offsets in the stream, within a number of bytes: older ones are dropped. Where bytes
- * are missing between two that are there, a row says so.
+ * Bytes as rows of sixteen, or of eight if no more fit, at their offsets in the stream. Up to a number of bytes is
+ * kept; older bytes are dropped. A gap between bytes is a separate row.
  */
 export const HEX_ROW_BYTES = { wide: 16, narrow: 8 } as const;
 export type HexRowBytes = (typeof HEX_ROW_BYTES)[keyof typeof HEX_ROW_BYTES];
@@ -10,17 +10,17 @@ const HEX_LIMIT_BYTES = 4 * 1024 * 1024;
 const BLOCK_BYTES = 64 * 1024;
 
 export type HexRow =
-  /** `bytes` begin at `column` of the row, whose first place is at `offset`. */
+  /** `bytes` begin at `column` of the row, whose first column is at `offset`. */
   { type: 'bytes'; offset: number; column: number; bytes: Uint8Array } | { type: 'gap'; from: number; to: number };
 
-/** Bytes without a hole. */
+/** Contiguous bytes. */
 interface Part {
   from: number;
   to: number;
-  /** Blocks of 64 KiB; the first begins at a multiple of a row's bytes, whichever that is. */
+  /** Blocks of 64 KiB; the first begins at a multiple of every supported row length. */
   base: number;
   blocks: Uint8Array[];
-  /** The number of its first row, and whether that is a gap before it. */
+  /** The number of its first row, and the gap before it, which is a row. */
   firstRow: number;
   gap: { from: number; to: number } | undefined;
 }
@@ -45,7 +45,7 @@ export class HexRows {
     return last === undefined ? this.#first : last.firstRow + this.#rowsOf(last);
   }
 
-  /** Of what is kept. */
+  /** Number of bytes kept. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -54,7 +54,7 @@ export class HexRows {
     return this.#rowBytes;
   }
 
-  /** All that is kept is other rows from now on, with numbers of their own. */
+  /** Changes the row length: all kept bytes form new rows with new numbers. */
   setRowBytes(rowBytes: HexRowBytes): void {
     this.#rowBytes = rowBytes;
     let row = this.#first;
@@ -64,7 +64,7 @@ export class HexRows {
     }
   }
 
-  /** `data` is copied. What does not follow the last byte comes after a gap. */
+  /** Copies `data`. Data that does not follow the last byte comes after a gap. */
   append(offset: number, data: Uint8Array): void {
     if (data.length === 0) return;
     let last = this.#parts.at(-1);
@@ -87,7 +87,7 @@ export class HexRows {
     this.#drop();
   }
 
-  /** Another stream: its bytes come after those that are there, from an offset of its own. */
+  /** A new stream: its rows follow the existing ones, and its offsets start again. */
   restart(): void {
     this.#first = this.end;
     this.#parts.length = 0;
@@ -105,14 +105,14 @@ export class HexRows {
     const offset = part.from - (part.from % this.#rowBytes) + index * this.#rowBytes;
     const from = Math.max(offset, part.from);
     const to = Math.min(offset + this.#rowBytes, part.to);
-    // A row does not go over the end of a block, as both begin at a multiple of a row's bytes.
+    // A row does not span two blocks, as both begin at a multiple of a row's bytes.
     const at = from - part.base;
     const block = part.blocks[Math.floor(at / BLOCK_BYTES)]!;
     const bytes = block.subarray(at % BLOCK_BYTES, (at % BLOCK_BYTES) + to - from);
     return { type: 'bytes', offset, column: from - offset, bytes };
   }
 
-  /** The row with the byte at `offset`, or the nearest one. */
+  /** The row that contains the byte at `offset`, or the nearest one. */
   rowOf(offset: number): number {
     const part = this.#parts.findLast(({ from }) => from <= offset);
     if (part === undefined) return this.#first;
@@ -149,7 +149,7 @@ export class HexRows {
   }
 }
 
-/** `00 01 02 …` with a wider space in the middle, and the same as characters. */
+/** `00 01 02 …` with a wider space in the middle, and the same bytes as characters. */
 export function hexText(
   column: number,
   bytes: Uint8Array,

@@ -1,38 +1,38 @@
 /**
- * Images out of a stream of bytes, one after the other, whatever stands between them: MJPEG with or without boundaries,
- * or a picture that is written anew now and then. Each kind is followed by its own structure, so that a preview within a
- * picture does not end it.
+ * Extracts images from a stream of bytes, whatever is between them: MJPEG with or without boundaries, or an image that
+ * is rewritten from time to time. Each format is parsed by its own structure, so that an embedded preview does not end
+ * an image.
  */
 
 export interface FoundImage {
-  /** Of its first byte. */
+  /** Offset of its first byte. */
   offset: number;
   type: 'image/jpeg' | 'image/png' | 'image/gif' | 'image/webp';
   bytes: Uint8Array;
 }
 
-/** One that is larger is left out. */
+/** A larger image is skipped. */
 const MAX_IMAGE_BYTES = 16 * 1024 * 1024;
 
-/** The longest beginning by which an image is known. */
+/** Length of the longest signature of an image. */
 const SIGNATURE_BYTES = 12;
 
 export class ImageSplitter {
   #kept = new Uint8Array(64 * 1024);
   #length = 0;
-  /** Of the first kept byte. */
+  /** Offset of the first kept byte. */
   #offset = 0;
   #type: FoundImage['type'] | undefined;
-  /** How far the structure has been followed. */
+  /** How far the structure has been parsed. */
   #walked = 0;
   #tooLarge = 0;
 
-  /** Images that were left out because they are too large. */
+  /** Number of images skipped because they are too large. */
   get tooLarge(): number {
     return this.#tooLarge;
   }
 
-  /** The images that `data` completes; their bytes are their own. */
+  /** The images that `data` completes, as copies. */
   push(offset: number, data: Uint8Array): FoundImage[] {
     if (this.#offset + this.#length !== offset) this.#forget(offset);
     this.#keep(data);
@@ -43,7 +43,7 @@ export class ImageSplitter {
       if (end === undefined) {
         if (this.#length > MAX_IMAGE_BYTES) {
           this.#tooLarge += 1;
-          // What it is made of is no beginning of another.
+          // Bytes within an image are not searched for the beginning of another.
           this.#drop(this.#length);
         }
         return images;
@@ -53,7 +53,7 @@ export class ImageSplitter {
     }
   }
 
-  /** After a gap: what was begun will not be completed. */
+  /** After a gap: an unfinished image will not be completed. */
   #forget(offset: number): void {
     this.#length = 0;
     this.#offset = offset;
@@ -79,7 +79,7 @@ export class ImageSplitter {
     this.#walked = 0;
   }
 
-  /** Looks for the first image, and does away with what is before it. */
+  /** Finds the first image, and drops the bytes before it. */
   #findBeginning(): boolean {
     const bytes = this.#kept.subarray(0, this.#length);
     for (let at = 0; at < bytes.length; at++) {
@@ -125,7 +125,7 @@ function typeAt(bytes: Uint8Array, at: number): FoundImage['type'] | 'not enough
     : undefined;
 }
 
-/** How far the structure can be followed from `at`, where it was followed to before (0 at first). */
+/** Continues to parse the structure from `at`, the end of the previous call (0 at first). */
 type Walk = (bytes: Uint8Array, at: number) => { at: number; isEnd: boolean };
 
 const WALKS: Readonly<Record<FoundImage['type'], Walk>> = {
@@ -135,7 +135,7 @@ const WALKS: Readonly<Record<FoundImage['type'], Walk>> = {
   'image/webp': walkWebp,
 };
 
-/** Segments that say how long they are, and after a start of scan coded data up to the next marker. */
+/** Segments with a length field, and after a start of scan the coded data up to the next marker. */
 function walkJpeg(bytes: Uint8Array, at: number): { at: number; isEnd: boolean } {
   while (at + 2 <= bytes.length) {
     const marker = bytes[at + 1]!;
@@ -186,7 +186,7 @@ function walkGif(bytes: Uint8Array, at: number): { at: number; isEnd: boolean } 
       if (at + 10 > bytes.length) break;
       next = at + 11 + table(bytes[at + 9]!);
     } else if (bytes[at] !== 0x21) {
-      // No GIF after all: what is there is given, and the rest is looked at anew.
+      // Not a GIF after all: the image ends here, and the rest is searched again.
       return { at, isEnd: true };
     }
     while (next < bytes.length && bytes[next] !== 0) next += 1 + bytes[next]!;

@@ -1,10 +1,10 @@
 /**
- * What bytes are, by how they begin: for streams whose type was not declared. It decides only which view comes up
- * first, and with which type a player is fed.
+ * Detects the type of bytes by how they begin, for streams without a declared type. It only decides which view opens
+ * first, and which type a player gets.
  */
 import { isUtf8 } from './utf8.ts';
 
-/** How much is looked at. */
+/** Number of bytes examined. */
 export const SNIFFED_BYTES = 4096;
 
 export type Sniffed =
@@ -16,7 +16,7 @@ export function sniff(bytes: Uint8Array): Sniffed {
   return byMagicNumber(head) ?? asText(head) ?? { kind: 'binary' };
 }
 
-/** A part of a signature: these bytes at this place. */
+/** Part of a signature: these bytes at this position. */
 type Signature = readonly [at: number, bytes: readonly number[] | string];
 
 const SIGNATURES: readonly [kind: 'image' | 'audio' | 'video', type: string, ...Signature[]][] = [
@@ -68,7 +68,9 @@ function isMultipart(head: Uint8Array): boolean {
   return /^\s*--[^\r\n]{1,70}\r?\n(?:[^\r\n]+\r?\n)*?content-type:\s*image\//i.test(text);
 }
 
-/** Packets of 188 bytes that begin with 0x47, also where the first one is not whole: three in a row, or all there are. */
+/**
+ * Packets of 188 bytes that begin with 0x47, even if the first one is incomplete: three in a row, or all that exist.
+ */
 function isTransportStream(head: Uint8Array): boolean {
   for (let first = 0; first < 188 && first + 188 < head.length; first++) {
     let found = 0;
@@ -78,7 +80,7 @@ function isTransportStream(head: Uint8Array): boolean {
   return false;
 }
 
-/** Frames of MPEG audio or ADTS, each of which says how long it is: two must follow each other. */
+/** Frames of MPEG audio or ADTS, each with a length: two must follow each other. */
 function soundFrames(head: Uint8Array): Sniffed | undefined {
   for (let at = 0; at + 7 < Math.min(head.length, 2048); at++) {
     if (head[at] !== 0xff) continue;
@@ -112,16 +114,16 @@ function mpegLength(head: Uint8Array, at: number): number | undefined {
   return Math.floor(((version === 3 ? 144 : 72) * kbits * 1000) / hertz) + ((head[at + 2]! >> 1) & 1);
 }
 
-/** Control characters that text has: tab, line ends, form feed, escape, bell and backspace. */
+/** Control characters that occur in text: tab, line ends, form feed, escape, bell and backspace. */
 const TEXT_CONTROLS = new Set([0x07, 0x08, 0x09, 0x0a, 0x0c, 0x0d, 0x1b]);
 
-/** Sequences that move about the screen or empty it: a program for terminals, not a log. */
+/** Sequences that move the cursor or clear the screen: output for a terminal, not a log. */
 const SCREEN_SEQUENCE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what they begin with
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with the escape character
   /\x1b(?:\[(?:\d*;\d*)?[Hf]|\[[23]?J|\[\d*[A-D]|\[\?(?:1049|47|25|2004)[hl]|[78M])/;
 
 function asText(head: Uint8Array): Sniffed | undefined {
-  // A reader that has joined in mid-stream may begin within a character.
+  // A reader that joined in mid-stream may begin within a character.
   let begin = 0;
   while (begin < 3 && begin < head.length && (head[begin]! & 0xc0) === 0x80) begin += 1;
   const body = head.subarray(begin);
@@ -137,7 +139,7 @@ function asText(head: Uint8Array): Sniffed | undefined {
   return { kind: isJsonDocument(text) ? 'json' : 'text' };
 }
 
-/** One value over many lines. Values of a line each are a log, whose lines can be unfolded. */
+/** One value over several lines. One value per line is a log, whose lines can be unfolded. */
 function isJsonDocument(text: string): boolean {
   return /^\s*(?:\{\s*\n\s*"(?:[^"\\]|\\.)*"\s*:|\[\s*\n\s*[{["\d\-tfn])/.test(text);
 }

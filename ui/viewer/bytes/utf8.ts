@@ -1,4 +1,6 @@
-/** How much of some bytes is well-formed UTF-8. A character cut off at the end is no fault. */
+/**
+ * The length of the well-formed UTF-8 at the beginning of some bytes. A character truncated at the end is not an error.
+ */
 import { wholeLength } from '../text/line-splitter.ts';
 
 export function isUtf8(bytes: Uint8Array): boolean {

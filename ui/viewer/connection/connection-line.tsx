@@ -1,4 +1,4 @@
-/** What the reading is doing, always in sight. Changes of its state are told to screen readers; the numbers are not. */
+/** The state of the read, always visible. State changes are announced to screen readers, the numbers are not. */
 import type { Signal } from '@preact/signals';
 import { count, size } from '../../format.ts';
 import { printable } from '../../printable.ts';
@@ -16,7 +16,7 @@ export function ConnectionLine({ reading }: { reading: Signal<Signal<ReadingFact
       {detail === '' ? null : <span class="reading-detail">{printable(detail)}</span>}
       {offset === undefined ? null : <span class="reading-number">offset {count(offset)}</span>}
       {lag === undefined || lag === 0 ? null : (
-        <span class="reading-number" data-testid="lag" title="What the stream has and this page has not received yet">
+        <span class="reading-number" data-testid="lag" title="Bytes of the stream that this page has not received yet">
           {size(lag)} behind
         </span>
       )}

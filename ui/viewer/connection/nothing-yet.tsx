@@ -1,4 +1,4 @@
-/** In place of what a view would show where there is nothing to show: why that is. */
+/** The reason why a view is empty, shown instead of its contents. */
 import type { Signal } from '@preact/signals';
 import { isNotThere, type ReadingFacts } from './reading.ts';
 
@@ -12,13 +12,13 @@ function textFor(facts: ReadingFacts | undefined): string | undefined {
   const { offset, phase } = facts;
   if (phase.kind === 'live') {
     return offset === 0
-      ? 'Nothing has been written yet. It shows here as soon as it is.'
-      : 'Nothing has come yet. What is written from now on shows here.';
+      ? 'Nothing has been written yet. New data appears here.'
+      : 'Nothing has arrived yet. Data written from now on appears here.';
   }
-  if (phase.kind === 'ended') return 'It ended, and there is nothing of it to show.';
-  if (phase.kind === 'gone') return 'It was removed. Another stream with this name shows here as soon as there is one.';
+  if (phase.kind === 'ended') return 'It has ended, and there is no data to show.';
+  if (phase.kind === 'gone') return 'It was removed. A new stream with this name will appear here.';
   if (phase.kind === 'refused' && isNotThere(phase)) {
-    return 'There is no stream with this name. It may have been removed, or is yet to be made.';
+    return 'There is no stream with this name. It may have been removed, or not been created yet.';
   }
   return undefined;
 }

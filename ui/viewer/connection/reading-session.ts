@@ -1,7 +1,7 @@
 /**
- * One read of a stream, from its first connection to its end, and what it is doing all the while. Where the stream was
- * removed it goes on with the next one that has its name. Records go to a sink, one at a time: where it needs longer, the
- * next one waits, and with it the server.
+ * One read of a stream, from its first connection to its end, and its current state. If the stream is removed, it
+ * continues with the next stream of the same name. Records are passed to a sink one at a time: a slow sink delays the
+ * next record, and through backpressure the server.
  */
 import { signal } from '@preact/signals';
 import { type FollowOptions, type FollowRecord, isClientError } from '../../../src/client/index.ts';
@@ -9,22 +9,22 @@ import type { PageClient } from '../../session/page-client.ts';
 import { type GoneReason, NOT_THERE, type Phase, type ReadingFacts } from './reading.ts';
 
 export interface RecordSink {
-  /** A promise where the next record shall wait. */
+  /** Returns a promise if the next record must wait. */
   take(record: FollowRecord, receivedAt: number): Promise<void> | undefined;
 }
 
-/** How often an idle server shows that it is alive; a page must know sooner than a program. */
+/** The heartbeat interval of an idle server; a page must detect a cut sooner than a program. */
 const HEARTBEAT_MS = 1000;
 
-/** Silence that is longer is shown; after three heartbeats the client gives the connection up. */
+/** Longer silence is shown; after three missing heartbeats the client gives up the connection. */
 const SILENCE_MS = 2 * HEARTBEAT_MS;
 
-/** After so much work without a pause the page is given a chance to draw. */
+/** After this much work without a pause the page gets a chance to draw. */
 const WORK_MS = 10;
 
 const ASK_FOR_END_MS = 2000;
 
-/** How often another stream is looked for where one was removed. */
+/** How often a new stream is looked for after one was removed. */
 const LOOK_AGAIN_MS = 1000;
 
 const TICK_MS = 250;
@@ -34,14 +34,14 @@ export interface SessionOptions {
   path: string;
   start: Pick<FollowOptions, 'from' | 'last' | 'offset' | 'onExpired'>;
   sink: RecordSink;
-  /** Whether the facts of the stream may be asked for: a signed link does not allow it. */
+  /** Whether the properties of the stream may be requested: a signed link does not allow it. */
   mayAsk: boolean;
-  /** Whether a stream that is not there is made, and waited for. */
+  /** Whether a missing stream is created, and waited for. */
   create: boolean;
 }
 
 export class ReadingSession {
-  /** Set anew four times a second, and at once when the phase changes. */
+  /** Updated four times a second, and at once when the phase changes. */
   readonly facts = signal<ReadingFacts>({
     phase: { kind: 'connecting' },
     silentFor: undefined,
@@ -54,7 +54,7 @@ export class ReadingSession {
   #offset: number | undefined;
   #generation: string | undefined;
   #streamEnd: number | undefined;
-  /** Since when something is waited for from the server; undefined while the page itself is busy. */
+  /** The time since which the page waits for the server; undefined while the page itself is busy. */
   #waitingSince: number | undefined;
 
   constructor(options: SessionOptions) {
@@ -87,7 +87,7 @@ export class ReadingSession {
     }
   }
 
-  /** @returns why its stream is not there any more; undefined where it ended otherwise */
+  /** @returns why its stream no longer exists; undefined if it ended in another way */
   async #follow(start: FollowOptions, previous?: string): Promise<GoneReason | undefined> {
     const records = this.#options.client.api.follow(this.#options.path, {
       ...start,
@@ -121,7 +121,7 @@ export class ReadingSession {
     }
   }
 
-  /** Waits for another stream with the name of one that is gone, and reads all of it. */
+  /** Waits for a new stream with the name of one that is gone, and reads all of it. */
   async #followNext(gone: GoneReason): Promise<GoneReason | undefined> {
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     if (document.hidden || this.#leaving.signal.aborted) return gone;
@@ -129,7 +129,7 @@ export class ReadingSession {
       return await this.#follow({ from: 'earliest', create: false }, this.#generation ?? '');
     } catch (error) {
       if (!isClientError(error) || !NOT_THERE.includes(error.code)) throw error;
-      // The server may have been gone meanwhile.
+      // The server may have been unreachable meanwhile.
       this.#become({ kind: 'gone', reason: gone });
       return gone;
     }
@@ -198,14 +198,14 @@ export class ReadingSession {
     };
   }
 
-  /** How far the stream is, by its facts: how far behind this page is is the difference. */
+  /** Requests the end offset of the stream, to calculate the lag of this page. */
   async #askForEnd(): Promise<void> {
     if (document.hidden || (this.#phase.kind !== 'live' && this.#phase.kind !== 'history')) return;
     try {
       const { size } = await this.#options.client.api.stat(this.#options.path);
       if (this.#phase.kind === 'live' || this.#phase.kind === 'history') this.#streamEnd = size;
     } catch {
-      // What the connection is doing says so in its own way.
+      // A failure is already visible in the state of the connection.
     }
   }
 }

@@ -1,34 +1,34 @@
 /**
- * What a read is doing, from what is known and nothing else: the records that came, when something last came, and how far
- * the stream is. Silence is never taken for a live connection.
+ * The state of a read, derived only from known facts: the records received, the time of the last one, and the end of
+ * the stream. Silence never counts as a live connection.
  *
  *     connecting ──open──► history ──caught-up──► live ──cut──► reconnecting ──open──► history …
  *         └──refused                                └──end──► ended, or gone ──another──► history …
  */
 
-/** Why a stream is not there any more. */
+/** Why a stream no longer exists. */
 export type GoneReason = 'removed' | 'expired';
 
 export type Phase =
   | { kind: 'connecting' }
   | { kind: 'history' }
   | { kind: 'live' }
-  /** Of a player, which reads by itself: it plays, or has nothing left to play. */
+  /** For a player that reads by itself: it plays, or has nothing left to play. */
   | { kind: 'playing' }
   | { kind: 'buffering' }
   | { kind: 'reconnecting'; until: number; attempt: number; why: string }
   | { kind: 'ended'; reason: string; status?: string | undefined }
-  /** Its stream is not there any more; another one with its name is waited for. */
+  /** Its stream no longer exists; a new one with its name is awaited. */
   | { kind: 'gone'; reason: GoneReason }
   | { kind: 'refused'; why: string; code: string };
 
 export interface ReadingFacts {
   phase: Phase;
-  /** Milliseconds since something came, where that is longer than two heartbeats; else undefined. */
+  /** Milliseconds since the last data, if longer than two heartbeats; else undefined. */
   silentFor: number | undefined;
-  /** The next byte's offset. */
+  /** Offset of the next byte. */
   offset: number | undefined;
-  /** Bytes that the stream has and this page has not; undefined where it is not known. */
+  /** Bytes of the stream that this page has not received; undefined if unknown. */
   lag: number | undefined;
 }
 
@@ -42,14 +42,14 @@ export interface ReadingText {
 const END_REASONS: Readonly<Record<string, string>> = {
   ended: 'its writer ended it',
   expired: 'it was unused for too long',
-  timeout: 'nothing came for as long as was asked',
+  timeout: 'no data arrived within the requested time',
   shutdown: 'the server stopped',
 };
 
-/** Codes of errors: there is no such stream. */
+/** Error codes that mean that the stream does not exist. */
 export const NOT_THERE: readonly string[] = ['NOT_FOUND', 'STREAM_NOT_FOUND'];
 
-/** Whether a read was refused because there is no such stream. */
+/** Whether a read was refused because the stream does not exist. */
 export function isNotThere({ code }: Phase & { kind: 'refused' }): boolean {
   return NOT_THERE.includes(code);
 }

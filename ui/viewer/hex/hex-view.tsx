@@ -1,4 +1,4 @@
-/** A stream as bytes: offset, two digits each, and characters. */
+/** A stream as bytes: offset, two hexadecimal digits for each, and characters. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { size } from '../../format.ts';
 import { HEX_ROW_BYTES, HexRows, hexText } from '../bytes/hex-rows.ts';
@@ -12,10 +12,10 @@ import { listenToViewKeys } from '../view-keys.ts';
 /** As in viewer.css. */
 const ROW_PX = 18;
 
-/** An offset, sixteen bytes and their characters, with the spaces between them. */
+/** Width of an offset, sixteen bytes and their characters, with the spaces between them. */
 const WIDE_COLUMNS = 76;
 const RULER_COLUMNS = 20;
-/** What stands beside a row, as in viewer.css. */
+/** Padding of a row, as in viewer.css. */
 const BESIDE_ROW_PX = 23;
 
 class HexContent implements ListContent {
@@ -29,7 +29,7 @@ class HexContent implements ListContent {
     return this.rows.end;
   }
 
-  /** The last row may get more bytes. */
+  /** The last row may still grow. */
   get settled(): number {
     return Math.max(this.rows.first, this.rows.end - 1);
   }
@@ -117,7 +117,7 @@ export function HexView({ source }: { source: Source }) {
   );
 }
 
-/** Rows of as many bytes as fit beside each other; what is read stays in sight. */
+/** Chooses the row length that fits the width; the bytes in view stay in view. */
 function fitRow(list: VirtualList, rows: HexRows): void {
   const { element } = list;
   const needed = WIDE_COLUMNS * columnWidth(element) + BESIDE_ROW_PX;
@@ -131,7 +131,7 @@ function fitRow(list: VirtualList, rows: HexRows): void {
   if (!isFollowing && top?.type === 'bytes') list.scrollTo(rows.rowOf(top.offset + top.column));
 }
 
-/** How wide a character is, in pixels. */
+/** Width of a character in pixels. */
 function columnWidth(element: HTMLElement): number {
   const ruler = document.createElement('span');
   ruler.className = 'list-ruler';

@@ -1,6 +1,6 @@
 /**
- * The latest picture of a stream: MJPEG, or one that is written anew now and then. The page finds the pictures itself, so
- * that a gap or a cut shows, and one that cannot keep up leaves pictures out.
+ * The latest image of a stream: MJPEG, or an image that is rewritten from time to time. The page extracts the images
+ * itself, so that gaps and cuts are visible and a slow page can skip images.
  */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { count, size } from '../../format.ts';
@@ -18,14 +18,14 @@ interface Shown {
   height: number;
 }
 
-/** Without a picture for so long, other views are offered. */
+/** After this long without an image, other views are offered. */
 const PATIENCE_MS = 5000;
 
 export function ImageView({ change, source }: { source: Source; change: (change: Partial<ViewState>) => void }) {
   const image = useRef<HTMLImageElement>(null);
   const [shown, setShown] = useState<Shown>();
   const [problem, setProblem] = useState<string>();
-  /** Nothing at all has come. */
+  /** Nothing has arrived yet. */
   const [isEmpty, setEmpty] = useState(true);
   const sink = useMemo<RecordSink & { stop(): void }>(() => {
     const splitter = new ImageSplitter();

@@ -1,41 +1,43 @@
 /**
- * A list of any number of rows, of which only those in sight exist. It sticks to its end as long as the reader is there:
- * what the reader scrolls is told from what the list scrolls itself, so that it never drags a reader who has left the end,
- * and rows that go at the front do not move what is read.
+ * A virtual list: only visible rows have elements. It follows its end as long as the user is there. Scrolling by the
+ * user is distinguished from scrolling by the list, so the list never drags a user who has left the end. Rows removed
+ * at the front do not move the visible ones.
  *
- * Rows stand in their natural flow in a box that is moved to where the first of them belongs, so that text can be selected
- * over them. An element stays that of its row for as long as the row is in sight.
+ * Rows are in normal flow within a box that is moved to the position of its first row, so that text can be selected
+ * across rows. A row keeps its element as long as it is visible.
  */
 import { RowHeights } from '../text/row-heights.ts';
 
 export interface ListContent {
   readonly first: number;
   readonly end: number;
-  /** Rows from here on may be others at the next `refresh`. */
+  /** Rows from this one on may have changed at the next `refresh`. */
   readonly settled: number;
-  /** In pixels; only a first guess where rows are measured. */
+  /** In pixels; only an estimate for rows that are measured. */
   heightOf(row: number): number;
-  /** Whether the row is measured once it is drawn. */
+  /** Whether the row is measured after it is drawn. */
   isMeasured(row: number): boolean;
-  /** What the row looks like depends on it, and on which part of a high row is in sight, in pixels. */
+  /** A key of everything that affects the drawing, including the visible part of a high row, in pixels. */
   keyOf(row: number, from: number, to: number): unknown;
   draw(element: HTMLElement, row: number, from: number, to: number): void;
 }
 
 export interface ListOptions {
-  /** For screen readers. */
+  /** Label for screen readers. */
   label: string;
-  /** The reader has left the end, or come back to it. */
+  /** Called when the user leaves the end, or returns to it. */
   onFollowing(isFollowing: boolean): void;
 }
 
-/** Drawn beyond both edges, in pixels: a little, so that scrolling shows no holes. */
+/** Margin drawn beyond both edges, in pixels, so that scrolling shows no holes. */
 const MARGIN_PX = 90;
 
-/** No browser makes elements of any height: Firefox stops at 17.8 million pixels. What is higher is scrolled in larger steps. */
+/**
+ * Browsers limit the height of elements: Firefox to 17.8 million pixels. Higher contents are scrolled in larger steps.
+ */
 const MAX_HEIGHT_PX = 15_000_000;
 
-/** Nearer to the end than that counts as being there. */
+/** A smaller distance to the end counts as being at the end. */
 const AT_END_PX = 4;
 
 interface Drawn {
@@ -57,9 +59,9 @@ export class VirtualList {
   readonly #spare: HTMLElement[] = [];
   #settled = 0;
   #isFollowing = true;
-  /** Where the list has scrolled to itself: a scroll event at another place is the reader's. */
+  /** The position to which the list last scrolled: a scroll event at another position is the user's. */
   #ownTop = 0;
-  /** What stands at the upper edge, kept there when heights above it change. */
+  /** The row at the upper edge, kept there when heights above it change. */
   #anchor = { row: 0, below: 0 };
   #isDue = false;
   #isAllDue = false;
@@ -72,7 +74,7 @@ export class VirtualList {
     this.#onFollowing = options.onFollowing;
     this.#space.className = 'list-space';
     this.#box.className = 'list-box';
-    // What scrolls must be reached by the keyboard.
+    // A scrollable element must be reachable by keyboard.
     element.tabIndex = 0;
     element.setAttribute('role', 'list');
     element.setAttribute('aria-label', options.label);
@@ -80,7 +82,7 @@ export class VirtualList {
     element.replaceChildren(this.#space, this.#box);
     const { signal } = this.#leaving;
     element.addEventListener('scroll', () => this.#onScroll(), { signal, passive: true });
-    // Before it takes effect: else rows that come in the same frame would undo it.
+    // Before the scroll takes effect: otherwise rows that arrive in the same frame would undo it.
     element.addEventListener('wheel', (event) => event.deltaY < 0 && this.#leaveEnd(), { signal, passive: true });
     element.addEventListener('touchmove', () => this.#leaveEnd(), { signal, passive: true });
     element.addEventListener('keydown', (event) => LEAVING_KEYS.has(event.key) && this.#leaveEnd(), { signal });
@@ -92,7 +94,7 @@ export class VirtualList {
     return this.#isFollowing;
   }
 
-  /** Other rows from now on. */
+  /** Replaces all rows. */
   show(content: ListContent): void {
     this.#content = content;
     this.#heights.restart(content.first);
@@ -101,14 +103,14 @@ export class VirtualList {
     this.refresh();
   }
 
-  /** Rows have come or gone, or the last ones are others. */
+  /** Call after rows were added, removed or changed. */
   refresh(): void {
     if (this.#isDue || this.#leaving.signal.aborted) return;
     this.#isDue = true;
     requestAnimationFrame(() => this.#frame());
   }
 
-  /** All heights are others: the width or the way of showing has changed. */
+  /** Recalculates all heights, after a change of width or presentation. */
   resetHeights(): void {
     this.#isAllDue = true;
     this.refresh();
@@ -122,7 +124,7 @@ export class VirtualList {
     this.refresh();
   }
 
-  /** Shows `row` at the upper edge, or a third below it; the reader has left the end then. */
+  /** Scrolls `row` to the upper edge, or a third below it; stops following the end. */
   scrollTo(row: number, place: 'top' | 'middle' = 'top'): void {
     this.setFollowing(false);
     const below = place === 'top' ? 0 : -Math.floor(this.element.clientHeight / 3);
@@ -131,7 +133,7 @@ export class VirtualList {
     this.refresh();
   }
 
-  /** Also once it has been scrolled as it is to be: until then what is in sight is about to go. */
+  /** False while a scroll is pending, because the visible rows are about to change. */
   isInSight(row: number): boolean {
     if (this.#isScrollDue) return false;
     const top = this.#heights.topOf(row);
@@ -141,12 +143,12 @@ export class VirtualList {
     );
   }
 
-  /** The first row in sight. */
+  /** The first visible row. */
   get firstInSight(): number {
     return this.#heights.rowAt(this.#toContent(this.element.scrollTop));
   }
 
-  /** The row that an element is drawn in. */
+  /** The row that an element belongs to. */
   rowOf(target: EventTarget | null): number | undefined {
     return this.#drawn.find(({ element }) => target instanceof Node && element.contains(target))?.row;
   }
@@ -161,7 +163,7 @@ export class VirtualList {
   }
 
   #leaveEnd(): void {
-    // Where all rows are in sight there is nowhere to go.
+    // If all rows are visible there is nothing to scroll.
     if (this.element.scrollHeight > this.element.clientHeight) this.setFollowing(false);
   }
 
@@ -193,7 +195,7 @@ export class VirtualList {
     this.#place();
   }
 
-  /** Makes the heights those of the rows that are there now. */
+  /** Updates the heights to the current rows. */
   #takeRows(): void {
     const content = this.#content;
     if (this.#isAllDue) {
@@ -208,7 +210,7 @@ export class VirtualList {
     this.#settled = content.settled;
   }
 
-  /** Scrolls to where the reader is: at the end, or where the anchor stands. */
+  /** Scrolls to the end when following, else to the anchor. */
   #place(): void {
     const height = Math.min(this.#heights.total, MAX_HEIGHT_PX);
     this.#space.style.height = `${height}px`;
@@ -243,7 +245,7 @@ export class VirtualList {
     }
   }
 
-  /** Has elements for these rows and no others, in their order, without moving those that stay. */
+  /** Creates elements for exactly these rows, in order, without moving existing ones. */
   #keep(begin: number, end: number): void {
     const drawn = this.#drawn;
     const first = drawn[0]?.row;
@@ -280,7 +282,7 @@ export class VirtualList {
     this.#drawn = [];
   }
 
-  /** Takes up how high rows are that wrap. False: as was thought. */
+  /** Measures the heights of wrapped rows. Returns whether any has changed. */
   #measure(): boolean {
     let isChanged = false;
     for (const { element, row } of this.#drawn) {
@@ -291,7 +293,7 @@ export class VirtualList {
     return isChanged;
   }
 
-  /** From the place of the scroll bar to that in the content, which may be higher than an element can be. */
+  /** Converts the position of the scroll bar to that in the content, which may be higher than an element can be. */
   #toContent(scrollTop: number): number {
     const [most, all] = this.#ranges();
     return most <= 0 || all === most ? scrollTop : (scrollTop / most) * all;
@@ -302,7 +304,7 @@ export class VirtualList {
     return all <= 0 || all === most ? y : (y / all) * most;
   }
 
-  /** How far one can scroll: by the scroll bar, and in the content. */
+  /** The scrollable range: of the scroll bar, and of the content. */
   #ranges(): [most: number, all: number] {
     const { clientHeight } = this.element;
     const { total } = this.#heights;

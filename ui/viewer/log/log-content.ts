@@ -1,4 +1,6 @@
-/** Draws rows of text: what a list of them shows, and how high each is. Text of a stream only ever becomes text. */
+/**
+ * Draws the text rows of a list, and determines their heights. Text of a stream is only ever inserted as text nodes.
+ */
 import { count, counted, size } from '../../format.ts';
 import type { ListContent } from '../list/virtual-list.ts';
 import { cssColor, isLight, parseAnsi, type Style, stripAnsi } from '../text/ansi.ts';
@@ -16,7 +18,7 @@ import { gapText, noticeText } from './row-text.ts';
 /** As in viewer.css. */
 const ROW_PX = 18;
 
-/** A value that is laid out in more lines shows so many. */
+/** Maximum number of lines of an unfolded value. */
 const MAX_JSON_LINES = 5000;
 
 const MAX_LAID_OUT = 200;
@@ -28,14 +30,14 @@ export class LogContent implements ListContent {
   times: Times = 'off';
   isWrapped = false;
   isUnfolded = false;
-  /** Characters that fit beside each other. */
+  /** Number of characters that fit in a line. */
   columns = 100;
-  /** The row of the hit one is at. */
+  /** The row of the current hit. */
   current: number | undefined;
   selected: { from: number; to: number } | undefined;
-  /** Changes whenever rows look different that are the same. */
+  /** Changes whenever unchanged rows must be drawn differently. */
   #revision = 0;
-  /** Rows that are folded or not, unlike the others. */
+  /** Rows whose folding differs from the default. */
   readonly #toggled = new Set<number>();
   readonly #laidOut = new Map<LineRow, JsonLine[] | undefined>();
 
@@ -66,7 +68,7 @@ export class LogContent implements ListContent {
     this.changed();
   }
 
-  /** Folds or unfolds all. */
+  /** Folds or unfolds all rows. */
   unfold(isUnfolded: boolean): void {
     if (this.isUnfolded === isUnfolded) return;
     this.isUnfolded = isUnfolded;
@@ -83,7 +85,7 @@ export class LogContent implements ListContent {
   }
 
   isMeasured(place: number): boolean {
-    // What happened between lines is wrapped as well.
+    // Notices between lines are wrapped as well.
     if (this.isWrapped) return true;
     const row = this.#lineAt(place);
     return row !== undefined && this.#isOpen(this.#numberOf(place), row);
@@ -94,7 +96,7 @@ export class LogContent implements ListContent {
     if (row !== undefined && this.#isOpen(this.#numberOf(place), row)) {
       return `${this.#revision} ${row.bytes} ${Math.floor(from / ROW_PX)} ${Math.ceil(to / ROW_PX)}`;
     }
-    // A row that is not settled is another object whenever it is another.
+    // An unsettled row is a new object whenever it has changed.
     return place < this.settled ? this.#revision : row;
   }
 
@@ -161,12 +163,12 @@ export class LogContent implements ListContent {
       more.textContent = ` … ${size(row.cutBytes)} more`;
       parts.push(more);
     }
-    // Most lines are one text: it is put in place of the one before.
+    // Most lines are a single text node, which is updated in place.
     if (parts.length === 1 && typeof parts[0] === 'string') element.textContent = parts[0];
     else element.replaceChildren(...parts);
   }
 
-  /** The lines of a value that are in sight, at their place within its row. */
+  /** The visible lines of a value, positioned within its row. */
   #jsonLines(lines: readonly JsonLine[], from: number, to: number): HTMLElement {
     const first = Math.max(0, Math.floor(from / ROW_PX) - 5);
     const last = Math.min(lines.length, Math.ceil(to / ROW_PX) + 5);
@@ -197,13 +199,13 @@ export class LogContent implements ListContent {
     return box;
   }
 
-  /** Whether the row is to be shown laid out. */
+  /** Whether the row is unfolded. */
   #isOpen(number: number, row: LineRow): boolean {
     if (this.isUnfolded === this.#toggled.has(number) || row.cutBytes > 0 || !looksLikeJson(row.text)) return false;
     return !this.#laidOut.has(row) || this.#laidOut.get(row) !== undefined;
   }
 
-  /** Undefined for what only looks like JSON. */
+  /** Undefined for text that only looks like JSON. */
   #layOut(row: LineRow, text: string): JsonLine[] | undefined {
     if (this.#laidOut.has(row)) return this.#laidOut.get(row);
     let lines = prettyJson(text);
@@ -245,14 +247,14 @@ function styled(text: string, style: Style, isHit: boolean): HTMLElement {
   }
   paint(element, 'fg', 'color', style.foreground);
   paint(element, 'bg', 'background-color', style.background);
-  // The default colour of text is the theme's, and would not show on every background.
+  // The default text colour depends on the theme, and would not be visible on every background.
   if (style.background !== undefined && style.background >= 16 && style.foreground === undefined) {
     element.style.color = isLight(style.background) ? '#000000' : '#ffffff';
   }
   return element;
 }
 
-/** The first 16 colours are the theme's; all others are what the stream says. */
+/** The first 16 colours are the theme's; all others are used as given. */
 function paint(element: HTMLElement, prefix: string, property: string, color: number | undefined): void {
   if (color === undefined) return;
   if (color < 16) element.classList.add(`${prefix}-${color}`);
@@ -264,7 +266,7 @@ function isPlain(style: Style): boolean {
   return true;
 }
 
-/** About how many lines a value takes: each comma and each bracket may begin one. */
+/** An estimate of the lines of a value: each comma and each bracket may begin one. */
 function guessedLines(text: string): number {
   let lines = 1;
   for (let i = 0; i < text.length && lines < MAX_JSON_LINES; i++) {

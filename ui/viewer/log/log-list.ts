@@ -1,6 +1,6 @@
 /**
- * The list of a log with all that goes on over it: rows that come, searching, filtering, selecting, following. It tells
- * what a bar around it shows; all else stays here, so that lines that come draw nothing but lines.
+ * The list of a log and its functions: arriving rows, search, filter, selection, following. It reports only a status to
+ * the surrounding bar, so that arriving lines render nothing else.
  */
 import { count, counted, size } from '../../format.ts';
 import { VirtualList } from '../list/virtual-list.ts';
@@ -15,29 +15,29 @@ import { copiedText } from './row-text.ts';
 
 export interface LogStatus {
   isFollowing: boolean;
-  /** Lines that have come since the reader left the end. */
+  /** Lines that have arrived since the user left the end. */
   newLines: number;
-  /** Lines at the beginning that are no longer kept. */
+  /** Lines at the beginning that were dropped. */
   droppedLines: number;
   lines: number;
-  /** Nothing is shown: no line, and nothing that happened. */
+  /** Neither lines nor notices are shown. */
   isEmpty: boolean;
   lostBytes: number;
   hits: number;
-  /** Which hit one is at, from 1 on. */
+  /** The number of the current hit, from 1. */
   hit: number;
   isSearching: boolean;
-  /** What is wrong with the expression. */
+  /** Why the expression is invalid. */
   searchError: string | undefined;
   selectedLines: number;
 }
 
 export type LogOptions = Pick<ViewState, 'search' | 'isFiltered' | 'context' | 'times' | 'isWrapped' | 'isUnfolded'>;
 
-/** Of each frame, for looking at lines: the rest is for drawing. */
+/** Milliseconds of each frame for searching; the rest is for drawing. */
 const SEARCH_MS = 5;
 
-/** How often the bar around the list is drawn anew while lines come. */
+/** How often the bar around the list is updated while lines arrive. */
 const TELL_MS = 100;
 
 export class LogList {
@@ -52,14 +52,14 @@ export class LogList {
   #hits: Hits | undefined;
   #searchError: string | undefined;
   #isSearching = false;
-  /** The number that the next row had when the reader left the end. */
+  /** The next row number at the time the user left the end. */
   #leftAt = 0;
   #isDue = false;
   #toldAt = 0;
   #toldEmpty = true;
   #telling: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
-  /** Whether the first hit is to be shown as soon as there is one. */
+  /** Whether to show the first hit as soon as there is one. */
   #isHitWanted = false;
 
   constructor(
@@ -82,7 +82,7 @@ export class LogList {
     });
     this.#ruler = ruler(element);
     element.addEventListener('click', (event) => this.#onClick(event));
-    // What is being selected must not be moved away.
+    // A selection in progress must not be scrolled away.
     document.addEventListener('selectionchange', this.#onSelection);
     this.#ticking = setInterval(() => this.#onTick(), 1000);
   }
@@ -113,7 +113,7 @@ export class LogList {
     this.#say(true);
   }
 
-  /** Goes to the next hit, or the one before, from where the reader is. */
+  /** Goes to the next or previous hit, from the current position. */
   toHit(direction: 1 | -1): void {
     const hits = this.#hits;
     if (hits === undefined) return;
@@ -145,20 +145,20 @@ export class LogList {
     this.#list.setFollowing(!this.#list.isFollowing);
   }
 
-  /** Folds or unfolds the value that is selected, or that of the hit. */
+  /** Folds or unfolds the selected value, or that of the current hit. */
   toggleFold(): void {
     const number = this.#content.selected?.from ?? this.#content.current;
     if (number !== undefined) this.#toggle(number);
   }
 
-  /** The selected lines as text, also those that are not in sight. */
+  /** The selected lines as text, including those that are not visible. */
   selectedText(): string {
     const { selected } = this.#content;
     if (selected === undefined) return '';
     return this.#texts(selected.from, selected.to);
   }
 
-  /** The offset of the first selected line, or of the first one in sight. */
+  /** The offset of the first selected line, or of the first visible one. */
   offset(): number | undefined {
     const { store } = this.model;
     for (let number = this.#content.selected?.from ?? this.#rowInSight(); number <= store.end; number++) {
@@ -184,7 +184,7 @@ export class LogList {
     return texts.map((text) => `${text}\n`).join('');
   }
 
-  /** Something has come: one frame takes up all that came before it. */
+  /** Schedules one frame for all changes before it. */
   #changed(): void {
     if (this.#isDue || this.#isStopped) return;
     this.#isDue = true;
@@ -208,7 +208,7 @@ export class LogList {
     else this.#isHitWanted = false;
   }
 
-  /** Whether the filter is another. */
+  /** Returns whether the search has changed. */
   #setSearch(options: LogOptions, before: LogOptions | undefined): boolean {
     const isSame = before !== undefined && isSameSearch(options.search, before.search);
     if (!isSame) {
@@ -218,7 +218,7 @@ export class LogList {
       this.#hits = this.#matcher === undefined ? undefined : new Hits(this.model.store, this.#matcher);
       this.#content.matcher = this.#matcher;
       this.#content.current = undefined;
-      // A filter shows its hits by itself; else the reader is taken to the first one from where they are.
+      // A filter shows its hits anyway; otherwise the view moves to the first hit from the current position.
       this.#isHitWanted = before !== undefined && !options.isFiltered;
     }
     return !isSame || options.isFiltered !== before?.isFiltered || options.context !== before.context;
@@ -254,7 +254,7 @@ export class LogList {
       this.#toggle(number);
       return;
     }
-    // A click that ends a selection of text is not one of a line.
+    // A click that ends a text selection does not select a line.
     if (document.getSelection()?.isCollapsed === false && !event.shiftKey) return;
     const { selected } = this.#content;
     if (event.shiftKey && selected !== undefined) {
@@ -291,7 +291,7 @@ export class LogList {
     }
   }
 
-  /** Characters that fit beside each other, as the font has it. */
+  /** Number of characters that fit in a line of this font. */
   #columns(): number {
     const width = this.#ruler.getBoundingClientRect().width / RULER.length;
     return width > 0 ? Math.floor((this.#list.element.clientWidth - 24) / width) : 100;
@@ -302,7 +302,7 @@ export class LogList {
     clearTimeout(this.#telling);
     const { store } = this.model;
     const isEmpty = store.end === store.first && store.partial === undefined;
-    // What stands in place of lines goes in the frame in which the first one comes.
+    // The placeholder of an empty list disappears in the same frame in which the first line appears.
     if (!isUrgent && isEmpty === this.#toldEmpty && now - this.#toldAt < TELL_MS) {
       this.#telling = setTimeout(() => this.#say(true), TELL_MS);
       return;
@@ -327,10 +327,10 @@ export class LogList {
   }
 }
 
-/** Not wider than any list: it would make that scroll sideways. */
+/** Not wider than any list, which would otherwise scroll sideways. */
 const RULER = '0'.repeat(20);
 
-/** As wide as so many characters, out of sight. */
+/** An invisible element as wide as this many characters. */
 function ruler(list: HTMLElement): HTMLElement {
   const element = document.createElement('div');
   element.className = 'list-ruler';
@@ -349,7 +349,7 @@ function isSameSearch(one: Search, other: Search): boolean {
   );
 }
 
-/** What the bar says of the list: how much there is, and what is missing. */
+/** The status text of the bar: how much is shown, and what is missing. */
 export function statusText({ droppedLines, lines, lostBytes }: LogStatus, isJson: boolean): string {
   const parts = [counted(lines, isJson ? 'value' : 'line')];
   if (droppedLines > 0) parts.push(`${count(droppedLines)} older ones dropped`);

@@ -1,4 +1,4 @@
-/** Takes the records of a read, and makes rows of them: lines, and what happened between them where it happened. */
+/** Converts the records of a read to rows: lines, and notices of events between them. */
 import type { FollowRecord } from '../../../src/client/index.ts';
 import type { RecordSink } from '../connection/reading-session.ts';
 import type { Splitter } from '../text/line-splitter.ts';
@@ -9,7 +9,7 @@ export class LogModel implements RecordSink {
   readonly #splitter: Splitter;
   readonly #onChange: () => void;
   readonly #onFirstBytes: (bytes: Uint8Array) => void;
-  /** Whether anything of this life of the stream has been seen. */
+  /** Whether any part of this generation of the stream has been received. */
   #isBegun = false;
   #connections = 0;
   #isPartialStale = false;
@@ -65,7 +65,7 @@ export class LogModel implements RecordSink {
     this.#onChange();
   }
 
-  /** Makes the line that is not complete that of now; called once a frame. */
+  /** Updates the incomplete line; called once per frame. */
   update(): void {
     if (this.#isPartialStale) this.store.partial = this.#splitter.partial();
     this.#isPartialStale = false;

@@ -1,4 +1,4 @@
-/** A stream as lines: the list, what is searched for, and what is done with it. Also for JSON, a value a row. */
+/** A stream as lines: the list, the search, and actions. Also for JSON, with one value per row. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { counted } from '../../format.ts';
 import { charsetOf } from '../choose-view.ts';
@@ -17,7 +17,7 @@ export interface LogViewProps {
   isJson: boolean;
   state: ViewState;
   change: (change: Partial<ViewState>) => void;
-  /** The first bytes of a stream that was empty. */
+  /** Called with the first bytes of a stream that was empty. */
   onFirstBytes: (bytes: Uint8Array) => void;
 }
 
@@ -144,7 +144,7 @@ async function copy(text: string): Promise<void> {
   }
 }
 
-/** Where a page may not write to the clipboard by itself, as without TLS. */
+/** For pages that cannot use the clipboard API, such as those without TLS. */
 function copyOld(text: string): void {
   const area = document.createElement('textarea');
   area.value = text;

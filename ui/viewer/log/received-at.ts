@@ -1,6 +1,6 @@
-/** Times at which lines were received. */
+/** Formats the times at which lines were received. */
 
-/** `12:34:56.789` of the clock here or of UTC, or how long ago. */
+/** `12:34:56.789` in local time or UTC, or the age. */
 export function timeText(at: number, kind: 'local' | 'utc' | 'relative', now: number): string {
   if (kind === 'relative') return agoText(now - at);
   const date = new Date(at);

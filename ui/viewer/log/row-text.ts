@@ -1,4 +1,4 @@
-/** Rows as texts: for the screen, and for what is copied. */
+/** Rows as text: for the screen, and for copying. */
 import { count, counted, size } from '../../format.ts';
 import { stripAnsi } from '../text/ansi.ts';
 import type { GapRow, Notice, Row } from '../text/rows.ts';
@@ -12,18 +12,18 @@ const REASONS: Readonly<Record<string, string>> = {
   ended: 'the stream ended',
   removed: 'the stream was removed',
   expired: 'the stream expired, as it was unused',
-  timeout: 'nothing came for as long as was asked',
+  timeout: 'no data arrived within the requested time',
   shutdown: 'the server stopped',
 };
 
 export function noticeText(notice: Notice): string {
   switch (notice.type) {
     case 'starts':
-      return `starts at offset ${count(notice.offset)}${notice.isGone ? ': what was before is no longer retained' : ''}`;
+      return `starts at offset ${count(notice.offset)}${notice.isGone ? ': earlier bytes are no longer retained' : ''}`;
     case 'reconnected':
       return `reconnected at offset ${count(notice.offset)}`;
     case 'recreated':
-      return `a new stream has this path; the one before was read up to offset ${count(notice.lastOffset)}`;
+      return `a new stream has this path; the previous one was read up to offset ${count(notice.lastOffset)}`;
     case 'ended': {
       const reason = REASONS[notice.reason] ?? `ended: ${notice.reason}`;
       const status = notice.status === undefined ? '' : ` (${notice.status})`;

@@ -1,4 +1,4 @@
-/** The field for searching, with what it means and where one is, and how lines are shown. */
+/** The search field, its options and position, and how lines are shown. */
 import type { RefObject } from 'preact';
 import { count } from '../../format.ts';
 import { isNarrow } from '../../narrow.ts';
@@ -40,7 +40,7 @@ export function SearchBar({ change, input, onNext, onPrevious, state, status }: 
     <>
       <Toggle label="Regular expression" sign=".*" isOn={search.isRegex} set={(isRegex) => set({ isRegex })} />
       <Toggle
-        label="Upper and lower case matter"
+        label="Match upper and lower case"
         sign="Aa"
         isOn={search.isCaseSensitive}
         set={(isCaseSensitive) => set({ isCaseSensitive })}

@@ -1,25 +1,25 @@
-/** How a player is fed: with what, from where in the stream. */
+/** The parameters of a player: its format, and where in the stream it begins. */
 import type { AddressParameters } from '../../session/page-client.ts';
 import type { Sniffed } from '../bytes/sniff.ts';
 import type { Start } from '../view-state.ts';
 
 export interface MediaPlan {
-  /** Without a picture. */
+  /** Audio only. */
   isSound: boolean;
-  /** MPEG-TS is taken apart by a library: browsers do not play it by themselves. */
+  /** MPEG-TS is demultiplexed by a library: browsers do not play it by themselves. */
   isTransportStream: boolean;
   parameters: AddressParameters;
 }
 
-/** Players need a few seconds at once: from the live end alone they start late and stutter. */
+/** Players need a few seconds of data at once: from the live end alone they start late and stutter. */
 const FEW_SECONDS: Readonly<Record<string, string>> = { 'audio/flac': '512KB', 'audio/x-flac': '512KB' };
 const FEW_SECONDS_OF_SOUND = '96KB';
 const FEW_SECONDS_OF_VIDEO = '1MB';
 
-/** Formats in which a player finds its way from anywhere: of these a few seconds are enough to begin with. */
+/** Formats that a player can start at any point: a few seconds of data are enough for them. */
 const WITHOUT_HEADER = new Set(['audio/mpeg', 'audio/aac', 'audio/aacp', 'video/mp2t']);
 
-/** @param isAgain what plays is to go on at the newest, whatever it began with */
+/** @param isAgain restart at the live end, wherever playback began before */
 export function mediaPlan(
   declared: string | undefined,
   sniffed: Sniffed | undefined,

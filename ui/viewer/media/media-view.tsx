@@ -1,6 +1,6 @@
 /**
- * A stream that plays. The browser reads it by itself, so what the reading does is what the player says; and since players
- * say nothing of what they cannot make sense of, a watch says so after a while.
+ * A stream that plays. The browser reads it by itself, so the state of the read is derived from the player. Players do
+ * not report data that they cannot decode, so a timeout detects that.
  */
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
@@ -12,13 +12,13 @@ import type { ViewState } from '../view-state.ts';
 import { mediaPlan } from './media-source.ts';
 import { Standstill } from './standstill.ts';
 
-/** Without a picture or a sound for so long, something is wrong. */
+/** After this long without picture or sound, a problem is reported. */
 const PATIENCE_MS = 5000;
-/** How often it is looked whether a player stands still. */
+/** How often to check whether a player has stalled. */
 const LOOK_MS = 500;
 
 const MEDIA_ERRORS: Readonly<Record<number, string>> = {
-  1: 'playing was given up',
+  1: 'playback was aborted',
   2: 'the connection broke',
   3: 'the browser cannot decode it',
   4: 'the browser does not know this format, or the server refused it',
@@ -34,7 +34,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
   const player = useRef<HTMLVideoElement>(null);
   const [problem, setProblem] = useState<string>();
   const [attempt, setAttempt] = useState(0);
-  /** How often it was begun anew because it did not go on. */
+  /** How often playback was restarted because it had stalled. */
   const [renewals, setRenewals] = useState(0);
   const plan = useMemo(
     () => mediaPlan(source.type, sniffed, source.start, attempt + renewals > 0),
@@ -80,7 +80,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
     const watch = () => {
       clearTimeout(patience);
       patience = setTimeout(
-        () => setProblem('Nothing plays yet: the player finds no beginning in what it gets.'),
+        () => setProblem('Nothing plays yet: the player has found no point in the data to start from.'),
         PATIENCE_MS,
       );
     };
@@ -106,7 +106,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
         await element.play();
       } catch (error) {
         if (left.aborted || !(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
-        // Browsers play no sound before the page was touched.
+        // Browsers play no sound before the user has interacted with the page.
         element.muted = true;
         await element.play().catch(() => {});
       }
@@ -137,7 +137,8 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
   const label = `Playing ${source.path}`;
   return (
     <div class="player">
-      {/* Sound has this element too: before a page was touched, Chromium plays nothing in an <audio>, not even muted. */}
+      {/* Audio uses this element too: before the user has interacted with the page, Chromium plays no <audio>, not even
+         a muted one. */}
       {/* biome-ignore lint/a11y/useMediaCaption: a live stream has none */}
       <video
         ref={player}
@@ -165,7 +166,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
       </div>
       {renewals === 0 || problem !== undefined ? null : (
         <p class="muted" role="status" data-testid="renewals">
-          {`begun anew at the live end ${renewals === 1 ? 'once' : `${count(renewals)} times`}, since it did not go on: bytes were lost`}
+          {`restarted at the live end ${renewals === 1 ? 'once' : `${count(renewals)} times`}, because it had stalled: bytes were lost`}
         </p>
       )}
       {problem === undefined ? null : (

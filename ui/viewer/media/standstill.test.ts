@@ -3,7 +3,7 @@ import { type PlayerState, Standstill } from './standstill.ts';
 
 const STATE: PlayerState = { time: 0, isStopped: false, hasFailed: false, received: 0 };
 
-/** What is found at each half second of a player that is as given. */
+/** The result of the check at each half second, for these states of a player. */
 function looks(states: readonly Partial<PlayerState>[]): boolean[] {
   const standstill = new Standstill(0);
   return states.map((state, n) => standstill.look({ ...STATE, ...state }, n * 500));
@@ -13,16 +13,16 @@ const still = (count: number, state: (n: number) => Partial<PlayerState>) =>
   Array.from({ length: count }, (_, n) => state(n));
 
 describe('a player that stands still', () => {
-  it('is begun anew when it has played, and bytes have come for four seconds', () => {
+  it('is restarted if it has played, and bytes have arrived for four seconds', () => {
     const found = looks([{ time: 0 }, { time: 0.5 }, ...still(9, (n) => ({ time: 0.5, received: n }))]);
     expect(found.indexOf(true)).toBe(9);
   });
 
-  it('is let be while nothing comes: there is nothing to play', () => {
+  it('is not restarted while no bytes arrive', () => {
     expect(looks([{ time: 0.5, received: 7 }, ...still(50, () => ({ time: 0.5, received: 7 }))])).not.toContain(true);
   });
 
-  it('is begun anew at once when it has failed, but not while its time goes on', () => {
+  it('is restarted at once when it has failed, but not while its time advances', () => {
     expect(looks([{ time: 0.5 }, { time: 0.5, hasFailed: true }]).at(-1)).toBe(true);
     const stops = looks([
       ...still(5, (n) => ({ time: n, hasFailed: true })),
@@ -33,7 +33,7 @@ describe('a player that stands still', () => {
     expect(looks(goesOn)).not.toContain(true);
   });
 
-  it('is let be where it has not played yet, is paused, or at its end', () => {
+  it('is not restarted if it has not played yet, is paused, or at its end', () => {
     expect(looks(still(30, (n) => ({ hasFailed: true, received: n })))).not.toContain(true);
     expect(looks([{ time: 1 }, ...still(30, (n) => ({ time: 1, isStopped: true, received: n }))])).not.toContain(true);
   });

@@ -1,30 +1,30 @@
 /**
- * Finds out when a player will not go on by itself. One that has lost bytes may choke on the frame that the loss has cut,
- * or never find the next one, and of most formats it says nothing: its time stands still, while bytes go on coming.
+ * Detects a player that will not continue by itself. After lost bytes a player may fail on the truncated frame, or
+ * never find the next one, and for most formats it reports nothing: its time stops, while bytes continue to arrive.
  */
 
-/** A player that fills its buffer again may stand still for less. */
+/** Longer than a player that refills its buffer stops. */
 const STANDSTILL_MS = 4000;
 
-/** A failure after which the time goes on so often has not stopped the player yet. The first move may have been before it. */
+/** A failed player whose time advances this often continues to play. Its first advance may precede the failure. */
 const HARMLESS_MOVES = 2;
 
 export interface PlayerState {
   /** Seconds. */
   time: number;
-  /** By its user, or at its end. */
+  /** Paused by its user, or at its end. */
   isStopped: boolean;
   hasFailed: boolean;
-  /** Grows with what the player has been given. */
+  /** Grows with the data that the player has received. */
   received: number;
 }
 
 export class Standstill {
   private time = 0;
-  /** Whether its time has gone on at all. */
+  /** Whether its time has ever advanced. */
   hasPlayed = false;
   private movesAfterFailure = 0;
-  /** When it last moved, and what it had been given by then. */
+  /** When its time last advanced, and how much data it had received by then. */
   private since: number;
   private received = 0;
 
@@ -32,7 +32,7 @@ export class Standstill {
     this.since = now;
   }
 
-  /** To be called a few times a second. True: it has played, and will not without being begun anew. */
+  /** To be called a few times a second. True if it has played, and must be restarted to continue. */
   look({ hasFailed, isStopped, received, time }: PlayerState, now: number): boolean {
     if (isStopped || time !== this.time) {
       if (time > this.time) this.hasPlayed = true;
@@ -43,7 +43,8 @@ export class Standstill {
       return false;
     }
     if (!this.hasPlayed) return false;
-    // What a player has decoded before it failed still plays; one that has no device for its sound fails, and goes on.
+    // A failed player still plays the data decoded before; one without an audio device reports a failure, but
+    // continues.
     if (hasFailed && this.movesAfterFailure < HARMLESS_MOVES) return true;
     return (hasFailed || received > this.received) && now - this.since >= STANDSTILL_MS;
   }

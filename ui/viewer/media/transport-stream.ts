@@ -1,4 +1,4 @@
-/** MPEG-TS by mpegts.js, which is loaded when it is needed. */
+/** Plays MPEG-TS with mpegts.js, which is loaded on demand. */
 import mpegts from 'mpegts.js';
 
 export interface TransportStreamEvents {
@@ -6,7 +6,7 @@ export interface TransportStreamEvents {
   onFailure: (why: string) => void;
 }
 
-/** Gives what ends it. */
+/** Returns a function that stops it. */
 export function playTransportStream(
   element: HTMLMediaElement,
   address: string,
@@ -16,7 +16,7 @@ export function playTransportStream(
   const player = mpegts.createPlayer(
     { type: 'mpegts', isLive: true, url: address },
     {
-      // A worker would be made of a blob, which the page's policy forbids.
+      // The library would create the worker from a blob, which the page's content security policy forbids.
       enableWorker: false,
       enableStashBuffer: false,
       liveBufferLatencyChasing: true,

@@ -1,6 +1,6 @@
 /**
- * Keeps what a slower part has been given and has not dealt with within bounds: the source waits above the one mark and
- * goes on below the other.
+ * Backpressure for a slower consumer: the source waits above the high-water mark and continues below the low-water
+ * mark.
  */
 export class BackPressure {
   readonly #high: number;
@@ -13,12 +13,12 @@ export class BackPressure {
     this.#low = low;
   }
 
-  /** Bytes given and not dealt with. */
+  /** Bytes given and not yet processed. */
   get pending(): number {
     return this.#pending;
   }
 
-  /** Counts what is given; a promise where the next has to wait. */
+  /** Counts bytes given to the consumer; returns a promise if the source must wait. */
   given(bytes: number): Promise<void> | undefined {
     this.#pending += bytes;
     return this.#pending > this.#high ? new Promise((resolve) => this.#waiting.push(resolve)) : undefined;

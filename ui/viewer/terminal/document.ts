@@ -1,6 +1,6 @@
 /**
- * The terminal in a document of its own, as it makes style elements, which the page's policy forbids. It shows bytes and
- * sends nothing: neither keys nor answers to what a stream asks a terminal.
+ * The terminal, in a separate document because it creates style elements, which the page's content security policy
+ * forbids. It only displays bytes: it sends neither keys nor replies to terminal queries of a stream.
  */
 import { FitAddon } from '@xterm/addon-fit';
 import { SearchAddon } from '@xterm/addon-search';
@@ -11,7 +11,7 @@ import type { FromTerminal, ToTerminal } from './messages.ts';
 
 const SCROLLBACK_LINES = 10_000;
 
-/** How much is looked at for how lines end. */
+/** Number of bytes examined to detect the line ends. */
 const LINE_ENDS_BYTES = 4096;
 
 const CR = 0x0d;
@@ -26,7 +26,7 @@ const terminal = new Terminal({
   cursorBlink: false,
   allowProposedApi: false,
   screenReaderMode: false,
-  // A link of a stream leads nowhere.
+  // Links in a stream are not followed.
   linkHandler: { activate: () => {} },
 });
 const fit = new FitAddon();
@@ -35,7 +35,10 @@ terminal.loadAddon(fit);
 terminal.loadAddon(search);
 terminal.open(element);
 
-/** Keys that scroll: nothing is typed into it. All others are the browser's, such as Tab, or the page's. */
+/**
+ * Keys that scroll; the terminal accepts no typing. All other keys are left to the browser, such as Tab, or to the
+ * page.
+ */
 const SCROLLING: Readonly<Record<string, () => void>> = {
   ArrowUp: () => terminal.scrollLines(-1),
   ArrowDown: () => terminal.scrollLines(1),
@@ -65,7 +68,7 @@ function resize(): void {
   tell({ type: 'sized', columns: terminal.cols, rows: terminal.rows });
 }
 
-/** Programs that write to a terminal end lines with CR and LF; what comes from a file has LF alone, which must do both. */
+/** Programs end lines on a terminal with CR and LF. Data from a file has LF alone, which must then do both. */
 function noteLineEnds(bytes: Uint8Array): void {
   if (seen >= LINE_ENDS_BYTES) return;
   const first = bytes.indexOf(LF);

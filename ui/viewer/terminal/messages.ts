@@ -1,9 +1,9 @@
-/** What the page and the document of the terminal tell each other. */
+/** Messages between the page and the document of the terminal. */
 
 export type ToTerminal =
   /** Bytes of the stream. Each message is answered with `written`. */
   | { type: 'data'; bytes: Uint8Array }
-  /** A line of the page's own, such as of a gap. */
+  /** A line of the page itself, such as one about a gap. */
   | { type: 'note'; text: string }
   | { type: 'reset' }
   | { type: 'look'; background: string; foreground: string; accent: string; selection: string }
@@ -15,5 +15,5 @@ export type FromTerminal =
   | { type: 'ready' }
   | { type: 'written'; bytes: number }
   | { type: 'sized'; columns: number; rows: number }
-  /** A key that was pressed in the terminal and may be one of the page's, as `KeyboardEvent.key`. */
+  /** A key pressed in the terminal that the page may handle, as `KeyboardEvent.key`. */
   | { type: 'key'; key: string };

@@ -1,4 +1,4 @@
-/** A stream as a terminal shows it: for programs that move about the screen. */
+/** A stream shown in a terminal: for programs that move the cursor. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { gapText, noticeText } from '../log/row-text.ts';
@@ -6,11 +6,11 @@ import { type Source, useReading } from '../source.ts';
 import { BackPressure } from './back-pressure.ts';
 import type { FromTerminal, ToTerminal } from './messages.ts';
 
-/** Given to the terminal and not shown yet: above the first the stream waits, below the second it goes on. */
+/** High- and low-water marks of bytes given to the terminal and not shown yet. */
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 const GO_ON_BELOW_BYTES = 64 * 1024;
 
-/** What comes at once is given in pieces, so that the marks hold. */
+/** Large data is split into pieces, so that the marks are respected. */
 const PIECE_BYTES = 32 * 1024;
 
 const SIZES: Readonly<Record<string, { columns: number; rows: number } | undefined>> = {
@@ -73,12 +73,12 @@ export function TerminalView({ source }: { source: Source }) {
   );
 }
 
-/** What the page would have got of a key that was pressed in the terminal's document. */
+/** The event that the page would have received for a key pressed in the terminal's document. */
 function pressed(key: string): KeyboardEvent {
   return new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
 }
 
-/** The page's end of what goes to and from the terminal's document. */
+/** The page's end of the message channel to the terminal's document. */
 class TerminalLink implements RecordSink {
   readonly #pressure = new BackPressure(PAUSE_ABOVE_BYTES, GO_ON_BELOW_BYTES);
   readonly #ready: Promise<void>;
@@ -121,7 +121,7 @@ class TerminalLink implements RecordSink {
         if (!this.#isBegun && record.offset > 0) this.#note({ type: 'starts', offset: record.offset, isGone: false });
         this.#isBegun = true;
         for (let at = 0; at < record.data.length; at += PIECE_BYTES) {
-          // A copy, as a message carries all of the memory that bytes are a part of.
+          // A copy, because a message transfers the whole buffer that a view belongs to.
           const bytes = record.data.slice(at, at + PIECE_BYTES);
           const wait = this.#pressure.given(bytes.length);
           this.send({ type: 'data', bytes });
@@ -162,7 +162,7 @@ class TerminalLink implements RecordSink {
     }
   }
 
-  /** The colours of the page as they are now. */
+  /** Sends the current colours of the page. */
   #look(): void {
     const style = getComputedStyle(document.documentElement);
     const color = (name: string) => style.getPropertyValue(name).trim();

@@ -1,6 +1,6 @@
 /**
- * Colours and weights of text as terminals know them: SGR sequences, with the 16, the 256 and 24-bit colours. Every other
- * sequence is left out of the text: a line of a log has no cursor. Nothing can hide text: "concealed" shows as dim.
+ * Colours and weights of terminal text: SGR sequences, with 16, 256 and 24-bit colours. All other sequences are
+ * removed: a line of a log has no cursor. No text can be hidden: "concealed" is shown as dim.
  */
 
 /** An index of the palette of 256, or {@link TRUE_COLOR} and 24 bits of red, green and blue. */
@@ -30,7 +30,7 @@ const ESCAPE = '\x1b';
 
 /** CSI sequences; strings (OSC, DCS, PM, APC, SOS) up to their terminator; escapes of two and three characters. */
 const SEQUENCE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these sequences are made of them
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these sequences consist of them
   /\x1b(?:\[([0-9:;<=>?]*)[ -/]*([@-~])|[\]PX^_][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\`-~])/g;
 
 /** The parts of `text` in their styles, and the style that the next line begins with. */
@@ -41,7 +41,7 @@ export function parseAnsi(text: string, style: Style): { spans: Span[]; style: S
   const add = (part: string) => {
     if (part === '') return;
     const last = spans.at(-1);
-    // What is no whole sequence shows, with a sign for the escape.
+    // An incomplete sequence is shown, with a symbol for the escape.
     const shown = part.replaceAll(ESCAPE, '␛');
     if (last !== undefined && last.style === style) last.text += shown;
     else spans.push({ text: shown, style });
@@ -55,19 +55,19 @@ export function parseAnsi(text: string, style: Style): { spans: Span[]; style: S
   return { spans, style };
 }
 
-/** The style after `text`, without its parts. */
+/** The style after `text`, without splitting it. */
 export function styleAfter(text: string, style: Style): Style {
   if (!text.includes(ESCAPE)) return style;
   for (const match of text.matchAll(SEQUENCE)) if (match[2] === 'm') style = applySgr(style, match[1]!);
   return style;
 }
 
-/** The text as it shows. */
+/** The displayed text, without sequences. */
 export function stripAnsi(text: string): string {
   return text.includes(ESCAPE) ? text.replace(SEQUENCE, '').replaceAll(ESCAPE, '␛') : text;
 }
 
-/** The style that the parameters of an SGR sequence make of `style`; what is not known changes nothing. */
+/** Applies the parameters of an SGR sequence to `style`; unknown ones are ignored. */
 function applySgr(style: Style, parameters: string): Style {
   // A private sequence such as `ESC [ > 4 m` has another meaning.
   if (/[<=>?]/.test(parameters)) return style;
@@ -77,7 +77,8 @@ function applySgr(style: Style, parameters: string): Style {
     const [head, ...sub] = parts[i]!.split(':');
     const code = Number(head);
     if (code === 38 || code === 48) {
-      // With colons all of it is one part, where an empty colour space may stand before red; with semicolons it goes on.
+      // With colons all parameters are one part, which may have an empty colour space before red; with semicolons they
+      // are separate parts.
       let color: Color | undefined;
       if (sub.length > 0) {
         color = colorOf(sub[0] === '2' && sub.length > 4 ? [sub[0], ...sub.slice(2)] : sub);
@@ -155,12 +156,12 @@ function isPlain(style: Style): boolean {
 
 const CUBE = [0, 95, 135, 175, 215, 255];
 
-/** A colour beyond the first 16 of the palette as `#rrggbb`. The first 16 are the theme's. */
+/** A colour beyond the first 16 of the palette as `#rrggbb`. The first 16 are defined by the theme. */
 export function cssColor(color: Color): string {
   return `#${rgbOf(color).toString(16).padStart(6, '0')}`;
 }
 
-/** Whether black shows on it better than white. */
+/** Whether black has more contrast on it than white. */
 export function isLight(color: Color): boolean {
   const rgb = rgbOf(color);
   return 0.299 * (rgb >> 16) + 0.587 * ((rgb >> 8) & 0xff) + 0.114 * (rgb & 0xff) > 140;

@@ -1,4 +1,4 @@
-/** The rows in which a search has hits, in order, found bit by bit, and the way from one to the next. */
+/** The rows with search hits, in order, searched incrementally, and navigation between them. */
 import { stripAnsi } from './ansi.ts';
 import type { LineStore } from './line-store.ts';
 import type { Matcher } from './matcher.ts';
@@ -19,7 +19,7 @@ export class Hits {
     return this.#rows.length;
   }
 
-  /** Looks at what has come, until the clock says `deadline`. False: there is more to do. */
+  /** Searches the new rows, until the time `deadline`. False: there is more to do. */
   update(deadline = Number.POSITIVE_INFINITY): boolean {
     const { first, end } = this.#store;
     if (this.#rows.length > 0 && this.#rows[0]! < first) this.#rows = this.#rows.slice(lowerBound(this.#rows, first));
@@ -28,19 +28,19 @@ export class Hits {
       const row = this.#store.at(this.#next)!;
       if (row.kind === 'line' && this.#matcher.test(stripAnsi(row.text))) this.#rows.push(this.#next);
       this.#next++;
-      // A long line and a long expression may take some milliseconds.
+      // A long line with a long expression may take some milliseconds.
       if (performance.now() >= deadline) break;
     }
     return this.#next >= end;
   }
 
-  /** Which hit a row is, from 1 on; 0 for a row that is none. */
+  /** The number of a row among the hits, from 1; 0 if the row is not a hit. */
   ordinalOf(row: number): number {
     const at = lowerBound(this.#rows, row);
     return this.#rows[at] === row ? at + 1 : 0;
   }
 
-  /** The hit after `row`, or before it, with the first after the last. Undefined where there is none. */
+  /** The next or previous hit from `row`, wrapping around. Undefined if there is none. */
   from(row: number, direction: 1 | -1): number | undefined {
     if (this.#rows.length === 0) return undefined;
     const at = lowerBound(this.#rows, direction === 1 ? row + 1 : row) + (direction === 1 ? 0 : -1);
@@ -48,7 +48,7 @@ export class Hits {
   }
 }
 
-/** Where in sorted `rows` the first one from `row` on is. */
+/** The index of the first element of sorted `rows` that is at least `row`. */
 function lowerBound(rows: readonly number[], row: number): number {
   let low = 0;
   let high = rows.length;

@@ -1,6 +1,6 @@
 /**
- * The values of a stream of JSON, one row each, whether each has a line of its own or many. What is no JSON, such as the
- * end of a value whose beginning was not seen, is shown by lines as it is.
+ * Splits a stream of JSON into values, one row each, whether a value takes one line or several. Text that is not JSON,
+ * such as the rest of a value whose beginning is missing, is shown line by line.
  *
  *     between ──{ or [──► inside ──matching bracket──► between
  *        └──anything else──► line ──line end──► between
@@ -11,7 +11,7 @@ import { type Splitter, wholeLength } from './line-splitter.ts';
 import type { LineRow } from './rows.ts';
 import { visible } from './visible.ts';
 
-/** What is kept of one value, in bytes: one that is longer is shown as far as that. */
+/** Maximum number of bytes kept of one value; a longer one is truncated. */
 export const MAX_VALUE_BYTES = 1024 * 1024;
 
 const LF = 0x0a;
@@ -74,12 +74,12 @@ export class JsonSplitter implements Splitter {
     this.#state = 'between';
   }
 
-  /** Whether the value ends with this byte. */
+  /** Whether this byte ends the value. */
   #closes(byte: number): boolean {
     if (this.#inString) {
       if (this.#isEscaped) this.#isEscaped = false;
       else if (byte === BACKSLASH) this.#isEscaped = true;
-      // No string of JSON goes over a line end: without this, one quote too many would swallow all that comes.
+      // A JSON string never contains a line end: this limits the effect of an unbalanced quote.
       else if (byte === QUOTE || byte === LF) this.#inString = false;
       return false;
     }

@@ -1,6 +1,6 @@
 /**
- * JSON as it was written: taken apart and laid out in lines, without ever making values of it. So numbers keep all their
- * digits, strings their escapes, and keys that are there twice are there twice.
+ * Tokenises and formats JSON text without parsing it to values. So numbers keep all their digits, strings their
+ * escapes, and objects their duplicate keys.
  */
 
 type JsonTokenKind = 'key' | 'string' | 'number' | 'word' | 'punctuation';
@@ -15,27 +15,27 @@ export interface JsonLine {
   tokens: JsonToken[];
 }
 
-/** Deeper than that, lines are not moved further in: a thousand brackets must not become a million spaces. */
+/** Maximum indentation depth: a thousand brackets must not become a million spaces. */
 const MAX_INDENTED_DEPTH = 40;
 
 const INDENT = '  ';
 
 const TOKEN =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: strings of JSON have none
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings contain none
   /[ \t\r\n]*(?:([{}[\]:,])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![0-9A-Za-z.+-])|(true|false|null)(?![0-9A-Za-z_]))/y;
 
-/** Whether it is worth trying: an object or an array, from end to end. */
+/** Whether formatting is worth trying: the text is enclosed in the brackets of an object or an array. */
 export function looksLikeJson(text: string): boolean {
   const first = /^[ \t]*([{[])/.exec(text)?.[1];
   if (first === undefined) return false;
   return text.trimEnd().endsWith(first === '{' ? '}' : ']');
 }
 
-/** The tokens of exactly one value; undefined for what is no JSON. */
+/** The tokens of exactly one value; undefined if the text is not JSON. */
 function jsonTokens(text: string): JsonToken[] | undefined {
   const tokens: JsonToken[] = [];
   const open: ('{' | '[')[] = [];
-  /** What may come: a value, a key, a colon, or what may follow a value. */
+  /** The next token allowed. */
   let expected: 'value' | 'value or ]' | 'key' | 'key or }' | ':' | 'after' = 'value';
   let at = 0;
   while (true) {
@@ -78,7 +78,7 @@ function jsonTokens(text: string): JsonToken[] | undefined {
   return isWhole ? tokens : undefined;
 }
 
-/** One member or element a line; what is empty stays together. Undefined for what is no JSON. */
+/** One member or element per line; empty objects and arrays stay on one line. Undefined if the text is not JSON. */
 export function prettyJson(text: string): JsonLine[] | undefined {
   const tokens = jsonTokens(text);
   if (tokens === undefined) return undefined;
@@ -110,7 +110,7 @@ export function prettyJson(text: string): JsonLine[] | undefined {
   return lines;
 }
 
-/** In one line, with a space after each colon and comma. Undefined for what is no JSON. */
+/** On one line, with a space after each colon and comma. Undefined if the text is not JSON. */
 export function compactJson(text: string): string | undefined {
   return jsonTokens(text)
     ?.map(({ text }) => (text === ':' || text === ',' ? `${text} ` : text))

@@ -1,8 +1,8 @@
-/** How serious a line of a log says it is, in the ways that are in wide use. A guess, for colours alone. */
+/** Guesses the severity of a log line, in common formats. Used only for colours. */
 
 export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-/** What a line says of itself stands near its beginning, but for JSON, whose keys have no order. */
+/** The level is near the beginning of a line, except in JSON, whose keys have no order. */
 const LOOKED_AT = 160;
 const LOOKED_AT_JSON = 2048;
 
@@ -40,7 +40,7 @@ const AT_THE_BEGINNING = new RegExp(`^\\s*(?:[a-z0-9_.-]+:\\s+)?(${WORD}):`, 'i'
 const KLOG = /^([IWEF])\d{4} \d\d:\d\d:\d\d/;
 const KLOG_LEVELS: Readonly<Record<string, Level>> = { I: 'info', W: 'warn', E: 'error', F: 'fatal' };
 
-/** `text` is without colours. */
+/** `text` has no colour sequences. */
 export function levelOf(text: string): Level | undefined {
   if (/^\s*\{/.test(text)) {
     const found = IN_JSON.exec(text.slice(0, LOOKED_AT_JSON));
@@ -56,7 +56,7 @@ export function levelOf(text: string): Level | undefined {
   return KLOG_LEVELS[KLOG.exec(head)?.[1] ?? ''];
 }
 
-/** As pino, bunyan and others count: 10 is trace, 60 is fatal. */
+/** The numbers of pino, bunyan and others: 10 is trace, 60 is fatal. */
 function ofNumber(level: number): Level | undefined {
   if (level < 10 || level > 60) return undefined;
   return (['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const)[Math.floor(level / 10) - 1];

@@ -1,53 +1,58 @@
 /**
- * Lines out of the pieces of a stream, each with its offset and the time it came. A line is decoded when it is whole, so
- * that no character is broken where two pieces meet. The last line, which may go on, is given when it is asked for.
+ * Splits the pieces of a stream into lines, each with its offset and the time it arrived. A line is decoded when it is
+ * complete, so that no character is broken between two pieces. The incomplete last line is available on request.
  *
- * A carriage return within a line begins it anew, as progress bars do: what stood before it is not kept, but its colours
- * are. Of a line that is too long the beginning is kept, and how much is not.
+ * A carriage return within a line restarts it, as progress bars do: the text before it is dropped, but its colours
+ * remain in effect. Of a line that is too long the beginning is kept, and the number of dropped bytes.
  */
 import { PLAIN, type Style, styleAfter } from './ansi.ts';
 import type { LineRow } from './rows.ts';
 import { visible } from './visible.ts';
 
-/** What is kept of one line, in bytes. */
+/** Maximum number of bytes kept of one line. */
 export const MAX_LINE_BYTES = 16 * 1024;
 
-/** A piece is decoded at once, not line by line, up to so many bytes: lines refer to the text they are part of. */
+/**
+ * Up to this many bytes are decoded at once, rather than line by line: lines are substrings that keep this text in
+ * memory.
+ */
 const MAX_BLOCK_BYTES = 64 * 1024;
 
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Cuts bytes into rows: by lines, or by the values of JSON. */
+/** Splits bytes into rows: by lines, or by JSON values. */
 export interface Splitter {
-  /** Takes the bytes at `offset`; gives what they complete. `data` is not kept. */
+  /** Adds the bytes at `offset`; returns the rows that they complete. `data` is not retained. */
   push(offset: number, data: Uint8Array, receivedAt: number): LineRow[];
-  /** What has begun and is not complete. */
+  /** The incomplete row. */
   partial(): LineRow | undefined;
-  /** The same, as complete as it will be: nothing follows it directly. */
+  /** Completes the incomplete row: no bytes follow it directly. */
   flush(): LineRow[];
-  /** A new stream: colours of the old one do not go on. */
+  /** A new stream: the colours of the old one end. */
   reset(): void;
 }
 
-/** Not named directly: unit tests are compiled with Node's types, where it is a value alone. */
+/** Not the type itself: unit tests are compiled with Node's types, in which TextDecoder is only a value. */
 type Decoder = InstanceType<typeof TextDecoder>;
 
 export class LineSplitter implements Splitter {
   readonly #decoder: Decoder;
-  /** What is kept of the line that is not complete. */
+  /** The kept bytes of the incomplete line. */
   readonly #pending = new Uint8Array(MAX_LINE_BYTES);
   #kept = 0;
-  /** Its bytes in the stream, and those at its end that are not kept. */
+  /** Its length in the stream, and the number of bytes at its end that were not kept. */
   #length = 0;
   #cut = 0;
   #offset = 0;
   #receivedAt = 0;
-  /** The style that the next line begins with, and the one that what is kept begins with. */
+  /** The style at the beginning of the next line, and the one at the beginning of the kept bytes. */
   #style: Style = PLAIN;
   #keptStyle: Style = PLAIN;
 
-  /** `charset` is that of the content type; UTF-8 for one in which line ends are not single bytes, or that is not known. */
+  /**
+   * `charset` is that of the content type; UTF-8 is used if it is unknown, or if its line ends are not single bytes.
+   */
   constructor(charset = 'utf-8') {
     this.#decoder = decoderFor(charset);
   }
@@ -97,7 +102,7 @@ export class LineSplitter implements Splitter {
     this.#style = PLAIN;
   }
 
-  /** Adds to the line that is not complete. */
+  /** Adds bytes to the incomplete line. */
   #keep(part: Uint8Array): void {
     this.#length += part.length;
     if (this.#kept + part.length > MAX_LINE_BYTES) part = this.#makeRoom(part);
@@ -107,7 +112,7 @@ export class LineSplitter implements Splitter {
     this.#cut += Math.max(0, bodyLength(part) - fits.length);
   }
 
-  /** Does away with what a carriage return has begun anew; gives what remains of `part`. */
+  /** Drops text before a carriage return; returns the rest of `part`. */
   #makeRoom(part: Uint8Array): Uint8Array {
     const inPart = lastReturn(part, bodyLength(part));
     if (inPart >= 0) {
@@ -126,7 +131,7 @@ export class LineSplitter implements Splitter {
     return part;
   }
 
-  /** The line that was not complete, as it is now. */
+  /** Takes the incomplete line, as it is now. */
   #take(): LineRow {
     const row = this.#pendingRow(this.#cut > 0);
     this.#style = styleAfter(row.text, row.style);
@@ -136,7 +141,7 @@ export class LineSplitter implements Splitter {
     return row;
   }
 
-  /** `isCut`: what is kept may end within a character, whose beginning is left out. */
+  /** `isCut`: the kept bytes may end within a character, whose beginning is then dropped. */
   #pendingRow(isCut: boolean): LineRow {
     const kept = this.#pending.subarray(0, this.#kept);
     const raw = this.#decoder.decode(isCut ? kept.subarray(0, wholeLength(kept)) : kept);
@@ -152,7 +157,7 @@ export class LineSplitter implements Splitter {
     };
   }
 
-  /** Whole lines. Where each byte is a character they are cut out of one text; this is so for nearly all logs. */
+  /** Complete lines. If each byte is one character, lines are substrings of one decoded text, as in nearly all logs. */
   #block(bytes: Uint8Array, offset: number, receivedAt: number, rows: LineRow[]): void {
     const decoded = bytes.length <= MAX_BLOCK_BYTES ? this.#decoder.decode(bytes) : '';
     const isOneToOne = decoded.length === bytes.length;
@@ -175,7 +180,7 @@ export class LineSplitter implements Splitter {
   }
 }
 
-/** Bytes of a line, or of a part of one, without the line end. */
+/** The length of a line, or of a part of one, without the line end. */
 function bodyLength(part: Uint8Array): number {
   let length = part.length;
   if (length > 0 && part[length - 1] === LF) length -= 1;
@@ -188,7 +193,7 @@ function lastReturn(bytes: Uint8Array, length: number): number {
   return length === 0 ? -1 : bytes.lastIndexOf(CR, length - 1);
 }
 
-/** A line as it shows: without its end, from its last carriage return on, with signs for what does not show. */
+/** The displayed line: without its end, from its last carriage return, with symbols for invisible characters. */
 function shownOf(raw: string, style: Style): { text: string; style: Style } {
   let end = raw.length;
   if (end > 0 && raw.charCodeAt(end - 1) === LF) end -= 1;
@@ -198,7 +203,7 @@ function shownOf(raw: string, style: Style): { text: string; style: Style } {
   return { text: visible(begin === 0 && end === raw.length ? raw : raw.slice(begin, end)), style };
 }
 
-/** How many of `bytes` are whole characters of UTF-8: a beginning at their end is left out. */
+/** The length without an incomplete UTF-8 character at the end. */
 export function wholeLength(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!;
@@ -215,7 +220,7 @@ function decoderFor(charset: string): Decoder {
   try {
     if (!/^utf-16/i.test(charset)) return new TextDecoder(charset);
   } catch {
-    // Not known to this browser.
+    // Not supported by this browser.
   }
   return new TextDecoder('utf-8');
 }

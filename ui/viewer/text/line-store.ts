@@ -1,6 +1,6 @@
 /**
- * The rows that a page keeps, the newest ones, within a number of rows and of bytes. What is over is dropped from the
- * front; a row keeps its number for as long as it is there, so that whatever refers to it need not be moved.
+ * The newest rows, limited by number of rows and bytes. Excess rows are dropped from the front. A row keeps its number
+ * as long as it exists, so that references to it remain valid.
  */
 import type { LineRow, Row } from './rows.ts';
 
@@ -11,7 +11,7 @@ export interface StoreLimits {
 
 const STORE_LIMITS: StoreLimits = { rows: 100_000, bytes: 32 * 1024 * 1024 };
 
-/** What a row takes beside its text, about, in bytes. */
+/** Estimated memory of a row without its text, in bytes. */
 const ROW_OVERHEAD_BYTES = 100;
 
 export class LineStore {
@@ -19,11 +19,11 @@ export class LineStore {
   #rows: Row[] = [];
   /** The number of `#rows[0]`. */
   #base = 0;
-  /** Where in `#rows` the first row is: what is before it has been dropped. */
+  /** The index of the first row in `#rows`: those before it have been dropped. */
   #head = 0;
   #bytes = 0;
   #lostBytes = 0;
-  /** Rows that are no lines: what happened between them. */
+  /** Number of rows that are not lines. */
   #others = 0;
   #partial: LineRow | undefined;
 
@@ -31,12 +31,12 @@ export class LineStore {
     this.#limits = limits;
   }
 
-  /** The number of the first row, which is how many have been dropped. */
+  /** The number of the first row, which is the number of dropped rows. */
   get first(): number {
     return this.#base + this.#head;
   }
 
-  /** The number that the next row gets. */
+  /** The number of the next row. */
   get end(): number {
     return this.#base + this.#rows.length;
   }
@@ -45,17 +45,17 @@ export class LineStore {
     return this.#bytes;
   }
 
-  /** Lines that are kept, the one that is not complete among them. */
+  /** Number of lines kept, including the incomplete one. */
   get lines(): number {
     return this.end - this.first - this.#others + (this.#partial === undefined ? 0 : 1);
   }
 
-  /** Bytes that gaps have taken, since the beginning. */
+  /** Total number of bytes lost in gaps. */
   get lostBytes(): number {
     return this.#lostBytes;
   }
 
-  /** The line that is not complete: it comes after the last row, and is not counted. */
+  /** The incomplete line: it comes after the last row, and is not counted. */
   get partial(): LineRow | undefined {
     return this.#partial;
   }
@@ -64,7 +64,7 @@ export class LineStore {
     this.#partial = row;
   }
 
-  /** The row with this number; the one that is not complete has the number `end`. */
+  /** The row with this number; the incomplete line has the number `end`. */
   at(number: number): Row | undefined {
     if (number < this.first) return undefined;
     return number === this.end ? this.#partial : this.#rows[number - this.#base];
@@ -80,7 +80,7 @@ export class LineStore {
       const dropped = this.#rows[this.#head]!;
       this.#bytes -= sizeOf(dropped);
       if (dropped.kind !== 'line') this.#others -= 1;
-      // The array keeps its place until it is worth moving: the row itself goes now.
+      // The array is compacted later, but the row can be freed now.
       this.#rows[this.#head] = DROPPED;
       this.#head += 1;
     }
@@ -91,7 +91,7 @@ export class LineStore {
     }
   }
 
-  /** Drops all rows; numbers go on. */
+  /** Drops all rows; numbering continues. */
   clear(): void {
     this.#base = this.end;
     this.#rows = [];

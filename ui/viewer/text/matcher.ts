@@ -1,11 +1,11 @@
-/** What is searched for, and where a line has it. */
+/** A search, and its hits in a line. */
 import { Pattern } from './pattern.ts';
 
 export interface Search {
   text: string;
   isRegex: boolean;
   isCaseSensitive: boolean;
-  /** Lines without it count as hits. */
+  /** Lines without a match count as hits. */
   isInverted: boolean;
 }
 
@@ -13,14 +13,14 @@ export const NO_SEARCH: Search = { text: '', isRegex: false, isCaseSensitive: fa
 
 export interface Matcher {
   test(text: string): boolean;
-  /** Where hits are, from first to behind the last character; none where lines without it are asked for. */
+  /** The ranges of the hits, each from its first character to the one after its last; none for an inverted search. */
   ranges(text: string): [from: number, to: number][];
 }
 
-/** More hits in a line than that are not marked. */
+/** Maximum number of hits marked in a line. */
 const MAX_RANGES = 200;
 
-/** Undefined for an empty search; the reason where the expression is wrong. */
+/** Undefined for an empty search; the reason if the expression is invalid. */
 export function matcherFor(search: Search): Matcher | { reason: string } | undefined {
   const { isCaseSensitive, isInverted, isRegex, text } = search;
   if (text === '') return undefined;
@@ -40,7 +40,7 @@ export function matcherFor(search: Search): Matcher | { reason: string } | undef
         const hit = find(line, at);
         if (hit === undefined) break;
         const [from, to] = hit;
-        // An expression such as `x*` matches nothing at every place.
+        // An expression such as `x*` has empty matches everywhere.
         if (to > from) found.push(hit);
         at = to > from ? to : to + (line.codePointAt(to)! > 0xffff ? 2 : 1);
       }
@@ -49,10 +49,10 @@ export function matcherFor(search: Search): Matcher | { reason: string } | undef
   };
 }
 
-/** The first hit from a place on. */
+/** The first hit at or after a position. */
 type Find = (line: string, from: number) => [from: number, to: number] | undefined;
 
-/** The address of a view may come from anybody, with an expression that a browser would never be done with. */
+/** The address of a view may come from anyone, with an expression that takes a browser's engine for ever. */
 function findPattern(source: string, isCaseSensitive: boolean): Find {
   const pattern = new Pattern(source, isCaseSensitive ? 'u' : 'iu');
   return (line, from) => pattern.find(line, from);

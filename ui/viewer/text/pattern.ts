@@ -1,15 +1,15 @@
 /**
- * Regular expressions whose time grows with the text only, whatever expression somebody has put into the address of a view:
- * all ways through the expression are followed at once, character by character, so none is gone back to. What a single
- * character may be is asked of the browser's own expressions; what looks behind, ahead or at another group is refused.
+ * Regular expressions whose time is linear in the text, for any expression in the address of a view. All alternatives
+ * are simulated in parallel, character by character, without backtracking. Single characters are matched by the
+ * browser's own expressions; lookaround and back references are refused.
  */
 
-/** Characters are looked up for the first so many, and remembered for others. */
+/** Results are stored in a table for characters below this, and cached for others. */
 const TABLE = 128;
 
-/** The most steps that an expression may have, with its repetitions written out. */
+/** Maximum number of steps of an expression, with its repetitions expanded. */
 const MAX_STEPS = 250;
-/** What is written out for those steps: repetitions of nothing make none. */
+/** Maximum number of expansions for these steps: repetitions of an empty expression add no steps. */
 const MAX_WRITTEN = 4 * MAX_STEPS;
 
 const UNSUPPORTED = 'looking ahead or behind and back references are not supported here: they may take for ever';
@@ -26,12 +26,12 @@ type Node =
 type Step =
   | { kind: 'char'; test: (point: number) => boolean }
   | { kind: 'anchor'; anchor: Anchor }
-  /** The first is tried first. */
+  /** `first` has precedence. */
   | { kind: 'split'; first: number; second: number }
   | { kind: 'jump'; to: number }
   | { kind: 'match' };
 
-/** Ways through the expression that are under way, in the order of their precedence. */
+/** The active threads of the simulation, in order of precedence. */
 interface Threads {
   steps: Int32Array;
   starts: Int32Array;
@@ -42,14 +42,14 @@ export class Pattern {
   readonly #steps: Step[] = [];
   #written = 0;
   readonly #isWord: (point: number) => boolean;
-  /** When a step was last reached: by its place in the text, so that each is followed once there. */
+  /** The position at which each step was last reached, so that it is followed only once per position. */
   readonly #seen: Int32Array;
   #now: Threads;
   #next: Threads;
 
-  /** @throws SyntaxError for what is no expression, and for what is not supported */
+  /** @throws SyntaxError for an invalid or unsupported expression */
   constructor(source: string, flags: 'u' | 'iu') {
-    // Whatever is wrong with it is said by the browser.
+    // The browser reports syntax errors.
     new RegExp(source, flags);
     const parser = new Parser(source, flags);
     this.#isWord = charTest('\\w', flags);
@@ -65,14 +65,14 @@ export class Pattern {
     return this.find(text, 0) !== undefined;
   }
 
-  /** The first match from a place on, as a browser's own expression would find it: its beginning and its end. */
+  /** The first match from a position, the same as a browser's expression would find: its beginning and its end. */
   find(text: string, from: number): [from: number, to: number] | undefined {
     let found: [number, number] | undefined;
     this.#seen.fill(0);
     this.#now.count = 0;
     for (let at = from; ; ) {
       const point = text.codePointAt(at);
-      // What begins later comes last, and not at all once something has been found.
+      // A match that begins later has the lowest precedence, and is not started once one has been found.
       if (found === undefined) this.#add(this.#now, 0, at, text, at, at - from + 1);
       const { count, starts, steps } = this.#now;
       const size = point !== undefined && point > 0xffff ? 2 : 1;
@@ -81,7 +81,7 @@ export class Pattern {
         const step = this.#steps[steps[n]!]!;
         if (step.kind === 'match') {
           found = [starts[n]!, at];
-          // The others are of less precedence.
+          // The remaining threads have lower precedence.
           break;
         }
         if (step.kind === 'char' && point !== undefined && step.test(point)) {
@@ -94,7 +94,10 @@ export class Pattern {
     }
   }
 
-  /** Follows a step to those that take a character, or match. Not by recursion: a way may be as long as the expression. */
+  /**
+   * Follows a step to those that match a character, or end the match. Iterative, because a path may be as long as the
+   * expression.
+   */
   #add(threads: Threads, first: number, start: number, text: string, at: number, mark: number): void {
     const waiting = [first];
     for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
@@ -125,7 +128,7 @@ export class Pattern {
     return (isWordAt(at - 1) !== isWordAt(at)) === (anchor === 'word');
   }
 
-  // ── writing the steps down ───────────────────────────────────────────────────────────────────────────────────────
+  // ── compiling the steps ──────────────────────────────────────────────────────────────────────────────────────────
 
   #push(step: Step): number {
     if (this.#steps.length >= MAX_STEPS) throw new SyntaxError(TOO_LONG);
@@ -191,7 +194,7 @@ export class Pattern {
   }
 }
 
-/** Of an expression that a browser has found nothing wrong with. */
+/** Parses an expression that the browser has accepted. */
 class Parser {
   readonly #source: string;
   readonly #flags: string;
@@ -271,7 +274,7 @@ class Parser {
   }
 }
 
-/** Whether a character is what a part of an expression says that stands for one. */
+/** A test whether a character matches a part of an expression that stands for a single one. */
 function charTest(source: string, flags: string): (point: number) => boolean {
   const expression = new RegExp(`^(?:${source})$`, flags);
   const table = new Uint8Array(TABLE);

@@ -1,6 +1,6 @@
 /**
- * Where rows of different heights are: sums by blocks, so that a list of 100,000 rows is found its place in with some
- * hundred steps, and rows are added at the end and taken away at both ends for the price of one.
+ * The positions of rows of different heights: sums per block, so that a position in a list of 100,000 rows is found in
+ * some hundred steps. Adding rows at the end and removing them at both ends takes constant time.
  */
 const BLOCK = 256;
 
@@ -11,7 +11,7 @@ interface Block {
 
 export class RowHeights {
   #blocks: Block[] = [];
-  /** The number of the first block's first row, and how many rows of that block are gone. */
+  /** The number of the first block's first row, and how many rows of that block were removed. */
   #base = 0;
   #gone = 0;
   #end = 0;
@@ -25,7 +25,7 @@ export class RowHeights {
     return this.#end;
   }
 
-  /** Of all rows together. */
+  /** Total height of all rows. */
   get total(): number {
     return this.#total;
   }
@@ -42,7 +42,7 @@ export class RowHeights {
     this.#end += 1;
   }
 
-  /** Takes away all rows from `end` on. */
+  /** Removes all rows from `end` on. */
   truncate(end: number): void {
     while (this.#end > Math.max(end, this.first)) {
       const last = this.#blocks.at(-1)!;
@@ -55,7 +55,7 @@ export class RowHeights {
     if (this.#blocks.length === 0) this.restart(this.#end);
   }
 
-  /** Takes away all rows before `first`, and gives how high they were together. */
+  /** Removes all rows before `first`, and returns their total height. */
   dropBefore(first: number): number {
     const before = this.#total;
     const until = Math.min(first, this.#end);
@@ -87,7 +87,7 @@ export class RowHeights {
     return this.#blocks[Math.floor(at / BLOCK)]?.heights[at % BLOCK] ?? 0;
   }
 
-  /** Gives how much higher the row is now. */
+  /** Returns by how much the height of the row has grown. */
   set(row: number, height: number): number {
     if (row < this.first || row >= this.#end) return 0;
     const at = row - this.#base;
@@ -99,14 +99,14 @@ export class RowHeights {
     return change;
   }
 
-  /** Sets all rows to what `heightFor` says. */
+  /** Sets the heights of all rows. */
   reset(heightFor: (row: number) => number): void {
     const { first, end } = this;
     this.restart(first);
     for (let row = first; row < end; row++) this.push(heightFor(row));
   }
 
-  /** How far below the first row's top the top of `row` is. */
+  /** The distance from the top of the first row to the top of `row`. */
   topOf(row: number): number {
     const at = Math.min(Math.max(row, this.first), this.#end) - this.#base;
     let top = 0;
@@ -117,7 +117,7 @@ export class RowHeights {
     return top;
   }
 
-  /** The row at `y` below the first row's top: the nearest one where there is none. */
+  /** The row at `y` below the first row's top, or the nearest one. */
   rowAt(y: number): number {
     let row = this.#base;
     let top = 0;
@@ -136,7 +136,7 @@ export class RowHeights {
     return Math.max(this.first, this.#end - 1);
   }
 
-  /** No rows; the next one has the number `first`. */
+  /** Removes all rows; the next one has the number `first`. */
   restart(first: number): void {
     this.#blocks = [];
     this.#base = first;

@@ -1,21 +1,21 @@
-/** What a view of text is made of: lines of the stream, and what happened between them. */
+/** The rows of a text view: lines of the stream, and notices of events between them. */
 import type { Style } from './ansi.ts';
 
 export type Row = LineRow | GapRow | NoticeRow;
 
 export interface LineRow {
   kind: 'line';
-  /** Of its first byte in the stream. */
+  /** Offset of its first byte in the stream. */
   offset: number;
-  /** Bytes in the stream, the line end included. */
+  /** Length in the stream in bytes, including the line end. */
   bytes: number;
-  /** What is kept of it, with its colours, without its line end. */
+  /** The kept text, with its colours, without its line end. */
   text: string;
-  /** Bytes at its end that are not kept, as it is too long. */
+  /** Number of bytes at its end that were not kept, because it is too long. */
   cutBytes: number;
   /** The style it begins with. */
   style: Style;
-  /** When its first byte came to this page, by its clock: milliseconds since 1970. */
+  /** When its first byte arrived at this page, by the local clock: milliseconds since 1970. */
   receivedAt: number;
 }
 
@@ -35,7 +35,7 @@ interface NoticeRow {
 }
 
 export type Notice =
-  /** What is before it was not asked for, or is not retained any more. */
+  /** Earlier bytes were not requested, or are no longer retained. */
   | { type: 'starts'; offset: number; isGone: boolean }
   | { type: 'reconnected'; offset: number }
   | { type: 'recreated'; lastOffset: number; generation: string }

@@ -1,4 +1,4 @@
-/** Parts of a line for the screen: each of one style, and wholly within a hit or outside. */
+/** Splits a line for display into parts, each of one style, and entirely inside or outside a hit. */
 import type { Span, Style } from './ansi.ts';
 
 export interface Segment {
@@ -7,7 +7,7 @@ export interface Segment {
   isHit: boolean;
 }
 
-/** A line of more parts than that shows the rest in one: a screen of lines must stay light. */
+/** Maximum number of parts; the rest of the line is one part, so that a screen of lines renders fast. */
 const MAX_SEGMENTS = 400;
 
 export function segmentsOf(spans: readonly Span[], hits: readonly [from: number, to: number][]): Segment[] {

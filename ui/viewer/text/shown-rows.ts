@@ -1,6 +1,6 @@
 /**
- * Which rows a list shows: all, or those a filter lets through with some lines around them. A place in the list has a
- * number that stays the same for as long as it is there, as rows have.
+ * The rows that a list shows: all, or those that match a filter with some lines around them. Each place in the list has
+ * a number that stays the same as long as the place exists, like rows.
  */
 import { stripAnsi } from './ansi.ts';
 import type { LineStore } from './line-store.ts';
@@ -9,22 +9,22 @@ import type { Matcher } from './matcher.ts';
 export type Place =
   /** A row of the store. */
   | { type: 'row'; number: number; isContext: boolean }
-  /** So many lines are left out here. */
+  /** This many lines are hidden here. */
   | { type: 'hidden'; count: number };
 
 export interface ShownRows {
   readonly first: number;
   readonly end: number;
-  /** Places from here on may be others after the next `update`. */
+  /** Places from this one on may change with the next `update`. */
   readonly settled: number;
   at(place: number): Place;
-  /** The place of the row, or of those it is hidden among; `end` where it is neither. */
+  /** The place of a row, or of the hidden lines it belongs to; `end` if there is neither. */
   placeOf(number: number): number;
-  /** Takes up what has changed in the store, until the clock says `deadline`. False: there is more to do. */
+  /** Processes the changes of the store, until the time `deadline`. False: there is more to do. */
   update(deadline?: number): boolean;
 }
 
-/** How many rows are looked at between two looks at the clock. */
+/** Shows all rows: each row number is its place. */
 export class AllRows implements ShownRows {
   readonly #store: LineStore;
   #end: number;
@@ -63,7 +63,7 @@ export class AllRows implements ShownRows {
   }
 }
 
-/** A place as a number: a row with its lowest bit for context, or how many are hidden, negative. */
+/** A place encoded as a number: a row with its lowest bit for context, or the negative number of hidden lines. */
 type Coded = number;
 
 export class FilteredRows implements ShownRows {
@@ -71,13 +71,13 @@ export class FilteredRows implements ShownRows {
   readonly #matcher: Matcher;
   readonly #context: number;
   readonly #places: Coded[] = [];
-  /** The number of the first place in `#places`, and how many at its beginning are gone. */
+  /** The number of the first place in `#places`, and how many at its beginning were removed. */
   #base = 0;
   #head = 0;
   #settled = 0;
-  /** The next row to look at. */
+  /** The next row to test. */
   #next: number;
-  /** The last row that is shown, and up to where lines after a hit are shown. */
+  /** The last row that is shown, and the row up to which lines after a hit are shown. */
   #lastShown: number;
   #showUntil = -1;
 
@@ -125,13 +125,13 @@ export class FilteredRows implements ShownRows {
     this.#next = Math.max(this.#next, this.#store.first);
     while (this.#next < this.#store.end) {
       this.#look(this.#next++);
-      // A long line and a long expression may take some milliseconds.
+      // A long line with a long expression may take some milliseconds.
       if (performance.now() >= deadline) break;
     }
     this.#settled = this.end;
     const isDone = this.#next === this.#store.end;
     if (isDone && this.#store.partial !== undefined) {
-      // What the line that is not complete adds is taken back with the next update.
+      // Places of the incomplete line are undone with the next update.
       const [lastShown, showUntil] = [this.#lastShown, this.#showUntil];
       this.#look(this.#store.end);
       [this.#lastShown, this.#showUntil] = [lastShown, showUntil];
@@ -141,7 +141,7 @@ export class FilteredRows implements ShownRows {
 
   #look(number: number): void {
     const row = this.#store.at(number)!;
-    // What happened to the stream is always shown: it is what a filter must not hide.
+    // Notices are always shown: a filter must not hide them.
     const isHit = row.kind !== 'line' || this.#matcher.test(stripAnsi(row.text));
     if (isHit) {
       const from = Math.max(
@@ -160,7 +160,7 @@ export class FilteredRows implements ShownRows {
     }
   }
 
-  /** Takes away the places of rows that are no longer kept. */
+  /** Removes the places of dropped rows. */
   #drop(): void {
     const { first } = this.#store;
     this.#lastShown = Math.max(this.#lastShown, first - 1);
@@ -172,7 +172,7 @@ export class FilteredRows implements ShownRows {
     }
   }
 
-  /** The row of a place; for hidden ones the last of them. */
+  /** The row of a place; for hidden lines the last of them. */
   #rowNear(place: number): number {
     const coded = this.#places[place - this.#base]!;
     if (coded >= 0) return Math.floor(coded / 2);

@@ -1,10 +1,10 @@
 /**
- * Characters that would not show, or would make other text show elsewhere, replaced by signs, one for one: a line of a
- * stream must look like what it is, and what is copied must do nothing in the terminal it is pasted into. Tabs and the
- * escape character are left: the first is shown, the second begins a colour.
+ * Replaces characters that are invisible, or that change the position of other text, by symbols, one for one. A
+ * displayed line must not be deceptive, and copied text must be harmless when pasted into a terminal. Tabs and the
+ * escape character are kept: a tab is shown, an escape begins a colour.
  */
 const UNSEEN =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are searched for
   /[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
 const EACH_UNSEEN = new RegExp(UNSEEN, 'g');
 

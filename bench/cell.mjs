@@ -1,4 +1,7 @@
-/** One cell of the table, once: a fresh server, the generator, and whether what came out can be believed. */
+/**
+ * Measures one cell of the table once: starts a fresh server, runs the generator, and checks whether the result is
+ * valid.
+ */
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -18,16 +21,16 @@ import {
 } from './processes.mjs';
 
 const NODE_GENERATOR = join(dirname(fileURLToPath(import.meta.url)), 'node-generator.mjs');
-/** Milliseconds after which a run is given up. */
+/** Timeout of a run, in milliseconds. */
 const LIMIT = 120_000;
-/** Milliseconds a server gets to settle once it listens. */
+/** Milliseconds that a server gets to settle after it listens. */
 const SETTLE = 400;
 
-/** Whether the exact generator is used: without gcc it is one in Node, which takes more than its share of the machine. */
+/** Whether the exact generator is used: without gcc a generator in Node replaces it, which uses more of the machine. */
 export const generatorKind = () => (buildNative('generator') === undefined ? 'node' : 'native');
 
 /**
- * Measures a target in a scenario. Gives the generator's facts with the figure and, where the run must not count, why.
+ * Measures a target in a scenario. Returns the generator's facts with the figure, and the reason if the run is invalid.
  * @param {import('./targets/index.mjs').Target} target
  * @param {import('./scenarios.mjs').Scenario} scenario
  */
@@ -65,7 +68,7 @@ function generatorOptions(target, scenario) {
   const { mode, write } = scenario;
   const protocol = target.protocol({ size: scenario.options.size, readers: scenario.options.readers, mode }, write);
   const options = { mode, ...scenario.options, ...protocol };
-  // Nothing tells a writer of one long request how far it is, nor one that gets no answers.
+  // A writer of one long request, or one without responses, does not learn how many messages were processed.
   if (options.answer === undefined) options.depth = 0;
   return options;
 }
@@ -82,14 +85,14 @@ async function generate(options) {
   }
 }
 
-/** What makes a run worthless: bytes that were lost, changed or doubled, readers that were dropped. */
+/** The faults that make a run invalid: lost, changed or duplicated bytes, disconnected readers. */
 function judge(facts, scenario, options) {
   const problems = [];
   if (facts.error) problems.push(facts.error);
   if (facts.refusal) problems.push(`refused: ${facts.refusal.trim().slice(0, 60)}`);
   if (facts.refused > 0) problems.push(`${facts.refused} readers refused`);
   if (facts.lostBytes > options.holdsBack * options.readers) problems.push(`lost ${facts.lostBytes} bytes`);
-  // Where bytes stand around each message, a counting reader cannot tell them from a message that has begun.
+  // If framing bytes surround each message, a counting reader cannot distinguish them from the start of a message.
   const slack = options.overhead > 0 ? options.size * options.readers : 0;
   if (facts.extraBytes > slack) problems.push(`${facts.extraBytes} bytes too many`);
   if (facts.corrupt > 0) problems.push(`${facts.corrupt} pieces changed`);

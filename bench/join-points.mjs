@@ -1,6 +1,7 @@
 /**
- * What it costs to look for places to begin in sound and video (docs/media.md), on the way of an append: the row `media`. A
- * server takes chunks of 64 KiB of what ffmpeg makes, into a stream with the container and into one with none, in turns.
+ * The row `media`: what the search for join points in audio and video (docs/media.md) adds to an append. A server
+ * receives chunks of 64 KiB of data made by ffmpeg, alternately into a stream with the container setting and into one
+ * without.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -9,17 +10,19 @@ import { join } from 'node:path';
 import { end, freePort, pinned, SERVER_CORE, start, whenListening } from './processes.mjs';
 
 const CHUNK_BYTES = 64 * 1024;
-/** Of each measurement. */
+/** Chunks per measurement. */
 const CHUNKS = 12_000;
-/** Sent before: what looks for places is compiled after thousands of calls, on another thread, whose time would count. */
+/**
+ * Chunks of warm-up: V8 compiles the search after thousands of calls, on another thread, whose time would be counted.
+ */
 const CHUNKS_BEFORE = 8000;
-/** So that it takes a while until a header comes again. */
+/** Large enough that headers repeat rarely. */
 const CONTENT_BYTES = 16 * 1024 * 1024;
 
 const PICTURE = ['-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=25'];
 const SOUND = ['-f', 'lavfi', '-i', 'anoisesrc=amplitude=0.3'];
 
-/** How ffmpeg makes each. */
+/** The arguments of ffmpeg for each format. */
 const MADE_BY = {
   webm: [...PICTURE, ...SOUND, '-c:v', 'libvpx', '-b:v', '8M', '-deadline', 'realtime', '-cpu-used', '8', '-f', 'webm'],
   mp4: [
@@ -37,7 +40,7 @@ const MADE_BY = {
   ],
   'mpeg-ts': [...PICTURE, '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25', '-f', 'mpegts'],
   ogg: [...SOUND, '-c:a', 'libopus', '-b:a', '256k', '-f', 'ogg'],
-  // In small frames, so that a quarter of an hour's number of them comes before the content begins again.
+  // Small frames, so that the content contains as many as a quarter of an hour of audio before it repeats.
   flac: [...SOUND, '-frame_size', '576', '-f', 'flac'],
   mp3: [...SOUND, '-b:a', '320k', '-f', 'mp3'],
   adts: [...SOUND, '-b:a', '320k', '-f', 'adts'],
@@ -48,7 +51,7 @@ const MADE_BY = {
 /**
  * @param {string} root the project's folder
  * @param {number} rounds
- * @returns {Promise<Map<string, { with: number[], without: number[] }>>} CPU microseconds of the server for each chunk
+ * @returns {Promise<Map<string, { with: number[], without: number[] }>>} CPU microseconds of the server per chunk
  */
 export async function joinPointCosts(root, rounds) {
   const costs = new Map();
@@ -65,7 +68,7 @@ export async function joinPointCosts(root, rounds) {
   return costs;
 }
 
-/** Undefined where ffmpeg is not there, or cannot make it. */
+/** Undefined if ffmpeg is missing, or does not support the format. */
 function made(args) {
   const { status, stdout } = spawnSync(
     'ffmpeg',
@@ -83,7 +86,7 @@ function text() {
   );
 }
 
-/** CPU microseconds of a fresh server for each chunk. */
+/** CPU microseconds of a fresh server per chunk. */
 async function costOf(root, container, content) {
   const port = await freePort();
   const main = join(root, 'dist', 'cli', 'main.js');
@@ -102,14 +105,14 @@ async function costOf(root, container, content) {
   }
 }
 
-/** Of all threads of a process, to the nanosecond. */
+/** CPU time of all threads of a process, with a resolution of nanoseconds. */
 function cpuSeconds(pid) {
   const tasks = readdirSync(`/proc/${pid}/task`);
   const each = tasks.map((task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').split(' ')[0]));
   return each.reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1e9;
 }
 
-/** One request for each chunk, up to four of them unanswered. */
+/** One request per chunk, at most four in flight. */
 async function send(port, content, count) {
   const socket = connect(port, '127.0.0.1');
   const head = Buffer.from(

@@ -1,7 +1,7 @@
-/** What bench/log.mjs compares: how a node joins, makes and follows a stream, and appends to one. */
+/** The systems that bench/log.mjs compares: how a node joins, creates and follows a stream, and appends to one. */
 import { natsClient, requestJetStream } from './nats-client.mjs';
 
-/** Bytes that each of them keeps of a stream. */
+/** Bytes of a stream that each system retains. */
 const RETENTION = 8 << 20;
 
 export const LIMITS = { maxStreams: 1_000_000, maxProducers: 100, producerTtl: 0 };
@@ -11,7 +11,7 @@ async function read(reader, onData) {
   for await (const record of reader) if (record.type === 'data') onData(record.data);
 }
 
-/** Streams of StreamFS on a log on Redis: what readers of a node are fed from. */
+/** StreamFS with a shared log on Redis: the streams that readers of a node are fed from. */
 async function joinLog(port) {
   const { openLog } = await import('../dist/logs/index.js');
   const { Stream } = await import('../dist/core/index.js');
@@ -51,7 +51,7 @@ async function joinLog(port) {
   return { open, append };
 }
 
-/** The same with XADD, and XREAD for a reader: no ring, no offsets, no readers but this one. */
+/** Plain Redis with XADD and XREAD: no ring, no offsets, one reader. */
 async function joinRedis(port) {
   const { createClient, RESP_TYPES } = await import('@redis/client');
   const connect = async () => {
@@ -94,7 +94,7 @@ async function joinRedis(port) {
   return { open, append };
 }
 
-/** Streams of JetStream in memory, with a consumer for each reader that is pushed to: what is needed of its protocol. */
+/** JetStream in memory, with a push consumer for each reader: only the needed part of its protocol. */
 async function joinJetStream(port) {
   const client = await natsClient(port);
   const ask = (subject, body) => requestJetStream(client, subject, body);

@@ -1,9 +1,9 @@
 /**
- * `node bench/log.mjs [ROW]`: a writer on one node, readers on another, and between them a log on Redis; beside it, in the same
- * run, plain Redis Streams and NATS JetStream with a consumer for each reader (log-ways.mjs). Needs the built package,
- * `redis-server` and, for that column, `nats-server`.
+ * `node bench/log.mjs [ROW]`: a writer on one node, readers on another, and between them a shared log on Redis. For
+ * comparison, in the same run: plain Redis Streams, and NATS JetStream with a consumer for each reader (log-ways.mjs).
+ * Needs the built package, `redis-server` and, for that column, `nats-server`.
  *
- * Every figure is of this machine at this moment: what counts are ratios, and of those the ones of CPU time.
+ * Absolute figures depend on the machine and the moment; the ratios matter, above all those of CPU time.
  */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LIMITS, quiet, WAYS } from './log-ways.mjs';
 
-// Each engine and each node is ended with this process.
+// Each engine and each node adds a listener that ends it with this process.
 process.setMaxListeners(0);
 
 const SECONDS = 4;
@@ -27,7 +27,7 @@ const cpuSeconds = () => {
 };
 const pathOf = (n) => `${PATH}/${n}`;
 
-// ── what a node does ─────────────────────────────────────────────────────────────────────────────────────────────
+// ── work of a node ───────────────────────────────────────────────────────────────────────────────────────────────
 
 async function runNode(kind, port) {
   const node = await WAYS[kind].join(port);
@@ -52,7 +52,7 @@ async function runNode(kind, port) {
     write: async ({ streams }) => {
       for (let n = 0; n < streams; n++) await node.open(pathOf(n));
     },
-    /** At a rate, each with the time it was made. */
+    /** At a fixed rate; each message contains the time it was made. */
     paced: async ({ rate, streams }) => {
       const end = now() + SECONDS * 1000;
       for (let n = 0; now() < end; n++) {
@@ -63,7 +63,7 @@ async function runNode(kind, port) {
         if (next > 0) await new Promise((resolve) => setTimeout(resolve, next));
       }
     },
-    /** As fast as answers come, so many at a time. */
+    /** As fast as acknowledgements arrive, with a fixed number in flight. */
     flood: async ({ size, inFlight }) => {
       const end = now() + SECONDS * 1000;
       const message = Buffer.alloc(size);
@@ -123,7 +123,7 @@ async function startEngine({ command, ready }) {
   return { port, pid: child.pid, stop: () => child.kill('SIGKILL') };
 }
 
-/** Seconds of CPU that a process has had, by its clock ticks of 10 ms. */
+/** CPU seconds of a process so far, in clock ticks of 10 ms. */
 function cpuSecondsOf(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
@@ -215,7 +215,7 @@ function figureOf({ unit }, { bytes, messages, p50, p90, p99, seconds, cpu }) {
   return `${speed}, CPU ${(costOf({ cpu }) / each).toFixed(2)} ${per} (writer, engine, readers: ${parts.join(', ')})`;
 }
 
-/** @param settings of Redis, beside those of all rows */
+/** @param settings of Redis, in addition to those of all rows */
 async function memoryOfStream(chunks, settings) {
   const { command, ready } = WAYS.log;
   const { port, stop } = await startEngine({ ready, command: (...args) => [...command(...args), ...settings] });

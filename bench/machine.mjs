@@ -1,4 +1,4 @@
-/** How quiet the machine is: a figure counts only beside others of the same run, and less where others work. */
+/** How quiet the machine is: figures are comparable only within one run, and less so if other programs are running. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,12 +27,12 @@ function processTimes() {
       times.set(pid, { name, ticks: Number(fields[11]) + Number(fields[12]) });
     }
   } catch {
-    // A process that ended meanwhile, or no /proc.
+    // The process has ended meanwhile, or there is no /proc.
   }
   return times;
 }
 
-/** Looks on for a second while nothing of ours runs. */
+/** Observes the machine for a second while none of our programs run. */
 export async function lookAround(milliseconds = 1000) {
   const before = { cores: coreTimes(), processes: processTimes() };
   await delay(milliseconds);

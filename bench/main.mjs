@@ -1,4 +1,4 @@
-/** `npm run bench`: measures StreamFS beside the servers it finds, in one run. See bench/README.md. */
+/** `npm run bench`: measures StreamFS next to the other servers that are installed, in one run. See bench/README.md. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ import { agfsTarget, beforeTarget, TARGETS } from './targets/index.mjs';
 const say = (text) => process.stderr.write(`${text}\n`);
 const DOCUMENT = join(ROOT, 'docs', 'performance.md');
 
-// Servers and generators go with us (processes.mjs).
+// Servers and generators end with this process (processes.mjs).
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
 
 let options;
@@ -105,7 +105,7 @@ function chooseTargets() {
   };
 }
 
-/** Rounds are the outer loop, and targets the inner: what drifts hits all alike. */
+/** Rounds are the outer loop and targets the inner one, so that drift affects all targets alike. */
 async function measureAll(targets) {
   const runs = new Map();
   for (let round = 1; round <= options.rounds; round++) {
@@ -141,7 +141,7 @@ async function measureStart() {
   });
 }
 
-/** What looking for places to begin adds to an append of 64 KiB. */
+/** What the search for join points adds to an append of 64 KiB. */
 async function measureMedia() {
   const costs = await joinPointCosts(ROOT, options.rounds);
   return [...costs].map(([container, { with: looking, without }]) => {
@@ -162,7 +162,7 @@ function noiseOf(runs, rows) {
   const cores = timed.map((run) => Math.max(0, run.othersCpu) / run.seconds);
   return {
     othersCores: cores.length > 0 ? median(cores) : 0,
-    // The generator has a core of its own: when it waits, others are on it.
+    // The generator has its own core: if it waits for CPU, other programs use that core.
     waiting: timed.length > 0 ? median(timed.map((run) => run.generatorWait / run.seconds)) : 0,
     idle: timed.length > 0 ? median(timed.map((run) => run.idle)) : 0,
     steal: timed.length > 0 ? median(timed.map((run) => run.steal)) : 0,

@@ -1,7 +1,7 @@
 /**
- * `node bench/many-streams.mjs [--streams N] [--log]`: a server with a million streams (on a log, on a Redis of its own: 100,000),
- * then how long a scrape of /metrics, the totals of /stats and a page of 1,000 of a listing take, and for how long its event
- * loop stood still meanwhile. Needs the built package, and 3 GB of memory.
+ * `node bench/many-streams.mjs [--streams N] [--log]`: a server with a million streams (with a shared log on a separate
+ * Redis: 100,000). Measures how long a scrape of /metrics, the totals of /stats and a listing page of 1,000 take, and
+ * how long they block the event loop. Needs the built package, and 3 GB of memory.
  */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { freePort } from './processes.mjs';
 
 const ROUNDS = 20;
 const PAGE = 1000;
-/** Bytes of the process for each stream, and more. */
+/** Bytes of process memory per stream, rounded up. */
 const BYTES_PER_STREAM = 3000;
 const LOOP_RESOLUTION_MS = 1;
 
@@ -87,7 +87,7 @@ async function measure({ streams, redis }) {
     ],
   ];
   for (const [name, target] of rows) {
-    // The first of each compiles what they run.
+    // The first requests compile the code.
     for (let n = 0; n < 3; n++) await (await fetch(`${url}${target(n)}`)).text();
     const before = await state();
     const times = [];

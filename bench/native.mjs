@@ -1,4 +1,4 @@
-/** Compiles the C programs when their sources changed, into bench/results, where nothing is committed. */
+/** Compiles the C programs if their sources changed, into bench/results, which is not committed. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
@@ -11,7 +11,7 @@ export const RESULTS = join(dirname(SOURCES), 'results');
 const known = new Map();
 
 /**
- * The path of a compiled program; undefined where there is no gcc, or no Linux.
+ * The path of a compiled program; undefined without gcc, or if the system is not Linux.
  * @param {'floor' | 'generator'} name
  */
 export function buildNative(name) {
@@ -20,7 +20,7 @@ export function buildNative(name) {
 }
 
 function build(name) {
-  // STREAMFS_BENCH_NATIVE=0 shows what is left without gcc.
+  // STREAMFS_BENCH_NATIVE=0 simulates a machine without gcc.
   if (process.platform !== 'linux' || process.env.STREAMFS_BENCH_NATIVE === '0') return undefined;
   try {
     execFileSync('gcc', ['--version'], { stdio: 'ignore' });

@@ -1,8 +1,8 @@
-/** What the benchmarks need of NATS' text protocol, and of JetStream over it. */
+/** The part of NATS' text protocol that the benchmarks need, and of JetStream over it. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
-/** A connection that publishes with answers, and subscribes. */
+/** A connection that publishes with acknowledgements, and subscribes. */
 export async function natsClient(port) {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
@@ -54,7 +54,7 @@ export async function natsClient(port) {
   return { subscribe, request, close: () => socket.destroy() };
 }
 
-/** Asks JetStream for something. That a stream is there already is no error. */
+/** Sends a request to JetStream. An existing stream is not an error. */
 export async function requestJetStream(client, subject, body) {
   const answer = await client.request(`$JS.API.${subject}`, Buffer.from(JSON.stringify(body)));
   const { error } = JSON.parse(answer.toString());

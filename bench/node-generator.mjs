@@ -1,7 +1,7 @@
 /**
- * The load generator for machines without gcc: the same options and the same answer as native/generator.c, which says
- * what they mean, and less precise. It copies every byte it gets, so that it, and not the server, is what limits the
- * speeds; CPU time per byte and the comparison of servers still mean something.
+ * The load generator for machines without gcc: the same options and output as native/generator.c, which documents them,
+ * but less precise. It copies every byte it receives, so the generator rather than the server limits throughput. CPU
+ * time per byte and the comparison of servers remain meaningful.
  */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -51,7 +51,7 @@ function parse(args) {
   return parsed;
 }
 
-/** Bytes of a template; `%i` becomes the number of a stream. */
+/** The bytes of a template; `%i` is replaced by the number of a stream. */
 function template(text = '', stream = 0) {
   const bytes = text
     .replaceAll('%i', String(stream).padStart(5, '0'))
@@ -71,7 +71,7 @@ const found = { corrupt: 0, disordered: 0, stray: 0 };
 const latencies = [];
 let sampling = false;
 
-/** Milliseconds, of the clock that stamps are of. */
+/** Milliseconds, by the same clock as the stamps. */
 const now = () => performance.now();
 
 class Reader {
@@ -82,7 +82,7 @@ class Reader {
   #wire = 0;
   #head = Buffer.alloc(0);
   #state = 'length';
-  /** The head of a frame, as far as it has come. */
+  /** The head of a frame, as far as received. */
   #frame = [];
   #digits = '';
   #left = 0;
@@ -138,7 +138,7 @@ class Reader {
     }
   }
 
-  /** Binary messages; all other frames are left out. */
+  /** Binary messages; all other frames are ignored. */
   #frames(bytes) {
     for (let i = 0; i < bytes.length; ) {
       if (this.#left > 0) {
@@ -167,7 +167,7 @@ class Reader {
     } else for (let at = bytes.indexOf(1); at >= 0; at = bytes.indexOf(1, at + 1)) this.payload += size;
   }
 
-  /** Looks at every message: its number, and that its bytes are those that were sent. */
+  /** Checks the number and the bytes of every message. */
   #check(bytes) {
     let data = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     for (;;) {
@@ -330,7 +330,7 @@ const dueOf = (reader) => {
 };
 const haveAll = () => readers.every((reader) => reader.closed || reader.payload >= dueOf(reader));
 
-/** Waits until `met`, at most so many seconds. */
+/** Waits until `met` returns true, at most this many seconds. */
 async function until(met, seconds) {
   const deadline = now() + seconds * 1000;
   while (!met() && now() < deadline) await delay(1);
@@ -350,7 +350,7 @@ async function connectReaders() {
   await until(() => readers.every((one) => one.ready), options['late-head'] ? 0.5 : 1);
 }
 
-/** Takes what is under way, until every reader has all or nothing has come for a while. */
+/** Receives the data in flight, until every reader has everything or nothing has arrived for a while. */
 async function drain() {
   const payload = () => sum(readers.map((reader) => reader.payload));
   for (let last = -1; !haveAll() && payload() !== last; ) {
@@ -371,7 +371,7 @@ function allowance() {
   return allowed;
 }
 
-/** Sends what may be sent now, then lets the rest of the program have its turn. */
+/** Sends the messages that are due, then yields to the event loop. */
 async function turn() {
   let allowed = allowance();
   for (const writer of writers) {

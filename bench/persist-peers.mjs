@@ -1,6 +1,6 @@
 /**
- * Others that keep streams on disk, and ourselves: how each is started, how a message is appended and acknowledged, and how
- * all of a stream is read. For bench/persist.mjs.
+ * Other servers that keep streams on disk, and StreamFS: how each is started, how a message is appended and
+ * acknowledged, and how a whole stream is read. For bench/persist.mjs.
  */
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { writeConfig } from './persist-config.mjs';
 import { BENCH, ROOT } from './prepare.mjs';
 import { makeFolder } from './processes.mjs';
 
-/** Sends a request, and settles when its answer is whole. Gives how long that was, and its headers. */
+/** Sends a request, and settles when the response is complete. Returns the response's length and headers. */
 function send(agent, port, method, path, body, headers = {}) {
   return new Promise((resolve, reject) => {
     const req = request({ agent, host: '127.0.0.1', port, method, path, headers }, (res) => {
@@ -42,7 +42,7 @@ function streamfs(sync) {
       ];
     },
     join: async (port, inFlight) => {
-      // It listens before its log is read.
+      // It listens before its log has been read.
       while (!(await fetch(`http://127.0.0.1:${port}/api/v1/ready`)).ok) await delay(5);
       const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
       const path = '/api/v1/files?path=/streamfs/a';
@@ -58,7 +58,7 @@ function streamfs(sync) {
 export const PEERS = {
   'StreamFS, 1s': streamfs('1s'),
   'StreamFS, always': streamfs('always'),
-  /** Acknowledged when it is with the kernel, as with `1s`; this version syncs every two minutes. */
+  /** Acknowledged once written to the kernel, as with `1s`; this version syncs every two minutes. */
   'JetStream, file': {
     command: (port, directory) => ['nats-server', '-js', '-a', '127.0.0.1', '-p', String(port), '-sd', directory],
     join: async (port) => {
@@ -87,7 +87,7 @@ export const PEERS = {
       };
     },
   },
-  /** Acknowledged when it is on the disk, as with `always`. */
+  /** Acknowledged once on disk, as with `always`. */
   'durable-streams, file': {
     command: (port, directory) => {
       const folder = join(BENCH, 'node_modules', '@durable-streams', 'server');

@@ -1,6 +1,6 @@
 /**
- * `node bench/persist.mjs`: what a log on disk costs, beside memory, in one run. Ratios of the server's CPU time and of
- * speed; starts and memory as they are. See docs/performance.md. `--quick` takes less of everything.
+ * `node bench/persist.mjs`: the cost of a log on disk compared with memory, in one run. Ratios of the server's CPU time
+ * and of speed; absolute figures for starts and memory. See docs/performance.md. `--quick` uses smaller amounts.
  */
 import { closeSync, fdatasyncSync, openSync, readFileSync, writevSync } from 'node:fs';
 import { Agent, request } from 'node:http';
@@ -28,12 +28,12 @@ const LONG_BYTES = IS_QUICK ? GIB / 4 : GIB;
 const HISTORY_BYTES = IS_QUICK ? GIB / 8 : GIB / 2;
 const STREAMS = IS_QUICK ? 2000 : 10_000;
 const MESSAGES = IS_QUICK ? 200_000 : 1_000_000;
-/** The kernel's unit of CPU time: a hundredth of a second on all that Node runs on. */
+/** The kernel's unit of CPU time: 1/100 s on every platform that Node supports. */
 const TICKS_PER_SECOND = 100;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
 
-/** A server, with the mount's settings. */
+/** A server with these settings of its mount. */
 async function serve(settings) {
   const port = await freePort();
   const file = writeConfig(makeFolder(), settings);
@@ -55,7 +55,7 @@ async function serve(settings) {
   return { server, api, port, pid: server.child.pid, ready: performance.now() - began, opened };
 }
 
-/** CPU seconds of a process, in it and in the kernel for it. */
+/** CPU seconds of a process, in user and system mode. */
 function timesOf(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ');
   return { user: Number(fields[11]) / TICKS_PER_SECOND, system: Number(fields[12]) / TICKS_PER_SECOND };
@@ -65,7 +65,7 @@ function peakOf(pid) {
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))[1]) * 1024;
 }
 
-/** What some work takes: CPU seconds of the server, and seconds. */
+/** The cost of some work: CPU seconds of the server, and elapsed seconds. */
 async function measure({ pid }, work) {
   const before = timesOf(pid);
   const began = performance.now();
@@ -80,13 +80,13 @@ async function run(command) {
   if ((await ended) !== 0) throw new Error(`${command[0]} failed: ${output.stderr}`);
 }
 
-/** Sends so many bytes to a stream in one body. */
+/** Sends this many bytes to a stream in one body. */
 function upload({ api }, path, bytes) {
   const send = `head -c ${bytes} /dev/zero | curl -sfS -T - -o /dev/null '${api}/files?path=${path}'`;
   return run(['sh', '-c', send]);
 }
 
-/** Reads the first bytes of a stream, by so many readers at once. */
+/** Reads the first bytes of a stream with this many readers at once. */
 function readers({ api }, path, count, bytes) {
   const url = `${api}/files?path=${path}&stream=true&from=earliest`;
   const one = `curl -sN '${url}' | head -c ${bytes} > /dev/null`;
@@ -106,7 +106,7 @@ function say(name, text) {
   process.stdout.write(`${name.padEnd(58)} ${text}\n`);
 }
 
-/** One server after the other, each with its own directory where it has one. */
+/** Runs one server after the other, each with its own directory if it persists streams. */
 async function withServer(settings, isKept, act) {
   const folder = isKept ? makeFolder() : undefined;
   const at = await serve(isKept ? { ...settings, persist: folder } : settings);
@@ -118,14 +118,14 @@ async function withServer(settings, isKept, act) {
   }
 }
 
-/** What the log writes at once, at most, and how long its files get. */
+/** Maximum size of a write of the log, and size of its files. */
 const WRITE_BYTES = 3 * MIB;
 const FILE_BYTES = 64 * MIB;
 
 /**
- * What the kernel itself takes to put so many bytes into its page cache, in writes and files as those of the log, synced
- * each second. Where a host takes free pages back, the first touch of each costs ten times that: after one of these calls
- * the pages are there for whatever is measured next.
+ * The cost of copying this many bytes into the page cache, in writes and files like those of the log, synced each
+ * second. If a virtual machine's host reclaims free pages, the first touch of each costs ten times as much: after one
+ * of these calls the pages exist for the next measurement.
  */
 function floorOfWriting() {
   const folder = makeFolder();
@@ -166,7 +166,7 @@ async function longBody() {
   say('– CPU to memory with that', (disk.cpu / (ring.cpu + floor)).toFixed(2));
 }
 
-/** Messages of 100 B over streams that are written to in turn, each by a body that goes on. */
+/** Messages of 100 B to streams in turn, each stream with one long body. */
 async function shortMessages() {
   const count = 1000;
   const each = MESSAGES / count;
@@ -269,7 +269,9 @@ async function memoryOfLongBody() {
   });
 }
 
-/** So many messages of a size, so many of them under way at a time, each of them acknowledged; then all are read back. */
+/**
+ * Writes this many messages of a size, with a fixed number in flight, each acknowledged; then reads everything back.
+ */
 async function withPeer({ command, join: enter }, { count, inFlight, size }) {
   const port = await freePort();
   const folder = makeFolder();

@@ -1,4 +1,4 @@
-/** Brings what the benchmark needs: the servers that npm has, in a workspace of its own, and a build of ours. */
+/** Installs what the benchmark needs: the servers from npm, in a separate workspace, and a build of StreamFS. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,15 +7,13 @@ import { fileURLToPath } from 'node:url';
 export const BENCH = dirname(fileURLToPath(import.meta.url));
 export const ROOT = dirname(BENCH);
 
-/**
- * @param {boolean} withPeers whether servers from npm are to be measured
- */
+/** @param {boolean} withPeers whether servers from npm are measured */
 export function prepare(withPeers) {
   if (withPeers && !existsSync(join(BENCH, 'node_modules', '.package-lock.json'))) {
     process.stderr.write('installing the servers to compare with\n');
     try {
-      // No scripts: what they compile is optional, and nothing here needs it.
-      // Not `ci`: it insists on packages of other platforms that a registry may not have.
+      // No scripts: they compile only optional parts that are not needed here. Not `ci`: it insists on packages of
+      // other platforms that a registry may not have.
       execFileSync('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'], {
         cwd: BENCH,
         stdio: 'ignore',

@@ -1,6 +1,6 @@
 /**
- * Starts the programs of a measurement, each pinned to a core where taskset is there, and ends them by their own pid.
- * Whatever is still running when this process leaves is killed then.
+ * Starts the programs of a measurement, each pinned to a core if taskset is available, and ends them by their pid.
+ * Programs that still run when this process exits are killed.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -20,7 +20,7 @@ process.on('exit', () => {
   for (const folder of folders) removeFolder(folder);
 });
 
-/** A folder for a server's files, until it is removed or this process leaves. */
+/** A folder for a server's files, until it is removed or this process exits. */
 export function makeFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-bench-'));
   folders.add(folder);
@@ -32,7 +32,7 @@ export function removeFolder(folder) {
   folders.delete(folder);
 }
 
-/** Whether programs can be pinned to cores here. */
+/** Whether programs can be pinned to cores on this machine. */
 export const CAN_PIN = (() => {
   try {
     execFileSync('taskset', ['-c', '0', 'true'], { stdio: 'ignore' });
@@ -42,13 +42,13 @@ export const CAN_PIN = (() => {
   }
 })();
 
-/** The command, pinned to a core where that is possible. */
+/** The command, pinned to a core if possible. */
 export function pinned(core, command) {
   return CAN_PIN ? ['taskset', '-c', String(core), ...command] : command;
 }
 
 /**
- * Starts a program. Its stderr is kept for the case that it fails.
+ * Starts a program. Its stderr is kept for error messages.
  * @param {string[]} command
  */
 export function start([program, ...args]) {
@@ -76,7 +76,7 @@ export function start([program, ...args]) {
   return { child, output, ended };
 }
 
-/** Runs a program to its end; kills it after `limit` milliseconds. Gives what it wrote to stdout. */
+/** Runs a program to its end; kills it after `limit` milliseconds. Returns its stdout. */
 export async function runToEnd(command, limit) {
   const { child, output, ended } = start(command);
   const timer = setTimeout(() => child.kill('SIGKILL'), limit);
@@ -86,7 +86,7 @@ export async function runToEnd(command, limit) {
   return output.stdout;
 }
 
-/** Ends a program with all that it started: asked first, killed after two seconds. */
+/** Ends a program and all processes it started: SIGTERM first, SIGKILL after two seconds. */
 export async function end({ child, ended }) {
   const pids = family(child.pid);
   for (const pid of pids) kill(pid, 'SIGTERM');
@@ -102,11 +102,11 @@ function kill(pid, signal) {
   try {
     process.kill(pid, signal);
   } catch {
-    // It is gone already.
+    // It has already exited.
   }
 }
 
-/** A process and all that descend from it. */
+/** A process and all its descendants. */
 export function family(pid) {
   const parents = new Map();
   try {
@@ -131,7 +131,7 @@ function parentOf(pid) {
   }
 }
 
-/** A port of 127.0.0.1 that is free now. */
+/** A port of 127.0.0.1 that is currently free. */
 export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
@@ -142,7 +142,7 @@ export function freePort() {
   });
 }
 
-/** Waits until a port takes connections, or throws when its program has ended. */
+/** Waits until a port accepts connections, or throws if its program has exited. */
 export async function whenListening(port, { child, output }, limit = 20_000) {
   const deadline = performance.now() + limit;
   while (!(await accepts(port))) {

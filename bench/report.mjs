@@ -1,4 +1,4 @@
-/** Turns runs into tables: medians with the spread beside them, and what to know before believing them. */
+/** Formats runs as tables: medians with their spread, and the facts needed to judge them. */
 
 /** @param {number[]} values at least one */
 export function median(values) {
@@ -16,7 +16,7 @@ export function figure(value) {
   return Number(value.toPrecision(3)).toString();
 }
 
-/** What the rounds of one cell come to. */
+/** Summarises the rounds of one cell. */
 export function summary(runs) {
   const valid = runs.filter((run) => run.value !== undefined);
   const problems = [...new Set(runs.map((run) => run.invalid).filter(Boolean))];
@@ -36,8 +36,8 @@ export function summary(runs) {
 }
 
 /**
- * What a reader costs beside what writing costs: of a row with N readers and the one with one, both of one round,
- * (cost of N - cost of one) / (N - 1). Rows of the same kind that have both.
+ * The cost of a reader without the cost of writing: from a row with N readers and the one with one reader, both of one
+ * round, (cost of N - cost of one) / (N - 1). Only for rows of the same kind that have both.
  */
 export function readersAlone(rows, family, readersOf) {
   const first = rows.find(({ name }) => name === `${family}@1`);
@@ -68,7 +68,10 @@ export function spreadOf(cells) {
 
 const percent = (share) => (share === undefined ? '?' : `${(share * 100).toFixed(0)} %`);
 
-/** Whether other programs had so much of the machine that figures of one run must not be compared with another's. */
+/**
+ * Whether other programs used so much of the machine that figures of this run must not be compared with those of
+ * another.
+ */
 export function isNoisy({ noise }) {
   return noise.othersCores > 0.1 || noise.waiting > 0.05 || noise.steal > 0.02;
 }
@@ -117,7 +120,7 @@ function cellText(s, base) {
     .trimEnd();
 }
 
-/** The tables for the docs: targets beside each other, then what else was seen of ours. */
+/** The tables for the docs: targets side by side, then further figures of StreamFS. */
 export function markdownTables(result) {
   const targets = result.targets.map(({ name }) => name);
   const out = [...machineLines(result).map((line) => `- ${line}`), ''];
@@ -148,7 +151,7 @@ export function markdownTables(result) {
 const BEGIN = '<!-- measured: begin -->';
 const END = '<!-- measured: end -->';
 
-/** Puts the tables between the marks of a document. */
+/** Inserts the tables between the markers of a document. */
 export function intoDocument(document, tables) {
   const from = document.indexOf(BEGIN);
   const to = document.indexOf(END);

@@ -1,15 +1,15 @@
 /**
- * The rows of the table: how much is written and read, and which figure of it counts. The options are the
- * generator's; bench/README.md says what each row means.
+ * The rows of the table: how much is written and read, and which figure of it is reported. The options are the
+ * generator's; bench/README.md explains each row.
  */
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const CHUNK = 64 * KIB;
-/** What a stream keeps by default. */
+/** Default retention of a stream. */
 const HISTORY = 6 * MIB;
 
-/** 64 KiB chunks, as fast as the slowest reader takes them, at most 4 MiB ahead of it. */
+/** 64 KiB chunks, as fast as the slowest reader accepts them, at most 4 MiB ahead of it. */
 const big = { size: CHUNK, batch: 4, depth: 4, window: 64, 'low-water': 256 * KIB, warm: 0.7, seconds: 3, probes: 4 };
 /** 100-byte messages. */
 const small = { size: 100, depth: 32, 'low-water': 16 * KIB, warm: 0.7, seconds: 2.5, probes: 4 };
@@ -43,7 +43,7 @@ const churnCost = {
  * @property {string} name
  * @property {string} family as targets name it in `does`
  * @property {string} title
- * @property {'put' | 'chunked'} write a request each, or many in one
+ * @property {'put' | 'chunked'} write one request per message, or many messages in one
  * @property {'fanout' | 'join' | 'idle' | 'fill'} mode
  * @property {object} options of the generator
  * @property {string} figure

@@ -1,4 +1,4 @@
-/** How long a command takes to begin, beside what bare Node takes: the row `start`. */
+/** Startup time of a command compared with plain Node: the row `start`. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { end, freePort, pinned, SERVER_CORE, start } from './processes.mjs';
@@ -6,7 +6,7 @@ import { end, freePort, pinned, SERVER_CORE, start } from './processes.mjs';
 /** @typedef {{ bare: number[], version: number[], serve: number[] }} StartTimes milliseconds */
 
 /**
- * Takes turns, so that drift hits all alike.
+ * Alternates, so that drift affects all alike.
  * @param {string} root the project's folder
  * @param {number} rounds
  * @returns {Promise<StartTimes>}
@@ -29,7 +29,7 @@ async function timeToEnd(command) {
   return performance.now() - began;
 }
 
-/** Until the server answers a request. */
+/** The time until the server answers a request. */
 async function timeToAnswer(main) {
   const port = await freePort();
   const began = performance.now();

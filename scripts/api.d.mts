@@ -1,2 +1,2 @@
-/** Writes the pages into a folder, which is emptied before. */
+/** Writes the pages into a folder, which is emptied first. */
 export function writeApi(folder: string): Promise<void>;

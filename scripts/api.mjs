@@ -1,11 +1,11 @@
-/** Makes the pages of docs/api from the types that the package publishes. */
+/** Generates the pages of docs/api from the published types. */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Application } from 'typedoc';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
-/** The source of each entry of the package, below src. */
+/** The source of each entry point of the package, below src. */
 const ENTRIES = [
   'core/',
   'fs/',
@@ -18,7 +18,7 @@ const ENTRIES = [
   '',
 ].map((folder) => `src/${folder}index.ts`);
 
-/** Writes the pages into a folder, which is emptied before. */
+/** Writes the pages into a folder, which is emptied first. */
 export async function writeApi(folder) {
   const app = await Application.bootstrapWithPlugins({
     entryPoints: ENTRIES.map((entry) => join(ROOT, entry)),
@@ -27,7 +27,7 @@ export async function writeApi(folder) {
     out: folder,
     name: 'API',
     readme: 'none',
-    // Lines of sources would change the pages with every commit.
+    // Line numbers of sources would change the pages with every commit.
     disableSources: true,
     disableGit: true,
     excludeExternals: true,
@@ -46,7 +46,7 @@ export async function writeApi(folder) {
     typeAliasPropertiesFormat: 'table',
     typeDeclarationFormat: 'list',
     enumMembersFormat: 'table',
-    // A signature is no program: the samples of all pages are compiled.
+    // Signatures are not complete programs, but the code blocks of all pages are compiled.
     useCodeBlocks: false,
     logLevel: 'Error',
     skipErrorChecking: true,
@@ -69,7 +69,9 @@ const INTRODUCTION = `# The library's API
 Every export of the package, by entry. [The library](../library.md) says where to begin; every example is run by a test.
 `;
 
-/** Titles by which a program imports, and the table of error codes by its name rather than all of it each time. */
+/**
+ * Uses the package names in titles, and refers to the table of error codes by name instead of repeating it each time.
+ */
 function polished(text, name) {
   if (name === 'README.md') {
     return text

@@ -1,13 +1,13 @@
 /**
- * Builds the page of ui/ into a folder: its files, each also compressed, the manifest that the server reads, and the
- * licences of what is in it.
+ * Builds the page of ui/ into a folder: its files, each also compressed, the manifest for the server, and the licences
+ * of the bundled packages.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { ROOT, runTool } from './run.mjs';
 
-/** Content types by the end of a name. A file of another kind is a mistake. */
+/** Content types by file extension. Any other type of file is an error. */
 const TYPES = {
   '.html': 'text/html;charset=utf-8',
   '.js': 'text/javascript;charset=utf-8',
@@ -16,9 +16,9 @@ const TYPES = {
 };
 
 /**
- * Gives an exit code.
- * @param {string} folder the built page goes there
- * @param {string} notice the licences go there
+ * Returns an exit code.
+ * @param {string} folder output folder of the built page
+ * @param {string} notice output file of the licences
  * @param {((text: string | Uint8Array) => unknown) | undefined} write
  * @returns {Promise<number>}
  */
@@ -40,7 +40,10 @@ export async function buildUi(folder, notice, write) {
   return 0;
 }
 
-/** The folders of packages, as the build has left them; it is taken away, since the page does not need it. */
+/**
+ * The folders of the bundled packages, as the build recorded them; the record is deleted, because the page does not
+ * need it.
+ */
 function packagesOf(list) {
   if (!existsSync(list)) return [];
   const folders = JSON.parse(readFileSync(list, 'utf8'));
@@ -48,7 +51,7 @@ function packagesOf(list) {
   return folders;
 }
 
-/** What is in the page of others, each with its licence as it comes with it. */
+/** The bundled packages, each with the licence it contains. */
 function noticeOf(folders) {
   const parts = folders.map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

@@ -1,6 +1,6 @@
 /**
- * Builds dist, and remembers what it was built from, so that `npm start` can tell whether there is anything to do.
- * Run directly it always builds; `--if-needed` only where something changed.
+ * Builds dist, and records a fingerprint of its sources, so that `npm start` can skip an unnecessary build. Run
+ * directly it always builds; with `--if-needed` only if something changed.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -44,7 +44,7 @@ function isBuilt(wanted) {
 }
 
 /**
- * Builds, with `ifNeeded` only where a source changed. Gives an exit code.
+ * Builds; with `ifNeeded` only if a source changed. Returns an exit code.
  * @param {{ ifNeeded?: boolean, write?: (text: string | Uint8Array) => unknown }} [options]
  */
 export async function build({ ifNeeded = false, write } = {}) {
@@ -55,12 +55,13 @@ export async function build({ ifNeeded = false, write } = {}) {
     STREAMFS_GIT_COMMIT: process.env.STREAMFS_GIT_COMMIT ?? gitCommit(),
     STREAMFS_BUILD_TIME: process.env.STREAMFS_BUILD_TIME ?? buildTime(),
   };
-  // Built aside and put in place when it is whole, so that a program that runs from dist meanwhile has one build or the other.
+  // Built in a temporary folder and moved when complete, so that a program running from dist sees either the old build
+  // or the new one.
   const aside = join(CACHE, `dist-${process.pid}`);
   try {
     const code = await runTool('tsdown', ['--out-dir', aside], { env, quiet: true, write });
     if (code !== 0) return code;
-    // Behind tsdown, which empties the folder.
+    // After tsdown, which empties the folder.
     const ofPage = await buildUi(join(aside, 'ui'), join(aside, 'NOTICE'), write);
     if (ofPage !== 0) return ofPage;
     await writeManual(aside, env.STREAMFS_BUILD_TIME.slice(0, 10));
@@ -74,7 +75,7 @@ export async function build({ ifNeeded = false, write } = {}) {
   }
 }
 
-/** The manual pages of the program that has just been built; npm links them where `man` looks (package.json). */
+/** The manual pages of the program just built; npm links them where `man` looks (package.json). */
 async function writeManual(dist, date) {
   const { manualPages } = await import(pathToFileURL(join(dist, 'cli', 'manual.js')).href);
   mkdirSync(join(dist, 'man'));
@@ -93,7 +94,7 @@ function gitCommit() {
   }
 }
 
-/** SOURCE_DATE_EPOCH makes a build that can be repeated to the byte. */
+/** SOURCE_DATE_EPOCH makes the build reproducible. */
 function buildTime() {
   const epoch = process.env.SOURCE_DATE_EPOCH;
   return new Date(epoch ? Number(epoch) * 1000 : Date.now()).toISOString();

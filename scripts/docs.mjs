@@ -1,6 +1,6 @@
 /**
- * `npm run docs`: writes docs/reference.md and the tables of other pages anew from the code (test/docs/reference.ts), and
- * docs/api from the types.
+ * `npm run docs`: regenerates docs/reference.md and the tables of other pages from the code (test/docs/reference.ts),
+ * and docs/api from the types.
  */
 import { join } from 'node:path';
 import { writeApi } from './api.mjs';

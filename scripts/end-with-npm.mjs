@@ -1,6 +1,7 @@
 /**
- * npm hands a signal to the shell that it runs a script in, and that ends without handing it on. So a script that is
- * run by npm ends as by SIGTERM when its shell has gone. (`exec` before the command would do, but cmd.exe has none.)
+ * npm sends a signal to the shell in which it runs a script, and the shell exits without forwarding it. So a script run
+ * by npm ends itself, as by SIGTERM, once its shell has gone. (`exec` before the command would also work, but not in
+ * cmd.exe.)
  */
 const INTERVAL_MS = 200;
 

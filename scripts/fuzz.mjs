@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz -- --minutes N [--seed S] [--only TARGET]`: the fuzzers of the tests, for as long as is wanted. A failure
- * prints the seed that finds it again at once, and the smallest case that was found.
+ * `npm run fuzz -- --minutes N [--seed S] [--only TARGET]`: runs the fuzzers of the tests for a given time. A failure
+ * prints the seed that reproduces it at once, and the smallest failing case.
  */
 import { parseArgs } from 'node:util';
 import { endWithNpm } from './end-with-npm.mjs';

@@ -1,11 +1,11 @@
-/** Installs the dependencies when what is in node_modules is not what the lock says. */
+/** Installs the dependencies if node_modules does not match the lock file. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, run } from './run.mjs';
 
 /**
- * Whether node_modules holds what the lock asks for. npm leaves a lock of its own in there, of what it put there;
- * optional packages for other systems are missing from that one.
+ * Whether node_modules matches the lock file. npm keeps a lock file of the installed packages in node_modules; it does
+ * not list optional packages for other systems.
  */
 function isInstalled() {
   const wanted = packagesOf(join(ROOT, 'package-lock.json'));
@@ -27,23 +27,23 @@ function packagesOf(file) {
 }
 
 /**
- * Installs where needed. Gives an exit code.
+ * Installs if needed. Returns an exit code.
  * @param {{ write?: (text: string | Uint8Array) => unknown }} [options]
  */
 export async function install({ write } = {}) {
   if (isInstalled()) return 0;
   (write ?? ((text) => process.stderr.write(text)))('installing dependencies\n');
-  // Without lifecycle scripts: no dependency needs one, and our own `prepare` may be what asks for the installation.
+  // Without lifecycle scripts: no dependency needs one, and our own `prepare` may be the caller.
   const [command, ...args] = npm('ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund');
   return run(command, args, { quiet: true, write, env: OF_THIS_FOLDER });
 }
 
-/** What `npm install -g .` has set for itself, and must not hold for what it runs in the folder. */
+/** Settings of `npm install -g .` that must not apply to commands run in the folder. */
 const OF_THIS_FOLDER = { npm_config_global: '', npm_config_location: '', npm_config_prefix: '', npm_config_omit: '' };
 
 /**
- * npm as a program and its arguments. npm says where it is to what it runs; elsewhere the system finds it, which on
- * Windows needs a shell, since it is a batch file there.
+ * npm as a program and its arguments. npm passes its path to scripts it runs; otherwise the system finds it, which on
+ * Windows needs a shell, because npm is a batch file there.
  */
 function npm(...args) {
   const path = process.env.npm_execpath;

@@ -1,6 +1,6 @@
 /**
- * npm runs this behind an installation in a checkout, before `npm pack`, and for `npm install -g .`, where nothing has
- * been installed yet: then it brings the tools of the build first.
+ * npm runs this after an installation in a checkout, before `npm pack`, and for `npm install -g .`. In the last case
+ * nothing has been installed yet, so it installs the build tools first.
  */
 import { build } from './build.mjs';
 import { install } from './install.mjs';

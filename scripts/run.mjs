@@ -1,6 +1,6 @@
 /**
- * Runs the programs the other scripts are made of, in the project's folder. A signal that this process gets while one
- * runs goes on to it, and ends both.
+ * Runs the programs that the other scripts consist of, in the project folder. A signal that this process receives
+ * meanwhile is forwarded, and ends both.
  */
 import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
@@ -15,8 +15,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const toStderr = (/** @type {string | Uint8Array} */ text) => process.stderr.write(text);
 
 /**
- * Runs a program to its end and gives its exit code, as a shell counts it. Its output is ours. With `quiet` it is
- * written only where the program failed; with `write` it goes there rather than to stdout and stderr.
+ * Runs a program to its end and returns its exit code, as a shell reports it. It inherits the output of this process.
+ * With `quiet` output is printed only if the program fails; with `write` it is passed to that function instead.
  * @param {string} command
  * @param {string[]} args
  * @param {{ env?: Record<string, string>, quiet?: boolean, write?: (text: string | Uint8Array) => unknown }} [options]

@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- --minutes N [--streams N --readers N]`: load of every kind on the built server, every byte checked. It
- * is written in TypeScript, so it is bundled first, aside from everything.
+ * `npm run soak -- --minutes N [--streams N --readers N]`: load of every kind on the built server, every byte checked.
+ * It is written in TypeScript, so it is first bundled into a separate folder.
  */
 import { join } from 'node:path';
 import { build } from './build.mjs';

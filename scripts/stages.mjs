@@ -1,16 +1,18 @@
 /**
- * What `npm test` is made of: stages, in steps. What is in one step runs at the same time; a step begins when nothing of
- * the one before has failed.
+ * The stages of `npm test`, grouped in steps. The stages of a step run concurrently; a step starts only if no stage of
+ * the previous one failed.
  */
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ROOT } from './run.mjs';
 
-/** @typedef {{ passed: number, failed: number, failures: string[] }} Count `failures` names what failed, one text each */
+/**
+ * @typedef {{ passed: number, failed: number, failures: string[] }} Count `failures` names the failed tests or stages
+ */
 /** @typedef {(text: string | Uint8Array) => unknown} Write */
 /** @typedef {{ name: string, run: (write: Write) => Promise<Count> }} Stage */
 /**
- * The programs that stages run, each of which gives an exit code, and a folder for their reports.
+ * The programs that stages run, each returning an exit code, and a folder for their reports.
  * @typedef {object} Tools
  * @property {typeof import('./install.mjs').install} install
  * @property {typeof import('./build.mjs').build} build
@@ -19,16 +21,16 @@ import { ROOT } from './run.mjs';
  * @property {string} folder
  */
 
-/** Tests of what goes by more of Node than it documents, and of the server and command line as a whole. */
+/** Tests that depend on undocumented behaviour of Node, or cover the server and command line as a whole. */
 const DEPEND_ON_NODE = [
   ...['fast-path', 'egress'].map((name) => `test/server/${name}`),
-  // Without shared reads connections are read as Node documents it, which is the same with each.
+  // Without shared reads, connections use documented APIs of Node, so any of them shows the same.
   ...['hidden-node', 'shared-read-socket', 'tls'].map((name) => `test/server/net/${name}.test.ts`),
   'test/client',
   ...['wire', 'tour', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
 ];
 
-/** How much of what a failed test says is said again at the end. */
+/** Number of lines of a failure message that are repeated at the end. */
 const FAILURE_LINES = 12;
 const FAILURE_COLUMNS = 200;
 
@@ -40,8 +42,8 @@ const FAILURE_COLUMNS = 200;
 const failedStage = (name) => ({ passed: 0, failed: 1, failures: [name] });
 
 /**
- * @param {{ isLong?: boolean, otherNodes?: string[] }} options whether what takes longer comes behind the rest, and the
- *   further Nodes that it is tried with
+ * @param {{ isLong?: boolean, otherNodes?: string[] }} options whether the long stages follow the others, and further
+ * versions of Node to test with
  * @param {Tools} tools
  * @returns {Stage[][]}
  */
@@ -49,8 +51,8 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
   let reports = 0;
 
   /**
-   * Projects of vitest, with this Node and all of them unless something else is said. What fails without being a test (a
-   * file that does not load, a stray error, no report at all) counts as one.
+   * Projects of vitest, with this Node and all tests by default. A failure outside a test (a file that does not load,
+   * an unhandled error, a missing report) counts as one failure.
    * @param {string} name
    * @param {string[]} projects
    * @param {{ node?: string, only?: string[] }} [options]
@@ -77,7 +79,7 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
     },
   });
 
-  // One after the other: what looks at a package needs it built.
+  // In sequence: package checks need the built package.
   const buildAndPackage = check('build and package', async (write) => {
     const steps = [
       () => build({ write }),
@@ -111,17 +113,17 @@ export function stepsOf({ isLong = false, otherNodes = [] }, { install, build, r
   return [
     ...steps,
     [vitest('faults, and what is tried in every way', ['unit-thorough', 'e2e-thorough', 'faults'])],
-    // A browser leaves half of two cores unused: the other Nodes are tried meanwhile.
+    // A browser leaves half of two cores unused, so the other Nodes are tested at the same time.
     withOthers.length === 0 ? [page] : [page, inTurn('other Nodes', withOthers)],
     [vitest('fuzzing, load, the benchmark and its baseline', ['long', 'e2e-alone'])],
   ];
 }
 
-/** Named in place of a test where vitest failed and no test did. */
+/** Named instead of a test if vitest failed but no test did. */
 const OUTSIDE_TESTS = 'an error outside its tests: see its output';
 
 /**
- * The tests of a file that failed, each with the beginning of what it said; the file, where it did not load.
+ * The failed tests of a file, each with the beginning of its message; the file itself if it did not load.
  * @param {{ name: string, status: string, message?: string, assertionResults: { fullName: string, status: string, failureMessages?: string[] }[] }} file
  *   an entry of `testResults` in a JSON report
  */
@@ -155,7 +157,7 @@ function add(total, { passed, failed, failures }) {
 }
 
 /**
- * Stages one after the other, as one.
+ * Combines stages that run in sequence into one.
  * @param {string} name
  * @param {Stage[]} stages
  * @returns {Stage}
@@ -174,7 +176,7 @@ function inTurn(name, stages) {
 /**
  * A stage that passes or fails as a whole.
  * @param {string} name
- * @param {(write: Write) => Promise<number>} run gives an exit code
+ * @param {(write: Write) => Promise<number>} run returns an exit code
  * @returns {Stage}
  */
 function check(name, run) {
@@ -185,7 +187,7 @@ function check(name, run) {
 }
 
 /**
- * Runs steps up to the first in which something fails.
+ * Runs steps until one fails.
  * @param {Stage[][]} steps
  * @param {Write} write
  * @returns {Promise<Count>}
@@ -196,7 +198,7 @@ export async function runSteps(steps, write) {
     const count = await runStep(stages, write);
     add(total, count);
     if (count.failed > 0) {
-      write('\nstopped: what comes after a step that failed is not run\n');
+      write('\nstopped: the steps after a failed step are not run\n');
       break;
     }
   }
@@ -204,8 +206,8 @@ export async function runSteps(steps, write) {
 }
 
 /**
- * Runs the stages of a step at the same time. The output of each is printed whole, when it is over; of one that is alone,
- * as it comes.
+ * Runs the stages of a step concurrently. The output of each stage is printed when it has finished; that of a single
+ * stage is printed at once.
  * @param {Stage[]} stages
  * @param {Write} print
  * @returns {Promise<Count>}

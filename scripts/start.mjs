@@ -1,9 +1,9 @@
 /**
- * `npm start`: installs and builds where needed, then is the server. All arguments go to `streamfs serve`:
+ * `npm start`: installs and builds if needed, then runs the server. All arguments are passed to `streamfs serve`:
  *
  *   npm start -- --addr 127.0.0.1:9000 -c my.yaml
  *
- * The server runs in this very process, so signals and the exit code need no forwarding.
+ * The server runs in this process, so signals and the exit code need no forwarding.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,9 +1,9 @@
 /**
- * `npm test`: everything that has to hold before a change goes in. The last line is always `N passed, N failed`: tests,
- * and one for each stage that is not made of tests.
+ * `npm test`: all checks that a change must pass. The last line is always `N passed, N failed`: tests, plus one for
+ * each stage that does not consist of tests.
  *
- * `npm test -- --long` goes on with what takes longer: faults, fuzzing, load of every kind, the benchmark, and what
- * depends most on Node with each further Node that `STREAMFS_OTHER_NODES` names, as `PATH` names folders.
+ * `npm test -- --long` continues with the long stages: faults, fuzzing, load of every kind, the benchmark, and the
+ * tests that depend most on Node with each further Node in `STREAMFS_OTHER_NODES`, a list of folders like `PATH`.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ try {
   process.stdout.write(`\nstopped: ${error instanceof Error ? error.stack : error}\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
-  // Once more at the end: of a long run often only that is kept.
+  // Repeated at the end, because often only the end of a long run is kept.
   for (const failure of count.failures) process.stdout.write(`\nfailed: ${failure}\n`);
   process.stdout.write(`\n${count.passed} passed, ${count.failed} failed\n`);
   process.exitCode = count.failed === 0 ? 0 : 1;

@@ -1,11 +1,11 @@
-// The floor: what sending the same bytes to the same sockets costs when nothing else is done. One thread, one ring in
-// memory, send() to every reader. No protocol, no loss handling, no retention beyond the ring: nothing that delivers
+// The floor: the cost of sending the same bytes to the same sockets and doing nothing else. One thread, one ring in
+// memory, send() to every reader. No protocol, no loss handling, no retention beyond the ring: no server that delivers
 // over TCP with plain sends can do less.
 //
 //   floor PORT
 //
-// A connection's first byte says what it is: 'W' writes (all that follows is data), 'R' reads what comes from now on,
-// 'H' reads the newest HISTORY bytes first. A reader is greeted with one byte, 'R'.
+// The first byte of a connection is its role: 'W' writes (everything that follows is data), 'R' reads live from now on,
+// 'H' first reads the newest HISTORY bytes. A reader is greeted with one byte, 'R'.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ typedef struct {
   Kind kind;
   int waits_for_room;
   int index;        // in `readers`
-  uint64_t cursor;  // next byte to be sent
+  uint64_t cursor;  // next byte to send
 } Connection;
 
 static Connection *readers[MAX_READERS];
@@ -97,7 +97,7 @@ static void greet(Connection *c) {
   pump(c);
 }
 
-// Gives whether anything came.
+// Returns whether any bytes arrived.
 static int ingest(Connection *c) {
   for (int piece = 0; piece < PIECES_PER_TURN; piece++) {
     uint64_t at = end_offset % RING, room = RING - at;

@@ -1,8 +1,8 @@
-// How bytes that came over a socket become payload: counted exactly for every reader, and for probes checked byte by
-// byte. A reader that only counts lets the kernel drop the payload (MSG_TRUNC), so that receiving costs next to
-// nothing beside sending.
+// Extracts the payload from received bytes. It is counted exactly for every reader, and checked byte by byte for
+// probes. A reader that only counts lets the kernel drop the payload (MSG_TRUNC), so that receiving costs almost
+// nothing compared with sending.
 //
-// A message of the generator has a fixed size and says when it was due, who wrote it, and which one it is:
+// A message of the generator has a fixed size and contains the time it was due, its writer, and its number:
 //
 //     01  time (16 hex, ns)  writer (2 hex)  number (8 hex)  filler that depends on the position only
 #pragma once
@@ -14,16 +14,17 @@
 #define STAMP 27
 #define MAX_WRITERS 256
 
-// CHUNKED: HTTP's chunked encoding. WEBSOCKET: binary messages; all other frames are left out. FIXED: nothing, or a fixed number of bytes, around each message. SCAN: anything;
-// messages are counted by their first byte, which occurs nowhere else.
+// CHUNKED: HTTP's chunked encoding. WEBSOCKET: binary messages; all other frames are ignored. FIXED: a fixed number of
+// bytes (or none) around each message. SCAN: any framing; messages are counted by their first byte, which occurs
+// nowhere else.
 typedef enum { CHUNKED, WEBSOCKET, FIXED, SCAN } Framing;
 
 static Framing framing = CHUNKED;
 static int message_size = 65536, overhead;
-static const char *ready_mark = "\r\n\r\n";  // ends what a server says before the data
+static const char *ready_mark = "\r\n\r\n";  // end of a server's output before the data
 static int stream_count = 1;
 
-static unsigned char *filler;  // one whole message without its stamp
+static unsigned char *filler;  // one complete message without its stamp
 
 static void make_filler(void) {
   filler = malloc(message_size);
@@ -55,24 +56,24 @@ static double quantile(double q) {
 typedef struct {
   int fd, index, probe, closed;
   enum { HEAD, LENGTH, DATA, TAIL, OVER } state;
-  int matched;         // of ready_mark, or of a chunk's tail
-  uint64_t left;       // of the chunk or frame
-  unsigned char frame[10];  // the head of a frame, as far as it has come
-  int left_out;        // the frame is no data
-  int head_bytes;      // that have come
-  uint64_t length;     // of the chunk whose length is being read
-  int extension;       // behind the length's digits
+  int matched;         // bytes matched of ready_mark, or of a chunk's tail
+  uint64_t left;       // bytes left of the chunk or frame
+  unsigned char frame[10];  // the head of a frame, as far as received
+  int left_out;        // whether the frame contains no data
+  int head_bytes;      // bytes received of it
+  uint64_t length;     // length of the chunk, as far as parsed
+  int extension;       // whether an extension follows the digits
   uint64_t payload;    // bytes
   double ready_at, done_at;
   // of a probe
-  int position;        // in the message; -1: looking for one
+  int position;        // position in the message; -1: between messages
   unsigned char stamp[STAMP];
   int64_t last[MAX_WRITERS];
 } Reader;
 
 static uint64_t corrupt, disordered, stray, refused;
 
-// Whether a head is HTTP's and says neither success nor an upgrade, by what has come of it.
+// Detects from the bytes received so far whether this is an HTTP head with neither success nor an upgrade.
 static void look_at_head(const Reader *r) {
   static const char http[] = "HTTP/1.";
   if (r->head_bytes >= 10 && memcmp(r->frame, http, sizeof http - 1) == 0 && r->frame[9] > '2') refused++;
@@ -93,7 +94,7 @@ static void message_complete(Reader *r, uint64_t now) {
   if (sampling) sample(now > due ? now - due : 0);
 }
 
-// A probe looks at every byte.
+// A probe checks every byte.
 static void check(Reader *r, const unsigned char *bytes, size_t count, uint64_t now) {
   while (count > 0) {
     if (r->position < 0) {
@@ -126,9 +127,9 @@ static size_t count_marks(const unsigned char *bytes, size_t count) {
   return marks;
 }
 
-static uint64_t *wire;  // of FIXED framing: bytes behind the head, by reader
+static uint64_t *wire;  // of FIXED framing: bytes after the head, by reader
 
-// Payload or what looks like it: everything behind the head that is no chunked framing.
+// Payload, or what looks like it: everything after the head that is not chunked framing.
 static void take(Reader *r, const unsigned char *bytes, size_t count, uint64_t now) {
   if (r->probe) check(r, bytes, count, now);
   if (framing == CHUNKED || framing == WEBSOCKET) r->payload += count;
@@ -138,10 +139,10 @@ static void take(Reader *r, const unsigned char *bytes, size_t count, uint64_t n
   } else if (!r->probe) r->payload += count_marks(bytes, count) * message_size;
 }
 
-// Whether chunks or frames say how long they are.
+// Whether chunks or frames contain their length.
 static int is_measured(void) { return framing == CHUNKED || framing == WEBSOCKET; }
 
-// One more byte of the head of a frame (RFC 6455 section 5.2), which has no mask.
+// One more byte of the head of a frame (RFC 6455 section 5.2), which is not masked.
 static void frame_head(Reader *r, unsigned char byte) {
   r->frame[r->matched++] = byte;
   int size = r->matched < 2 ? 2 : r->frame[1] == 127 ? 10 : r->frame[1] == 126 ? 4 : 2;
@@ -204,13 +205,13 @@ static void feed(Reader *r, const unsigned char *bytes, size_t count) {
   }
 }
 
-// hexadecimal() takes digits in lower case; `| 0x20` above leaves 0-9 as they are.
+// hexadecimal() takes digits in lower case; `| 0x20` above does not change 0-9.
 
 #define BUFFER (256 * 1024)
 #define SMALL_READ 16384
 static unsigned char buffer[BUFFER];
 
-// Takes what a socket has, up to a fair share. Gives 0 once the connection is over.
+// Receives from a socket, up to a fair share. Returns 0 once the connection is closed.
 static int receive(Reader *r) {
   for (int i = 0; i < 8; i++) {
     ssize_t got;
@@ -225,7 +226,7 @@ static int receive(Reader *r) {
       got = recv(r->fd, 0, 16 << 20, MSG_TRUNC | MSG_DONTWAIT);
       if (got > 0) take(r, 0, got, 0);
     } else {
-      // Between large chunks only their framing is copied.
+      // Of large chunks only the framing is copied.
       size_t size = r->probe || framing == SCAN ? BUFFER : message_size > SMALL_READ ? 32 : SMALL_READ;
       got = recv(r->fd, buffer, size, MSG_DONTWAIT);
       if (got > 0) feed(r, buffer, got);

@@ -1,9 +1,9 @@
-// The load generator: writers, readers that check what they get (probes), readers that only count, and readers that
-// never read, against any server whose protocol can be said in a few byte templates. One thread, two event queues:
-// writers and probes come before the counting readers, so that latency is not that of the generator. Prints one JSON
-// object. bench/README.md says what it measures; bench/generator.mjs starts it.
+// The load generator: writers, readers that check the bytes they receive (probes), readers that only count, and readers
+// that never read, for any server whose protocol can be expressed with a few byte templates. One thread, two event
+// queues: writers and probes have priority over the counting readers, so that the latency is not the generator's own.
+// Prints one JSON object. bench/README.md explains the measurements; bench/cell.mjs starts it.
 //
-// In templates \r \n \\ and \xHH stand for bytes, and %i for the number of the stream, five digits.
+// In templates \r \n \\ and \xHH stand for bytes, and %i for the number of the stream with five digits.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -25,7 +25,7 @@ static long long window, total_bytes, history;
 
 typedef struct {
   char *bytes;
-  int length, number_at;  // where %i stands; -1: nowhere
+  int length, number_at;  // position of %i; -1: none
 } Template;
 
 static Template parse_template(const char *text) {
@@ -63,7 +63,7 @@ static void stop(const char *what) {
 }
 
 static int open_socket(int blocking) {
-  // Many addresses of the loopback: one has too few ports for tens of thousands of connections that come and go.
+  // Many loopback addresses: one has too few ports for tens of thousands of short-lived connections.
   static uint32_t next;
   int on = 1, fd = socket(AF_INET, SOCK_STREAM | (blocking ? 0 : SOCK_NONBLOCK), 0);
   if (fd < 0) stop("socket");
@@ -113,7 +113,7 @@ static void set_low_water(int bytes) {
     if (!readers[i].probe) setsockopt(readers[i].fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
 }
 
-// Waits for the heads of readers [from, to), at most a second.
+// Waits for the heads of readers [from, to), for at most a second.
 static void await_heads(int from, int to) {
   double deadline = seconds() + 1;
   for (int i = from; i < to; i++) {
@@ -125,7 +125,7 @@ static void await_heads(int from, int to) {
   }
 }
 
-// Connects all readers, a few at a time, each with its request sent and, where the server answers at once, answered.
+// Connects all readers, a few at a time. Sends the request of each and, if the server answers at once, reads the head.
 static void connect_readers(void) {
   enum { TOGETHER = 64 };
   for (int from = 0; from < reader_count; from += TOGETHER) {
@@ -152,13 +152,13 @@ typedef struct {
   int fd, number, pending, waits_for_room, closed;
   char *out;
   size_t length, sent;
-  int matched;  // of `answer`
+  int matched;  // bytes matched of `answer`
   uint64_t count;
 } Writer;
 
 static Writer *writers;
 static Template before_template;
-static int slot;  // bytes of a message with what is around it
+static int slot;  // size of a message including its framing
 static uint64_t sent, answered;
 static char refusal[201];
 
@@ -188,7 +188,7 @@ static void connect_writers(void) {
   }
 }
 
-// Whether an event's data is one of the writers: readers and writers share a queue.
+// Whether the data of an event is a writer: readers and writers share a queue.
 static int is_writer(const void *data) { return (Writer *)data >= writers && (Writer *)data < writers + writer_count; }
 
 static void stamp(Writer *w, char *at, uint64_t due) {
@@ -230,7 +230,7 @@ static void take_answers(Writer *w) {
     w->pending--;
     answered++;
   }
-  // For the report, should nothing come of it.
+  // For the report, in case the run fails.
   if (got > 0 && answered == 0 && !*refusal)
     for (ssize_t i = 0; i < got && i < 200; i++) refusal[i] = text[i] < ' ' || text[i] == '"' || text[i] == '\\' ? ' ' : text[i];
 }
@@ -241,7 +241,8 @@ static double began, started_at, progress_at;
 static uint64_t slowest_seen;
 static double looked_at;
 
-// Messages that every open reader has for certain: a counting reader may be woken only when low_water bytes wait.
+// Messages that every open reader has received for certain: a counting reader may only be woken once low_water bytes
+// wait.
 static uint64_t slowest(void) {
   uint64_t least = UINT64_MAX;
   for (int i = 0; i < reader_count; i++) {
@@ -253,7 +254,7 @@ static uint64_t slowest(void) {
   return least == UINT64_MAX ? sent : least / message_size;
 }
 
-// How many messages may be sent now; with a rate, sets in how many seconds the next one is due.
+// The number of messages that may be sent now; with a rate, also sets the time in seconds until the next one is due.
 static long long allowance(double now, double *wait) {
   long long allowed = 1ll << 40;
   *wait = 0.005;
@@ -275,7 +276,7 @@ static long long allowance(double now, double *wait) {
   return allowed;
 }
 
-// Sends what may be sent. Gives how long there is nothing to do unless something comes, in seconds.
+// Sends the messages that are due. Returns for how many seconds there is nothing to do unless an event arrives.
 static double send_due(void) {
   static int turn;
   double wait;
@@ -307,7 +308,7 @@ static void handle(struct epoll_event *event) {
   } else take_from(event->data.ptr);
 }
 
-// One turn: what is urgent, then a few of the readers that only count.
+// One turn: urgent events first, then a few of the counting readers.
 static void turn(double wait) {
   struct epoll_event events[64];
   struct timespec timeout = {.tv_nsec = (wait > 0.02 ? 0.02 : wait) * 1e9};
@@ -351,7 +352,7 @@ static int have_all(void) {
   return 1;
 }
 
-// Takes what is under way, until every reader has all that was sent or nothing has come for a while.
+// Receives the bytes in flight, until every reader has everything that was sent or nothing has arrived for a while.
 static void drain(void) {
   uint64_t last = 0;
   set_low_water(1);
@@ -367,7 +368,7 @@ static void drain(void) {
   }
 }
 
-// Bytes that belong to no message, where the framing has no room for any.
+// Bytes outside messages, for framings that do not allow any.
 static unsigned long strays(void) { return framing == SCAN || overhead > 0 ? 0 : stray; }
 
 static void print_facts(Snapshot a, Snapshot b) {
@@ -440,7 +441,7 @@ static void fanout(void) {
   printf("}\n");
 }
 
-// Writes without readers: `count` messages, each acknowledged where the server acknowledges.
+// Writes without readers: `count` messages, each acknowledged if the server acknowledges.
 static void write_all(uint64_t count) {
   total_bytes = count * message_size;
   began = progress_at = seconds();
@@ -512,12 +513,12 @@ static void join(void) {
 }
 
 static void close_at_once(int fd) {
-  struct linger linger = {1, 0};  // a reset: no port is left waiting
+  struct linger linger = {1, 0};  // a reset: leaves no port in TIME_WAIT
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
   close(fd);
 }
 
-// Readers leave and others come in their place, a few at a time. Gives how many.
+// Readers leave and new ones replace them, a few at a time. Returns how many.
 static long churn(void) {
   enum { TOGETHER = 16 };
   long rounds = 0;
@@ -551,7 +552,7 @@ static void idle(void) {
   printf("}\n");
 }
 
-// Memory of streams that each got one message and have no reader.
+// Memory of streams with one message each and no reader.
 static void fill(void) {
   reader_count = 0;
   connect_writers();
@@ -635,7 +636,7 @@ int main(int count, char **arguments) {
   readers = calloc(reader_count + 1, sizeof *readers);
   writers = calloc(writer_count, sizeof *writers);
   wire = calloc(reader_count + 1, sizeof *wire);
-  // Probes stand evenly among the readers.
+  // Probes are spread evenly among the readers.
   for (int i = 0; i < probe_count; i++) readers[(long)i * reader_count / probe_count].probe = 1;
   for (int i = 0; i < reader_count; i++) reset_reader(&readers[i], i);
   urgent = epoll_create1(0);
@@ -647,7 +648,7 @@ int main(int count, char **arguments) {
   else if (!strcmp(mode, "idle")) idle();
   else if (!strcmp(mode, "fill")) fill();
   else fanout();
-  // Close with resets: no port is left waiting, and the server is done with them at once.
+  // Close with resets: no port stays in TIME_WAIT, and the server finishes with them at once.
   for (int i = 0; i < reader_count; i++) close_at_once(readers[i].fd);
   for (int i = 0; i < writer_count; i++) close_at_once(writers[i].fd);
   return 0;

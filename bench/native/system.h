@@ -1,4 +1,4 @@
-// What the generator asks the system: time, the servers' CPU time and memory, and how busy the cores were.
+// System facts for the generator: time, CPU time and memory of the servers, and load of the cores.
 #pragma once
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static double cpu_of_clock(clockid_t clock) {
 
 static double own_cpu(void) { return cpu_of_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
-// User and system time of all the server's processes, in seconds, to the nanosecond.
+// User and system time of all server processes, in seconds, with a resolution of nanoseconds.
 static double server_cpu(void) {
   double total = 0;
   for (int i = 0; i < server_pid_count; i++) {
@@ -46,7 +46,7 @@ static int read_small_file(const char *path, char *text, int size) {
   return got > 0;
 }
 
-// How long this program was ready to run and another one had its core, in seconds.
+// How long this program was runnable while another one used its core, in seconds.
 static double own_wait(void) {
   char text[128];
   unsigned long long ran, waited;
@@ -54,7 +54,7 @@ static double own_wait(void) {
   return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? waited * 1e-9 : 0;
 }
 
-// Resident memory of all the server's processes, in KiB.
+// Resident memory of all server processes, in KiB.
 static long server_rss(void) {
   long total = 0, page = sysconf(_SC_PAGESIZE) / 1024;
   for (int i = 0; i < server_pid_count; i++) {
@@ -77,7 +77,7 @@ static long tcp_memory(void) {
 }
 
 typedef struct {
-  double busy, idle, steal;  // seconds, over all cores
+  double busy, idle, steal;  // seconds, summed over all cores
 } Machine;
 
 static Machine machine(void) {

@@ -1,4 +1,7 @@
-/** A `fetch` that sees what is acknowledged to an exactly-once writer, whatever the writer makes of it. */
+/**
+ * A `fetch` that records which appends of an exactly-once writer were acknowledged, independent of the writer's own
+ * view.
+ */
 import { createNodeFetch, type NodeFetch } from '../../src/cli/node-fetch.ts';
 
 export interface Acknowledgement {

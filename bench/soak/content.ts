@@ -1,18 +1,18 @@
 /**
- * What is written: bytes that follow from the stream and the offset alone, so that any part of any stream can be told
- * right from wrong by any reader, after any gap.
+ * The written bytes: determined by the stream and the offset alone, so that any reader can check any part of any
+ * stream, after any gap.
  *
- * They repeat after a prime number of bytes, so that no size in use anywhere divides the period; sixteen of them in a row
- * are found at one place of it only.
+ * The content repeats after a prime number of bytes, so that no size in use divides the period. Any sixteen consecutive
+ * bytes occur at only one position of it.
  */
 
 /** Bytes after which the content repeats. */
 export const PERIOD = 1_048_573;
 
-/** Bytes that tell where in the period they are. */
+/** The number of bytes that identify a position in the period. */
 export const MARK = 16;
 
-/** From one stream to the next the content is moved by so many bytes. */
+/** The content of each stream is shifted by this many bytes from that of the previous one. */
 const SHIFT = 7919;
 
 const table = Buffer.allocUnsafe(2 * PERIOD);
@@ -27,13 +27,13 @@ for (let at = 0; at < PERIOD; at++) {
 
 const placeOf = (stream: number, offset: number) => (offset + stream * SHIFT) % PERIOD;
 
-/** The bytes of a stream from an offset on: at most a period of them, as a view. */
+/** The bytes of a stream from an offset: at most a period, as a view. */
 export function content(stream: number, offset: number, length: number): Buffer {
   const place = placeOf(stream, offset);
   return table.subarray(place, place + length);
 }
 
-/** Whether bytes are those of a stream from an offset on. */
+/** Whether bytes are those of a stream from an offset. */
 export function isContent(stream: number, offset: number, bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; at += PERIOD) {
     const part = bytes.subarray(at, at + PERIOD);
@@ -42,7 +42,10 @@ export function isContent(stream: number, offset: number, bytes: Uint8Array): bo
   return true;
 }
 
-/** How far beyond `offset` bytes of a stream lie, in bytes modulo the period; undefined where they are none of its. */
+/**
+ * How far after `offset` these bytes of a stream are, in bytes modulo the period; undefined if they do not belong to
+ * it.
+ */
 export function distance(stream: number, offset: number, mark: Uint8Array): number | undefined {
   const found = table.indexOf(mark.subarray(0, MARK));
   if (found < 0) return undefined;

@@ -1,4 +1,4 @@
-/** Thousands of readers on one machine: what they cost idle, all on one stream, and spread over many. */
+/** Thousands of readers on one machine: their cost when idle, on one stream, and spread over many. */
 
 import type { Process } from '../../test/e2e/harness/process.ts';
 import { content } from './content.ts';
@@ -9,9 +9,9 @@ import { median, megabytes, type SoakSample, sample } from './samples.ts';
 import { type Level, startServer, untilGone } from './server.ts';
 import { Cursor } from './verify.ts';
 
-/** How long each figure is taken for, in seconds. */
+/** Duration of each measurement, in seconds. */
 const SECONDS = 10;
-/** Connections made at once. */
+/** Connections being opened concurrently. */
 const AT_ONCE = 200;
 const MESSAGE = 1024;
 const LONGEST_WAIT = 120_000;
@@ -19,7 +19,7 @@ const LONGEST_WAIT = 120_000;
 interface Phase {
   name: string;
   streams: number;
-  /** Messages a second to each stream. */
+  /** Messages per second to each stream. */
   messages: number;
 }
 
@@ -28,7 +28,7 @@ const PHASES: readonly Phase[] = [
   { name: 'on 100 streams, 2 messages a second each', streams: 100, messages: 2 },
 ];
 
-/** Readers of streams that count and check what they get. */
+/** Readers of streams that count and check the bytes they receive. */
 class Crowd {
   readonly cursors: Cursor[] = [];
   failure: unknown;
@@ -68,7 +68,7 @@ class Crowd {
     });
   }
 
-  /** Lets each stream have so many bytes in all, and settles when every reader has them. */
+  /** Raises the total length of each stream to this many bytes, and settles when every reader has them. */
   async each(bytes: number, write: () => Promise<unknown>): Promise<number> {
     this.expected = bytes;
     this.complete = 0;

@@ -1,4 +1,4 @@
-/** A proxy that cuts the connections through it, one every now and then. */
+/** A proxy that cuts one of its connections from time to time. */
 import { type CuttingProxy, startProxy } from './proxy.ts';
 import { pause, type Run } from './run.ts';
 

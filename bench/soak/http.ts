@@ -1,4 +1,4 @@
-/** Just enough of HTTP to read an answer as it comes, and to ask for small things. */
+/** A minimal HTTP client that reads a response as it arrives, and sends small requests. */
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 
@@ -10,13 +10,13 @@ export interface Head {
 export interface LiveEvents {
   head?(head: Head): void;
   data(bytes: Uint8Array): void;
-  /** The last chunk with its trailers has come. */
+  /** The last chunk and its trailers have arrived. */
   end(trailers: Map<string, string>): void;
-  /** The connection is over; after `end`, or without it. */
+  /** The connection is closed; after `end`, or without it. */
   close(): void;
 }
 
-/** Asks for a live read and hands on its body as it comes, without what chunks put around it. */
+/** Starts a live read and passes on its body as it arrives, without the chunked encoding. */
 export function readLive(port: number, path: string, events: LiveEvents): Socket {
   const socket = connect({ host: '127.0.0.1', port });
   let rest: Buffer = Buffer.alloc(0);
@@ -74,7 +74,7 @@ function fields(lines: readonly string[]): Map<string, string> {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** One small request, over connections that are kept. */
+/** One small request, over kept-alive connections. */
 export function ask(
   port: number,
   method: string,
@@ -100,5 +100,5 @@ export function ask(
   });
 }
 
-/** Closes the connections that are kept. */
+/** Closes the kept-alive connections. */
 export const closeKept = () => agent.destroy();

@@ -1,4 +1,6 @@
-/** Lines of several writers on one stream: each says whose it is and its number, and all the rest follows from these. */
+/**
+ * Lines of several writers on one stream: each contains its writer and number, which determine the rest of the line.
+ */
 import { createNodeFetch } from '../../src/cli/node-fetch.ts';
 import { StreamFSClient } from '../../src/client/index.ts';
 import { content } from './content.ts';
@@ -7,7 +9,7 @@ import type { Run } from './run.ts';
 import { WrongBytes } from './verify.ts';
 
 const NEWLINE = 10;
-/** Most lines are short; one in so many is not. */
+/** Most lines are short; one in this many is long. */
 const LONG_EVERY = 97;
 
 export function line(writer: number, number: number): Buffer {
@@ -16,7 +18,7 @@ export function line(writer: number, number: number): Buffer {
   return Buffer.concat([Buffer.from(`${writer} ${number} `), rest, Buffer.of(NEWLINE)]);
 }
 
-/** Holds what comes to be whole lines, those of each writer in order, each once and none missing. */
+/** Checks that the data consists of complete lines, in order for each writer, with none missing or duplicated. */
 class LineCheck {
   /** The number of each writer's next line. */
   private readonly next: number[];
@@ -26,7 +28,7 @@ class LineCheck {
     this.next = new Array<number>(writers).fill(0);
   }
 
-  /** Gives how many lines were in it. */
+  /** Returns the number of lines in the data. */
   push(bytes: Uint8Array): number {
     const all = Buffer.concat([this.rest, bytes]);
     let count = 0;
@@ -50,7 +52,7 @@ class LineCheck {
     this.next[writer] = number + 1;
   }
 
-  /** What came was all: so many lines of each. */
+  /** Checks that this many lines of each writer arrived. */
   end(written: readonly number[]): void {
     if (this.rest.length > 0) throw new WrongBytes(`an unfinished line of ${this.rest.length} bytes at the end`);
     for (const [writer, count] of written.entries()) {
@@ -60,10 +62,13 @@ class LineCheck {
   }
 }
 
-/** Writes lines until it is time to stop, and gives how many. */
+/** Writes lines until told to stop, and returns their number. */
 export type LineWriter = (writer: number) => Promise<number>;
 
-/** Lets writers write lines to one stream, each in its way, and a reader check all of them from the first to the last. */
+/**
+ * Starts writers that write lines to one stream, each in its own way, and a reader that checks all lines from first to
+ * last.
+ */
 export async function linesOf(
   run: Run,
   path: string,

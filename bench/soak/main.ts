@@ -1,4 +1,4 @@
-/** What `npm run soak` runs: reads what is wanted, and leaves with 0 if all was well. */
+/** The program of `npm run soak`: parses the options, and exits with 0 on success. */
 import { parseArgs } from 'node:util';
 import { crowd } from './crowd.ts';
 import { soakNodes } from './nodes.ts';
@@ -83,6 +83,6 @@ async function main(): Promise<number> {
   return (await soak(wanted)) ? 0 : 1;
 }
 
-// Leaving is what ends the processes that were started; after a failure some readers may go on for ever.
+// Exiting ends the started processes; after a failure some readers might otherwise run for ever.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 process.exit(await main());

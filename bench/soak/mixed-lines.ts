@@ -1,4 +1,4 @@
-/** Writers with `atomic=lines` of every kind on one stream: they write in blocks, and some are cut all the time. */
+/** Writers of every kind with `atomic=lines` on one stream: they write in blocks, and some are cut all the time. */
 import { createNodeFetch } from '../../src/cli/node-fetch.ts';
 import { StreamFSClient, type WriteOptions } from '../../src/client/index.ts';
 import { Process } from '../../test/e2e/harness/process.ts';
@@ -7,15 +7,15 @@ import { type LineWriter, line, linesOf } from './lines.ts';
 import { type Means, pause, type Run } from './run.ts';
 
 const PATH = '/lines/mixed';
-/** As a program with a buffer writes: hardly a block ends where a line does. */
+/** The block size of a program with buffered output: most blocks do not end at the end of a line. */
 const BLOCK = 4096;
-/** Bytes a second of each writer. */
+/** Bytes per second of each writer. */
 const RATE = 10_000;
-/** One pause in so many is far longer, in the middle of a line. */
+/** One pause in this many is much longer, in the middle of a line. */
 const LONG_EVERY = 30;
 
 interface Blocks extends AsyncIterable<Buffer> {
-  /** Lines begun so far; in the end, of all. */
+  /** Lines begun so far; at the end, all lines. */
   readonly count: number;
 }
 

@@ -1,8 +1,8 @@
 /**
- * `npm run soak -- --nodes N`: so many servers on one log on Redis, with two Redis and three Sentinels. Servers are killed or
- * ended and started again, and so is the Redis that is the master, whose replica takes its place. Writers and readers come to
- * another server with each connection. Each byte that was handed over is there once, at its offset, for all readers, under one
- * generation, and the same at all servers in the end.
+ * `npm run soak -- --nodes N`: this many servers with a shared log on Redis, with two Redis servers and three
+ * Sentinels. Servers are killed or terminated and restarted, and so is the Redis master, whose replica takes over.
+ * Writers and readers reach another server with each connection. Each acknowledged byte exists once, at its offset, for
+ * all readers, under one generation, and all servers agree in the end.
  */
 import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ import { pause } from './run.ts';
 import { startServer } from './server.ts';
 import { Cursor } from './verify.ts';
 
-/** How long readers may take to get to the end once nothing more is written, in milliseconds. */
+/** How long readers may take to reach the end once writing has stopped, in milliseconds. */
 const DRAINING_MS = 120_000;
 const LONGEST_MESSAGE = 64 * 1024;
 const FOLLOWERS = 3;
@@ -32,7 +32,7 @@ export interface NodesOptions {
   seconds: number;
   nodes: number;
   streams: number;
-  /** Bytes a second that all writers write together. */
+  /** Bytes per second of all writers together. */
   rate: number;
 }
 
@@ -41,7 +41,7 @@ interface Node {
   port: number;
 }
 
-/** Runs one, and gives whether all was well. */
+/** Runs one, and returns whether it succeeded. */
 export async function soakNodes(options: NodesOptions): Promise<boolean> {
   const soak = new NodesSoak(options);
   try {
@@ -81,7 +81,7 @@ class NodesSoak {
   constructor(options: NodesOptions) {
     this.options = options;
     this.written = new Array<number>(options.streams).fill(0);
-    // One listener for each writer.
+    // One listener per writer.
     setMaxListeners(0, this.stopping.signal);
   }
 
@@ -90,7 +90,7 @@ class NodesSoak {
   }
 
   async start(): Promise<void> {
-    // As docs/cluster.md says it is to be set.
+    // The settings that docs/cluster.md recommends.
     const kept = ['--appendonly', 'yes', '--min-replicas-to-write', '1', '--min-replicas-max-lag', '1'];
     this.sentinels = await startSentinels(kept);
     for (let n = 0; n < this.options.nodes; n++) this.nodes.push(await this.startNode(n));
@@ -214,7 +214,7 @@ class NodesSoak {
     fetch.close();
   }
 
-  /** One node after another, by SIGKILL and by SIGTERM in turns; the others go on. */
+  /** Restarts one node after another, alternately by SIGKILL and SIGTERM; the others continue. */
   private async restartNodes(): Promise<void> {
     const { signal } = this.stopping;
     for (let n = 0; ; n++) {
@@ -232,7 +232,7 @@ class NodesSoak {
     }
   }
 
-  /** The master is killed, the replica is promoted, and the one that was the master becomes its replica. */
+  /** Kills the master, waits for the replica to be promoted, and restarts the old master as its replica. */
   private async failOver(): Promise<void> {
     const { signal } = this.stopping;
     let [master, replica] = [this.sentinels!.master, this.sentinels!.replica];
@@ -260,7 +260,7 @@ class NodesSoak {
     }
   }
 
-  /** The same at all nodes, and what was written. */
+  /** Checks that all nodes have the same bytes, and that they are the written ones. */
   private async compare(stream: number): Promise<void> {
     const path = this.pathOf(stream);
     const facts = new Set<string>();

@@ -1,18 +1,18 @@
-/** A proxy whose connections can be cut, and held up. */
+/** A proxy whose connections can be cut, and held. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface CuttingProxy {
   readonly port: number;
-  /** Both ends of every connection. */
+  /** Both sockets of every connection. */
   readonly open: ReadonlySet<Socket>;
-  /** Cuts all connections; new ones are accepted, and get no further. */
+  /** Cuts all connections; new ones are accepted, but not forwarded. */
   hold(): void;
-  /** Lets those through. */
+  /** Forwards the held connections. */
   release(): void;
   close(): void;
 }
 
-/** `target` is asked for each connection: the port may change. */
+/** `target` is called for each connection, because the port may change. */
 export async function startProxy(target: () => number): Promise<CuttingProxy> {
   const open = new Set<Socket>();
   let held: Socket[] | undefined;

@@ -1,4 +1,7 @@
-/** Readers of every kind. Those that stay must get to the end of their stream, with every byte received or accounted for. */
+/**
+ * Readers of every kind. Readers that stay must reach the end of their stream, with every byte received or accounted
+ * for.
+ */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createNodeFetch } from '../../src/cli/node-fetch.ts';
@@ -9,7 +12,7 @@ import { ask, type LiveEvents, readLive } from './http.ts';
 import { type Means, pause, type Run } from './run.ts';
 import { Cursor, RawCursor } from './verify.ts';
 
-/** Back soon, and also where the very first connection was cut. */
+/** Reconnects quickly, even if the first connection was cut. */
 const FOLLOWING = { reconnect: { initial: 20, max: 500 }, waitForServer: true };
 
 export type ReaderKind =
@@ -36,7 +39,7 @@ const KINDS: readonly ReaderKind[] = [
   'framed',
 ];
 
-/** The kinds in turn, and other ones for the next readers of the same stream. */
+/** All kinds in turn, in a different order for the next readers of the same stream. */
 export function readerKind(run: Run, reader: number): ReaderKind {
   return reader < run.options.processes
     ? 'command line'
@@ -52,17 +55,17 @@ export async function read(run: Run, reader: number, means: Means): Promise<void
 
 const query = (run: Run, stream: number, more: string) => `/files?path=${run.pathOf(stream)}&stream=true${more}`;
 
-/** A stream that stays was read from its beginning, or from a place, to its very end. */
+/** The stream was read from its beginning, or from an offset, to its end. */
 function expectAll(run: Run, stream: number, from: number, end: number, received: number, skipped: number): void {
   if (end !== run.written[stream]) throw new Error(`lost at ${end}, of ${run.written[stream]} written`);
   if (from + received + skipped !== end) throw new Error(`${received} received and ${skipped} lost of ${end - from}`);
   run.counts.skipped += skipped;
 }
 
-/** How a framed reader takes what comes. */
+/** How a framed reader consumes the data. */
 type Pace = (socket: Socket, bytes: number) => void;
 
-/** Reads frames until the end, or until it leaves. Gives whether it saw the end. */
+/** Reads frames until the end, or until it leaves. Returns whether it reached the end. */
 async function framed(
   run: Run,
   stream: number,
@@ -114,7 +117,7 @@ async function framed(
   return true;
 }
 
-/** Stops reading for a while whenever so much has come, until writers stop. */
+/** Pauses reading for a while after each such number of bytes, until writers stop. */
 function pausing(run: Run, bytes: number, milliseconds: () => number): Pace {
   let taken = 0;
   return (socket, length) => {
@@ -166,7 +169,7 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     await framed(run, stream, '', () => undefined);
   },
 
-  /** Slower than its writer by far. */
+  /** Much slower than its writer. */
   async slow(run, stream) {
     await framed(
       run,
@@ -176,7 +179,7 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     );
   },
 
-  /** Stands still for seconds. */
+  /** Does not read for seconds at a time. */
   async stalled(run, stream) {
     const policy = run.random() < 0.5 ? '&on_lag=drop-newest' : '';
     await framed(
@@ -208,7 +211,7 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     }
   },
 
-  /** Through a proxy that cuts it: it goes on where it was, and is told what is no longer there. */
+  /** Through a proxy that cuts it: it resumes at its offset, and gets a gap for bytes that are no longer retained. */
   async resuming(run, stream, { cutter }) {
     const fetch = createNodeFetch();
     const client = new StreamFSClient({ url: `http://127.0.0.1:${cutter}`, fetch });
@@ -233,7 +236,7 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     throw new Error('lost: following was over without an end');
   },
 
-  /** Ended by an administrator, again and again, wherever it is; what it got until then is right. */
+  /** Disconnected by an administrator, repeatedly, at any position; all bytes it received before are correct. */
   async kicked(run, stream) {
     const { signal } = run.joining;
     while (!signal.aborted) {
@@ -273,7 +276,7 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
   async 'command line'(run, stream, { main }) {
     const env = { STREAMFS_URL: `http://127.0.0.1:${run.port}` };
     const reader = new Process(process.execPath, [main, 'cat', '--stream', run.pathOf(stream)], { env, keep: false });
-    // What was there before the process came may be gone already.
+    // Bytes from before the process connected may no longer be retained.
     const cursor = new RawCursor(stream, undefined);
     reader.stdout.onPiece = (piece) => {
       run.counts.bytesOut += piece.length;
@@ -290,7 +293,7 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
   },
 };
 
-/** Finds the reader of a connection among those of its stream, and ends it. */
+/** Finds the reader of a connection among those of its stream, and disconnects it. */
 async function kickOut(run: Run, stream: number, socket: Socket): Promise<void> {
   const address = `127.0.0.1:${socket.localPort}`;
   while (!socket.destroyed) {
@@ -302,20 +305,20 @@ async function kickOut(run: Run, stream: number, socket: Socket): Promise<void> 
       continue;
     }
     const { status } = await ask(run.port, 'DELETE', `/readers/${found.id}`);
-    // It may have come to its end by itself.
+    // It may have reached its end by itself.
     if (status !== 200 && status !== 404) throw new Error(`answered ${status}`);
     if (status === 200) run.counts.kicks++;
     return;
   }
 }
 
-/** Streams that live for a moment: made, written, read, listed, removed, over and over. */
+/** Short-lived streams: created, written, read, listed and removed, repeatedly. */
 export async function shortLives(run: Run, name: string): Promise<void> {
   await run.guard('streams that live for a moment', async () => {
     for (let n = 0; !run.writing.signal.aborted; n++) {
       const path = `/streamfs/short/${name}/${n}`;
       const bytes = Buffer.alloc(run.between(1, 100_000), n);
-      // It reads before there is anything, so that it is not the one who makes the stream once more.
+      // It starts reading before there is data, so that it does not create the stream again.
       const { socket, begun } = openLive(run.port, `/files?path=${path}&stream=true`);
       const closed = once(socket, 'close');
       await begun;
@@ -332,7 +335,7 @@ export async function shortLives(run: Run, name: string): Promise<void> {
   });
 }
 
-/** A live read whose bytes are of no interest; `begun` settles when its head is there. */
+/** A live read whose bytes are ignored; `begun` settles when its head has arrived. */
 function openLive(port: number, path: string): { socket: Socket; begun: Promise<void> } {
   const nothing = () => undefined;
   let socket: Socket | undefined;

@@ -1,11 +1,14 @@
-/** Figures of a soak as they come, and waiting with an end. */
+/** Periodic figures of a soak, and waiting with a timeout. */
 import { readdirSync } from 'node:fs';
 import { pause, type Run } from './run.ts';
 import { median, megabytes, type SoakSample } from './samples.ts';
 
 export const descriptorsOf = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
 
-/** How many more descriptors a process has than before, when it has had time to close them: files of a log go with a sync. */
+/**
+ * How many more descriptors a process has than before, once it has had time to close them: files of a log are closed
+ * with a sync.
+ */
 export async function descriptorsLeft(pid: number, before: number): Promise<number> {
   const until = performance.now() + 10_000;
   for (;;) {
@@ -47,7 +50,7 @@ export function report(run: Run, samples: readonly SoakSample[]): void {
   }
 }
 
-/** Waits for something, but not for ever; says so by `late`. */
+/** Waits for `work` with a timeout; calls `late` if it expires. */
 export async function within(milliseconds: number, work: Promise<unknown>, late: () => void): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<void>((resolve) => {

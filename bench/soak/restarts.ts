@@ -1,7 +1,7 @@
 /**
- * A second server, which is ended and started again under load, by SIGTERM and by SIGKILL in turns (contract 89). What was
- * acknowledged is never sent twice, what went with the old process is told in bytes, and what each of them holds is a part
- * of the source, in order and without a hole. Where streams are kept on disk nothing goes: it is one stream over all lives.
+ * A second server that is restarted under load, alternately by SIGTERM and SIGKILL (contract 89). Acknowledged bytes
+ * are never sent twice, bytes lost with the old process are reported by number, and each process has a part of the
+ * source, in order and without a hole. With streams kept on disk nothing is lost: one stream survives all restarts.
  */
 import { createNodeFetch } from '../../src/cli/node-fetch.ts';
 import { StreamFSClient, type WriteLoss } from '../../src/client/index.ts';
@@ -14,7 +14,7 @@ import { WrongBytes } from './verify.ts';
 
 const PATH = '/streamfs/restarts';
 const FOLLOWERS = 5;
-/** Bytes a second. */
+/** Bytes per second. */
 const RATE = 100_000;
 const LONGEST = 16 * 1024;
 const RECONNECT = { initial: 20, max: 500 };
@@ -51,17 +51,17 @@ export async function restarts(run: Run): Promise<void> {
   });
 }
 
-/** What one writer writes, over all lives of the server. */
+/** The bytes that one writer writes, across all restarts of the server. */
 class Source {
   private readonly run: Run;
   private readonly url: string;
-  /** Bytes handed to the writer. */
+  /** Bytes passed to the writer. */
   private handed = 0;
-  /** Of them, those whose acknowledgement has come. */
+  /** Of these, bytes that were acknowledged. */
   private acknowledged = 0;
-  /** Where in the source the stream of each generation begins. */
+  /** The position in the source at which the stream of each generation begins. */
   private readonly starts = new Map<string, number>();
-  /** Where the one begins that is written to. */
+  /** The position at which the current stream begins. */
   private start = 0;
 
   constructor(run: Run, port: number) {
@@ -100,7 +100,7 @@ class Source {
     }
   }
 
-  /** What the writer tells of a restart must be what was seen acknowledged, to the byte. */
+  /** The loss that the writer reports must equal the acknowledged bytes, exactly. */
   private lost({ lost, doubtful, written }: WriteLoss): void {
     if (this.run.options.persist) this.run.fail(`restarts: ${lost} bytes lost of a stream that is kept on disk`);
     if (written !== this.acknowledged || lost !== written - this.start || doubtful !== 0) {
@@ -119,7 +119,7 @@ class Source {
     for await (const record of client.follow(PATH, { reconnect: RECONNECT, waitForServer: true })) {
       if (record.type === 'open') generation ??= record.generation;
       else if (record.type === 'recreated') {
-        if (this.run.options.persist) throw new WrongBytes('told of another life of a stream that is kept on disk');
+        if (this.run.options.persist) throw new WrongBytes('another generation of a stream that is kept on disk');
         if (record.lastOffset !== offset) throw new WrongBytes(`read to ${offset}, told ${record.lastOffset}`);
         ({ generation } = record);
         offset = 0;
@@ -143,7 +143,7 @@ class Source {
     fetch.close();
   }
 
-  /** The writer is told of a stream before anything is written to it. */
+  /** The writer reports a stream before anything is written to it. */
   private startOf(generation: string | undefined): number {
     const start = this.starts.get(generation ?? '');
     if (start === undefined) throw new WrongBytes(`bytes of generation ${generation}, which is not the writer's`);

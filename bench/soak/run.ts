@@ -1,4 +1,4 @@
-/** What all parts of a soak share: the server, the clock, chance from a seed, and what went wrong. */
+/** State shared by all parts of a soak: the server, the clock, seeded random numbers, and failures. */
 import { setMaxListeners } from 'node:events';
 import type { Process } from '../../test/e2e/harness/process.ts';
 
@@ -6,24 +6,24 @@ export interface Options {
   seconds: number;
   streams: number;
   readers: number;
-  /** Bytes a second that all writers write together. */
+  /** Bytes per second of all writers together. */
   rate: number;
-  /** Processes of the command line that write, and as many that read. */
+  /** Number of command line processes that write, and of those that read. */
   processes: number;
   seed: number;
-  /** Whether streams are kept on disk: then a server that is killed loses nothing. */
+  /** Whether streams are kept on disk: then a killed server loses nothing. */
   persist: boolean;
 }
 
-/** What readers and writers need beside the run. */
+/** Further resources of readers and writers. */
 export interface Means {
-  /** The command line's program. */
+  /** The path of the command line program. */
   main: string;
-  /** The port of a proxy that cuts connections. */
+  /** The port of the proxy that cuts connections. */
   cutter: number;
 }
 
-/** One stream in so many is so many times busier than the others. */
+/** One stream in this many is this many times busier than the others. */
 const EVERY = 7;
 const BUSIER = 10;
 
@@ -31,11 +31,11 @@ export class Run {
   readonly options: Options;
   readonly server: Process;
   readonly port: number;
-  /** Aborts when writers are to stop. */
+  /** Aborts when writers must stop. */
   readonly writing = new AbortController();
-  /** Aborts when those that come and go are to come no more. */
+  /** Aborts when no more readers may join. */
   readonly joining = new AbortController();
-  /** Bytes written to each stream and acknowledged, or known to have come in. */
+  /** Bytes written to each stream and acknowledged, or known to have arrived. */
   readonly written: number[];
   readonly failures: string[] = [];
   readonly counts = {
@@ -51,19 +51,19 @@ export class Run {
     kicks: 0,
     handleReads: 0,
     lives: 0,
-    /** Whole lines read, of writers of every kind. */
+    /** Complete lines read, of writers of every kind. */
     lines: 0,
     silentLines: 0,
     silences: 0,
-    /** Silent writers that the server had forgotten, and who went on. */
+    /** Silent writers that the server had forgotten, and that continued. */
     forgotten: 0,
-    /** Restarts by signal, and what was written over them. */
+    /** Restarts by signal, and bytes written across them. */
     SIGTERM: 0,
     SIGKILL: 0,
     restartBytes: 0,
-    /** Acknowledged bytes that the writer told of as lost with their server. */
+    /** Acknowledged bytes that the writer reported as lost with their server. */
     restartLost: 0,
-    /** New generations that followers went on with. */
+    /** New generations that followers continued with. */
     recreated: 0,
   };
   private state: number;
@@ -74,11 +74,11 @@ export class Run {
     this.port = port;
     this.written = new Array<number>(options.streams).fill(0);
     this.state = options.seed | 1;
-    // One listener for each reader and writer.
+    // One listener per reader and writer.
     setMaxListeners(0, this.writing.signal, this.joining.signal);
   }
 
-  /** From 0 to below 1, the same row of numbers for the same seed. */
+  /** From 0 to below 1; the same sequence for the same seed. */
   random(): number {
     this.state ^= this.state << 13;
     this.state ^= this.state >>> 17;
@@ -90,7 +90,7 @@ export class Run {
     return Math.floor(least + this.random() * (most - least + 1));
   }
 
-  /** Bytes a second that a stream is written with: some are far busier than most. */
+  /** Write rate of a stream in bytes per second: some are much busier than most. */
   rateOf(stream: number): number {
     const { rate, streams } = this.options;
     const busy = Math.ceil(streams / EVERY);
@@ -105,7 +105,7 @@ export class Run {
     if (this.failures.length < 50) this.failures.push(what);
   }
 
-  /** Does something that must not fail. */
+  /** Runs work that must not fail; a failure is recorded. */
   async guard(what: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();

@@ -1,4 +1,4 @@
-/** What the server's process takes, once a second, and whether that grows. */
+/** Resource use of the server process, sampled once a second, and whether it grows. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Process } from '../../test/e2e/harness/process.ts';
 
@@ -7,18 +7,18 @@ const MB = 1024 * 1024;
 export interface SoakSample {
   /** Bytes. */
   rss: number;
-  /** Heap in use, and buffers: what the program holds, collected or not. */
+  /** Used heap and buffers: live objects, and garbage that has not been collected yet. */
   held: number;
   descriptors: number;
-  /** Seconds of processor time so far. */
+  /** CPU seconds so far. */
   cpu: number;
-  /** Delay of the event loop in the last second, in milliseconds. */
+  /** Event loop delay in the last second, in milliseconds. */
   delay: number;
-  /** The same, the worst of a hundred. */
+  /** The same, 99th percentile. */
   p99: number;
 }
 
-/** Ticks of the processor's clock in a second, as Linux counts for programs. */
+/** Clock ticks per second, as Linux reports them to programs. */
 const TICKS = 100;
 
 export async function sample(server: Process): Promise<SoakSample> {
@@ -41,7 +41,7 @@ export const median = (values: readonly number[]): number => {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 };
 
-/** Growth a second, by least squares. */
+/** Growth per second, by least squares. */
 function slope(values: readonly number[]): number {
   const middle = (values.length - 1) / 2;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -54,14 +54,14 @@ function slope(values: readonly number[]): number {
   return across === 0 ? 0 : up / across;
 }
 
-/** Growth that is taken for noise: a tenth, and what a collection more or less makes. */
+/** Growth that counts as noise: a tenth, which includes the effect of one garbage collection. */
 const NOISE = 0.1;
 const COLLECTION = 32 * MB;
 
 /**
- * Whether memory grows: says so, or nothing. The first third does not count, since rings fill and code is compiled. Of
- * the rest, the median of the second half must not be above that of the first by more than noise; and the slope through
- * all of it must not come to more than that either. A leak does both, a peak only one.
+ * Detects memory growth: returns a message, or undefined. The first third is ignored, because rings fill and code is
+ * compiled. Of the rest, the median of the second half must not exceed that of the first by more than noise, nor may
+ * the total growth along the slope. It is a leak only if both do; a peak causes only one of them.
  */
 export function trend(name: string, values: readonly number[]): string | undefined {
   const third = Math.floor(values.length / 3);

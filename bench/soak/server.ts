@@ -1,4 +1,4 @@
-/** The server under test: the built one, as a process of its own, with the probe of the tests in it. */
+/** The server under test: the built one, in a separate process, with the probe of the tests loaded. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,20 +7,20 @@ import { parse } from 'yaml';
 import { Process } from '../../test/e2e/harness/process.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 
-/** The script that runs this says where the project is. */
+/** The script that runs this starts it in the project folder. */
 const ROOT = process.cwd();
 export const MAIN = join(ROOT, 'dist/cli/main.js');
 const PROBE = pathToFileURL(join(ROOT, 'test/e2e/harness/probe.mjs')).href;
 
 const IN_MEMORY = join(ROOT, 'bench/soak/server.yaml');
 
-/** What is kept of a stream on disk: so little that it goes while readers are in it, and far more than rings hold. */
+/** Retention on disk: small enough that data expires while readers use it, and much larger than the rings. */
 const PERSIST_RETENTION = '4MB';
 
-/** Bounds the cache of what is read from disk, which would go on filling for as long as a short run takes. */
+/** Limits the cache of cold reads, which would otherwise grow throughout a short run. */
 const MAX_MEMORY = '256MB';
 
-/** The configuration of a server whose mounts of streams are kept in a folder of their own. */
+/** The configuration of a server whose stream mounts are kept in a separate folder. */
 export class KeptServer {
   readonly config: string;
   private readonly folder = mkdtempSync(join(tmpdir(), 'streamfs-soak-'));
@@ -63,7 +63,7 @@ export interface Level {
   bytes: number;
 }
 
-/** Waits until the objects of a server are as few as before; gives what stays more than that. */
+/** Waits until the number of objects in a server is as low as before; returns those that remain. */
 export async function untilGone(server: Process, before: Level): Promise<string[]> {
   const until = performance.now() + 20_000;
   for (;;) {

@@ -1,6 +1,6 @@
 /**
- * Exactly-once writers that are silent for longer than the server remembers them, more of them than it remembers: some
- * of the time with an append open, which keeps them known, and some of the time cut off, which does not.
+ * More exactly-once writers than the server remembers, each silent for longer than it is remembered. Some stay silent
+ * with an open append, which keeps them known; others are disconnected, which does not.
  */
 import { StreamFSClient } from '../../src/client/index.ts';
 import { acknowledgedFetch } from './acknowledged.ts';
@@ -40,7 +40,7 @@ async function write(run: Run, writer: number): Promise<number> {
       yield bytes.subarray(0, middle);
       await pause(run.between(0, 2000), signal);
       yield bytes.subarray(middle);
-      // Cut off before, it could not be told what of it is applied once the server has forgotten who wrote it.
+      // If it were disconnected earlier and then forgotten, the applied part of its append would be unknown.
       while (acknowledged === before && !signal.aborted) await pause(20, signal);
       if (signal.aborted) return;
       run.counts.silences++;

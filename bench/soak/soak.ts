@@ -1,4 +1,4 @@
-/** A soak: everything at once for as long as is wanted, every byte held to what was written. */
+/** A soak: all kinds of load at once for a given time, every byte compared with the written one. */
 
 import { startCutter } from './cutter.ts';
 import { ask, closeKept } from './http.ts';
@@ -12,10 +12,10 @@ import { KeptServer, type Level, MAIN, startServer, untilGone } from './server.t
 import { silentWriters } from './silent.ts';
 import { write, writerKind } from './writers.ts';
 
-/** How long readers may take to get to the end once nothing more is written, in milliseconds. */
+/** How long readers may take to reach the end once writing has stopped, in milliseconds. */
 const DRAINING = 60_000;
 
-/** Runs one, and gives whether all was well. */
+/** Runs one, and returns whether it succeeded. */
 export async function soak(options: Options): Promise<boolean> {
   const kept = options.persist ? new KeptServer() : undefined;
   const { server, port } = await startServer(kept?.config);
@@ -34,7 +34,7 @@ export async function soak(options: Options): Promise<boolean> {
       open.add(reader);
       readers.push(read(run, reader, means).finally(() => open.delete(reader)));
     };
-    // Not all at once: some join when there is history already.
+    // Not all at once: some join when there is already history.
     const joining = (async () => {
       for (let reader = 0; reader < options.readers; reader++) {
         begin(reader);

@@ -1,9 +1,12 @@
-/** Holds what a reader gets to what was written. Every wrong byte is an error; every byte lost must be accounted for. */
+/**
+ * Compares the bytes that a reader receives with the written ones. Every wrong byte is an error; every lost byte must
+ * be accounted for.
+ */
 import { content, distance, isContent, MARK, PERIOD } from './content.ts';
 
 export class WrongBytes extends Error {}
 
-/** A reader that is told of its gaps: the next offset is always known. */
+/** A reader that receives its gaps: the next offset is always known. */
 export class Cursor {
   readonly stream: number;
   offset: number;
@@ -29,12 +32,12 @@ export class Cursor {
     if (from !== this.offset || to <= from) {
       throw new WrongBytes(`stream ${this.stream}: a gap from ${from} to ${to}, where ${this.offset} is next`);
     }
-    // Before anything has come: what had gone before it was asked for, which is no loss.
+    // A gap before any data consists of bytes that expired before the request: no loss.
     if (this.received + this.skipped > 0) this.skipped += to - from;
     this.offset = to;
   }
 
-  /** It ended at an offset, having been told that so much was lost in all. */
+  /** Checks the offset of the end, and the total of the losses reported before it. */
   end(offset: number): void {
     if (offset !== this.offset)
       throw new WrongBytes(`stream ${this.stream}: an end at ${offset}, where ${this.offset} is next`);
@@ -42,12 +45,12 @@ export class Cursor {
 }
 
 /**
- * A reader of raw bytes, which are not told apart from what is lost between them: where they do not go on, the next
- * sixteen tell where they do. What was skipped is known modulo the period, and held to what the end says.
+ * A reader of raw bytes, in which losses are invisible: if the bytes are not contiguous, the next sixteen identify the
+ * new position. The number of skipped bytes is known modulo the period, and checked against the one given at the end.
  */
 export class RawCursor {
   readonly stream: number;
-  /** Undefined: it is not told where it starts; the first bytes say it, modulo the period. */
+  /** Undefined: the start is unknown; the first bytes identify it, modulo the period. */
   private readonly start: number | undefined;
   private offset: number;
   received = 0;
@@ -85,7 +88,7 @@ export class RawCursor {
     }
   }
 
-  /** How many bytes go on where the last ended. */
+  /** The number of bytes that continue where the last ended. */
   private same(bytes: Uint8Array): number {
     const part = bytes.subarray(0, PERIOD);
     const expected = content(this.stream, this.offset, part.length);
@@ -95,14 +98,14 @@ export class RawCursor {
     return at;
   }
 
-  /** It ended at an offset, having lost so much. */
+  /** Checks the offset of the end, and the number of bytes lost. */
   end(offset: number, skipped: number): void {
     if (this.held.length > 0 && distance(this.stream, offset - this.held.length, this.held) === undefined) {
       const rest = content(this.stream, offset - this.held.length, this.held.length);
       if (!rest.equals(this.held)) throw new WrongBytes(`stream ${this.stream}: wrong bytes at the end`);
     } else if ((skipped - this.jumped) % PERIOD !== 0) {
       throw new WrongBytes(
-        `stream ${this.stream}: ${skipped} bytes were lost, the bytes themselves say ${this.jumped}`,
+        `stream ${this.stream}: ${skipped} bytes were lost, by their content ${this.jumped}`,
       );
     }
     const start = this.start ?? offset - this.received - skipped;

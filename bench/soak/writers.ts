@@ -1,4 +1,4 @@
-/** Writers of every kind, one to a stream, each at its share of the rate. */
+/** Writers of every kind, one per stream, each at its share of the rate. */
 import { once } from 'node:events';
 import { type ClientRequest, request } from 'node:http';
 import { connect } from 'node:net';
@@ -9,24 +9,24 @@ import { content } from './content.ts';
 import { ask } from './http.ts';
 import { type Means, pause, type Run } from './run.ts';
 
-/** The longest message, in bytes: one chunk. */
+/** Maximum size of a message, in bytes: one chunk. */
 const LONGEST = 64 * 1024;
 
 export type WriterKind = 'put' | 'chunked' | 'handle' | 'cut' | 'exact' | 'command line';
 const KINDS: readonly WriterKind[] = ['put', 'chunked', 'exact', 'put', 'handle', 'cut'];
 
-/** Which kind writes a stream: the first few are written by processes of the command line. */
+/** The kind of writer of a stream: the first few streams are written by command line processes. */
 export function writerKind(run: Run, stream: number): WriterKind {
   return stream < run.options.processes ? 'command line' : KINDS[stream % KINDS.length]!;
 }
 
-/** Writes a stream until it is told to stop, and ends it. */
+/** Writes a stream until told to stop, and ends it. */
 export async function write(run: Run, stream: number, means: Means): Promise<void> {
   const kind = writerKind(run, stream);
   await run.guard(`writer (${kind}) of stream ${stream}`, () => WRITE[kind](run, stream, means));
 }
 
-/** Messages at the stream's pace, until it is time to stop; each follows what was written before. */
+/** Messages at the rate of the stream, until it is time to stop; each continues the content of the previous one. */
 async function* messages(run: Run, stream: number): AsyncGenerator<Buffer> {
   const rate = run.rateOf(stream);
   const { signal } = run.writing;
@@ -42,7 +42,7 @@ async function paced(run: Run, stream: number, send: (bytes: Buffer) => Promise<
   for await (const bytes of messages(run, stream)) await send(bytes);
 }
 
-/** What is handed over counts as written: none of it may be lost. */
+/** Yielded bytes count as written: none of them may be lost. */
 async function* handedOver(run: Run, stream: number): AsyncGenerator<Buffer> {
   for await (const bytes of messages(run, stream)) {
     took(run, stream, bytes.length);
@@ -80,7 +80,7 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
     const path = `/api/v1/files?path=${run.pathOf(stream)}&end=true`;
     const writing = request({ host: '127.0.0.1', port: run.port, method: 'PUT', path, agent: false });
     const answered = once(writing, 'response');
-    // Told when it is waited for, at the end.
+    // Handled when it is awaited, at the end.
     answered.catch(() => undefined);
     let broken: unknown;
     writing.on('error', (error) => {
@@ -110,15 +110,18 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
     await finish(run, stream);
   },
 
-  /** One whose connection breaks in the middle of its body, again and again: it asks how much has come, and goes on. */
+  /**
+   * A writer whose connection breaks in the middle of its body, repeatedly: it asks for the stream's length, and
+   * continues.
+   */
   async cut(run, stream) {
     const path = run.pathOf(stream);
     while (!run.writing.signal.aborted) {
       const socket = connect({ host: '127.0.0.1', port: run.port });
       await once(socket, 'connect');
       socket.on('error', () => undefined).resume();
-      // That it goes on shows that the server has taken the connection: one that still waits for that when it is reset
-      // may be read at any time later, and it could not be said how much of it will come.
+      // The response 100 shows that the server has accepted the connection. A connection that is reset while it waits
+      // for acceptance may be read at any later time, so the number of bytes that arrive would be unknown.
       const head = 'Host: localhost\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue';
       socket.write(`PUT /api/v1/files?path=${path} HTTP/1.1\r\n${head}\r\n\r\n`);
       await once(socket, 'data');
@@ -126,14 +129,14 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
       for (let n = run.between(1, 8); n > 0 && !run.writing.signal.aborted; n--) {
         const length = run.between(1, LONGEST / 4);
         socket.write(`${length.toString(16)}\r\n`);
-        // The last one is announced longer than it is.
+        // The last request announces more bytes than it sends.
         const part = n === 1 ? Math.ceil(length / 2) : length;
         socket.write(content(stream, sent, part));
         if (n > 1) socket.write('\r\n');
         sent += part;
         await pause((part / run.rateOf(stream)) * 1000, run.writing.signal);
       }
-      // What has gone before a FIN is answered for before the server closes; a reset throws away what was not yet read.
+      // Bytes sent before a FIN are processed before the server closes; a reset discards the bytes not read yet.
       if (run.random() < 0.5) socket.end();
       else socket.resetAndDestroy();
       if (!socket.closed) await once(socket, 'close');
@@ -146,13 +149,13 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
     await finish(run, stream);
   },
 
-  /** Through the proxy that cuts: what it could not see acknowledged it sends again, and no byte comes twice. */
+  /** Through the proxy that cuts: bytes without an acknowledgement are sent again, and no byte arrives twice. */
   async exact(run, stream, { cutter }) {
     const client = new StreamFSClient({ url: `http://127.0.0.1:${cutter}`, fetch: createNodeFetch() });
     const { endOffset, written } = await client.write(run.pathOf(stream), handedOver(run, stream), {
       end: true,
       reconnect: { initial: 20, max: 500 },
-      // On a machine with much else to do an attempt may take seconds; what is held to here is bytes, not time.
+      // On a busy machine an attempt may take seconds; the test checks bytes, not time.
       retryFor: 300_000,
       onRetry: () => {
         run.counts.retries++;
@@ -176,8 +179,8 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
 };
 
 /**
- * How long a stream is when nothing more comes from a connection that was reset: the same twice, a moment apart. Asked by an
- * append of nothing: what is shown of a stream that is kept on disk is what has been written there.
+ * The final length of a stream after its connection was reset: the same value twice, a moment apart. Read by an empty
+ * append, because the length shown for a persisted stream counts only the bytes already written to disk.
  */
 async function settledLength(run: Run, path: string): Promise<number> {
   let last = -1;
@@ -191,7 +194,7 @@ async function settledLength(run: Run, path: string): Promise<number> {
   }
 }
 
-/** Settles when a request has room again, or is over. */
+/** Settles when a request can take more data, or is closed. */
 function roomIn(writing: ClientRequest): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

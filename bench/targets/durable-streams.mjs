@@ -1,7 +1,7 @@
 /**
- * The Durable Streams reference server: `node durable-streams.mjs PORT FOLDER [DIRECTORY]`, where FOLDER is the package's,
- * and DIRECTORY where it keeps streams; without one they are in memory. Its types are not ours to know, so it is loaded by
- * path.
+ * The Durable Streams reference server: `node durable-streams.mjs PORT FOLDER [DIRECTORY]`. FOLDER is the package's
+ * folder, DIRECTORY stores the streams; without it they are in memory. It is loaded by path, because its types are not
+ * installed here.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

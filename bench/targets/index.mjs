@@ -1,6 +1,6 @@
 /**
- * The servers that are measured: how each is found and started, and how its protocol is said in the generator's
- * templates. What a target cannot do at all is left out of its `does`.
+ * The servers that are measured: how each is found and started, and how the generator's templates express its protocol.
+ * A target lists the scenarios it supports in `does`.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
@@ -16,16 +16,16 @@ const ROOT = dirname(BENCH);
 /**
  * @typedef {object} Target
  * @property {string} name
- * @property {string} note what to know beside its figures
- * @property {string[]} does the families of scenarios that it takes part in
+ * @property {string} note explains its figures
+ * @property {string[]} does the families of scenarios that it supports
  * @property {() => string | undefined} missing why it cannot be measured here; undefined when it can
- * @property {(port: number, folder: string, beside: number) => string[]} [command] starts a server of its own; without it
- *   there is one
+ * @property {(port: number, folder: string, beside: number) => string[]} [command] starts a separate server; without it
+ * the server is already running
  * @property {(port: number, folder: string) => string[]} [beside] starts what its server needs, whose cost is not counted
- * @property {number} [port] of a server that is there already
+ * @property {number} [port] of a server that is already running
  * @property {number} [pid] of that server
- * @property {(port: number) => Promise<void>} [prepare] makes the stream
- * @property {number} [holdsBack] bytes at the end that a reader gets only with the ones after them
+ * @property {(port: number) => Promise<void>} [prepare] creates the stream
+ * @property {number} [holdsBack] bytes at the end that a reader gets only together with later ones
  * @property {(scenario: { size: number, readers: number, mode: string }, write: 'put' | 'chunked') => object} protocol
  *   options of the generator
  */
@@ -78,7 +78,7 @@ function missingProgram(name, hint) {
   }
 }
 
-/** A server listens before its mounts have started; until then requests for them are refused. */
+/** A server listens before its mounts have started; requests for them are refused until then. */
 async function whenReady(port) {
   for (let attempt = 0; attempt < 400; attempt++) {
     if ((await fetch(`http://127.0.0.1:${port}/api/v1/ready`)).ok) return;
@@ -258,7 +258,7 @@ const redis = {
   missing: () => missingProgram('redis-server', 'apt-get install redis-server'),
   command: (port, folder) => [
     ...['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', ''],
-    // The generator comes from many addresses of the loopback, which Redis takes for strangers.
+    // The generator uses many loopback addresses, which Redis's protected mode would refuse.
     ...['--protected-mode', 'no'],
     ...['--appendonly', 'no', '--maxclients', '15000', '--client-output-buffer-limit', 'pubsub 0 0 0'],
   ],
@@ -301,7 +301,7 @@ const icecast = {
   missing: () => missingProgram('icecast2', 'apt-get install icecast2'),
   command: (port, folder) => {
     const file = join(folder, 'icecast.xml');
-    // It refuses to run as root; the account `nobody` has to be able to write its logs.
+    // It refuses to run as root; the account `nobody` must be able to write its logs.
     const root = process.getuid?.() === 0;
     const asNobody = root ? '<changeowner><user>nobody</user><group>nogroup</group></changeowner>' : '';
     if (root) chmodSync(folder, 0o777);
@@ -325,7 +325,7 @@ const icecast = {
     read: 'GET /x HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n',
     framing: 'fixed',
     'writer-first': 1,
-    // It answers a listener when there is something to send.
+    // It answers a listener only when there is data to send.
     'late-head': 1,
     open: `SOURCE /x HTTP/1.0\\r\\nAuthorization: Basic ${btoa('source:bench')}\\r\\nContent-Type: application/octet-stream\\r\\n\\r\\n`,
     depth: 0,
@@ -372,7 +372,7 @@ const nchan = {
   }),
 };
 
-/** Another server of AGFS's HTTP API, which runs already: every measurement has a stream of its own. */
+/** Another server of AGFS's HTTP API that is already running: each measurement uses a new stream. */
 export function agfsTarget(url, pid) {
   const { hostname, port, pathname } = new URL(url);
   if (hostname !== '127.0.0.1' && hostname !== 'localhost') throw new Error(`--agfs: ${url} is not on this machine`);

@@ -1,6 +1,6 @@
 /**
- * The obvious server: a `res.write` for every reader and chunk. It keeps the same ring and speaks the same requests as
- * ours for raw reads and writes, and is here to show what sharing the framed bytes gains.
+ * The obvious server: a `res.write` for every reader and chunk. It has the same ring and handles the same requests as
+ * StreamFS for raw reads and writes. It shows the gain of sharing the framed bytes.
  *
  *   node plain.mjs PORT
  */

@@ -435,7 +435,7 @@ async function writeAll(count) {
   connectWriters();
   began = now();
   while (sent < count || (answer.length > 0 && answered < sent)) {
-    if (now() - began > 60_000) throw new Error('the history was not taken');
+    if (now() - began > 60_000) throw new Error('the server did not accept the history');
     await turn();
   }
   await delay(500);

@@ -449,7 +449,7 @@ static void write_all(uint64_t count) {
     uint64_t before = sent + answered;
     turn(send_due());
     if (sent + answered != before) progress_at = seconds();
-    if (seconds() - progress_at > 10) stop("the history was not taken");
+    if (seconds() - progress_at > 10) stop("the server did not accept the history");
   }
   for (int i = 0; i < writer_count; i++)
     while (writers[i].length > 0) turn(0.001), flush_writer(&writers[i]);

@@ -46,7 +46,7 @@ class LineCheck {
     const [, writer, number] = /^(\d+) (\d+) /.exec(found.toString('latin1', 0, 40))?.map(Number) ?? [];
     const next = writer === undefined ? undefined : this.next[writer];
     if (writer === undefined || number === undefined || next === undefined || !line(writer, number).equals(found)) {
-      throw new WrongBytes(`a line that nobody has written: ${JSON.stringify(found.toString('latin1', 0, 200))}`);
+      throw new WrongBytes(`a line that no writer has written: ${JSON.stringify(found.toString('latin1', 0, 200))}`);
     }
     if (number !== next) throw new WrongBytes(`line ${number} of writer ${writer}, where ${next} is next`);
     this.next[writer] = number + 1;

@@ -219,7 +219,7 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     for await (const record of client.follow(run.pathOf(stream), FOLLOWING)) {
       if (record.type === 'open') cursor ??= new Cursor(stream, record.offset ?? 0);
       else if (record.type === 'reconnecting') run.counts.resumes++;
-      else if (record.type === 'recreated') throw new Error('told of another life of the stream');
+      else if (record.type === 'recreated') throw new Error('another generation of the stream');
       else if (record.type === 'data') {
         run.counts.bytesOut += record.data.length;
         cursor!.data(record.offset, record.data);

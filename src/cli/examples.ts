@@ -20,28 +20,28 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   write: [
     example(
       'make 2>&1 | streamfs write --stream --end /streamfs/build',
-      'Streams the output of a build, and ends with it',
+      'Streams the output of a build, and ends the stream with it',
     ),
     example(
       'tail -F app.log | streamfs write --stream --atomic lines /streamfs/log',
-      'Adds the lines of one of several writers',
+      'Appends lines as one of several writers',
     ),
   ],
   exec: [
     example(
       'streamfs exec --tee /streamfs/build -- make -j4',
-      'Runs make, prints here and to the stream, and exits as make does',
+      'Runs make, prints its output here too, and exits with its status',
     ),
     example(
       'streamfs exec --lines --split /streamfs/job -- ./job.sh',
-      'Keeps the two outputs apart, in /streamfs/job.out and /streamfs/job.err',
+      'Streams the two outputs separately, to /streamfs/job.out and /streamfs/job.err',
     ),
   ],
   cat: [
-    example('streamfs cat --stream /streamfs/tv | mpv -', 'Plays what is retained, then what comes'),
+    example('streamfs cat --stream /streamfs/tv | mpv -', 'Plays the retained data, then live data'),
     example(
       'streamfs cat --stream --from live --timeout 30s /streamfs/log',
-      'Prints what comes from now on, until nothing has come for 30 s',
+      'Prints new data, until none has arrived for 30 s',
     ),
   ],
   tail: [
@@ -59,7 +59,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   create: [
     example(
       'streamfs create --ring 64MB --ttl 1h /streamfs/log',
-      'Makes a stream that keeps 64 MB and goes when unused',
+      'Creates a stream that retains 64 MB and expires when unused',
     ),
     example('streamfs create --type audio/ogg /streamfs/radio', 'Makes a stream that a browser plays'),
   ],
@@ -72,7 +72,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example('streamfs rm -r /streamfs/builds', 'Removes all streams below a path'),
   ],
   end: [
-    example('streamfs end /streamfs/log', 'Ends a stream: its readers get the rest, and finish'),
+    example('streamfs end /streamfs/log', 'Ends a stream: its readers get the rest, then the end'),
     example('streamfs end /streamfs/a /streamfs/b', 'Ends two'),
   ],
   mkdir: [
@@ -84,7 +84,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example('streamfs link --right write /streamfs/inbox', 'Prints an address that writes to it'),
   ],
   readers: [
-    example('streamfs readers /streamfs', 'Lists who reads below a path'),
+    example('streamfs readers /streamfs', 'Lists the readers below a path'),
     example('streamfs --json readers', 'Lists all, for a program'),
   ],
   top: [
@@ -93,7 +93,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   kick: [example('streamfs kick 17', 'Disconnects reader 17'), example('streamfs kick 17 18', 'Disconnects two')],
   mounts: [
-    example('streamfs mounts', 'Lists what is mounted'),
+    example('streamfs mounts', 'Lists the mounts'),
     example('streamfs --json mounts', 'The same, with configurations, for a program'),
   ],
   mount: [
@@ -105,12 +105,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example('streamfs --quiet unmount /scratch', 'The same, without a note'),
   ],
   health: [
-    example('streamfs health', 'Prints how the server is'),
-    example('streamfs --quiet health', 'Tells by its exit code alone whether the server is ready'),
+    example('streamfs health', 'Prints the health of the server'),
+    example('streamfs --quiet health', 'Shows only by its exit code whether the server is ready'),
   ],
   log: [
-    example('streamfs log check /var/lib/streamfs', 'Reads all of a log, and fails with 8 where something is damaged'),
-    example('streamfs log dump --raw /var/lib/streamfs /live', 'Prints what is kept of a stream, without a server'),
+    example('streamfs log check /var/lib/streamfs', 'Reads a whole log, and exits with 8 if something is damaged'),
+    example('streamfs log dump --raw /var/lib/streamfs /live', 'Prints the retained bytes of a stream, without a server'),
   ],
   completion: [
     example('source <(streamfs completion bash)', 'Completes commands, paths and more in this shell'),

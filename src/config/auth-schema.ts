@@ -20,26 +20,26 @@ const path = read(z.string(), (text) => {
 
 const token = z
   .strictObject({
-    name: z.string().min(1).describe('What to call it in errors and logs.'),
+    name: z.string().min(1).describe('Its name in errors and logs.'),
     token: z.string().optional().describe('The token itself, at least 16 characters.'),
     token_sha256: z.string().optional().describe('Instead of the token its SHA-256, 64 hexadecimal digits.'),
     rights: z
       .array(z.enum(['read', 'write', 'admin']))
       .min(1)
-      .describe('What it lets do.'),
+      .describe('The rights that it grants.'),
     limits: z
       .strictObject({
         connections: part.optional().describe('Its connections.'),
         handles: part.optional().describe('Its open handles.'),
         readers: part.optional().describe('Its live reads.'),
         searches: part.optional().describe('Its searches at once.'),
-        streams: part.optional().describe('The streams that it has made.'),
+        streams: part.optional().describe('Streams that it has created.'),
       })
       .optional()
       .describe(
-        'How much of each it may hold, in place of `server.limits.token_…`: a number or a share, 0 for any number.',
+        'Its limits, instead of `server.limits.token_…`: a number or a share, 0 for any number.',
       ),
-    paths: z.array(path).min(1).describe('Where: `*` is for one part of a path, `**` for any number of parts.'),
+    paths: z.array(path).min(1).describe('Paths to which the rights apply: `*` stands for one part of a path, `**` for any number of parts.'),
   })
   .describe('A token.');
 
@@ -51,7 +51,7 @@ const lifetime = read(
     const milliseconds = parseDuration(value);
     if (milliseconds >= LEAST_LIFETIME) return milliseconds;
     throw createError('CONFIG_INVALID', {
-      reason: `invalid duration: ${formatDuration(milliseconds)} (expected 1s to 576h: a link is always over at some time)`,
+      reason: `invalid duration: ${formatDuration(milliseconds)} (expected 1s to 576h: links always expire)`,
     });
   },
 );
@@ -62,9 +62,9 @@ export const links = z.strictObject({
     .string()
     .default(DEFAULT_LINKS.key_file)
     .describe(
-      'A file with what signed links are signed with, 32 to 4096 bytes. None: random, so that links end with the process.',
+      'A file with the key of signed links, 32 to 4096 bytes. None: a random key, so that links end with the process.',
     ),
-  max_lifetime: lifetime.prefault(DEFAULT_LINKS.max_lifetime).describe('The longest a signed link may be good.'),
+  max_lifetime: lifetime.prefault(DEFAULT_LINKS.max_lifetime).describe('Maximum lifetime of a signed link.'),
 });
 
 export const access = {
@@ -72,7 +72,7 @@ export const access = {
     .array(read(token, tokenOf))
     .prefault([])
     .describe('Who may do what. With tokens, every request needs one; without, none does.'),
-  links: links.prefault({}).describe('Signed links, which are good for one path without a token.'),
+  links: links.prefault({}).describe('Signed links, which are valid for one path without a token.'),
   allowed_hosts: z
     .array(z.string().min(1))
     .prefault([])

@@ -18,7 +18,7 @@ const MAX_WAIT_MS = 5 * 60_000;
 export const durableStreams = z.strictObject({
   mount: read(z.string(), parseMountPath)
     .optional()
-    .describe('The streamfs mount whose streams are served. Default: the first there is.'),
+    .describe('The streamfs mount whose streams are served. Default: the first streamfs mount.'),
   prefixes: z
     .array(read(z.string(), prefixOf))
     .min(1)

@@ -32,7 +32,7 @@ const L = DEFAULT_SERVER_LIMITS;
 export const limits = z.strictObject({
   connections: count
     .prefault(L.connections)
-    .describe('Connections at once; fewer where the system gives the process fewer descriptors. 0: any number.'),
+    .describe('Connections at once; fewer if the system allows the process fewer descriptors. 0: any number.'),
   connections_per_address: count
     .prefault(L.connections_per_address)
     .describe('Connections at once from one address. 0: any number.'),
@@ -42,7 +42,7 @@ export const limits = z.strictObject({
   readers: count.prefault(L.readers).describe('Live reads at once, of all streams. 0: any number.'),
   handles: count
     .prefault(L.handles)
-    .describe('Handles open at once; one more takes the place of one whose lease is over. 0: any number.'),
+    .describe('Handles open at once; a further one replaces a handle whose lease has expired. 0: any number.'),
   handle_idle_timeout: duration
     .prefault(L.handle_idle_timeout)
     .describe('How long an unused handle stays open. 0: for ever.'),

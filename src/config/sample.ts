@@ -86,7 +86,7 @@ server:
 ${Object.entries(DEFAULT_SERVER_LIMITS)
   .map(([key, value]) => `    ${key}: ${value}\n`)
   .join('')}
-# What is mounted: a plugin with one instance, or with a list of them:
+# The mounts: a plugin with one instance, or with a list of them:
 #   streamfs:
 #     - {name: audio, path: /audio, config: {ring_buffer_size: 512KB}}
 #     - {name: video, path: /video, config: {ring_buffer_size: 8MB}}

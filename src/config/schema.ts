@@ -75,8 +75,8 @@ const server = z.strictObject({
 });
 
 const instance = z.strictObject({
-  name: z.string().optional().describe('What to call this instance.'),
-  enabled: z.boolean().default(true).describe('false leaves it out.'),
+  name: z.string().optional().describe('The name of this instance.'),
+  enabled: z.boolean().default(true).describe('false: not mounted.'),
   path: read(z.string(), parseMountPath)
     .optional()
     .describe('Where to mount it. Default: / and the name of the plugin.'),
@@ -90,7 +90,7 @@ const listed = instance.extend({
 
 /** In a list the plugin's name is not a key, so each item gives it: as `plugin`, or, as in AGFS, as `name`. */
 const named = instance.extend({
-  plugin: z.string().optional().describe('Which plugin. Default: the one called like `name`.'),
+  plugin: z.string().optional().describe('The plugin. Default: the one named by `name`.'),
 });
 
 const plugins = z.union([z.record(z.string(), z.union([instance, z.array(listed)])), z.array(named)]);
@@ -100,7 +100,7 @@ export const schema = z.strictObject({
   plugins: plugins
     .optional()
     .describe(
-      'What is mounted: by name of the plugin, one instance or a list of them. Default: every built-in plugin. ' +
+      'Mounts: by name of the plugin, one instance or a list of them. Default: every built-in plugin. ' +
         'devfs is mounted at /dev even if it is not named, unless it has `enabled: false`.',
     ),
 });

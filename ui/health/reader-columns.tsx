@@ -143,7 +143,7 @@ function Lag({ reader: { allowed_lag: allowed, behind, lag } }: { reader: Reader
         value={share}
         aria-label={`${Math.round(share * 100)} % of the allowed lag`}
       />
-      <span class={share > 0.8 ? 'error' : 'warn'} title="What it is behind, and in what time that was written">
+      <span class={share > 0.8 ? 'error' : 'warn'} title="Its lag, and the time in which those bytes were written">
         {size(lag)}
         {behind === undefined || behind < 100 ? null : `, ${seconds(behind)}`}
       </span>

@@ -58,7 +58,7 @@ describe('the state of a read', () => {
   it('is said in a word, with the reason', () => {
     const phases = [
       [{ kind: 'connecting' }, 'connecting', ''],
-      [{ kind: 'history' }, 'history', 'reading what is retained'],
+      [{ kind: 'history' }, 'history', 'reading the retained bytes'],
       [{ kind: 'live' }, 'live', ''],
       [
         { kind: 'reconnecting', until: 5000, attempt: 2, why: 'connection refused' },

@@ -62,7 +62,7 @@ export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): 
     case 'connecting':
       return { state: 'connecting', detail: '', tone: 'busy' };
     case 'history':
-      return { state: 'history', detail: 'reading what is retained', tone: 'busy' };
+      return { state: 'history', detail: 'reading the retained bytes', tone: 'busy' };
     case 'live':
       return { state: 'live', detail: '', tone: 'good' };
     case 'playing':

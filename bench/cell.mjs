@@ -22,9 +22,9 @@ import {
 
 const NODE_GENERATOR = join(dirname(fileURLToPath(import.meta.url)), 'node-generator.mjs');
 /** Timeout of a run, in milliseconds. */
-const LIMIT = 120_000;
+const RUN_TIMEOUT_MS = 120_000;
 /** Milliseconds that a server gets to settle after it listens. */
-const SETTLE = 400;
+const SETTLE_MS = 400;
 
 /** Whether the exact generator is used: without gcc a generator in Node replaces it, which uses more of the machine. */
 export const generatorKind = () => (buildNative('generator') === undefined ? 'node' : 'native');
@@ -49,7 +49,7 @@ export async function measure(target, scenario) {
       server = start(pinned(SERVER_CORE, target.command(port, folder, besidePort)));
       await whenListening(port, server);
       await target.prepare?.(port);
-      await delay(SETTLE);
+      await delay(SETTLE_MS);
     }
     const pids = server === undefined ? [target.pid].filter(Boolean) : family(server.child.pid);
     const options = generatorOptions(target, scenario);
@@ -77,7 +77,7 @@ async function generate(options) {
   const native = buildNative('generator');
   const command = native === undefined ? pinned(GENERATOR_CORE, [process.execPath, NODE_GENERATOR]) : [native];
   for (const [name, value] of Object.entries(options)) if (value !== '') command.push(`--${name}`, String(value));
-  const text = await runToEnd(command, LIMIT);
+  const text = await runToEnd(command, RUN_TIMEOUT_MS);
   try {
     return JSON.parse(text);
   } catch {

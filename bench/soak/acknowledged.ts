@@ -11,13 +11,13 @@ export interface Acknowledgement {
   generation: string;
 }
 
-export function acknowledgedFetch(tell: (acknowledgement: Acknowledgement) => void): NodeFetch {
+export function acknowledgedFetch(onAcknowledged: (acknowledgement: Acknowledgement) => void): NodeFetch {
   const fetch = createNodeFetch();
   const seen: NodeFetch = Object.assign(
     async (...[url, init]: Parameters<NodeFetch>) => {
       const response = await fetch(url, init);
       if (response.ok) {
-        tell({
+        onAcknowledged({
           seq: Number(init.headers['producer-seq']),
           endOffset: Number(response.headers.get('x-stream-end-offset')),
           generation: response.headers.get('x-stream-generation') ?? '',

@@ -12,7 +12,7 @@ import { Cursor } from './verify.ts';
 /** Duration of each measurement, in seconds. */
 const SECONDS = 10;
 /** Connections being opened concurrently. */
-const AT_ONCE = 200;
+const MAX_CONNECTING = 200;
 const MESSAGE = 1024;
 const LONGEST_WAIT = 120_000;
 
@@ -38,8 +38,8 @@ class Crowd {
   private readonly sockets: { destroy(): void }[] = [];
 
   async open(port: number, count: number, streams: number): Promise<void> {
-    for (let group = 0; group < count; group += AT_ONCE) {
-      const some = Array.from({ length: Math.min(AT_ONCE, count - group) }, (_, n) =>
+    for (let group = 0; group < count; group += MAX_CONNECTING) {
+      const some = Array.from({ length: Math.min(MAX_CONNECTING, count - group) }, (_, n) =>
         this.one(port, (group + n) % streams),
       );
       await Promise.all(some);

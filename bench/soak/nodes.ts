@@ -23,7 +23,7 @@ import { startServer } from './server.ts';
 import { Cursor } from './verify.ts';
 
 /** How long readers may take to reach the end once writing has stopped, in milliseconds. */
-const DRAINING_MS = 120_000;
+const DRAIN_TIMEOUT_MS = 120_000;
 const LONGEST_MESSAGE = 64 * 1024;
 const FOLLOWERS = 3;
 const RECONNECT = { initial: 20, max: 500 };
@@ -130,9 +130,9 @@ class NodesSoak {
       if (n % 10 === 0) this.report(n);
     }
     this.stopping.abort();
-    await within(DRAINING_MS, Promise.all(faults), () => this.fail('faults', 'did not come to their end'));
-    await within(DRAINING_MS, Promise.all(writers), () => this.fail('writers', 'did not come to their end'));
-    await within(DRAINING_MS, Promise.all(readers), () => this.fail('readers', 'did not come to the end'));
+    await within(DRAIN_TIMEOUT_MS, Promise.all(faults), () => this.fail('faults', 'did not come to their end'));
+    await within(DRAIN_TIMEOUT_MS, Promise.all(writers), () => this.fail('writers', 'did not come to their end'));
+    await within(DRAIN_TIMEOUT_MS, Promise.all(readers), () => this.fail('readers', 'did not come to the end'));
     this.report(seconds);
     for (const stream of all) await this.guard(`stream ${stream}`, () => this.compare(stream));
   }
@@ -245,7 +245,7 @@ class NodesSoak {
       await waitFor(
         'the replica to be promoted',
         async () => (await roleOf(promoted)).includes('role:master'),
-        DRAINING_MS,
+        DRAIN_TIMEOUT_MS,
       );
       this.counts.longestFailoverMs = Math.max(this.counts.longestFailoverMs, Math.round(performance.now() - began));
       this.counts.failovers++;
@@ -254,7 +254,7 @@ class NodesSoak {
       await waitFor(
         'the old master to follow',
         async () => /role:slave[\s\S]*master_link_status:up/.test(await roleOf(old)),
-        DRAINING_MS,
+        DRAIN_TIMEOUT_MS,
       );
       [master, replica] = [promoted, old];
     }

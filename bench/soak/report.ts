@@ -29,7 +29,7 @@ export function report(run: Run, samples: readonly SoakSample[]): void {
     `${samples.length} s`,
     `in ${megabytes(counts.bytesIn)}`,
     `out ${megabytes(counts.bytesOut)}`,
-    `lost and told ${megabytes(counts.skipped)} in ${counts.gaps} gaps`,
+    `lost and reported ${megabytes(counts.skipped)} in ${counts.gaps} gaps`,
     `${counts.joins} joins, ${counts.cuts} cuts, ${counts.resumes} resumed, ${counts.retries} writes sent again, ${counts.kicks} kicked, ${counts.handleReads} handle reads, ${counts.lives} short lives`,
     `rss ${megabytes(last.rss)}, held ${megabytes(median(recent.map(({ held }) => held)))}, ${last.descriptors} descriptors`,
     `cpu ${(cpu * 100).toFixed(0)} %, delay p99 ${median(recent.map(({ p99 }) => p99)).toFixed(0)} ms, max ${Math.max(...recent.map(({ delay }) => delay)).toFixed(0)} ms`,
@@ -43,7 +43,7 @@ export function report(run: Run, samples: readonly SoakSample[]): void {
     ],
     [
       'restarts',
-      `${counts.SIGTERM} by SIGTERM, ${counts.SIGKILL} by SIGKILL, in ${megabytes(counts.restartBytes)}, acknowledged and told as lost ${megabytes(counts.restartLost)}, followers went on ${counts.recreated} times`,
+      `${counts.SIGTERM} by SIGTERM, ${counts.SIGKILL} by SIGKILL, in ${megabytes(counts.restartBytes)}, acknowledged and reported as lost ${megabytes(counts.restartLost)}, followers went on ${counts.recreated} times`,
     ],
   ] as const) {
     process.stdout.write(`soak:   ${kind}: ${what}\n`);

@@ -85,7 +85,7 @@ class Source {
     });
     if (written !== this.handed) throw new Error(`${this.handed} handed over, ${written} written`);
     if (this.acknowledged !== this.handed) throw new Error(`${this.handed} handed over, ${this.acknowledged} held`);
-    if (lost !== this.start) throw new Error(`${lost} bytes said to be lost, it was told of ${this.start}`);
+    if (lost !== this.start) throw new Error(`${lost} bytes said to be lost, the writer reported ${this.start}`);
     fetch.close();
   }
 
@@ -104,8 +104,8 @@ class Source {
   private lost({ lost, doubtful, written }: WriteLoss): void {
     if (this.run.options.persist) this.run.fail(`restarts: ${lost} bytes lost of a stream that is kept on disk`);
     if (written !== this.acknowledged || lost !== written - this.start || doubtful !== 0) {
-      const told = `${lost} lost, ${doubtful} doubtful, ${written} written`;
-      this.run.fail(`restarts: told of ${told}, where ${this.start} to ${this.acknowledged} was acknowledged`);
+      const reported = `${lost} lost, ${doubtful} doubtful, ${written} written`;
+      this.run.fail(`restarts: reported ${reported}, where ${this.start} to ${this.acknowledged} was acknowledged`);
     }
     this.start = written;
     this.run.counts.restartLost += lost;
@@ -120,7 +120,7 @@ class Source {
       if (record.type === 'open') generation ??= record.generation;
       else if (record.type === 'recreated') {
         if (this.run.options.persist) throw new WrongBytes('another generation of a stream that is kept on disk');
-        if (record.lastOffset !== offset) throw new WrongBytes(`read to ${offset}, told ${record.lastOffset}`);
+        if (record.lastOffset !== offset) throw new WrongBytes(`read to ${offset}, reported ${record.lastOffset}`);
         ({ generation } = record);
         offset = 0;
         this.run.counts.recreated++;

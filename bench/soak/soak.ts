@@ -13,7 +13,7 @@ import { silentWriters } from './silent.ts';
 import { write, writerKind } from './writers.ts';
 
 /** How long readers may take to reach the end once writing has stopped, in milliseconds. */
-const DRAINING = 60_000;
+const DRAIN_TIMEOUT_MS = 60_000;
 
 /** Runs one, and returns whether it succeeded. */
 export async function soak(options: Options): Promise<boolean> {
@@ -62,8 +62,8 @@ export async function soak(options: Options): Promise<boolean> {
     run.joining.abort();
     await pause(100);
     run.writing.abort();
-    await within(DRAINING, Promise.all([...writers, ...others]), () => run.fail('writers did not come to their end'));
-    await within(DRAINING, Promise.all(readers), () => {
+    await within(DRAIN_TIMEOUT_MS, Promise.all([...writers, ...others]), () => run.fail('writers did not come to their end'));
+    await within(DRAIN_TIMEOUT_MS, Promise.all(readers), () => {
       for (const reader of [...open].slice(0, 20))
         run.fail(`reader ${reader} (${readerKind(run, reader)}) is lost: it never saw the end`);
     });

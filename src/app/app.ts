@@ -19,7 +19,7 @@ import { linkOptions } from './link-key.ts';
 import { listenError, urlOf } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { type Stoppable, stopWithin } from './shutdown.ts';
-import { factsOf, loadTls, warnOfTime } from './tls.ts';
+import { factsOf, loadTls, warnOfValidity } from './tls.ts';
 import { builtUiFolder } from './ui-folder.ts';
 import { version } from './version.ts';
 
@@ -94,7 +94,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const { server: settings } = config;
   const links = await linkOptions(settings.links);
   const logger = options.logger ?? createLogger(settings.logLevel, options.logFormat ?? settings.logFormat);
-  tellOfConfig(options, config, logger);
+  logConfig(options, config, logger);
   const { bounds } = settings;
   const { limits } = bounds;
   const memory = new MemoryBudget(bounds.maxMemory);
@@ -141,7 +141,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     return stopping;
   };
 
-  const readAgain = async () => {
+  const applyReload = async () => {
     const nextConfig = await configFor(options);
     const { server: next } = nextConfig;
     const nextLinks = await linkOptions(next.links);
@@ -152,7 +152,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
       logger.warn('turning TLS on or off takes effect at the next start', { now: tls !== undefined });
     } else if (nextTls !== undefined) {
       server.replaceTls(nextTls);
-      warnOfTime(nextTls, logger);
+      warnOfValidity(nextTls, logger);
     }
     for (const warning of nextConfig.warnings) logger.warn(warning);
     const { length: listed } = next.corsOrigins;
@@ -166,7 +166,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   // Reloads run one after the other, so that the last one started takes effect.
   let reloading: Promise<unknown> = Promise.resolve();
   const reload = () => {
-    const next = reloading.then(readAgain);
+    const next = reloading.then(applyReload);
     reloading = next.catch(() => undefined);
     return next;
   };
@@ -184,7 +184,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     });
     const url = urlOf(address, tls !== undefined);
     logger.info('listening', { url, ...version });
-    if (tls !== undefined) warnOfTime(tls, logger);
+    if (tls !== undefined) warnOfValidity(tls, logger);
     else if (tokens.areAsked && !isLoopback(settings.address.host)) {
       logger.warn(
         'tokens travel in clear text: configure server.tls, or put a proxy that speaks TLS before this server',
@@ -220,7 +220,7 @@ async function writtenConfig({ configFile, config, plugins = [] }: AppOptions): 
 }
 
 /** Logs which file is used, and the warnings about it. */
-function tellOfConfig({ configFile }: AppOptions, config: Config, logger: PluginLogger): void {
+function logConfig({ configFile }: AppOptions, config: Config, logger: PluginLogger): void {
   if (configFile !== undefined) logger.info('configuration', { file: resolve(configFile) });
   for (const warning of config.warnings) logger.warn(warning);
 }

@@ -8,7 +8,7 @@ export interface Stoppable {
 }
 
 /** The share of the deadline that the parts get; the rest is for closing the connections that they cut off then. */
-const TOLD = 0.9;
+const PARTS_SHARE = 0.9;
 
 /**
  * Stops all parts at once: the server waits for its readers, and the streams send them the end. A part that fails or is
@@ -18,7 +18,7 @@ export async function stopWithin(parts: readonly Stoppable[], deadline: number, 
   const unfinished = new Set(parts.map((part) => part.name));
   const stops = parts.map(async (part) => {
     try {
-      await part.stop(deadline * TOLD);
+      await part.stop(deadline * PARTS_SHARE);
     } catch (error) {
       logger.error('failed to stop', { part: part.name, error: String(error) });
     }

@@ -27,7 +27,7 @@ export function factsOf(tls: TlsOptions | undefined): Record<string, string> {
 }
 
 /** Warns of a validity period for which the server accepts the certificate, but clients will reject it. */
-export function warnOfTime({ certificate }: TlsOptions, logger: PluginLogger): void {
+export function warnOfValidity({ certificate }: TlsOptions, logger: PluginLogger): void {
   const { validFrom, validTo } = new X509Certificate(certificate);
   const now = Date.now();
   if (Date.parse(validTo) < now) logger.warn('the certificate has expired: clients will refuse it', { validTo });

@@ -6,7 +6,7 @@ import { InvalidArgumentError } from 'commander';
 import { parseMemory } from '../config/limits.ts';
 import { parseDuration, parseInteger, parseMode, parseSize } from '../units/index.ts';
 
-function reading<T>(read: (text: string) => T): (text: string) => T {
+function parsedWith<T>(read: (text: string) => T): (text: string) => T {
   return (text) => {
     try {
       return read(text);
@@ -17,23 +17,23 @@ function reading<T>(read: (text: string) => T): (text: string) => T {
 }
 
 /** Parses a size to bytes: `512KB`, `1.5MB`, `4096`. */
-export const size = reading(parseSize);
+export const size = parsedWith(parseSize);
 
 /** Parses a memory limit to bytes: `1GB`, or `50%` of the memory available to the process; 0 for no limit. */
-export const memory = reading(parseMemory);
+export const memory = parsedWith(parseMemory);
 
 /** Parses a duration to milliseconds: `30` (seconds), `500ms`, `5m`. 0 is refused. */
-export const duration = reading((text) => {
+export const duration = parsedWith((text) => {
   const milliseconds = parseDuration(text);
   if (milliseconds === 0) throw new Error('expected more than 0');
   return milliseconds;
 });
 
 /** Parses a wait to milliseconds; 0 means not to wait. */
-export const patience = reading(parseDuration);
+export const patience = parsedWith(parseDuration);
 
 /** Parses a lifetime to milliseconds: less than a second is refused. */
-export const lifetime = reading((text) => {
+export const lifetime = parsedWith((text) => {
   const milliseconds = parseDuration(text);
   if (milliseconds < 1000) throw new Error('expected 1s or more');
   return milliseconds;
@@ -45,8 +45,8 @@ function whole(text: string, least: number): number {
   return value;
 }
 
-export const offset = reading((text) => whole(text, 0));
-export const count = reading((text) => whole(text, 1));
+export const offset = parsedWith((text) => whole(text, 0));
+export const count = parsedWith((text) => whole(text, 1));
 
 /** Parses permission bits like the server: `755`. */
-export const mode = reading(parseMode);
+export const mode = parsedWith(parseMode);

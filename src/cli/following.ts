@@ -3,9 +3,9 @@ import type { FollowOptions, FollowRecord } from '../client/index.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT, ExitError } from './exit-codes.ts';
 import { printable } from './io.ts';
-import { tryingAgain } from './patience.ts';
+import { retryMessage } from './retry.ts';
 
-type Told = Exclude<FollowRecord, { type: 'data' | 'end' }>;
+type ReportedRecord = Exclude<FollowRecord, { type: 'data' | 'end' }>;
 
 /** A loss is reported even with `--quiet` (contract 9). */
 export class FollowReport {
@@ -27,7 +27,7 @@ export class FollowReport {
     this.#timeout = timeout;
   }
 
-  tell(record: Told): void {
+  report(record: ReportedRecord): void {
     const { messages } = this.#context;
     switch (record.type) {
       case 'gap':
@@ -70,7 +70,7 @@ export class FollowReport {
   }
 
   #awayBecause(why: string): string {
-    return this.#wasThere ? `${why}; reconnecting` : tryingAgain(why, this.#firstWait);
+    return this.#wasThere ? `${why}; reconnecting` : retryMessage(why, this.#firstWait);
   }
 
   #note(text: string): void {

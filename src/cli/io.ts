@@ -36,10 +36,10 @@ export interface CliIo {
  * Maximum number of bytes queued for a slow reader of our output. More would only cost memory: the system buffers some
  * itself.
  */
-const MAX_WAITING = 512 * 1024;
+const MAX_QUEUED_BYTES = 512 * 1024;
 
 /** Milliseconds between two checks whether an idle output is still read. */
-const CHECK_INTERVAL = 1000;
+const CHECK_INTERVAL_MS = 1000;
 
 /** Writes to standard output in order, with backpressure; memory stays bounded. */
 export class Output {
@@ -64,7 +64,7 @@ export class Output {
     this.#stream.write(piece, (error) => {
       if (error) this.#fail(error);
     });
-    if (this.#stream.writableLength > MAX_WAITING) await this.#until(() => !this.#stream.writableNeedDrain, signal);
+    if (this.#stream.writableLength > MAX_QUEUED_BYTES) await this.#until(() => !this.#stream.writableNeedDrain, signal);
   }
 
   /** Aborts, with the error, once writing is no longer possible: a command that waits for data can then stop. */
@@ -77,7 +77,7 @@ export class Output {
     if (check === undefined) return () => {};
     const timer = setInterval(() => {
       if (!check()) this.#fail(Object.assign(new Error('no reader'), { code: 'EPIPE' }));
-    }, CHECK_INTERVAL).unref();
+    }, CHECK_INTERVAL_MS).unref();
     return () => clearInterval(timer);
   }
 

@@ -49,7 +49,7 @@ const EVENTS = 128;
 const COUNT = 256;
 
 /** Timeout in nanoseconds: a full pipe does not become ready. A pipe with room answers at once. */
-const PATIENCE = 5_000_000n;
+const POLL_TIMEOUT_NS = 5_000_000n;
 
 /** The part of WebAssembly used here. Its types belong to the browser types, which this layer does not include. */
 declare const WebAssembly: {
@@ -70,7 +70,7 @@ function pipeCheck(fd: number): OutputCheck | undefined {
     const view = new DataView(instance.exports.memory.buffer);
     view.setUint8(SUBSCRIPTIONS + 8, CLOCK);
     view.setUint32(SUBSCRIPTIONS + 16, MONOTONIC, true);
-    view.setBigUint64(SUBSCRIPTIONS + 24, PATIENCE, true);
+    view.setBigUint64(SUBSCRIPTIONS + 24, POLL_TIMEOUT_NS, true);
     view.setUint8(SUBSCRIPTIONS + SUBSCRIPTION_SIZE + 8, FD_WRITE);
     // Standard output of the module, which is `fd`.
     view.setUint32(SUBSCRIPTIONS + SUBSCRIPTION_SIZE + 16, 1, true);

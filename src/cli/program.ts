@@ -8,7 +8,7 @@ import { version } from '../app/version.ts';
 import { LOG_FORMATS } from '../config/defaults.ts';
 import { LAG_POLICIES } from '../protocol/index.ts';
 import * as value from './arguments.ts';
-import { END_WATCH } from './child/words.ts';
+import { END_WATCH } from './child/constants.ts';
 import { SHELLS } from './completion/scripts.ts';
 import { CommandContext, type GlobalOptions } from './context.ts';
 import { EXAMPLES, type Example } from './examples.ts';

@@ -5,7 +5,7 @@ import type { CommandContext } from './context.ts';
 import { printable } from './io.ts';
 
 /** Milliseconds between two polls. */
-const LOOK_MS = 100;
+const POLL_MS = 100;
 
 export interface ReaderWait {
   context: CommandContext;
@@ -16,7 +16,7 @@ export interface ReaderWait {
 }
 
 /** `source`, once that many readers have joined; it is not read before that. */
-export function onceReadersAreThere(source: AsyncIterable<Uint8Array>, wait: ReaderWait): AsyncIterable<Uint8Array> {
+export function afterReadersJoin(source: AsyncIterable<Uint8Array>, wait: ReaderWait): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {
       const pieces = source[Symbol.asyncIterator]();
@@ -41,17 +41,17 @@ async function untilReadersAreThere(wait: ReaderWait, stopped: AbortSignal): Pro
   const { context, path, readers } = wait;
   const signal = AbortSignal.any([context.signal, stopped]);
   const name = printable(path);
-  for (let told: number | undefined; !signal.aborted; ) {
+  for (let reported: number | undefined; !signal.aborted; ) {
     const there = await readersOf(wait);
-    if (there !== told && context.chatty) {
+    if (there !== reported && context.chatty) {
       const wanted = `${readers} reader${readers === 1 ? '' : 's'}`;
       const text = there >= readers ? `${wanted} there: begins` : `waiting for ${wanted}: ${there} there`;
       context.messages.note(`${name}: ${text}`);
     }
-    told = there;
+    reported = there;
     if (there >= readers) return;
     // An abort ends the wait, and the loop.
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 

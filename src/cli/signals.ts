@@ -3,7 +3,7 @@ import process from 'node:process';
 import { exitCodeOf, InterruptedError } from './exit-codes.ts';
 
 /** Signals that a command forwards to a process it runs. Windows has only the first three. */
-const PASSED_ON: readonly NodeJS.Signals[] =
+const FORWARDED: readonly NodeJS.Signals[] =
   process.platform === 'win32'
     ? ['SIGINT', 'SIGTERM', 'SIGHUP']
     : ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTSTP', 'SIGCONT'];
@@ -38,7 +38,7 @@ export class Signals {
   /** Gives `handler` every signal that can be forwarded, until the returned function is called. */
   take(handler: SignalHandler): () => void {
     this.#handler = handler;
-    const others = PASSED_ON.filter((name) => name !== 'SIGINT' && name !== 'SIGTERM');
+    const others = FORWARDED.filter((name) => name !== 'SIGINT' && name !== 'SIGTERM');
     const listeners = others.map((name) => [name, () => void handler(name)] as const);
     for (const [name, listener] of listeners) process.on(name, listener);
     return () => {

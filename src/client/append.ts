@@ -18,8 +18,8 @@ export const MAX_APPEND_BYTES = 8 * 1024 * 1024;
  * Maximum number of pieces of an append: each costs memory in addition to its bytes. The larger one applies to an
  * append that must end with a line.
  */
-const MOST_PIECES = 16 * 1024;
-const MOST_PIECES_OF_LINES = 8 * MOST_PIECES;
+const MAX_PIECES = 16 * 1024;
+const MAX_PIECES_WITH_LINES = 8 * MAX_PIECES;
 
 /** Milliseconds from its first byte after which an append is closed. */
 export const MAX_APPEND_MS = 1000;
@@ -34,7 +34,7 @@ export interface Cut {
 }
 
 /** The source, read one step ahead. A piece that was read but not taken is kept for the next append. */
-export class Ahead {
+export class PeekableSource {
   #step: IteratorResult<Uint8Array> | undefined;
   #error: { error: unknown } | undefined;
   #isReading = false;
@@ -106,7 +106,7 @@ export class Ahead {
 
 /** One append, as collected so far. */
 export class Append {
-  readonly #source: Ahead;
+  readonly #source: PeekableSource;
   readonly #cut: Cut;
   readonly #pieces: Uint8Array[] = [];
   /** Size or time is reached; only the end of its last line may still be missing. */
@@ -127,7 +127,7 @@ export class Append {
     return !this.#isClosed;
   }
 
-  constructor(source: Ahead, cut: Cut) {
+  constructor(source: PeekableSource, cut: Cut) {
     this.#source = source;
     this.#cut = cut;
   }
@@ -185,13 +185,13 @@ export class Append {
       this.#closeIfDue();
       this.#source.wake();
     }, MAX_APPEND_MS);
-    if (end < piece.length || this.#held >= size || this.#pieces.length >= MOST_PIECES) this.#isDue = true;
+    if (end < piece.length || this.#held >= size || this.#pieces.length >= MAX_PIECES) this.#isDue = true;
     this.#closeIfDue();
   }
 
   #closeIfDue(): void {
     if (!this.#isDue) return;
-    const isFull = this.#held >= MAX_APPEND_BYTES || this.#pieces.length >= MOST_PIECES_OF_LINES;
+    const isFull = this.#held >= MAX_APPEND_BYTES || this.#pieces.length >= MAX_PIECES_WITH_LINES;
     if (!this.#cut.lines || isFull || this.#pieces.at(-1)?.at(-1) === NEWLINE) this.#isClosed = true;
   }
 
@@ -233,7 +233,7 @@ export class Append {
 }
 
 /** One append of bytes that are all in memory: like {@link Append}, but nothing is added to it. */
-export class Part {
+export class FixedAppend {
   readonly isOpen = false;
   readonly #bytes: Uint8Array;
   readonly #at: number;

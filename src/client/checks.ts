@@ -3,7 +3,7 @@
 import { END_STATUS_RULE, isEndStatus } from '../protocol/index.ts';
 import { isIntegerFrom } from '../units/index.ts';
 
-export function checkWhole(name: string, value: number | undefined, least = 0): void {
+export function checkInteger(name: string, value: number | undefined, least = 0): void {
   if (value !== undefined && !isIntegerFrom(least, value)) {
     throw new TypeError(`invalid ${name}: ${value} is not a whole number of at least ${least}`);
   }

@@ -4,7 +4,7 @@
  */
 import { HEADERS } from '../protocol/index.ts';
 import type { BackoffOptions } from './backoff.ts';
-import { checkEndStatus, checkOnlyOne, checkWhole } from './checks.ts';
+import { checkEndStatus, checkOnlyOne, checkInteger } from './checks.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchFunction, type FetchInit, type FetchResponse } from './fetch.ts';
 import { follow } from './follow.ts';
@@ -146,7 +146,7 @@ export class StreamFSClient {
    * `next` is set if there are more: pass it as `after` to continue.
    */
   listPage(path: string, { after, limit = 1000, signal }: ListOptions = {}): Promise<FileList> {
-    checkWhole('limit', limit, 1);
+    checkInteger('limit', limit, 1);
     return this.#transport.json('GET', '/directories', { query: { path, limit, after }, signal });
   }
 
@@ -163,7 +163,7 @@ export class StreamFSClient {
    * `mode` is a number of permission bits: 0o755 by default. It is sent with a leading zero, which marks it as octal.
    */
   async mkdir(path: string, mode = 0o755): Promise<void> {
-    checkWhole('mode', mode);
+    checkInteger('mode', mode);
     await this.#transport.json('POST', '/directories', { query: { path, mode: `0${mode.toString(8)}` } });
   }
 
@@ -184,7 +184,7 @@ export class StreamFSClient {
   }
 
   async truncate(path: string, size: number): Promise<void> {
-    checkWhole('size', size);
+    checkInteger('size', size);
     await this.#transport.json('POST', '/truncate', { query: { path, size } });
   }
 
@@ -193,7 +193,7 @@ export class StreamFSClient {
   }
 
   async chmod(path: string, mode: number): Promise<void> {
-    checkWhole('mode', mode);
+    checkInteger('mode', mode);
     await this.#transport.json('POST', '/chmod', { query: { path }, json: { mode } });
   }
 
@@ -312,14 +312,14 @@ export class StreamFSClient {
    */
   readers(options: ReadersOptions = {}): Promise<ReaderList> {
     const { path, limit, after, signal } = options;
-    checkWhole('limit', limit, 1);
-    checkWhole('after', after);
+    checkInteger('limit', limit, 1);
+    checkInteger('after', after);
     return this.#transport.json('GET', '/readers', { query: { path, limit, after }, signal });
   }
 
   /** Disconnects a reader: its program gets the error READER_KICKED, or an answer with the end reason `kicked`. */
   async kick(id: number): Promise<void> {
-    checkWhole('id', id);
+    checkInteger('id', id);
     await this.#transport.json('DELETE', `/readers/${id}`);
   }
 
@@ -328,7 +328,7 @@ export class StreamFSClient {
   /** Creates an address with which anyone can read, or write, this one path for a limited time without a token. */
   async createLink(path: string, options: LinkOptions = {}): Promise<Link> {
     const { right = 'read', expiresIn, signal } = options;
-    checkWhole('expiresIn', expiresIn, 1000);
+    checkInteger('expiresIn', expiresIn, 1000);
     const lifetime = expiresIn === undefined ? {} : { expires_in: `${expiresIn}ms` };
     const link = await this.#transport.json<Link>('POST', '/links', { json: { path, right, ...lifetime }, signal });
     return { ...link, url: this.#transport.addressOf(link.url) };
@@ -358,9 +358,9 @@ export class StreamFSClient {
 function snapshotRequest(path: string, options: SnapshotOptions) {
   const { generation, last, lastLines, offset, onExpired, signal } = options;
   checkOnlyOne({ offset, last, lastLines });
-  checkWhole('offset', offset);
-  checkWhole('last', last, 1);
-  checkWhole('lastLines', lastLines, 1);
+  checkInteger('offset', offset);
+  checkInteger('last', last, 1);
+  checkInteger('lastLines', lastLines, 1);
   const query = { path, snapshot: true, offset, last, last_lines: lastLines, on_expired: onExpired, generation };
   return { query, signal };
 }
@@ -373,7 +373,7 @@ function snapshotFacts(response: Pick<FetchResponse, 'headers'>) {
 }
 
 function readRequest(path: string, options: ReadOptions) {
-  checkWhole('offset', options.offset);
-  checkWhole('size', options.size);
+  checkInteger('offset', options.offset);
+  checkInteger('size', options.size);
   return { query: { path, offset: options.offset, size: options.size }, signal: options.signal };
 }

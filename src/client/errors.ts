@@ -116,7 +116,7 @@ export function neverConnected(error: unknown): boolean {
 }
 
 /** Whether retrying is useless, although failures of this kind are usually transient. */
-export function isFinal({ cause, code }: StreamFSClientError): boolean {
+export function isPermanent({ cause, code }: StreamFSClientError): boolean {
   if (code === 'MOUNT_FAILED') return true;
   const system = cause instanceof Error ? systemCode(cause) : undefined;
   return system !== undefined && NOT_TRUSTED.has(system);

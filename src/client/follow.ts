@@ -10,9 +10,9 @@
 
 import { FRAMES_MEDIA_TYPE, HEADERS, OCTET_STREAM } from '../protocol/index.ts';
 import { Backoff, delay } from './backoff.ts';
-import { checkOnlyOne, checkWhole } from './checks.ts';
+import { checkOnlyOne, checkInteger } from './checks.ts';
 import { endReason } from './ends.ts';
-import { describeFailure, isFinal, StreamFSClientError } from './errors.ts';
+import { describeFailure, isPermanent, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchResponse } from './fetch.ts';
 import type { FollowOptions, FollowRecord } from './follow-types.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
@@ -22,16 +22,16 @@ import { anySignal, type Query, type Transport } from './transport.ts';
 const DEFAULT_HEARTBEAT = 15_000;
 
 /** How long a server may take to answer with headers: it sends them at once (contract 69). */
-const HEAD_TIMEOUT = 30_000;
+const HEAD_TIMEOUT_MS = 30_000;
 
 /** Heartbeats that may be missing before the connection counts as cut. */
 const MISSED_HEARTBEATS = 3;
 
 /** See `onSilence`. */
-const LAST_CHANCE = 250;
+const READ_GRACE_MS = 250;
 
 /** Connections in a row without a delay: gone, recreated, and back again. */
-const MAX_AGAIN = 4;
+const MAX_IMMEDIATE_RECONNECTS = 4;
 
 /** Follows `path`. Options are checked at once; the first `next()` connects. */
 export function follow(
@@ -40,13 +40,13 @@ export function follow(
   options: FollowOptions,
 ): AsyncIterableIterator<FollowRecord> {
   checkOnlyOne({ from: options.from, offset: options.offset, last: options.last, lastLines: options.lastLines });
-  checkWhole('offset', options.offset);
-  checkWhole('last', options.last, 1);
-  checkWhole('lastLines', options.lastLines, 1);
-  checkWhole('timeout', options.timeout);
-  checkWhole('heartbeat', options.heartbeat);
-  checkWhole('retryFor', options.retryFor);
-  if (typeof options.waitForServer === 'number') checkWhole('waitForServer', options.waitForServer);
+  checkInteger('offset', options.offset);
+  checkInteger('last', options.last, 1);
+  checkInteger('lastLines', options.lastLines, 1);
+  checkInteger('timeout', options.timeout);
+  checkInteger('heartbeat', options.heartbeat);
+  checkInteger('retryFor', options.retryFor);
+  if (typeof options.waitForServer === 'number') checkInteger('waitForServer', options.waitForServer);
   return closable((signal) => new Follower(transport, path, options, signal).records(), options.signal);
 }
 
@@ -113,7 +113,7 @@ class Follower {
       if (failure === 'done') return;
       if (failure === 'again') {
         again += 1;
-        if (again <= MAX_AGAIN) continue;
+        if (again <= MAX_IMMEDIATE_RECONNECTS) continue;
         throw new StreamFSClientError('protocol', 'the server contradicts itself about the generation of the stream');
       }
       again = 0;
@@ -156,7 +156,7 @@ class Follower {
 
   async #connect(controller: AbortController): Promise<FetchResponse> {
     const tooLate = new StreamFSClientError('unreachable', `${this.#transport.base} does not answer`);
-    const timer = setTimeout(() => controller.abort(tooLate), HEAD_TIMEOUT);
+    const timer = setTimeout(() => controller.abort(tooLate), HEAD_TIMEOUT_MS);
     try {
       return await this.#transport.request('GET', '/files', {
         query: this.#query(),
@@ -237,9 +237,9 @@ class Follower {
   #judge(error: unknown): StreamFSClientError | 'again' {
     if (this.#signal.aborted) throw this.#signal.reason;
     if (!(error instanceof StreamFSClientError)) throw error;
-    const passing = (error.kind === 'unreachable' || error.status >= 502 || error.status === 429) && !isFinal(error);
+    const isTransient = (error.kind === 'unreachable' || error.status >= 502 || error.status === 429) && !isPermanent(error);
     if (this.#mode === 'start') {
-      if (passing && this.#firstWait > 0) return error;
+      if (isTransient && this.#firstWait > 0) return error;
       throw error;
     }
     if (error.code === 'STREAM_RECREATED' && this.#mode === 'resume') {
@@ -251,7 +251,7 @@ class Follower {
       this.#mode = 'restart';
       return 'again';
     }
-    if (passing || error.kind === 'cut') return error;
+    if (isTransient || error.kind === 'cut') return error;
     throw error;
   }
 
@@ -401,10 +401,10 @@ class Follower {
  * Calls `callback` after `silence` milliseconds (0: never) unless it is cancelled. Data that has already arrived is
  * read first: in a process that was suspended for a while, the timer and the data are due at the same time.
  */
-function onSilence(silence: number, tell: () => void): () => void {
+function onSilence(silence: number, callback: () => void): () => void {
   if (silence === 0) return () => {};
   let timer = setTimeout(() => {
-    timer = setTimeout(tell, Math.min(silence, LAST_CHANCE));
+    timer = setTimeout(callback, Math.min(silence, READ_GRACE_MS));
   }, silence);
   return () => clearTimeout(timer);
 }

@@ -1,7 +1,7 @@
 /** An open file on the server, with its own position, whose lease is extended by each use (contract 48 to 65). */
 
 import { FRAMES_MEDIA_TYPE, HEADERS, OCTET_STREAM } from '../protocol/index.ts';
-import { checkWhole } from './checks.ts';
+import { checkInteger } from './checks.ts';
 import { endReason } from './ends.ts';
 import { StreamFSClientError } from './errors.ts';
 import { bodyReader } from './fetch.ts';
@@ -53,8 +53,8 @@ export async function openHandle(
   path: string,
   options: OpenHandleOptions = {},
 ): Promise<StreamFSHandle> {
-  checkWhole('mode', options.mode);
-  checkWhole('lease', options.lease, 1);
+  checkInteger('mode', options.mode);
+  checkInteger('lease', options.lease, 1);
   const opened = await transport.json<HandleInfo>('POST', '/handles/open', {
     query: {
       path,
@@ -93,13 +93,13 @@ export class StreamFSHandle {
 
   /** Reads the bytes at `offset`; the position does not change. */
   readAt(offset: number, options: HandleReadOptions = {}): Promise<HandleReadResult> {
-    checkWhole('offset', offset);
+    checkInteger('offset', offset);
     return this.#read(offset, options);
   }
 
   async #read(offset: number | undefined, options: HandleReadOptions): Promise<HandleReadResult> {
-    checkWhole('size', options.size, 1);
-    checkWhole('timeout', options.timeout);
+    checkInteger('size', options.size, 1);
+    checkInteger('timeout', options.timeout);
     const timeout = options.timeout === undefined ? undefined : `${options.timeout}ms`;
     const { data, headers } = await this.#transport.bytes('GET', `${this.#route}/read`, {
       query: { offset, size: options.size ?? DEFAULT_READ, timeout },
@@ -113,7 +113,7 @@ export class StreamFSHandle {
     data: Uint8Array | string,
     options: { offset?: number | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<{ written: number; position: number }> {
-    checkWhole('offset', options.offset);
+    checkInteger('offset', options.offset);
     const answer = await this.#transport.json<{ bytes_written: number; position: number }>(
       'PUT',
       `${this.#route}/write`,
@@ -144,12 +144,12 @@ export class StreamFSHandle {
 
   /** Renews the lease, with another length if `lease` (seconds) is given. */
   renew(lease?: number): Promise<HandleInfo> {
-    checkWhole('lease', lease, 1);
+    checkInteger('lease', lease, 1);
     return this.#transport.json('POST', `${this.#route}/renew`, { query: { lease } });
   }
 
   async truncate(size: number): Promise<void> {
-    checkWhole('size', size);
+    checkInteger('size', size);
     await this.#transport.json('POST', `${this.#route}/truncate`, { query: { size } });
   }
 

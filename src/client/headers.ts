@@ -13,10 +13,10 @@ export function isFramed(response: Pick<FetchResponse, 'headers'>): boolean {
  * The offset of the first byte to come; undefined if the server does not send it, or CORS rules of a browser hide it.
  */
 export function offsetHeader(response: { headers: { get(name: string): string | null } }): number | undefined {
-  return wholeHeader(response, HEADERS.streamOffset);
+  return integerHeader(response, HEADERS.streamOffset);
 }
 
-export function wholeHeader(
+export function integerHeader(
   response: { headers: { get(name: string): string | null } },
   name: string,
 ): number | undefined {

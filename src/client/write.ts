@@ -3,14 +3,14 @@
  * error says how many bytes were sent, which is not how many were accepted.
  */
 import { HEADERS } from '../protocol/index.ts';
-import { checkEndStatus, checkWhole } from './checks.ts';
+import { checkEndStatus, checkInteger } from './checks.ts';
 import { CountedSource } from './counted-source.ts';
 import { describeFailure, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
-import { wholeHeader } from './headers.ts';
+import { integerHeader } from './headers.ts';
 import { settingsQuery } from './settings.ts';
 import { refusal, type Transport } from './transport.ts';
-import { ExactWrite } from './write-exactly.ts';
+import { ExactlyOnceWrite } from './exactly-once.ts';
 import type { WriteOptions, WriteResult, WriteSource } from './write-types.ts';
 
 export async function write(
@@ -19,8 +19,8 @@ export async function write(
   source: WriteSource,
   options: WriteOptions = {},
 ): Promise<WriteResult> {
-  checkWhole('offset', options.offset);
-  checkWhole('retryFor', options.retryFor);
+  checkInteger('offset', options.offset);
+  checkInteger('retryFor', options.retryFor);
   const { endStatus } = options;
   if (endStatus !== undefined && options.end !== true) throw new TypeError('endStatus needs end: true');
   if (typeof endStatus !== 'function') checkEndStatus('endStatus', endStatus);
@@ -29,7 +29,7 @@ export async function write(
   const counted = bytes instanceof Uint8Array ? undefined : new CountedSource(bytes, options.onProgress);
   if ((options.reconnect ?? false) !== false) {
     if (options.offset !== undefined) throw new TypeError('offset and reconnect exclude each other: give only one');
-    const exact = new ExactWrite(transport, path, options);
+    const exact = new ExactlyOnceWrite(transport, path, options);
     return sized === undefined ? exact.source(counted!) : exact.bytes(sized);
   }
   // The request, with its query, is sent before the source ends.
@@ -71,7 +71,7 @@ export async function write(
   }
   return {
     written,
-    endOffset: wholeHeader(response, HEADERS.streamEndOffset),
+    endOffset: integerHeader(response, HEADERS.streamEndOffset),
     generation: response.headers.get(HEADERS.streamGeneration) ?? undefined,
   };
 }

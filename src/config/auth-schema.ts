@@ -6,12 +6,12 @@ import { formatDuration, parseDuration } from '../units/index.ts';
 import { DEFAULT_LINKS } from './defaults.ts';
 import { defaultBounds, type TokenLimits } from './limits.ts';
 import { part } from './limits-schema.ts';
-import { read } from './read.ts';
+import { parsedWith } from './parsed-with.ts';
 import type { TokenConfig } from './types.ts';
 
-const LEAST_TOKEN = 16;
+const MIN_TOKEN_LENGTH = 16;
 
-const path = read(z.string(), (text) => {
+const path = parsedWith(z.string(), (text) => {
   if (text.startsWith('/') && !text.split('/').some((part) => part.length > 2 && part.includes('**'))) return text;
   throw createError('CONFIG_INVALID', {
     reason: `invalid pattern: ${JSON.stringify(text.slice(0, 100))} (expected a path such as /streamfs/live, /streamfs/*, /streamfs/**)`,
@@ -45,7 +45,7 @@ const token = z
 
 const LEAST_LIFETIME = 1000;
 
-const lifetime = read(
+const lifetime = parsedWith(
   z.union([z.string(), z.number()], { error: () => "must be a duration string (e.g., '24h') or number of seconds" }),
   (value) => {
     const milliseconds = parseDuration(value);
@@ -69,7 +69,7 @@ export const links = z.strictObject({
 
 export const access = {
   tokens: z
-    .array(read(token, tokenOf))
+    .array(parsedWith(token, tokenOf))
     .prefault([])
     .describe('Who may do what. With tokens, every request needs one; without, none does.'),
   links: links.prefault({}).describe('Signed links, which are valid for one path without a token.'),
@@ -119,9 +119,9 @@ function tokenOf({
   if ((plain === undefined) === (hash === undefined)) {
     throw createError('CONFIG_INVALID', { reason: 'needs either token or token_sha256' });
   }
-  if (plain !== undefined && (plain.length < LEAST_TOKEN || !/^[\x21-\x7e]+$/.test(plain))) {
+  if (plain !== undefined && (plain.length < MIN_TOKEN_LENGTH || !/^[\x21-\x7e]+$/.test(plain))) {
     throw createError('CONFIG_INVALID', {
-      reason: `token must be at least ${LEAST_TOKEN} visible ASCII characters without spaces`,
+      reason: `token must be at least ${MIN_TOKEN_LENGTH} visible ASCII characters without spaces`,
     });
   }
   if (hash !== undefined && !/^[0-9a-f]{64}$/i.test(hash)) {

@@ -5,7 +5,7 @@ import { parseDuration } from '../units/index.ts';
 import { DEFAULT_DURABLE_STREAMS } from './defaults.ts';
 import { parseMountPath } from './mount-path.ts';
 import type { Problem } from './problem.ts';
-import { read } from './read.ts';
+import { parsedWith } from './parsed-with.ts';
 import type { DurableStreamsConfig, MountConfig } from './types.ts';
 import { originOf } from './wire-schema.ts';
 
@@ -16,19 +16,19 @@ const RESERVED = ['api', 'metrics', 'ui'];
 const MAX_WAIT_MS = 5 * 60_000;
 
 export const durableStreams = z.strictObject({
-  mount: read(z.string(), parseMountPath)
+  mount: parsedWith(z.string(), parseMountPath)
     .optional()
     .describe('The streamfs mount whose streams are served. Default: the first streamfs mount.'),
   prefixes: z
-    .array(read(z.string(), prefixOf))
+    .array(parsedWith(z.string(), prefixOf))
     .min(1)
     .prefault([...DEFAULT_DURABLE_STREAMS.prefixes])
     .describe('Paths below which an address is a stream: /v1/stream/a/b is the stream /a/b of the mount.'),
-  long_poll_timeout: read(z.union([z.string(), z.number()]), waitOf)
+  long_poll_timeout: parsedWith(z.union([z.string(), z.number()]), waitOf)
     .prefault(DEFAULT_DURABLE_STREAMS.long_poll_timeout)
     .describe('How long a long poll waits for data, from 10ms to 5m.'),
   public_origins: z
-    .array(read(z.string(), originOf))
+    .array(parsedWith(z.string(), originOf))
     .prefault([])
     .describe(
       'Origins under which clients reach this server through proxies that change Host, such as https://streams.example. `Stream-Forked-From` may name them; `Location` names the first.',

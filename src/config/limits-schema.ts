@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { createError } from '../errors/index.ts';
 import { isIntegerFrom, parseDuration, parseSize } from '../units/index.ts';
 import { DEFAULT_BOUNDS, DEFAULT_SERVER_LIMITS, parseMemory, parsePart } from './limits.ts';
-import { read } from './read.ts';
+import { parsedWith } from './parsed-with.ts';
 
 const either = (message: string) => z.union([z.string(), z.number()], { error: () => message });
 
 /** A duration for which 0 means none: the parser accepts 0. */
-const duration = read(either("must be a duration string (e.g., '30s') or number of seconds"), parseDuration);
-const memory = read(either("must be a size string (e.g., '1GB'), a share ('50%') or number"), parseMemory);
-const boundedSize = read(either("must be a size string (e.g., '16KB') or number"), (value) => {
+const duration = parsedWith(either("must be a duration string (e.g., '30s') or number of seconds"), parseDuration);
+const memory = parsedWith(either("must be a size string (e.g., '1GB'), a share ('50%') or number"), parseMemory);
+const boundedSize = parsedWith(either("must be a size string (e.g., '16KB') or number"), (value) => {
   if (value === 0 || value === '0') return 0;
   const bytes = parseSize(value);
   if (bytes >= LEAST_SIZE && bytes < 2 ** 31) return bytes;
@@ -18,13 +18,13 @@ const boundedSize = read(either("must be a size string (e.g., '16KB') or number"
 });
 const LEAST_SIZE = 1024;
 
-const count = read(z.number({ error: () => 'must be a whole number' }), (value) => {
+const count = parsedWith(z.number({ error: () => 'must be a whole number' }), (value) => {
   if (isIntegerFrom(0, value)) return value;
   throw createError('CONFIG_INVALID', { reason: `invalid number: ${value} (expected a whole number from 0)` });
 });
 
 /** A share of a limit for one token: see parsePart. */
-export const part = read(either("must be a whole number or a share (e.g., '50%')"), parsePart);
+export const part = parsedWith(either("must be a whole number or a share (e.g., '50%')"), parsePart);
 
 const L = DEFAULT_SERVER_LIMITS;
 

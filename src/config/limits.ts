@@ -145,7 +145,7 @@ export function parsePart(value: string | number): number {
 }
 
 /** The minimum that can be configured: below it the program itself uses more memory than all it serves. */
-const LEAST_MEMORY = 16 * 1024 * 1024;
+const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
 
 /** Bytes of a memory limit: a size, or a share of the memory available to this process, such as `50%`; 0 for none. */
 export function parseMemory(value: string | number): number {
@@ -160,8 +160,8 @@ export function parseMemory(value: string | number): number {
     throw invalid(text);
   }
   if (percent !== null && !(Number(percent[1]) > 0 && Number(percent[1]) <= 100)) throw invalid(text);
-  if (percent === null && bytes < LEAST_MEMORY) throw invalid(text);
-  return Math.max(bytes, LEAST_MEMORY);
+  if (percent === null && bytes < MIN_MEMORY_BYTES) throw invalid(text);
+  return Math.max(bytes, MIN_MEMORY_BYTES);
 }
 
 /** Bytes available to this process: the limit of its control group, else the memory of the machine. */
@@ -173,6 +173,6 @@ function availableMemory(): number {
 
 function invalid(text: string) {
   return createError('CONFIG_INVALID', {
-    reason: `invalid memory: ${text.slice(0, 64)} (expected a size from ${formatSize(LEAST_MEMORY)}, a share such as 50%, or 0 for no bound)`,
+    reason: `invalid memory: ${text.slice(0, 64)} (expected a size from ${formatSize(MIN_MEMORY_BYTES)}, a share such as 50%, or 0 for no bound)`,
   });
 }

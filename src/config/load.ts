@@ -10,12 +10,12 @@ import { defaultConfig } from './default-config.ts';
 import { ALWAYS_MOUNTED, defaultPath } from './defaults.ts';
 import { isMapping, type KeyPath } from './document.ts';
 import { durableStreamsOf } from './durable-streams.ts';
-import { withoutForeign } from './foreign.ts';
+import { withoutAgfsOnly } from './agfs-only.ts';
 import { parseDocument } from './format.ts';
 import { boundsOf } from './limits.ts';
 import { parseMountPath } from './mount-path.ts';
 import type { Problem } from './problem.ts';
-import { configError, firstOf, problemsOf, type Source, toldOf, whereText } from './problems.ts';
+import { configError, firstOf, problemsOf, type Source, formatProblems, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
 import type { Config, LinksConfig, MountConfig, TlsConfig } from './types.ts';
 
@@ -42,8 +42,8 @@ export function parseConfig(text: string, file: string, own: readonly string[] =
   if ('problems' in result) {
     const lines = result.problems.map((problem) => problem.line);
     const source: Source = { file, lineOf: ([index]) => lines[Number(index)] };
-    const told = result.problems.map((problem) => `${whereText(source, problem.line)}: ${problem.text}`);
-    const reason = firstOf(told, source).join('\n');
+    const messages = result.problems.map((problem) => `${whereText(source, problem.line)}: ${problem.text}`);
+    const reason = firstOf(messages, source).join('\n');
     throw createError('CONFIG_INVALID', { reason }, { file, ...(lines[0] ? { line: lines[0] } : {}) });
   }
   return check(result.document.value, { file, lineOf: result.document.lineOf }, own);
@@ -55,7 +55,7 @@ export function configOf(input: ConfigInput, own: readonly string[] = []): Confi
 }
 
 function check(value: unknown, source: Source, own: readonly string[]): Config {
-  const { value: written, warnings } = withoutForeign(withoutEmptySections(value), own);
+  const { value: written, warnings } = withoutAgfsOnly(withoutEmptySections(value), own);
   const result = schema.safeParse(written);
   if (!result.success) throw configError(source, problemsOf(result.error.issues, written));
   const { server, plugins } = result.data;
@@ -84,7 +84,7 @@ function check(value: unknown, source: Source, own: readonly string[]): Config {
       bounds,
     },
     mounts,
-    warnings: toldOf(source, warnings),
+    warnings: formatProblems(source, warnings),
   };
 }
 
@@ -92,15 +92,15 @@ function linksOf(
   { key_file, max_lifetime }: (typeof schema)['_output']['server']['links'],
   source: Source,
 ): LinksConfig {
-  return { maxLifetime: max_lifetime, ...(key_file === '' ? {} : { keyFile: beside(key_file, source) }) };
+  return { maxLifetime: max_lifetime, ...(key_file === '' ? {} : { keyFile: relativeToConfig(key_file, source) }) };
 }
 
 function filesOf({ certificate, key }: TlsConfig, source: Source): TlsConfig {
-  return { certificate: beside(certificate, source), key: beside(key, source) };
+  return { certificate: relativeToConfig(certificate, source), key: relativeToConfig(key, source) };
 }
 
 /** File names are relative to the configuration file. */
-function beside(name: string, { file }: Source): string {
+function relativeToConfig(name: string, { file }: Source): string {
   return resolve(file === undefined ? '.' : dirname(file), name);
 }
 

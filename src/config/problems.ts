@@ -18,7 +18,7 @@ export interface Source {
 /** One CONFIG_INVALID for all problems, one line each; its details give the place of the first. */
 export function configError(source: Source, problems: readonly Problem[]) {
   const placed = inOrder(source, problems);
-  const reason = toldOf(source, problems).join('\n');
+  const reason = formatProblems(source, problems).join('\n');
   const first = placed[0];
   return createError(
     'CONFIG_INVALID',
@@ -37,7 +37,7 @@ function inOrder(source: Source, problems: readonly Problem[]) {
 }
 
 /** A line for each of the first problems, in the order of the file: place, key, problem. */
-export function toldOf(source: Source, problems: readonly Problem[]): string[] {
+export function formatProblems(source: Source, problems: readonly Problem[]): string[] {
   const lines = inOrder(source, problems).map(({ path, text, line }) => {
     const key = keyText(path);
     return `${whereText(source, line)}: ${key === '' ? '' : `${key}: `}${text}`;
@@ -46,19 +46,19 @@ export function toldOf(source: Source, problems: readonly Problem[]): string[] {
 }
 
 /** Maximum number of reported problems: a missing bracket can cause hundreds. */
-const MOST_TOLD = 20;
+const MAX_REPORTED = 20;
 
 /** The longest line, in characters: a parser may quote the whole rest of the file. */
-const LONGEST_LINE = 800;
+const MAX_LINE_LENGTH = 800;
 
 /** The first lines, and how many more there are. Control characters in quoted text are escaped for the terminal. */
 export function firstOf(lines: readonly string[], source: Source): string[] {
-  const more = lines.length - MOST_TOLD;
-  const told = lines.slice(0, MOST_TOLD).map((line) => {
-    const cut = line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line;
+  const more = lines.length - MAX_REPORTED;
+  const first = lines.slice(0, MAX_REPORTED).map((line) => {
+    const cut = line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line;
     return cut.replace(/\p{Cc}/gu, (sign) => `\\x${sign.charCodeAt(0).toString(16).padStart(2, '0')}`);
   });
-  return more <= 0 ? told : [...told, `${whereText(source, undefined)}: ${more} more like these`];
+  return more <= 0 ? first : [...first, `${whereText(source, undefined)}: ${more} more like these`];
 }
 
 /** `streamfs.yaml:12`, without the line if it is unknown. */

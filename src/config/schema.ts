@@ -11,14 +11,14 @@ import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS, SHARED_READS } from './default
 import { durableStreams, durableStreamsSetting } from './durable-streams.ts';
 import { bounds, limits } from './limits-schema.ts';
 import { parseMountPath } from './mount-path.ts';
-import { read } from './read.ts';
+import { parsedWith } from './parsed-with.ts';
 import { cors, tls, wire } from './wire-schema.ts';
 
-const size = read(
+const size = parsedWith(
   z.union([z.string(), z.number()], { error: () => "must be a size string (e.g., '64MB') or number" }),
   parseSize,
 );
-const duration = read(
+const duration = parsedWith(
   z.union([z.string(), z.number()], { error: () => "must be a duration string (e.g., '5s') or number of seconds" }),
   parseDuration,
 );
@@ -32,7 +32,7 @@ function parseKeepAlive(milliseconds: number): number {
 }
 
 const server = z.strictObject({
-  address: read(z.string(), parseAddress)
+  address: parsedWith(z.string(), parseAddress)
     .prefault(DEFAULT_SERVER.address)
     .describe('Where to listen, as HOST:PORT. :PORT alone is loopback; 0.0.0.0:PORT is every interface.'),
   log_level: z.enum(LOG_LEVELS).default(DEFAULT_SERVER.log_level).describe('The least important messages to log.'),
@@ -49,7 +49,7 @@ const server = z.strictObject({
   shutdown_timeout: duration
     .prefault(DEFAULT_SERVER.shutdown_timeout)
     .describe('How long open connections may take to finish at shutdown before they are cut.'),
-  tcp_keepalive: read(duration, parseKeepAlive)
+  tcp_keepalive: parsedWith(duration, parseKeepAlive)
     .prefault(DEFAULT_SERVER.tcp_keepalive)
     .describe(
       'Silence after which a peer is asked whether it is still there; without an answer in 10 s it is gone. 0: never.',
@@ -77,7 +77,7 @@ const server = z.strictObject({
 const instance = z.strictObject({
   name: z.string().optional().describe('The name of this instance.'),
   enabled: z.boolean().default(true).describe('false: not mounted.'),
-  path: read(z.string(), parseMountPath)
+  path: parsedWith(z.string(), parseMountPath)
     .optional()
     .describe('Where to mount it. Default: / and the name of the plugin.'),
   config: z.record(z.string(), z.unknown()).default({}).describe("The plugin's own parameters."),
@@ -85,7 +85,7 @@ const instance = z.strictObject({
 
 /** Two instances cannot share the default path. */
 const listed = instance.extend({
-  path: read(z.string(), parseMountPath).describe('Where to mount it.'),
+  path: parsedWith(z.string(), parseMountPath).describe('Where to mount it.'),
 });
 
 /** In a list the plugin's name is not a key, so each item gives it: as `plugin`, or, as in AGFS, as `name`. */

@@ -1,7 +1,7 @@
 /** The part of the configuration schema for connections: TLS, and pages of other origins. */
 import { z } from 'zod';
 import { createError } from '../errors/index.ts';
-import { read } from './read.ts';
+import { parsedWith } from './parsed-with.ts';
 
 export const tls = z.strictObject({
   certificate: z
@@ -15,7 +15,7 @@ export const tls = z.strictObject({
 
 export const cors = z.strictObject({
   origins: z
-    .array(read(z.string(), originOf))
+    .array(parsedWith(z.string(), originOf))
     .prefault([])
     .describe(
       'Origins whose pages may use this server from within a browser, such as https://app.example. Its own always may.',

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Ahead, Append, endOfPart, MAX_APPEND_BYTES, MAX_APPEND_MS } from '../../src/client/append.ts';
+import { PeekableSource, Append, endOfPart, MAX_APPEND_BYTES, MAX_APPEND_MS } from '../../src/client/append.ts';
 
 /** The appends into which a source is cut, as the bytes of each. */
 async function appendsOf(pieces: Uint8Array[], size: number, lines: boolean): Promise<string[]> {
-  const ahead = new Ahead(given(pieces));
+  const ahead = new PeekableSource(given(pieces));
   const appends: string[] = [];
   while (!ahead.isOver) {
     const append = new Append(ahead, { size, lines });
@@ -71,7 +71,7 @@ describe('how a source is cut into appends', () => {
           }),
       }),
     };
-    const append = new Append(new Ahead(source), { size: 1000, lines: true });
+    const append = new Append(new PeekableSource(source), { size: 1000, lines: true });
     const body = append.body()[Symbol.asyncIterator]();
     const next = async () => Buffer.from((await body.next()).value ?? '').toString();
     const first = next();
@@ -88,7 +88,7 @@ describe('how a source is cut into appends', () => {
 
   it('between two lines an append is closed when its time is over', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const append = new Append(new Ahead(given([Buffer.from('whole\n')])), { size: 1000, lines: true });
+    const append = new Append(new PeekableSource(given([Buffer.from('whole\n')])), { size: 1000, lines: true });
     const body = append.body()[Symbol.asyncIterator]();
     await body.next();
     vi.advanceTimersByTime(MAX_APPEND_MS);

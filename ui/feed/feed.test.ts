@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReaderInfo, StreamFSClient } from '../../src/client/index.ts';
-import { sparkPath } from '../spark.tsx';
-import { EMPTY, extended } from './history.ts';
+import { sparklinePath } from '../sparkline.tsx';
+import { EMPTY, appended } from './history.ts';
 import { Rates } from './rates.ts';
 import { ServerFeed } from './server-feed.ts';
 import { StreamsFeed } from './streams-feed.ts';
@@ -11,7 +11,7 @@ describe('rates', () => {
     const rates = new Rates();
     const look = (time: number, value: number, life = 'one') => {
       const rate = rates.rate('x', life, value, time);
-      rates.turn();
+      rates.endRound();
       return rate;
     };
     expect(look(1000, 500)).toBeUndefined();
@@ -25,8 +25,8 @@ describe('rates', () => {
   it('are forgotten once their streams are gone', () => {
     const rates = new Rates();
     rates.rate('x', 'one', 1, 1000);
-    rates.turn();
-    rates.turn();
+    rates.endRound();
+    rates.endRound();
     expect(rates.rate('x', 'one', 2, 2000)).toBeUndefined();
   });
 });
@@ -40,15 +40,15 @@ describe('the history of a figure', () => {
       [60_000, 3],
       [62_000, 4],
     ] as const) {
-      history = extended(history, time, value);
+      history = appended(history, time, value);
     }
     expect(history.values).toEqual([1, 2, null, 3, 4]);
-    expect(sparkPath(history).match(/M/g)).toHaveLength(2);
+    expect(sparklinePath(history).match(/M/g)).toHaveLength(2);
   });
 
   it('has a hole for an unknown value, and keeps only the newest values', () => {
     let history = EMPTY;
-    for (let at = 0; at < 500; at++) history = extended(history, at * 2000, at % 10 === 0 ? undefined : at);
+    for (let at = 0; at < 500; at++) history = appended(history, at * 2000, at % 10 === 0 ? undefined : at);
     expect(history.values).toHaveLength(150);
     expect(history.values.at(-1)).toBe(499);
     expect(history.values.filter((value) => value === null)).toHaveLength(15);

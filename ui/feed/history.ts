@@ -13,12 +13,12 @@ export interface History {
 export const EMPTY: History = { times: [], values: [] };
 
 /** Number of samples kept: five minutes with one every two seconds. */
-const KEPT = 150;
+const MAX_SAMPLES = 150;
 
 /** A longer time between two samples is a hole. */
 const HOLE_MS = 6000;
 
-/** A history that is extended in place. */
+/** A history to which values are appended in place. */
 export interface GrowingHistory extends History {
   readonly times: number[];
   readonly values: (number | null)[];
@@ -29,7 +29,7 @@ export function newHistory(): GrowingHistory {
 }
 
 /** Adds a value; undefined: it was polled, but is unknown. */
-export function remember({ times, values }: GrowingHistory, time: number, value: number | undefined): void {
+export function append({ times, values }: GrowingHistory, time: number, value: number | undefined): void {
   const last = times.at(-1);
   if (last !== undefined && time - last > HOLE_MS) {
     times.push(last + 1);
@@ -37,15 +37,15 @@ export function remember({ times, values }: GrowingHistory, time: number, value:
   }
   times.push(time);
   values.push(value ?? null);
-  while (times.length > KEPT) {
+  while (times.length > MAX_SAMPLES) {
     times.shift();
     values.shift();
   }
 }
 
 /** A copy of a history with one more value: for histories that are held in a signal. */
-export function extended({ times, values }: History, time: number, value: number | undefined): History {
+export function appended({ times, values }: History, time: number, value: number | undefined): History {
   const next: GrowingHistory = { times: [...times], values: [...values] };
-  remember(next, time, value);
+  append(next, time, value);
   return next;
 }

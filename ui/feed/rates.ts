@@ -4,7 +4,7 @@ interface Seen {
   time: number;
   value: number;
   /** The generation of the counted object: a counter of another generation starts from zero. */
-  life: string;
+  generation: string;
 }
 
 export class Rates {
@@ -12,15 +12,15 @@ export class Rates {
   #next = new Map<string, Seen>();
 
   /** Per second; undefined if there is no previous sample to compare with. */
-  rate(name: string, life: string, value: number, time: number): number | undefined {
+  rate(name: string, generation: string, value: number, time: number): number | undefined {
     const before = this.#seen.get(name);
-    this.#next.set(name, { time, value, life });
-    if (before === undefined || before.life !== life || time <= before.time || value < before.value) return undefined;
+    this.#next.set(name, { time, value, generation });
+    if (before === undefined || before.generation !== generation || time <= before.time || value < before.value) return undefined;
     return ((value - before.value) * 1000) / (time - before.time);
   }
 
   /** Ends a round of samples: counters without a sample in it are forgotten. */
-  turn(): void {
+  endRound(): void {
     this.#seen = this.#next;
     this.#next = new Map();
   }

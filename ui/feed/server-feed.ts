@@ -1,7 +1,7 @@
 /** Polls the health of the server and its readers. The histories for the charts are kept while the page is open. */
 import { signal } from '@preact/signals';
 import type { Health, ReaderInfo, ServerStats, StreamFSClient } from '../../src/client/index.ts';
-import { EMPTY, extended, type History } from './history.ts';
+import { EMPTY, appended, type History } from './history.ts';
 import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
 
@@ -62,14 +62,14 @@ export class ServerFeed {
       total = page.count;
       after = page.next;
     }
-    this.#rates.turn();
+    this.#rates.endRound();
     const now = Date.now();
     const before = this.history.peek();
     this.history.value = {
-      received: extended(before.received, now, received),
-      delivered: extended(before.delivered, now, delivered),
-      memory: extended(before.memory, now, stats.memory.used),
-      delay: extended(before.delay, now, stats.process.event_loop_delay_ms),
+      received: appended(before.received, now, received),
+      delivered: appended(before.delivered, now, delivered),
+      memory: appended(before.memory, now, stats.memory.used),
+      delay: appended(before.delay, now, stats.process.event_loop_delay_ms),
     };
     this.stats.value = stats;
     this.readers.value = readers;

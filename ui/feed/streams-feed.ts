@@ -1,7 +1,7 @@
 /** Polls all streams that the caller may see, directory by directory and page by page. */
 import { batch, signal } from '@preact/signals';
 import { isClientError, type Mount, type StreamFSClient } from '../../src/client/index.ts';
-import { type GrowingHistory, type History, newHistory, remember } from './history.ts';
+import { type GrowingHistory, type History, newHistory, append } from './history.ts';
 import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
 import { isSameRow, type StreamRow, streamRow } from './stream-row.ts';
@@ -57,7 +57,7 @@ export class StreamsFeed {
       signal.throwIfAborted();
       await Promise.all(directories.splice(0, PARALLEL).map(visit));
     }
-    this.#rates.turn();
+    this.#rates.endRound();
     this.#remember(rows);
     batch(() => {
       this.mounts.value = mounts;
@@ -83,7 +83,7 @@ export class StreamsFeed {
       present.add(path);
       const history = this.#activity.get(path) ?? newHistory();
       this.#activity.set(path, history);
-      remember(history, now, incoming);
+      append(history, now, incoming);
     }
     for (const path of this.#activity.keys()) {
       if (!present.has(path)) this.#activity.delete(path);

@@ -52,11 +52,11 @@ export function HealthView({ client, feed }: { client: PageClient; feed: ServerF
 function disksOf({ disks }: Health): string {
   if (disks === undefined) return '';
   const { failed, full, total } = disks;
-  const told = [
+  const texts = [
     full === 0 ? '' : ` · ${full} of ${total} disks full`,
     failed === 0 ? '' : ` · ${failed} of ${total} disks failed`,
   ];
-  return told.join('');
+  return texts.join('');
 }
 
 function Figures({ client, feed }: { client: PageClient; feed: ServerFeed }) {

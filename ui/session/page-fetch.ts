@@ -4,7 +4,7 @@
  */
 import type { FetchFunction, FetchResponse } from '../../src/client/index.ts';
 import type { Connections } from './connections.ts';
-import { answerWithWholePath } from './whole-path.ts';
+import { answerWithAbsolutePath } from './absolute-path.ts';
 
 export interface SignedLink {
   path: string;
@@ -80,7 +80,7 @@ function observed(answer: Response, url: string, release: () => void, fail: (err
     },
     text: async () => {
       const text = await whole(answer.text());
-      return answer.ok ? text : answerWithWholePath(text, url);
+      return answer.ok ? text : answerWithAbsolutePath(text, url);
     },
     arrayBuffer: () => whole(answer.arrayBuffer()),
   };

@@ -34,10 +34,10 @@ export class ServerWatch {
   }
 
   start(): void {
-    document.addEventListener('visibilitychange', () => this.#look());
-    addEventListener('online', () => this.#look());
-    addEventListener('offline', () => this.#look());
-    this.#look();
+    document.addEventListener('visibilitychange', () => this.#poll());
+    addEventListener('online', () => this.#poll());
+    addEventListener('offline', () => this.#poll());
+    this.#poll();
   }
 
   /** The server has responded to a request. */
@@ -47,11 +47,11 @@ export class ServerWatch {
 
   /** Another request has failed: polls to find out whether the server is reachable. */
   failed(): void {
-    if (this.#asking === undefined) this.#look();
+    if (this.#asking === undefined) this.#poll();
   }
 
   /** Polls at once, and repeatedly while the page is visible. */
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     clearTimeout(this.#timer);
     if (document.hidden || this.#asking !== undefined) return;
     const asking = new AbortController();
@@ -68,7 +68,7 @@ export class ServerWatch {
     clearTimeout(silence);
     clearTimeout(giveUp);
     this.#asking = undefined;
-    this.#timer = setTimeout(() => this.#look(), ASK_EVERY_MS);
+    this.#timer = setTimeout(() => this.#poll(), ASK_EVERY_MS);
   }
 
   /** Ignores differences that a clock in whole seconds and a slow response can cause. */

@@ -6,7 +6,7 @@ import type { StreamsFeed } from '../feed/streams-feed.ts';
 import { age, count, rate, size } from '../format.ts';
 import { streamHash } from '../hash.ts';
 import { printable } from '../printable.ts';
-import { Spark } from '../spark.tsx';
+import { Sparkline } from '../sparkline.tsx';
 import type { Column } from '../table/column.ts';
 import type { Line } from './lines.ts';
 
@@ -203,7 +203,7 @@ function State({ line: { state, endStatus, directory, readers, incoming } }: { l
 function Activity({ feed, path }: { feed: StreamsFeed; path: string }) {
   // The history changes with each poll.
   feed.poller.updatedAt.value;
-  return <Spark history={feed.activity.get(path)} />;
+  return <Sparkline history={feed.activity.get(path)} />;
 }
 
 function Age({ since, now }: { since: number; now: ReadonlySignal<number> }) {

@@ -10,7 +10,7 @@ import { token } from '../session/token.ts';
 import { SNIFFED_BYTES, type Sniffed, sniff } from './bytes/sniff.ts';
 import { isSettledByType, sniffedOfContainer, viewFor } from './choose-view.ts';
 import { ConnectionLine } from './connection/connection-line.tsx';
-import { isNotThere, type ReadingFacts } from './connection/reading.ts';
+import { isNotFound, type ReadingFacts } from './connection/reading.ts';
 import { HexView } from './hex/hex-view.tsx';
 import { ImageView } from './image/image-view.tsx';
 import { LogView } from './log/log-view.tsx';
@@ -46,7 +46,7 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
   useEffect(() => {
     const leaving = new AbortController();
     setFound(undefined);
-    findOut(client, path, mayAsk, leaving.signal).then(
+    inspectStream(client, path, mayAsk, leaving.signal).then(
       (each) => leaving.signal.aborted || setFound(each),
       () => leaving.signal.aborted || setFound({ type: undefined, sniffed: undefined }),
     );
@@ -88,7 +88,7 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
           <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: attempt.create })}>
             Read again
           </button>
-          {refused.kind === 'refused' && isNotThere(refused) ? (
+          {refused.kind === 'refused' && isNotFound(refused) ? (
             <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: true })}>
               Create it and wait
             </button>
@@ -155,7 +155,7 @@ function laidOut<T extends Partial<ViewState>>(state: T): T {
 }
 
 /** The declared type, and the format detected from the bytes if there is none. */
-async function findOut(client: PageClient, path: string, mayAsk: boolean, signal: AbortSignal): Promise<Found> {
+async function inspectStream(client: PageClient, path: string, mayAsk: boolean, signal: AbortSignal): Promise<Found> {
   let type: string | undefined;
   let declared: Sniffed | undefined;
   if (mayAsk) {

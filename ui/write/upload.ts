@@ -7,7 +7,7 @@ import type { StreamFSClient, WriteResult } from '../../src/client/index.ts';
 const PART_BYTES = 2 * 1024 * 1024;
 
 /** How many milliseconds of consecutive failures are tolerated. */
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 
 export interface UploadOptions {
   signal: AbortSignal;
@@ -26,7 +26,7 @@ export async function upload(
     const part = new Uint8Array(await source.slice(at, at + PART_BYTES).arrayBuffer());
     const written: WriteResult = await api.write(path, part, {
       reconnect: true,
-      retryFor: PATIENCE_MS,
+      retryFor: RETRY_FOR_MS,
       generation,
       signal,
     });

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { CommandContext } from '../context.ts';
-import { END_WATCH } from './words.ts';
+import { END_WATCH } from './constants.ts';
 
 /** One line on the standard input of the helper. */
 export type EndWatchMessage =
@@ -37,7 +37,7 @@ export class EndWatch {
     this.#watcher.unref();
   }
 
-  tell(message: EndWatchMessage): void {
+  send(message: EndWatchMessage): void {
     this.#watcher?.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 

@@ -9,7 +9,7 @@ import type { CommandContext } from '../context.ts';
 import { EXIT, ExitError, UsageError } from '../exit-codes.ts';
 import { FollowReport } from '../following.ts';
 import { isTerminal } from '../is-terminal.ts';
-import { RETRY_FOR } from '../patience.ts';
+import { DEFAULT_RETRY_FOR_MS } from '../retry.ts';
 import { Progress } from '../progress.ts';
 
 interface Options {
@@ -104,7 +104,7 @@ function followOptions(options: Options): FollowOptions {
     onLag: options.onLag,
     timeout: options.timeout,
     ...(options.create ? {} : { create: false }),
-    ...(options.reconnect ? { reconnect: true, waitForServer: options.retryFor ?? RETRY_FOR } : { reconnect: false }),
+    ...(options.reconnect ? { reconnect: true, waitForServer: options.retryFor ?? DEFAULT_RETRY_FOR_MS } : { reconnect: false }),
     retryFor: options.retryFor,
   };
 }
@@ -151,7 +151,7 @@ async function followTo(
     } else if (record.type === 'end') {
       return report.end(record);
     } else {
-      report.tell(record);
+      report.report(record);
     }
   }
   throw new ExitError('cut', `${path}: following stopped before the end of the stream`);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { DEADLINE_MS, remoteCandidates } from '../completion/remote.ts';
 import { FILES } from '../completion/scripts.ts';
-import { type Candidate, type Wanted, wantedAt } from '../completion/wanted.ts';
+import { type Candidate, type Completions, completionsAt } from '../completion/completions.ts';
 import { CommandContext, type GlobalOptions } from '../context.ts';
 
 /**
@@ -12,21 +12,21 @@ export function complete(program: Command): (context: CommandContext, words: rea
   return async (context, words) => {
     const plain = words.map(unquoted);
     const typed = plain.at(-1) ?? '';
-    const wanted = wantedAt(program, plain);
-    const local = wanted.candidates.filter(({ word }) => word.startsWith(typed));
-    const candidates = [...local, ...(await ofServer(context, wanted, typed))];
+    const completions = completionsAt(program, plain);
+    const local = completions.candidates.filter(({ word }) => word.startsWith(typed));
+    const candidates = [...local, ...(await ofServer(context, completions, typed))];
     for (const { word, description } of candidates) await context.print(`${word}\t${description}`);
-    if (wanted.files) await context.print(FILES);
+    if (completions.files) await context.print(FILES);
   };
 }
 
-async function ofServer(context: CommandContext, wanted: Wanted, typed: string): Promise<Candidate[]> {
-  if (wanted.remote === undefined) return [];
+async function ofServer(context: CommandContext, completions: Completions, typed: string): Promise<Candidate[]> {
+  if (completions.remote === undefined) return [];
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(DEADLINE_MS)]);
-  const global: GlobalOptions = { ...context.global, ...wanted.globals };
+  const global: GlobalOptions = { ...context.global, ...completions.globals };
   const asking = new CommandContext({ ...context.io, signal }, context.messages, global);
   try {
-    return await remoteCandidates(await asking.client(), wanted.remote, typed);
+    return await remoteCandidates(await asking.client(), completions.remote, typed);
   } catch {
     return [];
   } finally {

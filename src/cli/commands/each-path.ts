@@ -20,8 +20,8 @@ export async function eachPath(
       await work(path);
     } catch (error) {
       context.signal.throwIfAborted();
-      const told = await explained(error, context);
-      context.messages.error(`${path}: ${told instanceof Error ? told.message : String(told)}`);
+      const explainedError = await explained(error, context);
+      context.messages.error(`${path}: ${explainedError instanceof Error ? explainedError.message : String(explainedError)}`);
       code ||= exitCodeOf(error);
     }
   }

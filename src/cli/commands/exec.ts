@@ -9,7 +9,7 @@ import type { CommandContext } from '../context.ts';
 import { ExitError, UsageError } from '../exit-codes.ts';
 import { explained } from '../explain.ts';
 import { printable } from '../io.ts';
-import { lastingWrite } from '../lasting-write.ts';
+import { reconnectingWrite } from '../reconnecting-write.ts';
 import { type SettingOptions, settingsOf } from '../setting-options.ts';
 import { Tee } from '../tee.ts';
 
@@ -98,9 +98,9 @@ class Execution {
       await streamed;
       throw isClientError(error, 'STREAM_CLOSED') ? hasEnded(error) : error;
     }
-    const release = context.io.process?.takeSignals((name) => passOn(child, name));
+    const release = context.io.process?.takeSignals((name) => forward(child, name));
     const end = await child.ended;
-    this.#watch.tell({ status: end.status });
+    this.#watch.send({ status: end.status });
     this.#tellEnd(child, end);
     const results = await streamed;
     await Promise.all(this.#sources.map(({ dropped }) => dropped));
@@ -131,18 +131,18 @@ class Execution {
     const watch = this.#watch;
     try {
       const result = await client.write(path, this.#source(started, n, tees), {
-        ...lastingWrite(context, path, options),
+        ...reconnectingWrite(context, path, options),
         ...(options.lines ? { atomic: 'lines' } : {}),
         settings: settingsOf(options),
         end: true,
         endStatus: () => this.#child?.end?.status,
         onOpen: ({ generation }) => {
-          watch.tell({ path, generation });
+          watch.send({ path, generation });
           onOpen();
         },
         signal: AbortSignal.any([context.signal, this.#notStarted.signal]),
       });
-      watch.tell({ done: path });
+      watch.send({ done: path });
       return result;
     } catch (error) {
       if (this.#child === undefined) throw error;
@@ -190,7 +190,7 @@ class Execution {
 }
 
 /** A terminal stop signal also stops the command, which would block anyway once its pipe is full. */
-function passOn(child: Child, name: NodeJS.Signals): boolean {
+function forward(child: Child, name: NodeJS.Signals): boolean {
   if (name !== 'SIGTSTP') return child.signal(name);
   child.signal('SIGSTOP');
   process.kill(process.pid, 'SIGSTOP');

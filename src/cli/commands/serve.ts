@@ -3,7 +3,7 @@ import type { App } from '../../app/index.ts';
 import type { LogFormat } from '../../config/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT, exitCodeOf, UsageError } from '../exit-codes.ts';
-import { ownName } from '../own-name.ts';
+import { invocation } from '../invocation.ts';
 
 interface Options {
   config?: string | undefined;
@@ -29,7 +29,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
   let hungUp = false;
   const onHangUp = () => {
     hungUp = true;
-    if (app !== undefined) readAgain(app, configFile);
+    if (app !== undefined) reloadConfig(app, configFile);
   };
   process.on('SIGHUP', onHangUp);
   try {
@@ -41,7 +41,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
       logFormat: options.logFormat,
       ...(options.auth ? {} : { noAuth: true }),
     });
-    if (hungUp) readAgain(app, configFile);
+    if (hungUp) reloadConfig(app, configFile);
     if (context.chatty) await greet(context, app);
     await aborted(context.signal);
   } catch (error) {
@@ -56,7 +56,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
 }
 
 /** Handles SIGHUP. Without a configuration file it only logs a warning. */
-function readAgain(app: App, configFile: string | undefined): void {
+function reloadConfig(app: App, configFile: string | undefined): void {
   if (configFile === undefined) {
     app.logger.warn('SIGHUP is ignored: there is no configuration file to read again');
     return;
@@ -67,16 +67,16 @@ function readAgain(app: App, configFile: string | undefined): void {
 }
 
 /** Read from the working directory if no other configuration is named (contract 92). */
-const PRESENT_CONFIG = 'config.yaml';
+const DEFAULT_CONFIG_FILE = 'config.yaml';
 
 async function presentConfig(): Promise<string | undefined> {
   try {
-    await stat(PRESENT_CONFIG);
+    await stat(DEFAULT_CONFIG_FILE);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
   }
   // A file that exists but cannot be read is reported when it is read.
-  return PRESENT_CONFIG;
+  return DEFAULT_CONFIG_FILE;
 }
 
 /** Prints the address, the web page, and two commands to try, on a mount that works. */
@@ -87,7 +87,7 @@ async function greet(context: CommandContext, { url, pageUrl, mounts }: App): Pr
   if (streams === undefined) return;
   const path = `${streams.path === '/' ? '' : streams.path}/hello`;
   const at = url === 'http://127.0.0.1:8080' ? '' : `--url ${url} `;
-  const name = ownName(process.argv[1] ?? 'streamfs', context.io.env);
+  const name = invocation(process.argv[1] ?? 'streamfs', context.io.env);
   await context.print(`  read:  ${name} ${at}cat --stream ${path}`);
   await context.print(`  write: date | ${name} ${at}write --stream ${path}`);
 }

@@ -3,7 +3,7 @@ import type { CommandContext } from '../context.ts';
 import { EXIT, ExitError, exitCodeOf, UsageError } from '../exit-codes.ts';
 import { explained } from '../explain.ts';
 import { FollowReport } from '../following.ts';
-import { RETRY_FOR } from '../patience.ts';
+import { DEFAULT_RETRY_FOR_MS } from '../retry.ts';
 import { MarkedLines, type TailOutput, UnderHeadings } from '../tail-output.ts';
 
 interface Options {
@@ -111,8 +111,8 @@ class Tail {
       return await act();
     } catch (error) {
       if (isOnly || this.#signal.aborted) throw error;
-      const told = await explained(error, this.#context);
-      const text = told instanceof Error ? told.message : String(told);
+      const explainedError = await explained(error, this.#context);
+      const text = explainedError instanceof Error ? explainedError.message : String(explainedError);
       this.#context.messages.error(text.startsWith(`${path}: `) ? text : `${path}: ${text}`);
       return exitCodeOf(error);
     }
@@ -148,7 +148,7 @@ class Tail {
         if (record.type === 'data') {
           report.hasBegun = true;
           await output.write(path, record.data);
-        } else report.tell(record as Exclude<FollowRecord, { type: 'data' | 'end' }>);
+        } else report.report(record as Exclude<FollowRecord, { type: 'data' | 'end' }>);
       }
     } finally {
       await output.end(path);
@@ -163,7 +163,7 @@ function followOptions({ bytes, lines = DEFAULT_LINES, create, reconnect, retryF
   return {
     ...start,
     ...(create ? {} : { create: false }),
-    ...(reconnect ? { reconnect: true, waitForServer: retryFor ?? RETRY_FOR } : { reconnect: false }),
+    ...(reconnect ? { reconnect: true, waitForServer: retryFor ?? DEFAULT_RETRY_FOR_MS } : { reconnect: false }),
     retryFor,
   };
 }

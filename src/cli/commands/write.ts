@@ -5,9 +5,9 @@ import type { CommandContext } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { printable } from '../io.ts';
 import { isTerminal } from '../is-terminal.ts';
-import { lastingWrite } from '../lasting-write.ts';
+import { reconnectingWrite } from '../reconnecting-write.ts';
 import { Progress } from '../progress.ts';
-import { onceReadersAreThere } from '../reader-wait.ts';
+import { afterReadersJoin } from '../reader-wait.ts';
 import { type SettingOptions, settingsOf } from '../setting-options.ts';
 import { Tee, teed } from '../tee.ts';
 
@@ -64,7 +64,7 @@ export async function write(context: CommandContext, path: string, options: Opti
     onProgress: (sent) => progress.set(sent),
     // With --lossless, losing the stream with its server is a failure: its readers would miss bytes.
     ...(isStream && options.retry
-      ? lastingWrite(context, path, { ...options, recreate: options.recreate && !lossless })
+      ? reconnectingWrite(context, path, { ...options, recreate: options.recreate && !lossless })
       : {}),
     ...(options.end ? { end: true } : {}),
     ...(options.create ? {} : { create: false }),
@@ -72,7 +72,7 @@ export async function write(context: CommandContext, path: string, options: Opti
   };
   try {
     const pieces = piecesOf(context.io.stdin);
-    const input = readers === undefined ? pieces : onceReadersAreThere(pieces, { context, client, path, readers });
+    const input = readers === undefined ? pieces : afterReadersJoin(pieces, { context, client, path, readers });
     const tee = options.tee ? new Tee(context, context.io.stdout) : undefined;
     const result = await client.write(path, tee === undefined ? input : teed(input, tee), request);
     await tee?.flush();

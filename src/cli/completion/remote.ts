@@ -1,7 +1,7 @@
 /** Names of the server, for completion. */
 import type { StreamFSClient } from '../../client/index.ts';
 import { printable } from '../io.ts';
-import type { Candidate, Remote } from './wanted.ts';
+import type { Candidate, Remote } from './completions.ts';
 
 /** How long completion may wait for the server, in milliseconds: the shell blocks meanwhile. */
 export const DEADLINE_MS = 500;

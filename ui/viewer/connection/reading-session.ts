@@ -6,7 +6,7 @@
 import { signal } from '@preact/signals';
 import { type FollowOptions, type FollowRecord, isClientError } from '../../../src/client/index.ts';
 import type { PageClient } from '../../session/page-client.ts';
-import { type GoneReason, NOT_THERE, type Phase, type ReadingFacts } from './reading.ts';
+import { type GoneReason, NOT_FOUND_CODES, type Phase, type ReadingFacts } from './reading.ts';
 
 export interface RecordSink {
   /** Returns a promise if the next record must wait. */
@@ -25,7 +25,7 @@ const WORK_MS = 10;
 const ASK_FOR_END_MS = 2000;
 
 /** How often a new stream is looked for after one was removed. */
-const LOOK_AGAIN_MS = 1000;
+const NEXT_STREAM_POLL_MS = 1000;
 
 const TICK_MS = 250;
 
@@ -62,12 +62,12 @@ export class ReadingSession {
   }
 
   start(): void {
-    const ticking = setInterval(() => this.#tell(), TICK_MS);
+    const ticking = setInterval(() => this.#publish(), TICK_MS);
     const asking = this.#options.mayAsk ? setInterval(() => void this.#askForEnd(), ASK_FOR_END_MS) : undefined;
     void this.#run().finally(() => {
       clearInterval(ticking);
       clearInterval(asking);
-      this.#tell();
+      this.#publish();
     });
   }
 
@@ -123,12 +123,12 @@ export class ReadingSession {
 
   /** Waits for a new stream with the name of one that is gone, and reads all of it. */
   async #followNext(gone: GoneReason): Promise<GoneReason | undefined> {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    await new Promise((resolve) => setTimeout(resolve, NEXT_STREAM_POLL_MS));
     if (document.hidden || this.#leaving.signal.aborted) return gone;
     try {
       return await this.#follow({ from: 'earliest', create: false }, this.#generation ?? '');
     } catch (error) {
-      if (!isClientError(error) || !NOT_THERE.includes(error.code)) throw error;
+      if (!isClientError(error) || !NOT_FOUND_CODES.includes(error.code)) throw error;
       // The server may have been unreachable meanwhile.
       this.#become({ kind: 'gone', reason: gone });
       return gone;
@@ -184,10 +184,10 @@ export class ReadingSession {
 
   #become(phase: Phase): void {
     this.#phase = phase;
-    this.#tell();
+    this.#publish();
   }
 
-  #tell(): void {
+  #publish(): void {
     const silence = this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince;
     const lag = this.#streamEnd === undefined ? undefined : Math.max(0, this.#streamEnd - (this.#offset ?? 0));
     this.facts.value = {

@@ -47,11 +47,11 @@ const END_REASONS: Readonly<Record<string, string>> = {
 };
 
 /** Error codes that mean that the stream does not exist. */
-export const NOT_THERE: readonly string[] = ['NOT_FOUND', 'STREAM_NOT_FOUND'];
+export const NOT_FOUND_CODES: readonly string[] = ['NOT_FOUND', 'STREAM_NOT_FOUND'];
 
 /** Whether a read was refused because the stream does not exist. */
-export function isNotThere({ code }: Phase & { kind: 'refused' }): boolean {
-  return NOT_THERE.includes(code);
+export function isNotFound({ code }: Phase & { kind: 'refused' }): boolean {
+  return NOT_FOUND_CODES.includes(code);
 }
 
 export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): ReadingText {
@@ -86,7 +86,7 @@ export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): 
       return { state: 'removed', detail: `${detail}waiting for another stream with this name`, tone: 'busy' };
     }
     case 'refused':
-      return isNotThere(phase)
+      return isNotFound(phase)
         ? { state: 'not there', detail: 'there is no stream with this name', tone: 'bad' }
         : { state: 'refused', detail: phase.why, tone: 'bad' };
   }

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { size } from '../../format.ts';
 import { HEX_ROW_BYTES, HexRows, hexText } from '../bytes/hex-rows.ts';
-import { NothingYet } from '../connection/nothing-yet.tsx';
+import { EmptyState } from '../connection/empty-state.tsx';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type ListContent, VirtualList } from '../list/virtual-list.ts';
 import { gapText } from '../log/row-text.ts';
@@ -105,7 +105,7 @@ export function HexView({ source }: { source: Source }) {
     <>
       <div class="log-frame">
         <div ref={box} class="list hex" data-testid="hex" />
-        {kept === 0 ? <NothingYet reading={source.reading} /> : null}
+        {kept === 0 ? <EmptyState reading={source.reading} /> : null}
         {isFollowing ? null : (
           <button type="button" class="pill" data-testid="pill" onClick={() => list.current?.setFollowing(true)}>
             To the end <span aria-hidden="true">↓</span>

@@ -5,7 +5,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { count, size } from '../../format.ts';
 import { type FoundImage, ImageSplitter } from '../bytes/image-splitter.ts';
-import { NothingYet } from '../connection/nothing-yet.tsx';
+import { EmptyState } from '../connection/empty-state.tsx';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type Source, useReading } from '../source.ts';
 import type { ViewState } from '../view-state.ts';
@@ -19,7 +19,7 @@ interface Shown {
 }
 
 /** After this long without an image, other views are offered. */
-const PATIENCE_MS = 5000;
+const PROBLEM_AFTER_MS = 5000;
 
 export function ImageView({ change, source }: { source: Source; change: (change: Partial<ViewState>) => void }) {
   const image = useRef<HTMLImageElement>(null);
@@ -80,9 +80,9 @@ export function ImageView({ change, source }: { source: Source; change: (change:
     };
   }, []);
   useEffect(() => {
-    const patience = setTimeout(() => setProblem((known) => known ?? 'No picture has come yet.'), PATIENCE_MS);
+    const problemTimer = setTimeout(() => setProblem((known) => known ?? 'No picture has arrived yet.'), PROBLEM_AFTER_MS);
     return () => {
-      clearTimeout(patience);
+      clearTimeout(problemTimer);
       sink.stop();
     };
   }, []);
@@ -102,7 +102,7 @@ export function ImageView({ change, source }: { source: Source; change: (change:
       )}
       {shown === undefined && problem === undefined ? (
         isEmpty ? (
-          <NothingYet reading={source.reading} />
+          <EmptyState reading={source.reading} />
         ) : (
           <p class="nothing-yet" role="status">
             Looking for a picture in what comes …

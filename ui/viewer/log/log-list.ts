@@ -38,13 +38,13 @@ export type LogOptions = Pick<ViewState, 'search' | 'isFiltered' | 'context' | '
 const SEARCH_MS = 5;
 
 /** How often the bar around the list is updated while lines arrive. */
-const TELL_MS = 100;
+const REPORT_INTERVAL_MS = 100;
 
 export class LogList {
   readonly model: LogModel;
   readonly #list: VirtualList;
   readonly #content: LogContent;
-  readonly #tell: (status: LogStatus) => void;
+  readonly #onStatus: (status: LogStatus) => void;
   readonly #ruler: HTMLElement;
   readonly #ticking: ReturnType<typeof setInterval>;
   #options: LogOptions | undefined;
@@ -55,9 +55,9 @@ export class LogList {
   /** The next row number at the time the user left the end. */
   #leftAt = 0;
   #isDue = false;
-  #toldAt = 0;
-  #toldEmpty = true;
-  #telling: ReturnType<typeof setTimeout> | undefined;
+  #reportedAt = 0;
+  #reportedEmpty = true;
+  #reportTimer: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
   /** Whether to show the first hit as soon as there is one. */
   #isHitWanted = false;
@@ -66,10 +66,10 @@ export class LogList {
     element: HTMLElement,
     label: string,
     splitter: Splitter,
-    tell: (status: LogStatus) => void,
+    onStatus: (status: LogStatus) => void,
     onFirstBytes: (bytes: Uint8Array) => void,
   ) {
-    this.#tell = tell;
+    this.#onStatus = onStatus;
     this.model = new LogModel(splitter, () => this.#changed(), onFirstBytes);
     const { store } = this.model;
     this.#content = new LogContent(store, new AllRows(store));
@@ -77,7 +77,7 @@ export class LogList {
       label,
       onFollowing: (isFollowing) => {
         this.#leftAt = isFollowing ? 0 : store.end;
-        this.#say(true);
+        this.#report(true);
       },
     });
     this.#ruler = ruler(element);
@@ -90,7 +90,7 @@ export class LogList {
   stop(): void {
     this.#isStopped = true;
     clearInterval(this.#ticking);
-    clearTimeout(this.#telling);
+    clearTimeout(this.#reportTimer);
     document.removeEventListener('selectionchange', this.#onSelection);
     this.#list.stop();
   }
@@ -110,7 +110,7 @@ export class LogList {
     if (isFilterNew) this.#filter(options);
     else this.#list.resetHeights();
     this.#changed();
-    this.#say(true);
+    this.#report(true);
   }
 
   /** Goes to the next or previous hit, from the current position. */
@@ -130,7 +130,7 @@ export class LogList {
       this.#list.setFollowing(false);
       this.#list.refresh();
     } else this.#list.scrollTo(place, 'middle');
-    this.#say(true);
+    this.#report(true);
   }
 
   toFirst(): void {
@@ -172,7 +172,7 @@ export class LogList {
     this.#content.selected = undefined;
     this.#content.changed();
     this.#list.refresh();
-    this.#say(true);
+    this.#report(true);
   }
 
   #texts(from: number, to: number): string {
@@ -203,7 +203,7 @@ export class LogList {
       this.toHit(1);
     }
     this.#list.refresh();
-    this.#say(false);
+    this.#report(false);
     if (this.#isSearching) this.#changed();
     else this.#isHitWanted = false;
   }
@@ -269,7 +269,7 @@ export class LogList {
     if (options?.isFiltered === true && this.#hits?.ordinalOf(number)) this.#content.current = number;
     this.#content.changed();
     this.#list.refresh();
-    this.#say(true);
+    this.#report(true);
   }
 
   #toggle(number: number): void {
@@ -297,21 +297,21 @@ export class LogList {
     return width > 0 ? Math.floor((this.#list.element.clientWidth - 24) / width) : 100;
   }
 
-  #say(isUrgent: boolean): void {
+  #report(isUrgent: boolean): void {
     const now = performance.now();
-    clearTimeout(this.#telling);
+    clearTimeout(this.#reportTimer);
     const { store } = this.model;
     const isEmpty = store.end === store.first && store.partial === undefined;
     // The placeholder of an empty list disappears in the same frame in which the first line appears.
-    if (!isUrgent && isEmpty === this.#toldEmpty && now - this.#toldAt < TELL_MS) {
-      this.#telling = setTimeout(() => this.#say(true), TELL_MS);
+    if (!isUrgent && isEmpty === this.#reportedEmpty && now - this.#reportedAt < REPORT_INTERVAL_MS) {
+      this.#reportTimer = setTimeout(() => this.#report(true), REPORT_INTERVAL_MS);
       return;
     }
-    this.#toldAt = now;
-    this.#toldEmpty = isEmpty;
+    this.#reportedAt = now;
+    this.#reportedEmpty = isEmpty;
     const { isFollowing } = this.#list;
     const { selected } = this.#content;
-    this.#tell({
+    this.#onStatus({
       isFollowing,
       newLines: isFollowing ? 0 : Math.max(0, store.end - Math.max(this.#leftAt, store.first)),
       droppedLines: store.first,

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { counted } from '../../format.ts';
 import { charsetOf } from '../choose-view.ts';
-import { NothingYet } from '../connection/nothing-yet.tsx';
+import { EmptyState } from '../connection/empty-state.tsx';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type Source, useReading } from '../source.ts';
 import { JsonSplitter } from '../text/json-splitter.ts';
@@ -96,7 +96,7 @@ export function LogView({ change, isJson, onFirstBytes, source, state }: LogView
       />
       <div class="log-frame">
         <div ref={box} class="list log" data-testid="log" />
-        {status.isEmpty ? <NothingYet reading={source.reading} /> : null}
+        {status.isEmpty ? <EmptyState reading={source.reading} /> : null}
         {status.isFollowing ? null : (
           <button type="button" class="pill" data-testid="pill" onClick={() => list.current?.follow()}>
             {status.newLines > 0 ? `${counted(status.newLines, 'new line')} ` : 'To the end '}
@@ -140,12 +140,12 @@ async function copy(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    copyOld(text);
+    copyBySelection(text);
   }
 }
 
 /** For pages that cannot use the clipboard API, such as those without TLS. */
-function copyOld(text: string): void {
+function copyBySelection(text: string): void {
   const area = document.createElement('textarea');
   area.value = text;
   area.className = 'visually-hidden';

@@ -10,12 +10,12 @@ import type { Phase, ReadingFacts } from '../connection/reading.ts';
 import type { Source } from '../source.ts';
 import type { ViewState } from '../view-state.ts';
 import { mediaPlan } from './media-source.ts';
-import { Standstill } from './standstill.ts';
+import { StallDetector } from './stall-detector.ts';
 
 /** After this long without picture or sound, a problem is reported. */
-const PATIENCE_MS = 5000;
+const PROBLEM_AFTER_MS = 5000;
 /** How often to check whether a player has stalled. */
-const LOOK_MS = 500;
+const CHECK_MS = 500;
 
 const MEDIA_ERRORS: Readonly<Record<number, string>> = {
   1: 'playback was aborted',
@@ -53,7 +53,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
     };
     const on = (name: keyof HTMLMediaElementEventMap, work: () => void) =>
       element.addEventListener(name, work, { signal: left });
-    const standstill = new Standstill(performance.now());
+    const stallDetector = new StallDetector(performance.now());
     let received = 0;
     let failure: string | undefined;
     const onReceived = () => {
@@ -63,25 +63,25 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
       const { currentTime: time, ended, paused } = element;
       const hasFailed = failure !== undefined;
       const state = { time, received, hasFailed, isStopped: ended || (paused && !hasFailed) };
-      if (standstill.look(state, performance.now())) setRenewals((known) => known + 1);
-      else if (failure !== undefined && !standstill.hasPlayed) {
+      if (stallDetector.look(state, performance.now())) setRenewals((known) => known + 1);
+      else if (failure !== undefined && !stallDetector.hasPlayed) {
         setProblem(failure);
         become({ kind: 'refused', why: failure, code: 'MEDIA' });
       }
     };
-    const looking = setInterval(look, LOOK_MS);
+    const looking = setInterval(look, CHECK_MS);
     const fail = (why: string) => {
       failure = why;
       look();
     };
     become({ kind: 'connecting' });
     setProblem(undefined);
-    let patience = setTimeout(() => {}, 0);
+    let problemTimer = setTimeout(() => {}, 0);
     const watch = () => {
-      clearTimeout(patience);
-      patience = setTimeout(
+      clearTimeout(problemTimer);
+      problemTimer = setTimeout(
         () => setProblem('Nothing plays yet: the player has found no point in the data to start from.'),
-        PATIENCE_MS,
+        PROBLEM_AFTER_MS,
       );
     };
     watch();
@@ -92,11 +92,11 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
       watch();
     });
     on('playing', () => {
-      clearTimeout(patience);
+      clearTimeout(problemTimer);
       setProblem(undefined);
       become({ kind: 'playing' });
     });
-    on('pause', () => clearTimeout(patience));
+    on('pause', () => clearTimeout(problemTimer));
     on('ended', () => become({ kind: 'ended', reason: 'ended' }));
     on('error', () => fail(MEDIA_ERRORS[element.error?.code ?? 0] ?? 'it cannot be played'));
     on('volumechange', () => setMuted(element.muted));
@@ -128,7 +128,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
     begin().catch((error: unknown) => left.aborted || fail(error instanceof Error ? error.message : String(error)));
     return () => {
       leaving.abort();
-      clearTimeout(patience);
+      clearTimeout(problemTimer);
       clearInterval(looking);
       stop();
     };

@@ -51,21 +51,21 @@ const SCROLLING: Readonly<Record<string, () => void>> = {
 terminal.attachCustomKeyEventHandler(({ altKey, ctrlKey, key, metaKey, type }) => {
   if (type !== 'keydown' || altKey || ctrlKey || metaKey) return false;
   if (Object.hasOwn(SCROLLING, key)) SCROLLING[key]!();
-  else if (key !== 'Tab') tell({ type: 'key', key });
+  else if (key !== 'Tab') postToPage({ type: 'key', key });
   return false;
 });
 
 let size: { columns: number; rows: number } | undefined;
 let seen = 0;
 
-function tell(message: FromTerminal): void {
+function postToPage(message: FromTerminal): void {
   parent.postMessage(message, location.origin);
 }
 
 function resize(): void {
   if (size === undefined) fit.fit();
   else terminal.resize(size.columns, size.rows);
-  tell({ type: 'sized', columns: terminal.cols, rows: terminal.rows });
+  postToPage({ type: 'sized', columns: terminal.cols, rows: terminal.rows });
 }
 
 /** Programs end lines on a terminal with CR and LF. Data from a file has LF alone, which must then do both. */
@@ -86,7 +86,7 @@ addEventListener('message', ({ data, origin, source }: MessageEvent<ToTerminal>)
     case 'data': {
       noteLineEnds(data.bytes);
       const { length } = data.bytes;
-      terminal.write(data.bytes, () => tell({ type: 'written', bytes: length }));
+      terminal.write(data.bytes, () => postToPage({ type: 'written', bytes: length }));
       break;
     }
     case 'note':
@@ -114,4 +114,4 @@ addEventListener('message', ({ data, origin, source }: MessageEvent<ToTerminal>)
 });
 
 new ResizeObserver(resize).observe(element);
-tell({ type: 'ready' });
+postToPage({ type: 'ready' });

@@ -7,7 +7,7 @@
  */
 import { PLAIN } from './ansi.ts';
 import { compactJson } from './json-text.ts';
-import { type Splitter, wholeLength } from './line-splitter.ts';
+import { type Splitter, completeLength } from './line-splitter.ts';
 import type { LineRow } from './rows.ts';
 import { visible } from './visible.ts';
 
@@ -109,7 +109,7 @@ export class JsonSplitter implements Splitter {
 
   #row(): LineRow {
     const kept = this.#kept.subarray(0, this.#keptBytes);
-    const raw = this.#decoder.decode(kept.subarray(0, wholeLength(kept)));
+    const raw = this.#decoder.decode(kept.subarray(0, completeLength(kept)));
     return {
       kind: 'line',
       offset: this.#offset,

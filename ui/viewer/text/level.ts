@@ -3,7 +3,7 @@
 export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** The level is near the beginning of a line, except in JSON, whose keys have no order. */
-const LOOKED_AT = 160;
+const SCANNED_CHARACTERS = 160;
 const LOOKED_AT_JSON = 2048;
 
 const WORDS: Readonly<Record<string, Level>> = {
@@ -50,7 +50,7 @@ export function levelOf(text: string): Level | undefined {
         ? ofNumber(Number(found[2]))
         : WORDS[found[1].toLowerCase()];
   }
-  const head = text.slice(0, LOOKED_AT);
+  const head = text.slice(0, SCANNED_CHARACTERS);
   const found = IN_LOGFMT.exec(head) ?? IN_CAPITALS.exec(head) ?? IN_BRACKETS.exec(head) ?? AT_THE_BEGINNING.exec(head);
   if (found !== null) return WORDS[found[1]!.toLowerCase()];
   return KLOG_LEVELS[KLOG.exec(head)?.[1] ?? ''];

@@ -144,7 +144,7 @@ export class LineSplitter implements Splitter {
   /** `isCut`: the kept bytes may end within a character, whose beginning is then dropped. */
   #pendingRow(isCut: boolean): LineRow {
     const kept = this.#pending.subarray(0, this.#kept);
-    const raw = this.#decoder.decode(isCut ? kept.subarray(0, wholeLength(kept)) : kept);
+    const raw = this.#decoder.decode(isCut ? kept.subarray(0, completeLength(kept)) : kept);
     const { text, style } = shownOf(raw, this.#keptStyle);
     return {
       kind: 'line',
@@ -204,7 +204,7 @@ function shownOf(raw: string, style: Style): { text: string; style: Style } {
 }
 
 /** The length without an incomplete UTF-8 character at the end. */
-export function wholeLength(bytes: Uint8Array): number {
+export function completeLength(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!;
     if (byte < 0x80) return bytes.length;

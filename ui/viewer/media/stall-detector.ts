@@ -4,7 +4,7 @@
  */
 
 /** Longer than a player that refills its buffer stops. */
-const STANDSTILL_MS = 4000;
+const STALL_MS = 4000;
 
 /** A failed player whose time advances this often continues to play. Its first advance may precede the failure. */
 const HARMLESS_MOVES = 2;
@@ -19,7 +19,7 @@ export interface PlayerState {
   received: number;
 }
 
-export class Standstill {
+export class StallDetector {
   private time = 0;
   /** Whether its time has ever advanced. */
   hasPlayed = false;
@@ -46,6 +46,6 @@ export class Standstill {
     // A failed player still plays the data decoded before; one without an audio device reports a failure, but
     // continues.
     if (hasFailed && this.movesAfterFailure < HARMLESS_MOVES) return true;
-    return (hasFailed || received > this.received) && now - this.since >= STANDSTILL_MS;
+    return (hasFailed || received > this.received) && now - this.since >= STALL_MS;
   }
 }

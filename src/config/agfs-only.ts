@@ -5,9 +5,9 @@
 import { isMapping, type KeyPath } from './document.ts';
 import type { Problem } from './problem.ts';
 
-const FOREIGN_SECTIONS: ReadonlySet<string> = new Set(['external_plugins']);
+const AGFS_SECTIONS: ReadonlySet<string> = new Set(['external_plugins']);
 
-const FOREIGN_PLUGINS: ReadonlySet<string> = new Set([
+const AGFS_PLUGINS: ReadonlySet<string> = new Set([
   'gptfs',
   'heartbeatfs',
   'hellofs',
@@ -29,12 +29,12 @@ const FOREIGN_PLUGINS: ReadonlySet<string> = new Set([
  * The configuration without them, and a warning for each. `own` are plugins that the program registered itself: such a
  * plugin may have the name of an AGFS plugin.
  */
-export function withoutForeign(value: unknown, own: readonly string[]): { value: unknown; warnings: Problem[] } {
+export function withoutAgfsOnly(value: unknown, own: readonly string[]): { value: unknown; warnings: Problem[] } {
   if (!isMapping(value)) return { value, warnings: [] };
   const warnings: Problem[] = [];
   const kept: Record<string, unknown> = {};
   for (const [key, section] of Object.entries(value)) {
-    if (FOREIGN_SECTIONS.has(key)) {
+    if (AGFS_SECTIONS.has(key)) {
       warnings.push({ path: [key], text: 'this section of AGFS does not exist here and is ignored' });
     } else {
       define(kept, key, key === 'plugins' ? pluginsOf(section, own, warnings) : section);
@@ -44,8 +44,8 @@ export function withoutForeign(value: unknown, own: readonly string[]): { value:
 }
 
 function pluginsOf(plugins: unknown, own: readonly string[], warnings: Problem[]): unknown {
-  const isForeign = (name: unknown) => typeof name === 'string' && FOREIGN_PLUGINS.has(name) && !own.includes(name);
-  const tell = (path: KeyPath, name: unknown) => {
+  const isAgfsOnly = (name: unknown) => typeof name === 'string' && AGFS_PLUGINS.has(name) && !own.includes(name);
+  const warn = (path: KeyPath, name: unknown) => {
     warnings.push({ path, text: `the plugin ${String(name)} of AGFS does not exist here and is ignored` });
   };
   if (Array.isArray(plugins)) {
@@ -53,8 +53,8 @@ function pluginsOf(plugins: unknown, own: readonly string[], warnings: Problem[]
       const path = ['plugins', index];
       if (!isMapping(entry)) return entry;
       const name = entry.plugin ?? entry.name;
-      if (!isForeign(name)) return withoutInstances(entry, path, warnings);
-      tell(path, name);
+      if (!isAgfsOnly(name)) return withoutInstances(entry, path, warnings);
+      warn(path, name);
       // Keeps its place: the others are located by their index.
       return { plugin: name, enabled: false };
     });
@@ -62,7 +62,7 @@ function pluginsOf(plugins: unknown, own: readonly string[], warnings: Problem[]
   if (!isMapping(plugins)) return plugins;
   const kept: Record<string, unknown> = {};
   for (const [name, entry] of Object.entries(plugins)) {
-    if (isForeign(name)) tell(['plugins', name], name);
+    if (isAgfsOnly(name)) warn(['plugins', name], name);
     else define(kept, name, withoutInstances(entry, ['plugins', name], warnings));
   }
   return kept;

@@ -1,8 +1,8 @@
 /** The reason why a view is empty, shown instead of its contents. */
 import type { Signal } from '@preact/signals';
-import { isNotThere, type ReadingFacts } from './reading.ts';
+import { isNotFound, type ReadingFacts } from './reading.ts';
 
-export function NothingYet({ reading }: { reading: Signal<Signal<ReadingFacts> | undefined> }) {
+export function EmptyState({ reading }: { reading: Signal<Signal<ReadingFacts> | undefined> }) {
   const text = textFor(reading.value?.value);
   return text === undefined ? null : <p class="nothing-yet">{text}</p>;
 }
@@ -17,7 +17,7 @@ function textFor(facts: ReadingFacts | undefined): string | undefined {
   }
   if (phase.kind === 'ended') return 'It has ended, and there is no data to show.';
   if (phase.kind === 'gone') return 'It was removed. A new stream with this name will appear here.';
-  if (phase.kind === 'refused' && isNotThere(phase)) {
+  if (phase.kind === 'refused' && isNotFound(phase)) {
     return 'There is no stream with this name. It may have been removed, or not been created yet.';
   }
   return undefined;

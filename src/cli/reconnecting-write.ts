@@ -5,35 +5,35 @@
 import type { WriteLoss, WriteOptions, WriteRetry } from '../client/index.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './io.ts';
-import { RETRY_FOR, tryingAgain } from './patience.ts';
+import { DEFAULT_RETRY_FOR_MS, retryMessage } from './retry.ts';
 
-export interface LastingOptions {
+export interface ReconnectingWriteOptions {
   recreate?: boolean | undefined;
   /** Milliseconds. */
   retryFor?: number | undefined;
 }
 
-export function lastingWrite(
+export function reconnectingWrite(
   context: CommandContext,
   path: string,
-  { recreate = true, retryFor = RETRY_FOR }: LastingOptions,
+  { recreate = true, retryFor = DEFAULT_RETRY_FOR_MS }: ReconnectingWriteOptions,
 ): WriteOptions {
   return {
     reconnect: true,
     waitForServer: true,
     retryFor,
-    onRetry: (retry) => tellRetry(context, retry, retryFor),
-    ...(recreate ? { recreate, onLoss: (loss) => tellLoss(context, path, loss) } : {}),
+    onRetry: (retry) => reportRetry(context, retry, retryFor),
+    ...(recreate ? { recreate, onLoss: (loss) => reportLoss(context, path, loss) } : {}),
   };
 }
 
 /** Reports once that the connection is lost, however many retries follow. */
-function tellRetry(context: CommandContext, { attempt, error }: WriteRetry, retryFor: number): void {
-  if (attempt === 1 && context.chatty) context.messages.note(tryingAgain(error.message, retryFor));
+function reportRetry(context: CommandContext, { attempt, error }: WriteRetry, retryFor: number): void {
+  if (attempt === 1 && context.chatty) context.messages.note(retryMessage(error.message, retryFor));
 }
 
 /** A loss is reported even with `--quiet`. */
-function tellLoss(context: CommandContext, path: string, { lost, doubtful, error }: WriteLoss): void {
+function reportLoss(context: CommandContext, path: string, { lost, doubtful, error }: WriteLoss): void {
   const { chatty, messages } = context;
   if (doubtful > 0) {
     messages.warn(

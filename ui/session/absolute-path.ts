@@ -4,7 +4,7 @@
  */
 
 /** The text of an error, with the path relative to its mount replaced by the absolute path. */
-export function withWholePath(text: string, path: string): string {
+export function withAbsolutePath(text: string, path: string): string {
   if (text.includes(path)) return text;
   for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) {
     const below = path.slice(at);
@@ -16,14 +16,14 @@ export function withWholePath(text: string, path: string): string {
 }
 
 /** The same for a response body; anything but an error of the server is returned unchanged. */
-export function answerWithWholePath(answer: string, address: string): string {
+export function answerWithAbsolutePath(answer: string, address: string): string {
   const path = new URL(address).searchParams.get('path');
   if (path === null) return answer;
   try {
     const body: unknown = JSON.parse(answer);
     if (typeof body !== 'object' || body === null || !('error' in body) || typeof body.error !== 'string')
       return answer;
-    return JSON.stringify({ ...body, error: withWholePath(body.error, path) });
+    return JSON.stringify({ ...body, error: withAbsolutePath(body.error, path) });
   } catch {
     return answer;
   }

@@ -10,7 +10,7 @@ export interface Candidate {
 /** Names on the server. */
 export type Remote = 'path' | 'mount' | 'reader' | 'plugin';
 
-export interface Wanted {
+export interface Completions {
   candidates: readonly Candidate[];
   /** Kind of server names that are also possible. */
   remote?: Remote | undefined;
@@ -36,7 +36,7 @@ const FILE_VALUE = /<(file|dir)>/;
 const RUNS_OTHERS = new Set(['exec']);
 
 /** @param words the words after the program name; the last is being typed, and may be empty */
-export function wantedAt(program: Command, words: readonly string[]): Wanted {
+export function completionsAt(program: Command, words: readonly string[]): Completions {
   const globals: Record<string, string> = {};
   const visible = program.createHelp().visibleCommands(program);
   let command: Command | undefined;
@@ -76,7 +76,7 @@ export function wantedAt(program: Command, words: readonly string[]): Wanted {
 
 const HELP: Candidate = { word: '--help', description: 'print help' };
 
-function argumentAt(program: Command, command: Command, position: number): Omit<Wanted, 'globals'> {
+function argumentAt(program: Command, command: Command, position: number): Omit<Completions, 'globals'> {
   if (command.name() === 'help') {
     return { candidates: position === 0 ? commandsOf(program) : [], files: false };
   }
@@ -124,7 +124,7 @@ function takesValue(option: Option): boolean {
   return option.required || option.optional;
 }
 
-function valuesOf(option: Option, prefix: string, globals: Record<string, string>): Wanted {
+function valuesOf(option: Option, prefix: string, globals: Record<string, string>): Completions {
   const choices = option.argChoices ?? [];
   const candidates = choices.map((value) => ({ word: `${prefix}${value}`, description: option.description }));
   return { candidates, files: FILE_VALUE.test(option.flags), globals };

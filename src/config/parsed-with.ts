@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isStreamFSError } from '../errors/index.ts';
 
 /** A setting that `parse` converts; its error message becomes that of the schema. */
-export function read<In extends z.ZodType, Out>(schema: In, parse: (value: z.output<In>) => Out) {
+export function parsedWith<In extends z.ZodType, Out>(schema: In, parse: (value: z.output<In>) => Out) {
   return schema.transform((value, context): Out => {
     try {
       return parse(value);

@@ -8,7 +8,7 @@ import { delimiter, join, relative } from 'node:path';
  *
  * @param file the file of the program, as in `process.argv[1]`
  */
-export function ownName(file: string, env: NodeJS.ProcessEnv): string {
+export function invocation(file: string, env: NodeJS.ProcessEnv): string {
   const own = realOf(file);
   const isOnPath = (env.PATH ?? '').split(delimiter).some((folder) => {
     // On Windows npm installs a batch file, which cannot be compared with this file.

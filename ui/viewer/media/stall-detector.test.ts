@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type PlayerState, Standstill } from './standstill.ts';
+import { type PlayerState, StallDetector } from './stall-detector.ts';
 
 const STATE: PlayerState = { time: 0, isStopped: false, hasFailed: false, received: 0 };
 
 /** The result of the check at each half second, for these states of a player. */
 function looks(states: readonly Partial<PlayerState>[]): boolean[] {
-  const standstill = new Standstill(0);
-  return states.map((state, n) => standstill.look({ ...STATE, ...state }, n * 500));
+  const stallDetector = new StallDetector(0);
+  return states.map((state, n) => stallDetector.look({ ...STATE, ...state }, n * 500));
 }
 
 const still = (count: number, state: (n: number) => Partial<PlayerState>) =>

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ownName } from '../../src/cli/own-name.ts';
+import { invocation } from '../../src/cli/invocation.ts';
 
 let folder: string;
 
@@ -21,19 +21,19 @@ describe('the name of the program in lines to type', () => {
     const link = join(folder, 'bin', 'streamfs');
     await symlink(join(folder, 'main.js'), link);
     const env = { PATH: ['', '/nowhere', join(folder, 'of others'), join(folder, 'bin')].join(delimiter) };
-    expect(ownName(join(folder, 'main.js'), env)).toBe('streamfs');
-    expect(ownName(link, env)).toBe('streamfs');
+    expect(invocation(join(folder, 'main.js'), env)).toBe('streamfs');
+    expect(invocation(link, env)).toBe('streamfs');
   });
 
   it('is node and its file where another or no streamfs is found', () => {
     const file = join(folder, 'main.js');
     for (const env of [{}, { PATH: join(folder, 'bin') }, { PATH: join(folder, 'of others') }]) {
-      expect(ownName(file, env)).toBe(`node ${file}`);
+      expect(invocation(file, env)).toBe(`node ${file}`);
     }
-    expect(ownName(join(process.cwd(), 'package.json'), {})).toBe('node package.json');
+    expect(invocation(join(process.cwd(), 'package.json'), {})).toBe('node package.json');
   });
 
   it('can be typed whatever is in the path of its file', () => {
-    expect(ownName(join(folder, "it's.js"), {})).toBe(`node '${folder}/it'\\''s.js'`);
+    expect(invocation(join(folder, "it's.js"), {})).toBe(`node '${folder}/it'\\''s.js'`);
   });
 });

@@ -7,16 +7,16 @@ const HEIGHT = 20;
 /** The time span of the whole width. */
 const SPAN_MS = 120_000;
 
-export function Spark({ history }: { history: History | undefined }) {
+export function Sparkline({ history }: { history: History | undefined }) {
   if (history === undefined) return null;
   return (
     <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width={WIDTH} height={HEIGHT} aria-hidden="true">
-      <path d={sparkPath(history)} />
+      <path d={sparklinePath(history)} />
     </svg>
   );
 }
 
-export function sparkPath({ times, values }: History): string {
+export function sparklinePath({ times, values }: History): string {
   const end = times.at(-1) ?? 0;
   const start = end - SPAN_MS;
   const largest = Math.max(1, ...values.filter((value, at) => value !== null && times[at]! >= start).map(Number));

@@ -15,13 +15,13 @@
  * append.ts splits the source into appends.
  */
 import { HEADERS } from '../protocol/index.ts';
-import { Ahead, Append, MAX_APPEND_BYTES, MAX_APPEND_MS, Part } from './append.ts';
+import { PeekableSource, Append, MAX_APPEND_BYTES, MAX_APPEND_MS, FixedAppend } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
 import { checkEndStatus } from './checks.ts';
 import type { CountedSource } from './counted-source.ts';
-import { describeFailure, isClientError, isFinal, neverConnected, StreamFSClientError } from './errors.ts';
+import { describeFailure, isClientError, isPermanent, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
-import { wholeHeader } from './headers.ts';
+import { integerHeader } from './headers.ts';
 import { settingsQuery } from './settings.ts';
 import { refusal, type Transport } from './transport.ts';
 import type { WriteOptions, WriteResult } from './write-types.ts';
@@ -71,7 +71,7 @@ function endStatusOf(given: WriteOptions['endStatus']): string | undefined {
 }
 
 /** Writes one source with one producer id, or with several in succession. */
-export class ExactWrite {
+export class ExactlyOnceWrite {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #options: WriteOptions;
@@ -80,7 +80,7 @@ export class ExactWrite {
   #seq = 0;
   #size: number = APPEND_SIZES.first;
   /** Upper limit of #size: lower if a proxy refuses more. */
-  #most: number = APPEND_SIZES.most;
+  #maxSize: number = APPEND_SIZES.most;
   #written = 0;
   /** Of these, bytes acknowledged by servers that are gone. */
   #lost = 0;
@@ -88,7 +88,7 @@ export class ExactWrite {
   #generation: string | undefined;
   #wasConnected = false;
   /** Whether the stream has existed. */
-  #wasMade = false;
+  #streamExisted = false;
 
   constructor(transport: Transport, path: string, options: WriteOptions) {
     this.#transport = transport;
@@ -101,7 +101,7 @@ export class ExactWrite {
 
   async bytes(bytes: Uint8Array): Promise<WriteResult> {
     do {
-      const part = new Part(bytes, this.#written, this.#cut);
+      const part = new FixedAppend(bytes, this.#written, this.#cut);
       await this.#send(part, { isLast: () => part.end === bytes.length });
       this.#written = part.end;
     } while (this.#written < bytes.length);
@@ -109,10 +109,10 @@ export class ExactWrite {
   }
 
   async source(counted: CountedSource): Promise<WriteResult> {
-    const ahead = new Ahead(counted);
+    const source = new PeekableSource(counted);
     try {
-      while (!ahead.isOver) {
-        const append = new Append(ahead, this.#cut);
+      while (!source.isOver) {
+        const append = new Append(source, this.#cut);
         const outgoing = new OutgoingAppend(append, this.#transport.takesIterables);
         try {
           await this.#send(outgoing, { isLast: () => false, counted });
@@ -158,12 +158,12 @@ export class ExactWrite {
         this.#seq += 1;
         if (!isHello) break;
         this.#options.onOpen?.({ generation: this.#generation, endOffset: this.#endOffset });
-      } else if (!this.#mended(failure, sent, progress)) {
+      } else if (!this.#canRetryAtOnce(failure, sent, progress)) {
         await this.#wait(failure, sent, { progress, lasted: performance.now() - began });
       }
     }
     this.#backoff.reset();
-    this.#size = Math.min(this.#most, this.#size * 2);
+    this.#size = Math.min(this.#maxSize, this.#size * 2);
   }
 
   /**
@@ -200,8 +200,8 @@ export class ExactWrite {
     }
     this.#wasConnected = true;
     if (!response.ok) return await refusal(response);
-    this.#wasMade = true;
-    this.#endOffset = wholeHeader(response, HEADERS.streamEndOffset);
+    this.#streamExisted = true;
+    this.#endOffset = integerHeader(response, HEADERS.streamEndOffset);
     this.#generation = response.headers.get(HEADERS.streamGeneration) ?? this.#generation;
     await response.text().catch(() => undefined);
     return undefined;
@@ -212,24 +212,24 @@ export class ExactWrite {
    *
    * @throws if no other attempt can succeed
    */
-  #mended(failure: StreamFSClientError, sent: Outgoing, progress: Progress): boolean {
+  #canRetryAtOnce(failure: StreamFSClientError, sent: Outgoing, progress: Progress): boolean {
     if (failure.code === 'HTTP_413') {
       // A refusal of the server itself would have a code: this is a proxy that does not accept a body of this length.
       const most = Math.floor(sent.length / 2);
       if (most < APPEND_SIZES.smallest || !sent.shorten(progress.applied, most))
         throw this.#refusedByProxy(failure, sent.length);
       progress.isDoubtful = true;
-      this.#most = Math.min(this.#most, most);
+      this.#maxSize = Math.min(this.#maxSize, most);
       this.#size = Math.min(this.#size, most);
       return true;
     }
-    if (failure.code === 'PRODUCER_MISMATCH' && this.#most < APPEND_SIZES.most) {
+    if (failure.code === 'PRODUCER_MISMATCH' && this.#maxSize < APPEND_SIZES.most) {
       // The append was shortened to less than a proxy had already passed on of it.
       progress.applied = Number(failure.details.applied);
       if (sent.shorten(progress.applied, progress.applied)) return true;
     }
     if (failure.details.forgotten_to !== undefined) return this.#isForgotten(failure, sent, progress);
-    if (failure.details.server_restarted === true && this.#wasMade) return this.#isLost(failure, progress);
+    if (failure.details.server_restarted === true && this.#streamExisted) return this.#isLost(failure, progress);
     return false;
   }
 
@@ -269,8 +269,8 @@ export class ExactWrite {
   /** Waits before the next attempt. @throws if a retry is useless, or no longer worth it */
   async #wait(failure: StreamFSClientError, sent: Outgoing, { progress, lasted }: Waiting): Promise<void> {
     const { retryFor = DEFAULT_RETRY_FOR_MS, signal, onRetry } = this.#options;
-    if (!this.#isPassing(failure)) {
-      throw this.#wasMade && isClientError(failure, ...POSITION_LOST_CODES) ? this.#isGone(failure) : failure;
+    if (!this.#isTransient(failure)) {
+      throw this.#streamExisted && isClientError(failure, ...POSITION_LOST_CODES) ? this.#isGone(failure) : failure;
     }
     const isRefused = failure.details.forgotten_to !== undefined;
     if (sent.length > 0 && !isRefused && !neverConnected(failure.cause)) progress.isDoubtful = true;
@@ -284,7 +284,7 @@ export class ExactWrite {
     }
     progress.failingSince ??= now;
     progress.wasRenewed = false;
-    this.#size = Math.min(this.#most, Math.max(APPEND_SIZES.least, this.#size / 2));
+    this.#size = Math.min(this.#maxSize, Math.max(APPEND_SIZES.least, this.#size / 2));
     const wait = this.#backoff.next(failure.retryAfter);
     const failingFor = now - progress.failingSince;
     if (wait === undefined || failingFor + wait > retryFor) throw this.#gaveUp(failure, failingFor);
@@ -294,12 +294,12 @@ export class ExactWrite {
   }
 
   /** Whether a failure may be transient. */
-  #isPassing(failure: StreamFSClientError): boolean {
-    if (isFinal(failure)) return false;
+  #isTransient(failure: StreamFSClientError): boolean {
+    if (isPermanent(failure)) return false;
     // As with every other request, a missing server is an error at once unless waiting was requested.
     if (failure.kind === 'unreachable') return this.#wasConnected || this.#options.waitForServer === true;
     // Another program creates the stream, which may take a while after a restart.
-    const isAwaited = this.#options.recreate === true && this.#wasMade && this.#options.generation === undefined;
+    const isAwaited = this.#options.recreate === true && this.#streamExisted && this.#options.generation === undefined;
     if (failure.code === 'STREAM_NOT_FOUND' && this.#generation === undefined && isAwaited) return true;
     return (
       TRANSIENT_STATUSES.has(failure.status) ||

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answerWithWholePath, withWholePath } from './whole-path.ts';
+import { answerWithAbsolutePath, withAbsolutePath } from './absolute-path.ts';
 
 describe('a path in an error', () => {
   it.each([
@@ -13,7 +13,7 @@ describe('a path in an error', () => {
     ['stream already exists: /a/a', '/a/a/a', 'stream already exists: /a/a/a'],
     ['permission denied: /it is "$&" is reserved', '/s/it is "$&"', 'permission denied: /s/it is "$&" is reserved'],
   ])('becomes absolute: %s', (text, path, expected) => {
-    expect(withWholePath(text, path)).toBe(expected);
+    expect(withAbsolutePath(text, path)).toBe(expected);
   });
 
   it.each([
@@ -23,19 +23,19 @@ describe('a path in an error', () => {
     ['stream is closed', '/streamfs/live'],
     ['no mount at path: /', '/streamfs/'],
   ])('is unchanged if it is absolute, or another path: %s', (text, path) => {
-    expect(withWholePath(text, path)).toBe(text);
+    expect(withAbsolutePath(text, path)).toBe(text);
   });
 
   it('is replaced in errors of the server, and nowhere else', () => {
     const address = 'http://h/api/v1/files?path=%2Fstreamfs%2Fa';
     const answer = { error: 'stream already exists: /a', code: 'STREAM_EXISTS' };
-    expect(JSON.parse(answerWithWholePath(JSON.stringify(answer), address))).toEqual({
+    expect(JSON.parse(answerWithAbsolutePath(JSON.stringify(answer), address))).toEqual({
       ...answer,
       error: 'stream already exists: /streamfs/a',
     });
     for (const other of ['<h1>502</h1>', '[1]', 'null', '{"error":7}']) {
-      expect(answerWithWholePath(other, address)).toBe(other);
+      expect(answerWithAbsolutePath(other, address)).toBe(other);
     }
-    expect(answerWithWholePath('{"error":"x: /a"}', 'http://h/api/v1/links')).toBe('{"error":"x: /a"}');
+    expect(answerWithAbsolutePath('{"error":"x: /a"}', 'http://h/api/v1/links')).toBe('{"error":"x: /a"}');
   });
 });

@@ -17,8 +17,8 @@ export class FollowReport {
   hasBegun = false;
   /** Bytes lost while following. */
   lost = 0;
-  #away = false;
-  #wasThere = false;
+  #isDisconnected = false;
+  #wasConnected = false;
 
   constructor(context: CommandContext, path: string, { timeout, waitForServer }: FollowOptions) {
     this.#context = context;
@@ -52,13 +52,13 @@ export class FollowReport {
         );
         break;
       case 'reconnecting':
-        if (!this.#away) this.#note(this.#awayBecause(record.error.message));
-        this.#away = true;
+        if (!this.#isDisconnected) this.#note(this.#isDisconnectedBecause(record.error.message));
+        this.#isDisconnected = true;
         break;
       case 'open':
-        if (this.#away) this.#note(record.offset === undefined ? 'reconnected' : `resumed at offset ${record.offset}`);
-        this.#away = false;
-        this.#wasThere = true;
+        if (this.#isDisconnected) this.#note(record.offset === undefined ? 'reconnected' : `resumed at offset ${record.offset}`);
+        this.#isDisconnected = false;
+        this.#wasConnected = true;
         break;
       case 'caught-up':
         this.hasBegun = true;
@@ -69,8 +69,8 @@ export class FollowReport {
     }
   }
 
-  #awayBecause(why: string): string {
-    return this.#wasThere ? `${why}; reconnecting` : retryMessage(why, this.#firstWait);
+  #isDisconnectedBecause(why: string): string {
+    return this.#wasConnected ? `${why}; reconnecting` : retryMessage(why, this.#firstWait);
   }
 
   #note(text: string): void {

@@ -24,7 +24,7 @@ export function afterReadersJoin(source: AsyncIterable<Uint8Array>, wait: Reader
       let arrived: Promise<void> | undefined;
       return {
         async next() {
-          arrived ??= untilReadersAreThere(wait, stopped.signal);
+          arrived ??= untilReadersJoined(wait, stopped.signal);
           await arrived;
           return stopped.signal.aborted ? { done: true, value: undefined } : await pieces.next();
         },
@@ -37,19 +37,19 @@ export function afterReadersJoin(source: AsyncIterable<Uint8Array>, wait: Reader
   };
 }
 
-async function untilReadersAreThere(wait: ReaderWait, stopped: AbortSignal): Promise<void> {
+async function untilReadersJoined(wait: ReaderWait, stopped: AbortSignal): Promise<void> {
   const { context, path, readers } = wait;
   const signal = AbortSignal.any([context.signal, stopped]);
   const name = printable(path);
   for (let reported: number | undefined; !signal.aborted; ) {
-    const there = await readersOf(wait);
-    if (there !== reported && context.chatty) {
+    const count = await readersOf(wait);
+    if (count !== reported && context.chatty) {
       const wanted = `${readers} reader${readers === 1 ? '' : 's'}`;
-      const text = there >= readers ? `${wanted} there: begins` : `waiting for ${wanted}: ${there} there`;
+      const text = count >= readers ? `${wanted} joined: starting` : `waiting for ${wanted}: ${count} joined`;
       context.messages.note(`${name}: ${text}`);
     }
-    reported = there;
-    if (there >= readers) return;
+    reported = count;
+    if (count >= readers) return;
     // An abort ends the wait, and the loop.
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }

@@ -31,7 +31,7 @@ export class Tee {
       this.#context.signal.throwIfAborted();
       this.#hasFailed = true;
       if (error instanceof BrokenPipeError) return;
-      this.#context.messages.warn(`nothing more is printed here: ${error instanceof Error ? error.message : error}`);
+      this.#context.messages.warn(`the output is no longer printed here: ${error instanceof Error ? error.message : error}`);
     }
   }
 }

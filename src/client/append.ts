@@ -1,5 +1,5 @@
 /**
- * How a source is cut into appends.
+ * Splits a source into appends.
  *
  * An append is a long request body. Pieces are added to it as they arrive, so that readers get them at once. Its bytes
  * are held until they are acknowledged. An append is closed after a number of bytes, which bounds the memory, or some

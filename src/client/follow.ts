@@ -305,7 +305,7 @@ class Follower {
         } finally {
           forget();
         }
-        if (piece === undefined) return this.#cut('it closed before the end was said');
+        if (piece === undefined) return this.#cut('it closed before the end of the stream');
         if (piece.length > 0) {
           this.#backoff?.reset();
           this.#failingSince = undefined;

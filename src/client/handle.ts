@@ -179,7 +179,7 @@ export class StreamFSHandle {
     } finally {
       reader.cancel();
     }
-    if (decoder !== undefined) throw new StreamFSClientError('cut', 'the connection was cut before the end was said');
+    if (decoder !== undefined) throw new StreamFSClientError('cut', 'the connection was cut before the end of the stream');
   }
 
   async close(): Promise<void> {

@@ -188,10 +188,10 @@ function normalizeBase(url: string): string {
     throw new TypeError(`invalid url ${url}: it should begin with http:// or https://`);
   }
   if (parsed.username !== '' || parsed.password !== '') {
-    throw new TypeError('invalid url: give the token by the token option, not in the url');
+    throw new TypeError('invalid url: pass the token in the token option, not in the url');
   }
   if (parsed.search !== '' || parsed.hash !== '') {
-    throw new TypeError(`invalid url ${url}: it is that of the server, without what begins with ? or #`);
+    throw new TypeError(`invalid url ${url}: expected the address of the server, without a query or fragment`);
   }
   const path = parsed.pathname.replace(/\/+$/, '');
   return parsed.origin + (path.endsWith(BASE) ? path : path + BASE);

@@ -32,8 +32,8 @@ describe('arguments', () => {
     [['mkdir', '-m', 'rwx', '/d'], /permission bits in octal/],
     [['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
     [['ls', '--url', 'localhost:8080'], /it should begin with http/],
-    [['ls', '--url', 'http://127.0.0.1:8080/?path=/streamfs'], /without what begins with \? or #/],
-    [['ls', '--url', 'http://127.0.0.1:8080/#a'], /without what begins with \? or #/],
+    [['ls', '--url', 'http://127.0.0.1:8080/?path=/streamfs'], /without a query or fragment/],
+    [['ls', '--url', 'http://127.0.0.1:8080/#a'], /without a query or fragment/],
     [['ls', '--token-file', '/nonexistent/token'], /cannot read the token file .*ENOENT/],
   ])('%j is a usage error that says why', async (argv, message) => {
     const run = cli(argv, { input: '' });

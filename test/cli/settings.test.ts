@@ -99,7 +99,7 @@ describe('write --lossless', () => {
     expect(await factsOf(url, '/streamfs/x')).toMatchObject({ on_lag: 'block', total_written: '0' });
     const second = cli(['cat', '--stream', '/streamfs/x'], { url });
     expect([await writer.code, await first.code, await second.code]).toEqual([0, 0, 0]);
-    expect(writer.err.text).toContain('/streamfs/x: 2 readers there: begins\n');
+    expect(writer.err.text).toContain('/streamfs/x: 2 readers joined: starting\n');
     for (const reader of [first, second]) expect(reader.outBytes().equals(bytes)).toBe(true);
   });
 
@@ -114,7 +114,7 @@ describe('write --lossless', () => {
   it('is told at once when the stream it waits at is removed', async () => {
     const { url } = await realServer();
     const writer = cli(['write', '--lossless', '--readers', '1', '/streamfs/x'], { url });
-    await expect.poll(() => writer.err.text).toContain('waiting for 1 reader: 0 there');
+    await expect.poll(() => writer.err.text).toContain('waiting for 1 reader: 0 joined');
     await cli(['rm', '/streamfs/x'], { url }).code;
     expect(await writer.code).not.toBe(0);
   });

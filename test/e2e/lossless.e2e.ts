@@ -32,7 +32,7 @@ describe('write --lossless --end --readers 3', () => {
     const writer = streamfs(at.url, ['write', '--lossless', '--end', '--readers', '3', PATH], {
       stdin: fileOfPattern(SIZE),
     });
-    await writer.stderr.until('waiting for 3 readers: 0 there');
+    await writer.stderr.until('waiting for 3 readers: 0 joined');
     const readers = [0, 1, 2].map(() =>
       streamfs(at.url, ['cat', '--stream', '--from-start', PATH], { stdin: 'ignore', keep: false }),
     );

@@ -32,7 +32,7 @@ export class Screen {
   readonly #input: Keyboard | undefined;
   #isEntered = false;
 
-  /** @param input undefined where there is no keyboard */
+  /** @param input undefined without a keyboard */
   constructor(output: Writable, input: Readable | undefined) {
     this.#output = output;
     this.#input = input;

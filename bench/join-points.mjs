@@ -23,7 +23,7 @@ const PICTURE = ['-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=25'];
 const SOUND = ['-f', 'lavfi', '-i', 'anoisesrc=amplitude=0.3'];
 
 /** The arguments of ffmpeg for each format. */
-const MADE_BY = {
+const FFMPEG_ARGS = {
   webm: [...PICTURE, ...SOUND, '-c:v', 'libvpx', '-b:v', '8M', '-deadline', 'realtime', '-cpu-used', '8', '-f', 'webm'],
   mp4: [
     ...PICTURE,
@@ -55,7 +55,7 @@ const MADE_BY = {
  */
 export async function joinPointCosts(root, rounds) {
   const costs = new Map();
-  for (const [container, args] of Object.entries(MADE_BY)) {
+  for (const [container, args] of Object.entries(FFMPEG_ARGS)) {
     const content = args === undefined ? text() : made(args);
     if (content === undefined) continue;
     const cost = { with: [], without: [] };

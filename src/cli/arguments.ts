@@ -39,14 +39,14 @@ export const lifetime = parsedWith((text) => {
   return milliseconds;
 });
 
-function whole(text: string, least: number): number {
+function integerFrom(text: string, least: number): number {
   const value = parseInteger(text, least);
   if (value === undefined) throw new Error(`expected a whole number of at least ${least}`);
   return value;
 }
 
-export const offset = parsedWith((text) => whole(text, 0));
-export const count = parsedWith((text) => whole(text, 1));
+export const offset = parsedWith((text) => integerFrom(text, 0));
+export const count = parsedWith((text) => integerFrom(text, 1));
 
 /** Parses permission bits like the server: `755`. */
 export const mode = parsedWith(parseMode);

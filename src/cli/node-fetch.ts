@@ -199,13 +199,13 @@ class NodeResponse implements FetchResponse {
   async arrayBuffer(): Promise<ArrayBuffer> {
     const pieces: Uint8Array[] = [];
     for await (const piece of this.body) pieces.push(piece);
-    const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
     let at = 0;
     for (const piece of pieces) {
-      whole.set(piece, at);
+      joined.set(piece, at);
       at += piece.length;
     }
-    return whole.buffer;
+    return joined.buffer;
   }
 
   #iterator(): AsyncIterator<Uint8Array> {

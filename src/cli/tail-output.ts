@@ -1,6 +1,6 @@
 /** Output of several streams at once: under headings as `tail` prints them, or line by line with the path of each. */
 import { styleText } from 'node:util';
-import { WholeLines } from './child/lines.ts';
+import { LineAssembler } from './child/lines.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './io.ts';
 import { isTerminal } from './is-terminal.ts';
@@ -54,7 +54,7 @@ const COLORS = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const;
 export class MarkedLines implements TailOutput {
   readonly #context: CommandContext;
   readonly #marks: LineMarks;
-  readonly #lines = new Map<string, WholeLines>();
+  readonly #lines = new Map<string, LineAssembler>();
   readonly #prefixes: ReadonlyMap<string, string>;
 
   constructor(context: CommandContext, paths: readonly string[], marks: LineMarks) {
@@ -72,7 +72,7 @@ export class MarkedLines implements TailOutput {
   async write(path: string, piece: Uint8Array): Promise<void> {
     let lines = this.#lines.get(path);
     if (lines === undefined) {
-      lines = new WholeLines();
+      lines = new LineAssembler();
       this.#lines.set(path, lines);
     }
     await this.#print(path, lines.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length)));

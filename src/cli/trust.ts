@@ -30,7 +30,7 @@ export async function readCaFile(file: string): Promise<string> {
 const NOT_TRUSTED =
   'its certificate is not signed by a trusted authority: set --ca-file or STREAMFS_CA_FILE to a file with the certificate of that authority';
 
-const TOLD: Readonly<Record<string, string>> = {
+const MESSAGES: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: NOT_TRUSTED,
   SELF_SIGNED_CERT_IN_CHAIN: NOT_TRUSTED,
   UNABLE_TO_GET_ISSUER_CERT: NOT_TRUSTED,
@@ -49,7 +49,7 @@ export function explained(error: Error, socket: Socket | null): Error {
   const isNoHandshake =
     given === 'EPROTO' && (socket as TLSSocket & { secureConnecting?: boolean | undefined })?.secureConnecting;
   const code = isNoHandshake ? 'ERR_SSL_WRONG_VERSION_NUMBER' : given;
-  const text = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? wrongName(error) : TOLD[code];
+  const text = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? wrongName(error) : MESSAGES[code];
   return text === undefined ? error : Object.assign(new Error(text), { code });
 }
 

@@ -50,7 +50,7 @@ interface Outgoing {
   shorten(least: number, most: number): boolean;
 }
 
-const NOTHING: Outgoing = { length: 0, isOpen: false, body: () => new Uint8Array(0), shorten: () => false };
+const EMPTY_APPEND: Outgoing = { length: 0, isOpen: false, body: () => new Uint8Array(0), shorten: () => false };
 
 /** The state of an append that is not acknowledged yet. */
 interface Progress {
@@ -123,7 +123,7 @@ export class ExactlyOnceWrite {
         this.#written += append.length;
       }
       // The last append is only known once it is already being sent, so a separate, empty append ends the stream.
-      if (this.#options.end === true) await this.#send(NOTHING, { isLast: () => true });
+      if (this.#options.end === true) await this.#send(EMPTY_APPEND, { isLast: () => true });
     } catch (error) {
       counted.stop();
       throw counted.failure === undefined ? error : counted.failure.error;
@@ -151,7 +151,7 @@ export class ExactlyOnceWrite {
     const progress: Progress = { failingSince: undefined, isDoubtful: false, applied: 0, wasRenewed: false };
     for (;;) {
       const isHello = this.#seq === 0;
-      const sent = isHello ? NOTHING : outgoing;
+      const sent = isHello ? EMPTY_APPEND : outgoing;
       const began = performance.now();
       const failure = await this.#attempt(sent.body(), !isHello && isLast(), counted);
       if (failure === undefined) {

@@ -100,7 +100,7 @@ export class Transport {
   /** The JSON of a successful request. */
   async json<T>(method: string, route: string, options: RequestOptions = {}): Promise<T> {
     const response = await this.request(method, route, options);
-    const text = await this.#whole(response.text(), options.signal);
+    const text = await this.#bodyOf(response.text(), options.signal);
     try {
       return JSON.parse(text) as T;
     } catch (cause) {
@@ -116,7 +116,7 @@ export class Transport {
     options: RequestOptions = {},
   ): Promise<{ data: Uint8Array; headers: FetchResponse['headers'] }> {
     const response = await this.request(method, route, options);
-    const data = new Uint8Array(await this.#whole(response.arrayBuffer(), options.signal));
+    const data = new Uint8Array(await this.#bodyOf(response.arrayBuffer(), options.signal));
     return { data, headers: response.headers };
   }
 
@@ -133,7 +133,7 @@ export class Transport {
     return signal?.aborted === true || this.#signal?.aborted === true;
   }
 
-  async #whole<T>(body: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async #bodyOf<T>(body: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     try {
       return await body;
     } catch (cause) {

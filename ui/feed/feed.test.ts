@@ -9,17 +9,17 @@ import { StreamsFeed } from './streams-feed.ts';
 describe('rates', () => {
   it('are the increase over the elapsed time; unknown at first, and after a change of generation', () => {
     const rates = new Rates();
-    const look = (time: number, value: number, life = 'one') => {
-      const rate = rates.rate('x', life, value, time);
+    const sample = (time: number, value: number, generation = 'one') => {
+      const rate = rates.rate('x', generation, value, time);
       rates.endRound();
       return rate;
     };
-    expect(look(1000, 500)).toBeUndefined();
-    expect(look(3000, 1500)).toBe(500);
-    expect(look(4000, 1500)).toBe(0);
-    expect(look(5000, 10)).toBeUndefined();
-    expect(look(6000, 20, 'two')).toBeUndefined();
-    expect(look(7000, 30, 'two')).toBe(10);
+    expect(sample(1000, 500)).toBeUndefined();
+    expect(sample(3000, 1500)).toBe(500);
+    expect(sample(4000, 1500)).toBe(0);
+    expect(sample(5000, 10)).toBeUndefined();
+    expect(sample(6000, 20, 'two')).toBeUndefined();
+    expect(sample(7000, 30, 'two')).toBe(10);
   });
 
   it('are forgotten once their streams are gone', () => {
@@ -57,8 +57,8 @@ describe('the history of a figure', () => {
 });
 
 /** Polls once, as if the view were visible. */
-async function look(feed: ServerFeed | StreamsFeed): Promise<void> {
-  await feed.look(new AbortController().signal);
+async function poll(feed: ServerFeed | StreamsFeed): Promise<void> {
+  await feed.poll(new AbortController().signal);
 }
 
 describe('the feed of streams', () => {
@@ -81,7 +81,7 @@ describe('the feed of streams', () => {
       },
     };
     const feed = new StreamsFeed(api as unknown as StreamFSClient);
-    await look(feed);
+    await poll(feed);
     expect(asked).toEqual(['/s undefined', '/s d', '/s/d undefined']);
     expect(feed.rows.value.map(({ path }) => path)).toEqual(['/s/a', '/s/z', '/s/d/b']);
   });
@@ -102,16 +102,16 @@ describe('the feed of readers', () => {
     };
     const feed = new ServerFeed(api as unknown as StreamFSClient);
     const behind = () => feed.readers.value[0]?.behind;
-    await look(feed);
+    await poll(feed);
     expect(behind()).toBeUndefined();
     const before = performance.now();
     reader.lag = 5000;
-    await look(feed);
+    await poll(feed);
     const most = performance.now() - before + 1000;
     // The time it took to write these bytes, with some tolerance.
     expect(behind()).toBeGreaterThan(0);
     expect(behind()).toBeLessThan(most);
-    await look(feed);
+    await poll(feed);
     expect(behind()).toBeUndefined();
   });
 });

@@ -36,11 +36,11 @@ export class ServerFeed {
 
   constructor(api: StreamFSClient) {
     this.#api = api;
-    this.poller = new Poller((signal) => this.look(signal));
+    this.poller = new Poller((signal) => this.poll(signal));
   }
 
   /** Fetches everything once; called repeatedly by the poller. */
-  async look(signal: AbortSignal): Promise<void> {
+  async poll(signal: AbortSignal): Promise<void> {
     // Health needs no permission.
     this.health.value = await this.#api.health();
     const stats = await this.#api.stats({ signal });

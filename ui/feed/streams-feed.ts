@@ -27,11 +27,11 @@ export class StreamsFeed {
 
   constructor(api: StreamFSClient) {
     this.#api = api;
-    this.poller = new Poller((signal) => this.look(signal));
+    this.poller = new Poller((signal) => this.poll(signal));
   }
 
   /** Fetches everything once; called repeatedly by the poller. */
-  async look(signal: AbortSignal): Promise<void> {
+  async poll(signal: AbortSignal): Promise<void> {
     const mounts = (await this.#api.mounts()).filter(({ pluginName }) => pluginName === 'streamfs');
     const rows: StreamRow[] = [];
     const directories = mounts.filter(({ status }) => status === 'mounted').map(({ path }) => path);

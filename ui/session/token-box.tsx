@@ -3,8 +3,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { Failure } from '../failure.tsx';
 import { giveToken, token } from './token.ts';
 
-const NONE = 'Paste or type the token first.';
-const NOT_ONE = 'This is not a token: a token consists of visible ASCII characters, without spaces.';
+const MISSING = 'Paste or type the token first.';
+const INVALID = 'This is not a token: a token consists of visible ASCII characters, without spaces.';
 const REFUSED =
   'The server does not know the token that was given. It may be mistyped, or may have been revoked.';
 
@@ -17,7 +17,7 @@ export function TokenBox() {
     event.preventDefault();
     const value = input.current?.value.trim() ?? '';
     if (/^[\x21-\x7e]+$/.test(value)) return giveToken(value);
-    setProblem(value === '' ? NONE : NOT_ONE);
+    setProblem(value === '' ? MISSING : INVALID);
     input.current?.focus();
   };
   return (

@@ -4,7 +4,7 @@ const NEWLINE = 10;
 /** A longer line is split. */
 const MAX_HELD_BYTES = 64 * 1024;
 
-export class WholeLines {
+export class LineAssembler {
   #held: Buffer[] = [];
   #heldBytes = 0;
 
@@ -12,15 +12,15 @@ export class WholeLines {
   push(piece: Buffer): Buffer | undefined {
     const end = piece.lastIndexOf(NEWLINE) + 1;
     const isTooLong = this.#heldBytes + piece.length - end > MAX_HELD_BYTES;
-    const whole = isTooLong ? piece.length : end;
-    const lines = whole === 0 ? undefined : Buffer.concat([...this.#held, piece.subarray(0, whole)]);
+    const completeLength = isTooLong ? piece.length : end;
+    const lines = completeLength === 0 ? undefined : Buffer.concat([...this.#held, piece.subarray(0, completeLength)]);
     if (lines !== undefined) {
       this.#held = [];
       this.#heldBytes = 0;
     }
-    if (whole < piece.length) {
-      this.#held.push(piece.subarray(whole));
-      this.#heldBytes += piece.length - whole;
+    if (completeLength < piece.length) {
+      this.#held.push(piece.subarray(completeLength));
+      this.#heldBytes += piece.length - completeLength;
     }
     return lines;
   }

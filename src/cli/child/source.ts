@@ -3,7 +3,7 @@
  * write fails the child continues: its output is read and discarded, because the child would block otherwise.
  */
 import type { Child } from './child.ts';
-import { WholeLines } from './lines.ts';
+import { LineAssembler } from './lines.ts';
 import type { ChildOutput } from './output.ts';
 
 /** Prints a piece of an output; never rejects. */
@@ -22,13 +22,13 @@ export class ChildSource implements AsyncIterable<Uint8Array> {
   readonly #child: Child;
   readonly #outputs: readonly ChildOutput[];
   readonly #tee: Tee | undefined;
-  readonly #lines: ReadonlyMap<ChildOutput, WholeLines> | undefined;
+  readonly #lines: ReadonlyMap<ChildOutput, LineAssembler> | undefined;
 
   constructor(child: Child, outputs: readonly ChildOutput[], { lines, tee }: ChildSourceOptions) {
     this.#child = child;
     this.#outputs = outputs;
     this.#tee = tee;
-    this.#lines = lines ? new Map(outputs.map((output) => [output, new WholeLines()])) : undefined;
+    this.#lines = lines ? new Map(outputs.map((output) => [output, new LineAssembler()])) : undefined;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -59,8 +59,8 @@ export class ChildSource implements AsyncIterable<Uint8Array> {
         const piece = output.take();
         if (piece === undefined) continue;
         await this.#tee?.(output, piece);
-        const whole = this.#lines === undefined ? piece : this.#lines.get(output)?.push(piece);
-        if (whole !== undefined) return whole;
+        const complete = this.#lines === undefined ? piece : this.#lines.get(output)?.push(piece);
+        if (complete !== undefined) return complete;
         return await this.#pull();
       }
       if (this.#child.end !== undefined && this.#outputs.every((output) => output.isOver)) return this.#rest();

@@ -51,13 +51,13 @@ export async function cat(context: CommandContext, path: string, options: Option
           ),
     );
   } catch (error) {
-    throw options.fromStart && isClientError(error, 'OFFSET_GONE') ? startIsGone(error) : error;
+    throw options.fromStart && isClientError(error, 'OFFSET_GONE') ? startNotRetained(error) : error;
   } finally {
     progress.stop();
   }
 }
 
-function startIsGone(cause: StreamFSClientError): ExitError {
+function startNotRetained(cause: StreamFSClientError): ExitError {
   const { earliest } = cause.details;
   const text = `its first ${earliest} bytes are no longer retained: begin with --offset ${earliest}, or without --from-start`;
   return new ExitError('refused', text, { cause });

@@ -12,15 +12,15 @@ const RETRY_FOR_MS = 10 * 60_000;
  */
 export async function endWatch(context: CommandContext): Promise<undefined> {
   const client = await context.client();
-  const owed = new Map<string, string | undefined>();
+  const openStreams = new Map<string, string | undefined>();
   let endStatus = LOST_STATUS;
   for await (const line of createInterface({ input: context.io.stdin })) {
     const message = JSON.parse(line) as EndWatchMessage;
-    if ('path' in message) owed.set(message.path, message.generation);
+    if ('path' in message) openStreams.set(message.path, message.generation);
     else if ('status' in message) endStatus = message.status;
-    else owed.delete(message.done);
+    else openStreams.delete(message.done);
   }
-  const ends = [...owed].map(([path, generation]) =>
+  const ends = [...openStreams].map(([path, generation]) =>
     client.write(path, new Uint8Array(0), {
       ...{ reconnect: true, waitForServer: true, retryFor: RETRY_FOR_MS, create: false, end: true, endStatus },
       generation,

@@ -124,7 +124,7 @@ class Tail {
     const { generation, pieces } = await this.#client.openSnapshot(path, { ...wanted, signal: this.#signal });
     await this.#output.begin(path);
     // Reading a file cannot start relative to its end: it is read from the beginning.
-    const last = generation === undefined ? [lastOf(await whole(pieces), this.#options)] : pieces;
+    const last = generation === undefined ? [lastOf(await readAll(pieces), this.#options)] : pieces;
     for await (const piece of last) if (bytes !== undefined || lines > 0) await this.#output.write(path, piece);
     await this.#output.end(path);
     return EXIT.ok.code;
@@ -168,7 +168,7 @@ function followOptions({ bytes, lines = DEFAULT_LINES, create, reconnect, retryF
   };
 }
 
-async function whole(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function readAll(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
   for await (const piece of pieces) all.push(piece);
   return Buffer.concat(all);

@@ -5,7 +5,7 @@ import { UsageError } from '../exit-codes.ts';
 import { SCRIPTS, SHELLS, type Shell } from './scripts.ts';
 
 /** All our scripts begin with this text: a file with any other content is not overwritten. */
-const OURS = '# Completion of streamfs for ';
+const SCRIPT_HEADER = '# Completion of streamfs for ';
 
 /** The shell named by `$SHELL`. @throws UsageError if completion does not support it */
 export function shellOf(env: NodeJS.ProcessEnv): Shell {
@@ -27,7 +27,7 @@ export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ f
     if (error.code === 'ENOENT') return undefined;
     throw new UsageError(`cannot read ${file}: ${error.code ?? error.message}`);
   });
-  if (present !== undefined && !present.includes(OURS)) {
+  if (present !== undefined && !present.includes(SCRIPT_HEADER)) {
     throw new UsageError(`${file} exists and is not a completion of streamfs: move it away first`);
   }
   try {

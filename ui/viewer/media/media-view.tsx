@@ -59,20 +59,20 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
     const onReceived = () => {
       received += 1;
     };
-    const look = () => {
+    const check = () => {
       const { currentTime: time, ended, paused } = element;
       const hasFailed = failure !== undefined;
       const state = { time, received, hasFailed, isStopped: ended || (paused && !hasFailed) };
-      if (stallDetector.look(state, performance.now())) setRenewals((known) => known + 1);
+      if (stallDetector.check(state, performance.now())) setRenewals((known) => known + 1);
       else if (failure !== undefined && !stallDetector.hasPlayed) {
         setProblem(failure);
         become({ kind: 'refused', why: failure, code: 'MEDIA' });
       }
     };
-    const looking = setInterval(look, CHECK_MS);
+    const checkTimer = setInterval(check, CHECK_MS);
     const fail = (why: string) => {
       failure = why;
-      look();
+      check();
     };
     become({ kind: 'connecting' });
     setProblem(undefined);
@@ -129,7 +129,7 @@ export function MediaView({ change, sniffed, source }: MediaViewProps) {
     return () => {
       leaving.abort();
       clearTimeout(problemTimer);
-      clearInterval(looking);
+      clearInterval(checkTimer);
       stop();
     };
   }, [attempt, renewals]);

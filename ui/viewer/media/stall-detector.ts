@@ -33,7 +33,7 @@ export class StallDetector {
   }
 
   /** To be called a few times a second. True if it has played, and must be restarted to continue. */
-  look({ hasFailed, isStopped, received, time }: PlayerState, now: number): boolean {
+  check({ hasFailed, isStopped, received, time }: PlayerState, now: number): boolean {
     if (isStopped || time !== this.time) {
       if (time > this.time) this.hasPlayed = true;
       if (time > this.time && hasFailed) this.movesAfterFailure += 1;

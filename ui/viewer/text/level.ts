@@ -4,7 +4,7 @@ export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** The level is near the beginning of a line, except in JSON, whose keys have no order. */
 const SCANNED_CHARACTERS = 160;
-const LOOKED_AT_JSON = 2048;
+const SCANNED_JSON_CHARACTERS = 2048;
 
 const WORDS: Readonly<Record<string, Level>> = {
   fatal: 'fatal',
@@ -43,7 +43,7 @@ const KLOG_LEVELS: Readonly<Record<string, Level>> = { I: 'info', W: 'warn', E: 
 /** `text` has no colour sequences. */
 export function levelOf(text: string): Level | undefined {
   if (/^\s*\{/.test(text)) {
-    const found = IN_JSON.exec(text.slice(0, LOOKED_AT_JSON));
+    const found = IN_JSON.exec(text.slice(0, SCANNED_JSON_CHARACTERS));
     return found === null
       ? undefined
       : found[1] === undefined

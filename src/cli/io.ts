@@ -178,7 +178,7 @@ function oneLine(text: string): string {
   return printable(text.trim().replace(/\s*\n\s*/g, ' '));
 }
 
-/** Text from outside, with control characters escaped, so that a terminal does not interpret it. */
+/** Text from outside, with control characters replaced, so that a terminal does not interpret them. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '\uFFFD');
 }

@@ -50,16 +50,16 @@ export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, 
   );
   const tracks = narrow ? undefined : shown.map((column) => column.width).join(' ');
 
-  const look = () => {
+  const updateView = () => {
     const { scrollTop, clientHeight, clientWidth } = box.current!;
     const next = { ...rowWindow(scrollTop, clientHeight, rowHeight, count), width: clientWidth };
     setView((before) => (isSame(before, next) ? before : next));
   };
-  const latestLook = useRef(look);
-  latestLook.current = look;
-  useLayoutEffect(look, [rowHeight, count]);
+  const latestUpdate = useRef(updateView);
+  latestUpdate.current = updateView;
+  useLayoutEffect(updateView, [rowHeight, count]);
   useLayoutEffect(() => {
-    const observer = new ResizeObserver(() => latestLook.current());
+    const observer = new ResizeObserver(() => latestUpdate.current());
     observer.observe(box.current!);
     return () => observer.disconnect();
   }, []);
@@ -83,7 +83,7 @@ export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, 
     const element = box.current!;
     element.scrollTop = scrollTo(index, element.scrollTop, element.clientHeight, rowHeight);
     wantsFocus.current = true;
-    look();
+    updateView();
     setActive(keyOf(row));
   };
 
@@ -113,7 +113,7 @@ export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, 
         role="rowgroup"
         // If the active row was scrolled out of view, the box itself receives the keys.
         tabIndex={activeIndex >= first && activeIndex < end ? undefined : 0}
-        onScroll={look}
+        onScroll={updateView}
         onKeyDown={onKeyDown}
       >
         {count === 0 ? empty : null}

@@ -100,8 +100,8 @@ class TerminalLink implements RecordSink {
     this.#onSized = onSized;
     const { signal } = this.#leaving;
     addEventListener('message', (event) => this.#onMessage(event), { signal });
-    const look = () => this.#look();
-    const theme = new MutationObserver(look);
+    const sendColours = () => this.#sendColours();
+    const theme = new MutationObserver(sendColours);
     theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
     signal.addEventListener('abort', () => theme.disconnect());
   }
@@ -157,13 +157,13 @@ class TerminalLink implements RecordSink {
     else if (data.type === 'key') this.#frame.dispatchEvent(pressed(data.key));
     else {
       this.#isReady = true;
-      this.#look();
+      this.#sendColours();
       this.#becomeReady();
     }
   }
 
   /** Sends the current colours of the page. */
-  #look(): void {
+  #sendColours(): void {
     const style = getComputedStyle(document.documentElement);
     const color = (name: string) => style.getPropertyValue(name).trim();
     this.send({

@@ -124,7 +124,7 @@ export class FilteredRows implements ShownRows {
     this.#drop();
     this.#next = Math.max(this.#next, this.#store.first);
     while (this.#next < this.#store.end) {
-      this.#look(this.#next++);
+      this.#testRow(this.#next++);
       // A long line with a long expression may take some milliseconds.
       if (performance.now() >= deadline) break;
     }
@@ -133,13 +133,13 @@ export class FilteredRows implements ShownRows {
     if (isDone && this.#store.partial !== undefined) {
       // Places of the incomplete line are undone with the next update.
       const [lastShown, showUntil] = [this.#lastShown, this.#showUntil];
-      this.#look(this.#store.end);
+      this.#testRow(this.#store.end);
       [this.#lastShown, this.#showUntil] = [lastShown, showUntil];
     }
     return isDone;
   }
 
-  #look(number: number): void {
+  #testRow(number: number): void {
     const row = this.#store.at(number)!;
     // Notices are always shown: a filter must not hide them.
     const isHit = row.kind !== 'line' || this.#matcher.test(stripAnsi(row.text));

@@ -60,8 +60,8 @@ const COLLECTION = 32 * MB;
 
 /**
  * Detects memory growth: returns a message, or undefined. The first third is ignored, because rings fill and code is
- * compiled. Of the rest, the median of the second half must not exceed that of the first by more than noise, nor may
- * the total growth along the slope. It is a leak only if both do; a peak causes only one of them.
+ * compiled. The rest counts as growth only if the median of its second half exceeds that of the first by more than
+ * noise, and the total growth along the slope does too. A leak does both, a peak only one of them.
  */
 export function trend(name: string, values: readonly number[]): string | undefined {
   const third = Math.floor(values.length / 3);

@@ -321,7 +321,7 @@ export class ExactlyOnceWrite {
 
   #inDoubt(cause: StreamFSClientError, length: number): StreamFSClientError {
     const message =
-      `the server has forgotten this writer in the middle of an append: ${this.#written} bytes are written for certain, `  +
+      `the server has forgotten this writer in the middle of an append: ${this.#written} bytes are written for certain, ` +
       `the next ones, up to ${length} bytes, may be written in part (${cause.message})`;
     return new StreamFSClientError('cut', message, { details: { written: this.#written }, cause });
   }

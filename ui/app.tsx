@@ -51,7 +51,12 @@ export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
         <div class="bar-end">
           <ConnectionState watch={client.watch} />
           {token.value === undefined ? null : (
-            <button type="button" class="quiet" onClick={forgetToken} aria-label="Forget the token, to enter another one">
+            <button
+              type="button"
+              class="quiet"
+              onClick={forgetToken}
+              aria-label="Forget the token, to enter another one"
+            >
               Token ✕
             </button>
           )}

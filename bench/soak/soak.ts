@@ -62,7 +62,9 @@ export async function soak(options: Options): Promise<boolean> {
     run.joining.abort();
     await pause(100);
     run.writing.abort();
-    await within(DRAIN_TIMEOUT_MS, Promise.all([...writers, ...others]), () => run.fail('writers did not come to their end'));
+    await within(DRAIN_TIMEOUT_MS, Promise.all([...writers, ...others]), () =>
+      run.fail('writers did not come to their end'),
+    );
     await within(DRAIN_TIMEOUT_MS, Promise.all(readers), () => {
       for (const reader of [...open].slice(0, 20))
         run.fail(`reader ${reader} (${readerKind(run, reader)}) is lost: it never saw the end`);

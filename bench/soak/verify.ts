@@ -104,9 +104,7 @@ export class RawCursor {
       const rest = content(this.stream, offset - this.held.length, this.held.length);
       if (!rest.equals(this.held)) throw new WrongBytes(`stream ${this.stream}: wrong bytes at the end`);
     } else if ((skipped - this.jumped) % PERIOD !== 0) {
-      throw new WrongBytes(
-        `stream ${this.stream}: ${skipped} bytes were lost, by their content ${this.jumped}`,
-      );
+      throw new WrongBytes(`stream ${this.stream}: ${skipped} bytes were lost, by their content ${this.jumped}`);
     }
     const start = this.start ?? offset - this.received - skipped;
     if (

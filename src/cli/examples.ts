@@ -110,7 +110,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   log: [
     example('streamfs log check /var/lib/streamfs', 'Reads a whole log, and exits with 8 if something is damaged'),
-    example('streamfs log dump --raw /var/lib/streamfs /live', 'Prints the retained bytes of a stream, without a server'),
+    example(
+      'streamfs log dump --raw /var/lib/streamfs /live',
+      'Prints the retained bytes of a stream, without a server',
+    ),
   ],
   completion: [
     example('source <(streamfs completion bash)', 'Completes commands, paths and more in this shell'),

@@ -19,7 +19,10 @@ export const EXIT = {
     meaning:
       'cat --stream, tail --follow: bytes were lost while following, as reported, not counting those before its start; log: something is damaged',
   },
-  notExecutable: { code: 126, meaning: 'exec: its command cannot be run; otherwise exec exits with the status of its command' },
+  notExecutable: {
+    code: 126,
+    meaning: 'exec: its command cannot be run; otherwise exec exits with the status of its command',
+  },
   commandNotFound: { code: 127, meaning: 'exec: there is no such command' },
   interrupted: { code: 130, meaning: 'SIGINT' },
   brokenPipe: { code: 141, meaning: 'the program that reads the output has gone; prints no message' },

@@ -56,7 +56,8 @@ export class FollowReport {
         this.#isDisconnected = true;
         break;
       case 'open':
-        if (this.#isDisconnected) this.#note(record.offset === undefined ? 'reconnected' : `resumed at offset ${record.offset}`);
+        if (this.#isDisconnected)
+          this.#note(record.offset === undefined ? 'reconnected' : `resumed at offset ${record.offset}`);
         this.#isDisconnected = false;
         this.#wasConnected = true;
         break;

@@ -64,7 +64,8 @@ export class Output {
     this.#stream.write(piece, (error) => {
       if (error) this.#fail(error);
     });
-    if (this.#stream.writableLength > MAX_QUEUED_BYTES) await this.#until(() => !this.#stream.writableNeedDrain, signal);
+    if (this.#stream.writableLength > MAX_QUEUED_BYTES)
+      await this.#until(() => !this.#stream.writableNeedDrain, signal);
   }
 
   /** Aborts, with the error, once writing is no longer possible: a command that waits for data can then stop. */

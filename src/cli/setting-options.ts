@@ -36,9 +36,10 @@ export function addSettingOptions(command: Command): Command {
     )
     .option('--type <content-type>', 'of a new stream: its content type, such as audio/ogg or text/plain')
     .addOption(
-      new Option('--container <format>', 'of a new stream: format that decides where readers may begin, independent of its type').choices(
-        CONTAINERS,
-      ),
+      new Option(
+        '--container <format>',
+        'of a new stream: format that decides where readers may begin, independent of its type',
+      ).choices(CONTAINERS),
     )
     .option(
       '--ttl <duration>',

@@ -31,7 +31,9 @@ export class Tee {
       this.#context.signal.throwIfAborted();
       this.#hasFailed = true;
       if (error instanceof BrokenPipeError) return;
-      this.#context.messages.warn(`the output is no longer printed here: ${error instanceof Error ? error.message : error}`);
+      this.#context.messages.warn(
+        `the output is no longer printed here: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
 }

@@ -4,7 +4,7 @@
  */
 import { HEADERS } from '../protocol/index.ts';
 import type { BackoffOptions } from './backoff.ts';
-import { checkEndStatus, checkOnlyOne, checkInteger } from './checks.ts';
+import { checkEndStatus, checkInteger, checkOnlyOne } from './checks.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchFunction, type FetchInit, type FetchResponse } from './fetch.ts';
 import { follow } from './follow.ts';

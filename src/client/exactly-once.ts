@@ -15,7 +15,7 @@
  * append.ts splits the source into appends.
  */
 import { HEADERS } from '../protocol/index.ts';
-import { PeekableSource, Append, MAX_APPEND_BYTES, MAX_APPEND_MS, FixedAppend } from './append.ts';
+import { Append, FixedAppend, MAX_APPEND_BYTES, MAX_APPEND_MS, PeekableSource } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
 import { checkEndStatus } from './checks.ts';
 import type { CountedSource } from './counted-source.ts';

@@ -10,7 +10,7 @@
 
 import { FRAMES_MEDIA_TYPE, HEADERS, OCTET_STREAM } from '../protocol/index.ts';
 import { Backoff, delay } from './backoff.ts';
-import { checkOnlyOne, checkInteger } from './checks.ts';
+import { checkInteger, checkOnlyOne } from './checks.ts';
 import { endReason } from './ends.ts';
 import { describeFailure, isPermanent, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchResponse } from './fetch.ts';
@@ -237,7 +237,8 @@ class Follower {
   #judge(error: unknown): StreamFSClientError | 'again' {
     if (this.#signal.aborted) throw this.#signal.reason;
     if (!(error instanceof StreamFSClientError)) throw error;
-    const isTransient = (error.kind === 'unreachable' || error.status >= 502 || error.status === 429) && !isPermanent(error);
+    const isTransient =
+      (error.kind === 'unreachable' || error.status >= 502 || error.status === 429) && !isPermanent(error);
     if (this.#mode === 'start') {
       if (isTransient && this.#firstWait > 0) return error;
       throw error;

@@ -179,7 +179,8 @@ export class StreamFSHandle {
     } finally {
       reader.cancel();
     }
-    if (decoder !== undefined) throw new StreamFSClientError('cut', 'the connection was cut before the end of the stream');
+    if (decoder !== undefined)
+      throw new StreamFSClientError('cut', 'the connection was cut before the end of the stream');
   }
 
   async close(): Promise<void> {

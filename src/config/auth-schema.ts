@@ -36,10 +36,11 @@ const token = z
         streams: part.optional().describe('Streams that it has created.'),
       })
       .optional()
-      .describe(
-        'Its limits, instead of `server.limits.token_…`: a number or a share, 0 for any number.',
-      ),
-    paths: z.array(path).min(1).describe('Paths to which the rights apply: `*` stands for one part of a path, `**` for any number of parts.'),
+      .describe('Its limits, instead of `server.limits.token_…`: a number or a share, 0 for any number.'),
+    paths: z
+      .array(path)
+      .min(1)
+      .describe('Paths to which the rights apply: `*` stands for one part of a path, `**` for any number of parts.'),
   })
   .describe('A token.');
 
@@ -76,7 +77,9 @@ export const access = {
   allowed_hosts: z
     .array(z.string().min(1))
     .prefault([])
-    .describe('Host names that a server on loopback answers to, in addition to `127.0.0.0/8`, `[::1]` and `localhost`.'),
+    .describe(
+      'Host names that a server on loopback answers to, in addition to `127.0.0.0/8`, `[::1]` and `localhost`.',
+    ),
 };
 
 /** Limits it does not name default to those of the server. */

@@ -4,8 +4,8 @@ import { createError } from '../errors/index.ts';
 import { parseDuration } from '../units/index.ts';
 import { DEFAULT_DURABLE_STREAMS } from './defaults.ts';
 import { parseMountPath } from './mount-path.ts';
-import type { Problem } from './problem.ts';
 import { parsedWith } from './parsed-with.ts';
+import type { Problem } from './problem.ts';
 import type { DurableStreamsConfig, MountConfig } from './types.ts';
 import { originOf } from './wire-schema.ts';
 

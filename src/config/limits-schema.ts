@@ -75,9 +75,7 @@ export const limits = z.strictObject({
     .describe('Searches of one token at once, of the two the server runs; more wait for their turn. 0: any number.'),
   token_streams: part
     .prefault(L.token_streams)
-    .describe(
-      'Streams created by one token: a number, or a share of the `max_streams` of the mount. 0: any number.',
-    ),
+    .describe('Streams created by one token: a number, or a share of the `max_streams` of the mount. 0: any number.'),
 });
 
 /** Keys of `server`. */

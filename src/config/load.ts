@@ -5,17 +5,17 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { createError, isStreamFSError } from '../errors/index.ts';
+import { withoutAgfsOnly } from './agfs-only.ts';
 import { tokensOf } from './auth-schema.ts';
 import { defaultConfig } from './default-config.ts';
 import { ALWAYS_MOUNTED, defaultPath } from './defaults.ts';
 import { isMapping, type KeyPath } from './document.ts';
 import { durableStreamsOf } from './durable-streams.ts';
-import { withoutAgfsOnly } from './agfs-only.ts';
 import { parseDocument } from './format.ts';
 import { boundsOf } from './limits.ts';
 import { parseMountPath } from './mount-path.ts';
 import type { Problem } from './problem.ts';
-import { configError, firstOf, problemsOf, type Source, formatProblems, whereText } from './problems.ts';
+import { configError, firstOf, formatProblems, problemsOf, type Source, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
 import type { Config, LinksConfig, MountConfig, TlsConfig } from './types.ts';
 

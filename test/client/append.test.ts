@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { PeekableSource, Append, endOfPart, MAX_APPEND_BYTES, MAX_APPEND_MS } from '../../src/client/append.ts';
+import { Append, endOfPart, MAX_APPEND_BYTES, MAX_APPEND_MS, PeekableSource } from '../../src/client/append.ts';
 
 /** The appends into which a source is cut, as the bytes of each. */
 async function appendsOf(pieces: Uint8Array[], size: number, lines: boolean): Promise<string[]> {

@@ -135,9 +135,7 @@ describe('contract 89: a server that comes later', () => {
       const again = await server({ port: at.port });
       const { code, stderr } = await writer.result();
       expect([again.port, code]).toEqual([at.port, 3]);
-      expect(stderr).toMatch(
-        /lost with its server, which was restarted: 7 bytes that had been written to it are gone/,
-      );
+      expect(stderr).toMatch(/lost with its server, which was restarted: 7 bytes that had been written to it are gone/);
     },
   );
 

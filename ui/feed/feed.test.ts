@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReaderInfo, StreamFSClient } from '../../src/client/index.ts';
 import { sparklinePath } from '../sparkline.tsx';
-import { EMPTY, appended } from './history.ts';
+import { appended, EMPTY } from './history.ts';
 import { Rates } from './rates.ts';
 import { ServerFeed } from './server-feed.ts';
 import { StreamsFeed } from './streams-feed.ts';

@@ -15,7 +15,8 @@ export class Rates {
   rate(name: string, generation: string, value: number, time: number): number | undefined {
     const before = this.#seen.get(name);
     this.#next.set(name, { time, value, generation });
-    if (before === undefined || before.generation !== generation || time <= before.time || value < before.value) return undefined;
+    if (before === undefined || before.generation !== generation || time <= before.time || value < before.value)
+      return undefined;
     return ((value - before.value) * 1000) / (time - before.time);
   }
 

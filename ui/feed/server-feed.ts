@@ -1,7 +1,7 @@
 /** Polls the health of the server and its readers. The histories for the charts are kept while the page is open. */
 import { signal } from '@preact/signals';
 import type { Health, ReaderInfo, ServerStats, StreamFSClient } from '../../src/client/index.ts';
-import { EMPTY, appended, type History } from './history.ts';
+import { appended, EMPTY, type History } from './history.ts';
 import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
 

@@ -1,7 +1,7 @@
 /** Polls all streams that the caller may see, directory by directory and page by page. */
 import { batch, signal } from '@preact/signals';
 import { isClientError, type Mount, type StreamFSClient } from '../../src/client/index.ts';
-import { type GrowingHistory, type History, newHistory, append } from './history.ts';
+import { append, type GrowingHistory, type History, newHistory } from './history.ts';
 import { Poller } from './poller.ts';
 import { Rates } from './rates.ts';
 import { isSameRow, type StreamRow, streamRow } from './stream-row.ts';

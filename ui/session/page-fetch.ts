@@ -3,8 +3,8 @@
  * connections, and reports the outcome of each request.
  */
 import type { FetchFunction, FetchResponse } from '../../src/client/index.ts';
-import type { Connections } from './connections.ts';
 import { answerWithAbsolutePath } from './absolute-path.ts';
+import type { Connections } from './connections.ts';
 
 export interface SignedLink {
   path: string;

@@ -5,8 +5,7 @@ import { giveToken, token } from './token.ts';
 
 const MISSING = 'Paste or type the token first.';
 const INVALID = 'This is not a token: a token consists of visible ASCII characters, without spaces.';
-const REFUSED =
-  'The server does not know the token that was given. It may be mistyped, or may have been revoked.';
+const REFUSED = 'The server does not know the token that was given. It may be mistyped, or may have been revoked.';
 
 export function TokenBox() {
   const input = useRef<HTMLInputElement>(null);

@@ -125,7 +125,10 @@ function End({ client, row, onDone }: { client: PageClient; row: StreamRow; onDo
   };
   return (
     <form class="dialog-form" onSubmit={submit}>
-      <p>Nothing can be written to it after that. Its {counted(row.readers, 'reader')} get the remaining bytes and the end.</p>
+      <p>
+        Nothing can be written to it after that. Its {counted(row.readers, 'reader')} get the remaining bytes and the
+        end.
+      </p>
       <label class="field">
         <span>How it ended</span>
         <input

@@ -29,7 +29,10 @@ function requireScript(): void {
     // Reported below.
   }
   if (version.includes('util-linux')) return;
-  throw new ExitError('failed', '--tty needs the program `script` of util-linux, which is not installed: leave out --tty');
+  throw new ExitError(
+    'failed',
+    '--tty needs the program `script` of util-linux, which is not installed: leave out --tty',
+  );
 }
 
 function quoted(word: string): string {

@@ -9,8 +9,8 @@ import type { CommandContext } from '../context.ts';
 import { EXIT, ExitError, UsageError } from '../exit-codes.ts';
 import { FollowReport } from '../following.ts';
 import { isTerminal } from '../is-terminal.ts';
-import { DEFAULT_RETRY_FOR_MS } from '../retry.ts';
 import { Progress } from '../progress.ts';
+import { DEFAULT_RETRY_FOR_MS } from '../retry.ts';
 
 interface Options {
   stream?: boolean | undefined;
@@ -104,7 +104,9 @@ function followOptions(options: Options): FollowOptions {
     onLag: options.onLag,
     timeout: options.timeout,
     ...(options.create ? {} : { create: false }),
-    ...(options.reconnect ? { reconnect: true, waitForServer: options.retryFor ?? DEFAULT_RETRY_FOR_MS } : { reconnect: false }),
+    ...(options.reconnect
+      ? { reconnect: true, waitForServer: options.retryFor ?? DEFAULT_RETRY_FOR_MS }
+      : { reconnect: false }),
     retryFor: options.retryFor,
   };
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { type Candidate, type Completions, completionsAt } from '../completion/completions.ts';
 import { DEADLINE_MS, remoteCandidates } from '../completion/remote.ts';
 import { FILES } from '../completion/scripts.ts';
-import { type Candidate, type Completions, completionsAt } from '../completion/completions.ts';
 import { CommandContext, type GlobalOptions } from '../context.ts';
 
 /**

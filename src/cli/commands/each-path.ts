@@ -21,7 +21,9 @@ export async function eachPath(
     } catch (error) {
       context.signal.throwIfAborted();
       const explainedError = await explained(error, context);
-      context.messages.error(`${path}: ${explainedError instanceof Error ? explainedError.message : String(explainedError)}`);
+      context.messages.error(
+        `${path}: ${explainedError instanceof Error ? explainedError.message : String(explainedError)}`,
+      );
       code ||= exitCodeOf(error);
     }
   }

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
-import type { EndWatchMessage } from '../child/end-watch.ts';
 import { LOST_STATUS } from '../child/constants.ts';
+import type { EndWatchMessage } from '../child/end-watch.ts';
 import type { CommandContext } from '../context.ts';
 
 /** How long to retry while the server is unreachable, in milliseconds. */

@@ -28,7 +28,8 @@ export async function log(
   stream: string | undefined,
   { raw }: Options,
 ): Promise<number> {
-  if (action === 'check' && stream !== undefined) throw new UsageError('check takes only a directory: it checks the whole log');
+  if (action === 'check' && stream !== undefined)
+    throw new UsageError('check takes only a directory: it checks the whole log');
   if (raw && (action === 'check' || stream === undefined)) {
     throw new UsageError('--raw needs a stream: streamfs log dump --raw DIR /STREAM');
   }

@@ -61,9 +61,7 @@ function reloadConfig(app: App, configFile: string | undefined): void {
     app.logger.warn('SIGHUP is ignored: there is no configuration file to read again');
     return;
   }
-  app
-    .reload()
-    .catch((error: unknown) => app.logger.error('the configuration is unchanged', { error: String(error) }));
+  app.reload().catch((error: unknown) => app.logger.error('the configuration is unchanged', { error: String(error) }));
 }
 
 /** Read from the working directory if no other configuration is named (contract 92). */

@@ -5,9 +5,9 @@ import type { CommandContext } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { printable } from '../io.ts';
 import { isTerminal } from '../is-terminal.ts';
-import { reconnectingWrite } from '../reconnecting-write.ts';
 import { Progress } from '../progress.ts';
 import { afterReadersJoin } from '../reader-wait.ts';
+import { reconnectingWrite } from '../reconnecting-write.ts';
 import { type SettingOptions, settingsOf } from '../setting-options.ts';
 import { Tee, teed } from '../tee.ts';
 

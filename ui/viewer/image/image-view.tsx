@@ -80,7 +80,10 @@ export function ImageView({ change, source }: { source: Source; change: (change:
     };
   }, []);
   useEffect(() => {
-    const problemTimer = setTimeout(() => setProblem((known) => known ?? 'No picture has arrived yet.'), PROBLEM_AFTER_MS);
+    const problemTimer = setTimeout(
+      () => setProblem((known) => known ?? 'No picture has arrived yet.'),
+      PROBLEM_AFTER_MS,
+    );
     return () => {
       clearTimeout(problemTimer);
       sink.stop();

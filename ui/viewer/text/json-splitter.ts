@@ -7,7 +7,7 @@
  */
 import { PLAIN } from './ansi.ts';
 import { compactJson } from './json-text.ts';
-import { type Splitter, completeLength } from './line-splitter.ts';
+import { completeLength, type Splitter } from './line-splitter.ts';
 import type { LineRow } from './rows.ts';
 import { visible } from './visible.ts';
 

@@ -95,7 +95,7 @@ describe('write --lossless', () => {
     const first = cli(['cat', '--stream', '/streamfs/x'], { url });
     await expect.poll(() => factsOf(url, '/streamfs/x').catch(() => ({}))).toMatchObject({ active_readers: '1' });
     const writer = cli(['write', '--lossless', '--end', '--readers', '2', '/streamfs/x'], { url, input: bytes });
-    await expect.poll(() => writer.err.text).toContain('/streamfs/x: waiting for 2 readers: 1 there\n');
+    await expect.poll(() => writer.err.text).toContain('/streamfs/x: waiting for 2 readers: 1 joined\n');
     expect(await factsOf(url, '/streamfs/x')).toMatchObject({ on_lag: 'block', total_written: '0' });
     const second = cli(['cat', '--stream', '/streamfs/x'], { url });
     expect([await writer.code, await first.code, await second.code]).toEqual([0, 0, 0]);
